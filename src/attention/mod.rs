@@ -1,0 +1,19 @@
+//! The problem: shapes, masks, score modifiers, precision, inputs, the f64 oracle and the error rule.
+//!
+//! Knows nothing of schedules, files on disk, clocks or windows.
+
+pub mod dropout;
+pub mod error_rule;
+pub mod exp;
+pub mod mask;
+pub mod naive;
+pub mod oracle;
+pub mod precision;
+pub mod problem;
+pub mod shape;
+
+pub use dropout::Dropout;
+pub use mask::{Align, Band, Mask, TileClass};
+pub use precision::{Precision, Real};
+pub use problem::{Head, Problem, ProblemError};
+pub use shape::Shape;

@@ -1,0 +1,119 @@
+//! Plain attention with the whole score matrix in memory: the yardstick for error and for speed.
+//!
+//! In f16 and bf16 it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O), which is
+//! what the error rule measures a fused kernel against.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayViewMut1, Axis};
+
+use super::oracle::Output;
+use super::precision::{Precision, Real};
+use super::problem::Head;
+
+/// Un-fused attention of one head.
+pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
+    let (n_q, d_v) = (head.n_q(), head.v.ncols());
+    let (p, m, l) = weights(head, precision);
+    let mut o = Array2::zeros((n_q, d_v));
+    general_mat_mul(T::one(), &p, &head.v, T::zero(), &mut o);
+    round(&mut o, precision);
+    let lse = m.iter().zip(&l).map(|(&m, &l)| if m == T::neg_infinity() { m } else { m + l.ln() });
+    Output {
+        lse: lse.map(T::widen).collect(),
+        o: o.mapv(T::widen),
+        m: m.into_iter().map(T::widen).collect(),
+        l: l.into_iter().map(T::widen).collect(),
+    }
+}
+
+/// The normalised weights `[n_q, n_k]` and the row statistics m and l.
+fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<T>, Vec<T>, Vec<T>) {
+    let mut scaled = &head.q * head.scale;
+    round(&mut scaled, precision);
+    let mut s = Array2::zeros((head.n_q(), head.n_k()));
+    general_mat_mul(T::one(), &scaled, &head.k.t(), T::zero(), &mut s);
+    round(&mut s, precision);
+    let plain = head.softcap.is_none() && head.alibi_slope.is_none() && head.bias.is_none() && head.band.is_open();
+    let (mut m, mut l) = (Vec::with_capacity(head.n_q()), Vec::with_capacity(head.n_q()));
+    for (i, mut row) in s.axis_iter_mut(Axis(0)).enumerate() {
+        if !plain {
+            modify(head, i, &mut row, precision);
+        }
+        let row = row.as_slice_mut().expect("rows of a new matrix are contiguous");
+        let (max, sum) = softmax(row);
+        m.push(max);
+        l.push(sum);
+    }
+    round(&mut s, precision);
+    if head.dropout.is_some() {
+        s.indexed_iter_mut().for_each(|((i, j), p)| *p *= head.dropout_factor(i, j));
+        round(&mut s, precision);
+    }
+    (s, m, l)
+}
+
+/// Softcap, ALiBi, bias and masks on the scores of query `i`.
+fn modify<T: Real>(head: &Head<T>, i: usize, row: &mut ArrayViewMut1<'_, T>, precision: Precision) {
+    if let Some(cap) = head.softcap {
+        row.mapv_inplace(|s| (s / cap).tanh());
+        T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
+        row.mapv_inplace(|s| s * cap);
+        T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
+    }
+    for (j, s) in row.iter_mut().enumerate() {
+        *s = if head.band.keeps(i, j) { *s - head.alibi_at(i, j) + head.bias_at(i, j) } else { T::neg_infinity() };
+    }
+}
+
+/// Softmax of one row in place; gives its maximum and sum.
+fn softmax<T: Real>(row: &mut [T]) -> (T, T) {
+    let max = row_max(row, T::neg_infinity());
+    T::exp_minus(row, if max == T::neg_infinity() { T::zero() } else { max });
+    let sum = row_sum(row);
+    // A row that sees no key keeps its weights of 0.
+    let factor = if sum == T::zero() { T::zero() } else { T::one() / sum };
+    row.iter_mut().for_each(|p| *p *= factor);
+    (max, sum)
+}
+
+/// Lanes that sums and maxima run in: wide enough for any vector unit, and a fixed order of additions.
+const LANES: usize = 16;
+
+/// The largest of `start` and the values. A NaN is passed over, as `fmaxf` does on a GPU.
+pub fn row_max<T: Real>(row: &[T], start: T) -> T {
+    let larger = |a: T, b: T| if b > a { b } else { a };
+    let mut lanes = [start; LANES];
+    let chunks = row.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, x);
+        }
+    }
+    rest.iter().chain(&lanes).copied().fold(start, larger)
+}
+
+/// The sum of the values.
+pub fn row_sum<T: Real>(row: &[T]) -> T {
+    let mut lanes = [T::zero(); LANES];
+    let chunks = row.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += x;
+        }
+    }
+    // Halves are added pairwise: fewer roundings than one lane after another.
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] = lanes[lane] + lanes[lane + width];
+        }
+    }
+    rest.iter().fold(lanes[0], |sum, &x| sum + x)
+}
+
+fn round<T: Real>(values: &mut Array2<T>, precision: Precision) {
+    T::store_as(values.as_slice_mut().expect("a new matrix is contiguous"), precision);
+}

@@ -1,0 +1,79 @@
+//! The reference: attention of one query at a time in f64, simple enough to check by hand.
+
+use ndarray::Array2;
+
+use super::problem::Head;
+
+/// Everything attention computes for one query.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Scores after modifiers and masks, `[n_k]`.
+    pub s: Vec<f64>,
+    /// Softmax weights, `[n_k]`.
+    pub p: Vec<f64>,
+    /// Output, `[d_v]`.
+    pub o: Vec<f64>,
+    /// Largest score; `-inf` for a row that sees no key.
+    pub m: f64,
+    /// Sum of `exp(s - m)`; 0 for a row that sees no key.
+    pub l: f64,
+    /// Logsumexp `m + ln l`.
+    pub lse: f64,
+}
+
+/// Attention of query `i`.
+pub fn row(head: &Head<f64>, i: usize) -> Row {
+    let n_k = head.n_k();
+    let s: Vec<f64> = (0..n_k).map(|j| score(head, i, j)).collect();
+    let m = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // A row that sees nothing has no maximum to subtract; its weights are exp(-inf) = 0.
+    let shift = if m == f64::NEG_INFINITY { 0.0 } else { m };
+    let e: Vec<f64> = s.iter().map(|s| (s - shift).exp()).collect();
+    let l: f64 = e.iter().sum();
+    let p: Vec<f64> = e.iter().map(|e| if l == 0.0 { 0.0 } else { e / l }).collect();
+    let mut o = vec![0.0; head.v.ncols()];
+    for j in 0..n_k {
+        let weight = p[j] * head.dropout_factor(i, j);
+        for (o, v) in o.iter_mut().zip(head.v.row(j)) {
+            // A masked key must not let a NaN or an infinity of its value through.
+            if p[j] != 0.0 {
+                *o += weight * v;
+            }
+        }
+    }
+    let lse = m + if m == f64::NEG_INFINITY { 0.0 } else { l.ln() };
+    Row { s, p, o, m, l, lse }
+}
+
+/// The score of one pair: scale, softcap, ALiBi, bias, masks, in that order.
+fn score(head: &Head<f64>, i: usize, j: usize) -> f64 {
+    if !head.band.keeps(i, j) {
+        return f64::NEG_INFINITY;
+    }
+    let s = head.scale * head.q.row(i).iter().zip(head.k.row(j)).map(|(q, k)| q * k).sum::<f64>();
+    let s = head.softcap.map_or(s, |cap| cap * (s / cap).tanh());
+    s - head.alibi_at(i, j) + head.bias_at(i, j)
+}
+
+/// The results of one head: O `[n_q, d_v]` and the row statistics, each `[n_q]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    pub o: Array2<f64>,
+    pub m: Vec<f64>,
+    pub l: Vec<f64>,
+    pub lse: Vec<f64>,
+}
+
+/// Attention of every query of one head.
+pub fn attention(head: &Head<f64>) -> Output {
+    let n_q = head.n_q();
+    let mut out = Output { o: Array2::zeros((n_q, head.v.ncols())), m: vec![], l: vec![], lse: vec![] };
+    for i in 0..n_q {
+        let row = row(head, i);
+        out.o.row_mut(i).iter_mut().zip(row.o).for_each(|(to, from)| *to = from);
+        out.m.push(row.m);
+        out.l.push(row.l);
+        out.lse.push(row.lse);
+    }
+    out
+}

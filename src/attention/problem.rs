@@ -1,0 +1,243 @@
+//! One attention problem, and the view of it that a single (batch, query head) computes.
+
+use ndarray::{Array2, Array4, Axis, s};
+
+use super::dropout::Dropout;
+use super::mask::{Band, Mask};
+use super::precision::{Precision, Real};
+use super::shape::Shape;
+
+/// `softmax(mask(modify(scale * Q K^T))) V` for every batch entry and query head.
+///
+/// Values are kept in f64, which holds f16, bf16 and f32 inputs exactly.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub shape: Shape,
+    /// `[batch, heads, n_q, d]`
+    pub q: Array4<f64>,
+    /// `[batch, kv_heads, n_k, d]`
+    pub k: Array4<f64>,
+    /// `[batch, kv_heads, n_k, d_v]`
+    pub v: Array4<f64>,
+    /// Factor of every dot product, `1 / sqrt(d)` unless the input says otherwise.
+    pub scale: f64,
+    pub mask: Mask,
+    /// `s <- cap * tanh(s / cap)`, before ALiBi, bias and masks.
+    pub softcap: Option<f64>,
+    /// `[batch, heads]`, added as `-slope * |i + (n_k - n_q) - j|`.
+    pub alibi_slopes: Option<Array2<f64>>,
+    /// Added to the scores; each axis is of full size or 1 (`[batch, heads, n_q, n_k]`). May hold `-inf`.
+    pub bias: Option<Array4<f64>>,
+    pub dropout: Option<Dropout>,
+}
+
+/// Why a problem cannot be set up. Every message says what, where and what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ProblemError {
+    #[error("{name} is 0: there is nothing to compute; every size must be at least 1")]
+    Empty { name: &'static str },
+    #[error("{heads} query heads cannot share {kv_heads} key/value heads: the first must be a multiple of the second")]
+    HeadGroups { heads: usize, kv_heads: usize },
+    #[error("{name} has shape {found:?}, but {expected} is needed")]
+    Shape { name: &'static str, found: Vec<usize>, expected: String },
+    #[error("{name} is {value}: {need}")]
+    Value { name: &'static str, value: String, need: &'static str },
+    #[error("a prefix of {prefix} tokens needs {need}")]
+    Prefix { prefix: usize, need: String },
+}
+
+impl Problem {
+    /// A problem without masks or modifiers and with the scale `1 / sqrt(d)`.
+    ///
+    /// Errors when the shapes do not fit together or a size is 0.
+    pub fn new(q: Array4<f64>, k: Array4<f64>, v: Array4<f64>) -> Result<Self, ProblemError> {
+        let (batch, heads, n_q, d) = q.dim();
+        let (k_batch, kv_heads, n_k, k_d) = k.dim();
+        let (_, _, _, d_v) = v.dim();
+        let shape = Shape { batch, heads, kv_heads, n_q, n_k, d, d_v };
+        shape.validate()?;
+        if (k_batch, k_d) != (batch, d) {
+            let expected = format!("[{batch}, any, any, {d}] (the batch and d of Q)");
+            return Err(ProblemError::Shape { name: "K", found: k.shape().to_vec(), expected });
+        }
+        if v.shape()[..3] != [batch, kv_heads, n_k] {
+            let expected = format!("[{batch}, {kv_heads}, {n_k}, any] (like K)");
+            return Err(ProblemError::Shape { name: "V", found: v.shape().to_vec(), expected });
+        }
+        Ok(Self {
+            shape,
+            q,
+            k,
+            v,
+            scale: 1.0 / (d as f64).sqrt(),
+            mask: Mask::default(),
+            softcap: None,
+            alibi_slopes: None,
+            bias: None,
+            dropout: None,
+        })
+    }
+
+    /// Checks the fields that callers set after [`Problem::new`].
+    pub fn validate(&self) -> Result<(), ProblemError> {
+        self.shape.validate()?;
+        let Shape { batch, heads, n_q, n_k, .. } = self.shape;
+        if !self.scale.is_finite() {
+            return Err(value("scale", self.scale, "it must be finite"));
+        }
+        if let Some(cap) = self.softcap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
+            return Err(value("softcap", cap, "it must be finite and above 0"));
+        }
+        if let Some(dropout) = self.dropout.as_ref().filter(|dropout| !(0.0..1.0).contains(&dropout.rate)) {
+            return Err(value("dropout", dropout.rate, "it must be at least 0 and below 1"));
+        }
+        if let Some(lengths) = &self.mask.key_lengths {
+            if lengths.len() != batch {
+                let expected = format!("one length for each of the {batch} batch entries");
+                return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
+            }
+            if let Some(&length) = lengths.iter().find(|&&length| length > n_k) {
+                return Err(value("a key length", length, "it must not be above n_k"));
+            }
+        }
+        if let Some(slopes) = self.alibi_slopes.as_ref().filter(|slopes| slopes.dim() != (batch, heads)) {
+            let expected = format!("[{batch}, {heads}] (batch, heads)");
+            return Err(ProblemError::Shape { name: "alibi_slopes", found: slopes.shape().to_vec(), expected });
+        }
+        if let Some(bias) = &self.bias {
+            let fits = bias.shape().iter().zip([batch, heads, n_q, n_k]).all(|(&size, full)| size == 1 || size == full);
+            if !fits {
+                let expected = format!("[{batch}, {heads}, {n_q}, {n_k}], or 1 on any axis");
+                return Err(ProblemError::Shape { name: "bias", found: bias.shape().to_vec(), expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// What (batch, head) computes, rounded to `precision`.
+    ///
+    /// Panics if `batch` or `head` is out of range.
+    pub fn head<T: Real>(&self, batch: usize, head: usize, precision: Precision) -> Head<T> {
+        let kv_head = self.shape.kv_head(head);
+        let matrix = |tensor: &Array4<f64>, head: usize| {
+            let mut values = tensor.slice(s![batch, head, .., ..]).mapv(T::narrow);
+            T::store_as(values.as_slice_mut().expect("a mapped array is contiguous"), precision);
+            values
+        };
+        let at = |axis: usize, index: usize, bias: &Array4<f64>| if bias.len_of(Axis(axis)) == 1 { 0 } else { index };
+        Head {
+            batch,
+            head,
+            q: matrix(&self.q, head),
+            k: matrix(&self.k, kv_head),
+            v: matrix(&self.v, kv_head),
+            scale: T::narrow(self.scale),
+            softcap: self.softcap.map(T::narrow),
+            alibi_slope: self.alibi_slopes.as_ref().map(|slopes| T::narrow(slopes[[batch, head]])),
+            bias: self.bias.as_ref().map(|bias| matrix_of_bias(bias, at(0, batch, bias), at(1, head, bias), precision)),
+            dropout: self.dropout.clone(),
+            band: self.mask.band(&self.shape, batch),
+        }
+    }
+
+    /// The first `prefix` tokens. Exact for a causal problem, where no token sees those after it.
+    pub fn prefix(&self, prefix: usize) -> Result<Self, ProblemError> {
+        let Shape { n_q, n_k, .. } = self.shape;
+        let refuse = |need: String| Err(ProblemError::Prefix { prefix, need });
+        if !self.mask.causal || n_q != n_k {
+            return refuse("a causal input with as many queries as keys: elsewhere a token sees later ones".into());
+        }
+        if prefix == 0 || prefix > n_q {
+            return refuse(format!("a number from 1 to {n_q}, the length of the input"));
+        }
+        let first = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
+        let mut short = Self::new(first(&self.q), first(&self.k), first(&self.v))?;
+        short.scale = self.scale;
+        short.mask = self.mask.clone();
+        short.mask.key_lengths =
+            self.mask.key_lengths.as_ref().map(|lengths| lengths.iter().map(|&length| length.min(prefix)).collect());
+        short.softcap = self.softcap;
+        short.alibi_slopes = self.alibi_slopes.clone();
+        short.bias = self.bias.as_ref().map(|bias| {
+            let (rows, cols) = (bias.len_of(Axis(2)).min(prefix), bias.len_of(Axis(3)).min(prefix));
+            bias.slice(s![.., .., ..rows, ..cols]).to_owned()
+        });
+        short.dropout = self.dropout.clone();
+        Ok(short)
+    }
+
+    /// Names of the inputs that hold a NaN or an infinity (a bias of `-inf` is a mask, and not named).
+    pub fn not_finite(&self) -> Vec<&'static str> {
+        let odd = |tensor: &Array4<f64>| tensor.iter().any(|x| !x.is_finite());
+        let mut names: Vec<_> = [("Q", &self.q), ("K", &self.k), ("V", &self.v)]
+            .into_iter()
+            .filter(|(_, t)| odd(t))
+            .map(|(n, _)| n)
+            .collect();
+        if self.bias.as_ref().is_some_and(|bias| bias.iter().any(|x| x.is_nan() || *x == f64::INFINITY)) {
+            names.push("bias");
+        }
+        names
+    }
+}
+
+fn value(name: &'static str, value: impl ToString, need: &'static str) -> ProblemError {
+    ProblemError::Value { name, value: value.to_string(), need }
+}
+
+fn matrix_of_bias<T: Real>(bias: &Array4<f64>, batch: usize, head: usize, precision: Precision) -> Array2<T> {
+    let mut values = bias.slice(s![batch, head, .., ..]).mapv(T::narrow);
+    T::store_as(values.as_slice_mut().expect("a mapped array is contiguous"), precision);
+    values
+}
+
+/// The inputs of one (batch, query head) in the type that computes.
+#[derive(Clone, Debug)]
+pub struct Head<T> {
+    pub batch: usize,
+    pub head: usize,
+    /// `[n_q, d]`
+    pub q: Array2<T>,
+    /// `[n_k, d]`
+    pub k: Array2<T>,
+    /// `[n_k, d_v]`
+    pub v: Array2<T>,
+    pub scale: T,
+    pub softcap: Option<T>,
+    pub alibi_slope: Option<T>,
+    /// `[n_q or 1, n_k or 1]`
+    pub bias: Option<Array2<T>>,
+    pub dropout: Option<Dropout>,
+    pub band: Band,
+}
+
+impl<T: Real> Head<T> {
+    pub fn n_q(&self) -> usize {
+        self.q.nrows()
+    }
+    pub fn n_k(&self) -> usize {
+        self.k.nrows()
+    }
+
+    /// The bias of one pair; 0 without a bias.
+    pub fn bias_at(&self, i: usize, j: usize) -> T {
+        self.bias.as_ref().map_or(T::zero(), |bias| {
+            bias[[if bias.nrows() == 1 { 0 } else { i }, if bias.ncols() == 1 { 0 } else { j }]]
+        })
+    }
+
+    /// What ALiBi subtracts from the score of one pair: `slope * |i + (n_k - n_q) - j|`.
+    pub fn alibi_at(&self, i: usize, j: usize) -> T {
+        self.alibi_slope.map_or(T::zero(), |slope| {
+            let distance = i as i64 + self.n_k() as i64 - self.n_q() as i64 - j as i64;
+            slope * T::narrow(distance.unsigned_abs() as f64)
+        })
+    }
+
+    /// The factor of one weight under dropout: 0, or `1 / (1 - rate)`; 1 without dropout.
+    pub fn dropout_factor(&self, i: usize, j: usize) -> T {
+        self.dropout.as_ref().map_or(T::one(), |dropout| {
+            if dropout.keeps(self.batch, self.head, i, j) { T::narrow(1.0 / (1.0 - dropout.rate)) } else { T::zero() }
+        })
+    }
+}
