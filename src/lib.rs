@@ -11,3 +11,5 @@
 //! - `cli`, `app`: the command line and the window
 
 pub mod attention;
+pub mod machine;
+pub mod schedule;

@@ -1,0 +1,93 @@
+//! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
+
+use crate::schedule::{Cost, OnChip, Op, Schedule, Step, TileCounts, Traffic};
+
+/// Totals after some steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub traffic: Traffic,
+    /// Bytes of live buffers at their most.
+    pub peak: OnChip,
+    /// Bytes of live buffers now.
+    pub live: OnChip,
+    /// Tiles whose scores were computed, by class (`skipped`: computed though the mask hides them all).
+    pub tiles: TileCounts,
+}
+
+/// Adds up steps.
+pub struct Meter<'a> {
+    schedule: &'a Schedule,
+    costs: CostTable,
+    pub totals: Totals,
+}
+
+impl<'a> Meter<'a> {
+    pub fn new(schedule: &'a Schedule) -> Self {
+        Self { schedule, costs: CostTable::default(), totals: Totals::default() }
+    }
+
+    pub fn add(&mut self, step: &Step) {
+        let plan = &self.schedule.plan;
+        let sums = plan.sums_at(step.place);
+        let cost = self.costs.get(step.op, || Cost::of(step.op, plan));
+        self.totals.traffic.add(step.op, cost, sums, step.free);
+        self.totals.live = step.live;
+        self.totals.peak = self.totals.peak.max(step.live);
+        if let (Op::Scores, Some((i, j))) = (step.op, step.place.tile()) {
+            self.totals.tiles.count(plan.class(i, j));
+        }
+    }
+}
+
+/// Costs looked up once per operation: an algorithm uses a dozen.
+#[derive(Default)]
+struct CostTable(Vec<(Op, Cost)>);
+
+impl CostTable {
+    fn get(&mut self, op: Op, cost: impl FnOnce() -> Cost) -> &Cost {
+        let index = self.0.iter().position(|(known, _)| *known == op).unwrap_or_else(|| {
+            self.0.push((op, cost()));
+            self.0.len() - 1
+        });
+        &self.0[index].1
+    }
+}
+
+/// The totals at the start of each section, so that those after step `n` cost at most one section.
+pub struct MeterIndex {
+    starts: Vec<Totals>,
+    end: Totals,
+}
+
+impl MeterIndex {
+    /// Walks the schedule once.
+    pub fn new(schedule: &Schedule) -> Self {
+        let mut meter = Meter::new(schedule);
+        let (mut starts, mut steps) = (Vec::with_capacity(schedule.section_count()), Vec::new());
+        for index in 0..schedule.section_count() {
+            starts.push(meter.totals);
+            schedule.write_section(index, &mut steps);
+            steps.iter().for_each(|step| meter.add(step));
+        }
+        Self { starts, end: meter.totals }
+    }
+
+    /// Totals of the whole schedule.
+    pub fn total(&self) -> &Totals {
+        &self.end
+    }
+
+    /// Totals after the first `cursor` steps.
+    pub fn after(&self, schedule: &Schedule, cursor: u64) -> Totals {
+        if cursor >= schedule.len() {
+            return self.end;
+        }
+        let index = schedule.section_of(cursor);
+        let mut meter = Meter { totals: self.starts[index], ..Meter::new(schedule) };
+        let mut steps = Vec::new();
+        schedule.write_section(index, &mut steps);
+        let done = (cursor - schedule.section_steps(index).start) as usize;
+        steps[..done].iter().for_each(|step| meter.add(step));
+        meter.totals
+    }
+}

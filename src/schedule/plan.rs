@@ -1,0 +1,192 @@
+//! What an algorithm needs to know to write its schedule: sizes, blocks, the mask as a band. No values.
+
+use std::ops::Range;
+
+use crate::attention::{Band, Precision, Problem, TileClass};
+
+use super::cost::Sums;
+use super::tiling::Tiling;
+
+/// One (batch, query head) cut into blocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub n_q: usize,
+    pub n_k: usize,
+    pub d: usize,
+    pub d_v: usize,
+    /// Rows of a query block.
+    pub br: usize,
+    /// Keys of a key block.
+    pub bc: usize,
+    pub band: Band,
+    pub precision: Precision,
+    /// Score modifiers, which cost arithmetic and, for a bias, traffic.
+    pub softcap: bool,
+    pub alibi: bool,
+    pub bias: bool,
+    pub dropout: DropoutCost,
+}
+
+/// What dropout costs a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DropoutCost {
+    #[default]
+    None,
+    /// Regenerated on chip: arithmetic only.
+    Regenerated,
+    /// A mask of one byte an element is read from HBM.
+    Materialised,
+}
+
+impl Plan {
+    /// No masks, no modifiers.
+    pub fn new(n_q: usize, n_k: usize, d: usize, tiling: Tiling, precision: Precision) -> Self {
+        Self {
+            n_q,
+            n_k,
+            d,
+            d_v: d,
+            br: tiling.br.clamp(1, n_q),
+            bc: tiling.bc.clamp(1, n_k),
+            band: Band::open(n_q, n_k),
+            precision,
+            softcap: false,
+            alibi: false,
+            bias: false,
+            dropout: DropoutCost::None,
+        }
+    }
+
+    /// The plan of one batch entry of a problem (all its heads have the same).
+    pub fn of_problem(problem: &Problem, batch: usize, tiling: Tiling, precision: Precision) -> Self {
+        let shape = problem.shape;
+        Self {
+            d_v: shape.d_v,
+            band: problem.mask.band(&shape, batch),
+            softcap: problem.softcap.is_some(),
+            alibi: problem.alibi_slopes.is_some(),
+            bias: problem.bias.is_some(),
+            dropout: match &problem.dropout {
+                None => DropoutCost::None,
+                Some(dropout) if dropout.is_materialised() => DropoutCost::Materialised,
+                Some(_) => DropoutCost::Regenerated,
+            },
+            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision)
+        }
+    }
+
+    /// Query blocks.
+    pub fn t_r(&self) -> usize {
+        self.n_q.div_ceil(self.br)
+    }
+
+    /// Key blocks.
+    pub fn t_c(&self) -> usize {
+        self.n_k.div_ceil(self.bc)
+    }
+
+    /// Queries of block `i`; the last block may be ragged.
+    pub fn rows(&self, i: usize) -> Range<usize> {
+        i * self.br..((i + 1) * self.br).min(self.n_q)
+    }
+
+    /// Keys of block `j`; the last block may be ragged.
+    pub fn cols(&self, j: usize) -> Range<usize> {
+        j * self.bc..((j + 1) * self.bc).min(self.n_k)
+    }
+
+    pub fn class(&self, i: usize, j: usize) -> TileClass {
+        self.band.class(self.rows(i), self.cols(j))
+    }
+
+    /// Key blocks of which query block `i` sees something: always one run.
+    pub fn visible_key_blocks(&self, i: usize) -> Range<usize> {
+        blocks(self.band.keys_of_rows(self.rows(i)), self.bc)
+    }
+
+    /// Query blocks that see something of key block `j`: always one run.
+    pub fn visible_query_blocks(&self, j: usize) -> Range<usize> {
+        blocks(self.band.rows_of_keys(self.cols(j)), self.br)
+    }
+
+    /// Key blocks that query block `i` sees whole.
+    fn full_key_blocks(&self, i: usize) -> Range<usize> {
+        let visible = self.visible_key_blocks(i);
+        // Every key from the last row's first to the first row's last is seen by all rows of the block.
+        let rows = self.rows(i);
+        let (first, last) = (self.band.keys_of(rows.end - 1), self.band.keys_of(rows.start));
+        if first.is_empty() || last.is_empty() {
+            return 0..0;
+        }
+        let start = first.start.div_ceil(self.bc).max(visible.start);
+        let end = if last.end >= self.n_k { self.t_c() } else { last.end / self.bc };
+        if start < end.min(visible.end) { start..end.min(visible.end) } else { 0..0 }
+    }
+
+    fn keys_in(&self, blocks: &Range<usize>) -> u64 {
+        if blocks.is_empty() { 0 } else { ((blocks.end * self.bc).min(self.n_k) - blocks.start * self.bc) as u64 }
+    }
+
+    /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r + t_c), visiting no tile.
+    pub fn tile_sums(&self) -> TileSums {
+        let mut sums = TileSums::default();
+        for i in 0..self.t_r() {
+            let rows = self.rows(i).len() as u64;
+            let add = |to: &mut Sums, count: &mut u64, blocks: Range<usize>| {
+                let keys = self.keys_in(&blocks);
+                *to += Sums { rc: rows * keys, r: rows * blocks.len() as u64, c: keys };
+                *count += blocks.len() as u64;
+            };
+            add(&mut sums.active, &mut sums.active_tiles, self.visible_key_blocks(i));
+            add(&mut sums.full, &mut sums.full_tiles, self.full_key_blocks(i));
+        }
+        for j in 0..self.t_c() {
+            if !self.visible_query_blocks(j).is_empty() {
+                sums.seen_keys += self.cols(j).len() as u64;
+            }
+        }
+        sums.all = Sums {
+            rc: self.n_q as u64 * self.n_k as u64,
+            r: self.n_q as u64 * self.t_c() as u64,
+            c: self.n_k as u64 * self.t_r() as u64,
+        };
+        sums.all_tiles = self.t_r() as u64 * self.t_c() as u64;
+        sums
+    }
+
+    /// Bytes of one element of a tensor in HBM.
+    pub fn bytes_of(&self, tensor: super::Tensor) -> u64 {
+        use super::Tensor::*;
+        match tensor {
+            Q | K | V | O | S | P | Bias => self.precision.element_bytes(),
+            M | Sum | Lse => self.precision.accumulator_bytes(),
+            Keep => 1,
+        }
+    }
+}
+
+fn blocks(run: Range<usize>, size: usize) -> Range<usize> {
+    if run.is_empty() { 0..0 } else { run.start / size..run.end.div_ceil(size) }
+}
+
+/// Sums over tiles: A_r = sum of rows, A_c = sum of columns, A = sum of pairs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TileSums {
+    /// Over tiles of which something is visible: A (`rc`), A_r (`r`), A_c (`c`).
+    pub active: Sums,
+    pub full: Sums,
+    /// Over every tile, masked or not.
+    pub all: Sums,
+    pub active_tiles: u64,
+    pub full_tiles: u64,
+    pub all_tiles: u64,
+    /// K': keys of the blocks that some query sees.
+    pub seen_keys: u64,
+}
+
+impl TileSums {
+    /// Over tiles that need the mask.
+    pub fn partial(&self) -> Sums {
+        self.active - self.full
+    }
+}

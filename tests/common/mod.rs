@@ -1,0 +1,116 @@
+//! Random plans and problems, and a machine that only ever steps forwards.
+#![allow(dead_code)]
+
+use ndarray::Array4;
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use tilescope::attention::dropout::Keep;
+use tilescope::attention::{Align, Dropout, Mask, Precision, Problem, Real, Shape};
+use tilescope::machine::{Machine, Meaning, Run, View};
+use tilescope::schedule::{DropoutCost, Plan, Tiling};
+
+fn masks(n_k: usize) -> impl Strategy<Value = Mask> {
+    let bound = prop_oneof![3 => Just(None), 2 => (0usize..8).prop_map(Some)];
+    let length = prop_oneof![3 => Just(None), 1 => (0..=n_k).prop_map(Some)];
+    (any::<bool>(), any::<bool>(), bound.clone(), bound, length).prop_map(|(causal, top_left, left, right, length)| Mask {
+        causal,
+        align: if top_left { Align::TopLeft } else { Align::BottomRight },
+        window_left: left,
+        window_right: right,
+        key_lengths: length.map(|length| vec![length]),
+    })
+}
+
+/// Plans of small random sizes, ragged more often than not.
+pub fn plans() -> impl Strategy<Value = Plan> {
+    let sizes = (1usize..50, 1usize..50, 1usize..9, 1usize..9, 1usize..20, 1usize..20);
+    let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
+    (sizes, modifiers).prop_flat_map(|((n_q, n_k, d, d_v, br, bc), (softcap, alibi, bias, dropout, precision))| {
+        masks(n_k).prop_map(move |mask| {
+            let precision = Precision::ALL[precision];
+            let dropout = [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised][dropout as usize];
+            let band = mask.band(&Shape::single(n_q, n_k, d), 0);
+            Plan { d_v, band, softcap, alibi, bias, dropout, ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision) }
+        })
+    })
+}
+
+fn normal(rng: &mut ChaCha8Rng, shape: [usize; 4]) -> Array4<f64> {
+    // Multiples of 1/64: the same number in every format.
+    Array4::from_shape_simple_fn(shape, || (rng.sample::<f64, _>(StandardNormal) * 64.0).round() / 64.0)
+}
+
+/// Problems of small random sizes with blocks and a precision.
+pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
+    let sizes = (1usize..3, 1usize..3, 1usize..3, 1usize..30, 1usize..30, 1usize..9, 1usize..9);
+    let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (sizes, modifiers, 1usize..12, 1usize..12, 0..4usize, any::<u64>()).prop_flat_map(
+        |((batch, kv_heads, group, n_q, n_k, d, d_v), (cap, alibi, bias, dropout), br, bc, precision, seed)| {
+            masks(n_k).prop_map(move |mut mask| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                let heads = kv_heads * group;
+                let q = normal(&mut rng, [batch, heads, n_q, d]);
+                let k = normal(&mut rng, [batch, kv_heads, n_k, d]);
+                let v = normal(&mut rng, [batch, kv_heads, n_k, d_v]);
+                let mut problem = Problem::new(q, k, v).expect("the sizes fit");
+                if let Some(lengths) = &mut mask.key_lengths {
+                    lengths.resize(batch, n_k);
+                }
+                problem.mask = mask;
+                problem.softcap = cap.then_some(2.0);
+                problem.alibi_slopes = alibi.then(|| ndarray::Array2::from_elem((batch, heads), 0.25));
+                problem.bias = bias.then(|| {
+                    normal(&mut rng, [1, 1, n_q, n_k]).mapv(|x| if x > 1.5 { f64::NEG_INFINITY } else { x })
+                });
+                problem.dropout = dropout.then_some(Dropout { rate: 0.25, keep: Keep::Seed(seed) });
+                problem.validate().expect("valid");
+                (problem, Tiling { br, bc }, Precision::ALL[precision])
+            })
+        },
+    )
+}
+
+/// The view after `cursor` steps, by carrying out each of them on a new machine.
+pub fn stepped(run: &Run, problem: &Problem, cursor: u64) -> View {
+    match run.schedule.plan.precision {
+        Precision::F64 => step_up_to::<f64>(run, problem, cursor),
+        _ => step_up_to::<f32>(run, problem, cursor),
+    }
+}
+
+fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
+    let schedule = &run.schedule;
+    let head = problem.head::<T>(run.batch, run.head, schedule.plan.precision);
+    let mut machine = Machine::new(&schedule.plan, &head, Meaning::RIGHT);
+    let (mut steps, mut done) = (Vec::new(), 0);
+    for index in 0..schedule.section_count() {
+        if done == cursor {
+            break;
+        }
+        let section = schedule.section(index);
+        if section.section == 0 {
+            machine.start_program(schedule.kernels[section.kernel].span);
+        }
+        schedule.write_section(index, &mut steps);
+        for step in steps.iter().take((cursor - done) as usize) {
+            machine.execute(step);
+            done += 1;
+        }
+    }
+    View::of(&machine, schedule, cursor)
+}
+
+/// A view as text with every bit of every number, so that NaN equals NaN and 0 differs from -0.
+pub fn bits(view: &View) -> String {
+    let numbers = |values: Option<Vec<f64>>| values.map(|values| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+    let matrix = |values: &Option<ndarray::Array2<f64>>| numbers(values.as_ref().map(|a| a.iter().copied().collect()));
+    format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        view.cursor, view.step, view.program, view.rows, view.cols,
+        matrix(&view.s), matrix(&view.p), matrix(&view.o),
+        numbers(view.m.clone()), numbers(view.l.clone()), numbers(view.lse.clone()), numbers(view.alpha.clone()),
+        numbers(view.beta.clone()), numbers(view.tile_max.clone()), numbers(view.tile_sum.clone()),
+    )
+}

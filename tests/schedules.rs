@@ -1,0 +1,85 @@
+//! Schedules against closed forms, and the machine against the oracle: properties over random shapes and masks.
+
+mod common;
+
+use common::{plans, problems};
+use proptest::prelude::*;
+use tilescope::attention::error_rule::{self, Errors};
+use tilescope::attention::{Precision, TileClass};
+use tilescope::machine::{MeterIndex, Meaning, Run, run};
+use tilescope::schedule::{Algorithm, Plan, Schedule, TileCounts, algorithm};
+
+/// What a plan's tiles are when each is asked.
+fn counted_tiles(plan: &Plan) -> TileCounts {
+    let mut counts = TileCounts::default();
+    for i in 0..plan.t_r() {
+        for j in 0..plan.t_c() {
+            counts.count(plan.class(i, j));
+        }
+    }
+    counts
+}
+
+fn each_algorithm() -> impl Iterator<Item = &'static dyn Algorithm> {
+    algorithm::ALL.into_iter()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn counted_equals_closed_form(plan in plans()) {
+        prop_assert_eq!(TileCounts::of_plan(&plan), counted_tiles(&plan));
+        for algorithm in each_algorithm() {
+            let schedule = Schedule::new(algorithm, plan.clone());
+            let meters = MeterIndex::new(&schedule);
+            prop_assert_eq!(&meters.total().traffic, &algorithm.closed_form(&plan), "{}", algorithm.name());
+        }
+    }
+
+    #[test]
+    fn visible_blocks_are_the_tiles_that_are_not_skipped(plan in plans()) {
+        let seen = |i, j| plan.class(i, j) != TileClass::Skipped;
+        for i in 0..plan.t_r() {
+            let expected: Vec<_> = (0..plan.t_c()).filter(|&j| seen(i, j)).collect();
+            prop_assert_eq!(plan.visible_key_blocks(i).collect::<Vec<_>>(), expected);
+        }
+        for j in 0..plan.t_c() {
+            let expected: Vec<_> = (0..plan.t_r()).filter(|&i| seen(i, j)).collect();
+            prop_assert_eq!(plan.visible_query_blocks(j).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn every_algorithm_meets_the_oracle((problem, tiling, precision) in problems()) {
+        for batch in 0..problem.shape.batch {
+            for head in 0..problem.shape.heads {
+                let reference = error_rule::reference(&problem, batch, head, precision);
+                for algorithm in each_algorithm() {
+                    let plan = Plan::of_problem(&problem, batch, tiling, precision);
+                    let schedule = Schedule::new(algorithm, plan);
+                    let got = match precision {
+                        Precision::F64 => run(&schedule, &problem.head::<f64>(batch, head, precision), Meaning::RIGHT, |_| true),
+                        _ => run(&schedule, &problem.head::<f32>(batch, head, precision), Meaning::RIGHT, |_| true),
+                    };
+                    let (output, totals) = got.expect("nobody stops it");
+                    let errors = Errors::between(&output, &reference.exact);
+                    prop_assert!(errors.within(&reference.bound), "{}: {errors:?} {:?}", algorithm.name(), reference.bound);
+                    prop_assert_eq!(&totals.traffic, &algorithm.closed_form(&schedule.plan));
+                }
+            }
+        }
+    }
+
+    /// Forwards, by seek and backwards: the same bits.
+    #[test]
+    fn state_is_the_same_however_it_is_reached((problem, tiling, precision) in problems(), at in 0.0..1.0f64) {
+        for algorithm in each_algorithm() {
+            let plan = Plan::of_problem(&problem, 0, tiling, precision);
+            let schedule = Schedule::new(algorithm, plan);
+            let run = Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).expect("nobody stops it");
+            let cursor = (at * run.schedule.len() as f64) as u64;
+            prop_assert_eq!(common::bits(&run.view(cursor)), common::bits(&common::stepped(&run, &problem, cursor)), "{} at {}", algorithm.name(), cursor);
+        }
+    }
+}
