@@ -11,5 +11,6 @@
 //! - `cli`, `app`: the command line and the window
 
 pub mod attention;
+pub mod cli;
 pub mod machine;
 pub mod schedule;

@@ -1,2 +1,3 @@
-//! Entry.
+//! Hands over to the command line or to the window.
+
 fn main() {}

@@ -67,19 +67,16 @@ impl Errors {
 /// What the rule allows a result of `precision`, given how far plain attention is off (`baseline`), the largest finite
 /// value of each exact tensor, and the largest score.
 pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs_score: f64) -> Errors {
-    let floor = match precision {
-        Precision::F64 => 1e-11,
-        Precision::F32 => 2e-6,
-        Precision::F16 => 1e-3,
-        Precision::Bf16 => 8e-3,
+    // The least error allowed for a value of 1, and the spacing of the format around 1.
+    let (floor, epsilon) = match precision {
+        Precision::F64 => (1e-11, 0.0),
+        Precision::F32 => (2e-6, f64::from(f32::EPSILON)),
+        Precision::F16 => (1e-3, 1.0 / 1024.0),
+        Precision::Bf16 => (8e-3, 1.0 / 128.0),
     };
     let bound = |baseline: f64, largest: f64| 2.0 * baseline + floor * largest.max(1.0);
-    let l = if precision == Precision::F32 {
-        // l carries the rounding of the scores.
-        (2.0 * baseline.lse + 2.0 * f64::from(f32::EPSILON) * max_abs_score + floor) * largest.l.max(1.0)
-    } else {
-        bound(baseline.lse, largest.l)
-    };
+    // l carries the rounding of the scores: of their computation in f32, of their storage in f16 and bf16.
+    let l = (2.0 * baseline.lse + 2.0 * epsilon * max_abs_score + floor) * largest.l.max(1.0);
     Errors {
         o: bound(baseline.o, largest.o),
         m: bound(baseline.lse, largest.m),

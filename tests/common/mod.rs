@@ -7,6 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use tilescope::attention::dropout::Keep;
+use tilescope::attention::error_rule::Errors;
+use tilescope::attention::oracle;
 use tilescope::attention::{Align, Dropout, Mask, Precision, Problem, Real, Shape};
 use tilescope::machine::{Machine, Meaning, Run, View};
 use tilescope::schedule::{DropoutCost, Plan, Tiling};
@@ -70,6 +72,31 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
             })
         },
     )
+}
+
+/// What rounding to f16 or bf16 can do at worst. The error rule compares with one plain run, whose error at a handful of
+/// keys is a matter of luck; this bound is a matter of arithmetic (u: half the spacing of the format at 1):
+/// stored scores move by u |s|, weights by u, O by u at each of its stores.
+pub fn worst_case(problem: &Problem, plan: &Plan, head: usize) -> Errors {
+    let u = if plan.precision == Precision::F16 { 1.0 / 2048.0 } else { 1.0 / 256.0 };
+    let inputs = problem.head::<f64>(0, head, Precision::F64);
+    let scores = (0..problem.shape.batch)
+        .flat_map(|batch| {
+            let inputs = problem.head::<f64>(batch, head, Precision::F64);
+            (0..inputs.n_q()).flat_map(move |i| oracle::row(&inputs, i).s).collect::<Vec<_>>()
+        })
+        .filter(|s| s.is_finite())
+        .fold(1.0, |most, s| f64::max(most, s.abs()));
+    let largest_v = problem.v.iter().fold(1.0, |most, v| f64::max(most, v.abs()));
+    let dropped = 1.0 / (1.0 - problem.dropout.as_ref().map_or(0.0, |dropout| dropout.rate));
+    // The slope of ALiBi and f32 arithmetic add far less than the factor of 2 in front.
+    let of_weights = 2.0 * u * scores + 2.0 * u;
+    Errors {
+        o: 2.0 * (of_weights + plan.t_c() as f64 * u) * largest_v * dropped,
+        m: 2.0 * u * scores,
+        l: 2.0 * of_weights * inputs.n_k() as f64,
+        lse: 2.0 * of_weights,
+    }
 }
 
 /// The view after `cursor` steps, by carrying out each of them on a new machine.

@@ -1,0 +1,162 @@
+//! `tilescope bench`: speeds as ratios to a baseline in the same run, on one thread.
+
+use std::time::{Duration, Instant};
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, Array4};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use serde::Serialize;
+
+use crate::attention::{Precision, Problem, naive};
+use crate::machine::{Meaning, Run, run};
+use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+/// One line of the result. `ratio` is `value / baseline` where there is a baseline.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub name: String,
+    pub value: f64,
+    pub unit: &'static str,
+    pub baseline: Option<f64>,
+    pub ratio: Option<f64>,
+}
+
+impl Row {
+    pub fn new(name: &str, value: f64, unit: &'static str) -> Self {
+        Self { name: name.into(), value, unit, baseline: None, ratio: None }
+    }
+
+    pub fn against(name: &str, value: f64, unit: &'static str, baseline: f64) -> Self {
+        Self { baseline: Some(baseline), ratio: Some(value / baseline), ..Self::new(name, value, unit) }
+    }
+}
+
+/// A row to be measured when it is asked for.
+pub struct Measurement {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub measure: fn() -> Row,
+}
+
+/// The rows that need no GPU and no window.
+pub const ENGINE: [Measurement; 7] = [
+    Measurement { name: "gemm-calibration", what: "the matrix product in use, 64x64x64 f32", measure: gemm },
+    Measurement {
+        name: "stepper-vs-naive",
+        what: "instrumented flash2, N 4096, d 64, 64x64, against plain attention",
+        measure: stepper_vs_naive,
+    },
+    Measurement { name: "step-cost-16x16", what: "one visit of flash2, d 32, 16x16", measure: visit_cost },
+    Measurement { name: "schedule-build", what: "flash2, N 16384, 64x64: the schedule with its meters", measure: build },
+    Measurement { name: "seek-flash2", what: "seek to a random step, N 16384, 64x64", measure: seek_flash2 },
+    Measurement { name: "seek-flash1", what: "seek to a random step, N 16384, 64x64", measure: seek_flash1 },
+    Measurement { name: "trace-export", what: "JSON trace without tile values", measure: super::trace::export_speed },
+];
+
+/// Runs `work` until half a second or `most` times have passed; gives the shortest time.
+pub fn best(most: usize, mut work: impl FnMut()) -> Duration {
+    let begin = Instant::now();
+    let mut best = Duration::MAX;
+    for _ in 0..most {
+        let start = Instant::now();
+        work();
+        best = best.min(start.elapsed());
+        if begin.elapsed() > Duration::from_millis(500) {
+            break;
+        }
+    }
+    best
+}
+
+/// A problem of one head with normal inputs.
+pub fn problem(n_q: usize, n_k: usize, d: usize) -> Problem {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut tensor = |n: usize| Array4::from_shape_simple_fn((1, 1, n, d), || rng.sample(StandardNormal));
+    Problem::new(tensor(n_q), tensor(n_k), tensor(n_k)).expect("sizes above 0 that fit together")
+}
+
+fn schedule(name: &str, problem: &Problem, block: usize) -> Schedule {
+    let algorithm = algorithm::by_name(name).expect("a name from this file");
+    Schedule::new(algorithm, Plan::of_problem(problem, 0, Tiling { br: block, bc: block }, Precision::F32))
+}
+
+fn gemm() -> Row {
+    let a = Array2::from_shape_fn((64, 64), |(i, j)| ((i + j) % 7) as f32);
+    let mut c = Array2::zeros((64, 64));
+    let time = best(2000, || {
+        for _ in 0..50 {
+            general_mat_mul(1.0, &a, &a, 0.0, &mut c);
+        }
+    });
+    let flops = 50.0 * 2.0 * 64f64.powi(3);
+    std::hint::black_box(&c);
+    Row::new("gemm-calibration", flops / time.as_secs_f64() / 1e9, "GFLOP/s")
+}
+
+fn stepper_vs_naive() -> Row {
+    let problem = problem(4096, 4096, 64);
+    let schedule = schedule("flash2", &problem, 64);
+    let head = problem.head::<f32>(0, 0, Precision::F32);
+    let (mut stepper, mut plain) = (Duration::MAX, Duration::MAX);
+    // In turns, so that a slow moment of the machine meets both.
+    for _ in 0..7 {
+        plain = plain.min(best(1, || {
+            std::hint::black_box(naive::attention(&head, Precision::F32));
+        }));
+        stepper = stepper.min(best(1, || {
+            std::hint::black_box(run(&schedule, &head, Meaning::RIGHT, |_| true));
+        }));
+    }
+    Row::against("stepper-vs-naive", millis(stepper), "ms", millis(plain))
+}
+
+fn visit_cost() -> Row {
+    let problem = problem(1024, 1024, 32);
+    let schedule = schedule("flash2", &problem, 16);
+    let head = problem.head::<f32>(0, 0, Precision::F32);
+    let time = best(50, || {
+        std::hint::black_box(run(&schedule, &head, Meaning::RIGHT, |_| true));
+    });
+    Row::new("step-cost-16x16", time.as_secs_f64() * 1e6 / 4096.0, "us per visit")
+}
+
+fn build() -> Row {
+    let problem = problem(16384, 16384, 1);
+    let mut steps = 0;
+    let time = best(10, || {
+        let schedule = schedule("flash2", &problem, 64);
+        steps = schedule.len();
+        std::hint::black_box(crate::machine::MeterIndex::new(&schedule));
+    });
+    Row::new("schedule-build", time.as_secs_f64() * 1e9 / steps as f64, "ns per step")
+}
+
+fn seek_flash2() -> Row {
+    seek("seek-flash2", "flash2")
+}
+
+fn seek_flash1() -> Row {
+    seek("seek-flash1", "flash1")
+}
+
+/// The slowest of 200 seeks to random steps.
+fn seek(name: &str, algorithm: &str) -> Row {
+    let problem = problem(16384, 16384, 64);
+    let run = Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, Meaning::RIGHT, |_| true)
+        .expect("nobody stops it");
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut worst = Duration::ZERO;
+    for _ in 0..200 {
+        let cursor = rng.random_range(0..=run.schedule.len());
+        let start = Instant::now();
+        std::hint::black_box(run.view(cursor));
+        worst = worst.max(start.elapsed());
+    }
+    Row::against(name, millis(worst), "ms, slowest of 200", 16.0)
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
