@@ -46,3 +46,46 @@ fn write_npy<T: AutoSerialize + Serialize>(
     writer.extend(values.iter().map(|&x| narrow(x)))?;
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ndarray::{Array2, Array4};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::attention::input;
+
+    fn written(q: &Array2<f64>, precision: Precision) -> Vec<u8> {
+        let mut bytes = Cursor::new(vec![]);
+        // V is a view whose rows do not lie one after the other.
+        let arrays = [("Q", q.view().into_dyn()), ("K", q.view().into_dyn()), ("V", q.t().into_dyn())];
+        let arrays = arrays.map(|(name, values)| (name, NpyArray { values, precision }));
+        write_npz(&mut bytes, &arrays).unwrap();
+        bytes.into_inner()
+    }
+
+    fn bits(tensor: &Array4<f64>) -> Vec<u64> {
+        tensor.iter().map(|x| x.to_bits()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back_bit_for_bit(n in 1usize..6, values in prop::collection::vec(any::<u64>(), 36)) {
+            let q = Array2::from_shape_fn((n, n), |(i, j)| f64::from_bits(values[6 * i + j]));
+            let exact = input::read("x.npz", &written(&q, Precision::F64)).unwrap().problem;
+            prop_assert_eq!(bits(&exact.q), q.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            prop_assert_eq!(bits(&exact.v), q.t().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            let narrow = input::read("x.npz", &written(&q, Precision::Bf16)).unwrap().problem;
+            let rounded = q.mapv(|x| f64::from(x as f32).to_bits());
+            prop_assert_eq!(bits(&narrow.q), rounded.iter().copied().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_same_arrays_give_the_same_bytes() {
+        let q = Array2::eye(3);
+        assert_eq!(written(&q, Precision::F32), written(&q, Precision::F32));
+    }
+}

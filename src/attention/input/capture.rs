@@ -196,3 +196,158 @@ fn broken(fault: impl Into<String>) -> InputError {
 fn wrong<T>(key: &'static str, fault: impl Into<String>) -> Result<T, InputError> {
     Err(InputError::Metadata { key, fault: fault.into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use safetensors::tensor::{TensorView, serialize};
+
+    use super::*;
+    use crate::attention::input;
+
+    const DATA: [u8; 4 * 2 * 3 * 2] = [0; 48];
+    const METADATA: [(&str, &str); 4] =
+        [("format", FORMAT), ("causal", "true"), ("scale", "0.5"), ("kv_lengths", "[3]")];
+
+    /// A capture of zeros: q and o `[2, 3, 2]`, k and v `[1, 3, 2]`, changed by the metadata and tensors given.
+    fn capture(metadata: &[(&str, &str)], tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8> {
+        let mut all: std::collections::BTreeMap<&str, (Dtype, &[usize])> = [
+            ("q", (Dtype::F32, &[2, 3, 2][..])),
+            ("k", (Dtype::F32, &[1, 3, 2][..])),
+            ("v", (Dtype::F32, &[1, 3, 2][..])),
+            ("o", (Dtype::F32, &[2, 3, 2][..])),
+        ]
+        .into();
+        all.extend(tensors.iter().map(|&(name, dtype, shape)| (name, (dtype, shape))));
+        let views = all.into_iter().filter(|(_, (_, shape))| !shape.is_empty()).map(|(name, (dtype, shape))| {
+            let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+            (name, TensorView::new(dtype, shape.to_vec(), &DATA[..bytes]).unwrap())
+        });
+        let metadata = METADATA.iter().chain(metadata).map(|(key, value)| (key.to_string(), value.to_string()));
+        let mut metadata = metadata.collect::<HashMap<_, _>>();
+        metadata.retain(|_, value| value != "absent");
+        serialize(views, Some(metadata)).unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Input, InputError> {
+        input::read("test.safetensors", bytes)
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        let text = read(bytes).expect_err("must be refused").to_string();
+        assert!(!text.contains('\n'), "{text}");
+        text
+    }
+
+    #[test]
+    fn metadata_goes_into_the_problem() {
+        let input = read(&capture(&[("tokens", r#"["a", "b", "c"]"#), ("layer", "7")], &[])).unwrap();
+        let problem = &input.problem;
+        assert_eq!((problem.scale, problem.mask.causal, input.rank), (0.5, true, 3));
+        assert_eq!(problem.mask.key_lengths, None, "lengths that mask nothing are left out");
+        assert_eq!((input.about.layer, input.about.tokens[0].len()), (Some(7), 3));
+        assert!(input.warnings.is_empty() && input.about.o.is_some());
+        let padded = read(&capture(&[("kv_lengths", "[2]")], &[("o", Dtype::F32, &[])])).unwrap();
+        assert_eq!(padded.problem.mask.key_lengths, Some(vec![2]));
+        assert!(padded.about.o.is_none());
+    }
+
+    #[test]
+    fn needed_metadata_must_be_right() {
+        for (key, value, expected) in [
+            ("format", "absent", "`format` is missing"),
+            ("format", "other/2", "other/2"),
+            ("causal", "absent", "`causal` is missing"),
+            ("causal", "True", "true or false"),
+            ("scale", "absent", "`scale` is missing"),
+            ("scale", "1/8", "finite number"),
+            ("scale", "inf", "finite number"),
+            ("kv_lengths", "absent", "`kv_lengths` is missing"),
+            ("kv_lengths", "3", "JSON list"),
+            ("kv_lengths", "[3.5]", "JSON list"),
+            ("kv_lengths", "[3, 3]", "key lengths"),
+            ("kv_lengths", "[4]", "key length"),
+        ] {
+            let text = message(&capture(&[(key, value)], &[]));
+            assert!(text.contains(expected), "{key} {value}: {text}");
+        }
+    }
+
+    #[test]
+    fn other_metadata_is_left_out_with_a_warning() {
+        for (key, value) in
+            [("tokens", "[1, 2]"), ("tokens", r#"["a"]"#), ("layer", "ten"), ("q_heads", "[1]"), ("kv_heads", "{}")]
+        {
+            let input = read(&capture(&[(key, value)], &[])).unwrap();
+            assert!(input.warnings.len() == 1 && input.warnings[0].contains(key), "{:?}", input.warnings);
+            assert!(input.about.tokens.is_empty() && input.about.q_heads.is_empty());
+        }
+    }
+
+    #[test]
+    fn tensors_must_fit() {
+        for (name, dtype, shape, expected) in [
+            ("q", Dtype::F32, &[][..], "tensor q is missing"),
+            ("v", Dtype::F32, &[], "tensor v is missing"),
+            ("k", Dtype::F16, &[1, 3, 2], "one type"),
+            ("q", Dtype::I32, &[2, 3, 2], "I32"),
+            ("k", Dtype::F32, &[3, 2], "has shape [3, 2]"),
+            ("k", Dtype::F32, &[1, 1, 3, 2], "4 axes"),
+            ("k", Dtype::F32, &[1, 2, 2], "V has shape"),
+            ("k", Dtype::F32, &[1, 3, 1], "K has shape"),
+            ("q", Dtype::F32, &[2, 2, 2], "different numbers of tokens"),
+            ("q", Dtype::F32, &[2, 0, 2], "n_q is 0"),
+            ("o", Dtype::F32, &[2, 3, 1], "o has shape"),
+        ] {
+            // With no other type for q: the others follow it.
+            let mut tensors = vec![(name, dtype, shape)];
+            if dtype == Dtype::I32 {
+                tensors.extend([("k", dtype, &[1, 3, 2][..]), ("v", dtype, &[1, 3, 2])]);
+            }
+            let text = message(&capture(&[], &tensors));
+            assert!(text.contains(expected), "{name} {dtype:?} {shape:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn damaged_captures_never_panic() {
+        let bytes = capture(&[], &[]);
+        for end in 0..bytes.len() {
+            message(&bytes[..end]);
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1 << bit;
+                let _ = read(&bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_headers_are_refused() {
+        let file = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        for (header, expected) in [
+            (r#"{"q": {}, "q": {}}"#.to_string(), "\"q\" comes twice"),
+            (r#"{"__metadata__": {"scale": "1", "scale": "2"}}"#.to_string(), "\"scale\" comes twice"),
+            (r#"{"q": {"shape": [18446744073709551615]}}"#.to_string(), "more than the file has bytes"),
+            (r#"{"q": {"shape": [-1]}}"#.to_string(), "whole number"),
+            (format!("{{\"q\": {}", "[".repeat(100_000)), "recursion limit"),
+            ("{}".into(), "`format` is missing"),
+        ] {
+            let text = message(&file(&header));
+            assert!(text.contains(expected), "{text}");
+        }
+        assert!(message(&[u64::MAX.to_le_bytes().as_slice(), b"{"].concat()).contains("at most"));
+    }
+
+    #[test]
+    fn other_files_are_told_apart() {
+        let refused = |name: &str, bytes: &[u8]| input::read(name, bytes).unwrap_err().to_string();
+        assert!(refused("x.npz", b"").contains("empty"));
+        assert!(refused("x.npz", b"\x93NUMPY\x01\x00").contains("q.npy, k.npy, v.npy set"));
+        assert!(refused("x.npz", b"not a zip").contains(".npz archive"));
+        assert!(refused("x.json", b"{\"format\": 1}").contains("JSON"));
+        assert!(refused("x.txt", b"hello").contains("no known kind"));
+        assert!(refused("x.safetensors", b"hello").contains("capture"));
+    }
+}
