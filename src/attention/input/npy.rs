@@ -3,7 +3,7 @@
 //!
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 use half::f16;
 use ndarray::{ArrayD, ShapeBuilder};
@@ -22,14 +22,13 @@ pub const MAGIC: &[u8] = b"\x93NUMPY";
 ///
 /// Accepts versions 1 to 3, at most four axes, f16 to f64, signed and unsigned integers and booleans, either byte
 /// order, C and Fortran order. Bytes after the data are refused: they mean that the header is wrong.
-/// Reads no more of `source` than the header promises, so that a stream may hide a bomb.
+/// Reads `source` only as far as the header promises (and a buffer more), so that a stream may hide a bomb.
 pub fn read(array: &str, mut source: impl Read, budget: &mut Budget) -> Result<ArrayD<f64>, InputError> {
     let named = |fault: Fault| InputError::Npy { array: array.into(), offset: fault.offset, fault: fault.text };
-    let mut bytes = Vec::new();
-    let header = read_header(&mut source, &mut bytes).map_err(named)?;
+    let mut start = Vec::new();
+    let header = read_header(&mut source, &mut start).map_err(named)?;
     let elements = budget.take(&format!("array {array}"), &header.shape)?;
-    read_data(source, &mut bytes, elements * header.size).map_err(named)?;
-    decode(&bytes, &header, elements).or_else(|error| fault(0, error.to_string())).map_err(named)
+    read_data(&start, BufReader::new(source), &header, elements).map_err(named)
 }
 
 /// Appends the header of `source` to `bytes`.
@@ -72,32 +71,38 @@ fn append(source: &mut impl Read, bytes: &mut Vec<u8>, count: usize, what: &str)
     }
 }
 
-/// Appends the data, and checks that nothing follows it.
-fn read_data(mut source: impl Read, bytes: &mut Vec<u8>, count: usize) -> Result<(), Fault> {
-    append(&mut source, bytes, count, "the data that the shape needs")?;
+/// Decodes the data in `source`, which follows the header `start`, and checks that nothing comes after it.
+fn read_data(start: &[u8], mut source: impl Read, header: &Header, elements: usize) -> Result<ArrayD<f64>, Fault> {
+    let bytes = elements * header.size;
+    let array = decode(start.chain(&mut source), header, elements).or_else(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            fault(start.len(), format!("the file ends before the {bytes} bytes of data that the shape needs"))
+        }
+        _ => fault(start.len(), format!("cannot read the data: {error}")),
+    })?;
     // Reading on to the end also makes a zip entry check its sum.
     match source.read(&mut [0]) {
-        Ok(0) => Ok(()),
-        Ok(_) => fault(bytes.len(), "more bytes follow than the shape needs; save the array again"),
-        Err(error) => fault(bytes.len(), format!("cannot read to the end: {error}")),
+        Ok(0) => Ok(array),
+        Ok(_) => fault(start.len() + bytes, "more bytes follow than the shape needs; save the array again"),
+        Err(error) => fault(start.len() + bytes, format!("cannot read to the end: {error}")),
     }
 }
 
-/// `bytes` is a whole file whose header and size have been checked.
-fn decode(bytes: &[u8], header: &Header, elements: usize) -> io::Result<ArrayD<f64>> {
+/// `file` is a whole file, whose header has been checked.
+fn decode(file: impl Read, header: &Header, elements: usize) -> io::Result<ArrayD<f64>> {
     let values = match (header.kind, header.size) {
-        ('f', 2) => values(bytes, elements, f16::to_f64),
-        ('f', 4) => values(bytes, elements, |x: f32| x.into()),
-        ('f', 8) => values(bytes, elements, |x: f64| x),
-        ('i', 1) => values(bytes, elements, |x: i8| x.into()),
-        ('i', 2) => values(bytes, elements, |x: i16| x.into()),
-        ('i', 4) => values(bytes, elements, |x: i32| x.into()),
-        ('i', 8) => values(bytes, elements, |x: i64| x as f64),
-        ('u', 1) => values(bytes, elements, |x: u8| x.into()),
-        ('u', 2) => values(bytes, elements, |x: u16| x.into()),
-        ('u', 4) => values(bytes, elements, |x: u32| x.into()),
-        ('u', 8) => values(bytes, elements, |x: u64| x as f64),
-        _ => values(bytes, elements, |x: bool| u8::from(x).into()),
+        ('f', 2) => values(file, elements, f16::to_f64),
+        ('f', 4) => values(file, elements, |x: f32| x.into()),
+        ('f', 8) => values(file, elements, |x: f64| x),
+        ('i', 1) => values(file, elements, |x: i8| x.into()),
+        ('i', 2) => values(file, elements, |x: i16| x.into()),
+        ('i', 4) => values(file, elements, |x: i32| x.into()),
+        ('i', 8) => values(file, elements, |x: i64| x as f64),
+        ('u', 1) => values(file, elements, |x: u8| x.into()),
+        ('u', 2) => values(file, elements, |x: u16| x.into()),
+        ('u', 4) => values(file, elements, |x: u32| x.into()),
+        ('u', 8) => values(file, elements, |x: u64| x as f64),
+        _ => values(file, elements, |x: bool| u8::from(x).into()),
     }?;
     let shape = header.shape.as_slice().set_f(header.fortran);
     let array = ArrayD::from_shape_vec(shape, values).map_err(io::Error::other)?;
@@ -105,13 +110,10 @@ fn decode(bytes: &[u8], header: &Header, elements: usize) -> io::Result<ArrayD<f
     Ok(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() })
 }
 
-fn values<T: Deserialize>(bytes: &[u8], elements: usize, widen: impl Fn(T) -> f64) -> io::Result<Vec<f64>> {
-    let reader = NpyFile::new(bytes)?.data::<T>().map_err(io::Error::other)?;
-    let mut values = Vec::with_capacity(elements);
-    for value in reader {
-        values.push(widen(value?));
-    }
-    Ok(values)
+/// The elements of `file`. Memory grows with those that are there, not with those promised.
+fn values<T: Deserialize>(file: impl Read, elements: usize, widen: impl Fn(T) -> f64) -> io::Result<Vec<f64>> {
+    let reader = NpyFile::new(file)?.data::<T>().map_err(io::Error::other)?;
+    reader.take(elements).map(|value| value.map(&widen)).collect()
 }
 
 #[cfg(test)]
@@ -181,7 +183,7 @@ mod tests {
             let mut bytes = file(version, header, &[0; 16]);
             for end in 0..bytes.len() {
                 let text = message(read("Q", &bytes[..end], &mut Budget::new()));
-                assert!(text.contains("the file ends after"), "{end}: {text}");
+                assert!(text.contains("the file ends"), "{end}: {text}");
             }
             assert!(read("Q", bytes.as_slice(), &mut Budget::new()).is_ok());
             bytes.push(0);
@@ -212,7 +214,7 @@ mod tests {
             ("(0, 18446744073709551615, 18446744073709551615)", "MiB for one input"),
             ("(18446744073709551616,)", "does not fit"),
             ("(100000, 100000)", "MiB for one input"),
-            ("(1000, 1000)", "ends after 16 of the 8000000"),
+            ("(1000, 1000)", "ends before the 8000000 bytes"),
             ("(-1,)", "shape"),
             ("(2.5,)", "shape"),
             ("(1, 1, 1, 1, 2)", "at most 4"),
