@@ -79,7 +79,7 @@ impl Arrays {
     fn required(&mut self, name: &str) -> Result<ArrayD<f64>, InputError> {
         match self.0.remove(name) {
             Some(array) => Ok(array),
-            None => refuse(name, format!("is missing; an input needs Q, K and V (or {} in lower case)", name)),
+            None => refuse(name, "is missing; an input needs Q, K and V, or q, k and v"),
         }
     }
 }

@@ -190,7 +190,8 @@ impl Metadata {
 }
 
 fn broken(fault: impl Into<String>) -> InputError {
-    InputError::Capture { fault: fault.into() }
+    // Names in the file may hold anything, and a message is one line.
+    InputError::Capture { fault: fault.into().replace(char::is_control, " ") }
 }
 
 fn wrong<T>(key: &'static str, fault: impl Into<String>) -> Result<T, InputError> {
