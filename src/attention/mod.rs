@@ -5,14 +5,17 @@
 pub mod dropout;
 pub mod error_rule;
 pub mod exp;
+pub mod input;
 pub mod mask;
 pub mod naive;
+pub mod npz_out;
 pub mod oracle;
 pub mod precision;
 pub mod problem;
 pub mod shape;
 
 pub use dropout::Dropout;
+pub use input::Input;
 pub use mask::{Align, Band, Mask, TileClass};
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};

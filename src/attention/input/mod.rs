@@ -1,0 +1,156 @@
+//! Inputs: everything that turns bytes or a spec into a [`Problem`] and what is known about it.
+//!
+//! Bytes come from files that nobody vouches for. Sizes are checked before memory is asked for, every fault is an
+//! [`InputError`] of one line, and nothing here opens a file.
+
+mod arrays;
+mod budget;
+mod capture;
+mod error;
+mod json_guard;
+mod npy;
+mod npy_header;
+mod npz;
+pub mod preset;
+pub mod random;
+
+use std::sync::Arc;
+
+use ndarray::{Array4, s};
+use sha2::{Digest, Sha256};
+
+use super::{Problem, ProblemError};
+use arrays::Arrays;
+use budget::Budget;
+
+pub use budget::BUDGET;
+pub use error::InputError;
+
+/// A problem with its origin.
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub problem: Problem,
+    /// The file's name, or the spec of a random input.
+    pub name: String,
+    /// Of the file's bytes, in hex; for a set of `.npy` files, of their bytes one after the other.
+    pub sha256: Option<String>,
+    /// Of random inputs.
+    pub seed: Option<u64>,
+    /// Axes of Q in the file: 2, 3 or 4. Outputs get as many.
+    pub rank: usize,
+    /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which files
+    /// do not hold.
+    pub keep: Option<Arc<Array4<bool>>>,
+    /// The gradient of the output, `[batch, heads, n_q, d_v]`.
+    pub d_o: Option<Array4<f64>>,
+    pub about: About,
+    /// What a person should know before trusting the run: one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// What a capture says about itself; for people, and for checking. Empty or `None` where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    pub model: Option<String>,
+    pub layer: Option<usize>,
+    pub licence: Option<String>,
+    pub note: Option<String>,
+    /// The text of each batch entry.
+    pub text: Vec<String>,
+    /// The tokens of each batch entry, `n_k` of them.
+    pub tokens: Vec<Vec<String>>,
+    /// Which heads of the model these are, where some were left out.
+    pub q_heads: Vec<usize>,
+    pub kv_heads: Vec<usize>,
+    /// The output that the model computed, `[batch, heads, n_q, d_v]`.
+    pub o: Option<Array4<f64>>,
+    /// Largest distance of `o` from attention computed in f64, as recorded with the capture.
+    pub recorded_error: Option<f64>,
+}
+
+/// Reads a file of this name (for its extension and for messages): a capture, or an `.npz`.
+///
+/// The first bytes decide which; the extension only where they do not tell.
+pub fn read(name: &str, bytes: &[u8]) -> Result<Input, InputError> {
+    let begins = |magic: &[u8]| bytes.starts_with(magic);
+    let ends = |extension: &str| name.to_ascii_lowercase().ends_with(extension);
+    let mut budget = Budget::new();
+    let mut input = if bytes.is_empty() {
+        return Err(InputError::Unknown { found: "the file is empty" });
+    } else if begins(npy::MAGIC) {
+        return Err(InputError::LoneNpy);
+    } else if npz::MAGICS.into_iter().any(begins) || ends(".npz") {
+        npz::read(bytes, &mut budget)?.into_input(name)?
+    } else if begins(b"{") {
+        return Err(InputError::Unknown { found: "this is JSON, as a trace is, and not an input" });
+    } else if bytes.get(8) == Some(&b'{') || ends(".safetensors") {
+        capture::read(name, bytes, &mut budget)?
+    } else {
+        return Err(InputError::Unknown { found: "the first bytes are of no known kind of file" });
+    };
+    input.sha256 = Some(hex(Sha256::digest(bytes).as_slice()));
+    Ok(input)
+}
+
+/// Reads a set of `.npy` files by their names: `q.npy`, `k.npy`, `v.npy` (or `Q.npy`, ...), and optionally `do`,
+/// `bias`, `alibi_slopes` and `keep`. `name` is what the set is called.
+pub fn read_npy_set(name: &str, files: &[(&str, &[u8])]) -> Result<Input, InputError> {
+    let mut arrays = Arrays::default();
+    let (mut budget, mut hash) = (Budget::new(), Sha256::new());
+    for (file, bytes) in files {
+        let Some(array) = arrays::canonical(file) else {
+            let fault = "is not part of a set; q, k, v, do, bias, alibi_slopes and keep are".into();
+            return Err(InputError::Array { array: format!("{file:?}"), fault });
+        };
+        arrays.insert(array, npy::read(array, *bytes, &mut budget)?)?;
+        hash.update(bytes);
+    }
+    let mut input = arrays.into_input(name)?;
+    input.sha256 = Some(hex(hash.finalize().as_slice()));
+    Ok(input)
+}
+
+impl Input {
+    /// Nothing but a problem and its name.
+    fn new(name: &str, problem: Problem, rank: usize) -> Self {
+        Self {
+            problem,
+            name: name.into(),
+            sha256: None,
+            seed: None,
+            rank,
+            keep: None,
+            d_o: None,
+            about: About::default(),
+            warnings: vec![],
+        }
+    }
+
+    /// The first `prefix` tokens with all that belongs to them. Errors as [`Problem::prefix`] does.
+    pub fn prefix(&self, prefix: usize) -> Result<Self, ProblemError> {
+        let problem = self.problem.prefix(prefix)?;
+        let rows = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
+        let mut about = self.about.clone();
+        about.o = about.o.as_ref().map(rows);
+        about.tokens.iter_mut().for_each(|tokens| tokens.truncate(prefix));
+        let keep = self.keep.as_ref().map(|keep| Arc::new(keep.slice(s![.., .., ..prefix, ..prefix]).to_owned()));
+        Ok(Self { problem, keep, d_o: self.d_o.as_ref().map(rows), about, ..self.clone() })
+    }
+
+    /// NaN and infinity are a lesson, not an error: the run goes on.
+    fn warn_of_not_finite(&mut self) {
+        let mut names = self.problem.not_finite();
+        if self.problem.alibi_slopes.iter().flatten().any(|x| !x.is_finite()) {
+            names.push("alibi_slopes");
+        }
+        if self.d_o.iter().flatten().any(|x| !x.is_finite()) {
+            names.push("dO");
+        }
+        let warning = |name| format!("{name} holds NaN or infinity: it will spread to every result that reads it");
+        self.warnings.extend(names.into_iter().map(warning));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,150 @@
+//! The header text of a `.npy` file: the small part of Python's syntax that `numpy.save` writes, without recursion.
+
+/// What is wrong, and at which byte of the array's file.
+pub(super) struct Fault {
+    pub offset: usize,
+    pub text: String,
+}
+
+pub(super) fn fault<T>(offset: usize, text: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault { offset, text: text.into() })
+}
+
+/// What a header says.
+pub(super) struct Header {
+    /// `f`, `i`, `u` or `b`.
+    pub kind: char,
+    /// Bytes of one element.
+    pub size: usize,
+    pub fortran: bool,
+    pub shape: Vec<usize>,
+}
+
+/// Parses `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, which begins at byte `start` of its file.
+///
+/// The three keys may come in any order and must be the only ones, as NumPy demands.
+pub(super) fn parse(header: &[u8], start: usize) -> Result<Header, Fault> {
+    let Ok(text) = std::str::from_utf8(header) else {
+        return fault(start, "the header is not text");
+    };
+    let mut text = Text { rest: text, end: start + text.len() };
+    let (mut descr, mut fortran, mut shape) = (None, None, None);
+    text.expect('{', "a dictionary must open with {")?;
+    while !text.eat('}') {
+        let at = text.offset();
+        let key = text.quoted("a key in quotes is needed")?;
+        text.expect(':', "a colon must follow the key")?;
+        let fresh = match key {
+            "descr" => descr.replace(element(&mut text)?).is_none(),
+            "fortran_order" => fortran.replace(text.boolean()?).is_none(),
+            "shape" => shape.replace(text.tuple()?).is_none(),
+            _ => return fault(at, "a key other than descr, fortran_order and shape"),
+        };
+        if !fresh {
+            return fault(at, format!("the key {key} comes twice"));
+        }
+        if !text.eat(',') {
+            text.expect('}', "the dictionary must close with }")?;
+            break;
+        }
+    }
+    if !text.rest.trim_ascii_start().is_empty() {
+        return fault(text.offset(), "text follows the dictionary");
+    }
+    match (descr, fortran, shape) {
+        (Some((kind, size)), Some(fortran), Some(shape)) => Ok(Header { kind, size, fortran, shape }),
+        _ => fault(start, "one of the keys descr, fortran_order and shape is missing"),
+    }
+}
+
+/// The element type: its kind and its bytes. The byte order is left to the decoder.
+fn element(text: &mut Text) -> Result<(char, usize), Fault> {
+    let at = text.offset();
+    let Ok(descr) = text.quoted("") else {
+        return fault(at, "a structured type is not read; save each field as an array of its own");
+    };
+    let name = descr.trim_start_matches(['<', '>', '|', '=']);
+    let (kind, size) = name.split_at(name.chars().next().map_or(0, char::len_utf8));
+    match (kind.chars().next(), size.parse()) {
+        (Some('O'), _) => fault(at, "Python objects (pickle) are not read, for safety; save an array of float32"),
+        (Some('V'), _) => fault(at, "a structured type is not read; save each field as an array of its own"),
+        (Some('c'), _) => fault(at, "complex numbers are not read; save the real part"),
+        (Some('S' | 'U' | 'a'), _) => fault(at, "text is not read; save an array of float32"),
+        (Some('f'), Ok(size @ (2 | 4 | 8))) => Ok(('f', size)),
+        (Some(kind @ ('i' | 'u')), Ok(size @ (1 | 2 | 4 | 8))) => Ok((kind, size)),
+        (Some('b'), Ok(1)) => Ok(('b', 1)),
+        _ => fault(at, format!("the type {descr:?} is not read; save an array of float16, float32 or float64")),
+    }
+}
+
+/// What is left of the text, whose end lies at byte `end` of the file.
+struct Text<'a> {
+    rest: &'a str,
+    end: usize,
+}
+
+impl<'a> Text<'a> {
+    fn offset(&self) -> usize {
+        self.end - self.rest.trim_ascii_start().len()
+    }
+
+    fn eat(&mut self, wanted: char) -> bool {
+        let rest = self.rest.trim_ascii_start().strip_prefix(wanted);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, wanted: char, need: &str) -> Result<(), Fault> {
+        if self.eat(wanted) { Ok(()) } else { fault(self.offset(), format!("the header is malformed: {need}")) }
+    }
+
+    /// A string in single or double quotes, without escapes.
+    fn quoted(&mut self, need: &str) -> Result<&'a str, Fault> {
+        let at = self.offset();
+        let quote = ['\'', '"'].into_iter().find(|&quote| self.eat(quote));
+        match quote.and_then(|quote| self.rest.split_once(quote)) {
+            Some((string, rest)) => {
+                self.rest = rest;
+                Ok(string)
+            }
+            None => fault(at, format!("the header is malformed: {need}")),
+        }
+    }
+
+    fn boolean(&mut self) -> Result<bool, Fault> {
+        let rest = self.rest.trim_ascii_start();
+        for (word, value) in [("True", true), ("False", false)] {
+            if let Some(rest) = rest.strip_prefix(word) {
+                self.rest = rest;
+                return Ok(value);
+            }
+        }
+        fault(self.offset(), "fortran_order must be True or False")
+    }
+
+    /// A tuple of whole numbers.
+    fn tuple(&mut self) -> Result<Vec<usize>, Fault> {
+        self.expect('(', "shape must be a tuple")?;
+        let mut sizes = Vec::new();
+        while !self.eat(')') {
+            sizes.push(self.number()?);
+            if !self.eat(',') {
+                self.expect(')', "shape must be a tuple of whole numbers")?;
+                break;
+            }
+        }
+        Ok(sizes)
+    }
+
+    fn number(&mut self) -> Result<usize, Fault> {
+        let at = self.offset();
+        let rest = self.rest.trim_ascii_start();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, rest) = rest.split_at(digits);
+        self.rest = rest;
+        if number.is_empty() {
+            return fault(at, "shape must be a tuple of whole numbers");
+        }
+        number.parse().or_else(|_| fault(at, "a size of the shape does not fit in 64 bits"))
+    }
+}

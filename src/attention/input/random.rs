@@ -1,0 +1,108 @@
+//! Random inputs, `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`, the same on every machine and in every version.
+//!
+//! The generator is ChaCha with 8 rounds (`rand_chacha::ChaCha8Rng`). Its key is the seed as eight little-endian bytes
+//! followed by zeros; Q, K, V and dO are its streams 0, 1, 2 and 3, so that one does not depend on the size of another.
+//! Values follow the standard normal distribution (`rand_distr::StandardNormal`), row-major, rounded to f32, so that a
+//! run in f32 starts from the same numbers as one in f64.
+
+use ndarray::Array4;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use super::Input;
+use super::budget::Budget;
+use super::error::InputError;
+use crate::attention::{Problem, Shape};
+
+/// How a spec begins.
+pub const PREFIX: &str = "random:";
+
+/// The random input of a spec. Its rank is 3 where HEADS is given and 2 elsewhere.
+///
+/// Errors when the spec does not parse, a size is 0, heads do not divide, or the tensors exceed the budget.
+pub fn read(spec: &str, seed: u64) -> Result<Input, InputError> {
+    let refuse = |fault: &str| InputError::Random { spec: spec.into(), fault: fault.into() };
+    let sizes = spec.strip_prefix(PREFIX).ok_or_else(|| refuse("a random input begins with random:"))?;
+    let sizes: Vec<usize> = sizes
+        .split(',')
+        .map(|size| size.trim().parse())
+        .collect::<Result<_, _>>()
+        .map_err(|_| refuse("whole numbers with commas between them are needed"))?;
+    let (n_q, n_k, d, heads, kv_heads) = match sizes[..] {
+        [n_q, n_k, d] => (n_q, n_k, d, 1, 1),
+        [n_q, n_k, d, heads] => (n_q, n_k, d, heads, heads),
+        [n_q, n_k, d, heads, kv_heads] => (n_q, n_k, d, heads, kv_heads),
+        _ => return Err(refuse("three to five numbers are needed")),
+    };
+    let shape = Shape { batch: 1, heads, kv_heads, n_q, n_k, d, d_v: d };
+    let mut input = Input::new(spec, problem(shape, seed)?, if sizes.len() == 3 { 2 } else { 3 });
+    input.seed = Some(seed);
+    Ok(input)
+}
+
+/// A problem of random Q, K and V. Errors when the shape is not valid or exceeds the budget.
+pub(super) fn problem(shape: Shape, seed: u64) -> Result<Problem, InputError> {
+    shape.validate()?;
+    let Shape { batch, heads, kv_heads, n_q, n_k, d, d_v } = shape;
+    let shapes = [[batch, heads, n_q, d], [batch, kv_heads, n_k, d], [batch, kv_heads, n_k, d_v]];
+    let mut budget = Budget::new();
+    for (name, shape) in ["Q", "K", "V"].into_iter().zip(&shapes) {
+        budget.take(name, shape)?;
+    }
+    Ok(Problem::new(normal(shapes[0], seed, 0), normal(shapes[1], seed, 1), normal(shapes[2], seed, 2))?)
+}
+
+/// A random gradient of the output, `[batch, heads, n_q, d_v]`.
+pub fn d_o(shape: &Shape, seed: u64) -> Array4<f64> {
+    normal([shape.batch, shape.heads, shape.n_q, shape.d_v], seed, 3)
+}
+
+fn normal(shape: [usize; 4], seed: u64, stream: u64) -> Array4<f64> {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut rng = ChaCha8Rng::from_seed(key);
+    rng.set_stream(stream);
+    Array4::from_shape_simple_fn(shape, || {
+        let x: f64 = rng.sample(StandardNormal);
+        f64::from(x as f32)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_numbers_for_good() {
+        let q = |seed| read("random:2,1,2", seed).unwrap().problem.q.into_raw_vec_and_offset().0;
+        assert_eq!(q(0), PINNED, "a change of generator breaks every trace that was written");
+        assert_ne!(q(1), q(0));
+        let input = read("random:3,5,2,4,2", 0).unwrap();
+        assert_eq!((input.rank, input.seed), (3, Some(0)));
+        assert_eq!(input.problem.shape, Shape { batch: 1, heads: 4, kv_heads: 2, n_q: 3, n_k: 5, d: 2, d_v: 2 });
+        assert_eq!(input.problem.q.as_slice().unwrap()[..4], PINNED, "sizes do not move the stream");
+    }
+
+    const PINNED: [f64; 4] = [1.377697229385376, 0.4053468108177185, -1.196268916130066, -1.9350470304489136];
+
+    #[test]
+    fn values_are_standard_normal() {
+        let v = read("random:1,1000,64", 7).unwrap().problem.v;
+        let (mean, deviation) = (v.mean().unwrap(), v.std(0.0));
+        assert!(mean.abs() < 0.02 && (deviation - 1.0).abs() < 0.02, "{mean} {deviation}");
+    }
+
+    #[test]
+    fn bad_specs_say_what_a_spec_looks_like() {
+        for spec in ["random:", "random:1,2", "random:1,2,3,4,5,6", "random:a,b,c", "random:-1,2,3", "rand:1,2,3"] {
+            let text = read(spec, 0).unwrap_err().to_string();
+            assert!(text.contains("random:256,256,64,8,2"), "{text}");
+        }
+        let error = |spec| read(spec, 0).unwrap_err().to_string();
+        assert!(error("random:0,2,3").contains("n_q is 0"));
+        assert!(error("random:4,4,4,3,2").contains("multiple"));
+        assert!(error("random:4000000000,4000000000,4000000000").contains("MiB"));
+        assert!(error("random:1000000,1,100").contains("MiB"));
+    }
+}
