@@ -6,7 +6,7 @@ use common::{plans, problems};
 use proptest::prelude::*;
 use tilescope::attention::error_rule::{self, Errors};
 use tilescope::attention::{Precision, TileClass};
-use tilescope::machine::{MeterIndex, Meaning, Run, run};
+use tilescope::machine::{Meaning, MeterIndex, Run, run};
 use tilescope::schedule::{Algorithm, Plan, Schedule, TileCounts, algorithm};
 
 /// What a plan's tiles are when each is asked.

@@ -49,7 +49,11 @@ pub const ENGINE: [Measurement; 7] = [
         measure: stepper_vs_naive,
     },
     Measurement { name: "step-cost-16x16", what: "one visit of flash2, d 32, 16x16", measure: visit_cost },
-    Measurement { name: "schedule-build", what: "flash2, N 16384, 64x64: the schedule with its meters", measure: build },
+    Measurement {
+        name: "schedule-build",
+        what: "flash2, N 16384, 64x64: the schedule with its meters",
+        measure: build,
+    },
     Measurement { name: "seek-flash2", what: "seek to a random step, N 16384, 64x64", measure: seek_flash2 },
     Measurement { name: "seek-flash1", what: "seek to a random step, N 16384, 64x64", measure: seek_flash1 },
     Measurement { name: "trace-export", what: "JSON trace without tile values", measure: super::trace::export_speed },
@@ -144,8 +148,8 @@ fn seek_flash1() -> Row {
 /// The slowest of 200 seeks to random steps.
 fn seek(name: &str, algorithm: &str) -> Row {
     let problem = problem(16384, 16384, 64);
-    let run = Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, Meaning::RIGHT, |_| true)
-        .expect("nobody stops it");
+    let run =
+        Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, Meaning::RIGHT, |_| true).expect("nobody stops it");
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut worst = Duration::ZERO;
     for _ in 0..200 {

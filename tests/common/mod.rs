@@ -16,12 +16,14 @@ use tilescope::schedule::{DropoutCost, Plan, Tiling};
 fn masks(n_k: usize) -> impl Strategy<Value = Mask> {
     let bound = prop_oneof![3 => Just(None), 2 => (0usize..8).prop_map(Some)];
     let length = prop_oneof![3 => Just(None), 1 => (0..=n_k).prop_map(Some)];
-    (any::<bool>(), any::<bool>(), bound.clone(), bound, length).prop_map(|(causal, top_left, left, right, length)| Mask {
-        causal,
-        align: if top_left { Align::TopLeft } else { Align::BottomRight },
-        window_left: left,
-        window_right: right,
-        key_lengths: length.map(|length| vec![length]),
+    (any::<bool>(), any::<bool>(), bound.clone(), bound, length).prop_map(|(causal, top_left, left, right, length)| {
+        Mask {
+            causal,
+            align: if top_left { Align::TopLeft } else { Align::BottomRight },
+            window_left: left,
+            window_right: right,
+            key_lengths: length.map(|length| vec![length]),
+        }
     })
 }
 
@@ -63,9 +65,8 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
                 problem.mask = mask;
                 problem.softcap = cap.then_some(2.0);
                 problem.alibi_slopes = alibi.then(|| ndarray::Array2::from_elem((batch, heads), 0.25));
-                problem.bias = bias.then(|| {
-                    normal(&mut rng, [1, 1, n_q, n_k]).mapv(|x| if x > 1.5 { f64::NEG_INFINITY } else { x })
-                });
+                problem.bias = bias
+                    .then(|| normal(&mut rng, [1, 1, n_q, n_k]).mapv(|x| if x > 1.5 { f64::NEG_INFINITY } else { x }));
                 problem.dropout = dropout.then_some(Dropout { rate: 0.25, keep: Keep::Seed(seed) });
                 problem.validate().expect("valid");
                 (problem, Tiling { br, bc }, Precision::ALL[precision])
@@ -131,13 +132,25 @@ fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
 
 /// A view as text with every bit of every number, so that NaN equals NaN and 0 differs from -0.
 pub fn bits(view: &View) -> String {
-    let numbers = |values: Option<Vec<f64>>| values.map(|values| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+    let numbers =
+        |values: Option<Vec<f64>>| values.map(|values| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
     let matrix = |values: &Option<ndarray::Array2<f64>>| numbers(values.as_ref().map(|a| a.iter().copied().collect()));
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        view.cursor, view.step, view.program, view.rows, view.cols,
-        matrix(&view.s), matrix(&view.p), matrix(&view.o),
-        numbers(view.m.clone()), numbers(view.l.clone()), numbers(view.lse.clone()), numbers(view.alpha.clone()),
-        numbers(view.beta.clone()), numbers(view.tile_max.clone()), numbers(view.tile_sum.clone()),
+        view.cursor,
+        view.step,
+        view.program,
+        view.rows,
+        view.cols,
+        matrix(&view.s),
+        matrix(&view.p),
+        matrix(&view.o),
+        numbers(view.m.clone()),
+        numbers(view.l.clone()),
+        numbers(view.lse.clone()),
+        numbers(view.alpha.clone()),
+        numbers(view.beta.clone()),
+        numbers(view.tile_max.clone()),
+        numbers(view.tile_sum.clone()),
     )
 }

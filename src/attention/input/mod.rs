@@ -5,6 +5,7 @@
 
 mod arrays;
 mod budget;
+pub mod bundled;
 mod capture;
 mod error;
 mod json_guard;
