@@ -11,3 +11,4 @@
 //! - `cli`, `app`: the command line and the window
 
 pub mod attention;
+pub mod gpu;
