@@ -7,9 +7,10 @@
 //          Dao 2023, Algorithm 1, with its line 10 put right: O is multiplied by exp(m_old - m_new).
 // Changes  Plain attention writes S and P (n_q x n_k) to memory and reads them back. Here they never leave the chip.
 // Cost     Reads Q once, and K and V once per query block in which a key is visible; writes O once, and m, l, L.
-//          13 to 14 KiB of workgroup memory at d = 128, six barriers per tile, one shared load per vec4 product.
-// Limits   d and d_v up to 128. 64 threads a workgroup and no matrix units: a few percent of what a GPU can do.
-//          No dropout. NaN or infinity in Q, K or V: WGSL leaves the result undefined.
+//          14,336 B of workgroup memory (16,384 B are granted everywhere); six barriers per tile; one read of
+//          workgroup memory for each product of four floats.
+// Limits   d and d_v up to 128. No matrix units, nothing overlaps, and a lane works on one query only: far from a
+//          GPU's peak. No dropout. NaN or infinity in Q, K or V: WGSL leaves the result undefined.
 //
 // WGSL may assume that no float is NaN or infinite, so minus infinity is never computed with:
 // - a masked score is HIDDEN, the lowest finite f32, recognised by comparison and never by what exp makes of it;

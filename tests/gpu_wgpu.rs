@@ -165,12 +165,17 @@ fn a_device_of_someone_else_serves_as_well() {
     };
     let open = |required_limits| {
         let wanted = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
-        let (device, queue) = pollster::block_on(adapter.request_device(&wanted)).expect("a device");
-        WgpuBackend::from_device(device, queue)
+        pollster::block_on(adapter.request_device(&wanted)).expect("a device")
     };
-    let mut backend = open(wgpu::Limits::default()).expect("default limits are enough");
+    let (device, queue) = open(wgpu::Limits::default());
+    let mut backend = WgpuBackend::from_device(device.clone(), queue).expect("default limits are enough");
     assert!(backend.info().notes.iter().any(|note| note.contains("No GPU clock")), "no timestamps were asked for");
     check(&mut backend, &Case { name: "shared".into(), problem: single(17, 33, 8) }).expect("right results");
-    let reason = open(wgpu::Limits::downlevel_webgl2_defaults()).err().expect("limits that are too small");
+    device.destroy();
+    let error = backend.run(&single(17, 33, 8), "flash2", Precision::F32, &NEVER).expect_err("a lost device");
+    assert!(!error.to_string().contains('\n'), "{error}");
+
+    let (device, queue) = open(wgpu::Limits::downlevel_webgl2_defaults());
+    let reason = WgpuBackend::from_device(device, queue).err().expect("limits that are too small");
     assert_eq!(reason, "the device was opened with 0 bytes of workgroup storage, but the kernel needs 16384");
 }

@@ -98,9 +98,10 @@ fn driver_version() -> Result<String, DriverError> {
 
 fn describe(ordinal: i32, version: &str) -> Result<DeviceInfo, DriverError> {
     let device = device::get(ordinal)?;
-    // SAFETY: `device` is a handle that the driver has just given out, here and in the next line.
+    // SAFETY: `device` is a handle that the driver has just given out.
     let attribute = |attribute| unsafe { device::get_attribute(device, attribute) };
-    let memory = unsafe { device::total_mem(device) }?; // SAFETY: as above.
+    // SAFETY: as above.
+    let memory = unsafe { device::total_mem(device) }?;
     let number = |name| attribute(name).map(|value| value.max(0) as u64);
     let major = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
     let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;

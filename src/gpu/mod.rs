@@ -13,6 +13,7 @@ use crate::attention::{Precision, Problem};
 pub mod cuda;
 mod error;
 pub mod kernels;
+#[cfg(feature = "wgpu")]
 mod launch;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
@@ -76,6 +77,8 @@ pub trait Backend: Send {
 
     /// Computes every (batch, head) of the problem. Blocks; `cancel` is looked at between launches.
     ///
+    /// NaN or infinity in Q, K or V ([`Problem::not_finite`]) is run, and gives what the GPU happens to make of it.
+    ///
     /// Errors with [`GpuError::Refused`] as `supports` does, when cancelled, and when the driver fails.
     fn run(
         &mut self,
@@ -137,11 +140,11 @@ pub fn devices() -> Vec<(&'static str, Result<DeviceInfo, String>)> {
     #[cfg(feature = "wgpu")]
     let wgpu = wgpu::adapters();
     #[cfg(not(feature = "wgpu"))]
-    let wgpu = Err(not_built("wgpu"));
+    let wgpu: Result<Vec<DeviceInfo>, String> = Err(not_built("wgpu"));
     #[cfg(feature = "cuda")]
     let cuda = cuda::devices();
     #[cfg(not(feature = "cuda"))]
-    let cuda = Err(not_built("cuda"));
+    let cuda: Result<Vec<DeviceInfo>, String> = Err(not_built("cuda"));
 
     let mut rows = Vec::new();
     for (name, found) in BACKENDS.into_iter().zip([wgpu, cuda]) {

@@ -30,9 +30,9 @@ pub(super) fn binding_bytes(problem: &Problem) -> [(&'static str, u64); 6] {
 /// The buffers of one run.
 pub(super) struct Tensors {
     pub(super) params: Buffer,
-    pub(super) inputs: [Buffer; 6],
-    pub(super) o: Buffer,
-    pub(super) stats: Buffer,
+    inputs: [Buffer; 6],
+    o: Buffer,
+    stats: Buffer,
     o_back: Buffer,
     stats_back: Buffer,
 }
@@ -68,6 +68,12 @@ impl Tensors {
             o_back: allocate("O, to read", o_bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST),
             stats_back: allocate("m, l, L, to read", stats_bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST),
         })
+    }
+
+    /// Buffers in the order of the kernel's bindings.
+    pub(super) fn bindings(&self) -> [&Buffer; 9] {
+        let [q, k, v, bias, slopes, key_lengths] = &self.inputs;
+        [&self.params, q, k, v, bias, slopes, key_lengths, &self.o, &self.stats]
     }
 
     /// Bytes allocated.

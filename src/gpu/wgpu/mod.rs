@@ -9,7 +9,7 @@ mod pipeline;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use wgpu::{Adapter, BindGroup, CommandEncoderDescriptor, ComputePassDescriptor, ComputePipeline};
+use wgpu::{Adapter, BindGroup, Buffer, CommandEncoderDescriptor, ComputePassDescriptor, ComputePipeline};
 use wgpu::{Device, DeviceDescriptor, Features, Limits, Queue};
 
 use super::kernels::FLASH2_WGSL;
@@ -41,7 +41,10 @@ pub fn adapters() -> Result<Vec<DeviceInfo>, String> {
 }
 
 fn no_adapter() -> String {
-    "no Vulkan, Metal, DX12 or OpenGL driver offers a GPU to compute on".to_owned()
+    match std::env::var("WGPU_BACKEND") {
+        Ok(only) => format!("WGPU_BACKEND allows {only:?} only, and no driver for that offers a GPU to compute on"),
+        Err(_) => "no Vulkan, Metal, DX12 or OpenGL driver offers a GPU to compute on".to_owned(),
+    }
 }
 
 impl WgpuBackend {
@@ -106,16 +109,55 @@ impl WgpuBackend {
         Ok(Self { program, ..self })
     }
 
+    /// Uploads, launches piece by piece, downloads.
+    fn compute(&mut self, problem: &Problem, cancel: &AtomicBool) -> Result<GpuRun, GpuError> {
+        let started = Instant::now();
+        let shape = problem.shape;
+        let tensors = Tensors::upload(&self.device, &self.queue, problem)?;
+        let pipeline = self.program.pipeline(&self.device, shape.d, shape.d_v)?;
+        let bindings = checked(&self.device, 0, || self.program.bind(&self.device, tensors.bindings()))?;
+        let clock = Clock::new(&self.device, &self.queue)?;
+
+        let params = Params::new(problem);
+        let per_axis = self.device.limits().max_compute_workgroups_per_dimension as usize;
+        let grid = Grid { blocks: shape.n_q.div_ceil(FLASH2_WGSL.br), heads: shape.heads, batch: shape.batch };
+        let flops = program_flops(problem);
+        let mut kernel_time = Duration::ZERO;
+        let (mut done, mut launches) = (0, 0);
+        while done < grid.programs() {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(GpuError::Cancelled { launches });
+            }
+            let launch = grid.launch_after(done, self.pace.programs(flops), per_axis);
+            let (kernel, wall) =
+                self.launch(&launch, &pipeline, &bindings, (&tensors.params, params), clock.as_ref())?;
+            self.pace.record(launch.programs() as f64 * flops, kernel.unwrap_or(wall));
+            kernel_time += kernel.unwrap_or_default();
+            done += launch.programs();
+            launches += 1;
+        }
+        let outputs = tensors.download(&self.device, &self.queue, &shape)?;
+        Ok(GpuRun {
+            outputs,
+            kernel_time: clock.map(|_| kernel_time),
+            wall: started.elapsed(),
+            launches,
+            device_bytes: tensors.bytes(),
+        })
+    }
+
     /// Runs one box of programs and gives its time: by the GPU's clock if there is one, and by ours.
     fn launch(
         &self,
         launch: &Launch,
         pipeline: &ComputePipeline,
         bindings: &BindGroup,
+        (buffer, params): (&Buffer, Params),
         clock: Option<&Clock>,
     ) -> Result<(Option<Duration>, Duration), GpuError> {
         let [x, y, z] = launch.size.map(|size| size as u32);
         let submission = checked(&self.device, 0, || {
+            self.queue.write_buffer(buffer, 0, bytemuck::bytes_of(&params.at(launch)));
             let mut encoder = self.device.create_command_encoder(&CommandEncoderDescriptor { label: Some("flash2") });
             let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
                 label: Some("flash2"),
@@ -179,43 +221,10 @@ impl Backend for WgpuBackend {
     ) -> Result<GpuRun, GpuError> {
         self.supports(problem, algorithm, precision)?;
         self.health.check()?;
-        let started = Instant::now();
-        let shape = problem.shape;
-        let tensors = Tensors::upload(&self.device, &self.queue, problem)?;
-        let pipeline = self.program.pipeline(&self.device, shape.d, shape.d_v)?;
-        let [q, k, v, bias, slopes, lengths] = &tensors.inputs;
-        let buffers = [&tensors.params, q, k, v, bias, slopes, lengths, &tensors.o, &tensors.stats];
-        let bindings = checked(&self.device, 0, || self.program.bind(&self.device, buffers))?;
-        let clock = Clock::new(&self.device, &self.queue)?;
-
-        let params = Params::new(problem);
-        let per_axis = self.device.limits().max_compute_workgroups_per_dimension as usize;
-        let grid = Grid { blocks: shape.n_q.div_ceil(FLASH2_WGSL.br), heads: shape.heads, batch: shape.batch };
-        let flops = program_flops(problem);
-        let mut kernel_time = Duration::ZERO;
-        let (mut done, mut launches) = (0, 0);
-        while done < grid.programs() {
-            if cancel.load(Ordering::Relaxed) {
-                return Err(GpuError::Cancelled { launches });
-            }
-            let launch = grid.launch_after(done, self.pace.programs(flops), per_axis);
-            self.queue.write_buffer(&tensors.params, 0, bytemuck::bytes_of(&params.at(&launch)));
-            let (kernel, wall) = self.launch(&launch, &pipeline, &bindings, clock.as_ref())?;
-            self.health.check()?;
-            self.pace.record(launch.programs() as f64 * flops, kernel.unwrap_or(wall));
-            kernel_time += kernel.unwrap_or_default();
-            done += launch.programs();
-            launches += 1;
-        }
-        let outputs = tensors.download(&self.device, &self.queue, &shape)?;
+        let result = self.compute(problem, cancel);
+        // When the device went away, that is the reason, and not what failed because of it.
         self.health.check()?;
-        Ok(GpuRun {
-            outputs,
-            kernel_time: clock.map(|_| kernel_time),
-            wall: started.elapsed(),
-            launches,
-            device_bytes: tensors.bytes(),
-        })
+        result
     }
 }
 
