@@ -44,7 +44,8 @@ pub fn of_arguments(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let what = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
     let what = what.strip_prefix("error: ").unwrap_or(&what).to_owned();
-    Failure::Bad(format!("{what} (`tilescope --help` lists the commands, `tilescope COMMAND --help` their options)")).report()
+    Failure::Bad(format!("{what} (`tilescope --help` lists the commands, `tilescope COMMAND --help` their options)"))
+        .report()
 }
 
 /// Text of a file or an argument may hold line breaks and control characters; a message does not.

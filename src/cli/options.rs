@@ -151,8 +151,9 @@ pub struct InputOptions {
 
 impl InputOptions {
     pub fn algorithm(&self) -> Result<&'static dyn Algorithm, Failure> {
-        algorithm(&self.algorithm)
-            .map_err(|known| Failure::Bad(format!("--algorithm {}: there is no such algorithm; {known}", self.algorithm)))
+        algorithm(&self.algorithm).map_err(|known| {
+            Failure::Bad(format!("--algorithm {}: there is no such algorithm; {known}", self.algorithm))
+        })
     }
 
     /// The input with every option applied.

@@ -1,6 +1,6 @@
 //! `tilescope run`: attention of every head, written as an .npz of O, m, l and L.
 
-use std::io::{Cursor, Write as _};
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -99,12 +99,7 @@ pub fn refuse_too_large(algorithm: &dyn Algorithm, plan: &Plan) -> Result<(), Fa
 }
 
 /// A real kernel on every (batch, head), in that order.
-pub fn on_gpu(
-    problem: &Problem,
-    algorithm: &str,
-    precision: Precision,
-    backend: &str,
-) -> Result<Vec<Output>, Failure> {
+pub fn on_gpu(problem: &Problem, algorithm: &str, precision: Precision, backend: &str) -> Result<Vec<Output>, Failure> {
     let mut device = match gpu::probe(backend) {
         Probe::Ready(device) => device,
         Probe::Unavailable(reason) => return Err(Failure::Missing(format!("--backend {backend}: {reason}"))),

@@ -165,7 +165,10 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(lengths) = &mask.key_lengths
         && (lengths.len() != 1 || lengths[0] > shape.n_k)
     {
-        return Err(Failure::Bad(format!("--kv-lengths: this command takes one length, of at most n_k = {}", shape.n_k)));
+        return Err(Failure::Bad(format!(
+            "--kv-lengths: this command takes one length, of at most n_k = {}",
+            shape.n_k
+        )));
     }
     let mut reports = Vec::new();
     for algorithm in chosen(&arguments.algorithm)? {
@@ -176,7 +179,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, arguments.precision)
         };
         if plan.t_r() as u128 * plan.t_c() as u128 > MOST_TILES {
-            let what = format!("{} x {} tiles are too many to count one by one; take larger blocks", plan.t_r(), plan.t_c());
+            let what =
+                format!("{} x {} tiles are too many to count one by one; take larger blocks", plan.t_r(), plan.t_c());
             return Err(Failure::Bad(what));
         }
         let fits = !algorithm.is_budgeted() || footprint(algorithm, &plan).fits(&arguments.tiling.hardware);
