@@ -1,5 +1,7 @@
 //! Every algorithm on the golden data: dense attention in f64, checked against long double, made outside this project.
 
+#![allow(clippy::print_stdout)] // Tests say how much ran.
+
 mod common;
 
 use common::golden::{self, Case};

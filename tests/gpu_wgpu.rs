@@ -2,6 +2,7 @@
 //!
 //! Without an adapter the tests print what they skipped and why; `TILESCOPE_REQUIRE_GPU=1` makes that a failure.
 #![cfg(feature = "wgpu")]
+#![allow(clippy::print_stdout)] // Tests say how much ran.
 
 use std::sync::atomic::AtomicBool;
 

@@ -14,12 +14,14 @@ use tilescope::attention::{Precision, oracle};
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures");
 
 fn read(folder: &str, name: &str) -> Input {
-    let bytes = fs::read(Path::new(folder).join(name)).unwrap();
+    let bytes = fs::read(Path::new(folder).join(name)).expect("a file of the project");
     input::read(name, &bytes).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn names(folder: &str, extension: &str) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(folder)
+        .expect("a folder of the project")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"));
     let mut names: Vec<_> = names.filter(|name| name.ends_with(extension)).collect();
     names.sort();
     names

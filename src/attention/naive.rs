@@ -108,7 +108,8 @@ pub fn row_sum<T: Real>(row: &[T]) -> T {
     while width > 1 {
         width /= 2;
         for lane in 0..width {
-            lanes[lane] = lanes[lane] + lanes[lane + width];
+            let other = lanes[lane + width];
+            lanes[lane] += other;
         }
     }
     rest.iter().fold(lanes[0], |sum, &x| sum + x)

@@ -32,13 +32,11 @@ pub fn row(head: &Head<f64>, i: usize) -> Row {
     let l: f64 = e.iter().sum();
     let p: Vec<f64> = e.iter().map(|e| if l == 0.0 { 0.0 } else { e / l }).collect();
     let mut o = vec![0.0; head.v.ncols()];
-    for j in 0..n_k {
-        let weight = p[j] * head.dropout_factor(i, j);
-        for (o, v) in o.iter_mut().zip(head.v.row(j)) {
-            // A masked key must not let a NaN or an infinity of its value through.
-            if p[j] != 0.0 {
-                *o += weight * v;
-            }
+    for (j, &p) in p.iter().enumerate() {
+        let weight = p * head.dropout_factor(i, j);
+        // A masked key must not let a NaN or an infinity of its value through.
+        if p != 0.0 {
+            o.iter_mut().zip(head.v.row(j)).for_each(|(o, v)| *o += weight * v);
         }
     }
     let lse = m + if m == f64::NEG_INFINITY { 0.0 } else { l.ln() };

@@ -80,9 +80,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     if arguments.json {
-        print_json(&rows)?
+        print_json(&rows)?;
     } else {
-        print(&as_text(&rows, &devices))?
+        print(&as_text(&rows, &devices))?;
     }
     let failed = rows.iter().filter(|row| row.status == Status::Failed).count();
     match missing {

@@ -28,9 +28,20 @@ impl Failure {
             Failure::Missing(text) => (text, 3),
             Failure::Pipe => return ExitCode::SUCCESS,
         };
-        eprintln!("tilescope: {}", one_line(&text));
+        say(&text);
         ExitCode::from(code)
     }
+}
+
+/// Something the person should know, though the work goes on.
+pub fn warn(text: &str) {
+    say(&format!("warning: {text}"));
+}
+
+/// One line on standard error.
+#[allow(clippy::print_stderr)]
+fn say(text: &str) {
+    eprintln!("tilescope: {}", one_line(text));
 }
 
 /// Prints help where it was asked for; else the first line of what is wrong.

@@ -10,6 +10,7 @@ use crate::attention::Input;
 use crate::attention::input::{self, BUDGET, random};
 
 use super::Failure;
+use super::failure::warn;
 
 /// Reads an input: `random:..` from the seed, anything else from a file.
 pub fn open(name: &str, seed: u64) -> Result<Input, Failure> {
@@ -20,7 +21,7 @@ pub fn open(name: &str, seed: u64) -> Result<Input, Failure> {
     };
     let input = read.map_err(|error| Failure::bad(name, error))?;
     for warning in &input.warnings {
-        eprintln!("tilescope: warning: {name}: {warning}");
+        warn(&format!("{name}: {warning}"));
     }
     Ok(input)
 }

@@ -1,9 +1,150 @@
 //! The program without a command: the window, or, where there is no display, the same capture without one.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use super::Failure;
+use crate::attention::error_rule::{self, Errors};
+use crate::attention::input::bundled;
+use crate::attention::oracle::Output;
+use crate::attention::{Input, Precision};
+use crate::gpu::{self, DeviceKind, Probe};
+use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
-pub fn main(_file: Option<&Path>, _renderer: Option<&str>) -> Result<(), Failure> {
+use super::failure::print;
+use super::report::{bytes, grouped, table};
+use super::{Failure, files, run, trace};
+
+/// The head whose steps are worth a look: it looks back at an earlier comma.
+const HEAD: usize = 8;
+
+/// Small tiles, so that the trace has several in each direction.
+const TILING: Tiling = Tiling { br: 16, bc: 16 };
+
+/// Where the headless job leaves its trace.
+const TRACE: &str = "trace.json";
+
+/// Opens the window on `file`, or on the first bundled capture; without a display, does the headless job.
+pub fn main(file: Option<&Path>, renderer: Option<&str>) -> Result<(), Failure> {
+    let input = file.map(|file| files::open(&file.to_string_lossy(), 0)).transpose()?;
+    match (open_window(input, renderer), file) {
+        (Ok(()), _) => Ok(()),
+        (Err(why), None) => headless(&format!("{why}: this is the same job without a window.")),
+        (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", file.display()))),
+    }
+}
+
+/// Shows the window until it is closed, or says why there is none.
+#[cfg(feature = "app")]
+fn open_window(input: Option<Input>, renderer: Option<&str>) -> Result<(), String> {
+    let _ = (input, renderer);
+    Err("no display".into())
+}
+
+#[cfg(not(feature = "app"))]
+fn open_window(_: Option<Input>, _: Option<&str>) -> Result<(), String> {
+    Err("this build has no window (feature `app`)".into())
+}
+
+/// Steps the first bundled capture, holds it against the oracle and a GPU, and writes its trace.
+pub fn headless(why: &str) -> Result<(), Failure> {
+    let input = bundled::CAPTURES[0].input();
+    print(&format!("{why}\n{}\n\n", describe(&input)))?;
+    step(&input)?;
+    gpu(&input)?;
+    print(&format!("\n{}\n", traffic(&input)))?;
+    let path = Path::new(TRACE);
+    let steps =
+        trace::write_head(&input, algorithm::by_name("flash2").expect("flash2 is an algorithm"), TILING, HEAD, path)?;
+    let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    print(&format!("Trace: {} steps of head {HEAD} in {}\n", grouped(steps), place.display()))
+}
+
+fn describe(input: &Input) -> String {
+    let (shape, about) = (input.problem.shape, &input.about);
+    let model = about.model.as_deref().unwrap_or("a model");
+    let layer = about.layer.map_or(String::new(), |layer| format!(", layer {layer}"));
+    let text = about.text.first().map_or("", String::as_str);
+    let start: String = text.chars().take(60).collect();
+    format!(
+        "{model}{layer}: {} tokens, {} query heads over {} key/value heads, d {}, causal.\n\"{start}...\"",
+        shape.n_q, shape.heads, shape.kv_heads, shape.d
+    )
+}
+
+/// Every algorithm through the stepper, against the oracle.
+fn step(input: &Input) -> Result<(), Failure> {
+    for algorithm in algorithm::ALL {
+        let plan = |batch| Plan::of_problem(&input.problem, batch, TILING, Precision::F32);
+        let steps = Schedule::new(algorithm, plan(0)).len() * input.problem.shape.heads as u64;
+        let outputs = run::on_cpu(&input.problem, algorithm, plan)?;
+        let (errors, within) = against_oracle(input, &outputs);
+        let steps = grouped(steps);
+        print(&format!("stepper {:8}  {steps:>7} steps, max error of O {:.1e}\n", algorithm.name(), errors.o))?;
+        if !within {
+            return Err(Failure::Check(format!("{} is not within the error rule: {errors:?}", algorithm.name())));
+        }
+    }
     Ok(())
+}
+
+/// The largest errors over all heads, and whether each is within the error rule.
+fn against_oracle(input: &Input, outputs: &[Output]) -> (Errors, bool) {
+    let heads = input.problem.shape.heads;
+    let (mut worst, mut within) = (Errors::ZERO, true);
+    for (at, output) in outputs.iter().enumerate() {
+        let reference = error_rule::reference(&input.problem, at / heads, at % heads, Precision::F32);
+        let errors = Errors::between(output, &reference.exact);
+        within &= errors.within(&reference.bound);
+        worst = worst.max(errors);
+    }
+    (worst, within)
+}
+
+/// flash2 on each GPU backend that is there.
+fn gpu(input: &Input) -> Result<(), Failure> {
+    for name in gpu::BACKENDS {
+        let mut device = match gpu::probe(name) {
+            Probe::Ready(device) => device,
+            Probe::Unavailable(reason) => {
+                print(&format!("{name}: none: {reason}\n"))?;
+                continue;
+            }
+        };
+        let software = device.info().kind == DeviceKind::Software;
+        let device_name = device.info().name.clone();
+        let run = match device.run(&input.problem, "flash2", Precision::F32, &AtomicBool::new(false)) {
+            Ok(run) => run,
+            Err(error) => {
+                print(&format!("{name}: {device_name}: {error}\n"))?;
+                continue;
+            }
+        };
+        let (errors, within) = against_oracle(input, &run.outputs);
+        let note = if software { " (software: right results, no speed to quote)" } else { "" };
+        let time = run.kernel_time.map_or(String::new(), |time| format!(", kernel {:.3} ms", time.as_secs_f64() * 1e3));
+        print(&format!("{name} flash2     {device_name}{note}{time}, max error of O {:.1e}\n", errors.o))?;
+        if !within {
+            return Err(Failure::Check(format!("{name} on {device_name} is not within the error rule: {errors:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// What each algorithm moves for one head.
+fn traffic(input: &Input) -> String {
+    let mut rows = vec![["one head, f16", "read", "written", "tiles computed", "on chip"].map(String::from).to_vec()];
+    for algorithm in algorithm::ALL {
+        let plan = Plan::of_problem(&input.problem, 0, TILING, Precision::F16);
+        let meters = crate::machine::MeterIndex::new(&Schedule::new(algorithm, plan.clone()));
+        let totals = meters.total();
+        let tiles = totals.tiles.full + totals.tiles.partial + totals.tiles.skipped;
+        rows.push(vec![
+            algorithm.name().into(),
+            bytes(totals.traffic.read.bytes(&plan)),
+            bytes(totals.traffic.write.bytes(&plan)),
+            format!("{tiles} of {}", plan.t_r() * plan.t_c()),
+            bytes(totals.peak.total()),
+        ]);
+    }
+    table(&rows)
 }

@@ -2,6 +2,7 @@
 //!
 //! cudarc panics when the driver library or one of its functions is missing. So the library that cudarc is going to
 //! open is opened here first, and searched for every function that is called, before cudarc is touched at all.
+#![allow(unsafe_code)]
 
 use std::sync::atomic::AtomicBool;
 

@@ -324,7 +324,7 @@ impl<'a, T: Real> Machine<'a, T> {
         for row in 0..tile.rows {
             let (m, l) = (self.chip.tile_max[row], self.chip.tile_sum[row]);
             if l != T::zero() {
-                row_mut(&mut self.chip.p, row, tile).iter_mut().for_each(|p| *p = *p / l);
+                row_mut(&mut self.chip.p, row, tile).iter_mut().for_each(|p| *p /= l);
             }
             self.reported.set(tile.row + row, m, l);
         }

@@ -51,16 +51,16 @@ impl Algorithm for Flash2 {
 
     /// Q and O once, K and V once for every query block that sees them.
     fn closed_form(&self, plan: &Plan) -> Traffic {
+        use Tensor::{K, Lse, O, Q, V};
         let sums = plan.tile_sums();
         let (n_q, d, d_v) = (plan.n_q as u64, plan.d as u64, plan.d_v as u64);
         let mut form = ClosedForm::new(plan);
-        form.read(Tensor::Q, n_q * d);
-        form.read(Tensor::K, sums.active.c * d);
-        form.read(Tensor::V, sums.active.c * d_v);
-        form.write(Tensor::O, n_q * d_v);
-        form.write(Tensor::Lse, n_q);
+        form.read(Q, n_q * d);
+        form.read(K, sums.active.c * d);
+        form.read(V, sums.active.c * d_v);
+        form.write(O, n_q * d_v);
+        form.write(Lse, n_q);
         let per_row = Sums { r: n_q, ..Sums::default() };
-        use Tensor::{K, Lse, O, Q, V};
         form.on_chip(&[Op::Load(Q), Op::StartRows, Op::Normalise, Op::Store(O), Op::Store(Lse)], per_row);
         let (max, exp) = (Op::RowMax(Max::Running), Op::Exponentiate(Max::Running));
         let visit = [Op::Load(K), Op::Scores, max, exp, Op::RowSum, Op::Rescale, Op::Load(V), Op::Accumulate];

@@ -1,0 +1,271 @@
+//! The command line from outside: results, exit codes, and one clear line for whatever is wrong.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::golden;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Runs the program without a display.
+fn tilescope(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tilescope"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        // Without it, Mesa's drivers print a line of their own.
+        .env("XDG_RUNTIME_DIR", folder)
+        .output()
+        .expect("the program starts")
+}
+
+fn ok(folder: &Path, arguments: &[&str]) -> String {
+    let output = tilescope(folder, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The one line on stderr of a run that ends with `code`.
+fn refused(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = tilescope(folder, arguments);
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.contains("warning")).collect();
+    assert_eq!(lines.len(), 1, "{arguments:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    lines[0].to_owned()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder for the test")
+}
+
+fn arrays(path: &Path) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).expect("an output")).expect("an npz");
+    let names: Vec<String> = (archive.file_names()).map(|name| name.expect("UTF-8").into_owned()).collect();
+    let read = |name: String| {
+        let npy = npyz::NpyFile::new(archive.by_name(&name).expect("listed")).expect("an npy");
+        let shape = npy.shape().iter().map(|&size| size as usize).collect();
+        let values = match npy.dtype().descr().as_str() {
+            "'<f8'" => npy.into_vec::<f64>().expect("f64"),
+            _ => npy.into_vec::<f32>().expect("f32").into_iter().map(f64::from).collect(),
+        };
+        (name.trim_end_matches(".npy").to_owned(), shape, values)
+    };
+    names.into_iter().map(read).collect()
+}
+
+#[test]
+fn run_writes_the_golden_results() {
+    let folder = folder();
+    let cases = golden::cases();
+    let case = cases.iter().find(|case| case.name.starts_with("kvlen_b2_h2")).expect("a golden case");
+    let input = format!("{}/{}", golden::FOLDER, case.name);
+    for precision in ["f32", "f64"] {
+        for algorithm in ["standard", "flash1", "flash2"] {
+            let arguments = ["run", &input, "--algorithm", algorithm, "--causal", "--kv-lengths", "130,65"];
+            let blocks = ["--br", "5", "--bc", "7", "--precision", precision, "--output", "out.npz"];
+            ok(folder.path(), &[arguments.as_slice(), &blocks].concat());
+            let found = arrays(&folder.path().join("out.npz"));
+            assert_eq!(found.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["O", "m", "l", "L"]);
+            assert_eq!(found[0].1, [2, 2, 64, 8]);
+            assert_eq!(found[1].1, [2, 2, 64]);
+            for (at, (batch, head)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
+                let rows = |array: usize, width: usize| found[array].2[at * 64 * width..][..64 * width].to_vec();
+                let o = ndarray::Array2::from_shape_vec((64, 8), rows(0, 8)).expect("64 rows of 8");
+                let output = tilescope::attention::oracle::Output { o, m: rows(1, 1), l: rows(2, 1), lse: rows(3, 1) };
+                let precision = tilescope::attention::Precision::parse(precision).expect("a format");
+                assert_eq!(case.compare(batch, head, &output, precision), Vec::<String>::new());
+            }
+        }
+    }
+}
+
+/// From its own metadata alone, O of each capture is within twice the error that the file records.
+#[test]
+fn run_agrees_with_every_capture() {
+    let folder = folder();
+    for capture in &tilescope::attention::input::bundled::CAPTURES {
+        let path = format!("{}/assets/captures/{}", env!("CARGO_MANIFEST_DIR"), capture.file);
+        let about = capture.input().about;
+        let recorded = about.recorded_error.expect("every capture records its error");
+        let expected = about.o.expect("every capture has O");
+        for algorithm in ["standard", "flash1", "flash2"] {
+            ok(folder.path(), &["run", &path, "--algorithm", algorithm, "--output", "out.npz"]);
+            let (_, shape, o) = arrays(&folder.path().join("out.npz")).swap_remove(0);
+            assert_eq!(shape.len(), if capture.file.starts_with("minilm") { 4 } else { 3 });
+            let error = tilescope::attention::error_rule::max_error(&o, &expected);
+            assert!(error <= 2.0 * recorded, "{} {algorithm}: {error} against {recorded}", capture.file);
+        }
+    }
+}
+
+#[test]
+fn traffic_is_json_with_counted_and_closed() {
+    let folder = folder();
+    let sizes = ["traffic", "--n-q", "1024", "--n-k", "1024", "--d", "64", "--br", "128", "--bc", "64", "--causal"];
+    let json: Value = serde_json::from_str(&ok(folder.path(), &[&sizes[..], &["--json"]].concat())).expect("JSON");
+    let algorithms = json["algorithms"].as_array().expect("a list");
+    assert_eq!(algorithms.len(), 3);
+    for report in algorithms {
+        assert_eq!(report["counted"], report["closed_form"]);
+        assert_eq!(report["sram"]["counted"], report["sram"]["closed_form"]);
+        assert_eq!(report["tiles"], serde_json::json!({ "full": 56, "partial": 16, "skipped": 56 }));
+    }
+    assert!(ok(folder.path(), &sizes).contains("counted = closed form"));
+}
+
+#[test]
+fn check_passes_and_counts() {
+    let folder = folder();
+    let rows: Vec<Value> = serde_json::from_str(&ok(folder.path(), &["check", "--json"])).expect("JSON");
+    let count = |status: &str| rows.iter().filter(|row| row["status"] == status).count();
+    println!("{} ran, {} skipped, {} failed", count("ran"), count("skipped"), count("failed"));
+    assert!(count("ran") > 1000 && count("failed") == 0);
+    for row in &rows {
+        match row["status"].as_str() {
+            Some("ran") => assert!(row["max_error"].as_f64() <= row["bound"].as_f64(), "{row}"),
+            _ => assert!(row["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{row}"),
+        }
+    }
+}
+
+#[test]
+fn devices_are_listed_or_explained() {
+    let folder = folder();
+    let json: Value = serde_json::from_str(&ok(folder.path(), &["devices", "--json"])).expect("JSON");
+    for device in json["devices"].as_array().expect("a list") {
+        assert!(device["available"] == true || device["reason"].is_string(), "{device}");
+    }
+    assert_eq!(json["hardware"].as_array().map(Vec::len), Some(10));
+    ok(folder.path(), &["devices"]);
+}
+
+/// A file of the test with these bytes.
+fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).expect("a file of the test");
+    path.to_string_lossy().into_owned()
+}
+
+/// An npz of these uncompressed entries.
+fn npz(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        writer.write_all(bytes).expect("its bytes");
+    }
+    writer.finish().expect("a zip").into_inner()
+}
+
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+#[test]
+fn bad_input_is_one_clear_line_and_touches_no_output() {
+    let folder = folder();
+    let good = npy("<f4", "(2, 2)", &[0; 16]);
+    let of_k = |k: &[u8]| npz(&[("Q.npy", &good), ("K.npy", k), ("V.npy", &good)]);
+    let capture = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures/smollm2-zh-layer00.safetensors"));
+    let capture = capture.expect("a capture of the project");
+    let cases = [
+        (file(&folder, "magic.npz", b"PNG and other things"), "magic.npz"),
+        (file(&folder, "empty.npz", b""), "empty.npz"),
+        (file(&folder, "cut.safetensors", &capture[..capture.len() / 2]), "cut.safetensors"),
+        (file(&folder, "object.npz", &of_k(&npy("|O", "(2, 2)", &[0; 32]))), "K"),
+        (file(&folder, "large.npz", &of_k(&npy("<f4", "(2, 200000000)", &[0; 16]))), "K"),
+        (file(&folder, "zero.npz", &of_k(&npy("<f4", "(0, 2)", &[]))), "n_k"),
+        (file(&folder, "shape.npz", &of_k(&npy("<f4", "(2, 3)", &[0; 24]))), "K has shape"),
+        (folder.path().join("nowhere.npz").to_string_lossy().into_owned(), "no such file"),
+        (folder.path().to_string_lossy().into_owned(), "directory"),
+        ("/dev/zero".to_owned(), "regular file"),
+        ("random:0,4,4".to_owned(), "n_q is 0"),
+        ("random:4,4,0".to_owned(), "d is 0"),
+        ("random:4".to_owned(), "random:"),
+        ("random:4,4,4,3,2".to_owned(), "3 query heads"),
+    ];
+    let output = file(&folder, "kept.npz", b"precious");
+    for (input, expected) in cases {
+        let line = refused(folder.path(), &["run", &input, "--algorithm", "flash2", "--output", &output], 2);
+        assert!(line.contains(expected), "{line} does not say {expected}");
+        assert_eq!(fs::read(&output).expect("still there"), b"precious");
+        refused(folder.path(), &["trace", &input, "--algorithm", "flash2", "--output", &output], 2);
+        assert_eq!(fs::read(&output).expect("still there"), b"precious");
+    }
+}
+
+#[test]
+fn bad_options_are_one_clear_line() {
+    let folder = folder();
+    let output = folder.path().join("out.npz").to_string_lossy().into_owned();
+    let run = |extra: &[&str], code: i32| {
+        let arguments = [&["run", "random:8,8,4", "--output", &output], extra].concat();
+        let line = refused(folder.path(), &arguments, code);
+        assert!(!Path::new(&output).exists(), "{extra:?} left an output");
+        line
+    };
+    for (extra, expected) in [
+        (&["--algorithm", "flash9"][..], "standard, flash1, flash2"),
+        (&["--unknown"], "--unknown"),
+        (&["--br", "0"], "--br"),
+        (&["--window", "4"], "--window"),
+        (&["--align", "middle"], "bottom-right or top-left"),
+        (&["--precision", "f8"], "f64, f32, f16 or bf16"),
+        (&["--hardware", "gtx"], "a100-80gb"),
+        (&["--scale", "NaN"], "scale"),
+        (&["--softcap", "-1"], "softcap"),
+        (&["--dropout", "1"], "dropout"),
+        (&["--prefix", "4"], "causal"),
+        (&["--causal", "--prefix", "9"], "from 1 to 8"),
+        (&["--kv-lengths", "9"], "key length"),
+        (&["--kv-lengths", "1,2"], "key lengths"),
+        (&["--backend", "metal"], "metal"),
+    ] {
+        let line = run(extra, 2);
+        assert!(line.contains(expected), "{line} does not say {expected}");
+    }
+    // Without a driver, CUDA is missing; with one, its kernels are.
+    let line = refused(folder.path(), &["run", "random:8,8,4", "--output", &output, "--backend", "cuda"], 3);
+    assert!(line.contains("cuda"), "{line}");
+    refused(folder.path(), &["frobnicate"], 2);
+    let nowhere = folder.path().join("no/folder/out.npz").to_string_lossy().into_owned();
+    let line = refused(folder.path(), &["run", "random:8,8,4", "--output", &nowhere], 2);
+    assert!(line.contains("cannot be written"), "{line}");
+    let line = refused(folder.path(), &["run", "random:8,8,4", "--output", "/dev/full"], 2);
+    assert!(line.contains("cannot be written"), "{line}");
+}
+
+#[test]
+fn nan_is_a_warning_and_then_a_run() {
+    let folder = folder();
+    let good = npy("<f4", "(2, 1)", &[0; 8]);
+    let bad = npy("<f4", "(2, 1)", &[f32::NAN.to_le_bytes(), 1f32.to_le_bytes()].concat());
+    let input = file(&folder, "nan.npz", &npz(&[("q.npy", &bad), ("k.npy", &good), ("v.npy", &good)]));
+    let output = tilescope(folder.path(), &["run", &input, "--output", "out.npz"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("warning"));
+    let o = &arrays(&folder.path().join("out.npz"))[0].2;
+    assert!(o[0].is_nan() && o[1] == 0.0, "{o:?}");
+}
+
+#[test]
+fn without_a_display_the_main_job_runs_and_a_file_does_not_open() {
+    let folder = folder();
+    let said = ok(folder.path(), &[]);
+    assert!(said.starts_with("no display"), "{said}");
+    for part in ["stepper flash2", "max error of O", "trace.json", "cuda"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(folder.path().join("trace.json").is_file());
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures/smollm2-zh-layer00.safetensors");
+    assert!(refused(folder.path(), &[capture], 3).contains("display"));
+    refused(folder.path(), &["nowhere.safetensors"], 2);
+}

@@ -1,0 +1,186 @@
+//! The rules of the house, as tests: what each room may import, how files open, where unsafe code and clocks live.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Rooms of `src/`, with the rooms that each may import from.
+const ROOMS: [(&str, &[&str]); 8] = [
+    ("attention", &[]),
+    ("schedule", &["attention"]),
+    ("machine", &["attention", "schedule"]),
+    ("trace", &["attention", "schedule", "machine"]),
+    ("playback", &["attention", "schedule", "machine", "trace"]),
+    ("gpu", &["attention", "schedule"]),
+    ("cli", &["attention", "schedule", "machine", "trace", "playback", "gpu", "app"]),
+    ("app", &["attention", "schedule", "machine", "trace", "playback", "gpu"]),
+];
+
+/// Text that may stand only in the rooms named.
+const ONLY_IN: [(&str, &[&str]); 11] = [
+    ("egui", &["app"]),
+    ("eframe", &["app"]),
+    ("cudarc", &["gpu"]),
+    ("wgpu::", &["gpu", "app"]),
+    ("libloading", &["gpu"]),
+    ("unsafe ", &["gpu"]),
+    ("std::fs", &["app", "cli", "gpu"]),
+    ("std::thread", &["app", "cli", "gpu"]),
+    ("std::process", &["app", "cli", "gpu"]),
+    ("Instant", &["app", "cli", "gpu"]),
+    ("SystemTime", &["app", "cli", "gpu"]),
+];
+
+struct File {
+    /// From the root of the project.
+    path: String,
+    text: String,
+}
+
+impl File {
+    /// The room of a file in `src/`; none for `lib.rs` and `main.rs`.
+    fn room(&self) -> Option<&str> {
+        self.path.strip_prefix("src/")?.split_once('/').map(|(room, _)| room)
+    }
+
+    /// Its lines without comments, with their numbers.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate();
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(at, line)| (at + 1, line))
+    }
+}
+
+fn files(folder: &str, extensions: &[&str]) -> Vec<File> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(ROOT).join(folder)];
+    while let Some(folder) = folders.pop() {
+        let entries: Vec<PathBuf> =
+            fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| extensions.iter().any(|known| e == *known)) {
+                let text = fs::read_to_string(&path).expect("sources are UTF-8");
+                let path = path.strip_prefix(ROOT).expect("it was found there");
+                found.push(File { path: path.to_string_lossy().into_owned(), text });
+            }
+        }
+    }
+    found
+}
+
+fn sources() -> Vec<File> {
+    let found = files("src", &["rs"]);
+    assert!(found.len() > 30, "the sources were not found");
+    found
+}
+
+fn no_faults(faults: Vec<String>) {
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_module_opens_with_what_it_is() {
+    let all = [sources(), files("tests", &["rs"]), files("benches", &["rs"])].into_iter().flatten();
+    no_faults(all.filter(|file| !file.text.starts_with("//! ")).map(|file| file.path).collect());
+}
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let mut faults = Vec::new();
+    for file in sources() {
+        let Some(room) = file.room() else { continue };
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+            faults.push(format!("{}: {room} is no room of ARCHITECTURE.md", file.path));
+            continue;
+        };
+        for (line, text) in file.code() {
+            for (other, _) in ROOMS.iter().filter(|(other, _)| *other != room && !allowed.contains(other)) {
+                if text.contains(&format!("crate::{other}")) {
+                    faults.push(format!("{}:{line}: {room} may not import {other}", file.path));
+                }
+            }
+        }
+    }
+    no_faults(faults);
+}
+
+#[test]
+fn libraries_clocks_and_files_stay_in_their_rooms() {
+    let mut faults = Vec::new();
+    for file in sources() {
+        let Some(room) = file.room() else { continue };
+        for (what, rooms) in ONLY_IN.iter().filter(|(_, rooms)| !rooms.contains(&room)) {
+            for (line, _) in file.code().filter(|(_, text)| text.contains(what)) {
+                faults.push(format!("{}:{line}: {} is only for {}", file.path, what.trim(), rooms.join(", ")));
+            }
+        }
+    }
+    no_faults(faults);
+}
+
+#[test]
+fn each_unsafe_block_says_why_it_is_sound() {
+    let mut faults = Vec::new();
+    for file in files("src/gpu", &["rs"]) {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {")) {
+            let near = &lines[at.saturating_sub(4)..at];
+            if !near.iter().any(|line| line.contains("SAFETY:")) && !line.contains("SAFETY:") {
+                faults.push(format!("{}:{}: no SAFETY line", file.path, at + 1));
+            }
+        }
+    }
+    no_faults(faults);
+}
+
+#[test]
+fn files_are_short() {
+    let files = sources();
+    let mut lengths: Vec<usize> = files.iter().map(|file| file.text.lines().count()).collect();
+    lengths.sort_unstable();
+    let median = lengths[lengths.len() / 2];
+    assert!(median < 200, "the median file has {median} lines");
+    no_faults(files.iter().filter(|file| file.text.lines().count() > 600).map(|file| file.path.clone()).collect());
+}
+
+#[test]
+fn colours_live_in_the_theme() {
+    let mut faults = Vec::new();
+    for file in files("src/app", &["rs"]).into_iter().filter(|file| !file.path.ends_with("theme.rs")) {
+        for (line, text) in file.code() {
+            if ["Color32::from_rgb", "Color32::from_gray", "Color32::from_hex", "Color32::from_rgba", "hex_color!"]
+                .iter()
+                .any(|literal| text.contains(literal))
+            {
+                faults.push(format!("{}:{line}: a colour outside theme.rs", file.path));
+            }
+        }
+    }
+    no_faults(faults);
+}
+
+#[test]
+fn each_kernel_is_named_after_its_algorithm() {
+    let kernels = files("kernels", &["cu", "wgsl"]);
+    assert!(!kernels.is_empty(), "there are no kernels");
+    let algorithms: Vec<_> = tilescope::schedule::algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+    let named = |file: &File| algorithms.iter().any(|name| file.path["kernels/".len()..].starts_with(name));
+    no_faults(kernels.into_iter().filter(|file| !named(file)).map(|file| file.path).collect());
+}
+
+#[test]
+fn nothing_is_left_undone_or_switched_off() {
+    // Written in parts, so that this file does not find itself.
+    let words = ["todo", "unimplemented"].map(|word| format!("{word}!(")).to_vec();
+    let words = [words, vec![["#[ign", "ore"].concat(), ["FIX", "ME"].concat()]].concat();
+    let all = [sources(), files("tests", &["rs"]), files("kernels", &["cu", "wgsl"])].into_iter().flatten();
+    let mut faults = Vec::new();
+    for file in all {
+        for (line, _) in file.text.lines().enumerate().filter(|(_, text)| words.iter().any(|w| text.contains(w))) {
+            faults.push(format!("{}:{}", file.path, line + 1));
+        }
+    }
+    no_faults(faults);
+}
