@@ -13,6 +13,7 @@ pub mod npz_out;
 pub mod oracle;
 pub mod precision;
 pub mod problem;
+pub mod rows;
 pub mod shape;
 
 pub use dropout::Dropout;

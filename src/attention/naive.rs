@@ -9,6 +9,7 @@ use ndarray::{Array2, ArrayViewMut1, Axis};
 use super::oracle::Output;
 use super::precision::{Precision, Real};
 use super::problem::Head;
+use super::rows::{row_max, row_sum, scale_row};
 
 /// Un-fused attention of one head.
 pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
@@ -72,47 +73,8 @@ fn softmax<T: Real>(row: &mut [T]) -> (T, T) {
     let sum = row_sum(row);
     // A row that sees no key keeps its weights of 0.
     let factor = if sum == T::zero() { T::zero() } else { T::one() / sum };
-    row.iter_mut().for_each(|p| *p *= factor);
+    scale_row(row, factor);
     (max, sum)
-}
-
-/// Lanes that sums and maxima run in: wide enough for any vector unit, and a fixed order of additions.
-const LANES: usize = 16;
-
-/// The largest of `start` and the values. A NaN is passed over, as `fmaxf` does on a GPU.
-pub fn row_max<T: Real>(row: &[T], start: T) -> T {
-    let larger = |a: T, b: T| if b > a { b } else { a };
-    let mut lanes = [start; LANES];
-    let chunks = row.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*lane, x);
-        }
-    }
-    rest.iter().chain(&lanes).copied().fold(start, larger)
-}
-
-/// The sum of the values.
-pub fn row_sum<T: Real>(row: &[T]) -> T {
-    let mut lanes = [T::zero(); LANES];
-    let chunks = row.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += x;
-        }
-    }
-    // Halves are added pairwise: fewer roundings than one lane after another.
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            let other = lanes[lane + width];
-            lanes[lane] += other;
-        }
-    }
-    rest.iter().fold(lanes[0], |sum, &x| sum + x)
 }
 
 fn round<T: Real>(values: &mut Array2<T>, precision: Precision) {

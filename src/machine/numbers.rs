@@ -3,7 +3,7 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, s};
 
-use crate::attention::naive::{row_max, row_sum};
+use crate::attention::rows::{row_max, row_sum, scale_row};
 use crate::attention::{Head, Precision, Real};
 use crate::schedule::{Max, Op, Plan, Schedule, Span, Step, Tensor};
 
@@ -250,7 +250,7 @@ impl<'a, T: Real> Machine<'a, T> {
             // A factor of 1 changes no bit: most rows of most tiles.
             if alpha != T::one() {
                 self.chip.l[row] *= alpha;
-                self.chip.o.row_mut(row).mapv_inplace(|o| o * alpha);
+                scale_row(self.chip.o.row_mut(row).into_slice().expect("rows are contiguous"), alpha);
             }
         }
     }
