@@ -279,3 +279,27 @@ pub struct ErrorAndBound {
     pub max_error: Number,
     pub bound: Number,
 }
+
+impl Step<'_> {
+    /// The statistics that it has, each of one number per row, with their names.
+    pub fn statistics(&self) -> impl Iterator<Item = (&'static str, &Values)> {
+        let all = [&self.m, &self.l, &self.alpha, &self.beta, &self.m_tile, &self.l_tile, &self.lse];
+        STATISTICS.into_iter().zip(all).filter_map(|(name, values)| Some((name, values.as_ref()?)))
+    }
+
+    pub(super) fn statistics_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Values)> {
+        let Self { m, l, alpha, beta, m_tile, l_tile, lse, .. } = self;
+        let all = [m, l, alpha, beta, m_tile, l_tile, lse];
+        STATISTICS.into_iter().zip(all).filter_map(|(name, values)| Some((name, values.as_mut()?)))
+    }
+
+    /// What it does, for a person: `load K`.
+    pub fn title(&self) -> String {
+        match self.tensor {
+            Some(tensor) => format!("{} {}", self.op, tensor.name()),
+            None => self.op.to_string(),
+        }
+    }
+}
+
+pub(super) const STATISTICS: [&str; 7] = ["m", "l", "alpha", "beta", "m_tile", "l_tile", "L"];

@@ -171,7 +171,10 @@ mod tests {
         let bits = |x: &f64| (*x as f32).to_bits();
         assert_eq!(read.numbers().iter().map(bits).collect::<Vec<_>>(), values.map(f32::to_bits));
         assert_eq!(serde_json::to_string(&read).unwrap(), json);
-        assert_eq!(read.text(), "0.1 -0 -Infinity NaN 0.000000000000000000000000000000000000000000001 340282350000000000000000000000000000000");
+        assert_eq!(
+            read.text(),
+            "0.1 -0 -Infinity NaN 0.000000000000000000000000000000000000000000001 340282350000000000000000000000000000000"
+        );
     }
 
     #[test]
