@@ -12,6 +12,7 @@
 
 pub mod attention;
 pub mod cli;
+pub mod gpu;
 pub mod machine;
 pub mod schedule;
 pub mod trace;

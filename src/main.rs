@@ -1,3 +1,7 @@
-//! Hands over to the command line or to the window.
+//! Hands over to the command line, which opens the window where no command is given.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tilescope::cli::main(std::env::args_os())
+}

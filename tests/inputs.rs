@@ -1,17 +1,17 @@
 //! Real and golden inputs: each file reads with the shapes it is known to have, and the f64 oracle meets its results.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
-use ndarray::{Array4, ArrayD, Axis};
-use serde_json::Value;
-use tilescope::attention::dropout::{Dropout, Keep};
+use common::golden;
+use ndarray::{Array4, Axis};
 use tilescope::attention::error_rule::max_error;
 use tilescope::attention::input::{self, Input};
-use tilescope::attention::{Align, Precision, oracle};
+use tilescope::attention::{Precision, oracle};
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures");
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
 fn read(folder: &str, name: &str) -> Input {
     let bytes = fs::read(Path::new(folder).join(name)).unwrap();
@@ -25,19 +25,11 @@ fn names(folder: &str, extension: &str) -> Vec<String> {
     names
 }
 
-/// Every head of the input, as `[batch, heads, n_q, ...]` flattened in that order: O, m, l and L.
-fn oracle_of(input: &Input) -> [Vec<f64>; 4] {
-    let mut results = [vec![], vec![], vec![], vec![]];
-    for batch in 0..input.problem.shape.batch {
-        for head in 0..input.problem.shape.heads {
-            let out = oracle::attention(&input.problem.head(batch, head, Precision::F64));
-            results[0].extend(out.o);
-            results[1].extend(out.m);
-            results[2].extend(out.l);
-            results[3].extend(out.lse);
-        }
-    }
-    results
+/// O of every head of the input, as `[batch, heads, n_q, d_v]` flattened in that order.
+fn oracle_of(input: &Input) -> Vec<f64> {
+    let shape = input.problem.shape;
+    let heads = (0..shape.batch).flat_map(|batch| (0..shape.heads).map(move |head| (batch, head)));
+    heads.flat_map(|(batch, head)| oracle::attention(&input.problem.head(batch, head, Precision::F64)).o).collect()
 }
 
 #[test]
@@ -52,7 +44,7 @@ fn captures_agree_with_the_model() {
         assert_eq!(input.problem.mask.causal, name.starts_with("smollm2"), "{name}");
         assert_eq!(input.problem.mask.key_lengths.is_some(), name.starts_with("minilm"), "{name}");
         let recorded = about.recorded_error.unwrap();
-        let error = max_error(&oracle_of(&input)[0], about.o.as_ref().unwrap());
+        let error = max_error(&oracle_of(&input), about.o.as_ref().unwrap());
         assert!(error <= 2.0 * recorded, "{name}: {error} against {recorded}");
     }
 }
@@ -62,15 +54,15 @@ fn a_prefix_of_a_capture_is_exact() {
     let whole = read(CAPTURES, "smollm2-en-layer10.safetensors");
     let short = whole.prefix(16).unwrap();
     assert_eq!(short.about.tokens[0][..], whole.about.tokens[0][..16]);
-    let error = max_error(&oracle_of(&short)[0], short.about.o.as_ref().unwrap());
+    let error = max_error(&oracle_of(&short), short.about.o.as_ref().unwrap());
     assert!(error <= 2.0 * whole.about.recorded_error.unwrap(), "{error}");
 }
 
 #[test]
 fn golden_files_have_the_shapes_of_the_manifest() {
-    let cases = manifest();
+    let cases = golden::manifest();
     for case in &cases {
-        let input = read(GOLDEN, case["file"].as_str().unwrap());
+        let input = read(golden::FOLDER, case["file"].as_str().unwrap());
         let size = |key: &str| case[key].as_u64().unwrap() as usize;
         let shape = input.problem.shape;
         assert_eq!([shape.batch, shape.heads, shape.kv_heads], [size("B"), size("Hq"), size("Hkv")]);
@@ -82,54 +74,20 @@ fn golden_files_have_the_shapes_of_the_manifest() {
         assert!(input.d_o.is_some() && input.rank == 4);
     }
     // One more file is for the errata lab, and has rank 2.
-    assert_eq!(names(GOLDEN, ".npz").len(), cases.len() + 1);
-    assert_eq!(read(GOLDEN, "errata.npz").rank, 2);
+    assert_eq!(names(golden::FOLDER, ".npz").len(), cases.len() + 1);
+    assert_eq!(read(golden::FOLDER, "errata.npz").rank, 2);
 }
 
 #[test]
 fn the_oracle_meets_every_golden_result() {
-    for case in manifest() {
-        let name = case["file"].as_str().unwrap();
-        let mut input = read(GOLDEN, name);
-        set_up(&mut input, &case);
-        for (got, array) in oracle_of(&input).iter().zip(["O", "m", "l", "L"]) {
-            let golden = golden(name, array);
-            let largest = golden.iter().filter(|x| x.is_finite()).fold(1.0, |most, x| f64::max(most, x.abs()));
-            let error = max_error(got, &golden);
-            assert!(error <= 1e-11 * largest, "{name}: {array} is off by {error}");
+    for case in golden::cases() {
+        let shape = case.problem.shape;
+        for (batch, head) in (0..shape.batch).flat_map(|batch| (0..shape.heads).map(move |head| (batch, head))) {
+            let output = oracle::attention(&case.problem.head(batch, head, Precision::F64));
+            let wrong = case.compare(batch, head, &output, Precision::F64);
+            assert!(wrong.is_empty(), "{}: {}", case.name, wrong.join("; "));
         }
     }
-}
-
-fn manifest() -> Vec<Value> {
-    let text = fs::read_to_string(Path::new(GOLDEN).join("manifest.json")).unwrap();
-    let mut manifest: Value = serde_json::from_str(&text).unwrap();
-    serde_json::from_value(manifest["cases"].take()).unwrap()
-}
-
-/// What a case says that its file does not.
-fn set_up(input: &mut Input, case: &Value) {
-    let problem = &mut input.problem;
-    problem.scale = case["scale"].as_f64().unwrap();
-    problem.softcap = case["softcap"].as_f64().filter(|&cap| cap > 0.0);
-    problem.mask.causal = case["causal"] == true;
-    problem.mask.align = if case["align"] == "top_left" { Align::TopLeft } else { Align::BottomRight };
-    let side = |side: usize| case["window"][side].as_i64().and_then(|keys| usize::try_from(keys).ok());
-    (problem.mask.window_left, problem.mask.window_right) = (side(0), side(1));
-    problem.mask.key_lengths = serde_json::from_value(case["kv_len"].clone()).unwrap();
-    let rate = case["dropout_p"].as_f64().unwrap();
-    problem.dropout = input.keep.clone().map(|keep| Dropout { rate, keep: Keep::Given(keep) });
-    problem.validate().unwrap();
-}
-
-/// A result array of a golden file.
-fn golden(file: &str, array: &str) -> ArrayD<f64> {
-    let bytes = fs::read(Path::new(GOLDEN).join(file)).unwrap();
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-    let entry = archive.by_name(&format!("{array}.npy")).unwrap();
-    let npy = npyz::NpyFile::new(entry).unwrap();
-    let shape: Vec<usize> = npy.shape().iter().map(|&size| size as usize).collect();
-    ArrayD::from_shape_vec(shape, npy.into_vec::<f64>().unwrap()).unwrap()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of schedules, files on disk, clocks or windows.
 
+pub mod cases;
 pub mod dropout;
 pub mod error_rule;
 pub mod exp;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, Array4};
 use rand::{RngExt, SeedableRng};
@@ -12,6 +13,32 @@ use serde::Serialize;
 use crate::attention::{Precision, Problem, naive};
 use crate::machine::{Meaning, Run, run};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+use super::Failure;
+use super::failure::{print, print_json};
+use super::report::table;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures every row.
+pub fn main(arguments: &Arguments) -> Result<(), Failure> {
+    let rows: Vec<Row> = ENGINE.iter().map(|measurement| (measurement.measure)()).collect();
+    if arguments.json {
+        return print_json(&rows);
+    }
+    let head = ["name", "value", "unit", "baseline", "ratio"].map(String::from).to_vec();
+    let number = |number: Option<f64>| number.map_or(String::new(), |number| format!("{number:.4}"));
+    let mut cells = vec![head];
+    cells.extend(rows.iter().map(|row| {
+        vec![row.name.clone(), number(Some(row.value)), row.unit.into(), number(row.baseline), number(row.ratio)]
+    }));
+    print(&table(&cells))
+}
 
 /// One line of the result. `ratio` is `value / baseline` where there is a baseline.
 #[derive(Clone, Debug, Serialize)]

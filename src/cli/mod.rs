@@ -1,7 +1,71 @@
-//! The command line: one file per command.
+//! The command line: one file per command; every failure is one line on stderr and an exit code.
+
 pub mod bench;
-pub mod trace {
-    pub fn export_speed() -> super::bench::Row {
-        super::bench::Row::new("trace-export", 0., "")
+mod check;
+mod devices;
+mod failure;
+mod files;
+mod main_job;
+mod options;
+mod progress;
+mod report;
+mod run;
+mod trace;
+mod traffic;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// See tiled attention run: a stepper with real numbers and exact counters beside a real GPU kernel.
+#[derive(Parser)]
+#[command(name = "tilescope", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A capture (.safetensors), an .npz, or `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` to open in the window
+    file: Option<PathBuf>,
+    /// What draws the window: wgpu, or glow (OpenGL)
+    #[arg(long)]
+    renderer: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compute attention and write O, m, l and L
+    Run(run::Arguments),
+    /// Write every step with its numbers
+    Trace(trace::Arguments),
+    /// Count the traffic of a shape and compare it with the closed formulas
+    Traffic(traffic::Arguments),
+    /// Hold every backend against the oracle on the built-in cases
+    Check(check::Arguments),
+    /// Measure speeds as ratios
+    Bench(bench::Arguments),
+    /// List GPUs, or why there are none, and the hardware models
+    Devices(devices::Arguments),
+}
+
+/// Runs the command of `args` (the program's name first).
+pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return failure::of_arguments(&error),
+    };
+    let result = match cli.command {
+        Some(Command::Run(arguments)) => run::main(&arguments),
+        Some(Command::Trace(arguments)) => trace::main(&arguments),
+        Some(Command::Traffic(arguments)) => traffic::main(&arguments),
+        Some(Command::Check(arguments)) => check::main(&arguments),
+        Some(Command::Bench(arguments)) => bench::main(&arguments),
+        Some(Command::Devices(arguments)) => devices::main(&arguments),
+        None => main_job::main(cli.file.as_deref(), cli.renderer.as_deref()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
     }
 }

@@ -1,5 +1,7 @@
 //! Random plans and problems, and a machine that only ever steps forwards.
-#![allow(dead_code)]
+#![allow(dead_code)] // Each test file uses its own part.
+
+pub mod golden;
 
 use ndarray::Array4;
 use proptest::prelude::*;

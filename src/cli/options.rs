@@ -1,0 +1,200 @@
+//! Options that commands share: from arguments to a problem, a tiling and an algorithm.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::attention::dropout::{Dropout, Keep};
+use crate::attention::{Align, Input, Mask, Precision, Shape};
+use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
+
+use super::{Failure, files};
+
+/// Masks, as every command takes them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MaskOptions {
+    /// Let no query see a later key
+    #[arg(long, overrides_with = "no_causal")]
+    causal: bool,
+    /// Let every query see every key, also where the input says causal
+    #[arg(long, overrides_with = "causal")]
+    no_causal: bool,
+    /// Where the diagonal lies when n_q != n_k: bottom-right (default) or top-left
+    #[arg(long, value_parser = align)]
+    align: Option<Align>,
+    /// Keys left and right of the diagonal that stay visible; -1 is unbounded
+    #[arg(long, value_name = "L,R", allow_hyphen_values = true, value_parser = window)]
+    window: Option<Window>,
+    /// Keys that exist, one length for each batch entry
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    kv_lengths: Option<Vec<usize>>,
+}
+
+/// The two sides of a sliding window.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    left: Option<usize>,
+    right: Option<usize>,
+}
+
+fn align(text: &str) -> Result<Align, String> {
+    [Align::BottomRight, Align::TopLeft]
+        .into_iter()
+        .find(|align| align.name() == text)
+        .ok_or_else(|| "it is bottom-right or top-left".into())
+}
+
+fn window(text: &str) -> Result<Window, String> {
+    let side = |text: &str| match text.trim() {
+        "-1" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| "it is two numbers such as 16,0; -1 is unbounded".to_owned()),
+    };
+    let (left, right) = text.split_once(',').ok_or("it is two numbers with a comma, such as 16,0")?;
+    Ok(Window { left: side(left)?, right: side(right)? })
+}
+
+pub fn precision(text: &str) -> Result<Precision, String> {
+    Precision::parse(text).ok_or_else(|| "it is f64, f32, f16 or bf16".into())
+}
+
+fn hardware_model(text: &str) -> Result<Hardware, String> {
+    hardware::by_name(text).ok_or_else(|| {
+        let names: Vec<_> = hardware::all().iter().map(|model| model.name).collect();
+        format!("known are {}", names.join(", "))
+    })
+}
+
+/// The algorithm of this name.
+pub fn algorithm(text: &str) -> Result<&'static dyn Algorithm, String> {
+    algorithm::by_name(text).ok_or_else(|| {
+        let names: Vec<_> = algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+        format!("this version has {}", names.join(", "))
+    })
+}
+
+impl MaskOptions {
+    /// The mask of an input, with what the options override.
+    pub fn apply(&self, mask: &mut Mask) {
+        if self.causal || self.no_causal {
+            mask.causal = self.causal;
+        }
+        if let Some(align) = self.align {
+            mask.align = align;
+        }
+        if let Some(window) = self.window {
+            (mask.window_left, mask.window_right) = (window.left, window.right);
+        }
+        if let Some(lengths) = &self.kv_lengths {
+            mask.key_lengths = Some(lengths.clone());
+        }
+    }
+}
+
+/// Block sizes and the format of the tensors.
+#[derive(Args, Clone, Debug)]
+pub struct TilingOptions {
+    /// Rows of a query block; from the hardware where it is not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    br: Option<u32>,
+    /// Keys of a key block; from the hardware where it is not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    bc: Option<u32>,
+    /// The GPU whose memory sets the block sizes and the budget
+    #[arg(long, value_name = "NAME", default_value = hardware::DEFAULT, value_parser = hardware_model)]
+    pub hardware: Hardware,
+}
+
+impl TilingOptions {
+    /// The block sizes for one algorithm.
+    pub fn tiling(&self, algorithm: &dyn Algorithm, shape: &Shape, precision: Precision) -> Tiling {
+        let fallback = Tiling::for_hardware(algorithm, shape, precision, &self.hardware);
+        Tiling {
+            br: self.br.map_or(fallback.br, |br| br as usize).min(shape.n_q),
+            bc: self.bc.map_or(fallback.bc, |bc| bc as usize).min(shape.n_k),
+        }
+    }
+}
+
+/// What `run` and `trace` share.
+#[derive(Args, Clone, Debug)]
+pub struct InputOptions {
+    /// A capture (.safetensors), an .npz with Q, K and V, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    pub input: String,
+    /// standard, flash1 or flash2
+    #[arg(long, value_name = "NAME", default_value = "flash2")]
+    algorithm: String,
+    #[command(flatten)]
+    pub tiling: TilingOptions,
+    #[command(flatten)]
+    pub mask: MaskOptions,
+    /// Squash scores: s = C tanh(s / C)
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    softcap: Option<f64>,
+    /// Factor of the scores; 1/sqrt(d) where the input does not say
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    scale: Option<f64>,
+    /// f64, f32, f16 or bf16
+    #[arg(long, value_name = "FORMAT", default_value = "f32", value_parser = precision)]
+    pub precision: Precision,
+    /// Only the first N tokens of a causal input
+    #[arg(long, value_name = "N")]
+    pub prefix: Option<usize>,
+    /// Drop weights with this probability; a `keep` mask in the input decides which
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    dropout: Option<f64>,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    dropout_seed: u64,
+    /// Seed of a random: input
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl InputOptions {
+    pub fn algorithm(&self) -> Result<&'static dyn Algorithm, Failure> {
+        algorithm(&self.algorithm).map_err(|known| {
+            Failure::Bad(format!("--algorithm {}: there is no such algorithm; {known}", self.algorithm))
+        })
+    }
+
+    /// The input with every option applied.
+    pub fn open(&self) -> Result<Input, Failure> {
+        let mut input = files::open(&self.input, self.seed)?;
+        let bad = |error: &dyn std::fmt::Display| Failure::bad(&self.input, error);
+        if self.mask.causal {
+            // Before the prefix, which only a causal input has.
+            input.problem.mask.causal = true;
+        }
+        if let Some(prefix) = self.prefix {
+            input = input.prefix(prefix).map_err(|error| bad(&error))?;
+        }
+        self.mask.apply(&mut input.problem.mask);
+        if let Some(scale) = self.scale {
+            input.problem.scale = scale;
+        }
+        if self.softcap.is_some() {
+            input.problem.softcap = self.softcap;
+        }
+        input.problem.dropout = self.dropout_of(&input)?;
+        input.problem.validate().map_err(|error| bad(&error))?;
+        Ok(input)
+    }
+
+    fn dropout_of(&self, input: &Input) -> Result<Option<Dropout>, Failure> {
+        let keep = match (&input.keep, self.dropout) {
+            (Some(_), None) => {
+                let what = "it has a `keep` mask; give the probability it was made with as --dropout P";
+                return Err(Failure::bad(&self.input, what));
+            }
+            (None, None) => return Ok(None),
+            (Some(mask), Some(_)) => Keep::Given(Arc::clone(mask)),
+            (None, Some(_)) => Keep::Seed(self.dropout_seed),
+        };
+        Ok(self.dropout.map(|rate| Dropout { rate, keep }))
+    }
+
+    /// The plan of one batch entry.
+    pub fn plan(&self, input: &Input, algorithm: &dyn Algorithm, batch: usize) -> Plan {
+        let tiling = self.tiling.tiling(algorithm, &input.problem.shape, self.precision);
+        Plan::of_problem(&input.problem, batch, tiling, self.precision)
+    }
+}

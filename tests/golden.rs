@@ -1,0 +1,100 @@
+//! Every algorithm on the golden data: dense attention in f64, checked against long double, made outside this project.
+
+mod common;
+
+use common::golden::{self, Case};
+use tilescope::attention::Precision;
+use tilescope::machine::{Meaning, run};
+use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
+
+/// Block sizes: square, ragged, oblong, larger than most sequences, single keys.
+const TILINGS: [Tiling; 5] = [
+    Tiling { br: 16, bc: 16 },
+    Tiling { br: 5, bc: 7 },
+    Tiling { br: 64, bc: 32 },
+    Tiling { br: 128, bc: 128 },
+    Tiling { br: 1, bc: 3 },
+];
+
+/// Runs one case; gives what is not within its bound.
+fn check(case: &Case, name: &str, tiling: Tiling, precision: Precision, meaning: Meaning) -> Vec<String> {
+    let algorithm = algorithm::by_name(name).expect("a name from this file");
+    let problem = &case.problem;
+    let mut wrong = Vec::new();
+    for batch in 0..problem.shape.batch {
+        let schedule = Schedule::new(algorithm, Plan::of_problem(problem, batch, tiling, precision));
+        for head in 0..problem.shape.heads {
+            let output = match precision {
+                Precision::F64 => run(&schedule, &problem.head::<f64>(batch, head, precision), meaning, |_| true),
+                _ => run(&schedule, &problem.head::<f32>(batch, head, precision), meaning, |_| true),
+            };
+            let (output, _) = output.expect("nobody stops it");
+            let what = format!("{} {name} {} {tiling:?} head {batch},{head}", case.name, precision.name());
+            wrong.extend(case.compare(batch, head, &output, precision).into_iter().map(|why| format!("{what}: {why}")));
+        }
+    }
+    wrong
+}
+
+fn check_all(precisions: &[Precision], algorithms: &[&str]) {
+    let cases = golden::cases();
+    let (mut ran, mut wrong) = (0, Vec::new());
+    for case in &cases {
+        for &precision in precisions {
+            for name in algorithms {
+                for tiling in TILINGS {
+                    ran += 1;
+                    wrong.extend(check(case, name, tiling, precision, Meaning::RIGHT));
+                }
+            }
+        }
+    }
+    println!("{ran} ran, {} wrong", wrong.len());
+    assert!(ran >= 78 * TILINGS.len(), "{ran} is too few: the golden data is not all there");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn f32_and_f64_meet_the_golden_data() {
+    check_all(&[Precision::F32, Precision::F64], &["standard", "flash1", "flash2"]);
+}
+
+#[test]
+fn flash2_in_half_precision_meets_the_golden_data() {
+    check_all(&[Precision::F16, Precision::Bf16], &["flash2"]);
+}
+
+/// Bugs that the golden data must catch. Each changes what the machine computes or what it is told.
+#[test]
+fn mutants_are_caught() {
+    type Change = fn(&mut Case);
+    let unchanged: Change = |_| {};
+    let forgetful = Meaning { rescales: false, ..Meaning::RIGHT };
+    let unguarded = Meaning { guards_empty_rows: false, ..Meaning::RIGHT };
+    let mutants: [(&str, Meaning, Change); 6] = [
+        ("the old keys keep their weight", forgetful, unchanged),
+        ("a row that sees nothing subtracts -inf", unguarded, unchanged),
+        ("the diagonal is one to the right", Meaning::RIGHT, |case| {
+            if std::mem::take(&mut case.problem.mask.causal) {
+                case.problem.mask.window_right = Some(1);
+            }
+        }),
+        ("the alignment is the other one", Meaning::RIGHT, |case| {
+            use tilescope::attention::Align::{BottomRight, TopLeft};
+            let align = &mut case.problem.mask.align;
+            *align = if *align == TopLeft { BottomRight } else { TopLeft };
+        }),
+        ("the key lengths are forgotten", Meaning::RIGHT, |case| case.problem.mask.key_lengths = None),
+        ("the softcap is forgotten", Meaning::RIGHT, |case| case.problem.softcap = None),
+    ];
+    let tiling = TILINGS[0];
+    for (name, meaning, change) in mutants {
+        for algorithm in ["flash1", "flash2"] {
+            let caught = golden::cases().into_iter().any(|mut case| {
+                change(&mut case);
+                !check(&case, algorithm, tiling, Precision::F64, meaning).is_empty()
+            });
+            assert!(caught, "{algorithm} survives: {name}");
+        }
+    }
+}
