@@ -92,6 +92,37 @@ fn dead_rows_and_the_lines_of_code_are_in_it() {
 }
 
 #[test]
+fn statistics_of_a_tile_that_was_left_behind_are_not_told() {
+    let told = |algorithm: &str, op: &str| {
+        let trace = read(&small_trace(algorithm, Tiles::Stats, Precision::F32)).unwrap();
+        let of_op = trace.steps.iter().filter(|step| step.op == op);
+        let mut names: Vec<_> = of_op.map(|step| step.statistics().map(|(name, _)| name).collect::<Vec<_>>()).collect();
+        names.dedup();
+        assert_eq!(names.len(), 1, "the same at every {op}");
+        names.remove(0).join(" ")
+    };
+    assert_eq!(told("flash1", "tile-max"), "m l m_tile");
+    assert_eq!(told("flash1", "row-sum"), "m l m_tile l_tile");
+    assert_eq!(told("flash1", "merge-stats"), "m l alpha beta m_tile l_tile");
+    assert_eq!(told("flash2", "start-rows"), "m l");
+    assert_eq!(told("flash2", "row-max"), "m l alpha");
+    assert_eq!(told("flash2", "normalise"), "m l L");
+    assert_eq!(told("standard", "divide-rows"), "m l");
+}
+
+#[test]
+fn steps_name_the_rows_and_keys_that_they_work_on() {
+    let trace = read(&small_trace("standard", Tiles::None, Precision::F32)).unwrap();
+    let of = |title: &str| trace.steps.iter().rfind(|step| step.title() == title).map(|step| (step.rows, step.cols));
+    assert_eq!(of("load Q"), Some((Some([4, 7]), None)));
+    assert_eq!(of("tile-max"), Some((Some([4, 7]), Some([0, 5]))), "whole rows");
+    assert_eq!(of("product"), Some((Some([4, 7]), Some([4, 5]))));
+    let trace = read(&small_trace("flash1", Tiles::None, Precision::F32)).unwrap();
+    let load = trace.steps.iter().find(|step| step.title() == "load K").unwrap();
+    assert_eq!((load.rows, load.cols), (None, Some([0, 2])));
+}
+
+#[test]
 fn a_schedule_alone_has_no_numbers() {
     let trace = read(&small_trace("flash1", Tiles::None, Precision::F32)).unwrap();
     assert!(trace.steps.iter().all(|step| step.statistics().next().is_none() && step.s.is_none()));
@@ -291,6 +322,8 @@ fn bombs_and_odd_numbers_are_refused() {
     refusal(trace.replacen("\"n\":0", "\"n\":1e400", 1).as_bytes());
     refusal(trace.replacen("\"n\":0", "\"n\":0,\"n\":0", 1).as_bytes());
     refusal(format!("{trace}x").as_bytes());
+    let wide = changed(trace.as_bytes(), "/problem/mask/window", json!([1u64 << 63, u64::MAX]));
+    assert!(read(&wide).is_ok(), "a window wider than the sequence hides nothing");
     let unknown = trace.replacen("\"version\":1", "\"version\":1,\"later\":{\"a\":[1]}", 1);
     assert!(read(unknown.as_bytes()).is_ok(), "a field of a later release is passed over");
 }

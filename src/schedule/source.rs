@@ -75,8 +75,8 @@ fn kernel() {
         assert_eq!(lines(Op::Rescale), [6, 7]);
         assert_eq!(lines(Op::Accumulate), [10, 11, 12, 13]);
         assert_eq!(lines(Op::Store(Tensor::Lse)), [15, 16]);
-        assert_eq!(lines(Op::Load(Tensor::K)), []);
-        assert_eq!(kernel_lines("", Op::Scores), []);
+        assert!(lines(Op::Load(Tensor::K)).is_empty());
+        assert!(kernel_lines("", Op::Scores).is_empty());
     }
 
     #[test]

@@ -52,11 +52,13 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     if let Some(count) = lengths.as_ref().map(Vec::len).filter(|&count| count != shape.batch) {
         return refuse("problem.mask.key_lengths", format!("{count} lengths for {} batch entries", shape.batch));
     }
+    // No size is above MOST, so that a wider window leaves as much of it.
+    let [window_left, window_right] = facts.mask.window.map(|side| side.map(|keys| keys.min(MOST)));
     let mask = Mask {
         causal: facts.mask.causal,
         align: facts.mask.align,
-        window_left: facts.mask.window[0],
-        window_right: facts.mask.window[1],
+        window_left,
+        window_right,
         key_lengths: lengths.clone(),
     };
     let tiling = Tiling { br: grid.br, bc: grid.bc };
