@@ -5,7 +5,7 @@
 //! - [`attention`]: the problem, its inputs, the f64 oracle, the error rule
 //! - `schedule`: algorithms write schedules of tile operations; tilings, hardware models, closed-form traffic
 //! - `machine`: reads a schedule: numbers, meters, ledger, lazy state
-//! - `trace`: what leaves and comes back: JSON, Perfetto, CSV
+//! - [`trace`]: what leaves and comes back: JSON, Perfetto, CSV
 //! - `playback`: a cursor over a schedule, moved only by commands
 //! - `gpu`: real kernels on real GPUs; sees only `attention` and `schedule`
 //! - `cli`, `app`: the command line and the window
@@ -15,3 +15,4 @@ pub mod cli;
 pub mod gpu;
 pub mod machine;
 pub mod schedule;
+pub mod trace;

@@ -1,0 +1,145 @@
+//! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
+
+use std::collections::BTreeMap;
+
+use super::format::{
+    Check, DropoutFacts, ErrorAndBound, FORMAT, Grid, HeadIndex, MaskFacts, Moved, Origin, ProblemFacts, TileTotals,
+    Totals, Trace, VERSION,
+};
+use super::number::Number;
+use crate::attention::dropout::Keep;
+use crate::attention::error_rule::{self, Errors};
+use crate::attention::oracle::Output;
+use crate::attention::{Input, Problem};
+use crate::machine;
+use crate::schedule::{Plan, Schedule, Tensor, TileCounts};
+
+/// A run to be exported.
+#[derive(Clone)]
+pub struct Export<'a> {
+    pub origin: Origin,
+    pub problem: &'a Problem,
+    /// Of (batch, head) of the problem, in the precision to compute in.
+    pub schedule: &'a Schedule,
+    pub batch: usize,
+    /// Query head.
+    pub head: usize,
+    /// The name of the hardware model, where one was used.
+    pub hardware: Option<&'a str>,
+    /// The source of a kernel with step markers, for its lines.
+    pub kernel_source: Option<&'a str>,
+}
+
+impl Origin {
+    /// Where `input` came from, of which the first `prefix` tokens were used.
+    pub fn of(input: &Input, prefix: Option<usize>) -> Self {
+        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix }
+    }
+}
+
+const CONVENTIONS: [&str; 12] = [
+    "Scores are s = scale * dot(q_i, k_j), then softcap, then ALiBi and bias, then masks to -Infinity.",
+    "Query head h reads key and value head h / (heads / kv_heads).",
+    "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i.",
+    "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0.",
+    "alpha = exp(m_old - m_new), and 0 where m_old is -Infinity; flash1 has a second factor beta = exp(m_tile - m_new).",
+    "L = m + ln l, with the natural logarithm.",
+    "f16 and bf16 round the inputs, P before its product, and what is stored in that format; all else is f32.",
+    "HBM traffic counts the elements that ragged blocks really have, starting values included.",
+    "A skipped tile costs nothing, and masks made of indices cost no traffic; standard skips no tile.",
+    "standard reads each operand once per kernel: a block loaded again is a step of 0 bytes.",
+    "Buffers on chip are allocated whole, also at a ragged edge.",
+    "Not modelled: caches, coalescing, bank conflicts, padding of transfers, other heads, time.",
+];
+
+/// Everything before the steps, which it has none of; `totals` are empty.
+pub(super) fn head_of(export: &Export<'_>) -> Trace {
+    let plan = &export.schedule.plan;
+    Trace {
+        format: FORMAT.into(),
+        version: VERSION,
+        generator: concat!("tilescope ", env!("CARGO_PKG_VERSION")).into(),
+        input: export.origin.clone(),
+        problem: facts(export.problem, plan),
+        algorithm: export.schedule.algorithm.name().into(),
+        tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
+        hardware: export.hardware.map(Into::into),
+        head: HeadIndex { batch: export.batch, head: export.head },
+        conventions: CONVENTIONS.map(Into::into).to_vec(),
+        steps: Vec::new(),
+        totals: totals(export.schedule, &machine::Totals::default()),
+        check: None,
+    }
+}
+
+fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
+    let (shape, mask) = (problem.shape, &problem.mask);
+    ProblemFacts {
+        batch: shape.batch,
+        heads: shape.heads,
+        kv_heads: shape.kv_heads,
+        n_q: shape.n_q,
+        n_k: shape.n_k,
+        d: shape.d,
+        d_v: shape.d_v,
+        scale: Number(problem.scale),
+        mask: MaskFacts {
+            causal: mask.causal,
+            align: mask.align,
+            window: [mask.window_left, mask.window_right],
+            key_lengths: mask.key_lengths.clone(),
+        },
+        softcap: problem.softcap.map(Number),
+        has_alibi: problem.alibi_slopes.is_some(),
+        has_bias: problem.bias.is_some(),
+        dropout: problem.dropout.as_ref().map(|dropout| DropoutFacts {
+            rate: Number(dropout.rate),
+            seed: match dropout.keep {
+                Keep::Seed(seed) => Some(seed),
+                Keep::Given(_) => None,
+            },
+        }),
+        precision: plan.precision,
+    }
+}
+
+/// The totals of a schedule from those of its meter.
+pub(super) fn totals(schedule: &Schedule, counted: &machine::Totals) -> Totals {
+    let (plan, traffic) = (&schedule.plan, &counted.traffic);
+    let mut tensors = BTreeMap::new();
+    for tensor in Tensor::ALL {
+        let (read_elements, write_elements) = (traffic.read.get(tensor), traffic.write.get(tensor));
+        if read_elements + write_elements > 0 {
+            let [read_bytes, write_bytes] = [read_elements, write_elements].map(|n| n * plan.bytes_of(tensor));
+            tensors.insert(tensor, Moved { read_elements, read_bytes, write_elements, write_bytes });
+        }
+    }
+    let TileCounts { full, partial, skipped } = TileCounts::of_plan(plan);
+    let computed = counted.tiles.full + counted.tiles.partial + counted.tiles.skipped;
+    Totals {
+        steps: schedule.len(),
+        hbm_read_bytes: traffic.read.bytes(plan),
+        hbm_write_bytes: traffic.write.bytes(plan),
+        tensors,
+        sram_read_elements: traffic.sram_read,
+        sram_write_elements: traffic.sram_write,
+        flops: traffic.flops.into(),
+        peak_on_chip_bytes: counted.peak,
+        tiles: TileTotals { full, partial, skipped, computed },
+    }
+}
+
+/// Compares the results with attention computed in f64.
+pub(super) fn check(export: &Export<'_>, got: &Output) -> Check {
+    let precision = export.schedule.plan.precision;
+    let reference = error_rule::reference(export.problem, export.batch, export.head, precision);
+    let errors = Errors::between(got, &reference.exact);
+    let pair = |error: f64, bound: f64| ErrorAndBound { max_error: Number(error), bound: Number(bound) };
+    Check {
+        passed: errors.within(&reference.bound),
+        o: pair(errors.o, reference.bound.o),
+        m: pair(errors.m, reference.bound.m),
+        l: pair(errors.l, reference.bound.l),
+        lse: pair(errors.lse, reference.bound.lse),
+    }
+}

@@ -1,0 +1,305 @@
+//! The trace, version 1, as types. Their documentation becomes that of the JSON Schema.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::number::{Number, Values};
+use crate::attention::{Align, Precision, TileClass};
+use crate::schedule::{Flops, OnChip, Tensor};
+
+pub const FORMAT: &str = "tilescope-trace";
+pub const VERSION: u64 = 1;
+
+/// One run of a tiled attention algorithm on one (batch, query head), step by step. NaN and the infinities are the
+/// strings "NaN", "Infinity" and "-Infinity". Fields that do not apply are absent; readers ignore those they do not know.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "a trace")]
+pub struct Trace {
+    #[schemars(extend("const" = FORMAT))]
+    pub format: String,
+    #[schemars(extend("const" = VERSION))]
+    pub version: u64,
+    /// The program that wrote it, with its version.
+    pub generator: String,
+    pub input: Origin,
+    pub problem: ProblemFacts,
+    pub algorithm: String,
+    pub tiling: Grid,
+    /// The model of the chip that block sizes and budgets come from.
+    #[serde(default)]
+    pub hardware: Option<String>,
+    pub head: HeadIndex,
+    /// What the numbers mean, and what is not modelled.
+    pub conventions: Vec<String>,
+    pub steps: Vec<Step<'static>>,
+    pub totals: Totals,
+    /// Absent from a schedule alone.
+    #[serde(default)]
+    pub check: Option<Check>,
+}
+
+/// Where the numbers came from: enough to run it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// The file's name, or the spec of a random input.
+    pub name: String,
+    /// Of the file's bytes, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Of a random input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Only so many first tokens were used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<usize>,
+}
+
+/// Sizes, masks and modifiers. Q is `[batch, heads, n_q, d]`, K `[batch, kv_heads, n_k, d]`, V `[.., n_k, d_v]`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ProblemFacts {
+    pub batch: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub n_q: usize,
+    pub n_k: usize,
+    pub d: usize,
+    pub d_v: usize,
+    /// Factor of every dot product.
+    pub scale: Number,
+    pub mask: MaskFacts,
+    /// `s <- cap * tanh(s / cap)`, before ALiBi, bias and masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softcap: Option<Number>,
+    pub has_alibi: bool,
+    pub has_bias: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<DropoutFacts>,
+    /// The format of the tensors in HBM. f64 computes in f64, the others in f32.
+    pub precision: Precision,
+}
+
+/// Which key a query may see.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MaskFacts {
+    pub causal: bool,
+    /// Where the diagonal lies when n_q is not n_k.
+    pub align: Align,
+    /// Keys left and right of the diagonal that stay visible; null: all of that side.
+    pub window: [Option<usize>; 2],
+    /// Keys that exist, for each batch entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_lengths: Option<Vec<usize>>,
+}
+
+/// Dropout of weights.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DropoutFacts {
+    /// Probability that a weight is dropped.
+    pub rate: Number,
+    /// Of the regenerated mask; absent where the input has a mask of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+/// Block sizes, and how many blocks there are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Grid {
+    /// Rows of a query block.
+    pub br: usize,
+    /// Keys of a key block.
+    pub bc: usize,
+    /// Query blocks.
+    pub t_r: usize,
+    /// Key blocks.
+    pub t_c: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HeadIndex {
+    pub batch: usize,
+    /// Query head.
+    pub head: usize,
+}
+
+/// One operation of one program (thread block).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Step")]
+pub struct Step<'a> {
+    /// From 0.
+    pub n: u64,
+    pub kernel: usize,
+    pub program: usize,
+    /// `load`, `store`, `scores`, `row-max`, `exponentiate`, ...
+    pub op: Cow<'a, str>,
+    /// The tensor that moves between HBM and chip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<Tensor>,
+    /// Query block; absent where the step has none or spans all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub i: Option<usize>,
+    /// Key block; absent where the step has none or spans all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub j: Option<usize>,
+    /// Queries `[start, end)`; absent where the step works on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<[usize; 2]>,
+    /// Keys `[start, end)`; absent where the step works on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cols: Option<[usize; 2]>,
+    /// What the mask leaves of tile (i, j).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<TileClass>,
+    pub hbm_read_bytes: u64,
+    pub hbm_write_bytes: u64,
+    /// Buffers alive after the step.
+    pub on_chip_bytes: OnChip,
+    pub flops: FlopCounts,
+    pub lines: Lines<'a>,
+    /// Row maximum, one number for each of `rows`, like all statistics. Only after operations on rows, and only what the
+    /// program has computed for these rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m: Option<Values>,
+    /// Row sum of `exp(s - m)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<Values>,
+    /// `exp(m_old - m_new)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<Values>,
+    /// flash1: `exp(m_tile - m_new)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<Values>,
+    /// Row maximum of this tile alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m_tile: Option<Values>,
+    /// Row sum of this tile alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l_tile: Option<Values>,
+    /// Logsumexp `m + ln l`.
+    #[serde(rename = "L", default, skip_serializing_if = "Option::is_none")]
+    pub lse: Option<Values>,
+    /// Scores `[rows][cols]` after a step that makes them; `s`, `p` and `o` only with `--tiles full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s: Option<Vec<Values>>,
+    /// Weights `[rows][cols]` after a step that makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<Vec<Values>>,
+    /// Output on chip `[rows][d_v]` after a step that changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub o: Option<Vec<Values>>,
+}
+
+/// Floating-point operations by kind; a kind of none is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FlopCounts {
+    /// A multiply and an add count as two.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub matmul: u64,
+    /// Exponentials, and the tanh of a softcap.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub exp: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub other: u64,
+}
+
+impl From<Flops> for FlopCounts {
+    fn from(Flops { matmul, exp, other }: Flops) -> Self {
+        Self { matmul, exp, other }
+    }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// Lines of code, from 1, that the step carries out.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Lines")]
+pub struct Lines<'a> {
+    /// Of the algorithm as papers print it.
+    pub pseudo: Cow<'a, [u16]>,
+    /// Of the kernel's source; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Cow<'a, [u16]>>,
+}
+
+/// What all steps add up to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
+    pub steps: u64,
+    pub hbm_read_bytes: u64,
+    pub hbm_write_bytes: u64,
+    /// HBM traffic of each tensor that moved.
+    pub tensors: BTreeMap<Tensor, Moved>,
+    /// Elements that operations read from and write to memory on chip.
+    pub sram_read_elements: u64,
+    pub sram_write_elements: u64,
+    pub flops: FlopCounts,
+    /// The most bytes of live buffers.
+    pub peak_on_chip_bytes: OnChip,
+    pub tiles: TileTotals,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Moved {
+    pub read_elements: u64,
+    pub read_bytes: u64,
+    pub write_elements: u64,
+    pub write_bytes: u64,
+}
+
+/// Tiles of the whole grid by class, and those whose scores were computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TileTotals {
+    pub full: u64,
+    pub partial: u64,
+    pub skipped: u64,
+    pub computed: u64,
+}
+
+/// How far the results are from attention computed in f64, and what the error rule allows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// Each error is within its bound (a NaN is not).
+    pub passed: bool,
+    #[serde(rename = "O")]
+    pub o: ErrorAndBound,
+    pub m: ErrorAndBound,
+    pub l: ErrorAndBound,
+    #[serde(rename = "L")]
+    pub lse: ErrorAndBound,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorAndBound {
+    /// Largest absolute difference.
+    pub max_error: Number,
+    pub bound: Number,
+}
+
+impl Step<'_> {
+    /// The statistics that it has, each of one number per row, with their names.
+    pub fn statistics(&self) -> impl Iterator<Item = (&'static str, &Values)> {
+        let all = [&self.m, &self.l, &self.alpha, &self.beta, &self.m_tile, &self.l_tile, &self.lse];
+        STATISTICS.into_iter().zip(all).filter_map(|(name, values)| Some((name, values.as_ref()?)))
+    }
+
+    pub(super) fn statistics_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Values)> {
+        let Self { m, l, alpha, beta, m_tile, l_tile, lse, .. } = self;
+        let all = [m, l, alpha, beta, m_tile, l_tile, lse];
+        STATISTICS.into_iter().zip(all).filter_map(|(name, values)| Some((name, values.as_mut()?)))
+    }
+
+    /// What it does, for a person: `load K`.
+    pub fn title(&self) -> String {
+        match self.tensor {
+            Some(tensor) => format!("{} {}", self.op, tensor.name()),
+            None => self.op.to_string(),
+        }
+    }
+}
+
+pub(super) const STATISTICS: [&str; 7] = ["m", "l", "alpha", "beta", "m_tile", "l_tile", "L"];

@@ -1,0 +1,195 @@
+//! Whether a trace agrees with itself: steps within the grid, tiles of the class that the mask gives, totals that add up.
+
+use std::collections::BTreeMap;
+
+use super::TraceError;
+use super::format::{FlopCounts, Moved, Step, Totals, Trace};
+use crate::attention::{Mask, Shape};
+use crate::schedule::{OnChip, Plan, Tensor, Tiling};
+
+/// Sizes above this are refused, so that no product of an index and a block size overflows.
+const MOST: usize = 1 << 40;
+
+/// Errors with the first step, or else the first total, that does not agree.
+pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
+    let plan = plan(trace)?;
+    let mut sums = Sums::default();
+    for (n, step) in (0..).zip(&trace.steps) {
+        check_step(n, step, &plan)
+            .and_then(|()| within(step.on_chip_bytes, trace.totals.peak_on_chip_bytes))
+            .and_then(|()| sums.add(step, &plan))
+            .map_err(|fault| TraceError::invalid(format!("step {n}"), fault))?;
+    }
+    sums.agree(&trace.totals, &plan).map_err(|(field, fault)| TraceError::invalid(format!("totals.{field}"), fault))
+}
+
+/// The plan that the sizes, the mask and the tiling describe.
+fn plan(trace: &Trace) -> Result<Plan, TraceError> {
+    let (facts, grid, head) = (&trace.problem, &trace.tiling, trace.head);
+    let refuse = |place: &str, fault: String| Err(TraceError::invalid(place, fault));
+    let shape = Shape {
+        batch: facts.batch,
+        heads: facts.heads,
+        kv_heads: facts.kv_heads,
+        n_q: facts.n_q,
+        n_k: facts.n_k,
+        d: facts.d,
+        d_v: facts.d_v,
+    };
+    if let Err(error) = shape.validate() {
+        return refuse("problem", error.to_string());
+    }
+    if let Some(size) = [shape.n_q, shape.n_k, shape.d, shape.d_v].into_iter().find(|&size| size > MOST) {
+        return refuse("problem", format!("a size of {size} is out of reach"));
+    }
+    if head.batch >= shape.batch || head.head >= shape.heads {
+        return refuse(
+            "head",
+            format!("there is no ({}, {}) in {} x {}", head.batch, head.head, shape.batch, shape.heads),
+        );
+    }
+    let lengths = &facts.mask.key_lengths;
+    if let Some(count) = lengths.as_ref().map(Vec::len).filter(|&count| count != shape.batch) {
+        return refuse("problem.mask.key_lengths", format!("{count} lengths for {} batch entries", shape.batch));
+    }
+    // No size is above MOST, so that a wider window leaves as much of it.
+    let [window_left, window_right] = facts.mask.window.map(|side| side.map(|keys| keys.min(MOST)));
+    let mask = Mask {
+        causal: facts.mask.causal,
+        align: facts.mask.align,
+        window_left,
+        window_right,
+        key_lengths: lengths.clone(),
+    };
+    let tiling = Tiling { br: grid.br, bc: grid.bc };
+    let plan = Plan {
+        d_v: shape.d_v,
+        band: mask.band(&shape, head.batch),
+        ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, facts.precision)
+    };
+    // The plan clamps blocks to the sequence.
+    if (plan.br, plan.bc) != (grid.br, grid.bc) {
+        return refuse("tiling", format!("blocks of {} x {} for {} x {}", grid.br, grid.bc, shape.n_q, shape.n_k));
+    }
+    if (plan.t_r(), plan.t_c()) != (grid.t_r, grid.t_c) {
+        let (t_r, t_c) = (plan.t_r(), plan.t_c());
+        return refuse("tiling", format!("{} x {} blocks, where {t_r} x {t_c} are needed", grid.t_r, grid.t_c));
+    }
+    Ok(plan)
+}
+
+fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), String> {
+    if step.n != n {
+        return Err(format!("its number is {}", step.n));
+    }
+    let (t_r, t_c) = (plan.t_r(), plan.t_c());
+    if let Some(i) = step.i.filter(|&i| i >= t_r) {
+        return Err(format!("i is {i}, but there are {t_r} query blocks"));
+    }
+    if let Some(j) = step.j.filter(|&j| j >= t_c) {
+        return Err(format!("j is {j}, but there are {t_c} key blocks"));
+    }
+    let of_block = |block: Option<std::ops::Range<usize>>, size: usize| block.map_or([0, size], |b| [b.start, b.end]);
+    let rows = of_block(step.i.map(|i| plan.rows(i)), plan.n_q);
+    let cols = of_block(step.j.map(|j| plan.cols(j)), plan.n_k);
+    for (name, index, found, expected) in [("rows", step.i, step.rows, rows), ("cols", step.j, step.cols, cols)] {
+        if found.map_or(index.is_some(), |found| found != expected) {
+            return Err(format!("{name} are {found:?}, but its block is {expected:?}"));
+        }
+    }
+    let class = step.i.zip(step.j).map(|(i, j)| plan.class(i, j));
+    if step.class != class {
+        let name = |class: Option<crate::attention::TileClass>| class.map_or("absent", |class| class.name());
+        return Err(format!("class is {}, but the mask makes it {}", name(step.class), name(class)));
+    }
+    check_lengths(step, rows[1] - rows[0], cols[1] - cols[0], plan.d_v)
+}
+
+fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Result<(), String> {
+    if let Some((name, values)) = step.statistics().find(|(_, values)| values.numbers().len() != rows) {
+        return Err(format!("{name} has {} numbers for {rows} rows", values.numbers().len()));
+    }
+    for (name, tile, width) in [("s", &step.s, cols), ("p", &step.p, cols), ("o", &step.o, d_v)] {
+        let Some(tile) = tile else { continue };
+        if tile.len() != rows || tile.iter().any(|row| row.numbers().len() != width) {
+            return Err(format!("{name} is not a tile of {rows} x {width}"));
+        }
+    }
+    Ok(())
+}
+
+fn within(live: OnChip, peak: OnChip) -> Result<(), String> {
+    if live.shared > peak.shared || live.registers > peak.registers {
+        let show = |on_chip: OnChip| format!("{} shared and {} register bytes", on_chip.shared, on_chip.registers);
+        return Err(format!("{} are live, above the peak of {}", show(live), show(peak)));
+    }
+    Ok(())
+}
+
+/// What the steps add up to. Saturates: a sum that does can equal no total that was counted.
+#[derive(Default)]
+struct Sums {
+    steps: u64,
+    read: u64,
+    write: u64,
+    tensors: BTreeMap<Tensor, Moved>,
+    flops: FlopCounts,
+    peak: OnChip,
+    computed: u64,
+}
+
+impl Sums {
+    fn add(&mut self, step: &Step<'_>, plan: &Plan) -> Result<(), String> {
+        let grow = |sum: &mut u64, by: u64| *sum = sum.saturating_add(by);
+        let (read, write) = (step.hbm_read_bytes, step.hbm_write_bytes);
+        grow(&mut self.steps, 1);
+        grow(&mut self.read, read);
+        grow(&mut self.write, write);
+        grow(&mut self.flops.matmul, step.flops.matmul);
+        grow(&mut self.flops.exp, step.flops.exp);
+        grow(&mut self.flops.other, step.flops.other);
+        grow(&mut self.computed, u64::from(step.op == "scores"));
+        self.peak = self.peak.max(step.on_chip_bytes);
+        if read == 0 && write == 0 {
+            return Ok(());
+        }
+        let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
+        let element = plan.bytes_of(tensor);
+        if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
+            return Err(format!("it moves part of an element: those of {} have {element} bytes", tensor.name()));
+        }
+        let moved = self.tensors.entry(tensor).or_default();
+        grow(&mut moved.read_bytes, read);
+        grow(&mut moved.read_elements, read / element);
+        grow(&mut moved.write_bytes, write);
+        grow(&mut moved.write_elements, write / element);
+        Ok(())
+    }
+
+    /// Errors with the name of the first total that differs.
+    fn agree(&self, totals: &Totals, plan: &Plan) -> Result<(), (&'static str, String)> {
+        let tiles = totals.tiles;
+        let classes = [tiles.full, tiles.partial, tiles.skipped].into_iter().map(u128::from).sum::<u128>();
+        let pairs = [
+            ("steps", totals.steps.into(), self.steps.into()),
+            ("hbm_read_bytes", totals.hbm_read_bytes.into(), self.read.into()),
+            ("hbm_write_bytes", totals.hbm_write_bytes.into(), self.write.into()),
+            ("flops.matmul", totals.flops.matmul.into(), self.flops.matmul.into()),
+            ("flops.exp", totals.flops.exp.into(), self.flops.exp.into()),
+            ("flops.other", totals.flops.other.into(), self.flops.other.into()),
+            ("peak_on_chip_bytes.shared", totals.peak_on_chip_bytes.shared.into(), self.peak.shared.into()),
+            ("peak_on_chip_bytes.registers", totals.peak_on_chip_bytes.registers.into(), self.peak.registers.into()),
+            ("tiles.computed", tiles.computed.into(), self.computed.into()),
+            ("tiles", classes, plan.t_r() as u128 * plan.t_c() as u128),
+        ];
+        if let Some((field, found, expected)) = pairs.into_iter().find(|(_, found, expected)| found != expected) {
+            return Err((field, format!("{found}, but the steps make {expected}")));
+        }
+        if totals.tensors != self.tensors {
+            let differs = |tensor: &&Tensor| totals.tensors.get(tensor) != self.tensors.get(tensor);
+            let tensor = totals.tensors.keys().chain(self.tensors.keys()).find(differs);
+            return Err(("tensors", format!("{} is not what the steps move", tensor.map_or("", |t| t.name()))));
+        }
+        Ok(())
+    }
+}
