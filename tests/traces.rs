@@ -160,7 +160,7 @@ proptest! {
             }
             for (told, held) in [(&step.s, &view.s), (&step.p, &view.p), (&step.o, &view.o)] {
                 let Some(told) = told else { continue };
-                let told: Vec<u64> = told.iter().flat_map(|row| row.numbers()).map(|x| x.to_bits()).collect();
+                let told: Vec<u64> = told.iter().flat_map(tilescope::trace::Values::numbers).map(|x| x.to_bits()).collect();
                 prop_assert_eq!(told, held.as_ref().unwrap().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
             }
         }
@@ -181,7 +181,7 @@ fn the_schema_is_the_one_in_assets() {
 /// The names of all fields of an object in the schema.
 fn fields(schema: &Value, object: &str) -> BTreeSet<String> {
     let object = if object.is_empty() { schema } else { &schema["$defs"][object] };
-    object["properties"].as_object().unwrap().keys().cloned().collect()
+    object["properties"].as_object().expect("properties are an object").keys().cloned().collect()
 }
 
 #[test]

@@ -1,6 +1,4 @@
-//! The kernel sources of `kernels/`, and which of their lines belong to which step of a schedule.
-
-use std::ops::RangeInclusive;
+//! The kernel sources of `kernels/`. Markers in their comments say which lines belong to which step of a schedule.
 
 /// One kernel file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,40 +30,29 @@ pub const FLASH2_WGSL: Kernel = Kernel {
 /// Every kernel of this version, from simple to fast.
 pub const KERNELS: &[Kernel] = &[FLASH2_WGSL];
 
-impl Kernel {
-    /// The steps that the source marks, with their lines (from 1): from the marker to the line before the next blank
-    /// line or marker.
-    pub fn steps(&self) -> Vec<(&'static str, RangeInclusive<usize>)> {
-        let lines: Vec<&str> = self.source.lines().map(str::trim).collect();
-        let ends = |line: &&str| line.is_empty() || marked(line).is_some();
-        let steps = lines.iter().enumerate().filter_map(|(at, line)| {
-            let length = lines[at + 1..].iter().take_while(|line| !ends(line)).count();
-            marked(line).map(|op| (op, at + 1..=at + 1 + length))
-        });
-        steps.collect()
-    }
-}
-
-/// The operation that a marker line `// [step: op]` names.
-fn marked(line: &str) -> Option<&str> {
-    line.strip_prefix("// [step: ")?.strip_suffix(']')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The steps of flash2's schedule, in its order.
-    const FLASH2: &str = "load Q, start rows, load K, scores, mask, row max, exponentiate, row sum, rescale, load V, \
-                          accumulate, normalise, store O, store L";
+    use crate::attention::{Band, Precision};
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm, kernel_lines};
 
+    /// Every step of the schedule is marked, and lines follow each other as its steps do.
     #[test]
-    fn each_step_is_marked_once_in_the_order_of_the_schedule() {
+    fn every_step_of_the_schedule_has_its_lines() {
         for kernel in KERNELS {
-            let steps = kernel.steps();
-            assert_eq!(steps.iter().map(|(op, _)| *op).collect::<Vec<_>>().join(", "), FLASH2, "{}", kernel.file);
-            assert!(steps.iter().all(|(_, lines)| lines.end() > lines.start()), "{}: a step has no line", kernel.file);
-            assert_eq!(kernel.source.matches("[step:").count(), steps.len(), "{}: a malformed marker", kernel.file);
+            let algorithm = algorithm::by_name(kernel.algorithm).expect("a kernel carries out an algorithm");
+            let plan = Plan::new(1, 2, 1, Tiling { br: 1, bc: 2 }, Precision::F32);
+            // One partial tile, so that every operation occurs once.
+            let schedule = Schedule::new(algorithm, Plan { band: Band { kv: 1, ..plan.band }, ..plan });
+            let (mut last, mut steps) = (0, 0);
+            schedule.for_each(|_, step| {
+                let lines = kernel_lines(kernel.source, step.op);
+                let first = *lines.first().unwrap_or_else(|| panic!("{}: no line for {:?}", kernel.file, step.op));
+                assert!(first > last && lines.len() > 1, "{}: {:?} is out of order or empty", kernel.file, step.op);
+                (last, steps) = (first, steps + 1);
+            });
+            assert_eq!(kernel.source.matches("[step:").count(), steps, "{}: a marker that no step has", kernel.file);
         }
     }
 

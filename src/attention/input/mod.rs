@@ -113,7 +113,7 @@ pub fn read_npy_set(name: &str, files: &[(&str, &[u8])]) -> Result<Input, InputE
 
 impl Input {
     /// Nothing but a problem and its name.
-    fn new(name: &str, problem: Problem, rank: usize) -> Self {
+    pub fn new(name: &str, problem: Problem, rank: usize) -> Self {
         Self {
             problem,
             name: name.into(),
