@@ -61,6 +61,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.tiles != Tiles::None {
         run::refuse_too_large(algorithm, &plan)?;
     }
+    run::warn_if_too_large_for_chip(algorithm, &plan, &options.tiling.hardware);
     let schedule = Schedule::new(algorithm, plan);
     let export = Export {
         origin: Origin::of(&input, options.prefix),
