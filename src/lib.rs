@@ -12,5 +12,6 @@
 
 pub mod attention;
 pub mod cli;
+pub mod gpu;
 pub mod machine;
 pub mod schedule;

@@ -1,0 +1,41 @@
+//! Why a GPU run is refused before it starts, and how it can fail after: one line each, with the numbers.
+
+use std::time::Duration;
+
+use crate::attention::{Precision, ProblemError};
+
+/// Why a backend does not take a problem. Nothing was run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("{backend} has no kernel for {algorithm:?}; it has: {has}")]
+    Algorithm { backend: &'static str, algorithm: String, has: &'static str },
+    #[error("the kernel computes in f32 only, not in {}", .0.name())]
+    Precision(Precision),
+    #[error("the kernel has no dropout")]
+    Dropout,
+    #[error("{name} is {value}, but the kernel takes at most {limit}")]
+    TooLarge { name: &'static str, value: usize, limit: usize },
+    #[error("{name} takes {bytes} bytes, but the device binds at most {limit} at once: use fewer tokens or heads")]
+    Binding { name: &'static str, bytes: u64, limit: u64 },
+    #[error("CUDA kernels are not part of this version")]
+    NoCudaKernels,
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+}
+
+/// How a run fails.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum GpuError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("cancelled after {launches} launches")]
+    Cancelled { launches: usize },
+    #[error("the device is out of memory: the run needs {bytes} bytes")]
+    OutOfMemory { bytes: u64 },
+    #[error("the device was lost: {0}")]
+    Lost(String),
+    #[error("a launch did not end within {} s: the device hangs", .0.as_secs())]
+    Hung(Duration),
+    #[error("the driver refused: {0}")]
+    Driver(String),
+}

@@ -1,0 +1,179 @@
+//! Real kernels on real GPUs: probe a backend, ask what it supports, run it. Never draws, never prints, never panics.
+//!
+//! A backend that cannot run says why in a sentence. Build features only decide what is compiled in; whether a
+//! driver is there is found out at run time.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::attention::oracle::Output;
+use crate::attention::{Precision, Problem};
+
+#[cfg(feature = "cuda")]
+pub mod cuda;
+mod error;
+pub mod kernels;
+#[cfg(feature = "wgpu")]
+mod launch;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
+
+pub use error::{GpuError, Refusal};
+pub use kernels::Kernel;
+
+/// Names of all backends, whether or not this build has them.
+pub const BACKENDS: [&str; 2] = ["wgpu", "cuda"];
+
+/// What looking for a backend found.
+pub enum Probe {
+    Ready(Box<dyn Backend>),
+    /// Why not: a sentence for the screen.
+    Unavailable(String),
+}
+
+/// A GPU, or a driver that plays one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceInfo {
+    /// `"wgpu"` or `"cuda"`.
+    pub backend: &'static str,
+    pub name: String,
+    /// Name and version of the driver, and the interface it is reached by.
+    pub driver: String,
+    pub kind: DeviceKind,
+    /// Limits that matter to a kernel, by a name that states the unit.
+    pub limits: Vec<(&'static str, u64)>,
+    /// What a reader of its numbers should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    Discrete,
+    Integrated,
+    Virtual,
+    /// The CPU plays the GPU: right results, and no speed worth quoting.
+    Software,
+    Other,
+}
+
+impl DeviceKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            DeviceKind::Discrete => "discrete",
+            DeviceKind::Integrated => "integrated",
+            DeviceKind::Virtual => "virtual",
+            DeviceKind::Software => "software",
+            DeviceKind::Other => "other",
+        }
+    }
+}
+
+/// One opened device with its kernels.
+pub trait Backend: Send {
+    fn info(&self) -> &DeviceInfo;
+
+    /// Whether [`Backend::run`] would take this problem; the refusal says what stands against it, with numbers.
+    fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal>;
+
+    /// Computes every (batch, head) of the problem. Blocks; `cancel` is looked at between launches.
+    ///
+    /// NaN or infinity in Q, K or V ([`Problem::not_finite`]) is run, and gives what the GPU happens to make of it.
+    ///
+    /// Errors with [`GpuError::Refused`] as `supports` does, when cancelled, and when the driver fails.
+    fn run(
+        &mut self,
+        problem: &Problem,
+        algorithm: &str,
+        precision: Precision,
+        cancel: &AtomicBool,
+    ) -> Result<GpuRun, GpuError>;
+}
+
+/// The results of one run and what it took.
+#[derive(Clone, Debug)]
+pub struct GpuRun {
+    /// One per query head, batch by batch.
+    pub outputs: Vec<Output>,
+    /// Time inside the kernel by the GPU's own clock, all launches added up; `None` where it has no such clock.
+    pub kernel_time: Option<Duration>,
+    /// From the first byte uploaded to the last byte read back.
+    pub wall: Duration,
+    /// Pieces that the grid was cut into.
+    pub launches: usize,
+    /// Memory allocated on the device for this run.
+    pub device_bytes: u64,
+}
+
+/// Looks for a backend by name.
+pub fn probe(name: &str) -> Probe {
+    match name {
+        "wgpu" => probe_wgpu(),
+        "cuda" => probe_cuda(),
+        _ => Probe::Unavailable(format!("there is no GPU backend {name:?}; there are {}", BACKENDS.join(" and "))),
+    }
+}
+
+/// Opens the best adapter that wgpu finds: hardware before software, a native interface before OpenGL.
+pub fn probe_wgpu() -> Probe {
+    #[cfg(feature = "wgpu")]
+    return match wgpu::WgpuBackend::open() {
+        Ok(backend) => Probe::Ready(Box::new(backend)),
+        Err(reason) => Probe::Unavailable(reason),
+    };
+    #[cfg(not(feature = "wgpu"))]
+    Probe::Unavailable(not_built("wgpu"))
+}
+
+/// Opens the first GPU that the NVIDIA driver lists.
+pub fn probe_cuda() -> Probe {
+    #[cfg(feature = "cuda")]
+    return match cuda::CudaBackend::open() {
+        Ok(backend) => Probe::Ready(Box::new(backend)),
+        Err(reason) => Probe::Unavailable(reason),
+    };
+    #[cfg(not(feature = "cuda"))]
+    Probe::Unavailable(not_built("cuda"))
+}
+
+/// Every device of every backend, or one reason for a backend that has none.
+pub fn devices() -> Vec<(&'static str, Result<DeviceInfo, String>)> {
+    #[cfg(feature = "wgpu")]
+    let wgpu = wgpu::adapters();
+    #[cfg(not(feature = "wgpu"))]
+    let wgpu: Result<Vec<DeviceInfo>, String> = Err(not_built("wgpu"));
+    #[cfg(feature = "cuda")]
+    let cuda = cuda::devices();
+    #[cfg(not(feature = "cuda"))]
+    let cuda: Result<Vec<DeviceInfo>, String> = Err(not_built("cuda"));
+
+    let mut rows = Vec::new();
+    for (name, found) in BACKENDS.into_iter().zip([wgpu, cuda]) {
+        match found {
+            Ok(devices) => rows.extend(devices.into_iter().map(|device| (name, Ok(device)))),
+            Err(reason) => rows.push((name, Err(reason))),
+        }
+    }
+    rows
+}
+
+#[cfg(not(all(feature = "wgpu", feature = "cuda")))]
+fn not_built(name: &str) -> String {
+    format!("this build has no {name} support; build with `--features {name}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_backend_gives_a_device_or_a_reason() {
+        let rows = devices();
+        for name in BACKENDS {
+            assert!(rows.iter().any(|(backend, _)| *backend == name), "nothing said about {name}");
+            if let Probe::Unavailable(reason) = probe(name) {
+                assert!(!reason.is_empty() && !reason.contains('\n'), "{reason:?}");
+            }
+        }
+        assert!(matches!(probe("metal"), Probe::Unavailable(reason) if reason.contains("wgpu and cuda")));
+    }
+}
