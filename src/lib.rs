@@ -14,4 +14,5 @@ pub mod attention;
 pub mod cli;
 pub mod gpu;
 pub mod machine;
+pub mod playback;
 pub mod schedule;
