@@ -10,6 +10,8 @@
 //! - `gpu`: real kernels on real GPUs; sees only `attention` and `schedule`
 //! - `cli`, `app`: the command line and the window
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod attention;
 pub mod cli;
 pub mod gpu;

@@ -1,0 +1,150 @@
+//! The bottom of the window: the strip of steps, its head, and the buttons that move it. Steps, not time.
+
+use eframe::egui::{self, Align2, Color32, Key, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use crate::playback::{Command, MAX_SPEED, MIN_SPEED, Player, Unit};
+
+use super::action::Action;
+use super::commands;
+use super::draw::{self, fit_text};
+use super::grid::UV;
+use super::look::Look;
+use super::number::grouped;
+use super::texture::Textures;
+use super::theme::{self, Palette, SPACE};
+use super::words;
+
+const STRIP: f32 = 28.0;
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textures, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        controls(ui, player, actions);
+        sentence(ui, look);
+    });
+    ui.add_space(SPACE);
+    strip(ui, look, player, textures, actions);
+}
+
+fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
+    let mut button = |ui: &mut Ui, text: &str, name: &str, action: Action| {
+        let button = egui::Button::new(text).min_size(vec2(32.0, 28.0));
+        let response = ui.add(button).on_hover_text(commands::tooltip(&action));
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+        // A button that was clicked must not keep the keys: Space would press it again instead of playing.
+        if response.clicked() {
+            response.surrender_focus();
+            actions.push(action);
+        }
+    };
+    let step = |unit| Action::Player(Command::StepForward(unit));
+    let back = |unit| Action::Player(Command::StepBack(unit));
+    button(ui, "|<", "To the start", Action::Player(Command::Home));
+    button(ui, "<<", "Previous tile", back(Unit::Tile));
+    button(ui, "<", "Step back", back(Unit::Operation));
+    let (symbol, name) = if player.is_playing() { ("Pause", "Pause") } else { ("Play", "Play") };
+    button(ui, symbol, name, Action::Player(Command::Toggle));
+    button(ui, ">", "Step forward", step(Unit::Operation));
+    button(ui, ">>", "Next tile", step(Unit::Tile));
+    button(ui, ">|", "To the end", Action::Player(Command::End));
+    speed(ui, player, actions);
+}
+
+fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
+    let current = player.speed();
+    egui::ComboBox::from_id_salt("speed")
+        .width(56.0)
+        .selected_text(format!("{current} x"))
+        .show_ui(ui, |ui| {
+            let mut speed = MIN_SPEED;
+            while speed <= MAX_SPEED {
+                if ui.selectable_label(speed == current, format!("{speed} x")).clicked() {
+                    actions.push(Action::Player(Command::SetSpeed(speed)));
+                }
+                speed *= 2.0;
+            }
+        })
+        .response
+        .on_hover_text("Speed ([ slower, ] faster)");
+}
+
+/// What the step did, read out as it changes.
+fn sentence(ui: &mut Ui, look: &Look<'_>) {
+    let text = words::current_step(look.scene, look.snapshot);
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
+    let place = rect.shrink2(vec2(2.0 * SPACE, 0.0));
+    fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
+    draw::describe(&response, "current step", &text);
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(egui::Role::Status);
+        node.set_live(egui::accesskit::Live::Polite);
+    });
+}
+
+fn strip(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textures, actions: &mut Vec<Action>) {
+    let palette = Palette::of(ui);
+    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), STRIP + 4.0), Sense::hover());
+    let label = Rect::from_min_size(line.min, vec2(96.0, line.height()));
+    fit_text(ui.painter(), label, Align2::LEFT_CENTER, "steps, not time", theme::text(theme::LABEL), palette.faint_ink);
+    let count = Rect::from_min_max(pos2((line.right() - 120.0).max(label.right()), line.top()), line.max);
+    let len = look.scene.schedule().len();
+    let text = format!("{} / {}", grouped(player.cursor()), grouped(len));
+    fit_text(ui.painter(), count, Align2::RIGHT_CENTER, &text, theme::figures(theme::LABEL), palette.ink);
+    let rect =
+        Rect::from_min_max(pos2(label.right(), line.top() + 2.0), pos2(count.left() - SPACE, line.bottom() - 2.0));
+    if rect.width() < 8.0 || len == 0 {
+        return;
+    }
+    let response = ui.interact(rect, ui.scope_id().with("strip"), Sense::click_and_drag());
+    let value = format!("step {} of {}", player.cursor(), len);
+    draw::describe(&response, "steps", &value);
+    paint(ui, rect, look, player, textures, palette);
+    if let Some(at) = response.interact_pointer_pos() {
+        let fraction = f64::from((at.x - rect.left()) / rect.width());
+        actions.push(Action::Player(Command::SeekFraction(fraction)));
+    }
+    keys(ui, &response, actions);
+    response.on_hover_text("Drag to any step. Colours: load, score, softmax, rescale, accumulate, store.");
+}
+
+/// The strip itself takes the arrow keys when it has the focus, and must not lose it to the next widget.
+fn keys(ui: &Ui, response: &egui::Response, actions: &mut Vec<Action>) {
+    if !response.has_focus() {
+        return;
+    }
+    for (key, unit) in [(Key::PageDown, true), (Key::PageUp, false)] {
+        if ui.input(|input| input.key_pressed(key)) {
+            let command =
+                if unit { Command::StepForward(Unit::QueryBlock) } else { Command::StepBack(Unit::QueryBlock) };
+            actions.push(Action::Player(command));
+        }
+    }
+}
+
+fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, player: &Player, textures: &mut Textures, palette: &Palette) {
+    let strip = &look.scene.map.strip;
+    let len = look.scene.schedule().len() as f32;
+    let painter = ui.painter();
+    let color = |_: usize, column: usize| strip.beats.get(column).map_or(palette.empty, |beat| palette.beat(*beat));
+    let key = (look.generation, ui.visuals().dark_mode);
+    let texture = textures.get(ui.ctx(), "strip", key, (1, strip.beats.len()), color);
+    let band = rect.shrink2(vec2(0.0, 6.0));
+    painter.image(texture, band, UV, Color32::WHITE);
+    let x_of = |step: f32| rect.left() + rect.width() * step / len;
+    // What is still to come is veiled.
+    let head = x_of(player.cursor() as f32);
+    painter.rect_filled(Rect::from_min_max(pos2(head, band.top()), band.max), 0.0, palette.veil());
+    for (steps, overhang) in [(&strip.tiles, 0.0), (&strip.blocks, 4.0)] {
+        for step in steps.iter().skip(1) {
+            let x = painter.round_to_pixel_center(x_of(*step as f32));
+            painter.vline(x, band.top() - overhang..=band.bottom() + overhang, Stroke::new(1.0, palette.panel));
+            if overhang > 0.0 {
+                painter.vline(x, band.bottom()..=band.bottom() + overhang, Stroke::new(1.0, palette.faint_ink));
+                painter.vline(x, band.top() - overhang..=band.top(), Stroke::new(1.0, palette.faint_ink));
+            }
+        }
+    }
+    painter.vline(head, rect.y_range(), Stroke::new(4.0, palette.panel));
+    painter.vline(head, rect.y_range(), palette.outline());
+    painter.circle_filled(pos2(head, rect.top() + 2.0), 4.0, palette.ink);
+}
