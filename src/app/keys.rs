@@ -21,7 +21,7 @@ pub fn show(ui: &mut Ui) -> bool {
                     draw::caption(ui, group);
                 }
                 let keys = keys_text(entry);
-                draw::value_row(ui, entry.name, &keys, entry.name);
+                draw::value_row(ui, entry.name, &keys, &format!("{}: key", entry.name));
             }
         });
         ui.add_space(8.0);

@@ -12,6 +12,7 @@ mod document;
 mod draw;
 mod gpu_job;
 mod grid;
+mod icon;
 mod job;
 mod keys;
 mod look;

@@ -7,7 +7,7 @@ use super::look::Look;
 use super::number::short;
 use super::theme::{self, Palette, SPACE};
 
-const LINE: f32 = 26.0;
+const LINE: f32 = 24.0;
 const NAME: f32 = 56.0;
 
 pub fn show(ui: &mut Ui, look: &Look<'_>) {
@@ -120,9 +120,10 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
     if total == 0 {
         return;
     }
+    ui.spacing_mut().item_spacing.y = 2.0;
     let first = done.len().saturating_sub(SHOWN);
     let columns = |rect: Rect| [0.0, 0.28, 0.55, 0.78].map(|x| rect.left() + x * rect.width());
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
     for (x, text) in columns(rect).into_iter().zip(["key block", "m", "alpha", "l"]) {
         ui.painter().text(
             pos2(x, rect.center().y),
@@ -133,7 +134,7 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
         );
     }
     for line in 0..total.min(SHOWN) {
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
         let Some(visit) = done.get(first + line) else { continue };
         let texts = [visit.j.to_string(), short(visit.m), short(visit.alpha), short(visit.l)];
         for (x, text) in columns(rect).into_iter().zip(&texts) {

@@ -14,8 +14,10 @@ use super::theme::{self, Palette, SPACE};
 /// Room that the four lines of blocks take.
 pub const HEIGHT: f32 = 4.0 * (STRIP + GAP) + 24.0;
 const STRIP: f32 = 28.0;
+/// On a large window the lines grow up to this.
+const TALLEST_STRIP: f32 = 56.0;
 const GAP: f32 = 8.0;
-const LABELS: f32 = 92.0;
+const LABELS: f32 = 80.0;
 
 /// One block: what it is, and its values if it is on chip.
 struct Operand<'a> {
@@ -27,14 +29,16 @@ struct Operand<'a> {
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures) {
     let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT - 16.0), Sense::hover());
+    let strip_height = ((ui.available_height() - SPACE) / 4.0 - GAP).clamp(STRIP, TALLEST_STRIP);
+    let height = 4.0 * (strip_height + GAP);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let operands = on_chip(look);
     let names: Vec<&str> = operands.iter().map(|operand| operand.label.as_str()).collect();
     draw::describe(&response, "blocks on chip", &names.join("; "));
     for (n, operand) in operands.iter().enumerate() {
-        let top = rect.top() + n as f32 * (STRIP + GAP);
-        let label = Rect::from_min_size(pos2(rect.left(), top), vec2(LABELS - SPACE, STRIP));
-        let strip = Rect::from_min_max(pos2(rect.left() + LABELS, top), pos2(rect.right(), top + STRIP));
+        let top = rect.top() + n as f32 * (strip_height + GAP);
+        let label = Rect::from_min_size(pos2(rect.left(), top), vec2(LABELS - SPACE, strip_height));
+        let strip = Rect::from_min_max(pos2(rect.left() + LABELS, top), pos2(rect.right(), top + strip_height));
         if strip.bottom() > rect.bottom() || strip.width() < 8.0 {
             break;
         }

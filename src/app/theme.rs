@@ -190,6 +190,8 @@ pub fn install(ctx: &Context) {
         names.push(mono);
     }
     ctx.set_fonts(fonts);
+    // Where the system does not say, the theme that a projector and a printed page share.
+    ctx.options_mut(|options| options.fallback_theme = Theme::Light);
     for (theme, palette) in [(Theme::Light, &LIGHT), (Theme::Dark, &DARK)] {
         ctx.style_mut_of(theme, |style| {
             style.visuals = visuals(theme, palette);

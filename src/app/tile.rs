@@ -18,9 +18,9 @@ use super::theme::{self, NUMBER_CELL, Palette, SPACE};
 use super::words::NOTHING_ON_CHIP;
 
 /// Room for the tokens of the rows, and for those of the keys above.
-const ROW_LABELS: f32 = 92.0;
+const ROW_LABELS: f32 = 80.0;
 const KEY_LABELS: f32 = 20.0;
-const LARGEST_CELL: f32 = 60.0;
+const LARGEST_CELL: f32 = 80.0;
 /// Cells from this size on are told apart by lines and can be hatched.
 const LINED_CELL: f32 = 10.0;
 

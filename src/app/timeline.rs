@@ -8,6 +8,7 @@ use super::action::Action;
 use super::commands;
 use super::draw::{self, fit_text};
 use super::grid::UV;
+use super::icon::{self, Icon};
 use super::look::Look;
 use super::number::grouped;
 use super::texture::Textures;
@@ -26,26 +27,21 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textur
 }
 
 fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
-    let mut button = |ui: &mut Ui, text: &str, name: &str, action: Action| {
-        let button = egui::Button::new(text).min_size(vec2(32.0, 28.0));
-        let response = ui.add(button).on_hover_text(commands::tooltip(&action));
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
-        // A button that was clicked must not keep the keys: Space would press it again instead of playing.
-        if response.clicked() {
-            response.surrender_focus();
+    ui.spacing_mut().item_spacing.x = SPACE;
+    let mut button = |icon: Icon, name: &str, command: Command| {
+        let action = Action::Player(command);
+        if icon::button(ui, icon, name, &commands::tooltip(&action)).clicked() {
             actions.push(action);
         }
     };
-    let step = |unit| Action::Player(Command::StepForward(unit));
-    let back = |unit| Action::Player(Command::StepBack(unit));
-    button(ui, "|<", "To the start", Action::Player(Command::Home));
-    button(ui, "<<", "Previous tile", back(Unit::Tile));
-    button(ui, "<", "Step back", back(Unit::Operation));
-    let (symbol, name) = if player.is_playing() { ("Pause", "Pause") } else { ("Play", "Play") };
-    button(ui, symbol, name, Action::Player(Command::Toggle));
-    button(ui, ">", "Step forward", step(Unit::Operation));
-    button(ui, ">>", "Next tile", step(Unit::Tile));
-    button(ui, ">|", "To the end", Action::Player(Command::End));
+    let (play, play_name) = if player.is_playing() { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
+    button(Icon::ToStart, "To the start", Command::Home);
+    button(Icon::TileBack, "Previous tile", Command::StepBack(Unit::Tile));
+    button(Icon::Back, "Step back", Command::StepBack(Unit::Operation));
+    button(play, play_name, Command::Toggle);
+    button(Icon::Forward, "Step forward", Command::StepForward(Unit::Operation));
+    button(Icon::TileForward, "Next tile", Command::StepForward(Unit::Tile));
+    button(Icon::ToEnd, "To the end", Command::End);
     speed(ui, player, actions);
 }
 

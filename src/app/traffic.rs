@@ -4,16 +4,19 @@ use eframe::egui::{self, Ui};
 
 use crate::schedule::{PerTensor, Tensor, Traffic};
 
-use super::draw::{self, value_row};
+use super::draw;
 use super::look::Look;
 use super::number::{bytes, grouped};
 use super::theme::{self, Palette, SPACE};
 use super::words;
 
+const LINE: f32 = 16.0;
+
 pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let plan = look.scene.plan();
     let now = &look.snapshot.totals.traffic;
     let end = &look.scene.run.meters().total().traffic;
+    ui.spacing_mut().item_spacing.y = 2.0;
     header(ui);
     table(ui, "read", &now.read, &end.read);
     table(ui, "write", &now.write, &end.write);
@@ -22,7 +25,6 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     line(ui, "SRAM read", now.sram_read, end.sram_read, "SRAM read");
     line(ui, "SRAM write", now.sram_write, end.sram_write, "SRAM write");
     ui.add_space(SPACE);
-    ui.separator();
     beside(ui, look, end);
 }
 
@@ -46,7 +48,7 @@ fn line(ui: &mut Ui, name: &str, now: u64, end: u64, accessible: &str) {
 
 fn columns(ui: &mut Ui, name: &str, now: &str, end: &str, is_header: bool) -> egui::Response {
     let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 18.0), egui::Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
     let painter = ui.painter();
     let (font, color) = if is_header {
         (theme::text(theme::LABEL), palette.faint_ink)
@@ -69,10 +71,12 @@ fn columns(ui: &mut Ui, name: &str, now: &str, end: &str, is_header: bool) -> eg
 fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let plan = look.scene.plan();
     let (own, standard) = (end.hbm_bytes(plan), look.scene.standard.hbm_bytes(plan));
-    let name = look.scene.settings.algorithm;
-    value_row(ui, &format!("{name}, in total"), &bytes(own), "total bytes");
-    value_row(ui, "standard attention, in total", &bytes(standard), "total bytes of standard attention");
-    bar(ui, own, standard);
+    let palette = Palette::of(ui);
+    let most = own.max(standard);
+    bar(ui, look.scene.settings.algorithm, own, most, palette.accent, "total bytes");
+    if look.scene.settings.algorithm != "standard" {
+        bar(ui, "standard", standard, most, palette.done, "total bytes of standard attention");
+    }
     let sentence = |ui: &mut Ui, text: String| ui.label(egui::RichText::new(text).size(theme::LABEL));
     sentence(ui, words::beside_standard(look.scene));
     let formula = words::beside_formula(end, &look.scene.closed_form);
@@ -80,14 +84,16 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     draw::caption(ui, "What is not modelled?").on_hover_text(words::NOT_MODELLED);
 }
 
-/// Two bars on one scale.
-fn bar(ui: &mut Ui, own: u64, standard: u64) {
+/// A name, a bar on the scale of `most`, and the bytes it stands for.
+fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, accessible: &str) {
     let palette = Palette::of(ui);
-    let (rect, _) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 20.0), egui::Sense::hover());
-    let most = own.max(standard).max(1) as f32;
-    for (n, (value, color)) in [(own, palette.accent), (standard, palette.done)].into_iter().enumerate() {
-        let size = egui::vec2(rect.width() * value as f32 / most, 8.0);
-        let bar = egui::Rect::from_min_size(rect.min + egui::vec2(0.0, n as f32 * 10.0), size);
-        ui.painter().rect_filled(bar, 2.0, color);
-    }
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
+    let painter = ui.painter();
+    painter.text(rect.left_center(), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), palette.ink);
+    let number = bytes(value);
+    painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), palette.ink);
+    let room = egui::Rect::from_min_max(rect.min + egui::vec2(64.0, 4.0), rect.max - egui::vec2(80.0, 4.0));
+    let size = egui::vec2((room.width() * value as f32 / most.max(1) as f32).max(1.0), room.height());
+    painter.rect_filled(egui::Rect::from_min_size(room.min, size), 2.0, color);
+    draw::describe(&response, accessible, &number);
 }

@@ -39,6 +39,9 @@ impl App {
         let (mut player, mut selection) = (Player::default(), Selection::default());
         let opening = Opening::of(input);
         let document = Document::new(ctx, opening.input, opening.settings, &mut player, &mut selection);
+        if let Some(query) = opening.query {
+            selection.query = query;
+        }
         Self {
             document,
             player,
@@ -178,7 +181,7 @@ impl App {
         });
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            let side = (ui.available_width() * 0.28).clamp(96.0, 320.0);
+            let side = (ui.available_width() * 0.26).clamp(96.0, 320.0);
             let area = ui.available_rect_before_wrap();
             let (left, right) = area.split_left_right_at_x(area.left() + side);
             let mut column = |rect: egui::Rect, add: &mut dyn FnMut(&mut Ui)| {
@@ -241,6 +244,8 @@ impl App {
 struct Opening {
     input: Input,
     settings: Settings,
+    /// The row to look at; `None` for the one that was rescaled the most.
+    query: Option<usize>,
 }
 
 impl Opening {
@@ -248,10 +253,10 @@ impl Opening {
     /// rescales a row strongly.
     fn of(input: Option<Input>) -> Self {
         if let Some(input) = input {
-            return Self { settings: Settings::for_input(&input), input };
+            return Self { settings: Settings::for_input(&input), input, query: None };
         }
         let input = bundled::CAPTURES[0].input();
-        Self { settings: Settings { head: 8, ..Settings::for_input(&input) }, input }
+        Self { settings: Settings { head: 8, ..Settings::for_input(&input) }, input, query: Some(13) }
     }
 }
 
