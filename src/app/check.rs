@@ -11,7 +11,7 @@ use super::scene::{Check, LONGEST_CHECKED};
 use super::theme::{self, Palette, SPACE};
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
-    ui.label(egui::RichText::new("Is it right?").strong());
+    draw::title(ui, "Is it right?");
     draw::caption(ui, "largest error of O against exact f64");
     let Some(look) = look else { return };
     match look.check {

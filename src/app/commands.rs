@@ -1,6 +1,6 @@
 //! The one table of commands: buttons, the sheet of keys and the keyboard read the same lines.
 
-use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Context, Event, Key, Modifiers};
 
 use crate::playback::{Command, Unit};
 
@@ -90,30 +90,39 @@ fn key_name(key: Key) -> &'static str {
     }
 }
 
-/// The commands whose keys were pressed in this frame. None while a text field has the focus.
+/// The commands whose keys were pressed in this frame, in their order. None while a text field has the focus; and what
+/// a focused button or slider understands itself is left to it.
 pub fn pressed(ctx: &Context) -> Vec<Action> {
     if ctx.text_edit_focused() {
         return Vec::new();
     }
-    let mut shortcuts: Vec<(&Entry, KeyboardShortcut)> = COMMANDS
-        .iter()
-        .flat_map(|entry| entry.keys.iter().map(move |&(mods, key)| (entry, KeyboardShortcut::new(mods, key))))
-        .collect();
-    // Those with more modifiers first: a plain arrow also matches one with Shift held.
-    shortcuts.sort_by_key(|(_, shortcut)| {
-        let Modifiers { alt, ctrl, shift, command, .. } = shortcut.modifiers;
-        std::cmp::Reverse([alt, ctrl, shift, command].into_iter().filter(|held| *held).count())
-    });
+    let has_focus = ctx.memory(|memory| memory.focused().is_some());
+    let mut actions = Vec::new();
     ctx.input_mut(|input| {
-        let mut actions = Vec::new();
-        for (entry, shortcut) in shortcuts {
-            // A key held down repeats, and several presses may come in one slow frame.
-            while input.consume_shortcut(&shortcut) {
-                actions.push(entry.action.clone());
-            }
-        }
-        actions
-    })
+        input.events.retain(|event| {
+            let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
+            let entry = find(*modifiers, *key).filter(|_| !(has_focus && belongs_to_focus(*modifiers, *key)));
+            actions.extend(entry.map(|entry| entry.action.clone()));
+            entry.is_none()
+        });
+    });
+    actions
+}
+
+/// The entry with most modifiers that match: a plain arrow also matches one with Shift held.
+fn find(held: Modifiers, key: Key) -> Option<&'static Entry> {
+    let count =
+        |modifiers: Modifiers| [modifiers.alt, modifiers.shift, modifiers.command].map(usize::from).iter().sum();
+    let matching = COMMANDS.iter().flat_map(|entry| entry.keys.iter().map(move |keys| (entry, keys)));
+    matching
+        .filter(|(_, (modifiers, wanted))| *wanted == key && held.matches_logically(*modifiers))
+        .max_by_key(|(_, (modifiers, _))| -> usize { count(*modifiers) })
+        .map(|(entry, _)| entry)
+}
+
+fn belongs_to_focus(modifiers: Modifiers, key: Key) -> bool {
+    let is_arrow = matches!(key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown);
+    modifiers.is_none() && (is_arrow || matches!(key, Key::Space | Key::Escape))
 }
 
 #[cfg(test)]
@@ -126,6 +135,16 @@ mod tests {
         for (n, key) in keys.iter().enumerate() {
             assert!(!keys[..n].contains(key), "{key:?} twice");
         }
+    }
+
+    #[test]
+    fn the_closest_match_wins() {
+        let name = |modifiers, key| find(modifiers, key).map(|entry| entry.name);
+        assert_eq!(name(NONE, Key::ArrowRight), Some("Step forward"));
+        assert_eq!(name(SHIFT, Key::ArrowRight), Some("Ten steps forward"));
+        assert_eq!(name(CTRL, Key::ArrowRight), Some("Next tile"));
+        assert_eq!(name(SHIFT, Key::Questionmark), Some("Keys"));
+        assert_eq!(name(CTRL, Key::Space), None);
     }
 
     #[test]

@@ -26,6 +26,11 @@ pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Resp
     response
 }
 
+/// The heading of a panel.
+pub fn title(ui: &mut Ui, text: &str) -> Response {
+    ui.label(egui::RichText::new(text).size(theme::HEADING).strong())
+}
+
 /// A small heading of a group.
 pub fn caption(ui: &mut Ui, text: &str) -> Response {
     let palette = Palette::of(ui);

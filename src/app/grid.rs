@@ -19,7 +19,7 @@ const MOST_DRAWN: usize = 64;
 pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
     let palette = Palette::of(ui);
     let plan = look.scene.plan();
-    ui.label(egui::RichText::new("Schedule").strong());
+    draw::title(ui, "Schedule");
     draw::caption(ui, &format!("{} query x {} key blocks", plan.t_r(), plan.t_c()));
     let grid = &look.scene.map.grid;
     let legend_height = 5.0 * 20.0;

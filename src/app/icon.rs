@@ -17,8 +17,7 @@ pub enum Icon {
     ToEnd,
 }
 
-/// A button with a sign, a name for those who cannot see it, and a tooltip. It does not keep the keys once clicked:
-/// Space would press it again instead of playing.
+/// A button with a sign, a name for those who cannot see it, and a tooltip.
 pub fn button(ui: &mut Ui, icon: Icon, name: &str, tooltip: &str) -> Response {
     let width = if matches!(icon, Icon::Play | Icon::Pause) { 56.0 } else { 32.0 };
     let (rect, response) = ui.allocate_exact_size(vec2(width, 28.0), Sense::click());
@@ -27,8 +26,8 @@ pub fn button(ui: &mut Ui, icon: Icon, name: &str, tooltip: &str) -> Response {
     painter.rect(rect, visuals.corner_radius, visuals.weak_bg_fill, visuals.bg_stroke, StrokeKind::Inside);
     paint(painter, rect.center(), icon, visuals.fg_stroke.color);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
-    if response.clicked() {
-        response.surrender_focus();
+    if response.has_focus() {
+        painter.rect_stroke(rect, visuals.corner_radius, ui.visuals().selection.stroke, StrokeKind::Inside);
     }
     response.on_hover_text(tooltip)
 }

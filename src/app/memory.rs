@@ -28,7 +28,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let palette = Palette::of(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::MEMORY_STRIP - 16.0), Sense::hover());
-    draw::describe(&response, "memory", &summary(look));
+    let summary = summary(look);
+    draw::describe(&response, "memory", &summary);
+    response.on_hover_text(summary.replace("; ", "\n"));
     if !ui.is_rect_visible(rect) || rect.width() < 120.0 {
         return;
     }

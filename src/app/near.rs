@@ -12,13 +12,13 @@ const NAME: f32 = 56.0;
 
 pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let Some(query) = look.row() else {
-        ui.label(egui::RichText::new("Row").strong());
+        draw::title(ui, "Row");
         ui.label("No row is on chip now.");
         return;
     };
     let token = look.scene.query_token(query).map_or(String::new(), |text| format!(" \"{}\"", draw::token(ui, text)));
     ui.horizontal(|ui| {
-        ui.label(egui::RichText::new(format!("Row {query}{token}")).strong());
+        draw::title(ui, &format!("Row {query}{token}"));
         let visit = look.snapshot.tile().map_or("all keys".into(), |(_, j)| format!("at key block {j}"));
         draw::caption(ui, &visit);
     });

@@ -79,9 +79,10 @@ fn on_chip<'a>(look: &Look<'a>) -> Vec<Operand<'a>> {
     let (problem, settings) = (&look.scene.input.problem, &look.scene.settings);
     let kv_head = problem.shape.kv_head(settings.head);
     let held = |name: &str| look.snapshot.buffers.iter().any(|buffer| buffer.name.starts_with(name));
-    let block = |letter: &str, range: &std::ops::Range<usize>| {
-        let last = range.end.saturating_sub(1).max(range.start);
-        format!("{letter} {}..{last}", range.start)
+    let block = |letter: &str, range: &std::ops::Range<usize>| match range.len() {
+        0 => letter.to_owned(),
+        1 => format!("{letter} {}", range.start),
+        _ => format!("{letter} {}..{}", range.start, range.end - 1),
     };
     let q = problem.q.slice(s![settings.batch, settings.head, view.rows.clone(), ..]);
     let k = problem.k.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);

@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let input = document.source();
     let shape = input.problem.shape;
     let mut settings = document.wanted().clone();
-    ui.label(egui::RichText::new("Setup").strong());
+    draw::title(ui, "Setup");
     let (n_q, n_k) = settings.lengths(&shape);
     draw::caption(ui, &format!("n_q {n_q}, n_k {n_k}, d {}, d_v {}", shape.d, shape.d_v));
     ui.add_space(SPACE);
@@ -78,11 +78,7 @@ fn stepper(ui: &mut Ui, text: &str, name: &str, to: Option<usize>) -> Option<usi
     let button = egui::Button::new(text).min_size(egui::vec2(24.0, 24.0));
     let response = ui.add_enabled(to.is_some(), button);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, to.is_some(), name));
-    if !response.clicked() {
-        return None;
-    }
-    response.surrender_focus();
-    to
+    to.filter(|_| response.clicked())
 }
 
 fn precision(ui: &mut Ui, settings: &mut Settings) {

@@ -19,6 +19,7 @@ pub const NUMBER_CELL: f32 = 48.0;
 
 pub const LABEL: f32 = 12.0;
 pub const BODY: f32 = 14.0;
+pub const HEADING: f32 = 16.0;
 pub const TITLE: f32 = 20.0;
 
 /// The colours of one theme.

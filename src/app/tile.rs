@@ -5,6 +5,7 @@ use std::ops::Range;
 use eframe::egui::{self, Align2, Color32, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
+use crate::attention::TileClass;
 use crate::schedule::Tensor;
 
 use super::action::{Action, Selection};
@@ -36,7 +37,7 @@ struct Matrix<'a> {
 pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
     let view = &look.snapshot.view;
     if view.rows.is_empty() {
-        ui.label(egui::RichText::new("Tile").strong());
+        draw::title(ui, "Tile");
         ui.add_space(4.0 * SPACE);
         ui.label(NOTHING_ON_CHIP);
         return;
@@ -45,7 +46,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     ui.add_space(SPACE);
     let matrices = [matrix_s(look), matrix_p(look)];
     let height = ui.available_height() - operands::HEIGHT;
-    let layout = Layout::new(ui, view.rows.len(), view.cols.len(), height);
+    // Before the first tile of a block its frame already stands where the cells will be.
+    let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
+    let layout = Layout::new(ui, view.rows.len(), cols, height);
     let (rect, response) = ui.allocate_exact_size(layout.size, Sense::click());
     let corner = rect.min;
     if ui.is_rect_visible(rect) {
@@ -67,9 +70,16 @@ fn title(ui: &mut Ui, look: &Look<'_>) {
         None => format!("Query block i {}", view.rows.start / look.scene.plan().br),
     };
     ui.horizontal(|ui| {
-        ui.label(egui::RichText::new(text).strong());
-        draw::caption(ui, &range_text(&view.rows, &view.cols));
+        draw::title(ui, &text);
+        let masked = if has_masked(look) { "; hatched: masked" } else { "" };
+        draw::caption(ui, &format!("{}{masked}", range_text(&view.rows, &view.cols)));
     });
+}
+
+/// The mask hides a pair of the tile.
+fn has_masked(look: &Look<'_>) -> bool {
+    let view = &look.snapshot.view;
+    !view.cols.is_empty() && look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full
 }
 
 fn range_text(rows: &Range<usize>, cols: &Range<usize>) -> String {
@@ -106,7 +116,7 @@ impl Layout {
         let (rows, cols) = (rows.max(1), cols.max(1));
         let gap = 6.0 * SPACE;
         let room =
-            vec2((ui.available_width() - ROW_LABELS - gap) / 2.0, (height - KEY_LABELS - 2.0 * LEGEND).max(24.0));
+            vec2((ui.available_width() - ROW_LABELS - gap - 2.0) / 2.0, (height - KEY_LABELS - 2.0 * LEGEND).max(24.0));
         let width = (room.x / cols as f32).clamp(0.05, LARGEST_CELL);
         let height = (room.y / rows as f32).clamp(0.05, LARGEST_CELL * 0.75);
         // Never higher than wide where a tile is small; a tall tile of many rows is squeezed instead.
@@ -278,7 +288,7 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
         painter.rect_filled(part, 0.0, color);
     }
     painter.rect_stroke(bar, 0.0, palette.hairline(), StrokeKind::Outside);
-    let text = format!("{} to {}, hatched: masked", short(low), short(matrix.limit));
+    let text = format!("{} to {}", short(low), short(matrix.limit));
     let place =
         Rect::from_min_max(bar.right_center() + vec2(6.0, -8.0), pos2(rect.right() + 24.0, bar.center().y + 8.0));
     if place.width() > 24.0 {

@@ -4,6 +4,8 @@ use eframe::egui::{self, Align2, Color32, Key, Rect, Sense, Stroke, Ui, pos2, ve
 
 use crate::playback::{Command, MAX_SPEED, MIN_SPEED, Player, Unit};
 
+use crate::schedule::Beat;
+
 use super::action::Action;
 use super::commands;
 use super::draw::{self, fit_text};
@@ -16,6 +18,8 @@ use super::theme::{self, Palette, SPACE};
 use super::words;
 
 const STRIP: f32 = 28.0;
+/// Width of the colours and their names.
+const LEGEND: f32 = 456.0;
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textures, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
@@ -63,12 +67,24 @@ fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
         .on_hover_text("Speed ([ slower, ] faster)");
 }
 
+/// The colours of the strip.
+fn legend(ui: &Ui, mut at: egui::Pos2, palette: &Palette) {
+    for beat in Beat::ALL {
+        at.x += draw::legend_item(ui.painter(), at, palette.beat(beat), beat.name(), palette);
+    }
+}
+
 /// What the step did, read out as it changes.
 fn sentence(ui: &mut Ui, look: &Look<'_>) {
     let text = words::current_step(look.scene, look.snapshot);
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
-    let place = rect.shrink2(vec2(2.0 * SPACE, 0.0));
+    let mut place = rect.shrink2(vec2(2.0 * SPACE, 0.0));
+    // The legend stands at the right edge, where the sentence leaves room for it.
+    if place.width() > LEGEND + 360.0 {
+        place.max.x -= LEGEND;
+        legend(ui, pos2(place.right(), place.center().y - 6.0), palette);
+    }
     fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
     draw::describe(&response, "current step", &text);
     ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -100,7 +116,7 @@ fn strip(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textures,
         actions.push(Action::Player(Command::SeekFraction(fraction)));
     }
     keys(ui, &response, actions);
-    response.on_hover_text("Drag to any step. Colours: load, score, softmax, rescale, accumulate, store.");
+    response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
 }
 
 /// The strip itself takes the arrow keys when it has the focus, and must not lose it to the next widget.

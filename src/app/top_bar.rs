@@ -71,10 +71,12 @@ impl TopBar {
         heading(ui, "A file: drop it on the window, or type its path");
         ui.horizontal(|ui| {
             let field = egui::TextEdit::singleline(&mut self.path).hint_text("/path/to/file.npz").desired_width(200.0);
-            let field = ui.add(field);
+            let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
+            let field = border.show(ui, |ui| ui.add(field)).inner;
             field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a file"));
             let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            if (ui.button("Open").clicked() || is_entered) && !self.path.trim().is_empty() {
+            let open = egui::Button::new("Open").fill(ui.visuals().faint_bg_color).frame_when_inactive(true);
+            if (ui.add(open).clicked() || is_entered) && !self.path.trim().is_empty() {
                 actions.push(Action::Open(Source::Paths(vec![self.path.trim().into()])));
                 ui.close();
             }
@@ -90,9 +92,6 @@ fn heading(ui: &mut Ui, text: &str) {
 fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Response {
     let response = ui.add(egui::Button::new(text).min_size(egui::vec2(28.0, 28.0))).on_hover_text(tooltip);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
-    if response.clicked() {
-        response.surrender_focus();
-    }
     response
 }
 
