@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tilescope::app::{App, AppOptions};
 use tilescope::attention::input::{Input, bundled, preset};
-use tilescope::attention::{Precision, oracle};
-use tilescope::gpu::Probe;
+use tilescope::attention::{Precision, Problem, oracle};
+use tilescope::gpu::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Probe, Refusal};
 use tilescope::machine::{Meaning, Run};
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
@@ -402,4 +403,91 @@ fn every_algorithm_can_be_stepped_through_on_ragged_blocks() {
         let run = Run::new(Schedule::new(choice, scene.plan().clone()), &input.problem, 0, 0, Meaning::RIGHT, |_| true);
         assert_eq!(run.unwrap().output(), scene.run.output());
     }
+}
+
+/// A device that gives the exact result, but for `off` in one place.
+struct StandIn {
+    info: DeviceInfo,
+    off: f64,
+}
+
+impl StandIn {
+    fn probe(off: f64) -> Probe {
+        let info = DeviceInfo {
+            backend: "wgpu",
+            name: "stand-in".into(),
+            driver: "none".into(),
+            kind: DeviceKind::Virtual,
+            limits: vec![],
+            notes: vec![],
+        };
+        Probe::Ready(Box::new(StandIn { info, off }))
+    }
+}
+
+impl Backend for StandIn {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+    fn supports(&self, _: &Problem, algorithm: &str, _: Precision) -> Result<(), Refusal> {
+        if algorithm == "flash2" {
+            Ok(())
+        } else {
+            Err(Refusal::Algorithm { backend: "wgpu", algorithm: algorithm.into(), has: "flash2" })
+        }
+    }
+    fn run(&mut self, problem: &Problem, _: &str, _: Precision, _: &AtomicBool) -> Result<GpuRun, GpuError> {
+        let heads = (0..problem.shape.heads).map(|head| problem.head::<f64>(0, head, Precision::F64));
+        let mut outputs: Vec<_> = heads.map(|head| oracle::attention(&head)).collect();
+        outputs.iter_mut().for_each(|output| output.o[[3, 1]] += self.off);
+        let kernel_time = Some(Duration::from_micros(1500));
+        Ok(GpuRun { outputs, kernel_time, wall: Duration::from_millis(2), launches: 1, device_bytes: 0 })
+    }
+}
+
+fn open_with_gpu(find_gpu: fn() -> Probe) -> Harness<'static, App> {
+    let options = AppOptions { find_gpu, ..AppOptions::default() };
+    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0));
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
+    settle(&mut harness);
+    harness
+}
+
+#[test]
+fn the_gpu_is_compared_with_the_oracle() {
+    let mut harness = open_with_gpu(|| StandIn::probe(0.25));
+    harness.get_by_label_contains("stand-in");
+    click(&mut harness, "Run on the GPU");
+    assert_eq!(value(&harness, "error of the GPU"), "! 0.2500");
+    assert_eq!(value(&harness, "time of the GPU"), "1.500 ms");
+    harness.get_by_label_contains("outside the bound");
+    // The result belongs to that run only.
+    click(&mut harness, "Less Head");
+    assert!(harness.query_by_label("error of the GPU").is_none());
+
+    let mut harness = open_with_gpu(|| StandIn::probe(0.0));
+    click(&mut harness, "Run on the GPU");
+    assert_eq!(value(&harness, "error of the GPU"), "0");
+    choose(&mut harness, "Algorithm: ", "flash1");
+    click(&mut harness, "Run on the GPU");
+    harness.get_by_label_contains("flash1");
+}
+
+#[test]
+fn without_a_gpu_the_reason_is_told() {
+    let harness = open(None);
+    harness.get_by_label(&format!("No GPU: {NO_GPU}"));
+    let harness = open_with_gpu(|| panic!("a driver that takes its thread along"));
+    harness.get_by_label_contains("No GPU: the work stopped");
+}
+
+#[test]
+fn the_picture_can_be_rendered_without_a_window() {
+    let options = AppOptions { find_gpu: || Probe::Unavailable(NO_GPU.into()), ..AppOptions::default() };
+    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).wgpu();
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
+    settle(&mut harness);
+    let image = harness.render().expect("a renderer in software at least");
+    let colours: std::collections::HashSet<_> = image.pixels().map(|pixel| pixel.0).collect();
+    assert!(image.width() == 1280 && colours.len() > 100, "only {} colours", colours.len());
 }

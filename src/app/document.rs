@@ -35,7 +35,8 @@ pub struct Document {
     opening: Option<Job<Result<Input, String>>>,
     building: Option<Job<Result<Scene, String>>>,
     looking: Option<Job<Snapshot>>,
-    checking: Option<Job<Check>>,
+    /// With the generation of the scene it is of. It cannot be stopped, so that only one runs at a time.
+    checking: Option<Job<(u64, Check)>>,
     /// The last fault, in a sentence.
     notice: Option<String>,
     /// Counts scenes, so that what was computed for one is not shown with another.
@@ -60,9 +61,9 @@ impl Document {
             generation: 0,
         };
         document.change(ctx, wanted);
-        if let Some(Ok(scene)) = document.building.as_ref().and_then(|job| job.wait(FIRST_PICTURE)) {
+        if let Some(result) = document.building.as_ref().and_then(|job| job.wait(FIRST_PICTURE)) {
             document.building = None;
-            document.show(ctx, scene, player, selection);
+            document.finish(ctx, result, player, selection);
         }
         document
     }
@@ -88,15 +89,35 @@ impl Document {
             None => {}
         }
         match job::take(&mut self.building) {
-            Some(Ok(Ok(scene))) => self.show(ctx, scene, player, selection),
-            Some(Ok(Err(fault))) => self.refuse(fault),
+            Some(Ok(result)) => self.finish(ctx, result, player, selection),
             Some(Err(fault)) => self.refuse(fault.into()),
             None => {}
         }
-        if let Some(Ok(check)) = job::take(&mut self.checking) {
-            self.check = Some(Arc::new(check));
-        }
+        self.verify(ctx);
         self.look(ctx, player.cursor());
+    }
+
+    fn finish(&mut self, ctx: &Context, result: Result<Scene, String>, player: &mut Player, selection: &mut Selection) {
+        match result {
+            Ok(scene) => self.show(ctx, scene, player, selection),
+            Err(fault) => self.refuse(fault),
+        }
+    }
+
+    /// Has the scene compared with the oracle, once nothing else is being made.
+    fn verify(&mut self, ctx: &Context) {
+        match job::take(&mut self.checking) {
+            Some(Ok((generation, check))) if generation == self.generation => self.check = Some(Arc::new(check)),
+            _ => {}
+        }
+        if self.check.is_none()
+            && self.checking.is_none()
+            && self.building.is_none()
+            && let Some(scene) = self.scene.clone()
+        {
+            let generation = self.generation;
+            self.checking = Some(Job::start(ctx, move |_| (generation, Check::of(&scene))));
+        }
     }
 
     fn replace(&mut self, ctx: &Context, input: Input) {
@@ -145,7 +166,6 @@ impl Document {
         let plan = scene.plan();
         selection.query = selection.query.min(plan.n_q - 1);
         selection.key = selection.key.filter(|key| *key < plan.n_k);
-        self.checking = Some(Job::start(ctx, move |_| Check::of(&scene)));
     }
 
     /// Makes the snapshot of `cursor`: at once where that is cheap, else by a worker while the last one stays.

@@ -86,6 +86,13 @@ pub fn legend_item(painter: &Painter, at: Pos2, fill: Color32, text: &str, palet
     rect.right() - at.x + 3.0 * SPACE
 }
 
+/// A small triangle with its tip at `tip`, pointing right (1) or left (-1).
+pub fn pointer(painter: &Painter, tip: Pos2, direction: f32, color: Color32) {
+    let back = tip.x - 7.0 * direction;
+    let points = vec![tip, pos2(back, tip.y - 4.0), pos2(back, tip.y + 4.0)];
+    painter.add(egui::Shape::convex_polygon(points, color, Stroke::NONE));
+}
+
 /// An arrow that something moves along, from `from` to `to`.
 pub fn arrow(painter: &Painter, from: Pos2, to: Pos2, stroke: Stroke) {
     painter.line_segment([from, to], stroke);

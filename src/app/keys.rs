@@ -13,6 +13,7 @@ pub fn show(ui: &mut Ui) -> bool {
         ui.heading("Keys");
         let height = (ui.ctx().content_rect().height() - 160.0).max(40.0);
         egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
             let mut group = "";
             for entry in &COMMANDS {
                 if entry.group != group {

@@ -93,7 +93,7 @@ fn elements(plan: &Plan, tensor: Tensor) -> u64 {
 fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Rect> {
     let room = line.width() - LABELS;
     let gap = 4.0 * SPACE;
-    let width = ((room - gap * (strips.len().max(1) - 1) as f32) / strips.len().max(1) as f32).clamp(16.0, 200.0);
+    let width = ((room - gap * (strips.len().max(1) - 1) as f32) / strips.len().max(1) as f32).clamp(16.0, 320.0);
     let mut places = Vec::new();
     for (n, strip) in strips.iter().enumerate() {
         let left = line.left() + LABELS + n as f32 * (width + gap);

@@ -11,11 +11,13 @@ pub fn short(x: f64) -> String {
     if x == 0.0 {
         return "0".into();
     }
-    let magnitude = x.abs().log10().floor() as i32;
+    // The exponent after rounding: 9.9999 is 10.00.
+    let scientific = format!("{x:.3e}");
+    let magnitude: i32 = scientific.rsplit('e').next().and_then(|exponent| exponent.parse().ok()).unwrap_or(0);
     match magnitude {
         -3..=3 => fixed(x, (3 - magnitude).max(0) as usize),
         4..=5 => fixed(x, 0),
-        _ => format!("{x:.3e}"),
+        _ => scientific,
     }
 }
 
@@ -25,9 +27,9 @@ pub fn cell(x: f64) -> String {
         _ if !x.is_finite() => short(x),
         0.0 => "0".into(),
         a if a < 0.0005 => "~0".into(),
-        a if a < 10.0 => fixed(x, 3),
-        a if a < 100.0 => fixed(x, 2),
-        a if a < 1000.0 => fixed(x, 1),
+        a if a < 9.9995 => fixed(x, 3),
+        a if a < 99.995 => fixed(x, 2),
+        a if a < 999.95 => fixed(x, 1),
         a if a < 1e5 => fixed(x, 0),
         _ => format!("{x:.0e}"),
     }
@@ -83,6 +85,7 @@ mod tests {
     fn four_significant_digits() {
         for (x, text) in [
             (6.50761, "6.508"),
+            (9.99996, "10.00"),
             (0.16982, "0.1698"),
             (-12.3456, "-12.35"),
             (1234.56, "1235"),

@@ -3,6 +3,7 @@
 use eframe::egui::{Align2, Color32, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 use ndarray::{ArrayView2, s};
 
+use crate::machine::Slot;
 use crate::schedule::Tensor;
 
 use super::draw::{self, fit_text};
@@ -23,7 +24,7 @@ const LABELS: f32 = 80.0;
 struct Operand<'a> {
     tensor: Tensor,
     texture: &'static str,
-    label: String,
+    label: &'static str,
     values: Option<ArrayView2<'a, f64>>,
 }
 
@@ -33,7 +34,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures) {
     let height = 4.0 * (strip_height + GAP);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let operands = on_chip(look);
-    let names: Vec<&str> = operands.iter().map(|operand| operand.label.as_str()).collect();
+    let names: Vec<&str> = operands.iter().map(|operand| operand.label).collect();
     draw::describe(&response, "blocks on chip", &names.join("; "));
     for (n, operand) in operands.iter().enumerate() {
         let top = rect.top() + n as f32 * (strip_height + GAP);
@@ -60,9 +61,11 @@ fn paint(
     painter.rect_filled(square, 2.0, palette.tensor(operand.tensor));
     let place = Rect::from_min_max(square.right_top() + vec2(6.0, -4.0), label.right_bottom());
     let place = Rect::from_center_size(pos2(place.center().x, label.center().y), vec2(place.width(), 16.0));
-    fit_text(painter, place, Align2::LEFT_CENTER, &operand.label, theme::text(theme::LABEL), palette.ink);
+    fit_text(painter, place, Align2::LEFT_CENTER, operand.label, theme::text(theme::LABEL), palette.ink);
     let Some(values) = &operand.values else {
         painter.rect_stroke(strip, 0.0, palette.hairline(), StrokeKind::Inside);
+        let font = theme::text(theme::LABEL);
+        fit_text(painter, strip.shrink(8.0), Align2::LEFT_CENTER, "not on chip yet", font, palette.faint_ink);
         return;
     };
     let limit = values.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()));
@@ -78,35 +81,15 @@ fn on_chip<'a>(look: &Look<'a>) -> Vec<Operand<'a>> {
     let view = &look.snapshot.view;
     let (problem, settings) = (&look.scene.input.problem, &look.scene.settings);
     let kv_head = problem.shape.kv_head(settings.head);
-    let held = |name: &str| look.snapshot.buffers.iter().any(|buffer| buffer.name.starts_with(name));
-    let block = |letter: &str, range: &std::ops::Range<usize>| match range.len() {
-        0 => letter.to_owned(),
-        1 => format!("{letter} {}", range.start),
-        _ => format!("{letter} {}..{}", range.start, range.end - 1),
-    };
+    let held = |slot: Slot| look.snapshot.holds(slot);
     let q = problem.q.slice(s![settings.batch, settings.head, view.rows.clone(), ..]);
     let k = problem.k.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);
     let v = problem.v.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);
     let has_keys = !view.cols.is_empty();
     vec![
-        Operand { tensor: Tensor::Q, texture: "Q_i", label: block("Q", &view.rows), values: held("Q_").then_some(q) },
-        Operand {
-            tensor: Tensor::K,
-            texture: "K_j",
-            label: block("K", &view.cols),
-            values: (held("K_") && has_keys).then_some(k),
-        },
-        Operand {
-            tensor: Tensor::V,
-            texture: "V_j",
-            label: block("V", &view.cols),
-            values: (held("V_") && has_keys).then_some(v),
-        },
-        Operand {
-            tensor: Tensor::O,
-            texture: "O_i",
-            label: block("O", &view.rows),
-            values: view.o.as_ref().map(|o| o.view()),
-        },
+        Operand { tensor: Tensor::Q, texture: "Q_i", label: "Q_i", values: held(Slot::Q).then_some(q) },
+        Operand { tensor: Tensor::K, texture: "K_j", label: "K_j", values: (held(Slot::K) && has_keys).then_some(k) },
+        Operand { tensor: Tensor::V, texture: "V_j", label: "V_j", values: (held(Slot::V) && has_keys).then_some(v) },
+        Operand { tensor: Tensor::O, texture: "O_i", label: "O_i", values: look.snapshot.output().map(|o| o.view()) },
     ]
 }

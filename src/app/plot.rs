@@ -1,7 +1,7 @@
 //! m, l and alpha of the selected row over the key blocks that it visits.
 
-use eframe::egui::{Stroke, Ui};
-use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoints, Points, VLine};
+use eframe::egui::{self, Align2, Stroke, Ui};
+use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text, VLine};
 
 use crate::machine::Visit;
 
@@ -35,7 +35,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
         ui.label(format!("{} keeps no running statistics: a row is done in one piece.", look.scene.settings.algorithm));
         return;
     }
-    draw::caption(ui, &format!("row {query}: m (line, dots), l (dashes, squares), alpha (dotted, diamonds)"));
+    draw::caption(ui, &format!("m, l and alpha of row {query} after each key block"));
     let done = look.snapshot.visits(query).len();
     let response = Plot::new("row statistics")
         .height((ui.available_height() - 24.0).clamp(80.0, 240.0))
@@ -44,6 +44,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
         .allow_drag(false)
         .allow_boxed_zoom(false)
         .x_axis_label("key block")
+        .include_x(visits.last().map_or(0.0, |visit| visit.j as f64) * 1.18 + 0.2)
         .show(ui, |plot| {
             for curve in &CURVES {
                 let points: Vec<[f64; 2]> = visits
@@ -53,6 +54,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
                     .collect();
                 let line = Line::new(curve.name, points.clone()).color(palette.faint_ink).style(curve.style);
                 plot.line(line);
+                if let Some([x, y]) = points.last().copied() {
+                    let name = egui::RichText::new(curve.name).color(palette.ink);
+                    let label = Text::new(curve.name, PlotPoint::new(x, y), name).anchor(Align2::LEFT_BOTTOM);
+                    plot.text(label);
+                }
                 let reached: PlotPoints<'_> = points.into_iter().take(done).collect();
                 plot.points(Points::new(curve.name, reached).shape(curve.mark).radius(4.0).color(palette.ink));
             }

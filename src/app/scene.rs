@@ -63,6 +63,11 @@ impl Scene {
         Ok(Self { source, input, settings, run, map, closed_form, standard })
     }
 
+    /// This is the algorithm that the others are held against.
+    pub fn is_baseline(&self) -> bool {
+        self.settings.algorithm == algorithm::ALL[0].name()
+    }
+
     pub fn schedule(&self) -> &Schedule {
         &self.run.schedule
     }

@@ -24,15 +24,14 @@ pub struct Snapshot {
     pub history: Option<(usize, RowHistory)>,
 }
 
-/// The steps that wrote last what is on chip. A buffer keeps its old tile until the new one is computed: without its
-/// writer, old scores would pass for those of the current tile.
+/// The steps that wrote last what is on chip, by slot. A buffer keeps its old tile until the new one is there: without
+/// its writer, old scores would pass for those of the current tile.
 #[derive(Clone, Copy, Default)]
-struct Writers {
-    s: Option<Step>,
-    p: Option<Step>,
-    alpha: Option<Step>,
-    o: Option<Step>,
-}
+struct Writers([Option<Step>; SLOTS.len()]);
+
+/// What is asked of a writer.
+const SLOTS: [Slot; 10] =
+    [Slot::Q, Slot::K, Slot::V, Slot::S, Slot::P, Slot::O, Slot::M, Slot::Sum, Slot::Alpha, Slot::TileMax];
 
 /// The statistics of one row around the current visit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,43 +91,49 @@ impl Snapshot {
 
     /// The statistics of `query` now and before the current key block.
     pub fn row_state(&self, query: usize) -> RowState {
-        let row = query.checked_sub(self.view.rows.start);
-        let at =
-            |values: &Option<Vec<f64>>| values.as_ref().zip(row).and_then(|(values, row)| values.get(row).copied());
         let visits = self.visits(query);
         let current = self.tile().map(|(_, j)| j).or(visits.last().map(|visit| visit.j));
         let before = visits.iter().rev().find(|visit| Some(visit.j) != current);
         let view = &self.view;
+        let at = |slot: Slot, values: &Option<Vec<f64>>| {
+            let row = query.checked_sub(view.rows.start)?;
+            values.as_ref().filter(|_| self.holds(slot))?.get(row).copied()
+        };
         RowState {
             old: before.map(|visit| (visit.m, visit.l)),
-            m: at(&view.m).or(at(&view.tile_max)),
-            l: at(&view.l).or(at(&view.tile_sum)),
-            alpha: at(&view.alpha).filter(|_| self.is_current(self.writers.alpha)),
+            m: at(Slot::M, &view.m).or(at(Slot::TileMax, &view.tile_max)),
+            l: at(Slot::Sum, &view.l).or(at(Slot::TileMax, &view.tile_sum)),
+            alpha: at(Slot::Alpha, &view.alpha),
         }
     }
 
     /// Rows of the block whose maximum rose in the current visit, and all of them; `None` before that is known.
     pub fn risen(&self) -> Option<(usize, usize)> {
-        let alpha = self.view.alpha.as_ref().filter(|_| self.is_current(self.writers.alpha))?;
+        let alpha = self.view.alpha.as_ref().filter(|_| self.holds(Slot::Alpha))?;
         Some((alpha.iter().filter(|alpha| **alpha < 1.0).count(), alpha.len()))
     }
 
     /// S of the current tile, once it is computed.
     pub fn scores(&self) -> Option<&Array2<f64>> {
-        self.view.s.as_ref().filter(|_| self.is_current(self.writers.s))
+        self.view.s.as_ref().filter(|_| self.holds(Slot::S))
     }
 
     /// P of the current tile, once it is computed.
     pub fn weights(&self) -> Option<&Array2<f64>> {
-        self.view.p.as_ref().filter(|_| self.is_current(self.writers.p))
+        self.view.p.as_ref().filter(|_| self.holds(Slot::P))
+    }
+
+    /// O of the rows on chip.
+    pub fn output(&self) -> Option<&Array2<f64>> {
+        self.view.o.as_ref().filter(|_| self.holds(Slot::O))
     }
 
     /// The average of the values so far: O divided by l where the algorithm has not divided yet.
     pub fn average(&self, query: usize) -> Option<Vec<f64>> {
         let row = query.checked_sub(self.view.rows.start)?;
-        let o = self.view.o.as_ref().filter(|o| row < o.nrows())?.row(row).to_vec();
+        let o = self.output().filter(|o| row < o.nrows())?.row(row).to_vec();
         let is_divided =
-            !self.writers.o.is_some_and(|step| matches!(step.op, Op::Accumulate | Op::Rescale | Op::StartRows));
+            !self.writer(Slot::O).is_some_and(|step| matches!(step.op, Op::Accumulate | Op::Rescale | Op::StartRows));
         match self.view.l.as_ref().and_then(|l| l.get(row)) {
             _ if is_divided => Some(o),
             Some(&l) if l > 0.0 => Some(o.into_iter().map(|o| o / l).collect()),
@@ -136,23 +141,41 @@ impl Snapshot {
         }
     }
 
-    fn is_current(&self, writer: Option<Step>) -> bool {
-        let Some(writer) = writer else { return false };
-        self.tile().is_none_or(|tile| writer.place.tile().is_none_or(|written| written == tile))
+    /// What `slot` holds belongs to the rows, keys or tile that are shown, and not to those before them.
+    pub fn holds(&self, slot: Slot) -> bool {
+        let Some(written) = self.writer(slot).map(|step| step.place) else { return false };
+        let Some(shown) = self.view.step.map(|step| step.place) else { return false };
+        let same = |a: Option<usize>, b: Option<usize>| a.zip(b).is_none_or(|(a, b)| a == b);
+        match slot {
+            Slot::Q | Slot::O | Slot::M | Slot::Sum => same(written.i(), shown.i()),
+            Slot::K | Slot::V => same(written.j(), shown.j()),
+            _ => same(written.i(), shown.i()) && same(written.j(), shown.j()),
+        }
+    }
+
+    fn writer(&self, slot: Slot) -> Option<Step> {
+        SLOTS.iter().zip(self.writers.0).find(|(known, _)| **known == slot).and_then(|(_, step)| step)
     }
 }
 
 impl Writers {
     /// In the section of the step before `cursor`.
     fn at(schedule: &Schedule, cursor: u64) -> Self {
-        let Some(last) = cursor.checked_sub(1) else { return Self::default() };
+        let mut writers = Self::default();
+        let Some(last) = cursor.checked_sub(1) else { return writers };
         let index = schedule.section_of(last);
         let span = schedule.kernels[schedule.section(index).kernel].span;
         let mut steps = Vec::new();
         schedule.write_section(index, &mut steps);
-        steps.truncate((cursor - schedule.section_steps(index).start) as usize);
-        let last = |slot: Slot| steps.iter().rev().find(|step| Effects::of(step, span).writes.contains(slot)).copied();
-        Self { s: last(Slot::S), p: last(Slot::P), alpha: last(Slot::Alpha), o: last(Slot::O) }
+        for step in &steps[..(cursor - schedule.section_steps(index).start) as usize] {
+            let writes = Effects::of(step, span).writes;
+            for (slot, writer) in SLOTS.into_iter().zip(&mut writers.0) {
+                if writes.contains(slot) {
+                    *writer = Some(*step);
+                }
+            }
+        }
+        writers
     }
 }
 

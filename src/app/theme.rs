@@ -70,7 +70,7 @@ const LIGHT: Palette = Palette {
     zero: Color32::from_rgb(0xfa, 0xfa, 0xfa),
     positive: Color32::from_rgb(0xe8, 0x92, 0x6e),
     light: Color32::from_rgb(0xf7, 0xf7, 0xf7),
-    dark: Color32::from_rgb(0x7a, 0x7f, 0x86),
+    dark: Color32::from_rgb(0x8c, 0x91, 0x98),
 };
 
 const DARK: Palette = Palette {
@@ -90,7 +90,7 @@ const DARK: Palette = Palette {
     zero: Color32::from_rgb(0x26, 0x29, 0x2e),
     positive: Color32::from_rgb(0x8f, 0x48, 0x2a),
     light: Color32::from_rgb(0x26, 0x29, 0x2e),
-    dark: Color32::from_rgb(0x6c, 0x72, 0x7b),
+    dark: Color32::from_rgb(0x5f, 0x65, 0x6e),
 };
 
 /// Okabe-Ito.

@@ -21,7 +21,7 @@ use super::words::NOTHING_ON_CHIP;
 /// Room for the tokens of the rows, and for those of the keys above.
 const ROW_LABELS: f32 = 80.0;
 const KEY_LABELS: f32 = 20.0;
-const LARGEST_CELL: f32 = 80.0;
+const LARGEST_CELL: f32 = 120.0;
 /// Cells from this size on are told apart by lines and can be hatched.
 const LINED_CELL: f32 = 10.0;
 
@@ -137,6 +137,11 @@ impl Layout {
         Rect::from_min_size(matrix.min + vec2(col as f32 * self.cell.x, row as f32 * self.cell.y), self.cell)
     }
 
+    /// Larger cells have larger labels.
+    fn label_font(&self) -> egui::FontId {
+        theme::text(if self.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
+    }
+
     fn has_numbers(&self) -> bool {
         self.cell.x >= NUMBER_CELL && self.cell.y >= 18.0
     }
@@ -208,7 +213,8 @@ impl Layout {
         if is_masked {
             draw::hatch(painter, rect, palette.hatch, 7.0);
         } else if self.has_numbers() {
-            let font = theme::figures(theme::LABEL);
+            // Six figures fill two thirds of a cell of any size.
+            let font = theme::figures((self.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
             fit_text(painter, rect, Align2::CENTER_CENTER, &cell(x), font, palette.ink);
         }
         if !x.is_finite() && !is_masked {
@@ -222,7 +228,13 @@ impl Layout {
         let view = &look.snapshot.view;
         if let Some(row) = look.row().map(|query| query - view.rows.start) {
             let line = self.cell(rect, row, 0).union(self.cell(rect, row, self.cols - 1));
-            ui.painter().rect_stroke(line, 0.0, palette.outline(), StrokeKind::Middle);
+            if self.cell.y >= LINED_CELL {
+                ui.painter().rect_stroke(line, 0.0, palette.outline(), StrokeKind::Middle);
+            } else {
+                // An outline would hide a row of a few pixels: it is pointed at from both sides.
+                draw::pointer(ui.painter(), line.left_center() - vec2(2.0, 0.0), 1.0, palette.ink);
+                draw::pointer(ui.painter(), line.right_center() + vec2(2.0, 0.0), -1.0, palette.ink);
+            }
         }
         if let Some(col) = look.selection.key.filter(|key| view.cols.contains(key)).map(|key| key - view.cols.start) {
             let line = self.cell(rect, 0, col).union(self.cell(rect, self.rows - 1, col));
@@ -241,7 +253,7 @@ impl Layout {
                 Rect::from_min_size(pos2(cell.left(), rect.top() - KEY_LABELS), vec2(cell.width() - 2.0, KEY_LABELS));
             let token = look.scene.key_token(key).filter(|_| self.cell.x >= 28.0);
             let text = token.map_or(key.to_string(), |text| draw::token(ui, text));
-            fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, theme::text(theme::LABEL), palette.ink);
+            fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, self.label_font(), palette.ink);
         }
     }
 
@@ -262,7 +274,7 @@ impl Layout {
             let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
             let text = format!("{query} {token}");
             let color = if Some(query) == selected { palette.ink } else { palette.faint_ink };
-            fit_text(ui.painter(), place, Align2::RIGHT_CENTER, &text, theme::text(theme::LABEL), color);
+            fit_text(ui.painter(), place, Align2::RIGHT_CENTER, &text, self.label_font(), color);
         }
     }
 }

@@ -73,9 +73,11 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let (own, standard) = (end.hbm_bytes(plan), look.scene.standard.hbm_bytes(plan));
     let palette = Palette::of(ui);
     let most = own.max(standard);
-    bar(ui, look.scene.settings.algorithm, own, most, palette.accent, "total bytes");
-    if look.scene.settings.algorithm != "standard" {
-        bar(ui, "standard", standard, most, palette.done, "total bytes of standard attention");
+    bar(ui, look.scene.settings.algorithm, own, most, palette.accent, "total bytes")
+        .on_hover_text(words::per_tensor(end, plan));
+    if !look.scene.is_baseline() {
+        bar(ui, "standard", standard, most, palette.done, "total bytes of standard attention")
+            .on_hover_text(words::per_tensor(&look.scene.standard, plan));
     }
     let sentence = |ui: &mut Ui, text: String| ui.label(egui::RichText::new(text).size(theme::LABEL));
     sentence(ui, words::beside_standard(look.scene));
@@ -85,7 +87,7 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
 }
 
 /// A name, a bar on the scale of `most`, and the bytes it stands for.
-fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, accessible: &str) {
+fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, accessible: &str) -> egui::Response {
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
     let painter = ui.painter();
@@ -96,4 +98,5 @@ fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, acc
     let size = egui::vec2((room.width() * value as f32 / most.max(1) as f32).max(1.0), room.height());
     painter.rect_filled(egui::Rect::from_min_size(room.min, size), 2.0, color);
     draw::describe(&response, accessible, &number);
+    response
 }

@@ -68,7 +68,14 @@ impl App {
         self.document.is_busy() || self.gpu.is_busy()
     }
 
-    /// One frame.
+    /// Moves the cursor, as the keys do.
+    pub fn apply(&mut self, command: Command) {
+        if let Some(scene) = self.document.scene() {
+            self.player.apply(scene.schedule(), command);
+        }
+    }
+
+    /// One frame. A harness that renders without a window calls this.
     pub fn frame(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         let mut actions = commands::pressed(&ctx);
@@ -199,10 +206,10 @@ impl App {
 
     fn carry_out(&mut self, ctx: &Context, action: Action) {
         match action {
-            Action::Player(command) => self.play(command),
-            Action::By(count) => self.play(Command::by_operations(self.player.cursor(), count)),
-            Action::Faster => self.play(Command::SetSpeed(self.player.speed() * 2.0)),
-            Action::Slower => self.play(Command::SetSpeed(self.player.speed() / 2.0)),
+            Action::Player(command) => self.apply(command),
+            Action::By(count) => self.apply(Command::by_operations(self.player.cursor(), count)),
+            Action::Faster => self.apply(Command::SetSpeed(self.player.speed() * 2.0)),
+            Action::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
             Action::Change(settings) => self.document.change(ctx, settings),
             Action::Open(source) => self.document.open(ctx, source),
             Action::Select(selection) => self.selection = selection,
@@ -220,12 +227,6 @@ impl App {
                     self.gpu.run(ctx, &scene, self.document.generation());
                 }
             }
-        }
-    }
-
-    fn play(&mut self, command: Command) {
-        if let Some(scene) = self.document.scene() {
-            self.player.apply(scene.schedule(), command);
         }
     }
 

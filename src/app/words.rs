@@ -1,7 +1,7 @@
 //! The sentences of the window: what a step does, why a number is what it is. Data in, English out; one place to
 //! translate.
 
-use crate::schedule::{Max, Op, Step, Tensor, Traffic};
+use crate::schedule::{Max, Op, Plan, Step, Tensor, Traffic};
 
 use super::number::{grouped, short};
 use super::scene::Scene;
@@ -83,12 +83,12 @@ pub fn beside_standard(scene: &Scene) -> String {
     let plan = scene.plan();
     let (own, standard) = (scene.closed_form.hbm_bytes(plan), scene.standard.hbm_bytes(plan));
     let name = scene.settings.algorithm;
-    if name == "standard" {
+    if scene.is_baseline() {
         return "This is standard attention: S and P go through HBM whole.".into();
     }
     let ratio = own as f64 / standard.max(1) as f64;
     if own <= standard {
-        return format!("{name} moves {} of the bytes of standard attention.", times(ratio));
+        return format!("{name} moves {} the bytes of standard attention.", times(ratio));
     }
     let why = if plan.d >= plan.n_k {
         format!("S and P are small here: {} keys against d = {}", plan.n_k, plan.d)
@@ -110,6 +110,18 @@ pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> String {
     } else {
         format!("Closed form: {} elements; counted {}. They must agree.", grouped(formula), grouped(counted))
     }
+}
+
+/// Elements and bytes of each tensor, one line each way.
+pub fn per_tensor(traffic: &Traffic, plan: &Plan) -> String {
+    let ways = [("read", &traffic.read), ("write", &traffic.write)];
+    let lines = ways.into_iter().flat_map(|(way, tensors)| {
+        tensors.iter().map(move |(tensor, elements)| {
+            let bytes = elements * plan.bytes_of(tensor);
+            format!("{} {way}: {} elements, {} B", tensor.name(), grouped(elements), grouped(bytes))
+        })
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What the counters leave out.

@@ -36,13 +36,4 @@ pub enum Unit {
 
 impl Unit {
     pub const ALL: [Unit; 4] = [Unit::Operation, Unit::Beat, Unit::Tile, Unit::QueryBlock];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Unit::Operation => "step",
-            Unit::Beat => "beat",
-            Unit::Tile => "tile",
-            Unit::QueryBlock => "block",
-        }
-    }
 }
