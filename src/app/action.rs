@@ -1,7 +1,7 @@
 //! What a panel can ask for. Panels read and draw; only the window carries these out.
 
-use crate::attention::input::bundled;
 use crate::attention::input::preset::Preset;
+use crate::attention::input::{bundled, random};
 use crate::playback::Command;
 
 use super::settings::Settings;
@@ -37,6 +37,8 @@ pub enum Source {
     Preset(Preset),
     Toy,
     Row,
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`
+    Random(String),
     /// Files on disk: one, or a set of `.npy`.
     Paths(Vec<std::path::PathBuf>),
 }
@@ -49,8 +51,16 @@ impl Source {
             Source::Preset(preset) => preset.name().replace('-', " "),
             Source::Toy => "toy: 16 random tokens, d = 4".into(),
             Source::Row => "row: one query, six keys".into(),
+            Source::Random(spec) => spec.clone(),
             Source::Paths(paths) => name_of(paths.iter().map(|path| path.display().to_string())),
         }
+    }
+}
+
+/// What a user typed: the spec of a random input, or a path.
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        if text.starts_with(random::PREFIX) { Source::Random(text.into()) } else { Source::Paths(vec![text.into()]) }
     }
 }
 

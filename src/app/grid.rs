@@ -55,7 +55,7 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
         let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
         let key = look.key(ui.visuals().dark_mode);
         let texture = textures.get(ui.ctx(), "grid", key, (grid.rows, grid.cols), color);
-        painter.image(texture, rect, UV, Color32::WHITE);
+        painter.image(texture, rect, UV, theme::NO_TINT);
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
     } else {
         for (row, col) in (0..grid.rows).flat_map(|row| (0..grid.cols).map(move |col| (row, col))) {

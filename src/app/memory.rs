@@ -19,6 +19,9 @@ const MOST_BLOCKS: usize = 48;
 struct Strip {
     tensor: Tensor,
     blocks: usize,
+    /// Lines of a block, and of the tensor; the last block may be ragged.
+    block_len: usize,
+    len: usize,
     filled: f32,
     current: Option<usize>,
     is_moving: bool,
@@ -68,6 +71,8 @@ fn strips(look: &Look<'_>) -> Vec<Strip> {
             Strip {
                 tensor,
                 blocks: if by_keys { plan.t_c() } else { plan.t_r() },
+                block_len: if by_keys { plan.bc } else { plan.br },
+                len: if by_keys { plan.n_k } else { plan.n_q },
                 filled: if tensor.is_input() { 1.0 } else { written.min(1.0) },
                 current: place.flatten(),
                 is_moving: moves(tensor),
@@ -110,8 +115,9 @@ fn paint_strip(ui: &Ui, rect: Rect, strip: &Strip, palette: &Palette) -> Rect {
     let painter = ui.painter();
     let hue = palette.tensor(strip.tensor);
     let block = |n: usize| {
-        let width = rect.width() / strip.blocks.max(1) as f32;
-        Rect::from_min_size(pos2(rect.left() + n as f32 * width, rect.top()), vec2(width, rect.height()))
+        let x = |line: usize| rect.left() + rect.width() * line.min(strip.len) as f32 / strip.len.max(1) as f32;
+        let (start, end) = (n * strip.block_len, (n + 1) * strip.block_len);
+        Rect::from_min_max(pos2(x(start), rect.top()), pos2(x(end), rect.bottom()))
     };
     painter.rect_filled(rect, 2.0, palette.empty);
     let full = Rect::from_min_size(rect.min, vec2(rect.width() * strip.filled, rect.height()));

@@ -17,6 +17,7 @@ mod job;
 mod keys;
 mod look;
 mod map;
+mod matrix;
 mod memory;
 mod near;
 mod number;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
-use crate::attention::input::{self, BUDGET, bundled, preset};
+use crate::attention::input::{self, BUDGET, bundled, preset, random};
 
 use super::action::Source;
 
@@ -25,6 +25,7 @@ pub fn read(source: &Source) -> Result<Input, String> {
         }
         Source::Toy => Ok(preset::toy()),
         Source::Row => Ok(preset::row()),
+        Source::Random(spec) => random::read(spec, 0).map_err(|error| error.to_string()),
         Source::Paths(paths) => read_paths(paths),
     }
 }

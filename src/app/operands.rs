@@ -1,6 +1,6 @@
 //! The blocks on chip that make a tile: Q_i, K_j, V_j and O_i, one thin line per row.
 
-use eframe::egui::{Align2, Color32, Rect, Sense, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 use ndarray::{ArrayView2, s};
 
 use crate::machine::Slot;
@@ -65,14 +65,15 @@ fn paint(
     let Some(values) = &operand.values else {
         painter.rect_stroke(strip, 0.0, palette.hairline(), StrokeKind::Inside);
         let font = theme::text(theme::LABEL);
-        fit_text(painter, strip.shrink(8.0), Align2::LEFT_CENTER, "not on chip yet", font, palette.faint_ink);
+        let text = if look.snapshot.has_buffer(operand.tensor) { "not loaded yet" } else { "not on chip" };
+        fit_text(painter, strip.shrink(8.0), Align2::LEFT_CENTER, text, font, palette.faint_ink);
         return;
     };
     let limit = values.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()));
     let color =
         |row: usize, col: usize| values.get((row, col)).map_or(palette.background, |&x| palette.diverging(x, limit));
     let texture = textures.get(ui.ctx(), operand.texture, look.key(ui.visuals().dark_mode), values.dim(), color);
-    painter.image(texture, strip, UV, Color32::WHITE);
+    painter.image(texture, strip, UV, theme::NO_TINT);
     painter.rect_stroke(strip, 0.0, palette.hairline(), StrokeKind::Inside);
 }
 

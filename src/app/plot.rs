@@ -45,6 +45,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
         .allow_boxed_zoom(false)
         .x_axis_label("key block")
         .include_x(visits.last().map_or(0.0, |visit| visit.j as f64) * 1.18 + 0.2)
+        .include_x(1.0)
+        .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() })
         .show(ui, |plot| {
             for curve in &CURVES {
                 let points: Vec<[f64; 2]> = visits

@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use crate::machine::{Effects, RowHistory, Slot, Totals, View, Visit};
-use crate::schedule::{Buffer, Cost, Op, Schedule, Step, Traffic};
+use crate::schedule::{Buffer, Cost, Op, Schedule, Span, Step, Tensor, Traffic};
 
 use super::scene::Scene;
 
@@ -27,7 +27,11 @@ pub struct Snapshot {
 /// The steps that wrote last what is on chip, by slot. A buffer keeps its old tile until the new one is there: without
 /// its writer, old scores would pass for those of the current tile.
 #[derive(Clone, Copy, Default)]
-struct Writers([Option<Step>; SLOTS.len()]);
+struct Writers {
+    last: [Option<Step>; SLOTS.len()],
+    /// S and P are whole rows in this kernel: all their tiles stay.
+    keeps_rows: bool,
+}
 
 /// What is asked of a writer.
 const SLOTS: [Slot; 10] =
@@ -149,12 +153,18 @@ impl Snapshot {
         match slot {
             Slot::Q | Slot::O | Slot::M | Slot::Sum => same(written.i(), shown.i()),
             Slot::K | Slot::V => same(written.j(), shown.j()),
+            Slot::S | Slot::P if self.writers.keeps_rows => same(written.i(), shown.i()),
             _ => same(written.i(), shown.i()) && same(written.j(), shown.j()),
         }
     }
 
+    /// A buffer for `tensor` is allocated, whether or not it holds something yet.
+    pub fn has_buffer(&self, tensor: Tensor) -> bool {
+        self.buffers.iter().any(|buffer| buffer.name.contains(tensor.name()))
+    }
+
     fn writer(&self, slot: Slot) -> Option<Step> {
-        SLOTS.iter().zip(self.writers.0).find(|(known, _)| **known == slot).and_then(|(_, step)| step)
+        SLOTS.iter().zip(self.writers.last).find(|(known, _)| **known == slot).and_then(|(_, step)| step)
     }
 }
 
@@ -165,11 +175,12 @@ impl Writers {
         let Some(last) = cursor.checked_sub(1) else { return writers };
         let index = schedule.section_of(last);
         let span = schedule.kernels[schedule.section(index).kernel].span;
+        writers.keeps_rows = span == Span::WholeRows;
         let mut steps = Vec::new();
         schedule.write_section(index, &mut steps);
         for step in &steps[..(cursor - schedule.section_steps(index).start) as usize] {
             let writes = Effects::of(step, span).writes;
-            for (slot, writer) in SLOTS.into_iter().zip(&mut writers.0) {
+            for (slot, writer) in SLOTS.into_iter().zip(&mut writers.last) {
                 if writes.contains(slot) {
                     *writer = Some(*step);
                 }

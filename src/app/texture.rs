@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureId, TextureOptions};
 
+use super::theme;
+
 /// The longest side of a texture: below the limit of every graphics driver; of longer matrices every n-th line is shown.
 pub const LONGEST_SIDE: usize = 1024;
 
@@ -43,7 +45,7 @@ fn image(rows: usize, cols: usize, color: impl Fn(usize, usize) -> Color32) -> C
     let (height, width) = (rows.clamp(1, LONGEST_SIDE), cols.clamp(1, LONGEST_SIDE));
     let pixels = (0..height * width).map(|index| {
         let (y, x) = (index / width, index % width);
-        if rows == 0 || cols == 0 { Color32::TRANSPARENT } else { color(y * rows / height, x * cols / width) }
+        if rows == 0 || cols == 0 { theme::CLEAR } else { color(y * rows / height, x * cols / width) }
     });
     ColorImage::new([width, height], pixels.collect())
 }

@@ -167,6 +167,11 @@ impl Palette {
     }
 }
 
+/// A texture as it is.
+pub const NO_TINT: Color32 = Color32::WHITE;
+/// Nothing.
+pub const CLEAR: Color32 = Color32::TRANSPARENT;
+
 /// `t` of the way from `a` to `b`.
 fn mix(a: Color32, b: Color32, t: f32) -> Color32 {
     let channel = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * t).round() as u8;

@@ -1,6 +1,6 @@
 //! The bottom of the window: the strip of steps, its head, and the buttons that move it. Steps, not time.
 
-use eframe::egui::{self, Align2, Color32, Key, Rect, Sense, Stroke, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use crate::playback::{Command, MAX_SPEED, MIN_SPEED, Player, Unit};
 
@@ -19,7 +19,7 @@ use super::words;
 
 const STRIP: f32 = 28.0;
 /// Width of the colours and their names.
-const LEGEND: f32 = 456.0;
+const LEGEND: f32 = 396.0;
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textures, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
@@ -115,22 +115,7 @@ fn strip(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textures,
         let fraction = f64::from((at.x - rect.left()) / rect.width());
         actions.push(Action::Player(Command::SeekFraction(fraction)));
     }
-    keys(ui, &response, actions);
     response.on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
-}
-
-/// The strip itself takes the arrow keys when it has the focus, and must not lose it to the next widget.
-fn keys(ui: &Ui, response: &egui::Response, actions: &mut Vec<Action>) {
-    if !response.has_focus() {
-        return;
-    }
-    for (key, unit) in [(Key::PageDown, true), (Key::PageUp, false)] {
-        if ui.input(|input| input.key_pressed(key)) {
-            let command =
-                if unit { Command::StepForward(Unit::QueryBlock) } else { Command::StepBack(Unit::QueryBlock) };
-            actions.push(Action::Player(command));
-        }
-    }
 }
 
 fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, player: &Player, textures: &mut Textures, palette: &Palette) {
@@ -141,7 +126,7 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, player: &Player, textures: &mut T
     let key = (look.generation, ui.visuals().dark_mode);
     let texture = textures.get(ui.ctx(), "strip", key, (1, strip.beats.len()), color);
     let band = rect.shrink2(vec2(0.0, 6.0));
-    painter.image(texture, band, UV, Color32::WHITE);
+    painter.image(texture, band, UV, theme::NO_TINT);
     let x_of = |step: f32| rect.left() + rect.width() * step / len;
     // What is still to come is veiled.
     let head = x_of(player.cursor() as f32);

@@ -68,7 +68,8 @@ impl TopBar {
     }
 
     fn path_field(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        heading(ui, "A file: drop it on the window, or type its path");
+        heading(ui, "A file: drop it on the window, or type its path;");
+        heading(ui, "or random:N_Q,N_K,D for random tensors");
         ui.horizontal(|ui| {
             let field = egui::TextEdit::singleline(&mut self.path).hint_text("/path/to/file.npz").desired_width(200.0);
             let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
@@ -77,7 +78,7 @@ impl TopBar {
             let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let open = egui::Button::new("Open").fill(ui.visuals().faint_bg_color).frame_when_inactive(true);
             if (ui.add(open).clicked() || is_entered) && !self.path.trim().is_empty() {
-                actions.push(Action::Open(Source::Paths(vec![self.path.trim().into()])));
+                actions.push(Action::Open(self.path.trim().into()));
                 ui.close();
             }
         });

@@ -127,6 +127,9 @@ impl App {
         if self.shows_keys {
             self.shows_keys = keys::show(ui);
         }
+        if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+            drop_hint(ui);
+        }
     }
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
@@ -259,6 +262,17 @@ impl Opening {
         let input = bundled::CAPTURES[0].input();
         Self { settings: Settings { head: 8, ..Settings::for_input(&input) }, input, query: Some(13) }
     }
+}
+
+/// Over everything while a file is held above the window.
+fn drop_hint(ui: &Ui) {
+    let palette = Palette::of(ui);
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint"));
+    let (painter, rect) = (ui.ctx().layer_painter(layer), ui.ctx().content_rect());
+    painter.rect_filled(rect, 0.0, palette.veil());
+    painter.rect_stroke(rect.shrink(8.0), 4.0, palette.outline(), egui::StrokeKind::Inside);
+    let text = "Drop to open: .safetensors, .npz, or q, k and v.npy together";
+    painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::text(theme::TITLE), palette.ink);
 }
 
 /// Files that were dropped on the window in this frame.

@@ -48,7 +48,7 @@ fn deed(step: &Step, snapshot: &Snapshot) -> String {
             Some((risen, of)) => format!("row max rose in {risen} of {of} rows"),
             None => "took the row maximum".into(),
         },
-        Op::RowMax(Max::Tile) => "took the row maximum of the tile".into(),
+        Op::RowMax(Max::Tile) => "took the row maximum".into(),
         Op::Exponentiate(_) => "weights P = exp(S - m)".into(),
         Op::RowSum => "summed the weights of each row".into(),
         Op::Dropout => "dropped weights".into(),
