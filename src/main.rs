@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "app")]
 fn main() -> ExitCode {
     match tilescope::app::open(None, tilescope::app::AppOptions::default()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -10,4 +11,10 @@ fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+#[cfg(not(feature = "app"))]
+fn main() -> ExitCode {
+    eprintln!("tilescope: this build has no window; build with `--features app`");
+    ExitCode::from(3)
 }

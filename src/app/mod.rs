@@ -88,7 +88,8 @@ pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), S
         #[cfg(feature = "wgpu")]
         Renderer::Wgpu => run(eframe::Renderer::Wgpu),
         #[cfg(feature = "wgpu")]
-        Renderer::Auto => run(eframe::Renderer::Wgpu).or_else(|_| run(eframe::Renderer::Glow)),
+        // Where both fail, the first reason is the clearer one.
+        Renderer::Auto => run(eframe::Renderer::Wgpu).or_else(|first| run(eframe::Renderer::Glow).map_err(|_| first)),
         #[cfg(not(feature = "wgpu"))]
         Renderer::Wgpu => Err("this build draws with OpenGL only; build with `--features wgpu`".into()),
         #[cfg(not(feature = "wgpu"))]
