@@ -68,6 +68,11 @@ impl Layout {
         theme::text(if self.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
     }
 
+    /// Cells are told apart by lines, and can be hatched.
+    pub fn is_lined(&self) -> bool {
+        self.cell.x >= LINED_CELL && self.cell.y >= LINED_CELL
+    }
+
     fn has_numbers(&self) -> bool {
         self.cell.x >= NUMBER_CELL && self.cell.y >= 18.0
     }
@@ -128,7 +133,7 @@ impl Layout {
             Some(&x) => palette.grey(x, matrix.limit),
             None => palette.background,
         };
-        let is_lined = self.cell.x >= LINED_CELL && self.cell.y >= LINED_CELL;
+        let is_lined = self.is_lined();
         let small = |row, col| if masked(row, col) { palette.hatch } else { color(row, col) };
         let key = look.key(ui.visuals().dark_mode);
         let fill = |row, col| if is_lined { color(row, col) } else { small(row, col) };
@@ -203,8 +208,8 @@ impl Layout {
             }
             let cell = self.cell(rect, row, 0);
             let place = Rect::from_center_size(
-                pos2(corner.x + ROW_LABELS / 2.0 - SPACE, cell.center().y),
-                vec2(ROW_LABELS - 2.0 * SPACE, 16.0),
+                pos2(corner.x + ROW_LABELS / 2.0 - 1.5 * SPACE, cell.center().y),
+                vec2(ROW_LABELS - 3.0 * SPACE, 16.0),
             );
             let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
             let text = format!("{query} {token}");

@@ -53,6 +53,30 @@ pub fn grouped(n: u64) -> String {
     text
 }
 
+/// Exact below a million; four significant digits with a decimal prefix above, as in `4.460 M`.
+pub fn compact(n: u64) -> String {
+    let mut value = n as f64 / 1e6;
+    if n < 1_000_000 {
+        return grouped(n);
+    }
+    let mut prefix = "M";
+    for larger in ["G", "T", "P", "E"] {
+        if value < 999.95 {
+            break;
+        }
+        value /= 1e3;
+        prefix = larger;
+    }
+    let decimals = if value < 9.9995 {
+        3
+    } else if value < 99.995 {
+        2
+    } else {
+        1
+    };
+    format!("{value:.decimals$} {prefix}")
+}
+
 /// Exact below 10 KiB, four significant digits in binary units above.
 pub fn bytes(n: u64) -> String {
     let mut value = n as f64;
@@ -112,6 +136,10 @@ mod tests {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(compact(999_999), "999,999");
+        assert_eq!(compact(4_460_000), "4.460 M");
+        assert_eq!(compact(999_999_999), "1.000 G");
+        assert_eq!(compact(u64::MAX), "18.45 E");
         assert_eq!(bytes(352), "352 B");
         assert_eq!(bytes(4_248), "4,248 B");
         assert_eq!(bytes(163 << 10), "163.0 KiB");

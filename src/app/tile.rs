@@ -18,6 +18,9 @@ use super::texture::Textures;
 use super::theme::SPACE;
 use super::words::NOTHING_ON_CHIP;
 
+/// Height of the line above the matrices.
+const TITLE: f32 = 28.0;
+
 pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
     let view = &look.snapshot.view;
     if view.rows.is_empty() {
@@ -26,13 +29,13 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
         ui.label(NOTHING_ON_CHIP);
         return;
     }
-    title(ui, look);
-    ui.add_space(SPACE);
     let matrices = [matrix_s(look), matrix_p(look)];
-    let height = ui.available_height() - operands::HEIGHT;
+    let height = ui.available_height() - TITLE - operands::HEIGHT;
     // Before the first tile of a block its frame already stands where the cells will be.
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
     let layout = Layout::new(ui, view.rows.len(), cols, height);
+    title(ui, look, layout.is_lined());
+    ui.add_space(SPACE);
     let (rect, response) = ui.allocate_exact_size(layout.size, Sense::click());
     let corner = rect.min;
     if ui.is_rect_visible(rect) {
@@ -47,7 +50,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     operands::show(ui, look, textures);
 }
 
-fn title(ui: &mut Ui, look: &Look<'_>) {
+fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
     let view = &look.snapshot.view;
     let text = match look.snapshot.tile() {
         Some((i, j)) => format!("Tile (i {i}, j {j})"),
@@ -55,7 +58,11 @@ fn title(ui: &mut Ui, look: &Look<'_>) {
     };
     ui.horizontal(|ui| {
         draw::title(ui, &text);
-        let masked = if has_masked(look) { "; hatched: masked" } else { "" };
+        let masked = match has_masked(look) {
+            false => "",
+            true if is_hatched => "; hatched: masked",
+            true => "; grey: masked",
+        };
         draw::caption(ui, &format!("{}{masked}", range_text(&view.rows, &view.cols)));
     });
 }

@@ -6,65 +6,80 @@ use crate::schedule::{PerTensor, Tensor, Traffic};
 
 use super::draw;
 use super::look::Look;
-use super::number::{bytes, grouped};
+use super::number::{bytes, compact, grouped};
 use super::theme::{self, Palette, SPACE};
 use super::words;
 
 const LINE: f32 = 16.0;
 
+/// What was read, or what was written.
+type Side = fn(&Traffic) -> &PerTensor;
+
+/// One count: at the cursor, at the end, and what standard attention comes to where that is another algorithm.
+#[derive(Clone, Copy)]
+struct Count {
+    now: u64,
+    end: u64,
+    standard: Option<u64>,
+}
+
 pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let plan = look.scene.plan();
     let now = &look.snapshot.totals.traffic;
     let end = &look.scene.run.meters().total().traffic;
+    let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
+    let count = |of: &dyn Fn(&Traffic) -> u64| Count { now: of(now), end: of(end), standard: standard.map(of) };
     ui.spacing_mut().item_spacing.y = 2.0;
-    header(ui);
-    table(ui, "read", &now.read, &end.read);
-    table(ui, "write", &now.write, &end.write);
-    let both = |t: &Traffic| t.hbm_bytes(plan);
-    line(ui, "HBM bytes", both(now), both(end), "HBM bytes");
-    line(ui, "SRAM read", now.sram_read, end.sram_read, "SRAM read");
-    line(ui, "SRAM write", now.sram_write, end.sram_write, "SRAM write");
+    header(ui, standard.is_some());
+    let ways: [(&str, Side); 2] = [("read", |t| &t.read), ("write", |t| &t.write)];
+    for (way, side) in ways {
+        for tensor in Tensor::ALL {
+            let count = count(&|traffic: &Traffic| side(traffic).get(tensor));
+            if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
+                line(ui, &format!("{} {way}", tensor.name()), count);
+            }
+        }
+    }
+    line(ui, "HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes(plan)));
+    line(ui, "SRAM read", count(&|traffic: &Traffic| traffic.sram_read));
+    line(ui, "SRAM write", count(&|traffic: &Traffic| traffic.sram_write));
     ui.add_space(SPACE);
     beside(ui, look, end);
 }
 
-fn header(ui: &mut Ui) {
-    let response = columns(ui, "elements", "so far", "in total", true);
-    response.on_hover_text(words::NOT_MODELLED);
-}
-
-fn table(ui: &mut Ui, way: &str, now: &PerTensor, end: &PerTensor) {
-    for tensor in Tensor::ALL.into_iter().filter(|&tensor| end.get(tensor) > 0) {
-        let name = format!("{} {way}", tensor.name());
-        line(ui, &name, now.get(tensor), end.get(tensor), &name);
-    }
-}
-
-/// A name with two numbers that can be read by `accessible` and `accessible in total`.
-fn line(ui: &mut Ui, name: &str, now: u64, end: u64, accessible: &str) {
-    let response = columns(ui, name, &grouped(now), &grouped(end), false);
-    draw::describe(&response, accessible, &format!("{} of {}", grouped(now), grouped(end)));
-}
-
-fn columns(ui: &mut Ui, name: &str, now: &str, end: &str, is_header: bool) -> egui::Response {
+fn header(ui: &mut Ui, has_standard: bool) {
     let palette = Palette::of(ui);
+    let texts = ["so far", "in total", if has_standard { "standard" } else { "" }];
+    let font = theme::text(theme::LABEL);
+    columns(ui, ("elements", palette.faint_ink), texts, font, palette.faint_ink).on_hover_text(words::NOT_MODELLED);
+}
+
+/// A name with its counts; the accessible value reads `now of end`.
+fn line(ui: &mut Ui, name: &str, count: Count) {
+    let palette = Palette::of(ui);
+    let texts = [Some(count.now), Some(count.end), count.standard].map(|n| n.map_or_else(String::new, compact));
+    let texts = texts.each_ref().map(String::as_str);
+    let response = columns(ui, (name, palette.ink), texts, theme::figures(theme::LABEL), palette.ink);
+    let value = format!("{} of {}", grouped(count.now), grouped(count.end));
+    draw::describe(&response, name, &value);
+    response.on_hover_text(format!("{name}: {value}"));
+}
+
+/// A name on the left, and three numbers aligned at their last digits; the third column is left out when it is empty.
+fn columns(
+    ui: &mut Ui,
+    (name, name_color): (&str, egui::Color32),
+    texts: [&str; 3],
+    font: egui::FontId,
+    color: egui::Color32,
+) -> egui::Response {
     let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
     let painter = ui.painter();
-    let (font, color) = if is_header {
-        (theme::text(theme::LABEL), palette.faint_ink)
-    } else {
-        (theme::figures(theme::LABEL), palette.ink)
-    };
     let at = |x: f32| egui::pos2(rect.left() + x * rect.width(), rect.center().y);
-    painter.text(
-        at(0.0),
-        egui::Align2::LEFT_CENTER,
-        name,
-        theme::text(theme::LABEL),
-        if is_header { color } else { palette.ink },
-    );
-    painter.text(at(0.66), egui::Align2::RIGHT_CENTER, now, font.clone(), color);
-    painter.text(at(1.0), egui::Align2::RIGHT_CENTER, end, font, color);
+    painter.text(at(0.0), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), name_color);
+    for (x, text) in [0.48, 0.74, 1.0].into_iter().zip(texts) {
+        painter.text(at(x), egui::Align2::RIGHT_CENTER, text, font.clone(), color);
+    }
     response
 }
 
