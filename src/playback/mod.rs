@@ -1,0 +1,9 @@
+//! The player: a cursor over a schedule, moved only by commands. It has no clock and no window: time comes in as `Tick`.
+
+mod boundary;
+mod command;
+mod player;
+
+pub use boundary::{next, previous};
+pub use command::{Command, Unit};
+pub use player::{MAX_SPEED, MIN_SPEED, Player, STEPS_PER_S};
