@@ -16,11 +16,13 @@ mod error;
 pub mod kernels;
 #[cfg(feature = "wgpu")]
 mod launch;
+mod taps;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
 pub use error::{GpuError, Refusal};
 pub use kernels::Kernel;
+pub use taps::{HeadTaps, Taps};
 
 /// Names of all backends, whether or not this build has them.
 pub const BACKENDS: [&str; 2] = ["wgpu", "cuda"];
@@ -88,6 +90,19 @@ pub trait Backend: Send {
         precision: Precision,
         cancel: &AtomicBool,
     ) -> Result<GpuRun, GpuError>;
+
+    /// Computes the same once more with m and l of every query recorded after every key block, which is slower.
+    ///
+    /// Errors as [`Backend::run`] does, and with [`Refusal::Taps`] where a kernel cannot record them.
+    fn taps(
+        &mut self,
+        _problem: &Problem,
+        _algorithm: &str,
+        _precision: Precision,
+        _cancel: &AtomicBool,
+    ) -> Result<Taps, GpuError> {
+        Err(Refusal::Taps("the backend has no such variants of its kernels").into())
+    }
 }
 
 /// The results of one run and what it took.

@@ -1,0 +1,126 @@
+//! Mutants of the WGSL kernels: each changes one place of the text, and the built-in cases must catch it.
+#![cfg(feature = "wgpu")]
+#![allow(clippy::print_stdout)] // Tests say how much ran.
+
+mod common;
+
+use common::gpu::{ALGORITHMS, backend, cases};
+use tilescope::gpu::kernels;
+
+/// What is changed, which text, into what.
+type Mutant = (&'static str, &'static str, &'static str);
+
+/// In the text that all kernels share; each kernel must notice.
+const SHARED: &[Mutant] = &[
+    ("the diagonal is one off", "params.offset + params.right + 1)", "params.offset + params.right)"),
+    ("a window is one off", "i32(i) + params.offset - params.left)", "i32(i) + params.offset - params.left + 1)"),
+    ("the key length is forgotten", "return i32(batch_in[batch * (params.heads + 1u)]);", "return i32(params.n_k);"),
+    ("the key length of another entry", "i32(batch_in[batch *", "i32(batch_in[0u *"),
+    ("a mild sentinel", "const HIDDEN = -3.4028234663852886e38;", "const HIDDEN = -1e4;"),
+    ("the bias is not broadcast", "let at = params.bias_strides", "let at = max(params.bias_strides, vec4u(1u))"),
+    ("a bias of -inf is no mask", "{ return HIDDEN; }", "{ return x; }"),
+    ("ALiBi ignores the offset", "i32(i) + i32(params.n_k) - i32(params.n_q) - i32(j)", "i32(i) - i32(j)"),
+    ("ALiBi has one slope", "(params.heads + 1u) + 1u + head]", "(params.heads + 1u) + 1u]"),
+    ("no softcap", "if (params.softcap > 0.0)", "if (false)"),
+    ("L leaves out m", "m + log(", "log("),
+    ("a dead row has a finite m", "select(bitcast<u32>(x), NEG_INF_BITS, dead)", "bitcast<u32>(x)"),
+];
+
+const STANDARD: &[Mutant] = &[
+    ("GQA reads another head of K", "k_in[kv_row * LANES", "k_in[(kv_row % params.n_k) * LANES"),
+    ("GQA reads another head of V", "v_in[kv_row * LANES", "v_in[(kv_row % params.n_k) * LANES"),
+    ("no mask", "if (i32(j) < first_key(i) || i32(j) >= end_key(i, key_length)) { s = HIDDEN; }", ""),
+    ("keys before a window are seen", "i32(j) < first_key(i) || ", ""),
+    (
+        "S of a ragged block is stored past its end",
+        "if (stores) { s_mem[q_row",
+        "if (true) { s_mem[q_row + row + block * BR - i",
+    ),
+    (
+        "the last tile is left out of S",
+        "j0 < params.n_k; j0 += BC) {\n        // Keys past",
+        "j0 + BC < params.n_k; j0 += BC) {\n        // Keys past",
+    ),
+    (
+        "the maximum is of a quarter of the row",
+        "max(rows[row * LANES + 2u], rows[row * LANES + 3u])",
+        "rows[row * LANES]",
+    ),
+    ("the sum is of half of the row", " + (rows[row * LANES + 2u] + rows[row * LANES + 3u])", ""),
+    (
+        "lanes share before all have written",
+        "    rows[thread] = sum;\n    workgroupBarrier();",
+        "    workgroupBarrier();\n    rows[thread] = sum;",
+    ),
+    ("exp of the score itself", "exp_minus(s_mem[begin + j], m)", "exp_minus(s_mem[begin + j], 0.0)"),
+    ("rows are not divided", "let weight = inverse * p_mem", "let weight = p_mem"),
+    ("keys past the last weigh something", "select(0.0, p_mem[at], j0 + j < params.n_k)", "p_mem[at]"),
+    ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
+    ("O of another query", "o_out[q_row *", "o_out[(q_row ^ 1u) *"),
+];
+
+const FLASH1: &[Mutant] = &[
+    ("O is not rescaled", "o[n] *= l * alpha;", "o[n] *= l;"),
+    ("O is not taken back from its division", "o[n] *= l * alpha;", "o[n] *= alpha;"),
+    ("O is not divided", "o[n] *= inverse;", ""),
+    ("the tile is not made relative to the new maximum", "let weight = beta * p[", "let weight = p["),
+    ("l is not rescaled", "alpha * l + beta * l_tile", "l + beta * l_tile"),
+    ("the sum of the tile is not rescaled", "alpha * l + beta * l_tile", "alpha * l + l_tile"),
+    ("the tile's maximum replaces the row's", "let m_new = max(m, m_tile);", "let m_new = m_tile;"),
+    ("O does not start at 0", "+ n * LANES + lane] = vec4f();", "+ n * LANES + lane] = vec4f(1.0);"),
+    ("m does not start at -inf", "stats_out[3u * (q_rows + i)] = NEG_INF_BITS;", "stats_out[3u * (q_rows + i)] = 0u;"),
+    ("every launch starts over", "if (params.origin.x == 0u)", "if (true)"),
+    ("the first query block is off", "- params.offset - params.right);", "- params.offset - params.right + i32(BR));"),
+    (
+        "queries past a window's edge are left out",
+        "j_end - params.offset + params.left);",
+        "j_end - params.offset + params.left - 1);",
+    ),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
+    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("a ragged block stores past its end", "let q_row = q_rows + i;", "let q_row = q_rows + block * BR + row;"),
+    ("a ragged block stores twice", "let stores = block * BR + row <= last;", "let stores = true;"),
+    ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
+    ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
+    ("K of half a block", "c < LANES * D_VECS; c += LOADERS", "c < LANES * D_VECS / 2u; c += LOADERS"),
+    ("L is not stored", "stats_out[3u * (q_rows + i) + 2u] = ", "_ = "),
+];
+
+const FLASH2: &[Mutant] = &[
+    ("O is not rescaled", "o[n] *= alpha;", ""),
+    ("O is divided by alpha, as the paper misprints", "o[n] *= alpha;", "o[n] /= alpha;"),
+    ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
+    ("the tile's maximum replaces the row's", "var m_new = m;", "var m_new = HIDDEN;"),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
+    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("a ragged block stores past its end", "let q_row = q_rows + i;", "let q_row = q_rows + block * BR + row;"),
+    ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
+    ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
+    ("O is not normalised", "o[n] *= inverse;", ""),
+];
+
+#[test]
+fn every_mutant_is_caught() {
+    let cases = cases();
+    let own = |algorithm| match algorithm {
+        "standard" => STANDARD,
+        "flash1" => FLASH1,
+        _ => FLASH2,
+    };
+    let mutants: Vec<_> =
+        ALGORITHMS.into_iter().flat_map(|name| own(name).iter().chain(SHARED).map(move |m| (name, m))).collect();
+    let Some(mut backend) = backend(mutants.len()) else { return };
+    let mut survivors = Vec::new();
+    for (algorithm, (name, text, replacement)) in &mutants {
+        let kernel = kernels::find("wgpu", algorithm).expect("a WGSL kernel");
+        assert_eq!(kernel.text().matches(text).count(), 1, "{algorithm}: {name}: {text:?} is not there exactly once");
+        let mutant = kernel.text().replace(text, replacement);
+        backend = backend.with_source(algorithm, &mutant).expect("a mutant that compiles");
+        match cases.iter().find_map(|case| case.check(&mut backend, algorithm).err().map(|why| (case.name(), why))) {
+            Some((case, why)) => println!("{algorithm}: {name}: caught by {case:?}: {why}"),
+            None => survivors.push(format!("{algorithm}: {name}")),
+        }
+    }
+    println!("{} mutants, {} survive", mutants.len(), survivors.len());
+    assert!(survivors.is_empty(), "{}", survivors.join("\n"));
+}
