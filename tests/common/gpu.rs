@@ -53,6 +53,12 @@ impl Prepared {
         &self.case.name
     }
 
+    /// Vectors of 16 floats in a row of K and of V.
+    pub fn vectors(&self) -> (usize, usize) {
+        let shape = self.case.problem.shape;
+        (shape.d.div_ceil(16), shape.d_v.div_ceil(16))
+    }
+
     fn references(&self) -> &[Reference] {
         self.references.get_or_init(|| {
             let shape = self.case.problem.shape;
