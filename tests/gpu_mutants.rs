@@ -4,8 +4,11 @@
 
 mod common;
 
-use common::gpu::{backend, cases};
+use common::gpu::{Prepared, backend, cases};
+use tilescope::attention::Shape;
+use tilescope::attention::cases::{Case, problem};
 use tilescope::gpu::kernels;
+use tilescope::gpu::wgpu::WgpuBackend;
 
 /// What is changed, which text, into what.
 type Mutant = (&'static str, &'static str, &'static str);
@@ -42,11 +45,6 @@ const STANDARD: &[Mutant] = &[
     ("no mask", "if (i32(j) < first_key(i) || i32(j) >= end_key(i, key_length)) { s = HIDDEN; }", ""),
     ("keys before a window are seen", "i32(j) < first_key(i) || ", ""),
     (
-        "S of a ragged block is stored past its end",
-        "if (stores) { s_mem[q_row",
-        "if (true) { s_mem[q_row + row + block * BR - i",
-    ),
-    (
         "the last tile is left out of S",
         "j0 < params.n_k; j0 += BC) {\n        // Keys past",
         "j0 + BC < params.n_k; j0 += BC) {\n        // Keys past",
@@ -69,11 +67,6 @@ const FLASH1: &[Mutant] = &[
         "products before all keys and values are there",
         "workgroupBarrier();\n\n        for (var block = ",
         "\n        for (var block = ",
-    ),
-    (
-        "queries past the last are stored",
-        "let last = min(block * BR + BR, params.n_q) - 1u;",
-        "let last = block * BR + BR - 1u;",
     ),
     ("O is not rescaled", "o[n] *= l * alpha;", "o[n] *= l;"),
     ("O is not taken back from its division", "o[n] *= l * alpha;", "o[n] *= alpha;"),
@@ -120,6 +113,50 @@ const FLASH2: &[Mutant] = &[
     ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
     ("O is not normalised", "o[n] *= inverse;", ""),
 ];
+
+/// The bounds check on queries. A program that lacks it writes into the next head, which mends it when its turn comes
+/// later: only programs that run backwards show the damage.
+const UNBOUNDED: &[(&str, Mutant)] = &[
+    (
+        "standard",
+        (
+            "S of queries past the last is stored",
+            "let i = min(block * BR + row, last);\n    let stores = block * BR + row <= last;",
+            "let i = block * BR + row;\n    let stores = true;",
+        ),
+    ),
+    (
+        "flash1",
+        (
+            "queries past the last are stored",
+            "let last = min(block * BR + BR, params.n_q) - 1u;",
+            "let last = block * BR + BR - 1u;",
+        ),
+    ),
+    (
+        "flash2",
+        (
+            "queries past the last are stored",
+            "let last = min(block * BR + BR, params.n_q) - 1u;",
+            "let last = block * BR + BR - 1u;",
+        ),
+    ),
+];
+
+#[test]
+fn a_missing_bounds_check_shows_when_programs_run_backwards() {
+    let case = problem(Shape { heads: 3, kv_heads: 3, ..Shape::single(17, 33, 8) });
+    let case = Prepared::new(Case { name: "three heads of 17 queries".into(), problem: case });
+    for (algorithm, (name, from, to)) in UNBOUNDED {
+        let Some(mut backend) = backend(UNBOUNDED.len()).map(WgpuBackend::backwards) else { return };
+        case.check(&mut backend, algorithm).expect("the kernel itself is right");
+        let text = kernels::find("wgpu", algorithm).expect("a WGSL kernel").text();
+        assert_eq!(text.matches(from).count(), 1, "{algorithm}: {from:?} is not there exactly once");
+        backend = backend.with_source(algorithm, &text.replace(from, to)).expect("a mutant that compiles");
+        let why = case.check(&mut backend, algorithm).expect_err(name);
+        println!("{algorithm}: {name}: {why}");
+    }
+}
 
 /// Every mutant of one kernel. Those of the shared text are tried on each kernel.
 fn catch_all(algorithm: &str, own: &[Mutant]) {

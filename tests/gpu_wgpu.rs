@@ -54,6 +54,26 @@ fn a_long_run_is_cut_and_can_be_cancelled() {
     }
 }
 
+/// Programs share nothing that they write: the order in which they run leaves no trace in any bit.
+#[test]
+fn the_order_of_programs_changes_nothing() {
+    let cases = [(17, 33, 8), (33, 20, 24), (50, 61, 8)].map(|(n_q, n_k, d)| {
+        let shape = Shape { batch: 2, heads: 2, kv_heads: 1, ..Shape::single(n_q, n_k, d) };
+        with(problem(shape), |p| p.mask.causal = true)
+    });
+    let Some(mut forwards) = backend(cases.len() * ALGORITHMS.len()) else { return };
+    let Some(mut backwards) = backend(0).map(WgpuBackend::backwards) else { return };
+    for algorithm in ALGORITHMS {
+        for case in &cases {
+            let [one, other] = [&mut forwards, &mut backwards].map(|backend| {
+                let run = backend.run(case, algorithm, Precision::F32, &NEVER).expect("a run");
+                format!("{:?}", run.outputs)
+            });
+            assert_eq!(one, other, "{algorithm}");
+        }
+    }
+}
+
 #[test]
 fn refusals_say_why_with_numbers() {
     let Some(mut backend) = backend(1) else { return };

@@ -81,7 +81,10 @@ impl WgpuBackend {
             if job.cancel.load(Ordering::Relaxed) {
                 return Err(GpuError::Cancelled { launches: spent.launches });
             }
-            let launch = grid.launch_after(done, pace.programs(flops), per_axis);
+            let launch = match self.backwards {
+                true => stage.one_backwards(&grid, done),
+                false => grid.launch_after(done, pace.programs(flops), per_axis),
+            };
             let (kernel, wall) = self.launch(job, &stage.dispatch(&launch), &pipeline, &bindings)?;
             pace.record(launch.programs() as f64 * flops, kernel.unwrap_or(wall));
             spent.kernel_time += kernel.unwrap_or_default();

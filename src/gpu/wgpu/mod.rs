@@ -34,6 +34,7 @@ pub struct WgpuBackend {
     programs: HashMap<&'static str, Program>,
     /// How fast each entry point is here.
     paces: HashMap<&'static str, Pace>,
+    backwards: bool,
 }
 
 /// Every adapter that wgpu finds, best first, or why there is none.
@@ -102,7 +103,7 @@ impl WgpuBackend {
 
     fn new(device: Device, queue: Queue, health: Health) -> Result<Self, String> {
         let info = adapter::describe(&device.adapter_info(), &device.limits(), device.features());
-        Ok(Self { device, queue, info, health, programs: HashMap::new(), paces: HashMap::new() })
+        Ok(Self { device, queue, info, health, programs: HashMap::new(), paces: HashMap::new(), backwards: false })
     }
 
     /// The same device with another whole text for the kernel of `algorithm` ([`Kernel::text`] of an edited file, or a
@@ -114,6 +115,11 @@ impl WgpuBackend {
         let program = Program::new(&self.device, kernel.file, text)?;
         self.programs.insert(kernel.algorithm, program);
         Ok(self)
+    }
+
+    /// From now on launches one program at a time, the last first: slow, and a test that programs mind their own rows.
+    pub fn backwards(self) -> Self {
+        Self { backwards: true, ..self }
     }
 
     /// The kernel that would take this problem, or what stands against it.

@@ -118,6 +118,16 @@ impl Stage {
         }
     }
 
+    /// The next piece by itself, counted from the end wherever the order is free: results must not depend on it.
+    pub(super) fn one_backwards(&self, grid: &Grid, done: usize) -> Launch {
+        let free = match self.kind {
+            // Key blocks build on each other, heads do not.
+            Kind::KeysOutside => grid.blocks * grid.heads,
+            _ => grid.programs(),
+        };
+        grid.launch_after(done / free * free + (free - 1 - done % free), 1, 1)
+    }
+
     /// FLOPs of the costliest piece. A visit costs a whole tile, ragged or not.
     pub(super) fn flops(&self, problem: &Problem, kernel: &Kernel) -> f64 {
         /// What a softmax costs an element: a maximum, an exponential, a sum, a product, and six accesses to memory.
