@@ -17,6 +17,10 @@ const NEG_INF_BITS = 0xff800000u;
 override D_VECS: u32 = 4u;
 override DV_VECS: u32 = 4u;
 
+// vec4s of a block of Q, and of a block of K or V with one vec4 more in each row (flash2_wide).
+override Q_TILE: u32 = 512u;
+override KV_TILE: u32 = 544u;
+
 // Also set then: record m and l of every query after every key block, for comparison with the stepper.
 override TAPS: bool = false;
 

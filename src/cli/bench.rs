@@ -195,6 +195,7 @@ fn gpus(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
             if !wanted(&row) {
                 continue;
             }
+            device.prefer(kernel.file);
             let mut times = Vec::new();
             for _ in 0..5 {
                 let run = device.run(&problem, kernel.algorithm, Precision::F32, &AtomicBool::new(false));

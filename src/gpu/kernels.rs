@@ -52,8 +52,19 @@ pub const FLASH2_WGSL: Kernel = Kernel {
     source: include_str!("../../kernels/flash2.wgsl"),
 };
 
+/// FlashAttention-2 forward with larger tiles, for GPUs that grant the workgroup memory for them.
+pub const FLASH2_WIDE_WGSL: Kernel = Kernel {
+    file: "flash2_wide.wgsl",
+    algorithm: "flash2",
+    backend: "wgpu",
+    br: 32,
+    bc: 32,
+    d_max: 128,
+    source: include_str!("../../kernels/flash2_wide.wgsl"),
+};
+
 /// Every kernel of this version, from simple to fast.
-pub const KERNELS: &[Kernel] = &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL];
+pub const KERNELS: &[Kernel] = &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL, FLASH2_WIDE_WGSL];
 
 impl Kernel {
     /// What the compiler gets. Lines of the file keep their numbers.
@@ -65,9 +76,14 @@ impl Kernel {
     }
 }
 
-/// The kernel of a backend for an algorithm.
-pub fn find(backend: &str, algorithm: &str) -> Option<&'static Kernel> {
-    KERNELS.iter().find(|kernel| kernel.backend == backend && kernel.algorithm == algorithm)
+/// A kernel by its file.
+pub fn by_file(file: &str) -> Option<&'static Kernel> {
+    KERNELS.iter().find(|kernel| kernel.file == file)
+}
+
+/// The kernels of a backend for an algorithm, from simple to fast.
+pub fn of<'a>(backend: &'a str, algorithm: &'a str) -> impl DoubleEndedIterator<Item = &'static Kernel> + Clone + 'a {
+    KERNELS.iter().filter(move |kernel| kernel.backend == backend && kernel.algorithm == algorithm)
 }
 
 /// The algorithms that a backend has kernels for, each once.

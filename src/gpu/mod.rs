@@ -78,6 +78,15 @@ pub trait Backend: Send {
     /// Whether [`Backend::run`] would take this problem; the refusal says what stands against it, with numbers.
     fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal>;
 
+    /// From now on runs the kernel of this file for its algorithm, where it fits a problem, and not the fastest one.
+    /// Without effect where there is no choice.
+    fn prefer(&mut self, _file: &str) {}
+
+    /// The kernel that [`Backend::run`] would take for this problem; `None` where it would refuse it or does not say.
+    fn kernel(&self, _problem: &Problem, _algorithm: &str) -> Option<&'static Kernel> {
+        None
+    }
+
     /// Computes every (batch, head) of the problem. Blocks; `cancel` is looked at between launches.
     ///
     /// NaN or infinity in Q, K or V ([`Problem::not_finite`]) is run, and gives what the GPU happens to make of it.

@@ -7,13 +7,16 @@ use std::sync::atomic::AtomicBool;
 use tilescope::attention::cases::{self, Case, single, with};
 use tilescope::attention::error_rule::{self, Errors, Reference};
 use tilescope::attention::{Align, Mask, Precision};
-use tilescope::gpu::Backend;
+use tilescope::gpu::kernels::KERNELS;
 use tilescope::gpu::wgpu::WgpuBackend;
+use tilescope::gpu::{Backend, Kernel};
 
 pub static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// What has a WGSL kernel.
-pub const ALGORITHMS: [&str; 3] = ["standard", "flash1", "flash2"];
+/// Every WGSL kernel.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    KERNELS.iter().filter(|kernel| kernel.backend == "wgpu")
+}
 
 /// The backend, or a printed line that says how much is skipped and why.
 pub fn backend(skipping: usize) -> Option<WgpuBackend> {
@@ -59,6 +62,11 @@ impl Prepared {
         (shape.d.div_ceil(16), shape.d_v.div_ceil(16))
     }
 
+    /// Whether the device has the memory that `kernel` wants for this case, after it was preferred.
+    pub fn runs_on(&self, backend: &dyn Backend, kernel: &Kernel) -> bool {
+        backend.kernel(&self.case.problem, kernel.algorithm).is_some_and(|chosen| chosen.file == kernel.file)
+    }
+
     fn references(&self) -> &[Reference] {
         self.references.get_or_init(|| {
             let shape = self.case.problem.shape;
@@ -72,8 +80,9 @@ impl Prepared {
     }
 
     /// Runs the case and compares every head: the largest share of its bound that an error takes, or what is wrong.
-    pub fn check(&self, backend: &mut dyn Backend, algorithm: &str) -> Result<f64, String> {
-        let run = backend.run(&self.case.problem, algorithm, Precision::F32, &NEVER);
+    pub fn check(&self, backend: &mut dyn Backend, kernel: &Kernel) -> Result<f64, String> {
+        backend.prefer(kernel.file);
+        let run = backend.run(&self.case.problem, kernel.algorithm, Precision::F32, &NEVER);
         let run = run.map_err(|error| error.to_string())?;
         let references = self.references();
         if run.outputs.len() != references.len() {

@@ -19,7 +19,7 @@ use crate::attention::Problem;
 
 /// What every launch of a run shares.
 struct Job<'a> {
-    kernel: &'a Kernel,
+    kernel: &'static Kernel,
     problem: &'a Problem,
     tensors: Tensors,
     params: Params,
@@ -39,7 +39,7 @@ impl WgpuBackend {
     /// Runs a kernel, with taps if they are wanted.
     pub(super) fn compute(
         &mut self,
-        kernel: &Kernel,
+        kernel: &'static Kernel,
         problem: &Problem,
         taps: bool,
         cancel: &AtomicBool,
@@ -55,7 +55,7 @@ impl WgpuBackend {
             cancel,
         };
         let mut spent = Spent::default();
-        for stage in stages::of(kernel.algorithm) {
+        for stage in stages::of(kernel) {
             self.stage(&job, stage, &mut spent)?;
         }
         let (outputs, taps) = job.tensors.download(&self.device, &self.queue, &problem.shape)?;
@@ -96,10 +96,10 @@ impl WgpuBackend {
     }
 
     /// The pipeline of an entry point; the kernel is compiled when the first of its pipelines is needed.
-    fn pipeline(&mut self, kernel: &Kernel, stage: &Stage, variant: Variant) -> Result<Pipeline, GpuError> {
-        let program = match self.programs.entry(kernel.algorithm) {
+    fn pipeline(&mut self, kernel: &'static Kernel, stage: &Stage, variant: Variant) -> Result<Pipeline, GpuError> {
+        let program = match self.programs.entry(kernel.file) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Program::new(&self.device, kernel.file, &kernel.text())?),
+            Entry::Vacant(new) => new.insert(Program::new(&self.device, kernel, &kernel.text())?),
         };
         program.pipeline(&self.device, stage, variant)
     }

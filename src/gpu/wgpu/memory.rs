@@ -22,7 +22,7 @@ const WORD: u64 = 4;
 /// one word that is never used.
 pub(super) fn tensor_bytes(problem: &Problem, kernel: &Kernel, taps: bool) -> Vec<(Slot, u64)> {
     let mut slots: Vec<Slot> = Vec::new();
-    for &slot in stages::of(kernel.algorithm).iter().flat_map(|stage| stage.slots) {
+    for &slot in stages::of(kernel).iter().flat_map(|stage| stage.slots) {
         if !slots.contains(&slot) {
             slots.push(slot);
         }

@@ -15,8 +15,8 @@ use std::sync::atomic::AtomicBool;
 use wgpu::{Adapter, Device, DeviceDescriptor, Features, Limits, Queue};
 
 use super::launch::Pace;
-use super::{Backend, DeviceInfo, GpuError, GpuRun, Kernel, Refusal, Taps, kernels};
-use crate::attention::{Precision, Problem};
+use super::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Refusal, Taps, kernels};
+use crate::attention::{Precision, Problem, Shape};
 use guard::{Health, one_line};
 use memory::tensor_bytes;
 use pipeline::Program;
@@ -30,11 +30,13 @@ pub struct WgpuBackend {
     queue: Queue,
     info: DeviceInfo,
     health: Health,
-    /// By algorithm.
+    /// By file.
     programs: HashMap<&'static str, Program>,
     /// How fast each entry point is here.
     paces: HashMap<&'static str, Pace>,
     backwards: bool,
+    /// Files that were asked for by name.
+    preferred: Vec<String>,
 }
 
 /// Every adapter that wgpu finds, best first, or why there is none.
@@ -66,12 +68,16 @@ impl WgpuBackend {
         if refused.is_empty() { Err(no_adapter()) } else { Err(refused.join("; ")) }
     }
 
-    /// Asks for WebGPU's default limits only: what runs here runs everywhere.
+    /// Asks for WebGPU's default limits, and for all the workgroup memory that there is: what needs more than the default
+    /// is chosen only where it fits.
     fn open_adapter(adapter: &Adapter) -> Result<Self, String> {
         let wanted = DeviceDescriptor {
             label: Some("tilescope"),
             required_features: adapter.features() & Features::TIMESTAMP_QUERY,
-            required_limits: Limits::default(),
+            required_limits: Limits {
+                max_compute_workgroup_storage_size: adapter.limits().max_compute_workgroup_storage_size,
+                ..Limits::default()
+            },
             ..DeviceDescriptor::default()
         };
         let (device, queue) =
@@ -103,17 +109,26 @@ impl WgpuBackend {
 
     fn new(device: Device, queue: Queue, health: Health) -> Result<Self, String> {
         let info = adapter::describe(&device.adapter_info(), &device.limits(), device.features());
-        Ok(Self { device, queue, info, health, programs: HashMap::new(), paces: HashMap::new(), backwards: false })
+        Ok(Self {
+            device,
+            queue,
+            info,
+            health,
+            programs: HashMap::new(),
+            paces: HashMap::new(),
+            backwards: false,
+            preferred: Vec::new(),
+        })
     }
 
-    /// The same device with another whole text for the kernel of `algorithm` ([`Kernel::text`] of an edited file, or a
-    /// mutant in a test).
+    /// The same device with another whole text for a kernel ([`Kernel::text`] of an edited file, or a mutant in a test).
     ///
     /// Errors when there is no such kernel, and with the compiler's message.
-    pub fn with_source(mut self, algorithm: &str, text: &str) -> Result<Self, GpuError> {
-        let kernel = kernel_of(algorithm)?;
-        let program = Program::new(&self.device, kernel.file, text)?;
-        self.programs.insert(kernel.algorithm, program);
+    pub fn with_source(mut self, file: &str, text: &str) -> Result<Self, GpuError> {
+        let known = kernels::by_file(file).filter(|kernel| kernel.backend == NAME);
+        let kernel = known.ok_or_else(|| GpuError::Driver(format!("there is no kernel {file:?}")))?;
+        let program = Program::new(&self.device, kernel, text)?;
+        self.programs.insert(kernel.file, program);
         Ok(self)
     }
 
@@ -130,7 +145,7 @@ impl WgpuBackend {
         precision: Precision,
         taps: bool,
     ) -> Result<&'static Kernel, Refusal> {
-        let kernel = kernel_of(algorithm)?;
+        let kernel = self.choose(algorithm, &problem.shape)?;
         if precision != Precision::F32 {
             return Err(Refusal::Precision(precision));
         }
@@ -152,6 +167,24 @@ impl WgpuBackend {
         }
     }
 
+    /// The fastest kernel of an algorithm that the device has the memory for, or the one asked for by name. A software
+    /// driver gains nothing from larger tiles, and takes long to compile them: it gets the simplest.
+    fn choose(&self, algorithm: &str, shape: &Shape) -> Result<&'static Kernel, Refusal> {
+        let granted = self.device.limits().max_compute_workgroup_storage_size as usize;
+        let fits = |kernel: &&Kernel| stages::workgroup_bytes(kernel, shape) <= granted;
+        let asked_for = |kernel: &&Kernel| self.preferred.iter().any(|file| file == kernel.file);
+        let mut kernels = kernels::of(NAME, algorithm).filter(fits);
+        let best = match self.info.kind {
+            DeviceKind::Software => kernels.clone().next(),
+            _ => kernels.clone().next_back(),
+        };
+        kernels.find(asked_for).or(best).ok_or_else(|| Refusal::Algorithm {
+            backend: NAME,
+            algorithm: algorithm.to_owned(),
+            has: kernels::algorithms(NAME).join(", "),
+        })
+    }
+
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, GpuError>) -> Result<T, GpuError> {
         self.health.check()?;
         let result = work(self);
@@ -161,14 +194,6 @@ impl WgpuBackend {
     }
 }
 
-fn kernel_of(algorithm: &str) -> Result<&'static Kernel, Refusal> {
-    kernels::find(NAME, algorithm).ok_or_else(|| Refusal::Algorithm {
-        backend: NAME,
-        algorithm: algorithm.to_owned(),
-        has: kernels::algorithms(NAME).join(", "),
-    })
-}
-
 impl Backend for WgpuBackend {
     fn info(&self) -> &DeviceInfo {
         &self.info
@@ -176,6 +201,17 @@ impl Backend for WgpuBackend {
 
     fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal> {
         self.kernel_for(problem, algorithm, precision, false).map(|_| ())
+    }
+
+    fn prefer(&mut self, file: &str) {
+        let algorithm = kernels::by_file(file).map(|kernel| kernel.algorithm);
+        let other = |known: &String| kernels::by_file(known).map(|kernel| kernel.algorithm) != algorithm;
+        self.preferred.retain(other);
+        self.preferred.push(file.to_owned());
+    }
+
+    fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {
+        self.choose(algorithm, &problem.shape).ok()
     }
 
     fn run(
@@ -197,7 +233,7 @@ impl Backend for WgpuBackend {
         cancel: &AtomicBool,
     ) -> Result<Taps, GpuError> {
         let kernel = self.kernel_for(problem, algorithm, precision, true)?;
-        if !stages::of(kernel.algorithm).iter().any(|stage| stage.slots.contains(&Slot::Taps)) {
+        if !stages::of(kernel).iter().any(|stage| stage.slots.contains(&Slot::Taps)) {
             return Err(Refusal::Taps("the kernel sees whole rows: m and l do not run").into());
         }
         let (_, heads) = self.guarded(|backend| backend.compute(kernel, problem, true, cancel))?;

@@ -8,8 +8,8 @@ use wgpu::{
     PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
 
-use super::super::GpuError;
-use super::guard::checked;
+use super::super::{GpuError, Kernel};
+use super::guard::compiled;
 use super::memory::Tensors;
 use super::params::{ROW_UNIT, padded};
 use super::stages::Stage;
@@ -38,17 +38,19 @@ pub(super) struct Pipeline {
 
 /// A compiled kernel text.
 pub(super) struct Program {
+    kernel: &'static Kernel,
     module: ShaderModule,
     pipelines: HashMap<(&'static str, Variant), Pipeline>,
 }
 
 impl Program {
     /// Compiles the whole text of a kernel; errors with the compiler's message.
-    pub(super) fn new(device: &Device, label: &str, text: &str) -> Result<Self, GpuError> {
-        checked(device, 0, || {
+    pub(super) fn new(device: &Device, kernel: &'static Kernel, text: &str) -> Result<Self, GpuError> {
+        compiled(device, || {
+            let label = Some(kernel.file);
             let source = ShaderSource::Wgsl(text.into());
-            let module = device.create_shader_module(ShaderModuleDescriptor { label: Some(label), source });
-            Self { module, pipelines: HashMap::new() }
+            let module = device.create_shader_module(ShaderModuleDescriptor { label, source });
+            Self { kernel, module, pipelines: HashMap::new() }
         })
     }
 
@@ -57,13 +59,13 @@ impl Program {
         if let Some(pipeline) = self.pipelines.get(&(stage.entry, variant)) {
             return Ok(pipeline.clone());
         }
-        let pipeline = checked(device, 0, || self.make(device, stage, variant))?;
+        let pipeline = compiled(device, || self.make(device, stage, variant))?;
         self.pipelines.insert((stage.entry, variant), pipeline.clone());
         Ok(pipeline)
     }
 
     fn make(&self, device: &Device, stage: &Stage, variant: Variant) -> Pipeline {
-        let label = Some(stage.entry);
+        let (kernel, label) = (self.kernel, Some(stage.entry));
         let entries = layout_entries(stage);
         let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label, entries: &entries });
         let whole = device.create_pipeline_layout(&PipelineLayoutDescriptor {
@@ -80,6 +82,8 @@ impl Program {
                 constants: &[
                     ("D_VECS", variant.d_vecs as f64),
                     ("DV_VECS", variant.dv_vecs as f64),
+                    ("Q_TILE", (kernel.br * 4 * variant.d_vecs) as f64),
+                    ("KV_TILE", (kernel.bc * (4 * variant.d_vecs.max(variant.dv_vecs) + 1)) as f64),
                     ("TAPS", f64::from(u8::from(variant.taps))),
                 ],
                 // The kernels read no shared memory that they have not written.

@@ -3,7 +3,7 @@
 use super::super::Kernel;
 use super::super::launch::{Grid, Launch};
 use super::params::padded;
-use crate::attention::Problem;
+use crate::attention::{Problem, Shape};
 
 /// A tensor of `kernels/attention.wgsl`, by the number of its binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +72,8 @@ const fn stage(entry: &'static str, slots: &'static [Slot], kind: Kind) -> Stage
     Stage { entry, slots, kind }
 }
 
-/// The entry points of an algorithm's kernel, in the order in which they run.
-pub(super) fn of(algorithm: &str) -> &'static [Stage] {
+/// The entry points of a kernel, in the order in which they run.
+pub(super) fn of(kernel: &Kernel) -> &'static [Stage] {
     use Slot::{Bias, K, O, P, PerBatch, Q, S, Stats, Taps, V};
     const FUSED: &[Slot] = &[Q, K, V, Bias, PerBatch, O, Stats, Taps];
     const STANDARD: &[Stage] = &[
@@ -81,11 +81,26 @@ pub(super) fn of(algorithm: &str) -> &'static [Stage] {
         stage("softmax", &[S, P, Stats], Kind::Softmax),
         stage("output", &[P, V, O], Kind::Output),
     ];
-    match algorithm {
-        "standard" => STANDARD,
-        "flash1" => const { &[stage("flash1", FUSED, Kind::KeysOutside)] },
-        "flash2" => const { &[stage("flash2", FUSED, Kind::Fused)] },
+    match kernel.file {
+        "standard.wgsl" => STANDARD,
+        "flash1.wgsl" => const { &[stage("flash1", FUSED, Kind::KeysOutside)] },
+        "flash2.wgsl" => const { &[stage("flash2", FUSED, Kind::Fused)] },
+        "flash2_wide.wgsl" => const { &[stage("flash2_wide", FUSED, Kind::Fused)] },
         _ => &[],
+    }
+}
+
+/// Bytes of workgroup memory that a kernel declares for a problem's head dimensions.
+pub(super) fn workgroup_bytes(kernel: &Kernel, shape: &Shape) -> usize {
+    let (d, d_v, vec4) = (padded(shape.d), padded(shape.d_v), 4);
+    match kernel.file {
+        // Q, then K or V with a vec4 more in each row, then P with a float more, then 8 partial sums of each row.
+        "flash2_wide.wgsl" => {
+            let Kernel { br, bc, .. } = kernel;
+            4 * (br * d + bc * (d.max(d_v) + vec4) + br * (bc + 1) + br * 8)
+        }
+        // Sized for the largest head dimension, within what every device grants.
+        _ => 16_384,
     }
 }
 
@@ -171,21 +186,21 @@ fn most_queries(problem: &Problem, bc: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::kernels::{ATTENTION_WGSL, KERNELS};
+    use crate::gpu::kernels::{ATTENTION_WGSL, FLASH1_WGSL, FLASH2_WIDE_WGSL, KERNELS};
 
     #[test]
     fn each_stage_is_an_entry_point_within_the_default_limits() {
         let mut entries = 0;
         for kernel in KERNELS.iter().filter(|kernel| kernel.backend == "wgpu") {
-            for stage in of(kernel.algorithm) {
+            for stage in of(kernel) {
                 assert!(kernel.source.contains(&format!("\nfn {}(@builtin", stage.entry)), "{}", stage.entry);
                 assert!(stage.slots.len() <= 8, "{}: {} storage bindings", stage.entry, stage.slots.len());
                 entries += 1;
             }
             let written = kernel.source.matches("@compute").count();
-            assert_eq!(of(kernel.algorithm).len(), written, "{}: entry points", kernel.file);
+            assert_eq!(of(kernel).len(), written, "{}: entry points", kernel.file);
         }
-        assert_eq!(entries, 5);
+        assert_eq!(entries, 6);
         for slot in [Slot::Q, Slot::PerBatch, Slot::O, Slot::Taps, Slot::S, Slot::P] {
             let access = if slot.is_input() { "read>" } else { "read_write>" };
             let text = format!("@binding({}) var<storage, {access}", slot.binding());
@@ -194,8 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn workgroup_memory_is_what_the_header_says() {
+        for d in [64, 128] {
+            let bytes = workgroup_bytes(&FLASH2_WIDE_WGSL, &Shape::single(1, 1, d));
+            let said = format!("{},{:03} B", bytes / 1000, bytes % 1000);
+            assert!(FLASH2_WIDE_WGSL.source.contains(&said), "{said} at d = {d}");
+        }
+    }
+
+    #[test]
     fn a_launch_of_flash1_is_a_run_of_key_blocks() {
-        let stage = of("flash1")[0];
+        let stage = of(&FLASH1_WGSL)[0];
         let dispatch = stage.dispatch(&Launch { origin: [1, 2, 3], size: [4, 5, 6] });
         assert_eq!((dispatch.origin, dispatch.span, dispatch.size), ([3, 1, 2], 6, [1, 4, 5]));
     }
