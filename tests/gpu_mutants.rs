@@ -199,7 +199,7 @@ fn catch_all(file: &str, own: &[Mutant], shared: &[Mutant]) {
     let Some(mut backend) = backend(own.len() + shared.len()) else { return };
     let mut cases = cases();
     // Each head dimension is a pipeline of its own, and most time goes into those: cases that share one come first.
-    cases.sort_by_key(|case| case.vectors());
+    cases.sort_by_key(Prepared::vectors);
     let kernel = by_file(file).expect("a WGSL kernel");
     let text = kernel.text();
     let (mut ran, mut survivors) = (0, Vec::new());
