@@ -161,9 +161,19 @@ fn colours_live_in_the_theme() {
     no_faults(faults);
 }
 
+/// What kernels of one language share: no kernel, so named after no algorithm.
+const SHARED: [&str; 1] = ["kernels/attention.wgsl"];
+
 #[test]
 fn each_kernel_is_named_after_its_algorithm() {
-    let kernels = files("kernels", &["cu", "wgsl"]);
+    let mut kernels = files("kernels", &["cu", "wgsl"]);
+    let all = kernels.len();
+    kernels.retain(|file| !SHARED.contains(&&*file.path));
+    assert_eq!(all - kernels.len(), SHARED.len(), "a shared text is missing");
+    let entries = ["@compute", "__global__"];
+    for file in files("kernels", &["cu", "wgsl"]).iter().filter(|file| SHARED.contains(&&*file.path)) {
+        assert!(!entries.iter().any(|entry| file.text.contains(entry)), "{} holds a kernel", file.path);
+    }
     assert!(!kernels.is_empty(), "there are no kernels");
     let algorithms: Vec<_> = tilescope::schedule::algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
     let named = |file: &File| algorithms.iter().any(|name| file.path["kernels/".len()..].starts_with(name));

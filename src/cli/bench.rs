@@ -36,7 +36,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let mut rows: Vec<Row> =
         ENGINE.iter().filter(|row| wanted(row.name)).filter_map(|measurement| (measurement.measure)()).collect();
     if arguments.only.as_deref().is_none_or(|only| only.starts_with("gpu-")) {
-        rows.extend(gpus().into_iter().filter(|row| wanted(&row.name)));
+        rows.extend(gpus(&wanted));
     }
     if let Some(only) = arguments.only.as_ref().filter(|_| rows.is_empty()) {
         let names: Vec<_> = ENGINE.iter().map(|row| row.name).collect();
@@ -183,14 +183,19 @@ fn numpy() -> Option<Row> {
 }
 
 /// The time of each kernel on each GPU. On a software driver it says nothing about a GPU, and the unit says so.
-fn gpus() -> Vec<Row> {
-    let mut rows = Vec::new();
+fn gpus(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
     for name in gpu::BACKENDS {
         let gpu::Probe::Ready(mut device) = gpu::probe(name) else { continue };
         let software = device.info().kind == gpu::DeviceKind::Software;
         let (n, unit) = if software { (256, "ms at N 256 on a software driver") } else { (4096, "ms at N 4096") };
         let problem = problem(n, n, 64);
         for kernel in gpu::kernels::KERNELS.iter().filter(|kernel| kernel.backend == name) {
+            let row = format!("gpu-{}", kernel.file);
+            if !wanted(&row) {
+                continue;
+            }
+            device.prefer(kernel.file);
             let mut times = Vec::new();
             for _ in 0..5 {
                 let run = device.run(&problem, kernel.algorithm, Precision::F32, &AtomicBool::new(false));
@@ -198,10 +203,28 @@ fn gpus() -> Vec<Row> {
             }
             times.sort_unstable();
             let median = times.get(times.len() / 2);
-            rows.extend(median.map(|&time| Row::new(&format!("gpu-{}", kernel.file), millis(time), unit)));
+            rows.extend(median.map(|&time| Row::new(&row, millis(time), unit)));
+        }
+        for (row, algorithm) in [("gpu-memory-flash2", "flash2"), ("gpu-memory-standard", "standard")] {
+            // Of the first backend that has both: memory is a property of the algorithm.
+            if wanted(row) && !rows.iter().any(|known| known.name == row) {
+                rows.extend(memory(device.as_mut(), row, algorithm));
+            }
         }
     }
     rows
+}
+
+/// What a run allocates on the device at twice the tokens, against what it allocates at once: about 2 where memory grows
+/// with N, about 4 where it grows with N^2. The head is narrow, so that S and P are most of what `standard` allocates.
+fn memory(device: &mut dyn gpu::Backend, row: &str, algorithm: &str) -> Option<Row> {
+    const N: usize = 1024;
+    let [once, twice] = [N, 2 * N].map(|n| {
+        let run = device.run(&problem(n, n, 16), algorithm, Precision::F32, &AtomicBool::new(false));
+        run.ok().map(|run| run.device_bytes as f64)
+    });
+    let unit = "bytes on the device at N 2048; baseline N 1024";
+    Some(Row::against(row, twice?, unit, once?))
 }
 
 fn visit_cost() -> Option<Row> {

@@ -74,7 +74,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             }
             Probe::Unavailable(reason) => {
                 devices.push(format!("{name}: {reason}"));
-                rows.extend(cases.iter().map(|case| subject_of_gpu(name).skipped(case, reason.clone())));
+                let skipped = |subject: Subject| cases.iter().map(move |case| (subject, case));
+                let skipped = subjects_of_gpu(name).into_iter().flat_map(skipped);
+                rows.extend(skipped.map(|(subject, case)| subject.skipped(case, reason.clone())));
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
             }
         }
@@ -92,9 +94,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn subject_of_gpu(backend: &'static str) -> Subject {
-    let algorithm = algorithm::by_name("flash2").expect("flash2 is an algorithm");
-    Subject { backend, algorithm, precision: Precision::F32 }
+/// Every algorithm that a backend has kernels for, in f32.
+fn subjects_of_gpu(backend: &'static str) -> Vec<Subject> {
+    let has = gpu::kernels::algorithms(backend);
+    let of_kernels = |algorithm: &&dyn Algorithm| has.contains(&algorithm.name());
+    let mut algorithms: Vec<_> = algorithm::ALL.into_iter().filter(of_kernels).collect();
+    if algorithms.is_empty() {
+        // A backend without kernels is skipped by name, and not left out.
+        algorithms.extend(algorithm::by_name("flash2"));
+    }
+    algorithms.into_iter().map(|algorithm| Subject { backend, algorithm, precision: Precision::F32 }).collect()
 }
 
 /// Every algorithm in f32 and f64, and flash2 also in the formats it is used in.
@@ -120,17 +129,21 @@ fn on_cpu(cases: &[Case]) -> Vec<Row> {
 }
 
 fn on_gpu(cases: &[Case], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
-    let subject = subject_of_gpu(name);
-    let mut progress = Progress::new(name, cases.len() as u64);
-    let mut row = |(n, case): (usize, &Case)| {
-        progress.at(n as u64);
-        match device.run(&case.problem, subject.algorithm.name(), subject.precision, &AtomicBool::new(false)) {
-            Ok(run) => subject.compared(case, &run.outputs),
-            Err(GpuError::Refused(refusal)) => subject.skipped(case, refusal.to_string()),
-            Err(error) => subject.failed(case, error.to_string()),
+    let subjects = subjects_of_gpu(name);
+    let mut progress = Progress::new(name, (subjects.len() * cases.len()) as u64);
+    let mut rows = Vec::new();
+    for subject in subjects {
+        for case in cases {
+            progress.at(rows.len() as u64);
+            let run = device.run(&case.problem, subject.algorithm.name(), subject.precision, &AtomicBool::new(false));
+            rows.push(match run {
+                Ok(run) => subject.compared(case, &run.outputs),
+                Err(GpuError::Refused(refusal)) => subject.skipped(case, refusal.to_string()),
+                Err(error) => subject.failed(case, error.to_string()),
+            });
         }
-    };
-    cases.iter().enumerate().map(&mut row).collect()
+    }
+    rows
 }
 
 impl Subject {

@@ -8,7 +8,7 @@ use crate::attention::{Precision, ProblemError};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     #[error("{backend} has no kernel for {algorithm:?}; it has: {has}")]
-    Algorithm { backend: &'static str, algorithm: String, has: &'static str },
+    Algorithm { backend: &'static str, algorithm: String, has: String },
     #[error("the kernel computes in f32 only, not in {}", .0.name())]
     Precision(Precision),
     #[error("the kernel has no dropout")]
@@ -17,6 +17,8 @@ pub enum Refusal {
     TooLarge { name: &'static str, value: usize, limit: usize },
     #[error("{name} takes {bytes} bytes, but the device binds at most {limit} at once: use fewer tokens or heads")]
     Binding { name: &'static str, bytes: u64, limit: u64 },
+    #[error("m and l of every key block cannot be recorded: {0}")]
+    Taps(&'static str),
     #[error("CUDA kernels are not part of this version")]
     NoCudaKernels,
     #[error(transparent)]

@@ -16,6 +16,31 @@ pub struct Kernel {
     pub source: &'static str,
 }
 
+/// What the WGSL kernels share; not a kernel.
+pub const ATTENTION_WGSL: &str = include_str!("../../kernels/attention.wgsl");
+
+/// Standard attention for any GPU, with S and P in its memory.
+pub const STANDARD_WGSL: Kernel = Kernel {
+    file: "standard.wgsl",
+    algorithm: "standard",
+    backend: "wgpu",
+    br: 16,
+    bc: 16,
+    d_max: 128,
+    source: include_str!("../../kernels/standard.wgsl"),
+};
+
+/// FlashAttention forward for any GPU.
+pub const FLASH1_WGSL: Kernel = Kernel {
+    file: "flash1.wgsl",
+    algorithm: "flash1",
+    backend: "wgpu",
+    br: 16,
+    bc: 8,
+    d_max: 128,
+    source: include_str!("../../kernels/flash1.wgsl"),
+};
+
 /// FlashAttention-2 forward for any GPU.
 pub const FLASH2_WGSL: Kernel = Kernel {
     file: "flash2.wgsl",
@@ -27,8 +52,50 @@ pub const FLASH2_WGSL: Kernel = Kernel {
     source: include_str!("../../kernels/flash2.wgsl"),
 };
 
+/// FlashAttention-2 forward with larger tiles, for GPUs that grant the workgroup memory for them.
+pub const FLASH2_WIDE_WGSL: Kernel = Kernel {
+    file: "flash2_wide.wgsl",
+    algorithm: "flash2",
+    backend: "wgpu",
+    br: 32,
+    bc: 32,
+    d_max: 128,
+    source: include_str!("../../kernels/flash2_wide.wgsl"),
+};
+
 /// Every kernel of this version, from simple to fast.
-pub const KERNELS: &[Kernel] = &[FLASH2_WGSL];
+pub const KERNELS: &[Kernel] = &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL, FLASH2_WIDE_WGSL];
+
+impl Kernel {
+    /// What the compiler gets. Lines of the file keep their numbers.
+    pub fn text(&self) -> String {
+        match self.backend {
+            "wgpu" => [self.source, ATTENTION_WGSL].join("\n"),
+            _ => self.source.to_owned(),
+        }
+    }
+}
+
+/// A kernel by its file.
+pub fn by_file(file: &str) -> Option<&'static Kernel> {
+    KERNELS.iter().find(|kernel| kernel.file == file)
+}
+
+/// The kernels of a backend for an algorithm, from simple to fast.
+pub fn of<'a>(backend: &'a str, algorithm: &'a str) -> impl DoubleEndedIterator<Item = &'static Kernel> + Clone + 'a {
+    KERNELS.iter().filter(move |kernel| kernel.backend == backend && kernel.algorithm == algorithm)
+}
+
+/// The algorithms that a backend has kernels for, each once.
+pub fn algorithms(backend: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend) {
+        if !names.contains(&kernel.algorithm) {
+            names.push(kernel.algorithm);
+        }
+    }
+    names
+}
 
 #[cfg(test)]
 mod tests {
@@ -58,9 +125,15 @@ mod tests {
 
     #[test]
     fn block_sizes_are_those_of_the_source() {
-        for line in ["const BR = 16u;", "const BC = 16u;", "const MAX_VECS = 8u;"] {
-            assert!(FLASH2_WGSL.source.contains(line), "{line}");
+        for kernel in KERNELS.iter().filter(|kernel| kernel.backend == "wgpu") {
+            let Kernel { br, bc, d_max, .. } = kernel;
+            for line in [
+                format!("const BR = {br}u;"),
+                format!("const BC = {bc}u;"),
+                format!("const MAX_VECS = {}u;", d_max / 16),
+            ] {
+                assert!(kernel.source.contains(&line), "{}: {line}", kernel.file);
+            }
         }
-        assert_eq!((FLASH2_WGSL.br, FLASH2_WGSL.bc, FLASH2_WGSL.d_max), (16, 16, 8 * 16));
     }
 }

@@ -16,11 +16,13 @@ mod error;
 pub mod kernels;
 #[cfg(feature = "wgpu")]
 mod launch;
+mod taps;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
 pub use error::{GpuError, Refusal};
 pub use kernels::Kernel;
+pub use taps::{HeadTaps, Taps};
 
 /// Names of all backends, whether or not this build has them.
 pub const BACKENDS: [&str; 2] = ["wgpu", "cuda"];
@@ -76,6 +78,15 @@ pub trait Backend: Send {
     /// Whether [`Backend::run`] would take this problem; the refusal says what stands against it, with numbers.
     fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal>;
 
+    /// From now on runs the kernel of this file for its algorithm, where it fits a problem, and not the fastest one.
+    /// Without effect where there is no choice.
+    fn prefer(&mut self, _file: &str) {}
+
+    /// The kernel that [`Backend::run`] would take for this problem; `None` where it would refuse it or does not say.
+    fn kernel(&self, _problem: &Problem, _algorithm: &str) -> Option<&'static Kernel> {
+        None
+    }
+
     /// Computes every (batch, head) of the problem. Blocks; `cancel` is looked at between launches.
     ///
     /// NaN or infinity in Q, K or V ([`Problem::not_finite`]) is run, and gives what the GPU happens to make of it.
@@ -88,6 +99,19 @@ pub trait Backend: Send {
         precision: Precision,
         cancel: &AtomicBool,
     ) -> Result<GpuRun, GpuError>;
+
+    /// Computes the same once more with m and l of every query recorded after every key block, which is slower.
+    ///
+    /// Errors as [`Backend::run`] does, and with [`Refusal::Taps`] where a kernel cannot record them.
+    fn taps(
+        &mut self,
+        _problem: &Problem,
+        _algorithm: &str,
+        _precision: Precision,
+        _cancel: &AtomicBool,
+    ) -> Result<Taps, GpuError> {
+        Err(Refusal::Taps("the backend has no such variants of its kernels").into())
+    }
 }
 
 /// The results of one run and what it took.

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test file uses its own part.
 
 pub mod golden;
+#[cfg(feature = "wgpu")]
+pub mod gpu;
 
 use ndarray::Array4;
 use proptest::prelude::*;

@@ -56,6 +56,12 @@ pub(super) fn checked<T>(device: &Device, bytes: u64, work: impl FnOnce() -> T) 
     }
 }
 
+/// As [`checked`], for work that compiles a kernel: there are sources at which the compiler panics.
+pub(super) fn compiled<T>(device: &Device, work: impl FnOnce() -> T) -> Result<T, GpuError> {
+    let crashed = || GpuError::Driver("the compiler of WGSL fell over this source".to_owned());
+    checked(device, 0, || catch_unwind(AssertUnwindSafe(work)))?.map_err(|_| crashed())
+}
+
 /// Waits for one submission.
 pub(super) fn wait(device: &Device, submission: SubmissionIndex) -> Result<(), GpuError> {
     let poll = PollType::Wait { submission_index: Some(submission), timeout: Some(HANG) };

@@ -3,105 +3,158 @@
 use ndarray::{Array2, Array4, Axis};
 use wgpu::{Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, Device, Queue};
 
-use super::super::GpuError;
+use super::super::taps::HeadTaps;
+use super::super::{GpuError, Kernel};
 use super::guard::{checked, read};
-use super::pipeline::{Params, padded};
+use super::params::{Params, padded};
+use super::stages::{self, Slot};
 use crate::attention::oracle::Output;
 use crate::attention::{Problem, Shape};
 
 /// Words of row statistics per query: m, l, L.
 const STATS: usize = 3;
+/// Words of row statistics per query and key block: m, l.
+const TAPS: usize = 2;
+/// Bytes of a word, of which every tensor is made.
+const WORD: u64 = 4;
 
-/// Bytes of each storage binding of a problem, by name.
-pub(super) fn binding_bytes(problem: &Problem) -> [(&'static str, u64); 6] {
+/// Bytes of each tensor that a kernel binds, each once. A binding may not be empty: what a problem does not have is
+/// one word that is never used.
+pub(super) fn tensor_bytes(problem: &Problem, kernel: &Kernel, taps: bool) -> Vec<(Slot, u64)> {
+    let mut slots: Vec<Slot> = Vec::new();
+    for &slot in stages::of(kernel).iter().flat_map(|stage| stage.slots) {
+        if !slots.contains(&slot) {
+            slots.push(slot);
+        }
+    }
+    slots.into_iter().map(|slot| (slot, bytes_of(slot, problem, kernel, taps))).collect()
+}
+
+fn bytes_of(slot: Slot, problem: &Problem, kernel: &Kernel, taps: bool) -> u64 {
     let Shape { batch, heads, kv_heads, n_q, n_k, d, d_v } = problem.shape;
     // Products in f64 cannot wrap; they are exact far beyond any limit they are compared with.
-    let bytes = |sizes: &[usize]| sizes.iter().map(|&size| size as f64).product::<f64>() as u64 * 4;
-    [
-        ("Q", bytes(&[batch, heads, n_q, padded(d)])),
-        ("K", bytes(&[batch, kv_heads, n_k, padded(d)])),
-        ("V", bytes(&[batch, kv_heads, n_k, padded(d_v)])),
-        ("bias", problem.bias.as_ref().map_or(4, |bias| bytes(bias.shape()))),
-        ("O", bytes(&[batch, heads, n_q, padded(d_v)])),
-        ("m, l and L", bytes(&[batch, heads, n_q, STATS])),
-    ]
+    let bytes = |sizes: &[usize]| sizes.iter().map(|&size| size as f64).product::<f64>() as u64 * WORD;
+    match slot {
+        Slot::Q => bytes(&[batch, heads, n_q, padded(d)]),
+        Slot::K => bytes(&[batch, kv_heads, n_k, padded(d)]),
+        Slot::V => bytes(&[batch, kv_heads, n_k, padded(d_v)]),
+        Slot::Bias => problem.bias.as_ref().map_or(WORD, |bias| bytes(bias.shape())),
+        Slot::PerBatch => bytes(&[batch, heads + 1]),
+        Slot::O => bytes(&[batch, heads, n_q, padded(d_v)]),
+        Slot::Stats => bytes(&[batch, heads, n_q, STATS]),
+        Slot::Taps if taps => bytes(&[batch, heads, n_k.div_ceil(kernel.bc), n_q, TAPS]),
+        Slot::Taps => WORD,
+        Slot::S | Slot::P => bytes(&[batch, heads, n_q, n_k]),
+    }
 }
 
 /// The buffers of one run.
 pub(super) struct Tensors {
     pub(super) params: Buffer,
-    inputs: [Buffer; 6],
-    o: Buffer,
-    stats: Buffer,
-    o_back: Buffer,
-    stats_back: Buffer,
+    tensors: Vec<(Slot, Buffer)>,
+    /// What results are copied to, to be read.
+    back: Vec<(Slot, Buffer)>,
 }
 
 impl Tensors {
     /// Allocates every buffer and uploads the inputs, rounded to f32.
-    pub(super) fn upload(device: &Device, queue: &Queue, problem: &Problem) -> Result<Self, GpuError> {
-        let shape = problem.shape;
-        let [.., (_, o_bytes), (_, stats_bytes)] = binding_bytes(problem);
-        let bytes = binding_bytes(problem).iter().map(|(_, bytes)| bytes).sum::<u64>() + o_bytes + stats_bytes;
+    pub(super) fn upload(
+        device: &Device,
+        queue: &Queue,
+        problem: &Problem,
+        kernel: &Kernel,
+        taps: bool,
+    ) -> Result<Self, GpuError> {
+        let sizes = tensor_bytes(problem, kernel, taps);
+        let results: &[Slot] = if taps { &[Slot::O, Slot::Stats, Slot::Taps] } else { &[Slot::O, Slot::Stats] };
+        let is_result = |slot: &Slot| results.contains(slot);
+        let bytes = |slot: &Slot, bytes: u64| if is_result(slot) { 2 * bytes } else { bytes };
+        let total = sizes.iter().map(|(slot, size)| bytes(slot, *size)).sum();
         let allocate = |label, size, usage| {
             device.create_buffer(&BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
         };
-        let input = |label, words: Vec<u32>| {
-            // A binding may not be empty: an absent tensor is one word that is never read.
-            let words = if words.is_empty() { vec![0] } else { words };
-            let buffer = allocate(label, 4 * words.len() as u64, BufferUsages::STORAGE | BufferUsages::COPY_DST);
-            queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
-            buffer
-        };
-        checked(device, bytes, || Self {
-            params: allocate("params", size_of::<Params>() as u64, BufferUsages::UNIFORM | BufferUsages::COPY_DST),
-            inputs: [
-                input("Q", rows(&problem.q)),
-                input("K", rows(&problem.k)),
-                input("V", rows(&problem.v)),
-                input("bias", problem.bias.iter().flatten().map(word).collect()),
-                input("slopes", problem.alibi_slopes.iter().flatten().map(word).collect()),
-                input("key lengths", key_lengths(problem, &shape)),
-            ],
-            o: allocate("O", o_bytes, BufferUsages::STORAGE | BufferUsages::COPY_SRC),
-            stats: allocate("m, l, L", stats_bytes, BufferUsages::STORAGE | BufferUsages::COPY_SRC),
-            o_back: allocate("O, to read", o_bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST),
-            stats_back: allocate("m, l, L, to read", stats_bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST),
+        checked(device, total, || {
+            let params = allocate("params", size_of::<Params>() as u64, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
+            let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
+            let tensors: Vec<_> =
+                sizes.iter().map(|&(slot, size)| (slot, allocate(slot.name(), size, usage))).collect();
+            for (slot, buffer) in &tensors {
+                if let Some(words) = words_of(*slot, problem, buffer.size() / WORD, taps) {
+                    queue.write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+                }
+            }
+            let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
+            let wanted = sizes.iter().filter(|(slot, _)| is_result(slot));
+            let back = wanted.map(|&(slot, size)| (slot, allocate("results", size, usage))).collect();
+            Self { params, tensors, back }
         })
     }
 
-    /// Buffers in the order of the kernel's bindings.
-    pub(super) fn bindings(&self) -> [&Buffer; 9] {
-        let [q, k, v, bias, slopes, key_lengths] = &self.inputs;
-        [&self.params, q, k, v, bias, slopes, key_lengths, &self.o, &self.stats]
+    /// The buffer of a tensor, if the kernel has it.
+    pub(super) fn buffer(&self, slot: Slot) -> Option<&Buffer> {
+        self.tensors.iter().find(|(of, _)| *of == slot).map(|(_, buffer)| buffer)
     }
 
     /// Bytes allocated.
     pub(super) fn bytes(&self) -> u64 {
-        let rest = [&self.params, &self.o, &self.stats, &self.o_back, &self.stats_back];
-        self.inputs.iter().chain(rest).map(Buffer::size).sum()
+        let buffers = self.tensors.iter().chain(&self.back).map(|(_, buffer)| buffer);
+        buffers.chain([&self.params]).map(Buffer::size).sum()
     }
 
-    /// Copies the results back, one [`Output`] per query head.
-    pub(super) fn download(&self, device: &Device, queue: &Queue, shape: &Shape) -> Result<Vec<Output>, GpuError> {
+    /// Copies the results back: one [`Output`] per query head, and one [`HeadTaps`] where they were recorded.
+    pub(super) fn download(
+        &self,
+        device: &Device,
+        queue: &Queue,
+        shape: &Shape,
+    ) -> Result<(Vec<Output>, Vec<HeadTaps>), GpuError> {
         let submission = checked(device, self.bytes(), || {
             let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("results") });
-            encoder.copy_buffer_to_buffer(&self.o, 0, &self.o_back, 0, self.o.size());
-            encoder.copy_buffer_to_buffer(&self.stats, 0, &self.stats_back, 0, self.stats.size());
+            for (slot, back) in &self.back {
+                if let Some(from) = self.buffer(*slot) {
+                    encoder.copy_buffer_to_buffer(from, 0, back, 0, back.size());
+                }
+            }
             queue.submit([encoder.finish()])
         })?;
-        let o = read(device, &self.o_back, submission.clone())?;
-        let stats = read(device, &self.stats_back, submission)?;
-        let width = padded(shape.d_v);
-        let heads = o.chunks_exact(shape.n_q * width).zip(stats.chunks_exact(shape.n_q * STATS));
-        Ok(heads.map(|(o, stats)| output(o, stats, shape)).collect())
+        let (mut o, mut stats, mut taps) = (Vec::new(), Vec::new(), Vec::new());
+        for (slot, back) in &self.back {
+            let words = read(device, back, submission.clone())?;
+            match slot {
+                Slot::O => o = words,
+                Slot::Stats => stats = words,
+                _ => taps = words,
+            }
+        }
+        let heads = o.chunks_exact(shape.n_q * padded(shape.d_v)).zip(stats.chunks_exact(shape.n_q * STATS));
+        let outputs = heads.map(|(o, stats)| output(o, stats, shape)).collect();
+        let per_head = taps.len() / (shape.batch * shape.heads);
+        let taps = taps.chunks_exact(per_head.max(1)).map(|words| head_taps(words, shape.n_q)).collect();
+        Ok((outputs, taps))
     }
+}
+
+/// What a tensor holds before the first launch; `None` where the kernel writes it before it reads it.
+fn words_of(slot: Slot, problem: &Problem, length: u64, taps: bool) -> Option<Vec<u32>> {
+    Some(match slot {
+        Slot::Q => rows(&problem.q),
+        Slot::K => rows(&problem.k),
+        Slot::V => rows(&problem.v),
+        Slot::Bias => problem.bias.as_ref()?.iter().map(word).collect(),
+        Slot::PerBatch => per_batch(problem),
+        // What stays NaN was never visited.
+        Slot::Taps if taps => vec![f32::NAN.to_bits(); length as usize],
+        Slot::Taps | Slot::O | Slot::Stats | Slot::S | Slot::P => return None,
+    })
+}
+
+fn value(bits: u32) -> f64 {
+    f64::from(f32::from_bits(bits))
 }
 
 /// The results of one head from its padded rows of O and its triples (m, l, L).
 fn output(o: &[u32], stats: &[u32], shape: &Shape) -> Output {
     let width = padded(shape.d_v);
-    let value = |bits: u32| f64::from(f32::from_bits(bits));
     let column = |at: usize| stats.iter().skip(at).step_by(STATS).map(|&bits| value(bits)).collect();
     Output {
         o: Array2::from_shape_fn((shape.n_q, shape.d_v), |(i, c)| value(o[i * width + c])),
@@ -109,6 +162,14 @@ fn output(o: &[u32], stats: &[u32], shape: &Shape) -> Output {
         l: column(1),
         lse: column(2),
     }
+}
+
+/// m and l of one head, `[key blocks, n_q]`, from its pairs (m, l).
+fn head_taps(words: &[u32], n_q: usize) -> HeadTaps {
+    let key_blocks = words.len() / (n_q * TAPS);
+    let array =
+        |at: usize| Array2::from_shape_fn((key_blocks, n_q), |(block, i)| value(words[(block * n_q + i) * TAPS + at]));
+    HeadTaps { m: array(0), l: array(1) }
 }
 
 /// The bits of a value rounded to f32.
@@ -126,6 +187,13 @@ fn rows(tensor: &Array4<f64>) -> Vec<u32> {
     words
 }
 
-fn key_lengths(problem: &Problem, shape: &Shape) -> Vec<u32> {
-    (0..shape.batch).map(|batch| problem.mask.band(shape, batch).kv as u32).collect()
+/// For each batch entry its key length, then the ALiBi slope of each head.
+fn per_batch(problem: &Problem) -> Vec<u32> {
+    let shape = problem.shape;
+    let mut words = Vec::new();
+    for batch in 0..shape.batch {
+        words.push(problem.mask.band(&shape, batch).kv as u32);
+        words.extend((0..shape.heads).map(|head| problem.alibi_slopes.as_ref().map_or(0, |s| word(&s[[batch, head]]))));
+    }
+    words
 }

@@ -2,33 +2,41 @@
 
 mod adapter;
 mod clock;
+mod compute;
 mod guard;
 mod memory;
+mod params;
 mod pipeline;
+mod stages;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
-use wgpu::{Adapter, BindGroup, Buffer, CommandEncoderDescriptor, ComputePassDescriptor, ComputePipeline};
-use wgpu::{Device, DeviceDescriptor, Features, Limits, Queue};
+use wgpu::{Adapter, Device, DeviceDescriptor, Features, Limits, Queue};
 
-use super::kernels::FLASH2_WGSL;
-use super::launch::{Grid, Launch, Pace};
-use super::{Backend, DeviceInfo, GpuError, GpuRun, Refusal};
-use crate::attention::{Precision, Problem};
-use clock::Clock;
-use guard::{Health, checked, one_line, wait};
-use memory::{Tensors, binding_bytes};
-use pipeline::{Params, Program};
+use super::launch::Pace;
+use super::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Refusal, Taps, kernels};
+use crate::attention::{Precision, Problem, Shape};
+use guard::{Health, one_line};
+use memory::tensor_bytes;
+use pipeline::Program;
+use stages::Slot;
 
-/// One opened wgpu device with the flash2 kernel compiled for it.
+const NAME: &str = "wgpu";
+
+/// One opened wgpu device, with the WGSL kernels that were needed so far compiled for it.
 pub struct WgpuBackend {
     device: Device,
     queue: Queue,
     info: DeviceInfo,
     health: Health,
-    program: Program,
-    pace: Pace,
+    /// By file.
+    programs: HashMap<&'static str, Program>,
+    /// How fast each entry point is here.
+    paces: HashMap<&'static str, Pace>,
+    backwards: bool,
+    /// Files that were asked for by name.
+    preferred: Vec<String>,
 }
 
 /// Every adapter that wgpu finds, best first, or why there is none.
@@ -60,12 +68,16 @@ impl WgpuBackend {
         if refused.is_empty() { Err(no_adapter()) } else { Err(refused.join("; ")) }
     }
 
-    /// Asks for WebGPU's default limits only: what runs here runs everywhere.
+    /// Asks for WebGPU's default limits, and for all the workgroup memory that there is: what needs more than the default
+    /// is chosen only where it fits.
     fn open_adapter(adapter: &Adapter) -> Result<Self, String> {
         let wanted = DeviceDescriptor {
             label: Some("tilescope"),
             required_features: adapter.features() & Features::TIMESTAMP_QUERY,
-            required_limits: Limits::default(),
+            required_limits: Limits {
+                max_compute_workgroup_storage_size: adapter.limits().max_compute_workgroup_storage_size,
+                ..Limits::default()
+            },
             ..DeviceDescriptor::default()
         };
         let (device, queue) =
@@ -97,100 +109,43 @@ impl WgpuBackend {
 
     fn new(device: Device, queue: Queue, health: Health) -> Result<Self, String> {
         let info = adapter::describe(&device.adapter_info(), &device.limits(), device.features());
-        let program = Program::new(&device, FLASH2_WGSL.source).map_err(|error| error.to_string())?;
-        Ok(Self { device, queue, info, health, program, pace: Pace::default() })
-    }
-
-    /// The same device with another text of the flash2 kernel: an edited one, or a mutant in a test.
-    ///
-    /// Errors with the compiler's message.
-    pub fn with_source(self, source: &str) -> Result<Self, GpuError> {
-        let program = Program::new(&self.device, source)?;
-        Ok(Self { program, ..self })
-    }
-
-    /// Uploads, launches piece by piece, downloads.
-    fn compute(&mut self, problem: &Problem, cancel: &AtomicBool) -> Result<GpuRun, GpuError> {
-        let started = Instant::now();
-        let shape = problem.shape;
-        let tensors = Tensors::upload(&self.device, &self.queue, problem)?;
-        let pipeline = self.program.pipeline(&self.device, shape.d, shape.d_v)?;
-        let bindings = checked(&self.device, 0, || self.program.bind(&self.device, tensors.bindings()))?;
-        let clock = Clock::new(&self.device, &self.queue)?;
-
-        let params = Params::new(problem);
-        let per_axis = self.device.limits().max_compute_workgroups_per_dimension as usize;
-        let grid = Grid { blocks: shape.n_q.div_ceil(FLASH2_WGSL.br), heads: shape.heads, batch: shape.batch };
-        let flops = program_flops(problem);
-        let mut kernel_time = Duration::ZERO;
-        let (mut done, mut launches) = (0, 0);
-        while done < grid.programs() {
-            if cancel.load(Ordering::Relaxed) {
-                return Err(GpuError::Cancelled { launches });
-            }
-            let launch = grid.launch_after(done, self.pace.programs(flops), per_axis);
-            let (kernel, wall) =
-                self.launch(&launch, &pipeline, &bindings, (&tensors.params, params), clock.as_ref())?;
-            self.pace.record(launch.programs() as f64 * flops, kernel.unwrap_or(wall));
-            kernel_time += kernel.unwrap_or_default();
-            done += launch.programs();
-            launches += 1;
-        }
-        let outputs = tensors.download(&self.device, &self.queue, &shape)?;
-        Ok(GpuRun {
-            outputs,
-            kernel_time: clock.map(|_| kernel_time),
-            wall: started.elapsed(),
-            launches,
-            device_bytes: tensors.bytes(),
+        Ok(Self {
+            device,
+            queue,
+            info,
+            health,
+            programs: HashMap::new(),
+            paces: HashMap::new(),
+            backwards: false,
+            preferred: Vec::new(),
         })
     }
 
-    /// Runs one box of programs and gives its time: by the GPU's clock if there is one, and by ours.
-    fn launch(
+    /// The same device with another whole text for a kernel ([`Kernel::text`] of an edited file, or a mutant in a test).
+    ///
+    /// Errors when there is no such kernel, and with the compiler's message.
+    pub fn with_source(mut self, file: &str, text: &str) -> Result<Self, GpuError> {
+        let known = kernels::by_file(file).filter(|kernel| kernel.backend == NAME);
+        let kernel = known.ok_or_else(|| GpuError::Driver(format!("there is no kernel {file:?}")))?;
+        let program = Program::new(&self.device, kernel, text)?;
+        self.programs.insert(kernel.file, program);
+        Ok(self)
+    }
+
+    /// From now on launches one program at a time, the last first: slow, and a test that programs mind their own rows.
+    pub fn backwards(self) -> Self {
+        Self { backwards: true, ..self }
+    }
+
+    /// The kernel that would take this problem, or what stands against it.
+    fn kernel_for(
         &self,
-        launch: &Launch,
-        pipeline: &ComputePipeline,
-        bindings: &BindGroup,
-        (buffer, params): (&Buffer, Params),
-        clock: Option<&Clock>,
-    ) -> Result<(Option<Duration>, Duration), GpuError> {
-        let [x, y, z] = launch.size.map(|size| size as u32);
-        let submission = checked(&self.device, 0, || {
-            self.queue.write_buffer(buffer, 0, bytemuck::bytes_of(&params.at(launch)));
-            let mut encoder = self.device.create_command_encoder(&CommandEncoderDescriptor { label: Some("flash2") });
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
-                label: Some("flash2"),
-                timestamp_writes: clock.map(Clock::writes),
-            });
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, bindings, &[]);
-            pass.dispatch_workgroups(x, y, z);
-            drop(pass);
-            if let Some(clock) = clock {
-                clock.resolve(&mut encoder);
-            }
-            self.queue.submit([encoder.finish()])
-        })?;
-        let started = Instant::now();
-        wait(&self.device, submission.clone())?;
-        let wall = started.elapsed();
-        let kernel = clock.map(|clock| clock.read(&self.device, &self.queue, submission)).transpose()?;
-        Ok((kernel, wall))
-    }
-}
-
-impl Backend for WgpuBackend {
-    fn info(&self) -> &DeviceInfo {
-        &self.info
-    }
-
-    fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal> {
-        let kernel = FLASH2_WGSL;
-        if algorithm != kernel.algorithm {
-            let algorithm = algorithm.to_owned();
-            return Err(Refusal::Algorithm { backend: kernel.backend, algorithm, has: kernel.algorithm });
-        }
+        problem: &Problem,
+        algorithm: &str,
+        precision: Precision,
+        taps: bool,
+    ) -> Result<&'static Kernel, Refusal> {
+        let kernel = self.choose(algorithm, &problem.shape)?;
         if precision != Precision::F32 {
             return Err(Refusal::Precision(precision));
         }
@@ -204,12 +159,59 @@ impl Backend for WgpuBackend {
             }
         }
         let limits = self.device.limits();
-        // The kernel counts floats in u32; half of that range is beyond what any device binds by default.
+        // The kernels count floats in u32; half of that range is beyond what any device binds by default.
         let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(1 << 31);
-        match binding_bytes(problem).into_iter().find(|&(_, bytes)| bytes > limit) {
-            Some((name, bytes)) => Err(Refusal::Binding { name, bytes, limit }),
-            None => Ok(()),
+        match tensor_bytes(problem, kernel, taps).into_iter().find(|&(_, bytes)| bytes > limit) {
+            Some((slot, bytes)) => Err(Refusal::Binding { name: slot.name(), bytes, limit }),
+            None => Ok(kernel),
         }
+    }
+
+    /// The fastest kernel of an algorithm that the device has the memory for, or the one asked for by name. A software
+    /// driver gains nothing from larger tiles, and takes long to compile them: it gets the simplest.
+    fn choose(&self, algorithm: &str, shape: &Shape) -> Result<&'static Kernel, Refusal> {
+        let granted = self.device.limits().max_compute_workgroup_storage_size as usize;
+        let fits = |kernel: &&Kernel| stages::workgroup_bytes(kernel, shape) <= granted;
+        let asked_for = |kernel: &&Kernel| self.preferred.iter().any(|file| file == kernel.file);
+        let mut kernels = kernels::of(NAME, algorithm).filter(fits);
+        let best = match self.info.kind {
+            DeviceKind::Software => kernels.clone().next(),
+            _ => kernels.clone().next_back(),
+        };
+        kernels.find(asked_for).or(best).ok_or_else(|| Refusal::Algorithm {
+            backend: NAME,
+            algorithm: algorithm.to_owned(),
+            has: kernels::algorithms(NAME).join(", "),
+        })
+    }
+
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, GpuError>) -> Result<T, GpuError> {
+        self.health.check()?;
+        let result = work(self);
+        // When the device went away, that is the reason, and not what failed because of it.
+        self.health.check()?;
+        result
+    }
+}
+
+impl Backend for WgpuBackend {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal> {
+        self.kernel_for(problem, algorithm, precision, false).map(|_| ())
+    }
+
+    fn prefer(&mut self, file: &str) {
+        let algorithm = kernels::by_file(file).map(|kernel| kernel.algorithm);
+        let other = |known: &String| kernels::by_file(known).map(|kernel| kernel.algorithm) != algorithm;
+        self.preferred.retain(other);
+        self.preferred.push(file.to_owned());
+    }
+
+    fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {
+        self.choose(algorithm, &problem.shape).ok()
     }
 
     fn run(
@@ -219,24 +221,22 @@ impl Backend for WgpuBackend {
         precision: Precision,
         cancel: &AtomicBool,
     ) -> Result<GpuRun, GpuError> {
-        self.supports(problem, algorithm, precision)?;
-        self.health.check()?;
-        let result = self.compute(problem, cancel);
-        // When the device went away, that is the reason, and not what failed because of it.
-        self.health.check()?;
-        result
+        let kernel = self.kernel_for(problem, algorithm, precision, false)?;
+        self.guarded(|backend| backend.compute(kernel, problem, false, cancel)).map(|(run, _)| run)
     }
-}
 
-/// FLOPs of the costliest program: the query block that sees most keys, times both products.
-fn program_flops(problem: &Problem) -> f64 {
-    let (shape, br) = (problem.shape, FLASH2_WGSL.br);
-    let keys = (0..shape.batch).map(|batch| {
-        let band = problem.mask.band(&shape, batch);
-        let blocks = (0..shape.n_q).step_by(br);
-        blocks.map(|start| band.keys_of_rows(start..(start + br).min(shape.n_q)).len()).max().unwrap_or(0)
-    });
-    // A visit costs a whole tile, ragged or not.
-    let keys = keys.max().unwrap_or(0).next_multiple_of(FLASH2_WGSL.bc);
-    2.0 * (br * keys * (pipeline::padded(shape.d) + pipeline::padded(shape.d_v))) as f64
+    fn taps(
+        &mut self,
+        problem: &Problem,
+        algorithm: &str,
+        precision: Precision,
+        cancel: &AtomicBool,
+    ) -> Result<Taps, GpuError> {
+        let kernel = self.kernel_for(problem, algorithm, precision, true)?;
+        if !stages::of(kernel).iter().any(|stage| stage.slots.contains(&Slot::Taps)) {
+            return Err(Refusal::Taps("the kernel sees whole rows: m and l do not run").into());
+        }
+        let (_, heads) = self.guarded(|backend| backend.compute(kernel, problem, true, cancel))?;
+        Ok(Taps { br: kernel.br, bc: kernel.bc, heads })
+    }
 }

@@ -1,0 +1,122 @@
+// What every WGSL kernel shares: parameters, bindings, how a score is modified, which keys a query sees.
+//
+// Not a kernel. The host appends it to the text of each one; WGSL lets a name be used before it is declared, and so
+// the line numbers of a kernel stay those of its file.
+//
+// WGSL may assume that no float is NaN or infinite, so minus infinity is never computed with:
+// - a masked score is HIDDEN, the lowest finite f32, recognised by comparison and never by what exp makes of it;
+//   (a milder sentinel such as -1e4 is a bug: real scores go below it, and the masked key wins);
+// - a bias arrives as bits, and its -inf is compared as an integer; m and L leave as bits.
+//
+// Rows of Q, K, V and O are padded with zeros to a multiple of 16 floats, which changes no dot product.
+
+const HIDDEN = -3.4028234663852886e38;
+const NEG_INF_BITS = 0xff800000u;
+
+// Set when the pipeline is made, so that loops over them unroll: vec4s per lane, ceil(d / 16) and ceil(d_v / 16).
+override D_VECS: u32 = 4u;
+override DV_VECS: u32 = 4u;
+
+// vec4s of a block of Q, and of a block of K or V with one vec4 more in each row (flash2_wide).
+override Q_TILE: u32 = 512u;
+override KV_TILE: u32 = 544u;
+
+// Also set then: record m and l of every query after every key block, for comparison with the stepper.
+override TAPS: bool = false;
+
+struct Params {
+    origin: vec3u,              // first (block, head, batch) of this launch: of query blocks, in flash1 of key blocks
+    n_q: u32,
+    bias_strides: vec4u,        // floats per step of batch, head, i, j; 0 where the bias is broadcast
+    n_k: u32,
+    heads: u32,
+    kv_heads: u32,
+    has_bias: u32,
+    offset: i32,                // query i sees key j if -left <= j - i - offset <= right and j < key length
+    left: i32,
+    right: i32,
+    has_alibi: u32,
+    scale: f32,
+    softcap: f32,               // 0: none
+    key_blocks: u32,            // all of the problem
+    span: u32,                  // key blocks of this launch (flash1)
+}
+
+// WebGPU grants eight storage bindings to a kernel: small tensors share one, and no kernel uses all of these.
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q_in: array<vec4f>;            // [batch, heads, n_q, d]
+@group(0) @binding(2) var<storage, read> k_in: array<vec4f>;            // [batch, kv_heads, n_k, d]
+@group(0) @binding(3) var<storage, read> v_in: array<vec4f>;            // [batch, kv_heads, n_k, d_v]
+@group(0) @binding(4) var<storage, read> bias_in: array<u32>;           // bits of f32, by bias_strides
+@group(0) @binding(5) var<storage, read> batch_in: array<u32>;          // [batch, (key length, bits of the slopes)]
+@group(0) @binding(6) var<storage, read_write> o_out: array<vec4f>;     // [batch, heads, n_q, d_v]
+@group(0) @binding(7) var<storage, read_write> stats_out: array<u32>;   // [batch, heads, n_q, (m, l, L)], bits of f32
+@group(0) @binding(8) var<storage, read_write> taps_out: array<u32>;    // [batch, heads, key blocks, n_q, (m, l)], bits
+@group(0) @binding(9) var<storage, read_write> s_mem: array<f32>;       // [batch, heads, n_q, n_k], standard only
+@group(0) @binding(10) var<storage, read_write> p_mem: array<f32>;      // the same
+
+// exp(x - shift), with exp of a hidden x exactly 0. Never evaluates HIDDEN - shift, which could overflow.
+fn exp_minus(x: f32, shift: f32) -> f32 {
+    if (x == HIDDEN) { return 0.0; }
+    return exp(x - shift);
+}
+
+// WGSL promises only 1e-5 for its tanh, and some drivers overflow inside it.
+fn tanh_exact(x: f32) -> f32 {
+    let z = x * x;
+    if (z < 0.16) {             // Taylor to x^13: where 1 - 2 / (e^2x + 1) would cancel
+        return x + x * z * (-1.0 / 3.0 + z * (2.0 / 15.0 + z * (-17.0 / 315.0 + z * (62.0 / 2835.0
+            + z * (-1382.0 / 155925.0 + z * (21844.0 / 6081075.0))))));
+    }
+    return sign(x) * (1.0 - 2.0 / (exp(2.0 * min(abs(x), 10.0)) + 1.0));
+}
+
+// Keys of a batch entry that exist; never more than n_k.
+fn key_length_of(batch: u32) -> i32 {
+    return i32(batch_in[batch * (params.heads + 1u)]);
+}
+
+// The keys that query i sees are one run, first_key(i) <= j < end_key(i); empty if the first is not below the second.
+fn first_key(i: u32) -> i32 {
+    return max(0, i32(i) + params.offset - params.left);
+}
+
+fn end_key(i: u32, key_length: i32) -> i32 {
+    return min(key_length, i32(i) + params.offset + params.right + 1);
+}
+
+// The score of one pair from its dot product: scale, softcap, ALiBi, bias. HIDDEN where the bias is -inf.
+fn score(product: f32, batch: u32, head: u32, i: u32, j: u32) -> f32 {
+    var x = params.scale * product;
+    if (params.softcap > 0.0) { x = params.softcap * tanh_exact(x / params.softcap); }
+    if (params.has_alibi != 0u) {
+        let slope = bitcast<f32>(batch_in[batch * (params.heads + 1u) + 1u + head]);
+        let distance = abs(i32(i) + i32(params.n_k) - i32(params.n_q) - i32(j));
+        x -= slope * f32(distance);
+    }
+    if (params.has_bias != 0u) {
+        let at = params.bias_strides * vec4u(batch, head, i, j);
+        let bits = bias_in[at.x + at.y + at.z + at.w];
+        if (bits == NEG_INF_BITS) { return HIDDEN; }
+        x += bitcast<f32>(bits);
+    }
+    return x;
+}
+
+// The bits of a maximum or of L: -inf for a query that has seen no key.
+fn bits_or_neg_inf(x: f32, dead: bool) -> u32 {
+    return select(bitcast<u32>(x), NEG_INF_BITS, dead);
+}
+
+// L = m + ln l, the logarithm of what the weights of a query were divided by; all that backward needs.
+fn logsumexp_bits(m: f32, l: f32) -> u32 {
+    let dead = m == HIDDEN;
+    return bits_or_neg_inf(m + log(select(l, 1.0, dead)), dead);
+}
+
+// Records m and l of query i after a key block. `q_rows` counts the queries of the heads before this one.
+fn tap(q_rows: u32, key_block: u32, i: u32, m: f32, l: f32) {
+    let at = 2u * (q_rows * params.key_blocks + key_block * params.n_q + i);
+    taps_out[at] = bits_or_neg_inf(m, m == HIDDEN);
+    taps_out[at + 1u] = bitcast<u32>(l);
+}

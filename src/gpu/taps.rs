@@ -1,0 +1,21 @@
+//! Row statistics as a kernel had them after every key block, to be held against the stepper's.
+
+use ndarray::Array2;
+
+/// What a kernel recorded of one run.
+#[derive(Clone, Debug)]
+pub struct Taps {
+    /// Queries and keys of the kernel's blocks: the stepper must use the same.
+    pub br: usize,
+    pub bc: usize,
+    /// One per query head, batch by batch.
+    pub heads: Vec<HeadTaps>,
+}
+
+/// m and l of every query of one head after each key block, `[t_c, n_q]`. NaN where the query's block did not visit the
+/// key block.
+#[derive(Clone, Debug)]
+pub struct HeadTaps {
+    pub m: Array2<f64>,
+    pub l: Array2<f64>,
+}

@@ -1,0 +1,77 @@
+//! The parameters of the kernels, as `Params` of `kernels/attention.wgsl` lays them out.
+
+use super::stages::Dispatch;
+use crate::attention::Problem;
+
+/// Floats that rows are padded to a multiple of: four lanes of one vec4 each.
+pub(super) const ROW_UNIT: usize = 16;
+
+/// Length of a padded row of `d` floats.
+pub(super) fn padded(d: usize) -> usize {
+    d.next_multiple_of(ROW_UNIT)
+}
+
+/// `Params` of the kernels, field by field.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Params {
+    origin: [u32; 3],
+    n_q: u32,
+    bias_strides: [u32; 4],
+    n_k: u32,
+    heads: u32,
+    kv_heads: u32,
+    has_bias: u32,
+    offset: i32,
+    left: i32,
+    right: i32,
+    has_alibi: u32,
+    scale: f32,
+    softcap: f32,
+    key_blocks: u32,
+    span: u32,
+}
+
+impl Params {
+    /// The parameters of a problem for a kernel with key blocks of `bc` keys.
+    pub(super) fn new(problem: &Problem, bc: usize) -> Self {
+        let shape = problem.shape;
+        // All batch entries share the band but for its key length, which has a buffer of its own.
+        let band = problem.mask.band(&shape, 0);
+        // A bound past every pair of indices is no bound, and fits an i32.
+        let bound = |side: i64| side.min((shape.n_q + shape.n_k) as i64) as i32;
+        Self {
+            origin: [0; 3],
+            n_q: shape.n_q as u32,
+            bias_strides: problem.bias.as_ref().map_or([0; 4], |bias| strides(bias.dim())),
+            n_k: shape.n_k as u32,
+            heads: shape.heads as u32,
+            kv_heads: shape.kv_heads as u32,
+            has_bias: problem.bias.is_some().into(),
+            offset: band.offset as i32,
+            left: bound(band.left),
+            right: bound(band.right),
+            has_alibi: problem.alibi_slopes.is_some().into(),
+            scale: problem.scale as f32,
+            softcap: problem.softcap.unwrap_or(0.0) as f32,
+            key_blocks: shape.n_k.div_ceil(bc) as u32,
+            span: 0,
+        }
+    }
+
+    pub(super) fn at(self, dispatch: &Dispatch) -> Self {
+        Self { origin: dispatch.origin, span: dispatch.span, ..self }
+    }
+}
+
+/// Elements per step of each axis in row-major order; 0 on an axis of size 1, which is broadcast.
+fn strides((batch, heads, n_q, n_k): (usize, usize, usize, usize)) -> [u32; 4] {
+    let mut step = 1;
+    let mut strides = [batch, heads, n_q, n_k];
+    for size in strides.iter_mut().rev() {
+        let length = *size;
+        *size = if length == 1 { 0 } else { step };
+        step *= length;
+    }
+    strides.map(|stride| stride as u32)
+}

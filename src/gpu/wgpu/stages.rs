@@ -1,0 +1,226 @@
+//! What the host must know of each kernel: its entry points in order, the tensors each binds, the work of its grid.
+
+use super::super::Kernel;
+use super::super::launch::{Grid, Launch};
+use super::params::padded;
+use crate::attention::{Problem, Shape};
+
+/// A tensor of `kernels/attention.wgsl`, by the number of its binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Slot {
+    Q = 1,
+    K,
+    V,
+    Bias,
+    PerBatch,
+    O,
+    Stats,
+    Taps,
+    S,
+    P,
+}
+
+impl Slot {
+    pub(super) fn binding(self) -> u32 {
+        self as u32
+    }
+
+    pub(super) fn is_input(self) -> bool {
+        matches!(self, Slot::Q | Slot::K | Slot::V | Slot::Bias | Slot::PerBatch)
+    }
+
+    /// What a person calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Slot::Q => "Q",
+            Slot::K => "K",
+            Slot::V => "V",
+            Slot::Bias => "bias",
+            Slot::PerBatch => "key lengths and slopes",
+            Slot::O => "O",
+            Slot::Stats => "m, l and L",
+            Slot::Taps => "m and l of every key block",
+            Slot::S => "S",
+            Slot::P => "P",
+        }
+    }
+}
+
+/// One entry point of a kernel file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stage {
+    pub(super) entry: &'static str,
+    /// What it binds beside the parameters: eight at most, WebGPU's default.
+    pub(super) slots: &'static [Slot],
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A workgroup per query block; it goes over all keys.
+    Scores,
+    Softmax,
+    Output,
+    /// A workgroup per query block; it goes over the keys that its queries see.
+    Fused,
+    /// A workgroup per head; a launch is a run of its outer loop over key blocks.
+    KeysOutside,
+}
+
+const fn stage(entry: &'static str, slots: &'static [Slot], kind: Kind) -> Stage {
+    Stage { entry, slots, kind }
+}
+
+/// The entry points of a kernel, in the order in which they run.
+pub(super) fn of(kernel: &Kernel) -> &'static [Stage] {
+    use Slot::{Bias, K, O, P, PerBatch, Q, S, Stats, Taps, V};
+    const FUSED: &[Slot] = &[Q, K, V, Bias, PerBatch, O, Stats, Taps];
+    const STANDARD: &[Stage] = &[
+        stage("scores", &[Q, K, Bias, PerBatch, S], Kind::Scores),
+        stage("softmax", &[S, P, Stats], Kind::Softmax),
+        stage("output", &[P, V, O], Kind::Output),
+    ];
+    match kernel.file {
+        "standard.wgsl" => STANDARD,
+        "flash1.wgsl" => const { &[stage("flash1", FUSED, Kind::KeysOutside)] },
+        "flash2.wgsl" => const { &[stage("flash2", FUSED, Kind::Fused)] },
+        "flash2_wide.wgsl" => const { &[stage("flash2_wide", FUSED, Kind::Fused)] },
+        _ => &[],
+    }
+}
+
+/// Bytes of workgroup memory that a kernel declares for a problem's head dimensions.
+pub(super) fn workgroup_bytes(kernel: &Kernel, shape: &Shape) -> usize {
+    let (d, d_v, vec4) = (padded(shape.d), padded(shape.d_v), 4);
+    match kernel.file {
+        // Q, then K or V with a vec4 more in each row, then P with a float more, then 8 partial sums of each row.
+        "flash2_wide.wgsl" => {
+            let Kernel { br, bc, .. } = kernel;
+            4 * (br * d + bc * (d.max(d_v) + vec4) + br * (bc + 1) + br * 8)
+        }
+        // Sized for the largest head dimension, within what every device grants.
+        _ => 16_384,
+    }
+}
+
+/// One dispatch: what the kernel is told of its place, and how many workgroups run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dispatch {
+    pub(super) origin: [u32; 3],
+    pub(super) span: u32,
+    pub(super) size: [u32; 3],
+}
+
+impl Stage {
+    /// The pieces that launches are made of.
+    pub(super) fn grid(&self, problem: &Problem, kernel: &Kernel) -> Grid {
+        let shape = problem.shape;
+        match self.kind {
+            // Heads go side by side and key blocks one after the other: boxes grow along heads first, key blocks last.
+            Kind::KeysOutside => Grid { blocks: shape.heads, heads: shape.batch, batch: shape.n_k.div_ceil(kernel.bc) },
+            _ => Grid { blocks: shape.n_q.div_ceil(kernel.br), heads: shape.heads, batch: shape.batch },
+        }
+    }
+
+    pub(super) fn dispatch(&self, launch: &Launch) -> Dispatch {
+        let (origin, size) = (launch.origin.map(|at| at as u32), launch.size.map(|size| size as u32));
+        match (self.kind, origin, size) {
+            (Kind::KeysOutside, [head, batch, block], [heads, batches, blocks]) => {
+                Dispatch { origin: [block, head, batch], span: blocks, size: [1, heads, batches] }
+            }
+            _ => Dispatch { origin, span: 0, size },
+        }
+    }
+
+    /// The next piece by itself, counted from the end wherever the order is free: results must not depend on it.
+    pub(super) fn one_backwards(&self, grid: &Grid, done: usize) -> Launch {
+        let free = match self.kind {
+            // Key blocks build on each other, heads do not.
+            Kind::KeysOutside => grid.blocks * grid.heads,
+            _ => grid.programs(),
+        };
+        grid.launch_after(done / free * free + (free - 1 - done % free), 1, 1)
+    }
+
+    /// FLOPs of the costliest piece. A visit costs a whole tile, ragged or not.
+    pub(super) fn flops(&self, problem: &Problem, kernel: &Kernel) -> f64 {
+        /// What a softmax costs an element: a maximum, an exponential, a sum, a product, and six accesses to memory.
+        const PER_WEIGHT: usize = 32;
+        let (shape, br, bc) = (problem.shape, kernel.br, kernel.bc);
+        let (d, d_v) = (padded(shape.d), padded(shape.d_v));
+        let all_keys = shape.n_k.next_multiple_of(bc);
+        let flops = match self.kind {
+            Kind::Scores => 2 * br * all_keys * d,
+            Kind::Softmax => br * all_keys * PER_WEIGHT,
+            Kind::Output => 2 * br * all_keys * d_v,
+            Kind::Fused => 2 * br * most_keys(problem, br).next_multiple_of(bc) * (d + d_v),
+            Kind::KeysOutside => 2 * bc * most_queries(problem, bc).next_multiple_of(br) * (d + d_v),
+        };
+        flops as f64
+    }
+}
+
+/// Most keys that a query block of `br` queries sees.
+fn most_keys(problem: &Problem, br: usize) -> usize {
+    let shape = problem.shape;
+    let of_batch = |batch| {
+        let band = problem.mask.band(&shape, batch);
+        let blocks = (0..shape.n_q).step_by(br);
+        blocks.map(|start| band.keys_of_rows(start..(start + br).min(shape.n_q)).len()).max().unwrap_or(0)
+    };
+    (0..shape.batch).map(of_batch).max().unwrap_or(0)
+}
+
+/// Most queries that see something of a key block of `bc` keys.
+fn most_queries(problem: &Problem, bc: usize) -> usize {
+    let shape = problem.shape;
+    let of_batch = |batch| {
+        let band = problem.mask.band(&shape, batch);
+        let blocks = (0..shape.n_k).step_by(bc);
+        blocks.map(|start| band.rows_of_keys(start..(start + bc).min(shape.n_k)).len()).max().unwrap_or(0)
+    };
+    (0..shape.batch).map(of_batch).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::kernels::{ATTENTION_WGSL, FLASH1_WGSL, FLASH2_WIDE_WGSL, KERNELS};
+
+    #[test]
+    fn each_stage_is_an_entry_point_within_the_default_limits() {
+        let mut entries = 0;
+        for kernel in KERNELS.iter().filter(|kernel| kernel.backend == "wgpu") {
+            for stage in of(kernel) {
+                assert!(kernel.source.contains(&format!("\nfn {}(@builtin", stage.entry)), "{}", stage.entry);
+                assert!(stage.slots.len() <= 8, "{}: {} storage bindings", stage.entry, stage.slots.len());
+                entries += 1;
+            }
+            let written = kernel.source.matches("@compute").count();
+            assert_eq!(of(kernel).len(), written, "{}: entry points", kernel.file);
+        }
+        assert_eq!(entries, 6);
+        for slot in [Slot::Q, Slot::PerBatch, Slot::O, Slot::Taps, Slot::S, Slot::P] {
+            let access = if slot.is_input() { "read>" } else { "read_write>" };
+            let text = format!("@binding({}) var<storage, {access}", slot.binding());
+            assert!(ATTENTION_WGSL.contains(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn workgroup_memory_is_what_the_header_says() {
+        for d in [64, 128] {
+            let bytes = workgroup_bytes(&FLASH2_WIDE_WGSL, &Shape::single(1, 1, d));
+            let said = format!("{},{:03} B", bytes / 1000, bytes % 1000);
+            assert!(FLASH2_WIDE_WGSL.source.contains(&said), "{said} at d = {d}");
+        }
+    }
+
+    #[test]
+    fn a_launch_of_flash1_is_a_run_of_key_blocks() {
+        let stage = of(&FLASH1_WGSL)[0];
+        let dispatch = stage.dispatch(&Launch { origin: [1, 2, 3], size: [4, 5, 6] });
+        assert_eq!((dispatch.origin, dispatch.span, dispatch.size), ([3, 1, 2], 6, [1, 4, 5]));
+    }
+}
