@@ -14,5 +14,6 @@ pub mod attention;
 pub mod cli;
 pub mod gpu;
 pub mod machine;
+pub mod playback;
 pub mod schedule;
 pub mod trace;
