@@ -77,6 +77,7 @@ impl Scope for Names<'_> {
             "value" => self.value(arguments),
             "mean_of_values" => self.mean_of_values(arguments),
             "sees" => self.sees(arguments),
+            "keys_seen" => self.keys_seen(arguments),
             "dead_rows" => self.stage().map(|stage| stage.plan.band.dead_rows().into()),
             "returning" => self.returning(arguments),
             "never_in_hbm" => self.never_in_hbm(arguments),
@@ -205,6 +206,16 @@ impl Names<'_> {
         let (i, j) = (arguments.index("i")?, arguments.index("j")?);
         let plan = overridden(&*self.stage()?, self.scene.batch, arguments)?;
         Ok((i < plan.n_q && plan.band.keeps(i, j)).into())
+    }
+
+    /// How many keys query `i` sees.
+    fn keys_seen(&self, arguments: &mut Arguments) -> Answer {
+        let i = arguments.index("i")?;
+        let plan = overridden(&*self.stage()?, self.scene.batch, arguments)?;
+        if i >= plan.n_q {
+            return Err(format!("there are {} queries, from 0", plan.n_q));
+        }
+        Ok(plan.band.keys_of(i).len().into())
     }
 
     /// Tensors that an algorithm both reads from HBM and writes to it.

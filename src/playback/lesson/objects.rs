@@ -9,7 +9,7 @@ use crate::machine::{Run, Visit};
 use crate::schedule::{Hardware, Op, PerTensor, Plan, Tensor, Traffic};
 
 use super::expr::{Arguments, Scope, Value};
-use super::scene::{Scene, Stage};
+use super::scene::{Scene, Stage, operation_name};
 
 type Answer = Result<Value, String>;
 
@@ -95,16 +95,33 @@ impl Row {
         }
     }
 
-    /// O/l after a visit: the weighted average of the keys so far.
+    /// O/l after a visit, or after one `step` of it: the weighted average of the keys so far.
     fn average(&self, arguments: &mut Arguments) -> Answer {
         let after = arguments.index("after")?;
+        let name = arguments.named_text("step")?;
         let c = arguments.index_or("c", 0)?;
         let visit = self.visit(after)?.ok_or("before the first visit there is no average")?;
-        let view = self.run.view(visit.n + 1);
+        let view = self.run.view(match name {
+            None => visit.n + 1,
+            Some(name) => self.cursor_after(&name, visit)?,
+        });
         let o = view.o.as_ref().and_then(|o| o.get([self.place, c]).copied()).ok_or("there is no such component")?;
+        let l = view.l.as_ref().and_then(|l| l.get(self.place).copied()).ok_or("there is no l")?;
         // flash1 divides at every visit.
         let divided = view.step.is_some_and(|step| step.op == Op::MergeOutput);
-        Ok(if divided { o } else { o / visit.l }.into())
+        Ok(if divided { o } else { o / l }.into())
+    }
+
+    /// Steps done after the step of this name in a visit.
+    fn cursor_after(&self, name: &str, visit: &Visit) -> Result<u64, String> {
+        let schedule = &self.run.schedule;
+        let tile = schedule.step(visit.n).and_then(|step| step.place.tile());
+        let is_it = |n: &u64| {
+            schedule.step(*n).is_some_and(|step| step.place.tile() == tile && operation_name(step.op) == name)
+        };
+        // A visit has a dozen steps.
+        let found = (visit.n.saturating_sub(16)..=visit.n).rev().find(is_it);
+        found.map(|n| n + 1).ok_or_else(|| format!("a visit has no step {name}"))
     }
 }
 
