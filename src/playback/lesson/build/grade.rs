@@ -51,7 +51,11 @@ pub enum Why {
     /// It loads from HBM what nothing has stored there.
     NotInHbm(&'static str),
     /// The chip holds another block of this tensor: that one, not this one.
-    OtherBlock { tensor: &'static str, held: usize, needed: usize },
+    OtherBlock {
+        tensor: &'static str,
+        held: usize,
+        needed: usize,
+    },
     /// No loop around it says which query block (`i`) or key block (`j`).
     NoLoop(char),
     /// A loop inside a loop over the same blocks.
@@ -115,9 +119,9 @@ impl Grade {
 /// The first hole that has no card, if the task has a fixed number of them.
 pub(super) fn empty_hole(build: &Build, filling: &[Option<usize>]) -> Option<usize> {
     let parts = || build.template.iter().flat_map(|line| &line.parts);
-    if parts().any(|part| *part == Part::Many) {
-        return filling.is_empty().then_some(0);
-    }
+    let is_filled = |hole: usize| filling.get(hole).copied().flatten().is_some_and(|card| card < build.cards.len());
     let holes = parts().filter(|part| **part == Part::Hole).count();
-    (0..holes).find(|&hole| filling.get(hole).copied().flatten().is_none())
+    // Any number of cards is at least one.
+    let least = holes.max(usize::from(parts().any(|part| *part == Part::Many)));
+    (0..least).find(|&hole| !is_filled(hole))
 }
