@@ -5,7 +5,10 @@ use tilescope::cli::bench::ENGINE;
 
 fn main() {
     for measurement in ENGINE {
-        let row = (measurement.measure)();
+        let Some(row) = (measurement.measure)() else {
+            println!("{:18} not measured: the machine lacks what it needs  ({})", measurement.name, measurement.what);
+            continue;
+        };
         let against = row.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} of its baseline"));
         println!("{:18} {:>9.3} {}{against}  ({})", row.name, row.value, row.unit, measurement.what);
     }

@@ -3,13 +3,15 @@
 //! The map of the crate; imports point only upwards in this list:
 //!
 //! - [`attention`]: the problem, its inputs, the f64 oracle, the error rule
-//! - `schedule`: algorithms write schedules of tile operations; tilings, hardware models, closed-form traffic
-//! - `machine`: reads a schedule: numbers, meters, ledger, lazy state
+//! - [`schedule`]: algorithms write schedules of tile operations; tilings, hardware models, closed-form traffic
+//! - [`machine`]: reads a schedule: numbers, meters, ledger, lazy state
 //! - [`trace`]: what leaves and comes back: JSON, Perfetto, CSV
-//! - `playback`: a cursor over a schedule, moved only by commands
-//! - `gpu`: real kernels on real GPUs; sees only `attention` and `schedule`
-//! - `cli`, `app`: the command line and the window
+//! - [`playback`]: a cursor over a schedule, moved only by commands
+//! - [`gpu`]: real kernels on real GPUs; sees only `attention` and `schedule`
+//! - [`cli`] and `app`: the command line and the window
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod attention;
 pub mod cli;
 pub mod gpu;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    tilescope::gpu::environment::prepare();
     tilescope::cli::main(std::env::args_os())
 }

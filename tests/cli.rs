@@ -260,7 +260,7 @@ fn nan_is_a_warning_and_then_a_run() {
 fn without_a_display_the_main_job_runs_and_a_file_does_not_open() {
     let folder = folder();
     let said = ok(folder.path(), &[]);
-    assert!(said.starts_with("no display"), "{said}");
+    assert!(said.starts_with("there is no display"), "{said}");
     for part in ["stepper flash2", "max error of O", "trace.json", "cuda"] {
         assert!(said.contains(part), "{said}");
     }

@@ -1,5 +1,6 @@
 //! `tilescope bench`: speeds as ratios to a baseline in the same run, on one thread.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -11,6 +12,7 @@ use rand_distr::StandardNormal;
 use serde::Serialize;
 
 use crate::attention::{Precision, Problem, naive};
+use crate::gpu;
 use crate::machine::{Meaning, Run, run};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
@@ -23,11 +25,23 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Only the row of this name
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
 }
 
-/// Measures every row.
+/// Measures every row, or the one asked for.
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
-    let rows: Vec<Row> = ENGINE.iter().map(|measurement| (measurement.measure)()).collect();
+    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
+    let mut rows: Vec<Row> =
+        ENGINE.iter().filter(|row| wanted(row.name)).filter_map(|measurement| (measurement.measure)()).collect();
+    if arguments.only.as_deref().is_none_or(|only| only.starts_with("gpu-")) {
+        rows.extend(gpus().into_iter().filter(|row| wanted(&row.name)));
+    }
+    if let Some(only) = arguments.only.as_ref().filter(|_| rows.is_empty()) {
+        let names: Vec<_> = ENGINE.iter().map(|row| row.name).collect();
+        return Err(Failure::Bad(format!("--only {only}: there is no such row here; there are {}", names.join(", "))));
+    }
     if arguments.json {
         return print_json(&rows);
     }
@@ -64,16 +78,22 @@ impl Row {
 pub struct Measurement {
     pub name: &'static str,
     pub what: &'static str,
-    pub measure: fn() -> Row,
+    /// `None` where the machine lacks what it needs.
+    pub measure: fn() -> Option<Row>,
 }
 
 /// The rows that need no GPU and no window.
-pub const ENGINE: [Measurement; 7] = [
+pub const ENGINE: [Measurement; 8] = [
     Measurement { name: "gemm-calibration", what: "the matrix product in use, 64x64x64 f32", measure: gemm },
     Measurement {
         name: "stepper-vs-naive",
         what: "instrumented flash2, N 4096, d 64, 64x64, against plain attention",
         measure: stepper_vs_naive,
+    },
+    Measurement {
+        name: "naive-vs-numpy",
+        what: "plain attention against NumPy's, where Python has it",
+        measure: numpy,
     },
     Measurement { name: "step-cost-16x16", what: "one visit of flash2, d 32, 16x16", measure: visit_cost },
     Measurement {
@@ -113,7 +133,7 @@ fn schedule(name: &str, problem: &Problem, block: usize) -> Schedule {
     Schedule::new(algorithm, Plan::of_problem(problem, 0, Tiling { br: block, bc: block }, Precision::F32))
 }
 
-fn gemm() -> Row {
+fn gemm() -> Option<Row> {
     let a = Array2::from_shape_fn((64, 64), |(i, j)| ((i + j) % 7) as f32);
     let mut c = Array2::zeros((64, 64));
     let time = best(2000, || {
@@ -123,10 +143,10 @@ fn gemm() -> Row {
     });
     let flops = 50.0 * 2.0 * 64f64.powi(3);
     std::hint::black_box(&c);
-    Row::new("gemm-calibration", flops / time.as_secs_f64() / 1e9, "GFLOP/s")
+    Some(Row::new("gemm-calibration", flops / time.as_secs_f64() / 1e9, "GFLOP/s"))
 }
 
-fn stepper_vs_naive() -> Row {
+fn stepper_vs_naive() -> Option<Row> {
     let problem = problem(4096, 4096, 64);
     let schedule = schedule("flash2", &problem, 64);
     let head = problem.head::<f32>(0, 0, Precision::F32);
@@ -140,20 +160,61 @@ fn stepper_vs_naive() -> Row {
             std::hint::black_box(run(&schedule, &head, Meaning::RIGHT, |_| true));
         }));
     }
-    Row::against("stepper-vs-naive", millis(stepper), "ms", millis(plain))
+    Some(Row::against("stepper-vs-naive", millis(stepper), "ms", millis(plain)))
 }
 
-fn visit_cost() -> Row {
+/// The same attention in NumPy, which prints its best time in milliseconds.
+const NUMPY: &str = include_str!("../../benches/naive_attention.py");
+
+/// Plain attention as this program does it, against NumPy on one thread.
+fn numpy() -> Option<Row> {
+    let output = std::process::Command::new("python3")
+        .args(["-c", NUMPY])
+        .envs(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
+        .output()
+        .ok()?;
+    let theirs: f64 = String::from_utf8(output.stdout).ok()?.trim().parse().ok()?;
+    let problem = problem(4096, 4096, 64);
+    let head = problem.head::<f32>(0, 0, Precision::F32);
+    let ours = best(8, || {
+        std::hint::black_box(naive::attention(&head, Precision::F32));
+    });
+    Some(Row::against("naive-vs-numpy", millis(ours), "ms", theirs))
+}
+
+/// The time of each kernel on each GPU. On a software driver it says nothing about a GPU, and the unit says so.
+fn gpus() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for name in gpu::BACKENDS {
+        let gpu::Probe::Ready(mut device) = gpu::probe(name) else { continue };
+        let software = device.info().kind == gpu::DeviceKind::Software;
+        let (n, unit) = if software { (256, "ms at N 256 on a software driver") } else { (4096, "ms at N 4096") };
+        let problem = problem(n, n, 64);
+        for kernel in gpu::kernels::KERNELS.iter().filter(|kernel| kernel.backend == name) {
+            let mut times = Vec::new();
+            for _ in 0..5 {
+                let run = device.run(&problem, kernel.algorithm, Precision::F32, &AtomicBool::new(false));
+                times.extend(run.ok().map(|run| run.kernel_time.unwrap_or(run.wall)));
+            }
+            times.sort_unstable();
+            let median = times.get(times.len() / 2);
+            rows.extend(median.map(|&time| Row::new(&format!("gpu-{}", kernel.file), millis(time), unit)));
+        }
+    }
+    rows
+}
+
+fn visit_cost() -> Option<Row> {
     let problem = problem(1024, 1024, 32);
     let schedule = schedule("flash2", &problem, 16);
     let head = problem.head::<f32>(0, 0, Precision::F32);
     let time = best(50, || {
         std::hint::black_box(run(&schedule, &head, Meaning::RIGHT, |_| true));
     });
-    Row::new("step-cost-16x16", time.as_secs_f64() * 1e6 / 4096.0, "us per visit")
+    Some(Row::new("step-cost-16x16", time.as_secs_f64() * 1e6 / 4096.0, "us per visit"))
 }
 
-fn build() -> Row {
+fn build() -> Option<Row> {
     let problem = problem(16384, 16384, 1);
     let mut steps = 0;
     let time = best(10, || {
@@ -161,19 +222,19 @@ fn build() -> Row {
         steps = schedule.len();
         std::hint::black_box(crate::machine::MeterIndex::new(&schedule));
     });
-    Row::new("schedule-build", time.as_secs_f64() * 1e9 / steps as f64, "ns per step")
+    Some(Row::new("schedule-build", time.as_secs_f64() * 1e9 / steps as f64, "ns per step"))
 }
 
-fn seek_flash2() -> Row {
+fn seek_flash2() -> Option<Row> {
     seek("seek-flash2", "flash2")
 }
 
-fn seek_flash1() -> Row {
+fn seek_flash1() -> Option<Row> {
     seek("seek-flash1", "flash1")
 }
 
 /// The slowest of 200 seeks to random steps.
-fn seek(name: &str, algorithm: &str) -> Row {
+fn seek(name: &str, algorithm: &str) -> Option<Row> {
     let problem = problem(16384, 16384, 64);
     let run =
         Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, Meaning::RIGHT, |_| true).expect("nobody stops it");
@@ -185,7 +246,7 @@ fn seek(name: &str, algorithm: &str) -> Row {
         std::hint::black_box(run.view(cursor));
         worst = worst.max(start.elapsed());
     }
-    Row::against(name, millis(worst), "ms, slowest of 200", 16.0)
+    Some(Row::against(name, millis(worst), "ms, slowest of 200", 16.0))
 }
 
 fn millis(time: Duration) -> f64 {

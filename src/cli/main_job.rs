@@ -23,25 +23,45 @@ const TILING: Tiling = Tiling { br: 16, bc: 16 };
 /// Where the headless job leaves its trace.
 const TRACE: &str = "trace.json";
 
+/// What draws the window.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Renderer {
+    /// wgpu, and OpenGL where that fails
+    #[default]
+    Auto,
+    Wgpu,
+    /// OpenGL
+    Glow,
+}
+
 /// Opens the window on `file`, or on the first bundled capture; without a display, does the headless job.
-pub fn main(file: Option<&Path>, renderer: Option<&str>) -> Result<(), Failure> {
+pub fn main(file: Option<&Path>, renderer: Renderer) -> Result<(), Failure> {
     let input = file.map(|file| files::open(&file.to_string_lossy(), 0)).transpose()?;
     match (open_window(input, renderer), file) {
         (Ok(()), _) => Ok(()),
-        (Err(why), None) => headless(&format!("{why}: this is the same job without a window.")),
+        (Err(why), None) => headless(&format!("{why}: this is the main job without a window.")),
         (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", file.display()))),
     }
 }
 
 /// Shows the window until it is closed, or says why there is none.
 #[cfg(feature = "app")]
-fn open_window(input: Option<Input>, renderer: Option<&str>) -> Result<(), String> {
-    let _ = (input, renderer);
-    Err("no display".into())
+fn open_window(input: Option<Input>, renderer: Renderer) -> Result<(), String> {
+    use crate::app::{self, AppOptions};
+    let renderer = match renderer {
+        Renderer::Auto => app::Renderer::Auto,
+        Renderer::Wgpu => app::Renderer::Wgpu,
+        Renderer::Glow => app::Renderer::Glow,
+    };
+    let input = input.map(|input| {
+        let name = input.name.clone();
+        (input, name)
+    });
+    app::open(input, AppOptions { renderer, ..AppOptions::default() })
 }
 
 #[cfg(not(feature = "app"))]
-fn open_window(_: Option<Input>, _: Option<&str>) -> Result<(), String> {
+fn open_window(_: Option<Input>, _: Renderer) -> Result<(), String> {
     Err("this build has no window (feature `app`)".into())
 }
 

@@ -29,9 +29,9 @@ struct Cli {
     command: Option<Command>,
     /// A capture (.safetensors), an .npz, or `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` to open in the window
     file: Option<PathBuf>,
-    /// What draws the window: wgpu, or glow (OpenGL)
-    #[arg(long)]
-    renderer: Option<String>,
+    /// What draws the window
+    #[arg(long, value_enum, default_value_t)]
+    renderer: main_job::Renderer,
 }
 
 #[derive(Subcommand)]
@@ -66,7 +66,7 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Bench(arguments)) => bench::main(&arguments),
         Some(Command::Lessons(arguments)) => lessons::main(&arguments),
         Some(Command::Devices(arguments)) => devices::main(&arguments),
-        None => main_job::main(cli.file.as_deref(), cli.renderer.as_deref()),
+        None => main_job::main(cli.file.as_deref(), cli.renderer),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,8 +12,10 @@ use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem};
 use crate::gpu::{self, GpuError, Probe};
 use crate::machine::{self, Meaning};
-use crate::schedule::{Algorithm, Plan, Schedule, Tensor};
+use crate::schedule::tiling::footprint;
+use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor};
 
+use super::failure::warn;
 use super::options::InputOptions;
 use super::progress::Progress;
 use super::{Failure, files};
@@ -34,6 +36,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
     let input = options.open()?;
+    if arguments.backend == "cpu" {
+        warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
+    }
     let outputs = match arguments.backend.as_str() {
         "cpu" => on_cpu(&input.problem, algorithm, |batch| options.plan(&input, algorithm, batch))?,
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
@@ -42,6 +47,22 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::write_file(&arguments.output, |out| {
         out.write_all(&bytes).map_err(|error| files::write_failed(&arguments.output, &error))
     })
+}
+
+/// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.
+pub fn warn_if_too_large_for_chip(algorithm: &dyn Algorithm, plan: &Plan, hardware: &Hardware) {
+    let needed = footprint(algorithm, plan);
+    if algorithm.is_budgeted() && !needed.fits(hardware) {
+        warn(&format!(
+            "{} at blocks {} x {} takes {} B of shared memory and {} B of registers, more than a thread block of {} has",
+            algorithm.name(),
+            plan.br,
+            plan.bc,
+            needed.shared,
+            needed.registers,
+            hardware.name,
+        ));
+    }
 }
 
 /// The stepper on every (batch, head), in that order.

@@ -11,6 +11,7 @@ use crate::attention::{Precision, Problem};
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod environment;
 mod error;
 pub mod kernels;
 #[cfg(feature = "wgpu")]

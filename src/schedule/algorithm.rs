@@ -90,14 +90,24 @@ pub enum BlockRule {
 }
 
 impl Buffer {
-    /// Tiles of the bias and of a stored keep mask, for a fused kernel.
-    pub(super) fn of_modifiers(plan: &Plan) -> Vec<Buffer> {
-        let mut buffers = Vec::new();
+    /// What every fused kernel holds: tiles of Q, K and V, the accumulator, the tile of scores, the row statistics, and
+    /// the tiles of a bias and of a stored keep mask.
+    pub(super) fn of_fused(plan: &Plan) -> Vec<Buffer> {
+        let (br, bc) = (plan.br, plan.bc);
+        let mut buffers = vec![
+            Buffer::shared("Q_i", plan, br, plan.d),
+            Buffer::shared("K_j", plan, bc, plan.d),
+            Buffer::shared("V_j", plan, bc, plan.d_v),
+            Buffer::registers("O_i", plan, br, plan.d_v),
+            Buffer::registers("S, P", plan, br, bc),
+            Buffer::registers("m_i", plan, br, 1),
+            Buffer::registers("l_i", plan, br, 1),
+        ];
         if plan.bias {
-            buffers.push(Buffer::shared("bias", plan, plan.br, plan.bc));
+            buffers.push(Buffer::shared("bias", plan, br, bc));
         }
         if plan.dropout == DropoutCost::Materialised {
-            buffers.push(Buffer { element_bytes: 1, ..Buffer::shared("keep", plan, plan.br, plan.bc) });
+            buffers.push(Buffer { element_bytes: 1, ..Buffer::shared("keep", plan, br, bc) });
         }
         buffers
     }

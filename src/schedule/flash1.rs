@@ -41,20 +41,8 @@ impl Algorithm for Flash1 {
     }
 
     fn footprint(&self, plan: &Plan) -> Vec<Buffer> {
-        let (br, bc) = (plan.br, plan.bc);
-        let mut buffers = vec![
-            Buffer::shared("Q_i", plan, br, plan.d),
-            Buffer::shared("K_j", plan, bc, plan.d),
-            Buffer::shared("V_j", plan, bc, plan.d_v),
-            Buffer::registers("O_i", plan, br, plan.d_v),
-            Buffer::registers("S, P", plan, br, bc),
-            Buffer::registers("m_i", plan, br, 1),
-            Buffer::registers("l_i", plan, br, 1),
-            Buffer::registers("m of the tile", plan, br, 1),
-            Buffer::registers("l of the tile", plan, br, 1),
-        ];
-        buffers.extend(Buffer::of_modifiers(plan));
-        buffers
+        let of_tile = ["m of the tile", "l of the tile"].map(|name| Buffer::registers(name, plan, plan.br, 1));
+        [Buffer::of_fused(plan), of_tile.to_vec()].concat()
     }
 
     /// K and V once; Q, O, l and m once for every visit; O, l and m once more for their starting values.

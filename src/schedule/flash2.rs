@@ -35,18 +35,7 @@ impl Algorithm for Flash2 {
     }
 
     fn footprint(&self, plan: &Plan) -> Vec<Buffer> {
-        let (br, bc) = (plan.br, plan.bc);
-        let mut buffers = vec![
-            Buffer::shared("Q_i", plan, br, plan.d),
-            Buffer::shared("K_j", plan, bc, plan.d),
-            Buffer::shared("V_j", plan, bc, plan.d_v),
-            Buffer::registers("O_i", plan, br, plan.d_v),
-            Buffer::registers("S, P", plan, br, bc),
-            Buffer::registers("m_i", plan, br, 1),
-            Buffer::registers("l_i", plan, br, 1),
-        ];
-        buffers.extend(Buffer::of_modifiers(plan));
-        buffers
+        Buffer::of_fused(plan)
     }
 
     /// Q and O once, K and V once for every query block that sees them.

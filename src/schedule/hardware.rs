@@ -28,7 +28,12 @@ pub struct Hardware {
     pub exp_per_s: f64,
     /// Where the figures come from.
     pub source: &'static str,
+    /// The maker's page; the limits of a block are in [`LIMITS`].
+    pub link: &'static str,
 }
+
+/// Shared memory and registers by compute capability.
+pub const LIMITS: &str = "https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities";
 
 const KIB: u64 = 1 << 10;
 const GIB: u64 = 1 << 30;
@@ -46,6 +51,7 @@ struct Figures {
     tflops: (f64, f64),
     boost_ghz: f64,
     source: &'static str,
+    link: &'static str,
 }
 
 /// Special-function operations per clock and SM: 16 on every architecture listed here.
@@ -70,6 +76,7 @@ impl Figures {
             vector_flops_per_s: self.tflops.1 * 1e12,
             exp_per_s: EXP_PER_CLOCK * self.sms as f64 * self.boost_ghz * 1e9,
             source: self.source,
+            link: self.link,
         }
     }
 }
@@ -87,6 +94,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (65.0, 8.1),
             boost_ghz: 1.59,
             source: "NVIDIA T4 datasheet; CUDA C++ Programming Guide, compute capability 7.5",
+            link: "https://www.nvidia.com/en-us/data-center/tesla-t4/",
         },
         Figures {
             name: "a100-40gb",
@@ -98,6 +106,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (312.0, 19.5),
             boost_ghz: 1.41,
             source: "NVIDIA A100 whitepaper; CUDA C++ Programming Guide, compute capability 8.0",
+            link: "https://www.nvidia.com/en-us/data-center/a100/",
         },
         Figures {
             name: "a100-80gb",
@@ -109,6 +118,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (312.0, 19.5),
             boost_ghz: 1.41,
             source: "NVIDIA A100 datasheet; CUDA C++ Programming Guide, compute capability 8.0",
+            link: "https://www.nvidia.com/en-us/data-center/a100/",
         },
         Figures {
             name: "rtx3090",
@@ -120,6 +130,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (71.0, 35.6),
             boost_ghz: 1.695,
             source: "NVIDIA GA102 whitepaper; CUDA C++ Programming Guide, compute capability 8.6",
+            link: "https://www.nvidia.com/en-us/geforce/graphics-cards/30-series/rtx-3090-3090ti/",
         },
         Figures {
             name: "rtx4090",
@@ -131,6 +142,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (165.2, 82.6),
             boost_ghz: 2.52,
             source: "NVIDIA Ada whitepaper; CUDA C++ Programming Guide, compute capability 8.9",
+            link: "https://www.nvidia.com/en-us/geforce/graphics-cards/40-series/rtx-4090/",
         },
         Figures {
             name: "l4",
@@ -142,6 +154,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (121.0, 30.3),
             boost_ghz: 2.04,
             source: "NVIDIA L4 datasheet; CUDA C++ Programming Guide, compute capability 8.9",
+            link: "https://www.nvidia.com/en-us/data-center/l4/",
         },
         Figures {
             name: "h100",
@@ -153,6 +166,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (989.0, 67.0),
             boost_ghz: 1.83,
             source: "NVIDIA H100 datasheet; FlashAttention-3 (2024), section 2 for the clock of its peaks",
+            link: "https://www.nvidia.com/en-us/data-center/h100/",
         },
         Figures {
             name: "h200",
@@ -164,6 +178,7 @@ pub fn all() -> Vec<Hardware> {
             tflops: (989.0, 67.0),
             boost_ghz: 1.83,
             source: "NVIDIA H200 datasheet; CUDA C++ Programming Guide, compute capability 9.0",
+            link: "https://www.nvidia.com/en-us/data-center/h200/",
         },
         Figures {
             name: "b200",
@@ -171,10 +186,11 @@ pub fn all() -> Vec<Hardware> {
             sms: 148,
             shared_kib: (228, 227),
             hbm_gib: 180,
-            hbm_gb_per_s: 7700.0,
-            tflops: (2250.0, 75.0),
+            hbm_gb_per_s: 8000.0,
+            tflops: (2250.0, 80.0),
             boost_ghz: 1.85,
             source: "NVIDIA DGX B200 datasheet; FlashAttention-4 (2026) for operations per clock",
+            link: "https://www.nvidia.com/en-us/data-center/dgx-b200/",
         },
     ];
     chips.into_iter().map(Figures::model).chain([toy()]).collect()
@@ -198,6 +214,7 @@ fn toy() -> Hardware {
         vector_flops_per_s: 19.5e6,
         exp_per_s: 2.4e6,
         source: "made up for lessons",
+        link: "",
     }
 }
 

@@ -1,0 +1,249 @@
+//! What is open: the input, the run that is shown, and the work under way towards the next. The old picture stays until
+//! the new one is ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eframe::egui::Context;
+
+use crate::attention::Input;
+use crate::machine::RowHistory;
+use crate::playback::{Command, Player};
+use crate::schedule::{Beat, Schedule};
+
+use super::action::{Selection, Source};
+use super::job::{self, Job};
+use super::open_file;
+use super::scene::{Check, Scene};
+use super::settings::Settings;
+use super::snapshot::Snapshot;
+
+/// Runs with fewer operations than this are looked at within the frame.
+const CHEAP_FLOPS: u64 = 4_000_000;
+const CHEAP_STEPS: u64 = 20_000;
+/// How long the first frame waits for the first picture.
+const FIRST_PICTURE: Duration = Duration::from_millis(500);
+
+/// The open input with its run.
+pub struct Document {
+    source: Arc<Input>,
+    /// What was asked for last; the scene may still be behind.
+    wanted: Settings,
+    scene: Option<Arc<Scene>>,
+    snapshot: Option<Arc<Snapshot>>,
+    check: Option<Arc<Check>>,
+    opening: Option<Job<Result<Input, String>>>,
+    building: Option<Job<Result<Scene, String>>>,
+    looking: Option<Job<Snapshot>>,
+    /// With the generation of the scene it is of. It cannot be stopped, so that only one runs at a time.
+    checking: Option<Job<(u64, Check)>>,
+    /// The last fault, in a sentence.
+    notice: Option<String>,
+    /// Counts scenes, so that what was computed for one is not shown with another.
+    generation: u64,
+}
+
+impl Document {
+    /// Opens `input` and waits a moment for its first picture.
+    pub fn new(ctx: &Context, input: Input, wanted: Settings, player: &mut Player, selection: &mut Selection) -> Self {
+        let notice = input.warnings.first().cloned();
+        let mut document = Self {
+            source: Arc::new(input),
+            wanted: wanted.clone(),
+            scene: None,
+            snapshot: None,
+            check: None,
+            opening: None,
+            building: None,
+            looking: None,
+            checking: None,
+            notice,
+            generation: 0,
+        };
+        document.change(ctx, wanted);
+        if let Some(result) = document.building.as_ref().and_then(|job| job.wait(FIRST_PICTURE)) {
+            document.building = None;
+            document.finish(ctx, result, player, selection);
+        }
+        document
+    }
+
+    /// Reads another input; the old one stays until that has succeeded.
+    pub fn open(&mut self, ctx: &Context, source: Source) {
+        self.opening = Some(Job::start(ctx, move |_| open_file::read(&source)));
+    }
+
+    /// Runs the input again under other choices.
+    pub fn change(&mut self, ctx: &Context, settings: Settings) {
+        self.wanted = settings.clone();
+        let source = self.source.clone();
+        self.building = Some(Job::start(ctx, move |signals| Scene::build(source, settings, signals)));
+    }
+
+    /// Takes in what the workers have finished, and looks at the cursor.
+    pub fn update(&mut self, ctx: &Context, player: &mut Player, selection: &mut Selection) {
+        match job::take(&mut self.opening) {
+            Some(Ok(Ok(input))) => self.replace(ctx, input),
+            Some(Ok(Err(fault))) => self.notice = Some(fault),
+            Some(Err(fault)) => self.notice = Some(fault.into()),
+            None => {}
+        }
+        match job::take(&mut self.building) {
+            Some(Ok(result)) => self.finish(ctx, result, player, selection),
+            Some(Err(fault)) => self.refuse(fault.into()),
+            None => {}
+        }
+        self.verify(ctx);
+        self.look(ctx, player.cursor());
+    }
+
+    fn finish(&mut self, ctx: &Context, result: Result<Scene, String>, player: &mut Player, selection: &mut Selection) {
+        match result {
+            Ok(scene) => self.show(ctx, scene, player, selection),
+            Err(fault) => self.refuse(fault),
+        }
+    }
+
+    /// Has the scene compared with the oracle, once nothing else is being made.
+    fn verify(&mut self, ctx: &Context) {
+        match job::take(&mut self.checking) {
+            Some(Ok((generation, check))) if generation == self.generation => self.check = Some(Arc::new(check)),
+            _ => {}
+        }
+        if self.check.is_none()
+            && self.checking.is_none()
+            && self.building.is_none()
+            && let Some(scene) = self.scene.clone()
+        {
+            let generation = self.generation;
+            self.checking = Some(Job::start(ctx, move |_| (generation, Check::of(&scene))));
+        }
+    }
+
+    fn replace(&mut self, ctx: &Context, input: Input) {
+        let mut settings = Settings::for_input(&input);
+        // What does not depend on the input stays as it was chosen.
+        settings.algorithm = self.wanted.algorithm;
+        settings.precision = self.wanted.precision;
+        self.notice = input.warnings.first().cloned();
+        self.source = Arc::new(input);
+        self.change(ctx, settings);
+    }
+
+    /// The choices go back to those of the picture.
+    fn refuse(&mut self, fault: String) {
+        self.notice = Some(fault);
+        if let Some(scene) = &self.scene {
+            self.wanted = scene.settings.clone();
+            self.source = scene.source.clone();
+        }
+    }
+
+    /// Puts a finished scene in place of the old one.
+    fn show(&mut self, ctx: &Context, scene: Scene, player: &mut Player, selection: &mut Selection) {
+        let (schedule, scene) = (scene.schedule().clone(), Arc::new(scene));
+        let old = self.scene.replace(scene.clone());
+        let same_input = old.as_ref().filter(|old| Arc::ptr_eq(&old.source, &scene.source));
+        let cursor = match same_input {
+            Some(old) if player.cursor() != rich_place(old.schedule()) => {
+                let fraction = player.cursor() as f64 / old.schedule().len().max(1) as f64;
+                (fraction * schedule.len() as f64).round() as u64
+            }
+            _ => rich_place(&schedule),
+        };
+        player.apply(&schedule, Command::SeekTo(cursor));
+        if same_input.is_none() {
+            player.apply(&schedule, Command::Pause);
+        }
+        self.generation += 1;
+        self.wanted = scene.settings.clone();
+        (self.snapshot, self.check, self.looking) = (None, None, None);
+        self.look(ctx, player.cursor());
+        if same_input.is_none() {
+            let snapshot = self.snapshot.as_deref();
+            *selection = Selection { query: snapshot.map_or(0, most_rescaled_row), key: None };
+        }
+        let plan = scene.plan();
+        selection.query = selection.query.min(plan.n_q - 1);
+        selection.key = selection.key.filter(|key| *key < plan.n_k);
+    }
+
+    /// Makes the snapshot of `cursor`: at once where that is cheap, else by a worker while the last one stays.
+    fn look(&mut self, ctx: &Context, cursor: u64) {
+        if let Some(Ok(snapshot)) = job::take(&mut self.looking) {
+            self.snapshot = Some(Arc::new(snapshot));
+        }
+        let Some(scene) = &self.scene else { return };
+        let shown = self.snapshot.as_ref();
+        if shown.is_some_and(|snapshot| snapshot.cursor == cursor) || self.looking.is_some() {
+            return;
+        }
+        let known: Option<(usize, RowHistory)> = shown.and_then(|snapshot| snapshot.history.clone());
+        if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
+            self.snapshot = Some(Arc::new(Snapshot::new(scene, cursor, known)));
+        } else {
+            let scene = scene.clone();
+            self.looking = Some(Job::start(ctx, move |_| Snapshot::new(&scene, cursor, known)));
+        }
+    }
+
+    pub fn scene(&self) -> Option<&Arc<Scene>> {
+        self.scene.as_ref()
+    }
+
+    pub fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref()
+    }
+
+    pub fn check(&self) -> Option<&Arc<Check>> {
+        self.check.as_ref()
+    }
+
+    /// The input that is open, which the scene may not show yet.
+    pub fn source(&self) -> &Input {
+        &self.source
+    }
+
+    pub fn wanted(&self) -> &Settings {
+        &self.wanted
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    pub fn set_notice(&mut self, notice: Option<String>) {
+        self.notice = notice;
+    }
+
+    /// Work that changes the picture is under way; how long, and how much of it is done.
+    pub fn waiting(&self) -> Option<(Duration, f32)> {
+        let building = self.building.as_ref().map(|job| (job.age(), job.progress()));
+        building.or(self.opening.as_ref().map(|job| (job.age(), job.progress())))
+    }
+
+    /// Anything is under way.
+    pub fn is_busy(&self) -> bool {
+        self.waiting().is_some() || self.looking.is_some() || self.checking.is_some()
+    }
+}
+
+/// Where a run is worth opening: after its last product, with S, P and O on chip and the row statistics fresh.
+pub fn rich_place(schedule: &Schedule) -> u64 {
+    let index = schedule.section_of(schedule.len());
+    let mut steps = Vec::new();
+    schedule.write_section(index, &mut steps);
+    let last = steps.iter().rposition(|step| step.op.beat() == Beat::Accumulate);
+    last.map_or(schedule.len(), |last| schedule.section_steps(index).start + last as u64 + 1)
+}
+
+/// The row on chip whose sum shrank the most: where there is most to see.
+fn most_rescaled_row(snapshot: &Snapshot) -> usize {
+    let alpha = |query: &usize| snapshot.row_state(*query).alpha.filter(|alpha| *alpha > 0.0).unwrap_or(1.0);
+    let rows = snapshot.view.rows.clone();
+    rows.clone().min_by(|a, b| alpha(a).total_cmp(&alpha(b))).unwrap_or(rows.start)
+}

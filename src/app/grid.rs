@@ -1,0 +1,149 @@
+//! The schedule grid: every tile, what the mask leaves of it, and how far the work has come.
+
+use eframe::egui::{self, Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::attention::TileClass;
+use crate::playback::Command;
+use crate::schedule::TileCounts;
+
+use super::action::Action;
+use super::draw::{self, fit_text, hatch};
+use super::look::Look;
+use super::map::{Cell, Grid, Progress};
+use super::texture::Textures;
+use super::theme::{self, Palette, SPACE};
+
+/// Grids of more rows or columns are one texture.
+const MOST_DRAWN: usize = 64;
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+    let palette = Palette::of(ui);
+    let plan = look.scene.plan();
+    draw::title(ui, "Schedule");
+    draw::caption(ui, &format!("{} query x {} key blocks", plan.t_r(), plan.t_c()));
+    let grid = &look.scene.map.grid;
+    let legend_height = 5.0 * 20.0;
+    let side = ui.available_width().min((ui.available_height() - legend_height).max(40.0));
+    // Square tiles where both axes allow it; the longer axis fills the side.
+    let unit = side / grid.rows.max(grid.cols).max(1) as f32;
+    let size = vec2((unit * grid.cols as f32).max(side * 0.2), (unit * grid.rows as f32).max(side * 0.2));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    if ui.is_rect_visible(rect) && size.x > 0.0 {
+        paint(ui, rect, look, textures, palette);
+    }
+    let counts = TileCounts::of_plan(plan);
+    let summary = format!("{} full, {} partial, {} skipped", counts.full, counts.partial, counts.skipped);
+    draw::describe(&response, "schedule grid", &format!("{summary}; {}", current(look)));
+    let hovered = response.hover_pos().and_then(|at| cell_at(grid, rect, at));
+    if let Some((row, col)) = hovered
+        && let Some(cell) = grid.cell(row, col)
+    {
+        let text = cell_text(look, row * grid.row_stride, col * grid.col_stride, cell);
+        if response.clone().on_hover_text_at_pointer(text).clicked() && cell.end > 0 {
+            actions.push(Action::Player(Command::SeekTo(cell.end)));
+        }
+    }
+    legend(ui, palette, &counts, grid.is_thinned());
+}
+
+fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette: &Palette) {
+    let grid = &look.scene.map.grid;
+    let cursor = look.snapshot.cursor;
+    let painter = ui.painter_at(rect.expand(2.0));
+    painter.rect_filled(rect, 0.0, palette.background);
+    if grid.rows.max(grid.cols) > MOST_DRAWN {
+        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
+        let key = look.key(ui.visuals().dark_mode);
+        let texture = textures.get(ui.ctx(), "grid", key, (grid.rows, grid.cols), color);
+        painter.image(texture, rect, UV, theme::NO_TINT);
+        painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
+    } else {
+        for (row, col) in (0..grid.rows).flat_map(|row| (0..grid.cols).map(move |col| (row, col))) {
+            if let Some(cell) = grid.cell(row, col) {
+                paint_cell(&painter, cell_rect(grid, rect, row, col), cell, cursor, palette);
+            }
+        }
+    }
+    if let Some((i, j)) = look.snapshot.tile() {
+        let (row, col) = grid.position(i, j);
+        let cell = cell_rect(grid, rect, row, col);
+        // A tile of a pixel or two still has a mark that can be found.
+        let mark = Rect::from_center_size(cell.center(), cell.size().max(vec2(6.0, 6.0)));
+        painter.rect_stroke(mark, 1.0, Stroke::new(4.0, palette.background), StrokeKind::Middle);
+        painter.rect_stroke(mark, 1.0, palette.outline(), StrokeKind::Middle);
+    }
+}
+
+/// The whole of a texture.
+pub const UV: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
+
+fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64, palette: &Palette) {
+    let inner = rect.shrink(if rect.width() > 6.0 { 1.0 } else { 0.0 });
+    painter.rect_filled(inner, 1.0, fill(palette, cell, cursor));
+    if cell.class == TileClass::Partial && rect.width() >= 6.0 {
+        hatch(painter, inner, palette.hatch, (rect.width() / 5.0).clamp(4.0, 8.0));
+    }
+    if rect.width() >= 6.0 {
+        painter.rect_stroke(inner, 1.0, palette.hairline(), StrokeKind::Inside);
+    }
+}
+
+fn fill(palette: &Palette, cell: &Cell, cursor: u64) -> Color32 {
+    match cell.progress(cursor) {
+        Progress::Never => palette.background,
+        Progress::Ahead => palette.empty,
+        Progress::Begun => palette.accent_soft,
+        Progress::Done => palette.done,
+    }
+}
+
+fn cell_rect(grid: &Grid, rect: Rect, row: usize, col: usize) -> Rect {
+    let size = vec2(rect.width() / grid.cols as f32, rect.height() / grid.rows as f32);
+    Rect::from_min_size(rect.min + vec2(col as f32 * size.x, row as f32 * size.y), size)
+}
+
+fn cell_at(grid: &Grid, rect: Rect, at: egui::Pos2) -> Option<(usize, usize)> {
+    let part = (at - rect.min) / rect.size();
+    let within = |part: f32, count: usize| (part * count as f32).floor().clamp(0.0, count.saturating_sub(1) as f32);
+    rect.contains(at).then(|| (within(part.y, grid.rows) as usize, within(part.x, grid.cols) as usize))
+}
+
+fn current(look: &Look<'_>) -> String {
+    look.snapshot.tile().map_or("no tile yet".into(), |(i, j)| format!("at tile (i {i}, j {j})"))
+}
+
+fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
+    let plan = look.scene.plan();
+    let (rows, cols) = (plan.rows(i), plan.cols(j));
+    let state = match cell.progress(look.snapshot.cursor) {
+        Progress::Never => "no step works on it",
+        Progress::Ahead => "still to come",
+        Progress::Begun => "begun",
+        Progress::Done => "done",
+    };
+    let steps = if cell.end == 0 { String::new() } else { format!("\nsteps {} to {}", cell.first + 1, cell.end) };
+    format!(
+        "tile (i {i}, j {j}): {}, {state}\nqueries {} to {}, keys {} to {}{steps}",
+        cell.class.name(),
+        rows.start,
+        rows.end - 1,
+        cols.start,
+        cols.end - 1
+    )
+}
+
+fn legend(ui: &mut Ui, palette: &Palette, counts: &TileCounts, is_thinned: bool) {
+    ui.add_space(SPACE);
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 60.0), Sense::hover());
+    let painter = ui.painter_at(rect);
+    let column = rect.width() / 2.0;
+    let at = |n: usize| rect.min + vec2((n % 2) as f32 * column, (n / 2) as f32 * 20.0 + 2.0);
+    draw::legend_item(&painter, at(0), palette.done, "done", palette);
+    draw::legend_item(&painter, at(1), palette.empty, "to come", palette);
+    draw::legend_item(&painter, at(2), palette.empty, &format!("partial {}", counts.partial), palette);
+    hatch(&painter, Rect::from_min_size(at(2), vec2(12.0, 12.0)), palette.faint_ink, 4.0);
+    draw::legend_item(&painter, at(3), palette.background, &format!("skipped {}", counts.skipped), palette);
+    let note = if is_thinned { "every n-th tile is shown" } else { "click a tile to go there" };
+    let line = Rect::from_min_size(at(4), vec2(rect.width(), 16.0));
+    fit_text(&painter, line, Align2::LEFT_CENTER, note, theme::text(theme::LABEL), palette.faint_ink);
+}

@@ -1,0 +1,28 @@
+//! What every panel reads: a scene, a snapshot of it, and what the user picked. Nothing of it can be changed by drawing.
+
+use super::action::Selection;
+use super::scene::{Check, Scene};
+use super::snapshot::Snapshot;
+
+/// One frame's data.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub scene: &'a Scene,
+    pub snapshot: &'a Snapshot,
+    pub selection: Selection,
+    pub check: Option<&'a Check>,
+    /// Changes with the scene.
+    pub generation: u64,
+}
+
+impl Look<'_> {
+    /// The row on chip that the selection stands for.
+    pub fn row(&self) -> Option<usize> {
+        self.snapshot.row_for(self.selection.query, self.scene.plan().br)
+    }
+
+    /// What a texture of the current state depends on.
+    pub fn key(&self, is_dark: bool) -> (u64, u64, bool) {
+        (self.generation, self.snapshot.cursor, is_dark)
+    }
+}

@@ -1,0 +1,275 @@
+//! The memory strip: the tensors in HBM as strips of blocks, the buffers on chip, and what the current step moves.
+
+use eframe::egui::{self, Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::schedule::{Buffer, Plan, Space, Tensor};
+
+use super::draw::{self, arrow, fit_text};
+use super::look::Look;
+use super::number::{bytes, grouped};
+use super::theme::{self, Palette, SPACE};
+
+const LABELS: f32 = 44.0;
+const HBM_LINE: f32 = 44.0;
+const SRAM_LINE: f32 = 40.0;
+/// More blocks than this are a bar.
+const MOST_BLOCKS: usize = 48;
+
+/// A tensor in HBM: its blocks, those that hold a result, and the one that the step touches.
+struct Strip {
+    tensor: Tensor,
+    blocks: usize,
+    /// Lines of a block, and of the tensor; the last block may be ragged.
+    block_len: usize,
+    len: usize,
+    filled: f32,
+    current: Option<usize>,
+    is_moving: bool,
+}
+
+pub fn show(ui: &mut Ui, look: &Look<'_>) {
+    let palette = Palette::of(ui);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), theme::MEMORY_STRIP - 16.0), Sense::hover());
+    let summary = summary(look);
+    draw::describe(&response, "memory", &summary);
+    response.on_hover_text(summary.replace("; ", "\n"));
+    if !ui.is_rect_visible(rect) || rect.width() < 120.0 {
+        return;
+    }
+    let strips = strips(look);
+    let hbm = Rect::from_min_size(rect.min, vec2(rect.width(), HBM_LINE));
+    let sram = Rect::from_min_size(pos2(rect.left(), rect.top() + HBM_LINE + 24.0), vec2(rect.width(), SRAM_LINE));
+    line_label(ui, hbm, "HBM", palette);
+    line_label(ui, sram, "SRAM", palette);
+    let places = paint_hbm(ui, hbm, &strips, palette);
+    paint_sram(ui, sram, &look.snapshot.buffers, palette);
+    paint_edge(ui, hbm, sram, &strips, &places, look, palette);
+    let gauges = Rect::from_min_max(pos2(rect.left() + LABELS, sram.bottom() + SPACE), rect.max);
+    paint_budget(ui, gauges, look, palette);
+}
+
+fn line_label(ui: &Ui, line: Rect, text: &str, palette: &Palette) {
+    let place = Rect::from_min_size(line.min, vec2(LABELS, line.height()));
+    fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.ink);
+}
+
+/// The tensors that this algorithm moves, in the order of the vocabulary.
+fn strips(look: &Look<'_>) -> Vec<Strip> {
+    let (plan, snapshot) = (look.scene.plan(), look.snapshot);
+    let total = &look.scene.closed_form;
+    let step = snapshot.view.step;
+    let moves = |tensor| snapshot.moved.read.get(tensor) + snapshot.moved.write.get(tensor) > 0;
+    Tensor::ALL
+        .into_iter()
+        .filter(|&tensor| total.read.get(tensor) + total.write.get(tensor) > 0)
+        .map(|tensor| {
+            let by_keys = matches!(tensor, Tensor::K | Tensor::V);
+            let place = step.map(|step| if by_keys { step.place.j() } else { step.place.i() });
+            // Outputs are written front to back; what is rewritten later was there before.
+            let written = snapshot.totals.traffic.write.get(tensor) as f32 / elements(plan, tensor).max(1) as f32;
+            Strip {
+                tensor,
+                blocks: if by_keys { plan.t_c() } else { plan.t_r() },
+                block_len: if by_keys { plan.bc } else { plan.br },
+                len: if by_keys { plan.n_k } else { plan.n_q },
+                filled: if tensor.is_input() { 1.0 } else { written.min(1.0) },
+                current: place.flatten(),
+                is_moving: moves(tensor),
+            }
+        })
+        .collect()
+}
+
+/// Elements of a whole tensor of one head.
+fn elements(plan: &Plan, tensor: Tensor) -> u64 {
+    let (n_q, n_k, d, d_v) = (plan.n_q as u64, plan.n_k as u64, plan.d as u64, plan.d_v as u64);
+    match tensor {
+        Tensor::Q => n_q * d,
+        Tensor::K => n_k * d,
+        Tensor::V => n_k * d_v,
+        Tensor::O => n_q * d_v,
+        Tensor::S | Tensor::P | Tensor::Bias | Tensor::Keep => n_q * n_k,
+        Tensor::M | Tensor::Sum | Tensor::Lse => n_q,
+    }
+}
+
+/// Gives the place of each strip.
+fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Rect> {
+    let room = line.width() - LABELS;
+    let gap = 4.0 * SPACE;
+    let width = ((room - gap * (strips.len().max(1) - 1) as f32) / strips.len().max(1) as f32).clamp(16.0, 320.0);
+    let mut places = Vec::new();
+    for (n, strip) in strips.iter().enumerate() {
+        let left = line.left() + LABELS + n as f32 * (width + gap);
+        let name = Rect::from_min_size(pos2(left, line.top()), vec2(width, 16.0));
+        let rows = Rect::from_min_max(pos2(left, line.top() + 18.0), pos2(left + width, line.bottom()));
+        fit_text(ui.painter(), name, Align2::LEFT_CENTER, strip.tensor.name(), theme::text(theme::LABEL), palette.ink);
+        places.push(paint_strip(ui, rows, strip, palette));
+    }
+    places
+}
+
+/// Gives the place of the current block, or of the strip.
+fn paint_strip(ui: &Ui, rect: Rect, strip: &Strip, palette: &Palette) -> Rect {
+    let painter = ui.painter();
+    let hue = palette.tensor(strip.tensor);
+    let block = |n: usize| {
+        let x = |line: usize| rect.left() + rect.width() * line.min(strip.len) as f32 / strip.len.max(1) as f32;
+        let (start, end) = (n * strip.block_len, (n + 1) * strip.block_len);
+        Rect::from_min_max(pos2(x(start), rect.top()), pos2(x(end), rect.bottom()))
+    };
+    painter.rect_filled(rect, 2.0, palette.empty);
+    let full = Rect::from_min_size(rect.min, vec2(rect.width() * strip.filled, rect.height()));
+    painter.rect_filled(full, 2.0, palette.pale(hue));
+    let current = strip.current.filter(|n| *n < strip.blocks).map(block);
+    if let Some(current) = current.filter(|_| strip.is_moving) {
+        let wide = Rect::from_center_size(current.center(), current.size().max(vec2(4.0, 0.0)));
+        painter.rect_filled(wide, 2.0, hue);
+    }
+    if strip.blocks <= MOST_BLOCKS {
+        for n in 1..strip.blocks {
+            painter.vline(block(n).left(), rect.y_range(), Stroke::new(1.0, palette.background));
+        }
+    }
+    if let Some(current) = current.filter(|_| strip.is_moving) {
+        painter.rect_stroke(current, 2.0, palette.outline(), StrokeKind::Middle);
+    }
+    current.unwrap_or(rect)
+}
+
+/// Buffers side by side, to scale among themselves.
+fn paint_sram(ui: &Ui, line: Rect, buffers: &[Buffer], palette: &Palette) {
+    let painter = ui.painter();
+    let room = Rect::from_min_max(pos2(line.left() + LABELS, line.top()), line.max);
+    painter.rect_stroke(room, 2.0, palette.hairline(), StrokeKind::Inside);
+    let total: u64 = buffers.iter().map(Buffer::bytes).sum();
+    if total == 0 {
+        fit_text(painter, room.shrink(8.0), Align2::LEFT_CENTER, "empty", theme::text(theme::LABEL), palette.faint_ink);
+        return;
+    }
+    let mut left = room.left();
+    for buffer in buffers {
+        let width = room.width() * buffer.bytes() as f32 / total as f32;
+        let place = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height())).shrink2(vec2(1.0, 1.0));
+        left += width;
+        painter.rect_filled(place, 2.0, palette.pale(hue_of(buffer, palette)));
+        if place.width() >= 24.0 {
+            let half = place.height() / 2.0;
+            let upper = Rect::from_min_size(place.min, vec2(place.width(), half)).shrink2(vec2(4.0, 0.0));
+            let lower = upper.translate(vec2(0.0, half));
+            let font = theme::text(theme::LABEL);
+            fit_text(painter, upper, Align2::LEFT_CENTER, buffer.name, font.clone(), palette.ink);
+            fit_text(painter, lower, Align2::LEFT_CENTER, &bytes(buffer.bytes()), font, palette.ink);
+        }
+    }
+}
+
+/// The hue of the tensor that a buffer's name begins with.
+fn hue_of(buffer: &Buffer, palette: &Palette) -> Color32 {
+    let tensor = match buffer.name.chars().next() {
+        Some('Q') => Tensor::Q,
+        Some('K') => Tensor::K,
+        Some('V') => Tensor::V,
+        Some('O') => Tensor::O,
+        Some('m' | 'l') => Tensor::M,
+        _ => Tensor::S,
+    };
+    palette.tensor(tensor)
+}
+
+/// What the step moves: an arrow between the block and the chip, with its bytes.
+fn paint_edge(ui: &Ui, hbm: Rect, sram: Rect, strips: &[Strip], places: &[Rect], look: &Look<'_>, palette: &Palette) {
+    let plan = look.scene.plan();
+    let (read, write) = (look.snapshot.moved.read.bytes(plan), look.snapshot.moved.write.bytes(plan));
+    let (top, bottom) = (hbm.bottom() + 3.0, sram.top() - 3.0);
+    let moving = strips.iter().zip(places).find(|(strip, _)| strip.is_moving);
+    let Some((strip, place)) = moving else {
+        let text = "this step moves nothing between HBM and the chip";
+        let line = Rect::from_min_max(pos2(sram.left() + LABELS, top), pos2(sram.right(), bottom));
+        fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
+        return;
+    };
+    let x = place.center().x.clamp(hbm.left() + LABELS, hbm.right());
+    let stroke = Stroke::new(2.0, palette.ink);
+    let (from, to) = if read > 0 { (top, bottom) } else { (bottom, top) };
+    arrow(ui.painter(), pos2(x, from), pos2(x, to), stroke);
+    let text = format!("{} {}", strip.tensor.name(), bytes(read + write));
+    let is_left = x > hbm.center().x;
+    let line = if is_left {
+        Rect::from_min_max(pos2(sram.left() + LABELS, top), pos2(x - 8.0, bottom))
+    } else {
+        Rect::from_min_max(pos2(x + 8.0, top), pos2(sram.right(), bottom))
+    };
+    let align = if is_left { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER };
+    fit_text(ui.painter(), line, align, &text, theme::figures(theme::LABEL), palette.ink);
+}
+
+/// One budget of a thread block, and how much of it is in use.
+struct Budget {
+    name: &'static str,
+    used: u64,
+    of: u64,
+}
+
+fn budgets(look: &Look<'_>) -> Vec<Budget> {
+    let Some(hardware) = look.scene.settings.hardware() else { return Vec::new() };
+    let of = |space: Space| look.snapshot.buffers.iter().filter(|b| b.space == space).map(Buffer::bytes).sum::<u64>();
+    let (shared, registers) = (of(Space::Shared), of(Space::Registers));
+    if hardware.is_unified {
+        return vec![Budget { name: "on chip", used: shared + registers, of: hardware.shared_bytes_per_block }];
+    }
+    vec![
+        Budget { name: "shared memory", used: shared, of: hardware.shared_bytes_per_block },
+        Budget { name: "registers", used: registers, of: hardware.register_bytes_per_block },
+    ]
+}
+
+fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
+    if !look.scene.schedule().algorithm.is_budgeted() {
+        let text = "ideal products: not held against a budget";
+        fit_text(ui.painter(), rect, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
+        return;
+    }
+    let budgets = budgets(look);
+    let width = rect.width() / budgets.len().max(1) as f32;
+    for (n, budget) in budgets.iter().enumerate() {
+        let left = rect.left() + n as f32 * width;
+        let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 2.0 * SPACE, rect.height()));
+        let bar = Rect::from_min_size(pos2(left, place.center().y - 3.0), vec2(64.0_f32.min(place.width()), 6.0));
+        let is_over = budget.used > budget.of;
+        let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
+        let painter = ui.painter();
+        painter.rect_filled(bar, 3.0, palette.empty);
+        let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
+        painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
+        let text = budget_text(budget);
+        let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
+        fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
+    }
+}
+
+fn budget_text(budget: &Budget) -> String {
+    let over = if budget.used > budget.of { "! over budget: " } else { "" };
+    format!("{over}{} of {} {}", bytes(budget.used), bytes(budget.of), budget.name)
+}
+
+fn summary(look: &Look<'_>) -> String {
+    let plan = look.scene.plan();
+    let (read, write) = (look.snapshot.moved.read.bytes(plan), look.snapshot.moved.write.bytes(plan));
+    let moved = match (read, write) {
+        (0, 0) => "this step moves nothing".to_owned(),
+        (read, 0) => format!("this step reads {} B from HBM", grouped(read)),
+        (_, write) => format!("this step writes {} B to HBM", grouped(write)),
+    };
+    let buffers: Vec<String> =
+        look.snapshot.buffers.iter().map(|buffer| format!("{} {} B", buffer.name, grouped(buffer.bytes()))).collect();
+    let budgets: Vec<String> = budgets(look).iter().map(budget_text).collect();
+    format!("{moved}; on chip: {}; {}", buffers.join(", "), budgets.join(", "))
+}
+
+/// The strip's frame, for the window.
+pub fn frame(ui: &Ui) -> egui::Frame {
+    let palette = Palette::of(ui);
+    egui::Frame::new().fill(palette.background).inner_margin(egui::Margin::symmetric(12, 8))
+}

@@ -1,0 +1,130 @@
+//! The window. All of egui is here: one file per panel, each a function of a scene, a snapshot of it and a selection.
+//!
+//! State flows one way. Workers make a [`scene::Scene`] (a finished run); [`snapshot::Snapshot`] is that scene at the
+//! cursor; panels draw a [`look::Look`] at both and push [`action::Action`]s; [`window::App`] carries those out.
+//! Only [`document`], [`open_file`] and [`job`] know of files and threads, only [`window`] of the clock.
+
+mod action;
+mod check;
+mod code;
+mod commands;
+mod document;
+mod draw;
+mod gpu_job;
+mod grid;
+mod icon;
+mod job;
+mod keys;
+mod look;
+mod map;
+mod matrix;
+mod memory;
+mod near;
+mod number;
+mod open_file;
+mod operands;
+mod plot;
+mod scene;
+mod settings;
+mod setup;
+mod snapshot;
+mod texture;
+mod theme;
+mod tile;
+mod timeline;
+mod top_bar;
+mod traffic;
+mod window;
+mod words;
+
+use eframe::{NativeOptions, egui};
+
+use crate::attention::Input;
+use crate::gpu;
+
+pub use document::Document;
+pub use gpu_job::FindGpu;
+pub use scene::{Check, Scene};
+pub use settings::Settings;
+pub use snapshot::{RowState, Snapshot};
+pub use window::App;
+
+/// What draws the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Renderer {
+    /// wgpu, and OpenGL where that fails.
+    #[default]
+    Auto,
+    Wgpu,
+    Glow,
+}
+
+/// How the window is opened.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    pub renderer: Renderer,
+    /// How a GPU for the kernels is looked for.
+    pub find_gpu: FindGpu,
+}
+
+impl Default for AppOptions {
+    fn default() -> Self {
+        Self { renderer: Renderer::default(), find_gpu: gpu::probe_wgpu }
+    }
+}
+
+/// Opens the window and stays until it is closed. `origin` names the input in the title.
+///
+/// Errors in a sentence when there is no display or no renderer works.
+pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), String> {
+    if !has_display() {
+        return Err("there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)".into());
+    }
+    let (input, origin) = input.map_or((None, None), |(input, origin)| (Some(input), Some(origin)));
+    let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", open_file::printable(&origin)));
+    let run = |renderer| run_native(&title, input.clone(), options.clone(), renderer);
+    match options.renderer {
+        Renderer::Glow => run(eframe::Renderer::Glow),
+        #[cfg(feature = "wgpu")]
+        Renderer::Wgpu => run(eframe::Renderer::Wgpu),
+        #[cfg(feature = "wgpu")]
+        // Where both fail, the first reason is the clearer one.
+        Renderer::Auto => run(eframe::Renderer::Wgpu).or_else(|first| run(eframe::Renderer::Glow).map_err(|_| first)),
+        #[cfg(not(feature = "wgpu"))]
+        Renderer::Wgpu => Err("this build draws with OpenGL only; build with `--features wgpu`".into()),
+        #[cfg(not(feature = "wgpu"))]
+        Renderer::Auto => run(eframe::Renderer::Glow),
+    }
+}
+
+fn run_native(
+    title: &str,
+    input: Option<Input>,
+    options: AppOptions,
+    renderer: eframe::Renderer,
+) -> Result<(), String> {
+    let native = NativeOptions {
+        renderer,
+        viewport: egui::ViewportBuilder::default()
+            .with_title(title)
+            .with_app_id("tilescope")
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([640.0, 400.0])
+            .with_drag_and_drop(true),
+        ..NativeOptions::default()
+    };
+    let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
+        Ok(Box::new(App::new(&cc.egui_ctx, input, &options)))
+    };
+    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
+}
+
+/// Whether a window could be shown. Asked before anything else: the window library fails late and less clearly.
+pub fn has_display() -> bool {
+    if cfg!(any(target_os = "windows", target_os = "macos")) {
+        return true;
+    }
+    ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
+}

@@ -1,0 +1,152 @@
+//! The near panel: one row and its online softmax, in numbers.
+
+use eframe::egui::{self, Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
+
+use super::draw::{self, fit_text};
+use super::look::Look;
+use super::number::short;
+use super::theme::{self, Palette, SPACE};
+
+const LINE: f32 = 24.0;
+const NAME: f32 = 56.0;
+
+pub fn show(ui: &mut Ui, look: &Look<'_>) {
+    let Some(query) = look.row() else {
+        draw::title(ui, "Row");
+        ui.label("No row is on chip now.");
+        return;
+    };
+    let token = look.scene.query_token(query).map_or(String::new(), |text| format!(" \"{}\"", draw::token(ui, text)));
+    ui.horizontal(|ui| {
+        draw::title(ui, &format!("Row {query}{token}"));
+        let visit = look.snapshot.tile().map_or("all keys".into(), |(_, j)| format!("at key block {j}"));
+        draw::caption(ui, &visit);
+    });
+    let state = look.snapshot.row_state(query);
+    let (old_m, old_l) = state.old.unzip();
+    number(ui, "m", "row max", old_m, state.m, query);
+    number(ui, "alpha", "exp(m old - m)", None, state.alpha, query);
+    number(ui, "l", "row sum", old_l, state.l, query);
+    average(ui, look, query);
+    visits(ui, look, query);
+}
+
+/// `old > new`, where there is an old value; the accessible value reads `old to new`.
+fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64>, query: usize) {
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
+    let painter = ui.painter();
+    let square = Rect::from_center_size(rect.left_center() + vec2(4.0, 0.0), vec2(8.0, 16.0));
+    painter.rect_filled(square, 2.0, palette.tensor(crate::schedule::Tensor::M));
+    let place = Rect::from_min_size(rect.min + vec2(16.0, 0.0), vec2(NAME, LINE));
+    fit_text(painter, place, Align2::LEFT_CENTER, name, theme::figures(theme::BODY), palette.ink);
+    let place = Rect::from_min_size(rect.min + vec2(16.0 + NAME, 0.0), vec2(rect.width() * 0.4, LINE));
+    fit_text(painter, place, Align2::LEFT_CENTER, what, theme::text(theme::LABEL), palette.faint_ink);
+    let new = new.map_or("-".into(), short);
+    let drawn = painter.text(rect.right_center(), Align2::RIGHT_CENTER, &new, theme::figures(16.0), palette.ink);
+    let mut accessible = new;
+    if let Some(old) = old.map(short) {
+        let middle = pos2(drawn.left() - 2.0 * SPACE, rect.center().y);
+        draw::arrow(painter, middle - vec2(14.0, 0.0), middle, egui::Stroke::new(1.5, palette.faint_ink));
+        let at = middle - vec2(14.0 + 2.0 * SPACE, 0.0);
+        painter.text(at, Align2::RIGHT_CENTER, &old, theme::figures(theme::BODY), palette.faint_ink);
+        accessible = format!("{old} to {accessible}");
+    }
+    draw::describe(&response, &format!("{name} of the row"), &accessible);
+    response.on_hover_text(format!("{name} of row {query}: {what}"));
+}
+
+/// The average of the values so far, one bar per component.
+fn average(ui: &mut Ui, look: &Look<'_>, query: usize) {
+    let palette = Palette::of(ui);
+    let values = look.snapshot.average(query);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 48.0), Sense::hover());
+    let painter = ui.painter();
+    let label = Rect::from_min_size(rect.min, vec2(rect.width(), 16.0));
+    fit_text(
+        painter,
+        label,
+        Align2::LEFT_CENTER,
+        "O / l, the average so far",
+        theme::text(theme::LABEL),
+        palette.faint_ink,
+    );
+    let chart = Rect::from_min_max(rect.min + vec2(0.0, 18.0), rect.max);
+    painter.rect_stroke(chart, 2.0, palette.hairline(), StrokeKind::Inside);
+    let text = match &values {
+        None => "no key seen yet".to_owned(),
+        Some(values) => {
+            bars(ui, chart.shrink(2.0), values, palette);
+            values.iter().take(4).map(|x| short(*x)).collect::<Vec<_>>().join(", ")
+        }
+    };
+    if let Some([value]) = values.as_deref() {
+        let right = label.right_center();
+        painter.text(right, Align2::RIGHT_CENTER, short(*value), theme::figures(16.0), palette.ink);
+    }
+    draw::describe(&response, "average so far", &text);
+    response.on_hover_text(format!(
+        "O / l of row {query}: {text}{}",
+        if values.is_some_and(|v| v.len() > 4) { ", ..." } else { "" }
+    ));
+}
+
+fn bars(ui: &Ui, chart: Rect, values: &[f64], palette: &Palette) {
+    let limit = values.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs())).max(1e-300);
+    // More bars than points of width cannot be told apart.
+    let shown = values.len().clamp(1, chart.width().max(1.0) as usize);
+    let width = chart.width() / shown as f32;
+    for n in 0..shown {
+        let Some(&value) = values.get(n * values.len() / shown) else { break };
+        let height =
+            if value.is_finite() { (value / limit) as f32 * chart.height() / 2.0 } else { chart.height() / 2.0 };
+        let color = if value.is_finite() { palette.tensor(crate::schedule::Tensor::O) } else { palette.trouble };
+        let left = chart.left() + n as f32 * width;
+        let bar = Rect::from_two_pos(
+            pos2(left, chart.center().y),
+            pos2(left + (width - 1.0).clamp(0.5, 24.0), chart.center().y - height),
+        );
+        ui.painter().rect_filled(bar, 0.0, color);
+    }
+    ui.painter().hline(chart.x_range(), chart.center().y, palette.hairline());
+}
+
+/// The last visits of the row, one line each: the whole story of its maximum.
+fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
+    const SHOWN: usize = 4;
+    let palette = Palette::of(ui);
+    let done = look.snapshot.visits(query);
+    let total = look.snapshot.all_visits(query).len();
+    if total == 0 {
+        return;
+    }
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let first = done.len().saturating_sub(SHOWN);
+    let columns = |rect: Rect| [0.0, 0.28, 0.55, 0.78].map(|x| rect.left() + x * rect.width());
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+    for (x, text) in columns(rect).into_iter().zip(["key block", "m", "alpha", "l"]) {
+        ui.painter().text(
+            pos2(x, rect.center().y),
+            Align2::LEFT_CENTER,
+            text,
+            theme::text(theme::LABEL),
+            palette.faint_ink,
+        );
+    }
+    for line in 0..total.min(SHOWN) {
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+        let Some(visit) = done.get(first + line) else { continue };
+        let texts = [visit.j.to_string(), short(visit.m), short(visit.alpha), short(visit.l)];
+        for (x, text) in columns(rect).into_iter().zip(&texts) {
+            ui.painter().text(
+                pos2(x, rect.center().y),
+                Align2::LEFT_CENTER,
+                text,
+                theme::figures(theme::LABEL),
+                palette.ink,
+            );
+        }
+        let value = format!("m {}, alpha {}, l {}", texts[1], texts[2], texts[3]);
+        draw::describe(&response, &format!("after key block {}", visit.j), &value);
+    }
+}

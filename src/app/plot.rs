@@ -1,0 +1,81 @@
+//! m, l and alpha of the selected row over the key blocks that it visits.
+
+use eframe::egui::{self, Align2, Stroke, Ui};
+use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text, VLine};
+
+use crate::machine::Visit;
+
+use super::draw;
+use super::look::Look;
+use super::number::short;
+use super::theme::Palette;
+
+/// One curve, told apart by its dashes and marks and not by a hue.
+struct Curve {
+    name: &'static str,
+    style: LineStyle,
+    mark: MarkerShape,
+    value: fn(&Visit) -> f64,
+}
+
+const CURVES: [Curve; 3] = [
+    Curve { name: "m", style: LineStyle::Solid, mark: MarkerShape::Circle, value: |visit| visit.m },
+    Curve { name: "l", style: LineStyle::Dashed { length: 8.0 }, mark: MarkerShape::Square, value: |visit| visit.l },
+    Curve { name: "alpha", style: LineStyle::Dotted { spacing: 6.0 }, mark: MarkerShape::Diamond, value: |v| v.alpha },
+];
+
+pub fn show(ui: &mut Ui, look: &Look<'_>) {
+    let palette = Palette::of(ui);
+    let Some(query) = look.row() else {
+        ui.label("No row is on chip now.");
+        return;
+    };
+    let visits = look.snapshot.all_visits(query);
+    if visits.is_empty() {
+        ui.label(format!("{} keeps no running statistics: a row is done in one piece.", look.scene.settings.algorithm));
+        return;
+    }
+    draw::caption(ui, &format!("m, l and alpha of row {query} after each key block"));
+    let done = look.snapshot.visits(query).len();
+    let response = Plot::new("row statistics")
+        .height((ui.available_height() - 24.0).clamp(80.0, 240.0))
+        .allow_scroll(false)
+        .allow_zoom(false)
+        .allow_drag(false)
+        .allow_boxed_zoom(false)
+        .x_axis_label("key block")
+        .include_x(visits.last().map_or(0.0, |visit| visit.j as f64) * 1.18 + 0.2)
+        .include_x(1.0)
+        .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() })
+        .show(ui, |plot| {
+            for curve in &CURVES {
+                let points: Vec<[f64; 2]> = visits
+                    .iter()
+                    .map(|visit| [visit.j as f64, (curve.value)(visit)])
+                    .filter(|point| point[1].is_finite())
+                    .collect();
+                let line = Line::new(curve.name, points.clone()).color(palette.faint_ink).style(curve.style);
+                plot.line(line);
+                if let Some([x, y]) = points.last().copied() {
+                    let name = egui::RichText::new(curve.name).color(palette.ink);
+                    let label = Text::new(curve.name, PlotPoint::new(x, y), name).anchor(Align2::LEFT_BOTTOM);
+                    plot.text(label);
+                }
+                let reached: PlotPoints<'_> = points.into_iter().take(done).collect();
+                plot.points(Points::new(curve.name, reached).shape(curve.mark).radius(4.0).color(palette.ink));
+            }
+            if let Some((_, j)) = look.snapshot.tile() {
+                plot.vline(VLine::new("now", j as f64).stroke(Stroke::new(1.0, palette.accent)));
+            }
+        });
+    let value = visits.last().map_or(String::new(), |visit| {
+        format!(
+            "{} visits; at the end m {}, l {}, alpha {}",
+            visits.len(),
+            short(visit.m),
+            short(visit.l),
+            short(visit.alpha)
+        )
+    });
+    draw::describe(&response.response, "plot of the row", &value);
+}

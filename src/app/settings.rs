@@ -1,0 +1,96 @@
+//! What the user chose: everything that, with an input, decides a run. Plain data.
+
+use crate::attention::input::Input;
+use crate::attention::{Align, Precision, Problem, ProblemError, Shape};
+use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
+
+/// The choices of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// A name of [`algorithm::ALL`].
+    pub algorithm: &'static str,
+    pub tiling: Tiling,
+    pub batch: usize,
+    pub head: usize,
+    pub precision: Precision,
+    pub causal: bool,
+    pub align: Align,
+    /// Tokens from the start; `None` for all, and for inputs of which a prefix would not be exact.
+    pub prefix: Option<usize>,
+    /// A name of [`hardware::all`]: whose budget the buffers are held against. Changes no number of the run.
+    pub hardware: &'static str,
+}
+
+/// A prefix of this many tokens is short enough to read every number.
+const READABLE: usize = 16;
+
+impl Settings {
+    /// What an input opens with: small enough to be read, where the input allows it.
+    pub fn for_input(input: &Input) -> Self {
+        let shape = input.problem.shape;
+        let prefix = (has_exact_prefix(&input.problem) && shape.n_q <= 256).then_some(READABLE.min(shape.n_q));
+        let n = prefix.unwrap_or(shape.n_q.max(shape.n_k));
+        let side = match n {
+            0..=6 => 2,
+            7..=16 => 4,
+            17..=64 => 8,
+            65..=256 => 16,
+            257..=511 => 64,
+            _ => 128,
+        };
+        let clamp = |n: usize| side.min(n.max(1));
+        Self {
+            algorithm: "flash2",
+            tiling: Tiling { br: clamp(prefix.unwrap_or(shape.n_q)), bc: clamp(prefix.unwrap_or(shape.n_k)) },
+            batch: 0,
+            head: 0,
+            precision: Precision::F32,
+            causal: input.problem.mask.causal,
+            align: input.problem.mask.align,
+            prefix,
+            hardware: if n <= READABLE && shape.d <= 4 { "toy" } else { hardware::DEFAULT },
+        }
+    }
+
+    /// The nearest choices that fit `shape`; what the user asked for may come from another input.
+    pub fn clamp(&mut self, shape: &Shape) {
+        self.batch = self.batch.min(shape.batch.saturating_sub(1));
+        self.head = self.head.min(shape.heads.saturating_sub(1));
+        let (n_q, n_k) = self.lengths(shape);
+        self.tiling = Tiling { br: self.tiling.br.clamp(1, n_q), bc: self.tiling.bc.clamp(1, n_k) };
+    }
+
+    /// Queries and keys that are left by the prefix; at least 1.
+    pub fn lengths(&self, shape: &Shape) -> (usize, usize) {
+        let cut = |n: usize| self.prefix.map_or(n, |prefix| prefix.min(n)).max(1);
+        (cut(shape.n_q), cut(shape.n_k))
+    }
+
+    pub fn algorithm(&self) -> &'static dyn Algorithm {
+        algorithm::by_name(self.algorithm).unwrap_or(algorithm::ALL[0])
+    }
+
+    pub fn hardware(&self) -> Option<Hardware> {
+        hardware::by_name(self.hardware)
+    }
+
+    /// The input that is run: its prefix, under the mask that was chosen. Errors as [`Input::prefix`] does.
+    pub fn apply(&self, input: &Input) -> Result<Input, ProblemError> {
+        let mut input = match self.prefix {
+            Some(prefix) => input.prefix(prefix)?,
+            None => input.clone(),
+        };
+        input.problem.mask.causal = self.causal;
+        input.problem.mask.align = self.align;
+        Ok(input)
+    }
+
+    pub fn plan(&self, problem: &Problem) -> Plan {
+        Plan::of_problem(problem, self.batch, self.tiling, self.precision)
+    }
+}
+
+/// A prefix of it is what the whole would have computed for those tokens.
+pub fn has_exact_prefix(problem: &Problem) -> bool {
+    problem.mask.causal && problem.shape.n_q == problem.shape.n_k
+}

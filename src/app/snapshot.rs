@@ -1,0 +1,195 @@
+//! Everything shown at one place of the cursor, computed together so that all panels agree. A pure function of a scene
+//! and a cursor.
+
+use std::ops::Range;
+
+use ndarray::Array2;
+
+use crate::machine::{Effects, RowHistory, Slot, Totals, View, Visit};
+use crate::schedule::{Buffer, Cost, Op, Schedule, Span, Step, Tensor, Traffic};
+
+use super::scene::Scene;
+
+/// The state after the first `cursor` steps.
+pub struct Snapshot {
+    pub cursor: u64,
+    pub view: View,
+    pub totals: Totals,
+    /// What the step carried out last moved and computed.
+    pub moved: Traffic,
+    /// Buffers alive now.
+    pub buffers: Vec<Buffer>,
+    writers: Writers,
+    /// Query block on chip, with the statistics of its rows over all key blocks it visits.
+    pub history: Option<(usize, RowHistory)>,
+}
+
+/// The steps that wrote last what is on chip, by slot. A buffer keeps its old tile until the new one is there: without
+/// its writer, old scores would pass for those of the current tile.
+#[derive(Clone, Copy, Default)]
+struct Writers {
+    last: [Option<Step>; SLOTS.len()],
+    /// S and P are whole rows in this kernel: all their tiles stay.
+    keeps_rows: bool,
+}
+
+/// What is asked of a writer.
+const SLOTS: [Slot; 10] =
+    [Slot::Q, Slot::K, Slot::V, Slot::S, Slot::P, Slot::O, Slot::M, Slot::Sum, Slot::Alpha, Slot::TileMax];
+
+/// The statistics of one row around the current visit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowState {
+    /// m and l before the current key block; `None` before the first.
+    pub old: Option<(f64, f64)>,
+    pub m: Option<f64>,
+    pub l: Option<f64>,
+    pub alpha: Option<f64>,
+}
+
+impl Snapshot {
+    /// Looks at `scene` after `cursor` steps; the history is taken from `known` if it is of the same query block.
+    pub fn new(scene: &Scene, cursor: u64, known: Option<(usize, RowHistory)>) -> Self {
+        let (schedule, plan) = (scene.schedule(), scene.plan());
+        let cursor = cursor.min(schedule.len());
+        let view = scene.run.view(cursor);
+        let mut moved = Traffic::default();
+        if let Some(step) = view.step {
+            moved.add(step.op, &Cost::of(step.op, plan), plan.sums_at(step.place), step.free);
+        }
+        let history = block_of(&view.rows, plan.br).map(|i| match known {
+            Some((of, history)) if of == i => (i, history),
+            _ => (i, scene.run.history(i)),
+        });
+        let buffers = if cursor == 0 { Vec::new() } else { schedule.buffers_after(cursor - 1) };
+        let writers = Writers::at(schedule, cursor);
+        Self { cursor, totals: scene.run.totals(cursor), view, moved, buffers, writers, history }
+    }
+
+    /// The current tile, or that of the step before in the same program.
+    pub fn tile(&self) -> Option<(usize, usize)> {
+        self.view.step?.place.tile()
+    }
+
+    /// The row on chip that stands for a selected query: itself, or the one at the same place of the block on chip.
+    pub fn row_for(&self, query: usize, br: usize) -> Option<usize> {
+        let rows = &self.view.rows;
+        if rows.is_empty() || rows.contains(&query) {
+            return rows.contains(&query).then_some(query);
+        }
+        Some((rows.start + query % br.max(1)).min(rows.end - 1))
+    }
+
+    /// Visits of `query` that are over.
+    pub fn visits(&self, query: usize) -> &[Visit] {
+        let all = self.all_visits(query);
+        &all[..all.partition_point(|visit| visit.n < self.cursor)]
+    }
+
+    /// Visits of `query`, also those to come.
+    pub fn all_visits(&self, query: usize) -> &[Visit] {
+        let row = query.checked_sub(self.view.rows.start);
+        let visits = self.history.as_ref().zip(row).and_then(|((_, history), row)| history.get(row));
+        visits.map_or(&[], Vec::as_slice)
+    }
+
+    /// The statistics of `query` now and before the current key block.
+    pub fn row_state(&self, query: usize) -> RowState {
+        let visits = self.visits(query);
+        let current = self.tile().map(|(_, j)| j).or(visits.last().map(|visit| visit.j));
+        let before = visits.iter().rev().find(|visit| Some(visit.j) != current);
+        let view = &self.view;
+        let at = |slot: Slot, values: &Option<Vec<f64>>| {
+            let row = query.checked_sub(view.rows.start)?;
+            values.as_ref().filter(|_| self.holds(slot))?.get(row).copied()
+        };
+        RowState {
+            old: before.map(|visit| (visit.m, visit.l)),
+            m: at(Slot::M, &view.m).or(at(Slot::TileMax, &view.tile_max)),
+            l: at(Slot::Sum, &view.l).or(at(Slot::TileMax, &view.tile_sum)),
+            alpha: at(Slot::Alpha, &view.alpha),
+        }
+    }
+
+    /// Rows of the block whose maximum rose in the current visit, and all of them; `None` before that is known.
+    pub fn risen(&self) -> Option<(usize, usize)> {
+        let alpha = self.view.alpha.as_ref().filter(|_| self.holds(Slot::Alpha))?;
+        Some((alpha.iter().filter(|alpha| **alpha < 1.0).count(), alpha.len()))
+    }
+
+    /// S of the current tile, once it is computed.
+    pub fn scores(&self) -> Option<&Array2<f64>> {
+        self.view.s.as_ref().filter(|_| self.holds(Slot::S))
+    }
+
+    /// P of the current tile, once it is computed.
+    pub fn weights(&self) -> Option<&Array2<f64>> {
+        self.view.p.as_ref().filter(|_| self.holds(Slot::P))
+    }
+
+    /// O of the rows on chip.
+    pub fn output(&self) -> Option<&Array2<f64>> {
+        self.view.o.as_ref().filter(|_| self.holds(Slot::O))
+    }
+
+    /// The average of the values so far: O divided by l where the algorithm has not divided yet.
+    pub fn average(&self, query: usize) -> Option<Vec<f64>> {
+        let row = query.checked_sub(self.view.rows.start)?;
+        let o = self.output().filter(|o| row < o.nrows())?.row(row).to_vec();
+        let is_divided =
+            !self.writer(Slot::O).is_some_and(|step| matches!(step.op, Op::Accumulate | Op::Rescale | Op::StartRows));
+        match self.view.l.as_ref().and_then(|l| l.get(row)) {
+            _ if is_divided => Some(o),
+            Some(&l) if l > 0.0 => Some(o.into_iter().map(|o| o / l).collect()),
+            _ => None,
+        }
+    }
+
+    /// What `slot` holds belongs to the rows, keys or tile that are shown, and not to those before them.
+    pub fn holds(&self, slot: Slot) -> bool {
+        let Some(written) = self.writer(slot).map(|step| step.place) else { return false };
+        let Some(shown) = self.view.step.map(|step| step.place) else { return false };
+        let same = |a: Option<usize>, b: Option<usize>| a.zip(b).is_none_or(|(a, b)| a == b);
+        match slot {
+            Slot::Q | Slot::O | Slot::M | Slot::Sum => same(written.i(), shown.i()),
+            Slot::K | Slot::V => same(written.j(), shown.j()),
+            Slot::S | Slot::P if self.writers.keeps_rows => same(written.i(), shown.i()),
+            _ => same(written.i(), shown.i()) && same(written.j(), shown.j()),
+        }
+    }
+
+    /// A buffer for `tensor` is allocated, whether or not it holds something yet.
+    pub fn has_buffer(&self, tensor: Tensor) -> bool {
+        self.buffers.iter().any(|buffer| buffer.name.contains(tensor.name()))
+    }
+
+    fn writer(&self, slot: Slot) -> Option<Step> {
+        SLOTS.iter().zip(self.writers.last).find(|(known, _)| **known == slot).and_then(|(_, step)| step)
+    }
+}
+
+impl Writers {
+    /// In the section of the step before `cursor`.
+    fn at(schedule: &Schedule, cursor: u64) -> Self {
+        let mut writers = Self::default();
+        let Some(last) = cursor.checked_sub(1) else { return writers };
+        let index = schedule.section_of(last);
+        let span = schedule.kernels[schedule.section(index).kernel].span;
+        writers.keeps_rows = span == Span::WholeRows;
+        let mut steps = Vec::new();
+        schedule.write_section(index, &mut steps);
+        for step in &steps[..(cursor - schedule.section_steps(index).start) as usize] {
+            let writes = Effects::of(step, span).writes;
+            for (slot, writer) in SLOTS.into_iter().zip(&mut writers.last) {
+                if writes.contains(slot) {
+                    *writer = Some(*step);
+                }
+            }
+        }
+        writers
+    }
+}
+
+fn block_of(rows: &Range<usize>, br: usize) -> Option<usize> {
+    (!rows.is_empty()).then(|| rows.start / br.max(1))
+}

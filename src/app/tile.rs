@@ -1,0 +1,159 @@
+//! The tile view: S and P of the current tile with their tokens, and the rows and keys on chip that make them.
+
+use std::ops::Range;
+
+use eframe::egui::{self, Pos2, Sense, Ui};
+use ndarray::Array2;
+
+use crate::attention::TileClass;
+use crate::schedule::Tensor;
+
+use super::action::{Action, Selection};
+use super::draw;
+use super::look::Look;
+use super::matrix::{Layout, Matrix};
+use super::number::short;
+use super::operands;
+use super::texture::Textures;
+use super::theme::SPACE;
+use super::words::NOTHING_ON_CHIP;
+
+/// Height of the line above the matrices.
+const TITLE: f32 = 28.0;
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+    let view = &look.snapshot.view;
+    if view.rows.is_empty() {
+        draw::title(ui, "Tile");
+        ui.add_space(4.0 * SPACE);
+        ui.label(NOTHING_ON_CHIP);
+        return;
+    }
+    let matrices = [matrix_s(look), matrix_p(look)];
+    let height = ui.available_height() - TITLE - operands::HEIGHT;
+    // Before the first tile of a block its frame already stands where the cells will be.
+    let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
+    let layout = Layout::new(ui, view.rows.len(), cols, height);
+    title(ui, look, layout.is_lined());
+    ui.add_space(SPACE);
+    let (rect, response) = ui.allocate_exact_size(layout.size, Sense::click());
+    let corner = rect.min;
+    if ui.is_rect_visible(rect) {
+        for (n, matrix) in matrices.iter().enumerate() {
+            layout.paint(ui, corner, n, matrix, look, textures);
+        }
+        layout.paint_row_labels(ui, corner, look);
+    }
+    draw::describe(&response, "tile", &summary(look));
+    interact(ui, &response, &layout, corner, look, actions);
+    ui.add_space(2.0 * SPACE);
+    operands::show(ui, look, textures);
+}
+
+fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
+    let view = &look.snapshot.view;
+    let text = match look.snapshot.tile() {
+        Some((i, j)) => format!("Tile (i {i}, j {j})"),
+        None => format!("Query block i {}", view.rows.start / look.scene.plan().br),
+    };
+    ui.horizontal(|ui| {
+        draw::title(ui, &text);
+        let masked = match has_masked(look) {
+            false => "",
+            true if is_hatched => "; hatched: masked",
+            true => "; grey: masked",
+        };
+        draw::caption(ui, &format!("{}{masked}", range_text(&view.rows, &view.cols)));
+    });
+}
+
+/// The mask hides a pair of the tile.
+fn has_masked(look: &Look<'_>) -> bool {
+    let view = &look.snapshot.view;
+    !view.cols.is_empty() && look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full
+}
+
+fn range_text(rows: &Range<usize>, cols: &Range<usize>) -> String {
+    let range = |name: &str, range: &Range<usize>| match range.len() {
+        0 => format!("no {name}"),
+        1 => format!("{name} {}", range.start),
+        _ => format!("{name} {} to {}", range.start, range.end - 1),
+    };
+    format!("{}, {}", range("queries", rows), range("keys", cols))
+}
+
+fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
+    let values = look.snapshot.scores();
+    let finite = |x: &&f64| x.is_finite();
+    let limit = values.map_or(1.0, |s| s.iter().filter(finite).fold(0.0, |most, x| f64::max(most, x.abs())));
+    Matrix { tensor: Tensor::S, title: "S = scale Q K^T", values, limit }
+}
+
+fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
+    Matrix { tensor: Tensor::P, title: "P = exp(S - m)", values: look.snapshot.weights(), limit: 1.0 }
+}
+
+/// Clicks select; the tooltip has the formula with its numbers.
+fn interact(
+    ui: &Ui,
+    response: &egui::Response,
+    layout: &Layout,
+    corner: Pos2,
+    look: &Look<'_>,
+    actions: &mut Vec<Action>,
+) {
+    let Some(at) = response.hover_pos() else { return };
+    let view = &look.snapshot.view;
+    let found = (0..2).map(|n| layout.matrix(corner, n)).find(|rect| rect.contains(at));
+    let Some(rect) = found else { return };
+    let part = (at - rect.min) / layout.cell;
+    let (row, col) = ((part.y as usize).min(layout.rows - 1), (part.x as usize).min(layout.cols - 1));
+    if row >= view.rows.len() || col >= view.cols.len() {
+        return;
+    }
+    let (query, key) = (view.rows.start + row, view.cols.start + col);
+    let text = pair_text(ui, look, query, key);
+    if response.clone().on_hover_text_at_pointer(text).clicked() {
+        actions.push(Action::Select(Selection { query, key: Some(key) }));
+    }
+}
+
+/// What is known of one pair (query, key), with the formulas filled in.
+fn pair_text(ui: &Ui, look: &Look<'_>, query: usize, key: usize) -> String {
+    let snapshot = look.snapshot;
+    let view = &snapshot.view;
+    let name = |kind: &str, n: usize, token: Option<&str>| {
+        let token = token.map_or(String::new(), |token| format!(" \"{}\"", draw::token(ui, token)));
+        format!("{kind} {n}{token}")
+    };
+    let mut lines =
+        vec![name("query", query, look.scene.query_token(query)), name("key", key, look.scene.key_token(key))];
+    let at = |values: Option<&Array2<f64>>| values?.get((query - view.rows.start, key - view.cols.start)).copied();
+    if !look.scene.plan().band.keeps(query, key) {
+        lines.push("masked: s = -inf, p = 0".into());
+        return lines.join("\n");
+    }
+    if let Some(s) = at(snapshot.scores()) {
+        let scale = look.scene.input.problem.scale;
+        lines.push(format!("s = scale q k = {} x {} = {}", short(scale), short(s / scale), short(s)));
+        if let (Some(p), Some(m)) = (at(snapshot.weights()), snapshot.row_state(query).m) {
+            lines.push(format!("p = exp(s - m) = exp({} - {}) = {}", short(s), short(m), short(p)));
+        }
+    }
+    lines.join("\n")
+}
+
+/// The selected row's numbers, for those who cannot see them.
+fn summary(look: &Look<'_>) -> String {
+    let view = &look.snapshot.view;
+    let mut text = range_text(&view.rows, &view.cols);
+    let Some(row) = look.row().map(|query| query - view.rows.start) else { return text };
+    for (name, values) in [("s", look.snapshot.scores()), ("p", look.snapshot.weights())] {
+        if let Some(values) = values.filter(|values| row < values.nrows()) {
+            // A row of a large tile is not read out.
+            let numbers: Vec<String> = values.row(row).iter().take(16).map(|x| short(*x)).collect();
+            text += &format!("; row {}: {name} = {}", view.rows.start + row, numbers.join(", "));
+        }
+    }
+    text
+}

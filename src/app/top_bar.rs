@@ -1,0 +1,159 @@
+//! The top bar: what is open, how it is computed, the theme, the keys; below it a message when there is one.
+
+use eframe::egui::{self, Ui};
+
+use crate::attention::input::bundled::CAPTURES;
+use crate::attention::input::preset::Preset;
+use crate::schedule::algorithm;
+
+use super::action::{Action, Source};
+use super::commands;
+use super::document::Document;
+use super::draw::fit_text;
+use super::open_file::printable;
+use super::theme::{self, Palette, SPACE};
+
+/// Work shorter than this is not worth a bar.
+const PATIENCE_S: f32 = 0.3;
+
+/// What the bar itself remembers.
+#[derive(Default)]
+pub struct TopBar {
+    /// The text of the field for a path.
+    path: String,
+}
+
+impl TopBar {
+    pub fn show(&mut self, ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+        ui.horizontal_centered(|ui| {
+            ui.label(egui::RichText::new("tilescope").size(16.0).strong());
+            ui.add_space(2.0 * SPACE);
+            self.input_menu(ui, document, actions);
+            algorithm_menu(ui, document, actions);
+            waiting(ui, document);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let keys = Action::ToggleKeys;
+                if named_button(ui, "?", "Keys", &commands::tooltip(&keys)).clicked() {
+                    actions.push(keys);
+                }
+                let theme = if ui.visuals().dark_mode { "Light" } else { "Dark" };
+                if named_button(ui, theme, "Switch theme", "Light or dark").clicked() {
+                    actions.push(Action::SwitchTheme);
+                }
+            });
+        });
+    }
+
+    fn input_menu(&mut self, ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+        let title = input_title(document);
+        let response = ui.menu_button(format!("Input: {title}"), |ui| {
+            ui.set_min_width(280.0);
+            let mut entry = |ui: &mut Ui, source: Source| {
+                if ui.button(source.title()).clicked() {
+                    actions.push(Action::Open(source));
+                    ui.close();
+                }
+            };
+            heading(ui, "Real models");
+            (0..CAPTURES.len()).for_each(|index| entry(ui, Source::Bundled(index)));
+            ui.separator();
+            heading(ui, "Made to show one thing");
+            entry(ui, Source::Row);
+            entry(ui, Source::Toy);
+            Preset::ALL.into_iter().for_each(|preset| entry(ui, Source::Preset(preset)));
+            ui.separator();
+            self.path_field(ui, actions);
+        });
+        response.response.on_hover_text("Drop a .safetensors or .npz file here, or q, k and v.npy together");
+    }
+
+    fn path_field(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        heading(ui, "A file: drop it on the window, or type its path;");
+        heading(ui, "or random:N_Q,N_K,D for random tensors");
+        ui.horizontal(|ui| {
+            let field = egui::TextEdit::singleline(&mut self.path).hint_text("/path/to/file.npz").desired_width(200.0);
+            let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
+            let field = border.show(ui, |ui| ui.add(field)).inner;
+            field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a file"));
+            let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            let open = egui::Button::new("Open").fill(ui.visuals().faint_bg_color).frame_when_inactive(true);
+            if (ui.add(open).clicked() || is_entered) && !self.path.trim().is_empty() {
+                actions.push(Action::Open(self.path.trim().into()));
+                ui.close();
+            }
+        });
+    }
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    let palette = Palette::of(ui);
+    ui.label(egui::RichText::new(text).size(theme::LABEL).color(palette.faint_ink));
+}
+
+fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Response {
+    let response = ui.add(egui::Button::new(text).min_size(egui::vec2(28.0, 28.0))).on_hover_text(tooltip);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+    response
+}
+
+/// The model and layer where the input names them, else its file.
+fn input_title(document: &Document) -> String {
+    let input = document.source();
+    let about = &input.about;
+    let name = match (&about.model, about.layer) {
+        (Some(model), Some(layer)) => format!("{model}, layer {layer}"),
+        _ => input.name.clone(),
+    };
+    let settings = document.wanted();
+    let (n_q, n_k) = settings.lengths(&input.problem.shape);
+    let size = if n_q == n_k { format!("{n_q} tokens") } else { format!("{n_q} queries, {n_k} keys") };
+    let short: String = printable(&name).chars().take(48).collect();
+    format!("{short}, {size}")
+}
+
+fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+    let wanted = document.wanted();
+    let combo =
+        egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm).show_ui(ui, |ui| {
+            for choice in algorithm::ALL {
+                let response = ui.selectable_label(choice.name() == wanted.algorithm, choice.name());
+                if response.on_hover_text(choice.title()).clicked() {
+                    actions
+                        .push(Action::Change(super::settings::Settings { algorithm: choice.name(), ..wanted.clone() }));
+                }
+            }
+        });
+    let name = format!("Algorithm: {}", wanted.algorithm);
+    combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+}
+
+fn waiting(ui: &mut Ui, document: &Document) {
+    let Some((age, progress)) = document.waiting() else { return };
+    let left = PATIENCE_S - age.as_secs_f32();
+    if left > 0.0 {
+        ui.request_repaint_after_secs(left);
+        return;
+    }
+    ui.request_repaint_after_secs(0.1);
+    ui.add(egui::ProgressBar::new(progress).desired_width(160.0).text("computing"));
+}
+
+/// A message on one line, with a button that takes it away.
+pub fn notice(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new().fill(palette.trouble_soft).inner_margin(egui::Margin::symmetric(12, 4));
+    egui::Panel::top("notice").frame(frame).show_separator_line(false).resizable(false).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let room = ui.available_width() - 72.0;
+            let (rect, response) = ui.allocate_exact_size(egui::vec2(room.max(0.0), 24.0), egui::Sense::hover());
+            let text = printable(text);
+            let line = format!("! {text}");
+            fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &line, theme::text(theme::BODY), palette.ink);
+            super::draw::describe(&response, "message", &text);
+            response.on_hover_text(text);
+            if ui.button("Close").clicked() {
+                actions.push(Action::Dismiss);
+            }
+        });
+    });
+}

@@ -1,0 +1,117 @@
+//! The traffic counters: what moved so far and in total, per tensor, beside standard attention and the closed form.
+
+use eframe::egui::{self, Ui};
+
+use crate::schedule::{PerTensor, Tensor, Traffic};
+
+use super::draw;
+use super::look::Look;
+use super::number::{bytes, compact, grouped};
+use super::theme::{self, Palette, SPACE};
+use super::words;
+
+const LINE: f32 = 16.0;
+
+/// What was read, or what was written.
+type Side = fn(&Traffic) -> &PerTensor;
+
+/// One count: at the cursor, at the end, and what standard attention comes to where that is another algorithm.
+#[derive(Clone, Copy)]
+struct Count {
+    now: u64,
+    end: u64,
+    standard: Option<u64>,
+}
+
+pub fn show(ui: &mut Ui, look: &Look<'_>) {
+    let plan = look.scene.plan();
+    let now = &look.snapshot.totals.traffic;
+    let end = &look.scene.run.meters().total().traffic;
+    let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
+    let count = |of: &dyn Fn(&Traffic) -> u64| Count { now: of(now), end: of(end), standard: standard.map(of) };
+    ui.spacing_mut().item_spacing.y = 2.0;
+    header(ui, standard.is_some());
+    let ways: [(&str, Side); 2] = [("read", |t| &t.read), ("write", |t| &t.write)];
+    for (way, side) in ways {
+        for tensor in Tensor::ALL {
+            let count = count(&|traffic: &Traffic| side(traffic).get(tensor));
+            if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
+                line(ui, &format!("{} {way}", tensor.name()), count);
+            }
+        }
+    }
+    line(ui, "HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes(plan)));
+    line(ui, "SRAM read", count(&|traffic: &Traffic| traffic.sram_read));
+    line(ui, "SRAM write", count(&|traffic: &Traffic| traffic.sram_write));
+    ui.add_space(SPACE);
+    beside(ui, look, end);
+}
+
+fn header(ui: &mut Ui, has_standard: bool) {
+    let palette = Palette::of(ui);
+    let texts = ["so far", "in total", if has_standard { "standard" } else { "" }];
+    let font = theme::text(theme::LABEL);
+    columns(ui, ("elements", palette.faint_ink), texts, font, palette.faint_ink).on_hover_text(words::NOT_MODELLED);
+}
+
+/// A name with its counts; the accessible value reads `now of end`.
+fn line(ui: &mut Ui, name: &str, count: Count) {
+    let palette = Palette::of(ui);
+    let texts = [Some(count.now), Some(count.end), count.standard].map(|n| n.map_or_else(String::new, compact));
+    let texts = texts.each_ref().map(String::as_str);
+    let response = columns(ui, (name, palette.ink), texts, theme::figures(theme::LABEL), palette.ink);
+    let value = format!("{} of {}", grouped(count.now), grouped(count.end));
+    draw::describe(&response, name, &value);
+    response.on_hover_text(format!("{name}: {value}"));
+}
+
+/// A name on the left, and three numbers aligned at their last digits; the third column is left out when it is empty.
+fn columns(
+    ui: &mut Ui,
+    (name, name_color): (&str, egui::Color32),
+    texts: [&str; 3],
+    font: egui::FontId,
+    color: egui::Color32,
+) -> egui::Response {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
+    let painter = ui.painter();
+    let at = |x: f32| egui::pos2(rect.left() + x * rect.width(), rect.center().y);
+    painter.text(at(0.0), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), name_color);
+    for (x, text) in [0.48, 0.74, 1.0].into_iter().zip(texts) {
+        painter.text(at(x), egui::Align2::RIGHT_CENTER, text, font.clone(), color);
+    }
+    response
+}
+
+fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
+    let plan = look.scene.plan();
+    let (own, standard) = (end.hbm_bytes(plan), look.scene.standard.hbm_bytes(plan));
+    let palette = Palette::of(ui);
+    let most = own.max(standard);
+    bar(ui, look.scene.settings.algorithm, own, most, palette.accent, "total bytes")
+        .on_hover_text(words::per_tensor(end, plan));
+    if !look.scene.is_baseline() {
+        bar(ui, "standard", standard, most, palette.done, "total bytes of standard attention")
+            .on_hover_text(words::per_tensor(&look.scene.standard, plan));
+    }
+    let sentence = |ui: &mut Ui, text: String| ui.label(egui::RichText::new(text).size(theme::LABEL));
+    sentence(ui, words::beside_standard(look.scene));
+    let formula = words::beside_formula(end, &look.scene.closed_form);
+    sentence(ui, formula).on_hover_text(words::NOT_MODELLED);
+    draw::caption(ui, "What is not modelled?").on_hover_text(words::NOT_MODELLED);
+}
+
+/// A name, a bar on the scale of `most`, and the bytes it stands for.
+fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, accessible: &str) -> egui::Response {
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
+    let painter = ui.painter();
+    painter.text(rect.left_center(), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), palette.ink);
+    let number = bytes(value);
+    painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), palette.ink);
+    let room = egui::Rect::from_min_max(rect.min + egui::vec2(64.0, 4.0), rect.max - egui::vec2(80.0, 4.0));
+    let size = egui::vec2((room.width() * value as f32 / most.max(1) as f32).max(1.0), room.height());
+    painter.rect_filled(egui::Rect::from_min_size(room.min, size), 2.0, color);
+    draw::describe(&response, accessible, &number);
+    response
+}

@@ -1,0 +1,202 @@
+//! The cursor and what a command does to it.
+
+use crate::schedule::Schedule;
+
+use super::boundary;
+use super::command::Command;
+
+/// Operations a second at speed 1.
+pub const STEPS_PER_S: f64 = 4.0;
+pub const MIN_SPEED: f64 = 0.25;
+pub const MAX_SPEED: f64 = 16.0;
+
+/// A cursor: the number of steps done, from 0 to the length of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Player {
+    cursor: u64,
+    is_playing: bool,
+    speed: f64,
+    /// Part of the next step that has passed while playing, in [0, 1).
+    phase: f64,
+}
+
+impl Default for Player {
+    fn default() -> Self {
+        Self { cursor: 0, is_playing: false, speed: 1.0, phase: 0.0 }
+    }
+}
+
+impl Player {
+    /// Steps done.
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    pub fn is_playing(&self) -> bool {
+        self.is_playing
+    }
+
+    /// A factor on [`STEPS_PER_S`].
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Seconds until the cursor moves by itself; `None` when it will not.
+    pub fn due_in(&self) -> Option<f64> {
+        self.is_playing.then(|| (1.0 - self.phase) / (STEPS_PER_S * self.speed))
+    }
+
+    /// Carries out `command` on a cursor over `schedule`.
+    pub fn apply(&mut self, schedule: &Schedule, command: Command) {
+        let len = schedule.len();
+        match command {
+            Command::Play => self.play(len),
+            Command::Pause => self.pause(),
+            Command::Toggle if self.is_playing => self.pause(),
+            Command::Toggle => self.play(len),
+            Command::StepForward(unit) => self.step(len, |cursor| boundary::next(schedule, cursor, unit)),
+            Command::StepBack(unit) => self.step(len, |cursor| boundary::previous(schedule, cursor, unit)),
+            Command::SeekTo(cursor) => self.seek(cursor, len),
+            Command::SeekFraction(fraction) if fraction.is_nan() => {}
+            Command::SeekFraction(fraction) => self.seek((fraction.clamp(0.0, 1.0) * len as f64).round() as u64, len),
+            Command::Home => self.seek(0, len),
+            Command::End => self.seek(len, len),
+            Command::SetSpeed(speed) if speed.is_nan() => {}
+            Command::SetSpeed(speed) => self.speed = speed.clamp(MIN_SPEED, MAX_SPEED),
+            Command::Tick(seconds) => self.tick(seconds, len),
+        }
+    }
+
+    fn play(&mut self, len: u64) {
+        if self.cursor >= len {
+            self.cursor = 0;
+        }
+        self.is_playing = len > 0;
+        self.phase = 0.0;
+    }
+
+    fn pause(&mut self) {
+        self.is_playing = false;
+        self.phase = 0.0;
+    }
+
+    /// A step by hand ends playing.
+    fn step(&mut self, len: u64, to: impl FnOnce(u64) -> u64) {
+        self.pause();
+        self.cursor = to(self.cursor.min(len)).min(len);
+    }
+
+    /// A seek goes on playing from there.
+    fn seek(&mut self, cursor: u64, len: u64) {
+        self.cursor = cursor.min(len);
+        self.phase = 0.0;
+    }
+
+    fn tick(&mut self, seconds: f64, len: u64) {
+        if !self.is_playing || seconds.is_nan() || seconds <= 0.0 {
+            return;
+        }
+        self.phase += seconds * STEPS_PER_S * self.speed;
+        let steps = self.phase.floor();
+        self.phase -= steps;
+        // A cast of a float saturates, so that any pause of the clock ends at most at the end.
+        self.cursor = self.cursor.saturating_add(steps as u64).min(len);
+        if self.cursor == len {
+            self.pause();
+        }
+    }
+}
+
+impl Command {
+    /// `count` operations forwards, or backwards if negative.
+    pub fn by_operations(cursor: u64, count: i64) -> Self {
+        Command::SeekTo(cursor.saturating_add_signed(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::playback::Unit;
+    use crate::schedule::{Plan, Tiling, algorithm};
+
+    fn schedule() -> Schedule {
+        let plan = Plan::new(8, 8, 2, Tiling { br: 4, bc: 4 }, Precision::F32);
+        Schedule::new(algorithm::by_name("flash2").unwrap(), plan)
+    }
+
+    fn after(schedule: &Schedule, commands: &[Command]) -> Player {
+        let mut player = Player::default();
+        commands.iter().for_each(|&command| player.apply(schedule, command));
+        player
+    }
+
+    #[test]
+    fn steps_and_seeks_stay_within_the_schedule() {
+        let schedule = schedule();
+        let len = schedule.len();
+        let cursor = |commands: &[Command]| after(&schedule, commands).cursor();
+        let (forward, back) = (Command::StepForward(Unit::Operation), Command::StepBack(Unit::Operation));
+        assert_eq!(cursor(&[back]), 0);
+        assert_eq!(cursor(&[forward, forward, back]), 1);
+        assert_eq!(cursor(&[Command::End, forward]), len);
+        assert_eq!(cursor(&[Command::End, back]), len - 1);
+        assert_eq!(cursor(&[Command::SeekTo(u64::MAX)]), len);
+        assert_eq!(cursor(&[Command::End, Command::Home]), 0);
+        assert_eq!(cursor(&[Command::by_operations(3, -10)]), 0);
+        for (fraction, expected) in [(-1.0, 0), (0.0, 0), (0.5, len.div_ceil(2)), (1.0, len), (f64::INFINITY, len)] {
+            assert_eq!(cursor(&[Command::SeekFraction(fraction)]), expected);
+        }
+        assert_eq!(cursor(&[Command::SeekTo(5), Command::SeekFraction(f64::NAN)]), 5);
+    }
+
+    #[test]
+    fn playing_moves_with_time_and_stops_at_the_end() {
+        let schedule = schedule();
+        let mut player = after(&schedule, &[Command::Play, Command::Tick(0.9 / STEPS_PER_S)]);
+        assert_eq!(player.cursor(), 0);
+        assert!(player.due_in().is_some_and(|seconds| (seconds - 0.1 / STEPS_PER_S).abs() < 1e-12));
+        player.apply(&schedule, Command::Tick(0.2 / STEPS_PER_S));
+        assert_eq!(player.cursor(), 1);
+        player.apply(&schedule, Command::SetSpeed(4.0));
+        player.apply(&schedule, Command::Tick(1.0 / STEPS_PER_S));
+        assert_eq!(player.cursor(), 5);
+        player.apply(&schedule, Command::Tick(1e300));
+        assert_eq!((player.cursor(), player.is_playing(), player.due_in()), (schedule.len(), false, None));
+        player.apply(&schedule, Command::Toggle);
+        assert_eq!((player.cursor(), player.is_playing()), (0, true));
+    }
+
+    #[test]
+    fn time_only_counts_while_playing() {
+        let schedule = schedule();
+        for seconds in [1.0, -1.0, f64::NAN, 0.0] {
+            assert_eq!(after(&schedule, &[Command::Tick(seconds)]).cursor(), 0);
+        }
+        let paused = after(&schedule, &[Command::Play, Command::Toggle, Command::Tick(9.0)]);
+        assert_eq!(paused, Player::default());
+        assert!(!after(&schedule, &[Command::Play, Command::StepForward(Unit::Beat)]).is_playing());
+        assert!(after(&schedule, &[Command::Play, Command::SeekTo(3)]).is_playing());
+        let bad_clock = after(&schedule, &[Command::Play, Command::Tick(f64::NAN), Command::Tick(-5.0)]);
+        assert_eq!(bad_clock.cursor(), 0);
+    }
+
+    #[test]
+    fn the_same_commands_lead_to_the_same_place() {
+        let schedule = schedule();
+        // Many small ticks go as far as one large one, up to one step.
+        let small = vec![Command::Tick(0.01); 100];
+        let one = after(&schedule, &[Command::Play, Command::Tick(1.0)]);
+        let many = after(&schedule, &[vec![Command::Play], small].concat());
+        assert!(one.cursor().abs_diff(many.cursor()) <= 1);
+    }
+
+    #[test]
+    fn speed_is_clamped() {
+        let schedule = schedule();
+        for (asked, got) in [(0.0, MIN_SPEED), (99.0, MAX_SPEED), (2.0, 2.0), (f64::NAN, 1.0)] {
+            assert_eq!(after(&schedule, &[Command::SetSpeed(asked)]).speed(), got);
+        }
+    }
+}
