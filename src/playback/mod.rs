@@ -1,7 +1,10 @@
-//! The player: a cursor over a schedule, moved only by commands. It has no clock and no window: time comes in as `Tick`.
+//! The player, a cursor over a schedule that only commands move, and lessons as functions of a position.
+//!
+//! Neither has a clock, files or a window: time comes in as `Tick`, texts come in as texts.
 
 mod boundary;
 mod command;
+pub mod lesson;
 mod player;
 
 pub use boundary::{next, previous};
