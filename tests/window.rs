@@ -433,7 +433,7 @@ impl Backend for StandIn {
         if algorithm == "flash2" {
             Ok(())
         } else {
-            Err(Refusal::Algorithm { backend: "wgpu", algorithm: algorithm.into(), has: "flash2" })
+            Err(Refusal::Algorithm { backend: "wgpu", algorithm: algorithm.into(), has: "flash2".into() })
         }
     }
     fn run(&mut self, problem: &Problem, _: &str, _: Precision, _: &AtomicBool) -> Result<GpuRun, GpuError> {
