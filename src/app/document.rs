@@ -19,8 +19,8 @@ use super::settings::Settings;
 use super::snapshot::Snapshot;
 
 /// Runs with fewer operations than this are looked at within the frame.
-const CHEAP_FLOPS: u64 = 4_000_000;
-const CHEAP_STEPS: u64 = 20_000;
+pub const CHEAP_FLOPS: u64 = 4_000_000;
+pub const CHEAP_STEPS: u64 = 20_000;
 /// How long the first frame waits for the first picture.
 const FIRST_PICTURE: Duration = Duration::from_millis(500);
 

@@ -10,13 +10,13 @@ use super::action::{Action, Selection, Source, Tab};
 use super::document::Document;
 use super::gpu_job::Gpu;
 use super::look::Look;
+use super::motion::Motion;
 use super::settings::Settings;
+use super::stage::Stage;
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::top_bar::TopBar;
-use super::{
-    AppOptions, check, code, commands, grid, keys, memory, near, plot, setup, tile, timeline, top_bar, traffic,
-};
+use super::{AppOptions, check, code, commands, keys, memory, motion, near, plot, setup, timeline, top_bar, traffic};
 
 /// The whole application.
 pub struct App {
@@ -27,6 +27,7 @@ pub struct App {
     gpu: Gpu,
     top_bar: TopBar,
     textures: Textures,
+    stage: Stage,
     shows_keys: bool,
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
@@ -50,6 +51,7 @@ impl App {
             gpu: Gpu::new(ctx, options.find_gpu),
             top_bar: TopBar::default(),
             textures: Textures::default(),
+            stage: Stage::default(),
             shows_keys: false,
             last_time: None,
         }
@@ -65,7 +67,7 @@ impl App {
 
     /// Work is under way that will change what is shown.
     pub fn is_busy(&self) -> bool {
-        self.document.is_busy() || self.gpu.is_busy()
+        self.document.is_busy() || self.gpu.is_busy() || self.stage.is_busy()
     }
 
     /// Moves the cursor, as the keys do.
@@ -94,12 +96,16 @@ impl App {
     fn tick(&mut self, ctx: &Context) {
         let now = ctx.input(|input| input.time);
         let seconds = now - self.last_time.unwrap_or(now);
-        self.last_time = self.player.is_playing().then_some(now);
+        let moves = self.player.is_playing() || self.player.is_gliding();
+        self.last_time = moves.then_some(now);
         if let Some(scene) = self.document.scene() {
             self.player.apply(scene.schedule(), Command::Tick(seconds));
         }
         if let Some(due) = self.player.due_in() {
             ctx.request_repaint_after_secs(due as f32);
+        }
+        if self.player.is_gliding() && !motion::is_reduced(ctx) {
+            ctx.request_repaint();
         }
     }
 
@@ -119,6 +125,7 @@ impl App {
             selection: self.selection,
             check: check.as_deref(),
             generation: self.document.generation(),
+            motion: Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor()),
         });
         self.bottom(ui, look.as_ref(), actions);
         self.left(ui, look.as_ref(), actions);
@@ -191,19 +198,9 @@ impl App {
         });
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            let side = (ui.available_width() * 0.26).clamp(96.0, 320.0);
-            let area = ui.available_rect_before_wrap();
-            let (left, right) = area.split_left_right_at_x(area.left() + side);
-            let mut column = |rect: egui::Rect, add: &mut dyn FnMut(&mut Ui)| {
-                let builder = egui::UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Min));
-                ui.scope_builder(builder, |ui| {
-                    ui.shrink_clip_rect(rect);
-                    add(ui);
-                });
-            };
-            column(left, &mut |ui| grid::show(ui, look, &mut self.textures, actions));
-            let right = egui::Rect::from_min_max(right.min + egui::vec2(24.0, 0.0), right.max);
-            column(right, &mut |ui| tile::show(ui, look, &mut self.textures, actions));
+            if let Some(scene) = self.document.scene() {
+                self.stage.show(ui, scene, look, &mut self.textures, actions);
+            }
         });
     }
 
@@ -225,6 +222,7 @@ impl App {
             Action::ToggleKeys => self.shows_keys = !self.shows_keys,
             Action::Dismiss if self.shows_keys => self.shows_keys = false,
             Action::Dismiss => self.document.set_notice(None),
+            Action::Stage(wish) => self.stage.carry_out(wish),
             Action::RunGpu => {
                 if let Some(scene) = self.document.scene().cloned() {
                     self.gpu.run(ctx, &scene, self.document.generation());

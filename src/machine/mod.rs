@@ -8,6 +8,7 @@ pub mod meter;
 mod numbers;
 mod recording;
 mod run;
+mod story;
 mod view;
 
 pub use chip::{Slot, Slots};
@@ -16,4 +17,5 @@ pub use meter::{Meter, MeterIndex, Totals};
 pub use numbers::{Machine, Meaning, carry_out};
 pub use recording::{CHECKPOINT_BUDGET, Checkpoints, Recording, output, run};
 pub use run::{RowHistory, Run, Visit};
+pub use story::{RowStory, RowSums, RowVisit};
 pub use view::View;

@@ -9,6 +9,7 @@ use super::lazy::restore;
 use super::meter::{MeterIndex, Totals};
 use super::numbers::{Machine, Meaning};
 use super::recording::{CHECKPOINT_BUDGET, Recording};
+use super::story::{RowStory, StoryWriter};
 use super::view::View;
 
 /// A finished first pass with everything a viewer asks of it.
@@ -99,6 +100,14 @@ impl Run {
             Inner::F64(pass) => pass.history(&self.schedule, i),
         }
     }
+
+    /// What happens to one row, visit by visit. With another `meaning` than the run's: what a bug makes of that row.
+    pub fn story(&self, query: usize, meaning: Meaning) -> RowStory {
+        match &self.inner {
+            Inner::F32(pass) => pass.story(&self.schedule, query, meaning),
+            Inner::F64(pass) => pass.story(&self.schedule, query, meaning),
+        }
+    }
 }
 
 impl<T: Real> Pass<T> {
@@ -147,5 +156,16 @@ impl<T: Real> Pass<T> {
         let all = super::Checkpoints::none(schedule);
         restore(&mut machine, schedule, &all, schedule.len(), false, &[end], observe);
         history
+    }
+    fn story(&self, schedule: &Schedule, query: usize, meaning: Meaning) -> RowStory {
+        let mut machine = Machine::new(&schedule.plan, &self.head, meaning);
+        let mut writer = StoryWriter::new(query, schedule.plan.br);
+        let end = Block { tensor: Tensor::O, place: Place::new(Some(query / schedule.plan.br), None) };
+        // Checkpoints would cut the story short, and hold what the run's own meaning made.
+        let all = super::Checkpoints::none(schedule);
+        restore(&mut machine, schedule, &all, schedule.len(), false, &[end], |n, step, machine| {
+            writer.add(n, step, machine);
+        });
+        writer.finish()
     }
 }

@@ -6,4 +6,4 @@ mod player;
 
 pub use boundary::{next, previous};
 pub use command::{Command, Unit};
-pub use player::{MAX_SPEED, MIN_SPEED, Player, STEPS_PER_S};
+pub use player::{GLIDE_S, MAX_SPEED, MIN_SPEED, Player, STEPS_PER_S};
