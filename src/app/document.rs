@@ -130,6 +130,12 @@ impl Document {
         self.change(ctx, settings);
     }
 
+    /// Replaces the input, under choices that its kind would not open with.
+    pub fn open_with(&mut self, ctx: &Context, input: Input, settings: Settings) {
+        self.source = Arc::new(input);
+        self.change(ctx, settings);
+    }
+
     /// The choices go back to those of the picture.
     fn refuse(&mut self, fault: String) {
         self.notice = Some(fault);

@@ -11,6 +11,7 @@ mod commands;
 mod document;
 mod draw;
 mod far;
+mod frame_cost;
 mod gpu_job;
 mod grid;
 mod icon;
@@ -48,10 +49,12 @@ use crate::attention::Input;
 use crate::gpu;
 
 pub use document::Document;
+pub use frame_cost::frame_times;
 pub use gpu_job::FindGpu;
 pub use scene::{Check, Scene};
 pub use settings::Settings;
 pub use snapshot::{RowState, Snapshot};
+pub use stage::{Distance, Wish};
 pub use window::App;
 
 /// What draws the window.

@@ -7,16 +7,17 @@ use crate::attention::input::bundled;
 use crate::playback::{Command, Player};
 
 use super::action::{Action, Selection, Source, Tab};
+use super::code::CodeView;
 use super::document::Document;
 use super::gpu_job::Gpu;
 use super::look::Look;
 use super::motion::Motion;
 use super::settings::Settings;
-use super::stage::Stage;
+use super::stage::{Stage, Wish};
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::top_bar::TopBar;
-use super::{AppOptions, check, code, commands, keys, memory, motion, near, plot, setup, timeline, top_bar, traffic};
+use super::{AppOptions, check, commands, keys, memory, motion, near, plot, setup, timeline, top_bar, traffic};
 
 /// The whole application.
 pub struct App {
@@ -28,6 +29,7 @@ pub struct App {
     top_bar: TopBar,
     textures: Textures,
     stage: Stage,
+    code: CodeView,
     shows_keys: bool,
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
@@ -52,6 +54,7 @@ impl App {
             top_bar: TopBar::default(),
             textures: Textures::default(),
             stage: Stage::default(),
+            code: CodeView::default(),
             shows_keys: false,
             last_time: None,
         }
@@ -75,6 +78,16 @@ impl App {
         if let Some(scene) = self.document.scene() {
             self.player.apply(scene.schedule(), command);
         }
+    }
+
+    /// Opens `input` under choices of its own; the old picture stays until that has succeeded.
+    pub fn open_input(&mut self, ctx: &Context, input: Input, settings: Settings) {
+        self.document.open_with(ctx, input, settings);
+    }
+
+    /// Changes the main view.
+    pub fn wish(&mut self, wish: Wish) {
+        self.stage.carry_out(wish);
     }
 
     /// One frame. A harness that renders without a window calls this.
@@ -178,7 +191,7 @@ impl App {
                 match self.tab {
                     Tab::Traffic => traffic::show(ui, look),
                     Tab::Plot => plot::show(ui, look),
-                    Tab::Code => code::show(ui, look),
+                    Tab::Code => self.code.show(ui, look),
                 }
             });
         });

@@ -33,7 +33,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let rect = column_title(ui, rect, "their ratio: the average so far", picture);
     let Some((low, high)) = range(picture) else { return };
     let text = 44.0 * picture.zoom;
-    let radius = (rect.width() * 0.54).min(rect.height() - text - 44.0).max(24.0);
+    let radius = (rect.width() * 0.52).min(rect.height() - text - 44.0).max(24.0);
     let pivot = pos2(rect.center().x, rect.top() + (rect.height() - text + radius) / 2.0);
     let dial = Dial { pivot, radius, low, high };
     paint_scale(ui, &dial, picture);
@@ -75,10 +75,13 @@ fn paint_scale(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
         let ends = [dial.at(value(t), 1.0), dial.at(value(t), if is_named { 0.92 } else { 0.96 })];
         ui.painter().line_segment(ends, Stroke::new(1.5, palette.faint_ink));
         if is_named {
-            let align = [Align2::RIGHT_BOTTOM, Align2::CENTER_BOTTOM, Align2::LEFT_BOTTOM][n as usize / 5];
             // The ends are written inwards: the column is no wider than the arc.
-            let align = if n == 5 { align } else { Align2::CENTER_TOP };
-            let at = dial.at(value(t), 1.0) + vec2(0.0, if n == 5 { -4.0 } else { 6.0 });
+            let (align, shift) = match n {
+                0 => (Align2::LEFT_TOP, vec2(-8.0, 6.0)),
+                5 => (Align2::CENTER_BOTTOM, vec2(0.0, -4.0)),
+                _ => (Align2::RIGHT_TOP, vec2(8.0, 6.0)),
+            };
+            let at = dial.at(value(t), 1.0) + shift;
             let font = theme::figures(theme::LABEL * picture.zoom);
             ui.painter().text(at, align, short(value(t)), font, palette.faint_ink);
         }

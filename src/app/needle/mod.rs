@@ -140,10 +140,10 @@ fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let column = |from: f32, to: f32| {
         Rect::from_min_max(pos2(at(from) + gap / 2.0, rect.top()), pos2(at(to) - gap / 2.0, rect.bottom()))
     };
-    scores::paint(ui, column(0.0, 0.40), picture);
-    stacks::paint(ui, column(0.40, 0.68), picture);
-    dial::paint(ui, column(0.68, 1.0), picture);
-    for part in [0.40, 0.68] {
+    scores::paint(ui, column(0.0, 0.45), picture);
+    stacks::paint(ui, column(0.45, 0.72), picture);
+    dial::paint(ui, column(0.72, 1.0), picture);
+    for part in [0.45, 0.72] {
         ui.painter().vline(at(part), rect.y_range(), picture.palette.hairline());
     }
 }

@@ -42,12 +42,13 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
         rect.min + vec2(labels, 8.0),
-        pos2(rect.right() - 84.0 * picture.zoom, rect.bottom() - 20.0 * picture.zoom),
+        pos2(rect.right() - 100.0 * picture.zoom, rect.bottom() - 20.0 * picture.zoom),
     );
     let axis = Axis { rect: inner, low: low - room, high: high + room };
     paint_scale(ui, &axis, picture);
-    paint_dots(ui, &axis, picture);
+    // The dot that is the maximum lies on its line, and is seen there.
     paint_line(ui, &axis, rect, picture);
+    paint_dots(ui, &axis, picture);
 }
 
 fn paint_scale(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
@@ -93,16 +94,18 @@ fn paint_dots(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
 
 /// Below the dots, where there is room for words.
 fn paint_tokens(ui: &Ui, axis: &Axis, slot: f32, visits: usize, picture: &Picture<'_>) {
-    if slot < 13.0 {
-        return;
-    }
+    // Where keys stand close, every n-th has its number.
+    let stride = ((16.0 * picture.zoom / slot).ceil() as usize).max(1);
     for visit in &picture.story.visits[..visits] {
-        for key in visit.first_key..visit.first_key + visit.scores.len() {
+        for key in (visit.first_key..visit.first_key + visit.scores.len()).filter(|key| key.is_multiple_of(stride)) {
             let token = picture.look.scene.key_token(key).filter(|_| slot >= 30.0);
             let text = token.map_or(key.to_string(), |text| crate::app::draw::token(ui, text));
             let left = axis.rect.left() + slot * key as f32;
-            let place =
-                Rect::from_min_size(pos2(left, axis.rect.bottom() + 2.0), vec2(slot - 1.0, 16.0 * picture.zoom));
+            let place = Rect::from_min_size(
+                pos2(left, axis.rect.bottom() + 2.0),
+                vec2(slot * stride as f32 - 1.0, 16.0 * picture.zoom),
+            );
+            let place = place.translate(vec2((slot - slot * stride as f32) / 2.0, 0.0));
             fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, picture.label(), picture.palette.faint_ink);
         }
     }
@@ -121,7 +124,6 @@ fn paint_line(ui: &Ui, axis: &Axis, rect: Rect, picture: &Picture<'_>) {
     let moving = if frame == Frame::Climb { picture.phase() } else { 1.0 };
     let y = axis.y(if has_climbed { between(visit.old.m, visit.m, moving) } else { m });
     let right = axis.rect.right() + 8.0;
-    ui.painter().hline(axis.rect.left()..=right, y, Stroke::new(5.0, palette.background));
     ui.painter().hline(axis.rect.left()..=right, y, Stroke::new(2.5, palette.ink));
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(right + 4.0, y - height), pos2(rect.right(), y));

@@ -15,7 +15,7 @@ use crate::schedule::Tensor;
 const THINNEST: f32 = 3.0;
 
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
-    let rect = column_title(ui, rect, "what is kept: l and O", picture);
+    let rect = column_title(ui, rect, &format!("what is kept: l and {}", name_of_o(picture)), picture);
     let line = 20.0 * picture.zoom;
     let heads = Rect::from_min_size(rect.min, vec2(rect.width(), line));
     let names = Rect::from_min_size(pos2(rect.left(), rect.bottom() - line), vec2(rect.width(), line));
@@ -36,7 +36,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let l = named("l", Some(sums.l));
     picture.text(ui, under(0.0, names), Align2::CENTER_CENTER, "stack l", &l, picture.figures());
     let o = visit.sum_of(sums, picture.component);
-    let o = named(&name_of_o(picture), is_shown.then_some(o));
+    let o = named("O", is_shown.then_some(o));
     picture.text(ui, under(1.0, names), Align2::CENTER_CENTER, "bar of O", &o, picture.figures());
     paint_stack(ui, bar(0.0), picture);
     paint_bar(ui, bar(1.0), picture);
@@ -72,14 +72,12 @@ fn joined(picture: &Picture<'_>) -> f32 {
     }
 }
 
-/// The weights of earlier visits as they stand before visit `index`: each was shrunk by every alpha since.
+/// The weights of earlier visits as they stand before visit `index`: each was shrunk by every alpha since. Latest first.
 fn earlier(story: &RowStory, index: usize, forgets: bool) -> Vec<f64> {
-    let mut weights: Vec<f64> = Vec::new();
-    for visit in &story.visits[..index] {
-        if !forgets {
-            weights.iter_mut().for_each(|weight| *weight *= visit.alpha);
-        }
-        weights.extend(added(visit));
+    let (mut weights, mut kept) = (Vec::new(), 1.0);
+    for visit in story.visits[..index].iter().rev() {
+        weights.extend(added(visit).map(|weight| weight * kept));
+        kept *= if forgets { 1.0 } else { visit.alpha };
     }
     weights
 }
@@ -96,7 +94,7 @@ fn paint_stack(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let kept = shrunk(picture);
     let mut y = rect.bottom();
     let old = earlier(picture.story, picture.now.index, picture.forgets);
-    y = segments(ui, rect, y, old.into_iter().map(|w| w as f32 * kept * scale), fill, picture);
+    y = segments(ui, rect, y, old.into_iter().rev().map(|w| w as f32 * kept * scale), fill, picture);
     let share = joined(picture);
     if share > 0.0 {
         let from = y;
@@ -117,14 +115,24 @@ fn segments(
     fill: Color32,
     picture: &Picture<'_>,
 ) -> f32 {
-    for height in heights.filter(|height| height.is_finite() && *height > 0.0) {
-        let place = Rect::from_min_max(pos2(rect.left(), y - height), pos2(rect.right(), y));
+    // Of many thin weights one block is drawn: a frame costs no more for a longer row.
+    let mut block = 0.0;
+    let paint = |y: &mut f32, height: f32| {
+        let place = Rect::from_min_max(pos2(rect.left(), *y - height), pos2(rect.right(), *y));
         ui.painter().rect_filled(place, 0.0, fill);
         if height >= THINNEST {
             ui.painter().hline(place.x_range(), place.top(), Stroke::new(1.0, picture.palette.background));
         }
-        y -= height;
+        *y -= height;
+    };
+    for height in heights.filter(|height| height.is_finite() && *height > 0.0) {
+        block += height;
+        if block >= THINNEST {
+            paint(&mut y, block);
+            block = 0.0;
+        }
     }
+    paint(&mut y, block);
     y
 }
 
