@@ -5,6 +5,7 @@
 //! Only [`document`], [`open_file`] and [`job`] know of files and threads, only [`window`] of the clock.
 
 mod action;
+mod breakpoints;
 mod check;
 mod code;
 mod commands;
@@ -40,6 +41,7 @@ mod tile;
 mod timeline;
 mod top_bar;
 mod traffic;
+mod trail;
 mod window;
 mod words;
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use eframe::egui::{self, Layout, Rect, Ui, UiBuilder, vec2};
 
 use super::action::Action;
+use super::breakpoints::Breakpoints;
 use super::look::Look;
 use super::scene::Scene;
 use super::stories::Stories;
 use super::texture::Textures;
+use super::trail::{Asked, Trail};
 use super::{commands, far, grid, needle, tile};
 
 /// How close the main view stands.
@@ -43,6 +45,11 @@ pub enum Wish {
     /// The component of O that the needle shows.
     Component(usize),
     Lens(far::Lens),
+    /// Where did this value come from?
+    Ask(Asked),
+    CloseTrail,
+    /// The panel of breakpoints.
+    Breakpoints(bool),
 }
 
 /// What was chosen, and the stories that were made for it.
@@ -53,6 +60,9 @@ pub struct Stage {
     pub component: usize,
     pub lens: far::Lens,
     stories: Stories,
+    asked: Option<Asked>,
+    trail: Option<Trail>,
+    breakpoints: Breakpoints,
 }
 
 impl Stage {
@@ -62,11 +72,14 @@ impl Stage {
             Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
             Wish::Component(component) => self.component = component,
             Wish::Lens(lens) => self.lens = lens,
+            Wish::Ask(asked) => self.asked = Some(asked),
+            Wish::CloseTrail => self.trail = None,
+            Wish::Breakpoints(is_open) => self.breakpoints.is_open = is_open,
         }
     }
 
     pub fn is_busy(&self) -> bool {
-        self.stories.is_busy()
+        self.stories.is_busy() || self.breakpoints.is_busy()
     }
 
     /// The main view.
@@ -86,8 +99,15 @@ impl Stage {
                     actions.push(action);
                 }
             }
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                let is_open = self.breakpoints.is_open;
+                if ui.selectable_label(is_open, "Breakpoints").clicked() {
+                    actions.push(Action::Stage(Wish::Breakpoints(!is_open)));
+                }
+            });
         });
         ui.add_space(4.0);
+        self.on_demand(ui, scene, look, actions);
         match self.distance {
             Distance::Far => far::show(ui, look, self.lens, textures, actions),
             Distance::Middle => middle(ui, look, textures, actions),
@@ -97,6 +117,20 @@ impl Stage {
                 needle::show(ui, look, self, told.as_deref(), actions);
             }
         }
+    }
+}
+
+impl Stage {
+    /// Panels that stand over the view while they are asked for.
+    fn on_demand(&mut self, ui: &Ui, scene: &Arc<Scene>, look: &Look<'_>, actions: &mut Vec<Action>) {
+        if let Some(asked) = self.asked.take() {
+            self.trail = Some(Trail::of(asked, look));
+        }
+        self.trail = self.trail.take().filter(|trail| trail.is_of(look));
+        if let Some(trail) = &self.trail {
+            trail.show(ui.ctx(), look, actions);
+        }
+        self.breakpoints.show(ui.ctx(), scene, look, actions);
     }
 }
 

@@ -178,7 +178,7 @@ impl App {
         Panel::right("near").exact_size(theme::NEAR).frame(frame).resizable(false).show(ui, |ui| {
             let Some(look) = look else { return };
             ScrollArea::vertical().show(ui, |ui| {
-                near::show(ui, look);
+                near::show(ui, look, actions);
                 ui.add_space(4.0);
                 ui.separator();
                 ui.horizontal(|ui| {

@@ -11,6 +11,7 @@ use super::numbers::{Machine, Meaning};
 use super::recording::{CHECKPOINT_BUDGET, Recording};
 use super::story::{RowStory, StoryWriter};
 use super::view::View;
+use super::watch::{Probe, watch};
 
 /// A finished first pass with everything a viewer asks of it.
 pub struct Run {
@@ -98,6 +99,14 @@ impl Run {
         match &self.inner {
             Inner::F32(pass) => pass.history(&self.schedule, i),
             Inner::F64(pass) => pass.history(&self.schedule, i),
+        }
+    }
+
+    /// Carries the run out again; `go_on` sees the steps done, the last of them, and what can be asked of its numbers.
+    pub fn watch(&self, go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool) {
+        match &self.inner {
+            Inner::F32(pass) => watch(&self.schedule, &pass.head, pass.meaning, go_on),
+            Inner::F64(pass) => watch(&self.schedule, &pass.head, pass.meaning, go_on),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The player: a cursor over a schedule, moved only by commands. It has no clock and no window: time comes in as `Tick`.
 
 mod boundary;
+pub mod breakpoint;
 mod command;
 mod player;
 
