@@ -71,3 +71,17 @@ fn both_panes_of_code_are_lit_by_the_same_step() {
     assert!(value(&harness, "line 1").contains("cdiv(N_q, BLOCK_M)"));
     harness.get_by_label("BLOCK_M = 4, BLOCK_N = 4");
 }
+
+#[test]
+fn a_surprise_of_the_formulas_is_one_click_away() {
+    use tilescope::attention::Precision;
+    use tilescope::schedule::{Plan, Tiling, algorithm};
+    let mut harness = open(Some(preset::toy()));
+    click(&mut harness, "Block sizes");
+    click(&mut harness, "At d = 128 and 64 keys a block flash1 moves more than standard");
+    let plan = Plan::new(4096, 4096, 128, Tiling { br: 64, bc: 64 }, Precision::F16);
+    let moved = |name| algorithm::by_name(name).unwrap().closed_form(&plan).hbm_bytes(&plan) as f64;
+    let shown = value(&harness, "flash1 at the picked blocks");
+    assert!(shown.ends_with(&format!("{:.3} x standard", moved("flash1") / moved("standard"))), "{shown}");
+    assert!(value(&harness, "picked blocks").starts_with("Br 64, Bc 64: fits"));
+}

@@ -53,8 +53,7 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
     painter.rect_filled(rect, 0.0, palette.background);
     if grid.rows.max(grid.cols) > MOST_DRAWN {
         let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
-        let key = look.key(ui.visuals().dark_mode);
-        let texture = textures.get(ui.ctx(), "grid", key, (grid.rows, grid.cols), color);
+        let texture = textures.get(ui.ctx(), "grid", progress_key(ui, look), (grid.rows, grid.cols), color);
         painter.image(texture, rect, UV, theme::NO_TINT);
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
     } else {
@@ -72,6 +71,20 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
         painter.rect_stroke(mark, 1.0, Stroke::new(4.0, palette.background), StrokeKind::Middle);
         painter.rect_stroke(mark, 1.0, palette.outline(), StrokeKind::Middle);
     }
+}
+
+/// What the colours of the grid depend on: less than the cursor, so that most steps repaint nothing.
+pub fn progress_key(ui: &Ui, look: &Look<'_>) -> impl std::hash::Hash {
+    let (snapshot, grid) = (look.snapshot, &look.scene.map.grid);
+    let tile = snapshot.tile();
+    let progress = tile.map(|(i, j)| {
+        let (row, col) = grid.position(i, j);
+        grid.cell(row, col).map(|cell| cell.progress(snapshot.cursor) as u8)
+    });
+    let tiles = snapshot.totals.tiles;
+    let begun = tiles.full + tiles.partial + tiles.skipped;
+    let section = look.scene.schedule().section_of(snapshot.cursor.saturating_sub(1));
+    (look.generation, ui.visuals().dark_mode, section, begun, tile, progress)
 }
 
 /// The whole of a texture.

@@ -5,6 +5,7 @@
 //! Only [`document`], [`open_file`] and [`job`] know of files and threads, only [`window`] of the clock.
 
 mod action;
+mod blocks;
 mod breakpoints;
 mod check;
 mod code;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use eframe::egui::{self, Layout, Rect, Ui, UiBuilder, vec2};
 
 use super::action::Action;
+use super::blocks::Blocks;
 use super::breakpoints::Breakpoints;
 use super::look::Look;
 use super::scene::Scene;
@@ -50,6 +51,8 @@ pub enum Wish {
     CloseTrail,
     /// The panel of breakpoints.
     Breakpoints(bool),
+    /// The explorer of block sizes.
+    Blocks(bool),
 }
 
 /// What was chosen, and the stories that were made for it.
@@ -63,6 +66,7 @@ pub struct Stage {
     asked: Option<Asked>,
     trail: Option<Trail>,
     breakpoints: Breakpoints,
+    blocks: Blocks,
 }
 
 impl Stage {
@@ -75,6 +79,7 @@ impl Stage {
             Wish::Ask(asked) => self.asked = Some(asked),
             Wish::CloseTrail => self.trail = None,
             Wish::Breakpoints(is_open) => self.breakpoints.is_open = is_open,
+            Wish::Blocks(is_open) => self.blocks.is_open = is_open,
         }
     }
 
@@ -104,10 +109,14 @@ impl Stage {
                 if ui.selectable_label(is_open, "Breakpoints").clicked() {
                     actions.push(Action::Stage(Wish::Breakpoints(!is_open)));
                 }
+                let is_open = self.blocks.is_open;
+                if ui.selectable_label(is_open, "Block sizes").clicked() {
+                    actions.push(Action::Stage(Wish::Blocks(!is_open)));
+                }
             });
         });
         ui.add_space(4.0);
-        self.on_demand(ui, scene, look, actions);
+        self.on_demand(ui, scene, look, textures, actions);
         match self.distance {
             Distance::Far => far::show(ui, look, self.lens, textures, actions),
             Distance::Middle => middle(ui, look, textures, actions),
@@ -122,7 +131,14 @@ impl Stage {
 
 impl Stage {
     /// Panels that stand over the view while they are asked for.
-    fn on_demand(&mut self, ui: &Ui, scene: &Arc<Scene>, look: &Look<'_>, actions: &mut Vec<Action>) {
+    fn on_demand(
+        &mut self,
+        ui: &Ui,
+        scene: &Arc<Scene>,
+        look: &Look<'_>,
+        textures: &mut Textures,
+        actions: &mut Vec<Action>,
+    ) {
         if let Some(asked) = self.asked.take() {
             self.trail = Some(Trail::of(asked, look));
         }
@@ -131,6 +147,7 @@ impl Stage {
             trail.show(ui.ctx(), look, actions);
         }
         self.breakpoints.show(ui.ctx(), scene, look, actions);
+        self.blocks.show(ui.ctx(), textures, actions);
     }
 }
 
