@@ -11,7 +11,7 @@ use super::action::Action;
 use super::draw;
 use super::grid::UV;
 use super::number::{bytes, short};
-use super::stage::Wish;
+use super::stage::{Wish, corner};
 use super::texture::Textures;
 use super::theme::{self, Palette};
 
@@ -114,21 +114,26 @@ impl Blocks {
             return;
         }
         let mut is_open = true;
-        Window::new("Block sizes").open(&mut is_open).resizable(false).default_width(SIDE + 24.0).show(ctx, |ui| {
-            self.choices(ui);
-            if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
-                self.surface = Some((self.question, self.question.surface()));
-            }
-            self.map(ui, textures);
-            self.verdict(ui);
-            ui.separator();
-            draw::caption(ui, "Surprises of the formulas");
-            for surprise in &SURPRISES {
-                if ui.button(surprise.title).clicked() {
-                    (self.question, self.picked) = (surprise.question, surprise.tiling);
+        Window::new("Block sizes")
+            .default_pos(corner(ctx, SIDE))
+            .open(&mut is_open)
+            .resizable(false)
+            .default_width(SIDE + 24.0)
+            .show(ctx, |ui| {
+                self.choices(ui);
+                if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
+                    self.surface = Some((self.question, self.question.surface()));
                 }
-            }
-        });
+                self.map(ui, textures);
+                self.verdict(ui);
+                ui.separator();
+                draw::caption(ui, "Surprises of the formulas");
+                for surprise in &SURPRISES {
+                    if ui.button(surprise.title).clicked() {
+                        (self.question, self.picked) = (surprise.question, surprise.tiling);
+                    }
+                }
+            });
         if !is_open {
             actions.push(Action::Stage(Wish::Blocks(false)));
         }

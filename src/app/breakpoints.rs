@@ -14,7 +14,7 @@ use super::job::{self, Job};
 use super::look::Look;
 use super::number::grouped;
 use super::scene::Scene;
-use super::stage::Wish;
+use super::stage::{Wish, corner};
 
 /// Operations that can be stopped at.
 const OPERATIONS: [&str; 12] = [
@@ -102,23 +102,28 @@ impl Breakpoints {
             wanted = Some(Direction::Previous);
         }
         let mut is_open = true;
-        Window::new("Breakpoints").open(&mut is_open).resizable(false).default_width(280.0).show(ctx, |ui| {
-            self.choices(ui, look);
-            ui.separator();
-            ui.horizontal(|ui| {
-                if ui.button("Previous hit").on_hover_text("F11").clicked() {
-                    wanted = Some(Direction::Previous);
-                }
-                if ui.button("Next hit").on_hover_text("F10").clicked() {
-                    wanted = Some(Direction::Next);
-                }
-                if let Some(job) = &self.searching {
-                    ui.add(egui::ProgressBar::new(job.progress()).desired_width(80.0));
-                }
+        Window::new("Breakpoints")
+            .default_pos(corner(ctx, 280.0))
+            .open(&mut is_open)
+            .resizable(false)
+            .default_width(280.0)
+            .show(ctx, |ui| {
+                self.choices(ui, look);
+                ui.separator();
+                ui.horizontal(|ui| {
+                    if ui.button("Previous hit").on_hover_text("F11").clicked() {
+                        wanted = Some(Direction::Previous);
+                    }
+                    if ui.button("Next hit").on_hover_text("F10").clicked() {
+                        wanted = Some(Direction::Next);
+                    }
+                    if let Some(job) = &self.searching {
+                        ui.add(egui::ProgressBar::new(job.progress()).desired_width(80.0));
+                    }
+                });
+                let response = ui.label(&self.said);
+                draw::describe(&response, "breakpoint", &self.said);
             });
-            let response = ui.label(&self.said);
-            draw::describe(&response, "breakpoint", &self.said);
-        });
         if let Some(direction) = wanted {
             self.start(ctx, scene, look.snapshot.cursor, direction);
         }

@@ -161,6 +161,12 @@ fn middle(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut V
     column(ui, right, &mut |ui| tile::show(ui, look, textures, actions));
 }
 
+/// Where a panel on demand opens: over the right of the stage, below its own button, so that the row stays in sight.
+pub fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
+    let right = ctx.content_rect().right_top();
+    right + vec2(-(super::theme::NEAR + width + 32.0), super::theme::TOP_BAR + super::theme::MEMORY_STRIP + 40.0)
+}
+
 /// A part of the stage that keeps to its place.
 pub fn column(ui: &mut Ui, rect: Rect, add: &mut dyn FnMut(&mut Ui)) {
     let builder = UiBuilder::new().max_rect(rect).layout(Layout::top_down(egui::Align::Min));

@@ -9,7 +9,7 @@ use super::action::Action;
 use super::draw;
 use super::look::Look;
 use super::number::grouped;
-use super::stage::Wish;
+use super::stage::{Wish, corner};
 use super::words;
 
 /// Steps that are listed; more would be the whole run again.
@@ -52,9 +52,12 @@ impl Trail {
 
     pub fn show(&self, ctx: &Context, look: &Look<'_>, actions: &mut Vec<Action>) {
         let mut is_open = true;
-        Window::new("Where did this number come from?").open(&mut is_open).resizable(false).default_width(360.0).show(
-            ctx,
-            |ui| {
+        Window::new("Where did this number come from?")
+            .default_pos(corner(ctx, 360.0))
+            .open(&mut is_open)
+            .resizable(false)
+            .default_width(360.0)
+            .show(ctx, |ui| {
                 let what = format!("{}, as it is after step {}", self.asked.what, grouped(self.at));
                 let response = ui.label(&what);
                 let count = format!("{} steps made it", self.steps.len());
@@ -71,8 +74,7 @@ impl Trail {
                 if ui.add_enabled(look.snapshot.cursor != self.at, back).clicked() {
                     actions.push(Action::Player(Command::SeekTo(self.at)));
                 }
-            },
-        );
+            });
         if !is_open {
             actions.push(Action::Stage(Wish::CloseTrail));
         }

@@ -42,9 +42,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     }
     paint_needle(ui, &dial, picture);
     let place = Rect::from_min_size(pos2(rect.left(), pivot.y + 12.0), vec2(rect.width(), 28.0 * picture.zoom));
-    let name =
-        if picture.look.scene.plan().d_v == 1 { "O / l".into() } else { format!("O[{}] / l", picture.component) };
-    let value = named(&name, picture.needle());
+    let value = named("O / l", picture.needle());
     picture.text(ui, place, Align2::CENTER_CENTER, "needle", &value, theme::figures(theme::TITLE * picture.zoom));
 }
 
