@@ -187,7 +187,7 @@ impl Blocks {
         let mark = Rect::from_center_size(place(self.picked), vec2(12.0, 12.0));
         ui.painter().rect_stroke(mark, 0.0, palette.outline(), StrokeKind::Middle);
         ui.painter().rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Outside);
-        let value = format!("{} to {}, dark is more; ring: the rule's own choice", bytes(low), bytes(high));
+        let value = format!("{} to {}, stronger grey is more; ring: the rule's own choice", bytes(low), bytes(high));
         draw::describe(&response, "traffic surface", &value);
         if let Some(at) = response.interact_pointer_pos().filter(|_| response.clicked()) {
             let part = (at - rect.left_bottom()) / cell;
