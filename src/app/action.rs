@@ -5,6 +5,7 @@ use crate::attention::input::{bundled, random};
 use crate::playback::Command;
 
 use super::settings::Settings;
+use super::stage::Wish;
 
 /// A wish of the user.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub enum Action {
     /// Close what lies on top, then the message.
     Dismiss,
     RunGpu,
+    /// Something about the main view.
+    Stage(Wish),
 }
 
 /// Where an input comes from.

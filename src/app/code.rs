@@ -1,6 +1,9 @@
-//! The algorithm as a paper prints it, with the lines lit that the current step carries out.
+//! The algorithm as a paper prints it and the kernel's own source, with the lines lit that the current step carries out.
 
-use eframe::egui::{self, Align2, Rect, Sense, Ui, vec2};
+use eframe::egui::{self, Align2, Rect, ScrollArea, Sense, Ui, vec2};
+
+use crate::gpu::kernels::{KERNELS, Kernel};
+use crate::schedule::{Plan, kernel_lines};
 
 use super::draw;
 use super::look::Look;
@@ -9,16 +12,130 @@ use super::theme::{self, Palette};
 /// Where the code begins, right of the numbers.
 const CODE: f32 = 32.0;
 const PADDING: f32 = 6.0;
+/// Height of a line of the kernel, and of its window.
+const KERNEL_LINE: f32 = 15.0;
+const KERNEL: f32 = 210.0;
 
-pub fn show(ui: &mut Ui, look: &Look<'_>) {
-    let palette = Palette::of(ui);
-    let algorithm = look.scene.schedule().algorithm;
-    let lit = look.snapshot.view.step.map_or(&[][..], |step| algorithm.lines(step.op));
-    ui.label(egui::RichText::new(algorithm.title()).size(theme::LABEL));
-    ui.spacing_mut().item_spacing.y = 0.0;
-    ui.add_space(4.0);
-    for (n, text) in (1..).zip(algorithm.pseudo_code()) {
-        line(ui, n, text, lit.contains(&n), palette);
+/// How block sizes are called: as in the paper, or as in Triton's kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notation {
+    #[default]
+    Paper,
+    Triton,
+}
+
+impl Notation {
+    const ALL: [Notation; 2] = [Notation::Paper, Notation::Triton];
+
+    fn name(self) -> &'static str {
+        match self {
+            Notation::Paper => "Br, Bc",
+            Notation::Triton => "BLOCK_M, BLOCK_N",
+        }
+    }
+
+    /// A line of pseudo-code; the paper's is as it is.
+    fn write(self, text: &str) -> String {
+        match self {
+            Notation::Paper => text.to_owned(),
+            Notation::Triton => text.replace("T_r", "cdiv(N_q, BLOCK_M)").replace("T_c", "cdiv(N_k, BLOCK_N)"),
+        }
+    }
+
+    /// What the names of the block sizes stand for now.
+    fn sizes(self, plan: &Plan) -> String {
+        let (br, bc) = (plan.br, plan.bc);
+        match self {
+            Notation::Paper => format!("Br = {br}, Bc = {bc}, T_r = {}, T_c = {}", plan.t_r(), plan.t_c()),
+            Notation::Triton => format!("BLOCK_M = {br}, BLOCK_N = {bc}"),
+        }
+    }
+}
+
+/// What the tab itself remembers.
+#[derive(Default)]
+pub struct CodeView {
+    notation: Notation,
+    /// The line of the kernel that was scrolled to last: a reader's own scrolling holds until the step changes.
+    scrolled_to: Option<(u64, u16)>,
+}
+
+impl CodeView {
+    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>) {
+        let palette = Palette::of(ui);
+        let algorithm = look.scene.schedule().algorithm;
+        let lit = look.snapshot.view.step.map_or(&[][..], |step| algorithm.lines(step.op));
+        ui.label(egui::RichText::new(algorithm.title()).size(theme::LABEL));
+        ui.horizontal(|ui| {
+            for notation in Notation::ALL {
+                if ui.selectable_label(self.notation == notation, notation.name()).clicked() {
+                    self.notation = notation;
+                }
+            }
+        });
+        draw::caption(ui, &self.notation.sizes(look.scene.plan()));
+        ui.spacing_mut().item_spacing.y = 0.0;
+        for (n, text) in (1..).zip(algorithm.pseudo_code()) {
+            line(ui, n, &self.notation.write(text), lit.contains(&n), palette);
+        }
+        ui.add_space(8.0);
+        match KERNELS.iter().find(|kernel| kernel.algorithm == algorithm.name()) {
+            Some(kernel) => self.kernel(ui, look, kernel, palette),
+            None => {
+                draw::caption(ui, &format!("No GPU kernel of {} in this version.", algorithm.name()));
+            }
+        }
+    }
+
+    /// The source in a window of its own, scrolled to the current step when it changes.
+    fn kernel(&mut self, ui: &mut Ui, look: &Look<'_>, kernel: &Kernel, palette: &Palette) {
+        draw::caption(ui, &format!("kernels/{}, the same step", kernel.file));
+        let lit = look.snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(kernel.source, step.op));
+        let lines: Vec<&str> = kernel.source.lines().collect();
+        let mut area = ScrollArea::vertical().id_salt("kernel").max_height(KERNEL).auto_shrink([false, false]);
+        let first = lit.first().map(|line| (look.snapshot.cursor, *line));
+        if first.is_some() && first != self.scrolled_to {
+            self.scrolled_to = first;
+            let line = f32::from(first.map_or(0, |(_, line)| line));
+            area = area.vertical_scroll_offset(((line - 3.0) * KERNEL_LINE).max(0.0));
+        }
+        let output = area.show_rows(ui, KERNEL_LINE, lines.len(), |ui, range| {
+            for index in range {
+                kernel_line(ui, index + 1, lines[index], lit.contains(&((index + 1) as u16)), palette);
+            }
+        });
+        let rect = output.inner_rect;
+        ui.painter().rect_stroke(rect, 0.0, palette.hairline(), egui::StrokeKind::Outside);
+        let response = ui.interact(rect, ui.scope_id().with("kernel lines"), Sense::hover());
+        let value = match (lit.first(), lit.last()) {
+            (Some(first), Some(last)) => {
+                let code = lit.iter().find_map(|line| {
+                    let text = lines.get(usize::from(*line) - 1)?.trim();
+                    (!text.starts_with("//")).then_some(text)
+                });
+                format!("lines {first} to {last}: {}", code.unwrap_or_default())
+            }
+            _ => "no line carries out this step".into(),
+        };
+        draw::describe(&response, "kernel lines", &value);
+    }
+}
+
+fn kernel_line(ui: &mut Ui, n: usize, text: &str, is_lit: bool, palette: &Palette) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), KERNEL_LINE), Sense::hover());
+    light(ui, rect, is_lit, palette);
+    let number = egui::pos2(rect.left() + CODE - 8.0, rect.center().y);
+    ui.painter().text(number, Align2::RIGHT_CENTER, n, theme::figures(10.0), palette.faint_ink);
+    let place = Rect::from_min_max(egui::pos2(rect.left() + CODE, rect.top()), rect.max);
+    draw::fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::figures(10.0), palette.ink);
+}
+
+/// The light behind a line, with an edge for those who do not see it.
+fn light(ui: &Ui, rect: Rect, is_lit: bool, palette: &Palette) {
+    if is_lit {
+        ui.painter().rect_filled(rect, 2.0, palette.accent_soft);
+        let edge = Rect::from_min_size(rect.min, vec2(4.0, rect.height()));
+        ui.painter().rect_filled(edge, 0.0, palette.accent);
     }
 }
 
@@ -30,11 +147,7 @@ fn line(ui: &mut Ui, n: u16, text: &str, is_lit: bool, palette: &Palette) {
     let galley = ui.painter().layout(code.to_owned(), theme::figures(11.0), palette.ink, room);
     let size = vec2(ui.available_width(), galley.size().y + PADDING);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-    if is_lit {
-        ui.painter().rect_filled(rect, 2.0, palette.accent_soft);
-        let edge = Rect::from_min_size(rect.min, vec2(4.0, rect.height()));
-        ui.painter().rect_filled(edge, 0.0, palette.accent);
-    }
+    light(ui, rect, is_lit, palette);
     let top = rect.top() + PADDING / 2.0;
     let number = egui::pos2(rect.left() + CODE - 8.0, top);
     ui.painter().text(number, Align2::RIGHT_TOP, n, theme::figures(11.0), palette.faint_ink);

@@ -5,6 +5,7 @@ use eframe::egui::{Context, Event, Key, Modifiers};
 use crate::playback::{Command, Unit};
 
 use super::action::{Action, Tab};
+use super::stage::{Distance, Wish};
 
 /// One line of the table.
 pub struct Entry {
@@ -32,7 +33,7 @@ const fn back(unit: Unit) -> Action {
 }
 
 /// Every command that has a key.
-pub static COMMANDS: [Entry; 22] = [
+pub static COMMANDS: [Entry; 25] = [
     entry("Play", "Play or pause", &[(NONE, Key::Space)], Action::Player(Command::Toggle)),
     entry("Play", "Faster", &[(NONE, Key::CloseBracket)], Action::Faster),
     entry("Play", "Slower", &[(NONE, Key::OpenBracket)], Action::Slower),
@@ -50,6 +51,9 @@ pub static COMMANDS: [Entry; 22] = [
     entry("Step", "To the end", &[(NONE, Key::End)], Action::Player(Command::End)),
     entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Action::SelectRow(-1)),
     entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Action::SelectRow(1)),
+    entry("Look", "Far: schedule", &[(NONE, Key::Num1)], Action::Stage(Wish::Distance(Distance::Far))),
+    entry("Look", "Middle: tile", &[(NONE, Key::Num2)], Action::Stage(Wish::Distance(Distance::Middle))),
+    entry("Look", "Near: one row", &[(NONE, Key::Num3)], Action::Stage(Wish::Distance(Distance::Near))),
     entry("Look", "Traffic", &[(ALT, Key::Num1)], Action::Tab(Tab::Traffic)),
     entry("Look", "Plot", &[(ALT, Key::Num2)], Action::Tab(Tab::Plot)),
     entry("Look", "Code", &[(ALT, Key::Num3)], Action::Tab(Tab::Code)),

@@ -19,8 +19,8 @@ use super::settings::Settings;
 use super::snapshot::Snapshot;
 
 /// Runs with fewer operations than this are looked at within the frame.
-const CHEAP_FLOPS: u64 = 4_000_000;
-const CHEAP_STEPS: u64 = 20_000;
+pub const CHEAP_FLOPS: u64 = 4_000_000;
+pub const CHEAP_STEPS: u64 = 20_000;
 /// How long the first frame waits for the first picture.
 const FIRST_PICTURE: Duration = Duration::from_millis(500);
 
@@ -126,6 +126,12 @@ impl Document {
         settings.algorithm = self.wanted.algorithm;
         settings.precision = self.wanted.precision;
         self.notice = input.warnings.first().cloned();
+        self.source = Arc::new(input);
+        self.change(ctx, settings);
+    }
+
+    /// Replaces the input, under choices that its kind would not open with.
+    pub fn open_with(&mut self, ctx: &Context, input: Input, settings: Settings) {
         self.source = Arc::new(input);
         self.change(ctx, settings);
     }

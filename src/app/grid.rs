@@ -53,8 +53,7 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
     painter.rect_filled(rect, 0.0, palette.background);
     if grid.rows.max(grid.cols) > MOST_DRAWN {
         let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
-        let key = look.key(ui.visuals().dark_mode);
-        let texture = textures.get(ui.ctx(), "grid", key, (grid.rows, grid.cols), color);
+        let texture = textures.get(ui.ctx(), "grid", progress_key(ui, look), (grid.rows, grid.cols), color);
         painter.image(texture, rect, UV, theme::NO_TINT);
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
     } else {
@@ -74,10 +73,24 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
     }
 }
 
+/// What the colours of the grid depend on: less than the cursor, so that most steps repaint nothing.
+pub fn progress_key(ui: &Ui, look: &Look<'_>) -> impl std::hash::Hash {
+    let (snapshot, grid) = (look.snapshot, &look.scene.map.grid);
+    let tile = snapshot.tile();
+    let progress = tile.map(|(i, j)| {
+        let (row, col) = grid.position(i, j);
+        grid.cell(row, col).map(|cell| cell.progress(snapshot.cursor) as u8)
+    });
+    let tiles = snapshot.totals.tiles;
+    let begun = tiles.full + tiles.partial + tiles.skipped;
+    let section = look.scene.schedule().section_of(snapshot.cursor.saturating_sub(1));
+    (look.generation, ui.visuals().dark_mode, section, begun, tile, progress)
+}
+
 /// The whole of a texture.
 pub const UV: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
-fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64, palette: &Palette) {
+pub fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64, palette: &Palette) {
     let inner = rect.shrink(if rect.width() > 6.0 { 1.0 } else { 0.0 });
     painter.rect_filled(inner, 1.0, fill(palette, cell, cursor));
     if cell.class == TileClass::Partial && rect.width() >= 6.0 {
@@ -88,7 +101,7 @@ fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64, pal
     }
 }
 
-fn fill(palette: &Palette, cell: &Cell, cursor: u64) -> Color32 {
+pub fn fill(palette: &Palette, cell: &Cell, cursor: u64) -> Color32 {
     match cell.progress(cursor) {
         Progress::Never => palette.background,
         Progress::Ahead => palette.empty,
@@ -108,11 +121,11 @@ fn cell_at(grid: &Grid, rect: Rect, at: egui::Pos2) -> Option<(usize, usize)> {
     rect.contains(at).then(|| (within(part.y, grid.rows) as usize, within(part.x, grid.cols) as usize))
 }
 
-fn current(look: &Look<'_>) -> String {
+pub fn current(look: &Look<'_>) -> String {
     look.snapshot.tile().map_or("no tile yet".into(), |(i, j)| format!("at tile (i {i}, j {j})"))
 }
 
-fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
+pub fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
     let plan = look.scene.plan();
     let (rows, cols) = (plan.rows(i), plan.cols(j));
     let state = match cell.progress(look.snapshot.cursor) {
@@ -132,7 +145,7 @@ fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
     )
 }
 
-fn legend(ui: &mut Ui, palette: &Palette, counts: &TileCounts, is_thinned: bool) {
+pub fn legend(ui: &mut Ui, palette: &Palette, counts: &TileCounts, is_thinned: bool) {
     ui.add_space(SPACE);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 60.0), Sense::hover());
     let painter = ui.painter_at(rect);

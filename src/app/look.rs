@@ -1,6 +1,7 @@
 //! What every panel reads: a scene, a snapshot of it, and what the user picked. Nothing of it can be changed by drawing.
 
 use super::action::Selection;
+use super::motion::Motion;
 use super::scene::{Check, Scene};
 use super::snapshot::Snapshot;
 
@@ -13,6 +14,8 @@ pub struct Look<'a> {
     pub check: Option<&'a Check>,
     /// Changes with the scene.
     pub generation: u64,
+    /// How far the picture of the last step has come.
+    pub motion: Motion,
 }
 
 impl Look<'_> {

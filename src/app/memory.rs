@@ -1,13 +1,16 @@
 //! The memory strip: the tensors in HBM as strips of blocks, the buffers on chip, and what the current step moves.
 
-use eframe::egui::{self, Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::schedule::{Buffer, Plan, Space, Tensor};
 
-use super::draw::{self, arrow, fit_text};
+use super::draw::{self, fit_text};
 use super::look::Look;
 use super::number::{bytes, grouped};
 use super::theme::{self, Palette, SPACE};
+
+mod chip;
+mod transfer;
 
 const LABELS: f32 = 44.0;
 const HBM_LINE: f32 = 44.0;
@@ -43,8 +46,13 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     line_label(ui, hbm, "HBM", palette);
     line_label(ui, sram, "SRAM", palette);
     let places = paint_hbm(ui, hbm, &strips, palette);
-    paint_sram(ui, sram, &look.snapshot.buffers, palette);
-    paint_edge(ui, hbm, sram, &strips, &places, look, palette);
+    let room = Rect::from_min_max(pos2(sram.left() + LABELS, sram.top()), sram.max);
+    let budgeted = look.scene.schedule().algorithm.is_budgeted();
+    let budgets = if budgeted { budgets(look) } else { Vec::new() };
+    let buffers = chip::paint(ui, room, look, &budgets, palette);
+    let moving = strips.iter().zip(places).find(|(strip, _)| strip.is_moving);
+    let moving = moving.map(|(strip, block)| (strip.tensor, block));
+    transfer::paint(ui, room, moving, &buffers, look, palette);
     let gauges = Rect::from_min_max(pos2(rect.left() + LABELS, sram.bottom() + SPACE), rect.max);
     paint_budget(ui, gauges, look, palette);
 }
@@ -138,78 +146,17 @@ fn paint_strip(ui: &Ui, rect: Rect, strip: &Strip, palette: &Palette) -> Rect {
     current.unwrap_or(rect)
 }
 
-/// Buffers side by side, to scale among themselves.
-fn paint_sram(ui: &Ui, line: Rect, buffers: &[Buffer], palette: &Palette) {
-    let painter = ui.painter();
-    let room = Rect::from_min_max(pos2(line.left() + LABELS, line.top()), line.max);
-    painter.rect_stroke(room, 2.0, palette.hairline(), StrokeKind::Inside);
-    let total: u64 = buffers.iter().map(Buffer::bytes).sum();
-    if total == 0 {
-        fit_text(painter, room.shrink(8.0), Align2::LEFT_CENTER, "empty", theme::text(theme::LABEL), palette.faint_ink);
-        return;
-    }
-    let mut left = room.left();
-    for buffer in buffers {
-        let width = room.width() * buffer.bytes() as f32 / total as f32;
-        let place = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height())).shrink2(vec2(1.0, 1.0));
-        left += width;
-        painter.rect_filled(place, 2.0, palette.pale(hue_of(buffer, palette)));
-        if place.width() >= 24.0 {
-            let half = place.height() / 2.0;
-            let upper = Rect::from_min_size(place.min, vec2(place.width(), half)).shrink2(vec2(4.0, 0.0));
-            let lower = upper.translate(vec2(0.0, half));
-            let font = theme::text(theme::LABEL);
-            fit_text(painter, upper, Align2::LEFT_CENTER, buffer.name, font.clone(), palette.ink);
-            fit_text(painter, lower, Align2::LEFT_CENTER, &bytes(buffer.bytes()), font, palette.ink);
-        }
-    }
-}
-
-/// The hue of the tensor that a buffer's name begins with.
-fn hue_of(buffer: &Buffer, palette: &Palette) -> Color32 {
-    let tensor = match buffer.name.chars().next() {
-        Some('Q') => Tensor::Q,
-        Some('K') => Tensor::K,
-        Some('V') => Tensor::V,
-        Some('O') => Tensor::O,
-        Some('m' | 'l') => Tensor::M,
-        _ => Tensor::S,
-    };
-    palette.tensor(tensor)
-}
-
-/// What the step moves: an arrow between the block and the chip, with its bytes.
-fn paint_edge(ui: &Ui, hbm: Rect, sram: Rect, strips: &[Strip], places: &[Rect], look: &Look<'_>, palette: &Palette) {
-    let plan = look.scene.plan();
-    let (read, write) = (look.snapshot.moved.read.bytes(plan), look.snapshot.moved.write.bytes(plan));
-    let (top, bottom) = (hbm.bottom() + 3.0, sram.top() - 3.0);
-    let moving = strips.iter().zip(places).find(|(strip, _)| strip.is_moving);
-    let Some((strip, place)) = moving else {
-        let text = "this step moves nothing between HBM and the chip";
-        let line = Rect::from_min_max(pos2(sram.left() + LABELS, top), pos2(sram.right(), bottom));
-        fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
-        return;
-    };
-    let x = place.center().x.clamp(hbm.left() + LABELS, hbm.right());
-    let stroke = Stroke::new(2.0, palette.ink);
-    let (from, to) = if read > 0 { (top, bottom) } else { (bottom, top) };
-    arrow(ui.painter(), pos2(x, from), pos2(x, to), stroke);
-    let text = format!("{} {}", strip.tensor.name(), bytes(read + write));
-    let is_left = x > hbm.center().x;
-    let line = if is_left {
-        Rect::from_min_max(pos2(sram.left() + LABELS, top), pos2(x - 8.0, bottom))
-    } else {
-        Rect::from_min_max(pos2(x + 8.0, top), pos2(sram.right(), bottom))
-    };
-    let align = if is_left { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER };
-    fit_text(ui.painter(), line, align, &text, theme::figures(theme::LABEL), palette.ink);
-}
-
 /// One budget of a thread block, and how much of it is in use.
-struct Budget {
-    name: &'static str,
-    used: u64,
-    of: u64,
+pub(super) struct Budget {
+    pub name: &'static str,
+    pub used: u64,
+    pub of: u64,
+}
+
+impl Budget {
+    pub fn is_over(&self) -> bool {
+        self.used > self.of
+    }
 }
 
 fn budgets(look: &Look<'_>) -> Vec<Budget> {
@@ -237,20 +184,24 @@ fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
         let left = rect.left() + n as f32 * width;
         let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 2.0 * SPACE, rect.height()));
         let bar = Rect::from_min_size(pos2(left, place.center().y - 3.0), vec2(64.0_f32.min(place.width()), 6.0));
-        let is_over = budget.used > budget.of;
+        let is_over = budget.is_over();
         let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
         let painter = ui.painter();
         painter.rect_filled(bar, 3.0, palette.empty);
         let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
         painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
         let text = budget_text(budget);
+        if is_over {
+            let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
+            painter.rect_filled(behind, 4.0, palette.trouble_soft);
+        }
         let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
         fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
     }
 }
 
 fn budget_text(budget: &Budget) -> String {
-    let over = if budget.used > budget.of { "! over budget: " } else { "" };
+    let over = if budget.is_over() { "! over budget: " } else { "" };
     format!("{over}{} of {} {}", bytes(budget.used), bytes(budget.of), budget.name)
 }
 

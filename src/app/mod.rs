@@ -5,11 +5,15 @@
 //! Only [`document`], [`open_file`] and [`job`] know of files and threads, only [`window`] of the clock.
 
 mod action;
+mod blocks;
+mod breakpoints;
 mod check;
 mod code;
 mod commands;
 mod document;
 mod draw;
+mod far;
+mod frame_cost;
 mod gpu_job;
 mod grid;
 mod icon;
@@ -19,7 +23,9 @@ mod look;
 mod map;
 mod matrix;
 mod memory;
+mod motion;
 mod near;
+mod needle;
 mod number;
 mod open_file;
 mod operands;
@@ -28,12 +34,15 @@ mod scene;
 mod settings;
 mod setup;
 mod snapshot;
+mod stage;
+mod stories;
 mod texture;
 mod theme;
 mod tile;
 mod timeline;
 mod top_bar;
 mod traffic;
+mod trail;
 mod window;
 mod words;
 
@@ -43,10 +52,12 @@ use crate::attention::Input;
 use crate::gpu;
 
 pub use document::Document;
+pub use frame_cost::frame_times;
 pub use gpu_job::FindGpu;
 pub use scene::{Check, Scene};
 pub use settings::Settings;
 pub use snapshot::{RowState, Snapshot};
+pub use stage::{Distance, Wish};
 pub use window::App;
 
 /// What draws the window.

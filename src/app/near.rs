@@ -1,16 +1,20 @@
 //! The near panel: one row and its online softmax, in numbers.
 
-use eframe::egui::{self, Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, vec2};
 
+use crate::machine::Slot;
+
+use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
 use super::number::short;
 use super::theme::{self, Palette, SPACE};
+use super::trail::Asked;
 
 const LINE: f32 = 24.0;
 const NAME: f32 = 56.0;
 
-pub fn show(ui: &mut Ui, look: &Look<'_>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let Some(query) = look.row() else {
         draw::title(ui, "Row");
         ui.label("No row is on chip now.");
@@ -24,17 +28,26 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     });
     let state = look.snapshot.row_state(query);
     let (old_m, old_l) = state.old.unzip();
-    number(ui, "m", "row max", old_m, state.m, query);
-    number(ui, "alpha", "exp(m old - m)", None, state.alpha, query);
-    number(ui, "l", "row sum", old_l, state.l, query);
-    average(ui, look, query);
+    let mut asked = None;
+    let mut value = |name, what, old, new, slot| {
+        if number(ui, name, what, old, new, query).clicked() {
+            asked = Some(Asked::wish(format!("{name} of row {query}"), slot));
+        }
+    };
+    value("m", "row max", old_m, state.m, Slot::M);
+    value("alpha", "exp(m old - m)", None, state.alpha, Slot::Alpha);
+    value("l", "row sum", old_l, state.l, Slot::Sum);
+    actions.extend(asked);
+    if average(ui, look, query).clicked() {
+        actions.push(Asked::wish(format!("O of row {query}"), Slot::O));
+    }
     visits(ui, look, query);
 }
 
 /// `old > new`, where there is an old value; the accessible value reads `old to new`.
-fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64>, query: usize) {
+fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64>, query: usize) -> Response {
     let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::click());
     let painter = ui.painter();
     let square = Rect::from_center_size(rect.left_center() + vec2(4.0, 0.0), vec2(8.0, 16.0));
     painter.rect_filled(square, 2.0, palette.tensor(crate::schedule::Tensor::M));
@@ -53,14 +66,14 @@ fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64
         accessible = format!("{old} to {accessible}");
     }
     draw::describe(&response, &format!("{name} of the row"), &accessible);
-    response.on_hover_text(format!("{name} of row {query}: {what}"));
+    response.on_hover_text(format!("{name} of row {query}: {what}\nClick: where did it come from?"))
 }
 
 /// The average of the values so far, one bar per component.
-fn average(ui: &mut Ui, look: &Look<'_>, query: usize) {
+fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
     let palette = Palette::of(ui);
     let values = look.snapshot.average(query);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 48.0), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 48.0), Sense::click());
     let painter = ui.painter();
     let label = Rect::from_min_size(rect.min, vec2(rect.width(), 16.0));
     fit_text(
@@ -88,7 +101,7 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) {
     response.on_hover_text(format!(
         "O / l of row {query}: {text}{}",
         if values.is_some_and(|v| v.len() > 4) { ", ..." } else { "" }
-    ));
+    ))
 }
 
 fn bars(ui: &Ui, chart: Rect, values: &[f64], palette: &Palette) {

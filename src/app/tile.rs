@@ -6,6 +6,7 @@ use eframe::egui::{self, Pos2, Sense, Ui};
 use ndarray::Array2;
 
 use crate::attention::TileClass;
+use crate::machine::Slot;
 use crate::schedule::Tensor;
 
 use super::action::{Action, Selection};
@@ -16,6 +17,7 @@ use super::number::short;
 use super::operands;
 use super::texture::Textures;
 use super::theme::SPACE;
+use super::trail::Asked;
 use super::words::NOTHING_ON_CHIP;
 
 /// Height of the line above the matrices.
@@ -104,8 +106,8 @@ fn interact(
 ) {
     let Some(at) = response.hover_pos() else { return };
     let view = &look.snapshot.view;
-    let found = (0..2).map(|n| layout.matrix(corner, n)).find(|rect| rect.contains(at));
-    let Some(rect) = found else { return };
+    let found = (0..2).map(|n| (n, layout.matrix(corner, n))).find(|(_, rect)| rect.contains(at));
+    let Some((n, rect)) = found else { return };
     let part = (at - rect.min) / layout.cell;
     let (row, col) = ((part.y as usize).min(layout.rows - 1), (part.x as usize).min(layout.cols - 1));
     if row >= view.rows.len() || col >= view.cols.len() {
@@ -113,7 +115,12 @@ fn interact(
     }
     let (query, key) = (view.rows.start + row, view.cols.start + col);
     let text = pair_text(ui, look, query, key);
+    let text = format!("{text}\nClick: select; click again: where did it come from?");
     if response.clone().on_hover_text_at_pointer(text).clicked() {
+        if look.selection == (Selection { query, key: Some(key) }) {
+            let (name, slot) = [("s", Slot::S), ("p", Slot::P)][n];
+            actions.push(Asked::wish(format!("{name} of query {query} and key {key}"), slot));
+        }
         actions.push(Action::Select(Selection { query, key: Some(key) }));
     }
 }

@@ -7,16 +7,17 @@ use crate::attention::input::bundled;
 use crate::playback::{Command, Player};
 
 use super::action::{Action, Selection, Source, Tab};
+use super::code::CodeView;
 use super::document::Document;
 use super::gpu_job::Gpu;
 use super::look::Look;
+use super::motion::Motion;
 use super::settings::Settings;
+use super::stage::{Stage, Wish};
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::top_bar::TopBar;
-use super::{
-    AppOptions, check, code, commands, grid, keys, memory, near, plot, setup, tile, timeline, top_bar, traffic,
-};
+use super::{AppOptions, check, commands, keys, memory, motion, near, plot, setup, timeline, top_bar, traffic};
 
 /// The whole application.
 pub struct App {
@@ -27,6 +28,8 @@ pub struct App {
     gpu: Gpu,
     top_bar: TopBar,
     textures: Textures,
+    stage: Stage,
+    code: CodeView,
     shows_keys: bool,
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
@@ -50,6 +53,8 @@ impl App {
             gpu: Gpu::new(ctx, options.find_gpu),
             top_bar: TopBar::default(),
             textures: Textures::default(),
+            stage: Stage::default(),
+            code: CodeView::default(),
             shows_keys: false,
             last_time: None,
         }
@@ -65,7 +70,7 @@ impl App {
 
     /// Work is under way that will change what is shown.
     pub fn is_busy(&self) -> bool {
-        self.document.is_busy() || self.gpu.is_busy()
+        self.document.is_busy() || self.gpu.is_busy() || self.stage.is_busy()
     }
 
     /// Moves the cursor, as the keys do.
@@ -73,6 +78,16 @@ impl App {
         if let Some(scene) = self.document.scene() {
             self.player.apply(scene.schedule(), command);
         }
+    }
+
+    /// Opens `input` under choices of its own; the old picture stays until that has succeeded.
+    pub fn open_input(&mut self, ctx: &Context, input: Input, settings: Settings) {
+        self.document.open_with(ctx, input, settings);
+    }
+
+    /// Changes the main view.
+    pub fn wish(&mut self, wish: Wish) {
+        self.stage.carry_out(wish);
     }
 
     /// One frame. A harness that renders without a window calls this.
@@ -94,12 +109,16 @@ impl App {
     fn tick(&mut self, ctx: &Context) {
         let now = ctx.input(|input| input.time);
         let seconds = now - self.last_time.unwrap_or(now);
-        self.last_time = self.player.is_playing().then_some(now);
+        let moves = self.player.is_playing() || self.player.is_gliding();
+        self.last_time = moves.then_some(now);
         if let Some(scene) = self.document.scene() {
             self.player.apply(scene.schedule(), Command::Tick(seconds));
         }
         if let Some(due) = self.player.due_in() {
             ctx.request_repaint_after_secs(due as f32);
+        }
+        if self.player.is_gliding() && !motion::is_reduced(ctx) {
+            ctx.request_repaint();
         }
     }
 
@@ -119,6 +138,7 @@ impl App {
             selection: self.selection,
             check: check.as_deref(),
             generation: self.document.generation(),
+            motion: Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor()),
         });
         self.bottom(ui, look.as_ref(), actions);
         self.left(ui, look.as_ref(), actions);
@@ -158,7 +178,7 @@ impl App {
         Panel::right("near").exact_size(theme::NEAR).frame(frame).resizable(false).show(ui, |ui| {
             let Some(look) = look else { return };
             ScrollArea::vertical().show(ui, |ui| {
-                near::show(ui, look);
+                near::show(ui, look, actions);
                 ui.add_space(4.0);
                 ui.separator();
                 ui.horizontal(|ui| {
@@ -171,7 +191,7 @@ impl App {
                 match self.tab {
                     Tab::Traffic => traffic::show(ui, look),
                     Tab::Plot => plot::show(ui, look),
-                    Tab::Code => code::show(ui, look),
+                    Tab::Code => self.code.show(ui, look),
                 }
             });
         });
@@ -191,19 +211,9 @@ impl App {
         });
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            let side = (ui.available_width() * 0.26).clamp(96.0, 320.0);
-            let area = ui.available_rect_before_wrap();
-            let (left, right) = area.split_left_right_at_x(area.left() + side);
-            let mut column = |rect: egui::Rect, add: &mut dyn FnMut(&mut Ui)| {
-                let builder = egui::UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Min));
-                ui.scope_builder(builder, |ui| {
-                    ui.shrink_clip_rect(rect);
-                    add(ui);
-                });
-            };
-            column(left, &mut |ui| grid::show(ui, look, &mut self.textures, actions));
-            let right = egui::Rect::from_min_max(right.min + egui::vec2(24.0, 0.0), right.max);
-            column(right, &mut |ui| tile::show(ui, look, &mut self.textures, actions));
+            if let Some(scene) = self.document.scene() {
+                self.stage.show(ui, scene, look, &mut self.textures, actions);
+            }
         });
     }
 
@@ -225,6 +235,7 @@ impl App {
             Action::ToggleKeys => self.shows_keys = !self.shows_keys,
             Action::Dismiss if self.shows_keys => self.shows_keys = false,
             Action::Dismiss => self.document.set_notice(None),
+            Action::Stage(wish) => self.stage.carry_out(wish),
             Action::RunGpu => {
                 if let Some(scene) = self.document.scene().cloned() {
                     self.gpu.run(ctx, &scene, self.document.generation());

@@ -25,7 +25,8 @@ pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> String {
     format!("step {n} of {len}: {kernel}{}: {}", place(&step), deed(&step, snapshot))
 }
 
-fn place(step: &Step) -> String {
+/// Where a step works.
+pub fn place(step: &Step) -> String {
     match (step.place.i(), step.place.j()) {
         (Some(i), Some(j)) => format!("tile (i {i}, j {j})"),
         (Some(i), None) => format!("query block i {i}"),

@@ -35,6 +35,10 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let mut rows: Vec<Row> =
         ENGINE.iter().filter(|row| wanted(row.name)).filter_map(|measurement| (measurement.measure)()).collect();
+    #[cfg(feature = "app")]
+    if wanted("frame") {
+        rows.extend(frame());
+    }
     if arguments.only.as_deref().is_none_or(|only| only.starts_with("gpu-")) {
         rows.extend(gpus(&wanted));
     }
@@ -270,6 +274,14 @@ fn seek(name: &str, algorithm: &str) -> Option<Row> {
         worst = worst.max(start.elapsed());
     }
     Some(Row::against(name, millis(worst), "ms, slowest of 200", 16.0))
+}
+
+/// CPU time of a frame while playing, at its 95th percentile, against what keeps a slow laptop fluent.
+#[cfg(feature = "app")]
+fn frame() -> Option<Row> {
+    let times = crate::app::frame_times(16384)?;
+    let late = times.get(times.len() * 95 / 100)?;
+    Some(Row::against("frame", millis(*late), "ms, 95th percentile", 4.0))
 }
 
 fn millis(time: Duration) -> f64 {

@@ -28,18 +28,18 @@ enum Task<'c, T> {
 }
 
 /// Values that are still to be made.
-struct Needed {
-    chip: Slots,
-    blocks: Vec<Block>,
+pub(super) struct Needed {
+    pub chip: Slots,
+    pub blocks: Vec<Block>,
 }
 
 impl Needed {
-    fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.chip.is_empty() && self.blocks.is_empty()
     }
 
     /// If `step` writes something needed, its reads are needed instead.
-    fn take(&mut self, effects: &Effects) -> bool {
+    pub fn take(&mut self, effects: &Effects) -> bool {
         let written_block = effects.hbm_write.and_then(|block| self.blocks.iter().position(|needed| *needed == block));
         if !effects.writes.meets(self.chip) && written_block.is_none() {
             return false;

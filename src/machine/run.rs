@@ -9,7 +9,9 @@ use super::lazy::restore;
 use super::meter::{MeterIndex, Totals};
 use super::numbers::{Machine, Meaning};
 use super::recording::{CHECKPOINT_BUDGET, Recording};
+use super::story::{RowStory, StoryWriter};
 use super::view::View;
+use super::watch::{Probe, watch};
 
 /// A finished first pass with everything a viewer asks of it.
 pub struct Run {
@@ -99,6 +101,22 @@ impl Run {
             Inner::F64(pass) => pass.history(&self.schedule, i),
         }
     }
+
+    /// Carries the run out again; `go_on` sees the steps done, the last of them, and what can be asked of its numbers.
+    pub fn watch(&self, go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool) {
+        match &self.inner {
+            Inner::F32(pass) => watch(&self.schedule, &pass.head, pass.meaning, go_on),
+            Inner::F64(pass) => watch(&self.schedule, &pass.head, pass.meaning, go_on),
+        }
+    }
+
+    /// What happens to one row, visit by visit. With another `meaning` than the run's: what a bug makes of that row.
+    pub fn story(&self, query: usize, meaning: Meaning) -> RowStory {
+        match &self.inner {
+            Inner::F32(pass) => pass.story(&self.schedule, query, meaning),
+            Inner::F64(pass) => pass.story(&self.schedule, query, meaning),
+        }
+    }
 }
 
 impl<T: Real> Pass<T> {
@@ -147,5 +165,16 @@ impl<T: Real> Pass<T> {
         let all = super::Checkpoints::none(schedule);
         restore(&mut machine, schedule, &all, schedule.len(), false, &[end], observe);
         history
+    }
+    fn story(&self, schedule: &Schedule, query: usize, meaning: Meaning) -> RowStory {
+        let mut machine = Machine::new(&schedule.plan, &self.head, meaning);
+        let mut writer = StoryWriter::new(query, schedule.plan.br);
+        let end = Block { tensor: Tensor::O, place: Place::new(Some(query / schedule.plan.br), None) };
+        // Checkpoints would cut the story short, and hold what the run's own meaning made.
+        let all = super::Checkpoints::none(schedule);
+        restore(&mut machine, schedule, &all, schedule.len(), false, &[end], |n, step, machine| {
+            writer.add(n, step, machine);
+        });
+        writer.finish()
     }
 }

@@ -3,10 +3,11 @@
 //! Neither has a clock, files or a window: time comes in as `Tick`, texts come in as texts.
 
 mod boundary;
+pub mod breakpoint;
 mod command;
 pub mod lesson;
 mod player;
 
 pub use boundary::{next, previous};
 pub use command::{Command, Unit};
-pub use player::{MAX_SPEED, MIN_SPEED, Player, STEPS_PER_S};
+pub use player::{GLIDE_S, MAX_SPEED, MIN_SPEED, Player, STEPS_PER_S};

@@ -9,6 +9,9 @@ use super::command::Command;
 pub const STEPS_PER_S: f64 = 4.0;
 pub const MIN_SPEED: f64 = 0.25;
 pub const MAX_SPEED: f64 = 16.0;
+/// Seconds that a picture takes to follow the cursor by one step at speed 1; below the time of a step, so that each
+/// picture comes to rest before the next begins.
+pub const GLIDE_S: f64 = 0.24;
 
 /// A cursor: the number of steps done, from 0 to the length of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,12 +20,14 @@ pub struct Player {
     is_playing: bool,
     speed: f64,
     /// Part of the next step that has passed while playing, in [0, 1).
+    part: f64,
+    /// How far the picture of the step done last has come: 0 when it was just done, 1 at rest.
     phase: f64,
 }
 
 impl Default for Player {
     fn default() -> Self {
-        Self { cursor: 0, is_playing: false, speed: 1.0, phase: 0.0 }
+        Self { cursor: 0, is_playing: false, speed: 1.0, part: 0.0, phase: 1.0 }
     }
 }
 
@@ -41,9 +46,19 @@ impl Player {
         self.speed
     }
 
+    /// How far the picture of the step done last has come, in [0, 1]. Moves pictures, never numbers.
+    pub fn phase(&self) -> f64 {
+        self.phase
+    }
+
+    /// The picture is still following the cursor.
+    pub fn is_gliding(&self) -> bool {
+        self.phase < 1.0
+    }
+
     /// Seconds until the cursor moves by itself; `None` when it will not.
     pub fn due_in(&self) -> Option<f64> {
-        self.is_playing.then(|| (1.0 - self.phase) / (STEPS_PER_S * self.speed))
+        self.is_playing.then(|| (1.0 - self.part) / (STEPS_PER_S * self.speed))
     }
 
     /// Carries out `command` on a cursor over `schedule`.
@@ -72,33 +87,43 @@ impl Player {
             self.cursor = 0;
         }
         self.is_playing = len > 0;
-        self.phase = 0.0;
+        self.part = 0.0;
     }
 
     fn pause(&mut self) {
         self.is_playing = false;
-        self.phase = 0.0;
+        self.part = 0.0;
     }
 
     /// A step by hand ends playing.
     fn step(&mut self, len: u64, to: impl FnOnce(u64) -> u64) {
         self.pause();
+        let from = self.cursor;
         self.cursor = to(self.cursor.min(len)).min(len);
+        // Back in time nothing moves: the picture is there at once.
+        self.phase = if self.cursor > from { 0.0 } else { 1.0 };
     }
 
     /// A seek goes on playing from there.
     fn seek(&mut self, cursor: u64, len: u64) {
         self.cursor = cursor.min(len);
-        self.phase = 0.0;
+        (self.part, self.phase) = (0.0, 1.0);
     }
 
     fn tick(&mut self, seconds: f64, len: u64) {
-        if !self.is_playing || seconds.is_nan() || seconds <= 0.0 {
+        if seconds.is_nan() || seconds <= 0.0 {
             return;
         }
-        self.phase += seconds * STEPS_PER_S * self.speed;
-        let steps = self.phase.floor();
-        self.phase -= steps;
+        self.phase = (self.phase + seconds / GLIDE_S * self.speed.max(1.0)).min(1.0);
+        if !self.is_playing {
+            return;
+        }
+        self.part += seconds * STEPS_PER_S * self.speed;
+        let steps = self.part.floor();
+        self.part -= steps;
+        if steps > 0.0 {
+            self.phase = (self.part / (GLIDE_S * STEPS_PER_S * (self.speed / self.speed.max(1.0)))).min(1.0);
+        }
         // A cast of a float saturates, so that any pause of the clock ends at most at the end.
         self.cursor = self.cursor.saturating_add(steps as u64).min(len);
         if self.cursor == len {
@@ -190,6 +215,22 @@ mod tests {
         let one = after(&schedule, &[Command::Play, Command::Tick(1.0)]);
         let many = after(&schedule, &[vec![Command::Play], small].concat());
         assert!(one.cursor().abs_diff(many.cursor()) <= 1);
+    }
+
+    #[test]
+    fn pictures_follow_a_step_and_are_at_rest_after_a_seek() {
+        let schedule = schedule();
+        let phase = |commands: &[Command]| after(&schedule, commands).phase();
+        let forward = Command::StepForward(Unit::Operation);
+        assert_eq!(phase(&[]), 1.0);
+        assert_eq!(phase(&[forward]), 0.0);
+        assert!((phase(&[forward, Command::Tick(GLIDE_S / 2.0)]) - 0.5).abs() < 1e-12);
+        assert_eq!(phase(&[forward, Command::Tick(9.0)]), 1.0);
+        assert_eq!(phase(&[forward, Command::StepBack(Unit::Operation)]), 1.0);
+        assert_eq!(phase(&[forward, Command::SeekTo(3)]), 1.0);
+        let playing = [Command::Play, Command::Tick(1.1 / STEPS_PER_S)];
+        let expected = 0.1 / STEPS_PER_S / GLIDE_S;
+        assert!((phase(&playing) - expected).abs() < 1e-9, "{} {expected}", phase(&playing));
     }
 
     #[test]

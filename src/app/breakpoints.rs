@@ -1,0 +1,206 @@
+//! The panel of breakpoints: what to stop at, and running to the next or previous hit. Its keys, F9 to F11, hold only
+//! while it is open.
+
+use std::sync::Arc;
+
+use eframe::egui::{self, Context, Key, Modifiers, Ui, Window};
+
+use crate::playback::Command;
+use crate::playback::breakpoint::{Condition, Direction, search};
+
+use super::action::Action;
+use super::draw;
+use super::job::{self, Job};
+use super::look::Look;
+use super::number::grouped;
+use super::scene::Scene;
+use super::stage::{Wish, corner};
+
+/// Operations that can be stopped at.
+const OPERATIONS: [&str; 12] = [
+    "load",
+    "scores",
+    "mask",
+    "row-max",
+    "exponentiate",
+    "row-sum",
+    "rescale",
+    "accumulate",
+    "merge-stats",
+    "merge-output",
+    "normalise",
+    "store",
+];
+
+/// What is chosen, and the search under way.
+pub struct Breakpoints {
+    pub is_open: bool,
+    operation: Option<&'static str>,
+    tile: Option<(usize, usize)>,
+    maximum_rose: bool,
+    alpha_below: Option<f64>,
+    partly_masked: bool,
+    fully_masked: bool,
+    over_budget: bool,
+    nan: bool,
+    searching: Option<Job<Option<u64>>>,
+    said: String,
+}
+
+impl Default for Breakpoints {
+    fn default() -> Self {
+        Self {
+            is_open: false,
+            operation: None,
+            tile: None,
+            maximum_rose: true,
+            alpha_below: None,
+            partly_masked: false,
+            fully_masked: false,
+            over_budget: false,
+            nan: false,
+            searching: None,
+            said: String::new(),
+        }
+    }
+}
+
+impl Breakpoints {
+    pub fn is_busy(&self) -> bool {
+        self.searching.is_some()
+    }
+
+    fn conditions(&self, scene: &Scene) -> Vec<Condition> {
+        let over = self.over_budget.then(|| scene.settings.hardware().map(Condition::OverBudget)).flatten();
+        [
+            self.operation.map(Condition::Operation),
+            self.tile.map(|(i, j)| Condition::Tile(i, j)),
+            self.maximum_rose.then_some(Condition::MaximumRose),
+            self.alpha_below.map(Condition::AlphaBelow),
+            self.partly_masked.then_some(Condition::PartlyMasked),
+            self.fully_masked.then_some(Condition::FullyMasked),
+            over,
+            self.nan.then_some(Condition::NanAppeared),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    pub fn show(&mut self, ctx: &Context, scene: &Arc<Scene>, look: &Look<'_>, actions: &mut Vec<Action>) {
+        self.take(actions);
+        if !self.is_open {
+            return;
+        }
+        let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+        if pressed(Key::F9) {
+            let here = look.snapshot.view.step.and_then(|step| OPERATIONS.iter().find(|name| **name == step.op.name()));
+            self.operation = if self.operation.is_some() { None } else { here.copied() };
+        }
+        let mut wanted = pressed(Key::F10).then_some(Direction::Next);
+        if pressed(Key::F11) {
+            wanted = Some(Direction::Previous);
+        }
+        let mut is_open = true;
+        Window::new("Breakpoints")
+            .default_pos(corner(ctx, 280.0))
+            .open(&mut is_open)
+            .resizable(false)
+            .default_width(280.0)
+            .show(ctx, |ui| {
+                self.choices(ui, look);
+                ui.separator();
+                ui.horizontal(|ui| {
+                    if ui.button("Previous hit").on_hover_text("F11").clicked() {
+                        wanted = Some(Direction::Previous);
+                    }
+                    if ui.button("Next hit").on_hover_text("F10").clicked() {
+                        wanted = Some(Direction::Next);
+                    }
+                    if let Some(job) = &self.searching {
+                        ui.add(egui::ProgressBar::new(job.progress()).desired_width(80.0));
+                    }
+                });
+                let response = ui.label(&self.said);
+                draw::describe(&response, "breakpoint", &self.said);
+            });
+        if let Some(direction) = wanted {
+            self.start(ctx, scene, look.snapshot.cursor, direction);
+        }
+        if !is_open {
+            actions.push(Action::Stage(Wish::Breakpoints(false)));
+        }
+    }
+
+    fn choices(&mut self, ui: &mut Ui, look: &Look<'_>) {
+        draw::caption(ui, "Stop after the step where");
+        ui.checkbox(&mut self.maximum_rose, "a row maximum rose");
+        ui.horizontal(|ui| {
+            optional(ui, &mut self.alpha_below, 0.5, "alpha is below");
+            if let Some(limit) = &mut self.alpha_below {
+                ui.add(egui::DragValue::new(limit).range(0.0..=1.0).speed(0.01)).accessible_name("limit of alpha");
+            }
+        });
+        ui.horizontal(|ui| {
+            optional(ui, &mut self.operation, OPERATIONS[0], "the operation is");
+            if let Some(operation) = &mut self.operation {
+                egui::ComboBox::from_id_salt("operation").selected_text(*operation).show_ui(ui, |ui| {
+                    for name in OPERATIONS {
+                        ui.selectable_value(operation, name, name);
+                    }
+                });
+            }
+        });
+        ui.horizontal(|ui| {
+            optional(ui, &mut self.tile, look.snapshot.tile().unwrap_or((0, 0)), "the tile is");
+            if let Some((i, j)) = &mut self.tile {
+                let plan = look.scene.plan();
+                ui.add(egui::DragValue::new(i).range(0..=plan.t_r() - 1).prefix("i ")).accessible_name("tile row");
+                ui.add(egui::DragValue::new(j).range(0..=plan.t_c() - 1).prefix("j ")).accessible_name("tile column");
+            }
+        });
+        ui.checkbox(&mut self.partly_masked, "the tile is partly masked");
+        ui.checkbox(&mut self.fully_masked, "the tile is masked whole");
+        ui.checkbox(&mut self.over_budget, "SRAM is over budget");
+        ui.checkbox(&mut self.nan, "a NaN appeared");
+    }
+
+    /// Looks on a worker: what the numbers decide needs the run again.
+    fn start(&mut self, ctx: &Context, scene: &Arc<Scene>, cursor: u64, direction: Direction) {
+        let conditions = self.conditions(scene);
+        if conditions.is_empty() {
+            self.said = "Choose what to stop at.".into();
+            return;
+        }
+        let scene = scene.clone();
+        self.said = "searching ...".into();
+        self.searching = Some(Job::start(ctx, move |signals| {
+            let len = scene.schedule().len();
+            search(&scene.run, &conditions, cursor, direction, |done| {
+                signals.report(done, len);
+                !signals.is_cancelled()
+            })
+        }));
+    }
+
+    fn take(&mut self, actions: &mut Vec<Action>) {
+        match job::take(&mut self.searching) {
+            Some(Ok(Some(cursor))) => {
+                self.said = format!("hit at step {}", grouped(cursor));
+                actions.push(Action::Player(Command::Pause));
+                actions.push(Action::Player(Command::SeekTo(cursor)));
+            }
+            Some(Ok(None)) => self.said = "no further hit that way".into(),
+            Some(Err(fault)) => self.said = fault.into(),
+            None => {}
+        }
+    }
+}
+
+/// A check box that gives a value its first setting, or takes it away.
+fn optional<T>(ui: &mut Ui, value: &mut Option<T>, first: T, name: &str) {
+    let mut is_on = value.is_some();
+    if ui.checkbox(&mut is_on, name).changed() {
+        *value = is_on.then_some(first);
+    }
+}

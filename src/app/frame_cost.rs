@@ -1,0 +1,62 @@
+//! What one frame costs the processor while a long schedule plays: update and tessellation, without a GPU or a display.
+
+use std::time::{Duration, Instant};
+
+use eframe::egui::{Context, RawInput, Rect, pos2};
+
+use crate::attention::Precision;
+use crate::attention::input::random;
+use crate::gpu::Probe;
+use crate::playback::Command;
+use crate::schedule::Tiling;
+
+use super::settings::Settings;
+use super::stage::{Distance, Wish};
+use super::{App, AppOptions};
+
+/// Frames that are measured at each distance.
+const FRAMES: usize = 240;
+/// The same frames are played so often and the shortest time of each counts: what else the machine did in the
+/// meantime is no cost of the frame.
+const PASSES: usize = 5;
+const FRAME_S: f64 = 1.0 / 60.0;
+
+/// The times of frames while flash2 plays at 16x over `n` tokens in blocks of 64 x 64, shortest first.
+/// `None` where the run cannot be made.
+pub fn frame_times(n: usize) -> Option<Vec<Duration>> {
+    let ctx = Context::default();
+    let options = AppOptions { find_gpu: || Probe::Unavailable("not asked for".into()), ..AppOptions::default() };
+    let small = random::read("random:8,8,4", 0).ok()?;
+    let input = random::read(&format!("random:{n},{n},64"), 0).ok()?;
+    let mut app = App::new(&ctx, Some(small), &options);
+    let settings =
+        Settings { tiling: Tiling { br: 64, bc: 64 }, precision: Precision::F32, ..Settings::for_input(&input) };
+    app.open_input(&ctx, input, settings);
+    let mut clock = 0.0;
+    while app.is_busy() {
+        frame(&ctx, &mut app, &mut clock);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut times = vec![Duration::MAX; FRAMES * Distance::ALL.len()];
+    for _ in 0..PASSES {
+        app.apply(Command::SeekFraction(0.5));
+        app.apply(Command::SetSpeed(16.0));
+        app.apply(Command::Play);
+        for (n, shortest) in times.iter_mut().enumerate() {
+            app.wish(Wish::Distance(Distance::ALL[n / FRAMES]));
+            *shortest = frame(&ctx, &mut app, &mut clock).min(*shortest);
+        }
+    }
+    times.sort_unstable();
+    Some(times)
+}
+
+fn frame(ctx: &Context, app: &mut App, clock: &mut f64) -> Duration {
+    *clock += FRAME_S;
+    let screen = Rect::from_min_max(pos2(0.0, 0.0), pos2(1280.0, 800.0));
+    let input = RawInput { screen_rect: Some(screen), time: Some(*clock), ..RawInput::default() };
+    let start = Instant::now();
+    let output = ctx.run_ui(input, |ui| app.frame(ui));
+    std::hint::black_box(ctx.tessellate(output.shapes, output.pixels_per_point));
+    start.elapsed()
+}

@@ -1,0 +1,53 @@
+//! Below the needle: the six frames to click, the component of O, and the switch that forgets alpha.
+
+use eframe::egui::{self, Ui, vec2};
+
+use super::Picture;
+use super::frame::{Frame, cursor_of};
+use crate::app::action::Action;
+use crate::app::stage::{Stage, Wish};
+use crate::playback::Command;
+
+pub const HEIGHT: f32 = 36.0;
+
+pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec<Action>) {
+    ui.add_space(4.0);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        for frame in Frame::ALL {
+            let is_last = picture.now.index + 1 == picture.story.visits.len();
+            let name = format!("Frame {}: {}", frame.number(), frame.name());
+            let button = egui::Button::new(frame.number().to_string())
+                .selected(frame == picture.now.frame)
+                .min_size(vec2(28.0, 24.0));
+            let response = ui.add_enabled(frame != Frame::Fit || is_last, button);
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+            if response.on_hover_text(&name).clicked() {
+                let cursor = cursor_of(picture.story, picture.now.visit, frame);
+                actions.push(Action::Player(Command::SeekTo(cursor)));
+            }
+        }
+        ui.add_space(12.0);
+        component(ui, picture, actions);
+        let mut forgets = stage.forgets_alpha;
+        let hint = "The bug of a missing rescale: the old keys keep their weight when the maximum rises";
+        if ui.checkbox(&mut forgets, "Forget alpha").on_hover_text(hint).changed() {
+            actions.push(Action::Stage(Wish::ForgetAlpha(forgets)));
+        }
+    });
+}
+
+/// Which component of O the needle shows, where there are several.
+fn component(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
+    let d_v = picture.look.scene.plan().d_v;
+    if d_v < 2 {
+        return;
+    }
+    let mut component = picture.component;
+    let label = ui.label("component of O");
+    let drag = egui::DragValue::new(&mut component).range(0..=d_v - 1).speed(0.1);
+    if ui.add(drag).labelled_by(label.id).changed() {
+        actions.push(Action::Stage(Wish::Component(component)));
+    }
+    ui.add_space(12.0);
+}

@@ -1,0 +1,178 @@
+//! Which of the six frames of a rescale a cursor stands in, and what it says. Pure: no drawing.
+
+use crate::machine::{RowStory, RowVisit};
+
+use crate::app::number::short;
+
+/// The six pictures of one visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Frame {
+    Rest,
+    Arrive,
+    Climb,
+    Shrink,
+    Join,
+    Fit,
+}
+
+impl Frame {
+    pub const ALL: [Frame; 6] = [Frame::Rest, Frame::Arrive, Frame::Climb, Frame::Shrink, Frame::Join, Frame::Fit];
+
+    pub fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Frame::Rest => "at rest",
+            Frame::Arrive => "scores arrive",
+            Frame::Climb => "the line climbs",
+            Frame::Shrink => "l and O shrink",
+            Frame::Join => "new weights join",
+            Frame::Fit => "the exact answer",
+        }
+    }
+}
+
+/// Where a cursor stands in a story.
+#[derive(Clone, Copy)]
+pub struct Scenelet<'a> {
+    pub visit: &'a RowVisit,
+    /// Its place among the visits of the row.
+    pub index: usize,
+    pub frame: Frame,
+    /// The step carried out last made this frame: its picture may be under way.
+    pub is_fresh: bool,
+}
+
+/// The frame after `cursor` steps; `None` where the row has no visits.
+pub fn at(story: &RowStory, cursor: u64) -> Option<Scenelet<'_>> {
+    // A visit ends with the step after its last: then the next one is at rest.
+    let over = story.visits.partition_point(|visit| cursor > visit.done_at + 1);
+    let index = over.min(story.visits.len().checked_sub(1)?);
+    let visit = &story.visits[index];
+    let is_last = index + 1 == story.visits.len();
+    let shrinks = visit.rescale_at.unwrap_or(visit.done_at);
+    let (frame, made_by) = if cursor <= visit.scores_at {
+        (Frame::Rest, None)
+    } else if cursor <= visit.max_at {
+        (Frame::Arrive, Some(visit.scores_at))
+    } else if cursor <= shrinks {
+        (Frame::Climb, Some(visit.max_at))
+    } else if cursor <= visit.done_at {
+        (Frame::Shrink, Some(shrinks))
+    } else if is_last && cursor > story.end.unwrap_or(visit.done_at).max(visit.done_at + 1) {
+        (Frame::Fit, None)
+    } else {
+        (Frame::Join, Some(visit.done_at))
+    };
+    Some(Scenelet { visit, index, frame, is_fresh: made_by.is_some_and(|n| cursor == n + 1) })
+}
+
+/// The cursor at which `frame` of a visit stands.
+pub fn cursor_of(story: &RowStory, visit: &RowVisit, frame: Frame) -> u64 {
+    match frame {
+        Frame::Rest => visit.scores_at,
+        Frame::Arrive => visit.max_at,
+        Frame::Climb => visit.rescale_at.unwrap_or(visit.done_at),
+        Frame::Shrink => visit.rescale_at.map_or(visit.done_at + 1, |n| n + 1),
+        Frame::Join => visit.done_at + 1,
+        Frame::Fit => story.end.unwrap_or(visit.done_at).max(visit.done_at + 1) + 1,
+    }
+}
+
+/// What the frame shows, in a sentence.
+pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: Option<f64>) -> String {
+    let visit = now.visit;
+    let highest = visit.scores.iter().copied().filter(|s| !s.is_nan()).fold(f64::NEG_INFINITY, f64::max);
+    let is_first = visit.old.l == 0.0;
+    let rises = visit.m > visit.old.m;
+    match now.frame {
+        Frame::Rest if is_first => "No key yet: m = -inf, l = 0, and nothing to average.".into(),
+        Frame::Rest => "At rest. m is the largest score so far, l the sum of the weights, O / l the average.".into(),
+        Frame::Arrive if highest == f64::NEG_INFINITY => "Every new key is masked: no score arrives.".into(),
+        Frame::Arrive if is_first => format!("The first scores arrive; the largest is {}.", short(highest)),
+        Frame::Arrive if highest > visit.old.m => {
+            format!("New scores arrive. {} stands above the line. Will the needle move?", short(highest))
+        }
+        Frame::Arrive => "New scores arrive. None stands above the line.".into(),
+        Frame::Climb if is_first => format!("The line starts at {}. There is nothing to shrink yet.", short(visit.m)),
+        Frame::Climb if rises => format!(
+            "The line climbs by {}; the scores stay. alpha = e^-{} = {}",
+            short(visit.m - visit.old.m),
+            short(visit.m - visit.old.m),
+            short(visit.alpha)
+        ),
+        Frame::Climb => "No new maximum: alpha = 1, nothing will shrink.".into(),
+        Frame::Shrink if is_first => "Nothing to shrink: these are the first keys.".into(),
+        Frame::Shrink if forgets && rises => "alpha is forgotten: the old keys keep their old weight.".into(),
+        Frame::Shrink if rises => "l and O shrink by the same alpha. The needle holds still.".into(),
+        Frame::Shrink => "No new maximum: l and O stay as they are.".into(),
+        Frame::Join => "The new weights join l, their values join O. Only now does the needle move.".into(),
+        Frame::Fit => match (needle, exact) {
+            (Some(needle), Some(exact)) if agree(needle, exact) => "The exact answer (f64) fits the needle.".into(),
+            (Some(needle), Some(exact)) => {
+                format!("The needle misses: {} instead of {}.", short(needle), short(exact))
+            }
+            _ => "The row is done.".into(),
+        },
+    }
+}
+
+/// The same to the eye: three digits.
+fn agree(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-3 * b.abs().max(1e-6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::attention::input::preset;
+    use crate::machine::{Meaning, Run};
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+    fn story(name: &str) -> RowStory {
+        let problem = preset::row().problem;
+        let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
+        let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
+        Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).unwrap().story(0, Meaning::RIGHT)
+    }
+
+    #[test]
+    fn the_frames_follow_each_other() {
+        for (name, expected) in [("flash2", 16), ("flash1", 13)] {
+            let story = story(name);
+            let mut seen = Vec::new();
+            for cursor in 0..=story.end.unwrap() + 3 {
+                let now = at(&story, cursor).unwrap();
+                if seen.last() != Some(&(now.index, now.frame)) {
+                    seen.push((now.index, now.frame));
+                }
+            }
+            assert!(seen.is_sorted(), "{name}: {seen:?}");
+            assert_eq!(seen.len(), expected, "{name}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_click_on_a_frame_leads_to_it() {
+        let story = story("flash2");
+        let last = story.visits.last().unwrap();
+        for frame in Frame::ALL {
+            assert_eq!(at(&story, cursor_of(&story, last, frame)).unwrap().frame, frame);
+        }
+    }
+
+    #[test]
+    fn the_sentences_say_what_happens() {
+        let story = story("flash2");
+        let told = |visit: usize, frame| {
+            let now = at(&story, cursor_of(&story, &story.visits[visit], frame)).unwrap();
+            sentence(&now, false, None, None)
+        };
+        assert!(told(1, Frame::Climb).contains("alpha = e^-1.386 = 0.2500"), "{}", told(1, Frame::Climb));
+        assert!(told(2, Frame::Climb).contains("No new maximum"));
+        assert!(told(0, Frame::Climb).contains("nothing to shrink"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Near: one row and its online softmax. Scores as dots under the line m, the weights stacked to l, the bar of O, and
+//! the needle at O / l: what shrinks, what joins, and when the needle moves.
+
+pub mod frame;
+
+mod controls;
+mod dial;
+mod scores;
+mod stacks;
+
+use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use crate::machine::{RowStory, RowSums};
+
+use super::action::Action;
+use super::draw::{self, fit_text};
+use super::look::Look;
+use super::number::short;
+use super::stories::Told;
+use super::theme::{self, Palette, SPACE};
+use super::{motion, stage::Stage};
+
+use frame::{Frame, Scenelet};
+
+/// What all parts of the picture read.
+pub(super) struct Picture<'a> {
+    pub look: &'a Look<'a>,
+    pub story: &'a RowStory,
+    /// What is right, to hold the story against.
+    pub right: &'a RowStory,
+    pub now: Scenelet<'a>,
+    pub forgets: bool,
+    /// Component of O.
+    pub component: usize,
+    /// The oracle's answer for this component.
+    pub exact: Option<f64>,
+    pub palette: &'static Palette,
+    /// Text grows with the room, up to a size for the last row.
+    pub zoom: f32,
+}
+
+impl Picture<'_> {
+    /// How far the frame's own movement has come.
+    pub fn phase(&self) -> f32 {
+        if self.now.is_fresh { self.look.motion.phase } else { 1.0 }
+    }
+
+    /// l and O of the picture: what was, what shrank, or what is.
+    pub fn sums(&self) -> &RowSums {
+        let visit = self.now.visit;
+        match self.now.frame {
+            Frame::Rest | Frame::Arrive | Frame::Climb => &visit.old,
+            Frame::Shrink => visit.scaled.as_ref().unwrap_or(&visit.new),
+            Frame::Join | Frame::Fit => &visit.new,
+        }
+    }
+
+    /// Where the needle stands after the step.
+    pub fn needle(&self) -> Option<f64> {
+        self.now.visit.average_of(self.sums(), self.component)
+    }
+
+    pub fn label(&self) -> egui::FontId {
+        theme::text(theme::LABEL * self.zoom)
+    }
+
+    pub fn figures(&self) -> egui::FontId {
+        theme::figures(theme::BODY * self.zoom)
+    }
+
+    /// A text with a name, so that it can be read without seeing it.
+    pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: &str, text: &str, font: egui::FontId) {
+        fit_text(ui.painter(), rect, align, text, font, self.palette.ink);
+        let response = ui.interact(rect, ui.scope_id().with(("needle", name)), Sense::hover());
+        draw::describe(&response, name, text);
+    }
+}
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, actions: &mut Vec<Action>) {
+    let query = look.row().unwrap_or(look.selection.query);
+    let Some(told) = told else {
+        ui.label(format!("Following row {query} through its key blocks ..."));
+        return;
+    };
+    let story = if stage.forgets_alpha { &told.forgetful } else { &told.right };
+    let Some(now) = frame::at(story, look.snapshot.cursor) else {
+        return without_visits(ui, look, query);
+    };
+    let component = stage.component.min(look.scene.plan().d_v.saturating_sub(1));
+    let exact = match look.check {
+        Some(super::Check::Done { exact, .. }) => exact.o.get((query, component)).copied(),
+        _ => None,
+    };
+    let area = ui.available_rect_before_wrap();
+    let zoom = (area.height() / 500.0).min(area.width() / 720.0).clamp(1.0, 1.8);
+    let palette = Palette::of(ui);
+    let forgets = stage.forgets_alpha;
+    let picture = Picture { look, story, right: &told.right, now, forgets, component, exact, palette, zoom };
+    heading(ui, &picture);
+    let height = (ui.available_height() - controls::HEIGHT).max(40.0);
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    if rect.width() > 160.0 && rect.height() > 80.0 {
+        paint(ui, rect, &picture);
+    }
+    controls::show(ui, &picture, stage, actions);
+}
+
+/// Number of the frame, and its sentence: what a person in the last row reads.
+fn heading(ui: &mut Ui, picture: &Picture<'_>) {
+    let Picture { now, look, palette, zoom, .. } = *picture;
+    let query = picture.story.query;
+    let token = look.scene.query_token(query).map_or(String::new(), |text| format!(" \"{}\"", draw::token(ui, text)));
+    let keys = now.visit.first_key..now.visit.first_key + now.visit.scores.len();
+    let place = format!(
+        "Row {query}{token}, key block {} of {}: keys {} to {}",
+        now.index + 1,
+        picture.story.visits.len(),
+        keys.start,
+        keys.end.saturating_sub(1)
+    );
+    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0 * zoom), Sense::hover());
+    fit_text(ui.painter(), line, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
+    let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
+    let text = frame::sentence(&now, picture.forgets, picture.needle(), shown_exact);
+    let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0 * zoom), Sense::hover());
+    let badge = line.left_center() + vec2(11.0 * zoom, 0.0);
+    ui.painter().circle_filled(badge, 11.0 * zoom, palette.ink);
+    let number = now.frame.number();
+    ui.painter().text(badge, Align2::CENTER_CENTER, number, theme::text(theme::BODY * zoom), palette.background);
+    let place = Rect::from_min_max(pos2(badge.x + 18.0 * zoom, line.top()), line.max);
+    fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::HEADING * zoom), palette.ink);
+    draw::describe(&response, "frame of the needle", &format!("{number} of 6: {text}"));
+    response.on_hover_text(&text);
+}
+
+/// Scores, then what is stacked from them, then the needle; the same base line under all.
+fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
+    let gap = 4.0 * SPACE;
+    let at = |part: f32| rect.left() + rect.width() * part;
+    let column = |from: f32, to: f32| {
+        Rect::from_min_max(pos2(at(from) + gap / 2.0, rect.top()), pos2(at(to) - gap / 2.0, rect.bottom()))
+    };
+    scores::paint(ui, column(0.0, 0.45), picture);
+    stacks::paint(ui, column(0.45, 0.72), picture);
+    dial::paint(ui, column(0.72, 1.0), picture);
+    for part in [0.45, 0.72] {
+        ui.painter().vline(at(part), rect.y_range(), picture.palette.hairline());
+    }
+}
+
+/// The title of a column. Gives what is left below it.
+fn column_title(ui: &Ui, rect: Rect, text: &str, picture: &Picture<'_>) -> Rect {
+    let height = 20.0 * picture.zoom;
+    let line = Rect::from_min_size(rect.min, vec2(rect.width(), height));
+    fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, picture.label(), picture.palette.faint_ink);
+    Rect::from_min_max(rect.min + vec2(0.0, height + SPACE), rect.max)
+}
+
+fn dashed(ui: &Ui, from: egui::Pos2, to: egui::Pos2, stroke: Stroke) {
+    ui.painter().extend(egui::Shape::dashed_line(&[from, to], stroke, 5.0, 4.0));
+}
+
+/// An algorithm that keeps no running statistics has nothing to rescale: said, with the way on.
+fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
+    draw::title(ui, &format!("Row {query}"));
+    ui.add_space(2.0 * SPACE);
+    let name = look.scene.settings.algorithm;
+    let text = if look.scene.is_baseline() {
+        format!("{name} takes each row whole: its maximum is known before the first weight, and nothing is rescaled.")
+    } else {
+        "No key of this row is visible: the row is done before it begins, and O = 0.".into()
+    };
+    let response = ui.label(&text);
+    draw::describe(&response, "frame of the needle", &text);
+    ui.label("Choose flash1 or flash2 above, or another row, to see the needle.");
+}
+
+/// `old` on the way to `new`.
+fn between(old: f64, new: f64, phase: f32) -> f64 {
+    let (old, new) = (if old.is_finite() { old } else { new }, new);
+    f64::from(motion::lerp(old as f32, new as f32, phase))
+}
+
+/// The largest absolute of finite values.
+fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()))
+}
+
+/// `name value`, or that there is none yet.
+fn named(name: &str, value: Option<f64>) -> String {
+    format!("{name} = {}", value.map_or("-".into(), short))
+}

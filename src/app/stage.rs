@@ -1,0 +1,177 @@
+//! The stage: one main view at three distances, and what the user chose about them.
+
+use std::sync::Arc;
+
+use eframe::egui::{self, Layout, Rect, Ui, UiBuilder, vec2};
+
+use super::action::Action;
+use super::blocks::Blocks;
+use super::breakpoints::Breakpoints;
+use super::look::Look;
+use super::scene::Scene;
+use super::stories::Stories;
+use super::texture::Textures;
+use super::trail::{Asked, Trail};
+use super::{commands, far, grid, needle, tile};
+
+/// How close the main view stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Distance {
+    /// The schedule grid.
+    Far,
+    /// The tile.
+    #[default]
+    Middle,
+    /// One row: the needle.
+    Near,
+}
+
+impl Distance {
+    pub const ALL: [Distance; 3] = [Distance::Far, Distance::Middle, Distance::Near];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Distance::Far => "Far: schedule",
+            Distance::Middle => "Middle: tile",
+            Distance::Near => "Near: one row",
+        }
+    }
+}
+
+/// What can be asked of the stage.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    Distance(Distance),
+    ForgetAlpha(bool),
+    /// The component of O that the needle shows.
+    Component(usize),
+    Lens(far::Lens),
+    /// Where did this value come from?
+    Ask(Asked),
+    CloseTrail,
+    /// The panel of breakpoints.
+    Breakpoints(bool),
+    /// The explorer of block sizes.
+    Blocks(bool),
+}
+
+/// What was chosen, and the stories that were made for it.
+#[derive(Default)]
+pub struct Stage {
+    pub distance: Distance,
+    pub forgets_alpha: bool,
+    pub component: usize,
+    pub lens: far::Lens,
+    stories: Stories,
+    asked: Option<Asked>,
+    trail: Option<Trail>,
+    breakpoints: Breakpoints,
+    blocks: Blocks,
+}
+
+impl Stage {
+    pub fn carry_out(&mut self, wish: Wish) {
+        match wish {
+            Wish::Distance(distance) => self.distance = distance,
+            Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
+            Wish::Component(component) => self.component = component,
+            Wish::Lens(lens) => self.lens = lens,
+            Wish::Ask(asked) => self.asked = Some(asked),
+            Wish::CloseTrail => self.trail = None,
+            Wish::Breakpoints(is_open) => self.breakpoints.is_open = is_open,
+            Wish::Blocks(is_open) => self.blocks.is_open = is_open,
+        }
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.stories.is_busy() || self.breakpoints.is_busy()
+    }
+
+    /// The main view.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Arc<Scene>,
+        look: &Look<'_>,
+        textures: &mut Textures,
+        actions: &mut Vec<Action>,
+    ) {
+        ui.horizontal(|ui| {
+            for distance in Distance::ALL {
+                let action = Action::Stage(Wish::Distance(distance));
+                let response = ui.selectable_label(self.distance == distance, distance.name());
+                if response.on_hover_text(commands::tooltip(&action)).clicked() {
+                    actions.push(action);
+                }
+            }
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                let is_open = self.breakpoints.is_open;
+                if ui.selectable_label(is_open, "Breakpoints").clicked() {
+                    actions.push(Action::Stage(Wish::Breakpoints(!is_open)));
+                }
+                let is_open = self.blocks.is_open;
+                if ui.selectable_label(is_open, "Block sizes").clicked() {
+                    actions.push(Action::Stage(Wish::Blocks(!is_open)));
+                }
+            });
+        });
+        ui.add_space(4.0);
+        self.on_demand(ui, scene, look, textures, actions);
+        match self.distance {
+            Distance::Far => far::show(ui, look, self.lens, textures, actions),
+            Distance::Middle => middle(ui, look, textures, actions),
+            Distance::Near => {
+                let query = look.row().unwrap_or(look.selection.query);
+                let told = self.stories.get(ui.ctx(), scene, look.generation, query);
+                needle::show(ui, look, self, told.as_deref(), actions);
+            }
+        }
+    }
+}
+
+impl Stage {
+    /// Panels that stand over the view while they are asked for.
+    fn on_demand(
+        &mut self,
+        ui: &Ui,
+        scene: &Arc<Scene>,
+        look: &Look<'_>,
+        textures: &mut Textures,
+        actions: &mut Vec<Action>,
+    ) {
+        if let Some(asked) = self.asked.take() {
+            self.trail = Some(Trail::of(asked, look));
+        }
+        self.trail = self.trail.take().filter(|trail| trail.is_of(look));
+        if let Some(trail) = &self.trail {
+            trail.show(ui.ctx(), look, actions);
+        }
+        self.breakpoints.show(ui.ctx(), scene, look, actions);
+        self.blocks.show(ui.ctx(), textures, actions);
+    }
+}
+
+/// The tile, with the schedule as a thumbnail beside it.
+fn middle(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+    let side = (ui.available_width() * 0.26).clamp(96.0, 320.0);
+    let area = ui.available_rect_before_wrap();
+    let (left, right) = area.split_left_right_at_x(area.left() + side);
+    column(ui, left, &mut |ui| grid::show(ui, look, textures, actions));
+    let right = Rect::from_min_max(right.min + vec2(24.0, 0.0), right.max);
+    column(ui, right, &mut |ui| tile::show(ui, look, textures, actions));
+}
+
+/// Where a panel on demand opens: over the right of the stage, below its own button, so that the row stays in sight.
+pub fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
+    let right = ctx.content_rect().right_top();
+    right + vec2(-(super::theme::NEAR + width + 32.0), super::theme::TOP_BAR + super::theme::MEMORY_STRIP + 40.0)
+}
+
+/// A part of the stage that keeps to its place.
+pub fn column(ui: &mut Ui, rect: Rect, add: &mut dyn FnMut(&mut Ui)) {
+    let builder = UiBuilder::new().max_rect(rect).layout(Layout::top_down(egui::Align::Min));
+    ui.scope_builder(builder, |ui| {
+        ui.shrink_clip_rect(rect);
+        add(ui);
+    });
+}

@@ -1,0 +1,72 @@
+//! The stories of the row that the needle shows, right and with alpha forgotten: made once per row, at once where that
+//! is cheap, else by a worker.
+
+use std::sync::Arc;
+
+use eframe::egui::Context;
+
+use crate::machine::{Meaning, RowStory};
+
+use super::document::{CHEAP_FLOPS, CHEAP_STEPS};
+use super::job::{self, Job};
+use super::scene::Scene;
+
+/// Scene and row.
+type Key = (u64, usize);
+
+/// What happens to the row, and what would without alpha.
+pub struct Told {
+    pub right: RowStory,
+    pub forgetful: RowStory,
+}
+
+impl Told {
+    fn of(scene: &Scene, query: usize) -> Self {
+        let forgetful = Meaning { rescales: false, ..Meaning::RIGHT };
+        Self { right: scene.run.story(query, Meaning::RIGHT), forgetful: scene.run.story(query, forgetful) }
+    }
+}
+
+#[derive(Default)]
+pub struct Stories {
+    known: Option<(Key, Arc<Told>)>,
+    making: Option<(Key, Job<Told>)>,
+}
+
+impl Stories {
+    /// The stories of `query`; `None` while they are being made.
+    pub fn get(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64, query: usize) -> Option<Arc<Told>> {
+        let key = (generation, query);
+        self.take();
+        if let Some((known, told)) = &self.known
+            && *known == key
+        {
+            return Some(told.clone());
+        }
+        if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
+            let told = Arc::new(Told::of(scene, query));
+            self.known = Some((key, told.clone()));
+            return Some(told);
+        }
+        if self.making.as_ref().is_none_or(|(making, _)| *making != key) {
+            let scene = scene.clone();
+            self.making = Some((key, Job::start(ctx, move |_| Told::of(&scene, query))));
+        }
+        None
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.making.is_some()
+    }
+
+    fn take(&mut self) {
+        let Some((key, making)) = self.making.take() else { return };
+        let mut slot = Some(making);
+        match job::take(&mut slot) {
+            Some(Ok(told)) => self.known = Some((key, Arc::new(told))),
+            // A story that could not be made is asked for again.
+            Some(Err(_)) => {}
+            None => self.making = slot.map(|making| (key, making)),
+        }
+    }
+}

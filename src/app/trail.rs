@@ -1,0 +1,91 @@
+//! Where did this number come from? The steps that made a value, each a click away, and the way back.
+
+use eframe::egui::{self, Context, ScrollArea, Window};
+
+use crate::machine::{Slot, provenance};
+use crate::playback::Command;
+
+use super::action::Action;
+use super::draw;
+use super::look::Look;
+use super::number::grouped;
+use super::stage::{Wish, corner};
+use super::words;
+
+/// Steps that are listed; more would be the whole run again.
+const MOST: usize = 200;
+
+/// A question about a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// What was clicked, such as `m of row 13`.
+    pub what: String,
+    pub slot: Slot,
+}
+
+impl Asked {
+    pub fn wish(what: String, slot: Slot) -> Action {
+        Action::Stage(Wish::Ask(Asked { what, slot }))
+    }
+}
+
+/// An answered question.
+pub struct Trail {
+    asked: Asked,
+    /// The cursor where it was asked; back leads here.
+    at: u64,
+    generation: u64,
+    steps: Vec<u64>,
+}
+
+impl Trail {
+    pub fn of(asked: Asked, look: &Look<'_>) -> Self {
+        let at = look.snapshot.cursor;
+        let steps = provenance(look.scene.schedule(), at, asked.slot, MOST);
+        Self { asked, at, generation: look.generation, steps }
+    }
+
+    /// The steps are those of the run on screen.
+    pub fn is_of(&self, look: &Look<'_>) -> bool {
+        self.generation == look.generation
+    }
+
+    pub fn show(&self, ctx: &Context, look: &Look<'_>, actions: &mut Vec<Action>) {
+        let mut is_open = true;
+        Window::new("Where did this number come from?")
+            .default_pos(corner(ctx, 360.0))
+            .open(&mut is_open)
+            .resizable(false)
+            .default_width(360.0)
+            .show(ctx, |ui| {
+                let what = format!("{}, as it is after step {}", self.asked.what, grouped(self.at));
+                let response = ui.label(&what);
+                let count = format!("{} steps made it", self.steps.len());
+                draw::describe(&response, "origin of", &format!("{what}: {count}"));
+                let more = if self.steps.len() >= MOST { "; the latest are listed" } else { "" };
+                draw::caption(ui, &format!("{count}{more}, latest first. Click one to go there."));
+                ScrollArea::vertical().max_height(260.0).show_rows(ui, 22.0, self.steps.len(), |ui, range| {
+                    for &n in &self.steps[range] {
+                        self.line(ui, look, n, actions);
+                    }
+                });
+                ui.add_space(4.0);
+                let back = egui::Button::new(format!("Back to step {}", grouped(self.at)));
+                if ui.add_enabled(look.snapshot.cursor != self.at, back).clicked() {
+                    actions.push(Action::Player(Command::SeekTo(self.at)));
+                }
+            });
+        if !is_open {
+            actions.push(Action::Stage(Wish::CloseTrail));
+        }
+    }
+
+    fn line(&self, ui: &mut egui::Ui, look: &Look<'_>, n: u64, actions: &mut Vec<Action>) {
+        let Some(step) = look.scene.schedule().step(n) else { return };
+        let tensor = step.op.tensor().map_or(String::new(), |tensor| format!(" {}", tensor.name()));
+        let text = format!("step {}: {}: {}{tensor}", grouped(n + 1), words::place(&step), step.op.name());
+        if ui.selectable_label(look.snapshot.cursor == n + 1, text).clicked() {
+            actions.push(Action::Player(Command::SeekTo(n + 1)));
+        }
+    }
+}

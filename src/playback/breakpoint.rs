@@ -1,0 +1,233 @@
+//! Places to stop at: by the schedule alone, or by the numbers of a run.
+
+use crate::attention::TileClass;
+use crate::machine::{Probe, Run};
+use crate::schedule::{Beat, Hardware, OnChip, Schedule, Step};
+
+/// What to stop at. A hit is the state right after a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// An operation by its name, such as `rescale`.
+    Operation(&'static str),
+    Tile(usize, usize),
+    /// The tile's scores were computed, and the mask hides a part of it, or all.
+    PartlyMasked,
+    FullyMasked,
+    /// What is live on chip exceeds the budgets of this chip.
+    OverBudget(Hardware),
+    /// In some row that had seen keys.
+    MaximumRose,
+    AlphaBelow(f64),
+    NanAppeared,
+}
+
+/// Which way to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Next,
+    Previous,
+}
+
+impl Condition {
+    /// It can be told from the schedule, without carrying anything out.
+    pub fn is_of_schedule(&self) -> bool {
+        !matches!(self, Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared)
+    }
+
+    /// By the schedule alone.
+    fn is_met_by_step(&self, schedule: &Schedule, step: &Step, before: OnChip) -> bool {
+        let class = || {
+            let (i, j) = step.place.tile().filter(|_| step.op == crate::schedule::Op::Scores)?;
+            Some(schedule.plan.class(i, j))
+        };
+        match self {
+            Self::Operation(name) => step.op.name() == *name,
+            Self::Tile(i, j) => step.place.tile() == Some((*i, *j)) && step.op.beat() == Beat::Score,
+            Self::PartlyMasked => class() == Some(TileClass::Partial),
+            Self::FullyMasked => class() == Some(TileClass::Skipped),
+            // Where it begins, and not at every step of it.
+            Self::OverBudget(hardware) => !step.live.fits(hardware) && before.fits(hardware),
+            Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared => false,
+        }
+    }
+
+    /// By the numbers after the step.
+    fn is_met_by_numbers(&self, probe: &dyn Probe) -> bool {
+        match self {
+            Self::MaximumRose => probe.least_alpha().is_some_and(|alpha| alpha < 1.0),
+            Self::AlphaBelow(limit) => probe.least_alpha().is_some_and(|alpha| alpha < *limit),
+            Self::NanAppeared => probe.has_nan(),
+            _ => false,
+        }
+    }
+}
+
+/// The next or previous cursor at which one of `conditions` is met; `None` where there is none, or when `go_on`, which
+/// gets the steps looked at, says `false`. Those of the schedule alone look at steps only; the others carry the run
+/// out again.
+pub fn search(
+    run: &Run,
+    conditions: &[Condition],
+    cursor: u64,
+    direction: Direction,
+    go_on: impl FnMut(u64) -> bool,
+) -> Option<u64> {
+    if conditions.iter().all(Condition::is_of_schedule) {
+        by_schedule(&run.schedule, conditions, cursor, direction, go_on)
+    } else {
+        by_numbers(run, conditions, cursor, direction, go_on)
+    }
+}
+
+fn by_schedule(
+    schedule: &Schedule,
+    conditions: &[Condition],
+    cursor: u64,
+    direction: Direction,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Option<u64> {
+    let count = schedule.section_count();
+    let here = schedule.section_of(cursor.saturating_sub(1));
+    let sections: Box<dyn Iterator<Item = usize>> = match direction {
+        Direction::Next => Box::new(here..count),
+        Direction::Previous => Box::new((0..=here.min(count.checked_sub(1)?)).rev()),
+    };
+    let mut steps = Vec::new();
+    for index in sections {
+        schedule.write_section(index, &mut steps);
+        let first = schedule.section_steps(index).start;
+        if !go_on(first) {
+            return None;
+        }
+        let mut before = OnChip::default();
+        let mut hits = Vec::new();
+        for (n, step) in (first + 1..).zip(&steps) {
+            if conditions.iter().any(|condition| condition.is_met_by_step(schedule, step, before)) {
+                hits.push(n);
+            }
+            before = step.live;
+        }
+        let found = match direction {
+            Direction::Next => hits.into_iter().find(|n| *n > cursor),
+            Direction::Previous => hits.into_iter().rev().find(|n| *n < cursor),
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+fn by_numbers(
+    run: &Run,
+    conditions: &[Condition],
+    cursor: u64,
+    direction: Direction,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Option<u64> {
+    let (mut found, mut before, mut is_stopped) = (None, OnChip::default(), false);
+    run.watch(|n, step, probe| {
+        let counts = match direction {
+            Direction::Next => n > cursor,
+            Direction::Previous => n < cursor,
+        };
+        let is_met = counts
+            && conditions.iter().any(|condition| {
+                condition.is_met_by_step(&run.schedule, step, before) || condition.is_met_by_numbers(probe)
+            });
+        before = step.live;
+        if is_met {
+            found = Some(n);
+        }
+        is_stopped = !go_on(n);
+        let is_over = match direction {
+            Direction::Next => is_met,
+            Direction::Previous => n >= cursor,
+        };
+        !is_over && !is_stopped
+    });
+    found.filter(|_| !is_stopped || direction == Direction::Next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::input::{Input, preset};
+    use crate::attention::{Precision, Problem};
+    use crate::machine::Meaning;
+    use crate::schedule::{Op, Plan, Tiling, algorithm, hardware};
+
+    fn run(problem: &Problem, name: &str, br: usize) -> Run {
+        let plan = Plan::of_problem(problem, 0, Tiling { br, bc: 2 }, Precision::F64);
+        let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
+        Run::new(schedule, problem, 0, 0, Meaning::RIGHT, |_| true).unwrap()
+    }
+
+    /// All hits, found forwards; the same are found backwards.
+    fn hits(run: &Run, condition: Condition) -> Vec<u64> {
+        let conditions = [condition];
+        let walk = |direction, from| {
+            let mut cursor = from;
+            let mut found = Vec::new();
+            while let Some(next) = search(run, &conditions, cursor, direction, |_| true) {
+                found.push(next);
+                cursor = next;
+            }
+            found
+        };
+        let forward = walk(Direction::Next, 0);
+        let mut back = walk(Direction::Previous, run.schedule.len() + 1);
+        back.reverse();
+        assert_eq!(forward, back, "{conditions:?}");
+        forward
+    }
+
+    #[test]
+    fn the_maximum_of_row_rises_once() {
+        for name in ["flash1", "flash2"] {
+            let run = run(&preset::row().problem, name, 1);
+            let rises = hits(&run, Condition::MaximumRose);
+            assert_eq!(rises.len(), 1, "{name}");
+            assert_eq!(run.schedule.step(rises[0] - 1).unwrap().place.tile(), Some((0, 1)));
+            assert_eq!(hits(&run, Condition::AlphaBelow(0.26)), rises);
+            assert!(hits(&run, Condition::AlphaBelow(0.24)).is_empty());
+            assert!(hits(&run, Condition::NanAppeared).is_empty());
+        }
+    }
+
+    #[test]
+    fn operations_and_tiles_are_found_without_numbers() {
+        let run = run(&preset::toy().problem, "flash2", 4);
+        assert_eq!(hits(&run, Condition::Operation("rescale")).len(), 4 * 8);
+        let tile = hits(&run, Condition::Tile(2, 3));
+        assert_eq!(tile.len(), 1);
+        assert_eq!(run.schedule.step(tile[0] - 1).unwrap().op, Op::Scores);
+        assert!(hits(&run, Condition::PartlyMasked).is_empty());
+        let toy = hardware::by_name("toy").unwrap();
+        assert!(hits(&run, Condition::OverBudget(toy.clone())).is_empty());
+        let tight = Hardware { shared_bytes_per_block: 100, ..toy };
+        assert_eq!(hits(&run, Condition::OverBudget(tight)).len(), 4, "once a program");
+    }
+
+    #[test]
+    fn a_nan_and_a_mask_are_found() {
+        let Input { mut problem, .. } = preset::toy();
+        problem.mask.causal = true;
+        problem.v[[0, 0, 9, 0]] = f64::NAN;
+        let run = run(&problem, "flash2", 4);
+        let first = hits(&run, Condition::NanAppeared)[0];
+        let step = run.schedule.step(first - 1).unwrap();
+        assert_eq!((step.op, step.place.tile()), (Op::Accumulate, Some((2, 4))));
+        assert_eq!(hits(&run, Condition::PartlyMasked).len(), 8);
+        assert!(hits(&run, Condition::FullyMasked).is_empty(), "flash2 skips them");
+    }
+
+    #[test]
+    fn a_search_can_be_stopped() {
+        let run = run(&preset::row().problem, "flash2", 1);
+        for conditions in [[Condition::MaximumRose], [Condition::Operation("store")]] {
+            assert_eq!(search(&run, &conditions, 0, Direction::Next, |_| false), None);
+            assert_eq!(search(&run, &conditions, 99, Direction::Previous, |_| false), None);
+        }
+    }
+}

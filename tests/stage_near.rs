@@ -1,0 +1,142 @@
+//! Near: the needle's numbers, read by their names, against the oracle; three distances and their keys.
+#![cfg(feature = "app")]
+
+mod stage_support;
+
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use stage_support::{all_text, click, cursor, open, press, seek, settle, short, value};
+use tilescope::attention::input::{bundled, preset};
+use tilescope::attention::{Precision, oracle};
+
+const NONE: Modifiers = Modifiers::NONE;
+
+/// The last number of a text such as `l = 1.585`.
+fn number(text: &str) -> f64 {
+    text.rsplit(' ').next().unwrap_or_default().parse().unwrap_or_else(|_| panic!("no number in {text:?}"))
+}
+
+#[test]
+fn the_needle_of_row_stops_at_its_three_averages() {
+    let mut harness = open(Some(preset::row()));
+    press(&mut harness, NONE, Key::Num3);
+    press(&mut harness, NONE, Key::Home);
+    let len = harness.state().document().scene().unwrap().schedule().len();
+    let mut joined = Vec::new();
+    while cursor(&harness) < len {
+        press(&mut harness, NONE, Key::ArrowRight);
+        let frame = value(&harness, "frame of the needle");
+        if frame.starts_with("5 of 6") {
+            joined.push((value(&harness, "stack l"), value(&harness, "needle")));
+        }
+    }
+    joined.dedup();
+    let expected = [("l = 1.500", "O / l = 16.67"), ("l = 1.500", "O / l = 27.50"), ("l = 2.500", "O / l = 38.50")];
+    assert_eq!(joined, expected.map(|(l, o)| (l.to_owned(), o.to_owned())));
+    let exact = oracle::row(&preset::row().problem.head::<f64>(0, 0, Precision::F64), 0);
+    assert_eq!(value(&harness, "exact needle"), format!("exact = {}", short(exact.o[0])));
+    assert!(value(&harness, "frame of the needle").starts_with("6 of 6: The exact answer (f64) fits"));
+}
+
+#[test]
+fn the_six_frames_of_the_comma_show_the_numbers_of_the_oracle() {
+    let mut harness = open(None);
+    press(&mut harness, NONE, Key::Num3);
+    click(&mut harness, "Frame 1: at rest");
+    assert_eq!(value(&harness, "line m"), "m = 4.733");
+    assert_eq!(value(&harness, "stack l"), "l = 3.417");
+    let at_rest = value(&harness, "needle");
+    click(&mut harness, "Frame 2: scores arrive");
+    assert!(value(&harness, "frame of the needle").contains("6.508 stands above the line"));
+    assert!(harness.query_by_label("gap").is_none(), "alpha is not given away before the line climbs");
+    click(&mut harness, "Frame 3: the line climbs");
+    assert_eq!(value(&harness, "line m"), "m = 6.508");
+    let head = bundled::CAPTURES[0].input().prefix(16).unwrap().problem.head::<f64>(0, 8, Precision::F64);
+    let score = |key: usize| head.scale * head.q.row(13).dot(&head.k.row(key));
+    let most = |keys: std::ops::Range<usize>| keys.map(score).fold(f64::NEG_INFINITY, f64::max);
+    let gap = most(0..14) - most(0..12);
+    assert_eq!(value(&harness, "gap"), format!("gap {}", short(gap)));
+    assert!((number(&value(&harness, "alpha of the visit")) - (-gap).exp()).abs() < 2e-4);
+    assert_eq!(value(&harness, "stack l"), "l = 3.417");
+    click(&mut harness, "Frame 4: l and O shrink");
+    assert!((number(&value(&harness, "stack l")) - 3.417 * (-gap).exp()).abs() < 1e-3);
+    assert_eq!(value(&harness, "needle"), at_rest, "the needle holds still");
+    click(&mut harness, "Frame 5: new weights join");
+    assert_eq!(value(&harness, "stack l"), "l = 1.585");
+    assert_ne!(value(&harness, "needle"), at_rest);
+    click(&mut harness, "Frame 6: the exact answer");
+    let exact = oracle::row(&head, 13).o[0];
+    assert_eq!(value(&harness, "exact needle"), format!("exact = {}", short(exact)));
+    assert!((number(&value(&harness, "needle")) - exact).abs() < 1e-3 * exact.abs());
+}
+
+#[test]
+fn a_forgotten_alpha_is_found_at_its_first_wrong_number() {
+    let mut harness = open(None);
+    press(&mut harness, NONE, Key::Num3);
+    click(&mut harness, "Forget alpha");
+    click(&mut harness, "Frame 6: the exact answer");
+    assert!(value(&harness, "frame of the needle").contains("The needle misses"));
+    // Of row 13 the second key block is the first to raise the maximum: l was 1.293, and 0.7051 of it is left.
+    let fault = value(&harness, "first wrong number");
+    assert!(fault.starts_with("! l = 1.293, should be 0.91"), "{fault}");
+    click(&mut harness, "Forget alpha");
+    assert!(harness.query_by_label("first wrong number").is_none());
+    assert!(value(&harness, "frame of the needle").contains("fits the needle"));
+}
+
+#[test]
+fn a_visit_without_a_new_maximum_says_so() {
+    let mut harness = open(Some(preset::row()));
+    press(&mut harness, NONE, Key::Num3);
+    // It opens in the last visit, whose scores stay below the maximum.
+    click(&mut harness, "Frame 3: the line climbs");
+    assert_eq!(value(&harness, "gap"), "no new max");
+    assert!(value(&harness, "frame of the needle").contains("No new maximum"));
+    assert_eq!(value(&harness, "bracket"), "x 1: no new maximum");
+}
+
+#[test]
+fn every_way_to_a_step_shows_the_same_at_every_distance() {
+    for key in [Key::Num1, Key::Num2, Key::Num3] {
+        let mut harness = open(Some(preset::toy()));
+        press(&mut harness, NONE, key);
+        press(&mut harness, NONE, Key::Home);
+        let mut forward = vec![all_text(&harness)];
+        for _ in 0..30 {
+            press(&mut harness, NONE, Key::ArrowRight);
+            forward.push(all_text(&harness));
+        }
+        for n in (0..30).rev() {
+            press(&mut harness, NONE, Key::ArrowLeft);
+            assert_eq!(all_text(&harness), forward[n], "back to {n}");
+        }
+        for n in [17, 3, 30, 11, 0, 29] {
+            seek(&mut harness, n as u64);
+            assert_eq!(all_text(&harness), forward[n], "seek to {n}");
+        }
+    }
+}
+
+#[test]
+fn reduced_motion_needs_no_frame_between_two_steps() {
+    let mut harness = open(None);
+    press(&mut harness, NONE, Key::Num3);
+    harness.ctx.all_styles_mut(|style| style.animation_time = 0.0);
+    settle(&mut harness);
+    press(&mut harness, NONE, Key::ArrowLeft);
+    press(&mut harness, NONE, Key::ArrowRight);
+    let frames = harness.run();
+    assert!(frames <= 2, "{frames} frames for a picture that stands still");
+}
+
+#[test]
+fn standard_attention_says_why_it_has_no_needle() {
+    let mut harness = open(Some(preset::toy()));
+    harness.get_by_label_contains("Algorithm: ").click();
+    harness.run_steps(3);
+    harness.get_by_label("standard").click();
+    settle(&mut harness);
+    press(&mut harness, NONE, Key::Num3);
+    assert!(value(&harness, "frame of the needle").contains("standard takes each row whole"));
+}

@@ -1,0 +1,87 @@
+//! Steps on the stage: breakpoints, where a number came from, code lit in both panes; all by name.
+#![cfg(feature = "app")]
+
+mod stage_support;
+
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use stage_support::{click, cursor, open, press, value};
+use tilescope::attention::input::preset;
+use tilescope::schedule::{Op, kernel_lines};
+
+const NONE: Modifiers = Modifiers::NONE;
+
+#[test]
+fn the_next_risen_maximum_is_found_and_the_keys_hold_only_while_the_panel_is_open() {
+    let mut harness = open(Some(preset::row()));
+    press(&mut harness, NONE, Key::Home);
+    press(&mut harness, NONE, Key::F10);
+    assert_eq!(cursor(&harness), 0);
+    click(&mut harness, "Breakpoints");
+    press(&mut harness, NONE, Key::F10);
+    let scene = harness.state().document().scene().unwrap().clone();
+    let step = scene.schedule().step(cursor(&harness) - 1).unwrap();
+    assert_eq!((step.op.name(), step.place.tile()), ("row-max", Some((0, 1))));
+    assert!(value(&harness, "alpha of the row").starts_with("0.25"));
+    let hit = cursor(&harness);
+    press(&mut harness, NONE, Key::F10);
+    assert_eq!((cursor(&harness), value(&harness, "breakpoint")), (hit, "no further hit that way".into()));
+    press(&mut harness, NONE, Key::End);
+    press(&mut harness, NONE, Key::F11);
+    assert_eq!(cursor(&harness), hit);
+}
+
+#[test]
+fn a_value_leads_to_the_steps_that_made_it_and_back() {
+    let mut harness = open(None);
+    let at = cursor(&harness);
+    let l = value(&harness, "l of the row");
+    click(&mut harness, "l of the row");
+    assert!(value(&harness, "origin of").starts_with(&format!("l of row 13, as it is after step {at}")));
+    let scene = harness.state().document().scene().unwrap().clone();
+    let schedule = scene.schedule();
+    let made = (0..at).rev().find(|n| schedule.step(*n).unwrap().op == Op::Rescale).unwrap();
+    click(&mut harness, &format!("step {}: tile (i 3, j 3): rescale", made + 1));
+    assert_eq!(cursor(&harness), made + 1);
+    // l after the rescale is what alpha left of 3.417.
+    let shown: f64 = value(&harness, "l of the row").rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((shown - scene.run.view(made + 1).l.unwrap()[1]).abs() < 1e-4);
+    click(&mut harness, &format!("Back to step {at}"));
+    assert_eq!((cursor(&harness), value(&harness, "l of the row")), (at, l));
+}
+
+#[test]
+fn both_panes_of_code_are_lit_by_the_same_step() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, Modifiers::ALT, Key::Num3);
+    press(&mut harness, NONE, Key::Home);
+    let source = tilescope::gpu::kernels::FLASH2_WGSL.source;
+    for n in 1..=20 {
+        press(&mut harness, NONE, Key::ArrowRight);
+        let scene = harness.state().document().scene().unwrap().clone();
+        let step = scene.schedule().step(n - 1).unwrap();
+        let lines = kernel_lines(source, step.op);
+        let shown = value(&harness, "kernel lines");
+        assert!(shown.starts_with(&format!("lines {} to {}:", lines[0], lines[lines.len() - 1])), "{n}: {shown}");
+        for line in scene.schedule().algorithm.lines(step.op) {
+            assert!(value(&harness, &format!("line {line}")).ends_with("(now)"), "step {n}, line {line}");
+        }
+    }
+    click(&mut harness, "BLOCK_M, BLOCK_N");
+    assert!(value(&harness, "line 1").contains("cdiv(N_q, BLOCK_M)"));
+    harness.get_by_label("BLOCK_M = 4, BLOCK_N = 4");
+}
+
+#[test]
+fn a_surprise_of_the_formulas_is_one_click_away() {
+    use tilescope::attention::Precision;
+    use tilescope::schedule::{Plan, Tiling, algorithm};
+    let mut harness = open(Some(preset::toy()));
+    click(&mut harness, "Block sizes");
+    click(&mut harness, "At d = 128 and 64 keys a block flash1 moves more than standard");
+    let plan = Plan::new(4096, 4096, 128, Tiling { br: 64, bc: 64 }, Precision::F16);
+    let moved = |name| algorithm::by_name(name).unwrap().closed_form(&plan).hbm_bytes(&plan) as f64;
+    let shown = value(&harness, "flash1 at the picked blocks");
+    assert!(shown.ends_with(&format!("{:.3} x standard", moved("flash1") / moved("standard"))), "{shown}");
+    assert!(value(&harness, "picked blocks").starts_with("Br 64, Bc 64: fits"));
+}
