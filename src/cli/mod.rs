@@ -5,6 +5,7 @@ mod check;
 mod devices;
 mod failure;
 mod files;
+mod lessons;
 mod main_job;
 mod options;
 mod progress;
@@ -45,6 +46,8 @@ enum Command {
     Check(check::Arguments),
     /// Measure speeds as ratios
     Bench(bench::Arguments),
+    /// List the lessons, or recompute every number in them
+    Lessons(lessons::Arguments),
     /// List GPUs, or why there are none, and the hardware models
     Devices(devices::Arguments),
 }
@@ -61,6 +64,7 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Traffic(arguments)) => traffic::main(&arguments),
         Some(Command::Check(arguments)) => check::main(&arguments),
         Some(Command::Bench(arguments)) => bench::main(&arguments),
+        Some(Command::Lessons(arguments)) => lessons::main(&arguments),
         Some(Command::Devices(arguments)) => devices::main(&arguments),
         None => main_job::main(cli.file.as_deref(), cli.renderer),
     };

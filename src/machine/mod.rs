@@ -13,7 +13,7 @@ mod view;
 pub use chip::{Slot, Slots};
 pub use effects::{Block, Effects};
 pub use meter::{Meter, MeterIndex, Totals};
-pub use numbers::{Machine, Meaning, carry_out};
+pub use numbers::{Hidden, Machine, Meaning, carry_out};
 pub use recording::{CHECKPOINT_BUDGET, Checkpoints, Recording, output, run};
 pub use run::{RowHistory, Run, Visit};
 pub use view::View;

@@ -18,10 +18,45 @@ pub struct Meaning {
     pub rescales: bool,
     /// A row that has seen no key subtracts 0 instead of its maximum of -inf.
     pub guards_empty_rows: bool,
+    /// Scores lose their maximum before the exponential.
+    pub subtracts_max: bool,
+    /// The 0 that a guard subtracts in place of -inf is kept as the row's maximum.
+    pub keeps_guard: bool,
+    pub hidden: Hidden,
+}
+
+/// What the mask makes of the score of a hidden key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    MinusInfinity,
+    /// A "large enough" negative number.
+    Minus1000,
+    Zero,
+}
+
+impl Hidden {
+    fn score<T: Real>(self) -> T {
+        match self {
+            Hidden::MinusInfinity => T::neg_infinity(),
+            Hidden::Minus1000 => T::narrow(-1000.0),
+            Hidden::Zero => T::zero(),
+        }
+    }
 }
 
 impl Meaning {
-    pub const RIGHT: Self = Self { rescales: true, guards_empty_rows: true };
+    pub const RIGHT: Self = Self {
+        rescales: true,
+        guards_empty_rows: true,
+        subtracts_max: true,
+        keeps_guard: false,
+        hidden: Hidden::MinusInfinity,
+    };
+
+    /// The maximum that a row keeps.
+    fn kept_max<T: Real>(self, max: T) -> T {
+        if self.keeps_guard && max == T::neg_infinity() { T::zero() } else { max }
+    }
 }
 
 /// One (batch, query head) being computed: HBM, the chip of the current program, the inputs.
@@ -189,15 +224,16 @@ impl<'a, T: Real> Machine<'a, T> {
 
     fn mask(&mut self, tile: &Tile) {
         let band = &self.head.band;
+        let hidden = self.meaning.hidden.score();
         for row in 0..tile.rows {
             let keys = band.keys_of(tile.row + row);
             let (first, last) = (keys.start.max(tile.col), keys.end.min(tile.col + tile.cols));
             let s = row_mut(&mut self.chip.s, row, tile);
             if first >= last {
-                s.fill(T::neg_infinity());
+                s.fill(hidden);
             } else {
-                s[..first - tile.col].fill(T::neg_infinity());
-                s[last - tile.col..].fill(T::neg_infinity());
+                s[..first - tile.col].fill(hidden);
+                s[last - tile.col..].fill(hidden);
             }
         }
     }
@@ -206,10 +242,10 @@ impl<'a, T: Real> Machine<'a, T> {
         for row in 0..tile.rows {
             let s = row_of(&self.chip.s, row, tile);
             match max {
-                Max::Tile => self.chip.tile_max[row] = row_max(s, T::neg_infinity()),
+                Max::Tile => self.chip.tile_max[row] = self.meaning.kept_max(row_max(s, T::neg_infinity())),
                 Max::Running => {
                     let old = self.chip.m[row];
-                    let new = row_max(s, old);
+                    let new = self.meaning.kept_max(row_max(s, old));
                     self.chip.alpha[row] = factor(old, new);
                     self.chip.m[row] = new;
                 }
@@ -222,8 +258,8 @@ impl<'a, T: Real> Machine<'a, T> {
         for (row, &shift) in shifts.iter().enumerate().take(tile.rows) {
             let p = row_mut(&mut self.chip.p, row, tile);
             p.copy_from_slice(row_of(&self.chip.s, row, tile));
-            let unguarded = !self.meaning.guards_empty_rows;
-            T::exp_minus(p, if shift == T::neg_infinity() && !unguarded { T::zero() } else { shift });
+            let guarded = self.meaning.guards_empty_rows && shift == T::neg_infinity();
+            T::exp_minus(p, if guarded || !self.meaning.subtracts_max { T::zero() } else { shift });
         }
     }
 

@@ -1,7 +1,9 @@
-//! The player: a cursor over a schedule, moved only by commands. It has no clock and no window: time comes in as `Tick`.
+//! The player and the lessons, as functions of a position. No files, clock, threads or window: time comes in as `Tick`,
+//! texts come in, answers go out.
 
 mod boundary;
 mod command;
+pub mod lesson;
 mod player;
 
 pub use boundary::{next, previous};

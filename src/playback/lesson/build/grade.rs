@@ -1,0 +1,123 @@
+//! What a grade says: right or wrong, the first number that differs, what moved, what lay on chip.
+
+use super::super::engine::Engine;
+use super::super::error::Result;
+use super::super::scene::Scene;
+use super::{Build, Part};
+use crate::attention::TileClass;
+use crate::machine::Slot;
+
+/// The grade of one attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grade {
+    /// What is wrong, the first fault first. Nothing: it is right.
+    pub findings: Vec<Finding>,
+    /// Elements that it moved between HBM and chip, where it could be carried out.
+    pub moved: Option<u64>,
+    /// Bytes that it had on chip at most.
+    pub on_chip: Option<u64>,
+    /// The thought that leads to this attempt, where it is a known one.
+    pub thought: Option<String>,
+}
+
+/// One thing that is wrong. [`Finding::text`] says it in words.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// A hole is empty.
+    Empty { hole: usize },
+    /// This cannot be carried out: the card at fault, and why.
+    Impossible { card: String, why: Why },
+    /// The first number that differs: of what, in which row, in which column (of O) or after which key block.
+    Number { of: &'static str, row: usize, place: usize, got: f64, want: f64 },
+    /// Elements moved.
+    Moved { got: u64, want: u64 },
+    /// Bytes on chip.
+    OnChip { got: u64, limit: u64 },
+    /// The condition of the task does not hold.
+    Goal,
+    /// A formula cannot be read or evaluated.
+    Formula { formula: String, fault: String },
+    /// A tile of another class: query block, key block.
+    Class { i: usize, j: usize, got: TileClass, want: TileClass },
+    /// Numbers and traffic are right, but this mask changes nothing.
+    NeedlessMask { i: usize, j: usize },
+}
+
+/// Why a schedule cannot be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Why {
+    /// It reads a place on chip that nothing has written.
+    NeverWritten(Slot),
+    /// It loads from HBM what nothing has stored there.
+    NotInHbm(&'static str),
+    /// The chip holds another block of this tensor: that one, not this one.
+    OtherBlock { tensor: &'static str, held: usize, needed: usize },
+    /// No loop around it says which query block (`i`) or key block (`j`).
+    NoLoop(char),
+    /// A loop inside a loop over the same blocks.
+    TwiceTheSameLoop(char),
+    /// An end without its loop, a loop without its end, or a new kernel inside a loop.
+    Brackets,
+    /// It stores an input.
+    StoresInput(&'static str),
+    /// It gives a starting value to what has none.
+    NoStart(&'static str),
+    TooLong,
+}
+
+impl Grade {
+    pub fn is_right(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    pub(super) fn of(finding: Finding) -> Self {
+        Self { findings: vec![finding], ..Self::default() }
+    }
+
+    /// Holds what was moved and what lay on chip against what the task asks for.
+    pub(super) fn measure(&mut self, build: &Build, engine: &Engine, scene: &Scene) -> Result<()> {
+        if let (Some(got), Some(want)) = (self.moved, &build.moved) {
+            let want = engine.number(want, scene)? as u64;
+            if got != want {
+                self.findings.push(Finding::Moved { got, want });
+            }
+        }
+        if let (Some(got), Some(limit)) = (self.on_chip, &build.on_chip) {
+            let limit = engine.number(limit, scene)? as u64;
+            if got > limit {
+                self.findings.push(Finding::OnChip { got, limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the thought behind a wrong attempt: of one that the lesson knows, or of a card that belongs nowhere.
+    pub(super) fn explain(
+        &mut self,
+        build: &Build,
+        filling: &[Option<usize>],
+        engine: &Engine,
+        scene: &Scene,
+    ) -> Result<()> {
+        if self.is_right() {
+            return Ok(());
+        }
+        let known = build.wrong.iter().find(|attempt| {
+            build.cards_of(attempt, engine, scene).is_ok_and(|cards| cards == filling) && attempt.thought.is_some()
+        });
+        let of_card = || filling.iter().flatten().find_map(|&card| build.cards.get(card)?.misconception.as_ref());
+        let thought = known.and_then(|attempt| attempt.thought.as_ref()).or_else(of_card);
+        self.thought = thought.map(|thought| thought.fill(engine, scene)).transpose()?;
+        Ok(())
+    }
+}
+
+/// The first hole that has no card, if the task has a fixed number of them.
+pub(super) fn empty_hole(build: &Build, filling: &[Option<usize>]) -> Option<usize> {
+    let parts = || build.template.iter().flat_map(|line| &line.parts);
+    if parts().any(|part| *part == Part::Many) {
+        return filling.is_empty().then_some(0);
+    }
+    let holes = parts().filter(|part| **part == Part::Hole).count();
+    (0..holes).find(|&hole| filling.get(hole).copied().flatten().is_none())
+}

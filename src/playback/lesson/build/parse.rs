@@ -1,0 +1,137 @@
+//! A build cue to its template, its cards and the attempts that check grades.
+
+use super::super::cue::settings;
+use super::super::error::{LessonError, Result};
+use super::super::fields::{Field, Fields};
+use super::super::predict::expression;
+use super::super::text::Text;
+use super::order::parse_ops;
+use super::{Attempt, Build, Card, Filling, Kind, Line, Part};
+
+impl Build {
+    pub(in super::super) fn parse(mut fields: Fields) -> Result<Self> {
+        let line = fields.line;
+        let kind = fields.need("kind")?;
+        let kind = match kind.value.as_str() {
+            "order" => Kind::Order,
+            "formulas" => Kind::Formulas,
+            "settings" => Kind::Settings,
+            "paint" => Kind::Paint,
+            _ => return Err(kind.fault("order, formulas, settings and paint are the kinds")),
+        };
+        let mut cards = Vec::new();
+        for (key, is_fixed) in [("fixed", true), ("card", false), ("extra", false)] {
+            for field in fields.all(key) {
+                cards.push(card(&field, kind, is_fixed)?);
+            }
+        }
+        let template = template(kind, &mut fields, &cards)?;
+        let attempts = |fields: Vec<Field>| -> Result<Vec<Attempt>> {
+            fields.iter().map(|field| attempt(field, kind, &cards)).collect()
+        };
+        let right = attempts(fields.all("right"))?;
+        let wrong = attempts(fields.all("wrong"))?;
+        let mut value = |key: &str| fields.take(key).map(|field| expression(&field)).transpose();
+        let (moved, on_chip, goal) = (value("moved")?, value("on-chip")?, value("goal")?);
+        let build = Self {
+            line,
+            kind,
+            ask: Text::of_field(&fields.need("ask")?)?,
+            template,
+            cards,
+            right,
+            wrong,
+            moved,
+            on_chip,
+            goal,
+            feedback: Text::of_field(&fields.need("feedback")?)?,
+        };
+        fields.finish()?;
+        let needs_right = kind != Kind::Paint && build.right.is_empty();
+        if needs_right || build.wrong.is_empty() {
+            let need = "a build needs a `right:` that is graded right and a `wrong:` that is graded wrong";
+            return Err(LessonError::line(line, need));
+        }
+        Ok(build)
+    }
+}
+
+/// `key = text`, `key = text | what it does`, `key = text | what it does | the thought that picks it`
+fn card(field: &Field, kind: Kind, is_fixed: bool) -> Result<Card> {
+    let (key, rest) = field.split(" = ").ok_or_else(|| field.fault("`key = text | what it does` is needed"))?;
+    let (text, what, thought) = match rest.split(" | ") {
+        None => (rest, None, None),
+        Some((text, rest)) => match rest.split(" | ") {
+            None => (text, Some(rest), None),
+            Some((what, thought)) => (text, Some(what), Some(thought)),
+        },
+    };
+    let what = what.unwrap_or_else(|| key.clone());
+    Ok(Card {
+        line: field.line,
+        key: key.value.clone(),
+        text: Text::of_field(&text)?,
+        ops: if kind == Kind::Order { parse_ops(&what)? } else { Vec::new() },
+        writes: what.value.clone(),
+        is_fixed,
+        misconception: thought.map(|thought| Text::of_field(&thought)).transpose()?,
+    })
+}
+
+fn template(kind: Kind, fields: &mut Fields, cards: &[Card]) -> Result<Vec<Line>> {
+    let lines = match kind {
+        Kind::Paint => Vec::new(),
+        Kind::Order => {
+            let field = fields.need("template")?;
+            let part = |part: &str| match part.trim() {
+                "?" => Ok(Part::Hole),
+                "..." => Ok(Part::Many),
+                key => find(cards, key, &field).map(Part::Card),
+            };
+            let parts = field.value.split(',').map(part).collect::<Result<_>>()?;
+            vec![Line { line: field.line, name: String::new(), parts }]
+        }
+        Kind::Formulas | Kind::Settings => fields.all("line").iter().map(defined).collect::<Result<_>>()?,
+    };
+    let parts = || lines.iter().flat_map(|line| &line.parts);
+    let (holes, many) =
+        (parts().filter(|part| **part == Part::Hole).count(), parts().filter(|part| **part == Part::Many).count());
+    if kind != Kind::Paint && (holes + many == 0 || many > 1) {
+        return Err(LessonError::line(fields.line, "a template has holes `?`, and at most one `...`"));
+    }
+    Ok(lines)
+}
+
+/// `name = parts`, with words and holes between blanks.
+fn defined(field: &Field) -> Result<Line> {
+    let (name, rest) = field.split("=").ok_or_else(|| field.fault("`name = formula` is needed"))?;
+    let part = |word: &str| match word {
+        "?" => Part::Hole,
+        "..." => Part::Many,
+        word => Part::Text(word.into()),
+    };
+    Ok(Line { line: field.line, name: name.value, parts: rest.value.split_whitespace().map(part).collect() })
+}
+
+fn find(cards: &[Card], key: &str, field: &Field) -> Result<usize> {
+    cards.iter().position(|card| card.key == key).ok_or_else(|| field.fault(format!("there is no card `{key}`")))
+}
+
+/// `key, key, -, key | thought`, where `-` is an empty hole; of a painting, `classes of key: value; .. | thought`.
+fn attempt(field: &Field, kind: Kind, cards: &[Card]) -> Result<Attempt> {
+    let (what, thought) = match field.split(" | ") {
+        Some((what, thought)) => (what, Some(Text::of_field(&thought)?)),
+        None => (field.clone(), None),
+    };
+    let filling = match what.value.strip_prefix("classes of ") {
+        Some(other) if kind == Kind::Paint => Filling::ClassesOf(settings(&Field { value: other.into(), ..what })?),
+        _ => {
+            let card = |key: &str| match key.trim() {
+                "-" => Ok(None),
+                key => find(cards, key, field).map(Some),
+            };
+            Filling::Cards(what.value.split(',').map(card).collect::<Result<_>>()?)
+        }
+    };
+    Ok(Attempt { line: field.line, filling, thought })
+}

@@ -1,0 +1,46 @@
+//! Properties of the scene as the learner sets them: block sizes to fit a chip, an algorithm to meet a count.
+
+use super::super::engine::Engine;
+use super::super::fields::Field;
+use super::super::scene::Scene;
+use super::execute::Outcome;
+use super::grade::{Finding, Grade, empty_hole};
+use super::{Build, Filled};
+use crate::schedule::tiling::footprint;
+
+pub(super) fn grade(
+    build: &Build,
+    filling: &[Option<usize>],
+    engine: &Engine,
+    scene: &Scene,
+) -> Result<Grade, String> {
+    if let Some(hole) = empty_hole(build, filling) {
+        return Ok(Grade::of(Finding::Empty { hole }));
+    }
+    let mut built = scene.clone();
+    for (line, parts) in build.filled(filling) {
+        let words = parts.into_iter().map(|part| match part {
+            Filled::Card(card) => card.writes.clone(),
+            Filled::Text(text) => text,
+        });
+        let field =
+            Field { line: line.line, column: 1, key: line.name.clone(), value: words.collect::<Vec<_>>().join(" ") };
+        built.set(&field).map_err(|error| error.message)?;
+    }
+    let stage = engine.stage(&built)?;
+    let run = engine.run(&built, stage.algorithm, stage.meaning)?;
+    let (moved, on_chip) = (
+        run.meters().total().traffic.hbm_elements(),
+        footprint(stage.algorithm, &stage.plan).total(),
+    );
+    let outcome = Outcome { output: run.output().clone(), moved, on_chip };
+    let mut findings: Vec<Finding> = outcome.first_difference(&stage, &built).into_iter().collect();
+    let holds = build.goal.as_ref().map_or(Ok(true), |goal| engine.holds(goal, &built));
+    let limit = stage.hardware.shared_bytes_per_block;
+    if stage.algorithm.is_budgeted() && !footprint(stage.algorithm, &stage.plan).fits(&stage.hardware) {
+        findings.push(Finding::OnChip { got: on_chip, limit });
+    } else if !holds.map_err(|error| error.message)? {
+        findings.push(Finding::Goal);
+    }
+    Ok(Grade { findings, moved: Some(moved), on_chip: Some(on_chip), thought: None })
+}

@@ -1,0 +1,223 @@
+//! Recomputes everything that a lesson states: claims, answers, wrong choices, numbers in prose, grades.
+
+use super::build::{Build, Grade};
+use super::cue::Change;
+use super::engine::Engine;
+use super::error::{LessonError, Result};
+use super::expr::Value;
+use super::predict::{Asked, ClickOn, Predict};
+use super::scene::Scene;
+use super::text::Text;
+use super::{Beat, Language, Lesson};
+
+/// What was recomputed, and what is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub claims: usize,
+    /// Answers of questions, and conditions of changes.
+    pub answers: usize,
+    /// Wrong choices that differ from the answer and from each other.
+    pub distractors: usize,
+    /// Numbers in texts.
+    pub placeholders: usize,
+    pub builds: usize,
+    /// Attempts that were graded wrong, as they should be.
+    pub wrong_builds: usize,
+    /// By line.
+    pub faults: Vec<LessonError>,
+}
+
+/// A projected line is at most this long: characters, or full-width characters in Chinese.
+const MOST_SAID: [(Language, usize); 2] = [(Language::English, 60), (Language::Chinese, 24)];
+
+impl Report {
+    fn note(&mut self, result: Result<()>) {
+        self.faults.extend(result.err());
+    }
+}
+
+/// Checks every beat of a lesson.
+pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
+    let mut report = Report::default();
+    for beat in &lesson.beats {
+        if let Err(fault) = stage(beat, engine) {
+            // Nothing else of the beat can be computed.
+            report.faults.push(fault);
+            continue;
+        }
+        for text in beat.texts() {
+            report.placeholders += text.expressions().count();
+            report.note(text.fill(engine, &beat.scene).map(drop));
+        }
+        if let Some(said) = &beat.say {
+            report.note(length(said, beat, lesson.language, engine));
+        }
+        for claim in &beat.claims {
+            report.claims += 1;
+            report.note(claim.shown(engine, &beat.scene).map(drop));
+        }
+        if let Some(predict) = &beat.predict {
+            report.answers += 1;
+            report.distractors += predict.wrong.len();
+            report.note(question(predict, &beat.scene, engine));
+        }
+        if let Some(change) = &beat.change {
+            report.answers += 1;
+            report.note(findable(change, &beat.scene, engine));
+        }
+        if let Some(build) = &beat.build {
+            report.builds += 1;
+            report.wrong_builds += build.wrong.len();
+            report.note(graded(build, &beat.scene, engine, lesson.language));
+        }
+    }
+    report.faults.sort_by_key(|fault| (fault.line, fault.column));
+    report
+}
+
+/// The scene can be shown: its input, its cursor, its selection.
+fn stage(beat: &Beat, engine: &Engine) -> Result<()> {
+    let scene = &beat.scene;
+    let line = if scene.line > 0 { scene.line } else { beat.line };
+    let fault = |message: String| LessonError::line(line, format!("the scene: {message}"));
+    let stage = engine.stage(scene).map_err(fault)?;
+    let schedule = stage.schedule(stage.algorithm).map_err(fault)?;
+    scene.step.cursor(&schedule).map_err(fault)?;
+    let (plan, selection) = (&stage.plan, scene.selection);
+    let is_in = |index: Option<usize>, size: usize| index.is_none_or(|index| index < size);
+    let tile_is_in = selection.tile.is_none_or(|(i, j)| i < plan.t_r() && j < plan.t_c());
+    if !is_in(selection.row, plan.n_q) || !is_in(selection.key, plan.n_k) || !tile_is_in {
+        return Err(fault("the selection is outside".into()));
+    }
+    Ok(())
+}
+
+fn length(said: &Text, beat: &Beat, language: Language, engine: &Engine) -> Result<()> {
+    let text = said.fill(engine, &beat.scene)?;
+    let halves: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    let length = if language == Language::Chinese { halves.div_ceil(2) } else { text.chars().count() };
+    let most = MOST_SAID.iter().find(|(known, _)| *known == language).map_or(60, |(_, most)| *most);
+    if length > most {
+        return Err(LessonError::line(beat.line, format!("`say` is {length} long, and {most} is the most: {text}")));
+    }
+    Ok(())
+}
+
+/// The answer is one, and no wrong choice is right or the same as another.
+fn question(predict: &Predict, scene: &Scene, engine: &Engine) -> Result<()> {
+    let fault = |message: String| Err(LessonError::line(predict.line, message));
+    let answer = engine.eval(&predict.answer, scene)?;
+    let at_answer = |message: &str| Err(LessonError::at(predict.answer.line, predict.answer.column, message));
+    let mut tolerance = 0.0;
+    match (&predict.kind, &answer) {
+        (Asked::Number { tolerance: expr }, Value::Number(number)) if number.is_finite() => {
+            tolerance = engine.number(expr, scene)?;
+        }
+        (Asked::Number { .. }, _) => return at_answer("the answer is not a finite number"),
+        (Asked::Choice, Value::List(_) | Value::Object(_)) => return at_answer("a choice is a number or a text"),
+        (Asked::Choice, _) => {}
+        (Asked::Click { on }, value) => clickable(*on, value, predict, scene, engine)?,
+    }
+    for wrong in &predict.wrong {
+        let value = engine.eval(&wrong.value, scene)?;
+        let is_right = match (&value, &answer) {
+            (Value::Number(a), Value::Number(b)) => a == b || (a - b).abs() <= tolerance,
+            (value, Value::List(values)) => values.contains(value),
+            (a, b) => a == b,
+        };
+        if is_right {
+            let message = format!("this wrong answer is right: {}", wrong.value.source);
+            return Err(LessonError::at(wrong.value.line, wrong.value.column, message));
+        }
+        if matches!(&value, Value::Text(key) if needs_label(predict, key)) {
+            return Err(LessonError::at(wrong.value.line, wrong.value.column, "this text has no `label:`"));
+        }
+    }
+    if matches!(&answer, Value::Text(key) if needs_label(predict, key)) {
+        return at_answer("this text has no `label:`");
+    }
+    let mut shown: Vec<String> = predict.choices(engine, scene)?.into_iter().map(|choice| choice.text).collect();
+    shown.sort();
+    match shown.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => fault(format!("two choices look the same: {}", pair[0])),
+        None => Ok(()),
+    }
+}
+
+fn needs_label(predict: &Predict, key: &str) -> bool {
+    matches!(predict.kind, Asked::Choice) && !predict.labels.iter().any(|(known, _)| known == key)
+}
+
+/// A click on the answer is possible.
+fn clickable(on: ClickOn, answer: &Value, predict: &Predict, scene: &Scene, engine: &Engine) -> Result<()> {
+    let stage = engine.stage(scene).map_err(|message| LessonError::line(predict.line, message))?;
+    let plan = &stage.plan;
+    let values = match answer {
+        Value::List(values) => values.clone(),
+        value => vec![value.clone()],
+    };
+    let is_there = |value: &Value| match (on, value) {
+        (ClickOn::Row, Value::Number(row)) => *row >= 0.0 && *row < plan.n_q as f64,
+        (ClickOn::Key, Value::Number(key)) => *key >= 0.0 && *key < plan.n_k as f64,
+        (ClickOn::Tensor, Value::Text(name)) => {
+            crate::schedule::Tensor::ALL.iter().any(|tensor| tensor.name() == name)
+        }
+        (ClickOn::Tile, Value::Text(tile)) => tile.split_once(',').is_some_and(|(i, j)| {
+            let index = |text: &str| text.trim().parse::<usize>().ok();
+            index(i).is_some_and(|i| i < plan.t_r()) && index(j).is_some_and(|j| j < plan.t_c())
+        }),
+        _ => false,
+    };
+    if values.is_empty() || !values.iter().all(is_there) {
+        return Err(LessonError::at(predict.answer.line, predict.answer.column, "the answer cannot be clicked"));
+    }
+    Ok(())
+}
+
+/// What is to be found is not there yet, and the solution finds it with the controls that open.
+fn findable(change: &Change, scene: &Scene, engine: &Engine) -> Result<()> {
+    let at = |message: &str| LessonError::at(change.until.line, change.until.column, message);
+    if change.is_found(engine, scene)? {
+        return Err(at("this holds before anything is changed"));
+    }
+    if let Some(field) = change.solution.iter().find(|field| !change.open.contains(&field.key)) {
+        return Err(field.fault(format!("the solution uses `{}`, which is not open", field.key)));
+    }
+    if !change.is_found(engine, &change.solved(scene)?)? {
+        return Err(at("the solution does not make this true"));
+    }
+    Ok(())
+}
+
+/// Right attempts are graded right, wrong ones and an empty one wrong.
+fn graded(build: &Build, scene: &Scene, engine: &Engine, language: Language) -> Result<()> {
+    let reason = |grade: &Grade| grade.findings.first().map_or_else(String::new, |finding| finding.text(language));
+    let solution = build.solution(engine, scene);
+    let solution = solution.ok_or_else(|| LessonError::line(build.line, "the right build cannot be made"))?;
+    let grade = build.grade(&solution, engine, scene)?;
+    if !grade.is_right() {
+        let line = build.right.first().map_or(build.line, |attempt| attempt.line);
+        return Err(LessonError::line(line, format!("the right build is graded wrong: {}", reason(&grade))));
+    }
+    for attempt in build.right.iter().skip(1) {
+        let grade = grade_of(build, attempt, engine, scene)?;
+        if !grade.is_right() {
+            return Err(LessonError::line(attempt.line, format!("a right build is graded wrong: {}", reason(&grade))));
+        }
+    }
+    for attempt in &build.wrong {
+        if grade_of(build, attempt, engine, scene)?.is_right() {
+            return Err(LessonError::line(attempt.line, "a wrong build is graded right"));
+        }
+    }
+    if build.grade(&[], engine, scene)?.is_right() {
+        return Err(LessonError::line(build.line, "an empty build is graded right"));
+    }
+    Ok(())
+}
+
+fn grade_of(build: &Build, attempt: &super::build::Attempt, engine: &Engine, scene: &Scene) -> Result<Grade> {
+    let cards = build.cards_of(attempt, engine, scene);
+    let cards = cards.map_err(|message| LessonError::line(attempt.line, message))?;
+    build.grade(&cards, engine, scene)
+}

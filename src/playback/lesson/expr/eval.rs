@@ -1,0 +1,265 @@
+//! A tree to a value. Arithmetic is that of f64: it gives infinities and NaN where a machine would, and never fails.
+
+use super::super::error::{LessonError, Result};
+use super::value::Value;
+use super::{Argument, Expr, Kind, Node, Operator};
+
+/// What the names of an expression mean. A fault is a sentence; its place is added here.
+pub trait Scope {
+    /// The value of a name; `None` where there is none.
+    fn name(&self, name: &str) -> Option<Value>;
+
+    /// A function or, for an object, a method; `None` where there is none.
+    fn call(&self, name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, String>>;
+}
+
+/// The arguments of one call. What is not taken is a fault.
+pub struct Arguments {
+    /// In order.
+    places: std::collections::VecDeque<Value>,
+    named: Vec<(String, Value)>,
+}
+
+impl Arguments {
+    /// The next argument by place, or the one of this name.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        match self.named.iter().position(|(known, _)| known == name) {
+            Some(index) => Some(self.named.swap_remove(index).1),
+            None => self.places.pop_front(),
+        }
+    }
+
+    /// The argument of this name only.
+    pub fn take_named(&mut self, name: &str) -> Option<Value> {
+        let index = self.named.iter().position(|(known, _)| known == name)?;
+        Some(self.named.swap_remove(index).1)
+    }
+
+    pub fn number(&mut self, name: &str) -> std::result::Result<f64, String> {
+        number(self.take(name).ok_or_else(|| format!("`{name}` is missing"))?, name)
+    }
+
+    /// A whole number of at most a million.
+    pub fn index(&mut self, name: &str) -> std::result::Result<usize, String> {
+        whole(self.take(name).ok_or_else(|| format!("`{name}` is missing"))?, name)
+    }
+
+    pub fn index_or(&mut self, name: &str, fallback: usize) -> std::result::Result<usize, String> {
+        self.take(name).map_or(Ok(fallback), |value| whole(value, name))
+    }
+
+    pub fn named_index(&mut self, name: &str) -> std::result::Result<Option<usize>, String> {
+        self.take_named(name).map(|value| whole(value, name)).transpose()
+    }
+
+    /// The next argument by place, if it is a text.
+    pub fn text(&mut self) -> Option<String> {
+        match self.places.front() {
+            Some(Value::Text(_)) => match self.places.pop_front() {
+                Some(Value::Text(text)) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub fn named_text(&mut self, name: &str) -> std::result::Result<Option<String>, String> {
+        match self.take_named(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(other) => Err(format!("`{name}` is a text, and this is {}", other.kind())),
+        }
+    }
+
+    pub fn named_bool(&mut self, name: &str) -> std::result::Result<Option<bool>, String> {
+        match self.take_named(name) {
+            None => Ok(None),
+            Some(Value::Bool(truth)) => Ok(Some(truth)),
+            Some(other) => Err(format!("`{name}` is true or false, and this is {}", other.kind())),
+        }
+    }
+
+    /// Every argument by place that is left.
+    pub fn rest(&mut self) -> Vec<Value> {
+        self.places.drain(..).collect()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.named.is_empty()
+    }
+}
+
+fn number(value: Value, name: &str) -> std::result::Result<f64, String> {
+    match value {
+        Value::Number(number) => Ok(number),
+        other => Err(format!("`{name}` is a number, and this is {}", other.kind())),
+    }
+}
+
+fn whole(value: Value, name: &str) -> std::result::Result<usize, String> {
+    let number = number(value, name)?;
+    if number == number.trunc() && (0.0..=1e6).contains(&number) {
+        return Ok(number as usize);
+    }
+    Err(format!("`{name}` is a whole number from 0 to 1 000 000, and this is {number}"))
+}
+
+/// Evaluates `expr` with the names of `scope`.
+pub fn eval(expr: &Expr, scope: &dyn Scope) -> Result<Value> {
+    node(&expr.root, scope).map_err(|(at, message)| LessonError::at(expr.line, expr.column + at, message))
+}
+
+type Evaluated = std::result::Result<Value, (usize, String)>;
+
+fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
+    let fault = |message: String| (node_.at, message);
+    match &node_.kind {
+        Kind::Number(number) => Ok(Value::Number(*number)),
+        Kind::Text(text) => Ok(Value::Text(text.clone())),
+        Kind::Bool(truth) => Ok(Value::Bool(*truth)),
+        Kind::List(values) => values.iter().map(|value| node(value, scope)).collect::<std::result::Result<_, _>>().map(Value::List),
+        Kind::Name(name) => scope.name(name).ok_or_else(|| fault(format!("there is no `{name}`"))),
+        Kind::Call(name, arguments) if name == "if" => choose(node_.at, arguments, scope),
+        Kind::Call(name, given) => {
+            let mut arguments = evaluated(given, scope)?;
+            let result = built_in(name, &mut arguments).or_else(|| scope.call(name, &mut arguments));
+            finish(node_.at, name, result, &arguments)
+        }
+        Kind::Method(of, name, given) => {
+            let Value::Object(object) = node(of, scope)? else {
+                return Err(fault(format!("this has no part `{name}`")));
+            };
+            let mut arguments = evaluated(given, scope)?;
+            let result = object.call(name, &mut arguments).or_else(|| object.name(name).map(Ok));
+            finish(node_.at, name, result, &arguments)
+        }
+        Kind::Not(of) => Ok(Value::Bool(!truth(node(of, scope)?).map_err(fault)?)),
+        Kind::Minus(of) => Ok(Value::Number(-number(node(of, scope)?, "-").map_err(fault)?)),
+        Kind::Binary(operator, left, right) => binary(*operator, left, right, scope, node_.at),
+    }
+}
+
+fn evaluated(given: &[Argument], scope: &dyn Scope) -> std::result::Result<Arguments, (usize, String)> {
+    let mut arguments = Arguments { places: Default::default(), named: Vec::new() };
+    for argument in given {
+        let value = node(&argument.value, scope)?;
+        match &argument.name {
+            Some(name) => arguments.named.push((name.clone(), value)),
+            None => arguments.places.push_back(value),
+        }
+    }
+    Ok(arguments)
+}
+
+fn finish(
+    at: usize,
+    name: &str,
+    result: Option<std::result::Result<Value, String>>,
+    arguments: &Arguments,
+) -> Evaluated {
+    let value = result.ok_or_else(|| (at, format!("there is no `{name}`")))?;
+    let value = value.map_err(|message| (at, format!("{name}: {message}")))?;
+    if let Some((named, _)) = arguments.named.first() {
+        return Err((at, format!("{name} takes no `{named}`")));
+    }
+    if !arguments.is_empty() {
+        return Err((at, format!("{name} is given too many arguments")));
+    }
+    Ok(value)
+}
+
+/// `if(condition, then, else)` evaluates only the branch that is taken.
+fn choose(at: usize, arguments: &[Argument], scope: &dyn Scope) -> Evaluated {
+    let [condition, then, otherwise] = arguments else {
+        return Err((at, "if takes a condition and two values".into()));
+    };
+    let taken = truth(node(&condition.value, scope)?).map_err(|message| (at, message))?;
+    node(if taken { &then.value } else { &otherwise.value }, scope)
+}
+
+fn truth(value: Value) -> std::result::Result<bool, String> {
+    match value {
+        Value::Bool(truth) => Ok(truth),
+        other => Err(format!("a condition is true or false, and this is {}", other.kind())),
+    }
+}
+
+fn binary(operator: Operator, left: &Node, right: &Node, scope: &dyn Scope, at: usize) -> Evaluated {
+    let fault = |message: String| (at, message);
+    let first = node(left, scope)?;
+    if let Operator::And | Operator::Or = operator {
+        let first = truth(first).map_err(fault)?;
+        if first == (operator == Operator::Or) {
+            return Ok(Value::Bool(first));
+        }
+        return Ok(Value::Bool(truth(node(right, scope)?).map_err(fault)?));
+    }
+    let second = node(right, scope)?;
+    if let Operator::Equal | Operator::NotEqual = operator {
+        if std::mem::discriminant(&first) != std::mem::discriminant(&second) {
+            return Err(fault(format!("{} is compared with {}", first.kind(), second.kind())));
+        }
+        return Ok(Value::Bool((first == second) == (operator == Operator::Equal)));
+    }
+    let (Value::Number(a), Value::Number(b)) = (&first, &second) else {
+        return Err(fault(format!("two numbers are needed, and these are {} and {}", first.kind(), second.kind())));
+    };
+    let (a, b) = (*a, *b);
+    Ok(match operator {
+        Operator::Less => Value::Bool(a < b),
+        Operator::LessOrEqual => Value::Bool(a <= b),
+        Operator::Greater => Value::Bool(a > b),
+        Operator::GreaterOrEqual => Value::Bool(a >= b),
+        Operator::Add => Value::Number(a + b),
+        Operator::Subtract => Value::Number(a - b),
+        Operator::Multiply => Value::Number(a * b),
+        Operator::Divide => Value::Number(a / b),
+        _ => Value::Number(a.powf(b)),
+    })
+}
+
+/// Functions of numbers and lists, the same in every scope.
+fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, String>> {
+    let mut of_one = |f: fn(f64) -> f64| Some(arguments.number("x").map(|x| Value::Number(f(x))));
+    match name {
+        "exp" => of_one(f64::exp),
+        "ln" => of_one(f64::ln),
+        "log2" => of_one(f64::log2),
+        "sqrt" => of_one(f64::sqrt),
+        "abs" => of_one(f64::abs),
+        "ceil" => of_one(f64::ceil),
+        "floor" => of_one(f64::floor),
+        "round" => of_one(f64::round),
+        "f16" => of_one(|x| half::f16::from_f64(x).to_f64()),
+        "bf16" => of_one(|x| half::bf16::from_f64(x).to_f64()),
+        "is_nan" => Some(arguments.number("x").map(|x| Value::Bool(x.is_nan()))),
+        "min" => Some(fold(arguments, "min", f64::min)),
+        "max" => Some(fold(arguments, "max", f64::max)),
+        "sum" => Some(fold(arguments, "sum", |a, b| a + b)),
+        "near" => Some(near(arguments)),
+        "len" => Some(match arguments.take("list") {
+            Some(Value::List(values)) => Ok(values.len().into()),
+            _ => Err("a list is needed".into()),
+        }),
+        "has" => Some(match (arguments.take("list"), arguments.take("value")) {
+            (Some(Value::List(values)), Some(value)) => Ok(values.contains(&value).into()),
+            _ => Err("a list and a value are needed".into()),
+        }),
+        _ => None,
+    }
+}
+
+fn fold(arguments: &mut Arguments, name: &str, f: fn(f64, f64) -> f64) -> std::result::Result<Value, String> {
+    let mut values = arguments.rest();
+    if let [Value::List(list)] = values.as_slice() {
+        values = list.clone();
+    }
+    let numbers: Vec<f64> = values.into_iter().map(|value| number(value, name)).collect::<std::result::Result<_, _>>()?;
+    numbers.into_iter().reduce(f).map(Value::Number).ok_or_else(|| "at least one number is needed".into())
+}
+
+/// `near(a, b, within)`; a NaN is near nothing.
+fn near(arguments: &mut Arguments) -> std::result::Result<Value, String> {
+    let (a, b, within) = (arguments.number("a")?, arguments.number("b")?, arguments.number("within")?);
+    Ok(Value::Bool(a == b || (a - b).abs() <= within))
+}

@@ -1,0 +1,165 @@
+//! Lessons: text with cues that drive the stage, and questions whose answers the engine computes.
+//!
+//! A lesson is a list of beats. A [`Position`] is a beat and whether its answer is revealed, and everything that is
+//! shown is a function of it: [`Lesson::at`]. Nothing is remembered, so that going back costs what going on does.
+
+pub mod build;
+pub mod check;
+mod cue;
+mod document;
+mod engine;
+mod error;
+pub mod expr;
+mod fields;
+mod functions;
+pub mod library;
+mod objects;
+mod predict;
+mod scene;
+mod shown;
+mod text;
+
+pub use cue::{CONTROLS, Change, Claim};
+pub use document::{MOST_BYTES, parse};
+pub use engine::Engine;
+pub use error::{LessonError, Result};
+pub use fields::Field;
+pub use predict::{Asked, Choice, ClickOn, Predict, Response, Verdict};
+pub use scene::{At, BUGS, Distance, Scene, Selection, Source, Stage, meaning};
+pub use shown::{Shown, ShownBuild, ShownChange, ShownPredict};
+pub use text::{Piece, Text};
+
+use build::Build;
+use expr::Expr;
+
+/// A parsed lesson.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    pub title: String,
+    pub minutes: usize,
+    /// What a person can do after it.
+    pub goal: String,
+    pub language: Language,
+    /// At least one.
+    pub beats: Vec<Beat>,
+}
+
+/// The language of a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Language {
+    #[default]
+    English,
+    /// Simplified.
+    Chinese,
+}
+
+impl Language {
+    pub fn code(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::Chinese => "zh",
+        }
+    }
+
+    pub fn parse(code: &str) -> Option<Self> {
+        [Language::English, Language::Chinese].into_iter().find(|language| language.code() == code)
+    }
+}
+
+/// One idea on one screen.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// Of its heading.
+    pub line: usize,
+    pub title: Text,
+    /// Markdown.
+    pub prose: Text,
+    /// As the beats so far and this one set it.
+    pub scene: Scene,
+    pub say: Option<Text>,
+    pub predict: Option<Predict>,
+    pub change: Option<Change>,
+    pub build: Option<Build>,
+    pub claims: Vec<Claim>,
+    /// For a teacher.
+    pub notes: Option<Text>,
+}
+
+/// A place in a lesson.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Position {
+    pub beat: usize,
+    /// The answer to the beat's question is shown.
+    pub is_revealed: bool,
+}
+
+impl Beat {
+    fn new(line: usize, title: Text, scene: Scene) -> Self {
+        Self {
+            line,
+            title,
+            prose: Text::default(),
+            scene,
+            say: None,
+            predict: None,
+            change: None,
+            build: None,
+            claims: Vec::new(),
+            notes: None,
+        }
+    }
+
+    /// Every text of it.
+    pub fn texts(&self) -> Vec<&Text> {
+        let mut texts = vec![&self.title, &self.prose];
+        texts.extend(&self.say);
+        texts.extend(self.predict.iter().flat_map(Predict::texts));
+        texts.extend(self.change.iter().flat_map(|change| [&change.find, &change.feedback]));
+        texts.extend(self.build.iter().flat_map(Build::texts));
+        texts.extend(self.claims.iter().filter_map(|claim| claim.text.as_ref()));
+        texts.extend(&self.notes);
+        texts
+    }
+
+    /// Every expression of it: those of its texts, then those of its cues.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        let mut found: Vec<&Expr> = self.texts().into_iter().flat_map(Text::expressions).collect();
+        found.extend(self.predict.iter().flat_map(Predict::expressions));
+        found.extend(self.change.iter().map(|change| &change.until));
+        found.extend(self.build.iter().flat_map(Build::expressions));
+        found.extend(self.claims.iter().map(|claim| &claim.expr));
+        found
+    }
+}
+
+impl Lesson {
+    /// The next place: the answer first where the beat has a question. `None` at the end.
+    pub fn next(&self, position: Position) -> Option<Position> {
+        let beat = self.beats.get(position.beat)?;
+        if beat.predict.is_some() && !position.is_revealed {
+            return Some(Position { is_revealed: true, ..position });
+        }
+        let beat = position.beat + 1;
+        (beat < self.beats.len()).then_some(Position { beat, is_revealed: false })
+    }
+
+    /// The place before; `None` at the start.
+    pub fn previous(&self, position: Position) -> Option<Position> {
+        if position.is_revealed {
+            return Some(Position { is_revealed: false, ..position });
+        }
+        let beat = position.beat.checked_sub(1)?;
+        Some(Position { beat, is_revealed: self.beats.get(beat)?.predict.is_some() })
+    }
+
+    /// Every place, in order.
+    pub fn positions(&self) -> impl Iterator<Item = Position> + '_ {
+        std::iter::successors(Some(Position::default()), |position| self.next(*position))
+    }
+
+    /// What is shown at `position` (a beat past the end is the last).
+    pub fn at(&self, position: Position, engine: &Engine) -> Result<Shown> {
+        let beat = position.beat.min(self.beats.len() - 1);
+        Shown::new(self, &self.beats[beat], Position { beat, ..position }, engine)
+    }
+}

@@ -1,0 +1,420 @@
+//! What the stage shows at a beat: an input, how it is computed, where the cursor stands, what is selected.
+
+use crate::attention::input::{bundled, preset, random};
+use crate::attention::{Align, Input, Mask, Precision};
+use crate::machine::{Hidden, Meaning};
+use crate::schedule::{Algorithm, Hardware, Op, Plan, Schedule, Tensor, Tiling, algorithm, hardware};
+
+use super::error::Result;
+use super::fields::Field;
+
+/// A scene is plain data: the same scene is the same picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scene {
+    /// Of the cue that set it last; 0 where none did.
+    pub line: usize,
+    pub input: Source,
+    /// The first tokens of a causal input only.
+    pub prefix: Option<usize>,
+    pub batch: usize,
+    pub head: usize,
+    pub algorithm: String,
+    /// From the hardware where it is not given.
+    pub blocks: Option<Tiling>,
+    pub hardware: String,
+    /// In place of the input's own.
+    pub mask: Option<Mask>,
+    pub precision: Precision,
+    /// A factor on the input's scale: -1 turns its scores round.
+    pub flip: f64,
+    /// The name of another meaning of the operations: see [`meaning`].
+    pub bug: String,
+    pub step: At,
+    pub selection: Selection,
+    pub view: Distance,
+}
+
+/// Where the numbers come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Row,
+    Toy,
+    /// A bundled capture, by its file without the extension.
+    Capture(String),
+    /// `random:..`, with a seed.
+    Random(String, u64),
+    Preset { name: String, n_q: usize, n_k: usize, d: usize, seed: u64 },
+}
+
+/// Where the cursor stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// So many steps done.
+    Step(u64),
+    End,
+    /// Before or after the first step of this name (`load Q`, `rescale`), at this tile if one is given.
+    Operation { is_after: bool, name: String, tile: Option<(usize, usize)> },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// A query.
+    pub row: Option<usize>,
+    pub key: Option<usize>,
+    /// Query block and key block.
+    pub tile: Option<(usize, usize)>,
+}
+
+/// How close the main view is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Distance {
+    Far,
+    #[default]
+    Middle,
+    Near,
+}
+
+/// Everything that a scene stands for.
+pub struct Stage {
+    pub input: Input,
+    pub algorithm: &'static dyn Algorithm,
+    pub plan: Plan,
+    pub hardware: Hardware,
+    pub meaning: Meaning,
+}
+
+/// Names of the other meanings, in the order in which lists show them.
+pub const BUGS: [&str; 7] = ["none", "forget-alpha", "no-max", "no-guard", "minus-1000", "zero", "stuck-max"];
+
+/// What operations mean under a bug of this name.
+pub fn meaning(bug: &str) -> Option<Meaning> {
+    let right = Meaning::RIGHT;
+    Some(match bug {
+        "none" => right,
+        "forget-alpha" => Meaning { rescales: false, ..right },
+        "no-max" => Meaning { subtracts_max: false, ..right },
+        "no-guard" => Meaning { guards_empty_rows: false, ..right },
+        "minus-1000" => Meaning { hidden: Hidden::Minus1000, ..right },
+        "zero" => Meaning { hidden: Hidden::Zero, ..right },
+        "stuck-max" => Meaning { keeps_guard: true, ..right },
+        _ => return None,
+    })
+}
+
+/// Pairs of query and key that a lesson may compute, and elements of one of its tensors.
+const MOST_PAIRS: usize = 1 << 22;
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self {
+            line: 0,
+            input: Source::Toy,
+            prefix: None,
+            batch: 0,
+            head: 0,
+            algorithm: "flash2".into(),
+            blocks: Some(Tiling { br: 4, bc: 4 }),
+            hardware: "toy".into(),
+            mask: None,
+            precision: Precision::F32,
+            flip: 1.0,
+            bug: "none".into(),
+            step: At::Step(0),
+            selection: Selection::default(),
+            view: Distance::default(),
+        }
+    }
+}
+
+impl Scene {
+    /// Sets one property. `input` sets all of them to what suits that input.
+    pub fn set(&mut self, field: &Field) -> Result<()> {
+        let value = field.value.as_str();
+        let unknown = |what: &str| field.fault(format!("`{value}` is no {what}"));
+        match field.key.as_str() {
+            "input" => *self = Self { line: field.line, ..input(value).ok_or_else(|| unknown("input"))? },
+            "prefix" => self.prefix = Some(field.index()?),
+            "batch" => self.batch = field.index()?,
+            "head" => self.head = field.index()?,
+            "algorithm" => {
+                self.algorithm = algorithm::by_name(value).ok_or_else(|| unknown("algorithm"))?.name().into();
+            }
+            "blocks" => self.blocks = Some(blocks(value).ok_or_else(|| unknown("pair of block sizes such as 4x4"))?),
+            "br" | "bc" => {
+                let (size, known) = (field.index()?.max(1), self.blocks.unwrap_or(Tiling { br: 16, bc: 16 }));
+                let is_rows = field.key == "br";
+                self.blocks = Some(if is_rows { Tiling { br: size, ..known } } else { Tiling { bc: size, ..known } });
+            }
+            "hardware" => self.hardware = hardware::by_name(value).ok_or_else(|| unknown("hardware"))?.name.into(),
+            "mask" => self.mask = Some(mask(value).ok_or_else(|| unknown("mask"))?),
+            "precision" => self.precision = Precision::parse(value).ok_or_else(|| unknown("precision"))?,
+            "flip" => {
+                let factor = value.parse().ok().filter(|x: &f64| x.is_finite());
+                self.flip = factor.ok_or_else(|| unknown("number"))?;
+            }
+            "bug" => {
+                meaning(value).ok_or_else(|| field.fault(format!("bugs are {}", BUGS.join(", "))))?;
+                self.bug = value.into();
+            }
+            "step" => self.step = at(value).ok_or_else(|| unknown("step"))?,
+            "selection" => self.selection = selection(value).ok_or_else(|| unknown("selection"))?,
+            "view" => {
+                self.view = match value {
+                    "far" => Distance::Far,
+                    "middle" => Distance::Middle,
+                    "near" => Distance::Near,
+                    _ => return Err(unknown("distance: far, middle and near are")),
+                };
+            }
+            key => return Err(field.fault(format!("a scene has no `{key}`"))),
+        }
+        Ok(())
+    }
+
+    /// The part of the scene that numbers depend on, as a key.
+    pub(super) fn numbers_key(&self) -> String {
+        let plain = Self {
+            line: 0,
+            step: At::Step(0),
+            selection: Selection::default(),
+            view: Distance::default(),
+            ..self.clone()
+        };
+        format!("{plain:?}")
+    }
+
+    /// Reads the input and makes the plan. A fault is one sentence.
+    pub fn stage(&self) -> std::result::Result<Stage, String> {
+        let mut input = self.open()?;
+        if let Some(prefix) = self.prefix {
+            input = input.prefix(prefix).map_err(|error| error.to_string())?;
+        }
+        if let Some(mask) = &self.mask {
+            input.problem.mask = mask.clone();
+        }
+        input.problem.scale *= self.flip;
+        input.problem.validate().map_err(|error| error.to_string())?;
+        let shape = input.problem.shape;
+        if self.batch >= shape.batch || self.head >= shape.heads {
+            return Err(format!("the input has {} batch entries and {} heads", shape.batch, shape.heads));
+        }
+        if shape.n_q.saturating_mul(shape.n_k) > MOST_PAIRS {
+            return Err(format!("{} x {} pairs are too many for a lesson", shape.n_q, shape.n_k));
+        }
+        let algorithm = algorithm::by_name(&self.algorithm).ok_or("there is no such algorithm")?;
+        let hardware = hardware::by_name(&self.hardware).ok_or("there is no such hardware")?;
+        let tiling =
+            self.blocks.unwrap_or_else(|| Tiling::for_hardware(algorithm, &shape, self.precision, &hardware));
+        let plan = Plan::of_problem(&input.problem, self.batch, tiling, self.precision);
+        let meaning = meaning(&self.bug).ok_or("there is no such bug")?;
+        Ok(Stage { input, algorithm, plan, hardware, meaning })
+    }
+
+    fn open(&self) -> std::result::Result<Input, String> {
+        match &self.input {
+            Source::Row => Ok(preset::row()),
+            Source::Toy => Ok(preset::toy()),
+            Source::Capture(name) => {
+                let capture = bundled::CAPTURES.iter().find(|capture| stem(capture.file) == name);
+                Ok(capture.ok_or_else(|| format!("there is no capture {name}"))?.input())
+            }
+            Source::Random(spec, seed) => {
+                let sizes = spec.trim_start_matches(random::PREFIX).split(',');
+                within_limits(sizes.filter_map(|size| size.trim().parse().ok()))?;
+                random::read(spec, *seed).map_err(|error| error.to_string())
+            }
+            Source::Preset { name, n_q, n_k, d, seed } => {
+                within_limits([*n_q, *n_k, *d].into_iter())?;
+                let preset = preset::Preset::parse(name).ok_or_else(|| format!("there is no preset {name}"))?;
+                preset.input(*n_q, *n_k, *d, *seed).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// More tiles than this are counted by formulas only.
+const MOST_TILES: usize = 1 << 14;
+
+impl Stage {
+    /// The schedule of `algorithm`, unless it is too long for a lesson.
+    pub fn schedule(&self, algorithm: &'static dyn Algorithm) -> std::result::Result<Schedule, String> {
+        if self.plan.t_r().saturating_mul(self.plan.t_c()) > MOST_TILES {
+            return Err("so many tiles are too many to step through in a lesson; take larger blocks".into());
+        }
+        Ok(Schedule::new(algorithm, self.plan.clone()))
+    }
+}
+
+/// Refuses sizes before memory is asked for.
+fn within_limits(sizes: impl Iterator<Item = usize>) -> std::result::Result<(), String> {
+    match sizes.fold(1, usize::saturating_mul) {
+        product if product <= 8 * MOST_PAIRS => Ok(()),
+        _ => Err("these sizes are too large for a lesson".into()),
+    }
+}
+
+impl At {
+    /// Steps done.
+    pub fn cursor(&self, schedule: &Schedule) -> std::result::Result<u64, String> {
+        match self {
+            At::Step(n) => Ok((*n).min(schedule.len())),
+            At::End => Ok(schedule.len()),
+            At::Operation { is_after, name, tile } => {
+                let mut found = None;
+                schedule.for_each(|n, step| {
+                    let is_here = tile.is_none() || step.place.tile() == *tile;
+                    if found.is_none() && is_here && operation_name(step.op) == *name {
+                        found = Some(n);
+                    }
+                });
+                let n = found.ok_or_else(|| format!("the schedule has no such step as {name}"))?;
+                Ok(n + u64::from(*is_after))
+            }
+        }
+    }
+}
+
+/// The name of an operation with its tensor: `load Q`.
+pub fn operation_name(op: Op) -> String {
+    op.tensor().map_or_else(|| op.name().into(), |tensor: Tensor| format!("{} {}", op.name(), tensor.name()))
+}
+
+fn stem(file: &str) -> &str {
+    file.split('.').next().unwrap_or(file)
+}
+
+/// The scene that an input starts with.
+fn input(value: &str) -> Option<Scene> {
+    let scene = Scene::default();
+    let a100 = Scene { hardware: hardware::DEFAULT.into(), ..scene.clone() };
+    Some(match value {
+        "toy" => scene,
+        "row" => Scene { input: Source::Row, blocks: Some(Tiling { br: 1, bc: 2 }), ..scene },
+        "real" => Scene {
+            input: Source::Capture("smollm2-en-layer10".into()),
+            prefix: Some(16),
+            head: 8,
+            selection: Selection { row: Some(13), ..Selection::default() },
+            ..a100
+        },
+        "count" => Scene {
+            input: Source::Capture("smollm2-long-layer10".into()),
+            blocks: Some(Tiling { br: 128, bc: 128 }),
+            mask: Some(Mask::default()),
+            precision: Precision::F16,
+            view: Distance::Far,
+            ..a100
+        },
+        _ => {
+            let source = match value.split_once(' ') {
+                Some(("capture", name)) => {
+                    bundled::CAPTURES.iter().find(|capture| stem(capture.file) == name.trim())?;
+                    Source::Capture(name.trim().into())
+                }
+                Some(("preset", rest)) => preset_source(rest)?,
+                _ if value.starts_with(random::PREFIX) => seeded(value)?,
+                _ => return None,
+            };
+            Scene { input: source, ..a100 }
+        }
+    })
+}
+
+/// `random:16,16,4` or `random:16,16,4 seed 3`
+fn seeded(value: &str) -> Option<Source> {
+    let (spec, seed) = match value.split_once(" seed ") {
+        Some((spec, seed)) => (spec, seed.trim().parse().ok()?),
+        None => (value, 0),
+    };
+    Some(Source::Random(spec.trim().into(), seed))
+}
+
+/// `dead-rows 6,4,4` or `dead-rows 6,4,4 seed 3`
+fn preset_source(rest: &str) -> Option<Source> {
+    let (name, rest) = rest.trim().split_once(' ')?;
+    let (sizes, seed) = match rest.split_once(" seed ") {
+        Some((sizes, seed)) => (sizes, seed.trim().parse().ok()?),
+        None => (rest, 0),
+    };
+    let sizes: Vec<usize> = sizes.split(',').map(|size| size.trim().parse().ok()).collect::<Option<_>>()?;
+    let &[n_q, n_k, d] = sizes.as_slice() else { return None };
+    preset::Preset::parse(name)?;
+    Some(Source::Preset { name: name.into(), n_q, n_k, d, seed })
+}
+
+fn blocks(value: &str) -> Option<Tiling> {
+    let (br, bc) = value.split_once('x')?;
+    let size = |text: &str| text.trim().parse().ok().filter(|size| (1..=1_000_000).contains(size));
+    Some(Tiling { br: size(br)?, bc: size(bc)? })
+}
+
+/// `none`, or words of: `causal`, `top-left`, `window L,R`, `lengths A,B`.
+fn mask(value: &str) -> Option<Mask> {
+    let mut mask = Mask::default();
+    let mut words = value.split_whitespace();
+    while let Some(word) = words.next() {
+        match word {
+            "none" => {}
+            "causal" => mask.causal = true,
+            "top-left" => mask.align = Align::TopLeft,
+            "bottom-right" => mask.align = Align::BottomRight,
+            "window" => {
+                let (left, right) = words.next()?.split_once(',')?;
+                let side = |text: &str| match text {
+                    "-1" => Some(None),
+                    text => text.parse::<u32>().ok().map(|keys| Some(keys as usize)),
+                };
+                (mask.window_left, mask.window_right) = (side(left)?, side(right)?);
+            }
+            "lengths" => {
+                let lengths = words.next()?.split(',').map(|length| length.parse().ok());
+                mask.key_lengths = Some(lengths.collect::<Option<_>>()?);
+            }
+            _ => return None,
+        }
+    }
+    Some(mask)
+}
+
+/// `start`, `end`, a number, or `before` or `after` an operation, with ` at I,J` for its tile.
+fn at(value: &str) -> Option<At> {
+    match value {
+        "start" => return Some(At::Step(0)),
+        "end" => return Some(At::End),
+        _ => {}
+    }
+    if let Ok(n) = value.parse() {
+        return Some(At::Step(n));
+    }
+    let (side, rest) = value.split_once(' ')?;
+    let is_after = match side {
+        "before" => false,
+        "after" => true,
+        _ => return None,
+    };
+    let (name, tile) = match rest.split_once(" at ") {
+        Some((name, tile)) => (name, Some(pair(tile)?)),
+        None => (rest, None),
+    };
+    Some(At::Operation { is_after, name: name.trim().into(), tile })
+}
+
+/// `row 13; key 12; tile 3,3`
+fn selection(value: &str) -> Option<Selection> {
+    let mut selection = Selection::default();
+    for part in value.split(';') {
+        let (what, which) = part.trim().split_once(' ')?;
+        match what {
+            "row" => selection.row = Some(which.trim().parse().ok()?),
+            "key" => selection.key = Some(which.trim().parse().ok()?),
+            "tile" => selection.tile = Some(pair(which)?),
+            _ => return None,
+        }
+    }
+    Some(selection)
+}
+
+fn pair(text: &str) -> Option<(usize, usize)> {
+    let (i, j) = text.split_once(',')?;
+    Some((i.trim().parse().ok()?, j.trim().parse().ok()?))
+}
