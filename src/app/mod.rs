@@ -5,16 +5,26 @@
 //! Only [`document`], [`open_file`] and [`job`] know of files and threads, only [`window`] of the clock.
 
 mod action;
+mod carry_out;
 mod check;
+mod chinese;
 mod code;
 mod commands;
 mod document;
 mod draw;
+mod export;
 mod gpu_job;
 mod grid;
+mod headless;
+mod history;
 mod icon;
 mod job;
 mod keys;
+mod lesson;
+mod lesson_build;
+mod lesson_change;
+mod lesson_click;
+mod lesson_panel;
 mod look;
 mod map;
 mod matrix;
@@ -23,16 +33,22 @@ mod near;
 mod number;
 mod open_file;
 mod operands;
+mod palette;
+mod place;
 mod plot;
+mod present;
+mod prose;
 mod scene;
 mod settings;
 mod setup;
 mod snapshot;
+mod store;
 mod texture;
 mod theme;
 mod tile;
 mod timeline;
 mod top_bar;
+mod tour;
 mod traffic;
 mod window;
 mod words;
@@ -41,12 +57,20 @@ use eframe::{NativeOptions, egui};
 
 use crate::attention::Input;
 use crate::gpu;
+use crate::playback::lesson::{Language, Position};
 
+pub use action::Overlay;
+pub use chinese::TABLE as CHINESE;
+pub use commands::{COMMANDS, Entry};
 pub use document::Document;
 pub use gpu_job::FindGpu;
+pub use headless::{Size, picture};
+pub use place::Place;
 pub use scene::{Check, Scene};
 pub use settings::Settings;
 pub use snapshot::{RowState, Snapshot};
+pub use store::platform_folder;
+pub use theme::Theme;
 pub use window::App;
 
 /// What draws the window.
@@ -65,11 +89,35 @@ pub struct AppOptions {
     pub renderer: Renderer,
     /// How a GPU for the kernels is looked for.
     pub find_gpu: FindGpu,
+    /// What is opened, and where in it.
+    pub place: Place,
+    /// In place of what was kept.
+    pub language: Option<Language>,
+    pub theme: Option<Theme>,
+    /// From 0, and where in it.
+    pub lesson: Option<(usize, Position)>,
+    pub is_presenting: bool,
+    /// The first two minutes, also where it is not the first start.
+    pub tour: bool,
+    pub overlay: Option<Overlay>,
+    /// Where settings are kept; `None` keeps nothing.
+    pub folder: Option<std::path::PathBuf>,
 }
 
 impl Default for AppOptions {
     fn default() -> Self {
-        Self { renderer: Renderer::default(), find_gpu: gpu::probe_wgpu }
+        Self {
+            renderer: Renderer::default(),
+            find_gpu: gpu::probe_wgpu,
+            place: Place::default(),
+            language: None,
+            theme: None,
+            lesson: None,
+            is_presenting: false,
+            tour: false,
+            overlay: None,
+            folder: None,
+        }
     }
 }
 

@@ -23,9 +23,8 @@ pub struct Change {
 }
 
 /// Controls that a change may open.
-pub const CONTROLS: [&str; 12] = [
-    "input", "prefix", "head", "algorithm", "blocks", "br", "bc", "hardware", "mask", "precision", "bug", "step",
-];
+pub const CONTROLS: [&str; 12] =
+    ["input", "prefix", "head", "algorithm", "blocks", "br", "bc", "hardware", "mask", "precision", "bug", "step"];
 
 impl Change {
     pub(super) fn parse(mut fields: Fields) -> Result<Self> {

@@ -74,7 +74,8 @@ impl<'a> Reader<'a> {
         let Some(first) = self.peek() else { return Ok(None) };
         let line = self.next + 1;
         let title = if first.trim_end() == "---" { Some("") } else { first.strip_prefix("## ") };
-        let title = title.ok_or_else(|| LessonError::line(line, "a beat begins with `## ` and its title, or with ---"))?;
+        let title =
+            title.ok_or_else(|| LessonError::line(line, "a beat begins with `## ` and its title, or with ---"))?;
         self.next += 1;
         let mut beat = Beat::new(line, Text::parse(title.trim(), line, 4)?, scene.clone());
         // Prose with the number of its first line.

@@ -186,7 +186,8 @@ impl Predict {
             }
             (Response::Number(given), Asked::Number { tolerance }) => {
                 let within = engine.number(tolerance, scene)?;
-                let is_near = |value: &Value| matches!(value, Value::Number(x) if x == given || (x - given).abs() <= within);
+                let is_near =
+                    |value: &Value| matches!(value, Value::Number(x) if x == given || (x - given).abs() <= within);
                 let is_right = is_near(&answer);
                 (is_right, if is_right { None } else { self.thought(is_near, engine, scene)? })
             }

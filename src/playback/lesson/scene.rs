@@ -43,7 +43,13 @@ pub enum Source {
     Capture(String),
     /// `random:..`, with a seed.
     Random(String, u64),
-    Preset { name: String, n_q: usize, n_k: usize, d: usize, seed: u64 },
+    Preset {
+        name: String,
+        n_q: usize,
+        n_k: usize,
+        d: usize,
+        seed: u64,
+    },
 }
 
 /// Where the cursor stands.
@@ -53,7 +59,11 @@ pub enum At {
     Step(u64),
     End,
     /// Before or after the first step of this name (`load Q`, `rescale`), at this tile if one is given.
-    Operation { is_after: bool, name: String, tile: Option<(usize, usize)> },
+    Operation {
+        is_after: bool,
+        name: String,
+        tile: Option<(usize, usize)>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,8 +213,7 @@ impl Scene {
         }
         let algorithm = algorithm::by_name(&self.algorithm).ok_or("there is no such algorithm")?;
         let hardware = hardware::by_name(&self.hardware).ok_or("there is no such hardware")?;
-        let tiling =
-            self.blocks.unwrap_or_else(|| Tiling::for_hardware(algorithm, &shape, self.precision, &hardware));
+        let tiling = self.blocks.unwrap_or_else(|| Tiling::for_hardware(algorithm, &shape, self.precision, &hardware));
         let plan = Plan::of_problem(&input.problem, self.batch, tiling, self.precision);
         let meaning = meaning(&self.bug).ok_or("there is no such bug")?;
         Ok(Stage { input, algorithm, plan, hardware, meaning })

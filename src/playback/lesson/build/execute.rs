@@ -21,22 +21,14 @@ pub(in super::super) struct Outcome {
 }
 
 /// Carries out `programs`, each on an empty chip.
-pub(super) fn execute(
-    stage: &Stage,
-    scene: &Scene,
-    programs: &[Vec<CardStep>],
-) -> Result<Outcome, Impossible> {
+pub(super) fn execute(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>]) -> Result<Outcome, Impossible> {
     match stage.plan.precision {
         Precision::F64 => execute_in::<f64>(stage, scene, programs),
         _ => execute_in::<f32>(stage, scene, programs),
     }
 }
 
-fn execute_in<T: Real>(
-    stage: &Stage,
-    scene: &Scene,
-    programs: &[Vec<CardStep>],
-) -> Result<Outcome, Impossible> {
+fn execute_in<T: Real>(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>]) -> Result<Outcome, Impossible> {
     let plan = &stage.plan;
     let head = stage.input.problem.head::<T>(scene.batch, scene.head, plan.precision);
     let mut machine = Machine::new(plan, &head, stage.meaning);
@@ -91,14 +83,7 @@ const SLOTS: [Slot; 16] = [
 
 impl Held {
     /// Why `op` cannot be carried out now, if it cannot.
-    fn check(
-        &self,
-        op: Op,
-        place: Place,
-        effects: &Effects,
-        plan: &Plan,
-        stored: &HashSet<Block>,
-    ) -> Result<(), Why> {
+    fn check(&self, op: Op, place: Place, effects: &Effects, plan: &Plan, stored: &HashSet<Block>) -> Result<(), Why> {
         let (needs_rows, needs_keys) = axes(op);
         if needs_rows && place.i().is_none() {
             return Err(Why::NoLoop('i'));
@@ -129,7 +114,11 @@ impl Held {
         let other = |held: &[(Tensor, usize)], needed: Option<usize>| {
             let reads = |tensor: Tensor| effects.reads.contains(Slot::from(tensor));
             let other = held.iter().find(|(tensor, block)| reads(*tensor) && Some(*block) != needed);
-            other.zip(needed).map(|((tensor, held), needed)| Why::OtherBlock { tensor: tensor.name(), held: *held, needed })
+            other.zip(needed).map(|((tensor, held), needed)| Why::OtherBlock {
+                tensor: tensor.name(),
+                held: *held,
+                needed,
+            })
         };
         // Only what has an axis is held by it.
         match other(&self.rows, place.i()).or_else(|| other(&self.keys, place.j())) {

@@ -20,12 +20,7 @@ struct Formulas {
     lines: Vec<(String, Expr)>,
 }
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> Result<Grade, Fault> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, Fault> {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
@@ -186,7 +181,11 @@ impl<T: Real> Walk<'_, T> {
         for row in 0..rows {
             let chip = &self.machine.chip;
             let (m_old, m_tile) = (old[row], chip.tile_max[row]);
-            let m_new = self.formulas.value("m", chip.m[row], &[("m_old", m_old), ("m_tile", m_tile), ("m_new", chip.m[row])])?;
+            let m_new = self.formulas.value(
+                "m",
+                chip.m[row],
+                &[("m_old", m_old), ("m_tile", m_tile), ("m_new", chip.m[row])],
+            )?;
             let factor = if m_old == T::neg_infinity() { T::zero() } else { (m_old - m_new).exp() };
             let vars = [("m_old", m_old), ("m_tile", m_tile), ("m_new", m_new), ("l_old", chip.l[row])];
             let alpha = self.formulas.value("alpha", factor, &vars)?;

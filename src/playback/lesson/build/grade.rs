@@ -51,7 +51,11 @@ pub enum Why {
     /// It loads from HBM what nothing has stored there.
     NotInHbm(&'static str),
     /// The chip holds another block of this tensor: that one, not this one.
-    OtherBlock { tensor: &'static str, held: usize, needed: usize },
+    OtherBlock {
+        tensor: &'static str,
+        held: usize,
+        needed: usize,
+    },
     /// No loop around it says which query block (`i`) or key block (`j`).
     NoLoop(char),
     /// A loop inside a loop over the same blocks.

@@ -7,7 +7,7 @@ use super::super::scene::{Scene, Stage};
 use super::execute::execute;
 use super::grade::{Finding, Grade, Why, empty_hole};
 use super::{Build, Card, Filled};
-use crate::schedule::{Max, Op, Plan, Place, Tensor};
+use crate::schedule::{Max, Op, Place, Plan, Tensor};
 
 /// What a card does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

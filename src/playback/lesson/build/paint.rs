@@ -22,12 +22,7 @@ fn tiles(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
     (0..plan.t_r()).flat_map(move |i| (0..t_c).map(move |j| (i, j)))
 }
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> Result<Grade, String> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, String> {
     let stage = engine.stage(scene)?;
     let plan = &stage.plan;
     let class_of = |card: usize| {
@@ -46,8 +41,7 @@ pub(super) fn grade(
         let want = plan.class(i, j);
         if got != want {
             let is_needless = (got, want) == (TileClass::Partial, TileClass::Full);
-            let finding =
-                if is_needless { Finding::NeedlessMask { i, j } } else { Finding::Class { i, j, got, want } };
+            let finding = if is_needless { Finding::NeedlessMask { i, j } } else { Finding::Class { i, j, got, want } };
             grade.findings.insert(0, finding);
             break;
         }

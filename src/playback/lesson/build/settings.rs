@@ -8,12 +8,7 @@ use super::grade::{Finding, Grade, empty_hole};
 use super::{Build, Filled};
 use crate::schedule::tiling::footprint;
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> Result<Grade, String> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, String> {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
@@ -29,10 +24,8 @@ pub(super) fn grade(
     }
     let stage = engine.stage(&built)?;
     let run = engine.run(&built, stage.algorithm, stage.meaning)?;
-    let (moved, on_chip) = (
-        run.meters().total().traffic.hbm_elements(),
-        footprint(stage.algorithm, &stage.plan).total(),
-    );
+    let (moved, on_chip) =
+        (run.meters().total().traffic.hbm_elements(), footprint(stage.algorithm, &stage.plan).total());
     let outcome = Outcome { output: run.output().clone(), moved, on_chip };
     let mut findings: Vec<Finding> = outcome.first_difference(&stage, &built).into_iter().collect();
     let holds = build.goal.as_ref().map_or(Ok(true), |goal| engine.holds(goal, &built));

@@ -22,7 +22,11 @@ impl Finding {
             Finding::Impossible { card, why } if card.is_empty() => format!("This cannot run: {}.", why.english()),
             Finding::Impossible { card, why } => format!("“{card}” cannot run here: {}.", why.english()),
             Finding::Number { of: of @ "O", row, place, got, want } => {
-                format!("The first number that differs: {of}[{row}, {place}] is {}, and should be {}.", n(*got), n(*want))
+                format!(
+                    "The first number that differs: {of}[{row}, {place}] is {}, and should be {}.",
+                    n(*got),
+                    n(*want)
+                )
             }
             Finding::Number { of, row, place, got, want } => format!(
                 "The first number that differs: after key block {place}, {of} of row {row} is {}, and should be {}.",
@@ -120,7 +124,9 @@ impl Why {
         match self {
             Why::NeverWritten(slot) => format!("它要读片上的 {},但还没有哪一步写过", symbol(*slot)),
             Why::NotInHbm(tensor) => format!("它要从显存载入 {tensor},但还没有写回过"),
-            Why::OtherBlock { tensor, held, needed } => format!("片上是 {tensor} 的第 {held} 块,需要的是第 {needed} 块"),
+            Why::OtherBlock { tensor, held, needed } => {
+                format!("片上是 {tensor} 的第 {held} 块,需要的是第 {needed} 块")
+            }
             Why::NoLoop(axis) => format!("它外面没有 {axis} 循环,不知道是哪一块"),
             Why::TwiceTheSameLoop(axis) => format!("它外面已经有一个 {axis} 循环"),
             Why::Brackets => "循环的开头和结尾对不上".into(),

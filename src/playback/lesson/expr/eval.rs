@@ -117,7 +117,9 @@ fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
         Kind::Number(number) => Ok(Value::Number(*number)),
         Kind::Text(text) => Ok(Value::Text(text.clone())),
         Kind::Bool(truth) => Ok(Value::Bool(*truth)),
-        Kind::List(values) => values.iter().map(|value| node(value, scope)).collect::<std::result::Result<_, _>>().map(Value::List),
+        Kind::List(values) => {
+            values.iter().map(|value| node(value, scope)).collect::<std::result::Result<_, _>>().map(Value::List)
+        }
         Kind::Name(name) => scope.name(name).ok_or_else(|| fault(format!("there is no `{name}`"))),
         Kind::Call(name, arguments) if name == "if" => choose(node_.at, arguments, scope),
         Kind::Call(name, given) => {
@@ -254,7 +256,8 @@ fn fold(arguments: &mut Arguments, name: &str, f: fn(f64, f64) -> f64) -> std::r
     if let [Value::List(list)] = values.as_slice() {
         values = list.clone();
     }
-    let numbers: Vec<f64> = values.into_iter().map(|value| number(value, name)).collect::<std::result::Result<_, _>>()?;
+    let numbers: Vec<f64> =
+        values.into_iter().map(|value| number(value, name)).collect::<std::result::Result<_, _>>()?;
     numbers.into_iter().reduce(f).map(Value::Number).ok_or_else(|| "at least one number is needed".into())
 }
 

@@ -71,9 +71,7 @@ impl Parser {
             // A power binds to the right, a comparison not at all.
             let bound = if operator == Operator::Power { operator.binding() - 1 } else { operator.binding() };
             let right = self.expression(bound)?;
-            if operator.is_comparison()
-                && matches!(self.peek(), Some(Token::Operator(next)) if next.is_comparison())
-            {
+            if operator.is_comparison() && matches!(self.peek(), Some(Token::Operator(next)) if next.is_comparison()) {
                 return Err((self.at(), "comparisons are not chained: join them with `and`".into()));
             }
             left = Node { at, kind: Kind::Binary(operator, Box::new(left), Box::new(right)) };
