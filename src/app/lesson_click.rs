@@ -49,4 +49,3 @@ fn tiles(lesson: &OpenLesson) -> Vec<String> {
         _ => Vec::new(),
     }
 }
-

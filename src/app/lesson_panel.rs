@@ -78,7 +78,7 @@ fn head(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
         let text = format!("{}. {}", lesson.index + 1, lesson.lesson.title);
         draw::caption(ui, &text);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if small_button(ui, "\u{2715}", "Close the lesson").clicked() {
+            if small_button(ui, "\u{00d7}", "Close the lesson").clicked() {
                 actions.push(Action::Lesson(Wish::Close));
             }
             draw::caption(ui, &format!("{} / {beats}", lesson.position.beat + 1));

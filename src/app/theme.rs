@@ -279,6 +279,10 @@ pub fn install(ctx: &Context) {
     if let (Some(mono), Some(names)) = (mono, fonts.families.get_mut(&FontFamily::Proportional)) {
         names.push(mono);
     }
+    // After all others: Latin keeps its face, and what no other has is Chinese.
+    let chinese = egui::FontData::from_static(include_bytes!("../../assets/fonts/NotoSansCJKsc-subset.otf"));
+    fonts.font_data.insert("chinese".into(), chinese.into());
+    fonts.families.values_mut().for_each(|names| names.push("chinese".into()));
     ctx.set_fonts(fonts);
     // Where the system does not say, the theme that a projector and a printed page share.
     ctx.options_mut(|options| options.fallback_theme = egui::Theme::Light);

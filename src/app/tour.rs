@@ -174,7 +174,8 @@ fn bars(ui: &mut Ui, look: &Look<'_>) {
 
 fn large<'a>(text: &'a str, ui: &Ui) -> egui::Button<'a> {
     egui::Button::new(egui::RichText::new(text).size(16.0))
-        .fill(Palette::of(ui).accent_soft)
+        .fill(Palette::of(ui).background)
+        .stroke(egui::Stroke::new(1.0, Palette::of(ui).accent))
         .frame_when_inactive(true)
         .min_size(egui::vec2(120.0, 36.0))
 }
