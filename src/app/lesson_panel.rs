@@ -22,7 +22,7 @@ pub fn contents(ui: &mut Ui, is_done: impl Fn(&str) -> bool, actions: &mut Vec<A
     let language = super::words::language(ui.ctx());
     for (index, entry) in LESSONS.iter().enumerate() {
         let Some(lesson) = entry.lesson(language).or_else(|_| entry.lesson(Default::default())).ok() else { continue };
-        let mark = if is_done(entry.stem) { "\u{2714} " } else { "" };
+        let mark = if is_done(entry.stem) { "\u{221a} " } else { "" };
         let title = format!("{mark}{}. {}", entry.number, lesson.title);
         let minutes = fill(ui.ctx(), "{0} minutes", &[&lesson.minutes]);
         let button = egui::Button::new(title).shortcut_text(minutes).min_size(egui::vec2(ui.available_width(), 32.0));

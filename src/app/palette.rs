@@ -128,6 +128,9 @@ fn rows(ctx: &egui::Context, text: &str, recent: &[String]) -> Vec<Row> {
 fn score(pattern: &str, text: &str) -> Option<i64> {
     let lower = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
     let (pattern, text) = (lower(pattern.trim()), lower(text));
+    if pattern.is_empty() {
+        return Some(0);
+    }
     if pattern.len() <= text.len() && text[..pattern.len()] == pattern[..] {
         return Some(1000 - text.len() as i64);
     }

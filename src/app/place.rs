@@ -106,8 +106,7 @@ impl Place {
         let base = opened.settings.take().unwrap_or_else(|| Settings::for_input(&opened.input));
         opened.settings = Some(self.settings(base, &opened.input)?);
         let landing = opened.landing.take().unwrap_or_default();
-        opened.landing =
-            Some(Landing { at: self.at.map(At::Step).or(landing.at), row: self.row.or(landing.row), key: self.key });
+        opened.landing = Some(Landing { at: self.at.map(At::Step), row: self.row.or(landing.row), key: self.key });
         opened.origin = self.origin();
         Ok(opened)
     }

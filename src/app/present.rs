@@ -97,7 +97,7 @@ fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, a
             let is_last = round + 1 == counts.len();
             ui.painter().rect_filled(bar, 2.0, if is_last { palette.accent } else { palette.done });
         }
-        let mark = if is_revealed && choice.is_right { "\u{2714} " } else { "" };
+        let mark = if is_revealed && choice.is_right { "\u{221a} " } else { "" };
         let text = format!("{}  {mark}{}", index + 1, choice.text);
         let place = egui::Rect::from_min_size(rect.min, egui::vec2(room - 8.0, rect.height()));
         draw::fit_text(ui.painter(), place, egui::Align2::LEFT_CENTER, &text, theme::text(14.0), palette.ink);

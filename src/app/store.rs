@@ -155,7 +155,12 @@ fn read(path: &Path) -> Result<Option<Kept>, String> {
         return Err("it is not a small file".into());
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| error.to_string())
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    // A list would pass for the fields in their order.
+    if !value.is_object() {
+        return Err("it is not an object".into());
+    }
+    serde_json::from_value(value).map(Some).map_err(|error| error.to_string())
 }
 
 fn write(folder: &Path, kept: &Kept) -> std::io::Result<()> {

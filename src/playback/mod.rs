@@ -1,5 +1,6 @@
-//! The player and the lessons, as functions of a position. No files, clock, threads or window: time comes in as `Tick`,
-//! texts come in, answers go out.
+//! The player, a cursor over a schedule that only commands move, and lessons as functions of a position.
+//!
+//! Neither has a clock, files or a window: time comes in as `Tick`, texts come in as texts.
 
 mod boundary;
 mod command;

@@ -91,7 +91,7 @@ impl Shown {
         Ok(Self {
             position,
             beats: lesson.beats.len(),
-            prose: beat.prose.fill(engine, scene)?,
+            prose: without_gaps(&beat.prose.fill(engine, scene)?),
             scene: scene.clone(),
             say: beat.say.as_ref().map_or_else(|| Ok(title.clone()), |say| say.fill(engine, scene))?,
             title,
@@ -135,4 +135,15 @@ fn cards(build: &Build, scene: &Scene, engine: &Engine) -> Result<ShownBuild> {
         is_reusable: build.is_reusable(),
         feedback: build.feedback.fill(engine, scene)?,
     })
+}
+
+/// Cues leave blank lines behind; one is enough between paragraphs.
+fn without_gaps(prose: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in prose.trim().lines() {
+        if !(line.trim().is_empty() && lines.last().is_some_and(|last| last.trim().is_empty())) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
 }

@@ -8,7 +8,7 @@ use super::super::expr::{self, Arguments, Expr, Scope, Value};
 use super::super::scene::{Scene, Stage};
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, Filled};
+use super::{Build, written};
 use crate::attention::{Precision, Real};
 use crate::machine::{Machine, Meaning, Run, output};
 use crate::schedule::{Max, Op, Schedule, Step, algorithm};
@@ -48,11 +48,7 @@ impl Formulas {
     fn read(build: &Build, filling: &[Option<usize>]) -> Result<Self, Finding> {
         let mut lines = Vec::new();
         for (line, parts) in build.filled(filling) {
-            let words = parts.into_iter().map(|part| match part {
-                Filled::Card(card) => card.writes.clone(),
-                Filled::Text(text) => text,
-            });
-            let formula = words.collect::<Vec<_>>().join(" ");
+            let formula = written(&parts);
             let parsed = expr::parse(&formula, line.line, 1);
             let expr = parsed.map_err(|error| Finding::Formula { formula, fault: error.message })?;
             lines.push((line.name.clone(), expr));
@@ -178,14 +174,10 @@ impl<T: Real> Walk<'_, T> {
         let old = self.machine.chip.m.clone();
         self.machine.execute(&Step { op: Op::RowMax(Max::Tile), ..*step });
         self.machine.execute(step);
-        for row in 0..rows {
+        for (row, &m_old) in old.iter().enumerate().take(rows) {
             let chip = &self.machine.chip;
-            let (m_old, m_tile) = (old[row], chip.tile_max[row]);
-            let m_new = self.formulas.value(
-                "m",
-                chip.m[row],
-                &[("m_old", m_old), ("m_tile", m_tile), ("m_new", chip.m[row])],
-            )?;
+            let (m_tile, right) = (chip.tile_max[row], chip.m[row]);
+            let m_new = self.formulas.value("m", right, &[("m_old", m_old), ("m_tile", m_tile), ("m_new", right)])?;
             let factor = if m_old == T::neg_infinity() { T::zero() } else { (m_old - m_new).exp() };
             let vars = [("m_old", m_old), ("m_tile", m_tile), ("m_new", m_new), ("l_old", chip.l[row])];
             let alpha = self.formulas.value("alpha", factor, &vars)?;
@@ -200,9 +192,9 @@ impl<T: Real> Walk<'_, T> {
     /// P = exp(S - shift), with no guard but the learner's.
     fn exponentiate(&mut self, step: &Step, rows: usize) -> Result<(), Finding> {
         let kept = self.machine.chip.m.clone();
-        for row in 0..rows {
-            let old = self.before.as_ref().map_or(kept[row], |before| before.m[row]);
-            let shift = self.formulas.value("shift", kept[row], &[("m_new", kept[row]), ("m_old", old)])?;
+        for (row, &m_new) in kept.iter().enumerate().take(rows) {
+            let m_old = self.before.as_ref().map_or(m_new, |before| before.m[row]);
+            let shift = self.formulas.value("shift", m_new, &[("m_new", m_new), ("m_old", m_old)])?;
             self.machine.chip.m[row] = shift;
         }
         self.machine.meaning.guards_empty_rows = false;

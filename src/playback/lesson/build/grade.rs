@@ -119,9 +119,9 @@ impl Grade {
 /// The first hole that has no card, if the task has a fixed number of them.
 pub(super) fn empty_hole(build: &Build, filling: &[Option<usize>]) -> Option<usize> {
     let parts = || build.template.iter().flat_map(|line| &line.parts);
-    if parts().any(|part| *part == Part::Many) {
-        return filling.is_empty().then_some(0);
-    }
+    let is_filled = |hole: usize| filling.get(hole).copied().flatten().is_some_and(|card| card < build.cards.len());
     let holes = parts().filter(|part| **part == Part::Hole).count();
-    (0..holes).find(|&hole| filling.get(hole).copied().flatten().is_none())
+    // Any number of cards is at least one.
+    let least = holes.max(usize::from(parts().any(|part| *part == Part::Many)));
+    (0..least).find(|&hole| !is_filled(hole))
 }

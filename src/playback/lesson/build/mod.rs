@@ -144,17 +144,26 @@ impl Build {
         let mut lines = Vec::new();
         for line in &self.template {
             let mut slots = Vec::new();
-            if !line.name.is_empty() {
-                slots.push(Slot::Fixed(format!("{} =", line.name)));
-            }
+            // Words of a formula between two holes are one text.
+            let mut words = if line.name.is_empty() { Vec::new() } else { vec![format!("{} =", line.name)] };
             for part in &line.parts {
-                slots.push(match part {
+                let slot = match part {
+                    Part::Text(text) => {
+                        words.push(text.clone());
+                        continue;
+                    }
                     Part::Card(index) => Slot::Fixed(self.cards[*index].text.fill(engine, scene)?),
-                    Part::Text(text) => Slot::Fixed(text.clone()),
                     Part::Hole => Slot::Hole(holes),
                     Part::Many => Slot::Many(holes),
-                });
+                };
                 holes += usize::from(*part == Part::Hole);
+                if !words.is_empty() {
+                    slots.push(Slot::Fixed(std::mem::take(&mut words).join(" ")));
+                }
+                slots.push(slot);
+            }
+            if !words.is_empty() {
+                slots.push(Slot::Fixed(words.join(" ")));
             }
             lines.push(slots);
         }
@@ -193,21 +202,20 @@ impl Build {
         let many = filling.len().saturating_sub(holes);
         let mut cards = filling.iter().copied();
         let card = |index: Option<usize>| index.and_then(|index| self.cards.get(index).map(Filled::Card));
-        let fill = |line: &'_ Line| -> Vec<Filled<'_>> {
+        let mut lines = Vec::new();
+        for line in &self.template {
             let mut filled = Vec::new();
             for part in &line.parts {
                 match part {
                     Part::Card(index) => filled.extend(card(Some(*index))),
-                    // Lines are borrowed from the build, as its cards are.
-                    Part::Text(text) => filled.push(Filled::Text(text.clone())),
+                    Part::Text(text) => filled.push(Filled::Text(text)),
                     Part::Hole => filled.extend(card(cards.next().flatten())),
                     Part::Many => filled.extend((0..many).filter_map(|_| card(cards.next().flatten()))),
                 }
             }
-            filled
-        };
-        let mut fill = fill;
-        self.template.iter().map(|line| (line, fill(line))).collect()
+            lines.push((line, filled));
+        }
+        lines
     }
 
     pub fn texts(&self) -> impl Iterator<Item = &Text> {
@@ -238,5 +246,20 @@ impl Build {
 /// What stands in a filled line.
 enum Filled<'a> {
     Card(&'a Card),
-    Text(String),
+    Text(&'a str),
+}
+
+impl<'a> Filled<'a> {
+    /// What it writes in a formula or a setting.
+    fn word(&self) -> &'a str {
+        match self {
+            Filled::Card(card) => &card.writes,
+            Filled::Text(text) => text,
+        }
+    }
+}
+
+/// The words of a filled line as one text.
+fn written(parts: &[Filled<'_>]) -> String {
+    parts.iter().map(Filled::word).collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,7 @@ use super::super::fields::Field;
 use super::super::scene::Scene;
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, Filled};
+use super::{Build, written};
 use crate::schedule::tiling::footprint;
 
 pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, String> {
@@ -14,12 +14,7 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     }
     let mut built = scene.clone();
     for (line, parts) in build.filled(filling) {
-        let words = parts.into_iter().map(|part| match part {
-            Filled::Card(card) => card.writes.clone(),
-            Filled::Text(text) => text,
-        });
-        let field =
-            Field { line: line.line, column: 1, key: line.name.clone(), value: words.collect::<Vec<_>>().join(" ") };
+        let field = Field { line: line.line, column: 1, key: line.name.clone(), value: written(&parts) };
         built.set(&field).map_err(|error| error.message)?;
     }
     let stage = engine.stage(&built)?;
