@@ -3,9 +3,12 @@
 use crate::attention::input::preset::Preset;
 use crate::attention::input::{bundled, random};
 use crate::playback::Command;
+use crate::playback::lesson::{self, Distance, Language};
 
+use super::place::Place;
 use super::settings::Settings;
-use super::stage::Wish;
+use super::stage::Wish as StageWish;
+use super::theme::Theme;
 
 /// A wish of the user.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,13 +26,105 @@ pub enum Action {
     /// The row above or below.
     SelectRow(i64),
     Tab(Tab),
-    SwitchTheme,
-    ToggleKeys,
+    Distance(Distance),
+    /// An index of [`crate::schedule::algorithm::ALL`].
+    Algorithm(usize),
+    Side(Side),
+    Overlay(Overlay),
     /// Close what lies on top, then the message.
     Dismiss,
     RunGpu,
     /// Something about the main view.
-    Stage(Wish),
+    Stage(StageWish),
+    Theme(Theme),
+    SwitchTheme,
+    Language(Language),
+    Zoom(Zoom),
+    FullScreen,
+    ReduceMotion,
+    Undo,
+    Redo,
+    /// An index of [`lesson::library::LESSONS`].
+    OpenLesson(usize),
+    Lesson(Wish),
+    Tour(Tour),
+    Present(Present),
+    Export(Export),
+}
+
+/// What stands in the left panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    #[default]
+    Setup,
+    Lesson,
+}
+
+/// What lies over everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    Keys,
+    Palette,
+}
+
+/// The size of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zoom {
+    In,
+    Out,
+    Reset,
+}
+
+/// What a lesson is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    Next,
+    Previous,
+    /// Judge what was answered or built.
+    Check,
+    /// Show the answer, or a way to build it.
+    GiveUp,
+    /// The scene of the beat, as it was.
+    Restore,
+    /// Another scene, made with the open controls.
+    Try(Box<lesson::Scene>),
+    Close,
+}
+
+/// The first two minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tour {
+    Start,
+    Next,
+    /// Leave it and look around.
+    Explore,
+}
+
+/// What a remote's keys do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// From the first beat, or from where the lesson is.
+    FromStart,
+    Here,
+    Stop,
+    Blank,
+    /// Back to the beat after a look at something else.
+    Return,
+    Notes,
+    Vote,
+}
+
+/// What leaves the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Export {
+    CopyPicture,
+    SavePicture,
+    CopyLink,
+    CopyCsv,
+    CopyNumpy,
+    Trace,
+    Perfetto,
+    Worksheet,
 }
 
 /// Where an input comes from.
@@ -42,6 +137,10 @@ pub enum Source {
     Row,
     /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`
     Random(String),
+    /// What a lesson shows.
+    Scene(Box<lesson::Scene>),
+    /// A link, or an earlier session.
+    Place(Box<Place>),
     /// Files on disk: one, or a set of `.npy`.
     Paths(Vec<std::path::PathBuf>),
 }
@@ -55,7 +154,35 @@ impl Source {
             Source::Toy => "toy: 16 random tokens, d = 4".into(),
             Source::Row => "row: one query, six keys".into(),
             Source::Random(spec) => spec.clone(),
+            Source::Scene(_) => "a scene of the lesson".into(),
+            Source::Place(place) => place.input.clone().or_else(|| place.scene.clone()).unwrap_or_default(),
             Source::Paths(paths) => name_of(paths.iter().map(|path| path.display().to_string())),
+        }
+    }
+}
+
+impl Source {
+    /// What a link to it begins with; empty for what no link can name.
+    pub fn place(&self) -> Place {
+        let scene = |name: String| Place { scene: Some(name), ..Place::default() };
+        let input = |name: String| Place { input: Some(name), ..Place::default() };
+        match self {
+            Source::Bundled(index) => bundled::CAPTURES.get(*index).map_or_else(Place::default, |capture| {
+                scene(format!("capture {}", capture.file.split('.').next().unwrap_or_default()))
+            }),
+            Source::Preset(preset) => {
+                let n_k = if *preset == Preset::DeadRows { 8 } else { 16 };
+                scene(format!("preset {} 16,{n_k},8", preset.name()))
+            }
+            Source::Toy => scene("toy".into()),
+            Source::Row => scene("row".into()),
+            Source::Random(spec) => input(spec.clone()),
+            Source::Scene(_) => Place::default(),
+            Source::Place(place) => place.origin(),
+            Source::Paths(paths) => match paths.as_slice() {
+                [path] => input(path.display().to_string()),
+                _ => Place::default(),
+            },
         }
     }
 }

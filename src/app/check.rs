@@ -43,7 +43,7 @@ fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
         Status::Running(info) => (format!("running on {} ...", info.name), false),
     };
     small(ui, &text);
-    let button = ui.add_enabled(can_run, egui::Button::new("Run on the GPU"));
+    let button = ui.add_enabled(can_run, egui::Button::new(super::words::tr(ui.ctx(), "Run on the GPU").to_owned()));
     if button.on_disabled_hover_text(&text).clicked() {
         actions.push(Action::RunGpu);
     }

@@ -8,12 +8,13 @@ use eframe::egui::Context;
 
 use crate::attention::Input;
 use crate::machine::RowHistory;
-use crate::playback::{Command, Player};
+use crate::playback::{Command, Player, lesson};
 use crate::schedule::{Beat, Schedule};
 
 use super::action::{Selection, Source};
 use super::job::{self, Job};
 use super::open_file;
+use super::place::{Landing, Opened, Place};
 use super::scene::{Check, Scene};
 use super::settings::Settings;
 use super::snapshot::Snapshot;
@@ -32,11 +33,17 @@ pub struct Document {
     scene: Option<Arc<Scene>>,
     snapshot: Option<Arc<Snapshot>>,
     check: Option<Arc<Check>>,
-    opening: Option<Job<Result<Input, String>>>,
+    opening: Option<Job<Result<Opened, String>>>,
     building: Option<Job<Result<Scene, String>>>,
     looking: Option<Job<Snapshot>>,
     /// With the generation of the scene it is of. It cannot be stopped, so that only one runs at a time.
     checking: Option<Job<(u64, Check)>>,
+    /// Where the next scene is looked at.
+    landing: Option<Landing>,
+    /// What a link to the input begins with.
+    origin: Place,
+    /// The lesson's scene that is open, or on its way.
+    lesson_scene: Option<lesson::Scene>,
     /// The last fault, in a sentence.
     notice: Option<String>,
     /// Counts scenes, so that what was computed for one is not shown with another.
@@ -45,7 +52,9 @@ pub struct Document {
 
 impl Document {
     /// Opens `input` and waits a moment for its first picture.
-    pub fn new(ctx: &Context, input: Input, wanted: Settings, player: &mut Player, selection: &mut Selection) -> Self {
+    pub fn new(ctx: &Context, opened: Opened, player: &mut Player, selection: &mut Selection) -> Self {
+        let Opened { input, settings, landing, origin } = opened;
+        let wanted = settings.unwrap_or_else(|| Settings::for_input(&input));
         let notice = input.warnings.first().cloned();
         let mut document = Self {
             source: Arc::new(input),
@@ -57,6 +66,9 @@ impl Document {
             building: None,
             looking: None,
             checking: None,
+            landing,
+            origin,
+            lesson_scene: None,
             notice,
             generation: 0,
         };
@@ -70,11 +82,17 @@ impl Document {
 
     /// Reads another input; the old one stays until that has succeeded.
     pub fn open(&mut self, ctx: &Context, source: Source) {
+        self.lesson_scene = if let Source::Scene(scene) = &source { Some((**scene).clone()) } else { None };
         self.opening = Some(Job::start(ctx, move |_| open_file::read(&source)));
     }
 
     /// Runs the input again under other choices.
     pub fn change(&mut self, ctx: &Context, settings: Settings) {
+        self.lesson_scene = None;
+        self.rebuild(ctx, settings);
+    }
+
+    fn rebuild(&mut self, ctx: &Context, settings: Settings) {
         self.wanted = settings.clone();
         let source = self.source.clone();
         self.building = Some(Job::start(ctx, move |signals| Scene::build(source, settings, signals)));
@@ -83,7 +101,7 @@ impl Document {
     /// Takes in what the workers have finished, and looks at the cursor.
     pub fn update(&mut self, ctx: &Context, player: &mut Player, selection: &mut Selection) {
         match job::take(&mut self.opening) {
-            Some(Ok(Ok(input))) => self.replace(ctx, input),
+            Some(Ok(Ok(opened))) => self.replace(ctx, opened),
             Some(Ok(Err(fault))) => self.notice = Some(fault),
             Some(Err(fault)) => self.notice = Some(fault.into()),
             None => {}
@@ -120,14 +138,18 @@ impl Document {
         }
     }
 
-    fn replace(&mut self, ctx: &Context, input: Input) {
-        let mut settings = Settings::for_input(&input);
-        // What does not depend on the input stays as it was chosen.
-        settings.algorithm = self.wanted.algorithm;
-        settings.precision = self.wanted.precision;
+    fn replace(&mut self, ctx: &Context, opened: Opened) {
+        let Opened { input, settings, landing, origin } = opened;
+        let settings = settings.unwrap_or_else(|| Settings {
+            // What does not depend on the input stays as it was chosen.
+            algorithm: self.wanted.algorithm,
+            precision: self.wanted.precision,
+            ..Settings::for_input(&input)
+        });
+        (self.landing, self.origin) = (landing, origin);
         self.notice = input.warnings.first().cloned();
         self.source = Arc::new(input);
-        self.change(ctx, settings);
+        self.rebuild(ctx, settings);
     }
 
     /// Replaces the input, under choices that its kind would not open with.
@@ -169,9 +191,41 @@ impl Document {
             let snapshot = self.snapshot.as_deref();
             *selection = Selection { query: snapshot.map_or(0, most_rescaled_row), key: None };
         }
+        if let Some(landing) = self.landing.take() {
+            self.land(ctx, &landing, player, selection);
+        }
         let plan = scene.plan();
         selection.query = selection.query.min(plan.n_q - 1);
         selection.key = selection.key.filter(|key| *key < plan.n_k);
+    }
+
+    /// This scene is on screen but for its step, selection and view.
+    pub fn shows(&self, scene: &lesson::Scene) -> bool {
+        let numbers = |scene: &lesson::Scene| lesson::Scene {
+            line: 0,
+            step: lesson::At::Step(0),
+            selection: lesson::Selection::default(),
+            view: lesson::Distance::default(),
+            ..scene.clone()
+        };
+        let is_same = self.lesson_scene.as_ref().is_some_and(|known| numbers(known) == numbers(scene));
+        is_same && self.waiting().is_none()
+    }
+
+    /// Puts the cursor and the selection where a link or a lesson wants them.
+    pub fn land(&mut self, ctx: &Context, landing: &Landing, player: &mut Player, selection: &mut Selection) {
+        let Some(scene) = self.scene.clone() else { return };
+        if let Some(at) = &landing.at {
+            match at.cursor(scene.schedule()) {
+                Ok(cursor) => player.apply(scene.schedule(), Command::SeekTo(cursor)),
+                Err(fault) => self.notice = Some(fault),
+            }
+            player.apply(scene.schedule(), Command::Pause);
+        }
+        let last = scene.plan().n_q - 1;
+        selection.query = landing.row.unwrap_or(selection.query).min(last);
+        selection.key = landing.key.filter(|key| *key < scene.plan().n_k);
+        self.look(ctx, player.cursor());
     }
 
     /// Makes the snapshot of `cursor`: at once where that is cheap, else by a worker while the last one stays.
@@ -207,6 +261,15 @@ impl Document {
 
     /// The input that is open, which the scene may not show yet.
     pub fn source(&self) -> &Input {
+        &self.source
+    }
+
+    /// What a link to the input begins with.
+    pub fn origin(&self) -> &Place {
+        &self.origin
+    }
+
+    pub fn source_arc(&self) -> &Arc<Input> {
         &self.source
     }
 

@@ -6,6 +6,7 @@ use eframe::egui::{
 
 use super::open_file::printable;
 use super::theme::{self, Palette, SPACE};
+use super::words::tr;
 
 /// Gives a painted thing its name and value, for screen readers and for tests.
 pub fn describe(response: &Response, name: &str, value: &str) {
@@ -20,7 +21,8 @@ pub fn describe(response: &Response, name: &str, value: &str) {
 pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Response {
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
-    fit_text(ui.painter(), rect, Align2::LEFT_CENTER, name, theme::text(theme::LABEL), palette.faint_ink);
+    let shown = tr(ui.ctx(), name);
+    fit_text(ui.painter(), rect, Align2::LEFT_CENTER, shown, theme::text(theme::LABEL), palette.faint_ink);
     ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, value, theme::figures(theme::LABEL), palette.ink);
     describe(&response, accessible, value);
     response
@@ -28,13 +30,13 @@ pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Resp
 
 /// The heading of a panel.
 pub fn title(ui: &mut Ui, text: &str) -> Response {
-    ui.label(egui::RichText::new(text).size(theme::HEADING).strong())
+    ui.label(egui::RichText::new(tr(ui.ctx(), text)).size(theme::HEADING).strong())
 }
 
 /// A small heading of a group.
 pub fn caption(ui: &mut Ui, text: &str) -> Response {
     let palette = Palette::of(ui);
-    ui.label(egui::RichText::new(text).size(theme::LABEL).color(palette.faint_ink))
+    ui.label(egui::RichText::new(tr(ui.ctx(), text)).size(theme::LABEL).color(palette.faint_ink))
 }
 
 /// Diagonal lines over `rect`: what a mask hides.

@@ -8,12 +8,14 @@ use crate::attention::Precision;
 use crate::attention::input::random;
 use crate::gpu::Probe;
 use crate::playback::Command;
+use crate::playback::lesson::Distance;
 use crate::schedule::Tiling;
 
 use super::settings::Settings;
-use super::stage::{Distance, Wish};
 use super::{App, AppOptions};
 
+/// How close the view stands while it is measured.
+const DISTANCES: [Distance; 3] = [Distance::Far, Distance::Middle, Distance::Near];
 /// Frames that are measured at each distance.
 const FRAMES: usize = 240;
 /// The same frames are played so often and the shortest time of each counts: what else the machine did in the
@@ -37,13 +39,13 @@ pub fn frame_times(n: usize) -> Option<Vec<Duration>> {
         frame(&ctx, &mut app, &mut clock);
         std::thread::sleep(Duration::from_millis(5));
     }
-    let mut times = vec![Duration::MAX; FRAMES * Distance::ALL.len()];
+    let mut times = vec![Duration::MAX; FRAMES * DISTANCES.len()];
     for _ in 0..PASSES {
         app.apply(Command::SeekFraction(0.5));
         app.apply(Command::SetSpeed(16.0));
         app.apply(Command::Play);
         for (n, shortest) in times.iter_mut().enumerate() {
-            app.wish(Wish::Distance(Distance::ALL[n / FRAMES]));
+            app.look_from(DISTANCES[n / FRAMES]);
             *shortest = frame(&ctx, &mut app, &mut clock).min(*shortest);
         }
     }

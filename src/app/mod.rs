@@ -7,18 +7,28 @@
 mod action;
 mod blocks;
 mod breakpoints;
+mod carry_out;
 mod check;
+mod chinese;
 mod code;
 mod commands;
 mod document;
 mod draw;
+mod export;
 mod far;
 mod frame_cost;
 mod gpu_job;
 mod grid;
+mod headless;
+mod history;
 mod icon;
 mod job;
 mod keys;
+mod lesson;
+mod lesson_build;
+mod lesson_change;
+mod lesson_click;
+mod lesson_panel;
 mod look;
 mod map;
 mod matrix;
@@ -29,18 +39,24 @@ mod needle;
 mod number;
 mod open_file;
 mod operands;
+mod palette;
+mod place;
 mod plot;
+mod present;
+mod prose;
 mod scene;
 mod settings;
 mod setup;
 mod snapshot;
 mod stage;
+mod store;
 mod stories;
 mod texture;
 mod theme;
 mod tile;
 mod timeline;
 mod top_bar;
+mod tour;
 mod traffic;
 mod trail;
 mod window;
@@ -50,14 +66,22 @@ use eframe::{NativeOptions, egui};
 
 use crate::attention::Input;
 use crate::gpu;
+use crate::playback::lesson::{Language, Position};
 
+pub use action::Overlay;
+pub use chinese::TABLE as CHINESE;
+pub use commands::{COMMANDS, Entry};
 pub use document::Document;
 pub use frame_cost::frame_times;
 pub use gpu_job::FindGpu;
+pub use headless::{Size, picture};
+pub use place::Place;
 pub use scene::{Check, Scene};
 pub use settings::Settings;
 pub use snapshot::{RowState, Snapshot};
-pub use stage::{Distance, Wish};
+pub use stage::Wish;
+pub use store::platform_folder;
+pub use theme::Theme;
 pub use window::App;
 
 /// What draws the window.
@@ -76,11 +100,35 @@ pub struct AppOptions {
     pub renderer: Renderer,
     /// How a GPU for the kernels is looked for.
     pub find_gpu: FindGpu,
+    /// What is opened, and where in it.
+    pub place: Place,
+    /// In place of what was kept.
+    pub language: Option<Language>,
+    pub theme: Option<Theme>,
+    /// From 0, and where in it.
+    pub lesson: Option<(usize, Position)>,
+    pub is_presenting: bool,
+    /// The first two minutes, also where it is not the first start.
+    pub tour: bool,
+    pub overlay: Option<Overlay>,
+    /// Where settings are kept; `None` keeps nothing.
+    pub folder: Option<std::path::PathBuf>,
 }
 
 impl Default for AppOptions {
     fn default() -> Self {
-        Self { renderer: Renderer::default(), find_gpu: gpu::probe_wgpu }
+        Self {
+            renderer: Renderer::default(),
+            find_gpu: gpu::probe_wgpu,
+            place: Place::default(),
+            language: None,
+            theme: None,
+            lesson: None,
+            is_presenting: false,
+            tour: false,
+            overlay: None,
+            folder: None,
+        }
     }
 }
 

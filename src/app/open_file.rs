@@ -5,16 +5,28 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
-use crate::attention::input::{self, BUDGET, bundled, preset, random};
+use crate::attention::input::{self as inputs, BUDGET, bundled, preset, random};
 
 use super::action::Source;
+use super::place::{self, Opened};
 
 /// Sizes of a preset that is opened from the menu.
 const PRESET_SIZE: (usize, usize, usize) = (16, 16, 8);
 
-/// The input of `source`.
-pub fn read(source: &Source) -> Result<Input, String> {
+/// Reads `source` with what it is opened with.
+pub fn read(source: &Source) -> Result<Opened, String> {
     match source {
+        Source::Scene(scene) => place::of_scene(scene),
+        Source::Place(place) => place.open(),
+        _ => Ok(Opened { input: input(source)?, settings: None, landing: None, origin: source.place() }),
+    }
+}
+
+/// The input of `source`.
+pub fn input(source: &Source) -> Result<Input, String> {
+    match source {
+        Source::Scene(scene) => place::of_scene(scene).map(|opened| opened.input),
+        Source::Place(place) => place.open().map(|opened| opened.input),
         Source::Bundled(index) => {
             bundled::CAPTURES.get(*index).map(bundled::Capture::input).ok_or_else(|| "there is no such capture".into())
         }
@@ -52,11 +64,11 @@ fn read_bytes(files: &[(&str, &[u8])]) -> Result<Input, String> {
             if name.to_ascii_lowercase().ends_with(".json") {
                 return Err(format!("{}: traces open in a later version", printable(name)));
             }
-            input::read(name, bytes).map_err(|error| format!("{}: {error}", printable(name)))
+            inputs::read(name, bytes).map_err(|error| format!("{}: {error}", printable(name)))
         }
         _ if files.iter().all(|(name, _)| name.to_ascii_lowercase().ends_with(".npy")) => {
             let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-            input::read_npy_set(&names.join(", "), files).map_err(|error| error.to_string())
+            inputs::read_npy_set(&names.join(", "), files).map_err(|error| error.to_string())
         }
         _ => Err("several files make an input only as a set q.npy, k.npy, v.npy; drop one file at a time".into()),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::attention::Input;
 use crate::attention::error_rule::{self, Errors};
 use crate::attention::oracle::Output;
-use crate::machine::{Meaning, Run};
+use crate::machine::Run;
 use crate::schedule::{Plan, Schedule, Span, Traffic, algorithm};
 
 use super::job::Signals;
@@ -58,7 +58,7 @@ impl Scene {
             signals.report(done, len);
             !signals.is_cancelled()
         };
-        let run = Run::new(schedule, &input.problem, settings.batch, settings.head, Meaning::RIGHT, go_on)
+        let run = Run::new(schedule, &input.problem, settings.batch, settings.head, settings.meaning(), go_on)
             .ok_or("cancelled")?;
         Ok(Self { source, input, settings, run, map, closed_form, standard })
     }

@@ -2,6 +2,8 @@
 
 use crate::attention::input::Input;
 use crate::attention::{Align, Precision, Problem, ProblemError, Shape};
+use crate::machine::Meaning;
+use crate::playback::lesson::{self, BUGS};
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
 /// The choices of one run.
@@ -19,6 +21,8 @@ pub struct Settings {
     pub prefix: Option<usize>,
     /// A name of [`hardware::all`]: whose budget the buffers are held against. Changes no number of the run.
     pub hardware: &'static str,
+    /// A name of [`BUGS`]: operations that mean something else, on purpose.
+    pub bug: &'static str,
 }
 
 /// A prefix of this many tokens is short enough to read every number.
@@ -49,6 +53,7 @@ impl Settings {
             align: input.problem.mask.align,
             prefix,
             hardware: if n <= READABLE && shape.d <= 4 { "toy" } else { hardware::DEFAULT },
+            bug: BUGS[0],
         }
     }
 
@@ -72,6 +77,11 @@ impl Settings {
 
     pub fn hardware(&self) -> Option<Hardware> {
         hardware::by_name(self.hardware)
+    }
+
+    /// What the operations mean.
+    pub fn meaning(&self) -> Meaning {
+        lesson::meaning(self.bug).unwrap_or(Meaning::RIGHT)
     }
 
     /// The input that is run: its prefix, under the mask that was chosen. Errors as [`Input::prefix`] does.

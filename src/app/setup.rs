@@ -12,6 +12,7 @@ use super::document::Document;
 use super::draw;
 use super::settings::{Settings, has_exact_prefix};
 use super::theme::SPACE;
+use super::words::tr;
 
 pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let input = document.source();
@@ -58,7 +59,7 @@ fn prefix(ui: &mut Ui, settings: &mut Settings, most: usize) {
 }
 
 fn number(ui: &mut Ui, name: &str, value: &mut usize, range: RangeInclusive<usize>) {
-    let label = ui.label(name);
+    let label = ui.label(tr(ui.ctx(), name));
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
         let less = value.checked_sub(1).filter(|less| range.contains(less));
@@ -82,7 +83,7 @@ fn stepper(ui: &mut Ui, text: &str, name: &str, to: Option<usize>) -> Option<usi
 }
 
 fn precision(ui: &mut Ui, settings: &mut Settings) {
-    ui.label("Precision");
+    ui.label(tr(ui.ctx(), "Precision"));
     let combo = egui::ComboBox::from_id_salt("precision").width(72.0).selected_text(settings.precision.name());
     let response = combo.show_ui(ui, |ui| {
         for precision in Precision::ALL {
@@ -95,7 +96,8 @@ fn precision(ui: &mut Ui, settings: &mut Settings) {
 }
 
 fn chip(ui: &mut Ui, settings: &mut Settings) {
-    ui.label("Chip").on_hover_text("Whose budget the buffers are held against. Changes no number of the run.");
+    ui.label(tr(ui.ctx(), "Chip"))
+        .on_hover_text("Whose budget the buffers are held against. Changes no number of the run.");
     let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(settings.hardware);
     let response = combo.show_ui(ui, |ui| {
         for model in hardware::all() {
@@ -108,7 +110,7 @@ fn chip(ui: &mut Ui, settings: &mut Settings) {
 }
 
 fn mask(ui: &mut Ui, settings: &mut Settings, n_q: usize, n_k: usize) {
-    ui.checkbox(&mut settings.causal, "Causal mask");
+    ui.checkbox(&mut settings.causal, tr(ui.ctx(), "Causal mask").to_owned());
     if settings.causal && n_q != n_k {
         draw::caption(ui, "Diagonal, since n_q and n_k differ");
         for align in [Align::BottomRight, Align::TopLeft] {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use eframe::egui::{self, Layout, Rect, Ui, UiBuilder, vec2};
 
+use crate::playback::lesson::Distance;
+
 use super::action::Action;
 use super::blocks::Blocks;
 use super::breakpoints::Breakpoints;
@@ -12,36 +14,16 @@ use super::scene::Scene;
 use super::stories::Stories;
 use super::texture::Textures;
 use super::trail::{Asked, Trail};
+use super::words::tr;
 use super::{commands, far, grid, needle, tile};
 
-/// How close the main view stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Distance {
-    /// The schedule grid.
-    Far,
-    /// The tile.
-    #[default]
-    Middle,
-    /// One row: the needle.
-    Near,
-}
-
-impl Distance {
-    pub const ALL: [Distance; 3] = [Distance::Far, Distance::Middle, Distance::Near];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Distance::Far => "Far: schedule",
-            Distance::Middle => "Middle: tile",
-            Distance::Near => "Near: one row",
-        }
-    }
-}
+/// Every distance, with its name.
+const DISTANCES: [(Distance, &str); 3] =
+    [(Distance::Far, "Far: schedule"), (Distance::Middle, "Middle: tile"), (Distance::Near, "Near: one row")];
 
 /// What can be asked of the stage.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
-    Distance(Distance),
     ForgetAlpha(bool),
     /// The component of O that the needle shows.
     Component(usize),
@@ -58,6 +40,7 @@ pub enum Wish {
 /// What was chosen, and the stories that were made for it.
 #[derive(Default)]
 pub struct Stage {
+    /// How close the main view stands.
     pub distance: Distance,
     pub forgets_alpha: bool,
     pub component: usize,
@@ -70,9 +53,13 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Standing at `distance`, with nothing else chosen.
+    pub fn at(distance: Distance) -> Self {
+        Self { distance, ..Self::default() }
+    }
+
     pub fn carry_out(&mut self, wish: Wish) {
         match wish {
-            Wish::Distance(distance) => self.distance = distance,
             Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
             Wish::Component(component) => self.component = component,
             Wish::Lens(lens) => self.lens = lens,
@@ -87,7 +74,7 @@ impl Stage {
         self.stories.is_busy() || self.breakpoints.is_busy()
     }
 
-    /// The main view.
+    /// The main view, with what can be chosen about it.
     pub fn show(
         &mut self,
         ui: &mut Ui,
@@ -97,26 +84,38 @@ impl Stage {
         actions: &mut Vec<Action>,
     ) {
         ui.horizontal(|ui| {
-            for distance in Distance::ALL {
-                let action = Action::Stage(Wish::Distance(distance));
-                let response = ui.selectable_label(self.distance == distance, distance.name());
-                if response.on_hover_text(commands::tooltip(&action)).clicked() {
+            for (distance, name) in DISTANCES {
+                let action = Action::Distance(distance);
+                let response = ui.selectable_label(self.distance == distance, tr(ui.ctx(), name));
+                if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
                     actions.push(action);
                 }
             }
             ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                 let is_open = self.breakpoints.is_open;
-                if ui.selectable_label(is_open, "Breakpoints").clicked() {
+                if ui.selectable_label(is_open, tr(ui.ctx(), "Breakpoints")).clicked() {
                     actions.push(Action::Stage(Wish::Breakpoints(!is_open)));
                 }
                 let is_open = self.blocks.is_open;
-                if ui.selectable_label(is_open, "Block sizes").clicked() {
+                if ui.selectable_label(is_open, tr(ui.ctx(), "Block sizes")).clicked() {
                     actions.push(Action::Stage(Wish::Blocks(!is_open)));
                 }
             });
         });
         ui.add_space(4.0);
         self.on_demand(ui, scene, look, textures, actions);
+        self.view(ui, scene, look, textures, actions);
+    }
+
+    /// The view alone, as it is presented.
+    pub fn view(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Arc<Scene>,
+        look: &Look<'_>,
+        textures: &mut Textures,
+        actions: &mut Vec<Action>,
+    ) {
         match self.distance {
             Distance::Far => far::show(ui, look, self.lens, textures, actions),
             Distance::Middle => middle(ui, look, textures, actions),

@@ -1,8 +1,7 @@
 //! Every colour, size and space of the window. Colour is meaning: Okabe-Ito hues are fills, text is always ink.
 
 use eframe::egui::{
-    self, Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Theme,
-    Visuals,
+    self, Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals,
 };
 
 use crate::schedule::{Beat, Tensor};
@@ -12,6 +11,7 @@ pub const SPACE: f32 = 4.0;
 pub const TOP_BAR: f32 = 40.0;
 pub const TIMELINE: f32 = 88.0;
 pub const SETUP: f32 = 216.0;
+pub const LESSON: f32 = 344.0;
 pub const NEAR: f32 = 304.0;
 pub const MEMORY_STRIP: f32 = 152.0;
 /// A cell at least this wide has room for its number.
@@ -93,6 +93,83 @@ const DARK: Palette = Palette {
     dark: Color32::from_rgb(0x5f, 0x65, 0x6e),
 };
 
+/// For a bright room: black on white, no pale grey that a lamp washes out.
+const PROJECTOR: Palette = Palette {
+    ink: Color32::from_rgb(0x00, 0x00, 0x00),
+    faint_ink: Color32::from_rgb(0x3a, 0x3f, 0x46),
+    background: Color32::from_rgb(0xff, 0xff, 0xff),
+    panel: Color32::from_rgb(0xfd, 0xfd, 0xfd),
+    rule: Color32::from_rgb(0x8a, 0x90, 0x98),
+    empty: Color32::from_rgb(0xe6, 0xe8, 0xeb),
+    done: Color32::from_rgb(0x97, 0xa4, 0xb4),
+    accent: Color32::from_rgb(0x00, 0x5a, 0x8f),
+    accent_soft: Color32::from_rgb(0xc8, 0xe3, 0xf5),
+    trouble: Color32::from_rgb(0xc4, 0x4e, 0x00),
+    trouble_soft: Color32::from_rgb(0xff, 0xe0, 0xc8),
+    hatch: Color32::from_rgb(0x9a, 0xa1, 0xab),
+    negative: Color32::from_rgb(0x6d, 0xb4, 0xe0),
+    zero: Color32::from_rgb(0xff, 0xff, 0xff),
+    positive: Color32::from_rgb(0xf0, 0x9a, 0x74),
+    light: Color32::from_rgb(0xff, 0xff, 0xff),
+    dark: Color32::from_rgb(0x98, 0x9d, 0xa4),
+};
+
+/// Which colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    Light,
+    Dark,
+    /// Strongest contrast.
+    Projector,
+}
+
+impl Theme {
+    pub const ALL: [Theme; 3] = [Theme::Light, Theme::Dark, Theme::Projector];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+            Theme::Projector => "projector",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.name() == name)
+    }
+
+    /// The one on screen.
+    pub fn of(ctx: &Context) -> Self {
+        if ctx.theme() == egui::Theme::Dark {
+            Theme::Dark
+        } else if ctx.style_of(egui::Theme::Light).visuals.panel_fill == PROJECTOR.panel {
+            Theme::Projector
+        } else {
+            Theme::Light
+        }
+    }
+
+    pub fn next(self) -> Self {
+        match self {
+            Theme::Light => Theme::Dark,
+            Theme::Dark => Theme::Projector,
+            Theme::Projector => Theme::Light,
+        }
+    }
+
+    /// Puts it on screen. The projector's is a light one.
+    pub fn apply(self, ctx: &Context) {
+        let (slot, palette) = match self {
+            Theme::Light => (egui::Theme::Light, &LIGHT),
+            Theme::Dark => (egui::Theme::Dark, &DARK),
+            Theme::Projector => (egui::Theme::Light, &PROJECTOR),
+        };
+        ctx.style_mut_of(slot, |style| style.visuals = visuals(slot, palette));
+        ctx.set_theme(slot);
+    }
+}
+
 /// Okabe-Ito.
 const SKY: Color32 = Color32::from_rgb(0x56, 0xb4, 0xe9);
 const ORANGE: Color32 = Color32::from_rgb(0xe6, 0x9f, 0x00);
@@ -103,7 +180,12 @@ const GREY: Color32 = Color32::from_rgb(0x9a, 0xa1, 0xab);
 
 impl Palette {
     pub fn of(ui: &egui::Ui) -> &'static Self {
-        if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+        let visuals = ui.visuals();
+        match visuals.panel_fill {
+            _ if visuals.dark_mode => &DARK,
+            panel if panel == PROJECTOR.panel => &PROJECTOR,
+            _ => &LIGHT,
+        }
     }
 
     /// The hue of a tensor, everywhere it is drawn.
@@ -169,6 +251,8 @@ impl Palette {
 
 /// A texture as it is.
 pub const NO_TINT: Color32 = Color32::WHITE;
+/// A screen that shows nothing, so that a class looks at its teacher.
+pub const BLANK: Color32 = Color32::BLACK;
 /// Nothing.
 pub const CLEAR: Color32 = Color32::TRANSPARENT;
 
@@ -195,10 +279,14 @@ pub fn install(ctx: &Context) {
     if let (Some(mono), Some(names)) = (mono, fonts.families.get_mut(&FontFamily::Proportional)) {
         names.push(mono);
     }
+    // After all others: Latin keeps its face, and what no other has is Chinese.
+    let chinese = egui::FontData::from_static(include_bytes!("../../assets/fonts/NotoSansCJKsc-subset.otf"));
+    fonts.font_data.insert("chinese".into(), chinese.into());
+    fonts.families.values_mut().for_each(|names| names.push("chinese".into()));
     ctx.set_fonts(fonts);
     // Where the system does not say, the theme that a projector and a printed page share.
-    ctx.options_mut(|options| options.fallback_theme = Theme::Light);
-    for (theme, palette) in [(Theme::Light, &LIGHT), (Theme::Dark, &DARK)] {
+    ctx.options_mut(|options| options.fallback_theme = egui::Theme::Light);
+    for (theme, palette) in [(egui::Theme::Light, &LIGHT), (egui::Theme::Dark, &DARK)] {
         ctx.style_mut_of(theme, |style| {
             style.visuals = visuals(theme, palette);
             style.text_styles = [
@@ -217,8 +305,8 @@ pub fn install(ctx: &Context) {
     }
 }
 
-fn visuals(theme: Theme, palette: &Palette) -> Visuals {
-    let mut visuals = if theme == Theme::Dark { Visuals::dark() } else { Visuals::light() };
+fn visuals(theme: egui::Theme, palette: &Palette) -> Visuals {
+    let mut visuals = if theme == egui::Theme::Dark { Visuals::dark() } else { Visuals::light() };
     visuals.panel_fill = palette.panel;
     visuals.window_fill = palette.background;
     visuals.extreme_bg_color = palette.background;
@@ -274,18 +362,18 @@ mod tests {
 
     #[test]
     fn text_can_be_read_on_every_fill() {
-        for palette in [LIGHT, DARK] {
+        for (palette, least) in [(LIGHT, 4.5), (DARK, 4.5), (PROJECTOR, 7.0)] {
             for fill in [palette.background, palette.panel, palette.empty, palette.accent_soft, palette.trouble_soft] {
-                assert!(contrast(palette.ink, fill) >= 4.5, "ink on {fill:?}");
+                assert!(contrast(palette.ink, fill) >= least, "ink on {fill:?}");
             }
             for fill in [palette.background, palette.panel] {
-                assert!(contrast(palette.faint_ink, fill) >= 4.5, "faint ink on {fill:?}");
+                assert!(contrast(palette.faint_ink, fill) >= least, "faint ink on {fill:?}");
             }
             for step in -10..=10 {
                 let t = f64::from(step) / 10.0;
                 for fill in [palette.diverging(t, 1.0), palette.grey(t, 1.0)] {
                     assert!(
-                        contrast(palette.ink, fill) >= 4.5,
+                        contrast(palette.ink, fill) >= least,
                         "ink on {fill:?} at {t}: {}",
                         contrast(palette.ink, fill)
                     );
@@ -293,7 +381,7 @@ mod tests {
             }
             for tensor in Tensor::ALL {
                 let fill = palette.pale(palette.tensor(tensor));
-                assert!(contrast(palette.ink, fill) >= 4.5, "ink on pale {tensor:?}");
+                assert!(contrast(palette.ink, fill) >= least, "ink on pale {tensor:?}");
             }
         }
     }

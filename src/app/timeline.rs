@@ -32,9 +32,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, player: &Player, textures: &mut Textur
 
 fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
     ui.spacing_mut().item_spacing.x = SPACE;
+    let ctx = ui.ctx().clone();
+    let tooltip = |action: &Action| commands::tooltip(&ctx, action);
     let mut button = |icon: Icon, name: &str, command: Command| {
         let action = Action::Player(command);
-        if icon::button(ui, icon, name, &commands::tooltip(&action)).clicked() {
+        if icon::button(ui, icon, name, &tooltip(&action)).clicked() {
             actions.push(action);
         }
     };

@@ -6,12 +6,13 @@ use crate::attention::input::bundled::CAPTURES;
 use crate::attention::input::preset::Preset;
 use crate::schedule::algorithm;
 
-use super::action::{Action, Source};
-use super::commands;
+use super::action::{Action, Overlay, Present, Source};
+use super::commands::{self, COMMANDS};
 use super::document::Document;
 use super::draw::fit_text;
 use super::open_file::printable;
 use super::theme::{self, Palette, SPACE};
+use super::words::tr;
 
 /// Work shorter than this is not worth a bar.
 const PATIENCE_S: f32 = 0.3;
@@ -32,13 +33,16 @@ impl TopBar {
             algorithm_menu(ui, document, actions);
             waiting(ui, document);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let keys = Action::ToggleKeys;
-                if named_button(ui, "?", "Keys", &commands::tooltip(&keys)).clicked() {
+                let keys = Action::Overlay(Overlay::Keys);
+                if named_button(ui, "?", "Keys", &commands::tooltip(ui.ctx(), &keys)).clicked() {
                     actions.push(keys);
                 }
-                let theme = if ui.visuals().dark_mode { "Light" } else { "Dark" };
-                if named_button(ui, theme, "Switch theme", "Light or dark").clicked() {
-                    actions.push(Action::SwitchTheme);
+                more(ui, actions);
+                let present = Action::Present(Present::Here);
+                let tip = commands::tooltip(ui.ctx(), &present);
+                let word = tr(ui.ctx(), "Present").to_owned();
+                if named_button(ui, &word, "Present", &tip).clicked() {
+                    actions.push(present);
                 }
             });
         });
@@ -83,6 +87,31 @@ impl TopBar {
             }
         });
     }
+}
+
+/// Every command, by its group.
+fn more(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let title = tr(ui.ctx(), "More").to_owned();
+    ui.menu_button(title, |ui| {
+        let mut group = "";
+        for entry in COMMANDS {
+            if entry.group == group {
+                continue;
+            }
+            group = entry.group;
+            let title = tr(ui.ctx(), group).to_owned();
+            ui.menu_button(title, |ui| {
+                ui.set_min_width(240.0);
+                for entry in COMMANDS.iter().filter(|entry| entry.group == group) {
+                    let name = tr(ui.ctx(), entry.name).to_owned();
+                    if ui.add(egui::Button::new(name).shortcut_text(commands::keys_text(entry))).clicked() {
+                        actions.push(entry.action.clone());
+                        ui.close();
+                    }
+                }
+            });
+        }
+    });
 }
 
 fn heading(ui: &mut Ui, text: &str) {

@@ -4,59 +4,128 @@ use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use crate::attention::Input;
 use crate::attention::input::bundled;
+use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Player};
 
-use super::action::{Action, Selection, Source, Tab};
+use super::action::{Action, Overlay, Selection, Side, Source, Tab};
 use super::code::CodeView;
+use super::commands::{self, Keyboard};
 use super::document::Document;
 use super::gpu_job::Gpu;
+use super::history::{History, Moment};
+use super::job::Job;
+use super::lesson::OpenLesson;
 use super::look::Look;
 use super::motion::Motion;
+use super::palette::{CommandPalette, Outcome};
+use super::place::{Opened, Place};
+use super::present::{self, Talk};
 use super::settings::Settings;
 use super::stage::{Stage, Wish};
+use super::store::Store;
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::top_bar::TopBar;
-use super::{AppOptions, check, commands, keys, memory, motion, near, plot, setup, timeline, top_bar, traffic};
+use super::tour::{self, Tour};
+use super::words::{self, tr};
+use super::{AppOptions, check, keys, lesson_panel, memory, motion, near, plot, setup, timeline, top_bar, traffic};
 
 /// The whole application.
 pub struct App {
-    document: Document,
-    player: Player,
-    selection: Selection,
-    tab: Tab,
-    gpu: Gpu,
-    top_bar: TopBar,
-    textures: Textures,
-    stage: Stage,
+    pub(super) document: Document,
+    pub(super) player: Player,
+    pub(super) selection: Selection,
+    pub(super) tab: Tab,
+    pub(super) side: Side,
+    pub(super) gpu: Gpu,
+    pub(super) top_bar: TopBar,
+    pub(super) textures: Textures,
+    pub(super) stage: Stage,
     code: CodeView,
-    shows_keys: bool,
+    pub(super) overlay: Option<Overlay>,
+    pub(super) palette: CommandPalette,
+    pub(super) store: Store,
+    pub(super) history: History,
+    pub(super) lesson: Option<OpenLesson>,
+    pub(super) tour: Option<Tour>,
+    pub(super) talk: Option<Talk>,
+    /// A file that is being written; what became of it is a sentence either way.
+    pub(super) saving: Option<Job<String>>,
+    /// The name of the command that was carried out last.
+    pub(super) last_command: &'static str,
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
 }
 
 impl App {
-    /// Opens on `input`, or on the first bundled capture.
+    /// Opens on `input`, or where the options, the last session or the first start say.
     pub fn new(ctx: &Context, input: Option<Input>, options: &AppOptions) -> Self {
         theme::install(ctx);
+        // Its keys are commands of the table.
+        ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        let mut store = Store::open(options.folder.as_deref());
         let (mut player, mut selection) = (Player::default(), Selection::default());
-        let opening = Opening::of(input);
-        let document = Document::new(ctx, opening.input, opening.settings, &mut player, &mut selection);
-        if let Some(query) = opening.query {
-            selection.query = query;
-        }
-        Self {
+        let has_wish = input.is_some() || options.place.has_input() || options.lesson.is_some();
+        let is_first = options.tour || (!has_wish && store.is_first_start());
+        let opened = opening(input, options, &store, is_first);
+        let (opened, fault) = match opened {
+            Ok(opened) => (opened, None),
+            Err(fault) => (default_opening(), Some(fault)),
+        };
+        let document = Document::new(ctx, opened, &mut player, &mut selection);
+        let mut app = Self {
             document,
             player,
             selection,
             tab: Tab::default(),
+            side: Side::default(),
             gpu: Gpu::new(ctx, options.find_gpu),
             top_bar: TopBar::default(),
             textures: Textures::default(),
-            stage: Stage::default(),
+            stage: Stage::at(options.place.distance().unwrap_or_default()),
             code: CodeView::default(),
-            shows_keys: false,
+            overlay: options.overlay,
+            palette: CommandPalette::default(),
+            history: History::default(),
+            lesson: None,
+            tour: is_first.then(Tour::default),
+            talk: None,
+            saving: None,
+            last_command: "",
             last_time: None,
+            store: {
+                store.kept.has_started = true;
+                store
+            },
+        };
+        app.start(ctx, options, fault, has_wish);
+        app
+    }
+
+    /// Language, colours and lesson as they were, or as the options say.
+    fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<String>, has_wish: bool) {
+        let kept = &self.store.kept;
+        let language = options.language.or_else(|| Language::parse(&kept.language)).unwrap_or_default();
+        words::set_language(ctx, language);
+        if let Some(theme) = options.theme.or(kept.theme) {
+            theme.apply(ctx);
+        }
+        if kept.zoom.is_finite() && (0.5..=4.0).contains(&kept.zoom) && kept.zoom != 1.0 {
+            ctx.set_zoom_factor(kept.zoom);
+        }
+        if kept.reduce_motion {
+            ctx.all_styles_mut(|style| style.animation_time = 0.0);
+        }
+        if let Some(notice) = fault.or(self.store.notice.take()) {
+            self.document.set_notice(Some(notice));
+        }
+        match (options.lesson, self.store.kept.lesson) {
+            (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
+            (None, Some(index)) if !has_wish => self.open_lesson(ctx, index, None),
+            _ => {}
+        }
+        if options.is_presenting {
+            self.carry_out(ctx, Action::Present(super::action::Present::Here));
         }
     }
 
@@ -68,9 +137,18 @@ impl App {
         &self.player
     }
 
+    pub fn lesson(&self) -> Option<&OpenLesson> {
+        self.lesson.as_ref()
+    }
+
+    /// The name of the command that was carried out last, in the table of commands.
+    pub fn last_command(&self) -> &'static str {
+        self.last_command
+    }
+
     /// Work is under way that will change what is shown.
     pub fn is_busy(&self) -> bool {
-        self.document.is_busy() || self.gpu.is_busy() || self.stage.is_busy()
+        self.document.is_busy() || self.gpu.is_busy() || self.stage.is_busy() || self.saving.is_some()
     }
 
     /// Moves the cursor, as the keys do.
@@ -85,24 +163,81 @@ impl App {
         self.document.open_with(ctx, input, settings);
     }
 
-    /// Changes the main view.
+    /// Changes what the main view shows.
     pub fn wish(&mut self, wish: Wish) {
         self.stage.carry_out(wish);
+    }
+
+    /// Moves the main view closer or farther.
+    pub fn look_from(&mut self, distance: Distance) {
+        self.stage.distance = distance;
     }
 
     /// One frame. A harness that renders without a window calls this.
     pub fn frame(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
-        let mut actions = commands::pressed(&ctx);
+        let mut actions = Vec::new();
+        if self.talk.as_ref().is_none_or(|talk| talk.vote.is_none()) {
+            self.keys(&ctx, &mut actions);
+        }
         actions.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
         self.gpu.update(self.document.scene().map(AsRef::as_ref));
-        self.panels(ui, &mut actions);
+        self.take_saved();
+        if self.talk.is_some() {
+            self.talk(ui, &mut actions);
+        } else {
+            self.panels(ui, &mut actions);
+        }
+        self.overlay(ui, &mut actions);
+        // A vote has the number keys first.
+        if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
+            self.keys(&ctx, &mut actions);
+        }
+        self.answer_by_click(&actions);
         if !actions.is_empty() {
             actions.into_iter().for_each(|action| self.carry_out(&ctx, action));
             ctx.request_repaint();
         }
+        self.keep(&ctx);
+    }
+
+    fn keys(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
+        let keyboard = Keyboard { is_covered: self.overlay.is_some(), is_presenting: self.talk.is_some() };
+        for entry in commands::pressed(ctx, keyboard) {
+            self.last_command = entry.name;
+            actions.push(entry.action.clone());
+        }
+    }
+
+    fn overlay(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        match self.overlay {
+            Some(Overlay::Keys) if !keys::show(ui) => self.overlay = None,
+            Some(Overlay::Palette) => match self.palette.show(ui, &self.store.kept.recent) {
+                Outcome::Open => {}
+                Outcome::Closed => self.overlay = None,
+                Outcome::Picked(name, action) => {
+                    self.overlay = None;
+                    self.last_command = name;
+                    actions.push(action);
+                }
+            },
+            Some(Overlay::Keys) | None => {}
+        }
+        if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+            drop_hint(ui);
+        }
+    }
+
+    /// Keeps what a later start resumes, and makes moments for undo.
+    fn keep(&mut self, ctx: &Context) {
+        if !self.document.is_busy() {
+            let moment = Moment { settings: self.document.wanted().clone(), selection: self.selection };
+            self.history.see(self.document.source_arc(), moment);
+            self.store.kept.session = self.place().filter(Place::has_input);
+        }
+        self.store.save_calmly(ctx.input(|input| input.time));
     }
 
     /// Passes the clock on to the player, and asks for the next frame only when something will move.
@@ -144,12 +279,6 @@ impl App {
         self.left(ui, look.as_ref(), actions);
         self.right(ui, look.as_ref(), actions);
         self.center(ui, look.as_ref(), actions);
-        if self.shows_keys {
-            self.shows_keys = keys::show(ui);
-        }
-        if ui.input(|input| !input.raw.hovered_files.is_empty()) {
-            drop_hint(ui);
-        }
     }
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
@@ -162,14 +291,34 @@ impl App {
     }
 
     fn left(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
+        if self.side == Side::Lesson {
+            return self.lesson_panel(ui, actions);
+        }
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
         Panel::left("setup").exact_size(theme::SETUP).frame(frame).resizable(false).show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| {
+                sides(ui, self.side, actions);
                 setup::show(ui, &self.document, actions);
                 ui.add_space(8.0);
                 ui.separator();
                 check::show(ui, look, &self.gpu, actions);
             });
+        });
+    }
+
+    fn lesson_panel(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
+        let width = theme::LESSON.min(ui.available_width() * 0.4);
+        Panel::left("lesson").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
+            sides(ui, self.side, actions);
+            match &mut self.lesson {
+                Some(lesson) => lesson_panel::show(ui, lesson, actions),
+                None => {
+                    let lessons = &self.store.kept.lessons;
+                    let is_done = |stem: &str| lessons.get(stem).is_some_and(|progress| progress.is_done);
+                    ScrollArea::vertical().show(ui, |ui| lesson_panel::contents(ui, is_done, actions));
+                }
+            }
         });
     }
 
@@ -183,7 +332,7 @@ impl App {
                 ui.separator();
                 ui.horizontal(|ui| {
                     for tab in Tab::ALL {
-                        if ui.selectable_label(tab == self.tab, tab.name()).clicked() {
+                        if ui.selectable_label(tab == self.tab, tr(ui.ctx(), tab.name())).clicked() {
                             actions.push(Action::Tab(tab));
                         }
                     }
@@ -202,10 +351,11 @@ impl App {
         let Some(look) = look else {
             let frame = Frame::new().fill(palette.background).inner_margin(Margin::same(24));
             egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-                ui.label("Computing the first picture ...");
+                ui.label(tr(ui.ctx(), "Computing the first picture ..."));
             });
             return;
         };
+        self.tour_band(ui, look, actions);
         Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false).show(ui, |ui| {
             memory::show(ui, look);
         });
@@ -217,62 +367,109 @@ impl App {
         });
     }
 
-    fn carry_out(&mut self, ctx: &Context, action: Action) {
-        match action {
-            Action::Player(command) => self.apply(command),
-            Action::By(count) => self.apply(Command::by_operations(self.player.cursor(), count)),
-            Action::Faster => self.apply(Command::SetSpeed(self.player.speed() * 2.0)),
-            Action::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
-            Action::Change(settings) => self.document.change(ctx, settings),
-            Action::Open(source) => self.document.open(ctx, source),
-            Action::Select(selection) => self.selection = selection,
-            Action::SelectRow(by) => self.select_row(by),
-            Action::Tab(tab) => self.tab = tab,
-            Action::SwitchTheme => {
-                let theme = if ctx.theme() == egui::Theme::Dark { egui::Theme::Light } else { egui::Theme::Dark };
-                ctx.set_theme(theme);
-            }
-            Action::ToggleKeys => self.shows_keys = !self.shows_keys,
-            Action::Dismiss if self.shows_keys => self.shows_keys = false,
-            Action::Dismiss => self.document.set_notice(None),
-            Action::Stage(wish) => self.stage.carry_out(wish),
-            Action::RunGpu => {
-                if let Some(scene) = self.document.scene().cloned() {
-                    self.gpu.run(ctx, &scene, self.document.generation());
-                }
-            }
+    fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+        let is_playing = self.player.is_playing();
+        let Some(tour) = &mut self.tour else { return };
+        if tour.is_watched(look, is_playing) {
+            actions.push(Action::Tour(super::action::Tour::Next));
         }
+        let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
+        Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, actions));
     }
 
-    fn select_row(&mut self, by: i64) {
-        let Some((scene, snapshot)) = self.document.scene().zip(self.document.snapshot()) else { return };
-        let from = snapshot.row_for(self.selection.query, scene.plan().br).unwrap_or(self.selection.query);
-        let rows = &snapshot.view.rows;
-        if !rows.is_empty() {
-            let to = from.saturating_add_signed(by as isize).clamp(rows.start, rows.end - 1);
-            self.selection.query = to;
+    /// Another layout while presenting: no panel, one view, one line.
+    fn talk(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let palette = Palette::of(ui);
+        let now = ui.input(|input| input.time);
+        let Some(mut talk) = self.talk.take() else { return };
+        if talk.is_blank {
+            egui::CentralPanel::default().frame(Frame::new().fill(theme::BLANK)).show(ui, |_| {});
+            self.talk = Some(talk);
+            return;
         }
+        let margin = Margin::symmetric(16, 8);
+        Panel::top("line")
+            .frame(Frame::new().fill(palette.panel).inner_margin(margin))
+            .resizable(false)
+            .show(ui, |ui| present::line(ui, &mut talk, self.lesson.as_ref(), actions));
+        let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
+        if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {
+            let generation = self.document.generation();
+            let motion = Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor());
+            let look = Look { scene, snapshot, selection: self.selection, check: None, generation, motion };
+            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
+            Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| present::key_numbers(ui, &look));
+            let frame = Frame::new().fill(palette.background).inner_margin(margin);
+            egui::CentralPanel::default()
+                .frame(frame)
+                .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));
+        }
+        if talk.has_notes {
+            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began);
+        }
+        self.talk = Some(talk);
     }
+}
+
+/// Setup or lesson: which of them the left panel shows.
+fn sides(ui: &mut Ui, side: Side, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        for (of, name) in [(Side::Lesson, "Lesson"), (Side::Setup, "Setup")] {
+            let text = tr(ui.ctx(), name).to_owned();
+            let response = ui.selectable_label(of == side, text);
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &Action::Side(of))).clicked() {
+                actions.push(Action::Side(of));
+            }
+        }
+    });
+    ui.add_space(4.0);
+}
+
+/// The teacher's window; inside this one where the system has no second.
+fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64) {
+    let id = egui::ViewportId::from_hash_of("notes");
+    let title = tr(ctx, "Notes");
+    let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
+    ctx.show_viewport_immediate(id, builder, |ui, class| {
+        let show = |ui: &mut Ui| present::notes(ui, lesson, seconds);
+        if class == egui::ViewportClass::EmbeddedWindow {
+            show(ui);
+        } else {
+            egui::CentralPanel::default().show(ui, show);
+        }
+    });
 }
 
 /// What the window opens with.
-struct Opening {
-    input: Input,
-    settings: Settings,
-    /// The row to look at; `None` for the one that was rescaled the most.
-    query: Option<usize>,
+fn opening(input: Option<Input>, options: &AppOptions, store: &Store, is_first: bool) -> Result<Opened, String> {
+    let place = &options.place;
+    if let Some(input) = input {
+        let settings = place.settings(Settings::for_input(&input), &input)?;
+        let landing = Some(place.landing()).filter(|landing| *landing != super::place::Landing::default());
+        return Ok(Opened { input, settings: Some(settings), landing, origin: place.origin() });
+    }
+    if place.has_input() {
+        return place.open();
+    }
+    if is_first {
+        let mut opened = super::place::of_scene(&tour::start())?;
+        opened.origin.scene = Some("real".into());
+        return Ok(opened);
+    }
+    match &store.kept.session {
+        // A file may be gone, which is no fault of the person.
+        Some(session) if options.folder.is_some() => session.open(),
+        _ => Ok(default_opening()),
+    }
 }
 
-impl Opening {
-    /// Without an input: a head of a real model in which a comma finds the comma before it, so that the last tile
-    /// rescales a row strongly.
-    fn of(input: Option<Input>) -> Self {
-        if let Some(input) = input {
-            return Self { settings: Settings::for_input(&input), input, query: None };
-        }
-        let input = bundled::CAPTURES[0].input();
-        Self { settings: Settings { head: 8, ..Settings::for_input(&input) }, input, query: Some(13) }
-    }
+/// A head of a real model in which a comma finds the comma before it, so that the last tile rescales a row strongly.
+fn default_opening() -> Opened {
+    let input = bundled::CAPTURES[0].input();
+    let settings = Settings { head: 8, ..Settings::for_input(&input) };
+    let landing = super::place::Landing { row: Some(13), ..Default::default() };
+    let origin = Place { scene: Some("real".into()), ..Default::default() };
+    Opened { input, settings: Some(settings), landing: Some(landing), origin }
 }
 
 /// Over everything while a file is held above the window.
@@ -282,7 +479,7 @@ fn drop_hint(ui: &Ui) {
     let (painter, rect) = (ui.ctx().layer_painter(layer), ui.ctx().content_rect());
     painter.rect_filled(rect, 0.0, palette.veil());
     painter.rect_stroke(rect.shrink(8.0), 4.0, palette.outline(), egui::StrokeKind::Inside);
-    let text = "Drop to open: .safetensors, .npz, or q, k and v.npy together";
+    let text = tr(ui.ctx(), "Drop to open: .safetensors, .npz, or q, k and v.npy together");
     painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::text(theme::TITLE), palette.ink);
 }
 
@@ -295,5 +492,9 @@ fn dropped(ctx: &Context) -> Option<Action> {
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.frame(ui);
+    }
+    /// What was not written yet.
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.store.save();
     }
 }

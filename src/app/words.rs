@@ -1,11 +1,46 @@
 //! The sentences of the window: what a step does, why a number is what it is. Data in, English out; one place to
 //! translate.
 
+use eframe::egui::{Context, Id};
+
+use crate::playback::lesson::Language;
 use crate::schedule::{Max, Op, Plan, Step, Tensor, Traffic};
 
+use super::chinese;
 use super::number::{grouped, short};
 use super::scene::Scene;
 use super::snapshot::Snapshot;
+
+/// The language on screen.
+pub fn language(ctx: &Context) -> Language {
+    ctx.data(|data| data.get_temp(Id::unique("language"))).unwrap_or_default()
+}
+
+/// Every word changes with the next frame.
+pub fn set_language(ctx: &Context, language: Language) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("language"), language));
+}
+
+/// `english` in the language on screen; itself where the table has no line for it, which a test forbids.
+pub fn tr<'a>(ctx: &Context, english: &'a str) -> &'a str {
+    in_language(language(ctx), english)
+}
+
+pub fn in_language(language: Language, english: &str) -> &str {
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese::of(english).unwrap_or(english),
+    }
+}
+
+/// A sentence of the table with its values: `{0}` is the first.
+pub fn fill(ctx: &Context, english: &str, values: &[&dyn std::fmt::Display]) -> String {
+    let mut text = tr(ctx, english).to_owned();
+    for (at, value) in values.iter().enumerate() {
+        text = text.replace(&format!("{{{at}}}"), &value.to_string());
+    }
+    text
+}
 
 /// What the step carried out last did, such as
 /// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.

@@ -35,34 +35,45 @@ pub enum Renderer {
 }
 
 /// Opens the window on `file`, or on the first bundled capture; without a display, does the headless job.
-pub fn main(file: Option<&Path>, renderer: Renderer) -> Result<(), Failure> {
-    let input = file.map(|file| files::open(&file.to_string_lossy(), 0)).transpose()?;
-    match (open_window(input, renderer), file) {
-        (Ok(()), _) => Ok(()),
-        (Err(why), None) => headless(&format!("{why}: this is the main job without a window.")),
-        (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", file.display()))),
-    }
-}
-
-/// Shows the window until it is closed, or says why there is none.
 #[cfg(feature = "app")]
-fn open_window(input: Option<Input>, renderer: Renderer) -> Result<(), String> {
+pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
+    let input = file.map(|file| files::open(&file.to_string_lossy(), 0)).transpose()?;
     let renderer = match renderer {
         Renderer::Auto => app::Renderer::Auto,
         Renderer::Wgpu => app::Renderer::Wgpu,
         Renderer::Glow => app::Renderer::Glow,
     };
+    let named = place.place(file.map(|file| file.to_string_lossy().into_owned()));
+    let has_scene = named.scene.is_some();
+    if has_scene && input.is_none() {
+        named.open().map_err(Failure::Bad)?;
+    }
+    let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
+    place.apply(&mut options, named)?;
     let input = input.map(|input| {
         let name = input.name.clone();
         (input, name)
     });
-    app::open(input, AppOptions { renderer, ..AppOptions::default() })
+    match (app::open(input, options), file) {
+        (Ok(()), _) => Ok(()),
+        (Err(why), None) if !has_scene => headless(&format!("{why}: this is the main job without a window.")),
+        (Err(why), None) => Err(Failure::Missing(why)),
+        (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", file.display()))),
+    }
 }
 
+/// Without the window: the headless job.
 #[cfg(not(feature = "app"))]
-fn open_window(_: Option<Input>, _: Renderer) -> Result<(), String> {
-    Err("this build has no window (feature `app`)".into())
+pub fn main(file: Option<&Path>, _: Renderer) -> Result<(), Failure> {
+    let why = "this build has no window (feature `app`)";
+    match file {
+        None => headless(&format!("{why}: this is the main job without a window.")),
+        Some(file) => {
+            files::open(&file.to_string_lossy(), 0)?;
+            Err(Failure::Missing(format!("{}: {why}", file.display())))
+        }
+    }
 }
 
 /// Steps the first bundled capture, holds it against the oracle and a GPU, and writes its trace.

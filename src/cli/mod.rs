@@ -9,6 +9,8 @@ mod lessons;
 mod main_job;
 mod options;
 mod progress;
+#[cfg(feature = "app")]
+mod render;
 mod report;
 mod run;
 mod trace;
@@ -32,6 +34,9 @@ struct Cli {
     /// What draws the window
     #[arg(long, value_enum, default_value_t)]
     renderer: main_job::Renderer,
+    #[cfg(feature = "app")]
+    #[command(flatten)]
+    place: render::PlaceOptions,
 }
 
 #[derive(Subcommand)]
@@ -48,6 +53,9 @@ enum Command {
     Bench(bench::Arguments),
     /// List the lessons, or recompute every number in them
     Lessons(lessons::Arguments),
+    /// Draw the window at a step into a PNG, without a window
+    #[cfg(feature = "app")]
+    Render(render::Arguments),
     /// List GPUs, or why there are none, and the hardware models
     Devices(devices::Arguments),
 }
@@ -66,6 +74,11 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Bench(arguments)) => bench::main(&arguments),
         Some(Command::Lessons(arguments)) => lessons::main(&arguments),
         Some(Command::Devices(arguments)) => devices::main(&arguments),
+        #[cfg(feature = "app")]
+        Some(Command::Render(arguments)) => render::main(&arguments),
+        #[cfg(feature = "app")]
+        None => main_job::main(cli.file.as_deref(), cli.renderer, &cli.place),
+        #[cfg(not(feature = "app"))]
         None => main_job::main(cli.file.as_deref(), cli.renderer),
     };
     match result {

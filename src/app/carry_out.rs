@@ -1,0 +1,434 @@
+//! What each action does. The only place where a wish becomes a change.
+
+use eframe::egui::{self, Context};
+
+use crate::playback::Command;
+use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::{Language, Position, Scene};
+use crate::schedule::algorithm;
+
+use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
+use super::job::{self, Job};
+use super::lesson::OpenLesson;
+use super::place::{Landing, Place};
+use super::present::{self, Talk, Vote};
+use super::settings::Settings;
+use super::store::Progress;
+use super::texture::Textures;
+use super::theme::Theme;
+use super::tour::{self, Tour};
+use super::window::App;
+use super::{export, palette, words};
+
+const SMALLEST: f32 = 0.5;
+const LARGEST: f32 = 4.0;
+
+impl App {
+    pub(super) fn carry_out(&mut self, ctx: &Context, action: Action) {
+        match action {
+            Action::Player(command) => self.apply(command),
+            Action::By(count) => self.apply(Command::by_operations(self.player.cursor(), count)),
+            Action::Faster => self.apply(Command::SetSpeed(self.player.speed() * 2.0)),
+            Action::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
+            Action::Change(settings) => self.document.change(ctx, settings),
+            Action::Algorithm(index) => {
+                if let Some(algorithm) = algorithm::ALL.get(index) {
+                    let settings = Settings { algorithm: algorithm.name(), ..self.document.wanted().clone() };
+                    self.document.change(ctx, settings);
+                }
+            }
+            Action::Open(source) => self.open_source(ctx, source),
+            Action::Select(selection) => self.selection = selection,
+            Action::SelectRow(by) => self.select_row(by),
+            Action::Tab(tab) => self.tab = tab,
+            Action::Distance(distance) => self.stage.distance = distance,
+            Action::Stage(wish) => self.stage.carry_out(wish),
+            Action::Side(side) => self.side = side,
+            Action::Overlay(overlay) => self.toggle_overlay(overlay),
+            Action::Dismiss => self.dismiss(ctx),
+            Action::RunGpu => {
+                if let Some(scene) = self.document.scene().cloned() {
+                    self.gpu.run(ctx, &scene, self.document.generation());
+                }
+            }
+            Action::Theme(theme) => self.set_theme(ctx, theme),
+            Action::SwitchTheme => self.set_theme(ctx, Theme::of(ctx).next()),
+            Action::Language(language) => self.set_language(ctx, language),
+            Action::Zoom(zoom) => self.zoom(ctx, zoom),
+            Action::FullScreen => {
+                let is_full = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!is_full));
+            }
+            Action::ReduceMotion => {
+                self.store.kept.reduce_motion ^= true;
+                let time = if self.store.kept.reduce_motion { 0.0 } else { egui::Style::default().animation_time };
+                ctx.all_styles_mut(|style| style.animation_time = time);
+            }
+            Action::Undo => self.put_back(ctx, true),
+            Action::Redo => self.put_back(ctx, false),
+            Action::OpenLesson(index) => self.open_lesson(ctx, index, None),
+            Action::Lesson(wish) => self.lesson_wish(ctx, wish),
+            Action::Tour(wish) => self.tour_wish(ctx, wish),
+            Action::Present(wish) => self.present_wish(ctx, wish),
+            Action::Export(what) => self.export(ctx, what),
+        }
+    }
+
+    fn open_source(&mut self, ctx: &Context, source: Source) {
+        if let Some(path) = source.place().input {
+            self.store.kept.remember_file(&path);
+        }
+        if let Some(talk) = &mut self.talk {
+            talk.is_away = true;
+        }
+        self.document.open(ctx, source);
+    }
+
+    fn toggle_overlay(&mut self, overlay: Overlay) {
+        self.palette = palette::CommandPalette::default();
+        self.overlay = (self.overlay != Some(overlay)).then_some(overlay);
+    }
+
+    fn dismiss(&mut self, ctx: &Context) {
+        if self.overlay.take().is_some() {
+        } else if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
+            self.carry_out(ctx, Action::Present(Present::Vote));
+        } else if self.talk.is_some() {
+            self.carry_out(ctx, Action::Present(Present::Stop));
+        } else {
+            self.document.set_notice(None);
+        }
+    }
+
+    fn set_theme(&mut self, ctx: &Context, theme: Theme) {
+        theme.apply(ctx);
+        // Their colours are those of the old theme.
+        self.textures = Textures::default();
+        self.store.kept.theme = Some(theme);
+    }
+
+    fn set_language(&mut self, ctx: &Context, language: Language) {
+        words::set_language(ctx, language);
+        self.store.kept.language = language.code().into();
+        if let Some(lesson) = &self.lesson {
+            let (index, position) = (lesson.index, lesson.position);
+            self.lesson = OpenLesson::open(index, language, position).ok();
+        }
+    }
+
+    fn zoom(&mut self, ctx: &Context, zoom: Zoom) {
+        let now = ctx.zoom_factor();
+        let to = match zoom {
+            Zoom::In => now * 1.1,
+            Zoom::Out => now / 1.1,
+            Zoom::Reset => 1.0,
+        };
+        let to = to.clamp(SMALLEST, LARGEST);
+        ctx.set_zoom_factor(to);
+        if self.talk.is_none() {
+            self.store.kept.zoom = to;
+        }
+    }
+
+    fn put_back(&mut self, ctx: &Context, is_undo: bool) {
+        if self.document.is_busy() {
+            return;
+        }
+        let moment = if is_undo { self.history.undo() } else { self.history.redo() };
+        if let Some(moment) = moment {
+            self.selection = moment.selection;
+            if moment.settings != *self.document.wanted() {
+                self.document.change(ctx, moment.settings);
+            }
+        }
+    }
+
+    fn select_row(&mut self, by: i64) {
+        let Some((scene, snapshot)) = self.document.scene().zip(self.document.snapshot()) else { return };
+        let from = snapshot.row_for(self.selection.query, scene.plan().br).unwrap_or(self.selection.query);
+        let rows = &snapshot.view.rows;
+        if !rows.is_empty() {
+            let to = from.saturating_add_signed(by as isize).clamp(rows.start, rows.end - 1);
+            self.selection.query = to;
+        }
+    }
+
+    /// The place on screen, as a link names it.
+    pub(super) fn place(&self) -> Option<Place> {
+        let place = self.document.origin().with(self.document.wanted());
+        let view = match self.stage.distance {
+            crate::playback::lesson::Distance::Far => "far",
+            crate::playback::lesson::Distance::Middle => "middle",
+            crate::playback::lesson::Distance::Near => "near",
+        };
+        Some(Place {
+            at: Some(self.player.cursor()),
+            row: Some(self.selection.query),
+            key: self.selection.key,
+            view: Some(view.into()),
+            ..place
+        })
+    }
+}
+
+/// Lessons and the first two minutes.
+impl App {
+    /// Opens a lesson where the person left it.
+    pub(super) fn open_lesson(&mut self, ctx: &Context, index: usize, at: Option<Position>) {
+        let Some(entry) = LESSONS.get(index) else { return };
+        let kept = self.store.kept.lessons.get(entry.stem).copied().unwrap_or_default();
+        // One that was done begins again.
+        let position =
+            at.unwrap_or(if kept.is_done { Position::default() } else { self.store.kept.position(entry.stem) });
+        match OpenLesson::open(index, words::language(ctx), position) {
+            Ok(lesson) => {
+                self.lesson = Some(lesson);
+                self.tour = None;
+                self.side = Side::Lesson;
+                self.show_beat(ctx);
+            }
+            Err(fault) => self.document.set_notice(Some(fault)),
+        }
+    }
+
+    /// The stage follows the beat.
+    fn show_beat(&mut self, ctx: &Context) {
+        let Some(lesson) = &self.lesson else { return };
+        let progress = Progress {
+            beat: lesson.position.beat,
+            is_revealed: lesson.position.is_revealed,
+            is_done: lesson.is_at_end()
+                || self.store.kept.lessons.get(lesson.stem()).is_some_and(|progress| progress.is_done),
+        };
+        self.store.kept.lessons.insert(lesson.stem().into(), progress);
+        self.store.kept.lesson = Some(lesson.index);
+        let scene = lesson.work.scene.clone();
+        self.show_scene(ctx, scene);
+    }
+
+    fn show_scene(&mut self, ctx: &Context, scene: Scene) {
+        self.stage.distance = scene.view;
+        let selection = scene.selection;
+        if self.document.shows(&scene) {
+            let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling.br));
+            let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
+            self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+        } else {
+            self.document.open(ctx, Source::Scene(Box::new(scene)));
+        }
+        if let Some(talk) = &mut self.talk {
+            talk.is_away = false;
+        }
+    }
+
+    fn lesson_wish(&mut self, ctx: &Context, wish: Wish) {
+        let Some(lesson) = &mut self.lesson else {
+            self.side = Side::Lesson;
+            return;
+        };
+        match wish {
+            Wish::Next => match lesson.next() {
+                Some(position) => {
+                    let is_same_beat = position.beat == lesson.position.beat;
+                    lesson.go(position);
+                    if is_same_beat { self.remember() } else { self.show_beat(ctx) }
+                }
+                None if self.talk.is_none() && lesson.index + 1 < LESSONS.len() => {
+                    let next = lesson.index + 1;
+                    self.open_lesson(ctx, next, Some(Position::default()));
+                }
+                None => {}
+            },
+            Wish::Previous => {
+                if let Some(position) = lesson.previous() {
+                    lesson.go(position);
+                    self.show_beat(ctx);
+                }
+            }
+            Wish::Check if lesson.is_asking() => {
+                lesson.answer();
+                self.remember();
+            }
+            Wish::Check => lesson.grade(),
+            Wish::GiveUp if lesson.is_asking() => {
+                lesson.go(Position { is_revealed: true, ..lesson.position });
+                self.remember();
+            }
+            Wish::GiveUp => lesson.solve_build(),
+            Wish::Restore => {
+                let scene = lesson.beat().scene.clone();
+                lesson.work.scene = scene.clone();
+                self.show_scene(ctx, scene);
+            }
+            Wish::Try(scene) => {
+                lesson.try_scene((*scene).clone());
+                self.show_scene(ctx, *scene);
+            }
+            Wish::Close => {
+                self.lesson = None;
+                self.store.kept.lesson = None;
+            }
+        }
+    }
+
+    /// Keeps how far the person came, with the stage as it is.
+    fn remember(&mut self) {
+        let Some(lesson) = &self.lesson else { return };
+        let progress = self.store.kept.lessons.entry(lesson.stem().into()).or_default();
+        progress.is_revealed = lesson.position.is_revealed;
+        progress.is_done |= lesson.is_at_end();
+    }
+
+    /// A click on the picture that answers a question.
+    pub(super) fn answer_by_click(&mut self, actions: &[Action]) {
+        use crate::playback::lesson::ClickOn;
+        let plan = self.document.scene().map(|scene| scene.plan().clone());
+        let Some((lesson, plan)) = self.lesson.as_mut().zip(plan) else { return };
+        let Some(on) = lesson.click_on() else { return };
+        for action in actions {
+            let Action::Select(Selection { query, key }) = action else { continue };
+            let name = match (on, key) {
+                (ClickOn::Row, _) => query.to_string(),
+                (ClickOn::Key, Some(key)) => key.to_string(),
+                (ClickOn::Tile, Some(key)) => format!("{},{}", query / plan.br, key / plan.bc),
+                _ => continue,
+            };
+            lesson.work.typed = name;
+        }
+    }
+
+    fn tour_wish(&mut self, ctx: &Context, wish: TourWish) {
+        match wish {
+            TourWish::Start => {
+                self.tour = Some(Tour::default());
+                self.lesson = None;
+                self.side = Side::Setup;
+                self.stage.distance = crate::playback::lesson::Distance::Middle;
+                self.document.open(ctx, Source::Scene(Box::new(tour::start())));
+            }
+            TourWish::Next => {
+                let settings = self.document.wanted().clone();
+                let actions = self.tour.as_mut().map(|tour| tour.next(&settings)).unwrap_or_default();
+                actions.into_iter().for_each(|action| self.carry_out(ctx, action));
+            }
+            TourWish::Explore => self.tour = None,
+        }
+    }
+}
+
+/// Presenting and exporting.
+impl App {
+    fn present_wish(&mut self, ctx: &Context, wish: Present) {
+        match (wish, &mut self.talk) {
+            (Present::FromStart | Present::Here, None) => {
+                self.talk = Some(Talk {
+                    began: ctx.input(|input| input.time),
+                    zoom_before: ctx.zoom_factor(),
+                    ..Talk::default()
+                });
+                self.tour = None;
+                ctx.set_zoom_factor(present::ZOOM);
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
+                if self.lesson.is_none() {
+                    self.open_lesson(ctx, 3, None);
+                }
+                if wish == Present::FromStart
+                    && let Some(lesson) = &mut self.lesson
+                {
+                    lesson.go(Position::default());
+                    self.show_beat(ctx);
+                }
+            }
+            (Present::Stop, Some(talk)) => {
+                ctx.set_zoom_factor(talk.zoom_before);
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
+                self.talk = None;
+            }
+            (Present::Blank, Some(talk)) => talk.is_blank ^= true,
+            (Present::Notes, Some(talk)) => talk.has_notes ^= true,
+            (Present::Vote, Some(talk)) if talk.vote.is_some() => talk.vote = None,
+            (Present::Vote, Some(talk)) => {
+                let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
+                talk.vote = (choices > 0).then(|| Vote::new(choices));
+            }
+            (Present::Return, Some(_)) => self.show_beat(ctx),
+            _ => {}
+        }
+    }
+
+    fn export(&mut self, ctx: &Context, what: Export) {
+        let notice = match what {
+            Export::CopyLink => self.place().filter(Place::has_input).map(|place| {
+                ctx.copy_text(place.command_line());
+                "The link is on the clipboard: a command line that reopens this step."
+            }),
+            Export::CopyCsv => self.document.snapshot().map(|snapshot| {
+                ctx.copy_text(export::csv(snapshot));
+                "The numbers of the tile are on the clipboard."
+            }),
+            Export::CopyNumpy => self.document.snapshot().map(|snapshot| {
+                ctx.copy_text(export::numpy(snapshot));
+                "The numbers of the tile are on the clipboard."
+            }),
+            Export::CopyPicture => {
+                let copy = ctx.clone();
+                ctx.request_screenshot(move |image| copy.copy_image((*image).clone()));
+                Some("A picture of the window is on the clipboard.")
+            }
+            Export::SavePicture => {
+                let (to_ctx, ctx) = (ctx.clone(), ctx.clone());
+                let (sender, receiver) = std::sync::mpsc::channel();
+                ctx.request_screenshot(move |image| {
+                    let _ = sender.send(image);
+                    to_ctx.request_repaint();
+                });
+                self.saving = Some(Job::start(&ctx, move |_| picture(&receiver)));
+                None
+            }
+            Export::Trace | Export::Perfetto => {
+                self.saving = self
+                    .document
+                    .scene()
+                    .cloned()
+                    .map(|scene| Job::start(ctx, move |_| saved(export::trace(&scene, what == Export::Perfetto))));
+                None
+            }
+            Export::Worksheet => {
+                let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
+                let written = export::worksheet(seed);
+                let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));
+                self.document.set_notice(Some(saved(path)));
+                None
+            }
+        };
+        if let Some(notice) = notice {
+            self.document.set_notice(Some(words::tr(ctx, notice).to_owned()));
+        }
+    }
+
+    /// Says what became of a file.
+    pub(super) fn take_saved(&mut self) {
+        match job::take(&mut self.saving) {
+            Some(Ok(text)) => self.document.set_notice(Some(text)),
+            Some(Err(fault)) => self.document.set_notice(Some(fault.into())),
+            None => {}
+        }
+    }
+}
+
+fn saved(path: Result<std::path::PathBuf, String>) -> String {
+    match path {
+        Ok(path) => format!("Saved: {}", path.display()),
+        Err(fault) => fault,
+    }
+}
+
+fn picture(receiver: &std::sync::mpsc::Receiver<std::sync::Arc<egui::ColorImage>>) -> String {
+    let Ok(image) = receiver.recv_timeout(std::time::Duration::from_secs(5)) else {
+        return "this system gives no picture of the window".into();
+    };
+    let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
+    let [width, height] = image.size;
+    let png = super::headless::png(&bytes, width as u32, height as u32);
+    saved(png.and_then(|png| export::save("tilescope", "png", &png)))
+}

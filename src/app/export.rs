@@ -1,0 +1,150 @@
+//! What leaves the window: pictures, a link, the numbers of the tile, traces, a worksheet. Files go beside the person's
+//! other files under the first free name; nothing is overwritten.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+
+use crate::gpu::kernels::KERNELS;
+use crate::trace::{self, Export as Trace, Origin, Tiles};
+
+use super::number;
+use super::scene::Scene;
+use super::snapshot::Snapshot;
+
+/// The numbers of the tile as CSV: one line each, with its tensor, row and column.
+pub fn csv(snapshot: &Snapshot) -> String {
+    let mut text = String::from("tensor,query,key_or_column,value\n");
+    for (name, values, is_by_key) in matrices(snapshot) {
+        for ((row, col), value) in values.indexed_iter() {
+            let col = if is_by_key { col + snapshot.view.cols.start } else { col };
+            let _ = writeln!(text, "{name},{},{col},{value}", row + snapshot.view.rows.start);
+        }
+    }
+    for (name, values) in statistics(snapshot) {
+        for (row, value) in values.iter().enumerate() {
+            let _ = writeln!(text, "{name},{},,{value}", row + snapshot.view.rows.start);
+        }
+    }
+    text
+}
+
+/// The numbers of the tile as NumPy reads them.
+pub fn numpy(snapshot: &Snapshot) -> String {
+    let number = |x: &f64| match x {
+        x if x.is_nan() => "np.nan".into(),
+        x if x.is_infinite() => if *x > 0.0 { "np.inf" } else { "-np.inf" }.to_owned(),
+        x => x.to_string(),
+    };
+    let list = |values: &mut dyn Iterator<Item = &f64>| values.map(number).collect::<Vec<_>>().join(", ");
+    let mut text = String::from("import numpy as np\n");
+    for (name, values, _) in matrices(snapshot) {
+        let rows: Vec<String> = values.outer_iter().map(|row| format!("[{}]", list(&mut row.iter()))).collect();
+        let _ = writeln!(text, "{name} = np.array([{}])", rows.join(",\n    "));
+    }
+    for (name, values) in statistics(snapshot) {
+        let _ = writeln!(text, "{name} = np.array([{}])", list(&mut values.iter()));
+    }
+    text
+}
+
+fn matrices(snapshot: &Snapshot) -> Vec<(&'static str, &Array2<f64>, bool)> {
+    let found = [("S", snapshot.scores(), true), ("P", snapshot.weights(), true), ("O", snapshot.output(), false)];
+    found.into_iter().filter_map(|(name, values, is_by_key)| Some((name, values?, is_by_key))).collect()
+}
+
+fn statistics(snapshot: &Snapshot) -> Vec<(&'static str, &Vec<f64>)> {
+    let view = &snapshot.view;
+    let found = [("m", &view.m), ("l", &view.l), ("alpha", &view.alpha)];
+    found.into_iter().filter_map(|(name, values)| Some((name, values.as_ref()?))).collect()
+}
+
+/// Writes the trace of a run.
+pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, String> {
+    let algorithm = scene.settings.algorithm;
+    let export = Trace {
+        origin: Origin::of(&scene.input, scene.settings.prefix),
+        problem: &scene.input.problem,
+        schedule: scene.schedule(),
+        batch: scene.settings.batch,
+        head: scene.settings.head,
+        hardware: Some(scene.settings.hardware),
+        kernel_source: KERNELS.iter().find(|kernel| kernel.algorithm == algorithm).map(|kernel| kernel.source),
+    };
+    let mut bytes = Vec::new();
+    let written = if is_perfetto {
+        trace::write_perfetto(&mut bytes, &export, |_| true)
+    } else {
+        trace::write_json(&mut bytes, &export, Tiles::Stats, |_| true)
+    };
+    written.map_err(|error| error.to_string())?;
+    save(if is_perfetto { "tilescope-perfetto" } else { "tilescope-trace" }, "json", &bytes)
+}
+
+/// Writes `bytes` under the first free name in the current folder, or in the home folder where that is not possible.
+pub fn save(stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf, String> {
+    let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
+    let folders = [Some(PathBuf::from(".")), home];
+    let mut fault = String::from("there is no folder to write to");
+    for folder in folders.into_iter().flatten() {
+        match save_in(&folder, stem, extension, bytes) {
+            Ok(path) => return Ok(std::path::absolute(&path).unwrap_or(path)),
+            Err(error) => fault = error.to_string(),
+        }
+    }
+    Err(format!("the file cannot be written: {fault}"))
+}
+
+fn save_in(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    for n in 1..10_000 {
+        let path = folder.join(format!("{stem}-{n}.{extension}"));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => return file.write_all(bytes).map(|()| path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::Error::other("ten thousand files have this name"))
+}
+
+/// A page to print: the online softmax of one row by hand, with its key on a page of its own.
+pub fn worksheet(seed: u64) -> Result<String, String> {
+    use crate::attention::{Precision, input::random};
+    use crate::machine::{Meaning, Run};
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+    let input = random::read("random:1,6,1", seed).map_err(|error| error.to_string())?;
+    let plan = Plan::of_problem(&input.problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
+    let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
+    let run = Run::new(Schedule::new(flash2, plan), &input.problem, 0, 0, Meaning::RIGHT, |_| true);
+    let run = run.ok_or("the run was stopped")?;
+    let head = input.problem.head::<f64>(0, 0, Precision::F64);
+    let scores: Vec<f64> = (0..6).map(|key| input.problem.scale * head.q[[0, 0]] * head.k[[key, 0]]).collect();
+    let list = |values: &[f64]| values.iter().map(|x| number::short(*x)).collect::<Vec<_>>().join("   ");
+    let values: Vec<f64> = (0..6).map(|key| head.v[[key, 0]]).collect();
+    let mut text = format!(
+        "tilescope worksheet {seed}: the online softmax\n\nOne query, six keys, two keys at a time.\n\n\
+         scores s   {}\nvalues v   {}\n\nFor each block of two keys write m, alpha, l and O (not divided).\n\n",
+        list(&scores),
+        list(&values)
+    );
+    for block in 1..=3 {
+        let _ = writeln!(text, "block {block}:   m = ________   alpha = ________   l = ________   O = ________\n");
+    }
+    text.push_str("O / l = ________\n\u{c}\nKey (computed by the stepper)\n\n");
+    let history = run.history(0);
+    for (block, visit) in history.first().into_iter().flatten().enumerate() {
+        let _ = writeln!(
+            text,
+            "block {}:   m = {}   alpha = {}   l = {}",
+            block + 1,
+            number::short(visit.m),
+            number::short(visit.alpha),
+            number::short(visit.l)
+        );
+    }
+    let _ = writeln!(text, "O / l = {}", number::short(run.output().o[[0, 0]]));
+    Ok(text)
+}

@@ -1,0 +1,292 @@
+//! A place to come back to: an input, how it is computed, where the cursor stands. It is what a link says, what a
+//! session keeps, and what the options of the command line give; every part may be left out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attention::{Align, Input, Precision};
+use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
+use crate::schedule::{algorithm, hardware};
+
+use super::action::Source;
+use super::open_file;
+use super::settings::{Settings, has_exact_prefix};
+
+/// Plain data; names as on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    /// A path, or `random:..`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// `row`, `toy`, `real`, `count`, `capture NAME` or `preset NAME N_Q,N_K,D`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scene: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub br: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bc: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub causal: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub align: Option<String>,
+    /// 0 is all tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bug: Option<String>,
+    /// Steps done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<usize>,
+    /// `far`, `middle` or `near`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
+}
+
+/// An input that was read, with what it is opened with.
+#[derive(Debug)]
+pub struct Opened {
+    pub input: Input,
+    /// `None`: what suits the input.
+    pub settings: Option<Settings>,
+    pub landing: Option<Landing>,
+    /// What a link to it begins with.
+    pub origin: Place,
+}
+
+/// Where the cursor and the selection go once the run is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Landing {
+    pub at: Option<At>,
+    pub row: Option<usize>,
+    pub key: Option<usize>,
+}
+
+impl Place {
+    /// It says which input.
+    pub fn has_input(&self) -> bool {
+        self.input.is_some() || self.scene.is_some()
+    }
+
+    pub fn landing(&self) -> Landing {
+        Landing { at: self.at.map(At::Step), row: self.row, key: self.key }
+    }
+
+    pub fn distance(&self) -> Option<Distance> {
+        Some(match self.view.as_deref()? {
+            "far" => Distance::Far,
+            "near" => Distance::Near,
+            _ => Distance::Middle,
+        })
+    }
+
+    /// Reads the input. Errors in a sentence.
+    pub fn open(&self) -> Result<Opened, String> {
+        let mut opened = match (&self.input, &self.scene) {
+            (Some(input), _) => {
+                let input = open_file::input(&Source::from(input.as_str()))?;
+                let settings = Settings::for_input(&input);
+                Opened { input, settings: Some(settings), landing: None, origin: Place::default() }
+            }
+            (None, scene) => of_scene(&named(scene.as_deref().unwrap_or("real"))?)?,
+        };
+        let base = opened.settings.take().unwrap_or_else(|| Settings::for_input(&opened.input));
+        opened.settings = Some(self.settings(base, &opened.input)?);
+        let landing = opened.landing.take().unwrap_or_default();
+        opened.landing = Some(Landing { at: self.at.map(At::Step), row: self.row.or(landing.row), key: self.key });
+        opened.origin = self.origin();
+        Ok(opened)
+    }
+
+    /// Only the input of it.
+    pub fn origin(&self) -> Place {
+        Place { input: self.input.clone(), scene: self.scene.clone(), ..Place::default() }
+    }
+
+    /// `base` with what this place says. Errors on a name that is not known.
+    pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, String> {
+        let mut settings = base;
+        if let Some(name) = &self.algorithm {
+            settings.algorithm = algorithm::by_name(name).ok_or_else(|| unknown("algorithm", name))?.name();
+        }
+        if let Some(name) = &self.hardware {
+            settings.hardware = hardware::by_name(name).ok_or_else(|| unknown("chip", name))?.name;
+        }
+        if let Some(name) = &self.precision {
+            settings.precision = Precision::parse(name).ok_or_else(|| unknown("precision", name))?;
+        }
+        if let Some(name) = &self.bug {
+            settings.bug = BUGS.into_iter().find(|bug| bug == name).ok_or_else(|| unknown("bug", name))?;
+        }
+        if let Some(name) = &self.align {
+            let aligns = [Align::BottomRight, Align::TopLeft];
+            settings.align =
+                aligns.into_iter().find(|align| align.name() == name).ok_or_else(|| unknown("alignment", name))?;
+        }
+        settings.causal = self.causal.unwrap_or(settings.causal);
+        if let Some(prefix) = self.prefix {
+            if prefix > 0 && !has_exact_prefix(&input.problem) {
+                return Err("only a causal input with as many queries as keys has an exact prefix".into());
+            }
+            settings.prefix = (prefix > 0).then_some(prefix);
+        }
+        settings.batch = self.batch.unwrap_or(settings.batch);
+        settings.head = self.head.unwrap_or(settings.head);
+        settings.tiling.br = self.br.unwrap_or(settings.tiling.br);
+        settings.tiling.bc = self.bc.unwrap_or(settings.tiling.bc);
+        settings.clamp(&input.problem.shape);
+        Ok(settings)
+    }
+
+    /// The place that these settings are on the input of `self`.
+    pub fn with(&self, settings: &Settings) -> Place {
+        let (input, scene) = (self.input.clone(), self.scene.clone());
+        Place {
+            input,
+            scene,
+            algorithm: Some(settings.algorithm.into()),
+            br: Some(settings.tiling.br),
+            bc: Some(settings.tiling.bc),
+            batch: Some(settings.batch).filter(|batch| *batch > 0),
+            head: Some(settings.head),
+            precision: Some(settings.precision.name().into()),
+            causal: Some(settings.causal),
+            align: (settings.align != Align::BottomRight).then(|| settings.align.name().into()),
+            prefix: Some(settings.prefix.unwrap_or(0)),
+            hardware: Some(settings.hardware.into()),
+            bug: (settings.bug != BUGS[0]).then(|| settings.bug.into()),
+            ..Place::default()
+        }
+    }
+
+    /// The command line that opens it.
+    pub fn command_line(&self) -> String {
+        let mut words = vec!["tilescope".to_owned()];
+        words.extend(self.input.as_ref().map(|input| quoted(input)));
+        let mut option = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                words.push(format!("--{name} {}", quoted(&value)));
+            }
+        };
+        let number = |n: Option<usize>| n.map(|n| n.to_string());
+        option("scene", self.scene.clone());
+        option("algorithm", self.algorithm.clone());
+        option("br", number(self.br));
+        option("bc", number(self.bc));
+        option("batch", number(self.batch));
+        option("head", number(self.head));
+        option("precision", self.precision.clone());
+        option("align", self.align.clone());
+        option("prefix", number(self.prefix.filter(|prefix| *prefix > 0)));
+        option("hardware", self.hardware.clone());
+        option("bug", self.bug.clone());
+        option("at", self.at.map(|at| at.to_string()));
+        option("row", number(self.row));
+        option("key", number(self.key));
+        option("view", self.view.clone());
+        match self.causal {
+            Some(true) => words.push("--causal".into()),
+            Some(false) => words.push("--no-causal".into()),
+            None => {}
+        }
+        words.join(" ")
+    }
+}
+
+/// The scene of a name: see [`Place::scene`].
+pub fn named(name: &str) -> Result<Scene, String> {
+    let mut scene = Scene::default();
+    let field = Field { line: 1, column: 1, key: "input".into(), value: name.into() };
+    scene.set(&field).map_err(|_| {
+        format!("there is no scene {name}; there are row, toy, real, count, `capture NAME` and `preset NAME N_Q,N_K,D`")
+    })?;
+    Ok(scene)
+}
+
+/// Reads what a lesson's scene shows.
+pub fn of_scene(scene: &Scene) -> Result<Opened, String> {
+    let stage = scene.stage()?;
+    let tiling = crate::schedule::Tiling { br: stage.plan.br, bc: stage.plan.bc };
+    // The whole input where its prefix is exact, so that words can be added.
+    let whole = Scene { prefix: None, ..scene.clone() }.stage().ok();
+    let (input, prefix) = match whole.filter(|whole| has_exact_prefix(&whole.input.problem)) {
+        Some(whole) => (whole.input, scene.prefix),
+        None => (stage.input, None),
+    };
+    let mask = &input.problem.mask;
+    let settings = Settings {
+        algorithm: stage.algorithm.name(),
+        tiling,
+        batch: scene.batch,
+        head: scene.head,
+        precision: scene.precision,
+        causal: mask.causal,
+        align: mask.align,
+        prefix,
+        hardware: stage.hardware.name,
+        bug: BUGS.into_iter().find(|bug| *bug == scene.bug).unwrap_or(BUGS[0]),
+    };
+    let selection = scene.selection;
+    let row = selection.row.or(selection.tile.map(|(i, _)| i * settings.tiling.br));
+    let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
+    Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
+}
+
+fn unknown(what: &str, name: &str) -> String {
+    format!("there is no {what} {name}")
+}
+
+/// Safe to paste into a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_its_settings() {
+        for scene in ["row", "toy", "real", "capture smollm2-zh-layer10", "preset dead-rows 16,8,8"] {
+            let place = Place { scene: Some(scene.into()), ..Place::default() };
+            let opened = place.open().unwrap();
+            let settings = opened.settings.unwrap();
+            let link = place.with(&settings);
+            assert_eq!(link.open().unwrap().settings, Some(settings), "{scene}");
+        }
+    }
+
+    #[test]
+    fn a_link_can_be_pasted() {
+        let place = Place { input: Some("it's a file.npz".into()), at: Some(7), ..Place::default() };
+        assert_eq!(place.command_line(), r"tilescope 'it'\''s a file.npz' --at 7");
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for place in [
+            Place { scene: Some("nowhere".into()), ..Place::default() },
+            Place { algorithm: Some("flash9".into()), ..Place::default() },
+            Place { bug: Some("wasp".into()), ..Place::default() },
+        ] {
+            assert!(place.open().is_err(), "{place:?}");
+        }
+    }
+}

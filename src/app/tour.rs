@@ -1,0 +1,181 @@
+//! The first two minutes: one sentence and one button at a time, on the picture itself.
+
+use eframe::egui::{self, Ui};
+
+use crate::playback::Command;
+use crate::playback::lesson::{At, Distance, Scene};
+
+use super::action::{Action, Source, Tab, Tour as Wish};
+use super::look::Look;
+use super::number::{grouped, short};
+use super::place;
+use super::theme::{self, Palette};
+use super::words::{fill, tr};
+use super::{draw, settings::Settings};
+
+/// Where in the first two minutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Paused before the last rescale.
+    #[default]
+    Rest,
+    /// The tile runs.
+    Watch,
+    Predict,
+    Revealed,
+    Forgotten,
+    Grid,
+    Count,
+}
+
+/// The tour, while it is on.
+#[derive(Clone, Debug, Default)]
+pub struct Tour {
+    pub stop: Stop,
+    guess: String,
+}
+
+/// The scene that it starts with.
+pub fn start() -> Scene {
+    let mut scene = place::named("real").unwrap_or_default();
+    scene.step = At::Operation { is_after: true, name: "scores".into(), tile: Some((3, 3)) };
+    scene.view = Distance::Near;
+    scene
+}
+
+impl Tour {
+    /// Goes one stop on; gives what the window has to do for it.
+    pub fn next(&mut self, settings: &Settings) -> Vec<Action> {
+        let (stop, actions) = match self.stop {
+            Stop::Rest => (Stop::Watch, vec![Action::Player(Command::SetSpeed(0.5)), Action::Player(Command::Play)]),
+            Stop::Watch => {
+                (Stop::Predict, vec![Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))])
+            }
+            Stop::Predict => (Stop::Revealed, Vec::new()),
+            Stop::Revealed => {
+                let settings = Settings { bug: "forget-alpha", ..settings.clone() };
+                (Stop::Forgotten, vec![Action::Change(settings)])
+            }
+            Stop::Forgotten => {
+                let settings = Settings { bug: "none", ..settings.clone() };
+                (Stop::Grid, vec![Action::Change(settings), Action::Distance(Distance::Far)])
+            }
+            Stop::Grid => {
+                let scene = place::named("count").unwrap_or_default();
+                let open = Action::Open(Source::Scene(Box::new(scene)));
+                (Stop::Count, vec![open, Action::Distance(Distance::Far), Action::Tab(Tab::Traffic)])
+            }
+            Stop::Count => return vec![Action::Tour(Wish::Explore)],
+        };
+        self.stop = stop;
+        actions
+    }
+
+    /// The run stands at the end of its tile: the watching is over.
+    pub fn is_watched(&self, look: &Look<'_>, is_playing: bool) -> bool {
+        let schedule = look.scene.schedule();
+        let after = At::Operation { is_after: true, name: "accumulate".into(), tile: Some((3, 3)) };
+        let end = after.cursor(schedule).unwrap_or(schedule.len());
+        self.stop == Stop::Watch && (look.snapshot.cursor >= end || (!is_playing && look.snapshot.cursor > 0))
+    }
+
+    /// The band above the picture.
+    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+        let ctx = ui.ctx().clone();
+        let state = look.row().map(|row| look.snapshot.row_state(row));
+        let alpha = state.and_then(|state| state.alpha).map_or_else(String::new, short);
+        let (old, new) = state.map_or((None, None), |state| (state.old.map(|(m, _)| short(m)), state.m.map(short)));
+        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+        let (sentence, button) = match self.stop {
+            Stop::Rest => (tr(&ctx, REST).to_owned(), "Watch the maximum rise"),
+            Stop::Watch => (tr(&ctx, WATCH).to_owned(), "Go on"),
+            Stop::Predict => (fill(&ctx, PREDICT, &[&old, &new]), "Reveal"),
+            Stop::Revealed => (fill(&ctx, REVEALED, &[&old, &new, &alpha]), "Forget alpha"),
+            Stop::Forgotten => (tr(&ctx, FORGOTTEN).to_owned(), "Zoom out"),
+            Stop::Grid => (tr(&ctx, GRID).to_owned(), "What it saves"),
+            Stop::Count => (saved(&ctx, look), ""),
+        };
+        let label = ui.add(egui::Label::new(egui::RichText::new(&sentence).size(18.0)));
+        draw::describe(&label, "tour", &sentence);
+        if self.stop == Stop::Count {
+            bars(ui, look);
+        }
+        ui.horizontal(|ui| {
+            if self.stop == Stop::Predict {
+                let field = egui::TextEdit::singleline(&mut self.guess).desired_width(80.0).hint_text("alpha");
+                let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
+                let field = border.show(ui, |ui| ui.add(field.font(theme::figures(16.0)))).inner;
+                field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "alpha?"));
+                if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
+                    actions.push(Action::Tour(Wish::Next));
+                }
+            }
+            if self.stop >= Stop::Revealed && self.stop < Stop::Forgotten && !self.guess.trim().is_empty() {
+                ui.label(fill(&ctx, "You said {0}.", &[&self.guess.trim()]));
+            }
+            if self.stop == Stop::Count {
+                for (word, action) in [
+                    ("Start lesson 1", Action::OpenLesson(0)),
+                    ("Explore", Action::Tour(Wish::Explore)),
+                    ("Open my tensors", Action::Tour(Wish::Explore)),
+                ] {
+                    if ui.add(large(tr(&ctx, word), ui)).clicked() {
+                        actions.push(action);
+                    }
+                }
+            } else {
+                if ui.add(large(tr(&ctx, button), ui)).clicked() {
+                    actions.push(Action::Tour(Wish::Next));
+                }
+                if ui.add(egui::Button::new(tr(&ctx, "Skip")).frame(false)).clicked() {
+                    actions.push(Action::Tour(Wish::Explore));
+                }
+            }
+        });
+    }
+}
+
+const REST: &str =
+    "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.";
+const WATCH: &str = "The maximum rises; one factor alpha shrinks what was summed before; then the new words join.";
+const PREDICT: &str = "Your turn: the maximum rose from {0} to {1}. By what factor alpha did the old sum shrink?";
+const REVEALED: &str = "alpha = exp({0} - {1}) = {2}. The old words count for less, and nothing is read again.";
+const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the result misses the exact one.";
+const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";
+const COUNT: &str = "At 1024 tokens flash2 moves {0} elements, standard attention {1}.";
+
+fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {
+    let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());
+    fill(ctx, COUNT, &[&grouped(own), &grouped(standard)])
+}
+
+fn bars(ui: &mut Ui, look: &Look<'_>) {
+    let palette = Palette::of(ui);
+    let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());
+    let most = own.max(standard).max(1) as f32;
+    for (name, elements, color) in
+        [("standard", standard, palette.done), (look.scene.settings.algorithm, own, palette.accent)]
+    {
+        let size = egui::vec2(ui.available_width().min(720.0), 24.0);
+        let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+        let bar = egui::Rect::from_min_size(
+            rect.min + egui::vec2(88.0, 4.0),
+            egui::vec2((rect.width() - 200.0) * elements as f32 / most, 16.0),
+        );
+        let font = theme::text(theme::BODY);
+        ui.painter().rect_filled(bar, 2.0, color);
+        ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, name, font, palette.ink);
+        let at = bar.right_center() + egui::vec2(8.0, 0.0);
+        let figures = theme::figures(theme::BODY);
+        ui.painter().text(at, egui::Align2::LEFT_CENTER, grouped(elements), figures, palette.ink);
+        draw::describe(&response, &format!("elements of {name}"), &grouped(elements));
+    }
+}
+
+fn large<'a>(text: &'a str, ui: &Ui) -> egui::Button<'a> {
+    egui::Button::new(egui::RichText::new(text).size(16.0))
+        .fill(Palette::of(ui).background)
+        .stroke(egui::Stroke::new(1.0, Palette::of(ui).accent))
+        .frame_when_inactive(true)
+        .min_size(egui::vec2(120.0, 36.0))
+}

@@ -1,0 +1,252 @@
+//! The frame of the window by keyboard: the table of commands, lessons, the first two minutes, languages, sessions.
+#![cfg(feature = "app")]
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use eframe::egui::{self, Event, Key, Modifiers, Vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use tilescope::app::{App, AppOptions, CHINESE, COMMANDS, Place, Theme};
+use tilescope::gpu::Probe;
+use tilescope::playback::lesson::library::LESSONS;
+use tilescope::playback::lesson::{Language, Position};
+
+fn options() -> AppOptions {
+    AppOptions { find_gpu: || Probe::Unavailable("none in this test".into()), ..AppOptions::default() }
+}
+
+fn open(options: &AppOptions) -> Harness<'static, App> {
+    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50);
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, options));
+    settle(&mut harness);
+    harness
+}
+
+fn settle(harness: &mut Harness<'_, App>) {
+    for _ in 0..5000 {
+        harness.step();
+        if !harness.state().is_busy() {
+            harness.run_steps(3);
+            return;
+        }
+        sleep(Duration::from_millis(1));
+    }
+    panic!("work went on for seconds");
+}
+
+fn press(harness: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
+    harness.key_press_modifiers(modifiers, key);
+    settle(harness);
+}
+
+fn type_text(harness: &mut Harness<'_, App>, text: &str) {
+    harness.event(Event::Text(text.into()));
+    harness.run_steps(2);
+}
+
+fn value(harness: &Harness<'_, App>, name: &str) -> String {
+    harness.get_by_label(name).value().unwrap_or_else(|| panic!("{name} has no value"))
+}
+
+/// Runs a command by its name, as the palette does.
+fn command(harness: &mut Harness<'_, App>, name: &str) {
+    press(harness, Modifiers::COMMAND, Key::P);
+    type_text(harness, name);
+    press(harness, Modifiers::NONE, Key::Enter);
+    assert_eq!(harness.state().last_command(), name);
+}
+
+/// Those that write a file where the test runs.
+fn writes(name: &str) -> bool {
+    name.starts_with("Save ")
+}
+
+#[test]
+fn every_command_is_reached_by_keyboard_alone() {
+    let mut harness = open(&options());
+    for entry in COMMANDS.iter().filter(|entry| !writes(entry.name)) {
+        command(&mut harness, entry.name);
+        press(&mut harness, Modifiers::NONE, Key::Escape);
+        press(&mut harness, Modifiers::NONE, Key::Escape);
+        command(&mut harness, "English");
+    }
+}
+
+#[test]
+fn every_shortcut_does_what_the_table_says() {
+    for entry in COMMANDS.iter().filter(|entry| !writes(entry.name)) {
+        for (modifiers, key) in entry.keys {
+            let mut harness = open(&options());
+            if entry.group == "Present" && entry.name != "Present from the first beat" {
+                press(&mut harness, Modifiers::NONE, Key::F5);
+            }
+            press(&mut harness, *modifiers, *key);
+            assert_eq!(harness.state().last_command(), entry.name, "{modifiers:?} {key:?}");
+        }
+    }
+}
+
+#[test]
+fn undo_puts_settings_and_selection_back() {
+    let mut harness = open(&options());
+    let before = harness.state().document().wanted().clone();
+    command(&mut harness, "Algorithm: flash1");
+    assert_eq!(harness.state().document().wanted().algorithm, "flash1");
+    press(&mut harness, Modifiers::COMMAND, Key::Z);
+    assert_eq!(*harness.state().document().wanted(), before);
+    press(&mut harness, Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert_eq!(harness.state().document().wanted().algorithm, "flash1");
+}
+
+#[test]
+fn every_lesson_is_done_by_keyboard_from_first_to_last() {
+    for index in 0..LESSONS.len() {
+        let mut harness = open(&AppOptions { lesson: Some((index, Position::default())), ..options() });
+        let mut seen = 0;
+        loop {
+            let lesson = harness.state().lesson().expect("a lesson is open");
+            assert_eq!(lesson.index, index);
+            let shown = lesson.shown.clone().unwrap_or_else(|fault| panic!("{} {:?}: {fault}", index, lesson.position));
+            let (position, is_last) = (lesson.position, lesson.is_at_end());
+            assert_eq!(value(&harness, "beat"), shown.title);
+            assert!(harness.state().document().notice().is_none(), "{:?}", harness.state().document().notice());
+            if shown.build.is_some() && !lesson.is_asking() {
+                press(&mut harness, Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+                assert_eq!(value(&harness, "grade"), "It runs, and every number is right.", "{index} {position:?}");
+            }
+            if lesson_has_change(&harness) {
+                harness.get_by_label("Show me a change that does it").focus();
+                press(&mut harness, Modifiers::NONE, Key::Space);
+                assert_eq!(value(&harness, "change"), "Found.", "{index} {position:?}");
+            }
+            seen += 1;
+            if is_last {
+                break;
+            }
+            press(&mut harness, Modifiers::NONE, Key::PageDown);
+            assert_ne!(harness.state().lesson().map(|lesson| lesson.position), Some(position));
+        }
+        assert!(seen >= 5, "lesson {index} has {seen} places");
+    }
+}
+
+fn lesson_has_change(harness: &Harness<'_, App>) -> bool {
+    harness.query_by_label("Show me a change that does it").is_some()
+}
+
+#[test]
+fn a_number_is_answered_and_judged() {
+    let mut harness = open(&AppOptions { lesson: Some((3, Position::default())), ..options() });
+    harness.get_by_label("Your answer").focus();
+    harness.run_steps(2);
+    type_text(&mut harness, "0.17");
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    assert!(value(&harness, "verdict").starts_with("Right: 0.170"), "{}", value(&harness, "verdict"));
+    let mut harness = open(&AppOptions { lesson: Some((3, Position::default())), ..options() });
+    harness.get_by_label("Your answer").focus();
+    harness.run_steps(2);
+    type_text(&mut harness, "5.9");
+    press(&mut harness, Modifiers::COMMAND, Key::Enter);
+    assert!(value(&harness, "verdict").starts_with("Not quite"));
+}
+
+#[test]
+fn the_first_two_minutes() {
+    let mut harness = open(&AppOptions { tour: true, ..options() });
+    assert!(value(&harness, "tour").contains("comma"));
+    assert!(!harness.state().player().is_playing());
+    harness.get_by_label("Watch the maximum rise").click();
+    for _ in 0..2000 {
+        harness.step();
+        if value(&harness, "tour").contains("Your turn") {
+            break;
+        }
+    }
+    assert!(value(&harness, "tour").contains("from 4.733 to 6.508"), "{}", value(&harness, "tour"));
+    for (button, expected) in [
+        ("Reveal", "= 0.169"),
+        ("Forget alpha", "Without alpha"),
+        ("Zoom out", "The whole schedule"),
+        ("What it saves", "1,184,768"),
+    ] {
+        harness.get_by_label(button).click();
+        settle(&mut harness);
+        let shown = value(&harness, "tour");
+        assert!(shown.contains(expected) || expected == "1,184,768", "after {button}: {shown}");
+    }
+    harness.get_by_label("Start lesson 1").click();
+    settle(&mut harness);
+    assert_eq!(harness.state().lesson().map(|lesson| lesson.index), Some(0));
+}
+
+#[test]
+fn a_session_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = AppOptions { folder: Some(folder.path().to_owned()), ..options() };
+    let mut harness = open(&kept);
+    harness.get_by_label("Watch the maximum rise");
+    harness.get_by_label("Skip").click();
+    settle(&mut harness);
+    command(&mut harness, "Open toy: 16 random tokens, d = 4");
+    settle(&mut harness);
+    command(&mut harness, "Dark colours");
+    press(&mut harness, Modifiers::NONE, Key::Home);
+    press(&mut harness, Modifiers::SHIFT, Key::ArrowRight);
+    // The file is written every two seconds.
+    harness.run_steps(200);
+    drop(harness);
+    let harness = open(&kept);
+    assert_eq!(harness.state().player().cursor(), 10);
+    assert_eq!(harness.state().document().origin(), &Place { scene: Some("toy".into()), ..Place::default() });
+    assert!(harness.query_by_label("Watch the maximum rise").is_none());
+    assert_eq!(harness.ctx.theme(), egui::Theme::Dark);
+}
+
+#[test]
+fn no_character_lacks_its_glyph() {
+    let harness = open(&options());
+    let mut text: String = CHINESE.iter().flat_map(|(english, chinese)| [*english, *chinese]).collect();
+    for entry in &LESSONS {
+        text.push_str(entry.text(Language::English));
+        text.push_str(entry.text(Language::Chinese));
+    }
+    let font = egui::FontId::proportional(14.0);
+    let missing: std::collections::BTreeSet<char> = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .filter(|c| !harness.ctx.fonts_mut(|fonts| fonts.has_glyph(&font, *c)))
+        .collect();
+    assert!(missing.is_empty(), "run scripts/make-font: {missing:?}");
+}
+
+#[test]
+fn languages_switch_at_once_and_back() {
+    let mut harness = open(&options());
+    command(&mut harness, "Chinese (中文)");
+    harness.get_by_label("更多");
+    press(&mut harness, Modifiers::NONE, Key::Questionmark);
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    command(&mut harness, "English");
+    harness.get_by_label("More");
+}
+
+#[test]
+fn a_talk_has_one_line_and_a_remote() {
+    let lesson = Some((3, Position::default()));
+    let mut harness = open(&AppOptions { lesson, theme: Some(Theme::Projector), ..options() });
+    press(&mut harness, Modifiers::SHIFT, Key::F5);
+    assert_eq!(value(&harness, "projected line"), "A new score stands above the line.");
+    assert!(harness.query_by_label("answer").is_none());
+    press(&mut harness, Modifiers::NONE, Key::N);
+    assert_eq!(value(&harness, "next answer"), "0.170");
+    press(&mut harness, Modifiers::NONE, Key::V);
+    press(&mut harness, Modifiers::NONE, Key::Num1);
+    press(&mut harness, Modifiers::NONE, Key::Num1);
+    assert_eq!(value(&harness, "votes for 0.170"), "2");
+    press(&mut harness, Modifiers::NONE, Key::PageDown);
+    assert_eq!(value(&harness, "answer"), "0.170");
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(harness.query_by_label("projected line").is_none());
+}
