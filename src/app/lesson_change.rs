@@ -37,7 +37,7 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "prefix" => number(ui, "First tokens", "prefix", scene.prefix.unwrap_or(0), scene),
         "bug" => choice(ui, "Bug", "bug", &scene.bug.clone(), &BUGS, scene),
         "algorithm" => {
-            let names = algorithm::ALL.map(|algorithm| algorithm.name());
+            let names = algorithm::ALL.map(algorithm::Algorithm::name);
             choice(ui, "Algorithm", "algorithm", &scene.algorithm.clone(), &names, scene);
         }
         "hardware" => {

@@ -16,7 +16,7 @@ use super::job::Job;
 use super::lesson::OpenLesson;
 use super::look::Look;
 use super::palette::{CommandPalette, Outcome};
-use super::place::Opened;
+use super::place::{Opened, Place};
 use super::present::{self, Talk};
 use super::settings::Settings;
 use super::store::Store;
@@ -217,7 +217,7 @@ impl App {
         if !self.document.is_busy() {
             let moment = Moment { settings: self.document.wanted().clone(), selection: self.selection };
             self.history.see(self.document.source_arc(), moment);
-            self.store.kept.session = self.place().filter(|place| place.has_input());
+            self.store.kept.session = self.place().filter(Place::has_input);
         }
         self.store.save_calmly(ctx.input(|input| input.time));
     }
@@ -466,7 +466,7 @@ fn default_opening() -> Opened {
     let input = bundled::CAPTURES[0].input();
     let settings = Settings { head: 8, ..Settings::for_input(&input) };
     let landing = super::place::Landing { row: Some(13), ..Default::default() };
-    let origin = super::place::Place { scene: Some("real".into()), ..Default::default() };
+    let origin = Place { scene: Some("real".into()), ..Default::default() };
     Opened { input, settings: Some(settings), landing: Some(landing), origin }
 }
 
