@@ -90,7 +90,11 @@ fn text_of(build: &ShownBuild, card: usize) -> &str {
 }
 
 fn template(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, moves: &mut Vec<Move>) {
-    for line in &build.template {
+    // A schedule is read from top to bottom, a formula from left to right.
+    let is_order = lesson.build().is_some_and(|build| build.kind == Kind::Order);
+    let lines =
+        build.template.iter().flat_map(|line| if is_order { line.chunks(1) } else { line.chunks(line.len().max(1)) });
+    for line in lines {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(6.0, 4.0);
             for slot in line {
