@@ -181,6 +181,21 @@ fn chinese_lessons_keep_to_the_glossary() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Between two Chinese characters, and at the end of a Chinese sentence, punctuation is Chinese.
+#[test]
+fn chinese_punctuation_is_full_width() {
+    let is_wide = |c: Option<char>| c.is_some_and(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    for entry in &LESSONS {
+        let lesson = entry.lesson(Language::Chinese).expect("it parses");
+        let words: Vec<char> = words(&lesson).chars().collect();
+        for (at, c) in words.iter().enumerate().filter(|(_, c)| matches!(c, ',' | ':' | ';' | '?' | '!')) {
+            let beside = [at.checked_sub(1).and_then(|before| words.get(before)), words.get(at + 1)];
+            let near: String = words[at.saturating_sub(8)..(at + 8).min(words.len())].iter().collect();
+            assert!(!beside.iter().any(|c| is_wide(c.copied())), "{}: {c} in {near}", entry.stem);
+        }
+    }
+}
+
 #[test]
 fn what_is_shown_depends_on_the_position_alone() {
     for (path, lesson) in all() {

@@ -16,6 +16,7 @@ pub mod library;
 mod objects;
 mod predict;
 mod scene;
+mod scene_text;
 mod shown;
 mod text;
 

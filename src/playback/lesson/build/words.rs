@@ -53,22 +53,24 @@ impl Finding {
         let n = |x: f64| format_number(x, "");
         match self {
             Finding::Empty { hole } => format!("第 {} 个位置还空着。", hole + 1),
-            Finding::Impossible { card, why } if card.is_empty() => format!("这样无法运行:{}。", why.chinese()),
-            Finding::Impossible { card, why } => format!("“{card}”在这里无法执行:{}。", why.chinese()),
+            Finding::Impossible { card, why } if card.is_empty() => format!("这样无法运行：{}。", why.chinese()),
+            Finding::Impossible { card, why } => format!("“{card}”在这里无法执行：{}。", why.chinese()),
             Finding::Number { of: of @ "O", row, place, got, want } => {
-                format!("第一个不同的数:{of}[{row}, {place}] 得到 {},应为 {}。", n(*got), n(*want))
+                format!("第一个不同的数：{of}[{row}, {place}] 得到 {}，应为 {}。", n(*got), n(*want))
             }
             Finding::Number { of, row, place, got, want } => {
-                format!("第一个不同的数:处理完键块 {place} 后,第 {row} 行的 {of} 是 {},应为 {}。", n(*got), n(*want))
+                format!("第一个不同的数：处理完键块 {place} 后，第 {row} 行的 {of} 是 {}，应为 {}。", n(*got), n(*want))
             }
-            Finding::Moved { got, want } => format!("它搬运了 {} 个元素,应为 {} 个。", n(*got as f64), n(*want as f64)),
+            Finding::Moved { got, want } => {
+                format!("它搬运了 {} 个元素，应为 {} 个。", n(*got as f64), n(*want as f64))
+            }
             Finding::OnChip { got, limit } => format!("它在片上要占 {got} B,而只有 {limit} B。"),
-            Finding::Goal => "能运行,数也对,但还没有达到要求。".into(),
-            Finding::Formula { formula, fault } => format!("公式“{formula}”无法求值({fault})。"),
+            Finding::Goal => "能运行，数也对，但还没有达到要求。".into(),
+            Finding::Formula { formula, fault } => format!("公式“{formula}”无法求值（{fault}）。"),
             Finding::Class { i, j, got, want } => {
-                format!("分块 ({i}, {j}) 涂成了{},其实是{}。", chinese_class(*got), chinese_class(*want))
+                format!("分块 ({i}, {j}) 涂成了{}，其实是{}。", chinese_class(*got), chinese_class(*want))
             }
-            Finding::NeedlessMask { i, j } => format!("分块 ({i}, {j}) 是完整的:在那里加掩码不改变任何数,只费时间。"),
+            Finding::NeedlessMask { i, j } => format!("分块 ({i}, {j}) 是完整的：在那里加掩码不改变任何数，只费时间。"),
         }
     }
 }
@@ -122,15 +124,15 @@ impl Why {
 
     fn chinese(&self) -> String {
         match self {
-            Why::NeverWritten(slot) => format!("它要读片上的 {},但还没有哪一步写过", symbol(*slot)),
-            Why::NotInHbm(tensor) => format!("它要从显存载入 {tensor},但还没有写回过"),
+            Why::NeverWritten(slot) => format!("它要读片上的 {}，但还没有哪一步写过", symbol(*slot)),
+            Why::NotInHbm(tensor) => format!("它要从显存载入 {tensor}，但还没有写回过"),
             Why::OtherBlock { tensor, held, needed } => {
-                format!("片上是 {tensor} 的第 {held} 块,需要的是第 {needed} 块")
+                format!("片上是 {tensor} 的第 {held} 块，需要的是第 {needed} 块")
             }
-            Why::NoLoop(axis) => format!("它外面没有 {axis} 循环,不知道是哪一块"),
+            Why::NoLoop(axis) => format!("它外面没有 {axis} 循环，不知道是哪一块"),
             Why::TwiceTheSameLoop(axis) => format!("它外面已经有一个 {axis} 循环"),
             Why::Brackets => "循环的开头和结尾对不上".into(),
-            Why::StoresInput(tensor) => format!("{tensor} 是输入,从不改变"),
+            Why::StoresInput(tensor) => format!("{tensor} 是输入，从不改变"),
             Why::NoStart(tensor) => format!("{tensor} 没有初值"),
             Why::TooLong => "步数太多了".into(),
         }
