@@ -149,3 +149,36 @@ fn flash1_meets_all_cases() {
 fn flash2_meets_all_cases() {
     check_variants(&SCALAR[3..], &all_cases());
 }
+
+/// The tensor core kernel in both formats and all its head dimensions.
+fn mma(precision: Precision) -> Vec<Variant> {
+    [32, 64, 80, 96, 128].map(|d| Variant { kernel: "flash2_mma", precision, d, taps: false }).to_vec()
+}
+
+/// Golden values are exact in every format; those of built-in cases are rounded here, so that kernel and oracle see the
+/// same. The NaN case is not for tensor cores: 0 * NaN is NaN.
+fn rounded_cases(precision: Precision) -> Vec<Case> {
+    let mut cases = all_cases();
+    cases.retain(|case| case.problem().v.iter().all(|x| x.is_finite()));
+    for case in &mut cases {
+        if let Case::BuiltIn(case) = case {
+            let problem = &mut case.problem;
+            let round = |x: f64| match precision {
+                Precision::F16 => half::f16::from_f64(x).to_f64(),
+                _ => half::bf16::from_f64(x).to_f64(),
+            };
+            [&mut problem.q, &mut problem.k, &mut problem.v].map(|tensor| tensor.mapv_inplace(round));
+        }
+    }
+    cases
+}
+
+#[test]
+fn flash2_mma_in_f16_meets_all_cases() {
+    check_variants(&mma(Precision::F16), &rounded_cases(Precision::F16));
+}
+
+#[test]
+fn flash2_mma_in_bf16_meets_all_cases() {
+    check_variants(&mma(Precision::Bf16), &rounded_cases(Precision::Bf16));
+}
