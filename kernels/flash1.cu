@@ -60,7 +60,7 @@ __device__ inline void store_row(float *row, const float4 part[VECS], int lane, 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) flash1(const Attention a) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention a) {
     __shared__ float4 k_tile[BC][D / 4];
     __shared__ float4 v_tile[BC][D / 4];
     __shared__ float p[BR][BC + 1];     // one more column, so that rows begin in different banks
@@ -110,7 +110,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) flash1(const Attention a) 
 #ifdef TAPS
             unsigned long long begin = nanoseconds();
 #endif
-            // Past n_q a ragged block repeats its last query, and stores nothing for it.
+            // Past n_q a ragged block repeats its last query, for nothing: another thread may have stored it already.
             int last = min(i0 + BR, a.n_q) - 1;
             int i = min(i0 + row, last);
 
@@ -222,7 +222,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) flash1(const Attention a) 
 
 #ifdef TAPS
             int i_blocks = (a.n_q + BR - 1) / BR, j_blocks = (a.n_k + BC - 1) / BC;
-            if (lane == 0) tap_row(a, batch, head, i, j0 / BC, j_blocks, m_new, l_new);
+            if (lane == 0 && i0 + row <= last) tap_row(a, batch, head, i, j0 / BC, j_blocks, m_new, l_new);
             if (threadIdx.x == 0) tap_tile(a, batch, head, i0 / BR, i_blocks, j0 / BC, j_blocks, begin);
 #endif
         }

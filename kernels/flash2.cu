@@ -38,7 +38,7 @@ __device__ inline void load_tile(float4 tile[BC][D / 4], const float *matrix, in
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) flash2(const Attention a) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention a) {
     __shared__ float4 tile[BC][D / 4];  // the K block, then the V block
     __shared__ float p[BR][BC + 1];     // one more column, so that rows begin in different banks
 
@@ -172,7 +172,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) flash2(const Attention a) 
 
 #ifdef TAPS
         int i_blocks = (a.n_q + BR - 1) / BR, j_blocks = (a.n_k + BC - 1) / BC;
-        if (lane == 0) tap_row(a, batch, head, i, j0 / BC, j_blocks, m, l);
+        if (lane == 0 && block * BR + row <= last) tap_row(a, batch, head, i, j0 / BC, j_blocks, m, l);
         if (threadIdx.x == 0) tap_tile(a, batch, head, block, i_blocks, j0 / BC, j_blocks, begin);
 #endif
     }

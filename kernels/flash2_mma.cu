@@ -45,18 +45,32 @@ __device__ inline unsigned place(int row, int chunk) {
 // Starts to copy rows `first`, first + 1, ... of a matrix to a tile; zeros from row `rows` on, which is not read.
 template <int COUNT>
 __device__ inline void load_tile(SharedAddress tile, const ELEMENT *matrix, int first, int rows) {
+    const ELEMENT *from = matrix + (size_t)first * D;
     #pragma unroll
-    for (int n = 0; n < COUNT * CHUNKS / THREADS; n++) {
-        int at = n * THREADS + threadIdx.x;
-        int row = at / CHUNKS, chunk = at % CHUNKS;
-        bool inside = first + row < rows;
-        const ELEMENT *from = matrix + (size_t)(inside ? first + row : 0) * D + chunk * 8;
-        copy_async(tile + place(row, chunk), from, inside ? 16 : 0);
+    for (int at = threadIdx.x; at < COUNT * CHUNKS; at += THREADS) {
+        int row = at / CHUNKS;
+        copy_async(tile + place(row, at % CHUNKS), from + at * 8, row < rows - first ? 16 : 0);
     }
     commit_copies();
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attention a) {
+// What is subtracted in the exponent. A row that has seen no key subtracts 0: 2^(-inf) is 0, 2^(-inf + inf) is not.
+__device__ inline float shift_of(float m, float c) {
+    return m == NEG_INF ? 0.0f : m * c;
+}
+
+// l relative to m itself. It was summed relative to m c after rounding, which for scores of 10,000 is off by 3e-4.
+__device__ inline float exact_l(float m, float c, float l) {
+    return m == NEG_INF ? 0.0f : l * exp2_fast(-fmaf(m, c, -shift_of(m, c)));
+}
+
+// Out of line: a copy for each of a lane's scores would take registers from kernels that need none of them.
+__device__ __noinline__ float modified_score(const Attention &a, float product, int batch, int head, int i, int j) {
+    return score(a, product, batch, head, i, j);
+}
+
+// __grid_constant__: the parameters stay where they are when a function is given their address.
+extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid_constant__ Attention a) {
     __shared__ __align__(128) ELEMENT q_tile[BR * D];   // then every second K block, and O at the end
     __shared__ __align__(128) ELEMENT k_tile[BC * D];
     __shared__ __align__(128) ELEMENT v_tile[BC * D];
@@ -153,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attent
                 int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
                 int i = min(i0 + warp_row + tile * 16 + lane / 4 + e / 2 * 8, a.n_q - 1);
                 int j = min(j0 + n * 8 + lane % 4 * 2 + e % 2, a.n_k - 1);
-                s[tile][n][e] = score(a, s[tile][n][e], batch, head, i, j);
+                s[tile][n][e] = modified_score(a, s[tile][n][e], batch, head, i, j);
             }
         }
 
@@ -187,11 +201,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attent
         }
 
         // [step: exponentiate]
-        // A row that has seen no key subtracts 0, so that 2^(-inf) = 0 and never 2^(-inf + inf).
         #pragma unroll
         for (int at = 0; at < TILES * BC / 2; at++) {
             int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
-            float shift = m_new[tile][e / 2] == NEG_INF ? 0.0f : m_new[tile][e / 2] * c;
+            float shift = shift_of(m_new[tile][e / 2], c);
             s[tile][n][e] = exp2_fast(fmaf(s[tile][n][e], c, -shift));
         }
 
@@ -213,7 +226,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attent
         for (int tile = 0; tile < TILES; tile++) {
             #pragma unroll
             for (int half = 0; half < 2; half++) {
-                float shift = m_new[tile][half] == NEG_INF ? 0.0f : m_new[tile][half] * c;
+                float shift = shift_of(m_new[tile][half], c);
                 float alpha = exp2_fast(fmaf(m[tile][half], c, -shift));
                 l[tile][half] = alpha * l[tile][half] + sum[tile][half];
                 m[tile][half] = m_new[tile][half];
@@ -264,7 +277,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attent
             whole_l += __shfl_xor_sync(WARP, whole_l, 1);
             whole_l += __shfl_xor_sync(WARP, whole_l, 2);
             if (lane % 4 == 0 && i < a.n_q) {
-                tap_row(a, batch, head, i, j0 / BC, j_blocks, m[at / 2][at % 2] * unit, whole_l);
+                float natural = m[at / 2][at % 2] * unit;
+                tap_row(a, batch, head, i, j0 / BC, j_blocks, natural, exact_l(m[at / 2][at % 2], c, whole_l));
             }
         }
         if (threadIdx.x == 0) tap_tile(a, batch, head, block, i_blocks, j0 / BC, j_blocks, begin);
@@ -286,8 +300,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attent
     }
 
     // [step: store O]
-    // Through shared memory, where Q was, so that each lane stores 16 bytes in a row. The barrier: K may lie there.
-    __syncthreads();
+    // Through shared memory, where Q was, so that each lane stores 16 bytes in a row. No warp reads K there any more:
+    // all are past the barrier of the last V.
     #pragma unroll
     for (int tile = 0; tile < TILES; tile++) {
         #pragma unroll
@@ -315,7 +329,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const Attent
     for (int at = 0; at < TILES * 2; at++) {
         int i = i0 + warp_row + at / 2 * 16 + lane / 4 + at % 2 * 8;
         if (lane % 4 == 0 && i < a.n_q) {
-            float natural = m[at / 2][at % 2] * unit, sum = l[at / 2][at % 2];
+            float natural = m[at / 2][at % 2] * unit, sum = exact_l(m[at / 2][at % 2], c, l[at / 2][at % 2]);
             a.m[rows + i] = natural;
             a.l[rows + i] = sum;
             a.lse[rows + i] = natural + logf(sum);

@@ -45,7 +45,7 @@ __device__ inline void load_tile(float tile[16][D + 1], const float *matrix, int
 }
 
 // S = mask(scale Q K^T), one thread per pair of a tile.
-extern "C" __global__ void __launch_bounds__(THREADS) standard_scores(const Attention a) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_scores(const Attention a) {
     __shared__ float q[BR][D + 1], k[BC][D + 1];    // one more column, so that rows begin in different banks
     Place at = place_of(a);
     int row = threadIdx.x / BC, column = threadIdx.x % BC;
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) standard_scores(const Atte
 }
 
 // P = softmax of each row of S, sixteen threads to a row. Each thread reads back only what it wrote itself.
-extern "C" __global__ void __launch_bounds__(THREADS) standard_softmax(const Attention a) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_softmax(const Attention a) {
     Place at = place_of(a);
     int row = threadIdx.x / BC, lane = threadIdx.x % BC;
     int i = min(at.block * BR + row, at.last);      // past n_q the last query again, and nothing stored
@@ -115,7 +115,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) standard_softmax(const Att
 }
 
 // O = P V, sixteen threads to a row of O.
-extern "C" __global__ void __launch_bounds__(THREADS) standard_output(const Attention a) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_output(const Attention a) {
     __shared__ float p[BR][BC + 1], v[BC][D + 1];
     Place at = place_of(a);
     int row = threadIdx.x / BC, lane = threadIdx.x % BC;

@@ -7,14 +7,16 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod instructions;
 mod mutants;
 mod player;
+mod taps;
 
 use common::golden;
 use player::{Answer, Job, ORDERS, Player, Variant};
 use tilescope::attention::cases::{self, single, with};
 use tilescope::attention::error_rule::{self, Errors};
-use tilescope::attention::{Align, Mask, Precision, Problem};
+use tilescope::attention::{Align, Mask, Precision, Problem, Shape};
 
 /// The f32 kernels, as they are compiled for a GPU.
 const SCALAR: [Variant; 5] = [
@@ -44,6 +46,22 @@ impl Case {
             Case::Golden(case) => &case.problem,
             Case::BuiltIn(case) => &case.problem,
         }
+    }
+
+    /// With Q, K and V rounded to a format, so that kernel and oracle see the same; golden values are exact in each.
+    fn rounded(mut self, precision: Precision) -> Self {
+        if let Case::BuiltIn(case) = &mut self {
+            let problem = &mut case.problem;
+            let round = |x: f64| match precision {
+                Precision::F16 => half::f16::from_f64(x).to_f64(),
+                Precision::Bf16 => half::bf16::from_f64(x).to_f64(),
+                _ => x,
+            };
+            for tensor in [&mut problem.q, &mut problem.k, &mut problem.v] {
+                tensor.mapv_inplace(round);
+            }
+        }
+        self
     }
 
     /// What is wrong with an answer; empty when it is right.
@@ -109,7 +127,28 @@ fn check(player: &Player, cases: &[&Case]) -> Result<(), Vec<String>> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// All cases through these variants: each by the smallest that takes it.
+/// Cases of a variant's own head dimension, so that each variant has some: several blocks, masks, every modifier.
+fn own_cases(d: usize) -> Vec<Case> {
+    let shape = Shape { heads: 2, ..Shape::single(150, 200, d) };
+    let causal = Mask { causal: true, ..Mask::default() };
+    let narrow = Mask { window_left: Some(70), window_right: Some(3), align: Align::TopLeft, ..Mask::default() };
+    let short = Mask { key_lengths: Some(vec![133]), ..causal.clone() };
+    let mut cases: Vec<Case> = [("open", Mask::default()), ("causal", causal), ("window", narrow), ("short", short)]
+        .map(|(name, mask)| {
+            let problem = with(cases::problem(shape), |p| p.mask = mask);
+            Case::BuiltIn(cases::Case { name: format!("d {d}, {name}"), problem })
+        })
+        .into();
+    let all = with(cases::problem(Shape { kv_heads: 1, ..shape }), |p| {
+        (p.softcap, p.scale) = (Some(3.0), -p.scale);
+        p.alibi_slopes = Some(ndarray::arr2(&[[0.25, 0.5]]));
+        p.bias = Some(ndarray::Array4::from_shape_fn((1, 1, 150, 200), |(_, _, i, j)| ((i * j) % 7) as f64 / 4.0));
+    });
+    cases.push(Case::BuiltIn(cases::Case { name: format!("d {d}, every modifier"), problem: all }));
+    cases
+}
+
+/// All cases through these variants: each by the smallest that takes it; and those of each variant's own size.
 fn check_variants(variants: &[Variant], cases: &[Case]) {
     if !can_build(cases.len()) {
         return;
@@ -123,7 +162,8 @@ fn check_variants(variants: &[Variant], cases: &[Case]) {
             let problem = case.problem();
             player.takes(problem) && !same.as_ref().is_some_and(|smaller| smaller.takes(problem))
         };
-        let mine: Vec<&Case> = cases.iter().filter(fits).collect();
+        let own = own_cases(variant.d).into_iter().map(|case| case.rounded(variant.precision)).collect::<Vec<_>>();
+        let mine: Vec<&Case> = cases.iter().filter(fits).chain(&own).collect();
         ran += mine.len();
         if let Err(why) = check(&player, &mine) {
             wrong.extend(why.into_iter().map(|why| format!("{}: {why}", variant.name())));
@@ -155,22 +195,11 @@ fn mma(precision: Precision) -> Vec<Variant> {
     [32, 64, 80, 96, 128].map(|d| Variant { kernel: "flash2_mma", precision, d, taps: false }).to_vec()
 }
 
-/// Golden values are exact in every format; those of built-in cases are rounded here, so that kernel and oracle see the
-/// same. The NaN case is not for tensor cores: 0 * NaN is NaN.
+/// The cases for tensor cores: not the one with NaN in V, since 0 * NaN is NaN.
 fn rounded_cases(precision: Precision) -> Vec<Case> {
     let mut cases = all_cases();
     cases.retain(|case| case.problem().v.iter().all(|x| x.is_finite()));
-    for case in &mut cases {
-        if let Case::BuiltIn(case) = case {
-            let problem = &mut case.problem;
-            let round = |x: f64| match precision {
-                Precision::F16 => half::f16::from_f64(x).to_f64(),
-                _ => half::bf16::from_f64(x).to_f64(),
-            };
-            [&mut problem.q, &mut problem.k, &mut problem.v].map(|tensor| tensor.mapv_inplace(round));
-        }
-    }
-    cases
+    cases.into_iter().map(|case| case.rounded(precision)).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::player::{Player, Variant};
-use super::{Case, all_cases, can_build, check};
+use super::{Case, all_cases, can_build, check, rounded_cases};
 use tilescope::attention::Precision;
 
 /// What is changed, which text of the file (found once), into what.
@@ -110,6 +110,87 @@ const STANDARD: &[Mutant] = &[
     ("GQA reads another head", "at.head / (a.heads / a.kv_heads)", "at.head % a.kv_heads"),
 ];
 
+const FLASH2_MMA: &[Mutant] = &[
+    ("O is not rescaled", "o[tile][n][2 * half] *= alpha, o[tile][n][2 * half + 1] *= alpha;", ";"),
+    ("half of O is not rescaled", "*= alpha, o[tile][n][2 * half + 1] *= alpha;", "*= alpha;"),
+    ("l is not rescaled", "alpha * l[tile][half] + sum", "l[tile][half] + sum"),
+    ("the tile's maximum replaces the row's", "float most = m[tile][half];", "float most = NEG_INF;"),
+    (
+        "half of a row's lanes give no maximum",
+        "m_new[tile][half] = fmaxf(most, __shfl_xor_sync(WARP, most, 2));",
+        "m_new[tile][half] = most;",
+    ),
+    ("half of a row's lanes give no sum", "l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);", ""),
+    ("a row that has seen nothing subtracts -inf", "m == NEG_INF ? 0.0f : m * c", "m * c"),
+    ("the scale is not folded", "float c = unit * LOG2_E;", "float c = LOG2_E;"),
+    ("powers of 2 of natural scores", "float c = unit * LOG2_E;", "float c = unit;"),
+    ("a negative scale is plain", "a.scale > 0.0f && a.softcap", "a.softcap"),
+    ("a softcap is plain", " && a.softcap == 0.0f", ""),
+    ("ALiBi is plain", " && !a.slopes", ""),
+    ("a bias is plain", " && !a.bias", ""),
+    ("keys past the last are read", "row < rows - first ? 16 : 0", "16"),
+    (
+        "copies are not swizzled",
+        "copy_async(tile + place(row, at % CHUNKS)",
+        "copy_async(tile + (row * CHUNKS + at % CHUNKS) * 16",
+    ),
+    ("no swizzle", "chunk ^ swizzle", "chunk"),
+    ("Q is not waited for", "if (start < end) wait_for_copies<1>(); else wait_for_copies<0>();", ""),
+    ("no barrier after Q", "wait_for_copies<0>();\n    __syncthreads();", "wait_for_copies<0>();"),
+    (
+        "K is not waited for",
+        "wait_for_copies<0>();\n        __syncthreads();\n        load_tile",
+        "__syncthreads();\n        load_tile",
+    ),
+    ("no barrier after K", "__syncthreads();\n        load_tile<BC>(v_at", "load_tile<BC>(v_at"),
+    ("V is not waited for", "if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();", ""),
+    (
+        "V is not waited for at the last tile",
+        "if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();",
+        "wait_for_copies<1>();",
+    ),
+    (
+        "no barrier after V",
+        "wait_for_copies<0>();\n        __syncthreads();\n\n        // [step: accumulate]",
+        "wait_for_copies<0>();\n\n        // [step: accumulate]",
+    ),
+    ("K blocks do not take turns", "k_now = k_next;", ""),
+    ("the next K overwrites this one", "load_tile<BC>(k_next, k_in", "load_tile<BC>(k_now, k_in"),
+    ("a warp does not wait for its own O", "    __syncwarp();\n", ""),
+    ("queries past the last are stored", "if (i0 + row < a.n_q) {", "{"),
+    (
+        "L of queries past the last is stored",
+        "if (lane % 4 == 0 && i < a.n_q) {\n            float",
+        "if (lane % 4 == 0) {\n            float",
+    ),
+    ("nothing is masked", "if (!whole) {", "if (false) {"),
+    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length)", ""),
+    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    (
+        "the last tile is skipped",
+        "for (int j0 = start; j0 < end; j0 += BC)",
+        "for (int j0 = start; j0 + BC < end; j0 += BC)",
+    ),
+    ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
+    ("GQA reads another head", "head / (a.heads / a.kv_heads)", "head % a.kv_heads"),
+    (
+        "K operands are swapped",
+        "mma(s[tile][2 * n + 1], q[tile][depth], k + 2);",
+        "mma(s[tile][2 * n + 1], q[tile][depth], k);",
+    ),
+    ("V is not transposed", "load_matrices_transposed(v,", "load_matrices(v,"),
+    ("P of other keys", "s[tile][2 * depth + quarter / 2]", "s[tile][2 * depth]"),
+    ("O is not normalised", "*= inverse, o[tile][n][2 * half + 1] *= inverse;", "*= inverse;"),
+    ("a dead row divides by 0", "l[tile][half] == 0.0f ? 0.0f : 1.0f / l[tile][half]", "1.0f / l[tile][half]"),
+    ("L leaves out m", "natural + logf(sum)", "logf(sum)"),
+    (
+        "m stays a dot product",
+        "float natural = m[at / 2][at % 2] * unit, sum",
+        "float natural = m[at / 2][at % 2], sum",
+    ),
+    ("a later launch begins at the first block", "a.first_block + gridDim.x", "gridDim.x"),
+];
+
 const ALL: [(&str, &str, &[Mutant]); 4] = [
     ("flash2", "flash2.cu", FLASH2),
     ("flash2", "attention.cuh", SHARED),
@@ -126,7 +207,7 @@ pub fn caught(variant: Variant, file: &str, (name, from, to): Mutant, cases: &[C
     let player = player.unwrap_or_else(|why| panic!("{file}, {name}: a mutant must compile: {why}"));
     let cases: Vec<&Case> = cases.iter().filter(|case| player.takes(case.problem())).collect();
     // Most die early: there is no need to run the rest.
-    cases.chunks(30).find_map(|some| check(&player, some).err()).map(|why| why[0].clone())
+    cases.chunks(15).find_map(|some| check(&player, some).err()).map(|why| why[0].clone())
 }
 
 /// Each mutant of these files, two at a time.
@@ -164,4 +245,11 @@ fn every_mutant_of_a_scalar_kernel_is_caught() {
         })
         .collect();
     check_all(&mutants, &all_cases());
+}
+
+#[test]
+fn every_mutant_of_the_tensor_core_kernel_is_caught() {
+    let variant = Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: false };
+    let mutants: Vec<_> = FLASH2_MMA.iter().map(|&mutant| (variant, "flash2_mma.cu", mutant)).collect();
+    check_all(&mutants, &rounded_cases(Precision::F16));
 }

@@ -114,7 +114,8 @@ inline void mma(float *c, const unsigned *a, const unsigned *b, int line = __bui
     } operand = {c, a, b};
     cpu::together(0xffffffff, line, &operand, [](void **operands) {
         // Registers to whole matrices, the product, and back.
-        float a[16][16], b[8][16], sums[16][8];
+        float a[16][16], b[8][16];
+        double sums[16][8];     // products are exact, and rounded once they are added up
         auto half = [](unsigned both, int which) { return cpu::from_element(both >> 16 * which); };
         for (int lane = 0; lane < cpu::WARP_SIZE; lane++) {
             auto *from = (Operand *)operands[lane];
@@ -132,15 +133,15 @@ inline void mma(float *c, const unsigned *a, const unsigned *b, int line = __bui
         }
         for (int i = 0; i < 16; i++) {
             for (int j = 0; j < 8; j++) {
-                for (int k = 0; k < 16; k++) sums[i][j] += a[i][k] * b[j][k];
+                for (int k = 0; k < 16; k++) sums[i][j] += (double)a[i][k] * b[j][k];
             }
         }
         for (int lane = 0; lane < cpu::WARP_SIZE; lane++) {
             auto *to = (Operand *)operands[lane];
             int g = lane / 4, t = lane % 4 * 2;
             for (int which = 0; which < 2; which++) {
-                to->c[which] = sums[g][t + which];
-                to->c[2 + which] = sums[g + 8][t + which];
+                to->c[which] = (float)sums[g][t + which];
+                to->c[2 + which] = (float)sums[g + 8][t + which];
             }
         }
     });

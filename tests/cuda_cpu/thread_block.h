@@ -30,7 +30,8 @@
 #define __global__
 #define __device__
 #define __launch_bounds__(...)
-#define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
+#define __grid_constant__
 #define __align__(bytes) __attribute__((aligned(bytes)))
 // A shared array is a variable in a section of its own, which is found by its name when a block begins.
 #define __shared__ static __attribute__((section("shared_memory"), aligned(128)))
