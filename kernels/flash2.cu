@@ -59,6 +59,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention 
     int key_length = a.key_lengths[batch];
     int first = first_key(a, block * BR);
     int end = end_key(a, last, key_length);
+    if (first >= end) end = 0;          // none
 
     // [step: load Q]
     float4 q[VECS];

@@ -94,6 +94,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     int i0 = block * BR, last = min(i0 + BR, a.n_q) - 1;
     int start = first_key(a, i0) / BC * BC;
     int end = end_key(a, last, key_length);
+    if (first_key(a, i0) >= end) end = 0;   // none
 
     // Scores stay dot products where nothing but a positive scale is done to them: the scale waits for the exponential.
     bool plain = a.scale > 0.0f && a.softcap == 0.0f && !a.slopes && !a.bias;

@@ -52,8 +52,11 @@ fn every_variant_fits_every_architecture_without_spills() {
         assert!(row["shared_bytes"].as_u64().is_some_and(|n| n <= 48 << 10), "more than any launch is given: {row}");
     }
     for variant in variants() {
-        let of: BTreeSet<_> =
-            rows.iter().filter(|row| row["variant"] == *variant).filter_map(|row| row["architecture"].as_str()).collect();
+        let of: BTreeSet<_> = rows
+            .iter()
+            .filter(|row| row["variant"] == *variant)
+            .filter_map(|row| row["architecture"].as_str())
+            .collect();
         assert_eq!(of, BTreeSet::from(ARCHITECTURES), "{variant}");
     }
     let readme = read(&kernels().join("README.md"));

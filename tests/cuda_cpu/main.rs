@@ -48,7 +48,7 @@ impl Case {
         }
     }
 
-    /// With Q, K and V rounded to a format, so that kernel and oracle see the same; golden values are exact in each.
+    /// With Q, K, V and the bias rounded to a format, so that kernel and oracle see the same; golden values are exact in each.
     fn rounded(mut self, precision: Precision) -> Self {
         if let Case::BuiltIn(case) = &mut self {
             let problem = &mut case.problem;
@@ -60,6 +60,7 @@ impl Case {
             for tensor in [&mut problem.q, &mut problem.k, &mut problem.v] {
                 tensor.mapv_inplace(round);
             }
+            problem.bias.iter_mut().for_each(|bias| bias.mapv_inplace(round));
         }
         self
     }
