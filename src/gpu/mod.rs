@@ -16,6 +16,8 @@ mod error;
 pub mod kernels;
 #[cfg(feature = "wgpu")]
 mod launch;
+#[cfg(feature = "cuda")]
+pub mod ptx;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
