@@ -11,6 +11,8 @@ pub enum Refusal {
     Algorithm { backend: &'static str, algorithm: String, has: String },
     #[error("the kernel computes in f32 only, not in {}", .0.name())]
     Precision(Precision),
+    #[error("there is no kernel for {algorithm} in {}", .precision.name())]
+    Format { algorithm: String, precision: Precision },
     #[error("the kernel has no dropout")]
     Dropout,
     #[error("{name} is {value}, but the kernel takes at most {limit}")]

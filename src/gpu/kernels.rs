@@ -63,8 +63,30 @@ pub const FLASH2_WIDE_WGSL: Kernel = Kernel {
     source: include_str!("../../kernels/flash2_wide.wgsl"),
 };
 
-/// Every kernel of this version, from simple to fast.
-pub const KERNELS: &[Kernel] = &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL, FLASH2_WIDE_WGSL];
+/// A CUDA kernel; its block sizes are those of the largest head dimension.
+const fn cuda(file: &'static str, algorithm: &'static str, (br, bc): (usize, usize), source: &'static str) -> Kernel {
+    Kernel { file, algorithm, backend: "cuda", br, bc, d_max: 128, source }
+}
+
+/// Attention as three kernels in f32.
+pub const STANDARD_CU: Kernel = cuda("standard.cu", "standard", (16, 16), include_str!("../../kernels/standard.cu"));
+/// FlashAttention in f32.
+pub const FLASH1_CU: Kernel = cuda("flash1.cu", "flash1", (32, 32), include_str!("../../kernels/flash1.cu"));
+/// FlashAttention-2 in f32.
+pub const FLASH2_CU: Kernel = cuda("flash2.cu", "flash2", (32, 32), include_str!("../../kernels/flash2.cu"));
+/// FlashAttention-2 on tensor cores, in f16 and bf16.
+pub const FLASH2_MMA_CU: Kernel =
+    cuda("flash2_mma.cu", "flash2", (64, 64), include_str!("../../kernels/flash2_mma.cu"));
+
+/// What the CUDA kernels include, by name.
+pub const CUDA_HEADERS: [(&str, &str); 2] = [
+    ("attention.cuh", include_str!("../../kernels/attention.cuh")),
+    ("tensor_cores.cuh", include_str!("../../kernels/tensor_cores.cuh")),
+];
+
+/// Every kernel of this version: those for any GPU, then those for NVIDIA's, each from simple to fast.
+pub const KERNELS: &[Kernel] =
+    &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL, FLASH2_WIDE_WGSL, STANDARD_CU, FLASH1_CU, FLASH2_CU, FLASH2_MMA_CU];
 
 impl Kernel {
     /// What the compiler gets. Lines of the file keep their numbers.
@@ -134,6 +156,15 @@ mod tests {
             ] {
                 assert!(kernel.source.contains(&line), "{}: {line}", kernel.file);
             }
+        }
+        for kernel in [STANDARD_CU, FLASH1_CU, FLASH2_CU] {
+            for (name, value) in [("BR", kernel.br), ("BC", kernel.bc)] {
+                let line = format!("constexpr int {name} = {value};");
+                assert!(kernel.source.contains(&line), "{}: {line}", kernel.file);
+            }
+        }
+        for line in ["int TILES = D <= 64 ? 2 : 1;", "int BR = WARPS * WARP_ROWS;", "int BC = 64;", "#define D 128"] {
+            assert!(FLASH2_MMA_CU.source.contains(line), "{line}");
         }
     }
 }

@@ -16,6 +16,8 @@ mod error;
 pub mod kernels;
 #[cfg(feature = "wgpu")]
 mod launch;
+#[cfg(feature = "cuda")]
+pub mod ptx;
 mod taps;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;

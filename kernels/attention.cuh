@@ -1,0 +1,99 @@
+// What all CUDA kernels share: the problem, which keys a query sees, how a score is modified, what a tap records.
+//
+// Not a rung of the ladder: no line here is an idea of FlashAttention. Rows are not padded: row i of Q begins at
+// element i * d, whatever d is, and a kernel checks each index that may lie outside.
+
+// The type of Q, K, V and O in memory; a kernel in half precision says otherwise before it includes this file.
+#ifndef ELEMENT
+#define ELEMENT float
+#endif
+
+// When a thread block worked on a tile, and where.
+struct TileTime {
+    unsigned long long begin, end;      // ns, by the clock that all SMs share
+    unsigned sm, visited;               // visited: 1, so that a skipped tile can be told apart
+};
+
+// One launch. Passed by value: the driver copies it to constant memory, where every thread reads it for free.
+struct Attention {
+    const ELEMENT *q;           // [batch, heads, n_q, d]
+    const ELEMENT *k;           // [batch, kv_heads, n_k, d]
+    const ELEMENT *v;           // [batch, kv_heads, n_k, d_v]
+    const float *bias;          // at bias_strides * (batch, head, i, j); null: none
+    const float *slopes;        // ALiBi, [batch, heads]; null: none
+    const int *key_lengths;     // [batch], none above n_k
+    ELEMENT *o;                 // [batch, heads, n_q, d_v]
+    float *m, *l, *lse;         // [batch, heads, n_q]; lse is L, natural log
+    float *s, *p;               // standard only: [batch, heads, n_q, n_k]
+    float *tap_m, *tap_l;       // TAPS only: [batch, heads, key blocks, n_q]
+    TileTime *tap_tiles;        // TAPS only: [batch, heads, query blocks, key blocks]
+    long long bias_strides[4];  // floats per step of batch, head, i, j; 0 where the bias is broadcast
+    int n_q, n_k, d, d_v;
+    int heads, kv_heads;
+    int offset, left, right;    // query i sees key j if -left <= j - i - offset <= right and j < key length
+    float scale;
+    float softcap;              // 0: none
+    int first_block;            // this launch begins at this query block (flash1: key block), ...
+    int first_head, first_batch;
+    int end_block;              // flash1 only: ... and ends before this key block
+};
+
+#define NEG_INF __int_as_float(0xff800000)
+
+// exp(x - shift), with exp(-inf) = 0 also where the shift is -inf: a row that has seen nothing has no maximum.
+__device__ inline float exp_minus(float x, float shift) {
+    return x == NEG_INF ? 0.0f : expf(x - shift);
+}
+
+// The keys that query i sees are one run, first_key <= j < end_key; empty if the first is not below the second.
+__device__ inline int first_key(const Attention &a, int i) {
+    return max(0, i + a.offset - a.left);
+}
+
+__device__ inline int end_key(const Attention &a, int i, int key_length) {
+    return min(key_length, i + a.offset + a.right + 1);
+}
+
+// The score of one pair from its dot product: scale, softcap, ALiBi, bias.
+__device__ inline float score(const Attention &a, float product, int batch, int head, int i, int j) {
+    float x = a.scale * product;
+    if (a.softcap > 0.0f) x = a.softcap * tanhf(x / a.softcap);
+    if (a.slopes) x -= a.slopes[batch * a.heads + head] * (float)abs(i + a.n_k - a.n_q - j);
+    if (a.bias) {
+        const long long *step = a.bias_strides;
+        x += a.bias[step[0] * batch + step[1] * head + step[2] * i + step[3] * j];
+    }
+    return x;
+}
+
+#ifdef TAPS
+
+#ifdef __CUDACC_RTC__
+__device__ inline unsigned sm_id() {
+    unsigned id;
+    asm volatile("mov.u32 %0, %%smid;" : "=r"(id));
+    return id;
+}
+
+__device__ inline unsigned long long nanoseconds() {
+    unsigned long long time;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(time));
+    return time;
+}
+#endif
+
+// m and l of query i after key block j of `blocks`.
+__device__ inline void tap_row(const Attention &a, int batch, int head, int i, int j, int blocks, float m, float l) {
+    size_t at = (((size_t)batch * a.heads + head) * blocks + j) * a.n_q + i;
+    a.tap_m[at] = m;
+    a.tap_l[at] = l;
+}
+
+// Tile (i, j) of i_blocks x j_blocks, worked on since `begin`.
+__device__ inline void tap_tile(const Attention &a, int batch, int head, int i, int i_blocks, int j, int j_blocks,
+                                unsigned long long begin) {
+    TileTime time = {begin, nanoseconds(), sm_id(), 1};
+    a.tap_tiles[(((size_t)batch * a.heads + head) * i_blocks + i) * j_blocks + j] = time;
+}
+
+#endif

@@ -1,0 +1,339 @@
+// FlashAttention-2 forward on tensor cores, f16 or bf16 in, f32 sums.
+//
+// Rung 3: the same loop, laid out for the hardware.
+//
+// Idea     Both products are m16n8k16 instructions of a warp. A warp owns whole rows of the block, so that a row's
+//          maximum and sum need no more than two shuffles, and warps never wait for each other's results.
+// Changes  Over flash2, in the order of what each is worth:
+//          - products on tensor cores: 16 times the rate of f32 arithmetic on an A100;
+//          - shared memory swizzled, so that the eight rows of a load lie in eight different groups of banks;
+//          - copies that run on their own: V_j arrives during Q K_j^T, and K_(j+1) during all of tile j;
+//          - Q stays in registers, and the sums of S, packed to 16 bits, are P as the next product wants it: P never
+//            passes through shared memory;
+//          - exp(s - m) as 2^(s c - m c) with c = scale log2(e): one multiply-add and one special function.
+// Cost     Shared memory (BR + 2 BC) D elements, 48 KiB at most; two barriers per tile. Registers bound how many blocks
+//          an SM holds: see README.md.
+// Limits   d and d_v are D, one of 32, 64, 80, 96, 128: the host pads smaller rows with zeros. Every row begins at a
+//          multiple of 16 bytes. NaN in V leaks from keys that only a mask hides (0 * NaN), though not from keys past
+//          the key length, which are never read. No dropout. Hopper's own instructions (wgmma, TMA) are not used.
+
+#define ELEMENT unsigned short      // the bits of an f16, or with BF16 of a bf16
+#include "attention.cuh"
+#include "tensor_cores.cuh"
+
+#ifndef D
+#define D 128
+#endif
+
+constexpr int WARPS = 4;
+constexpr int THREADS = WARPS * 32;
+constexpr int TILES = D <= 64 ? 2 : 1;      // tiles of 16 queries that one warp owns: two share each load of K and V
+constexpr int WARP_ROWS = TILES * 16;
+constexpr int BR = WARPS * WARP_ROWS;       // queries of a block
+constexpr int BC = 64;                      // keys of a block
+constexpr int CHUNKS = D / 8;               // pieces of 16 bytes in a row: what one lane copies or one row of a matrix
+constexpr unsigned WARP = 0xffffffff;       // all threads of a warp take part
+constexpr float LOG2_E = 1.4426950408889634f;
+
+// Where a piece of a row lies in a tile, in bytes. Rows of 128 bytes begin in the same bank: without the exclusive or,
+// the eight rows that a load of a matrix reads would queue for it.
+__device__ inline unsigned place(int row, int chunk) {
+    int swizzle = D % 64 == 0 ? row % 8 : D % 32 == 0 ? row / 2 % 4 : row / 4 % 2;
+    return (row * CHUNKS + (chunk ^ swizzle)) * 16;
+}
+
+// Starts to copy rows `first`, first + 1, ... of a matrix to a tile; zeros from row `rows` on, which is not read.
+template <int COUNT>
+__device__ inline void load_tile(SharedAddress tile, const ELEMENT *matrix, int first, int rows) {
+    const ELEMENT *from = matrix + (size_t)first * D;
+    #pragma unroll
+    for (int at = threadIdx.x; at < COUNT * CHUNKS; at += THREADS) {
+        int row = at / CHUNKS;
+        copy_async(tile + place(row, at % CHUNKS), from + at * 8, row < rows - first ? 16 : 0);
+    }
+    commit_copies();
+}
+
+// What is subtracted in the exponent. A row that has seen no key subtracts 0: 2^(-inf) is 0, 2^(-inf + inf) is not.
+__device__ inline float shift_of(float m, float c) {
+    return m == NEG_INF ? 0.0f : m * c;
+}
+
+// l relative to m itself. It was summed relative to m c after rounding, which for scores of 10,000 is off by 3e-4.
+__device__ inline float exact_l(float m, float c, float l) {
+    return m == NEG_INF ? 0.0f : l * exp2_fast(-fmaf(m, c, -shift_of(m, c)));
+}
+
+// Out of line: a copy for each of a lane's scores would take registers from kernels that need none of them.
+__device__ __noinline__ float modified_score(const Attention &a, float product, int batch, int head, int i, int j) {
+    return score(a, product, batch, head, i, j);
+}
+
+// __grid_constant__: the parameters stay where they are when a function is given their address.
+extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid_constant__ Attention a) {
+    __shared__ __align__(128) ELEMENT q_tile[BR * D];   // then every second K block, and O at the end
+    __shared__ __align__(128) ELEMENT k_tile[BC * D];
+    __shared__ __align__(128) ELEMENT v_tile[BC * D];
+    static_assert(BR >= BC && BC * CHUNKS % THREADS == 0, "a K block fits where Q was, and copies are shared out evenly");
+
+    // With a causal mask the last queries see most keys: the longest programs start first.
+    int block = a.first_block + gridDim.x - 1 - blockIdx.x;
+    int head = a.first_head + blockIdx.y;
+    int batch = a.first_batch + blockIdx.z;
+    int kv_head = head / (a.heads / a.kv_heads);
+    int lane = threadIdx.x % 32;
+    int warp_row = threadIdx.x / 32 * WARP_ROWS;
+
+    size_t rows = ((size_t)batch * a.heads + head) * a.n_q;
+    size_t kv_base = ((size_t)batch * a.kv_heads + kv_head) * a.n_k;
+    const ELEMENT *k_in = a.k + kv_base * D, *v_in = a.v + kv_base * D;
+    SharedAddress q_at = shared_address(q_tile), k_at = shared_address(k_tile), v_at = shared_address(v_tile);
+
+    // Keys that some query of the block sees; a key block outside them is never visited.
+    int key_length = a.key_lengths[batch];
+    int i0 = block * BR, last = min(i0 + BR, a.n_q) - 1;
+    int start = first_key(a, i0) / BC * BC;
+    int end = end_key(a, last, key_length);
+    if (first_key(a, i0) >= end) end = 0;   // none
+
+    // Scores stay dot products where nothing but a positive scale is done to them: the scale waits for the exponential.
+    bool plain = a.scale > 0.0f && a.softcap == 0.0f && !a.slopes && !a.bias;
+    float unit = plain ? a.scale : 1.0f;    // of s and m
+    float c = unit * LOG2_E;
+
+    // [step: load Q]
+    // The first K block is asked for as well, and may arrive later. Each warp takes its rows to registers.
+    load_tile<BR>(q_at, a.q + rows * D, i0, a.n_q);
+    if (start < end) load_tile<BC>(k_at, k_in, start, key_length);
+    if (start < end) wait_for_copies<1>(); else wait_for_copies<0>();
+    __syncthreads();
+    unsigned q[TILES][D / 16][4];
+    #pragma unroll
+    for (int tile = 0; tile < TILES; tile++) {
+        #pragma unroll
+        for (int n = 0; n < D / 16; n++) {
+            load_matrices(q[tile][n], q_at + place(warp_row + tile * 16 + lane % 16, n * 2 + lane / 16));
+        }
+    }
+
+    // [step: start rows]
+    // A lane has two rows of each tile, g and g + 8; of l it has its own part of the sum.
+    float m[TILES][2], l[TILES][2];
+    float o[TILES][D / 8][4];
+    #pragma unroll
+    for (int tile = 0; tile < TILES; tile++) {
+        m[tile][0] = m[tile][1] = NEG_INF;
+        l[tile][0] = l[tile][1] = 0.0f;
+        #pragma unroll
+        for (int n = 0; n < D / 8; n++) o[tile][n][0] = o[tile][n][1] = o[tile][n][2] = o[tile][n][3] = 0.0f;
+    }
+
+    SharedAddress k_now = k_at, k_next = q_at;
+    for (int j0 = start; j0 < end; j0 += BC) {
+#ifdef TAPS
+        unsigned long long begin = nanoseconds();
+#endif
+        // [step: load K]
+        // K was asked for one tile ago. After the barrier all warps are done with the tile before, so that V may be
+        // overwritten now, and so may the other K block (at first: Q).
+        wait_for_copies<0>();
+        __syncthreads();
+        load_tile<BC>(v_at, v_in, j0, key_length);
+        if (j0 + BC < end) load_tile<BC>(k_next, k_in, j0 + BC, key_length);
+
+        // [step: scores]
+        // Four matrices of K make the operands of two products: keys 0 to 7 and 8 to 15, 16 columns of each.
+        float s[TILES][BC / 8][4];
+        #pragma unroll
+        for (int tile = 0; tile < TILES; tile++) {
+            #pragma unroll
+            for (int n = 0; n < BC / 8; n++) s[tile][n][0] = s[tile][n][1] = s[tile][n][2] = s[tile][n][3] = 0.0f;
+        }
+        #pragma unroll
+        for (int depth = 0; depth < D / 16; depth++) {
+            #pragma unroll
+            for (int n = 0; n < BC / 16; n++) {
+                unsigned k[4];
+                load_matrices(k, k_now + place(n * 16 + lane / 16 * 8 + lane % 8, depth * 2 + lane / 8 % 2));
+                #pragma unroll
+                for (int tile = 0; tile < TILES; tile++) {
+                    mma(s[tile][2 * n], q[tile][depth], k);
+                    mma(s[tile][2 * n + 1], q[tile][depth], k + 2);
+                }
+            }
+        }
+        if (!plain) {
+            #pragma unroll
+            for (int at = 0; at < TILES * BC / 2; at++) {
+                int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
+                int i = min(i0 + warp_row + tile * 16 + lane / 4 + e / 2 * 8, a.n_q - 1);
+                int j = min(j0 + n * 8 + lane % 4 * 2 + e % 2, a.n_k - 1);
+                s[tile][n][e] = modified_score(a, s[tile][n][e], batch, head, i, j);
+            }
+        }
+
+        // [step: mask]
+        // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
+        bool whole = first_key(a, last) <= j0 && j0 + BC <= end_key(a, i0, key_length);
+        if (!whole) {
+            #pragma unroll
+            for (int at = 0; at < TILES * BC / 2; at++) {
+                int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
+                int i = i0 + warp_row + tile * 16 + lane / 4 + e / 2 * 8;
+                int j = j0 + n * 8 + lane % 4 * 2 + e % 2;
+                if (j < first_key(a, i) || j >= end_key(a, i, key_length)) s[tile][n][e] = NEG_INF;
+            }
+        }
+
+        // [step: row max]
+        float m_new[TILES][2];
+        #pragma unroll
+        for (int tile = 0; tile < TILES; tile++) {
+            #pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float most = m[tile][half];
+                #pragma unroll
+                for (int n = 0; n < BC / 8; n++) {
+                    most = fmaxf(most, fmaxf(s[tile][n][2 * half], s[tile][n][2 * half + 1]));
+                }
+                most = fmaxf(most, __shfl_xor_sync(WARP, most, 1));
+                m_new[tile][half] = fmaxf(most, __shfl_xor_sync(WARP, most, 2));
+            }
+        }
+
+        // [step: exponentiate]
+        #pragma unroll
+        for (int at = 0; at < TILES * BC / 2; at++) {
+            int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
+            float shift = shift_of(m_new[tile][e / 2], c);
+            s[tile][n][e] = exp2_fast(fmaf(s[tile][n][e], c, -shift));
+        }
+
+        // [step: row sum]
+        // Of this lane's keys; the four lanes of a row add up at the end.
+        float sum[TILES][2];
+        #pragma unroll
+        for (int tile = 0; tile < TILES; tile++) {
+            sum[tile][0] = sum[tile][1] = 0.0f;
+            #pragma unroll
+            for (int n = 0; n < BC / 8; n++) {
+                sum[tile][0] += s[tile][n][0] + s[tile][n][1];
+                sum[tile][1] += s[tile][n][2] + s[tile][n][3];
+            }
+        }
+
+        // [step: rescale]
+        #pragma unroll
+        for (int tile = 0; tile < TILES; tile++) {
+            #pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float shift = shift_of(m_new[tile][half], c);
+                float alpha = exp2_fast(fmaf(m[tile][half], c, -shift));
+                l[tile][half] = alpha * l[tile][half] + sum[tile][half];
+                m[tile][half] = m_new[tile][half];
+                #pragma unroll
+                for (int n = 0; n < D / 8; n++) o[tile][n][2 * half] *= alpha, o[tile][n][2 * half + 1] *= alpha;
+            }
+        }
+
+        // [step: load V]
+        // Only the next K block may still be on its way.
+        if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();
+        __syncthreads();
+
+        // [step: accumulate]
+        // The sums of S lie as a product wants its left operand. Four matrices of V, transposed: 16 keys, 16 columns.
+        #pragma unroll
+        for (int depth = 0; depth < BC / 16; depth++) {
+            unsigned p[TILES][4];
+            #pragma unroll
+            for (int tile = 0; tile < TILES; tile++) {
+                #pragma unroll
+                for (int quarter = 0; quarter < 4; quarter++) {
+                    const float *pair = s[tile][2 * depth + quarter / 2] + quarter % 2 * 2;
+                    p[tile][quarter] = pack(pair[0], pair[1]);
+                }
+            }
+            #pragma unroll
+            for (int n = 0; n < D / 16; n++) {
+                unsigned v[4];
+                load_matrices_transposed(v, v_at + place(depth * 16 + lane % 16, n * 2 + lane / 16));
+                #pragma unroll
+                for (int tile = 0; tile < TILES; tile++) {
+                    mma(o[tile][2 * n], p[tile], v);
+                    mma(o[tile][2 * n + 1], p[tile], v + 2);
+                }
+            }
+        }
+        SharedAddress other = k_now;
+        k_now = k_next;
+        k_next = other;
+
+#ifdef TAPS
+        int i_blocks = (a.n_q + BR - 1) / BR, j_blocks = (a.n_k + BC - 1) / BC;
+        #pragma unroll
+        for (int at = 0; at < TILES * 2; at++) {
+            int i = i0 + warp_row + at / 2 * 16 + lane / 4 + at % 2 * 8;
+            float whole_l = l[at / 2][at % 2];
+            whole_l += __shfl_xor_sync(WARP, whole_l, 1);
+            whole_l += __shfl_xor_sync(WARP, whole_l, 2);
+            if (lane % 4 == 0 && i < a.n_q) {
+                float natural = m[at / 2][at % 2] * unit;
+                tap_row(a, batch, head, i, j0 / BC, j_blocks, natural, exact_l(m[at / 2][at % 2], c, whole_l));
+            }
+        }
+        if (threadIdx.x == 0) tap_tile(a, batch, head, block, i_blocks, j0 / BC, j_blocks, begin);
+#endif
+    }
+
+    // [step: normalise]
+    // A query that saw no key has l = 0, and its O stays 0.
+    #pragma unroll
+    for (int tile = 0; tile < TILES; tile++) {
+        #pragma unroll
+        for (int half = 0; half < 2; half++) {
+            l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 1);
+            l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);
+            float inverse = l[tile][half] == 0.0f ? 0.0f : 1.0f / l[tile][half];
+            #pragma unroll
+            for (int n = 0; n < D / 8; n++) o[tile][n][2 * half] *= inverse, o[tile][n][2 * half + 1] *= inverse;
+        }
+    }
+
+    // [step: store O]
+    // Through shared memory, where Q was, so that each lane stores 16 bytes in a row. No warp reads K there any more:
+    // all are past the barrier of the last V.
+    #pragma unroll
+    for (int tile = 0; tile < TILES; tile++) {
+        #pragma unroll
+        for (int n = 0; n < D / 8; n++) {
+            #pragma unroll
+            for (int half = 0; half < 2; half++) {
+                unsigned at = place(warp_row + tile * 16 + lane / 4 + half * 8, n) / 4 + lane % 4;
+                ((unsigned *)q_tile)[at] = pack(o[tile][n][2 * half], o[tile][n][2 * half + 1]);
+            }
+        }
+    }
+    __syncwarp();
+    #pragma unroll
+    for (int n = 0; n < WARP_ROWS * CHUNKS / 32; n++) {
+        int row = warp_row + (n * 32 + lane) / CHUNKS, chunk = (n * 32 + lane) % CHUNKS;
+        if (i0 + row < a.n_q) {
+            uint4 *to = (uint4 *)(a.o + (rows + i0 + row) * D) + chunk;
+            *to = ((uint4 *)q_tile)[place(row, chunk) / 16];
+        }
+    }
+
+    // [step: store L]
+    // L is all that backward needs; m and l go along to be checked.
+    #pragma unroll
+    for (int at = 0; at < TILES * 2; at++) {
+        int i = i0 + warp_row + at / 2 * 16 + lane / 4 + at % 2 * 8;
+        if (lane % 4 == 0 && i < a.n_q) {
+            float natural = m[at / 2][at % 2] * unit, sum = exact_l(m[at / 2][at % 2], c, l[at / 2][at % 2]);
+            a.m[rows + i] = natural;
+            a.l[rows + i] = sum;
+            a.lse[rows + i] = natural + logf(sum);
+        }
+    }
+}

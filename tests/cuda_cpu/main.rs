@@ -1,0 +1,215 @@
+//! The CUDA kernels' own sources, compiled for the CPU by a header that plays the thread block, on every golden and
+//! built-in case; and mutants of them that the same cases must catch.
+//!
+//! Between barriers, threads run forwards, backwards and at random: results must be bit-equal. Where g++ or its
+//! sanitizers are missing, the tests print what they skipped; `TILESCOPE_REQUIRE_GPU=1` makes that a failure.
+#![allow(clippy::print_stdout)] // Tests say how much ran.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod instructions;
+mod mutants;
+mod player;
+mod taps;
+
+use common::golden;
+use player::{Answer, Job, ORDERS, Player, Variant};
+use tilescope::attention::cases::{self, single, with};
+use tilescope::attention::error_rule::{self, Errors};
+use tilescope::attention::{Align, Mask, Precision, Problem, Shape};
+
+/// The f32 kernels, as they are compiled for a GPU.
+const SCALAR: [Variant; 5] = [
+    Variant { kernel: "standard", precision: Precision::F32, d: 128, taps: false },
+    Variant { kernel: "flash1", precision: Precision::F32, d: 64, taps: false },
+    Variant { kernel: "flash1", precision: Precision::F32, d: 128, taps: false },
+    Variant { kernel: "flash2", precision: Precision::F32, d: 64, taps: false },
+    Variant { kernel: "flash2", precision: Precision::F32, d: 128, taps: false },
+];
+
+/// A problem with what counts as a right answer.
+#[expect(clippy::large_enum_variant)] // There are some 200 of them.
+enum Case {
+    Golden(golden::Case),
+    BuiltIn(cases::Case),
+}
+
+impl Case {
+    fn name(&self) -> &str {
+        match self {
+            Case::Golden(case) => &case.name,
+            Case::BuiltIn(case) => &case.name,
+        }
+    }
+
+    fn problem(&self) -> &Problem {
+        match self {
+            Case::Golden(case) => &case.problem,
+            Case::BuiltIn(case) => &case.problem,
+        }
+    }
+
+    /// With Q, K, V and the bias rounded to a format, so that kernel and oracle see the same; golden values are exact in each.
+    fn rounded(mut self, precision: Precision) -> Self {
+        if let Case::BuiltIn(case) = &mut self {
+            let problem = &mut case.problem;
+            let round = |x: f64| match precision {
+                Precision::F16 => half::f16::from_f64(x).to_f64(),
+                Precision::Bf16 => half::bf16::from_f64(x).to_f64(),
+                _ => x,
+            };
+            for tensor in [&mut problem.q, &mut problem.k, &mut problem.v] {
+                tensor.mapv_inplace(round);
+            }
+            problem.bias.iter_mut().for_each(|bias| bias.mapv_inplace(round));
+        }
+        self
+    }
+
+    /// What is wrong with an answer; empty when it is right.
+    fn judge(&self, answer: &Answer, precision: Precision) -> Vec<String> {
+        let heads = self.problem().shape.heads;
+        let mut wrong = Vec::new();
+        for (at, output) in answer.outputs.iter().enumerate() {
+            let (batch, head) = (at / heads, at % heads);
+            match self {
+                Case::Golden(case) => wrong.extend(case.compare(batch, head, output, precision)),
+                Case::BuiltIn(case) => {
+                    // A case puts NaN only where nobody looks, so that 0 is as good.
+                    let visible =
+                        with(case.problem.clone(), |p| p.v.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x }));
+                    let reference = error_rule::reference(&visible, batch, head, precision);
+                    let errors = Errors::between(output, &reference.exact);
+                    if !errors.within(&reference.bound) {
+                        wrong.push(format!("{errors:?} is not within {:?}", reference.bound));
+                    }
+                }
+            }
+        }
+        wrong
+    }
+}
+
+/// Every golden and built-in case, dropout aside.
+fn all_cases() -> Vec<Case> {
+    let golden = golden::cases().into_iter().filter(|case| case.problem.dropout.is_none());
+    let hidden = with(single(40, 70, 8), |p| {
+        // Key 40 shares a tile with keys that are seen.
+        p.mask = Mask { causal: true, align: Align::TopLeft, ..Mask::default() };
+        p.v.slice_mut(ndarray::s![.., .., 40.., ..]).fill(f64::NAN);
+    });
+    let hidden = cases::Case { name: "NaN in V of keys that nobody sees".into(), problem: hidden };
+    let built_in = [hidden].into_iter().chain(cases::cases());
+    built_in.map(Case::BuiltIn).chain(golden.map(Case::Golden)).collect()
+}
+
+/// False, with a printed line, where the compiler is missing.
+fn can_build(skipping: usize) -> bool {
+    let Err(reason) = player::compiler() else { return true };
+    assert!(std::env::var("TILESCOPE_REQUIRE_GPU").as_deref() != Ok("1"), "a compiler is required, but: {reason}");
+    println!("0 ran, {skipping} skipped: {reason}");
+    false
+}
+
+/// Runs cases in all orders; gives what is wrong, the first `most` of it.
+fn check(player: &Player, cases: &[&Case]) -> Result<(), Vec<String>> {
+    let jobs: Vec<Job<'_>> =
+        cases.iter().flat_map(|case| (0..ORDERS.len()).map(|order| Job { problem: case.problem(), order })).collect();
+    let answers = player.run(&jobs).map_err(|why| vec![why])?;
+    let mut wrong = Vec::new();
+    for (case, answers) in cases.iter().zip(answers.chunks(ORDERS.len())) {
+        for (answer, order) in answers.iter().zip(ORDERS).skip(1) {
+            if answer.bytes != answers[0].bytes {
+                wrong.push(format!("{}: threads {order} give other bits", case.name()));
+            }
+        }
+        let faults = case.judge(&answers[0], player.variant.precision);
+        wrong.extend(faults.into_iter().map(|why| format!("{}: {why}", case.name())));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Cases of a variant's own head dimension, so that each variant has some: several blocks, masks, every modifier.
+fn own_cases(d: usize) -> Vec<Case> {
+    let shape = Shape { heads: 2, ..Shape::single(150, 200, d) };
+    let causal = Mask { causal: true, ..Mask::default() };
+    let narrow = Mask { window_left: Some(70), window_right: Some(3), align: Align::TopLeft, ..Mask::default() };
+    let short = Mask { key_lengths: Some(vec![133]), ..causal.clone() };
+    let mut cases: Vec<Case> = [("open", Mask::default()), ("causal", causal), ("window", narrow), ("short", short)]
+        .map(|(name, mask)| {
+            let problem = with(cases::problem(shape), |p| p.mask = mask);
+            Case::BuiltIn(cases::Case { name: format!("d {d}, {name}"), problem })
+        })
+        .into();
+    let all = with(cases::problem(Shape { kv_heads: 1, ..shape }), |p| {
+        (p.softcap, p.scale) = (Some(3.0), -p.scale);
+        p.alibi_slopes = Some(ndarray::arr2(&[[0.25, 0.5]]));
+        p.bias = Some(ndarray::Array4::from_shape_fn((1, 1, 150, 200), |(_, _, i, j)| ((i * j) % 7) as f64 / 4.0));
+    });
+    cases.push(Case::BuiltIn(cases::Case { name: format!("d {d}, every modifier"), problem: all }));
+    cases
+}
+
+/// All cases through these variants: each by the smallest that takes it; and those of each variant's own size.
+fn check_variants(variants: &[Variant], cases: &[Case]) {
+    if !can_build(cases.len()) {
+        return;
+    }
+    let (mut ran, mut wrong) = (0, Vec::new());
+    let mut smaller: Option<Player> = None;
+    for &variant in variants {
+        let player = Player::new(variant, &[]).expect("the kernel compiles for the CPU");
+        let same = smaller.filter(|smaller| smaller.variant.kernel == variant.kernel);
+        let fits = |case: &&Case| {
+            let problem = case.problem();
+            player.takes(problem) && !same.as_ref().is_some_and(|smaller| smaller.takes(problem))
+        };
+        let own = own_cases(variant.d).into_iter().map(|case| case.rounded(variant.precision)).collect::<Vec<_>>();
+        let mine: Vec<&Case> = cases.iter().filter(fits).chain(&own).collect();
+        ran += mine.len();
+        if let Err(why) = check(&player, &mine) {
+            wrong.extend(why.into_iter().map(|why| format!("{}: {why}", variant.name())));
+        }
+        println!("{}: {} cases in {} orders", variant.name(), mine.len(), ORDERS.len());
+        smaller = Some(player);
+    }
+    println!("{ran} ran, 0 skipped, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn standard_meets_all_cases() {
+    check_variants(&SCALAR[..1], &all_cases());
+}
+
+#[test]
+fn flash1_meets_all_cases() {
+    check_variants(&SCALAR[1..3], &all_cases());
+}
+
+#[test]
+fn flash2_meets_all_cases() {
+    check_variants(&SCALAR[3..], &all_cases());
+}
+
+/// The tensor core kernel in both formats and all its head dimensions.
+fn mma(precision: Precision) -> Vec<Variant> {
+    [32, 64, 80, 96, 128].map(|d| Variant { kernel: "flash2_mma", precision, d, taps: false }).to_vec()
+}
+
+/// The cases for tensor cores: not the one with NaN in V, since 0 * NaN is NaN.
+fn rounded_cases(precision: Precision) -> Vec<Case> {
+    let mut cases = all_cases();
+    cases.retain(|case| case.problem().v.iter().all(|x| x.is_finite()));
+    cases.into_iter().map(|case| case.rounded(precision)).collect()
+}
+
+#[test]
+fn flash2_mma_in_f16_meets_all_cases() {
+    check_variants(&mma(Precision::F16), &rounded_cases(Precision::F16));
+}
+
+#[test]
+fn flash2_mma_in_bf16_meets_all_cases() {
+    check_variants(&mma(Precision::Bf16), &rounded_cases(Precision::Bf16));
+}

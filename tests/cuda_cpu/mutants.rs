@@ -1,0 +1,255 @@
+//! Kernels broken on purpose, one line at a time: each must be caught.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::player::{Player, Variant};
+use super::{Case, all_cases, can_build, check, rounded_cases};
+use tilescope::attention::Precision;
+
+/// What is changed, which text of the file (found once), into what.
+pub type Mutant = (&'static str, &'static str, &'static str);
+
+const FLASH2: &[Mutant] = &[
+    ("O is not rescaled", "o[n].x *= alpha, o[n].y *= alpha, o[n].z *= alpha, o[n].w *= alpha;", ""),
+    (
+        "O is divided by alpha, as the paper misprints",
+        "o[n].x *= alpha, o[n].y *= alpha,",
+        "o[n].x /= alpha, o[n].y /= alpha,",
+    ),
+    ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
+    ("the tile's maximum replaces the row's", "float m_new = m;", "float m_new = NEG_INF;"),
+    ("rows past the last key are read", "first + row < rows && c < columns", "c < columns"),
+    ("columns past d are read", "first + row < rows && c < columns", "first + row < rows"),
+    ("queries past the last column are read", "q[n].y = c + 1 < a.d ? from[1] : 0.0f;", "q[n].y = from[1];"),
+    ("O is written past its last column", "if (c + 3 < a.d_v) to[3]", "to[3]"),
+    ("queries past the last are read", "int i = min(block * BR + row, last);", "int i = block * BR + row;"),
+    ("a bias past the last key is read", "min(j0 + n * LANES + lane, a.n_k - 1)", "j0 + n * LANES + lane"),
+    ("no barrier after K is loaded", "a.n_k, a.d);\n        __syncthreads();", "a.n_k, a.d);"),
+    (
+        "no barrier before V takes the place of K",
+        "__syncthreads();\n        load_tile(tile, a.v",
+        "load_tile(tile, a.v",
+    ),
+    ("no barrier after V is loaded", "a.n_k, a.d_v);\n        __syncthreads();", "a.n_k, a.d_v);"),
+    ("no barrier before the next K", "        __syncthreads();\n\n#ifdef TAPS", "\n#ifdef TAPS"),
+    ("half of a row's lanes give no maximum", "m_new = fmaxf(m_new, __shfl_xor_sync(WARP, m_new, 2));", ""),
+    (
+        "half of a row's lanes give no sum",
+        "for (int n = 0; n < KEYS; n++) sum += s[n];\n        sum += __shfl_xor_sync(WARP, sum, 1);",
+        "for (int n = 0; n < KEYS; n++) sum += s[n];",
+    ),
+    ("nothing is masked", "if (!whole) {", "if (false) {"),
+    ("keys past the last are not masked", " && j0 + BC <= end_key(a, block * BR, key_length)", ""),
+    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    ("the last tile is skipped", "j0 < end; j0 += BC", "j0 + BC < end; j0 += BC"),
+    ("the first tile of a window is skipped", "int j0 = first / BC * BC;", "int j0 = (first + BC - 1) / BC * BC;"),
+    ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
+    ("GQA reads another head", "head / (a.heads / a.kv_heads)", "head % a.kv_heads"),
+    ("V of a masked key leaks", "if (weight != 0.0f)", "if (true)"),
+    ("O is not normalised", "o[n].x *= inverse, o[n].y *= inverse, o[n].z *= inverse, o[n].w *= inverse;", ""),
+    ("a dead row divides by 0", "l == 0.0f ? 0.0f : 1.0f / l", "1.0f / l"),
+    ("L leaves out m", "m + logf(l)", "logf(l)"),
+    ("a later launch begins at the first block", "a.first_block + blockIdx.x", "blockIdx.x"),
+];
+
+/// In what all kernels share; run through flash2.
+const SHARED: &[Mutant] = &[
+    ("the diagonal is one off", "i + a.offset + a.right + 1", "i + a.offset + a.right"),
+    ("the window is one off", "i + a.offset - a.left)", "i + a.offset - a.left + 1)"),
+    ("the offset of the diagonal is forgotten", "i + a.offset + a.right + 1", "i + a.right + 1"),
+    ("exp of -inf minus -inf", "x == NEG_INF ? 0.0f : expf(x - shift)", "expf(x - shift)"),
+    ("a mild sentinel", "#define NEG_INF __int_as_float(0xff800000)", "#define NEG_INF (-1e4f)"),
+    ("no softcap", "if (a.softcap > 0.0f)", "if (false)"),
+    ("no scale", "a.scale * product", "product"),
+    ("ALiBi ignores the offset", "abs(i + a.n_k - a.n_q - j)", "abs(i - j)"),
+    ("ALiBi takes another head's slope", "batch * a.heads + head] *", "head] *"),
+    ("the bias is not broadcast", "step[2] * i", "(step[2] ? step[2] : 1) * i"),
+    (
+        "the key length is no end",
+        "return min(key_length, i + a.offset + a.right + 1)",
+        "return i + a.offset + a.right + 1",
+    ),
+];
+
+const FLASH1: &[Mutant] = &[
+    ("old O is not rescaled", "float old_factor = l * alpha * inverse,", "float old_factor = l * inverse,"),
+    ("old O is not weighed by l", "float old_factor = l * alpha * inverse,", "float old_factor = alpha * inverse,"),
+    ("the tile is not rescaled", "new_factor = beta * inverse", "new_factor = inverse"),
+    ("l is not rescaled", "alpha * l + beta * l_tile", "l + beta * l_tile"),
+    ("l of the tile is not rescaled", "alpha * l + beta * l_tile", "alpha * l + l_tile"),
+    ("O does not start at 0", "o_out[at] = 0.0f", "(void)o_out[at]"),
+    ("l does not start at 0", "l_out[i] = 0.0f", "(void)l_out[i]"),
+    ("m does not start at -inf", "m_out[i] = NEG_INF", "m_out[i] = 0.0f"),
+    ("no barrier before K", "__syncthreads();\n        load_tile(k_tile", "load_tile(k_tile"),
+    ("no barrier after V", "a.n_k, a.d_v);\n        __syncthreads();", "a.n_k, a.d_v);"),
+    ("queries before the diagonal are visited too late", "j0 - a.offset - a.right)", "j0 - a.offset - a.right + BR)"),
+    ("queries past the window are not visited", "key_end - a.offset + a.left)", "key_end - a.offset + a.left - BR)"),
+    ("a later launch begins at the first key block", "int j0 = a.first_block * BC;", "int j0 = 0;"),
+    ("queries past the last are read", "int i = min(i0 + row, last);", "int i = i0 + row;"),
+    ("nothing is masked", "if (!whole) {", "if (false) {"),
+    ("V of a masked key leaks", "if (p[row][j] != 0.0f)", "if (true)"),
+    ("GQA reads another head", "head / (a.heads / a.kv_heads)", "head % a.kv_heads"),
+];
+
+const STANDARD: &[Mutant] = &[
+    ("S is written past the last key", "bool inside = i <= at.last && j < a.n_k;", "bool inside = i <= at.last;"),
+    ("S is written past the last query", "bool inside = i <= at.last && j < a.n_k;", "bool inside = j < a.n_k;"),
+    ("nothing is masked", "if (j < first_key(a, i) || j >= end_key", "if (false && j >= end_key"),
+    ("the key length is forgotten", "a.key_lengths[at.batch]", "a.n_k"),
+    ("no barrier after K is loaded", "a.n_k, a.d);\n        __syncthreads();", "a.n_k, a.d);"),
+    ("no barrier before the next K", "* a.n_k + j] = s;\n        __syncthreads();", "* a.n_k + j] = s;"),
+    ("the maximum of half a row", "lanes > 0; lanes /= 2) m =", "lanes > 1; lanes /= 2) m ="),
+    ("the sum of half a row", "lanes > 0; lanes /= 2) l +=", "lanes > 1; lanes /= 2) l +="),
+    ("a dead row divides by 0", "l == 0.0f ? 0.0f : 1.0f / l", "1.0f / l"),
+    ("P is not normalised", "p[j] *= inverse;", "p[j] *= 1.0f;"),
+    ("no barrier after V is loaded", "a.n_k, a.d_v);\n        __syncthreads();", "a.n_k, a.d_v);"),
+    ("no barrier before the next V", "        __syncthreads();\n\n#ifdef TAPS", "\n#ifdef TAPS"),
+    ("V of a masked key leaks", "if (weight != 0.0f)", "if (true)"),
+    ("O is written past its last column", "if (i <= at.last && c < a.d_v)", "if (i <= at.last)"),
+    ("O is written past its last query", "if (i <= at.last && c < a.d_v)", "if (c < a.d_v)"),
+    ("GQA reads another head", "at.head / (a.heads / a.kv_heads)", "at.head % a.kv_heads"),
+];
+
+const FLASH2_MMA: &[Mutant] = &[
+    ("O is not rescaled", "o[tile][n][2 * half] *= alpha, o[tile][n][2 * half + 1] *= alpha;", ";"),
+    ("half of O is not rescaled", "*= alpha, o[tile][n][2 * half + 1] *= alpha;", "*= alpha;"),
+    ("l is not rescaled", "alpha * l[tile][half] + sum", "l[tile][half] + sum"),
+    ("the tile's maximum replaces the row's", "float most = m[tile][half];", "float most = NEG_INF;"),
+    (
+        "half of a row's lanes give no maximum",
+        "m_new[tile][half] = fmaxf(most, __shfl_xor_sync(WARP, most, 2));",
+        "m_new[tile][half] = most;",
+    ),
+    ("half of a row's lanes give no sum", "l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);", ""),
+    ("a row that has seen nothing subtracts -inf", "m == NEG_INF ? 0.0f : m * c", "m * c"),
+    ("the scale is not folded", "float c = unit * LOG2_E;", "float c = LOG2_E;"),
+    ("powers of 2 of natural scores", "float c = unit * LOG2_E;", "float c = unit;"),
+    ("a negative scale is plain", "a.scale > 0.0f && a.softcap", "a.softcap"),
+    ("a softcap is plain", " && a.softcap == 0.0f", ""),
+    ("ALiBi is plain", " && !a.slopes", ""),
+    ("a bias is plain", " && !a.bias", ""),
+    ("keys past the last are read", "row < rows - first ? 16 : 0", "16"),
+    (
+        "copies are not swizzled",
+        "copy_async(tile + place(row, at % CHUNKS)",
+        "copy_async(tile + (row * CHUNKS + at % CHUNKS) * 16",
+    ),
+    ("no swizzle", "chunk ^ swizzle", "chunk"),
+    ("Q is not waited for", "if (start < end) wait_for_copies<1>(); else wait_for_copies<0>();", ""),
+    ("no barrier after Q", "wait_for_copies<0>();\n    __syncthreads();", "wait_for_copies<0>();"),
+    (
+        "K is not waited for",
+        "wait_for_copies<0>();\n        __syncthreads();\n        load_tile",
+        "__syncthreads();\n        load_tile",
+    ),
+    ("no barrier after K", "__syncthreads();\n        load_tile<BC>(v_at", "load_tile<BC>(v_at"),
+    ("V is not waited for", "if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();", ""),
+    (
+        "V is not waited for at the last tile",
+        "if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();",
+        "wait_for_copies<1>();",
+    ),
+    (
+        "no barrier after V",
+        "wait_for_copies<0>();\n        __syncthreads();\n\n        // [step: accumulate]",
+        "wait_for_copies<0>();\n\n        // [step: accumulate]",
+    ),
+    ("K blocks do not take turns", "k_now = k_next;", ""),
+    ("the next K overwrites this one", "load_tile<BC>(k_next, k_in", "load_tile<BC>(k_now, k_in"),
+    ("a warp does not wait for its own O", "    __syncwarp();\n", ""),
+    ("queries past the last are stored", "if (i0 + row < a.n_q) {", "{"),
+    (
+        "L of queries past the last is stored",
+        "if (lane % 4 == 0 && i < a.n_q) {\n            float",
+        "if (lane % 4 == 0) {\n            float",
+    ),
+    ("nothing is masked", "if (!whole) {", "if (false) {"),
+    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length)", ""),
+    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    (
+        "the last tile is skipped",
+        "for (int j0 = start; j0 < end; j0 += BC)",
+        "for (int j0 = start; j0 + BC < end; j0 += BC)",
+    ),
+    ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
+    ("GQA reads another head", "head / (a.heads / a.kv_heads)", "head % a.kv_heads"),
+    (
+        "K operands are swapped",
+        "mma(s[tile][2 * n + 1], q[tile][depth], k + 2);",
+        "mma(s[tile][2 * n + 1], q[tile][depth], k);",
+    ),
+    ("V is not transposed", "load_matrices_transposed(v,", "load_matrices(v,"),
+    ("P of other keys", "s[tile][2 * depth + quarter / 2]", "s[tile][2 * depth]"),
+    ("O is not normalised", "*= inverse, o[tile][n][2 * half + 1] *= inverse;", "*= inverse;"),
+    ("a dead row divides by 0", "l[tile][half] == 0.0f ? 0.0f : 1.0f / l[tile][half]", "1.0f / l[tile][half]"),
+    ("L leaves out m", "natural + logf(sum)", "logf(sum)"),
+    (
+        "m stays a dot product",
+        "float natural = m[at / 2][at % 2] * unit, sum",
+        "float natural = m[at / 2][at % 2], sum",
+    ),
+    ("a later launch begins at the first block", "a.first_block + gridDim.x", "gridDim.x"),
+];
+
+const ALL: [(&str, &str, &[Mutant]); 4] = [
+    ("flash2", "flash2.cu", FLASH2),
+    ("flash2", "attention.cuh", SHARED),
+    ("flash1", "flash1.cu", FLASH1),
+    ("standard", "standard.cu", STANDARD),
+];
+
+/// How a mutant is caught: by a wrong or order-dependent result, by a guard, or by the compiler; none if it survives.
+pub fn caught(variant: Variant, file: &str, (name, from, to): Mutant, cases: &[Case]) -> Option<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels").join(file);
+    let source = std::fs::read_to_string(path).expect("the kernel is part of the project");
+    assert_eq!(source.matches(from).count(), 1, "{file}, {name}: {from:?} is not there once");
+    let player = Player::new(variant, &[(file, &source.replace(from, to))]);
+    let player = player.unwrap_or_else(|why| panic!("{file}, {name}: a mutant must compile: {why}"));
+    let cases: Vec<&Case> = cases.iter().filter(|case| player.takes(case.problem())).collect();
+    // Most die early: there is no need to run the rest.
+    cases.chunks(15).find_map(|some| check(&player, some).err()).map(|why| why[0].clone())
+}
+
+/// Each mutant of these files, two at a time.
+pub fn check_all(mutants: &[(Variant, &str, Mutant)], cases: &[Case]) {
+    if !can_build(mutants.len()) {
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut survivors = Vec::new();
+        while let Some(&(variant, file, mutant)) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match caught(variant, file, mutant, cases) {
+                Some(why) => println!("{file}, {}: {}", mutant.0, why.chars().take(160).collect::<String>()),
+                None => survivors.push(format!("{file} survives: {}", mutant.0)),
+            }
+        }
+        survivors
+    };
+    let survivors = std::thread::scope(|scope| {
+        let workers = [(); 2].map(|()| scope.spawn(work));
+        workers.map(|worker| worker.join().expect("a worker that ends")).concat()
+    });
+    println!("{} mutants, {} survive", mutants.len(), survivors.len());
+    assert!(survivors.is_empty(), "{}", survivors.join("\n"));
+}
+
+#[test]
+fn every_mutant_of_a_scalar_kernel_is_caught() {
+    let mutants: Vec<_> = ALL
+        .into_iter()
+        .flat_map(|(kernel, file, mutants)| {
+            let d = if kernel == "standard" { 128 } else { 64 };
+            let variant = Variant { kernel, precision: Precision::F32, d, taps: false };
+            mutants.iter().map(move |&mutant| (variant, file, mutant))
+        })
+        .collect();
+    check_all(&mutants, &all_cases());
+}
+
+#[test]
+fn every_mutant_of_the_tensor_core_kernel_is_caught() {
+    let variant = Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: false };
+    let mutants: Vec<_> = FLASH2_MMA.iter().map(|&mutant| (variant, "flash2_mma.cu", mutant)).collect();
+    check_all(&mutants, &rounded_cases(Precision::F16));
+}
