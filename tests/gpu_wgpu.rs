@@ -46,14 +46,15 @@ fn every_case_is_within_the_error_rule() {
 
 #[test]
 fn a_long_run_is_cut_and_can_be_cancelled() {
-    let Some(mut backend) = backend(1) else { return };
     let long = problem(Shape { batch: 2, heads: 8, kv_heads: 8, ..Shape::single(200, 250, 64) });
     for kernel in kernels() {
+        // A new backend knows nothing of the device's speed and begins with a short launch, however fast it is.
+        let Some(mut backend) = backend(1) else { return };
         let algorithm = kernel.algorithm;
         backend.prefer(kernel.file);
         let run = backend.run(&long, algorithm, Precision::F32, &NEVER).expect("a run");
         println!("{algorithm}: {} launches, kernel {:?}, wall {:?}", run.launches, run.kernel_time, run.wall);
-        assert!(run.launches > 3, "{} launches for 2 x 8 heads of 200 x 250", run.launches);
+        assert!(run.launches > 1, "{algorithm}: one launch for 2 x 8 heads of 200 x 250");
         assert!(run.kernel_time.is_none_or(|time| !time.is_zero() && time < run.wall));
         prepared("long", long.clone()).check(&mut backend, kernel).expect("a run in pieces is right");
         let cancelled = backend.run(&long, algorithm, Precision::F32, &AtomicBool::new(true)).err();
