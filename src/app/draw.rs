@@ -66,6 +66,16 @@ pub fn fit_text(painter: &Painter, rect: Rect, align: Align2, text: &str, font: 
     width
 }
 
+/// A text whose every character counts, such as a number: where it is too wide it gets smaller, and is never cut.
+pub fn shrink_text(painter: &Painter, rect: Rect, align: Align2, text: &str, font: FontId, color: Color32) {
+    let width = painter.layout_no_wrap(text.to_owned(), font.clone(), color).size().x;
+    let factor = if width > rect.width() { (rect.width() - 1.0).max(1.0) / width } else { 1.0 };
+    let font = FontId::new((font.size * factor).max(1.0), font.family);
+    let galley = painter.layout_no_wrap(text.to_owned(), font, color);
+    let place = align.align_size_within_rect(galley.size(), rect);
+    painter.galley(place.min, galley, color);
+}
+
 /// A token as it can be shown: spaces made visible at its start, characters without a glyph by their number.
 pub fn token(ui: &Ui, text: &str) -> String {
     let font = theme::text(theme::LABEL);

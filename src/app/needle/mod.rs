@@ -70,7 +70,7 @@ impl Picture<'_> {
 
     /// A text with a name, so that it can be read without seeing it.
     pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: &str, text: &str, font: egui::FontId) {
-        fit_text(ui.painter(), rect, align, text, font, self.palette.ink);
+        draw::shrink_text(ui.painter(), rect, align, text, font, self.palette.ink);
         let response = ui.interact(rect, ui.scope_id().with(("needle", name)), Sense::hover());
         draw::describe(&response, name, text);
     }
