@@ -5,6 +5,7 @@ use crate::attention::input::{bundled, random};
 use crate::playback::Command;
 use crate::playback::lesson::{self, Distance, Language};
 
+use super::picture::Goal;
 use super::place::Place;
 use super::settings::Settings;
 use super::stage::Wish as StageWish;
@@ -117,8 +118,10 @@ pub enum Present {
 /// What leaves the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Export {
-    CopyPicture,
-    SavePicture,
+    /// Of the whole window.
+    Picture(Goal),
+    /// Of the main view, with a caption.
+    View(Goal),
     CopyLink,
     CopyCsv,
     CopyNumpy,

@@ -10,6 +10,7 @@ use crate::schedule::algorithm;
 use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::job::{self, Job};
 use super::lesson::OpenLesson;
+use super::picture::{self, Sitting};
 use super::place::{Landing, Place};
 use super::present::{self, Talk, Vote};
 use super::settings::Settings;
@@ -303,12 +304,13 @@ impl App {
                 self.tour = Some(Tour::default());
                 self.lesson = None;
                 self.side = Side::Setup;
-                self.stage.distance = crate::playback::lesson::Distance::Middle;
-                self.document.open(ctx, Source::Scene(Box::new(tour::start())));
+                let scene = tour::start();
+                self.stage.distance = scene.view;
+                self.document.open(ctx, Source::Scene(Box::new(scene)));
             }
             TourWish::Next => {
-                let settings = self.document.wanted().clone();
-                let actions = self.tour.as_mut().map(|tour| tour.next(&settings)).unwrap_or_default();
+                let tour = self.tour.as_mut().zip(self.document.scene());
+                let actions = tour.map(|(tour, scene)| tour.next(scene)).unwrap_or_default();
                 actions.into_iter().for_each(|action| self.carry_out(ctx, action));
             }
             TourWish::Explore => self.tour = None,
@@ -370,34 +372,25 @@ impl App {
                 ctx.copy_text(export::numpy(snapshot));
                 "The numbers of the tile are on the clipboard."
             }),
-            Export::CopyPicture => {
-                let copy = ctx.clone();
-                ctx.request_screenshot(move |image| copy.copy_image((*image).clone()));
-                Some("A picture of the window is on the clipboard.")
+            Export::Picture(goal) => {
+                self.saving = Some(picture::take(ctx, None, goal));
+                None
             }
-            Export::SavePicture => {
-                let (to_ctx, ctx) = (ctx.clone(), ctx.clone());
-                let (sender, receiver) = std::sync::mpsc::channel();
-                ctx.request_screenshot(move |image| {
-                    let _ = sender.send(image);
-                    to_ctx.request_repaint();
-                });
-                self.saving = Some(Job::start(&ctx, move |_| picture(&receiver)));
+            Export::View(goal) => {
+                self.sitting = Some(Sitting::Asked(goal));
                 None
             }
             Export::Trace | Export::Perfetto => {
-                self.saving = self
-                    .document
-                    .scene()
-                    .cloned()
-                    .map(|scene| Job::start(ctx, move |_| saved(export::trace(&scene, what == Export::Perfetto))));
+                self.saving = self.document.scene().cloned().map(|scene| {
+                    Job::start(ctx, move |_| export::saved(export::trace(&scene, what == Export::Perfetto)))
+                });
                 None
             }
             Export::Worksheet => {
                 let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
                 let written = export::worksheet(seed);
                 let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));
-                self.document.set_notice(Some(saved(path)));
+                self.document.set_notice(Some(export::saved(path)));
                 None
             }
         };
@@ -408,27 +401,8 @@ impl App {
 
     /// Says what became of a file.
     pub(super) fn take_saved(&mut self) {
-        match job::take(&mut self.saving) {
-            Some(Ok(text)) => self.document.set_notice(Some(text)),
-            Some(Err(fault)) => self.document.set_notice(Some(fault.into())),
-            None => {}
-        }
+        let Some(done) = job::take(&mut self.saving) else { return };
+        self.sitting = None;
+        self.document.set_notice(Some(done.unwrap_or_else(Into::into)));
     }
-}
-
-fn saved(path: Result<std::path::PathBuf, String>) -> String {
-    match path {
-        Ok(path) => format!("Saved: {}", path.display()),
-        Err(fault) => fault,
-    }
-}
-
-fn picture(receiver: &std::sync::mpsc::Receiver<std::sync::Arc<egui::ColorImage>>) -> String {
-    let Ok(image) = receiver.recv_timeout(std::time::Duration::from_secs(5)) else {
-        return "this system gives no picture of the window".into();
-    };
-    let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
-    let [width, height] = image.size;
-    let png = super::headless::png(&bytes, width as u32, height as u32);
-    saved(png.and_then(|png| export::save("tilescope", "png", &png)))
 }

@@ -94,6 +94,9 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Reduce motion", "减少动画"),
     ("Copy a picture of the window", "复制窗口图片"),
     ("Save a picture of the window", "保存窗口图片"),
+    ("Copy a picture of the main view", "复制主视图的图片"),
+    ("Save a picture of the main view", "保存主视图的图片"),
+    ("{0}, head {1}: {2}, step {3} of {4}", "{0},注意力头 {1}:{2},第 {3} 步,共 {4} 步"),
     ("Copy a link to this step", "复制本步链接"),
     ("Copy the tile as CSV", "以 CSV 复制分块"),
     ("Copy the tile for NumPy", "以 NumPy 复制分块"),
@@ -174,6 +177,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Watch the maximum rise", "看最大值升高"),
     ("Go on", "继续看"),
     ("Forget alpha", "忘掉 alpha"),
+    ("What if alpha is forgotten?", "如果忘了 alpha 呢？"),
     ("Zoom out", "看全局"),
     ("What it saves", "省了多少"),
     ("Skip", "跳过"),
@@ -190,8 +194,8 @@ pub static TABLE: &[(&str, &str)] = &[
         "最大值升高;同一个 alpha 缩小之前的累加;然后新词元加入。",
     ),
     (
-        "Your turn: the maximum rose from {0} to {1}. By what factor alpha did the old sum shrink?",
-        "轮到你了:最大值从 {0} 升到 {1}。旧的和缩小为原来的多少(alpha)?",
+        "Your turn: one tile earlier the maximum rises from {0} to {1}. By what factor alpha will the old sum shrink?",
+        "轮到你了:前一个分块里,最大值从 {0} 升到 {1}。旧的和将乘以多大的 alpha?",
     ),
     (
         "alpha = exp({0} - {1}) = {2}. The old words count for less, and nothing is read again.",
@@ -218,7 +222,8 @@ pub static TABLE: &[(&str, &str)] = &[
         "链接已复制:用这条命令可以重新打开这一步。",
     ),
     ("The numbers of the tile are on the clipboard.", "分块的数值已复制。"),
-    ("A picture of the window is on the clipboard.", "窗口图片已复制。"),
+    ("The picture is on the clipboard.", "图片已复制。"),
+    ("This system gives no picture of the window.", "此系统无法给出窗口的图片。"),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Unit};
 
 use super::action::{Action, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
+use super::picture::Goal;
 use super::theme::Theme;
 
 /// One line of the table.
@@ -107,8 +108,15 @@ pub static COMMANDS: &[Entry] = &[
     entry("Window", "Normal size", &[(CTRL, Key::Num0)], Action::Zoom(Zoom::Reset)),
     entry("Window", "Full screen", &[(ALT, Key::Enter)], Action::FullScreen),
     entry("Window", "Reduce motion", &[], Action::ReduceMotion),
-    entry("Export", "Copy a picture of the window", &[(CTRL_SHIFT, Key::C)], Action::Export(Export::CopyPicture)),
-    entry("Export", "Save a picture of the window", &[(CTRL, Key::S)], Action::Export(Export::SavePicture)),
+    entry(
+        "Export",
+        "Copy a picture of the window",
+        &[(CTRL_SHIFT, Key::C)],
+        Action::Export(Export::Picture(Goal::Copy)),
+    ),
+    entry("Export", "Save a picture of the window", &[(CTRL, Key::S)], Action::Export(Export::Picture(Goal::Save))),
+    entry("Export", "Copy a picture of the main view", &[], Action::Export(Export::View(Goal::Copy))),
+    entry("Export", "Save a picture of the main view", &[], Action::Export(Export::View(Goal::Save))),
     entry("Export", "Copy a link to this step", &[(CTRL, Key::L)], Action::Export(Export::CopyLink)),
     entry("Export", "Copy the tile as CSV", &[], Action::Export(Export::CopyCsv)),
     entry("Export", "Copy the tile for NumPy", &[], Action::Export(Export::CopyNumpy)),

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
+use crate::attention::{Precision, input::random};
 use crate::gpu::kernels::KERNELS;
+use crate::machine::{Meaning, Run};
+use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 use crate::trace::{self, Export as Trace, Origin, Tiles};
 
 use super::number;
@@ -84,6 +87,14 @@ pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, String> {
     save(if is_perfetto { "tilescope-perfetto" } else { "tilescope-trace" }, "json", &bytes)
 }
 
+/// What became of a file, in a sentence.
+pub fn saved(path: Result<PathBuf, String>) -> String {
+    match path {
+        Ok(path) => format!("Saved: {}", path.display()),
+        Err(fault) => fault,
+    }
+}
+
 /// Writes `bytes` under the first free name in the current folder, or in the home folder where that is not possible.
 pub fn save(stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf, String> {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
@@ -110,41 +121,60 @@ fn save_in(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> std::io:
     Err(std::io::Error::other("ten thousand files have this name"))
 }
 
-/// A page to print: the online softmax of one row by hand, with its key on a page of its own.
+/// A page to print: the online softmax of one row by hand, with its key on a page of its own. Every number of it is the
+/// stepper's.
 pub fn worksheet(seed: u64) -> Result<String, String> {
-    use crate::attention::{Precision, input::random};
-    use crate::machine::{Meaning, Run};
-    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
     let input = random::read("random:1,6,1", seed).map_err(|error| error.to_string())?;
     let plan = Plan::of_problem(&input.problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
     let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
     let run = Run::new(Schedule::new(flash2, plan), &input.problem, 0, 0, Meaning::RIGHT, |_| true);
     let run = run.ok_or("the run was stopped")?;
-    let head = input.problem.head::<f64>(0, 0, Precision::F64);
-    let scores: Vec<f64> = (0..6).map(|key| input.problem.scale * head.q[[0, 0]] * head.k[[key, 0]]).collect();
+    let story = run.story(0, Meaning::RIGHT);
     let list = |values: &[f64]| values.iter().map(|x| number::short(*x)).collect::<Vec<_>>().join("   ");
-    let values: Vec<f64> = (0..6).map(|key| head.v[[key, 0]]).collect();
+    let scores: Vec<f64> = story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).collect();
+    let values = input.problem.head::<f64>(0, 0, Precision::F64).v.column(0).to_vec();
     let mut text = format!(
         "tilescope worksheet {seed}: the online softmax\n\nOne query, six keys, two keys at a time.\n\n\
          scores s   {}\nvalues v   {}\n\nFor each block of two keys write m, alpha, l and O (not divided).\n\n",
         list(&scores),
         list(&values)
     );
-    for block in 1..=3 {
+    for block in 1..=story.visits.len() {
         let _ = writeln!(text, "block {block}:   m = ________   alpha = ________   l = ________   O = ________\n");
     }
     text.push_str("O / l = ________\n\u{c}\nKey (computed by the stepper)\n\n");
-    let history = run.history(0);
-    for (block, visit) in history.first().into_iter().flatten().enumerate() {
-        let _ = writeln!(
-            text,
-            "block {}:   m = {}   alpha = {}   l = {}",
-            block + 1,
-            number::short(visit.m),
-            number::short(visit.alpha),
-            number::short(visit.l)
-        );
+    for (block, visit) in story.visits.iter().enumerate() {
+        let numbers = [visit.m, visit.alpha, visit.new.l, visit.sum_of(&visit.new, 0)].map(number::short);
+        let [m, alpha, l, o] = numbers;
+        let _ = writeln!(text, "block {}:   m = {m}   alpha = {alpha}   l = {l}   O = {o}", block + 1);
     }
     let _ = writeln!(text, "O / l = {}", number::short(run.output().o[[0, 0]]));
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::oracle;
+
+    #[test]
+    fn the_key_of_a_worksheet_is_what_the_oracle_gets_from_its_page() {
+        for seed in [0, 1, 7] {
+            let text = worksheet(seed).unwrap();
+            let numbers = |line: &str| -> Vec<f64> { line.split_whitespace().filter_map(|x| x.parse().ok()).collect() };
+            let line = |start: &str| text.lines().rfind(|line| line.starts_with(start)).unwrap();
+            let (scores, values) = (numbers(line("scores")), numbers(line("values")));
+            let problem = random::read("random:1,6,1", seed).unwrap().problem;
+            let exact = oracle::attention(&problem.head(0, 0, Precision::F64));
+            let close = |got: f64, want: f64| (got - want).abs() <= 2e-3 * want.abs().max(1.0);
+            let weights: Vec<f64> = scores.iter().map(|s| s.exp()).collect();
+            let sum: f64 = weights.iter().sum();
+            let average: f64 = weights.iter().zip(&values).map(|(w, v)| w * v).sum::<f64>() / sum;
+            let [answer] = numbers(line("O / l"))[..] else { panic!("{text}") };
+            assert!(close(answer, average) && close(answer, exact.o[[0, 0]]), "{answer} {average}\n{text}");
+            // The last line of the key: m, alpha, l, O.
+            let [m, _, l, o] = numbers(&line("block 3").replace("block 3:", ""))[..] else { panic!("{text}") };
+            assert!(close(m, exact.m[0]) && close(l, exact.l[0]) && close(o / l, answer), "{text}");
+        }
+    }
 }

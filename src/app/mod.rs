@@ -40,6 +40,7 @@ mod number;
 mod open_file;
 mod operands;
 mod palette;
+mod picture;
 mod place;
 mod plot;
 mod present;
@@ -49,6 +50,7 @@ mod settings;
 mod setup;
 mod snapshot;
 mod stage;
+mod start_cost;
 mod store;
 mod stories;
 mod texture;
@@ -72,7 +74,7 @@ pub use action::Overlay;
 pub use chinese::TABLE as CHINESE;
 pub use commands::{COMMANDS, Entry};
 pub use document::Document;
-pub use frame_cost::frame_times;
+pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::FindGpu;
 pub use headless::{Size, picture};
 pub use place::Place;
@@ -80,6 +82,7 @@ pub use scene::{Check, Scene};
 pub use settings::Settings;
 pub use snapshot::{RowState, Snapshot};
 pub use stage::Wish;
+pub use start_cost::first_frame;
 pub use store::platform_folder;
 pub use theme::Theme;
 pub use window::App;
@@ -162,7 +165,15 @@ fn run_native(
     options: AppOptions,
     renderer: eframe::Renderer,
 ) -> Result<(), String> {
-    let native = NativeOptions {
+    let native = native_options(title, renderer);
+    let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
+        Ok(Box::new(App::new(&cc.egui_ctx, input, &options)))
+    };
+    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
+}
+
+fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
+    NativeOptions {
         renderer,
         viewport: egui::ViewportBuilder::default()
             .with_title(title)
@@ -171,11 +182,7 @@ fn run_native(
             .with_min_inner_size([640.0, 400.0])
             .with_drag_and_drop(true),
         ..NativeOptions::default()
-    };
-    let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        Ok(Box::new(App::new(&cc.egui_ctx, input, &options)))
-    };
-    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
+    }
 }
 
 /// Whether a window could be shown. Asked before anything else: the window library fails late and less clearly.

@@ -1,4 +1,4 @@
-//! The stories of the row that the needle shows, right and with alpha forgotten: made once per row, at once where that
+//! The stories of the row that the needle shows, as the run has it, right, and with alpha forgotten: made once per row, at once where that
 //! is cheap, else by a worker.
 
 use std::sync::Arc;
@@ -14,16 +14,19 @@ use super::scene::Scene;
 /// Scene and row.
 type Key = (u64, usize);
 
-/// What happens to the row, and what would without alpha.
+/// What happens to the row in the run on screen, what should, and what would without alpha.
 pub struct Told {
+    pub own: RowStory,
     pub right: RowStory,
     pub forgetful: RowStory,
 }
 
 impl Told {
     fn of(scene: &Scene, query: usize) -> Self {
-        let forgetful = Meaning { rescales: false, ..Meaning::RIGHT };
-        Self { right: scene.run.story(query, Meaning::RIGHT), forgetful: scene.run.story(query, forgetful) }
+        let own = scene.settings.meaning();
+        let [own, right, forgetful] =
+            [own, Meaning::RIGHT, Meaning { rescales: false, ..own }].map(|meaning| scene.run.story(query, meaning));
+        Self { own, right, forgetful }
     }
 }
 

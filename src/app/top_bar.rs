@@ -126,7 +126,7 @@ fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Res
 }
 
 /// The model and layer where the input names them, else its file.
-fn input_title(document: &Document) -> String {
+pub fn input_title(document: &Document) -> String {
     let input = document.source();
     let about = &input.about;
     let name = match (&about.model, about.layer) {

@@ -9,6 +9,7 @@ use super::action::{Action, Source, Tab, Tour as Wish};
 use super::look::Look;
 use super::number::{grouped, short};
 use super::place;
+use super::scene::Scene as SceneData;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
 use super::{draw, settings::Settings};
@@ -19,8 +20,9 @@ pub enum Stop {
     /// Paused before the last rescale.
     #[default]
     Rest,
-    /// The tile runs.
+    /// The six frames of the last tile, once.
     Watch,
+    /// The tile before it, whose factor was not seen yet.
     Predict,
     Revealed,
     Forgotten,
@@ -43,23 +45,29 @@ pub fn start() -> Scene {
     scene
 }
 
+/// The tile that is asked about, and the one that is watched.
+const ASKED: (usize, usize) = (3, 2);
+
+/// Just after the first step of this name at the tile that is asked about; where it is missing, nothing moves.
+fn asked_after(name: &str, scene: &SceneData) -> Vec<Action> {
+    let at = At::Operation { is_after: true, name: name.into(), tile: Some(ASKED) };
+    at.cursor(scene.schedule()).map(|cursor| Action::Player(Command::SeekTo(cursor))).into_iter().collect()
+}
+
 impl Tour {
     /// Goes one stop on; gives what the window has to do for it.
-    pub fn next(&mut self, settings: &Settings) -> Vec<Action> {
+    pub fn next(&mut self, scene: &SceneData) -> Vec<Action> {
+        let settings = &scene.settings;
+        let with_bug = |bug| Action::Change(Settings { bug, ..settings.clone() });
         let (stop, actions) = match self.stop {
             Stop::Rest => (Stop::Watch, vec![Action::Player(Command::SetSpeed(0.5)), Action::Player(Command::Play)]),
             Stop::Watch => {
-                (Stop::Predict, vec![Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))])
+                let calm = [Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))];
+                (Stop::Predict, calm.into_iter().chain(asked_after("scores", scene)).collect())
             }
-            Stop::Predict => (Stop::Revealed, Vec::new()),
-            Stop::Revealed => {
-                let settings = Settings { bug: "forget-alpha", ..settings.clone() };
-                (Stop::Forgotten, vec![Action::Change(settings)])
-            }
-            Stop::Forgotten => {
-                let settings = Settings { bug: "none", ..settings.clone() };
-                (Stop::Grid, vec![Action::Change(settings), Action::Distance(Distance::Far)])
-            }
+            Stop::Predict => (Stop::Revealed, asked_after("accumulate", scene)),
+            Stop::Revealed => (Stop::Forgotten, vec![with_bug("forget-alpha"), Action::Player(Command::End)]),
+            Stop::Forgotten => (Stop::Grid, vec![with_bug("none"), Action::Distance(Distance::Far)]),
             Stop::Grid => {
                 let scene = place::named("count").unwrap_or_default();
                 let open = Action::Open(Source::Scene(Box::new(scene)));
@@ -71,26 +79,24 @@ impl Tour {
         actions
     }
 
-    /// The run stands at the end of its tile: the watching is over.
-    pub fn is_watched(&self, look: &Look<'_>, is_playing: bool) -> bool {
-        let schedule = look.scene.schedule();
-        let after = At::Operation { is_after: true, name: "accumulate".into(), tile: Some((3, 3)) };
-        let end = after.cursor(schedule).unwrap_or(schedule.len());
-        self.stop == Stop::Watch && (look.snapshot.cursor >= end || (!is_playing && look.snapshot.cursor > 0))
+    /// The last frame was shown, or the person stopped it.
+    pub fn is_watched(&self, is_playing: bool) -> bool {
+        self.stop == Stop::Watch && !is_playing
     }
 
     /// The band above the picture.
     pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         let ctx = ui.ctx().clone();
-        let state = look.row().map(|row| look.snapshot.row_state(row));
-        let alpha = state.and_then(|state| state.alpha).map_or_else(String::new, short);
-        let (old, new) = state.map_or((None, None), |state| (state.old.map(|(m, _)| short(m)), state.m.map(short)));
-        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+        let visits = look.snapshot.all_visits(look.selection.query);
+        let of = |j: usize| visits.iter().find(|visit| visit.j == j);
+        let (before, asked) = (of(ASKED.1 - 1), of(ASKED.1));
+        let old = before.map_or_else(String::new, |visit| short(visit.m));
+        let (new, alpha) = asked.map_or_else(Default::default, |visit| (short(visit.m), short(visit.alpha)));
         let (sentence, button) = match self.stop {
             Stop::Rest => (tr(&ctx, REST).to_owned(), "Watch the maximum rise"),
             Stop::Watch => (tr(&ctx, WATCH).to_owned(), "Go on"),
             Stop::Predict => (fill(&ctx, PREDICT, &[&old, &new]), "Reveal"),
-            Stop::Revealed => (fill(&ctx, REVEALED, &[&old, &new, &alpha]), "Forget alpha"),
+            Stop::Revealed => (fill(&ctx, REVEALED, &[&old, &new, &alpha]), "What if alpha is forgotten?"),
             Stop::Forgotten => (tr(&ctx, FORGOTTEN).to_owned(), "Zoom out"),
             Stop::Grid => (tr(&ctx, GRID).to_owned(), "What it saves"),
             Stop::Count => (saved(&ctx, look), ""),
@@ -138,7 +144,8 @@ impl Tour {
 const REST: &str =
     "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.";
 const WATCH: &str = "The maximum rises; one factor alpha shrinks what was summed before; then the new words join.";
-const PREDICT: &str = "Your turn: the maximum rose from {0} to {1}. By what factor alpha did the old sum shrink?";
+const PREDICT: &str =
+    "Your turn: one tile earlier the maximum rises from {0} to {1}. By what factor alpha will the old sum shrink?";
 const REVEALED: &str = "alpha = exp({0} - {1}) = {2}. The old words count for less, and nothing is read again.";
 const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the result misses the exact one.";
 const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";

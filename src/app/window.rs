@@ -7,7 +7,7 @@ use crate::attention::input::bundled;
 use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Player};
 
-use super::action::{Action, Overlay, Selection, Side, Source, Tab};
+use super::action::{Action, Overlay, Present, Selection, Side, Source, Tab};
 use super::code::CodeView;
 use super::commands::{self, Keyboard};
 use super::document::Document;
@@ -18,6 +18,7 @@ use super::lesson::OpenLesson;
 use super::look::Look;
 use super::motion::Motion;
 use super::palette::{CommandPalette, Outcome};
+use super::picture::{self, Sitting};
 use super::place::{Opened, Place};
 use super::present::{self, Talk};
 use super::settings::Settings;
@@ -51,6 +52,8 @@ pub struct App {
     pub(super) talk: Option<Talk>,
     /// A file that is being written; what became of it is a sentence either way.
     pub(super) saving: Option<Job<String>>,
+    /// A picture of the main view that is being taken.
+    pub(super) sitting: Option<Sitting>,
     /// The name of the command that was carried out last.
     pub(super) last_command: &'static str,
     /// The clock of the last frame, while playing.
@@ -67,6 +70,8 @@ impl App {
         let (mut player, mut selection) = (Player::default(), Selection::default());
         let has_wish = input.is_some() || options.place.has_input() || options.lesson.is_some();
         let is_first = options.tour || (!has_wish && store.is_first_start());
+        let distance =
+            options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
         let opened = opening(input, options, &store, is_first);
         let (opened, fault) = match opened {
             Ok(opened) => (opened, None),
@@ -82,7 +87,7 @@ impl App {
             gpu: Gpu::new(ctx, options.find_gpu),
             top_bar: TopBar::default(),
             textures: Textures::default(),
-            stage: Stage::at(options.place.distance().unwrap_or_default()),
+            stage: Stage::at(distance),
             code: CodeView::default(),
             overlay: options.overlay,
             palette: CommandPalette::default(),
@@ -91,6 +96,7 @@ impl App {
             tour: is_first.then(Tour::default),
             talk: None,
             saving: None,
+            sitting: None,
             last_command: "",
             last_time: None,
             store: {
@@ -125,7 +131,7 @@ impl App {
             _ => {}
         }
         if options.is_presenting {
-            self.carry_out(ctx, Action::Present(super::action::Present::Here));
+            self.carry_out(ctx, Action::Present(Present::Here));
         }
     }
 
@@ -148,7 +154,11 @@ impl App {
 
     /// Work is under way that will change what is shown.
     pub fn is_busy(&self) -> bool {
-        self.document.is_busy() || self.gpu.is_busy() || self.stage.is_busy() || self.saving.is_some()
+        self.document.is_busy()
+            || self.gpu.is_busy()
+            || self.stage.is_busy()
+            || self.saving.is_some()
+            || self.sitting.is_some()
     }
 
     /// Moves the cursor, as the keys do.
@@ -356,6 +366,7 @@ impl App {
             return;
         };
         self.tour_band(ui, look, actions);
+        self.sit(ui, look);
         Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false).show(ui, |ui| {
             memory::show(ui, look);
         });
@@ -367,10 +378,23 @@ impl App {
         });
     }
 
+    /// While a picture of the main view is taken, its caption stands below it.
+    fn sit(&mut self, ui: &mut Ui, look: &Look<'_>) {
+        let Some(sitting) = self.sitting else { return };
+        let whole = ui.available_rect_before_wrap();
+        let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::symmetric(12, 4));
+        let title = top_bar::input_title(&self.document);
+        Panel::bottom("caption").frame(frame).resizable(false).show(ui, |ui| picture::caption(ui, &title, look));
+        if let Sitting::Asked(goal) = sitting {
+            self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
+            self.sitting = Some(Sitting::Taken);
+        }
+    }
+
     fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         let is_playing = self.player.is_playing();
         let Some(tour) = &mut self.tour else { return };
-        if tour.is_watched(look, is_playing) {
+        if tour.is_watched(is_playing) {
             actions.push(Action::Tour(super::action::Tour::Next));
         }
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
@@ -405,7 +429,7 @@ impl App {
                 .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));
         }
         if talk.has_notes {
-            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began);
+            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, actions);
         }
         self.talk = Some(talk);
     }
@@ -425,18 +449,22 @@ fn sides(ui: &mut Ui, side: Side, actions: &mut Vec<Action>) {
     ui.add_space(4.0);
 }
 
-/// The teacher's window; inside this one where the system has no second.
-fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64) {
+/// The teacher's window; inside this one where the system has no second. A remote's keys work there too: the person
+/// who looks at it has the keyboard there.
+fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, actions: &mut Vec<Action>) {
     let id = egui::ViewportId::from_hash_of("notes");
     let title = tr(ctx, "Notes");
     let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
     ctx.show_viewport_immediate(id, builder, |ui, class| {
-        let show = |ui: &mut Ui| present::notes(ui, lesson, seconds);
         if class == egui::ViewportClass::EmbeddedWindow {
-            show(ui);
-        } else {
-            egui::CentralPanel::default().show(ui, show);
+            return present::notes(ui, lesson, seconds);
         }
+        let keyboard = Keyboard { is_covered: false, is_presenting: true };
+        actions.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.action.clone()));
+        if ui.input(|input| input.viewport().close_requested()) {
+            actions.push(Action::Present(Present::Notes));
+        }
+        egui::CentralPanel::default().show(ui, |ui| present::notes(ui, lesson, seconds));
     });
 }
 

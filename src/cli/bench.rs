@@ -36,9 +36,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let mut rows: Vec<Row> =
         ENGINE.iter().filter(|row| wanted(row.name)).filter_map(|measurement| (measurement.measure)()).collect();
     #[cfg(feature = "app")]
-    if wanted("frame") {
-        rows.extend(frame());
-    }
+    rows.extend(super::window_cost::rows(&wanted));
     if arguments.only.as_deref().is_none_or(|only| only.starts_with("gpu-")) {
         rows.extend(gpus(&wanted));
     }
@@ -276,14 +274,6 @@ fn seek(name: &str, algorithm: &str) -> Option<Row> {
     Some(Row::against(name, millis(worst), "ms, slowest of 200", 16.0))
 }
 
-/// CPU time of a frame while playing, at its 95th percentile, against what keeps a slow laptop fluent.
-#[cfg(feature = "app")]
-fn frame() -> Option<Row> {
-    let times = crate::app::frame_times(16384)?;
-    let late = times.get(times.len() * 95 / 100)?;
-    Some(Row::against("frame", millis(*late), "ms, 95th percentile", 4.0))
-}
-
-fn millis(time: Duration) -> f64 {
+pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

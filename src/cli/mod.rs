@@ -15,6 +15,8 @@ mod report;
 mod run;
 mod trace;
 mod traffic;
+#[cfg(feature = "app")]
+mod window_cost;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +58,14 @@ enum Command {
     /// Draw the window at a step into a PNG, without a window
     #[cfg(feature = "app")]
     Render(render::Arguments),
+    /// Open the window, say when its first frame was shown, and close: for `bench`
+    #[cfg(feature = "app")]
+    #[command(hide = true)]
+    FirstFrame {
+        /// A window with nothing in it
+        #[arg(long)]
+        empty: bool,
+    },
     /// List GPUs, or why there are none, and the hardware models
     Devices(devices::Arguments),
 }
@@ -76,6 +86,8 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Devices(arguments)) => devices::main(&arguments),
         #[cfg(feature = "app")]
         Some(Command::Render(arguments)) => render::main(&arguments),
+        #[cfg(feature = "app")]
+        Some(Command::FirstFrame { empty }) => window_cost::first_frame(empty),
         #[cfg(feature = "app")]
         None => main_job::main(cli.file.as_deref(), cli.renderer, &cli.place),
         #[cfg(not(feature = "app"))]

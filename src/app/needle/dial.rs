@@ -13,6 +13,9 @@ use crate::app::theme;
 /// Half of the arc.
 const SPREAD: f32 = FRAC_PI_3;
 
+/// Height of the numbers at both ends of the scale.
+const ENDS: f32 = 16.0;
+
 /// The arc with its scale.
 struct Dial {
     pivot: Pos2,
@@ -32,7 +35,7 @@ impl Dial {
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let rect = column_title(ui, rect, "their ratio: the average so far", picture);
     let Some((low, high)) = range(picture) else { return };
-    let text = 44.0 * picture.zoom;
+    let text = (44.0 + ENDS) * picture.zoom;
     let radius = (rect.width() * 0.52).min(rect.height() - text - 44.0).max(24.0);
     let pivot = pos2(rect.center().x, rect.top() + (rect.height() - text + radius) / 2.0);
     let dial = Dial { pivot, radius, low, high };
@@ -41,7 +44,8 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         paint_ghost(ui, rect, &dial, picture);
     }
     paint_needle(ui, &dial, picture);
-    let place = Rect::from_min_size(pos2(rect.left(), pivot.y + 12.0), vec2(rect.width(), 28.0 * picture.zoom));
+    let top = pivot.y + 12.0 + ENDS * picture.zoom;
+    let place = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), 28.0 * picture.zoom));
     let value = named("O / l", picture.needle());
     picture.text(ui, place, Align2::CENTER_CENTER, "needle", &value, theme::figures(theme::TITLE * picture.zoom));
 }
@@ -73,13 +77,13 @@ fn paint_scale(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
         let ends = [dial.at(value(t), 1.0), dial.at(value(t), if is_named { 0.92 } else { 0.96 })];
         ui.painter().line_segment(ends, Stroke::new(1.5, palette.faint_ink));
         if is_named {
-            // The ends are written inwards: the column is no wider than the arc.
-            let (align, shift) = match n {
-                0 => (Align2::LEFT_TOP, vec2(-8.0, 6.0)),
-                5 => (Align2::CENTER_BOTTOM, vec2(0.0, -4.0)),
-                _ => (Align2::RIGHT_TOP, vec2(8.0, 6.0)),
+            // The ends are written below the pivot, where the needle never is: the column is no wider than the arc.
+            let end = dial.at(value(t), 1.0);
+            let (align, at) = match n {
+                0 => (Align2::LEFT_TOP, pos2(end.x - 8.0, dial.pivot.y + 6.0)),
+                5 => (Align2::CENTER_BOTTOM, end - vec2(0.0, 4.0)),
+                _ => (Align2::RIGHT_TOP, pos2(end.x + 8.0, dial.pivot.y + 6.0)),
             };
-            let at = dial.at(value(t), 1.0) + shift;
             let font = theme::figures(theme::LABEL * picture.zoom);
             ui.painter().text(at, align, short(value(t)), font, palette.faint_ink);
         }

@@ -82,7 +82,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
         ui.label(format!("Following row {query} through its key blocks ..."));
         return;
     };
-    let story = if stage.forgets_alpha { &told.forgetful } else { &told.right };
+    let story = if stage.forgets_alpha { &told.forgetful } else { &told.own };
     let Some(now) = frame::at(story, look.snapshot.cursor) else {
         return without_visits(ui, look, query);
     };
@@ -94,7 +94,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let area = ui.available_rect_before_wrap();
     let zoom = (area.height() / 500.0).min(area.width() / 720.0).clamp(1.0, 1.8);
     let palette = Palette::of(ui);
-    let forgets = stage.forgets_alpha;
+    let forgets = stage.forgets_alpha || !look.scene.settings.meaning().rescales;
     let picture = Picture { look, story, right: &told.right, now, forgets, component, exact, palette, zoom };
     heading(ui, &picture);
     let height = (ui.available_height() - controls::HEIGHT).max(40.0);
