@@ -91,12 +91,11 @@ fn cut(image: &ColorImage, part: Rect, scale: f32) -> ColorImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eframe::egui::{Color32, pos2};
+    use eframe::egui::pos2;
 
     #[test]
     fn a_part_is_cut_at_its_points() {
-        let pixels = (0..6 * 4).map(|n| Color32::from_gray(n as u8)).collect();
-        let image = ColorImage::new([6, 4], pixels);
+        let image = ColorImage::from_gray([6, 4], &std::array::from_fn::<u8, 24, _>(|n| n as u8));
         let part = |from: (f32, f32), to: (f32, f32)| {
             let part = Rect::from_min_max(pos2(from.0, from.1), pos2(to.0, to.1));
             let cut = cut(&image, part, 2.0);
