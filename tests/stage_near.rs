@@ -5,9 +5,12 @@ mod stage_support;
 
 use std::collections::HashSet;
 
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::epaint::ClippedShape;
+use eframe::egui::{Key, Modifiers, Shape};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use stage_support::{all_text, click, cursor, open, press, seek, settle, short, value};
+use tilescope::app::App;
 use tilescope::attention::input::{bundled, preset};
 use tilescope::attention::{Precision, oracle};
 
@@ -98,25 +101,53 @@ fn a_visit_without_a_new_maximum_says_so() {
     assert_eq!(value(&harness, "bracket"), "x 1: no new maximum");
 }
 
+fn assert_same(got: &(Vec<String>, String), want: &(Vec<String>, String), what: &str) {
+    assert_eq!(got.0, want.0, "{what}");
+    let mut lines = got.1.lines().zip(want.1.lines());
+    if let Some((got, want)) = lines.find(|(got, want)| got != want) {
+        panic!("{what}: another picture\n got {got}\nwant {want}");
+    }
+    assert_eq!(got.1.lines().count(), want.1.lines().count(), "{what}");
+}
+
+/// What a screen reader reads, and what is painted, at rest.
+fn shown(harness: &mut Harness<'_, App>) -> (Vec<String>, String) {
+    harness.run_steps(8);
+    (all_text(harness), picture(harness))
+}
+
+/// Everything that is painted, in its order. A text is told by what it says and how: its glyphs' places in the atlas, as
+/// the numbers of textures, depend on what was shown before.
+fn picture(harness: &Harness<'_, App>) -> String {
+    let painted = |clipped: &ClippedShape| match &clipped.shape {
+        Shape::Text(text) => format!("{:?} {:?} {:?}", clipped.clip_rect, text.pos, text.galley.job),
+        Shape::Mesh(mesh) => format!("{:?} {:?}", clipped.clip_rect, mesh.vertices),
+        shape => format!("{:?} {shape:?}", clipped.clip_rect),
+    };
+    harness.output().shapes.iter().map(painted).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn every_way_to_a_step_shows_the_same_at_every_distance() {
     for key in [Key::Num1, Key::Num2, Key::Num3] {
         let mut harness = open(Some(preset::toy()));
         press(&mut harness, NONE, key);
         press(&mut harness, NONE, Key::Home);
-        let mut forward = vec![all_text(&harness)];
+        let mut forward = vec![shown(&mut harness)];
         for _ in 0..30 {
             press(&mut harness, NONE, Key::ArrowRight);
-            forward.push(all_text(&harness));
+            forward.push(shown(&mut harness));
         }
         for n in (0..30).rev() {
             press(&mut harness, NONE, Key::ArrowLeft);
-            assert_eq!(all_text(&harness), forward[n], "back to {n}");
+            assert_same(&shown(&mut harness), &forward[n], &format!("back to {n}"));
         }
         for n in [17, 3, 30, 11, 0, 29] {
             seek(&mut harness, n as u64);
-            assert_eq!(all_text(&harness), forward[n], "seek to {n}");
+            assert_same(&shown(&mut harness), &forward[n], &format!("seek to {n}"));
         }
+        let pictures: HashSet<_> = forward.iter().map(|(_, picture)| picture).collect();
+        assert!(pictures.len() > 25, "{} different pictures of 31 steps", pictures.len());
     }
 }
 
@@ -135,7 +166,7 @@ fn pictures_of_a_step(animation_time: f32) -> [usize; 2] {
         // The clock goes by frames, however slow the machine.
         harness.input_mut().time = Some(start + (pictures.len() + 1) as f64 / 60.0);
         harness.step();
-        pictures.push(format!("{:?}", harness.output().shapes));
+        pictures.push(picture(&harness));
         if harness.state().is_busy() {
             first_calm = pictures.len() + 1;
             assert!(first_calm < 20_000, "work went on for long");

@@ -1,0 +1,77 @@
+//! Pixels: every way to a step draws the same picture, and no step draws that of another. Needs a Vulkan driver, as a
+//! software one; without it the tests print what they skipped and why, and `TILESCOPE_REQUIRE_GPU=1` makes that a failure.
+#![cfg(all(feature = "app", feature = "wgpu"))]
+#![allow(clippy::print_stdout)] // Tests say how much ran.
+
+mod stage_support;
+
+use std::collections::HashSet;
+
+use eframe::egui::{Key, Modifiers, Vec2};
+use egui_kittest::Harness;
+use stage_support::{press, seek, settle};
+use tilescope::app::{App, AppOptions, Theme};
+use tilescope::attention::input::preset;
+use tilescope::gpu::{self, Probe};
+
+const STEPS: [u64; 5] = [29, 2, 17, 11, 23];
+
+fn has_driver() -> bool {
+    match gpu::probe("wgpu") {
+        Probe::Ready(_) => true,
+        Probe::Unavailable(reason) => {
+            assert!(std::env::var("TILESCOPE_REQUIRE_GPU").as_deref() != Ok("1"), "a GPU is required, but: {reason}");
+            println!("0 ran, {} pictures skipped: {reason}", 3 * 3 * STEPS.len());
+            false
+        }
+    }
+}
+
+fn open(theme: Theme) -> Harness<'static, App> {
+    let options = AppOptions {
+        find_gpu: || Probe::Unavailable("none in this test".into()),
+        theme: Some(theme),
+        ..AppOptions::default()
+    };
+    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50).wgpu();
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, Some(preset::toy()), &options));
+    settle(&mut harness);
+    harness
+}
+
+/// The pixels once everything has come to rest.
+fn pixels(harness: &mut Harness<'_, App>) -> Vec<u8> {
+    harness.run_steps(8);
+    harness.render().expect("a picture").into_raw()
+}
+
+#[test]
+fn every_way_to_a_step_draws_the_same_pixels() {
+    if !has_driver() {
+        return;
+    }
+    let mut seen = HashSet::new();
+    for (key, theme) in [(Key::Num1, Theme::Light), (Key::Num2, Theme::Dark), (Key::Num3, Theme::Projector)] {
+        let mut harness = open(theme);
+        press(&mut harness, Modifiers::NONE, key);
+        let sought: Vec<Vec<u8>> = STEPS
+            .iter()
+            .map(|&n| {
+                seek(&mut harness, n);
+                pixels(&mut harness)
+            })
+            .collect();
+        for (n, picture) in STEPS.iter().zip(&sought) {
+            seek(&mut harness, n - 2);
+            press(&mut harness, Modifiers::NONE, Key::ArrowRight);
+            press(&mut harness, Modifiers::NONE, Key::ArrowRight);
+            assert!(pixels(&mut harness) == *picture, "forwards to {n}");
+            seek(&mut harness, n + 2);
+            press(&mut harness, Modifiers::NONE, Key::ArrowLeft);
+            press(&mut harness, Modifiers::NONE, Key::ArrowLeft);
+            assert!(pixels(&mut harness) == *picture, "back to {n}");
+        }
+        seen.extend(sought);
+    }
+    assert_eq!(seen.len(), 3 * STEPS.len(), "two steps look the same");
+}
