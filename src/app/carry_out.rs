@@ -157,16 +157,11 @@ impl App {
     /// The place on screen, as a link names it.
     pub(super) fn place(&self) -> Option<Place> {
         let place = self.document.origin().with(self.document.wanted());
-        let view = match self.stage.distance {
-            crate::playback::lesson::Distance::Far => "far",
-            crate::playback::lesson::Distance::Middle => "middle",
-            crate::playback::lesson::Distance::Near => "near",
-        };
         Some(Place {
             at: Some(self.player.cursor()),
             row: Some(self.selection.query),
             key: self.selection.key,
-            view: Some(view.into()),
+            view: Some(self.stage.distance.name().into()),
             ..place
         })
     }

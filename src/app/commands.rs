@@ -57,6 +57,7 @@ pub static COMMANDS: &[Entry] = &[
     entry("Look", "Far: the schedule", &[(NONE, Key::Num1)], Action::Distance(Distance::Far)),
     entry("Look", "Middle: the tile", &[(NONE, Key::Num2)], Action::Distance(Distance::Middle)),
     entry("Look", "Near: one row", &[(NONE, Key::Num3)], Action::Distance(Distance::Near)),
+    entry("Look", "The memories of the chip", &[(NONE, Key::Num0)], Action::Distance(Distance::Memory)),
     entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Action::SelectRow(-1)),
     entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Action::SelectRow(1)),
     entry("Look", "Traffic", &[(ALT, Key::Num1)], Action::Tab(Tab::Traffic)),

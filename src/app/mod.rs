@@ -45,6 +45,7 @@ mod place;
 mod plot;
 mod present;
 mod prose;
+mod pyramid;
 mod scene;
 mod settings;
 mod setup;

@@ -86,11 +86,7 @@ impl Place {
     }
 
     pub fn distance(&self) -> Option<Distance> {
-        Some(match self.view.as_deref()? {
-            "far" => Distance::Far,
-            "near" => Distance::Near,
-            _ => Distance::Middle,
-        })
+        self.view.as_deref().and_then(Distance::parse)
     }
 
     /// Reads the input. Errors in a sentence.

@@ -15,11 +15,15 @@ use super::stories::Stories;
 use super::texture::Textures;
 use super::trail::{Asked, Trail};
 use super::words::tr;
-use super::{commands, far, grid, needle, tile};
+use super::{commands, far, grid, needle, pyramid, tile};
 
 /// Every distance, with its name.
-const DISTANCES: [(Distance, &str); 3] =
-    [(Distance::Far, "Far: schedule"), (Distance::Middle, "Middle: tile"), (Distance::Near, "Near: one row")];
+const DISTANCES: [(Distance, &str); 4] = [
+    (Distance::Far, "Far: schedule"),
+    (Distance::Middle, "Middle: tile"),
+    (Distance::Near, "Near: one row"),
+    (Distance::Memory, "Memories"),
+];
 
 /// What can be asked of the stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,8 @@ pub enum Wish {
     /// The component of O that the needle shows.
     Component(usize),
     Lens(far::Lens),
+    /// How far the view of the memories is zoomed in: 0 shows the largest, 1 the smallest.
+    Memory(f32),
     /// Where did this value come from?
     Ask(Asked),
     CloseTrail,
@@ -45,6 +51,8 @@ pub struct Stage {
     pub forgets_alpha: bool,
     pub component: usize,
     pub lens: far::Lens,
+    /// As [`Wish::Memory`].
+    memory: f32,
     stories: Stories,
     asked: Option<Asked>,
     trail: Option<Trail>,
@@ -63,6 +71,7 @@ impl Stage {
             Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
             Wish::Component(component) => self.component = component,
             Wish::Lens(lens) => self.lens = lens,
+            Wish::Memory(zoom) => self.memory = zoom,
             Wish::Ask(asked) => self.asked = Some(asked),
             Wish::CloseTrail => self.trail = None,
             Wish::Breakpoints(is_open) => self.breakpoints.is_open = is_open,
@@ -117,6 +126,7 @@ impl Stage {
         actions: &mut Vec<Action>,
     ) {
         match self.distance {
+            Distance::Memory => pyramid::show(ui, look, self.memory, actions),
             Distance::Far => far::show(ui, look, self.lens, textures, actions),
             Distance::Middle => middle(ui, look, textures, actions),
             Distance::Near => {

@@ -60,8 +60,8 @@ pub struct PlaceOptions {
     /// The key to look at
     #[arg(long, value_name = "N")]
     key: Option<usize>,
-    /// far, middle or near
-    #[arg(long, value_name = "DISTANCE", value_parser = ["far", "middle", "near"])]
+    /// memory, far, middle or near
+    #[arg(long, value_name = "DISTANCE", value_parser = ["memory", "far", "middle", "near"])]
     view: Option<String>,
     /// light, dark or projector
     #[arg(long, value_name = "NAME", value_parser = theme)]

@@ -11,6 +11,10 @@ pub struct Hardware {
     /// Streaming multiprocessors.
     pub sms: u64,
     pub shared_bytes_per_sm: u64,
+    /// L1 cache and shared memory, which are one memory on an SM: what FlashAttention (2022) calls SRAM in figure 1.
+    pub sram_bytes_per_sm: u64,
+    /// Shared memory of all SMs: [`SRAM_BYTES_PER_CLOCK`] times SMs times clock.
+    pub sram_bytes_per_s: f64,
     /// The most that one thread block may use.
     pub shared_bytes_per_block: u64,
     pub register_bytes_per_sm: u64,
@@ -45,6 +49,8 @@ struct Figures {
     sms: u64,
     /// KiB of shared memory per SM and per block.
     shared_kib: (u64, u64),
+    /// KiB of L1 cache and shared memory per SM.
+    sram_kib: u64,
     hbm_gib: u64,
     hbm_gb_per_s: f64,
     /// Tera-operations a second: f16 matrix products, f32.
@@ -56,6 +62,8 @@ struct Figures {
 
 /// Special-function operations per clock and SM: 16 on every architecture listed here.
 const EXP_PER_CLOCK: f64 = 16.0;
+/// Bytes per clock and SM: 32 banks of 4 bytes, on every architecture listed here.
+const SRAM_BYTES_PER_CLOCK: f64 = 128.0;
 /// 64 Ki registers of 4 bytes, on every architecture listed here; one block may use them all.
 const REGISTER_BYTES: u64 = 256 * KIB;
 
@@ -66,6 +74,8 @@ impl Figures {
             title: self.title,
             sms: self.sms,
             shared_bytes_per_sm: self.shared_kib.0 * KIB,
+            sram_bytes_per_sm: self.sram_kib * KIB,
+            sram_bytes_per_s: SRAM_BYTES_PER_CLOCK * self.sms as f64 * self.boost_ghz * 1e9,
             shared_bytes_per_block: self.shared_kib.1 * KIB,
             register_bytes_per_sm: REGISTER_BYTES,
             register_bytes_per_block: REGISTER_BYTES,
@@ -89,6 +99,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA T4 (Turing)",
             sms: 40,
             shared_kib: (64, 64),
+            sram_kib: 96,
             hbm_gib: 16,
             hbm_gb_per_s: 320.0,
             tflops: (65.0, 8.1),
@@ -101,6 +112,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA A100 40 GB (Ampere)",
             sms: 108,
             shared_kib: (164, 163),
+            sram_kib: 192,
             hbm_gib: 40,
             hbm_gb_per_s: 1555.0,
             tflops: (312.0, 19.5),
@@ -113,6 +125,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA A100 80 GB (Ampere)",
             sms: 108,
             shared_kib: (164, 163),
+            sram_kib: 192,
             hbm_gib: 80,
             hbm_gb_per_s: 2039.0,
             tflops: (312.0, 19.5),
@@ -125,6 +138,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA GeForce RTX 3090 (Ampere)",
             sms: 82,
             shared_kib: (100, 99),
+            sram_kib: 128,
             hbm_gib: 24,
             hbm_gb_per_s: 936.0,
             tflops: (71.0, 35.6),
@@ -137,6 +151,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA GeForce RTX 4090 (Ada)",
             sms: 128,
             shared_kib: (100, 99),
+            sram_kib: 128,
             hbm_gib: 24,
             hbm_gb_per_s: 1008.0,
             tflops: (165.2, 82.6),
@@ -149,6 +164,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA L4 (Ada)",
             sms: 58,
             shared_kib: (100, 99),
+            sram_kib: 128,
             hbm_gib: 24,
             hbm_gb_per_s: 300.0,
             tflops: (121.0, 30.3),
@@ -161,6 +177,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA H100 SXM5 (Hopper)",
             sms: 132,
             shared_kib: (228, 227),
+            sram_kib: 256,
             hbm_gib: 80,
             hbm_gb_per_s: 3350.0,
             tflops: (989.0, 67.0),
@@ -173,6 +190,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA H200 SXM (Hopper)",
             sms: 132,
             shared_kib: (228, 227),
+            sram_kib: 256,
             hbm_gib: 141,
             hbm_gb_per_s: 4800.0,
             tflops: (989.0, 67.0),
@@ -185,6 +203,7 @@ pub fn all() -> Vec<Hardware> {
             title: "NVIDIA B200 (Blackwell)",
             sms: 148,
             shared_kib: (228, 227),
+            sram_kib: 256,
             hbm_gib: 180,
             hbm_gb_per_s: 8000.0,
             tflops: (2250.0, 80.0),
@@ -204,6 +223,8 @@ fn toy() -> Hardware {
         title: "toy chip of the lessons (512 B)",
         sms: 4,
         shared_bytes_per_sm: 512,
+        sram_bytes_per_sm: 512,
+        sram_bytes_per_s: 19.49e6,
         shared_bytes_per_block: 512,
         register_bytes_per_sm: 512,
         register_bytes_per_block: 512,

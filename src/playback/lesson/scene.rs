@@ -79,10 +79,30 @@ pub struct Selection {
 /// How close the main view is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Distance {
+    /// The memories of the chip, to scale.
+    Memory,
     Far,
     #[default]
     Middle,
     Near,
+}
+
+impl Distance {
+    pub const ALL: [Distance; 4] = [Distance::Memory, Distance::Far, Distance::Middle, Distance::Near];
+
+    /// As scenes, links and options have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Distance::Memory => "memory",
+            Distance::Far => "far",
+            Distance::Middle => "middle",
+            Distance::Near => "near",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|distance| distance.name() == name)
+    }
 }
 
 /// Everything that a scene stands for.
@@ -170,12 +190,8 @@ impl Scene {
             "step" => self.step = at(value).ok_or_else(|| unknown("step"))?,
             "selection" => self.selection = selection(value).ok_or_else(|| unknown("selection"))?,
             "view" => {
-                self.view = match value {
-                    "far" => Distance::Far,
-                    "middle" => Distance::Middle,
-                    "near" => Distance::Near,
-                    _ => return Err(unknown("distance: far, middle and near are")),
-                };
+                self.view =
+                    Distance::parse(value).ok_or_else(|| unknown("distance: memory, far, middle and near are"))?;
             }
             key => return Err(field.fault(format!("a scene has no `{key}`"))),
         }
