@@ -128,7 +128,11 @@ fn both_languages_have_the_same_beats_cues_and_expressions() {
                     (build.kind, cards, attempts.collect::<Vec<_>>())
                 });
                 let change = beat.change.as_ref().map(|change| change.open.clone());
-                (beat.say.is_some(), beat.predict.is_some(), beat.notes.is_some(), change, build)
+                let figure = beat.figure.as_ref().map(|figure| {
+                    let later: Vec<bool> = figure.bars.iter().map(|bar| bar.is_later).collect();
+                    (later, figure.format.clone(), figure.groups.iter().map(|(at, _)| *at).collect::<Vec<_>>())
+                });
+                (beat.say.is_some(), figure, beat.predict.is_some(), beat.notes.is_some(), change, build)
             };
             assert_eq!(cues(a), cues(b), "{place}");
         }

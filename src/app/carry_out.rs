@@ -42,7 +42,7 @@ impl App {
             Action::Select(selection) => self.selection = selection,
             Action::SelectRow(by) => self.select_row(by),
             Action::Tab(tab) => self.tab = tab,
-            Action::Distance(distance) => self.stage.distance = distance,
+            Action::Distance(distance) => (self.stage.distance, self.hides_figure) = (distance, true),
             Action::Stage(wish) => self.stage.carry_out(wish),
             Action::Side(side) => self.side = side,
             Action::Overlay(overlay) => self.toggle_overlay(overlay),
@@ -203,7 +203,7 @@ impl App {
     }
 
     fn show_scene(&mut self, ctx: &Context, scene: Scene) {
-        self.stage.distance = scene.view;
+        (self.stage.distance, self.hides_figure) = (scene.view, false);
         let selection = scene.selection;
         if self.document.shows(&scene) {
             let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling.br));

@@ -16,6 +16,7 @@ mod document;
 mod draw;
 mod export;
 mod far;
+mod figure;
 mod frame_cost;
 mod gpu_job;
 mod grid;

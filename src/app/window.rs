@@ -29,7 +29,12 @@ use super::theme::{self, Palette};
 use super::top_bar::TopBar;
 use super::tour::{self, Tour};
 use super::words::{self, tr};
-use super::{AppOptions, check, keys, lesson_panel, memory, motion, near, plot, setup, timeline, top_bar, traffic};
+use super::{
+    AppOptions, check, figure, keys, lesson_panel, memory, motion, near, plot, setup, timeline, top_bar, traffic,
+};
+
+/// Points of height from which on a figure and the main view are both shown.
+const ROOM_FOR_BOTH: f32 = 640.0;
 
 /// The whole application.
 pub struct App {
@@ -49,6 +54,8 @@ pub struct App {
     pub(super) history: History,
     pub(super) lesson: Option<OpenLesson>,
     pub(super) tour: Option<Tour>,
+    /// The person looks at the main view, and not at the figure of the beat.
+    pub(super) hides_figure: bool,
     pub(super) talk: Option<Talk>,
     /// A file that is being written; what became of it is a sentence either way.
     pub(super) saving: Option<Job<String>>,
@@ -94,6 +101,7 @@ impl App {
             history: History::default(),
             lesson: None,
             tour: is_first.then(Tour::default),
+            hides_figure: false,
             talk: None,
             saving: None,
             sitting: None,
@@ -371,11 +379,27 @@ impl App {
             memory::show(ui, look);
         });
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
+        self.figure(ui, frame, 44.0);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             if let Some(scene) = self.document.scene() {
                 self.stage.show(ui, scene, look, &mut self.textures, actions);
             }
         });
+    }
+
+    /// The figure of the beat: above the main view where both have room, else in its place until the person chooses a
+    /// distance. `kept` stays free below it.
+    fn figure(&self, ui: &mut Ui, frame: Frame, kept: f32) {
+        let lesson = self.lesson.as_ref().filter(|_| self.side == Side::Lesson && !self.hides_figure);
+        let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
+        let Some(figure) = shown.and_then(|shown| shown.figure.as_ref()) else { return };
+        let room = ui.available_height();
+        let height = if room > ROOM_FOR_BOTH { room * 0.5 } else { room - kept };
+        Panel::top("figure")
+            .exact_size(height.max(0.0))
+            .frame(frame)
+            .resizable(false)
+            .show(ui, |ui| figure::show(ui, figure));
     }
 
     /// While a picture of the main view is taken, its caption stands below it.
@@ -424,6 +448,7 @@ impl App {
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| present::key_numbers(ui, &look));
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
+            self.figure(ui, frame, 0.0);
             egui::CentralPanel::default()
                 .frame(frame)
                 .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));

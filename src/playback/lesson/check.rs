@@ -18,6 +18,8 @@ pub struct Report {
     pub answers: usize,
     /// Wrong choices that differ from the answer and from each other.
     pub distractors: usize,
+    /// Bars of figures.
+    pub bars: usize,
     /// Numbers in texts.
     pub placeholders: usize,
     pub builds: usize,
@@ -55,6 +57,10 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
         for claim in &beat.claims {
             report.claims += 1;
             report.note(claim.shown(engine, &beat.scene).map(drop));
+        }
+        if let Some(figure) = &beat.figure {
+            report.bars += figure.bars.len();
+            report.note(figure.shown(engine, &beat.scene, true).map(drop));
         }
         if let Some(predict) = &beat.predict {
             report.answers += 1;

@@ -4,6 +4,7 @@ use super::build::Build;
 use super::cue::{self, Change, Claim};
 use super::error::{LessonError, Result};
 use super::fields::{self, Fields};
+use super::figure::Figure;
 use super::predict::Predict;
 use super::scene::Scene;
 use super::text::Text;
@@ -144,13 +145,17 @@ fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize) -> Result<()> {
             once(beat.build.is_some())?;
             beat.build = Some(Build::parse(cue::keyed(body, first)?)?);
         }
+        "figure" => {
+            once(beat.figure.is_some())?;
+            beat.figure = Some(Figure::parse(body, first)?);
+        }
         "claim" => beat.claims.extend(Claim::parse_all(body, first)?),
         "notes" => {
             once(beat.notes.is_some())?;
             beat.notes = Some(Text::parse(&body.join("\n"), first, 1)?);
         }
         _ => {
-            let known = "scene, say, predict, change, build, claim and notes are";
+            let known = "scene, say, figure, predict, change, build, claim and notes are";
             return Err(LessonError::line(fence, format!("`{name}` is no cue; {known}")));
         }
     }

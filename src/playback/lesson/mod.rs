@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub mod expr;
 mod fields;
+mod figure;
 mod functions;
 pub mod library;
 mod objects;
@@ -26,6 +27,7 @@ pub use engine::Engine;
 pub use error::{LessonError, Result};
 pub use expr::format_number;
 pub use fields::Field;
+pub use figure::{Figure, ShownBar, ShownFigure};
 pub use predict::{Asked, Choice, ClickOn, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Source, Stage, meaning};
 pub use shown::{Shown, ShownBuild, ShownChange, ShownPredict};
@@ -79,6 +81,7 @@ pub struct Beat {
     /// As the beats so far and this one set it.
     pub scene: Scene,
     pub say: Option<Text>,
+    pub figure: Option<Figure>,
     pub predict: Option<Predict>,
     pub change: Option<Change>,
     pub build: Option<Build>,
@@ -103,6 +106,7 @@ impl Beat {
             prose: Text::default(),
             scene,
             say: None,
+            figure: None,
             predict: None,
             change: None,
             build: None,
@@ -115,6 +119,7 @@ impl Beat {
     pub fn texts(&self) -> Vec<&Text> {
         let mut texts = vec![&self.title, &self.prose];
         texts.extend(&self.say);
+        texts.extend(self.figure.iter().flat_map(Figure::texts));
         texts.extend(self.predict.iter().flat_map(Predict::texts));
         texts.extend(self.change.iter().flat_map(|change| [&change.find, &change.feedback]));
         texts.extend(self.build.iter().flat_map(Build::texts));
@@ -126,6 +131,7 @@ impl Beat {
     /// Every expression of it: those of its texts, then those of its cues.
     pub fn expressions(&self) -> Vec<&Expr> {
         let mut found: Vec<&Expr> = self.texts().into_iter().flat_map(Text::expressions).collect();
+        found.extend(self.figure.iter().flat_map(Figure::expressions));
         found.extend(self.predict.iter().flat_map(Predict::expressions));
         found.extend(self.change.iter().map(|change| &change.until));
         found.extend(self.build.iter().flat_map(Build::expressions));

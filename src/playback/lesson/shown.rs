@@ -3,6 +3,7 @@
 use super::build::{Build, Slot};
 use super::engine::Engine;
 use super::error::Result;
+use super::figure::ShownFigure;
 use super::predict::{Asked, Choice, Predict};
 use super::scene::Scene;
 use super::{Beat, Lesson, Position};
@@ -19,6 +20,7 @@ pub struct Shown {
     pub scene: Scene,
     /// The projected line; the title where the beat has none.
     pub say: String,
+    pub figure: Option<ShownFigure>,
     pub predict: Option<ShownPredict>,
     pub change: Option<ShownChange>,
     pub build: Option<ShownBuild>,
@@ -87,6 +89,7 @@ impl Shown {
                 feedback: change.feedback.fill(engine, scene)?,
             })
         });
+        let figure = beat.figure.as_ref().map(|figure| figure.shown(engine, scene, position.is_revealed));
         let answer = |predict: &Predict| predict.shown_answer(engine, scene);
         Ok(Self {
             position,
@@ -95,6 +98,7 @@ impl Shown {
             scene: scene.clone(),
             say: beat.say.as_ref().map_or_else(|| Ok(title.clone()), |say| say.fill(engine, scene))?,
             title,
+            figure: figure.transpose()?,
             predict: beat.predict.as_ref().map(|predict| question(predict, position, scene, engine)).transpose()?,
             change: change.transpose()?,
             build: beat.build.as_ref().map(|build| cards(build, scene, engine)).transpose()?,

@@ -1,0 +1,63 @@
+//! Figures of lessons: every bar is what the engine gets, answers come at their time, and the stage is a key away.
+#![cfg(feature = "app")]
+
+mod stage_support;
+
+use eframe::egui::{Key, Modifiers, Vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use stage_support::{press, settle, value};
+use tilescope::app::{App, AppOptions};
+use tilescope::gpu::Probe;
+use tilescope::playback::lesson::Position;
+
+fn open(lesson: usize, beat: usize) -> Harness<'static, App> {
+    let options = AppOptions {
+        find_gpu: || Probe::Unavailable("none in this test".into()),
+        lesson: Some((lesson, Position { beat, is_revealed: false })),
+        ..AppOptions::default()
+    };
+    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50);
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
+    settle(&mut harness);
+    harness
+}
+
+#[test]
+fn an_f16_bar_overflows_once_it_is_revealed() {
+    let mut harness = open(1, 0);
+    assert!(value(&harness, "figure").ends_with("e^11: ?; e^12: ?"), "{}", value(&harness, "figure"));
+    press(&mut harness, Modifiers::NONE, Key::PageDown);
+    // f16 has 11 bits: numbers from 32768 on are multiples of 32.
+    let rounded = (11f64.exp() / 32.0).round() * 32.0;
+    let shown = value(&harness, "figure").replace('\u{202f}', "");
+    assert!(shown.ends_with(&format!("e^11: {rounded:.0}; e^12: \u{221e}")), "{shown}");
+}
+
+#[test]
+fn two_rulers_measure_two_pieces() {
+    let mut harness = open(2, 0);
+    assert_eq!(value(&harness, "figure"), "1: 0.500; 2: 1.000; 8: ?; 1: ?");
+    press(&mut harness, Modifiers::NONE, Key::PageDown);
+    assert_eq!(value(&harness, "figure"), "1: 0.500; 2: 1.000; 8: 1.000; 1: 0.125");
+}
+
+#[test]
+fn four_ways_to_hide_a_key_stand_side_by_side() {
+    let mut harness = open(7, 2);
+    press(&mut harness, Modifiers::NONE, Key::PageDown);
+    let problem = harness.state().document().scene().unwrap().input.problem.clone();
+    let mean = problem.v.slice(ndarray::s![0, 0, .., 0]).iter().map(|x| f64::from(*x as f32)).sum::<f64>() / 4.0;
+    let expected =
+        format!("-inf: 0.0000; -1000: {mean:.4}; 0: {mean:.4}; -inf, no guard: NaN; m stuck at 0: 0.0000");
+    assert_eq!(value(&harness, "figure"), expected);
+}
+
+#[test]
+fn a_distance_shows_the_stage_again_and_the_next_beat_its_figure() {
+    let mut harness = open(2, 0);
+    press(&mut harness, Modifiers::NONE, Key::Num3);
+    assert!(harness.query_by_label("figure").is_none() && harness.query_by_label("needle").is_some());
+    press(&mut harness, Modifiers::ALT, Key::R);
+    assert!(harness.query_by_label("figure").is_some());
+}
