@@ -258,7 +258,7 @@ fn no_character_lacks_its_glyph() {
         text.push_str(entry.text(Language::Chinese));
     }
     let font = egui::FontId::proportional(14.0);
-    let missing: std::collections::BTreeSet<char> = text
+    let missing: BTreeSet<char> = text
         .chars()
         .filter(|c| !c.is_control())
         .filter(|c| !harness.ctx.fonts_mut(|fonts| fonts.has_glyph(&font, *c)))
