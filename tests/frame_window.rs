@@ -162,7 +162,7 @@ fn a_number_is_answered_and_judged() {
 
 /// What the row of the first two minutes goes through, from the oracle: the maximum after each block of four keys.
 fn maxima() -> Vec<f64> {
-    let problem = bundled::CAPTURES[0].input().prefix(16).unwrap().problem;
+    let problem = bundled::CAPTURES[0].input().prefix(16).expect("its prefix").problem;
     let head = problem.head::<f64>(0, 8, Precision::F64);
     let scores = (0..=13).map(|key| problem.scale * head.q.row(13).dot(&head.k.row(key)));
     let mut m = f64::NEG_INFINITY;
@@ -258,7 +258,7 @@ fn no_character_lacks_its_glyph() {
         text.push_str(entry.text(Language::Chinese));
     }
     let font = egui::FontId::proportional(14.0);
-    let missing: std::collections::BTreeSet<char> = text
+    let missing: BTreeSet<char> = text
         .chars()
         .filter(|c| !c.is_control())
         .filter(|c| !harness.ctx.fonts_mut(|fonts| fonts.has_glyph(&font, *c)))

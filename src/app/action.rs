@@ -5,10 +5,12 @@ use crate::attention::input::{bundled, random};
 use crate::playback::Command;
 use crate::playback::lesson::{self, Distance, Language};
 
+use super::compare::Wish as CompareWish;
 use super::picture::Goal;
 use super::place::Place;
 use super::settings::Settings;
 use super::stage::Wish as StageWish;
+use super::strip::Wish as StripWish;
 use super::theme::Theme;
 
 /// A wish of the user.
@@ -37,6 +39,10 @@ pub enum Action {
     RunGpu,
     /// Something about the main view.
     Stage(StageWish),
+    /// Something about the comparison of two runs.
+    Compare(CompareWish),
+    /// How much of the strip of steps is seen.
+    Strip(StripWish),
     Theme(Theme),
     SwitchTheme,
     Language(Language),

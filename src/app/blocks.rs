@@ -8,12 +8,14 @@ use crate::schedule::tiling::footprint;
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
 use super::action::Action;
+use super::compare;
 use super::draw;
 use super::grid::UV;
 use super::number::{bytes, short};
 use super::stage::{Wish, corner};
 use super::texture::Textures;
 use super::theme::{self, Palette};
+use super::words::fill;
 
 /// Sizes along each axis: multiples of this, so many.
 const STEP: usize = 16;
@@ -36,7 +38,8 @@ struct Surprise {
     tiling: Tiling,
 }
 
-const SURPRISES: [Surprise; 2] = [
+/// Those that [`compare::SURPRISES`] runs.
+const SURPRISES: [Surprise; compare::SURPRISES.len()] = [
     Surprise {
         title: "At the paper's own blocks flash2 moves more than flash1",
         question: Question { n: 4096, d: 64, algorithm: "flash2", hardware: "a100-80gb" },
@@ -128,9 +131,15 @@ impl Blocks {
                 self.verdict(ui);
                 ui.separator();
                 draw::caption(ui, "Surprises of the formulas");
-                for surprise in &SURPRISES {
+                for (index, surprise) in SURPRISES.iter().enumerate() {
                     if ui.button(surprise.title).clicked() {
                         (self.question, self.picked) = (surprise.question, surprise.tiling);
+                    }
+                    // Short enough to be run; the formulas say the same of any length.
+                    let compare = Action::Compare(compare::Wish::Surprise(index));
+                    let text = fill(ui.ctx(), "Run both at {0} tokens and compare", &[&compare::SURPRISES[index].n]);
+                    if ui.button(text).clicked() {
+                        actions.push(compare);
                     }
                 }
             });
@@ -234,6 +243,10 @@ mod tests {
         assert!(moved(more, "flash2") > moved(more, "flash1"));
         assert_eq!(Question { algorithm: "flash1", ..more.question }.chosen(), Some(more.tiling));
         assert!(moved(hardly, "flash1") > moved(hardly, "standard"));
+        for (told, run) in SURPRISES.iter().zip(&compare::SURPRISES) {
+            assert_eq!((told.tiling, told.question.d), (run.tiling, run.d), "{}", told.title);
+            assert_eq!(told.question.algorithm, run.algorithms[0]);
+        }
     }
 
     #[test]

@@ -12,9 +12,10 @@ use super::action::Action;
 use super::draw;
 use super::job::{self, Job};
 use super::look::Look;
-use super::number::grouped;
-use super::scene::Scene;
+use super::number::{grouped, short};
+use super::scene::{Check, Scene};
 use super::stage::{Wish, corner};
+use super::words::tr;
 
 /// Operations that can be stopped at.
 const OPERATIONS: [&str; 12] = [
@@ -43,6 +44,7 @@ pub struct Breakpoints {
     fully_masked: bool,
     over_budget: bool,
     nan: bool,
+    error_above: Option<f64>,
     searching: Option<Job<Option<u64>>>,
     said: String,
 }
@@ -59,6 +61,7 @@ impl Default for Breakpoints {
             fully_masked: false,
             over_budget: false,
             nan: false,
+            error_above: None,
             searching: None,
             said: String::new(),
         }
@@ -81,6 +84,7 @@ impl Breakpoints {
             self.fully_masked.then_some(Condition::FullyMasked),
             over,
             self.nan.then_some(Condition::NanAppeared),
+            self.error_above.map(Condition::ErrorAbove),
         ]
         .into_iter()
         .flatten()
@@ -163,6 +167,15 @@ impl Breakpoints {
         ui.checkbox(&mut self.fully_masked, "the tile is masked whole");
         ui.checkbox(&mut self.over_budget, "SRAM is over budget");
         ui.checkbox(&mut self.nan, "a NaN appeared");
+        ui.horizontal(|ui| {
+            optional(ui, &mut self.error_above, first_limit(look), "the error is above")
+                .on_hover_text(tr(ui.ctx(), ERROR_SO_FAR));
+            if let Some(limit) = &mut self.error_above {
+                let speed = *limit * 0.02 + 1e-12;
+                let drag = egui::DragValue::new(limit).range(0.0..=f64::MAX).speed(speed);
+                ui.add(drag.custom_formatter(|x, _| short(x))).accessible_name("limit of the error");
+            }
+        });
     }
 
     /// Looks on a worker: what the numbers decide needs the run again.
@@ -176,7 +189,7 @@ impl Breakpoints {
         self.said = "searching ...".into();
         self.searching = Some(Job::start(ctx, move |signals| {
             let len = scene.schedule().len();
-            search(&scene.run, &conditions, cursor, direction, |done| {
+            search(&scene.run, &scene.input.problem, &conditions, cursor, direction, |done| {
                 signals.report(done, len);
                 !signals.is_cancelled()
             })
@@ -198,9 +211,24 @@ impl Breakpoints {
 }
 
 /// A check box that gives a value its first setting, or takes it away.
-fn optional<T>(ui: &mut Ui, value: &mut Option<T>, first: T, name: &str) {
+fn optional<T>(ui: &mut Ui, value: &mut Option<T>, first: T, name: &str) -> egui::Response {
     let mut is_on = value.is_some();
-    if ui.checkbox(&mut is_on, name).changed() {
+    let response = ui.checkbox(&mut is_on, tr(ui.ctx(), name));
+    if response.changed() {
         *value = is_on.then_some(first);
+    }
+    response
+}
+
+/// What the error of an unfinished row is.
+pub const ERROR_SO_FAR: &str = "How far the average so far, O / l, of any row of the tile is from the same step carried out \
+    in f64: the largest distance of a component, not relative. At the last store of a row it is that row's error; the \
+    largest of these stands under \"Is it right?\". A NaN is above every limit.";
+
+/// Half the error that the run ends with, so that there is something to find; a thousandth while that is not known.
+fn first_limit(look: &Look<'_>) -> f64 {
+    match look.check {
+        Some(Check::Done { errors, .. }) if errors.o.is_finite() && errors.o > 0.0 => errors.o / 2.0,
+        _ => 1e-3,
     }
 }

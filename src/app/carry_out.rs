@@ -8,6 +8,7 @@ use crate::playback::lesson::{Language, Position, Scene};
 use crate::schedule::algorithm;
 
 use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
+use super::compare::{self, Choices};
 use super::job::{self, Job};
 use super::lesson::OpenLesson;
 use super::picture::{self, Sitting};
@@ -42,8 +43,16 @@ impl App {
             Action::Select(selection) => self.selection = selection,
             Action::SelectRow(by) => self.select_row(by),
             Action::Tab(tab) => self.tab = tab,
-            Action::Distance(distance) => (self.stage.distance, self.hides_figure) = (distance, true),
+            Action::Distance(distance) => {
+                self.hides_figure = true;
+                self.stage.stand_at(distance);
+            }
+            Action::Compare(wish) => self.compare_wish(ctx, wish),
             Action::Stage(wish) => self.stage.carry_out(wish),
+            Action::Strip(wish) => {
+                let len = self.document.scene().map_or(0, |scene| scene.schedule().len());
+                self.strip.carry_out(wish, self.player.cursor(), len);
+            }
             Action::Side(side) => self.side = side,
             Action::Overlay(overlay) => self.toggle_overlay(overlay),
             Action::Dismiss => self.dismiss(ctx),
@@ -144,6 +153,28 @@ impl App {
         }
     }
 
+    fn compare_wish(&mut self, ctx: &Context, wish: compare::Wish) {
+        use compare::Wish::{Choose, Lock, Open, Surprise, Swap};
+        let compare = &mut self.stage.compare;
+        match wish {
+            Open => compare.open(compare.choices()),
+            Lock(lock) => compare.lock(lock),
+            Choose(choices) => compare.choose(choices),
+            Swap => {
+                let a = self.document.wanted();
+                let b = compare.settings(a);
+                compare.open(Choices::of(a));
+                self.document.change(ctx, b);
+            }
+            Surprise(index) => {
+                if let Some(surprise) = compare::SURPRISES.get(index) {
+                    compare.open(surprise.choices());
+                    self.open_source(ctx, Source::Place(Box::new(surprise.place())));
+                }
+            }
+        }
+    }
+
     fn select_row(&mut self, by: i64) {
         let Some((scene, snapshot)) = self.document.scene().zip(self.document.snapshot()) else { return };
         let from = snapshot.row_for(self.selection.query, scene.plan().br).unwrap_or(self.selection.query);
@@ -203,7 +234,8 @@ impl App {
     }
 
     fn show_scene(&mut self, ctx: &Context, scene: Scene) {
-        (self.stage.distance, self.hides_figure) = (scene.view, false);
+        self.hides_figure = false;
+        self.stage.stand_at(scene.view);
         let selection = scene.selection;
         if self.document.shows(&scene) {
             let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling.br));
@@ -300,7 +332,7 @@ impl App {
                 self.lesson = None;
                 self.side = Side::Setup;
                 let scene = tour::start();
-                self.stage.distance = scene.view;
+                self.stage.stand_at(scene.view);
                 self.document.open(ctx, Source::Scene(Box::new(scene)));
             }
             TourWish::Next => {

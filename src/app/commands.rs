@@ -6,7 +6,9 @@ use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Unit};
 
 use super::action::{Action, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
+use super::compare::{Lock, Wish as Compare};
 use super::picture::Goal;
+use super::strip::Wish as StripWish;
 use super::theme::Theme;
 
 /// One line of the table.
@@ -42,6 +44,11 @@ pub static COMMANDS: &[Entry] = &[
     entry("Play", "Play or pause", &[(NONE, Key::Space)], Action::Player(Command::Toggle)),
     entry("Play", "Faster", &[(NONE, Key::CloseBracket)], Action::Faster),
     entry("Play", "Slower", &[(NONE, Key::OpenBracket)], Action::Slower),
+    entry("Play", "Loop from here", &[(NONE, Key::I)], Action::Player(Command::LoopFromHere)),
+    entry("Play", "Loop to here", &[(NONE, Key::O)], Action::Player(Command::LoopToHere)),
+    entry("Play", "Loop this tile", &[(NONE, Key::L)], Action::Player(Command::LoopUnit(Unit::Tile))),
+    entry("Play", "Loop this block of the outer loop", &[], Action::Player(Command::LoopUnit(Unit::QueryBlock))),
+    entry("Play", "Stop looping", &[(SHIFT, Key::L)], Action::Player(Command::NoLoop)),
     entry("Step", "Step forward", &[(NONE, Key::ArrowRight)], forward(Unit::Operation)),
     entry("Step", "Step back", &[(NONE, Key::ArrowLeft)], back(Unit::Operation)),
     entry("Step", "Next beat", &[(NONE, Key::Period)], forward(Unit::Beat)),
@@ -54,10 +61,19 @@ pub static COMMANDS: &[Entry] = &[
     entry("Step", "Previous block of the outer loop", &[(ALT, Key::ArrowLeft)], back(Unit::QueryBlock)),
     entry("Step", "To the start", &[(NONE, Key::Home)], Action::Player(Command::Home)),
     entry("Step", "To the end", &[(NONE, Key::End)], Action::Player(Command::End)),
+    entry("Step", "Zoom into the steps", &[(ALT, Key::Plus), (ALT, Key::Equals)], Action::Strip(StripWish::Closer)),
+    entry("Step", "Zoom out of the steps", &[(ALT, Key::Minus)], Action::Strip(StripWish::Farther)),
+    entry("Step", "Show all steps", &[(ALT, Key::Num0)], Action::Strip(StripWish::Whole)),
     entry("Look", "Far: the schedule", &[(NONE, Key::Num1)], Action::Distance(Distance::Far)),
     entry("Look", "Middle: the tile", &[(NONE, Key::Num2)], Action::Distance(Distance::Middle)),
     entry("Look", "Near: one row", &[(NONE, Key::Num3)], Action::Distance(Distance::Near)),
     entry("Look", "The memories of the chip", &[(NONE, Key::Num0)], Action::Distance(Distance::Memory)),
+    entry("Look", "Compare two runs", &[(NONE, Key::Num4)], Action::Compare(Compare::Open)),
+    entry("Look", "Compare by the share of steps", &[], Action::Compare(Compare::Lock(Lock::Steps))),
+    entry("Look", "Compare by the bytes moved", &[], Action::Compare(Compare::Lock(Lock::Bytes))),
+    entry("Look", "Swap the two runs that are compared", &[], Action::Compare(Compare::Swap)),
+    entry("Look", "Compare: flash2 moves more than flash1", &[], Action::Compare(Compare::Surprise(0))),
+    entry("Look", "Compare: flash1 moves more than standard", &[], Action::Compare(Compare::Surprise(1))),
     entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Action::SelectRow(-1)),
     entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Action::SelectRow(1)),
     entry("Look", "Traffic", &[(ALT, Key::Num1)], Action::Tab(Tab::Traffic)),

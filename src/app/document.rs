@@ -179,6 +179,11 @@ impl Document {
             }
             _ => rich_place(&schedule),
         };
+        // Other steps: what was looped of the old ones means nothing.
+        let is_same = |old: &Scene| old.plan() == &schedule.plan && old.settings.algorithm == scene.settings.algorithm;
+        if !old.as_deref().is_some_and(is_same) {
+            player.apply(&schedule, Command::NoLoop);
+        }
         player.apply(&schedule, Command::SeekTo(cursor));
         if same_input.is_none() {
             player.apply(&schedule, Command::Pause);

@@ -7,7 +7,7 @@ use crate::schedule::TileCounts;
 
 use super::action::Action;
 use super::draw;
-use super::grid::{cell_text, current, fill, legend, paint_cell, progress_key};
+use super::grid::{GridAt, cell_text, current, fill, legend, paint_cell};
 use super::look::Look;
 use super::map::Grid;
 use super::number::{bytes, grouped};
@@ -126,7 +126,7 @@ fn paint(ui: &Ui, rect: Rect, seen: Rect, look: &Look<'_>, textures: &mut Textur
     let place = |row: usize, col: usize| cell_place(grid, rect, seen, row, col);
     if place(0, 0).width() < DRAWN_CELL {
         let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
-        let texture = textures.get(ui.ctx(), "grid", progress_key(ui, look), (grid.rows, grid.cols), color);
+        let texture = textures.get(ui.ctx(), "grid", GridAt::of(look).key(ui), (grid.rows, grid.cols), color);
         painter.image(texture, rect, seen, theme::NO_TINT);
     } else {
         let range = |from: f32, to: f32, count: usize| {

@@ -10,6 +10,7 @@ use super::action::Action;
 use super::draw::{self, fit_text, hatch};
 use super::look::Look;
 use super::map::{Cell, Grid, Progress};
+use super::scene::Scene;
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
 
@@ -29,7 +30,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     let size = vec2((unit * grid.cols as f32).max(side * 0.2), (unit * grid.rows as f32).max(side * 0.2));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     if ui.is_rect_visible(rect) && size.x > 0.0 {
-        paint(ui, rect, look, textures, palette);
+        paint(ui, rect, &GridAt::of(look), "grid", textures);
     }
     let counts = TileCounts::of_plan(plan);
     let summary = format!("{} full, {} partial, {} skipped", counts.full, counts.partial, counts.skipped);
@@ -46,14 +47,50 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     legend(ui, palette, &counts, grid.is_thinned());
 }
 
-fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette: &Palette) {
-    let grid = &look.scene.map.grid;
-    let cursor = look.snapshot.cursor;
+/// A grid as far as a run has come.
+pub struct GridAt<'a> {
+    pub scene: &'a Scene,
+    pub cursor: u64,
+    pub tile: Option<(usize, usize)>,
+    /// Tiles begun so far.
+    pub tiles: TileCounts,
+    /// What the scene is known by.
+    pub id: u64,
+}
+
+impl<'a> GridAt<'a> {
+    pub fn of(look: &Look<'a>) -> Self {
+        let snapshot = look.snapshot;
+        Self {
+            scene: look.scene,
+            cursor: snapshot.cursor,
+            tile: snapshot.tile(),
+            tiles: snapshot.totals.tiles,
+            id: look.generation,
+        }
+    }
+
+    /// What its colours depend on: less than the cursor, so that most steps repaint nothing.
+    pub fn key(&self, ui: &Ui) -> impl std::hash::Hash {
+        let grid = &self.scene.map.grid;
+        let progress = self.tile.map(|(i, j)| {
+            let (row, col) = grid.position(i, j);
+            grid.cell(row, col).map(|cell| cell.progress(self.cursor) as u8)
+        });
+        let begun = self.tiles.full + self.tiles.partial + self.tiles.skipped;
+        let section = self.scene.schedule().section_of(self.cursor.saturating_sub(1));
+        (self.id, ui.visuals().dark_mode, section, begun, self.tile, progress)
+    }
+}
+
+/// Paints it, large or small; of many tiles it is the texture `name`.
+pub fn paint(ui: &Ui, rect: Rect, at: &GridAt<'_>, name: &'static str, textures: &mut Textures) {
+    let (grid, cursor, palette) = (&at.scene.map.grid, at.cursor, Palette::of(ui));
     let painter = ui.painter_at(rect.expand(2.0));
     painter.rect_filled(rect, 0.0, palette.background);
     if grid.rows.max(grid.cols) > MOST_DRAWN {
         let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
-        let texture = textures.get(ui.ctx(), "grid", progress_key(ui, look), (grid.rows, grid.cols), color);
+        let texture = textures.get(ui.ctx(), name, at.key(ui), (grid.rows, grid.cols), color);
         painter.image(texture, rect, UV, theme::NO_TINT);
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
     } else {
@@ -63,7 +100,7 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
             }
         }
     }
-    if let Some((i, j)) = look.snapshot.tile() {
+    if let Some((i, j)) = at.tile {
         let (row, col) = grid.position(i, j);
         let cell = cell_rect(grid, rect, row, col);
         // A tile of a pixel or two still has a mark that can be found.
@@ -71,20 +108,6 @@ fn paint(ui: &Ui, rect: Rect, look: &Look<'_>, textures: &mut Textures, palette:
         painter.rect_stroke(mark, 1.0, Stroke::new(4.0, palette.background), StrokeKind::Middle);
         painter.rect_stroke(mark, 1.0, palette.outline(), StrokeKind::Middle);
     }
-}
-
-/// What the colours of the grid depend on: less than the cursor, so that most steps repaint nothing.
-pub fn progress_key(ui: &Ui, look: &Look<'_>) -> impl std::hash::Hash {
-    let (snapshot, grid) = (look.snapshot, &look.scene.map.grid);
-    let tile = snapshot.tile();
-    let progress = tile.map(|(i, j)| {
-        let (row, col) = grid.position(i, j);
-        grid.cell(row, col).map(|cell| cell.progress(snapshot.cursor) as u8)
-    });
-    let tiles = snapshot.totals.tiles;
-    let begun = tiles.full + tiles.partial + tiles.skipped;
-    let section = look.scene.schedule().section_of(snapshot.cursor.saturating_sub(1));
-    (look.generation, ui.visuals().dark_mode, section, begun, tile, progress)
 }
 
 /// The whole of a texture.
@@ -122,7 +145,11 @@ fn cell_at(grid: &Grid, rect: Rect, at: egui::Pos2) -> Option<(usize, usize)> {
 }
 
 pub fn current(look: &Look<'_>) -> String {
-    look.snapshot.tile().map_or("no tile yet".into(), |(i, j)| format!("at tile (i {i}, j {j})"))
+    tile_text(look.snapshot.tile())
+}
+
+pub fn tile_text(tile: Option<(usize, usize)>) -> String {
+    tile.map_or("no tile yet".into(), |(i, j)| format!("at tile (i {i}, j {j})"))
 }
 
 pub fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {

@@ -15,6 +15,8 @@ pub enum Icon {
     Forward,
     TileForward,
     ToEnd,
+    Loop,
+    NoLoop,
 }
 
 /// A button with a sign, a name for those who cannot see it, and a tooltip.
@@ -66,7 +68,19 @@ fn paint(painter: &Painter, at: Pos2, icon: Icon, color: egui::Color32) {
             [6.0, -1.0].into_iter().for_each(|x| triangle(painter, at + vec2(x, 0.0), -7.0, color));
             bar(-7.5);
         }
+        Icon::Loop => round(painter, at, color),
+        Icon::NoLoop => {
+            round(painter, at, color);
+            painter.line_segment([at + vec2(-7.0, 7.0), at + vec2(7.0, -7.0)], Stroke::new(2.0, color));
+        }
     }
+}
+
+/// A way that comes back to where it began.
+fn round(painter: &Painter, at: Pos2, color: egui::Color32) {
+    let way = Rect::from_center_size(at, vec2(16.0, 9.0));
+    painter.rect_stroke(way, 4.0, Stroke::new(1.5, color), StrokeKind::Middle);
+    triangle(painter, way.center_top() + vec2(1.0, 0.0), 5.0, color);
 }
 
 /// Pointing right, or left where `width` is negative.

@@ -7,7 +7,7 @@ use crate::schedule::{Beat, Plan, Schedule};
 /// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
 pub const MOST_CELLS: usize = 256;
 /// Columns of the strip of beats.
-pub const STRIP_COLUMNS: usize = 1024;
+pub const STRIP_COLUMNS: usize = 16_384;
 /// Notches of the strip; closer ones would be a grey band.
 pub const MOST_NOTCHES: usize = 160;
 

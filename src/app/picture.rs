@@ -91,7 +91,7 @@ fn cut(image: &ColorImage, part: Rect, scale: f32) -> ColorImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eframe::egui::pos2;
+    use eframe::egui::{Color32, pos2};
 
     #[test]
     fn a_part_is_cut_at_its_points() {
@@ -99,7 +99,7 @@ mod tests {
         let part = |from: (f32, f32), to: (f32, f32)| {
             let part = Rect::from_min_max(pos2(from.0, from.1), pos2(to.0, to.1));
             let cut = cut(&image, part, 2.0);
-            (cut.size, cut.pixels.iter().map(|pixel| pixel.r()).collect::<Vec<_>>())
+            (cut.size, cut.pixels.iter().map(Color32::r).collect::<Vec<_>>())
         };
         assert_eq!(part((1.0, 0.5), (2.0, 1.5)), ([2, 2], vec![8, 9, 14, 15]));
         assert_eq!(part((2.5, 1.5), (99.0, 99.0)), ([1, 1], vec![23]));

@@ -9,6 +9,7 @@ use crate::playback::lesson::Distance;
 use super::action::Action;
 use super::blocks::Blocks;
 use super::breakpoints::Breakpoints;
+use super::compare::{self, Compare};
 use super::look::Look;
 use super::scene::Scene;
 use super::stories::Stories;
@@ -48,6 +49,8 @@ pub enum Wish {
 pub struct Stage {
     /// How close the main view stands.
     pub distance: Distance,
+    /// In place of the view while it is open.
+    pub compare: Compare,
     pub forgets_alpha: bool,
     pub component: usize,
     pub lens: far::Lens,
@@ -66,6 +69,12 @@ impl Stage {
         Self { distance, ..Self::default() }
     }
 
+    /// Moves closer or farther, and away from a comparison.
+    pub fn stand_at(&mut self, distance: Distance) {
+        self.distance = distance;
+        self.compare.is_open = false;
+    }
+
     pub fn carry_out(&mut self, wish: Wish) {
         match wish {
             Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
@@ -80,7 +89,7 @@ impl Stage {
     }
 
     pub fn is_busy(&self) -> bool {
-        self.stories.is_busy() || self.breakpoints.is_busy()
+        self.stories.is_busy() || self.breakpoints.is_busy() || self.compare.is_busy()
     }
 
     /// The main view, with what can be chosen about it.
@@ -95,10 +104,16 @@ impl Stage {
         ui.horizontal(|ui| {
             for (distance, name) in DISTANCES {
                 let action = Action::Distance(distance);
-                let response = ui.selectable_label(self.distance == distance, tr(ui.ctx(), name));
+                let is_here = self.distance == distance && !self.compare.is_open;
+                let response = ui.selectable_label(is_here, tr(ui.ctx(), name));
                 if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
                     actions.push(action);
                 }
+            }
+            let action = Action::Compare(compare::Wish::Open);
+            let response = ui.selectable_label(self.compare.is_open, tr(ui.ctx(), "Compare"));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+                actions.push(action);
             }
             ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
                 let is_open = self.breakpoints.is_open;
@@ -125,6 +140,9 @@ impl Stage {
         textures: &mut Textures,
         actions: &mut Vec<Action>,
     ) {
+        if self.compare.is_open {
+            return compare::show(ui, scene, look, &mut self.compare, textures, actions);
+        }
         match self.distance {
             Distance::Memory => pyramid::show(ui, look, self.memory, actions),
             Distance::Far => far::show(ui, look, self.lens, textures, actions),

@@ -9,7 +9,7 @@ use crate::schedule::{Beat, Tensor};
 /// Sizes in points, multiples of 4.
 pub const SPACE: f32 = 4.0;
 pub const TOP_BAR: f32 = 40.0;
-pub const TIMELINE: f32 = 88.0;
+pub const TIMELINE: f32 = 92.0;
 pub const SETUP: f32 = 216.0;
 pub const LESSON: f32 = 344.0;
 pub const NEAR: f32 = 304.0;

@@ -24,6 +24,7 @@ use super::present::{self, Talk};
 use super::settings::Settings;
 use super::stage::{Stage, Wish};
 use super::store::Store;
+use super::strip::Strip;
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::top_bar::TopBar;
@@ -47,6 +48,7 @@ pub struct App {
     pub(super) top_bar: TopBar,
     pub(super) textures: Textures,
     pub(super) stage: Stage,
+    pub(super) strip: Strip,
     code: CodeView,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
@@ -95,6 +97,7 @@ impl App {
             top_bar: TopBar::default(),
             textures: Textures::default(),
             stage: Stage::at(distance),
+            strip: Strip::default(),
             code: CodeView::default(),
             overlay: options.overlay,
             palette: CommandPalette::default(),
@@ -188,7 +191,7 @@ impl App {
 
     /// Moves the main view closer or farther.
     pub fn look_from(&mut self, distance: Distance) {
-        self.stage.distance = distance;
+        self.stage.stand_at(distance);
     }
 
     /// One frame. A harness that renders without a window calls this.
@@ -303,7 +306,7 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 8));
         Panel::bottom("timeline").exact_size(theme::TIMELINE).frame(frame).resizable(false).show(ui, |ui| {
             if let Some(look) = look {
-                timeline::show(ui, look, &self.player, &mut self.textures, actions);
+                timeline::show(ui, look, &self.player, &mut self.strip, &mut self.textures, actions);
             }
         });
     }

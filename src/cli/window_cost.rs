@@ -13,10 +13,13 @@ use super::failure::{print, warn};
 /// Starts of each kind that are measured, in turns.
 const STARTS: usize = 7;
 
+type Measure = fn() -> Result<Row, String>;
+
+const MEASUREMENTS: [(&str, Measure); 2] = [("frame", frame), ("start", start)];
+
 /// The rows that are wanted; says why one could not be measured.
 pub fn rows(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
-    let measurements: [(&str, fn() -> Result<Row, String>); 2] = [("frame", frame), ("start", start)];
-    let wanted = measurements.into_iter().filter(|(name, _)| wanted(name));
+    let wanted = MEASUREMENTS.into_iter().filter(|(name, _)| wanted(name));
     wanted
         .filter_map(|(name, measure)| {
             let row = measure();

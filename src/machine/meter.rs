@@ -90,4 +90,41 @@ impl MeterIndex {
         steps[..done].iter().for_each(|step| meter.add(step));
         meter.totals
     }
+
+    /// The most steps after which `amount` of the totals, which no step makes smaller, is still at most `limit`.
+    pub fn cursor_within(&self, schedule: &Schedule, limit: u64, amount: impl Fn(&Totals) -> u64) -> u64 {
+        let sections = self.starts.partition_point(|totals| amount(totals) <= limit);
+        let Some(index) = sections.checked_sub(1) else { return 0 };
+        let mut meter = Meter { totals: self.starts[index], ..Meter::new(schedule) };
+        let mut steps = Vec::new();
+        schedule.write_section(index, &mut steps);
+        let within = steps.iter().take_while(|step| {
+            meter.add(step);
+            amount(&meter.totals) <= limit
+        });
+        schedule.section_steps(index).start + within.count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::schedule::{Plan, Tiling, algorithm};
+
+    #[test]
+    fn a_cursor_within_a_limit_is_the_last_one() {
+        for algorithm in algorithm::ALL {
+            let plan = Plan::new(10, 7, 2, Tiling { br: 4, bc: 3 }, Precision::F16);
+            let schedule = Schedule::new(algorithm, plan);
+            let index = MeterIndex::new(&schedule);
+            let bytes = |totals: &Totals| totals.traffic.hbm_bytes(&schedule.plan);
+            let after: Vec<u64> = (0..=schedule.len()).map(|n| bytes(&index.after(&schedule, n))).collect();
+            assert!(after.is_sorted());
+            for limit in 0..=bytes(index.total()) + 1 {
+                let last = after.iter().rposition(|bytes| *bytes <= limit).unwrap() as u64;
+                assert_eq!(index.cursor_within(&schedule, limit, bytes), last, "{} at {limit}", algorithm.name());
+            }
+        }
+    }
 }

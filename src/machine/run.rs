@@ -103,10 +103,12 @@ impl Run {
     }
 
     /// Carries the run out again; `go_on` sees the steps done, the last of them, and what can be asked of its numbers.
-    pub fn watch(&self, go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool) {
+    /// With the `problem` that the run is of, the same steps are carried out in f64 beside it, for its errors.
+    pub fn watch(&self, problem: Option<&Problem>, go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool) {
+        let exact = problem.map(|problem| problem.head::<f64>(self.batch, self.head, Precision::F64));
         match &self.inner {
-            Inner::F32(pass) => watch(&self.schedule, &pass.head, pass.meaning, go_on),
-            Inner::F64(pass) => watch(&self.schedule, &pass.head, pass.meaning, go_on),
+            Inner::F32(pass) => watch(&self.schedule, &pass.head, pass.meaning, exact.as_ref(), go_on),
+            Inner::F64(pass) => watch(&self.schedule, &pass.head, pass.meaning, exact.as_ref(), go_on),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Places to stop at: by the schedule alone, or by the numbers of a run.
 
-use crate::attention::TileClass;
+use crate::attention::{Problem, TileClass};
 use crate::machine::{Probe, Run};
 use crate::schedule::{Beat, Hardware, OnChip, Schedule, Step};
 
@@ -19,6 +19,10 @@ pub enum Condition {
     MaximumRose,
     AlphaBelow(f64),
     NanAppeared,
+    /// The average so far of a row of the tile, O / l, is farther than this from that of the same steps in f64: the
+    /// largest absolute distance of a component, as the error of the whole run is told. At the last store of a row it
+    /// is the error of that row. Only after steps that change an average; what is no number is above every limit.
+    ErrorAbove(f64),
 }
 
 /// Which way to look.
@@ -31,7 +35,7 @@ pub enum Direction {
 impl Condition {
     /// It can be told from the schedule, without carrying anything out.
     pub fn is_of_schedule(&self) -> bool {
-        !matches!(self, Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared)
+        !matches!(self, Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared | Self::ErrorAbove(_))
     }
 
     /// By the schedule alone.
@@ -47,7 +51,7 @@ impl Condition {
             Self::FullyMasked => class() == Some(TileClass::Skipped),
             // Where it begins, and not at every step of it.
             Self::OverBudget(hardware) => !step.live.fits(hardware) && before.fits(hardware),
-            Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared => false,
+            Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared | Self::ErrorAbove(_) => false,
         }
     }
 
@@ -57,16 +61,24 @@ impl Condition {
             Self::MaximumRose => probe.least_alpha().is_some_and(|alpha| alpha < 1.0),
             Self::AlphaBelow(limit) => probe.least_alpha().is_some_and(|alpha| alpha < *limit),
             Self::NanAppeared => probe.has_nan(),
+            // Written so that NaN is a hit.
+            Self::ErrorAbove(limit) => probe.error_of_average().is_some_and(|error| !within(error, *limit)),
             _ => false,
         }
     }
 }
 
-/// The next or previous cursor at which one of `conditions` is met; `None` where there is none, or when `go_on`, which
+/// A NaN is within no limit.
+fn within(error: f64, limit: f64) -> bool {
+    error <= limit
+}
+
+/// The next or previous cursor at which one of `conditions` is met in `run`, which is of `problem`; `None` where there is none, or when `go_on`, which
 /// gets the steps looked at, says `false`. Those of the schedule alone look at steps only; the others carry the run
 /// out again.
 pub fn search(
     run: &Run,
+    problem: &Problem,
     conditions: &[Condition],
     cursor: u64,
     direction: Direction,
@@ -75,7 +87,7 @@ pub fn search(
     if conditions.iter().all(Condition::is_of_schedule) {
         by_schedule(&run.schedule, conditions, cursor, direction, go_on)
     } else {
-        by_numbers(run, conditions, cursor, direction, go_on)
+        by_numbers(run, problem, conditions, cursor, direction, go_on)
     }
 }
 
@@ -120,13 +132,16 @@ fn by_schedule(
 
 fn by_numbers(
     run: &Run,
+    problem: &Problem,
     conditions: &[Condition],
     cursor: u64,
     direction: Direction,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Option<u64> {
     let (mut found, mut before, mut is_stopped) = (None, OnChip::default(), false);
-    run.watch(|n, step, probe| {
+    // The f64 values cost as much as the run: only where they are asked for.
+    let asks = conditions.iter().any(|condition| matches!(condition, Condition::ErrorAbove(_)));
+    run.watch(asks.then_some(problem), |n, step, probe| {
         let counts = match direction {
             Direction::Next => n > cursor,
             Direction::Previous => n < cursor,
@@ -152,24 +167,28 @@ fn by_numbers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attention::Precision;
     use crate::attention::input::{Input, preset};
-    use crate::attention::{Precision, Problem};
     use crate::machine::Meaning;
     use crate::schedule::{Op, Plan, Tiling, algorithm, hardware};
 
     fn run(problem: &Problem, name: &str, br: usize) -> Run {
-        let plan = Plan::of_problem(problem, 0, Tiling { br, bc: 2 }, Precision::F64);
+        run_in(problem, name, br, Precision::F64)
+    }
+
+    fn run_in(problem: &Problem, name: &str, br: usize, precision: Precision) -> Run {
+        let plan = Plan::of_problem(problem, 0, Tiling { br, bc: 2 }, precision);
         let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
         Run::new(schedule, problem, 0, 0, Meaning::RIGHT, |_| true).unwrap()
     }
 
     /// All hits, found forwards; the same are found backwards.
-    fn hits(run: &Run, condition: Condition) -> Vec<u64> {
+    fn hits(run: &Run, problem: &Problem, condition: Condition) -> Vec<u64> {
         let conditions = [condition];
         let walk = |direction, from| {
             let mut cursor = from;
             let mut found = Vec::new();
-            while let Some(next) = search(run, &conditions, cursor, direction, |_| true) {
+            while let Some(next) = search(run, problem, &conditions, cursor, direction, |_| true) {
                 found.push(next);
                 cursor = next;
             }
@@ -185,28 +204,30 @@ mod tests {
     #[test]
     fn the_maximum_of_row_rises_once() {
         for name in ["flash1", "flash2"] {
-            let run = run(&preset::row().problem, name, 1);
-            let rises = hits(&run, Condition::MaximumRose);
+            let problem = preset::row().problem;
+            let run = run(&problem, name, 1);
+            let rises = hits(&run, &problem, Condition::MaximumRose);
             assert_eq!(rises.len(), 1, "{name}");
             assert_eq!(run.schedule.step(rises[0] - 1).unwrap().place.tile(), Some((0, 1)));
-            assert_eq!(hits(&run, Condition::AlphaBelow(0.26)), rises);
-            assert!(hits(&run, Condition::AlphaBelow(0.24)).is_empty());
-            assert!(hits(&run, Condition::NanAppeared).is_empty());
+            assert_eq!(hits(&run, &problem, Condition::AlphaBelow(0.26)), rises);
+            assert!(hits(&run, &problem, Condition::AlphaBelow(0.24)).is_empty());
+            assert!(hits(&run, &problem, Condition::NanAppeared).is_empty());
         }
     }
 
     #[test]
     fn operations_and_tiles_are_found_without_numbers() {
-        let run = run(&preset::toy().problem, "flash2", 4);
-        assert_eq!(hits(&run, Condition::Operation("rescale")).len(), 4 * 8);
-        let tile = hits(&run, Condition::Tile(2, 3));
+        let problem = preset::toy().problem;
+        let run = run(&problem, "flash2", 4);
+        assert_eq!(hits(&run, &problem, Condition::Operation("rescale")).len(), 4 * 8);
+        let tile = hits(&run, &problem, Condition::Tile(2, 3));
         assert_eq!(tile.len(), 1);
         assert_eq!(run.schedule.step(tile[0] - 1).unwrap().op, Op::Scores);
-        assert!(hits(&run, Condition::PartlyMasked).is_empty());
+        assert!(hits(&run, &problem, Condition::PartlyMasked).is_empty());
         let toy = hardware::by_name("toy").unwrap();
-        assert!(hits(&run, Condition::OverBudget(toy.clone())).is_empty());
+        assert!(hits(&run, &problem, Condition::OverBudget(toy.clone())).is_empty());
         let tight = Hardware { shared_bytes_per_block: 100, ..toy };
-        assert_eq!(hits(&run, Condition::OverBudget(tight)).len(), 4, "once a program");
+        assert_eq!(hits(&run, &problem, Condition::OverBudget(tight)).len(), 4, "once a program");
     }
 
     #[test]
@@ -215,19 +236,89 @@ mod tests {
         problem.mask.causal = true;
         problem.v[[0, 0, 9, 0]] = f64::NAN;
         let run = run(&problem, "flash2", 4);
-        let first = hits(&run, Condition::NanAppeared)[0];
+        let first = hits(&run, &problem, Condition::NanAppeared)[0];
         let step = run.schedule.step(first - 1).unwrap();
         assert_eq!((step.op, step.place.tile()), (Op::Accumulate, Some((2, 4))));
-        assert_eq!(hits(&run, Condition::PartlyMasked).len(), 8);
-        assert!(hits(&run, Condition::FullyMasked).is_empty(), "flash2 skips them");
+        assert_eq!(hits(&run, &problem, Condition::PartlyMasked).len(), 8);
+        assert!(hits(&run, &problem, Condition::FullyMasked).is_empty(), "flash2 skips them");
     }
 
     #[test]
     fn a_search_can_be_stopped() {
-        let run = run(&preset::row().problem, "flash2", 1);
+        let problem = preset::row().problem;
+        let run = run(&problem, "flash2", 1);
         for conditions in [[Condition::MaximumRose], [Condition::Operation("store")]] {
-            assert_eq!(search(&run, &conditions, 0, Direction::Next, |_| false), None);
-            assert_eq!(search(&run, &conditions, 99, Direction::Previous, |_| false), None);
+            assert_eq!(search(&run, &problem, &conditions, 0, Direction::Next, |_| false), None);
+            assert_eq!(search(&run, &problem, &conditions, 99, Direction::Previous, |_| false), None);
         }
+    }
+
+    /// How far each step's averages are from f64, from the views of two whole runs: nothing is walked together.
+    fn errors_by_hand(low: &Run, exact: &Run) -> Vec<Option<f64>> {
+        let schedule = &low.schedule;
+        let average = |run: &Run, n: u64, is_divided: bool| {
+            let view = run.view(n);
+            let (mut o, l) = (view.o.unwrap(), view.l.unwrap_or_default());
+            for (row, l) in l.into_iter().enumerate().filter(|(_, l)| !is_divided && *l != 0.0) {
+                o.row_mut(row).mapv_inplace(|o| o / l);
+            }
+            o
+        };
+        let distance = |a: ndarray::ArrayView2<'_, f64>, b: ndarray::ArrayView2<'_, f64>| {
+            a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        (1..=schedule.len())
+            .map(|n| {
+                let step = schedule.step(n - 1).unwrap();
+                match step.op {
+                    Op::Accumulate => Some(distance(average(low, n, false).view(), average(exact, n, false).view())),
+                    Op::Normalise | Op::Product | Op::MergeOutput => {
+                        Some(distance(average(low, n, true).view(), average(exact, n, true).view()))
+                    }
+                    Op::Store(crate::schedule::Tensor::O) => {
+                        let stored = |run: &Run| {
+                            let mut o = average(run, n, true);
+                            let values = o.as_slice_mut().unwrap();
+                            if run.schedule.plan.precision == Precision::F16 {
+                                values.iter_mut().for_each(|o| *o = half::f16::from_f64(*o).to_f64());
+                            }
+                            o
+                        };
+                        Some(distance(stored(low).view(), stored(exact).view()))
+                    }
+                    _ => None,
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_first_error_above_a_limit_is_that_found_by_hand() {
+        let problem = preset::toy().problem;
+        for name in ["standard", "flash1", "flash2"] {
+            let [low, exact] = [Precision::F16, Precision::F64].map(|precision| run_in(&problem, name, 4, precision));
+            let errors = errors_by_hand(&low, &exact);
+            let mut limits: Vec<f64> = errors.iter().flatten().copied().collect();
+            limits.sort_by(f64::total_cmp);
+            for limit in [0.0, limits[limits.len() / 2], limits[limits.len() * 9 / 10], limits[limits.len() - 1]] {
+                let above = |error: &Option<f64>| error.is_some_and(|error| error > limit);
+                let expected: Vec<u64> = (1..).zip(&errors).filter(|(_, error)| above(error)).map(|(n, _)| n).collect();
+                assert_eq!(hits(&low, &problem, Condition::ErrorAbove(limit)), expected, "{name} above {limit}");
+            }
+            assert!(hits(&exact, &problem, Condition::ErrorAbove(0.0)).is_empty(), "f64 is its own measure");
+            // What is stored last is what the error of the whole run is of.
+            let exact = crate::attention::oracle::attention(&problem.head::<f64>(0, 0, Precision::F64));
+            let whole = crate::attention::error_rule::max_error(&low.output().o, &exact.o);
+            assert!(!hits(&low, &problem, Condition::ErrorAbove(whole * 0.999)).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_above_every_error() {
+        let Input { mut problem, .. } = preset::toy();
+        problem.v[[0, 0, 9, 0]] = f64::NAN;
+        let run = run_in(&problem, "flash2", 4, Precision::F32);
+        let first = hits(&run, &problem, Condition::ErrorAbove(1e300))[0];
+        assert_eq!(Some(&first), hits(&run, &problem, Condition::NanAppeared).first());
     }
 }

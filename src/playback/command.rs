@@ -19,6 +19,14 @@ pub enum Command {
     SetSpeed(f64),
     /// So many seconds have passed.
     Tick(f64),
+    /// Play what lies between two cursors over and over.
+    Loop(u64, u64),
+    /// The loop starts, or ends, at the cursor.
+    LoopFromHere,
+    LoopToHere,
+    /// Loop the unit that holds the step done last.
+    LoopUnit(Unit),
+    NoLoop,
 }
 
 /// How far one step goes: to the next place where one of these begins.

@@ -4,6 +4,7 @@ use crate::schedule::Schedule;
 
 use super::boundary;
 use super::command::Command;
+use super::loop_range::LoopRange;
 
 /// Operations a second at speed 1.
 pub const STEPS_PER_S: f64 = 4.0;
@@ -23,11 +24,13 @@ pub struct Player {
     part: f64,
     /// How far the picture of the step done last has come: 0 when it was just done, 1 at rest.
     phase: f64,
+    /// What is played over and over.
+    looped: Option<LoopRange>,
 }
 
 impl Default for Player {
     fn default() -> Self {
-        Self { cursor: 0, is_playing: false, speed: 1.0, part: 0.0, phase: 1.0 }
+        Self { cursor: 0, is_playing: false, speed: 1.0, part: 0.0, phase: 1.0, looped: None }
     }
 }
 
@@ -61,9 +64,16 @@ impl Player {
         self.is_playing.then(|| (1.0 - self.part) / (STEPS_PER_S * self.speed))
     }
 
+    /// What is played over and over, if anything is.
+    pub fn looped(&self) -> Option<LoopRange> {
+        self.looped
+    }
+
     /// Carries out `command` on a cursor over `schedule`.
     pub fn apply(&mut self, schedule: &Schedule, command: Command) {
         let len = schedule.len();
+        // A loop of a longer schedule means nothing in this one.
+        self.looped = self.looped.filter(|looped| looped.to() <= len);
         match command {
             Command::Play => self.play(len),
             Command::Pause => self.pause(),
@@ -79,12 +89,22 @@ impl Player {
             Command::SetSpeed(speed) if speed.is_nan() => {}
             Command::SetSpeed(speed) => self.speed = speed.clamp(MIN_SPEED, MAX_SPEED),
             Command::Tick(seconds) => self.tick(seconds, len),
+            Command::Loop(a, b) => self.looped = LoopRange::between(a, b, len).or(self.looped),
+            Command::LoopFromHere => self.looped = LoopRange::starting_at(self.looped, self.cursor, len),
+            Command::LoopToHere => self.looped = LoopRange::ending_at(self.looped, self.cursor, len),
+            Command::LoopUnit(unit) => {
+                let start = boundary::previous(schedule, self.cursor, unit);
+                self.looped = LoopRange::between(start, boundary::next(schedule, start, unit), len);
+            }
+            Command::NoLoop => self.looped = None,
         }
     }
 
     fn play(&mut self, len: u64) {
-        if self.cursor >= len {
-            self.cursor = 0;
+        match self.looped {
+            Some(looped) if self.cursor > looped.to() => self.cursor = looped.from(),
+            None if self.cursor >= len => self.cursor = 0,
+            _ => {}
         }
         self.is_playing = len > 0;
         self.part = 0.0;
@@ -124,10 +144,29 @@ impl Player {
         if steps > 0.0 {
             self.phase = (self.part / (GLIDE_S * STEPS_PER_S * (self.speed / self.speed.max(1.0)))).min(1.0);
         }
-        // A cast of a float saturates, so that any pause of the clock ends at most at the end.
-        self.cursor = self.cursor.saturating_add(steps as u64).min(len);
-        if self.cursor == len {
-            self.pause();
+        self.run_on(steps as u64, len);
+    }
+}
+
+impl Player {
+    /// Plays `steps` more, which a cast of a long pause of the clock has saturated.
+    fn run_on(&mut self, steps: u64, len: u64) {
+        let from = self.cursor;
+        match self.looped {
+            Some(looped) if steps > 0 => {
+                self.cursor = looped.after(from, steps);
+                // Back in time nothing moves.
+                if self.cursor <= from {
+                    self.phase = 1.0;
+                }
+            }
+            Some(_) => {}
+            None => {
+                self.cursor = from.saturating_add(steps).min(len);
+                if self.cursor == len {
+                    self.pause();
+                }
+            }
         }
     }
 }
@@ -231,6 +270,47 @@ mod tests {
         let playing = [Command::Play, Command::Tick(1.1 / STEPS_PER_S)];
         let expected = 0.1 / STEPS_PER_S / GLIDE_S;
         assert!((phase(&playing) - expected).abs() < 1e-9, "{} {expected}", phase(&playing));
+    }
+
+    #[test]
+    fn a_loop_is_played_over_and_over() {
+        let schedule = schedule();
+        let second = Command::Tick(1.0 / STEPS_PER_S);
+        let looped = [Command::Loop(9, 5), Command::SeekTo(3), Command::Play];
+        let mut player = after(&schedule, &looped);
+        let mut seen = Vec::new();
+        for _ in 0..12 {
+            player.apply(&schedule, second);
+            seen.push(player.cursor());
+        }
+        assert_eq!(seen, [4, 5, 6, 7, 8, 9, 5, 6, 7, 8, 9, 5]);
+        assert_eq!((player.is_playing(), player.phase()), (true, 1.0), "back in time nothing moves");
+        // A loop to the end does not stop there; past it, it begins again.
+        let to_end = [Command::SeekTo(4), Command::LoopFromHere, Command::End, Command::Play, second, second];
+        let player = after(&schedule, &to_end);
+        assert_eq!((player.cursor(), player.is_playing()), (5, true));
+        let past = after(&schedule, &[Command::Loop(2, 4), Command::SeekTo(7), Command::Play]);
+        assert_eq!(past.cursor(), 2);
+        // Steps by hand are not held by it.
+        let by_hand =
+            after(&schedule, &[Command::Loop(2, 4), Command::SeekTo(4), Command::StepForward(Unit::Operation)]);
+        assert_eq!(by_hand.cursor(), 5);
+    }
+
+    #[test]
+    fn a_unit_is_looped_from_within_and_forgotten_with_its_schedule() {
+        let schedule = schedule();
+        let start = boundary::next(&schedule, 0, Unit::Tile);
+        let end = boundary::next(&schedule, start, Unit::Tile);
+        for cursor in start + 1..=end {
+            let player = after(&schedule, &[Command::SeekTo(cursor), Command::LoopUnit(Unit::Tile)]);
+            assert_eq!(player.looped(), LoopRange::between(start, end, schedule.len()), "from {cursor}");
+        }
+        assert_eq!(after(&schedule, &[Command::Loop(1, 2), Command::NoLoop]).looped(), None);
+        let mut player = after(&schedule, &[Command::Loop(1, schedule.len())]);
+        let plan = Plan::new(4, 4, 2, Tiling { br: 4, bc: 4 }, Precision::F32);
+        player.apply(&Schedule::new(algorithm::by_name("flash2").unwrap(), plan), Command::Pause);
+        assert_eq!(player.looped(), None);
     }
 
     #[test]

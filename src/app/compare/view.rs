@@ -1,0 +1,364 @@
+//! How two runs are compared on screen: two thumbnails, two meters to one scale, one sentence.
+
+use std::sync::Arc;
+
+use eframe::egui::{self, Align, Align2, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
+
+use crate::attention::Precision;
+use crate::machine::Totals;
+use crate::schedule::{Tiling, algorithm};
+
+use super::why::{self, Told};
+use super::{Choices, Compare, Lock, Other, Rescales, Wish};
+use crate::app::action::Action;
+use crate::app::commands;
+use crate::app::draw::{self, fit_text};
+use crate::app::grid::{self, GridAt};
+use crate::app::look::Look;
+use crate::app::number::{bytes, compact, grouped, short};
+use crate::app::scene::{Check, Scene};
+use crate::app::settings::Settings;
+use crate::app::stage::column;
+use crate::app::texture::Textures;
+use crate::app::theme::{self, Palette, SPACE};
+use crate::app::words::{self, fill, tr};
+
+/// Height of the sentence below both, and of one line of a side's choices.
+const SENTENCE: f32 = 48.0;
+const LINE: f32 = 28.0;
+/// Height of a meter, and room that the facts beside a thumbnail need at least.
+const METER: f32 = 40.0;
+const FACTS: f32 = 176.0;
+/// Width that they need where there is more than enough.
+const BESIDE: f32 = 280.0;
+
+/// How large the parts of a side are.
+#[derive(Clone, Copy)]
+struct Sizes {
+    thumbnail: f32,
+    /// Of the thumbnail and the facts beside it.
+    upper: f32,
+}
+
+impl Sizes {
+    /// In a side of this width, the sentence below being part of the height.
+    fn of(width: f32, height: f32) -> Self {
+        let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
+        let thumbnail = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
+        Self { thumbnail, upper: thumbnail.max(FACTS) }
+    }
+
+    fn height(self) -> f32 {
+        2.0 * LINE + self.upper + METER + 6.0 * SPACE
+    }
+}
+
+/// One run at its cursor.
+struct Side<'a> {
+    letter: &'static str,
+    scene: &'a Scene,
+    cursor: u64,
+    /// At the cursor.
+    totals: Totals,
+    tile: Option<(usize, usize)>,
+    check: Option<&'a Check>,
+    rescales: Option<Rescales>,
+    /// The name of its texture, and what the scene in it is known by.
+    texture: (&'static str, u64),
+}
+
+pub fn show(
+    ui: &mut Ui,
+    scene: &Arc<Scene>,
+    look: &Look<'_>,
+    compare: &mut Compare,
+    textures: &mut Textures,
+    actions: &mut Vec<Action>,
+) {
+    compare.prepare(ui.ctx(), scene, look.generation);
+    head(ui, compare, actions);
+    let made = compare.made(look.scene, look.generation);
+    let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
+    let a = side_a(look, rescales);
+    let ready = other.as_ref().and_then(|other| other.as_ref().ok());
+    let b = ready.map(|other| side_b(look, compare, other));
+    let most = a.total_bytes().max(b.as_ref().map_or(0, Side::total_bytes));
+    let area = ui.available_rect_before_wrap();
+    let gap = 3.0 * SPACE;
+    let sizes = Sizes::of(area.width() / 2.0 - gap, area.height());
+    let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
+    let (left, right) = upper.split_left_right_at_fraction(0.5);
+    column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
+        title_of_a(ui, &a.scene.settings);
+        side(ui, &a, sizes, most, textures);
+    });
+    column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
+        choices(ui, look.scene, compare, actions);
+        match (&b, &other) {
+            (Some(b), _) => side(ui, b, sizes, most, textures),
+            (None, Some(Err(fault))) => why_not(ui, fault),
+            (None, _) => coming(ui, compare),
+        }
+    });
+    if let Some(b) = &b {
+        column(ui, lower, &mut |ui| sentence(ui, &a, b));
+    }
+}
+
+fn side_a<'a>(look: &Look<'a>, rescales: Option<Rescales>) -> Side<'a> {
+    Side {
+        letter: "A",
+        scene: look.scene,
+        cursor: look.snapshot.cursor,
+        totals: look.snapshot.totals,
+        tile: look.snapshot.tile(),
+        check: look.check,
+        rescales,
+        texture: ("grid", look.generation),
+    }
+}
+
+fn side_b<'a>(look: &Look<'_>, compare: &mut Compare, other: &'a Other) -> Side<'a> {
+    let moment = compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene.run);
+    Side {
+        letter: "B",
+        scene: &other.scene,
+        cursor: moment.cursor,
+        totals: moment.totals,
+        tile: moment.tile,
+        check: Some(&other.check),
+        rescales: Some(other.rescales),
+        texture: ("grid of B", compare.serial),
+    }
+}
+
+impl Side<'_> {
+    fn total(&self) -> &Totals {
+        self.scene.run.meters().total()
+    }
+
+    fn total_bytes(&self) -> u64 {
+        self.total().traffic.hbm_bytes(self.scene.plan())
+    }
+
+    fn name(&self, what: &str) -> String {
+        format!("{}: {what}", self.letter)
+    }
+}
+
+/// What the two runs are locked by, and the way to change places.
+fn head(ui: &mut Ui, compare: &Compare, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        draw::caption(ui, "One cursor, locked by");
+        for lock in Lock::ALL {
+            let action = Action::Compare(Wish::Lock(lock));
+            let response = ui.selectable_label(compare.lock == lock, tr(ui.ctx(), lock.name()));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+                actions.push(action);
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let action = Action::Compare(Wish::Swap);
+            if ui.button(tr(ui.ctx(), "Swap A and B")).clicked() {
+                actions.push(action);
+            }
+        });
+    });
+    ui.add_space(SPACE);
+}
+
+/// A line of a side's title, of one height in both.
+fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), LINE);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_size(size);
+        add(ui);
+    });
+}
+
+fn title_of_a(ui: &mut Ui, settings: &Settings) {
+    let Tiling { br, bc } = settings.tiling;
+    line(ui, |ui| {
+        ui.label(RichText::new(format!("A  {}", settings.algorithm)).size(theme::HEADING).strong());
+        draw::caption(ui, "the run that is open");
+    });
+    line(ui, |ui| {
+        ui.label(format!("Br {br}, Bc {bc}, {}", settings.precision.name()));
+    });
+}
+
+/// What B is, to be changed.
+fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>) {
+    let settings = compare.settings(&a.settings);
+    let (mut chosen, old) = (compare.choices(), compare.choices());
+    line(ui, |ui| {
+        ui.label(RichText::new("B").size(theme::HEADING).strong());
+        for choice in algorithm::ALL {
+            let is_chosen = settings.algorithm == choice.name();
+            let response = ui.selectable_label(is_chosen, choice.name()).on_hover_text(choice.title());
+            let name = format!("B algorithm: {}", choice.name());
+            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
+            if response.clicked() {
+                chosen.algorithm = Some(choice.name());
+            }
+        }
+    });
+    line(ui, |ui| {
+        let plan = a.plan();
+        let mut tiling = settings.tiling;
+        let drag = egui::DragValue::new(&mut tiling.br).range(1..=plan.n_q).speed(0.1).prefix("Br ");
+        ui.add(drag).accessible_name("B block rows");
+        let drag = egui::DragValue::new(&mut tiling.bc).range(1..=plan.n_k).speed(0.1).prefix("Bc ");
+        ui.add(drag).accessible_name("B block keys");
+        if tiling != settings.tiling {
+            chosen.tiling = Some(tiling);
+        }
+        if let Some(precision) = precision(ui, settings.precision) {
+            chosen.precision = Some(precision);
+        }
+        if chosen != Choices::default() && ui.button(tr(ui.ctx(), "as A")).clicked() {
+            chosen = Choices::default();
+        }
+    });
+    if chosen != old {
+        actions.push(Action::Compare(Wish::Choose(chosen)));
+    }
+}
+
+fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
+    let mut precision = current;
+    let combo = egui::ComboBox::from_id_salt("precision of B").width(64.0).selected_text(current.name());
+    let response = combo.show_ui(ui, |ui| {
+        for choice in Precision::ALL {
+            ui.selectable_value(&mut precision, choice, choice.name());
+        }
+    });
+    let name = format!("B precision: {}", current.name());
+    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+    (precision != current).then_some(precision)
+}
+
+/// A thumbnail with the facts beside it, and the meter below.
+fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
+    let area = ui.available_rect_before_wrap();
+    let thumbnail = sizes.thumbnail;
+    let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
+    grid_of(ui, Rect::from_min_size(area.min, vec2(thumbnail, thumbnail)), side, textures);
+    let facts_at = Rect::from_min_max(pos2(area.left() + thumbnail + 4.0 * SPACE, area.top()), upper.max);
+    column(ui, facts_at, &mut |ui| facts(ui, side));
+    let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
+    meter(ui, meter_at, side, most);
+}
+
+/// The schedule grid, as far as it has come.
+fn grid_of(ui: &mut Ui, room: Rect, side: &Side<'_>, textures: &mut Textures) {
+    let grid = &side.scene.map.grid;
+    let unit = room.width() / grid.rows.max(grid.cols).max(1) as f32;
+    let least = room.width() * 0.2;
+    let size = vec2((unit * grid.cols as f32).max(least), (unit * grid.rows as f32).max(least));
+    let rect = Rect::from_min_size(room.min, size);
+    let at = GridAt {
+        scene: side.scene,
+        cursor: side.cursor,
+        tile: side.tile,
+        tiles: side.totals.tiles,
+        id: side.texture.1,
+    };
+    grid::paint(ui, rect, &at, side.texture.0, textures);
+    let response = ui.interact(rect, ui.scope_id().with((side.letter, "grid")), Sense::hover());
+    draw::describe(&response, &side.name("schedule grid"), &grid::tile_text(side.tile));
+}
+
+fn facts(ui: &mut Ui, side: &Side<'_>) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
+        draw::value_row(ui, name, value, &side.name(name)).on_hover_text(tr(ui.ctx(), tip));
+    };
+    let ctx = ui.ctx().clone();
+    let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
+    let step = of(side.cursor, side.scene.schedule().len());
+    row(ui, "step", &step, "Steps done, and all of them.");
+    let tile = side.tile.map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
+    row(ui, "tile", &tile, "The tile that the last step worked on.");
+    ui.add_space(SPACE);
+    draw::caption(ui, "in the whole run");
+    let total = side.total();
+    let hardware = side.scene.settings.hardware().filter(|_| side.scene.schedule().algorithm.is_budgeted());
+    let is_over = hardware.is_some_and(|hardware| !total.peak.fits(&hardware));
+    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
+    row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
+    row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
+    let rescales = match side.rescales {
+        None => "...".into(),
+        Some(Rescales { of: 0, .. }) => tr(ui.ctx(), "none").to_owned(),
+        Some(Rescales { rows, of: visits }) => of(rows, visits),
+    };
+    row(ui, "row rescales", &rescales, RESCALES);
+    let (error, tip) = error(&ctx, side.check);
+    row(ui, "error of O", &error, tip);
+}
+
+/// The error of O at the end, and what it means.
+fn error(ctx: &egui::Context, check: Option<&Check>) -> (String, &'static str) {
+    match check {
+        None => ("...".into(), "Compared with exact attention in f64."),
+        Some(Check::NotComputed) => (tr(ctx, "not computed").to_owned(), "Too long for an exact result."),
+        Some(Check::Done { errors, bound, .. }) if errors.o <= bound.o => {
+            (short(errors.o), "The largest error of O against exact f64; it is within the bound.")
+        }
+        Some(Check::Done { errors, .. }) => {
+            (format!("! {}", short(errors.o)), "The largest error of O against exact f64; it is outside the bound.")
+        }
+    }
+}
+
+pub const RESCALES: &str = "How often a row's maximum rose, so that its sum and output shrank by an alpha below 1; of all \
+    visits of a row that had seen a key. None: the algorithm sees whole rows at once.";
+
+/// HBM bytes so far and in all, to the scale that both sides share.
+fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
+    let palette = Palette::of(ui);
+    let (now, total) = (side.totals.traffic.hbm_bytes(side.scene.plan()), side.total_bytes());
+    let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
+    let painter = ui.painter();
+    let of = fill(ui.ctx(), "{0} of {1}", &[&bytes(now), &bytes(total)]);
+    let font = theme::text(theme::LABEL);
+    fit_text(painter, words, Align2::LEFT_CENTER, tr(ui.ctx(), "HBM bytes so far"), font, palette.faint_ink);
+    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
+    let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
+    painter.rect_filled(part(total), 2.0, palette.accent_soft);
+    painter.rect_filled(part(now), 2.0, palette.accent);
+    painter.rect_stroke(part(total), 2.0, palette.hairline(), egui::StrokeKind::Inside);
+    let response = ui.interact(rect, ui.scope_id().with((side.letter, "meter")), Sense::hover());
+    draw::describe(&response, &side.name("HBM bytes"), &format!("{} of {}", grouped(now), grouped(total)));
+    response.on_hover_text(words::per_tensor(&side.total().traffic, side.scene.plan()));
+}
+
+fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
+    let name = |side: &Side<'_>| format!("{} ({})", side.letter, side.scene.settings.algorithm);
+    let (of_a, of_b) = (name(a), name(b));
+    let told = |name, side: &Side<'_>| (name, side.scene.plan().clone(), side.total().traffic);
+    let ((a, plan_a, traffic_a), (b, plan_b, traffic_b)) = (told(&of_a, a), told(&of_b, b));
+    let text = why::sentence(
+        ui.ctx(),
+        Told { name: a, plan: &plan_a, traffic: &traffic_a },
+        Told { name: b, plan: &plan_b, traffic: &traffic_b },
+    );
+    let response = ui.label(RichText::new(&text).size(theme::BODY)).on_hover_text(words::NOT_MODELLED);
+    draw::describe(&response, "which moves more", &text);
+}
+
+fn why_not(ui: &mut Ui, fault: &str) {
+    let palette = Palette::of(ui);
+    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&fault]);
+    let response = ui.label(RichText::new(&text).color(palette.ink).background_color(palette.trouble_soft));
+    draw::describe(&response, "run of B", &text);
+}
+
+fn coming(ui: &mut Ui, compare: &Compare) {
+    let progress = compare.making.as_ref().map_or(0.0, |(_, job)| job.progress());
+    let response = ui.label(tr(ui.ctx(), "B is being run ..."));
+    draw::describe(&response, "run of B", tr(ui.ctx(), "B is being run ..."));
+    ui.add(egui::ProgressBar::new(progress).desired_width(160.0));
+}
