@@ -21,8 +21,25 @@ pub enum Refusal {
     Binding { name: &'static str, bytes: u64, limit: u64 },
     #[error("m and l of every key block cannot be recorded: {0}")]
     Taps(&'static str),
-    #[error("CUDA kernels are not part of this version")]
-    NoCudaKernels,
+    #[error(
+        "{entry} does not fit an SM: a block takes {threads} threads, {registers} registers and {shared_bytes} bytes of \
+         shared memory, and an SM has {sm_threads}, {sm_registers} and {sm_shared_bytes}"
+    )]
+    Fit {
+        entry: String,
+        threads: usize,
+        registers: usize,
+        shared_bytes: usize,
+        sm_threads: usize,
+        sm_registers: usize,
+        sm_shared_bytes: usize,
+    },
+    #[error("the run needs {needed} bytes of device memory, but {free} of {total} are free: use fewer tokens or heads")]
+    Memory { needed: u64, free: u64, total: u64 },
+    #[error("{0}")]
+    Source(String),
+    #[error("the {backend} backend does not measure its kernels by themselves")]
+    Measure { backend: &'static str },
     #[error(transparent)]
     Problem(#[from] ProblemError),
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::attention::{Mask, Shape};
+
 /// Programs of a kernel: x query blocks, y heads, z batch entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -79,6 +81,34 @@ impl Default for Pace {
     fn default() -> Self {
         Self { flops: Self::FIRST }
     }
+}
+
+impl Pace {
+    /// For a device that is known to carry out so many FLOPs well within the target.
+    #[cfg(feature = "cuda")]
+    pub fn starting_at(flops: f64) -> Self {
+        Self { flops }
+    }
+}
+
+/// Most keys that a query block of `br` queries sees.
+pub fn most_keys(shape: &Shape, mask: &Mask, br: usize) -> usize {
+    let of_batch = |batch| {
+        let band = mask.band(shape, batch);
+        let blocks = (0..shape.n_q).step_by(br);
+        blocks.map(|start| band.keys_of_rows(start..(start + br).min(shape.n_q)).len()).max().unwrap_or(0)
+    };
+    (0..shape.batch).map(of_batch).max().unwrap_or(0)
+}
+
+/// Most queries that see something of a key block of `bc` keys.
+pub fn most_queries(shape: &Shape, mask: &Mask, bc: usize) -> usize {
+    let of_batch = |batch| {
+        let band = mask.band(shape, batch);
+        let blocks = (0..shape.n_k).step_by(bc);
+        blocks.map(|start| band.rows_of_keys(start..(start + bc).min(shape.n_k)).len()).max().unwrap_or(0)
+    };
+    (0..shape.batch).map(of_batch).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -14,17 +14,23 @@ pub mod cuda;
 pub mod environment;
 mod error;
 pub mod kernels;
-#[cfg(feature = "wgpu")]
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod launch;
+mod measure;
+mod occupancy;
 #[cfg(feature = "cuda")]
 pub mod ptx;
+pub mod source;
 mod taps;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
 pub use error::{GpuError, Refusal};
 pub use kernels::Kernel;
-pub use taps::{HeadTaps, Taps};
+pub use measure::{Measured, Workload};
+pub use occupancy::Occupancy;
+pub use source::SourceError;
+pub use taps::{HeadTaps, Taps, TileVisit};
 
 /// Names of all backends, whether or not this build has them.
 pub const BACKENDS: [&str; 2] = ["wgpu", "cuda"];
@@ -113,6 +119,36 @@ pub trait Backend: Send {
         _cancel: &AtomicBool,
     ) -> Result<Taps, GpuError> {
         Err(Refusal::Taps("the backend has no such variants of its kernels").into())
+    }
+
+    /// What each entry point of the kernel would take of an SM, before it is launched; empty where the backend does not
+    /// know.
+    ///
+    /// Errors as [`Backend::supports`] does.
+    fn occupancy(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<Vec<Occupancy>, Refusal> {
+        self.supports(problem, algorithm, precision).map(|()| Vec::new())
+    }
+
+    /// From now on runs the kernel of this file from another source, or with `None` from its own again.
+    ///
+    /// Errors without a compiler, or with what it said, line by line; then the kernel stays what it was.
+    fn set_source(&mut self, _file: &str, _source: Option<&str>) -> Result<(), SourceError> {
+        let name = self.info().backend;
+        Err(SourceError::Unavailable(format!("the {name} backend does not take changed kernels")))
+    }
+
+    /// Times a kernel by itself, warm, by the GPU's clock, on numbers that mean nothing.
+    ///
+    /// Errors as [`Backend::run`] does, and with [`Refusal::Measure`] where the backend cannot.
+    fn measure(&mut self, _workload: &Workload, _cancel: &AtomicBool) -> Result<Measured, GpuError> {
+        Err(Refusal::Measure { backend: self.info().backend }.into())
+    }
+
+    /// Bytes read and written a second while memory of the device is copied.
+    ///
+    /// Errors as [`Backend::measure`] does.
+    fn copy_bandwidth(&mut self) -> Result<f64, GpuError> {
+        Err(Refusal::Measure { backend: self.info().backend }.into())
     }
 }
 

@@ -79,6 +79,33 @@ static ALL: [[Ptx; 2]; 15] = [
     both!("flash2", Bf16, 128, (64, 64, 128), "flash2_mma.bf16.d128"),
 ];
 
+impl Ptx {
+    /// The kernel file that it was made of.
+    pub fn file(&self) -> &'static str {
+        match (self.algorithm, self.precision) {
+            ("standard", _) => "standard.cu",
+            ("flash1", _) => "flash1.cu",
+            (_, Precision::F16 | Precision::Bf16) => "flash2_mma.cu",
+            _ => "flash2.cu",
+        }
+    }
+
+    /// What the compiler was told to define for this variant.
+    pub fn defines(&self) -> Vec<String> {
+        let mut defines = Vec::new();
+        if self.algorithm != "standard" {
+            defines.push(format!("D={}", self.d));
+        }
+        if self.precision == Precision::Bf16 {
+            defines.push("BF16".to_owned());
+        }
+        if self.taps {
+            defines.push("TAPS".to_owned());
+        }
+        defines
+    }
+}
+
 /// Every PTX file.
 pub fn all() -> impl Iterator<Item = &'static Ptx> + Clone {
     ALL.iter().flatten()
@@ -162,6 +189,8 @@ mod tests {
     fn each_file_is_listed_once_and_has_its_entries() {
         for ptx in all() {
             assert!(ptx.text.contains(".version 8.1") && ptx.text.contains(".visible .entry "), "{}", ptx.name);
+            let made = [vec![ptx.file().to_owned()], ptx.defines()].concat().join(" ");
+            assert!(ptx.text.starts_with(&format!("// {made}: made by ")), "{}: {made}", ptx.name);
             let rows = resources(ptx, (9, 0));
             assert_eq!(rows.len(), if ptx.algorithm == "standard" { 3 } else { 1 }, "{}", ptx.name);
             for row in rows {

@@ -18,4 +18,19 @@ pub struct Taps {
 pub struct HeadTaps {
     pub m: Array2<f64>,
     pub l: Array2<f64>,
+    /// Every tile that was visited, by query block and then key block; empty where the device does not tell.
+    pub tiles: Vec<TileVisit>,
+}
+
+/// Where and when a tile was worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TileVisit {
+    /// Query block and key block.
+    pub i: usize,
+    pub j: usize,
+    /// The multiprocessor.
+    pub sm: u32,
+    /// By a clock that all multiprocessors share; only differences mean something.
+    pub begin_ns: u64,
+    pub end_ns: u64,
 }

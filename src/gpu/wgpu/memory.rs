@@ -169,7 +169,7 @@ fn head_taps(words: &[u32], n_q: usize) -> HeadTaps {
     let key_blocks = words.len() / (n_q * TAPS);
     let array =
         |at: usize| Array2::from_shape_fn((key_blocks, n_q), |(block, i)| value(words[(block * n_q + i) * TAPS + at]));
-    HeadTaps { m: array(0), l: array(1) }
+    HeadTaps { m: array(0), l: array(1), tiles: Vec::new() }
 }
 
 /// The bits of a value rounded to f32.

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use wgpu::{Adapter, Device, DeviceDescriptor, Features, Limits, Queue};
 
 use super::launch::Pace;
-use super::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Refusal, Taps, kernels};
+use super::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Refusal, SourceError, Taps, kernels, source};
 use crate::attention::{Precision, Problem, Shape};
 use guard::{Health, one_line};
 use memory::tensor_bytes;
@@ -208,6 +208,26 @@ impl Backend for WgpuBackend {
         let other = |known: &String| kernels::by_file(known).map(|kernel| kernel.algorithm) != algorithm;
         self.preferred.retain(other);
         self.preferred.push(file.to_owned());
+    }
+
+    fn set_source(&mut self, file: &str, source: Option<&str>) -> Result<(), SourceError> {
+        let unknown = || SourceError::Unavailable(format!("there is no WGSL kernel {file:?}"));
+        let kernel = kernels::by_file(file).filter(|kernel| kernel.backend == NAME).ok_or_else(unknown)?;
+        let Some(source) = source else {
+            self.programs.remove(kernel.file);
+            return Ok(());
+        };
+        match Program::new(&self.device, kernel, &[source, kernels::ATTENTION_WGSL].join("\n")) {
+            Ok(program) => {
+                self.programs.insert(kernel.file, program);
+                Ok(())
+            }
+            // wgpu words its messages in one piece.
+            Err(error) => {
+                let message = source::Message { file: None, line: None, text: error.to_string() };
+                Err(SourceError::Compiler(vec![message]))
+            }
+        }
     }
 
     fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {

@@ -1,7 +1,7 @@
 //! What the host must know of each kernel: its entry points in order, the tensors each binds, the work of its grid.
 
 use super::super::Kernel;
-use super::super::launch::{Grid, Launch};
+use super::super::launch::{Grid, Launch, most_keys, most_queries};
 use super::params::padded;
 use crate::attention::{Problem, Shape};
 
@@ -154,33 +154,11 @@ impl Stage {
             Kind::Scores => 2 * br * all_keys * d,
             Kind::Softmax => br * all_keys * PER_WEIGHT,
             Kind::Output => 2 * br * all_keys * d_v,
-            Kind::Fused => 2 * br * most_keys(problem, br).next_multiple_of(bc) * (d + d_v),
-            Kind::KeysOutside => 2 * bc * most_queries(problem, bc).next_multiple_of(br) * (d + d_v),
+            Kind::Fused => 2 * br * most_keys(&shape, &problem.mask, br).next_multiple_of(bc) * (d + d_v),
+            Kind::KeysOutside => 2 * bc * most_queries(&shape, &problem.mask, bc).next_multiple_of(br) * (d + d_v),
         };
         flops as f64
     }
-}
-
-/// Most keys that a query block of `br` queries sees.
-fn most_keys(problem: &Problem, br: usize) -> usize {
-    let shape = problem.shape;
-    let of_batch = |batch| {
-        let band = problem.mask.band(&shape, batch);
-        let blocks = (0..shape.n_q).step_by(br);
-        blocks.map(|start| band.keys_of_rows(start..(start + br).min(shape.n_q)).len()).max().unwrap_or(0)
-    };
-    (0..shape.batch).map(of_batch).max().unwrap_or(0)
-}
-
-/// Most queries that see something of a key block of `bc` keys.
-fn most_queries(problem: &Problem, bc: usize) -> usize {
-    let shape = problem.shape;
-    let of_batch = |batch| {
-        let band = problem.mask.band(&shape, batch);
-        let blocks = (0..shape.n_k).step_by(bc);
-        blocks.map(|start| band.rows_of_keys(start..(start + bc).min(shape.n_k)).len()).max().unwrap_or(0)
-    };
-    (0..shape.batch).map(of_batch).max().unwrap_or(0)
 }
 
 #[cfg(test)]

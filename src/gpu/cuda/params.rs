@@ -1,0 +1,181 @@
+//! The one parameter of every CUDA kernel, as `struct Attention` of `kernels/attention.cuh` lays it out.
+
+use std::mem::offset_of;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::driver::Address;
+use super::tensors::Tensor;
+use crate::attention::{Mask, Problem, Shape};
+
+/// `struct Attention`, field by field; an address of 0 is a null pointer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[expect(missing_docs, reason = "kernels/attention.cuh says what each field is")]
+pub struct Attention {
+    pub q: u64,
+    pub k: u64,
+    pub v: u64,
+    pub bias: u64,
+    pub slopes: u64,
+    pub key_lengths: u64,
+    pub o: u64,
+    pub m: u64,
+    pub l: u64,
+    pub lse: u64,
+    pub s: u64,
+    pub p: u64,
+    pub tap_m: u64,
+    pub tap_l: u64,
+    pub tap_tiles: u64,
+    pub bias_strides: [i64; 4],
+    pub n_q: i32,
+    pub n_k: i32,
+    pub d: i32,
+    pub d_v: i32,
+    pub heads: i32,
+    pub kv_heads: i32,
+    pub offset: i32,
+    pub left: i32,
+    pub right: i32,
+    pub scale: f32,
+    pub softcap: f32,
+    pub first_block: i32,
+    pub first_head: i32,
+    pub first_batch: i32,
+    pub end_block: i32,
+    /// To a multiple of 8, as C++ pads it.
+    pub end_padding: u32,
+}
+
+/// Bytes of the parameter: each PTX declares as many.
+pub const BYTES: usize = 216;
+
+/// The parameters that a PTX declares for an entry, between its brackets; `None` where it has no such entry.
+pub(super) fn declared<'a>(ptx: &'a str, entry: &str) -> Option<&'a str> {
+    let (_, rest) = ptx.split_once(&format!(".entry {entry}("))?;
+    Some(rest.split_once(')')?.0.trim())
+}
+
+/// What they must be.
+pub(super) fn of_entry(entry: &str) -> String {
+    format!(".param .align 8 .b8 {entry}_param_0[{BYTES}]")
+}
+
+// 15 pointers, four 8-byte strides, nine ints, two floats, four ints, and padding. A test asks g++ for the same.
+const _: () = {
+    assert!(size_of::<Attention>() == BYTES && align_of::<Attention>() == 8);
+    assert!(offset_of!(Attention, tap_tiles) == 112 && offset_of!(Attention, bias_strides) == 120);
+    assert!(offset_of!(Attention, n_q) == 152 && offset_of!(Attention, right) == 184);
+    assert!(offset_of!(Attention, scale) == 188 && offset_of!(Attention, softcap) == 192);
+    assert!(offset_of!(Attention, first_block) == 196 && offset_of!(Attention, end_block) == 208);
+};
+
+/// When and where a tile was worked on: `struct TileTime`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct TileTime {
+    /// ns by the clock that all SMs share.
+    pub begin: u64,
+    pub end: u64,
+    pub sm: u32,
+    /// 0 for a tile that was skipped.
+    pub visited: u32,
+}
+
+const _: () = assert!(size_of::<TileTime>() == 24);
+
+impl Attention {
+    /// Sizes, mask and scale. Rows of Q and K have `d` elements in memory, rows of V and O `d_v`.
+    pub(super) fn of_shape(shape: &Shape, mask: &Mask, scale: f64, (d, d_v): (usize, usize)) -> Self {
+        // All batch entries share the band but for its key length, which has an array of its own.
+        let band = mask.band(shape, 0);
+        // A bound past every pair of indices is no bound, and fits an i32.
+        let bound = |side: i64| side.min((shape.n_q + shape.n_k) as i64) as i32;
+        Self {
+            n_q: shape.n_q as i32,
+            n_k: shape.n_k as i32,
+            d: d as i32,
+            d_v: d_v as i32,
+            heads: shape.heads as i32,
+            kv_heads: shape.kv_heads as i32,
+            offset: band.offset as i32,
+            left: bound(band.left),
+            right: bound(band.right),
+            scale: scale as f32,
+            ..Self::default()
+        }
+    }
+
+    /// Everything but the tensors and the place of a launch.
+    pub(super) fn of_problem(problem: &Problem, widths: (usize, usize)) -> Self {
+        Self {
+            bias_strides: problem.bias.as_ref().map_or([0; 4], |bias| strides(bias.dim())),
+            softcap: problem.softcap.unwrap_or(0.0) as f32,
+            ..Self::of_shape(&problem.shape, &problem.mask, problem.scale, widths)
+        }
+    }
+
+    /// The field of a tensor.
+    pub(super) fn set(&mut self, tensor: Tensor, address: Address) {
+        use Tensor as T;
+        let field = match tensor {
+            T::Q => &mut self.q,
+            T::K => &mut self.k,
+            T::V => &mut self.v,
+            T::Bias => &mut self.bias,
+            T::Slopes => &mut self.slopes,
+            T::KeyLengths => &mut self.key_lengths,
+            T::O => &mut self.o,
+            T::M => &mut self.m,
+            T::L => &mut self.l,
+            T::Lse => &mut self.lse,
+            T::S => &mut self.s,
+            T::P => &mut self.p,
+            T::TapM => &mut self.tap_m,
+            T::TapL => &mut self.tap_l,
+            T::TapTiles => &mut self.tap_tiles,
+        };
+        *field = address.0;
+    }
+}
+
+/// Elements per step of each axis in row-major order; 0 on an axis of size 1, which is broadcast.
+fn strides((batch, heads, n_q, n_k): (usize, usize, usize, usize)) -> [i64; 4] {
+    let mut step = 1;
+    let mut strides = [batch, heads, n_q, n_k];
+    for size in strides.iter_mut().rev() {
+        let length = *size;
+        *size = if length == 1 { 0 } else { step };
+        step *= length;
+    }
+    strides.map(|stride| stride as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use super::super::stages;
+    use crate::gpu::ptx;
+
+    /// The driver reads as many bytes of the parameter as the PTX says.
+    #[test]
+    fn every_ptx_takes_one_parameter_of_this_size() {
+        for ptx in ptx::all() {
+            for stage in stages::of(ptx.file()) {
+                let declared = declared(ptx.text, stage.entry);
+                assert_eq!(declared, Some(&*of_entry(stage.entry)), "{}", ptx.name);
+            }
+        }
+        let other = ".visible .entry flash2(\n.param .b64 flash2_param_0,\n.param .b32 flash2_param_1\n)\n{";
+        assert_ne!(declared(other, "flash2"), Some(&*of_entry("flash2")));
+        assert_eq!(declared(other, "flash1"), None);
+    }
+
+    #[test]
+    fn a_broadcast_axis_has_no_stride() {
+        assert_eq!(strides((2, 3, 5, 7)), [105, 35, 7, 1]);
+        assert_eq!(strides((1, 3, 1, 7)), [0, 7, 0, 1]);
+        assert_eq!(strides((2, 1, 5, 1)), [5, 0, 1, 0]);
+    }
+}

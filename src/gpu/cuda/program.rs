@@ -1,0 +1,165 @@
+//! A kernel compiled for a head dimension and a format: from the embedded PTX, or from a source that was edited.
+
+use std::borrow::Cow;
+
+use super::driver::{Driver, Fault, Function, FunctionAttribute, Module};
+use super::params;
+use super::session::{Session, Trouble};
+use super::stages::{self, Blocks, Stage};
+use crate::attention::{Precision, Shape};
+use crate::gpu::ptx::{self, Ptx, Sm};
+use crate::gpu::{GpuError, Refusal};
+
+/// PTX with what the host must know of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Program {
+    /// Different for each PTX.
+    pub(super) name: &'static str,
+    pub(super) file: &'static str,
+    pub(super) algorithm: &'static str,
+    pub(super) precision: Precision,
+    /// Largest d and d_v; in half precision what every row is padded to.
+    pub(super) d: usize,
+    pub(super) taps: bool,
+    pub(super) br: usize,
+    pub(super) bc: usize,
+    pub(super) threads: usize,
+    pub(super) text: Cow<'static, str>,
+    /// Its author is at the keyboard: if it breaks the context, nothing is wrong with the device.
+    pub(super) edited: bool,
+}
+
+impl Program {
+    /// As it was compiled ahead.
+    pub(super) fn embedded(ptx: &'static Ptx) -> Self {
+        Self {
+            name: ptx.name,
+            file: ptx.file(),
+            algorithm: ptx.algorithm,
+            precision: ptx.precision,
+            d: ptx.d,
+            taps: ptx.taps,
+            br: ptx.br,
+            bc: ptx.bc,
+            threads: ptx.threads,
+            text: Cow::Borrowed(ptx.text),
+            edited: false,
+        }
+    }
+
+    /// From another source of the same file. Block sizes and threads are those that its constants say.
+    pub(super) fn edited(ptx: &'static Ptx, text: String) -> Result<Self, String> {
+        let constant = |name: &str| {
+            let begins = format!(".u32 {name} = ");
+            let line = text.lines().find_map(|line| line.split_once(&begins));
+            let value = line.and_then(|(_, rest)| rest.trim().trim_end_matches(';').parse::<usize>().ok());
+            value.filter(|&value| value > 0).ok_or_else(|| format!("it must say `constexpr int {name} = ..`, above 0"))
+        };
+        let [br, bc, threads] = [constant("BR")?, constant("BC")?, constant("THREADS")?];
+        Ok(Self { br, bc, threads, text: Cow::Owned(text), edited: true, ..Self::embedded(ptx) })
+    }
+
+    pub(super) fn blocks_of(&self, shape: &Shape) -> Blocks {
+        let is_half = self.precision.element_bytes() == 2;
+        let width = |d: usize| if is_half { self.d } else { d };
+        Blocks { br: self.br, bc: self.bc, d: width(shape.d), d_v: width(shape.d_v) }
+    }
+
+    pub(super) fn stages(&self) -> &'static [Stage] {
+        stages::of(self.file)
+    }
+
+    /// Compiles the PTX for the device, and asks the driver what each entry takes.
+    ///
+    /// Errors with [`Refusal::Fit`] where not one block of an entry fits an SM.
+    pub(super) fn load(&self, session: &Session, sm: &Sm) -> Result<Loaded, Trouble> {
+        self.check_parameters()?;
+        let driver = &*session.driver;
+        let module = driver.load_module(&self.text)?;
+        let entries = self.stages().iter().map(|stage| self.entry(driver, module, stage, sm)).collect();
+        match entries {
+            Ok(entries) => Ok(Loaded { module, entries }),
+            Err(trouble) => {
+                drop(driver.unload_module(module));
+                Err(trouble)
+            }
+        }
+    }
+
+    /// The driver reads as many bytes of the parameter as the PTX declares.
+    fn check_parameters(&self) -> Result<(), GpuError> {
+        for stage in self.stages() {
+            let declared = params::declared(&self.text, stage.entry);
+            if let Some(declared) = declared.filter(|declared| *declared != params::of_entry(stage.entry)) {
+                let (file, bytes) = (self.file, params::BYTES);
+                return Err(GpuError::Driver(format!(
+                    "{} of {file} takes `{declared}`, but the program passes one struct Attention of {bytes} bytes",
+                    stage.entry,
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, driver: &dyn Driver, module: Module, stage: &'static Stage, sm: &Sm) -> Result<Entry, Trouble> {
+        let function = driver.function(module, stage.entry).map_err(|fault| match fault.is_not_found() {
+            true => Trouble::Gpu(GpuError::Driver(format!("{} has no kernel {}", self.file, stage.entry))),
+            false => fault.into(),
+        })?;
+        let ask = |attribute| driver.function_attribute(function, attribute).map(|value| value.max(0) as usize);
+        let (registers, shared_bytes) = (ask(FunctionAttribute::Registers)?, ask(FunctionAttribute::SharedBytes)?);
+        let most_threads = ask(FunctionAttribute::Threads)?;
+        let blocks_per_sm = match self.threads <= most_threads {
+            true => driver.blocks_per_sm(function, self.threads as u32)?.max(0) as usize,
+            false => 0,
+        };
+        if blocks_per_sm == 0 {
+            return Err(refusal(stage.entry, self.threads, registers, shared_bytes, sm).into());
+        }
+        Ok(Entry { stage, function, registers, shared_bytes, blocks_per_sm })
+    }
+}
+
+fn refusal(entry: &str, threads: usize, registers: usize, shared_bytes: usize, sm: &Sm) -> Refusal {
+    Refusal::Fit {
+        entry: entry.to_owned(),
+        threads,
+        registers: registers * threads,
+        shared_bytes,
+        sm_threads: sm.threads,
+        sm_registers: sm.registers,
+        sm_shared_bytes: sm.shared_bytes,
+    }
+}
+
+/// The first entry of an embedded PTX of which no block fits an SM, by the committed table.
+pub(super) fn unfit(ptx: &Ptx, capability: (i32, i32), sm: &Sm) -> Option<Refusal> {
+    let rows = ptx::resources(ptx, capability);
+    let row = rows.iter().find(|row| row.blocks_per_sm(ptx.threads, sm) == 0)?;
+    Some(refusal(&row.entry, ptx.threads, row.registers, row.shared_bytes, sm))
+}
+
+/// A program in a context.
+pub(super) struct Loaded {
+    pub(super) module: Module,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One function of it, and what the driver says that it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) stage: &'static Stage,
+    pub(super) function: Function,
+    pub(super) registers: usize,
+    pub(super) shared_bytes: usize,
+    pub(super) blocks_per_sm: usize,
+}
+
+/// A fault in the words of someone whose driver is older than the PTX.
+pub(super) fn too_new(fault: &Fault, text: &str, driver: &str) -> Option<String> {
+    let version = text.lines().find_map(|line| line.trim().strip_prefix(".version "));
+    (fault.code == Fault::UNSUPPORTED_PTX).then(|| {
+        let version = version.unwrap_or("unknown");
+        format!("the NVIDIA driver (CUDA {driver}) does not load PTX {version}: a newer driver, or an older NVRTC, is needed")
+    })
+}

@@ -1,0 +1,29 @@
+// Prints what g++ makes of the structs of kernels/attention.cuh: size, then where each field begins.
+#include <cstddef>
+#include <cstdio>
+
+#define __device__
+static inline float __int_as_float(unsigned) { return 0; }
+static inline float expf(float x) { return x; }
+static inline float tanhf(float x) { return x; }
+static inline int abs(int x) { return x; }
+static inline int min(int a, int b) { return a < b ? a : b; }
+static inline int max(int a, int b) { return a > b ? a : b; }
+static inline unsigned sm_id() { return 0; }
+static inline unsigned long long nanoseconds() { return 0; }
+
+#include "attention.cuh"
+
+#define FIELD(type, name) printf("%s %zu\n", #name, offsetof(type, name));
+
+int main() {
+    printf("Attention %zu\nTileTime %zu\n", sizeof(Attention), sizeof(TileTime));
+    FIELD(Attention, q) FIELD(Attention, k) FIELD(Attention, v) FIELD(Attention, bias) FIELD(Attention, slopes)
+    FIELD(Attention, key_lengths) FIELD(Attention, o) FIELD(Attention, m) FIELD(Attention, l) FIELD(Attention, lse)
+    FIELD(Attention, s) FIELD(Attention, p) FIELD(Attention, tap_m) FIELD(Attention, tap_l) FIELD(Attention, tap_tiles)
+    FIELD(Attention, bias_strides) FIELD(Attention, n_q) FIELD(Attention, n_k) FIELD(Attention, d) FIELD(Attention, d_v)
+    FIELD(Attention, heads) FIELD(Attention, kv_heads) FIELD(Attention, offset) FIELD(Attention, left)
+    FIELD(Attention, right) FIELD(Attention, scale) FIELD(Attention, softcap) FIELD(Attention, first_block)
+    FIELD(Attention, first_head) FIELD(Attention, first_batch) FIELD(Attention, end_block)
+    FIELD(TileTime, begin) FIELD(TileTime, end) FIELD(TileTime, sm) FIELD(TileTime, visited)
+}

@@ -1,0 +1,33 @@
+//! The parameter of the kernels as g++ lays it out, against its mirror in Rust.
+
+use std::mem::offset_of;
+
+use tilescope::gpu::cuda::params::{Attention, TileTime};
+
+use super::player_driver::printed;
+use super::results::can_build;
+
+macro_rules! offsets {
+    ($type:ident: $($field:ident),*) => { [$((stringify!($field), offset_of!($type, $field))),*] };
+}
+
+#[test]
+fn the_parameter_is_laid_out_as_the_kernels_have_it() {
+    if !can_build(2) {
+        return;
+    }
+    let ours = [
+        &[("Attention", size_of::<Attention>()), ("TileTime", size_of::<TileTime>())][..],
+        &offsets!(Attention: q, k, v, bias, slopes, key_lengths, o, m, l, lse, s, p, tap_m, tap_l, tap_tiles),
+        &offsets!(Attention: bias_strides, n_q, n_k, d, d_v, heads, kv_heads, offset, left, right, scale, softcap),
+        &offsets!(Attention: first_block, first_head, first_batch, end_block),
+        &offsets!(TileTime: begin, end, sm, visited),
+    ]
+    .concat();
+    let ours: String = ours.iter().map(|(name, bytes)| format!("{name} {bytes}\n")).collect();
+    // With f32 elements, and with those of the tensor cores.
+    for defines in [vec!["-DTAPS".to_owned()], vec!["-DTAPS".to_owned(), "-DELEMENT=unsigned short".to_owned()]] {
+        let theirs = printed("layout.cpp", &defines).expect("it compiles");
+        assert_eq!(ours, theirs, "{defines:?}");
+    }
+}

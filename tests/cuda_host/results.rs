@@ -1,0 +1,224 @@
+//! Golden and built-in cases from the backend's seam to its results, through kernels that run on the CPU.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ndarray::Array4;
+use tilescope::attention::cases::{self, single, with};
+use tilescope::attention::error_rule::{self, Errors};
+use tilescope::attention::{Mask, Precision, Problem, Shape, TileClass};
+use tilescope::gpu::cuda::CudaBackend;
+use tilescope::gpu::{Backend, GpuError, Refusal, Taps};
+
+
+use super::common::{golden, taps};
+use super::player_driver::{PlayerDriver, compiler};
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// Every kernel with a format.
+const KERNELS: [(&str, Precision); 5] = [
+    ("standard", Precision::F32),
+    ("flash1", Precision::F32),
+    ("flash2", Precision::F32),
+    ("flash2", Precision::F16),
+    ("flash2", Precision::Bf16),
+];
+
+/// False, with a printed line, where the compiler is missing.
+pub fn can_build(skipping: usize) -> bool {
+    let Err(reason) = compiler() else { return true };
+    assert!(std::env::var("TILESCOPE_REQUIRE_GPU").as_deref() != Ok("1"), "a compiler is required, but: {reason}");
+    println!("0 ran, {skipping} skipped: {reason}");
+    false
+}
+
+fn open() -> (Arc<PlayerDriver>, CudaBackend) {
+    let driver = Arc::new(PlayerDriver::new());
+    let backend = CudaBackend::with_driver(driver.clone()).expect("a device that is a process");
+    (driver, backend)
+}
+
+#[test]
+fn golden_cases_are_within_the_rule_of_the_manifest() {
+    let cases = golden::cases();
+    if !can_build(KERNELS.len() * cases.len()) {
+        return;
+    }
+    let (_, mut backend) = open();
+    let mut wrong = Vec::new();
+    for (algorithm, precision) in KERNELS {
+        let (mut ran, mut skipped) = (0, 0);
+        for case in &cases {
+            let heads = case.problem.shape.heads;
+            match backend.run(&case.problem, algorithm, precision, &NEVER) {
+                Ok(run) => {
+                    ran += 1;
+                    assert_eq!(run.outputs.len(), case.problem.shape.batch * heads, "{}", case.name);
+                    for (at, output) in run.outputs.iter().enumerate() {
+                        let faults = case.compare(at / heads, at % heads, output, precision);
+                        let what = format!("{algorithm} {}: {} head {at}", precision.name(), case.name);
+                        wrong.extend(faults.into_iter().map(|fault| format!("{what}: {fault}")));
+                    }
+                }
+                Err(GpuError::Refused(Refusal::Dropout)) => skipped += 1,
+                Err(error) => wrong.push(format!("{algorithm} {}: {}: {error}", precision.name(), case.name)),
+            }
+        }
+        println!("{algorithm} {}: {ran} ran, {skipped} skipped: {}", precision.name(), Refusal::Dropout);
+        assert!(ran >= 74 && ran + skipped == cases.len(), "the golden data is not all there");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn built_in_cases_are_within_the_error_rule() {
+    let cases = cases::cases();
+    if !can_build(KERNELS.len() * cases.len()) {
+        return;
+    }
+    let (_, mut backend) = open();
+    let mut wrong = Vec::new();
+    for (algorithm, precision) in KERNELS {
+        for case in &cases {
+            let heads = case.problem.shape.heads;
+            let what = format!("{algorithm} {}: {}", precision.name(), case.name);
+            match backend.run(&case.problem, algorithm, precision, &NEVER) {
+                Ok(run) => {
+                    for (at, output) in run.outputs.iter().enumerate() {
+                        let reference = error_rule::reference(&case.problem, at / heads, at % heads, precision);
+                        let errors = Errors::between(output, &reference.exact);
+                        if !errors.within(&reference.bound) {
+                            wrong.push(format!("{what}, head {at}: {errors:?} is not within {:?}", reference.bound));
+                        }
+                    }
+                }
+                Err(error) => wrong.push(format!("{what}: {error}")),
+            }
+        }
+        println!("{algorithm} {}: {} cases", precision.name(), cases.len());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Problems with ragged blocks, masks that skip tiles, several heads that share keys, and two batch entries.
+fn awkward() -> Vec<(&'static str, Problem)> {
+    let shape = Shape { heads: 4, kv_heads: 2, batch: 2, ..Shape::single(150, 170, 24) };
+    let causal = Mask { causal: true, ..Mask::default() };
+    let lengths = Mask { key_lengths: Some(vec![170, 33]), ..causal.clone() };
+    let window = Mask { window_left: Some(40), window_right: Some(3), ..Mask::default() };
+    let of = |mask: &Mask| with(cases::problem(shape), |p| p.mask = mask.clone());
+    let everything = with(of(&window), |p| {
+        (p.softcap, p.scale) = (Some(3.0), -p.scale);
+        p.alibi_slopes = Some(ndarray::Array2::from_shape_fn((2, 4), |(b, h)| 0.125 * (1 + b + h) as f64));
+        p.bias = Some(Array4::from_shape_fn((2, 1, 150, 170), |(b, _, i, j)| ((b + i * j) % 7) as f64 / 4.0));
+    });
+    vec![
+        ("open", of(&Mask::default())),
+        ("causal", of(&causal)),
+        ("lengths", of(&lengths)),
+        ("window", of(&window)),
+        ("everything", everything),
+    ]
+}
+
+/// What the stepper visits and the kernel recorded must be the same tiles; times go forwards.
+fn check_tiles(problem: &Problem, name: &str, precision: Precision, taps: &Taps) {
+    for (at, head) in taps.heads.iter().enumerate() {
+        let run = taps::stepper(problem, name, precision, taps, at);
+        let plan = &run.schedule.plan;
+        let all = (0..plan.t_r()).flat_map(|i| (0..plan.t_c()).map(move |j| (i, j)));
+        let visited: Vec<_> = all.filter(|&(i, j)| plan.class(i, j) != TileClass::Skipped).collect();
+        let recorded: Vec<_> = head.tiles.iter().map(|tile| (tile.i, tile.j)).collect();
+        assert_eq!(recorded, visited, "{name} head {at}");
+        assert!(head.tiles.iter().all(|tile| tile.begin_ns <= tile.end_ns), "{name}");
+    }
+}
+
+#[test]
+fn taps_equal_the_stepper_after_every_key_block() {
+    let problems = awkward();
+    if !can_build(3 * problems.len()) {
+        return;
+    }
+    let (_, mut backend) = open();
+    for (algorithm, precision) in [("flash1", Precision::F32), ("flash2", Precision::F32), ("flash2", Precision::F16)] {
+        let mut compared = 0;
+        for (what, problem) in &problems {
+            // The same numbers for the stepper and the kernel, whose scores are exact enough for the bounds of f32.
+            let mut problem = problem.clone();
+            for tensor in [&mut problem.q, &mut problem.k, &mut problem.v] {
+                tensor.mapv_inplace(|x| if precision == Precision::F16 { half::f16::from_f64(x).to_f64() } else { x });
+            }
+            let taps = backend.taps(&problem, algorithm, precision, &NEVER).expect("a kernel with taps");
+            let checked = taps::check(&problem, algorithm, Precision::F32, &taps);
+            let (values, _) = checked.unwrap_or_else(|why| panic!("{} {what}: {why}", precision.name()));
+            check_tiles(&problem, algorithm, Precision::F32, &taps);
+            compared += values;
+        }
+        println!("{algorithm} {}: {compared} values of m and l", precision.name());
+        assert!(compared > 5_000, "{compared} are too few");
+    }
+    // Of standard there are times of tiles, and an m and l that do not run.
+    let (_, open) = &problems[0];
+    let taps = backend.taps(open, "standard", Precision::F32, &NEVER).expect("a kernel with taps");
+    assert_eq!(taps.heads.len(), 8);
+    assert_eq!(taps.heads[7].tiles.len(), 150usize.div_ceil(taps.br) * 170usize.div_ceil(taps.bc));
+    assert!(taps.heads[7].m.rows().into_iter().all(|row| row == taps.heads[7].m.row(0)));
+}
+
+/// A device that is slow by its clock gets one block at a time, and gives the same bits.
+#[test]
+fn results_do_not_depend_on_how_a_run_is_cut() {
+    if !can_build(KERNELS.len()) {
+        return;
+    }
+    for (algorithm, precision) in KERNELS {
+        for (what, problem) in awkward().into_iter().skip(1) {
+            let (_, mut whole) = open();
+            let whole = whole.run(&problem, algorithm, precision, &NEVER).expect("it runs");
+            let (driver, mut cut) = open();
+            *driver.launch_ms.lock().expect("no panic") = 1e9;
+            let _ = cut.run(&problem, algorithm, precision, &NEVER).expect("it runs");
+            // By now it knows how slow the device is.
+            let cut = cut.run(&problem, algorithm, precision, &NEVER).expect("it runs");
+            assert!(cut.launches > whole.launches + 8, "{algorithm}: {} and {}", cut.launches, whole.launches);
+            let bits = |run: &tilescope::gpu::GpuRun| {
+                let of = |values: &mut dyn Iterator<Item = &f64>| values.map(|x| x.to_bits()).collect::<Vec<_>>();
+                run.outputs
+                    .iter()
+                    .map(|o| of(&mut o.o.iter().chain(&o.m).chain(&o.l).chain(&o.lse)))
+                    .collect::<Vec<_>>()
+            };
+            assert!(bits(&whole) == bits(&cut), "{algorithm} {} {what}: other bits", precision.name());
+        }
+    }
+}
+
+#[test]
+fn a_run_is_cancelled_between_launches() {
+    if !can_build(1) {
+        return;
+    }
+    let (driver, mut backend) = open();
+    let (_, problem) = awkward().swap_remove(1);
+    // The first launch asks for it.
+    let error = backend.run(&problem, "standard", Precision::F32, &driver.cancel).expect_err("it is cancelled");
+    assert_eq!(error, GpuError::Cancelled { launches: 1 });
+    let run = backend.run(&problem, "standard", Precision::F32, &NEVER).expect("and runs again");
+    assert!(run.outputs.iter().all(|output| output.o.iter().all(|x| x.is_finite())));
+}
+
+#[test]
+fn a_device_that_dies_is_made_anew_once() {
+    if !can_build(2) {
+        return;
+    }
+    let (driver, mut backend) = open();
+    let problem = single(50, 50, 16);
+    let before = backend.run(&problem, "flash2", Precision::F32, &NEVER).expect("it runs");
+    driver.dies_at.store(2, Ordering::Relaxed);
+    let after = backend.run(&problem, "flash2", Precision::F32, &NEVER).expect("in a new context");
+    assert_eq!(before.outputs, after.outputs);
+    assert_eq!(driver.launches.load(Ordering::Relaxed), 3);
+}
