@@ -232,7 +232,7 @@ fn bad_options_are_one_clear_line() {
         let line = run(extra, 2);
         assert!(line.contains(expected), "{line} does not say {expected}");
     }
-    // Without a driver, CUDA is missing; with one, its kernels are.
+    // Without a driver, CUDA is missing.
     let line = refused(folder.path(), &["run", "random:8,8,4", "--output", &output, "--backend", "cuda"], 3);
     assert!(line.contains("cuda"), "{line}");
     refused(folder.path(), &["frobnicate"], 2);

@@ -16,15 +16,18 @@ use crate::gpu;
 use crate::machine::{Meaning, Run, run};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
-use super::Failure;
 use super::failure::{print, print_json};
 use super::report::table;
+use super::{Failure, gpu_bench};
 
 #[derive(Args)]
 pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// The kernels of an NVIDIA GPU by themselves, by its own clock, at sizes of real models
+    #[arg(long)]
+    gpu: bool,
     /// Only the row of this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -32,6 +35,9 @@ pub struct Arguments {
 
 /// Measures every row, or the one asked for.
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.gpu {
+        return gpu_bench::main(arguments.json, arguments.only.as_deref());
+    }
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let mut rows: Vec<Row> =
         ENGINE.iter().filter(|row| wanted(row.name)).filter_map(|measurement| (measurement.measure)()).collect();
@@ -200,7 +206,8 @@ fn gpus(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
             device.prefer(kernel.file);
             let mut times = Vec::new();
             for _ in 0..5 {
-                let run = device.run(&problem, kernel.algorithm, Precision::F32, &AtomicBool::new(false));
+                let precision = kernel.precisions()[0];
+                let run = device.run(&problem, kernel.algorithm, precision, &AtomicBool::new(false));
                 times.extend(run.ok().map(|run| run.kernel_time.unwrap_or(run.wall)));
             }
             times.sort_unstable();

@@ -1,5 +1,7 @@
-//! `tilescope check`: every backend present against the oracle on the built-in cases; skipped ones are counted.
+//! `tilescope check`: every backend present against the oracle on the built-in cases, or against golden data; skipped ones
+//! are counted.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -13,17 +15,61 @@ use crate::gpu::{self, Backend, GpuError, Probe};
 use crate::schedule::{Algorithm, Plan, Tiling, algorithm};
 
 use super::failure::{print, print_json};
+use super::golden::{self, Golden};
 use super::progress::Progress;
-use super::{Failure, run};
+use super::{Failure, run, taps};
 
 #[derive(Args)]
 pub struct Arguments {
     /// Only this backend: cpu, wgpu or cuda
     #[arg(long, value_name = "NAME", value_parser = ["cpu", "wgpu", "cuda"])]
     backend: Option<String>,
+    /// Also hold m and l of GPU kernels after every key block against the stepper
+    #[arg(long)]
+    taps: bool,
+    /// Golden data instead of the built-in cases: a folder with a manifest.json and its .npz files
+    #[arg(long, value_name = "FOLDER")]
+    golden: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A problem, and what its results are held against.
+#[expect(clippy::large_enum_variant)] // There are some hundred of them.
+enum Subject {
+    /// The oracle, computed anew, and the error rule.
+    Oracle(Case),
+    /// Results from a file, and the rule of its manifest.
+    Golden(Golden),
+}
+
+impl Subject {
+    fn name(&self) -> &str {
+        match self {
+            Subject::Oracle(case) => &case.name,
+            Subject::Golden(golden) => &golden.name,
+        }
+    }
+
+    fn problem(&self) -> &Problem {
+        match self {
+            Subject::Oracle(case) => &case.problem,
+            Subject::Golden(golden) => &golden.problem,
+        }
+    }
+
+    /// The errors of one head and what they may be.
+    fn compare(&self, at: usize, output: &Output, precision: Precision) -> (Errors, Errors) {
+        let heads = self.problem().shape.heads;
+        match self {
+            Subject::Oracle(case) => {
+                let reference = error_rule::reference(&case.problem, at / heads, at % heads, precision);
+                (Errors::between(output, &reference.exact), reference.bound)
+            }
+            Subject::Golden(golden) => golden.compare(at / heads, at % heads, output, precision),
+        }
+    }
 }
 
 /// What became of one case.
@@ -51,7 +97,7 @@ struct Row {
 
 /// What is held against the oracle: an algorithm in a format.
 #[derive(Clone, Copy)]
-struct Subject {
+struct Candidate {
     backend: &'static str,
     algorithm: &'static dyn Algorithm,
     precision: Precision,
@@ -59,7 +105,10 @@ struct Subject {
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let wanted = |name: &str| arguments.backend.as_deref().is_none_or(|only| only == name);
-    let cases = cases();
+    let cases: Vec<Subject> = match &arguments.golden {
+        Some(folder) => golden::read(folder)?.into_iter().map(Subject::Golden).collect(),
+        None => cases().into_iter().map(Subject::Oracle).collect(),
+    };
     let (mut rows, mut devices) = (Vec::new(), Vec::new());
     if wanted("cpu") {
         devices.push("cpu: the stepper".to_owned());
@@ -71,12 +120,15 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Probe::Ready(mut device) => {
                 devices.push(format!("{name}: {}", device.info().name));
                 rows.extend(on_gpu(&cases, name, device.as_mut()));
+                if arguments.taps {
+                    rows.extend(taps_on_gpu(&cases, name, device.as_mut()));
+                }
             }
             Probe::Unavailable(reason) => {
                 devices.push(format!("{name}: {reason}"));
-                let skipped = |subject: Subject| cases.iter().map(move |case| (subject, case));
-                let skipped = subjects_of_gpu(name).into_iter().flat_map(skipped);
-                rows.extend(skipped.map(|(subject, case)| subject.skipped(case, reason.clone())));
+                let skipped = |candidate: Candidate| cases.iter().map(move |case| (candidate, case));
+                let skipped = candidates_of_gpu(name).into_iter().flat_map(skipped);
+                rows.extend(skipped.map(|(candidate, case)| candidate.skipped(case, reason.clone())));
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
             }
         }
@@ -94,91 +146,119 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Every algorithm that a backend has kernels for, in f32.
-fn subjects_of_gpu(backend: &'static str) -> Vec<Subject> {
-    let has = gpu::kernels::algorithms(backend);
-    let of_kernels = |algorithm: &&dyn Algorithm| has.contains(&algorithm.name());
-    let mut algorithms: Vec<_> = algorithm::ALL.into_iter().filter(of_kernels).collect();
-    if algorithms.is_empty() {
-        // A backend without kernels is skipped by name, and not left out.
-        algorithms.extend(algorithm::by_name("flash2"));
-    }
-    algorithms.into_iter().map(|algorithm| Subject { backend, algorithm, precision: Precision::F32 }).collect()
+/// Every algorithm and format that a backend has kernels for.
+fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
+    let named = |(name, precision): (&str, Precision)| {
+        algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm, precision })
+    };
+    gpu::kernels::subjects(backend).into_iter().filter_map(named).collect()
 }
 
 /// Every algorithm in f32 and f64, and flash2 also in the formats it is used in.
-fn on_cpu(cases: &[Case]) -> Vec<Row> {
-    let subjects: Vec<Subject> = algorithm::ALL
+fn on_cpu(cases: &[Subject]) -> Vec<Row> {
+    let candidates: Vec<Candidate> = algorithm::ALL
         .into_iter()
-        .flat_map(|algorithm| Precision::ALL.map(|precision| Subject { backend: "cpu", algorithm, precision }))
-        .filter(|subject| subject.algorithm.name() == "flash2" || subject.precision.element_bytes() > 2)
+        .flat_map(|algorithm| Precision::ALL.map(|precision| Candidate { backend: "cpu", algorithm, precision }))
+        .filter(|candidate| candidate.algorithm.name() == "flash2" || candidate.precision.element_bytes() > 2)
         .collect();
-    let mut progress = Progress::new("cpu", (subjects.len() * cases.len()) as u64);
+    let mut progress = Progress::new("cpu", (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
-    for subject in subjects {
+    for candidate in candidates {
         for case in cases {
             progress.at(rows.len() as u64);
-            let plan = |batch| Plan::of_problem(&case.problem, batch, Tiling { br: 16, bc: 16 }, subject.precision);
-            rows.push(match run::on_cpu(&case.problem, subject.algorithm, plan) {
-                Ok(outputs) => subject.compared(case, &outputs),
-                Err(failure) => subject.failed(case, format!("{failure:?}")),
+            let plan = |batch| Plan::of_problem(case.problem(), batch, Tiling { br: 16, bc: 16 }, candidate.precision);
+            rows.push(match run::on_cpu(case.problem(), candidate.algorithm, plan) {
+                Ok(outputs) => candidate.compared(case, &outputs),
+                Err(failure) => candidate.failed(case, format!("{failure:?}")),
             });
         }
     }
     rows
 }
 
-fn on_gpu(cases: &[Case], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
-    let subjects = subjects_of_gpu(name);
-    let mut progress = Progress::new(name, (subjects.len() * cases.len()) as u64);
+fn on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
+    let candidates = candidates_of_gpu(name);
+    let mut progress = Progress::new(name, (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
-    for subject in subjects {
+    for candidate in candidates {
         for case in cases {
             progress.at(rows.len() as u64);
-            let run = device.run(&case.problem, subject.algorithm.name(), subject.precision, &AtomicBool::new(false));
+            let run =
+                device.run(case.problem(), candidate.algorithm.name(), candidate.precision, &AtomicBool::new(false));
             rows.push(match run {
-                Ok(run) => subject.compared(case, &run.outputs),
-                Err(GpuError::Refused(refusal)) => subject.skipped(case, refusal.to_string()),
-                Err(error) => subject.failed(case, error.to_string()),
+                Ok(run) => candidate.compared(case, &run.outputs),
+                Err(GpuError::Refused(refusal)) => candidate.skipped(case, refusal.to_string()),
+                Err(error) => candidate.failed(case, error.to_string()),
             });
         }
     }
     rows
 }
 
-impl Subject {
-    fn row(self, case: &Case, status: Status, reason: Option<String>) -> Row {
-        let Subject { backend, algorithm, precision } = self;
-        let case = case.name.clone();
+/// m and l after every key block, of the algorithms whose kernels record them.
+fn taps_on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
+    let mut candidates = candidates_of_gpu(name);
+    candidates.retain(|candidate| candidate.algorithm.name() != "standard");
+    let mut progress = Progress::new("taps", (candidates.len() * cases.len()) as u64);
+    let mut rows = Vec::new();
+    for candidate in candidates {
+        for case in cases {
+            progress.at(rows.len() as u64);
+            let row = match taps::compare(case.problem(), device, candidate.algorithm, candidate.precision) {
+                Ok(closest) => Row {
+                    tensor: Some(closest.tensor),
+                    max_error: Some(closest.error),
+                    bound: Some(closest.bound),
+                    ..candidate.row(case, Status::Ran, None)
+                },
+                Err(GpuError::Refused(refusal)) => candidate.skipped(case, refusal.to_string()),
+                Err(error) => candidate.failed(case, error.to_string()),
+            };
+            rows.push(Row { case: format!("{}, after every key block", row.case), ..row }.judged());
+        }
+    }
+    rows
+}
+
+impl Row {
+    /// Failed where an error is not within its bound, which NaN never is.
+    fn judged(self) -> Self {
+        let (Some(tensor), Some(error), Some(bound)) = (self.tensor, self.max_error, self.bound) else { return self };
+        if error <= bound {
+            return self;
+        }
+        let reason = Some(format!("{tensor} is off by {error:e}, the bound is {bound:e}"));
+        Self { status: Status::Failed, reason, ..self }
+    }
+}
+
+impl Candidate {
+    fn row(self, case: &Subject, status: Status, reason: Option<String>) -> Row {
+        let Candidate { backend, algorithm, precision } = self;
+        let case = case.name().to_owned();
         let algorithm = algorithm.name();
         Row { case, backend, algorithm, precision, status, reason, tensor: None, max_error: None, bound: None }
     }
 
-    fn skipped(self, case: &Case, reason: String) -> Row {
+    fn skipped(self, case: &Subject, reason: String) -> Row {
         self.row(case, Status::Skipped, Some(reason))
     }
 
-    fn failed(self, case: &Case, reason: String) -> Row {
+    fn failed(self, case: &Subject, reason: String) -> Row {
         self.row(case, Status::Failed, Some(reason))
     }
 
-    fn compared(self, case: &Case, outputs: &[Output]) -> Row {
-        let (errors, bound) = errors(&case.problem, self.precision, outputs);
+    fn compared(self, case: &Subject, outputs: &[Output]) -> Row {
+        let (errors, bound) = errors(case, self.precision, outputs);
         let (tensor, error, bound) = closest(&errors, &bound);
-        let status = if error <= bound { Status::Ran } else { Status::Failed };
-        let reason =
-            (status == Status::Failed).then(|| format!("{tensor} is off by {error:e}, the bound is {bound:e}"));
-        Row { tensor: Some(tensor), max_error: Some(error), bound: Some(bound), ..self.row(case, status, reason) }
+        let row = self.row(case, Status::Ran, None);
+        Row { tensor: Some(tensor), max_error: Some(error), bound: Some(bound), ..row }.judged()
     }
 }
 
 /// The errors of the head that comes closest to its bounds, with those.
-fn errors(problem: &Problem, precision: Precision, outputs: &[Output]) -> (Errors, Errors) {
-    let heads = problem.shape.heads;
-    let each = outputs.iter().enumerate().map(|(at, output)| {
-        let reference = error_rule::reference(problem, at / heads, at % heads, precision);
-        (Errors::between(output, &reference.exact), reference.bound)
-    });
+fn errors(case: &Subject, precision: Precision, outputs: &[Output]) -> (Errors, Errors) {
+    let each = outputs.iter().enumerate().map(|(at, output)| case.compare(at, output, precision));
     let share = |(errors, bound): &(Errors, Errors)| {
         let (_, error, bound) = closest(errors, bound);
         error / bound

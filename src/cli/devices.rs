@@ -24,8 +24,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 
 type Found = (&'static str, Result<DeviceInfo, String>);
 
-fn as_json(devices: &[Found], models: &[Hardware]) -> serde_json::Value {
-    let device = |(backend, found): &Found| match found {
+/// A device, or the reason why a backend has none.
+pub fn device_json(backend: &str, found: &Result<DeviceInfo, String>) -> serde_json::Value {
+    match found {
         Ok(info) => json!({
             "backend": backend,
             "available": true,
@@ -36,8 +37,12 @@ fn as_json(devices: &[Found], models: &[Hardware]) -> serde_json::Value {
             "notes": info.notes,
         }),
         Err(reason) => json!({ "backend": backend, "available": false, "reason": reason }),
-    };
-    json!({ "devices": devices.iter().map(device).collect::<Vec<_>>(), "hardware": models })
+    }
+}
+
+fn as_json(devices: &[Found], models: &[Hardware]) -> serde_json::Value {
+    let devices: Vec<_> = devices.iter().map(|(backend, found)| device_json(backend, found)).collect();
+    json!({ "devices": devices, "hardware": models })
 }
 
 fn as_text(devices: &[Found], models: &[Hardware]) -> String {

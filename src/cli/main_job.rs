@@ -7,7 +7,7 @@ use crate::attention::error_rule::{self, Errors};
 use crate::attention::input::bundled;
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
-use crate::gpu::{self, DeviceKind, Probe};
+use crate::gpu::{self, Backend, DeviceKind, Probe};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
 use super::failure::print;
@@ -131,7 +131,7 @@ fn against_oracle(input: &Input, outputs: &[Output]) -> (Errors, bool) {
     (worst, within)
 }
 
-/// flash2 on each GPU backend that is there.
+/// Every kernel in f32 of each GPU backend that is there.
 fn gpu(input: &Input) -> Result<(), Failure> {
     for name in gpu::BACKENDS {
         let mut device = match gpu::probe(name) {
@@ -142,21 +142,28 @@ fn gpu(input: &Input) -> Result<(), Failure> {
             }
         };
         let software = device.info().kind == DeviceKind::Software;
-        let device_name = device.info().name.clone();
-        let run = match device.run(&input.problem, "flash2", Precision::F32, &AtomicBool::new(false)) {
-            Ok(run) => run,
-            Err(error) => {
-                print(&format!("{name}: {device_name}: {error}\n"))?;
-                continue;
-            }
-        };
-        let (errors, within) = against_oracle(input, &run.outputs);
         let note = if software { " (software: right results, no speed to quote)" } else { "" };
-        let time = run.kernel_time.map_or(String::new(), |time| format!(", kernel {:.3} ms", time.as_secs_f64() * 1e3));
-        print(&format!("{name} flash2     {device_name}{note}{time}, max error of O {:.1e}\n", errors.o))?;
-        if !within {
-            return Err(Failure::Check(format!("{name} on {device_name} is not within the error rule: {errors:?}")));
+        print(&format!("{name}: {}{note}\n", device.info().name))?;
+        for algorithm in gpu::kernels::algorithms(name) {
+            on_gpu(input, device.as_mut(), algorithm)?;
         }
+    }
+    Ok(())
+}
+
+/// One algorithm on a GPU, against the oracle. What the device refuses is said and not a failure.
+fn on_gpu(input: &Input, device: &mut dyn Backend, algorithm: &str) -> Result<(), Failure> {
+    let name = device.info().backend;
+    let run = match device.run(&input.problem, algorithm, Precision::F32, &AtomicBool::new(false)) {
+        Ok(run) => run,
+        Err(error) => return print(&format!("{name:7} {algorithm:8}  {error}\n")),
+    };
+    let (errors, within) = against_oracle(input, &run.outputs);
+    let time = run.kernel_time.map_or(String::new(), |time| format!("kernel {:.3} ms, ", time.as_secs_f64() * 1e3));
+    print(&format!("{name:7} {algorithm:8}  {time}max error of O {:.1e}\n", errors.o))?;
+    if !within {
+        let what = format!("{algorithm} of {name} on {} is not within the error rule: {errors:?}", device.info().name);
+        return Err(Failure::Check(what));
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ mod check;
 mod devices;
 mod failure;
 mod files;
+mod golden;
+mod gpu_bench;
 mod lessons;
 mod main_job;
 mod options;
@@ -13,6 +15,7 @@ mod progress;
 mod render;
 mod report;
 mod run;
+mod taps;
 mod trace;
 mod traffic;
 #[cfg(feature = "app")]

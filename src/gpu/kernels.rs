@@ -1,5 +1,7 @@
 //! The kernel sources of `kernels/`. Markers in their comments say which lines belong to which step of a schedule.
 
+use crate::attention::Precision;
+
 /// One kernel file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
@@ -89,6 +91,14 @@ pub const KERNELS: &[Kernel] =
     &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL, FLASH2_WIDE_WGSL, STANDARD_CU, FLASH1_CU, FLASH2_CU, FLASH2_MMA_CU];
 
 impl Kernel {
+    /// The formats that it computes in, at least one.
+    pub fn precisions(&self) -> &'static [Precision] {
+        match self.file {
+            "flash2_mma.cu" => &[Precision::F16, Precision::Bf16],
+            _ => &[Precision::F32],
+        }
+    }
+
     /// What the compiler gets. Lines of the file keep their numbers.
     pub fn text(&self) -> String {
         match self.backend {
@@ -96,6 +106,19 @@ impl Kernel {
             _ => self.source.to_owned(),
         }
     }
+}
+
+/// What a backend's kernels compute: an algorithm in a format, each once.
+pub fn subjects(backend: &str) -> Vec<(&'static str, Precision)> {
+    let mut subjects = Vec::new();
+    for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend) {
+        for &precision in kernel.precisions() {
+            if !subjects.contains(&(kernel.algorithm, precision)) {
+                subjects.push((kernel.algorithm, precision));
+            }
+        }
+    }
+    subjects
 }
 
 /// A kernel by its file.
@@ -123,7 +146,7 @@ pub fn algorithms(backend: &str) -> Vec<&'static str> {
 mod tests {
     use super::*;
 
-    use crate::attention::{Band, Precision};
+    use crate::attention::Band;
     use crate::schedule::{Plan, Schedule, Tiling, algorithm, kernel_lines};
 
     /// Every step of the schedule is marked, and lines follow each other as its steps do.

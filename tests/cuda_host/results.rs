@@ -10,7 +10,6 @@ use tilescope::attention::{Mask, Precision, Problem, Shape, TileClass};
 use tilescope::gpu::cuda::CudaBackend;
 use tilescope::gpu::{Backend, GpuError, Refusal, Taps};
 
-
 use super::common::{golden, taps};
 use super::player_driver::{PlayerDriver, compiler};
 

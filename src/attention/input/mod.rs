@@ -26,6 +26,7 @@ use budget::Budget;
 
 pub use budget::BUDGET;
 pub use error::InputError;
+pub use npz::read_named;
 
 /// A problem with its origin.
 #[derive(Clone, Debug)]

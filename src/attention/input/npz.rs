@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use ndarray::ArrayD;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::arrays::{Arrays, canonical};
@@ -37,6 +38,20 @@ pub fn read(bytes: &[u8], budget: &mut Budget) -> Result<Arrays, InputError> {
     Ok(arrays)
 }
 
+/// The arrays of these names, in this order, whatever else the archive holds. Errors as [`read`] does, and when one is not
+/// there.
+pub fn read_named<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[ArrayD<f64>; N], InputError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut budget = Budget::new();
+    let mut arrays = Vec::new();
+    for name in names {
+        let in_entry = |error| broken(format!("array {name}: {error}"));
+        let entry = archive.by_name(&format!("{name}.npy")).map_err(in_entry)?;
+        arrays.push(npy::read(name, entry, &mut budget)?);
+    }
+    arrays.try_into().map_err(|_| broken("not every array was read"))
+}
+
 /// The name of the array in this entry, if an input needs it. Errors when it cannot be read.
 fn wanted(archive: &ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<Option<&'static str>, InputError> {
     let entry = archive.by_index_data(index).map_err(broken)?;
@@ -60,7 +75,7 @@ fn broken(fault: impl ToString) -> InputError {
 mod tests {
     use std::io::Write;
 
-    use ndarray::{ArrayD, IxDyn};
+    use ndarray::IxDyn;
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 

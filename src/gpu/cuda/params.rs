@@ -51,10 +51,11 @@ pub struct Attention {
 /// Bytes of the parameter: each PTX declares as many.
 pub const BYTES: usize = 216;
 
-/// The parameters that a PTX declares for an entry, between its brackets; `None` where it has no such entry.
-pub(super) fn declared<'a>(ptx: &'a str, entry: &str) -> Option<&'a str> {
+/// The parameters that a PTX declares for an entry, on one line; `None` where it has no such entry.
+pub(super) fn declared(ptx: &str, entry: &str) -> Option<String> {
     let (_, rest) = ptx.split_once(&format!(".entry {entry}("))?;
-    Some(rest.split_once(')')?.0.trim())
+    let words = rest.split_once(')')?.0.split_whitespace();
+    Some(words.collect::<Vec<_>>().join(" "))
 }
 
 /// What they must be.
@@ -154,8 +155,8 @@ fn strides((batch, heads, n_q, n_k): (usize, usize, usize, usize)) -> [i64; 4] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::stages;
+    use super::*;
     use crate::gpu::ptx;
 
     /// The driver reads as many bytes of the parameter as the PTX says.
@@ -164,11 +165,11 @@ mod tests {
         for ptx in ptx::all() {
             for stage in stages::of(ptx.file()) {
                 let declared = declared(ptx.text, stage.entry);
-                assert_eq!(declared, Some(&*of_entry(stage.entry)), "{}", ptx.name);
+                assert_eq!(declared, Some(of_entry(stage.entry)), "{}", ptx.name);
             }
         }
         let other = ".visible .entry flash2(\n.param .b64 flash2_param_0,\n.param .b32 flash2_param_1\n)\n{";
-        assert_ne!(declared(other, "flash2"), Some(&*of_entry("flash2")));
+        assert_ne!(declared(other, "flash2"), Some(of_entry("flash2")));
         assert_eq!(declared(other, "flash1"), None);
     }
 

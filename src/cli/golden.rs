@@ -1,0 +1,141 @@
+//! Golden data: a folder of `.npz` files with exact results, and a manifest that says how far a result may be off.
+
+use std::path::Path;
+
+use ndarray::{ArrayD, Axis};
+use serde::Deserialize;
+
+use crate::attention::dropout::Keep;
+use crate::attention::error_rule::{self, Errors};
+use crate::attention::input;
+use crate::attention::oracle::Output;
+use crate::attention::{Align, Dropout, Precision, Problem};
+
+use super::{Failure, files};
+
+/// `manifest.json`, as far as it is used.
+#[derive(Deserialize)]
+struct Manifest {
+    cases: Vec<Entry>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Entry {
+    file: String,
+    scale: f64,
+    causal: bool,
+    align: String,
+    /// Left and right; -1 is unbounded.
+    window: [i64; 2],
+    kv_len: Option<Vec<usize>>,
+    softcap: f64,
+    dropout_p: f64,
+    max_abs_score: f64,
+    naive_baseline_max_abs_err: std::collections::BTreeMap<String, Baseline>,
+}
+
+/// How far plain attention in a format is off; a null is a format that cannot hold the case.
+#[derive(Clone, Copy, Deserialize)]
+struct Baseline {
+    #[serde(rename = "O")]
+    o: Option<f64>,
+    #[serde(rename = "L")]
+    lse: Option<f64>,
+}
+
+/// One file with what the manifest says of it.
+pub struct Golden {
+    pub name: String,
+    pub problem: Problem,
+    /// O `[batch, heads, n_q, d_v]`, then m, l and L `[batch, heads, n_q]`.
+    results: [ArrayD<f64>; 4],
+    entry: Entry,
+}
+
+/// Every case of the folder's manifest.
+pub fn read(folder: &Path) -> Result<Vec<Golden>, Failure> {
+    let path = folder.join("manifest.json");
+    let text = files::read_file(&path)?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| Failure::bad(path.display(), error))?;
+    manifest.cases.into_iter().map(|entry| golden(folder, entry)).collect()
+}
+
+fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
+    let path = folder.join(&entry.file);
+    let bad = |error: &dyn std::fmt::Display| Failure::bad(path.display(), error);
+    let bytes = files::read_file(&path)?;
+    let mut input = input::read(&entry.file, &bytes).map_err(|error| bad(&error))?;
+    let results = input::read_named(&bytes, ["O", "m", "l", "L"]).map_err(|error| bad(&error))?;
+    let keep = input.keep.take();
+    let problem = &mut input.problem;
+    problem.scale = entry.scale;
+    problem.softcap = Some(entry.softcap).filter(|&cap| cap > 0.0);
+    problem.mask.causal = entry.causal;
+    problem.mask.align = if entry.align == "top_left" { Align::TopLeft } else { Align::BottomRight };
+    let side = |keys: i64| usize::try_from(keys).ok();
+    (problem.mask.window_left, problem.mask.window_right) = (side(entry.window[0]), side(entry.window[1]));
+    problem.mask.key_lengths = entry.kv_len.clone();
+    problem.dropout = keep.map(|keep| Dropout { rate: entry.dropout_p, keep: Keep::Given(keep) });
+    problem.validate().map_err(|error| bad(&error))?;
+    let shape = problem.shape;
+    let rows = [shape.batch, shape.heads, shape.n_q];
+    let wanted = [&[&rows[..], &[shape.d_v]].concat()[..], &rows, &rows, &rows];
+    if let Some(at) = (0..4).find(|&at| results[at].shape() != wanted[at]) {
+        return Err(bad(&format!(
+            "{} has shape {:?}, not {:?}",
+            ["O", "m", "l", "L"][at],
+            results[at].shape(),
+            wanted[at]
+        )));
+    }
+    Ok(Golden { name: entry.file.clone(), problem: input.problem, results, entry })
+}
+
+impl Golden {
+    /// Errors of one head, and what the manifest's rule allows.
+    pub fn compare(&self, batch: usize, head: usize, got: &Output, precision: Precision) -> (Errors, Errors) {
+        let exact = |at: usize| -> Vec<f64> {
+            let result = &self.results[at];
+            result.index_axis(Axis(0), batch).index_axis(Axis(0), head).iter().copied().collect()
+        };
+        let error = |at: usize, got: &mut dyn Iterator<Item = &f64>| {
+            error_rule::max_error(&got.copied().collect::<Vec<_>>(), &exact(at))
+        };
+        let errors = Errors {
+            o: error(0, &mut got.o.iter()),
+            m: error(1, &mut got.m.iter()),
+            l: error(2, &mut got.l.iter()),
+            lse: error(3, &mut got.lse.iter()),
+        };
+        (errors, self.bound(precision))
+    }
+
+    /// The rule of the manifest. Above scores of 5000 the baseline of f32 stands for those of lower formats.
+    fn bound(&self, precision: Precision) -> Errors {
+        let large = self.entry.max_abs_score > 5e3 && precision != Precision::F64;
+        let format = if large { "f32" } else { precision.name() };
+        let baseline = self.entry.naive_baseline_max_abs_err.get(format);
+        let of = |value: Option<f64>| value.unwrap_or(0.0);
+        let lse = of(baseline.and_then(|baseline| baseline.lse));
+        let baseline = Errors { o: of(baseline.and_then(|baseline| baseline.o)), m: lse, l: lse, lse };
+        let largest =
+            |at: usize| self.results[at].iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
+        let largest = Errors { o: largest(0), m: largest(1), l: largest(2), lse: largest(3) };
+        let bounds = error_rule::bounds(precision, &baseline, &largest, self.entry.max_abs_score);
+        match precision {
+            Precision::F32 => bounds,
+            // The manifest has no term for the rounding of the scores in l, but in f32.
+            _ => Errors { l: bound_of_l(precision, lse, largest.l).min(bounds.l), ..bounds },
+        }
+    }
+}
+
+fn bound_of_l(precision: Precision, baseline: f64, largest: f64) -> f64 {
+    let floor = match precision {
+        Precision::F16 => 1e-3,
+        Precision::Bf16 => 8e-3,
+        Precision::F32 => 2e-6,
+        Precision::F64 => 1e-11,
+    };
+    2.0 * baseline + floor * largest.max(1.0)
+}

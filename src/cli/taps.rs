@@ -1,0 +1,101 @@
+//! m and l as a GPU's kernel has them after every key block, held against the stepper with the same blocks.
+
+use std::sync::atomic::AtomicBool;
+
+use crate::attention::error_rule::{self, Errors};
+use crate::attention::{Precision, Problem};
+use crate::gpu::{Backend, GpuError, HeadTaps, Refusal};
+use crate::machine::{Meaning, Run};
+use crate::schedule::{Algorithm, Plan, Schedule, Tiling};
+
+/// The value that comes closest to its bound; a NaN before all others.
+#[derive(Clone, Copy, Debug)]
+pub struct Closest {
+    pub tensor: &'static str,
+    pub error: f64,
+    pub bound: f64,
+}
+
+impl Closest {
+    fn or(self, other: Self) -> Self {
+        let share = |of: &Self| of.error / of.bound;
+        if share(&self).is_nan() || share(&self) >= share(&other) { self } else { other }
+    }
+}
+
+/// Runs a kernel with taps and compares each visit of each head. A tile that only one of the two visits is off by NaN.
+///
+/// Errors as [`Backend::taps`] does.
+pub fn compare(
+    problem: &Problem,
+    device: &mut dyn Backend,
+    algorithm: &'static dyn Algorithm,
+    precision: Precision,
+) -> Result<Closest, GpuError> {
+    let rounded = rounded(problem, precision);
+    let taps = device.taps(&rounded, algorithm.name(), precision, &AtomicBool::new(false))?;
+    let heads = problem.shape.heads;
+    let mut worst = Closest { tensor: "m", error: 0.0, bound: 1.0 };
+    for (at, recorded) in taps.heads.iter().enumerate() {
+        let plan = Plan::of_problem(&rounded, at / heads, Tiling { br: taps.br, bc: taps.bc }, Precision::F32);
+        let bounds = bounds(&rounded, at / heads, at % heads, &plan);
+        let schedule = Schedule::new(algorithm, plan);
+        let run = Run::new(schedule, &rounded, at / heads, at % heads, Meaning::RIGHT, |_| true)
+            .ok_or(Refusal::Taps("the stepper did not run"))?;
+        worst = of_head(&run, recorded, &bounds).or(worst);
+    }
+    Ok(worst)
+}
+
+/// Kernel and stepper get the same numbers: scores and their statistics are sums in f32 in every format.
+fn rounded(problem: &Problem, precision: Precision) -> Problem {
+    let mut problem = problem.clone();
+    let round = |x: f64| match precision {
+        Precision::F16 => half::f16::from_f64(x).to_f64(),
+        Precision::Bf16 => half::bf16::from_f64(x).to_f64(),
+        _ => x,
+    };
+    for tensor in [&mut problem.q, &mut problem.k, &mut problem.v].into_iter().chain(&mut problem.bias) {
+        tensor.mapv_inplace(round);
+    }
+    problem
+}
+
+/// What the error rule allows m and l of one head when the keys end after each key block.
+fn bounds(problem: &Problem, batch: usize, head: usize, plan: &Plan) -> Vec<Errors> {
+    let shape = problem.shape;
+    let up_to = |keys: usize| {
+        let mut prefix = problem.clone();
+        let lengths = prefix.mask.key_lengths.take().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
+        prefix.mask.key_lengths = Some(lengths.into_iter().map(|length| length.min(keys)).collect());
+        error_rule::reference(&prefix, batch, head, Precision::F32).bound
+    };
+    (0..plan.t_c()).map(|j| up_to(plan.cols(j).end)).collect()
+}
+
+fn of_head(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Closest {
+    let plan = &run.schedule.plan;
+    let missing = Closest { tensor: "m", error: f64::NAN, bound: 0.0 };
+    if taps.m.dim() != (plan.t_c(), plan.n_q) || taps.l.dim() != taps.m.dim() {
+        return missing;
+    }
+    let mut worst = Closest { tensor: "m", error: 0.0, bound: 1.0 };
+    for block in 0..plan.t_r() {
+        for (row, history) in plan.rows(block).zip(run.history(block)) {
+            let recorded = (0..plan.t_c()).filter(|&j| !taps.m[[j, row]].is_nan());
+            if !recorded.eq(history.iter().map(|visit| visit.j)) {
+                return missing;
+            }
+            for visit in history {
+                let (got, bound) = ((taps.m[[visit.j, row]], taps.l[[visit.j, row]]), &bounds[visit.j]);
+                let of = |tensor, got: f64, want: f64, bound| Closest {
+                    tensor,
+                    error: error_rule::max_error(&[got], &[want]),
+                    bound,
+                };
+                worst = of("m", got.0, visit.m, bound.m).or(of("l", got.1, visit.l, bound.l)).or(worst);
+            }
+        }
+    }
+    worst
+}
