@@ -120,6 +120,25 @@ fn libraries_clocks_and_files_stay_in_their_rooms() {
     no_faults(faults);
 }
 
+/// Files that call a library by its C interface, or set the environment before any thread starts.
+const UNSAFE: [&str; 3] = ["src/gpu/cuda/library.rs", "src/gpu/cuda/nvrtc.rs", "src/gpu/environment.rs"];
+
+#[test]
+fn unsafe_code_is_in_the_files_that_need_it() {
+    let mut faults = Vec::new();
+    let mut found = Vec::new();
+    for file in sources() {
+        let has = file.code().any(|(_, text)| text.contains("unsafe ") || text.contains("allow(unsafe_code)"));
+        match UNSAFE.contains(&&*file.path) {
+            true if has => found.push(file.path),
+            false if has => faults.push(format!("{}: unsafe code", file.path)),
+            _ => {}
+        }
+    }
+    assert_eq!(found.len(), UNSAFE.len(), "{found:?}: a file is not there, or needs no unsafe code any more");
+    no_faults(faults);
+}
+
 #[test]
 fn each_unsafe_block_says_why_it_is_sound() {
     let mut faults = Vec::new();

@@ -28,6 +28,9 @@ pub struct Arguments {
     /// The kernels of an NVIDIA GPU by themselves, by its own clock, at sizes of real models
     #[arg(long)]
     gpu: bool,
+    /// With --gpu: tokens of all batch entries together
+    #[arg(long, value_name = "N", default_value_t = gpu_bench::TOKENS, value_parser = clap::value_parser!(u32).range(1..))]
+    tokens: u32,
     /// Only the row of this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -36,7 +39,7 @@ pub struct Arguments {
 /// Measures every row, or the one asked for.
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.gpu {
-        return gpu_bench::main(arguments.json, arguments.only.as_deref());
+        return gpu_bench::main(arguments.json, arguments.tokens as usize, arguments.only.as_deref());
     }
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let mut rows: Vec<Row> =

@@ -17,7 +17,7 @@ use super::report::table;
 
 const BACKEND: &str = "cuda";
 /// Tokens of all batch entries, and width of all heads together: the sizes of the FlashAttention papers.
-const TOKENS: usize = 16_384;
+pub const TOKENS: u32 = 16_384;
 const WIDTH: usize = 2_048;
 
 /// One kernel at one size: its times, or why there are none.
@@ -46,8 +46,9 @@ struct Row {
 }
 
 /// Measures every kernel, or the one whose file is asked for.
-pub fn main(as_json: bool, only: Option<&str>) -> Result<(), Failure> {
-    let workloads: Vec<_> = workloads().into_iter().filter(|(file, _)| only.is_none_or(|only| only == *file)).collect();
+pub fn main(as_json: bool, tokens: usize, only: Option<&str>) -> Result<(), Failure> {
+    let workloads: Vec<_> =
+        workloads(tokens).into_iter().filter(|(file, _)| only.is_none_or(|only| only == *file)).collect();
     if workloads.is_empty() {
         let has = gpu::kernels::KERNELS.iter().filter(|kernel| kernel.backend == BACKEND).map(|kernel| kernel.file);
         let (only, has) = (only.unwrap_or_default(), has.collect::<Vec<_>>().join(", "));
@@ -78,10 +79,11 @@ pub fn main(as_json: bool, only: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// A workload for a kernel file.
-fn workloads() -> Vec<(&'static str, Workload)> {
+/// Kernel files with their workloads; sequences are no longer than all tokens.
+fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
     let of = |file, algorithm, precision, (n, d): (usize, usize), causal| {
-        let (batch, heads) = ((TOKENS / n).max(1), WIDTH / d);
+        let n = usize::min(n, tokens);
+        let (batch, heads) = (tokens / n, WIDTH / d);
         let shape = Shape { batch, heads, kv_heads: heads, n_q: n, n_k: n, d, d_v: d };
         (file, Workload { algorithm, precision, shape, causal })
     };
@@ -99,7 +101,14 @@ fn workloads() -> Vec<(&'static str, Workload)> {
             }
         }
     }
-    all
+    // Shorter sequences may have made two of them one.
+    let mut each: Vec<(&'static str, Workload)> = Vec::new();
+    for one in all {
+        if !each.contains(&one) {
+            each.push(one);
+        }
+    }
+    each
 }
 
 impl Row {
@@ -171,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_cuda_kernel_is_measured_at_sizes_that_fit_it() {
-        let all = workloads();
+        let all = workloads(TOKENS as usize);
         for kernel in KERNELS.iter().filter(|kernel| kernel.backend == BACKEND) {
             assert!(all.iter().any(|(file, _)| *file == kernel.file), "{}", kernel.file);
         }
@@ -181,6 +190,7 @@ mod tests {
             assert!(kernel.precisions().contains(&workload.precision) && workload.shape.d <= kernel.d_max);
             assert_eq!(workload.shape.validate(), Ok(()));
         }
+        assert!(workloads(512).iter().all(|(_, w)| w.shape.n_q == 512 && w.shape.batch == 1));
         // What the tensor core kernel is judged by.
         for (n, d) in [(4096, 64), (4096, 128), (16_384, 64), (16_384, 128)] {
             let of = |causal| {
@@ -193,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_row_holds_the_rates_of_its_median() {
-        let (file, workload) = workloads().swap_remove(0);
+        let (file, workload) = workloads(TOKENS as usize).swap_remove(0);
         let times = [2, 1, 4].map(Duration::from_millis).to_vec();
         let measured = Measured { kernel: file, variant: "x".into(), times, sets: 2, launches: 3, device_bytes: 1 };
         let row = Row::new(file, &workload, &Ok(measured));

@@ -38,7 +38,7 @@ pub fn compare(
     let mut worst = Closest { tensor: "m", error: 0.0, bound: 1.0 };
     for (at, recorded) in taps.heads.iter().enumerate() {
         let plan = Plan::of_problem(&rounded, at / heads, Tiling { br: taps.br, bc: taps.bc }, Precision::F32);
-        let bounds = bounds(&rounded, at / heads, at % heads, &plan);
+        let bounds = bounds(&rounded, (at / heads, at % heads), precision, &plan);
         let schedule = Schedule::new(algorithm, plan);
         let run = Run::new(schedule, &rounded, at / heads, at % heads, Meaning::RIGHT, |_| true)
             .ok_or(Refusal::Taps("the stepper did not run"))?;
@@ -62,13 +62,13 @@ fn rounded(problem: &Problem, precision: Precision) -> Problem {
 }
 
 /// What the error rule allows m and l of one head when the keys end after each key block.
-fn bounds(problem: &Problem, batch: usize, head: usize, plan: &Plan) -> Vec<Errors> {
+fn bounds(problem: &Problem, (batch, head): (usize, usize), precision: Precision, plan: &Plan) -> Vec<Errors> {
     let shape = problem.shape;
     let up_to = |keys: usize| {
         let mut prefix = problem.clone();
         let lengths = prefix.mask.key_lengths.take().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
         prefix.mask.key_lengths = Some(lengths.into_iter().map(|length| length.min(keys)).collect());
-        error_rule::reference(&prefix, batch, head, Precision::F32).bound
+        error_rule::reference(&prefix, batch, head, precision).bound
     };
     (0..plan.t_c()).map(|j| up_to(plan.cols(j).end)).collect()
 }

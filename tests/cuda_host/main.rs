@@ -13,3 +13,4 @@ mod memory_driver;
 mod player_driver;
 mod results;
 mod sources;
+mod suite;

@@ -28,6 +28,47 @@ const FLAGS: [&str; 9] = [
     "-Wno-unknown-pragmas",
 ];
 
+/// Every file that what is built may depend on.
+fn sources() -> Result<Vec<PathBuf>, String> {
+    let mut sources: Vec<PathBuf> = Vec::new();
+    for folder in ["tests/cuda_host", "tests/cuda_cpu", "kernels"] {
+        let files = fs::read_dir(Path::new(ROOT).join(folder)).map_err(|error| error.to_string())?;
+        let files = files.flatten().map(|entry| entry.path());
+        sources.extend(files.filter(|path| path.is_file() && path.extension().is_some_and(|e| e != "rs")));
+    }
+    sources.sort();
+    Ok(sources)
+}
+
+/// A place for what is built of these sources in a way that has a name.
+fn cached(name: &str, sources: &[PathBuf]) -> Result<PathBuf, String> {
+    let mut hash = Sha256::new();
+    for source in sources {
+        hash.update(fs::read(source).map_err(|error| error.to_string())?);
+    }
+    hash.update(name);
+    let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Ok(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda_host-{hash}")))
+}
+
+/// A folder with a library that plays the NVIDIA driver, and one for the modules that it compiles.
+pub fn stand_in() -> Result<[PathBuf; 2], String> {
+    let folder = cached("stand-in", &sources()?)?;
+    let [library, modules] = ["library", "modules"].map(|name| folder.join(name));
+    for folder in [&library, &modules] {
+        fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    }
+    let to = library.join("libcuda.so");
+    let from = Path::new(ROOT).join("tests/cuda_host/libcuda.cpp");
+    let finished = Command::new("g++")
+        .args(["-std=c++17", "-shared", "-fPIC", "-o"])
+        .args([&to, &from, Path::new("-ldl")])
+        .output()
+        .map_err(|error| error.to_string())?;
+    let copied = fs::copy(&to, library.join("libcuda.so.1")).map(drop).map_err(|error| error.to_string());
+    if finished.status.success() { copied.map(|()| [library, modules]) } else { Err("it does not compile".into()) }
+}
+
 /// Compiles a file of this folder, once for each set of sources: what was built before is used again.
 fn build(name: &str, defines: &[String], shared: bool, edited: Option<(&str, &str)>) -> Result<PathBuf, String> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -36,19 +77,8 @@ fn build(name: &str, defines: &[String], shared: bool, edited: Option<(&str, &st
     let here = Path::new(ROOT).join("tests/cuda_host");
     let kernels = Path::new(ROOT).join("kernels");
     let folders = [here.clone(), Path::new(ROOT).join("tests/cuda_cpu"), kernels.clone()];
-    let mut sources: Vec<PathBuf> = Vec::new();
-    for folder in &folders {
-        let files = fs::read_dir(folder).map_err(|error| error.to_string())?.flatten().map(|entry| entry.path());
-        sources.extend(files.filter(|path| path.is_file() && path.extension().is_some_and(|e| e != "rs")));
-    }
-    sources.sort();
-    let mut hash = Sha256::new();
-    for source in &sources {
-        hash.update(fs::read(source).map_err(|error| error.to_string())?);
-    }
-    hash.update(format!("{name} {defines:?} {edited:?} {FLAGS:?}"));
-    let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cuda_host-{hash}"));
+    let sources = sources()?;
+    let built = cached(&format!("{name} {defines:?} {edited:?} {FLAGS:?}"), &sources)?;
     if built.exists() {
         return Ok(built);
     }
