@@ -59,12 +59,12 @@ fn every_call_may_fail_once() {
     let calls = clean.calls();
     let mut tried = 0;
     for code in MILD.into_iter().chain(STICKY) {
-        for at in 0..calls.len() {
+        for (at, call) in calls.iter().enumerate() {
             let driver = Arc::new(MemoryDriver::new(Facts::default(), Failing::Once(at, code)));
             let reasons = use_it(&driver);
-            let what = format!("{} (call {at}) fails with {code}: {reasons:?}", calls[at]);
-            check_books(&driver, calls[at], &what);
-            check_reasons(&reasons, calls[at], code, &what);
+            let what = format!("{call} (call {at}) fails with {code}: {reasons:?}");
+            check_books(&driver, call, &what);
+            check_reasons(&reasons, call, code, &what);
             // Two at most: the one that broke, and the one made anew.
             assert!(driver.contexts_made() <= 2, "{what}");
             tried += 1;
@@ -119,10 +119,10 @@ fn a_driver_that_stays_broken_is_given_up_after_one_new_context() {
     assert!(use_it(&clean).is_empty());
     let calls = clean.calls();
     let opened = calls.iter().position(|call| *call == "cuStreamCreate").expect("a stream") + 1;
-    for at in 0..calls.len() {
+    for (at, call) in calls.iter().enumerate() {
         let driver = Arc::new(MemoryDriver::new(Facts::default(), Failing::From(at, 719)));
         let reasons = use_it(&driver);
-        let what = format!("from {} (call {at}) on: {reasons:?}", calls[at]);
+        let what = format!("from {call} (call {at}) on: {reasons:?}");
         assert!(!reasons.is_empty() || at + 8 > calls.len(), "{what}");
         assert!(driver.contexts_made() <= 1, "each new one fails: {what}");
         if at >= opened

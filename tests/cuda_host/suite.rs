@@ -134,6 +134,97 @@ fn without_a_gpu_the_suite_says_so_and_ends_with_3() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{}", said(&output));
 }
 
+/// As much of PyTorch as `gpu-peers` calls: every product takes a millisecond, and one backend refuses.
+const TORCH: &str = r#"
+import contextlib, types
+__version__, version, float16, bfloat16 = "0.0", types.SimpleNamespace(cuda="12.0"), "half", "brain"
+class Tensor:
+    def __init__(self, shape): self.shape = shape
+    def __mul__(self, other): return self
+    def __sub__(self, other): return self
+    def __matmul__(self, other): return self
+def rand(shape, device, dtype):
+    assert device == "cuda" and dtype in ("half", "brain")
+    return Tensor(shape)
+class Event:
+    def __init__(self, enable_timing): assert enable_timing
+    def record(self): pass
+    def elapsed_time(self, other): return 1.0
+cuda = types.SimpleNamespace(
+    is_available=lambda: True, synchronize=lambda: None, empty_cache=lambda: None, Event=Event,
+    get_device_properties=lambda n: types.SimpleNamespace(L2_cache_size=1 << 20), get_device_name=lambda n: "Stub")
+backends = types.SimpleNamespace(cudnn=types.SimpleNamespace(version=lambda: 9))
+manual_seed, no_grad = lambda seed: None, contextlib.nullcontext
+chosen = []
+def attention(q, k, v, is_causal):
+    if chosen[-1] == "cudnn": raise RuntimeError("No available kernel.\nAborting execution.")
+    return q
+"#;
+const TORCH_NN: &str = "from torch import attention
+class functional: scaled_dot_product_attention = staticmethod(attention)
+";
+const TORCH_ATTENTION: &str = r#"
+import contextlib, torch
+class SDPBackend: FLASH_ATTENTION, CUDNN_ATTENTION, MATH = "flash", "cudnn", "math"
+@contextlib.contextmanager
+def sdpa_kernel(backends):
+    torch.chosen.append(backends[0])
+    yield
+    torch.chosen.pop()
+"#;
+
+#[test]
+fn others_are_timed_beside_the_kernels() {
+    if !has_python() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        std::fs::write(path, text).expect("a writable folder");
+    };
+    // Imported as `torch.nn` is by PyTorch itself.
+    write(
+        "torch/__init__.py",
+        &format!(
+            "{TORCH}from . import nn
+"
+        ),
+    );
+    write("torch/nn/__init__.py", TORCH_NN);
+    write("torch/nn/attention/__init__.py", TORCH_ATTENTION);
+    let row = |precision: &str, causal: bool| json!({ "precision": precision, "batch": 2, "heads": 4, "n": 64, "d": 32, "causal": causal, "kernel": "x" });
+    let rows = json!({ "rows": [row("f32", false), row("f16", true), row("f16", true), row("bf16", false)] });
+    write("bench.json", &rows.to_string());
+    let peers = |path: &Path| {
+        let output = script("gpu-peers").arg(folder.path().join("bench.json")).env("PYTHONPATH", path).output();
+        let output = output.expect("it starts");
+        assert!(output.status.success(), "{}", said(&output));
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
+    };
+    let found = peers(folder.path());
+    assert_eq!((&found["device"], &found["torch"]), (&json!("Stub"), &json!("0.0")));
+    // Half precision only, each problem once.
+    let rows = found["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 2, "{found}");
+    let times = &rows[0]["times"];
+    // 4 N^2 d of eight heads, halved, in a millisecond.
+    let tflops = 8.0 * 4.0 * 64.0 * 64.0 * 32.0 / 2.0 / 1e-3 / 1e12;
+    for name in ["sdpa-flash", "sdpa-math"] {
+        assert_eq!(times[name]["median_ms"], 1.0, "{found}");
+        assert!((times[name]["tflops"].as_f64().expect("a rate") / tflops - 1.0).abs() < 1e-9);
+    }
+    assert_eq!(times["sdpa-cudnn"]["reason"], "RuntimeError: No available kernel.");
+    for name in ["sdpa-efficient", "triton"] {
+        assert_eq!(times[name]["reason"], "this version has none", "{found}");
+    }
+    assert!(found["matmul"]["bf16"]["tflops"].as_f64().is_some_and(|tflops| tflops > 1000.0), "{found}");
+    // Without PyTorch there is a reason. (Where the tests' own Python has it, the other branch is the real one.)
+    let nothing = peers(Path::new("/nowhere"));
+    assert!(nothing["available"] == true || nothing["reason"].as_str().is_some_and(|why| why.contains("PyTorch")));
+}
+
 /// A result as a card would give it, made up.
 fn made_up() -> Value {
     let row = |kernel: &str, precision: &str, tflops: Option<f64>, flash: Option<f64>| {

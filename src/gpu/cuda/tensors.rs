@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use ndarray::{Array2, Array4};
+use ndarray::{Array2, Array4, ArrayBase};
 
 use super::params::{Attention, TileTime};
 use super::program::Program;
@@ -77,7 +77,7 @@ pub(super) fn total(problem: &Problem, program: &Program) -> u64 {
 }
 
 fn all_sizes(problem: &Problem, program: &Program) -> Vec<(Tensor, u64)> {
-    let bias = problem.bias.as_ref().map(|bias| bias.shape());
+    let bias = problem.bias.as_ref().map(ArrayBase::shape);
     sizes(&problem.shape, program, bias, problem.alibi_slopes.is_some())
 }
 
