@@ -14,7 +14,7 @@ use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::{Precision, Problem, Shape};
 use tilescope::gpu::kernels::FLASH2_WGSL;
 use tilescope::gpu::wgpu::WgpuBackend;
-use tilescope::gpu::{Backend, GpuError};
+use tilescope::gpu::{Backend, GpuError, SourceError};
 
 fn prepared(name: &str, problem: Problem) -> Prepared {
     Prepared::new(Case { name: name.into(), problem })
@@ -172,4 +172,30 @@ fn a_device_of_someone_else_serves_as_well() {
     let (device, queue) = open(wgpu::Limits::downlevel_webgl2_defaults());
     let reason = WgpuBackend::from_device(device, queue).err().expect("limits that are too small");
     assert_eq!(reason, "the device was opened with 0 bytes of workgroup storage, but the kernel needs 16384");
+}
+
+/// A kernel that is changed while the program runs: its compiler's message, its results, and its own source again.
+#[test]
+fn a_changed_source_runs_until_it_is_taken_back() {
+    let Some(mut backend) = backend(1) else { return };
+    let problem = single(20, 40, 8);
+    let file = FLASH2_WGSL.file;
+    backend.prefer(file);
+    let mut o = |backend: &mut WgpuBackend| {
+        backend.run(&problem, "flash2", Precision::F32, &NEVER).expect("it runs").outputs[0].o.clone()
+    };
+    let own = o(&mut backend);
+    let (from, to) = ("l = alpha * l + sum;", "l = alpha * l + 2.0 * sum;");
+    let error = backend.set_source(file, Some(&FLASH2_WGSL.source.replace(from, "l = ;"))).expect_err("no expression");
+    assert!(matches!(&error, SourceError::Compiler(messages) if !messages.is_empty()), "{error}");
+    assert_eq!(o(&mut backend), own);
+    backend.set_source(file, Some(&FLASH2_WGSL.source.replace(from, to))).expect("it compiles");
+    let half = o(&mut backend);
+    assert!(
+        own.iter().zip(&half).all(|(own, half)| (own / 2.0 - half).abs() <= 1e-6 * own.abs()),
+        "l is twice as large"
+    );
+    backend.set_source(file, None).expect("its own again");
+    assert_eq!(o(&mut backend), own);
+    assert!(backend.set_source("flash2.cu", None).is_err());
 }

@@ -125,9 +125,11 @@ impl NvidiaDriver {
 
 /// Opens the first library of the driver's names that opens.
 fn load() -> Result<Functions, String> {
-    let names = ["cuda", "nvcuda"].into_iter().flat_map(cudarc::get_lib_name_candidates);
-    let library = names
+    // The driver's own name first: a toolkit puts a stub called libcuda.so where libraries are looked for.
+    let others = ["cuda", "nvcuda"].into_iter().flat_map(cudarc::get_lib_name_candidates);
+    let library = ["libcuda.so.1".to_owned(), "nvcuda.dll".to_owned()]
         .into_iter()
+        .chain(others)
         // SAFETY: loading the driver runs its constructors, which have no precondition; the names are those of the
         // NVIDIA driver, which the process loads on purpose.
         .find_map(|name| unsafe { Library::new(name) }.ok())
