@@ -236,6 +236,11 @@ fn bad_options_are_one_clear_line() {
     let line = refused(folder.path(), &["run", "random:8,8,4", "--output", &output, "--backend", "cuda"], 3);
     assert!(line.contains("cuda"), "{line}");
     refused(folder.path(), &["frobnicate"], 2);
+    let line = refused(folder.path(), &["check", "--golden", "nowhere"], 2);
+    assert!(line.contains("manifest.json"), "{line}");
+    let manifest = file(&folder, "manifest.json", br#"{"cases": [{"file": "../x.npz"}]}"#);
+    let line = refused(folder.path(), &["check", "--golden", "."], 2);
+    assert!(line.contains(&manifest[manifest.len() - 13..]) && line.contains("scale"), "{line}");
     let nowhere = folder.path().join("no/folder/out.npz").to_string_lossy().into_owned();
     let line = refused(folder.path(), &["run", "random:8,8,4", "--output", &nowhere], 2);
     assert!(line.contains("cannot be written"), "{line}");

@@ -181,7 +181,7 @@ fn a_changed_source_runs_until_it_is_taken_back() {
     let problem = single(20, 40, 8);
     let file = FLASH2_WGSL.file;
     backend.prefer(file);
-    let mut o = |backend: &mut WgpuBackend| {
+    let o = |backend: &mut WgpuBackend| {
         backend.run(&problem, "flash2", Precision::F32, &NEVER).expect("it runs").outputs[0].o.clone()
     };
     let own = o(&mut backend);

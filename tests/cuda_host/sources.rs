@@ -1,6 +1,7 @@
 //! Changed kernels: compiled by NVRTC where it is installed, with its messages, and run.
 //!
-//! `TILESCOPE_NVRTC` names the library for these tests too, or `scripts/compile-kernels --install` puts it under target/.
+//! `TILESCOPE_NVRTC` names the library, for the program and for these tests; `scripts/test` sets it where
+//! `scripts/compile-kernels --install` has put one under target/.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -158,7 +158,9 @@ impl Tensors {
     pub(super) fn taps(&self, shape: &Shape, program: &Program) -> Result<Vec<HeadTaps>, Trouble> {
         let [m, l] = [self.floats(Tensor::TapM)?, self.floats(Tensor::TapL)?];
         let tiles = self.buffer(Tensor::TapTiles).map(Buffer::download).transpose()?.unwrap_or_default();
-        let tiles: Vec<TileTime> = bytemuck::pod_collect_to_vec(&tiles);
+        const TILE: usize = size_of::<TileTime>();
+        let tiles = tiles.as_chunks::<TILE>().0.iter().map(|bytes| bytemuck::pod_read_unaligned(bytes));
+        let tiles: Vec<TileTime> = tiles.collect();
         let blocks = program.blocks_of(shape);
         let (t_r, t_c, n_q) = (shape.n_q.div_ceil(blocks.br), shape.n_k.div_ceil(blocks.bc), shape.n_q);
         let head = |head: usize| {
