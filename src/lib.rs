@@ -9,6 +9,8 @@
 //! - [`playback`]: a cursor over a schedule, moved only by commands
 //! - [`gpu`]: real kernels on real GPUs; sees only `attention` and `schedule`
 //! - [`cli`] and `app`: the command line and the window
+//!
+//! Every room may use [`sentence`]: what it says, with its values apart.
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -18,4 +20,5 @@ pub mod gpu;
 pub mod machine;
 pub mod playback;
 pub mod schedule;
+pub mod sentence;
 pub mod trace;

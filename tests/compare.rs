@@ -244,7 +244,7 @@ fn a_real_head_is_compared_too() {
 #[test]
 fn no_window_is_too_small_or_too_large_to_compare_loop_and_zoom() {
     for size in [(0.0, 0.0), (1.0, 900.0), (200.0, 120.0), (640.0, 400.0), (3000.0, 40.0), (8000.0, 4000.0)] {
-        let mut harness = open_sized(Some(preset::toy()), Vec2::from(size));
+        let mut harness = open_sized(Some(preset::toy()), Vec2::from(size), 1.0);
         for (modifiers, key) in [(NONE, Key::Num4), (NONE, Key::L), (Modifiers::ALT, Key::Equals), (NONE, Key::Home)] {
             press(&mut harness, modifiers, key);
         }

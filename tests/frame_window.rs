@@ -1,70 +1,20 @@
 //! The frame of the window by keyboard: the table of commands, lessons, the first two minutes, languages, sessions.
 #![cfg(feature = "app")]
 
-use std::collections::BTreeSet;
-use std::thread::sleep;
-use std::time::Duration;
+mod stage_support;
 
-use eframe::egui::{self, Event, Key, Modifiers, Vec2};
+use std::collections::BTreeSet;
+
+use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use stage_support::{click, command, open_with as open, options, press, settle, type_text, value, word};
 use tilescope::app::{App, AppOptions, CHINESE, COMMANDS, Place, Theme};
 use tilescope::attention::Precision;
 use tilescope::attention::input::bundled;
-use tilescope::gpu::Probe;
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 use tilescope::schedule::algorithm;
-
-fn options() -> AppOptions {
-    AppOptions { find_gpu: || Probe::Unavailable("none in this test".into()), ..AppOptions::default() }
-}
-
-fn open(options: &AppOptions) -> Harness<'static, App> {
-    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50);
-    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, options));
-    settle(&mut harness);
-    harness
-}
-
-fn settle(harness: &mut Harness<'_, App>) {
-    for _ in 0..60_000 {
-        harness.step();
-        if !harness.state().is_busy() {
-            harness.run_steps(3);
-            return;
-        }
-        sleep(Duration::from_millis(1));
-    }
-    panic!("work went on for a minute");
-}
-
-fn press(harness: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
-    harness.key_press_modifiers(modifiers, key);
-    settle(harness);
-}
-
-fn type_text(harness: &mut Harness<'_, App>, text: &str) {
-    harness.event(Event::Text(text.into()));
-    harness.run_steps(2);
-}
-
-fn value(harness: &Harness<'_, App>, name: &str) -> String {
-    harness.get_by_label(name).value().unwrap_or_else(|| panic!("{name} has no value"))
-}
-
-fn click(harness: &mut Harness<'_, App>, name: &str) {
-    harness.get_by_label(name).click();
-    settle(harness);
-}
-
-/// Runs a command by its name, as the palette does.
-fn command(harness: &mut Harness<'_, App>, name: &str) {
-    press(harness, Modifiers::COMMAND, Key::P);
-    type_text(harness, name);
-    press(harness, Modifiers::NONE, Key::Enter);
-    assert_eq!(harness.state().last_command(), name);
-}
 
 /// Those that write a file where the test runs.
 fn writes(name: &str) -> bool {
@@ -110,38 +60,55 @@ fn undo_puts_settings_and_selection_back() {
 
 #[test]
 fn every_lesson_is_done_by_keyboard_from_first_to_last() {
-    for index in 0..LESSONS.len() {
-        let mut harness = open(&AppOptions { lesson: Some((index, Position::default())), ..options() });
-        let mut seen = 0;
-        loop {
-            let lesson = harness.state().lesson().expect("a lesson is open");
-            assert_eq!(lesson.index, index);
-            let shown = lesson.shown.clone().unwrap_or_else(|fault| panic!("{} {:?}: {fault}", index, lesson.position));
-            let (position, is_last) = (lesson.position, lesson.is_at_end());
-            assert_eq!(value(&harness, "beat"), shown.title);
-            assert!(harness.state().document().notice().is_none(), "{:?}", harness.state().document().notice());
-            if shown.build.is_some() && !lesson.is_asking() {
-                press(&mut harness, Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
-                assert_eq!(value(&harness, "grade"), "It runs, and every number is right.", "{index} {position:?}");
-            }
-            if lesson_has_change(&harness) {
-                harness.get_by_label("Show me a change that does it").focus();
-                press(&mut harness, Modifiers::NONE, Key::Space);
-                assert_eq!(value(&harness, "change"), "Found.", "{index} {position:?}");
-            }
-            seen += 1;
-            if is_last {
-                break;
-            }
-            press(&mut harness, Modifiers::NONE, Key::PageDown);
-            assert_ne!(harness.state().lesson().map(|lesson| lesson.position), Some(position));
-        }
-        assert!(seen >= 5, "lesson {index} has {seen} places");
+    for language in [Language::English, Language::Chinese] {
+        (0..LESSONS.len()).for_each(|index| walk(language, index));
     }
 }
 
-fn lesson_has_change(harness: &Harness<'_, App>) -> bool {
-    harness.query_by_label("Show me a change that does it").is_some()
+/// Goes through a lesson with the keys alone, does what it asks, and is judged right.
+fn walk(language: Language, index: usize) {
+    let say = |english| word(language, english);
+    let opened = AppOptions { lesson: Some((index, Position::default())), language: Some(language), ..options() };
+    let mut harness = open(&opened);
+    let mut seen = 0;
+    loop {
+        let lesson = harness.state().lesson().expect("a lesson is open");
+        assert_eq!((lesson.index, lesson.lesson.language), (index, language));
+        let shown = lesson.shown.clone().unwrap_or_else(|fault| panic!("{} {:?}: {fault}", index, lesson.position));
+        let (position, is_last) = (lesson.position, lesson.is_at_end());
+        assert_eq!(value(&harness, say("beat")), shown.title);
+        assert!(harness.state().document().notice().is_none(), "{:?}", harness.state().document().notice());
+        if shown.build.is_some() && !lesson.is_asking() {
+            press(&mut harness, Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+            let expected = say("It runs, and every number is right.");
+            assert_eq!(value(&harness, say("grade")), expected, "{index} {position:?}");
+        }
+        if harness.query_by_label(say("Show me a change that does it")).is_some() {
+            harness.get_by_label(say("Show me a change that does it")).focus();
+            press(&mut harness, Modifiers::NONE, Key::Space);
+            assert_eq!(value(&harness, say("change")), say("Found."), "{index} {position:?}");
+        }
+        seen += 1;
+        if is_last {
+            break;
+        }
+        press(&mut harness, Modifiers::NONE, Key::PageDown);
+        assert_ne!(harness.state().lesson().map(|lesson| lesson.position), Some(position));
+    }
+    assert!(seen >= 5, "lesson {index} has {seen} places");
+}
+
+#[test]
+fn work_at_a_beat_stays_when_the_language_changes() {
+    let mut harness = open(&AppOptions { lesson: Some((3, Position::default())), ..options() });
+    harness.get_by_label("Your answer").focus();
+    harness.run_steps(2);
+    type_text(&mut harness, "0.17");
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    command(&mut harness, "Chinese (中文)");
+    assert!(value(&harness, "判定").starts_with("对：0.170"), "{}", value(&harness, "判定"));
+    command(&mut harness, "English");
+    assert!(value(&harness, "verdict").starts_with("Right: 0.170"));
 }
 
 #[test]

@@ -1,97 +1,23 @@
 //! The window without a display: numbers are found by their accessible names and compared with the engine's.
 #![cfg(feature = "app")]
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod stage_support;
+
 use std::sync::atomic::AtomicBool;
-use std::thread::sleep;
 use std::time::Duration;
 
-use eframe::egui::{self, Event, Key, Modifiers, Vec2};
+use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
+use stage_support::{
+    NO_GPU, all_text, choose, click, drop_files, grouped, open, open_with, options, press, settle, short, value,
+};
 use tilescope::app::{App, AppOptions};
-use tilescope::attention::input::{Input, bundled, preset};
+use tilescope::attention::input::{bundled, preset};
 use tilescope::attention::{Precision, Problem, oracle};
 use tilescope::gpu::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Probe, Refusal};
 use tilescope::machine::{Meaning, Run};
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
-
-const NO_GPU: &str = "none in this test";
-
-fn open_sized(input: Option<Input>, size: Vec2, scale: f32) -> Harness<'static, App> {
-    let options = AppOptions { find_gpu: || Probe::Unavailable(NO_GPU.into()), ..AppOptions::default() };
-    let builder = Harness::builder().with_size(size).with_pixels_per_point(scale).with_max_steps(50);
-    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, input, &options));
-    settle(&mut harness);
-    harness
-}
-
-fn open(input: Option<Input>) -> Harness<'static, App> {
-    open_sized(input, Vec2::new(1280.0, 800.0), 1.0)
-}
-
-/// Frames until no work is under way.
-fn settle(harness: &mut Harness<'_, App>) {
-    for _ in 0..5000 {
-        harness.step();
-        if !harness.state().is_busy() {
-            harness.run_steps(3);
-            return;
-        }
-        sleep(Duration::from_millis(1));
-    }
-    panic!("work went on for seconds");
-}
-
-/// The value of the named thing.
-fn value(harness: &Harness<'_, App>, name: &str) -> String {
-    harness.get_by_label(name).value().unwrap_or_else(|| panic!("{name} has no value"))
-}
-
-fn press(harness: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
-    harness.key_press_modifiers(modifiers, key);
-    settle(harness);
-}
-
-fn click(harness: &mut Harness<'_, App>, name: &str) {
-    harness.get_by_label(name).click();
-    settle(harness);
-}
-
-/// Opens the menu called `menu` and picks `entry`.
-fn choose(harness: &mut Harness<'_, App>, menu: &str, entry: &str) {
-    harness.get_by_label_contains(menu).click();
-    harness.run_steps(3);
-    harness.get_by_label(entry).click();
-    settle(harness);
-}
-
-/// All that a screen reader would read.
-fn all_text(harness: &Harness<'_, App>) -> Vec<String> {
-    let mut lines = Vec::new();
-    collect(&harness.root().accesskit_node(), &mut lines);
-    lines
-}
-
-fn collect(node: &egui_kittest::kittest::AccessKitNode<'_>, lines: &mut Vec<String>) {
-    let (label, value) = (node.label(), node.value());
-    if label.is_some() || value.is_some() {
-        lines.push(format!("{:?} {:?} {:?}", node.role(), label, value));
-    }
-    node.children().for_each(|child| collect(&child, lines));
-}
-
-fn short(x: f64) -> String {
-    let decimals = (3 - x.abs().log10().floor() as i32).max(0) as usize;
-    format!("{x:.decimals$}")
-}
-
-fn grouped(n: u64) -> String {
-    let text = n.to_string();
-    let groups: Vec<&str> = text.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).expect("digits")).collect();
-    groups.join(",")
-}
 
 #[test]
 fn it_opens_on_a_real_head_before_the_end() {
@@ -232,26 +158,6 @@ fn the_scene_row_shows_its_averages() {
     assert_eq!(seen, expected);
 }
 
-/// A file as the window system hands it over.
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &Path {
-        &self.0
-    }
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        unreachable!("the application reads files itself, with a limit")
-    }
-}
-
-fn drop_files(harness: &mut Harness<'_, App>, paths: &[PathBuf]) {
-    for path in paths {
-        harness.input_mut().dropped_files.push(Arc::new(Dropped(path.clone())));
-    }
-    settle(harness);
-}
-
 #[test]
 fn a_broken_file_keeps_the_old_picture() {
     let folder = tempfile::tempdir().unwrap();
@@ -264,7 +170,7 @@ fn a_broken_file_keeps_the_old_picture() {
     for (paths, words) in [
         (vec![broken.clone()], "broken.safetensors"),
         (vec![folder.path().to_owned()], "folder"),
-        (vec![trace], "traces open in a later version"),
+        (vec![trace], "this is JSON but not a trace"),
         (vec![broken.clone(), broken], "one file at a time"),
         (vec![folder.path().join("gone.npz")], "gone.npz"),
     ] {
@@ -305,8 +211,7 @@ fn what_needs_too_much_memory_is_refused_in_a_sentence() {
 fn keys_do_nothing_while_a_path_is_typed() {
     let mut harness = open(None);
     let before = harness.state().player().cursor();
-    harness.get_by_label_contains("Input: ").click();
-    harness.run_steps(3);
+    press(&mut harness, Modifiers::COMMAND, Key::O);
     harness.get_by_label("Path of a file").focus();
     harness.run_steps(2);
     harness.get_by_label("Path of a file").type_text("a b");
@@ -366,23 +271,6 @@ fn dead_rows_and_odd_numbers_are_shown() {
         press(&mut harness, Modifiers::COMMAND, Key::ArrowLeft);
     }
     assert!(value(&harness, "error of the stepper").contains("NaN"));
-}
-
-#[test]
-fn no_window_is_too_small_or_too_large() {
-    for (width, height) in [(0.0, 0.0), (1.0, 900.0), (200.0, 120.0), (640.0, 400.0), (3000.0, 40.0), (8000.0, 4000.0)]
-    {
-        for scale in [0.5, 1.0, 4.0] {
-            let mut harness = open_sized(None, Vec2::new(width, height), scale);
-            for tab in [Key::Num2, Key::Num3, Key::Num1] {
-                press(&mut harness, Modifiers::ALT, tab);
-            }
-            press(&mut harness, Modifiers::NONE, Key::Home);
-            press(&mut harness, Modifiers::NONE, Key::F1);
-            harness.event(Event::PointerMoved(egui::pos2(width / 2.0, height / 2.0)));
-            settle(&mut harness);
-        }
-    }
 }
 
 #[test]
@@ -446,11 +334,7 @@ impl Backend for StandIn {
 }
 
 fn open_with_gpu(find_gpu: fn() -> Probe) -> Harness<'static, App> {
-    let options = AppOptions { find_gpu, ..AppOptions::default() };
-    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0));
-    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
-    settle(&mut harness);
-    harness
+    open_with(&AppOptions { find_gpu, ..options() })
 }
 
 #[test]
@@ -484,9 +368,8 @@ fn without_a_gpu_the_reason_is_told() {
 
 #[test]
 fn the_picture_can_be_rendered_without_a_window() {
-    let options = AppOptions { find_gpu: || Probe::Unavailable(NO_GPU.into()), ..AppOptions::default() };
     let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).wgpu();
-    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options()));
     settle(&mut harness);
     let image = harness.render().expect("a renderer in software at least");
     let colours: std::collections::HashSet<_> = image.pixels().map(|pixel| pixel.0).collect();

@@ -25,6 +25,8 @@ pub enum Action {
     /// Another run of the same input.
     Change(Settings),
     Open(Source),
+    /// A file dialog of the system.
+    PickFile,
     Select(Selection),
     /// The row above or below.
     SelectRow(i64),
@@ -72,6 +74,8 @@ pub enum Side {
 pub enum Overlay {
     Keys,
     Palette,
+    /// What to open, and from where.
+    Open,
 }
 
 /// The size of everything.
@@ -144,8 +148,8 @@ pub enum Source {
     Preset(Preset),
     Toy,
     Row,
-    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`
-    Random(String),
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` and its seed.
+    Random(String, u64),
     /// What a lesson shows.
     Scene(Box<lesson::Scene>),
     /// A link, or an earlier session.
@@ -155,17 +159,14 @@ pub enum Source {
 }
 
 impl Source {
-    /// A few words for a menu and the top bar.
-    pub fn title(&self) -> String {
+    /// A few words for a menu; empty for what no menu lists.
+    pub fn title(&self) -> &'static str {
         match self {
-            Source::Bundled(index) => bundled::CAPTURES.get(*index).map_or_else(String::new, |c| c.title.into()),
-            Source::Preset(preset) => preset.name().replace('-', " "),
-            Source::Toy => "toy: 16 random tokens, d = 4".into(),
-            Source::Row => "row: one query, six keys".into(),
-            Source::Random(spec) => spec.clone(),
-            Source::Scene(_) => "a scene of the lesson".into(),
-            Source::Place(place) => place.input.clone().or_else(|| place.scene.clone()).unwrap_or_default(),
-            Source::Paths(paths) => name_of(paths.iter().map(|path| path.display().to_string())),
+            Source::Bundled(index) => bundled::CAPTURES.get(*index).map_or("", |capture| capture.title),
+            Source::Preset(preset) => preset_title(*preset),
+            Source::Toy => "toy: 16 random tokens, d = 4",
+            Source::Row => "row: one query, six keys",
+            Source::Random(..) | Source::Scene(_) | Source::Place(_) | Source::Paths(_) => "",
         }
     }
 }
@@ -185,7 +186,7 @@ impl Source {
             }
             Source::Toy => scene("toy".into()),
             Source::Row => scene("row".into()),
-            Source::Random(spec) => input(spec.clone()),
+            Source::Random(spec, seed) => Place { seed: Some(*seed).filter(|seed| *seed > 0), ..input(spec.clone()) },
             Source::Scene(_) => Place::default(),
             Source::Place(place) => place.origin(),
             Source::Paths(paths) => match paths.as_slice() {
@@ -199,15 +200,20 @@ impl Source {
 /// What a user typed: the spec of a random input, or a path.
 impl From<&str> for Source {
     fn from(text: &str) -> Self {
-        if text.starts_with(random::PREFIX) { Source::Random(text.into()) } else { Source::Paths(vec![text.into()]) }
+        if text.starts_with(random::PREFIX) { Source::Random(text.into(), 0) } else { Source::Paths(vec![text.into()]) }
     }
 }
 
-/// The file's name, or how many there are.
-fn name_of(mut names: impl ExactSizeIterator<Item = String>) -> String {
-    match (names.len(), names.next()) {
-        (1, Some(name)) => name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
-        (count, _) => format!("{count} files"),
+/// What a preset shows, in two words.
+pub fn preset_title(preset: Preset) -> &'static str {
+    match preset {
+        Preset::RisingMax => "rising max",
+        Preset::FallingMax => "falling max",
+        Preset::Outlier => "outlier",
+        Preset::EqualScores => "equal scores",
+        Preset::LargeScores => "large scores",
+        Preset::DeadRows => "dead rows",
+        Preset::Padding => "padding",
     }
 }
 

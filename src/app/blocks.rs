@@ -1,7 +1,7 @@
 //! The explorer of block sizes: what every pair (Br, Bc) would move, by the closed forms; what does not fit; what the
 //! paper chooses. And the surprises of these formulas, each one click away.
 
-use eframe::egui::{self, Context, Rect, Sense, StrokeKind, Ui, Window, vec2};
+use eframe::egui::{self, Context, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::attention::{Precision, Shape};
 use crate::schedule::tiling::footprint;
@@ -12,10 +12,10 @@ use super::compare;
 use super::draw;
 use super::grid::UV;
 use super::number::{bytes, short};
-use super::stage::{Wish, corner};
+use super::stage::{Wish, on_demand};
 use super::texture::Textures;
 use super::theme::{self, Palette};
-use super::words::fill;
+use super::words::{fill, tr};
 
 /// Sizes along each axis: multiples of this, so many.
 const STEP: usize = 16;
@@ -116,40 +116,34 @@ impl Blocks {
         if !self.is_open {
             return;
         }
-        let mut is_open = true;
-        Window::new("Block sizes")
-            .default_pos(corner(ctx, SIDE))
-            .open(&mut is_open)
-            .resizable(false)
-            .default_width(SIDE + 24.0)
-            .show(ctx, |ui| {
-                self.choices(ui);
-                if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
-                    self.surface = Some((self.question, self.question.surface()));
+        let is_open = on_demand(ctx, "Block sizes", SIDE + 24.0, |ui| {
+            self.choices(ui);
+            if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
+                self.surface = Some((self.question, self.question.surface()));
+            }
+            self.map(ui, textures);
+            self.verdict(ui);
+            ui.separator();
+            draw::caption(ui, "Surprises of the formulas");
+            for (index, surprise) in SURPRISES.iter().enumerate() {
+                if ui.add(egui::Button::new(tr(ctx, surprise.title)).wrap()).clicked() {
+                    (self.question, self.picked) = (surprise.question, surprise.tiling);
                 }
-                self.map(ui, textures);
-                self.verdict(ui);
-                ui.separator();
-                draw::caption(ui, "Surprises of the formulas");
-                for (index, surprise) in SURPRISES.iter().enumerate() {
-                    if ui.button(surprise.title).clicked() {
-                        (self.question, self.picked) = (surprise.question, surprise.tiling);
-                    }
-                    // Short enough to be run; the formulas say the same of any length.
-                    let compare = Action::Compare(compare::Wish::Surprise(index));
-                    let text = fill(ui.ctx(), "Run both at {0} tokens and compare", &[&compare::SURPRISES[index].n]);
-                    if ui.button(text).clicked() {
-                        actions.push(compare);
-                    }
+                // Short enough to be run; the formulas say the same of any length.
+                let compare = Action::Compare(compare::Wish::Surprise(index));
+                let text = fill(ui.ctx(), "Run both at {0} tokens and compare", &[&compare::SURPRISES[index].n]);
+                if ui.button(text).clicked() {
+                    actions.push(compare);
                 }
-            });
+            }
+        });
         if !is_open {
             actions.push(Action::Stage(Wish::Blocks(false)));
         }
     }
 
     fn choices(&mut self, ui: &mut Ui) {
-        let question = &mut self.question;
+        let (question, ctx) = (&mut self.question, ui.ctx().clone());
         ui.horizontal(|ui| {
             for choice in algorithm::ALL {
                 ui.selectable_value(&mut question.algorithm, choice.name(), choice.name());
@@ -157,9 +151,9 @@ impl Blocks {
         });
         ui.horizontal(|ui| {
             let drag = egui::DragValue::new(&mut question.n).range(16..=16384).speed(16).prefix("N ");
-            ui.add(drag).accessible_name("N of the surface");
+            ui.add(drag).accessible_name(tr(&ctx, "N of the surface"));
             let drag = egui::DragValue::new(&mut question.d).range(8..=256).speed(1).prefix("d ");
-            ui.add(drag).accessible_name("d of the surface");
+            ui.add(drag).accessible_name(tr(&ctx, "d of the surface"));
             egui::ComboBox::from_id_salt("gpu of the surface").selected_text(question.hardware).show_ui(ui, |ui| {
                 for model in hardware::all() {
                     ui.selectable_value(&mut question.hardware, model.name, model.name);
@@ -196,27 +190,35 @@ impl Blocks {
         let mark = Rect::from_center_size(place(self.picked), vec2(12.0, 12.0));
         ui.painter().rect_stroke(mark, 0.0, palette.outline(), StrokeKind::Middle);
         ui.painter().rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Outside);
-        let value = format!("{} to {}, stronger grey is more; ring: the rule's own choice", bytes(low), bytes(high));
+        let value = "{0} to {1}, stronger grey is more; ring: the rule's own choice";
+        let value = fill(ui.ctx(), value, &[&bytes(low), &bytes(high)]);
         draw::describe(&response, "traffic surface", &value);
         if let Some(at) = response.interact_pointer_pos().filter(|_| response.clicked()) {
             let part = (at - rect.left_bottom()) / cell;
             let size = |part: f32| ((part.max(0.0) as usize).min(SIZES - 1) + 1) * STEP;
             self.picked = Tiling { br: size(-part.y), bc: size(part.x) };
         }
-        draw::caption(ui, &format!("Bc to the right, Br upwards, {STEP} to {}; {value}", STEP * SIZES));
+        let axes = "Bc to the right, Br upwards, {0} to {1}; {2}";
+        draw::caption(ui, &fill(ui.ctx(), axes, &[&STEP, &(STEP * SIZES), &value]));
     }
 
     /// The picked blocks under all three algorithms.
     fn verdict(&self, ui: &mut Ui) {
         let (question, Tiling { br, bc }) = (self.question, self.picked);
-        let fit = if question.fits(self.picked) { "fits" } else { "! does not fit" };
-        let text = format!("Br {br}, Bc {bc}: {fit} a thread block of {}", question.hardware);
+        let text = if question.fits(self.picked) {
+            "Br {0}, Bc {1}: fits a thread block of {2}"
+        } else {
+            "Br {0}, Bc {1}: ! does not fit a thread block of {2}"
+        };
+        let text = fill(ui.ctx(), text, &[&br, &bc, &question.hardware]);
         draw::describe(&ui.label(&text), "picked blocks", &text);
         let standard = question.bytes("standard", self.picked);
         for choice in algorithm::ALL {
             let moved = question.bytes(choice.name(), self.picked);
-            let text = format!("{}, {} x standard", bytes(moved), short(moved as f64 / standard.max(1) as f64));
-            draw::value_row(ui, choice.name(), &text, &format!("{} at the picked blocks", choice.name()));
+            let ratio = short(moved as f64 / standard.max(1) as f64);
+            let text = fill(ui.ctx(), "{0}, {1} x standard", &[&bytes(moved), &ratio]);
+            let accessible = fill(ui.ctx(), "{0} at the picked blocks", &[&choice.name()]);
+            draw::value_row(ui, choice.name(), &text, &accessible);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{self, Context, Key, Modifiers, Ui, Window};
+use eframe::egui::{self, Context, Key, Modifiers, Ui};
 
 use crate::playback::Command;
 use crate::playback::breakpoint::{Condition, Direction, search};
@@ -14,8 +14,9 @@ use super::job::{self, Job};
 use super::look::Look;
 use super::number::{grouped, short};
 use super::scene::{Check, Scene};
-use super::stage::{Wish, corner};
-use super::words::tr;
+use super::stage::{Wish, on_demand};
+use super::words::{say, tr};
+use crate::sentence::Sentence;
 
 /// Operations that can be stopped at.
 const OPERATIONS: [&str; 12] = [
@@ -46,7 +47,7 @@ pub struct Breakpoints {
     nan: bool,
     error_above: Option<f64>,
     searching: Option<Job<Option<u64>>>,
-    said: String,
+    said: Option<Sentence>,
 }
 
 impl Default for Breakpoints {
@@ -63,7 +64,7 @@ impl Default for Breakpoints {
             nan: false,
             error_above: None,
             searching: None,
-            said: String::new(),
+            said: None,
         }
     }
 }
@@ -105,29 +106,23 @@ impl Breakpoints {
         if pressed(Key::F11) {
             wanted = Some(Direction::Previous);
         }
-        let mut is_open = true;
-        Window::new("Breakpoints")
-            .default_pos(corner(ctx, 280.0))
-            .open(&mut is_open)
-            .resizable(false)
-            .default_width(280.0)
-            .show(ctx, |ui| {
-                self.choices(ui, look);
-                ui.separator();
-                ui.horizontal(|ui| {
-                    if ui.button("Previous hit").on_hover_text("F11").clicked() {
-                        wanted = Some(Direction::Previous);
-                    }
-                    if ui.button("Next hit").on_hover_text("F10").clicked() {
-                        wanted = Some(Direction::Next);
-                    }
-                    if let Some(job) = &self.searching {
-                        ui.add(egui::ProgressBar::new(job.progress()).desired_width(80.0));
-                    }
-                });
-                let response = ui.label(&self.said);
-                draw::describe(&response, "breakpoint", &self.said);
+        let is_open = on_demand(ctx, "Breakpoints", 280.0, |ui| {
+            self.choices(ui, look);
+            ui.separator();
+            ui.horizontal(|ui| {
+                if ui.button(tr(ctx, "Previous hit")).on_hover_text("F11").clicked() {
+                    wanted = Some(Direction::Previous);
+                }
+                if ui.button(tr(ctx, "Next hit")).on_hover_text("F10").clicked() {
+                    wanted = Some(Direction::Next);
+                }
+                if let Some(job) = &self.searching {
+                    ui.add(egui::ProgressBar::new(job.progress()).desired_width(80.0));
+                }
             });
+            let said = self.said.as_ref().map_or_else(String::new, |said| say(ctx, said));
+            draw::describe(&ui.label(&said), "breakpoint", &said);
+        });
         if let Some(direction) = wanted {
             self.start(ctx, scene, look.snapshot.cursor, direction);
         }
@@ -138,19 +133,29 @@ impl Breakpoints {
 
     fn choices(&mut self, ui: &mut Ui, look: &Look<'_>) {
         draw::caption(ui, "Stop after the step where");
-        ui.checkbox(&mut self.maximum_rose, "a row maximum rose");
+        let check = |ui: &mut Ui, value: &mut bool, name: &str| {
+            let name = tr(ui.ctx(), name).to_owned();
+            ui.checkbox(value, name);
+        };
+        let named = |ui: &mut Ui, value: egui::DragValue<'_>, name: &str| {
+            let name = tr(ui.ctx(), name).to_owned();
+            ui.add(value).accessible_name(name);
+        };
+        check(ui, &mut self.maximum_rose, "a row maximum rose");
         ui.horizontal(|ui| {
             optional(ui, &mut self.alpha_below, 0.5, "alpha is below");
             if let Some(limit) = &mut self.alpha_below {
-                ui.add(egui::DragValue::new(limit).range(0.0..=1.0).speed(0.01)).accessible_name("limit of alpha");
+                named(ui, egui::DragValue::new(limit).range(0.0..=1.0).speed(0.01), "limit of alpha");
             }
         });
         ui.horizontal(|ui| {
             optional(ui, &mut self.operation, OPERATIONS[0], "the operation is");
             if let Some(operation) = &mut self.operation {
-                egui::ComboBox::from_id_salt("operation").selected_text(*operation).show_ui(ui, |ui| {
+                let shown = tr(ui.ctx(), operation).to_owned();
+                egui::ComboBox::from_id_salt("operation").selected_text(shown).show_ui(ui, |ui| {
                     for name in OPERATIONS {
-                        ui.selectable_value(operation, name, name);
+                        let shown = tr(ui.ctx(), name).to_owned();
+                        ui.selectable_value(operation, name, shown);
                     }
                 });
             }
@@ -159,21 +164,21 @@ impl Breakpoints {
             optional(ui, &mut self.tile, look.snapshot.tile().unwrap_or((0, 0)), "the tile is");
             if let Some((i, j)) = &mut self.tile {
                 let plan = look.scene.plan();
-                ui.add(egui::DragValue::new(i).range(0..=plan.t_r() - 1).prefix("i ")).accessible_name("tile row");
-                ui.add(egui::DragValue::new(j).range(0..=plan.t_c() - 1).prefix("j ")).accessible_name("tile column");
+                named(ui, egui::DragValue::new(i).range(0..=plan.t_r() - 1).prefix("i "), "tile row");
+                named(ui, egui::DragValue::new(j).range(0..=plan.t_c() - 1).prefix("j "), "tile column");
             }
         });
-        ui.checkbox(&mut self.partly_masked, "the tile is partly masked");
-        ui.checkbox(&mut self.fully_masked, "the tile is masked whole");
-        ui.checkbox(&mut self.over_budget, "SRAM is over budget");
-        ui.checkbox(&mut self.nan, "a NaN appeared");
+        check(ui, &mut self.partly_masked, "the tile is partly masked");
+        check(ui, &mut self.fully_masked, "the tile is masked whole");
+        check(ui, &mut self.over_budget, "SRAM is over budget");
+        check(ui, &mut self.nan, "a NaN appeared");
         ui.horizontal(|ui| {
             optional(ui, &mut self.error_above, first_limit(look), "the error is above")
                 .on_hover_text(tr(ui.ctx(), ERROR_SO_FAR));
             if let Some(limit) = &mut self.error_above {
                 let speed = *limit * 0.02 + 1e-12;
                 let drag = egui::DragValue::new(limit).range(0.0..=f64::MAX).speed(speed);
-                ui.add(drag.custom_formatter(|x, _| short(x))).accessible_name("limit of the error");
+                named(ui, drag.custom_formatter(|x, _| short(x)), "limit of the error");
             }
         });
     }
@@ -182,11 +187,11 @@ impl Breakpoints {
     fn start(&mut self, ctx: &Context, scene: &Arc<Scene>, cursor: u64, direction: Direction) {
         let conditions = self.conditions(scene);
         if conditions.is_empty() {
-            self.said = "Choose what to stop at.".into();
+            self.said = Some("Choose what to stop at.".into());
             return;
         }
         let scene = scene.clone();
-        self.said = "searching ...".into();
+        self.said = Some("searching ...".into());
         self.searching = Some(Job::start(ctx, move |signals| {
             let len = scene.schedule().len();
             search(&scene.run, &scene.input.problem, &conditions, cursor, direction, |done| {
@@ -199,12 +204,12 @@ impl Breakpoints {
     fn take(&mut self, actions: &mut Vec<Action>) {
         match job::take(&mut self.searching) {
             Some(Ok(Some(cursor))) => {
-                self.said = format!("hit at step {}", grouped(cursor));
+                self.said = Some(Sentence::new("hit at step {0}").with(grouped(cursor)));
                 actions.push(Action::Player(Command::Pause));
                 actions.push(Action::Player(Command::SeekTo(cursor)));
             }
-            Some(Ok(None)) => self.said = "no further hit that way".into(),
-            Some(Err(fault)) => self.said = fault.into(),
+            Some(Ok(None)) => self.said = Some("no further hit that way".into()),
+            Some(Err(fault)) => self.said = Some(fault.into()),
             None => {}
         }
     }
@@ -213,7 +218,7 @@ impl Breakpoints {
 /// A check box that gives a value its first setting, or takes it away.
 fn optional<T>(ui: &mut Ui, value: &mut Option<T>, first: T, name: &str) -> egui::Response {
     let mut is_on = value.is_some();
-    let response = ui.checkbox(&mut is_on, tr(ui.ctx(), name));
+    let response = ui.checkbox(&mut is_on, tr(ui.ctx(), name).to_owned());
     if response.changed() {
         *value = is_on.then_some(first);
     }

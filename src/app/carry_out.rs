@@ -6,6 +6,7 @@ use crate::playback::Command;
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Language, Position, Scene};
 use crate::schedule::algorithm;
+use crate::sentence::Sentence;
 
 use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::compare::{self, Choices};
@@ -40,6 +41,7 @@ impl App {
                 }
             }
             Action::Open(source) => self.open_source(ctx, source),
+            Action::PickFile => self.open_panel.pick(ctx, self.pick_file),
             Action::Select(selection) => self.selection = selection,
             Action::SelectRow(by) => self.select_row(by),
             Action::Tab(tab) => self.tab = tab,
@@ -85,7 +87,10 @@ impl App {
     }
 
     fn open_source(&mut self, ctx: &Context, source: Source) {
-        if let Some(path) = source.place().input {
+        // A random input is no file: its place in the list would lack the seed.
+        if let Source::Paths(_) = &source
+            && let Some(path) = source.place().input
+        {
             self.store.kept.remember_file(&path);
         }
         if let Some(talk) = &mut self.talk {
@@ -120,10 +125,7 @@ impl App {
     fn set_language(&mut self, ctx: &Context, language: Language) {
         words::set_language(ctx, language);
         self.store.kept.language = language.code().into();
-        if let Some(lesson) = &self.lesson {
-            let (index, position) = (lesson.index, lesson.position);
-            self.lesson = OpenLesson::open(index, language, position).ok();
-        }
+        self.lesson = self.lesson.take().and_then(|lesson| lesson.in_language(language).ok());
     }
 
     fn zoom(&mut self, ctx: &Context, zoom: Zoom) {
@@ -415,14 +417,14 @@ impl App {
             }
             Export::Worksheet => {
                 let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
-                let written = export::worksheet(seed);
+                let written = export::worksheet(seed, words::language(ctx));
                 let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));
                 self.document.set_notice(Some(export::saved(path)));
                 None
             }
         };
         if let Some(notice) = notice {
-            self.document.set_notice(Some(words::tr(ctx, notice).to_owned()));
+            self.document.set_notice(Some(Sentence::new(notice)));
         }
     }
 

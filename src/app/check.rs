@@ -8,55 +8,62 @@ use super::gpu_job::{Gpu, Outcome, Status};
 use super::look::Look;
 use super::number::short;
 use super::scene::{Check, LONGEST_CHECKED};
-use super::theme::{self, Palette, SPACE};
+use super::theme::{Palette, SPACE};
+use super::words::{fill, say, tr};
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
     draw::title(ui, "Is it right?");
     draw::caption(ui, "largest error of O against exact f64");
     let Some(look) = look else { return };
+    let ctx = ui.ctx().clone();
     match look.check {
-        None => small(ui, "comparing ..."),
-        Some(Check::NotComputed) => small(ui, &format!("Not computed for more than {LONGEST_CHECKED} tokens.")),
-        Some(Check::Done { errors, bound, .. }) => verdict(ui, "stepper", errors.o, bound.o),
+        None => small(ui, tr(&ctx, "comparing ...")),
+        Some(Check::NotComputed) => {
+            small(ui, &fill(&ctx, "Not computed for more than {0} tokens.", &[&LONGEST_CHECKED]));
+        }
+        Some(Check::Done { errors, bound, .. }) => verdict(ui, "stepper", "error of the stepper", errors.o, bound.o),
     }
     ui.add_space(SPACE);
     device(ui, look, gpu, actions);
 }
 
-fn verdict(ui: &mut Ui, who: &str, error: f64, bound: f64) {
+fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
+    let ctx = ui.ctx().clone();
     let is_right = error <= bound;
     let mark = if is_right { "" } else { "! " };
-    let row = value_row(ui, who, &format!("{mark}{}", short(error)), &format!("error of the {who}"));
-    row.on_hover_text(format!("allowed: {} (twice that of plain attention in the same format)", short(bound)));
+    let row = value_row(ui, who, &format!("{mark}{}", short(error)), accessible);
+    let allowed = "allowed: {0} (twice that of plain attention in the same format)";
+    row.on_hover_text(fill(&ctx, allowed, &[&short(bound)]));
     if !is_right {
         let palette = Palette::of(ui);
-        let text = egui::RichText::new("! outside the bound").size(theme::LABEL).color(palette.ink);
+        let text = draw::label(tr(&ctx, "! outside the bound")).color(palette.ink);
         ui.label(text.background_color(palette.trouble_soft));
     }
 }
 
 fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
+    let ctx = ui.ctx().clone();
     let (text, can_run) = match gpu.status() {
-        Status::Looking => ("looking for a GPU ...".to_owned(), false),
-        Status::Missing(reason) => (format!("No GPU: {reason}"), false),
-        Status::Ready(info) => (format!("GPU: {} ({})", info.name, info.kind.name()), true),
-        Status::Running(info) => (format!("running on {} ...", info.name), false),
+        Status::Looking => (tr(&ctx, "looking for a GPU ...").to_owned(), false),
+        Status::Missing(reason) => (fill(&ctx, "No GPU: {0}", &[&tr(&ctx, reason)]), false),
+        Status::Ready(info) => (fill(&ctx, "GPU: {0} ({1})", &[&info.name, &tr(&ctx, info.kind.name())]), true),
+        Status::Running(info) => (fill(&ctx, "running on {0} ...", &[&info.name]), false),
     };
     small(ui, &text);
-    let button = ui.add_enabled(can_run, egui::Button::new(super::words::tr(ui.ctx(), "Run on the GPU").to_owned()));
+    let button = ui.add_enabled(can_run, egui::Button::new(tr(&ctx, "Run on the GPU").to_owned()));
     if button.on_disabled_hover_text(&text).clicked() {
         actions.push(Action::RunGpu);
     }
     match gpu.result(look.generation) {
         None => {}
-        Some(Err(reason)) => small(ui, reason),
+        Some(Err(reason)) => small(ui, &say(&ctx, reason)),
         Some(Ok(outcome)) => result(ui, look, outcome),
     }
 }
 
 fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     if let Some(Check::Done { bound, exact, .. }) = look.check {
-        verdict(ui, "GPU", outcome.error(&exact.o), bound.o);
+        verdict(ui, "GPU", "error of the GPU", outcome.error(&exact.o), bound.o);
     }
     let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3;
     let what = if outcome.kernel_time.is_some() { "kernel time, all heads" } else { "wall time, all heads" };
@@ -64,5 +71,5 @@ fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
 }
 
 fn small(ui: &mut Ui, text: &str) {
-    ui.label(egui::RichText::new(text).size(theme::LABEL));
+    ui.label(draw::label(text));
 }

@@ -8,6 +8,7 @@ use crate::schedule::{Plan, kernel_lines};
 use super::draw;
 use super::look::Look;
 use super::theme::{self, Palette};
+use super::words::{fill, tr};
 
 /// Where the code begins, right of the numbers.
 const CODE: f32 = 32.0;
@@ -65,7 +66,7 @@ impl CodeView {
         let palette = Palette::of(ui);
         let algorithm = look.scene.schedule().algorithm;
         let lit = look.snapshot.view.step.map_or(&[][..], |step| algorithm.lines(step.op));
-        ui.label(egui::RichText::new(algorithm.title()).size(theme::LABEL));
+        ui.label(draw::label(tr(ui.ctx(), algorithm.title())));
         ui.horizontal(|ui| {
             for notation in Notation::ALL {
                 if ui.selectable_label(self.notation == notation, notation.name()).clicked() {
@@ -82,14 +83,14 @@ impl CodeView {
         match KERNELS.iter().find(|kernel| kernel.algorithm == algorithm.name()) {
             Some(kernel) => self.kernel(ui, look, kernel, palette),
             None => {
-                draw::caption(ui, &format!("No GPU kernel of {} in this version.", algorithm.name()));
+                draw::caption(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&algorithm.name()]));
             }
         }
     }
 
     /// The source in a window of its own, scrolled to the current step when it changes.
     fn kernel(&mut self, ui: &mut Ui, look: &Look<'_>, kernel: &Kernel, palette: &Palette) {
-        draw::caption(ui, &format!("kernels/{}, the same step", kernel.file));
+        draw::caption(ui, &fill(ui.ctx(), "kernels/{0}, the same step", &[&kernel.file]));
         let lit = look.snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(kernel.source, step.op));
         let lines: Vec<&str> = kernel.source.lines().collect();
         let mut area = ScrollArea::vertical().id_salt("kernel").max_height(KERNEL).auto_shrink([false, false]);
@@ -113,9 +114,9 @@ impl CodeView {
                     let text = lines.get(usize::from(*line) - 1)?.trim();
                     (!text.starts_with("//")).then_some(text)
                 });
-                format!("lines {first} to {last}: {}", code.unwrap_or_default())
+                fill(ui.ctx(), "lines {0} to {1}: {2}", &[first, last, &code.unwrap_or_default()])
             }
-            _ => "no line carries out this step".into(),
+            _ => tr(ui.ctx(), "no line carries out this step").to_owned(),
         };
         draw::describe(&response, "kernel lines", &value);
     }
@@ -152,5 +153,6 @@ fn line(ui: &mut Ui, n: u16, text: &str, is_lit: bool, palette: &Palette) {
     let number = egui::pos2(rect.left() + CODE - 8.0, top);
     ui.painter().text(number, Align2::RIGHT_TOP, n, theme::figures(11.0), palette.faint_ink);
     ui.painter().galley(egui::pos2(rect.left() + indent, top), galley, palette.ink);
-    draw::describe(&response, &format!("line {n}"), &format!("{text}{}", if is_lit { " (now)" } else { "" }));
+    let value = if is_lit { fill(ui.ctx(), "{0} (now)", &[&text]) } else { text.to_owned() };
+    draw::describe(&response, &fill(ui.ctx(), "line {0}", &[&n]), &value);
 }

@@ -87,6 +87,7 @@ pub static COMMANDS: &[Entry] = &[
     entry("Change", "Algorithm: flash1", &[], Action::Algorithm(1)),
     entry("Change", "Algorithm: flash2", &[], Action::Algorithm(2)),
     entry("Change", "Run on the GPU", &[(CTRL, Key::G)], Action::RunGpu),
+    entry("Open", "Open a file", &[(CTRL, Key::O)], Action::Overlay(Overlay::Open)),
     entry("Open", "Open SmolLM2, layer 10, English", &[], Action::Open(Source::Bundled(0))),
     entry("Open", "Open SmolLM2, layer 10, Chinese", &[], Action::Open(Source::Bundled(4))),
     entry("Open", "Open SmolLM2, layer 10, 1024 tokens", &[], Action::Open(Source::Bundled(6))),
@@ -150,12 +151,12 @@ pub fn tooltip(ctx: &Context, action: &Action) -> String {
     let found = COMMANDS.iter().find(|entry| entry.action == *action);
     found.map_or_else(String::new, |entry| {
         let name = super::words::tr(ctx, entry.name);
-        if entry.keys.is_empty() { name.to_owned() } else { format!("{name} ({})", keys_text(entry)) }
+        if entry.keys.is_empty() { name.to_owned() } else { format!("{name} ({})", keys_text(ctx, entry)) }
     })
 }
 
 /// The keys of an entry as text.
-pub fn keys_text(entry: &Entry) -> String {
+pub fn keys_text(ctx: &Context, entry: &Entry) -> String {
     let names = entry.keys.iter().map(|(modifiers, key)| {
         let mut name = String::new();
         for (is_needed, text) in [(modifiers.command, "Ctrl+"), (modifiers.alt, "Alt+"), (modifiers.shift, "Shift+")] {
@@ -163,7 +164,7 @@ pub fn keys_text(entry: &Entry) -> String {
                 name.push_str(text);
             }
         }
-        name + key_name(*key)
+        name + super::words::tr(ctx, key_name(*key))
     });
     names.collect::<Vec<_>>().join(", ")
 }

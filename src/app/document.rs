@@ -10,11 +10,12 @@ use crate::attention::Input;
 use crate::machine::RowHistory;
 use crate::playback::{Command, Player, lesson};
 use crate::schedule::{Beat, Schedule};
+use crate::sentence::Sentence;
 
 use super::action::{Selection, Source};
 use super::job::{self, Job};
 use super::open_file;
-use super::place::{Landing, Opened, Place};
+use super::place::{self, Landing, Opened, Place};
 use super::scene::{Check, Scene};
 use super::settings::Settings;
 use super::snapshot::Snapshot;
@@ -33,8 +34,8 @@ pub struct Document {
     scene: Option<Arc<Scene>>,
     snapshot: Option<Arc<Snapshot>>,
     check: Option<Arc<Check>>,
-    opening: Option<Job<Result<Opened, String>>>,
-    building: Option<Job<Result<Scene, String>>>,
+    opening: Option<Job<Result<Opened, Sentence>>>,
+    building: Option<Job<Result<Scene, Sentence>>>,
     looking: Option<Job<Snapshot>>,
     /// With the generation of the scene it is of. It cannot be stopped, so that only one runs at a time.
     checking: Option<Job<(u64, Check)>>,
@@ -45,7 +46,7 @@ pub struct Document {
     /// The lesson's scene that is open, or on its way.
     lesson_scene: Option<lesson::Scene>,
     /// The last fault, in a sentence.
-    notice: Option<String>,
+    notice: Option<Sentence>,
     /// Counts scenes, so that what was computed for one is not shown with another.
     generation: u64,
 }
@@ -108,17 +109,23 @@ impl Document {
         }
         match job::take(&mut self.building) {
             Some(Ok(result)) => self.finish(ctx, result, player, selection),
-            Some(Err(fault)) => self.refuse(fault.into()),
+            Some(Err(fault)) => self.refuse(ctx, fault.into()),
             None => {}
         }
         self.verify(ctx);
         self.look(ctx, player.cursor());
     }
 
-    fn finish(&mut self, ctx: &Context, result: Result<Scene, String>, player: &mut Player, selection: &mut Selection) {
+    fn finish(
+        &mut self,
+        ctx: &Context,
+        result: Result<Scene, Sentence>,
+        player: &mut Player,
+        selection: &mut Selection,
+    ) {
         match result {
             Ok(scene) => self.show(ctx, scene, player, selection),
-            Err(fault) => self.refuse(fault),
+            Err(fault) => self.refuse(ctx, fault),
         }
     }
 
@@ -158,13 +165,16 @@ impl Document {
         self.change(ctx, settings);
     }
 
-    /// The choices go back to those of the picture.
-    fn refuse(&mut self, fault: String) {
-        self.notice = Some(fault);
-        if let Some(scene) = &self.scene {
-            self.wanted = scene.settings.clone();
-            self.source = scene.source.clone();
+    /// The choices go back to those of the picture; where there is none yet, what always opens is opened.
+    fn refuse(&mut self, ctx: &Context, fault: Sentence) {
+        match &self.scene {
+            Some(scene) => {
+                self.wanted = scene.settings.clone();
+                self.source = scene.source.clone();
+            }
+            None => self.replace(ctx, place::default_opening()),
         }
+        self.notice = Some(fault);
     }
 
     /// Puts a finished scene in place of the old one.
@@ -223,7 +233,7 @@ impl Document {
         if let Some(at) = &landing.at {
             match at.cursor(scene.schedule()) {
                 Ok(cursor) => player.apply(scene.schedule(), Command::SeekTo(cursor)),
-                Err(fault) => self.notice = Some(fault),
+                Err(fault) => self.notice = Some(Sentence::verbatim(fault)),
             }
             player.apply(scene.schedule(), Command::Pause);
         }
@@ -286,11 +296,11 @@ impl Document {
         self.generation
     }
 
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
+    pub fn notice(&self) -> Option<&Sentence> {
+        self.notice.as_ref()
     }
 
-    pub fn set_notice(&mut self, notice: Option<String>) {
+    pub fn set_notice(&mut self, notice: Option<Sentence>) {
         self.notice = notice;
     }
 

@@ -8,8 +8,10 @@ use super::open_file::printable;
 use super::theme::{self, Palette, SPACE};
 use super::words::tr;
 
-/// Gives a painted thing its name and value, for screen readers and for tests.
+/// Gives a painted thing its name and value, for screen readers and for tests. A name of the table is translated.
 pub fn describe(response: &Response, name: &str, value: &str) {
+    // Looked up first: within the closure the context is locked.
+    let name = tr(&response.ctx, name);
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::Meter, true, name);
         info.current_text_value = Some(value.to_owned());
@@ -36,7 +38,12 @@ pub fn title(ui: &mut Ui, text: &str) -> Response {
 /// A small heading of a group.
 pub fn caption(ui: &mut Ui, text: &str) -> Response {
     let palette = Palette::of(ui);
-    ui.label(egui::RichText::new(tr(ui.ctx(), text)).size(theme::LABEL).color(palette.faint_ink))
+    ui.label(label(tr(ui.ctx(), text)).color(palette.faint_ink))
+}
+
+/// Text in the size of labels.
+pub fn label(text: &str) -> egui::RichText {
+    egui::RichText::new(text).size(theme::readable(text, theme::LABEL))
 }
 
 /// Diagonal lines over `rect`: what a mask hides.
@@ -57,6 +64,7 @@ pub fn hatch(painter: &Painter, rect: Rect, color: Color32, spacing: f32) {
 
 /// Text on one line that ends in an ellipsis where it does not fit. Gives its width.
 pub fn fit_text(painter: &Painter, rect: Rect, align: Align2, text: &str, font: FontId, color: Color32) -> f32 {
+    let font = theme::readable_font(text, font);
     let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
     job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width().max(0.0));
     let galley = painter.layout_job(job);
@@ -66,8 +74,14 @@ pub fn fit_text(painter: &Painter, rect: Rect, align: Align2, text: &str, font: 
     width
 }
 
+/// Text at a point, as [`Painter::text`] has it, in a size that its script can be read in.
+pub fn put_text(painter: &Painter, at: Pos2, align: Align2, text: &str, font: FontId, color: Color32) -> Rect {
+    painter.text(at, align, text, theme::readable_font(text, font), color)
+}
+
 /// A text whose every character counts, such as a number: where it is too wide it gets smaller, and is never cut.
 pub fn shrink_text(painter: &Painter, rect: Rect, align: Align2, text: &str, font: FontId, color: Color32) {
+    let font = theme::readable_font(text, font);
     let width = painter.layout_no_wrap(text.to_owned(), font.clone(), color).size().x;
     let factor = if width > rect.width() { (rect.width() - 1.0).max(1.0) / width } else { 1.0 };
     let font = FontId::new((font.size * factor).max(1.0), font.family);
@@ -94,7 +108,8 @@ pub fn legend_item(painter: &Painter, at: Pos2, fill: Color32, text: &str, palet
     painter.rect_filled(square, 2.0, fill);
     painter.rect_stroke(square, 2.0, palette.hairline(), egui::StrokeKind::Inside);
     let text_at = pos2(square.right() + SPACE, square.center().y);
-    let rect = painter.text(text_at, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
+    let text = tr(painter.ctx(), text);
+    let rect = put_text(painter, text_at, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
     rect.right() - at.x + 3.0 * SPACE
 }
 

@@ -11,12 +11,15 @@ use ndarray::Array2;
 use crate::attention::{Precision, input::random};
 use crate::gpu::kernels::KERNELS;
 use crate::machine::{Meaning, Run};
+use crate::playback::lesson::Language;
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+use crate::sentence::{Sentence, fill};
 use crate::trace::{self, Export as Trace, Origin, Tiles};
 
 use super::number;
 use super::scene::Scene;
 use super::snapshot::Snapshot;
+use super::words::in_language;
 
 /// The numbers of the tile as CSV: one line each, with its tensor, row and column.
 pub fn csv(snapshot: &Snapshot) -> String {
@@ -66,7 +69,13 @@ fn statistics(snapshot: &Snapshot) -> Vec<(&'static str, &Vec<f64>)> {
 }
 
 /// Writes the trace of a run.
-pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, String> {
+pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, Sentence> {
+    let bytes = trace_bytes(scene, is_perfetto)?;
+    save(if is_perfetto { "tilescope-perfetto" } else { "tilescope-trace" }, "json", &bytes)
+}
+
+/// The trace of a run.
+pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence> {
     let algorithm = scene.settings.algorithm;
     let export = Trace {
         origin: Origin::of(&scene.input, scene.settings.prefix),
@@ -83,30 +92,30 @@ pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, String> {
     } else {
         trace::write_json(&mut bytes, &export, Tiles::Stats, |_| true)
     };
-    written.map_err(|error| error.to_string())?;
-    save(if is_perfetto { "tilescope-perfetto" } else { "tilescope-trace" }, "json", &bytes)
+    written.map_err(|error| error.sentence())?;
+    Ok(bytes)
 }
 
 /// What became of a file, in a sentence.
-pub fn saved(path: Result<PathBuf, String>) -> String {
+pub fn saved(path: Result<PathBuf, Sentence>) -> Sentence {
     match path {
-        Ok(path) => format!("Saved: {}", path.display()),
+        Ok(path) => Sentence::new("Saved: {0}").with(path.display()),
         Err(fault) => fault,
     }
 }
 
 /// Writes `bytes` under the first free name in the current folder, or in the home folder where that is not possible.
-pub fn save(stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf, String> {
+pub fn save(stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf, Sentence> {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
     let folders = [Some(PathBuf::from(".")), home];
-    let mut fault = String::from("there is no folder to write to");
+    let mut fault = Sentence::new("there is no folder to write to");
     for folder in folders.into_iter().flatten() {
         match save_in(&folder, stem, extension, bytes) {
             Ok(path) => return Ok(std::path::absolute(&path).unwrap_or(path)),
-            Err(error) => fault = error.to_string(),
+            Err(error) => fault = Sentence::verbatim(error),
         }
     }
-    Err(format!("the file cannot be written: {fault}"))
+    Err(Sentence::new("the file cannot be written: {0}").and(fault))
 }
 
 fn save_in(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
@@ -123,8 +132,8 @@ fn save_in(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> std::io:
 
 /// A page to print: the online softmax of one row by hand, with its key on a page of its own. Every number of it is the
 /// stepper's.
-pub fn worksheet(seed: u64) -> Result<String, String> {
-    let input = random::read("random:1,6,1", seed).map_err(|error| error.to_string())?;
+pub fn worksheet(seed: u64, language: Language) -> Result<String, Sentence> {
+    let input = random::read("random:1,6,1", seed).map_err(|error| error.sentence())?;
     let plan = Plan::of_problem(&input.problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
     let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
     let run = Run::new(Schedule::new(flash2, plan), &input.problem, 0, 0, Meaning::RIGHT, |_| true);
@@ -133,20 +142,22 @@ pub fn worksheet(seed: u64) -> Result<String, String> {
     let list = |values: &[f64]| values.iter().map(|x| number::short(*x)).collect::<Vec<_>>().join("   ");
     let scores: Vec<f64> = story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).collect();
     let values = input.problem.head::<f64>(0, 0, Precision::F64).v.column(0).to_vec();
-    let mut text = format!(
-        "tilescope worksheet {seed}: the online softmax\n\nOne query, six keys, two keys at a time.\n\n\
-         scores s   {}\nvalues v   {}\n\nFor each block of two keys write m, alpha, l and O (not divided).\n\n",
-        list(&scores),
-        list(&values)
-    );
-    for block in 1..=story.visits.len() {
-        let _ = writeln!(text, "block {block}:   m = ________   alpha = ________   l = ________   O = ________\n");
+    let line = |pattern: &'static str, values: &[String]| fill(in_language(language, pattern), values) + "\n";
+    let block = |n: usize, [m, alpha, l, o]: [String; 4]| {
+        line("block {0}:   m = {1}   alpha = {2}   l = {3}   O = {4}", &[n.to_string(), m, alpha, l, o])
+    };
+    let mut text = line("tilescope worksheet {0}: the online softmax", &[seed.to_string()]) + "\n";
+    text += &(line("One query, six keys, two keys at a time.", &[]) + "\n");
+    text += &line("scores s   {0}", &[list(&scores)]);
+    text += &(line("values v   {0}", &[list(&values)]) + "\n");
+    text += &(line("For each block of two keys write m, alpha, l and O (not divided).", &[]) + "\n");
+    for n in 1..=story.visits.len() {
+        text += &(block(n, [(); 4].map(|()| "________".into())) + "\n");
     }
-    text.push_str("O / l = ________\n\u{c}\nKey (computed by the stepper)\n\n");
-    for (block, visit) in story.visits.iter().enumerate() {
-        let numbers = [visit.m, visit.alpha, visit.new.l, visit.sum_of(&visit.new, 0)].map(number::short);
-        let [m, alpha, l, o] = numbers;
-        let _ = writeln!(text, "block {}:   m = {m}   alpha = {alpha}   l = {l}   O = {o}", block + 1);
+    text += "O / l = ________\n\u{c}\n";
+    text += &(line("Key (computed by the stepper)", &[]) + "\n");
+    for (n, visit) in (1..).zip(&story.visits) {
+        text += &block(n, [visit.m, visit.alpha, visit.new.l, visit.sum_of(&visit.new, 0)].map(number::short));
     }
     let _ = writeln!(text, "O / l = {}", number::short(run.output().o[[0, 0]]));
     Ok(text)
@@ -160,7 +171,7 @@ mod tests {
     #[test]
     fn the_key_of_a_worksheet_is_what_the_oracle_gets_from_its_page() {
         for seed in [0, 1, 7] {
-            let text = worksheet(seed).unwrap();
+            let text = worksheet(seed, Language::English).unwrap();
             let numbers = |line: &str| -> Vec<f64> { line.split_whitespace().filter_map(|x| x.parse().ok()).collect() };
             let line = |start: &str| text.lines().rfind(|line| line.starts_with(start)).unwrap();
             let (scores, values) = (numbers(line("scores")), numbers(line("values")));

@@ -7,13 +7,14 @@ use crate::schedule::TileCounts;
 
 use super::action::Action;
 use super::draw;
-use super::grid::{GridAt, cell_text, current, fill, legend, paint_cell};
+use super::grid::{GridAt, cell_text, color_of, legend, paint_cell, summary};
 use super::look::Look;
 use super::map::Grid;
 use super::number::{bytes, grouped};
 use super::stage::{Wish, column};
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
+use super::words::{fill, tr};
 
 /// What part of the grid is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,9 +78,7 @@ fn view(ui: &mut Ui, look: &Look<'_>, lens: Lens, textures: &mut Textures, actio
     }
     let seen = lens.seen();
     paint(ui, rect, seen, look, textures);
-    let counts = TileCounts::of_plan(look.scene.plan());
-    let summary = format!("{} full, {} partial, {} skipped", counts.full, counts.partial, counts.skipped);
-    draw::describe(&response, "schedule grid", &format!("{summary}; {}", current(look)));
+    draw::describe(&response, "schedule grid", &summary(ui, look));
     let most = LARGEST_CELL * grid.rows.max(grid.cols) as f32 / rect.width().max(rect.height());
     steer(ui, &response, rect, lens, most, actions);
     let hovered = response.hover_pos().filter(|at| rect.contains(*at)).map(|at| {
@@ -90,7 +89,7 @@ fn view(ui: &mut Ui, look: &Look<'_>, lens: Lens, textures: &mut Textures, actio
     if let Some((row, col)) = hovered
         && let Some(cell) = grid.cell(row, col)
     {
-        let text = cell_text(look, row * grid.row_stride, col * grid.col_stride, cell);
+        let text = cell_text(ui, look, row * grid.row_stride, col * grid.col_stride, cell);
         if response.on_hover_text_at_pointer(text).clicked() && cell.end > 0 {
             actions.push(Action::Player(Command::SeekTo(cell.end)));
         }
@@ -125,7 +124,7 @@ fn paint(ui: &Ui, rect: Rect, seen: Rect, look: &Look<'_>, textures: &mut Textur
     painter.rect_filled(rect, 0.0, palette.background);
     let place = |row: usize, col: usize| cell_place(grid, rect, seen, row, col);
     if place(0, 0).width() < DRAWN_CELL {
-        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
+        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| color_of(palette, cell, cursor));
         let texture = textures.get(ui.ctx(), "grid", GridAt::of(look).key(ui), (grid.rows, grid.cols), color);
         painter.image(texture, rect, seen, theme::NO_TINT);
     } else {
@@ -164,25 +163,28 @@ fn cell_place(grid: &Grid, rect: Rect, seen: Rect, row: usize, col: usize) -> Re
 fn facts(ui: &mut Ui, look: &Look<'_>, lens: Lens, actions: &mut Vec<Action>) {
     let plan = look.scene.plan();
     draw::title(ui, "Schedule");
-    draw::caption(ui, &format!("{} query x {} key blocks of {} x {}", plan.t_r(), plan.t_c(), plan.br, plan.bc));
+    let sizes =
+        fill(ui.ctx(), "{0} query x {1} key blocks of {2} x {3}", &[&plan.t_r(), &plan.t_c(), &plan.br, &plan.bc]);
+    draw::caption(ui, &sizes);
     ui.add_space(2.0 * SPACE);
     let counts = TileCounts::of_plan(plan);
     let visited = look.snapshot.totals.tiles;
     let done = visited.full + visited.partial + visited.skipped;
-    draw::value_row(
-        ui,
-        "tiles begun",
-        &format!("{} of {}", grouped(done), grouped(counts.full + counts.partial + counts.skipped)),
-        "tiles begun",
-    );
-    for (name, count) in [("full", counts.full), ("partial", counts.partial), ("skipped", counts.skipped)] {
-        draw::value_row(ui, name, &grouped(count), &format!("{name} tiles"));
+    let all = grouped(counts.full + counts.partial + counts.skipped);
+    let begun = fill(ui.ctx(), "{0} of {1}", &[&grouped(done), &all]);
+    draw::value_row(ui, "tiles begun", &begun, "tiles begun");
+    for (name, accessible, count) in [
+        ("full", "full tiles", counts.full),
+        ("partial", "partial tiles", counts.partial),
+        ("skipped", "skipped tiles", counts.skipped),
+    ] {
+        draw::value_row(ui, name, &grouped(count), accessible);
     }
     let moved = look.snapshot.totals.traffic.hbm_bytes(plan);
     draw::value_row(ui, "moved so far", &bytes(moved), "bytes moved so far");
     legend(ui, Palette::of(ui), &counts, look.scene.map.grid.is_thinned());
     draw::caption(ui, "wheel: zoom, drag: move");
-    if lens.zoom > 1.0 && ui.button("Show all").clicked() {
+    if lens.zoom > 1.0 && ui.button(tr(ui.ctx(), "Show all")).clicked() {
         actions.push(Action::Stage(Wish::Lens(Lens::default())));
     }
 }

@@ -13,6 +13,7 @@ use super::map::{Cell, Grid, Progress};
 use super::scene::Scene;
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
+use super::words::{fill, tr};
 
 /// Grids of more rows or columns are one texture.
 const MOST_DRAWN: usize = 64;
@@ -21,7 +22,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     let palette = Palette::of(ui);
     let plan = look.scene.plan();
     draw::title(ui, "Schedule");
-    draw::caption(ui, &format!("{} query x {} key blocks", plan.t_r(), plan.t_c()));
+    draw::caption(ui, &fill(ui.ctx(), "{0} query x {1} key blocks", &[&plan.t_r(), &plan.t_c()]));
     let grid = &look.scene.map.grid;
     let legend_height = 5.0 * 20.0;
     let side = ui.available_width().min((ui.available_height() - legend_height).max(40.0));
@@ -32,19 +33,17 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     if ui.is_rect_visible(rect) && size.x > 0.0 {
         paint(ui, rect, &GridAt::of(look), "grid", textures);
     }
-    let counts = TileCounts::of_plan(plan);
-    let summary = format!("{} full, {} partial, {} skipped", counts.full, counts.partial, counts.skipped);
-    draw::describe(&response, "schedule grid", &format!("{summary}; {}", current(look)));
+    draw::describe(&response, "schedule grid", &summary(ui, look));
     let hovered = response.hover_pos().and_then(|at| cell_at(grid, rect, at));
     if let Some((row, col)) = hovered
         && let Some(cell) = grid.cell(row, col)
     {
-        let text = cell_text(look, row * grid.row_stride, col * grid.col_stride, cell);
+        let text = cell_text(ui, look, row * grid.row_stride, col * grid.col_stride, cell);
         if response.clone().on_hover_text_at_pointer(text).clicked() && cell.end > 0 {
             actions.push(Action::Player(Command::SeekTo(cell.end)));
         }
     }
-    legend(ui, palette, &counts, grid.is_thinned());
+    legend(ui, palette, &TileCounts::of_plan(plan), grid.is_thinned());
 }
 
 /// A grid as far as a run has come.
@@ -89,7 +88,7 @@ pub fn paint(ui: &Ui, rect: Rect, at: &GridAt<'_>, name: &'static str, textures:
     let painter = ui.painter_at(rect.expand(2.0));
     painter.rect_filled(rect, 0.0, palette.background);
     if grid.rows.max(grid.cols) > MOST_DRAWN {
-        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| fill(palette, cell, cursor));
+        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| color_of(palette, cell, cursor));
         let texture = textures.get(ui.ctx(), name, at.key(ui), (grid.rows, grid.cols), color);
         painter.image(texture, rect, UV, theme::NO_TINT);
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
@@ -115,7 +114,7 @@ pub const UV: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
 pub fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64, palette: &Palette) {
     let inner = rect.shrink(if rect.width() > 6.0 { 1.0 } else { 0.0 });
-    painter.rect_filled(inner, 1.0, fill(palette, cell, cursor));
+    painter.rect_filled(inner, 1.0, color_of(palette, cell, cursor));
     if cell.class == TileClass::Partial && rect.width() >= 6.0 {
         hatch(painter, inner, palette.hatch, (rect.width() / 5.0).clamp(4.0, 8.0));
     }
@@ -124,7 +123,7 @@ pub fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64,
     }
 }
 
-pub fn fill(palette: &Palette, cell: &Cell, cursor: u64) -> Color32 {
+pub fn color_of(palette: &Palette, cell: &Cell, cursor: u64) -> Color32 {
     match cell.progress(cursor) {
         Progress::Never => palette.background,
         Progress::Ahead => palette.empty,
@@ -144,15 +143,22 @@ fn cell_at(grid: &Grid, rect: Rect, at: egui::Pos2) -> Option<(usize, usize)> {
     rect.contains(at).then(|| (within(part.y, grid.rows) as usize, within(part.x, grid.cols) as usize))
 }
 
-pub fn current(look: &Look<'_>) -> String {
-    tile_text(look.snapshot.tile())
+/// The whole grid in a line: for those who cannot see it.
+pub fn summary(ui: &Ui, look: &Look<'_>) -> String {
+    let TileCounts { full, partial, skipped } = TileCounts::of_plan(look.scene.plan());
+    let current = tile_text(ui.ctx(), look.snapshot.tile());
+    fill(ui.ctx(), "{0} full, {1} partial, {2} skipped; {3}", &[&full, &partial, &skipped, &current])
 }
 
-pub fn tile_text(tile: Option<(usize, usize)>) -> String {
-    tile.map_or("no tile yet".into(), |(i, j)| format!("at tile (i {i}, j {j})"))
+pub fn tile_text(ctx: &egui::Context, tile: Option<(usize, usize)>) -> String {
+    match tile {
+        Some((i, j)) => fill(ctx, "at tile (i {0}, j {1})", &[&i, &j]),
+        None => tr(ctx, "no tile yet").to_owned(),
+    }
 }
 
-pub fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
+pub fn cell_text(ui: &Ui, look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
+    let ctx = ui.ctx();
     let plan = look.scene.plan();
     let (rows, cols) = (plan.rows(i), plan.cols(j));
     let state = match cell.progress(look.snapshot.cursor) {
@@ -161,15 +167,16 @@ pub fn cell_text(look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> String {
         Progress::Begun => "begun",
         Progress::Done => "done",
     };
-    let steps = if cell.end == 0 { String::new() } else { format!("\nsteps {} to {}", cell.first + 1, cell.end) };
-    format!(
-        "tile (i {i}, j {j}): {}, {state}\nqueries {} to {}, keys {} to {}{steps}",
-        cell.class.name(),
-        rows.start,
-        rows.end - 1,
-        cols.start,
-        cols.end - 1
-    )
+    let (class, state) = (tr(ctx, cell.class.name()), tr(ctx, state));
+    let mut text = fill(ctx, "tile (i {0}, j {1}): {2}, {3}", &[&i, &j, &class, &state]);
+    let (last_row, last_col) = (rows.end - 1, cols.end - 1);
+    text.push('\n');
+    text += &fill(ctx, "queries {0} to {1}, keys {2} to {3}", &[&rows.start, &last_row, &cols.start, &last_col]);
+    if cell.end > 0 {
+        text.push('\n');
+        text += &fill(ctx, "steps {0} to {1}", &[&(cell.first + 1), &cell.end]);
+    }
+    text
 }
 
 pub fn legend(ui: &mut Ui, palette: &Palette, counts: &TileCounts, is_thinned: bool) {
@@ -180,10 +187,10 @@ pub fn legend(ui: &mut Ui, palette: &Palette, counts: &TileCounts, is_thinned: b
     let at = |n: usize| rect.min + vec2((n % 2) as f32 * column, (n / 2) as f32 * 20.0 + 2.0);
     draw::legend_item(&painter, at(0), palette.done, "done", palette);
     draw::legend_item(&painter, at(1), palette.empty, "to come", palette);
-    draw::legend_item(&painter, at(2), palette.empty, &format!("partial {}", counts.partial), palette);
+    draw::legend_item(&painter, at(2), palette.empty, &fill(ui.ctx(), "partial {0}", &[&counts.partial]), palette);
     hatch(&painter, Rect::from_min_size(at(2), vec2(12.0, 12.0)), palette.faint_ink, 4.0);
-    draw::legend_item(&painter, at(3), palette.background, &format!("skipped {}", counts.skipped), palette);
+    draw::legend_item(&painter, at(3), palette.background, &fill(ui.ctx(), "skipped {0}", &[&counts.skipped]), palette);
     let note = if is_thinned { "every n-th tile is shown" } else { "click a tile to go there" };
     let line = Rect::from_min_size(at(4), vec2(rect.width(), 16.0));
-    fit_text(&painter, line, Align2::LEFT_CENTER, note, theme::text(theme::LABEL), palette.faint_ink);
+    fit_text(&painter, line, Align2::LEFT_CENTER, tr(ui.ctx(), note), theme::text(theme::LABEL), palette.faint_ink);
 }

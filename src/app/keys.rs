@@ -4,7 +4,7 @@ use eframe::egui::{self, Ui};
 
 use super::commands::{COMMANDS, keys_text};
 use super::draw;
-use super::words::tr;
+use super::words::{fill, tr};
 
 /// Gives whether it stays open.
 pub fn show(ui: &mut Ui) -> bool {
@@ -40,8 +40,9 @@ fn column(ui: &mut Ui, entries: &[&super::commands::Entry]) {
             ui.add_space(8.0);
             draw::caption(ui, tr(ui.ctx(), group));
         }
-        let keys = keys_text(entry);
+        let keys = keys_text(ui.ctx(), entry);
         let name = tr(ui.ctx(), entry.name).to_owned();
-        draw::value_row(ui, &name, &keys, &format!("{}: key", entry.name));
+        let accessible = fill(ui.ctx(), "{0}: key", &[&name]);
+        draw::value_row(ui, &name, &keys, &accessible);
     }
 }

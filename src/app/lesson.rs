@@ -6,6 +6,7 @@ use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{
     Asked, Beat, Choice, ClickOn, Engine, Language, Lesson, Position, Predict, Response, Scene, Shown, Verdict,
 };
+use crate::sentence::Sentence;
 
 /// What the person did at this beat.
 #[derive(Clone, Debug, Default)]
@@ -38,14 +39,30 @@ pub struct OpenLesson {
 
 impl OpenLesson {
     /// Opens lesson `index` at `position`, in English where it is not written in `language` yet.
-    pub fn open(index: usize, language: Language, position: Position) -> Result<Self, String> {
+    pub fn open(index: usize, language: Language, position: Position) -> Result<Self, Sentence> {
         let entry = LESSONS.get(index).ok_or("there is no such lesson")?;
         let lesson = entry.lesson(language).or_else(|_| entry.lesson(Language::English));
-        let lesson = lesson.map_err(|error| format!("{}: {error}", entry.stem))?;
+        let lesson = lesson.map_err(|error| Sentence::verbatim(format!("{}: {error}", entry.stem)))?;
         let position = Position { beat: position.beat.min(lesson.beats.len() - 1), ..position };
         let mut open =
             Self { index, lesson, position, shown: Err(String::new()), work: Work::default(), engine: Engine::new() };
         open.go(position);
+        Ok(open)
+    }
+
+    /// The same beat in another language, with what was done there.
+    pub fn in_language(self, language: Language) -> Result<Self, Sentence> {
+        let (position, work) = (self.position, self.work);
+        let mut open = Self::open(self.index, language, position)?;
+        // What was said of an answer is said again, in the other language.
+        let (was_judged, was_graded) = (work.verdict.is_some(), work.grade.is_some());
+        open.work = Work { verdict: None, grade: None, ..work };
+        if was_judged {
+            open.answer();
+        }
+        if was_graded {
+            open.grade();
+        }
         Ok(open)
     }
 

@@ -96,7 +96,7 @@ fn choice(ui: &mut Ui, name: &str, key: &str, now: &str, names: &[&str], scene: 
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
         for choice in names {
-            let title = if key == "bug" { tr(ui.ctx(), choice) } else { choice };
+            let title = if matches!(key, "bug" | "mask") { tr(ui.ctx(), choice) } else { choice };
             if ui.add(egui::Button::new(title).selected(*choice == now).frame_when_inactive(true)).clicked() {
                 set(scene, key, (*choice).to_owned());
             }

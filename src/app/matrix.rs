@@ -11,6 +11,7 @@ use super::look::Look;
 use super::number::{cell, short};
 use super::texture::Textures;
 use super::theme::{self, NUMBER_CELL, Palette, SPACE};
+use super::words::{fill, tr};
 
 /// Room for the tokens of the rows, and for those of the keys above.
 const ROW_LABELS: f32 = 80.0;
@@ -101,7 +102,7 @@ impl Layout {
                     painter,
                     rect.shrink(4.0),
                     Align2::CENTER_CENTER,
-                    text,
+                    tr(ui.ctx(), text),
                     theme::text(theme::LABEL),
                     palette.faint_ink,
                 );
@@ -136,8 +137,8 @@ impl Layout {
         let is_lined = self.is_lined();
         let small = |row, col| if masked(row, col) { palette.hatch } else { color(row, col) };
         let key = look.key(ui.visuals().dark_mode);
-        let fill = |row, col| if is_lined { color(row, col) } else { small(row, col) };
-        let texture = textures.get(ui.ctx(), matrix.tensor.name(), (key, is_lined), values.dim(), fill);
+        let shown = |row, col| if is_lined { color(row, col) } else { small(row, col) };
+        let texture = textures.get(ui.ctx(), matrix.tensor.name(), (key, is_lined), values.dim(), shown);
         ui.painter().image(texture, rect, UV, theme::NO_TINT);
         if is_lined {
             for ((row, col), &x) in values.indexed_iter() {
@@ -244,7 +245,7 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
         painter.rect_filled(part, 0.0, color);
     }
     painter.rect_stroke(bar, 0.0, palette.hairline(), StrokeKind::Outside);
-    let text = format!("{} to {}", short(low), short(matrix.limit));
+    let text = fill(ui.ctx(), "{0} to {1}", &[&short(low), &short(matrix.limit)]);
     let place =
         Rect::from_min_max(bar.right_center() + vec2(6.0, -8.0), pos2(rect.right() + 24.0, bar.center().y + 8.0));
     if place.width() > 24.0 {

@@ -8,11 +8,12 @@ use super::draw::{self, fit_text};
 use super::look::Look;
 use super::number::{bytes, grouped};
 use super::theme::{self, Palette, SPACE};
+use super::words::{fill, tr};
 
 mod chip;
 mod transfer;
 
-const LABELS: f32 = 44.0;
+const LABELS: f32 = 72.0;
 const HBM_LINE: f32 = 44.0;
 const SRAM_LINE: f32 = 40.0;
 /// More blocks than this are a bar.
@@ -34,9 +35,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let palette = Palette::of(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::MEMORY_STRIP - 16.0), Sense::hover());
-    let summary = summary(look);
-    draw::describe(&response, "memory", &summary);
-    response.on_hover_text(summary.replace("; ", "\n"));
+    let summary = summary(ui, look);
+    let [moved, on_chip, full] = &summary;
+    draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
+    response.on_hover_text(summary.join("\n"));
     if !ui.is_rect_visible(rect) || rect.width() < 120.0 {
         return;
     }
@@ -59,7 +61,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
 
 fn line_label(ui: &Ui, line: Rect, text: &str, palette: &Palette) {
     let place = Rect::from_min_size(line.min, vec2(LABELS, line.height()));
-    fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.ink);
+    fit_text(ui.painter(), place, Align2::LEFT_CENTER, tr(ui.ctx(), text), theme::text(theme::LABEL), palette.ink);
 }
 
 /// The tensors that this algorithm moves, in the order of the vocabulary.
@@ -174,7 +176,7 @@ fn budgets(look: &Look<'_>) -> Vec<Budget> {
 
 fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     if !look.scene.schedule().algorithm.is_budgeted() {
-        let text = "ideal products: not held against a budget";
+        let text = tr(ui.ctx(), "ideal products: not held against a budget");
         fit_text(ui.painter(), rect, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
         return;
     }
@@ -190,7 +192,7 @@ fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
         painter.rect_filled(bar, 3.0, palette.empty);
         let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
         painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
-        let text = budget_text(budget);
+        let text = budget_text(ui, budget);
         if is_over {
             let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
             painter.rect_filled(behind, 4.0, palette.trouble_soft);
@@ -200,23 +202,29 @@ fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     }
 }
 
-fn budget_text(budget: &Budget) -> String {
-    let over = if budget.is_over() { "! over budget: " } else { "" };
-    format!("{over}{} of {} {}", bytes(budget.used), bytes(budget.of), budget.name)
+fn budget_text(ui: &Ui, budget: &Budget) -> String {
+    let text = if budget.is_over() { "! over budget: {0} of {1} {2}" } else { "{0} of {1} {2}" };
+    fill(ui.ctx(), text, &[&bytes(budget.used), &bytes(budget.of), &tr(ui.ctx(), budget.name)])
 }
 
-fn summary(look: &Look<'_>) -> String {
+/// What moves, what is on chip, and how full that is.
+fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
+    let ctx = ui.ctx();
     let plan = look.scene.plan();
     let (read, write) = (look.snapshot.moved.read.bytes(plan), look.snapshot.moved.write.bytes(plan));
     let moved = match (read, write) {
-        (0, 0) => "this step moves nothing".to_owned(),
-        (read, 0) => format!("this step reads {} B from HBM", grouped(read)),
-        (_, write) => format!("this step writes {} B to HBM", grouped(write)),
+        (0, 0) => tr(ctx, "this step moves nothing").to_owned(),
+        (read, 0) => fill(ctx, "this step reads {0} B from HBM", &[&grouped(read)]),
+        (_, write) => fill(ctx, "this step writes {0} B to HBM", &[&grouped(write)]),
     };
-    let buffers: Vec<String> =
-        look.snapshot.buffers.iter().map(|buffer| format!("{} {} B", buffer.name, grouped(buffer.bytes()))).collect();
-    let budgets: Vec<String> = budgets(look).iter().map(budget_text).collect();
-    format!("{moved}; on chip: {}; {}", buffers.join(", "), budgets.join(", "))
+    let buffers: Vec<String> = look
+        .snapshot
+        .buffers
+        .iter()
+        .map(|buffer| format!("{} {} B", tr(ctx, buffer.name), grouped(buffer.bytes())))
+        .collect();
+    let budgets: Vec<String> = budgets(look).iter().map(|budget| budget_text(ui, budget)).collect();
+    [moved, fill(ctx, "on chip: {0}", &[&buffers.join(", ")]), budgets.join(", ")]
 }
 
 /// The strip's frame, for the window.

@@ -40,8 +40,11 @@ mod near;
 mod needle;
 mod number;
 mod open_file;
+mod open_panel;
+mod open_trace;
 mod operands;
 mod palette;
+mod pick;
 mod picture;
 mod place;
 mod plot;
@@ -75,12 +78,13 @@ use crate::gpu;
 use crate::playback::lesson::{Language, Position};
 
 pub use action::Overlay;
-pub use chinese::TABLE as CHINESE;
+pub use chinese::ALL as CHINESE;
 pub use commands::{COMMANDS, Entry};
 pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::FindGpu;
 pub use headless::{Size, picture};
+pub use pick::{PickFile, Picked};
 pub use place::Place;
 pub use scene::{Check, Scene};
 pub use settings::Settings;
@@ -107,6 +111,8 @@ pub struct AppOptions {
     pub renderer: Renderer,
     /// How a GPU for the kernels is looked for.
     pub find_gpu: FindGpu,
+    /// How a person picks a file.
+    pub pick_file: PickFile,
     /// What is opened, and where in it.
     pub place: Place,
     /// In place of what was kept.
@@ -127,6 +133,7 @@ impl Default for AppOptions {
         Self {
             renderer: Renderer::default(),
             find_gpu: gpu::probe_wgpu,
+            pick_file: pick::with_dialog,
             place: Place::default(),
             language: None,
             theme: None,

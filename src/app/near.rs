@@ -10,6 +10,8 @@ use super::look::Look;
 use super::number::short;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
+use super::words::{fill, tr};
+use crate::sentence::Sentence;
 
 const LINE: f32 = 24.0;
 const NAME: f32 = 56.0;
@@ -17,13 +19,16 @@ const NAME: f32 = 56.0;
 pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let Some(query) = look.row() else {
         draw::title(ui, "Row");
-        ui.label("No row is on chip now.");
+        ui.label(tr(ui.ctx(), "No row is on chip now."));
         return;
     };
     let token = look.scene.query_token(query).map_or(String::new(), |text| format!(" \"{}\"", draw::token(ui, text)));
     ui.horizontal(|ui| {
-        draw::title(ui, &format!("Row {query}{token}"));
-        let visit = look.snapshot.tile().map_or("all keys".into(), |(_, j)| format!("at key block {j}"));
+        draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &token]));
+        let visit = match look.snapshot.tile() {
+            Some((_, j)) => fill(ui.ctx(), "at key block {0}", &[&j]),
+            None => tr(ui.ctx(), "all keys").to_owned(),
+        };
         draw::caption(ui, &visit);
     });
     let state = look.snapshot.row_state(query);
@@ -31,7 +36,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let mut asked = None;
     let mut value = |name, what, old, new, slot| {
         if number(ui, name, what, old, new, query).clicked() {
-            asked = Some(Asked::wish(format!("{name} of row {query}"), slot));
+            asked = Some(Asked::wish(of_row(name, query), slot));
         }
     };
     value("m", "row max", old_m, state.m, Slot::M);
@@ -39,14 +44,20 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     value("l", "row sum", old_l, state.l, Slot::Sum);
     actions.extend(asked);
     if average(ui, look, query).clicked() {
-        actions.push(Asked::wish(format!("O of row {query}"), Slot::O));
+        actions.push(Asked::wish(of_row("O", query), Slot::O));
     }
     visits(ui, look, query);
+}
+
+fn of_row(name: &str, query: usize) -> Sentence {
+    Sentence::new("{0} of row {1}").with(name).with(query)
 }
 
 /// `old > new`, where there is an old value; the accessible value reads `old to new`.
 fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64>, query: usize) -> Response {
     let palette = Palette::of(ui);
+    let ctx = ui.ctx().clone();
+    let what = tr(&ctx, what);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::click());
     let painter = ui.painter();
     let square = Rect::from_center_size(rect.left_center() + vec2(4.0, 0.0), vec2(8.0, 16.0));
@@ -63,10 +74,10 @@ fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64
         draw::arrow(painter, middle - vec2(14.0, 0.0), middle, egui::Stroke::new(1.5, palette.faint_ink));
         let at = middle - vec2(14.0 + 2.0 * SPACE, 0.0);
         painter.text(at, Align2::RIGHT_CENTER, &old, theme::figures(theme::BODY), palette.faint_ink);
-        accessible = format!("{old} to {accessible}");
+        accessible = fill(&ctx, "{0} to {1}", &[&old, &accessible]);
     }
-    draw::describe(&response, &format!("{name} of the row"), &accessible);
-    response.on_hover_text(format!("{name} of row {query}: {what}\nClick: where did it come from?"))
+    draw::describe(&response, &fill(&ctx, "{0} of the row", &[&name]), &accessible);
+    response.on_hover_text(fill(&ctx, "{0} of row {1}: {2}\nClick: where did it come from?", &[&name, &query, &what]))
 }
 
 /// The average of the values so far, one bar per component.
@@ -80,14 +91,14 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
         painter,
         label,
         Align2::LEFT_CENTER,
-        "O / l, the average so far",
+        tr(ui.ctx(), "O / l, the average so far"),
         theme::text(theme::LABEL),
         palette.faint_ink,
     );
     let chart = Rect::from_min_max(rect.min + vec2(0.0, 18.0), rect.max);
     painter.rect_stroke(chart, 2.0, palette.hairline(), StrokeKind::Inside);
     let text = match &values {
-        None => "no key seen yet".to_owned(),
+        None => tr(ui.ctx(), "no key seen yet").to_owned(),
         Some(values) => {
             bars(ui, chart.shrink(2.0), values, palette);
             values.iter().take(4).map(|x| short(*x)).collect::<Vec<_>>().join(", ")
@@ -98,10 +109,8 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
         painter.text(right, Align2::RIGHT_CENTER, short(*value), theme::figures(16.0), palette.ink);
     }
     draw::describe(&response, "average so far", &text);
-    response.on_hover_text(format!(
-        "O / l of row {query}: {text}{}",
-        if values.is_some_and(|v| v.len() > 4) { ", ..." } else { "" }
-    ))
+    let more = if values.is_some_and(|v| v.len() > 4) { ", ..." } else { "" };
+    response.on_hover_text(fill(ui.ctx(), "O / l of row {0}: {1}{2}", &[&query, &text, &more]))
 }
 
 fn bars(ui: &Ui, chart: Rect, values: &[f64], palette: &Palette) {
@@ -138,13 +147,8 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
     let columns = |rect: Rect| [0.0, 0.28, 0.55, 0.78].map(|x| rect.left() + x * rect.width());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
     for (x, text) in columns(rect).into_iter().zip(["key block", "m", "alpha", "l"]) {
-        ui.painter().text(
-            pos2(x, rect.center().y),
-            Align2::LEFT_CENTER,
-            text,
-            theme::text(theme::LABEL),
-            palette.faint_ink,
-        );
+        let (at, font) = (pos2(x, rect.center().y), theme::text(theme::LABEL));
+        draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, tr(ui.ctx(), text), font, palette.faint_ink);
     }
     for line in 0..total.min(SHOWN) {
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
@@ -160,6 +164,6 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
             );
         }
         let value = format!("m {}, alpha {}, l {}", texts[1], texts[2], texts[3]);
-        draw::describe(&response, &format!("after key block {}", visit.j), &value);
+        draw::describe(&response, &fill(ui.ctx(), "after key block {0}", &[&visit.j]), &value);
     }
 }

@@ -1,4 +1,4 @@
-//! Reads what the user opens, on a worker thread: bundled captures, presets, files. Every fault is one sentence.
+//! Reads what the user opens, on a worker thread: bundled captures, presets, files, traces. Every fault is one sentence.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,24 +6,27 @@ use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
 use crate::attention::input::{self as inputs, BUDGET, bundled, preset, random};
+use crate::sentence::Sentence;
 
 use super::action::Source;
+use super::open_trace;
 use super::place::{self, Opened};
 
 /// Sizes of a preset that is opened from the menu.
 const PRESET_SIZE: (usize, usize, usize) = (16, 16, 8);
 
 /// Reads `source` with what it is opened with.
-pub fn read(source: &Source) -> Result<Opened, String> {
+pub fn read(source: &Source) -> Result<Opened, Sentence> {
     match source {
         Source::Scene(scene) => place::of_scene(scene),
         Source::Place(place) => place.open(),
+        Source::Paths(paths) if is_trace(paths) => Ok(Opened { origin: source.place(), ..read_trace(&paths[0])? }),
         _ => Ok(Opened { input: input(source)?, settings: None, landing: None, origin: source.place() }),
     }
 }
 
 /// The input of `source`.
-pub fn input(source: &Source) -> Result<Input, String> {
+pub fn input(source: &Source) -> Result<Input, Sentence> {
     match source {
         Source::Scene(scene) => place::of_scene(scene).map(|opened| opened.input),
         Source::Place(place) => place.open().map(|opened| opened.input),
@@ -33,51 +36,67 @@ pub fn input(source: &Source) -> Result<Input, String> {
         Source::Preset(preset) => {
             let (n_q, n_k, d) = PRESET_SIZE;
             let n_k = if *preset == preset::Preset::DeadRows { n_k / 2 } else { n_k };
-            preset.input(n_q, n_k, d, 0).map_err(|error| error.to_string())
+            preset.input(n_q, n_k, d, 0).map_err(|error| error.sentence())
         }
         Source::Toy => Ok(preset::toy()),
         Source::Row => Ok(preset::row()),
-        Source::Random(spec) => random::read(spec, 0).map_err(|error| error.to_string()),
+        Source::Random(spec, seed) => random::read(spec, *seed).map_err(|error| error.sentence()),
         Source::Paths(paths) => read_paths(paths),
     }
 }
 
-fn read_paths(paths: &[PathBuf]) -> Result<Input, String> {
+/// One file that is JSON by its name.
+fn is_trace(paths: &[PathBuf]) -> bool {
+    matches!(paths, [path] if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")))
+}
+
+fn read_trace(path: &Path) -> Result<Opened, Sentence> {
+    let beside = |name: &str| {
+        // A name of the trace's own choosing never leads out of its folder.
+        let name = Path::new(name).file_name()?;
+        read_paths(&[path.with_file_name(name)]).ok()
+    };
+    let fault = |fault: Sentence| Sentence::new("{0}: {1}").with(printable(&name_of(path))).and(fault);
+    open_trace::read(&read_file(path).map_err(fault)?, &beside).map_err(fault)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn read_paths(paths: &[PathBuf]) -> Result<Input, Sentence> {
     // A set of arrays has eight members at most; whoever drops a folder's worth of files did not mean that.
     if paths.len() > 8 {
-        return Err(format!("{} files at once are not one input; drop one file, or q, k and v.npy", paths.len()));
+        let fault = "{0} files at once are not one input; drop one file, or q, k and v.npy";
+        return Err(Sentence::new(fault).with(paths.len()));
     }
     let mut files = Vec::new();
     for path in paths {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let bytes = read_file(path).map_err(|fault| format!("{}: {fault}", printable(&name)))?;
+        let name = name_of(path);
+        let bytes = read_file(path).map_err(|fault| Sentence::new("{0}: {1}").with(printable(&name)).and(fault))?;
         files.push((name, bytes));
     }
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     read_bytes(&files)
 }
 
-fn read_bytes(files: &[(&str, &[u8])]) -> Result<Input, String> {
+fn read_bytes(files: &[(&str, &[u8])]) -> Result<Input, Sentence> {
     match files {
         [] => Err("no file was given".into()),
-        [(name, bytes)] => {
-            if name.to_ascii_lowercase().ends_with(".json") {
-                return Err(format!("{}: traces open in a later version", printable(name)));
-            }
-            inputs::read(name, bytes).map_err(|error| format!("{}: {error}", printable(name)))
-        }
+        [(name, bytes)] => inputs::read(name, bytes)
+            .map_err(|error| Sentence::new("{0}: {1}").with(printable(name)).and(error.sentence())),
         _ if files.iter().all(|(name, _)| name.to_ascii_lowercase().ends_with(".npy")) => {
             let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-            inputs::read_npy_set(&names.join(", "), files).map_err(|error| error.to_string())
+            inputs::read_npy_set(&names.join(", "), files).map_err(|error| error.sentence())
         }
         _ => Err("several files make an input only as a set q.npy, k.npy, v.npy; drop one file at a time".into()),
     }
 }
 
 /// The bytes of a regular file of at most [`BUDGET`]; what it grows by while it is read is refused too.
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let limit = format!("it is larger than {} MiB, the most that is opened", BUDGET >> 20);
-    let meta = fs::metadata(path).map_err(|error| error.to_string())?;
+fn read_file(path: &Path) -> Result<Vec<u8>, Sentence> {
+    let limit = Sentence::new("it is larger than {0} MiB, the most that is opened").with(BUDGET >> 20);
+    let meta = fs::metadata(path).map_err(|error| system(&error))?;
     if meta.is_dir() {
         return Err("this is a folder; drop a .safetensors or .npz file, or q, k and v.npy together".into());
     }
@@ -88,9 +107,18 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         return Err(limit);
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(BUDGET + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| system(&error))?;
+    file.take(BUDGET + 1).read_to_end(&mut bytes).map_err(|error| system(&error))?;
     if bytes.len() as u64 > BUDGET { Err(limit) } else { Ok(bytes) }
+}
+
+/// What the system says of a file; what is usual is said in the language on screen.
+fn system(error: &std::io::Error) -> Sentence {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "this file may not be read".into(),
+        _ => Sentence::verbatim(error),
+    }
 }
 
 /// A name or token on one line, without characters that steer the text around them.
@@ -134,12 +162,13 @@ mod tests {
             (vec![PathBuf::from("/dev/null")], "not a regular file"),
         ];
         for (paths, expected) in cases {
-            let error = read(&Source::Paths(paths)).unwrap_err();
+            let error = read(&Source::Paths(paths)).unwrap_err().to_string();
             assert!(error.contains(expected) && !error.contains('\n'), "{error}");
         }
         let trace = folder.path().join("trace.json");
         fs::write(&trace, b"{}").unwrap();
-        assert!(read(&Source::Paths(vec![trace])).unwrap_err().contains("later version"));
+        let error = read(&Source::Paths(vec![trace])).unwrap_err().to_string();
+        assert!(error.starts_with("trace.json: ") && error.contains("not a trace"), "{error}");
     }
 
     #[test]

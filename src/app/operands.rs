@@ -11,6 +11,7 @@ use super::grid::UV;
 use super::look::Look;
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
+use super::words::tr;
 
 /// Room that the four lines of blocks take.
 pub const HEIGHT: f32 = 4.0 * (STRIP + GAP) + 24.0;
@@ -66,7 +67,7 @@ fn paint(
         painter.rect_stroke(strip, 0.0, palette.hairline(), StrokeKind::Inside);
         let font = theme::text(theme::LABEL);
         let text = if look.snapshot.has_buffer(operand.tensor) { "not loaded yet" } else { "not on chip" };
-        fit_text(painter, strip.shrink(8.0), Align2::LEFT_CENTER, text, font, palette.faint_ink);
+        fit_text(painter, strip.shrink(8.0), Align2::LEFT_CENTER, tr(ui.ctx(), text), font, palette.faint_ink);
         return;
     };
     let limit = values.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()));

@@ -92,7 +92,7 @@ fn line(ui: &mut Ui, row: &Row, is_here: bool) -> bool {
     let font = theme::text(theme::BODY);
     fit_text(ui.painter(), inner, egui::Align2::LEFT_CENTER, &row.title, font, palette.ink);
     let keys = theme::text(theme::LABEL);
-    ui.painter().text(inner.right_center(), egui::Align2::RIGHT_CENTER, &row.keys, keys, palette.faint_ink);
+    draw::put_text(ui.painter(), inner.right_center(), egui::Align2::RIGHT_CENTER, &row.keys, keys, palette.faint_ink);
     draw::describe(&response, &row.title, &row.keys);
     if is_here {
         response.scroll_to_me(None);
@@ -108,8 +108,12 @@ fn rows(ctx: &egui::Context, text: &str, recent: &[String]) -> Vec<Row> {
         let group = tr(ctx, entry.group);
         let score = score(text, title).max(score(text, entry.name)).max(score(text, group).map(|score| score - 50));
         if let Some(score) = score {
-            let row =
-                Row { name: entry.name, title: title.into(), keys: keys_text(entry), action: entry.action.clone() };
+            let row = Row {
+                name: entry.name,
+                title: title.into(),
+                keys: keys_text(ctx, entry),
+                action: entry.action.clone(),
+            };
             rows.push((score, row));
         }
     }

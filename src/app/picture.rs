@@ -12,8 +12,9 @@ use super::export;
 use super::job::Job;
 use super::look::Look;
 use super::number::grouped;
-use super::theme::{self, Palette};
-use super::words::{fill, tr};
+use super::theme::Palette;
+use super::words::fill;
+use crate::sentence::Sentence;
 
 /// What is done with a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +39,13 @@ pub fn caption(ui: &mut Ui, title: &str, look: &Look<'_>) {
     let (at, of) = (grouped(look.snapshot.cursor), grouped(look.scene.schedule().len()));
     let run = format!("{} {}x{}, {}", settings.algorithm, plan.br, plan.bc, settings.precision.name());
     let text = fill(ui.ctx(), "{0}, head {1}: {2}, step {3} of {4}", &[&title, &settings.head, &run, &at, &of]);
-    let label = ui.label(egui::RichText::new(&text).size(theme::LABEL).color(Palette::of(ui).ink));
+    let label = ui.label(draw::label(&text).color(Palette::of(ui).ink));
     draw::describe(&label, "caption of the picture", &text);
 }
 
 /// Asks for a picture of the window, or of `part` of it in points, and does with it what was wished; the job ends with
 /// a sentence about it.
-pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<String> {
+pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<Sentence> {
     let (sender, receiver) = channel();
     let waker = ctx.clone();
     ctx.request_screenshot(move |image| {
@@ -54,7 +55,7 @@ pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<String> {
     });
     let (to, scale) = (ctx.clone(), ctx.pixels_per_point());
     Job::start(ctx, move |_| match arrived(&receiver) {
-        None => tr(&to, "This system gives no picture of the window.").to_owned(),
+        None => "This system gives no picture of the window.".into(),
         Some(image) => {
             let image = part.map_or_else(|| (*image).clone(), |part| cut(&image, part, scale));
             finish(&to, image, goal)
@@ -66,15 +67,15 @@ fn arrived(receiver: &Receiver<Arc<ColorImage>>) -> Option<Arc<ColorImage>> {
     receiver.recv_timeout(Duration::from_secs(5)).ok()
 }
 
-fn finish(ctx: &Context, image: ColorImage, goal: Goal) -> String {
+fn finish(ctx: &Context, image: ColorImage, goal: Goal) -> Sentence {
     if goal == Goal::Copy {
         ctx.copy_image(image);
-        return tr(ctx, "The picture is on the clipboard.").to_owned();
+        return "The picture is on the clipboard.".into();
     }
     let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
     let [width, height] = image.size;
     let png = super::headless::png(&bytes, width as u32, height as u32);
-    export::saved(png.and_then(|png| export::save("tilescope", "png", &png)))
+    export::saved(png.map_err(Sentence::verbatim).and_then(|png| export::save("tilescope", "png", &png)))
 }
 
 /// The pixels of `part` (in points), as far as the image has them.

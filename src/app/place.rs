@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attention::input::bundled;
 use crate::attention::{Align, Input, Precision};
 use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
 use crate::schedule::{algorithm, hardware};
+use crate::sentence::Sentence;
 
 use super::action::Source;
 use super::open_file;
@@ -37,6 +39,15 @@ pub struct Place {
     pub causal: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub align: Option<String>,
+    /// Of a random input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// `L,R`: keys left and right of the diagonal that stay visible; -1 is unbounded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// Keys that exist, one length for each batch entry, with commas between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv_lengths: Option<String>,
     /// 0 is all tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<usize>,
@@ -90,30 +101,33 @@ impl Place {
     }
 
     /// Reads the input. Errors in a sentence.
-    pub fn open(&self) -> Result<Opened, String> {
+    pub fn open(&self) -> Result<Opened, Sentence> {
         let mut opened = match (&self.input, &self.scene) {
             (Some(input), _) => {
-                let input = open_file::input(&Source::from(input.as_str()))?;
-                let settings = Settings::for_input(&input);
-                Opened { input, settings: Some(settings), landing: None, origin: Place::default() }
+                let source = match Source::from(input.as_str()) {
+                    Source::Random(spec, _) => Source::Random(spec, self.seed.unwrap_or(0)),
+                    source => source,
+                };
+                open_file::read(&source)?
             }
             (None, scene) => of_scene(&named(scene.as_deref().unwrap_or("real"))?)?,
         };
         let base = opened.settings.take().unwrap_or_else(|| Settings::for_input(&opened.input));
         opened.settings = Some(self.settings(base, &opened.input)?);
         let landing = opened.landing.take().unwrap_or_default();
-        opened.landing = Some(Landing { at: self.at.map(At::Step), row: self.row.or(landing.row), key: self.key });
+        let at = self.at.map(At::Step).or(landing.at.filter(|_| self.input.is_some()));
+        opened.landing = Some(Landing { at, row: self.row.or(landing.row), key: self.key });
         opened.origin = self.origin();
         Ok(opened)
     }
 
     /// Only the input of it.
     pub fn origin(&self) -> Place {
-        Place { input: self.input.clone(), scene: self.scene.clone(), ..Place::default() }
+        Place { input: self.input.clone(), scene: self.scene.clone(), seed: self.seed, ..Place::default() }
     }
 
     /// `base` with what this place says. Errors on a name that is not known.
-    pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, String> {
+    pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, Sentence> {
         let mut settings = base;
         if let Some(name) = &self.algorithm {
             settings.algorithm = algorithm::by_name(name).ok_or_else(|| unknown("algorithm", name))?.name();
@@ -133,6 +147,13 @@ impl Place {
                 aligns.into_iter().find(|align| align.name() == name).ok_or_else(|| unknown("alignment", name))?;
         }
         settings.causal = self.causal.unwrap_or(settings.causal);
+        if let Some(window) = &self.window {
+            settings.window = sides(window).ok_or_else(|| unknown("window", window))?;
+        }
+        if let Some(lengths) = &self.kv_lengths {
+            let read: Option<Vec<usize>> = lengths.split(',').map(|length| length.trim().parse().ok()).collect();
+            settings.key_lengths = Some(read.ok_or_else(|| unknown("list of key lengths", lengths))?);
+        }
         if let Some(prefix) = self.prefix {
             if prefix > 0 && !has_exact_prefix(&input.problem) {
                 return Err("only a causal input with as many queries as keys has an exact prefix".into());
@@ -153,6 +174,12 @@ impl Place {
         Place {
             input,
             scene,
+            seed: self.seed,
+            window: settings.window.iter().any(Option::is_some).then(|| window_text(settings.window)),
+            kv_lengths: settings
+                .key_lengths
+                .as_ref()
+                .map(|lengths| lengths.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             algorithm: Some(settings.algorithm.into()),
             br: Some(settings.tiling.br),
             bc: Some(settings.tiling.bc),
@@ -179,6 +206,7 @@ impl Place {
         };
         let number = |n: Option<usize>| n.map(|n| n.to_string());
         option("scene", self.scene.clone());
+        option("seed", self.seed.map(|seed| seed.to_string()));
         option("algorithm", self.algorithm.clone());
         option("br", number(self.br));
         option("bc", number(self.bc));
@@ -186,6 +214,8 @@ impl Place {
         option("head", number(self.head));
         option("precision", self.precision.clone());
         option("align", self.align.clone());
+        option("window", self.window.clone());
+        option("kv-lengths", self.kv_lengths.clone());
         option("prefix", number(self.prefix.filter(|prefix| *prefix > 0)));
         option("hardware", self.hardware.clone());
         option("bug", self.bug.clone());
@@ -203,18 +233,20 @@ impl Place {
 }
 
 /// The scene of a name: see [`Place::scene`].
-pub fn named(name: &str) -> Result<Scene, String> {
+pub fn named(name: &str) -> Result<Scene, Sentence> {
     let mut scene = Scene::default();
     let field = Field { line: 1, column: 1, key: "input".into(), value: name.into() };
     scene.set(&field).map_err(|_| {
-        format!("there is no scene {name}; there are row, toy, real, count, `capture NAME` and `preset NAME N_Q,N_K,D`")
+        let fault =
+            "there is no scene {0}; there are row, toy, real, count, `capture NAME` and `preset NAME N_Q,N_K,D`";
+        Sentence::new(fault).with(name)
     })?;
     Ok(scene)
 }
 
 /// Reads what a lesson's scene shows.
-pub fn of_scene(scene: &Scene) -> Result<Opened, String> {
-    let stage = scene.stage()?;
+pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
+    let stage = scene.stage().map_err(Sentence::verbatim)?;
     let tiling = crate::schedule::Tiling { br: stage.plan.br, bc: stage.plan.bc };
     // The whole input where its prefix is exact, so that words can be added.
     let whole = Scene { prefix: None, ..scene.clone() }.stage().ok();
@@ -231,6 +263,8 @@ pub fn of_scene(scene: &Scene) -> Result<Opened, String> {
         precision: scene.precision,
         causal: mask.causal,
         align: mask.align,
+        window: [mask.window_left, mask.window_right],
+        key_lengths: mask.key_lengths.clone(),
         prefix,
         hardware: stage.hardware.name,
         bug: BUGS.into_iter().find(|bug| *bug == scene.bug).unwrap_or(BUGS[0]),
@@ -241,8 +275,31 @@ pub fn of_scene(scene: &Scene) -> Result<Opened, String> {
     Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
 }
 
-fn unknown(what: &str, name: &str) -> String {
-    format!("there is no {what} {name}")
+/// A head of a real model in which a comma finds the comma before it, so that the last tile rescales a row strongly.
+pub fn default_opening() -> Opened {
+    let input = bundled::CAPTURES[0].input();
+    let settings = Settings { head: 8, ..Settings::for_input(&input) };
+    let landing = Landing { row: Some(13), ..Default::default() };
+    let origin = Place { scene: Some("real".into()), ..Default::default() };
+    Opened { input, settings: Some(settings), landing: Some(landing), origin }
+}
+
+fn unknown(what: &'static str, name: &str) -> Sentence {
+    Sentence::new("there is no {0} {1}").and(what).with(name)
+}
+
+/// The two sides of a window such as `16,0`; -1 is unbounded.
+fn sides(text: &str) -> Option<[Option<usize>; 2]> {
+    let side = |text: &str| match text.trim() {
+        "-1" => Some(None),
+        text => text.parse().ok().map(Some),
+    };
+    let (left, right) = text.split_once(',')?;
+    Some([side(left)?, side(right)?])
+}
+
+fn window_text(window: [Option<usize>; 2]) -> String {
+    window.map(|side| side.map_or("-1".into(), |side| side.to_string())).join(",")
 }
 
 /// Safe to paste into a shell.

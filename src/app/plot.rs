@@ -9,6 +9,7 @@ use super::draw;
 use super::look::Look;
 use super::number::short;
 use super::theme::Palette;
+use super::words::{fill, tr};
 
 /// One curve, told apart by its dashes and marks and not by a hue.
 struct Curve {
@@ -27,15 +28,16 @@ const CURVES: [Curve; 3] = [
 pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let palette = Palette::of(ui);
     let Some(query) = look.row() else {
-        ui.label("No row is on chip now.");
+        ui.label(tr(ui.ctx(), "No row is on chip now."));
         return;
     };
     let visits = look.snapshot.all_visits(query);
     if visits.is_empty() {
-        ui.label(format!("{} keeps no running statistics: a row is done in one piece.", look.scene.settings.algorithm));
+        let text = "{0} keeps no running statistics: a row is done in one piece.";
+        ui.label(fill(ui.ctx(), text, &[&look.scene.settings.algorithm]));
         return;
     }
-    draw::caption(ui, &format!("m, l and alpha of row {query} after each key block"));
+    draw::caption(ui, &fill(ui.ctx(), "m, l and alpha of row {0} after each key block", &[&query]));
     let done = look.snapshot.visits(query).len();
     let response = Plot::new("row statistics")
         .height((ui.available_height() - 24.0).clamp(80.0, 240.0))
@@ -43,7 +45,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
         .allow_zoom(false)
         .allow_drag(false)
         .allow_boxed_zoom(false)
-        .x_axis_label("key block")
+        .x_axis_label(draw::label(tr(ui.ctx(), "key block")))
         .include_x(visits.last().map_or(0.0, |visit| visit.j as f64) * 1.18 + 0.2)
         .include_x(1.0)
         .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() })
@@ -69,13 +71,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
             }
         });
     let value = visits.last().map_or(String::new(), |visit| {
-        format!(
-            "{} visits; at the end m {}, l {}, alpha {}",
-            visits.len(),
-            short(visit.m),
-            short(visit.l),
-            short(visit.alpha)
-        )
+        let (m, l, alpha) = (short(visit.m), short(visit.l), short(visit.alpha));
+        fill(ui.ctx(), "{0} visits; at the end m {1}, l {2}, alpha {3}", &[&visits.len(), &m, &l, &alpha])
     });
     draw::describe(&response.response, "plot of the row", &value);
 }

@@ -104,7 +104,7 @@ fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, a
         let shown = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(" > ");
         let right = rect.right_center();
         ui.painter().text(right, egui::Align2::RIGHT_CENTER, &shown, theme::figures(14.0), palette.ink);
-        draw::describe(&response, &format!("votes for {}", choice.text), &shown);
+        draw::describe(&response, &fill(ui.ctx(), "votes for {0}", &[&choice.text]), &shown);
     }
     ui.horizontal(|ui| {
         if ui.button(tr(ui.ctx(), "Vote again")).clicked() {
@@ -129,7 +129,7 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
             let text = value.map_or("-".into(), short);
             ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
             let label = ui.label(egui::RichText::new(&text).size(20.0).monospace());
-            draw::describe(&label, &format!("{name}, projected"), &text);
+            draw::describe(&label, &fill(ui.ctx(), "{0}, projected", &[&name]), &text);
             ui.add_space(12.0);
         }
     });

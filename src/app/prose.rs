@@ -25,17 +25,14 @@ pub fn show(ui: &mut Ui, text: &str, size: f32) {
 fn joined(paragraph: &str) -> String {
     let mut text = String::new();
     for line in paragraph.lines().map(str::trim) {
-        let touches = text.chars().last().is_some_and(is_wide) && line.chars().next().is_some_and(is_wide);
+        let touches =
+            text.chars().last().is_some_and(theme::is_chinese) && line.chars().next().is_some_and(theme::is_chinese);
         if !text.is_empty() && !touches {
             text.push(' ');
         }
         text.push_str(line);
     }
     text
-}
-
-fn is_wide(c: char) -> bool {
-    matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
 }
 
 /// One line or paragraph with its `code` and **strong** parts.

@@ -93,7 +93,7 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mu
             let response = ui.add(button);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let label = ui.label(egui::RichText::new(&size).font(theme::figures(theme::BODY)));
-                draw::describe(&label, &format!("bytes of {}", level.id), &size);
+                draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
             });
             response
         });
@@ -110,7 +110,7 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mu
     speeds(ui, levels);
     ui.add_space(SPACE);
     let note = "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM.";
-    draw::caption(ui, note).on_hover_text(format!("{}\n{}", chip.source, chip.link));
+    draw::caption(ui, note).on_hover_text(format!("{}\n{}", tr(&ctx, chip.source), chip.link));
 }
 
 /// How long a megabyte takes from each memory.
@@ -137,7 +137,7 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
             vec2((rect.width() * (time / longest) as f32).max(2.0), 8.0),
         );
         ui.painter().rect_filled(bar, 2.0, if level.is_on_chip { palette.accent } else { palette.done });
-        draw::describe(&response, &format!("speed of {}", level.id), &text);
+        draw::describe(&response, &fill(&ctx, "speed of {0}", &[&tr(&ctx, level.id)]), &text);
     }
 }
 
@@ -162,11 +162,12 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, actions: &mut Vec<Action>) 
     for level in levels {
         let pixels = level.bytes.sqrt() as f32 / visible * side;
         let square = Rect::from_min_size(area.min, vec2(pixels, pixels));
-        let fill = if level.is_on_chip { palette.accent_soft } else { palette.empty };
-        painter.rect_filled(square.intersect(area), 0.0, fill);
+        let color = if level.is_on_chip { palette.accent_soft } else { palette.empty };
+        painter.rect_filled(square.intersect(area), 0.0, color);
         let stroke = if level.is_on_chip { palette.accent } else { palette.faint_ink };
         painter.rect_stroke(square, 0.0, Stroke::new(1.5, stroke), StrokeKind::Inside);
-        told.push(format!("{}: {:.3} of the view", level.id, pixels / side));
+        let part = format!("{:.3}", pixels / side);
+        told.push(fill(ui.ctx(), "{0}: {1} of the view", &[&tr(ui.ctx(), level.id), &part]));
         free = name(&painter, area, square, level, free, palette);
     }
     draw::describe(&response, "memories to scale", &told.join("; "));

@@ -7,6 +7,7 @@ use crate::attention::error_rule::{self, Errors};
 use crate::attention::oracle::Output;
 use crate::machine::Run;
 use crate::schedule::{Plan, Schedule, Span, Traffic, algorithm};
+use crate::sentence::Sentence;
 
 use super::job::Signals;
 use super::map::ScheduleMap;
@@ -36,18 +37,16 @@ pub const LONGEST_CHECKED: usize = 4096;
 
 impl Scene {
     /// Runs `settings` on `source` once. Errors in a sentence when it would need too much or does not fit.
-    pub fn build(source: Arc<Input>, settings: Settings, signals: &Signals) -> Result<Self, String> {
-        let input = settings.apply(&source).map_err(|error| error.to_string())?;
+    pub fn build(source: Arc<Input>, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
+        let input = settings.apply(&source).map_err(|error| error.sentence())?;
         let mut settings = settings;
         settings.clamp(&input.problem.shape);
         let plan = settings.plan(&input.problem);
         refuse_too_large(&settings, &plan)?;
         let schedule = Schedule::new(settings.algorithm(), plan);
         if schedule.len() > MOST_STEPS {
-            return Err(format!(
-                "{} steps are too many to carry out (at most {MOST_STEPS}); choose larger blocks",
-                schedule.len()
-            ));
+            let fault = "{0} steps are too many to carry out (at most {1}); choose larger blocks";
+            return Err(Sentence::new(fault).with(schedule.len()).with(MOST_STEPS));
         }
         let map = ScheduleMap::new(&schedule);
         let plan = &schedule.plan;
@@ -93,16 +92,16 @@ impl Scene {
 }
 
 /// A schedule that keeps its scores in HBM needs memory for all of them, twice.
-fn refuse_too_large(settings: &Settings, plan: &Plan) -> Result<(), String> {
+fn refuse_too_large(settings: &Settings, plan: &Plan) -> Result<(), Sentence> {
     let in_hbm = settings.algorithm().kernels(plan).iter().any(|kernel| kernel.span == Span::WholeRows);
     let bytes =
         2 * (plan.n_q as u64).saturating_mul(plan.n_k as u64).saturating_mul(plan.precision.accumulator_bytes());
     if in_hbm && bytes > MOST_BYTES {
         let gib = bytes as f64 / (1u64 << 30) as f64;
-        return Err(format!(
-            "{} would keep S and P of {} x {} in memory, {gib:.1} GiB, and 4 GiB is the limit here; flash2 needs neither",
-            settings.algorithm, plan.n_q, plan.n_k
-        ));
+        let fault =
+            "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and 4 GiB is the limit here; flash2 needs neither";
+        let fault = Sentence::new(fault).with(settings.algorithm).with(plan.n_q).with(plan.n_k);
+        return Err(fault.with(format!("{gib:.1}")));
     }
     Ok(())
 }

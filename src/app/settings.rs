@@ -1,7 +1,7 @@
 //! What the user chose: everything that, with an input, decides a run. Plain data.
 
 use crate::attention::input::Input;
-use crate::attention::{Align, Precision, Problem, ProblemError, Shape};
+use crate::attention::{Align, Mask, Precision, Problem, ProblemError, Shape};
 use crate::machine::Meaning;
 use crate::playback::lesson::{self, BUGS};
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
@@ -17,6 +17,10 @@ pub struct Settings {
     pub precision: Precision,
     pub causal: bool,
     pub align: Align,
+    /// Keys left and right of the diagonal that stay visible; `None` is unbounded.
+    pub window: [Option<usize>; 2],
+    /// Keys that exist, one length for each batch entry; `None` for all of them.
+    pub key_lengths: Option<Vec<usize>>,
     /// Tokens from the start; `None` for all, and for inputs of which a prefix would not be exact.
     pub prefix: Option<usize>,
     /// A name of [`hardware::all`]: whose budget the buffers are held against. Changes no number of the run.
@@ -51,6 +55,8 @@ impl Settings {
             precision: Precision::F32,
             causal: input.problem.mask.causal,
             align: input.problem.mask.align,
+            window: [input.problem.mask.window_left, input.problem.mask.window_right],
+            key_lengths: input.problem.mask.key_lengths.clone(),
             prefix,
             hardware: if n <= READABLE && shape.d <= 4 { "toy" } else { hardware::DEFAULT },
             bug: BUGS[0],
@@ -84,14 +90,24 @@ impl Settings {
         lesson::meaning(self.bug).unwrap_or(Meaning::RIGHT)
     }
 
-    /// The input that is run: its prefix, under the mask that was chosen. Errors as [`Input::prefix`] does.
+    /// The input that is run: its prefix, under the mask that was chosen. Errors as [`Input::prefix`] and
+    /// [`Problem::validate`] do.
     pub fn apply(&self, input: &Input) -> Result<Input, ProblemError> {
         let mut input = match self.prefix {
             Some(prefix) => input.prefix(prefix)?,
             None => input.clone(),
         };
-        input.problem.mask.causal = self.causal;
-        input.problem.mask.align = self.align;
+        // Lengths of the whole input leave as much of a prefix as there is.
+        let n_k = input.problem.shape.n_k;
+        let key_lengths = self.key_lengths.as_ref();
+        input.problem.mask = Mask {
+            causal: self.causal,
+            align: self.align,
+            window_left: self.window[0],
+            window_right: self.window[1],
+            key_lengths: key_lengths.map(|lengths| lengths.iter().map(|length| *length.min(&n_k)).collect()),
+        };
+        input.problem.validate()?;
         Ok(input)
     }
 

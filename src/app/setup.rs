@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use eframe::egui::{self, Ui};
 
-use crate::attention::{Align, Precision};
+use crate::attention::{Align, Precision, Shape};
 use crate::schedule::hardware;
 
 use super::action::Action;
@@ -12,7 +12,7 @@ use super::document::Document;
 use super::draw;
 use super::settings::{Settings, has_exact_prefix};
 use super::theme::SPACE;
-use super::words::tr;
+use super::words::{fill, tr};
 
 pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let input = document.source();
@@ -33,6 +33,9 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         if shape.heads > 1 {
             number(ui, "Head", &mut settings.head, 0..=shape.heads - 1);
         }
+        if shape.kv_heads < shape.heads && shape.kv_heads > 1 {
+            kv_head(ui, &mut settings, &shape);
+        }
         if shape.batch > 1 {
             number(ui, "Batch entry", &mut settings.batch, 0..=shape.batch - 1);
         }
@@ -40,7 +43,7 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         chip(ui, &mut settings);
     });
     ui.add_space(SPACE);
-    mask(ui, &mut settings, n_q, n_k);
+    mask(ui, &mut settings, (n_q, n_k), &shape);
     settings.clamp(&shape);
     if settings != *document.wanted() {
         actions.push(Action::Change(settings));
@@ -49,24 +52,26 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
 
 fn prefix(ui: &mut Ui, settings: &mut Settings, most: usize) {
     let mut prefix = settings.prefix.unwrap_or(most);
-    draw::caption(ui, "First tokens").on_hover_text("A prefix of a causal input is exact: no token sees a later one");
+    let hint = tr(ui.ctx(), "A prefix of a causal input is exact: no token sees a later one").to_owned();
+    draw::caption(ui, "First tokens").on_hover_text(hint);
     ui.spacing_mut().slider_width = 120.0;
     let slider = egui::Slider::new(&mut prefix, 1..=most);
-    let response = ui.add(slider).accessible_name("First tokens");
+    let response = ui.add(slider).accessible_name(tr(&ui.ctx().clone(), "First tokens"));
     if response.changed() {
         settings.prefix = (prefix < most).then_some(prefix);
     }
 }
 
 fn number(ui: &mut Ui, name: &str, value: &mut usize, range: RangeInclusive<usize>) {
-    let label = ui.label(tr(ui.ctx(), name));
+    let name = tr(ui.ctx(), name).to_owned();
+    let label = ui.label(&name);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
         let less = value.checked_sub(1).filter(|less| range.contains(less));
         let more = value.checked_add(1).filter(|more| range.contains(more));
-        let asked_less = stepper(ui, "-", &format!("Less {name}"), less);
+        let asked_less = stepper(ui, "-", &fill(ui.ctx(), "Less {0}", &[&name]), less);
         ui.add(egui::DragValue::new(value).range(range.clone()).speed(0.1)).labelled_by(label.id);
-        let asked_more = stepper(ui, "+", &format!("More {name}"), more);
+        let asked_more = stepper(ui, "+", &fill(ui.ctx(), "More {0}", &[&name]), more);
         if let Some(to) = asked_less.or(asked_more) {
             *value = to;
         }
@@ -90,31 +95,102 @@ fn precision(ui: &mut Ui, settings: &mut Settings) {
             ui.selectable_value(&mut settings.precision, precision, precision.name());
         }
     });
-    let name = format!("Precision: {}", settings.precision.name());
+    let name = fill(ui.ctx(), "Precision: {0}", &[&settings.precision.name()]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
     ui.end_row();
 }
 
 fn chip(ui: &mut Ui, settings: &mut Settings) {
-    ui.label(tr(ui.ctx(), "Chip"))
-        .on_hover_text("Whose budget the buffers are held against. Changes no number of the run.");
+    let hint = tr(ui.ctx(), "Whose budget the buffers are held against. Changes no number of the run.").to_owned();
+    ui.label(tr(ui.ctx(), "Chip")).on_hover_text(hint);
     let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(settings.hardware);
     let response = combo.show_ui(ui, |ui| {
+        let ctx = ui.ctx().clone();
         for model in hardware::all() {
-            ui.selectable_value(&mut settings.hardware, model.name, model.name).on_hover_text(model.title);
+            ui.selectable_value(&mut settings.hardware, model.name, model.name).on_hover_text(tr(&ctx, model.title));
         }
     });
-    let name = format!("Chip: {}", settings.hardware);
+    let name = fill(ui.ctx(), "Chip: {0}", &[&settings.hardware]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
     ui.end_row();
 }
 
-fn mask(ui: &mut Ui, settings: &mut Settings, n_q: usize, n_k: usize) {
+/// The key/value head that the query head reads; another one keeps the place within its group.
+fn kv_head(ui: &mut Ui, settings: &mut Settings, shape: &Shape) {
+    let mut kv_head = shape.kv_head(settings.head);
+    number(ui, "Key/value head", &mut kv_head, 0..=shape.kv_heads - 1);
+    if kv_head != shape.kv_head(settings.head) {
+        settings.head = kv_head * shape.group() + settings.head % shape.group();
+    }
+}
+
+/// Every mask that comes from indices.
+fn mask(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize), shape: &Shape) {
     ui.checkbox(&mut settings.causal, tr(ui.ctx(), "Causal mask").to_owned());
-    if settings.causal && n_q != n_k {
+    window(ui, settings, n_q.max(n_k));
+    padding(ui, settings, n_k, shape);
+    let has_diagonal = settings.causal || settings.window.iter().any(Option::is_some);
+    if has_diagonal && n_q != n_k {
         draw::caption(ui, "Diagonal, since n_q and n_k differ");
-        for align in [Align::BottomRight, Align::TopLeft] {
-            ui.radio_value(&mut settings.align, align, align.name());
+        for (align, name) in [
+            (Align::BottomRight, "bottom right: the last query sees the last key"),
+            (Align::TopLeft, "top left: the first query sees the first key"),
+        ] {
+            ui.radio_value(&mut settings.align, align, tr(ui.ctx(), name).to_owned());
+        }
+    }
+}
+
+/// Keys a side that a window opens with.
+const WINDOW: usize = 4;
+
+/// A sliding window: keys left and right of the diagonal. One as wide as the input hides nothing.
+fn window(ui: &mut Ui, settings: &mut Settings, most: usize) {
+    let reach = |side: Option<usize>| side.unwrap_or(most).min(most);
+    let was_on = settings.window.into_iter().any(|side| reach(side) < most);
+    let mut is_on = was_on;
+    ui.checkbox(&mut is_on, tr(ui.ctx(), "Sliding window").to_owned());
+    if is_on != was_on {
+        let side = if is_on { WINDOW.min(most.saturating_sub(1)) } else { most };
+        settings.window = [Some(side), if settings.causal && is_on { Some(0) } else { Some(side) }];
+    }
+    if !is_on {
+        return;
+    }
+    let [mut left, mut right] = settings.window.map(reach);
+    egui::Grid::new("window").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
+        number(ui, "Keys to the left", &mut left, 0..=most);
+        // To the right a causal mask hides everything already.
+        if !settings.causal {
+            number(ui, "Keys to the right", &mut right, 0..=most);
+        }
+    });
+    if [left, right] != settings.window.map(reach) {
+        settings.window = [Some(left), Some(right)];
+    }
+}
+
+/// How many keys of the batch entry exist; the others are padding.
+fn padding(ui: &mut Ui, settings: &mut Settings, n_k: usize, shape: &Shape) {
+    let length = settings.key_lengths.as_ref().and_then(|lengths| lengths.get(settings.batch).copied());
+    let length = length.unwrap_or(n_k).min(n_k);
+    let mut is_on = length < n_k;
+    ui.checkbox(&mut is_on, tr(ui.ctx(), "Padding mask").to_owned());
+    let mut new = match (length < n_k, is_on) {
+        (false, true) => n_k - n_k.div_ceil(4),
+        (true, false) => n_k,
+        _ => length,
+    };
+    if is_on {
+        egui::Grid::new("padding").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
+            number(ui, "Keys that exist", &mut new, 0..=n_k);
+        });
+    }
+    if new != length {
+        let lengths = settings.key_lengths.get_or_insert_with(|| vec![shape.n_k; shape.batch]);
+        // All keys of a prefix are all keys of the whole.
+        if let Some(length) = lengths.get_mut(settings.batch) {
+            *length = if new == n_k { shape.n_k } else { new };
         }
     }
 }

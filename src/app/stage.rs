@@ -16,7 +16,7 @@ use super::stories::Stories;
 use super::texture::Textures;
 use super::trail::{Asked, Trail};
 use super::words::tr;
-use super::{commands, far, grid, needle, pyramid, tile};
+use super::{commands, draw, far, grid, needle, pyramid, tile};
 
 /// Every distance, with its name.
 const DISTANCES: [(Distance, &str); 4] = [
@@ -188,8 +188,28 @@ fn middle(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut V
     column(ui, right, &mut |ui| tile::show(ui, look, textures, actions));
 }
 
+/// A panel on demand, over the stage. Gives whether it stays open.
+pub fn on_demand(ctx: &egui::Context, title: &str, width: f32, add: impl FnOnce(&mut Ui)) -> bool {
+    let mut is_open = true;
+    let window = egui::Window::new(tr(ctx, title)).id(egui::Id::unique(title)).default_pos(corner(ctx, width));
+    // A title of its own: the library's buttons have English names.
+    window.title_bar(false).resizable(false).default_width(width).show(ctx, |ui| {
+        ui.horizontal(|ui| {
+            draw::title(ui, title);
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                let name = tr(ctx, "Close").to_owned();
+                let response = ui.add(egui::Button::new("\u{00d7}").frame(false)).on_hover_text(&name);
+                response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+                is_open = !response.clicked();
+            });
+        });
+        add(ui);
+    });
+    is_open
+}
+
 /// Where a panel on demand opens: over the right of the stage, below its own button, so that the row stays in sight.
-pub fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
+fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
     let right = ctx.content_rect().right_top();
     right + vec2(-(super::theme::NEAR + width + 32.0), super::theme::TOP_BAR + super::theme::MEMORY_STRIP + 40.0)
 }

@@ -10,6 +10,7 @@ use atomic_write_file::AtomicWriteFile;
 use serde::{Deserialize, Serialize};
 
 use crate::playback::lesson::{Language, Position};
+use crate::sentence::Sentence;
 
 use super::place::Place;
 use super::theme::Theme;
@@ -89,7 +90,7 @@ pub struct Store {
     folder: Option<PathBuf>,
     next_write: f64,
     /// What the person should know about the file.
-    pub notice: Option<String>,
+    pub notice: Option<Sentence>,
 }
 
 impl Store {
@@ -113,8 +114,8 @@ impl Store {
             Err(fault) => {
                 let aside = path.with_extension("json.corrupt");
                 let _ = fs::rename(&path, aside);
-                store.notice =
-                    Some(format!("Your settings could not be read ({fault}); they were set aside as {FILE}.corrupt."));
+                let notice = "Your settings could not be read ({0}); they were set aside as {1}.corrupt.";
+                store.notice = Some(Sentence::new(notice).and(fault).with(FILE));
             }
         }
         store.written = store.kept.clone();
@@ -149,18 +150,18 @@ impl Store {
 }
 
 /// `None` where there is no file yet.
-fn read(path: &Path) -> Result<Option<Kept>, String> {
+fn read(path: &Path) -> Result<Option<Kept>, Sentence> {
     let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
     if !metadata.is_file() || metadata.len() > MOST_BYTES {
         return Err("it is not a small file".into());
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    let bytes = fs::read(path).map_err(Sentence::verbatim)?;
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(Sentence::verbatim)?;
     // A list would pass for the fields in their order.
     if !value.is_object() {
         return Err("it is not an object".into());
     }
-    serde_json::from_value(value).map(Some).map_err(|error| error.to_string())
+    serde_json::from_value(value).map(Some).map_err(Sentence::verbatim)
 }
 
 fn write(folder: &Path, kept: &Kept) -> std::io::Result<()> {

@@ -271,6 +271,24 @@ pub fn text(size: f32) -> FontId {
     FontId::new(size, FontFamily::Proportional)
 }
 
+/// Chinese characters are denser than Latin letters: smaller ones than this are not read.
+const LEAST_CHINESE: f32 = 14.0;
+
+/// `size`, or the least that the script of `text` can be read in.
+pub fn readable(text: &str, size: f32) -> f32 {
+    if text.chars().any(is_chinese) { size.max(LEAST_CHINESE) } else { size }
+}
+
+/// `font` in a size that the script of `text` can be read in.
+pub fn readable_font(text: &str, font: FontId) -> FontId {
+    FontId::new(readable(text, font.size), font.family)
+}
+
+/// A Chinese character, or a sign that is as wide.
+pub fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
+}
+
 /// Fonts, type sizes, spacing and both themes.
 pub fn install(ctx: &Context) {
     let mut fonts = FontDefinitions::default();

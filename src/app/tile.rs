@@ -18,7 +18,8 @@ use super::operands;
 use super::texture::Textures;
 use super::theme::SPACE;
 use super::trail::Asked;
-use super::words::NOTHING_ON_CHIP;
+use super::words::{NOTHING_ON_CHIP, fill, tr};
+use crate::sentence::Sentence;
 
 /// Height of the line above the matrices.
 const TITLE: f32 = 28.0;
@@ -28,7 +29,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     if view.rows.is_empty() {
         draw::title(ui, "Tile");
         ui.add_space(4.0 * SPACE);
-        ui.label(NOTHING_ON_CHIP);
+        ui.label(tr(ui.ctx(), NOTHING_ON_CHIP));
         return;
     }
     let matrices = [matrix_s(look), matrix_p(look)];
@@ -46,7 +47,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
         }
         layout.paint_row_labels(ui, corner, look);
     }
-    draw::describe(&response, "tile", &summary(look));
+    draw::describe(&response, "tile", &summary(ui, look));
     interact(ui, &response, &layout, corner, look, actions);
     ui.add_space(2.0 * SPACE);
     operands::show(ui, look, textures);
@@ -55,8 +56,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
 fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
     let view = &look.snapshot.view;
     let text = match look.snapshot.tile() {
-        Some((i, j)) => format!("Tile (i {i}, j {j})"),
-        None => format!("Query block i {}", view.rows.start / look.scene.plan().br),
+        Some((i, j)) => fill(ui.ctx(), "Tile (i {0}, j {1})", &[&i, &j]),
+        None => fill(ui.ctx(), "Query block i {0}", &[&(view.rows.start / look.scene.plan().br)]),
     };
     ui.horizontal(|ui| {
         draw::title(ui, &text);
@@ -65,7 +66,8 @@ fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
             true if is_hatched => "; hatched: masked",
             true => "; grey: masked",
         };
-        draw::caption(ui, &format!("{}{masked}", range_text(&view.rows, &view.cols)));
+        let text = format!("{}{}", range_text(ui, &view.rows, &view.cols), tr(ui.ctx(), masked));
+        draw::caption(ui, &text);
     });
 }
 
@@ -75,13 +77,15 @@ fn has_masked(look: &Look<'_>) -> bool {
     !view.cols.is_empty() && look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full
 }
 
-fn range_text(rows: &Range<usize>, cols: &Range<usize>) -> String {
-    let range = |name: &str, range: &Range<usize>| match range.len() {
-        0 => format!("no {name}"),
-        1 => format!("{name} {}", range.start),
-        _ => format!("{name} {} to {}", range.start, range.end - 1),
+fn range_text(ui: &Ui, rows: &Range<usize>, cols: &Range<usize>) -> String {
+    let range = |[none, one, many]: [&str; 3], range: &Range<usize>| match range.len() {
+        0 => tr(ui.ctx(), none).to_owned(),
+        1 => fill(ui.ctx(), one, &[&range.start]),
+        _ => fill(ui.ctx(), many, &[&range.start, &(range.end - 1)]),
     };
-    format!("{}, {}", range("queries", rows), range("keys", cols))
+    let rows = range(["no queries", "queries {0}", "queries {0} to {1}"], rows);
+    let cols = range(["no keys", "keys {0}", "keys {0} to {1}"], cols);
+    fill(ui.ctx(), "{0}, {1}", &[&rows, &cols])
 }
 
 fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
@@ -115,11 +119,13 @@ fn interact(
     }
     let (query, key) = (view.rows.start + row, view.cols.start + col);
     let text = pair_text(ui, look, query, key);
-    let text = format!("{text}\nClick: select; click again: where did it come from?");
+    let hint = tr(ui.ctx(), "Click: select; click again: where did it come from?");
+    let text = format!("{text}\n{hint}");
     if response.clone().on_hover_text_at_pointer(text).clicked() {
         if look.selection == (Selection { query, key: Some(key) }) {
             let (name, slot) = [("s", Slot::S), ("p", Slot::P)][n];
-            actions.push(Asked::wish(format!("{name} of query {query} and key {key}"), slot));
+            let what = Sentence::new("{0} of query {1} and key {2}").with(name).with(query).with(key);
+            actions.push(Asked::wish(what, slot));
         }
         actions.push(Action::Select(Selection { query, key: Some(key) }));
     }
@@ -131,13 +137,15 @@ fn pair_text(ui: &Ui, look: &Look<'_>, query: usize, key: usize) -> String {
     let view = &snapshot.view;
     let name = |kind: &str, n: usize, token: Option<&str>| {
         let token = token.map_or(String::new(), |token| format!(" \"{}\"", draw::token(ui, token)));
-        format!("{kind} {n}{token}")
+        fill(ui.ctx(), kind, &[&n, &token])
     };
-    let mut lines =
-        vec![name("query", query, look.scene.query_token(query)), name("key", key, look.scene.key_token(key))];
+    let mut lines = vec![
+        name("query {0}{1}", query, look.scene.query_token(query)),
+        name("key {0}{1}", key, look.scene.key_token(key)),
+    ];
     let at = |values: Option<&Array2<f64>>| values?.get((query - view.rows.start, key - view.cols.start)).copied();
     if !look.scene.plan().band.keeps(query, key) {
-        lines.push("masked: s = -inf, p = 0".into());
+        lines.push(tr(ui.ctx(), "masked: s = -inf, p = 0").to_owned());
         return lines.join("\n");
     }
     if let Some(s) = at(snapshot.scores()) {
@@ -151,15 +159,16 @@ fn pair_text(ui: &Ui, look: &Look<'_>, query: usize, key: usize) -> String {
 }
 
 /// The selected row's numbers, for those who cannot see them.
-fn summary(look: &Look<'_>) -> String {
+fn summary(ui: &Ui, look: &Look<'_>) -> String {
     let view = &look.snapshot.view;
-    let mut text = range_text(&view.rows, &view.cols);
+    let mut text = range_text(ui, &view.rows, &view.cols);
     let Some(row) = look.row().map(|query| query - view.rows.start) else { return text };
     for (name, values) in [("s", look.snapshot.scores()), ("p", look.snapshot.weights())] {
         if let Some(values) = values.filter(|values| row < values.nrows()) {
             // A row of a large tile is not read out.
             let numbers: Vec<String> = values.row(row).iter().take(16).map(|x| short(*x)).collect();
-            text += &format!("; row {}: {name} = {}", view.rows.start + row, numbers.join(", "));
+            let query = view.rows.start + row;
+            text += &fill(ui.ctx(), "; row {0}: {1} = {2}", &[&query, &name, &numbers.join(", ")]);
         }
     }
     text

@@ -14,7 +14,7 @@ use super::look::Look;
 use super::strip::Strip;
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
-use super::words;
+use super::words::{self, tr};
 
 /// Width of the colours and their names.
 const LEGEND: f32 = 396.0;
@@ -41,7 +41,7 @@ fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
     let tooltip = |action: &Action| commands::tooltip(&ctx, action);
     let mut button = |icon: Icon, name: &str, command: Command| {
         let action = Action::Player(command);
-        if icon::button(ui, icon, name, &tooltip(&action)).clicked() {
+        if icon::button(ui, icon, tr(&ctx, name), &tooltip(&action)).clicked() {
             actions.push(action);
         }
     };
@@ -61,7 +61,7 @@ fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
 }
 
 fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
-    let current = player.speed();
+    let (current, ctx) = (player.speed(), ui.ctx().clone());
     egui::ComboBox::from_id_salt("speed")
         .width(56.0)
         .selected_text(format!("{current} x"))
@@ -75,7 +75,7 @@ fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
             }
         })
         .response
-        .on_hover_text("Speed ([ slower, ] faster)");
+        .on_hover_text(tr(&ctx, "Speed ([ slower, ] faster)"));
 }
 
 /// The colours of the strip.
@@ -87,7 +87,7 @@ fn legend(ui: &Ui, mut at: egui::Pos2, palette: &Palette) {
 
 /// What the step did, read out as it changes.
 fn sentence(ui: &mut Ui, look: &Look<'_>) {
-    let text = words::current_step(look.scene, look.snapshot);
+    let text = words::say(ui.ctx(), &words::current_step(look.scene, look.snapshot));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
     let mut place = rect.shrink2(vec2(2.0 * SPACE, 0.0));

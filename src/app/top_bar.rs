@@ -6,87 +6,67 @@ use crate::attention::input::bundled::CAPTURES;
 use crate::attention::input::preset::Preset;
 use crate::schedule::algorithm;
 
-use super::action::{Action, Overlay, Present, Source};
+use super::action::{Action, Overlay, Present, Source, preset_title};
 use super::commands::{self, COMMANDS};
 use super::document::Document;
-use super::draw::fit_text;
+use super::draw::{self, fit_text};
 use super::open_file::printable;
 use super::theme::{self, Palette, SPACE};
-use super::words::tr;
+use super::words::{fill, tr};
 
 /// Work shorter than this is not worth a bar.
 const PATIENCE_S: f32 = 0.3;
 
-/// What the bar itself remembers.
-#[derive(Default)]
-pub struct TopBar {
-    /// The text of the field for a path.
-    path: String,
-}
-
-impl TopBar {
-    pub fn show(&mut self, ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
-        ui.horizontal_centered(|ui| {
-            ui.label(egui::RichText::new("tilescope").size(16.0).strong());
-            ui.add_space(2.0 * SPACE);
-            self.input_menu(ui, document, actions);
-            algorithm_menu(ui, document, actions);
-            waiting(ui, document);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let keys = Action::Overlay(Overlay::Keys);
-                if named_button(ui, "?", "Keys", &commands::tooltip(ui.ctx(), &keys)).clicked() {
-                    actions.push(keys);
-                }
-                more(ui, actions);
-                let present = Action::Present(Present::Here);
-                let tip = commands::tooltip(ui.ctx(), &present);
-                let word = tr(ui.ctx(), "Present").to_owned();
-                if named_button(ui, &word, "Present", &tip).clicked() {
-                    actions.push(present);
-                }
-            });
-        });
-    }
-
-    fn input_menu(&mut self, ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
-        let title = input_title(document);
-        let response = ui.menu_button(format!("Input: {title}"), |ui| {
-            ui.set_min_width(280.0);
-            let mut entry = |ui: &mut Ui, source: Source| {
-                if ui.button(source.title()).clicked() {
-                    actions.push(Action::Open(source));
-                    ui.close();
-                }
-            };
-            heading(ui, "Real models");
-            (0..CAPTURES.len()).for_each(|index| entry(ui, Source::Bundled(index)));
-            ui.separator();
-            heading(ui, "Made to show one thing");
-            entry(ui, Source::Row);
-            entry(ui, Source::Toy);
-            Preset::ALL.into_iter().for_each(|preset| entry(ui, Source::Preset(preset)));
-            ui.separator();
-            self.path_field(ui, actions);
-        });
-        response.response.on_hover_text("Drop a .safetensors or .npz file here, or q, k and v.npy together");
-    }
-
-    fn path_field(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        heading(ui, "A file: drop it on the window, or type its path;");
-        heading(ui, "or random:N_Q,N_K,D for random tensors");
-        ui.horizontal(|ui| {
-            let field = egui::TextEdit::singleline(&mut self.path).hint_text("/path/to/file.npz").desired_width(200.0);
-            let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
-            let field = border.show(ui, |ui| ui.add(field)).inner;
-            field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a file"));
-            let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            let open = egui::Button::new("Open").fill(ui.visuals().faint_bg_color).frame_when_inactive(true);
-            if (ui.add(open).clicked() || is_entered) && !self.path.trim().is_empty() {
-                actions.push(Action::Open(self.path.trim().into()));
-                ui.close();
+pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+    ui.horizontal_centered(|ui| {
+        ui.label(egui::RichText::new("tilescope").size(16.0).strong());
+        ui.add_space(2.0 * SPACE);
+        input_menu(ui, document, actions);
+        algorithm_menu(ui, document, actions);
+        waiting(ui, document);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let keys = Action::Overlay(Overlay::Keys);
+            if named_button(ui, "?", tr(&ui.ctx().clone(), "Keys"), &commands::tooltip(ui.ctx(), &keys)).clicked() {
+                actions.push(keys);
+            }
+            more(ui, actions);
+            let present = Action::Present(Present::Here);
+            let tip = commands::tooltip(ui.ctx(), &present);
+            let word = tr(ui.ctx(), "Present").to_owned();
+            if named_button(ui, &word, &word, &tip).clicked() {
+                actions.push(present);
             }
         });
-    }
+    });
+}
+
+fn input_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+    let title = fill(ui.ctx(), "Input: {0}", &[&input_title(ui, document)]);
+    let response = ui.menu_button(title, |ui| {
+        ui.set_min_width(280.0);
+        let mut entry = |ui: &mut Ui, source: Source| {
+            if ui.button(tr(&ui.ctx().clone(), source.title())).clicked() {
+                actions.push(Action::Open(source));
+                ui.close();
+            }
+        };
+        draw::caption(ui, "Real models");
+        (0..CAPTURES.len()).for_each(|index| entry(ui, Source::Bundled(index)));
+        ui.separator();
+        draw::caption(ui, "Made to show one thing");
+        entry(ui, Source::Row);
+        entry(ui, Source::Toy);
+        Preset::ALL.into_iter().for_each(|preset| entry(ui, Source::Preset(preset)));
+        ui.separator();
+        let open = Action::Overlay(Overlay::Open);
+        let name = tr(ui.ctx(), "Files and random tensors ...").to_owned();
+        if ui.button(name).on_hover_text(commands::tooltip(ui.ctx(), &open)).clicked() {
+            actions.push(open);
+            ui.close();
+        }
+    });
+    let hint = tr(ui.ctx(), "Drop a .safetensors or .npz file here, or q, k and v.npy together");
+    response.response.on_hover_text(hint);
 }
 
 /// Every command, by its group.
@@ -104,7 +84,7 @@ fn more(ui: &mut Ui, actions: &mut Vec<Action>) {
                 ui.set_min_width(240.0);
                 for entry in COMMANDS.iter().filter(|entry| entry.group == group) {
                     let name = tr(ui.ctx(), entry.name).to_owned();
-                    if ui.add(egui::Button::new(name).shortcut_text(commands::keys_text(entry))).clicked() {
+                    if ui.add(egui::Button::new(name).shortcut_text(commands::keys_text(ui.ctx(), entry))).clicked() {
                         actions.push(entry.action.clone());
                         ui.close();
                     }
@@ -114,11 +94,6 @@ fn more(ui: &mut Ui, actions: &mut Vec<Action>) {
     });
 }
 
-fn heading(ui: &mut Ui, text: &str) {
-    let palette = Palette::of(ui);
-    ui.label(egui::RichText::new(text).size(theme::LABEL).color(palette.faint_ink));
-}
-
 fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Response {
     let response = ui.add(egui::Button::new(text).min_size(egui::vec2(28.0, 28.0))).on_hover_text(tooltip);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
@@ -126,18 +101,24 @@ fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Res
 }
 
 /// The model and layer where the input names them, else its file.
-pub fn input_title(document: &Document) -> String {
+pub fn input_title(ui: &Ui, document: &Document) -> String {
     let input = document.source();
     let about = &input.about;
     let name = match (&about.model, about.layer) {
-        (Some(model), Some(layer)) => format!("{model}, layer {layer}"),
-        _ => input.name.clone(),
+        (Some(model), Some(layer)) => fill(ui.ctx(), "{0}, layer {1}", &[model, &layer]),
+        _ => match Preset::parse(&input.name) {
+            Some(preset) => tr(ui.ctx(), preset_title(preset)).to_owned(),
+            None => input.name.clone(),
+        },
     };
     let settings = document.wanted();
     let (n_q, n_k) = settings.lengths(&input.problem.shape);
-    let size = if n_q == n_k { format!("{n_q} tokens") } else { format!("{n_q} queries, {n_k} keys") };
     let short: String = printable(&name).chars().take(48).collect();
-    format!("{short}, {size}")
+    if n_q == n_k {
+        fill(ui.ctx(), "{0}, {1} tokens", &[&short, &n_q])
+    } else {
+        fill(ui.ctx(), "{0}, {1} queries, {2} keys", &[&short, &n_q, &n_k])
+    }
 }
 
 fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
@@ -146,13 +127,13 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm).show_ui(ui, |ui| {
             for choice in algorithm::ALL {
                 let response = ui.selectable_label(choice.name() == wanted.algorithm, choice.name());
-                if response.on_hover_text(choice.title()).clicked() {
+                if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
                     actions
                         .push(Action::Change(super::settings::Settings { algorithm: choice.name(), ..wanted.clone() }));
                 }
             }
         });
-    let name = format!("Algorithm: {}", wanted.algorithm);
+    let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm]);
     combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
 }
 
@@ -164,7 +145,7 @@ fn waiting(ui: &mut Ui, document: &Document) {
         return;
     }
     ui.request_repaint_after_secs(0.1);
-    ui.add(egui::ProgressBar::new(progress).desired_width(160.0).text("computing"));
+    ui.add(egui::ProgressBar::new(progress).desired_width(160.0).text(tr(&ui.ctx().clone(), "computing")));
 }
 
 /// A message on one line, with a button that takes it away.
@@ -178,9 +159,9 @@ pub fn notice(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
             let text = printable(text);
             let line = format!("! {text}");
             fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &line, theme::text(theme::BODY), palette.ink);
-            super::draw::describe(&response, "message", &text);
+            draw::describe(&response, "message", &text);
             response.on_hover_text(text);
-            if ui.button("Close").clicked() {
+            if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
                 actions.push(Action::Dismiss);
             }
         });

@@ -5,7 +5,7 @@ use eframe::egui::{self, Ui};
 use crate::playback::Command;
 use crate::playback::lesson::{At, Distance, Scene};
 
-use super::action::{Action, Source, Tab, Tour as Wish};
+use super::action::{Action, Overlay, Source, Tab, Tour as Wish};
 use super::look::Look;
 use super::number::{grouped, short};
 use super::place;
@@ -127,6 +127,9 @@ impl Tour {
                 ] {
                     if ui.add(large(tr(&ctx, word), ui)).clicked() {
                         actions.push(action);
+                        if word == "Open my tensors" {
+                            actions.push(Action::Overlay(Overlay::Open));
+                        }
                     }
                 }
             } else {
@@ -175,7 +178,7 @@ fn bars(ui: &mut Ui, look: &Look<'_>) {
         let at = bar.right_center() + egui::vec2(8.0, 0.0);
         let figures = theme::figures(theme::BODY);
         ui.painter().text(at, egui::Align2::LEFT_CENTER, grouped(elements), figures, palette.ink);
-        draw::describe(&response, &format!("elements of {name}"), &grouped(elements));
+        draw::describe(&response, &fill(ui.ctx(), "elements of {0}", &[&name]), &grouped(elements));
     }
 }
 

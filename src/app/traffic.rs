@@ -8,7 +8,7 @@ use super::draw;
 use super::look::Look;
 use super::number::{bytes, compact, grouped};
 use super::theme::{self, Palette, SPACE};
-use super::words;
+use super::words::{self, fill, say, tr};
 
 const LINE: f32 = 16.0;
 
@@ -29,29 +29,31 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let end = &look.scene.run.meters().total().traffic;
     let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
     let count = |of: &dyn Fn(&Traffic) -> u64| Count { now: of(now), end: of(end), standard: standard.map(of) };
+    let ctx = ui.ctx().clone();
     ui.spacing_mut().item_spacing.y = 2.0;
     header(ui, standard.is_some());
-    let ways: [(&str, Side); 2] = [("read", |t| &t.read), ("write", |t| &t.write)];
+    let ways: [(&str, Side); 2] = [("{0} read", |t| &t.read), ("{0} write", |t| &t.write)];
     for (way, side) in ways {
         for tensor in Tensor::ALL {
             let count = count(&|traffic: &Traffic| side(traffic).get(tensor));
             if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
-                line(ui, &format!("{} {way}", tensor.name()), count);
+                line(ui, &fill(ui.ctx(), way, &[&tensor.name()]), count);
             }
         }
     }
-    line(ui, "HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes(plan)));
-    line(ui, "SRAM read", count(&|traffic: &Traffic| traffic.sram_read));
-    line(ui, "SRAM write", count(&|traffic: &Traffic| traffic.sram_write));
+    line(ui, tr(&ctx, "HBM bytes"), count(&|traffic: &Traffic| traffic.hbm_bytes(plan)));
+    line(ui, tr(&ctx, "SRAM read"), count(&|traffic: &Traffic| traffic.sram_read));
+    line(ui, tr(&ctx, "SRAM write"), count(&|traffic: &Traffic| traffic.sram_write));
     ui.add_space(SPACE);
     beside(ui, look, end);
 }
 
 fn header(ui: &mut Ui, has_standard: bool) {
-    let palette = Palette::of(ui);
-    let texts = ["so far", "in total", if has_standard { "standard" } else { "" }];
+    let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
+    let texts = [tr(&ctx, "so far"), tr(&ctx, "in total"), if has_standard { "standard" } else { "" }];
     let font = theme::text(theme::LABEL);
-    columns(ui, ("elements", palette.faint_ink), texts, font, palette.faint_ink).on_hover_text(words::NOT_MODELLED);
+    let name = (tr(&ctx, "elements"), palette.faint_ink);
+    columns(ui, name, texts, font, palette.faint_ink).on_hover_text(tr(&ctx, words::NOT_MODELLED));
 }
 
 /// A name with its counts; the accessible value reads `now of end`.
@@ -60,9 +62,9 @@ fn line(ui: &mut Ui, name: &str, count: Count) {
     let texts = [Some(count.now), Some(count.end), count.standard].map(|n| n.map_or_else(String::new, compact));
     let texts = texts.each_ref().map(String::as_str);
     let response = columns(ui, (name, palette.ink), texts, theme::figures(theme::LABEL), palette.ink);
-    let value = format!("{} of {}", grouped(count.now), grouped(count.end));
+    let value = fill(ui.ctx(), "{0} of {1}", &[&grouped(count.now), &grouped(count.end)]);
     draw::describe(&response, name, &value);
-    response.on_hover_text(format!("{name}: {value}"));
+    response.on_hover_text(fill(ui.ctx(), "{0}: {1}", &[&name, &value]));
 }
 
 /// A name on the left, and three numbers aligned at their last digits; the third column is left out when it is empty.
@@ -76,9 +78,9 @@ fn columns(
     let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
     let painter = ui.painter();
     let at = |x: f32| egui::pos2(rect.left() + x * rect.width(), rect.center().y);
-    painter.text(at(0.0), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), name_color);
+    draw::put_text(painter, at(0.0), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), name_color);
     for (x, text) in [0.48, 0.74, 1.0].into_iter().zip(texts) {
-        painter.text(at(x), egui::Align2::RIGHT_CENTER, text, font.clone(), color);
+        draw::put_text(painter, at(x), egui::Align2::RIGHT_CENTER, text, font.clone(), color);
     }
     response
 }
@@ -86,19 +88,19 @@ fn columns(
 fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let plan = look.scene.plan();
     let (own, standard) = (end.hbm_bytes(plan), look.scene.standard.hbm_bytes(plan));
-    let palette = Palette::of(ui);
+    let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
     let most = own.max(standard);
     bar(ui, look.scene.settings.algorithm, own, most, palette.accent, "total bytes")
-        .on_hover_text(words::per_tensor(end, plan));
+        .on_hover_text(words::per_tensor(&ctx, end, plan));
     if !look.scene.is_baseline() {
         bar(ui, "standard", standard, most, palette.done, "total bytes of standard attention")
-            .on_hover_text(words::per_tensor(&look.scene.standard, plan));
+            .on_hover_text(words::per_tensor(&ctx, &look.scene.standard, plan));
     }
-    let sentence = |ui: &mut Ui, text: String| ui.label(egui::RichText::new(text).size(theme::LABEL));
-    sentence(ui, words::beside_standard(look.scene));
-    let formula = words::beside_formula(end, &look.scene.closed_form);
-    sentence(ui, formula).on_hover_text(words::NOT_MODELLED);
-    draw::caption(ui, "What is not modelled?").on_hover_text(words::NOT_MODELLED);
+    ui.label(draw::label(&say(&ctx, &words::beside_standard(look.scene))));
+    let formula = say(&ctx, &words::beside_formula(end, &look.scene.closed_form));
+    let not_modelled = tr(&ctx, words::NOT_MODELLED);
+    ui.label(draw::label(&formula)).on_hover_text(not_modelled);
+    draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
 }
 
 /// A name, a bar on the scale of `most`, and the bytes it stands for.

@@ -1,6 +1,6 @@
 //! Where did this number come from? The steps that made a value, each a click away, and the way back.
 
-use eframe::egui::{self, Context, ScrollArea, Window};
+use eframe::egui::{self, Context, ScrollArea};
 
 use crate::machine::{Slot, provenance};
 use crate::playback::Command;
@@ -9,8 +9,9 @@ use super::action::Action;
 use super::draw;
 use super::look::Look;
 use super::number::grouped;
-use super::stage::{Wish, corner};
-use super::words;
+use super::stage::{Wish, on_demand};
+use super::words::{self, fill, say, tr};
+use crate::sentence::Sentence;
 
 /// Steps that are listed; more would be the whole run again.
 const MOST: usize = 200;
@@ -19,12 +20,12 @@ const MOST: usize = 200;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     /// What was clicked, such as `m of row 13`.
-    pub what: String,
+    pub what: Sentence,
     pub slot: Slot,
 }
 
 impl Asked {
-    pub fn wish(what: String, slot: Slot) -> Action {
+    pub fn wish(what: Sentence, slot: Slot) -> Action {
         Action::Stage(Wish::Ask(Asked { what, slot }))
     }
 }
@@ -51,30 +52,30 @@ impl Trail {
     }
 
     pub fn show(&self, ctx: &Context, look: &Look<'_>, actions: &mut Vec<Action>) {
-        let mut is_open = true;
-        Window::new("Where did this number come from?")
-            .default_pos(corner(ctx, 360.0))
-            .open(&mut is_open)
-            .resizable(false)
-            .default_width(360.0)
-            .show(ctx, |ui| {
-                let what = format!("{}, as it is after step {}", self.asked.what, grouped(self.at));
-                let response = ui.label(&what);
-                let count = format!("{} steps made it", self.steps.len());
-                draw::describe(&response, "origin of", &format!("{what}: {count}"));
-                let more = if self.steps.len() >= MOST { "; the latest are listed" } else { "" };
-                draw::caption(ui, &format!("{count}{more}, latest first. Click one to go there."));
-                ScrollArea::vertical().max_height(260.0).show_rows(ui, 22.0, self.steps.len(), |ui, range| {
-                    for &n in &self.steps[range] {
-                        self.line(ui, look, n, actions);
-                    }
-                });
-                ui.add_space(4.0);
-                let back = egui::Button::new(format!("Back to step {}", grouped(self.at)));
-                if ui.add_enabled(look.snapshot.cursor != self.at, back).clicked() {
-                    actions.push(Action::Player(Command::SeekTo(self.at)));
+        let is_open = on_demand(ctx, "Where did this number come from?", 360.0, |ui| {
+            let asked = say(ctx, &self.asked.what);
+            let what = fill(ctx, "{0}, as it is after step {1}", &[&asked, &grouped(self.at)]);
+            let response = ui.label(&what);
+            let count = fill(ctx, "{0} steps made it", &[&self.steps.len()]);
+            draw::describe(&response, "origin of", &fill(ctx, "{0}: {1}", &[&what, &count]));
+            let is_cut = self.steps.len() >= MOST;
+            let order = if is_cut {
+                "{0}; the latest are listed, latest first. Click one to go there."
+            } else {
+                "{0}, latest first. Click one to go there."
+            };
+            draw::caption(ui, &fill(ctx, order, &[&count]));
+            ScrollArea::vertical().max_height(260.0).show_rows(ui, 22.0, self.steps.len(), |ui, range| {
+                for &n in &self.steps[range] {
+                    self.line(ui, look, n, actions);
                 }
             });
+            ui.add_space(4.0);
+            let back = egui::Button::new(fill(ctx, "Back to step {0}", &[&grouped(self.at)]));
+            if ui.add_enabled(look.snapshot.cursor != self.at, back).clicked() {
+                actions.push(Action::Player(Command::SeekTo(self.at)));
+            }
+        });
         if !is_open {
             actions.push(Action::Stage(Wish::CloseTrail));
         }
@@ -83,7 +84,8 @@ impl Trail {
     fn line(&self, ui: &mut egui::Ui, look: &Look<'_>, n: u64, actions: &mut Vec<Action>) {
         let Some(step) = look.scene.schedule().step(n) else { return };
         let tensor = step.op.tensor().map_or(String::new(), |tensor| format!(" {}", tensor.name()));
-        let text = format!("step {}: {}: {}{tensor}", grouped(n + 1), words::place(&step), step.op.name());
+        let (place, op) = (say(ui.ctx(), &words::place(&step)), tr(ui.ctx(), step.op.name()));
+        let text = fill(ui.ctx(), "step {0}: {1}: {2}{3}", &[&grouped(n + 1), &place, &op, &tensor]);
         if ui.selectable_label(look.snapshot.cursor == n + 1, text).clicked() {
             actions.push(Action::Player(Command::SeekTo(n + 1)));
         }

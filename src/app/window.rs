@@ -3,9 +3,9 @@
 use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use crate::attention::Input;
-use crate::attention::input::bundled;
 use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Player};
+use crate::sentence::Sentence;
 
 use super::action::{Action, Overlay, Present, Selection, Side, Source, Tab};
 use super::code::CodeView;
@@ -17,7 +17,9 @@ use super::job::Job;
 use super::lesson::OpenLesson;
 use super::look::Look;
 use super::motion::Motion;
+use super::open_panel::OpenPanel;
 use super::palette::{CommandPalette, Outcome};
+use super::pick::PickFile;
 use super::picture::{self, Sitting};
 use super::place::{Opened, Place};
 use super::present::{self, Talk};
@@ -27,7 +29,6 @@ use super::store::Store;
 use super::strip::Strip;
 use super::texture::Textures;
 use super::theme::{self, Palette};
-use super::top_bar::TopBar;
 use super::tour::{self, Tour};
 use super::words::{self, tr};
 use super::{
@@ -45,7 +46,6 @@ pub struct App {
     pub(super) tab: Tab,
     pub(super) side: Side,
     pub(super) gpu: Gpu,
-    pub(super) top_bar: TopBar,
     pub(super) textures: Textures,
     pub(super) stage: Stage,
     pub(super) strip: Strip,
@@ -60,9 +60,11 @@ pub struct App {
     pub(super) hides_figure: bool,
     pub(super) talk: Option<Talk>,
     /// A file that is being written; what became of it is a sentence either way.
-    pub(super) saving: Option<Job<String>>,
+    pub(super) saving: Option<Job<Sentence>>,
     /// A picture of the main view that is being taken.
     pub(super) sitting: Option<Sitting>,
+    pub(super) open_panel: OpenPanel,
+    pub(super) pick_file: PickFile,
     /// The name of the command that was carried out last.
     pub(super) last_command: &'static str,
     /// The clock of the last frame, while playing.
@@ -84,7 +86,7 @@ impl App {
         let opened = opening(input, options, &store, is_first);
         let (opened, fault) = match opened {
             Ok(opened) => (opened, None),
-            Err(fault) => (default_opening(), Some(fault)),
+            Err(fault) => (super::place::default_opening(), Some(fault)),
         };
         let document = Document::new(ctx, opened, &mut player, &mut selection);
         let mut app = Self {
@@ -94,7 +96,6 @@ impl App {
             tab: Tab::default(),
             side: Side::default(),
             gpu: Gpu::new(ctx, options.find_gpu),
-            top_bar: TopBar::default(),
             textures: Textures::default(),
             stage: Stage::at(distance),
             strip: Strip::default(),
@@ -108,6 +109,8 @@ impl App {
             talk: None,
             saving: None,
             sitting: None,
+            open_panel: OpenPanel::default(),
+            pick_file: options.pick_file,
             last_command: "",
             last_time: None,
             store: {
@@ -120,7 +123,7 @@ impl App {
     }
 
     /// Language, colours and lesson as they were, or as the options say.
-    fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<String>, has_wish: bool) {
+    fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<Sentence>, has_wish: bool) {
         let kept = &self.store.kept;
         let language = options.language.or_else(|| Language::parse(&kept.language)).unwrap_or_default();
         words::set_language(ctx, language);
@@ -170,6 +173,7 @@ impl App {
             || self.stage.is_busy()
             || self.saving.is_some()
             || self.sitting.is_some()
+            || self.open_panel.is_busy()
     }
 
     /// Moves the cursor, as the keys do.
@@ -206,6 +210,7 @@ impl App {
         self.document.update(&ctx, &mut self.player, &mut self.selection);
         self.gpu.update(self.document.scene().map(AsRef::as_ref));
         self.take_saved();
+        actions.extend(self.open_panel.take_picked());
         if self.talk.is_some() {
             self.talk(ui, &mut actions);
         } else {
@@ -244,7 +249,8 @@ impl App {
                     actions.push(action);
                 }
             },
-            Some(Overlay::Keys) | None => {}
+            Some(Overlay::Open) if !self.open_panel.show(ui, &self.store.kept.recent, actions) => self.overlay = None,
+            Some(Overlay::Keys | Overlay::Open) | None => {}
         }
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             drop_hint(ui);
@@ -281,10 +287,10 @@ impl App {
     fn panels(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let panel = |ui: &Ui| Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 4));
         Panel::top("top").exact_size(theme::TOP_BAR).frame(panel(ui)).resizable(false).show(ui, |ui| {
-            self.top_bar.show(ui, &self.document, actions);
+            top_bar::show(ui, &self.document, actions);
         });
         if let Some(text) = self.document.notice() {
-            top_bar::notice(ui, text, actions);
+            top_bar::notice(ui, &words::say(ui.ctx(), text), actions);
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();
@@ -410,7 +416,7 @@ impl App {
         let Some(sitting) = self.sitting else { return };
         let whole = ui.available_rect_before_wrap();
         let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::symmetric(12, 4));
-        let title = top_bar::input_title(&self.document);
+        let title = top_bar::input_title(ui, &self.document);
         Panel::bottom("caption").frame(frame).resizable(false).show(ui, |ui| picture::caption(ui, &title, look));
         if let Sitting::Asked(goal) = sitting {
             self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
@@ -483,6 +489,8 @@ fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, action
     let id = egui::ViewportId::from_hash_of("notes");
     let title = tr(ctx, "Notes");
     let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
+    // Within this window the library's handles have English names.
+    let builder = builder.with_resizable(!ctx.embed_viewports()).with_minimize_button(!ctx.embed_viewports());
     ctx.show_viewport_immediate(id, builder, |ui, class| {
         if class == egui::ViewportClass::EmbeddedWindow {
             return present::notes(ui, lesson, seconds);
@@ -497,7 +505,7 @@ fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, action
 }
 
 /// What the window opens with.
-fn opening(input: Option<Input>, options: &AppOptions, store: &Store, is_first: bool) -> Result<Opened, String> {
+fn opening(input: Option<Input>, options: &AppOptions, store: &Store, is_first: bool) -> Result<Opened, Sentence> {
     let place = &options.place;
     if let Some(input) = input {
         let settings = place.settings(Settings::for_input(&input), &input)?;
@@ -515,17 +523,8 @@ fn opening(input: Option<Input>, options: &AppOptions, store: &Store, is_first: 
     match &store.kept.session {
         // A file may be gone, which is no fault of the person.
         Some(session) if options.folder.is_some() => session.open(),
-        _ => Ok(default_opening()),
+        _ => Ok(super::place::default_opening()),
     }
-}
-
-/// A head of a real model in which a comma finds the comma before it, so that the last tile rescales a row strongly.
-fn default_opening() -> Opened {
-    let input = bundled::CAPTURES[0].input();
-    let settings = Settings { head: 8, ..Settings::for_input(&input) };
-    let landing = super::place::Landing { row: Some(13), ..Default::default() };
-    let origin = Place { scene: Some("real".into()), ..Default::default() };
-    Opened { input, settings: Some(settings), landing: Some(landing), origin }
 }
 
 /// Over everything while a file is held above the window.

@@ -1,10 +1,11 @@
-//! The sentences of the window: what a step does, why a number is what it is. Data in, English out; one place to
-//! translate.
+//! The sentences of the window: what a step does, why a number is what it is. Data in, sentences out, which are said in
+//! the language on screen.
 
 use eframe::egui::{Context, Id};
 
 use crate::playback::lesson::Language;
 use crate::schedule::{Max, Op, Plan, Step, Tensor, Traffic};
+use crate::sentence::{self, Sentence};
 
 use super::chinese;
 use super::number::{grouped, short};
@@ -35,53 +36,55 @@ pub fn in_language(language: Language, english: &str) -> &str {
 
 /// A sentence of the table with its values: `{0}` is the first.
 pub fn fill(ctx: &Context, english: &str, values: &[&dyn std::fmt::Display]) -> String {
-    let mut text = tr(ctx, english).to_owned();
-    for (at, value) in values.iter().enumerate() {
-        text = text.replace(&format!("{{{at}}}"), &value.to_string());
-    }
-    text
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    sentence::fill(tr(ctx, english), &values)
+}
+
+/// A sentence in the language on screen.
+pub fn say(ctx: &Context, sentence: &Sentence) -> String {
+    let language = language(ctx);
+    sentence.say(&|pattern| in_language(language, pattern))
 }
 
 /// What the step carried out last did, such as
 /// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
-pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> String {
+pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
     let len = grouped(scene.schedule().len());
     let Some(step) = snapshot.view.step else {
-        return format!("step 0 of {len}: nothing is on chip yet");
+        return Sentence::new("step 0 of {0}: nothing is on chip yet").with(len);
     };
-    let n = grouped(snapshot.cursor);
     let kernels = &scene.schedule().kernels;
-    let kernel = match snapshot.view.program {
-        Some((kernel, _)) if kernels.len() > 1 => {
-            kernels.get(kernel).map_or(String::new(), |k| format!("{}, ", k.name))
-        }
-        _ => String::new(),
+    let kernel = snapshot.view.program.and_then(|(kernel, _)| kernels.get(kernel)).filter(|_| kernels.len() > 1);
+    let place = match kernel {
+        Some(kernel) => Sentence::new("{0}, {1}").and(kernel.name).and(place(&step)),
+        None => place(&step),
     };
-    format!("step {n} of {len}: {kernel}{}: {}", place(&step), deed(&step, snapshot))
+    let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
+    sentence.and(place).and(deed(&step, snapshot))
 }
 
 /// Where a step works.
-pub fn place(step: &Step) -> String {
+pub fn place(step: &Step) -> Sentence {
     match (step.place.i(), step.place.j()) {
-        (Some(i), Some(j)) => format!("tile (i {i}, j {j})"),
-        (Some(i), None) => format!("query block i {i}"),
-        (None, Some(j)) => format!("key block j {j}"),
+        (Some(i), Some(j)) => Sentence::new("tile (i {0}, j {1})").with(i).with(j),
+        (Some(i), None) => Sentence::new("query block i {0}").with(i),
+        (None, Some(j)) => Sentence::new("key block j {0}").with(j),
         (None, None) => "all blocks".into(),
     }
 }
 
-fn deed(step: &Step, snapshot: &Snapshot) -> String {
+fn deed(step: &Step, snapshot: &Snapshot) -> Sentence {
     match step.op {
-        Op::Load(tensor) if step.free => format!("{} is used again, no bytes move", block(tensor)),
-        Op::Load(tensor) => format!("loaded {} to the chip", block(tensor)),
-        Op::Store(tensor) => format!("stored {} to HBM", block(tensor)),
-        Op::Initialise(tensor) => format!("wrote the starting value of {} to HBM", tensor.name()),
+        Op::Load(tensor) if step.free => Sentence::new("{0} is used again, no bytes move").and(block(tensor)),
+        Op::Load(tensor) => Sentence::new("loaded {0} to the chip").and(block(tensor)),
+        Op::Store(tensor) => Sentence::new("stored {0} to HBM").and(block(tensor)),
+        Op::Initialise(tensor) => Sentence::new("wrote the starting value of {0} to HBM").with(tensor.name()),
         Op::StartRows => "O = 0, l = 0, m = -inf on chip".into(),
         Op::Scores => "computed the scores S = scale Q K^T".into(),
         Op::Mask => "hid the masked scores".into(),
         Op::RowMax(Max::Running) | Op::MergeStats => match snapshot.risen() {
-            Some((0, of)) => format!("no new maximum in {of} rows, alpha = 1"),
-            Some((risen, of)) => format!("row max rose in {risen} of {of} rows"),
+            Some((0, of)) => Sentence::new("no new maximum in {0} rows, alpha = 1").with(of),
+            Some((risen, of)) => Sentence::new("row max rose in {0} of {1} rows").with(risen).with(of),
             None => "took the row maximum".into(),
         },
         Op::RowMax(Max::Tile) => "took the row maximum".into(),
@@ -98,8 +101,8 @@ fn deed(step: &Step, snapshot: &Snapshot) -> String {
     }
 }
 
-fn block(tensor: Tensor) -> &'static str {
-    match tensor {
+fn block(tensor: Tensor) -> Sentence {
+    Sentence::new(match tensor {
         Tensor::Q => "Q_i",
         Tensor::K => "K_j",
         Tensor::V => "V_j",
@@ -111,11 +114,11 @@ fn block(tensor: Tensor) -> &'static str {
         Tensor::Lse => "L_i",
         Tensor::Bias => "a tile of the bias",
         Tensor::Keep => "a tile of the dropout mask",
-    }
+    })
 }
 
 /// Traffic beside that of standard attention; says why when it is more.
-pub fn beside_standard(scene: &Scene) -> String {
+pub fn beside_standard(scene: &Scene) -> Sentence {
     let plan = scene.plan();
     let (own, standard) = (scene.closed_form.hbm_bytes(plan), scene.standard.hbm_bytes(plan));
     let name = scene.settings.algorithm;
@@ -124,14 +127,15 @@ pub fn beside_standard(scene: &Scene) -> String {
     }
     let ratio = own as f64 / standard.max(1) as f64;
     if own <= standard {
-        return format!("{name} moves {} the bytes of standard attention.", times(ratio));
+        return Sentence::new("{0} moves {1} the bytes of standard attention.").with(name).with(times(ratio));
     }
     let why = if plan.d >= plan.n_k {
-        format!("S and P are small here: {} keys against d = {}", plan.n_k, plan.d)
+        Sentence::new("S and P are small here: {0} keys against d = {1}").with(plan.n_k).with(plan.d)
     } else {
-        format!("blocks of {} queries load K and V {} times", plan.br, plan.t_r())
+        Sentence::new("blocks of {0} queries load K and V {1} times").with(plan.br).with(plan.t_r())
     };
-    format!("{name} moves {} the bytes of standard attention: {why}. At this size tiling does not pay.", times(ratio))
+    let sentence = "{0} moves {1} the bytes of standard attention: {2}. At this size tiling does not pay.";
+    Sentence::new(sentence).with(name).with(times(ratio)).and(why)
 }
 
 fn times(ratio: f64) -> String {
@@ -139,22 +143,22 @@ fn times(ratio: f64) -> String {
 }
 
 /// The counters equal the formula, or by how much they do not.
-pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> String {
+pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
     let (counted, formula) = (counted.hbm_elements(), formula.hbm_elements());
     if counted == formula {
-        format!("Closed form: {} elements, the same.", grouped(formula))
-    } else {
-        format!("Closed form: {} elements; counted {}. They must agree.", grouped(formula), grouped(counted))
+        return Sentence::new("Closed form: {0} elements, the same.").with(grouped(formula));
     }
+    let sentence = Sentence::new("Closed form: {0} elements; counted {1}. They must agree.");
+    sentence.with(grouped(formula)).with(grouped(counted))
 }
 
 /// Elements and bytes of each tensor, one line each way.
-pub fn per_tensor(traffic: &Traffic, plan: &Plan) -> String {
-    let ways = [("read", &traffic.read), ("write", &traffic.write)];
+pub fn per_tensor(ctx: &Context, traffic: &Traffic, plan: &Plan) -> String {
+    let ways = [("{0} read: {1} elements, {2} B", &traffic.read), ("{0} write: {1} elements, {2} B", &traffic.write)];
     let lines = ways.into_iter().flat_map(|(way, tensors)| {
         tensors.iter().map(move |(tensor, elements)| {
             let bytes = elements * plan.bytes_of(tensor);
-            format!("{} {way}: {} elements, {} B", tensor.name(), grouped(elements), grouped(bytes))
+            fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(bytes)])
         })
     });
     lines.collect::<Vec<_>>().join("\n")

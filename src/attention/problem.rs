@@ -6,6 +6,7 @@ use super::dropout::Dropout;
 use super::mask::{Band, Mask};
 use super::precision::{Precision, Real};
 use super::shape::Shape;
+use crate::sentence::{Sentence, says_a_sentence};
 
 /// `softmax(mask(modify(scale * Q K^T))) V` for every batch entry and query head.
 ///
@@ -32,19 +33,39 @@ pub struct Problem {
 }
 
 /// Why a problem cannot be set up. Every message says what, where and what to do.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ProblemError {
-    #[error("{name} is 0: there is nothing to compute; every size must be at least 1")]
     Empty { name: &'static str },
-    #[error("{heads} query heads cannot share {kv_heads} key/value heads: the first must be a multiple of the second")]
     HeadGroups { heads: usize, kv_heads: usize },
-    #[error("{name} has shape {found:?}, but {expected} is needed")]
-    Shape { name: &'static str, found: Vec<usize>, expected: String },
-    #[error("{name} is {value}: {need}")]
+    Shape { name: &'static str, found: Vec<usize>, expected: Sentence },
     Value { name: &'static str, value: String, need: &'static str },
-    #[error("a prefix of {prefix} tokens needs {need}")]
-    Prefix { prefix: usize, need: String },
+    Prefix { prefix: usize, need: Sentence },
 }
+
+impl ProblemError {
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Empty { name } => {
+                Sentence::new("{0} is 0: there is nothing to compute; every size must be at least 1").with(name)
+            }
+            Self::HeadGroups { heads, kv_heads } => Sentence::new(
+                "{0} query heads cannot share {1} key/value heads: the first must be a multiple of the second",
+            )
+            .with(heads)
+            .with(kv_heads),
+            Self::Shape { name, found, expected } => {
+                let sentence = Sentence::new("{0} has shape {1}, but {2} is needed").and(*name);
+                sentence.with(format!("{found:?}")).and(expected.clone())
+            }
+            Self::Value { name, value, need } => Sentence::new("{0} is {1}: {2}").and(*name).with(value).and(*need),
+            Self::Prefix { prefix, need } => {
+                Sentence::new("a prefix of {0} tokens needs {1}").with(prefix).and(need.clone())
+            }
+        }
+    }
+}
+
+says_a_sentence!(ProblemError);
 
 impl Problem {
     /// A problem without masks or modifiers and with the scale `1 / sqrt(d)`.
@@ -57,11 +78,11 @@ impl Problem {
         let shape = Shape { batch, heads, kv_heads, n_q, n_k, d, d_v };
         shape.validate()?;
         if (k_batch, k_d) != (batch, d) {
-            let expected = format!("[{batch}, any, any, {d}] (the batch and d of Q)");
+            let expected = Sentence::new("[{0}, any, any, {1}] (the batch and d of Q)").with(batch).with(d);
             return Err(ProblemError::Shape { name: "K", found: k.shape().to_vec(), expected });
         }
         if v.shape()[..3] != [batch, kv_heads, n_k] {
-            let expected = format!("[{batch}, {kv_heads}, {n_k}, any] (like K)");
+            let expected = Sentence::new("[{0}, {1}, {2}, any] (like K)").with(batch).with(kv_heads).with(n_k);
             return Err(ProblemError::Shape { name: "V", found: v.shape().to_vec(), expected });
         }
         Ok(Self {
@@ -93,7 +114,7 @@ impl Problem {
         }
         if let Some(lengths) = &self.mask.key_lengths {
             if lengths.len() != batch {
-                let expected = format!("one length for each of the {batch} batch entries");
+                let expected = Sentence::new("one length for each of the {0} batch entries").with(batch);
                 return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
             }
             if let Some(&length) = lengths.iter().find(|&&length| length > n_k) {
@@ -101,13 +122,13 @@ impl Problem {
             }
         }
         if let Some(slopes) = self.alibi_slopes.as_ref().filter(|slopes| slopes.dim() != (batch, heads)) {
-            let expected = format!("[{batch}, {heads}] (batch, heads)");
+            let expected = Sentence::verbatim(format!("[{batch}, {heads}] (batch, heads)"));
             return Err(ProblemError::Shape { name: "alibi_slopes", found: slopes.shape().to_vec(), expected });
         }
         if let Some(bias) = &self.bias {
             let fits = bias.shape().iter().zip([batch, heads, n_q, n_k]).all(|(&size, full)| size == 1 || size == full);
             if !fits {
-                let expected = format!("[{batch}, {heads}, {n_q}, {n_k}], or 1 on any axis");
+                let expected = Sentence::new("{0}, or 1 on any axis").with(format!("[{batch}, {heads}, {n_q}, {n_k}]"));
                 return Err(ProblemError::Shape { name: "bias", found: bias.shape().to_vec(), expected });
             }
         }
@@ -143,12 +164,12 @@ impl Problem {
     /// The first `prefix` tokens. Exact for a causal problem, where no token sees those after it.
     pub fn prefix(&self, prefix: usize) -> Result<Self, ProblemError> {
         let Shape { n_q, n_k, .. } = self.shape;
-        let refuse = |need: String| Err(ProblemError::Prefix { prefix, need });
+        let refuse = |need: Sentence| Err(ProblemError::Prefix { prefix, need });
         if !self.mask.causal || n_q != n_k {
             return refuse("a causal input with as many queries as keys: elsewhere a token sees later ones".into());
         }
         if prefix == 0 || prefix > n_q {
-            return refuse(format!("a number from 1 to {n_q}, the length of the input"));
+            return refuse(Sentence::new("a number from 1 to {0}, the length of the input").with(n_q));
         }
         let first = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
         let mut short = Self::new(first(&self.q), first(&self.k), first(&self.v))?;

@@ -11,8 +11,10 @@ use crate::gpu::{self, Backend, DeviceKind, Probe};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
 use super::failure::print;
+#[cfg(not(feature = "app"))]
+use super::files;
 use super::report::{bytes, grouped, table};
-use super::{Failure, files, run, trace};
+use super::{Failure, run, trace};
 
 /// The head whose steps are worth a look: it looks back at an earlier comma.
 const HEAD: usize = 8;
@@ -38,7 +40,7 @@ pub enum Renderer {
 #[cfg(feature = "app")]
 pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
-    let input = file.map(|file| files::open(&file.to_string_lossy(), 0)).transpose()?;
+    let input = place.read(file.map(Path::to_string_lossy).as_deref())?;
     let renderer = match renderer {
         Renderer::Auto => app::Renderer::Auto,
         Renderer::Wgpu => app::Renderer::Wgpu,
@@ -47,7 +49,7 @@ pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::Plac
     let named = place.place(file.map(|file| file.to_string_lossy().into_owned()));
     let has_scene = named.scene.is_some();
     if has_scene && input.is_none() {
-        named.open().map_err(Failure::Bad)?;
+        named.open().map_err(|fault| Failure::Bad(fault.to_string()))?;
     }
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::{self, AppOptions, Overlay, Place, Settings, Size, Theme};
-use crate::attention::{Align, Precision};
+use crate::attention::{Align, Input, Precision};
 use crate::gpu::Probe;
 use crate::playback::lesson::{Language, Position};
 
@@ -42,6 +42,15 @@ pub struct PlaceOptions {
     /// bottom-right or top-left
     #[arg(long, value_name = "WHERE")]
     align: Option<String>,
+    /// Keys left and right of the diagonal that stay visible, as L,R; -1 is unbounded
+    #[arg(long, value_name = "L,R", allow_hyphen_values = true)]
+    window: Option<String>,
+    /// Keys that exist, one length for each batch entry
+    #[arg(long, value_name = "A,B,..")]
+    kv_lengths: Option<String>,
+    /// Seed of a random: input
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Only the first N tokens of a causal input; 0 is all
     #[arg(long, value_name = "N")]
     prefix: Option<usize>,
@@ -78,8 +87,8 @@ pub struct PlaceOptions {
     /// The first two minutes
     #[arg(long)]
     tour: bool,
-    /// What lies over the window: keys or commands
-    #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands"], hide = true)]
+    /// What lies over the window: keys, commands or open
+    #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open"], hide = true)]
     overlay: Option<String>,
 }
 
@@ -118,6 +127,9 @@ impl PlaceOptions {
             precision: self.precision.map(|precision| precision.name().into()),
             causal: (self.causal || self.no_causal).then_some(self.causal),
             align,
+            seed: self.seed,
+            window: self.window.clone(),
+            kv_lengths: self.kv_lengths.clone(),
             prefix: self.prefix,
             hardware: self.hardware.clone(),
             bug: self.bug.clone(),
@@ -128,6 +140,18 @@ impl PlaceOptions {
         }
     }
 
+    /// The input of `file`. Of a trace there is none: it is opened by its place, with the run that it describes.
+    pub fn read(&self, file: Option<&str>) -> Result<Option<Input>, Failure> {
+        match file {
+            Some(file) if file.to_ascii_lowercase().ends_with(".json") => {
+                let opened = self.place(Some(file.to_owned())).open();
+                opened.map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()))
+            }
+            Some(file) => files::open(file, self.seed.unwrap_or(0)).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// How the window opens on `place`.
     pub fn apply(&self, options: &mut AppOptions, place: Place) -> Result<(), Failure> {
         options.place = place;
@@ -135,6 +159,7 @@ impl PlaceOptions {
         (options.is_presenting, options.tour) = (self.present, self.tour);
         options.overlay = match self.overlay.as_deref() {
             Some("keys") => Some(Overlay::Keys),
+            Some("open") => Some(Overlay::Open),
             Some(_) => Some(Overlay::Palette),
             None => None,
         };
@@ -169,8 +194,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if !(0.25..=8.0).contains(&arguments.scale) {
         return Err(Failure::Bad(format!("--scale {}: it is from 0.25 to 8", arguments.scale)));
     }
-    let input = arguments.input.as_deref().map(|input| files::open(input, 0)).transpose()?;
     let place = arguments.place.place(arguments.input.clone());
+    let input = arguments.place.read(arguments.input.as_deref())?;
     match &input {
         // Names that are not known are told before anything is drawn.
         Some(input) => place
@@ -178,7 +203,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             .map(drop)
             .map_err(|fault| Failure::bad(&input.name, fault))?,
         None if arguments.place.tour || arguments.place.lesson.is_some() => {}
-        None => place.open().map(drop).map_err(Failure::Bad)?,
+        None => place.open().map(drop).map_err(|fault| Failure::Bad(fault.to_string()))?,
     }
     let find_gpu = || Probe::Unavailable("a picture needs none".into());
     let mut options = AppOptions { find_gpu, ..AppOptions::default() };

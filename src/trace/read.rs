@@ -10,6 +10,7 @@ use super::format::{FORMAT, Trace, VERSION};
 use super::number::Values;
 use super::validate::validate;
 use crate::attention::Precision;
+use crate::sentence::Sentence;
 
 /// Reads a trace, of this version or an older one, and checks that it agrees with itself.
 ///
@@ -44,11 +45,11 @@ fn fault(path: &Path, error: &serde_json::Error) -> TraceError {
     let fault = one_line(text.rsplit_once(" at line ").map_or(text.as_str(), |(fault, _)| fault));
     let (line, column) = (error.line(), error.column());
     let is_root = path.iter().next().is_none();
-    let place = if is_root { "the trace".into() } else { one_line(&path.to_string()) };
+    let place = if is_root { "the trace".into() } else { Sentence::verbatim(one_line(&path.to_string())) };
     match error.classify() {
         Category::Eof => TraceError::CutOff { line, place },
         Category::Data => TraceError::Type { place, fault, line, column },
-        Category::Syntax | Category::Io => TraceError::NotJson { fault, line, column },
+        Category::Syntax | Category::Io => TraceError::NotJson { fault: Sentence::verbatim(fault), line, column },
     }
 }
 
@@ -68,9 +69,14 @@ fn explain_version(bytes: &[u8]) -> Option<TraceError> {
 fn check_version(format: Option<&str>, version: Option<u64>) -> Result<(), TraceError> {
     match (format, version) {
         (Some(FORMAT), Some(version)) if version > VERSION => Err(TraceError::Newer { version }),
-        (Some(FORMAT), Some(0)) => Err(TraceError::invalid("version", "0 is no version: the first is 1")),
+        (Some(FORMAT), Some(0)) => {
+            Err(TraceError::invalid(Sentence::verbatim("version"), "0 is no version: the first is 1"))
+        }
         (Some(FORMAT), _) => Ok(()),
-        (Some(format), _) => Err(TraceError::NotATrace { found: format!("its format is {:?}", one_line(format)) }),
+        (Some(format), _) => {
+            let found = Sentence::new("its format is {0}").with(format!("{:?}", one_line(format)));
+            Err(TraceError::NotATrace { found })
+        }
         (None, _) => Err(TraceError::NotATrace { found: "it has no format".into() }),
     }
 }
@@ -80,8 +86,9 @@ fn narrow(trace: &mut Trace) -> Result<(), TraceError> {
     for (n, step) in trace.steps.iter_mut().enumerate() {
         let narrow = |values: &mut Values, name: &str| {
             values.narrow().map_err(|(index, x)| {
-                let place = format!("steps[{n}].{name}[{index}]");
-                TraceError::invalid(place, format!("{x:e} is outside the range of f32, which this run computed in"))
+                let place = Sentence::verbatim(format!("steps[{n}].{name}[{index}]"));
+                let fault = Sentence::new("{0} is outside the range of f32, which this run computed in");
+                TraceError::invalid(place, fault.with(format!("{x:e}")))
             })
         };
         for (name, values) in step.statistics_mut() {

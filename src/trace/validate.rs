@@ -6,6 +6,7 @@ use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
 use crate::attention::{Mask, Shape};
 use crate::schedule::{OnChip, Plan, Tensor, Tiling};
+use crate::sentence::Sentence;
 
 /// Sizes above this are refused, so that no product of an index and a block size overflows.
 const MOST: usize = 1 << 40;
@@ -18,15 +19,16 @@ pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
         check_step(n, step, &plan)
             .and_then(|()| within(step.on_chip_bytes, trace.totals.peak_on_chip_bytes))
             .and_then(|()| sums.add(step, &plan))
-            .map_err(|fault| TraceError::invalid(format!("step {n}"), fault))?;
+            .map_err(|fault| TraceError::invalid(Sentence::new("step {0}").with(n), fault))?;
     }
-    sums.agree(&trace.totals, &plan).map_err(|(field, fault)| TraceError::invalid(format!("totals.{field}"), fault))
+    let place = |field| Sentence::verbatim(format!("totals.{field}"));
+    sums.agree(&trace.totals, &plan).map_err(|(field, fault)| TraceError::invalid(place(field), fault))
 }
 
 /// The plan that the sizes, the mask and the tiling describe.
 fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     let (facts, grid, head) = (&trace.problem, &trace.tiling, trace.head);
-    let refuse = |place: &str, fault: String| Err(TraceError::invalid(place, fault));
+    let refuse = |place: &str, fault: Sentence| Err(TraceError::invalid(Sentence::verbatim(place), fault));
     let shape = Shape {
         batch: facts.batch,
         heads: facts.heads,
@@ -37,20 +39,19 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         d_v: facts.d_v,
     };
     if let Err(error) = shape.validate() {
-        return refuse("problem", error.to_string());
+        return refuse("problem", error.sentence());
     }
     if let Some(size) = [shape.n_q, shape.n_k, shape.d, shape.d_v].into_iter().find(|&size| size > MOST) {
-        return refuse("problem", format!("a size of {size} is out of reach"));
+        return refuse("problem", Sentence::new("a size of {0} is out of reach").with(size));
     }
     if head.batch >= shape.batch || head.head >= shape.heads {
-        return refuse(
-            "head",
-            format!("there is no ({}, {}) in {} x {}", head.batch, head.head, shape.batch, shape.heads),
-        );
+        let fault = Sentence::new("there is no ({0}, {1}) in {2} x {3}").with(head.batch).with(head.head);
+        return refuse("head", fault.with(shape.batch).with(shape.heads));
     }
     let lengths = &facts.mask.key_lengths;
     if let Some(count) = lengths.as_ref().map(Vec::len).filter(|&count| count != shape.batch) {
-        return refuse("problem.mask.key_lengths", format!("{count} lengths for {} batch entries", shape.batch));
+        let fault = Sentence::new("{0} lengths for {1} batch entries").with(count).with(shape.batch);
+        return refuse("problem.mask.key_lengths", fault);
     }
     // No size is above MOST, so that a wider window leaves as much of it.
     let [window_left, window_right] = facts.mask.window.map(|side| side.map(|keys| keys.min(MOST)));
@@ -69,59 +70,66 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     };
     // The plan clamps blocks to the sequence.
     if (plan.br, plan.bc) != (grid.br, grid.bc) {
-        return refuse("tiling", format!("blocks of {} x {} for {} x {}", grid.br, grid.bc, shape.n_q, shape.n_k));
+        let fault = Sentence::new("blocks of {0} x {1} for {2} x {3}").with(grid.br).with(grid.bc);
+        return refuse("tiling", fault.with(shape.n_q).with(shape.n_k));
     }
     if (plan.t_r(), plan.t_c()) != (grid.t_r, grid.t_c) {
         let (t_r, t_c) = (plan.t_r(), plan.t_c());
-        return refuse("tiling", format!("{} x {} blocks, where {t_r} x {t_c} are needed", grid.t_r, grid.t_c));
+        let fault = Sentence::new("{0} x {1} blocks, where {2} x {3} are needed").with(grid.t_r).with(grid.t_c);
+        return refuse("tiling", fault.with(t_r).with(t_c));
     }
     Ok(plan)
 }
 
-fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), String> {
+fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
     if step.n != n {
-        return Err(format!("its number is {}", step.n));
+        return Err(Sentence::new("its number is {0}").with(step.n));
     }
     let (t_r, t_c) = (plan.t_r(), plan.t_c());
     if let Some(i) = step.i.filter(|&i| i >= t_r) {
-        return Err(format!("i is {i}, but there are {t_r} query blocks"));
+        return Err(Sentence::new("i is {0}, but there are {1} query blocks").with(i).with(t_r));
     }
     if let Some(j) = step.j.filter(|&j| j >= t_c) {
-        return Err(format!("j is {j}, but there are {t_c} key blocks"));
+        return Err(Sentence::new("j is {0}, but there are {1} key blocks").with(j).with(t_c));
     }
     let of_block = |block: Option<std::ops::Range<usize>>, size: usize| block.map_or([0, size], |b| [b.start, b.end]);
     let rows = of_block(step.i.map(|i| plan.rows(i)), plan.n_q);
     let cols = of_block(step.j.map(|j| plan.cols(j)), plan.n_k);
     for (name, index, found, expected) in [("rows", step.i, step.rows, rows), ("cols", step.j, step.cols, cols)] {
         if found.map_or(index.is_some(), |found| found != expected) {
-            return Err(format!("{name} are {found:?}, but its block is {expected:?}"));
+            let fault = Sentence::new("{0} are {1}, but its block is {2}").with(name);
+            return Err(fault.with(format!("{found:?}")).with(format!("{expected:?}")));
         }
     }
     let class = step.i.zip(step.j).map(|(i, j)| plan.class(i, j));
     if step.class != class {
         let name = |class: Option<crate::attention::TileClass>| class.map_or("absent", |class| class.name());
-        return Err(format!("class is {}, but the mask makes it {}", name(step.class), name(class)));
+        let fault = Sentence::new("class is {0}, but the mask makes it {1}");
+        return Err(fault.and(name(step.class)).and(name(class)));
     }
     check_lengths(step, rows[1] - rows[0], cols[1] - cols[0], plan.d_v)
 }
 
-fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Result<(), String> {
+fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Result<(), Sentence> {
     if let Some((name, values)) = step.statistics().find(|(_, values)| values.numbers().len() != rows) {
-        return Err(format!("{name} has {} numbers for {rows} rows", values.numbers().len()));
+        let fault = Sentence::new("{0} has {1} numbers for {2} rows").with(name);
+        return Err(fault.with(values.numbers().len()).with(rows));
     }
     for (name, tile, width) in [("s", &step.s, cols), ("p", &step.p, cols), ("o", &step.o, d_v)] {
         let Some(tile) = tile else { continue };
         if tile.len() != rows || tile.iter().any(|row| row.numbers().len() != width) {
-            return Err(format!("{name} is not a tile of {rows} x {width}"));
+            return Err(Sentence::new("{0} is not a tile of {1} x {2}").with(name).with(rows).with(width));
         }
     }
     Ok(())
 }
 
-fn within(live: OnChip, peak: OnChip) -> Result<(), String> {
+fn within(live: OnChip, peak: OnChip) -> Result<(), Sentence> {
     if live.shared > peak.shared || live.registers > peak.registers {
-        let show = |on_chip: OnChip| format!("{} shared and {} register bytes", on_chip.shared, on_chip.registers);
-        return Err(format!("{} are live, above the peak of {}", show(live), show(peak)));
+        let show = |on_chip: OnChip| {
+            Sentence::new("{0} shared and {1} register bytes").with(on_chip.shared).with(on_chip.registers)
+        };
+        return Err(Sentence::new("{0} are live, above the peak of {1}").and(show(live)).and(show(peak)));
     }
     Ok(())
 }
@@ -139,7 +147,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, step: &Step<'_>, plan: &Plan) -> Result<(), String> {
+    fn add(&mut self, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
         let grow = |sum: &mut u64, by: u64| *sum = sum.saturating_add(by);
         let (read, write) = (step.hbm_read_bytes, step.hbm_write_bytes);
         grow(&mut self.steps, 1);
@@ -156,7 +164,8 @@ impl Sums {
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
         let element = plan.bytes_of(tensor);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
-            return Err(format!("it moves part of an element: those of {} have {element} bytes", tensor.name()));
+            let fault = Sentence::new("it moves part of an element: those of {0} have {1} bytes");
+            return Err(fault.with(tensor.name()).with(element));
         }
         let moved = self.tensors.entry(tensor).or_default();
         grow(&mut moved.read_bytes, read);
@@ -167,7 +176,7 @@ impl Sums {
     }
 
     /// Errors with the name of the first total that differs.
-    fn agree(&self, totals: &Totals, plan: &Plan) -> Result<(), (&'static str, String)> {
+    fn agree(&self, totals: &Totals, plan: &Plan) -> Result<(), (&'static str, Sentence)> {
         let tiles = totals.tiles;
         let classes = [tiles.full, tiles.partial, tiles.skipped].into_iter().map(u128::from).sum::<u128>();
         let pairs = [
@@ -183,12 +192,13 @@ impl Sums {
             ("tiles", classes, plan.t_r() as u128 * plan.t_c() as u128),
         ];
         if let Some((field, found, expected)) = pairs.into_iter().find(|(_, found, expected)| found != expected) {
-            return Err((field, format!("{found}, but the steps make {expected}")));
+            return Err((field, Sentence::new("{0}, but the steps make {1}").with(found).with(expected)));
         }
         if totals.tensors != self.tensors {
             let differs = |tensor: &&Tensor| totals.tensors.get(tensor) != self.tensors.get(tensor);
             let tensor = totals.tensors.keys().chain(self.tensors.keys()).find(differs);
-            return Err(("tensors", format!("{} is not what the steps move", tensor.map_or("", |t| t.name()))));
+            let name = tensor.map_or("", |tensor| tensor.name());
+            return Err(("tensors", Sentence::new("{0} is not what the steps move").with(name)));
         }
         Ok(())
     }

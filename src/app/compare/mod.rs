@@ -13,6 +13,7 @@ use crate::attention::Precision;
 use crate::machine::{Run, Totals};
 use crate::playback::lesson::BUGS;
 use crate::schedule::{Tiling, algorithm};
+use crate::sentence::Sentence;
 
 use super::job::{self, Job, Signals};
 use super::place::Place;
@@ -136,7 +137,7 @@ struct Other {
 }
 
 impl Other {
-    fn new(a: &Scene, settings: Settings, signals: &Signals) -> Result<Self, String> {
+    fn new(a: &Scene, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
         let scene = Scene::build(a.source.clone(), settings, signals)?;
         // The exact result cannot be stopped once it is begun.
         if signals.is_cancelled() {
@@ -156,7 +157,7 @@ struct Made {
     /// Of A.
     rescales: Rescales,
     /// B, or why it cannot run.
-    other: Result<Arc<Other>, String>,
+    other: Result<Arc<Other>, Sentence>,
 }
 
 /// B at the cursor that it has while A is at one.

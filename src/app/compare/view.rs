@@ -22,6 +22,7 @@ use crate::app::stage::column;
 use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette, SPACE};
 use crate::app::words::{self, fill, tr};
+use crate::sentence::Sentence;
 
 /// Height of the sentence below both, and of one line of a side's choices.
 const SENTENCE: f32 = 48.0;
@@ -141,8 +142,8 @@ impl Side<'_> {
         self.total().traffic.hbm_bytes(self.scene.plan())
     }
 
-    fn name(&self, what: &str) -> String {
-        format!("{}: {what}", self.letter)
+    fn name(&self, ctx: &egui::Context, what: &str) -> String {
+        fill(ctx, "{0}: {1}", &[&self.letter, &tr(ctx, what)])
     }
 }
 
@@ -196,7 +197,7 @@ fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>)
         for choice in algorithm::ALL {
             let is_chosen = settings.algorithm == choice.name();
             let response = ui.selectable_label(is_chosen, choice.name()).on_hover_text(choice.title());
-            let name = format!("B algorithm: {}", choice.name());
+            let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
             response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
             if response.clicked() {
                 chosen.algorithm = Some(choice.name());
@@ -207,9 +208,9 @@ fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>)
         let plan = a.plan();
         let mut tiling = settings.tiling;
         let drag = egui::DragValue::new(&mut tiling.br).range(1..=plan.n_q).speed(0.1).prefix("Br ");
-        ui.add(drag).accessible_name("B block rows");
+        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block rows"));
         let drag = egui::DragValue::new(&mut tiling.bc).range(1..=plan.n_k).speed(0.1).prefix("Bc ");
-        ui.add(drag).accessible_name("B block keys");
+        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block keys"));
         if tiling != settings.tiling {
             chosen.tiling = Some(tiling);
         }
@@ -233,7 +234,7 @@ fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
             ui.selectable_value(&mut precision, choice, choice.name());
         }
     });
-    let name = format!("B precision: {}", current.name());
+    let name = fill(ui.ctx(), "B precision: {0}", &[&current.name()]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
     (precision != current).then_some(precision)
 }
@@ -266,13 +267,13 @@ fn grid_of(ui: &mut Ui, room: Rect, side: &Side<'_>, textures: &mut Textures) {
     };
     grid::paint(ui, rect, &at, side.texture.0, textures);
     let response = ui.interact(rect, ui.scope_id().with((side.letter, "grid")), Sense::hover());
-    draw::describe(&response, &side.name("schedule grid"), &grid::tile_text(side.tile));
+    draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &grid::tile_text(ui.ctx(), side.tile));
 }
 
 fn facts(ui: &mut Ui, side: &Side<'_>) {
     ui.spacing_mut().item_spacing.y = 2.0;
     let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
-        draw::value_row(ui, name, value, &side.name(name)).on_hover_text(tr(ui.ctx(), tip));
+        draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
     };
     let ctx = ui.ctx().clone();
     let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
@@ -331,8 +332,12 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
     painter.rect_filled(part(now), 2.0, palette.accent);
     painter.rect_stroke(part(total), 2.0, palette.hairline(), egui::StrokeKind::Inside);
     let response = ui.interact(rect, ui.scope_id().with((side.letter, "meter")), Sense::hover());
-    draw::describe(&response, &side.name("HBM bytes"), &format!("{} of {}", grouped(now), grouped(total)));
-    response.on_hover_text(words::per_tensor(&side.total().traffic, side.scene.plan()));
+    draw::describe(
+        &response,
+        &side.name(ui.ctx(), "HBM bytes"),
+        &fill(ui.ctx(), "{0} of {1}", &[&grouped(now), &grouped(total)]),
+    );
+    response.on_hover_text(words::per_tensor(ui.ctx(), &side.total().traffic, side.scene.plan()));
 }
 
 fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
@@ -345,13 +350,13 @@ fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
         Told { name: a, plan: &plan_a, traffic: &traffic_a },
         Told { name: b, plan: &plan_b, traffic: &traffic_b },
     );
-    let response = ui.label(RichText::new(&text).size(theme::BODY)).on_hover_text(words::NOT_MODELLED);
+    let response = ui.label(RichText::new(&text).size(theme::BODY)).on_hover_text(tr(ui.ctx(), words::NOT_MODELLED));
     draw::describe(&response, "which moves more", &text);
 }
 
-fn why_not(ui: &mut Ui, fault: &str) {
+fn why_not(ui: &mut Ui, fault: &Sentence) {
     let palette = Palette::of(ui);
-    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&fault]);
+    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&words::say(ui.ctx(), fault)]);
     let response = ui.label(RichText::new(&text).color(palette.ink).background_color(palette.trouble_soft));
     draw::describe(&response, "run of B", &text);
 }

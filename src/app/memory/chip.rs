@@ -7,6 +7,7 @@ use crate::app::draw::{fit_text, hatch};
 use crate::app::look::Look;
 use crate::app::number::bytes;
 use crate::app::theme::{self, Palette};
+use crate::app::words::{fill, tr};
 use crate::schedule::{Buffer, Tensor};
 
 /// A smaller part of the budget than this is magnified: its buffers could not be told apart.
@@ -19,7 +20,8 @@ pub fn paint(ui: &Ui, room: Rect, look: &Look<'_>, budgets: &[Budget], palette: 
     painter.rect_stroke(room, 2.0, palette.hairline(), StrokeKind::Inside);
     let used: u64 = buffers.iter().map(Buffer::bytes).sum();
     if used == 0 {
-        fit_text(painter, room.shrink(8.0), Align2::LEFT_CENTER, "empty", theme::text(theme::LABEL), palette.faint_ink);
+        let (text, font) = (tr(ui.ctx(), "empty"), theme::text(theme::LABEL));
+        fit_text(painter, room.shrink(8.0), Align2::LEFT_CENTER, text, font, palette.faint_ink);
         return Vec::new();
     }
     let budget: u64 = budgets.iter().map(|budget| budget.of).sum();
@@ -37,7 +39,7 @@ pub fn paint(ui: &Ui, room: Rect, look: &Look<'_>, budgets: &[Budget], palette: 
     }
     if to_scale && left + 2.0 < room.right() {
         let free = Rect::from_min_max(pos2(left, room.top()), room.max).shrink(2.0);
-        let text = format!("free {}", bytes(whole - used));
+        let text = fill(ui.ctx(), "free {0}", &[&bytes(whole - used)]);
         fit_text(
             painter,
             free.shrink2(vec2(4.0, 0.0)),
@@ -61,7 +63,7 @@ fn paint_buffer(ui: &Ui, place: Rect, buffer: &Buffer, palette: &Palette) {
         let upper = Rect::from_min_size(place.min, vec2(place.width(), half)).shrink2(vec2(4.0, 0.0));
         let lower = upper.translate(vec2(0.0, half));
         let font = theme::text(theme::LABEL);
-        fit_text(painter, upper, Align2::LEFT_CENTER, buffer.name, font.clone(), palette.ink);
+        fit_text(painter, upper, Align2::LEFT_CENTER, tr(ui.ctx(), buffer.name), font.clone(), palette.ink);
         fit_text(painter, lower, Align2::LEFT_CENTER, &bytes(buffer.bytes()), font, palette.ink);
     }
 }
@@ -75,7 +77,8 @@ fn paint_over(ui: &Ui, room: Rect, x: f32, palette: &Palette) {
     painter.vline(x, room.top() - 3.0..=room.bottom() + 3.0, Stroke::new(2.0, palette.trouble));
     let label = Rect::from_min_size(pos2((x - 104.0).max(room.left()), room.top() + 2.0), vec2(98.0, 16.0));
     painter.rect_filled(label, 4.0, palette.trouble_soft);
-    fit_text(painter, label, Align2::CENTER_CENTER, "! over budget", theme::text(theme::LABEL), palette.ink);
+    let text = tr(ui.ctx(), "! over budget");
+    fit_text(painter, label, Align2::CENTER_CENTER, text, theme::text(theme::LABEL), palette.ink);
 }
 
 /// The hue of the tensor that a buffer's name begins with.

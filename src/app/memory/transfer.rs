@@ -7,6 +7,7 @@ use crate::app::look::Look;
 use crate::app::motion::lerp;
 use crate::app::number::bytes;
 use crate::app::theme::{self, Palette};
+use crate::app::words::tr;
 use crate::schedule::Tensor;
 
 /// Pictures of a tile that is too fast to be followed.
@@ -23,7 +24,7 @@ pub fn paint(
 ) {
     let plan = look.scene.plan();
     let Some((tensor, block)) = moving else {
-        let text = "this step moves nothing between HBM and the chip";
+        let text = tr(ui.ctx(), "this step moves nothing between HBM and the chip");
         let line = Rect::from_min_max(pos2(room.left(), room.top() - 21.0), pos2(room.right(), room.top() - 3.0));
         fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
         return;

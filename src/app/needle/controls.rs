@@ -6,6 +6,7 @@ use super::Picture;
 use super::frame::{Frame, cursor_of};
 use crate::app::action::Action;
 use crate::app::stage::{Stage, Wish};
+use crate::app::words::{fill, tr};
 use crate::playback::Command;
 
 pub const HEIGHT: f32 = 36.0;
@@ -16,7 +17,7 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec
         ui.spacing_mut().item_spacing.x = 4.0;
         for frame in Frame::ALL {
             let is_last = picture.now.index + 1 == picture.story.visits.len();
-            let name = format!("Frame {}: {}", frame.number(), frame.name());
+            let name = fill(ui.ctx(), "Frame {0}: {1}", &[&frame.number(), &tr(ui.ctx(), frame.name())]);
             let button = egui::Button::new(frame.number().to_string())
                 .selected(frame == picture.now.frame)
                 .min_size(vec2(28.0, 24.0));
@@ -30,8 +31,9 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec
         ui.add_space(12.0);
         component(ui, picture, actions);
         let mut forgets = stage.forgets_alpha;
-        let hint = "The bug of a missing rescale: the old keys keep their weight when the maximum rises";
-        if ui.checkbox(&mut forgets, "Forget alpha").on_hover_text(hint).changed() {
+        let hint = tr(ui.ctx(), "The bug of a missing rescale: the old keys keep their weight when the maximum rises");
+        let name = tr(ui.ctx(), "Forget alpha").to_owned();
+        if ui.checkbox(&mut forgets, name).on_hover_text(hint).changed() {
             actions.push(Action::Stage(Wish::ForgetAlpha(forgets)));
         }
     });
@@ -44,7 +46,7 @@ fn component(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
         return;
     }
     let mut component = picture.component;
-    let label = ui.label("component of O");
+    let label = ui.label(tr(ui.ctx(), "component of O"));
     let drag = egui::DragValue::new(&mut component).range(0..=d_v - 1).speed(0.1);
     if ui.add(drag).labelled_by(label.id).changed() {
         actions.push(Action::Stage(Wish::Component(component)));

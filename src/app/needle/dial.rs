@@ -9,6 +9,7 @@ use super::{Picture, column_title, named};
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
+use crate::app::words::tr;
 
 /// Half of the arc.
 const SPREAD: f32 = FRAC_PI_3;
@@ -116,6 +117,6 @@ fn paint_ghost(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
     let ends = [dial.pivot, dial.at(exact, 1.12)];
     ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(2.5, palette.accent), 6.0, 4.0));
     let place = Rect::from_min_size(rect.min, vec2(rect.width(), 20.0 * picture.zoom));
-    let text = named("exact", Some(exact));
+    let text = named(tr(ui.ctx(), "exact"), Some(exact));
     picture.text(ui, place, Align2::CENTER_CENTER, "exact needle", &text, picture.figures());
 }

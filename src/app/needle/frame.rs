@@ -3,6 +3,7 @@
 use crate::machine::{RowStory, RowVisit};
 
 use crate::app::number::short;
+use crate::sentence::Sentence;
 
 /// The six pictures of one visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +83,7 @@ pub fn cursor_of(story: &RowStory, visit: &RowVisit, frame: Frame) -> u64 {
 }
 
 /// What the frame shows, in a sentence.
-pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: Option<f64>) -> String {
+pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: Option<f64>) -> Sentence {
     let visit = now.visit;
     let highest = visit.scores.iter().copied().filter(|s| !s.is_nan()).fold(f64::NEG_INFINITY, f64::max);
     let is_first = visit.old.l == 0.0;
@@ -91,18 +92,17 @@ pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: O
         Frame::Rest if is_first => "No key yet: m = -inf, l = 0, and nothing to average.".into(),
         Frame::Rest => "At rest. m is the largest score so far, l the sum of the weights, O / l the average.".into(),
         Frame::Arrive if highest == f64::NEG_INFINITY => "Every new key is masked: no score arrives.".into(),
-        Frame::Arrive if is_first => format!("The first scores arrive; the largest is {}.", short(highest)),
+        Frame::Arrive if is_first => Sentence::new("The first scores arrive; the largest is {0}.").with(short(highest)),
         Frame::Arrive if highest > visit.old.m => {
-            format!("New scores arrive. {} stands above the line. Will the needle move?", short(highest))
+            Sentence::new("New scores arrive. {0} stands above the line. Will the needle move?").with(short(highest))
         }
         Frame::Arrive => "New scores arrive. None stands above the line.".into(),
-        Frame::Climb if is_first => format!("The line starts at {}. There is nothing to shrink yet.", short(visit.m)),
-        Frame::Climb if rises => format!(
-            "The line climbs by {}; the scores stay. alpha = e^-{} = {}",
-            short(visit.m - visit.old.m),
-            short(visit.m - visit.old.m),
-            short(visit.alpha)
-        ),
+        Frame::Climb if is_first => {
+            Sentence::new("The line starts at {0}. There is nothing to shrink yet.").with(short(visit.m))
+        }
+        Frame::Climb if rises => Sentence::new("The line climbs by {0}; the scores stay. alpha = e^-{0} = {1}")
+            .with(short(visit.m - visit.old.m))
+            .with(short(visit.alpha)),
         Frame::Climb => "No new maximum: alpha = 1, nothing will shrink.".into(),
         Frame::Shrink if is_first => "Nothing to shrink: these are the first keys.".into(),
         Frame::Shrink if forgets && rises => "alpha is forgotten: the old keys keep their old weight.".into(),
@@ -112,7 +112,7 @@ pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: O
         Frame::Fit => match (needle, exact) {
             (Some(needle), Some(exact)) if agree(needle, exact) => "The exact answer (f64) fits the needle.".into(),
             (Some(needle), Some(exact)) => {
-                format!("The needle misses: {} instead of {}.", short(needle), short(exact))
+                Sentence::new("The needle misses: {0} instead of {1}.").with(short(needle)).with(short(exact))
             }
             _ => "The row is done.".into(),
         },
@@ -169,7 +169,7 @@ mod tests {
         let story = story("flash2");
         let told = |visit: usize, frame| {
             let now = at(&story, cursor_of(&story, &story.visits[visit], frame)).unwrap();
-            sentence(&now, false, None, None)
+            sentence(&now, false, None, None).to_string()
         };
         assert!(told(1, Frame::Climb).contains("alpha = e^-1.386 = 0.2500"), "{}", told(1, Frame::Climb));
         assert!(told(2, Frame::Climb).contains("No new maximum"));

@@ -18,6 +18,7 @@ use super::look::Look;
 use super::number::short;
 use super::stories::Told;
 use super::theme::{self, Palette, SPACE};
+use super::words::{self, fill, tr};
 use super::{motion, stage::Stage};
 
 use frame::{Frame, Scenelet};
@@ -79,7 +80,7 @@ impl Picture<'_> {
 pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, actions: &mut Vec<Action>) {
     let query = look.row().unwrap_or(look.selection.query);
     let Some(told) = told else {
-        ui.label(format!("Following row {query} through its key blocks ..."));
+        ui.label(fill(ui.ctx(), "Following row {0} through its key blocks ...", &[&query]));
         return;
     };
     let story = if stage.forgets_alpha { &told.forgetful } else { &told.own };
@@ -111,17 +112,15 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) {
     let query = picture.story.query;
     let token = look.scene.query_token(query).map_or(String::new(), |text| format!(" \"{}\"", draw::token(ui, text)));
     let keys = now.visit.first_key..now.visit.first_key + now.visit.scores.len();
-    let place = format!(
-        "Row {query}{token}, key block {} of {}: keys {} to {}",
-        now.index + 1,
-        picture.story.visits.len(),
-        keys.start,
-        keys.end.saturating_sub(1)
+    let place = fill(
+        ui.ctx(),
+        "Row {0}{1}, key block {2} of {3}: keys {4} to {5}",
+        &[&query, &token, &(now.index + 1), &picture.story.visits.len(), &keys.start, &keys.end.saturating_sub(1)],
     );
     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0 * zoom), Sense::hover());
     fit_text(ui.painter(), line, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
-    let text = frame::sentence(&now, picture.forgets, picture.needle(), shown_exact);
+    let text = words::say(ui.ctx(), &frame::sentence(&now, picture.forgets, picture.needle(), shown_exact));
     let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0 * zoom), Sense::hover());
     let badge = line.left_center() + vec2(11.0 * zoom, 0.0);
     ui.painter().circle_filled(badge, 11.0 * zoom, palette.ink);
@@ -129,7 +128,7 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) {
     ui.painter().text(badge, Align2::CENTER_CENTER, number, theme::text(theme::BODY * zoom), palette.background);
     let place = Rect::from_min_max(pos2(badge.x + 18.0 * zoom, line.top()), line.max);
     fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::HEADING * zoom), palette.ink);
-    draw::describe(&response, "frame of the needle", &format!("{number} of 6: {text}"));
+    draw::describe(&response, "frame of the needle", &fill(ui.ctx(), "{0} of 6: {1}", &[&number, &text]));
     response.on_hover_text(&text);
 }
 
@@ -152,6 +151,7 @@ fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 fn column_title(ui: &Ui, rect: Rect, text: &str, picture: &Picture<'_>) -> Rect {
     let height = 20.0 * picture.zoom;
     let line = Rect::from_min_size(rect.min, vec2(rect.width(), height));
+    let text = tr(ui.ctx(), text);
     fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, picture.label(), picture.palette.faint_ink);
     Rect::from_min_max(rect.min + vec2(0.0, height + SPACE), rect.max)
 }
@@ -162,17 +162,21 @@ fn dashed(ui: &Ui, from: egui::Pos2, to: egui::Pos2, stroke: Stroke) {
 
 /// An algorithm that keeps no running statistics has nothing to rescale: said, with the way on.
 fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
-    draw::title(ui, &format!("Row {query}"));
+    draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
     let name = look.scene.settings.algorithm;
     let text = if look.scene.is_baseline() {
-        format!("{name} takes each row whole: its maximum is known before the first weight, and nothing is rescaled.")
+        fill(
+            ui.ctx(),
+            "{0} takes each row whole: its maximum is known before the first weight, and nothing is rescaled.",
+            &[&name],
+        )
     } else {
-        "No key of this row is visible: the row is done before it begins, and O = 0.".into()
+        tr(ui.ctx(), "No key of this row is visible: the row is done before it begins, and O = 0.").to_owned()
     };
     let response = ui.label(&text);
     draw::describe(&response, "frame of the needle", &text);
-    ui.label("Choose flash1 or flash2 above, or another row, to see the needle.");
+    ui.label(tr(ui.ctx(), "Choose flash1 or flash2 above, or another row, to see the needle."));
 }
 
 /// `old` on the way to `new`.

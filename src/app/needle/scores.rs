@@ -8,6 +8,7 @@ use crate::app::draw::{arrow, fit_text};
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
+use crate::app::words::{fill, tr};
 use crate::schedule::Tensor;
 
 /// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.
@@ -33,7 +34,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let all = picture.story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).filter(|s| s.is_finite());
     let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
     if low > high {
-        let text = "no visible key: no score";
+        let text = tr(ui.ctx(), "no visible key: no score");
         fit_text(ui.painter(), rect, Align2::CENTER_CENTER, text, picture.label(), picture.palette.faint_ink);
         return;
     }
@@ -140,7 +141,7 @@ fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
     let line =
         |n: f32| Rect::from_min_size(pos2(right + 4.0, y + 4.0 + n * height), vec2(rect.right() - right - 4.0, height));
     if visit.m <= visit.old.m {
-        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap", "no new max", picture.label());
+        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap", tr(ui.ctx(), "no new max"), picture.label());
         picture.text(ui, line(1.0), Align2::LEFT_CENTER, "alpha of the visit", "alpha = 1", picture.figures());
         return;
     }
@@ -150,7 +151,7 @@ fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
         arrow(ui.painter(), pos2(right - 4.0, old), pos2(right - 4.0, y + 2.0), Stroke::new(1.5, palette.ink));
     }
     let gap = short(visit.m - visit.old.m);
-    picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap", &format!("gap {gap}"), picture.figures());
+    picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap", &fill(ui.ctx(), "gap {0}", &[&gap]), picture.figures());
     let text = format!("e^-{gap}");
     picture.text(ui, line(1.0), Align2::LEFT_CENTER, "alpha as a power", &text, picture.figures());
     let text = format!("= {}", short(visit.alpha));

@@ -8,6 +8,7 @@ use crate::app::draw::hatch;
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
+use crate::app::words::{fill, tr};
 use crate::machine::{RowStory, RowVisit};
 use crate::schedule::Tensor;
 
@@ -15,7 +16,7 @@ use crate::schedule::Tensor;
 const THINNEST: f32 = 3.0;
 
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
-    let rect = column_title(ui, rect, &format!("what is kept: l and {}", name_of_o(picture)), picture);
+    let rect = column_title(ui, rect, &fill(ui.ctx(), "what is kept: l and {0}", &[&name_of_o(picture)]), picture);
     let line = 20.0 * picture.zoom;
     let heads = Rect::from_min_size(rect.min, vec2(rect.width(), line));
     let names = Rect::from_min_size(pos2(rect.left(), rect.bottom() - line), vec2(rect.width(), line));
@@ -184,9 +185,9 @@ fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
         ui.painter().vline(x, y..=bars.bottom(), stroke);
     }
     let text = match (picture.forgets, visit.is_rescaled()) {
-        (true, true) => "alpha forgotten".to_owned(),
+        (true, true) => tr(ui.ctx(), "alpha forgotten").to_owned(),
         (_, true) => format!("x {}", short(visit.alpha)),
-        (_, false) => "x 1: no new maximum".to_owned(),
+        (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
     };
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(left, y - height - 2.0), pos2(right, y - 2.0));
@@ -199,7 +200,7 @@ fn paint_first_fault(ui: &Ui, line: Rect, picture: &Picture<'_>) {
     let palette = picture.palette;
     ui.painter().rect_filled(line, 4.0, palette.trouble_soft);
     ui.painter().rect_stroke(line, 4.0, Stroke::new(1.5, palette.trouble), StrokeKind::Inside);
-    let text = format!("! l = {}, should be {}", short(l), short(right));
+    let text = fill(ui.ctx(), "! l = {0}, should be {1}", &[&short(l), &short(right)]);
     let font = theme::text(theme::LABEL * picture.zoom);
     picture.text(ui, line.shrink2(vec2(4.0, 0.0)), Align2::CENTER_CENTER, "first wrong number", &text, font);
 }

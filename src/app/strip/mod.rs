@@ -14,7 +14,7 @@ use super::look::Look;
 use super::number::grouped;
 use super::texture::Textures;
 use super::theme::{self, Palette};
-use super::words::{fill, place, tr};
+use super::words::{fill, place, say, tr};
 
 use detail::Detail;
 use lens::{Lens, Seen};
@@ -101,7 +101,7 @@ impl Strip {
         let seen = self.lens.seen(cursor, len);
         let lanes = Lanes::of(strip);
         let response = ui.interact(strip, ui.scope_id().with("strip"), Sense::click_and_drag());
-        draw::describe(&response, "steps", &format!("step {cursor} of {len}"));
+        draw::describe(&response, "steps", &fill(ui.ctx(), "step {0} of {1}", &[&cursor, &len]));
         paint::strip(ui, lanes, seen, look, player, self.detail(look, seen), textures);
         self.point(ui, &response, lanes, seen, (cursor, len), actions);
         self.seen_bar(ui, lanes.seen, seen, player, len, actions);
@@ -174,7 +174,7 @@ impl Strip {
         let cursor = player.cursor();
         let response = ui.interact(rect.expand2(vec2(0.0, 3.0)), ui.scope_id().with("seen"), Sense::click_and_drag());
         let (first, last) = ((seen.first.floor() as u64 + 1).min(len), (seen.end().ceil() as u64).min(len));
-        draw::describe(&response, "seen steps", &format!("{first} to {last} of {len}"));
+        draw::describe(&response, "seen steps", &fill(ui.ctx(), "{0} to {1} of {2}", &[&first, &last, &len]));
         if self.lens.is_whole(len) {
             return;
         }
@@ -195,7 +195,11 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
     let help = tr(ui.ctx(), "Drag: go to a step. Shift and drag: loop. Wheel: zoom. Double click: show all.");
     match look.scene.schedule().step(step) {
         Some(of) => {
-            let step = fill(ui.ctx(), "step {0}: {1}: {2}", &[&grouped(step + 1), &place(&of), &of.op.name()]);
+            let step = fill(
+                ui.ctx(),
+                "step {0}: {1}: {2}",
+                &[&grouped(step + 1), &say(ui.ctx(), &place(&of)), &tr(ui.ctx(), of.op.name())],
+            );
             format!("{step}\n{help}")
         }
         None => help.to_owned(),
@@ -222,7 +226,7 @@ fn handles(ui: &Ui, lanes: Lanes, seen: Seen, looped: LoopRange, len: u64, actio
         let x = seen.x_of(cursor as f64, lanes.band).clamp(lanes.band.left(), lanes.band.right());
         let place = Rect::from_center_size(pos2(x, lanes.looped.center().y), vec2(HANDLE, LOOP_LANE + 4.0));
         let response = ui.interact(place, ui.scope_id().with(name), Sense::drag());
-        draw::describe(&response, name, &format!("step {cursor}"));
+        draw::describe(&response, name, &fill(ui.ctx(), "step {0}", &[&cursor]));
         let is_active = response.hovered() || response.dragged() || response.has_focus();
         paint::handle(ui, lanes, x, name == "loop start", is_active);
         if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {

@@ -104,7 +104,14 @@ fn names(painter: &eframe::egui::Painter, seen: Seen, band: Rect, detail: &Detai
             let line = Rect::from_min_size(cell.min, vec2(width, 3.0));
             painter.rect_filled(line, 0.0, palette.beat(op.beat()));
             let text = cell.shrink2(vec2(4.0, 0.0));
-            fit_text(painter, text, Align2::CENTER_CENTER, op.name(), theme::text(theme::LABEL), palette.ink);
+            fit_text(
+                painter,
+                text,
+                Align2::CENTER_CENTER,
+                crate::app::words::tr(ui.ctx(), op.name()),
+                theme::text(theme::LABEL),
+                palette.ink,
+            );
         }
         painter.vline(cell.left(), band.y_range(), palette.hairline());
     }

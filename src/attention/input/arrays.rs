@@ -8,6 +8,7 @@ use ndarray::{Array2, Array4, ArrayD, Axis, Ix1, Ix2, Ix4};
 use super::Input;
 use super::error::InputError;
 use crate::attention::Problem;
+use crate::sentence::Sentence;
 
 /// The arrays that were found, under the names of [`canonical`].
 #[derive(Default)]
@@ -43,10 +44,14 @@ impl Arrays {
         for (name, array) in [("Q", &q), ("K", &k), ("V", &v)] {
             if !(2..=4).contains(&array.ndim()) {
                 let need = "[N, d], [heads, N, d] or [batch, heads, N, d] is needed";
-                return refuse(name, format!("has shape {:?}; {need}", array.shape()));
+                return refuse(
+                    name,
+                    Sentence::new("has shape {0}; {1}").with(format!("{:?}", array.shape())).and(need),
+                );
             }
             if array.ndim() != rank {
-                return refuse(name, format!("has {} axes and Q has {rank}; give them the same number", array.ndim()));
+                let fault = Sentence::new("has {0} axes and Q has {1}; give them the same number");
+                return refuse(name, fault.with(array.ndim()).with(rank));
             }
         }
         let problem = Problem::new(lift("Q", q)?, lift("K", k)?, lift("V", v)?)?;
@@ -84,20 +89,22 @@ impl Arrays {
     }
 }
 
-fn refuse<T>(array: &str, fault: impl Into<String>) -> Result<T, InputError> {
+fn refuse<T>(array: &str, fault: impl Into<Sentence>) -> Result<T, InputError> {
     Err(InputError::Array { array: array.into(), fault: fault.into() })
 }
 
 /// `[batch, heads, rows, columns]`: missing leading axes are 1, as in NumPy's broadcasting.
 pub(super) fn lift(name: &str, mut array: ArrayD<f64>) -> Result<Array4<f64>, InputError> {
     if array.ndim() < 2 {
-        return refuse(name, format!("has shape {:?}; at least two axes are needed", array.shape()));
+        let fault = Sentence::new("has shape {0}; at least two axes are needed");
+        return refuse(name, fault.with(format!("{:?}", array.shape())));
     }
     while array.ndim() < 4 {
         array.insert_axis_inplace(Axis(0));
     }
     let shape = array.shape().to_vec();
-    array.into_dimensionality::<Ix4>().or_else(|_| refuse(name, format!("has shape {shape:?}; at most four axes fit")))
+    let fault = || Sentence::new("has shape {0}; at most four axes fit").with(format!("{shape:?}"));
+    array.into_dimensionality::<Ix4>().or_else(|_| refuse(name, fault()))
 }
 
 /// An array that must not be broadcast.
@@ -107,7 +114,8 @@ fn full(name: &str, array: ArrayD<f64>, shape: [usize; 4]) -> Result<Array4<f64>
     if array.shape() == shape {
         return Ok(array);
     }
-    refuse(name, format!("has shape {found:?}, but {shape:?} is needed (leading axes of 1 may be left out)"))
+    let fault = Sentence::new("has shape {0}, but {1} is needed (leading axes of 1 may be left out)");
+    refuse(name, fault.with(format!("{found:?}")).with(format!("{shape:?}")))
 }
 
 /// Slopes of `[heads]`, the same in each batch entry, or `[batch, heads]`.
@@ -119,12 +127,13 @@ fn slopes_of(slopes: ArrayD<f64>, batch: usize) -> Result<Array2<f64>, InputErro
         return all.map_or_else(|| refuse("alibi_slopes", "is too large"), Ok);
     }
     let need = "[heads] or [batch, heads] is needed";
-    slopes.into_dimensionality::<Ix2>().or_else(|_| refuse("alibi_slopes", format!("has shape {shape:?}; {need}")))
+    let fault = || Sentence::new("has shape {0}; {1}").with(format!("{shape:?}")).and(need);
+    slopes.into_dimensionality::<Ix2>().or_else(|_| refuse("alibi_slopes", fault()))
 }
 
 fn booleans(name: &str, array: Array4<f64>) -> Result<Array4<bool>, InputError> {
     match array.iter().find(|&&x| x != 0.0 && x != 1.0) {
-        Some(odd) => refuse(name, format!("holds {odd}; only 0 and 1, or booleans, make a mask")),
+        Some(odd) => refuse(name, Sentence::new("holds {0}; only 0 and 1, or booleans, make a mask").with(odd)),
         None => Ok(array.mapv(|x| x == 1.0)),
     }
 }

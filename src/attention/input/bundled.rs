@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn every_bundled_capture_reads_without_a_warning() {
         for capture in &CAPTURES {
-            assert_eq!(capture.input().warnings, Vec::<String>::new(), "{}", capture.file);
+            assert_eq!(capture.input().warnings, vec![], "{}", capture.file);
         }
     }
 }

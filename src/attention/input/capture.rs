@@ -15,8 +15,9 @@ use super::Input;
 use super::arrays::lift;
 use super::budget::Budget;
 use super::error::InputError;
-use super::json_guard;
+use super::{json_guard, pieces};
 use crate::attention::{Problem, Shape};
+use crate::sentence::Sentence;
 
 const FORMAT: &str = "tiled-attention-capture/1";
 /// Bytes of JSON; the longest capture of 1024 tokens has some 30,000.
@@ -25,12 +26,13 @@ const LONGEST_HEADER: u64 = 4 << 20;
 /// Reads a capture; `name` is kept as the input's.
 pub fn read(name: &str, bytes: &[u8], budget: &mut Budget) -> Result<Input, InputError> {
     check_header(bytes)?;
-    let file = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
     let metadata = Metadata(header.metadata().as_ref().cloned().unwrap_or_default());
     // The format first: another file's tensors may have any shape.
     if metadata.get("format")? != FORMAT {
-        return wrong("format", format!("is {:?}, but {FORMAT} is needed", metadata.get("format")?));
+        let found = format!("{:?}", metadata.get("format")?);
+        return wrong("format", Sentence::new("is {0}, but {1} is needed").with(found).with(FORMAT));
     }
     let q = tensor(&file, "q", budget)?;
     let rank = q.ndim();
@@ -59,35 +61,45 @@ fn check_header(bytes: &[u8]) -> Result<(), InputError> {
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER {
-        return Err(broken(format!("a header of {length} bytes; at most {LONGEST_HEADER} are read")));
+        let fault = Sentence::new("a header of {0} bytes; at most {1} are read");
+        return Err(broken(fault.with(length).with(LONGEST_HEADER)));
     }
     match rest.get(..length as usize) {
         Some(header) => {
-            json_guard::check(header, bytes.len() as u64).map_err(|error| broken(format!("header: {error}")))
+            let fault = |error| broken(Sentence::new("header: {0}").with(error));
+            json_guard::check(header, bytes.len() as u64).map_err(fault)
         }
-        None => Err(broken(format!("a header of {length} bytes, but the file ends after {}", rest.len()))),
+        None => {
+            let fault = Sentence::new("a header of {0} bytes, but the file ends after {1}");
+            Err(broken(fault.with(length).with(rest.len())))
+        }
     }
 }
 
 /// One tensor as f64.
 fn tensor(file: &SafeTensors, name: &str, budget: &mut Budget) -> Result<ArrayD<f64>, InputError> {
     let Ok(view) = file.tensor(name) else {
-        return Err(broken(format!("the tensor {name} is missing; q, k and v are needed")));
+        return Err(broken(Sentence::new("the tensor {0} is missing; q, k and v are needed").with(name)));
     };
     if view.dtype() != file.tensor("q").map_or(view.dtype(), |q| q.dtype()) {
-        return Err(broken(format!("{name} is {:?}, and q is not; all tensors must have one type", view.dtype())));
+        let fault = Sentence::new("{0} is {1}, and q is not; all tensors must have one type");
+        return Err(broken(fault.with(name).with(format!("{:?}", view.dtype()))));
     }
     if !(3..=4).contains(&view.shape().len()) {
         let need = "[heads, N, d] or [batch, heads, N, d] is needed";
-        return Err(broken(format!("{name} has shape {:?}; {need}", view.shape())));
+        let fault = Sentence::new("{0} has shape {1}; {2}").with(name).with(format!("{:?}", view.shape()));
+        return Err(broken(fault.and(need)));
     }
-    budget.take(&format!("tensor {name}"), view.shape())?;
+    budget.take(Sentence::new("tensor {0}").with(name), view.shape())?;
     let values = match view.dtype() {
         Dtype::F32 => values(view.data(), |bytes| f32::from_le_bytes(bytes).into()),
         Dtype::F16 => values(view.data(), |bytes| f16::from_le_bytes(bytes).into()),
-        other => return Err(broken(format!("{name} is {other:?}; F32 and F16 are read"))),
+        other => {
+            let fault = Sentence::new("{0} is {1}; F32 and F16 are read").with(name).with(format!("{other:?}"));
+            return Err(broken(fault));
+        }
     };
-    ArrayD::from_shape_vec(view.shape(), values).map_err(|error| broken(format!("{name}: {error}")))
+    ArrayD::from_shape_vec(view.shape(), values).map_err(|error| unreadable(format!("{name}: {error}")))
 }
 
 fn values<const N: usize>(data: &[u8], widen: impl Fn([u8; N]) -> f64) -> Vec<f64> {
@@ -105,7 +117,8 @@ fn output(
     let o = lift("o", same_rank(tensor(file, "o", budget)?, rank, "o")?)?;
     let expected = [shape.batch, shape.heads, shape.n_q, shape.d_v];
     if o.shape() != expected {
-        return Err(broken(format!("o has shape {:?}, but {expected:?} is needed", o.shape())));
+        let fault = Sentence::new("{0} has shape {1}, but {2} is needed").with("o");
+        return Err(broken(fault.with(format!("{:?}", o.shape())).with(format!("{expected:?}"))));
     }
     Ok(o)
 }
@@ -114,7 +127,8 @@ fn same_rank(array: ArrayD<f64>, rank: usize, name: &str) -> Result<ArrayD<f64>,
     if array.ndim() == rank {
         return Ok(array);
     }
-    Err(broken(format!("{name} has {} axes and q has {rank}; give them the same number", array.ndim())))
+    let fault = Sentence::new("{0} has {1} axes and q has {2}; give them the same number");
+    Err(broken(fault.with(name).with(array.ndim()).with(rank)))
 }
 
 struct Metadata(HashMap<String, String>);
@@ -129,11 +143,17 @@ impl Metadata {
         problem.mask.causal = match self.get("causal")? {
             "true" => true,
             "false" => false,
-            other => return wrong("causal", format!("is {other:?}, but true or false is needed")),
+            other => {
+                let fault = Sentence::new("is {0}, but true or false is needed").with(format!("{other:?}"));
+                return wrong("causal", fault);
+            }
         };
         problem.scale = match self.get("scale")?.parse() {
             Ok(scale) if f64::is_finite(scale) => scale,
-            _ => return wrong("scale", format!("is {:?}, but a finite number is needed", self.get("scale")?)),
+            _ => {
+                let found = format!("{:?}", self.get("scale")?);
+                return wrong("scale", Sentence::new("is {0}, but a finite number is needed").with(found));
+            }
         };
         let Ok(lengths) = serde_json::from_str::<Vec<usize>>(self.get("kv_lengths")?) else {
             return wrong("kv_lengths", "must be a JSON list of whole numbers, one for each sequence");
@@ -171,6 +191,7 @@ impl Metadata {
             let tokens = self.optional("tokens", |tokens: &Vec<String>| tokens.len() == n_k, warnings);
             about.tokens = tokens.into_iter().collect();
         }
+        about.tokens.iter_mut().for_each(|tokens| *tokens = pieces::labels(tokens));
     }
 
     /// The JSON value of `key`, if it is there, of this type and `fits`.
@@ -178,23 +199,29 @@ impl Metadata {
         &self,
         key: &str,
         fits: impl Fn(&T) -> bool,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Sentence>,
     ) -> Option<T> {
         let text = self.0.get(key)?;
         let value = serde_json::from_str(text).ok().filter(fits);
         if value.is_none() {
-            warnings.push(format!("the capture's metadata key {key} does not fit the tensors and is left out"));
+            let warning = "the capture's metadata key {0} does not fit the tensors and is left out";
+            warnings.push(Sentence::new(warning).with(key));
         }
         value
     }
 }
 
-fn broken(fault: impl Into<String>) -> InputError {
+fn broken(fault: impl Into<Sentence>) -> InputError {
     // Names in the file may hold anything, and a message is one line.
-    InputError::Capture { fault: fault.into().replace(char::is_control, " ") }
+    InputError::Capture { fault: fault.into().on_one_line() }
 }
 
-fn wrong<T>(key: &'static str, fault: impl Into<String>) -> Result<T, InputError> {
+/// In the words of a library.
+fn unreadable(error: impl std::fmt::Display) -> InputError {
+    broken(Sentence::verbatim(error))
+}
+
+fn wrong<T>(key: &'static str, fault: impl Into<Sentence>) -> Result<T, InputError> {
     Err(InputError::Metadata { key, fault: fault.into() })
 }
 
@@ -279,7 +306,7 @@ mod tests {
             [("tokens", "[1, 2]"), ("tokens", r#"["a"]"#), ("layer", "ten"), ("q_heads", "[1]"), ("kv_heads", "{}")]
         {
             let input = read(&capture(&[(key, value)], &[])).unwrap();
-            assert!(input.warnings.len() == 1 && input.warnings[0].contains(key), "{:?}", input.warnings);
+            assert!(input.warnings.len() == 1 && input.warnings[0].to_string().contains(key), "{:?}", input.warnings);
             assert!(input.about.tokens.is_empty() && input.about.q_heads.is_empty());
         }
     }

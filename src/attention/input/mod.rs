@@ -12,6 +12,7 @@ mod json_guard;
 mod npy;
 mod npy_header;
 mod npz;
+mod pieces;
 pub mod preset;
 pub mod random;
 
@@ -24,6 +25,7 @@ use super::{Problem, ProblemError};
 use arrays::Arrays;
 use budget::Budget;
 
+use crate::sentence::Sentence;
 pub use budget::BUDGET;
 pub use error::InputError;
 pub use npz::read_named;
@@ -47,7 +49,7 @@ pub struct Input {
     pub d_o: Option<Array4<f64>>,
     pub about: About,
     /// What a person should know before trusting the run: one sentence each.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Sentence>,
 }
 
 /// What a capture says about itself; for people, and for checking. Empty or `None` where it says nothing.
@@ -59,7 +61,7 @@ pub struct About {
     pub note: Option<String>,
     /// The text of each batch entry.
     pub text: Vec<String>,
-    /// The tokens of each batch entry, `n_k` of them.
+    /// The tokens of each batch entry, `n_k` of them, as people read them: a character over three is `注 1/3` and so on.
     pub tokens: Vec<Vec<String>>,
     /// Which heads of the model these are, where some were left out.
     pub q_heads: Vec<usize>,
@@ -148,7 +150,8 @@ impl Input {
         if self.d_o.iter().flatten().any(|x| !x.is_finite()) {
             names.push("dO");
         }
-        let warning = |name| format!("{name} holds NaN or infinity: it will spread to every result that reads it");
+        let warning =
+            |name| Sentence::new("{0} holds NaN or infinity: it will spread to every result that reads it").with(name);
         self.warnings.extend(names.into_iter().map(warning));
     }
 }

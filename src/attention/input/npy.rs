@@ -12,6 +12,7 @@ use npyz::{Deserialize, NpyFile};
 use super::budget::Budget;
 use super::error::InputError;
 use super::npy_header::{self, Fault, Header, fault};
+use crate::sentence::Sentence;
 
 /// NumPy's own limit on the header text, in bytes.
 const LONGEST_HEADER: usize = 10_000;
@@ -27,7 +28,7 @@ pub fn read(array: &str, mut source: impl Read, budget: &mut Budget) -> Result<A
     let named = |fault: Fault| InputError::Npy { array: array.into(), offset: fault.offset, fault: fault.text };
     let mut start = Vec::new();
     let header = read_header(&mut source, &mut start).map_err(named)?;
-    let elements = budget.take(&format!("array {array}"), &header.shape)?;
+    let elements = budget.take(Sentence::new("array {0}").with(array), &header.shape)?;
     read_data(&start, BufReader::new(source), &header, elements).map_err(named)
 }
 
@@ -46,28 +47,36 @@ fn read_header(source: &mut impl Read, bytes: &mut Vec<u8>) -> Result<Header, Fa
             append(source, bytes, 4, "the header length")?;
             u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize
         }
-        _ => return fault(6, format!("version {}.{} is unknown; 1.0, 2.0 and 3.0 are read", bytes[6], bytes[7])),
+        _ => {
+            let text = Sentence::new("version {0}.{1} is unknown; 1.0, 2.0 and 3.0 are read");
+            return fault(6, text.with(bytes[6]).with(bytes[7]));
+        }
     };
     if length > LONGEST_HEADER {
-        return fault(8, format!("a header of {length} bytes; NumPy itself allows {LONGEST_HEADER}"));
+        let text = Sentence::new("a header of {0} bytes; NumPy itself allows {1}");
+        return fault(8, text.with(length).with(LONGEST_HEADER));
     }
     let start = bytes.len();
     append(source, bytes, length, "the header")?;
     let header = npy_header::parse(&bytes[start..], start)?;
     if header.shape.len() > MAX_RANK {
-        return fault(start, format!("{} axes; at most {MAX_RANK} are read", header.shape.len()));
+        let text = Sentence::new("{0} axes; at most {1} are read");
+        return fault(start, text.with(header.shape.len()).with(MAX_RANK));
     }
     Ok(header)
 }
 
 /// Appends exactly `count` bytes of `source`.
-fn append(source: &mut impl Read, bytes: &mut Vec<u8>, count: usize, what: &str) -> Result<(), Fault> {
+fn append(source: &mut impl Read, bytes: &mut Vec<u8>, count: usize, what: &'static str) -> Result<(), Fault> {
     let start = bytes.len();
     // `take` and not a buffer of `count`: memory grows with the bytes that are there, not with those promised.
     match source.take(count as u64).read_to_end(bytes) {
         Ok(found) if found == count => Ok(()),
-        Ok(found) => fault(start, format!("the file ends after {found} of the {count} bytes of {what}")),
-        Err(error) => fault(bytes.len(), format!("cannot read {what}: {error}")),
+        Ok(found) => {
+            let text = Sentence::new("the file ends after {0} of the {1} bytes of {2}");
+            fault(start, text.with(found).with(count).and(what))
+        }
+        Err(error) => fault(bytes.len(), Sentence::new("cannot read {0}: {1}").and(what).with(error)),
     }
 }
 
@@ -76,15 +85,16 @@ fn read_data(start: &[u8], mut source: impl Read, header: &Header, elements: usi
     let bytes = elements * header.size;
     let array = decode(start.chain(&mut source), header, elements).or_else(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => {
-            fault(start.len(), format!("the file ends before the {bytes} bytes of data that the shape needs"))
+            let text = Sentence::new("the file ends before the {0} bytes of data that the shape needs");
+            fault(start.len(), text.with(bytes))
         }
-        _ => fault(start.len(), format!("cannot read the data: {error}")),
+        _ => fault(start.len(), Sentence::new("cannot read {0}: {1}").and("the data").with(error)),
     })?;
     // Reading on to the end also makes a zip entry check its sum.
     match source.read(&mut [0]) {
         Ok(0) => Ok(array),
         Ok(_) => fault(start.len() + bytes, "more bytes follow than the shape needs; save the array again"),
-        Err(error) => fault(start.len() + bytes, format!("cannot read to the end: {error}")),
+        Err(error) => fault(start.len() + bytes, Sentence::new("cannot read to the end: {0}").with(error)),
     }
 }
 

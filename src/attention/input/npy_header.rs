@@ -1,12 +1,14 @@
 //! The header text of a `.npy` file: the small part of Python's syntax that `numpy.save` writes, without recursion.
 
+use crate::sentence::Sentence;
+
 /// What is wrong, and at which byte of the array's file.
 pub(super) struct Fault {
     pub offset: usize,
-    pub text: String,
+    pub text: Sentence,
 }
 
-pub(super) fn fault<T>(offset: usize, text: impl Into<String>) -> Result<T, Fault> {
+pub(super) fn fault<T>(offset: usize, text: impl Into<Sentence>) -> Result<T, Fault> {
     Err(Fault { offset, text: text.into() })
 }
 
@@ -41,7 +43,7 @@ pub(super) fn parse(header: &[u8], start: usize) -> Result<Header, Fault> {
             _ => return fault(at, "a key other than descr, fortran_order and shape"),
         };
         if !fresh {
-            return fault(at, format!("the key {key} comes twice"));
+            return fault(at, Sentence::new("the key {0} comes twice").with(key));
         }
         if !text.eat(',') {
             text.expect('}', "the dictionary must close with }")?;
@@ -73,8 +75,15 @@ fn element(text: &mut Text) -> Result<(char, usize), Fault> {
         (Some('f'), Ok(size @ (2 | 4 | 8))) => Ok(('f', size)),
         (Some(kind @ ('i' | 'u')), Ok(size @ (1 | 2 | 4 | 8))) => Ok((kind, size)),
         (Some('b'), Ok(1)) => Ok(('b', 1)),
-        _ => fault(at, format!("the type {descr:?} is not read; save an array of float16, float32 or float64")),
+        _ => {
+            let text = "the type {0} is not read; save an array of float16, float32 or float64";
+            fault(at, Sentence::new(text).with(format!("{descr:?}")))
+        }
     }
+}
+
+fn malformed(need: &'static str) -> Sentence {
+    Sentence::new("the header is malformed: {0}").and(need)
 }
 
 /// What is left of the text, whose end lies at byte `end` of the file.
@@ -94,12 +103,12 @@ impl<'a> Text<'a> {
         rest.is_some()
     }
 
-    fn expect(&mut self, wanted: char, need: &str) -> Result<(), Fault> {
-        if self.eat(wanted) { Ok(()) } else { fault(self.offset(), format!("the header is malformed: {need}")) }
+    fn expect(&mut self, wanted: char, need: &'static str) -> Result<(), Fault> {
+        if self.eat(wanted) { Ok(()) } else { fault(self.offset(), malformed(need)) }
     }
 
     /// A string in single or double quotes, without escapes.
-    fn quoted(&mut self, need: &str) -> Result<&'a str, Fault> {
+    fn quoted(&mut self, need: &'static str) -> Result<&'a str, Fault> {
         let at = self.offset();
         let quote = ['\'', '"'].into_iter().find(|&quote| self.eat(quote));
         match quote.and_then(|quote| self.rest.split_once(quote)) {
@@ -107,7 +116,7 @@ impl<'a> Text<'a> {
                 self.rest = rest;
                 Ok(string)
             }
-            None => fault(at, format!("the header is malformed: {need}")),
+            None => fault(at, malformed(need)),
         }
     }
 

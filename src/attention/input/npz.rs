@@ -9,6 +9,7 @@ use super::arrays::{Arrays, canonical};
 use super::budget::Budget;
 use super::error::InputError;
 use super::npy;
+use crate::sentence::Sentence;
 
 /// An input has at most seven arrays, and a result file some twenty.
 const MAX_ENTRIES: usize = 64;
@@ -20,17 +21,18 @@ pub const MAGICS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// Names are labels and never paths. Sizes that the archive declares are not believed: each entry is read only as
 /// far as the header of its array reaches, within `budget`.
 pub fn read(bytes: &[u8], budget: &mut Budget) -> Result<Arrays, InputError> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
     if archive.has_duplicate_names() {
         return Err(broken("two entries have the same name; save it again with numpy.savez"));
     }
     if archive.len() > MAX_ENTRIES {
-        return Err(broken(format!("{} entries; at most {MAX_ENTRIES} are read", archive.len())));
+        return Err(broken(Sentence::new("{0} entries; at most {1} are read").with(archive.len()).with(MAX_ENTRIES)));
     }
     let mut arrays = Arrays::default();
     for index in 0..archive.len() {
         if let Some(name) = wanted(&archive, index)? {
-            let in_entry = |error| broken(format!("array {name}: {error}; save it again with numpy.savez"));
+            let in_entry =
+                |error| broken(Sentence::new("array {0}: {1}; save it again with numpy.savez").with(name).with(error));
             let entry = archive.by_index(index).map_err(in_entry)?;
             arrays.insert(name, npy::read(name, entry, budget)?)?;
         }
@@ -54,21 +56,27 @@ pub fn read_named<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[Arr
 
 /// The name of the array in this entry, if an input needs it. Errors when it cannot be read.
 fn wanted(archive: &ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<Option<&'static str>, InputError> {
-    let entry = archive.by_index_data(index).map_err(broken)?;
+    let entry = archive.by_index_data(index).map_err(unreadable)?;
     let Some(name) = entry.name().ok().and_then(|name| canonical(&name)) else {
         return Ok(None);
     };
     if entry.encrypted() {
-        return Err(broken(format!("array {name} is encrypted; save it without a password")));
+        return Err(broken(Sentence::new("array {0} is encrypted; save it without a password").with(name)));
     }
     if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
-        return Err(broken(format!("array {name} is compressed in an unusual way; save it with numpy.savez")));
+        let fault = "array {0} is compressed in an unusual way; save it with numpy.savez";
+        return Err(broken(Sentence::new(fault).with(name)));
     }
     Ok(Some(name))
 }
 
-fn broken(fault: impl ToString) -> InputError {
-    InputError::Npz { fault: fault.to_string() }
+fn broken(fault: impl Into<Sentence>) -> InputError {
+    InputError::Npz { fault: fault.into() }
+}
+
+/// In the words of the library.
+fn unreadable(error: impl std::fmt::Display) -> InputError {
+    broken(Sentence::verbatim(error))
 }
 
 #[cfg(test)]
@@ -171,7 +179,7 @@ mod tests {
         let mut arrays = qkv(&[3, 2]);
         arrays[1].1[[0, 1]] = f64::NAN;
         let warnings = input(&arrays).unwrap().warnings;
-        assert!(warnings.len() == 1 && warnings[0].starts_with("K holds NaN"), "{warnings:?}");
+        assert!(warnings.len() == 1 && warnings[0].to_string().starts_with("K holds NaN"), "{warnings:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use ndarray::{Array4, s};
 use super::error::InputError;
 use super::{Input, random};
 use crate::attention::{Problem, Shape};
+use crate::sentence::Sentence;
 
 /// One head, one batch entry; a setting of Q, K and the mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,8 @@ impl Preset {
             }
             Preset::LargeScores => add_score(&mut problem, |_| 1e4),
             Preset::DeadRows if n_q <= n_k => {
-                let fault = format!("needs more queries than keys, and there are {n_q} and {n_k}");
+                let fault =
+                    Sentence::new("needs more queries than keys, and there are {0} and {1}").with(n_q).with(n_k);
                 return Err(InputError::Preset { preset: self.name(), fault });
             }
             Preset::DeadRows => problem.mask.causal = true,

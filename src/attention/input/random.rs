@@ -14,6 +14,7 @@ use super::Input;
 use super::budget::Budget;
 use super::error::InputError;
 use crate::attention::{Problem, Shape};
+use crate::sentence::Sentence;
 
 /// How a spec begins.
 pub const PREFIX: &str = "random:";
@@ -22,7 +23,7 @@ pub const PREFIX: &str = "random:";
 ///
 /// Errors when the spec does not parse, a size is 0, heads do not divide, or the tensors exceed the budget.
 pub fn read(spec: &str, seed: u64) -> Result<Input, InputError> {
-    let refuse = |fault: &str| InputError::Random { spec: spec.into(), fault: fault.into() };
+    let refuse = |fault: &'static str| InputError::Random { spec: spec.into(), fault: fault.into() };
     let sizes = spec.strip_prefix(PREFIX).ok_or_else(|| refuse("a random input begins with random:"))?;
     let sizes: Vec<usize> = sizes
         .split(',')
@@ -48,7 +49,7 @@ pub(super) fn problem(shape: Shape, seed: u64) -> Result<Problem, InputError> {
     let shapes = [[batch, heads, n_q, d], [batch, kv_heads, n_k, d], [batch, kv_heads, n_k, d_v]];
     let mut budget = Budget::new();
     for (name, shape) in ["Q", "K", "V"].into_iter().zip(&shapes) {
-        budget.take(name, shape)?;
+        budget.take(Sentence::verbatim(name), shape)?;
     }
     Ok(Problem::new(normal(shapes[0], seed, 0), normal(shapes[1], seed, 1), normal(shapes[2], seed, 2))?)
 }

@@ -1,0 +1,139 @@
+//! A sentence with its values apart: the rooms say it in English, the window in the language on screen.
+
+use std::fmt;
+
+/// What is said: an English pattern, in which `{0}` is the first value. The pattern is also the key under which a
+/// translation is found, so that no room needs to know of languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sentence {
+    pub pattern: &'static str,
+    pub values: Vec<Value>,
+}
+
+/// What stands in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number, a symbol, a name: the same in every language.
+    Same(String),
+    /// Words of their own.
+    Said(Sentence),
+}
+
+impl Sentence {
+    pub const fn new(pattern: &'static str) -> Self {
+        Self { pattern, values: Vec::new() }
+    }
+
+    /// Words that are the same in every language, such as what a driver says.
+    pub fn verbatim(text: impl fmt::Display) -> Self {
+        Self::new("{0}").with(text)
+    }
+
+    /// With a next value that is the same in every language.
+    pub fn with(mut self, value: impl fmt::Display) -> Self {
+        self.values.push(Value::Same(value.to_string()));
+        self
+    }
+
+    /// With a next value that has words of its own.
+    pub fn and(mut self, said: impl Into<Sentence>) -> Self {
+        self.values.push(Value::Said(said.into()));
+        self
+    }
+
+    /// With nothing in its values that would break a line: they may come from a file.
+    pub fn on_one_line(mut self) -> Self {
+        for value in &mut self.values {
+            match value {
+                Value::Same(text) => *text = text.replace(char::is_control, " "),
+                Value::Said(sentence) => *sentence = std::mem::take(sentence).on_one_line(),
+            }
+        }
+        self
+    }
+
+    /// The sentence with each pattern as `translate` gives it.
+    pub fn say(&self, translate: &dyn Fn(&'static str) -> &'static str) -> String {
+        let values: Vec<String> = self
+            .values
+            .iter()
+            .map(|value| match value {
+                Value::Same(text) => text.clone(),
+                Value::Said(sentence) => sentence.say(translate),
+            })
+            .collect();
+        fill(translate(self.pattern), &values)
+    }
+}
+
+/// `pattern` with its values in place; what stands in a value is never taken for a place.
+pub fn fill(pattern: &str, values: &[String]) -> String {
+    let mut text = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some(open) = rest.find('{') {
+        let (before, from) = rest.split_at(open);
+        text.push_str(before);
+        let place = from.find('}').and_then(|close| Some((close, from[1..close].parse::<usize>().ok()?)));
+        match place.and_then(|(close, n)| Some((close, values.get(n)?))) {
+            Some((close, value)) => {
+                text.push_str(value);
+                rest = &from[close + 1..];
+            }
+            None => {
+                text.push('{');
+                rest = &from[1..];
+            }
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.say(&|pattern| pattern))
+    }
+}
+
+impl From<&'static str> for Sentence {
+    fn from(pattern: &'static str) -> Self {
+        Self::new(pattern)
+    }
+}
+
+/// Makes a type with a method `sentence` an error that says it.
+macro_rules! says_a_sentence {
+    ($error:ty) => {
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.sentence().fmt(f)
+            }
+        }
+
+        impl std::error::Error for $error {}
+    };
+}
+pub(crate) use says_a_sentence;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_where_the_language_wants_them() {
+        let inner = Sentence::new("tile {0}").with(3);
+        let sentence = Sentence::new("step {0} of {1}: {2}").with(1).with(9).and(inner);
+        assert_eq!(sentence.to_string(), "step 1 of 9: tile 3");
+        let chinese = |pattern| match pattern {
+            "tile {0}" => "分块 {0}",
+            _ => "共 {1} 步，第 {0} 步：{2}",
+        };
+        assert_eq!(sentence.say(&chinese), "共 9 步，第 1 步：分块 3");
+    }
+
+    #[test]
+    fn a_value_is_never_taken_for_a_place() {
+        let values = ["{1}".to_owned(), "b".to_owned()];
+        assert_eq!(fill("{0}{1}{2}{x}{", &values), "{1}b{2}{x}{");
+    }
+}
