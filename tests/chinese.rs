@@ -23,7 +23,7 @@ const NONE: Modifiers = Modifiers::NONE;
 /// What is the same in both languages: symbols of the code, names of algorithms, formats, models, keys; in lower case.
 const SAME: &str = "
     alpha exp scale rowmax rowsum inf max br bc tr tc block cdiv softmax logsumexp dropout nan bias
-    standard flash flashattention kernels wgsl attention random heads kv toy row file path to
+    standard flash flashattention flops kernels wgsl attention random heads kv toy row file path to
     hbm sram gpu sm kb mb gb tb kib mib gib ms npz npy safetensors json csv numpy perfetto png bf
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm

@@ -130,7 +130,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Show all", "显示全部"),
     // The tile.
     ("Tile", "分块"),
-    ("tile", "分块"),
     ("Tile (i {0}, j {1})", "分块 (i {0}, j {1})"),
     ("Query block i {0}", "查询块 i {0}"),
     ("; hatched: masked", "；斜线：被掩蔽"),

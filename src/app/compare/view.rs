@@ -196,7 +196,8 @@ fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>)
         ui.label(RichText::new("B").size(theme::HEADING).strong());
         for choice in algorithm::ALL {
             let is_chosen = settings.algorithm == choice.name();
-            let response = ui.selectable_label(is_chosen, choice.name()).on_hover_text(choice.title());
+            let response =
+                ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
             let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
             response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
             if response.clicked() {

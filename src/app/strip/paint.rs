@@ -7,6 +7,7 @@ use crate::app::grid::UV;
 use crate::app::look::Look;
 use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette};
+use crate::app::words::tr;
 use crate::playback::Player;
 
 use super::detail::Detail;
@@ -108,7 +109,7 @@ fn names(painter: &eframe::egui::Painter, seen: Seen, band: Rect, detail: &Detai
                 painter,
                 text,
                 Align2::CENTER_CENTER,
-                crate::app::words::tr(ui.ctx(), op.name()),
+                tr(painter.ctx(), op.name()),
                 theme::text(theme::LABEL),
                 palette.ink,
             );
