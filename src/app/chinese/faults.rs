@@ -103,6 +103,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("two entries have the same name; save it again with numpy.savez", "有两项同名；请用 numpy.savez 重新保存"),
     ("{0} entries; at most {1} are read", "有 {0} 项；最多读 {1} 项"),
     ("array {0}: {1}; save it again with numpy.savez", "数组 {0}：{1}；请用 numpy.savez 重新保存"),
+    ("array {0}: {1}", "数组 {0}：{1}"),
+    ("not every array was read", "有数组没有读到"),
     ("array {0} is encrypted; save it without a password", "数组 {0} 已加密；请不加密码保存"),
     (
         "array {0} is compressed in an unusual way; save it with numpy.savez",

@@ -43,11 +43,11 @@ pub fn read(bytes: &[u8], budget: &mut Budget) -> Result<Arrays, InputError> {
 /// The arrays of these names, in this order, whatever else the archive holds. Errors as [`read`] does, and when one is not
 /// there.
 pub fn read_named<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[ArrayD<f64>; N], InputError> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
     let mut budget = Budget::new();
     let mut arrays = Vec::new();
     for name in names {
-        let in_entry = |error| broken(format!("array {name}: {error}"));
+        let in_entry = |error| broken(Sentence::new("array {0}: {1}").with(name).with(error));
         let entry = archive.by_name(&format!("{name}.npy")).map_err(in_entry)?;
         arrays.push(npy::read(name, entry, &mut budget)?);
     }
