@@ -1,9 +1,14 @@
 //! The words of the window in Chinese, by their English. One place to translate; [`super::words`] looks them up.
 
+mod gpu_panel;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| TABLE.iter().copied().collect());
+/// Every line: English, Chinese.
+pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| [TABLE, gpu_panel::TABLE].concat());
+
+static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 
 /// The Chinese of a line of the table.
 pub fn of(english: &str) -> Option<&'static str> {
@@ -11,7 +16,7 @@ pub fn of(english: &str) -> Option<&'static str> {
 }
 
 /// English, Chinese; in the words of the glossary.
-pub static TABLE: &[(&str, &str)] = &[
+static TABLE: &[(&str, &str)] = &[
     // Groups and commands.
     ("Play", "播放"),
     ("Step", "步进"),
@@ -333,11 +338,11 @@ mod tests {
 
     #[test]
     fn both_sides_have_the_same_values() {
-        for (n, (english, chinese)) in TABLE.iter().enumerate() {
+        for (n, (english, chinese)) in ALL.iter().enumerate() {
             for value in ["{0}", "{1}", "{2}", "{3}", "{4}"] {
                 assert_eq!(english.contains(value), chinese.contains(value), "{english}");
             }
-            assert!(TABLE[..n].iter().all(|(other, _)| other != english), "{english} twice");
+            assert!(ALL[..n].iter().all(|(other, _)| other != english), "{english} twice");
         }
     }
 }

@@ -20,6 +20,7 @@ mod far;
 mod figure;
 mod frame_cost;
 mod gpu_job;
+mod gpu_panel;
 mod grid;
 mod headless;
 mod history;
@@ -75,11 +76,11 @@ use crate::gpu;
 use crate::playback::lesson::{Language, Position};
 
 pub use action::Overlay;
-pub use chinese::TABLE as CHINESE;
+pub use chinese::ALL as CHINESE;
 pub use commands::{COMMANDS, Entry};
 pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
-pub use gpu_job::FindGpu;
+pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{Size, picture};
 pub use place::Place;
 pub use scene::{Check, Scene};
@@ -107,6 +108,11 @@ pub struct AppOptions {
     pub renderer: Renderer,
     /// How a GPU for the kernels is looked for.
     pub find_gpu: FindGpu,
+    /// How every GPU is listed, and one of them opened.
+    pub list_gpus: ListGpus,
+    pub open_gpu: OpenGpu,
+    /// The GPU panel is open.
+    pub gpu_panel: bool,
     /// What is opened, and where in it.
     pub place: Place,
     /// In place of what was kept.
@@ -127,6 +133,9 @@ impl Default for AppOptions {
         Self {
             renderer: Renderer::default(),
             find_gpu: gpu::probe_wgpu,
+            list_gpus: gpu::devices,
+            open_gpu: gpu::open,
+            gpu_panel: false,
             place: Place::default(),
             language: None,
             theme: None,
