@@ -6,6 +6,7 @@ use crate::playback::Command;
 use crate::playback::lesson::{self, Distance, Language};
 
 use super::compare::Wish as CompareWish;
+use super::gpu_panel::Wish as GpuWish;
 use super::picture::Goal;
 use super::place::Place;
 use super::settings::Settings;
@@ -39,6 +40,8 @@ pub enum Action {
     /// Close what lies on top, then the message.
     Dismiss,
     RunGpu,
+    /// Something about the GPU panel.
+    Gpu(GpuWish),
     /// Something about the main view.
     Stage(StageWish),
     /// Something about the comparison of two runs.

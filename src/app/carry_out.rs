@@ -10,6 +10,7 @@ use crate::sentence::Sentence;
 
 use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::compare::{self, Choices};
+use super::gpu_panel::Wish as GpuWish;
 use super::job::{self, Job};
 use super::lesson::OpenLesson;
 use super::picture::{self, Sitting};
@@ -63,6 +64,7 @@ impl App {
                     self.gpu.run(ctx, &scene, self.document.generation());
                 }
             }
+            Action::Gpu(wish) => self.gpu_wish(ctx, wish),
             Action::Theme(theme) => self.set_theme(ctx, theme),
             Action::SwitchTheme => self.set_theme(ctx, Theme::of(ctx).next()),
             Action::Language(language) => self.set_language(ctx, language),
@@ -110,6 +112,8 @@ impl App {
             self.carry_out(ctx, Action::Present(Present::Vote));
         } else if self.talk.is_some() {
             self.carry_out(ctx, Action::Present(Present::Stop));
+        } else if self.document.notice().is_none() && self.gpu_panel.is_open() {
+            self.carry_out(ctx, Action::Gpu(GpuWish::Toggle));
         } else {
             self.document.set_notice(None);
         }

@@ -1,13 +1,15 @@
 //! The words of the window in Chinese, by their English. One place to translate; [`super::words`] looks them up.
 
 mod faults;
+mod gpu_panel;
 mod stage;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
-pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE].concat());
+pub static ALL: LazyLock<Vec<(&str, &str)>> =
+    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE].concat());
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

@@ -7,6 +7,7 @@ use crate::playback::{Command, Unit};
 
 use super::action::{Action, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
 use super::compare::{Lock, Wish as Compare};
+use super::gpu_panel::Wish as GpuWish;
 use super::picture::Goal;
 use super::strip::Wish as StripWish;
 use super::theme::Theme;
@@ -86,7 +87,11 @@ pub static COMMANDS: &[Entry] = &[
     entry("Change", "Algorithm: standard", &[], Action::Algorithm(0)),
     entry("Change", "Algorithm: flash1", &[], Action::Algorithm(1)),
     entry("Change", "Algorithm: flash2", &[], Action::Algorithm(2)),
-    entry("Change", "Run on the GPU", &[(CTRL, Key::G)], Action::RunGpu),
+    entry("GPU", "GPU panel", &[(ALT, Key::G)], Action::Gpu(GpuWish::Toggle)),
+    entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Action::RunGpu),
+    entry("GPU", "Record m and l on the GPU", &[], Action::Gpu(GpuWish::Record)),
+    entry("GPU", "Measure the roofs of the GPU", &[], Action::Gpu(GpuWish::MeasureRoofs)),
+    entry("GPU", "Stop the GPU", &[(CTRL_SHIFT, Key::G)], Action::Gpu(GpuWish::Cancel)),
     entry("Open", "Open a file", &[(CTRL, Key::O)], Action::Overlay(Overlay::Open)),
     entry("Open", "Open SmolLM2, layer 10, English", &[], Action::Open(Source::Bundled(0))),
     entry("Open", "Open SmolLM2, layer 10, Chinese", &[], Action::Open(Source::Bundled(4))),

@@ -1,41 +1,86 @@
 //! The GPU beside the stepper: found and run on worker threads, so that a slow or broken driver never holds the window.
+//!
+//! One task at a time has the device; it comes back with what the task found, or is dropped where it is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui::Context;
 
-use crate::attention::error_rule::max_error;
-use crate::gpu::{Backend, DeviceInfo, GpuError, GpuRun, Probe, Refusal};
+use crate::gpu::{Backend, DeviceInfo, Probe, Progress, Roofs};
+use crate::schedule::Tiling;
 use crate::sentence::Sentence;
 
-use super::job::{self, Job};
+use super::gpu_panel::{Fault, Question, Recorded, Sweep};
+use super::job::{self, Job, Signals};
 use super::scene::Scene;
+
+pub use super::gpu_panel::Outcome;
 
 /// Looks for a GPU; a test passes a stand-in.
 pub type FindGpu = fn() -> Probe;
+/// Lists every device of every backend, or why a backend has none.
+pub type ListGpus = fn() -> Vec<Found>;
+/// Opens a device of a backend by its place in that list.
+pub type OpenGpu = fn(&str, usize) -> Probe;
+/// A backend with one of its devices, or why it has none.
+pub type Found = (&'static str, Result<DeviceInfo, String>);
 
-/// The device, and the last result with the scene it belongs to.
+/// The device, and what was found with it, each with the generation of the scene that it belongs to.
 pub struct Gpu {
+    find: FindGpu,
     state: State,
-    result: Option<(u64, Result<Outcome, Sentence>)>,
+    result: Option<(u64, Result<Arc<Outcome>, Fault>)>,
+    recorded: Option<(u64, Result<Recorded, Fault>)>,
+    roofs: Option<Result<Roofs, Fault>>,
+    sweep: Option<(Arc<Sweep>, Result<(), Fault>)>,
+    /// Earlier results on this device, for the roofline.
+    past: Vec<Arc<Outcome>>,
+    /// Runs that gave something, on any device.
+    runs: u64,
+    /// The device in the list of all, where it was chosen there.
+    place: Option<Place>,
 }
 
-type Finished = (Box<dyn Backend>, Result<GpuRun, GpuError>);
+/// A backend, and a device by its place among those of this backend.
+pub type Place = (&'static str, usize);
 
 enum State {
     Looking(Option<Job<Probe>>),
     Missing(String),
     Ready(Box<dyn Backend>),
-    Running { info: DeviceInfo, job: Option<Job<Finished>>, generation: u64 },
+    Running(Running),
 }
 
-/// What a run on the GPU gave for the head on screen.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// O of the selected head.
-    pub o: ndarray::Array2<f64>,
-    pub kernel_time: Option<Duration>,
-    pub wall: Duration,
+struct Running {
+    info: DeviceInfo,
+    job: Option<Job<Finished>>,
+    task: Task,
+    generation: u64,
+    progress: Option<Progress>,
+    is_cancelled: bool,
+}
+
+/// What a device can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    Run,
+    Record,
+    Roofs,
+    Sweep,
+}
+
+/// The device comes back, unless it is lost.
+struct Finished {
+    backend: Result<Box<dyn Backend>, String>,
+    report: Report,
+}
+
+enum Report {
+    Run(Result<Outcome, Fault>),
+    Record(Result<Recorded, Fault>),
+    Roofs(Result<Roofs, Fault>),
+    Sweep(Result<(), Fault>),
 }
 
 /// What the panel shows.
@@ -46,13 +91,57 @@ pub enum Status<'a> {
     Running(&'a DeviceInfo),
 }
 
+/// A task under way.
+pub struct Underway {
+    pub task: Task,
+    /// From 0 to 1; `None` where the backend does not say.
+    pub part: Option<f32>,
+    pub age: Duration,
+    pub is_cancelled: bool,
+}
+
 impl Gpu {
     /// Starts looking.
     pub fn new(ctx: &Context, find: FindGpu) -> Self {
-        Self { state: State::Looking(Some(Job::start(ctx, move |_| find()))), result: None }
+        Self::looking(find, Job::start(ctx, move |_| find()))
     }
 
-    pub fn update(&mut self, scene: Option<&Scene>) {
+    fn looking(find: FindGpu, job: Job<Probe>) -> Self {
+        let state = State::Looking(Some(job));
+        Self {
+            find,
+            state,
+            result: None,
+            recorded: None,
+            roofs: None,
+            sweep: None,
+            past: Vec::new(),
+            runs: 0,
+            place: None,
+        }
+    }
+
+    /// Looks again, or opens another device. What was found with the old one goes with it.
+    pub fn open(&mut self, ctx: &Context, which: Option<(OpenGpu, Place)>) {
+        if matches!(self.state, State::Looking(Some(_)) | State::Running(_)) {
+            return;
+        }
+        // Even letting a device go may take long.
+        let old = match std::mem::replace(&mut self.state, State::Looking(None)) {
+            State::Ready(backend) => Some(backend),
+            _ => None,
+        };
+        let find = self.find;
+        let job = Job::start(ctx, move |_| {
+            drop(old);
+            which.map_or_else(find, |(open, (backend, nth))| open(backend, nth))
+        });
+        let place = which.map(|(_, place)| place);
+        *self = Self { runs: self.runs, place, ..Self::looking(find, job) };
+    }
+
+    /// Takes in what the workers have finished.
+    pub fn update(&mut self) {
         match &mut self.state {
             State::Looking(job) => match job::take(job) {
                 Some(Ok(Probe::Ready(backend))) => self.state = State::Ready(backend),
@@ -60,11 +149,11 @@ impl Gpu {
                 Some(Err(fault)) => self.state = State::Missing(fault.into()),
                 None => {}
             },
-            State::Running { job, generation, .. } => match job::take(job) {
-                Some(Ok((backend, run))) => {
-                    let outcome = run.map_err(|error| failed(&error)).and_then(|run| outcome(run, scene));
-                    self.result = Some((*generation, outcome));
-                    self.state = State::Ready(backend);
+            State::Running(running) => match job::take(&mut running.job) {
+                Some(Ok(Finished { backend, report })) => {
+                    let generation = running.generation;
+                    self.state = backend.map_or_else(State::Missing, State::Ready);
+                    self.keep(generation, report);
                 }
                 Some(Err(fault)) => self.state = State::Missing(fault.into()),
                 None => {}
@@ -73,25 +162,94 @@ impl Gpu {
         }
     }
 
+    fn keep(&mut self, generation: u64, report: Report) {
+        match report {
+            Report::Run(result) => {
+                self.runs += 1;
+                let result = result.map(|outcome| Arc::new(Outcome { serial: self.runs, ..outcome }));
+                self.past.extend(result.iter().cloned());
+                // A roofline with more points cannot be read.
+                let too_many = self.past.len().saturating_sub(8);
+                self.past.drain(..too_many);
+                self.result = Some((generation, result));
+            }
+            Report::Record(result) => self.recorded = Some((generation, result)),
+            Report::Roofs(result) => self.roofs = Some(result),
+            Report::Sweep(result) => {
+                if let Some((_, end)) = &mut self.sweep {
+                    *end = result;
+                }
+            }
+        }
+    }
+
     /// Runs the scene's problem, unless the device refuses it; then the result is its reason.
-    pub fn run(&mut self, ctx: &Context, scene: &Scene, generation: u64) {
+    pub fn run(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) {
+        let scene = scene.clone();
+        self.start(ctx, Task::Run, generation, move |backend, signals| {
+            Report::Run(Outcome::run(backend, &scene, signals))
+        });
+    }
+
+    /// Has m and l recorded after every key block, and compares them with the stepper's.
+    pub fn record(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) {
+        let scene = scene.clone();
+        self.start(ctx, Task::Record, generation, move |backend, signals| {
+            Report::Record(Recorded::new(backend, &scene, signals))
+        });
+    }
+
+    /// Measures what the device does at best.
+    pub fn measure_roofs(&mut self, ctx: &Context) {
+        self.start(ctx, Task::Roofs, 0, |backend, signals| {
+            Report::Roofs(backend.roofs(signals.cancel()).map_err(Fault::from))
+        });
+    }
+
+    /// Measures standard attention and flash2 while N doubles.
+    pub fn sweep(&mut self, ctx: &Context, question: Question) {
+        if !matches!(self.state, State::Ready(_)) {
+            return;
+        }
+        let sweep = Arc::new(Sweep::new(question));
+        self.sweep = Some((sweep.clone(), Ok(())));
+        let wake = ctx.clone();
+        self.start(ctx, Task::Sweep, 0, move |backend, signals| {
+            Report::Sweep(sweep.run(backend, signals, || wake.request_repaint()))
+        });
+    }
+
+    fn start(
+        &mut self,
+        ctx: &Context,
+        task: Task,
+        generation: u64,
+        work: impl FnOnce(&mut dyn Backend, &Signals) -> Report + Send + 'static,
+    ) {
         let state = std::mem::replace(&mut self.state, State::Looking(None));
         let State::Ready(mut backend) = state else {
             self.state = state;
             return;
         };
-        let (problem, settings) = (scene.input.problem.clone(), scene.settings.clone());
-        if let Err(refusal) = backend.supports(&problem, settings.algorithm, settings.precision) {
-            self.result = Some((generation, Err(refused(&refusal))));
-            self.state = State::Ready(backend);
-            return;
-        }
-        let info = backend.info().clone();
+        let (info, progress) = (backend.info().clone(), backend.progress());
         let job = Job::start(ctx, move |signals| {
-            let run = backend.run(&problem, settings.algorithm, settings.precision, signals.cancel());
-            (backend, run)
+            let report = work(&mut *backend, signals);
+            // A lost device is dropped here, since even that may take long.
+            let backend = match report.fault() {
+                Some(fault) if fault.is_gone => Err(fault.said.to_string()),
+                _ => Ok(backend),
+            };
+            Finished { backend, report }
         });
-        self.state = State::Running { info, job: Some(job), generation };
+        self.state = State::Running(Running { info, job: Some(job), task, generation, progress, is_cancelled: false });
+    }
+
+    /// Tells the task under way to stop; the device comes back when it does.
+    pub fn cancel(&mut self) {
+        if let State::Running(running) = &mut self.state {
+            running.is_cancelled = true;
+            running.job.iter().for_each(Job::cancel);
+        }
     }
 
     pub fn status(&self) -> Status<'_> {
@@ -99,72 +257,87 @@ impl Gpu {
             State::Looking(_) => Status::Looking,
             State::Missing(reason) => Status::Missing(reason),
             State::Ready(backend) => Status::Ready(backend.info()),
-            State::Running { info, .. } => Status::Running(info),
+            State::Running(running) => Status::Running(&running.info),
         }
+    }
+
+    pub fn underway(&self) -> Option<Underway> {
+        let State::Running(Running { job, task, progress, is_cancelled, .. }) = &self.state else { return None };
+        let job = job.as_ref()?;
+        let part = match task {
+            Task::Sweep => Some(job.progress()),
+            _ => progress.as_ref().map(Progress::part),
+        };
+        Some(Underway { task: *task, part, age: job.age(), is_cancelled: *is_cancelled })
     }
 
     /// The result for this scene.
-    pub fn result(&self, generation: u64) -> Option<&Result<Outcome, Sentence>> {
-        self.result.as_ref().filter(|(of, _)| *of == generation).map(|(_, result)| result)
+    pub fn result(&self, generation: u64) -> Option<Result<&Arc<Outcome>, &Sentence>> {
+        let (_, result) = self.result.as_ref().filter(|(of, _)| *of == generation)?;
+        Some(result.as_ref().map_err(|fault| &fault.said))
+    }
+
+    /// m and l as recorded for this scene.
+    pub fn recorded(&self, generation: u64) -> Option<Result<&Recorded, &Sentence>> {
+        let (_, result) = self.recorded.as_ref().filter(|(of, _)| *of == generation)?;
+        Some(result.as_ref().map_err(|fault| &fault.said))
+    }
+
+    /// What the device does at best, once that was measured.
+    pub fn roofs(&self) -> Option<Result<&Roofs, &Sentence>> {
+        Some(self.roofs.as_ref()?.as_ref().map_err(|fault| &fault.said))
+    }
+
+    /// The last sweep, and how it ended or goes on.
+    pub fn last_sweep(&self) -> Option<(&Sweep, Option<&Sentence>)> {
+        let (sweep, end) = self.sweep.as_ref()?;
+        Some((sweep, end.as_ref().err().map(|fault| &fault.said)))
+    }
+
+    /// The device that was chosen in the list, open or not.
+    pub fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// Where the open device stands in a list of all.
+    pub fn place_in(&self, found: &[Found]) -> Option<Place> {
+        let (Status::Ready(info) | Status::Running(info)) = self.status() else { return None };
+        self.place.or_else(|| {
+            // Its limits may be others than those of the adapter; of twins the first is the one that is found.
+            let is_it = |device: &DeviceInfo| device.name == info.name && device.driver == info.driver;
+            let of = found.iter().filter(|(backend, _)| *backend == info.backend);
+            let nth = of.enumerate().find(|(_, (_, device))| device.as_ref().is_ok_and(is_it));
+            nth.map(|(nth, _)| (info.backend, nth))
+        })
+    }
+
+    pub fn past(&self) -> &[Arc<Outcome>] {
+        &self.past
+    }
+
+    /// The blocks of the kernel that would run this scene, where the backend says.
+    pub fn blocks(&self, scene: &Scene) -> Option<Tiling> {
+        let State::Ready(backend) = &self.state else { return None };
+        let (problem, settings) = (&scene.input.problem, &scene.settings);
+        Some(backend.choice(problem, settings.algorithm, settings.precision)?.tiling)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready(_))
     }
 
     pub fn is_busy(&self) -> bool {
-        matches!(self.state, State::Looking(Some(_)) | State::Running { .. })
+        matches!(self.state, State::Looking(Some(_)) | State::Running(_))
     }
 }
 
-/// The head on screen. A scene that has changed meanwhile has another generation, so that this is not shown with it.
-fn outcome(run: GpuRun, scene: Option<&Scene>) -> Result<Outcome, Sentence> {
-    let scene = scene.ok_or("there is nothing to compare with")?;
-    let index = scene.settings.batch * scene.input.problem.shape.heads + scene.settings.head;
-    let output = run.outputs.into_iter().nth(index).ok_or("the GPU gave no result for this head")?;
-    Ok(Outcome { o: output.o, kernel_time: run.kernel_time, wall: run.wall })
-}
-
-fn failed(error: &GpuError) -> Sentence {
-    match error {
-        GpuError::Refused(refusal) => refused(refusal),
-        GpuError::Cancelled { launches } => Sentence::new("cancelled after {0} launches").with(launches),
-        GpuError::OutOfMemory { bytes } => {
-            Sentence::new("the device is out of memory: the run needs {0} bytes").with(bytes)
+impl Report {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Report::Run(result) => result.as_ref().err(),
+            Report::Record(result) => result.as_ref().err(),
+            Report::Roofs(result) => result.as_ref().err(),
+            Report::Sweep(result) => result.as_ref().err(),
         }
-        GpuError::Lost(reason) => Sentence::new("the device was lost: {0}").with(reason),
-        GpuError::Hung(after) => {
-            Sentence::new("a launch did not end within {0} s: the device hangs").with(after.as_secs())
-        }
-        GpuError::Driver(reason) => Sentence::new("the driver refused: {0}").with(reason),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Sentence {
-    match refusal {
-        Refusal::Algorithm { backend, algorithm, has } => {
-            let sentence = Sentence::new("{0} has no kernel for {1}; it has: {2}").with(backend);
-            sentence.with(format!("{algorithm:?}")).with(has)
-        }
-        Refusal::Precision(precision) => {
-            Sentence::new("the kernel computes in f32 only, not in {0}").with(precision.name())
-        }
-        Refusal::Format { algorithm, precision } => {
-            Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
-        }
-        Refusal::Dropout => "the kernel has no dropout".into(),
-        Refusal::TooLarge { name, value, limit } => {
-            Sentence::new("{0} is {1}, but the kernel takes at most {2}").with(name).with(value).with(limit)
-        }
-        Refusal::Binding { name, bytes, limit } => {
-            let text = "{0} takes {1} bytes, but the device binds at most {2} at once: use fewer tokens or heads";
-            Sentence::new(text).with(name).with(bytes).with(limit)
-        }
-        Refusal::Problem(error) => error.sentence(),
-        // What the window never asks for.
-        other => Sentence::verbatim(other),
-    }
-}
-
-impl Outcome {
-    /// Largest distance of O from `exact`; NaN where one is not a number.
-    pub fn error(&self, exact: &ndarray::Array2<f64>) -> f64 {
-        max_error(&self.o, exact)
     }
 }

@@ -86,6 +86,11 @@ impl<T> Job<T> {
         self.signals.progress.load(Ordering::Relaxed) as f32 / 1e3
     }
 
+    /// Tells the thread to stop, and still waits for what it gives.
+    pub fn cancel(&self) {
+        self.signals.cancel.store(true, Ordering::Relaxed);
+    }
+
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }

@@ -20,6 +20,7 @@ mod far;
 mod figure;
 mod frame_cost;
 mod gpu_job;
+mod gpu_panel;
 mod grid;
 mod headless;
 mod history;
@@ -82,7 +83,7 @@ pub use chinese::ALL as CHINESE;
 pub use commands::{COMMANDS, Entry};
 pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
-pub use gpu_job::FindGpu;
+pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{Size, picture};
 pub use pick::{PickFile, Picked};
 pub use place::Place;
@@ -113,6 +114,11 @@ pub struct AppOptions {
     pub find_gpu: FindGpu,
     /// How a person picks a file.
     pub pick_file: PickFile,
+    /// How every GPU is listed, and one of them opened.
+    pub list_gpus: ListGpus,
+    pub open_gpu: OpenGpu,
+    /// The GPU panel is open.
+    pub gpu_panel: bool,
     /// What is opened, and where in it.
     pub place: Place,
     /// In place of what was kept.
@@ -134,6 +140,9 @@ impl Default for AppOptions {
             renderer: Renderer::default(),
             find_gpu: gpu::probe_wgpu,
             pick_file: pick::with_dialog,
+            list_gpus: gpu::devices,
+            open_gpu: gpu::open,
+            gpu_panel: false,
             place: Place::default(),
             language: None,
             theme: None,

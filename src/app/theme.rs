@@ -51,6 +51,8 @@ pub struct Palette {
     /// The two ends of the map of weights.
     light: Color32,
     dark: Color32,
+    /// The map of errors, from small to large; no hue of a tensor.
+    errors: [Color32; 3],
 }
 
 const LIGHT: Palette = Palette {
@@ -71,6 +73,11 @@ const LIGHT: Palette = Palette {
     positive: Color32::from_rgb(0xe8, 0x92, 0x6e),
     light: Color32::from_rgb(0xf7, 0xf7, 0xf7),
     dark: Color32::from_rgb(0x8c, 0x91, 0x98),
+    errors: [
+        Color32::from_rgb(0xe9, 0xec, 0xf7),
+        Color32::from_rgb(0x7f, 0x86, 0xc4),
+        Color32::from_rgb(0x2a, 0x1f, 0x6b),
+    ],
 };
 
 const DARK: Palette = Palette {
@@ -91,6 +98,11 @@ const DARK: Palette = Palette {
     positive: Color32::from_rgb(0x8f, 0x48, 0x2a),
     light: Color32::from_rgb(0x26, 0x29, 0x2e),
     dark: Color32::from_rgb(0x5f, 0x65, 0x6e),
+    errors: [
+        Color32::from_rgb(0x2c, 0x2f, 0x48),
+        Color32::from_rgb(0x6a, 0x63, 0xb4),
+        Color32::from_rgb(0xd9, 0xd2, 0xff),
+    ],
 };
 
 /// For a bright room: black on white, no pale grey that a lamp washes out.
@@ -112,6 +124,11 @@ const PROJECTOR: Palette = Palette {
     positive: Color32::from_rgb(0xf0, 0x9a, 0x74),
     light: Color32::from_rgb(0xff, 0xff, 0xff),
     dark: Color32::from_rgb(0x98, 0x9d, 0xa4),
+    errors: [
+        Color32::from_rgb(0xe3, 0xe8, 0xf8),
+        Color32::from_rgb(0x6f, 0x78, 0xc0),
+        Color32::from_rgb(0x1a, 0x10, 0x52),
+    ],
 };
 
 /// Which colours.
@@ -233,6 +250,17 @@ impl Palette {
         }
         let t = if limit > 0.0 { (value / limit).clamp(0.0, 1.0) as f32 } else { 0.0 };
         mix(self.light, self.dark, t)
+    }
+
+    /// An error by its place between the smallest and the largest shown, of their logarithms; `None` is no error at all.
+    pub fn error(&self, part: Option<f64>) -> Color32 {
+        let Some(part) = part else { return self.background };
+        if part.is_nan() {
+            return self.trouble;
+        }
+        let [small, middle, large] = self.errors;
+        let t = 2.0 * part.clamp(0.0, 1.0) as f32;
+        if t < 1.0 { mix(small, middle, t) } else { mix(middle, large, t - 1.0) }
     }
 
     /// Laid over what is still to come.

@@ -12,6 +12,7 @@ use super::code::CodeView;
 use super::commands::{self, Keyboard};
 use super::document::Document;
 use super::gpu_job::Gpu;
+use super::gpu_panel::GpuPanel;
 use super::history::{History, Moment};
 use super::job::Job;
 use super::lesson::OpenLesson;
@@ -46,6 +47,7 @@ pub struct App {
     pub(super) tab: Tab,
     pub(super) side: Side,
     pub(super) gpu: Gpu,
+    pub(super) gpu_panel: GpuPanel,
     pub(super) textures: Textures,
     pub(super) stage: Stage,
     pub(super) strip: Strip,
@@ -96,6 +98,7 @@ impl App {
             tab: Tab::default(),
             side: Side::default(),
             gpu: Gpu::new(ctx, options.find_gpu),
+            gpu_panel: GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu),
             textures: Textures::default(),
             stage: Stage::at(distance),
             strip: Strip::default(),
@@ -170,6 +173,7 @@ impl App {
     pub fn is_busy(&self) -> bool {
         self.document.is_busy()
             || self.gpu.is_busy()
+            || self.gpu_panel.is_busy()
             || self.stage.is_busy()
             || self.saving.is_some()
             || self.sitting.is_some()
@@ -208,7 +212,8 @@ impl App {
         actions.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
-        self.gpu.update(self.document.scene().map(AsRef::as_ref));
+        self.gpu.update();
+        self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
         self.take_saved();
         actions.extend(self.open_panel.take_picked());
         if self.talk.is_some() {
@@ -306,6 +311,7 @@ impl App {
         self.left(ui, look.as_ref(), actions);
         self.right(ui, look.as_ref(), actions);
         self.center(ui, look.as_ref(), actions);
+        self.gpu_panel.show(ui.ctx(), look.as_ref(), &self.gpu, &mut self.textures, actions);
     }
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem};
+use crate::schedule::Tiling;
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
@@ -18,8 +19,10 @@ pub mod kernels;
 mod launch;
 mod measure;
 mod occupancy;
+mod progress;
 #[cfg(feature = "cuda")]
 pub mod ptx;
+mod roofs;
 pub mod source;
 mod taps;
 #[cfg(feature = "wgpu")]
@@ -29,6 +32,8 @@ pub use error::{GpuError, Refusal};
 pub use kernels::Kernel;
 pub use measure::{Measured, Workload};
 pub use occupancy::Occupancy;
+pub use progress::Progress;
+pub use roofs::Roofs;
 pub use source::SourceError;
 pub use taps::{HeadTaps, Taps, TileVisit};
 
@@ -79,6 +84,15 @@ impl DeviceKind {
     }
 }
 
+/// The kernel that a problem gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Name in `kernels/`.
+    pub file: &'static str,
+    /// Queries and keys of its blocks.
+    pub tiling: Tiling,
+}
+
 /// One opened device with its kernels.
 pub trait Backend: Send {
     fn info(&self) -> &DeviceInfo;
@@ -93,6 +107,13 @@ pub trait Backend: Send {
     /// The kernel that [`Backend::run`] would take for this problem; `None` where it would refuse it or does not say.
     fn kernel(&self, _problem: &Problem, _algorithm: &str) -> Option<&'static Kernel> {
         None
+    }
+
+    /// The kernel that [`Backend::run`] would take in this format, with its blocks for this problem; `None` where it
+    /// would refuse it or does not say.
+    fn choice(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Option<Choice> {
+        let kernel = self.kernel(problem, algorithm).filter(|_| precision == Precision::F32)?;
+        Some(Choice { file: kernel.file, tiling: Tiling { br: kernel.br, bc: kernel.bc } })
     }
 
     /// Computes every (batch, head) of the problem. Blocks; `cancel` is looked at between launches.
@@ -150,6 +171,19 @@ pub trait Backend: Send {
     fn copy_bandwidth(&mut self) -> Result<f64, GpuError> {
         Err(Refusal::Measure { backend: self.info().backend }.into())
     }
+
+    /// Measures the roofs of this device, those that the backend can. Blocks for up to some seconds; `cancel` is looked at
+    /// between launches.
+    ///
+    /// Errors as [`Backend::measure`] does.
+    fn roofs(&mut self, _cancel: &AtomicBool) -> Result<Roofs, GpuError> {
+        Ok(Roofs { copy_bytes_per_s: Some(self.copy_bandwidth()?), fma_flops_per_s: None })
+    }
+
+    /// How far the run under way has come; `None` where the backend does not say.
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
 }
 
 /// The results of one run and what it took.
@@ -173,6 +207,19 @@ pub fn probe(name: &str) -> Probe {
         "wgpu" => probe_wgpu(),
         "cuda" => probe_cuda(),
         _ => Probe::Unavailable(format!("there is no GPU backend {name:?}; there are {}", BACKENDS.join(" and "))),
+    }
+}
+
+/// Opens the device that stands at place `nth` of its backend in [`devices`].
+pub fn open(backend: &str, nth: usize) -> Probe {
+    match (backend, nth) {
+        #[cfg(feature = "wgpu")]
+        ("wgpu", nth) => match wgpu::WgpuBackend::open_nth(nth) {
+            Ok(backend) => Probe::Ready(Box::new(backend)),
+            Err(reason) => Probe::Unavailable(reason),
+        },
+        ("cuda", 1..) => Probe::Unavailable("the CUDA backend opens the first NVIDIA GPU only".to_owned()),
+        _ => probe(backend),
     }
 }
 

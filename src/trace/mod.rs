@@ -12,6 +12,7 @@ mod number;
 mod perfetto;
 mod read;
 mod sink;
+mod timeline;
 mod validate;
 mod walk;
 
@@ -24,6 +25,7 @@ pub use json::{Summary, write_json};
 pub use number::{Number, Values};
 pub use perfetto::write_perfetto;
 pub use read::read;
+pub use timeline::{Timed, tracks, write_timeline};
 pub use walk::Tiles;
 
 /// The JSON Schema of a trace, made from its types.

@@ -48,6 +48,9 @@ impl<'a> Job<'a> {
 pub(super) struct Spent {
     pub(super) kernel_time: Duration,
     pub(super) launches: usize,
+    /// FLOPs that are done, of those of all entries; 0 where nobody asks.
+    flops: f64,
+    of: f64,
 }
 
 impl CudaBackend {
@@ -70,7 +73,11 @@ impl CudaBackend {
         let mut parameter = Attention::of_problem(problem, (blocks.d, blocks.d_v));
         let tensors = Tensors::upload(session, problem, program, &mut parameter)?;
         let job = Job::new(session, program, (shape, &problem.mask), (cancel, self.patience))?;
-        let mut spent = Spent::default();
+        let flops = |entry: &Entry| {
+            entry.stage.grid(shape, &blocks).programs() as f64 * entry.stage.flops(shape, &problem.mask, &blocks)
+        };
+        let mut spent = Spent { of: entries.iter().map(flops).sum(), ..Spent::default() };
+        self.progress.set(0.0);
         for entry in &entries {
             self.stage(&job, entry, parameter, &mut spent)?;
         }
@@ -124,6 +131,10 @@ impl CudaBackend {
             pace.record(launch.programs() as f64 * flops, time);
             spent.kernel_time += time;
             spent.launches += 1;
+            spent.flops += launch.programs() as f64 * flops;
+            if spent.of > 0.0 {
+                self.progress.set(spent.flops / spent.of);
+            }
             done += launch.programs();
         }
         self.paces.insert(key, pace);

@@ -20,9 +20,11 @@ use std::time::Duration;
 use super::launch::Pace;
 use super::ptx::{self, Ptx};
 use super::{
-    Backend, DeviceInfo, GpuError, GpuRun, Kernel, Measured, Occupancy, Refusal, SourceError, Taps, Workload, kernels,
+    Backend, Choice, DeviceInfo, GpuError, GpuRun, Kernel, Measured, Occupancy, Progress, Refusal, SourceError, Taps,
+    Workload, kernels,
 };
 use crate::attention::{Precision, Problem, Shape};
+use crate::schedule::Tiling;
 use device::Device;
 use driver::Driver;
 use program::{Loaded, Program};
@@ -49,6 +51,7 @@ pub struct CudaBackend {
     lost: Option<String>,
     /// A launch that takes longer does not end.
     patience: Duration,
+    progress: Progress,
 }
 
 /// Every GPU of the NVIDIA driver, or why there is none, in a sentence.
@@ -88,6 +91,7 @@ impl CudaBackend {
             edited: HashMap::new(),
             lost: None,
             patience: HANG,
+            progress: Progress::default(),
         })
     }
 
@@ -249,6 +253,15 @@ impl Backend for CudaBackend {
     fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {
         let ptx = self.choose(problem, algorithm, Precision::F32, false).ok()?;
         kernels::by_file(ptx.file())
+    }
+
+    fn choice(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Option<Choice> {
+        let ptx = self.choose(problem, algorithm, precision, false).ok()?;
+        Some(Choice { file: ptx.file(), tiling: Tiling { br: ptx.br, bc: ptx.bc } })
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(self.progress.clone())
     }
 
     fn occupancy(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<Vec<Occupancy>, Refusal> {

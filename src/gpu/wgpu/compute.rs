@@ -26,6 +26,8 @@ struct Job<'a> {
     variant: Variant,
     clock: Option<Clock>,
     cancel: &'a AtomicBool,
+    /// FLOPs of all stages.
+    flops: f64,
 }
 
 /// What the launches so far took.
@@ -33,6 +35,7 @@ struct Job<'a> {
 struct Spent {
     kernel_time: Duration,
     launches: usize,
+    flops: f64,
 }
 
 impl WgpuBackend {
@@ -53,7 +56,12 @@ impl WgpuBackend {
             variant: Variant::new(&problem.shape, taps),
             clock: Clock::new(&self.device, &self.queue)?,
             cancel,
+            flops: stages::of(kernel)
+                .iter()
+                .map(|stage| stage.grid(problem, kernel).programs() as f64 * stage.flops(problem, kernel))
+                .sum(),
         };
+        self.progress.set(0.0);
         let mut spent = Spent::default();
         for stage in stages::of(kernel) {
             self.stage(&job, stage, &mut spent)?;
@@ -89,6 +97,8 @@ impl WgpuBackend {
             pace.record(launch.programs() as f64 * flops, kernel.unwrap_or(wall));
             spent.kernel_time += kernel.unwrap_or_default();
             spent.launches += 1;
+            spent.flops += launch.programs() as f64 * flops;
+            self.progress.set(spent.flops / job.flops);
             done += launch.programs();
         }
         self.paces.insert(stage.entry, pace);

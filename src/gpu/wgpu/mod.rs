@@ -7,6 +7,7 @@ mod guard;
 mod memory;
 mod params;
 mod pipeline;
+mod roofs;
 mod stages;
 
 use std::collections::HashMap;
@@ -15,7 +16,10 @@ use std::sync::atomic::AtomicBool;
 use wgpu::{Adapter, Device, DeviceDescriptor, Features, Limits, Queue};
 
 use super::launch::Pace;
-use super::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Refusal, SourceError, Taps, kernels, source};
+use super::{
+    Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Progress, Refusal, Roofs, SourceError, Taps, kernels,
+    source,
+};
 use crate::attention::{Precision, Problem, Shape};
 use guard::{Health, one_line};
 use memory::tensor_bytes;
@@ -37,6 +41,7 @@ pub struct WgpuBackend {
     backwards: bool,
     /// Files that were asked for by name.
     preferred: Vec<String>,
+    progress: Progress,
 }
 
 /// Every adapter that wgpu finds, best first, or why there is none.
@@ -66,6 +71,16 @@ impl WgpuBackend {
             }
         }
         if refused.is_empty() { Err(no_adapter()) } else { Err(refused.join("; ")) }
+    }
+
+    /// Opens the adapter at a place of [`adapters`].
+    pub fn open_nth(nth: usize) -> Result<Self, String> {
+        let adapters = adapter::ranked();
+        let adapter = adapters.get(nth).ok_or_else(|| match adapters.len() {
+            0 => no_adapter(),
+            count => format!("there are {count} adapters now, and number {} was asked for", nth + 1),
+        })?;
+        Self::open_adapter(adapter).map_err(|reason| format!("{} does not open: {reason}", adapter.get_info().name))
     }
 
     /// Asks for WebGPU's default limits, and for all the workgroup memory that there is: what needs more than the default
@@ -118,6 +133,7 @@ impl WgpuBackend {
             paces: HashMap::new(),
             backwards: false,
             preferred: Vec::new(),
+            progress: Progress::default(),
         })
     }
 
@@ -258,5 +274,13 @@ impl Backend for WgpuBackend {
         }
         let (_, heads) = self.guarded(|backend| backend.compute(kernel, problem, true, cancel))?;
         Ok(Taps { br: kernel.br, bc: kernel.bc, heads })
+    }
+
+    fn roofs(&mut self, cancel: &AtomicBool) -> Result<Roofs, GpuError> {
+        self.guarded(|backend| backend.measure_roofs(cancel))
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(self.progress.clone())
     }
 }

@@ -1,0 +1,80 @@
+//! What a run on a GPU gave, what it took, and the rates that follow.
+
+use std::time::Duration;
+
+use crate::attention::Precision;
+use crate::attention::error_rule::max_error;
+use crate::gpu::{Backend, Choice, GpuError, GpuRun};
+
+use super::super::job::Signals;
+use super::super::scene::Scene;
+use super::{Fault, Work};
+
+/// What a run on the GPU gave for the head on screen, and what it took for all heads.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// No two runs share it.
+    pub serial: u64,
+    /// O of the selected head.
+    pub o: ndarray::Array2<f64>,
+    pub kernel_time: Option<Duration>,
+    pub wall: Duration,
+    pub launches: usize,
+    pub device_bytes: u64,
+    /// What was run; queries and keys.
+    pub algorithm: &'static str,
+    pub n: (usize, usize),
+    pub precision: Precision,
+    /// The kernel that ran, where the backend says.
+    pub kernel: Option<Choice>,
+    pub work: Option<Work>,
+}
+
+impl Outcome {
+    /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
+    pub fn run(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
+        let (problem, settings) = (&scene.input.problem, &scene.settings);
+        backend.supports(problem, settings.algorithm, settings.precision).map_err(GpuError::from)?;
+        let run = backend.run(problem, settings.algorithm, settings.precision, signals.cancel())?;
+        let GpuRun { outputs, kernel_time, wall, launches, device_bytes } = run;
+        let index = settings.batch * problem.shape.heads + settings.head;
+        let output = outputs.into_iter().nth(index).ok_or("the GPU gave no result for this head")?;
+        let kernel = backend.choice(problem, settings.algorithm, settings.precision);
+        let tiling = kernel.map_or(settings.tiling, |kernel| kernel.tiling);
+        Ok(Self {
+            serial: 0,
+            o: output.o,
+            kernel_time,
+            wall,
+            launches,
+            device_bytes,
+            algorithm: settings.algorithm,
+            n: (problem.shape.n_q, problem.shape.n_k),
+            precision: settings.precision,
+            kernel,
+            work: Work::of(problem, settings.algorithm, tiling, settings.precision),
+        })
+    }
+
+    /// Largest distance of O from `exact`; NaN where one is not a number.
+    pub fn error(&self, exact: &ndarray::Array2<f64>) -> f64 {
+        max_error(&self.o, exact)
+    }
+
+    /// The time that rates are taken of: inside the kernel where the device has a clock, else all of it.
+    pub fn seconds(&self) -> f64 {
+        self.kernel_time.unwrap_or(self.wall).as_secs_f64()
+    }
+
+    /// FLOPs per second; `None` where nothing was counted or no time went by.
+    pub fn flops_per_s(&self) -> Option<f64> {
+        let rate = self.work?.flops as f64 / self.seconds();
+        rate.is_finite().then_some(rate)
+    }
+
+    /// Bytes per second between HBM and chip.
+    pub fn bytes_per_s(&self) -> Option<f64> {
+        let rate = self.work?.bytes as f64 / self.seconds();
+        rate.is_finite().then_some(rate)
+    }
+}

@@ -1,0 +1,56 @@
+//! What a run on a GPU had to do, by the closed forms of its algorithm: FLOPs and bytes, of all heads.
+
+use crate::attention::{Precision, Problem};
+use crate::schedule::{Plan, Tiling, algorithm};
+
+/// Work of every batch entry and query head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    /// FLOPs of both matrix products over the tiles that are not skipped, two for each multiply-add.
+    pub flops: u64,
+    /// Bytes between HBM and chip, both ways, each block as often as the algorithm asks for it.
+    pub bytes: u64,
+    /// The blocks that were counted with.
+    pub tiling: Tiling,
+}
+
+impl Work {
+    /// `None` where there is no algorithm of this name.
+    pub fn of(problem: &Problem, algorithm: &str, tiling: Tiling, precision: Precision) -> Option<Self> {
+        let algorithm = algorithm::by_name(algorithm)?;
+        let mut work = Self { flops: 0, bytes: 0, tiling };
+        let heads = problem.shape.heads as u64;
+        for batch in 0..problem.shape.batch {
+            let plan = Plan::of_problem(problem, batch, tiling, precision);
+            let form = algorithm.closed_form(&plan);
+            work.flops += heads * form.flops.matmul;
+            work.bytes += heads * form.hbm_bytes(&plan);
+        }
+        Some(work)
+    }
+
+    /// FLOPs per byte.
+    pub fn intensity(&self) -> f64 {
+        self.flops as f64 / self.bytes as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::cases::{problem, with};
+    use crate::attention::{Mask, Shape};
+
+    #[test]
+    fn flops_are_those_of_two_products_and_heads_and_batches_add_up() {
+        let tiling = Tiling { br: 16, bc: 16 };
+        let shape = Shape { batch: 2, heads: 3, kv_heads: 3, ..Shape::single(32, 48, 8) };
+        let work = Work::of(&problem(shape), "flash2", tiling, Precision::F32).unwrap();
+        assert_eq!(work.flops, 2 * 3 * 4 * 32 * 48 * 8);
+        // Q and O once, L in four bytes, K and V once for each of two query blocks.
+        assert_eq!(work.bytes, 2 * 3 * 4 * (2 * 32 * 8 + 32 + 2 * 2 * 48 * 8));
+        let causal = with(problem(shape), |p| p.mask = Mask { causal: true, ..Mask::default() });
+        assert!(Work::of(&causal, "flash2", tiling, Precision::F32).unwrap().flops < work.flops);
+        assert!(Work::of(&causal, "flash9", tiling, Precision::F32).is_none());
+    }
+}
