@@ -1,6 +1,7 @@
 //! In Chinese nothing on screen is English: the accessible names and values of every view, and every painted word.
 #![cfg(feature = "app")]
 
+mod gpu_panel_support;
 mod stage_support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +11,12 @@ use eframe::egui::epaint::{ClippedShape, Shape};
 use eframe::egui::{self, Event, FontFamily, Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use gpu_panel_support::{Mode, StandIn, info};
 use stage_support::{
     choose, click, command, drop_files, let_go, open_as, options, press, seek, settle, type_text, value,
 };
-use tilescope::app::{App, AppOptions, Picked, Place};
-use tilescope::gpu::Probe;
+use tilescope::app::{App, AppOptions, FindGpu, Picked, Place};
+use tilescope::gpu::{DeviceKind, Probe};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 
@@ -262,6 +264,34 @@ fn two_runs_compared_are_chinese() {
     }
     reader.hover("compare");
     reader.finish();
+}
+
+#[test]
+fn the_gpu_panel_is_chinese_with_a_gpu_and_without() {
+    for (find_gpu, has_gpu) in [((|| Probe::Unavailable("没有".into())) as FindGpu, false), (stand_in, true)] {
+        let mut reader = Reader::new(Place::default(), |options| {
+            (options.find_gpu, options.gpu_panel) = (find_gpu, true);
+            options.list_gpus = || vec![("wgpu", Ok(info("没有名字", DeviceKind::Discrete))), ("cuda", Err("没有".into()))];
+        });
+        reader.allow("wgpu cuda");
+        reader.read("GPU panel");
+        for tab in ["误差", "m 和 l", "SM", "扫描", "设备", "速度"] {
+            click(&mut reader.harness, tab);
+            reader.read(tab);
+            if has_gpu {
+                for name in ["在 GPU 上运行", "在 GPU 上记录 m 和 l", "测量 GPU 的上限"] {
+                    command(&mut reader.harness, name);
+                    reader.read(&format!("{tab}, {name}"));
+                }
+            }
+        }
+        reader.hover("GPU panel");
+        reader.finish();
+    }
+}
+
+fn stand_in() -> Probe {
+    StandIn { info: info("没有名字", DeviceKind::Discrete), ..StandIn::new(Mode::Right) }.probe()
 }
 
 #[test]
