@@ -25,7 +25,7 @@ const NONE: Modifiers = Modifiers::NONE;
 /// What is the same in both languages: symbols of the code, names of algorithms, formats, models, keys; in lower case.
 const SAME: &str = "
     alpha exp scale rowmax rowsum inf max br bc tr tc block cdiv softmax logsumexp dropout nan bias
-    standard flash flashattention flops kernels wgsl attention random heads kv toy row file path to
+    standard flash flashattention flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
     hbm sram gpu sm kb mb gb tb kib mib gib ms npz npy safetensors json csv numpy perfetto png bf
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm
@@ -271,15 +271,18 @@ fn the_gpu_panel_is_chinese_with_a_gpu_and_without() {
     for (find_gpu, has_gpu) in [((|| Probe::Unavailable("没有".into())) as FindGpu, false), (stand_in, true)] {
         let mut reader = Reader::new(Place::default(), |options| {
             (options.find_gpu, options.gpu_panel) = (find_gpu, true);
-            options.list_gpus = || vec![("wgpu", Ok(info("没有名字", DeviceKind::Discrete))), ("cuda", Err("没有".into()))];
+            options.list_gpus =
+                || vec![("wgpu", Ok(info("没有名字", DeviceKind::Discrete))), ("cuda", Err("没有".into()))];
         });
         reader.allow("wgpu cuda");
+        // What the stand-in's driver says of itself.
+        reader.allow("driver none A note of the device.");
         reader.read("GPU panel");
         for tab in ["误差", "m 和 l", "SM", "扫描", "设备", "速度"] {
             click(&mut reader.harness, tab);
             reader.read(tab);
             if has_gpu {
-                for name in ["在 GPU 上运行", "在 GPU 上记录 m 和 l", "测量 GPU 的上限"] {
+                for name in ["Run on the GPU", "Record m and l on the GPU", "Measure the roofs of the GPU"] {
                     command(&mut reader.harness, name);
                     reader.read(&format!("{tab}, {name}"));
                 }

@@ -6,7 +6,7 @@ mod stage_support;
 use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use stage_support::{press, settle, value};
+use stage_support::{click, press, settle, value};
 use tilescope::app::{App, AppOptions};
 use tilescope::gpu::Probe;
 use tilescope::playback::lesson::Position;
@@ -59,4 +59,56 @@ fn a_distance_shows_the_stage_again_and_the_next_beat_its_figure() {
     assert!(harness.query_by_label("figure").is_none() && harness.query_by_label("needle").is_some());
     press(&mut harness, Modifiers::ALT, Key::R);
     assert!(harness.query_by_label("figure").is_some());
+}
+
+/// Every beat whose question is answered by a click on a tensor.
+fn tensor_questions() -> Vec<(usize, usize)> {
+    let beats = (0..8).flat_map(|lesson| (0..10).map(move |beat| (lesson, beat)));
+    beats
+        .filter(|&(lesson, beat)| {
+            let harness = open(lesson, beat);
+            let open = harness.state().lesson().expect("a lesson");
+            open.position.beat == beat && open.question().asks_tensor
+        })
+        .collect()
+}
+
+#[test]
+fn a_tensor_is_answered_by_a_click_on_its_strip() {
+    let questions = tensor_questions();
+    assert!(!questions.is_empty());
+    let mut right = 0;
+    for (lesson, beat) in questions {
+        for tensor in ["K", "O"] {
+            let mut harness = open(lesson, beat);
+            click(&mut harness, &format!("{tensor} in HBM"));
+            assert_eq!(harness.state().lesson().expect("a lesson").work.typed, tensor);
+            press(&mut harness, Modifiers::COMMAND, Key::Enter);
+            let verdict = value(&harness, "verdict");
+            assert!(verdict.starts_with("Right") || verdict.starts_with("Not quite"), "{verdict}");
+            right += usize::from(verdict.starts_with("Right"));
+            assert!(harness.query_by_label("O in HBM").is_none(), "it was asked and answered");
+        }
+    }
+    assert!(right > 0, "no strip is ever the answer");
+}
+
+#[test]
+fn the_grid_does_not_give_away_the_classes_that_are_asked_for() {
+    // How many tiles are skipped? The plan of `toy` with a causal mask: 4 x 4 tiles, 6 above the diagonal.
+    let mut harness = open(6, 0);
+    assert!(!value(&harness, "schedule grid").contains("skipped"), "{}", value(&harness, "schedule grid"));
+    assert!(harness.query_by_label("skipped tiles").is_none());
+    press(&mut harness, Modifiers::NONE, Key::PageDown);
+    assert!(value(&harness, "schedule grid").contains("6 skipped"), "{}", value(&harness, "schedule grid"));
+    // Painting: until it is right.
+    let paints = (0..10).find(|beat| {
+        let harness = open(6, *beat);
+        let lesson = harness.state().lesson().expect("a lesson");
+        lesson.position.beat == *beat && lesson.question().hides_classes && lesson.predict().is_none()
+    });
+    let mut harness = open(6, paints.expect("a painting"));
+    assert!(!value(&harness, "schedule grid").contains("skipped"));
+    press(&mut harness, Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
+    assert!(value(&harness, "schedule grid").contains("skipped"), "{}", value(&harness, "schedule grid"));
 }

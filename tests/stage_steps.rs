@@ -51,6 +51,19 @@ fn a_value_leads_to_the_steps_that_made_it_and_back() {
 }
 
 #[test]
+fn every_number_of_the_needle_leads_to_its_steps() {
+    let mut harness = open(None);
+    press(&mut harness, NONE, Key::Num3);
+    press(&mut harness, NONE, Key::End);
+    for (name, what) in [("stack l", "l"), ("bar of O", "O"), ("needle", "O"), ("line m", "m")] {
+        click(&mut harness, name);
+        let told = value(&harness, "origin of");
+        assert!(told.starts_with(&format!("{what} of row 13")) && told.contains("steps made it"), "{name}: {told}");
+        click(&mut harness, "Close");
+    }
+}
+
+#[test]
 fn both_panes_of_code_are_lit_by_the_same_step() {
     let mut harness = open(Some(preset::toy()));
     press(&mut harness, Modifiers::ALT, Key::Num3);

@@ -8,6 +8,8 @@ use crate::playback::lesson::{self, Distance, Language};
 use super::compare::Wish as CompareWish;
 use super::gpu_panel::Wish as GpuWish;
 use super::picture::Goal;
+use crate::schedule::Tensor;
+
 use super::place::Place;
 use super::settings::Settings;
 use super::stage::Wish as StageWish;
@@ -29,6 +31,8 @@ pub enum Action {
     /// A file dialog of the system.
     PickFile,
     Select(Selection),
+    /// A tensor of the memory strip, in answer to a question.
+    Answer(Tensor),
     /// The row above or below.
     SelectRow(i64),
     Tab(Tab),

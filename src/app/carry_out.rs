@@ -44,6 +44,8 @@ impl App {
             Action::Open(source) => self.open_source(ctx, source),
             Action::PickFile => self.open_panel.pick(ctx, self.pick_file),
             Action::Select(selection) => self.selection = selection,
+            // What it answers was seen before.
+            Action::Answer(_) => {}
             Action::SelectRow(by) => self.select_row(by),
             Action::Tab(tab) => self.tab = tab,
             Action::Distance(distance) => {
@@ -320,11 +322,13 @@ impl App {
         let Some((lesson, plan)) = self.lesson.as_mut().zip(plan) else { return };
         let Some(on) = lesson.click_on() else { return };
         for action in actions {
-            let Action::Select(Selection { query, key }) = action else { continue };
-            let name = match (on, key) {
-                (ClickOn::Row, _) => query.to_string(),
-                (ClickOn::Key, Some(key)) => key.to_string(),
-                (ClickOn::Tile, Some(key)) => format!("{},{}", query / plan.br, key / plan.bc),
+            let name = match (on, action) {
+                (ClickOn::Tensor, Action::Answer(tensor)) => tensor.name().to_owned(),
+                (ClickOn::Row, Action::Select(Selection { query, .. })) => query.to_string(),
+                (ClickOn::Key, Action::Select(Selection { key: Some(key), .. })) => key.to_string(),
+                (ClickOn::Tile, Action::Select(Selection { query, key: Some(key) })) => {
+                    format!("{},{}", query / plan.br, key / plan.bc)
+                }
                 _ => continue,
             };
             lesson.work.typed = name;

@@ -7,7 +7,7 @@ use crate::schedule::TileCounts;
 
 use super::action::Action;
 use super::draw;
-use super::grid::{GridAt, cell_text, color_of, legend, paint_cell, summary};
+use super::grid::{GridAt, HIDDEN, cell_text, color_of, legend, paint_cell, summary};
 use super::look::Look;
 use super::map::Grid;
 use super::number::{bytes, grouped};
@@ -120,12 +120,13 @@ fn steer(ui: &Ui, response: &egui::Response, rect: Rect, lens: Lens, most: f32, 
 
 fn paint(ui: &Ui, rect: Rect, seen: Rect, look: &Look<'_>, textures: &mut Textures) {
     let (palette, grid, cursor) = (Palette::of(ui), &look.scene.map.grid, look.snapshot.cursor);
+    let at = GridAt::of(look);
     let painter = ui.painter_at(rect.expand(2.0));
     painter.rect_filled(rect, 0.0, palette.background);
     let place = |row: usize, col: usize| cell_place(grid, rect, seen, row, col);
     if place(0, 0).width() < DRAWN_CELL {
-        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| color_of(palette, cell, cursor));
-        let texture = textures.get(ui.ctx(), "grid", GridAt::of(look).key(ui), (grid.rows, grid.cols), color);
+        let color = |row, col| at.cell(row, col).map_or(palette.background, |cell| color_of(palette, &cell, cursor));
+        let texture = textures.get(ui.ctx(), "grid", at.key(ui), (grid.rows, grid.cols), color);
         painter.image(texture, rect, seen, theme::NO_TINT);
     } else {
         let range = |from: f32, to: f32, count: usize| {
@@ -133,8 +134,8 @@ fn paint(ui: &Ui, rect: Rect, seen: Rect, look: &Look<'_>, textures: &mut Textur
         };
         for row in range(seen.top(), seen.bottom(), grid.rows) {
             for col in range(seen.left(), seen.right(), grid.cols) {
-                if let Some(cell) = grid.cell(row, col) {
-                    paint_cell(&painter.with_clip_rect(rect), place(row, col), cell, cursor, palette);
+                if let Some(cell) = at.cell(row, col) {
+                    paint_cell(&painter.with_clip_rect(rect), place(row, col), &cell, cursor, palette);
                 }
             }
         }
@@ -167,6 +168,10 @@ fn facts(ui: &mut Ui, look: &Look<'_>, lens: Lens, actions: &mut Vec<Action>) {
         fill(ui.ctx(), "{0} query x {1} key blocks of {2} x {3}", &[&plan.t_r(), &plan.t_c(), &plan.br, &plan.bc]);
     draw::caption(ui, &sizes);
     ui.add_space(2.0 * SPACE);
+    if look.question.hides_classes {
+        draw::caption(ui, HIDDEN);
+        return;
+    }
     let counts = TileCounts::of_plan(plan);
     let visited = look.snapshot.totals.tiles;
     let done = visited.full + visited.partial + visited.skipped;

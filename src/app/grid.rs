@@ -43,8 +43,15 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
             actions.push(Action::Player(Command::SeekTo(cell.end)));
         }
     }
-    legend(ui, palette, &TileCounts::of_plan(plan), grid.is_thinned());
+    if look.question.hides_classes {
+        draw::caption(ui, HIDDEN);
+    } else {
+        legend(ui, palette, &TileCounts::of_plan(plan), grid.is_thinned());
+    }
 }
+
+/// In place of what a lesson asks for.
+pub const HIDDEN: &str = "The classes of the tiles are yours to find.";
 
 /// A grid as far as a run has come.
 pub struct GridAt<'a> {
@@ -55,6 +62,8 @@ pub struct GridAt<'a> {
     pub tiles: TileCounts,
     /// What the scene is known by.
     pub id: u64,
+    /// All tiles look alike: a lesson asks for their classes.
+    pub hides_classes: bool,
 }
 
 impl<'a> GridAt<'a> {
@@ -66,7 +75,15 @@ impl<'a> GridAt<'a> {
             tile: snapshot.tile(),
             tiles: snapshot.totals.tiles,
             id: look.generation,
+            hides_classes: look.question.hides_classes,
         }
+    }
+
+    /// The tile at a row and column of the grid, as it may be shown.
+    pub fn cell(&self, row: usize, col: usize) -> Option<Cell> {
+        let cell = *self.scene.map.grid.cell(row, col)?;
+        let plain = Cell { class: TileClass::Full, first: u64::MAX, end: u64::MAX };
+        Some(if self.hides_classes { plain } else { cell })
     }
 
     /// What its colours depend on: less than the cursor, so that most steps repaint nothing.
@@ -78,7 +95,7 @@ impl<'a> GridAt<'a> {
         });
         let begun = self.tiles.full + self.tiles.partial + self.tiles.skipped;
         let section = self.scene.schedule().section_of(self.cursor.saturating_sub(1));
-        (self.id, ui.visuals().dark_mode, section, begun, self.tile, progress)
+        (self.id, ui.visuals().dark_mode, section, begun, self.tile, progress, self.hides_classes)
     }
 }
 
@@ -88,14 +105,14 @@ pub fn paint(ui: &Ui, rect: Rect, at: &GridAt<'_>, name: &'static str, textures:
     let painter = ui.painter_at(rect.expand(2.0));
     painter.rect_filled(rect, 0.0, palette.background);
     if grid.rows.max(grid.cols) > MOST_DRAWN {
-        let color = |row, col| grid.cell(row, col).map_or(palette.background, |cell| color_of(palette, cell, cursor));
+        let color = |row, col| at.cell(row, col).map_or(palette.background, |cell| color_of(palette, &cell, cursor));
         let texture = textures.get(ui.ctx(), name, at.key(ui), (grid.rows, grid.cols), color);
         painter.image(texture, rect, UV, theme::NO_TINT);
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
     } else {
         for (row, col) in (0..grid.rows).flat_map(|row| (0..grid.cols).map(move |col| (row, col))) {
-            if let Some(cell) = grid.cell(row, col) {
-                paint_cell(&painter, cell_rect(grid, rect, row, col), cell, cursor, palette);
+            if let Some(cell) = at.cell(row, col) {
+                paint_cell(&painter, cell_rect(grid, rect, row, col), &cell, cursor, palette);
             }
         }
     }
@@ -145,8 +162,11 @@ fn cell_at(grid: &Grid, rect: Rect, at: egui::Pos2) -> Option<(usize, usize)> {
 
 /// The whole grid in a line: for those who cannot see it.
 pub fn summary(ui: &Ui, look: &Look<'_>) -> String {
-    let TileCounts { full, partial, skipped } = TileCounts::of_plan(look.scene.plan());
     let current = tile_text(ui.ctx(), look.snapshot.tile());
+    if look.question.hides_classes {
+        return current;
+    }
+    let TileCounts { full, partial, skipped } = TileCounts::of_plan(look.scene.plan());
     fill(ui.ctx(), "{0} full, {1} partial, {2} skipped; {3}", &[&full, &partial, &skipped, &current])
 }
 
@@ -168,11 +188,16 @@ pub fn cell_text(ui: &Ui, look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> S
         Progress::Done => "done",
     };
     let (class, state) = (tr(ctx, cell.class.name()), tr(ctx, state));
-    let mut text = fill(ctx, "tile (i {0}, j {1}): {2}, {3}", &[&i, &j, &class, &state]);
+    let is_hidden = look.question.hides_classes;
+    let mut text = if is_hidden {
+        fill(ctx, "tile (i {0}, j {1})", &[&i, &j])
+    } else {
+        fill(ctx, "tile (i {0}, j {1}): {2}, {3}", &[&i, &j, &class, &state])
+    };
     let (last_row, last_col) = (rows.end - 1, cols.end - 1);
     text.push('\n');
     text += &fill(ctx, "queries {0} to {1}, keys {2} to {3}", &[&rows.start, &last_row, &cols.start, &last_col]);
-    if cell.end > 0 {
+    if cell.end > 0 && !is_hidden {
         text.push('\n');
         text += &fill(ctx, "steps {0} to {1}", &[&(cell.first + 1), &cell.end]);
     }

@@ -1,12 +1,14 @@
 //! The lesson that is open: where the person is in it, and what they answered, changed and built at this beat.
 //! Everything shown comes from the lesson engine; nothing here computes.
 
-use crate::playback::lesson::build::{Build, Grade};
+use crate::playback::lesson::build::{Build, Grade, Kind};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{
     Asked, Beat, Choice, ClickOn, Engine, Language, Lesson, Position, Predict, Response, Scene, Shown, Verdict,
 };
 use crate::sentence::Sentence;
+
+use super::look::Question;
 
 /// What the person did at this beat.
 #[derive(Clone, Debug, Default)]
@@ -160,6 +162,14 @@ impl OpenLesson {
     /// The choices of the question: what a class votes on.
     pub fn choices(&self) -> Vec<Choice> {
         self.predict().and_then(|predict| predict.choices(&self.engine, &self.beat().scene).ok()).unwrap_or_default()
+    }
+
+    /// What the picture must not give away, and whether it is asked.
+    pub fn question(&self) -> Question {
+        let is_painted = self.work.grade.as_ref().is_some_and(Grade::is_right);
+        let paints = self.build().is_some_and(|build| build.kind == Kind::Paint) && !is_painted;
+        let hides_classes = paints || (self.is_asking() && self.predict().is_some_and(|predict| predict.hides_classes));
+        Question { hides_classes, asks_tensor: self.click_on() == Some(ClickOn::Tensor) }
     }
 
     /// What is to be clicked, where the question asks for that.

@@ -16,6 +16,16 @@ pub struct Look<'a> {
     pub generation: u64,
     /// How far the picture of the last step has come.
     pub motion: Motion,
+    pub question: Question,
+}
+
+/// What the lesson asks of the picture, which must not give it away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The classes of the tiles: the grid shows them all alike.
+    pub hides_classes: bool,
+    /// A tensor is to be clicked.
+    pub asks_tensor: bool,
 }
 
 impl Look<'_> {

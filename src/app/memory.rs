@@ -4,6 +4,7 @@ use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2
 
 use crate::schedule::{Buffer, Plan, Space, Tensor};
 
+use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
 use super::number::{bytes, grouped};
@@ -31,7 +32,7 @@ struct Strip {
     is_moving: bool,
 }
 
-pub fn show(ui: &mut Ui, look: &Look<'_>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let palette = Palette::of(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::MEMORY_STRIP - 16.0), Sense::hover());
@@ -48,6 +49,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     line_label(ui, hbm, "HBM", palette);
     line_label(ui, sram, "SRAM", palette);
     let places = paint_hbm(ui, hbm, &strips, palette);
+    if look.question.asks_tensor {
+        answer(ui, hbm, &strips, actions);
+    }
     let room = Rect::from_min_max(pos2(sram.left() + LABELS, sram.top()), sram.max);
     let budgeted = look.scene.schedule().algorithm.is_budgeted();
     let budgets = if budgeted { budgets(look) } else { Vec::new() };
@@ -104,20 +108,43 @@ fn elements(plan: &Plan, tensor: Tensor) -> u64 {
     }
 }
 
+/// Where each strip stands in its line, with its name.
+fn columns(line: Rect, strips: &[Strip]) -> impl Iterator<Item = Rect> {
+    let (room, count) = (line.width() - LABELS, strips.len());
+    let gap = 4.0 * SPACE;
+    let width = ((room - gap * (count.max(1) - 1) as f32) / count.max(1) as f32).clamp(16.0, 320.0);
+    (0..count).map(move |n| {
+        let left = line.left() + LABELS + n as f32 * (width + gap);
+        Rect::from_min_max(pos2(left, line.top()), pos2(left + width, line.bottom()))
+    })
+}
+
 /// Gives the place of each strip.
 fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Rect> {
-    let room = line.width() - LABELS;
-    let gap = 4.0 * SPACE;
-    let width = ((room - gap * (strips.len().max(1) - 1) as f32) / strips.len().max(1) as f32).clamp(16.0, 320.0);
     let mut places = Vec::new();
-    for (n, strip) in strips.iter().enumerate() {
-        let left = line.left() + LABELS + n as f32 * (width + gap);
-        let name = Rect::from_min_size(pos2(left, line.top()), vec2(width, 16.0));
-        let rows = Rect::from_min_max(pos2(left, line.top() + 18.0), pos2(left + width, line.bottom()));
+    for (strip, column) in strips.iter().zip(columns(line, strips)) {
+        let name = Rect::from_min_size(column.min, vec2(column.width(), 16.0));
+        let rows = Rect::from_min_max(pos2(column.left(), column.top() + 18.0), column.max);
         fit_text(ui.painter(), name, Align2::LEFT_CENTER, strip.tensor.name(), theme::text(theme::LABEL), palette.ink);
         places.push(paint_strip(ui, rows, strip, palette));
     }
     places
+}
+
+/// While a lesson asks for a tensor, a click on its strip answers.
+fn answer(ui: &Ui, line: Rect, strips: &[Strip], actions: &mut Vec<Action>) {
+    for (strip, column) in strips.iter().zip(columns(line, strips)) {
+        let name = strip.tensor.name();
+        let response = ui.interact(column, ui.scope_id().with(("answer", name)), Sense::click());
+        draw::describe(
+            &response,
+            &fill(ui.ctx(), "{0} in HBM", &[&name]),
+            &fill(ui.ctx(), "{0} blocks", &[&strip.blocks]),
+        );
+        if response.on_hover_text(fill(ui.ctx(), "Click to answer with {0}", &[&name])).clicked() {
+            actions.push(Action::Answer(strip.tensor));
+        }
+    }
 }
 
 /// Gives the place of the current block, or of the strip.

@@ -49,7 +49,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     visits(ui, look, query);
 }
 
-fn of_row(name: &str, query: usize) -> Sentence {
+pub fn of_row(name: &str, query: usize) -> Sentence {
     Sentence::new("{0} of row {1}").with(name).with(query)
 }
 

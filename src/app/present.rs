@@ -1,13 +1,16 @@
 //! Presenting: one line, one view, the key number; notes for the teacher in a second window; a class that votes.
 
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
 use super::action::{Action, Present as Wish};
+use super::commands::{self, Keyboard};
 use super::draw;
 use super::lesson::OpenLesson;
 use super::look::Look;
+use super::motion::Motion;
 use super::number::short;
 use super::theme::{self, Palette};
+use super::window::App;
 use super::words::{fill, tr};
 
 /// Everything at this size again: the smallest label of 12 is 24.
@@ -153,4 +156,63 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
         super::prose::show(ui, &shown.notes, theme::BODY);
     }
     ui.request_repaint_after_secs(1.0);
+}
+
+impl App {
+    /// Another layout while presenting: no panel, one view, one line.
+    pub(super) fn talk(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let palette = Palette::of(ui);
+        let now = ui.input(|input| input.time);
+        let Some(mut talk) = self.talk.take() else { return };
+        if talk.is_blank {
+            egui::CentralPanel::default().frame(Frame::new().fill(theme::BLANK)).show(ui, |_| {});
+            self.talk = Some(talk);
+            return;
+        }
+        let margin = Margin::symmetric(16, 8);
+        Panel::top("line")
+            .frame(Frame::new().fill(palette.panel).inner_margin(margin))
+            .resizable(false)
+            .show(ui, |ui| line(ui, &mut talk, self.lesson.as_ref(), actions));
+        let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
+        if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {
+            let generation = self.document.generation();
+            let motion = Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor());
+            let (check, question) = (self.document.check().cloned(), self.question());
+            let (selection, check) = (self.selection, check.as_deref());
+            let look = Look { scene, snapshot, selection, check, generation, motion, question };
+            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
+            Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
+            let frame = Frame::new().fill(palette.background).inner_margin(margin);
+            self.figure(ui, frame, 0.0);
+            egui::CentralPanel::default()
+                .frame(frame)
+                .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));
+        }
+        if talk.has_notes {
+            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, actions);
+        }
+        self.talk = Some(talk);
+    }
+}
+
+/// The teacher's window; inside this one where the system has no second. A remote's keys work there too: the person
+/// who looks at it has the keyboard there.
+fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, actions: &mut Vec<Action>) {
+    let id = egui::ViewportId::from_hash_of("notes");
+    let title = tr(ctx, "Notes");
+    let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
+    // Within this window the library's handles have English names.
+    let builder = builder.with_resizable(!ctx.embed_viewports()).with_minimize_button(!ctx.embed_viewports());
+    ctx.show_viewport_immediate(id, builder, |ui, class| {
+        if class == egui::ViewportClass::EmbeddedWindow {
+            return notes(ui, lesson, seconds);
+        }
+        let keyboard = Keyboard { is_covered: false, is_presenting: true };
+        actions.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.action.clone()));
+        if ui.input(|input| input.viewport().close_requested()) {
+            actions.push(Action::Present(Wish::Notes));
+        }
+        egui::CentralPanel::default().show(ui, |ui| notes(ui, lesson, seconds));
+    });
 }

@@ -192,18 +192,24 @@ fn middle(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut V
 pub fn on_demand(ctx: &egui::Context, title: &str, width: f32, add: impl FnOnce(&mut Ui)) -> bool {
     let mut is_open = true;
     let window = egui::Window::new(tr(ctx, title)).id(egui::Id::unique(title)).default_pos(corner(ctx, width));
-    // A title of its own: the library's buttons have English names.
     window.title_bar(false).resizable(false).default_width(width).show(ctx, |ui| {
-        ui.horizontal(|ui| {
-            draw::title(ui, title);
-            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                let name = tr(ctx, "Close").to_owned();
-                let response = ui.add(egui::Button::new("\u{00d7}").frame(false)).on_hover_text(&name);
-                response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
-                is_open = !response.clicked();
-            });
-        });
+        is_open = titled(ui, title);
         add(ui);
+    });
+    is_open
+}
+
+/// The title of a panel with a button that closes it: the library's buttons have English names. Gives whether it stays.
+pub fn titled(ui: &mut Ui, title: &str) -> bool {
+    let mut is_open = true;
+    ui.horizontal(|ui| {
+        draw::title(ui, title);
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+            let name = tr(ui.ctx(), "Close").to_owned();
+            let response = ui.add(egui::Button::new("\u{00d7}").frame(false)).on_hover_text(&name);
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+            is_open = !response.clicked();
+        });
     });
     is_open
 }

@@ -16,14 +16,14 @@ use super::gpu_panel::GpuPanel;
 use super::history::{History, Moment};
 use super::job::Job;
 use super::lesson::OpenLesson;
-use super::look::Look;
+use super::look::{Look, Question};
 use super::motion::Motion;
 use super::open_panel::OpenPanel;
 use super::palette::{CommandPalette, Outcome};
 use super::pick::PickFile;
 use super::picture::{self, Sitting};
 use super::place::{Opened, Place};
-use super::present::{self, Talk};
+use super::present::Talk;
 use super::settings::Settings;
 use super::stage::{Stage, Wish};
 use super::store::Store;
@@ -306,12 +306,18 @@ impl App {
             check: check.as_deref(),
             generation: self.document.generation(),
             motion: Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor()),
+            question: self.question(),
         });
         self.bottom(ui, look.as_ref(), actions);
         self.left(ui, look.as_ref(), actions);
         self.right(ui, look.as_ref(), actions);
         self.center(ui, look.as_ref(), actions);
         self.gpu_panel.show(ui.ctx(), look.as_ref(), &self.gpu, &mut self.textures, actions);
+    }
+
+    /// What the lesson asks of the picture.
+    pub(super) fn question(&self) -> Question {
+        self.lesson.as_ref().map(OpenLesson::question).unwrap_or_default()
     }
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
@@ -391,7 +397,7 @@ impl App {
         self.tour_band(ui, look, actions);
         self.sit(ui, look);
         Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false).show(ui, |ui| {
-            memory::show(ui, look);
+            memory::show(ui, look, actions);
         });
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         self.figure(ui, frame, 44.0);
@@ -404,7 +410,7 @@ impl App {
 
     /// The figure of the beat: above the main view where both have room, else in its place until the person chooses a
     /// distance. `kept` stays free below it.
-    fn figure(&self, ui: &mut Ui, frame: Frame, kept: f32) {
+    pub(super) fn figure(&self, ui: &mut Ui, frame: Frame, kept: f32) {
         let lesson = self.lesson.as_ref().filter(|_| self.side == Side::Lesson && !self.hides_figure);
         let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
         let Some(figure) = shown.and_then(|shown| shown.figure.as_ref()) else { return };
@@ -439,40 +445,6 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
         Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, actions));
     }
-
-    /// Another layout while presenting: no panel, one view, one line.
-    fn talk(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let palette = Palette::of(ui);
-        let now = ui.input(|input| input.time);
-        let Some(mut talk) = self.talk.take() else { return };
-        if talk.is_blank {
-            egui::CentralPanel::default().frame(Frame::new().fill(theme::BLANK)).show(ui, |_| {});
-            self.talk = Some(talk);
-            return;
-        }
-        let margin = Margin::symmetric(16, 8);
-        Panel::top("line")
-            .frame(Frame::new().fill(palette.panel).inner_margin(margin))
-            .resizable(false)
-            .show(ui, |ui| present::line(ui, &mut talk, self.lesson.as_ref(), actions));
-        let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
-        if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {
-            let generation = self.document.generation();
-            let motion = Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor());
-            let look = Look { scene, snapshot, selection: self.selection, check: None, generation, motion };
-            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
-            Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| present::key_numbers(ui, &look));
-            let frame = Frame::new().fill(palette.background).inner_margin(margin);
-            self.figure(ui, frame, 0.0);
-            egui::CentralPanel::default()
-                .frame(frame)
-                .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));
-        }
-        if talk.has_notes {
-            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, actions);
-        }
-        self.talk = Some(talk);
-    }
 }
 
 /// Setup or lesson: which of them the left panel shows.
@@ -487,27 +459,6 @@ fn sides(ui: &mut Ui, side: Side, actions: &mut Vec<Action>) {
         }
     });
     ui.add_space(4.0);
-}
-
-/// The teacher's window; inside this one where the system has no second. A remote's keys work there too: the person
-/// who looks at it has the keyboard there.
-fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, actions: &mut Vec<Action>) {
-    let id = egui::ViewportId::from_hash_of("notes");
-    let title = tr(ctx, "Notes");
-    let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
-    // Within this window the library's handles have English names.
-    let builder = builder.with_resizable(!ctx.embed_viewports()).with_minimize_button(!ctx.embed_viewports());
-    ctx.show_viewport_immediate(id, builder, |ui, class| {
-        if class == egui::ViewportClass::EmbeddedWindow {
-            return present::notes(ui, lesson, seconds);
-        }
-        let keyboard = Keyboard { is_covered: false, is_presenting: true };
-        actions.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.action.clone()));
-        if ui.input(|input| input.viewport().close_requested()) {
-            actions.push(Action::Present(Present::Notes));
-        }
-        egui::CentralPanel::default().show(ui, |ui| present::notes(ui, lesson, seconds));
-    });
 }
 
 /// What the window opens with.

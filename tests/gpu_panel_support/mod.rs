@@ -1,4 +1,5 @@
 //! A device that plays a GPU: known results, known taps, known faults; it does what its mode says and waits when told to.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;

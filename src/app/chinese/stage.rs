@@ -355,4 +355,9 @@ pub static TABLE: &[(&str, &str)] = &[
     ("picked blocks", "选中的块"),
     ("{0}, {1} x standard", "{0}，standard 的 {1} 倍"),
     ("{0} at the picked blocks", "选中的块：{0}"),
+    ("The classes of the tiles are yours to find.", "各分块属于哪一类，由你来找。"),
+    ("Click to answer with {0}", "单击以 {0} 作答"),
+    ("{0} in HBM", "显存中的 {0}"),
+    ("{0} blocks", "{0} 块"),
+    ("Click: where did it come from?", "单击：它从哪里来？"),
 ];

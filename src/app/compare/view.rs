@@ -265,6 +265,7 @@ fn grid_of(ui: &mut Ui, room: Rect, side: &Side<'_>, textures: &mut Textures) {
         tile: side.tile,
         tiles: side.totals.tiles,
         id: side.texture.1,
+        hides_classes: false,
     };
     grid::paint(ui, rect, &at, side.texture.0, textures);
     let response = ui.interact(rect, ui.scope_id().with((side.letter, "grid")), Sense::hover());

@@ -59,8 +59,8 @@ fn device_card(ui: &mut Ui, info: &DeviceInfo, place: Place, is_open: bool, is_f
         }
     });
     let mut lines = vec![info.driver.clone()];
-    lines.extend(info.notes.iter().cloned());
-    let limits = info.limits.iter().map(|(name, value)| format!("{name} {}", grouped(*value)));
+    lines.extend(info.notes.iter().map(|note| tr(ui.ctx(), note).to_owned()));
+    let limits = info.limits.iter().map(|(name, value)| format!("{} {}", tr(ui.ctx(), name), grouped(*value)));
     lines.push(limits.collect::<Vec<_>>().join("; "));
     for line in lines.iter().filter(|line| !line.is_empty()) {
         selectable(ui, line);

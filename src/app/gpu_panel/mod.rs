@@ -33,6 +33,7 @@ use super::gpu_job::{Found, Gpu, ListGpus, OpenGpu, Place, Status};
 use super::job::{self, Job};
 use super::look::Look;
 use super::scene::Check;
+use super::stage::titled;
 use super::texture::Textures;
 use super::theme::{self, SPACE};
 use super::words::{fill, tr};
@@ -222,10 +223,10 @@ impl GpuPanel {
         Window::new(tr(ctx, "GPU"))
             .id(egui::Id::unique("gpu panel"))
             .default_pos(corner)
-            .default_size(size)
-            .min_size(vec2(320.0, 200.0))
-            .open(&mut is_open)
+            .fixed_size(size)
+            .title_bar(false)
             .show(ctx, |ui| {
+                is_open = titled(ui, "GPU");
                 let info = header(ui, look, gpu, self.found.as_deref(), actions);
                 ui.separator();
                 self.tabs(ui, actions);

@@ -8,16 +8,20 @@ mod dial;
 mod scores;
 mod stacks;
 
+use std::cell::Cell;
+
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use crate::machine::{RowStory, RowSums};
+use crate::machine::{RowStory, RowSums, Slot};
 
 use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
+use super::near::of_row;
 use super::number::short;
 use super::stories::Told;
 use super::theme::{self, Palette, SPACE};
+use super::trail::Asked;
 use super::words::{self, fill, tr};
 use super::{motion, stage::Stage};
 
@@ -38,6 +42,8 @@ pub(super) struct Picture<'a> {
     pub palette: &'static Palette,
     /// Text grows with the room, up to a size for the last row.
     pub zoom: f32,
+    /// The number whose origin the person asks for.
+    pub asked: Cell<Option<(&'static str, Slot)>>,
 }
 
 impl Picture<'_> {
@@ -72,9 +78,27 @@ impl Picture<'_> {
     /// A text with a name, so that it can be read without seeing it.
     pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: &str, text: &str, font: egui::FontId) {
         draw::shrink_text(ui.painter(), rect, align, text, font, self.palette.ink);
-        let response = ui.interact(rect, ui.scope_id().with(("needle", name)), Sense::hover());
+        let slot = slot_of(name);
+        let sense = if slot.is_some() { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(rect, ui.scope_id().with(("needle", name)), sense);
         draw::describe(&response, name, text);
+        if let Some(slot) = slot
+            && response.on_hover_text(tr(ui.ctx(), "Click: where did it come from?")).clicked()
+        {
+            self.asked.set(Some(slot));
+        }
     }
+}
+
+/// What a number of the picture is on chip, and its name there.
+fn slot_of(name: &str) -> Option<(&'static str, Slot)> {
+    Some(match name {
+        "line m" => ("m", Slot::M),
+        "alpha of the visit" => ("alpha", Slot::Alpha),
+        "stack l" => ("l", Slot::Sum),
+        "bar of O" | "needle" => ("O", Slot::O),
+        _ => return None,
+    })
 }
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, actions: &mut Vec<Action>) {
@@ -96,12 +120,17 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let zoom = (area.height() / 500.0).min(area.width() / 720.0).clamp(1.0, 1.8);
     let palette = Palette::of(ui);
     let forgets = stage.forgets_alpha || !look.scene.settings.meaning().rescales;
-    let picture = Picture { look, story, right: &told.right, now, forgets, component, exact, palette, zoom };
+    let right = &told.right;
+    let asked = Cell::new(None);
+    let picture = Picture { look, story, right, now, forgets, component, exact, palette, zoom, asked };
     heading(ui, &picture);
     let height = (ui.available_height() - controls::HEIGHT).max(40.0);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     if rect.width() > 160.0 && rect.height() > 80.0 {
         paint(ui, rect, &picture);
+    }
+    if let Some((name, slot)) = picture.asked.get() {
+        actions.push(Asked::wish(of_row(name, query), slot));
     }
     controls::show(ui, &picture, stage, actions);
 }

@@ -22,6 +22,8 @@ pub struct Predict {
     /// What texts such as `moves` are called in the language of the lesson.
     pub labels: Vec<(String, Text)>,
     pub feedback: Text,
+    /// The classes of the tiles are the answer: no picture shows them before.
+    pub hides_classes: bool,
 }
 
 /// How it is answered.
@@ -109,6 +111,11 @@ impl Predict {
             wrong: fields.all("wrong").iter().map(Wrong::parse).collect::<Result<_>>()?,
             labels: fields.all("label").iter().map(label).collect::<Result<_>>()?,
             feedback: Text::of_field(&fields.need("feedback")?)?,
+            hides_classes: match fields.take("hides") {
+                None => false,
+                Some(field) if field.value == "classes" => true,
+                Some(field) => return Err(field.fault("classes are what can be hidden")),
+            },
         };
         fields.finish()?;
         if matches!(predict.kind, Asked::Choice) && predict.wrong.is_empty() {
