@@ -27,6 +27,8 @@ pub mod source;
 mod taps;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod work;
 
 pub use error::{GpuError, Refusal};
 pub use kernels::Kernel;

@@ -63,13 +63,15 @@ impl<T: Real> Probe for After<'_, '_, T> {
         let span = crate::schedule::Span::Tile;
         let writes = Effects::of(self.step, span).writes;
         let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i)).len();
-        let of_rows = |buffer: &ndarray::Array2<T>| {
-            buffer.rows().into_iter().take(rows).any(|row| row.iter().any(|x| x.widen().is_nan()))
+        // What a ragged tile leaves of the buffer is of an earlier one.
+        let cols = self.step.place.j().map_or(usize::MAX, |j| self.schedule.plan.cols(j).len());
+        let within = |buffer: &ndarray::Array2<T>, cols: usize| {
+            buffer.rows().into_iter().take(rows).any(|row| row.iter().take(cols).any(|x| x.widen().is_nan()))
         };
         let of_column = |values: &[T]| values.iter().take(rows).any(|x| x.widen().is_nan());
-        (writes.contains(Slot::S) && of_rows(&chip.s))
-            || (writes.contains(Slot::P) && of_rows(&chip.p))
-            || (writes.contains(Slot::O) && of_rows(&chip.o))
+        (writes.contains(Slot::S) && within(&chip.s, cols))
+            || (writes.contains(Slot::P) && within(&chip.p, cols))
+            || (writes.contains(Slot::O) && within(&chip.o, usize::MAX))
             || (writes.contains(Slot::M) && of_column(&chip.m))
             || (writes.contains(Slot::Sum) && of_column(&chip.l))
     }

@@ -3,25 +3,16 @@
 use super::driver::GridSize;
 use super::params::Attention;
 use crate::attention::{Mask, Shape};
-use crate::gpu::launch::{Grid, Launch, most_keys, most_queries};
+use crate::gpu::launch::{Grid, Launch};
+use crate::gpu::work::Kind;
+
+pub(super) use crate::gpu::work::Blocks;
 
 /// One entry point of a kernel file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stage {
     pub(super) entry: &'static str,
     kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// A thread block per query block; it goes over all keys.
-    Scores,
-    Softmax,
-    Output,
-    /// A thread block per query block; it goes over the keys that its queries see.
-    Fused,
-    /// A thread block per head; a launch is a run of its outer loop over key blocks.
-    KeysOutside,
 }
 
 /// The entry points of a kernel file, in the order in which they run.
@@ -43,23 +34,10 @@ pub(super) fn of(file: &str) -> &'static [Stage] {
     }
 }
 
-/// Queries and keys of a block, and what a row of Q and of V takes in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Blocks {
-    pub(super) br: usize,
-    pub(super) bc: usize,
-    pub(super) d: usize,
-    pub(super) d_v: usize,
-}
-
 impl Stage {
     /// The pieces that launches are made of.
     pub(super) fn grid(&self, shape: &Shape, blocks: &Blocks) -> Grid {
-        match self.kind {
-            // Heads go side by side and key blocks one after the other: boxes grow along heads first, key blocks last.
-            Kind::KeysOutside => Grid { blocks: shape.heads, heads: shape.batch, batch: shape.n_k.div_ceil(blocks.bc) },
-            _ => Grid { blocks: shape.n_q.div_ceil(blocks.br), heads: shape.heads, batch: shape.batch },
-        }
+        self.kind.grid(shape, blocks)
     }
 
     /// Thread blocks that work at the same time, if the device has room for all.
@@ -86,20 +64,9 @@ impl Stage {
         }
     }
 
-    /// FLOPs of the costliest piece. A visit costs a whole tile, ragged or not.
+    /// As [`Kind::flops`].
     pub(super) fn flops(&self, shape: &Shape, mask: &Mask, blocks: &Blocks) -> f64 {
-        /// What a softmax costs an element: a maximum, an exponential, a sum, a product, and six accesses to memory.
-        const PER_WEIGHT: usize = 32;
-        let Blocks { br, bc, d, d_v } = *blocks;
-        let all_keys = shape.n_k.next_multiple_of(bc);
-        let flops = match self.kind {
-            Kind::Scores => 2 * br * all_keys * d,
-            Kind::Softmax => br * all_keys * PER_WEIGHT,
-            Kind::Output => 2 * br * all_keys * d_v,
-            Kind::Fused => 2 * br * most_keys(shape, mask, br).next_multiple_of(bc) * (d + d_v),
-            Kind::KeysOutside => 2 * bc * most_queries(shape, mask, bc).next_multiple_of(br) * (d + d_v),
-        };
-        flops as f64
+        self.kind.flops(shape, mask, blocks)
     }
 }
 

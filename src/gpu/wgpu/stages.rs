@@ -1,7 +1,8 @@
 //! What the host must know of each kernel: its entry points in order, the tensors each binds, the work of its grid.
 
 use super::super::Kernel;
-use super::super::launch::{Grid, Launch, most_keys, most_queries};
+use super::super::launch::{Grid, Launch};
+use super::super::work::{Blocks, Kind};
 use super::params::padded;
 use crate::attention::{Problem, Shape};
 
@@ -56,18 +57,6 @@ pub(super) struct Stage {
     kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// A workgroup per query block; it goes over all keys.
-    Scores,
-    Softmax,
-    Output,
-    /// A workgroup per query block; it goes over the keys that its queries see.
-    Fused,
-    /// A workgroup per head; a launch is a run of its outer loop over key blocks.
-    KeysOutside,
-}
-
 const fn stage(entry: &'static str, slots: &'static [Slot], kind: Kind) -> Stage {
     Stage { entry, slots, kind }
 }
@@ -115,12 +104,7 @@ pub(super) struct Dispatch {
 impl Stage {
     /// The pieces that launches are made of.
     pub(super) fn grid(&self, problem: &Problem, kernel: &Kernel) -> Grid {
-        let shape = problem.shape;
-        match self.kind {
-            // Heads go side by side and key blocks one after the other: boxes grow along heads first, key blocks last.
-            Kind::KeysOutside => Grid { blocks: shape.heads, heads: shape.batch, batch: shape.n_k.div_ceil(kernel.bc) },
-            _ => Grid { blocks: shape.n_q.div_ceil(kernel.br), heads: shape.heads, batch: shape.batch },
-        }
+        self.kind.grid(&problem.shape, &blocks(problem, kernel))
     }
 
     pub(super) fn dispatch(&self, launch: &Launch) -> Dispatch {
@@ -143,22 +127,15 @@ impl Stage {
         grid.launch_after(done / free * free + (free - 1 - done % free), 1, 1)
     }
 
-    /// FLOPs of the costliest piece. A visit costs a whole tile, ragged or not.
+    /// As [`Kind::flops`].
     pub(super) fn flops(&self, problem: &Problem, kernel: &Kernel) -> f64 {
-        /// What a softmax costs an element: a maximum, an exponential, a sum, a product, and six accesses to memory.
-        const PER_WEIGHT: usize = 32;
-        let (shape, br, bc) = (problem.shape, kernel.br, kernel.bc);
-        let (d, d_v) = (padded(shape.d), padded(shape.d_v));
-        let all_keys = shape.n_k.next_multiple_of(bc);
-        let flops = match self.kind {
-            Kind::Scores => 2 * br * all_keys * d,
-            Kind::Softmax => br * all_keys * PER_WEIGHT,
-            Kind::Output => 2 * br * all_keys * d_v,
-            Kind::Fused => 2 * br * most_keys(&shape, &problem.mask, br).next_multiple_of(bc) * (d + d_v),
-            Kind::KeysOutside => 2 * bc * most_queries(&shape, &problem.mask, bc).next_multiple_of(br) * (d + d_v),
-        };
-        flops as f64
+        self.kind.flops(&problem.shape, &problem.mask, &blocks(problem, kernel))
     }
+}
+
+fn blocks(problem: &Problem, kernel: &Kernel) -> Blocks {
+    let (d, d_v) = (padded(problem.shape.d), padded(problem.shape.d_v));
+    Blocks { br: kernel.br, bc: kernel.bc, d, d_v }
 }
 
 #[cfg(test)]
