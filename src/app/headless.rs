@@ -1,11 +1,15 @@
 //! The window's picture without a window: the same frames, painted by wgpu into a texture and read back.
 
+#[cfg(feature = "wgpu")]
 use eframe::egui::{self, Context, Event, RawInput, Rect, Vec2};
 
-use super::{App, AppOptions};
+#[cfg(feature = "wgpu")]
+use super::App;
+use super::AppOptions;
 use crate::attention::Input;
 
 /// Frames that wait for work: a picture must come, or the program say why not.
+#[cfg(feature = "wgpu")]
 const MOST_FRAMES: u32 = 60_000;
 
 /// Pixels of a picture, and how many of them make a point.
@@ -17,6 +21,7 @@ pub struct Size {
 }
 
 /// The app on its own, moved on by frames.
+#[cfg(feature = "wgpu")]
 struct Headless {
     ctx: Context,
     app: App,
@@ -25,6 +30,7 @@ struct Headless {
     textures: egui::TexturesDelta,
 }
 
+#[cfg(feature = "wgpu")]
 impl Headless {
     fn new(input: Option<Input>, options: &AppOptions, size: Size) -> Self {
         let ctx = Context::default();
