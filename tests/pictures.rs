@@ -9,7 +9,8 @@ use std::collections::HashSet;
 
 use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
-use stage_support::{press, seek, settle};
+use egui_kittest::kittest::Queryable;
+use stage_support::{click, press, seek, settle};
 use tilescope::app::{App, AppOptions, Theme};
 use tilescope::attention::input::preset;
 use tilescope::gpu::{self, Probe};
@@ -74,4 +75,50 @@ fn every_way_to_a_step_draws_the_same_pixels() {
         seen.extend(sought);
     }
     assert_eq!(seen.len(), 3 * STEPS.len(), "two steps look the same");
+}
+
+/// Where a person can look at what a test has drawn.
+fn keep(name: &str, harness: &mut Harness<'_, App>) -> Vec<u8> {
+    harness.run_steps(8);
+    let image = harness.render().expect("a picture");
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    image.save(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    image.into_raw()
+}
+
+#[test]
+fn the_first_two_minutes_have_a_picture_at_each_mark() {
+    if !has_driver() {
+        return;
+    }
+    let options = AppOptions { tour: true, ..stage_support::options() };
+    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50).wgpu();
+    let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
+    settle(&mut harness);
+    let mut pictures = vec![keep("tour-0-rest.png", &mut harness)];
+    for (button, name) in [
+        ("Watch the maximum rise", "tour-1-watched.png"),
+        ("Reveal", "tour-2-revealed.png"),
+        ("What if alpha is forgotten?", "tour-3-forgotten.png"),
+        ("Zoom out", "tour-4-grid.png"),
+        ("What it saves", "tour-5-count.png"),
+    ] {
+        click(&mut harness, button);
+        // Until the six frames were watched.
+        for _ in 0..2000 {
+            if harness.query_by_label("Go on").is_none() {
+                break;
+            }
+            harness.step();
+        }
+        settle(&mut harness);
+        pictures.push(keep(name, &mut harness));
+    }
+    let different: HashSet<_> = pictures.iter().collect();
+    assert_eq!(different.len(), pictures.len(), "two marks look the same");
+    // A picture is more than its background.
+    for picture in &pictures {
+        let colours: HashSet<&[u8]> = picture.chunks_exact(4).collect();
+        assert!(colours.len() > 50, "{} colours", colours.len());
+    }
 }

@@ -5,7 +5,8 @@ mod stage_support;
 
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use stage_support::{click, cursor, open, press, value};
+use stage_support::{click, cursor, open, open_with, options, press, value};
+use tilescope::app::{AppOptions, Place};
 use tilescope::attention::input::preset;
 use tilescope::schedule::{Op, kernel_lines};
 
@@ -61,6 +62,40 @@ fn every_number_of_the_needle_leads_to_its_steps() {
         assert!(told.starts_with(&format!("{what} of row 13")) && told.contains("steps made it"), "{name}: {told}");
         click(&mut harness, "Close");
     }
+}
+
+#[test]
+fn the_plot_tells_the_error_after_each_key_block() {
+    let place = Place { scene: Some("row".into()), bug: Some("forget-alpha".into()), ..Place::default() };
+    let mut harness = open_with(&AppOptions { place, ..options() });
+    press(&mut harness, NONE, Key::End);
+    press(&mut harness, Modifiers::ALT, Key::Num2);
+    let shown = value(&harness, "errors of the row");
+    let errors: Vec<f64> = shown.split(", ").map(|error| error.parse().expect("a number")).collect();
+    // Weights 1, 2 / 8, 1 / 4, 4 and values 10 to 60. Without alpha each piece keeps its own ruler: the first against 2,
+    // the others against 8.
+    let exact = [50.0 / 3.0, 330.0 / 12.0, 770.0 / 20.0];
+    let kept = [25.0 / 1.5, (25.0 + 30.0 + 5.0) / (1.5 + 1.125), (60.0 + 25.0 + 30.0) / (2.625 + 1.0)];
+    for ((got, exact), kept) in errors.iter().zip(exact).zip(kept) {
+        let want: f64 = (exact - kept as f64).abs();
+        assert!((got - want).abs() <= 1e-3 * want.max(1e-3), "{got} for {want}: {shown}");
+    }
+    assert_eq!(errors.len(), 3);
+    assert!(value(&harness, "plot of the row").ends_with("rescaled 1 times"), "{}", value(&harness, "plot of the row"));
+}
+
+#[test]
+fn flops_and_the_peak_on_chip_end_at_their_formulas() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::End);
+    let scene = harness.state().document().scene().unwrap().clone();
+    let flops = scene.schedule().algorithm.closed_form(scene.plan()).flops.total();
+    assert_eq!(value(&harness, "FLOPs").replace(',', ""), format!("{flops} of {flops}"));
+    // Q, K, V and O of 4 x 4 and S in f32, and m and l of four rows.
+    let bytes = 5 * 4 * 4 * 4 + 2 * 4 * 4;
+    assert_eq!(value(&harness, "peak on chip, B"), format!("{bytes} of {bytes}"));
+    press(&mut harness, NONE, Key::Home);
+    assert_eq!(value(&harness, "peak on chip, B"), format!("0 of {bytes}"));
 }
 
 #[test]

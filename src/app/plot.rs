@@ -1,4 +1,5 @@
-//! m, l and alpha of the selected row over the key blocks that it visits.
+//! m, l and alpha of the selected row over the key blocks that it visits, a mark at each rescale; and how far its average
+//! is from that of the same keys in f64.
 
 use eframe::egui::{self, Align2, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text, VLine};
@@ -8,6 +9,7 @@ use crate::machine::Visit;
 use super::draw;
 use super::look::Look;
 use super::number::short;
+use super::stories::Told;
 use super::theme::Palette;
 use super::words::{fill, tr};
 
@@ -25,7 +27,7 @@ const CURVES: [Curve; 3] = [
     Curve { name: "alpha", style: LineStyle::Dotted { spacing: 6.0 }, mark: MarkerShape::Diamond, value: |v| v.alpha },
 ];
 
-pub fn show(ui: &mut Ui, look: &Look<'_>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
     let palette = Palette::of(ui);
     let Some(query) = look.row() else {
         ui.label(tr(ui.ctx(), "No row is on chip now."));
@@ -39,8 +41,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     }
     draw::caption(ui, &fill(ui.ctx(), "m, l and alpha of row {0} after each key block", &[&query]));
     let done = look.snapshot.visits(query).len();
+    let rescaled: Vec<&Visit> = visits.iter().skip(1).filter(|visit| visit.alpha < 1.0).collect();
+    let rescales = rescaled.len();
     let response = Plot::new("row statistics")
-        .height((ui.available_height() - 24.0).clamp(80.0, 240.0))
+        .height((ui.available_height() - 24.0).clamp(80.0, 200.0))
         .allow_scroll(false)
         .allow_zoom(false)
         .allow_drag(false)
@@ -66,13 +70,51 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
                 let reached: PlotPoints<'_> = points.into_iter().take(done).collect();
                 plot.points(Points::new(curve.name, reached).shape(curve.mark).radius(4.0).color(palette.ink));
             }
+            let rescaled = rescaled.iter().map(|visit| [visit.j as f64, visit.m]).collect::<PlotPoints<'_>>();
+            let mark = Points::new("rescale", rescaled).shape(MarkerShape::Up).radius(8.0).filled(false);
+            plot.points(mark.color(palette.ink));
             if let Some((_, j)) = look.snapshot.tile() {
                 plot.vline(VLine::new("now", j as f64).stroke(Stroke::new(1.0, palette.accent)));
             }
         });
     let value = visits.last().map_or(String::new(), |visit| {
         let (m, l, alpha) = (short(visit.m), short(visit.l), short(visit.alpha));
-        fill(ui.ctx(), "{0} visits; at the end m {1}, l {2}, alpha {3}", &[&visits.len(), &m, &l, &alpha])
+        let text = "{0} visits; at the end m {1}, l {2}, alpha {3}; rescaled {4} times";
+        fill(ui.ctx(), text, &[&visits.len(), &m, &l, &alpha, &rescales])
     });
     draw::describe(&response.response, "plot of the row", &value);
+    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} rescales, where the maximum rose", &[&rescales]));
+    match told {
+        Some(told) => errors(ui, told),
+        None => drop(draw::caption(ui, "Following the row ...")),
+    }
+}
+
+/// The error of the average after each key block, on a logarithmic scale: an exact one has no point.
+fn errors(ui: &mut Ui, told: &Told) {
+    let palette = Palette::of(ui);
+    draw::caption(ui, "error of O / l after each key block, against f64 (power of ten)");
+    let points: Vec<[f64; 2]> = told
+        .own
+        .visits
+        .iter()
+        .zip(&told.errors)
+        .filter(|(_, error)| error.is_finite() && **error > 0.0)
+        .map(|(visit, error)| [visit.j as f64, error.log10()])
+        .collect();
+    let response = Plot::new("errors of the row")
+        .height(96.0)
+        .allow_scroll(false)
+        .allow_zoom(false)
+        .allow_drag(false)
+        .allow_boxed_zoom(false)
+        .include_x(0.0)
+        .include_x(told.own.visits.last().map_or(1.0, |visit| visit.j as f64) * 1.18 + 0.2)
+        .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() })
+        .show(ui, |plot| {
+            plot.line(Line::new("error", points.clone()).color(palette.faint_ink));
+            plot.points(Points::new("error", points).radius(4.0).color(palette.ink));
+        });
+    let shown: Vec<String> = told.errors.iter().map(|error| short(*error)).collect();
+    draw::describe(&response.response, "errors of the row", &shown.join(", "));
 }

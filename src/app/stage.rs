@@ -12,7 +12,7 @@ use super::breakpoints::Breakpoints;
 use super::compare::{self, Compare};
 use super::look::Look;
 use super::scene::Scene;
-use super::stories::Stories;
+use super::stories::{Stories, Told};
 use super::texture::Textures;
 use super::trail::{Asked, Trail};
 use super::words::tr;
@@ -129,6 +129,11 @@ impl Stage {
         ui.add_space(4.0);
         self.on_demand(ui, scene, look, textures, actions);
         self.view(ui, scene, look, textures, actions);
+    }
+
+    /// What happens to the row that is looked at; `None` while it is being found out, or where none is on chip.
+    pub fn told(&mut self, ctx: &egui::Context, scene: &Arc<Scene>, look: &Look<'_>) -> Option<Arc<Told>> {
+        self.stories.get(ctx, scene, look.generation, look.row()?)
     }
 
     /// The view alone, as it is presented.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use eframe::egui::Context;
 
-use crate::machine::{Meaning, RowStory};
+use crate::attention::{Precision, oracle};
+use crate::machine::{Meaning, RowStory, RowVisit};
 
 use super::document::{CHEAP_FLOPS, CHEAP_STEPS};
 use super::job::{self, Job};
@@ -19,6 +20,9 @@ pub struct Told {
     pub own: RowStory,
     pub right: RowStory,
     pub forgetful: RowStory,
+    /// After each visit of the run on screen, how far the average so far is from that of the same keys in f64: the
+    /// largest component.
+    pub errors: Vec<f64>,
 }
 
 impl Told {
@@ -26,8 +30,25 @@ impl Told {
         let own = scene.settings.meaning();
         let [own, right, forgetful] =
             [own, Meaning::RIGHT, Meaning { rescales: false, ..own }].map(|meaning| scene.run.story(query, meaning));
-        Self { own, right, forgetful }
+        let errors = errors(scene, query, &own);
+        Self { own, right, forgetful, errors }
     }
+}
+
+fn errors(scene: &Scene, query: usize, story: &RowStory) -> Vec<f64> {
+    let settings = &scene.settings;
+    let head = scene.input.problem.head::<f64>(settings.batch, settings.head, Precision::F64);
+    let of_visit = |visit: &RowVisit| {
+        let exact = oracle::row_until(&head, query, visit.first_key + visit.scores.len()).o;
+        let distance = |(c, exact): (usize, f64)| (visit.average_of(&visit.new, c).unwrap_or(0.0) - exact).abs();
+        // NaN is the largest of all.
+        exact
+            .into_iter()
+            .enumerate()
+            .map(distance)
+            .fold(0.0, |most: f64, x| if x.is_nan() || x > most { x } else { most })
+    };
+    story.visits.iter().map(of_visit).collect()
 }
 
 #[derive(Default)]

@@ -2,7 +2,8 @@
 
 use eframe::egui::{self, Ui};
 
-use crate::schedule::{PerTensor, Tensor, Traffic};
+use crate::machine::Totals;
+use crate::schedule::{Flops, PerTensor, Tensor, Traffic};
 
 use super::draw;
 use super::look::Look;
@@ -44,8 +45,21 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     line(ui, tr(&ctx, "HBM bytes"), count(&|traffic: &Traffic| traffic.hbm_bytes(plan)));
     line(ui, tr(&ctx, "SRAM read"), count(&|traffic: &Traffic| traffic.sram_read));
     line(ui, tr(&ctx, "SRAM write"), count(&|traffic: &Traffic| traffic.sram_write));
+    let flops = count(&|traffic: &Traffic| traffic.flops.total());
+    line(ui, tr(&ctx, "FLOPs"), flops).on_hover_text(flops_text(&ctx, end.flops));
+    let peak = |totals: &Totals| totals.peak.total();
+    let (now, total) = (peak(&look.snapshot.totals), peak(&look.scene.run.meters().total()));
+    line(ui, tr(&ctx, "peak on chip, B"), Count { now, end: total, standard: None })
+        .on_hover_text(tr(&ctx, "The most bytes that one thread block holds at once: shared memory and registers."));
     ui.add_space(SPACE);
     beside(ui, look, end);
+}
+
+/// FLOPs by kind, with how they are counted.
+fn flops_text(ctx: &egui::Context, flops: Flops) -> String {
+    let text = "{0} in matrix products (2 for each multiply-add), {1} exponentials, {2} other; counted over every tile \
+                that is not skipped. Not modelled: how fast each kind runs.";
+    fill(ctx, text, &[&grouped(flops.matmul), &grouped(flops.exp), &grouped(flops.other)])
 }
 
 fn header(ui: &mut Ui, has_standard: bool) {
@@ -57,14 +71,14 @@ fn header(ui: &mut Ui, has_standard: bool) {
 }
 
 /// A name with its counts; the accessible value reads `now of end`.
-fn line(ui: &mut Ui, name: &str, count: Count) {
+fn line(ui: &mut Ui, name: &str, count: Count) -> egui::Response {
     let palette = Palette::of(ui);
     let texts = [Some(count.now), Some(count.end), count.standard].map(|n| n.map_or_else(String::new, compact));
     let texts = texts.each_ref().map(String::as_str);
     let response = columns(ui, (name, palette.ink), texts, theme::figures(theme::LABEL), palette.ink);
     let value = fill(ui.ctx(), "{0} of {1}", &[&grouped(count.now), &grouped(count.end)]);
     draw::describe(&response, name, &value);
-    response.on_hover_text(fill(ui.ctx(), "{0}: {1}", &[&name, &value]));
+    response.on_hover_text(fill(ui.ctx(), "{0}: {1}", &[&name, &value]))
 }
 
 /// A name on the left, and three numbers aligned at their last digits; the third column is left out when it is empty.

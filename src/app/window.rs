@@ -378,7 +378,11 @@ impl App {
                 });
                 match self.tab {
                     Tab::Traffic => traffic::show(ui, look),
-                    Tab::Plot => plot::show(ui, look),
+                    Tab::Plot => {
+                        let scene = self.document.scene().cloned();
+                        let told = scene.and_then(|scene| self.stage.told(ui.ctx(), &scene, look));
+                        plot::show(ui, look, told.as_deref());
+                    }
                     Tab::Code => self.code.show(ui, look),
                 }
             });

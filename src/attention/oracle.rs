@@ -23,8 +23,12 @@ pub struct Row {
 
 /// Attention of query `i`.
 pub fn row(head: &Head<f64>, i: usize) -> Row {
-    let n_k = head.n_k();
-    let s: Vec<f64> = (0..n_k).map(|j| score(head, i, j)).collect();
+    row_until(head, i, head.n_k())
+}
+
+/// Attention of query `i` over the keys before `end` alone: what a tiled algorithm has after the blocks of these keys.
+pub fn row_until(head: &Head<f64>, i: usize, end: usize) -> Row {
+    let s: Vec<f64> = (0..end.min(head.n_k())).map(|j| score(head, i, j)).collect();
     let m = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     // A row that sees nothing has no maximum to subtract; its weights are exp(-inf) = 0.
     let shift = if m == f64::NEG_INFINITY { 0.0 } else { m };

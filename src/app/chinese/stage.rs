@@ -273,8 +273,12 @@ pub static TABLE: &[(&str, &str)] = &[
     // Plot and code.
     ("{0} keeps no running statistics: a row is done in one piece.", "{0} 不保留运行中的统计量：整行一次完成。"),
     ("m, l and alpha of row {0} after each key block", "第 {0} 行在每个键块之后的 m、l 和 alpha"),
-    ("{0} visits; at the end m {1}, l {2}, alpha {3}", "{0} 次访问；最后 m {1}，l {2}，alpha {3}"),
+    (
+        "{0} visits; at the end m {1}, l {2}, alpha {3}; rescaled {4} times",
+        "{0} 次访问；最后 m {1}，l {2}，alpha {3}；重缩放 {4} 次",
+    ),
     ("plot of the row", "本行的曲线"),
+    ("errors of the row", "本行的误差"),
     ("No GPU kernel of {0} in this version.", "这个版本没有 {0} 的 GPU 核函数。"),
     ("kernels/{0}, the same step", "kernels/{0}，同一步"),
     ("kernel lines", "核函数的行"),
@@ -360,4 +364,19 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} in HBM", "显存中的 {0}"),
     ("{0} blocks", "{0} 块"),
     ("Click: where did it come from?", "单击：它从哪里来？"),
+    ("Triangles: {0} rescales, where the maximum rose", "三角形：{0} 次重缩放，最大值在此升高"),
+    ("Following the row ...", "正在跟踪这一行……"),
+    (
+        "error of O / l after each key block, against f64 (power of ten)",
+        "每个键块之后 O / l 对 f64 的误差（10 的幂次）",
+    ),
+    ("peak on chip, B", "片上峰值，B"),
+    (
+        "The most bytes that one thread block holds at once: shared memory and registers.",
+        "一个线程块同时占用的最多字节数：共享内存与寄存器。",
+    ),
+    (
+        "{0} in matrix products (2 for each multiply-add), {1} exponentials, {2} other; counted over every tile that is not skipped. Not modelled: how fast each kind runs.",
+        "矩阵乘法 {0}（每次乘加算 2），指数 {1}，其他 {2}；按所有未跳过的分块计。未建模：各类运算的速度。",
+    ),
 ];
