@@ -11,12 +11,12 @@ use eframe::egui::epaint::{ClippedShape, Shape};
 use eframe::egui::{self, Event, FontFamily, Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use gpu_panel_support::{Mode, StandIn, info};
+use gpu_panel_support::{LOSES, Mode, StandIn, TYPO, info};
 use stage_support::{
     choose, click, command, drop_files, let_go, open_as, options, press, seek, settle, type_text, value,
 };
 use tilescope::app::{App, AppOptions, FindGpu, Picked, Place};
-use tilescope::gpu::{DeviceKind, Probe};
+use tilescope::gpu::{DeviceInfo, DeviceKind, Probe};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 
@@ -135,10 +135,14 @@ impl Reader {
 /// Names and values of all parts; lines of code are code.
 fn named(node: &egui_kittest::kittest::AccessKitNode<'_>, texts: &mut Vec<String>) {
     let (label, value) = (node.label(), node.value());
+    let is_source = label.as_ref().is_some_and(|label| label == "核函数的源码") && value.is_some();
     let is_code = label.as_ref().is_some_and(|label| label.starts_with("代码第") || label == "核函数的行");
     texts.extend(label);
-    texts.extend(value.filter(|_| !is_code));
-    node.children().for_each(|child| named(&child, texts));
+    texts.extend(value.filter(|_| !is_code && !is_source));
+    // The lines of a source are its children.
+    if !is_source {
+        node.children().for_each(|child| named(&child, texts));
+    }
 }
 
 /// Words in the face for text; code and numbers have another.
@@ -289,6 +293,44 @@ fn the_gpu_panel_is_chinese_with_a_gpu_and_without() {
             }
         }
         reader.hover("GPU panel");
+        reader.finish();
+    }
+}
+
+/// The editor of a kernel: as it opens, with a result, with messages, with a device of another language, and with none.
+#[test]
+fn the_editor_of_a_kernel_is_chinese() {
+    let cuda: FindGpu = || {
+        StandIn {
+            info: DeviceInfo { backend: "cuda", ..info("没有名字", DeviceKind::Discrete) },
+            ..StandIn::new(Mode::Right)
+        }
+        .probe()
+    };
+    let none: FindGpu = || Probe::Unavailable("没有".into());
+    for (find_gpu, typed) in [(stand_in as FindGpu, TYPO), (stand_in, ""), (stand_in, LOSES), (cuda, "//"), (none, "")]
+    {
+        let mut reader = Reader::new(Place::default(), |options| {
+            (options.find_gpu, options.gpu_panel) = (find_gpu, false);
+        });
+        reader.allow("wgpu cuda error no such word warning unused the kernel broke it cu");
+        reader.press(Modifiers::ALT, Key::Num3);
+        command(&mut reader.harness, "Edit the kernel");
+        reader.read("as it opens");
+        for name in ["Compile and run the kernel", "Put the source of the kernel back"] {
+            reader.harness.event(Event::Text(typed.into()));
+            reader.harness.run_steps(2);
+            reader.read("typed");
+            reader.press(NONE, Key::F8);
+            reader.read("compiled");
+            reader.hover("the editor");
+            command(&mut reader.harness, name);
+            reader.read(name);
+        }
+        if reader.harness.query_by_label("设置块大小").is_some() {
+            click(&mut reader.harness, "设置块大小");
+        }
+        reader.hover("the editor");
         reader.finish();
     }
 }

@@ -187,7 +187,24 @@ fn a_changed_source_runs_until_it_is_taken_back() {
     let own = o(&mut backend);
     let (from, to) = ("l = alpha * l + sum;", "l = alpha * l + 2.0 * sum;");
     let error = backend.set_source(file, Some(&FLASH2_WGSL.source.replace(from, "l = ;"))).expect_err("no expression");
-    assert!(matches!(&error, SourceError::Compiler(messages) if !messages.is_empty()), "{error}");
+    let place = |error: SourceError| match error {
+        SourceError::Compiler(messages) => (messages[0].file.clone(), messages[0].line, messages[0].text.clone()),
+        SourceError::Unavailable(reason) => panic!("{reason}"),
+    };
+    let line_of = |text: &str| FLASH2_WGSL.source.lines().position(|line| line.contains(text)).map(|line| line + 1);
+    let (other, line, text) = place(error);
+    assert_eq!((other, line), (None, line_of("l = alpha * l + sum;")), "{text}");
+    // Wrong types are found by another part of the compiler.
+    let wrong = FLASH2_WGSL.source.replace(from, "l = alpha * l + vec2f(sum);");
+    let (other, line, text) = place(backend.set_source(file, Some(&wrong)).expect_err("no number"));
+    assert_eq!((other, line), (None, line_of("l = alpha * l + sum;")), "{text}");
+    assert!(text.starts_with("error: ") && !text.contains('│'), "{text}");
+    println!("{text}");
+    // What is missing at the end is missed in the text that follows.
+    let open = FLASH2_WGSL.source.trim_end().trim_end_matches('}');
+    let (other, line, text) = place(backend.set_source(file, Some(open)).expect_err("no end"));
+    println!("{other:?} {line:?} {text}");
+    assert_eq!(other.as_deref(), Some("attention.wgsl"), "{text}");
     assert_eq!(o(&mut backend), own);
     backend.set_source(file, Some(&FLASH2_WGSL.source.replace(from, to))).expect("it compiles");
     let half = o(&mut backend);

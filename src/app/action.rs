@@ -5,6 +5,7 @@ use crate::attention::input::{bundled, random};
 use crate::playback::Command;
 use crate::playback::lesson::{self, Distance, Language};
 
+use super::code_edit::Wish as KernelWish;
 use super::compare::Wish as CompareWish;
 use super::gpu_panel::Wish as GpuWish;
 use super::picture::Goal;
@@ -46,6 +47,8 @@ pub enum Action {
     RunGpu,
     /// Something about the GPU panel.
     Gpu(GpuWish),
+    /// Something about the kernel's source.
+    Kernel(KernelWish),
     /// Something about the main view.
     Stage(StageWish),
     /// Something about the comparison of two runs.

@@ -9,6 +9,7 @@ use crate::schedule::algorithm;
 use crate::sentence::Sentence;
 
 use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
+use super::code_edit::Wish as KernelWish;
 use super::compare::{self, Choices};
 use super::gpu_panel::Wish as GpuWish;
 use super::job::{self, Job};
@@ -67,6 +68,7 @@ impl App {
                 }
             }
             Action::Gpu(wish) => self.gpu_wish(ctx, wish),
+            Action::Kernel(wish) => self.kernel_wish(ctx, wish),
             Action::Theme(theme) => self.set_theme(ctx, theme),
             Action::SwitchTheme => self.set_theme(ctx, Theme::of(ctx).next()),
             Action::Language(language) => self.set_language(ctx, language),
@@ -114,6 +116,8 @@ impl App {
             self.carry_out(ctx, Action::Present(Present::Vote));
         } else if self.talk.is_some() {
             self.carry_out(ctx, Action::Present(Present::Stop));
+        } else if self.document.notice().is_none() && self.code.editor.is_open() {
+            self.carry_out(ctx, Action::Kernel(KernelWish::Toggle));
         } else if self.document.notice().is_none() && self.gpu_panel.is_open() {
             self.carry_out(ctx, Action::Gpu(GpuWish::Toggle));
         } else {

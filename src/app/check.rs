@@ -9,7 +9,7 @@ use super::look::Look;
 use super::number::short;
 use super::scene::{Check, LONGEST_CHECKED};
 use super::theme::{Palette, SPACE};
-use super::words::{fill, say, tr};
+use super::words::{fill, no_gpu, say, tr};
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
     draw::title(ui, "Is it right?");
@@ -45,7 +45,7 @@ fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
     let ctx = ui.ctx().clone();
     let (text, can_run) = match gpu.status() {
         Status::Looking => (tr(&ctx, "looking for a GPU ...").to_owned(), false),
-        Status::Missing(reason) => (fill(&ctx, "No GPU: {0}", &[&tr(&ctx, reason)]), false),
+        Status::Missing(reason) => (fill(&ctx, "No GPU: {0}", &[&no_gpu(&ctx, reason)]), false),
         Status::Ready(info) => (fill(&ctx, "GPU: {0} ({1})", &[&info.name, &tr(&ctx, info.kind.name())]), true),
         Status::Running(info) => (fill(&ctx, "running on {0} ...", &[&info.name]), false),
     };
@@ -64,6 +64,9 @@ fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
 fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     if let Some(Check::Done { bound, exact, .. }) = look.check {
         verdict(ui, "GPU", "error of the GPU", outcome.error(&exact.o), bound.o);
+    }
+    if let Some(file) = outcome.changed {
+        small(ui, &fill(&ui.ctx().clone(), "! changed source of {0}", &[&file]));
     }
     let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3;
     let what = if outcome.kernel_time.is_some() { "kernel time, all heads" } else { "wall time, all heads" };

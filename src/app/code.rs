@@ -2,10 +2,14 @@
 
 use eframe::egui::{self, Align2, Rect, ScrollArea, Sense, Ui, vec2};
 
-use crate::gpu::kernels::{KERNELS, Kernel};
+use crate::gpu::kernels::Kernel;
 use crate::schedule::{Plan, kernel_lines};
 
+use super::action::Action;
+use super::code_edit::{KernelEditor, Wish};
+use super::commands;
 use super::draw;
+use super::gpu_job::Gpu;
 use super::look::Look;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
@@ -59,10 +63,11 @@ pub struct CodeView {
     notation: Notation,
     /// The line of the kernel that was scrolled to last: a reader's own scrolling holds until the step changes.
     scrolled_to: Option<(u64, u16)>,
+    pub editor: KernelEditor,
 }
 
 impl CodeView {
-    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>) {
+    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
         let palette = Palette::of(ui);
         let algorithm = look.scene.schedule().algorithm;
         let lit = look.snapshot.view.step.map_or(&[][..], |step| algorithm.lines(step.op));
@@ -80,8 +85,11 @@ impl CodeView {
             line(ui, n, &self.notation.write(text), lit.contains(&n), palette);
         }
         ui.add_space(8.0);
-        match KERNELS.iter().find(|kernel| kernel.algorithm == algorithm.name()) {
-            Some(kernel) => self.kernel(ui, look, kernel, palette),
+        match self.editor.kernel() {
+            Some(kernel) => {
+                edit(ui, actions);
+                self.kernel(ui, look, (kernel, gpu), palette);
+            }
             None => {
                 draw::caption(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&algorithm.name()]));
             }
@@ -89,10 +97,16 @@ impl CodeView {
     }
 
     /// The source in a window of its own, scrolled to the current step when it changes.
-    fn kernel(&mut self, ui: &mut Ui, look: &Look<'_>, kernel: &Kernel, palette: &Palette) {
-        draw::caption(ui, &fill(ui.ctx(), "kernels/{0}, the same step", &[&kernel.file]));
-        let lit = look.snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(kernel.source, step.op));
-        let lines: Vec<&str> = kernel.source.lines().collect();
+    fn kernel(&mut self, ui: &mut Ui, look: &Look<'_>, (kernel, gpu): (&Kernel, &Gpu), palette: &Palette) {
+        let changed = gpu.sources().of_file(kernel.file);
+        let caption = match changed {
+            None => "kernels/{0}, the same step",
+            Some(_) => "{0}, the changed source that the device runs, the same step",
+        };
+        draw::caption(ui, &fill(ui.ctx(), caption, &[&kernel.file]));
+        let source = changed.map_or(kernel.source, |text| text);
+        let lit = look.snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, step.op));
+        let lines: Vec<&str> = source.lines().collect();
         let mut area = ScrollArea::vertical().id_salt("kernel").max_height(KERNEL).auto_shrink([false, false]);
         let first = lit.first().map(|line| (look.snapshot.cursor, *line));
         if first.is_some() && first != self.scrolled_to {
@@ -119,6 +133,15 @@ impl CodeView {
             _ => tr(ui.ctx(), "no line carries out this step").to_owned(),
         };
         draw::describe(&response, "kernel lines", &value);
+    }
+}
+
+/// The way to the editor.
+fn edit(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let action = Action::Kernel(Wish::Toggle);
+    let button = ui.button(tr(ui.ctx(), "Edit the kernel"));
+    if button.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+        actions.push(action);
     }
 }
 

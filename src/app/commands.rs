@@ -6,6 +6,7 @@ use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Unit};
 
 use super::action::{Action, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
+use super::code_edit::Wish as Kernel;
 use super::compare::{Lock, Wish as Compare};
 use super::gpu_panel::Wish as GpuWish;
 use super::picture::Goal;
@@ -92,6 +93,9 @@ pub static COMMANDS: &[Entry] = &[
     entry("GPU", "Record m and l on the GPU", &[], Action::Gpu(GpuWish::Record)),
     entry("GPU", "Measure the roofs of the GPU", &[], Action::Gpu(GpuWish::MeasureRoofs)),
     entry("GPU", "Stop the GPU", &[(CTRL_SHIFT, Key::G)], Action::Gpu(GpuWish::Cancel)),
+    entry("GPU", "Edit the kernel", &[(ALT, Key::E)], Action::Kernel(Kernel::Toggle)),
+    entry("GPU", "Compile and run the kernel", &[(NONE, Key::F8)], Action::Kernel(Kernel::CompileAndRun)),
+    entry("GPU", "Put the source of the kernel back", &[], Action::Kernel(Kernel::PutBack)),
     entry("Open", "Open a file", &[(CTRL, Key::O)], Action::Overlay(Overlay::Open)),
     entry("Open", "Open SmolLM2, layer 10, English", &[], Action::Open(Source::Bundled(0))),
     entry("Open", "Open SmolLM2, layer 10, Chinese", &[], Action::Open(Source::Bundled(4))),
@@ -245,7 +249,7 @@ fn belongs_to_focus(modifiers: Modifiers, key: Key) -> bool {
 /// A text field leaves to the window what no text has: page keys, F keys, the palette, Ctrl+Enter.
 fn belongs_to_text(modifiers: Modifiers, key: Key) -> bool {
     let is_command = (modifiers.command || modifiers.alt) && matches!(key, Key::P | Key::Enter);
-    let is_page = matches!(key, Key::PageUp | Key::PageDown | Key::F1 | Key::F5);
+    let is_page = matches!(key, Key::PageUp | Key::PageDown | Key::F1 | Key::F5 | Key::F8);
     !(is_command || is_page)
 }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use eframe::egui::Context;
 
-use crate::gpu::{Backend, DeviceInfo, Probe, Progress, Roofs};
+use crate::gpu::{Backend, DeviceInfo, Kernel, Probe, Progress, Roofs, kernels};
 use crate::schedule::Tiling;
 use crate::sentence::Sentence;
 
+use super::code_edit::{Compiled, Offer, Sources};
 use super::gpu_panel::{Fault, Question, Recorded, Sweep};
 use super::job::{self, Job, Signals};
 use super::scene::Scene;
@@ -40,6 +41,8 @@ pub struct Gpu {
     runs: u64,
     /// The device in the list of all, where it was chosen there.
     place: Option<Place>,
+    /// The kernels that the device runs from a changed source.
+    sources: Sources,
 }
 
 /// A backend, and a device by its place among those of this backend.
@@ -47,7 +50,7 @@ pub type Place = (&'static str, usize);
 
 enum State {
     Looking(Option<Job<Probe>>),
-    Missing(String),
+    Missing(Sentence),
     Ready(Box<dyn Backend>),
     Running(Running),
 }
@@ -68,11 +71,12 @@ pub enum Task {
     Record,
     Roofs,
     Sweep,
+    Compile,
 }
 
 /// The device comes back, unless it is lost.
 struct Finished {
-    backend: Result<Box<dyn Backend>, String>,
+    backend: Result<Box<dyn Backend>, Sentence>,
     report: Report,
 }
 
@@ -81,12 +85,14 @@ enum Report {
     Record(Result<Recorded, Fault>),
     Roofs(Result<Roofs, Fault>),
     Sweep(Result<(), Fault>),
+    /// What the compiler made of a source, and the run with it where it made something.
+    Compile(Compiled, Option<Result<Outcome, Fault>>),
 }
 
 /// What the panel shows.
 pub enum Status<'a> {
     Looking,
-    Missing(&'a str),
+    Missing(&'a Sentence),
     Ready(&'a DeviceInfo),
     Running(&'a DeviceInfo),
 }
@@ -118,6 +124,7 @@ impl Gpu {
             past: Vec::new(),
             runs: 0,
             place: None,
+            sources: Sources::default(),
         }
     }
 
@@ -145,7 +152,7 @@ impl Gpu {
         match &mut self.state {
             State::Looking(job) => match job::take(job) {
                 Some(Ok(Probe::Ready(backend))) => self.state = State::Ready(backend),
-                Some(Ok(Probe::Unavailable(reason))) => self.state = State::Missing(reason),
+                Some(Ok(Probe::Unavailable(reason))) => self.state = State::Missing(Sentence::verbatim(reason)),
                 Some(Err(fault)) => self.state = State::Missing(fault.into()),
                 None => {}
             },
@@ -164,15 +171,7 @@ impl Gpu {
 
     fn keep(&mut self, generation: u64, report: Report) {
         match report {
-            Report::Run(result) => {
-                self.runs += 1;
-                let result = result.map(|outcome| Arc::new(Outcome { serial: self.runs, ..outcome }));
-                self.past.extend(result.iter().cloned());
-                // A roofline with more points cannot be read.
-                let too_many = self.past.len().saturating_sub(8);
-                self.past.drain(..too_many);
-                self.result = Some((generation, result));
-            }
+            Report::Run(result) => self.keep_run(generation, result),
             Report::Record(result) => self.recorded = Some((generation, result)),
             Report::Roofs(result) => self.roofs = Some(result),
             Report::Sweep(result) => {
@@ -180,7 +179,26 @@ impl Gpu {
                     *end = result;
                 }
             }
+            Report::Compile(compiled, run) => {
+                self.sources.keep(compiled);
+                if let Some(result) = run {
+                    self.keep_run(generation, result);
+                }
+            }
         }
+    }
+
+    fn keep_run(&mut self, generation: u64, result: Result<Outcome, Fault>) {
+        self.runs += 1;
+        let result = result.map(|outcome| {
+            let changed = self.sources.behind(outcome.algorithm, outcome.kernel.map(|kernel| kernel.file));
+            Arc::new(Outcome { serial: self.runs, ..outcome }.of_source(changed))
+        });
+        self.past.extend(result.iter().cloned());
+        // A roofline with more points cannot be read.
+        let too_many = self.past.len().saturating_sub(8);
+        self.past.drain(..too_many);
+        self.result = Some((generation, result));
     }
 
     /// Runs the scene's problem, unless the device refuses it; then the result is its reason.
@@ -194,8 +212,19 @@ impl Gpu {
     /// Has m and l recorded after every key block, and compares them with the stepper's.
     pub fn record(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) {
         let scene = scene.clone();
+        let changed = self.sources.behind(scene.settings.algorithm, self.file_of(&scene));
         self.start(ctx, Task::Record, generation, move |backend, signals| {
-            Report::Record(Recorded::new(backend, &scene, signals))
+            Report::Record(Recorded::new(backend, &scene, signals).map(|recorded| Recorded { changed, ..recorded }))
+        });
+    }
+
+    /// Has the device compile a source, and runs the scene's problem with it.
+    pub fn compile(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64, offer: Offer) {
+        let scene = scene.clone();
+        self.start(ctx, Task::Compile, generation, move |backend, signals| {
+            let compiled = Compiled::new(backend, offer);
+            let run = compiled.result.is_ok().then(|| Outcome::run(backend, &scene, signals));
+            Report::Compile(compiled, run)
         });
     }
 
@@ -211,7 +240,8 @@ impl Gpu {
         if !matches!(self.state, State::Ready(_)) {
             return;
         }
-        let sweep = Arc::new(Sweep::new(question));
+        let changed = super::gpu_panel::SWEPT.into_iter().find_map(|algorithm| self.sources.behind(algorithm, None));
+        let sweep = Arc::new(Sweep::new(question, changed));
         self.sweep = Some((sweep.clone(), Ok(())));
         let wake = ctx.clone();
         self.start(ctx, Task::Sweep, 0, move |backend, signals| {
@@ -236,7 +266,7 @@ impl Gpu {
             let report = work(&mut *backend, signals);
             // A lost device is dropped here, since even that may take long.
             let backend = match report.fault() {
-                Some(fault) if fault.is_gone => Err(fault.said.to_string()),
+                Some(fault) if fault.is_gone => Err(fault.said.clone()),
                 _ => Ok(backend),
             };
             Finished { backend, report }
@@ -322,6 +352,30 @@ impl Gpu {
         Some(backend.choice(problem, settings.algorithm, settings.precision)?.tiling)
     }
 
+    /// The file of the kernel that would run this scene, where the backend says.
+    fn file_of(&self, scene: &Scene) -> Option<&'static str> {
+        let State::Ready(backend) = &self.state else { return None };
+        let (problem, settings) = (&scene.input.problem, &scene.settings);
+        Some(backend.choice(problem, settings.algorithm, settings.precision)?.file)
+    }
+
+    /// The kernel of the open device for this scene; of WGSL where none is open.
+    pub fn kernel(&self, scene: &Scene) -> Option<&'static Kernel> {
+        if let Some(file) = self.file_of(scene) {
+            return kernels::by_file(file);
+        }
+        let backend = match self.status() {
+            Status::Ready(info) | Status::Running(info) => info.backend,
+            Status::Looking | Status::Missing(_) => "wgpu",
+        };
+        kernels::of(backend, scene.settings.algorithm).next()
+    }
+
+    /// The kernels that the device runs from a changed source.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     pub fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_))
     }
@@ -338,6 +392,7 @@ impl Report {
             Report::Record(result) => result.as_ref().err(),
             Report::Roofs(result) => result.as_ref().err(),
             Report::Sweep(result) => result.as_ref().err(),
+            Report::Compile(_, run) => run.as_ref()?.as_ref().err(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod carry_out;
 mod check;
 mod chinese;
 mod code;
+mod code_edit;
 mod commands;
 mod compare;
 mod document;

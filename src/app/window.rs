@@ -51,7 +51,7 @@ pub struct App {
     pub(super) textures: Textures,
     pub(super) stage: Stage,
     pub(super) strip: Strip,
-    code: CodeView,
+    pub(super) code: CodeView,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
     pub(super) store: Store,
@@ -214,6 +214,7 @@ impl App {
         self.document.update(&ctx, &mut self.player, &mut self.selection);
         self.gpu.update();
         self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
+        self.code.editor.update(&self.gpu, self.document.scene());
         self.take_saved();
         actions.extend(self.open_panel.take_picked());
         if self.talk.is_some() {
@@ -313,6 +314,7 @@ impl App {
         self.right(ui, look.as_ref(), actions);
         self.center(ui, look.as_ref(), actions);
         self.gpu_panel.show(ui.ctx(), look.as_ref(), &self.gpu, &mut self.textures, actions);
+        self.code.editor.show(ui.ctx(), look.as_ref(), &self.gpu, actions);
     }
 
     /// What the lesson asks of the picture.
@@ -383,7 +385,7 @@ impl App {
                         let told = scene.and_then(|scene| self.stage.told(ui.ctx(), &scene, look));
                         plot::show(ui, look, told.as_deref());
                     }
-                    Tab::Code => self.code.show(ui, look),
+                    Tab::Code => self.code.show(ui, look, &self.gpu, actions),
                 }
             });
         });

@@ -46,6 +46,12 @@ pub fn say(ctx: &Context, sentence: &Sentence) -> String {
     sentence.say(&|pattern| in_language(language, pattern))
 }
 
+/// Why there is no GPU: what a driver or a probe says is looked up whole.
+pub fn no_gpu(ctx: &Context, reason: &Sentence) -> String {
+    let reason = say(ctx, reason);
+    tr(ctx, &reason).to_owned()
+}
+
 /// What the step carried out last did, such as
 /// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
 pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {

@@ -1,5 +1,7 @@
 //! A kernel's source in a person's hands: other block sizes, and what a compiler says of it, line by line.
 
+use crate::sentence::Sentence;
+
 /// Something that a compiler said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -36,28 +38,37 @@ fn first(messages: &[Message]) -> String {
 /// The source with other block sizes, where they are constants that the rest of it follows: `flash1.cu` and `flash2.cu`.
 ///
 /// Errors with what stands against them, with numbers.
-pub fn with_blocks(file: &str, source: &str, br: usize, bc: usize) -> Result<String, String> {
-    if !["flash1.cu", "flash2.cu"].contains(&file) {
-        return Err(format!("the block sizes of {file} follow from how its threads share a tile: edit its source"));
+pub fn with_blocks(file: &str, source: &str, br: usize, bc: usize) -> Result<String, Sentence> {
+    if !has_blocks(file) {
+        let text = "the block sizes of {0} follow from how its threads share a tile: edit its source";
+        return Err(Sentence::new(text).with(file));
     }
     // Four threads share a query, whole warps run, and a thread holds every fourth key.
     if !br.is_multiple_of(8) || !(8..=256).contains(&br) {
-        return Err(format!("BR is {br}, but four threads share a query: it is a multiple of 8, from 8 to 256"));
+        let text = "BR is {0}, but four threads share a query: it is a multiple of 8, from 8 to 256";
+        return Err(Sentence::new(text).with(br));
     }
     if !bc.is_multiple_of(4) || !(4..=256).contains(&bc) {
-        return Err(format!("BC is {bc}, but four threads share a query's keys: it is a multiple of 4, from 4 to 256"));
+        let text = "BC is {0}, but four threads share a query's keys: it is a multiple of 4, from 4 to 256";
+        return Err(Sentence::new(text).with(bc));
     }
     let mut text = source.to_owned();
     for (name, value) in [("BR", br), ("BC", bc)] {
         let begins = format!("constexpr int {name} = ");
-        let found = text.find(&begins).ok_or_else(|| format!("the source has no line `{begins}..`"))? + begins.len();
+        let found =
+            text.find(&begins).ok_or(Sentence::new("the source has no line `{0}..`").with(&begins))? + begins.len();
         let digits = text[found..].chars().take_while(char::is_ascii_digit).count();
         if digits == 0 {
-            return Err(format!("`{begins}` is not followed by a number"));
+            return Err(Sentence::new("`{0}` is not followed by a number").with(begins));
         }
         text.replace_range(found..found + digits, &value.to_string());
     }
     Ok(text)
+}
+
+/// Whether [`with_blocks`] can set the block sizes of this file.
+pub fn has_blocks(file: &str) -> bool {
+    ["flash1.cu", "flash2.cu"].contains(&file)
 }
 
 /// The lines of a compiler's log as messages. A line such as `flash2.cu(12): error: ..` has its place in front; those
@@ -96,9 +107,16 @@ mod tests {
         let text = with_blocks("flash2.cu", source, 64, 16).expect("sizes that fit");
         assert!(text.contains("constexpr int BR = 64;") && text.contains("constexpr int BC = 16;"));
         assert_eq!(text.lines().count(), source.lines().count());
-        assert!(with_blocks("flash2.cu", source, 12, 16).expect_err("a part of a warp").contains("BR is 12"));
-        assert!(with_blocks("flash2.cu", source, 32, 6).expect_err("no fourth key").contains("BC is 6"));
-        assert!(with_blocks("flash2.cu", "int BR;", 32, 32).expect_err("not there").contains("constexpr int BR"));
+        assert!(
+            with_blocks("flash2.cu", source, 12, 16).expect_err("a part of a warp").to_string().contains("BR is 12")
+        );
+        assert!(with_blocks("flash2.cu", source, 32, 6).expect_err("no fourth key").to_string().contains("BC is 6"));
+        assert!(
+            with_blocks("flash2.cu", "int BR;", 32, 32)
+                .expect_err("not there")
+                .to_string()
+                .contains("constexpr int BR")
+        );
         assert!(with_blocks("flash2_mma.cu", "", 32, 32).is_err());
     }
 

@@ -13,6 +13,7 @@ use tilescope::gpu::cuda::{CudaBackend, nvrtc};
 use tilescope::gpu::kernels::by_file;
 use tilescope::gpu::source::with_blocks;
 use tilescope::gpu::{Backend, SourceError, ptx};
+use tilescope::schedule::Tiling;
 
 use super::memory_driver::{Facts, Failing, MemoryDriver};
 use super::player_driver::PlayerDriver;
@@ -115,9 +116,13 @@ fn changed_block_sizes_give_the_same_attention() {
         let run = backend.run(&problem, algorithm, Precision::F32, &NEVER).expect("it runs");
         let errors = Errors::between(&run.outputs[0], &reference.exact);
         assert!(errors.within(&reference.bound), "{file} {br} x {bc}: {errors:?}");
+        let tiling =
+            |backend: &CudaBackend| backend.choice(&problem, algorithm, Precision::F32).expect("it runs").tiling;
+        assert_eq!(tiling(&backend), Tiling { br, bc }, "{file}: what ran is what is told");
         backend.set_source(file, None).expect("its own again");
         let taps = backend.taps(&problem, algorithm, Precision::F32, &NEVER).expect("it runs");
         assert_eq!((taps.br, taps.bc), (32, 32), "{file}");
+        assert_eq!(tiling(&backend), Tiling { br: 32, bc: 32 }, "{file}");
     }
 }
 

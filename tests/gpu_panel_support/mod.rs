@@ -9,9 +9,17 @@ use ndarray::Array2;
 use tilescope::attention::cases::with;
 use tilescope::attention::{Precision, Problem, oracle};
 use tilescope::gpu::kernels::FLASH2_WGSL;
+use tilescope::gpu::source::Message;
 use tilescope::gpu::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, HeadTaps, Kernel, Probe, Progress, Refusal};
-use tilescope::gpu::{Roofs, Taps, TileVisit};
+use tilescope::gpu::{Roofs, SourceError, Taps, TileVisit};
 use tilescope::schedule::{Plan, Tiling};
+
+pub const NO_COMPILER: &str = "there is no compiler in this test";
+/// Words of a source that the stand-in understands.
+pub const RESCALE: &str = "o[n] *= alpha;";
+pub const TYPO: &str = "o[n] *== alpha;";
+pub const HANGS: &str = "// never ends";
+pub const LOSES: &str = "// loses the device";
 
 /// What is wrong with the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +38,8 @@ pub enum Mode {
     LittleMemory,
     /// A sweep loses the device at N = 128.
     DiesInASweep,
+    /// There is no compiler for changed sources.
+    NoCompiler,
 }
 
 pub struct StandIn {
@@ -42,6 +52,8 @@ pub struct StandIn {
     /// What each head says of its tiles.
     pub tiles: Vec<TileVisit>,
     pub progress: Progress,
+    /// The changed source that it runs. It understands little: see [`StandIn::set_source`].
+    pub source: Option<String>,
 }
 
 const fn tile(i: usize, j: usize, sm: u32, begin_ns: u64, end_ns: u64) -> TileVisit {
@@ -79,6 +91,7 @@ impl StandIn {
             has_kernel: false,
             tiles: Vec::new(),
             progress: Progress::default(),
+            source: None,
         }
     }
 
@@ -88,8 +101,10 @@ impl StandIn {
 
     fn fault(&self, problem: &Problem, algorithm: &str, cancel: &AtomicBool) -> Result<(), GpuError> {
         let n = problem.shape.n_q;
+        let says = |word: &str| self.source.as_ref().is_some_and(|source| source.contains(word));
         match self.mode {
-            Mode::Hangs => {
+            _ if says(LOSES) => Err(GpuError::Lost("the kernel broke it".into())),
+            mode if mode == Mode::Hangs || says(HANGS) => {
                 self.progress.set(0.25);
                 while !cancel.load(Ordering::Relaxed) {
                     sleep(Duration::from_millis(1));
@@ -136,6 +151,7 @@ impl Backend for StandIn {
             match self.mode {
                 Mode::Off => output.o[[3, 1]] += 0.25,
                 Mode::Nan => [[2, 0], [5, 3]].into_iter().for_each(|at| output.o[at] = f64::NAN),
+                _ if self.source.as_ref().is_some_and(|source| !source.contains(RESCALE)) => output.o[[3, 1]] += 0.25,
                 _ => {}
             }
         }
@@ -163,6 +179,26 @@ impl Backend for StandIn {
         let Tiling { br, bc } = self.blocks;
         heads[0].tiles = self.tiles.clone();
         Ok(Taps { br, bc, heads })
+    }
+
+    /// A source with [`TYPO`] in it is refused, with three messages. Without [`RESCALE`] it gives an O[3, 1] that is 0.25
+    /// too large; with [`HANGS`] it goes on until it is cancelled, and [`LOSES`] loses the device.
+    fn set_source(&mut self, _: &str, source: Option<&str>) -> Result<(), SourceError> {
+        if self.mode == Mode::NoCompiler {
+            return Err(SourceError::Unavailable(NO_COMPILER.into()));
+        }
+        let typo = source.and_then(|source| source.lines().position(|line| line.contains(TYPO)));
+        if let Some(at) = typo {
+            let message =
+                |file: Option<&str>, line, text: &str| Message { file: file.map(Into::into), line, text: text.into() };
+            return Err(SourceError::Compiler(vec![
+                message(None, Some(at + 1), "error: no such word"),
+                message(Some("attention.wgsl"), Some(7), "warning: unused"),
+                message(None, None, "1 error"),
+            ]));
+        }
+        self.source = source.map(Into::into);
+        Ok(())
     }
 
     fn roofs(&mut self, _: &AtomicBool) -> Result<Roofs, GpuError> {

@@ -5,6 +5,7 @@ use egui_plot::{GridInput, GridMark, Plot, PlotBounds, PlotPoint, PlotUi, Text};
 
 use super::super::draw;
 use super::super::theme::Palette;
+use super::super::words::fill;
 
 /// A plot with two logarithmic axes that stands still, `height` points high.
 pub fn plot<'a>(ui: &Ui, name: &'a str, height: f32, x: Axis<'a>, y: Axis<'a>) -> Plot<'a> {
@@ -109,6 +110,14 @@ pub fn word(plot: &mut PlotUi<'_>, at: [f64; 2], anchor: Align2, text: &str, col
 /// A sentence of the panel, in the size of labels.
 pub fn note(ui: &mut Ui, text: &str) -> egui::Response {
     ui.add(egui::Label::new(draw::label(text).color(Palette::of(ui).faint_ink)).wrap())
+}
+
+/// Says that numbers are of a kernel whose source was changed, where `changed` names its file.
+pub fn of_changed_source(ui: &mut Ui, changed: Option<&str>) {
+    let Some(file) = changed else { return };
+    let text = fill(ui.ctx(), "Changed source: these numbers are of {0} as it was edited here.", &[&file]);
+    let label = warning(ui, &format!("! {text}"));
+    draw::describe(&label, "changed source", &text);
 }
 
 /// A sentence that must not be overlooked.

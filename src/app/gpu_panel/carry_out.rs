@@ -48,7 +48,8 @@ impl App {
         let Some(Ok(recorded)) = self.gpu.recorded(generation) else { return };
         let Some(spans) = &recorded.spans else { return };
         let (Status::Ready(info) | Status::Running(info)) = self.gpu.status() else { return };
-        let (title, blocks) = (format!("{algorithm} on {}", info.name), spans.blocks.clone());
+        let source = recorded.changed.map_or_else(String::new, |file| format!(", changed source of {file}"));
+        let (title, blocks) = (format!("{algorithm} on {}{source}", info.name), spans.blocks.clone());
         self.saving = Some(Job::start(ctx, move |_| {
             let mut bytes = Vec::new();
             let written = write_timeline(&mut bytes, &title, &blocks).map_err(|error| error.sentence());

@@ -15,7 +15,7 @@ use super::super::scene::{Check, LONGEST_CHECKED};
 use super::super::texture::Textures;
 use super::super::theme::SPACE;
 use super::super::words::{fill, say, tr};
-use super::axes::{note, warning};
+use super::axes::{note, of_changed_source, warning};
 use super::comparison::{Bars, ErrorMap};
 use super::{Wish, bars, heatmap};
 
@@ -52,7 +52,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
             draw::describe(&label, "why the run gave nothing", &reason);
         }
         (Some(Ok(_)), None) => drop(note(ui, tr(ui.ctx(), "comparing ..."))),
-        (Some(Ok(outcome)), Some(Ok(map))) => heatmap::show(ui, look, (outcome, map, known.room), textures, actions),
+        (Some(Ok(outcome)), Some(Ok(map))) => {
+            of_changed_source(ui, outcome.changed);
+            heatmap::show(ui, look, (outcome, map, known.room), textures, actions);
+        }
     }
     ui.add_space(2.0 * SPACE);
     three_bars(ui, look, known, actions);

@@ -15,7 +15,7 @@ use super::super::number::{grouped, short};
 use super::super::theme::{self, Palette, SPACE};
 use super::super::words::{fill, say, tr};
 use super::Wish;
-use super::axes::{note, warning};
+use super::axes::{note, of_changed_source, warning};
 use super::recorded::Spans;
 
 /// Room for the names of multiprocessors.
@@ -51,7 +51,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Ve
                 draw::describe(&label, "why there is no timeline", tr(ui.ctx(), text));
             }
             Some(spans) if spans.blocks.is_empty() => drop(note(ui, tr(ui.ctx(), "No block was recorded."))),
-            Some(spans) => timeline(ui, spans, room, actions),
+            Some(spans) => {
+                of_changed_source(ui, recorded.changed);
+                timeline(ui, spans, room, actions);
+            }
         },
     }
 }

@@ -36,14 +36,15 @@ use super::scene::Check;
 use super::stage::titled;
 use super::texture::Textures;
 use super::theme::{self, SPACE};
-use super::words::{fill, tr};
+use super::words::{fill, no_gpu, tr};
 use background::Background;
 use comparison::{Bars, ErrorMap};
 
+pub use axes::{note, warning};
 pub use fault::Fault;
 pub use outcome::Outcome;
 pub use recorded::Recorded;
-pub use sweep::{Question, Sweep};
+pub use sweep::{ALGORITHMS as SWEPT, Question, Sweep};
 pub use work::Work;
 
 /// What the panel can be asked for.
@@ -286,7 +287,7 @@ fn header<'a>(
 ) -> Option<&'a DeviceInfo> {
     let (text, info) = match gpu.status() {
         Status::Looking => (tr(ui.ctx(), "looking for a GPU ...").to_owned(), None),
-        Status::Missing(reason) => (fill(ui.ctx(), "No GPU: {0}", &[&reason]), None),
+        Status::Missing(reason) => (fill(ui.ctx(), "No GPU: {0}", &[&no_gpu(ui.ctx(), reason)]), None),
         Status::Ready(info) | Status::Running(info) => (format!("{}: {}", info.backend, info.name), Some(info)),
     };
     ui.horizontal(|ui| {
@@ -315,7 +316,7 @@ fn header<'a>(
         }
     });
     if info.is_none() {
-        let label = axes::note(ui, &text);
+        let label = note(ui, &text);
         draw::describe(&label, "state of the GPU", &text);
     }
     info
@@ -332,7 +333,7 @@ fn chooser(ui: &mut Ui, gpu: &Gpu, text: &str, found: Option<&[Found]>, actions:
                 let info = match device {
                     Ok(info) => info,
                     Err(reason) => {
-                        axes::note(ui, &fill(ui.ctx(), "{0}: no device", &[backend])).on_hover_text(reason);
+                        note(ui, &fill(ui.ctx(), "{0}: no device", &[backend])).on_hover_text(reason);
                         continue;
                     }
                 };

@@ -27,7 +27,10 @@ pub struct Outcome {
     pub precision: Precision,
     /// The kernel that ran, where the backend says.
     pub kernel: Option<Choice>,
+    /// `None` also for a changed kernel: the closed forms count what the house's does.
     pub work: Option<Work>,
+    /// The file whose changed source ran.
+    pub changed: Option<&'static str>,
 }
 
 impl Outcome {
@@ -53,7 +56,13 @@ impl Outcome {
             precision: settings.precision,
             kernel,
             work: Work::of(problem, settings.algorithm, tiling, settings.precision),
+            changed: None,
         })
+    }
+
+    /// The same, of a kernel whose source was changed where `changed` names its file.
+    pub fn of_source(self, changed: Option<&'static str>) -> Self {
+        Self { work: self.work.filter(|_| changed.is_none()), changed, ..self }
     }
 
     /// Largest distance of O from `exact`; NaN where one is not a number.

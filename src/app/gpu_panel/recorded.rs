@@ -27,6 +27,8 @@ pub struct Recorded {
     pub l: Array2<f64>,
     pub stepper: Stepper,
     pub spans: Option<Spans>,
+    /// The file whose changed source ran.
+    pub changed: Option<&'static str>,
 }
 
 /// What the stepper has to say to it.
@@ -100,7 +102,7 @@ impl Recorded {
                 Stepper::Same { rows, bounds: bounds(scene, &head.m, signals)? }
             }
         };
-        Ok(Self { tiling, m: head.m, l: head.l, stepper, spans })
+        Ok(Self { tiling, m: head.m, l: head.l, stepper, spans, changed: None })
     }
 
     /// What the kernel recorded of a row: key block, m, l.

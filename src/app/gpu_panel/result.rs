@@ -10,10 +10,11 @@ use super::super::draw::{self, value_row};
 use super::super::gpu_job::{Gpu, Outcome};
 use super::super::look::Look;
 use super::super::number::{bytes, grouped, short};
+use super::super::scene::Check;
 use super::super::theme::{self, SPACE};
 use super::super::words::{fill, say, tr};
 use super::Wish;
-use super::axes::{note, warning};
+use super::axes::{note, of_changed_source, warning};
 use super::roofline;
 
 const NUMBERS: f32 = 280.0;
@@ -48,7 +49,11 @@ pub fn show(
                     let label = warning(ui, &reason);
                     draw::describe(&label, "why the run gave nothing", &reason);
                 }
-                Some(Ok(outcome)) => numbers(ui, outcome, is_software),
+                Some(Ok(outcome)) => {
+                    of_changed_source(ui, outcome.changed);
+                    error(ui, look, outcome);
+                    numbers(ui, outcome, is_software);
+                }
             }
             ui.add_space(2.0 * SPACE);
             roofs(ui, gpu, actions);
@@ -56,6 +61,16 @@ pub fn show(
         ui.add_space(2.0 * SPACE);
         ui.vertical(|ui| roofline::show(ui, look, gpu, is_software, height));
     });
+}
+
+/// How far it is from exact attention, of the head on screen.
+fn error(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
+    let Some(Check::Done { bound, exact, .. }) = look.check else { return };
+    let (error, is_within) = (outcome.error(&exact.o), outcome.error(&exact.o) <= bound.o);
+    let mark = if is_within { "" } else { "! " };
+    let row = value_row(ui, "largest error", &format!("{mark}{}", short(error)), "largest error of the run");
+    let verdict = if is_within { "{0}, allowed {1}: within the bound" } else { "{0}, allowed {1}: outside the bound" };
+    row.on_hover_text(fill(ui.ctx(), verdict, &[&short(error), &short(bound.o)]));
 }
 
 fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
@@ -70,7 +85,13 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     wall.on_hover_text(tr(ui.ctx(), "From the first byte uploaded to the last byte read back."));
     value_row(ui, "launches", &grouped(outcome.launches as u64), "launches");
     value_row(ui, "device memory", &bytes(outcome.device_bytes), "device memory");
-    let Some(work) = outcome.work else { return };
+    let Some(work) = outcome.work else {
+        if outcome.changed.is_some() {
+            let text = "No FLOPs and bytes: the closed forms count those of the kernel as it is in kernels/.";
+            note(ui, tr(ui.ctx(), text));
+        }
+        return;
+    };
     let flops = value_row(ui, "FLOPs", &grouped(work.flops), "FLOPs of the run");
     flops.on_hover_text(tr(ui.ctx(), FLOPS));
     let moved = value_row(ui, "HBM bytes", &grouped(work.bytes), "HBM bytes of the run");

@@ -57,12 +57,14 @@ pub enum What {
 /// What is known so far.
 pub struct Sweep {
     pub question: Question,
+    /// A file whose changed source the device runs.
+    pub changed: Option<&'static str>,
     points: Mutex<Vec<Point>>,
 }
 
 impl Sweep {
-    pub fn new(question: Question) -> Self {
-        Self { question, points: Mutex::default() }
+    pub fn new(question: Question, changed: Option<&'static str>) -> Self {
+        Self { question, changed, points: Mutex::default() }
     }
 
     pub fn points(&self) -> Vec<Point> {

@@ -51,6 +51,7 @@ pub fn show(
             ),
         );
     }
+    axes::of_changed_source(ui, sweep.changed);
     of_what(ui, sweep);
     let height = (room * 0.45).clamp(140.0, 320.0);
     ui.columns(2, |columns| {

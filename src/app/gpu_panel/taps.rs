@@ -45,7 +45,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Ve
             let label = warning(ui, &reason);
             draw::describe(&label, "why nothing was recorded", &reason);
         }
-        Some(Ok(recorded)) => show_recorded(ui, look, recorded, room, actions),
+        Some(Ok(recorded)) => {
+            axes::of_changed_source(ui, recorded.changed);
+            show_recorded(ui, look, recorded, room, actions);
+        }
     }
 }
 

@@ -257,7 +257,9 @@ impl Backend for CudaBackend {
 
     fn choice(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Option<Choice> {
         let ptx = self.choose(problem, algorithm, precision, false).ok()?;
-        Some(Choice { file: ptx.file(), tiling: Tiling { br: ptx.br, bc: ptx.bc } })
+        // A changed source may have other blocks; until its variant is compiled nobody knows them.
+        let (br, bc) = self.edited.get(ptx.name).map_or((ptx.br, ptx.bc), |program| (program.br, program.bc));
+        Some(Choice { file: ptx.file(), tiling: Tiling { br, bc } })
     }
 
     fn progress(&self) -> Option<Progress> {

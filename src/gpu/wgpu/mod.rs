@@ -18,7 +18,6 @@ use wgpu::{Adapter, Device, DeviceDescriptor, Features, Limits, Queue};
 use super::launch::Pace;
 use super::{
     Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Progress, Refusal, Roofs, SourceError, Taps, kernels,
-    source,
 };
 use crate::attention::{Precision, Problem, Shape};
 use guard::{Health, one_line};
@@ -229,21 +228,14 @@ impl Backend for WgpuBackend {
     fn set_source(&mut self, file: &str, source: Option<&str>) -> Result<(), SourceError> {
         let unknown = || SourceError::Unavailable(format!("there is no WGSL kernel {file:?}"));
         let kernel = kernels::by_file(file).filter(|kernel| kernel.backend == NAME).ok_or_else(unknown)?;
-        let Some(source) = source else {
-            self.programs.remove(kernel.file);
-            return Ok(());
+        self.health.check().map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        match source {
+            Some(source) => self.programs.insert(kernel.file, Program::edited(&self.device, kernel, source)?),
+            None => self.programs.remove(kernel.file),
         };
-        match Program::new(&self.device, kernel, &[source, kernels::ATTENTION_WGSL].join("\n")) {
-            Ok(program) => {
-                self.programs.insert(kernel.file, program);
-                Ok(())
-            }
-            // wgpu words its messages in one piece.
-            Err(error) => {
-                let message = source::Message { file: None, line: None, text: error.to_string() };
-                Err(SourceError::Compiler(vec![message]))
-            }
-        }
+        // How fast its entry points were says nothing of those that they are now.
+        self.paces.clear();
+        Ok(())
     }
 
     fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
-    BindingType, BufferBindingType, ComputePipeline, ComputePipelineDescriptor, Device, PipelineCompilationOptions,
-    PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    BindingType, BufferBindingType, CompilationInfo, ComputePipeline, ComputePipelineDescriptor, Device,
+    PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource,
+    ShaderStages,
 };
 
-use super::super::{GpuError, Kernel};
+use super::super::kernels::ATTENTION_WGSL;
+use super::super::source::Message;
+use super::super::{GpuError, Kernel, SourceError};
 use super::guard::compiled;
 use super::memory::Tensors;
 use super::params::{ROW_UNIT, padded};
@@ -51,6 +54,26 @@ impl Program {
             let source = ShaderSource::Wgsl(text.into());
             let module = device.create_shader_module(ShaderModuleDescriptor { label, source });
             Self { kernel, module, pipelines: HashMap::new() }
+        })
+    }
+
+    /// Compiles the text of an edited file; errors with what the compiler says of its lines.
+    pub(super) fn edited(device: &Device, kernel: &'static Kernel, source: &str) -> Result<Self, SourceError> {
+        let text = [source, ATTENTION_WGSL].join("\n");
+        let mut said = Vec::new();
+        let program = compiled(device, || {
+            let label = Some(kernel.file);
+            let module =
+                device.create_shader_module(ShaderModuleDescriptor { label, source: ShaderSource::Wgsl(text.into()) });
+            // Ready at once: on native platforms wgpu answers from memory.
+            said = messages(pollster::block_on(module.get_compilation_info()), source);
+            Self { kernel, module, pipelines: HashMap::new() }
+        });
+        program.map_err(|error| {
+            if said.is_empty() {
+                said.push(Message { file: None, line: None, text: error.to_string() });
+            }
+            SourceError::Compiler(said)
         })
     }
 
@@ -129,4 +152,43 @@ fn layout_entries(stage: &Stage) -> Vec<BindGroupLayoutEntry> {
             count: None,
         })
         .collect()
+}
+
+/// What the compiler says of the whole text, by the lines of the file: the shared text follows it.
+fn messages(info: CompilationInfo, source: &str) -> Vec<Message> {
+    let own = source.split('\n').count();
+    let told = info.messages.into_iter().map(|message| {
+        let line = message.location.map(|place| place.line_number as usize);
+        let text = essence(&message.message);
+        match line {
+            Some(line) if line > own => {
+                Message { file: Some("attention.wgsl".to_owned()), line: Some(line - own), text }
+            }
+            line => Message { file: None, line, text },
+        }
+    });
+    told.collect()
+}
+
+/// A message without the picture of its lines, which the reader has at hand: what is wrong, and its reasons.
+fn essence(message: &str) -> String {
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let head = lines.clone().next().unwrap_or_default();
+    let head = head.rsplit_once("error: ").map_or(head, |(_, wrong)| wrong);
+    // The picture ends with lines such as `= note: ..`.
+    let reasons = lines.filter_map(|line| line.strip_prefix("= ")).map(str::to_owned);
+    let reasons: Vec<String> = reasons.collect();
+    [vec![format!("error: {head}")], reasons].concat().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_told_without_its_picture() {
+        let message = "\nShader 'a' parsing error: error: no definition in scope for identifier: `x`\n  ┌─ wgsl:3:5\n  │\n3 │ x\n  │ ^ unknown\n  = note: a reason\n\n";
+        assert_eq!(essence(message), "error: no definition in scope for identifier: `x`\nnote: a reason");
+        assert_eq!(essence(""), "error: ");
+    }
 }
