@@ -116,29 +116,38 @@ impl Blocks {
         if !self.is_open {
             return;
         }
+        // Between the top bar and the steps; what does not fit there is scrolled to.
+        let room = ctx.content_rect().height() - theme::TOP_BAR - theme::TIMELINE - 48.0;
         let is_open = on_demand(ctx, "Block sizes", SIDE + 24.0, |ui| {
-            self.choices(ui);
-            if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
-                self.surface = Some((self.question, self.question.surface()));
-            }
-            self.map(ui, textures);
-            self.verdict(ui);
-            ui.separator();
-            draw::caption(ui, "Surprises of the formulas");
-            for (index, surprise) in SURPRISES.iter().enumerate() {
-                if ui.add(egui::Button::new(tr(ctx, surprise.title)).wrap()).clicked() {
-                    (self.question, self.picked) = (surprise.question, surprise.tiling);
+            let scroll = egui::ScrollArea::vertical().max_height(room.max(48.0)).min_scrolled_height(room.max(48.0));
+            scroll.show(ui, |ui| {
+                self.choices(ui);
+                if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
+                    self.surface = Some((self.question, self.question.surface()));
                 }
-                // Short enough to be run; the formulas say the same of any length.
-                let compare = Action::Compare(compare::Wish::Surprise(index));
-                let text = fill(ui.ctx(), "Run both at {0} tokens and compare", &[&compare::SURPRISES[index].n]);
-                if ui.button(text).clicked() {
-                    actions.push(compare);
-                }
-            }
+                self.map(ui, textures);
+                self.verdict(ui);
+                ui.separator();
+                self.surprises(ui, actions);
+            });
         });
         if !is_open {
             actions.push(Action::Stage(Wish::Blocks(false)));
+        }
+    }
+
+    fn surprises(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        draw::caption(ui, "Surprises of the formulas");
+        for (index, surprise) in SURPRISES.iter().enumerate() {
+            if ui.add(egui::Button::new(tr(ui.ctx(), surprise.title)).wrap()).clicked() {
+                (self.question, self.picked) = (surprise.question, surprise.tiling);
+            }
+            // Short enough to be run; the formulas say the same of any length.
+            let compare = Action::Compare(compare::Wish::Surprise(index));
+            let text = fill(ui.ctx(), "Run both at {0} tokens and compare", &[&compare::SURPRISES[index].n]);
+            if ui.button(text).clicked() {
+                actions.push(compare);
+            }
         }
     }
 
@@ -166,7 +175,7 @@ impl Blocks {
     fn map(&mut self, ui: &mut Ui, textures: &mut Textures) {
         let Some((question, points)) = &self.surface else { return };
         let palette = Palette::of(ui);
-        let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE * 0.72), Sense::click());
+        let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE * 0.5), Sense::click());
         let (low, high) = extremes(points);
         // Br grows upwards: the first row of the texture is the largest.
         let at = |row: usize, col: usize| points[(SIZES - 1 - row) * SIZES + col];

@@ -67,6 +67,8 @@ fn number(ui: &mut Ui, name: &str, value: &mut usize, range: RangeInclusive<usiz
     let label = ui.label(&name);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
+        // With the longest name beside it, a number stays within the panel.
+        ui.spacing_mut().interact_size.x = 32.0;
         let less = value.checked_sub(1).filter(|less| range.contains(less));
         let more = value.checked_add(1).filter(|more| range.contains(more));
         let asked_less = stepper(ui, "-", &fill(ui.ctx(), "Less {0}", &[&name]), less);
@@ -103,7 +105,7 @@ fn precision(ui: &mut Ui, settings: &mut Settings) {
 fn chip(ui: &mut Ui, settings: &mut Settings) {
     let hint = tr(ui.ctx(), "Whose budget the buffers are held against. Changes no number of the run.").to_owned();
     ui.label(tr(ui.ctx(), "Chip")).on_hover_text(hint);
-    let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(settings.hardware);
+    let combo = egui::ComboBox::from_id_salt("chip").width(88.0).selected_text(settings.hardware);
     let response = combo.show_ui(ui, |ui| {
         let ctx = ui.ctx().clone();
         for model in hardware::all() {

@@ -14,6 +14,7 @@ use super::look::Look;
 use super::scene::Scene;
 use super::stories::{Stories, Told};
 use super::texture::Textures;
+use super::theme::{self, SPACE};
 use super::trail::{Asked, Trail};
 use super::words::tr;
 use super::{commands, draw, far, grid, needle, pyramid, tile};
@@ -25,6 +26,9 @@ const DISTANCES: [(Distance, &str); 4] = [
     (Distance::Near, "Near: one row"),
     (Distance::Memory, "Memories"),
 ];
+
+/// Below this width the names of the views stand closer, and wrap rather than cover each other.
+const ROOM_FOR_NAMES: f32 = 680.0;
 
 /// What can be asked of the stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,31 +105,26 @@ impl Stage {
         textures: &mut Textures,
         actions: &mut Vec<Action>,
     ) {
-        ui.horizontal(|ui| {
-            for (distance, name) in DISTANCES {
-                let action = Action::Distance(distance);
-                let is_here = self.distance == distance && !self.compare.is_open;
-                let response = ui.selectable_label(is_here, tr(ui.ctx(), name));
-                if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-                    actions.push(action);
-                }
-            }
-            let action = Action::Compare(compare::Wish::Open);
-            let response = ui.selectable_label(self.compare.is_open, tr(ui.ctx(), "Compare"));
-            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-                actions.push(action);
-            }
-            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                let is_open = self.breakpoints.is_open;
-                if ui.selectable_label(is_open, tr(ui.ctx(), "Breakpoints")).clicked() {
-                    actions.push(Action::Stage(Wish::Breakpoints(!is_open)));
-                }
-                let is_open = self.blocks.is_open;
-                if ui.selectable_label(is_open, tr(ui.ctx(), "Block sizes")).clicked() {
-                    actions.push(Action::Stage(Wish::Blocks(!is_open)));
-                }
+        let is_narrow = ui.available_width() < ROOM_FOR_NAMES;
+        if is_narrow {
+            ui.scope(|ui| {
+                ui.spacing_mut().item_spacing.x = SPACE;
+                ui.spacing_mut().button_padding.x = SPACE;
+                ui.horizontal_wrapped(|ui| {
+                    self.distances(ui, actions);
+                    self.blocks_button(ui, actions);
+                    self.breakpoints_button(ui, actions);
+                });
             });
-        });
+        } else {
+            ui.horizontal(|ui| {
+                self.distances(ui, actions);
+                ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                    self.breakpoints_button(ui, actions);
+                    self.blocks_button(ui, actions);
+                });
+            });
+        }
         ui.add_space(4.0);
         self.on_demand(ui, scene, look, textures, actions);
         self.view(ui, scene, look, textures, actions);
@@ -162,6 +161,37 @@ impl Stage {
 }
 
 impl Stage {
+    /// The main views, one of which is on.
+    fn distances(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        for (distance, name) in DISTANCES {
+            let action = Action::Distance(distance);
+            let is_here = self.distance == distance && !self.compare.is_open;
+            let response = ui.selectable_label(is_here, tr(ui.ctx(), name));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+                actions.push(action);
+            }
+        }
+        let action = Action::Compare(compare::Wish::Open);
+        let response = ui.selectable_label(self.compare.is_open, tr(ui.ctx(), "Compare"));
+        if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+            actions.push(action);
+        }
+    }
+
+    fn breakpoints_button(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let is_open = self.breakpoints.is_open;
+        if ui.selectable_label(is_open, tr(ui.ctx(), "Breakpoints")).clicked() {
+            actions.push(Action::Stage(Wish::Breakpoints(!is_open)));
+        }
+    }
+
+    fn blocks_button(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let is_open = self.blocks.is_open;
+        if ui.selectable_label(is_open, tr(ui.ctx(), "Block sizes")).clicked() {
+            actions.push(Action::Stage(Wish::Blocks(!is_open)));
+        }
+    }
+
     /// Panels that stand over the view while they are asked for.
     fn on_demand(
         &mut self,
@@ -196,7 +226,11 @@ fn middle(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut V
 /// A panel on demand, over the stage. Gives whether it stays open.
 pub fn on_demand(ctx: &egui::Context, title: &str, width: f32, add: impl FnOnce(&mut Ui)) -> bool {
     let mut is_open = true;
+    // The steps below stay in sight and in reach.
+    let mut room = ctx.content_rect();
+    room.max.y -= theme::TIMELINE.min(room.height() / 2.0);
     let window = egui::Window::new(tr(ctx, title)).id(egui::Id::unique(title)).default_pos(corner(ctx, width));
+    let window = window.constrain_to(room);
     window.title_bar(false).resizable(false).default_width(width).show(ctx, |ui| {
         is_open = titled(ui, title);
         add(ui);
@@ -222,7 +256,7 @@ pub fn titled(ui: &mut Ui, title: &str) -> bool {
 /// Where a panel on demand opens: over the right of the stage, below its own button, so that the row stays in sight.
 fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
     let right = ctx.content_rect().right_top();
-    right + vec2(-(super::theme::NEAR + width + 32.0), super::theme::TOP_BAR + super::theme::MEMORY_STRIP + 40.0)
+    right + vec2(-(theme::NEAR + width + 32.0), theme::TOP_BAR + theme::MEMORY_STRIP + 40.0)
 }
 
 /// A part of the stage that keeps to its place.

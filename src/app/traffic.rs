@@ -11,7 +11,11 @@ use super::number::{bytes, compact, grouped};
 use super::theme::{self, Palette, SPACE};
 use super::words::{self, fill, say, tr};
 
-const LINE: f32 = 16.0;
+/// Height of a line where there is room, and where there is little.
+const LINE: f32 = 18.0;
+const CLOSE_LINE: f32 = 13.0;
+/// What stands below the table: two bars, and captions of five lines.
+const BELOW: f32 = 110.0;
 
 /// What was read, or what was written.
 type Side = fn(&Traffic) -> &PerTensor;
@@ -31,27 +35,38 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
     let count = |of: &dyn Fn(&Traffic) -> u64| Count { now: of(now), end: of(end), standard: standard.map(of) };
     let ctx = ui.ctx().clone();
-    ui.spacing_mut().item_spacing.y = 2.0;
-    header(ui, standard.is_some());
     let ways: [(&str, Side); 2] = [("{0} read", |t| &t.read), ("{0} write", |t| &t.write)];
+    let mut lines: Vec<(String, Count, Option<String>)> = Vec::new();
     for (way, side) in ways {
         for tensor in Tensor::ALL {
             let count = count(&|traffic: &Traffic| side(traffic).get(tensor));
             if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
-                line(ui, &fill(ui.ctx(), way, &[&tensor.name()]), count);
+                lines.push((fill(ui.ctx(), way, &[&tensor.name()]), count, None));
             }
         }
     }
-    line(ui, tr(&ctx, "HBM bytes"), count(&|traffic: &Traffic| traffic.hbm_bytes(plan)));
-    line(ui, tr(&ctx, "SRAM read"), count(&|traffic: &Traffic| traffic.sram_read));
-    line(ui, tr(&ctx, "SRAM write"), count(&|traffic: &Traffic| traffic.sram_write));
+    let of = |name: &str, count: Count, told: Option<String>| (tr(&ctx, name).to_owned(), count, told);
+    lines.push(of("HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes(plan)), None));
+    lines.push(of("SRAM read", count(&|traffic: &Traffic| traffic.sram_read), None));
+    lines.push(of("SRAM write", count(&|traffic: &Traffic| traffic.sram_write), None));
     let flops = count(&|traffic: &Traffic| traffic.flops.total());
-    line(ui, tr(&ctx, "FLOPs"), flops).on_hover_text(flops_text(&ctx, end.flops));
+    lines.push(of("FLOPs", flops, Some(flops_text(&ctx, end.flops))));
     let peak = |totals: &Totals| totals.peak.total();
     let (now, total) = (peak(&look.snapshot.totals), peak(&look.scene.run.meters().total()));
-    line(ui, tr(&ctx, "peak on chip, B"), Count { now, end: total, standard: None })
-        .on_hover_text(tr(&ctx, "The most bytes that one thread block holds at once: shared memory and registers."));
-    ui.add_space(SPACE);
+    let told = tr(&ctx, "The most bytes that one thread block holds at once: shared memory and registers.");
+    let peak = Count { now, end: total, standard: None };
+    lines.push(of("peak on chip, B", peak, Some(told.to_owned())));
+    // Where the whole table would not fit, its lines stand closer rather than that its end is out of sight.
+    let room = ui.clip_rect().bottom() - ui.cursor().top() - BELOW;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(CLOSE_LINE, LINE);
+    header(ui, standard.is_some());
+    for (name, count, told) in lines {
+        let response = line(ui, &name, count);
+        if let Some(told) = told {
+            response.on_hover_text(told);
+        }
+    }
     beside(ui, look, end);
 }
 
@@ -89,7 +104,8 @@ fn columns(
     font: egui::FontId,
     color: egui::Color32,
 ) -> egui::Response {
-    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
+    let size = egui::vec2(ui.available_width(), ui.spacing().interact_size.y);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     let painter = ui.painter();
     let at = |x: f32| egui::pos2(rect.left() + x * rect.width(), rect.center().y);
     draw::put_text(painter, at(0.0), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), name_color);
@@ -120,7 +136,8 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
 /// A name, a bar on the scale of `most`, and the bytes it stands for.
 fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, accessible: &str) -> egui::Response {
     let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), LINE), egui::Sense::hover());
+    let size = egui::vec2(ui.available_width(), ui.spacing().interact_size.y);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     let painter = ui.painter();
     painter.text(rect.left_center(), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), palette.ink);
     let number = bytes(value);

@@ -6,6 +6,7 @@ use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use super::frame::Frame;
 use super::{Picture, column_title, named};
+use crate::app::draw;
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
@@ -40,7 +41,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let radius = (rect.width() * 0.52).min(rect.height() - text - 44.0).max(24.0);
     let pivot = pos2(rect.center().x, rect.top() + (rect.height() - text + radius) / 2.0);
     let dial = Dial { pivot, radius, low, high };
-    paint_scale(ui, &dial, picture);
+    paint_scale(ui, rect, &dial, picture);
     if picture.now.frame == Frame::Fit || is_last_join(picture) {
         paint_ghost(ui, rect, &dial, picture);
     }
@@ -63,11 +64,39 @@ fn range(picture: &Picture<'_>) -> Option<(f64, f64)> {
         .flat_map(|story| story.visits.iter().filter_map(|visit| visit.average_of(&visit.new, picture.component)));
     let values = ends.chain(picture.exact).filter(|value| value.is_finite());
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    let room = ((high - low) * 0.15).max(low.abs() * 1e-3).max(1e-9);
-    (low <= high).then_some((low - room, high + room))
+    (low <= high).then(|| round_scale(low, high))
 }
 
-fn paint_scale(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
+/// Parts of the scale, with a line at each end.
+const PARTS: f64 = 10.0;
+
+/// A scale around `low..=high` whose lines stand at round numbers: a dial is read by them.
+fn round_scale(low: f64, high: f64) -> (f64, f64) {
+    // One number alone stands between 0 and twice itself, nought between -1 and 1.
+    let span = (high - low).max(0.2 * low.abs().max(high.abs()));
+    let span = if span > 0.0 { span } else { 2.0 };
+    let (low, high) = (low - 0.04 * span, high + 0.04 * span);
+    let least = (high - low).max(span) / PARTS;
+    let decade = 10f64.powf(least.log10().floor());
+    let start = |step: f64| ((high + low) / 2.0 / step - PARTS / 2.0).round() * step;
+    let reaches = |step: f64| start(step) <= low && start(step) + PARTS * step >= high;
+    let step = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0].map(|part| part * decade);
+    let step = step.into_iter().find(|step| *step >= least && reaches(*step)).unwrap_or(20.0 * decade);
+    (start(step), start(step) + PARTS * step)
+}
+
+/// A number of the scale: as many digits as its lines need, no more.
+fn scale_number(value: f64, span: f64) -> String {
+    let value = if value.abs() < 1e-9 * span { 0.0 } else { value };
+    let text = short(value);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+fn paint_scale(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
     let palette = picture.palette;
     let value = |t: f64| dial.low + (dial.high - dial.low) * t;
     let arc: Vec<Pos2> = (0..=48).map(|n| dial.at(value(f64::from(n) / 48.0), 1.0)).collect();
@@ -78,15 +107,29 @@ fn paint_scale(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
         let ends = [dial.at(value(t), 1.0), dial.at(value(t), if is_named { 0.92 } else { 0.96 })];
         ui.painter().line_segment(ends, Stroke::new(1.5, palette.faint_ink));
         if is_named {
-            // The ends are written below the pivot, where the needle never is: the column is no wider than the arc.
             let end = dial.at(value(t), 1.0);
-            let (align, at) = match n {
-                0 => (Align2::LEFT_TOP, pos2(end.x - 8.0, dial.pivot.y + 6.0)),
-                5 => (Align2::CENTER_BOTTOM, end - vec2(0.0, 4.0)),
-                _ => (Align2::RIGHT_TOP, pos2(end.x + 8.0, dial.pivot.y + 6.0)),
-            };
+            let text = scale_number(value(t), dial.high - dial.low);
             let font = theme::figures(theme::LABEL * picture.zoom);
-            ui.painter().text(at, align, short(value(t)), font, palette.faint_ink);
+            if n == 5 {
+                ui.painter().text(end - vec2(0.0, 4.0), Align2::CENTER_BOTTOM, text, font, palette.faint_ink);
+                continue;
+            }
+            // The ends are written below the pivot, where the needle never is, each in its own half of the column.
+            let y = dial.pivot.y + 6.0;
+            let (align, x) = if n == 0 {
+                (Align2::LEFT_TOP, rect.left().max(end.x - 8.0)..=dial.pivot.x - 10.0)
+            } else {
+                (Align2::RIGHT_TOP, dial.pivot.x + 10.0..=rect.right().min(end.x + 8.0))
+            };
+            // Where the arc is small they reach beyond it rather than under the pivot.
+            let wanted = ui.painter().layout_no_wrap(text.clone(), font.clone(), palette.faint_ink).size().x;
+            let x = if n == 0 {
+                x.start().min(x.end() - wanted).max(rect.left())..=*x.end()
+            } else {
+                *x.start()..=x.end().max(x.start() + wanted).min(rect.right())
+            };
+            let place = Rect::from_x_y_ranges(x, y..=y + ENDS * picture.zoom);
+            draw::shrink_text(ui.painter(), place, align, &text, font, palette.faint_ink);
         }
     }
 }
@@ -119,4 +162,30 @@ fn paint_ghost(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
     let place = Rect::from_min_size(rect.min, vec2(rect.width(), 20.0 * picture.zoom));
     let text = named(tr(ui.ctx(), "exact"), Some(exact));
     picture.text(ui, place, Align2::CENTER_CENTER, "exact needle", &text, picture.figures());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_stands_at_round_numbers_around_the_values() {
+        // The averages of `row`, of row 13 of `real`, one number alone, and a dead row.
+        for (low, high, ends) in [
+            (16.67, 38.5, ["15", "27.5", "40"]),
+            (0.04109, 0.3324, ["0", "0.2", "0.4"]),
+            (-1.131, -1.131, ["-1.25", "-1.125", "-1"]),
+            (0.0, 0.0, ["-1", "0", "1"]),
+        ] {
+            let (from, to) = round_scale(low, high);
+            assert!(from <= low && high <= to, "{from} to {to} around {low} to {high}");
+            let shown = [from, (from + to) / 2.0, to].map(|value| scale_number(value, to - from));
+            assert_eq!(shown, ends, "{low} to {high}");
+        }
+        for n in -6..=6 {
+            let (low, high) = (-0.31 * 10f64.powi(n), 1.77 * 10f64.powi(n));
+            let (from, to) = round_scale(low, high);
+            assert!(from <= low && high <= to && to - from < 2.0 * (high - low), "{from} to {to}");
+        }
+    }
 }

@@ -9,10 +9,19 @@ use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::{fill, tr};
+use crate::machine::RowVisit;
 use crate::schedule::Tensor;
 
 /// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.
 const MOST_DOTS: usize = 256;
+
+/// What stays free above the highest score and below the lowest, as a part of what lies between them.
+const ROOM: f64 = 0.12;
+
+/// A zero that rounding has left as 1e-17 is a zero on an axis of this `span`.
+fn without_dust(value: f64, span: f64) -> f64 {
+    if value.abs() < 1e-9 * span { 0.0 } else { value }
+}
 
 /// Where a score stands on the axis.
 struct Axis {
@@ -26,6 +35,13 @@ impl Axis {
         let t = ((value - self.low) / (self.high - self.low)) as f32;
         lerp(self.rect.bottom(), self.rect.top(), t)
     }
+
+    /// The lowest and the highest score, as they are written beside the axis.
+    fn ends(&self) -> [(f64, String); 2] {
+        let span = self.high - self.low;
+        [self.low + span * ROOM / (1.0 + 2.0 * ROOM), self.high - span * ROOM / (1.0 + 2.0 * ROOM)]
+            .map(|value| (value, short(without_dust(value, span))))
+    }
 }
 
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
@@ -38,7 +54,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         fit_text(ui.painter(), rect, Align2::CENTER_CENTER, text, picture.label(), picture.palette.faint_ink);
         return;
     }
-    let room = ((high - low) * 0.12).max(1e-9 * high.abs().max(1.0));
+    let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));
     let labels = 52.0 * picture.zoom;
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
@@ -54,11 +70,11 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 
 fn paint_scale(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
     ui.painter().vline(axis.rect.left(), axis.rect.y_range(), Stroke::new(1.0, picture.palette.faint_ink));
-    for value in [axis.low + (axis.high - axis.low) * 0.12 / 1.24, axis.high - (axis.high - axis.low) * 0.12 / 1.24] {
+    for (value, text) in axis.ends() {
         let at = pos2(axis.rect.left(), axis.y(value));
         ui.painter().hline(at.x - 4.0..=at.x, at.y, Stroke::new(1.0, picture.palette.faint_ink));
         let font = theme::figures(theme::LABEL * picture.zoom);
-        ui.painter().text(at - vec2(7.0, 0.0), Align2::RIGHT_CENTER, short(value), font, picture.palette.faint_ink);
+        ui.painter().text(at - vec2(7.0, 0.0), Align2::RIGHT_CENTER, text, font, picture.palette.faint_ink);
     }
 }
 
@@ -75,6 +91,7 @@ fn paint_dots(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
         let is_new = arrived && index == now.index;
         let drift = if is_new && now.frame == Frame::Arrive { 1.0 - picture.phase() } else { 0.0 };
         let top = visit.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let named = top_to_name(visit, now.frame).filter(|_| is_new && drift == 0.0);
         for (n, &score) in visit.scores.iter().enumerate() {
             let key = visit.first_key + n;
             if !score.is_finite() || (!key.is_multiple_of(stride) && score < top) {
@@ -84,13 +101,21 @@ fn paint_dots(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
             let at = pos2(x, axis.y(score));
             let color = if is_new { palette.ink } else { palette.tensor(Tensor::S) };
             ui.painter().circle_filled(at, radius, color.gamma_multiply(1.0 - 0.7 * drift));
-            if is_new && score == top && visit.scores.len() <= 64 && drift == 0.0 {
-                let label = at + vec2(0.0, -radius - 2.0);
+            if named == Some(n) {
+                let label = pos2(at.x.max(axis.rect.left() + 26.0 * picture.zoom), at.y - radius - 2.0);
                 ui.painter().text(label, Align2::CENTER_BOTTOM, short(score), picture.figures(), palette.ink);
             }
         }
     }
     paint_tokens(ui, axis, slot, visits.len(), picture);
+}
+
+/// The key of the visit whose score is written above its dot: the first of the largest, for equal ones would be written
+/// over each other; none where the line has climbed to it, for the line says the same number.
+fn top_to_name(visit: &RowVisit, frame: Frame) -> Option<usize> {
+    let top = visit.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let is_on_line = frame >= Frame::Climb && top >= visit.m;
+    if visit.scores.len() > 64 || is_on_line { None } else { visit.scores.iter().position(|score| *score == top) }
 }
 
 /// Below the dots, where there is room for words.
@@ -156,4 +181,33 @@ fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
     picture.text(ui, line(1.0), Align2::LEFT_CENTER, "alpha as a power", &text, picture.figures());
     let text = format!("= {}", short(visit.alpha));
     picture.text(ui, line(2.0), Align2::LEFT_CENTER, "alpha of the visit", &text, picture.figures());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::attention::input::preset;
+    use crate::machine::{Meaning, Run};
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+    #[test]
+    fn a_zero_reads_zero_and_equal_scores_are_named_once() {
+        // ln 1 comes out of the dot product as 2.776e-17; the last two scores are both ln 4.
+        let problem = preset::row().problem;
+        let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
+        let schedule = Schedule::new(algorithm::by_name("flash2").unwrap(), plan);
+        let story = Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).unwrap().story(0, Meaning::RIGHT);
+        let scores = story.visits.iter().flat_map(|visit| visit.scores.iter().copied());
+        let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
+        let room = (high - low) * ROOM;
+        let axis = Axis { rect: Rect::ZERO, low: low - room, high: high + room };
+        assert_eq!(axis.ends().map(|(_, text)| text), ["0", "2.079"]);
+        let last = story.visits.last().unwrap();
+        assert_eq!(last.scores[0], last.scores[1]);
+        assert_eq!(top_to_name(last, Frame::Arrive), Some(0));
+        // The second tile holds the largest of all: once the line is there, it says the number.
+        assert_eq!(top_to_name(&story.visits[1], Frame::Arrive), Some(0));
+        assert_eq!(top_to_name(&story.visits[1], Frame::Climb), None);
+    }
 }

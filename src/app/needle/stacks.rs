@@ -1,10 +1,10 @@
 //! The weights stacked to l beside the bar of O, and the one bracket that shrinks both.
 
-use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::Frame;
 use super::{Picture, column_title, dashed, largest, named};
-use crate::app::draw::hatch;
+use crate::app::draw::{self, hatch};
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
@@ -20,9 +20,10 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let line = 20.0 * picture.zoom;
     let heads = Rect::from_min_size(rect.min, vec2(rect.width(), line));
     let names = Rect::from_min_size(pos2(rect.left(), rect.bottom() - line), vec2(rect.width(), line));
+    let is_narrow = rect.width() < 184.0 * picture.zoom;
+    let under_bars = if is_narrow { names.top() - line } else { names.top() };
     // Two bars of one width, with room for the bracket above them.
-    let bars =
-        Rect::from_min_max(pos2(rect.left(), heads.bottom() + 2.0 * line), pos2(rect.right(), names.top() - 4.0));
+    let bars = Rect::from_min_max(pos2(rect.left(), heads.bottom() + 2.0 * line), pos2(rect.right(), under_bars - 4.0));
     let half = rect.width() / 2.0;
     let width = (half * 0.6).min(96.0 * picture.zoom);
     let bar = |n: f32| {
@@ -35,14 +36,27 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     };
     let is_shown = sums.l > 0.0;
     let l = named("l", Some(sums.l));
-    picture.text(ui, under(0.0, names), Align2::CENTER_CENTER, "stack l", &l, picture.figures());
     let o = visit.sum_of(sums, picture.component);
     let o = named("O", is_shown.then_some(o));
-    picture.text(ui, under(1.0, names), Align2::CENTER_CENTER, "bar of O", &o, picture.figures());
+    for (n, accessible, text) in [(0.0, "stack l", &l), (1.0, "bar of O", &o)] {
+        paint_sum(ui, under(n, names), accessible, text, is_narrow, picture);
+    }
     paint_stack(ui, bar(0.0), picture);
     paint_bar(ui, bar(1.0), picture);
     paint_bracket(ui, bar(0.0).union(bar(1.0)), picture);
     paint_first_fault(ui, heads, picture);
+}
+
+/// A sum below its bar. On one line two sums would read as one: in a narrow column each stands below its name.
+fn paint_sum(ui: &Ui, place: Rect, accessible: &str, text: &str, is_narrow: bool, picture: &Picture<'_>) {
+    let Some((name, value)) = text.split_once(" = ").filter(|_| is_narrow) else {
+        return picture.text(ui, place, Align2::CENTER_CENTER, accessible, text, picture.figures());
+    };
+    let above = place.translate(vec2(0.0, -place.height()));
+    draw::fit_text(ui.painter(), above, Align2::CENTER_CENTER, name, picture.figures(), picture.palette.faint_ink);
+    draw::shrink_text(ui.painter(), place, Align2::CENTER_CENTER, value, picture.figures(), picture.palette.ink);
+    let response = ui.interact(above.union(place), ui.scope_id().with(("needle", accessible)), Sense::hover());
+    draw::describe(&response, accessible, text);
 }
 
 fn name_of_o(picture: &Picture<'_>) -> String {

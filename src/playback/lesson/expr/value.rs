@@ -130,13 +130,13 @@ fn plain(number: f64) -> String {
     }
 }
 
-/// Digits in groups of three, with a narrow space that does not break.
+/// Digits in groups of three, as every counter on the stage writes them; no line breaks within them.
 fn grouped(number: f64) -> String {
     let digits = format!("{:.0}", number.abs());
     let mut text = if number < 0.0 { "-".to_owned() } else { String::new() };
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push('\u{202f}');
+            text.push(',');
         }
         text.push(digit);
     }
@@ -166,7 +166,7 @@ mod tests {
             (1280.0, "", "1280"),
             (16.6666, "", "16.67"),
             (0.170, ".3", "0.170"),
-            (1_179_648.0, ",", "1\u{202f}179\u{202f}648"),
+            (1_179_648.0, ",", "1,179,648"),
             (1_179_648.0, "M", "1.18"),
             (2_097_152.0, "B", "2.10 MB"),
             (512.0, "B", "512 B"),
