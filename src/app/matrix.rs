@@ -249,6 +249,6 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
     let place =
         Rect::from_min_max(bar.right_center() + vec2(6.0, -8.0), pos2(rect.right() + 24.0, bar.center().y + 8.0));
     if place.width() > 24.0 {
-        fit_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
+        draw::shrink_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
     }
 }

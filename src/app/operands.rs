@@ -13,9 +13,14 @@ use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
 use super::words::tr;
 
-/// Room that the four lines of blocks take.
-pub const HEIGHT: f32 = 4.0 * (STRIP + GAP) + 24.0;
+/// Room that the four lines of blocks take out of `available`: in a small view the matrices above them come first.
+pub fn height(available: f32) -> f32 {
+    let of = |strip: f32| 4.0 * (strip + GAP) + 24.0;
+    (available * 0.36).clamp(of(SHORT_STRIP), of(STRIP))
+}
+
 const STRIP: f32 = 28.0;
+const SHORT_STRIP: f32 = 12.0;
 /// On a large window the lines grow up to this.
 const TALLEST_STRIP: f32 = 56.0;
 const GAP: f32 = 8.0;
@@ -31,7 +36,7 @@ struct Operand<'a> {
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures) {
     let palette = Palette::of(ui);
-    let strip_height = ((ui.available_height() - SPACE) / 4.0 - GAP).clamp(STRIP, TALLEST_STRIP);
+    let strip_height = ((ui.available_height() - SPACE) / 4.0 - GAP).clamp(SHORT_STRIP, TALLEST_STRIP);
     let height = 4.0 * (strip_height + GAP);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let operands = on_chip(look);

@@ -79,18 +79,32 @@ fn ends(levels: &[Level]) -> (f64, f64) {
     (bytes(levels.first()), bytes(levels.last()))
 }
 
+/// Height of the list with its usual spacing.
+const TIERS: f32 = 352.0;
+/// Width of a size at the end of its line.
+const SIZE: f32 = 72.0;
+
 /// The list: what it holds, how fast it is; a click zooms there.
 fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mut Vec<Action>) {
     let ctx = ui.ctx().clone();
+    // Where a talk's large text leaves little room, the lines stand closer: the note at the end is seen, too.
+    if ui.available_height() < TIERS {
+        ui.spacing_mut().item_spacing.y = 1.0;
+        ui.spacing_mut().interact_size.y = 20.0;
+    }
     draw::title(ui, "Memories, each as large as what it holds");
     draw::caption(ui, chip.title);
     ui.add_space(SPACE);
     for level in levels {
         let at = zoom_of(levels, level);
         let size = format_number(level.bytes, "B");
-        let button = egui::Button::selectable((at - zoom).abs() < 0.02, level.name.as_str());
+        let button = egui::Button::selectable((at - zoom).abs() < 0.02, level.name.as_str()).wrap();
         let response = ui.horizontal(|ui| {
-            let response = ui.add(button);
+            let named = |ui: &mut Ui| {
+                ui.set_max_width((ui.available_width() - SIZE).max(SIZE));
+                ui.add(button)
+            };
+            let response = ui.scope(named).inner;
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let label = ui.label(egui::RichText::new(&size).font(theme::figures(theme::BODY)));
                 draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
@@ -131,7 +145,7 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
             &[&level.name, &format_number(time * 1e6, ".3"), &format_number(level.speed.unwrap_or(0.0), "B")],
         );
         let line = Rect::from_min_size(rect.min, vec2(rect.width(), 18.0));
-        fit_text(ui.painter(), line, Align2::LEFT_CENTER, &shown, theme::text(theme::LABEL), palette.ink);
+        draw::shrink_text(ui.painter(), line, Align2::LEFT_CENTER, &shown, theme::text(theme::LABEL), palette.ink);
         let bar = Rect::from_min_size(
             rect.min + vec2(0.0, 20.0),
             vec2((rect.width() * (time / longest) as f32).max(2.0), 8.0),

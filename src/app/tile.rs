@@ -33,7 +33,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
         return;
     }
     let matrices = [matrix_s(look), matrix_p(look)];
-    let height = ui.available_height() - TITLE - operands::HEIGHT;
+    let height = ui.available_height() - TITLE - operands::height(ui.available_height());
     // Before the first tile of a block its frame already stands where the cells will be.
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
     let layout = Layout::new(ui, view.rows.len(), cols, height);

@@ -57,7 +57,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let peak = Count { now, end: total, standard: None };
     lines.push(of("peak on chip, B", peak, Some(told.to_owned())));
     // Where the whole table would not fit, its lines stand closer rather than that its end is out of sight.
-    let room = ui.clip_rect().bottom() - ui.cursor().top() - BELOW;
+    // (Whatever is scrolled: what stands above the table is measured from the top of what is scrolled.)
+    let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(CLOSE_LINE, LINE);
     header(ui, standard.is_some());

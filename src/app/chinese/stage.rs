@@ -192,6 +192,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "At rest. m is the largest score so far, l the sum of the weights, O / l the average.",
         "静止。m 是至今最大的得分，l 是权重之和，O / l 是平均。",
     ),
+    ("Every key so far is masked: nothing joins.", "至今的键都被掩蔽：没有权重加进来。"),
     ("Every new key is masked: no score arrives.", "新的键都被掩蔽：没有得分到来。"),
     ("The first scores arrive; the largest is {0}.", "第一批得分到来，最大的是 {0}。"),
     ("New scores arrive. {0} stands above the line. Will the needle move?", "新得分到来。{0} 高过横线。指针会动吗？"),

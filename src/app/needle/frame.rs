@@ -108,6 +108,7 @@ pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: O
         Frame::Shrink if forgets && rises => "alpha is forgotten: the old keys keep their old weight.".into(),
         Frame::Shrink if rises => "l and O shrink by the same alpha. The needle holds still.".into(),
         Frame::Shrink => "No new maximum: l and O stay as they are.".into(),
+        Frame::Join if visit.new.l == 0.0 => "Every key so far is masked: nothing joins.".into(),
         Frame::Join => "The new weights join l, their values join O. Only now does the needle move.".into(),
         Frame::Fit => match (needle, exact) {
             (Some(needle), Some(exact)) if agree(needle, exact) => "The exact answer (f64) fits the needle.".into(),
