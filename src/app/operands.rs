@@ -20,7 +20,7 @@ pub fn height(available: f32) -> f32 {
 }
 
 const STRIP: f32 = 28.0;
-const SHORT_STRIP: f32 = 12.0;
+const SHORT_STRIP: f32 = 16.0;
 /// On a large window the lines grow up to this.
 const TALLEST_STRIP: f32 = 56.0;
 const GAP: f32 = 8.0;
@@ -72,7 +72,14 @@ fn paint(
         painter.rect_stroke(strip, 0.0, palette.hairline(), StrokeKind::Inside);
         let font = theme::text(theme::LABEL);
         let text = if look.snapshot.has_buffer(operand.tensor) { "not loaded yet" } else { "not on chip" };
-        fit_text(painter, strip.shrink(8.0), Align2::LEFT_CENTER, tr(ui.ctx(), text), font, palette.faint_ink);
+        fit_text(
+            painter,
+            strip.shrink2(vec2(8.0, 0.0)),
+            Align2::LEFT_CENTER,
+            tr(ui.ctx(), text),
+            font,
+            palette.faint_ink,
+        );
         return;
     };
     let limit = values.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()));

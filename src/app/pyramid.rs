@@ -82,7 +82,7 @@ fn ends(levels: &[Level]) -> (f64, f64) {
 /// Height of the list with its usual spacing.
 const TIERS: f32 = 352.0;
 /// Width of a size at the end of its line.
-const SIZE: f32 = 72.0;
+const SIZE: f32 = 64.0;
 
 /// The list: what it holds, how fast it is; a click zooms there.
 fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mut Vec<Action>) {
@@ -100,6 +100,7 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mu
         let size = format_number(level.bytes, "B");
         let button = egui::Button::selectable((at - zoom).abs() < 0.02, level.name.as_str()).wrap();
         let response = ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = SPACE;
             let named = |ui: &mut Ui| {
                 ui.set_max_width((ui.available_width() - SIZE).max(SIZE));
                 ui.add(button)

@@ -40,8 +40,9 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
             number(ui, "Batch entry", &mut settings.batch, 0..=shape.batch - 1);
         }
         precision(ui, &mut settings);
-        chip(ui, &mut settings);
     });
+    // A line of its own: beside the longest name above, that of a chip would leave the panel.
+    ui.horizontal(|ui| chip(ui, &mut settings));
     ui.add_space(SPACE);
     mask(ui, &mut settings, (n_q, n_k), &shape);
     settings.clamp(&shape);
@@ -105,7 +106,7 @@ fn precision(ui: &mut Ui, settings: &mut Settings) {
 fn chip(ui: &mut Ui, settings: &mut Settings) {
     let hint = tr(ui.ctx(), "Whose budget the buffers are held against. Changes no number of the run.").to_owned();
     ui.label(tr(ui.ctx(), "Chip")).on_hover_text(hint);
-    let combo = egui::ComboBox::from_id_salt("chip").width(88.0).selected_text(settings.hardware);
+    let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(settings.hardware);
     let response = combo.show_ui(ui, |ui| {
         let ctx = ui.ctx().clone();
         for model in hardware::all() {
@@ -114,7 +115,6 @@ fn chip(ui: &mut Ui, settings: &mut Settings) {
     });
     let name = fill(ui.ctx(), "Chip: {0}", &[&settings.hardware]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
-    ui.end_row();
 }
 
 /// The key/value head that the query head reads; another one keeps the place within its group.
