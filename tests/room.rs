@@ -3,9 +3,10 @@
 
 mod stage_support;
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Rect, Vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use stage_support::{click, open, open_as, options, settle};
 use tilescope::app::{App, AppOptions};
 use tilescope::playback::lesson::{Language, Position};
@@ -25,7 +26,10 @@ fn apart(named: &[(&str, Rect)]) {
 }
 
 fn rect(harness: &Harness<'_, App>, name: &str) -> Rect {
-    harness.get_by_label(name).rect()
+    // A caption may have the same word.
+    let named: Vec<_> = harness.get_all_by_label(name).collect();
+    let button = named.iter().find(|node| node.accesskit_node().role() == Role::Button);
+    button.or_else(|| named.first()).unwrap_or_else(|| panic!("no {name}")).rect()
 }
 
 #[test]

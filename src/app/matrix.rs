@@ -228,9 +228,14 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
     if matrix.limit <= 0.0 {
         return;
     }
-    let bar = Rect::from_min_size(rect.left_bottom() + vec2(0.0, 8.0), vec2(rect.width().clamp(40.0, 96.0), 8.0));
     let painter = ui.painter();
     let low = if matrix.tensor == Tensor::S { -matrix.limit } else { 0.0 };
+    let text = fill(ui.ctx(), "{0} to {1}", &[&short(low), &short(matrix.limit)]);
+    let font = theme::readable_font(&text, theme::text(theme::LABEL));
+    let wanted = painter.layout_no_wrap(text.clone(), font.clone(), palette.faint_ink).size().x;
+    // The numbers come first: beside long ones the colours take less room.
+    let width = (rect.width() + 16.0 - wanted).min(rect.width()).clamp(32.0, 96.0);
+    let bar = Rect::from_min_size(rect.left_bottom() + vec2(0.0, 8.0), vec2(width, 8.0));
     let steps = 24;
     for n in 0..steps {
         let t = f64::from(n) / f64::from(steps - 1);
@@ -245,10 +250,9 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
         painter.rect_filled(part, 0.0, color);
     }
     painter.rect_stroke(bar, 0.0, palette.hairline(), StrokeKind::Outside);
-    let text = fill(ui.ctx(), "{0} to {1}", &[&short(low), &short(matrix.limit)]);
     let place =
         Rect::from_min_max(bar.right_center() + vec2(6.0, -8.0), pos2(rect.right() + 24.0, bar.center().y + 8.0));
     if place.width() > 24.0 {
-        draw::shrink_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
+        draw::shrink_text(painter, place, Align2::LEFT_CENTER, &text, font, palette.faint_ink);
     }
 }

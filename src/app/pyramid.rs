@@ -62,7 +62,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, zoom: f32, actions: &mut Vec<Action>) 
     };
     let levels = levels(ui, look, &chip);
     let area = ui.available_rect_before_wrap();
-    let (left, right) = area.split_left_right_at_x(area.left() + area.width() * 0.4);
+    // The squares are no wider than they are high; what they leave is the list's.
+    let list = (area.width() - area.height() - 6.0 * SPACE).clamp(area.width() * 0.4, area.width() * 0.5);
+    let (left, right) = area.split_left_right_at_x(area.left() + list);
     column(ui, left, &mut |ui| tiers(ui, &levels, &chip, zoom, actions));
     let right = Rect::from_min_max(right.min + vec2(6.0 * SPACE, 0.0), right.max);
     column(ui, right, &mut |ui| squares(ui, &levels, zoom, actions));
@@ -138,19 +140,16 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
         .collect();
     let longest = times.iter().map(|(_, time)| *time).fold(1e-30, f64::max);
     for (level, time) in times {
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 34.0), Sense::hover());
         let text = format!("{} s/MB, {}/s", format_number(time, "e"), format_number(level.speed.unwrap_or(0.0), "B"));
         let shown = fill(
             &ctx,
             "{0}: {1} µs ({2}/s)",
             &[&level.name, &format_number(time * 1e6, ".3"), &format_number(level.speed.unwrap_or(0.0), "B")],
         );
-        let line = Rect::from_min_size(rect.min, vec2(rect.width(), 18.0));
-        draw::shrink_text(ui.painter(), line, Align2::LEFT_CENTER, &shown, theme::text(theme::LABEL), palette.ink);
-        let bar = Rect::from_min_size(
-            rect.min + vec2(0.0, 20.0),
-            vec2((rect.width() * (time / longest) as f32).max(2.0), 8.0),
-        );
+        let response = ui.label(draw::label(&shown));
+        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
+        let width = (rect.width() * (time / longest) as f32).max(2.0);
+        let bar = Rect::from_min_size(rect.min, vec2(width, 8.0));
         ui.painter().rect_filled(bar, 2.0, if level.is_on_chip { palette.accent } else { palette.done });
         draw::describe(&response, &fill(&ctx, "speed of {0}", &[&tr(&ctx, level.id)]), &text);
     }
