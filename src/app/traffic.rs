@@ -8,7 +8,7 @@ use crate::schedule::{Flops, PerTensor, Tensor, Traffic};
 use super::draw;
 use super::look::Look;
 use super::number::{bytes, compact, grouped};
-use super::theme::{self, Palette, SPACE};
+use super::theme::{self, Palette};
 use super::words::{self, fill, say, tr};
 
 /// Height of a line where there is room, and where there is little.
