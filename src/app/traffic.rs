@@ -11,11 +11,10 @@ use super::number::{bytes, compact, grouped};
 use super::theme::{self, Palette};
 use super::words::{self, fill, say, tr};
 
-/// Height of a line where there is room, and where there is little.
+/// Height of a line where there is room; where there is little, it is that of its script.
 const LINE: f32 = 18.0;
-const CLOSE_LINE: f32 = 13.0;
 /// What stands below the table: two bars, and captions of five lines.
-const BELOW: f32 = 110.0;
+const BELOW: f32 = 98.0;
 
 /// What was read, or what was written.
 type Side = fn(&Traffic) -> &PerTensor;
@@ -59,8 +58,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     // Where the whole table would not fit, its lines stand closer rather than that its end is out of sight.
     // (Whatever is scrolled: what stands above the table is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
+    let script = lines.iter().map(|(name, ..)| theme::readable(name, theme::LABEL)).fold(theme::LABEL, f32::max);
     ui.spacing_mut().item_spacing.y = 0.0;
-    ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(CLOSE_LINE, LINE);
+    ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(script + 1.0, LINE);
     header(ui, standard.is_some());
     for (name, count, told) in lines {
         let response = line(ui, &name, count);
@@ -110,7 +110,7 @@ fn columns(
     let painter = ui.painter();
     let at = |x: f32| egui::pos2(rect.left() + x * rect.width(), rect.center().y);
     draw::put_text(painter, at(0.0), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), name_color);
-    for (x, text) in [0.48, 0.74, 1.0].into_iter().zip(texts) {
+    for (x, text) in [0.5, 0.75, 1.0].into_iter().zip(texts) {
         draw::put_text(painter, at(x), egui::Align2::RIGHT_CENTER, text, font.clone(), color);
     }
     response

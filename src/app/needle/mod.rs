@@ -78,6 +78,11 @@ impl Picture<'_> {
     /// A text with a name, so that it can be read without seeing it.
     pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: &str, text: &str, font: egui::FontId) {
         draw::shrink_text(ui.painter(), rect, align, text, font, self.palette.ink);
+        self.tell(ui, rect, name, text);
+    }
+
+    /// The name of a text that is painted otherwise; a click on a number leads to the steps that made it.
+    pub fn tell(&self, ui: &Ui, rect: Rect, name: &str, text: &str) {
         let slot = slot_of(name);
         let sense = if slot.is_some() { Sense::click() } else { Sense::hover() };
         let response = ui.interact(rect, ui.scope_id().with(("needle", name)), sense);

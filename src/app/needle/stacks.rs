@@ -1,6 +1,6 @@
 //! The weights stacked to l beside the bar of O, and the one bracket that shrinks both.
 
-use eframe::egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::Frame;
 use super::{Picture, column_title, dashed, largest, named};
@@ -55,8 +55,7 @@ fn paint_sum(ui: &Ui, place: Rect, accessible: &str, text: &str, is_narrow: bool
     let above = place.translate(vec2(0.0, -place.height()));
     draw::fit_text(ui.painter(), above, Align2::CENTER_CENTER, name, picture.figures(), picture.palette.faint_ink);
     draw::shrink_text(ui.painter(), place, Align2::CENTER_CENTER, value, picture.figures(), picture.palette.ink);
-    let response = ui.interact(above.union(place), ui.scope_id().with(("needle", accessible)), Sense::hover());
-    draw::describe(&response, accessible, text);
+    picture.tell(ui, above.union(place), accessible, text);
 }
 
 fn name_of_o(picture: &Picture<'_>) -> String {
