@@ -14,7 +14,7 @@ use super::words::{self, fill, say, tr};
 /// Height of a line where there is room; where there is little, it is that of its script.
 const LINE: f32 = 18.0;
 /// What stands below the table: two bars, and captions of five lines.
-const BELOW: f32 = 98.0;
+const BELOW: f32 = 114.0;
 
 /// What was read, or what was written.
 type Side = fn(&Traffic) -> &PerTensor;
@@ -51,7 +51,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let flops = count(&|traffic: &Traffic| traffic.flops.total());
     lines.push(of("FLOPs", flops, Some(flops_text(&ctx, end.flops))));
     let peak = |totals: &Totals| totals.peak.total();
-    let (now, total) = (peak(&look.snapshot.totals), peak(&look.scene.run.meters().total()));
+    let (now, total) = (peak(&look.snapshot.totals), peak(look.scene.run.meters().total()));
     let told = tr(&ctx, "The most bytes that one thread block holds at once: shared memory and registers.");
     let peak = Count { now, end: total, standard: None };
     lines.push(of("peak on chip, B", peak, Some(told.to_owned())));
@@ -60,7 +60,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
     let script = lines.iter().map(|(name, ..)| theme::readable(name, theme::LABEL)).fold(theme::LABEL, f32::max);
     ui.spacing_mut().item_spacing.y = 0.0;
-    ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(script + 1.0, LINE);
+    ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(script, LINE);
     header(ui, standard.is_some());
     for (name, count, told) in lines {
         let response = line(ui, &name, count);
