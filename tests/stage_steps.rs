@@ -77,7 +77,7 @@ fn the_plot_tells_the_error_after_each_key_block() {
     let exact = [50.0 / 3.0, 330.0 / 12.0, 770.0 / 20.0];
     let kept = [25.0 / 1.5, (25.0 + 30.0 + 5.0) / (1.5 + 1.125), (60.0 + 25.0 + 30.0) / (2.625 + 1.0)];
     for ((got, exact), kept) in errors.iter().zip(exact).zip(kept) {
-        let want: f64 = (exact - kept as f64).abs();
+        let want: f64 = (exact - kept).abs();
         assert!((got - want).abs() <= 1e-3 * want.max(1e-3), "{got} for {want}: {shown}");
     }
     assert_eq!(errors.len(), 3);
