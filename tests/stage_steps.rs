@@ -74,10 +74,10 @@ fn the_plot_tells_the_error_after_each_key_block() {
     let errors: Vec<f64> = shown.split(", ").map(|error| error.parse().expect("a number")).collect();
     // Weights 1, 2 / 8, 1 / 4, 4 and values 10 to 60. Without alpha each piece keeps its own ruler: the first against 2,
     // the others against 8.
-    let exact = [50.0 / 3.0, 330.0 / 12.0, 770.0 / 20.0];
+    let exact: [f64; 3] = [50.0 / 3.0, 330.0 / 12.0, 770.0 / 20.0];
     let kept = [25.0 / 1.5, (25.0 + 30.0 + 5.0) / (1.5 + 1.125), (60.0 + 25.0 + 30.0) / (2.625 + 1.0)];
     for ((got, exact), kept) in errors.iter().zip(exact).zip(kept) {
-        let want: f64 = (exact - kept).abs();
+        let want = (exact - kept).abs();
         assert!((got - want).abs() <= 1e-3 * want.max(1e-3), "{got} for {want}: {shown}");
     }
     assert_eq!(errors.len(), 3);
