@@ -280,7 +280,7 @@ fn the_gpu_panel_is_chinese_with_a_gpu_and_without() {
         });
         reader.allow("wgpu cuda");
         // What the stand-in's driver says of itself.
-        reader.allow("driver none A note of the device.");
+        reader.allow("driver none A note of the device. stand_in");
         reader.read("GPU panel");
         for tab in ["误差", "m 和 l", "SM", "扫描", "设备", "速度"] {
             click(&mut reader.harness, tab);

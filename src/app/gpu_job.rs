@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use eframe::egui::Context;
 
-use crate::gpu::{Backend, DeviceInfo, Kernel, Probe, Progress, Roofs, kernels};
+use crate::gpu::{Backend, DeviceInfo, Kernel, Occupancy, Probe, Progress, Roofs, kernels};
 use crate::schedule::Tiling;
 use crate::sentence::Sentence;
 
 use super::code_edit::{Compiled, Offer, Sources};
-use super::gpu_panel::{Fault, Question, Recorded, Sweep};
+use super::gpu_panel::{Fault, Question, Recorded, Sweep, refused};
 use super::job::{self, Job, Signals};
 use super::scene::Scene;
 
@@ -350,6 +350,15 @@ impl Gpu {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
         Some(backend.choice(problem, settings.algorithm, settings.precision)?.tiling)
+    }
+
+    /// What the kernel that would run this scene takes of a multiprocessor, before it is launched; empty where the
+    /// interface does not tell, `None` where no device waits.
+    pub fn occupancy(&self, scene: &Scene) -> Option<Result<Vec<Occupancy>, Sentence>> {
+        let State::Ready(backend) = &self.state else { return None };
+        let (problem, settings) = (&scene.input.problem, &scene.settings);
+        let occupancy = backend.occupancy(problem, settings.algorithm, settings.precision);
+        Some(occupancy.map_err(|refusal| refused(&refusal)))
     }
 
     /// The file of the kernel that would run this scene, where the backend says.

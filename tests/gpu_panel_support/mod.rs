@@ -10,7 +10,9 @@ use tilescope::attention::cases::with;
 use tilescope::attention::{Precision, Problem, oracle};
 use tilescope::gpu::kernels::FLASH2_WGSL;
 use tilescope::gpu::source::Message;
-use tilescope::gpu::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, HeadTaps, Kernel, Probe, Progress, Refusal};
+use tilescope::gpu::{
+    Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, HeadTaps, Kernel, Occupancy, Probe, Progress, Refusal,
+};
 use tilescope::gpu::{Roofs, SourceError, Taps, TileVisit};
 use tilescope::schedule::{Plan, Tiling};
 
@@ -82,6 +84,20 @@ pub fn info(name: &str, kind: DeviceKind) -> DeviceInfo {
     }
 }
 
+/// What it says of the one entry point of its kernel.
+pub fn occupancy() -> Occupancy {
+    Occupancy {
+        entry: "stand_in".into(),
+        threads: 128,
+        registers: 96,
+        shared_bytes: 24_576,
+        blocks_per_sm: 4,
+        sms: 10,
+        sm_threads: 2048,
+        blocks: 60,
+    }
+}
+
 impl StandIn {
     pub fn new(mode: Mode) -> Self {
         Self {
@@ -141,6 +157,10 @@ impl Backend for StandIn {
 
     fn kernel(&self, _: &Problem, _: &str) -> Option<&'static Kernel> {
         self.has_kernel.then_some(&FLASH2_WGSL)
+    }
+
+    fn occupancy(&self, _: &Problem, _: &str, _: Precision) -> Result<Vec<Occupancy>, Refusal> {
+        Ok(vec![occupancy()])
     }
 
     fn run(&mut self, p: &Problem, algorithm: &str, _: Precision, cancel: &AtomicBool) -> Result<GpuRun, GpuError> {

@@ -12,6 +12,13 @@ pub static TABLE: &[(&str, &str)] = &[
     ("SMs", "SM"),
     ("Sweep", "扫描"),
     ("Devices", "设备"),
+    ("occupancy of {0}", "{0} 的 SM 占用率"),
+    ("What a launch takes of a multiprocessor", "一次启动占用多少 SM 资源"),
+    ("{0} blocks at once, {1} % of its threads", "同时 {0} 个线程块，占线程数的 {1}%"),
+    (
+        "A block has {0} threads, {1} registers a thread and {2} B of shared memory. {3} blocks on {4} multiprocessors: {5} waves.",
+        "每个线程块有 {0} 个线程，每线程 {1} 个寄存器，{2} B 共享内存。{3} 个线程块分到 {4} 个 SM：{5} 个波次。",
+    ),
     ("workgroup storage bytes", "工作组存储字节"),
     ("invocations per workgroup", "每个工作组的调用数"),
     ("storage buffers per stage", "每阶段的存储缓冲数"),

@@ -45,7 +45,7 @@ pub fn failed(error: &GpuError) -> Sentence {
     }
 }
 
-fn refused(refusal: &Refusal) -> Sentence {
+pub fn refused(refusal: &Refusal) -> Sentence {
     match refusal {
         Refusal::Algorithm { backend, algorithm, has } => {
             let sentence = Sentence::new("{0} has no kernel for {1}; it has: {2}").with(backend);

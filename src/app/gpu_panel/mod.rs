@@ -41,7 +41,7 @@ use background::Background;
 use comparison::{Bars, ErrorMap};
 
 pub use axes::{note, warning};
-pub use fault::Fault;
+pub use fault::{Fault, refused};
 pub use outcome::Outcome;
 pub use recorded::Recorded;
 pub use sweep::{ALGORITHMS as SWEPT, Question, Sweep};

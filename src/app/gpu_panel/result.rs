@@ -55,12 +55,36 @@ pub fn show(
                     numbers(ui, outcome, is_software);
                 }
             }
+            occupancy(ui, look, gpu);
             ui.add_space(2.0 * SPACE);
             roofs(ui, gpu, actions);
         });
         ui.add_space(2.0 * SPACE);
         ui.vertical(|ui| roofline::show(ui, look, gpu, is_software, height));
     });
+}
+
+/// What the kernel will take of a multiprocessor, and how many of its blocks run at once.
+fn occupancy(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu) {
+    // A refusal is told when the run is asked for.
+    let Some(Ok(stages)) = gpu.occupancy(look.scene).filter(|stages| stages.as_ref().is_ok_and(|all| !all.is_empty()))
+    else {
+        return;
+    };
+    ui.add_space(2.0 * SPACE);
+    draw::caption(ui, "What a launch takes of a multiprocessor");
+    for stage in stages {
+        let share = format!("{:.0}", 100.0 * stage.share());
+        let value = fill(ui.ctx(), "{0} blocks at once, {1} % of its threads", &[&stage.blocks_per_sm, &share]);
+        let name = fill(ui.ctx(), "occupancy of {0}", &[&stage.entry]);
+        let row = value_row(ui, &stage.entry, &value, &name);
+        let waves = stage.waves().map_or_else(|| "-".to_owned(), short);
+        row.on_hover_text(fill(
+            ui.ctx(),
+            "A block has {0} threads, {1} registers a thread and {2} B of shared memory. {3} blocks on {4} multiprocessors: {5} waves.",
+            &[&stage.threads, &stage.registers, &grouped(stage.shared_bytes as u64), &stage.blocks, &stage.sms, &waves],
+        ));
+    }
 }
 
 /// How far it is from exact attention, of the head on screen.
