@@ -42,7 +42,7 @@ pub fn open_as(input: Option<Input>, options: &AppOptions, size: Vec2, scale: f3
 
 /// Frames until no work is under way.
 pub fn settle(harness: &mut Harness<'_, App>) {
-    for _ in 0..20_000 {
+    for _ in 0..60_000 {
         harness.step();
         if !harness.state().is_busy() {
             harness.run_steps(3);
