@@ -2,6 +2,7 @@
 
 mod code_edit;
 mod faults;
+mod files;
 mod gpu_panel;
 mod stage;
 
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
 pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE].concat());
+    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE, files::TABLE].concat());
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

@@ -2,7 +2,8 @@
 //!
 //! State flows one way. Workers make a [`scene::Scene`] (a finished run); [`snapshot::Snapshot`] is that scene at the
 //! cursor; panels draw a [`look::Look`] at both and push [`action::Action`]s; [`window::App`] carries those out.
-//! Only [`document`], [`open_file`] and [`job`] know of files and threads, only [`window`] of the clock.
+//! Only [`document`], [`open_file`], [`export`], [`store`] and [`job`] know of files and threads, only [`window`] of the
+//! clock.
 
 mod action;
 mod blocks;
@@ -76,6 +77,7 @@ mod words;
 use eframe::{NativeOptions, egui};
 
 use crate::attention::Input;
+use crate::files::printable;
 use crate::gpu;
 use crate::playback::lesson::{Language, Position};
 
@@ -164,7 +166,7 @@ pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), S
         return Err("there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)".into());
     }
     let (input, origin) = input.map_or((None, None), |(input, origin)| (Some(input), Some(origin)));
-    let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", open_file::printable(&origin)));
+    let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", printable(&origin)));
     let run = |renderer| run_native(&title, input.clone(), options.clone(), renderer);
     match options.renderer {
         Renderer::Glow => run(eframe::Renderer::Glow),
@@ -188,7 +190,9 @@ fn run_native(
 ) -> Result<(), String> {
     let native = native_options(title, renderer);
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        Ok(Box::new(App::new(&cc.egui_ctx, input, &options)))
+        let app = App::new(&cc.egui_ctx, input, &options);
+        app.store.keep_at_end();
+        Ok(Box::new(app))
     };
     eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
 }

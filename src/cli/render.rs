@@ -1,18 +1,19 @@
 //! `tilescope render`: the window's picture at a step, without a window; and the options that name a place to open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::app::{self, AppOptions, Overlay, Place, Settings, Size, Theme};
 use crate::attention::{Align, Input, Precision};
+use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::{Language, Position};
 
 use super::{Failure, files};
 
 /// Where to look: what a link says.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct PlaceOptions {
     /// row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file
     #[arg(long, value_name = "NAME")]
@@ -141,10 +142,12 @@ impl PlaceOptions {
     }
 
     /// The input of `file`. Of a trace there is none: it is opened by its place, with the run that it describes.
-    pub fn read(&self, file: Option<&str>) -> Result<Option<Input>, Failure> {
+    pub fn read(&self, file: Option<&Path>) -> Result<Option<Input>, Failure> {
         match file {
-            Some(file) if file.to_ascii_lowercase().ends_with(".json") => {
-                let opened = self.place(Some(file.to_owned())).open();
+            Some(file) if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
+                let what = "the name of a trace is UTF-8 text; give it another";
+                let name = file.to_str().ok_or_else(|| Failure::bad(shown(file), what))?;
+                let opened = self.place(Some(name.to_owned())).open();
                 opened.map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()))
             }
             Some(file) => files::open(file, self.seed.unwrap_or(0)).map(Some),
@@ -169,8 +172,8 @@ impl PlaceOptions {
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A capture (.safetensors), an .npz with Q, K and V, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
-    input: Option<String>,
+    /// A capture (.safetensors), an .npz with Q, K and V, - for standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    input: Option<PathBuf>,
     #[command(flatten)]
     place: PlaceOptions,
     /// Pixels
@@ -179,7 +182,7 @@ pub struct Arguments {
     /// Pixels of a point
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     scale: f32,
-    /// Where the .png goes
+    /// Where the .png goes; - is standard output
     #[arg(long, short, value_name = "X.png")]
     output: PathBuf,
 }
@@ -194,7 +197,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if !(0.25..=8.0).contains(&arguments.scale) {
         return Err(Failure::Bad(format!("--scale {}: it is from 0.25 to 8", arguments.scale)));
     }
-    let place = arguments.place.place(arguments.input.clone());
+    let inputs: Vec<&Path> = arguments.input.as_deref().into_iter().collect();
+    files::check_output(&arguments.output, "png", &inputs)?;
+    let place = arguments.place.place(arguments.input.as_deref().and_then(Path::to_str).map(str::to_owned));
     let input = arguments.place.read(arguments.input.as_deref())?;
     match &input {
         // Names that are not known are told before anything is drawn.
@@ -211,7 +216,5 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let (width, height) = arguments.size;
     let picture = app::picture(input, &options, Size { width, height, scale: arguments.scale });
     let bytes = picture.map_err(|why| Failure::Missing(format!("render: {why}")))?;
-    files::write_file(&arguments.output, |out| {
-        out.write_all(&bytes).map_err(|error| files::write_failed(&arguments.output, &error))
-    })
+    files::write_bytes(&arguments.output, &bytes)
 }
