@@ -15,6 +15,7 @@ mod code;
 mod code_edit;
 mod commands;
 mod compare;
+mod display;
 mod document;
 mod draw;
 mod export;
@@ -74,6 +75,8 @@ mod trail;
 mod window;
 mod words;
 
+use std::sync::atomic::Ordering;
+
 use eframe::{NativeOptions, egui};
 
 use crate::attention::Input;
@@ -84,6 +87,7 @@ use crate::playback::lesson::{Language, Position};
 pub use action::Overlay;
 pub use chinese::ALL as CHINESE;
 pub use commands::{COMMANDS, Entry};
+pub use display::has_display;
 pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
@@ -189,12 +193,16 @@ fn run_native(
     renderer: eframe::Renderer,
 ) -> Result<(), String> {
     let native = native_options(title, renderer);
-    let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        let app = App::new(&cc.egui_ctx, input, &options);
-        app.store.keep_at_end();
-        Ok(Box::new(app))
-    };
-    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
+    display::guarded(|is_open| {
+        let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
+            is_open.store(true, Ordering::Relaxed);
+            let app = App::new(&cc.egui_ctx, input, &options);
+            app.store.keep_at_end();
+            Ok(Box::new(app))
+        };
+        let result = eframe::run_native(title, native, Box::new(create));
+        result.map_err(|error| format!("the window cannot be opened: {error}"))
+    })
 }
 
 fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
@@ -208,14 +216,4 @@ fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
             .with_drag_and_drop(true),
         ..NativeOptions::default()
     }
-}
-
-/// Whether a window could be shown. Asked before anything else: the window library fails late and less clearly.
-pub fn has_display() -> bool {
-    if cfg!(any(target_os = "windows", target_os = "macos")) {
-        return true;
-    }
-    ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
 }

@@ -4,6 +4,7 @@
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
+pub mod skips;
 pub mod taps;
 
 use ndarray::Array4;
