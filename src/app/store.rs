@@ -12,7 +12,6 @@ use crate::files;
 use crate::sentence::Sentence;
 
 use super::place::Place;
-use opening::Opening;
 use shelf::{FILE, Found, Shelf};
 
 pub use kept::{Kept, Progress};
@@ -29,8 +28,6 @@ pub struct Store {
     shelf: Option<Arc<Mutex<Shelf>>>,
     folder: Option<PathBuf>,
     next_write: f64,
-    /// The kept place is being opened.
-    opening: Option<Opening>,
     has_failed: bool,
     /// What the person should know about the file.
     pub notice: Option<Sentence>,
@@ -44,7 +41,6 @@ impl Store {
             shelf: None,
             folder: folder.map(Path::to_owned),
             next_write: 0.0,
-            opening: None,
             has_failed: false,
             notice: None,
         };
@@ -96,26 +92,25 @@ impl Store {
 
     /// The place to resume; none where an earlier start died of opening it, which a notice then says.
     pub fn resume(&mut self) -> Option<Place> {
-        let (folder, session) = (self.folder.as_deref()?, self.kept.session.clone()?);
-        if opening::died(folder).contains(&session) {
-            if let Some(input) = &session.input {
-                self.kept.remember_file(input);
-            }
-            let name = session.input.clone().or(session.scene.clone()).unwrap_or_default();
-            let notice =
-                "The program ended while it opened {0}, so that was not opened again. To open it all the same: {1}";
-            let name = files::printable(&name);
-            self.notice = Some(Sentence::new(notice).with(name).with(files::printable(&session.command_line())));
-            return None;
+        let (shelf, session) = (self.shelf.as_ref()?, self.kept.session.clone()?);
+        if lock(shelf).begin_opening(&session) {
+            return Some(session);
         }
-        self.opening = Opening::begin(folder, &session);
-        Some(session)
+        if let Some(input) = &session.input {
+            self.kept.remember_file(input);
+        }
+        let name = session.input.clone().or(session.scene.clone()).unwrap_or_default();
+        let notice =
+            "The program ended while it opened {0}, so that was not opened again. To open it all the same: {1}";
+        let [name, link] = [name, session.command_line()].map(|text| files::printable(&text));
+        self.notice = Some(Sentence::new(notice).with(name).with(link));
+        None
     }
 
     /// The place that was resumed is there, or given up.
     pub fn has_opened(&mut self) {
-        if let Some(opening) = self.opening.take() {
-            opening.end();
+        if let Some(shelf) = &self.shelf {
+            lock(shelf).end_opening();
         }
     }
 
@@ -123,8 +118,10 @@ impl Store {
     pub fn keep_at_end(&self) {
         if let Some(shelf) = self.shelf.clone() {
             files::at_end(move || {
+                let mut shelf = lock(&shelf);
+                shelf.end_opening();
                 // Nobody is left to be told.
-                let _ = lock(&shelf).write();
+                let _ = shelf.write();
             });
         }
     }

@@ -1,7 +1,7 @@
 //! Reading inputs and writing outputs: bounded inputs in, whole files or nothing out. What an output is called is looked
 //! at before the work begins.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
@@ -77,6 +77,9 @@ pub fn check_output(path: &Path, ending: &str, inputs: &[&Path]) -> Result<(), F
     let named = path.extension().map(|named| named.to_string_lossy().to_ascii_lowercase());
     if let Some(named) = named.filter(|named| named != ending && ENDINGS.contains(&named.as_str())) {
         return Err(bad(format!("this would be .{ending}, and not .{named}; give it that ending")));
+    }
+    if !["json", "csv"].contains(&ending) && files::is_standard_output(path) && std::io::stdout().is_terminal() {
+        return Err(bad("standard output is a terminal, and this is no text; send it on with | or >".into()));
     }
     files::writable(path).map_err(|fault| bad(format!("cannot be written: {fault}")))
 }

@@ -145,8 +145,10 @@ impl PlaceOptions {
     pub fn read(&self, file: Option<&Path>) -> Result<Option<Input>, Failure> {
         match file {
             Some(file) if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
-                let what = "the name of a trace is UTF-8 text; give it another";
-                let name = file.to_str().ok_or_else(|| Failure::bad(shown(file), what))?;
+                // Its place is kept by its name, and it is read again by it.
+                let what = "a trace to open is a regular file, its name UTF-8 text";
+                let name = file.to_str().filter(|_| file.is_file() || !file.exists());
+                let name = name.ok_or_else(|| Failure::bad(shown(file), what))?;
                 let opened = self.place(Some(name.to_owned())).open();
                 opened.map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()))
             }

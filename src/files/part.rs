@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -59,21 +59,12 @@ impl Part {
     pub fn new(folder: &Path, is_private: bool) -> io::Result<Self> {
         let mode = if is_private { 0o600 } else { 0o666 };
         if let Some(file) = unnamed(folder, mode) {
-            // For the moment in which it has a hidden name.
-            file.lock()?;
+            // For the moment in which it has a hidden name. Not every file system has locks; there nothing is swept.
+            let _ = file.lock();
             return Ok(Self { file, folder: folder.to_owned(), name: None });
         }
-        loop {
-            let mut names = names();
-            let name = hidden_name(folder);
-            let file = named(&name, mode)?;
-            file.lock()?;
-            // Between its making and its lock it may have been swept away.
-            if is_at(&file, &name) {
-                names.insert(name.clone());
-                return Ok(Self { file, folder: folder.to_owned(), name: Some(name) });
-            }
-        }
+        let (file, name) = hidden(folder, mode, &mut names())?;
+        Ok(Self { file, folder: folder.to_owned(), name: Some(name) })
     }
 
     /// Its content outlives a power cut: before it takes a place.
@@ -84,38 +75,58 @@ impl Part {
     /// Lets it appear as `path`, where nothing is yet: else `AlreadyExists`, and it is still a part.
     pub fn appear(&mut self, path: &Path) -> io::Result<()> {
         let mut names = names();
-        match &self.name {
-            None => give_name(&self.file, path)?,
-            Some(name) => {
-                rename_new(name, path)?;
-                names.remove(name);
-                self.name = None;
+        if self.name.is_none() {
+            match give_name(&self.file, path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
+                result => {
+                    drop(names);
+                    sync_folder(folder_of(path));
+                    return result;
+                }
             }
         }
-        drop(names);
-        sync_folder(folder_of(path));
+        let name = self.under_a_name(&mut names)?;
+        rename_new(&name, path)?;
+        self.has_arrived(path, names);
         Ok(())
     }
 
     /// Puts it in the place of what is at `path`; on an error that is as it was.
     pub fn replace(&mut self, path: &Path) -> io::Result<()> {
         let mut names = names();
-        let name = match self.name.clone() {
-            Some(name) => name,
-            None => {
-                let name = hidden_name(&self.folder);
-                give_name(&self.file, &name)?;
-                names.insert(name.clone());
-                self.name = Some(name.clone());
-                name
-            }
-        };
+        let name = self.under_a_name(&mut names)?;
         fs::rename(&name, path)?;
-        names.remove(&name);
-        self.name = None;
+        self.has_arrived(path, names);
+        Ok(())
+    }
+
+    fn has_arrived(&mut self, path: &Path, mut names: MutexGuard<'static, BTreeSet<PathBuf>>) {
+        if let Some(name) = self.name.take() {
+            names.remove(&name);
+        }
         drop(names);
         sync_folder(folder_of(path));
-        Ok(())
+    }
+
+    /// The hidden name that it has, or has from now on.
+    fn under_a_name(&mut self, names: &mut BTreeSet<PathBuf>) -> io::Result<PathBuf> {
+        if let Some(name) = &self.name {
+            return Ok(name.clone());
+        }
+        let mut name = hidden_name(&self.folder);
+        if give_name(&self.file, &name).is_err() {
+            // The system made a file without a name, but gives it none: another one takes its content.
+            let (mut file, other) = hidden(&self.folder, 0o600, names)?;
+            self.name = Some(other.clone());
+            self.file.rewind()?;
+            io::copy(&mut self.file, &mut file)?;
+            file.set_permissions(self.file.metadata()?.permissions())?;
+            file.sync_data().or_else(unless_unknown)?;
+            (self.file, name) = (file, other);
+        }
+        names.insert(name.clone());
+        self.name = Some(name.clone());
+        Ok(name)
     }
 
     /// Gives it the owner and the mode of a file; false where the system does not let it.
@@ -130,6 +141,20 @@ impl Drop for Part {
             let mut names = names();
             let _ = fs::remove_file(name);
             names.remove(name);
+        }
+    }
+}
+
+/// A new file under a hidden name, locked.
+fn hidden(folder: &Path, mode: u32, names: &mut BTreeSet<PathBuf>) -> io::Result<(File, PathBuf)> {
+    loop {
+        let name = hidden_name(folder);
+        let file = named(&name, mode)?;
+        let _ = file.lock();
+        // Between its making and its lock it may have been swept away.
+        if is_at(&file, &name) {
+            names.insert(name.clone());
+            return Ok((file, name));
         }
     }
 }
@@ -272,11 +297,8 @@ mod tests {
     fn a_named_part_is_as_careful() {
         let folder = tempfile::tempdir().unwrap();
         let part = |text: &[u8]| {
-            let name = hidden_name(folder.path());
-            let mut file = named(&name, 0o666).unwrap();
-            file.lock().unwrap();
+            let (mut file, name) = hidden(folder.path(), 0o666, &mut names()).unwrap();
             file.write_all(text).unwrap();
-            names().insert(name.clone());
             Part { file, folder: folder.path().to_owned(), name: Some(name) }
         };
         let path = folder.path().join("out");

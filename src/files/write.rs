@@ -110,7 +110,8 @@ fn over<T, E>(
 ) -> Result<(T, Option<Sentence>), WriteError<E>> {
     let output = |error: io::Error| WriteError::Output(reason(&error));
     let folder = target::folder_of(&old.path);
-    let mut is_within = names_of(&old) > 1;
+    let is_expected = names_of(&old) > 1 || has_rights_of_its_own(&old.file);
+    let mut is_within = is_expected;
     let mut part = match begin(folder, true) {
         Ok(part) => part,
         // The folder takes no file, but the file may be written.
@@ -125,7 +126,7 @@ fn over<T, E>(
     if !is_within && part.replace(&old.path).is_ok() {
         return Ok((value, None));
     }
-    let note = (names_of(&old) < 2).then(|| "it cannot be replaced where it is, and was written in place".into());
+    let note = (!is_expected).then(|| "it cannot be replaced where it is, and was written in place".into());
     copy(&mut part.file, &mut old.file).map_err(output)?;
     Ok((value, note))
 }
@@ -138,6 +139,20 @@ fn names_of(file: &Existing) -> u64 {
 #[cfg(not(unix))]
 fn names_of(_: &Existing) -> u64 {
     1
+}
+
+/// Lists of rights, labels and the like, which a new file would not have.
+#[cfg(target_os = "linux")]
+fn has_rights_of_its_own(file: &File) -> bool {
+    let mut names = [0; 4096];
+    let len = rustix::fs::flistxattr(file, &mut names).unwrap_or(0);
+    // The system gives every file its security label.
+    names[..len].split(|byte| *byte == 0).any(|name| !name.is_empty() && !name.starts_with(b"security."))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_rights_of_its_own(_: &File) -> bool {
+    false
 }
 
 /// The content of `from` in place of that of `to`. Room is made first, so that a full disk leaves `to` as it was.

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use crate::files;
 use crate::sentence::Sentence;
 
+use super::super::place::Place;
 use super::kept::{Kept, VERSION};
+use super::opening::{self, Opening};
 
 pub const FILE: &str = "settings.json";
 const MOST_BYTES: u64 = 1 << 20;
@@ -103,11 +105,30 @@ pub struct Shelf {
     base: Kept,
     has_copy: bool,
     is_closed: bool,
+    /// The kept place is being opened.
+    opening: Option<Opening>,
 }
 
 impl Shelf {
     pub fn new(folder: &Path, kept: &Kept, is_closed: bool) -> Self {
-        Self { folder: folder.to_owned(), ours: kept.clone(), base: kept.clone(), has_copy: false, is_closed }
+        let (ours, base) = (kept.clone(), kept.clone());
+        Self { folder: folder.to_owned(), ours, base, has_copy: false, is_closed, opening: None }
+    }
+
+    /// Marks `place` as being opened; false where an earlier start died of it.
+    pub fn begin_opening(&mut self, place: &Place) -> bool {
+        if opening::died(&self.folder).contains(place) {
+            return false;
+        }
+        self.opening = Opening::begin(&self.folder, place);
+        true
+    }
+
+    /// What was being opened is there, or given up by the person.
+    pub fn end_opening(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            opening.end();
+        }
     }
 
     pub fn has_news(&self) -> bool {
