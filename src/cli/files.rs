@@ -13,7 +13,7 @@ use super::failure::warn;
 
 /// Reads an input: `random:..` from the seed, anything else from a file.
 pub fn open(path: &Path, seed: u64) -> Result<Input, Failure> {
-    let name = shown(path);
+    let name = called(path);
     let read = match path.to_str() {
         Some(spec) if spec.starts_with(random::PREFIX) => random::read(spec, seed),
         _ => input::read(&file_name(path), &read_file(path)?),
@@ -30,13 +30,18 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     if path.is_dir() {
         return Err(Failure::bad(shown(path), "this is a directory; name a file in it"));
     }
-    files::read(path, BUDGET).map_err(|fault| Failure::bad(shown(path), fault))
+    files::read(path, BUDGET).map_err(|fault| Failure::bad(called(path), fault))
 }
 
-/// What the input is called: a name of one line.
+/// What messages call an input.
+pub fn called(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { shown(path) }
+}
+
+/// What an input itself is called: its name without its folder.
 fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
-        return "standard input".into();
+        return called(path);
     }
     path.file_name().map_or_else(|| shown(path), |name| shown(Path::new(name)))
 }

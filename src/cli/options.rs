@@ -7,7 +7,6 @@ use clap::Args;
 
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::{Align, Input, Mask, Precision, Shape};
-use crate::files::shown;
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
 use super::{Failure, files};
@@ -160,7 +159,7 @@ impl InputOptions {
 
     /// What messages call the input.
     pub fn name(&self) -> String {
-        shown(&self.input)
+        files::called(&self.input)
     }
 
     /// The input with every option applied.
