@@ -1,5 +1,6 @@
 //! The words of the window in Chinese, by their English. One place to translate; [`super::words`] looks them up.
 
+mod checks;
 mod code_edit;
 mod faults;
 mod gpu_panel;
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
 pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE].concat());
+    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE, checks::TABLE].concat());
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

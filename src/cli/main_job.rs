@@ -48,9 +48,6 @@ pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::Plac
     };
     let named = place.place(file.map(|file| file.to_string_lossy().into_owned()));
     let has_scene = named.scene.is_some();
-    if has_scene && input.is_none() {
-        named.open().map_err(|fault| Failure::Bad(fault.to_string()))?;
-    }
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;
     let input = input.map(|input| {

@@ -19,13 +19,14 @@ pub struct MaskOptions {
     /// Let every query see every key, also where the input says causal
     #[arg(long, overrides_with = "causal")]
     no_causal: bool,
-    /// Where the diagonal lies when n_q != n_k: bottom-right (default) or top-left
+    /// Where the diagonal lies when n_q != n_k: bottom-right (default: the last query sees the last of n_k keys) or
+    /// top-left (the first query sees the first key)
     #[arg(long, value_parser = align)]
     align: Option<Align>,
     /// Keys left and right of the diagonal that stay visible; -1 is unbounded
     #[arg(long, value_name = "L,R", allow_hyphen_values = true, value_parser = window)]
     window: Option<Window>,
-    /// Keys that exist, one length for each batch entry
+    /// Keys that exist, one length for each batch entry; they do not move the diagonal, which stays that of n_q and n_k
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     kv_lengths: Option<Vec<usize>>,
 }

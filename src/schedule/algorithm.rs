@@ -3,7 +3,7 @@
 use super::cost::Sums;
 use super::plan::{DropoutCost, Plan};
 use super::program::{Buffer, Program};
-use super::step::{Op, Tensor};
+use super::step::{OnChip, Op, Tensor};
 use super::traffic::{ClosedForm, Traffic};
 use super::{flash1, flash2, standard};
 
@@ -34,6 +34,14 @@ pub trait Algorithm: Sync {
 
     /// Totals in O(t_r + t_c), visiting no tile.
     fn closed_form(&self, plan: &Plan) -> Traffic;
+
+    /// Steps in all, in O(t_r + t_c), visiting no tile.
+    fn step_count(&self, plan: &Plan) -> u64;
+
+    /// Bytes of live buffers at their most during any step, visiting none.
+    fn peak(&self, plan: &Plan) -> OnChip {
+        OnChip::of(&self.footprint(plan))
+    }
 
     /// The lines of the algorithm as a paper would print them.
     fn pseudo_code(&self) -> &'static [&'static str];
