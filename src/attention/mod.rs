@@ -9,6 +9,7 @@ pub mod exp;
 pub mod input;
 pub mod mask;
 pub mod naive;
+pub mod not_finite;
 pub mod npz_out;
 pub mod oracle;
 pub mod precision;

@@ -114,7 +114,7 @@ impl Bars {
             plain,
             rounding: max_error(&stored(exact, format), exact),
             bound: reference.bound.o,
-            is_bound_of_f32: plain.to_bits() != reference.baseline.o.to_bits(),
+            is_bound_of_f32: reference.bound != reference.bound_of_stored,
         })
     }
 }
