@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::attention::Input;
 use crate::attention::error_rule::{self, Errors};
 use crate::attention::oracle::Output;
+use crate::attention::{Input, Precision};
 use crate::machine::Run;
 use crate::schedule::{Plan, Schedule, Traffic, algorithm};
 use crate::sentence::Sentence;
@@ -106,6 +106,9 @@ impl Check {
         let Settings { batch, head, precision, .. } = scene.settings;
         let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
         let errors = Errors::between(scene.run.output(), &reference.exact);
-        Check::Done { errors, bound: reference.bound, exact: Arc::new(reference.exact) }
+        let stored = algorithm::stored(scene.schedule().algorithm, plan);
+        let exact_inputs = scene.input.problem.head(batch, head, Precision::F64);
+        let bound = stored.bound(&reference, &exact_inputs, precision);
+        Check::Done { errors, bound, exact: Arc::new(reference.exact) }
     }
 }

@@ -16,6 +16,7 @@ pub mod precision;
 pub mod problem;
 pub mod rows;
 pub mod shape;
+pub mod stored;
 
 pub use dropout::Dropout;
 pub use input::Input;
@@ -23,3 +24,4 @@ pub use mask::{Align, Band, Mask, TileClass};
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
 pub use shape::Shape;
+pub use stored::Stored;
