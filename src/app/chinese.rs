@@ -3,6 +3,7 @@
 mod checks;
 mod code_edit;
 mod faults;
+mod files;
 mod gpu_panel;
 mod stage;
 
@@ -11,7 +12,11 @@ use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
 pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE, checks::TABLE].concat());
+    LazyLock::new(|| {
+        let tables =
+            [TABLE, stage::TABLE, faults::TABLE, files::TABLE, checks::TABLE, gpu_panel::TABLE, code_edit::TABLE];
+        tables.concat()
+    });
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

@@ -1,81 +1,119 @@
-//! Reading inputs and writing outputs: regular files of bounded size in, whole files or nothing out.
+//! Reading inputs and writing outputs: bounded inputs in, whole files or nothing out. What an output is called is looked
+//! at before the work begins.
 
-use std::fs::File;
-use std::io::{BufWriter, Read, Write};
-use std::path::Path;
-
-use atomic_write_file::AtomicWriteFile;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
 use crate::attention::input::{self, BUDGET, random};
+use crate::files::{self, WriteError, shown};
 
 use super::Failure;
 use super::failure::warn;
 
 /// Reads an input: `random:..` from the seed, anything else from a file.
-pub fn open(name: &str, seed: u64) -> Result<Input, Failure> {
-    let read = if name.starts_with(random::PREFIX) {
-        random::read(name, seed)
-    } else {
-        input::read(&file_name(Path::new(name)), &read_file(Path::new(name))?)
+pub fn open(path: &Path, seed: u64) -> Result<Input, Failure> {
+    let name = shown(path);
+    let read = match path.to_str() {
+        Some(spec) if spec.starts_with(random::PREFIX) => random::read(spec, seed),
+        _ => input::read(&file_name(path), &read_file(path)?),
     };
-    let input = read.map_err(|error| Failure::bad(name, error))?;
+    let input = read.map_err(|error| Failure::bad(&name, error))?;
     for warning in &input.warnings {
         warn(&format!("{name}: {warning}"));
     }
     Ok(input)
 }
 
-/// The bytes of a regular file within the budget.
+/// The bytes of a regular file or a pipe within the budget; `-` is standard input.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bad = |what: String| Failure::bad(path.display(), what);
-    let metadata = std::fs::metadata(path).map_err(|error| bad(reason(&error)))?;
-    if metadata.is_dir() {
-        return Err(bad("this is a directory; name a file in it".into()));
+    if path.is_dir() {
+        return Err(Failure::bad(shown(path), "this is a directory; name a file in it"));
     }
-    if !metadata.is_file() {
-        return Err(bad("this is not a regular file".into()));
-    }
-    if metadata.len() > BUDGET {
-        return Err(bad(format!("{} MiB is more than the {} MiB that is read", metadata.len() >> 20, BUDGET >> 20)));
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    // The file may grow while it is read.
-    let file = File::open(path).map_err(|error| bad(reason(&error)))?;
-    file.take(BUDGET).read_to_end(&mut bytes).map_err(|error| bad(reason(&error)))?;
-    Ok(bytes)
+    files::read(path, BUDGET).map_err(|fault| Failure::bad(shown(path), fault))
 }
 
+/// What the input is called: a name of one line.
 fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    if path == Path::new("-") {
+        return "standard input".into();
+    }
+    path.file_name().map_or_else(|| shown(path), |name| shown(Path::new(name)))
 }
 
-/// What the system says, without its error number.
-fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+/// Endings that say what a file is.
+const ENDINGS: [&str; 22] = [
+    "npz",
+    "npy",
+    "json",
+    "csv",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "pdf",
+    "webp",
+    "html",
+    "htm",
+    "txt",
+    "md",
+    "safetensors",
+    "pt",
+    "pth",
+    "bin",
+    "zip",
+    "gz",
+    "tile",
+];
+
+/// Refuses an output before the work begins: one that is `input` itself, one whose ending says that it is something else
+/// than `ending`, one that cannot be written to.
+pub fn check_output(path: &Path, ending: &str, inputs: &[&Path]) -> Result<(), Failure> {
+    let bad = |what: String| Failure::bad(shown(path), what);
+    if inputs.iter().any(|input| files::is_same_file(input, path)) {
+        return Err(bad("this is the input, which would be overwritten; name another output".into()));
+    }
+    let named = path.extension().map(|named| named.to_string_lossy().to_ascii_lowercase());
+    if let Some(named) = named.filter(|named| named != ending && ENDINGS.contains(&named.as_str())) {
+        return Err(bad(format!("this would be .{ending}, and not .{named}; give it that ending")));
+    }
+    if !["json", "csv"].contains(&ending) && files::is_standard_output(path) && std::io::stdout().is_terminal() {
+        return Err(bad("standard output is a terminal, and this is no text; send it on with | or >".into()));
+    }
+    files::writable(path).map_err(|fault| bad(format!("cannot be written: {fault}")))
 }
 
 /// Writes a file so that it is there whole or not at all: `write` fills it, and only then does it take its place.
-/// A device such as `/dev/stdout` is written to directly.
+/// `-` is standard output; a device or a pipe is written to directly.
 pub fn write_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>) -> Result<T, Failure> {
-    let bad = |error: std::io::Error| Failure::bad(path.display(), format!("cannot be written: {}", reason(&error)));
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(bad)?;
-        let mut out = BufWriter::new(file);
-        let result = write(&mut out)?;
-        out.flush().map_err(bad)?;
-        return Ok(result);
+    let name = shown(path);
+    match files::write(path, write) {
+        Ok((value, note)) => {
+            if let Some(note) = note {
+                warn(&format!("{name}: {note}"));
+            }
+            Ok(value)
+        }
+        Err(WriteError::Closed) => Err(Failure::Pipe),
+        Err(WriteError::Output(fault)) => Err(Failure::bad(name, format!("cannot be written: {fault}"))),
+        Err(WriteError::Content(failure)) => Err(failure),
     }
-    let file = AtomicWriteFile::open(path).map_err(bad)?;
-    let mut out = BufWriter::with_capacity(1 << 16, file);
-    let result = write(&mut out)?;
-    let file = out.into_inner().map_err(|error| bad(error.into_error()))?;
-    file.commit().map_err(bad)?;
-    Ok(result)
 }
 
-/// A failed write to `path`, in one line.
-pub fn write_failed(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::bad(path.display(), format!("cannot be written: {}", reason(error)))
+/// Writes bytes that are there.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_file(path, |out| out.write_all(bytes).map_err(|error| Failure::bad(shown(path), error)))
+}
+
+/// Writes a file of the program's own naming, under the first of `names` in the current folder that nothing has.
+pub fn write_new<T>(
+    names: impl IntoIterator<Item = String>,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<(T, PathBuf), Failure> {
+    files::write_new(Path::new("."), names, write).map_err(|error| match error {
+        WriteError::Closed => Failure::Pipe,
+        WriteError::Output(fault) => Failure::bad("this folder", format!("nothing can be written to it: {fault}")),
+        WriteError::Content(failure) => failure,
+    })
 }

@@ -10,6 +10,7 @@ use crate::attention::error_rule::{self, Errors};
 use crate::attention::input;
 use crate::attention::oracle::Output;
 use crate::attention::{Align, Dropout, Precision, Problem, Stored};
+use crate::files::shown;
 
 use super::{Failure, files};
 
@@ -56,13 +57,13 @@ pub struct Golden {
 pub fn read(folder: &Path) -> Result<Vec<Golden>, Failure> {
     let path = folder.join("manifest.json");
     let text = files::read_file(&path)?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| Failure::bad(path.display(), error))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| Failure::bad(shown(&path), error))?;
     manifest.cases.into_iter().map(|entry| golden(folder, entry)).collect()
 }
 
 fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
     let path = folder.join(&entry.file);
-    let bad = |error: &dyn std::fmt::Display| Failure::bad(path.display(), error);
+    let bad = |error: &dyn std::fmt::Display| Failure::bad(shown(&path), error);
     let bytes = files::read_file(&path)?;
     let mut input = input::read(&entry.file, &bytes).map_err(|error| bad(&error))?;
     let results = input::read_named(&bytes, ["O", "m", "l", "L"]).map_err(|error| bad(&error))?;

@@ -1,11 +1,13 @@
 //! Options that commands share: from arguments to a problem, a tiling and an algorithm.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::{Align, Input, Mask, Precision, Shape};
+use crate::files::shown;
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
 use super::{Failure, files};
@@ -119,8 +121,8 @@ impl TilingOptions {
 /// What `run` and `trace` share.
 #[derive(Args, Clone, Debug)]
 pub struct InputOptions {
-    /// A capture (.safetensors), an .npz with Q, K and V, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
-    pub input: String,
+    /// A capture (.safetensors), an .npz with Q, K and V, - for standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    pub input: PathBuf,
     /// standard, flash1 or flash2
     #[arg(long, value_name = "NAME", default_value = "flash2")]
     algorithm: String,
@@ -157,10 +159,15 @@ impl InputOptions {
         })
     }
 
+    /// What messages call the input.
+    pub fn name(&self) -> String {
+        shown(&self.input)
+    }
+
     /// The input with every option applied.
     pub fn open(&self) -> Result<Input, Failure> {
         let mut input = files::open(&self.input, self.seed)?;
-        let bad = |error: &dyn std::fmt::Display| Failure::bad(&self.input, error);
+        let bad = |error: &dyn std::fmt::Display| Failure::bad(self.name(), error);
         if self.mask.causal {
             // Before the prefix, which only a causal input has.
             input.problem.mask.causal = true;
@@ -184,7 +191,7 @@ impl InputOptions {
         let keep = match (&input.keep, self.dropout) {
             (Some(_), None) => {
                 let what = "it has a `keep` mask; give the probability it was made with as --dropout P";
-                return Err(Failure::bad(&self.input, what));
+                return Err(Failure::bad(self.name(), what));
             }
             (None, None) => return Ok(None),
             (Some(mask), Some(_)) => Keep::Given(Arc::clone(mask)),

@@ -1,11 +1,12 @@
 //! `tilescope render`: the window's picture at a step, without a window; and the options that name a place to open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
 use crate::attention::{Align, Input, Precision};
+use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Language, Position};
@@ -13,7 +14,7 @@ use crate::playback::lesson::{Language, Position};
 use super::{Failure, files};
 
 /// Where to look: what a link says.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct PlaceOptions {
     /// row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file
     #[arg(long, value_name = "NAME")]
@@ -147,7 +148,7 @@ impl PlaceOptions {
     }
 
     /// Refuses options that name two things to open: one of them would be dropped.
-    fn refuse_two_wishes(&self, file: Option<&str>) -> Result<(), Failure> {
+    fn refuse_two_wishes(&self, file: Option<&Path>) -> Result<(), Failure> {
         let place = self.place(None);
         if file.is_some() && place.scene.is_some() {
             return Err(Failure::Bad("a file and --scene name two inputs: leave one of them out".into()));
@@ -166,18 +167,25 @@ impl PlaceOptions {
 
     /// The input of `file`, in which everything that the options name is there. Of a trace there is none: it is opened
     /// by its place, with the run that it describes.
-    pub fn read(&self, file: Option<&str>) -> Result<Option<Input>, Failure> {
+    pub fn read(&self, file: Option<&Path>) -> Result<Option<Input>, Failure> {
         self.refuse_two_wishes(file)?;
-        let place = self.place(file.map(str::to_owned));
+        let opens = |place: &Place| place.open().map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()));
         match file {
-            Some(file) if !file.to_ascii_lowercase().ends_with(".json") => {
+            Some(file) if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
+                // Its place is kept by its name, and it is read again by it.
+                let what = "a trace to open is a regular file, its name UTF-8 text";
+                let name = file.to_str().filter(|_| file.is_file() || !file.exists());
+                let name = name.ok_or_else(|| Failure::bad(shown(file), what))?;
+                opens(&self.place(Some(name.to_owned())))
+            }
+            Some(file) => {
                 let input = files::open(file, self.seed.unwrap_or(0))?;
-                let settings = place.settings(Settings::for_input(&input), &input);
-                settings.map_err(|fault| Failure::bad(&input.name, fault))?;
+                let settings = self.place(None).settings(Settings::for_input(&input), &input);
+                settings.map_err(|fault| Failure::bad(shown(file), fault))?;
                 Ok(Some(input))
             }
-            _ if place.says_anything() => place.open().map(|_| None).map_err(|fault| Failure::Bad(fault.to_string())),
-            _ => Ok(None),
+            None if self.place(None).says_anything() => opens(&self.place(None)),
+            None => Ok(None),
         }
     }
 
@@ -198,8 +206,8 @@ impl PlaceOptions {
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A capture (.safetensors), an .npz with Q, K and V, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
-    input: Option<String>,
+    /// A capture (.safetensors), an .npz with Q, K and V, - for standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    input: Option<PathBuf>,
     #[command(flatten)]
     place: PlaceOptions,
     /// Pixels
@@ -208,7 +216,7 @@ pub struct Arguments {
     /// Pixels of a point
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     scale: f32,
-    /// Where the .png goes
+    /// Where the .png goes; - is standard output
     #[arg(long, short, value_name = "X.png")]
     output: PathBuf,
 }
@@ -223,7 +231,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if !(0.25..=8.0).contains(&arguments.scale) {
         return Err(Failure::Bad(format!("--scale {}: it is from 0.25 to 8", arguments.scale)));
     }
-    let place = arguments.place.place(arguments.input.clone());
+    let inputs: Vec<&Path> = arguments.input.as_deref().into_iter().collect();
+    files::check_output(&arguments.output, "png", &inputs)?;
+    let place = arguments.place.place(arguments.input.as_deref().and_then(Path::to_str).map(str::to_owned));
     let input = arguments.place.read(arguments.input.as_deref())?;
     let find_gpu = || Probe::Unavailable("a picture needs none".into());
     let mut options = AppOptions { find_gpu, ..AppOptions::default() };
@@ -234,7 +244,5 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         NoPicture::Refused(fault) => Failure::Bad(fault.to_string()),
         NoPicture::Renderer(why) => Failure::Missing(format!("render: {why}")),
     })?;
-    files::write_file(&arguments.output, |out| {
-        out.write_all(&bytes).map_err(|error| files::write_failed(&arguments.output, &error))
-    })
+    files::write_bytes(&arguments.output, &bytes)
 }

@@ -27,7 +27,7 @@ pub struct Arguments {
     /// What computes: cpu (the stepper), wgpu or cuda
     #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = ["cpu", "wgpu", "cuda"])]
     backend: String,
-    /// Where the .npz goes
+    /// Where the .npz goes; - is standard output
     #[arg(long, short, value_name = "OUT.npz")]
     output: PathBuf,
 }
@@ -35,6 +35,7 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
+    files::check_output(&arguments.output, "npz", &[&options.input])?;
     let input = options.open()?;
     if arguments.backend == "cpu" {
         warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
@@ -44,9 +45,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
     };
     let bytes = npz(&input, &outputs, options.precision);
-    files::write_file(&arguments.output, |out| {
-        out.write_all(&bytes).map_err(|error| files::write_failed(&arguments.output, &error))
-    })
+    files::write_bytes(&arguments.output, &bytes)
 }
 
 /// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.

@@ -274,10 +274,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the GPU gave no result for this head", "GPU 没有给出这个注意力头的结果"),
     // Settings and files that leave.
     ("Your settings are from a newer version; they stay as they are.", "你的设置来自更新的版本；保持原样。"),
-    (
-        "Your settings could not be read ({0}); they were set aside as {1}.corrupt.",
-        "无法读取你的设置({0})；已另存为 {1}.corrupt。",
-    ),
     ("it is not a small file", "它不是小文件"),
     ("it is not an object", "它不是对象"),
     ("Saved: {0}", "已保存：{0}"),
