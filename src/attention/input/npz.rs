@@ -1,46 +1,87 @@
 //! An `.npz` archive: a zip of `.npy` files, of which only the arrays that an input needs are inflated.
 
-use std::io::Cursor;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
 
 use ndarray::ArrayD;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::arrays::{Arrays, canonical};
 use super::budget::Budget;
+use super::element::Element;
 use super::error::InputError;
+use super::held::{Arrays, Held};
 use super::npy;
 use crate::sentence::Sentence;
 
-/// An input has at most seven arrays, and a result file some twenty.
-const MAX_ENTRIES: usize = 64;
 /// How a zip file begins: with an entry, or with the end of an empty archive.
 pub const MAGICS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
-/// Reads the arrays that an input can use; others may be there and are not looked at.
+/// What the archive holds; no entry is looked at before it is asked for.
 ///
 /// Names are labels and never paths. Sizes that the archive declares are not believed: each entry is read only as
-/// far as the header of its array reaches, within `budget`.
-pub fn read(bytes: &[u8], budget: &mut Budget) -> Result<Arrays, InputError> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+/// far as the header of its array reaches, within a budget.
+pub fn open(bytes: &[u8]) -> Result<Held<'_>, InputError> {
+    let archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
     if archive.has_duplicate_names() {
         return Err(broken("two entries have the same name; save it again with numpy.savez"));
     }
-    if archive.len() > MAX_ENTRIES {
-        return Err(broken(Sentence::new("{0} entries; at most {1} are read").with(archive.len()).with(MAX_ENTRIES)));
-    }
-    let mut arrays = Arrays::default();
+    let (mut names, mut entries) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
-        if let Some(name) = wanted(&archive, index)? {
-            let in_entry =
-                |error| broken(Sentence::new("array {0}: {1}; save it again with numpy.savez").with(name).with(error));
-            let entry = archive.by_index(index).map_err(in_entry)?;
-            arrays.insert(name, npy::read(name, entry, budget)?)?;
+        let entry = archive.by_index_data(index).map_err(unreadable)?;
+        let name = entry.name().map_or_else(|_| String::from("\u{fffd}"), |name| name.into_owned());
+        if name == "data.pkl" || name.ends_with("/data.pkl") {
+            return Err(InputError::Foreign { is: "a file of torch.save", how: super::foreign::CONVERT_TORCH });
         }
+        names.push(name.strip_suffix(".npy").map_or(name.clone(), ToOwned::to_owned));
+        entries.push(index);
     }
-    Ok(arrays)
+    Ok(Held { names, metadata: BTreeMap::new(), arrays: Box::new(Entries { archive, entries }) })
 }
 
-/// The arrays of these names, in this order, whatever else the archive holds. Errors as [`read`] does, and when one is not
+struct Entries<'a> {
+    archive: ZipArchive<Cursor<&'a [u8]>>,
+    entries: Vec<usize>,
+}
+
+impl Entries<'_> {
+    /// The bytes of an entry, inflated as they are read. Errors when it cannot be read.
+    fn entry(&mut self, at: usize, name: &str) -> Result<impl Read, InputError> {
+        let index = self.entries[at];
+        let about = self.archive.by_index_data(index).map_err(unreadable)?;
+        if about.encrypted() {
+            return Err(broken(Sentence::new("array {0} is encrypted; save it without a password").with(name)));
+        }
+        if !matches!(about.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+            let fault = "array {0} is compressed in an unusual way; save it with numpy.savez";
+            return Err(broken(Sentence::new(fault).with(name)));
+        }
+        let in_entry =
+            |error| broken(Sentence::new("array {0}: {1}; save it again with numpy.savez").with(name).with(error));
+        self.archive.by_index(index).map_err(in_entry)
+    }
+}
+
+impl Arrays for Entries<'_> {
+    fn header(&mut self, at: usize, name: &str) -> Result<(Element, Vec<usize>), InputError> {
+        npy::header(name, self.entry(at, name)?).map(|header| (header.element, header.shape))
+    }
+
+    fn numbers(
+        &mut self,
+        at: usize,
+        name: &str,
+        as_bf16: bool,
+        budget: &mut Budget,
+    ) -> Result<ArrayD<f64>, InputError> {
+        npy::read(name, self.entry(at, name)?, as_bf16, budget)
+    }
+
+    fn text(&mut self, at: usize, name: &str) -> Result<Option<String>, InputError> {
+        npy::text(name, self.entry(at, name)?)
+    }
+}
+
+/// The arrays of these names, in this order, whatever else the archive holds. Errors as [`open`] does, and when one is not
 /// there.
 pub fn read_named<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[ArrayD<f64>; N], InputError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
@@ -49,29 +90,14 @@ pub fn read_named<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[Arr
     for name in names {
         let in_entry = |error| broken(Sentence::new("array {0}: {1}").with(name).with(error));
         let entry = archive.by_name(&format!("{name}.npy")).map_err(in_entry)?;
-        arrays.push(npy::read(name, entry, &mut budget)?);
+        arrays.push(npy::read(name, entry, false, &mut budget)?);
     }
     arrays.try_into().map_err(|_| broken("not every array was read"))
 }
 
-/// The name of the array in this entry, if an input needs it. Errors when it cannot be read.
-fn wanted(archive: &ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<Option<&'static str>, InputError> {
-    let entry = archive.by_index_data(index).map_err(unreadable)?;
-    let Some(name) = entry.name().ok().and_then(|name| canonical(&name)) else {
-        return Ok(None);
-    };
-    if entry.encrypted() {
-        return Err(broken(Sentence::new("array {0} is encrypted; save it without a password").with(name)));
-    }
-    if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
-        let fault = "array {0} is compressed in an unusual way; save it with numpy.savez";
-        return Err(broken(Sentence::new(fault).with(name)));
-    }
-    Ok(Some(name))
-}
-
 fn broken(fault: impl Into<Sentence>) -> InputError {
-    InputError::Npz { fault: fault.into() }
+    // Names in the file may hold anything, and a message is one line.
+    InputError::Npz { fault: fault.into().on_one_line() }
 }
 
 /// In the words of the library.

@@ -1,57 +1,31 @@
-//! A capture of a model's attention: a safetensors file with the metadata of `tiled-attention-capture/1`.
+//! A safetensors file: tensors with metadata, whoever wrote it.
 //!
-//! Tensors `q`, `k`, `v` and (optionally) the model's output `o`, all F32 or all F16, `[heads, N, d]` or
-//! `[batch, heads, N, d]`. The metadata keys `format`, `causal`, `scale` and `kv_lengths` are needed and checked;
-//! the others are for people, and a fault in one of them is a warning.
+//! Captures of a model's attention are such files, with the metadata `format` = `tiled-attention-capture/1`.
+//! Format: <https://github.com/huggingface/safetensors>
 
-use std::collections::HashMap;
-
-use half::f16;
 use ndarray::ArrayD;
 use safetensors::{Dtype, SafeTensors};
-use serde::de::DeserializeOwned;
 
-use super::Input;
-use super::arrays::lift;
 use super::budget::Budget;
+use super::element::Element;
 use super::error::InputError;
-use super::{json_guard, pieces};
-use crate::attention::{Problem, Shape};
+use super::held::{Arrays, Held};
+use super::json_guard;
 use crate::sentence::Sentence;
 
-const FORMAT: &str = "tiled-attention-capture/1";
 /// Bytes of JSON; the longest capture of 1024 tokens has some 30,000.
 const LONGEST_HEADER: u64 = 4 << 20;
+const MAX_RANK: usize = 4;
 
-/// Reads a capture; `name` is kept as the input's.
-pub fn read(name: &str, bytes: &[u8], budget: &mut Budget) -> Result<Input, InputError> {
+/// What the file holds.
+pub fn open(bytes: &[u8]) -> Result<Held<'_>, InputError> {
     check_header(bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-    let metadata = Metadata(header.metadata().as_ref().cloned().unwrap_or_default());
-    // The format first: another file's tensors may have any shape.
-    if metadata.get("format")? != FORMAT {
-        let found = format!("{:?}", metadata.get("format")?);
-        return wrong("format", Sentence::new("is {0}, but {1} is needed").with(found).with(FORMAT));
-    }
-    let q = tensor(&file, "q", budget)?;
-    let rank = q.ndim();
-    let mut problem = Problem::new(
-        lift("q", q)?,
-        lift("k", same_rank(tensor(&file, "k", budget)?, rank, "k")?)?,
-        lift("v", same_rank(tensor(&file, "v", budget)?, rank, "v")?)?,
-    )?;
-    if problem.shape.n_q != problem.shape.n_k {
-        return Err(broken("q and k have different numbers of tokens; a capture has the same"));
-    }
-    metadata.apply(&mut problem)?;
-    let mut input = Input::new(name, problem, rank);
-    if file.names().contains(&"o") {
-        input.about.o = Some(output(&file, &input.problem.shape, rank, budget)?);
-    }
-    metadata.describe(&mut input);
-    input.warn_of_not_finite();
-    Ok(input)
+    let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut names: Vec<String> = file.names().into_iter().map(ToOwned::to_owned).collect();
+    names.sort_unstable();
+    Ok(Held { names, metadata, arrays: Box::new(Tensors(file)) })
 }
 
 /// What the crate does not refuse: a key that comes twice, and numbers (offsets, sizes) beyond the file.
@@ -76,153 +50,75 @@ fn check_header(bytes: &[u8]) -> Result<(), InputError> {
     }
 }
 
-/// One tensor as f64.
-fn tensor(file: &SafeTensors, name: &str, budget: &mut Budget) -> Result<ArrayD<f64>, InputError> {
-    let Ok(view) = file.tensor(name) else {
-        return Err(broken(Sentence::new("the tensor {0} is missing; q, k and v are needed").with(name)));
-    };
-    if view.dtype() != file.tensor("q").map_or(view.dtype(), |q| q.dtype()) {
-        let fault = Sentence::new("{0} is {1}, and q is not; all tensors must have one type");
-        return Err(broken(fault.with(name).with(format!("{:?}", view.dtype()))));
-    }
-    if !(3..=4).contains(&view.shape().len()) {
-        let need = "[heads, N, d] or [batch, heads, N, d] is needed";
-        let fault = Sentence::new("{0} has shape {1}; {2}").with(name).with(format!("{:?}", view.shape()));
-        return Err(broken(fault.and(need)));
-    }
-    budget.take(Sentence::new("tensor {0}").with(name), view.shape())?;
-    let values = match view.dtype() {
-        Dtype::F32 => values(view.data(), |bytes| f32::from_le_bytes(bytes).into()),
-        Dtype::F16 => values(view.data(), |bytes| f16::from_le_bytes(bytes).into()),
-        other => {
-            let fault = Sentence::new("{0} is {1}; F32 and F16 are read").with(name).with(format!("{other:?}"));
-            return Err(broken(fault));
+struct Tensors<'a>(SafeTensors<'a>);
+
+impl Arrays for Tensors<'_> {
+    fn header(&mut self, _: usize, name: &str) -> Result<(Element, Vec<usize>), InputError> {
+        let tensor = self.0.tensor(name).map_err(unreadable)?;
+        if tensor.shape().len() > MAX_RANK {
+            let fault = Sentence::new("{0} axes; at most {1} are read").with(tensor.shape().len()).with(MAX_RANK);
+            return Err(broken(Sentence::new("{0}: {1}").with(name).and(fault)));
         }
-    };
-    ArrayD::from_shape_vec(view.shape(), values).map_err(|error| unreadable(format!("{name}: {error}")))
-}
-
-fn values<const N: usize>(data: &[u8], widen: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    let (chunks, _) = data.as_chunks::<N>();
-    chunks.iter().map(|&bytes| widen(bytes)).collect()
-}
-
-/// The model's own output, which must have the shape that this problem gives.
-fn output(
-    file: &SafeTensors,
-    shape: &Shape,
-    rank: usize,
-    budget: &mut Budget,
-) -> Result<ndarray::Array4<f64>, InputError> {
-    let o = lift("o", same_rank(tensor(file, "o", budget)?, rank, "o")?)?;
-    let expected = [shape.batch, shape.heads, shape.n_q, shape.d_v];
-    if o.shape() != expected {
-        let fault = Sentence::new("{0} has shape {1}, but {2} is needed").with("o");
-        return Err(broken(fault.with(format!("{:?}", o.shape())).with(format!("{expected:?}"))));
-    }
-    Ok(o)
-}
-
-fn same_rank(array: ArrayD<f64>, rank: usize, name: &str) -> Result<ArrayD<f64>, InputError> {
-    if array.ndim() == rank {
-        return Ok(array);
-    }
-    let fault = Sentence::new("{0} has {1} axes and q has {2}; give them the same number");
-    Err(broken(fault.with(name).with(array.ndim()).with(rank)))
-}
-
-struct Metadata(HashMap<String, String>);
-
-impl Metadata {
-    fn get(&self, key: &'static str) -> Result<&str, InputError> {
-        self.0.get(key).map_or_else(|| wrong(key, "is missing"), |value| Ok(value.as_str()))
-    }
-
-    /// Sets what the capture says about the mask and the scale.
-    fn apply(&self, problem: &mut Problem) -> Result<(), InputError> {
-        problem.mask.causal = match self.get("causal")? {
-            "true" => true,
-            "false" => false,
-            other => {
-                let fault = Sentence::new("is {0}, but true or false is needed").with(format!("{other:?}"));
-                return wrong("causal", fault);
-            }
+        let Some(element) = element(tensor.dtype()) else {
+            let fault = Sentence::new("{0} is {1}, which is not read; save it as float32 or bfloat16");
+            return Err(broken(fault.with(name).with(format!("{:?}", tensor.dtype()))));
         };
-        problem.scale = match self.get("scale")?.parse() {
-            Ok(scale) if f64::is_finite(scale) => scale,
-            _ => {
-                let found = format!("{:?}", self.get("scale")?);
-                return wrong("scale", Sentence::new("is {0}, but a finite number is needed").with(found));
-            }
-        };
-        let Ok(lengths) = serde_json::from_str::<Vec<usize>>(self.get("kv_lengths")?) else {
-            return wrong("kv_lengths", "must be a JSON list of whole numbers, one for each sequence");
-        };
-        // Lengths that mask nothing are left out, so that the mask stays as simple as it is.
-        let n_k = problem.shape.n_k;
-        if lengths.len() != problem.shape.batch || lengths.iter().any(|&length| length != n_k) {
-            problem.mask.key_lengths = Some(lengths);
-        }
-        Ok(problem.validate()?)
+        Ok((element, tensor.shape().to_vec()))
     }
 
-    /// Fills in what is for people; what is unusable is left out with a warning.
-    fn describe(&self, input: &mut Input) {
-        let Shape { batch, heads, kv_heads, n_k, .. } = input.problem.shape;
-        let warnings = &mut input.warnings;
-        let about = &mut input.about;
-        let string = |key: &str| self.0.get(key).filter(|value| !value.is_empty()).cloned();
-        about.model = string("model");
-        about.licence = string("licence");
-        about.note = string("note");
-        about.layer = self.optional("layer", |_| true, warnings);
-        about.recorded_error = self.optional("verify_max_abs_err", |error: &f64| error.is_finite(), warnings);
-        about.q_heads = self.optional("q_heads", |list: &Vec<_>| list.len() == heads, warnings).unwrap_or_default();
-        about.kv_heads =
-            self.optional("kv_heads", |list: &Vec<_>| list.len() == kv_heads, warnings).unwrap_or_default();
-        let one_each = |tokens: &Vec<Vec<String>>| tokens.len() == batch && tokens.iter().all(|t| t.len() == n_k);
-        // A batch has lists of what a single sequence has plainly.
-        if input.rank == 4 {
-            about.text =
-                self.optional("source_text", |text: &Vec<_>| text.len() == batch, warnings).unwrap_or_default();
-            about.tokens = self.optional("tokens", one_each, warnings).unwrap_or_default();
-        } else {
-            about.text = string("source_text").into_iter().collect();
-            let tokens = self.optional("tokens", |tokens: &Vec<String>| tokens.len() == n_k, warnings);
-            about.tokens = tokens.into_iter().collect();
+    fn numbers(
+        &mut self,
+        at: usize,
+        name: &str,
+        as_bf16: bool,
+        budget: &mut Budget,
+    ) -> Result<ArrayD<f64>, InputError> {
+        let (mut element, shape) = self.header(at, name)?;
+        if as_bf16 && matches!(element, Element::I16 | Element::U16) {
+            element = Element::Bf16;
         }
-        about.tokens.iter_mut().for_each(|tokens| *tokens = pieces::labels(tokens));
+        let count = budget.take(Sentence::new("tensor {0}").with(name), &shape, element)?;
+        let mut values = Vec::with_capacity(count);
+        let tensor = self.0.tensor(name).map_err(unreadable)?;
+        let in_tensor = |fault| broken(Sentence::new("{0}: {1}").with(name).and(fault));
+        element.decode(tensor.data(), false, &mut values).map_err(in_tensor)?;
+        ArrayD::from_shape_vec(shape, values).map_err(|error| unreadable(format!("{name}: {error}")))
     }
 
-    /// The JSON value of `key`, if it is there, of this type and `fits`.
-    fn optional<T: DeserializeOwned>(
-        &self,
-        key: &str,
-        fits: impl Fn(&T) -> bool,
-        warnings: &mut Vec<Sentence>,
-    ) -> Option<T> {
-        let text = self.0.get(key)?;
-        let value = serde_json::from_str(text).ok().filter(fits);
-        if value.is_none() {
-            let warning = "the capture's metadata key {0} does not fit the tensors and is left out";
-            warnings.push(Sentence::new(warning).with(key));
-        }
-        value
+    fn text(&mut self, _: usize, _: &str) -> Result<Option<String>, InputError> {
+        Ok(None)
     }
+}
+
+fn element(dtype: Dtype) -> Option<Element> {
+    Some(match dtype {
+        Dtype::F64 => Element::F64,
+        Dtype::F32 => Element::F32,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::F8_E4M3 => Element::F8E4M3,
+        Dtype::F8_E5M2 => Element::F8E5M2,
+        Dtype::I64 => Element::I64,
+        Dtype::I32 => Element::I32,
+        Dtype::I16 => Element::I16,
+        Dtype::I8 => Element::I8,
+        Dtype::U64 => Element::U64,
+        Dtype::U32 => Element::U32,
+        Dtype::U16 => Element::U16,
+        Dtype::U8 => Element::U8,
+        Dtype::BOOL => Element::Bool,
+        _ => return None,
+    })
 }
 
 fn broken(fault: impl Into<Sentence>) -> InputError {
     // Names in the file may hold anything, and a message is one line.
-    InputError::Capture { fault: fault.into().on_one_line() }
+    InputError::Tensors { fault: fault.into().on_one_line() }
 }
 
 /// In the words of a library.
 fn unreadable(error: impl std::fmt::Display) -> InputError {
     broken(Sentence::verbatim(error))
-}
-
-fn wrong<T>(key: &'static str, fault: impl Into<Sentence>) -> Result<T, InputError> {
-    Err(InputError::Metadata { key, fault: fault.into() })
 }
 
 #[cfg(test)]
