@@ -38,6 +38,11 @@ pub fn warn(text: &str) {
     say(&format!("warning: {text}"));
 }
 
+/// What was done, or understood: no fault.
+pub fn note(text: &str) {
+    say(text);
+}
+
 /// One line on standard error.
 #[allow(clippy::print_stderr)]
 fn say(text: &str) {

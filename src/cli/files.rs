@@ -2,28 +2,75 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 
 use crate::attention::Input;
-use crate::attention::input::{self, BUDGET, random};
+use crate::attention::input::{self, BUDGET, InputError, Reading, random};
 
 use super::Failure;
 use super::failure::warn;
 
-/// Reads an input: `random:..` from the seed, anything else from a file.
-pub fn open(name: &str, seed: u64) -> Result<Input, Failure> {
-    let read = if name.starts_with(random::PREFIX) {
-        random::read(name, seed)
-    } else {
-        input::read(&file_name(Path::new(name)), &read_file(Path::new(name))?)
+/// Reads an input: `random:..` from the seed, anything else from a file, from several `.npy` files, or from a folder of
+/// them. Says what a person should know of it.
+pub fn open(paths: &[PathBuf], seed: u64, how: &Reading) -> Result<Input, Failure> {
+    let name = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+    let read = match paths {
+        [path] => match path.to_str() {
+            Some(spec) if spec.starts_with(random::PREFIX) => random::read(spec, seed),
+            _ if path.is_dir() => open_set(&file_name(path), &npy_files(path)?, how)?,
+            _ => input::read_as(&file_name(path), &read_file(path)?, how),
+        },
+        _ => open_set(&name, paths, how)?,
     };
-    let input = read.map_err(|error| Failure::bad(name, error))?;
+    let input = read.map_err(|error| Failure::bad(&name, error))?;
     for warning in &input.warnings {
         warn(&format!("{name}: {warning}"));
     }
     Ok(input)
+}
+
+/// The `.npy` files of a folder, in the order of their names.
+fn npy_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let bad = |what: &str| Failure::bad(folder.display(), what);
+    let entries = std::fs::read_dir(folder).map_err(|error| bad(&reason(&error)))?;
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_npy(path)).collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(bad("this is a directory without .npy files; name a file in it"));
+    }
+    Ok(files)
+}
+
+fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"))
+}
+
+/// Reads `.npy` files as one input; they share the budget of one file.
+fn open_set(name: &str, paths: &[PathBuf], how: &Reading) -> Result<Result<Input, InputError>, Failure> {
+    if let Some(other) = paths.iter().find(|path| !is_npy(path)) {
+        return Err(Failure::bad(
+            other.display(),
+            "several files make one input only as .npy files, such as q.npy k.npy v.npy",
+        ));
+    }
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for path in paths {
+        let file = read_file(path)?;
+        bytes += file.len() as u64;
+        if bytes > BUDGET {
+            return Err(Failure::bad(
+                name,
+                format!("the .npy files are more than the {} MiB that are read", BUDGET >> 20),
+            ));
+        }
+        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        files.push((stem, file));
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(stem, bytes)| (stem.as_str(), bytes.as_slice())).collect();
+    Ok(input::read_npy_set(name, &files, how))
 }
 
 /// The bytes of a regular file within the budget.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::{self, AppOptions, Overlay, Place, Settings, Size, Theme};
+use crate::attention::input::Reading;
 use crate::attention::{Align, Input, Precision};
 use crate::gpu::Probe;
 use crate::playback::lesson::{Language, Position};
@@ -147,7 +148,7 @@ impl PlaceOptions {
                 let opened = self.place(Some(file.to_owned())).open();
                 opened.map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()))
             }
-            Some(file) => files::open(file, self.seed.unwrap_or(0)).map(Some),
+            Some(file) => files::open(&[file.into()], self.seed.unwrap_or(0), &Reading::default()).map(Some),
             None => Ok(None),
         }
     }

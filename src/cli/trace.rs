@@ -31,6 +31,9 @@ pub struct Arguments {
     /// The schedule alone (none), with row statistics (stats), or with the values of tiles (full)
     #[arg(long, value_name = "WHAT", default_value = "stats", value_parser = tiles)]
     tiles: Tiles,
+    /// Print what was understood of the input as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn head(text: &str) -> Result<(usize, usize), String> {
@@ -55,7 +58,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let shape = input.problem.shape;
     if batch >= shape.batch || head >= shape.heads {
         let what = format!("--head {batch},{head}: there are {} batch entries and {} heads", shape.batch, shape.heads);
-        return Err(Failure::bad(&options.input, what));
+        return Err(Failure::bad(options.name(), what));
     }
     let plan = options.plan(&input, algorithm, batch);
     if arguments.tiles != Tiles::None {
@@ -73,6 +76,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         kernel_source: kernel_source(algorithm),
     };
     let summary = write(&arguments.output, &export, &arguments.format, arguments.tiles)?;
+    options.tell(&input, arguments.json)?;
     match summary.check {
         Some(check) if !check.passed => Err(Failure::Check(format!("{}: not within the error rule", algorithm.name()))),
         _ => Ok(()),

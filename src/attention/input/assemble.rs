@@ -72,7 +72,8 @@ impl Making<'_> {
         let Some((place, word)) = self.word(role)? else { return Ok(None) };
         match word.whole().as_deref() {
             Some(&[count]) if count > 0 => Ok(Some(count as usize)),
-            _ => place.wrong(&self.held, Sentence::new("is {0}, but one whole number above 0 is needed").with(word.shown())),
+            _ => place
+                .wrong(&self.held, Sentence::new("is {0}, but one whole number above 0 is needed").with(word.shown())),
         }
     }
 
@@ -102,7 +103,8 @@ impl Making<'_> {
             None => axes,
         };
         if axes < rank {
-            let fault = Sentence::new("is {0}, which names {1} axes, and Q has {2}").with(word.shown()).with(axes).with(rank);
+            let fault =
+                Sentence::new("is {0}, which names {1} axes, and Q has {2}").with(word.shown()).with(axes).with(rank);
             return place.wrong(&self.held, fault);
         }
         Ok(Some(layout))
@@ -216,7 +218,10 @@ impl Making<'_> {
         if tensor.shape() != [batch, heads, n_q, d_v] {
             let fault = Sentence::new("has shape {0}, but {1} is needed (leading axes of 1 may be left out)");
             let needed = format!("{:?}", [batch, heads, n_q, d_v]);
-            return InputError::array(&self.held.names[at], fault.with(format!("{found:?}")).and(Sentence::verbatim(needed)));
+            return InputError::array(
+                &self.held.names[at],
+                fault.with(format!("{found:?}")).and(Sentence::verbatim(needed)),
+            );
         }
         input.d_o = Some(tensor);
         Ok(())

@@ -118,7 +118,8 @@ impl Element {
         let Element::Text { wide, .. } = self else { return None };
         let text = if wide {
             let (characters, _) = data.as_chunks::<4>();
-            let code = |&bytes: &[u8; 4]| if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
+            let code =
+                |&bytes: &[u8; 4]| if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
             characters.iter().map(|bytes| char::from_u32(code(bytes))).collect::<Option<String>>()?
         } else {
             std::str::from_utf8(data).ok()?.to_owned()
@@ -150,9 +151,15 @@ mod tests {
             element.decode(&[bits], false, &mut to).unwrap();
             to[0]
         };
-        for (bits, value) in
-            [(0x00, 0.0), (0x01, 0.001953125), (0x07, 0.013671875), (0x08, 0.015625), (0x38, 1.0), (0x7e, 448.0), (0xb9, -1.125)]
-        {
+        for (bits, value) in [
+            (0x00, 0.0),
+            (0x01, 0.001953125),
+            (0x07, 0.013671875),
+            (0x08, 0.015625),
+            (0x38, 1.0),
+            (0x7e, 448.0),
+            (0xb9, -1.125),
+        ] {
             assert_eq!(read(Element::F8E4M3, bits), value, "{bits:#x}");
         }
         assert!(read(Element::F8E4M3, 0x7f).is_nan() && read(Element::F8E4M3, 0xff).is_nan());

@@ -7,26 +7,70 @@ use crate::sentence::{Sentence, says_a_sentence};
 /// Knows no file paths: whoever opened the file says which one it was.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InputError {
-    Unknown { found: &'static str },
+    Unknown {
+        found: &'static str,
+    },
     LoneNpy,
-    TooLarge { what: Sentence, bytes: u128, left: u64 },
-    Npy { array: String, offset: usize, fault: Sentence },
-    Npz { fault: Sentence },
-    Array { array: String, fault: Sentence },
+    TooLarge {
+        what: Sentence,
+        bytes: u128,
+        left: u64,
+    },
+    Npy {
+        array: String,
+        offset: usize,
+        fault: Sentence,
+    },
+    Npz {
+        fault: Sentence,
+    },
+    Array {
+        array: String,
+        fault: Sentence,
+    },
     /// A whole file of another kind, and how it becomes an input.
-    Foreign { is: &'static str, how: &'static str },
+    Foreign {
+        is: &'static str,
+        how: &'static str,
+    },
     /// No array is named as Q (or K, or V) are.
-    NoArray { role: &'static str, found: String },
+    NoArray {
+        role: &'static str,
+        found: String,
+    },
     /// Two names that mean the same.
-    Twice { what: &'static str, names: [String; 2] },
+    Twice {
+        what: &'static str,
+        names: [String; 2],
+    },
     /// Shapes that do not fit, and would in another layout.
-    Hinted { error: ProblemError, hint: Sentence },
+    Hinted {
+        error: ProblemError,
+        hint: Sentence,
+    },
     /// A count of the file or of an option that the shapes contradict.
-    Counts { what: &'static str, said: usize, found: usize, layout: &'static str, hint: Option<Sentence> },
-    Tensors { fault: Sentence },
-    Metadata { key: String, fault: Sentence },
-    Random { spec: String, fault: Sentence },
-    Preset { preset: &'static str, fault: Sentence },
+    Counts {
+        what: &'static str,
+        said: usize,
+        found: usize,
+        layout: &'static str,
+        hint: Option<Sentence>,
+    },
+    Tensors {
+        fault: Sentence,
+    },
+    Metadata {
+        key: String,
+        fault: Sentence,
+    },
+    Random {
+        spec: String,
+        fault: Sentence,
+    },
+    Preset {
+        preset: &'static str,
+        fault: Sentence,
+    },
     Problem(ProblemError),
 }
 

@@ -3,8 +3,7 @@
 use super::error::InputError;
 
 /// The line for what torch.save wrote. It loads tensors alone, and runs nothing that the file holds.
-pub const CONVERT_TORCH: &str =
-    "python -c \"import torch, safetensors.torch as s; s.save_file({k: t.contiguous() for k, t in torch.load('FILE', weights_only=True).items()}, 'FILE.safetensors')\"";
+pub const CONVERT_TORCH: &str = "python -c \"import torch, safetensors.torch as s; s.save_file({k: t.contiguous() for k, t in torch.load('FILE', weights_only=True).items()}, 'FILE.safetensors')\"";
 
 const FROM_PYTHON: &str = "in Python, numpy.savez('FILE.npz', q=q, k=k, v=v)";
 

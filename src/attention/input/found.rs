@@ -60,7 +60,10 @@ impl Found {
         match (needed, packed) {
             (Some(_), Some(packed)) => return InputError::array(packed, PACKED),
             (Some(role), None) => {
-                return Err(InputError::NoArray { role: role.name(), found: listed(held.names.iter().map(String::as_str)) });
+                return Err(InputError::NoArray {
+                    role: role.name(),
+                    found: listed(held.names.iter().map(String::as_str)),
+                });
             }
             (None, Some(packed)) => unused.push(packed),
             (None, None) => {}
@@ -129,8 +132,7 @@ impl Place {
 }
 
 const UNCLEAR: &str = "says True for keys to ignore in torch.nn.MultiheadAttention and for keys to keep elsewhere; save it as attn_mask, where True attends";
-const OFFSETS: &str =
-    "packs sequences of several lengths into one, which is not read; save one sequence, or pad them and give kv_lengths";
+const OFFSETS: &str = "packs sequences of several lengths into one, which is not read; save one sequence, or pad them and give kv_lengths";
 const PACKED: &str = "holds several tensors; save q, k and v apart, as in q, k, v = qkv.unbind(2)";
 
 /// What each name means. Where none is Q, what all names begin with is left out; and where that does not help,
@@ -152,7 +154,10 @@ fn roles(names: &[String]) -> Result<Vec<Option<Role>>, InputError> {
         None => Ok(role),
         Some(n) => match [Role::Q, Role::K, Role::V].get(n) {
             Some(role) => Ok(Some(*role)),
-            None => InputError::array(name, "has no name: arr_0, arr_1 and arr_2 are taken for Q, K and V, and the others need one"),
+            None => InputError::array(
+                name,
+                "has no name: arr_0, arr_1 and arr_2 are taken for Q, K and V, and the others need one",
+            ),
         },
     };
     names.iter().zip(roles).map(by_position).collect()

@@ -26,13 +26,8 @@ pub(super) trait Arrays {
     fn header(&mut self, at: usize, name: &str) -> Result<(Element, Vec<usize>), InputError>;
 
     /// The numbers in C order. `as_bf16`: 16-bit whole numbers are the bits of bf16.
-    fn numbers(
-        &mut self,
-        at: usize,
-        name: &str,
-        as_bf16: bool,
-        budget: &mut Budget,
-    ) -> Result<ArrayD<f64>, InputError>;
+    fn numbers(&mut self, at: usize, name: &str, as_bf16: bool, budget: &mut Budget)
+    -> Result<ArrayD<f64>, InputError>;
 
     /// The text of an array of one element; `None` where it holds anything else.
     fn text(&mut self, at: usize, name: &str) -> Result<Option<String>, InputError>;
@@ -53,7 +48,10 @@ impl Held<'_> {
         let name = &self.names[at];
         if let Element::Text { .. } = element {
             let text = self.arrays.text(at, name)?;
-            return text.map_or_else(|| InputError::array(name, "holds several texts; one is needed"), |text| Ok(Word::of(&text)));
+            return text.map_or_else(
+                || InputError::array(name, "holds several texts; one is needed"),
+                |text| Ok(Word::of(&text)),
+            );
         }
         let count = shape.iter().fold(1usize, |count, &size| count.saturating_mul(size));
         if count > most {

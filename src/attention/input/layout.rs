@@ -99,7 +99,8 @@ impl Layout {
     fn split(self, name: &str, array: ArrayD<f64>, heads: Option<usize>) -> Result<Array4<f64>, InputError> {
         let shape = array.shape().to_vec();
         let Some(heads) = heads else {
-            let fault = "is heads * d wide, and the number of heads is not said: give --heads H, or num_heads in the file";
+            let fault =
+                "is heads * d wide, and the number of heads is not said: give --heads H, or num_heads in the file";
             return InputError::array(name, fault);
         };
         let (n, width) = (shape[shape.len() - 2], shape[shape.len() - 1]);
@@ -220,7 +221,8 @@ mod tests {
 
     #[test]
     fn heads_that_do_not_fit_are_told() {
-        let told = |layout: Layout, shape: &[usize], heads| layout.lift("Q", numbered(shape), heads).unwrap_err().to_string();
+        let told =
+            |layout: Layout, shape: &[usize], heads| layout.lift("Q", numbered(shape), heads).unwrap_err().to_string();
         assert!(told(Layout::Bnd, &[2, 8], None).contains("--heads"));
         assert!(told(Layout::Bnd, &[2, 8], Some(3)).contains("3 heads"));
         assert!(told(Layout::Bnd, &[2, 8], Some(0)).contains("0 heads"));

@@ -82,8 +82,7 @@ fn is_boolean(name: &str, array: &ArrayD<f64>, element: Element) -> Result<bool,
         };
     }
     if array.iter().all(is_bit) && array.iter().any(|&x| x == 1.0) {
-        let fault =
-            "holds 0 and 1 as {0}: added to the scores, or where to attend? Save it as bool (true attends), or with -inf";
+        let fault = "holds 0 and 1 as {0}: added to the scores, or where to attend? Save it as bool (true attends), or with -inf";
         return InputError::array(name, Sentence::new(fault).with(element.name()));
     }
     Ok(false)
@@ -114,7 +113,9 @@ fn place(
     let batch_first = batch_first.filter(|&axes| fits(axes));
     let axes = match (fits(broadcast), batch_first, meant) {
         (true, Some(first), Meant::Either) if first != broadcast => {
-            let fault = Sentence::new("has shape {0}, which fits as {1} and as {2}; give it four axes, [batch, heads, n_q, n_k]");
+            let fault = Sentence::new(
+                "has shape {0}, which fits as {1} and as {2}; give it four axes, [batch, heads, n_q, n_k]",
+            );
             let fault = fault.with(format!("{found:?}")).with(format!("{broadcast:?}")).with(format!("{first:?}"));
             return InputError::array(name, fault);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array4};
 
+use super::Input;
 use super::assemble::Making;
 use super::element::Element;
 use super::error::InputError;
@@ -12,7 +13,6 @@ use super::mask_array::{self, Made, Meant};
 use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
-use super::Input;
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::{Align, Shape};
 use crate::sentence::Sentence;
@@ -52,7 +52,8 @@ fn causal(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
 
 fn align(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
     let Some((place, word)) = making.word(Role::Align)? else { return Ok(()) };
-    let name = if let Word::Text(text) = &word { text.to_ascii_lowercase().replace(['_', ' '], "-") } else { String::new() };
+    let name =
+        if let Word::Text(text) = &word { text.to_ascii_lowercase().replace(['_', ' '], "-") } else { String::new() };
     match [Align::BottomRight, Align::TopLeft].into_iter().find(|align| align.name() == name) {
         Some(align) => input.problem.mask.align = align,
         None => return wrong(making, &place, "is {0}, but bottom-right or top-left is needed", &word),
@@ -85,7 +86,14 @@ fn window(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
                 let fault = "is {0}, one number: the keys of a causal window, and the input is not causal; give two, left and right";
                 return wrong(making, place, fault, word);
             }
-            _ => return wrong(making, place, "is {0}, but two whole numbers are needed, left and right (-1: no bound)", word),
+            _ => {
+                return wrong(
+                    making,
+                    place,
+                    "is {0}, but two whole numbers are needed, left and right (-1: no bound)",
+                    word,
+                );
+            }
         }
     }
     for (at, (place, word)) in sides.iter().enumerate().filter_map(|(at, said)| Some((at, said.as_ref()?))) {
@@ -121,7 +129,8 @@ fn key_lengths(making: &mut Making, input: &mut Input) -> Result<(), InputError>
     let moves = ["cache_seqlens", "seqused_k", "context_lens", "cache_lens"];
     let mask = &mut input.problem.mask;
     let is_bounded = mask.causal || mask.window_left.is_some() || mask.window_right.is_some();
-    if moves.contains(&place.name(&making.held)) && is_bounded && n_q > 1 && lengths.iter().any(|&length| length < n_k) {
+    if moves.contains(&place.name(&making.held)) && is_bounded && n_q > 1 && lengths.iter().any(|&length| length < n_k)
+    {
         let warning = "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} keys";
         input.warnings.push(Sentence::new(warning).with(place.name(&making.held)).with(n_k));
     }
@@ -214,7 +223,8 @@ fn made(making: &mut Making, at: usize, role: Role, shape: &Shape) -> Result<Mad
     }
     let array = making.held.numbers(at, making.how.bf16_bits, &mut making.budget)?;
     let meant = if role == Role::Bias { Meant::Broadcast } else { Meant::of(&name) };
-    let element = if making.how.bf16_bits && matches!(element, Element::I16 | Element::U16) { Element::Bf16 } else { element };
+    let element =
+        if making.how.bf16_bits && matches!(element, Element::I16 | Element::U16) { Element::Bf16 } else { element };
     if role == Role::Bias && element.is_float() {
         // Zeros and ones in floats that are named a bias are added, as any others.
         let bias = mask_array::additive(&name, array, shape)?;
@@ -253,7 +263,8 @@ fn dropout(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
             input.told.by_file(Fact::Dropout);
         }
         None if rate > 0.0 => {
-            let warning = "{0} is {1}, and not which weights were dropped: it is not applied (an array keep, or --dropout, does)";
+            let warning =
+                "{0} is {1}, and not which weights were dropped: it is not applied (an array keep, or --dropout, does)";
             input.warnings.push(Sentence::new(warning).with(place.name(&making.held)).with(rate).on_one_line());
         }
         None => {}

@@ -43,7 +43,10 @@ pub(super) enum Role {
 const NAMES: [(Role, &[&str]); 26] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
-    (Role::V, &["v", "value", "values", "xv", "v_proj", "value_states", "value_layer", "v_states", "v_cache", "value_cache"]),
+    (
+        Role::V,
+        &["v", "value", "values", "xv", "v_proj", "value_states", "value_layer", "v_states", "v_cache", "value_cache"],
+    ),
     (Role::DO, &["do", "d_o", "dout", "d_out", "grad_o", "grad_out", "grad_output"]),
     (Role::Output, &["o", "out", "output", "attn_output", "attn_out", "attention_output"]),
     (Role::Bias, &["bias", "attn_bias", "attention_bias", "score_bias"]),
@@ -57,55 +60,200 @@ const NAMES: [(Role, &[&str]); 26] = [
     (
         Role::KeyLengths,
         &[
-            "kv_lengths", "kv_length", "key_lengths", "key_length", "kv_lens", "kv_len", "k_lens", "seqlens_k", "seqlen_k",
-            "seqused_k", "cache_seqlens", "seqlens", "seq_lens", "seqlens_kv", "seq_lens_kv", "kv_seqlens", "kv_seq_lens",
-            "cache_lens", "context_lens", "context_lengths", "lengths", "lens", "valid_len", "valid_lens",
+            "kv_lengths",
+            "kv_length",
+            "key_lengths",
+            "key_length",
+            "kv_lens",
+            "kv_len",
+            "k_lens",
+            "seqlens_k",
+            "seqlen_k",
+            "seqused_k",
+            "cache_seqlens",
+            "seqlens",
+            "seq_lens",
+            "seqlens_kv",
+            "seq_lens_kv",
+            "kv_seqlens",
+            "kv_seq_lens",
+            "cache_lens",
+            "context_lens",
+            "context_lengths",
+            "lengths",
+            "lens",
+            "valid_len",
+            "valid_lens",
         ],
     ),
     (
         Role::Softcap,
-        &["softcap", "soft_cap", "logits_soft_cap", "logits_softcap", "logit_softcap", "attn_logit_softcapping", "attn_softcap"],
+        &[
+            "softcap",
+            "soft_cap",
+            "logits_soft_cap",
+            "logits_softcap",
+            "logit_softcap",
+            "attn_logit_softcapping",
+            "attn_softcap",
+        ],
     ),
     (Role::Slopes, &["alibi_slopes", "alibi_slope", "slopes"]),
     (Role::Keep, &["keep", "keep_mask", "dropout_keep"]),
     (Role::DropoutRate, &["dropout_p", "dropout", "dropout_rate", "attention_dropout", "attn_dropout", "p_dropout"]),
     (Role::Layout, &["layout", "tensor_layout", "qkv_layout", "input_layout", "qkv_format"]),
-    (Role::Heads, &["heads", "num_heads", "n_heads", "n_head", "nheads", "num_attention_heads", "num_q_heads", "num_qo_heads"]),
+    (
+        Role::Heads,
+        &["heads", "num_heads", "n_heads", "n_head", "nheads", "num_attention_heads", "num_q_heads", "num_qo_heads"],
+    ),
     (Role::KvHeads, &["kv_heads", "num_kv_heads", "n_kv_heads", "num_key_value_heads"]),
     (Role::HeadDim, &["head_dim", "head_size", "d_head", "headdim"]),
     (
         Role::NotComputed,
         &[
-            "sinks", "sink", "s_aux", "attn_sinks", "attention_sinks", "attention_sink", "sink_logits", "sink_bias",
-            "block_table", "block_tables", "page_table", "page_tables", "kv_indices", "kv_indptr", "cache_batch_idx",
-            "cache_leftpad", "leftpad_k", "block_mask", "score_mod", "mask_mod", "position_bias", "rel_pos", "rel_pos_bias",
-            "relative_position_bias", "relative_position_bias_table", "rel_h", "rel_w", "rel_pos_h", "rel_pos_w", "segment_ids",
-            "q_segment_ids", "kv_segment_ids", "document_ids", "doc_ids", "head_mask", "layer_head_mask", "cos", "sin",
-            "freqs_cis", "rotary_cos", "rotary_sin", "rotary_emb", "q_descale", "k_descale", "v_descale", "q_scale", "k_scale",
-            "v_scale", "temperature", "logit_scale", "logits_scale", "attention_chunk", "attention_chunk_size", "chunk_size",
-            "seqlens_q", "seqlen_q", "seqused_q", "q_lengths", "query_lengths", "q_lens", "q_len", "dropout_mask",
-            "qk_norm", "q_norm", "k_norm", "talking_heads", "topk_indices", "num_splits_mask",
+            "sinks",
+            "sink",
+            "s_aux",
+            "attn_sinks",
+            "attention_sinks",
+            "attention_sink",
+            "sink_logits",
+            "sink_bias",
+            "block_table",
+            "block_tables",
+            "page_table",
+            "page_tables",
+            "kv_indices",
+            "kv_indptr",
+            "cache_batch_idx",
+            "cache_leftpad",
+            "leftpad_k",
+            "block_mask",
+            "score_mod",
+            "mask_mod",
+            "position_bias",
+            "rel_pos",
+            "rel_pos_bias",
+            "relative_position_bias",
+            "relative_position_bias_table",
+            "rel_h",
+            "rel_w",
+            "rel_pos_h",
+            "rel_pos_w",
+            "segment_ids",
+            "q_segment_ids",
+            "kv_segment_ids",
+            "document_ids",
+            "doc_ids",
+            "head_mask",
+            "layer_head_mask",
+            "cos",
+            "sin",
+            "freqs_cis",
+            "rotary_cos",
+            "rotary_sin",
+            "rotary_emb",
+            "q_descale",
+            "k_descale",
+            "v_descale",
+            "q_scale",
+            "k_scale",
+            "v_scale",
+            "temperature",
+            "logit_scale",
+            "logits_scale",
+            "attention_chunk",
+            "attention_chunk_size",
+            "chunk_size",
+            "seqlens_q",
+            "seqlen_q",
+            "seqused_q",
+            "q_lengths",
+            "query_lengths",
+            "q_lens",
+            "q_len",
+            "dropout_mask",
+            "qk_norm",
+            "q_norm",
+            "k_norm",
+            "talking_heads",
+            "topk_indices",
+            "num_splits_mask",
         ],
     ),
     (Role::Unclear, &["key_padding_mask", "src_key_padding_mask", "tgt_key_padding_mask", "padding_mask", "pad_mask"]),
     (Role::Packed, &["qkv", "kv", "qkv_packed", "kv_packed", "kv_cache", "packed_qkv"]),
     (
         Role::Offsets,
-        &["cu_seqlens", "cu_seqlens_q", "cu_seqlens_k", "cu_seqlens_kv", "cu_seq_lens_q", "cu_seq_lens_k", "cu_seq_lens", "qo_indptr"],
+        &[
+            "cu_seqlens",
+            "cu_seqlens_q",
+            "cu_seqlens_k",
+            "cu_seqlens_kv",
+            "cu_seq_lens_q",
+            "cu_seq_lens_k",
+            "cu_seq_lens",
+            "qo_indptr",
+        ],
     ),
 ];
 
 /// What attention makes: `D` is the rowsum of dO * O.
 const RESULTS: [&str; 32] = [
-    "l", "m", "s", "p", "d", "lse", "softmax_lse", "logsumexp", "delta", "scores", "attn_scores", "attention_scores", "attn",
-    "attns", "attn_weights", "attention_weights", "attention_probs", "attn_probs", "probs", "weights_softmax", "dq", "dk", "dv",
-    "ds", "dp", "grad_q", "grad_k", "grad_v", "dbias", "o_ref", "out_ref", "expected",
+    "l",
+    "m",
+    "s",
+    "p",
+    "d",
+    "lse",
+    "softmax_lse",
+    "logsumexp",
+    "delta",
+    "scores",
+    "attn_scores",
+    "attention_scores",
+    "attn",
+    "attns",
+    "attn_weights",
+    "attention_weights",
+    "attention_probs",
+    "attn_probs",
+    "probs",
+    "weights_softmax",
+    "dq",
+    "dk",
+    "dv",
+    "ds",
+    "dp",
+    "grad_q",
+    "grad_k",
+    "grad_v",
+    "dbias",
+    "o_ref",
+    "out_ref",
+    "expected",
 ];
 
 /// Metadata keys that are for people: they change no number.
 const FOR_PEOPLE: [&str; 18] = [
-    "format", "model", "layer", "licence", "license", "note", "source_text", "text", "tokens", "token_ids", "q_heads",
-    "verify_max_abs_err", "verify_max_abs_err_model_f32", "weights", "package", "rope", "dtype", "transformers",
+    "format",
+    "model",
+    "layer",
+    "licence",
+    "license",
+    "note",
+    "source_text",
+    "text",
+    "tokens",
+    "token_ids",
+    "q_heads",
+    "verify_max_abs_err",
+    "verify_max_abs_err_model_f32",
+    "weights",
+    "package",
+    "rope",
+    "dtype",
+    "transformers",
 ];
 
 /// A metadata key that is for people.
@@ -147,8 +295,20 @@ impl Role {
         use Role::{Window, WindowLeft, WindowRight};
         matches!(
             self,
-            Scale | Causal | Align | Window | WindowLeft | WindowRight | KeyLengths | Softcap | Slopes | DropoutRate | Layout
-                | Heads | KvHeads | HeadDim
+            Scale
+                | Causal
+                | Align
+                | Window
+                | WindowLeft
+                | WindowRight
+                | KeyLengths
+                | Softcap
+                | Slopes
+                | DropoutRate
+                | Layout
+                | Heads
+                | KvHeads
+                | HeadDim
         )
     }
 }
@@ -164,9 +324,9 @@ pub(super) fn role(name: &str) -> Option<Role> {
 /// The names without what all of them begin with (`layer3.q`, `layer3.k`, ...: `q`, `k`), up to a mark between words.
 pub(super) fn without_common_start(names: &[String]) -> Vec<&str> {
     let first = names.first().map_or("", String::as_str);
-    let common = names.iter().fold(first.len(), |most, name| {
-        first.bytes().zip(name.bytes()).take(most).take_while(|(a, b)| a == b).count()
-    });
+    let common = names
+        .iter()
+        .fold(first.len(), |most, name| first.bytes().zip(name.bytes()).take(most).take_while(|(a, b)| a == b).count());
     // A mark is one byte, so that the cut lies between characters.
     let cut = first.as_bytes()[..common].iter().rposition(|b| b"._-/ ".contains(b)).map_or(0, |mark| mark + 1);
     names.iter().map(|name| &name[cut..]).collect()

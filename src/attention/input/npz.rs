@@ -154,7 +154,8 @@ mod tests {
             assert_eq!(input.rank, shape.len());
             assert_eq!(input.problem.q.shape(), lifted);
             assert_eq!(input.sha256.unwrap().len(), 64);
-            assert!(input.warnings.is_empty());
+            // Four heads of three tokens may be three heads of four.
+            assert_eq!(input.warnings.len(), usize::from(shape.len() > 2), "{:?}", input.warnings);
         }
     }
 
@@ -184,20 +185,30 @@ mod tests {
             arrays.push((name, array));
             message(input(&arrays))
         };
-        assert!(message(input(&qkv(&[3, 2])[..2])).contains("array V is missing"));
+        assert!(message(input(&qkv(&[3, 2])[..2])).contains("no array is named as V"));
         assert!(message(input(&qkv(&[0, 2]))).contains("n_q is 0"));
         assert!(message(input(&qkv(&[3, 0]))).contains("d is 0"));
         assert!(message(input(&qkv(&[6]))).contains("array Q has shape [6]"));
         assert!(with("K", array(&[1, 3, 2])).contains("array K has 3 axes and Q has 2"));
         assert!(with("K", array(&[3, 5])).contains("K has shape"));
-        assert!(with("q", array(&[3, 2])).contains("array Q comes twice"));
+        assert!(with("q", array(&[3, 2])).contains("Q comes twice, as"));
         assert!(with("bias", array(&[3, 2])).contains("bias has shape"));
-        assert!(with("bias", array(&[3])).contains("array bias"));
+        assert!(with("bias", array(&[2])).contains("array bias"));
         assert!(with("alibi_slopes", array(&[2])).contains("alibi_slopes has shape"));
-        assert!(with("alibi_slopes", array(&[1, 1, 1])).contains("array alibi_slopes"));
+        assert!(with("alibi_slopes", array(&[1, 1, 1])).contains("alibi_slopes has shape"));
         assert!(with("keep", array(&[3, 3])).contains("only 0 and 1"));
         assert!(with("keep", array(&[3, 1])).contains("array keep has shape"));
         assert!(with("dO", array(&[2, 2])).contains("array dO has shape"));
+    }
+
+    #[test]
+    fn what_torch_saved_is_told_with_the_line_that_converts() {
+        let saved = zip(|writer| {
+            for name in ["archive/data.pkl", "archive/data/0"] {
+                writer.start_file(name, SimpleFileOptions::default()).unwrap();
+            }
+        });
+        assert!(message(input::read("x.pt", &saved)).contains("torch.load('FILE', weights_only=True)"));
     }
 
     #[test]
@@ -233,14 +244,14 @@ mod tests {
     fn names_are_labels() {
         let npy = |name: &str| archive(&[(name, array(&[3, 2]))]);
         for name in ["../Q", "/Q", "dir/Q", "..\\Q", "Q.npy"] {
-            assert!(message(input::read("x.npz", &npy(name))).contains("array Q is missing"), "{name}");
+            assert!(message(input::read("x.npz", &npy(name))).contains("no array is named as Q"), "{name}");
         }
         let many = zip(|writer| {
             for n in 0..100 {
                 writer.start_file(format!("{n}.npy"), SimpleFileOptions::default()).unwrap();
             }
         });
-        assert!(message(input::read("x.npz", &many)).contains("100 entries"));
+        assert!(message(input::read("x.npz", &many)).contains("found: 0, 1, 2, 3, 4, 5, 6, 7, ... (100 in all)"));
         // The writer refuses equal names, so one is made equal afterwards.
         let mut twice = archive(&[("Q", array(&[3, 2])), ("X", array(&[3, 2]))]);
         for at in 0..twice.len() - 5 {

@@ -45,7 +45,11 @@ impl OwnOutput {
         let mut worst = Worst::default();
         let mut view: Option<(usize, crate::attention::Head<f64>)> = None;
         for n in 0..affordable {
-            let row = if affordable < 2 { 0 } else { (n as u128 * (of_rows - 1) as u128 / (affordable - 1) as u128) as usize };
+            let row = if affordable < 2 {
+                0
+            } else {
+                (n as u128 * (of_rows - 1) as u128 / (affordable - 1) as u128) as usize
+            };
             let (index, i) = (row / n_q, row % n_q);
             if view.as_ref().is_none_or(|(of, _)| *of != index) {
                 view = Some((index, input.problem.head(index / heads, index % heads, Precision::F64)));
@@ -67,7 +71,8 @@ impl OwnOutput {
         let sentence = if self.agrees {
             Sentence::new("its own output {0} agrees to {1}").with(&self.name).with(short(self.max_error))
         } else if self.max_error.is_nan() {
-            Sentence::new("its own output {0} is NaN or infinite where attention is not, or the other way round").with(&self.name)
+            Sentence::new("its own output {0} is NaN or infinite where attention is not, or the other way round")
+                .with(&self.name)
         } else {
             Sentence::new("its own output {0} differs by {1}").with(&self.name).with(short(self.max_error))
         };
@@ -130,4 +135,3 @@ fn coarsest(elements: impl Iterator<Item = &'static str>) -> (f64, f64) {
     };
     elements.map(of).fold((2e-6, 2f64.powi(-24)), |worst, next| if next.0 > worst.0 { next } else { worst })
 }
-

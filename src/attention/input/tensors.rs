@@ -123,10 +123,14 @@ fn unreadable(error: impl std::fmt::Display) -> InputError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use safetensors::tensor::{TensorView, serialize};
 
     use super::*;
-    use crate::attention::input;
+    use crate::attention::input::{self, Fact, Input};
+
+    const FORMAT: &str = "tiled-attention-capture/1";
 
     const DATA: [u8; 4 * 2 * 3 * 2] = [0; 48];
     const METADATA: [(&str, &str); 4] =
@@ -178,18 +182,24 @@ mod tests {
     #[test]
     fn needed_metadata_must_be_right() {
         for (key, value, expected) in [
-            ("format", "absent", "`format` is missing"),
-            ("format", "other/2", "other/2"),
+            ("format", "tiled-attention-capture/2", "capture/2"),
             ("causal", "absent", "`causal` is missing"),
-            ("causal", "True", "true or false"),
+            ("causal", "perhaps", "true or false"),
             ("scale", "absent", "`scale` is missing"),
             ("scale", "1/8", "finite number"),
             ("scale", "inf", "finite number"),
             ("kv_lengths", "absent", "`kv_lengths` is missing"),
-            ("kv_lengths", "3", "JSON list"),
-            ("kv_lengths", "[3.5]", "JSON list"),
+            ("kv_lengths", "three", "whole numbers"),
+            ("kv_lengths", "[3.5]", "whole numbers"),
+            ("kv_lengths", "[-1]", "whole numbers"),
+            ("is_causal", "true", "causal comes twice, as causal and as is_causal"),
             ("kv_lengths", "[3, 3]", "key lengths"),
             ("kv_lengths", "[4]", "key length"),
+            ("softcap", "-1", "above 0"),
+            ("sliding_window", "[1, 2, 3]", "two whole numbers"),
+            ("layout", "dhnb", "known are bhnd"),
+            ("layout", "[N, d]", "names 2 axes, and Q has 3"),
+            ("num_heads", "3", "heads is said to be 3, and in the layout bhnd it is 2"),
         ] {
             let text = message(&capture(&[(key, value)], &[]));
             assert!(text.contains(expected), "{key} {value}: {text}");
@@ -197,9 +207,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_our_metadata_is_read_with_defaults() {
+        let bare: Vec<_> = METADATA.iter().map(|&(key, _)| (key, "absent")).collect();
+        for metadata in [bare.clone(), [&bare[..], &[("format", "pt")]].concat()] {
+            let input = read(&capture(&metadata, &[])).unwrap();
+            assert_eq!((input.problem.scale, input.problem.mask.causal), (0.5f64.sqrt(), false));
+            assert!(input.told.facts.is_empty() && input.warnings.is_empty(), "{:?}", input.warnings);
+        }
+    }
+
+    #[test]
+    fn modifiers_in_the_metadata_are_applied() {
+        let more =
+            [("sliding_window", "2"), ("softcap", "2.5"), ("align", "top-left"), ("alibi_slopes", "[0.5, 0.25]")];
+        let input = read(&capture(&more, &[])).unwrap();
+        let problem = &input.problem;
+        assert_eq!((problem.mask.window_left, problem.mask.window_right), (Some(1), Some(0)));
+        assert_eq!((problem.softcap, problem.mask.align.name()), (Some(2.5), "top-left"));
+        assert_eq!(problem.alibi_slopes, Some(ndarray::arr2(&[[0.5, 0.25]])));
+        assert!(input.told.facts.contains_key(&Fact::Window) && input.warnings.is_empty());
+        let sinks = read(&capture(&[("sinks", "[0.1]"), ("colour", "red")], &[])).unwrap().warnings;
+        assert!(sinks[0].to_string().contains("not computed here: sinks"), "{sinks:?}");
+        assert!(sinks[1].to_string().contains("not used: colour"), "{sinks:?}");
+    }
+
+    #[test]
     fn other_metadata_is_left_out_with_a_warning() {
         for (key, value) in
-            [("tokens", "[1, 2]"), ("tokens", r#"["a"]"#), ("layer", "ten"), ("q_heads", "[1]"), ("kv_heads", "{}")]
+            [("tokens", "[1, 2]"), ("tokens", r#"["a"]"#), ("layer", "ten"), ("q_heads", "[1]"), ("kv_heads", "[1, 2]")]
         {
             let input = read(&capture(&[(key, value)], &[])).unwrap();
             assert!(input.warnings.len() == 1 && input.warnings[0].to_string().contains(key), "{:?}", input.warnings);
@@ -210,26 +245,25 @@ mod tests {
     #[test]
     fn tensors_must_fit() {
         for (name, dtype, shape, expected) in [
-            ("q", Dtype::F32, &[][..], "tensor q is missing"),
-            ("v", Dtype::F32, &[], "tensor v is missing"),
-            ("k", Dtype::F16, &[1, 3, 2], "one type"),
-            ("q", Dtype::I32, &[2, 3, 2], "I32"),
-            ("k", Dtype::F32, &[3, 2], "has shape [3, 2]"),
+            ("q", Dtype::F32, &[][..], "no array is named as Q"),
+            ("v", Dtype::F32, &[], "no array is named as V"),
+            ("q", Dtype::U16, &[2, 3, 2], "--bf16-bits"),
+            ("q", Dtype::F8_E8M0, &[2, 3, 2], "F8_E8M0"),
+            ("k", Dtype::F32, &[3, 2], "array K has 2 axes and Q has 3"),
             ("k", Dtype::F32, &[1, 1, 3, 2], "4 axes"),
             ("k", Dtype::F32, &[1, 2, 2], "V has shape"),
             ("k", Dtype::F32, &[1, 3, 1], "K has shape"),
-            ("q", Dtype::F32, &[2, 2, 2], "different numbers of tokens"),
             ("q", Dtype::F32, &[2, 0, 2], "n_q is 0"),
-            ("o", Dtype::F32, &[2, 3, 1], "o has shape"),
         ] {
-            // With no other type for q: the others follow it.
-            let mut tensors = vec![(name, dtype, shape)];
-            if dtype == Dtype::I32 {
-                tensors.extend([("k", dtype, &[1, 3, 2][..]), ("v", dtype, &[1, 3, 2])]);
-            }
-            let text = message(&capture(&[], &tensors));
+            let text = message(&capture(&[], &[(name, dtype, shape)]));
             assert!(text.contains(expected), "{name} {dtype:?} {shape:?}: {text}");
         }
+        // Another type for each, fewer queries than keys, and an output that does not fit.
+        let mixed = [("q", Dtype::BF16, &[2, 1, 2][..]), ("k", Dtype::F16, &[1, 3, 2]), ("v", Dtype::F64, &[1, 3, 2])];
+        let input = read(&capture(&[], &mixed)).unwrap();
+        assert_eq!((input.problem.shape.n_q, input.problem.shape.n_k), (1, 3));
+        assert!(input.about.o.is_none());
+        assert!(input.warnings.len() == 1 && input.warnings[0].to_string().contains("o is taken for an output"));
     }
 
     #[test]
@@ -256,7 +290,7 @@ mod tests {
             (r#"{"q": {"shape": [18446744073709551615]}}"#.to_string(), "more than the file has bytes"),
             (r#"{"q": {"shape": [-1]}}"#.to_string(), "whole number"),
             (format!("{{\"q\": {}", "[".repeat(100_000)), "recursion limit"),
-            ("{}".into(), "`format` is missing"),
+            ("{}".into(), "no array is named as Q"),
         ] {
             let text = message(&file(&header));
             assert!(text.contains(expected), "{text}");
@@ -272,6 +306,14 @@ mod tests {
         assert!(refused("x.npz", b"not a zip").contains(".npz archive"));
         assert!(refused("x.json", b"{\"format\": 1}").contains("JSON"));
         assert!(refused("x.txt", b"hello").contains("no known kind"));
-        assert!(refused("x.safetensors", b"hello").contains("capture"));
+        assert!(refused("x.safetensors", b"hello").contains("safetensors"));
+        for (bytes, expected) in [
+            (&b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02"[..], "weights_only=True"),
+            (b"\x80\x04\x95", "pickle"),
+            (b"\x89HDF\r\n\x1a\n", "HDF5"),
+            (b"GGUF\x03\0\0\0{", "GGUF"),
+        ] {
+            assert!(refused("x.pt", bytes).contains(expected), "{expected}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::told::{By, Fact, MaskKind};
-use super::{Input, OwnOutput};
+use super::{Input, Layout, OwnOutput};
 use crate::attention::dropout::Keep;
 use crate::attention::{Align, Shape};
 use crate::sentence::Sentence;
@@ -147,7 +147,7 @@ impl Understood {
         if !kinds.is_empty() {
             clauses.push(Sentence::verbatim(kinds.join("/")));
         }
-        if self.layout.from.is_some() {
+        if self.layout.value != Layout::default().name() {
             clauses.push(from(Sentence::new("layout {0}").with(self.layout.value), self.layout.from));
         }
         clauses
