@@ -82,7 +82,7 @@ pub fn main(file: Option<&Path>, _: Renderer) -> Result<(), Failure> {
     match file {
         None => headless(&format!("{why}: this is the main job without a window.")),
         Some(file) => {
-            files::open(file, 0)?;
+            files::open(&[file.to_owned()], 0, &crate::attention::input::Reading::default())?;
             Err(Failure::Missing(format!("{}: {why}", shown(file))))
         }
     }

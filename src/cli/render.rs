@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
+use crate::attention::input::Reading;
 use crate::attention::{Align, Input, Precision};
 use crate::files::shown;
 use crate::gpu::Probe;
@@ -179,7 +180,7 @@ impl PlaceOptions {
                 opens(&self.place(Some(name.to_owned())))
             }
             Some(file) => {
-                let input = files::open(file, self.seed.unwrap_or(0))?;
+                let input = files::open(&[file.into()], self.seed.unwrap_or(0), &Reading::default())?;
                 let settings = self.place(None).settings(Settings::for_input(&input), &input);
                 settings.map_err(|fault| Failure::bad(shown(file), fault))?;
                 Ok(Some(input))
@@ -231,7 +232,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if !(0.25..=8.0).contains(&arguments.scale) {
         return Err(Failure::Bad(format!("--scale {}: it is from 0.25 to 8", arguments.scale)));
     }
-    let inputs: Vec<&Path> = arguments.input.as_deref().into_iter().collect();
+    let inputs: Vec<PathBuf> = arguments.input.iter().cloned().collect();
     files::check_output(&arguments.output, "png", &inputs)?;
     let place = arguments.place.place(arguments.input.as_deref().and_then(Path::to_str).map(str::to_owned));
     let input = arguments.place.read(arguments.input.as_deref())?;
