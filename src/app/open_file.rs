@@ -88,7 +88,8 @@ fn read_bytes(files: &[(&str, &[u8])]) -> Result<Input, Sentence> {
         }
         _ if files.iter().all(|(name, _)| name.to_ascii_lowercase().ends_with(".npy")) => {
             let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-            inputs::read_npy_set(&names.join(", "), files).map_err(|error| error.sentence())
+            inputs::read_npy_set(&names.join(", "), files, &inputs::Reading::default())
+                .map_err(|error| error.sentence())
         }
         _ => Err("several files make an input only as a set q.npy, k.npy, v.npy; drop one file at a time".into()),
     }

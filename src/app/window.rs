@@ -81,7 +81,7 @@ impl App {
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let mut store = Store::open(options.folder.as_deref());
         let (mut player, mut selection) = (Player::default(), Selection::default());
-        let has_wish = input.is_some() || options.place.has_input() || options.lesson.is_some();
+        let has_wish = input.is_some() || options.place.says_anything() || options.lesson.is_some();
         let is_first = options.tour || (!has_wish && store.is_first_start());
         let distance =
             options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
@@ -139,8 +139,10 @@ impl App {
         if kept.reduce_motion {
             ctx.all_styles_mut(|style| style.animation_time = 0.0);
         }
-        if let Some(notice) = fault.or(self.store.notice.take()) {
-            self.document.set_notice(Some(notice));
+        match (fault, self.store.notice.take()) {
+            (Some(fault), _) => self.document.tell_refusal(fault),
+            (None, Some(notice)) => self.document.set_notice(Some(notice)),
+            (None, None) => {}
         }
         match (options.lesson, self.store.kept.lesson) {
             (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
@@ -481,7 +483,7 @@ fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_fir
         let landing = Some(place.landing()).filter(|landing| *landing != super::place::Landing::default());
         return Ok(Opened { input, settings: Some(settings), landing, origin: place.origin() });
     }
-    if place.has_input() {
+    if place.says_anything() {
         return place.open();
     }
     if is_first {

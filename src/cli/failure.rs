@@ -40,6 +40,11 @@ pub fn warn(text: &str) {
     say(&format!("warning: {text}"));
 }
 
+/// What was done, or understood: no fault.
+pub fn note(text: &str) {
+    say(text);
+}
+
 /// One line on standard error; where that is full or closed, there is nobody left to tell.
 fn say(text: &str) {
     use std::io::Write;

@@ -5,24 +5,76 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
-use crate::attention::input::{self, BUDGET, random};
+use crate::attention::input::{self, BUDGET, InputError, Reading, random};
 use crate::files::{self, WriteError, shown};
 
 use super::Failure;
 use super::failure::warn;
 
-/// Reads an input: `random:..` from the seed, anything else from a file.
-pub fn open(path: &Path, seed: u64) -> Result<Input, Failure> {
-    let name = called(path);
-    let read = match path.to_str() {
-        Some(spec) if spec.starts_with(random::PREFIX) => random::read(spec, seed),
-        _ => input::read(&file_name(path), &read_file(path)?),
+/// Reads an input: `random:..` from the seed, anything else from a file, from several `.npy` files, or from a folder of
+/// them. Says what a person should know of it.
+pub fn open(paths: &[PathBuf], seed: u64, how: &Reading) -> Result<Input, Failure> {
+    let name = all_shown(paths);
+    let read = match paths {
+        [path] => match path.to_str() {
+            Some(spec) if spec.starts_with(random::PREFIX) => random::read(spec, seed),
+            _ if path.is_dir() => open_set(&file_name(path), &npy_files(path)?, how)?,
+            _ => input::read_as(&file_name(path), &read_file(path)?, how),
+        },
+        _ => open_set(&name, paths, how)?,
     };
     let input = read.map_err(|error| Failure::bad(&name, error))?;
     for warning in &input.warnings {
         warn(&format!("{name}: {warning}"));
     }
     Ok(input)
+}
+
+/// The `.npy` files of a folder, in the order of their names.
+fn npy_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let bad = |what: &str| Failure::bad(shown(folder), what);
+    let entries = std::fs::read_dir(folder).map_err(|error| bad(&files::reason(&error).to_string()))?;
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_npy(path)).collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(bad("this is a directory without .npy files; name a file in it"));
+    }
+    Ok(files)
+}
+
+fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"))
+}
+
+/// Reads `.npy` files as one input; they share the budget of one file.
+fn open_set(name: &str, paths: &[PathBuf], how: &Reading) -> Result<Result<Input, InputError>, Failure> {
+    if let Some(other) = paths.iter().find(|path| !is_npy(path)) {
+        return Err(Failure::bad(
+            shown(other),
+            "several files make one input only as .npy files, such as q.npy k.npy v.npy",
+        ));
+    }
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for path in paths {
+        let file = read_file(path)?;
+        bytes += file.len() as u64;
+        if bytes > BUDGET {
+            return Err(Failure::bad(
+                name,
+                format!("the .npy files are more than the {} MiB that are read", BUDGET >> 20),
+            ));
+        }
+        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        files.push((stem, file));
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(stem, bytes)| (stem.as_str(), bytes.as_slice())).collect();
+    Ok(input::read_npy_set(name, &files, how))
+}
+
+/// What messages call an input of these paths.
+pub fn all_shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| called(path)).collect::<Vec<_>>().join(" ")
 }
 
 /// The bytes of a regular file or a pipe within the budget; `-` is standard input.
@@ -33,8 +85,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     files::read(path, BUDGET).map_err(|fault| Failure::bad(called(path), fault))
 }
 
-/// What messages call an input.
-pub fn called(path: &Path) -> String {
+/// What messages call a part of an input.
+fn called(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { shown(path) }
 }
 
@@ -47,46 +99,32 @@ fn file_name(path: &Path) -> String {
 }
 
 /// Endings that say what a file is.
-const ENDINGS: [&str; 22] = [
-    "npz",
-    "npy",
-    "json",
-    "csv",
-    "png",
-    "jpg",
-    "jpeg",
-    "gif",
-    "svg",
-    "pdf",
-    "webp",
-    "html",
-    "htm",
-    "txt",
-    "md",
-    "safetensors",
-    "pt",
-    "pth",
-    "bin",
-    "zip",
-    "gz",
-    "tile",
-];
+const ENDINGS: &str =
+    "npz npy json csv png jpg jpeg gif svg webp pdf html htm txt md safetensors pt pth bin zip gz tile";
 
 /// Refuses an output before the work begins: one that is `input` itself, one whose ending says that it is something else
 /// than `ending`, one that cannot be written to.
-pub fn check_output(path: &Path, ending: &str, inputs: &[&Path]) -> Result<(), Failure> {
+pub fn check_output(path: &Path, ending: &str, inputs: &[PathBuf]) -> Result<(), Failure> {
     let bad = |what: String| Failure::bad(shown(path), what);
     if inputs.iter().any(|input| files::is_same_file(input, path)) {
         return Err(bad("this is the input, which would be overwritten; name another output".into()));
     }
     let named = path.extension().map(|named| named.to_string_lossy().to_ascii_lowercase());
-    if let Some(named) = named.filter(|named| named != ending && ENDINGS.contains(&named.as_str())) {
+    if let Some(named) = named.filter(|named| named != ending && ENDINGS.split(' ').any(|ending| ending == named)) {
         return Err(bad(format!("this would be .{ending}, and not .{named}; give it that ending")));
     }
     if !["json", "csv"].contains(&ending) && files::is_standard_output(path) && std::io::stdout().is_terminal() {
         return Err(bad("standard output is a terminal, and this is no text; send it on with | or >".into()));
     }
     files::writable(path).map_err(|fault| bad(format!("cannot be written: {fault}")))
+}
+
+/// Refuses to send what was understood (`--json`) and the output itself the same way.
+pub fn refuse_mixing(path: &Path, json: bool) -> Result<(), Failure> {
+    match json && files::is_standard_output(path) {
+        true => Err(Failure::bad(shown(path), "--json goes to standard output too; name a file as the output")),
+        false => Ok(()),
+    }
 }
 
 /// Writes a file so that it is there whole or not at all: `write` fills it, and only then does it take its place.

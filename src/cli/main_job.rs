@@ -51,9 +51,7 @@ pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::Plac
         Renderer::Glow => app::Renderer::Glow,
     };
     let named = place.place(file.and_then(to_keep));
-    if named.scene.is_some() && input.is_none() {
-        named.open().map_err(|fault| Failure::Bad(fault.to_string()))?;
-    }
+    let has_scene = named.scene.is_some();
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;
     let input = input.map(|input| {
@@ -84,7 +82,7 @@ pub fn main(file: Option<&Path>, _: Renderer) -> Result<(), Failure> {
     match file {
         None => headless(&format!("{why}: this is the main job without a window.")),
         Some(file) => {
-            files::open(file, 0)?;
+            files::open(&[file.to_owned()], 0, &crate::attention::input::Reading::default())?;
             Err(Failure::Missing(format!("{}: {why}", shown(file))))
         }
     }

@@ -18,6 +18,7 @@ mod run;
 mod taps;
 mod trace;
 mod traffic;
+mod traffic_report;
 #[cfg(feature = "app")]
 mod window_cost;
 

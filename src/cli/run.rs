@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{Array3, Array4};
 
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision, Problem};
+use crate::attention::{Input, Precision, Problem, Shape};
 use crate::gpu::{self, GpuError, Probe};
 use crate::machine::{self, Meaning};
 use crate::schedule::tiling::footprint;
@@ -30,12 +30,16 @@ pub struct Arguments {
     /// Where the .npz goes; - is standard output
     #[arg(long, short, value_name = "OUT.npz")]
     output: PathBuf,
+    /// Print what was understood of the input as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
-    files::check_output(&arguments.output, "npz", &[&options.input])?;
+    files::check_output(&arguments.output, "npz", &options.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
     let input = options.open()?;
     if arguments.backend == "cpu" {
         warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
@@ -45,7 +49,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
     };
     let bytes = npz(&input, &outputs, options.precision);
-    files::write_bytes(&arguments.output, &bytes)
+    files::write_bytes(&arguments.output, &bytes)?;
+    options.tell(&input, arguments.json)
 }
 
 /// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.
@@ -131,24 +136,21 @@ pub fn on_gpu(problem: &Problem, algorithm: &str, precision: Precision, backend:
     }
 }
 
-/// O in the rank of the input, and m, l, L without its last axis.
+/// O in the rank and layout of the input, and m, l, L without its last axis.
 fn npz(input: &Input, outputs: &[Output], precision: Precision) -> Vec<u8> {
-    let shape = input.problem.shape;
-    let stack = |width: Option<usize>, values: &dyn Fn(&Output) -> Vec<f64>| {
-        let all: Vec<f64> = outputs.iter().flat_map(values).collect();
-        let full: Vec<usize> = [shape.batch, shape.heads, shape.n_q].into_iter().chain(width).collect();
-        let mut array = ArrayD::from_shape_vec(IxDyn(&full), all).expect("one output for each (batch, head)");
-        for _ in input.rank..4 {
-            // The axes that a tensor of lower rank leaves out are of size 1.
-            array = array.index_axis_move(Axis(0), 0);
-        }
-        array
+    let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
+    let all = |values: &dyn Fn(&Output) -> Vec<f64>| outputs.iter().flat_map(values).collect::<Vec<f64>>();
+    let o = all(&|output| output.o.iter().copied().collect());
+    let o = Array4::from_shape_vec((batch, heads, n_q, d_v), o).expect("one output for each (batch, head)");
+    let o = input.layout.restore(o, input.rank);
+    let rows = |values: Vec<f64>| {
+        let rows = Array3::from_shape_vec((batch, heads, n_q), values).expect("one output for each (batch, head)");
+        input.layout.restore_rows(rows, input.rank)
     };
-    let o = stack(Some(shape.d_v), &|output| output.o.iter().copied().collect());
     let rows = [
-        ("m", stack(None, &|output| output.m.clone())),
-        ("l", stack(None, &|output| output.l.clone())),
-        ("L", stack(None, &|output| output.lse.clone())),
+        ("m", rows(all(&|output| output.m.clone()))),
+        ("l", rows(all(&|output| output.l.clone()))),
+        ("L", rows(all(&|output| output.lse.clone()))),
     ];
     let mut arrays = vec![("O", NpyArray { values: o.view(), precision })];
     arrays.extend(rows.iter().map(|(name, values)| (*name, NpyArray { values: values.view(), precision })));

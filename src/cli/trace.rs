@@ -32,6 +32,9 @@ pub struct Arguments {
     /// The schedule alone (none), with row statistics (stats), or with the values of tiles (full)
     #[arg(long, value_name = "WHAT", default_value = "stats", value_parser = tiles)]
     tiles: Tiles,
+    /// Print what was understood of the input as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn head(text: &str) -> Result<(usize, usize), String> {
@@ -52,7 +55,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
     let ending = if arguments.format == "csv" { "csv" } else { "json" };
-    files::check_output(&arguments.output, ending, &[&options.input])?;
+    files::check_output(&arguments.output, ending, &options.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
     let input = options.open()?;
     let (batch, head) = arguments.head;
     let shape = input.problem.shape;
@@ -76,6 +80,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         kernel_source: kernel_source(algorithm),
     };
     let summary = files::write_file(&arguments.output, |out| write(out, &export, &arguments.format, arguments.tiles))?;
+    options.tell(&input, arguments.json)?;
     match summary.check {
         Some(check) if !check.passed => Err(Failure::Check(format!("{}: not within the error rule", algorithm.name()))),
         _ => Ok(()),

@@ -221,8 +221,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("the {0} beside it is another file than the trace was made of", "旁边的 {0} 不是生成轨迹的那个文件"),
     (
-        "the trace is sound, but its input is not here: put {0} in the same folder",
-        "轨迹没有问题，但它的输入不在：请把 {0} 放在同一文件夹",
+        "the trace agrees with itself, but its numbers were not recomputed, since its input is not here: put {0} in the same folder",
+        "轨迹自身一致，但其中的数没有重算，因为它的输入不在：请把 {0} 放在同一文件夹",
     ),
     ("its input has no dropout mask", "它的输入没有 dropout 掩码"),
     ("this version has no algorithm {0}", "这个版本没有算法 {0}"),
