@@ -76,7 +76,8 @@ mod trail;
 mod window;
 mod words;
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use eframe::{NativeOptions, egui};
 
@@ -172,19 +173,24 @@ pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), S
     }
     let (input, origin) = input.map_or((None, None), |(input, origin)| (Some(input), Some(origin)));
     let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", printable(&origin)));
-    let run = |renderer| run_native(&title, input.clone(), options.clone(), renderer);
-    match options.renderer {
-        Renderer::Glow => run(eframe::Renderer::Glow),
-        #[cfg(feature = "wgpu")]
-        Renderer::Wgpu => run(eframe::Renderer::Wgpu),
-        #[cfg(feature = "wgpu")]
-        // Where both fail, the first reason is the clearer one.
-        Renderer::Auto => run(eframe::Renderer::Wgpu).or_else(|first| run(eframe::Renderer::Glow).map_err(|_| first)),
-        #[cfg(not(feature = "wgpu"))]
-        Renderer::Wgpu => Err("this build draws with OpenGL only; build with `--features wgpu`".into()),
-        #[cfg(not(feature = "wgpu"))]
-        Renderer::Auto => run(eframe::Renderer::Glow),
-    }
+    // Once the window library has panicked it is asked nothing more.
+    display::guarded(|is_open| {
+        let run = |renderer| run_native(&title, input.clone(), options.clone(), renderer, Arc::clone(&is_open));
+        match options.renderer {
+            Renderer::Glow => run(eframe::Renderer::Glow),
+            #[cfg(feature = "wgpu")]
+            Renderer::Wgpu => run(eframe::Renderer::Wgpu),
+            #[cfg(feature = "wgpu")]
+            // Where both fail, the first reason is the clearer one.
+            Renderer::Auto => {
+                run(eframe::Renderer::Wgpu).or_else(|first| run(eframe::Renderer::Glow).map_err(|_| first))
+            }
+            #[cfg(not(feature = "wgpu"))]
+            Renderer::Wgpu => Err("this build draws with OpenGL only; build with `--features wgpu`".into()),
+            #[cfg(not(feature = "wgpu"))]
+            Renderer::Auto => run(eframe::Renderer::Glow),
+        }
+    })
 }
 
 fn run_native(
@@ -192,18 +198,16 @@ fn run_native(
     input: Option<Input>,
     options: AppOptions,
     renderer: eframe::Renderer,
+    is_open: Arc<AtomicBool>,
 ) -> Result<(), String> {
     let native = native_options(title, renderer);
-    display::guarded(|is_open| {
-        let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-            is_open.store(true, Ordering::Relaxed);
-            let app = App::new(&cc.egui_ctx, input, &options);
-            app.store.keep_at_end();
-            Ok(Box::new(app))
-        };
-        let result = eframe::run_native(title, native, Box::new(create));
-        result.map_err(|error| format!("the window cannot be opened: {error}"))
-    })
+    let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
+        is_open.store(true, Ordering::Relaxed);
+        let app = App::new(&cc.egui_ctx, input, &options);
+        app.store.keep_at_end();
+        Ok(Box::new(app))
+    };
+    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
 }
 
 fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {

@@ -8,6 +8,7 @@ mod shelf;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::attention::input::random;
 use crate::files;
 use crate::sentence::Sentence;
 
@@ -96,8 +97,8 @@ impl Store {
         if lock(shelf).begin_opening(&session) {
             return Some(session);
         }
-        if let Some(input) = &session.input {
-            self.kept.remember_file(input);
+        if let Some(path) = session.input.as_ref().filter(|input| !input.starts_with(random::PREFIX)) {
+            self.kept.remember_file(path);
         }
         let name = session.input.clone().or(session.scene.clone()).unwrap_or_default();
         let notice =
