@@ -259,7 +259,9 @@ def run(model_name, layer, texts):
     try:
         model = load(model_name)
         with torch.no_grad():
-            model(**inputs)
+            recorded = model(**inputs)[0]
+            model.set_attn_implementation("eager")
+            plain = model(**inputs)[0]
     except KeyError as error:
         # A model that picks among attention classes of its own by name.
         if error.args != ("capture",):
@@ -269,6 +271,10 @@ def run(model_name, layer, texts):
     if not recorder.call:
         has = ", ".join(map(str, sorted(set(recorder.layers))))
         raise Refusal(f"it has no attention in layer {layer}; it has in {has}")
+    # A model may make its masks by the name of its attention, and would have made none for ours.
+    changed = (recorded - plain).abs().max().item()
+    if not changed <= 1e-4 * plain.abs().max().item():
+        raise Refusal(f"it computes something else where its attention is recorded (output changed by {changed:.2g})")
     return recorder.call, labels_of(tokenizer, inputs.input_ids.tolist())
 
 

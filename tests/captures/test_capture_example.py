@@ -14,6 +14,7 @@ import random
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "assets/captures"))
 import capture_example as example  # noqa: E402
@@ -403,13 +404,23 @@ class Families(unittest.TestCase):
         def changed(module, q, k, v, mask, **options):
             return plain(module, q * 1.01, k, v, mask, **options)
 
-        llama.eager_attention_forward = changed
-        try:
+        with unittest.mock.patch.object(llama, "eager_attention_forward", changed):
             said, code, file, _ = self.capture(model, 1, TEXT)
-        finally:
-            llama.eager_attention_forward = plain
         self.assertEqual((code, file), (2, None))
         self.assertRegex(said, "llama: the model's output is off by 0.0")
+
+    def test_a_mask_made_only_for_attention_of_a_known_name_is_missed(self):
+        from transformers.models.llama import modeling_llama as llama
+
+        model, plain = self.save("llama"), llama.create_causal_mask
+
+        def by_name(config, *inputs, **options):
+            return plain(config, *inputs, **options) if config._attn_implementation == "eager" else None
+
+        with unittest.mock.patch.object(llama, "create_causal_mask", by_name):
+            said, code, file, _ = self.capture(model, 1, TEXT)
+        self.assertEqual((code, file), (2, None))
+        self.assertIn("llama: it computes something else where its attention is recorded", said)
 
     def test_padding_beyond_a_window_is_refused(self):
         model = self.save("mistral", sliding_window=3)
