@@ -1,5 +1,8 @@
 """Tests of assets/captures/capture_example.py: python tests/captures/test_capture_example.py
 
+The captures beside this file are of such models, to be read by the program's own tests; with the argument `--write` they
+are written anew.
+
 Labels of tokens need only Python; masks need numpy; the families of models, tiny and random, need torch, transformers
 and safetensors. What is not there is skipped, said at the end, and added to the file that TILESCOPE_SKIPS names.
 """
@@ -213,7 +216,9 @@ def reference(file, metadata):
 
 
 @unittest.skipUnless(MODELS, "families of models: torch, transformers or safetensors is not there")
-class Families(unittest.TestCase):
+class TinyModels(unittest.TestCase):
+    """Makes tiny random models, and captures them."""
+
     SIZES = dict(
         vocab_size=400,
         hidden_size=48,
@@ -265,6 +270,8 @@ class Families(unittest.TestCase):
         path.unlink()
         return said.getvalue(), code, tensors, metadata
 
+
+class Families(TinyModels):
     def own_output(self, model, projection, *texts):
         """What the model hands to the output projection named, run as it comes, without the script: [batch, N, H d]."""
         import torch
@@ -446,6 +453,51 @@ class Families(unittest.TestCase):
         self.assertIn("1 weights are not in the model's files, layers.0.self_attn.q_proj.weight among them", said)
 
 
+# Captures to be read by the program: name, family, what it has of its own, tokenizer, layer, texts.
+SHORT, LONG = "\u77e9\u9635 a block", "tiled attention streams its keys past a block"
+SMALL = {"hidden_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "num_hidden_layers": 2}
+CAPTURES = [
+    ("llama", "llama", {}, "ByteLevel", 1, [SHORT]),
+    ("mistral-window", "mistral", {"sliding_window": 3}, "ByteLevel", 1, [SHORT]),
+    ("gemma2-softcap-window", "gemma2", {"attn_logit_softcapping": 0.5, "sliding_window": 3}, "ByteFallback", 0, [SHORT]),
+    ("bert-batch", "bert", {}, "WordPiece", 1, ["a keys", LONG]),
+    ("modernbert-mask", "modernbert", {"head_dim": None, "local_attention": 4}, "WordPiece", 1, [LONG]),
+]
+
+
+class Written(TinyModels):
+    """The captures beside this file are what the script writes."""
+
+    def test_captures_are_as_the_script_writes_them(self):
+        import numpy as np
+        from safetensors import safe_open
+
+        for name, family, changes, tokens, layer, texts in CAPTURES:
+            model = self.save(family, tokens, **(SMALL | changes))
+            said, code, tensors, metadata = self.capture(model, layer, *texts)
+            self.assertEqual(code, 0, said)
+            with safe_open(pathlib.Path(__file__).with_name(f"{name}.safetensors"), "numpy") as file:
+                self.assertEqual(set(file.keys()), set(tensors))
+                # The folder is another each time, and another machine rounds otherwise.
+                own = {"model": f"tiny-random-{family}", "verify_max_abs_err": file.metadata()["verify_max_abs_err"]}
+                self.assertEqual(file.metadata(), metadata | own)
+                for key, tensor in tensors.items():
+                    np.testing.assert_allclose(file.get_tensor(key), tensor, rtol=0, atol=1e-5)
+
+
+def write():
+    """Writes the captures beside this file."""
+    for name, family, changes, tokens, layer, texts in CAPTURES:
+        models, path = TinyModels(), pathlib.Path(__file__).resolve().with_name(f"{name}.safetensors")
+        models.setUp()
+        pathlib.Path(models.save(family, tokens, **(SMALL | changes))).rename(models.folder / f"tiny-random-{family}")
+        with contextlib.chdir(models.folder):
+            if example.main([f"tiny-random-{family}", str(layer), *texts, str(path)]):
+                return 1
+        models.doCleanups()
+    return 0
+
+
 def joined(labels):
     """The text of labels, with the bytes that they name."""
     import re
@@ -490,6 +542,8 @@ def tokenizer(kind):
 
 
 def main():
+    if sys.argv[1:] == ["--write"]:
+        return write()
     result = unittest.main(exit=False, argv=[sys.argv[0], *sys.argv[1:]]).result
     reasons = sorted({why for _, why in result.skipped})
     if reasons and os.environ.get("TILESCOPE_SKIPS"):
