@@ -338,8 +338,10 @@ def capture(model_name, layer, texts):
 
 
 def main(arguments):
-    if len(arguments) < 4 or not arguments[1].isdecimal():
-        sys.exit(__doc__)
+    # A text in the place of the file would be one.
+    if len(arguments) < 4 or not arguments[1].isdecimal() or not arguments[-1].endswith(".safetensors"):
+        print(__doc__, file=sys.stderr)
+        return 2
     model, layer, *texts, path = arguments
     try:
         content, said = capture(model, int(layer), texts)

@@ -28,6 +28,16 @@ MODELS = NUMPY and all(importlib.util.find_spec(name) for name in NEEDED)
 TEXT = "Tiled 矩阵 attention streams its keys 🙂 past a block"
 
 
+class Arguments(unittest.TestCase):
+    def test_what_cannot_be_meant_is_told(self):
+        file = "out.safetensors"
+        for arguments in ([], ["model", "1", file], ["model", "x", "text", file], ["model", "1", "text", "text"]):
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said):
+                self.assertEqual(example.main(arguments), 2)
+            self.assertIn("python capture_example.py MODEL LAYER TEXT", said.getvalue())
+
+
 class Labels(unittest.TestCase):
     def test_a_byte_that_is_part_of_a_character_is_hexadecimal(self):
         for token, label in [
