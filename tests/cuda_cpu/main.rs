@@ -1,5 +1,5 @@
-//! The CUDA kernels' own sources, compiled for the CPU by a header that plays the thread block, on every golden and
-//! built-in case; and mutants of them that the same cases must catch.
+//! The CUDA kernels' own sources, compiled for the CPU by headers that play the thread block, on every golden and
+//! built-in case without dropout; and mutants of them that the same cases must catch.
 //!
 //! Between barriers, threads run forwards, backwards and at random: results must be bit-equal. Where g++ or its
 //! sanitizers are missing, the tests print what they skipped; `TILESCOPE_REQUIRE_GPU=1` makes that a failure.
