@@ -11,12 +11,10 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
-pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| {
-        let tables =
-            [TABLE, stage::TABLE, faults::TABLE, files::TABLE, checks::TABLE, gpu_panel::TABLE, code_edit::TABLE];
-        tables.concat()
-    });
+pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    let tables = [TABLE, stage::TABLE, faults::TABLE, files::TABLE, checks::TABLE, gpu_panel::TABLE, code_edit::TABLE];
+    tables.concat()
+});
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

@@ -74,7 +74,7 @@ fn open_set(name: &str, paths: &[PathBuf], how: &Reading) -> Result<Result<Input
 
 /// What messages call an input of these paths.
 pub fn all_shown(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(" ")
+    paths.iter().map(|path| called(path)).collect::<Vec<_>>().join(" ")
 }
 
 /// The bytes of a regular file or a pipe within the budget; `-` is standard input.
@@ -82,42 +82,25 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     if path.is_dir() {
         return Err(Failure::bad(shown(path), "this is a directory; name a file in it"));
     }
-    files::read(path, BUDGET).map_err(|fault| Failure::bad(shown(path), fault))
+    files::read(path, BUDGET).map_err(|fault| Failure::bad(called(path), fault))
 }
 
-/// What the input is called: a name of one line.
+/// What messages call a part of an input.
+fn called(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { shown(path) }
+}
+
+/// What an input itself is called: its name without its folder.
 fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
-        return "standard input".into();
+        return called(path);
     }
     path.file_name().map_or_else(|| shown(path), |name| shown(Path::new(name)))
 }
 
 /// Endings that say what a file is.
-const ENDINGS: [&str; 22] = [
-    "npz",
-    "npy",
-    "json",
-    "csv",
-    "png",
-    "jpg",
-    "jpeg",
-    "gif",
-    "svg",
-    "pdf",
-    "webp",
-    "html",
-    "htm",
-    "txt",
-    "md",
-    "safetensors",
-    "pt",
-    "pth",
-    "bin",
-    "zip",
-    "gz",
-    "tile",
-];
+const ENDINGS: &str =
+    "npz npy json csv png jpg jpeg gif svg webp pdf html htm txt md safetensors pt pth bin zip gz tile";
 
 /// Refuses an output before the work begins: one that is `input` itself, one whose ending says that it is something else
 /// than `ending`, one that cannot be written to.
@@ -127,13 +110,21 @@ pub fn check_output(path: &Path, ending: &str, inputs: &[PathBuf]) -> Result<(),
         return Err(bad("this is the input, which would be overwritten; name another output".into()));
     }
     let named = path.extension().map(|named| named.to_string_lossy().to_ascii_lowercase());
-    if let Some(named) = named.filter(|named| named != ending && ENDINGS.contains(&named.as_str())) {
+    if let Some(named) = named.filter(|named| named != ending && ENDINGS.split(' ').any(|ending| ending == named)) {
         return Err(bad(format!("this would be .{ending}, and not .{named}; give it that ending")));
     }
     if !["json", "csv"].contains(&ending) && files::is_standard_output(path) && std::io::stdout().is_terminal() {
         return Err(bad("standard output is a terminal, and this is no text; send it on with | or >".into()));
     }
     files::writable(path).map_err(|fault| bad(format!("cannot be written: {fault}")))
+}
+
+/// Refuses to send what was understood (`--json`) and the output itself the same way.
+pub fn refuse_mixing(path: &Path, json: bool) -> Result<(), Failure> {
+    match json && files::is_standard_output(path) {
+        true => Err(Failure::bad(shown(path), "--json goes to standard output too; name a file as the output")),
+        false => Ok(()),
+    }
 }
 
 /// Writes a file so that it is there whole or not at all: `write` fills it, and only then does it take its place.

@@ -7,7 +7,6 @@ use clap::Args;
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{Fact, Layout, Reading, Understood};
 use crate::attention::{Align, Input, Mask, Precision, Shape};
-use crate::files::shown;
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
 use super::failure::{note, print_json, warn};

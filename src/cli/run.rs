@@ -39,6 +39,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
     files::check_output(&arguments.output, "npz", &options.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
     let input = options.open()?;
     if arguments.backend == "cpu" {
         warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);

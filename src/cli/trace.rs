@@ -56,6 +56,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let algorithm = options.algorithm()?;
     let ending = if arguments.format == "csv" { "csv" } else { "json" };
     files::check_output(&arguments.output, ending, &options.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
     let input = options.open()?;
     let (batch, head) = arguments.head;
     let shape = input.problem.shape;

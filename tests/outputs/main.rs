@@ -60,13 +60,15 @@ fn shell(folder: &Path, script: &str) -> Output {
         .expect("bash")
 }
 
-/// The one line on stderr of what ended with `code`.
+/// The one line on stderr of what ended with `code`, but for the one that says what was understood of the input.
 fn line(output: &Output, code: i32) -> String {
     let stderr = String::from_utf8(output.stderr.clone()).expect("messages are text");
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with("tilescope: ") && !stderr.contains("panicked"), "{stderr}");
-    stderr
+    let mut lines = stderr.lines().filter(|line| !line.starts_with("tilescope: batch "));
+    let line = lines.next().unwrap_or_default().to_owned();
+    assert_eq!(lines.next(), None, "{stderr}");
+    assert!(line.starts_with("tilescope: ") && !line.contains("panicked"), "{stderr}");
+    line
 }
 
 fn folder() -> TempDir {
