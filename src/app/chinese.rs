@@ -3,14 +3,16 @@
 mod code_edit;
 mod faults;
 mod gpu_panel;
+mod not_finite;
 mod stage;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
-pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE].concat());
+pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, not_finite::TABLE, code_edit::TABLE].concat()
+});
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::attention::Input;
-use crate::attention::error_rule::{self, Errors};
+use crate::attention::error_rule::{self, Errors, Fault};
 use crate::attention::oracle::Output;
 use crate::machine::Run;
 use crate::schedule::{Plan, Schedule, Span, Traffic, algorithm};
@@ -112,6 +112,8 @@ pub enum Check {
     Done {
         errors: Errors,
         bound: Errors,
+        /// Where the result is not within the bound.
+        fault: Option<Fault>,
         exact: Arc<Output>,
     },
     /// Too long for an exact result.
@@ -127,7 +129,9 @@ impl Check {
         }
         let Settings { batch, head, precision, .. } = scene.settings;
         let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
-        let errors = Errors::between(scene.run.output(), &reference.exact);
-        Check::Done { errors, bound: reference.bound, exact: Arc::new(reference.exact) }
+        let (got, bound) = (scene.run.output(), *reference.bound_for(scene.schedule().stores_scores()));
+        let errors = Errors::between(got, &reference.exact);
+        let fault = Fault::of(got, &reference.exact, &bound);
+        Check::Done { errors, bound, fault, exact: Arc::new(reference.exact) }
     }
 }

@@ -11,6 +11,7 @@ use super::number::Values;
 use crate::attention::{Precision, Real};
 use crate::machine::{Effects, Machine, Meaning, Meter, Slot, Slots, carry_out, output};
 use crate::schedule::{self, Cost, Flops, Op, Place, Schedule, Section, Span, Sums, kernel_lines};
+use crate::sentence::Sentence;
 
 /// How much of the numbers a trace holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -28,6 +29,8 @@ pub enum Tiles {
 pub(super) struct End {
     pub totals: Totals,
     pub check: Option<Check>,
+    /// Where the result is not right.
+    pub fault: Option<Sentence>,
 }
 
 /// Steps between two reports of progress.
@@ -66,7 +69,7 @@ fn schedule_alone(
             }
         }
     }
-    Ok(End { totals: describe::totals(schedule, &meter.totals), check: None })
+    Ok(End { totals: describe::totals(schedule, &meter.totals), check: None, fault: None })
 }
 
 fn carried_out<T: Real>(
@@ -97,8 +100,8 @@ fn carried_out<T: Real>(
     });
     outcome?;
     let machine = machine.ok_or(TraceError::Stopped)?;
-    let check = describe::check(export, &output(&machine));
-    Ok(End { totals: describe::totals(schedule, &meter.totals), check: Some(check) })
+    let (check, fault) = describe::check(export, &output(&machine));
+    Ok(End { totals: describe::totals(schedule, &meter.totals), check: Some(check), fault })
 }
 
 /// Puts what the schedule says of a step into words.
