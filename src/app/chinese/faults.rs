@@ -76,10 +76,6 @@ pub static TABLE: &[(&str, &str)] = &[
         "is not part of a set; q, k, v, do, bias, alibi_slopes and keep are",
         "不属于这一组；可以有 q、k、v、do、bias、alibi_slopes 和 keep",
     ),
-    (
-        "{0} holds NaN or infinity: it will spread to every result that reads it",
-        "{0} 里有 NaN 或无穷大：它会传到每个读到它的结果",
-    ),
     ("needs more queries than keys, and there are {0} and {1}", "需要查询比键多，而现在是 {0} 和 {1}"),
     ("a random input begins with random:", "随机输入以 random: 开头"),
     ("whole numbers with commas between them are needed", "需要用逗号隔开的整数"),
