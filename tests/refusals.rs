@@ -3,16 +3,18 @@
 #![cfg(feature = "app")]
 
 mod common;
+mod stage_support;
 
 use std::fs;
 
 use common::program::{refused, tilescope};
 use common::skips;
+use tilescope::app::AppOptions;
 
 const TOY: &str = "random:9,11,8,4,2";
 
 /// What `render` and the window are asked for, and what the line says of it.
-const CASES: [(&[&str], &str); 25] = [
+const CASES: [(&[&str], &str); 26] = [
     (&["random:65536,65536,1", "--algorithm", "standard"], "32.0 GiB, and 4 GiB is the limit"),
     (&["random:262144,262144,1", "--algorithm", "flash1"], "steps are too many to carry out (at most 50000000)"),
     (&["--scene", "real", "--prefix", "99999"], "a prefix of 99999 tokens needs a number from 1 to 93"),
@@ -37,6 +39,7 @@ const CASES: [(&[&str], &str); 25] = [
     (&[TOY, "--lesson", "3"], "leave out the file and the options of a run"),
     (&[TOY, "--present"], "leave out the file and the options of a run"),
     (&[TOY, "--scene", "toy"], "two inputs"),
+    (&["--scene", "toy", "--seed", "3"], "--seed is that of a random: input"),
     (&["--tour", "--lesson", "3"], "leave out --lesson and --present"),
 ];
 
@@ -92,7 +95,7 @@ fn a_number_that_does_not_follow_is_named_with_its_step() {
 #[test]
 fn every_kind_of_number_is_held_against_the_input() {
     let folder = tempfile::tempdir().expect("a folder for the test");
-    for (algorithm, precision) in [("flash1", "f32"), ("flash2", "f16"), ("standard", "bf16"), ("flash2", "f64")] {
+    for (algorithm, precision) in [("flash1", "f32"), ("flash2", "f16"), ("standard", "f32"), ("flash2", "f64")] {
         let made =
             ["trace", "random:7,9,4", "--algorithm", algorithm, "--precision", precision, "--br", "3", "--bc", "4"];
         let made = [&made[..], &["--causal", "--tiles", "full", "-o", "t.json"]].concat();
@@ -116,11 +119,45 @@ fn every_kind_of_number_is_held_against_the_input() {
             let Some((n, at)) = place else { continue };
             let mut changed = trace.clone();
             let number = changed["steps"][n].pointer_mut(&at).expect("it was found");
-            // A tenth is more than any format of four digits makes of a sum of nine terms; bf16 has fewer than three.
-            *number = serde_json::json!(number.as_f64().expect("a number") * 1.25);
+            // O before its division is a sum of up to nine values, rounded in the format of the trace.
+            let beside = |x: f64| if name == "o" { x + 4.0 } else { x * 1.25 };
+            *number = serde_json::json!(beside(number.as_f64().expect("a number")));
             let (code, said) = opens(&changed);
             assert_eq!(code, Some(2), "{algorithm} {precision}: {name} of step {n} passes: {said}");
             assert!(said.contains(&format!("step {n}: {name} of row ")), "{said}");
         }
     }
+}
+
+/// What a window was kept at, and is not there any more, is told: the nearest place would pass for it.
+#[test]
+fn a_kept_session_of_what_is_not_there_is_told() {
+    for (session, expected) in [
+        (r#"{"scene":"toy","row":99}"#, "there is no row 99; the last is 15"),
+        (r#"{"scene":"real","head":9}"#, "there is no head 9; the last is 8"),
+        (r#"{"scene":"toy","at":100000}"#, "there is no step 100000; the last is"),
+        (r#"{"scene":"toy","kv_lengths":"3,3"}"#, "one length for each of the 1 batch entries"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let kept = format!(r#"{{"version":1,"has_started":true,"session":{session}}}"#);
+        fs::write(folder.path().join("settings.json"), kept).expect("written");
+        let options = AppOptions { folder: Some(folder.path().to_owned()), ..stage_support::options() };
+        let harness = stage_support::open_with(&options);
+        let document = harness.state().document();
+        let told = document.notice().map(ToString::to_string).unwrap_or_default();
+        assert!(told.contains(expected), "{session}: {told:?}, not {expected}");
+        assert_eq!(document.refused(), document.notice());
+    }
+}
+
+/// A trace that is dropped on the window while another input is open: told with its step, and the picture stays.
+#[test]
+fn a_dropped_trace_that_does_not_follow_is_told() {
+    let mut harness = stage_support::open(Some(tilescope::attention::input::preset::toy()));
+    let before = harness.state().document().source().name.clone();
+    let changed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traces/m-changed.json");
+    stage_support::drop_files(&mut harness, &[changed.into()]);
+    let told = harness.state().document().notice().expect("it is told").to_string();
+    assert!(told.contains("m-changed.json: step 4: m of row 0 is 123.5"), "{told}");
+    assert_eq!(harness.state().document().source().name, before);
 }
