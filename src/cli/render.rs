@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
-use crate::attention::input::Reading;
+use crate::attention::input::{Reading, random};
 use crate::attention::{Align, Input, Precision};
 use crate::files::shown;
 use crate::gpu::Probe;
@@ -153,6 +153,9 @@ impl PlaceOptions {
         let place = self.place(None);
         if file.is_some() && place.scene.is_some() {
             return Err(Failure::Bad("a file and --scene name two inputs: leave one of them out".into()));
+        }
+        if self.seed.is_some() && !file.is_some_and(|file| file.starts_with(random::PREFIX)) {
+            return Err(Failure::Bad("--seed is that of a random: input, and none is opened".into()));
         }
         if self.tour && (self.lesson.is_some() || self.present) {
             return Err(Failure::Bad("--tour is in place of a lesson: leave out --lesson and --present".into()));

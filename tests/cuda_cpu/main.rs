@@ -12,7 +12,7 @@ mod mutants;
 mod player;
 mod taps;
 
-use common::{golden, not_finite};
+use common::{golden, not_finite, skips};
 use player::{Answer, Job, ORDERS, Player, Variant};
 use tilescope::attention::cases::{self, single, with};
 use tilescope::attention::error_rule::{self, Errors};
@@ -103,11 +103,10 @@ fn all_cases() -> Vec<Case> {
     built_in.map(Case::BuiltIn).chain(golden.map(Case::Golden)).collect()
 }
 
-/// False, with a printed line, where the compiler is missing.
+/// False, and said, where the compiler is missing.
 fn can_build(skipping: usize) -> bool {
     let Err(reason) = player::compiler() else { return true };
-    assert!(std::env::var("TILESCOPE_REQUIRE_GPU").as_deref() != Ok("1"), "a compiler is required, but: {reason}");
-    println!("0 ran, {skipping} skipped: {reason}");
+    skips::missing(&format!("{skipping} cases"), &reason);
     false
 }
 
@@ -156,6 +155,7 @@ fn check_variants(variants: &[Variant], cases: &[Case]) {
         return;
     }
     let (mut ran, mut wrong) = (0, Vec::new());
+    let mut is_taken = vec![false; cases.len()];
     let mut smaller: Option<Player> = None;
     for &variant in variants {
         let player = Player::new(variant, &[]).expect("the kernel compiles for the CPU");
@@ -167,13 +167,21 @@ fn check_variants(variants: &[Variant], cases: &[Case]) {
         let own = own_cases(variant.d).into_iter().map(|case| case.rounded(variant.precision)).collect::<Vec<_>>();
         let mine: Vec<&Case> = cases.iter().filter(fits).chain(&own).collect();
         ran += mine.len();
+        is_taken.iter_mut().zip(cases).for_each(|(is_taken, case)| *is_taken |= player.takes(case.problem()));
         if let Err(why) = check(&player, &mine) {
             wrong.extend(why.into_iter().map(|why| format!("{}: {why}", variant.name())));
         }
         println!("{}: {} cases in {} orders", variant.name(), mine.len(), ORDERS.len());
         smaller = Some(player);
     }
-    println!("{ran} ran, 0 skipped, {} wrong", wrong.len());
+    let dropout = golden::cases().iter().filter(|case| case.problem.dropout.is_some()).count();
+    skips::skipped_here(&format!("{dropout} golden cases"), "the kernel has no dropout");
+    let not_taken: Vec<&str> =
+        is_taken.iter().zip(cases).filter(|(is, _)| !**is).map(|(_, case)| case.name()).collect();
+    if !not_taken.is_empty() {
+        skips::skipped_here(&not_taken.join(", "), "no variant takes its head dimension");
+    }
+    println!("{ran} ran, {} skipped, {} wrong", dropout + not_taken.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -203,7 +211,10 @@ fn rounded_cases(precision: Precision) -> Vec<Case> {
     let count = all.len();
     let taken = |case: &Case| conversion::not_finite_value(case.problem(), precision).is_none();
     let cases: Vec<Case> = all.into_iter().filter(taken).map(|case| case.rounded(precision)).collect();
-    println!("flash2_mma: {} skipped, refused for NaN or infinity in V", count - cases.len());
+    skips::skipped_here(
+        &format!("flash2_mma in {}, {} cases", precision.name(), count - cases.len()),
+        "refused: not finite in V, and on tensor cores 0 * NaN is NaN",
+    );
     cases
 }
 
