@@ -3,6 +3,7 @@
 mod code_edit;
 mod faults;
 mod gpu_panel;
+mod inputs;
 mod stage;
 
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
 pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE].concat());
+    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE, inputs::TABLE].concat());
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

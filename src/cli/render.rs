@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::{self, AppOptions, Overlay, Place, Settings, Size, Theme};
-use crate::attention::input::Reading;
 use crate::attention::{Align, Input, Precision};
 use crate::gpu::Probe;
 use crate::playback::lesson::{Language, Position};
@@ -18,6 +17,8 @@ pub struct PlaceOptions {
     /// row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file
     #[arg(long, value_name = "NAME")]
     scene: Option<String>,
+    #[command(flatten)]
+    reading: super::options::ReadingOptions,
     /// standard, flash1 or flash2
     #[arg(long, value_name = "NAME")]
     algorithm: Option<String>,
@@ -148,7 +149,7 @@ impl PlaceOptions {
                 let opened = self.place(Some(file.to_owned())).open();
                 opened.map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()))
             }
-            Some(file) => files::open(&[file.into()], self.seed.unwrap_or(0), &Reading::default()).map(Some),
+            Some(file) => files::open(&[file.into()], self.seed.unwrap_or(0), &self.reading.reading()).map(Some),
             None => Ok(None),
         }
     }
