@@ -155,7 +155,7 @@ fn bad_input_is_one_clear_line_and_touches_no_output() {
         (file(&folder, "zero.npz", &of_k(&npy("<f4", "(0, 2)", &[]))), "n_k"),
         (file(&folder, "shape.npz", &of_k(&npy("<f4", "(2, 3)", &[0; 24]))), "K has shape"),
         (folder.path().join("nowhere.npz").to_string_lossy().into_owned(), "no such file"),
-        (folder.path().to_string_lossy().into_owned(), "directory"),
+        (folder.path().to_string_lossy().into_owned(), "folder"),
         ("/dev/zero".to_owned(), "regular file"),
         ("random:0,4,4".to_owned(), "n_q is 0"),
         ("random:4,4,0".to_owned(), "d is 0"),

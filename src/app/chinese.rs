@@ -5,6 +5,7 @@ mod code_edit;
 mod faults;
 mod files;
 mod gpu_panel;
+mod inputs;
 mod not_finite;
 mod stage;
 
@@ -18,6 +19,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         stage::TABLE,
         faults::TABLE,
         files::TABLE,
+        inputs::TABLE,
         checks::TABLE,
         not_finite::TABLE,
         gpu_panel::TABLE,

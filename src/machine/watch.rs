@@ -6,8 +6,8 @@ use crate::attention::error_rule::max_error;
 use crate::attention::{Head, Precision, Real};
 use crate::schedule::{Max, Op, Plan, Schedule, Step, Tensor};
 
-use super::numbers::{Machine, carry_out};
 use super::Meaning;
+use super::numbers::{Machine, carry_out};
 
 /// What can be asked of the numbers after a step.
 pub trait Probe {

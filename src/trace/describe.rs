@@ -9,6 +9,7 @@ use super::format::{
 use super::number::Number;
 use crate::attention::dropout::Keep;
 use crate::attention::error_rule::{self, Errors, Fault};
+use crate::attention::input::Layout;
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem};
 use crate::machine;
@@ -34,7 +35,9 @@ pub struct Export<'a> {
 impl Origin {
     /// Where `input` came from, of which the first `prefix` tokens were used.
     pub fn of(input: &Input, prefix: Option<usize>) -> Self {
-        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix }
+        let layout = Some(input.layout).filter(|layout| *layout != Layout::default());
+        let layout = layout.map(|layout| layout.name().into());
+        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix, layout }
     }
 }
 
