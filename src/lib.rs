@@ -7,6 +7,7 @@
 //! - [`machine`]: reads a schedule: numbers, meters, ledger, lazy state
 //! - [`trace`]: what leaves and comes back: JSON, Perfetto, CSV
 //! - [`playback`]: a cursor over a schedule, moved only by commands; lessons
+//! - [`files`]: reads and writes files for the command line and the window
 //! - [`gpu`]: real kernels on real GPUs; sees only `attention` and `schedule`
 //! - [`cli`] and `app`: the command line and the window
 //!
@@ -16,6 +17,7 @@
 pub mod app;
 pub mod attention;
 pub mod cli;
+pub mod files;
 pub mod gpu;
 pub mod machine;
 pub mod playback;

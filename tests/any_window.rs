@@ -186,6 +186,34 @@ fn a_kept_place_that_is_not_there_is_brought_back() {
 }
 
 #[test]
+fn a_kept_place_that_a_start_died_of_is_named_and_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = r#"{"input": "random:5,7,3", "at": 2}"#;
+    let text = format!(r#"{{"version": 1, "has_started": true, "session": {session}}}"#);
+    std::fs::write(folder.path().join("settings.json"), text).unwrap();
+    // What a start leaves that ends while it opens its place.
+    std::fs::write(folder.path().join("opening-1.json"), session).unwrap();
+    let options = AppOptions { folder: Some(folder.path().to_owned()), ..options() };
+    let harness = open_with(&options);
+    assert_eq!(
+        harness.state().document().source().name,
+        tilescope::attention::input::bundled::CAPTURES[0].input().name
+    );
+    let notice = value(&harness, "message");
+    assert!(notice.contains("random:5,7,3") && notice.contains("tilescope random:5,7,3 --at 2"), "{notice}");
+    assert!(!folder.path().join("opening-1.json").exists());
+    drop(harness);
+    // A start that opens its place to the end leaves nothing behind.
+    std::fs::write(folder.path().join("settings.json"), format!(r#"{{"has_started": true, "session": {session}}}"#))
+        .unwrap();
+    let harness = open_with(&options);
+    assert_eq!(harness.state().document().source().name, "random:5,7,3");
+    let names =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("opening")).count(), 0);
+}
+
+#[test]
 fn a_dialog_that_gives_a_file_opens_it_and_one_that_is_missing_says_so() {
     let open_dialog = |pick_file| {
         let mut harness = open_with(&AppOptions { pick_file, ..options() });

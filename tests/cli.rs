@@ -193,12 +193,13 @@ fn bad_input_is_one_clear_line_and_touches_no_output() {
         ("random:4,4,4,3,2".to_owned(), "3 query heads"),
     ];
     let output = file(&folder, "kept.npz", b"precious");
+    let kept_trace = file(&folder, "kept.json", b"precious");
     for (input, expected) in cases {
         let line = refused(folder.path(), &["run", &input, "--algorithm", "flash2", "--output", &output], 2);
         assert!(line.contains(expected), "{line} does not say {expected}");
         assert_eq!(fs::read(&output).expect("still there"), b"precious");
-        refused(folder.path(), &["trace", &input, "--algorithm", "flash2", "--output", &output], 2);
-        assert_eq!(fs::read(&output).expect("still there"), b"precious");
+        refused(folder.path(), &["trace", &input, "--algorithm", "flash2", "--output", &kept_trace], 2);
+        assert_eq!(fs::read(&kept_trace).expect("still there"), b"precious");
     }
 }
 
@@ -266,10 +267,10 @@ fn without_a_display_the_main_job_runs_and_a_file_does_not_open() {
     let folder = folder();
     let said = ok(folder.path(), &[]);
     assert!(said.starts_with("there is no display"), "{said}");
-    for part in ["stepper flash2", "max error of O", "trace.json", "cuda"] {
+    for part in ["stepper flash2", "max error of O", "tilescope-smollm2-flash2.json", "cuda"] {
         assert!(said.contains(part), "{said}");
     }
-    assert!(folder.path().join("trace.json").is_file());
+    assert!(folder.path().join("tilescope-smollm2-flash2.json").is_file());
     let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures/smollm2-zh-layer00.safetensors");
     assert!(refused(folder.path(), &[capture], 3).contains("display"));
     refused(folder.path(), &["nowhere.safetensors"], 2);

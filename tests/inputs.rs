@@ -8,7 +8,7 @@ use std::path::Path;
 use common::golden;
 use ndarray::{Array4, Axis};
 use tilescope::attention::error_rule::max_error;
-use tilescope::attention::input::{self, Input};
+use tilescope::attention::input::{self, Input, Reading};
 use tilescope::attention::{Precision, oracle};
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures");
@@ -99,11 +99,15 @@ fn a_set_of_npy_files_is_an_input() {
         [b"\x93NUMPY\x01\x00".as_slice(), &(text.len() as u16).to_le_bytes(), text.as_bytes(), values].concat()
     };
     let (q, k, v) = (npy(&[1, 2]), npy(&[3, 4, 5]), npy(&[6, 7, 8]));
-    let input = input::read_npy_set("mine", &[("v.npy", &v), ("Q.npy", &q), ("k.npy", &k)]).unwrap();
+    let set = |files: &[(&str, &[u8])]| input::read_npy_set("mine", files, &Reading::default());
+    let input = set(&[("v.npy", &v), ("Q.npy", &q), ("k.npy", &k)]).unwrap();
     assert_eq!(input.problem.v, Array4::from_shape_vec((1, 1, 3, 1), vec![6.0, 7.0, 8.0]).unwrap());
     assert_eq!((input.rank, input.problem.q.len_of(Axis(2))), (2, 2));
-    let missing = input::read_npy_set("mine", &[("q.npy", &q), ("k.npy", &k)]).unwrap_err();
-    assert!(missing.to_string().contains("array V is missing"));
-    let stranger = input::read_npy_set("mine", &[("w.npy", &q)]).unwrap_err();
-    assert!(stranger.to_string().contains("not part of a set"));
+    // A start that all share is left out.
+    let named = set(&[("l3_q.npy", &q), ("l3_k.npy", &k), ("l3_v.npy", &v)]).unwrap();
+    assert_eq!(named.problem.k, input.problem.k);
+    let missing = set(&[("q.npy", &q), ("k.npy", &k)]).unwrap_err();
+    assert!(missing.to_string().contains("no array is named as V"));
+    let stranger = set(&[("q.npy", &q), ("k.npy", &k), ("v.npy", &v), ("w.npy", &q)]).unwrap().warnings;
+    assert!(stranger.iter().any(|warning| warning.to_string().contains("not used: w")), "{stranger:?}");
 }

@@ -200,7 +200,7 @@ impl Source {
             Source::Scene(_) => Place::default(),
             Source::Place(place) => place.origin(),
             Source::Paths(paths) => match paths.as_slice() {
-                [path] => input(path.display().to_string()),
+                [path] => path.to_str().map_or_else(Place::default, |path| input(path.to_owned())),
                 _ => Place::default(),
             },
         }

@@ -226,7 +226,7 @@ impl App {
                 self.side = Side::Lesson;
                 self.show_beat(ctx);
             }
-            Err(fault) => self.document.set_notice(Some(fault)),
+            Err(fault) => self.document.tell_refusal(fault),
         }
     }
 

@@ -1,16 +1,30 @@
 //! The words of the window in Chinese, by their English. One place to translate; [`super::words`] looks them up.
 
+mod checks;
 mod code_edit;
 mod faults;
+mod files;
 mod gpu_panel;
+mod not_finite;
 mod stage;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
-pub static ALL: LazyLock<Vec<(&str, &str)>> =
-    LazyLock::new(|| [TABLE, stage::TABLE, faults::TABLE, gpu_panel::TABLE, code_edit::TABLE].concat());
+pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    let tables = [
+        TABLE,
+        stage::TABLE,
+        faults::TABLE,
+        files::TABLE,
+        checks::TABLE,
+        not_finite::TABLE,
+        gpu_panel::TABLE,
+        code_edit::TABLE,
+    ];
+    tables.concat()
+});
 
 static BY_ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| ALL.iter().copied().collect());
 

@@ -47,6 +47,8 @@ pub struct Document {
     lesson_scene: Option<lesson::Scene>,
     /// The last fault, in a sentence.
     notice: Option<Sentence>,
+    /// Why something that was asked for is not what is shown.
+    refused: Option<Sentence>,
     /// Counts scenes, so that what was computed for one is not shown with another.
     generation: u64,
 }
@@ -71,6 +73,7 @@ impl Document {
             origin,
             lesson_scene: None,
             notice,
+            refused: None,
             generation: 0,
         };
         document.change(ctx, wanted);
@@ -103,8 +106,8 @@ impl Document {
     pub fn update(&mut self, ctx: &Context, player: &mut Player, selection: &mut Selection) {
         match job::take(&mut self.opening) {
             Some(Ok(Ok(opened))) => self.replace(ctx, opened),
-            Some(Ok(Err(fault))) => self.notice = Some(fault),
-            Some(Err(fault)) => self.notice = Some(fault.into()),
+            Some(Ok(Err(fault))) => self.tell_refusal(fault),
+            Some(Err(fault)) => self.tell_refusal(fault.into()),
             None => {}
         }
         match job::take(&mut self.building) {
@@ -174,7 +177,18 @@ impl Document {
             }
             None => self.replace(ctx, place::default_opening()),
         }
+        self.tell_refusal(fault);
+    }
+
+    /// Says why the picture is not the one that was asked for.
+    pub fn tell_refusal(&mut self, fault: Sentence) {
+        self.refused = Some(fault.clone());
         self.notice = Some(fault);
+    }
+
+    /// Why something that was asked for is not what is shown: who wants that picture and no other gets none.
+    pub fn refused(&self) -> Option<&Sentence> {
+        self.refused.as_ref()
     }
 
     /// Puts a finished scene in place of the old one.
@@ -233,7 +247,7 @@ impl Document {
         if let Some(at) = &landing.at {
             match at.cursor(scene.schedule()) {
                 Ok(cursor) => player.apply(scene.schedule(), Command::SeekTo(cursor)),
-                Err(fault) => self.notice = Some(Sentence::verbatim(fault)),
+                Err(fault) => self.tell_refusal(Sentence::verbatim(fault)),
             }
             player.apply(scene.schedule(), Command::Pause);
         }

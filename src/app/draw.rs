@@ -4,7 +4,8 @@ use eframe::egui::{
     self, Align2, Color32, FontId, Painter, Pos2, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
-use super::open_file::printable;
+use crate::files::printable;
+
 use super::theme::{self, Palette, SPACE};
 use super::words::tr;
 

@@ -2,13 +2,12 @@
 //! other files under the first free name; nothing is overwritten.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::Array2;
 
 use crate::attention::{Precision, input::random};
+use crate::files::{self, shown};
 use crate::gpu::kernels::KERNELS;
 use crate::machine::{Meaning, Run};
 use crate::playback::lesson::Language;
@@ -99,7 +98,7 @@ pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence
 /// What became of a file, in a sentence.
 pub fn saved(path: Result<PathBuf, Sentence>) -> Sentence {
     match path {
-        Ok(path) => Sentence::new("Saved: {0}").with(path.display()),
+        Ok(path) => Sentence::new("Saved: {0}").with(shown(&path)),
         Err(fault) => fault,
     }
 }
@@ -108,26 +107,15 @@ pub fn saved(path: Result<PathBuf, Sentence>) -> Sentence {
 pub fn save(stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf, Sentence> {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
     let folders = [Some(PathBuf::from(".")), home];
-    let mut fault = Sentence::new("there is no folder to write to");
+    let mut fault = Sentence::from("there is no folder to write to");
     for folder in folders.into_iter().flatten() {
-        match save_in(&folder, stem, extension, bytes) {
-            Ok(path) => return Ok(std::path::absolute(&path).unwrap_or(path)),
-            Err(error) => fault = Sentence::verbatim(error),
+        let names = (1..10_000).map(|n| format!("{stem}-{n}.{extension}"));
+        match files::write_new(&folder, names, |out| out.write_all(bytes).map_err(Sentence::verbatim)) {
+            Ok(((), path)) => return Ok(std::path::absolute(&path).unwrap_or(path)),
+            Err(error) => fault = error.into(),
         }
     }
-    Err(Sentence::new("the file cannot be written: {0}").and(fault))
-}
-
-fn save_in(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
-    for n in 1..10_000 {
-        let path = folder.join(format!("{stem}-{n}.{extension}"));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => return file.write_all(bytes).map(|()| path),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(std::io::Error::other("ten thousand files have this name"))
+    Err(fault)
 }
 
 /// A page to print: the online softmax of one row by hand, with its key on a page of its own. Every number of it is the

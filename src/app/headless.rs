@@ -7,6 +7,7 @@ use eframe::egui::{self, Context, Event, RawInput, Rect, Vec2};
 use super::App;
 use super::AppOptions;
 use crate::attention::Input;
+use crate::sentence::Sentence;
 
 /// Frames that wait for work: a picture must come, or the program say why not.
 #[cfg(feature = "wgpu")]
@@ -73,20 +74,38 @@ impl Headless {
     }
 }
 
-/// A PNG of the window. Errors in a sentence when no renderer works.
+/// Why there is no picture.
+#[derive(Debug)]
+pub enum NoPicture {
+    /// What was asked for cannot be shown; the window would show something else, and say so.
+    Refused(Sentence),
+    /// No renderer works.
+    Renderer(String),
+}
+
+impl From<String> for NoPicture {
+    fn from(why: String) -> Self {
+        NoPicture::Renderer(why)
+    }
+}
+
+/// A PNG of the window.
 #[cfg(feature = "wgpu")]
-pub fn picture(input: Option<Input>, options: &AppOptions, size: Size) -> Result<Vec<u8>, String> {
+pub fn picture(input: Option<Input>, options: &AppOptions, size: Size) -> Result<Vec<u8>, NoPicture> {
     let mut headless = Headless::new(input, options, size);
     let output = headless.settled()?;
+    if let Some(fault) = headless.app.document().refused() {
+        return Err(NoPicture::Refused(fault.clone()));
+    }
     let scale = headless.ctx.pixels_per_point();
     let triangles = headless.ctx.tessellate(output.shapes, scale);
     let pixels = wgpu_painter::paint(&triangles, headless.textures, [size.width, size.height], scale)?;
-    png(&pixels, size.width, size.height)
+    Ok(png(&pixels, size.width, size.height)?)
 }
 
 #[cfg(not(feature = "wgpu"))]
-pub fn picture(_: Option<Input>, _: &AppOptions, _: Size) -> Result<Vec<u8>, String> {
-    Err("this build draws no pictures without a window; build with `--features wgpu`".into())
+pub fn picture(_: Option<Input>, _: &AppOptions, _: Size) -> Result<Vec<u8>, NoPicture> {
+    Err(NoPicture::Renderer("this build draws no pictures without a window; build with `--features wgpu`".into()))
 }
 
 /// RGBA bytes as a PNG.

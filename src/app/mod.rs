@@ -4,7 +4,8 @@
 //! [`look::Look`] at both and push [`action::Action`]s, which [`carry_out`] does at the end of the frame. What matters to
 //! one panel only (what is typed into it, how far it is zoomed) it keeps and changes itself.
 //!
-//! [`open_file`], [`export`] and [`store`] read and write files, [`job`] starts the threads, and time is egui's.
+//! [`open_file`], [`export`] and [`store`] know which files are read and written, [`job`] starts the threads, and time is
+//! egui's.
 
 mod action;
 mod blocks;
@@ -16,6 +17,7 @@ mod code;
 mod code_edit;
 mod commands;
 mod compare;
+mod display;
 mod document;
 mod draw;
 mod export;
@@ -55,6 +57,7 @@ mod plot;
 mod present;
 mod prose;
 mod pyramid;
+mod refusal;
 mod scene;
 mod settings;
 mod setup;
@@ -75,19 +78,23 @@ mod trail;
 mod window;
 mod words;
 
+use std::sync::atomic::Ordering;
+
 use eframe::{NativeOptions, egui};
 
 use crate::attention::Input;
+use crate::files::printable;
 use crate::gpu;
 use crate::playback::lesson::{Language, Position};
 
 pub use action::Overlay;
 pub use chinese::ALL as CHINESE;
 pub use commands::{COMMANDS, Entry};
+pub use display::has_display;
 pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
-pub use headless::{Size, picture};
+pub use headless::{NoPicture, Size, picture};
 pub use pick::{PickFile, Picked};
 pub use place::Place;
 pub use scene::{Check, Scene};
@@ -166,7 +173,7 @@ pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), S
         return Err("there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)".into());
     }
     let (input, origin) = input.map_or((None, None), |(input, origin)| (Some(input), Some(origin)));
-    let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", open_file::printable(&origin)));
+    let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", printable(&origin)));
     let run = |renderer| run_native(&title, input.clone(), options.clone(), renderer);
     match options.renderer {
         Renderer::Glow => run(eframe::Renderer::Glow),
@@ -189,10 +196,16 @@ fn run_native(
     renderer: eframe::Renderer,
 ) -> Result<(), String> {
     let native = native_options(title, renderer);
-    let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        Ok(Box::new(App::new(&cc.egui_ctx, input, &options)))
-    };
-    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
+    display::guarded(|is_open| {
+        let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
+            is_open.store(true, Ordering::Relaxed);
+            let app = App::new(&cc.egui_ctx, input, &options);
+            app.store.keep_at_end();
+            Ok(Box::new(app))
+        };
+        let result = eframe::run_native(title, native, Box::new(create));
+        result.map_err(|error| format!("the window cannot be opened: {error}"))
+    })
 }
 
 fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
@@ -206,14 +219,4 @@ fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
             .with_drag_and_drop(true),
         ..NativeOptions::default()
     }
-}
-
-/// Whether a window could be shown. Asked before anything else: the window library fails late and less clearly.
-pub fn has_display() -> bool {
-    if cfg!(any(target_os = "windows", target_os = "macos")) {
-        return true;
-    }
-    ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
 }

@@ -1,11 +1,10 @@
 //! Reads what the user opens, on a worker thread: bundled captures, presets, files, traces. Every fault is one sentence.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
 use crate::attention::input::{self as inputs, BUDGET, bundled, preset, random};
+use crate::files;
 use crate::sentence::Sentence;
 
 use super::action::Source;
@@ -56,12 +55,13 @@ fn read_trace(path: &Path) -> Result<Opened, Sentence> {
         let name = Path::new(name).file_name()?;
         read_paths(&[path.with_file_name(name)]).ok()
     };
-    let fault = |fault: Sentence| Sentence::new("{0}: {1}").with(printable(&name_of(path))).and(fault);
+    let fault = |fault: Sentence| Sentence::new("{0}: {1}").with(name_of(path)).and(fault);
     open_trace::read(&read_file(path).map_err(fault)?, &beside).map_err(fault)
 }
 
+/// On one line.
 fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    files::shown(Path::new(path.file_name().unwrap_or(path.as_os_str())))
 }
 
 fn read_paths(paths: &[PathBuf]) -> Result<Input, Sentence> {
@@ -73,7 +73,7 @@ fn read_paths(paths: &[PathBuf]) -> Result<Input, Sentence> {
     let mut files = Vec::new();
     for path in paths {
         let name = name_of(path);
-        let bytes = read_file(path).map_err(|fault| Sentence::new("{0}: {1}").with(printable(&name)).and(fault))?;
+        let bytes = read_file(path).map_err(|fault| Sentence::new("{0}: {1}").with(&name).and(fault))?;
         files.push((name, bytes));
     }
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
@@ -83,51 +83,24 @@ fn read_paths(paths: &[PathBuf]) -> Result<Input, Sentence> {
 fn read_bytes(files: &[(&str, &[u8])]) -> Result<Input, Sentence> {
     match files {
         [] => Err("no file was given".into()),
-        [(name, bytes)] => inputs::read(name, bytes)
-            .map_err(|error| Sentence::new("{0}: {1}").with(printable(name)).and(error.sentence())),
+        [(name, bytes)] => {
+            inputs::read(name, bytes).map_err(|error| Sentence::new("{0}: {1}").with(name).and(error.sentence()))
+        }
         _ if files.iter().all(|(name, _)| name.to_ascii_lowercase().ends_with(".npy")) => {
             let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-            inputs::read_npy_set(&names.join(", "), files).map_err(|error| error.sentence())
+            inputs::read_npy_set(&names.join(", "), files, &inputs::Reading::default())
+                .map_err(|error| error.sentence())
         }
         _ => Err("several files make an input only as a set q.npy, k.npy, v.npy; drop one file at a time".into()),
     }
 }
 
-/// The bytes of a regular file of at most [`BUDGET`]; what it grows by while it is read is refused too.
+/// The bytes of a file of at most [`BUDGET`].
 fn read_file(path: &Path) -> Result<Vec<u8>, Sentence> {
-    let limit = Sentence::new("it is larger than {0} MiB, the most that is opened").with(BUDGET >> 20);
-    let meta = fs::metadata(path).map_err(|error| system(&error))?;
-    if meta.is_dir() {
+    if path.is_dir() {
         return Err("this is a folder; drop a .safetensors or .npz file, or q, k and v.npy together".into());
     }
-    if !meta.is_file() {
-        return Err("this is not a regular file".into());
-    }
-    if meta.len() > BUDGET {
-        return Err(limit);
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| system(&error))?;
-    file.take(BUDGET + 1).read_to_end(&mut bytes).map_err(|error| system(&error))?;
-    if bytes.len() as u64 > BUDGET { Err(limit) } else { Ok(bytes) }
-}
-
-/// What the system says of a file; what is usual is said in the language on screen.
-fn system(error: &std::io::Error) -> Sentence {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".into(),
-        std::io::ErrorKind::PermissionDenied => "this file may not be read".into(),
-        _ => Sentence::verbatim(error),
-    }
-}
-
-/// A name or token on one line, without characters that steer the text around them.
-pub fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars().flat_map(|c| if steers(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
+    files::read(path, BUDGET)
 }
 
 #[cfg(test)]
@@ -135,6 +108,7 @@ mod tests {
     use super::*;
     use crate::attention::input::bundled::CAPTURES;
     use crate::attention::input::preset::Preset;
+    use std::fs;
 
     #[test]
     fn everything_of_the_menu_opens() {
@@ -169,10 +143,5 @@ mod tests {
         fs::write(&trace, b"{}").unwrap();
         let error = read(&Source::Paths(vec![trace])).unwrap_err().to_string();
         assert!(error.starts_with("trace.json: ") && error.contains("not a trace"), "{error}");
-    }
-
-    #[test]
-    fn names_cannot_steer_the_text() {
-        assert_eq!(printable("a\nb\u{202e}c"), "a\\u{a}b\\u{202e}c");
     }
 }

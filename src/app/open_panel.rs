@@ -2,12 +2,12 @@
 
 use eframe::egui::{self, Context, Ui};
 
+use crate::files::printable;
 use crate::sentence::Sentence;
 
 use super::action::{Action, Source};
 use super::draw::{self, fit_text};
 use super::job::{self, Job};
-use super::open_file::printable;
 use super::pick::{PickFile, Picked};
 use super::theme::{self, Palette, SPACE};
 use super::words::{say, tr};

@@ -6,7 +6,7 @@ use crate::attention::{Input, Problem};
 use crate::playback::lesson::{At, BUGS};
 use crate::schedule::{Schedule, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
-use crate::trace::{self, Origin, ProblemFacts, Trace};
+use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 
 use super::place::{Landing, Opened, Place};
 use super::settings::Settings;
@@ -28,8 +28,32 @@ pub fn read(bytes: &[u8], beside: &dyn Fn(&str) -> Option<Input>) -> Result<Open
         let fault = Sentence::new("the run that this version makes has {0} steps, and the trace says {1}");
         return Err(fault.with(schedule.len()).with(trace.totals.steps));
     }
+    numbers_follow(&trace, &applied.problem, &schedule, &mut input)?;
     let landing = Landing { at: Some(At::Step(1)), row: None, key: None };
     Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
+}
+
+/// Operations of a run that is carried out again only to hold the trace's numbers against it: some seconds.
+const MOST_RECOMPUTED: u64 = 20_000_000_000;
+
+/// Errors with the step whose numbers do not follow from the input; warns where the run is too long to find out.
+fn numbers_follow(trace: &Trace, problem: &Problem, schedule: &Schedule, input: &mut Input) -> Result<(), Sentence> {
+    let flops = schedule.algorithm.closed_form(&schedule.plan).flops.total();
+    if flops > MOST_RECOMPUTED {
+        let warning = "the numbers of this trace were not recomputed: they take {0} operations, and {1} are the most";
+        input.warnings.insert(0, Sentence::new(warning).with(flops).with(MOST_RECOMPUTED));
+        return Ok(());
+    }
+    let export = Export {
+        origin: trace.input.clone(),
+        problem,
+        schedule,
+        batch: trace.head.batch,
+        head: trace.head.head,
+        hardware: None,
+        kernel_source: None,
+    };
+    trace::follows(trace, &export, |_| true).map_err(|error| error.sentence())
 }
 
 /// The numbers that the trace was made of.
@@ -57,7 +81,8 @@ fn input_of(trace: &Trace, beside: &dyn Fn(&str) -> Option<Input>) -> Result<Inp
         Some(input) if is_it(&input) => Ok(input),
         Some(_) => Err(Sentence::new("the {0} beside it is another file than the trace was made of").with(name)),
         None => {
-            let fault = "the trace is sound, but its input is not here: put {0} in the same folder";
+            let fault = "the trace agrees with itself, but its numbers were not recomputed, since its input is not \
+                         here: put {0} in the same folder";
             Err(Sentence::new(fault).with(name))
         }
     }

@@ -11,6 +11,7 @@ use crate::sentence::Sentence;
 
 use super::action::Source;
 use super::open_file;
+use super::refusal::not_there;
 use super::settings::{Settings, has_exact_prefix};
 
 /// Plain data; names as on the command line.
@@ -92,6 +93,11 @@ impl Place {
         self.input.is_some() || self.scene.is_some()
     }
 
+    /// It says something about the run or a place in it: what opens without an input of its own is the scene `real`.
+    pub fn says_anything(&self) -> bool {
+        Place { view: None, ..self.clone() } != Place::default()
+    }
+
     pub fn landing(&self) -> Landing {
         Landing { at: self.at.map(At::Step), row: self.row, key: self.key }
     }
@@ -126,7 +132,8 @@ impl Place {
         Place { input: self.input.clone(), scene: self.scene.clone(), seed: self.seed, ..Place::default() }
     }
 
-    /// `base` with what this place says. Errors on a name that is not known.
+    /// `base` with what this place says. Errors on a name that is not known, on what `input` does not have, and where
+    /// the run would be too large.
     pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, Sentence> {
         let mut settings = base;
         if let Some(name) = &self.algorithm {
@@ -164,6 +171,8 @@ impl Place {
         settings.head = self.head.unwrap_or(settings.head);
         settings.tiling.br = self.br.unwrap_or(settings.tiling.br);
         settings.tiling.bc = self.bc.unwrap_or(settings.tiling.bc);
+        not_there(self, &settings, input)?;
+        // Blocks longer than the input are as long as it; the choices that it opens with may be those of a longer one.
         settings.clamp(&input.problem.shape);
         Ok(settings)
     }

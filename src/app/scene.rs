@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::attention::Input;
-use crate::attention::error_rule::{self, Errors};
+use crate::attention::error_rule::{self, Errors, Fault};
 use crate::attention::oracle::Output;
+use crate::attention::{Input, Precision};
 use crate::machine::Run;
-use crate::schedule::{Plan, Schedule, Span, Traffic, algorithm};
+use crate::schedule::{Plan, Schedule, Traffic, algorithm};
 use crate::sentence::Sentence;
 
 use super::job::Signals;
 use super::map::ScheduleMap;
+use super::refusal;
 use super::settings::Settings;
 
 /// What the panels read.
@@ -28,10 +29,6 @@ pub struct Scene {
     pub standard: Traffic,
 }
 
-/// Bytes that a run may take for S and P in HBM.
-pub const MOST_BYTES: u64 = 4 << 30;
-/// Steps that one run may have: a first pass of a minute or so.
-pub const MOST_STEPS: u64 = 50_000_000;
 /// Queries or keys above which no exact result is computed: it costs O(N^2 d) in f64.
 pub const LONGEST_CHECKED: usize = 4096;
 
@@ -42,12 +39,8 @@ impl Scene {
         let mut settings = settings;
         settings.clamp(&input.problem.shape);
         let plan = settings.plan(&input.problem);
-        refuse_too_large(&settings, &plan)?;
+        refusal::too_large(&settings, &plan)?;
         let schedule = Schedule::new(settings.algorithm(), plan);
-        if schedule.len() > MOST_STEPS {
-            let fault = "{0} steps are too many to carry out (at most {1}); choose larger blocks";
-            return Err(Sentence::new(fault).with(schedule.len()).with(MOST_STEPS));
-        }
         let map = ScheduleMap::new(&schedule);
         let plan = &schedule.plan;
         let closed_form = schedule.algorithm.closed_form(plan);
@@ -91,27 +84,14 @@ impl Scene {
     }
 }
 
-/// A schedule that keeps its scores in HBM needs memory for all of them, twice.
-fn refuse_too_large(settings: &Settings, plan: &Plan) -> Result<(), Sentence> {
-    let in_hbm = settings.algorithm().kernels(plan).iter().any(|kernel| kernel.span == Span::WholeRows);
-    let bytes =
-        2 * (plan.n_q as u64).saturating_mul(plan.n_k as u64).saturating_mul(plan.precision.accumulator_bytes());
-    if in_hbm && bytes > MOST_BYTES {
-        let gib = bytes as f64 / (1u64 << 30) as f64;
-        let fault =
-            "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and 4 GiB is the limit here; flash2 needs neither";
-        let fault = Sentence::new(fault).with(settings.algorithm).with(plan.n_q).with(plan.n_k);
-        return Err(fault.with(format!("{gib:.1}")));
-    }
-    Ok(())
-}
-
 /// How far the stepper is from exact attention.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
     Done {
         errors: Errors,
         bound: Errors,
+        /// Where the result is not within the bound.
+        fault: Option<Fault>,
         exact: Arc<Output>,
     },
     /// Too long for an exact result.
@@ -127,7 +107,11 @@ impl Check {
         }
         let Settings { batch, head, precision, .. } = scene.settings;
         let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
-        let errors = Errors::between(scene.run.output(), &reference.exact);
-        Check::Done { errors, bound: reference.bound, exact: Arc::new(reference.exact) }
+        let stored = algorithm::stored(scene.schedule().algorithm, plan);
+        let exact_inputs = scene.input.problem.head(batch, head, Precision::F64);
+        let (got, bound) = (scene.run.output(), stored.bound(&reference, &exact_inputs, precision));
+        let errors = Errors::between(got, &reference.exact);
+        let fault = Fault::of(got, &reference.exact, &bound);
+        Check::Done { errors, bound, fault, exact: Arc::new(reference.exact) }
     }
 }

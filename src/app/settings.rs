@@ -97,22 +97,39 @@ impl Settings {
             Some(prefix) => input.prefix(prefix)?,
             None => input.clone(),
         };
-        // Lengths of the whole input leave as much of a prefix as there is.
-        let n_k = input.problem.shape.n_k;
+        input.problem.mask = self.mask(input.problem.shape.n_k);
+        input.problem.validate()?;
+        Ok(input)
+    }
+
+    /// The mask on `n_k` keys. Lengths of the whole input leave as much of a prefix as there is.
+    fn mask(&self, n_k: usize) -> Mask {
         let key_lengths = self.key_lengths.as_ref();
-        input.problem.mask = Mask {
+        Mask {
             causal: self.causal,
             align: self.align,
             window_left: self.window[0],
             window_right: self.window[1],
             key_lengths: key_lengths.map(|lengths| lengths.iter().map(|length| *length.min(&n_k)).collect()),
-        };
-        input.problem.validate()?;
-        Ok(input)
+        }
     }
 
     pub fn plan(&self, problem: &Problem) -> Plan {
         Plan::of_problem(problem, self.batch, self.tiling, self.precision)
+    }
+
+    /// The plan of a run on `input`, of which no prefix was taken yet. Copies no tensor.
+    pub fn plan_on(&self, input: &Input) -> Plan {
+        let (n_q, n_k) = self.lengths(&input.problem.shape);
+        let shape = Shape { n_q, n_k, ..input.problem.shape };
+        Plan {
+            n_q,
+            n_k,
+            br: self.tiling.br.clamp(1, n_q),
+            bc: self.tiling.bc.clamp(1, n_k),
+            band: self.mask(n_k).band(&shape, self.batch),
+            ..self.plan(&input.problem)
+        }
     }
 }
 

@@ -1,94 +1,34 @@
-//! What is kept between starts: choices, progress, the place where the person was. One small file, written whole or not
-//! at all; a damaged one is set aside, one of a newer version is left alone.
+//! What is kept between starts: choices, progress, the place where the person was. One small file, which windows share:
+//! written whole or not at all, merged; a damaged one is set aside, one of a newer version is left alone.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
+mod kept;
+mod opening;
+mod shelf;
+
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use atomic_write_file::AtomicWriteFile;
-use serde::{Deserialize, Serialize};
-
-use crate::playback::lesson::{Language, Position};
+use crate::files;
 use crate::sentence::Sentence;
 
 use super::place::Place;
-use super::theme::Theme;
+use shelf::{FILE, Found, Shelf};
 
-const VERSION: u32 = 1;
-const FILE: &str = "settings.json";
-const MOST_BYTES: u64 = 1 << 20;
-const MOST_RECENT: usize = 10;
+pub use kept::{Kept, Progress};
+
 /// Seconds between two writes while things change.
 const CALM_S: f64 = 2.0;
+/// Seconds until a write that failed is tried again.
+const PAUSE_S: f64 = 30.0;
 
-/// The content of the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Kept {
-    pub version: u32,
-    pub language: String,
-    pub theme: Option<Theme>,
-    pub zoom: f32,
-    pub reduce_motion: bool,
-    /// The first two minutes are over.
-    pub has_started: bool,
-    /// Paths, the latest first.
-    pub recent: Vec<String>,
-    /// By the stem of a lesson's file.
-    pub lessons: BTreeMap<String, Progress>,
-    /// The lesson that was open, from 0.
-    pub lesson: Option<usize>,
-    pub session: Option<Place>,
-}
-
-/// How far a person came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Progress {
-    pub beat: usize,
-    pub is_revealed: bool,
-    /// The last beat was reached.
-    pub is_done: bool,
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self {
-            version: VERSION,
-            language: Language::default().code().into(),
-            theme: None,
-            zoom: 1.0,
-            reduce_motion: false,
-            has_started: false,
-            recent: Vec::new(),
-            lessons: BTreeMap::new(),
-            lesson: None,
-            session: None,
-        }
-    }
-}
-
-impl Kept {
-    pub fn position(&self, stem: &str) -> Position {
-        let progress = self.lessons.get(stem).copied().unwrap_or_default();
-        Position { beat: progress.beat, is_revealed: progress.is_revealed }
-    }
-
-    pub fn remember_file(&mut self, path: &str) {
-        self.recent.retain(|known| known != path);
-        self.recent.insert(0, path.to_owned());
-        self.recent.truncate(MOST_RECENT);
-    }
-}
-
-/// The file and what was last written to it.
+/// The file and what is to be written to it.
 pub struct Store {
     pub kept: Kept,
-    written: Kept,
-    /// Nothing is written where there is no folder, or where a newer version wrote.
+    /// Nothing is written where there is no folder. A signal that ends the program writes it too.
+    shelf: Option<Arc<Mutex<Shelf>>>,
     folder: Option<PathBuf>,
     next_write: f64,
+    has_failed: bool,
     /// What the person should know about the file.
     pub notice: Option<Sentence>,
 }
@@ -98,28 +38,51 @@ impl Store {
     pub fn open(folder: Option<&Path>) -> Self {
         let mut store = Self {
             kept: Kept::default(),
-            written: Kept::default(),
+            shelf: None,
             folder: folder.map(Path::to_owned),
             next_write: 0.0,
+            has_failed: false,
             notice: None,
         };
-        let Some(path) = folder.map(|folder| folder.join(FILE)) else { return store };
-        match read(&path) {
-            Ok(None) => {}
-            Ok(Some(kept)) if kept.version > VERSION => {
-                store.folder = None;
-                store.notice = Some("Your settings are from a newer version; they stay as they are.".into());
+        let Some(folder) = folder else { return store };
+        files::sweep(folder);
+        let is_closed = store.read(&folder.join(FILE));
+        store.shelf = Some(Arc::new(Mutex::new(Shelf::new(folder, &store.kept, is_closed))));
+        store
+    }
+
+    /// Reads the file at `path`, or, where that is damaged, its copy; true where it must not be written.
+    fn read(&mut self, path: &Path) -> bool {
+        match shelf::read(path) {
+            Found::Nothing => {}
+            Found::Newer => {
+                self.notice = Some("Your settings are from a newer version; they stay as they are.".into());
+                return true;
             }
-            Ok(Some(kept)) => store.kept = kept,
-            Err(fault) => {
-                let aside = path.with_extension("json.corrupt");
-                let _ = fs::rename(&path, aside);
-                let notice = "Your settings could not be read ({0}); they were set aside as {1}.corrupt.";
-                store.notice = Some(Sentence::new(notice).and(fault).with(FILE));
+            Found::Closed(fault) => {
+                let notice = "Your settings could not be read ({0}); they stay as they are, and nothing is kept.";
+                self.notice = Some(Sentence::new(notice).and(fault));
+                return true;
+            }
+            Found::Kept(_, kept, unread) => {
+                self.kept = kept;
+                if !unread.is_empty() {
+                    let notice = "Part of your settings is not understood and stands as it was: {0}";
+                    self.notice = Some(Sentence::new(notice).with(files::printable(&unread.join(", "))));
+                }
+            }
+            Found::Damaged(fault) => {
+                let name = shelf::set_aside(path);
+                let mut notice = "Your settings could not be read ({0}); they were set aside as {1}.";
+                if let Found::Kept(_, kept, _) = shelf::read(&shelf::copy_of(path)) {
+                    self.kept = kept;
+                    notice =
+                        "Your settings could not be read ({0}) and were set aside as {1}; these are those of before.";
+                }
+                self.notice = Some(Sentence::new(notice).and(fault).with(name));
             }
         }
-        store.written = store.kept.clone();
-        store
+        false
     }
 
     /// Nothing was kept before.
@@ -127,48 +90,73 @@ impl Store {
         self.folder.is_some() && !self.kept.has_started && self.kept.session.is_none()
     }
 
+    /// The place to resume; none where an earlier start died of opening it, which a notice then says.
+    pub fn resume(&mut self) -> Option<Place> {
+        let (shelf, session) = (self.shelf.as_ref()?, self.kept.session.clone()?);
+        if lock(shelf).begin_opening(&session) {
+            return Some(session);
+        }
+        if let Some(input) = &session.input {
+            self.kept.remember_file(input);
+        }
+        let name = session.input.clone().or(session.scene.clone()).unwrap_or_default();
+        let notice =
+            "The program ended while it opened {0}, so that was not opened again. To open it all the same: {1}";
+        let [name, link] = [name, session.command_line()].map(|text| files::printable(&text));
+        self.notice = Some(Sentence::new(notice).with(name).with(link));
+        None
+    }
+
+    /// The place that was resumed is there, or given up.
+    pub fn has_opened(&mut self) {
+        if let Some(shelf) = &self.shelf {
+            lock(shelf).end_opening();
+        }
+    }
+
+    /// From now on a signal that ends the program writes what is to be kept.
+    pub fn keep_at_end(&self) {
+        if let Some(shelf) = self.shelf.clone() {
+            files::at_end(move || {
+                let mut shelf = lock(&shelf);
+                shelf.end_opening();
+                // Nobody is left to be told.
+                let _ = shelf.write();
+            });
+        }
+    }
+
     /// Writes what has changed, now and then.
     pub fn save_calmly(&mut self, now: f64) {
-        if self.kept != self.written && now >= self.next_write {
-            self.next_write = now + CALM_S;
-            self.save();
+        let has_news = self.shelf.as_ref().is_some_and(|shelf| {
+            let mut shelf = lock(shelf);
+            if shelf.ours != self.kept {
+                shelf.ours.clone_from(&self.kept);
+            }
+            shelf.has_news()
+        });
+        if has_news && now >= self.next_write {
+            self.next_write = now + if self.save() { CALM_S } else { PAUSE_S };
         }
     }
 
-    /// Writes what has changed. A folder that cannot be written to is no reason to stop.
-    pub fn save(&mut self) {
-        if self.kept == self.written {
-            return;
-        }
-        if let Some(folder) = &self.folder
-            && write(folder, &self.kept).is_err()
+    /// Writes what has changed; false where that is not possible now, which is no reason to stop and said once.
+    pub fn save(&mut self) -> bool {
+        let Some(shelf) = &self.shelf else { return true };
+        let mut shelf = lock(shelf);
+        shelf.ours.clone_from(&self.kept);
+        let result = shelf.write();
+        if let Err(fault) = &result
+            && !std::mem::replace(&mut self.has_failed, true)
         {
-            self.folder = None;
+            self.notice = Some(Sentence::new("Your settings cannot be kept: {0}").and(fault.clone()));
         }
-        self.written = self.kept.clone();
+        result.is_ok()
     }
 }
 
-/// `None` where there is no file yet.
-fn read(path: &Path) -> Result<Option<Kept>, Sentence> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
-    if !metadata.is_file() || metadata.len() > MOST_BYTES {
-        return Err("it is not a small file".into());
-    }
-    let bytes = fs::read(path).map_err(Sentence::verbatim)?;
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(Sentence::verbatim)?;
-    // A list would pass for the fields in their order.
-    if !value.is_object() {
-        return Err("it is not an object".into());
-    }
-    serde_json::from_value(value).map(Some).map_err(Sentence::verbatim)
-}
-
-fn write(folder: &Path, kept: &Kept) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = AtomicWriteFile::open(folder.join(FILE))?;
-    file.write_all(&serde_json::to_vec_pretty(kept)?)?;
-    file.commit()
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The platform's folder for the settings of a program; `None` where the environment does not say.
@@ -185,51 +173,4 @@ pub fn platform_folder() -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_comes_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("new");
-        let mut store = Store::open(Some(&folder));
-        assert!(store.is_first_start());
-        store.kept.remember_file("a.npz");
-        store.kept.has_started = true;
-        store.save();
-        let store = Store::open(Some(&folder));
-        assert!(!store.is_first_start());
-        assert_eq!(store.kept.recent, ["a.npz"]);
-    }
-
-    #[test]
-    fn a_damaged_file_is_set_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        for damage in ["", "{", "[1]", "\u{0}"] {
-            fs::write(folder.path().join(FILE), damage).unwrap();
-            let store = Store::open(Some(folder.path()));
-            assert_eq!(store.kept, Kept::default());
-            assert!(store.notice.is_some());
-            assert!(folder.path().join("settings.json.corrupt").exists());
-        }
-    }
-
-    #[test]
-    fn a_newer_file_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = r#"{"version": 9, "something": "new"}"#;
-        fs::write(folder.path().join(FILE), text).unwrap();
-        let mut store = Store::open(Some(folder.path()));
-        store.kept.has_started = true;
-        store.save();
-        assert_eq!(fs::read_to_string(folder.path().join(FILE)).unwrap(), text);
-    }
-
-    #[test]
-    fn nothing_is_needed() {
-        let mut store = Store::open(None);
-        store.kept.has_started = true;
-        store.save();
-        assert!(!store.is_first_start());
-    }
-}
+mod tests;

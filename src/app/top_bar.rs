@@ -5,13 +5,13 @@ use eframe::egui::{self, Ui};
 
 use crate::attention::input::bundled::CAPTURES;
 use crate::attention::input::preset::Preset;
+use crate::files::printable;
 use crate::schedule::algorithm;
 
 use super::action::{Action, Overlay, Present, Source, preset_title};
 use super::commands::{self, COMMANDS};
 use super::document::Document;
 use super::draw::{self, fit_text};
-use super::open_file::printable;
 use super::theme::{self, Palette, SPACE};
 use super::words::{fill, tr};
 

@@ -81,11 +81,11 @@ impl App {
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let mut store = Store::open(options.folder.as_deref());
         let (mut player, mut selection) = (Player::default(), Selection::default());
-        let has_wish = input.is_some() || options.place.has_input() || options.lesson.is_some();
+        let has_wish = input.is_some() || options.place.says_anything() || options.lesson.is_some();
         let is_first = options.tour || (!has_wish && store.is_first_start());
         let distance =
             options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
-        let opened = opening(input, options, &store, is_first);
+        let opened = opening(input, options, &mut store, is_first);
         let (opened, fault) = match opened {
             Ok(opened) => (opened, None),
             Err(fault) => (super::place::default_opening(), Some(fault)),
@@ -139,8 +139,10 @@ impl App {
         if kept.reduce_motion {
             ctx.all_styles_mut(|style| style.animation_time = 0.0);
         }
-        if let Some(notice) = fault.or(self.store.notice.take()) {
-            self.document.set_notice(Some(notice));
+        match (fault, self.store.notice.take()) {
+            (Some(fault), _) => self.document.tell_refusal(fault),
+            (None, Some(notice)) => self.document.set_notice(Some(notice)),
+            (None, None) => {}
         }
         match (options.lesson, self.store.kept.lesson) {
             (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
@@ -269,8 +271,14 @@ impl App {
             let moment = Moment { settings: self.document.wanted().clone(), selection: self.selection };
             self.history.see(self.document.source_arc(), moment);
             self.store.kept.session = self.place().filter(Place::has_input);
+            if !self.stage.is_busy() {
+                self.store.has_opened();
+            }
         }
         self.store.save_calmly(ctx.input(|input| input.time));
+        if let Some(notice) = self.store.notice.take() {
+            self.document.set_notice(Some(notice));
+        }
     }
 
     /// Passes the clock on to the player, and asks for the next frame only when something will move.
@@ -468,14 +476,14 @@ fn sides(ui: &mut Ui, side: Side, actions: &mut Vec<Action>) {
 }
 
 /// What the window opens with.
-fn opening(input: Option<Input>, options: &AppOptions, store: &Store, is_first: bool) -> Result<Opened, Sentence> {
+fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_first: bool) -> Result<Opened, Sentence> {
     let place = &options.place;
     if let Some(input) = input {
         let settings = place.settings(Settings::for_input(&input), &input)?;
         let landing = Some(place.landing()).filter(|landing| *landing != super::place::Landing::default());
         return Ok(Opened { input, settings: Some(settings), landing, origin: place.origin() });
     }
-    if place.has_input() {
+    if place.says_anything() {
         return place.open();
     }
     if is_first {
@@ -483,11 +491,8 @@ fn opening(input: Option<Input>, options: &AppOptions, store: &Store, is_first: 
         opened.origin.scene = Some("real".into());
         return Ok(opened);
     }
-    match &store.kept.session {
-        // A file may be gone, which is no fault of the person.
-        Some(session) if options.folder.is_some() => session.open(),
-        _ => Ok(super::place::default_opening()),
-    }
+    // A file may be gone, which is no fault of the person.
+    store.resume().map_or_else(|| Ok(super::place::default_opening()), |session| session.open())
 }
 
 /// Over everything while a file is held above the window.
@@ -513,6 +518,7 @@ impl eframe::App for App {
     }
     /// What was not written yet.
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.store.has_opened();
         self.store.save();
     }
 }

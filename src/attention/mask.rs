@@ -42,7 +42,8 @@ pub struct Mask {
 impl Mask {
     /// The mask of one batch entry as a band of visible keys.
     pub fn band(&self, shape: &Shape, batch: usize) -> Band {
-        let bound = |side: Option<usize>| side.map_or(UNBOUNDED, |n| (n as i64).min(UNBOUNDED));
+        let bound =
+            |side: Option<usize>| side.and_then(|n| i64::try_from(n).ok()).map_or(UNBOUNDED, |n| n.min(UNBOUNDED));
         let right = bound(self.window_right);
         Band {
             n_q: shape.n_q,

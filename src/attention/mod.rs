@@ -3,18 +3,22 @@
 //! Knows nothing of schedules, files on disk, clocks or windows.
 
 pub mod cases;
+pub mod conversion;
 pub mod dropout;
 pub mod error_rule;
 pub mod exp;
 pub mod input;
 pub mod mask;
 pub mod naive;
+pub mod not_finite;
 pub mod npz_out;
+pub mod odd_row;
 pub mod oracle;
 pub mod precision;
 pub mod problem;
 pub mod rows;
 pub mod shape;
+pub mod stored;
 
 pub use dropout::Dropout;
 pub use input::Input;
@@ -22,3 +26,4 @@ pub use mask::{Align, Band, Mask, TileClass};
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
 pub use shape::Shape;
+pub use stored::Stored;

@@ -6,6 +6,7 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayViewMut1, Axis};
 
+use super::not_finite::add_weighted;
 use super::oracle::Output;
 use super::precision::{Precision, Real};
 use super::problem::Head;
@@ -16,9 +17,9 @@ pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
     let (n_q, d_v) = (head.n_q(), head.v.ncols());
     let (p, m, l) = weights(head, precision);
     let mut o = Array2::zeros((n_q, d_v));
-    general_mat_mul(T::one(), &p, &head.v, T::zero(), &mut o);
+    add_weighted(head, &p.view(), (0, 0), T::zero(), &mut o.view_mut());
     round(&mut o, precision);
-    let lse = m.iter().zip(&l).map(|(&m, &l)| if m == T::neg_infinity() { m } else { m + l.ln() });
+    let lse = m.iter().zip(&l).map(|(&m, &l)| m + l.ln());
     Output {
         lse: lse.map(T::widen).collect(),
         o: o.mapv(T::widen),
@@ -41,7 +42,12 @@ fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<T>, Vec<T>,
             modify(head, i, &mut row, precision);
         }
         let row = row.as_slice_mut().expect("rows of a new matrix are contiguous");
-        let (max, sum) = softmax(row);
+        let (max, mut sum) = softmax(row);
+        if max == T::neg_infinity() && head.has_seen_all(i, head.n_k()) {
+            // Scores of -inf alone: no weights follow from them.
+            sum = T::nan();
+            row.fill(sum);
+        }
         m.push(max);
         l.push(sum);
     }
@@ -62,8 +68,9 @@ fn modify<T: Real>(head: &Head<T>, i: usize, row: &mut ArrayViewMut1<'_, T>, pre
         T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
     }
     for (j, s) in row.iter_mut().enumerate() {
-        *s = if head.band.keeps(i, j) { *s - head.alibi_at(i, j) + head.bias_at(i, j) } else { T::neg_infinity() };
+        *s = if head.band.keeps(i, j) { head.biased(*s, i, j) } else { T::neg_infinity() };
     }
+    T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
 }
 
 /// Softmax of one row in place; gives its maximum and sum.

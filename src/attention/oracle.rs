@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::not_finite::{larger, scaled};
 use super::problem::Head;
 
 /// Everything attention computes for one query.
@@ -15,7 +16,7 @@ pub struct Row {
     pub o: Vec<f64>,
     /// Largest score; `-inf` for a row that sees no key.
     pub m: f64,
-    /// Sum of `exp(s - m)`; 0 for a row that sees no key.
+    /// Sum of `exp(s - m)`; 0 for a row that sees no key, and only for it.
     pub l: f64,
     /// Logsumexp `m + ln l`.
     pub lse: f64,
@@ -27,34 +28,38 @@ pub fn row(head: &Head<f64>, i: usize) -> Row {
 }
 
 /// Attention of query `i` over the keys before `end` alone: what a tiled algorithm has after the blocks of these keys.
+/// What a NaN, an infinity or a row without keys gives is the rule of [`super::not_finite`].
 pub fn row_until(head: &Head<f64>, i: usize, end: usize) -> Row {
-    let s: Vec<f64> = (0..end.min(head.n_k())).map(|j| score(head, i, j)).collect();
-    let m = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // A row that sees nothing has no maximum to subtract; its weights are exp(-inf) = 0.
+    let end = end.min(head.n_k());
+    let s: Vec<f64> = (0..end).map(|j| score(head, i, j)).collect();
+    let m = s.iter().copied().fold(f64::NEG_INFINITY, larger);
+    // Without a maximum to subtract, the weights are exp(-inf) = 0.
     let shift = if m == f64::NEG_INFINITY { 0.0 } else { m };
-    let e: Vec<f64> = s.iter().map(|s| (s - shift).exp()).collect();
-    let l: f64 = e.iter().sum();
-    let p: Vec<f64> = e.iter().map(|e| if l == 0.0 { 0.0 } else { e / l }).collect();
+    // What is hidden weighs nothing, also in a row whose maximum is NaN.
+    let e: Vec<f64> =
+        s.iter().enumerate().map(|(j, s)| if head.sees(i, j) { (s - shift).exp() } else { 0.0 }).collect();
+    let is_without_weight = m == f64::NEG_INFINITY && head.has_seen_all(i, end);
+    let l: f64 = if is_without_weight { f64::NAN } else { e.iter().sum() };
+    let p: Vec<f64> =
+        e.iter().enumerate().map(|(j, e)| if head.sees(i, j) && l != 0.0 { e / l } else { 0.0 }).collect();
     let mut o = vec![0.0; head.v.ncols()];
     for (j, &p) in p.iter().enumerate() {
         let weight = p * head.dropout_factor(i, j);
-        // A masked key must not let a NaN or an infinity of its value through.
-        if p != 0.0 {
-            o.iter_mut().zip(head.v.row(j)).for_each(|(o, v)| *o += weight * v);
+        if head.sees(i, j) && head.dropout_factor(i, j) != 0.0 {
+            o.iter_mut().zip(head.v.row(j)).for_each(|(o, v)| *o += scaled(*v, weight));
         }
     }
-    let lse = m + if m == f64::NEG_INFINITY { 0.0 } else { l.ln() };
-    Row { s, p, o, m, l, lse }
+    Row { s, p, o, m, l, lse: m + l.ln() }
 }
 
 /// The score of one pair: scale, softcap, ALiBi, bias, masks, in that order.
 fn score(head: &Head<f64>, i: usize, j: usize) -> f64 {
-    if !head.band.keeps(i, j) {
+    if !head.sees(i, j) {
         return f64::NEG_INFINITY;
     }
     let s = head.scale * head.q.row(i).iter().zip(head.k.row(j)).map(|(q, k)| q * k).sum::<f64>();
     let s = head.softcap.map_or(s, |cap| cap * (s / cap).tanh());
-    s - head.alibi_at(i, j) + head.bias_at(i, j)
+    head.biased(s, i, j)
 }
 
 /// The results of one head: O `[n_q, d_v]` and the row statistics, each `[n_q]`.

@@ -4,6 +4,7 @@ use ndarray::{Array2, Array4, Axis, s};
 
 use super::dropout::Dropout;
 use super::mask::{Band, Mask};
+use super::not_finite::OddValues;
 use super::precision::{Precision, Real};
 use super::shape::Shape;
 use crate::sentence::{Sentence, says_a_sentence};
@@ -146,16 +147,18 @@ impl Problem {
             values
         };
         let at = |axis: usize, index: usize, bias: &Array4<f64>| if bias.len_of(Axis(axis)) == 1 { 0 } else { index };
+        let v = matrix(&self.v, kv_head);
         Head {
             batch,
             head,
             q: matrix(&self.q, head),
             k: matrix(&self.k, kv_head),
-            v: matrix(&self.v, kv_head),
             scale: T::narrow(self.scale),
             softcap: self.softcap.map(T::narrow),
             alibi_slope: self.alibi_slopes.as_ref().map(|slopes| T::narrow(slopes[[batch, head]])),
             bias: self.bias.as_ref().map(|bias| matrix_of_bias(bias, at(0, batch, bias), at(1, head, bias), precision)),
+            odd_values: OddValues::of(&v),
+            v,
             dropout: self.dropout.clone(),
             band: self.mask.band(&self.shape, batch),
         }
@@ -187,18 +190,16 @@ impl Problem {
         Ok(short)
     }
 
-    /// Names of the inputs that hold a NaN or an infinity (a bias of `-inf` is a mask, and not named).
-    pub fn not_finite(&self) -> Vec<&'static str> {
-        let odd = |tensor: &Array4<f64>| tensor.iter().any(|x| !x.is_finite());
-        let mut names: Vec<_> = [("Q", &self.q), ("K", &self.k), ("V", &self.v)]
-            .into_iter()
-            .filter(|(_, t)| odd(t))
-            .map(|(n, _)| n)
-            .collect();
-        if self.bias.as_ref().is_some_and(|bias| bias.iter().any(|x| x.is_nan() || *x == f64::INFINITY)) {
-            names.push("bias");
-        }
-        names
+    /// The inputs that hold a NaN or an infinity, each with the first place of one, such as `Q[0, 0, 3, 1]`. A bias of
+    /// `-inf` is a mask, and not named.
+    pub fn not_finite(&self) -> Vec<String> {
+        let tensors = [("Q", Some(&self.q)), ("K", Some(&self.k)), ("V", Some(&self.v)), ("bias", self.bias.as_ref())];
+        let is_odd = |name: &str, x: f64| !x.is_finite() && (name != "bias" || x != f64::NEG_INFINITY);
+        let first = |(name, tensor): (&str, Option<&Array4<f64>>)| {
+            let ((b, h, i, c), _) = tensor?.indexed_iter().find(|(_, x)| is_odd(name, **x))?;
+            Some(format!("{name}[{b}, {h}, {i}, {c}]"))
+        };
+        tensors.into_iter().filter_map(first).collect()
     }
 }
 
@@ -223,6 +224,8 @@ pub struct Head<T> {
     pub k: Array2<T>,
     /// `[n_k, d_v]`
     pub v: Array2<T>,
+    /// What in V is no finite number; `None` where all of it is.
+    pub odd_values: Option<OddValues<T>>,
     pub scale: T,
     pub softcap: Option<T>,
     pub alibi_slope: Option<T>,
@@ -238,6 +241,23 @@ impl<T: Real> Head<T> {
     }
     pub fn n_k(&self) -> usize {
         self.k.nrows()
+    }
+
+    /// Query `i` sees key `j`: no mask hides the pair, and its bias is not -inf.
+    pub fn sees(&self, i: usize, j: usize) -> bool {
+        self.band.keeps(i, j) && self.bias_at(i, j) != T::neg_infinity()
+    }
+
+    /// Query `i` sees some key, and the last that a mask leaves it lies before `end`.
+    pub fn has_seen_all(&self, i: usize, end: usize) -> bool {
+        let keys = self.band.keys_of(i);
+        keys.end <= end && keys.into_iter().any(|j| self.sees(i, j))
+    }
+
+    /// The score of a pair with ALiBi and its bias; a bias of -inf hides the pair, whatever its score is.
+    pub fn biased(&self, s: T, i: usize, j: usize) -> T {
+        let bias = self.bias_at(i, j);
+        if bias == T::neg_infinity() { bias } else { s - self.alibi_at(i, j) + bias }
     }
 
     /// The bias of one pair; 0 without a bias.

@@ -1,11 +1,12 @@
 //! Reductions over a row, in a fixed order of additions and on the widest vector unit of the processor.
 
+use super::not_finite::larger;
 use super::precision::Real;
 
 /// Lanes that sums and maxima run in: wide enough for any vector unit, and the same order on each.
 const LANES: usize = 16;
 
-/// The largest of `start` and the values. A NaN is passed over, as `fmaxf` does on a GPU.
+/// The largest of `start` and the values, NaN if one of them is.
 pub fn row_max<T: Real>(row: &[T], start: T) -> T {
     pulp::Arch::new().dispatch(|| {
         let mut lanes = [start; LANES];
@@ -17,11 +18,6 @@ pub fn row_max<T: Real>(row: &[T], start: T) -> T {
         }
         rest.iter().chain(&lanes).copied().fold(start, larger)
     })
-}
-
-#[inline(always)]
-fn larger<T: Real>(a: T, b: T) -> T {
-    if b > a { b } else { a }
 }
 
 /// The sum of the values.

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::files::{printable, reason};
+
 /// Why a command failed. The text is one line: what, where, what to do.
 #[derive(Debug)]
 pub enum Failure {
@@ -38,18 +40,25 @@ pub fn warn(text: &str) {
     say(&format!("warning: {text}"));
 }
 
-/// One line on standard error.
-#[allow(clippy::print_stderr)]
+/// What was done, or understood: no fault.
+pub fn note(text: &str) {
+    say(text);
+}
+
+/// One line on standard error; where that is full or closed, there is nobody left to tell.
 fn say(text: &str) {
-    eprintln!("tilescope: {}", one_line(text));
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "tilescope: {}", one_line(text));
 }
 
 /// Prints help where it was asked for; else the first line of what is wrong.
 pub fn of_arguments(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::from(2),
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Failure::bad("standard output", reason(&error)).report()
+            }
+            _ => ExitCode::SUCCESS,
         };
     }
     let text = error.to_string();
@@ -59,9 +68,9 @@ pub fn of_arguments(error: &clap::Error) -> ExitCode {
         .report()
 }
 
-/// Text of a file or an argument may hold line breaks and control characters; a message does not.
+/// Text of a file or an argument may hold line breaks and characters that steer a terminal; a message does not.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    printable(&text.replace(['\n', '\t'], " "))
 }
 
 /// Standard output, with a closed pipe told apart.
@@ -70,7 +79,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::Pipe),
-        Err(error) => Err(Failure::bad("standard output", error)),
+        Err(error) => Err(Failure::bad("standard output", format!("cannot be written: {}", reason(&error)))),
     }
 }
 

@@ -9,7 +9,8 @@ use crate::attention::dropout::Keep;
 use crate::attention::error_rule::{self, Errors};
 use crate::attention::input;
 use crate::attention::oracle::Output;
-use crate::attention::{Align, Dropout, Precision, Problem};
+use crate::attention::{Align, Dropout, Precision, Problem, Stored};
+use crate::files::shown;
 
 use super::{Failure, files};
 
@@ -56,13 +57,13 @@ pub struct Golden {
 pub fn read(folder: &Path) -> Result<Vec<Golden>, Failure> {
     let path = folder.join("manifest.json");
     let text = files::read_file(&path)?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| Failure::bad(path.display(), error))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| Failure::bad(shown(&path), error))?;
     manifest.cases.into_iter().map(|entry| golden(folder, entry)).collect()
 }
 
 fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
     let path = folder.join(&entry.file);
-    let bad = |error: &dyn std::fmt::Display| Failure::bad(path.display(), error);
+    let bad = |error: &dyn std::fmt::Display| Failure::bad(shown(&path), error);
     let bytes = files::read_file(&path)?;
     let mut input = input::read(&entry.file, &bytes).map_err(|error| bad(&error))?;
     let results = input::read_named(&bytes, ["O", "m", "l", "L"]).map_err(|error| bad(&error))?;
@@ -92,8 +93,15 @@ fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
 }
 
 impl Golden {
-    /// Errors of one head, and what the manifest's rule allows.
-    pub fn compare(&self, batch: usize, head: usize, got: &Output, precision: Precision) -> (Errors, Errors) {
+    /// Errors of one head, and what the manifest's rule allows a result that was made with these stores; `None` where the
+    /// format cannot hold what is stored.
+    pub fn compare(
+        &self,
+        (batch, head): (usize, usize),
+        got: &Output,
+        precision: Precision,
+        stored: Stored,
+    ) -> Option<(Errors, Errors)> {
         let exact = |at: usize| -> Vec<f64> {
             let result = &self.results[at];
             result.index_axis(Axis(0), batch).index_axis(Axis(0), head).iter().copied().collect()
@@ -107,26 +115,32 @@ impl Golden {
             l: error(2, &mut got.l.iter()),
             lse: error(3, &mut got.lse.iter()),
         };
-        (errors, self.bound(precision))
+        let bound = self.bound(precision, stored.scores)?;
+        let of_output = stored.of_output(&self.problem.head(batch, head, Precision::F64), precision);
+        Some((errors, Errors { o: bound.o + of_output, ..bound }))
     }
 
-    /// The rule of the manifest. Above scores of 5000 the baseline of f32 stands for those of lower formats.
-    fn bound(&self, precision: Precision) -> Errors {
-        let large = self.entry.max_abs_score > 5e3 && precision != Precision::F64;
-        let format = if large { "f32" } else { precision.name() };
-        let baseline = self.entry.naive_baseline_max_abs_err.get(format);
-        let of = |value: Option<f64>| value.unwrap_or(0.0);
-        let lse = of(baseline.and_then(|baseline| baseline.lse));
-        let baseline = Errors { o: of(baseline.and_then(|baseline| baseline.o)), m: lse, l: lse, lse };
+    /// The rule of the manifest. Above scores of 5000 the baseline of f32 stands for those of lower formats, but for an
+    /// algorithm that stores its scores in them, as the baseline does.
+    fn bound(&self, precision: Precision, stores_scores: bool) -> Option<Errors> {
+        let keeps_apart = self.entry.max_abs_score > 5e3 && precision != Precision::F64 && !stores_scores;
+        let format = if keeps_apart { "f32" } else { precision.name() };
+        let baseline = match precision {
+            Precision::F64 => Errors::ZERO,
+            _ => {
+                let baseline = self.entry.naive_baseline_max_abs_err.get(format)?;
+                let (o, lse) = (baseline.o?, baseline.lse?);
+                Errors { o, m: lse, l: lse, lse }
+            }
+        };
         let largest =
             |at: usize| self.results[at].iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
         let largest = Errors { o: largest(0), m: largest(1), l: largest(2), lse: largest(3) };
         let bounds = error_rule::bounds(precision, &baseline, &largest, self.entry.max_abs_score);
-        match precision {
-            Precision::F32 => bounds,
-            // The manifest has no term for the rounding of the scores in l, but in f32.
-            _ => Errors { l: bound_of_l(precision, lse, largest.l).min(bounds.l), ..bounds },
-        }
+        // The manifest has no term for the rounding of the scores in l, but in f32; stored scores need one.
+        let is_rounded = precision == Precision::F32 || stores_scores;
+        let l = if is_rounded { bounds.l } else { bound_of_l(precision, baseline.lse, largest.l).min(bounds.l) };
+        Some(Errors { l, ..bounds })
     }
 }
 

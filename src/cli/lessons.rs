@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::files::shown;
 use crate::playback::lesson::check::{Report, check};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Engine, Language, Lesson, LessonError, parse};
@@ -90,8 +91,8 @@ fn built_in() -> Vec<Named> {
 
 fn of_file(path: &Path) -> Result<Named, Failure> {
     let text = String::from_utf8(files::read_file(path)?)
-        .map_err(|_| Failure::bad(path.display(), "this is not UTF-8 text, as a lesson is"))?;
-    Ok(Named { path: path.display().to_string(), text })
+        .map_err(|_| Failure::bad(shown(path), "this is not UTF-8 text, as a lesson is"))?;
+    Ok(Named { path: shown(path), text })
 }
 
 /// What was recomputed of one lesson.

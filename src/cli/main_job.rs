@@ -7,14 +7,13 @@ use crate::attention::error_rule::{self, Errors};
 use crate::attention::input::bundled;
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
+use crate::files::shown;
 use crate::gpu::{self, Backend, DeviceKind, Probe};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
 use super::failure::print;
-#[cfg(not(feature = "app"))]
-use super::files;
 use super::report::{bytes, grouped, table};
-use super::{Failure, run, trace};
+use super::{Failure, files, run, trace};
 
 /// The head whose steps are worth a look: it looks back at an earlier comma.
 const HEAD: usize = 8;
@@ -22,11 +21,14 @@ const HEAD: usize = 8;
 /// Small tiles, so that the trace has several in each direction.
 const TILING: Tiling = Tiling { br: 16, bc: 16 };
 
-/// Where the headless job leaves its trace.
-const TRACE: &str = "trace.json";
+/// Where the headless job leaves its trace: under the first of these names that nothing has.
+fn names() -> impl Iterator<Item = String> {
+    let numbered = (2..10_000).map(|n| format!("-{n}"));
+    std::iter::once(String::new()).chain(numbered).map(|number| format!("tilescope-smollm2-flash2{number}.json"))
+}
 
 /// What draws the window.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, clap::ValueEnum)]
 pub enum Renderer {
     /// wgpu, and OpenGL where that fails
     #[default]
@@ -36,21 +38,20 @@ pub enum Renderer {
     Glow,
 }
 
-/// Opens the window on `file`, or on the first bundled capture; without a display, does the headless job.
+/// Opens the window on `file`, or on the first bundled capture. Where there is no display and nothing was asked for, does
+/// the headless job.
 #[cfg(feature = "app")]
 pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
-    let input = place.read(file.map(Path::to_string_lossy).as_deref())?;
+    let input = place.read(file)?;
+    let is_asked_for = file.is_some() || renderer != Renderer::Auto || *place != super::render::PlaceOptions::default();
     let renderer = match renderer {
         Renderer::Auto => app::Renderer::Auto,
         Renderer::Wgpu => app::Renderer::Wgpu,
         Renderer::Glow => app::Renderer::Glow,
     };
-    let named = place.place(file.map(|file| file.to_string_lossy().into_owned()));
+    let named = place.place(file.and_then(to_keep));
     let has_scene = named.scene.is_some();
-    if has_scene && input.is_none() {
-        named.open().map_err(|fault| Failure::Bad(fault.to_string()))?;
-    }
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;
     let input = input.map(|input| {
@@ -59,10 +60,19 @@ pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::Plac
     });
     match (app::open(input, options), file) {
         (Ok(()), _) => Ok(()),
-        (Err(why), None) if !has_scene => headless(&format!("{why}: this is the main job without a window.")),
+        (Err(why), _) if !is_asked_for => headless(&format!("{why}: this is the main job without a window.")),
         (Err(why), None) => Err(Failure::Missing(why)),
-        (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", file.display()))),
+        (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", shown(file)))),
     }
+}
+
+/// What a later start finds the input by, from whatever folder it is started; none of what is read only once, as standard
+/// input is.
+#[cfg(feature = "app")]
+fn to_keep(file: &Path) -> Option<String> {
+    let is_spec = file.to_str().is_some_and(|name| name.starts_with(crate::attention::input::random::PREFIX));
+    let path = if is_spec { file.to_owned() } else { std::path::absolute(file).ok().filter(|path| path.is_file())? };
+    path.into_os_string().into_string().ok()
 }
 
 /// Without the window: the headless job.
@@ -72,8 +82,8 @@ pub fn main(file: Option<&Path>, _: Renderer) -> Result<(), Failure> {
     match file {
         None => headless(&format!("{why}: this is the main job without a window.")),
         Some(file) => {
-            files::open(&file.to_string_lossy(), 0)?;
-            Err(Failure::Missing(format!("{}: {why}", file.display())))
+            files::open(&[file.to_owned()], 0, &crate::attention::input::Reading::default())?;
+            Err(Failure::Missing(format!("{}: {why}", shown(file))))
         }
     }
 }
@@ -85,11 +95,10 @@ pub fn headless(why: &str) -> Result<(), Failure> {
     step(&input)?;
     gpu(&input)?;
     print(&format!("\n{}\n", traffic(&input)))?;
-    let path = Path::new(TRACE);
-    let steps =
-        trace::write_head(&input, algorithm::by_name("flash2").expect("flash2 is an algorithm"), TILING, HEAD, path)?;
-    let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    print(&format!("Trace: {} steps of head {HEAD} in {}\n", grouped(steps), place.display()))
+    let flash2 = algorithm::by_name("flash2").expect("flash2 is an algorithm");
+    let (steps, path) = files::write_new(names(), |out| trace::write_head(out, &input, flash2, TILING, HEAD))?;
+    let place = std::path::absolute(&path).unwrap_or(path);
+    print(&format!("Trace: {} steps of head {HEAD} in {}\n", grouped(steps), shown(&place)))
 }
 
 fn describe(input: &Input) -> String {

@@ -18,6 +18,7 @@ mod run;
 mod taps;
 mod trace;
 mod traffic;
+mod traffic_report;
 #[cfg(feature = "app")]
 mod window_cost;
 
@@ -96,6 +97,8 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         #[cfg(not(feature = "app"))]
         None => main_job::main(cli.file.as_deref(), cli.renderer),
     };
+    // A window that is closed may leave a worker behind that writes.
+    crate::files::finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

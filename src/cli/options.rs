@@ -1,13 +1,15 @@
 //! Options that commands share: from arguments to a problem, a tiling and an algorithm.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::attention::dropout::{Dropout, Keep};
+use crate::attention::input::{Fact, Layout, Reading, Understood};
 use crate::attention::{Align, Input, Mask, Precision, Shape};
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
+use super::failure::{note, print_json, warn};
 use super::{Failure, files};
 
 /// Masks, as every command takes them.
@@ -19,13 +21,14 @@ pub struct MaskOptions {
     /// Let every query see every key, also where the input says causal
     #[arg(long, overrides_with = "causal")]
     no_causal: bool,
-    /// Where the diagonal lies when n_q != n_k: bottom-right (default) or top-left
+    /// Where the diagonal lies when n_q != n_k: bottom-right (default: the last query sees the last of n_k keys) or
+    /// top-left (the first query sees the first key)
     #[arg(long, value_parser = align)]
     align: Option<Align>,
     /// Keys left and right of the diagonal that stay visible; -1 is unbounded
     #[arg(long, value_name = "L,R", allow_hyphen_values = true, value_parser = window)]
     window: Option<Window>,
-    /// Keys that exist, one length for each batch entry
+    /// Keys that exist, one length for each batch entry; they do not move the diagonal, which stays that of n_q and n_k
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     kv_lengths: Option<Vec<usize>>,
 }
@@ -73,6 +76,17 @@ pub fn algorithm(text: &str) -> Result<&'static dyn Algorithm, String> {
 }
 
 impl MaskOptions {
+    /// What the options say, which holds against what a file says.
+    fn facts(&self) -> impl Iterator<Item = Fact> {
+        let said = [
+            (Fact::Causal, self.causal || self.no_causal),
+            (Fact::Align, self.align.is_some()),
+            (Fact::Window, self.window.is_some()),
+            (Fact::KeyLengths, self.kv_lengths.is_some()),
+        ];
+        said.into_iter().filter_map(|(fact, is_said)| is_said.then_some(fact))
+    }
+
     /// The mask of an input, with what the options override.
     pub fn apply(&self, mask: &mut Mask) {
         if self.causal || self.no_causal {
@@ -115,11 +129,51 @@ impl TilingOptions {
     }
 }
 
+/// How an input file is read, where it does not say so itself.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ReadingOptions {
+    /// The order of the axes of Q, K and V: bhnd (default), bnhd (flash-attn), nbhd or bnd (heads * d in one)
+    #[arg(long, value_name = "AXES", value_parser = layout)]
+    layout: Option<Layout>,
+    /// Query heads, for the layout bnd
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    heads: Option<u32>,
+    /// Key/value heads, for the layout bnd; as wide as those of Q where they are not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    kv_heads: Option<u32>,
+    /// Read arrays of 16-bit whole numbers as the bits of bfloat16
+    #[arg(long)]
+    bf16_bits: bool,
+}
+
+impl ReadingOptions {
+    pub fn reading(&self) -> Reading {
+        let count = |count: Option<u32>| count.map(|count| count as usize);
+        let (heads, kv_heads) = (count(self.heads), count(self.kv_heads));
+        Reading { layout: self.layout, heads, kv_heads, bf16_bits: self.bf16_bits }
+    }
+}
+
+fn layout(text: &str) -> Result<Layout, String> {
+    let known = || format!("known are {}", Layout::ALL.map(Layout::name).join(", "));
+    Layout::parse(text).map(|(layout, _)| layout).ok_or_else(known)
+}
+
 /// What `run` and `trace` share.
 #[derive(Args, Clone, Debug)]
 pub struct InputOptions {
-    /// A capture (.safetensors), an .npz with Q, K and V, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
-    pub input: String,
+    /// A .safetensors file (a capture or any other), an .npz, several .npy or a folder of them, - for
+    /// standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    ///
+    /// Arrays are found by their names: q, k and v (or Q, query, xq, .., or arr_0, arr_1, arr_2), and optionally mask
+    /// (attn_mask, attention_mask: of booleans, true attends; else added), bias (added; any shape that broadcasts to
+    /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), keep (a dropout mask, with dropout_p), dO, and
+    /// O, which is compared with. Numbers beside them, as arrays or as safetensors metadata: scale, causal, align, window
+    /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads. What is not known is named in a warning.
+    #[arg(required = true, num_args = 1..)]
+    pub input: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingOptions,
     /// standard, flash1 or flash2
     #[arg(long, value_name = "NAME", default_value = "flash2")]
     algorithm: String,
@@ -156,10 +210,15 @@ impl InputOptions {
         })
     }
 
+    /// What messages call the input.
+    pub fn name(&self) -> String {
+        files::all_shown(&self.input)
+    }
+
     /// The input with every option applied.
     pub fn open(&self) -> Result<Input, Failure> {
-        let mut input = files::open(&self.input, self.seed)?;
-        let bad = |error: &dyn std::fmt::Display| Failure::bad(&self.input, error);
+        let mut input = files::open(&self.input, self.seed, &self.reading.reading())?;
+        let bad = |error: &dyn std::fmt::Display| Failure::bad(self.name(), error);
         if self.mask.causal {
             // Before the prefix, which only a causal input has.
             input.problem.mask.causal = true;
@@ -168,28 +227,38 @@ impl InputOptions {
             input = input.prefix(prefix).map_err(|error| bad(&error))?;
         }
         self.mask.apply(&mut input.problem.mask);
+        self.mask.facts().for_each(|fact| input.told.by_option(fact));
         if let Some(scale) = self.scale {
             input.problem.scale = scale;
+            input.told.by_option(Fact::Scale);
         }
         if self.softcap.is_some() {
             input.problem.softcap = self.softcap;
+            input.told.by_option(Fact::Softcap);
         }
-        input.problem.dropout = self.dropout_of(&input)?;
+        if let Some(rate) = self.dropout {
+            let keep = input.keep.clone().map_or(Keep::Seed(self.dropout_seed), Keep::Given);
+            input.problem.dropout = Some(Dropout { rate, keep });
+            input.told.by_option(Fact::Dropout);
+        } else if input.keep.is_some() && input.problem.dropout.is_none() {
+            let what = "it has a `keep` mask; give the probability it was made with as --dropout P";
+            return Err(Failure::bad(self.name(), what));
+        }
         input.problem.validate().map_err(|error| bad(&error))?;
         Ok(input)
     }
 
-    fn dropout_of(&self, input: &Input) -> Result<Option<Dropout>, Failure> {
-        let keep = match (&input.keep, self.dropout) {
-            (Some(_), None) => {
-                let what = "it has a `keep` mask; give the probability it was made with as --dropout P";
-                return Err(Failure::bad(&self.input, what));
-            }
-            (None, None) => return Ok(None),
-            (Some(mask), Some(_)) => Keep::Given(Arc::clone(mask)),
-            (None, Some(_)) => Keep::Seed(self.dropout_seed),
-        };
-        Ok(self.dropout.map(|rate| Dropout { rate, keep }))
+    /// Says what was understood of `input`, in one line on stderr or as JSON on stdout, and what does not agree.
+    pub fn tell(&self, input: &Input, json: bool) -> Result<(), Failure> {
+        let understood = Understood::of(input);
+        if let Some(warning) = understood.warning() {
+            warn(&format!("{}: {warning}", self.name()));
+        }
+        if json {
+            return print_json(&understood);
+        }
+        note(&understood.sentence);
+        Ok(())
     }
 
     /// The plan of one batch entry.

@@ -1,18 +1,21 @@
 //! `tilescope render`: the window's picture at a step, without a window; and the options that name a place to open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::app::{self, AppOptions, Overlay, Place, Settings, Size, Theme};
+use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
+use crate::attention::input::Reading;
 use crate::attention::{Align, Input, Precision};
+use crate::files::shown;
 use crate::gpu::Probe;
+use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Language, Position};
 
 use super::{Failure, files};
 
 /// Where to look: what a link says.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct PlaceOptions {
     /// row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file
     #[arg(long, value_name = "NAME")]
@@ -106,10 +109,15 @@ fn lesson(text: &str) -> Result<(usize, Position), String> {
     let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let index = |text: &str| text.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(fault);
     let (number, beat) = (index(number)?, index(beat)?);
-    if number >= 8 {
-        return Err("there are eight lessons".into());
+    let entry = LESSONS.get(number).ok_or_else(|| format!("there are {} lessons", LESSONS.len()))?;
+    let beats = entry.lesson(Language::English).map_err(|error| error.to_string())?.beats;
+    match beats.get(beat) {
+        None => Err(format!("lesson {} has {} beats", number + 1, beats.len())),
+        Some(shown) if is_revealed && shown.predict.is_none() => {
+            Err(format!("beat {} of lesson {} asks nothing whose answer could be revealed", beat + 1, number + 1))
+        }
+        Some(_) => Ok((number, Position { beat, is_revealed })),
     }
-    Ok((number, Position { beat, is_revealed }))
 }
 
 impl PlaceOptions {
@@ -140,14 +148,44 @@ impl PlaceOptions {
         }
     }
 
-    /// The input of `file`. Of a trace there is none: it is opened by its place, with the run that it describes.
-    pub fn read(&self, file: Option<&str>) -> Result<Option<Input>, Failure> {
+    /// Refuses options that name two things to open: one of them would be dropped.
+    fn refuse_two_wishes(&self, file: Option<&Path>) -> Result<(), Failure> {
+        let place = self.place(None);
+        if file.is_some() && place.scene.is_some() {
+            return Err(Failure::Bad("a file and --scene name two inputs: leave one of them out".into()));
+        }
+        if self.tour && (self.lesson.is_some() || self.present) {
+            return Err(Failure::Bad("--tour is in place of a lesson: leave out --lesson and --present".into()));
+        }
+        let brought = [("--lesson", self.lesson.is_some()), ("--tour", self.tour), ("--present", self.present)];
+        match brought.into_iter().find(|(_, is_asked)| *is_asked) {
+            Some((name, _)) if file.is_some() || place != Place::default() => Err(Failure::Bad(format!(
+                "{name} brings a lesson with its own input and view: leave out the file and the options of a run"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The input of `file`, in which everything that the options name is there. Of a trace there is none: it is opened
+    /// by its place, with the run that it describes.
+    pub fn read(&self, file: Option<&Path>) -> Result<Option<Input>, Failure> {
+        self.refuse_two_wishes(file)?;
+        let opens = |place: &Place| place.open().map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()));
         match file {
-            Some(file) if file.to_ascii_lowercase().ends_with(".json") => {
-                let opened = self.place(Some(file.to_owned())).open();
-                opened.map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()))
+            Some(file) if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
+                // Its place is kept by its name, and it is read again by it.
+                let what = "a trace to open is a regular file, its name UTF-8 text";
+                let name = file.to_str().filter(|_| file.is_file() || !file.exists());
+                let name = name.ok_or_else(|| Failure::bad(shown(file), what))?;
+                opens(&self.place(Some(name.to_owned())))
             }
-            Some(file) => files::open(file, self.seed.unwrap_or(0)).map(Some),
+            Some(file) => {
+                let input = files::open(&[file.into()], self.seed.unwrap_or(0), &Reading::default())?;
+                let settings = self.place(None).settings(Settings::for_input(&input), &input);
+                settings.map_err(|fault| Failure::bad(shown(file), fault))?;
+                Ok(Some(input))
+            }
+            None if self.place(None).says_anything() => opens(&self.place(None)),
             None => Ok(None),
         }
     }
@@ -169,8 +207,8 @@ impl PlaceOptions {
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A capture (.safetensors), an .npz with Q, K and V, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
-    input: Option<String>,
+    /// A capture (.safetensors), an .npz with Q, K and V, - for standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    input: Option<PathBuf>,
     #[command(flatten)]
     place: PlaceOptions,
     /// Pixels
@@ -179,7 +217,7 @@ pub struct Arguments {
     /// Pixels of a point
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     scale: f32,
-    /// Where the .png goes
+    /// Where the .png goes; - is standard output
     #[arg(long, short, value_name = "X.png")]
     output: PathBuf,
 }
@@ -194,24 +232,18 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if !(0.25..=8.0).contains(&arguments.scale) {
         return Err(Failure::Bad(format!("--scale {}: it is from 0.25 to 8", arguments.scale)));
     }
-    let place = arguments.place.place(arguments.input.clone());
+    let inputs: Vec<PathBuf> = arguments.input.iter().cloned().collect();
+    files::check_output(&arguments.output, "png", &inputs)?;
+    let place = arguments.place.place(arguments.input.as_deref().and_then(Path::to_str).map(str::to_owned));
     let input = arguments.place.read(arguments.input.as_deref())?;
-    match &input {
-        // Names that are not known are told before anything is drawn.
-        Some(input) => place
-            .settings(Settings::for_input(input), input)
-            .map(drop)
-            .map_err(|fault| Failure::bad(&input.name, fault))?,
-        None if arguments.place.tour || arguments.place.lesson.is_some() => {}
-        None => place.open().map(drop).map_err(|fault| Failure::Bad(fault.to_string()))?,
-    }
     let find_gpu = || Probe::Unavailable("a picture needs none".into());
     let mut options = AppOptions { find_gpu, ..AppOptions::default() };
     arguments.place.apply(&mut options, place)?;
     let (width, height) = arguments.size;
     let picture = app::picture(input, &options, Size { width, height, scale: arguments.scale });
-    let bytes = picture.map_err(|why| Failure::Missing(format!("render: {why}")))?;
-    files::write_file(&arguments.output, |out| {
-        out.write_all(&bytes).map_err(|error| files::write_failed(&arguments.output, &error))
-    })
+    let bytes = picture.map_err(|why| match why {
+        NoPicture::Refused(fault) => Failure::Bad(fault.to_string()),
+        NoPicture::Renderer(why) => Failure::Missing(format!("render: {why}")),
+    })?;
+    files::write_bytes(&arguments.output, &bytes)
 }

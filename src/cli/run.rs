@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{Array3, Array4};
 
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision, Problem};
+use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
 use crate::gpu::{self, GpuError, Probe};
 use crate::machine::{self, Meaning};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor};
+use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor, Tiling};
 
 use super::failure::warn;
 use super::options::InputOptions;
@@ -27,14 +27,19 @@ pub struct Arguments {
     /// What computes: cpu (the stepper), wgpu or cuda
     #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = ["cpu", "wgpu", "cuda"])]
     backend: String,
-    /// Where the .npz goes
+    /// Where the .npz goes; - is standard output
     #[arg(long, short, value_name = "OUT.npz")]
     output: PathBuf,
+    /// Print what was understood of the input as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
+    files::check_output(&arguments.output, "npz", &options.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
     let input = options.open()?;
     if arguments.backend == "cpu" {
         warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
@@ -43,10 +48,11 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         "cpu" => on_cpu(&input.problem, algorithm, |batch| options.plan(&input, algorithm, batch))?,
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
     };
+    warn_of_conversion(&input.problem, options.precision);
+    warn_of_odd_rows(&input.problem, &outputs, algorithm, options.precision);
     let bytes = npz(&input, &outputs, options.precision);
-    files::write_file(&arguments.output, |out| {
-        out.write_all(&bytes).map_err(|error| files::write_failed(&arguments.output, &error))
-    })
+    files::write_bytes(&arguments.output, &bytes)?;
+    options.tell(&input, arguments.json)
 }
 
 /// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.
@@ -63,6 +69,39 @@ pub fn warn_if_too_large_for_chip(algorithm: &dyn Algorithm, plan: &Plan, hardwa
             hardware.name,
         ));
     }
+}
+
+/// Says what a conversion to the format loses.
+pub fn warn_of_conversion(problem: &Problem, precision: Precision) {
+    for warning in conversion::warnings(problem, precision) {
+        warn(&warning.to_string());
+    }
+}
+
+/// Says why a row of the results is not finite, for the first such row, and how many there are.
+fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &dyn Algorithm, precision: Precision) {
+    // A row that sees no key has l = 0.
+    let is_odd = |output: &Output, i: usize| {
+        let is_finite =
+            output.m[i].is_finite() && output.l[i].is_finite() && output.o.row(i).iter().all(|o| o.is_finite());
+        !is_finite && output.l[i] != 0.0
+    };
+    let rows = outputs.iter().enumerate().flat_map(|(at, output)| {
+        (0..output.m.len())
+            .filter(move |&i| is_odd(output, i))
+            .map(move |i| (at / problem.shape.heads, at % problem.shape.heads, i))
+    });
+    let rows: Vec<(usize, usize, usize)> = rows.collect();
+    let Some(&(batch, head, i)) = rows.first() else { return };
+    let plan = Plan::of_problem(problem, batch, Tiling { br: 1, bc: 1 }, precision);
+    let stores_scores = algorithm.closed_form(&plan).write.get(Tensor::S) > 0;
+    let why = match precision {
+        Precision::F64 => odd_row::sentence(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores),
+        _ => odd_row::sentence(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores),
+    };
+    let why = why.map_or_else(|| format!("Query {i} is not finite."), |why| why.to_string());
+    let of = outputs.len() * problem.shape.n_q;
+    warn(&format!("{} of {of} rows are not finite; the first, of batch {batch}, head {head}: {why}", rows.len()));
 }
 
 /// The stepper on every (batch, head), in that order.
@@ -132,24 +171,21 @@ pub fn on_gpu(problem: &Problem, algorithm: &str, precision: Precision, backend:
     }
 }
 
-/// O in the rank of the input, and m, l, L without its last axis.
+/// O in the rank and layout of the input, and m, l, L without its last axis.
 fn npz(input: &Input, outputs: &[Output], precision: Precision) -> Vec<u8> {
-    let shape = input.problem.shape;
-    let stack = |width: Option<usize>, values: &dyn Fn(&Output) -> Vec<f64>| {
-        let all: Vec<f64> = outputs.iter().flat_map(values).collect();
-        let full: Vec<usize> = [shape.batch, shape.heads, shape.n_q].into_iter().chain(width).collect();
-        let mut array = ArrayD::from_shape_vec(IxDyn(&full), all).expect("one output for each (batch, head)");
-        for _ in input.rank..4 {
-            // The axes that a tensor of lower rank leaves out are of size 1.
-            array = array.index_axis_move(Axis(0), 0);
-        }
-        array
+    let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
+    let all = |values: &dyn Fn(&Output) -> Vec<f64>| outputs.iter().flat_map(values).collect::<Vec<f64>>();
+    let o = all(&|output| output.o.iter().copied().collect());
+    let o = Array4::from_shape_vec((batch, heads, n_q, d_v), o).expect("one output for each (batch, head)");
+    let o = input.layout.restore(o, input.rank);
+    let rows = |values: Vec<f64>| {
+        let rows = Array3::from_shape_vec((batch, heads, n_q), values).expect("one output for each (batch, head)");
+        input.layout.restore_rows(rows, input.rank)
     };
-    let o = stack(Some(shape.d_v), &|output| output.o.iter().copied().collect());
     let rows = [
-        ("m", stack(None, &|output| output.m.clone())),
-        ("l", stack(None, &|output| output.l.clone())),
-        ("L", stack(None, &|output| output.lse.clone())),
+        ("m", rows(all(&|output| output.m.clone()))),
+        ("l", rows(all(&|output| output.l.clone()))),
+        ("L", rows(all(&|output| output.lse.clone()))),
     ];
     let mut arrays = vec![("O", NpyArray { values: o.view(), precision })];
     arrays.extend(rows.iter().map(|(name, values)| (*name, NpyArray { values: values.view(), precision })));

@@ -1,6 +1,7 @@
 //! `tilescope trace`: every step of one head, as JSON, CSV or for the Perfetto viewer.
 
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -8,7 +9,7 @@ use clap::Args;
 use crate::attention::{Input, Precision};
 use crate::gpu::kernels::KERNELS;
 use crate::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
-use crate::trace::{self, Export, Origin, Summary, Tiles, TraceError};
+use crate::trace::{self, Export, Origin, Summary, Tiles};
 
 use super::bench::{self, Row};
 use super::options::InputOptions;
@@ -22,7 +23,7 @@ pub struct Arguments {
     /// Batch entry and query head
     #[arg(long, value_name = "B,H", default_value = "0,0", value_parser = head)]
     head: (usize, usize),
-    /// Where the trace goes
+    /// Where the trace goes; - is standard output
     #[arg(long, short, value_name = "T.json")]
     output: PathBuf,
     /// json, perfetto or csv
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// The schedule alone (none), with row statistics (stats), or with the values of tiles (full)
     #[arg(long, value_name = "WHAT", default_value = "stats", value_parser = tiles)]
     tiles: Tiles,
+    /// Print what was understood of the input as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn head(text: &str) -> Result<(usize, usize), String> {
@@ -50,18 +54,22 @@ fn tiles(text: &str) -> Result<Tiles, String> {
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     let algorithm = options.algorithm()?;
+    let ending = if arguments.format == "csv" { "csv" } else { "json" };
+    files::check_output(&arguments.output, ending, &options.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
     let input = options.open()?;
     let (batch, head) = arguments.head;
     let shape = input.problem.shape;
     if batch >= shape.batch || head >= shape.heads {
         let what = format!("--head {batch},{head}: there are {} batch entries and {} heads", shape.batch, shape.heads);
-        return Err(Failure::bad(&options.input, what));
+        return Err(Failure::bad(options.name(), what));
     }
     let plan = options.plan(&input, algorithm, batch);
     if arguments.tiles != Tiles::None {
         run::refuse_too_large(algorithm, &plan)?;
     }
     run::warn_if_too_large_for_chip(algorithm, &plan, &options.tiling.hardware);
+    run::warn_of_conversion(&input.problem, options.precision);
     let schedule = Schedule::new(algorithm, plan);
     let export = Export {
         origin: Origin::of(&input, options.prefix),
@@ -72,9 +80,13 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         hardware: Some(options.tiling.hardware.name),
         kernel_source: kernel_source(algorithm),
     };
-    let summary = write(&arguments.output, &export, &arguments.format, arguments.tiles)?;
+    let summary = files::write_file(&arguments.output, |out| write(out, &export, &arguments.format, arguments.tiles))?;
+    options.tell(&input, arguments.json)?;
     match summary.check {
-        Some(check) if !check.passed => Err(Failure::Check(format!("{}: not within the error rule", algorithm.name()))),
+        Some(check) if !check.passed => {
+            let why = summary.fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+            Err(Failure::Check(format!("{}: not within the error rule{why}", algorithm.name())))
+        }
         _ => Ok(()),
     }
 }
@@ -84,32 +96,28 @@ fn kernel_source(algorithm: &dyn Algorithm) -> Option<&'static str> {
     KERNELS.iter().find(|kernel| kernel.algorithm == algorithm.name()).map(|kernel| kernel.source)
 }
 
-fn write(path: &Path, export: &Export<'_>, format: &str, tiles: Tiles) -> Result<Summary, Failure> {
+/// Writes the trace to `out`. A write that fails is told by what `out` belongs to.
+fn write(out: &mut dyn Write, export: &Export<'_>, format: &str, tiles: Tiles) -> Result<Summary, Failure> {
     let mut progress = Progress::new("writing", export.schedule.len());
     let go_on = |done: u64| {
         progress.at(done);
         true
     };
-    files::write_file(path, |out| {
-        let written = match format {
-            "perfetto" => trace::write_perfetto(out, export, go_on),
-            "csv" => trace::write_csv(out, export, tiles, go_on),
-            _ => trace::write_json(out, export, tiles, go_on),
-        };
-        written.map_err(|error| match error {
-            TraceError::Write(error) => files::write_failed(path, &error),
-            other => Failure::bad(path.display(), other),
-        })
-    })
+    let written = match format {
+        "perfetto" => trace::write_perfetto(out, export, go_on),
+        "csv" => trace::write_csv(out, export, tiles, go_on),
+        _ => trace::write_json(out, export, tiles, go_on),
+    };
+    written.map_err(|error| Failure::bad("trace", error))
 }
 
 /// Writes the JSON trace of one head of batch entry 0; gives the number of steps.
 pub fn write_head(
+    out: &mut dyn Write,
     input: &Input,
     algorithm: &'static dyn Algorithm,
     tiling: Tiling,
     head: usize,
-    path: &Path,
 ) -> Result<u64, Failure> {
     let schedule = Schedule::new(algorithm, Plan::of_problem(&input.problem, 0, tiling, Precision::F32));
     let export = Export {
@@ -121,7 +129,7 @@ pub fn write_head(
         hardware: None,
         kernel_source: kernel_source(algorithm),
     };
-    write(path, &export, "json", Tiles::Stats).map(|summary| summary.steps)
+    write(out, &export, "json", Tiles::Stats).map(|summary| summary.steps)
 }
 
 /// Steps a second of the JSON trace without tile values, against a million.

@@ -104,7 +104,7 @@ impl<T: Real> Reported<T> {
     }
 }
 
-/// `L = m + ln l`; `-inf` for a row that sees no key.
+/// `L = m + ln l`; `-inf` for a row that sees no key, since `-inf + ln 0` is.
 pub fn logsumexp<T: Real>(m: T, l: T) -> T {
-    if m == T::neg_infinity() { m } else { m + l.ln() }
+    m + l.ln()
 }

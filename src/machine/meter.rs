@@ -1,6 +1,6 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
-use crate::schedule::{Cost, OnChip, Op, Schedule, Step, TileCounts, Traffic};
+use crate::schedule::{Cost, OnChip, Op, Plan, Schedule, Step, TileCounts, Traffic};
 
 /// Totals after some steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,18 +16,23 @@ pub struct Totals {
 
 /// Adds up steps.
 pub struct Meter<'a> {
-    schedule: &'a Schedule,
+    plan: &'a Plan,
     costs: CostTable,
     pub totals: Totals,
 }
 
 impl<'a> Meter<'a> {
     pub fn new(schedule: &'a Schedule) -> Self {
-        Self { schedule, costs: CostTable::default(), totals: Totals::default() }
+        Self::of_plan(&schedule.plan)
+    }
+
+    /// For steps of this plan.
+    pub fn of_plan(plan: &'a Plan) -> Self {
+        Self { plan, costs: CostTable::default(), totals: Totals::default() }
     }
 
     pub fn add(&mut self, step: &Step) {
-        let plan = &self.schedule.plan;
+        let plan = self.plan;
         let sums = plan.sums_at(step.place);
         let cost = self.costs.get(step.op, || Cost::of(step.op, plan));
         self.totals.traffic.add(step.op, cost, sums, step.free);

@@ -3,6 +3,7 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, s};
 
+use crate::attention::not_finite::{add_weighted, larger, scaled};
 use crate::attention::rows::{row_max, row_sum, scale_row};
 use crate::attention::{Head, Precision, Real};
 use crate::schedule::{Max, Op, Plan, Schedule, Span, Step, Tensor};
@@ -131,7 +132,8 @@ impl<'a, T: Real> Machine<'a, T> {
             Op::Accumulate => {
                 self.add_product(&tile);
                 for row in 0..tile.rows {
-                    self.chip.l[row] += self.chip.tile_sum[row];
+                    let sum = self.chip.l[row] + self.chip.tile_sum[row];
+                    self.chip.l[row] = self.sum_so_far(&tile, row, self.chip.m[row], sum);
                 }
             }
             Op::Product => self.add_product(&tile),
@@ -243,7 +245,7 @@ impl<'a, T: Real> Machine<'a, T> {
         if head.alibi_slope.is_some() || head.bias.is_some() {
             for ((i, j), s) in s.indexed_iter_mut() {
                 let (i, j) = (tile.row + i, tile.col + j);
-                *s = *s - head.alibi_at(i, j) + head.bias_at(i, j);
+                *s = head.biased(*s, i, j);
             }
         }
     }
@@ -286,13 +288,28 @@ impl<'a, T: Real> Machine<'a, T> {
             p.copy_from_slice(row_of(&self.chip.s, row, tile));
             let guarded = self.meaning.guards_empty_rows && shift == T::neg_infinity();
             T::exp_minus(p, if guarded || !self.meaning.subtracts_max { T::zero() } else { shift });
+            if shift.is_nan() {
+                // What is hidden weighs nothing, also in a row of NaN.
+                let s = row_of(&self.chip.s, row, tile);
+                p.iter_mut().zip(s).filter(|(_, s)| **s == T::neg_infinity()).for_each(|(p, _)| *p = T::zero());
+            }
         }
     }
 
     fn row_sum(&mut self, tile: &Tile) {
         for row in 0..tile.rows {
-            self.chip.tile_sum[row] = row_sum(row_of(&self.chip.p, row, tile));
+            let sum = row_sum(row_of(&self.chip.p, row, tile));
+            let is_whole = self.span == Span::WholeRows;
+            self.chip.tile_sum[row] =
+                if is_whole { self.sum_so_far(tile, row, self.chip.tile_max[row], sum) } else { sum };
         }
+    }
+
+    /// The sum `l` of a row with maximum `m`: NaN once the row has seen all its keys, each at a score of -inf. No weights
+    /// follow from those; 0 is what a row has that sees no key.
+    fn sum_so_far(&self, tile: &Tile, row: usize, m: T, l: T) -> T {
+        let is_empty = m == T::neg_infinity() && l == T::zero();
+        if is_empty && self.head.has_seen_all(tile.row + row, tile.col + tile.cols) { T::nan() } else { l }
     }
 
     fn dropout(&mut self, tile: &Tile) {
@@ -312,7 +329,12 @@ impl<'a, T: Real> Machine<'a, T> {
             // A factor of 1 changes no bit: most rows of most tiles.
             if alpha != T::one() {
                 self.chip.l[row] *= alpha;
-                scale_row(self.chip.o.row_mut(row).into_slice().expect("rows are contiguous"), alpha);
+                let o = self.chip.o.row_mut(row).into_slice().expect("rows are contiguous");
+                if self.head.odd_values.is_some() {
+                    o.iter_mut().for_each(|o| *o = scaled(*o, alpha));
+                } else {
+                    scale_row(o, alpha);
+                }
             }
         }
     }
@@ -321,9 +343,8 @@ impl<'a, T: Real> Machine<'a, T> {
     fn add_product(&mut self, tile: &Tile) {
         self.round_weights(tile);
         let p = part(&self.chip.p, tile.rows, tile.start, tile.cols);
-        let v = self.head.v.slice(s![self.chip.v..self.chip.v + tile.cols, ..]);
         let mut o = part_mut(&mut self.chip.o, tile.rows, 0, self.plan.d_v);
-        general_mat_mul(T::one(), &p, &v, T::one(), &mut o);
+        add_weighted(self.head, &p, (tile.row, self.chip.v), T::one(), &mut o);
     }
 
     fn round_weights(&mut self, tile: &Tile) {
@@ -347,18 +368,20 @@ impl<'a, T: Real> Machine<'a, T> {
     }
 
     fn merge_stats(&mut self, tile: &Tile) {
-        let chip = &mut self.chip;
         for row in 0..tile.rows {
+            let chip = &mut self.chip;
             let (old, of_tile) = (chip.m[row], chip.tile_max[row]);
-            let new = if of_tile > old { of_tile } else { old };
+            let new = larger(old, of_tile);
             chip.alpha[row] = factor(old, new);
             chip.beta[row] = factor(of_tile, new);
             if !self.meaning.rescales {
                 chip.alpha[row] = T::one();
             }
-            chip.new_sum[row] = chip.alpha[row] * chip.l[row] + chip.beta[row] * chip.tile_sum[row];
+            let sum = chip.alpha[row] * chip.l[row] + chip.beta[row] * chip.tile_sum[row];
             chip.m[row] = new;
-            self.reported.set(tile.row + row, new, chip.new_sum[row]);
+            let sum = self.sum_so_far(tile, row, new, sum);
+            self.chip.new_sum[row] = sum;
+            self.reported.set(tile.row + row, new, sum);
         }
     }
 
@@ -367,16 +390,20 @@ impl<'a, T: Real> Machine<'a, T> {
         self.round_weights(tile);
         let chip = &mut self.chip;
         let p = part(&chip.p, tile.rows, tile.start, tile.cols);
-        let v = self.head.v.slice(s![chip.v..chip.v + tile.cols, ..]);
         let mut product = part_mut(&mut self.product, tile.rows, 0, self.plan.d_v);
-        general_mat_mul(T::one(), &p, &v, T::zero(), &mut product);
+        add_weighted(self.head, &p, (tile.row, chip.v), T::zero(), &mut product);
+        let has_odd = self.head.odd_values.is_some();
         for row in 0..tile.rows {
             let (kept, beta, new_sum) = (chip.l[row] * chip.alpha[row], chip.beta[row], chip.new_sum[row]);
             // A row that has seen no key keeps its O of 0: 0 / 0 would make it NaN.
             let divisor = if new_sum == T::zero() { T::one() } else { new_sum };
             let row_of_o = chip.o.row_mut(row).into_slice().expect("rows are contiguous");
             for (o, &added) in row_of_o.iter_mut().zip(product.row(row)) {
-                *o = (kept * *o + beta * added) / divisor;
+                *o = if has_odd {
+                    (scaled(*o, kept) + scaled(added, beta)) / divisor
+                } else {
+                    (kept * *o + beta * added) / divisor
+                };
             }
             chip.l[row] = new_sum;
         }
@@ -385,8 +412,14 @@ impl<'a, T: Real> Machine<'a, T> {
     fn divide_rows(&mut self, tile: &Tile) {
         for row in 0..tile.rows {
             let (m, l) = (self.chip.tile_max[row], self.chip.tile_sum[row]);
-            if l != T::zero() {
-                row_mut(&mut self.chip.p, row, tile).iter_mut().for_each(|p| *p /= l);
+            let (query, head) = (tile.row + row, self.head);
+            let p = row_mut(&mut self.chip.p, row, tile);
+            if l.is_nan() {
+                // 0 / NaN would give a weight to what is hidden.
+                let is_weighed = |col: usize, p: T| p != T::zero() || head.sees(query, tile.col + col);
+                p.iter_mut().enumerate().filter(|(col, p)| is_weighed(*col, **p)).for_each(|(_, p)| *p /= l);
+            } else if l != T::zero() {
+                p.iter_mut().for_each(|p| *p /= l);
             }
             self.reported.set(tile.row + row, m, l);
         }

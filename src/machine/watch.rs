@@ -23,7 +23,7 @@ pub trait Probe {
     fn has_nan(&self) -> bool;
 
     /// The largest distance of a component of a row's average so far from that of the same steps in f64; `None` for
-    /// steps that change no average, and where nobody asked for the f64 values. NaN where one of the two is no number.
+    /// steps that change no average, and where nobody asked for the f64 values. NaN where one of the two is no number and the other is.
     fn error_of_average(&self) -> Option<f64>;
 }
 
@@ -43,7 +43,7 @@ impl<T: Real> After<'_, '_, T> {
         let chip = &self.machine.chip;
         let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i));
         // l is still that of the keys before: rows without any have nothing that counts less.
-        let seen = chip.l.iter().zip(&chip.alpha).take(rows.len()).filter(|(l, _)| **l > T::zero());
+        let seen = chip.l.iter().zip(&chip.alpha).take(rows.len()).filter(|(l, _)| **l != T::zero());
         Some(seen.map(|(_, alpha)| alpha.widen()))
     }
 }

@@ -1,9 +1,11 @@
 //! What an algorithm is: a function that writes a schedule, its closed-form traffic, its pseudo-code.
 
+use crate::attention::Stored;
+
 use super::cost::Sums;
 use super::plan::{DropoutCost, Plan};
 use super::program::{Buffer, Program};
-use super::step::{Op, Tensor};
+use super::step::{OnChip, Op, Tensor};
 use super::traffic::{ClosedForm, Traffic};
 use super::{flash1, flash2, standard};
 
@@ -36,6 +38,14 @@ pub trait Algorithm: Sync {
     /// Totals in O(t_r + t_c), visiting no tile.
     fn closed_form(&self, plan: &Plan) -> Traffic;
 
+    /// Steps in all, in O(t_r + t_c), visiting no tile.
+    fn step_count(&self, plan: &Plan) -> u64;
+
+    /// Bytes of live buffers at their most during any step, visiting none.
+    fn peak(&self, plan: &Plan) -> OnChip {
+        OnChip::of(&self.footprint(plan))
+    }
+
     /// The lines of the algorithm as a paper would print them.
     fn pseudo_code(&self) -> &'static [&'static str];
 
@@ -49,6 +59,13 @@ pub static ALL: [&dyn Algorithm; 3] = [&standard::Standard, &flash1::Flash1, &fl
 /// The algorithm of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Algorithm> {
     ALL.into_iter().find(|algorithm| algorithm.name() == name)
+}
+
+/// What `algorithm` stores under `plan` before its results are done, read off its traffic: S, or an O that is read back.
+pub fn stored(algorithm: &dyn Algorithm, plan: &Plan) -> Stored {
+    let form = algorithm.closed_form(plan);
+    let output_every = (form.read.get(Tensor::O) > 0).then_some(plan.bc);
+    Stored { scores: form.write.get(Tensor::S) > 0, output_every }
 }
 
 /// A grid of programs (thread blocks).

@@ -7,7 +7,7 @@ use super::algorithm::{Algorithm, BlockRule, Kernel, Section, Span};
 use super::cost::Sums;
 use super::plan::Plan;
 use super::program::{Buffer, Program};
-use super::step::{Max, Op, Tensor};
+use super::step::{Max, OnChip, Op, Tensor};
 use super::traffic::{ClosedForm, Traffic};
 
 /// FlashAttention forward.
@@ -70,6 +70,19 @@ impl Algorithm for Flash1 {
         form.on_chip(&[Op::Mask], sums.partial());
         form.modifiers(sums.active);
         form.traffic
+    }
+
+    fn step_count(&self, plan: &Plan) -> u64 {
+        let sums = plan.tile_sums();
+        let per_visit = 13 + plan.modifier_steps();
+        let masked = sums.active_tiles - sums.full_tiles;
+        3 * plan.t_r() as u64 + 2 * sums.seen_key_blocks + per_visit * sums.active_tiles + masked
+    }
+
+    /// The starting values are written before there is anything on chip.
+    fn peak(&self, plan: &Plan) -> OnChip {
+        let is_seen = (0..plan.t_c()).any(|j| !plan.visible_query_blocks(j).is_empty());
+        if is_seen { OnChip::of(&self.footprint(plan)) } else { OnChip::default() }
     }
 
     fn pseudo_code(&self) -> &'static [&'static str] {

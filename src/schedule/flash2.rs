@@ -59,6 +59,13 @@ impl Algorithm for Flash2 {
         form.traffic
     }
 
+    fn step_count(&self, plan: &Plan) -> u64 {
+        let sums = plan.tile_sums();
+        let (per_program, per_visit) = (5, 8 + plan.modifier_steps());
+        let masked = sums.active_tiles - sums.full_tiles;
+        per_program * plan.t_r() as u64 + per_visit * sums.active_tiles + masked
+    }
+
     fn pseudo_code(&self) -> &'static [&'static str] {
         &[
             "for i in 1..T_r, in parallel",

@@ -49,20 +49,19 @@ struct Written {
 }
 
 impl Schedule {
+    /// The algorithm stores its scores in HBM, in the format of the tensors.
+    pub fn stores_scores(&self) -> bool {
+        self.algorithm.closed_form(&self.plan).write.get(Tensor::S) > 0
+    }
+
     /// Runs the algorithm once to learn how many steps each section has.
     pub fn new(algorithm: &'static dyn Algorithm, plan: Plan) -> Self {
-        let kernels = algorithm.kernels(&plan);
-        let mut sections = Vec::new();
-        let (mut len, mut live, mut steps) = (0, OnChip::default(), Vec::new());
-        for at in all_sections(&kernels) {
-            let mut out = Program::new(&plan, live, steps);
-            algorithm.write(&plan, at, &mut out);
+        let (mut sections, mut len) = (Vec::new(), 0);
+        each_section(algorithm, &plan, |at, live, out| {
             sections.push(Written { at, first: len, live, changes_buffers: !out.buffers.is_empty() });
             len += out.steps.len() as u64;
-            live = out.live();
-            steps = out.steps;
-        }
-        Self { plan, algorithm, kernels, sections, len }
+        });
+        Self { kernels: algorithm.kernels(&plan), plan, algorithm, sections, len }
     }
 
     /// Steps in all.
@@ -159,6 +158,29 @@ impl Plan {
         let rows = place.i().map_or(self.n_q, |i| self.rows(i).len());
         let cols = place.j().map_or(self.n_k, |j| self.cols(j).len());
         Sums::tile(rows, cols)
+    }
+}
+
+/// Calls `visit` with each step of `algorithm` under `plan` and its number, in order. Keeps one section at a time.
+pub fn each_step(algorithm: &dyn Algorithm, plan: &Plan, mut visit: impl FnMut(u64, &Step)) {
+    let mut n = 0;
+    each_section(algorithm, plan, |_, _, out| {
+        for step in &out.steps {
+            visit(n, step);
+            n += 1;
+        }
+    });
+}
+
+/// Writes every section, and shows each with the bytes alive before its first step.
+fn each_section(algorithm: &dyn Algorithm, plan: &Plan, mut visit: impl FnMut(Section, OnChip, &Program<'_>)) {
+    let (mut live, mut steps) = (OnChip::default(), Vec::new());
+    for at in all_sections(&algorithm.kernels(plan)) {
+        let mut out = Program::new(plan, live, steps);
+        algorithm.write(plan, at, &mut out);
+        visit(at, live, &out);
+        live = out.live();
+        steps = out.steps;
     }
 }
 

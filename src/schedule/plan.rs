@@ -143,6 +143,7 @@ impl Plan {
         for j in 0..self.t_c() {
             if !self.visible_query_blocks(j).is_empty() {
                 sums.seen_keys += self.cols(j).len() as u64;
+                sums.seen_key_blocks += 1;
             }
         }
         sums.all = Sums {
@@ -152,6 +153,27 @@ impl Plan {
         };
         sums.all_tiles = self.t_r() as u64 * self.t_c() as u64;
         sums
+    }
+
+    /// Steps that a bias and dropout add to each computed tile.
+    pub(super) fn modifier_steps(&self) -> u64 {
+        let dropout = match self.dropout {
+            DropoutCost::None => 0,
+            DropoutCost::Regenerated => 1,
+            DropoutCost::Materialised => 2,
+        };
+        u64::from(self.bias) + dropout
+    }
+
+    /// No total of any algorithm on this plan, in elements, bytes, operations or steps, is above this.
+    ///
+    /// Per pair a step does at most `2 (d + d_v)` operations of products and a few others; per row or key of a tile it
+    /// moves at most a few vectors of `d` or `d_v` elements, of 8 bytes at most. A property test holds every total to it.
+    pub fn most(&self) -> u128 {
+        let [n_q, n_k, d, d_v] = [self.n_q, self.n_k, self.d, self.d_v].map(|size| size as u128);
+        let (t_r, t_c) = (self.t_r() as u128, self.t_c() as u128);
+        let (pairs, edges) = (n_q * n_k, n_q * (t_c + 1) + n_k * (t_r + 1));
+        (2 * (d + d_v) + 64) * pairs + 8 * (3 * (d + d_v) + 32) * edges
     }
 
     /// Bytes of one element of a tensor in HBM.
@@ -182,6 +204,7 @@ pub struct TileSums {
     pub all_tiles: u64,
     /// K': keys of the blocks that some query sees.
     pub seen_keys: u64,
+    pub seen_key_blocks: u64,
 }
 
 impl TileSums {

@@ -42,6 +42,21 @@ impl Buffer {
     }
 }
 
+impl OnChip {
+    /// Buffers that are alive together.
+    pub fn of(buffers: &[Buffer]) -> Self {
+        buffers.iter().fold(Self::default(), |live, buffer| live.with(buffer))
+    }
+
+    fn with(mut self, buffer: &Buffer) -> Self {
+        match buffer.space {
+            Space::Shared => self.shared += buffer.bytes(),
+            Space::Registers => self.registers += buffer.bytes(),
+        }
+        self
+    }
+}
+
 /// An event of the ledger, before the step with this index in the section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BufferEvent {
@@ -70,10 +85,7 @@ impl<'a> Program<'a> {
 
     /// Declares a buffer, alive until the program frees its buffers.
     pub fn allocate(&mut self, buffer: Buffer) {
-        match buffer.space {
-            Space::Shared => self.live.shared += buffer.bytes(),
-            Space::Registers => self.live.registers += buffer.bytes(),
-        }
+        self.live = self.live.with(&buffer);
         self.buffers.push(BufferEvent::Allocate { before: self.steps.len(), buffer });
     }
 

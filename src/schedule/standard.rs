@@ -7,7 +7,7 @@ use super::algorithm::{Algorithm, BlockRule, Kernel, Section, Span};
 use super::cost::Sums;
 use super::plan::Plan;
 use super::program::{Buffer, Program};
-use super::step::{Max, Op, Tensor};
+use super::step::{Max, OnChip, Op, Tensor};
 use super::traffic::{ClosedForm, Traffic};
 
 /// Standard attention forward.
@@ -81,6 +81,19 @@ impl Algorithm for Standard {
         form.traffic
     }
 
+    fn step_count(&self, plan: &Plan) -> u64 {
+        let sums = plan.tile_sums();
+        let (per_block, per_tile) = (7, 8 + plan.modifier_steps());
+        let masked = sums.all_tiles - sums.full_tiles;
+        per_block * plan.t_r() as u64 + per_tile * sums.all_tiles + masked
+    }
+
+    /// Of each kind of memory, what the kernel that uses most of it has.
+    fn peak(&self, plan: &Plan) -> OnChip {
+        let kernels = [score_buffers(plan), row_buffers(plan), output_buffers(plan)];
+        kernels.iter().fold(OnChip::default(), |most, buffers| most.max(OnChip::of(buffers)))
+    }
+
     fn pseudo_code(&self) -> &'static [&'static str] {
         &[
             "S = scale Q K^T             read Q, K; write S",
@@ -103,10 +116,16 @@ impl Algorithm for Standard {
     }
 }
 
+fn score_buffers(plan: &Plan) -> Vec<Buffer> {
+    vec![
+        Buffer::shared("Q_i", plan, plan.br, plan.d),
+        Buffer::shared("K_j", plan, plan.bc, plan.d),
+        Buffer::registers("S", plan, plan.br, plan.bc),
+    ]
+}
+
 fn scores(plan: &Plan, i: usize, out: &mut Program<'_>) {
-    out.allocate(Buffer::shared("Q_i", plan, plan.br, plan.d));
-    out.allocate(Buffer::shared("K_j", plan, plan.bc, plan.d));
-    out.allocate(Buffer::registers("S", plan, plan.br, plan.bc));
+    score_buffers(plan).into_iter().for_each(|buffer| out.allocate(buffer));
     out.at_rows(i);
     out.load(Tensor::Q);
     for j in 0..plan.t_c() {
@@ -127,9 +146,7 @@ fn row_buffers(plan: &Plan) -> Vec<Buffer> {
 }
 
 fn softmax(plan: &Plan, i: usize, out: &mut Program<'_>) {
-    for buffer in row_buffers(plan) {
-        out.allocate(buffer);
-    }
+    row_buffers(plan).into_iter().for_each(|buffer| out.allocate(buffer));
     for j in 0..plan.t_c() {
         out.at_tile(i, j);
         out.load(Tensor::S);
@@ -146,10 +163,16 @@ fn softmax(plan: &Plan, i: usize, out: &mut Program<'_>) {
     }
 }
 
+fn output_buffers(plan: &Plan) -> Vec<Buffer> {
+    vec![
+        Buffer::shared("P tile", plan, plan.br, plan.bc),
+        Buffer::shared("V_j", plan, plan.bc, plan.d_v),
+        Buffer::registers("O_i", plan, plan.br, plan.d_v),
+    ]
+}
+
 fn output(plan: &Plan, i: usize, out: &mut Program<'_>) {
-    out.allocate(Buffer::shared("P tile", plan, plan.br, plan.bc));
-    out.allocate(Buffer::shared("V_j", plan, plan.bc, plan.d_v));
-    out.allocate(Buffer::registers("O_i", plan, plan.br, plan.d_v));
+    output_buffers(plan).into_iter().for_each(|buffer| out.allocate(buffer));
     out.at_rows(i);
     out.step(Op::StartOutput);
     for j in 0..plan.t_c() {

@@ -5,7 +5,6 @@ use crate::attention::{Precision, Shape};
 use super::algorithm::{Algorithm, BlockRule};
 use super::hardware::Hardware;
 use super::plan::Plan;
-use super::program::Space;
 use super::step::OnChip;
 
 /// Rows of a query block and keys of a key block.
@@ -51,13 +50,7 @@ impl Tiling {
 
 /// Bytes of the buffers of the largest program.
 pub fn footprint(algorithm: &dyn Algorithm, plan: &Plan) -> OnChip {
-    algorithm.footprint(plan).iter().fold(OnChip::default(), |mut live, buffer| {
-        match buffer.space {
-            Space::Shared => live.shared += buffer.bytes(),
-            Space::Registers => live.registers += buffer.bytes(),
-        }
-        live
-    })
+    OnChip::of(&algorithm.footprint(plan))
 }
 
 impl OnChip {

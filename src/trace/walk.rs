@@ -8,9 +8,11 @@ use super::TraceError;
 use super::describe::{self, Export};
 use super::format::{Check, FlopCounts, Lines, Step, Totals};
 use super::number::Values;
+use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
 use crate::machine::{Effects, Machine, Meaning, Meter, Slot, Slots, carry_out, output};
 use crate::schedule::{self, Cost, Flops, Op, Place, Schedule, Section, Span, Sums, kernel_lines};
+use crate::sentence::Sentence;
 
 /// How much of the numbers a trace holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -28,6 +30,8 @@ pub enum Tiles {
 pub(super) struct End {
     pub totals: Totals,
     pub check: Option<Check>,
+    /// Where the result is not right.
+    pub fault: Option<Sentence>,
 }
 
 /// Steps between two reports of progress.
@@ -40,6 +44,18 @@ pub(super) fn walk(
     go_on: impl FnMut(u64) -> bool,
     each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
 ) -> Result<End, TraceError> {
+    let (totals, output) = tell(export, tiles, go_on, each)?;
+    let (check, fault) = output.map(|output| describe::check(export, &output)).unzip();
+    Ok(End { totals, check, fault: fault.flatten() })
+}
+
+/// As [`walk`], without holding the results against exact ones; gives them where they were computed.
+pub(super) fn tell(
+    export: &Export<'_>,
+    tiles: Tiles,
+    go_on: impl FnMut(u64) -> bool,
+    each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
+) -> Result<(Totals, Option<Output>), TraceError> {
     match (tiles, export.schedule.plan.precision) {
         (Tiles::None, _) => schedule_alone(export, go_on, each),
         (_, Precision::F64) => carried_out::<f64>(export, tiles, go_on, each),
@@ -51,7 +67,7 @@ fn schedule_alone(
     export: &Export<'_>,
     mut go_on: impl FnMut(u64) -> bool,
     mut each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
-) -> Result<End, TraceError> {
+) -> Result<(Totals, Option<Output>), TraceError> {
     let schedule = export.schedule;
     let (mut teller, mut meter) = (Teller::new(export), Meter::new(schedule));
     let (mut steps, mut n) = (Vec::new(), 0);
@@ -66,7 +82,7 @@ fn schedule_alone(
             }
         }
     }
-    Ok(End { totals: describe::totals(schedule, &meter.totals), check: None })
+    Ok((describe::totals(schedule, &meter.totals), None))
 }
 
 fn carried_out<T: Real>(
@@ -74,7 +90,7 @@ fn carried_out<T: Real>(
     tiles: Tiles,
     mut go_on: impl FnMut(u64) -> bool,
     mut each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
-) -> Result<End, TraceError> {
+) -> Result<(Totals, Option<Output>), TraceError> {
     let schedule = export.schedule;
     let head = export.problem.head::<T>(export.batch, export.head, schedule.plan.precision);
     let (mut teller, mut meter, mut held) = (Teller::new(export), Meter::new(schedule), Held::default());
@@ -97,8 +113,7 @@ fn carried_out<T: Real>(
     });
     outcome?;
     let machine = machine.ok_or(TraceError::Stopped)?;
-    let check = describe::check(export, &output(&machine));
-    Ok(End { totals: describe::totals(schedule, &meter.totals), check: Some(check) })
+    Ok((describe::totals(schedule, &meter.totals), Some(output(&machine))))
 }
 
 /// Puts what the schedule says of a step into words.

@@ -4,6 +4,8 @@
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
+pub mod not_finite;
+pub mod skips;
 pub mod taps;
 
 use ndarray::Array4;

@@ -76,10 +76,6 @@ pub static TABLE: &[(&str, &str)] = &[
         "is not part of a set; q, k, v, do, bias, alibi_slopes and keep are",
         "不属于这一组；可以有 q、k、v、do、bias、alibi_slopes 和 keep",
     ),
-    (
-        "{0} holds NaN or infinity: it will spread to every result that reads it",
-        "{0} 里有 NaN 或无穷大：它会传到每个读到它的结果",
-    ),
     ("needs more queries than keys, and there are {0} and {1}", "需要查询比键多，而现在是 {0} 和 {1}"),
     ("a random input begins with random:", "随机输入以 random: 开头"),
     ("whole numbers with commas between them are needed", "需要用逗号隔开的整数"),
@@ -221,8 +217,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("the {0} beside it is another file than the trace was made of", "旁边的 {0} 不是生成轨迹的那个文件"),
     (
-        "the trace is sound, but its input is not here: put {0} in the same folder",
-        "轨迹没有问题，但它的输入不在：请把 {0} 放在同一文件夹",
+        "the trace agrees with itself, but its numbers were not recomputed, since its input is not here: put {0} in the same folder",
+        "轨迹自身一致，但其中的数没有重算，因为它的输入不在：请把 {0} 放在同一文件夹",
     ),
     ("its input has no dropout mask", "它的输入没有 dropout 掩码"),
     ("this version has no algorithm {0}", "这个版本没有算法 {0}"),
@@ -274,10 +270,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the GPU gave no result for this head", "GPU 没有给出这个注意力头的结果"),
     // Settings and files that leave.
     ("Your settings are from a newer version; they stay as they are.", "你的设置来自更新的版本；保持原样。"),
-    (
-        "Your settings could not be read ({0}); they were set aside as {1}.corrupt.",
-        "无法读取你的设置({0})；已另存为 {1}.corrupt。",
-    ),
     ("it is not a small file", "它不是小文件"),
     ("it is not an object", "它不是对象"),
     ("Saved: {0}", "已保存：{0}"),

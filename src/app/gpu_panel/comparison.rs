@@ -14,7 +14,8 @@ use crate::sentence::Sentence;
 
 use super::super::gpu_job::Outcome;
 use super::super::job::Signals;
-use super::super::scene::{MOST_STEPS, Scene};
+use super::super::refusal::MOST_STEPS;
+use super::super::scene::Scene;
 
 /// `|O - exact|` over (query, column).
 pub struct ErrorMap {
@@ -94,11 +95,12 @@ impl Bars {
         let plain = naive::attention(&problem.head::<f32>(batch, head, format), format);
         go_on()?;
         let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
-        let schedule = Schedule::new(flash2, Plan::of_problem(problem, batch, settings.tiling, format));
-        if schedule.len() > MOST_STEPS {
-            return Err(Sentence::new("{0} steps are too many to carry out; choose larger blocks").with(schedule.len()));
+        let plan = Plan::of_problem(problem, batch, settings.tiling, format);
+        let len = flash2.step_count(&plan);
+        if len > MOST_STEPS {
+            return Err(Sentence::new("{0} steps are too many to carry out; choose larger blocks").with(len));
         }
-        let len = schedule.len();
+        let schedule = Schedule::new(flash2, plan);
         let flash = Run::new(schedule, problem, batch, head, Meaning::RIGHT, |done| {
             signals.report(done, len);
             !signals.is_cancelled()
@@ -112,7 +114,7 @@ impl Bars {
             plain,
             rounding: max_error(&stored(exact, format), exact),
             bound: reference.bound.o,
-            is_bound_of_f32: plain.to_bits() != reference.baseline.o.to_bits(),
+            is_bound_of_f32: reference.bound != reference.bound_of_stored,
         })
     }
 }

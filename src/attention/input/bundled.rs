@@ -38,7 +38,9 @@ pub static CAPTURES: [Capture; 9] = [
 impl Capture {
     /// Reads it.
     pub fn input(&self) -> Input {
-        read(self.file, self.bytes).expect("a bundled capture is sound: a test reads each")
+        let mut input = read(self.file, self.bytes).expect("a bundled capture is sound: a test reads each");
+        input.told.is_bundled = true;
+        input
     }
 }
 

@@ -7,16 +7,70 @@ use crate::sentence::{Sentence, says_a_sentence};
 /// Knows no file paths: whoever opened the file says which one it was.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InputError {
-    Unknown { found: &'static str },
+    Unknown {
+        found: &'static str,
+    },
     LoneNpy,
-    TooLarge { what: Sentence, bytes: u128, left: u64 },
-    Npy { array: String, offset: usize, fault: Sentence },
-    Npz { fault: Sentence },
-    Array { array: String, fault: Sentence },
-    Capture { fault: Sentence },
-    Metadata { key: &'static str, fault: Sentence },
-    Random { spec: String, fault: Sentence },
-    Preset { preset: &'static str, fault: Sentence },
+    TooLarge {
+        what: Sentence,
+        bytes: u128,
+        left: u64,
+    },
+    Npy {
+        array: String,
+        offset: usize,
+        fault: Sentence,
+    },
+    Npz {
+        fault: Sentence,
+    },
+    Array {
+        array: String,
+        fault: Sentence,
+    },
+    /// A whole file of another kind, and how it becomes an input.
+    Foreign {
+        is: &'static str,
+        how: &'static str,
+    },
+    /// No array is named as Q (or K, or V) are.
+    NoArray {
+        role: &'static str,
+        found: String,
+    },
+    /// Two names that mean the same.
+    Twice {
+        what: &'static str,
+        names: [String; 2],
+    },
+    /// Shapes that do not fit, and would in another layout.
+    Hinted {
+        error: ProblemError,
+        hint: Sentence,
+    },
+    /// A count of the file or of an option that the shapes contradict.
+    Counts {
+        what: &'static str,
+        said: usize,
+        found: usize,
+        layout: &'static str,
+        hint: Option<Sentence>,
+    },
+    Tensors {
+        fault: Sentence,
+    },
+    Metadata {
+        key: String,
+        fault: Sentence,
+    },
+    Random {
+        spec: String,
+        fault: Sentence,
+    },
+    Preset {
+        preset: &'static str,
+        fault: Sentence,
+    },
     Problem(ProblemError),
 }
 
@@ -30,8 +84,27 @@ impl InputError {
             Self::LoneNpy => Sentence::new(
                 "a lone .npy holds one array, but Q, K and V are needed: save them as one .npz, or give a q.npy, k.npy, v.npy set",
             ),
+            Self::Foreign { is, how } => {
+                Sentence::new("this is {0}, which is not read; convert it: {1}")
+                    .and(*is)
+                    .with(how)
+            }
+            Self::NoArray { role, found } => Sentence::new(
+                "no array is named as {0}: q, query and xq are (and so for k and v), or arr_0, arr_1, arr_2; found: {1}",
+            )
+            .with(role)
+            .with(found),
+            Self::Twice { what, names: [first, second] } => {
+                Sentence::new("{0} comes twice, as {1} and as {2}; keep one of them").with(what).with(first).with(second)
+            }
+            Self::Hinted { error, hint } => Sentence::new("{0}; {1}").and(error.sentence()).and(hint.clone()),
+            Self::Counts { what, said, found, layout, hint } => {
+                let fault = Sentence::new("{0} is said to be {1}, and in the layout {2} it is {3}");
+                let fault = fault.with(what).with(said).with(layout).with(found);
+                hint.iter().fold(fault, |fault, hint| Sentence::new("{0}; {1}").and(fault).and(hint.clone()))
+            }
             Self::TooLarge { what, bytes, left } => Sentence::new(
-                "{0} needs {1} bytes as f64, but only {2} of the {3} MiB for one input are left: use fewer tokens or heads",
+                "{0} needs {1} bytes, but only {2} of the {3} MiB for one input are left: use fewer tokens or heads",
             )
             .and(what.clone())
             .with(bytes)
@@ -42,10 +115,8 @@ impl InputError {
             }
             Self::Npz { fault } => Sentence::new("the .npz archive: {0}").and(fault.clone()),
             Self::Array { array, fault } => Sentence::new("array {0} {1}").with(array).and(fault.clone()),
-            Self::Capture { fault } => Sentence::new("the capture: {0}").and(fault.clone()),
-            Self::Metadata { key, fault } => {
-                Sentence::new("the capture's metadata key `{0}` {1}").with(key).and(fault.clone())
-            }
+            Self::Tensors { fault } => Sentence::new("the safetensors file: {0}").and(fault.clone()),
+            Self::Metadata { key, fault } => Sentence::new("the metadata key `{0}` {1}").with(key).and(fault.clone()),
             Self::Random { spec, fault } => Sentence::new(
                 "{0}: {1}; write random:N_Q,N_K,D[,HEADS[,KV_HEADS]], for example random:256,256,64,8,2",
             )
@@ -58,6 +129,14 @@ impl InputError {
 }
 
 says_a_sentence!(InputError);
+
+impl InputError {
+    /// A fault of one array. Its name may hold anything, and a message is one line.
+    pub(super) fn array<T>(array: &str, fault: impl Into<Sentence>) -> Result<T, Self> {
+        let array = array.replace(char::is_control, " ");
+        Err(Self::Array { array, fault: fault.into() })
+    }
+}
 
 impl From<ProblemError> for InputError {
     fn from(error: ProblemError) -> Self {

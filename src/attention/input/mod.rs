@@ -3,32 +3,49 @@
 //! Bytes come from files that nobody vouches for. Sizes are checked before memory is asked for, every fault is an
 //! [`InputError`] of one line, and nothing here opens a file.
 
-mod arrays;
+mod about;
+mod assemble;
 mod budget;
 pub mod bundled;
-mod capture;
+mod element;
 mod error;
+mod foreign;
+mod found;
+mod held;
 mod json_guard;
+mod layout;
+mod mask_array;
+mod modifiers;
+mod names;
 mod npy;
 mod npy_header;
 mod npz;
+mod own_output;
 mod pieces;
 pub mod preset;
 pub mod random;
+mod tensors;
+mod told;
+mod understood;
+mod word;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::{Array4, s};
 use sha2::{Digest, Sha256};
 
 use super::{Problem, ProblemError};
-use arrays::Arrays;
-use budget::Budget;
+use held::{Held, NpySet};
 
 use crate::sentence::Sentence;
 pub use budget::BUDGET;
 pub use error::InputError;
+pub use layout::Layout;
 pub use npz::read_named;
+pub use own_output::OwnOutput;
+pub use told::{By, Fact, MaskKind, Told};
+pub use understood::Understood;
 
 /// A problem with its origin.
 #[derive(Clone, Debug)]
@@ -42,12 +59,16 @@ pub struct Input {
     pub seed: Option<u64>,
     /// Axes of Q in the file: 2, 3 or 4. Outputs get as many.
     pub rank: usize,
-    /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which files
-    /// do not hold.
+    /// The order of those axes, for outputs too.
+    pub layout: Layout,
+    /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
+    /// files do not hold.
     pub keep: Option<Arc<Array4<bool>>>,
     /// The gradient of the output, `[batch, heads, n_q, d_v]`.
     pub d_o: Option<Array4<f64>>,
     pub about: About,
+    /// What the file, and options, said of the problem.
+    pub told: Told,
     /// What a person should know before trusting the run: one sentence each.
     pub warnings: Vec<Sentence>,
 }
@@ -72,44 +93,61 @@ pub struct About {
     pub recorded_error: Option<f64>,
 }
 
-/// Reads a file of this name (for its extension and for messages): a capture, or an `.npz`.
+/// How a file is read, where it does not say so itself.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    pub layout: Option<Layout>,
+    /// Query heads, where the layout has them in one axis with `d`.
+    pub heads: Option<usize>,
+    pub kv_heads: Option<usize>,
+    /// Arrays of 16-bit whole numbers are the bits of bf16.
+    pub bf16_bits: bool,
+}
+
+/// Reads a file of this name (for its extension and for messages): safetensors, a capture or any other, or an `.npz`.
 ///
 /// The first bytes decide which; the extension only where they do not tell.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Input, InputError> {
-    let begins = |magic: &[u8]| bytes.starts_with(magic);
-    let ends = |extension: &str| name.to_ascii_lowercase().ends_with(extension);
-    let mut budget = Budget::new();
-    let mut input = if bytes.is_empty() {
-        return Err(InputError::Unknown { found: "the file is empty" });
-    } else if begins(npy::MAGIC) {
-        return Err(InputError::LoneNpy);
-    } else if npz::MAGICS.into_iter().any(begins) || ends(".npz") {
-        npz::read(bytes, &mut budget)?.into_input(name)?
-    } else if begins(b"{") {
-        return Err(InputError::Unknown { found: "this is JSON, as a trace is, and not an input" });
-    } else if bytes.get(8) == Some(&b'{') || ends(".safetensors") {
-        capture::read(name, bytes, &mut budget)?
-    } else {
-        return Err(InputError::Unknown { found: "the first bytes are of no known kind of file" });
-    };
+    read_as(name, bytes, &Reading::default())
+}
+
+/// Reads a file as [`read`] does, in the way that is said.
+pub fn read_as(name: &str, bytes: &[u8], how: &Reading) -> Result<Input, InputError> {
+    let mut input = assemble::assemble(name, open(name, bytes)?, how)?;
     input.sha256 = Some(hex(Sha256::digest(bytes).as_slice()));
     Ok(input)
 }
 
-/// Reads a set of `.npy` files by their names: `q.npy`, `k.npy`, `v.npy` (or `Q.npy`, ...), and optionally `do`,
-/// `bias`, `alibi_slopes` and `keep`. `name` is what the set is called.
-pub fn read_npy_set(name: &str, files: &[(&str, &[u8])]) -> Result<Input, InputError> {
-    let mut arrays = Arrays::default();
-    let (mut budget, mut hash) = (Budget::new(), Sha256::new());
-    for (file, bytes) in files {
-        let Some(array) = arrays::canonical(file) else {
-            let fault = "is not part of a set; q, k, v, do, bias, alibi_slopes and keep are".into();
-            return Err(InputError::Array { array: format!("{file:?}"), fault });
-        };
-        arrays.insert(array, npy::read(array, *bytes, &mut budget)?)?;
-        hash.update(bytes);
+/// What a file holds.
+fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<Held<'a>, InputError> {
+    let begins = |magic: &[u8]| bytes.starts_with(magic);
+    let ends = |extension: &str| name.to_ascii_lowercase().ends_with(extension);
+    if bytes.is_empty() {
+        Err(InputError::Unknown { found: "the file is empty" })
+    } else if begins(npy::MAGIC) {
+        Err(InputError::LoneNpy)
+    } else if npz::MAGICS.into_iter().any(begins) || ends(".npz") {
+        npz::open(bytes)
+    } else if begins(b"{") {
+        Err(InputError::Unknown { found: "this is JSON, as a trace is, and not an input" })
+    } else if let Some(foreign) = foreign::recognise(bytes) {
+        Err(foreign)
+    } else if bytes.get(8) == Some(&b'{') || ends(".safetensors") {
+        tensors::open(bytes)
+    } else {
+        Err(InputError::Unknown { found: "the first bytes are of no known kind of file" })
     }
-    let mut input = arrays.into_input(name)?;
+}
+
+/// Reads a set of `.npy` files by their names: `q.npy`, `k.npy`, `v.npy` (or `Q.npy`, ...), and what else an `.npz` may
+/// hold. `name` is what the set is called.
+pub fn read_npy_set(name: &str, files: &[(&str, &[u8])], how: &Reading) -> Result<Input, InputError> {
+    let stem = |file: &str| file.strip_suffix(".npy").unwrap_or(file).to_owned();
+    let names = files.iter().map(|(file, _)| stem(file)).collect();
+    let arrays = Box::new(NpySet(files.iter().map(|(_, bytes)| *bytes).collect()));
+    let mut input = assemble::assemble(name, Held { names, metadata: BTreeMap::new(), arrays }, how)?;
+    let mut hash = Sha256::new();
+    files.iter().for_each(|(_, bytes)| hash.update(bytes));
     input.sha256 = Some(hex(hash.finalize().as_slice()));
     Ok(input)
 }
@@ -123,9 +161,11 @@ impl Input {
             sha256: None,
             seed: None,
             rank,
+            layout: Layout::default(),
             keep: None,
             d_o: None,
             about: About::default(),
+            told: Told::default(),
             warnings: vec![],
         }
     }
@@ -145,14 +185,13 @@ impl Input {
     fn warn_of_not_finite(&mut self) {
         let mut names = self.problem.not_finite();
         if self.problem.alibi_slopes.iter().flatten().any(|x| !x.is_finite()) {
-            names.push("alibi_slopes");
+            names.push("alibi_slopes".to_owned());
         }
         if self.d_o.iter().flatten().any(|x| !x.is_finite()) {
-            names.push("dO");
+            names.push("dO".to_owned());
         }
-        let warning =
-            |name| Sentence::new("{0} holds NaN or infinity: it will spread to every result that reads it").with(name);
-        self.warnings.extend(names.into_iter().map(warning));
+        let told = "{0} holds NaN or infinity: it spreads to every row that sees it, and to no other";
+        self.warnings.extend(names.into_iter().map(|name| Sentence::new(told).with(name)));
     }
 }
 

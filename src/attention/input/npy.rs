@@ -1,15 +1,14 @@
-//! One `.npy` array. Our own guard checks the header before the `npyz` crate sees it, since that allocates what
-//! a header claims, multiplies shapes unchecked, and parses nested brackets recursively.
+//! One `.npy` array. Its header is parsed by a guard of our own, which believes no size; the data are read as far as
+//! the header promises and no further.
 //!
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use std::io::{self, BufReader, Read};
+use std::io::Read;
 
-use half::f16;
 use ndarray::{ArrayD, ShapeBuilder};
-use npyz::{Deserialize, NpyFile};
 
 use super::budget::Budget;
+use super::element::Element;
 use super::error::InputError;
 use super::npy_header::{self, Fault, Header, fault};
 use crate::sentence::Sentence;
@@ -19,17 +18,44 @@ const LONGEST_HEADER: usize = 10_000;
 const MAX_RANK: usize = 4;
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 
+/// Bytes that are decoded at a time: a multiple of every element's.
+const CHUNK: usize = 1 << 16;
+
+/// Reads the header of the `.npy` file in `source`, and no byte after it; `array` is its name in messages.
+pub fn header(array: &str, mut source: impl Read) -> Result<Header, InputError> {
+    read_header(&mut source, &mut Vec::new()).map_err(|fault| named(array, fault))
+}
+
 /// Reads the `.npy` file in `source` as f64 in C order; `array` is its name in messages. Booleans become 0 and 1.
+/// `as_bf16`: 16-bit whole numbers are the bits of bf16.
 ///
-/// Accepts versions 1 to 3, at most four axes, f16 to f64, signed and unsigned integers and booleans, either byte
-/// order, C and Fortran order. Bytes after the data are refused: they mean that the header is wrong.
-/// Reads `source` only as far as the header promises (and a buffer more), so that a stream may hide a bomb.
-pub fn read(array: &str, mut source: impl Read, budget: &mut Budget) -> Result<ArrayD<f64>, InputError> {
-    let named = |fault: Fault| InputError::Npy { array: array.into(), offset: fault.offset, fault: fault.text };
+/// Accepts versions 1 to 3, at most four axes, every [`Element`] but text, either byte order, C and Fortran order. Bytes
+/// after the data are refused: they mean that the header is wrong. Reads `source` only as far as the header promises,
+/// so that a stream may hide a bomb.
+pub fn read(array: &str, mut source: impl Read, as_bf16: bool, budget: &mut Budget) -> Result<ArrayD<f64>, InputError> {
     let mut start = Vec::new();
-    let header = read_header(&mut source, &mut start).map_err(named)?;
-    let elements = budget.take(Sentence::new("array {0}").with(array), &header.shape)?;
-    read_data(&start, BufReader::new(source), &header, elements).map_err(named)
+    let mut header = read_header(&mut source, &mut start).map_err(|fault| named(array, fault))?;
+    if as_bf16 && matches!(header.element, Element::I16 | Element::U16) {
+        header.element = Element::Bf16;
+    }
+    let elements = budget.take(Sentence::new("array {0}").with(array), &header.shape, header.element)?;
+    read_data(start.len(), source, &header, elements).map_err(|fault| named(array, fault))
+}
+
+/// The text in `source`, an array of one element. `None` where it holds anything else.
+pub fn text(array: &str, mut source: impl Read) -> Result<Option<String>, InputError> {
+    let mut start = Vec::new();
+    let header = read_header(&mut source, &mut start).map_err(|fault| named(array, fault))?;
+    if header.shape.iter().any(|&size| size != 1) {
+        return Ok(None);
+    }
+    let (mut bytes, length) = (Vec::new(), header.element.bytes());
+    append(&mut source, &mut bytes, length, "the data").map_err(|fault| named(array, fault))?;
+    Ok(header.element.text(&bytes, header.is_big_endian))
+}
+
+fn named(array: &str, fault: Fault) -> InputError {
+    InputError::Npy { array: array.into(), offset: fault.offset, fault: fault.text }
 }
 
 /// Appends the header of `source` to `bytes`.
@@ -80,50 +106,35 @@ fn append(source: &mut impl Read, bytes: &mut Vec<u8>, count: usize, what: &'sta
     }
 }
 
-/// Decodes the data in `source`, which follows the header `start`, and checks that nothing comes after it.
-fn read_data(start: &[u8], mut source: impl Read, header: &Header, elements: usize) -> Result<ArrayD<f64>, Fault> {
-    let bytes = elements * header.size;
-    let array = decode(start.chain(&mut source), header, elements).or_else(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            let text = Sentence::new("the file ends before the {0} bytes of data that the shape needs");
-            fault(start.len(), text.with(bytes))
+/// Decodes the data in `source`, which begin at byte `start` of the file, and checks that nothing comes after them.
+/// Memory grows with the bytes that are there, not with those promised.
+fn read_data(start: usize, mut source: impl Read, header: &Header, elements: usize) -> Result<ArrayD<f64>, Fault> {
+    let bytes = elements * header.element.bytes();
+    let (mut values, mut chunk, mut left) = (Vec::new(), Vec::new(), bytes);
+    while left > 0 {
+        chunk.clear();
+        let wanted = left.min(CHUNK);
+        match (&mut source).take(wanted as u64).read_to_end(&mut chunk) {
+            Ok(found) if found == wanted => {}
+            Ok(_) => {
+                let text = Sentence::new("the file ends before the {0} bytes of data that the shape needs");
+                return fault(start, text.with(bytes));
+            }
+            Err(error) => return fault(start, Sentence::new("cannot read {0}: {1}").and("the data").with(error)),
         }
-        _ => fault(start.len(), Sentence::new("cannot read {0}: {1}").and("the data").with(error)),
-    })?;
+        header.element.decode(&chunk, header.is_big_endian, &mut values).or_else(|text| fault(start, text))?;
+        left -= wanted;
+    }
     // Reading on to the end also makes a zip entry check its sum.
     match source.read(&mut [0]) {
-        Ok(0) => Ok(array),
-        Ok(_) => fault(start.len() + bytes, "more bytes follow than the shape needs; save the array again"),
-        Err(error) => fault(start.len() + bytes, Sentence::new("cannot read to the end: {0}").with(error)),
+        Ok(0) => {}
+        Ok(_) => return fault(start + bytes, "more bytes follow than the shape needs; save the array again"),
+        Err(error) => return fault(start + bytes, Sentence::new("cannot read to the end: {0}").with(error)),
     }
-}
-
-/// `file` is a whole file, whose header has been checked.
-fn decode(file: impl Read, header: &Header, elements: usize) -> io::Result<ArrayD<f64>> {
-    let values = match (header.kind, header.size) {
-        ('f', 2) => values(file, elements, f16::to_f64),
-        ('f', 4) => values(file, elements, |x: f32| x.into()),
-        ('f', 8) => values(file, elements, |x: f64| x),
-        ('i', 1) => values(file, elements, |x: i8| x.into()),
-        ('i', 2) => values(file, elements, |x: i16| x.into()),
-        ('i', 4) => values(file, elements, |x: i32| x.into()),
-        ('i', 8) => values(file, elements, |x: i64| x as f64),
-        ('u', 1) => values(file, elements, |x: u8| x.into()),
-        ('u', 2) => values(file, elements, |x: u16| x.into()),
-        ('u', 4) => values(file, elements, |x: u32| x.into()),
-        ('u', 8) => values(file, elements, |x: u64| x as f64),
-        _ => values(file, elements, |x: bool| u8::from(x).into()),
-    }?;
     let shape = header.shape.as_slice().set_f(header.fortran);
-    let array = ArrayD::from_shape_vec(shape, values).map_err(io::Error::other)?;
+    let array = ArrayD::from_shape_vec(shape, values).or_else(|error| fault(start, Sentence::verbatim(error)))?;
     // Everything downstream counts on rows that are contiguous.
     Ok(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() })
-}
-
-/// The elements of `file`. Memory grows with those that are there, not with those promised.
-fn values<T: Deserialize>(file: impl Read, elements: usize, widen: impl Fn(T) -> f64) -> io::Result<Vec<f64>> {
-    let reader = NpyFile::new(file)?.data::<T>().map_err(io::Error::other)?;
-    reader.take(elements).map(|value| value.map(&widen)).collect()
 }
 
 #[cfg(test)]
@@ -147,7 +158,7 @@ mod tests {
 
     fn array(descr: &str, shape: &str, data: &[u8]) -> Result<ArrayD<f64>, InputError> {
         let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}");
-        read("Q", file(1, &header, data).as_slice(), &mut Budget::new())
+        read("Q", file(1, &header, data).as_slice(), false, &mut Budget::new())
     }
 
     fn message(result: Result<ArrayD<f64>, InputError>) -> String {
@@ -173,6 +184,9 @@ mod tests {
         assert_eq!(read("'>u4'", &[3u32, 1 << 31].map(u32::to_be_bytes).concat()), [3.0, 2_147_483_648.0]);
         assert_eq!(read("'<u8'", &[3u64, 1 << 63].map(u64::to_le_bytes).concat()), [3.0, 2f64.powi(63)]);
         assert_eq!(read("'|b1'", &[0, 1]), [0.0, 1.0]);
+        assert_eq!(read("'<V2'", &[0xc0, 0x3f, 0x00, 0xc0]), [1.5, -2.0], "bfloat16 of ml_dtypes");
+        let bits = file(1, "{'descr': '<u2', 'fortran_order': False, 'shape': (1,)}", &[0xc0, 0x3f]);
+        assert_eq!(super::read("Q", bits.as_slice(), true, &mut Budget::new()).unwrap()[[0]], 1.5);
     }
 
     #[test]
@@ -180,7 +194,7 @@ mod tests {
         let header = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)}";
         for version in 1..=3 {
             let bytes = file(version, header, &[1, 2, 3, 4, 5, 6]);
-            let array = read("Q", bytes.as_slice(), &mut Budget::new()).unwrap();
+            let array = read("Q", bytes.as_slice(), false, &mut Budget::new()).unwrap();
             assert!(array.is_standard_layout());
             assert_eq!(array, ndarray::array![[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]].into_dyn());
         }
@@ -192,12 +206,12 @@ mod tests {
         for version in 1..=3 {
             let mut bytes = file(version, header, &[0; 16]);
             for end in 0..bytes.len() {
-                let text = message(read("Q", &bytes[..end], &mut Budget::new()));
+                let text = message(read("Q", &bytes[..end], false, &mut Budget::new()));
                 assert!(text.contains("the file ends"), "{end}: {text}");
             }
-            assert!(read("Q", bytes.as_slice(), &mut Budget::new()).is_ok());
+            assert!(read("Q", bytes.as_slice(), false, &mut Budget::new()).is_ok());
             bytes.push(0);
-            assert!(message(read("Q", bytes.as_slice(), &mut Budget::new())).contains("more bytes follow"));
+            assert!(message(read("Q", bytes.as_slice(), false, &mut Budget::new())).contains("more bytes follow"));
         }
     }
 
@@ -208,7 +222,7 @@ mod tests {
             for value in 0..=255 {
                 let mut bytes = bytes.clone();
                 bytes[at] = value;
-                let _ = read("Q", bytes.as_slice(), &mut Budget::new());
+                let _ = read("Q", bytes.as_slice(), false, &mut Budget::new());
             }
         }
     }
@@ -218,7 +232,7 @@ mod tests {
         // Twelve bytes that ask for 4 GiB.
         let mut bytes = MAGIC.to_vec();
         bytes.extend([2, 0, 255, 255, 255, 255]);
-        assert!(message(read("Q", bytes.as_slice(), &mut Budget::new())).contains("4294967295 bytes"));
+        assert!(message(read("Q", bytes.as_slice(), false, &mut Budget::new())).contains("4294967295 bytes"));
         for (shape, expected) in [
             ("(4294967296, 4294967296, 4294967296)", "MiB for one input"),
             ("(0, 18446744073709551615, 18446744073709551615)", "MiB for one input"),
@@ -245,6 +259,8 @@ mod tests {
             ("'|O'", "Python objects"),
             ("[('a', '<f4'), ('b', '<f4')]", "structured"),
             ("'|V4'", "structured"),
+            ("'|V1'", "float8"),
+            ("'<f1'", "float8"),
             ("'<c8'", "complex"),
             ("'<U3'", "text"),
             ("'<M8[ns]'", "not read"),

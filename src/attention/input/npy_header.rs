@@ -1,5 +1,6 @@
 //! The header text of a `.npy` file: the small part of Python's syntax that `numpy.save` writes, without recursion.
 
+use super::element::Element;
 use crate::sentence::Sentence;
 
 /// What is wrong, and at which byte of the array's file.
@@ -14,10 +15,8 @@ pub(super) fn fault<T>(offset: usize, text: impl Into<Sentence>) -> Result<T, Fa
 
 /// What a header says.
 pub(super) struct Header {
-    /// `f`, `i`, `u` or `b`.
-    pub kind: char,
-    /// Bytes of one element.
-    pub size: usize,
+    pub element: Element,
+    pub is_big_endian: bool,
     pub fortran: bool,
     pub shape: Vec<usize>,
 }
@@ -54,30 +53,60 @@ pub(super) fn parse(header: &[u8], start: usize) -> Result<Header, Fault> {
         return fault(text.offset(), "text follows the dictionary");
     }
     match (descr, fortran, shape) {
-        (Some((kind, size)), Some(fortran), Some(shape)) => Ok(Header { kind, size, fortran, shape }),
+        (Some((element, is_big_endian)), Some(fortran), Some(shape)) => {
+            Ok(Header { element, is_big_endian, fortran, shape })
+        }
         _ => fault(start, "one of the keys descr, fortran_order and shape is missing"),
     }
 }
 
-/// The element type: its kind and its bytes. The byte order is left to the decoder.
-fn element(text: &mut Text) -> Result<(char, usize), Fault> {
+/// The element kind, and whether its bytes are in reverse.
+fn element(text: &mut Text) -> Result<(Element, bool), Fault> {
     let at = text.offset();
     let Ok(descr) = text.quoted("") else {
         return fault(at, "a structured type is not read; save each field as an array of its own");
     };
     let name = descr.trim_start_matches(['<', '>', '|', '=']);
     let (kind, size) = name.split_at(name.chars().next().map_or(0, char::len_utf8));
-    match (kind.chars().next(), size.parse()) {
-        (Some('O'), _) => fault(at, "Python objects (pickle) are not read, for safety; save an array of float32"),
-        (Some('V'), _) => fault(at, "a structured type is not read; save each field as an array of its own"),
-        (Some('c'), _) => fault(at, "complex numbers are not read; save the real part"),
-        (Some('S' | 'U' | 'a'), _) => fault(at, "text is not read; save an array of float32"),
-        (Some('f'), Ok(size @ (2 | 4 | 8))) => Ok(('f', size)),
-        (Some(kind @ ('i' | 'u')), Ok(size @ (1 | 2 | 4 | 8))) => Ok((kind, size)),
-        (Some('b'), Ok(1)) => Ok(('b', 1)),
+    let element = match (kind, size.parse::<usize>()) {
+        ("f", Ok(8)) => Element::F64,
+        ("f", Ok(4)) => Element::F32,
+        ("f", Ok(2)) => Element::F16,
+        // The one type of ml_dtypes that NumPy keeps in two bytes of its own.
+        ("V", Ok(2)) => Element::Bf16,
+        ("i", Ok(8)) => Element::I64,
+        ("i", Ok(4)) => Element::I32,
+        ("i", Ok(2)) => Element::I16,
+        ("i", Ok(1)) => Element::I8,
+        ("u", Ok(8)) => Element::U64,
+        ("u", Ok(4)) => Element::U32,
+        ("u", Ok(2)) => Element::U16,
+        ("u", Ok(1)) => Element::U8,
+        ("b", Ok(1)) => Element::Bool,
+        ("U", Ok(characters @ 0..=LONGEST_TEXT)) => Element::Text { characters, wide: true },
+        ("S" | "a", Ok(characters @ 0..=LONGEST_TEXT)) => Element::Text { characters, wide: false },
+        _ => return fault(at, unread(descr, kind, size)),
+    };
+    Ok((element, descr.starts_with('>')))
+}
+
+/// Characters of a word such as `bnhd` or `top-left`.
+const LONGEST_TEXT: usize = 256;
+
+/// Why a type is not read, and what to do.
+fn unread(descr: &str, kind: &str, size: &str) -> Sentence {
+    match (kind, size) {
+        ("O", _) => "Python objects (pickle) are not read, for safety; save an array of float32".into(),
+        ("V" | "f", "1") => Sentence::new(
+            "the type {0} has one byte an element (a float8 or int4 of ml_dtypes?), and which is not said; save .astype(numpy.float32)",
+        )
+        .with(format!("{descr:?}")),
+        ("V", _) => "a structured type is not read; save each field as an array of its own".into(),
+        ("c", _) => "complex numbers are not read; save the real part".into(),
+        ("S" | "U" | "a", _) => "text is not read; save an array of float32".into(),
         _ => {
             let text = "the type {0} is not read; save an array of float16, float32 or float64";
-            fault(at, Sentence::new(text).with(format!("{descr:?}")))
+            Sentence::new(text).with(format!("{descr:?}"))
         }
     }
 }

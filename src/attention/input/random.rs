@@ -12,6 +12,7 @@ use rand_distr::StandardNormal;
 
 use super::Input;
 use super::budget::Budget;
+use super::element::Element;
 use super::error::InputError;
 use crate::attention::{Problem, Shape};
 use crate::sentence::Sentence;
@@ -49,7 +50,8 @@ pub(super) fn problem(shape: Shape, seed: u64) -> Result<Problem, InputError> {
     let shapes = [[batch, heads, n_q, d], [batch, kv_heads, n_k, d], [batch, kv_heads, n_k, d_v]];
     let mut budget = Budget::new();
     for (name, shape) in ["Q", "K", "V"].into_iter().zip(&shapes) {
-        budget.take(Sentence::verbatim(name), shape)?;
+        // Values are rounded to f32.
+        budget.take(Sentence::verbatim(name), shape, Element::F32)?;
     }
     Ok(Problem::new(normal(shapes[0], seed, 0), normal(shapes[1], seed, 1), normal(shapes[2], seed, 2))?)
 }
@@ -104,6 +106,6 @@ mod tests {
         assert!(error("random:0,2,3").contains("n_q is 0"));
         assert!(error("random:4,4,4,3,2").contains("multiple"));
         assert!(error("random:4000000000,4000000000,4000000000").contains("MiB"));
-        assert!(error("random:1000000,1,100").contains("MiB"));
+        assert!(error("random:1000000,1,200").contains("MiB"));
     }
 }

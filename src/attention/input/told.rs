@@ -1,0 +1,64 @@
+//! What was told about an input, and by whom: by its file, or by an option that overrides it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Something that can be told about an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fact {
+    Causal,
+    Align,
+    Window,
+    KeyLengths,
+    Scale,
+    Softcap,
+    Dropout,
+    Layout,
+}
+
+/// Who told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    File,
+    Option,
+}
+
+/// What an array of a file was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaskKind {
+    /// Booleans, or zeros and ones: true attends. It is added as 0 and -infinity.
+    Boolean,
+    /// Numbers that are added to the scores.
+    Additive,
+    /// One row of keys for each batch entry, those that exist first: it became key lengths.
+    Padding,
+    /// Booleans that hide nothing.
+    Open,
+}
+
+/// What a file was taken for.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// For Q, K and V: what the file calls them, and their element kind.
+    pub arrays: Vec<(String, &'static str)>,
+    pub facts: BTreeMap<Fact, By>,
+    pub mask: Option<MaskKind>,
+    pub bias: Option<MaskKind>,
+    /// What the file calls the output that it holds, and its element kind.
+    pub output: Option<(String, &'static str)>,
+    /// It came with the program, which knows it well.
+    pub is_bundled: bool,
+}
+
+impl Told {
+    pub fn by_file(&mut self, fact: Fact) {
+        self.facts.insert(fact, By::File);
+    }
+
+    pub fn by_option(&mut self, fact: Fact) {
+        self.facts.insert(fact, By::Option);
+    }
+}

@@ -1,0 +1,211 @@
+//! What was understood of an input, as data and in one line: sizes, masks and modifiers, and who said them.
+
+use serde::Serialize;
+
+use super::told::{By, Fact, MaskKind};
+use super::{Input, Layout, OwnOutput};
+use crate::attention::dropout::Keep;
+use crate::attention::{Align, Shape};
+use crate::sentence::Sentence;
+
+/// A value, and who said it; nobody where it is the default.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Said<T> {
+    pub value: T,
+    pub from: Option<By>,
+}
+
+/// One of Q, K and V.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ArrayFacts {
+    /// Q, K or V.
+    pub is: &'static str,
+    /// What the file calls it.
+    pub name: String,
+    pub element: &'static str,
+}
+
+/// An input as it will be run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Understood {
+    pub input: String,
+    pub batch: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub n_q: usize,
+    pub n_k: usize,
+    pub d: usize,
+    pub d_v: usize,
+    /// Of files: Q, K and V.
+    pub arrays: Vec<ArrayFacts>,
+    pub layout: Said<&'static str>,
+    pub causal: Said<bool>,
+    pub align: Said<Align>,
+    /// Keys left and right of the diagonal; `None` is unbounded.
+    pub window: Said<[Option<usize>; 2]>,
+    pub scale: Said<f64>,
+    pub softcap: Said<Option<f64>>,
+    pub kv_lengths: Said<Option<Vec<usize>>>,
+    /// An array that hides keys.
+    pub mask: Option<MaskKind>,
+    /// An array that is added to the scores (or hides keys, where it is of booleans).
+    pub bias: Option<MaskKind>,
+    pub alibi: bool,
+    /// The rate.
+    pub dropout: Said<Option<f64>>,
+    /// There is a keep mask, and no rate to apply it with.
+    pub keep_is_unused: bool,
+    pub own_output: Option<OwnOutput>,
+    /// In one line of English.
+    pub sentence: String,
+    pub warnings: Vec<String>,
+}
+
+impl Understood {
+    /// What is understood of `input` as its problem stands; options have been applied to it.
+    pub fn of(input: &Input) -> Self {
+        let (problem, told) = (&input.problem, &input.told);
+        let Shape { batch, heads, kv_heads, n_q, n_k, d, d_v } = problem.shape;
+        let mask = &problem.mask;
+        let names = ["Q", "K", "V"].into_iter().zip(&told.arrays);
+        let mut understood = Self {
+            input: input.name.clone(),
+            batch,
+            heads,
+            kv_heads,
+            n_q,
+            n_k,
+            d,
+            d_v,
+            arrays: names.map(|(is, (name, element))| ArrayFacts { is, name: name.clone(), element }).collect(),
+            layout: input.said(Fact::Layout, input.layout.name()),
+            causal: input.said(Fact::Causal, mask.causal),
+            align: input.said(Fact::Align, mask.align),
+            window: input.said(Fact::Window, [mask.window_left, mask.window_right]),
+            scale: input.said(Fact::Scale, problem.scale),
+            softcap: input.said(Fact::Softcap, problem.softcap),
+            kv_lengths: input.said(Fact::KeyLengths, mask.key_lengths.clone()),
+            mask: told.mask,
+            bias: told.bias,
+            alibi: problem.alibi_slopes.is_some(),
+            dropout: input.said(Fact::Dropout, problem.dropout.as_ref().map(|dropout| dropout.rate)),
+            keep_is_unused: input.keep.is_some() && problem.dropout.is_none(),
+            own_output: OwnOutput::of(input),
+            sentence: String::new(),
+            warnings: vec![],
+        };
+        understood.sentence = understood.line(input).to_string();
+        let warnings = input.warnings.iter().cloned().chain(understood.warning());
+        understood.warnings = warnings.map(|warning| warning.to_string()).collect();
+        understood
+    }
+
+    /// The file's own output does not agree.
+    pub fn warning(&self) -> Option<Sentence> {
+        self.own_output.as_ref().and_then(OwnOutput::warning)
+    }
+
+    /// One line: what, and from where.
+    pub fn line(&self, input: &Input) -> Sentence {
+        let mut clauses = self.sizes();
+        clauses.extend(self.masks());
+        clauses.push(from(Sentence::new("scale {0}").with(self.scale.value), self.scale.from));
+        if let Some(cap) = self.softcap.value {
+            clauses.push(from(Sentence::new("softcap {0}").with(cap), self.softcap.from));
+        }
+        if self.alibi {
+            clauses.push("ALiBi slopes from the file".into());
+        }
+        clauses.push(Sentence::new("mask: {0}").and(mask_in_words(self.mask)));
+        if let Some(kind) = self.bias {
+            clauses.push(Sentence::new("bias: {0}").and(mask_in_words(Some(kind))));
+        }
+        clauses.extend(self.dropout_in_words(input));
+        clauses.extend(self.own_output.as_ref().map(OwnOutput::sentence));
+        let joined = clauses.into_iter().reduce(|all, clause| Sentence::new("{0}, {1}").and(all).and(clause));
+        Sentence::new("understood: {0}").and(joined.unwrap_or_default()).on_one_line()
+    }
+
+    fn sizes(&self) -> Vec<Sentence> {
+        let mut clauses = vec![
+            Sentence::new("batch {0}").with(self.batch),
+            Sentence::new("{0} heads over {1}").with(self.heads).with(self.kv_heads),
+            Sentence::new("{0} queries").with(self.n_q),
+            Sentence::new("{0} keys").with(self.n_k),
+            Sentence::new("d {0}").with(self.d),
+        ];
+        if self.d_v != self.d {
+            clauses.push(Sentence::new("d_v {0}").with(self.d_v));
+        }
+        // Names are told where they are not plainly those of the tensors.
+        if self.arrays.iter().any(|array| !array.name.eq_ignore_ascii_case(array.is)) {
+            let names: Vec<&str> = self.arrays.iter().map(|array| array.name.as_str()).collect();
+            clauses.push(Sentence::new("Q, K, V from {0}").with(names.join(", ")));
+        }
+        let mut kinds: Vec<&str> = self.arrays.iter().map(|array| array.element).collect();
+        kinds.dedup();
+        if !kinds.is_empty() {
+            clauses.push(Sentence::verbatim(kinds.join("/")));
+        }
+        if self.layout.value != Layout::default().name() {
+            clauses.push(from(Sentence::new("layout {0}").with(self.layout.value), self.layout.from));
+        }
+        clauses
+    }
+
+    fn masks(&self) -> Vec<Sentence> {
+        let causal = if self.causal.value { "causal" } else { "not causal" };
+        let mut clauses = vec![from(causal.into(), self.causal.from)];
+        let [left, right] = self.window.value;
+        if left.is_some() || right.is_some() {
+            let side = |side: Option<usize>| side.map_or("-1".into(), |keys| keys.to_string());
+            clauses.push(from(Sentence::new("window {0},{1}").with(side(left)).with(side(right)), self.window.from));
+        }
+        let is_bounded = self.causal.value || left.is_some() || right.is_some();
+        if self.align.from.is_some() || (is_bounded && self.n_q != self.n_k) {
+            clauses.push(from(Sentence::new("diagonal {0}").with(self.align.value.name()), self.align.from));
+        }
+        if let Some(lengths) = &self.kv_lengths.value {
+            let shown: Vec<String> = lengths.iter().take(8).map(ToString::to_string).collect();
+            let more = if lengths.len() > shown.len() { ",.." } else { "" };
+            let text = format!("{}{more}", shown.join(","));
+            clauses.push(from(Sentence::new("key lengths {0}").with(text), self.kv_lengths.from));
+        }
+        clauses
+    }
+
+    fn dropout_in_words(&self, input: &Input) -> Option<Sentence> {
+        if self.keep_is_unused {
+            return Some("keep: not applied, since its rate is not said".into());
+        }
+        let rate = self.dropout.value?;
+        let is_seeded = input.problem.dropout.as_ref().is_some_and(|dropout| matches!(dropout.keep, Keep::Seed(_)));
+        let how = if is_seeded { "dropout {0} by a seed" } else { "dropout {0} by keep" };
+        Some(from(Sentence::new(how).with(rate), self.dropout.from))
+    }
+}
+
+impl Input {
+    fn said<T>(&self, fact: Fact, value: T) -> Said<T> {
+        Said { value, from: self.told.facts.get(&fact).copied() }
+    }
+}
+
+/// With who said it.
+fn from(what: Sentence, by: Option<By>) -> Sentence {
+    match by {
+        None => what,
+        Some(By::File) => Sentence::new("{0} from the file").and(what),
+        Some(By::Option) => Sentence::new("{0} from the option").and(what),
+    }
+}
+
+fn mask_in_words(kind: Option<MaskKind>) -> &'static str {
+    match kind {
+        None => "none",
+        Some(MaskKind::Boolean) => "boolean from the file (true attends)",
+        Some(MaskKind::Additive) => "added to the scores, from the file",
+        Some(MaskKind::Padding) => "padding from the file, as key lengths",
+        Some(MaskKind::Open) => "boolean from the file, which hides nothing",
+    }
+}

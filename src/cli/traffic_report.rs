@@ -1,0 +1,207 @@
+//! What `tilescope traffic` says of one algorithm: its closed form, and what was counted beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::machine::{Meter, Totals};
+use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Plan, TileCounts, Traffic, each_step};
+
+use super::progress::Progress;
+use super::report::{bytes, grouped, table};
+
+/// More steps than this are counted only where that is asked for: they take a second or more.
+pub const MOST_COUNTED: u64 = 20_000_000;
+
+/// One algorithm on one query head. What stands beside `counted` is from the closed form, which it must equal.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub name: &'static str,
+    tiling: Blocks,
+    steps: u64,
+    /// `None` where there are too many steps.
+    counted: Option<Elements>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_reason: Option<String>,
+    closed_form: Elements,
+    bytes: Moved,
+    sram: Sram,
+    tiles: Tiles,
+    flops: FlopsByKind,
+    on_chip_bytes: OnChip,
+    /// What counting gave otherwise than the closed form.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Blocks {
+    br: usize,
+    bc: usize,
+    t_r: usize,
+    t_c: usize,
+}
+
+/// HBM elements by tensor.
+#[derive(Debug, PartialEq, Serialize)]
+struct Elements {
+    read: BTreeMap<&'static str, u64>,
+    write: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Moved {
+    read: u64,
+    write: u64,
+}
+
+/// Elements on chip.
+#[derive(Debug, Serialize)]
+struct Sram {
+    counted: Option<Moved>,
+    closed_form: Moved,
+}
+
+#[derive(Debug, Serialize)]
+struct Tiles {
+    full: u64,
+    partial: u64,
+    skipped: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FlopsByKind {
+    matmul: u64,
+    exp: u64,
+    other: u64,
+}
+
+impl From<Flops> for FlopsByKind {
+    fn from(flops: Flops) -> Self {
+        Self { matmul: flops.matmul, exp: flops.exp, other: flops.other }
+    }
+}
+
+fn by_tensor(elements: &PerTensor) -> BTreeMap<&'static str, u64> {
+    elements.iter().map(|(tensor, elements)| (tensor.name(), elements)).collect()
+}
+
+impl Elements {
+    fn of(traffic: &Traffic) -> Self {
+        Self { read: by_tensor(&traffic.read), write: by_tensor(&traffic.write) }
+    }
+}
+
+impl Report {
+    /// The closed form of `algorithm` under `plan`; and every step counted, where they are few or `must_count` says so.
+    pub fn new(algorithm: &'static dyn Algorithm, plan: &Plan, must_count: bool) -> Self {
+        let (closed, tiles, steps) =
+            (algorithm.closed_form(plan), TileCounts::of_plan(plan), algorithm.step_count(plan));
+        let counted = (must_count || steps <= MOST_COUNTED).then(|| count(algorithm, plan, steps));
+        let reason = || {
+            format!(
+                "{} steps are more than {MOST_COUNTED}, which are counted at once; --count walks them",
+                grouped(steps)
+            )
+        };
+        let sram = |traffic: &Traffic| Moved { read: traffic.sram_read, write: traffic.sram_write };
+        let counted_traffic = counted.as_ref().map(|(_, totals)| &totals.traffic);
+        Self {
+            name: algorithm.name(),
+            tiling: Blocks { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
+            steps,
+            counted: counted_traffic.map(Elements::of),
+            counted_reason: counted.is_none().then(reason),
+            closed_form: Elements::of(&closed),
+            bytes: Moved { read: closed.read.bytes(plan), write: closed.write.bytes(plan) },
+            sram: Sram { counted: counted_traffic.map(sram), closed_form: sram(&closed) },
+            tiles: Tiles { full: tiles.full, partial: tiles.partial, skipped: tiles.skipped },
+            flops: closed.flops.into(),
+            on_chip_bytes: algorithm.peak(plan),
+            differs: counted.map_or(Vec::new(), |counted| differences(algorithm, plan, &counted)),
+        }
+    }
+
+    /// What was counted and the closed form agree in every number; so do those that were not counted.
+    pub fn agrees(&self) -> bool {
+        self.differs.is_empty()
+    }
+
+    /// As text, with a line where the buffers are more than a thread block may use.
+    pub fn text(&self, fits: bool) -> String {
+        let (blocks, tiles) = (&self.tiling, &self.tiles);
+        let head = format!("\n{}, blocks {} x {}, tiles: ", self.name, blocks.br, blocks.bc);
+        let tiles = format!("{} full, {} partial, {} skipped\n", tiles.full, tiles.partial, tiles.skipped);
+        let on_chip = self.on_chip_bytes;
+        let budget = if fits { "" } else { "  does not fit the budget of a thread block" };
+        let on_chip = format!(
+            "on chip at most: {} shared, {} registers{budget}\n",
+            bytes(on_chip.shared),
+            bytes(on_chip.registers)
+        );
+        head + &tiles + &self.tensor_table() + &self.verdict() + &on_chip
+    }
+
+    /// Elements by tensor; a counted number that differs is shown beside that of the closed form.
+    fn tensor_table(&self) -> String {
+        let closed = &self.closed_form;
+        let counted = self.counted.as_ref().unwrap_or(closed);
+        let cell = |counted: u64, closed: u64| match counted == closed {
+            true => grouped(closed),
+            false => format!("{} (counted {})", grouped(closed), grouped(counted)),
+        };
+        let of = |elements: &BTreeMap<&'static str, u64>, name: &str| elements.get(name).copied().unwrap_or(0);
+        let mut rows = vec![["", "read", "write"].map(String::from).to_vec()];
+        let all = [closed, counted].map(|elements| elements.read.keys().chain(elements.write.keys()));
+        for name in all.into_iter().flatten().copied().collect::<BTreeSet<_>>() {
+            let read = cell(of(&counted.read, name), of(&closed.read, name));
+            let write = cell(of(&counted.write, name), of(&closed.write, name));
+            rows.push(vec![format!("  {name}"), read, write]);
+        }
+        let sum = |elements: &BTreeMap<&'static str, u64>| elements.values().sum::<u64>();
+        let sram = &self.sram.closed_form;
+        rows.push(vec!["  in all".into(), grouped(sum(&closed.read)), grouped(sum(&closed.write))]);
+        rows.push(vec!["  bytes".into(), bytes(self.bytes.read), bytes(self.bytes.write)]);
+        rows.push(vec!["  on chip (elements)".into(), grouped(sram.read), grouped(sram.write)]);
+        table(&rows)
+    }
+
+    fn verdict(&self) -> String {
+        match (&self.counted, self.agrees()) {
+            (None, _) => format!("closed form; not counted ({} steps; --count walks them)\n", grouped(self.steps)),
+            (Some(_), true) => "counted = closed form\n".into(),
+            (Some(_), false) => format!("counted and closed form DIFFER in {}\n", self.differs.join(", ")),
+        }
+    }
+}
+
+/// Every step, and how many there were.
+fn count(algorithm: &dyn Algorithm, plan: &Plan, steps: u64) -> (u64, Totals) {
+    let (mut meter, mut counted) = (Meter::of_plan(plan), 0);
+    let mut progress = Progress::new("counting", steps);
+    each_step(algorithm, plan, |n, step| {
+        meter.add(step);
+        counted = n + 1;
+        if n % (1 << 16) == 0 {
+            progress.at(n);
+        }
+    });
+    (counted, meter.totals)
+}
+
+/// The names of the totals that are not what the closed forms say.
+fn differences(algorithm: &dyn Algorithm, plan: &Plan, (steps, totals): &(u64, Totals)) -> Vec<&'static str> {
+    let (closed, counted) = (algorithm.closed_form(plan), &totals.traffic);
+    let tiles = TileCounts::of_plan(plan);
+    let pairs = [
+        ("read", counted.read == closed.read),
+        ("write", counted.write == closed.write),
+        ("sram", (counted.sram_read, counted.sram_write) == (closed.sram_read, closed.sram_write)),
+        ("flops", counted.flops == closed.flops),
+        // `standard` computes tiles that the mask hides, too.
+        ("tiles", (totals.tiles.full, totals.tiles.partial) == (tiles.full, tiles.partial)),
+        ("on_chip_bytes", totals.peak == algorithm.peak(plan)),
+        ("steps", *steps == algorithm.step_count(plan)),
+    ];
+    pairs.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+}

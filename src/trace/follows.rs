@@ -1,0 +1,139 @@
+//! Whether the numbers of a trace follow from its input: the run is carried out again, and each number held against it.
+
+use super::TraceError;
+use super::describe::Export;
+use super::format::{Step, Trace};
+use super::walk::{Tiles, tell};
+use crate::attention::{Precision, Problem};
+use crate::schedule::{Plan, Tensor};
+use crate::sentence::Sentence;
+
+/// Errors with the first step of `trace` of which a number does not follow from the run that `export` describes. Costs
+/// that run. `go_on` hears now and then how many steps are done, and stops with `false`.
+///
+/// Another machine sums in another order, so that numbers are equal within [`Slack`], and not bit by bit.
+pub fn follows(trace: &Trace, export: &Export<'_>, go_on: impl FnMut(u64) -> bool) -> Result<(), TraceError> {
+    let slack = Slack::of(export.problem, &export.schedule.plan, export);
+    let has_tiles = trace.steps.iter().any(|step| step.s.is_some() || step.p.is_some() || step.o.is_some());
+    let has_numbers = has_tiles || trace.steps.iter().any(|step| step.statistics().next().is_some());
+    let tiles = match (has_numbers, has_tiles) {
+        (false, _) => Tiles::None,
+        (true, false) => Tiles::Stats,
+        (true, true) => Tiles::Full,
+    };
+    tell(export, tiles, go_on, |told| {
+        let step = usize::try_from(told.n).ok().and_then(|n| trace.steps.get(n));
+        let fault = match step {
+            None => Some("the run goes on after it".into()),
+            Some(step) => differs(step, told, &slack).err(),
+        };
+        let place = || Sentence::new("step {0}").with(told.n);
+        fault.map_or(Ok(()), |fault| Err(TraceError::invalid(place(), fault)))
+    })
+    .map(drop)
+}
+
+fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Sentence> {
+    if (&step.op, step.tensor, step.i, step.j) != (&told.op, told.tensor, told.i, told.j) {
+        return Err(Sentence::new("it is {0}, where the run has {1}").with(title(step)).with(title(told)));
+    }
+    let l = told.l.as_ref().or(told.l_tile.as_ref());
+    for (name, values) in step.statistics() {
+        let Some((_, right)) = told.statistics().find(|(known, _)| *known == name) else {
+            return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
+        };
+        for (row, (&found, &right)) in values.numbers().iter().zip(right.numbers()).enumerate() {
+            slack.hold(name, told, row, found, right, 1.0)?;
+        }
+    }
+    for (name, found, right) in [("s", &step.s, &told.s), ("p", &step.p, &told.p), ("o", &step.o, &told.o)] {
+        let Some(found) = found else { continue };
+        let Some(right) = right else {
+            return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
+        };
+        for (row, (found, right)) in found.iter().zip(right).enumerate() {
+            let sum = l.and_then(|l| l.numbers().get(row)).map_or(slack.longest, |l| l.max(1.0));
+            for (&found, &right) in found.numbers().iter().zip(right.numbers()) {
+                slack.hold(name, told, row, found, right, sum)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn title(step: &Step<'_>) -> String {
+    let block = |index: Option<usize>| index.map_or("-".into(), |index| index.to_string());
+    format!("{} {},{}", step.title(), block(step.i), block(step.j))
+}
+
+/// How far two right runs of one trace may be apart.
+///
+/// A score is a sum of `d` products, each within `u` (half the spacing at 1) of the format that computes it, so that it
+/// is off by at most `(d + 4) u |scale| |q| |k|`; two runs differ by twice that, `scores` here. Where scores are stored
+/// in f16 or bf16, they may fall on either side of a rounding. Exponentials turn differences of scores into factors, and
+/// sums add `u` for each of their terms: `weights`. O is an average of values, weighted by these, and stored weights and
+/// O may round either way: `outputs`, times the largest value.
+struct Slack {
+    scores: f64,
+    weights: f64,
+    outputs: f64,
+    /// The most that a sum of weights can be.
+    longest: f64,
+    is_double: bool,
+}
+
+impl Slack {
+    fn of(problem: &Problem, plan: &Plan, export: &Export<'_>) -> Self {
+        let is_double = plan.precision == Precision::F64;
+        let u = if is_double { f64::EPSILON / 2.0 } else { f64::from(f32::EPSILON) / 2.0 };
+        // The spacing of what is stored, where that is coarser than what is computed.
+        let spacing = match plan.precision {
+            Precision::F16 => 1.0 / 1024.0,
+            Precision::Bf16 => 1.0 / 128.0,
+            Precision::F32 | Precision::F64 => 0.0,
+        };
+        let head = problem.head::<f64>(export.batch, export.head, Precision::F64);
+        let longest_row = |rows: &ndarray::Array2<f64>| {
+            let norms = rows.rows().into_iter().map(|row| row.dot(&row).sqrt());
+            norms.filter(|norm| norm.is_finite()).fold(0.0, f64::max)
+        };
+        let of_products = head.scale.abs() * longest_row(&head.q) * longest_row(&head.k);
+        let bias = head.bias.iter().flatten().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
+        let added = head.softcap.unwrap_or(0.0)
+            + head.alibi_slope.map_or(0.0, |slope| slope.abs() * (plan.n_q + plan.n_k) as f64)
+            + bias;
+        let stores_scores = export.schedule.algorithm.closed_form(plan).write.get(Tensor::S) > 0;
+        let of_storage = if stores_scores { spacing * (of_products + added) + 1e-7 * spacing.signum() } else { 0.0 };
+        let scores = 2.0 * u * ((plan.d + 4) as f64 * of_products + 8.0 * added) + of_storage;
+        let weights = (4.0 * scores).exp_m1() + (plan.n_k + 8 * plan.t_c() + 16) as f64 * u;
+        let values = head.v.iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
+        let kept = problem.dropout.as_ref().map_or(1.0, |dropout| 1.0 / (1.0 - dropout.rate));
+        let outputs = (2.0 * weights + (2 + plan.t_c()) as f64 * spacing) * values * kept;
+        Self { scores, weights, outputs, longest: plan.n_k as f64, is_double }
+    }
+
+    /// Errors where `found` is not `right`, the `name` of a row of a block; `sum` is what its weights add up to.
+    fn hold(
+        &self,
+        name: &'static str,
+        told: &Step<'_>,
+        row: usize,
+        found: f64,
+        right: f64,
+        sum: f64,
+    ) -> Result<(), Sentence> {
+        let allowed = match name {
+            "m" | "m_tile" | "s" => self.scores,
+            "o" => self.outputs * sum,
+            "L" => self.scores + self.weights * (1.0 + right.abs()),
+            _ => self.weights * right.abs() + f64::from(f32::MIN_POSITIVE),
+        };
+        if found == right || (found.is_nan() && right.is_nan()) || (found - right).abs() <= allowed {
+            return Ok(());
+        }
+        let digits = |x: f64| if self.is_double { x.to_string() } else { (x as f32).to_string() };
+        let row = told.rows.map_or(row, |[first, _]| first + row);
+        let fault = Sentence::new("{0} of row {1} is {2}, but the input makes it {3}").with(name).with(row);
+        Err(fault.with(digits(found)).with(digits(right)))
+    }
+}
