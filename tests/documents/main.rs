@@ -199,6 +199,19 @@ fn the_table_of_captures_tells_their_shapes() {
 }
 
 #[test]
+fn the_table_of_what_is_not_finite_is_one() {
+    let rows = |path: &str, start: &str| -> Vec<String> {
+        let text = read(path);
+        let lines = text.lines().map(|line| line.trim_start_matches("//! "));
+        lines.skip_while(|line| *line != start).take_while(|line| line.starts_with('|')).map(Into::into).collect()
+    };
+    let start = "| a row that | m | l | L | O |";
+    let rule = rows("src/attention/not_finite.rs", start);
+    assert!(rule.len() > 5, "{rule:?}");
+    assert_eq!(rows("ARCHITECTURE.md", start), rule);
+}
+
+#[test]
 fn rooms_are_those_of_the_map() {
     let text = read("ARCHITECTURE.md");
     let told: BTreeSet<String> = text
