@@ -54,7 +54,7 @@ fn what_a_backend_does_not_run_is_counted_with_its_reason() {
     for backend in tilescope::gpu::BACKENDS {
         let grid = grid(&rows, backend);
         let subjects = tilescope::gpu::kernels::subjects(backend);
-        assert_eq!(grid.len(), subjects.into_iter().collect::<Vec<_>>().len(), "{backend}");
+        assert_eq!(grid.len(), subjects.len(), "{backend}");
         assert!(grid.values().all(|cases| *cases == names), "{backend}");
     }
     let reason = |row: &Value| row["reason"].as_str().is_some_and(|reason| !reason.is_empty());
@@ -73,11 +73,7 @@ fn outputs(algorithm: &'static dyn Algorithm, problem: &Problem, plan: Plan, mea
 }
 
 /// The built-in cases of one head that `wrong` gets wrong by the rule of its own stores.
-fn caught(
-    algorithm: &'static dyn Algorithm,
-    precision: Precision,
-    wrong: impl Fn(&Problem, Plan) -> (Output, Stored),
-) -> usize {
+fn caught(precision: Precision, wrong: impl Fn(&Problem, Plan) -> (Output, Stored)) -> usize {
     let cases = cases().into_iter().filter(|case| case.problem.shape.batch * case.problem.shape.heads == 1);
     cases
         .filter(|case| {
@@ -85,7 +81,6 @@ fn caught(
             let (output, stored) = wrong(&case.problem, plan);
             let reference = error_rule::reference(&case.problem, 0, 0, precision);
             let bound = stored.bound(&reference, &case.problem.head(0, 0, Precision::F64), precision);
-            let _ = algorithm;
             !Errors::between(&output, &reference.exact).within(&bound)
         })
         .count()
@@ -103,25 +98,21 @@ fn bugs_are_caught_in_every_format() {
     for algorithm in algorithm::ALL {
         for precision in Precision::ALL {
             let what = format!("{} in {}", algorithm.name(), precision.name());
-            assert_eq!(
-                caught(algorithm, precision, |problem, plan| outputs(algorithm, problem, plan, right)),
-                0,
-                "{what}"
-            );
+            assert_eq!(caught(precision, |problem, plan| outputs(algorithm, problem, plan, right)), 0, "{what}");
             for (bug, meaning) in bugs {
                 // standard has nothing to rescale.
                 if bug == "no rescale" && algorithm.name() == "standard" {
                     continue;
                 }
-                let count = caught(algorithm, precision, |problem, plan| outputs(algorithm, problem, plan, meaning));
+                let count = caught(precision, |problem, plan| outputs(algorithm, problem, plan, meaning));
                 println!("{what}, {bug}: {count} cases see it");
-                assert!(count >= 3, "{what}: {bug} passes but for {count} cases");
+                assert!(count >= 50, "{what}: {bug} passes but for {count} cases");
             }
         }
     }
 }
 
-/// A tile that is left out, a value that is off by one part in fifty: caught though O is stored in 16 bits at each visit.
+/// A block of keys that is left out, an O that is off by a fifth: caught though O is stored in 16 bits at each visit.
 #[test]
 fn small_mutants_are_caught_in_16_bits() {
     for algorithm in algorithm::ALL {
@@ -145,7 +136,7 @@ fn small_mutants_are_caught_in_16_bits() {
                 (output, algorithm::stored(algorithm, &plan))
             };
             let what = format!("{} in {}", algorithm.name(), precision.name());
-            let [scaled, short] = [caught(algorithm, precision, scaled), caught(algorithm, precision, short)];
+            let [scaled, short] = [caught(precision, scaled), caught(precision, short)];
             println!("{what}: O times 1.2 is seen by {scaled} cases, a block less by {short}");
             assert!(scaled >= 50 && short >= 50, "{what}: {scaled}, {short}");
         }
