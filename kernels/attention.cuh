@@ -38,11 +38,27 @@ struct Attention {
     int end_block;              // flash1 only: ... and ends before this key block
 };
 
+// What is hidden has the score -inf and the weight 0, and nothing else has: a score of -inf that is seen becomes LOWEST,
+// the lowest finite float, and no weight of a key that is seen is below TINY = e^LEAST. A row whose largest score is
+// LOWEST has no weights, and its l, L and O are NaN. A NaN, or a score of +inf, makes them NaN by itself.
 #define NEG_INF __int_as_float(0xff800000)
+#define NOT_A_NUMBER __int_as_float(0x7fc00000)
+#define LOWEST __int_as_float(0xff7fffff)
+#define LEAST (-87.0f)
+#define TINY 1.6458114e-38f
 
-// exp(x - shift), with exp(-inf) = 0 also where the shift is -inf: a row that has seen nothing has no maximum.
+#ifdef __CUDACC_RTC__
+// The larger of two, NaN if either is: fmaxf would pass over it.
+__device__ inline float max_nan(float a, float b) {
+    float larger;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
+    return larger;
+}
+#endif
+
+// exp(x - shift), and 0 for what is hidden, also where the shift is -inf: a row that has seen nothing has no maximum.
 __device__ inline float exp_minus(float x, float shift) {
-    return x == NEG_INF ? 0.0f : expf(x - shift);
+    return x == NEG_INF ? 0.0f : expf(max_nan(x - shift, LEAST));
 }
 
 // The keys that query i sees are one run, first_key <= j < end_key; empty if the first is not below the second.
@@ -54,16 +70,18 @@ __device__ inline int end_key(const Attention &a, int i, int key_length) {
     return min(key_length, i + a.offset + a.right + 1);
 }
 
-// The score of one pair from its dot product: scale, softcap, ALiBi, bias.
+// The score of one pair from its dot product: scale, softcap, ALiBi, bias. -inf only where the bias hides the pair.
 __device__ inline float score(const Attention &a, float product, int batch, int head, int i, int j) {
+    float bias = 0.0f;
+    if (a.bias) {
+        const long long *step = a.bias_strides;
+        bias = a.bias[step[0] * batch + step[1] * head + step[2] * i + step[3] * j];
+        if (bias == NEG_INF) return NEG_INF;
+    }
     float x = a.scale * product;
     if (a.softcap > 0.0f) x = a.softcap * tanhf(x / a.softcap);
     if (a.slopes) x -= a.slopes[batch * a.heads + head] * (float)abs(i + a.n_k - a.n_q - j);
-    if (a.bias) {
-        const long long *step = a.bias_strides;
-        x += a.bias[step[0] * batch + step[1] * head + step[2] * i + step[3] * j];
-    }
-    return x;
+    return max_nan(x + bias, LOWEST);
 }
 
 #ifdef TAPS
@@ -85,8 +103,8 @@ __device__ inline unsigned long long nanoseconds() {
 // m and l of query i after key block j of `blocks`.
 __device__ inline void tap_row(const Attention &a, int batch, int head, int i, int j, int blocks, float m, float l) {
     size_t at = (((size_t)batch * a.heads + head) * blocks + j) * a.n_q + i;
-    a.tap_m[at] = m;
-    a.tap_l[at] = l;
+    a.tap_m[at] = m == LOWEST ? NEG_INF : m;
+    a.tap_l[at] = m == LOWEST ? NOT_A_NUMBER : l;
 }
 
 // Tile (i, j) of i_blocks x j_blocks, worked on since `begin`.

@@ -3,15 +3,29 @@
 // Not a kernel. The host appends it to the text of each one; WGSL lets a name be used before it is declared, and so
 // the line numbers of a kernel stay those of its file.
 //
-// WGSL may assume that no float is NaN or infinite, so minus infinity is never computed with:
+// WGSL may assume that no float is NaN or infinite, so that no score is ever one of these:
 // - a masked score is HIDDEN, the lowest finite f32, recognised by comparison and never by what exp makes of it;
 //   (a milder sentinel such as -1e4 is a bug: real scores go below it, and the masked key wins);
-// - a bias arrives as bits, and its -inf is compared as an integer; m and L leave as bits.
+// - a score that is seen and is -inf, +inf or NaN has the stand-in BELOW, ABOVE or ODD, found by its bits. The largest
+//   of a row then says what the row is: where it is a stand-in, l, L and O are NaN, whatever was summed up meanwhile;
+// - a bias arrives as bits, and its -inf, which hides the pair, is compared as an integer; m, l and L leave as bits.
+//
+// Only V is taken as it comes: a NaN or an infinity in it goes through sums and products, which keep it on every GPU.
+// The weight of a key that is seen is TINY at least and never 0: 0 means hidden, and what is hidden is not multiplied.
 //
 // Rows of Q, K, V and O are padded with zeros to a multiple of 16 floats, which changes no dot product.
 
 const HIDDEN = -3.4028234663852886e38;
+const BELOW = -3.4028232635611926e38;   // -inf
+const ABOVE = 3.4028232635611926e38;    // +inf
+const ODD = 3.4028234663852886e38;      // NaN
 const NEG_INF_BITS = 0xff800000u;
+const INF_BITS = 0x7f800000u;
+const NAN_BITS = 0x7fc00000u;
+
+// The logarithm of the smallest weight, and the weight: e^-87, which no GPU flushes to 0.
+const LEAST = -87.0;
+const TINY = 1.6458114e-38;
 
 // Set when the pipeline is made, so that loops over them unroll: vec4s per lane, ceil(d / 16) and ceil(d_v / 16).
 override D_VECS: u32 = 4u;
@@ -55,10 +69,19 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> s_mem: array<f32>;       // [batch, heads, n_q, n_k], standard only
 @group(0) @binding(10) var<storage, read_write> p_mem: array<f32>;      // the same
 
-// exp(x - shift), with exp of a hidden x exactly 0. Never evaluates HIDDEN - shift, which could overflow.
+// exp(x - shift), with exp of a hidden x exactly 0, and of no other. Never evaluates HIDDEN - shift, which may overflow.
 fn exp_minus(x: f32, shift: f32) -> f32 {
     if (x == HIDDEN) { return 0.0; }
-    return exp(x - shift);
+    return exp(max(x - shift, LEAST));
+}
+
+// A score that is seen, or the stand-in for it.
+fn stand_in(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let size = bits & 0x7fffffffu;
+    if (size < INF_BITS) { return x; }
+    if (size > INF_BITS) { return ODD; }
+    return select(ABOVE, BELOW, bits == NEG_INF_BITS);
 }
 
 // WGSL promises only 1e-5 for its tanh, and some drivers overflow inside it.
@@ -85,38 +108,61 @@ fn end_key(i: u32, key_length: i32) -> i32 {
     return min(key_length, i32(i) + params.offset + params.right + 1);
 }
 
-// The score of one pair from its dot product: scale, softcap, ALiBi, bias. HIDDEN where the bias is -inf.
+// The score of one pair from its dot product: scale, softcap, ALiBi, bias. HIDDEN where the bias is -inf, a stand-in
+// where the score is no finite number.
 fn score(product: f32, batch: u32, head: u32, i: u32, j: u32) -> f32 {
+    var bias = 0.0;
+    if (params.has_bias != 0u) {
+        let at = params.bias_strides * vec4u(batch, head, i, j);
+        let bits = bias_in[at.x + at.y + at.z + at.w];
+        if (bits == NEG_INF_BITS) { return HIDDEN; }
+        bias = bitcast<f32>(bits);
+    }
     var x = params.scale * product;
-    if (params.softcap > 0.0) { x = params.softcap * tanh_exact(x / params.softcap); }
+    if (params.softcap > 0.0) {
+        if (stand_in(x) == ODD) { return ODD; }     // of which tanh would make a number
+        x = params.softcap * tanh_exact(x / params.softcap);
+    }
     if (params.has_alibi != 0u) {
         let slope = bitcast<f32>(batch_in[batch * (params.heads + 1u) + 1u + head]);
         let distance = abs(i32(i) + i32(params.n_k) - i32(params.n_q) - i32(j));
         x -= slope * f32(distance);
     }
-    if (params.has_bias != 0u) {
-        let at = params.bias_strides * vec4u(batch, head, i, j);
-        let bits = bias_in[at.x + at.y + at.z + at.w];
-        if (bits == NEG_INF_BITS) { return HIDDEN; }
-        x += bitcast<f32>(bits);
-    }
-    return x;
+    return stand_in(x + bias);
 }
 
-// The bits of a maximum or of L: -inf for a query that has seen no key.
-fn bits_or_neg_inf(x: f32, dead: bool) -> u32 {
-    return select(bitcast<u32>(x), NEG_INF_BITS, dead);
+// The largest score of a query is a stand-in: its l, L and O are NaN.
+fn is_odd(m: f32) -> bool {
+    return m == BELOW || m >= ABOVE;
+}
+
+// NaN, which no constant may be.
+fn nan() -> f32 {
+    var bits = NAN_BITS;
+    return bitcast<f32>(bits);
+}
+
+// m as it leaves: what a stand-in stands for, -inf for a query that sees no key.
+fn m_bits(m: f32) -> u32 {
+    if (m == ODD) { return NAN_BITS; }
+    if (m == ABOVE) { return INF_BITS; }
+    return select(bitcast<u32>(m), NEG_INF_BITS, m <= BELOW);
+}
+
+fn l_bits(m: f32, l: f32) -> u32 {
+    return select(bitcast<u32>(l), NAN_BITS, is_odd(m));
 }
 
 // L = m + ln l, the logarithm of what the weights of a query were divided by; all that backward needs.
 fn logsumexp_bits(m: f32, l: f32) -> u32 {
+    if (is_odd(m)) { return NAN_BITS; }
     let dead = m == HIDDEN;
-    return bits_or_neg_inf(m + log(select(l, 1.0, dead)), dead);
+    return select(bitcast<u32>(m + log(select(l, 1.0, dead))), NEG_INF_BITS, dead);
 }
 
 // Records m and l of query i after a key block. `q_rows` counts the queries of the heads before this one.
 fn tap(q_rows: u32, key_block: u32, i: u32, m: f32, l: f32) {
     let at = 2u * (q_rows * params.key_blocks + key_block * params.n_q + i);
-    taps_out[at] = bits_or_neg_inf(m, m == HIDDEN);
-    taps_out[at + 1u] = bitcast<u32>(l);
+    taps_out[at] = m_bits(m);
+    taps_out[at + 1u] = l_bits(m, l);
 }

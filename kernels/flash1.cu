@@ -164,9 +164,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
             // [step: tile max]
             float m_tile = NEG_INF;
             #pragma unroll
-            for (int n = 0; n < KEYS; n++) m_tile = fmaxf(m_tile, s[n]);
-            m_tile = fmaxf(m_tile, __shfl_xor_sync(WARP, m_tile, 1));
-            m_tile = fmaxf(m_tile, __shfl_xor_sync(WARP, m_tile, 2));
+            for (int n = 0; n < KEYS; n++) m_tile = max_nan(m_tile, s[n]);
+            m_tile = max_nan(m_tile, __shfl_xor_sync(WARP, m_tile, 1));
+            m_tile = max_nan(m_tile, __shfl_xor_sync(WARP, m_tile, 2));
 
             // [step: exponentiate]
             #pragma unroll
@@ -183,9 +183,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
             l_tile += __shfl_xor_sync(WARP, l_tile, 2);
 
             // [step: merge stats]
-            float m_new = fmaxf(m, m_tile);
+            float m_new = max_nan(m, m_tile);
             float alpha = exp_minus(m, m_new), beta = exp_minus(m_tile, m_new);
             float l_new = alpha * l + beta * l_tile;
+            // The last key that the query may see has come, and none had a weight.
+            if (m_new == LOWEST && end_key(a, i, key_length) <= j0 + BC) m_new = NEG_INF, l_new = NOT_A_NUMBER;
 
             // [step: merge output]
             // A query that has seen no key yet has l = 0, and its O stays 0. A row of p stays within its warp.
@@ -197,8 +199,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
                 o[n].x *= old_factor, o[n].y *= old_factor, o[n].z *= old_factor, o[n].w *= old_factor;
             }
             for (int j = 0; j < BC; j++) {
-                float weight = new_factor * p[row][j];
                 if (p[row][j] != 0.0f) {    // 0 * NaN is NaN: the V of a masked key must not leak
+                    float weight = max_nan(new_factor * p[row][j], TINY);
                     #pragma unroll
                     for (int n = 0; n < VECS; n++) {
                         float4 v = v_tile[j][n * LANES + lane];

@@ -11,7 +11,7 @@
 //          writes the starting values of O, l, m. A division per element of O and visit. 11,264 B of workgroup memory.
 // Limits   As many workgroups as there are heads, where a GPU wants hundreds: the reason why flash2 turned the loops
 //          around. 8 keys, since K and V lie in 16,384 B together (the paper's M / 4d, at d = 128). d and d_v up to
-//          128. No dropout. NaN or infinity in Q, K or V: WGSL leaves the result undefined.
+//          128. No dropout. NaN and infinity: see attention.wgsl.
 //
 // The state lies in memory between two key blocks, so the host may stop there and go on in another launch: each launch
 // does `span` key blocks from `origin.x`, and a long outer loop never holds the GPU for long.
@@ -54,7 +54,7 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
             if (lane == 0u) { stats_out[3u * (q_rows + i) + 1u] = 0u; }
 
             // [step: initialise m]
-            if (lane == 0u) { stats_out[3u * (q_rows + i)] = NEG_INF_BITS; }
+            if (lane == 0u) { stats_out[3u * (q_rows + i)] = bitcast<u32>(HIDDEN); }
         }
         storageBarrier();
     }
@@ -105,8 +105,7 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
             let l = bitcast<f32>(stats_out[3u * q_row + 1u]);
 
             // [step: load m]
-            let m_bits = stats_out[3u * q_row];
-            let m = select(bitcast<f32>(m_bits), HIDDEN, m_bits == NEG_INF_BITS);
+            let m = bitcast<f32>(stats_out[3u * q_row]);
 
             // [step: scores]
             // Each lane multiplies its quarter of q with its quarter of every key; then it adds up two keys.
@@ -169,8 +168,8 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
                 o[n] *= l * alpha;
             }
             for (var j = 0u; j < BC; j++) {
-                let weight = beta * p[row * BC + j];
-                if (weight != 0.0) {    // 0 * NaN is NaN: the V of a masked key must not leak
+                if (p[row * BC + j] != 0.0) {   // 0 * NaN is NaN: the V of a masked key must not leak
+                    let weight = max(beta * p[row * BC + j], TINY);
                     for (var n = 0u; n < DV_VECS; n++) {
                         o[n] += weight * v_tile[j * LANES * DV_VECS + n * LANES + lane];
                     }
@@ -190,7 +189,7 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
                 if (lane == 0u) { stats_out[3u * q_row + 1u] = bitcast<u32>(l_new); }
 
                 // [step: store m]
-                if (lane == 0u) { stats_out[3u * q_row] = bits_or_neg_inf(m_new, m_new == HIDDEN); }
+                if (lane == 0u) { stats_out[3u * q_row] = bitcast<u32>(m_new); }
 
                 if (TAPS && lane == 0u) { tap(q_rows, key_block, i, m_new, l_new); }
             }
@@ -200,12 +199,18 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         workgroupBarrier();
     }
 
-    // Not in the paper: L, for comparison with the kernels that store nothing else.
+    // Not in the paper: L, for comparison with the kernels that store nothing else; and what stand-ins stand for.
     if (params.origin.x + params.span == params.key_blocks && lane == 0u) {
         for (var i = row; i < params.n_q; i += BR) {
-            let m_bits = stats_out[3u * (q_rows + i)];
-            let m = select(bitcast<f32>(m_bits), HIDDEN, m_bits == NEG_INF_BITS);
-            stats_out[3u * (q_rows + i) + 2u] = logsumexp_bits(m, bitcast<f32>(stats_out[3u * (q_rows + i) + 1u]));
+            let at = 3u * (q_rows + i);
+            let m = bitcast<f32>(stats_out[at]);
+            let l = bitcast<f32>(stats_out[at + 1u]);
+            stats_out[at] = m_bits(m);
+            stats_out[at + 1u] = l_bits(m, l);
+            stats_out[at + 2u] = logsumexp_bits(m, l);
+            for (var c = 0u; is_odd(m) && c < LANES * DV_VECS; c++) {
+                o_out[(q_rows + i) * LANES * DV_VECS + c] = vec4f(nan());
+            }
         }
     }
 }

@@ -124,9 +124,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention 
         // [step: row max]
         float m_new = m;
         #pragma unroll
-        for (int n = 0; n < KEYS; n++) m_new = fmaxf(m_new, s[n]);
-        m_new = fmaxf(m_new, __shfl_xor_sync(WARP, m_new, 1));
-        m_new = fmaxf(m_new, __shfl_xor_sync(WARP, m_new, 2));
+        for (int n = 0; n < KEYS; n++) m_new = max_nan(m_new, s[n]);
+        m_new = max_nan(m_new, __shfl_xor_sync(WARP, m_new, 1));
+        m_new = max_nan(m_new, __shfl_xor_sync(WARP, m_new, 2));
 
         // [step: exponentiate]
         #pragma unroll
@@ -180,6 +180,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention 
 
     // [step: normalise]
     // A query that saw no key has l = 0, and its O stays 0; its L is -inf + log 0 = -inf.
+    if (m == LOWEST) m = NEG_INF, l = NOT_A_NUMBER;
     float inverse = l == 0.0f ? 0.0f : 1.0f / l;
     float lse = m + logf(l);
     #pragma unroll

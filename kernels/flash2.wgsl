@@ -11,7 +11,7 @@
 //          14,336 B of workgroup memory (16,384 B are granted everywhere); six barriers per tile; one read of
 //          workgroup memory for each product of four floats.
 // Limits   d and d_v up to 128. No matrix units, nothing overlaps, and a lane works on one query only: far from a
-//          GPU's peak. No dropout. NaN or infinity in Q, K or V: WGSL leaves the result undefined.
+//          GPU's peak. No dropout. NaN and infinity: see attention.wgsl.
 //
 // Parameters, bindings, score() and the mask are in attention.wgsl. HIDDEN stands for minus infinity.
 
@@ -154,6 +154,7 @@ fn flash2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let inverse = 1.0 / select(l, 1.0, dead);
     for (var n = 0u; n < DV_VECS; n++) {
         o[n] *= inverse;
+        if (is_odd(m)) { o[n] = vec4f(nan()); }
     }
 
     if (stores) {
@@ -165,8 +166,8 @@ fn flash2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         // [step: store L]
         // L = m + ln l is all that backward needs; m and l go along to be checked.
         if (lane == 0u) {
-            stats_out[3u * q_row] = bits_or_neg_inf(m, dead);
-            stats_out[3u * q_row + 1u] = bitcast<u32>(l);
+            stats_out[3u * q_row] = m_bits(m);
+            stats_out[3u * q_row + 1u] = l_bits(m, l);
             stats_out[3u * q_row + 2u] = logsumexp_bits(m, l);
         }
     }

@@ -14,8 +14,9 @@
 // Cost     Shared memory (BR + 2 BC) D elements, 48 KiB at most; two barriers per tile. Registers bound how many blocks
 //          an SM holds: see README.md.
 // Limits   d and d_v are D, one of 32, 64, 80, 96, 128: the host pads smaller rows with zeros. Every row begins at a
-//          multiple of 16 bytes. NaN in V leaks from keys that only a mask hides (0 * NaN), though not from keys past
-//          the key length, which are never read. No dropout. Hopper's own instructions (wgmma, TMA) are not used.
+//          multiple of 16 bytes. A NaN or an infinity in V would leak from keys that only a mask hides (0 * NaN), though
+//          not from keys past the key length, which are never read: the host refuses such a V. No dropout. Hopper's own
+//          instructions (wgmma, TMA) are not used.
 
 #define ELEMENT unsigned short      // the bits of an f16, or with BF16 of a bf16
 #include "attention.cuh"
@@ -59,9 +60,16 @@ __device__ inline float shift_of(float m, float c) {
     return m == NEG_INF ? 0.0f : m * c;
 }
 
+// The exponent of 2 of a score x beside the maximum m. A bias may be the lowest number of its format, whose product with
+// c overflows: where there is one, m is subtracted first.
+__device__ inline float exponent(float x, float m, float c, bool plain) {
+    return plain ? fmaf(x, c, -shift_of(m, c)) : (x - (m == NEG_INF ? 0.0f : m)) * c;
+}
+
 // l relative to m itself. It was summed relative to m c after rounding, which for scores of 10,000 is off by 3e-4.
-__device__ inline float exact_l(float m, float c, float l) {
-    return m == NEG_INF ? 0.0f : l * exp2_fast(-fmaf(m, c, -shift_of(m, c)));
+__device__ inline float exact_l(float m, float c, float l, bool plain) {
+    if (m == NEG_INF || !plain) return l;
+    return l * exp2_fast(-fmaf(m, c, -shift_of(m, c)));
 }
 
 // Out of line: a copy for each of a lane's scores would take registers from kernels that need none of them.
@@ -194,19 +202,26 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
                 float most = m[tile][half];
                 #pragma unroll
                 for (int n = 0; n < BC / 8; n++) {
-                    most = fmaxf(most, fmaxf(s[tile][n][2 * half], s[tile][n][2 * half + 1]));
+                    most = max_nan(most, max_nan(s[tile][n][2 * half], s[tile][n][2 * half + 1]));
                 }
-                most = fmaxf(most, __shfl_xor_sync(WARP, most, 1));
-                m_new[tile][half] = fmaxf(most, __shfl_xor_sync(WARP, most, 2));
+                most = max_nan(most, __shfl_xor_sync(WARP, most, 1));
+                m_new[tile][half] = max_nan(most, __shfl_xor_sync(WARP, most, 2));
             }
         }
 
         // [step: exponentiate]
-        #pragma unroll
-        for (int at = 0; at < TILES * BC / 2; at++) {
-            int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
-            float shift = shift_of(m_new[tile][e / 2], c);
-            s[tile][n][e] = exp2_fast(fmaf(s[tile][n][e], c, -shift));
+        if (plain) {
+            #pragma unroll
+            for (int at = 0; at < TILES * BC / 2; at++) {
+                int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
+                s[tile][n][e] = exp2_fast(exponent(s[tile][n][e], m_new[tile][e / 2], c, true));
+            }
+        } else {
+            #pragma unroll
+            for (int at = 0; at < TILES * BC / 2; at++) {
+                int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
+                s[tile][n][e] = exp2_fast(exponent(s[tile][n][e], m_new[tile][e / 2], c, false));
+            }
         }
 
         // [step: row sum]
@@ -227,8 +242,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
         for (int tile = 0; tile < TILES; tile++) {
             #pragma unroll
             for (int half = 0; half < 2; half++) {
-                float shift = shift_of(m_new[tile][half], c);
-                float alpha = exp2_fast(fmaf(m[tile][half], c, -shift));
+                float alpha = exp2_fast(exponent(m[tile][half], m_new[tile][half], c, plain));
                 l[tile][half] = alpha * l[tile][half] + sum[tile][half];
                 m[tile][half] = m_new[tile][half];
                 #pragma unroll
@@ -279,7 +293,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
             whole_l += __shfl_xor_sync(WARP, whole_l, 2);
             if (lane % 4 == 0 && i < a.n_q) {
                 float natural = m[at / 2][at % 2] * unit;
-                tap_row(a, batch, head, i, j0 / BC, j_blocks, natural, exact_l(m[at / 2][at % 2], c, whole_l));
+                tap_row(a, batch, head, i, j0 / BC, j_blocks, natural, exact_l(m[at / 2][at % 2], c, whole_l, plain));
             }
         }
         if (threadIdx.x == 0) tap_tile(a, batch, head, block, i_blocks, j0 / BC, j_blocks, begin);
@@ -287,13 +301,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     }
 
     // [step: normalise]
-    // A query that saw no key has l = 0, and its O stays 0.
+    // A query that saw no key has l = 0, and its O stays 0. One that saw some, all at scores of -inf, has no weights.
     #pragma unroll
     for (int tile = 0; tile < TILES; tile++) {
         #pragma unroll
         for (int half = 0; half < 2; half++) {
             l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 1);
             l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);
+            int i = i0 + warp_row + tile * 16 + lane / 4 + half * 8;
+            bool empty = plain ? l[tile][half] == 0.0f && first_key(a, i) < end_key(a, i, key_length)
+                               : m[tile][half] == LOWEST;
+            if (empty) m[tile][half] = NEG_INF, l[tile][half] = NOT_A_NUMBER;
             float inverse = l[tile][half] == 0.0f ? 0.0f : 1.0f / l[tile][half];
             #pragma unroll
             for (int n = 0; n < D / 8; n++) o[tile][n][2 * half] *= inverse, o[tile][n][2 * half + 1] *= inverse;
@@ -330,7 +348,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     for (int at = 0; at < TILES * 2; at++) {
         int i = i0 + warp_row + at / 2 * 16 + lane / 4 + at % 2 * 8;
         if (lane % 4 == 0 && i < a.n_q) {
-            float natural = m[at / 2][at % 2] * unit, sum = exact_l(m[at / 2][at % 2], c, l[at / 2][at % 2]);
+            float natural = m[at / 2][at % 2] * unit, sum = exact_l(m[at / 2][at % 2], c, l[at / 2][at % 2], plain);
             a.m[rows + i] = natural;
             a.l[rows + i] = sum;
             a.lse[rows + i] = natural + logf(sum);

@@ -9,7 +9,7 @@
 // Cost     22,144 B of workgroup memory at d = 64, 38,528 B at d = 128: the host takes flash2 where a device grants
 //          less. Six barriers for a tile of four times the size.
 // Limits   d and d_v up to 128. No matrix units, nothing overlaps. Short sequences leave more of a tile empty, and make
-//          fewer workgroups. No dropout. NaN or infinity in Q, K or V: WGSL leaves the result undefined.
+//          fewer workgroups. No dropout. NaN and infinity: see attention.wgsl.
 //
 // Parameters, bindings, score() and the mask are in attention.wgsl. HIDDEN stands for minus infinity.
 
@@ -184,6 +184,7 @@ fn flash2_wide(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
         let inverse = 1.0 / select(l[r], 1.0, dead);
         for (var n = 0u; n < MAX_OUT; n++) {
             o[r][n] *= inverse;
+            if (is_odd(m[r])) { o[r][n] = vec4f(nan()); }
         }
 
         let i = block * BR + row + r;
@@ -196,8 +197,8 @@ fn flash2_wide(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
             // [step: store L]
             // L = m + ln l is all that backward needs; m and l go along to be checked.
             if (lane == 0u) {
-                stats_out[3u * (q_rows + i)] = bits_or_neg_inf(m[r], dead);
-                stats_out[3u * (q_rows + i) + 1u] = bitcast<u32>(l[r]);
+                stats_out[3u * (q_rows + i)] = m_bits(m[r]);
+                stats_out[3u * (q_rows + i) + 1u] = l_bits(m[r], l[r]);
                 stats_out[3u * (q_rows + i) + 2u] = logsumexp_bits(m[r], l[r]);
             }
         }

@@ -90,8 +90,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_softmax(const 
 
     // [step: tile max]
     float m = NEG_INF;
-    for (int j = lane; j < a.n_k; j += BC) m = fmaxf(m, s[j]);
-    for (int lanes = BC / 2; lanes > 0; lanes /= 2) m = fmaxf(m, __shfl_xor_sync(WARP, m, lanes));
+    for (int j = lane; j < a.n_k; j += BC) m = max_nan(m, s[j]);
+    for (int lanes = BC / 2; lanes > 0; lanes /= 2) m = max_nan(m, __shfl_xor_sync(WARP, m, lanes));
 
     // [step: exponentiate]
     for (int j = lane; j < a.n_k && stores; j += BC) p[j] = exp_minus(s[j], m);
@@ -102,11 +102,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_softmax(const 
     for (int lanes = BC / 2; lanes > 0; lanes /= 2) l += __shfl_xor_sync(WARP, l, lanes);
 
     // [step: divide rows]
-    // A query that sees no key has l = 0, and its weights stay 0.
+    // A query that sees no key has l = 0, and its weights stay 0. Of the others only what is hidden is 0.
+    if (m == LOWEST) m = NEG_INF, l = NOT_A_NUMBER;
     float inverse = l == 0.0f ? 0.0f : 1.0f / l;
 
     // [step: store P]
-    for (int j = lane; j < a.n_k && stores; j += BC) p[j] *= inverse;
+    for (int j = lane; j < a.n_k && stores; j += BC) p[j] = p[j] == 0.0f ? 0.0f : max_nan(p[j] * inverse, TINY);
     if (lane == 0 && stores) {
         a.m[at.rows + i] = m;
         a.l[at.rows + i] = l;

@@ -9,7 +9,7 @@
 //          read once in the ideal that the schedule counts; here softmax, which cannot hold a row on chip, reads S
 //          twice, and P once to divide it.
 // Limits   The first to run out of memory: 8 n_q n_k bytes per head. A mask saves no work, since every pair is
-//          computed. d and d_v up to 128. No dropout. NaN or infinity in Q, K or V: WGSL leaves the result undefined.
+//          computed. d and d_v up to 128. No dropout. NaN and infinity: see attention.wgsl.
 //
 // m, l and L are stored to be checked; the algorithm itself needs none of them once P is divided.
 //
@@ -131,14 +131,16 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     if (stores) {
         for (var j = lane; j < params.n_k; j += LANES) {
             // [step: divide rows]
-            let weight = inverse * p_mem[begin + j];
+            // What was hidden stays 0, and nothing else becomes it.
+            let kept = p_mem[begin + j];
+            let weight = select(0.0, max(inverse * kept, TINY), kept != 0.0);
 
             // [step: store P]
             p_mem[begin + j] = weight;
         }
         if (lane == 0u) {
-            stats_out[3u * q_row] = bits_or_neg_inf(m, m == HIDDEN);
-            stats_out[3u * q_row + 1u] = bitcast<u32>(l);
+            stats_out[3u * q_row] = m_bits(m);
+            stats_out[3u * q_row + 1u] = l_bits(m, l);
             stats_out[3u * q_row + 2u] = logsumexp_bits(m, l);
         }
     }
@@ -191,7 +193,9 @@ fn output(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 
     if (stores) {
         // [step: store O]
+        let odd = stats_out[3u * q_row + 1u] == NAN_BITS;
         for (var n = 0u; n < DV_VECS; n++) {
+            if (odd) { o[n] = vec4f(nan()); }
             o_out[q_row * LANES * DV_VECS + n * LANES + lane] = o[n];
         }
     }

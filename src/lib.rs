@@ -6,7 +6,7 @@
 //! - [`schedule`]: algorithms write schedules of tile operations; tilings, hardware models, closed-form traffic
 //! - [`machine`]: reads a schedule: numbers, meters, ledger, lazy state
 //! - [`trace`]: what leaves and comes back: JSON, Perfetto, CSV
-//! - [`playback`]: a cursor over a schedule, moved only by commands
+//! - [`playback`]: a cursor over a schedule, moved only by commands; lessons
 //! - [`files`]: reads and writes files for the command line and the window
 //! - [`gpu`]: real kernels on real GPUs; sees only `attention` and `schedule`
 //! - [`cli`] and `app`: the command line and the window

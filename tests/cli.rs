@@ -4,42 +4,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use common::golden;
+use common::program::{ok, refused, tilescope};
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// Runs the program without a display.
-fn tilescope(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tilescope"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        // Without it, Mesa's drivers print a line of their own.
-        .env("XDG_RUNTIME_DIR", folder)
-        .output()
-        .expect("the program starts")
-}
-
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let output = tilescope(folder, arguments);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// The one line on stderr of a run that ends with `code`.
-fn refused(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let output = tilescope(folder, arguments);
-    let stderr = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-    let lines: Vec<&str> = stderr.lines().filter(|line| !line.contains("warning")).collect();
-    assert_eq!(lines.len(), 1, "{arguments:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    lines[0].to_owned()
-}
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder for the test")
@@ -127,6 +96,7 @@ fn check_passes_and_counts() {
     let count = |status: &str| rows.iter().filter(|row| row["status"] == status).count();
     println!("{} ran, {} skipped, {} failed", count("ran"), count("skipped"), count("failed"));
     assert!(count("ran") > 1000 && count("failed") == 0);
+    common::skips::skipped_rows(&rows);
     for row in &rows {
         match row["status"].as_str() {
             Some("ran") => assert!(row["max_error"].as_f64() <= row["bound"].as_f64(), "{row}"),
@@ -185,7 +155,7 @@ fn bad_input_is_one_clear_line_and_touches_no_output() {
         (file(&folder, "zero.npz", &of_k(&npy("<f4", "(0, 2)", &[]))), "n_k"),
         (file(&folder, "shape.npz", &of_k(&npy("<f4", "(2, 3)", &[0; 24]))), "K has shape"),
         (folder.path().join("nowhere.npz").to_string_lossy().into_owned(), "no such file"),
-        (folder.path().to_string_lossy().into_owned(), "directory"),
+        (folder.path().to_string_lossy().into_owned(), "folder"),
         ("/dev/zero".to_owned(), "regular file"),
         ("random:0,4,4".to_owned(), "n_q is 0"),
         ("random:4,4,0".to_owned(), "d is 0"),

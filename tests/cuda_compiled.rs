@@ -2,6 +2,9 @@
 
 #![allow(clippy::print_stdout)] // Tests say how much ran.
 
+#[path = "common/skips.rs"]
+mod skips;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,11 +79,11 @@ fn the_sources_give_what_is_committed() {
         Ok(finished) if finished.status.code() != Some(3) => finished,
         Ok(finished) => {
             let why = String::from_utf8_lossy(&finished.stderr);
-            println!("0 ran, {} skipped: {}", variants().len(), why.trim());
+            skips::skipped_here(&format!("{} variants", variants().len()), why.trim());
             return;
         }
         Err(error) => {
-            println!("0 ran, {} skipped: python3: {error}", variants().len());
+            skips::skipped_here(&format!("{} variants", variants().len()), &format!("python3: {error}"));
             return;
         }
     };

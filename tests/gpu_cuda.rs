@@ -4,6 +4,9 @@
 //! A driver can be loaded once per process, so each stand-in is probed by this test program started again.
 #![cfg(all(feature = "cuda", target_os = "linux"))]
 
+#[path = "common/skips.rs"]
+mod skips;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
@@ -112,14 +115,17 @@ int cuEventElapsedTime(float *ms, void *begin, void *end) { *ms = 0.25f; return 
 #endif
 "#;
 
-/// Compiles the stand-in under both names that it is looked for by; false where there is no C compiler.
+/// Compiles the stand-in under both names that it is looked for by; false where there is no C compiler to start.
 fn build(folder: &Path, defines: &[&str]) -> bool {
     let source = folder.join("driver.c");
     std::fs::write(&source, DRIVER).expect("a writable folder");
     let library = folder.join("libcuda.so");
     let built =
         Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).args([&library, &source]).args(defines).status();
-    built.is_ok_and(|status| status.success()) && std::fs::copy(&library, folder.join("libcuda.so.1")).is_ok()
+    let Ok(status) = built else { return false };
+    assert!(status.success(), "the stand-in does not compile");
+    std::fs::copy(&library, folder.join("libcuda.so.1")).expect("a writable folder");
+    true
 }
 
 /// What the probe says with `folder` first among the library folders, and then what a run gives.
@@ -207,7 +213,8 @@ fn every_kind_of_driver_library_gets_an_answer() {
     for (at, (defines, expected, run)) in cases.into_iter().enumerate() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         if !build(folder.path(), defines) {
-            println!("{at} ran, {} skipped: there is no C compiler to build a stand-in driver", cases.len() - at);
+            let why = "there is no C compiler to build a stand-in driver";
+            skips::missing(&format!("{} of {} drivers", cases.len() - at, cases.len()), why);
             return;
         }
         let said = probe_in_child(folder.path());

@@ -21,12 +21,26 @@ const SHARED: &[Mutant] = &[
     ("the key length of another entry", "i32(batch_in[batch *", "i32(batch_in[0u *"),
     ("a mild sentinel", "const HIDDEN = -3.4028234663852886e38;", "const HIDDEN = -1e4;"),
     ("the bias is not broadcast", "let at = params.bias_strides", "let at = max(params.bias_strides, vec4u(1u))"),
-    ("a bias of -inf is no mask", "{ return HIDDEN; }", "{ return x; }"),
+    ("a bias of -inf is no mask", "{ return HIDDEN; }", "{ return 0.0; }"),
     ("ALiBi ignores the offset", "i32(i) + i32(params.n_k) - i32(params.n_q) - i32(j)", "i32(i) - i32(j)"),
     ("ALiBi has one slope", "(params.heads + 1u) + 1u + head]", "(params.heads + 1u) + 1u]"),
     ("no softcap", "if (params.softcap > 0.0)", "if (false)"),
     ("L leaves out m", "m + log(", "log("),
-    ("a dead row has a finite m", "select(bitcast<u32>(x), NEG_INF_BITS, dead)", "bitcast<u32>(x)"),
+    ("a dead row has a finite m", "select(bitcast<u32>(m), NEG_INF_BITS, m <= BELOW)", "bitcast<u32>(m)"),
+    ("a dead row has a finite L", "NEG_INF_BITS, dead);", "0u, dead);"),
+    ("a score of NaN is a number", "if (size > INF_BITS) { return ODD; }", "if (size > INF_BITS) { return 0.0; }"),
+    ("an infinite score is a number", "return select(ABOVE, BELOW, bits == NEG_INF_BITS);", "return 0.0;"),
+    ("a score of -inf is hidden", "select(ABOVE, BELOW, bits", "select(ABOVE, HIDDEN, bits"),
+    ("infinities change their sign", "select(ABOVE, BELOW, bits", "select(BELOW, ABOVE, bits"),
+    ("a softcap makes a number of NaN", "if (stand_in(x) == ODD) { return ODD; }", ""),
+    ("a row of -inf alone is a row of numbers", "return m == BELOW || m >= ABOVE;", "return m >= ABOVE;"),
+    ("a row of +inf is a row of numbers", "return m == BELOW || m >= ABOVE;", "return m == BELOW || m > ABOVE;"),
+    ("a row of NaN is a row of numbers", "return m == BELOW || m >= ABOVE;", "return m == BELOW || m == ABOVE;"),
+    ("m of a row of NaN is a number", "if (m == ODD) { return NAN_BITS; }", ""),
+    ("m of a row of +inf is a number", "if (m == ABOVE) { return INF_BITS; }", ""),
+    ("l of a row of NaN is a number", "select(bitcast<u32>(l), NAN_BITS, is_odd(m))", "bitcast<u32>(l)"),
+    ("L of a row of NaN is a number", "if (is_odd(m)) { return NAN_BITS; }", ""),
+    ("a small weight is 0, and hides NaN", "exp(max(x - shift, LEAST))", "exp(x - shift)"),
 ];
 
 const STANDARD: &[Mutant] = &[
@@ -56,7 +70,13 @@ const STANDARD: &[Mutant] = &[
     ),
     ("the sum is of half of the row", " + (rows[row * LANES + 2u] + rows[row * LANES + 3u])", ""),
     ("exp of the score itself", "exp_minus(s_mem[begin + j], m)", "exp_minus(s_mem[begin + j], 0.0)"),
-    ("rows are not divided", "let weight = inverse * p_mem", "let weight = p_mem"),
+    ("rows are not divided", "max(inverse * kept, TINY)", "kept"),
+    (
+        "what is hidden weighs something",
+        "select(0.0, max(inverse * kept, TINY), kept != 0.0)",
+        "max(inverse * kept, TINY)",
+    ),
+    ("O of a row of NaN is a number", "if (odd) { o[n] = vec4f(nan()); }", ""),
     ("keys past the last weigh something", "select(0.0, p_mem[at], j0 + j < params.n_k)", "p_mem[at]"),
     ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
     ("O of another query", "o_out[q_row *", "o_out[(q_row ^ 1u) *"),
@@ -71,12 +91,19 @@ const FLASH1: &[Mutant] = &[
     ("O is not rescaled", "o[n] *= l * alpha;", "o[n] *= l;"),
     ("O is not taken back from its division", "o[n] *= l * alpha;", "o[n] *= alpha;"),
     ("O is not divided", "o[n] *= inverse;", ""),
-    ("the tile is not made relative to the new maximum", "let weight = beta * p[", "let weight = p["),
+    (
+        "the tile is not made relative to the new maximum",
+        "let weight = max(beta * p[row * BC + j], TINY);",
+        "let weight = p[row * BC + j];",
+    ),
+    ("a small weight is 0 in its tile", "max(beta * p[row * BC + j], TINY)", "beta * p[row * BC + j]"),
+    ("O of a row of NaN is a number", "is_odd(m) && c < LANES * DV_VECS", "false"),
+    ("stand-ins leave as m", "stats_out[at] = m_bits(m);", ""),
     ("l is not rescaled", "alpha * l + beta * l_tile", "l + beta * l_tile"),
     ("the sum of the tile is not rescaled", "alpha * l + beta * l_tile", "alpha * l + l_tile"),
     ("the tile's maximum replaces the row's", "let m_new = max(m, m_tile);", "let m_new = m_tile;"),
     ("O does not start at 0", "+ n * LANES + lane] = vec4f();", "+ n * LANES + lane] = vec4f(1.0);"),
-    ("m does not start at -inf", "stats_out[3u * (q_rows + i)] = NEG_INF_BITS;", "stats_out[3u * (q_rows + i)] = 0u;"),
+    ("m does not start at -inf", "= bitcast<u32>(HIDDEN);", "= 0u;"),
     ("the first query block is off", "- params.offset - params.right);", "- params.offset - params.right + i32(BR));"),
     (
         "queries past a window's edge are left out",
@@ -86,9 +113,9 @@ const FLASH1: &[Mutant] = &[
     ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
     ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
-    ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
+    ("V of a masked key leaks", "if (p[row * BC + j] != 0.0)", "if (true)"),
     ("K of half a block", "c < LANES * D_VECS; c += LOADERS", "c < LANES * D_VECS / 2u; c += LOADERS"),
-    ("L is not stored", "stats_out[3u * (q_rows + i) + 2u] = ", "_ = "),
+    ("L is not stored", "stats_out[at + 2u] = ", "_ = "),
 ];
 
 const FLASH2: &[Mutant] = &[
@@ -111,6 +138,7 @@ const FLASH2: &[Mutant] = &[
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
     ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
     ("O is not normalised", "o[n] *= inverse;", ""),
+    ("O of a row of NaN is a number", "if (is_odd(m)) { o[n] = vec4f(nan()); }", ""),
 ];
 
 /// What only shows when programs run one at a time, the last first. Without its bounds check on queries a program writes
@@ -192,6 +220,7 @@ const FLASH2_WIDE: &[Mutant] = &[
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
     ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
     ("O is not normalised", "o[r][n] *= inverse;", ""),
+    ("O of a row of NaN is a number", "if (is_odd(m[r])) { o[r][n] = vec4f(nan()); }", ""),
 ];
 
 /// Catches every one of `own` and `shared`, mutants of one kernel.

@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout)] // Tests say how much ran.
 
 mod gpu_panel_support;
+#[path = "common/skips.rs"]
+mod skips;
 mod stage_support;
 
 use std::time::Duration;
@@ -402,8 +404,7 @@ fn no_window_is_too_small_for_it() {
 #[test]
 fn the_real_driver_runs_records_and_sweeps() {
     if let Probe::Unavailable(reason) = tilescope::gpu::probe_wgpu() {
-        assert!(std::env::var("TILESCOPE_REQUIRE_GPU").as_deref() != Ok("1"), "a GPU is required, but: {reason}");
-        println!("0 ran, 1 skipped: {reason}");
+        skips::missing("all of it", &reason);
         return;
     }
     let input = tilescope::attention::input::random::read("random:96,96,32", 3).expect("an input");

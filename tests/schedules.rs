@@ -6,8 +6,8 @@ use common::{plans, problems};
 use proptest::prelude::*;
 use tilescope::attention::error_rule::{self, Errors};
 use tilescope::attention::{Precision, TileClass};
-use tilescope::machine::{Meaning, MeterIndex, Run, run};
-use tilescope::schedule::{Algorithm, Plan, Schedule, TileCounts, algorithm};
+use tilescope::machine::{Meaning, Meter, MeterIndex, Run, run};
+use tilescope::schedule::{Algorithm, Plan, Schedule, TileCounts, algorithm, each_step};
 
 /// What a plan's tiles are when each is asked.
 fn counted_tiles(plan: &Plan) -> TileCounts {
@@ -33,7 +33,24 @@ proptest! {
         for algorithm in each_algorithm() {
             let schedule = Schedule::new(algorithm, plan.clone());
             let meters = MeterIndex::new(&schedule);
-            prop_assert_eq!(&meters.total().traffic, &algorithm.closed_form(&plan), "{}", algorithm.name());
+            let (totals, tiles) = (meters.total(), TileCounts::of_plan(&plan));
+            prop_assert_eq!(&totals.traffic, &algorithm.closed_form(&plan), "{}", algorithm.name());
+            prop_assert_eq!(schedule.len(), algorithm.step_count(&plan), "{}", algorithm.name());
+            prop_assert_eq!(totals.peak, algorithm.peak(&plan), "{}", algorithm.name());
+            prop_assert_eq!((totals.tiles.full, totals.tiles.partial), (tiles.full, tiles.partial));
+            let mut streamed = Meter::of_plan(&plan);
+            each_step(algorithm, &plan, |_, step| streamed.add(step));
+            prop_assert_eq!(&streamed.totals, totals);
+            let all = [
+                totals.traffic.hbm_elements(),
+                totals.traffic.hbm_bytes(&plan),
+                totals.traffic.sram_read,
+                totals.traffic.sram_write,
+                totals.traffic.flops.total(),
+                totals.peak.total(),
+                schedule.len(),
+            ];
+            prop_assert!(all.into_iter().all(|total| u128::from(total) <= plan.most()), "{}: {all:?}", algorithm.name());
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a panel can ask for. Panels read and draw; only the window carries these out.
+//! What a panel can ask of the window, as plain data; [`super::carry_out`] does it once all of a frame is drawn.
 
 use crate::attention::input::preset::Preset;
 use crate::attention::input::{bundled, random};

@@ -1,4 +1,4 @@
-//! What each action does. The only place where a wish becomes a change.
+//! What each action does. What changes one part only (stage, strip, GPU panel, editor), that part carries out.
 
 use eframe::egui::{self, Context};
 

@@ -21,7 +21,12 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<A
         Some(Check::NotComputed) => {
             small(ui, &fill(&ctx, "Not computed for more than {0} tokens.", &[&LONGEST_CHECKED]));
         }
-        Some(Check::Done { errors, bound, .. }) => verdict(ui, "stepper", "error of the stepper", errors.o, bound.o),
+        Some(Check::Done { errors, bound, fault, .. }) => {
+            verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
+            if let Some(fault) = fault {
+                small(ui, &say(&ctx, &fault.sentence()));
+            }
+        }
     }
     ui.add_space(SPACE);
     device(ui, look, gpu, actions);

@@ -5,6 +5,8 @@ mod code_edit;
 mod faults;
 mod files;
 mod gpu_panel;
+mod inputs;
+mod not_finite;
 mod stage;
 
 use std::collections::HashMap;
@@ -12,7 +14,17 @@ use std::sync::LazyLock;
 
 /// Every line: English, Chinese.
 pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
-    let tables = [TABLE, stage::TABLE, faults::TABLE, files::TABLE, checks::TABLE, gpu_panel::TABLE, code_edit::TABLE];
+    let tables = [
+        TABLE,
+        stage::TABLE,
+        faults::TABLE,
+        files::TABLE,
+        inputs::TABLE,
+        checks::TABLE,
+        not_finite::TABLE,
+        gpu_panel::TABLE,
+        code_edit::TABLE,
+    ];
     tables.concat()
 });
 

@@ -1,4 +1,5 @@
 //! The one table of commands: the menu, the palette, the sheet of keys, buttons and the keyboard read the same lines.
+//! Keys that hold only while something is open (breakpoints, a vote, the palette) are read where that is.
 
 use eframe::egui::{Context, Event, Key, Modifiers};
 

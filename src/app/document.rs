@@ -58,7 +58,7 @@ impl Document {
     pub fn new(ctx: &Context, opened: Opened, player: &mut Player, selection: &mut Selection) -> Self {
         let Opened { input, settings, landing, origin } = opened;
         let wanted = settings.unwrap_or_else(|| Settings::for_input(&input));
-        let notice = input.warnings.first().cloned();
+        let notice = open_file::opening_line(&input);
         let mut document = Self {
             source: Arc::new(input),
             wanted: wanted.clone(),
@@ -157,7 +157,7 @@ impl Document {
             ..Settings::for_input(&input)
         });
         (self.landing, self.origin) = (landing, origin);
-        self.notice = input.warnings.first().cloned();
+        self.notice = open_file::opening_line(&input);
         self.source = Arc::new(input);
         self.rebuild(ctx, settings);
     }

@@ -1,4 +1,4 @@
-//! What every panel reads: a scene, a snapshot of it, and what the user picked. Nothing of it can be changed by drawing.
+//! What the panels of a run read: a scene, a snapshot of it, and what the user picked. Drawing changes none of it.
 
 use super::action::Selection;
 use super::motion::Motion;

@@ -1,9 +1,11 @@
-//! The window. All of egui is here: one file per panel, each a function of a scene, a snapshot of it and a selection.
+//! The window. All of egui is here; a panel is a file, or a folder where it has many parts.
 //!
-//! State flows one way. Workers make a [`scene::Scene`] (a finished run); [`snapshot::Snapshot`] is that scene at the
-//! cursor; panels draw a [`look::Look`] at both and push [`action::Action`]s; [`window::App`] carries those out.
-//! Only [`document`], [`open_file`], [`export`], [`store`] and [`job`] know of files and threads, only [`window`] of the
-//! clock.
+//! Workers make a [`scene::Scene`] (a finished run); [`snapshot::Snapshot`] is that scene at the cursor; panels draw a
+//! [`look::Look`] at both and push [`action::Action`]s, which [`carry_out`] does at the end of the frame. What matters to
+//! one panel only (what is typed into it, how far it is zoomed) it keeps and changes itself.
+//!
+//! [`open_file`], [`export`] and [`store`] know which files are read and written, [`job`] starts the threads, and time is
+//! egui's.
 
 mod action;
 mod blocks;

@@ -1,4 +1,4 @@
-//! How far the pictures of a step have come. The one place that knows of reduced motion.
+//! How far the pictures of a step have come, and whether motion is reduced.
 
 use eframe::egui::Context;
 

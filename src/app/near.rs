@@ -10,7 +10,7 @@ use super::look::Look;
 use super::number::short;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
-use super::words::{fill, tr};
+use super::words::{self, fill, tr};
 use crate::sentence::Sentence;
 
 const LINE: f32 = 24.0;
@@ -46,7 +46,23 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     if average(ui, look, query).clicked() {
         actions.push(Asked::wish(of_row("O", query), Slot::O));
     }
+    if let Some(note) = note(look, query) {
+        let text = words::say(ui.ctx(), &note);
+        draw::describe(&ui.label(draw::label(&text)), "note on the row", &text);
+    }
     visits(ui, look, query);
+}
+
+/// Why the row is not like others, once its numbers show it.
+fn note(look: &Look<'_>, query: usize) -> Option<Sentence> {
+    let state = look.snapshot.row_state(query);
+    let has_odd = |values: &[f64]| values.iter().any(|x| !x.is_finite());
+    let is_odd = state.m.is_some_and(|m| !m.is_finite())
+        || state.l.is_some_and(|l| !l.is_finite())
+        || look.snapshot.average(query).is_some_and(|o| has_odd(&o))
+        || look.snapshot.score_row(query).is_some_and(|s| has_odd(&s));
+    // -inf is also what a mask leaves: the note knows the difference.
+    if is_odd { look.scene.run.note(query) } else { None }
 }
 
 pub fn of_row(name: &str, query: usize) -> Sentence {
@@ -98,7 +114,7 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
     let chart = Rect::from_min_max(rect.min + vec2(0.0, 18.0), rect.max);
     painter.rect_stroke(chart, 2.0, palette.hairline(), StrokeKind::Inside);
     let text = match &values {
-        None => tr(ui.ctx(), "no key seen yet").to_owned(),
+        None => tr(ui.ctx(), "nothing to average yet").to_owned(),
         Some(values) => {
             bars(ui, chart.shrink(2.0), values, palette);
             values.iter().take(4).map(|x| short(*x)).collect::<Vec<_>>().join(", ")

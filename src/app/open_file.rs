@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
-use crate::attention::input::{self as inputs, BUDGET, bundled, preset, random};
+use crate::attention::input::{BUDGET, Reading, Understood, bundled, preset, random};
 use crate::files;
 use crate::sentence::Sentence;
 
@@ -40,7 +40,7 @@ pub fn input(source: &Source) -> Result<Input, Sentence> {
         Source::Toy => Ok(preset::toy()),
         Source::Row => Ok(preset::row()),
         Source::Random(spec, seed) => random::read(spec, *seed).map_err(|error| error.sentence()),
-        Source::Paths(paths) => read_paths(paths),
+        Source::Paths(paths) => read_paths(paths, &Reading::default()),
     }
 }
 
@@ -50,13 +50,13 @@ fn is_trace(paths: &[PathBuf]) -> bool {
 }
 
 fn read_trace(path: &Path) -> Result<Opened, Sentence> {
-    let beside = |name: &str| {
+    let beside = |name: &str, how: &Reading| {
         // A name of the trace's own choosing never leads out of its folder.
         let name = Path::new(name).file_name()?;
-        read_paths(&[path.with_file_name(name)]).ok()
+        read_paths(&[path.with_file_name(name)], how).ok()
     };
     let fault = |fault: Sentence| Sentence::new("{0}: {1}").with(name_of(path)).and(fault);
-    open_trace::read(&read_file(path).map_err(fault)?, &beside).map_err(fault)
+    open_trace::read(&files::read(path, BUDGET).map_err(fault)?, &beside).map_err(fault)
 }
 
 /// On one line.
@@ -64,43 +64,19 @@ fn name_of(path: &Path) -> String {
     files::shown(Path::new(path.file_name().unwrap_or(path.as_os_str())))
 }
 
-fn read_paths(paths: &[PathBuf]) -> Result<Input, Sentence> {
-    // A set of arrays has eight members at most; whoever drops a folder's worth of files did not mean that.
-    if paths.len() > 8 {
-        let fault = "{0} files at once are not one input; drop one file, or q, k and v.npy";
-        return Err(Sentence::new(fault).with(paths.len()));
-    }
-    let mut files = Vec::new();
-    for path in paths {
-        let name = name_of(path);
-        let bytes = read_file(path).map_err(|fault| Sentence::new("{0}: {1}").with(&name).and(fault))?;
-        files.push((name, bytes));
-    }
-    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    read_bytes(&files)
+fn read_paths(paths: &[PathBuf], how: &Reading) -> Result<Input, Sentence> {
+    files::read_input(paths, how, &name_of)
 }
 
-fn read_bytes(files: &[(&str, &[u8])]) -> Result<Input, Sentence> {
-    match files {
-        [] => Err("no file was given".into()),
-        [(name, bytes)] => {
-            inputs::read(name, bytes).map_err(|error| Sentence::new("{0}: {1}").with(name).and(error.sentence()))
-        }
-        _ if files.iter().all(|(name, _)| name.to_ascii_lowercase().ends_with(".npy")) => {
-            let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-            inputs::read_npy_set(&names.join(", "), files, &inputs::Reading::default())
-                .map_err(|error| error.sentence())
-        }
-        _ => Err("several files make an input only as a set q.npy, k.npy, v.npy; drop one file at a time".into()),
+/// What is said of an input as it opens: what it warns of, and what was understood of a file. Nothing of what came with
+/// the program.
+pub fn opening_line(input: &Input) -> Option<Sentence> {
+    if input.told.arrays.is_empty() || input.told.is_bundled {
+        return input.warnings.first().cloned();
     }
-}
-
-/// The bytes of a file of at most [`BUDGET`].
-fn read_file(path: &Path) -> Result<Vec<u8>, Sentence> {
-    if path.is_dir() {
-        return Err("this is a folder; drop a .safetensors or .npz file, or q, k and v.npy together".into());
-    }
-    files::read(path, BUDGET)
+    let understood = Understood::of(input);
+    let said = input.warnings.iter().cloned().chain(understood.warning()).chain([understood.line(input)]);
+    said.reduce(|all, next| Sentence::new("{0}; {1}").and(all).and(next))
 }
 
 #[cfg(test)]
@@ -131,7 +107,7 @@ mod tests {
             (vec![folder.path().join("missing.npz")], "missing.npz"),
             (vec![broken.clone()], "broken.npz"),
             (vec![broken.clone(), broken.clone()], "one file at a time"),
-            (vec![broken.clone(); 9], "9 files"),
+            (vec![broken.clone(); 65], "65 files"),
             (vec![], "no file"),
             (vec![PathBuf::from("/dev/null")], "not a regular file"),
         ];
@@ -143,5 +119,21 @@ mod tests {
         fs::write(&trace, b"{}").unwrap();
         let error = read(&Source::Paths(vec![trace])).unwrap_err().to_string();
         assert!(error.starts_with("trace.json: ") && error.contains("not a trace"), "{error}");
+    }
+
+    #[test]
+    fn a_set_of_arrays_opens_from_its_folder_and_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let header = "{'descr': '|b1', 'fortran_order': False, 'shape': (2, 1), }";
+        let npy = [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), &[1, 0]]
+            .concat();
+        let paths: Vec<PathBuf> = ["q.npy", "k.npy", "v.npy"].map(|name| folder.path().join(name)).to_vec();
+        paths.iter().for_each(|path| fs::write(path, &npy).unwrap());
+        for paths in [paths, vec![folder.path().to_owned()]] {
+            let line = opening_line(&read(&Source::Paths(paths)).unwrap().input).unwrap().to_string();
+            assert!(line.contains("understood: batch 1, 1 heads over 1, 2 queries, 2 keys, d 1"), "{line}");
+            assert!(line.contains("q is bool"), "{line}");
+        }
+        assert_eq!(opening_line(&CAPTURES[0].input()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! A trace opened in the window: it is checked, and the run that its header describes is set up again at its first step.
 
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::input::{bundled, preset, random};
+use crate::attention::input::{Layout, Reading, bundled, preset, random};
 use crate::attention::{Input, Problem};
 use crate::playback::lesson::{At, BUGS};
 use crate::schedule::{Schedule, Tiling, algorithm, hardware};
@@ -11,10 +11,10 @@ use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 use super::place::{Landing, Opened, Place};
 use super::settings::Settings;
 
-/// Reads a trace. `beside` reads the input of a name that lies where the trace does.
+/// Reads a trace. `beside` reads the input of a name that lies where the trace does, in the way that it was read then.
 ///
 /// Errors with what is wrong with the trace, or why its run cannot be set up here.
-pub fn read(bytes: &[u8], beside: &dyn Fn(&str) -> Option<Input>) -> Result<Opened, Sentence> {
+pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     let trace = trace::read(bytes).map_err(|error| error.sentence())?;
     let mut input = input_of(&trace, beside)?;
     modify(&mut input, &trace.problem)?;
@@ -32,6 +32,9 @@ pub fn read(bytes: &[u8], beside: &dyn Fn(&str) -> Option<Input>) -> Result<Open
     let landing = Landing { at: Some(At::Step(1)), row: None, key: None };
     Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
 }
+
+/// Reads a file of this name.
+type Beside<'a> = dyn Fn(&str, &Reading) -> Option<Input> + 'a;
 
 /// Operations of a run that is carried out again only to hold the trace's numbers against it: some seconds.
 const MOST_RECOMPUTED: u64 = 20_000_000_000;
@@ -57,7 +60,7 @@ fn numbers_follow(trace: &Trace, problem: &Problem, schedule: &Schedule, input: 
 }
 
 /// The numbers that the trace was made of.
-fn input_of(trace: &Trace, beside: &dyn Fn(&str) -> Option<Input>) -> Result<Input, Sentence> {
+fn input_of(trace: &Trace, beside: &Beside<'_>) -> Result<Input, Sentence> {
     let Origin { name, sha256, seed, .. } = &trace.input;
     let (facts, seed) = (&trace.problem, seed.unwrap_or(0));
     let is_it = |input: &Input| input.sha256 == *sha256;
@@ -77,7 +80,10 @@ fn input_of(trace: &Trace, beside: &dyn Fn(&str) -> Option<Input>) -> Result<Inp
             return Ok(input);
         }
     }
-    match beside(name) {
+    let layout = trace.input.layout.as_deref().and_then(Layout::parse).map(|(layout, _)| layout);
+    let (heads, kv_heads) = (layout.map(|_| facts.heads), layout.map(|_| facts.kv_heads));
+    // A file of whole numbers where numbers are needed was asked for as bits.
+    match beside(name, &Reading { layout, heads, kv_heads, bf16_bits: true }) {
         Some(input) if is_it(&input) => Ok(input),
         Some(_) => Err(Sentence::new("the {0} beside it is another file than the trace was made of").with(name)),
         None => {
@@ -165,7 +171,7 @@ mod tests {
             (random.clone(), Settings { head: 3, ..Settings::for_input(&random) }),
         ] {
             let bytes = trace_of(input.clone(), settings.clone());
-            let opened = read(&bytes, &|_| None).unwrap();
+            let opened = read(&bytes, &|_, _| None).unwrap();
             assert_eq!(opened.settings, Some(settings.clone()), "{}", input.name);
             // The same run, number for number: its trace is the same text.
             assert_eq!(trace_of(opened.input, settings), bytes, "{}", input.name);
@@ -179,7 +185,7 @@ mod tests {
         let settings = Settings::for_input(&capture);
         let bytes = trace_of(capture.clone(), settings);
         let told = |bytes: &[u8], beside: Option<Input>| {
-            read(bytes, &|name| beside.clone().filter(|_| name == "mine.safetensors"))
+            read(bytes, &|name, _| beside.clone().filter(|_| name == "mine.safetensors"))
                 .map(drop)
                 .unwrap_err()
                 .to_string()
@@ -187,7 +193,7 @@ mod tests {
         assert!(told(&bytes, None).contains("put mine.safetensors in the same folder"));
         let other = Input { sha256: Some("0".into()), ..capture.clone() };
         assert!(told(&bytes, Some(other)).contains("another file"));
-        assert!(read(&bytes, &|_| Some(capture.clone())).is_ok());
+        assert!(read(&bytes, &|_, _| Some(capture.clone())).is_ok());
         let text = String::from_utf8(bytes).unwrap();
         let unknown = text.replacen("\"flash2\"", "\"flash9\"", 1);
         assert!(told(unknown.as_bytes(), Some(capture.clone())).contains("no algorithm flash9"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::attention::error_rule::{self, Errors};
+use crate::attention::error_rule::{self, Errors, Fault};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
 use crate::machine::Run;
@@ -90,6 +90,8 @@ pub enum Check {
     Done {
         errors: Errors,
         bound: Errors,
+        /// Where the result is not within the bound.
+        fault: Option<Fault>,
         exact: Arc<Output>,
     },
     /// Too long for an exact result.
@@ -105,10 +107,11 @@ impl Check {
         }
         let Settings { batch, head, precision, .. } = scene.settings;
         let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
-        let errors = Errors::between(scene.run.output(), &reference.exact);
         let stored = algorithm::stored(scene.schedule().algorithm, plan);
         let exact_inputs = scene.input.problem.head(batch, head, Precision::F64);
-        let bound = stored.bound(&reference, &exact_inputs, precision);
-        Check::Done { errors, bound, exact: Arc::new(reference.exact) }
+        let (got, bound) = (scene.run.output(), stored.bound(&reference, &exact_inputs, precision));
+        let errors = Errors::between(got, &reference.exact);
+        let fault = Fault::of(got, &reference.exact, &bound);
+        Check::Done { errors, bound, fault, exact: Arc::new(reference.exact) }
     }
 }

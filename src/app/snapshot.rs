@@ -122,6 +122,12 @@ impl Snapshot {
         self.view.s.as_ref().filter(|_| self.holds(Slot::S))
     }
 
+    /// The scores of `query` in the current tile, once they are computed.
+    pub fn score_row(&self, query: usize) -> Option<Vec<f64>> {
+        let row = query.checked_sub(self.view.rows.start)?;
+        self.scores().filter(|s| row < s.nrows()).map(|s| s.row(row).to_vec())
+    }
+
     /// P of the current tile, once it is computed.
     pub fn weights(&self) -> Option<&Array2<f64>> {
         self.view.p.as_ref().filter(|_| self.holds(Slot::P))
@@ -140,7 +146,8 @@ impl Snapshot {
             !self.writer(Slot::O).is_some_and(|step| matches!(step.op, Op::Accumulate | Op::Rescale | Op::StartRows));
         match self.view.l.as_ref().and_then(|l| l.get(row)) {
             _ if is_divided => Some(o),
-            Some(&l) if l > 0.0 => Some(o.into_iter().map(|o| o / l).collect()),
+            // 0 where nothing has a weight yet; NaN is what the row is.
+            Some(&l) if l != 0.0 => Some(o.into_iter().map(|o| o / l).collect()),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! The stage: one main view at three distances, and what the user chose about them.
+//! The stage: the main view (schedule, tile, row, memories, or two runs compared), and what the user chose about it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::trail::{Asked, Trail};
 use super::words::tr;
 use super::{commands, draw, far, grid, needle, pyramid, tile};
 
-/// Every distance, with its name.
+/// Every view of a run, with its name.
 const DISTANCES: [(Distance, &str); 4] = [
     (Distance::Far, "Far: schedule"),
     (Distance::Middle, "Middle: tile"),

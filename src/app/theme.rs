@@ -1,4 +1,5 @@
-//! Every colour, size and space of the window. Colour is meaning: Okabe-Ito hues are fills, text is always ink.
+//! Every colour of the window, its sizes of type, and the sizes that parts share. Okabe-Ito hues are fills with a meaning,
+//! text is always ink.
 
 use eframe::egui::{
     self, Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals,

@@ -1,4 +1,5 @@
-//! The top bar: what is open, how it is computed, the theme, the keys; below it a message when there is one.
+//! The top bar: what is open, how it is computed, presenting, the keys, a menu of the rest; below it a message when there
+//! is one.
 
 use eframe::egui::{self, Ui};
 

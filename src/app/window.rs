@@ -1,4 +1,4 @@
-//! The window: one frame from top to bottom. Panels only read; what they ask for is carried out at the end.
+//! The window: all its state, and one frame from top to bottom. What panels ask for is carried out at the end.
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 

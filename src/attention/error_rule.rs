@@ -28,7 +28,7 @@ pub fn max_error<'a>(got: impl IntoIterator<Item = &'a f64>, want: impl IntoIter
     }
 }
 
-/// Errors of one result: of O, m, l and L, whichever it has.
+/// Errors of one result: of O, m, l and L. One that the result lacks is NaN, which no bound accepts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
     pub o: f64,

@@ -3,6 +3,7 @@
 //! Knows nothing of schedules, files on disk, clocks or windows.
 
 pub mod cases;
+pub mod conversion;
 pub mod dropout;
 pub mod error_rule;
 pub mod exp;
@@ -11,6 +12,7 @@ pub mod mask;
 pub mod naive;
 pub mod not_finite;
 pub mod npz_out;
+pub mod odd_row;
 pub mod oracle;
 pub mod precision;
 pub mod problem;

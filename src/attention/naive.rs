@@ -1,7 +1,7 @@
 //! Plain attention with the whole score matrix in memory: the yardstick for error and for speed.
 //!
-//! In f16 and bf16 it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O), which is
-//! what the error rule measures a fused kernel against.
+//! In f16 and bf16 it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O). The error rule
+//! measures results against that, and where scores are large against the same with all of these kept in f32.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayViewMut1, Axis};

@@ -190,18 +190,16 @@ impl Problem {
         Ok(short)
     }
 
-    /// Names of the inputs that hold a NaN or an infinity (a bias of `-inf` is a mask, and not named).
-    pub fn not_finite(&self) -> Vec<&'static str> {
-        let odd = |tensor: &Array4<f64>| tensor.iter().any(|x| !x.is_finite());
-        let mut names: Vec<_> = [("Q", &self.q), ("K", &self.k), ("V", &self.v)]
-            .into_iter()
-            .filter(|(_, t)| odd(t))
-            .map(|(n, _)| n)
-            .collect();
-        if self.bias.as_ref().is_some_and(|bias| bias.iter().any(|x| x.is_nan() || *x == f64::INFINITY)) {
-            names.push("bias");
-        }
-        names
+    /// The inputs that hold a NaN or an infinity, each with the first place of one, such as `Q[0, 0, 3, 1]`. A bias of
+    /// `-inf` is a mask, and not named.
+    pub fn not_finite(&self) -> Vec<String> {
+        let tensors = [("Q", Some(&self.q)), ("K", Some(&self.k)), ("V", Some(&self.v)), ("bias", self.bias.as_ref())];
+        let is_odd = |name: &str, x: f64| !x.is_finite() && (name != "bias" || x != f64::NEG_INFINITY);
+        let first = |(name, tensor): (&str, Option<&Array4<f64>>)| {
+            let ((b, h, i, c), _) = tensor?.indexed_iter().find(|(_, x)| is_odd(name, **x))?;
+            Some(format!("{name}[{b}, {h}, {i}, {c}]"))
+        };
+        tensors.into_iter().filter_map(first).collect()
     }
 }
 

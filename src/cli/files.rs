@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
-use crate::attention::input::{self, BUDGET, InputError, Reading, random};
+use crate::attention::input::{BUDGET, Reading, random};
 use crate::files::{self, WriteError, shown};
 
 use super::Failure;
@@ -15,61 +15,18 @@ use super::failure::warn;
 /// them. Says what a person should know of it.
 pub fn open(paths: &[PathBuf], seed: u64, how: &Reading) -> Result<Input, Failure> {
     let name = all_shown(paths);
-    let read = match paths {
-        [path] => match path.to_str() {
-            Some(spec) if spec.starts_with(random::PREFIX) => random::read(spec, seed),
-            _ if path.is_dir() => open_set(&file_name(path), &npy_files(path)?, how)?,
-            _ => input::read_as(&file_name(path), &read_file(path)?, how),
-        },
-        _ => open_set(&name, paths, how)?,
+    let spec = match paths {
+        [path] => path.to_str().filter(|path| path.starts_with(random::PREFIX)),
+        _ => None,
     };
-    let input = read.map_err(|error| Failure::bad(&name, error))?;
+    let input = match spec {
+        Some(spec) => random::read(spec, seed).map_err(|error| Failure::bad(spec, error))?,
+        None => files::read_input(paths, how, &called).map_err(|fault| Failure::Bad(fault.to_string()))?,
+    };
     for warning in &input.warnings {
         warn(&format!("{name}: {warning}"));
     }
     Ok(input)
-}
-
-/// The `.npy` files of a folder, in the order of their names.
-fn npy_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let bad = |what: &str| Failure::bad(shown(folder), what);
-    let entries = std::fs::read_dir(folder).map_err(|error| bad(&files::reason(&error).to_string()))?;
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_npy(path)).collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(bad("this is a directory without .npy files; name a file in it"));
-    }
-    Ok(files)
-}
-
-fn is_npy(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"))
-}
-
-/// Reads `.npy` files as one input; they share the budget of one file.
-fn open_set(name: &str, paths: &[PathBuf], how: &Reading) -> Result<Result<Input, InputError>, Failure> {
-    if let Some(other) = paths.iter().find(|path| !is_npy(path)) {
-        return Err(Failure::bad(
-            shown(other),
-            "several files make one input only as .npy files, such as q.npy k.npy v.npy",
-        ));
-    }
-    let (mut files, mut bytes) = (Vec::new(), 0);
-    for path in paths {
-        let file = read_file(path)?;
-        bytes += file.len() as u64;
-        if bytes > BUDGET {
-            return Err(Failure::bad(
-                name,
-                format!("the .npy files are more than the {} MiB that are read", BUDGET >> 20),
-            ));
-        }
-        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        files.push((stem, file));
-    }
-    let files: Vec<(&str, &[u8])> = files.iter().map(|(stem, bytes)| (stem.as_str(), bytes.as_slice())).collect();
-    Ok(input::read_npy_set(name, &files, how))
 }
 
 /// What messages call an input of these paths.
@@ -79,23 +36,12 @@ pub fn all_shown(paths: &[PathBuf]) -> String {
 
 /// The bytes of a regular file or a pipe within the budget; `-` is standard input.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path.is_dir() {
-        return Err(Failure::bad(shown(path), "this is a directory; name a file in it"));
-    }
     files::read(path, BUDGET).map_err(|fault| Failure::bad(called(path), fault))
 }
 
 /// What messages call a part of an input.
 fn called(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { shown(path) }
-}
-
-/// What an input itself is called: its name without its folder.
-fn file_name(path: &Path) -> String {
-    if path == Path::new("-") {
-        return called(path);
-    }
-    path.file_name().map_or_else(|| shown(path), |name| shown(Path::new(name)))
 }
 
 /// Endings that say what a file is.

@@ -51,7 +51,6 @@ pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::Plac
         Renderer::Glow => app::Renderer::Glow,
     };
     let named = place.place(file.and_then(to_keep));
-    let has_scene = named.scene.is_some();
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;
     let input = input.map(|input| {

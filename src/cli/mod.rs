@@ -35,7 +35,7 @@ pub use failure::Failure;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// A capture (.safetensors), an .npz, or `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` to open in the window
+    /// A .safetensors, an .npz, a trace (.json), or `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` to open in the window
     file: Option<PathBuf>,
     /// What draws the window
     #[arg(long, value_enum, default_value_t)]

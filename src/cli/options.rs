@@ -130,7 +130,7 @@ impl TilingOptions {
 }
 
 /// How an input file is read, where it does not say so itself.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ReadingOptions {
     /// The order of the axes of Q, K and V: bhnd (default), bnhd (flash-attn), nbhd or bnd (heads * d in one)
     #[arg(long, value_name = "AXES", value_parser = layout)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
-use crate::attention::input::Reading;
+use crate::attention::input::random;
 use crate::attention::{Align, Input, Precision};
 use crate::files::shown;
 use crate::gpu::Probe;
@@ -20,6 +20,8 @@ pub struct PlaceOptions {
     /// row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file
     #[arg(long, value_name = "NAME")]
     scene: Option<String>,
+    #[command(flatten)]
+    reading: super::options::ReadingOptions,
     /// standard, flash1 or flash2
     #[arg(long, value_name = "NAME")]
     algorithm: Option<String>,
@@ -154,6 +156,10 @@ impl PlaceOptions {
         if file.is_some() && place.scene.is_some() {
             return Err(Failure::Bad("a file and --scene name two inputs: leave one of them out".into()));
         }
+        let is_random = file.and_then(Path::to_str).is_some_and(|name| name.starts_with(random::PREFIX));
+        if self.seed.is_some() && !is_random {
+            return Err(Failure::Bad("--seed is that of a random: input, and none is opened".into()));
+        }
         if self.tour && (self.lesson.is_some() || self.present) {
             return Err(Failure::Bad("--tour is in place of a lesson: leave out --lesson and --present".into()));
         }
@@ -180,7 +186,7 @@ impl PlaceOptions {
                 opens(&self.place(Some(name.to_owned())))
             }
             Some(file) => {
-                let input = files::open(&[file.into()], self.seed.unwrap_or(0), &Reading::default())?;
+                let input = files::open(&[file.into()], self.seed.unwrap_or(0), &self.reading.reading())?;
                 let settings = self.place(None).settings(Settings::for_input(&input), &input);
                 settings.map_err(|fault| Failure::bad(shown(file), fault))?;
                 Ok(Some(input))

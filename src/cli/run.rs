@@ -9,11 +9,11 @@ use ndarray::{Array3, Array4};
 
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision, Problem, Shape};
+use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
 use crate::gpu::{self, GpuError, Probe};
 use crate::machine::{self, Meaning};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor};
+use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor, Tiling};
 
 use super::failure::warn;
 use super::options::InputOptions;
@@ -48,6 +48,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         "cpu" => on_cpu(&input.problem, algorithm, |batch| options.plan(&input, algorithm, batch))?,
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
     };
+    warn_of_conversion(&input.problem, options.precision);
+    warn_of_odd_rows(&input.problem, &outputs, algorithm, options.precision);
     let bytes = npz(&input, &outputs, options.precision);
     files::write_bytes(&arguments.output, &bytes)?;
     options.tell(&input, arguments.json)
@@ -67,6 +69,39 @@ pub fn warn_if_too_large_for_chip(algorithm: &dyn Algorithm, plan: &Plan, hardwa
             hardware.name,
         ));
     }
+}
+
+/// Says what a conversion to the format loses.
+pub fn warn_of_conversion(problem: &Problem, precision: Precision) {
+    for warning in conversion::warnings(problem, precision) {
+        warn(&warning.to_string());
+    }
+}
+
+/// Says why a row of the results is not finite, for the first such row, and how many there are.
+fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &dyn Algorithm, precision: Precision) {
+    // A row that sees no key has l = 0.
+    let is_odd = |output: &Output, i: usize| {
+        let is_finite =
+            output.m[i].is_finite() && output.l[i].is_finite() && output.o.row(i).iter().all(|o| o.is_finite());
+        !is_finite && output.l[i] != 0.0
+    };
+    let rows = outputs.iter().enumerate().flat_map(|(at, output)| {
+        (0..output.m.len())
+            .filter(move |&i| is_odd(output, i))
+            .map(move |i| (at / problem.shape.heads, at % problem.shape.heads, i))
+    });
+    let rows: Vec<(usize, usize, usize)> = rows.collect();
+    let Some(&(batch, head, i)) = rows.first() else { return };
+    let plan = Plan::of_problem(problem, batch, Tiling { br: 1, bc: 1 }, precision);
+    let stores_scores = algorithm.closed_form(&plan).write.get(Tensor::S) > 0;
+    let why = match precision {
+        Precision::F64 => odd_row::sentence(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores),
+        _ => odd_row::sentence(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores),
+    };
+    let why = why.map_or_else(|| format!("Query {i} is not finite."), |why| why.to_string());
+    let of = outputs.len() * problem.shape.n_q;
+    warn(&format!("{} of {of} rows are not finite; the first, of batch {batch}, head {head}: {why}", rows.len()));
 }
 
 /// The stepper on every (batch, head), in that order.

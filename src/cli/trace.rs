@@ -69,6 +69,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         run::refuse_too_large(algorithm, &plan)?;
     }
     run::warn_if_too_large_for_chip(algorithm, &plan, &options.tiling.hardware);
+    run::warn_of_conversion(&input.problem, options.precision);
     let schedule = Schedule::new(algorithm, plan);
     let export = Export {
         origin: Origin::of(&input, options.prefix),
@@ -82,7 +83,10 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let summary = files::write_file(&arguments.output, |out| write(out, &export, &arguments.format, arguments.tiles))?;
     options.tell(&input, arguments.json)?;
     match summary.check {
-        Some(check) if !check.passed => Err(Failure::Check(format!("{}: not within the error rule", algorithm.name()))),
+        Some(check) if !check.passed => {
+            let why = summary.fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+            Err(Failure::Check(format!("{}: not within the error rule{why}", algorithm.name())))
+        }
         _ => Ok(()),
     }
 }

@@ -99,10 +99,8 @@ impl Report {
             (algorithm.closed_form(plan), TileCounts::of_plan(plan), algorithm.step_count(plan));
         let counted = (must_count || steps <= MOST_COUNTED).then(|| count(algorithm, plan, steps));
         let reason = || {
-            format!(
-                "{} steps are more than {MOST_COUNTED}, which are counted at once; --count walks them",
-                grouped(steps)
-            )
+            let (steps, most) = (grouped(steps), grouped(MOST_COUNTED));
+            format!("{steps} steps, and up to {most} are counted unasked; --count walks them")
         };
         let sram = |traffic: &Traffic| Moved { read: traffic.sram_read, write: traffic.sram_write };
         let counted_traffic = counted.as_ref().map(|(_, totals)| &totals.traffic);

@@ -2,6 +2,7 @@
 //!
 //! Everything that the command line and the window write goes through [`write()`], [`write_new`] or [`replace`].
 
+mod input;
 mod name;
 mod part;
 mod read;
@@ -13,6 +14,7 @@ use std::io;
 
 use crate::sentence::Sentence;
 
+pub use input::read_input;
 pub use name::{printable, shown};
 pub use part::{PREFIX as PART_PREFIX, finish, sweep};
 pub use read::{is_same_file, read};

@@ -13,6 +13,9 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, Sentence> {
         return bytes(io::stdin().lock(), 0, most);
     }
     let meta = fs::metadata(path).map_err(|error| fault(&error))?;
+    if meta.is_dir() {
+        return Err("this is a folder, where a file is needed".into());
+    }
     if !meta.is_file() && !is_pipe(meta.file_type()) {
         return Err("this is not a regular file".into());
     }

@@ -15,6 +15,11 @@ pub enum Refusal {
     Format { algorithm: String, precision: Precision },
     #[error("the kernel has no dropout")]
     Dropout,
+    /// `place` of V is a key that exists, and `value` what the format makes of it.
+    #[error(
+        "the kernel takes no NaN or infinity in V, and {place} is {value} in {}; those in f32 do", .precision.name()
+    )]
+    NotFinite { place: String, value: f64, precision: Precision },
     #[error("{name} is {value}, but the kernel takes at most {limit}")]
     TooLarge { name: &'static str, value: usize, limit: usize },
     #[error("{name} takes {bytes} bytes, but the device binds at most {limit} at once: use fewer tokens or heads")]

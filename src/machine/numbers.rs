@@ -8,7 +8,7 @@ use crate::attention::rows::{row_max, row_sum, scale_row};
 use crate::attention::{Head, Precision, Real};
 use crate::schedule::{Max, Op, Plan, Schedule, Span, Step, Tensor};
 
-use super::chip::{Chip, part, part_mut};
+use super::chip::{Chip, Slot, part, part_mut};
 use super::effects::Effects;
 use super::memory::{Memory, Reported, logsumexp};
 
@@ -150,6 +150,32 @@ impl<'a, T: Real> Machine<'a, T> {
         let cols = step.place.j().map_or(0..self.plan.n_k, |j| self.plan.cols(j));
         let start = if self.span == Span::WholeRows { cols.start } else { 0 };
         Tile { row: rows.start, rows: rows.len(), col: cols.start, cols: cols.len(), start }
+    }
+
+    /// What `step` leaves on chip holds a NaN: scores, weights, O or a statistic of its rows.
+    pub(super) fn left_nan(&self, step: &Step) -> bool {
+        let (tile, chip) = (self.tile(step), &self.chip);
+        let writes = Effects::of(step, self.span).writes;
+        // What a ragged tile leaves of a buffer is of an earlier one.
+        let matrices = [
+            (Slot::S, &chip.s, tile.start..tile.start + tile.cols),
+            (Slot::P, &chip.p, tile.start..tile.start + tile.cols),
+            (Slot::O, &chip.o, 0..self.plan.d_v),
+        ];
+        let columns = [
+            (Slot::M, &chip.m),
+            (Slot::Sum, &chip.l),
+            (Slot::Lse, &chip.lse),
+            (Slot::TileMax, &chip.tile_max),
+            (Slot::TileSum, &chip.tile_sum),
+            (Slot::Alpha, &chip.alpha),
+            (Slot::Beta, &chip.beta),
+            (Slot::NewSum, &chip.new_sum),
+        ];
+        let is_nan = |x: &T| x.widen().is_nan();
+        matrices.into_iter().any(|(slot, buffer, cols)| {
+            writes.contains(slot) && part(buffer, tile.rows, cols.start, cols.len()).iter().any(is_nan)
+        }) || columns.into_iter().any(|(slot, values)| writes.contains(slot) && values[..tile.rows].iter().any(is_nan))
     }
 
     fn load(&mut self, tensor: Tensor, step: &Step, tile: &Tile) {

@@ -1,8 +1,9 @@
 //! One schedule on one head, to be looked at anywhere: in f32 or f64 behind one type.
 
 use crate::attention::oracle::Output;
-use crate::attention::{Head, Precision, Problem, Real};
+use crate::attention::{Head, Precision, Problem, Real, odd_row};
 use crate::schedule::{Op, Place, Schedule, Step, Tensor};
+use crate::sentence::Sentence;
 
 use super::effects::Block;
 use super::lazy::restore;
@@ -112,6 +113,14 @@ impl Run {
         }
     }
 
+    /// Why `query` is not like others, if it is not: it sees no key, or something that is not finite.
+    pub fn note(&self, query: usize) -> Option<Sentence> {
+        match &self.inner {
+            Inner::F32(pass) => pass.note(&self.schedule, query),
+            Inner::F64(pass) => pass.note(&self.schedule, query),
+        }
+    }
+
     /// What happens to one row, visit by visit. With another `meaning` than the run's: what a bug makes of that row.
     pub fn story(&self, query: usize, meaning: Meaning) -> RowStory {
         match &self.inner {
@@ -177,6 +186,10 @@ impl<T: Real> Pass<T> {
         restore(&mut machine, schedule, &all, schedule.len(), false, &[end], |n, step, machine| {
             writer.add(n, step, machine);
         });
-        writer.finish()
+        writer.finish(self.note(schedule, query))
+    }
+
+    fn note(&self, schedule: &Schedule, query: usize) -> Option<Sentence> {
+        odd_row::sentence(&self.head, query, schedule.plan.precision, schedule.stores_scores())
     }
 }

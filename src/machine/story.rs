@@ -2,6 +2,7 @@
 
 use crate::attention::Real;
 use crate::schedule::{Max, Op, Step};
+use crate::sentence::Sentence;
 
 use super::numbers::Machine;
 
@@ -13,6 +14,8 @@ pub struct RowStory {
     pub visits: Vec<RowVisit>,
     /// The step after which the row's result is final on chip.
     pub end: Option<u64>,
+    /// Why the row is not like others, if it is not.
+    pub note: Option<Sentence>,
 }
 
 /// The running statistics of the row at one moment.
@@ -32,6 +35,8 @@ pub struct RowVisit {
     pub first_key: usize,
     /// After the mask.
     pub scores: Vec<f64>,
+    /// The row sees a key of the block.
+    pub sees_some: bool,
     pub weights: Vec<f64>,
     /// Before the visit.
     pub old: RowSums,
@@ -59,7 +64,7 @@ impl RowVisit {
         if self.is_divided { o * sums.l } else { o }
     }
 
-    /// The average of the values of component `c`; `None` where no key was seen.
+    /// The average of the values of component `c`; `None` where nothing has a weight yet.
     pub fn average_of(&self, sums: &RowSums, c: usize) -> Option<f64> {
         let o = sums.o.get(c).copied()?;
         match sums.l {
@@ -132,6 +137,7 @@ impl StoryWriter {
             j,
             first_key: keys.start,
             scores: part(&machine.chip.s, self.row, keys.len()),
+            sees_some: keys.clone().any(|key| machine.head.sees(self.story.query, key)),
             weights: Vec::new(),
             m: old.m,
             alpha: 1.0,
@@ -147,8 +153,8 @@ impl StoryWriter {
         })
     }
 
-    pub fn finish(self) -> RowStory {
-        self.story
+    pub fn finish(self, note: Option<Sentence>) -> RowStory {
+        RowStory { note, ..self.story }
     }
 }
 

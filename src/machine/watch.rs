@@ -6,8 +6,8 @@ use crate::attention::error_rule::max_error;
 use crate::attention::{Head, Precision, Real};
 use crate::schedule::{Max, Op, Plan, Schedule, Step, Tensor};
 
+use super::Meaning;
 use super::numbers::{Machine, carry_out};
-use super::{Effects, Meaning, Slot};
 
 /// What can be asked of the numbers after a step.
 pub trait Probe {
@@ -19,11 +19,11 @@ pub trait Probe {
     /// no maximum.
     fn risen(&self) -> Option<(u64, u64)>;
 
-    /// What the step wrote on chip holds a NaN.
+    /// What the step left on chip holds a NaN: scores, weights, O or a statistic of its rows.
     fn has_nan(&self) -> bool;
 
     /// The largest distance of a component of a row's average so far from that of the same steps in f64; `None` for
-    /// steps that change no average, and where nobody asked for the f64 values. NaN where one of the two is no number.
+    /// steps that change no average, and where nobody asked for the f64 values. NaN where one of the two is no number and the other is.
     fn error_of_average(&self) -> Option<f64>;
 }
 
@@ -43,7 +43,7 @@ impl<T: Real> After<'_, '_, T> {
         let chip = &self.machine.chip;
         let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i));
         // l is still that of the keys before: rows without any have nothing that counts less.
-        let seen = chip.l.iter().zip(&chip.alpha).take(rows.len()).filter(|(l, _)| **l > T::zero());
+        let seen = chip.l.iter().zip(&chip.alpha).take(rows.len()).filter(|(l, _)| **l != T::zero());
         Some(seen.map(|(_, alpha)| alpha.widen()))
     }
 }
@@ -59,22 +59,9 @@ impl<T: Real> Probe for After<'_, '_, T> {
     }
 
     fn has_nan(&self) -> bool {
-        let chip = &self.machine.chip;
-        let span = crate::schedule::Span::Tile;
-        let writes = Effects::of(self.step, span).writes;
-        let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i)).len();
-        // What a ragged tile leaves of the buffer is of an earlier one.
-        let cols = self.step.place.j().map_or(usize::MAX, |j| self.schedule.plan.cols(j).len());
-        let within = |buffer: &ndarray::Array2<T>, cols: usize| {
-            buffer.rows().into_iter().take(rows).any(|row| row.iter().take(cols).any(|x| x.widen().is_nan()))
-        };
-        let of_column = |values: &[T]| values.iter().take(rows).any(|x| x.widen().is_nan());
-        (writes.contains(Slot::S) && within(&chip.s, cols))
-            || (writes.contains(Slot::P) && within(&chip.p, cols))
-            || (writes.contains(Slot::O) && within(&chip.o, usize::MAX))
-            || (writes.contains(Slot::M) && of_column(&chip.m))
-            || (writes.contains(Slot::Sum) && of_column(&chip.l))
+        self.machine.left_nan(self.step)
     }
+
     fn error_of_average(&self) -> Option<f64> {
         let exact = self.exact?;
         let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i));

@@ -244,6 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn a_nan_of_any_tile_and_of_any_statistic_is_found() {
+        // A tile in the middle of the whole rows that the softmax of `standard` works on.
+        let Input { mut problem, .. } = preset::toy();
+        problem.k[[0, 0, 9, 0]] = f64::NAN;
+        let run = run(&problem, "standard", 4);
+        let steps: Vec<_> = hits(&run, &problem, Condition::NanAppeared)
+            .into_iter()
+            .filter_map(|n| run.schedule.step(n - 1))
+            .filter(|step| step.op == Op::Load(crate::schedule::Tensor::S))
+            .map(|step| step.place.j().unwrap())
+            .collect();
+        assert!(!steps.is_empty() && steps.iter().all(|&j| j == 9 / run.schedule.plan.bc), "{steps:?}");
+        // The sum of a tile is a statistic, too.
+        let run = run_in(&problem, "flash2", 4, Precision::F32);
+        let steps = hits(&run, &problem, Condition::NanAppeared).into_iter().filter_map(|n| run.schedule.step(n - 1));
+        assert!(steps.map(|step| step.op).any(|op| op == Op::RowSum));
+    }
+
+    #[test]
     fn a_search_can_be_stopped() {
         let problem = preset::row().problem;
         let run = run(&problem, "flash2", 1);

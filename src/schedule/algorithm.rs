@@ -9,7 +9,8 @@ use super::step::{OnChip, Op, Tensor};
 use super::traffic::{ClosedForm, Traffic};
 use super::{flash1, flash2, standard};
 
-/// A tiled algorithm. A new one is a new file with an implementation of this, and a line in [`ALL`].
+/// A tiled algorithm. A new one, of the steps there are, is a new file with an implementation of this, and a line in
+/// [`ALL`].
 pub trait Algorithm: Sync {
     /// The name on the command line and in traces.
     fn name(&self) -> &'static str;

@@ -49,6 +49,11 @@ struct Written {
 }
 
 impl Schedule {
+    /// The algorithm stores its scores in HBM, in the format of the tensors.
+    pub fn stores_scores(&self) -> bool {
+        self.algorithm.closed_form(&self.plan).write.get(Tensor::S) > 0
+    }
+
     /// Runs the algorithm once to learn how many steps each section has.
     pub fn new(algorithm: &'static dyn Algorithm, plan: Plan) -> Self {
         let (mut sections, mut len) = (Vec::new(), 0);

@@ -30,7 +30,7 @@ pub fn write_csv(
     sink.text(HEADER)?;
     sink.text("\n")?;
     let end = walk(export, tiles, go_on, |step| Ok(sink.text(&row(step))?))?;
-    Ok(Summary { steps: end.totals.steps, bytes: sink.finish()?, check: end.check })
+    Ok(Summary { steps: end.totals.steps, bytes: sink.finish()?, check: end.check, fault: end.fault })
 }
 
 fn row(step: &Step<'_>) -> String {

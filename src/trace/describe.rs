@@ -8,11 +8,13 @@ use super::format::{
 };
 use super::number::Number;
 use crate::attention::dropout::Keep;
-use crate::attention::error_rule::{self, Errors};
+use crate::attention::error_rule::{self, Errors, Fault};
+use crate::attention::input::Layout;
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem};
 use crate::machine;
 use crate::schedule::{Plan, Schedule, Tensor, TileCounts, algorithm};
+use crate::sentence::Sentence;
 
 /// A run to be exported.
 #[derive(Clone)]
@@ -33,7 +35,9 @@ pub struct Export<'a> {
 impl Origin {
     /// Where `input` came from, of which the first `prefix` tokens were used.
     pub fn of(input: &Input, prefix: Option<usize>) -> Self {
-        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix }
+        let layout = Some(input.layout).filter(|layout| *layout != Layout::default());
+        let layout = layout.map(|layout| layout.name().into());
+        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix, layout }
     }
 }
 
@@ -129,20 +133,22 @@ pub(super) fn totals(schedule: &Schedule, counted: &machine::Totals) -> Totals {
     }
 }
 
-/// Compares the results with attention computed in f64.
-pub(super) fn check(export: &Export<'_>, got: &Output) -> Check {
+/// Compares the results with attention computed in f64; where they are not right, says where.
+pub(super) fn check(export: &Export<'_>, got: &Output) -> (Check, Option<Sentence>) {
     let precision = export.schedule.plan.precision;
     let reference = error_rule::reference(export.problem, export.batch, export.head, precision);
     let errors = Errors::between(got, &reference.exact);
     let stored = algorithm::stored(export.schedule.algorithm, &export.schedule.plan);
     let exact_inputs = export.problem.head(export.batch, export.head, Precision::F64);
     let bound = stored.bound(&reference, &exact_inputs, precision);
+    let fault = Fault::of(got, &reference.exact, &bound).map(|fault| fault.sentence());
     let pair = |error: f64, bound: f64| ErrorAndBound { max_error: Number(error), bound: Number(bound) };
-    Check {
+    let check = Check {
         passed: errors.within(&bound),
         o: pair(errors.o, bound.o),
         m: pair(errors.m, bound.m),
         l: pair(errors.l, bound.l),
         lse: pair(errors.lse, bound.lse),
-    }
+    };
+    (check, fault)
 }

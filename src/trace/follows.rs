@@ -103,7 +103,7 @@ impl Slack {
             + head.alibi_slope.map_or(0.0, |slope| slope.abs() * (plan.n_q + plan.n_k) as f64)
             + bias;
         let stores_scores = export.schedule.algorithm.closed_form(plan).write.get(Tensor::S) > 0;
-        let of_storage = if stores_scores { spacing * (of_products + added) + 1e-7 * spacing.signum() } else { 0.0 };
+        let of_storage = if stores_scores { spacing * (of_products + added) } else { 0.0 };
         let scores = 2.0 * u * ((plan.d + 4) as f64 * of_products + 8.0 * added) + of_storage;
         let weights = (4.0 * scores).exp_m1() + (plan.n_k + 8 * plan.t_c() + 16) as f64 * u;
         let values = head.v.iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));

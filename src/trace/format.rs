@@ -55,6 +55,9 @@ pub struct Origin {
     /// Only so many first tokens were used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<usize>,
+    /// The order of its axes, `bnhd` and the like, where it is not `bhnd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
 }
 
 /// Sizes, masks and modifiers. Q is `[batch, heads, n_q, d]`, K `[batch, kv_heads, n_k, d]`, V `[.., n_k, d_v]`.

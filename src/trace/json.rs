@@ -9,6 +9,7 @@ use super::describe::{Export, head_of};
 use super::format::{Check, Totals, Trace};
 use super::sink::Sink;
 use super::walk::{End, Tiles, walk};
+use crate::sentence::Sentence;
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Absent where nothing was computed.
     pub check: Option<Check>,
+    /// Where the result is not within the error rule.
+    pub fault: Option<Sentence>,
 }
 
 /// Writes the trace of `export` to `out`: the same bytes each time.
@@ -33,9 +36,9 @@ pub fn write_json(
 ) -> Result<Summary, TraceError> {
     let mut sink = Sink::new(out);
     begin(&mut sink, &head_of(export))?;
-    let End { totals, check } = walk(export, tiles, go_on, |step| Ok(line(&mut sink, step.n, step)?))?;
+    let End { totals, check, fault } = walk(export, tiles, go_on, |step| Ok(line(&mut sink, step.n, step)?))?;
     end(&mut sink, &totals, check.as_ref())?;
-    Ok(Summary { steps: totals.steps, bytes: sink.finish()?, check })
+    Ok(Summary { steps: totals.steps, bytes: sink.finish()?, check, fault })
 }
 
 impl Trace {

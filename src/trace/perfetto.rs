@@ -80,7 +80,7 @@ fn write_at(
     let end = walk(export, Tiles::None, go_on, |step| Ok(timeline.step(export.schedule, step)?))?;
     timeline.close()?;
     timeline.sink.text("\n]}\n")?;
-    Ok(Summary { steps: end.totals.steps, bytes: timeline.sink.finish()?, check: end.check })
+    Ok(Summary { steps: end.totals.steps, bytes: timeline.sink.finish()?, check: end.check, fault: end.fault })
 }
 
 struct Timeline<W> {

@@ -12,6 +12,7 @@ use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
 use crate::machine::{Effects, Machine, Meaning, Meter, Slot, Slots, carry_out, output};
 use crate::schedule::{self, Cost, Flops, Op, Place, Schedule, Section, Span, Sums, kernel_lines};
+use crate::sentence::Sentence;
 
 /// How much of the numbers a trace holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -29,6 +30,8 @@ pub enum Tiles {
 pub(super) struct End {
     pub totals: Totals,
     pub check: Option<Check>,
+    /// Where the result is not right.
+    pub fault: Option<Sentence>,
 }
 
 /// Steps between two reports of progress.
@@ -42,7 +45,8 @@ pub(super) fn walk(
     each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
 ) -> Result<End, TraceError> {
     let (totals, output) = tell(export, tiles, go_on, each)?;
-    Ok(End { totals, check: output.map(|output| describe::check(export, &output)) })
+    let (check, fault) = output.map(|output| describe::check(export, &output)).unzip();
+    Ok(End { totals, check, fault: fault.flatten() })
 }
 
 /// As [`walk`], without holding the results against exact ones; gives them where they were computed.

@@ -4,12 +4,14 @@
 use std::cell::OnceCell;
 use std::sync::atomic::AtomicBool;
 
-use tilescope::attention::cases::{self, Case, single, with};
+use tilescope::attention::Precision;
+use tilescope::attention::cases::{self, Case};
 use tilescope::attention::error_rule::{self, Errors, Reference};
-use tilescope::attention::{Align, Mask, Precision};
 use tilescope::gpu::kernels::KERNELS;
 use tilescope::gpu::wgpu::WgpuBackend;
 use tilescope::gpu::{Backend, Kernel};
+
+use super::not_finite;
 
 pub static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -18,13 +20,12 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     KERNELS.iter().filter(|kernel| kernel.backend == "wgpu")
 }
 
-/// The backend, or a printed line that says how much is skipped and why.
+/// The backend; where there is none, how much is skipped and why is said.
 pub fn backend(skipping: usize) -> Option<WgpuBackend> {
     match WgpuBackend::open() {
         Ok(backend) => Some(backend),
         Err(reason) => {
-            assert!(std::env::var("TILESCOPE_REQUIRE_GPU").as_deref() != Ok("1"), "a GPU is required, but: {reason}");
-            println!("0 ran, {skipping} skipped: {reason}");
+            super::skips::missing(&format!("{skipping} cases"), &reason);
             None
         }
     }
@@ -36,15 +37,9 @@ pub struct Prepared {
     references: OnceCell<Vec<Reference>>,
 }
 
-/// The built-in cases, and one that only a kernel must pass: a masked key never reaches its sums, whatever its value.
+/// The built-in cases, and those with what is not finite, seen and hidden.
 pub fn cases() -> Vec<Prepared> {
-    let hidden = with(single(20, 40, 8), |p| {
-        // Key 20 shares a tile with keys that are seen.
-        p.mask = Mask { causal: true, align: Align::TopLeft, ..Mask::default() };
-        p.v.slice_mut(ndarray::s![.., .., 20.., ..]).fill(f64::NAN);
-    });
-    let hidden = Case { name: "NaN in V of keys that nobody sees".into(), problem: hidden };
-    cases::cases().into_iter().chain([hidden]).map(Prepared::new).collect()
+    cases::cases().into_iter().chain(not_finite::cases(17, 40, 8)).map(Prepared::new).collect()
 }
 
 impl Prepared {
@@ -70,11 +65,9 @@ impl Prepared {
     fn references(&self) -> &[Reference] {
         self.references.get_or_init(|| {
             let shape = self.case.problem.shape;
-            // A case puts NaN only where nobody looks, so that 0 is as good; the plain baseline would let it through.
-            let visible = with(self.case.problem.clone(), |p| p.v.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x }));
             let heads = 0..shape.batch * shape.heads;
             heads
-                .map(|at| error_rule::reference(&visible, at / shape.heads, at % shape.heads, Precision::F32))
+                .map(|at| error_rule::reference(&self.case.problem, at / shape.heads, at % shape.heads, Precision::F32))
                 .collect()
         })
     }

@@ -5,6 +5,7 @@ pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
 pub mod not_finite;
+pub mod program;
 pub mod skips;
 pub mod taps;
 

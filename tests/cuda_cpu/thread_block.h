@@ -57,6 +57,9 @@ inline float __int_as_float(unsigned bits) {
     return value;
 }
 
+// max.NaN.f32
+inline float max_nan(float a, float b) { return a != a || a > b ? a : b; }
+
 // A GPU has no clock to tell here, and no SMs.
 inline unsigned sm_id() { return 0; }
 inline unsigned long long nanoseconds() { return 0; }

@@ -15,19 +15,21 @@ use tilescope::gpu::source::with_blocks;
 use tilescope::gpu::{Backend, SourceError, ptx};
 use tilescope::schedule::Tiling;
 
+use super::common::skips;
 use super::memory_driver::{Facts, Failing, MemoryDriver};
 use super::player_driver::PlayerDriver;
 use super::results::can_build;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// The compiler's version, or a printed line that says how much is skipped and why.
+/// The compiler's version; where there is none, how much is skipped and why is said. One that was named must be there.
 fn compiler(skipping: usize) -> Option<String> {
     match nvrtc::version() {
         Ok(version) => Some(version),
         Err(reason) => {
             assert!(reason.contains("NVRTC") && !reason.contains('\n'), "{reason}");
-            println!("0 ran, {skipping} skipped: {reason}");
+            assert!(std::env::var_os("TILESCOPE_NVRTC").is_none(), "TILESCOPE_NVRTC names it, but: {reason}");
+            skips::skipped_here(&format!("{skipping} cases"), &reason);
             None
         }
     }

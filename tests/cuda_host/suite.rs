@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
+use super::common::skips;
 use super::player_driver::stand_in;
 use super::results::can_build;
 
@@ -15,11 +16,11 @@ fn script(name: &str) -> Command {
     Command::new(Path::new(ROOT).join("scripts").join(name))
 }
 
-/// False, with a printed line, where the scripts' interpreters are missing.
+/// False, and said, where the scripts' interpreters are missing.
 fn has_python() -> bool {
     let found = ["python3", "bash"].iter().all(|name| Command::new(name).arg("--version").output().is_ok());
     if !found {
-        println!("0 ran, 1 skipped: there is no python3 or no bash");
+        skips::skipped_here("all of it", "there is no python3 or no bash");
     }
     found
 }
@@ -101,7 +102,7 @@ fn without_a_gpu_the_suite_says_so_and_ends_with_3() {
         let built =
             Command::new("cc").args(["-shared", "-x", "c", "/dev/null", "-o"]).arg(folder.path().join(name)).status();
         if !built.is_ok_and(|status| status.success()) {
-            println!("0 ran, 1 skipped: there is no C compiler");
+            skips::missing("all of it", "there is no C compiler");
             return;
         }
     }

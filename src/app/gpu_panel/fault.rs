@@ -58,6 +58,10 @@ pub fn refused(refusal: &Refusal) -> Sentence {
             Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
         }
         Refusal::Dropout => "the kernel has no dropout".into(),
+        Refusal::NotFinite { place, value, precision } => {
+            let told = "the kernel takes no NaN or infinity in V, and {0} is {1} in {2}; those in f32 do";
+            Sentence::new(told).with(place).with(value).with(precision.name())
+        }
         Refusal::TooLarge { name, value, limit } => {
             Sentence::new("{0} is {1}, but the kernel takes at most {2}").with(name).with(value).with(limit)
         }

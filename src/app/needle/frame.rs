@@ -85,12 +85,18 @@ pub fn cursor_of(story: &RowStory, visit: &RowVisit, frame: Frame) -> u64 {
 /// What the frame shows, in a sentence.
 pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: Option<f64>) -> Sentence {
     let visit = now.visit;
-    let highest = visit.scores.iter().copied().filter(|s| !s.is_nan()).fold(f64::NEG_INFINITY, f64::max);
+    if let Some(sentence) = not_finite(now) {
+        return sentence;
+    }
+    let highest = visit.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let is_first = visit.old.l == 0.0;
     let rises = visit.m > visit.old.m;
     match now.frame {
         Frame::Rest if is_first => "No key yet: m = -inf, l = 0, and nothing to average.".into(),
         Frame::Rest => "At rest. m is the largest score so far, l the sum of the weights, O / l the average.".into(),
+        Frame::Arrive if highest == f64::NEG_INFINITY && visit.sees_some => {
+            "Every score that arrives is -inf: these keys weigh nothing.".into()
+        }
         Frame::Arrive if highest == f64::NEG_INFINITY => "Every new key is masked: no score arrives.".into(),
         Frame::Arrive if is_first => Sentence::new("The first scores arrive; the largest is {0}.").with(short(highest)),
         Frame::Arrive if highest > visit.old.m => {
@@ -108,15 +114,36 @@ pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: O
         Frame::Shrink if forgets && rises => "alpha is forgotten: the old keys keep their old weight.".into(),
         Frame::Shrink if rises => "l and O shrink by the same alpha. The needle holds still.".into(),
         Frame::Shrink => "No new maximum: l and O stay as they are.".into(),
+        Frame::Join if visit.new.l == 0.0 && visit.sees_some => "Every score so far is -inf: nothing joins.".into(),
         Frame::Join if visit.new.l == 0.0 => "Every key so far is masked: nothing joins.".into(),
         Frame::Join => "The new weights join l, their values join O. Only now does the needle move.".into(),
         Frame::Fit => match (needle, exact) {
+            (Some(needle), Some(exact)) if needle.is_nan() && exact.is_nan() => {
+                "The exact answer (f64) is NaN as well.".into()
+            }
             (Some(needle), Some(exact)) if agree(needle, exact) => "The exact answer (f64) fits the needle.".into(),
             (Some(needle), Some(exact)) => {
                 Sentence::new("The needle misses: {0} instead of {1}.").with(short(needle)).with(short(exact))
             }
             _ => "The row is done.".into(),
         },
+    }
+}
+
+/// What the frame shows of a row that is no row of numbers.
+fn not_finite(now: &Scenelet<'_>) -> Option<Sentence> {
+    let visit = now.visit;
+    let has = |is_it: fn(f64) -> bool| visit.scores.iter().any(|&s| is_it(s));
+    let is_odd = |m: f64, l: f64| m.is_nan() || m == f64::INFINITY || l.is_nan();
+    let stays = |m: f64| Sentence::new("m is {0}: l and O are NaN, and stay so.").with(short(m));
+    match now.frame {
+        Frame::Rest if is_odd(visit.old.m, visit.old.l) => Some(stays(visit.old.m)),
+        Frame::Arrive if has(f64::is_nan) => Some("A score that arrives is NaN: so will be m, l and O.".into()),
+        Frame::Arrive if has(|s| s == f64::INFINITY) => {
+            Some("A score that arrives is inf: so will be m, and l and O will be NaN.".into())
+        }
+        Frame::Climb | Frame::Shrink | Frame::Join if is_odd(visit.m, visit.new.l) => Some(stays(visit.m)),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::app::draw::{arrow, fit_text};
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
-use crate::app::words::{fill, tr};
+use crate::app::words::{self, fill, tr};
 use crate::machine::RowVisit;
 use crate::schedule::Tensor;
 
@@ -50,8 +50,15 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let all = picture.story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).filter(|s| s.is_finite());
     let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
     if low > high {
-        let text = tr(ui.ctx(), "no visible key: no score");
-        fit_text(ui.painter(), rect, Align2::CENTER_CENTER, text, picture.label(), picture.palette.faint_ink);
+        let text = match &picture.story.note {
+            Some(note) => words::say(ui.ctx(), note),
+            None => tr(ui.ctx(), "no finite score").to_owned(),
+        };
+        let font = theme::readable_font(&text, picture.label());
+        let galley = ui.painter().layout(text.clone(), font, picture.palette.ink, rect.width());
+        let at = rect.center() - galley.size() / 2.0;
+        ui.painter().galley(at, galley, picture.palette.ink);
+        picture.tell(ui, rect, "scores of the row", &text);
         return;
     }
     let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));

@@ -185,14 +185,13 @@ impl Input {
     fn warn_of_not_finite(&mut self) {
         let mut names = self.problem.not_finite();
         if self.problem.alibi_slopes.iter().flatten().any(|x| !x.is_finite()) {
-            names.push("alibi_slopes");
+            names.push("alibi_slopes".to_owned());
         }
         if self.d_o.iter().flatten().any(|x| !x.is_finite()) {
-            names.push("dO");
+            names.push("dO".to_owned());
         }
-        let warning =
-            |name| Sentence::new("{0} holds NaN or infinity: it will spread to every result that reads it").with(name);
-        self.warnings.extend(names.into_iter().map(warning));
+        let told = "{0} holds NaN or infinity: it spreads to every row that sees it, and to no other";
+        self.warnings.extend(names.into_iter().map(|name| Sentence::new(told).with(name)));
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     Backend, Choice, DeviceInfo, GpuError, GpuRun, Kernel, Measured, Occupancy, Progress, Refusal, SourceError, Taps,
     Workload, kernels,
 };
-use crate::attention::{Precision, Problem, Shape};
+use crate::attention::{Precision, Problem, Shape, conversion};
 use crate::schedule::Tiling;
 use device::Device;
 use driver::Driver;
@@ -118,6 +118,12 @@ impl CudaBackend {
             if value > MOST_TOKENS {
                 return Err(Refusal::TooLarge { name, value, limit: MOST_TOKENS });
             }
+        }
+        if precision != Precision::F32
+            && let Some((place, value)) = conversion::not_finite_value(problem, precision)
+        {
+            // Tensor cores multiply whole tiles, and 0 times this is NaN also where a mask hides the key.
+            return Err(Refusal::NotFinite { place, value, precision });
         }
         match program::unfit(ptx, self.device.capability, &self.device.sm) {
             Some(refusal) if !self.sources.contains_key(ptx.file()) => Err(refusal),

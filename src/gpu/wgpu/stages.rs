@@ -68,7 +68,7 @@ pub(super) fn of(kernel: &Kernel) -> &'static [Stage] {
     const STANDARD: &[Stage] = &[
         stage("scores", &[Q, K, Bias, PerBatch, S], Kind::Scores),
         stage("softmax", &[S, P, Stats], Kind::Softmax),
-        stage("output", &[P, V, O], Kind::Output),
+        stage("output", &[P, V, O, Stats], Kind::Output),
     ];
     match kernel.file {
         "standard.wgsl" => STANDARD,

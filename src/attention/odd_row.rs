@@ -1,0 +1,138 @@
+//! Why a row is not like others: it sees no key, or something that is not finite. In a sentence with its place.
+
+use super::conversion::short;
+use super::precision::{Precision, Real};
+use super::problem::Head;
+use crate::sentence::Sentence;
+
+/// What the rule of [`super::not_finite`] makes of row `i`, and by what; `None` where the row is like any other.
+/// `precision` is the format of the tensors; scores are rounded to it where they are stored.
+pub fn sentence<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores: bool) -> Option<Sentence> {
+    let keys: Vec<usize> = (0..head.n_k()).filter(|&j| head.sees(i, j)).collect();
+    if keys.is_empty() {
+        return Some(Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
+    }
+    let score = |j: usize| {
+        let mut s = [score(head, i, j)];
+        if stores_scores {
+            T::store_as(&mut s, precision);
+        }
+        s[0]
+    };
+    let scores: Vec<T> = keys.iter().map(|&j| score(j)).collect();
+    let first = |is_it: &dyn Fn(T) -> bool| scores.iter().position(|&s| is_it(s)).map(|n| keys[n]);
+    let format = if stores_scores { precision } else { of_arithmetic(precision) };
+    let of_score = |j: usize, pattern: &'static str| Some(Sentence::new(pattern).and(place(head, i, j, format)));
+    if let Some(j) = first(&|s| s.is_nan()) {
+        return of_score(j, "{0} is NaN: so are m, l, L and O of the row.");
+    }
+    if let Some(j) = first(&|s| s == T::infinity()) {
+        return of_score(j, "{0} is inf: m of the row is inf, and l, L and O are NaN.");
+    }
+    if scores.iter().all(|&s| s == T::neg_infinity()) {
+        return of_score(keys[0], "{0} is -inf, as are all of the row: m is -inf, and l, L and O are NaN.");
+    }
+    if let Some(sentence) = of_values(head, i, &keys) {
+        return Some(sentence);
+    }
+    let j = first(&|s| s == T::neg_infinity())?;
+    of_score(j, "{0} is -inf: the key weighs nothing.")
+}
+
+/// The format that scores on chip are computed in.
+fn of_arithmetic(precision: Precision) -> Precision {
+    if precision == Precision::F64 { precision } else { Precision::F32 }
+}
+
+/// "The score of query 3, key 5", and whether it is beyond the format or made of something that was not finite.
+fn place<T: Real>(head: &Head<T>, i: usize, j: usize, format: Precision) -> Sentence {
+    let wide = |x: T| x.widen();
+    let mut rows = head.q.row(i).into_iter().chain(head.k.row(j));
+    let is_overflow = rows.all(|x| x.is_finite()) && head.bias_at(i, j).is_finite() && head.scale.is_finite();
+    if !is_overflow {
+        return Sentence::new("The score of query {0}, key {1}").with(i).with(j);
+    }
+    let dot: f64 = head.q.row(i).iter().zip(head.k.row(j)).map(|(q, k)| wide(*q) * wide(*k)).sum();
+    let exact = wide(head.scale) * dot + wide(head.bias_at(i, j));
+    let sentence = Sentence::new("The score of query {0}, key {1} ({2}) overflows {3}: it").with(i).with(j);
+    sentence.with(short(exact)).with(format.name())
+}
+
+fn score<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
+    let dot = head.q.row(i).iter().zip(head.k.row(j)).fold(T::zero(), |sum, (&q, &k)| sum + q * k);
+    let s = head.scale * dot;
+    head.biased(head.softcap.map_or(s, |cap| cap * (s / cap).tanh()), i, j)
+}
+
+fn of_values<T: Real>(head: &Head<T>, i: usize, keys: &[usize]) -> Option<Sentence> {
+    let is_used = |j: &&usize| head.dropout_factor(i, **j) != T::zero();
+    let odd = keys.iter().filter(is_used).find_map(|&j| {
+        let component = head.v.row(j).iter().position(|v| !v.is_finite())?;
+        Some((j, component, head.v[[j, component]].widen()))
+    });
+    let (j, component, value) = odd?;
+    let sentence = "V of key {0}, which query {1} sees, is {2} at component {3}: O is not finite there.";
+    Some(Sentence::new(sentence).with(j).with(i).with(value).with(component))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Problem;
+    use crate::attention::cases::{single, with};
+
+    fn said(precision: Precision, stores_scores: bool, change: impl FnOnce(&mut Problem)) -> Option<String> {
+        let problem = with(single(3, 4, 2), |p| {
+            p.q.fill(1.0);
+            p.k.fill(1.0);
+            p.scale = 1.0;
+            change(p);
+        });
+        let head = problem.head::<f32>(0, 0, precision);
+        sentence(&head, 1, precision, stores_scores).map(|sentence| sentence.to_string())
+    }
+
+    #[test]
+    fn each_kind_of_row_is_told_from_the_others() {
+        let f32 = |change: &dyn Fn(&mut Problem)| said(Precision::F32, false, change);
+        assert_eq!(f32(&|_| {}), None);
+        let told = f32(&|p| p.mask.key_lengths = Some(vec![0])).unwrap();
+        assert_eq!(told, "Query 1 sees no key: m and L are -inf, l and O are 0.");
+        let told = f32(&|p| p.q[[0, 0, 1, 0]] = f64::NAN).unwrap();
+        assert_eq!(told, "The score of query 1, key 0 is NaN: so are m, l, L and O of the row.");
+        let told = f32(&|p| p.k[[0, 0, 2, 0]] = f64::INFINITY).unwrap();
+        assert_eq!(told, "The score of query 1, key 2 is inf: m of the row is inf, and l, L and O are NaN.");
+        let told = f32(&|p| p.v[[0, 0, 3, 1]] = f64::NAN).unwrap();
+        assert_eq!(told, "V of key 3, which query 1 sees, is NaN at component 1: O is not finite there.");
+        assert_eq!(f32(&|p| p.q[[0, 0, 0, 0]] = f64::NAN), None, "another row");
+        let hidden = |p: &mut Problem| (p.v[[0, 0, 3, 1]], p.mask.key_lengths) = (f64::NAN, Some(vec![3]));
+        assert_eq!(f32(&hidden), None, "nobody sees it");
+    }
+
+    #[test]
+    fn an_overflow_is_named_with_its_place_and_never_a_row_without_keys() {
+        let high = |p: &mut Problem| (p.q[[0, 0, 1, 0]], p.k[[0, 0, 2, 0]]) = (1e20, 1e20);
+        assert_eq!(
+            said(Precision::F32, false, high).unwrap(),
+            "The score of query 1, key 2 (1.000e40) overflows f32: it is inf: m of the row is inf, and l, L and O are NaN."
+        );
+        let low = |p: &mut Problem| (p.q[[0, 0, 1, 0]], p.k[[0, 0, 2, 0]]) = (-1e20, 1e20);
+        assert_eq!(
+            said(Precision::F32, false, low).unwrap(),
+            "The score of query 1, key 2 (-1.000e40) overflows f32: it is -inf: the key weighs nothing."
+        );
+        let all = |p: &mut Problem| {
+            p.q.fill(-1e20);
+            p.k.fill(1e20);
+        };
+        assert_eq!(
+            said(Precision::F32, false, all).unwrap(),
+            "The score of query 1, key 0 (-2.000e40) overflows f32: it is -inf, as are all of the row: m is -inf, and l, L \
+             and O are NaN."
+        );
+        // Beyond f16, but only where it is stored.
+        let stored = |p: &mut Problem| (p.q[[0, 0, 1, 0]], p.k[[0, 0, 2, 0]]) = (1e3, 1e3);
+        assert!(said(Precision::F16, true, stored).unwrap().contains("(1000001) overflows f16"));
+        assert_eq!(said(Precision::F16, false, stored), None);
+    }
+}
