@@ -44,13 +44,13 @@ pub struct PlaceOptions {
     /// Let every query see every key
     #[arg(long, overrides_with = "causal")]
     no_causal: bool,
-    /// bottom-right or top-left
+    /// Where the diagonal lies when n_q != n_k: bottom-right or top-left
     #[arg(long, value_name = "WHERE")]
     align: Option<String>,
     /// Keys left and right of the diagonal that stay visible, as L,R; -1 is unbounded
     #[arg(long, value_name = "L,R", allow_hyphen_values = true)]
     window: Option<String>,
-    /// Keys that exist, one length for each batch entry
+    /// Keys that exist, one length for each batch entry; they do not move the diagonal
     #[arg(long, value_name = "A,B,..")]
     kv_lengths: Option<String>,
     /// Seed of a random: input
