@@ -264,8 +264,10 @@ impl Candidate {
         // Kernels of a GPU that store O in HBM at each visit do so in f32, whatever their blocks are.
         let stored = algorithm::stored(self.algorithm, &Plan::of_problem(case.problem(), 0, TILING, self.precision));
         let Some((errors, bound)) = errors(case, self.precision, stored, outputs) else {
-            let reason = "{} cannot hold these scores: plain attention that stores them in it has no result either";
-            return self.skipped(case, reason.replace("{}", self.precision.name()));
+            let format = self.precision.name();
+            let reason =
+                format!("{format} cannot hold the scores: plain attention that stores them has no result either");
+            return self.skipped(case, reason);
         };
         let (tensor, error, bound) = closest(&errors, &bound);
         let row = self.row(case, Status::Ran, None);
