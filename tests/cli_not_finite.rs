@@ -93,7 +93,8 @@ fn a_row_of_nan_is_none_without_keys() {
     for algorithm in ALGORITHMS {
         let (o, rows, said) = run("nan_in_query_3", &format!("--causal --algorithm {algorithm} --br 2 --bc 4"));
         for i in 0..9 {
-            let values = [rows["m"][i], rows["l"][i], rows["L"][i]].into_iter().chain(o.row(i).iter().copied());
+            let mut values = o.row(i).to_vec();
+            values.extend([rows["m"][i], rows["l"][i], rows["L"][i]]);
             let expected = if i == 3 { f64::is_nan as fn(f64) -> bool } else { f64::is_finite };
             assert!(values.into_iter().all(expected), "{algorithm}, row {i}: {o}, {rows:?}");
         }

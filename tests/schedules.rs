@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{plans, problems};
+use common::{odd_problems, plans, problems};
 use proptest::prelude::*;
 use tilescope::attention::error_rule::{self, Errors};
-use tilescope::attention::{Precision, TileClass};
+use tilescope::attention::{Precision, TileClass, oracle};
 use tilescope::machine::{Meaning, Meter, MeterIndex, Run, run};
 use tilescope::schedule::{Algorithm, Plan, Schedule, TileCounts, algorithm, each_step};
 
@@ -89,6 +89,31 @@ proptest! {
                     prop_assert_eq!(&totals.traffic, &algorithm.closed_form(&schedule.plan));
                 }
             }
+        }
+    }
+
+    /// The oracle and every algorithm have NaN and infinities at the same places.
+    #[test]
+    fn every_algorithm_meets_the_oracle_where_it_is_not_finite((problem, tiling, _) in odd_problems()) {
+        let exact = oracle::attention(&problem.head::<f64>(0, 0, Precision::F64));
+        for algorithm in each_algorithm() {
+            let schedule = Schedule::new(algorithm, Plan::of_problem(&problem, 0, tiling, Precision::F64));
+            let got = run(&schedule, &problem.head::<f64>(0, 0, Precision::F64), Meaning::RIGHT, |_| true);
+            let errors = Errors::between(&got.expect("nobody stops it").0, &exact);
+            let bound = Errors { o: 1e-9, m: 1e-9, l: 1e-9, lse: 1e-9 };
+            prop_assert!(errors.within(&bound), "{}: {errors:?}", algorithm.name());
+        }
+    }
+
+    /// The same with what is not finite.
+    #[test]
+    fn state_with_nan_is_the_same_however_it_is_reached((problem, tiling, precision) in odd_problems(), at in 0.0..1.0f64) {
+        for algorithm in each_algorithm() {
+            let plan = Plan::of_problem(&problem, 0, tiling, precision);
+            let schedule = Schedule::new(algorithm, plan);
+            let run = Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).expect("nobody stops it");
+            let cursor = (at * run.schedule.len() as f64) as u64;
+            prop_assert_eq!(common::bits(&run.view(cursor)), common::bits(&common::stepped(&run, &problem, cursor)), "{} at {}", algorithm.name(), cursor);
         }
     }
 

@@ -120,7 +120,8 @@ pub trait Backend: Send {
 
     /// Computes every (batch, head) of the problem. Blocks; `cancel` is looked at between launches.
     ///
-    /// NaN or infinity in Q, K or V ([`Problem::not_finite`]) is run, and gives what the GPU happens to make of it.
+    /// NaN and infinities give what the rule of [`crate::attention::not_finite`] says; a kernel that cannot do that is
+    /// refused ([`Refusal::NotFinite`]).
     ///
     /// Errors with [`GpuError::Refused`] as `supports` does, when cancelled, and when the driver fails.
     fn run(

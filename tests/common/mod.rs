@@ -83,6 +83,22 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
     )
 }
 
+/// The same with up to five NaNs and infinities anywhere in Q, K, V and the bias.
+pub fn odd_problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    let poke = (0..4usize, any::<prop::sample::Index>(), prop::sample::select(odd.to_vec()));
+    (problems(), prop::collection::vec(poke, 1..6)).prop_map(|((mut problem, tiling, precision), pokes)| {
+        for (tensor, place, x) in pokes {
+            let tensors = [Some(&mut problem.q), Some(&mut problem.k), Some(&mut problem.v), problem.bias.as_mut()];
+            if let Some(tensor) = tensors.into_iter().nth(tensor).flatten() {
+                let at = place.index(tensor.len());
+                *tensor.iter_mut().nth(at).expect("a place within") = x;
+            }
+        }
+        (problem, tiling, precision)
+    })
+}
+
 /// What rounding to f16 or bf16 can do at worst. The error rule compares with one plain run, whose error at a handful of
 /// keys is a matter of luck; this bound is a matter of arithmetic (u: half the spacing of the format at 1):
 /// stored scores move by u |s|, weights by u, O by u at each of its stores.

@@ -132,8 +132,15 @@ fn places() -> Vec<(String, Change)> {
     places.push(("infinities of both signs in one component".into(), Box::new(both_infinities)));
     places.push(("NaN behind a bias of -inf".into(), Box::new(behind_a_bias)));
     places.push(("scores of -inf alone".into(), Box::new(only_minus_infinity)));
-    places.push(("weights that round to 0 for what is not finite".into(), Box::new(small_weights)));
-    places.push(("softcap of an infinite score".into(), Box::new(capped)));
+    places.push(("scores of -inf alone beside a bias".into(), Box::new(only_minus_infinity_biased)));
+    places.push(("scores of -inf but for the last key".into(), Box::new(minus_infinity_at_first)));
+    places.push(("weights that round to 0 for what is not finite".into(), Box::new(|p| small_weights(p, 0, 40.0))));
+    places.push((
+        "the same where the maximum comes first".into(),
+        Box::new(|p| small_weights(p, p.shape.n_k - 1, -40.0)),
+    ));
+    places.push(("softcap of an infinite score".into(), Box::new(|p| capped(p, INF))));
+    places.push(("softcap of a score of NaN".into(), Box::new(|p| capped(p, NAN))));
     places.push(("nothing odd".into(), Box::new(|_| {})));
     places
 }
@@ -178,20 +185,31 @@ fn only_minus_infinity(p: &mut Problem) {
     }
 }
 
-/// Scores that rise by 40 from key to key: every weight but the last few is 0 in f32, and V is odd where it is.
-fn small_weights(p: &mut Problem) {
+fn only_minus_infinity_biased(p: &mut Problem) {
+    only_minus_infinity(p);
+    all(p);
+}
+
+/// A tile of the first keys has no weights yet; a row that sees the last key has one.
+fn minus_infinity_at_first(p: &mut Problem) {
+    p.q.slice_mut(s![.., .., .., 0]).fill(1.0);
+    p.k.slice_mut(s![.., .., ..p.shape.n_k - 1, 0]).fill(-INF);
+}
+
+/// Scores that rise by `step` from key to key: every weight but a few is 0 in f32, also that of `odd`, whose V is odd.
+fn small_weights(p: &mut Problem, odd: usize, step: f64) {
     p.scale = 1.0;
     p.q.fill(0.0);
     p.q.slice_mut(s![.., .., .., 0]).fill(1.0);
-    p.k.slice_mut(s![.., .., .., 0]).indexed_iter_mut().for_each(|((_, _, j), k)| *k = 40.0 * j as f64);
-    p.v[[0, 0, 0, 0]] = INF;
-    p.v[[0, 0, 0, p.shape.d_v - 1]] = NAN;
+    p.k.slice_mut(s![.., .., .., 0]).indexed_iter_mut().for_each(|((_, _, j), k)| *k = step * j as f64);
+    p.v[[0, 0, odd, 0]] = INF;
+    p.v[[0, 0, odd, p.shape.d_v - 1]] = NAN;
 }
 
-/// A score of +inf is the cap, a number.
-fn capped(p: &mut Problem) {
+/// A score of +inf is the cap, a number; of NaN nothing makes one.
+fn capped(p: &mut Problem, x: f64) {
     p.softcap = Some(2.0);
-    p.q[[0, 0, p.shape.n_q / 2, 0]] = INF;
+    p.q[[0, 0, p.shape.n_q / 2, 0]] = x;
     p.k.slice_mut(s![.., .., .., 0]).mapv_inplace(|k| if k == 0.0 { 1.0 } else { k });
 }
 

@@ -114,7 +114,6 @@ const STANDARD: &[Mutant] = &[
     ("the sum of half a row", "lanes > 0; lanes /= 2) l +=", "lanes > 1; lanes /= 2) l +="),
     ("a dead row divides by 0", "l == 0.0f ? 0.0f : 1.0f / l", "1.0f / l"),
     ("P is not normalised", "max_nan(p[j] * inverse, TINY)", "p[j]"),
-    ("a small weight is 0 in its row", "max_nan(p[j] * inverse, TINY)", "p[j] * inverse"),
     ("what is hidden weighs something", "p[j] == 0.0f ? 0.0f : max_nan", "max_nan"),
     ("a row passes over NaN", "m = max_nan(m, s[j]);", "m = fmaxf(m, s[j]);"),
     ("a row of -inf alone is a row of numbers", "if (m == LOWEST) m = NEG_INF, l = NOT_A_NUMBER;", ""),
@@ -139,12 +138,6 @@ const FLASH2_MMA: &[Mutant] = &[
     ("half of a row's lanes give no sum", "l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);", ""),
     ("a row that has seen nothing subtracts -inf", "m == NEG_INF ? 0.0f : m * c", "m * c"),
     ("a biased row that has seen nothing subtracts -inf", "x - (m == NEG_INF ? 0.0f : m)", "x - m"),
-    (
-        "a bias overflows in the exponent",
-        "exponent(s[tile][n][e], m_new[tile][e / 2], c, false)",
-        "exponent(s[tile][n][e], m_new[tile][e / 2], c, true)",
-    ),
-    ("l of a biased row is made exact twice", "if (m == NEG_INF || !plain) return l;", "if (m == NEG_INF) return l;"),
     (
         "a row passes over NaN",
         "most = max_nan(most, max_nan(s[tile][n][2 * half], s[tile][n][2 * half + 1]));",
