@@ -33,7 +33,6 @@ fn a_window_that_was_asked_for_is_missing() {
         &["--theme", "dark"],
         &["--lesson", "4"],
         &["--renderer", "glow"],
-        &["--seed", "3"],
         &["--tour"],
         &["--view", "near"],
     ];

@@ -64,7 +64,7 @@ fn shell(folder: &Path, script: &str) -> Output {
 fn line(output: &Output, code: i32) -> String {
     let stderr = String::from_utf8(output.stderr.clone()).expect("messages are text");
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    let mut lines = stderr.lines().filter(|line| !line.starts_with("tilescope: batch "));
+    let mut lines = stderr.lines().filter(|line| !line.starts_with("tilescope: understood: "));
     let line = lines.next().unwrap_or_default().to_owned();
     assert_eq!(lines.next(), None, "{stderr}");
     assert!(line.starts_with("tilescope: ") && !line.contains("panicked"), "{stderr}");

@@ -87,7 +87,7 @@ fn what_is_no_file_is_refused_before_the_work() {
         ("none/x.npz", "folder"),
         ("new/", "folder"),
         ("round", "links"),
-        ("", "no file"),
+        ("", "value is required"),
     ] {
         // Work that would take hours.
         let input = "random:65536,65536,64,8";
