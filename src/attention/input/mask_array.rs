@@ -127,7 +127,7 @@ fn place(
             return InputError::array(name, fault.with(format!("{found:?}")).and(expected));
         }
     };
-    let placed = array.into_shape_with_order(axes.as_slice()).map(|array| array.into_dimensionality::<Ix4>());
+    let placed = array.into_shape_with_order(axes.as_slice()).map(ArrayD::into_dimensionality::<Ix4>);
     match placed {
         Ok(Ok(array)) => Ok(array),
         Ok(Err(error)) | Err(error) => InputError::array(name, Sentence::verbatim(error)),

@@ -28,7 +28,7 @@ pub fn open(bytes: &[u8]) -> Result<Held<'_>, InputError> {
     let (mut names, mut entries) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(unreadable)?;
-        let name = entry.name().map_or_else(|_| String::from("\u{fffd}"), |name| name.into_owned());
+        let name = entry.name().map_or_else(|_| String::from("\u{fffd}"), std::borrow::Cow::into_owned);
         if name == "data.pkl" || name.ends_with("/data.pkl") {
             return Err(InputError::Foreign { is: "a file of torch.save", how: super::foreign::CONVERT_TORCH });
         }
