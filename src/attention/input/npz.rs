@@ -280,6 +280,15 @@ mod tests {
             writer.start_file("Q.npy", SimpleFileOptions::default().compression_level(Some(1))).unwrap();
             writer.write_all(start).unwrap();
             (0..1024).for_each(|_| writer.write_all(&zeros).unwrap());
+            for name in ["K.npy", "V.npy"] {
+                writer.start_file(name, SimpleFileOptions::default()).unwrap();
+                let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)}";
+                writer
+                    .write_all(
+                        &[b"\x93NUMPY\x01\x00".as_slice(), &[header.len() as u8, 0], header.as_bytes(), &[1]].concat(),
+                    )
+                    .unwrap();
+            }
         })
     }
 
