@@ -245,3 +245,70 @@ fn without_a_display_the_main_job_runs_and_a_file_does_not_open() {
     assert!(refused(folder.path(), &[capture], 3).contains("display"));
     refused(folder.path(), &["nowhere.safetensors"], 2);
 }
+
+fn line_of<'a>(stderr: &'a str, start: &str) -> Option<&'a str> {
+    stderr.lines().find(|line| line.starts_with(start))
+}
+
+/// A set of arrays, by its files or by its folder; what was understood is one line on stderr, or data on stdout.
+#[test]
+fn a_set_of_npy_files_runs_and_says_what_it_is() {
+    let folder = folder();
+    let set = folder.path().join("set");
+    fs::create_dir(&set).expect("a folder of the test");
+    let floats = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    // [batch, N, heads, d]: two queries and three keys of two heads.
+    for (name, n) in [("q", 2), ("k", 3), ("v", 3)] {
+        let values: Vec<f32> = (0..n * 2).map(|x| x as f32).collect();
+        fs::write(set.join(format!("{name}.npy")), npy("<f4", &format!("(1, {n}, 2, 1)"), &floats(&values)))
+            .expect("a file");
+    }
+    let files = ["set/q.npy", "set/k.npy", "set/v.npy"];
+    let options = ["--layout", "bnhd", "--causal", "--scale", "0.5", "--output", "out.npz"];
+    for input in [&files[..], &["set"]] {
+        let output = tilescope(folder.path(), &[["run"].as_slice(), input, &options].concat());
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success() && output.stdout.is_empty(), "{stderr}");
+        let line = line_of(&stderr, "tilescope: understood: ").expect(&stderr);
+        for part in [
+            "batch 1, 2 heads over 2, 2 queries, 3 keys, d 1, f32",
+            "layout bnhd from the option",
+            "causal from the option",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        let found = arrays(&folder.path().join("out.npz"));
+        assert_eq!(found[0].1, [1, 2, 2, 1], "O in the layout of Q");
+        assert_eq!(found[1].1, [1, 2, 2], "m without its last axis");
+        // The first query sees keys 0 and 1 (bottom-right), whose values in head 0 are 0 and 2; its score with itself is 0.
+        assert!((found[0].2[0] - 1.0).abs() < 1e-6, "{:?}", found[0].2);
+    }
+    let json: Value =
+        serde_json::from_str(&ok(folder.path(), &[&["run", "set", "--json"], &options[..]].concat())).expect("JSON");
+    assert_eq!(json["causal"], serde_json::json!({ "value": true, "from": "option" }));
+    assert_eq!((json["n_q"].as_u64(), json["mask"].is_null()), (Some(2), true));
+    let traced = ["trace", "set", "--json", "--layout", "bnhd", "--output", "t.json"];
+    let json: Value = serde_json::from_str(&ok(folder.path(), &traced)).expect("JSON");
+    assert_eq!(json["layout"]["from"], "option");
+    let trace: Value = serde_json::from_slice(&fs::read(folder.path().join("t.json")).expect("a trace")).expect("JSON");
+    assert_eq!(trace["input"]["layout"], "bnhd");
+    let line = refused(folder.path(), &["run", "set/q.npy", "x.npz", "--output", "out.npz"], 2);
+    assert!(line.contains("x.npz") && line.contains("only as .npy files"), "{line}");
+}
+
+/// A file of five kilobytes that once asked for 32 GB; and an output that a mask would explain, which is told.
+#[test]
+fn fixtures_are_refused_or_told() {
+    let folder = folder();
+    let fixture = |name: &str| format!("{}/tests/fixtures/inputs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let line = refused(folder.path(), &["run", &fixture("22_alibi_budget_5KB.npz"), "--output", "o.npz"], 2);
+    assert!(line.contains("alibi_slopes has shape [1000000]"), "{line}");
+    let input = fixture("21_capture_whose_output_differs.safetensors");
+    for (options, agrees) in [(&[][..], true), (&["--window", "-1,-1"], false)] {
+        let output = tilescope(folder.path(), &[["trace", &input, "--output", "t.json"].as_slice(), options].concat());
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success(), "{stderr}");
+        assert_eq!(stderr.contains("warning: ") && stderr.contains("own output differs by"), !agrees, "{stderr}");
+        assert_eq!(stderr.contains("its own output o agrees"), agrees, "{stderr}");
+    }
+}

@@ -379,6 +379,8 @@ fn masks_that_may_mean_two_things_are_refused() {
     refuses(&with(&[("attn_mask", Saved::ints(&[N_Q, N_K], |at| at as i64))]), "holds 2");
     refuses(&with(&[("key_padding_mask", Saved::bools(&[B, N_K], |_| true))]), "torch.nn.MultiheadAttention");
     refuses(&with(&[("mask", Saved::bools(&[N_Q, N_Q], |_| true))]), "mask has shape [5, 5]");
+    refuses(&with(&[("bias", Saved::ints(&[N_K], |at| (at % 2) as i64))]), "0 and 1 as int64");
+    gives(&with(&[("bias", Saved::ints(&[N_K], |at| -(at as i64)))]), default_scale(), &|_, _, _, j, s| s - j as f64);
     let twice = [("mask", Saved::bools(&[N_K], |_| true)), ("attn_mask", Saved::bools(&[N_K], |_| true))];
     refuses(&with(&twice), "mask comes twice, as ");
     let padding = Saved::ints(&[B, N_K], |at| i64::from(at % N_K < 4));

@@ -9,17 +9,26 @@ use crate::sentence::Sentence;
 
 use super::action::Source;
 use super::open_trace;
-use super::place::{self, Opened};
+use super::place::{self, Opened, Place};
 
 /// Sizes of a preset that is opened from the menu.
 const PRESET_SIZE: (usize, usize, usize) = (16, 16, 8);
 
 /// Reads `source` with what it is opened with.
 pub fn read(source: &Source) -> Result<Opened, Sentence> {
+    read_as(source, &Reading::default())
+}
+
+/// Reads `source`; a file of it in the way that is said.
+pub fn read_as(source: &Source, how: &Reading) -> Result<Opened, Sentence> {
     match source {
         Source::Scene(scene) => place::of_scene(scene),
         Source::Place(place) => place.open(),
         Source::Paths(paths) if is_trace(paths) => Ok(Opened { origin: source.place(), ..read_trace(&paths[0])? }),
+        Source::Paths(paths) => {
+            let origin = Place { reading: how.clone(), ..source.place() };
+            Ok(Opened { input: read_paths(paths, how)?, settings: None, landing: None, origin })
+        }
         _ => Ok(Opened { input: input(source)?, settings: None, landing: None, origin: source.place() }),
     }
 }

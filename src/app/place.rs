@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attention::input::bundled;
+use crate::attention::input::{Reading, bundled};
 use crate::attention::{Align, Input, Precision};
 use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
 use crate::schedule::{algorithm, hardware};
@@ -21,6 +21,9 @@ pub struct Place {
     /// A path, or `random:..`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// How that file is read, where it does not say so itself.
+    #[serde(skip_serializing_if = "Reading::is_default")]
+    pub reading: Reading,
     /// `row`, `toy`, `real`, `count`, `capture NAME` or `preset NAME N_Q,N_K,D`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene: Option<String>,
@@ -114,7 +117,7 @@ impl Place {
                     Source::Random(spec, _) => Source::Random(spec, self.seed.unwrap_or(0)),
                     source => source,
                 };
-                open_file::read(&source)?
+                open_file::read_as(&source, &self.reading)?
             }
             (None, scene) => of_scene(&named(scene.as_deref().unwrap_or("real"))?)?,
         };
@@ -129,7 +132,8 @@ impl Place {
 
     /// Only the input of it.
     pub fn origin(&self) -> Place {
-        Place { input: self.input.clone(), scene: self.scene.clone(), seed: self.seed, ..Place::default() }
+        let (input, reading, scene) = (self.input.clone(), self.reading.clone(), self.scene.clone());
+        Place { input, reading, scene, seed: self.seed, ..Place::default() }
     }
 
     /// `base` with what this place says. Errors on a name that is not known, on what `input` does not have, and where
@@ -182,6 +186,7 @@ impl Place {
         let (input, scene) = (self.input.clone(), self.scene.clone());
         Place {
             input,
+            reading: self.reading.clone(),
             scene,
             seed: self.seed,
             window: settings.window.iter().any(Option::is_some).then(|| window_text(settings.window)),
@@ -214,6 +219,9 @@ impl Place {
             }
         };
         let number = |n: Option<usize>| n.map(|n| n.to_string());
+        option("layout", self.reading.layout.map(|layout| layout.name().into()));
+        option("heads", number(self.reading.heads));
+        option("kv-heads", number(self.reading.kv_heads));
         option("scene", self.scene.clone());
         option("seed", self.seed.map(|seed| seed.to_string()));
         option("algorithm", self.algorithm.clone());
@@ -232,6 +240,9 @@ impl Place {
         option("row", number(self.row));
         option("key", number(self.key));
         option("view", self.view.clone());
+        if self.reading.bf16_bits {
+            words.push("--bf16-bits".into());
+        }
         match self.causal {
             Some(true) => words.push("--causal".into()),
             Some(false) => words.push("--no-causal".into()),
@@ -323,6 +334,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attention::input::Layout;
 
     #[test]
     fn a_place_survives_its_settings() {
@@ -339,6 +351,12 @@ mod tests {
     fn a_link_can_be_pasted() {
         let place = Place { input: Some("it's a file.npz".into()), at: Some(7), ..Place::default() };
         assert_eq!(place.command_line(), r"tilescope 'it'\''s a file.npz' --at 7");
+        let reading = Reading { layout: Some(Layout::Bnd), heads: Some(4), ..Reading::default() };
+        let place = Place { input: Some("x.npz".into()), reading, ..Place::default() };
+        assert_eq!(place.command_line(), "tilescope x.npz --layout bnd --heads 4");
+        let kept = serde_json::to_string(&place).unwrap();
+        assert_eq!(serde_json::from_str::<Place>(&kept).unwrap(), place);
+        assert!(!serde_json::to_string(&Place::default()).unwrap().contains("reading"));
     }
 
     #[test]

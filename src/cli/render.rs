@@ -128,6 +128,7 @@ impl PlaceOptions {
         let align = self.align.clone().filter(|align| align != Align::BottomRight.name());
         Place {
             input,
+            reading: self.reading.reading(),
             scene: self.scene.clone(),
             algorithm: self.algorithm.clone(),
             br: self.br,

@@ -21,7 +21,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("ALiBi slopes from the file", "文件给出的 ALiBi 斜率"),
     ("mask: {0}", "掩码：{0}"),
     ("bias: {0}", "偏置：{0}"),
-    ("none", "无"),
     ("boolean from the file (true attends)", "文件给出的布尔值(真为可见)"),
     ("added to the scores, from the file", "由文件给出，加到分数上"),
     ("padding from the file, as key lengths", "文件给出的填充，作为键的长度"),

@@ -127,7 +127,7 @@ impl Making<'_> {
         let (k, v) = (self.over_batch(k, q.len_of(Axis(0)))?, self.over_batch(v, q.len_of(Axis(0)))?);
         let hint = if axes.is_said { None } else { as_flash_attn(rank, &q, &k) };
         let problem = Problem::new(q, k, v).map_err(|error| match hint.clone() {
-            Some(hint) => InputError::Hinted { error, hint },
+            Some(hint) => InputError::Hinted { error: Box::new(error), hint },
             None => error.into(),
         })?;
         check_counts(axes, &problem.shape, hint)?;
@@ -272,7 +272,8 @@ fn check_counts(axes: &Axes, shape: &Shape, hint: Option<Sentence>) -> Result<()
     let said = [
         ("heads", axes.heads, shape.heads),
         ("kv_heads", axes.kv_heads, shape.kv_heads),
-        ("head_dim", axes.head_dim, shape.d),
+        // Values may be of another width.
+        ("head_dim", axes.head_dim.filter(|&said| said != shape.d_v), shape.d),
     ];
     for (what, said, found) in said {
         if let Some(said) = said.filter(|&said| said != found) {

@@ -45,7 +45,7 @@ pub enum InputError {
     },
     /// Shapes that do not fit, and would in another layout.
     Hinted {
-        error: ProblemError,
+        error: Box<ProblemError>,
         hint: Sentence,
     },
     /// A count of the file or of an option that the shapes contradict.

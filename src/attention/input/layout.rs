@@ -1,12 +1,14 @@
 //! In which order the axes of Q, K, V and O stand, and the way from there to `[batch, heads, N, d]` and back.
 
 use ndarray::{Array3, Array4, ArrayD, Axis, Ix4, IxDyn};
+use serde::{Deserialize, Serialize};
 
 use super::error::InputError;
 use crate::sentence::Sentence;
 
 /// The order of the axes; a lower rank leaves out the batch, and then the heads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// `[batch, heads, N, d]`, `[heads, N, d]` or `[N, d]`: PyTorch's own attention.
     #[default]

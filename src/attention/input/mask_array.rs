@@ -81,11 +81,17 @@ fn is_boolean(name: &str, array: &ArrayD<f64>, element: Element) -> Result<bool,
             }
         };
     }
-    if array.iter().all(is_bit) && array.iter().any(|&x| x == 1.0) {
+    refuse_bits(name, array, element)?;
+    Ok(false)
+}
+
+/// Refuses zeros and ones: they may be added to the scores, or say where to attend.
+pub(super) fn refuse_bits(name: &str, array: &ArrayD<f64>, element: Element) -> Result<(), InputError> {
+    if array.iter().all(|&x| x == 0.0 || x == 1.0) && array.iter().any(|&x| x == 1.0) {
         let fault = "holds 0 and 1 as {0}: added to the scores, or where to attend? Save it as bool (true attends), or with -inf";
         return InputError::array(name, Sentence::new(fault).with(element.name()));
     }
-    Ok(false)
+    Ok(())
 }
 
 /// The array as `[batch, heads, n_q, n_k]` with axes of full size or 1.
@@ -127,7 +133,7 @@ fn place(
             return InputError::array(name, fault.with(format!("{found:?}")).and(expected));
         }
     };
-    let placed = array.into_shape_with_order(axes.as_slice()).map(|array| array.into_dimensionality::<Ix4>());
+    let placed = array.into_shape_with_order(axes.as_slice()).map(ArrayD::into_dimensionality::<Ix4>);
     match placed {
         Ok(Ok(array)) => Ok(array),
         Ok(Err(error)) | Err(error) => InputError::array(name, Sentence::verbatim(error)),

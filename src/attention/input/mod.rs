@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::{Array4, s};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Problem, ProblemError};
@@ -94,14 +95,25 @@ pub struct About {
 }
 
 /// How a file is read, where it does not say so itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reading {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
     /// Query heads, where the layout has them in one axis with `d`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_heads: Option<usize>,
     /// Arrays of 16-bit whole numbers are the bits of bf16.
     pub bf16_bits: bool,
+}
+
+impl Reading {
+    /// As the file says, and as it is read where it says nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Reads a file of this name (for its extension and for messages): safetensors, a capture or any other, or an `.npz`.

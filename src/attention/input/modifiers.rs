@@ -225,7 +225,10 @@ fn made(making: &mut Making, at: usize, role: Role, shape: &Shape) -> Result<Mad
     let meant = if role == Role::Bias { Meant::Broadcast } else { Meant::of(&name) };
     let element =
         if making.how.bf16_bits && matches!(element, Element::I16 | Element::U16) { Element::Bf16 } else { element };
-    if role == Role::Bias && element.is_float() {
+    if role == Role::Bias && element != Element::Bool {
+        if element.is_whole() {
+            mask_array::refuse_bits(&name, &array, element)?;
+        }
         // Zeros and ones in floats that are named a bias are added, as any others.
         let bias = mask_array::additive(&name, array, shape)?;
         return Ok(Made { kind: MaskKind::Additive, bias: Some(bias), key_lengths: None });

@@ -28,7 +28,7 @@ pub fn open(bytes: &[u8]) -> Result<Held<'_>, InputError> {
     let (mut names, mut entries) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(unreadable)?;
-        let name = entry.name().map_or_else(|_| String::from("\u{fffd}"), |name| name.into_owned());
+        let name = entry.name().map_or_else(|_| String::from("\u{fffd}"), std::borrow::Cow::into_owned);
         if name == "data.pkl" || name.ends_with("/data.pkl") {
             return Err(InputError::Foreign { is: "a file of torch.save", how: super::foreign::CONVERT_TORCH });
         }
@@ -280,6 +280,15 @@ mod tests {
             writer.start_file("Q.npy", SimpleFileOptions::default().compression_level(Some(1))).unwrap();
             writer.write_all(start).unwrap();
             (0..1024).for_each(|_| writer.write_all(&zeros).unwrap());
+            for name in ["K.npy", "V.npy"] {
+                writer.start_file(name, SimpleFileOptions::default()).unwrap();
+                let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)}";
+                writer
+                    .write_all(
+                        &[b"\x93NUMPY\x01\x00".as_slice(), &[header.len() as u8, 0], header.as_bytes(), &[1]].concat(),
+                    )
+                    .unwrap();
+            }
         })
     }
 

@@ -211,7 +211,7 @@ mod tests {
         let bare: Vec<_> = METADATA.iter().map(|&(key, _)| (key, "absent")).collect();
         for metadata in [bare.clone(), [&bare[..], &[("format", "pt")]].concat()] {
             let input = read(&capture(&metadata, &[])).unwrap();
-            assert_eq!((input.problem.scale, input.problem.mask.causal), (0.5f64.sqrt(), false));
+            assert_eq!((input.problem.scale, input.problem.mask.causal), (1.0 / 2f64.sqrt(), false));
             assert!(input.told.facts.is_empty() && input.warnings.is_empty(), "{:?}", input.warnings);
         }
     }
