@@ -91,7 +91,8 @@ impl Case {
 fn all_cases() -> Vec<Case> {
     let golden = golden::cases().into_iter().filter(|case| case.problem.dropout.is_none());
     // Beside the blocks of 16, 32 and 64: what is not finite shares tiles with what is, seen and hidden.
-    let odd = [(17, 40), (40, 70)].into_iter().flat_map(|(n_q, n_k)| not_finite::cases(n_q, n_k, 8));
+    // The second size has two blocks of 64 keys; a case in three of it is enough for that.
+    let odd = not_finite::cases(17, 40, 8).into_iter().chain(not_finite::cases(40, 70, 8).into_iter().step_by(3));
     let lowest = with(single(5, 9, 8), |p| {
         // What transformers add to a hidden pair: row 0 has it everywhere.
         let lowest = half::bf16::MIN.to_f64();
@@ -99,8 +100,9 @@ fn all_cases() -> Vec<Case> {
         p.bias = Some(ndarray::Array4::from_shape_fn((1, 1, 5, 9), bias));
     });
     let lowest = cases::Case { name: "a bias of the lowest number".into(), problem: lowest };
-    let built_in = odd.chain([lowest]).chain(cases::cases());
-    built_in.map(Case::BuiltIn).chain(golden.map(Case::Golden)).collect()
+    // Those that most mutants die of come first.
+    let finite = cases::cases().into_iter().chain([lowest]).map(Case::BuiltIn).chain(golden.map(Case::Golden));
+    finite.chain(odd.map(Case::BuiltIn)).collect()
 }
 
 /// False, and said, where the compiler is missing.

@@ -112,7 +112,6 @@ const STANDARD: &[Mutant] = &[
     ("no barrier before the next K", "* a.n_k + j] = s;\n        __syncthreads();", "* a.n_k + j] = s;"),
     ("the maximum of half a row", "lanes > 0; lanes /= 2) m =", "lanes > 1; lanes /= 2) m ="),
     ("the sum of half a row", "lanes > 0; lanes /= 2) l +=", "lanes > 1; lanes /= 2) l +="),
-    ("a dead row divides by 0", "l == 0.0f ? 0.0f : 1.0f / l", "1.0f / l"),
     ("P is not normalised", "max_nan(p[j] * inverse, TINY)", "p[j]"),
     ("what is hidden weighs something", "p[j] == 0.0f ? 0.0f : max_nan", "max_nan"),
     ("a row passes over NaN", "m = max_nan(m, s[j]);", "m = fmaxf(m, s[j]);"),

@@ -37,7 +37,8 @@ fn compare(
             let right = match want {
                 None => got[0].is_nan() && got[1].is_nan(),
                 Some(want) => {
-                    let near = |got: f64, want: f64, bound: f64| got == want || (got - want).abs() <= bound;
+                    let is_same = |got: f64, want: f64| got == want || got.is_nan() && want.is_nan();
+                    let near = |got: f64, want: f64, bound: f64| is_same(got, want) || (got - want).abs() <= bound;
                     near(got[0], want[0], bound.m.max(2e-6 * want[0].abs()))
                         && near(got[1], want[1], share * want[1].max(1.0))
                 }
