@@ -34,6 +34,9 @@ pub struct Arguments {
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
+    if let Some(text) = super::text::asked_for(&options.algorithm) {
+        return super::text::run(&text?, options, &arguments.backend, &arguments.output);
+    }
     let algorithm = options.algorithm()?;
     let input = options.open()?;
     if arguments.backend == "cpu" {

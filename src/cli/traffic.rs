@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::attention::{Mask, Precision, Shape};
 use crate::machine::{Meter, Totals};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Plan, Schedule, TileCounts, Traffic, algorithm};
+use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Plan, Schedule, TileCounts, Tiling, Traffic, algorithm};
 
 use super::Failure;
 use super::failure::{print, print_json};
@@ -31,7 +31,7 @@ pub struct Arguments {
     tiling: TilingOptions,
     #[command(flatten)]
     mask: MaskOptions,
-    /// The name of an algorithm, or all
+    /// The name of an algorithm, all, or a text of one's own, FILE.tile
     #[arg(long, value_name = "NAME", default_value = "all")]
     algorithm: String,
     /// f64, f32, f16 or bf16
@@ -170,6 +170,12 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             shape.n_k
         )));
     }
+    if let Some(text) = super::text::asked_for(&arguments.algorithm) {
+        let plan = Plan::new(shape.n_q, shape.n_k, shape.d, Tiling { br: 1, bc: 1 }, arguments.precision);
+        let plan = Plan { d_v: shape.d_v, band: mask.band(&shape, 0), ..plan };
+        let problem = problem_json(arguments, &shape, &mask);
+        return super::text::traffic(&text?, &arguments.tiling, plan, problem, arguments.json);
+    }
     let mut reports = Vec::new();
     for algorithm in chosen(&arguments.algorithm)? {
         let tiling = arguments.tiling.tiling(algorithm, &shape, arguments.precision);
@@ -206,21 +212,25 @@ fn chosen(name: &str) -> Result<Vec<&'static dyn Algorithm>, Failure> {
         .map_err(|known| Failure::Bad(format!("--algorithm {name}: there is no such algorithm; {known}, and all")))
 }
 
-fn as_json(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape, mask: &Mask) -> serde_json::Value {
+fn problem_json(arguments: &Arguments, shape: &Shape, mask: &Mask) -> serde_json::Value {
     let side = |side: Option<usize>| side.map_or(-1, |keys| keys as i64);
     serde_json::json!({
-        "problem": {
-            "n_q": shape.n_q,
-            "n_k": shape.n_k,
-            "d": shape.d,
-            "d_v": shape.d_v,
-            "precision": arguments.precision.name(),
-            "causal": mask.causal,
-            "align": mask.align.name(),
-            "window": [side(mask.window_left), side(mask.window_right)],
-            "kv_length": mask.key_lengths.as_ref().map_or(shape.n_k, |lengths| lengths[0]),
-            "hardware": arguments.tiling.hardware.name,
-        },
+        "n_q": shape.n_q,
+        "n_k": shape.n_k,
+        "d": shape.d,
+        "d_v": shape.d_v,
+        "precision": arguments.precision.name(),
+        "causal": mask.causal,
+        "align": mask.align.name(),
+        "window": [side(mask.window_left), side(mask.window_right)],
+        "kv_length": mask.key_lengths.as_ref().map_or(shape.n_k, |lengths| lengths[0]),
+        "hardware": arguments.tiling.hardware.name,
+    })
+}
+
+fn as_json(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape, mask: &Mask) -> serde_json::Value {
+    serde_json::json!({
+        "problem": problem_json(arguments, shape, mask),
         "algorithms": reports.iter().map(|(report, _)| report).collect::<Vec<_>>(),
     })
 }
