@@ -12,7 +12,7 @@ use crate::attention::{Input, Precision, Real, Shape};
 use crate::machine::language::{Fault, Given, Outcome, carry_out, column};
 use crate::schedule::algorithm::BlockRule;
 use crate::schedule::language::{
-    self, Algorithm, Axis as Letter, Role, Setting, Tally, closed_form, counted, element_bytes, peak,
+    self, Algorithm, Axis as Letter, Role, Setting, Tally, closed_form, counted, element_bytes, peak, visits,
 };
 use crate::schedule::tiling::largest;
 use crate::schedule::{Plan, TileCounts, Tiling};
@@ -25,8 +25,8 @@ use super::{Failure, files};
 
 /// How the name of a text ends.
 const EXTENSION: &str = ".tile";
-/// More tiles than this would take minutes to walk.
-const MOST_TILES: u128 = 1 << 30;
+/// More places than this would take minutes to walk.
+const MOST_VISITS: u64 = 10 << 30;
 
 /// An algorithm read from a file.
 pub struct Text<'n> {
@@ -265,12 +265,12 @@ pub fn traffic(
     let shape = Shape { d_v: plan.d_v, ..Shape::single(plan.n_q, plan.n_k, plan.d) };
     let tiling = text.tiling(options, &shape, plan.precision);
     (plan.br, plan.bc) = (tiling.br, tiling.bc);
-    if plan.t_r() as u128 * plan.t_c() as u128 > MOST_TILES {
-        let what =
-            format!("{} x {} tiles are too many to count one by one; take larger blocks", plan.t_r(), plan.t_c());
-        return Err(Failure::Bad(what));
-    }
     let setting = Setting::new(plan);
+    let visits = visits(&text.algorithm, &setting);
+    if visits > MOST_VISITS {
+        let what = format!("{visits} steps are too many to count one by one; take larger blocks");
+        return Err(Failure::bad(text.name, what));
+    }
     let (counted, closed) = (counted(&text.algorithm, &setting), closed_form(&text.algorithm, &setting));
     if as_json {
         print_json(&json!({ "problem": problem, "algorithms": [report(text, &setting, &counted, &closed)] }))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tilescope::attention::Precision;
-use tilescope::schedule::language::{Action, Algorithm, Cost, Counts, Line, Setting, Test};
+use tilescope::schedule::language::{Action, Algorithm, Cost, Counts, Line, Linear, Setting, Test};
 use tilescope::schedule::{self, DropoutCost, Max, Op, Plan, Sums, Tensor, Tiling};
 
 use super::text;
@@ -67,7 +67,7 @@ fn derived(algorithm: &Algorithm, plan: &Plan) -> Vec<(String, [[u64; 3]; 7])> {
         }
         let cost = Cost::of(algorithm, line, plan, setting.of_run(Test::KeepGiven), held);
         let all = [cost.hbm_read, cost.hbm_write, cost.sram_read, cost.sram_write, cost.matmul, cost.exp, cost.other];
-        let basis = |form: tilescope::schedule::language::Linear| {
+        let basis = |form: Linear| {
             assert_eq!(
                 form.at(Counts { one: 1, ..Counts::default() }),
                 0,

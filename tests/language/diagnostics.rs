@@ -16,9 +16,12 @@ fn marker(line: &str) -> Option<(&str, &str)> {
     line.split_once('^').filter(|(before, _)| before.trim_end() == "#")
 }
 
-/// The texts of the file: name, text, what is expected of it, errors and notes.
-fn cases() -> Vec<(String, String, Vec<Expected>, Vec<Expected>)> {
-    let mut cases: Vec<(String, String, Vec<Expected>, Vec<Expected>)> = Vec::new();
+/// A text of the file: its name, itself, the errors and the notes that are expected of it.
+type Case = (String, String, Vec<Expected>, Vec<Expected>);
+
+/// The texts of the file.
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
     for line in WRONG.lines() {
         if let Some(name) = line.strip_prefix("--- ") {
             cases.push((name.to_owned(), String::new(), Vec::new(), Vec::new()));
@@ -32,11 +35,8 @@ fn cases() -> Vec<(String, String, Vec<Expected>, Vec<Expected>)> {
             // There is no place under the first column: `#^` stands for it.
             let column = if before == "#" { 1 } else { before.chars().count() as u32 + 1 };
             let expected = (above, column, message.to_owned());
-            if kind == "error" {
-                errors.push(expected)
-            } else {
-                notes.push(expected)
-            };
+            let told = if kind == "error" { errors } else { notes };
+            told.push(expected);
         }
         text.push_str(line);
         text.push('\n');

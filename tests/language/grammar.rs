@@ -43,3 +43,17 @@ fn the_texts_of_the_program_have_no_notes() {
         assert_eq!(read(text).notes, [], "{name}");
     }
 }
+
+/// Two statements of which one always holds give a name its value, also where one condition says more than the other.
+#[test]
+fn one_of_two_statements_is_enough() {
+    let text = |other: &str| {
+        format!(
+            "language 1\ntitle x\nin Q K\nout P\nkernel k\nshared Q, K ; registers P S\nparallel for i in query blocks\n  load Q[i]\n  \
+             for j in key blocks\n    load K[j]\n    scores: S = Q @ K^T; P = S when full; P = 2 * S {other}\n    store P[i,j]\n"
+        )
+    };
+    read(&text("unless full"));
+    let wrong = tilescope::schedule::language::read(&text("unless seen")).expect_err("a partial tile has no P");
+    assert!(wrong[0].what.to_string().contains("need not hold here"), "{}", wrong[0]);
+}

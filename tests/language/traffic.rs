@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tilescope::attention::{Mask, Precision, Shape, TileClass};
-use tilescope::schedule::language::{Algorithm, Setting, TEXTS, Tally, closed_form, counted};
+use tilescope::schedule::language::{Algorithm, Setting, TEXTS, Tally, closed_form, counted, visits};
 use tilescope::schedule::{Plan, Tiling};
 
 use super::common::plans;
@@ -178,6 +178,7 @@ proptest! {
             let algorithm = text(name);
             let (counted, closed) = (counted(&algorithm, &setting), closed_form(&algorithm, &setting));
             prop_assert_eq!(summary(&algorithm, &counted), summary(&algorithm, &closed), "{}", name);
+            prop_assert!(visits(&algorithm, &setting) >= counted.total().steps, "{}", name);
         }
     }
 

@@ -43,8 +43,10 @@ fn result(text: &str, problem: &Problem, tiling: Tiling, precision: Precision) -
     }
 }
 
-/// Bugs of the stepper, with the words of the text that make them.
-fn bugs() -> Vec<(&'static str, Meaning, Vec<(&'static str, &'static str)>)> {
+/// A text, a bug of the stepper, and the words of the text that make it.
+type Bug = (&'static str, Meaning, Vec<(&'static str, &'static str)>);
+
+fn bugs() -> Vec<Bug> {
     let right = Meaning::RIGHT;
     let hidden = |hidden| Meaning { hidden, ..right };
     vec![

@@ -17,14 +17,14 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::attention::Real;
 use crate::schedule::OnChip;
-use crate::schedule::language::{Algorithm, Counter, Extent, Setting, Shape, Step, Tally, closed_form, walk};
+use crate::schedule::language::{Algorithm, Counter, Extent, Setting, Shape, Step, Tally, visits, walk};
 
 use evaluate::Machine;
 pub use fault::Fault;
 pub use given::Given;
 
-/// More steps than this are refused before the first.
-const MOST_STEPS: u64 = 200_000_000;
+/// Where lines stand at more places than this, the run is refused before its first step.
+const MOST_VISITS: u64 = 200_000_000;
 
 /// What a text has made, and what it took.
 pub struct Outcome<'a, T> {
@@ -60,9 +60,9 @@ pub fn carry_out<'a, T: Real>(
     mut each: impl FnMut(&Step) -> bool,
 ) -> Result<Outcome<'a, T>, Fault> {
     assert_eq!(given.len(), setting.heads, "inputs for each head of the group");
-    let steps = closed_form(algorithm, setting).total().steps;
-    if steps > MOST_STEPS {
-        return Err(Fault::TooManySteps { steps, most: MOST_STEPS });
+    let steps = visits(algorithm, setting);
+    if steps > MOST_VISITS {
+        return Err(Fault::TooManySteps { steps, most: MOST_VISITS });
     }
     let empty = vec![vec![T::neg_infinity(); setting.plan.n_q]; setting.heads];
     let mut outcome = Outcome {

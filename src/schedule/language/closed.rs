@@ -152,6 +152,16 @@ pub fn closed_form(algorithm: &Algorithm, setting: &Setting) -> Tally {
     tally
 }
 
+/// Places at which some line is asked for, step or not: what a walk takes, known before it begins.
+pub fn visits(algorithm: &Algorithm, setting: &Setting) -> u64 {
+    let sums = Sums::new(setting);
+    let of_line = |line: &Line| {
+        let places: u64 = sums.cells(line).iter().map(|cell| cell.counts.one).sum();
+        places.saturating_mul(repeats(algorithm, line, setting))
+    };
+    algorithm.lines.iter().map(of_line).fold(0, u64::saturating_add)
+}
+
 /// Elements of the blocks of `tensor` over `counts`, once for each head that has its own.
 fn elements(algorithm: &Algorithm, line: &Line, setting: &Setting, tensor: TensorId, counts: Counts) -> u64 {
     let cost = Cost::of(algorithm, line, &setting.plan, true, u32::MAX);

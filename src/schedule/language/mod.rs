@@ -20,7 +20,7 @@ mod totals;
 mod walk;
 mod words;
 
-pub use closed::closed_form;
+pub use closed::{closed_form, visits};
 pub use cost::{Cost, Counts, Linear};
 pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Span};

@@ -58,13 +58,13 @@ impl Setting {
     pub fn runs(&self, over: Over, place: Place) -> Vec<Range<usize>> {
         let plan = &self.plan;
         match over {
-            Over::QueryBlocks => vec![0..plan.t_r()],
-            Over::KeyBlocks => vec![0..plan.t_c()],
-            Over::Splits => vec![0..self.splits],
-            Over::Heads => vec![0..self.heads],
+            Over::QueryBlocks => not_empty(0..plan.t_r()),
+            Over::KeyBlocks => not_empty(0..plan.t_c()),
+            Over::Splits => not_empty(0..self.splits),
+            Over::Heads => not_empty(0..self.heads),
             Over::QueryBlocksThatSee => place.j.map_or(Vec::new(), |j| self.query_runs(j)),
             Over::KeyBlocksSeen => place.i.map_or(Vec::new(), |i| self.key_runs(i)),
-            Over::KeyBlocksOfSplit => place.s.map_or(Vec::new(), |s| vec![self.split(s)]),
+            Over::KeyBlocksOfSplit => place.s.map_or(Vec::new(), |s| not_empty(self.split(s))),
             Over::KeyBlocksOfSplitSeen => match (place.i, place.s) {
                 (Some(i), Some(s)) => within(self.key_runs(i), &self.split(s)),
                 _ => Vec::new(),
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn runs_are_cut_and_joined() {
         assert_eq!(within(vec![0..3, 5..9], &(2..6)), [2..3, 5..6]);
-        assert_eq!(within(vec![0..3], &(3..6)), []);
+        assert_eq!(within(vec![0..3, 7..8], &(3..6)), []);
         assert_eq!(joined([1, 2, 4, 7, 8].into_iter()), [1..3, 4..5, 7..9]);
     }
 }

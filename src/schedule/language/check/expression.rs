@@ -6,7 +6,7 @@ use super::super::diagnostic::Span;
 use super::super::nearest::nearest;
 use super::super::shape::{Extent, Shape};
 use super::super::syntax::{Expr as Written, ExprKind as As};
-use super::super::text::{Expr, ExprKind, Parameter};
+use super::super::text::{Expr, ExprKind, Names, Parameter};
 use super::super::words::{Axis, Function, Operator, RESERVED, Test};
 use super::scope::Fact;
 use super::{Checker, Told};
@@ -174,7 +174,7 @@ impl Checker {
                 self.fail(span, "keep may be a tensor in HBM: write `load keep[i,j] when keep is given` before")
             );
         }
-        self.read = self.read.with(super::super::text::Names::of(name));
+        self.read = self.read.with(Names::of(name));
         Ok(plain(shape, ExprKind::Keep))
     }
 
@@ -193,7 +193,7 @@ impl Checker {
                 .with(held.span.line);
             return Err(self.fail(span, what));
         }
-        self.read = self.read.with(super::super::text::Names::of(id));
+        self.read = self.read.with(Names::of(id));
         Ok(Typed { expr: Expr { shape: held.shape, kind: ExprKind::Name(id) }, truth: held.truth })
     }
 

@@ -5,7 +5,7 @@ use crate::sentence::Sentence;
 use super::super::diagnostic::Span;
 use super::super::nearest::nearest;
 use super::super::syntax::{Block, Declared, Header, Word};
-use super::super::text::{Role, Tensor, TensorId};
+use super::super::text::{MOST_NAMES, Role, Tensor, TensorId};
 use super::super::words::{Axes, Axis, Function, Inner, Kind, RESERVED, Test};
 use super::known::known;
 use super::{Checker, Told};
@@ -174,8 +174,8 @@ impl Checker {
             let what = Sentence::new("{0} is a word of the language: choose another name").with(name);
             return Err(self.fail(span, what));
         }
-        if self.names.len() == super::super::text::MOST_NAMES {
-            let what = Sentence::new("a text has at most {0} names").with(super::super::text::MOST_NAMES);
+        if self.names.len() == MOST_NAMES {
+            let what = Sentence::new("a text has at most {0} names").with(MOST_NAMES);
             return Err(self.fail(span, what));
         }
         self.names.push(name.to_owned());

@@ -8,7 +8,7 @@ use super::super::shape::Shape;
 use super::super::syntax::{
     Buffer as WrittenBuffer, Kernel as WrittenKernel, Loop as WrittenLoop, Node as WrittenNode,
 };
-use super::super::text::{Buffer, Kernel, Loop, LoopOver, Names, Node, Role};
+use super::super::text::{Action, Buffer, Kernel, Loop, LoopOver, Names, Node, Role};
 use super::super::words::{Axes, Axis, Kind};
 use super::Checker;
 use super::scope::Scope;
@@ -106,7 +106,7 @@ impl Checker {
         let mut unread = Vec::new();
         for statement in self.lines.iter().filter(|line| line.kernel == kernel).flat_map(|line| &line.statements) {
             let loads = statement.action.tensor().map(|tensor| &self.drafts[tensor]);
-            let fills = matches!(statement.action, super::super::text::Action::Load { .. });
+            let fills = matches!(statement.action, Action::Load { .. });
             let id = statement.action.assigns().or(loads.filter(|_| fills).map(|draft| draft.id));
             let is_keep = loads.is_some_and(|draft| matches!(draft.role, Role::Modifier(_)));
             if let Some(id) = id

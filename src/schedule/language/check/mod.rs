@@ -120,7 +120,7 @@ impl Checker {
     /// The shape of the last value that a line gives to a name.
     fn reported_shape(&self, id: usize) -> Option<Shape> {
         let given = self.lines.iter().flat_map(|line| &line.statements).filter_map(|s| s.action.gives());
-        given.filter(|(name, _)| *name == id).map(|(_, shape)| shape).last()
+        given.filter(|(name, _)| *name == id).map(|(_, shape)| shape).next_back()
     }
 
     fn finish(mut self, header: &Header, text: &str) -> Result<Algorithm, Vec<Diagnostic>> {

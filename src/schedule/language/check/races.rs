@@ -2,7 +2,7 @@
 
 use crate::sentence::Sentence;
 
-use super::super::diagnostic::Span;
+use super::super::diagnostic::{Diagnostic, Span};
 use super::super::syntax::{LoopOver, Node};
 use super::super::words::{Axes, Axis};
 use super::Checker;
@@ -59,7 +59,7 @@ impl Checker {
             .with(program(1))
             .with(&draft.name)
             .with(letters.join(","));
-            self.wrong.push(super::super::diagnostic::Diagnostic::new(access.span, what));
+            self.wrong.push(Diagnostic::new(access.span, what));
         }
     }
 }

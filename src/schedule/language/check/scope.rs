@@ -151,7 +151,11 @@ impl Scope {
 
     /// Gives a name a value under the conditions of its statement.
     pub fn give(&mut self, name: NameId, shape: Shape, truth: bool, conditions: &[Fact], span: Span) {
-        let needs: Vec<Fact> = conditions.iter().copied().filter(|fact| !self.facts.contains(fact)).collect();
+        let follows = |fact: &Fact| {
+            let from = |other: &Fact| self.facts_at(other.test, other.holds, other.at)[1..].contains(fact);
+            self.facts.contains(fact) || conditions.iter().any(from)
+        };
+        let needs: Vec<Fact> = conditions.iter().copied().filter(|fact| !follows(fact)).collect();
         let needs = match self.held(name) {
             Some(before) if before.needs.is_empty() => Vec::new(),
             // One of two statements always gives it: `when dropout`, `unless dropout`.
@@ -159,12 +163,9 @@ impl Scope {
             _ => needs,
         };
         let held = Held { shape, truth, needs, span };
-        let rows = self.over_keys.has(name) && !self.is_in(Axis::J);
-        if rows {
-            self.rows.insert(name, held)
-        } else {
-            self.chip.insert(name, held)
-        };
+        let is_row = self.over_keys.has(name) && !self.is_in(Axis::J);
+        let into = if is_row { &mut self.rows } else { &mut self.chip };
+        into.insert(name, held);
         self.gone.remove(&name);
         self.shapes.entry(name).or_insert((shape, span));
     }

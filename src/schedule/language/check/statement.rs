@@ -7,7 +7,7 @@ use super::super::shape::{Extent, Shape};
 use super::super::syntax::{
     Action as Written, Block, Condition, Expr, ExprKind as As, Line as WrittenLine, Statement as WrittenStatement, Word,
 };
-use super::super::text::{Action, ExprKind, Line, Names, Role, Statement};
+use super::super::text::{Action, ExprKind, Line, MOST_NAMES, Names, Role, Statement};
 use super::super::words::{Axis, Size, Test};
 use super::races::{Access, How};
 use super::scope::Fact;
@@ -102,7 +102,7 @@ impl Checker {
             Written::Start { name, .. } | Written::Hide { name, .. } | Written::Assign { name, .. } => &name.text,
             _ => return,
         };
-        if !self.names.contains(name) && self.names.len() < super::super::text::MOST_NAMES {
+        if !self.names.contains(name) && self.names.len() < MOST_NAMES {
             self.names.push(name.clone());
         }
         if let Some(id) = self.names.iter().position(|known| known == name) {

@@ -2,7 +2,7 @@
 
 use crate::sentence::Sentence;
 
-use super::super::diagnostic::Diagnostic;
+use super::super::diagnostic::{Diagnostic, Span};
 use super::super::lexer::Kind;
 use super::super::nearest::nearest;
 use super::super::syntax::{Expr, ExprKind};
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn call(&mut self, word: &str, span: super::super::diagnostic::Span) -> Result<Expr, Diagnostic> {
+    fn call(&mut self, word: &str, span: Span) -> Result<Expr, Diagnostic> {
         let Some(function) = Function::ALL.into_iter().find(|function| function.name() == word) else {
             let what = match nearest(word, Function::ALL.map(Function::name)) {
                 Some(near) => Sentence::new("there is no function {0}; did you mean {1}?").with(word).with(near),

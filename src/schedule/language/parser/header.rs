@@ -4,8 +4,9 @@ use crate::schedule::algorithm::BlockRule;
 use crate::sentence::Sentence;
 
 use super::super::diagnostic::{Diagnostic, Span};
+use super::super::lexer::Kind as Token;
 use super::super::nearest::nearest;
-use super::super::syntax::{Declared, Header};
+use super::super::syntax::{Declared, Header, Word};
 use super::super::words::{Axis, Inner, Kind};
 use super::cursor::Cursor;
 
@@ -68,7 +69,7 @@ fn title(text: &str, span: Span, header: &mut Header) -> Result<(), Diagnostic> 
 }
 
 /// The name of an algorithm: words with hyphens.
-fn hyphened(cursor: &mut Cursor<'_>) -> Result<super::super::syntax::Word, Diagnostic> {
+fn hyphened(cursor: &mut Cursor<'_>) -> Result<Word, Diagnostic> {
     let mut name = cursor.expect_word("the name of an algorithm")?;
     while cursor.take("-") {
         let next = cursor.expect_word("the rest of the name")?;
@@ -110,11 +111,10 @@ fn declaration(cursor: &mut Cursor<'_>) -> Result<Declared, Diagnostic> {
 
 /// `d`, `d_v` or `1`.
 pub fn inner(cursor: &mut Cursor<'_>) -> Result<Inner, Diagnostic> {
-    use super::super::lexer::Kind::{Number, Word};
     let inner = match cursor.peek().kind {
-        Word("d") => Inner::D,
-        Word("d_v") => Inner::Dv,
-        Number(1.0) => Inner::One,
+        Token::Word("d") => Inner::D,
+        Token::Word("d_v") => Inner::Dv,
+        Token::Number(1.0) => Inner::One,
         _ => return Err(cursor.unexpected("d, d_v or 1".into())),
     };
     cursor.next();

@@ -4,6 +4,7 @@ use crate::schedule::Space;
 use crate::sentence::Sentence;
 
 use super::super::diagnostic::{Diagnostic, Span};
+use super::super::lexer::Kind as Token;
 use super::super::nearest::nearest;
 use super::super::syntax::{Action, Block, Buffer, Condition, Expr, ExprKind, Line, LoopOver, Statement, Word};
 use super::super::words::{Axis, Inner, Over, Size, Test};
@@ -26,7 +27,7 @@ pub fn loop_over(cursor: &mut Cursor<'_>) -> Result<Vec<LoopOver>, Diagnostic> {
         let (over, span) = range(cursor)?;
         match Axis::parse(&letter.text) {
             Some(axis) if axis == over.axis() => {
-                all.push(LoopOver { axis, over, reversed, span: letter.span.to(span) })
+                all.push(LoopOver { axis, over, reversed, span: letter.span.to(span) });
             }
             _ => {
                 let what = Sentence::new("{0} are numbered by {1}, not {2}");
@@ -180,7 +181,7 @@ fn action(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
 fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
     let name = cursor.expect_word("load, store, fill, add or a name")?;
     if !cursor.take("=") {
-        if cursor.is_at("[") || matches!(cursor.peek().kind, super::super::lexer::Kind::Word(_)) {
+        if cursor.is_at("[") || matches!(cursor.peek().kind, Token::Word(_)) {
             let verbs = ["load", "store", "fill", "add", "for", "parallel"];
             if let Some(near) = nearest(&name.text, verbs) {
                 let what = Sentence::new("{0} is no statement; did you mean {1}?").with(&name.text).with(near);
