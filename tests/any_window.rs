@@ -195,10 +195,7 @@ fn a_kept_place_that_a_start_died_of_is_named_and_not_opened() {
     std::fs::write(folder.path().join("opening-1.json"), session).unwrap();
     let options = AppOptions { folder: Some(folder.path().to_owned()), ..options() };
     let harness = open_with(&options);
-    assert_eq!(
-        harness.state().document().source().name,
-        tilescope::attention::input::bundled::CAPTURES[0].input().name
-    );
+    assert_eq!(harness.state().document().source().name, bundled::CAPTURES[0].input().name);
     let notice = value(&harness, "message");
     assert!(notice.contains("random:5,7,3") && notice.contains("tilescope random:5,7,3 --at 2"), "{notice}");
     assert!(!folder.path().join("opening-1.json").exists());

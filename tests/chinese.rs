@@ -22,7 +22,8 @@ use tilescope::playback::lesson::{Language, Position};
 
 const NONE: Modifiers = Modifiers::NONE;
 
-/// What is the same in both languages: symbols of the code, names of algorithms, formats, models, keys; in lower case.
+/// What is the same in both languages: symbols of the code, names of algorithms, arrays, formats, models, keys; in lower
+/// case.
 const SAME: &str = "
     alpha exp scale rowmax rowsum inf max br bc tr tc block cdiv softmax logsumexp dropout nan bias
     standard flash flashattention flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
@@ -30,6 +31,7 @@ const SAME: &str = "
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm
     ctrl alt shift esc home end page pageup pagedown enter backspace tab
+    query xq arr
     datasheet whitepaper cuda programming guide compute capability
 ";
 

@@ -293,7 +293,7 @@ fn a_set_of_npy_files_runs_and_says_what_it_is() {
     let trace: Value = serde_json::from_slice(&fs::read(folder.path().join("t.json")).expect("a trace")).expect("JSON");
     assert_eq!(trace["input"]["layout"], "bnhd");
     let line = refused(folder.path(), &["run", "set/q.npy", "x.npz", "--output", "out.npz"], 2);
-    assert!(line.contains("x.npz") && line.contains("only as .npy files"), "{line}");
+    assert!(line.contains("x.npz") && line.contains("only as a set q.npy, k.npy, v.npy"), "{line}");
 }
 
 /// A file of five kilobytes that once asked for 32 GB; and an output that a mask would explain, which is told.

@@ -216,7 +216,7 @@ mod tests {
         let mut arrays = qkv(&[3, 2]);
         arrays[1].1[[0, 1]] = f64::NAN;
         let warnings = input(&arrays).unwrap().warnings;
-        assert!(warnings.len() == 1 && warnings[0].to_string().starts_with("K holds NaN"), "{warnings:?}");
+        assert!(warnings.len() == 1 && warnings[0].to_string().starts_with("K[0, 0, 0, 1] holds NaN"), "{warnings:?}");
     }
 
     #[test]
