@@ -16,6 +16,7 @@ mod render;
 mod report;
 mod run;
 mod taps;
+mod text;
 mod trace;
 mod traffic;
 mod traffic_report;

@@ -121,7 +121,11 @@ pub struct TilingOptions {
 impl TilingOptions {
     /// The block sizes for one algorithm.
     pub fn tiling(&self, algorithm: &dyn Algorithm, shape: &Shape, precision: Precision) -> Tiling {
-        let fallback = Tiling::for_hardware(algorithm, shape, precision, &self.hardware);
+        self.or_given(Tiling::for_hardware(algorithm, shape, precision, &self.hardware), shape)
+    }
+
+    /// The block sizes that were given, else those of `fallback`.
+    pub fn or_given(&self, fallback: Tiling, shape: &Shape) -> Tiling {
         Tiling {
             br: self.br.map_or(fallback.br, |br| br as usize).min(shape.n_q),
             bc: self.bc.map_or(fallback.bc, |bc| bc as usize).min(shape.n_k),
@@ -174,9 +178,9 @@ pub struct InputOptions {
     pub input: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingOptions,
-    /// standard, flash1 or flash2
+    /// standard, flash1 or flash2; `run` also takes a text of one's own, FILE.tile
     #[arg(long, value_name = "NAME", default_value = "flash2")]
-    algorithm: String,
+    pub algorithm: String,
     #[command(flatten)]
     pub tiling: TilingOptions,
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor, Tiling};
 use super::failure::warn;
 use super::options::InputOptions;
 use super::progress::Progress;
-use super::{Failure, files};
+use super::{Failure, files, text};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -37,9 +37,21 @@ pub struct Arguments {
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
-    let algorithm = options.algorithm()?;
     files::check_output(&arguments.output, "npz", &options.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
+    let (input, bytes) = match text::asked_for(&options.algorithm) {
+        Some(text) => text::run(&text?, options, &arguments.backend)?,
+        None => run(arguments)?,
+    };
+    warn_of_conversion(&input.problem, options.precision);
+    files::write_bytes(&arguments.output, &bytes)?;
+    options.tell(&input, arguments.json)
+}
+
+/// The results of an algorithm that the program has, as an .npz, and the input that they are of.
+fn run(arguments: &Arguments) -> Result<(Input, Vec<u8>), Failure> {
+    let options = &arguments.input;
+    let algorithm = options.algorithm()?;
     let input = options.open()?;
     if arguments.backend == "cpu" {
         warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
@@ -48,11 +60,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         "cpu" => on_cpu(&input.problem, algorithm, |batch| options.plan(&input, algorithm, batch))?,
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
     };
-    warn_of_conversion(&input.problem, options.precision);
     warn_of_odd_rows(&input.problem, &outputs, algorithm, options.precision);
     let bytes = npz(&input, &outputs, options.precision);
-    files::write_bytes(&arguments.output, &bytes)?;
-    options.tell(&input, arguments.json)
+    Ok((input, bytes))
 }
 
 /// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.

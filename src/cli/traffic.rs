@@ -4,12 +4,12 @@ use clap::Args;
 
 use crate::attention::{Mask, Precision, Shape};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Plan, algorithm};
+use crate::schedule::{Algorithm, Plan, Tiling, algorithm};
 
-use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, MaskOptions, TilingOptions};
 use super::traffic_report::Report;
+use super::{Failure, text};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,7 +26,7 @@ pub struct Arguments {
     tiling: TilingOptions,
     #[command(flatten)]
     mask: MaskOptions,
-    /// The name of an algorithm, or all
+    /// The name of an algorithm, all, or a text of one's own, FILE.tile
     #[arg(long, value_name = "NAME", default_value = "all")]
     algorithm: String,
     /// f64, f32, f16 or bf16
@@ -63,18 +63,14 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             shape.n_k
         )));
     }
-    let mut reports = Vec::new();
-    for algorithm in chosen(&arguments.algorithm)? {
-        let tiling = arguments.tiling.tiling(algorithm, &shape, arguments.precision);
-        let plan = Plan {
-            d_v: shape.d_v,
-            band: mask.band(&shape, 0),
-            ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, arguments.precision)
-        };
-        refuse_too_large(algorithm, &plan)?;
-        let fits = !algorithm.is_budgeted() || footprint(algorithm, &plan).fits(&arguments.tiling.hardware);
-        reports.push((Report::new(algorithm, &plan, arguments.count), fits));
-    }
+    let reports = match text::asked_for(&arguments.algorithm) {
+        Some(text) => {
+            let plan = Plan::new(shape.n_q, shape.n_k, shape.d, Tiling { br: 1, bc: 1 }, arguments.precision);
+            let plan = Plan { d_v: shape.d_v, band: mask.band(&shape, 0), ..plan };
+            vec![text::report(&text?, &arguments.tiling, plan, arguments.count)?]
+        }
+        None => reports(arguments, &shape, &mask)?,
+    };
     match arguments.json {
         true => print_json(&as_json(&reports, arguments, &shape, &mask))?,
         false => print(&as_text(&reports, arguments, &shape))?,
@@ -85,10 +81,28 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// Of the algorithms asked for, with whether the buffers of each fit the chip.
+fn reports(arguments: &Arguments, shape: &Shape, mask: &Mask) -> Result<Vec<(Report, bool)>, Failure> {
+    let mut reports = Vec::new();
+    for algorithm in chosen(&arguments.algorithm)? {
+        let tiling = arguments.tiling.tiling(algorithm, shape, arguments.precision);
+        let plan = Plan {
+            d_v: shape.d_v,
+            band: mask.band(shape, 0),
+            ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, arguments.precision)
+        };
+        refuse_too_large(algorithm.name(), &plan, 1)?;
+        let fits = !algorithm.is_budgeted() || footprint(algorithm, &plan).fits(&arguments.tiling.hardware);
+        reports.push((Report::new(algorithm, &plan, arguments.count), fits));
+    }
+    Ok(reports)
+}
+
 /// What 64 bits cannot hold, and what the closed form itself would take long for.
-fn refuse_too_large(algorithm: &dyn Algorithm, plan: &Plan) -> Result<(), Failure> {
-    let (name, n_q, n_k) = (algorithm.name(), plan.n_q, plan.n_k);
-    if plan.most() > u128::from(u64::MAX) {
+/// `lines` is how many lines may each add as much as an algorithm that the program has adds in all.
+pub fn refuse_too_large(name: &str, plan: &Plan, lines: u128) -> Result<(), Failure> {
+    let (n_q, n_k) = (plan.n_q, plan.n_k);
+    if plan.most().saturating_mul(lines) > u128::from(u64::MAX) {
         let what = format!("{name} at n_q {n_q} and n_k {n_k}: a total may be above 2^64; take fewer tokens");
         return Err(Failure::Bad(what));
     }

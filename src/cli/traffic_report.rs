@@ -16,64 +16,64 @@ pub const MOST_COUNTED: u64 = 20_000_000;
 /// One algorithm on one query head. What stands beside `counted` is from the closed form, which it must equal.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    pub name: &'static str,
-    tiling: Blocks,
-    steps: u64,
+    pub name: String,
+    pub(super) tiling: Blocks,
+    pub(super) steps: u64,
     /// `None` where there are too many steps.
-    counted: Option<Elements>,
+    pub(super) counted: Option<Elements>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    counted_reason: Option<String>,
-    closed_form: Elements,
-    bytes: Moved,
-    sram: Sram,
-    tiles: Tiles,
-    flops: FlopsByKind,
-    on_chip_bytes: OnChip,
+    pub(super) counted_reason: Option<String>,
+    pub(super) closed_form: Elements,
+    pub(super) bytes: Moved,
+    pub(super) sram: Sram,
+    pub(super) tiles: Tiles,
+    pub(super) flops: FlopsByKind,
+    pub(super) on_chip_bytes: OnChip,
     /// What counting gave otherwise than the closed form.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    differs: Vec<&'static str>,
+    pub(super) differs: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
-struct Blocks {
-    br: usize,
-    bc: usize,
-    t_r: usize,
-    t_c: usize,
+pub(super) struct Blocks {
+    pub(super) br: usize,
+    pub(super) bc: usize,
+    pub(super) t_r: usize,
+    pub(super) t_c: usize,
 }
 
 /// HBM elements by tensor.
 #[derive(Debug, PartialEq, Serialize)]
-struct Elements {
-    read: BTreeMap<&'static str, u64>,
-    write: BTreeMap<&'static str, u64>,
+pub(super) struct Elements {
+    pub(super) read: BTreeMap<String, u64>,
+    pub(super) write: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct Moved {
-    read: u64,
-    write: u64,
+pub(super) struct Moved {
+    pub(super) read: u64,
+    pub(super) write: u64,
 }
 
 /// Elements on chip.
 #[derive(Debug, Serialize)]
-struct Sram {
-    counted: Option<Moved>,
-    closed_form: Moved,
+pub(super) struct Sram {
+    pub(super) counted: Option<Moved>,
+    pub(super) closed_form: Moved,
 }
 
 #[derive(Debug, Serialize)]
-struct Tiles {
-    full: u64,
-    partial: u64,
-    skipped: u64,
+pub(super) struct Tiles {
+    pub(super) full: u64,
+    pub(super) partial: u64,
+    pub(super) skipped: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct FlopsByKind {
-    matmul: u64,
-    exp: u64,
-    other: u64,
+pub(super) struct FlopsByKind {
+    pub(super) matmul: u64,
+    pub(super) exp: u64,
+    pub(super) other: u64,
 }
 
 impl From<Flops> for FlopsByKind {
@@ -82,8 +82,8 @@ impl From<Flops> for FlopsByKind {
     }
 }
 
-fn by_tensor(elements: &PerTensor) -> BTreeMap<&'static str, u64> {
-    elements.iter().map(|(tensor, elements)| (tensor.name(), elements)).collect()
+fn by_tensor(elements: &PerTensor) -> BTreeMap<String, u64> {
+    elements.iter().map(|(tensor, elements)| (tensor.name().to_owned(), elements)).collect()
 }
 
 impl Elements {
@@ -98,18 +98,14 @@ impl Report {
         let (closed, tiles, steps) =
             (algorithm.closed_form(plan), TileCounts::of_plan(plan), algorithm.step_count(plan));
         let counted = (must_count || steps <= MOST_COUNTED).then(|| count(algorithm, plan, steps));
-        let reason = || {
-            let (steps, most) = (grouped(steps), grouped(MOST_COUNTED));
-            format!("{steps} steps, and up to {most} are counted unasked; --count walks them")
-        };
         let sram = |traffic: &Traffic| Moved { read: traffic.sram_read, write: traffic.sram_write };
         let counted_traffic = counted.as_ref().map(|(_, totals)| &totals.traffic);
         Self {
-            name: algorithm.name(),
+            name: algorithm.name().to_owned(),
             tiling: Blocks { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
             steps,
             counted: counted_traffic.map(Elements::of),
-            counted_reason: counted.is_none().then(reason),
+            counted_reason: counted.is_none().then(|| not_counted(steps)),
             closed_form: Elements::of(&closed),
             bytes: Moved { read: closed.read.bytes(plan), write: closed.write.bytes(plan) },
             sram: Sram { counted: counted_traffic.map(sram), closed_form: sram(&closed) },
@@ -148,15 +144,15 @@ impl Report {
             true => grouped(closed),
             false => format!("{} (counted {})", grouped(closed), grouped(counted)),
         };
-        let of = |elements: &BTreeMap<&'static str, u64>, name: &str| elements.get(name).copied().unwrap_or(0);
+        let of = |elements: &BTreeMap<String, u64>, name: &str| elements.get(name).copied().unwrap_or(0);
         let mut rows = vec![["", "read", "write"].map(String::from).to_vec()];
         let all = [closed, counted].map(|elements| elements.read.keys().chain(elements.write.keys()));
-        for name in all.into_iter().flatten().copied().collect::<BTreeSet<_>>() {
+        for name in all.into_iter().flatten().collect::<BTreeSet<_>>() {
             let read = cell(of(&counted.read, name), of(&closed.read, name));
             let write = cell(of(&counted.write, name), of(&closed.write, name));
             rows.push(vec![format!("  {name}"), read, write]);
         }
-        let sum = |elements: &BTreeMap<&'static str, u64>| elements.values().sum::<u64>();
+        let sum = |elements: &BTreeMap<String, u64>| elements.values().sum::<u64>();
         let sram = &self.sram.closed_form;
         rows.push(vec!["  in all".into(), grouped(sum(&closed.read)), grouped(sum(&closed.write))]);
         rows.push(vec!["  bytes".into(), bytes(self.bytes.read), bytes(self.bytes.write)]);
@@ -171,6 +167,12 @@ impl Report {
             (Some(_), false) => format!("counted and closed form DIFFER in {}\n", self.differs.join(", ")),
         }
     }
+}
+
+/// Why so many steps were not counted.
+pub(super) fn not_counted(steps: u64) -> String {
+    let (steps, most) = (grouped(steps), grouped(MOST_COUNTED));
+    format!("{steps} steps, and up to {most} are counted unasked; --count walks them")
 }
 
 /// Every step, and how many there were.

@@ -2,6 +2,7 @@
 
 mod chip;
 mod effects;
+pub mod language;
 mod lazy;
 mod memory;
 pub mod meter;

@@ -8,6 +8,7 @@ pub mod cost;
 pub mod flash1;
 pub mod flash2;
 pub mod hardware;
+pub mod language;
 pub mod plan;
 pub mod program;
 pub mod source;

@@ -30,13 +30,10 @@ impl Tiling {
     pub fn for_hardware(algorithm: &dyn Algorithm, shape: &Shape, precision: Precision, hardware: &Hardware) -> Self {
         let tiling = match algorithm.block_rule() {
             BlockRule::Paper => Self::paper(shape.d, hardware.shared_bytes_per_block / precision.element_bytes()),
-            BlockRule::Largest => {
-                let fits = |tiling: &Tiling| {
-                    let plan = Plan { d_v: shape.d_v, ..Plan::new(shape.n_q, shape.n_k, shape.d, *tiling, precision) };
-                    footprint(algorithm, &plan).fits(hardware)
-                };
-                USUAL.into_iter().find(fits).unwrap_or(USUAL[USUAL.len() - 1])
-            }
+            BlockRule::Largest => largest(|tiling| {
+                let plan = Plan { d_v: shape.d_v, ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, precision) };
+                footprint(algorithm, &plan).fits(hardware)
+            }),
         };
         Self { br: tiling.br.min(shape.n_q), bc: tiling.bc.min(shape.n_k) }
     }
@@ -46,6 +43,11 @@ impl Tiling {
         let bc = (m_elements as usize).div_ceil(4 * d).max(1);
         Self { br: bc.min(d), bc }
     }
+}
+
+/// The largest of the usual sizes that fits; the smallest where none does.
+pub fn largest(fits: impl Fn(Tiling) -> bool) -> Tiling {
+    USUAL.into_iter().find(|&tiling| fits(tiling)).unwrap_or(USUAL[USUAL.len() - 1])
 }
 
 /// Bytes of the buffers of the largest program.

@@ -79,6 +79,39 @@ impl Case {
             .map(|result| result.index_axis(Axis(0), batch).index_axis(Axis(0), head).iter().copied().collect())
     }
 
+    /// A tensor of the file, such as dO or dQ, as it is there.
+    pub fn tensor(&self, name: &str) -> ArrayD<f64> {
+        let bytes = fs::read(Path::new(FOLDER).join(&self.name)).expect("the file was there before");
+        array(&bytes, name)
+    }
+
+    /// The largest score of any pair.
+    pub fn largest_score(&self) -> f64 {
+        self.entry["max_abs_score"].as_f64().expect("a largest score")
+    }
+
+    /// How far a result or a gradient may be off, by the manifest's rule.
+    pub fn bound_of(&self, name: &str, precision: Precision) -> f64 {
+        if let Some(result) = RESULTS.iter().position(|result| *result == name) {
+            return self.bound(result, precision);
+        }
+        let scores = self.largest_score();
+        let is_large = scores > 5e3;
+        let format = if is_large { "f32" } else { precision.name() };
+        let baseline = self.entry["naive_baseline_max_abs_err"][format][name].as_f64().unwrap_or(0.0);
+        let floor = match precision {
+            Precision::F64 => 1e-11,
+            // P = exp(S - L) carries the rounding of L.
+            _ if is_large => f64::from(f32::EPSILON) * scores,
+            Precision::F32 => 2e-6,
+            Precision::F16 => 1e-3,
+            Precision::Bf16 => 8e-3,
+        };
+        let baseline = if precision == Precision::F64 { 0.0 } else { baseline };
+        let largest = self.tensor(name).iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+        3.0 * baseline + floor * largest
+    }
+
     /// What is not within the bound of the manifest's `tolerance_rule`; empty when all is.
     pub fn compare(&self, batch: usize, head: usize, got: &Output, precision: Precision) -> Vec<String> {
         let got = [got.o.iter().copied().collect(), got.m.clone(), got.l.clone(), got.lse.clone()];
@@ -96,7 +129,7 @@ impl Case {
 
     /// The rule of the manifest, written out once more, apart from the one in the program.
     fn bound(&self, result: usize, precision: Precision) -> f64 {
-        let scores = self.entry["max_abs_score"].as_f64().expect("a largest score");
+        let scores = self.largest_score();
         let floor = match precision {
             Precision::F64 => 1e-11,
             Precision::F32 => 2e-6,

@@ -1,0 +1,233 @@
+//! The totals of a text in O(t_r + t_c), visiting no tile: each line's cost times the sums over the places it stands at.
+
+use super::cost::{Cost, Counts};
+use super::setting::Setting;
+use super::text::{Action, Algorithm, Line, TensorId};
+use super::totals::Tally;
+use super::words::{Axes, Axis, Over, Test};
+
+/// Places of one kind, all alike in their conditions.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    kind: Kind,
+    counts: Counts,
+}
+
+/// What is known of the places of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    FullTile,
+    PartialTile,
+    /// A tile of which nothing is visible, in a column of which something is.
+    SkippedTile,
+    /// A tile of a key block that no query sees.
+    UnseenTile,
+    /// A query block, a key block, a query block in a split: something of it is visible, or nothing.
+    Seen,
+    Unseen,
+    /// In no loop over blocks.
+    Whole,
+}
+
+impl Kind {
+    fn holds(self, test: Test) -> bool {
+        match test {
+            Test::Full => self == Self::FullTile,
+            _ => matches!(self, Self::FullTile | Self::PartialTile | Self::Seen | Self::Whole),
+        }
+    }
+}
+
+/// The sums over all blocks and tiles of a setting.
+struct Sums {
+    tiles: [Cell; 4],
+    rows: [Cell; 2],
+    keys: [Cell; 2],
+    /// Query blocks in splits.
+    parts: [Cell; 2],
+    whole: Cell,
+}
+
+impl Sums {
+    fn new(setting: &Setting) -> Self {
+        let plan = &setting.plan;
+        let (t_r, t_c, n_q, n_k) = (plan.t_r(), plan.t_c(), plan.n_q, plan.n_k);
+        let [mut rows, mut keys, mut parts] = [[Counts::default(); 2]; 3];
+        for i in 0..t_r {
+            let runs = setting.key_runs(i);
+            let block = Counts::place(plan.rows(i).len(), n_k);
+            rows[usize::from(runs.is_empty())] += block;
+            let splits = splits_met(&runs, setting.blocks_of_split());
+            parts[0] += block * splits;
+            parts[1] += block * (setting.splits as u64 - splits);
+        }
+        for j in 0..t_c {
+            let seen = !setting.query_runs(j).is_empty();
+            keys[usize::from(!seen)] += Counts::place(n_q, plan.cols(j).len());
+        }
+        let sums = plan.tile_sums();
+        let counts = |sums: crate::schedule::Sums, one| Counts { rc: sums.rc, r: sums.r, c: sums.c, one };
+        let active = counts(sums.active, sums.active_tiles);
+        let full = counts(sums.full, sums.full_tiles);
+        // Columns of tiles: of the key blocks that some query sees, and of the others.
+        let column = |keys: Counts| Counts {
+            rc: keys.c * n_q as u64,
+            r: keys.one * n_q as u64,
+            c: keys.c * t_r as u64,
+            one: keys.one * t_r as u64,
+        };
+        let (seen, unseen) = (column(keys[0]), column(keys[1]));
+        let cell = |kind, counts| Cell { kind, counts };
+        let pair = |[seen, unseen]: [Counts; 2]| [cell(Kind::Seen, seen), cell(Kind::Unseen, unseen)];
+        Self {
+            tiles: [
+                cell(Kind::FullTile, full),
+                cell(Kind::PartialTile, less(active, full)),
+                cell(Kind::SkippedTile, less(seen, active)),
+                cell(Kind::UnseenTile, unseen),
+            ],
+            rows: pair(rows),
+            keys: pair(keys),
+            parts: pair(parts),
+            whole: cell(Kind::Whole, Counts::place(n_q, n_k)),
+        }
+    }
+
+    /// The places of a line, without the loops over splits and heads that only repeat them.
+    fn cells(&self, line: &Line) -> &[Cell] {
+        let over = |axis| line.loops.iter().find(|over| over.axis == axis).map(|over| over.over);
+        match (over(Axis::I), over(Axis::J)) {
+            (Some(Over::QueryBlocksThatSee), Some(_)) => &self.tiles[..2],
+            (Some(_), Some(Over::KeyBlocksSeen | Over::KeyBlocksOfSplitSeen)) => &self.tiles[..2],
+            (Some(_), Some(Over::KeyBlocksSomeQuerySees)) => &self.tiles[..3],
+            (Some(_), Some(_)) => &self.tiles,
+            (Some(_), None) if line.axes().has(Axis::S) => &self.parts,
+            (Some(_), None) => &self.rows,
+            (None, Some(Over::KeyBlocksSomeQuerySees)) => &self.keys[..1],
+            (None, Some(_)) => &self.keys,
+            (None, None) => std::slice::from_ref(&self.whole),
+        }
+    }
+}
+
+/// How often the places of a line come again for splits and heads.
+fn repeats(algorithm: &Algorithm, line: &Line, setting: &Setting) -> u64 {
+    let axes = line.axes();
+    let cut = line.loops.iter().any(|over| matches!(over.over, Over::KeyBlocksOfSplit | Over::KeyBlocksOfSplitSeen));
+    let splits_are_places = cut || (axes.has(Axis::I) && !axes.has(Axis::J));
+    let splits = if axes.has(Axis::S) && !splits_are_places { setting.splits } else { 1 };
+    let heads = if axes.has(Axis::H) || !algorithm.kernels[line.kernel].is_of_group { setting.heads } else { 1 };
+    splits as u64 * heads as u64
+}
+
+/// The totals of `algorithm` in `setting`, line by line. Equal to what is counted when it is carried out.
+pub fn closed_form(algorithm: &Algorithm, setting: &Setting) -> Tally {
+    let sums = Sums::new(setting);
+    let keep_is_given = setting.of_run(Test::KeepGiven);
+    let mut tally = Tally::new(algorithm);
+    // Blocks that a kernel has read under `once`: kernel, tensor, kinds of places.
+    let mut read: Vec<(usize, TensorId, Vec<Kind>)> = Vec::new();
+    for (line, total) in algorithm.lines.iter().zip(&mut tally.lines) {
+        let times = repeats(algorithm, line, setting);
+        let once = line.statements.iter().find_map(|statement| match statement.action {
+            Action::Load { tensor, once: true } => Some(tensor),
+            _ => None,
+        });
+        let mut held_cells = Vec::new();
+        for cell in sums.cells(line) {
+            let holds = |test: Test| if test.is_of_place() { cell.kind.holds(test) } else { setting.of_run(test) };
+            let held = setting.held_where(line, holds);
+            if held != 0 {
+                let cost = Cost::of(algorithm, line, &setting.plan, keep_is_given, held);
+                total.add(&cost, cell.counts * times, once.is_some());
+                held_cells.push(cell);
+            }
+        }
+        if let Some(tensor) = once {
+            let new = first_reads(algorithm, &sums, line, tensor, &held_cells, &mut read);
+            total.hbm_read +=
+                new.into_iter().map(|counts| elements(algorithm, line, setting, tensor, counts)).sum::<u64>();
+        }
+    }
+    tally
+}
+
+/// Places at which some line is asked for, step or not: what a walk takes, known before it begins.
+pub fn visits(algorithm: &Algorithm, setting: &Setting) -> u64 {
+    let sums = Sums::new(setting);
+    let of_line = |line: &Line| {
+        let places: u64 = sums.cells(line).iter().map(|cell| cell.counts.one).sum();
+        places.saturating_mul(repeats(algorithm, line, setting))
+    };
+    algorithm.lines.iter().map(of_line).fold(0, u64::saturating_add)
+}
+
+/// Elements of the blocks of `tensor` over `counts`, once for each head that has its own.
+fn elements(algorithm: &Algorithm, line: &Line, setting: &Setting, tensor: TensorId, counts: Counts) -> u64 {
+    let cost = Cost::of(algorithm, line, &setting.plan, true, u32::MAX);
+    let kernel = &algorithm.kernels[line.kernel];
+    let each_head = !kernel.is_of_group || (line.axes().has(Axis::H) && !algorithm.tensors[tensor].is_of_group);
+    cost.hbm_read.at(counts) * if each_head { setting.heads as u64 } else { 1 }
+}
+
+/// The sums over the blocks that this line is the first of its kernel to read.
+fn first_reads(
+    algorithm: &Algorithm,
+    sums: &Sums,
+    line: &Line,
+    tensor: TensorId,
+    held: &[&Cell],
+    read: &mut Vec<(usize, TensorId, Vec<Kind>)>,
+) -> Vec<Counts> {
+    let axes = algorithm.tensors[tensor].axes();
+    let is_tile = axes.contains(Axes::of(&[Axis::I, Axis::J]));
+    let blocks: Vec<Cell> = match axes.has(Axis::I) {
+        _ if is_tile => held.iter().map(|cell| **cell).collect(),
+        true => visited(held, true, &sums.rows),
+        false => visited(held, false, &sums.keys),
+    };
+    let entry = match read.iter().position(|(kernel, of, _)| (*kernel, *of) == (line.kernel, tensor)) {
+        Some(entry) => entry,
+        None => {
+            read.push((line.kernel, tensor, Vec::new()));
+            read.len() - 1
+        }
+    };
+    let kinds = &mut read[entry].2;
+    let new: Vec<Cell> = blocks.into_iter().filter(|cell| !kinds.contains(&cell.kind)).collect();
+    kinds.extend(new.iter().map(|cell| cell.kind));
+    new.into_iter().map(|cell| cell.counts).collect()
+}
+
+/// The blocks of one axis that places of these kinds visit at least once.
+fn visited(held: &[&Cell], is_rows: bool, of: &[Cell; 2]) -> Vec<Cell> {
+    let has = |kind| held.iter().any(|cell| cell.kind == kind && cell.counts.one > 0);
+    let tiles = held.iter().any(|cell| !matches!(cell.kind, Kind::Seen | Kind::Unseen | Kind::Whole));
+    if !tiles {
+        // Places of the same axis.
+        return of.iter().copied().filter(|cell| has(cell.kind)).collect();
+    }
+    // A skipped tile visits its row and its column; in a column that some query sees, that column is visited anyway.
+    let beyond_seen = has(Kind::UnseenTile) || (is_rows && has(Kind::SkippedTile));
+    let some = held.iter().any(|cell| cell.counts.one > 0);
+    match (beyond_seen, some) {
+        (true, _) => of.to_vec(),
+        (false, true) => of[..1].to_vec(),
+        (false, false) => Vec::new(),
+    }
+}
+
+/// Splits that have a block of `runs`, which rise.
+fn splits_met(runs: &[std::ops::Range<usize>], each: usize) -> u64 {
+    let (mut met, mut next) = (0, 0);
+    for run in runs {
+        let (first, last) = (run.start / each, (run.end - 1) / each);
+        met += (last + 1).saturating_sub(first.max(next)) as u64;
+        next = next.max(last + 1);
+    }
+    met
+}
+
+fn less(a: Counts, b: Counts) -> Counts {
+    Counts { rc: a.rc - b.rc, r: a.r - b.r, c: a.c - b.c, one: a.one - b.one }
+}

@@ -1,0 +1,73 @@
+//! What a program of a kernel holds on chip.
+
+use crate::schedule::{OnChip, Plan, Space};
+
+use super::setting::Setting;
+use super::shape::Extent;
+use super::text::{Action, Algorithm, Buffer, Kernel};
+use super::words::Kind;
+
+/// The bytes of the buffers of one program. Blocks are allocated whole, also for a ragged edge.
+pub fn footprint(algorithm: &Algorithm, kernel: &Kernel, setting: &Setting) -> OnChip {
+    let mut live = OnChip::default();
+    for buffer in buffers(algorithm, kernel, setting) {
+        match buffer.space {
+            Space::Shared => live.shared += buffer.bytes(&setting.plan),
+            Space::Registers => live.registers += buffer.bytes(&setting.plan),
+        }
+    }
+    live
+}
+
+/// The most that a program of any kernel holds.
+pub fn peak(algorithm: &Algorithm, setting: &Setting) -> OnChip {
+    let each = algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting));
+    each.fold(OnChip::default(), OnChip::max)
+}
+
+/// The buffers that a run has: those of which some line gives a name its value under this plan.
+pub fn buffers<'a>(
+    algorithm: &'a Algorithm,
+    kernel: &'a Kernel,
+    setting: &'a Setting,
+) -> impl Iterator<Item = &'a Buffer> {
+    let number = algorithm.kernels.iter().position(|other| std::ptr::eq(other, kernel));
+    kernel.buffers.iter().filter(move |buffer| {
+        let lines = algorithm.lines.iter().filter(|line| Some(line.kernel) == number);
+        lines.flat_map(|line| &line.statements).any(|statement| {
+            let given = match statement.action {
+                Action::Load { tensor, .. } => Some(algorithm.tensors[tensor].id),
+                ref action => action.assigns(),
+            };
+            let can_hold = |&(test, wanted): &(super::Test, bool)| test.is_of_place() || setting.of_run(test) == wanted;
+            given.is_some_and(|name| buffer.names.contains(&name)) && statement.conditions.iter().all(can_hold)
+        })
+    })
+}
+
+impl Buffer {
+    pub fn bytes(&self, plan: &Plan) -> u64 {
+        extent(self.shape.rows, plan) * extent(self.shape.cols, plan) * element_bytes(self.kind, plan)
+    }
+}
+
+fn extent(extent: Extent, plan: &Plan) -> u64 {
+    let elements = match extent {
+        Extent::One => 1,
+        Extent::Rows => plan.br,
+        Extent::Keys => plan.bc,
+        Extent::AllKeys => plan.n_k,
+        Extent::D => plan.d,
+        Extent::Dv => plan.d_v,
+    };
+    elements as u64
+}
+
+/// Bytes of one element.
+pub fn element_bytes(kind: Kind, plan: &Plan) -> u64 {
+    match kind {
+        Kind::Element => plan.precision.element_bytes(),
+        Kind::Accumulator => plan.precision.accumulator_bytes(),
+        Kind::Byte => 1,
+    }
+}

@@ -1,0 +1,55 @@
+//! The tile language: an algorithm is the text that a reader sees, and the text is what runs.
+//!
+//! `README.md` beside this file is its grammar. A text is parsed, then checked; what it reads, writes and costs is derived
+//! from its lines. Reading knows no run: sizes, masks and numbers come with a [`Plan`](super::Plan).
+
+mod check;
+mod closed;
+mod cost;
+mod count;
+mod diagnostic;
+mod ledger;
+mod lexer;
+mod nearest;
+mod parser;
+mod setting;
+mod shape;
+mod syntax;
+mod text;
+mod totals;
+mod walk;
+mod words;
+
+pub use closed::{closed_form, visits};
+pub use cost::{Cost, Counts, Linear};
+pub use count::{Counter, counted};
+pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Span};
+pub use ledger::{buffers, element_bytes, footprint, peak};
+pub use setting::{Place, Setting};
+pub use shape::{Extent, Shape};
+pub use text::{
+    Action, Algorithm, Buffer, Expr, ExprKind, Kernel, Line, Loop, LoopOver, MOST_NAMES, NameId, Names, Node,
+    Parameter, Role, Statement, Tensor, TensorId,
+};
+pub use totals::{Tally, Totals};
+pub use walk::{Step, walk};
+pub use words::{Axes, Axis, Function, Inner, Kind, Operator, Over, Test};
+
+/// Reads a text: an algorithm, or all that is wrong with it, in the order of its lines.
+pub fn read(text: &str) -> Result<Algorithm, Vec<Diagnostic>> {
+    let document = parser::parse(text)?;
+    check::check(&document, text)
+}
+
+/// The texts that come with the program, by name.
+pub const TEXTS: [(&str, &str); 9] = [
+    ("standard", include_str!("../algorithms/standard.tile")),
+    ("flash1", include_str!("../algorithms/flash1.tile")),
+    ("flash2", include_str!("../algorithms/flash2.tile")),
+    ("flash2-lazy", include_str!("../algorithms/flash2-lazy.tile")),
+    ("split-kv", include_str!("../algorithms/split-kv.tile")),
+    ("standard-backward", include_str!("../algorithms/standard-backward.tile")),
+    ("flash1-backward", include_str!("../algorithms/flash1-backward.tile")),
+    ("flash2-backward", include_str!("../algorithms/flash2-backward.tile")),
+    ("two-kernel-backward", include_str!("../algorithms/two-kernel-backward.tile")),
+];

@@ -1,0 +1,164 @@
+//! The costs that follow from the lines of `standard`, `flash1` and `flash2`: the table that the engine was built on.
+
+use std::collections::BTreeSet;
+
+use tilescope::attention::Precision;
+use tilescope::schedule::language::{Action, Algorithm, Cost, Counts, Line, Linear, Setting, Test};
+use tilescope::schedule::{self, DropoutCost, Max, Op, Plan, Sums, Tensor, Tiling};
+
+use super::text;
+
+const TEXTS: [&str; 3] = ["standard", "flash1", "flash2"];
+/// The table as it was, as data: `tests/data/costs.txt`.
+const TABLE: &str = include_str!("../data/costs.txt");
+
+/// Every choice of modifiers.
+fn plans() -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for dropout in [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised] {
+        for bits in 0..8 {
+            let [softcap, alibi, bias] = [1, 2, 4].map(|bit| bits & bit != 0);
+            let plan = Plan::new(20, 30, 5, Tiling { br: 4, bc: 6 }, Precision::F32);
+            plans.push(Plan { d_v: 7, softcap, alibi, bias, dropout, ..plan });
+        }
+    }
+    plans
+}
+
+/// What a line is called in the table: `load Q`, `scores`, and of which maximum.
+fn name(algorithm: &Algorithm, line: &Line) -> String {
+    let tensor = line.tensor().map_or(String::new(), |tensor| format!(" {}", algorithm.tensors[tensor].name));
+    format!("{}{tensor}", line.label)
+}
+
+fn modifiers(plan: &Plan) -> String {
+    let on = [(plan.softcap, "softcap"), (plan.alibi, "alibi"), (plan.bias, "bias")];
+    let mut all: Vec<&str> = on.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect();
+    match plan.dropout {
+        DropoutCost::None => {}
+        DropoutCost::Regenerated => all.push("dropout"),
+        DropoutCost::Materialised => all.push("keep"),
+    }
+    if all.is_empty() { "plain".into() } else { all.join("+") }
+}
+
+/// One row of the table: seven linear forms, each as `pairs,queries,keys`.
+fn row(name: &str, plan: &Plan, forms: &[[u64; 3]; 7]) -> String {
+    let forms = forms.map(|[rc, r, c]| format!("{rc},{r},{c}"));
+    format!("{name} | {} | {}", modifiers(plan), forms.join(" "))
+}
+
+/// The costs of every line that is a step under `plan`, on a partial tile.
+fn derived(algorithm: &Algorithm, plan: &Plan) -> Vec<(String, [[u64; 3]; 7])> {
+    let setting = Setting::new(plan.clone());
+    let holds = |line: &Line| {
+        let all = |conditions: &[(Test, bool)]| {
+            conditions.iter().all(|&(test, wanted)| {
+                (if test.is_of_place() { test == Test::Seen } else { setting.of_run(test) }) == wanted
+            })
+        };
+        line.statements.iter().enumerate().fold(0, |held, (n, s)| held | u32::from(all(&s.conditions)) << n)
+    };
+    let mut costs = Vec::new();
+    for line in &algorithm.lines {
+        let held = holds(line);
+        if held == 0 {
+            continue;
+        }
+        let cost = Cost::of(algorithm, line, plan, setting.of_run(Test::KeepGiven), held);
+        let all = [cost.hbm_read, cost.hbm_write, cost.sram_read, cost.sram_write, cost.matmul, cost.exp, cost.other];
+        let basis = |form: Linear| {
+            assert_eq!(
+                form.at(Counts { one: 1, ..Counts::default() }),
+                0,
+                "no cost of these texts is of a place alone"
+            );
+            [
+                form.at(Counts { rc: 1, ..Counts::default() }),
+                form.at(Counts { r: 1, ..Counts::default() }),
+                form.at(Counts { c: 1, ..Counts::default() }),
+            ]
+        };
+        costs.push((name(algorithm, line), all.map(basis)));
+    }
+    costs
+}
+
+/// The operation of the engine that a line is.
+fn op(algorithm: &Algorithm, line: &Line) -> Op {
+    let tensor = line.tensor().map(|tensor| {
+        let name = &algorithm.tensors[tensor].name;
+        Tensor::ALL.into_iter().find(|tensor| tensor.name() == name).expect("a tensor of the engine")
+    });
+    match (&line.statements[0].action, tensor) {
+        (Action::Load { .. }, Some(tensor)) => return Op::Load(tensor),
+        (Action::Store { .. }, Some(tensor)) => return Op::Store(tensor),
+        (Action::Fill { .. }, Some(tensor)) => return Op::Initialise(tensor),
+        _ => {}
+    }
+    const OPS: [Op; 16] = [
+        Op::StartRows,
+        Op::Scores,
+        Op::Mask,
+        Op::RowMax(Max::Running),
+        Op::RowMax(Max::Tile),
+        Op::Exponentiate(Max::Tile),
+        Op::RowSum,
+        Op::Dropout,
+        Op::Rescale,
+        Op::Accumulate,
+        Op::StartOutput,
+        Op::Product,
+        Op::Normalise,
+        Op::MergeStats,
+        Op::MergeOutput,
+        Op::DivideRows,
+    ];
+    OPS.into_iter().find(|op| op.name() == line.label).unwrap_or_else(|| panic!("no operation {}", line.label))
+}
+
+fn of_engine(op: Op, plan: &Plan) -> [[u64; 3]; 7] {
+    let cost = schedule::Cost::of(op, plan);
+    let all = [cost.hbm_read, cost.hbm_write, cost.sram_read, cost.sram_write, cost.matmul, cost.exp, cost.other];
+    let none = Sums::default();
+    all.map(|form| [Sums { rc: 1, ..none }, Sums { r: 1, ..none }, Sums { c: 1, ..none }].map(|one| form.at(one)))
+}
+
+#[test]
+fn derived_costs_are_those_of_the_engine() {
+    let mut met = BTreeSet::new();
+    for name_of_text in TEXTS {
+        let algorithm = text(name_of_text);
+        for plan in plans() {
+            for (name, forms) in derived(&algorithm, &plan) {
+                let line = algorithm.lines.iter().find(|line| self::name(&algorithm, line) == name).expect("its line");
+                let op = op(&algorithm, line);
+                assert_eq!(forms, of_engine(op, &plan), "{name_of_text}: {name} with {}", modifiers(&plan));
+                assert_eq!(line.lane(), op.lane(), "{name_of_text}: {name}");
+                met.insert(name);
+            }
+        }
+    }
+    for name in
+        ["scores", "merge-output", "divide-rows", "accumulate", "dropout", "load keep", "load bias", "initialise m"]
+    {
+        assert!(met.contains(name), "{name} was not met: {met:?}");
+    }
+}
+
+#[test]
+fn derived_costs_are_those_of_the_table() {
+    let (mut rows, mut used) = (BTreeSet::new(), BTreeSet::new());
+    rows.extend(TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned));
+    for name_of_text in TEXTS {
+        let algorithm = text(name_of_text);
+        for plan in plans() {
+            for (name, forms) in derived(&algorithm, &plan) {
+                let row = row(&name, &plan, &forms);
+                assert!(rows.contains(&row), "{name_of_text}: not in the table: {row}");
+                used.insert(row);
+            }
+        }
+    }
+    assert_eq!(rows.len(), used.len(), "rows of the table that no line has: {:?}", rows.difference(&used).next());
+}

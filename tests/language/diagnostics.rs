@@ -1,0 +1,162 @@
+//! Texts with what is wrong in them beside it: `tests/data/wrong.tiles`.
+//!
+//! Under a line stands `# ^ error: message`, with the caret under the column that is told. The runner demands all of them,
+//! and no others.
+
+use proptest::prelude::*;
+use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS};
+
+const WRONG: &str = include_str!("../data/wrong.tiles");
+
+/// Line, column and message of what is expected.
+type Expected = (u32, u32, String);
+
+/// What stands before the caret of a marker, and behind it.
+fn marker(line: &str) -> Option<(&str, &str)> {
+    line.split_once('^').filter(|(before, _)| before.trim_end() == "#")
+}
+
+/// A text of the file: its name, itself, the errors and the notes that are expected of it.
+type Case = (String, String, Vec<Expected>, Vec<Expected>);
+
+/// The texts of the file.
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in WRONG.lines() {
+        if let Some(name) = line.strip_prefix("--- ") {
+            cases.push((name.to_owned(), String::new(), Vec::new(), Vec::new()));
+            continue;
+        }
+        let Some((_, text, errors, notes)) = cases.last_mut() else { continue };
+        if let Some((before, told)) = marker(line) {
+            let lines = text.lines().zip(1u32..).filter(|(line, _)| marker(line).is_none());
+            let above = lines.map(|(_, number)| number).last().expect("a line above");
+            let (kind, message) = told.trim().split_once(": ").expect("error: or note:");
+            // There is no place under the first column: `#^` stands for it.
+            let column = if before == "#" { 1 } else { before.chars().count() as u32 + 1 };
+            let expected = (above, column, message.to_owned());
+            let told = if kind == "error" { errors } else { notes };
+            told.push(expected);
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    cases
+}
+
+#[test]
+fn each_wrong_text_says_what_is_wrong_and_where() {
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for (name, text, errors, notes) in &cases {
+        let told = |all: &[language::Diagnostic]| -> Vec<Expected> {
+            all.iter().map(|one| (one.span.line, one.span.column, one.what.to_string())).collect()
+        };
+        let (got_errors, got_notes) = match language::read(text) {
+            Ok(algorithm) => (Vec::new(), told(&algorithm.notes)),
+            Err(all) => (told(&all), Vec::new()),
+        };
+        if (&got_errors, &got_notes) != (errors, notes) {
+            wrong.push(format!("--- {name}\nwanted {errors:#?} {notes:#?}\ngot {got_errors:#?} {got_notes:#?}"));
+        }
+    }
+    println!("{} texts", cases.len());
+    assert!(cases.len() >= 40, "{} texts are too few: the file was not read", cases.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn races_are_found_when_a_text_is_read() {
+    let races =
+        cases().into_iter().filter(|(_, _, errors, _)| errors.iter().any(|(_, _, what)| what.starts_with("a race")));
+    let count = races.count();
+    assert!(count >= 12, "{count} races");
+}
+
+/// The bounds of a text: no depth, length or number makes reading it long.
+#[test]
+fn hostile_texts_are_refused() {
+    let head = "language 1\ntitle x\nin Q\nout O\nkernel k\nregisters O\nparallel for i in query blocks\n  load Q[i]\n";
+    let texts = [
+        "(".repeat(60_000),
+        format!("{head}  x: O = {}Q{}\n  store O[i]\n", "(".repeat(400), ")".repeat(400)),
+        format!("{head}  x: O = {}Q\n", "-".repeat(900)),
+        format!("{head}  x: O = Q{}\n", "^T".repeat(400)),
+        format!("{head}  x: O = Q{}\n", "+Q".repeat(400)),
+        (0..900).map(|n| format!("{}for i in query blocks\n", " ".repeat(n))).collect(),
+        format!("{head}{}", (0..90).map(|n| format!("  s{n}: x{n} = rowsum(Q)\n")).collect::<String>()),
+        "language 1\n".to_owned() + &"kernel k\n".repeat(100),
+        "\u{feff}language 1\r\ntitle x\r\n\0".to_owned(),
+        "a\n".repeat(30_000),
+        "language 99999999999999999999\n".to_owned(),
+    ];
+    for text in texts {
+        let wrong = language::read(&text).expect_err("it is wrong");
+        assert!(!wrong.is_empty() && wrong.len() <= MOST_DIAGNOSTICS);
+    }
+}
+
+/// One text of the program with pieces cut out, doubled, exchanged or changed.
+fn mutated() -> impl Strategy<Value = String> {
+    let change = (0usize..5000, 0usize..40, 0usize..6, prop_oneof!["[ -~\n]{0,6}", Just("\u{3bb}".to_owned())]);
+    (0..TEXTS.len(), prop::collection::vec(change, 1..6)).prop_map(|(which, changes)| {
+        let mut text: Vec<char> = TEXTS[which].1.chars().collect();
+        for (at, length, how, new) in changes {
+            let at = at % text.len().max(1);
+            let end = (at + length).min(text.len());
+            let piece: Vec<char> = text[at..end].to_vec();
+            match how {
+                0 => drop(text.drain(at..end)),
+                1 => drop(text.splice(at..at, piece)),
+                2 => text[at..end].reverse(),
+                3 => drop(text.splice(at..end, new.chars())),
+                4 => {
+                    let to = (at * 7 + length) % text.len().max(1);
+                    drop(text.splice(to..to, piece));
+                }
+                _ => drop(text.splice(at..at, "\n".chars())),
+            }
+            if text.is_empty() {
+                text.push('x');
+            }
+        }
+        text.into_iter().collect()
+    })
+}
+
+/// Whatever reads is walked and counted too, and counted is its closed form.
+fn read_and_count(text: &str) {
+    use tilescope::attention::{Mask, Precision, Shape};
+    use tilescope::schedule::language::{Setting, closed_form, counted};
+    use tilescope::schedule::{Plan, Tiling};
+    match language::read(text) {
+        Err(wrong) => {
+            assert!(!wrong.is_empty() && wrong.len() <= MOST_DIAGNOSTICS);
+            for one in wrong {
+                assert!(!one.to_string().contains('\n'), "{one:?}");
+                assert!(one.span.line >= 1 && one.span.column >= 1, "{one:?}");
+            }
+        }
+        Ok(algorithm) => {
+            let plan = Plan::new(7, 9, 3, Tiling { br: 3, bc: 2 }, Precision::F32);
+            let band = Mask { causal: true, ..Mask::default() }.band(&Shape::single(7, 9, 3), 0);
+            let setting = Setting { splits: 2, heads: 2, plan: Plan { band, ..plan } };
+            assert_eq!(counted(&algorithm, &setting).total(), closed_form(&algorithm, &setting).total(), "{text}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn no_text_makes_reading_panic(text in mutated()) {
+        read_and_count(&text);
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), head in any::<bool>()) {
+        let text = String::from_utf8_lossy(&bytes);
+        read_and_count(&if head { format!("language 1\n{text}") } else { text.into_owned() });
+    }
+}

@@ -1,0 +1,174 @@
+//! Texts of one's own on the command line: `--algorithm FILE.tile` for `run` and `traffic`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tilescope::schedule::language::TEXTS;
+
+fn tilescope(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tilescope"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env("XDG_RUNTIME_DIR", folder)
+        .output()
+        .expect("the program starts")
+}
+
+fn ok(folder: &Path, arguments: &[&str]) -> String {
+    let output = tilescope(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The one line on stderr of a run that is refused.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = tilescope(folder, arguments);
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+    stderr.trim_end().to_owned()
+}
+
+/// A folder with every text of the program as a file.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for (name, text) in TEXTS {
+        fs::write(folder.path().join(format!("{name}.tile")), text).expect("it can be written");
+    }
+    folder
+}
+
+fn arrays(path: &Path) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).expect("an output")).expect("an npz");
+    let names: Vec<String> = archive.file_names().map(|name| name.expect("UTF-8").into_owned()).collect();
+    let read = |name: String| {
+        let npy = npyz::NpyFile::new(archive.by_name(&name).expect("listed")).expect("an npy");
+        let shape = npy.shape().iter().map(|&size| size as usize).collect();
+        (name.trim_end_matches(".npy").to_owned(), shape, npy.into_vec::<f64>().expect("f64"))
+    };
+    let mut all: Vec<_> = names.into_iter().map(read).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+fn ran(folder: &Path, algorithm: &str) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+    let input = ["random:37,29,8,4,2", "--seed", "3", "--causal", "--precision", "f64", "--br", "8", "--bc", "5"];
+    let arguments = ["run", input[0], "--algorithm", algorithm, "--output", "out.npz"];
+    ok(folder, &[&arguments[..], &input[1..]].concat());
+    arrays(&folder.join("out.npz"))
+}
+
+/// A text gives the bytes of the algorithm of its name: O, and what it stores or reports.
+#[test]
+fn a_text_gives_what_its_algorithm_gives() {
+    let folder = folder();
+    for name in ["standard", "flash1", "flash2"] {
+        let (own, of_program) = (ran(folder.path(), &format!("{name}.tile")), ran(folder.path(), name));
+        for array in &own {
+            assert!(of_program.contains(array), "{name}: {} differs", array.0);
+        }
+        assert!(own.iter().any(|array| array.0 == "O"), "{name}");
+    }
+    let flash2: Vec<String> = ran(folder.path(), "flash2.tile").into_iter().map(|array| array.0).collect();
+    assert_eq!(flash2, ["L", "O", "l", "m"]);
+}
+
+/// Backward texts run their forward first; dK and dV are of key/value heads.
+#[test]
+fn backward_texts_agree() {
+    let folder = folder();
+    let [a, b, c, d] =
+        ["standard", "flash1", "flash2", "two-kernel"].map(|name| ran(folder.path(), &format!("{name}-backward.tile")));
+    let shapes: Vec<(&str, &[usize])> = a.iter().map(|array| (array.0.as_str(), &array.1[..])).collect();
+    assert_eq!(shapes, [("dK", &[2, 29, 8][..]), ("dQ", &[4, 37, 8]), ("dV", &[2, 29, 8])]);
+    for other in [b, c, d] {
+        for (one, two) in a.iter().zip(&other) {
+            let far = one.2.iter().zip(&two.2).map(|(x, y)| (x - y).abs());
+            // A NaN is within no bound.
+            assert!(far.clone().all(|far| far <= 1e-12), "{}: {:?}", one.0, far.fold(0.0, f64::max));
+            assert!(one.2.iter().any(|x| x.abs() > 1e-3), "{} is not all zero", one.0);
+        }
+    }
+}
+
+#[test]
+fn traffic_of_a_text_is_that_of_its_algorithm() {
+    let folder = folder();
+    let shape =
+        ["traffic", "--n-q", "100", "--n-k", "90", "--d", "16", "--br", "16", "--bc", "32", "--causal", "--json"];
+    for name in ["standard", "flash1", "flash2"] {
+        let json = |algorithm: &str| -> serde_json::Value {
+            let text = ok(folder.path(), &[&shape[..], &["--algorithm", algorithm]].concat());
+            serde_json::from_str(&text).expect("JSON")
+        };
+        let (own, of_program) = (json(&format!("{name}.tile")), json(name));
+        assert_eq!(own["problem"], of_program["problem"]);
+        for key in ["tiling", "counted", "closed_form", "bytes", "sram", "tiles", "flops", "on_chip_bytes"] {
+            assert_eq!(own["algorithms"][0][key], of_program["algorithms"][0][key], "{name}: {key}");
+        }
+    }
+    let text = ok(folder.path(), &[&shape[..11], &["--algorithm", "split-kv.tile"]].concat());
+    assert!(text.contains("O_part") && text.contains("counted = closed form"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_is_one_line() {
+    let folder = folder();
+    let flash2 = TEXTS.iter().find(|(name, _)| *name == "flash2").expect("flash2").1;
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
+    write("typo.tile", &flash2.replace("rowmax(S)", "rowmx(S)"));
+    write("many.tile", &flash2.replace("  load Q[i]\n", "").replace("load V[j]", "load W[j]"));
+    write(
+        "lost.tile",
+        &flash2
+            .replace("in       Q K V", "in       Q K V L0[i]:acc of 1")
+            .replace("  load Q[i]\n", "  load Q[i]\n  load L0[i]\n")
+            .replace("L = m + ln(l)", "L = m + ln(l) - L0"),
+    );
+    write("late.tile", &flash2.replace("report   m l", "report   m l\nafter    flash9"));
+    fs::write(folder.path().join("bytes.tile"), [0xff, 0xfe]).expect("it can be written");
+    let run = |name: &str| refused(folder.path(), &["run", "random:8,8,4", "--algorithm", name, "--output", "out.npz"]);
+    let line = flash2.lines().position(|line| line.contains("rowmax(S)")).expect("there") + 1;
+    assert_eq!(
+        run("typo.tile"),
+        format!("tilescope: typo.tile:{line}:34: there is no function rowmx; did you mean rowmax?")
+    );
+    assert!(run("many.tile").contains(" more)"), "{}", run("many.tile"));
+    assert_eq!(
+        run("lost.tile"),
+        "tilescope: lost.tile: the text needs L0, which the input does not have; a text that needs what a forward pass \
+         leaves says so: after flash2"
+    );
+    assert!(run("late.tile").contains("it comes after flash9, which is not there"));
+    assert_eq!(run("bytes.tile"), "tilescope: bytes.tile: this is no text: it is not UTF-8");
+    assert!(run("none.tile").starts_with("tilescope: none.tile: no such file"));
+    let gpu = ["run", "random:8,8,4", "--algorithm", "flash2.tile", "--backend", "cuda", "--output", "out.npz"];
+    assert!(refused(folder.path(), &gpu).contains("has no kernel of its own"));
+    let dropout =
+        ["run", "random:8,8,4", "--algorithm", "standard-backward.tile", "--dropout", "0.1", "--output", "out.npz"];
+    assert!(refused(folder.path(), &dropout).contains("standard leaves P after dropout"));
+    assert!(!folder.path().join("out.npz").exists(), "no output is touched");
+    let traffic = ["traffic", "--n-q", "8", "--n-k", "8", "--d", "4", "--algorithm", "typo.tile"];
+    assert!(refused(folder.path(), &traffic).starts_with("tilescope: typo.tile:"));
+}
+
+/// A bug is a text that differs in a line: without the guard of empty rows, a dead row is NaN.
+#[test]
+fn a_bug_is_a_text() {
+    let folder = folder();
+    let flash2 = TEXTS.iter().find(|(name, _)| *name == "flash2").expect("flash2").1;
+    fs::write(folder.path().join("bug.tile"), flash2.replace("finite(", "(")).expect("it can be written");
+    let run = |name: &str| {
+        let arguments =
+            ["run", "random:9,5,4", "--causal", "--precision", "f64", "--br", "9", "--bc", "5", "--output", "out.npz"];
+        ok(folder.path(), &[&arguments[..], &["--algorithm", name]].concat());
+        let all = arrays(&folder.path().join("out.npz"));
+        all.into_iter().find(|array| array.0 == "O").expect("O").2
+    };
+    assert!(run("flash2.tile").iter().all(|x| x.is_finite()));
+    assert!(run("bug.tile").iter().any(|x| x.is_nan()));
+}
