@@ -145,7 +145,7 @@ fn what_is_wrong_is_one_line() {
     );
     assert!(run("late.tile").contains("it comes after flash9, which is not there"));
     assert_eq!(run("bytes.tile"), "tilescope: bytes.tile: this is no text: it is not UTF-8");
-    assert!(run("none.tile").starts_with("tilescope: none.tile: no such file"));
+    assert!(run("none.tile").starts_with("tilescope: none.tile: there is no such file"));
     let gpu = ["run", "random:8,8,4", "--algorithm", "flash2.tile", "--backend", "cuda", "--output", "out.npz"];
     assert!(refused(folder.path(), &gpu).contains("has no kernel of its own"));
     let dropout =

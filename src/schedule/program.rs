@@ -45,7 +45,7 @@ impl Buffer {
 impl OnChip {
     /// Buffers that are alive together.
     pub fn of(buffers: &[Buffer]) -> Self {
-        buffers.iter().fold(Self::default(), |live, buffer| live.with(buffer))
+        buffers.iter().fold(Self::default(), Self::with)
     }
 
     fn with(mut self, buffer: &Buffer) -> Self {

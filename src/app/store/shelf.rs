@@ -22,6 +22,7 @@ const MOST_ASIDE: usize = 9;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the file holds.
+#[expect(clippy::large_enum_variant)] // There is one, at a start.
 pub enum Found {
     Nothing,
     Newer,
