@@ -8,8 +8,9 @@ use eframe::egui::Context;
 
 use crate::attention::Input;
 use crate::machine::RowHistory;
+use crate::playback::lesson::At;
 use crate::playback::{Command, Player, lesson};
-use crate::schedule::{Beat, Schedule};
+use crate::schedule::{Beat, Schedule, Step};
 use crate::sentence::Sentence;
 
 use super::action::{Selection, Source};
@@ -232,7 +233,7 @@ impl Document {
     pub fn shows(&self, scene: &lesson::Scene) -> bool {
         let numbers = |scene: &lesson::Scene| lesson::Scene {
             line: 0,
-            step: lesson::At::Step(0),
+            step: At::Step(0),
             selection: lesson::Selection::default(),
             view: lesson::Distance::default(),
             ..scene.clone()
@@ -244,7 +245,8 @@ impl Document {
     /// Puts the cursor and the selection where a link or a lesson wants them.
     pub fn land(&mut self, ctx: &Context, landing: &Landing, player: &mut Player, selection: &mut Selection) {
         let Some(scene) = self.scene.clone() else { return };
-        if let Some(at) = &landing.at {
+        let of_row = |row: usize| At::Step(last_product_of(scene.schedule(), row / scene.plan().br));
+        if let Some(at) = landing.at.clone().or(landing.row.map(of_row)) {
             match at.cursor(scene.schedule()) {
                 Ok(cursor) => player.apply(scene.schedule(), Command::SeekTo(cursor)),
                 Err(fault) => self.tell_refusal(Sentence::verbatim(fault)),
@@ -337,6 +339,19 @@ pub fn rich_place(schedule: &Schedule) -> u64 {
     schedule.write_section(index, &mut steps);
     let last = steps.iter().rposition(|step| step.op.beat() == Beat::Accumulate);
     last.map_or(schedule.len(), |last| schedule.section_steps(index).start + last as u64 + 1)
+}
+
+/// The same for query block `i`: after its last product; where it has none, the run's own [`rich_place`].
+fn last_product_of(schedule: &Schedule, i: usize) -> u64 {
+    let mut steps = Vec::new();
+    for index in (0..schedule.section_count()).rev() {
+        schedule.write_section(index, &mut steps);
+        let is_it = |step: &Step| step.op.beat() == Beat::Accumulate && step.place.i() == Some(i);
+        if let Some(last) = steps.iter().rposition(is_it) {
+            return schedule.section_steps(index).start + last as u64 + 1;
+        }
+    }
+    rich_place(schedule)
 }
 
 /// The row on chip whose sum shrank the most: where there is most to see.

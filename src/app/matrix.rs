@@ -126,8 +126,7 @@ impl Layout {
     ) {
         let palette = Palette::of(ui);
         let view = &look.snapshot.view;
-        let masked =
-            |row: usize, col: usize| !look.scene.plan().band.keeps(view.rows.start + row, view.cols.start + col);
+        let masked = |row: usize, col: usize| !look.scene.sees(view.rows.start + row, view.cols.start + col);
         let color = |row: usize, col: usize| match values.get((row, col)) {
             Some(_) if masked(row, col) => palette.background,
             Some(&x) if matrix.tensor == Tensor::S => palette.diverging(x, matrix.limit),

@@ -68,6 +68,12 @@ impl Scene {
         &self.run.schedule.plan
     }
 
+    /// The query sees the key: neither a mask nor a bias of -inf hides the pair.
+    pub fn sees(&self, query: usize, key: usize) -> bool {
+        let Settings { batch, head, .. } = self.settings;
+        self.plan().band.keeps(query, key) && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
+    }
+
     /// The token of a key, where the input names it.
     pub fn key_token(&self, key: usize) -> Option<&str> {
         Some(self.input.about.tokens.get(self.settings.batch)?.get(key)?.as_str())

@@ -74,7 +74,10 @@ fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
 /// The mask hides a pair of the tile.
 fn has_masked(look: &Look<'_>) -> bool {
     let view = &look.snapshot.view;
-    !view.cols.is_empty() && look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full
+    let is_hidden = |query: usize| view.cols.clone().any(|key| !look.scene.sees(query, key));
+    let is_masked = look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full;
+    let has_bias = look.scene.input.problem.bias.is_some();
+    !view.cols.is_empty() && (is_masked || has_bias && view.rows.clone().any(is_hidden))
 }
 
 fn range_text(ui: &Ui, rows: &Range<usize>, cols: &Range<usize>) -> String {
@@ -144,7 +147,7 @@ fn pair_text(ui: &Ui, look: &Look<'_>, query: usize, key: usize) -> String {
         name("key {0}{1}", key, look.scene.key_token(key)),
     ];
     let at = |values: Option<&Array2<f64>>| values?.get((query - view.rows.start, key - view.cols.start)).copied();
-    if !look.scene.plan().band.keeps(query, key) {
+    if !look.scene.sees(query, key) {
         lines.push(tr(ui.ctx(), "masked: s = -inf, p = 0").to_owned());
         return lines.join("\n");
     }

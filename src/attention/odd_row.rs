@@ -6,8 +6,15 @@ use super::problem::Head;
 use crate::sentence::Sentence;
 
 /// What the rule of [`super::not_finite`] makes of row `i`, and by what; `None` where the row is like any other.
-/// `precision` is the format of the tensors; scores are rounded to it where they are stored.
-pub fn sentence<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores: bool) -> Option<Sentence> {
+/// `precision` is the format of the tensors; scores are rounded to it where they are stored. `m` is what the run gave: an
+/// overflow within a dot product is an infinity or, where two meet, NaN, by the order of its additions.
+pub fn sentence<T: Real>(
+    head: &Head<T>,
+    i: usize,
+    precision: Precision,
+    stores_scores: bool,
+    m: f64,
+) -> Option<Sentence> {
     let keys: Vec<usize> = (0..head.n_k()).filter(|&j| head.sees(i, j)).collect();
     if keys.is_empty() {
         return Some(Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
@@ -23,10 +30,11 @@ pub fn sentence<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_
     let first = |is_it: &dyn Fn(T) -> bool| scores.iter().position(|&s| is_it(s)).map(|n| keys[n]);
     let format = if stores_scores { precision } else { of_arithmetic(precision) };
     let of_score = |j: usize, pattern: &'static str| Some(Sentence::new(pattern).and(place(head, i, j, format)));
-    if let Some(j) = first(&|s| s.is_nan()) {
+    let (nan, inf) = (first(&|s| s.is_nan()), first(&|s| s == T::infinity()));
+    if let Some(j) = nan.or(inf).filter(|_| m.is_nan()) {
         return of_score(j, "{0} is NaN: so are m, l, L and O of the row.");
     }
-    if let Some(j) = first(&|s| s == T::infinity()) {
+    if let Some(j) = inf.or(nan).filter(|_| m == f64::INFINITY) {
         return of_score(j, "{0} is inf: m of the row is inf, and l, L and O are NaN.");
     }
     if scores.iter().all(|&s| s == T::neg_infinity()) {
@@ -78,8 +86,8 @@ fn of_values<T: Real>(head: &Head<T>, i: usize, keys: &[usize]) -> Option<Senten
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attention::Problem;
     use crate::attention::cases::{single, with};
+    use crate::attention::{Problem, naive};
 
     fn said(precision: Precision, stores_scores: bool, change: impl FnOnce(&mut Problem)) -> Option<String> {
         let problem = with(single(3, 4, 2), |p| {
@@ -89,7 +97,9 @@ mod tests {
             change(p);
         });
         let head = problem.head::<f32>(0, 0, precision);
-        sentence(&head, 1, precision, stores_scores).map(|sentence| sentence.to_string())
+        let scores = if stores_scores { precision } else { Precision::F32 };
+        let m = naive::attention(&head, scores).m[1];
+        sentence(&head, 1, precision, stores_scores, m).map(|sentence| sentence.to_string())
     }
 
     #[test]
@@ -130,6 +140,15 @@ mod tests {
             "The score of query 1, key 0 (-2.000e40) overflows f32: it is -inf, as are all of the row: m is -inf, and l, L \
              and O are NaN."
         );
+        // Two infinities in one dot product: what is said is what the run made of them.
+        let both = with(single(3, 4, 2), |p| {
+            (p.q[[0, 0, 1, 0]], p.q[[0, 0, 1, 1]]) = (1e30, -1e30);
+            p.k.fill(1e20);
+        });
+        let head = both.head::<f32>(0, 0, Precision::F32);
+        let told = |m| sentence(&head, 1, Precision::F32, false, m).unwrap().to_string();
+        assert!(told(f64::NAN).ends_with("NaN: so are m, l, L and O of the row."), "{}", told(f64::NAN));
+        assert!(told(f64::INFINITY).ends_with("m of the row is inf, and l, L and O are NaN."));
         // Beyond f16, but only where it is stored.
         let stored = |p: &mut Problem| (p.q[[0, 0, 1, 0]], p.k[[0, 0, 2, 0]]) = (1e3, 1e3);
         assert!(said(Precision::F16, true, stored).unwrap().contains("(1000001) overflows f16"));

@@ -136,6 +136,14 @@ impl Problem {
         Ok(())
     }
 
+    /// A bias of -inf hides key `j` from query `i` of (batch, head), as a mask does.
+    pub fn is_hidden_by_bias(&self, batch: usize, head: usize, i: usize, j: usize) -> bool {
+        self.bias.as_ref().is_some_and(|bias| {
+            let at = |axis: usize, index: usize| if bias.len_of(Axis(axis)) == 1 { 0 } else { index };
+            bias[[at(0, batch), at(1, head), at(2, i), at(3, j)]] == f64::NEG_INFINITY
+        })
+    }
+
     /// What (batch, head) computes, rounded to `precision`.
     ///
     /// Panics if `batch` or `head` is out of range.

@@ -105,9 +105,12 @@ fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &dyn Algor
     let Some(&(batch, head, i)) = rows.first() else { return };
     let plan = Plan::of_problem(problem, batch, Tiling { br: 1, bc: 1 }, precision);
     let stores_scores = algorithm.closed_form(&plan).write.get(Tensor::S) > 0;
+    let m = outputs[batch * problem.shape.heads + head].m[i];
     let why = match precision {
-        Precision::F64 => odd_row::sentence(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores),
-        _ => odd_row::sentence(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores),
+        Precision::F64 => {
+            odd_row::sentence(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m)
+        }
+        _ => odd_row::sentence(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores, m),
     };
     let why = why.map_or_else(|| format!("Query {i} is not finite."), |why| why.to_string());
     let of = outputs.len() * problem.shape.n_q;

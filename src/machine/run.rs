@@ -190,6 +190,7 @@ impl<T: Real> Pass<T> {
     }
 
     fn note(&self, schedule: &Schedule, query: usize) -> Option<Sentence> {
-        odd_row::sentence(&self.head, query, schedule.plan.precision, schedule.stores_scores())
+        let m = self.recording.output.m[query];
+        odd_row::sentence(&self.head, query, schedule.plan.precision, schedule.stores_scores(), m)
     }
 }
