@@ -17,7 +17,10 @@
 //! may round to 0 but is not 0, so a NaN or an infinity in V counts however small the weight is. A weight that dropout
 //! drops is left out like a hidden pair.
 //!
-//! So l = 0 means that the row sees no key, and nothing else does.
+//! Before the last key of a row that has seen scores of -inf alone, the stepper's l is the 0 that it has summed. What a
+//! kernel's taps record of such a row is that, or the NaN that the row is if it ends there.
+//!
+//! So l = 0 at the end of a row means that the row sees no key, and nothing else does.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
