@@ -42,7 +42,8 @@ pub fn row_until(head: &Head<f64>, i: usize, end: usize) -> Row {
     let l: f64 = if is_without_weight { f64::NAN } else { e.iter().sum() };
     let p: Vec<f64> =
         e.iter().enumerate().map(|(j, e)| if head.sees(i, j) && l != 0.0 { e / l } else { 0.0 }).collect();
-    let mut o = vec![0.0; head.v.ncols()];
+    // Without a sum there are no weights, whatever dropout leaves of them.
+    let mut o = vec![if l.is_nan() { l } else { 0.0 }; head.v.ncols()];
     for (j, &p) in p.iter().enumerate() {
         let weight = p * head.dropout_factor(i, j);
         if head.sees(i, j) && head.dropout_factor(i, j) != 0.0 {
