@@ -61,7 +61,7 @@ fn what_a_backend_does_not_run_is_counted_with_its_reason() {
     assert!(rows.iter().all(|row| row["status"] == "ran" || reason(row)));
 }
 
-fn outputs(algorithm: &'static dyn Algorithm, problem: &Problem, plan: Plan, meaning: Meaning) -> (Output, Stored) {
+fn outputs(algorithm: &'static Algorithm, problem: &Problem, plan: Plan, meaning: Meaning) -> (Output, Stored) {
     let precision = plan.precision;
     let stored = algorithm::stored(algorithm, &plan);
     let schedule = Schedule::new(algorithm, plan);
@@ -95,7 +95,7 @@ fn bugs_are_caught_in_every_format() {
         ("no maximum", Meaning { subtracts_max: false, ..right }),
         ("hidden scores of 0", Meaning { hidden: tilescope::machine::Hidden::Zero, ..right }),
     ];
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         for precision in Precision::ALL {
             let what = format!("{} in {}", algorithm.name(), precision.name());
             assert_eq!(caught(precision, |problem, plan| outputs(algorithm, problem, plan, right)), 0, "{what}");
@@ -115,7 +115,7 @@ fn bugs_are_caught_in_every_format() {
 /// A block of keys that is left out, an O that is off by a fifth: caught though O is stored in 16 bits at each visit.
 #[test]
 fn small_mutants_are_caught_in_16_bits() {
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         for precision in [Precision::F16, Precision::Bf16] {
             let scaled = |problem: &Problem, plan: Plan| {
                 let (mut output, stored) = outputs(algorithm, problem, plan, Meaning::RIGHT);

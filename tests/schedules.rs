@@ -20,7 +20,7 @@ fn counted_tiles(plan: &Plan) -> TileCounts {
     counts
 }
 
-fn each_algorithm() -> impl Iterator<Item = &'static dyn Algorithm> {
+fn each_algorithm() -> impl Iterator<Item = &'static Algorithm> {
     algorithm::ALL.into_iter()
 }
 
@@ -38,7 +38,7 @@ proptest! {
             prop_assert_eq!(schedule.len(), algorithm.step_count(&plan), "{}", algorithm.name());
             prop_assert_eq!(totals.peak, algorithm.peak(&plan), "{}", algorithm.name());
             prop_assert_eq!((totals.tiles.full, totals.tiles.partial), (tiles.full, tiles.partial));
-            let mut streamed = Meter::of_plan(&plan);
+            let mut streamed = Meter::of_plan(algorithm, &plan);
             each_step(algorithm, &plan, |_, step| streamed.add(step));
             prop_assert_eq!(&streamed.totals, totals);
             let all = [

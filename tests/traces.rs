@@ -65,7 +65,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn everything_that_is_written_comes_back() {
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         for precision in [Precision::F64, Precision::F32, Precision::F16] {
             for tiles in MODES {
                 let bytes = small_trace(algorithm.name(), tiles, precision);
@@ -139,7 +139,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let (batch, head) = (problem.shape.batch - 1, problem.shape.heads - 1);
-        for algorithm in algorithm::ALL {
+        for algorithm in *algorithm::ALL {
             let schedule = schedule(algorithm.name(), &problem, batch, tiling, precision);
             let bytes = written(&export(&problem, &schedule, batch, head), MODES[mode]);
             let trace = read(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -198,7 +198,7 @@ fn what_is_written_follows_the_schema_and_what_is_changed_does_not() {
         );
         fault
     };
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         for tiles in MODES {
             assert_eq!(check(&small_trace(algorithm.name(), tiles, Precision::F32)), None);
         }

@@ -108,7 +108,7 @@ fn block_sizes_of_known_chips() {
 /// The ledger is a fact of the schedule: what is alive after each step adds up to what the steps say.
 #[test]
 fn live_buffers_add_up() {
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         let schedule = Schedule::new(algorithm, masked(plan(37, 8, 8, 5, Precision::F16), &causal()));
         let mut peak = OnChip::default();
         schedule.for_each(|n, step| {

@@ -93,7 +93,7 @@ fn every_way_to_a_step_shows_the_same() {
 
 #[test]
 fn the_counters_end_at_the_closed_form() {
-    for choice in algorithm::ALL {
+    for choice in *algorithm::ALL {
         let mut harness = open(Some(preset::toy()));
         if choice.name() != "flash2" {
             choose(&mut harness, "Algorithm: ", choice.name());
@@ -279,7 +279,7 @@ fn dead_rows_and_odd_numbers_are_shown() {
 #[test]
 fn every_algorithm_can_be_stepped_through_on_ragged_blocks() {
     let input = tilescope::attention::input::random::read("random:7,10,3", 5).unwrap();
-    for choice in algorithm::ALL {
+    for choice in *algorithm::ALL {
         let mut harness = open(Some(input.clone()));
         if choice.name() != "flash2" {
             choose(&mut harness, "Algorithm: ", choice.name());

@@ -85,7 +85,7 @@ impl Question {
         algorithm::by_name(name).map_or(0, |algorithm| algorithm.closed_form(&plan).hbm_bytes(&plan))
     }
 
-    fn algorithm(self) -> &'static dyn Algorithm {
+    fn algorithm(self) -> &'static Algorithm {
         algorithm::by_name(self.algorithm).unwrap_or(algorithm::ALL[0])
     }
 
@@ -154,7 +154,7 @@ impl Blocks {
     fn choices(&mut self, ui: &mut Ui) {
         let (question, ctx) = (&mut self.question, ui.ctx().clone());
         ui.horizontal(|ui| {
-            for choice in algorithm::ALL {
+            for choice in *algorithm::ALL {
                 ui.selectable_value(&mut question.algorithm, choice.name(), choice.name());
             }
         });
@@ -222,7 +222,7 @@ impl Blocks {
         let text = fill(ui.ctx(), text, &[&br, &bc, &question.hardware]);
         draw::describe(&ui.label(&text), "picked blocks", &text);
         let standard = question.bytes("standard", self.picked);
-        for choice in algorithm::ALL {
+        for choice in *algorithm::ALL {
             let moved = question.bytes(choice.name(), self.picked);
             let ratio = short(moved as f64 / standard.max(1) as f64);
             let text = fill(ui.ctx(), "{0}, {1} x standard", &[&bytes(moved), &ratio]);

@@ -1,4 +1,4 @@
-//! The algorithm as a paper prints it and the kernel's own source, with the lines lit that the current step carries out.
+//! The algorithm's text and the kernel's own source, with the lines lit that the current step carries out.
 
 use eframe::egui::{self, Align2, Rect, ScrollArea, Sense, Ui, vec2};
 
@@ -39,14 +39,6 @@ impl Notation {
         }
     }
 
-    /// A line of pseudo-code; the paper's is as it is.
-    fn write(self, text: &str) -> String {
-        match self {
-            Notation::Paper => text.to_owned(),
-            Notation::Triton => text.replace("T_r", "cdiv(N_q, BLOCK_M)").replace("T_c", "cdiv(N_k, BLOCK_N)"),
-        }
-    }
-
     /// What the names of the block sizes stand for now.
     fn sizes(self, plan: &Plan) -> String {
         let (br, bc) = (plan.br, plan.bc);
@@ -70,7 +62,7 @@ impl CodeView {
     pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
         let palette = Palette::of(ui);
         let algorithm = look.scene.schedule().algorithm;
-        let lit = look.snapshot.view.step.map_or(&[][..], |step| algorithm.lines(step.op));
+        let lit = look.snapshot.view.step.map(|step| algorithm.text_line(&step));
         ui.label(draw::label(tr(ui.ctx(), algorithm.title())));
         ui.horizontal(|ui| {
             for notation in Notation::ALL {
@@ -81,8 +73,8 @@ impl CodeView {
         });
         draw::caption(ui, &self.notation.sizes(look.scene.plan()));
         ui.spacing_mut().item_spacing.y = 0.0;
-        for (n, text) in (1..).zip(algorithm.pseudo_code()) {
-            line(ui, n, &self.notation.write(text), lit.contains(&n), palette);
+        for shown in algorithm.shown(look.scene.plan()) {
+            line(ui, shown.number, &shown.text, lit == Some(shown.number), palette);
         }
         ui.add_space(8.0);
         match self.editor.kernel() {
@@ -164,7 +156,7 @@ fn light(ui: &Ui, rect: Rect, is_lit: bool, palette: &Palette) {
 }
 
 /// One line with its number; a long one is wrapped below its own start.
-fn line(ui: &mut Ui, n: u16, text: &str, is_lit: bool, palette: &Palette) {
+fn line(ui: &mut Ui, n: u32, text: &str, is_lit: bool, palette: &Palette) {
     let code = text.trim_start();
     let indent = CODE + (text.len() - code.len()) as f32 * 6.0;
     let room = (ui.available_width() - indent).max(40.0);

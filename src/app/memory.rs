@@ -248,7 +248,7 @@ fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
         .snapshot
         .buffers
         .iter()
-        .map(|buffer| format!("{} {} B", tr(ctx, buffer.name), grouped(buffer.bytes())))
+        .map(|buffer| format!("{} {} B", chip::label(ctx, buffer), grouped(buffer.bytes())))
         .collect();
     let budgets: Vec<String> = budgets(look).iter().map(|budget| budget_text(ui, budget)).collect();
     [moved, fill(ctx, "on chip: {0}", &[&buffers.join(", ")]), budgets.join(", ")]

@@ -77,7 +77,7 @@ impl Settings {
         (cut(shape.n_q), cut(shape.n_k))
     }
 
-    pub fn algorithm(&self) -> &'static dyn Algorithm {
+    pub fn algorithm(&self) -> &'static Algorithm {
         algorithm::by_name(self.algorithm).unwrap_or(algorithm::ALL[0])
     }
 

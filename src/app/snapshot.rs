@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use crate::machine::{Effects, RowHistory, Slot, Totals, View, Visit};
-use crate::schedule::{Buffer, Cost, Op, Schedule, Span, Step, Tensor, Traffic};
+use crate::schedule::{Buffer, Op, Schedule, Span, Step, Tensor, Traffic};
 
 use super::scene::Scene;
 
@@ -55,7 +55,7 @@ impl Snapshot {
         let view = scene.run.view(cursor);
         let mut moved = Traffic::default();
         if let Some(step) = view.step {
-            moved.add(step.op, &Cost::of(step.op, plan), plan.sums_at(step.place), step.free);
+            moved.add(step.op, &schedule.cost(&step), schedule.counts(&step), step.free);
         }
         let history = block_of(&view.rows, plan.br).map(|i| match known {
             Some((of, history)) if of == i => (i, history),
@@ -167,7 +167,7 @@ impl Snapshot {
 
     /// A buffer for `tensor` is allocated, whether or not it holds something yet.
     pub fn has_buffer(&self, tensor: Tensor) -> bool {
-        self.buffers.iter().any(|buffer| buffer.name.contains(tensor.name()))
+        self.buffers.iter().any(|buffer| buffer.names.iter().any(|name| name == tensor.name()))
     }
 
     fn writer(&self, slot: Slot) -> Option<Step> {

@@ -126,7 +126,7 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let wanted = document.wanted();
     let combo =
         egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm).show_ui(ui, |ui| {
-            for choice in algorithm::ALL {
+            for choice in *algorithm::ALL {
                 let response = ui.selectable_label(choice.name() == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
                     actions

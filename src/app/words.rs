@@ -62,7 +62,7 @@ pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
     let kernels = &scene.schedule().kernels;
     let kernel = snapshot.view.program.and_then(|(kernel, _)| kernels.get(kernel)).filter(|_| kernels.len() > 1);
     let place = match kernel {
-        Some(kernel) => Sentence::new("{0}, {1}").and(kernel.name).and(place(&step)),
+        Some(kernel) => Sentence::new("{0}, {1}").with(&kernel.name).and(place(&step)),
         None => place(&step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);

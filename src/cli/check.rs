@@ -109,7 +109,7 @@ struct Row {
 #[derive(Clone, Copy)]
 struct Candidate {
     backend: &'static str,
-    algorithm: &'static dyn Algorithm,
+    algorithm: &'static Algorithm,
     precision: Precision,
 }
 

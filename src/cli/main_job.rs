@@ -114,7 +114,7 @@ fn describe(input: &Input) -> String {
 
 /// Every algorithm through the stepper, against the oracle.
 fn step(input: &Input) -> Result<(), Failure> {
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         let plan = |batch| Plan::of_problem(&input.problem, batch, TILING, Precision::F32);
         let steps = Schedule::new(algorithm, plan(0)).len() * input.problem.shape.heads as u64;
         let outputs = run::on_cpu(&input.problem, algorithm, plan)?;
@@ -181,7 +181,7 @@ fn on_gpu(input: &Input, device: &mut dyn Backend, algorithm: &str) -> Result<()
 /// What each algorithm moves for one head.
 fn traffic(input: &Input) -> String {
     let mut rows = vec![["one head, f16", "read", "written", "tiles computed", "on chip"].map(String::from).to_vec()];
-    for algorithm in algorithm::ALL {
+    for algorithm in *algorithm::ALL {
         let plan = Plan::of_problem(&input.problem, 0, TILING, Precision::F16);
         let meters = crate::machine::MeterIndex::new(&Schedule::new(algorithm, plan.clone()));
         let totals = meters.total();

@@ -68,7 +68,7 @@ fn hardware_model(text: &str) -> Result<Hardware, String> {
 }
 
 /// The algorithm of this name.
-pub fn algorithm(text: &str) -> Result<&'static dyn Algorithm, String> {
+pub fn algorithm(text: &str) -> Result<&'static Algorithm, String> {
     algorithm::by_name(text).ok_or_else(|| {
         let names: Vec<_> = algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
         format!("this version has {}", names.join(", "))
@@ -120,7 +120,7 @@ pub struct TilingOptions {
 
 impl TilingOptions {
     /// The block sizes for one algorithm.
-    pub fn tiling(&self, algorithm: &dyn Algorithm, shape: &Shape, precision: Precision) -> Tiling {
+    pub fn tiling(&self, algorithm: &Algorithm, shape: &Shape, precision: Precision) -> Tiling {
         self.or_given(Tiling::for_hardware(algorithm, shape, precision, &self.hardware), shape)
     }
 
@@ -208,7 +208,7 @@ pub struct InputOptions {
 }
 
 impl InputOptions {
-    pub fn algorithm(&self) -> Result<&'static dyn Algorithm, Failure> {
+    pub fn algorithm(&self) -> Result<&'static Algorithm, Failure> {
         algorithm(&self.algorithm).map_err(|known| {
             Failure::Bad(format!("--algorithm {}: there is no such algorithm; {known}", self.algorithm))
         })
@@ -266,7 +266,7 @@ impl InputOptions {
     }
 
     /// The plan of one batch entry.
-    pub fn plan(&self, input: &Input, algorithm: &dyn Algorithm, batch: usize) -> Plan {
+    pub fn plan(&self, input: &Input, algorithm: &Algorithm, batch: usize) -> Plan {
         let tiling = self.tiling.tiling(algorithm, &input.problem.shape, self.precision);
         Plan::of_problem(&input.problem, batch, tiling, self.precision)
     }

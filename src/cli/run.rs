@@ -66,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<(Input, Vec<u8>), Failure> {
 }
 
 /// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.
-pub fn warn_if_too_large_for_chip(algorithm: &dyn Algorithm, plan: &Plan, hardware: &Hardware) {
+pub fn warn_if_too_large_for_chip(algorithm: &Algorithm, plan: &Plan, hardware: &Hardware) {
     let needed = footprint(algorithm, plan);
     if algorithm.is_budgeted() && !needed.fits(hardware) {
         warn(&format!(
@@ -89,7 +89,7 @@ pub fn warn_of_conversion(problem: &Problem, precision: Precision) {
 }
 
 /// Says why a row of the results is not finite, for the first such row, and how many there are.
-fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &dyn Algorithm, precision: Precision) {
+fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &Algorithm, precision: Precision) {
     // A row that sees no key has l = 0.
     let is_odd = |output: &Output, i: usize| {
         let is_finite =
@@ -120,7 +120,7 @@ fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &dyn Algor
 /// The stepper on every (batch, head), in that order.
 pub fn on_cpu(
     problem: &Problem,
-    algorithm: &'static dyn Algorithm,
+    algorithm: &'static Algorithm,
     plan: impl Fn(usize) -> Plan,
 ) -> Result<Vec<Output>, Failure> {
     let mut outputs = Vec::new();
@@ -154,7 +154,7 @@ pub fn on_cpu(
 const MOST_BYTES: u64 = 4 << 30;
 
 /// `standard` keeps S and P whole; everything else is small beside its inputs.
-pub fn refuse_too_large(algorithm: &dyn Algorithm, plan: &Plan) -> Result<(), Failure> {
+pub fn refuse_too_large(algorithm: &Algorithm, plan: &Plan) -> Result<(), Failure> {
     let form = algorithm.closed_form(plan);
     let matrices: u64 = [Tensor::S, Tensor::P].into_iter().map(|tensor| form.write.get(tensor)).sum();
     let bytes = matrices * plan.precision.accumulator_bytes();

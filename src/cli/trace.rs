@@ -92,7 +92,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The source of the first kernel that carries out `algorithm`.
-fn kernel_source(algorithm: &dyn Algorithm) -> Option<&'static str> {
+fn kernel_source(algorithm: &Algorithm) -> Option<&'static str> {
     KERNELS.iter().find(|kernel| kernel.algorithm == algorithm.name()).map(|kernel| kernel.source)
 }
 
@@ -115,7 +115,7 @@ fn write(out: &mut dyn Write, export: &Export<'_>, format: &str, tiles: Tiles) -
 pub fn write_head(
     out: &mut dyn Write,
     input: &Input,
-    algorithm: &'static dyn Algorithm,
+    algorithm: &'static Algorithm,
     tiling: Tiling,
     head: usize,
 ) -> Result<u64, Failure> {

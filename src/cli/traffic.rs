@@ -114,7 +114,7 @@ pub fn refuse_too_large(name: &str, plan: &Plan, lines: u128) -> Result<(), Fail
     Ok(())
 }
 
-fn chosen(name: &str) -> Result<Vec<&'static dyn Algorithm>, Failure> {
+fn chosen(name: &str) -> Result<Vec<&'static Algorithm>, Failure> {
     if name == "all" {
         return Ok(algorithm::ALL.to_vec());
     }

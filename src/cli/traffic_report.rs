@@ -94,7 +94,7 @@ impl Elements {
 
 impl Report {
     /// The closed form of `algorithm` under `plan`; and every step counted, where they are few or `must_count` says so.
-    pub fn new(algorithm: &'static dyn Algorithm, plan: &Plan, must_count: bool) -> Self {
+    pub fn new(algorithm: &'static Algorithm, plan: &Plan, must_count: bool) -> Self {
         let (closed, tiles, steps) =
             (algorithm.closed_form(plan), TileCounts::of_plan(plan), algorithm.step_count(plan));
         let counted = (must_count || steps <= MOST_COUNTED).then(|| count(algorithm, plan, steps));
@@ -176,8 +176,8 @@ pub(super) fn not_counted(steps: u64) -> String {
 }
 
 /// Every step, and how many there were.
-fn count(algorithm: &dyn Algorithm, plan: &Plan, steps: u64) -> (u64, Totals) {
-    let (mut meter, mut counted) = (Meter::of_plan(plan), 0);
+fn count(algorithm: &Algorithm, plan: &Plan, steps: u64) -> (u64, Totals) {
+    let (mut meter, mut counted) = (Meter::of_plan(algorithm, plan), 0);
     let mut progress = Progress::new("counting", steps);
     each_step(algorithm, plan, |n, step| {
         meter.add(step);
@@ -190,7 +190,7 @@ fn count(algorithm: &dyn Algorithm, plan: &Plan, steps: u64) -> (u64, Totals) {
 }
 
 /// The names of the totals that are not what the closed forms say.
-fn differences(algorithm: &dyn Algorithm, plan: &Plan, (steps, totals): &(u64, Totals)) -> Vec<&'static str> {
+fn differences(algorithm: &Algorithm, plan: &Plan, (steps, totals): &(u64, Totals)) -> Vec<&'static str> {
     let (closed, counted) = (algorithm.closed_form(plan), &totals.traffic);
     let tiles = TileCounts::of_plan(plan);
     let pairs = [

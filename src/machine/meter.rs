@@ -1,6 +1,6 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
-use crate::schedule::{Cost, OnChip, Op, Plan, Schedule, Step, TileCounts, Traffic};
+use crate::schedule::{Algorithm, Cost, OnChip, Op, Plan, Schedule, Step, TileCounts, Traffic};
 
 /// Totals after some steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub struct Totals {
 
 /// Adds up steps.
 pub struct Meter<'a> {
+    algorithm: &'a Algorithm,
     plan: &'a Plan,
     costs: CostTable,
     pub totals: Totals,
@@ -23,19 +24,20 @@ pub struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     pub fn new(schedule: &'a Schedule) -> Self {
-        Self::of_plan(&schedule.plan)
+        Self::of_plan(schedule.algorithm, &schedule.plan)
     }
 
-    /// For steps of this plan.
-    pub fn of_plan(plan: &'a Plan) -> Self {
-        Self { plan, costs: CostTable::default(), totals: Totals::default() }
+    /// For steps of `algorithm` under this plan.
+    pub fn of_plan(algorithm: &'a Algorithm, plan: &'a Plan) -> Self {
+        let costs = CostTable(vec![Vec::new(); algorithm.text().lines.len()]);
+        Self { algorithm, plan, costs, totals: Totals::default() }
     }
 
     pub fn add(&mut self, step: &Step) {
         let plan = self.plan;
-        let sums = plan.sums_at(step.place);
-        let cost = self.costs.get(step.op, || Cost::of(step.op, plan));
-        self.totals.traffic.add(step.op, cost, sums, step.free);
+        let (counts, line) = (plan.counts_at(step.place), usize::from(step.line));
+        let cost = self.costs.get(step, || self.algorithm.cost(line, step.held, plan));
+        self.totals.traffic.add(step.op, cost, counts, step.free);
         self.totals.live = step.live;
         self.totals.peak = self.totals.peak.max(step.live);
         if let (Op::Scores, Some((i, j))) = (step.op, step.place.tile()) {
@@ -44,17 +46,18 @@ impl<'a> Meter<'a> {
     }
 }
 
-/// Costs looked up once per operation: an algorithm uses a dozen.
-#[derive(Default)]
-struct CostTable(Vec<(Op, Cost)>);
+/// Costs worked out once: of each line, for the sets of statements that were met.
+#[derive(Clone)]
+struct CostTable(Vec<Vec<(u32, Cost)>>);
 
 impl CostTable {
-    fn get(&mut self, op: Op, cost: impl FnOnce() -> Cost) -> &Cost {
-        let index = self.0.iter().position(|(known, _)| *known == op).unwrap_or_else(|| {
-            self.0.push((op, cost()));
-            self.0.len() - 1
+    fn get(&mut self, step: &Step, cost: impl FnOnce() -> Cost) -> &Cost {
+        let known = &mut self.0[usize::from(step.line)];
+        let index = known.iter().position(|(held, _)| *held == step.held).unwrap_or_else(|| {
+            known.push((step.held, cost()));
+            known.len() - 1
         });
-        &self.0[index].1
+        &known[index].1
     }
 }
 
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_cursor_within_a_limit_is_the_last_one() {
-        for algorithm in algorithm::ALL {
+        for algorithm in *algorithm::ALL {
             let plan = Plan::new(10, 7, 2, Tiling { br: 4, bc: 3 }, Precision::F16);
             let schedule = Schedule::new(algorithm, plan);
             let index = MeterIndex::new(&schedule);

@@ -1,80 +1,47 @@
-//! What an algorithm is: a function that writes a schedule, its closed-form traffic, its pseudo-code.
+//! What an algorithm is: a text that was read, with its name. Everything here is derived from its lines.
+
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use crate::attention::Stored;
 
-use super::cost::Sums;
-use super::plan::{DropoutCost, Plan};
-use super::program::{Buffer, Program};
-use super::step::{OnChip, Op, Tensor};
-use super::traffic::{ClosedForm, Traffic};
-use super::{flash1, flash2, standard};
+use super::buffer::Buffer;
+use super::language::{self, Action, Cost, Line, Ready, Setting, Tally, Walker};
+use super::plan::Plan;
+use super::step::{Max, OnChip, Op, Step, Tensor};
+use super::traffic::{PerTensor, Traffic};
 
-/// A tiled algorithm. A new one, of the steps there are, is a new file with an implementation of this, and a line in
-/// [`ALL`].
-pub trait Algorithm: Sync {
-    /// The name on the command line and in traces.
-    fn name(&self) -> &'static str;
-
-    /// One line for a person.
-    fn title(&self) -> &'static str;
-
-    /// The kernels in the order in which they run.
-    fn kernels(&self, plan: &Plan) -> Vec<Kernel>;
-
-    /// Writes the steps of one section of one program.
-    fn write(&self, plan: &Plan, section: Section, out: &mut Program<'_>);
-
-    /// How block sizes follow from a chip.
-    fn block_rule(&self) -> BlockRule;
-
-    /// The buffers of its largest program.
-    fn footprint(&self, plan: &Plan) -> Vec<Buffer>;
-
-    /// Whether its buffers are held against the budget of a thread block. The ideal products of `standard` are not.
-    fn is_budgeted(&self) -> bool {
-        true
-    }
-
-    /// Totals in O(t_r + t_c), visiting no tile.
-    fn closed_form(&self, plan: &Plan) -> Traffic;
-
-    /// Steps in all, in O(t_r + t_c), visiting no tile.
-    fn step_count(&self, plan: &Plan) -> u64;
-
-    /// Bytes of live buffers at their most during any step, visiting none.
-    fn peak(&self, plan: &Plan) -> OnChip {
-        OnChip::of(&self.footprint(plan))
-    }
-
-    /// The lines of the algorithm as a paper would print them.
-    fn pseudo_code(&self) -> &'static [&'static str];
-
-    /// The lines (from 1) of the pseudo-code that `op` carries out.
-    fn lines(&self, op: Op) -> &'static [u16];
+/// A tiled algorithm: a text of the tile language whose steps the machine knows.
+#[derive(Debug)]
+pub struct Algorithm {
+    name: &'static str,
+    text: language::Algorithm,
+    /// What each line does, in the order of the text.
+    ops: Vec<Op>,
 }
 
+static READ: LazyLock<[Algorithm; 3]> = LazyLock::new(|| ["standard", "flash1", "flash2"].map(Algorithm::of_program));
+
 /// Every algorithm, in the order in which lists show them.
-pub static ALL: [&dyn Algorithm; 3] = [&standard::Standard, &flash1::Flash1, &flash2::Flash2];
+pub static ALL: LazyLock<[&'static Algorithm; 3]> = LazyLock::new(|| READ.each_ref());
 
 /// The algorithm of this name.
-pub fn by_name(name: &str) -> Option<&'static dyn Algorithm> {
+pub fn by_name(name: &str) -> Option<&'static Algorithm> {
     ALL.into_iter().find(|algorithm| algorithm.name() == name)
 }
 
 /// What `algorithm` stores under `plan` before its results are done, read off its traffic: S, or an O that is read back.
-pub fn stored(algorithm: &dyn Algorithm, plan: &Plan) -> Stored {
+pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
     let form = algorithm.closed_form(plan);
     let output_every = (form.read.get(Tensor::O) > 0).then_some(plan.bc);
     Stored { scores: form.write.get(Tensor::S) > 0, output_every }
 }
 
 /// A grid of programs (thread blocks).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    pub name: &'static str,
+    pub name: String,
     pub programs: usize,
-    /// Parts that each program is written in: iterations of its outer loop, so that none is too long to look at.
-    pub sections: usize,
     /// What its buffer of scores and weights spans.
     pub span: Span,
 }
@@ -88,16 +55,6 @@ pub enum Span {
     WholeRows,
 }
 
-/// Which part of a schedule is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section {
-    pub kernel: usize,
-    pub program: usize,
-    pub section: usize,
-    /// The last of its program.
-    pub is_last: bool,
-}
-
 /// How block sizes follow from a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockRule {
@@ -107,44 +64,189 @@ pub enum BlockRule {
     Largest,
 }
 
-impl Buffer {
-    /// What every fused kernel holds: tiles of Q, K and V, the accumulator, the tile of scores, the row statistics, and
-    /// the tiles of a bias and of a stored keep mask.
-    pub(super) fn of_fused(plan: &Plan) -> Vec<Buffer> {
-        let (br, bc) = (plan.br, plan.bc);
-        let mut buffers = vec![
-            Buffer::shared("Q_i", plan, br, plan.d),
-            Buffer::shared("K_j", plan, bc, plan.d),
-            Buffer::shared("V_j", plan, bc, plan.d_v),
-            Buffer::registers("O_i", plan, br, plan.d_v),
-            Buffer::registers("S, P", plan, br, bc),
-            Buffer::registers("m_i", plan, br, 1),
-            Buffer::registers("l_i", plan, br, 1),
-        ];
-        if plan.bias {
-            buffers.push(Buffer::shared("bias", plan, br, bc));
+impl Algorithm {
+    /// The text of this name that comes with the program. A test reads them all.
+    fn of_program(name: &'static str) -> Self {
+        let text = language::TEXTS.into_iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
+        let text = language::read(text).unwrap_or_else(|wrong| panic!("{name}: {wrong:?}"));
+        let ops = text.lines.iter().map(|line| op_of(&text, line));
+        let ops =
+            ops.collect::<Option<_>>().unwrap_or_else(|| panic!("{name} has a line that the machine does not know"));
+        Self { name, text, ops }
+    }
+
+    /// The name on the command line and in traces.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// One line for a person.
+    pub fn title(&self) -> &str {
+        &self.text.title
+    }
+
+    /// The text with its lines.
+    pub fn text(&self) -> &language::Algorithm {
+        &self.text
+    }
+
+    /// What a line of the text does.
+    pub fn op(&self, line: usize) -> Op {
+        self.ops[line]
+    }
+
+    /// The kernels in the order in which they run.
+    pub fn kernels(&self, plan: &Plan) -> Vec<Kernel> {
+        let setting = Setting::new(plan.clone());
+        let ready = Ready::new(&self.text, &setting);
+        let mut programs = vec![0; self.text.kernels.len()];
+        let walker = Walker { algorithm: &self.text, setting: &setting, ready: &ready };
+        let walked: ControlFlow<()> = walker.sections(&mut |section| {
+            programs[section.kernel] = section.program as usize + 1;
+            ControlFlow::Continue(())
+        });
+        debug_assert!(walked.is_continue(), "nothing breaks the walk");
+        let of = |(kernel, programs): (&language::Kernel, usize)| {
+            let is_whole = kernel.buffers.iter().any(|buffer| buffer.shape == language::Shape::WHOLE_ROWS);
+            Kernel { name: kernel.name.clone(), programs, span: if is_whole { Span::WholeRows } else { Span::Tile } }
+        };
+        self.text.kernels.iter().zip(programs).map(of).collect()
+    }
+
+    /// How block sizes follow from a chip.
+    pub fn block_rule(&self) -> BlockRule {
+        self.text.blocks
+    }
+
+    /// The buffers of a program of `kernel`.
+    pub fn buffers(&self, kernel: usize, plan: &Plan) -> Vec<Buffer> {
+        let setting = Setting::new(plan.clone());
+        language::buffers(&self.text, &self.text.kernels[kernel], &setting)
+            .map(|buffer| Buffer::new(&self.text, buffer, plan))
+            .collect()
+    }
+
+    /// The buffers of its largest program.
+    pub fn footprint(&self, plan: &Plan) -> Vec<Buffer> {
+        let kernels = (0..self.text.kernels.len()).map(|kernel| self.buffers(kernel, plan));
+        kernels.max_by_key(|buffers| OnChip::of(buffers).total()).unwrap_or_default()
+    }
+
+    /// Whether its buffers are held against the budget of a thread block. The ideal products of `standard` are not.
+    pub fn is_budgeted(&self) -> bool {
+        !self.text.is_ideal
+    }
+
+    /// Totals in O(t_r + t_c), visiting no tile.
+    pub fn closed_form(&self, plan: &Plan) -> Traffic {
+        self.traffic(&self.tally(plan))
+    }
+
+    /// Steps in all, in O(t_r + t_c), visiting no tile.
+    pub fn step_count(&self, plan: &Plan) -> u64 {
+        self.tally(plan).total().steps
+    }
+
+    fn tally(&self, plan: &Plan) -> Tally {
+        language::closed_form(&self.text, &Setting::new(plan.clone()))
+    }
+
+    fn traffic(&self, tally: &Tally) -> Traffic {
+        let (total, [mut read, mut write]) = (tally.total(), [PerTensor::default(); 2]);
+        for (line, total) in self.ops.iter().zip(&tally.lines) {
+            if let Some(tensor) = line.tensor() {
+                read.add(tensor, total.hbm_read);
+                write.add(tensor, total.hbm_write);
+            }
         }
-        if plan.dropout == DropoutCost::Materialised {
-            buffers.push(Buffer { element_bytes: 1, ..Buffer::shared("keep", plan, br, bc) });
-        }
-        buffers
+        Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
+    }
+
+    /// Bytes of live buffers at their most during any step, visiting none: of each kind of memory, what the kernel that
+    /// uses most of it has. A program that only writes starting values to HBM has none.
+    pub fn peak(&self, plan: &Plan) -> OnChip {
+        let tally = self.tally(plan);
+        let uses_chip = |kernel: usize| {
+            let mut lines = self.text.lines.iter().zip(&tally.lines);
+            lines.any(|(line, total)| line.kernel == kernel && total.steps > 0 && !line.is_fill())
+        };
+        let kernels = (0..self.text.kernels.len()).filter(|kernel| uses_chip(*kernel));
+        kernels.fold(OnChip::default(), |most, kernel| most.max(OnChip::of(&self.buffers(kernel, plan))))
+    }
+
+    /// The cost of a line of which the statements of `held` are carried out.
+    pub fn cost(&self, line: usize, held: u32, plan: &Plan) -> Cost {
+        let keep_is_given = Setting::new(plan.clone()).of_run(language::Test::KeepGiven);
+        Cost::of(&self.text, &self.text.lines[line], plan, keep_is_given, held)
+    }
+
+    /// The lines of the text that a run of `plan` has.
+    pub fn shown(&self, plan: &Plan) -> Vec<language::Shown> {
+        language::shown(&self.text, &Setting::new(plan.clone()))
+    }
+
+    /// The line of the text (from 1) that a step carries out.
+    pub fn text_line(&self, step: &Step) -> u32 {
+        self.text.lines[usize::from(step.line)].span.line
     }
 }
 
-impl ClosedForm<'_> {
-    /// Bias and dropout over the tiles that are computed.
-    pub(super) fn modifiers(&mut self, sums: Sums) {
-        if self.plan().bias {
-            self.read(Tensor::Bias, sums.rc);
-            self.on_chip(&[Op::Load(Tensor::Bias)], sums);
-        }
-        match self.plan().dropout {
-            DropoutCost::None => {}
-            DropoutCost::Regenerated => self.on_chip(&[Op::Dropout], sums),
-            DropoutCost::Materialised => {
-                self.read(Tensor::Keep, sums.rc);
-                self.on_chip(&[Op::Load(Tensor::Keep), Op::Dropout], sums);
+/// The cost of an operation wherever it stands: that of the first line of any text that has it.
+pub fn cost_of(op: Op, plan: &Plan) -> Cost {
+    let find = |wanted: &dyn Fn(Op) -> bool| {
+        READ.iter().find_map(|algorithm| {
+            let line = algorithm.ops.iter().position(|known| wanted(*known))?;
+            let setting = Setting::new(plan.clone());
+            Some(algorithm.cost(line, setting.held_in_run(&algorithm.text.lines[line]), plan))
+        })
+    };
+    match (op, find(&|known| known == op)) {
+        (_, Some(cost)) => cost,
+        // A block moves as it does in the line that moves it the other way.
+        (Op::Load(tensor) | Op::Store(tensor) | Op::Initialise(tensor), None) => {
+            let moved = find(&|known| known.tensor() == Some(tensor)).unwrap_or_default();
+            let block = moved.hbm_read + moved.hbm_write;
+            let none = Cost::default();
+            match op {
+                Op::Load(_) => Cost { hbm_read: block, sram_write: block, ..none },
+                Op::Store(_) => Cost { hbm_write: block, sram_read: block, ..none },
+                _ => Cost { hbm_write: block, ..none },
             }
         }
+        _ => Cost::default(),
     }
+}
+
+/// What a line does, by its label and the tensor that it moves; `None` for a line that the machine does not know.
+fn op_of(text: &language::Algorithm, line: &Line) -> Option<Op> {
+    let tensor = line.tensor().and_then(|tensor| {
+        let name = &text.tensors[tensor].name;
+        Tensor::ALL.into_iter().find(|known| known.name() == name)
+    });
+    let has = |label: &str| text.lines.iter().any(|other| other.kernel == line.kernel && other.label == label);
+    let of = if has("row-max") { Max::Running } else { Max::Tile };
+    Some(match line.statements.first()?.action {
+        Action::Load { .. } => Op::Load(tensor?),
+        Action::Store { .. } => Op::Store(tensor?),
+        Action::Fill { .. } => Op::Initialise(tensor?),
+        _ => match line.label.as_str() {
+            "start-rows" => Op::StartRows,
+            "scores" => Op::Scores,
+            "mask" => Op::Mask,
+            "row-max" => Op::RowMax(Max::Running),
+            "tile-max" => Op::RowMax(Max::Tile),
+            "exponentiate" => Op::Exponentiate(of),
+            "row-sum" => Op::RowSum,
+            "dropout" => Op::Dropout,
+            "rescale" => Op::Rescale,
+            "accumulate" => Op::Accumulate,
+            "start-output" => Op::StartOutput,
+            "product" => Op::Product,
+            "normalise" => Op::Normalise,
+            "merge-stats" => Op::MergeStats,
+            "merge-output" => Op::MergeOutput,
+            "divide-rows" => Op::DivideRows,
+            _ => return None,
+        },
+    })
 }

@@ -1,52 +1,62 @@
-//! Algorithms write schedules of tile operations; everything else reads them.
+//! An algorithm is a text of the tile language; its schedule is the steps that the text takes in a run.
 //!
-//! A schedule is kernels, each a grid of programs (thread blocks), each a sequence of steps. Only the number of steps
-//! of each section of a program is kept: steps are written again when they are looked at.
+//! A schedule is kernels, each a grid of programs (thread blocks), each a sequence of steps. Only where each section of a
+//! program begins is kept: steps are written again when they are looked at.
 
 pub mod algorithm;
-pub mod cost;
-pub mod flash1;
-pub mod flash2;
+pub mod buffer;
 pub mod hardware;
 pub mod language;
 pub mod plan;
-pub mod program;
 pub mod source;
-pub mod standard;
 pub mod step;
 pub mod tiling;
 pub mod traffic;
 
-use std::ops::Range;
+use std::collections::{HashMap, HashSet};
+use std::ops::{ControlFlow, Range};
 
-pub use algorithm::{Algorithm, Kernel, Section, Span};
-pub use cost::{Cost, Sums};
+pub use algorithm::{Algorithm, Kernel, Span};
+pub use buffer::{Buffer, Space};
 pub use hardware::Hardware;
-pub use plan::{DropoutCost, Plan};
-pub use program::{Buffer, BufferEvent, Program, Space};
+pub use language::{Cost, Counts};
+pub use plan::{DropoutCost, Plan, Sums};
 pub use source::kernel_lines;
 pub use step::{Beat, Lane, Max, OnChip, Op, Place, Step, Tensor};
 pub use tiling::Tiling;
 pub use traffic::{Flops, PerTensor, TileCounts, Traffic};
 
+use language::{Block, Ready, Setting, Walker};
+
 /// The exact sequence of tile operations of one algorithm on one (batch, query head).
 #[derive(Clone)]
 pub struct Schedule {
     pub plan: Plan,
-    pub algorithm: &'static dyn Algorithm,
+    pub algorithm: &'static Algorithm,
     pub kernels: Vec<Kernel>,
+    ready: Ready,
     sections: Vec<Written>,
+    /// The section in which a kernel first reads a block that it reads `once`.
+    first_reads: HashMap<Block, usize>,
     len: u64,
 }
 
+/// Which part of a schedule a section is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    pub kernel: usize,
+    pub program: usize,
+    /// Its number in the program; an empty chip begins the first.
+    pub section: usize,
+}
+
 /// What is kept of a section.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Written {
-    at: Section,
+    at: language::Section,
     first: u64,
-    /// Bytes of buffers alive before its first step.
-    live: OnChip,
-    changes_buffers: bool,
+    /// The buffers of its program are alive before its first step.
+    has_begun: bool,
 }
 
 impl Schedule {
@@ -55,14 +65,28 @@ impl Schedule {
         self.algorithm.closed_form(&self.plan).write.get(Tensor::S) > 0
     }
 
-    /// Runs the algorithm once to learn how many steps each section has.
-    pub fn new(algorithm: &'static dyn Algorithm, plan: Plan) -> Self {
-        let (mut sections, mut len) = (Vec::new(), 0);
-        each_section(algorithm, &plan, |at, live, out| {
-            sections.push(Written { at, first: len, live, changes_buffers: !out.buffers.is_empty() });
-            len += out.steps.len() as u64;
+    /// Walks the text once to learn how many steps each section has.
+    pub fn new(algorithm: &'static Algorithm, plan: Plan) -> Self {
+        let setting = Setting::new(plan.clone());
+        let ready = Ready::new(algorithm.text(), &setting);
+        let walker = Walker { algorithm: algorithm.text(), setting: &setting, ready: &ready };
+        let (mut sections, mut first_reads, mut len, mut has_begun) = (Vec::new(), HashMap::new(), 0, false);
+        let walked: ControlFlow<()> = walker.sections(&mut |at| {
+            has_begun &= at.number > 0;
+            let index = sections.len();
+            sections.push(Written { at: at.clone(), first: len, has_begun });
+            let mut is_new = |block| {
+                let known = first_reads.len();
+                first_reads.entry(block).or_insert(index);
+                first_reads.len() > known
+            };
+            walker.steps(at, &mut has_begun, &mut is_new, &mut |_| {
+                len += 1;
+                ControlFlow::Continue(())
+            })
         });
-        Self { kernels: algorithm.kernels(&plan), plan, algorithm, sections, len }
+        debug_assert!(walked.is_continue(), "nothing breaks the walk");
+        Self { kernels: algorithm.kernels(&plan), plan, algorithm, ready, sections, first_reads, len }
     }
 
     /// Steps in all.
@@ -80,7 +104,8 @@ impl Schedule {
 
     /// Where a section stands in the schedule.
     pub fn section(&self, index: usize) -> Section {
-        self.sections[index].at
+        let at = &self.sections[index].at;
+        Section { kernel: at.kernel, program: at.program as usize, section: at.number }
     }
 
     /// The numbers of its steps.
@@ -98,10 +123,17 @@ impl Schedule {
 
     /// Writes a section again, into `steps` (which is cleared first, and keeps its memory).
     pub fn write_section(&self, index: usize, steps: &mut Vec<Step>) {
-        let section = &self.sections[index];
-        let mut out = Program::new(&self.plan, section.live, std::mem::take(steps));
-        self.algorithm.write(&self.plan, section.at, &mut out);
-        *steps = out.steps;
+        steps.clear();
+        let setting = Setting::new(self.plan.clone());
+        let walker = Walker { algorithm: self.algorithm.text(), setting: &setting, ready: &self.ready };
+        let Written { at, has_begun, .. } = &self.sections[index];
+        let mut read = HashSet::new();
+        let mut is_new = |block| self.first_reads.get(&block) == Some(&index) && read.insert(block);
+        let walked: ControlFlow<()> = walker.steps(at, &mut has_begun.clone(), &mut is_new, &mut |step| {
+            steps.push(self.algorithm.step(step));
+            ControlFlow::Continue(())
+        });
+        debug_assert!(walked.is_continue(), "nothing breaks the walk");
     }
 
     /// Calls `visit` with each step and its number, in order.
@@ -129,71 +161,46 @@ impl Schedule {
 
     /// The buffers alive after step `n`, in the order of their declaration.
     pub fn buffers_after(&self, n: u64) -> Vec<Buffer> {
-        let here = self.section_of(n);
-        let first_of_program = here - self.sections[here].at.section;
-        let mut live = Vec::new();
-        for section in self.sections[first_of_program..=here].iter().filter(|section| section.changes_buffers) {
-            let mut out = Program::new(&self.plan, section.live, Vec::new());
-            self.algorithm.write(&self.plan, section.at, &mut out);
-            let position = (n - section.first) as usize;
-            for event in out.buffers {
-                match event {
-                    BufferEvent::Allocate { before, buffer } if before <= position => live.push(buffer),
-                    BufferEvent::FreeAll { before } if before <= position => live.clear(),
-                    _ => {}
-                }
+        match self.step(n) {
+            Some(step) if step.live != OnChip::default() => {
+                self.algorithm.buffers(self.section(self.section_of(n)).kernel, &self.plan)
             }
+            _ => Vec::new(),
         }
-        live
     }
 
-    /// Rows, keys and pairs that a step works on.
-    pub fn sums(&self, step: &Step) -> Sums {
-        self.plan.sums_at(step.place)
+    /// What a step costs.
+    pub fn cost(&self, step: &Step) -> Cost {
+        self.algorithm.cost(usize::from(step.line), step.held, &self.plan)
     }
-}
 
-impl Plan {
-    /// Rows, keys and pairs at a place; `None` stands for the whole axis.
-    pub fn sums_at(&self, place: Place) -> Sums {
-        let rows = place.i().map_or(self.n_q, |i| self.rows(i).len());
-        let cols = place.j().map_or(self.n_k, |j| self.cols(j).len());
-        Sums::tile(rows, cols)
+    /// Pairs, queries and keys that a step works on.
+    pub fn counts(&self, step: &Step) -> Counts {
+        self.plan.counts_at(step.place)
     }
 }
 
-/// Calls `visit` with each step of `algorithm` under `plan` and its number, in order. Keeps one section at a time.
-pub fn each_step(algorithm: &dyn Algorithm, plan: &Plan, mut visit: impl FnMut(u64, &Step)) {
+/// Calls `visit` with each step of `algorithm` under `plan` and its number, in order. Keeps none of them.
+pub fn each_step(algorithm: &Algorithm, plan: &Plan, mut visit: impl FnMut(u64, &Step)) {
     let mut n = 0;
-    each_section(algorithm, plan, |_, _, out| {
-        for step in &out.steps {
-            visit(n, step);
-            n += 1;
-        }
+    let walked: ControlFlow<()> = language::walk(algorithm.text(), &Setting::new(plan.clone()), &mut |step| {
+        visit(n, &algorithm.step(step));
+        n += 1;
+        ControlFlow::Continue(())
     });
+    debug_assert!(walked.is_continue(), "nothing breaks the walk");
 }
 
-/// Writes every section, and shows each with the bytes alive before its first step.
-fn each_section(algorithm: &dyn Algorithm, plan: &Plan, mut visit: impl FnMut(Section, OnChip, &Program<'_>)) {
-    let (mut live, mut steps) = (OnChip::default(), Vec::new());
-    for at in all_sections(&algorithm.kernels(plan)) {
-        let mut out = Program::new(plan, live, steps);
-        algorithm.write(plan, at, &mut out);
-        visit(at, live, &out);
-        live = out.live();
-        steps = out.steps;
+impl Algorithm {
+    /// A step of the text as the machine takes it.
+    fn step(&self, step: &language::Step) -> Step {
+        Step {
+            op: self.op(step.line),
+            line: step.line as u16,
+            held: step.held,
+            place: Place::new(step.place.i, step.place.j),
+            free: step.free,
+            live: step.live,
+        }
     }
-}
-
-fn all_sections(kernels: &[Kernel]) -> impl Iterator<Item = Section> + '_ {
-    kernels.iter().enumerate().flat_map(|(kernel, grid)| {
-        (0..grid.programs).flat_map(move |program| {
-            (0..grid.sections).map(move |section| Section {
-                kernel,
-                program,
-                section,
-                is_last: section + 1 == grid.sections,
-            })
-        })
-    })
 }

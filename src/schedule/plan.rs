@@ -1,11 +1,29 @@
 //! What an algorithm needs to know to write its schedule: sizes, blocks, the mask as a band. No values.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 use crate::attention::{Band, Precision, Problem, TileClass};
 
-use super::cost::Sums;
+use super::language::Counts;
+use super::step::Place;
 use super::tiling::Tiling;
+
+/// Rows, columns and pairs of tiles, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Pairs (query, key).
+    pub rc: u64,
+    /// Queries.
+    pub r: u64,
+    /// Keys.
+    pub c: u64,
+}
+
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        *self = Self { rc: self.rc + other.rc, r: self.r + other.r, c: self.c + other.c };
+    }
+}
 
 /// One (batch, query head) cut into blocks.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +113,13 @@ impl Plan {
         j * self.bc..((j + 1) * self.bc).min(self.n_k)
     }
 
+    /// Pairs, queries and keys at a place; `None` stands for the whole axis.
+    pub fn counts_at(&self, place: Place) -> Counts {
+        let rows = place.i().map_or(self.n_q, |i| self.rows(i).len());
+        let cols = place.j().map_or(self.n_k, |j| self.cols(j).len());
+        Counts::place(rows, cols)
+    }
+
     pub fn class(&self, i: usize, j: usize) -> TileClass {
         self.band.class(self.rows(i), self.cols(j))
     }
@@ -155,16 +180,6 @@ impl Plan {
         sums
     }
 
-    /// Steps that a bias and dropout add to each computed tile.
-    pub(super) fn modifier_steps(&self) -> u64 {
-        let dropout = match self.dropout {
-            DropoutCost::None => 0,
-            DropoutCost::Regenerated => 1,
-            DropoutCost::Materialised => 2,
-        };
-        u64::from(self.bias) + dropout
-    }
-
     /// No total of any algorithm on this plan, in elements, bytes, operations or steps, is above this.
     ///
     /// Per pair a step does at most `2 (d + d_v)` operations of products and a few others; per row or key of a tile it
@@ -205,11 +220,4 @@ pub struct TileSums {
     /// K': keys of the blocks that some query sees.
     pub seen_keys: u64,
     pub seen_key_blocks: u64,
-}
-
-impl TileSums {
-    /// Over tiles that need the mask.
-    pub fn partial(&self) -> Sums {
-        self.active - self.full
-    }
 }

@@ -96,7 +96,7 @@ pub enum Max {
     Tile,
 }
 
-/// One tile operation. What each reads, writes and costs is in [`super::cost`].
+/// One tile operation. What it costs follows from the line of the text that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// HBM to chip.
@@ -291,11 +291,22 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     pub op: Op,
+    /// The line of the text, by its number in [`super::language::Algorithm::lines`].
+    pub line: u16,
+    /// The statements of the line that are carried out, as bits.
+    pub held: u32,
     pub place: Place,
     /// A load of what this kernel has read before, under the ideal that each kernel reads an operand once.
     pub free: bool,
     /// Bytes of buffers alive after the step.
     pub live: OnChip,
+}
+
+impl Step {
+    /// An operation by itself, of no text.
+    pub fn alone(op: Op, place: Place) -> Self {
+        Self { op, line: 0, held: 0, place, free: false, live: OnChip::default() }
+    }
 }
 
 /// Bytes on chip.

@@ -27,7 +27,7 @@ impl Tiling {
     /// The block sizes of `algorithm` on `hardware`, clamped to the sequence lengths.
     ///
     /// When not even 16 x 16 fits, the answer is 16 x 16: the ledger then shows by how much it does not.
-    pub fn for_hardware(algorithm: &dyn Algorithm, shape: &Shape, precision: Precision, hardware: &Hardware) -> Self {
+    pub fn for_hardware(algorithm: &Algorithm, shape: &Shape, precision: Precision, hardware: &Hardware) -> Self {
         let tiling = match algorithm.block_rule() {
             BlockRule::Paper => Self::paper(shape.d, hardware.shared_bytes_per_block / precision.element_bytes()),
             BlockRule::Largest => largest(|tiling| {
@@ -51,7 +51,7 @@ pub fn largest(fits: impl Fn(Tiling) -> bool) -> Tiling {
 }
 
 /// Bytes of the buffers of the largest program.
-pub fn footprint(algorithm: &dyn Algorithm, plan: &Plan) -> OnChip {
+pub fn footprint(algorithm: &Algorithm, plan: &Plan) -> OnChip {
     OnChip::of(&algorithm.footprint(plan))
 }
 

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use crate::attention::TileClass;
 
-use super::cost::{Cost, Sums};
+use super::language::{Cost, Counts};
 use super::plan::Plan;
 use super::step::{Op, Tensor};
 
@@ -64,7 +64,7 @@ pub struct Traffic {
 
 impl Traffic {
     /// Adds `op` over the rows, keys and pairs of `sums`. A `free` load moves nothing from HBM.
-    pub fn add(&mut self, op: Op, cost: &Cost, sums: Sums, free: bool) {
+    pub fn add(&mut self, op: Op, cost: &Cost, sums: Counts, free: bool) {
         if let (Some(tensor), false) = (op.tensor(), free) {
             self.read.add(tensor, cost.hbm_read.at(sums));
             self.write.add(tensor, cost.hbm_write.at(sums));
@@ -98,39 +98,6 @@ impl AddAssign for Traffic {
         self.flops.matmul += other.flops.matmul;
         self.flops.exp += other.flops.exp;
         self.flops.other += other.flops.other;
-    }
-}
-
-/// The parts of a closed form that follow from the table of costs: SRAM traffic and FLOPs of the operations that an
-/// algorithm does over sums of tiles. The HBM elements are written out as formulas in each algorithm's file.
-pub struct ClosedForm<'a> {
-    plan: &'a Plan,
-    pub traffic: Traffic,
-}
-
-impl<'a> ClosedForm<'a> {
-    pub fn new(plan: &'a Plan) -> Self {
-        Self { plan, traffic: Traffic::default() }
-    }
-
-    pub(super) fn plan(&self) -> &'a Plan {
-        self.plan
-    }
-
-    /// `ops` over `sums`, on chip.
-    pub fn on_chip(&mut self, ops: &[Op], sums: Sums) {
-        for &op in ops {
-            // HBM traffic of a load is left to the formula of its algorithm: `free`.
-            self.traffic.add(op, &Cost::of(op, self.plan), sums, true);
-        }
-    }
-
-    pub fn read(&mut self, tensor: Tensor, elements: u64) {
-        self.traffic.read.add(tensor, elements);
-    }
-
-    pub fn write(&mut self, tensor: Tensor, elements: u64) {
-        self.traffic.write.add(tensor, elements);
     }
 }
 

@@ -225,7 +225,7 @@ mod tests {
     fn every_grain_covers_the_same_steps_and_bytes() {
         let input = input::random::read("random:20,20,4", 0).unwrap();
         let plan = Plan::of_problem(&input.problem, 0, Tiling { br: 8, bc: 8 }, Precision::F32);
-        for algorithm in algorithm::ALL {
+        for algorithm in *algorithm::ALL {
             let schedule = Schedule::new(algorithm, plan.clone());
             let export = Export {
                 origin: Origin::of(&input, None),

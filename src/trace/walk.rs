@@ -11,7 +11,7 @@ use super::number::Values;
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
 use crate::machine::{Effects, Machine, Meaning, Meter, Slot, Slots, carry_out, output};
-use crate::schedule::{self, Cost, Flops, Op, Place, Schedule, Section, Span, Sums, kernel_lines};
+use crate::schedule::{self, Cost, Counts, Flops, Op, Place, Schedule, Section, Span, kernel_lines};
 use crate::sentence::Sentence;
 
 /// How much of the numbers a trace holds.
@@ -120,38 +120,41 @@ fn carried_out<T: Real>(
 struct Teller<'a> {
     schedule: &'a Schedule,
     kernel_source: Option<&'a str>,
-    /// Each operation met so far: an algorithm uses a dozen.
+    /// Each line met so far: an algorithm has a dozen.
     known: Vec<Known>,
     /// The index of the section at hand.
     section: usize,
 }
 
-/// What is the same for every step of one operation.
+/// What is the same for every step of a line that carries out the same statements.
 struct Known {
-    op: Op,
+    line: u16,
+    held: u32,
     cost: Cost,
     /// Bytes of an element that moves.
     element_bytes: u64,
-    pseudo: &'static [u16],
+    pseudo: Vec<u16>,
     kernel: Option<Vec<u16>>,
     /// Its cost depends on queries, and on keys.
     uses: (bool, bool),
 }
 
 impl Known {
-    fn new(op: Op, schedule: &Schedule, kernel_source: Option<&str>) -> Self {
-        let cost = Cost::of(op, &schedule.plan);
-        let costs = |sums: Sums| {
+    fn new(step: &schedule::Step, schedule: &Schedule, kernel_source: Option<&str>) -> Self {
+        let cost = schedule.cost(step);
+        let costs = |counts: Counts| {
             let parts = [cost.hbm_read, cost.hbm_write, cost.sram_read, cost.sram_write, cost.matmul, cost.other];
-            parts.into_iter().any(|part| part.at(sums) > 0)
+            parts.into_iter().any(|part| part.at(counts) > 0)
         };
-        let [pair, query, key] = [Sums { rc: 1, r: 0, c: 0 }, Sums { rc: 0, r: 1, c: 0 }, Sums { rc: 0, r: 0, c: 1 }];
+        let none = Counts::default();
+        let [pair, query, key] = [Counts { rc: 1, ..none }, Counts { r: 1, ..none }, Counts { c: 1, ..none }];
         Self {
-            op,
+            line: step.line,
+            held: step.held,
             cost,
-            element_bytes: op.tensor().map_or(0, |tensor| schedule.plan.bytes_of(tensor)),
-            pseudo: schedule.algorithm.lines(op),
-            kernel: kernel_source.map(|source| kernel_lines(source, op)),
+            element_bytes: step.op.tensor().map_or(0, |tensor| schedule.plan.bytes_of(tensor)),
+            pseudo: vec![schedule.algorithm.text_line(step) as u16],
+            kernel: kernel_source.map(|source| kernel_lines(source, step.op)),
             uses: (costs(pair) || costs(query), costs(pair) || costs(key)),
         }
     }
@@ -170,9 +173,10 @@ impl<'a> Teller<'a> {
         self.schedule.section(self.section)
     }
 
-    fn known(&mut self, op: Op) -> &Known {
-        let index = self.known.iter().position(|known| known.op == op).unwrap_or_else(|| {
-            self.known.push(Known::new(op, self.schedule, self.kernel_source));
+    fn known(&mut self, step: &schedule::Step) -> &Known {
+        let is_known = |known: &Known| (known.line, known.held) == (step.line, step.held);
+        let index = self.known.iter().position(is_known).unwrap_or_else(|| {
+            self.known.push(Known::new(step, self.schedule, self.kernel_source));
             self.known.len() - 1
         });
         &self.known[index]
@@ -180,8 +184,8 @@ impl<'a> Teller<'a> {
 
     fn tell(&mut self, n: u64, step: &schedule::Step) -> Step<'_> {
         let (section, plan) = (self.section(n), &self.schedule.plan);
-        let Known { cost, element_bytes, pseudo, kernel, uses, .. } = self.known(step.op);
-        let (place, sums) = (step.place, plan.sums_at(step.place));
+        let Known { cost, element_bytes, pseudo, kernel, uses, .. } = self.known(step);
+        let (place, sums) = (step.place, plan.counts_at(step.place));
         let moved = |elements: u64| if step.free { 0 } else { elements * element_bytes };
         let whole = |used: bool, size: usize| used.then_some([0, size]);
         Step {

@@ -80,10 +80,7 @@ pub static TABLE: &[(&str, &str)] = &[
     // Memory strip.
     ("memory", "存储"),
     ("SRAM", "片上存储"),
-    ("P tile", "P 分块"),
-    ("rows of S, P", "S、P 的行"),
-    ("m of the tile", "分块的 m"),
-    ("l of the tile", "分块的 l"),
+    ("rows of {0}", "{0} 的行"),
     ("on chip", "片上"),
     ("shared memory", "线程块共享存储"),
     ("registers", "寄存器"),

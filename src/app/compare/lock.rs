@@ -53,7 +53,7 @@ mod tests {
     fn runs() -> Vec<Run> {
         let problem = preset::toy().problem;
         let mut runs = Vec::new();
-        for algorithm in algorithm::ALL {
+        for algorithm in *algorithm::ALL {
             for (block, precision) in [(4, Precision::F32), (7, Precision::F16), (16, Precision::F64)] {
                 let tiling = Tiling { br: block, bc: 5 };
                 let schedule = Schedule::new(algorithm, Plan::of_problem(&problem, 0, tiling, precision));

@@ -63,7 +63,7 @@ impl Choices {
 
 /// Everything is held against the first algorithm, and that against the last.
 fn counterpart(name: &str) -> &'static str {
-    let [first, .., last] = algorithm::ALL;
+    let [first, .., last] = *algorithm::ALL;
     if name == first.name() { last.name() } else { first.name() }
 }
 

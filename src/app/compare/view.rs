@@ -194,7 +194,7 @@ fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>)
     let (mut chosen, old) = (compare.choices(), compare.choices());
     line(ui, |ui| {
         ui.label(RichText::new("B").size(theme::HEADING).strong());
-        for choice in algorithm::ALL {
+        for choice in *algorithm::ALL {
             let is_chosen = settings.algorithm == choice.name();
             let response =
                 ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));

@@ -1,6 +1,6 @@
 //! The chip: its buffers side by side, to scale against the budget where that can be seen.
 
-use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, Color32, Context, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::Budget;
 use crate::app::draw::{fit_text, hatch};
@@ -13,8 +13,8 @@ use crate::schedule::{Buffer, Tensor};
 /// A smaller part of the budget than this is magnified: its buffers could not be told apart.
 const LEAST_PART: f64 = 0.25;
 
-/// Gives the place of each buffer, by its name.
-pub fn paint(ui: &Ui, room: Rect, look: &Look<'_>, budgets: &[Budget], palette: &Palette) -> Vec<(&'static str, Rect)> {
+/// Gives the place of each buffer, with the names it holds.
+pub fn paint(ui: &Ui, room: Rect, look: &Look<'_>, budgets: &[Budget], palette: &Palette) -> Vec<(Vec<String>, Rect)> {
     let painter = ui.painter();
     let buffers = &look.snapshot.buffers;
     painter.rect_stroke(room, 2.0, palette.hairline(), StrokeKind::Inside);
@@ -35,7 +35,7 @@ pub fn paint(ui: &Ui, room: Rect, look: &Look<'_>, budgets: &[Budget], palette: 
         let place = Rect::from_min_size(pos2(left, room.top()), vec2(width(buffer.bytes()), room.height()));
         left = place.right();
         paint_buffer(ui, place.shrink(1.0), buffer, palette);
-        places.push((buffer.name, place));
+        places.push((buffer.names.clone(), place));
     }
     if to_scale && left + 2.0 < room.right() {
         let free = Rect::from_min_max(pos2(left, room.top()), room.max).shrink(2.0);
@@ -63,7 +63,7 @@ fn paint_buffer(ui: &Ui, place: Rect, buffer: &Buffer, palette: &Palette) {
         let upper = Rect::from_min_size(place.min, vec2(place.width(), half)).shrink2(vec2(4.0, 0.0));
         let lower = upper.translate(vec2(0.0, half));
         let font = theme::text(theme::LABEL);
-        fit_text(painter, upper, Align2::LEFT_CENTER, tr(ui.ctx(), buffer.name), font.clone(), palette.ink);
+        fit_text(painter, upper, Align2::LEFT_CENTER, &label(ui.ctx(), buffer), font.clone(), palette.ink);
         fit_text(painter, lower, Align2::LEFT_CENTER, &bytes(buffer.bytes()), font, palette.ink);
     }
 }
@@ -81,9 +81,14 @@ fn paint_over(ui: &Ui, room: Rect, x: f32, palette: &Palette) {
     fit_text(painter, label, Align2::CENTER_CENTER, text, theme::text(theme::LABEL), palette.ink);
 }
 
+/// What a buffer is called.
+pub fn label(ctx: &Context, buffer: &Buffer) -> String {
+    if buffer.is_whole_rows { fill(ctx, "rows of {0}", &[&buffer.label()]) } else { buffer.label() }
+}
+
 /// The hue of the tensor that a buffer's name begins with.
 fn hue_of(buffer: &Buffer, palette: &Palette) -> Color32 {
-    let tensor = match buffer.name.chars().next() {
+    let tensor = match buffer.names.first().and_then(|name| name.chars().next()) {
         Some('Q') => Tensor::Q,
         Some('K') => Tensor::K,
         Some('V') => Tensor::V,

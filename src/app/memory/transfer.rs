@@ -13,12 +13,12 @@ use crate::schedule::Tensor;
 /// Pictures of a tile that is too fast to be followed.
 const TRAIL: usize = 5;
 
-/// `moving`: the tensor and the place of its block in HBM. `buffers`: the places on chip, by name.
+/// `moving`: the tensor and the place of its block in HBM. `buffers`: the places on chip, with the names they hold.
 pub fn paint(
     ui: &Ui,
     room: Rect,
     moving: Option<(Tensor, Rect)>,
-    buffers: &[(&'static str, Rect)],
+    buffers: &[(Vec<String>, Rect)],
     look: &Look<'_>,
     palette: &Palette,
 ) {
@@ -33,7 +33,7 @@ pub fn paint(
     // The block's own place and size at both ends, so that it is seen to be the same thing.
     let on_chip = buffers
         .iter()
-        .find(|(name, _)| name.starts_with(tensor.name()))
+        .find(|(names, _)| names.iter().any(|name| name == tensor.name()))
         .map_or(Rect::from_center_size(pos2(block.center().x, room.center().y), vec2(40.0, 24.0)), |(_, place)| {
             place.shrink(2.0)
         });

@@ -63,7 +63,7 @@ impl Engine {
     pub fn run(
         &self,
         scene: &Scene,
-        algorithm: &'static dyn Algorithm,
+        algorithm: &'static Algorithm,
         meaning: Meaning,
     ) -> std::result::Result<Rc<Run>, String> {
         let key = format!("{} {meaning:?} {}", algorithm.name(), scene.numbers_key());

@@ -105,13 +105,13 @@ impl Names<'_> {
     }
 
     /// The algorithm by place, or the scene's.
-    fn algorithm(&self, arguments: &mut Arguments) -> Result<&'static dyn Algorithm, String> {
+    fn algorithm(&self, arguments: &mut Arguments) -> Result<&'static Algorithm, String> {
         let name = arguments.text().unwrap_or_else(|| self.scene.algorithm.clone());
         algorithm::by_name(&name).ok_or_else(|| format!("there is no algorithm {name}"))
     }
 
     /// The algorithm and the scene's plan, with the sizes and masks that the arguments override.
-    fn planned(&self, arguments: &mut Arguments) -> Result<(&'static dyn Algorithm, Plan), String> {
+    fn planned(&self, arguments: &mut Arguments) -> Result<(&'static Algorithm, Plan), String> {
         let (algorithm, stage) = (self.algorithm(arguments)?, self.stage()?);
         Ok((algorithm, overridden(&stage, self.scene.batch, arguments)?))
     }

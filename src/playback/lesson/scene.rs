@@ -108,7 +108,7 @@ impl Distance {
 /// Everything that a scene stands for.
 pub struct Stage {
     pub input: Input,
-    pub algorithm: &'static dyn Algorithm,
+    pub algorithm: &'static Algorithm,
     pub plan: Plan,
     pub hardware: Hardware,
     pub meaning: Meaning,
@@ -263,7 +263,7 @@ const MOST_TILES: usize = 1 << 14;
 
 impl Stage {
     /// The schedule of `algorithm`, unless it is too long for a lesson.
-    pub fn schedule(&self, algorithm: &'static dyn Algorithm) -> std::result::Result<Schedule, String> {
+    pub fn schedule(&self, algorithm: &'static Algorithm) -> std::result::Result<Schedule, String> {
         if self.plan.t_r().saturating_mul(self.plan.t_c()) > MOST_TILES {
             return Err("so many tiles are too many to step through in a lesson; take larger blocks".into());
         }

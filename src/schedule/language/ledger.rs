@@ -47,20 +47,20 @@ pub fn buffers<'a>(
 
 impl Buffer {
     pub fn bytes(&self, plan: &Plan) -> u64 {
-        extent(self.shape.rows, plan) * extent(self.shape.cols, plan) * element_bytes(self.kind, plan)
+        (length(self.shape.rows, plan) * length(self.shape.cols, plan)) as u64 * element_bytes(self.kind, plan)
     }
 }
 
-fn extent(extent: Extent, plan: &Plan) -> u64 {
-    let elements = match extent {
+/// The size of an axis of a whole block.
+pub fn length(extent: Extent, plan: &Plan) -> usize {
+    match extent {
         Extent::One => 1,
         Extent::Rows => plan.br,
         Extent::Keys => plan.bc,
         Extent::AllKeys => plan.n_k,
         Extent::D => plan.d,
         Extent::Dv => plan.d_v,
-    };
-    elements as u64
+    }
 }
 
 /// Bytes of one element.

@@ -14,6 +14,7 @@ mod nearest;
 mod parser;
 mod setting;
 mod shape;
+mod shown;
 mod syntax;
 mod text;
 mod totals;
@@ -24,15 +25,16 @@ pub use closed::{closed_form, visits};
 pub use cost::{Cost, Counts, Linear};
 pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Span};
-pub use ledger::{buffers, element_bytes, footprint, peak};
+pub use ledger::{buffers, element_bytes, footprint, length, peak};
 pub use setting::{Place, Setting};
 pub use shape::{Extent, Shape};
+pub use shown::{Shown, shown};
 pub use text::{
     Action, Algorithm, Buffer, Expr, ExprKind, Kernel, Line, Loop, LoopOver, MOST_NAMES, NameId, Names, Node,
     Parameter, Role, Statement, Tensor, TensorId,
 };
 pub use totals::{Tally, Totals};
-pub use walk::{Step, walk};
+pub use walk::{Block, Ready, Section, Step, Walker, walk};
 pub use words::{Axes, Axis, Function, Inner, Kind, Operator, Over, Test};
 
 /// Reads a text: an algorithm, or all that is wrong with it, in the order of its lines.

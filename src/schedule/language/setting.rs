@@ -135,6 +135,13 @@ impl Setting {
         self.held_where(line, |test| self.holds(test, place))
     }
 
+    /// The statements that are carried out at some place of the run, as bits.
+    pub fn held_in_run(&self, line: &Line) -> u32 {
+        let may_hold = |&(test, wanted): &(Test, bool)| test.is_of_place() || self.of_run(test) == wanted;
+        let statements = line.statements.iter().enumerate();
+        statements.filter(|(_, s)| s.conditions.iter().all(may_hold)).fold(0, |held, (n, _)| held | 1 << n)
+    }
+
     /// The same, for a place of which only its conditions are known.
     pub(super) fn held_where(&self, line: &Line, holds: impl Fn(Test) -> bool) -> u32 {
         let all = |statement: &Statement| statement.conditions.iter().all(|&(test, wanted)| holds(test) == wanted);

@@ -173,6 +173,11 @@ impl Line {
         self.loops.iter().fold(Axes::NONE, |axes, over| axes.with(over.axis))
     }
 
+    /// Writes a starting value to HBM, with nothing on chip.
+    pub fn is_fill(&self) -> bool {
+        matches!(self.statements.first().map(|statement| &statement.action), Some(Action::Fill { .. }))
+    }
+
     /// The tensor that the line moves, if it moves one.
     pub fn tensor(&self) -> Option<TensorId> {
         self.statements.iter().find_map(|statement| statement.action.tensor())

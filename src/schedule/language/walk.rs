@@ -1,14 +1,17 @@
 //! Carries out the loops of a text: which line is a step, where, in which program.
+//!
+//! A program is walked in sections: the turns of its outermost loop where that loop has another inside, else all of it.
+//! Any section can be walked again on its own.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use crate::schedule::OnChip;
 
 use super::ledger::footprint;
 use super::setting::{Place, Setting};
-use super::text::{Action, Algorithm, Kernel, Loop, Node, TensorId};
-use super::words::Axis;
+use super::text::{Action, Algorithm, Line, Loop, Node, TensorId};
+use super::words::{Axis, Test};
 
 /// One step of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,120 +32,255 @@ pub struct Step {
     pub live: OnChip,
 }
 
+/// A part of a program that can be walked on its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    pub kernel: usize,
+    pub head: usize,
+    /// Counted over the heads.
+    pub program: u64,
+    /// Its number in the program.
+    pub number: usize,
+    /// Nodes of the kernel's body; or of the loop with this number there, of which it is the turn at `place`.
+    nodes: Range<usize>,
+    turn_of: Option<usize>,
+    place: Place,
+}
+
+/// A block that some line reads `once`: its kernel and tensor; its place, with the head whose it is.
+pub type Block = (usize, TensorId, Place);
+
+/// A text made ready for a setting: what of its lines is the same at every place.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    lines: Vec<ReadyLine>,
+    /// Of each kernel.
+    footprints: Vec<OnChip>,
+}
+
+#[derive(Clone, Debug)]
+struct ReadyLine {
+    /// Statements that are carried out at every place.
+    always: u32,
+    /// Statements that depend on the place: their bit, and what must hold there or must not.
+    at_places: Vec<(u32, Vec<(Test, bool)>)>,
+    once: Option<TensorId>,
+    is_fill: bool,
+}
+
+impl Ready {
+    pub fn new(algorithm: &Algorithm, setting: &Setting) -> Self {
+        Self {
+            lines: algorithm.lines.iter().map(|line| ReadyLine::new(line, setting)).collect(),
+            footprints: algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting)).collect(),
+        }
+    }
+}
+
+impl ReadyLine {
+    fn new(line: &Line, setting: &Setting) -> Self {
+        let (mut always, mut at_places) = (0, Vec::new());
+        for (n, statement) in line.statements.iter().enumerate() {
+            let (of_place, of_run): (Vec<_>, Vec<_>) =
+                statement.conditions.iter().copied().partition(|(test, _)| test.is_of_place());
+            if of_run.iter().all(|&(test, wanted)| setting.of_run(test) == wanted) {
+                match of_place.is_empty() {
+                    true => always |= 1 << n,
+                    false => at_places.push((1 << n, of_place)),
+                }
+            }
+        }
+        let action = &line.statements[0].action;
+        let once = match *action {
+            Action::Load { tensor, once: true } => Some(tensor),
+            _ => None,
+        };
+        Self { always, at_places, once, is_fill: line.is_fill() }
+    }
+
+    fn held(&self, setting: &Setting, place: Place) -> u32 {
+        let holds = |tests: &[(Test, bool)]| tests.iter().all(|&(test, wanted)| setting.holds(test, place) == wanted);
+        self.at_places.iter().filter(|(_, tests)| holds(tests)).fold(self.always, |held, (bit, _)| held | bit)
+    }
+}
+
 /// Calls `visit` with every step in order, until it breaks.
 pub fn walk<B>(
     algorithm: &Algorithm,
     setting: &Setting,
     visit: &mut dyn FnMut(&Step) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
-    for kernel in &algorithm.kernels {
-        let heads = if kernel.is_of_group { 1 } else { setting.heads };
-        let mut walker = Walker {
-            algorithm,
-            setting,
-            footprint: footprint(algorithm, kernel, setting),
-            head: 0,
-            program: 0,
-            has_begun: false,
-            read: HashSet::new(),
-            visit: &mut *visit,
-        };
-        for head in 0..heads {
-            // Heads share nothing on chip: each reads for itself.
-            walker.read.clear();
-            walker.head = head;
-            walker.nodes(&kernel.body, Place::default())?;
-            if !is_grid(kernel) {
-                walker.end_program();
-            }
-        }
-    }
-    ControlFlow::Continue(())
+    let ready = Ready::new(algorithm, setting);
+    let walker = Walker { algorithm, setting, ready: &ready };
+    let mut read = HashSet::new();
+    let mut has_begun = false;
+    walker.sections(&mut |section| {
+        has_begun &= section.number > 0;
+        walker.steps(section, &mut has_begun, &mut |block| read.insert(block), &mut *visit)
+    })
 }
 
-/// A kernel without `parallel for` is one program a head.
-fn is_grid(kernel: &Kernel) -> bool {
-    matches!(&kernel.body[..], [Node::Loop(top)] if top.parallel)
+/// Walks a text in a setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Walker<'a> {
+    pub algorithm: &'a Algorithm,
+    pub setting: &'a Setting,
+    pub ready: &'a Ready,
 }
 
-struct Walker<'a, B> {
-    algorithm: &'a Algorithm,
-    setting: &'a Setting,
-    footprint: OnChip,
-    head: usize,
-    program: u64,
-    /// The program has done more than fill HBM: its buffers are alive.
-    has_begun: bool,
-    /// Blocks read under `once`, with the head whose they are.
-    read: HashSet<(TensorId, Place)>,
-    visit: &'a mut dyn FnMut(&Step) -> ControlFlow<B>,
+fn has_loop(nodes: &[Node]) -> bool {
+    nodes.iter().any(|node| matches!(node, Node::Loop(_)))
 }
 
-impl<B> Walker<'_, B> {
-    fn nodes(&mut self, nodes: &[Node], place: Place) -> ControlFlow<B> {
-        for node in nodes {
-            match node {
-                Node::Line(line) => self.line(*line, place)?,
-                Node::Loop(inner) => self.turns(inner, 0, place)?,
+impl Walker<'_> {
+    /// Calls `visit` with every section in order, until it breaks. A kernel without `parallel for` is one program a head.
+    pub fn sections<B>(&self, visit: &mut dyn FnMut(&Section) -> ControlFlow<B>) -> ControlFlow<B> {
+        for (kernel, of) in self.algorithm.kernels.iter().enumerate() {
+            let heads = if of.is_of_group { 1 } else { self.setting.heads };
+            let (place, nodes) = (Place::default(), 0..0);
+            let mut next = Section { kernel, head: 0, program: 0, number: 0, nodes, turn_of: None, place };
+            for head in 0..heads {
+                next.head = head;
+                if let [Node::Loop(top)] = &of.body[..]
+                    && top.parallel
+                {
+                    (next.nodes, next.turn_of) = (0..top.body.len(), Some(0));
+                    self.turns(top, 0, place, &mut |place| {
+                        next.place = place;
+                        visit(&next)?;
+                        next.program += 1;
+                        ControlFlow::Continue(())
+                    })?;
+                } else {
+                    next.number = 0;
+                    self.sections_of_program(&of.body, &mut next, visit)?;
+                    next.program += 1;
+                }
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// The turns of the loop over the axes from the `depth`th.
-    fn turns(&mut self, inner: &Loop, depth: usize, place: Place) -> ControlFlow<B> {
-        let Some(over) = inner.over.get(depth) else {
-            self.nodes(&inner.body, place)?;
-            if inner.parallel {
-                self.end_program();
+    /// Each turn of an outermost loop that has another inside, and what stands between such loops.
+    fn sections_of_program<B>(
+        &self,
+        body: &[Node],
+        next: &mut Section,
+        visit: &mut dyn FnMut(&Section) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let is_cut = |node: &Node| matches!(node, Node::Loop(outer) if has_loop(&outer.body));
+        let mut at = 0;
+        while at < body.len() {
+            if let (Node::Loop(outer), true) = (&body[at], is_cut(&body[at])) {
+                (next.nodes, next.turn_of) = (0..outer.body.len(), Some(at));
+                self.turns(outer, 0, Place::default(), &mut |place| {
+                    next.place = place;
+                    visit(next)?;
+                    next.number += 1;
+                    ControlFlow::Continue(())
+                })?;
+                at += 1;
+            } else {
+                let end = body[at..].iter().position(is_cut).map_or(body.len(), |cut| at + cut);
+                (next.nodes, next.turn_of, next.place) = (at..end, None, Place::default());
+                visit(next)?;
+                next.number += 1;
+                at = end;
             }
-            return ControlFlow::Continue(());
-        };
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Calls `visit` with the places of the turns of a loop over its axes from the `depth`th.
+    fn turns<B>(
+        &self,
+        of: &Loop,
+        depth: usize,
+        place: Place,
+        visit: &mut dyn FnMut(Place) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let Some(over) = of.over.get(depth) else { return visit(place) };
         let mut runs = self.setting.runs(over.over, place);
         if over.reversed {
             runs.reverse();
         }
         for run in runs {
-            let length = run.len();
-            for turn in 0..length {
+            for turn in 0..run.len() {
                 let index = if over.reversed { run.end - 1 - turn } else { run.start + turn };
-                self.turns(inner, depth + 1, place.with(over.axis, index))?;
+                self.turns(of, depth + 1, place.with(over.axis, index), visit)?;
             }
         }
         ControlFlow::Continue(())
     }
 
-    fn end_program(&mut self) {
-        self.program += 1;
-        self.has_begun = false;
+    /// Calls `visit` with the steps of a section, until it breaks. `has_begun`: the program has done more than fill HBM, so
+    /// that its buffers are alive. `is_new` says whether a block is read for the first time.
+    pub fn steps<B>(
+        &self,
+        section: &Section,
+        has_begun: &mut bool,
+        is_new: &mut dyn FnMut(Block) -> bool,
+        visit: &mut dyn FnMut(&Step) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let body = &self.algorithm.kernels[section.kernel].body;
+        let nodes = match section.turn_of.map(|at| &body[at]) {
+            Some(Node::Loop(outer)) => &outer.body,
+            _ => body,
+        };
+        let mut steps = Steps { walker: *self, section, has_begun, is_new, visit };
+        steps.nodes(&nodes[section.nodes.clone()], section.place)
+    }
+}
+
+/// The steps of a section being written.
+struct Steps<'a, 'v, B> {
+    walker: Walker<'a>,
+    section: &'v Section,
+    has_begun: &'v mut bool,
+    is_new: &'v mut dyn FnMut(Block) -> bool,
+    visit: &'v mut dyn FnMut(&Step) -> ControlFlow<B>,
+}
+
+impl<B> Steps<'_, '_, B> {
+    fn nodes(&mut self, nodes: &[Node], place: Place) -> ControlFlow<B> {
+        for node in nodes {
+            match node {
+                Node::Line(line) => self.line(*line, place)?,
+                Node::Loop(inner) => {
+                    let walker = self.walker;
+                    walker.turns(inner, 0, place, &mut |place| self.nodes(&inner.body, place))?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     fn line(&mut self, number: usize, place: Place) -> ControlFlow<B> {
-        let line = &self.algorithm.lines[number];
-        let held = self.setting.held(line, place);
+        let (ready, section) = (self.walker.ready, self.section);
+        let line = &ready.lines[number];
+        let held = line.held(self.walker.setting, place);
         if held == 0 {
             return ControlFlow::Continue(());
         }
-        let action = &line.statements[0].action;
-        self.has_begun |= !matches!(action, Action::Fill { .. });
-        let head = place.h.unwrap_or(self.head);
-        let free = match *action {
-            Action::Load { tensor, once: true } => !self.read.insert((tensor, self.block(tensor, place, head))),
-            _ => false,
-        };
-        let live = if self.has_begun { self.footprint } else { OnChip::default() };
-        (self.visit)(&Step { line: number, held, place, head, program: self.program, free, live })
+        *self.has_begun |= !line.is_fill;
+        let head = place.h.unwrap_or(section.head);
+        let block = line.once.map(|tensor| (section.kernel, tensor, self.block(tensor, place, head)));
+        let free = block.is_some_and(|block| !(self.is_new)(block));
+        let live = if *self.has_begun { ready.footprints[section.kernel] } else { OnChip::default() };
+        (self.visit)(&Step { line: number, held, place, head, program: section.program, free, live })
     }
 
-    /// The block of a tensor at a place, with the head that it belongs to.
+    /// The block of a tensor at a place, with the head that it belongs to: heads share nothing on chip, and each reads for
+    /// itself where it is a program of its own.
     fn block(&self, tensor: TensorId, place: Place, head: usize) -> Place {
-        let tensor = &self.algorithm.tensors[tensor];
+        let kernel = &self.walker.algorithm.kernels[self.section.kernel];
+        let tensor = &self.walker.algorithm.tensors[tensor];
         let mut block = Place::default();
         for axis in tensor.axes().iter().filter(|&axis| axis != Axis::H) {
             if let Some(index) = place.at(axis) {
                 block = block.with(axis, index);
             }
         }
-        block.with(Axis::H, if tensor.is_of_group { 0 } else { head })
+        block.with(Axis::H, if tensor.is_of_group && kernel.is_of_group { 0 } else { head })
     }
 }

@@ -9,7 +9,7 @@ use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
 use crate::machine::{Block, Effects, Machine, Slot, Slots, output};
 use crate::schedule::step::Extent;
-use crate::schedule::{Cost, Max, OnChip, Op, Place, Plan, Span, Step, Tensor, Traffic};
+use crate::schedule::{Max, Op, Place, Plan, Span, Step, Tensor, Traffic, algorithm};
 
 /// What a schedule gave and what it cost.
 pub(in super::super) struct Outcome {
@@ -38,13 +38,13 @@ fn execute_in<T: Real>(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>])
         machine.start_program(Span::Tile);
         let mut chip = Held::default();
         for CardStep { op, place, card } in program {
-            let step = Step { op: *op, place: *place, free: false, live: OnChip::default() };
+            let step = Step::alone(*op, *place);
             let effects = Effects::of(&step, Span::Tile);
             chip.check(*op, *place, &effects, plan, &stored).map_err(|why| (*card, why))?;
             machine.execute(&step);
             chip.note(*op, *place, &effects);
             stored.extend(effects.hbm_write);
-            traffic.add(*op, &Cost::of(*op, plan), plan.sums_at(*place), false);
+            traffic.add(*op, &algorithm::cost_of(*op, plan), plan.counts_at(*place), false);
         }
         on_chip = on_chip.max(chip.bytes(plan));
     }
