@@ -29,11 +29,12 @@ fn folded(text: &str, line: &Line, held: u32) -> Option<String> {
     if u64::from(held) == all {
         return Some(text.to_owned());
     }
-    let piece = |from: u32, width: u32| text.chars().skip(from as usize - 1).take(width as usize).collect::<String>();
-    let head = piece(1, line.statements.first()?.span.column - 1);
-    let statements = line.statements.iter().enumerate().filter(|(n, _)| held >> n & 1 == 1);
-    let statements: Vec<_> = statements.map(|(_, of)| piece(of.span.column, of.span.width)).collect();
-    (!statements.is_empty()).then(|| head + &statements.join("; "))
+    let start = line.statements.first()?.span.column as usize - 1;
+    let head: String = text.chars().take(start).collect();
+    let body: String = text.chars().skip(start).collect();
+    let held = body.split(';').enumerate().filter(|(n, _)| held >> n & 1 == 1);
+    let held: Vec<_> = held.map(|(_, statement)| statement.trim()).collect();
+    (!held.is_empty()).then(|| head + &held.join("; "))
 }
 
 #[cfg(test)]
