@@ -140,7 +140,7 @@ mod tests {
         paths.iter().for_each(|path| fs::write(path, &npy).unwrap());
         for paths in [paths, vec![folder.path().to_owned()]] {
             let line = opening_line(&read(&Source::Paths(paths)).unwrap().input).unwrap().to_string();
-            assert!(line.contains("understood: batch 1, 1 heads over 1, 2 queries, 2 keys, d 1"), "{line}");
+            assert!(line.contains("understood: batch 1, 1 head over 1, 2 queries, 2 keys, d 1"), "{line}");
             assert!(line.contains("q is bool"), "{line}");
         }
         assert_eq!(opening_line(&CAPTURES[0].input()), None);

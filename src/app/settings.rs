@@ -98,12 +98,12 @@ impl Settings {
             None => input.clone(),
         };
         input.problem.mask = self.mask(input.problem.shape.n_k);
-        input.problem.validate()?;
+        input.validate()?;
         Ok(input)
     }
 
     /// The mask on `n_k` keys. Lengths of the whole input leave as much of a prefix as there is.
-    fn mask(&self, n_k: usize) -> Mask {
+    pub fn mask(&self, n_k: usize) -> Mask {
         let key_lengths = self.key_lengths.as_ref();
         Mask {
             causal: self.causal,

@@ -136,7 +136,8 @@ impl TilingOptions {
 /// How an input file is read, where it does not say so itself.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ReadingOptions {
-    /// The order of the axes of Q, K and V: bhnd (default), bnhd (flash-attn), nbhd or bnd (heads * d in one)
+    /// The order of the axes of Q, K and V: bhnd (default), bnhd (flash-attn), nbhd, bnd (heads * d in one) or
+    /// thd (flash-attn's varlen: [total, heads, d], with cu_seqlens in the file where it is more than one sequence)
     #[arg(long, value_name = "AXES", value_parser = layout)]
     layout: Option<Layout>,
     /// Query heads, for the layout bnd
@@ -248,7 +249,7 @@ impl InputOptions {
             let what = "it has a `keep` mask; give the probability it was made with as --dropout P";
             return Err(Failure::bad(self.name(), what));
         }
-        input.problem.validate().map_err(|error| bad(&error))?;
+        input.validate().map_err(|error| bad(&error))?;
         Ok(input)
     }
 
