@@ -44,6 +44,8 @@ pub enum Action {
     Overlay(Overlay),
     /// Close what lies on top, then the message.
     Dismiss,
+    /// Close the line of what was understood of a file.
+    CloseUnderstood,
     RunGpu,
     /// Something about the GPU panel.
     Gpu(GpuWish),

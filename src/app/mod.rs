@@ -96,6 +96,7 @@ pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{NoPicture, Size, picture};
+pub use open_file::understood;
 pub use pick::{PickFile, Picked};
 pub use place::Place;
 pub use scene::{Check, Scene};

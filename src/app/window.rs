@@ -306,6 +306,9 @@ impl App {
         if let Some(text) = self.document.notice() {
             top_bar::notice(ui, &words::say(ui.ctx(), text), actions);
         }
+        if let Some(text) = self.document.understood() {
+            top_bar::understood(ui, &words::say(ui.ctx(), text), actions);
+        }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();
         let look = scene.as_deref().zip(snapshot.as_deref()).map(|(scene, snapshot)| Look {

@@ -4,6 +4,9 @@ pub static TABLE: &[(&str, &str)] = &[
     // What was understood.
     ("understood: {0}", "已识别：{0}"),
     ("{0}; {1}", "{0}；{1}"),
+    ("what was understood", "识别结果"),
+    ("{0}; the first token of it is run", "{0}；只运行其中第一个词元"),
+    ("{0}; the first {1} tokens of it are run", "{0}；只运行其中前 {1} 个词元"),
     ("batch {0}", "批次 {0}"),
     ("{0} heads over {1}", "{0} 个查询头对 {1} 个键/值头"),
     ("1 head over {0}", "1 个查询头对 {0} 个键/值头"),
