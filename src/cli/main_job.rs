@@ -1,6 +1,6 @@
 //! The program without a command: the window, or, where there is no display, the same capture without one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::attention::error_rule::{self, Errors};
@@ -70,7 +70,7 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
 /// What a later start finds the input by, from whatever folder it is started; none of what is read only once, as standard
 /// input is.
 #[cfg(feature = "app")]
-fn to_keep(file: &Path) -> Option<String> {
+fn to_keep(file: &std::path::Path) -> Option<String> {
     let is_spec = file.to_str().is_some_and(|name| name.starts_with(crate::attention::input::random::PREFIX));
     let path = if is_spec { file.to_owned() } else { std::path::absolute(file).ok().filter(|path| path.is_file())? };
     path.into_os_string().into_string().ok()
