@@ -174,7 +174,8 @@ pub struct InputOptions {
     /// (attn_mask, attention_mask: of booleans, true attends; else added), bias (added; any shape that broadcasts to
     /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), keep (a dropout mask, with dropout_p), dO, and
     /// O, which is compared with. Numbers beside them, as arrays or as safetensors metadata: scale, causal, align, window
-    /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads. What is not known is named in a warning.
+    /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads, cu_seqlens (of packed sequences). What is not
+    /// known is named in a warning.
     #[arg(required = true, num_args = 1..)]
     pub input: Vec<PathBuf>,
     #[command(flatten)]
