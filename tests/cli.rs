@@ -292,6 +292,19 @@ fn a_set_of_npy_files_runs_and_says_what_it_is() {
     assert_eq!(json["layout"]["from"], "option");
     let trace: Value = serde_json::from_slice(&fs::read(folder.path().join("t.json")).expect("a trace")).expect("JSON");
     assert_eq!(trace["input"]["layout"], "bnhd");
+    // The window opens the same, where there is a display.
+    let line = refused(folder.path(), &[&files[..], &["--layout", "bnhd"]].concat(), 3);
+    assert!(line.contains("set/q.npy set/k.npy set/v.npy: "), "{line}");
+    let line = refused(folder.path(), &["set/q.npy", "x.npz"], 2);
+    assert!(line.contains("x.npz") && line.contains("only as a set"), "{line}");
+    let render = [&["render"], &files[..], &["--layout", "bnhd", "--causal", "--output", "x.png"]].concat();
+    let output = tilescope(folder.path(), &render);
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    // Without anything that draws there is no picture.
+    if output.status.code() != Some(3) {
+        let line = line_of(&stderr, "tilescope: understood: ").expect(&stderr);
+        assert!(line.contains("2 queries, 3 keys") && line.contains("causal from the option"), "{line}");
+    }
     let line = refused(folder.path(), &["run", "set/q.npy", "x.npz", "--output", "out.npz"], 2);
     assert!(line.contains("x.npz") && line.contains("only as a set q.npy, k.npy, v.npy"), "{line}");
 }

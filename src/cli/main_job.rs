@@ -38,8 +38,8 @@ pub enum Renderer {
     Glow,
 }
 
-/// Opens the window on `files`, one input, or on the first bundled capture. Where there is no display and nothing was asked for, does
-/// the headless job.
+/// Opens the window on the input of `paths`, or on the first bundled capture. Where there is no display and nothing was
+/// asked for, does the headless job.
 #[cfg(feature = "app")]
 pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
