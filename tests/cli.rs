@@ -97,7 +97,7 @@ fn check_passes_and_counts() {
     let count = |status: &str| rows.iter().filter(|row| row["status"] == status).count();
     println!("{} ran, {} skipped, {} failed", count("ran"), count("skipped"), count("failed"));
     assert!(count("ran") > 1000 && count("failed") == 0);
-    common::skips::skipped_rows(&rows);
+    skips::skipped_rows(&rows);
     for row in &rows {
         match row["status"].as_str() {
             Some("ran") => assert!(row["max_error"].as_f64() <= row["bound"].as_f64(), "{row}"),
