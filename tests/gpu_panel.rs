@@ -232,6 +232,8 @@ fn a_nan_that_is_recorded_is_a_visit() {
             let ctx = harness.ctx.clone();
             harness.state_mut().open_input(&ctx, input.clone(), settings);
             settle(&mut harness);
+            // Where no row is on chip, the selected one is shown.
+            press(&mut harness, Modifiers::NONE, Key::Home);
             click(&mut harness, "m and l");
             click(&mut harness, "Record m and l");
             let taps = exact_taps(&input.problem, 0, blocks);

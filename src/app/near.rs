@@ -50,7 +50,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     if let Some(odd) = odd_rows::met(look, query) {
         let text = words::say(ui.ctx(), &odd.why);
         draw::describe(&ui.label(draw::label(&text)), "note on the row", &text);
-        if ui.button(draw::label(tr(ui.ctx(), odd_rows::TITLE))).clicked() {
+        if ui.button(draw::label(tr(ui.ctx(), odd_rows::BUTTON))).clicked() {
             actions.push(odd_rows::OPEN);
         }
     }

@@ -17,6 +17,9 @@ use super::words::{fill, say, tr};
 /// The command that opens the sheet, which is its title too.
 pub const TITLE: &str = "What NaN, infinity and an unseen row give";
 
+/// What leads to it from a row.
+pub const BUTTON: &str = "The rule for such rows";
+
 pub const OPEN: Action = Action::Overlay(Overlay::OddRows);
 
 /// The row of `run` that is looked at.
@@ -42,23 +45,26 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
     let mut is_open = true;
     let modal = egui::Modal::new(egui::Id::unique("odd rows")).show(ui.ctx(), |ui| {
         let screen = ui.ctx().content_rect().size();
-        let zoom = if is_far { (screen.x / 960.0).clamp(1.0, 1.8) } else { 1.0 };
+        let room = (screen.x - 40.0).max(80.0);
+        // As large as there is room for; the least is still read, and then it scrolls. In a talk all is twice as large.
+        let (least, most) = if is_far { (0.6, 1.4) } else { (0.86, 1.0) };
+        let zoom = (room / Sheet::new(ui, 1.0).width()).clamp(least, most);
         let sheet = Sheet::new(ui, zoom);
-        ui.set_width(sheet.width().min(screen.x - 40.0).max(80.0));
+        ui.set_width(sheet.width().min(room));
         ui.heading(tr(ui.ctx(), TITLE));
         let odd = looked_at.as_ref().and_then(|row| row.run.odd_row(row.query));
-        egui::ScrollArea::both().max_height((screen.y - 160.0).max(40.0)).show(ui, |ui| {
+        egui::ScrollArea::both().max_height((screen.y - 220.0).max(40.0)).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.add_space(2.0 * SPACE);
             sheet.head(ui);
             for line in &TABLE {
                 sheet.line(ui, line, odd.as_ref().is_some_and(|row| row.odds.contains(&line.odd)));
             }
-            ui.add_space(3.0 * SPACE);
-            if let Some(row) = &looked_at {
-                own(ui, row, odd.as_ref(), zoom);
-            }
         });
+        ui.add_space(SPACE);
+        if let Some(row) = &looked_at {
+            own(ui, row, odd.as_ref(), zoom);
+        }
         ui.add_space(8.0);
         if ui.button(tr(ui.ctx(), "Close")).clicked() {
             is_open = false;
@@ -84,9 +90,15 @@ fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
     draw::describe(&ui.label(text(&numbers)), "the row at its end", &numbers);
 }
 
+/// Numbers and what they are of stand as in the panels.
+fn font_of(text: &str, size: f32) -> FontId {
+    let is_figure = STATISTICS.contains(&text) || text.parse::<f64>().is_ok();
+    if is_figure { theme::figures(size) } else { theme::text(size) }
+}
+
 /// The table, as wide as its words are in the language on screen.
 struct Sheet {
-    font: FontId,
+    size: f32,
     /// Of the row, and of what it gives.
     columns: [f32; 5],
     /// Between columns.
@@ -96,11 +108,12 @@ struct Sheet {
 
 impl Sheet {
     fn new(ui: &Ui, zoom: f32) -> Self {
-        let font = theme::text(theme::BODY * zoom);
+        let size = theme::BODY * zoom;
         let gap = 5.0 * SPACE * zoom;
         let width = |text: &'static str| {
+            let font = font_of(text, size);
             let text = tr(ui.ctx(), text);
-            let font = theme::readable_font(text, font.clone());
+            let font = theme::readable_font(text, font);
             ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER).size().x
         };
         let mut columns = [width("a row that"), 0.0, 0.0, 0.0, 0.0];
@@ -108,7 +121,7 @@ impl Sheet {
             let texts = [line.row].into_iter().chain(line.gives);
             columns.iter_mut().zip(texts).for_each(|(most, text)| *most = most.max(width(text)));
         }
-        Self { font, columns, gap, height: 26.0 * zoom }
+        Self { size, columns, gap, height: 26.0 * zoom }
     }
 
     fn width(&self) -> f32 {
@@ -160,7 +173,8 @@ impl Sheet {
         let mut x = rect.left() + self.gap;
         for (text, width) in texts.into_iter().zip(self.columns) {
             let at = pos2(x, rect.center().y);
-            draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, tr(ui.ctx(), text), self.font.clone(), color);
+            let font = font_of(text, self.size);
+            draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, tr(ui.ctx(), text), font, color);
             x += width + self.gap;
         }
         response

@@ -22,6 +22,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     // The sheet of the rule.
     ("What NaN, infinity and an unseen row give", "NaN、无穷大和看不到键的行给出什么"),
+    ("The rule for such rows", "这样的行的规则"),
     ("a row that", "这样的行"),
     ("a row that {0}", "这样的行：{0}"),
     ("sees no key", "看不到任何键"),

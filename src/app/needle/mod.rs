@@ -170,7 +170,7 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
     fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::HEADING * zoom), palette.ink);
     draw::describe(&response, "frame of the needle", &fill(ui.ctx(), "{0} of 6: {1}", &[&number, &text]));
     let more = if is_odd {
-        format!("{text}\n{}", fill(ui.ctx(), "Click: {0}", &[&tr(ui.ctx(), odd_rows::TITLE)]))
+        format!("{text}\n{}", fill(ui.ctx(), "Click: {0}", &[&tr(ui.ctx(), odd_rows::BUTTON)]))
     } else {
         text
     };
@@ -221,7 +221,7 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<
     };
     let response = ui.label(&text);
     draw::describe(&response, "frame of the needle", &text);
-    if look.scene.run.odd_row(query).is_some() && ui.button(tr(ui.ctx(), odd_rows::TITLE)).clicked() {
+    if look.scene.run.odd_row(query).is_some() && ui.button(tr(ui.ctx(), odd_rows::BUTTON)).clicked() {
         actions.push(odd_rows::OPEN);
     }
     ui.label(tr(ui.ctx(), "Choose flash1 or flash2 above, or another row, to see the needle."));
