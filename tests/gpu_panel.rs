@@ -234,6 +234,7 @@ fn a_nan_that_is_recorded_is_a_visit() {
             settle(&mut harness);
             // Where no row is on chip, the selected one is shown.
             press(&mut harness, Modifiers::NONE, Key::Home);
+            (0..16).for_each(|_| press(&mut harness, Modifiers::NONE, Key::ArrowUp));
             click(&mut harness, "m and l");
             click(&mut harness, "Record m and l");
             let taps = exact_taps(&input.problem, 0, blocks);

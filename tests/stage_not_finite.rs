@@ -128,6 +128,7 @@ fn the_table_marks_the_lines_that_hold_and_the_run_gives_what_they_say() {
     for (input, odds) in odd_inputs() {
         let mut harness = open(Some(input));
         press(&mut harness, NONE, Key::Home);
+        (0..8).for_each(|_| press(&mut harness, NONE, Key::ArrowUp));
         command(&mut harness, SHEET);
         assert_eq!(marked(&harness), odds);
         let output = harness.state().document().scene().expect("a scene").run.output().clone();
@@ -165,6 +166,7 @@ fn a_row_like_any_other_is_not_marked_and_the_keyboard_opens_the_table() {
     let mut harness = open(Some(input(|p| p.q[[0, 0, 6, 0]] = f64::NAN)));
     // The second of two blocks of four rows is on chip.
     press(&mut harness, NONE, Key::End);
+    (0..8).for_each(|_| press(&mut harness, NONE, Key::ArrowUp));
     for row in 4..8 {
         command(&mut harness, SHEET);
         let why = value(&harness, "why the line is marked");

@@ -73,7 +73,7 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
     is_open && !modal.should_close()
 }
 
-/// Why the row is marked, and what the run made of it.
+/// Why the row is marked, and what the run made of it. Of other rows no number: a lesson may ask for it.
 fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
     let (query, output) = (row.query, row.run.output());
     let why = match odd {
@@ -82,6 +82,9 @@ fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
     };
     let text = |text: &str| egui::RichText::new(text).size(theme::readable(text, theme::BODY * zoom));
     draw::describe(&ui.label(text(&why)), "why the line is marked", &why);
+    if odd.is_none() {
+        return;
+    }
     let [m, l, lse] = [&output.m, &output.l, &output.lse].map(|of| of.get(query).copied().map_or("-".into(), short));
     let o = output.o.rows().into_iter().nth(query).map(|o| o.iter().take(4).map(|x| short(*x)).collect::<Vec<_>>());
     let more = if output.o.ncols() > 4 { ", ..." } else { "" };
