@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use common::golden;
 use common::program::{ok, refused, tilescope};
@@ -244,6 +245,13 @@ fn without_a_display_the_main_job_runs_and_a_file_does_not_open() {
     assert!(folder.path().join("tilescope-smollm2-flash2.json").is_file());
     let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures/smollm2-zh-layer00.safetensors");
     assert!(refused(folder.path(), &[capture], 3).contains("display"));
+    let mut stale = Command::new(env!("CARGO_BIN_EXE_tilescope"));
+    stale.arg(capture).env_remove("DISPLAY").env("WAYLAND_DISPLAY", "wayland-7").env("XDG_RUNTIME_DIR", folder.path());
+    let output = stale.output().expect("the program starts");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("nothing answers at WAYLAND_DISPLAY, wayland-7"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
     refused(folder.path(), &["nowhere.safetensors"], 2);
 }
 

@@ -85,6 +85,8 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     Keys,
+    /// What a NaN, an infinity and an unseen row give.
+    OddRows,
     Palette,
     /// What to open, and from where.
     Open,

@@ -94,8 +94,8 @@ pub struct PlaceOptions {
     /// The first two minutes
     #[arg(long)]
     tour: bool,
-    /// What lies over the window: keys, commands or open
-    #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open"], hide = true)]
+    /// What lies over the window: keys, commands, open or odd-rows
+    #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open", "odd-rows"], hide = true)]
     overlay: Option<String>,
 }
 
@@ -210,6 +210,7 @@ impl PlaceOptions {
         (options.is_presenting, options.tour) = (self.present, self.tour);
         options.overlay = match self.overlay.as_deref() {
             Some("keys") => Some(Overlay::Keys),
+            Some("odd-rows") => Some(Overlay::OddRows),
             Some("open") => Some(Overlay::Open),
             Some(_) => Some(Overlay::Palette),
             None => None,

@@ -108,12 +108,10 @@ fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &dyn Algorithm
     let stores_scores = algorithm.closed_form(&plan).write.get(Tensor::S) > 0;
     let m = outputs[batch * problem.shape.heads + head].m[i];
     let why = match precision {
-        Precision::F64 => {
-            odd_row::sentence(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m)
-        }
-        _ => odd_row::sentence(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores, m),
+        Precision::F64 => odd_row::of(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m),
+        _ => odd_row::of(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores, m),
     };
-    let why = why.map_or_else(|| format!("Query {i} is not finite."), |why| why.to_string());
+    let why = why.map_or_else(|| format!("Query {i} is not finite."), |row| row.why.to_string());
     let of: usize = (0..problem.shape.batch).map(|batch| problem.shape.heads * input.queries(batch)).sum();
     warn(&format!("{} of {of} rows are not finite; the first, of batch {batch}, head {head}: {why}", rows.len()));
 }
