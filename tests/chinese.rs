@@ -15,7 +15,7 @@ use gpu_panel_support::{LOSES, Mode, StandIn, TYPO, info};
 use stage_support::{
     choose, click, command, drop_files, let_go, open_as, options, press, seek, settle, type_text, value,
 };
-use tilescope::app::{App, AppOptions, FindGpu, Picked, Place};
+use tilescope::app::{App, AppOptions, FindGpu, Overlay, Picked, Place};
 use tilescope::gpu::{DeviceInfo, DeviceKind, Probe};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
@@ -255,6 +255,20 @@ fn overlays_menus_and_panels_on_demand_are_chinese() {
     click(&mut reader.harness, "本行的 l");
     reader.read("a trail");
     reader.finish();
+}
+
+#[test]
+fn the_rule_for_odd_rows_is_chinese() {
+    for kv_lengths in [None, Some("0".to_owned())] {
+        let place = Place { scene: Some("toy".into()), kv_lengths, ..Place::default() };
+        let mut reader = Reader::new(place, |options| options.overlay = Some(Overlay::OddRows));
+        assert!(reader.harness.query_by_label("标出的原因").is_some());
+        reader.read("the sheet");
+        reader.press(NONE, Key::Escape);
+        reader.press(NONE, Key::End);
+        reader.read("the row");
+        reader.finish();
+    }
 }
 
 #[test]

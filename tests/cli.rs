@@ -4,9 +4,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use common::golden;
 use common::program::{ok, refused, tilescope};
+use common::skips;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -96,7 +98,7 @@ fn check_passes_and_counts() {
     let count = |status: &str| rows.iter().filter(|row| row["status"] == status).count();
     println!("{} ran, {} skipped, {} failed", count("ran"), count("skipped"), count("failed"));
     assert!(count("ran") > 1000 && count("failed") == 0);
-    common::skips::skipped_rows(&rows);
+    skips::skipped_rows(&rows);
     for row in &rows {
         match row["status"].as_str() {
             Some("ran") => assert!(row["max_error"].as_f64() <= row["bound"].as_f64(), "{row}"),
@@ -243,6 +245,13 @@ fn without_a_display_the_main_job_runs_and_a_file_does_not_open() {
     assert!(folder.path().join("tilescope-smollm2-flash2.json").is_file());
     let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/captures/smollm2-zh-layer00.safetensors");
     assert!(refused(folder.path(), &[capture], 3).contains("display"));
+    let mut stale = Command::new(env!("CARGO_BIN_EXE_tilescope"));
+    stale.arg(capture).env_remove("DISPLAY").env("WAYLAND_DISPLAY", "wayland-7").env("XDG_RUNTIME_DIR", folder.path());
+    let output = stale.output().expect("the program starts");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("nothing answers at WAYLAND_DISPLAY, wayland-7"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
     refused(folder.path(), &["nowhere.safetensors"], 2);
 }
 
@@ -292,8 +301,24 @@ fn a_set_of_npy_files_runs_and_says_what_it_is() {
     assert_eq!(json["layout"]["from"], "option");
     let trace: Value = serde_json::from_slice(&fs::read(folder.path().join("t.json")).expect("a trace")).expect("JSON");
     assert_eq!(trace["input"]["layout"], "bnhd");
+    // The window opens the same, where there is a display.
+    let line = refused(folder.path(), &[&files[..], &["--layout", "bnhd"]].concat(), 3);
+    assert!(line.contains("set/q.npy set/k.npy set/v.npy: "), "{line}");
+    let line = refused(folder.path(), &["set/q.npy", "x.npz"], 2);
+    assert!(line.contains("x.npz") && line.contains("only as a set"), "{line}");
     let line = refused(folder.path(), &["run", "set/q.npy", "x.npz", "--output", "out.npz"], 2);
     assert!(line.contains("x.npz") && line.contains("only as a set q.npy, k.npy, v.npy"), "{line}");
+    if cfg!(not(feature = "app")) {
+        return;
+    }
+    let render = [&["render"], &files[..], &["--layout", "bnhd", "--causal", "--output", "x.png"]].concat();
+    let output = tilescope(folder.path(), &render);
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    if output.status.code() == Some(3) {
+        return skips::missing("the picture of a set", &stderr);
+    }
+    let line = line_of(&stderr, "tilescope: understood: ").expect(&stderr);
+    assert!(line.contains("2 queries, 3 keys") && line.contains("causal from the option"), "{line}");
 }
 
 /// A file of five kilobytes that once asked for 32 GB; and an output that a mask would explain, which is told.

@@ -1,11 +1,12 @@
 //! The command line on inputs with NaN, infinities, overflows and masks of large numbers: right values, and a word with the
 //! place for whatever is not finite.
 
+mod common;
+
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
+use common::program::tilescope;
 use ndarray::{Array2, Array3, ArrayD, s};
 use tempfile::TempDir;
 use tilescope::attention::input;
@@ -16,17 +17,6 @@ use tilescope::attention::{Precision, oracle};
 const INPUTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/odd_inputs");
 
 const ALGORITHMS: [&str; 3] = ["standard", "flash1", "flash2"];
-
-fn tilescope(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tilescope"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .env("XDG_RUNTIME_DIR", folder)
-        .output()
-        .expect("the program starts")
-}
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder for the test")

@@ -15,7 +15,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use gpu_panel_support::{Mode, ROOFS, StandIn, TILES, exact_taps, info};
 use stage_support::{all_text, click, press, settle, short, value};
-use tilescope::app::{App, AppOptions, FindGpu, Found};
+use tilescope::app::{App, AppOptions, FindGpu, Found, Settings};
+use tilescope::attention::cases::{single, with};
 use tilescope::attention::error_rule::{self, max_error};
 use tilescope::attention::input::{Input, bundled, preset};
 use tilescope::attention::{Precision, naive};
@@ -210,6 +211,42 @@ fn recorded_m_and_l_stand_over_the_steppers() {
     assert!(value(&harness, "recorded after key block 1").ends_with("within the rule"));
     press(&mut harness, Modifiers::NONE, Key::ArrowUp);
     assert!(value(&harness, "recorded after key block 2").ends_with("within the rule"), "another row");
+}
+
+#[test]
+fn a_nan_that_is_recorded_is_a_visit() {
+    let odd = |name: &str, at: usize| {
+        let problem = with(single(16, 16, 4), |p| p.k[[0, 0, at, 0]] = f64::NAN);
+        (Input::new(name, problem, 2), at)
+    };
+    // m is NaN from the key block of key `at` on, of 4 or of 16 keys.
+    for (input, at) in [odd("first", 0), odd("third", 9), odd("last", 15)] {
+        for (bc, blocks) in [(4, Tiling { br: 4, bc: 4 }), (16, Tiling { br: 8, bc: 16 })] {
+            let probe: FindGpu = if bc == 4 {
+                || StandIn::new(Mode::Right).probe()
+            } else {
+                || StandIn { blocks: Tiling { br: 8, bc: 16 }, ..StandIn::new(Mode::Right) }.probe()
+            };
+            let mut harness = open_with(Some(input.clone()), probe, Vec2::new(1920.0, 1080.0));
+            let settings = Settings { tiling: Tiling { br: 4, bc: 4 }, ..Settings::for_input(&input) };
+            let ctx = harness.ctx.clone();
+            harness.state_mut().open_input(&ctx, input.clone(), settings);
+            settle(&mut harness);
+            click(&mut harness, "m and l");
+            click(&mut harness, "Record m and l");
+            let taps = exact_taps(&input.problem, 0, blocks);
+            let of_row = |q: &usize| format!("m and l of row {q} after each key block");
+            let shown = |q: &usize| harness.query_by_label(&of_row(q)).is_some();
+            let row = (0..16).find(shown).expect("a row");
+            let visit = |j: usize| format!("{j}: m {}, l {}", short(taps.m[[j, row]]), short(taps.l[[j, row]]));
+            let visits: Vec<String> = (0..16 / bc).map(visit).collect();
+            assert!(visits.last().is_some_and(|last| last.ends_with("m NaN, l NaN")), "{visits:?}");
+            assert_eq!(value(&harness, "m and l of the GPU"), visits.join("; "), "key {at}");
+            if bc == 4 {
+                assert_eq!(value(&harness, "visits within the rule"), "All rows: 64 of 64 visits within the rule");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,37 +1,13 @@
 //! Texts of one's own on the command line: `--algorithm FILE.tile` for `run` and `traffic`.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
+use common::program::{ok, refused};
 use tempfile::TempDir;
 use tilescope::schedule::language::TEXTS;
-
-fn tilescope(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tilescope"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .env("XDG_RUNTIME_DIR", folder)
-        .output()
-        .expect("the program starts")
-}
-
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let output = tilescope(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// The one line on stderr of a run that is refused.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let output = tilescope(folder, arguments);
-    let stderr = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
-    stderr.trim_end().to_owned()
-}
 
 /// A folder with every text of the program as a file.
 fn folder() -> TempDir {
@@ -131,7 +107,8 @@ fn what_is_wrong_is_one_line() {
     );
     write("late.tile", &flash2.replace("report   m l", "report   m l\nafter    flash9"));
     fs::write(folder.path().join("bytes.tile"), [0xff, 0xfe]).expect("it can be written");
-    let run = |name: &str| refused(folder.path(), &["run", "random:8,8,4", "--algorithm", name, "--output", "out.npz"]);
+    let run =
+        |name: &str| refused(folder.path(), &["run", "random:8,8,4", "--algorithm", name, "--output", "out.npz"], 2);
     let line = flash2.lines().position(|line| line.contains("rowmax(S)")).expect("there") + 1;
     assert_eq!(
         run("typo.tile"),
@@ -147,13 +124,13 @@ fn what_is_wrong_is_one_line() {
     assert_eq!(run("bytes.tile"), "tilescope: bytes.tile: this is no text: it is not UTF-8");
     assert!(run("none.tile").starts_with("tilescope: none.tile: there is no such file"));
     let gpu = ["run", "random:8,8,4", "--algorithm", "flash2.tile", "--backend", "cuda", "--output", "out.npz"];
-    assert!(refused(folder.path(), &gpu).contains("has no kernel of its own"));
+    assert!(refused(folder.path(), &gpu, 2).contains("has no kernel of its own"));
     let dropout =
         ["run", "random:8,8,4", "--algorithm", "standard-backward.tile", "--dropout", "0.1", "--output", "out.npz"];
-    assert!(refused(folder.path(), &dropout).contains("standard leaves P after dropout"));
+    assert!(refused(folder.path(), &dropout, 2).contains("standard leaves P after dropout"));
     assert!(!folder.path().join("out.npz").exists(), "no output is touched");
     let traffic = ["traffic", "--n-q", "8", "--n-k", "8", "--d", "4", "--algorithm", "typo.tile"];
-    assert!(refused(folder.path(), &traffic).starts_with("tilescope: typo.tile:"));
+    assert!(refused(folder.path(), &traffic, 2).starts_with("tilescope: typo.tile:"));
 }
 
 /// A bug is a text that differs in a line: without the guard of empty rows, a dead row is NaN.

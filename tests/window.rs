@@ -189,12 +189,16 @@ fn a_dropped_input_opens() {
     std::fs::copy("assets/captures/minilm-batch-layer00.safetensors", &path).unwrap();
     let mut harness = open(None);
     drop_files(&mut harness, &[path]);
-    let message = value(&harness, "message");
+    let message = value(&harness, "what was understood");
     assert!(message.starts_with("understood: batch 4") && message.contains("agrees"), "{message}");
     let scene = harness.state().document().scene().unwrap().clone();
     assert_eq!(scene.source.name, "capture.safetensors");
     click(&mut harness, "More Batch entry");
     assert_eq!(harness.state().document().scene().unwrap().settings.batch, 1);
+    // Nothing is wrong, and what is said stays until it is closed.
+    assert!(harness.state().document().notice().is_none() && harness.state().document().understood().is_some());
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(harness.state().document().understood().is_none());
 }
 
 #[test]

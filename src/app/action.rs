@@ -44,6 +44,8 @@ pub enum Action {
     Overlay(Overlay),
     /// Close what lies on top, then the message.
     Dismiss,
+    /// Close the line of what was understood of a file.
+    CloseUnderstood,
     RunGpu,
     /// Something about the GPU panel.
     Gpu(GpuWish),
@@ -83,6 +85,8 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     Keys,
+    /// What a NaN, an infinity and an unseen row give.
+    OddRows,
     Palette,
     /// What to open, and from where.
     Open,

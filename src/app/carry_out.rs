@@ -62,6 +62,7 @@ impl App {
             Action::Side(side) => self.side = side,
             Action::Overlay(overlay) => self.toggle_overlay(overlay),
             Action::Dismiss => self.dismiss(ctx),
+            Action::CloseUnderstood => self.document.close_understood(),
             Action::RunGpu => {
                 if let Some(scene) = self.document.scene().cloned() {
                     self.gpu.run(ctx, &scene, self.document.generation());
@@ -120,8 +121,10 @@ impl App {
             self.carry_out(ctx, Action::Kernel(KernelWish::Toggle));
         } else if self.document.notice().is_none() && self.gpu_panel.is_open() {
             self.carry_out(ctx, Action::Gpu(GpuWish::Toggle));
-        } else {
+        } else if self.document.notice().is_some() {
             self.document.set_notice(None);
+        } else {
+            self.document.close_understood();
         }
     }
 

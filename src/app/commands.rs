@@ -10,6 +10,7 @@ use super::action::{Action, Export, Overlay, Present, Side, Source, Tab, Tour, W
 use super::code_edit::Wish as Kernel;
 use super::compare::{Lock, Wish as Compare};
 use super::gpu_panel::Wish as GpuWish;
+use super::odd_rows;
 use super::picture::Goal;
 use super::strip::Wish as StripWish;
 use super::theme::Theme;
@@ -153,6 +154,7 @@ pub static COMMANDS: &[Entry] = &[
     entry("Export", "Save a worksheet with its key", &[], Action::Export(Export::Worksheet)),
     entry("Help", "All commands", &[(CTRL, Key::P), (CTRL_SHIFT, Key::P)], Action::Overlay(Overlay::Palette)),
     entry("Help", "Keys", &[(NONE, Key::Questionmark), (NONE, Key::F1)], Action::Overlay(Overlay::Keys)),
+    entry("Help", odd_rows::TITLE, &[], odd_rows::OPEN),
     entry("Help", "Close", &[(NONE, Key::Escape)], Action::Dismiss),
 ];
 

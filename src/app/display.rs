@@ -1,18 +1,77 @@
-//! Whether there is a display; and what the window library says where it gives no window: a sentence in place of a panic.
+//! Which display there is, if any; and what the window library says where it gives no window: a sentence in place of a panic.
 
 use std::any::Any;
+use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether a window could be shown. Asked before anything else: the window library fails late and less clearly.
-pub fn has_display() -> bool {
+use crate::files::shown;
+
+/// Which window system shows the window. The library takes Wayland wherever its variable is set, and X only elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// The library's own choice.
+    Usual,
+    /// Wayland is named and does not answer; X is named too.
+    X,
+}
+
+/// Asked before anything else: the window library fails late and less clearly.
+///
+/// Errors in a sentence where there is no display.
+pub fn display() -> Result<Display, String> {
     if cfg!(any(target_os = "windows", target_os = "macos")) {
-        return true;
+        return Ok(Display::Usual);
     }
-    ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
+    choose(|name| std::env::var_os(name).filter(|value| !value.is_empty()), answers)
+}
+
+fn choose(variable: impl Fn(&str) -> Option<OsString>, answers: impl Fn(&Path) -> bool) -> Result<Display, String> {
+    let has_x = variable("DISPLAY").is_some();
+    // A socket that is handed over open has nothing to try.
+    let named = variable("WAYLAND_DISPLAY").filter(|_| variable("WAYLAND_SOCKET").is_none());
+    let Some(name) = named else {
+        return match has_x || variable("WAYLAND_SOCKET").is_some() {
+            true => Ok(Display::Usual),
+            false => Err("there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)".into()),
+        };
+    };
+    let folder = variable("XDG_RUNTIME_DIR").unwrap_or_default();
+    // A whole path stays as it is.
+    let socket = Path::new(&folder).join(&name);
+    match (socket.is_absolute() && answers(&socket), has_x) {
+        (true, _) => Ok(Display::Usual),
+        (false, true) => Ok(Display::X),
+        (false, false) => Err(format!(
+            "there is no display to open a window on (nothing answers at WAYLAND_DISPLAY, {}, and DISPLAY is not set)",
+            shown(Path::new(&name))
+        )),
+    }
+}
+
+/// Tells the window library what was chosen.
+#[cfg(target_os = "linux")]
+pub fn hook(display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    use winit::platform::x11::EventLoopBuilderExtX11;
+    let is_x = display == Display::X;
+    is_x.then(|| -> eframe::EventLoopBuilderHook { Box::new(|builder| _ = builder.with_x11()) })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn hook(_: Display) -> Option<eframe::EventLoopBuilderHook> {
+    None
+}
+
+#[cfg(unix)]
+fn answers(socket: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(socket).is_ok()
+}
+
+#[cfg(not(unix))]
+fn answers(_: &Path) -> bool {
+    true
 }
 
 /// Carries out `open`, which sets its flag once the window is there. Until then a panic is an error: the window library
@@ -44,6 +103,26 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_display_that_does_not_answer_is_none() {
+        let told = |set: &[(&str, &str)], there: &str| {
+            let variable = |name: &str| set.iter().find(|(of, _)| *of == name).map(|(_, value)| value.into());
+            choose(variable, |socket| socket == Path::new(there))
+        };
+        let wayland = [("WAYLAND_DISPLAY", "wayland-7"), ("XDG_RUNTIME_DIR", "/run/user/1")];
+        let with_x = [wayland[0], wayland[1], ("DISPLAY", ":1")];
+        assert_eq!(told(&[("DISPLAY", ":1")], ""), Ok(Display::Usual));
+        assert_eq!(told(&wayland, "/run/user/1/wayland-7"), Ok(Display::Usual));
+        assert_eq!(told(&with_x, "/run/user/1/wayland-7"), Ok(Display::Usual));
+        assert_eq!(told(&with_x, "/run/user/1/wayland-0"), Ok(Display::X));
+        assert_eq!(told(&[("WAYLAND_DISPLAY", "/a/socket"), ("DISPLAY", ":1")], "/a/socket"), Ok(Display::Usual));
+        // Without a folder, a name is no place; in the folder of the process it is not looked for.
+        assert_eq!(told(&[with_x[0], with_x[2]], "wayland-7"), Ok(Display::X));
+        assert_eq!(told(&[("WAYLAND_SOCKET", "3"), with_x[0], with_x[2]], ""), Ok(Display::Usual));
+        assert!(told(&[], "").unwrap_err().contains("neither DISPLAY nor WAYLAND_DISPLAY is set"));
+        assert!(told(&wayland, "").unwrap_err().contains("nothing answers at WAYLAND_DISPLAY, wayland-7,"));
+    }
 
     #[test]
     fn a_panic_before_the_window_is_there_is_a_sentence() {

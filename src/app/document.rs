@@ -48,6 +48,8 @@ pub struct Document {
     lesson_scene: Option<lesson::Scene>,
     /// The last fault, in a sentence.
     notice: Option<Sentence>,
+    /// What was understood of the file, and under which choices; nothing once others are made.
+    understood: Option<(Sentence, Settings)>,
     /// Why something that was asked for is not what is shown.
     refused: Option<Sentence>,
     /// Counts scenes, so that what was computed for one is not shown with another.
@@ -59,7 +61,7 @@ impl Document {
     pub fn new(ctx: &Context, opened: Opened, player: &mut Player, selection: &mut Selection) -> Self {
         let Opened { input, settings, landing, origin } = opened;
         let wanted = settings.unwrap_or_else(|| Settings::for_input(&input));
-        let notice = open_file::opening_line(&input);
+        let told = open_file::told(&input, &wanted);
         let mut document = Self {
             source: Arc::new(input),
             wanted: wanted.clone(),
@@ -73,7 +75,8 @@ impl Document {
             landing,
             origin,
             lesson_scene: None,
-            notice,
+            notice: told.warning,
+            understood: told.understood.map(|line| (line, wanted.clone())),
             refused: None,
             generation: 0,
         };
@@ -99,6 +102,7 @@ impl Document {
 
     fn rebuild(&mut self, ctx: &Context, settings: Settings) {
         self.wanted = settings.clone();
+        self.understood.take_if(|(_, of)| !of.is_same_problem(&settings));
         let source = self.source.clone();
         self.building = Some(Job::start(ctx, move |signals| Scene::build(source, settings, signals)));
     }
@@ -158,7 +162,9 @@ impl Document {
             ..Settings::for_input(&input)
         });
         (self.landing, self.origin) = (landing, origin);
-        self.notice = open_file::opening_line(&input);
+        let told = open_file::told(&input, &settings);
+        self.notice = told.warning;
+        self.understood = told.understood.map(|line| (line, settings.clone()));
         self.source = Arc::new(input);
         self.rebuild(ctx, settings);
     }
@@ -166,6 +172,7 @@ impl Document {
     /// Replaces the input, under choices that its kind would not open with.
     pub fn open_with(&mut self, ctx: &Context, input: Input, settings: Settings) {
         self.source = Arc::new(input);
+        self.understood = None;
         self.change(ctx, settings);
     }
 
@@ -314,6 +321,16 @@ impl Document {
 
     pub fn notice(&self) -> Option<&Sentence> {
         self.notice.as_ref()
+    }
+
+    /// What was understood of the file that is open, as it is run.
+    pub fn understood(&self) -> Option<&Sentence> {
+        self.understood.as_ref().map(|(line, _)| line)
+    }
+
+    /// It was read.
+    pub fn close_understood(&mut self) {
+        self.understood = None;
     }
 
     pub fn set_notice(&mut self, notice: Option<Sentence>) {

@@ -45,6 +45,7 @@ mod motion;
 mod near;
 mod needle;
 mod number;
+mod odd_rows;
 mod open_file;
 mod open_panel;
 mod open_trace;
@@ -91,11 +92,12 @@ use crate::playback::lesson::{Language, Position};
 pub use action::Overlay;
 pub use chinese::ALL as CHINESE;
 pub use commands::{COMMANDS, Entry};
-pub use display::has_display;
+pub use display::display;
 pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{NoPicture, Size, picture};
+pub use open_file::understood;
 pub use pick::{PickFile, Picked};
 pub use place::Place;
 pub use scene::{Check, Scene};
@@ -170,14 +172,15 @@ impl Default for AppOptions {
 ///
 /// Errors in a sentence when there is no display or no renderer works.
 pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), String> {
-    if !has_display() {
-        return Err("there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)".into());
-    }
+    let display = display()?;
     let (input, origin) = input.map_or((None, None), |(input, origin)| (Some(input), Some(origin)));
     let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", printable(&origin)));
     // Once the window library has panicked it is asked nothing more.
     display::guarded(|is_open| {
-        let run = |renderer| run_native(&title, input.clone(), options.clone(), renderer, Arc::clone(&is_open));
+        let run = |renderer| {
+            let native = native_options(&title, renderer, display);
+            run_native(&title, native, input.clone(), options.clone(), Arc::clone(&is_open))
+        };
         match options.renderer {
             Renderer::Glow => run(eframe::Renderer::Glow),
             #[cfg(feature = "wgpu")]
@@ -197,12 +200,11 @@ pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), S
 
 fn run_native(
     title: &str,
+    native: NativeOptions,
     input: Option<Input>,
     options: AppOptions,
-    renderer: eframe::Renderer,
     is_open: Arc<AtomicBool>,
 ) -> Result<(), String> {
-    let native = native_options(title, renderer);
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
         is_open.store(true, Ordering::Relaxed);
         let app = App::new(&cc.egui_ctx, input, &options);
@@ -212,7 +214,7 @@ fn run_native(
     eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
 }
 
-fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
+fn native_options(title: &str, renderer: eframe::Renderer, display: display::Display) -> NativeOptions {
     NativeOptions {
         renderer,
         viewport: egui::ViewportBuilder::default()
@@ -221,6 +223,7 @@ fn native_options(title: &str, renderer: eframe::Renderer) -> NativeOptions {
             .with_inner_size([1280.0, 800.0])
             .with_min_inner_size([640.0, 400.0])
             .with_drag_and_drop(true),
+        event_loop_builder: display::hook(display),
         ..NativeOptions::default()
     }
 }

@@ -8,6 +8,7 @@ use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
 use super::number::short;
+use super::odd_rows;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
 use super::words::{self, fill, tr};
@@ -46,23 +47,14 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     if average(ui, look, query).clicked() {
         actions.push(Asked::wish(of_row("O", query), Slot::O));
     }
-    if let Some(note) = note(look, query) {
-        let text = words::say(ui.ctx(), &note);
+    if let Some(odd) = odd_rows::met(look, query) {
+        let text = words::say(ui.ctx(), &odd.why);
         draw::describe(&ui.label(draw::label(&text)), "note on the row", &text);
+        if ui.button(draw::label(tr(ui.ctx(), odd_rows::BUTTON))).clicked() {
+            actions.push(odd_rows::OPEN);
+        }
     }
     visits(ui, look, query);
-}
-
-/// Why the row is not like others, once its numbers show it.
-fn note(look: &Look<'_>, query: usize) -> Option<Sentence> {
-    let state = look.snapshot.row_state(query);
-    let has_odd = |values: &[f64]| values.iter().any(|x| !x.is_finite());
-    let is_odd = state.m.is_some_and(|m| !m.is_finite())
-        || state.l.is_some_and(|l| !l.is_finite())
-        || look.snapshot.average(query).is_some_and(|o| has_odd(&o))
-        || look.snapshot.score_row(query).is_some_and(|s| has_odd(&s));
-    // -inf is also what a mask leaves: the note knows the difference.
-    if is_odd { look.scene.run.note(query) } else { None }
 }
 
 pub fn of_row(name: &str, query: usize) -> Sentence {

@@ -10,6 +10,7 @@ use crate::sentence::Sentence;
 use super::action::Source;
 use super::open_trace;
 use super::place::{self, Opened, Place};
+use super::settings::Settings;
 
 /// Sizes of a preset that is opened from the menu.
 const PRESET_SIZE: (usize, usize, usize) = (16, 16, 8);
@@ -77,20 +78,43 @@ fn read_paths(paths: &[PathBuf], how: &Reading) -> Result<Input, Sentence> {
     files::read_input(paths, how, &name_of)
 }
 
-/// What is said of an input as it opens: what it warns of, and what was understood of a file. Nothing of what came with
-/// the program.
-pub fn opening_line(input: &Input) -> Option<Sentence> {
+/// What is said of an input as it opens.
+pub struct Told {
+    /// What a person should know before trusting the run.
+    pub warning: Option<Sentence>,
+    /// What was understood of a file, as it is run. Nothing of what came with the program.
+    pub understood: Option<Sentence>,
+}
+
+/// What is said of `input` as it opens under `settings`.
+pub fn told(input: &Input, settings: &Settings) -> Told {
     if input.told.arrays.is_empty() || input.told.is_bundled {
-        return input.warnings.first().cloned();
+        return Told { warning: input.warnings.first().cloned(), understood: None };
     }
-    let understood = Understood::of(input);
-    let said = input.warnings.iter().cloned().chain(understood.warning()).chain([understood.line(input)]);
-    said.reduce(|all, next| Sentence::new("{0}; {1}").and(all).and(next))
+    let (line, differs) = understood(input, settings);
+    let warnings = input.warnings.iter().cloned().chain(differs);
+    let warning = warnings.reduce(|all, next| Sentence::new("{0}; {1}").and(all).and(next));
+    Told { warning, understood: Some(line) }
+}
+
+/// What is understood of `input` as `settings` run it, in one line; and where its own output differs from that.
+pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sentence>) {
+    let run = settings.on_whole(input);
+    let understood = Understood::of(&run);
+    let line = understood.line(&run);
+    let line = match settings.prefix.filter(|&prefix| prefix < input.problem.shape.n_q) {
+        Some(1) => Sentence::new("{0}; the first token of it is run").and(line),
+        Some(prefix) => Sentence::new("{0}; the first {1} tokens of it are run").and(line).with(prefix),
+        None => line,
+    };
+    (line.on_one_line(), understood.warning())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attention::Align;
+    use crate::attention::input::Fact;
     use crate::attention::input::bundled::CAPTURES;
     use crate::attention::input::preset::Preset;
     use std::fs;
@@ -139,10 +163,42 @@ mod tests {
         let paths: Vec<PathBuf> = ["q.npy", "k.npy", "v.npy"].map(|name| folder.path().join(name)).to_vec();
         paths.iter().for_each(|path| fs::write(path, &npy).unwrap());
         for paths in [paths, vec![folder.path().to_owned()]] {
-            let line = opening_line(&read(&Source::Paths(paths)).unwrap().input).unwrap().to_string();
-            assert!(line.contains("understood: batch 1, 1 heads over 1, 2 queries, 2 keys, d 1"), "{line}");
-            assert!(line.contains("q is bool"), "{line}");
+            let input = read(&Source::Paths(paths)).unwrap().input;
+            let Told { warning, understood } = told(&input, &Settings::for_input(&input));
+            let line = understood.unwrap().to_string();
+            assert!(line.starts_with("understood: batch 1, 1 head over 1, 2 queries, 2 keys, d 1"), "{line}");
+            assert!(warning.unwrap().to_string().contains("q is bool"));
         }
-        assert_eq!(opening_line(&CAPTURES[0].input()), None);
+        let bundled = CAPTURES[0].input();
+        let Told { warning, understood } = told(&bundled, &Settings::for_input(&bundled));
+        assert!(warning.is_none() && understood.is_none());
+    }
+
+    /// An option holds against the file, and the line says what is run.
+    #[test]
+    fn what_is_understood_is_what_is_run() {
+        let mut input = preset::toy();
+        input.told.arrays = ["q", "k", "v"].map(|name| (name.to_owned(), "f32")).to_vec();
+        input.told.by_file(Fact::Causal);
+        let shape = input.problem.shape;
+        let base = Settings { prefix: None, ..Settings::for_input(&input) };
+        let line = |settings: &Settings| told(&input, settings).understood.unwrap().to_string();
+        let of_file = if base.causal { "causal from the file" } else { "not causal from the file" };
+        assert!(line(&base).contains(of_file), "{}", line(&base));
+        let changed = Settings {
+            causal: !base.causal,
+            window: [Some(2), Some(1)],
+            align: Align::TopLeft,
+            key_lengths: Some(vec![shape.n_k - 1; shape.batch]),
+            ..base.clone()
+        };
+        let said = line(&changed);
+        let by_option = if base.causal { "not causal from the option" } else { "causal from the option" };
+        let lengths = format!("key lengths {} from the option", shape.n_k - 1);
+        for part in [by_option, "window 2,1 from the option", "diagonal top-left from the option", &lengths] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let prefix = line(&Settings { prefix: Some(3), ..base.clone() });
+        assert!(prefix.ends_with("; the first 3 tokens of it are run"), "{prefix}");
     }
 }

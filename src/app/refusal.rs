@@ -27,6 +27,7 @@ pub fn not_there(place: &Place, settings: &Settings, input: &Input) -> Result<()
         }
     }
     key_lengths(settings, input).or_else(error)?;
+    input.check_mask(&settings.mask(shape.n_k)).or_else(error)?;
     let (n_q, n_k) = settings.lengths(&shape);
     for (name, asked, count) in [
         ("batch entry", place.batch, shape.batch),

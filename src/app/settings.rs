@@ -1,6 +1,8 @@
 //! What the user chose: everything that, with an input, decides a run. Plain data.
 
-use crate::attention::input::Input;
+use std::borrow::Cow;
+
+use crate::attention::input::{Fact, Input};
 use crate::attention::{Align, Mask, Precision, Problem, ProblemError, Shape};
 use crate::machine::Meaning;
 use crate::playback::lesson::{self, BUGS};
@@ -98,12 +100,36 @@ impl Settings {
             None => input.clone(),
         };
         input.problem.mask = self.mask(input.problem.shape.n_k);
-        input.problem.validate()?;
+        input.validate()?;
         Ok(input)
     }
 
+    /// The whole input under the mask that was chosen, which says of each choice against the file that it is one.
+    pub fn on_whole<'a>(&self, input: &'a Input) -> Cow<'a, Input> {
+        let (mask, of_file) = (self.mask(input.problem.shape.n_k), &input.problem.mask);
+        if mask == *of_file {
+            return Cow::Borrowed(input);
+        }
+        let sides = |mask: &Mask| (mask.window_left, mask.window_right);
+        let chosen = [
+            (Fact::Causal, mask.causal != of_file.causal),
+            (Fact::Align, mask.align != of_file.align),
+            (Fact::Window, sides(&mask) != sides(of_file)),
+            (Fact::KeyLengths, mask.key_lengths != of_file.key_lengths),
+        ];
+        let mut input = input.clone();
+        chosen.into_iter().filter(|(_, is_chosen)| *is_chosen).for_each(|(fact, _)| input.told.by_option(fact));
+        input.problem.mask = mask;
+        Cow::Owned(input)
+    }
+
+    /// Both make the same problem of an input.
+    pub fn is_same_problem(&self, other: &Self) -> bool {
+        (self.mask(usize::MAX), self.prefix) == (other.mask(usize::MAX), other.prefix)
+    }
+
     /// The mask on `n_k` keys. Lengths of the whole input leave as much of a prefix as there is.
-    fn mask(&self, n_k: usize) -> Mask {
+    pub fn mask(&self, n_k: usize) -> Mask {
         let key_lengths = self.key_lengths.as_ref();
         Mask {
             causal: self.causal,

@@ -17,7 +17,7 @@ pub fn first_frame(is_empty: bool, report: fn()) -> Result<(), String> {
         let app = (!is_empty).then(|| App::new(&cc.egui_ctx, None, &AppOptions::default()));
         Ok(Box::new(FirstFrame { app, frames: 0, report }))
     };
-    let options = native_options("tilescope", eframe::Renderer::default());
+    let options = native_options("tilescope", eframe::Renderer::default(), super::display()?);
     eframe::run_native("tilescope", options, Box::new(create)).map_err(|error| error.to_string())
 }
 

@@ -151,19 +151,30 @@ fn waiting(ui: &mut Ui, document: &Document) {
 
 /// A message on one line, with a button that takes it away.
 pub fn notice(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
-    let palette = Palette::of(ui);
-    let frame = egui::Frame::new().fill(palette.trouble_soft).inner_margin(egui::Margin::symmetric(12, 4));
-    egui::Panel::top("notice").frame(frame).show_separator_line(false).resizable(false).show(ui, |ui| {
+    let (id, fill) = ("message", Palette::of(ui).trouble_soft);
+    line(ui, id, fill, ("! ", text), || actions.push(Action::Dismiss));
+}
+
+/// What was understood of the file, on one line of the colour of the bar above: nothing is wrong.
+pub fn understood(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
+    let (id, fill) = ("what was understood", Palette::of(ui).panel);
+    line(ui, id, fill, ("", text), || actions.push(Action::CloseUnderstood));
+}
+
+/// A text on one line after its mark, all of it where the pointer rests, and a button that takes it away.
+fn line(ui: &mut Ui, id: &'static str, fill: egui::Color32, (mark, text): (&str, &str), close: impl FnOnce()) {
+    let frame = egui::Frame::new().fill(fill).inner_margin(egui::Margin::symmetric(12, 4));
+    egui::Panel::top(id).frame(frame).show_separator_line(false).resizable(false).show(ui, |ui| {
         ui.horizontal(|ui| {
             let room = ui.available_width() - 72.0;
             let (rect, response) = ui.allocate_exact_size(egui::vec2(room.max(0.0), 24.0), egui::Sense::hover());
             let text = printable(text);
-            let line = format!("! {text}");
-            fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &line, theme::text(theme::BODY), palette.ink);
-            draw::describe(&response, "message", &text);
+            let (shown, ink) = (format!("{mark}{text}"), Palette::of(ui).ink);
+            fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &shown, theme::text(theme::BODY), ink);
+            draw::describe(&response, id, &text);
             response.on_hover_text(text);
             if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
-                actions.push(Action::Dismiss);
+                close();
             }
         });
     });

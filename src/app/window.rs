@@ -18,6 +18,7 @@ use super::job::Job;
 use super::lesson::OpenLesson;
 use super::look::{Look, Question};
 use super::motion::Motion;
+use super::odd_rows::{self, LookedAt};
 use super::open_panel::OpenPanel;
 use super::palette::{CommandPalette, Outcome};
 use super::pick::PickFile;
@@ -258,11 +259,21 @@ impl App {
                 }
             },
             Some(Overlay::Open) if !self.open_panel.show(ui, &self.store.kept.recent, actions) => self.overlay = None,
-            Some(Overlay::Keys | Overlay::Open) | None => {}
+            Some(Overlay::OddRows) if !self.odd_rows(ui) => self.overlay = None,
+            Some(Overlay::Keys | Overlay::Open | Overlay::OddRows) | None => {}
         }
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             drop_hint(ui);
         }
+    }
+
+    /// Gives whether the sheet stays open.
+    fn odd_rows(&self, ui: &mut Ui) -> bool {
+        let row = self.document.scene().zip(self.document.snapshot()).map(|(scene, snapshot)| {
+            let selected = self.selection.query;
+            LookedAt { run: &scene.run, query: snapshot.row_for(selected, scene.plan().br).unwrap_or(selected) }
+        });
+        odd_rows::show(ui, row, self.talk.is_some())
     }
 
     /// Keeps what a later start resumes, and makes moments for undo.
@@ -305,6 +316,9 @@ impl App {
         });
         if let Some(text) = self.document.notice() {
             top_bar::notice(ui, &words::say(ui.ctx(), text), actions);
+        }
+        if let Some(text) = self.document.understood() {
+            top_bar::understood(ui, &words::say(ui.ctx(), text), actions);
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();

@@ -2,16 +2,7 @@
 //!
 //! A query *sees* a key unless a mask hides the pair or its bias is -inf. Nothing of a hidden pair reaches a product,
 //! whatever Q, K, V and bias hold there. What is seen is computed as IEEE 754 has it, in every order of blocks alike:
-//!
-//! | a row that | m | l | L | O |
-//! |---|---|---|---|---|
-//! | sees no key | -inf | 0 | -inf | 0 |
-//! | sees a score of NaN | NaN | NaN | NaN | NaN |
-//! | sees a score of +inf, and none of NaN | +inf | NaN | NaN | NaN |
-//! | sees a score of -inf beside others | of the others | of the others | of the others | of the others |
-//! | sees scores of -inf alone | -inf | NaN | NaN | NaN |
-//! | sees a NaN in V | as without | as without | as without | NaN in that component |
-//! | sees an infinity in V | as without | as without | as without | that infinity; NaN where both are seen |
+//! What a row is then is [`TABLE`].
 //!
 //! A score is -inf, +inf or NaN because an input is, or because it overflows the format: its row is the same. A weight
 //! may round to 0 but is not 0, so a NaN or an infinity in V counts however small the weight is. A weight that dropout
@@ -27,6 +18,51 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use super::precision::Real;
 use super::problem::Head;
+
+/// What makes a row unlike others: each has a line of [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    NoKey,
+    NanScore,
+    PlusInfScore,
+    /// A score of -inf, and others.
+    MinusInfScore,
+    OnlyMinusInfScores,
+    NanInV,
+    InfInV,
+}
+
+/// What a row is when its last key is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    pub odd: Odd,
+    /// What the row does: "sees no key".
+    pub row: &'static str,
+    /// Its [`STATISTICS`], each a number or in words.
+    pub gives: [&'static str; 4],
+}
+
+/// What a row gives, in the order of [`Line::gives`].
+pub const STATISTICS: [&str; 4] = ["m", "l", "L", "O"];
+
+/// The rule. Whoever shows it shows this.
+pub static TABLE: [Line; 7] = [
+    Line { odd: Odd::NoKey, row: "sees no key", gives: ["-inf", "0", "-inf", "0"] },
+    Line { odd: Odd::NanScore, row: "sees a score of NaN", gives: ["NaN"; 4] },
+    Line { odd: Odd::PlusInfScore, row: "sees a score of +inf, and none of NaN", gives: ["+inf", "NaN", "NaN", "NaN"] },
+    Line { odd: Odd::MinusInfScore, row: "sees a score of -inf beside others", gives: ["of the others"; 4] },
+    Line { odd: Odd::OnlyMinusInfScores, row: "sees scores of -inf alone", gives: ["-inf", "NaN", "NaN", "NaN"] },
+    Line {
+        odd: Odd::NanInV,
+        row: "sees a NaN in V",
+        gives: ["as without", "as without", "as without", "NaN in that component"],
+    },
+    Line {
+        odd: Odd::InfInV,
+        row: "sees an infinity in V",
+        gives: ["as without", "as without", "as without", "that infinity; NaN where both are seen"],
+    },
+];
 
 /// V apart from what in it is no finite number, so that a product with it cannot leak between rows.
 #[derive(Clone, Debug)]

@@ -1,23 +1,28 @@
 //! Why a row is not like others: it sees no key, or something that is not finite. In a sentence with its place.
 
 use super::conversion::short;
+use super::not_finite::Odd;
 use super::precision::{Precision, Real};
 use super::problem::Head;
 use crate::sentence::Sentence;
 
+/// A row that is not like others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OddRow {
+    /// Why, with the first place that makes it so.
+    pub why: Sentence,
+    /// The lines of [`super::not_finite::TABLE`] that hold for it, at least one.
+    pub odds: Vec<Odd>,
+}
+
 /// What the rule of [`super::not_finite`] makes of row `i`, and by what; `None` where the row is like any other.
 /// `precision` is the format of the tensors; scores are rounded to it where they are stored. `m` is what the run gave: an
 /// overflow within a dot product is an infinity or, where two meet, NaN, by the order of its additions.
-pub fn sentence<T: Real>(
-    head: &Head<T>,
-    i: usize,
-    precision: Precision,
-    stores_scores: bool,
-    m: f64,
-) -> Option<Sentence> {
+pub fn of<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores: bool, m: f64) -> Option<OddRow> {
+    let only = |odd: Odd, why: Sentence| Some(OddRow { why, odds: vec![odd] });
     let keys: Vec<usize> = (0..head.n_k()).filter(|&j| head.sees(i, j)).collect();
     if keys.is_empty() {
-        return Some(Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
+        return only(Odd::NoKey, Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
     }
     let score = |j: usize| {
         let mut s = [score(head, i, j)];
@@ -29,22 +34,24 @@ pub fn sentence<T: Real>(
     let scores: Vec<T> = keys.iter().map(|&j| score(j)).collect();
     let first = |is_it: &dyn Fn(T) -> bool| scores.iter().position(|&s| is_it(s)).map(|n| keys[n]);
     let format = if stores_scores { precision } else { of_arithmetic(precision) };
-    let of_score = |j: usize, pattern: &'static str| Some(Sentence::new(pattern).and(place(head, i, j, format)));
+    let of_score = |j: usize, pattern: &'static str| Sentence::new(pattern).and(place(head, i, j, format));
     let (nan, inf) = (first(&|s| s.is_nan()), first(&|s| s == T::infinity()));
     if let Some(j) = nan.or(inf).filter(|_| m.is_nan()) {
-        return of_score(j, "{0} is NaN: so are m, l, L and O of the row.");
+        return only(Odd::NanScore, of_score(j, "{0} is NaN: so are m, l, L and O of the row."));
     }
     if let Some(j) = inf.or(nan).filter(|_| m == f64::INFINITY) {
-        return of_score(j, "{0} is inf: m of the row is inf, and l, L and O are NaN.");
+        return only(Odd::PlusInfScore, of_score(j, "{0} is inf: m of the row is inf, and l, L and O are NaN."));
     }
     if scores.iter().all(|&s| s == T::neg_infinity()) {
-        return of_score(keys[0], "{0} is -inf, as are all of the row: m is -inf, and l, L and O are NaN.");
+        let pattern = "{0} is -inf, as are all of the row: m is -inf, and l, L and O are NaN.";
+        return only(Odd::OnlyMinusInfScores, of_score(keys[0], pattern));
     }
-    if let Some(sentence) = of_values(head, i, &keys) {
-        return Some(sentence);
-    }
-    let j = first(&|s| s == T::neg_infinity())?;
-    of_score(j, "{0} is -inf: the key weighs nothing.")
+    // All that is left may hold at once.
+    let (in_v, mut odds) = of_values(head, i, &keys);
+    let low = first(&|s| s == T::neg_infinity());
+    odds.extend(low.map(|_| Odd::MinusInfScore));
+    let why = in_v.or_else(|| low.map(|j| of_score(j, "{0} is -inf: the key weighs nothing.")))?;
+    Some(OddRow { why, odds })
 }
 
 /// The format that scores on chip are computed in.
@@ -72,15 +79,25 @@ fn score<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
     head.biased(head.softcap.map_or(s, |cap| cap * (s / cap).tanh()), i, j)
 }
 
-fn of_values<T: Real>(head: &Head<T>, i: usize, keys: &[usize]) -> Option<Sentence> {
-    let is_used = |j: &&usize| head.dropout_factor(i, **j) != T::zero();
-    let odd = keys.iter().filter(is_used).find_map(|&j| {
-        let component = head.v.row(j).iter().position(|v| !v.is_finite())?;
-        Some((j, component, head.v[[j, component]].widen()))
-    });
-    let (j, component, value) = odd?;
-    let sentence = "V of key {0}, which query {1} sees, is {2} at component {3}: O is not finite there.";
-    Some(Sentence::new(sentence).with(j).with(i).with(value).with(component))
+/// What row `i` sees in V that is not finite: the first in a sentence, and which lines of the table that makes hold.
+fn of_values<T: Real>(head: &Head<T>, i: usize, keys: &[usize]) -> (Option<Sentence>, Vec<Odd>) {
+    let used = keys.iter().copied().filter(|&j| head.dropout_factor(i, j) != T::zero());
+    // One per component: NaN counts before an infinity.
+    let mut odd_of = vec![None; head.v.ncols()];
+    let mut first = None;
+    for j in used {
+        for (component, value) in head.v.row(j).iter().enumerate().filter(|(_, value)| !value.is_finite()) {
+            first.get_or_insert((j, component, value.widen()));
+            match value.is_nan() {
+                true => odd_of[component] = Some(Odd::NanInV),
+                false => _ = odd_of[component].get_or_insert(Odd::InfInV),
+            }
+        }
+    }
+    let odds = [Odd::NanInV, Odd::InfInV].into_iter().filter(|&odd| odd_of.contains(&Some(odd))).collect();
+    let pattern = "V of key {0}, which query {1} sees, is {2} at component {3}: O is not finite there.";
+    let why = first.map(|(j, component, value)| Sentence::new(pattern).with(j).with(i).with(value).with(component));
+    (why, odds)
 }
 
 #[cfg(test)]
@@ -99,7 +116,7 @@ mod tests {
         let head = problem.head::<f32>(0, 0, precision);
         let scores = if stores_scores { precision } else { Precision::F32 };
         let m = naive::attention(&head, scores).m[1];
-        sentence(&head, 1, precision, stores_scores, m).map(|sentence| sentence.to_string())
+        of(&head, 1, precision, stores_scores, m).map(|row| row.why.to_string())
     }
 
     #[test]
@@ -146,7 +163,7 @@ mod tests {
             p.k.fill(1e20);
         });
         let head = both.head::<f32>(0, 0, Precision::F32);
-        let told = |m| sentence(&head, 1, Precision::F32, false, m).unwrap().to_string();
+        let told = |m| of(&head, 1, Precision::F32, false, m).unwrap().why.to_string();
         assert!(told(f64::NAN).ends_with("NaN: so are m, l, L and O of the row."), "{}", told(f64::NAN));
         assert!(told(f64::INFINITY).ends_with("m of the row is inf, and l, L and O are NaN."));
         // Beyond f16, but only where it is stored.

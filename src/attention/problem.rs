@@ -36,11 +36,29 @@ pub struct Problem {
 /// Why a problem cannot be set up. Every message says what, where and what to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProblemError {
-    Empty { name: &'static str },
-    HeadGroups { heads: usize, kv_heads: usize },
-    Shape { name: &'static str, found: Vec<usize>, expected: Sentence },
-    Value { name: &'static str, value: String, need: &'static str },
-    Prefix { prefix: usize, need: Sentence },
+    Empty {
+        name: &'static str,
+    },
+    HeadGroups {
+        heads: usize,
+        kv_heads: usize,
+    },
+    Shape {
+        name: &'static str,
+        found: Vec<usize>,
+        expected: Sentence,
+    },
+    Value {
+        name: &'static str,
+        value: String,
+        need: &'static str,
+    },
+    Prefix {
+        prefix: usize,
+        need: Sentence,
+    },
+    /// Of sequences that a file packs into one array.
+    Packed(Sentence),
 }
 
 impl ProblemError {
@@ -62,6 +80,7 @@ impl ProblemError {
             Self::Prefix { prefix, need } => {
                 Sentence::new("a prefix of {0} tokens needs {1}").with(prefix).and(need.clone())
             }
+            Self::Packed(fault) => fault.clone(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The program without a command: the window, or, where there is no display, the same capture without one.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::attention::error_rule::{self, Errors};
@@ -38,37 +38,39 @@ pub enum Renderer {
     Glow,
 }
 
-/// Opens the window on `file`, or on the first bundled capture. Where there is no display and nothing was asked for, does
-/// the headless job.
+/// Opens the window on the input of `paths`, or on the first bundled capture. Where there is no display and nothing was
+/// asked for, does the headless job.
 #[cfg(feature = "app")]
-pub fn main(file: Option<&Path>, renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
+pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
-    let input = place.read(file)?;
-    let is_asked_for = file.is_some() || renderer != Renderer::Auto || *place != super::render::PlaceOptions::default();
+    let input = place.read(paths)?;
+    let is_asked_for =
+        !paths.is_empty() || renderer != Renderer::Auto || *place != super::render::PlaceOptions::default();
     let renderer = match renderer {
         Renderer::Auto => app::Renderer::Auto,
         Renderer::Wgpu => app::Renderer::Wgpu,
         Renderer::Glow => app::Renderer::Glow,
     };
-    let named = place.place(file.and_then(to_keep));
+    // A set of files has no name that a later start would find it by.
+    let named = place.place(if let [file] = paths { to_keep(file) } else { None });
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;
     let input = input.map(|input| {
         let name = input.name.clone();
         (input, name)
     });
-    match (app::open(input, options), file) {
-        (Ok(()), _) => Ok(()),
-        (Err(why), _) if !is_asked_for => headless(&format!("{why}: this is the main job without a window.")),
-        (Err(why), None) => Err(Failure::Missing(why)),
-        (Err(why), Some(file)) => Err(Failure::Missing(format!("{}: {why}", shown(file)))),
+    match app::open(input, options) {
+        Ok(()) => Ok(()),
+        Err(why) if !is_asked_for => headless(&format!("{why}: this is the main job without a window.")),
+        Err(why) if paths.is_empty() => Err(Failure::Missing(why)),
+        Err(why) => Err(Failure::Missing(format!("{}: {why}", files::all_shown(paths)))),
     }
 }
 
 /// What a later start finds the input by, from whatever folder it is started; none of what is read only once, as standard
 /// input is.
 #[cfg(feature = "app")]
-fn to_keep(file: &Path) -> Option<String> {
+fn to_keep(file: &std::path::Path) -> Option<String> {
     let is_spec = file.to_str().is_some_and(|name| name.starts_with(crate::attention::input::random::PREFIX));
     let path = if is_spec { file.to_owned() } else { std::path::absolute(file).ok().filter(|path| path.is_file())? };
     path.into_os_string().into_string().ok()
@@ -76,15 +78,13 @@ fn to_keep(file: &Path) -> Option<String> {
 
 /// Without the window: the headless job.
 #[cfg(not(feature = "app"))]
-pub fn main(file: Option<&Path>, _: Renderer) -> Result<(), Failure> {
+pub fn main(paths: &[PathBuf], _: Renderer) -> Result<(), Failure> {
     let why = "this build has no window (feature `app`)";
-    match file {
-        None => headless(&format!("{why}: this is the main job without a window.")),
-        Some(file) => {
-            files::open(&[file.to_owned()], 0, &crate::attention::input::Reading::default())?;
-            Err(Failure::Missing(format!("{}: {why}", shown(file))))
-        }
+    if paths.is_empty() {
+        return headless(&format!("{why}: this is the main job without a window."));
     }
+    files::open(paths, 0, &crate::attention::input::Reading::default())?;
+    Err(Failure::Missing(format!("{}: {why}", files::all_shown(paths))))
 }
 
 /// Steps the first bundled capture, holds it against the oracle and a GPU, and writes its trace.

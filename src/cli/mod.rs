@@ -36,8 +36,9 @@ pub use failure::Failure;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// A .safetensors, an .npz, a trace (.json), or `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` to open in the window
-    file: Option<PathBuf>,
+    /// A .safetensors, an .npz, several .npy or a folder of them, a trace (.json), or
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` to open in the window
+    files: Vec<PathBuf>,
     /// What draws the window
     #[arg(long, value_enum, default_value_t)]
     renderer: main_job::Renderer,
@@ -94,9 +95,9 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         #[cfg(feature = "app")]
         Some(Command::FirstFrame { empty }) => window_cost::first_frame(empty),
         #[cfg(feature = "app")]
-        None => main_job::main(cli.file.as_deref(), cli.renderer, &cli.place),
+        None => main_job::main(&cli.files, cli.renderer, &cli.place),
         #[cfg(not(feature = "app"))]
-        None => main_job::main(cli.file.as_deref(), cli.renderer),
+        None => main_job::main(&cli.files, cli.renderer),
     };
     // A window that is closed may leave a worker behind that writes.
     crate::files::finish();

@@ -136,7 +136,8 @@ impl TilingOptions {
 /// How an input file is read, where it does not say so itself.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ReadingOptions {
-    /// The order of the axes of Q, K and V: bhnd (default), bnhd (flash-attn), nbhd or bnd (heads * d in one)
+    /// The order of the axes of Q, K and V: bhnd (default), bnhd (flash-attn), nbhd, bnd (heads * d in one) or
+    /// thd (flash-attn's varlen: [total, heads, d], with cu_seqlens in the file where it is more than one sequence)
     #[arg(long, value_name = "AXES", value_parser = layout)]
     layout: Option<Layout>,
     /// Query heads, for the layout bnd
@@ -173,7 +174,8 @@ pub struct InputOptions {
     /// (attn_mask, attention_mask: of booleans, true attends; else added), bias (added; any shape that broadcasts to
     /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), keep (a dropout mask, with dropout_p), dO, and
     /// O, which is compared with. Numbers beside them, as arrays or as safetensors metadata: scale, causal, align, window
-    /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads. What is not known is named in a warning.
+    /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads, cu_seqlens (of packed sequences). What is not
+    /// known is named in a warning.
     #[arg(required = true, num_args = 1..)]
     pub input: Vec<PathBuf>,
     #[command(flatten)]
@@ -248,7 +250,7 @@ impl InputOptions {
             let what = "it has a `keep` mask; give the probability it was made with as --dropout P";
             return Err(Failure::bad(self.name(), what));
         }
-        input.problem.validate().map_err(|error| bad(&error))?;
+        input.validate().map_err(|error| bad(&error))?;
         Ok(input)
     }
 

@@ -1,6 +1,6 @@
 //! `tilescope render`: the window's picture at a step, without a window; and the options that name a place to open.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -11,7 +11,9 @@ use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Language, Position};
+use crate::sentence::Sentence;
 
+use super::failure::{note, warn};
 use super::{Failure, files};
 
 /// Where to look: what a link says.
@@ -92,8 +94,8 @@ pub struct PlaceOptions {
     /// The first two minutes
     #[arg(long)]
     tour: bool,
-    /// What lies over the window: keys, commands or open
-    #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open"], hide = true)]
+    /// What lies over the window: keys, commands, open or odd-rows
+    #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open", "odd-rows"], hide = true)]
     overlay: Option<String>,
 }
 
@@ -152,12 +154,12 @@ impl PlaceOptions {
     }
 
     /// Refuses options that name two things to open: one of them would be dropped.
-    fn refuse_two_wishes(&self, file: Option<&Path>) -> Result<(), Failure> {
+    fn refuse_two_wishes(&self, paths: &[PathBuf]) -> Result<(), Failure> {
         let place = self.place(None);
-        if file.is_some() && place.scene.is_some() {
+        if !paths.is_empty() && place.scene.is_some() {
             return Err(Failure::Bad("a file and --scene name two inputs: leave one of them out".into()));
         }
-        let is_random = file.and_then(Path::to_str).is_some_and(|name| name.starts_with(random::PREFIX));
+        let is_random = matches!(paths, [spec] if spec.to_str().is_some_and(|name| name.starts_with(random::PREFIX)));
         if self.seed.is_some() && !is_random {
             return Err(Failure::Bad("--seed is that of a random: input, and none is opened".into()));
         }
@@ -166,35 +168,39 @@ impl PlaceOptions {
         }
         let brought = [("--lesson", self.lesson.is_some()), ("--tour", self.tour), ("--present", self.present)];
         match brought.into_iter().find(|(_, is_asked)| *is_asked) {
-            Some((name, _)) if file.is_some() || place != Place::default() => Err(Failure::Bad(format!(
+            Some((name, _)) if !paths.is_empty() || place != Place::default() => Err(Failure::Bad(format!(
                 "{name} brings a lesson with its own input and view: leave out the file and the options of a run"
             ))),
             _ => Ok(()),
         }
     }
 
-    /// The input of `file`, in which everything that the options name is there. Of a trace there is none: it is opened
+    /// The input of `paths`, in which everything that the options name is there. Of a trace there is none: it is opened
     /// by its place, with the run that it describes.
-    pub fn read(&self, file: Option<&Path>) -> Result<Option<Input>, Failure> {
-        self.refuse_two_wishes(file)?;
+    pub fn read(&self, paths: &[PathBuf]) -> Result<Option<Input>, Failure> {
+        self.refuse_two_wishes(paths)?;
         let opens = |place: &Place| place.open().map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()));
-        match file {
-            Some(file) if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
+        match paths {
+            [file] if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
                 // Its place is kept by its name, and it is read again by it.
                 let what = "a trace to open is a regular file, its name UTF-8 text";
                 let name = file.to_str().filter(|_| file.is_file() || !file.exists());
                 let name = name.ok_or_else(|| Failure::bad(shown(file), what))?;
                 opens(&self.place(Some(name.to_owned())))
             }
-            Some(file) => {
-                let input = files::open(&[file.into()], self.seed.unwrap_or(0), &self.reading.reading())?;
-                let settings = self.place(None).settings(Settings::for_input(&input), &input);
-                settings.map_err(|fault| Failure::bad(shown(file), fault))?;
+            [] if self.place(None).says_anything() => opens(&self.place(None)),
+            [] => Ok(None),
+            _ => {
+                let input = files::open(paths, self.seed.unwrap_or(0), &self.reading.reading())?;
+                self.settings(&input).map_err(|fault| Failure::bad(files::all_shown(paths), fault))?;
                 Ok(Some(input))
             }
-            None if self.place(None).says_anything() => opens(&self.place(None)),
-            None => Ok(None),
         }
+    }
+
+    /// How `input` is run. Errors on what it does not have.
+    fn settings(&self, input: &Input) -> Result<Settings, Sentence> {
+        self.place(None).settings(Settings::for_input(input), input)
     }
 
     /// How the window opens on `place`.
@@ -204,6 +210,7 @@ impl PlaceOptions {
         (options.is_presenting, options.tour) = (self.present, self.tour);
         options.overlay = match self.overlay.as_deref() {
             Some("keys") => Some(Overlay::Keys),
+            Some("odd-rows") => Some(Overlay::OddRows),
             Some("open") => Some(Overlay::Open),
             Some(_) => Some(Overlay::Palette),
             None => None,
@@ -214,8 +221,9 @@ impl PlaceOptions {
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A capture (.safetensors), an .npz with Q, K and V, - for standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
-    input: Option<PathBuf>,
+    /// A .safetensors file (a capture or any other), an .npz, several .npy or a folder of them, a trace (.json), - for
+    /// standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    input: Vec<PathBuf>,
     #[command(flatten)]
     place: PlaceOptions,
     /// Pixels
@@ -239,10 +247,12 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if !(0.25..=8.0).contains(&arguments.scale) {
         return Err(Failure::Bad(format!("--scale {}: it is from 0.25 to 8", arguments.scale)));
     }
-    let inputs: Vec<PathBuf> = arguments.input.iter().cloned().collect();
-    files::check_output(&arguments.output, "png", &inputs)?;
-    let place = arguments.place.place(arguments.input.as_deref().and_then(Path::to_str).map(str::to_owned));
-    let input = arguments.place.read(arguments.input.as_deref())?;
+    let inputs = &arguments.input;
+    files::check_output(&arguments.output, "png", inputs)?;
+    let name = if let [input] = &inputs[..] { input.to_str().map(str::to_owned) } else { None };
+    let place = arguments.place.place(name);
+    let input = arguments.place.read(inputs)?;
+    let told = input.as_ref().map(|input| arguments.place.settings(input).map(|run| app::understood(input, &run)));
     let find_gpu = || Probe::Unavailable("a picture needs none".into());
     let mut options = AppOptions { find_gpu, ..AppOptions::default() };
     arguments.place.apply(&mut options, place)?;
@@ -252,5 +262,13 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         NoPicture::Refused(fault) => Failure::Bad(fault.to_string()),
         NoPicture::Renderer(why) => Failure::Missing(format!("render: {why}")),
     })?;
-    files::write_bytes(&arguments.output, &bytes)
+    files::write_bytes(&arguments.output, &bytes)?;
+    // That there are settings was asked as it was read.
+    if let Some(Ok((line, differs))) = told {
+        if let Some(warning) = differs {
+            warn(&format!("{}: {warning}", files::all_shown(inputs)));
+        }
+        note(&line.to_string());
+    }
+    Ok(())
 }

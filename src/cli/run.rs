@@ -60,7 +60,7 @@ fn run(arguments: &Arguments) -> Result<(Input, Vec<u8>), Failure> {
         "cpu" => on_cpu(&input.problem, algorithm, |batch| options.plan(&input, algorithm, batch))?,
         backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
     };
-    warn_of_odd_rows(&input.problem, &outputs, algorithm, options.precision);
+    warn_of_odd_rows(&input, &outputs, algorithm, options.precision);
     let bytes = npz(&input, &outputs, options.precision);
     Ok((input, bytes))
 }
@@ -89,7 +89,8 @@ pub fn warn_of_conversion(problem: &Problem, precision: Precision) {
 }
 
 /// Says why a row of the results is not finite, for the first such row, and how many there are.
-fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &Algorithm, precision: Precision) {
+fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &Algorithm, precision: Precision) {
+    let problem = &input.problem;
     // A row that sees no key has l = 0.
     let is_odd = |output: &Output, i: usize| {
         let is_finite =
@@ -97,7 +98,7 @@ fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &Algorithm
         !is_finite && output.l[i] != 0.0
     };
     let rows = outputs.iter().enumerate().flat_map(|(at, output)| {
-        (0..output.m.len())
+        (0..input.queries(at / problem.shape.heads))
             .filter(move |&i| is_odd(output, i))
             .map(move |i| (at / problem.shape.heads, at % problem.shape.heads, i))
     });
@@ -107,13 +108,11 @@ fn warn_of_odd_rows(problem: &Problem, outputs: &[Output], algorithm: &Algorithm
     let stores_scores = algorithm.closed_form(&plan).write.get(Tensor::S) > 0;
     let m = outputs[batch * problem.shape.heads + head].m[i];
     let why = match precision {
-        Precision::F64 => {
-            odd_row::sentence(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m)
-        }
-        _ => odd_row::sentence(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores, m),
+        Precision::F64 => odd_row::of(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m),
+        _ => odd_row::of(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores, m),
     };
-    let why = why.map_or_else(|| format!("Query {i} is not finite."), |why| why.to_string());
-    let of = outputs.len() * problem.shape.n_q;
+    let why = why.map_or_else(|| format!("Query {i} is not finite."), |row| row.why.to_string());
+    let of: usize = (0..problem.shape.batch).map(|batch| problem.shape.heads * input.queries(batch)).sum();
     warn(&format!("{} of {of} rows are not finite; the first, of batch {batch}, head {head}: {why}", rows.len()));
 }
 
@@ -184,16 +183,16 @@ pub fn on_gpu(problem: &Problem, algorithm: &str, precision: Precision, backend:
     }
 }
 
-/// O in the rank and layout of the input, and m, l, L without its last axis.
+/// O as the file of the input would have it, and m, l, L without its last axis.
 fn npz(input: &Input, outputs: &[Output], precision: Precision) -> Vec<u8> {
     let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
     let all = |values: &dyn Fn(&Output) -> Vec<f64>| outputs.iter().flat_map(values).collect::<Vec<f64>>();
     let o = all(&|output| output.o.iter().copied().collect());
     let o = Array4::from_shape_vec((batch, heads, n_q, d_v), o).expect("one output for each (batch, head)");
-    let o = input.layout.restore(o, input.rank);
+    let o = input.restore(o);
     let rows = |values: Vec<f64>| {
         let rows = Array3::from_shape_vec((batch, heads, n_q), values).expect("one output for each (batch, head)");
-        input.layout.restore_rows(rows, input.rank)
+        input.restore_rows(rows)
     };
     let rows = [
         ("m", rows(all(&|output| output.m.clone()))),

@@ -82,10 +82,8 @@ fn of_head(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Closest {
     let mut worst = Closest { tensor: "m", error: 0.0, bound: 1.0 };
     for block in 0..plan.t_r() {
         for (row, history) in plan.rows(block).zip(run.history(block)) {
-            // A NaN is recorded where nothing is visited, and where m is NaN.
             let is_nan = |j: usize| history.iter().any(|visit| visit.j == j && visit.m.is_nan());
-            let recorded = (0..plan.t_c()).filter(|&j| !taps.m[[j, row]].is_nan() || is_nan(j));
-            if !recorded.eq(history.iter().map(|visit| visit.j)) {
+            if !taps.visited(row, is_nan).eq(history.iter().map(|visit| visit.j)) {
                 return missing;
             }
             for visit in history {

@@ -252,10 +252,15 @@ fn npz(input: &Input, results: Results, precision: Precision) -> Vec<u8> {
 /// An array `[batch, heads, ..]` as the file of the input would have it; one with an axis of splits, which no file has,
 /// only leaves out axes of size 1.
 fn as_the_input_is(input: &Input, array: ArrayD<f64>) -> ArrayD<f64> {
-    let (layout, rank) = (input.layout, input.rank);
+    let rank = input.rank;
+    // Of packed sequences, what has no row for each query stays apart for each.
+    if input.packed.is_some() && array.shape().get(2) != Some(&input.problem.shape.n_q) {
+        return array;
+    }
     match array.ndim() {
-        4 => layout.restore(array.into_dimensionality::<Ix4>().expect("four axes"), rank),
-        3 => layout.restore_rows(array.into_dimensionality::<Ix3>().expect("three axes"), rank),
+        4 => input.restore(array.into_dimensionality::<Ix4>().expect("four axes")),
+        3 => input.restore_rows(array.into_dimensionality::<Ix3>().expect("three axes")),
+        _ if input.packed.is_some() => array,
         _ => (rank..4).fold(array, |array, _| array.index_axis_move(Axis(0), 0)),
     }
 }

@@ -13,13 +13,22 @@ pub struct Taps {
 }
 
 /// m and l of every query of one head after each key block, `[t_c, n_q]`. NaN where the query's block did not visit the
-/// key block.
+/// key block, and where m is NaN: [`HeadTaps::visited`] tells them apart.
 #[derive(Clone, Debug)]
 pub struct HeadTaps {
     pub m: Array2<f64>,
     pub l: Array2<f64>,
     /// Every tile that was visited, by query block and then key block; empty where the device does not tell.
     pub tiles: Vec<TileVisit>,
+}
+
+impl HeadTaps {
+    /// The key blocks that `query` visited, in order. `is_nan` says of a key block whether m of the query is NaN after it:
+    /// there a NaN is what a visit leaves.
+    pub fn visited(&self, query: usize, is_nan: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
+        let is_empty = move |j: usize| self.m[[j, query]].is_nan() && self.l[[j, query]].is_nan();
+        (0..self.m.nrows()).filter(move |&j| !is_empty(j) || is_nan(j))
+    }
 }
 
 /// Where and when a tile was worked on.

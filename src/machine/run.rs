@@ -1,9 +1,9 @@
 //! One schedule on one head, to be looked at anywhere: in f32 or f64 behind one type.
 
+use crate::attention::odd_row::{self, OddRow};
 use crate::attention::oracle::Output;
-use crate::attention::{Head, Precision, Problem, Real, odd_row};
+use crate::attention::{Head, Precision, Problem, Real};
 use crate::schedule::{Op, Place, Schedule, Step, Tensor};
-use crate::sentence::Sentence;
 
 use super::effects::Block;
 use super::lazy::restore;
@@ -113,11 +113,11 @@ impl Run {
         }
     }
 
-    /// Why `query` is not like others, if it is not: it sees no key, or something that is not finite.
-    pub fn note(&self, query: usize) -> Option<Sentence> {
+    /// What makes `query` unlike others, if something does: it sees no key, or something that is not finite.
+    pub fn odd_row(&self, query: usize) -> Option<OddRow> {
         match &self.inner {
-            Inner::F32(pass) => pass.note(&self.schedule, query),
-            Inner::F64(pass) => pass.note(&self.schedule, query),
+            Inner::F32(pass) => pass.odd_row(&self.schedule, query),
+            Inner::F64(pass) => pass.odd_row(&self.schedule, query),
         }
     }
 
@@ -186,11 +186,11 @@ impl<T: Real> Pass<T> {
         restore(&mut machine, schedule, &all, schedule.len(), false, &[end], |n, step, machine| {
             writer.add(n, step, machine);
         });
-        writer.finish(self.note(schedule, query))
+        writer.finish(self.odd_row(schedule, query).map(|row| row.why))
     }
 
-    fn note(&self, schedule: &Schedule, query: usize) -> Option<Sentence> {
+    fn odd_row(&self, schedule: &Schedule, query: usize) -> Option<OddRow> {
         let m = self.recording.output.m[query];
-        odd_row::sentence(&self.head, query, schedule.plan.precision, schedule.stores_scores(), m)
+        odd_row::of(&self.head, query, schedule.plan.precision, schedule.stores_scores(), m)
     }
 }

@@ -37,7 +37,11 @@ impl Origin {
     pub fn of(input: &Input, prefix: Option<usize>) -> Self {
         let layout = Some(input.layout).filter(|layout| *layout != Layout::default());
         let layout = layout.map(|layout| layout.name().into());
-        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix, layout }
+        let packed = input
+            .packed
+            .as_ref()
+            .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
+        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix, layout, packed }
     }
 }
 

@@ -58,6 +58,10 @@ pub struct Origin {
     /// The order of its axes, `bnhd` and the like, where it is not `bhnd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
+    /// Of sequences that the file packs into one array, each a batch entry here: the queries and the keys that each has.
+    /// What a batch entry has beyond them is padding with zeros, and not of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Vec<[usize; 2]>>,
 }
 
 /// Sizes, masks and modifiers. Q is `[batch, heads, n_q, d]`, K `[batch, kv_heads, n_k, d]`, V `[.., n_k, d_v]`.

@@ -29,10 +29,8 @@ fn compare(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Result<(usize, f64)
     let (mut visits, mut worst) = (0, 0.0);
     for block in 0..plan.t_r() {
         for (row, history) in plan.rows(block).zip(run.history(block)) {
-            // A NaN is recorded where nothing is visited, and where m is NaN.
             let is_nan = |j: usize| history.iter().any(|visit| visit.j == j && visit.m.is_nan());
-            let recorded = (0..plan.t_c()).filter(|&j| !taps.m[[j, row]].is_nan() || is_nan(j));
-            if !recorded.eq(history.iter().map(|visit| visit.j)) {
+            if !taps.visited(row, is_nan).eq(history.iter().map(|visit| visit.j)) {
                 return Err(format!("query {row}: other key blocks were visited"));
             }
             for visit in history {

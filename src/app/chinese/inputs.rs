@@ -4,8 +4,20 @@ pub static TABLE: &[(&str, &str)] = &[
     // What was understood.
     ("understood: {0}", "已识别：{0}"),
     ("{0}; {1}", "{0}；{1}"),
+    ("what was understood", "识别结果"),
+    ("{0}; the first token of it is run", "{0}；只运行其中第一个词元"),
+    ("{0}; the first {1} tokens of it are run", "{0}；只运行其中前 {1} 个词元"),
     ("batch {0}", "批次 {0}"),
     ("{0} heads over {1}", "{0} 个查询头对 {1} 个键/值头"),
+    ("1 head over {0}", "1 个查询头对 {0} 个键/值头"),
+    ("1 query", "1 个查询"),
+    ("1 key", "1 个键"),
+    ("packed: {0} sequences of 1 token each", "打包：{0} 个序列，各 1 个词元"),
+    ("packed: {0} sequences of {1} tokens each", "打包：{0} 个序列，各 {1} 个词元"),
+    ("packed: {0} sequences of {1} tokens", "打包：{0} 个序列，分别有 {1} 个词元"),
+    ("packed: {0} sequences of {1} queries on {2} keys", "打包：{0} 个序列，分别有 {1} 个查询，{2} 个键"),
+    ("{0} (the shorter are padded with zeros, which are in no result)", "{0}(较短的用零填充，填充不在任何结果中)"),
+    ("{0} and {1}", "{0} 和 {1}"),
     ("{0} queries", "{0} 个查询"),
     ("{0} keys", "{0} 个键"),
     ("d {0}", "d {0}"),
@@ -103,9 +115,42 @@ pub static TABLE: &[(&str, &str)] = &[
         "holds several tensors; save q, k and v apart, as in q, k, v = qkv.unbind(2)",
         "含几个张量；请把 q、k、v 分开保存，例如 q, k, v = qkv.unbind(2)",
     ),
+    // Packed sequences.
     (
-        "packs sequences of several lengths into one, which is not read; save one sequence, or pad them and give kv_lengths",
-        "把几个不同长度的序列拼成一个，不能读取；请保存一个序列，或填充后给出 kv_lengths",
+        "leaves room between packed sequences, which is not read; pack them without it, and give cu_seqlens alone",
+        "在打包的序列之间留有空隙，不能读取；请不留空隙地打包，只给 cu_seqlens",
+    ),
+    ("is {0}, but whole numbers are needed: 0, and where each sequence ends", "是 {0}，但需要整数：0 和每个序列的结尾"),
+    ("begins with {0}, and the first sequence begins at 0", "以 {0} 开头，而第一个序列从 0 开始"),
+    (
+        "falls from {0} to {1}; a sequence ends where the next one begins",
+        "从 {0} 降到 {1}；一个序列结束处是下一个的开头",
+    ),
+    (
+        "ends at {0}, and {1} holds {2} tokens; the last number is their total",
+        "到 {0} 为止，而 {1} 有 {2} 个词元；最后一个数应是总数",
+    ),
+    (
+        "tells of {0} sequences, and {1} of {2}; each needs its queries and its keys",
+        "有 {0} 个序列，而 {1} 有 {2} 个；每个序列都需要查询和键",
+    ),
+    (
+        "packs sequences as [total, heads, d], the layout thd, and the layout is said to be {0}",
+        "把序列打包成 [total, heads, d]，即布局 thd，而给出的布局是 {0}",
+    ),
+    (
+        "is {0}, and a sequence has {1} tokens; cu_seqlens says where each one ends",
+        "是 {0}，而有一个序列有 {1} 个词元；cu_seqlens 给出每个序列的结尾",
+    ),
+    ("holds {0} tokens, and its sequences have {1}", "有 {0} 个词元，而它的序列共有 {1} 个"),
+    ("{0}, padded to its longest sequence", "填充到最长序列的 {0}"),
+    (
+        "sequence {0} of the packed input has {1} keys, and {2} would be seen: give it no larger key length",
+        "打包输入的序列 {0} 有 {1} 个键，却会看到 {2} 个：请不要给更大的键长度",
+    ),
+    (
+        "packed sequences 0 and {0} need diagonals of their own ({1} queries on {2} keys, {3} on {4}), and a run has one: save one sequence of them",
+        "打包的序列 0 和 {0} 需要各自的对角线({1} 个查询对 {2} 个键，{3} 对 {4})，而一次运行只有一条：请只保存其中一个序列",
     ),
     (
         "says True for keys to ignore in torch.nn.MultiheadAttention and for keys to keep elsewhere; save it as attn_mask, where True attends",
@@ -116,6 +161,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("[N, heads, d] or [batch, N, heads, d] is needed", "需要 [N, heads, d] 或 [batch, N, heads, d]"),
     ("[N, batch, heads, d] is needed", "需要 [N, batch, heads, d]"),
     ("[N, heads * d] or [batch, N, heads * d] is needed", "需要 [N, heads * d] 或 [batch, N, heads * d]"),
+    ("[total, heads, d] is needed", "需要 [total, heads, d]"),
     (
         "is heads * d wide, and the number of heads is not said: give --heads H, or num_heads in the file",
         "的宽度是 heads * d，但没有给出头数：请加 --heads H，或在文件里写 num_heads",
@@ -124,10 +170,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("is {0}; known are {1}", "是 {0}；可以是 {1}"),
     ("is {0}, which names {1} axes, and Q has {2}", "是 {0}，有 {1} 个轴，而 Q 有 {2} 个"),
     ("{0} is said to be {1}, and in the layout {2} it is {3}", "{0} 说是 {1}，而按布局 {2} 是 {3}"),
-    (
-        "with --layout bnhd they are {0} heads over {1}, {2} queries and {3} keys",
-        "用 --layout bnhd 则是 {0} 个查询头对 {1} 个键/值头，{2} 个查询和 {3} 个键",
-    ),
+    ("with --layout bnhd they are {0}, {1} and {2}", "用 --layout bnhd 则是{0}，{1}和{2}"),
     ("K or V for each batch entry", "每个批次的 K 或 V"),
     // Elements.
     ("a bool is 0 or 1, and one here is {0}", "布尔值是 0 或 1，而这里有 {0}"),

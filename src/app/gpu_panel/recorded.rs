@@ -22,9 +22,10 @@ pub const LONGEST_COMPARED: usize = 1024;
 pub struct Recorded {
     /// Blocks of the kernel.
     pub tiling: Tiling,
-    /// `[t_c, n_q]`; NaN where a row did not visit a key block.
-    pub m: Array2<f64>,
-    pub l: Array2<f64>,
+    /// Of the head on screen.
+    pub head: HeadTaps,
+    /// For each row the key blocks of the kernel that leave its m NaN.
+    pub nan_after: Vec<Vec<usize>>,
     pub stepper: Stepper,
     pub spans: Option<Spans>,
     /// The file whose changed source ran.
@@ -102,15 +103,15 @@ impl Recorded {
                 Stepper::Same { rows, bounds: bounds(scene, &head.m, signals)? }
             }
         };
-        Ok(Self { tiling, m: head.m, l: head.l, stepper, spans, changed: None })
+        let nan_after = nan_after(scene, tiling, &stepper);
+        Ok(Self { tiling, head, nan_after, stepper, spans, changed: None })
     }
 
     /// What the kernel recorded of a row: key block, m, l.
     pub fn of_row(&self, query: usize) -> Vec<(usize, f64, f64)> {
-        let column = |values: &Array2<f64>| values.columns().into_iter().nth(query).map(|column| column.to_vec());
-        let (m, l) = (column(&self.m).unwrap_or_default(), column(&self.l).unwrap_or_default());
-        let all = m.into_iter().zip(l).enumerate().map(|(j, (m, l))| (j, m, l));
-        all.filter(|(_, m, l)| !(m.is_nan() && l.is_nan())).collect()
+        let Some(nan_after) = self.nan_after.get(query) else { return Vec::new() };
+        let visited = self.head.visited(query, |j| nan_after.contains(&j));
+        visited.map(|j| (j, self.head.m[[j, query]], self.head.l[[j, query]])).collect()
     }
 
     /// The visits of a row that either side made, where both have the same blocks.
@@ -135,6 +136,20 @@ impl Recorded {
         let pairs: Vec<Pair> = (0..rows.len()).flat_map(|query| self.pairs(query)).collect();
         Some((pairs.len(), pairs.iter().filter(|pair| pair.is_within()).count()))
     }
+}
+
+/// For each row the key blocks in which the stepper has m NaN. Where it steps through other blocks, or is not compared: of
+/// a row whose m is NaN in the end, all that it sees of the kernel's.
+fn nan_after(scene: &Scene, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<usize>> {
+    if let Stepper::Same { rows, .. } = stepper {
+        let of_row =
+            |visits: &Vec<Visit>| visits.iter().filter(|visit| visit.m.is_nan()).map(|visit| visit.j).collect();
+        return rows.iter().map(of_row).collect();
+    }
+    let settings = &scene.settings;
+    let plan = Plan::of_problem(&scene.input.problem, settings.batch, tiling, settings.precision);
+    let m = scene.run.output().m.iter().enumerate();
+    m.map(|(row, m)| if m.is_nan() { plan.visible_key_blocks(row / plan.br).collect() } else { Vec::new() }).collect()
 }
 
 /// Thread blocks by the tiles that they visited: programs of the schedule, head after head. `None` where the device does

@@ -19,6 +19,7 @@ use super::draw::{self, fit_text};
 use super::look::Look;
 use super::near::of_row;
 use super::number::short;
+use super::odd_rows;
 use super::stories::Told;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
@@ -114,7 +115,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     };
     let story = if stage.forgets_alpha { &told.forgetful } else { &told.own };
     let Some(now) = frame::at(story, look.snapshot.cursor) else {
-        return without_visits(ui, look, query);
+        return without_visits(ui, look, query, actions);
     };
     let component = stage.component.min(look.scene.plan().d_v.saturating_sub(1));
     let exact = match look.check {
@@ -128,7 +129,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let right = &told.right;
     let asked = Cell::new(None);
     let picture = Picture { look, story, right, now, forgets, component, exact, palette, zoom, asked };
-    heading(ui, &picture);
+    if heading(ui, &picture) {
+        actions.push(odd_rows::OPEN);
+    }
     let height = (ui.available_height() - controls::HEIGHT).max(40.0);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     if rect.width() > 160.0 && rect.height() > 80.0 {
@@ -140,8 +143,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     controls::show(ui, &picture, stage, actions);
 }
 
-/// Number of the frame, and its sentence: what a person in the last row reads.
-fn heading(ui: &mut Ui, picture: &Picture<'_>) {
+/// Number of the frame, and its sentence: what a person in the last row reads. Gives whether the rule for a row that is
+/// not like others is asked for.
+fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
     let Picture { now, look, palette, zoom, .. } = *picture;
     let query = picture.story.query;
     let token = look.scene.query_token(query).map_or(String::new(), |text| format!(" \"{}\"", draw::token(ui, text)));
@@ -155,7 +159,9 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) {
     fit_text(ui.painter(), line, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
     let text = words::say(ui.ctx(), &frame::sentence(&now, picture.forgets, picture.needle(), shown_exact));
-    let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0 * zoom), Sense::hover());
+    let is_odd = odd_rows::met(look, query).is_some();
+    let sense = if is_odd { Sense::click() } else { Sense::hover() };
+    let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0 * zoom), sense);
     let badge = line.left_center() + vec2(11.0 * zoom, 0.0);
     ui.painter().circle_filled(badge, 11.0 * zoom, palette.ink);
     let number = now.frame.number();
@@ -163,7 +169,12 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) {
     let place = Rect::from_min_max(pos2(badge.x + 18.0 * zoom, line.top()), line.max);
     fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::HEADING * zoom), palette.ink);
     draw::describe(&response, "frame of the needle", &fill(ui.ctx(), "{0} of 6: {1}", &[&number, &text]));
-    response.on_hover_text(&text);
+    let more = if is_odd {
+        format!("{text}\n{}", fill(ui.ctx(), "Click: {0}", &[&tr(ui.ctx(), odd_rows::BUTTON)]))
+    } else {
+        text
+    };
+    response.on_hover_text(more).clicked()
 }
 
 /// Scores, then what is stacked from them, then the needle; the same base line under all.
@@ -195,7 +206,7 @@ fn dashed(ui: &Ui, from: egui::Pos2, to: egui::Pos2, stroke: Stroke) {
 }
 
 /// An algorithm that keeps no running statistics has nothing to rescale: said, with the way on.
-fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
+fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<Action>) {
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
     let name = look.scene.settings.algorithm;
@@ -210,6 +221,9 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
     };
     let response = ui.label(&text);
     draw::describe(&response, "frame of the needle", &text);
+    if look.scene.run.odd_row(query).is_some() && ui.button(tr(ui.ctx(), odd_rows::BUTTON)).clicked() {
+        actions.push(odd_rows::OPEN);
+    }
     ui.label(tr(ui.ctx(), "Choose flash1 or flash2 above, or another row, to see the needle."));
 }
 

@@ -47,7 +47,7 @@ pub(super) fn describe(held: &Held, input: &mut Input) {
     }
     let one_each = |tokens: &Vec<Vec<String>>| tokens.len() == batch && tokens.iter().all(|t| t.len() == n_k);
     // A batch has lists of what a single sequence has plainly.
-    if input.layout.has_batch(input.rank) {
+    if input.layout.has_batch(input.rank) || input.packed.is_some() {
         about.text = optional(held, "source_text", |text: &Vec<_>| text.len() == batch, warnings).unwrap_or_default();
         about.tokens = optional(held, "tokens", one_each, warnings).unwrap_or_default();
     } else {

@@ -9,9 +9,10 @@ use super::found::{Found, Place};
 use super::held::Held;
 use super::layout::Layout;
 use super::names::Role;
+use super::packed::{self, Packed};
 use super::told::Fact;
 use super::word::Word;
-use super::{Input, Reading, about, modifiers};
+use super::{Input, Reading, about, modifiers, understood};
 use crate::attention::{Problem, Shape};
 use crate::sentence::Sentence;
 
@@ -25,7 +26,7 @@ pub(super) fn assemble(name: &str, held: Held, how: &Reading) -> Result<Input, I
     let axes = making.axes()?;
     let mut input = making.tensors(name, &axes)?;
     modifiers::apply(&mut making, &mut input)?;
-    input.problem.validate()?;
+    input.validate()?;
     making.gradient(&mut input)?;
     making.output(&mut input)?;
     about::describe(&making.held, &mut input);
@@ -51,6 +52,8 @@ struct Axes {
     heads: Option<usize>,
     kv_heads: Option<usize>,
     head_dim: Option<usize>,
+    /// The sequences that the tokens are of; one alone may be left out.
+    packed: Option<Packed>,
 }
 
 /// Numbers that a word may have: lengths and slopes have one a head of each batch entry at most.
@@ -80,11 +83,21 @@ impl Making<'_> {
     fn axes(&mut self) -> Result<Axes, InputError> {
         let (heads, kv_heads) = (self.count(Role::Heads)?, self.count(Role::KvHeads)?);
         let head_dim = self.count(Role::HeadDim)?;
-        let said = self.layout_of_file()?;
+        let said = self.how.layout.or(self.layout_of_file()?);
+        let sequences = packed::read(self)?;
+        let layout = match (&sequences, said) {
+            (None, said) => said.unwrap_or_default(),
+            (Some(_), None | Some(Layout::Thd | Layout::Bnhd)) => Layout::Thd,
+            (Some((place, _)), Some(other)) => {
+                let fault = "packs sequences as [total, heads, d], the layout thd, and the layout is said to be {0}";
+                return place.wrong(&self.held, Sentence::new(fault).with(other.name()));
+            }
+        };
         Ok(Axes {
-            layout: self.how.layout.or(said).unwrap_or_default(),
+            layout,
             by_option: self.how.layout.is_some(),
-            is_said: self.how.layout.or(said).is_some(),
+            is_said: said.is_some() || sequences.is_some(),
+            packed: sequences.map(|(_, packed)| packed),
             heads: self.how.heads.or(heads),
             kv_heads: self.how.kv_heads.or(kv_heads),
             head_dim,
@@ -95,7 +108,7 @@ impl Making<'_> {
         let Some((place, word)) = self.word(Role::Layout)? else { return Ok(None) };
         let parsed = if let Word::Text(text) = &word { Layout::parse(text) } else { None };
         let Some((layout, axes)) = parsed else {
-            let fault = Sentence::new("is {0}; known are {1}").with(word.shown()).with("bhnd, bnhd, nbhd, bnd");
+            let fault = Sentence::new("is {0}; known are {1}").with(word.shown()).with("bhnd, bnhd, nbhd, bnd, thd");
             return place.wrong(&self.held, fault);
         };
         let rank = match self.found.array(Role::Q) {
@@ -121,9 +134,12 @@ impl Making<'_> {
         let arrays = [q, k, v].map(|at| self.held.names[at].clone());
         let elements = [self.number_kind(q)?, self.number_kind(k)?, self.number_kind(v)?];
         let kv_heads = axes.kv_heads.or(self.heads_of_keys(q, k, axes)?);
-        let q = self.tensor(q, axes.layout, axes.heads)?;
-        let k = self.tensor(k, axes.layout, kv_heads)?;
-        let v = self.tensor(v, axes.layout, kv_heads)?;
+        let packed = axes.packed.as_ref().filter(|packed| packed.queries.len() > 1);
+        let of = |lengths: fn(&Packed) -> &Vec<usize>| packed.map(|packed| lengths(packed).as_slice());
+        let q = self.tensor(q, axes.layout, axes.heads, of(|packed| &packed.queries))?;
+        let k = self.tensor(k, axes.layout, kv_heads, of(|packed| &packed.keys))?;
+        let v = self.tensor(v, axes.layout, kv_heads, of(|packed| &packed.keys))?;
+        packed::check_longest(self, axes.layout, [q.len_of(Axis(2)), k.len_of(Axis(2))])?;
         let (k, v) = (self.over_batch(k, q.len_of(Axis(0)))?, self.over_batch(v, q.len_of(Axis(0)))?);
         let hint = if axes.is_said { None } else { as_flash_attn(rank, &q, &k) };
         let problem = Problem::new(q, k, v).map_err(|error| match hint.clone() {
@@ -133,6 +149,13 @@ impl Making<'_> {
         check_counts(axes, &problem.shape, hint)?;
         let mut input = Input::new(name, problem, rank);
         input.layout = axes.layout;
+        if let Some(packed) = packed {
+            if packed.is_ragged() {
+                input.problem.mask.key_lengths = Some(packed.keys.clone());
+                input.told.by_file(Fact::KeyLengths);
+            }
+            input.packed = Some(packed.clone());
+        }
         if axes.by_option {
             input.told.by_option(Fact::Layout);
         } else if axes.is_said {
@@ -182,11 +205,22 @@ impl Making<'_> {
         }
     }
 
-    /// One tensor as `[batch, heads, N, d]`.
-    fn tensor(&mut self, at: usize, layout: Layout, heads: Option<usize>) -> Result<Array4<f64>, InputError> {
+    /// One tensor as `[batch, heads, N, d]`; of packed sequences, each a batch entry.
+    fn tensor(
+        &mut self,
+        at: usize,
+        layout: Layout,
+        heads: Option<usize>,
+        sequences: Option<&[usize]>,
+    ) -> Result<Array4<f64>, InputError> {
         self.number_kind(at)?;
         let array = self.held.numbers(at, self.how.bf16_bits, &mut self.budget)?;
-        layout.lift(&self.held.names[at], array, heads)
+        let name = &self.held.names[at];
+        let tensor = layout.lift(name, array, heads)?;
+        match sequences {
+            Some(lengths) => packed::pad(name, tensor, lengths, &mut self.budget),
+            None => Ok(tensor),
+        }
     }
 
     /// Key heads where the file has heads and d in one axis: as wide as those of Q.
@@ -214,7 +248,8 @@ impl Making<'_> {
         let Some(at) = self.found.take_array(Role::DO) else { return Ok(()) };
         let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
         let found = self.held.header(at)?.1;
-        let tensor = self.tensor(at, input.layout, Some(heads))?;
+        let sequences = input.packed.as_ref().map(|packed| packed.queries.as_slice());
+        let tensor = self.tensor(at, input.layout, Some(heads), sequences)?;
         if tensor.shape() != [batch, heads, n_q, d_v] {
             let fault = Sentence::new("has shape {0}, but {1} is needed (leading axes of 1 may be left out)");
             let needed = format!("{:?}", [batch, heads, n_q, d_v]);
@@ -252,18 +287,24 @@ impl Making<'_> {
         // What cannot be read is no reason to refuse the input.
         let Ok((element, shape)) = self.held.header(at) else { return Ok(None) };
         let count = shape.iter().fold(1usize, |count, &size| count.saturating_mul(size));
-        if count != batch * heads * n_q * d_v || !(element.is_float()) {
+        let sequences = input.packed.as_ref().map(|packed| packed.queries.as_slice());
+        let wanted = match sequences {
+            Some(lengths) => [1, heads, lengths.iter().sum(), d_v],
+            None => [batch, heads, n_q, d_v],
+        };
+        if count != wanted.iter().product::<usize>() || !(element.is_float()) {
             return Ok(None);
         }
-        let wanted = [batch, heads, n_q, d_v];
         let array = self.held.numbers(at, false, &mut self.budget)?;
-        for layout in [input.layout, Layout::Bhnd, Layout::Bnhd, Layout::Bnd] {
-            match layout.lift("O", array.clone(), Some(heads)) {
-                Ok(tensor) if tensor.shape() == wanted => return Ok(Some((tensor, element))),
-                _ => {}
-            }
-        }
-        Ok(None)
+        let tensor = [input.layout, Layout::Bhnd, Layout::Bnhd, Layout::Bnd]
+            .into_iter()
+            .filter_map(|layout| layout.lift("O", array.clone(), Some(heads)).ok())
+            .find(|tensor| tensor.shape() == wanted);
+        let tensor = match (tensor, sequences) {
+            (Some(tensor), Some(lengths)) => Some(packed::pad("O", tensor, lengths, &mut self.budget)?),
+            (tensor, _) => tensor,
+        };
+        Ok(tensor.map(|tensor| (tensor, element)))
     }
 }
 
@@ -288,8 +329,8 @@ fn as_flash_attn(rank: usize, q: &Array4<f64>, k: &Array4<f64>) -> Option<Senten
     let (_, n_q, heads, d) = q.dim();
     let (_, n_k, kv_heads, k_d) = k.dim();
     let fits = rank >= 3 && d == k_d && kv_heads > 0 && heads.is_multiple_of(kv_heads);
-    let hint = "with --layout bnhd they are {0} heads over {1}, {2} queries and {3} keys";
-    fits.then(|| Sentence::new(hint).with(heads).with(kv_heads).with(n_q).with(n_k))
+    let hint = Sentence::new("with --layout bnhd they are {0}, {1} and {2}");
+    fits.then(|| hint.and(understood::heads(heads, kv_heads)).and(understood::queries(n_q)).and(understood::keys(n_k)))
 }
 
 /// Few tokens of many heads: the axes may be the other way round.

@@ -40,7 +40,7 @@ impl Found {
                 Some(Role::Output) => found.outputs.push(at),
                 Some(Role::Packed) => packed = Some(name),
                 Some(Role::Unclear) => return InputError::array(name, UNCLEAR),
-                Some(Role::Offsets) => return InputError::array(name, OFFSETS),
+                Some(Role::OffsetsWithGaps) => return InputError::array(name, GAPS),
                 Some(role) => found.insert(held, role, Place::Array(at))?,
             }
         }
@@ -132,7 +132,8 @@ impl Place {
 }
 
 const UNCLEAR: &str = "says True for keys to ignore in torch.nn.MultiheadAttention and for keys to keep elsewhere; save it as attn_mask, where True attends";
-const OFFSETS: &str = "packs sequences of several lengths into one, which is not read; save one sequence, or pad them and give kv_lengths";
+const GAPS: &str =
+    "leaves room between packed sequences, which is not read; pack them without it, and give cu_seqlens alone";
 const PACKED: &str = "holds several tensors; save q, k and v apart, as in q, k, v = qkv.unbind(2)";
 
 /// What each name means. Where none is Q, what all names begin with is left out; and where that does not help,

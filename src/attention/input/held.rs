@@ -2,6 +2,7 @@
 //! this form, so that what names mean is known in one place ([`super::assemble`]).
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use ndarray::ArrayD;
 
@@ -20,14 +21,16 @@ pub(super) struct Held<'a> {
     pub arrays: Box<dyn Arrays + 'a>,
 }
 
+/// The numbers of an array.
+pub(super) type Numbers = Result<ArrayD<f64>, InputError>;
+
 /// The arrays of a container by their place in [`Held::names`]; `name` is for messages.
 pub(super) trait Arrays {
     /// Element kind and shape, without a look at the data.
     fn header(&mut self, at: usize, name: &str) -> Result<(Element, Vec<usize>), InputError>;
 
     /// The numbers in C order. `as_bf16`: 16-bit whole numbers are the bits of bf16.
-    fn numbers(&mut self, at: usize, name: &str, as_bf16: bool, budget: &mut Budget)
-    -> Result<ArrayD<f64>, InputError>;
+    fn numbers(&mut self, at: usize, name: &str, as_bf16: bool, budget: &mut Budget) -> Numbers;
 
     /// The text of an array of one element; `None` where it holds anything else.
     fn text(&mut self, at: usize, name: &str) -> Result<Option<String>, InputError>;
@@ -66,25 +69,31 @@ impl Held<'_> {
     }
 }
 
-/// A set of `.npy` files, by the stems of their names.
-pub(super) struct NpySet<'a>(pub Vec<&'a [u8]>);
+/// A container of `.npy` files.
+pub(super) trait NpyFiles {
+    /// The bytes of the file at a place of [`Held::names`].
+    fn file(&mut self, at: usize, name: &str) -> Result<impl Read, InputError>;
+}
 
-impl Arrays for NpySet<'_> {
+impl<T: NpyFiles> Arrays for T {
     fn header(&mut self, at: usize, name: &str) -> Result<(Element, Vec<usize>), InputError> {
-        npy::header(name, self.0[at]).map(|header| (header.element, header.shape))
+        npy::header(name, self.file(at, name)?).map(|header| (header.element, header.shape))
     }
 
-    fn numbers(
-        &mut self,
-        at: usize,
-        name: &str,
-        as_bf16: bool,
-        budget: &mut Budget,
-    ) -> Result<ArrayD<f64>, InputError> {
-        npy::read(name, self.0[at], as_bf16, budget)
+    fn numbers(&mut self, at: usize, name: &str, as_bf16: bool, budget: &mut Budget) -> Numbers {
+        npy::read(name, self.file(at, name)?, as_bf16, budget)
     }
 
     fn text(&mut self, at: usize, name: &str) -> Result<Option<String>, InputError> {
-        npy::text(name, self.0[at])
+        npy::text(name, self.file(at, name)?)
+    }
+}
+
+/// A set of `.npy` files, by the stems of their names.
+pub(super) struct NpySet<'a>(pub Vec<&'a [u8]>);
+
+impl NpyFiles for NpySet<'_> {
+    fn file(&mut self, at: usize, _: &str) -> Result<impl Read, InputError> {
+        Ok(self.0[at])
     }
 }

@@ -19,10 +19,13 @@ pub enum Layout {
     Nbhd,
     /// `[batch, N, heads * d]` or `[N, heads * d]`: what a projection gives.
     Bnd,
+    /// `[total, heads, d]`: sequences one after the other, as flash-attn's varlen functions and Transformer Engine's thd
+    /// have them; the total alone is one sequence.
+    Thd,
 }
 
 impl Layout {
-    pub const ALL: [Layout; 4] = [Layout::Bhnd, Layout::Bnhd, Layout::Nbhd, Layout::Bnd];
+    pub const ALL: [Layout; 5] = [Layout::Bhnd, Layout::Bnhd, Layout::Nbhd, Layout::Bnd, Layout::Thd];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -30,6 +33,7 @@ impl Layout {
             Layout::Bnhd => "bnhd",
             Layout::Nbhd => "nbhd",
             Layout::Bnd => "bnd",
+            Layout::Thd => "thd",
         }
     }
 
@@ -40,6 +44,7 @@ impl Layout {
             Layout::Bnhd => "[N, heads, d] or [batch, N, heads, d] is needed",
             Layout::Nbhd => "[N, batch, heads, d] is needed",
             Layout::Bnd => "[N, heads * d] or [batch, N, heads * d] is needed",
+            Layout::Thd => "[total, heads, d] is needed",
         }
     }
 
@@ -49,13 +54,17 @@ impl Layout {
         let name = name.to_ascii_lowercase();
         let words: Vec<&str> = name.split(is_mark).filter(|word| !word.is_empty()).collect();
         if let [letters] = words[..] {
-            return Self::of_letters(&letters.replace(['s', 't', 'l'], "n"));
+            // Transformer Engine names the layout of Q, K and V each: `thd_thd_thd`.
+            let mut each = letters.split('_');
+            let first = each.next().unwrap_or(letters);
+            return if each.all(|other| other == first) { Self::of_letters(first) } else { None };
         }
         let letter = |word: &&str| {
             Some(match *word {
                 "b" | "batch" | "batch_size" | "bsz" => "b",
                 "h" | "heads" | "head" | "num_heads" | "n_heads" | "nheads" => "h",
-                "n" | "s" | "t" | "l" | "seq" | "seqlen" | "seq_len" | "length" | "tokens" | "sequence" => "n",
+                "t" | "total" | "total_q" | "total_tokens" | "num_tokens" => "t",
+                "n" | "s" | "l" | "seq" | "seqlen" | "seq_len" | "length" | "tokens" | "sequence" => "n",
                 "d" | "dim" | "head_dim" | "headdim" | "head_size" => "d",
                 "heads*d" | "h*d" | "heads*head_dim" | "hd" | "hidden" | "hidden_size" | "embed_dim" | "d_model" => "e",
                 _ => return None,
@@ -65,7 +74,11 @@ impl Layout {
     }
 
     fn of_letters(letters: &str) -> Option<(Self, usize)> {
-        let layout = match letters {
+        if letters == "thd" {
+            return Some((Layout::Thd, 3));
+        }
+        let letters = letters.replace(['s', 't', 'l'], "n");
+        let layout = match letters.as_str() {
             "bhnd" | "hnd" | "nd" => Layout::Bhnd,
             "bnhd" | "nhd" => Layout::Bnhd,
             "nbhd" => Layout::Nbhd,
@@ -86,7 +99,7 @@ impl Layout {
         let shape = array.shape().to_vec();
         let order: [usize; 4] = match (self, shape.len()) {
             (Layout::Bhnd, 2..=4) => return Ok(raise(array)),
-            (Layout::Bnhd, 3..=4) => [0, 2, 1, 3],
+            (Layout::Bnhd, 3..=4) | (Layout::Thd, 3) => [0, 2, 1, 3],
             (Layout::Nbhd, 4) => [1, 2, 0, 3],
             (Layout::Bnd, 2..=3) => return self.split(name, array, heads),
             _ => {
@@ -124,7 +137,7 @@ impl Layout {
         let array = match self {
             Layout::Bhnd => tensor.into_dyn(),
             Layout::Nbhd => tensor.permuted_axes([2, 0, 1, 3]).into_dyn(),
-            Layout::Bnhd => tensor.permuted_axes([0, 2, 1, 3]).into_dyn(),
+            Layout::Bnhd | Layout::Thd => tensor.permuted_axes([0, 2, 1, 3]).into_dyn(),
             Layout::Bnd => {
                 let whole = tensor.permuted_axes([0, 2, 1, 3]).as_standard_layout().into_owned();
                 whole.into_shape_with_order(IxDyn(&[batch, n, heads * d])).expect("as many elements as before")
@@ -139,7 +152,7 @@ impl Layout {
         match self {
             Layout::Bhnd => lower(rows.into_dyn(), rank - 1),
             Layout::Nbhd => rows.permuted_axes([2, 0, 1]).into_dyn(),
-            Layout::Bnhd => lower(rows.permuted_axes([0, 2, 1]).into_dyn(), rank - 1),
+            Layout::Bnhd | Layout::Thd => lower(rows.permuted_axes([0, 2, 1]).into_dyn(), rank - 1),
             Layout::Bnd => lower(rows.permuted_axes([0, 2, 1]).into_dyn(), rank),
         }
     }
@@ -178,6 +191,7 @@ mod tests {
             (Layout::Bhnd, &[5, 7], [1, 1, 5, 7]),
             (Layout::Bnhd, &[2, 5, 3, 7], [2, 3, 5, 7]),
             (Layout::Bnhd, &[5, 3, 7], [1, 3, 5, 7]),
+            (Layout::Thd, &[5, 3, 7], [1, 3, 5, 7]),
             (Layout::Nbhd, &[5, 2, 3, 7], [2, 3, 5, 7]),
             (Layout::Bnd, &[2, 5, 21], [2, 3, 5, 7]),
             (Layout::Bnd, &[5, 21], [1, 3, 5, 7]),
@@ -208,7 +222,12 @@ mod tests {
             ("bshd", Layout::Bnhd, 4),
             ("BTHD", Layout::Bnhd, 4),
             ("NHD", Layout::Bnhd, 3),
-            ("thd", Layout::Bnhd, 3),
+            ("thd", Layout::Thd, 3),
+            ("[total, heads, d]", Layout::Thd, 3),
+            ("(total_q, nheads, headdim)", Layout::Thd, 3),
+            ("thd_thd_thd", Layout::Thd, 3),
+            ("sbhd_sbhd_sbhd", Layout::Nbhd, 4),
+            ("[tokens, heads, d]", Layout::Bnhd, 3),
             ("(batch, seqlen, nheads, headdim)", Layout::Bnhd, 4),
             ("sbhd", Layout::Nbhd, 4),
             ("bnd", Layout::Bnd, 3),
@@ -216,7 +235,7 @@ mod tests {
         ] {
             assert_eq!(Layout::parse(name), Some((layout, axes)), "{name}");
         }
-        for name in ["", "bsh", "dhnb", "bhndx", "rows"] {
+        for name in ["", "bsh", "dhnb", "bhndx", "rows", "t3hd", "thd_t2hd", "tnhd", "_"] {
             assert_eq!(Layout::parse(name), None, "{name}");
         }
     }
@@ -228,6 +247,7 @@ mod tests {
         assert!(told(Layout::Bnd, &[2, 8], None).contains("--heads"));
         assert!(told(Layout::Bnd, &[2, 8], Some(3)).contains("3 heads"));
         assert!(told(Layout::Bnd, &[2, 8], Some(0)).contains("0 heads"));
+        assert!(told(Layout::Thd, &[2, 5, 3, 7], None).contains("[total, heads, d]"));
         assert!(told(Layout::Nbhd, &[2, 8], None).contains("[N, batch, heads, d]"));
     }
 }

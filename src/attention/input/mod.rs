@@ -21,6 +21,7 @@ mod npy;
 mod npy_header;
 mod npz;
 mod own_output;
+mod packed;
 mod pieces;
 pub mod preset;
 pub mod random;
@@ -32,11 +33,11 @@ mod word;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{Array4, s};
+use ndarray::{Array3, Array4, ArrayD, s};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Problem, ProblemError};
+use super::{Mask, Problem, ProblemError};
 use held::{Held, NpySet};
 
 use crate::sentence::Sentence;
@@ -45,6 +46,7 @@ pub use error::InputError;
 pub use layout::Layout;
 pub use npz::read_named;
 pub use own_output::OwnOutput;
+pub use packed::Packed;
 pub use told::{By, Fact, MaskKind, Told};
 pub use understood::Understood;
 
@@ -62,6 +64,8 @@ pub struct Input {
     pub rank: usize,
     /// The order of those axes, for outputs too.
     pub layout: Layout,
+    /// The sequences of a file that packs several into one array; each is a batch entry.
+    pub packed: Option<Packed>,
     /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
     /// files do not hold.
     pub keep: Option<Arc<Array4<bool>>>,
@@ -174,6 +178,7 @@ impl Input {
             seed: None,
             rank,
             layout: Layout::default(),
+            packed: None,
             keep: None,
             d_o: None,
             about: About::default(),
@@ -190,7 +195,40 @@ impl Input {
         about.o = about.o.as_ref().map(rows);
         about.tokens.iter_mut().for_each(|tokens| tokens.truncate(prefix));
         let keep = self.keep.as_ref().map(|keep| Arc::new(keep.slice(s![.., .., ..prefix, ..prefix]).to_owned()));
-        Ok(Self { problem, keep, d_o: self.d_o.as_ref().map(rows), about, ..self.clone() })
+        let packed = self.packed.as_ref().map(|packed| packed.prefix(prefix));
+        Ok(Self { problem, packed, keep, d_o: self.d_o.as_ref().map(rows), about, ..self.clone() })
+    }
+
+    /// Checks what callers set after it was read: the problem, and its mask on packed sequences.
+    pub fn validate(&self) -> Result<(), ProblemError> {
+        self.problem.validate()?;
+        self.check_mask(&self.problem.mask)
+    }
+
+    /// Errors where `mask` cannot be that of packed sequences.
+    pub fn check_mask(&self, mask: &Mask) -> Result<(), ProblemError> {
+        self.packed.as_ref().map_or(Ok(()), |packed| packed.check(&self.problem, mask))
+    }
+
+    /// Queries that a batch entry has in the file; the rows after them are padding.
+    pub fn queries(&self, batch: usize) -> usize {
+        let own = self.packed.as_ref().and_then(|packed| packed.queries.get(batch).copied());
+        own.unwrap_or(self.problem.shape.n_q)
+    }
+
+    /// A tensor `[batch, heads, n_q, d]` as the file would have it: in its layout and rank, and packed as it is.
+    pub fn restore(&self, tensor: Array4<f64>) -> ArrayD<f64> {
+        let tensor = self.packed.as_ref().map(|packed| packed.unpad(&tensor)).unwrap_or(tensor);
+        self.layout.restore(tensor, self.rank)
+    }
+
+    /// Numbers of rows `[batch, heads, n_q]` as the file would have them: as [`Input::restore`], without `d`.
+    pub fn restore_rows(&self, rows: Array3<f64>) -> ArrayD<f64> {
+        let rows = match &self.packed {
+            Some(packed) => packed.unpad_rows(rows),
+            None => rows,
+        };
+        self.layout.restore_rows(rows, self.rank)
     }
 
     /// NaN and infinity are a lesson, not an error: the run goes on.

@@ -135,7 +135,7 @@ fn key_lengths(making: &mut Making, input: &mut Input) -> Result<(), InputError>
         input.warnings.push(Sentence::new(warning).with(place.name(&making.held)).with(n_k));
     }
     // Lengths that hide nothing are left out, so that the mask stays as simple as it is.
-    if lengths.len() != batch || lengths.iter().any(|&length| length != n_k) {
+    if lengths.len() != batch || mask.key_lengths.is_some() || lengths.iter().any(|&length| length != n_k) {
         mask.key_lengths = Some(lengths);
     }
     input.told.by_file(Fact::KeyLengths);

@@ -34,13 +34,21 @@ pub(super) enum Role {
     Unclear,
     /// Several tensors in one array.
     Packed,
-    /// Where the sequences of a packed batch begin.
+    /// Where the sequences of a packed batch begin and end: of queries and keys alike, of queries, of keys.
     Offsets,
+    OffsetsQ,
+    OffsetsK,
+    /// The same where there is room between the sequences.
+    OffsetsWithGaps,
+    /// Tokens of the longest sequence of a packed batch.
+    Longest,
+    LongestQ,
+    LongestK,
     /// Made by attention, and computed here anew.
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 26] = [
+const NAMES: [(Role, &[&str]); 32] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
@@ -124,7 +132,6 @@ const NAMES: [(Role, &[&str]); 26] = [
             "page_table",
             "page_tables",
             "kv_indices",
-            "kv_indptr",
             "cache_batch_idx",
             "cache_leftpad",
             "leftpad_k",
@@ -183,19 +190,16 @@ const NAMES: [(Role, &[&str]); 26] = [
     ),
     (Role::Unclear, &["key_padding_mask", "src_key_padding_mask", "tgt_key_padding_mask", "padding_mask", "pad_mask"]),
     (Role::Packed, &["qkv", "kv", "qkv_packed", "kv_packed", "kv_cache", "packed_qkv"]),
+    (Role::Offsets, &["cu_seqlens", "cu_seq_lens", "cu_seqlen", "cu_lens"]),
+    (Role::OffsetsQ, &["cu_seqlens_q", "cu_seq_lens_q", "cu_seqlen_q", "qo_indptr"]),
+    (Role::OffsetsK, &["cu_seqlens_k", "cu_seq_lens_k", "cu_seqlen_k", "cu_seqlens_kv", "cu_seq_lens_kv", "kv_indptr"]),
     (
-        Role::Offsets,
-        &[
-            "cu_seqlens",
-            "cu_seqlens_q",
-            "cu_seqlens_k",
-            "cu_seqlens_kv",
-            "cu_seq_lens_q",
-            "cu_seq_lens_k",
-            "cu_seq_lens",
-            "qo_indptr",
-        ],
+        Role::OffsetsWithGaps,
+        &["cu_seqlens_q_padded", "cu_seqlens_kv_padded", "cu_seqlens_k_padded", "cu_seqlens_padded"],
     ),
+    (Role::Longest, &["max_seqlen", "max_seq_len", "max_length"]),
+    (Role::LongestQ, &["max_seqlen_q", "max_seq_len_q", "max_length_q"]),
+    (Role::LongestK, &["max_seqlen_k", "max_seqlen_kv", "max_seq_len_k", "max_seq_len_kv", "max_length_k"]),
 ];
 
 /// What attention makes: `D` is the rowsum of dO * O.
@@ -285,14 +289,20 @@ impl Role {
             Role::Heads => "heads",
             Role::KvHeads => "kv_heads",
             Role::HeadDim => "head_dim",
-            Role::NotComputed | Role::Unclear | Role::Packed | Role::Offsets | Role::Result => "array",
+            Role::Offsets => "cu_seqlens",
+            Role::OffsetsQ => "cu_seqlens_q",
+            Role::OffsetsK => "cu_seqlens_k",
+            Role::Longest => "max_seqlen",
+            Role::LongestQ => "max_seqlen_q",
+            Role::LongestK => "max_seqlen_k",
+            Role::NotComputed | Role::Unclear | Role::Packed | Role::OffsetsWithGaps | Role::Result => "array",
         }
     }
 
     /// It can be said in a word of the metadata; the others are arrays.
     pub fn is_word(self) -> bool {
         use Role::{Align, Causal, DropoutRate, HeadDim, Heads, KeyLengths, KvHeads, Layout, Scale, Slopes, Softcap};
-        use Role::{Window, WindowLeft, WindowRight};
+        use Role::{Longest, LongestK, LongestQ, Offsets, OffsetsK, OffsetsQ, Window, WindowLeft, WindowRight};
         matches!(
             self,
             Scale
@@ -309,6 +319,12 @@ impl Role {
                 | Heads
                 | KvHeads
                 | HeadDim
+                | Offsets
+                | OffsetsQ
+                | OffsetsK
+                | Longest
+                | LongestQ
+                | LongestK
         )
     }
 }

@@ -7,9 +7,8 @@ use ndarray::ArrayD;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::budget::Budget;
-use super::element::Element;
 use super::error::InputError;
-use super::held::{Arrays, Held};
+use super::held::{Held, NpyFiles};
 use super::npy;
 use crate::sentence::Sentence;
 
@@ -43,9 +42,9 @@ struct Entries<'a> {
     entries: Vec<usize>,
 }
 
-impl Entries<'_> {
-    /// The bytes of an entry, inflated as they are read. Errors when it cannot be read.
-    fn entry(&mut self, at: usize, name: &str) -> Result<impl Read, InputError> {
+impl NpyFiles for Entries<'_> {
+    /// Inflated as it is read. Errors when it cannot be read.
+    fn file(&mut self, at: usize, name: &str) -> Result<impl Read, InputError> {
         let index = self.entries[at];
         let about = self.archive.by_index_data(index).map_err(unreadable)?;
         if about.encrypted() {
@@ -58,26 +57,6 @@ impl Entries<'_> {
         let in_entry =
             |error| broken(Sentence::new("array {0}: {1}; save it again with numpy.savez").with(name).with(error));
         self.archive.by_index(index).map_err(in_entry)
-    }
-}
-
-impl Arrays for Entries<'_> {
-    fn header(&mut self, at: usize, name: &str) -> Result<(Element, Vec<usize>), InputError> {
-        npy::header(name, self.entry(at, name)?).map(|header| (header.element, header.shape))
-    }
-
-    fn numbers(
-        &mut self,
-        at: usize,
-        name: &str,
-        as_bf16: bool,
-        budget: &mut Budget,
-    ) -> Result<ArrayD<f64>, InputError> {
-        npy::read(name, self.entry(at, name)?, as_bf16, budget)
-    }
-
-    fn text(&mut self, at: usize, name: &str) -> Result<Option<String>, InputError> {
-        npy::text(name, self.entry(at, name)?)
     }
 }
 

@@ -38,25 +38,33 @@ impl OwnOutput {
             return None;
         }
         let format = coarsest(input.told.arrays.iter().map(|(_, element)| *element).chain([element]));
-        let Shape { batch, heads, n_q, n_k, d, d_v, .. } = input.problem.shape;
-        let of_rows = batch * heads * n_q;
+        let Shape { batch, heads, n_k, d, d_v, .. } = input.problem.shape;
+        // The rows before each batch entry, and all. What packed sequences are padded with is none of them.
+        let mut before = vec![0];
+        before.extend((0..batch).scan(0, |rows, batch| {
+            *rows += heads * input.queries(batch);
+            Some(*rows)
+        }));
+        let of_rows = before[batch];
         // The view of a head costs about as much as one of its rows.
         let affordable = (BUDGET / (n_k * (d + d_v))).clamp(2, of_rows.max(2)).min(of_rows);
         let mut worst = Worst::default();
-        let mut view: Option<(usize, crate::attention::Head<f64>)> = None;
+        let mut view: Option<((usize, usize), crate::attention::Head<f64>)> = None;
         for n in 0..affordable {
             let row = if affordable < 2 {
                 0
             } else {
                 (n as u128 * (of_rows - 1) as u128 / (affordable - 1) as u128) as usize
             };
-            let (index, i) = (row / n_q, row % n_q);
-            if view.as_ref().is_none_or(|(of, _)| *of != index) {
-                view = Some((index, input.problem.head(index / heads, index % heads, Precision::F64)));
+            let batch = before.partition_point(|&rows| rows <= row) - 1;
+            let (head, i) =
+                ((row - before[batch]) / input.queries(batch), (row - before[batch]) % input.queries(batch));
+            if view.as_ref().is_none_or(|(of, _)| *of != (batch, head)) {
+                view = Some(((batch, head), input.problem.head(batch, head, Precision::F64)));
             }
-            let Some((_, head)) = &view else { continue };
-            let own = o.slice(ndarray::s![index / heads, index % heads, i, ..]);
-            worst.add(&oracle::row(head, i), own.iter().copied());
+            let Some((_, view)) = &view else { continue };
+            let own = o.slice(ndarray::s![batch, head, i, ..]);
+            worst.add(&oracle::row(view, i), own.iter().copied());
         }
         let (floor, unit) = format;
         // A score is off by a unit of itself, a weight by as much, and O by both times the largest value.

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::budget::Budget;
 use super::element::Element;
 use super::error::InputError;
-use super::held::{Arrays, Held};
+use super::held::{Arrays, Held, Numbers};
 use super::json_guard;
 use crate::sentence::Sentence;
 
@@ -66,13 +66,7 @@ impl Arrays for Tensors<'_> {
         Ok((element, tensor.shape().to_vec()))
     }
 
-    fn numbers(
-        &mut self,
-        at: usize,
-        name: &str,
-        as_bf16: bool,
-        budget: &mut Budget,
-    ) -> Result<ArrayD<f64>, InputError> {
+    fn numbers(&mut self, at: usize, name: &str, as_bf16: bool, budget: &mut Budget) -> Numbers {
         let (mut element, shape) = self.header(at, name)?;
         if as_bf16 && matches!(element, Element::I16 | Element::U16) {
             element = Element::Bf16;

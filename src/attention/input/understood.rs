@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::told::{By, Fact, MaskKind};
-use super::{Input, Layout, OwnOutput};
+use super::{Input, Layout, OwnOutput, Packed};
 use crate::attention::dropout::Keep;
 use crate::attention::{Align, Shape};
 use crate::sentence::Sentence;
@@ -39,6 +39,8 @@ pub struct Understood {
     /// Of files: Q, K and V.
     pub arrays: Vec<ArrayFacts>,
     pub layout: Said<&'static str>,
+    /// Sequences that the file holds one after the other; each is a batch entry.
+    pub packed: Option<Packed>,
     pub causal: Said<bool>,
     pub align: Said<Align>,
     /// Keys left and right of the diagonal; `None` is unbounded.
@@ -79,6 +81,7 @@ impl Understood {
             d_v,
             arrays: names.map(|(is, (name, element))| ArrayFacts { is, name: name.clone(), element }).collect(),
             layout: input.said(Fact::Layout, input.layout.name()),
+            packed: input.packed.clone(),
             causal: input.said(Fact::Causal, mask.causal),
             align: input.said(Fact::Align, mask.align),
             window: input.said(Fact::Window, [mask.window_left, mask.window_right]),
@@ -129,9 +132,9 @@ impl Understood {
     fn sizes(&self) -> Vec<Sentence> {
         let mut clauses = vec![
             Sentence::new("batch {0}").with(self.batch),
-            Sentence::new("{0} heads over {1}").with(self.heads).with(self.kv_heads),
-            Sentence::new("{0} queries").with(self.n_q),
-            Sentence::new("{0} keys").with(self.n_k),
+            heads(self.heads, self.kv_heads),
+            queries(self.n_q),
+            keys(self.n_k),
             Sentence::new("d {0}").with(self.d),
         ];
         if self.d_v != self.d {
@@ -150,6 +153,7 @@ impl Understood {
         if self.layout.value != Layout::default().name() {
             clauses.push(from(Sentence::new("layout {0}").with(self.layout.value), self.layout.from));
         }
+        clauses.extend(self.packed.as_ref().map(Packed::sentence));
         clauses
     }
 
@@ -189,6 +193,22 @@ impl Input {
     fn said<T>(&self, fact: Fact, value: T) -> Said<T> {
         Said { value, from: self.told.facts.get(&fact).copied() }
     }
+}
+
+/// Query heads over those of keys and values.
+pub(super) fn heads(heads: usize, kv_heads: usize) -> Sentence {
+    match heads {
+        1 => Sentence::new("1 head over {0}").with(kv_heads),
+        _ => Sentence::new("{0} heads over {1}").with(heads).with(kv_heads),
+    }
+}
+
+pub(super) fn queries(count: usize) -> Sentence {
+    if count == 1 { "1 query".into() } else { Sentence::new("{0} queries").with(count) }
+}
+
+pub(super) fn keys(count: usize) -> Sentence {
+    if count == 1 { "1 key".into() } else { Sentence::new("{0} keys").with(count) }
 }
 
 /// With who said it.
