@@ -86,7 +86,9 @@ fn dead_rows_and_the_lines_of_code_are_in_it() {
     let [m, l, lse] = [&last.m, &last.l, &last.lse].map(|values| values.as_ref().unwrap().numbers().to_vec());
     assert_eq!((m[0], l[0], lse[0]), (f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY));
     let scores = trace.steps.iter().find(|step| step.op == "scores").unwrap();
-    assert_eq!(*scores.lines.pseudo, [6]);
+    let text = trace.text.as_deref().unwrap();
+    let [line] = *scores.lines.pseudo else { panic!("one line a step: {:?}", scores.lines.pseudo) };
+    assert!(text.lines().nth(usize::from(line) - 1).unwrap().trim_start().starts_with("scores: "));
     let lines = scores.lines.kernel.as_deref().unwrap();
     assert!(KERNEL.lines().nth(lines[0] as usize - 1).unwrap().contains("[step: scores]"));
     assert!(trace.steps.iter().all(|step| step.lines.kernel.as_ref().is_some_and(|lines| !lines.is_empty())));
@@ -102,9 +104,10 @@ fn statistics_of_a_tile_that_was_left_behind_are_not_told() {
         assert_eq!(names.len(), 1, "the same at every {op}");
         names.remove(0).join(" ")
     };
-    assert_eq!(told("flash1", "tile-max"), "m l m_tile");
-    assert_eq!(told("flash1", "row-sum"), "m l m_tile l_tile");
-    assert_eq!(told("flash1", "merge-stats"), "m l alpha beta m_tile l_tile");
+    assert_eq!(told("flash1", "tile-max"), "m_tile");
+    assert_eq!(told("flash1", "row-sum"), "m_tile l_tile");
+    assert_eq!(told("flash1", "merge-stats"), "alpha beta m_tile l_tile");
+    assert_eq!(told("flash1", "merge-output"), "m l alpha beta m_tile l_tile");
     assert_eq!(told("flash2", "start-rows"), "m l");
     assert_eq!(told("flash2", "row-max"), "m l alpha");
     assert_eq!(told("flash2", "normalise"), "m l L");
@@ -390,4 +393,27 @@ fn what_a_pass_counts_is_what_the_trace_says() {
     assert_eq!(trace.totals.hbm_read_bytes, closed.read.bytes(&schedule.plan));
     assert_eq!(trace.totals.hbm_write_bytes, closed.write.bytes(&schedule.plan));
     assert_eq!(trace.totals.flops.matmul, closed.flops.matmul);
+}
+
+/// The last row statistics that flash1 tells of a row are its results.
+#[test]
+fn the_results_of_flash1_are_in_its_trace() {
+    let problem = small().problem;
+    let head = problem.head::<f64>(0, 1, Precision::F64);
+    let exact = tilescope::attention::oracle::attention(&head);
+    let trace = read(&small_trace("flash1", Tiles::Stats, Precision::F64)).unwrap();
+    for query in 0..problem.shape.n_q {
+        let of_row = trace.steps.iter().rfind(|step| {
+            step.op == "merge-output" && step.rows.is_some_and(|[start, end]| (start..end).contains(&query))
+        });
+        let Some(step) = of_row else {
+            assert_eq!(exact.l[query], 0.0, "only a row that sees no key is in no visit");
+            continue;
+        };
+        let row = query - step.rows.unwrap()[0];
+        let [m, l] = [&step.m, &step.l].map(|values| values.as_ref().unwrap().numbers()[row]);
+        for (told, exact) in [(m, exact.m[query]), (l, exact.l[query])] {
+            assert!(told == exact || (told - exact).abs() <= 1e-12 * exact.abs(), "{query}: {told} {exact}");
+        }
+    }
 }

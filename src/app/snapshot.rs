@@ -114,7 +114,14 @@ impl Snapshot {
     /// Rows of the block whose maximum rose in the current visit, and all of them; `None` before that is known.
     pub fn risen(&self) -> Option<(usize, usize)> {
         let alpha = self.view.alpha.as_ref().filter(|_| self.holds(Slot::Alpha))?;
-        Some((alpha.iter().filter(|alpha| **alpha < 1.0).count(), alpha.len()))
+        // A row that has still seen no key has a factor of 0 too, and its maximum is -inf as before.
+        let at = |values: &Option<Vec<f64>>, row: usize| values.as_ref().and_then(|values| values.get(row).copied());
+        let sees_none = |row| {
+            at(&self.view.m, row).is_some_and(|m| m == f64::NEG_INFINITY)
+                && at(&self.view.beta, row).unwrap_or(0.0) == 0.0
+        };
+        let risen = alpha.iter().enumerate().filter(|(row, alpha)| **alpha < 1.0 && !sees_none(*row));
+        Some((risen.count(), alpha.len()))
     }
 
     /// S of the current tile, once it is computed.

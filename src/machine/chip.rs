@@ -25,6 +25,7 @@ pub enum Slot {
     Alpha = 1 << 13,
     Beta = 1 << 14,
     NewSum = 1 << 15,
+    NewMax = 1 << 16,
 }
 
 impl From<Tensor> for Slot {
@@ -105,6 +106,7 @@ pub struct Chip<T> {
     pub alpha: Vec<T>,
     pub beta: Vec<T>,
     pub new_sum: Vec<T>,
+    pub new_max: Vec<T>,
     /// Places that this program has written.
     pub written: Slots,
 }
@@ -128,6 +130,7 @@ impl<T: Real> Chip<T> {
             alpha: rows(),
             beta: rows(),
             new_sum: rows(),
+            new_max: rows(),
             written: Slots::NONE,
         }
     }
@@ -143,7 +146,7 @@ impl<T: Real> Chip<T> {
 
     /// Bytes of its arrays.
     pub fn bytes(plan: &Plan, span: Span) -> usize {
-        (plan.br * (2 * width(plan, span) + plan.d_v + 8)) * size_of::<T>()
+        (plan.br * (2 * width(plan, span) + plan.d_v + 9)) * size_of::<T>()
     }
 }
 

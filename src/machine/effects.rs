@@ -27,7 +27,7 @@ pub struct Effects {
 impl Effects {
     /// The effects of `step` in a kernel whose S and P buffer spans `span`.
     pub fn of(step: &Step, span: Span) -> Self {
-        use Slot::{Alpha, Beta, K, Lse, M, NewSum, O, P, Q, S, Sum, TileMax, TileSum, V};
+        use Slot::{Alpha, Beta, K, Lse, M, NewMax, NewSum, O, P, Q, S, Sum, TileMax, TileSum, V};
         let block = |tensor: Tensor| Some(Block { tensor, place: block_place(tensor, step.place) });
         let max = |max: Max| if max == Max::Tile { TileMax } else { M };
         let (reads, updates, replaces): (&[Slot], &[Slot], &[Slot]) = match step.op {
@@ -57,8 +57,8 @@ impl Effects {
             Op::Accumulate => (&[V, TileSum], &[P, O, Sum], &[]),
             Op::Product => (&[V], &[P, O], &[]),
             Op::Normalise => (&[M, Sum], &[O], &[Lse]),
-            Op::MergeStats => (&[TileMax, TileSum, Sum], &[M], &[Alpha, Beta, NewSum]),
-            Op::MergeOutput => (&[V, Alpha, Beta, NewSum], &[O, P, Sum], &[]),
+            Op::MergeStats => (&[TileMax, TileSum, M, Sum], &[], &[Alpha, Beta, NewSum, NewMax]),
+            Op::MergeOutput => (&[V, Alpha, Beta, NewSum, NewMax], &[O, P, Sum], &[M]),
             Op::DivideRows => (&[TileMax, TileSum], &[P], &[]),
         };
         Self::on_chip(reads, updates, replaces)

@@ -171,6 +171,7 @@ impl<'a, T: Real> Machine<'a, T> {
             (Slot::Alpha, &chip.alpha),
             (Slot::Beta, &chip.beta),
             (Slot::NewSum, &chip.new_sum),
+            (Slot::NewMax, &chip.new_max),
         ];
         let is_nan = |x: &T| x.widen().is_nan();
         matrices.into_iter().any(|(slot, buffer, cols)| {
@@ -378,14 +379,14 @@ impl<'a, T: Real> Machine<'a, T> {
                 chip.alpha[row] = T::one();
             }
             let sum = chip.alpha[row] * chip.l[row] + chip.beta[row] * chip.tile_sum[row];
-            chip.m[row] = new;
+            chip.new_max[row] = new;
             let sum = self.sum_so_far(tile, row, new, sum);
             self.chip.new_sum[row] = sum;
             self.reported.set(tile.row + row, new, sum);
         }
     }
 
-    /// O = (l alpha O + beta P V) / l_new, after which l is l_new.
+    /// O = (l alpha O + beta P V) / l_new, after which l is l_new and m is m_new.
     fn merge_output(&mut self, tile: &Tile) {
         self.round_weights(tile);
         let chip = &mut self.chip;
@@ -405,7 +406,7 @@ impl<'a, T: Real> Machine<'a, T> {
                     (kept * *o + beta * added) / divisor
                 };
             }
-            chip.l[row] = new_sum;
+            (chip.l[row], chip.m[row]) = (new_sum, chip.new_max[row]);
         }
     }
 

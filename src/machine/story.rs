@@ -111,7 +111,7 @@ impl StoryWriter {
             }
             (Op::MergeStats, Some(visit)) => {
                 visit.max_at = n;
-                (visit.m, visit.alpha) = (chip.m[row].widen(), chip.alpha[row].widen());
+                (visit.m, visit.alpha) = (chip.new_max[row].widen(), chip.alpha[row].widen());
                 (visit.beta, visit.is_divided) = (chip.beta[row].widen(), true);
             }
             (Op::Exponentiate(_), Some(visit)) => visit.weights = part(&chip.p, row, visit.scores.len()),

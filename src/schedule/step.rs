@@ -131,7 +131,7 @@ pub enum Op {
     Normalise,
     /// flash1: m_new, l_new and the two factors alpha = exp(m - m_new), beta = exp(m_tile - m_new).
     MergeStats,
-    /// flash1: O = (l alpha O + beta P V) / l_new.
+    /// flash1: O = (l alpha O + beta P V) / l_new, then l = l_new and m = m_new.
     MergeOutput,
     /// standard: P = P / l over whole rows.
     DivideRows,
@@ -249,6 +249,7 @@ impl Op {
                 | Op::Accumulate
                 | Op::Normalise
                 | Op::MergeStats
+                | Op::MergeOutput
                 | Op::DivideRows
         )
     }

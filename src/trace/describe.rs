@@ -70,6 +70,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         input: export.origin.clone(),
         problem: facts(export.problem, plan),
         algorithm: export.schedule.algorithm.name().into(),
+        text: Some(export.schedule.algorithm.text().text.clone()),
         tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
         hardware: export.hardware.map(Into::into),
         head: HeadIndex { batch: export.batch, head: export.head },

@@ -27,6 +27,9 @@ pub struct Trace {
     pub input: Origin,
     pub problem: ProblemFacts,
     pub algorithm: String,
+    /// The text of the algorithm, in whose lines the steps are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     pub tiling: Grid,
     /// The model of the chip that block sizes and budgets come from.
     #[serde(default)]
@@ -226,7 +229,7 @@ fn is_zero(n: &u64) -> bool {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Lines")]
 pub struct Lines<'a> {
-    /// Of the algorithm as papers print it.
+    /// Of the algorithm's text, from 1.
     pub pseudo: Cow<'a, [u16]>,
     /// Of the kernel's source; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

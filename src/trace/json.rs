@@ -68,6 +68,9 @@ fn begin(sink: &mut Sink<impl Write>, trace: &Trace) -> io::Result<()> {
     field(sink, "input", &trace.input)?;
     field(sink, "problem", &trace.problem)?;
     field(sink, "algorithm", &trace.algorithm)?;
+    if let Some(text) = &trace.text {
+        field(sink, "text", text)?;
+    }
     field(sink, "tiling", &trace.tiling)?;
     if let Some(hardware) = &trace.hardware {
         field(sink, "hardware", hardware)?;

@@ -247,7 +247,9 @@ impl Held {
         } else {
             Slots::NONE
         };
-        let written = Effects::of(step, span).writes;
+        // What was loaded is of the visit before: it is told where a step gives it a new value.
+        let is_load = matches!(step.op, Op::Load(_));
+        let written = if is_load { Slots::NONE } else { Effects::of(step, span).writes };
         *self = Self { program, place: step.place, slots: self.slots.without(lost).with(written) };
     }
 

@@ -29,8 +29,7 @@ fn signals() -> Vec<(i32, &'static str)> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let (kept, left): (Vec<_>, Vec<_>) =
-        SIGNALS.into_iter().partition(|(signal, _)| ignored >> (signal - 1) & 1 == 0);
+    let (kept, left): (Vec<_>, Vec<_>) = SIGNALS.into_iter().partition(|(signal, _)| ignored >> (signal - 1) & 1 == 0);
     for (_, name) in left {
         skipped_here(name, "the tests were started with this signal ignored");
     }

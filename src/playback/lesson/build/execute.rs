@@ -62,7 +62,7 @@ struct Held {
 }
 
 /// Every place on chip.
-const SLOTS: [Slot; 16] = [
+const SLOTS: [Slot; 17] = [
     Slot::Q,
     Slot::K,
     Slot::V,
@@ -79,6 +79,7 @@ const SLOTS: [Slot; 16] = [
     Slot::Alpha,
     Slot::Beta,
     Slot::NewSum,
+    Slot::NewMax,
 ];
 
 impl Held {

@@ -102,6 +102,7 @@ fn symbol(slot: Slot) -> &'static str {
         Slot::Alpha => "alpha",
         Slot::Beta => "beta",
         Slot::NewSum => "l_new",
+        Slot::NewMax => "m_new",
     }
 }
 
