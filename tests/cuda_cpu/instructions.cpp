@@ -5,6 +5,8 @@
 // fault, which must end the process.
 #include "tensor_cores.h"
 
+#include <math.h>
+
 static uint16_t element(int row, int column, int salt) {
     return cpu::to_element((float)((row * 7 + column * 13 + salt) % 31 - 15) / 8);
 }
@@ -80,10 +82,10 @@ static void check_copies() {
         commit_copies();
         copy_async(to[1][lane], from[lane], 16);
         commit_copies();
-        if (cpu::block.order == cpu::Order::Backwards) expect(to[0][lane][0] == 1, "a copy that is early", lane, 0);
+        if (cpu::place.order == cpu::Order::Backwards) expect(to[0][lane][0] == 1, "a copy that is early", lane, 0);
         wait_for_copies<1>();
         for (int at = 0; at < 16; at++) expect(to[0][lane][at] == (at < lane % 17 ? 7 : 0), "cp.async", lane, at);
-        if (cpu::block.order == cpu::Order::Backwards) expect(to[1][lane][0] == 1, "a group that is early", lane, 1);
+        if (cpu::place.order == cpu::Order::Backwards) expect(to[1][lane][0] == 1, "a group that is early", lane, 1);
         wait_for_copies<0>();
         for (int at = 0; at < 16; at++) expect(to[1][lane][at] == 7, "cp.async", lane, at);
     });

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::player::{Player, Variant};
-use super::{Case, all_cases, can_build, check, rounded_cases};
+use super::{Case, can_build, check, taken_cases};
 use tilescope::attention::Precision;
 
 /// What is changed, which text of the file (found once), into what.
@@ -226,19 +226,19 @@ const ALL: [(&str, &str, &[Mutant]); 4] = [
 ];
 
 /// How a mutant is caught: by a wrong or order-dependent result, by a guard, or by the compiler; none if it survives.
-pub fn caught(variant: Variant, file: &str, (name, from, to): Mutant, cases: &[Case]) -> Option<String> {
+pub fn caught(variant: Variant, file: &str, (name, from, to): Mutant, cases: &[&Case]) -> Option<String> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels").join(file);
     let source = std::fs::read_to_string(path).expect("the kernel is part of the project");
     assert_eq!(source.matches(from).count(), 1, "{file}, {name}: {from:?} is not there once");
     let player = Player::new(variant, &[(file, &source.replace(from, to))]);
     let player = player.unwrap_or_else(|why| panic!("{file}, {name}: a mutant must compile: {why}"));
-    let cases: Vec<&Case> = cases.iter().filter(|case| player.takes(case.problem())).collect();
+    let cases: Vec<&Case> = cases.iter().copied().filter(|case| player.takes(case.problem())).collect();
     // Most die early: there is no need to run the rest.
     cases.chunks(15).find_map(|some| check(&player, some).err()).map(|why| why[0].clone())
 }
 
 /// Each mutant of these files, two at a time.
-pub fn check_all(mutants: &[(Variant, &str, Mutant)], cases: &[Case]) {
+pub fn check_all(mutants: &[(Variant, &str, Mutant)], cases: &[&Case]) {
     if !can_build(mutants.len()) {
         return;
     }
@@ -271,12 +271,12 @@ fn every_mutant_of_a_scalar_kernel_is_caught() {
             mutants.iter().map(move |&mutant| (variant, file, mutant))
         })
         .collect();
-    check_all(&mutants, &all_cases());
+    check_all(&mutants, &taken_cases(Precision::F32));
 }
 
 #[test]
 fn every_mutant_of_the_tensor_core_kernel_is_caught() {
     let variant = Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: false };
     let mutants: Vec<_> = FLASH2_MMA.iter().map(|&mutant| (variant, "flash2_mma.cu", mutant)).collect();
-    check_all(&mutants, &rounded_cases(Precision::F16));
+    check_all(&mutants, &taken_cases(Precision::F16));
 }
