@@ -134,22 +134,31 @@ fn can_build(skipping: usize) -> bool {
     false
 }
 
+/// Something wrong, and in which of the cases that were run; none where the process died.
+struct Fault {
+    case: Option<usize>,
+    what: String,
+}
+
 /// Runs cases in all orders; gives what is wrong.
-fn check(player: &Player, cases: &[&Case]) -> Result<(), Vec<String>> {
+fn check(player: &Player, cases: &[&Case]) -> Vec<Fault> {
     let jobs: Vec<Job<'_>> =
         cases.iter().flat_map(|case| (0..ORDERS.len()).map(|order| Job { problem: case.problem(), order })).collect();
-    let answers = player.run(&jobs).map_err(|why| vec![why])?;
-    let mut wrong = Vec::new();
-    for (case, answers) in cases.iter().zip(answers.chunks(ORDERS.len())) {
+    let answers = match player.run(&jobs) {
+        Ok(answers) => answers,
+        Err(what) => return vec![Fault { case: None, what }],
+    };
+    let mut faults = Vec::new();
+    for (at, (case, answers)) in cases.iter().zip(answers.chunks(ORDERS.len())).enumerate() {
+        let mut add = |why: &str| faults.push(Fault { case: Some(at), what: format!("{}: {why}", case.name()) });
         for (answer, order) in answers.iter().zip(ORDERS).skip(1) {
             if answer.bytes != answers[0].bytes {
-                wrong.push(format!("{}: threads {order} give other bits", case.name()));
+                add(&format!("threads {order} give other bits"));
             }
         }
-        let faults = case.judge(&answers[0], player.variant.precision);
-        wrong.extend(faults.into_iter().map(|why| format!("{}: {why}", case.name())));
+        case.judge(&answers[0], player.variant.precision).iter().for_each(|why| add(why));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    faults
 }
 
 /// Cases of a variant's own head dimension, so that each variant has some: several blocks, masks, every modifier.
@@ -192,9 +201,7 @@ fn check_variants(variants: &[Variant], cases: &[&Case]) {
         let mine: Vec<&Case> = cases.iter().filter(fits).copied().chain(&own).collect();
         ran += mine.len();
         is_taken.iter_mut().zip(cases).for_each(|(is_taken, case)| *is_taken |= player.takes(case.problem()));
-        if let Err(why) = check(&player, &mine) {
-            wrong.extend(why.into_iter().map(|why| format!("{}: {why}", variant.name())));
-        }
+        wrong.extend(check(&player, &mine).into_iter().map(|fault| format!("{}: {}", variant.name(), fault.what)));
         println!("{}: {} cases in {} orders", variant.name(), mine.len(), ORDERS.len());
         smaller = Some(player);
     }
