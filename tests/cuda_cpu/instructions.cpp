@@ -108,6 +108,9 @@ static void check_words() {
 // A shared variable that all threads write and read, for faults.
 __shared__ float shared_array[32];
 
+// Out of line, so that only AddressSanitizer can know how long an array is.
+__attribute__((noinline)) static void write(volatile int *to, int at) { to[at] = 1; }
+
 static int fault(const char *name) {
     auto is = [&](const char *other) { return !strcmp(name, other); };
     auto run = [](auto kernel) { cpu::launch({1, 1, 1}, 64, cpu::Order::Forwards, 1, kernel); };
@@ -120,6 +123,7 @@ static int fault(const char *name) {
     if (is("misaligned copy")) run([] { copy_async((SharedAddress)shared_array + 4, shared_array, 16); });
     if (is("bank conflict")) run([] { unsigned to[4]; load_matrices(to, (SharedAddress)shared_array); });
     if (is("past shared memory")) run([] { ((volatile float *)shared_array)[threadIdx.x] = 1; });
+    if (is("past an array of its own")) run([] { int own[40]; write(own, threadIdx.x); });
     return 0;   // not caught
 }
 
