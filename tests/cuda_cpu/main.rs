@@ -33,7 +33,7 @@ const SCALAR: [Variant; 5] = [
 /// A problem with what counts as a right answer.
 enum Case {
     Golden(&'static golden::Case),
-    BuiltIn(BuiltIn),
+    BuiltIn(Box<BuiltIn>),
 }
 
 /// A built-in case in a format; its exact results are worked out once, when they are first needed.
@@ -56,7 +56,7 @@ impl Case {
             tensor.mapv_inplace(round);
         }
         problem.bias.iter_mut().for_each(|bias| bias.mapv_inplace(round));
-        Self::BuiltIn(BuiltIn { case, precision, references: OnceLock::new() })
+        Self::BuiltIn(Box::new(BuiltIn { case, precision, references: OnceLock::new() }))
     }
 
     fn name(&self) -> &str {
