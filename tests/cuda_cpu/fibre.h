@@ -1,7 +1,7 @@
 // Fibres: functions with stacks of their own that hand control to each other. One plays each CUDA thread.
 //
-// On x86-64 a switch is eight instructions; elsewhere ucontext does it, with a system call. AddressSanitizer is told of
-// every switch, so that its stack checks follow.
+// On x86-64 a switch is eight instructions; elsewhere ucontext does it, with a system call. AddressSanitizer is not told:
+// what it keeps around the variables of a stack lies beside them, whoever's the stack is.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,6 @@
 
 #include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
 #if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
@@ -26,9 +23,6 @@ struct Context {
 #else
     ucontext_t context;
 #endif
-    void *fake_stack = nullptr;         // AddressSanitizer's
-    const void *bottom = nullptr;       // of the stack, known to it
-    size_t size = 0;
 };
 
 #if defined(__x86_64__)
@@ -57,27 +51,19 @@ cpu_switch_stack:
 
 // Leaves `from`, to be returned to, and goes on at `to`.
 inline void switch_to(Context &from, Context &to) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_start_switch_fiber(&from.fake_stack, to.bottom, to.size);
-#endif
 #if defined(__x86_64__)
     cpu_switch_stack(&from.stack_pointer, to.stack_pointer);
 #else
     swapcontext(&from.context, &to.context);
 #endif
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
-#endif
 }
 
-// Makes `fibre` begin with `entry`, which must never return. `home` learns where its own stack lies.
+// Makes `fibre` begin with `entry`, which must never return.
 inline void start_fibre(Context &fibre, void (*entry)()) {
     constexpr size_t SIZE = 128 << 10;
     char *stack = (char *)mmap(nullptr, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED) abort();
     mprotect(stack, 4096, PROT_NONE);   // an overflow of the stack is a crash and not a surprise
-    fibre.bottom = stack;
-    fibre.size = SIZE;
 #if defined(__x86_64__)
     void **top = (void **)(stack + SIZE) - 1;    // a function begins 8 bytes off a multiple of 16
     top[0] = nullptr;                   // where `entry` would return to
@@ -90,15 +76,6 @@ inline void start_fibre(Context &fibre, void (*entry)()) {
     fibre.context.uc_stack.ss_size = SIZE;
     fibre.context.uc_link = nullptr;
     makecontext(&fibre.context, entry, 0);
-#endif
-}
-
-// What a fibre does first: `home`, which switched to it, is described to the sanitizer.
-inline void entered_from(Context &home) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &home.bottom, &home.size);
-#else
-    (void)home;
 #endif
 }
 

@@ -5,6 +5,8 @@
 // fault, which must end the process.
 #include "tensor_cores.h"
 
+#include <math.h>
+
 static uint16_t element(int row, int column, int salt) {
     return cpu::to_element((float)((row * 7 + column * 13 + salt) % 31 - 15) / 8);
 }
@@ -80,10 +82,10 @@ static void check_copies() {
         commit_copies();
         copy_async(to[1][lane], from[lane], 16);
         commit_copies();
-        if (cpu::block.order == cpu::Order::Backwards) expect(to[0][lane][0] == 1, "a copy that is early", lane, 0);
+        if (cpu::place.order == cpu::Order::Backwards) expect(to[0][lane][0] == 1, "a copy that is early", lane, 0);
         wait_for_copies<1>();
         for (int at = 0; at < 16; at++) expect(to[0][lane][at] == (at < lane % 17 ? 7 : 0), "cp.async", lane, at);
-        if (cpu::block.order == cpu::Order::Backwards) expect(to[1][lane][0] == 1, "a group that is early", lane, 1);
+        if (cpu::place.order == cpu::Order::Backwards) expect(to[1][lane][0] == 1, "a group that is early", lane, 1);
         wait_for_copies<0>();
         for (int at = 0; at < 16; at++) expect(to[1][lane][at] == 7, "cp.async", lane, at);
     });
@@ -106,6 +108,9 @@ static void check_words() {
 // A shared variable that all threads write and read, for faults.
 __shared__ float shared_array[32];
 
+// Out of line, so that only AddressSanitizer can know how long an array is.
+__attribute__((noinline)) static void write(volatile int *to, int at) { to[at] = 1; }
+
 static int fault(const char *name) {
     auto is = [&](const char *other) { return !strcmp(name, other); };
     auto run = [](auto kernel) { cpu::launch({1, 1, 1}, 64, cpu::Order::Forwards, 1, kernel); };
@@ -118,6 +123,7 @@ static int fault(const char *name) {
     if (is("misaligned copy")) run([] { copy_async((SharedAddress)shared_array + 4, shared_array, 16); });
     if (is("bank conflict")) run([] { unsigned to[4]; load_matrices(to, (SharedAddress)shared_array); });
     if (is("past shared memory")) run([] { ((volatile float *)shared_array)[threadIdx.x] = 1; });
+    if (is("past an array of its own")) run([] { int own[40]; write(own, threadIdx.x); });
     return 0;   // not caught
 }
 

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tilescope::attention::oracle::Output;
 use tilescope::attention::{Precision, Problem};
 
+use super::threads;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Orders in which threads run between barriers, as `thread_block.h` numbers them.
@@ -118,9 +120,9 @@ pub fn build(name: &str, defines: &[String], sources: &[(&str, &str)]) -> Result
     let finished = Command::new("g++")
         .args(FLAGS)
         // A mutant is compiled for a few cases: this halves the time, and what is out of bounds is still caught.
-        .args(if sources.is_empty() { &[][..] } else { &["-fno-sanitize=undefined"] })
+        .args(if sources.is_empty() { &[][..] } else { &["-fno-sanitize=undefined", "-g0"] })
         .args(defines)
-        .args([Path::new("-I"), folder.path(), Path::new("-I"), &here, &here.join(name)])
+        .args([Path::new("-I"), folder.path(), Path::new("-I"), &here, &here.join(name), &threads::object()?])
         .arg("-o")
         .arg(folder.path().join("program"))
         .output()

@@ -4,6 +4,7 @@
 // that run forwards copy at once, backwards as late as is allowed, at random each copy by a coin.
 #pragma once
 
+#include "formats.h"
 #include "thread_block.h"
 
 using SharedAddress = unsigned char *;
@@ -11,40 +12,6 @@ using SharedAddress = unsigned char *;
 inline SharedAddress shared_address(const void *pointer) { return (SharedAddress)pointer; }
 
 namespace cpu {
-
-inline uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    return bits;
-}
-
-// f32 to f16, to nearest, ties to even.
-inline uint16_t to_f16(float x) {
-    uint32_t sign = bits_of(x) >> 16 & 0x8000, bits = bits_of(x) & 0x7fffffff;
-    if (bits > 0x7f800000) return 0x7fff;                   // NaN, as the instruction writes it
-    if (bits >= 0x477ff000) return sign | 0x7c00;           // rounds to infinity
-    if (bits < 0x38800000) {                                // below 2^-14: multiples of 2^-24, the spacing at 0.5
-        return sign | (bits_of(__int_as_float(bits) + 0.5f) - bits_of(0.5f));
-    }
-    bits += 0xfff + (bits >> 13 & 1);
-    return sign | (bits - 0x38000000) >> 13;
-}
-
-inline float from_f16(uint16_t bits) {
-    int exponent = bits >> 10 & 31, fraction = bits & 0x3ff;
-    float size = exponent == 0 ? ldexpf(fraction, -24)
-        : exponent == 31       ? (fraction ? NAN : INFINITY)
-                               : ldexpf(1024 + fraction, exponent - 25);
-    return bits & 0x8000 ? -size : size;
-}
-
-inline uint16_t to_bf16(float x) {
-    uint32_t bits = bits_of(x);
-    if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fff;
-    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
-
-inline float from_bf16(uint16_t bits) { return __int_as_float((uint32_t)bits << 16); }
 
 inline uint16_t to_element(float x) {
 #ifdef BF16
@@ -54,20 +21,12 @@ inline uint16_t to_element(float x) {
 #endif
 }
 
-// By a table: half of the time of a product would go into this.
 inline float from_element(uint16_t bits) {
-    static const std::vector<float> table = [] {
-        std::vector<float> values(1 << 16);
-        for (int at = 0; at < 1 << 16; at++) {
 #ifdef BF16
-            values[at] = from_bf16(at);
+    return from_bf16(bits);
 #else
-            values[at] = from_f16(at);
+    return from_f16(bits);
 #endif
-        }
-        return values;
-    }();
-    return table[bits];
 }
 
 inline void carry_out(const Copy &copy) {
@@ -108,43 +67,12 @@ inline void load_matrices(unsigned *to, SharedAddress row, bool transposed, int 
 }  // namespace cpu
 
 inline void mma(float *c, const unsigned *a, const unsigned *b, int line = __builtin_LINE()) {
-    struct Operand {
-        float *c;
-        const unsigned *a, *b;
-    } operand = {c, a, b};
-    cpu::together(0xffffffff, line, &operand, [](void **operands) {
-        // Registers to whole matrices, the product, and back.
-        float a[16][16], b[8][16];
-        double sums[16][8];     // products are exact, and rounded once they are added up
-        auto half = [](unsigned both, int which) { return cpu::from_element(both >> 16 * which); };
-        for (int lane = 0; lane < cpu::WARP_SIZE; lane++) {
-            auto *from = (Operand *)operands[lane];
-            int g = lane / 4, t = lane % 4 * 2;
-            for (int which = 0; which < 2; which++) {
-                a[g][t + which] = half(from->a[0], which);
-                a[g + 8][t + which] = half(from->a[1], which);
-                a[g][t + 8 + which] = half(from->a[2], which);
-                a[g + 8][t + 8 + which] = half(from->a[3], which);
-                b[g][t + which] = half(from->b[0], which);
-                b[g][t + 8 + which] = half(from->b[1], which);
-                sums[g][t + which] = from->c[which];
-                sums[g + 8][t + which] = from->c[2 + which];
-            }
-        }
-        for (int i = 0; i < 16; i++) {
-            for (int j = 0; j < 8; j++) {
-                for (int k = 0; k < 16; k++) sums[i][j] += (double)a[i][k] * b[j][k];
-            }
-        }
-        for (int lane = 0; lane < cpu::WARP_SIZE; lane++) {
-            auto *to = (Operand *)operands[lane];
-            int g = lane / 4, t = lane % 4 * 2;
-            for (int which = 0; which < 2; which++) {
-                to->c[which] = (float)sums[g][t + which];
-                to->c[2 + which] = (float)sums[g + 8][t + which];
-            }
-        }
-    });
+    cpu::Product operand = {c, {a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+#ifdef BF16
+    cpu::together(0xffffffff, line, &operand, cpu::multiply_bf16);
+#else
+    cpu::together(0xffffffff, line, &operand, cpu::multiply_f16);
+#endif
 }
 
 inline void load_matrices(unsigned *to, SharedAddress row, int line = __builtin_LINE()) {
@@ -158,28 +86,15 @@ inline void load_matrices_transposed(unsigned *to, SharedAddress row, int line =
 inline void copy_async(SharedAddress to, const void *from, int bytes) {
     if ((uintptr_t)to % 16 || (uintptr_t)from % 16) cpu::fail("an asynchronous copy is not aligned");
     cpu::Copy copy = {to, from, bytes};
-    bool at_once = cpu::block.order == cpu::Order::Forwards ||
-        (cpu::block.order == cpu::Order::Random && cpu::next_random() % 2);
-    if (at_once) {
-        cpu::carry_out(copy);
-    } else {
-        cpu::block.current->open_copies.push_back(copy);
-    }
+    cpu::is_early() ? cpu::carry_out(copy) : cpu::add_copy(copy);
 }
 
-inline void commit_copies() {
-    cpu::Thread &thread = *cpu::block.current;
-    thread.groups.push_back(std::move(thread.open_copies));
-    thread.open_copies.clear();
-}
+inline void commit_copies() { cpu::end_group(); }
 
 template <int PENDING>
 inline void wait_for_copies() {
-    auto &groups = cpu::block.current->groups;
-    while (groups.size() > PENDING) {
-        for (const cpu::Copy &copy : groups.front()) cpu::carry_out(copy);
-        groups.pop_front();
-    }
+    cpu::Copy copy;
+    while (cpu::take_copy(PENDING, copy)) cpu::carry_out(copy);
 }
 
 inline unsigned pack(float low, float high) { return cpu::to_element(low) | (unsigned)cpu::to_element(high) << 16; }

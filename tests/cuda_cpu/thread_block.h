@@ -4,6 +4,9 @@
 // an instruction of the whole warp. Between barriers one warp runs far ahead of the others: the first, the last,
 // or any at random, and so do its lanes between instructions of the warp: a kernel that needs a barrier it does not have gives other results in one of them.
 //
+// What runs the threads is in thread_block.cpp, which is compiled once and without the sanitizers: only what a kernel
+// reads and writes must be watched, and a kernel is compiled for every variant and every mutant of it.
+//
 // What a GPU would let pass in silence ends the process with a sentence:
 // - threads that wait at different barriers, or leave while others wait;
 // - lanes of a warp that meet in different instructions, or with a mask that is not the whole warp;
@@ -13,17 +16,22 @@
 // Shared memory holds NaN when a block begins: what is read before it is written shows in the results.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <deque>
-#include <functional>
-#include <vector>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "fibre.h"
+#include <initializer_list>
+
+// Of <math.h>, which in C++ takes longer to read than a kernel does to compile.
+extern "C" {
+float expf(float) noexcept;
+float exp2f(float) noexcept;
+float fmaf(float, float, float) noexcept;
+float fmaxf(float, float) noexcept;
+float logf(float) noexcept;
+float tanhf(float) noexcept;
+}
 
 // --- The words of CUDA ---------------------------------------------------------------------------------------------
 
@@ -69,13 +77,40 @@ namespace cpu {
 // The order in which threads run between barriers; also when asynchronous copies are carried out (tensor_cores.h).
 enum class Order { Forwards, Backwards, Random };
 
-[[noreturn]] inline void fail(const char *what, int line_a = 0, int line_b = 0) {
-    fprintf(stderr, "thread block: %s (lines %d and %d)\n", what, line_a, line_b);
-    exit(3);
-}
+[[noreturn]] void fail(const char *what, int line_a = 0, int line_b = 0);
 
 constexpr int WARP_SIZE = 32;
-enum class State { Ready, AtBarrier, InWarp, Done };
+
+// What a thread knows of itself and its block.
+struct Place {
+    uint3 thread, block, grid;
+    Order order;
+};
+extern Place place;
+
+inline unsigned lane() { return place.thread.x % WARP_SIZE; }
+
+void sync_threads(int line);
+
+// An instruction that a warp carries out together: the last lane to arrive does it for all, on their operands.
+void together(unsigned mask, int line, void *operand, void (*action)(void **operands));
+
+// What every lane brings to `shuffle`, and from which lane it takes.
+struct Shuffled {
+    uint32_t in, out;
+    unsigned source;
+};
+void exchange(void **operands);
+
+template <class T>
+T shuffle(unsigned mask, int line, T value, unsigned source_lane) {
+    static_assert(sizeof value == 4, "a register");
+    Shuffled operand = {0, 0, source_lane};
+    memcpy(&operand.in, &value, 4);
+    together(mask, line, &operand, exchange);
+    memcpy(&value, &operand.out, 4);
+    return value;
+}
 
 // A copy that was started and whose bytes may not have arrived.
 struct Copy {
@@ -84,173 +119,35 @@ struct Copy {
     int bytes;          // of 16; the rest is filled with zeros
 };
 
-struct Thread {
-    Context context;
-    unsigned index;
-    uint3 position;
-    State state;
-    int line;                               // where it waits
-    void *operand;                          // what it brings to an instruction of the warp
-    std::vector<Copy> open_copies;          // not yet in a group
-    std::deque<std::vector<Copy>> groups;
+// Whether a copy of the running thread arrives at once.
+bool is_early();
+// Adds a copy that does not to the running thread's next group, and ends the group.
+void add_copy(const Copy &copy);
+void end_group();
+// Takes the oldest copy that must arrive so that no more than `pending` groups are under way; false if there is none.
+bool take_copy(unsigned pending, Copy &copy);
+
+// What a lane brings to a product of tensor cores: C += A B.
+struct Product {
+    float *c;
+    unsigned a[4], b[2];
 };
-
-inline struct Block {
-    Context scheduler;
-    std::deque<Thread> threads;
-    unsigned size = 0;
-    Thread *current = nullptr;
-    uint3 position{}, grid{};
-    std::function<void()> kernel;
-    Order order = Order::Forwards;
-    uint32_t random = 1;
-} block;
-
-inline uint32_t next_random() {
-    block.random ^= block.random << 13;
-    block.random ^= block.random >> 17;
-    return block.random ^= block.random << 5;
-}
-
-inline void wait(State state, int line) {
-    Thread &thread = *block.current;
-    thread.state = state;
-    thread.line = line;
-    switch_to(thread.context, block.scheduler);
-}
-
-inline void sync_threads(int line) { wait(State::AtBarrier, line); }
-
-// An instruction that a warp carries out together: the last lane to arrive does it for all, on their operands.
-template <class Action>
-void together(unsigned mask, int line, void *operand, Action action) {
-    Thread &self = *block.current;
-    if (mask != 0xffffffff) fail("a mask that is not the whole warp", line, line);
-    if (block.size % WARP_SIZE) fail("a warp instruction in a block of parts of warps", line, line);
-    self.operand = operand;
-    unsigned first = self.index / WARP_SIZE * WARP_SIZE;
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++) {
-        Thread &other = block.threads[first + lane];
-        if (&other == &self) continue;
-        if (other.state == State::Done) fail("a lane has left that a warp instruction needs", line, line);
-        if (other.state != State::InWarp) return wait(State::InWarp, line);
-        if (other.line != line) fail("lanes of a warp meet in different instructions", line, other.line);
-    }
-    void *operands[WARP_SIZE];
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++) operands[lane] = block.threads[first + lane].operand;
-    action(operands);
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++) block.threads[first + lane].state = State::Ready;
-}
-
-template <class T>
-T shuffle(unsigned mask, int line, T value, unsigned source_lane) {
-    struct Operand {
-        T in, out;
-        unsigned source;
-    } operand = {value, value, source_lane};
-    together(mask, line, &operand, [](void **operands) {
-        for (int lane = 0; lane < WARP_SIZE; lane++) {
-            auto *mine = (Operand *)operands[lane];
-            mine->out = ((Operand *)operands[mine->source % WARP_SIZE])->in;
-        }
-    });
-    return operand.out;
-}
-
-inline unsigned lane() { return block.current->index % WARP_SIZE; }
-
-inline void run_fibre() {
-    entered_from(block.scheduler);
-    for (;;) {
-        block.kernel();
-        Thread &thread = *block.current;
-        if (!thread.open_copies.empty() || !thread.groups.empty()) fail("copies are under way when a thread ends");
-        wait(State::Done, 0);
-    }
-}
-
-extern "C" char __start_shared_memory[] __attribute__((weak));
-extern "C" char __stop_shared_memory[] __attribute__((weak));
-
-// All of it, with what the sanitizer keeps between the variables, so it must not be watched here.
-__attribute__((no_sanitize("address", "undefined"))) inline void poison_shared_memory() {
-    for (volatile char *at = __start_shared_memory; at < __stop_shared_memory; at++) *at = (char)0xff;
-}
-
-// Gives each of these threads that can go on one turn; false if none can.
-inline bool run_some(Thread **threads, unsigned count) {
-    if (block.order == Order::Random) {
-        for (unsigned left = count; left > 1; left--) std::swap(threads[left - 1], threads[next_random() % left]);
-    }
-    bool moved = false;
-    for (unsigned at = 0; at < count; at++) {
-        if (threads[at]->state != State::Ready) continue;
-        block.current = threads[at];
-        switch_to(block.scheduler, threads[at]->context);
-        moved = true;
-    }
-    return moved;
-}
-
-// Runs one thread block to its end.
-inline void run_block() {
-    poison_shared_memory();
-    // Threads warp by warp, each in the order of the day.
-    std::vector<Thread *> turn;
-    for (unsigned at = 0; at < block.size; at++) {
-        Thread &thread = block.threads[block.order == Order::Backwards ? block.size - 1 - at : at];
-        thread.state = State::Ready;
-        turn.push_back(&thread);
-    }
-    for (;;) {
-        bool moved = false;
-        for (unsigned warp = 0; warp < block.size; warp += WARP_SIZE) {
-            unsigned end = std::min(warp + WARP_SIZE, block.size);
-            // A warp runs as far ahead of the others as it can; at random, as far as chance has it.
-            while (run_some(&turn[warp], end - warp)) {
-                moved = true;
-                if (block.order == Order::Random && next_random() % 4 == 0) break;
-            }
-        }
-        if (moved) continue;
-        // Nobody can go on: all are done, or all wait at one barrier, or the kernel is wrong.
-        for (Thread *thread : turn) {
-            if (thread->state == State::InWarp) fail("lanes wait for others of their warp", thread->line, thread->line);
-            if (thread->state != turn[0]->state) fail("a thread has left while others wait at a barrier");
-            if (thread->line != turn[0]->line) fail("threads wait at different barriers", thread->line, turn[0]->line);
-        }
-        if (turn[0]->state == State::Done) return;
-        for (Thread *thread : turn) thread->state = State::Ready;
-    }
-}
+void multiply_f16(void **operands);
+void multiply_bf16(void **operands);
 
 // Runs a grid of blocks, one after another; backwards, the last block comes first.
-inline void launch(uint3 grid, unsigned size, Order order, uint32_t seed, std::function<void()> kernel) {
-    block.grid = grid;
-    block.size = size;
-    block.order = order;
-    block.random = seed | 1;
-    block.kernel = kernel;
-    while (block.threads.size() < size) {
-        block.threads.emplace_back();
-        Thread &thread = block.threads.back();
-        thread.index = (unsigned)block.threads.size() - 1;
-        thread.position = {thread.index, 0, 0};
-        start_fibre(thread.context, run_fibre);
-    }
-    unsigned blocks = grid.x * grid.y * grid.z;
-    for (unsigned n = 0; n < blocks; n++) {
-        unsigned at = order == Order::Backwards ? blocks - 1 - n : n;
-        block.position = {at % grid.x, at / grid.x % grid.y, at / grid.x / grid.y};
-        run_block();
-    }
+void launch(uint3 grid, unsigned size, Order order, uint32_t seed, void (*kernel)(const void *), const void *argument);
+
+template <class Kernel>
+void launch(uint3 grid, unsigned size, Order order, uint32_t seed, const Kernel &kernel) {
+    launch(grid, size, order, seed, [](const void *kernel) { (*(const Kernel *)kernel)(); }, &kernel);
 }
 
 }  // namespace cpu
 
-#define threadIdx (cpu::block.current->position)
-#define blockIdx (cpu::block.position)
-#define gridDim (cpu::block.grid)
+#define threadIdx (cpu::place.thread)
+#define blockIdx (cpu::place.block)
+#define gridDim (cpu::place.grid)
 #define __syncthreads() cpu::sync_threads(__LINE__)
 #define __syncwarp() cpu::together(0xffffffff, __LINE__, nullptr, [](void **) {})
 #define __shfl_xor_sync(mask, value, lanes) cpu::shuffle(mask, __LINE__, value, cpu::lane() ^ (lanes))

@@ -3,6 +3,7 @@
 //
 // PLAYER_ROOT    the project's folder
 // PLAYER_CACHE   where compiled modules are kept
+// PLAYER_THREADS the object file of tests/cuda_cpu/thread_block.cpp
 // PLAYER_IDLE    launches of a program with this argument do nothing: its times would mean nothing anyway
 #include <cstdint>
 #include <cstdio>
@@ -40,7 +41,7 @@ static std::string library(const std::string &ptx) {
     std::string tests = root + "/tests/";
     std::string command = "g++ -std=c++17 -O1 -fPIC -shared -fno-gnu-unique -Wno-unknown-pragmas -DKERNEL_FILE='\"" + file +
                           "\"' -DKERNEL=" + stem + defines + " -I" + root + "/kernels -I" + tests + "cuda_cpu " + tests +
-                          "cuda_host/module.cpp -o " + to + ".part && mv " + to + ".part " + to;
+                          "cuda_host/module.cpp " + getenv("PLAYER_THREADS") + " -o " + to + ".part && mv " + to + ".part " + to;
     return system(command.c_str()) ? "" : to;
 }
 

@@ -14,3 +14,5 @@ mod player_driver;
 mod results;
 mod sources;
 mod suite;
+#[path = "../cuda_cpu/threads.rs"]
+mod threads;

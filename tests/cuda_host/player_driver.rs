@@ -13,6 +13,8 @@ use tilescope::gpu::cuda::driver::{
     Address, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module, Stream,
 };
 
+use super::threads;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The sanitizers that stand guard, as in tests/cuda_cpu.
@@ -98,7 +100,9 @@ fn build(name: &str, defines: &[String], shared: bool, edited: Option<(&str, &st
         .arg("-I")
         .arg(changed.path())
         .args(folders.iter().flat_map(|folder| [Path::new("-I"), folder]))
-        .args([&here.join(name), Path::new("-o"), &partial, Path::new("-ldl")])
+        .arg(here.join(name))
+        .args(shared.then(threads::object).transpose()?)
+        .args([Path::new("-o"), &partial, Path::new("-ldl")])
         .output()
         .map_err(|error| format!("g++ does not start: {error}"))?;
     if !finished.status.success() {

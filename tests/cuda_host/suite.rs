@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::common::skips;
 use super::player_driver::stand_in;
 use super::results::can_build;
+use super::threads;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tilescope");
@@ -43,6 +44,7 @@ fn the_suite_runs_from_the_checks_to_the_table() {
         .env("LD_LIBRARY_PATH", library)
         .env("PLAYER_ROOT", ROOT)
         .env("PLAYER_CACHE", modules)
+        .env("PLAYER_THREADS", threads::object().expect("what runs the threads"))
         .env("PLAYER_IDLE", "bench")
         .output()
         .expect("the suite starts");
