@@ -3,6 +3,7 @@
 pub mod bench;
 mod check;
 mod devices;
+mod diff;
 mod failure;
 mod files;
 mod golden;
@@ -53,6 +54,8 @@ enum Command {
     Run(run::Arguments),
     /// Write every step with its numbers
     Trace(trace::Arguments),
+    /// Say where two traces first differ, and how far
+    Diff(diff::Arguments),
     /// Count the traffic of a shape and compare it with the closed formulas
     Traffic(traffic::Arguments),
     /// Hold every backend against the oracle on the built-in cases
@@ -85,6 +88,7 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let result = match cli.command {
         Some(Command::Run(arguments)) => run::main(&arguments),
         Some(Command::Trace(arguments)) => trace::main(&arguments),
+        Some(Command::Diff(arguments)) => diff::main(&arguments),
         Some(Command::Traffic(arguments)) => traffic::main(&arguments),
         Some(Command::Check(arguments)) => check::main(&arguments),
         Some(Command::Bench(arguments)) => bench::main(&arguments),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::format::Trace;
+use super::format::{Step, Trace};
 
 /// The first field in which two traces differ.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,14 @@ pub struct Difference {
     /// What the first and the second trace have there, as JSON; `absent` where one has nothing.
     pub a: String,
     pub b: String,
+}
+
+impl Difference {
+    /// How far apart the two are, where both are numbers.
+    pub fn distance(&self) -> Option<f64> {
+        let [a, b] = [&self.a, &self.b].map(|text| text.parse::<f64>().ok());
+        Some((a? - b?).abs())
+    }
 }
 
 impl fmt::Display for Difference {
@@ -42,11 +50,20 @@ pub fn diff(a: &Trace, b: &Trace, tolerance: f64) -> Option<Difference> {
 
 fn steps(a: &Trace, b: &Trace, tolerance: f64) -> Option<Difference> {
     for (n, (of_a, of_b)) in (0..).zip(a.steps.iter().zip(&b.steps)) {
-        if let Some(difference) = values("", Some(&json!(of_a)), Some(&json!(of_b)), tolerance) {
+        if let Some(difference) = values("", Some(&said(of_a)), Some(&said(of_b)), tolerance) {
             return Some(Difference { step: Some(n), ..difference });
         }
     }
     values("the number of steps", Some(&json!(a.steps.len())), Some(&json!(b.steps.len())), tolerance)
+}
+
+/// What a step is, without the lines that show it: another version's text may number them otherwise.
+fn said(step: &Step<'_>) -> Value {
+    let mut said = json!(step);
+    if let Some(fields) = said.as_object_mut() {
+        fields.remove("lines");
+    }
+    said
 }
 
 /// The first difference in or below `path`.
