@@ -40,7 +40,9 @@ fn english(text: &str, also: &BTreeSet<String>) -> Vec<String> {
     // A link is a link in every language.
     let text: Vec<&str> = text.split_whitespace().filter(|part| !part.starts_with("http")).collect();
     let text = text.join(" ");
-    let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1);
+    // A name with an index, such as `m_tile`, is a symbol of the algorithm's text.
+    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|name| !name.contains('_'));
+    let words = names.flat_map(|name| name.split(|c: char| !c.is_ascii_alphabetic())).filter(|word| word.len() > 1);
     words
         .filter(|word| {
             let lower = word.to_lowercase();

@@ -259,9 +259,15 @@ fn the_plot_and_the_code_follow() {
     let shown = value(&harness, "plot of the row");
     assert!(shown.contains(&format!("m {}", short(last.m))) && shown.starts_with("4 visits"), "{shown}");
     click(&mut harness, "Code");
-    assert!(value(&harness, "line 11").ends_with("(now)"));
+    let text = &scene.schedule().algorithm.text().text;
+    let line = |label: &str| {
+        let at = text.lines().position(|line| line.trim_start().starts_with(label)).expect("a line of flash2");
+        format!("line {}", at + 1)
+    };
+    let (accumulate, normalise) = (line("accumulate:"), line("normalise:"));
+    assert!(value(&harness, &accumulate).ends_with("(now)"));
     press(&mut harness, Modifiers::NONE, Key::ArrowRight);
-    assert!(value(&harness, "line 12").ends_with("(now)") && !value(&harness, "line 11").ends_with("(now)"));
+    assert!(value(&harness, &normalise).ends_with("(now)") && !value(&harness, &accumulate).ends_with("(now)"));
 }
 
 #[test]

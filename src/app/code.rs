@@ -64,11 +64,15 @@ impl CodeView {
         let algorithm = look.scene.schedule().algorithm;
         let lit = look.snapshot.view.step.map(|step| algorithm.text_line(&step));
         ui.label(draw::label(tr(ui.ctx(), algorithm.title())));
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for notation in Notation::ALL {
                 if ui.selectable_label(self.notation == notation, notation.name()).clicked() {
                     self.notation = notation;
                 }
+            }
+            // Above the text, where it is in sight however long the text is.
+            if self.editor.kernel().is_some() {
+                edit(ui, actions);
             }
         });
         draw::caption(ui, &self.notation.sizes(look.scene.plan()));
@@ -79,7 +83,6 @@ impl CodeView {
         ui.add_space(8.0);
         match self.editor.kernel() {
             Some(kernel) => {
-                edit(ui, actions);
                 self.kernel(ui, look, (kernel, gpu), palette);
             }
             None => {
@@ -159,8 +162,10 @@ fn light(ui: &Ui, rect: Rect, is_lit: bool, palette: &Palette) {
 fn line(ui: &mut Ui, n: u32, text: &str, is_lit: bool, palette: &Palette) {
     let code = text.trim_start();
     let indent = CODE + (text.len() - code.len()) as f32 * 6.0;
+    // The text sets what follows its labels below each other; here the room is narrow.
+    let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let room = (ui.available_width() - indent).max(40.0);
-    let galley = ui.painter().layout(code.to_owned(), theme::figures(11.0), palette.ink, room);
+    let galley = ui.painter().layout(code, theme::figures(11.0), palette.ink, room);
     let size = vec2(ui.available_width(), galley.size().y + PADDING);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     light(ui, rect, is_lit, palette);

@@ -62,11 +62,19 @@ pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
     let kernels = &scene.schedule().kernels;
     let kernel = snapshot.view.program.and_then(|(kernel, _)| kernels.get(kernel)).filter(|_| kernels.len() > 1);
     let place = match kernel {
-        Some(kernel) => Sentence::new("{0}, {1}").with(&kernel.name).and(place(&step)),
+        Some(kernel) => Sentence::new("{0}, {1}").and(kernel_name(&kernel.name)).and(place(&step)),
         None => place(&step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
     sentence.and(place).and(deed(&step, snapshot))
+}
+
+/// The kernels that the window has words for.
+const KERNELS: [&str; 4] = ["attention", "scores", "softmax", "output"];
+
+/// A kernel by its name in the text.
+fn kernel_name(name: &str) -> Sentence {
+    KERNELS.into_iter().find(|known| *known == name).map_or_else(|| Sentence::verbatim(name), Sentence::from)
 }
 
 /// Where a step works.
