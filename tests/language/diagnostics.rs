@@ -3,7 +3,11 @@
 //! Under a line stands `# ^ error: message`, with the caret under the column that is told. The runner demands all of them,
 //! and no others.
 
+use ndarray::Array2;
 use proptest::prelude::*;
+use tilescope::attention::Precision;
+use tilescope::attention::input::random;
+use tilescope::machine::language::{Given, carry_out};
 use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS};
 
 const WRONG: &str = include_str!("../data/wrong.tiles");
@@ -124,9 +128,23 @@ fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
-/// Whatever reads is walked and counted too, and counted is its closed form.
-fn read_and_count(text: &str) {
-    use tilescope::attention::{Mask, Precision, Shape};
+/// Inputs for two heads, whatever a text asks for by the names that backward passes use.
+fn two_heads() -> Vec<Given<f32>> {
+    let problem = random::read("random:7,9,3,2,1", 3).expect("a spec").problem;
+    let values =
+        |rows: usize, cols: usize| Array2::from_shape_fn((rows, cols), |(r, c)| (r * 5 + c * 3) as f32 / 8.0 - 1.0);
+    let given = |head| {
+        let given = Given::new(problem.head::<f32>(0, head, Precision::F32));
+        let wide = ["dO", "O"].into_iter().fold(given, |given, name| given.with(name, values(7, 3)));
+        let rows = ["m", "l", "L", "D"].into_iter().fold(wide, |given, name| given.with(name, values(7, 1)));
+        rows.with("P", values(7, 9))
+    };
+    (0..2).map(given).collect()
+}
+
+/// Whatever reads is walked, counted and carried out too, and counted is its closed form.
+fn read_and_run(text: &str) {
+    use tilescope::attention::{Mask, Shape};
     use tilescope::schedule::language::{Setting, closed_form, counted};
     use tilescope::schedule::{Plan, Tiling};
     match language::read(text) {
@@ -141,22 +159,34 @@ fn read_and_count(text: &str) {
             let plan = Plan::new(7, 9, 3, Tiling { br: 3, bc: 2 }, Precision::F32);
             let band = Mask { causal: true, ..Mask::default() }.band(&Shape::single(7, 9, 3), 0);
             let setting = Setting { splits: 2, heads: 2, plan: Plan { band, ..plan } };
-            assert_eq!(counted(&algorithm, &setting).total(), closed_form(&algorithm, &setting).total(), "{text}");
+            let closed = closed_form(&algorithm, &setting).total();
+            assert_eq!(counted(&algorithm, &setting).total(), closed, "{text}");
+            // What it is not given, or loads before it is stored, is a fault that is told.
+            match carry_out(&algorithm, &setting, &two_heads(), |_| true) {
+                Ok(outcome) => assert_eq!(outcome.tally.total(), closed, "{text}"),
+                Err(fault) => assert!(!fault.to_string().contains('\n'), "{fault}"),
+            }
         }
     }
 }
 
+/// As many texts as `TILESCOPE_FUZZ` says; a few thousand where it does not.
+fn fuzz() -> ProptestConfig {
+    let cases = std::env::var("TILESCOPE_FUZZ").ok().and_then(|text| text.parse().ok());
+    ProptestConfig::with_cases(cases.unwrap_or(3000))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(fuzz())]
 
     #[test]
-    fn no_text_makes_reading_panic(text in mutated()) {
-        read_and_count(&text);
+    fn no_text_makes_reading_or_running_panic(text in mutated()) {
+        read_and_run(&text);
     }
 
     #[test]
     fn no_bytes_make_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), head in any::<bool>()) {
         let text = String::from_utf8_lossy(&bytes);
-        read_and_count(&if head { format!("language 1\n{text}") } else { text.into_owned() });
+        read_and_run(&if head { format!("language 1\n{text}") } else { text.into_owned() });
     }
 }
