@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::trace::{self, Difference, Trace};
 
 use super::Failure;
-use super::files::read_file;
 use super::failure::{print, print_json};
+use super::files::read_file;
 
 /// Compares what was run, then every step, then totals and check; not who wrote the traces, nor on what chip.
 #[derive(Args)]
