@@ -87,7 +87,7 @@ proptest! {
             let differs = variant.variant.as_ref().expect("it is a variant");
             want.retain(|(label, _)| differs.left_out.iter().all(|line| line.label != *label));
             prop_assert_eq!(want.len(), got.len());
-            for ((want, got), line) in want.iter().zip(&got).zip(&variant.lines) {
+            for (want, got) in want.iter().zip(&got) {
                 prop_assert_eq!(&want.0, &got.0);
                 // A subtraction less; a factor that is a number, which is not read.
                 let cheaper = [("no-max", "exponentiate"), ("forget-alpha", "merge-stats"), ("forget-alpha", "merge-output")];
@@ -97,8 +97,8 @@ proptest! {
                 }
                 let (want, got) = (want.1, got.1);
                 prop_assert_eq!((got.steps, got.hbm_read, got.hbm_write), (want.steps, want.hbm_read, want.hbm_write));
-                prop_assert!(got.sram_read < want.sram_read || want.steps == 0, "{}", name);
-                prop_assert!(got.flops.exp <= want.flops.exp && got.flops.other <= want.flops.other, "{}", name);
+                let work = |line: Totals| line.sram_read + line.flops.exp + line.flops.other;
+                prop_assert!(work(got) < work(want) || want.steps == 0, "{}", name);
             }
         }
     }
