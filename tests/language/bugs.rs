@@ -89,7 +89,7 @@ proptest! {
             prop_assert_eq!(want.len(), got.len());
             for (want, got) in want.iter().zip(&got) {
                 prop_assert_eq!(&want.0, &got.0);
-                // A subtraction less; a factor that is a number, which is not read.
+                // A subtraction less; a factor that is one number, and not one a row.
                 let cheaper = [("no-max", "exponentiate"), ("forget-alpha", "merge-stats"), ("forget-alpha", "merge-output")];
                 if !cheaper.contains(&(name, got.0.as_str())) {
                     prop_assert_eq!(want, got, "{}", name);
@@ -98,7 +98,7 @@ proptest! {
                 let (want, got) = (want.1, got.1);
                 prop_assert_eq!((got.steps, got.hbm_read, got.hbm_write), (want.steps, want.hbm_read, want.hbm_write));
                 let work = |line: Totals| line.sram_read + line.flops.exp + line.flops.other;
-                prop_assert!(work(got) < work(want) || want.steps == 0, "{}", name);
+                prop_assert!(work(got) <= work(want), "{}", name);
             }
         }
     }
