@@ -7,7 +7,9 @@ use std::path::Path;
 
 use common::program::{ok, refused};
 use tempfile::TempDir;
-use tilescope::schedule::language::TEXTS;
+use tilescope::attention::Precision;
+use tilescope::attention::error_rule::{Errors, bounds, max_error};
+use tilescope::schedule::language::{TEXTS, variant_of};
 
 /// A folder with every text of the program as a file.
 fn folder() -> TempDir {
@@ -89,6 +91,94 @@ fn traffic_of_a_text_is_that_of_its_algorithm() {
     }
     let text = ok(folder.path(), &[&shape[..11], &["--algorithm", "split-kv.tile"]].concat());
     assert!(text.contains("O_part") && text.contains("counted = closed form"), "{text}");
+}
+
+/// However many parts the keys are cut into, O and L are those of flash2 within the error rule.
+#[test]
+fn splits_give_what_flash2_gives() {
+    let folder = folder();
+    let run = |algorithm: &str, precision: &str, splits: &[&str]| {
+        let input = ["run", "random:37,29,8,4,2", "--seed", "3", "--causal", "--br", "8", "--bc", "5"];
+        let others = ["--algorithm", algorithm, "--precision", precision, "--output", "out.npz"];
+        ok(folder.path(), &[&input[..], &others, splits].concat());
+        let all = arrays(&folder.path().join("out.npz"));
+        all.into_iter().filter(|array| ["O", "L"].contains(&array.0.as_str())).collect::<Vec<_>>()
+    };
+    let exact = run("flash2.tile", "f64", &[]);
+    // 29 keys are 6 key blocks.
+    for splits in ["1", "2", "3", "7", "40"] {
+        for precision in ["f64"] {
+            let split = run("split-kv.tile", precision, &["--splits", splits]);
+            assert_eq!(split.len(), 2);
+            for (one, two) in split.iter().zip(&exact) {
+                assert_eq!((&one.0, &one.1), (&two.0, &two.1));
+                let error = max_error(&one.2, &two.2);
+                let precision = Precision::parse(precision).expect("a format");
+                let largest =
+                    two.2.iter().copied().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()));
+                let largest = Errors { o: largest, lse: largest, ..Errors::ZERO };
+                // Stricter than the rule: plain attention is taken to have no error.
+                let bound = bounds(precision, &Errors::ZERO, &largest, 0.0).o;
+                assert!(error <= bound, "{} of {splits} splits in {precision:?}: {error:e}", one.0);
+            }
+        }
+    }
+    assert_eq!(run("split-kv.tile", "f64", &[]), run("split-kv.tile", "f64", &["--splits", "1"]));
+    assert_ne!(
+        run("split-kv.tile", "f64", &[]),
+        run("split-kv.tile", "f64", &["--splits", "3"]),
+        "splits do something"
+    );
+}
+
+#[test]
+fn traffic_of_splits() {
+    let folder = folder();
+    let shape = ["traffic", "--n-q", "100", "--n-k", "90", "--d", "16", "--br", "16", "--bc", "32", "--json"];
+    for splits in [1, 2, 3, 7] {
+        let splits = splits.to_string();
+        let arguments = [&shape[..], &["--algorithm", "split-kv.tile", "--splits", &splits]].concat();
+        let json: serde_json::Value = serde_json::from_str(&ok(folder.path(), &arguments)).expect("JSON");
+        let splits: u64 = splits.parse().expect("a number");
+        assert_eq!(json["problem"]["splits"], splits);
+        // Each part of each row goes out and comes back once, whether its split has key blocks or not.
+        for side in ["read", "write"] {
+            assert_eq!(json["algorithms"][0]["counted"][side]["O_part"], 100 * 16 * splits, "{side} of {splits}");
+        }
+    }
+    let refuse = |others: &[&str]| refused(folder.path(), &[&shape[..11], others].concat(), 2);
+    assert_eq!(
+        refuse(&["--algorithm", "flash2", "--splits", "2"]),
+        "tilescope: --splits: flash2 has no loop over splits"
+    );
+    let own = refuse(&["--algorithm", "flash2.tile", "--splits", "2"]);
+    assert_eq!(own, "tilescope: --splits: flash2.tile has no loop over splits");
+    for nonsense in ["0", "4097", "-1", "two"] {
+        let splits = format!("--splits={nonsense}");
+        assert!(refuse(&["--algorithm", "split-kv.tile", &splits]).contains("splits"), "{nonsense}");
+    }
+    let run = ["run", "random:8,8,4", "--splits", "2", "--output", "out.npz"];
+    assert_eq!(refused(folder.path(), &run, 2), "tilescope: --splits: flash2 has no loop over splits");
+}
+
+/// A variant is a file like any other: what it is wrong about is told, and a bug is as wrong as it is.
+#[test]
+fn a_variant_is_a_text() {
+    let folder = folder();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
+    write("same.tile", "language 1\ntitle x\nvariant of flash2\nrescale: O = O * alpha; l = l * alpha\n");
+    write("bug.tile", variant_of("flash2", "forget-alpha").expect("a bug"));
+    write("wrong.tile", "language 1\ntitle x\nvariant of flash2\nrescal: O = O\n");
+    assert_eq!(ran(folder.path(), "same.tile"), ran(folder.path(), "flash2"));
+    let o = |name: &str| ran(folder.path(), name).into_iter().find(|array| array.0 == "O").expect("O").2;
+    assert!(max_error(&o("bug.tile"), &o("flash2")) > 1e-3);
+    let traffic = ["traffic", "--n-q", "8", "--n-k", "8", "--d", "4", "--algorithm"];
+    assert_eq!(
+        refused(folder.path(), &[&traffic[..], &["wrong.tile"]].concat(), 2),
+        "tilescope: wrong.tile:4:1: flash2 has no line rescal; did you mean rescale?"
+    );
+    let text = ok(folder.path(), &[&traffic[..], &["bug.tile"]].concat());
+    assert!(text.contains("counted = closed form"), "{text}");
 }
 
 #[test]

@@ -116,12 +116,24 @@ pub struct TilingOptions {
     /// The GPU whose memory sets the block sizes and the budget
     #[arg(long, value_name = "NAME", default_value = hardware::DEFAULT, value_parser = hardware_model)]
     pub hardware: Hardware,
+    /// Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096; 1
+    /// where it is not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub splits: Option<u32>,
 }
 
 impl TilingOptions {
     /// The block sizes for one algorithm.
     pub fn tiling(&self, algorithm: &Algorithm, shape: &Shape, precision: Precision) -> Tiling {
         self.or_given(Tiling::for_hardware(algorithm, shape, precision, &self.hardware), shape)
+    }
+
+    /// Refuses splits for what has none.
+    pub fn refuse_splits(&self, name: &str) -> Result<(), Failure> {
+        match self.splits {
+            None => Ok(()),
+            Some(_) => Err(Failure::Bad(format!("--splits: {name} has no loop over splits"))),
+        }
     }
 
     /// The block sizes that were given, else those of `fallback`.
@@ -211,9 +223,11 @@ pub struct InputOptions {
 
 impl InputOptions {
     pub fn algorithm(&self) -> Result<&'static Algorithm, Failure> {
-        algorithm(&self.algorithm).map_err(|known| {
+        let algorithm = algorithm(&self.algorithm).map_err(|known| {
             Failure::Bad(format!("--algorithm {}: there is no such algorithm; {known}", self.algorithm))
-        })
+        })?;
+        self.tiling.refuse_splits(algorithm.name())?;
+        Ok(algorithm)
     }
 
     /// What messages call the input.

@@ -28,6 +28,9 @@ const EXTENSION: &str = ".tile";
 /// More places than this would take minutes to walk.
 const MOST_VISITS: u64 = 10 << 30;
 
+/// Splits of query blocks: above this the closed form would take seconds.
+const MOST_PARTS: usize = 20_000_000;
+
 /// An algorithm read from a file.
 pub struct Text<'n> {
     /// The file, as it was asked for.
@@ -71,6 +74,15 @@ impl Text<'_> {
         options.or_given(of_chip, shape)
     }
 
+    /// The parts that the keys are cut into.
+    fn splits(&self, options: &TilingOptions) -> Result<usize, Failure> {
+        let has_splits = self.algorithm.lines.iter().any(|line| line.axes().has(Letter::S));
+        if !has_splits {
+            options.refuse_splits(self.name)?;
+        }
+        Ok(options.splits.map_or(1, |splits| splits as usize))
+    }
+
     fn warn_if_too_large_for_chip(&self, setting: &Setting, options: &TilingOptions) {
         let needed = peak(&self.algorithm, setting);
         if !self.algorithm.is_ideal && !needed.fits(&options.hardware) {
@@ -101,13 +113,20 @@ pub fn run(text: &Text<'_>, options: &InputOptions, backend: &str) -> Result<(In
         let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
         return Err(Failure::Bad(what));
     }
+    let splits = text.splits(&options.tiling)?;
     let input = options.open()?;
     let tiling = text.tiling(&options.tiling, &input.problem.shape, options.precision);
     let first = Setting::new(Plan::of_problem(&input.problem, 0, tiling, options.precision));
     text.warn_if_too_large_for_chip(&first, &options.tiling);
+    let settings = (0..input.problem.shape.batch).map(|batch| Setting {
+        heads: input.problem.shape.group(),
+        splits,
+        ..Setting::new(Plan::of_problem(&input.problem, batch, tiling, options.precision))
+    });
+    let settings: Vec<Setting> = settings.collect();
     let bytes = match options.precision {
-        Precision::F64 => outputs::<f64>(text, &input, tiling, options.precision)?,
-        precision => outputs::<f32>(text, &input, tiling, precision)?,
+        Precision::F64 => outputs::<f64>(text, &input, &settings, options.precision)?,
+        precision => outputs::<f32>(text, &input, &settings, precision)?,
     };
     Ok((input, bytes))
 }
@@ -115,14 +134,15 @@ pub fn run(text: &Text<'_>, options: &InputOptions, backend: &str) -> Result<(In
 /// The results of all heads by name, in the order of the input's axes: shape and values.
 type Results = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
 
-fn outputs<T: Real>(text: &Text<'_>, input: &Input, tiling: Tiling, precision: Precision) -> Result<Vec<u8>, Failure> {
+/// `settings`: of each batch entry.
+fn outputs<T: Real>(
+    text: &Text<'_>,
+    input: &Input,
+    settings: &[Setting],
+    precision: Precision,
+) -> Result<Vec<u8>, Failure> {
     let shape = input.problem.shape;
     let forward = forward_of(text, input)?;
-    let settings = (0..shape.batch).map(|batch| Setting {
-        heads: shape.group(),
-        ..Setting::new(Plan::of_problem(&input.problem, batch, tiling, precision))
-    });
-    let settings: Vec<Setting> = settings.collect();
     let steps: u64 = settings.iter().map(|setting| closed_form(&text.algorithm, setting).total().steps).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * shape.kv_heads as u64), 0);
     let mut results = Results::new();
@@ -276,8 +296,13 @@ pub fn report(
     let shape = Shape { d_v: plan.d_v, ..Shape::single(plan.n_q, plan.n_k, plan.d) };
     let tiling = text.tiling(options, &shape, plan.precision);
     (plan.br, plan.bc) = (tiling.br, tiling.bc);
-    refuse_too_large(text.name, &plan, text.algorithm.lines.len() as u128)?;
-    let setting = Setting::new(plan);
+    let splits = text.splits(options)?;
+    refuse_too_large(text.name, &plan, (text.algorithm.lines.len() * splits) as u128)?;
+    if splits * plan.t_r() > MOST_PARTS {
+        let what = format!("--splits: {} query blocks in {splits} splits are too many; take larger blocks", plan.t_r());
+        return Err(Failure::bad(text.name, what));
+    }
+    let setting = Setting { splits, ..Setting::new(plan) };
     let closed = closed_form(&text.algorithm, &setting);
     let (total, on_chip) = (closed.total(), peak(&text.algorithm, &setting));
     let visits = visits(&text.algorithm, &setting);

@@ -85,6 +85,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 fn reports(arguments: &Arguments, shape: &Shape, mask: &Mask) -> Result<Vec<(Report, bool)>, Failure> {
     let mut reports = Vec::new();
     for algorithm in chosen(&arguments.algorithm)? {
+        arguments.tiling.refuse_splits(algorithm.name())?;
         let tiling = arguments.tiling.tiling(algorithm, shape, arguments.precision);
         let plan = Plan {
             d_v: shape.d_v,
@@ -125,7 +126,7 @@ fn chosen(name: &str) -> Result<Vec<&'static Algorithm>, Failure> {
 
 fn as_json(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape, mask: &Mask) -> serde_json::Value {
     let side = |side: Option<usize>| side.map_or(-1, |keys| keys as i64);
-    serde_json::json!({
+    let mut all = serde_json::json!({
         "problem": {
             "n_q": shape.n_q,
             "n_k": shape.n_k,
@@ -139,17 +140,22 @@ fn as_json(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape, mas
             "hardware": arguments.tiling.hardware.name,
         },
         "algorithms": reports.iter().map(|(report, _)| report).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(splits) = arguments.tiling.splits {
+        all["problem"]["splits"] = splits.into();
+    }
+    all
 }
 
 fn as_text(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape) -> String {
     let head = format!(
-        "One query head, n_q {}, n_k {}, d {}, d_v {}, {}. Elements moved between HBM and chip.\n",
+        "One query head, n_q {}, n_k {}, d {}, d_v {}, {}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
         shape.d_v,
         arguments.precision.name(),
+        arguments.tiling.splits.map_or(String::new(), |splits| format!(", --splits {splits}")),
     );
     reports.iter().fold(head, |text, (report, fits)| text + &report.text(*fits))
 }

@@ -5,10 +5,14 @@
 
 use ndarray::Array2;
 use proptest::prelude::*;
+<<<<<<< HEAD
 use tilescope::attention::Precision;
 use tilescope::attention::input::random;
 use tilescope::machine::language::{Given, carry_out};
 use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS};
+=======
+use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS, VARIANTS};
+>>>>>>> h/f
 
 const WRONG: &str = include_str!("../data/wrong.tiles");
 
@@ -81,6 +85,7 @@ fn races_are_found_when_a_text_is_read() {
 #[test]
 fn hostile_texts_are_refused() {
     let head = "language 1\ntitle x\nin Q\nout O\nkernel k\nregisters O\nparallel for i in query blocks\n  load Q[i]\n";
+    let variant = "language 1\ntitle x\nvariant of flash2\n";
     let texts = [
         "(".repeat(60_000),
         format!("{head}  x: O = {}Q{}\n  store O[i]\n", "(".repeat(400), ")".repeat(400)),
@@ -93,6 +98,9 @@ fn hostile_texts_are_refused() {
         "\u{feff}language 1\r\ntitle x\r\n\0".to_owned(),
         "a\n".repeat(30_000),
         "language 99999999999999999999\n".to_owned(),
+        format!("{variant}{}", "without rescale\n".repeat(900)),
+        format!("{variant}rescale: {}", "O = O;".repeat(160)),
+        format!("{variant}{}rescale: l = 0 * l\n", format!("# {}\n", "x".repeat(900)).repeat(72)),
     ];
     for text in texts {
         let wrong = language::read(&text).expect_err("it is wrong");
@@ -103,8 +111,9 @@ fn hostile_texts_are_refused() {
 /// One text of the program with pieces cut out, doubled, exchanged or changed.
 fn mutated() -> impl Strategy<Value = String> {
     let change = (0usize..5000, 0usize..40, 0usize..6, prop_oneof!["[ -~\n]{0,6}", Just("\u{3bb}".to_owned())]);
-    (0..TEXTS.len(), prop::collection::vec(change, 1..6)).prop_map(|(which, changes)| {
-        let mut text: Vec<char> = TEXTS[which].1.chars().collect();
+    let texts: Vec<&str> = TEXTS.iter().map(|(_, text)| *text).chain(VARIANTS.map(|(_, _, text)| text)).collect();
+    (prop::sample::select(texts), prop::collection::vec(change, 1..6)).prop_map(|(text, changes)| {
+        let mut text: Vec<char> = text.chars().collect();
         for (at, length, how, new) in changes {
             let at = at % text.len().max(1);
             let end = (at + length).min(text.len());

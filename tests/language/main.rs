@@ -1,6 +1,7 @@
 //! The tile language: what is derived from a text against the engine of today, published formulas, and golden data.
 #![allow(clippy::print_stdout)] // Tests say how much ran.
 
+mod bugs;
 #[path = "../common/mod.rs"]
 mod common;
 mod costs;

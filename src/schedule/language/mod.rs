@@ -18,6 +18,8 @@ mod shown;
 mod syntax;
 mod text;
 mod totals;
+mod variant;
+mod variants;
 mod walk;
 mod words;
 
@@ -34,11 +36,21 @@ pub use text::{
     Parameter, Role, Statement, Tensor, TensorId,
 };
 pub use totals::{Tally, Totals};
+pub use variant::{LeftOut, Variant};
+pub use variants::{VARIANTS, variant_of};
 pub use walk::{Block, Ready, Section, Step, Walker, walk};
 pub use words::{Axes, Axis, Function, Inner, Kind, Operator, Over, Test};
 
 /// Reads a text: an algorithm, or all that is wrong with it, in the order of its lines.
 pub fn read(text: &str) -> Result<Algorithm, Vec<Diagnostic>> {
+    match parser::variant(text) {
+        Some(variant) => variant::read(&variant?),
+        None => whole(text),
+    }
+}
+
+/// Reads a text that is no variant.
+fn whole(text: &str) -> Result<Algorithm, Vec<Diagnostic>> {
     let document = parser::parse(text)?;
     check::check(&document, text)
 }

@@ -12,6 +12,29 @@ pub(super) struct Word {
     pub span: Span,
 }
 
+/// A text that differs from another in some lines.
+#[derive(Clone, Debug)]
+pub(super) struct Variant {
+    pub title: String,
+    /// The text of which it is a variant.
+    pub base: Word,
+    pub replaced: Vec<Replacement>,
+    /// Labels of the lines that it leaves out.
+    pub without: Vec<Word>,
+    /// Lines that are comments.
+    pub comments: Vec<String>,
+}
+
+/// A line that stands in place of the base's of its label.
+#[derive(Clone, Debug)]
+pub(super) struct Replacement {
+    pub label: Word,
+    /// What follows the label.
+    pub body: String,
+    /// Where the body begins.
+    pub start: Span,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Document {
     pub header: Header,

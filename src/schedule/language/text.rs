@@ -5,6 +5,7 @@ use crate::schedule::algorithm::BlockRule;
 
 use super::diagnostic::{Diagnostic, Span};
 use super::shape::Shape;
+use super::variant::Variant;
 use super::words::{Axes, Axis, Function, Inner, Kind, Operator, Over, Test};
 
 /// A name on chip, by its number in [`Algorithm::names`].
@@ -44,8 +45,10 @@ impl Names {
 /// A text that can be carried out.
 #[derive(Clone, Debug)]
 pub struct Algorithm {
-    /// The text itself: what the Code pane shows.
+    /// The text itself: what the Code pane shows. Of a variant, its base's with the lines that differ.
     pub text: String,
+    /// Where it differs from another text, if it says so.
+    pub variant: Option<Variant>,
     pub title: String,
     pub names: Vec<String>,
     pub tensors: Vec<Tensor>,
@@ -61,7 +64,7 @@ pub struct Algorithm {
     pub average: Option<NameId>,
     /// The forward pass that this backward pass comes after.
     pub after: Option<String>,
-    /// What is odd and not wrong.
+    /// What is odd and not wrong. Of a variant, where its own lines say it.
     pub notes: Vec<Diagnostic>,
 }
 

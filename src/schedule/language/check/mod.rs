@@ -140,6 +140,7 @@ impl Checker {
         let id = |name: &String| self.names.iter().position(|known| known == name);
         Ok(Algorithm {
             text: text.to_owned(),
+            variant: None,
             title: header.title.clone().unwrap_or_default(),
             report: header.report.iter().filter_map(|word| id(&word.text)).collect(),
             average: header.average.as_ref().and_then(|word| id(&word.text)),

@@ -49,7 +49,7 @@ pub fn line(text: &str, start: Span, header: &mut Header) -> Result<(), Diagnost
 }
 
 fn unknown(word: &str, span: Span) -> Diagnostic {
-    let what = match nearest(word, WORDS.into_iter().chain(["kernel"])) {
+    let what = match nearest(word, WORDS.into_iter().chain(["kernel", "variant"])) {
         Some(near) => Sentence::new("{0} is no word of the header; did you mean {1}?").with(word).with(near),
         None => Sentence::new("{0} is no word of the header: {1}, then kernels").with(word).with(WORDS.join(", ")),
     };
@@ -69,7 +69,7 @@ fn title(text: &str, span: Span, header: &mut Header) -> Result<(), Diagnostic> 
 }
 
 /// The name of an algorithm: words with hyphens.
-fn hyphened(cursor: &mut Cursor<'_>) -> Result<Word, Diagnostic> {
+pub fn hyphened(cursor: &mut Cursor<'_>) -> Result<Word, Diagnostic> {
     let mut name = cursor.expect_word("the name of an algorithm")?;
     while cursor.take("-") {
         let next = cursor.expect_word("the rest of the name")?;

@@ -108,7 +108,7 @@ pub fn step(text: &str, start: Span) -> Result<Line, Diagnostic> {
 }
 
 /// The label of a line, what follows it, and where that begins.
-fn label(text: &str, start: Span) -> Result<(Option<Word>, &str, Span), Diagnostic> {
+pub fn label(text: &str, start: Span) -> Result<(Option<Word>, &str, Span), Diagnostic> {
     let Some((label, rest)) = text.split_once(':') else { return Ok((None, text, start)) };
     let label = label.trim_end();
     let span = Span { width: label.chars().count() as u32, ..start };

@@ -4,12 +4,14 @@ mod cursor;
 mod expression;
 mod header;
 mod line;
+mod variant;
 
 use crate::sentence::Sentence;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Span};
 use super::syntax::{Document, Kernel, Loop, Node, Word};
 use cursor::Cursor;
+pub(super) use variant::{is_same, labels, variant};
 
 /// Limits of a text. Nothing that a person writes comes near them.
 const MOST_BYTES: usize = 1 << 16;

@@ -1,0 +1,28 @@
+//! The variants that come with the program: bugs, for lessons and for tests, and misprints of papers.
+
+/// The text of which it is a variant, its own name, and its lines. Names of bugs are those of lessons, links and settings.
+pub const VARIANTS: [(&str, &str, &str); 18] = [
+    ("flash2", "forget-alpha", include_str!("../algorithms/variants/flash2/forget-alpha.tile")),
+    ("flash2", "no-max", include_str!("../algorithms/variants/flash2/no-max.tile")),
+    ("flash2", "no-guard", include_str!("../algorithms/variants/flash2/no-guard.tile")),
+    ("flash2", "minus-1000", include_str!("../algorithms/variants/flash2/minus-1000.tile")),
+    ("flash2", "zero", include_str!("../algorithms/variants/flash2/zero.tile")),
+    ("flash2", "stuck-max", include_str!("../algorithms/variants/flash2/stuck-max.tile")),
+    ("flash2", "first-print", include_str!("../algorithms/variants/flash2/first-print.tile")),
+    ("flash2", "inverse-alpha", include_str!("../algorithms/variants/flash2/inverse-alpha.tile")),
+    ("flash1", "forget-alpha", include_str!("../algorithms/variants/flash1/forget-alpha.tile")),
+    ("flash1", "no-max", include_str!("../algorithms/variants/flash1/no-max.tile")),
+    ("flash1", "no-guard", include_str!("../algorithms/variants/flash1/no-guard.tile")),
+    ("flash1", "minus-1000", include_str!("../algorithms/variants/flash1/minus-1000.tile")),
+    ("flash1", "zero", include_str!("../algorithms/variants/flash1/zero.tile")),
+    ("flash1", "stuck-max", include_str!("../algorithms/variants/flash1/stuck-max.tile")),
+    ("standard", "no-max", include_str!("../algorithms/variants/standard/no-max.tile")),
+    ("standard", "minus-1000", include_str!("../algorithms/variants/standard/minus-1000.tile")),
+    ("standard", "zero", include_str!("../algorithms/variants/standard/zero.tile")),
+    ("standard", "stuck-max", include_str!("../algorithms/variants/standard/stuck-max.tile")),
+];
+
+/// The variant `name` of the text `base`, where that can have it.
+pub fn variant_of(base: &str, name: &str) -> Option<&'static str> {
+    VARIANTS.into_iter().find(|(of, own, _)| *of == base && *own == name).map(|(_, _, text)| text)
+}
