@@ -5,14 +5,10 @@
 
 use ndarray::Array2;
 use proptest::prelude::*;
-<<<<<<< HEAD
 use tilescope::attention::Precision;
 use tilescope::attention::input::random;
 use tilescope::machine::language::{Given, carry_out};
-use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS};
-=======
 use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS, VARIANTS};
->>>>>>> h/f
 
 const WRONG: &str = include_str!("../data/wrong.tiles");
 
