@@ -122,7 +122,7 @@ fn one_sequence_needs_no_offsets() {
     for (queries, keys) in [(1, 1), (7, 7), (5, 9), (9, 5)] {
         for score in [plain, causal] {
             let is_causal = ("causal", Saved::bools(&[], |_| score(0, 0, 1, [1, 1], 0.0) < 0.0));
-            gives(&[queries], &[keys], &[is_causal.clone()], &by_option, &score);
+            gives(&[queries], &[keys], std::slice::from_ref(&is_causal), &by_option, &score);
             gives(
                 &[queries],
                 &[keys],
