@@ -239,3 +239,26 @@ fn a_bug_is_a_text() {
     assert!(run("flash2.tile").iter().all(|x| x.is_finite()));
     assert!(run("bug.tile").iter().any(|x| x.is_nan()));
 }
+
+/// Texts of the program run by their names, bugs by that of their base and their own; other commands say what they have.
+#[test]
+fn texts_of_the_program_have_names() {
+    let folder = folder();
+    let folder = folder.path();
+    assert_eq!(ran(folder, "split-kv"), ran(folder, "split-kv.tile"));
+    let bug = variant_of("flash2", "forget-alpha").expect("a bug");
+    fs::write(folder.join("bug.tile"), bug).expect("it can be written");
+    assert_eq!(ran(folder, "flash2/forget-alpha"), ran(folder, "bug.tile"));
+    let sizes = ["--n-q", "9", "--n-k", "7", "--d", "3", "--br", "4", "--bc", "2"];
+    let moved = ok(folder, &[&["traffic", "--algorithm", "flash2-backward"], &sizes[..]].concat());
+    assert!(moved.contains("counted = closed form"), "{moved}");
+    for (name, word) in [
+        ("split-kv", "texts run in `run` and `traffic`; this command has standard, flash1, flash2"),
+        ("mine.tile", "texts run in `run` and `traffic`"),
+        ("flash2/no-such-bug", "there is no such algorithm"),
+        ("flash3", "`run` and `traffic` also have flash2-lazy, split-kv"),
+    ] {
+        let error = refused(folder, &["trace", "random:4,4,2", "--algorithm", name, "--output", "t.json"], 2);
+        assert!(error.contains(word), "{error}");
+    }
+}

@@ -82,7 +82,7 @@ fn text(a: &Trace, b: &Trace, difference: Option<&Difference>) -> String {
         return format!("the same: {} and {}\n", of(a), of(b));
     };
     let op = op(a, difference).map_or(String::new(), |op| format!(" ({op})"));
-    let off = difference.distance().map_or(String::new(), |off| format!(", off by {off:e}"));
+    let off = difference.distance().map_or(String::new(), |off| format!(", off by {off:.3e}"));
     format!("{difference}{op}{off}\n")
 }
 

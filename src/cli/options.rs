@@ -7,10 +7,11 @@ use clap::Args;
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{Fact, Layout, Reading, Understood};
 use crate::attention::{Align, Input, Mask, Precision, Shape};
+use crate::schedule::language::{self, TEXTS};
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
 use super::failure::{note, print_json, warn};
-use super::{Failure, files};
+use super::{Failure, files, text};
 
 /// Masks, as every command takes them.
 #[derive(Args, Clone, Debug, Default)]
@@ -67,11 +68,21 @@ fn hardware_model(text: &str) -> Result<Hardware, String> {
     })
 }
 
-/// The algorithm of this name.
-pub fn algorithm(text: &str) -> Result<&'static Algorithm, String> {
-    algorithm::by_name(text).ok_or_else(|| {
-        let names: Vec<_> = algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
-        format!("this version has {}", names.join(", "))
+/// The algorithm of this name, of those that every command has.
+pub fn algorithm(name: &str) -> Result<&'static Algorithm, Failure> {
+    algorithm::by_name(name).ok_or_else(|| {
+        let join = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
+        let here = join(&mut algorithm::ALL.iter().map(|algorithm| algorithm.name()));
+        let is_text = text::is_file(name) || language::by_name(name).is_some();
+        let others = TEXTS.into_iter().map(|(name, _)| name).filter(|name| algorithm::by_name(name).is_none());
+        Failure::Bad(match is_text {
+            true => format!("--algorithm {name}: texts run in `run` and `traffic`; this command has {here}"),
+            false => format!(
+                "--algorithm {name}: there is no such algorithm; every command has {here}; `run` and `traffic` also have \
+                 {}, variants such as flash2/forget-alpha, and any FILE.tile",
+                join(&mut { others })
+            ),
+        })
     })
 }
 
@@ -192,7 +203,8 @@ pub struct InputOptions {
     pub input: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingOptions,
-    /// standard, flash1 or flash2; `run` also takes a text of one's own, FILE.tile
+    /// standard, flash1 or flash2; `run` also takes another text of the program, such as split-kv or the variant
+    /// flash2/forget-alpha, or one of one's own, FILE.tile
     #[arg(long, value_name = "NAME", default_value = "flash2")]
     pub algorithm: String,
     #[command(flatten)]
@@ -223,9 +235,7 @@ pub struct InputOptions {
 
 impl InputOptions {
     pub fn algorithm(&self) -> Result<&'static Algorithm, Failure> {
-        let algorithm = algorithm(&self.algorithm).map_err(|known| {
-            Failure::Bad(format!("--algorithm {}: there is no such algorithm; {known}", self.algorithm))
-        })?;
+        let algorithm = algorithm(&self.algorithm)?;
         self.tiling.refuse_splits(algorithm.name())?;
         Ok(algorithm)
     }

@@ -1,4 +1,4 @@
-//! `--algorithm FILE.tile`: `run` and `traffic` for an algorithm of one's own.
+//! `run` and `traffic` for any text: one of one's own, `--algorithm FILE.tile`, or of the program, `--algorithm split-kv`.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -14,7 +14,7 @@ use crate::schedule::language::{
     self, Algorithm, Axis as Letter, Role, Setting, Tally, closed_form, counted, element_bytes, peak, visits,
 };
 use crate::schedule::tiling::largest;
-use crate::schedule::{Plan, TileCounts, Tiling};
+use crate::schedule::{Plan, TileCounts, Tiling, algorithm};
 
 use super::failure::warn;
 use super::options::{InputOptions, TilingOptions};
@@ -31,23 +31,36 @@ const MOST_VISITS: u64 = 10 << 30;
 /// Splits of query blocks: above this the closed form would take seconds.
 const MOST_PARTS: usize = 20_000_000;
 
-/// An algorithm read from a file.
+/// An algorithm as a text.
 pub struct Text<'n> {
-    /// The file, as it was asked for.
+    /// The file, or the name, as it was asked for.
     name: &'n str,
     algorithm: Algorithm,
 }
 
-/// The text that `name` asks for, where it is the name of one.
+/// The text that `name` asks for; `None` for an algorithm that every command has, and for what there is not.
 pub fn asked_for(name: &str) -> Option<Result<Text<'_>, Failure>> {
-    name.ends_with(EXTENSION).then(|| open(name))
+    if is_file(name) {
+        return Some(open(name));
+    }
+    let text = language::by_name(name).filter(|_| algorithm::by_name(name).is_none())?;
+    Some(read(name, text))
 }
 
-/// Reads a text. What is wrong with it is told as `FILE:LINE:COLUMN: what`.
+/// The name of a text of one's own.
+pub fn is_file(name: &str) -> bool {
+    name.ends_with(EXTENSION)
+}
+
 fn open(name: &str) -> Result<Text<'_>, Failure> {
     let bytes = files::read_file(Path::new(name))?;
     let text = String::from_utf8(bytes).map_err(|_| Failure::bad(name, "this is no text: it is not UTF-8"))?;
-    let algorithm = language::read(&text).map_err(|wrong| {
+    read(name, &text)
+}
+
+/// Reads a text. What is wrong with it is told as `FILE:LINE:COLUMN: what`.
+fn read<'n>(name: &'n str, text: &str) -> Result<Text<'n>, Failure> {
+    let algorithm = language::read(text).map_err(|wrong| {
         let more = match wrong.len() {
             0 | 1 => String::new(),
             all => format!(" (and {} more)", all - 1),

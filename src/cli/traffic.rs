@@ -26,7 +26,8 @@ pub struct Arguments {
     tiling: TilingOptions,
     #[command(flatten)]
     mask: MaskOptions,
-    /// The name of an algorithm, all, or a text of one's own, FILE.tile
+    /// The name of an algorithm, all, another text of the program, such as split-kv or the variant flash2/forget-alpha, or
+    /// one of one's own, FILE.tile
     #[arg(long, value_name = "NAME", default_value = "all")]
     algorithm: String,
     /// f64, f32, f16 or bf16
@@ -119,9 +120,7 @@ fn chosen(name: &str) -> Result<Vec<&'static Algorithm>, Failure> {
     if name == "all" {
         return Ok(algorithm::ALL.to_vec());
     }
-    options::algorithm(name)
-        .map(|algorithm| vec![algorithm])
-        .map_err(|known| Failure::Bad(format!("--algorithm {name}: there is no such algorithm; {known}, and all")))
+    options::algorithm(name).map(|algorithm| vec![algorithm])
 }
 
 fn as_json(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape, mask: &Mask) -> serde_json::Value {
