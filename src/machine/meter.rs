@@ -1,6 +1,6 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
-use crate::schedule::{Algorithm, Cost, OnChip, Op, Plan, Schedule, Step, TileCounts, Traffic};
+use crate::schedule::{Algorithm, Amounts, Cost, Counts, OnChip, Op, Plan, Schedule, Step, TileCounts, Traffic};
 
 /// Totals after some steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,9 +35,10 @@ impl<'a> Meter<'a> {
 
     pub fn add(&mut self, step: &Step) {
         let plan = self.plan;
-        let (counts, line) = (plan.counts_at(step.place), usize::from(step.line));
-        let cost = self.costs.get(step, || self.algorithm.cost(line, step.held, plan));
-        self.totals.traffic.add(step.op, cost, counts, step.free);
+        let amounts = self
+            .costs
+            .amounts(step, plan.counts_at(step.place), || self.algorithm.cost(step.line.into(), step.held, plan));
+        self.totals.traffic.add_amounts(step.op, amounts, step.free);
         self.totals.live = step.live;
         self.totals.peak = self.totals.peak.max(step.live);
         if let (Op::Scores, Some((i, j))) = (step.op, step.place.tile()) {
@@ -48,16 +49,31 @@ impl<'a> Meter<'a> {
 
 /// Costs worked out once: of each line, for the sets of statements that were met.
 #[derive(Clone)]
-struct CostTable(Vec<Vec<(u32, Cost)>>);
+struct CostTable(Vec<Vec<Known>>);
+
+/// The cost of a line that carries out the statements of `held`, and what that came to at the step before: most blocks are
+/// of one size.
+#[derive(Clone)]
+struct Known {
+    held: u32,
+    cost: Cost,
+    counts: Counts,
+    amounts: Amounts,
+}
 
 impl CostTable {
-    fn get(&mut self, step: &Step, cost: impl FnOnce() -> Cost) -> &Cost {
+    fn amounts(&mut self, step: &Step, counts: Counts, cost: impl FnOnce() -> Cost) -> &Amounts {
         let known = &mut self.0[usize::from(step.line)];
-        let index = known.iter().position(|(held, _)| *held == step.held).unwrap_or_else(|| {
-            known.push((step.held, cost()));
+        let index = known.iter().position(|known| known.held == step.held).unwrap_or_else(|| {
+            let cost = cost();
+            known.push(Known { held: step.held, cost, counts, amounts: Amounts::of(&cost, counts) });
             known.len() - 1
         });
-        &known[index].1
+        let known = &mut known[index];
+        if known.counts != counts {
+            (known.counts, known.amounts) = (counts, Amounts::of(&known.cost, counts));
+        }
+        &known.amounts
     }
 }
 

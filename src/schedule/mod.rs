@@ -24,7 +24,7 @@ pub use plan::{DropoutCost, Plan, Sums};
 pub use source::kernel_lines;
 pub use step::{Beat, Lane, Max, OnChip, Op, Place, Step, Tensor};
 pub use tiling::Tiling;
-pub use traffic::{Flops, PerTensor, TileCounts, Traffic};
+pub use traffic::{Amounts, Flops, PerTensor, TileCounts, Traffic};
 
 use language::{Block, Ready, Setting, Walker};
 
@@ -75,12 +75,12 @@ impl Schedule {
             has_begun &= at.number > 0;
             let index = sections.len();
             sections.push(Written { at: at.clone(), first: len, has_begun });
-            let mut is_new = |block| {
+            let is_new = |block| {
                 let known = first_reads.len();
                 first_reads.entry(block).or_insert(index);
                 first_reads.len() > known
             };
-            walker.steps(at, &mut has_begun, &mut is_new, &mut |_| {
+            walker.steps(at, &mut has_begun, is_new, |_| {
                 len += 1;
                 ControlFlow::Continue(())
             })
@@ -128,8 +128,8 @@ impl Schedule {
         let walker = Walker { algorithm: self.algorithm.text(), setting: &setting, ready: &self.ready };
         let Written { at, has_begun, .. } = &self.sections[index];
         let mut read = HashSet::new();
-        let mut is_new = |block| self.first_reads.get(&block) == Some(&index) && read.insert(block);
-        let walked: ControlFlow<()> = walker.steps(at, &mut has_begun.clone(), &mut is_new, &mut |step| {
+        let is_new = |block| self.first_reads.get(&block) == Some(&index) && read.insert(block);
+        let walked: ControlFlow<()> = walker.steps(at, &mut has_begun.clone(), is_new, |step| {
             steps.push(self.algorithm.step(step));
             ControlFlow::Continue(())
         });
@@ -198,7 +198,7 @@ impl Algorithm {
             op: self.op(step.line),
             line: step.line as u16,
             held: step.held,
-            place: Place::new(step.place.i, step.place.j),
+            place: step.place,
             free: step.free,
             live: step.live,
         }

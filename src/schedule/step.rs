@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::language::Axis;
+
 /// A tensor in HBM, or the tile of it on chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Tensor {
@@ -255,31 +257,54 @@ impl Op {
     }
 }
 
-/// Where a step works: a query block, a key block, or a tile of both. `None` stands for the whole axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Place {
-    i: u32,
-    j: u32,
-}
+/// Where a step works: a query block, a key block, or a tile of both; a split of the keys, a head of the group. An axis
+/// that it does not stand on counts whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place([u32; Axis::ALL.len()]);
 
 const WHOLE: u32 = u32::MAX;
 
+impl Default for Place {
+    fn default() -> Self {
+        Self([WHOLE; Axis::ALL.len()])
+    }
+}
+
 impl Place {
     pub fn new(i: Option<usize>, j: Option<usize>) -> Self {
-        let pack = |index: Option<usize>| {
-            index.map_or(WHOLE, |index| u32::try_from(index).expect("a block index fits in 32 bits"))
-        };
-        Self { i: pack(i), j: pack(j) }
+        [(Axis::I, i), (Axis::J, j)]
+            .into_iter()
+            .fold(Self::default(), |place, (axis, index)| index.map_or(place, |index| place.with(axis, index)))
+    }
+
+    pub fn at(self, axis: Axis) -> Option<usize> {
+        let index = self.0[axis as usize];
+        (index != WHOLE).then_some(index as usize)
+    }
+
+    pub fn with(mut self, axis: Axis, index: usize) -> Self {
+        self.0[axis as usize] = u32::try_from(index).expect("a block index fits in 32 bits");
+        self
     }
 
     /// Query block.
     pub fn i(self) -> Option<usize> {
-        (self.i != WHOLE).then_some(self.i as usize)
+        self.at(Axis::I)
     }
 
     /// Key block.
     pub fn j(self) -> Option<usize> {
-        (self.j != WHOLE).then_some(self.j as usize)
+        self.at(Axis::J)
+    }
+
+    /// Split of the keys.
+    pub fn s(self) -> Option<usize> {
+        self.at(Axis::S)
+    }
+
+    /// Query head of the group.
+    pub fn h(self) -> Option<usize> {
+        self.at(Axis::H)
     }
 
     /// Both, where the step belongs to a tile.

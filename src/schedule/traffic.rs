@@ -50,6 +50,29 @@ impl Flops {
     }
 }
 
+/// What one step moves and computes: elements, and operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    hbm_read: u64,
+    hbm_write: u64,
+    sram_read: u64,
+    sram_write: u64,
+    flops: Flops,
+}
+
+impl Amounts {
+    /// A cost over the rows, keys and pairs of `counts`.
+    pub fn of(cost: &Cost, counts: Counts) -> Self {
+        Self {
+            hbm_read: cost.hbm_read.at(counts),
+            hbm_write: cost.hbm_write.at(counts),
+            sram_read: cost.sram_read.at(counts),
+            sram_write: cost.sram_write.at(counts),
+            flops: Flops { matmul: cost.matmul.at(counts), exp: cost.exp.at(counts), other: cost.other.at(counts) },
+        }
+    }
+}
+
 /// What moved and what was computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -63,17 +86,22 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Adds `op` over the rows, keys and pairs of `sums`. A `free` load moves nothing from HBM.
-    pub fn add(&mut self, op: Op, cost: &Cost, sums: Counts, free: bool) {
+    /// Adds `op` over the rows, keys and pairs of `counts`. A `free` load moves nothing from HBM.
+    pub fn add(&mut self, op: Op, cost: &Cost, counts: Counts, free: bool) {
+        self.add_amounts(op, &Amounts::of(cost, counts), free);
+    }
+
+    /// Adds what one step of `op` moves and computes.
+    pub fn add_amounts(&mut self, op: Op, amounts: &Amounts, free: bool) {
         if let (Some(tensor), false) = (op.tensor(), free) {
-            self.read.add(tensor, cost.hbm_read.at(sums));
-            self.write.add(tensor, cost.hbm_write.at(sums));
+            self.read.add(tensor, amounts.hbm_read);
+            self.write.add(tensor, amounts.hbm_write);
         }
-        self.sram_read += cost.sram_read.at(sums);
-        self.sram_write += cost.sram_write.at(sums);
-        self.flops.matmul += cost.matmul.at(sums);
-        self.flops.exp += cost.exp.at(sums);
-        self.flops.other += cost.other.at(sums);
+        self.sram_read += amounts.sram_read;
+        self.sram_write += amounts.sram_write;
+        self.flops.matmul += amounts.flops.matmul;
+        self.flops.exp += amounts.flops.exp;
+        self.flops.other += amounts.flops.other;
     }
 
     /// Elements moved between HBM and chip, both ways.

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::attention::Real;
-use crate::schedule::Plan;
-use crate::schedule::language::{Algorithm, Extent, Kernel, NameId, Names, Place, Shape};
+use crate::schedule::language::{Algorithm, Extent, Kernel, NameId, Names, Shape};
+use crate::schedule::{Place, Plan};
 
 /// A value on chip.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl<T: Real> Chip<T> {
     fn window(&self, name: NameId, shape: Shape, plan: &Plan, place: Place) -> Window {
         let (rows, cols) = (length(shape.rows, plan, place), length(shape.cols, plan, place));
         let part = self.over_keys.has(name) && shape.cols == Extent::Keys;
-        let start = if part { place.j.map_or(0, |j| plan.cols(j).start) } else { 0 };
+        let start = if part { place.j().map_or(0, |j| plan.cols(j).start) } else { 0 };
         Window { rows, cols, start }
     }
 
@@ -85,8 +85,8 @@ impl<T: Real> Chip<T> {
 /// The size of an axis at `place`.
 pub fn length(extent: Extent, plan: &Plan, place: Place) -> usize {
     match extent {
-        Extent::Rows => place.i.map_or(plan.n_q, |i| plan.rows(i).len()),
-        Extent::Keys => place.j.map_or(plan.n_k, |j| plan.cols(j).len()),
+        Extent::Rows => place.i().map_or(plan.n_q, |i| plan.rows(i).len()),
+        Extent::Keys => place.j().map_or(plan.n_k, |j| plan.cols(j).len()),
         _ => most(extent, plan),
     }
 }

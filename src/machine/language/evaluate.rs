@@ -3,7 +3,8 @@
 use ndarray::Array2;
 
 use crate::attention::{Real, TileClass};
-use crate::schedule::language::{Action, Algorithm, Extent, NameId, Place, Role, Setting, Shape, Step};
+use crate::schedule::Place;
+use crate::schedule::language::{Action, Algorithm, Extent, NameId, Role, Setting, Shape, Step};
 
 use super::chip::{Chip, length};
 use super::compile::{Code, Made, Node, NodeKind, Operand, Source, compile};
@@ -109,7 +110,8 @@ impl<'a, T: Real> Machine<'a, T> {
         let (plan, place) = (&self.setting.plan, step.place);
         if let Role::Modifier(_) = of.role {
             let head = &self.given[step.head].head;
-            let (rows, cols) = (place.i.map_or(0, |i| plan.rows(i).start), place.j.map_or(0, |j| plan.cols(j).start));
+            let (rows, cols) =
+                (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start));
             let is_bias = of.name == "bias";
             let values = self.chip.view_mut(of.id, of.shape(), plan, place);
             for ((r, c), value) in values.into_iter().enumerate().map(|(n, value)| {
@@ -239,7 +241,7 @@ impl<'a, T: Real> Machine<'a, T> {
     }
 
     fn is_full(&self, place: Place) -> bool {
-        match (place.i, place.j) {
+        match (place.i(), place.j()) {
             (Some(i), Some(j)) => self.setting.plan.class(i, j) == TileClass::Full,
             _ => false,
         }
@@ -249,9 +251,9 @@ impl<'a, T: Real> Machine<'a, T> {
 /// Of each pair of a tile, or of whole rows: the mask hides it.
 fn hidden_pairs<T: Real>(given: &Given<T>, setting: &Setting, place: Place, shape: Shape) -> Array2<bool> {
     let plan = &setting.plan;
-    let rows = place.i.map_or(0..plan.n_q, |i| plan.rows(i));
+    let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
     let whole = shape.cols == Extent::AllKeys;
-    let cols = place.j.filter(|_| !whole).map_or(0..plan.n_k, |j| plan.cols(j));
+    let cols = place.j().filter(|_| !whole).map_or(0..plan.n_k, |j| plan.cols(j));
     let band = &given.head.band;
     Array2::from_shape_fn((rows.len(), cols.len()), |(r, c)| !band.keeps(rows.start + r, cols.start + c))
 }

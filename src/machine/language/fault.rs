@@ -1,6 +1,6 @@
 //! Why a text that is right in itself cannot be carried out.
 
-use crate::schedule::language::Place;
+use crate::schedule::Place;
 use crate::sentence::{Sentence, says_a_sentence};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Fault {
                 sentence.with(format!("{found:?}")).with(format!("{expected:?}"))
             }
             Self::Unwritten { name, place, line } => {
-                let at = [("i", place.i), ("j", place.j), ("s", place.s)];
+                let at = [("i", place.i()), ("j", place.j()), ("s", place.s())];
                 let at = at.iter().filter_map(|(axis, index)| Some(format!("{axis} = {}", (*index)?)));
                 let sentence = Sentence::new("line {0} loads a block of {1} that no step has written, at {2}");
                 sentence.with(line).with(name).with(at.collect::<Vec<_>>().join(", "))

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::attention::{Precision, Real};
-use crate::schedule::Plan;
-use crate::schedule::language::{Algorithm, Axis, Inner, Kind, Place, Role, Setting, Tensor, TensorId};
+use crate::schedule::language::{Algorithm, Axis, Inner, Kind, Role, Setting, Tensor, TensorId};
+use crate::schedule::{Place, Plan};
 
 use super::fault::Fault;
 use super::given::Given;

@@ -91,7 +91,7 @@ pub fn carry_out<'a, T: Real>(
 impl<T: Real> Outcome<'_, T> {
     /// Takes note of the reported names that a step gave a value.
     fn report(&mut self, step: &Step, setting: &Setting) {
-        let Some(i) = step.place.i else { return };
+        let Some(i) = step.place.i() else { return };
         let per_row = Shape { rows: Extent::Rows, cols: Extent::One };
         for (n, statement) in self.algorithm.lines[step.line].statements.iter().enumerate() {
             let given = statement.action.gives().filter(|(_, shape)| step.held >> n & 1 == 1 && *shape == per_row);

@@ -4,8 +4,8 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::attention::rows::{row_max, row_sum};
 use crate::attention::{Head, Real};
-use crate::schedule::Plan;
-use crate::schedule::language::{Extent, Function, Operator, Parameter, Place, Shape};
+use crate::schedule::language::{Extent, Function, Operator, Parameter, Shape};
+use crate::schedule::{Place, Plan};
 
 use super::chip::{Chip, length};
 use super::compile::{Node, NodeKind, Source};
@@ -111,8 +111,8 @@ impl<T: Real> Rows<'_, T> {
 
     /// The first query and the first key of the place.
     fn start(&self) -> (usize, usize) {
-        let rows = self.place.i.map_or(0, |i| self.plan.rows(i).start);
-        (rows, self.place.j.map_or(0, |j| self.plan.cols(j).start))
+        let rows = self.place.i().map_or(0, |i| self.plan.rows(i).start);
+        (rows, self.place.j().map_or(0, |j| self.plan.cols(j).start))
     }
 
     fn binary(&self, operator: Operator, a: &Node, b: &Node, r: usize, out: &mut [T], spare: &mut Spare<T>) {

@@ -28,7 +28,7 @@ pub use cost::{Cost, Counts, Linear};
 pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Span};
 pub use ledger::{buffers, element_bytes, footprint, length, peak};
-pub use setting::{Place, Setting};
+pub use setting::Setting;
 pub use shape::{Extent, Shape};
 pub use shown::{Shown, shown};
 pub use text::{

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use crate::attention::TileClass;
-use crate::schedule::{DropoutCost, Plan};
+use crate::schedule::{DropoutCost, Place, Plan};
 
 use super::cost::Counts;
 use super::text::{Line, Statement};
-use super::words::{Axis, Over, Test};
+use super::words::{Over, Test};
 
 /// A plan for a group of query heads that share one key/value head.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,36 +16,6 @@ pub struct Setting {
     /// Parts that the key blocks are cut into; some are empty where there are more parts than blocks.
     pub splits: usize,
     pub heads: usize,
-}
-
-/// Where a step stands. `None`: in no loop over that axis.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Place {
-    pub i: Option<usize>,
-    pub j: Option<usize>,
-    pub s: Option<usize>,
-    pub h: Option<usize>,
-}
-
-impl Place {
-    pub fn at(self, axis: Axis) -> Option<usize> {
-        match axis {
-            Axis::I => self.i,
-            Axis::J => self.j,
-            Axis::S => self.s,
-            Axis::H => self.h,
-        }
-    }
-
-    pub fn with(mut self, axis: Axis, index: usize) -> Self {
-        *match axis {
-            Axis::I => &mut self.i,
-            Axis::J => &mut self.j,
-            Axis::S => &mut self.s,
-            Axis::H => &mut self.h,
-        } = Some(index);
-        self
-    }
 }
 
 impl Setting {
@@ -62,10 +32,10 @@ impl Setting {
             Over::KeyBlocks => not_empty(0..plan.t_c()),
             Over::Splits => not_empty(0..self.splits),
             Over::Heads => not_empty(0..self.heads),
-            Over::QueryBlocksThatSee => place.j.map_or(Vec::new(), |j| self.query_runs(j)),
-            Over::KeyBlocksSeen => place.i.map_or(Vec::new(), |i| self.key_runs(i)),
-            Over::KeyBlocksOfSplit => place.s.map_or(Vec::new(), |s| not_empty(self.split(s))),
-            Over::KeyBlocksOfSplitSeen => match (place.i, place.s) {
+            Over::QueryBlocksThatSee => place.j().map_or(Vec::new(), |j| self.query_runs(j)),
+            Over::KeyBlocksSeen => place.i().map_or(Vec::new(), |i| self.key_runs(i)),
+            Over::KeyBlocksOfSplit => place.s().map_or(Vec::new(), |s| not_empty(self.split(s))),
+            Over::KeyBlocksOfSplitSeen => match (place.i(), place.s()) {
                 (Some(i), Some(s)) => within(self.key_runs(i), &self.split(s)),
                 _ => Vec::new(),
             },
@@ -101,7 +71,7 @@ impl Setting {
     pub fn holds(&self, test: Test, place: Place) -> bool {
         match test {
             Test::Full => self.class(place) == Some(TileClass::Full),
-            Test::Seen => match (place.i, place.j, place.s) {
+            Test::Seen => match (place.i(), place.j(), place.s()) {
                 (Some(_), Some(_), _) => self.class(place) != Some(TileClass::Skipped),
                 (Some(i), None, Some(s)) => !within(self.key_runs(i), &self.split(s)).is_empty(),
                 (Some(i), None, None) => !self.key_runs(i).is_empty(),
@@ -127,7 +97,7 @@ impl Setting {
     }
 
     fn class(&self, place: Place) -> Option<TileClass> {
-        Some(self.plan.class(place.i?, place.j?))
+        Some(self.plan.class(place.i()?, place.j()?))
     }
 
     /// The statements of `line` that are carried out at `place`, as bits; no step where there are none.
@@ -151,9 +121,7 @@ impl Setting {
 
     /// Pairs, queries and keys of a place; an axis that it does not stand on counts whole.
     pub fn counts(&self, place: Place) -> Counts {
-        let rows = place.i.map_or(self.plan.n_q, |i| self.plan.rows(i).len());
-        let cols = place.j.map_or(self.plan.n_k, |j| self.plan.cols(j).len());
-        Counts::place(rows, cols)
+        self.plan.counts_at(place)
     }
 }
 

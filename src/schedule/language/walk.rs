@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::ops::{ControlFlow, Range};
 
-use crate::schedule::OnChip;
+use crate::schedule::{OnChip, Place};
 
 use super::ledger::footprint;
-use super::setting::{Place, Setting};
+use super::setting::Setting;
 use super::text::{Action, Algorithm, Line, Loop, Node, TensorId};
 use super::words::{Axis, Test};
 
@@ -116,7 +116,7 @@ pub fn walk<B>(
     let mut has_begun = false;
     walker.sections(&mut |section| {
         has_begun &= section.number > 0;
-        walker.steps(section, &mut has_begun, &mut |block| read.insert(block), &mut *visit)
+        walker.steps(section, &mut has_begun, |block| read.insert(block), |step| visit(step))
     })
 }
 
@@ -219,8 +219,8 @@ impl Walker<'_> {
         &self,
         section: &Section,
         has_begun: &mut bool,
-        is_new: &mut dyn FnMut(Block) -> bool,
-        visit: &mut dyn FnMut(&Step) -> ControlFlow<B>,
+        is_new: impl FnMut(Block) -> bool,
+        visit: impl FnMut(&Step) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let body = &self.algorithm.kernels[section.kernel].body;
         let nodes = match section.turn_of.map(|at| &body[at]) {
@@ -233,16 +233,19 @@ impl Walker<'_> {
 }
 
 /// The steps of a section being written.
-struct Steps<'a, 'v, B> {
+struct Steps<'a, 'v, N, V> {
     walker: Walker<'a>,
     section: &'v Section,
     has_begun: &'v mut bool,
-    is_new: &'v mut dyn FnMut(Block) -> bool,
-    visit: &'v mut dyn FnMut(&Step) -> ControlFlow<B>,
+    is_new: N,
+    visit: V,
 }
 
-impl<B> Steps<'_, '_, B> {
-    fn nodes(&mut self, nodes: &[Node], place: Place) -> ControlFlow<B> {
+impl<N: FnMut(Block) -> bool, V> Steps<'_, '_, N, V> {
+    fn nodes<B>(&mut self, nodes: &[Node], place: Place) -> ControlFlow<B>
+    where
+        V: FnMut(&Step) -> ControlFlow<B>,
+    {
         for node in nodes {
             match node {
                 Node::Line(line) => self.line(*line, place)?,
@@ -255,7 +258,11 @@ impl<B> Steps<'_, '_, B> {
         ControlFlow::Continue(())
     }
 
-    fn line(&mut self, number: usize, place: Place) -> ControlFlow<B> {
+    #[inline]
+    fn line<B>(&mut self, number: usize, place: Place) -> ControlFlow<B>
+    where
+        V: FnMut(&Step) -> ControlFlow<B>,
+    {
         let (ready, section) = (self.walker.ready, self.section);
         let line = &ready.lines[number];
         let held = line.held(self.walker.setting, place);
@@ -263,7 +270,7 @@ impl<B> Steps<'_, '_, B> {
             return ControlFlow::Continue(());
         }
         *self.has_begun |= !line.is_fill;
-        let head = place.h.unwrap_or(section.head);
+        let head = place.h().unwrap_or(section.head);
         let block = line.once.map(|tensor| (section.kernel, tensor, self.block(tensor, place, head)));
         let free = block.is_some_and(|block| !(self.is_new)(block));
         let live = if *self.has_begun { ready.footprints[section.kernel] } else { OnChip::default() };
