@@ -114,6 +114,10 @@ fn both_panes_of_code_are_lit_by_the_same_step() {
         let line = scene.schedule().algorithm.text_line(&step);
         let now = value(&harness, &format!("line {line}"));
         assert!(now.contains(step.op.name()) && now.ends_with("(now)"), "step {n}, line {line}: {now}");
+        // In sight, however long the text is.
+        let place = harness.get_by_label(&format!("line {line}")).rect();
+        let strip = harness.get_by_label("Play").rect();
+        assert!(place.top() > 300.0 && place.bottom() < strip.top(), "step {n}, line {line}: {place:?}, {strip:?}");
     }
     click(&mut harness, "BLOCK_M, BLOCK_N");
     harness.get_by_label("BLOCK_M = 4, BLOCK_N = 4");

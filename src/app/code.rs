@@ -55,6 +55,8 @@ pub struct CodeView {
     notation: Notation,
     /// The line of the kernel that was scrolled to last: a reader's own scrolling holds until the step changes.
     scrolled_to: Option<(u64, u16)>,
+    /// The step whose line of the text was scrolled to last.
+    scrolled_at: Option<u64>,
     pub editor: KernelEditor,
 }
 
@@ -78,7 +80,12 @@ impl CodeView {
         draw::caption(ui, &self.notation.sizes(look.scene.plan()));
         ui.spacing_mut().item_spacing.y = 0.0;
         for shown in algorithm.shown(look.scene.plan()) {
-            line(ui, shown.number, &shown.text, lit == Some(shown.number), palette);
+            let is_lit = lit == Some(shown.number);
+            let response = line(ui, shown.number, &shown.text, is_lit, palette);
+            if is_lit && self.scrolled_at != Some(look.snapshot.cursor) {
+                self.scrolled_at = Some(look.snapshot.cursor);
+                ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
+            }
         }
         ui.add_space(8.0);
         match self.editor.kernel() {
@@ -159,7 +166,7 @@ fn light(ui: &Ui, rect: Rect, is_lit: bool, palette: &Palette) {
 }
 
 /// One line with its number; a long one is wrapped below its own start.
-fn line(ui: &mut Ui, n: u32, text: &str, is_lit: bool, palette: &Palette) {
+fn line(ui: &mut Ui, n: u32, text: &str, is_lit: bool, palette: &Palette) -> egui::Response {
     let code = text.trim_start();
     let indent = CODE + (text.len() - code.len()) as f32 * 6.0;
     // The text sets what follows its labels below each other; here the room is narrow.
@@ -175,4 +182,5 @@ fn line(ui: &mut Ui, n: u32, text: &str, is_lit: bool, palette: &Palette) {
     ui.painter().galley(egui::pos2(rect.left() + indent, top), galley, palette.ink);
     let value = if is_lit { fill(ui.ctx(), "{0} (now)", &[&text]) } else { text.to_owned() };
     draw::describe(&response, &fill(ui.ctx(), "line {0}", &[&n]), &value);
+    response
 }

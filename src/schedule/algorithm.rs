@@ -162,16 +162,9 @@ impl Algorithm {
         Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
     }
 
-    /// Bytes of live buffers at their most during any step, visiting none: of each kind of memory, what the kernel that
-    /// uses most of it has. A program that only writes starting values to HBM has none.
+    /// Bytes of live buffers at their most during any step, visiting none.
     pub fn peak(&self, plan: &Plan) -> OnChip {
-        let tally = self.tally(plan);
-        let uses_chip = |kernel: usize| {
-            let mut lines = self.text.lines.iter().zip(&tally.lines);
-            lines.any(|(line, total)| line.kernel == kernel && total.steps > 0 && !line.is_fill())
-        };
-        let kernels = (0..self.text.kernels.len()).filter(|kernel| uses_chip(*kernel));
-        kernels.fold(OnChip::default(), |most, kernel| most.max(OnChip::of(&self.buffers(kernel, plan))))
+        language::peak(&self.text, &Setting::new(plan.clone()))
     }
 
     /// The cost of a line of which the statements of `held` are carried out.

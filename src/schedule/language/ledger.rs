@@ -2,6 +2,7 @@
 
 use crate::schedule::{OnChip, Plan, Space};
 
+use super::closed::closed_form;
 use super::setting::Setting;
 use super::shape::Extent;
 use super::text::{Action, Algorithm, Buffer, Kernel};
@@ -19,10 +20,16 @@ pub fn footprint(algorithm: &Algorithm, kernel: &Kernel, setting: &Setting) -> O
     live
 }
 
-/// The most that a program of any kernel holds.
+/// Bytes of live buffers at their most during any step, visiting none: of each kind of memory, what the kernel that uses
+/// most of it has. A program that only writes starting values to HBM has none.
 pub fn peak(algorithm: &Algorithm, setting: &Setting) -> OnChip {
-    let each = algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting));
-    each.fold(OnChip::default(), OnChip::max)
+    let tally = closed_form(algorithm, setting);
+    let uses_chip = |kernel: usize| {
+        let mut lines = algorithm.lines.iter().zip(&tally.lines);
+        lines.any(|(line, total)| line.kernel == kernel && total.steps > 0 && !line.is_fill())
+    };
+    let kernels = algorithm.kernels.iter().enumerate().filter(|(kernel, _)| uses_chip(*kernel));
+    kernels.fold(OnChip::default(), |most, (_, kernel)| most.max(footprint(algorithm, kernel, setting)))
 }
 
 /// The buffers that a run has: those of which some line gives a name its value under this plan.
