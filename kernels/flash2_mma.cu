@@ -168,8 +168,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
             #pragma unroll
             for (int n = 0; n < BC / 8; n++) s[tile][n][0] = s[tile][n][1] = s[tile][n][2] = s[tile][n][3] = 0.0f;
         }
-        // Where O takes most registers, fewer loads can run ahead.
-        #pragma unroll (D <= 64 ? D / 16 : 2)
+        // Unrolled as far as there are registers for loads that run ahead.
+        #pragma unroll (D < 128 ? D / 16 : 4)
         for (int depth = 0; depth < D / 16; depth++) {
             unsigned q[TILES][4];
             #pragma unroll
@@ -232,46 +232,48 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
         }
 
         // [step: exponentiate]
-        // As `exponent` says, but where m was subtracted first nothing is left to subtract.
+        // Of 16 keys at a time, just before their product with V, so that special functions and tensor cores work at the
+        // same time. What is subtracted is `shift`: nothing where m was subtracted first.
         float shift[TILES][2];
         #pragma unroll
-        for (int at = 0; at < TILES * 2; at++) shift[at / 2][at % 2] = plain ? shift_of(m_new[at / 2][at % 2], c) : 0.0f;
+        for (int at = 0; at < TILES * 2; at++) shift[at / 2][at % 2] = shift_of(m_new[at / 2][at % 2], c);
         if (!plain) {
             #pragma unroll
             for (int at = 0; at < TILES * BC / 2; at++) {
                 int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
                 s[tile][n][e] -= shift_of(m_new[tile][e / 2], 1.0f);
             }
+            #pragma unroll
+            for (int at = 0; at < TILES * 2; at++) shift[at / 2][at % 2] = 0.0f;
         }
-        #pragma unroll
-        for (int at = 0; at < TILES * BC / 2; at++) {
-            int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
-            s[tile][n][e] = exp2_fast(fmaf(s[tile][n][e], c, -shift[tile][e / 2]));
-        }
+        auto exponentiate = [&](float &x, int tile, int half) { x = exp2_fast(fmaf(x, c, -shift[tile][half])); };
 
         // [step: row sum]
-        // Of this lane's keys; the four lanes of a row add up at the end.
-        float sum[TILES][2];
-        #pragma unroll
-        for (int tile = 0; tile < TILES; tile++) {
-            sum[tile][0] = sum[tile][1] = 0.0f;
-            #pragma unroll
-            for (int n = 0; n < BC / 8; n++) {
-                sum[tile][0] += s[tile][n][0] + s[tile][n][1];
-                sum[tile][1] += s[tile][n][2] + s[tile][n][3];
-            }
-        }
+        // Of this lane's keys, as their weights are known; the four lanes of a row add up at the end.
+        auto add_to_sum = [&](float weight, int tile, int half) { l[tile][half] += weight; };
 
         // [step: rescale]
+        // Left out where no row of the warp has a new maximum, which soon is most of the time.
+        float alpha[TILES][2];
+        bool rises = false;
         #pragma unroll
-        for (int tile = 0; tile < TILES; tile++) {
+        for (int at = 0; at < TILES * 2; at++) {
+            int tile = at / 2, half = at % 2;
+            alpha[tile][half] = exp2_fast(exponent(m[tile][half], m_new[tile][half], c, plain));
+            rises |= !(m_new[tile][half] == m[tile][half]);
+            m[tile][half] = m_new[tile][half];
+        }
+        if (__any_sync(WARP, rises)) {
             #pragma unroll
-            for (int half = 0; half < 2; half++) {
-                float alpha = exp2_fast(exponent(m[tile][half], m_new[tile][half], c, plain));
-                l[tile][half] = alpha * l[tile][half] + sum[tile][half];
-                m[tile][half] = m_new[tile][half];
+            for (int tile = 0; tile < TILES; tile++) {
                 #pragma unroll
-                for (int n = 0; n < D / 8; n++) o[tile][n][2 * half] *= alpha, o[tile][n][2 * half + 1] *= alpha;
+                for (int half = 0; half < 2; half++) {
+                    l[tile][half] *= alpha[tile][half];
+                    #pragma unroll
+                    for (int n = 0; n < D / 8; n++) {
+                        o[tile][n][2 * half] *= alpha[tile][half], o[tile][n][2 * half + 1] *= alpha[tile][half];
+                    }
+                }
             }
         }
 
@@ -283,6 +285,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
         // The sums of S lie as a product wants its left operand. Four matrices of V, transposed: 16 keys, 16 columns.
         #pragma unroll
         for (int depth = 0; depth < BC / 16; depth++) {
+            #pragma unroll
+            for (int at = 0; at < TILES * 8; at++) {
+                int tile = at / 8, half = at / 2 % 2;
+                float &x = s[tile][2 * depth + at / 4 % 2][at % 4];
+                exponentiate(x, tile, half);
+                add_to_sum(x, tile, half);
+            }
             unsigned p[TILES][4];
             #pragma unroll
             for (int tile = 0; tile < TILES; tile++) {
