@@ -153,12 +153,8 @@ pub trait Driver: Send + Sync {
     fn unload_module(&self, module: Module) -> Result<(), Fault>;
     fn function(&self, module: Module, name: &str) -> Result<Function, Fault>;
     fn function_attribute(&self, function: Function, attribute: FunctionAttribute) -> Result<i32, Fault>;
-    fn set_function_attribute(
-        &self,
-        function: Function,
-        attribute: FunctionAttribute,
-        value: i32,
-    ) -> Result<(), Fault>;
+    fn set_function_attribute(&self, function: Function, attribute: FunctionAttribute, value: i32)
+    -> Result<(), Fault>;
     /// Blocks of such a size that a multiprocessor holds at once.
     fn blocks_per_sm(&self, function: Function, block: BlockSize) -> Result<i32, Fault>;
     /// Starts a grid of blocks. `parameters` is the one parameter of the function, of the size that its PTX declares.
