@@ -7,12 +7,16 @@
 // Changes  Over flash2, in the order of what each is worth:
 //          - products on tensor cores: 16 times the rate of f32 arithmetic on an A100;
 //          - shared memory swizzled, so that the eight rows of a load lie in eight different groups of banks;
-//          - copies that run on their own: V_j arrives during Q K_j^T, and K_(j+1) during all of tile j;
-//          - Q stays in registers, and the sums of S, packed to 16 bits, are P as the next product wants it: P never
-//            passes through shared memory;
-//          - exp(s - m) as 2^(s c - m c) with c = scale log2(e): one multiply-add and one special function.
-// Cost     Shared memory (BR + 2 BC) D elements, 48 KiB at most; two barriers per tile. Registers bound how many blocks
-//          an SM holds: see README.md.
+//          - two tiles of 16 rows a warp: each load of K and V feeds two products. S and O fill the registers, and Q is
+//            read from shared memory again for every tile;
+//          - no barrier between softmax and P V: exponentials of some keys are taken while tensor cores work on others;
+//          - copies that run on their own: V_j arrives during Q K_j^T, and K_(j+1) during the softmax and P V;
+//          - the sums of S, packed to 16 bits, are P as the next product wants it: P never passes through shared memory;
+//          - exp(s - m) as 2^(s c - m c) with c = scale log2(e): one multiply-add and one special function;
+//          - O is rescaled only where a row's maximum rises.
+// Cost     Shared memory (BR + 2 BC) D elements, 64 KiB at most, given by the launch: an SM with 100 KiB of it (8.6, 8.9)
+//          holds one block of d 128. Two barriers per tile. Almost every register that a thread can have, so that an SM
+//          holds two blocks: see README.md.
 // Limits   d and d_v are D, one of 32, 64, 80, 96, 128: the host pads smaller rows with zeros. Every row begins at a
 //          multiple of 16 bytes. A NaN or an infinity in V would leak from keys that only a mask hides (0 * NaN), though
 //          not from keys past the key length, which are never read: the host refuses such a V. No dropout. Hopper's own
