@@ -99,7 +99,7 @@ fn check_reasons(reasons: &[String], failed: &str, code: i32, what: &str) {
         Some(reason) => {
             let is_memory = code == 2 && failed == "cuMemAlloc_v2";
             // A driver may compile as late as when a function is asked for.
-            let loading = ["cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncGetAttribute"];
+            let loading = ["cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncGetAttribute", "cuFuncSetAttribute"];
             let is_old = code == 222 && (loading.contains(&failed) || failed.starts_with("cuOccupancy"));
             let is_missing = code == 500 && failed == "cuModuleGetFunction";
             let right = match () {
