@@ -11,7 +11,7 @@
 // - threads that wait at different barriers, or leave while others wait;
 // - lanes of a warp that meet in different instructions, or with a mask that is not the whole warp;
 // - reads and writes outside of a buffer in memory or in shared memory (AddressSanitizer: each buffer has its exact
-//   size, and each shared array is a variable of its own);
+//   size, and each shared array is a variable of its own, as is all that a launch gives);
 // - misaligned vectors and asynchronous copies (UndefinedBehaviorSanitizer, and checks in tensor_cores.h).
 // Shared memory holds NaN when a block begins: what is read before it is written shows in the results.
 #pragma once
