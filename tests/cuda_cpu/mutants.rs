@@ -163,7 +163,7 @@ const FLASH2_MMA: &[Mutant] = &[
         "l[tile][half] == 0.0f",
     ),
     ("a biased score keeps its maximum", "s[tile][n][e] -= shift_of(m_new[tile][e / 2], 1.0f);", ""),
-    ("a biased score loses its maximum twice", "shift[at / 2][at % 2] = 0.0f;", ""),
+    ("a biased score loses its maximum twice", "shift[at / 2][at % 2] = 0.0f;", ";"),
     ("the scale is not folded", "float c = unit * LOG2_E;", "float c = LOG2_E;"),
     ("powers of 2 of natural scores", "float c = unit * LOG2_E;", "float c = unit;"),
     ("a negative scale is plain", "a.scale > 0.0f && a.softcap", "a.softcap"),
