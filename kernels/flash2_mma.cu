@@ -7,12 +7,16 @@
 // Changes  Over flash2, in the order of what each is worth:
 //          - products on tensor cores: 16 times the rate of f32 arithmetic on an A100;
 //          - shared memory swizzled, so that the eight rows of a load lie in eight different groups of banks;
-//          - copies that run on their own: V_j arrives during Q K_j^T, and K_(j+1) during all of tile j;
-//          - Q stays in registers, and the sums of S, packed to 16 bits, are P as the next product wants it: P never
-//            passes through shared memory;
-//          - exp(s - m) as 2^(s c - m c) with c = scale log2(e): one multiply-add and one special function.
-// Cost     Shared memory (BR + 2 BC) D elements, 48 KiB at most; two barriers per tile. Registers bound how many blocks
-//          an SM holds: see README.md.
+//          - two tiles of 16 rows a warp: each load of K and V feeds two products. S and O fill the registers, and Q is
+//            read from shared memory again for every tile;
+//          - no barrier between softmax and P V: exponentials of some keys are taken while tensor cores work on others;
+//          - copies that run on their own: V_j arrives during Q K_j^T, and K_(j+1) during the softmax and P V;
+//          - the sums of S, packed to 16 bits, are P as the next product wants it: P never passes through shared memory;
+//          - exp(s - m) as 2^(s c - m c) with c = scale log2(e): one multiply-add and one special function;
+//          - O is rescaled only where a row's maximum rises.
+// Cost     Shared memory (BR + 2 BC) D elements, 64 KiB at most, given by the launch: an SM with 100 KiB of it (8.6, 8.9)
+//          holds one block of d 128. Two barriers per tile. Almost every register that a thread can have, so that an SM
+//          holds two blocks: see README.md.
 // Limits   d and d_v are D, one of 32, 64, 80, 96, 128: the host pads smaller rows with zeros. Every row begins at a
 //          multiple of 16 bytes. A NaN or an infinity in V would leak from keys that only a mask hides (0 * NaN), though
 //          not from keys past the key length, which are never read: the host refuses such a V. No dropout. Hopper's own
@@ -28,29 +32,44 @@
 
 constexpr int WARPS = 4;
 constexpr int THREADS = WARPS * 32;
-constexpr int TILES = D <= 64 ? 2 : 1;      // tiles of 16 queries that one warp owns: two share each load of K and V
+#ifdef TAPS
+constexpr int TILES = D <= 64 ? 2 : 1;      // what taps take of the registers must come from somewhere
+#else
+constexpr int TILES = 2;                    // tiles of 16 queries that one warp owns: they share each load of K and V
+#endif
 constexpr int WARP_ROWS = TILES * 16;
 constexpr int BR = WARPS * WARP_ROWS;       // queries of a block
-constexpr int BC = 64;                      // keys of a block
+constexpr int BC = D <= 64 ? 128 : 64;      // keys of a block: of S and O a lane holds 192 sums at most
 constexpr int CHUNKS = D / 8;               // pieces of 16 bytes in a row: what one lane copies or one row of a matrix
+constexpr int SPAN = D % 64 == 0 ? 8 : D % 32 == 0 ? 4 : 2;     // pieces of a row that change places
+constexpr int SHARED_BYTES = (BR + 2 * BC) * D * 2;             // what a launch must give a block
+static_assert(SHARED_BYTES <= 99 << 10, "no architecture from 8.0 on gives a block less");
 constexpr unsigned WARP = 0xffffffff;       // all threads of a warp take part
 constexpr float LOG2_E = 1.4426950408889634f;
 
 // Where a piece of a row lies in a tile, in bytes. Rows of 128 bytes begin in the same bank: without the exclusive or,
 // the eight rows that a load of a matrix reads would queue for it.
 __device__ inline unsigned place(int row, int chunk) {
-    int swizzle = D % 64 == 0 ? row % 8 : D % 32 == 0 ? row / 2 % 4 : row / 4 % 2;
-    return (row * CHUNKS + (chunk ^ swizzle)) * 16;
+    return (row * CHUNKS + (chunk ^ row * SPAN / 8 % SPAN)) * 16;
 }
 
-// Starts to copy rows `first`, first + 1, ... of a matrix to a tile; zeros from row `rows` on, which is not read.
+// From one of the first two pieces of a row to one that is an even number further on, in one instruction at most. It
+// works on addresses because parts of rows that change places begin at multiples of their size.
+__device__ inline SharedAddress further(SharedAddress piece, int chunks) {
+    return flip(piece, chunks % SPAN * 16) + chunks / SPAN * SPAN * 16;
+}
+
+// Starts to copy rows `first`, first + 1, ... of the matrix that begins at row `base` to a tile; zeros from row `rows` on,
+// which is not read.
 template <int COUNT>
-__device__ inline void load_tile(SharedAddress tile, const ELEMENT *matrix, int first, int rows) {
-    const ELEMENT *from = matrix + (size_t)first * D;
+__device__ inline void load_tile(SharedAddress tile, const ELEMENT *matrix, size_t base, int first, int rows) {
+    static_assert(COUNT * CHUNKS % THREADS == 0, "copies are shared out evenly");
+    int thread = threadIdx.x % THREADS;     // said so that the compiler knows its bits
+    const ELEMENT *from = matrix + (base + first) * D + thread * 8;
     #pragma unroll
-    for (int at = threadIdx.x; at < COUNT * CHUNKS; at += THREADS) {
-        int row = at / CHUNKS;
-        copy_async(tile + place(row, at % CHUNKS), from + at * 8, row < rows - first ? 16 : 0);
+    for (int n = 0; n < COUNT * CHUNKS / THREADS; n++) {
+        int at = n * THREADS + thread, row = at / CHUNKS;
+        copy_async(tile + place(row, at % CHUNKS), from + n * THREADS * 8, row < rows - first ? 16 : 0);
     }
     commit_copies();
 }
@@ -63,7 +82,7 @@ __device__ inline float shift_of(float m, float c) {
 // The exponent of 2 of a score x beside the maximum m. A bias may be the lowest number of its format, whose product with
 // c overflows: where there is one, m is subtracted first.
 __device__ inline float exponent(float x, float m, float c, bool plain) {
-    return plain ? fmaf(x, c, -shift_of(m, c)) : (x - (m == NEG_INF ? 0.0f : m)) * c;
+    return plain ? fmaf(x, c, -shift_of(m, c)) : (x - shift_of(m, 1.0f)) * c;
 }
 
 // l relative to m itself. It was summed relative to m c after rounding, which for scores of 10,000 is off by 3e-4.
@@ -72,17 +91,21 @@ __device__ inline float exact_l(float m, float c, float l, bool plain) {
     return l * exp2_fast(-fmaf(m, c, -shift_of(m, c)));
 }
 
+// Where this block's head begins in Q and O, in rows. Asked for at the start and again at the end: between them there is no
+// register to keep it in.
+__device__ inline size_t first_row(const Attention &a) {
+    return ((size_t)(a.first_batch + block_z()) * a.heads + a.first_head + block_y()) * a.n_q;
+}
+
 // Out of line: a copy for each of a lane's scores would take registers from kernels that need none of them.
-__device__ __noinline__ float modified_score(const Attention &a, float product, int batch, int head, int i, int j) {
-    return score(a, product, batch, head, i, j);
+__device__ __noinline__ float modified_score(const Attention &a, float product, int i, int j) {
+    return score(a, product, a.first_batch + blockIdx.z, a.first_head + blockIdx.y, i, j);
 }
 
 // __grid_constant__: the parameters stay where they are when a function is given their address.
 extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid_constant__ Attention a) {
-    __shared__ __align__(128) ELEMENT q_tile[BR * D];   // then every second K block, and O at the end
-    __shared__ __align__(128) ELEMENT k_tile[BC * D];
-    __shared__ __align__(128) ELEMENT v_tile[BC * D];
-    static_assert(BR >= BC && BC * CHUNKS % THREADS == 0, "a K block fits where Q was, and copies are shared out evenly");
+    LAUNCH_SHARED(memory, SHARED_BYTES);
+    SharedAddress q_at = shared_address(memory), k_at = q_at + BR * D * 2, v_at = k_at + BC * D * 2;
 
     // With a causal mask the last queries see most keys: the longest programs start first.
     int block = a.first_block + gridDim.x - 1 - blockIdx.x;
@@ -92,10 +115,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     int lane = threadIdx.x % 32;
     int warp_row = threadIdx.x / 32 * WARP_ROWS;
 
-    size_t rows = ((size_t)batch * a.heads + head) * a.n_q;
+    size_t rows = first_row(a);
     size_t kv_base = ((size_t)batch * a.kv_heads + kv_head) * a.n_k;
-    const ELEMENT *k_in = a.k + kv_base * D, *v_in = a.v + kv_base * D;
-    SharedAddress q_at = shared_address(q_tile), k_at = shared_address(k_tile), v_at = shared_address(v_tile);
 
     // Keys that some query of the block sees; a key block outside them is never visited.
     int key_length = a.key_lengths[batch];
@@ -110,18 +131,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     float c = unit * LOG2_E;
 
     // [step: load Q]
-    // The first K block is asked for as well, and may arrive later. Each warp takes its rows to registers.
-    load_tile<BR>(q_at, a.q + rows * D, i0, a.n_q);
-    if (start < end) load_tile<BC>(k_at, k_in, start, key_length);
-    if (start < end) wait_for_copies<1>(); else wait_for_copies<0>();
-    __syncthreads();
-    unsigned q[TILES][D / 16][4];
-    #pragma unroll
-    for (int tile = 0; tile < TILES; tile++) {
-        #pragma unroll
-        for (int n = 0; n < D / 16; n++) {
-            load_matrices(q[tile][n], q_at + place(warp_row + tile * 16 + lane % 16, n * 2 + lane / 16));
-        }
+    // The first K block is asked for as well. Q stays in shared memory: the registers are needed for O and S.
+    if (start < end) {
+        load_tile<BR>(q_at, a.q, rows, i0, a.n_q);
+        load_tile<BC>(k_at, a.k, kv_base, start, key_length);
     }
 
     // [step: start rows]
@@ -136,18 +149,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
         for (int n = 0; n < D / 8; n++) o[tile][n][0] = o[tile][n][1] = o[tile][n][2] = o[tile][n][3] = 0.0f;
     }
 
-    SharedAddress k_now = k_at, k_next = q_at;
+    // Where this lane's rows begin of the matrices that it loads for its warp.
+    SharedAddress q_row = q_at + place(warp_row + lane % 16, lane / 16);
+    SharedAddress k_row = k_at + place(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+    SharedAddress v_row = v_at + place(lane % 16, lane / 16);
     for (int j0 = start; j0 < end; j0 += BC) {
 #ifdef TAPS
         unsigned long long begin = nanoseconds();
 #endif
         // [step: load K]
-        // K was asked for one tile ago. After the barrier all warps are done with the tile before, so that V may be
-        // overwritten now, and so may the other K block (at first: Q).
+        // K was asked for during the softmax of the tile before. After the barrier all see it, and all are done with the
+        // V before: the next V arrives during the products.
         wait_for_copies<0>();
         __syncthreads();
-        load_tile<BC>(v_at, v_in, j0, key_length);
-        if (j0 + BC < end) load_tile<BC>(k_next, k_in, j0 + BC, key_length);
+        load_tile<BC>(v_at, a.v, kv_base, j0, key_length);
 
         // [step: scores]
         // Four matrices of K make the operands of two products: keys 0 to 7 and 8 to 15, 16 columns of each.
@@ -157,32 +172,43 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
             #pragma unroll
             for (int n = 0; n < BC / 8; n++) s[tile][n][0] = s[tile][n][1] = s[tile][n][2] = s[tile][n][3] = 0.0f;
         }
-        #pragma unroll
+        // Unrolled as far as there are registers for loads that run ahead.
+        #pragma unroll (D < 128 ? D / 16 : 4)
         for (int depth = 0; depth < D / 16; depth++) {
+            unsigned q[TILES][4];
+            #pragma unroll
+            for (int tile = 0; tile < TILES; tile++) {
+                load_matrices(q[tile], further(q_row, depth * 2) + tile * 16 * D * 2);
+            }
             #pragma unroll
             for (int n = 0; n < BC / 16; n++) {
                 unsigned k[4];
-                load_matrices(k, k_now + place(n * 16 + lane / 16 * 8 + lane % 8, depth * 2 + lane / 8 % 2));
+                load_matrices(k, further(k_row, depth * 2) + n * 16 * D * 2);
                 #pragma unroll
                 for (int tile = 0; tile < TILES; tile++) {
-                    mma(s[tile][2 * n], q[tile][depth], k);
-                    mma(s[tile][2 * n + 1], q[tile][depth], k + 2);
+                    mma(s[tile][2 * n], q[tile], k);
+                    mma(s[tile][2 * n + 1], q[tile], k + 2);
                 }
             }
         }
+        // After the barrier all see V, and all are done with K: the next K arrives during the softmax. There is no third
+        // barrier: the exponentials below and the products with V are one stretch of code, and so run at the same time.
+        wait_for_copies<0>();
+        __syncthreads();
+        if (j0 + BC < end) load_tile<BC>(k_at, a.k, kv_base, j0 + BC, key_length);
         if (!plain) {
             #pragma unroll
             for (int at = 0; at < TILES * BC / 2; at++) {
                 int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
                 int i = min(i0 + warp_row + tile * 16 + lane / 4 + e / 2 * 8, a.n_q - 1);
                 int j = min(j0 + n * 8 + lane % 4 * 2 + e % 2, a.n_k - 1);
-                s[tile][n][e] = modified_score(a, s[tile][n][e], batch, head, i, j);
+                s[tile][n][e] = modified_score(a, s[tile][n][e], i, j);
             }
         }
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        bool whole = first_key(a, last) <= j0 && j0 + BC <= end_key(a, i0, key_length);
+        bool whole = first_key(a, i0 + BR - 1) <= j0 && j0 + BC <= end_key(a, i0, key_length);
         if (!whole) {
             #pragma unroll
             for (int at = 0; at < TILES * BC / 2; at++) {
@@ -210,55 +236,66 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
         }
 
         // [step: exponentiate]
-        if (plain) {
+        // Of 16 keys at a time, just before their product with V, so that special functions and tensor cores work at the
+        // same time. What is subtracted is `shift`: nothing where m was subtracted first.
+        float shift[TILES][2];
+        #pragma unroll
+        for (int at = 0; at < TILES * 2; at++) shift[at / 2][at % 2] = shift_of(m_new[at / 2][at % 2], c);
+        if (!plain) {
             #pragma unroll
             for (int at = 0; at < TILES * BC / 2; at++) {
                 int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
-                s[tile][n][e] = exp2_fast(exponent(s[tile][n][e], m_new[tile][e / 2], c, true));
+                s[tile][n][e] -= shift_of(m_new[tile][e / 2], 1.0f);
             }
-        } else {
             #pragma unroll
-            for (int at = 0; at < TILES * BC / 2; at++) {
-                int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
-                s[tile][n][e] = exp2_fast(exponent(s[tile][n][e], m_new[tile][e / 2], c, false));
-            }
+            for (int at = 0; at < TILES * 2; at++) shift[at / 2][at % 2] = 0.0f;
         }
+        auto exponentiate = [&](float &x, int tile, int half) { x = exp2_fast(fmaf(x, c, -shift[tile][half])); };
 
         // [step: row sum]
-        // Of this lane's keys; the four lanes of a row add up at the end.
-        float sum[TILES][2];
-        #pragma unroll
-        for (int tile = 0; tile < TILES; tile++) {
-            sum[tile][0] = sum[tile][1] = 0.0f;
-            #pragma unroll
-            for (int n = 0; n < BC / 8; n++) {
-                sum[tile][0] += s[tile][n][0] + s[tile][n][1];
-                sum[tile][1] += s[tile][n][2] + s[tile][n][3];
-            }
-        }
+        // Of this lane's keys, as their weights are known; the four lanes of a row add up at the end.
+        auto add_to_sum = [&](float weight, int tile, int half) { l[tile][half] += weight; };
 
         // [step: rescale]
+        // Left out where no row of the warp has a new maximum, which soon is most of the time.
+        float alpha[TILES][2];
+        bool rises = false;
         #pragma unroll
-        for (int tile = 0; tile < TILES; tile++) {
+        for (int at = 0; at < TILES * 2; at++) {
+            int tile = at / 2, half = at % 2;
+            alpha[tile][half] = exp2_fast(exponent(m[tile][half], m_new[tile][half], c, plain));
+            rises |= !(m_new[tile][half] == m[tile][half]);
+            m[tile][half] = m_new[tile][half];
+        }
+        if (__any_sync(WARP, rises)) {
             #pragma unroll
-            for (int half = 0; half < 2; half++) {
-                float alpha = exp2_fast(exponent(m[tile][half], m_new[tile][half], c, plain));
-                l[tile][half] = alpha * l[tile][half] + sum[tile][half];
-                m[tile][half] = m_new[tile][half];
+            for (int tile = 0; tile < TILES; tile++) {
                 #pragma unroll
-                for (int n = 0; n < D / 8; n++) o[tile][n][2 * half] *= alpha, o[tile][n][2 * half + 1] *= alpha;
+                for (int half = 0; half < 2; half++) {
+                    l[tile][half] *= alpha[tile][half];
+                    #pragma unroll
+                    for (int n = 0; n < D / 8; n++) {
+                        o[tile][n][2 * half] *= alpha[tile][half], o[tile][n][2 * half + 1] *= alpha[tile][half];
+                    }
+                }
             }
         }
 
         // [step: load V]
-        // Only the next K block may still be on its way.
-        if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();
-        __syncthreads();
+        // It is there since the second barrier.
+        SharedAddress v_now = v_row;
 
         // [step: accumulate]
         // The sums of S lie as a product wants its left operand. Four matrices of V, transposed: 16 keys, 16 columns.
         #pragma unroll
         for (int depth = 0; depth < BC / 16; depth++) {
+            #pragma unroll
+            for (int at = 0; at < TILES * 8; at++) {
+                int tile = at / 8, half = at / 2 % 2;
+                float &x = s[tile][2 * depth + at / 4 % 2][at % 4];
+                exponentiate(x, tile, half);
+                add_to_sum(x, tile, half);
+            }
             unsigned p[TILES][4];
             #pragma unroll
             for (int tile = 0; tile < TILES; tile++) {
@@ -271,7 +308,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
             #pragma unroll
             for (int n = 0; n < D / 16; n++) {
                 unsigned v[4];
-                load_matrices_transposed(v, v_at + place(depth * 16 + lane % 16, n * 2 + lane / 16));
+                load_matrices_transposed(v, further(v_now, n * 2) + depth * 16 * D * 2);
                 #pragma unroll
                 for (int tile = 0; tile < TILES; tile++) {
                     mma(o[tile][2 * n], p[tile], v);
@@ -279,9 +316,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
                 }
             }
         }
-        SharedAddress other = k_now;
-        k_now = k_next;
-        k_next = other;
 
 #ifdef TAPS
         int i_blocks = (a.n_q + BR - 1) / BR, j_blocks = (a.n_k + BC - 1) / BC;
@@ -301,6 +335,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     }
 
     // [step: normalise]
+    rows = first_row(a);
     // A query that saw no key has l = 0, and its O stays 0. One that saw some, all at scores of -inf, has no weights.
     #pragma unroll
     for (int tile = 0; tile < TILES; tile++) {
@@ -319,8 +354,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     }
 
     // [step: store O]
-    // Through shared memory, where Q was, so that each lane stores 16 bytes in a row. No warp reads K there any more:
-    // all are past the barrier of the last V.
+    // Through shared memory, where Q was, so that each lane stores 16 bytes in a row. A warp's rows of Q are read by no
+    // other warp.
     #pragma unroll
     for (int tile = 0; tile < TILES; tile++) {
         #pragma unroll
@@ -328,7 +363,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
             #pragma unroll
             for (int half = 0; half < 2; half++) {
                 unsigned at = place(warp_row + tile * 16 + lane / 4 + half * 8, n) / 4 + lane % 4;
-                ((unsigned *)q_tile)[at] = pack(o[tile][n][2 * half], o[tile][n][2 * half + 1]);
+                ((unsigned *)memory)[at] = pack(o[tile][n][2 * half], o[tile][n][2 * half + 1]);
             }
         }
     }
@@ -338,7 +373,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
         int row = warp_row + (n * 32 + lane) / CHUNKS, chunk = (n * 32 + lane) % CHUNKS;
         if (i0 + row < a.n_q) {
             uint4 *to = (uint4 *)(a.o + (rows + i0 + row) * D) + chunk;
-            *to = ((uint4 *)q_tile)[place(row, chunk) / 16];
+            *to = ((uint4 *)memory)[place(row, chunk) / 16];
         }
     }
 

@@ -12,8 +12,16 @@
 // Where something lies in shared memory, in bytes.
 typedef unsigned SharedAddress;
 
+// The shared memory that a launch gives a block: only this may be more than 48 KiB.
+#define LAUNCH_SHARED(name, bytes) extern __shared__ __align__(128) unsigned char name[]
+
 __device__ inline SharedAddress shared_address(const void *pointer) {
     return (unsigned)__cvta_generic_to_shared(pointer);
+}
+
+// The same address with some of its bits turned over.
+__device__ inline SharedAddress flip(SharedAddress at, unsigned bits) {
+    return at ^ bits;
 }
 
 #ifdef BF16
@@ -23,6 +31,19 @@ __device__ inline SharedAddress shared_address(const void *pointer) {
 #define MMA "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"
 #define PACK "cvt.rn.f16x2.f32"
 #endif
+
+// The block's place in the grid, read from its register each time: a program may ask twice rather than remember.
+__device__ inline unsigned block_y() {
+    unsigned y;
+    asm volatile("mov.u32 %0, %%ctaid.y;" : "=r"(y));
+    return y;
+}
+
+__device__ inline unsigned block_z() {
+    unsigned z;
+    asm volatile("mov.u32 %0, %%ctaid.z;" : "=r"(z));
+    return z;
+}
 
 // c += A B. A is 16 x 16: its quarters (top left, bottom left, top right, bottom right). B is 16 x 8: top and bottom.
 __device__ inline void mma(float c[4], const unsigned a[4], const unsigned b[2]) {

@@ -52,7 +52,8 @@ fn every_variant_fits_every_architecture_without_spills() {
     for row in rows {
         assert_eq!(row["spill_bytes"], 0, "{row}");
         assert!(row["registers"].as_u64().is_some_and(|n| (1..=255).contains(&n)), "{row}");
-        assert!(row["shared_bytes"].as_u64().is_some_and(|n| n <= 48 << 10), "more than any launch is given: {row}");
+        // What a block gets on the smallest of these architectures.
+        assert!(row["shared_bytes"].as_u64().is_some_and(|n| n <= 99 << 10), "more than every launch is given: {row}");
     }
     for variant in variants() {
         let of: BTreeSet<_> = rows

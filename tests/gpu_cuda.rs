@@ -92,6 +92,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
     return module == (void *)11 && !strcmp(name, "flash2") ? 0 : 500;
 }
 int cuFuncGetAttribute(int *value, int attribute, void *function) { *value = attribute ? 64 : 1024; return 0; }
+int cuFuncSetAttribute(void *function, int attribute, int value) { return 1; }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *function, int threads, size_t dynamic) {
     *blocks = 2; return function != (void *)13 || threads != 128 || dynamic;
 }

@@ -78,7 +78,7 @@ pub const FLASH1_CU: Kernel = cuda("flash1.cu", "flash1", (32, 32), include_str!
 pub const FLASH2_CU: Kernel = cuda("flash2.cu", "flash2", (32, 32), include_str!("../../kernels/flash2.cu"));
 /// FlashAttention-2 on tensor cores, in f16 and bf16.
 pub const FLASH2_MMA_CU: Kernel =
-    cuda("flash2_mma.cu", "flash2", (64, 64), include_str!("../../kernels/flash2_mma.cu"));
+    cuda("flash2_mma.cu", "flash2", (128, 64), include_str!("../../kernels/flash2_mma.cu"));
 
 /// What the CUDA kernels include, by name.
 pub const CUDA_HEADERS: [(&str, &str); 2] = [

@@ -25,9 +25,12 @@ pub struct Ptx {
     pub text: &'static str,
 }
 
-/// A variant without and with taps.
+/// A variant without and with taps; their blocks, if those differ, in this order.
 macro_rules! both {
     ($algorithm:literal, $precision:ident, $d:literal, $blocks:expr, $name:literal) => {
+        both!($algorithm, $precision, $d, $blocks, $blocks, $name)
+    };
+    ($algorithm:literal, $precision:ident, $d:literal, $blocks:expr, $with_taps:expr, $name:literal) => {
         [
             ptx(
                 $algorithm,
@@ -41,7 +44,7 @@ macro_rules! both {
                 $algorithm,
                 Precision::$precision,
                 ($d, true),
-                $blocks,
+                $with_taps,
                 concat!($name, ".taps"),
                 include_str!(concat!("../../kernels/ptx/", $name, ".taps.ptx")),
             ),
@@ -67,16 +70,16 @@ static ALL: [[Ptx; 2]; 15] = [
     both!("flash1", F32, 128, (32, 32, 128), "flash1.d128"),
     both!("flash2", F32, 64, (32, 32, 128), "flash2.d64"),
     both!("flash2", F32, 128, (32, 32, 128), "flash2.d128"),
-    both!("flash2", F16, 32, (128, 64, 128), "flash2_mma.f16.d32"),
-    both!("flash2", F16, 64, (128, 64, 128), "flash2_mma.f16.d64"),
-    both!("flash2", F16, 80, (64, 64, 128), "flash2_mma.f16.d80"),
-    both!("flash2", F16, 96, (64, 64, 128), "flash2_mma.f16.d96"),
-    both!("flash2", F16, 128, (64, 64, 128), "flash2_mma.f16.d128"),
-    both!("flash2", Bf16, 32, (128, 64, 128), "flash2_mma.bf16.d32"),
-    both!("flash2", Bf16, 64, (128, 64, 128), "flash2_mma.bf16.d64"),
-    both!("flash2", Bf16, 80, (64, 64, 128), "flash2_mma.bf16.d80"),
-    both!("flash2", Bf16, 96, (64, 64, 128), "flash2_mma.bf16.d96"),
-    both!("flash2", Bf16, 128, (64, 64, 128), "flash2_mma.bf16.d128"),
+    both!("flash2", F16, 32, (128, 128, 128), "flash2_mma.f16.d32"),
+    both!("flash2", F16, 64, (128, 128, 128), "flash2_mma.f16.d64"),
+    both!("flash2", F16, 80, (128, 64, 128), (64, 64, 128), "flash2_mma.f16.d80"),
+    both!("flash2", F16, 96, (128, 64, 128), (64, 64, 128), "flash2_mma.f16.d96"),
+    both!("flash2", F16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.f16.d128"),
+    both!("flash2", Bf16, 32, (128, 128, 128), "flash2_mma.bf16.d32"),
+    both!("flash2", Bf16, 64, (128, 128, 128), "flash2_mma.bf16.d64"),
+    both!("flash2", Bf16, 80, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d80"),
+    both!("flash2", Bf16, 96, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d96"),
+    both!("flash2", Bf16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d128"),
 ];
 
 impl Ptx {

@@ -126,9 +126,21 @@ const STANDARD: &[Mutant] = &[
 ];
 
 const FLASH2_MMA: &[Mutant] = &[
-    ("O is not rescaled", "o[tile][n][2 * half] *= alpha, o[tile][n][2 * half + 1] *= alpha;", ";"),
-    ("half of O is not rescaled", "*= alpha, o[tile][n][2 * half + 1] *= alpha;", "*= alpha;"),
-    ("l is not rescaled", "alpha * l[tile][half] + sum", "l[tile][half] + sum"),
+    (
+        "O is not rescaled",
+        "o[tile][n][2 * half] *= alpha[tile][half], o[tile][n][2 * half + 1] *= alpha[tile][half];",
+        ";",
+    ),
+    (
+        "half of O is not rescaled",
+        "*= alpha[tile][half], o[tile][n][2 * half + 1] *= alpha[tile][half];",
+        "*= alpha[tile][half];",
+    ),
+    ("l is not rescaled", "l[tile][half] *= alpha[tile][half];", ""),
+    ("nothing is rescaled", "if (__any_sync(WARP, rises)) {", "if (false) {"),
+    ("only the last row's rise counts", "rises |= !(m_new", "rises = !(m_new"),
+    ("a warp rescales by one lane", "__any_sync(WARP, rises)", "__shfl_sync(WARP, (int)rises, 0)"),
+    ("weights are not added up", "add_to_sum(x, tile, half);", ""),
     ("the tile's maximum replaces the row's", "float most = m[tile][half];", "float most = NEG_INF;"),
     (
         "half of a row's lanes give no maximum",
@@ -137,7 +149,7 @@ const FLASH2_MMA: &[Mutant] = &[
     ),
     ("half of a row's lanes give no sum", "l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);", ""),
     ("a row that has seen nothing subtracts -inf", "m == NEG_INF ? 0.0f : m * c", "m * c"),
-    ("a biased row that has seen nothing subtracts -inf", "x - (m == NEG_INF ? 0.0f : m)", "x - m"),
+    ("a biased row that has seen nothing subtracts -inf", "(x - shift_of(m, 1.0f)) * c", "(x - m) * c"),
     (
         "a row passes over NaN",
         "most = max_nan(most, max_nan(s[tile][n][2 * half], s[tile][n][2 * half + 1]));",
@@ -150,6 +162,8 @@ const FLASH2_MMA: &[Mutant] = &[
         "l[tile][half] == 0.0f && first_key(a, i) < end_key(a, i, key_length)",
         "l[tile][half] == 0.0f",
     ),
+    ("a biased score keeps its maximum", "s[tile][n][e] -= shift_of(m_new[tile][e / 2], 1.0f);", ""),
+    ("a biased score loses its maximum twice", "shift[at / 2][at % 2] = 0.0f;", ";"),
     ("the scale is not folded", "float c = unit * LOG2_E;", "float c = LOG2_E;"),
     ("powers of 2 of natural scores", "float c = unit * LOG2_E;", "float c = unit;"),
     ("a negative scale is plain", "a.scale > 0.0f && a.softcap", "a.softcap"),
@@ -162,28 +176,25 @@ const FLASH2_MMA: &[Mutant] = &[
         "copy_async(tile + place(row, at % CHUNKS)",
         "copy_async(tile + (row * CHUNKS + at % CHUNKS) * 16",
     ),
-    ("no swizzle", "chunk ^ swizzle", "chunk"),
-    ("Q is not waited for", "if (start < end) wait_for_copies<1>(); else wait_for_copies<0>();", ""),
-    ("no barrier after Q", "wait_for_copies<0>();\n    __syncthreads();", "wait_for_copies<0>();"),
+    ("no swizzle", "chunk ^ row * SPAN / 8 % SPAN", "chunk"),
     (
         "K is not waited for",
-        "wait_for_copies<0>();\n        __syncthreads();\n        load_tile",
-        "__syncthreads();\n        load_tile",
+        "wait_for_copies<0>();\n        __syncthreads();\n        load_tile<BC>(v_at",
+        "__syncthreads();\n        load_tile<BC>(v_at",
     ),
     ("no barrier after K", "__syncthreads();\n        load_tile<BC>(v_at", "load_tile<BC>(v_at"),
-    ("V is not waited for", "if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();", ""),
     (
-        "V is not waited for at the last tile",
-        "if (j0 + BC < end) wait_for_copies<1>(); else wait_for_copies<0>();",
-        "wait_for_copies<1>();",
+        "V is not waited for",
+        "wait_for_copies<0>();\n        __syncthreads();\n        if (j0 + BC < end)",
+        "wait_for_copies<1>();\n        __syncthreads();\n        if (j0 + BC < end)",
     ),
+    ("no barrier after V", "__syncthreads();\n        if (j0 + BC < end)", "if (j0 + BC < end)"),
     (
-        "no barrier after V",
-        "wait_for_copies<0>();\n        __syncthreads();\n\n        // [step: accumulate]",
-        "wait_for_copies<0>();\n\n        // [step: accumulate]",
+        "the next K comes in the place of V",
+        "load_tile<BC>(k_at, a.k, kv_base, j0 + BC",
+        "load_tile<BC>(v_at, a.k, kv_base, j0 + BC",
     ),
-    ("K blocks do not take turns", "k_now = k_next;", ""),
-    ("the next K overwrites this one", "load_tile<BC>(k_next, k_in", "load_tile<BC>(k_now, k_in"),
+    ("K does not go on", "load_tile<BC>(k_at, a.k, kv_base, j0 + BC", "load_tile<BC>(k_at, a.k, kv_base, j0"),
     ("a warp does not wait for its own O", "    __syncwarp();\n", ""),
     ("queries past the last are stored", "if (i0 + row < a.n_q) {", "{"),
     (
@@ -193,7 +204,7 @@ const FLASH2_MMA: &[Mutant] = &[
     ),
     ("nothing is masked", "if (!whole) {", "if (false) {"),
     ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length)", ""),
-    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    ("keys before a window are not masked", "first_key(a, i0 + BR - 1) <= j0 && ", ""),
     (
         "the last tile is skipped",
         "for (int j0 = start; j0 < end; j0 += BC)",
@@ -201,11 +212,7 @@ const FLASH2_MMA: &[Mutant] = &[
     ),
     ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
     ("GQA reads another head", "head / (a.heads / a.kv_heads)", "head % a.kv_heads"),
-    (
-        "K operands are swapped",
-        "mma(s[tile][2 * n + 1], q[tile][depth], k + 2);",
-        "mma(s[tile][2 * n + 1], q[tile][depth], k);",
-    ),
+    ("K operands are swapped", "mma(s[tile][2 * n + 1], q[tile], k + 2);", "mma(s[tile][2 * n + 1], q[tile], k);"),
     ("V is not transposed", "load_matrices_transposed(v,", "load_matrices(v,"),
     ("P of other keys", "s[tile][2 * depth + quarter / 2]", "s[tile][2 * depth]"),
     ("O is not normalised", "*= inverse, o[tile][n][2 * half + 1] *= inverse;", "*= inverse;"),
@@ -217,6 +224,7 @@ const FLASH2_MMA: &[Mutant] = &[
         "float natural = m[at / 2][at % 2], sum",
     ),
     ("a later launch begins at the first block", "a.first_block + gridDim.x", "gridDim.x"),
+    ("a later launch begins at the first head", "a.heads + a.first_head + block_y()", "a.heads + block_y()"),
 ];
 
 const ALL: [(&str, &str, &[Mutant]); 4] = [

@@ -268,7 +268,8 @@ impl Player {
     pub fn blocks(&self) -> (usize, usize) {
         match (self.variant.kernel, self.variant.d) {
             ("standard", _) => (16, 16),
-            ("flash2_mma", d) => (if d <= 64 { 128 } else { 64 }, 64),
+            ("flash2_mma", d) if d <= 64 => (128, 128),
+            ("flash2_mma", _) => (if self.variant.taps { 64 } else { 128 }, 64),
             _ => (32, 32),
         }
     }

@@ -11,6 +11,14 @@ using SharedAddress = unsigned char *;
 
 inline SharedAddress shared_address(const void *pointer) { return (SharedAddress)pointer; }
 
+inline unsigned block_y() { return blockIdx.y; }
+inline unsigned block_z() { return blockIdx.z; }
+
+inline SharedAddress flip(SharedAddress at, unsigned bits) { return (SharedAddress)((uintptr_t)at ^ bits); }
+
+// One variable, whatever a kernel keeps in it: the sanitizer sees what is beyond its end.
+#define LAUNCH_SHARED(name, bytes) __shared__ unsigned char name[bytes]
+
 namespace cpu {
 
 inline uint16_t to_element(float x) {

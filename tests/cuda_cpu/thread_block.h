@@ -11,7 +11,7 @@
 // - threads that wait at different barriers, or leave while others wait;
 // - lanes of a warp that meet in different instructions, or with a mask that is not the whole warp;
 // - reads and writes outside of a buffer in memory or in shared memory (AddressSanitizer: each buffer has its exact
-//   size, and each shared array is a variable of its own);
+//   size, and each shared array is a variable of its own, as is all that a launch gives);
 // - misaligned vectors and asynchronous copies (UndefinedBehaviorSanitizer, and checks in tensor_cores.h).
 // Shared memory holds NaN when a block begins: what is read before it is written shows in the results.
 #pragma once
@@ -127,6 +127,16 @@ void end_group();
 // Takes the oldest copy that must arrive so that no more than `pending` groups are under way; false if there is none.
 bool take_copy(unsigned pending, Copy &copy);
 
+// Whether any lane of the warp brings true.
+inline bool any(unsigned mask, int line, bool value) {
+    together(mask, line, &value, [](void **operands) {
+        bool found = false;
+        for (int lane = 0; lane < WARP_SIZE; lane++) found |= *(bool *)operands[lane];
+        for (int lane = 0; lane < WARP_SIZE; lane++) *(bool *)operands[lane] = found;
+    });
+    return value;
+}
+
 // What a lane brings to a product of tensor cores: C += A B.
 struct Product {
     float *c;
@@ -151,4 +161,5 @@ void launch(uint3 grid, unsigned size, Order order, uint32_t seed, const Kernel 
 #define __syncthreads() cpu::sync_threads(__LINE__)
 #define __syncwarp() cpu::together(0xffffffff, __LINE__, nullptr, [](void **) {})
 #define __shfl_xor_sync(mask, value, lanes) cpu::shuffle(mask, __LINE__, value, cpu::lane() ^ (lanes))
+#define __any_sync(mask, value) cpu::any(mask, __LINE__, value)
 #define __shfl_sync(mask, value, source) cpu::shuffle(mask, __LINE__, value, source)

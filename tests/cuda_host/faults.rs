@@ -7,7 +7,7 @@ use std::time::Duration;
 use tilescope::attention::cases::{single, with};
 use tilescope::attention::{Mask, Precision, Problem, Shape};
 use tilescope::gpu::cuda::CudaBackend;
-use tilescope::gpu::cuda::driver::Fault;
+use tilescope::gpu::cuda::driver::{BlockSize, Fault};
 use tilescope::gpu::{Backend, GpuError, Refusal, Workload};
 
 use super::memory_driver::{Facts, Failing, MemoryDriver, words};
@@ -99,7 +99,7 @@ fn check_reasons(reasons: &[String], failed: &str, code: i32, what: &str) {
         Some(reason) => {
             let is_memory = code == 2 && failed == "cuMemAlloc_v2";
             // A driver may compile as late as when a function is asked for.
-            let loading = ["cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncGetAttribute"];
+            let loading = ["cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncGetAttribute", "cuFuncSetAttribute"];
             let is_old = code == 222 && (loading.contains(&failed) || failed.starts_with("cuOccupancy"));
             let is_missing = code == 500 && failed == "cuModuleGetFunction";
             let right = match () {
@@ -189,13 +189,35 @@ fn occupancy_is_known_before_and_after_a_launch() {
     let problem = tilescope::attention::cases::problem(Shape { heads: 3, ..Shape::single(100, 50, 64) });
     let rows = backend.occupancy(&problem, "flash2", Precision::F16).expect("a kernel");
     assert_eq!(rows.len(), 1);
-    // By kernels/registers.json, sm_90: 237 registers, 32 KiB; 128 queries a block.
-    assert_eq!((rows[0].registers, rows[0].shared_bytes, rows[0].blocks), (237, 32_768, 3));
+    // By kernels/registers.json, sm_90: 255 registers, 48 KiB; 128 queries a block. The SM has 100 KiB.
+    assert_eq!((rows[0].registers, rows[0].shared_bytes, rows[0].blocks), (255, 49_152, 3));
     assert_eq!((rows[0].blocks_per_sm, rows[0].sms), (2, 10));
     assert_eq!(backend.occupancy(&problem, "standard", Precision::F32).expect("a kernel").len(), 3);
     // What the driver says of the loaded one.
     let _ = backend.run(&problem, "flash2", Precision::F16, &NEVER).expect("it runs");
     assert_eq!(backend.occupancy(&problem, "flash2", Precision::F16).expect("a kernel")[0].registers, 64);
+}
+
+/// What a kernel on tensor cores keeps in shared memory is more than it may declare: the launch gives it.
+#[test]
+fn a_launch_gives_the_shared_memory_that_a_kernel_asks_for() {
+    let driver = Arc::new(MemoryDriver::new(Facts::default(), Failing::Never));
+    let mut backend = CudaBackend::with_driver(driver.clone()).expect("it opens");
+    let cases = [
+        (Precision::F32, 64, 0),
+        (Precision::F16, 32, 24 << 10),
+        (Precision::F16, 64, 48 << 10),
+        (Precision::Bf16, 65, 40 << 10),
+        (Precision::F16, 96, 48 << 10),
+        (Precision::Bf16, 128, 64 << 10),
+    ];
+    for (precision, d, shared) in cases {
+        let problem = tilescope::attention::cases::problem(Shape::single(40, 40, d));
+        let _ = backend.run(&problem, "flash2", precision, &NEVER).expect("it runs");
+        assert_eq!(driver.blocks().last(), Some(&BlockSize { threads: 128, shared }), "{precision:?} {d}");
+    }
+    drop(backend);
+    assert_eq!(driver.left_over(), Vec::<String>::new());
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread::ThreadId;
 
 use tilescope::gpu::cuda::driver::{
-    Address, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module, Stream,
+    Address, BlockSize, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module,
+    Stream,
 };
 
 /// What the device says of itself.
@@ -57,6 +58,9 @@ struct Books {
     next: u64,
     contexts_made: usize,
     launches: Vec<GridSize>,
+    blocks: Vec<BlockSize>,
+    /// What a launch may give a block of a function, where that was set.
+    launch_shared: BTreeMap<u64, u32>,
     /// What should never happen, whatever fails.
     misuse: Vec<String>,
 }
@@ -101,6 +105,11 @@ impl MemoryDriver {
 
     pub fn launches(&self) -> Vec<GridSize> {
         self.books().launches.clone()
+    }
+
+    /// What each launch gave its blocks.
+    pub fn blocks(&self) -> Vec<BlockSize> {
+        self.books().blocks.clone()
     }
 
     /// Contexts, allocations and other handles that nobody has freed, and what was used wrongly.
@@ -199,6 +208,14 @@ impl Books {
 
     fn made(&mut self, context: u64) -> &mut Made {
         self.contexts.get_mut(&context).expect("it was looked for before")
+    }
+
+    /// 48 KiB of shared memory is what every launch may give.
+    fn check_shared(&mut self, function: Function, block: BlockSize) {
+        let most = self.launch_shared.get(&function.0).copied().unwrap_or(48 << 10);
+        if block.shared > most {
+            self.misuse.push(format!("a block gets {} bytes of shared memory, and may get {most}", block.shared));
+        }
     }
 }
 
@@ -329,13 +346,30 @@ impl Driver for MemoryDriver {
         Ok(match attribute {
             FunctionAttribute::Threads => 1024,
             FunctionAttribute::SharedBytes => 4096,
+            FunctionAttribute::LaunchShared => 48 << 10,
             FunctionAttribute::LocalBytes => 0,
             FunctionAttribute::Registers => self.facts.registers,
         })
     }
 
-    fn blocks_per_sm(&self, function: Function, _: u32) -> Result<i32, Fault> {
+    fn set_function_attribute(
+        &self,
+        function: Function,
+        attribute: FunctionAttribute,
+        value: i32,
+    ) -> Result<(), Fault> {
+        self.uses("cuFuncSetAttribute", &[("module", function.0)])?;
+        let mut books = self.books();
+        if attribute != FunctionAttribute::LaunchShared {
+            books.misuse.push(format!("{attribute:?} cannot be set"));
+        }
+        books.launch_shared.insert(function.0, value as u32);
+        Ok(())
+    }
+
+    fn blocks_per_sm(&self, function: Function, block: BlockSize) -> Result<i32, Fault> {
         self.uses("cuOccupancyMaxActiveBlocksPerMultiprocessor", &[("module", function.0)])?;
+        self.books().check_shared(function, block);
         Ok(self.facts.blocks_per_sm)
     }
 
@@ -343,13 +377,16 @@ impl Driver for MemoryDriver {
         &self,
         function: Function,
         grid: GridSize,
-        _: u32,
+        block: BlockSize,
         parameters: &[u8],
         stream: Stream,
     ) -> Result<(), Fault> {
         assert_eq!(parameters.len(), 216);
         self.uses("cuLaunchKernel", &[("module", function.0), ("stream", stream.0)])?;
-        self.books().launches.push(grid);
+        let mut books = self.books();
+        books.check_shared(function, block);
+        books.launches.push(grid);
+        books.blocks.push(block);
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tilescope::gpu::cuda::driver::{
-    Address, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module, Stream,
+    Address, BlockSize, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module,
+    Stream,
 };
 
 use super::threads;
@@ -359,10 +360,15 @@ impl Driver for PlayerDriver {
             FunctionAttribute::Threads => 1024,
             FunctionAttribute::LocalBytes => 0,
             FunctionAttribute::SharedBytes | FunctionAttribute::Registers => 1,
+            FunctionAttribute::LaunchShared => 48 << 10,
         })
     }
 
-    fn blocks_per_sm(&self, _: Function, _: u32) -> Result<i32, Fault> {
+    fn set_function_attribute(&self, _: Function, _: FunctionAttribute, _: i32) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn blocks_per_sm(&self, _: Function, _: BlockSize) -> Result<i32, Fault> {
         Ok(1)
     }
 
@@ -370,7 +376,7 @@ impl Driver for PlayerDriver {
         &self,
         function: Function,
         grid: GridSize,
-        threads: u32,
+        block: BlockSize,
         parameters: &[u8],
         _: Stream,
     ) -> Result<(), Fault> {
@@ -382,7 +388,7 @@ impl Driver for PlayerDriver {
             return self.ask(call, &[b"?"]).map(drop);
         }
         let (module, name) = self.functions.lock().unwrap_or_else(PoisonError::into_inner)[function.0 as usize].clone();
-        let numbers: Vec<u8> = grid.into_iter().chain([threads]).flat_map(u32::to_le_bytes).collect();
+        let numbers: Vec<u8> = grid.into_iter().chain([block.threads]).flat_map(u32::to_le_bytes).collect();
         let length = (parameters.len() as u64).to_le_bytes();
         let name = Self::text(&name);
         self.ask(call, &[b"l", &module.to_le_bytes(), &[1], &name, &numbers, &length, parameters]).map(drop)

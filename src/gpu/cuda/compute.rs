@@ -155,7 +155,7 @@ impl Job<'_> {
 
     /// Puts a box of blocks on the stream.
     pub(super) fn start(&self, entry: &Entry, size: GridSize, parameter: &Attention) -> Result<(), Trouble> {
-        let (session, threads) = (self.session, self.program.threads as u32);
-        Ok(session.driver.launch(entry.function, size, threads, bytemuck::bytes_of(parameter), session.stream)?)
+        let (session, block) = (self.session, self.program.block_size());
+        Ok(session.driver.launch(entry.function, size, block, bytemuck::bytes_of(parameter), session.stream)?)
     }
 }

@@ -76,10 +76,20 @@ pub enum FunctionAttribute {
     /// Per thread: what did not fit into registers.
     LocalBytes = 3,
     Registers = 4,
+    /// The most shared memory that a launch may give a block of it; 48 KiB until it is set.
+    LaunchShared = 8,
 }
 
 /// Blocks along x, y, z.
 pub type GridSize = [u32; 3];
+
+/// What a launch gives each block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockSize {
+    pub threads: u32,
+    /// Bytes of shared memory, beside what the function itself declares.
+    pub shared: u32,
+}
 
 macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
@@ -143,14 +153,16 @@ pub trait Driver: Send + Sync {
     fn unload_module(&self, module: Module) -> Result<(), Fault>;
     fn function(&self, module: Module, name: &str) -> Result<Function, Fault>;
     fn function_attribute(&self, function: Function, attribute: FunctionAttribute) -> Result<i32, Fault>;
-    /// Blocks of so many threads that a multiprocessor holds at once.
-    fn blocks_per_sm(&self, function: Function, threads: u32) -> Result<i32, Fault>;
+    fn set_function_attribute(&self, function: Function, attribute: FunctionAttribute, value: i32)
+    -> Result<(), Fault>;
+    /// Blocks of such a size that a multiprocessor holds at once.
+    fn blocks_per_sm(&self, function: Function, block: BlockSize) -> Result<i32, Fault>;
     /// Starts a grid of blocks. `parameters` is the one parameter of the function, of the size that its PTX declares.
     fn launch(
         &self,
         function: Function,
         grid: GridSize,
-        threads: u32,
+        block: BlockSize,
         parameters: &[u8],
         stream: Stream,
     ) -> Result<(), Fault>;

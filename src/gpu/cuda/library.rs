@@ -11,7 +11,8 @@ use cudarc::driver::sys::{CUcontext, CUdevice, CUdeviceptr, CUevent, CUfunction,
 use libloading::Library;
 
 use super::driver::{
-    Address, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module, Stream,
+    Address, BlockSize, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module,
+    Stream,
 };
 
 /// Waiting for the device puts the thread to sleep.
@@ -69,6 +70,7 @@ functions! {
     module_unload = "cuModuleUnload"(CUmodule);
     module_function = "cuModuleGetFunction"(*mut CUfunction, CUmodule, *const c_char);
     function_attribute = "cuFuncGetAttribute"(*mut c_int, c_int, CUfunction);
+    set_function_attribute = "cuFuncSetAttribute"(CUfunction, c_int, c_int);
     occupancy = "cuOccupancyMaxActiveBlocksPerMultiprocessor"(*mut c_int, CUfunction, c_int, usize);
     launch = "cuLaunchKernel"(
         CUfunction, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, CUstream, *mut *mut c_void, *mut *mut c_void
@@ -293,10 +295,21 @@ impl Driver for NvidiaDriver {
         Ok(value)
     }
 
-    fn blocks_per_sm(&self, function: Function, threads: u32) -> Result<i32, Fault> {
-        let mut blocks = 0;
+    fn set_function_attribute(
+        &self,
+        function: Function,
+        attribute: FunctionAttribute,
+        value: i32,
+    ) -> Result<(), Fault> {
         // SAFETY: see above.
-        let code = unsafe { (self.0.occupancy)(&mut blocks, function.0 as CUfunction, threads as c_int, 0) };
+        let code = unsafe { (self.0.set_function_attribute)(function.0 as CUfunction, attribute as c_int, value) };
+        self.check("cuFuncSetAttribute", code)
+    }
+
+    fn blocks_per_sm(&self, function: Function, block: BlockSize) -> Result<i32, Fault> {
+        let (mut blocks, function) = (0, function.0 as CUfunction);
+        // SAFETY: see above.
+        let code = unsafe { (self.0.occupancy)(&mut blocks, function, block.threads as c_int, block.shared as usize) };
         self.check("cuOccupancyMaxActiveBlocksPerMultiprocessor", code)?;
         Ok(blocks)
     }
@@ -305,7 +318,7 @@ impl Driver for NvidiaDriver {
         &self,
         function: Function,
         [x, y, z]: GridSize,
-        threads: u32,
+        block: BlockSize,
         parameters: &[u8],
         stream: Stream,
     ) -> Result<(), Fault> {
@@ -318,7 +331,8 @@ impl Driver for NvidiaDriver {
         let mut pointers = [buffer.as_mut_ptr().cast::<c_void>()];
         // SAFETY: see above; the driver has copied the parameters when it returns.
         let code = unsafe {
-            (self.0.launch)(function, x, y, z, threads, 1, 1, 0, stream, pointers.as_mut_ptr(), std::ptr::null_mut())
+            let (threads, shared, none) = (block.threads, block.shared, std::ptr::null_mut());
+            (self.0.launch)(function, x, y, z, threads, 1, 1, shared, stream, pointers.as_mut_ptr(), none)
         };
         self.check("cuLaunchKernel", code)
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::driver::{Driver, Fault, Function, FunctionAttribute, Module};
+use super::driver::{BlockSize, Driver, Fault, Function, FunctionAttribute, Module};
 use super::params;
 use super::session::{Session, Trouble};
 use super::stages::{self, Blocks, Stage};
@@ -24,6 +24,8 @@ pub(super) struct Program {
     pub(super) br: usize,
     pub(super) bc: usize,
     pub(super) threads: usize,
+    /// Bytes of shared memory that a launch gives each block; 0 where a kernel declares all that it needs.
+    pub(super) launch_shared: usize,
     pub(super) text: Cow<'static, str>,
     /// Its author is at the keyboard: if it breaks the context, nothing is wrong with the device.
     pub(super) edited: bool,
@@ -42,6 +44,7 @@ impl Program {
             br: ptx.br,
             bc: ptx.bc,
             threads: ptx.threads,
+            launch_shared: constant(ptx.text, "SHARED_BYTES").unwrap_or(0),
             text: Cow::Borrowed(ptx.text),
             edited: false,
         }
@@ -49,20 +52,25 @@ impl Program {
 
     /// From another source of the same file. Block sizes and threads are those that its constants say.
     pub(super) fn edited(ptx: &'static Ptx, text: String) -> Result<Self, String> {
-        let constant = |name: &str| {
-            let begins = format!(".u32 {name} = ");
-            let line = text.lines().find_map(|line| line.split_once(&begins));
-            let value = line.and_then(|(_, rest)| rest.trim().trim_end_matches(';').parse::<usize>().ok());
-            value.filter(|&value| value > 0).ok_or_else(|| format!("it must say `constexpr int {name} = ..`, above 0"))
+        let must = |name: &str| {
+            constant(&text, name).ok_or_else(|| format!("it must say `constexpr int {name} = ..`, above 0"))
         };
-        let [br, bc, threads] = [constant("BR")?, constant("BC")?, constant("THREADS")?];
-        Ok(Self { br, bc, threads, text: Cow::Owned(text), edited: true, ..Self::embedded(ptx) })
+        let [br, bc, threads] = [must("BR")?, must("BC")?, must("THREADS")?];
+        let launch_shared = constant(&text, "SHARED_BYTES").unwrap_or(0);
+        if launch_shared == 0 && text.contains(".extern .shared") {
+            return Err("it must say `constexpr int SHARED_BYTES = ..`: what a launch gives a block".to_owned());
+        }
+        Ok(Self { br, bc, threads, launch_shared, text: Cow::Owned(text), edited: true, ..Self::embedded(ptx) })
     }
 
     pub(super) fn blocks_of(&self, shape: &Shape) -> Blocks {
         let is_half = self.precision.element_bytes() == 2;
         let width = |d: usize| if is_half { self.d } else { d };
         Blocks { br: self.br, bc: self.bc, d: width(shape.d), d_v: width(shape.d_v) }
+    }
+
+    pub(super) fn block_size(&self) -> BlockSize {
+        BlockSize { threads: self.threads as u32, shared: self.launch_shared as u32 }
     }
 
     pub(super) fn stages(&self) -> &'static [Stage] {
@@ -107,10 +115,17 @@ impl Program {
             false => fault.into(),
         })?;
         let ask = |attribute| driver.function_attribute(function, attribute).map(|value| value.max(0) as usize);
-        let (registers, shared_bytes) = (ask(FunctionAttribute::Registers)?, ask(FunctionAttribute::SharedBytes)?);
+        let registers = ask(FunctionAttribute::Registers)?;
+        let shared_bytes = ask(FunctionAttribute::SharedBytes)? + self.launch_shared;
         let most_threads = ask(FunctionAttribute::Threads)?;
-        let blocks_per_sm = match self.threads <= most_threads {
-            true => driver.blocks_per_sm(function, self.threads as u32)?.max(0) as usize,
+        let blocks_per_sm = match self.threads <= most_threads && shared_bytes <= sm.shared_bytes {
+            true => {
+                if self.launch_shared > 0 {
+                    let bytes = self.launch_shared as i32;
+                    driver.set_function_attribute(function, FunctionAttribute::LaunchShared, bytes)?;
+                }
+                driver.blocks_per_sm(function, self.block_size())?.max(0) as usize
+            }
             false => 0,
         };
         if blocks_per_sm == 0 {
@@ -118,6 +133,13 @@ impl Program {
         }
         Ok(Entry { stage, function, registers, shared_bytes, blocks_per_sm })
     }
+}
+
+/// What a PTX says of a constant of its source, if that is above 0.
+fn constant(ptx: &str, name: &str) -> Option<usize> {
+    let begins = format!(".u32 {name} = ");
+    let (_, rest) = ptx.lines().find_map(|line| line.split_once(&begins))?;
+    rest.trim().trim_end_matches(';').parse().ok().filter(|&value| value > 0)
 }
 
 fn refusal(entry: &str, threads: usize, registers: usize, shared_bytes: usize, sm: &Sm) -> Refusal {
