@@ -276,11 +276,11 @@ fn a_trace_that_is_dropped_sets_its_run_up_again() {
     assert_eq!(cursor(&harness), 1);
     let scene = harness.state().document().scene().unwrap().clone();
     assert_eq!(scene.schedule().len(), trace.totals.steps);
-    assert_eq!((scene.settings.algorithm, scene.settings.head), ("flash1", 3));
+    assert_eq!((scene.settings.algorithm.name(), scene.settings.head), ("flash1", 3));
     // Every statistic of the row on screen is the trace's own.
     let end = trace.steps.iter().rposition(|step| step.m.is_some() && step.i == Some(0)).unwrap();
     stage_support::seek(&mut harness, end as u64 + 1);
-    let row = harness.state().document().snapshot().unwrap().view.m.clone().unwrap();
+    let row = harness.state().document().snapshot().unwrap().view.column("m").unwrap().to_vec();
     assert_eq!(row[..5], trace.steps[end].m.as_ref().unwrap().numbers()[..5]);
     // A link to it is the trace.
     assert_eq!(harness.state().document().origin().input.as_deref(), Some(&*path.to_string_lossy()));

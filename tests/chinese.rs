@@ -26,7 +26,7 @@ const NONE: Modifiers = Modifiers::NONE;
 /// case.
 const SAME: &str = "
     alpha exp scale rowmax rowsum inf max br bc tr tc block cdiv softmax logsumexp dropout nan bias
-    standard flash flashattention flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
+    standard flash flashattention backward lazy split kernel two flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
     hbm sram gpu sm kb mb gb tb kib mib gib ms npz npy safetensors json csv numpy perfetto png bf
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm
@@ -174,7 +174,7 @@ fn every_distance_and_tab_is_chinese_at_every_step() {
     for name in ["toy", "row", "capture smollm2-zh-layer10", "preset dead-rows 16,8,8"] {
         let mut reader = Reader::scene(name);
         for algorithm in ["flash2", "flash1", "standard"] {
-            if reader.harness.state().document().wanted().algorithm != algorithm {
+            if reader.harness.state().document().wanted().algorithm.name() != algorithm {
                 choose(&mut reader.harness, "算法：", algorithm);
             }
             let len = reader.harness.state().document().scene().expect("it runs").schedule().len();

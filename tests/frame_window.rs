@@ -51,11 +51,11 @@ fn undo_puts_settings_and_selection_back() {
     let mut harness = open(&options());
     let before = harness.state().document().wanted().clone();
     command(&mut harness, "Algorithm: flash1");
-    assert_eq!(harness.state().document().wanted().algorithm, "flash1");
+    assert_eq!(harness.state().document().wanted().algorithm.name(), "flash1");
     press(&mut harness, Modifiers::COMMAND, Key::Z);
     assert_eq!(*harness.state().document().wanted(), before);
     press(&mut harness, Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
-    assert_eq!(harness.state().document().wanted().algorithm, "flash1");
+    assert_eq!(harness.state().document().wanted().algorithm.name(), "flash1");
 }
 
 #[test]

@@ -6,8 +6,7 @@ mod common;
 
 use common::golden::{self, Case};
 use tilescope::attention::Precision;
-use tilescope::machine::{Meaning, run};
-use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
+use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
 
 /// Block sizes: square, ragged, oblong, larger than most sequences, single keys.
 const TILINGS: [Tiling; 5] = [
@@ -19,18 +18,14 @@ const TILINGS: [Tiling; 5] = [
 ];
 
 /// Runs one case; gives what is not within its bound.
-fn check(case: &Case, name: &str, tiling: Tiling, precision: Precision, meaning: Meaning) -> Vec<String> {
+fn check(case: &Case, name: &str, tiling: Tiling, precision: Precision) -> Vec<String> {
     let algorithm = algorithm::by_name(name).expect("a name from this file");
     let problem = &case.problem;
     let mut wrong = Vec::new();
     for batch in 0..problem.shape.batch {
         let schedule = Schedule::new(algorithm, Plan::of_problem(problem, batch, tiling, precision));
         for head in 0..problem.shape.heads {
-            let output = match precision {
-                Precision::F64 => run(&schedule, &problem.head::<f64>(batch, head, precision), meaning, |_| true),
-                _ => run(&schedule, &problem.head::<f32>(batch, head, precision), meaning, |_| true),
-            };
-            let (output, _) = output.expect("nobody stops it");
+            let (output, _) = common::run(&schedule, problem, batch, head);
             let what = format!("{} {name} {} {tiling:?} head {batch},{head}", case.name, precision.name());
             wrong.extend(case.compare(batch, head, &output, precision).into_iter().map(|why| format!("{what}: {why}")));
         }
@@ -46,7 +41,7 @@ fn check_all(precisions: &[Precision], algorithms: &[&str]) {
             for name in algorithms {
                 for tiling in TILINGS {
                     ran += 1;
-                    wrong.extend(check(case, name, tiling, precision, Meaning::RIGHT));
+                    wrong.extend(check(case, name, tiling, precision));
                 }
             }
         }
@@ -71,32 +66,34 @@ fn flash2_in_half_precision_meets_the_golden_data() {
 fn mutants_are_caught() {
     type Change = fn(&mut Case);
     let unchanged: Change = |_| {};
-    let forgetful = Meaning { rescales: false, ..Meaning::RIGHT };
-    let unguarded = Meaning { guards_empty_rows: false, ..Meaning::RIGHT };
-    let mutants: [(&str, Meaning, Change); 6] = [
-        ("the old keys keep their weight", forgetful, unchanged),
-        ("a row that sees nothing subtracts -inf", unguarded, unchanged),
-        ("the diagonal is one to the right", Meaning::RIGHT, |case| {
+    let mutants: [(&str, &str, Change); 6] = [
+        ("the old keys keep their weight", "forget-alpha", unchanged),
+        ("a row that sees nothing subtracts -inf", "no-guard", unchanged),
+        ("the diagonal is one to the right", "none", |case| {
             if std::mem::take(&mut case.problem.mask.causal) {
                 case.problem.mask.window_right = Some(1);
             }
         }),
-        ("the alignment is the other one", Meaning::RIGHT, |case| {
+        ("the alignment is the other one", "none", |case| {
             use tilescope::attention::Align::{BottomRight, TopLeft};
             let align = &mut case.problem.mask.align;
             *align = if *align == TopLeft { BottomRight } else { TopLeft };
         }),
-        ("the key lengths are forgotten", Meaning::RIGHT, |case| case.problem.mask.key_lengths = None),
-        ("the softcap is forgotten", Meaning::RIGHT, |case| case.problem.softcap = None),
+        ("the key lengths are forgotten", "none", |case| case.problem.mask.key_lengths = None),
+        ("the softcap is forgotten", "none", |case| case.problem.softcap = None),
     ];
     let tiling = TILINGS[0];
-    for (name, meaning, change) in mutants {
+    for (name, bug, change) in mutants {
         for algorithm in ["flash1", "flash2"] {
             let caught = golden::cases().into_iter().any(|mut case| {
                 change(&mut case);
-                !check(&case, algorithm, tiling, Precision::F64, meaning).is_empty()
+                !check(&case, with_bug(algorithm, bug).name(), tiling, Precision::F64).is_empty()
             });
             assert!(caught, "{algorithm} survives: {name}");
         }
     }
+}
+
+fn with_bug(name: &str, bug: &str) -> Algorithm {
+    algorithm::by_name(name).expect("an algorithm").with_bug(bug)
 }

@@ -21,7 +21,7 @@ use tilescope::attention::error_rule::{self, max_error};
 use tilescope::attention::input::{Input, bundled, preset};
 use tilescope::attention::{Precision, naive};
 use tilescope::gpu::{DeviceKind, Probe};
-use tilescope::machine::{Meaning, Run};
+use tilescope::machine::Run;
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
 const NO_DRIVER: &str = "there is no NVIDIA driver library on this machine: install it, or use another backend";
@@ -169,7 +169,7 @@ fn three_bars_show_what_a_format_costs() {
         let plain = naive::attention(&problem.head::<f32>(0, 8, format), format);
         let plan = Plan::of_problem(&problem, 0, Tiling { br: 4, bc: 4 }, format);
         let flash2 = algorithm::by_name("flash2").expect("flash2");
-        let flash = Run::new(Schedule::new(flash2, plan), &problem, 0, 8, Meaning::RIGHT, |_| true).expect("a run");
+        let flash = Run::new(Schedule::new(flash2, plan), &problem, 0, 8, |_| true).expect("a run");
         let stored: Vec<f64> = exact
             .iter()
             .map(|x| match format {
@@ -179,7 +179,7 @@ fn three_bars_show_what_a_format_costs() {
             })
             .collect();
         let shown = |what: &str| value(&harness, &what.replace("{0}", name));
-        assert_eq!(shown("flash2 in {0}, the stepper"), short_or(max_error(&flash.output().o, exact)));
+        assert_eq!(shown("flash2 in {0}, the stepper"), short_or(max_error(&flash.output().unwrap().o, exact)));
         assert_eq!(shown("plain attention in {0}"), short_or(max_error(&plain.o, exact)));
         assert_eq!(shown("exact (f64), stored in {0}"), short_or(max_error(&stored, exact)));
         assert_eq!(shown("bound in {0}"), short_or(reference.bound.o));

@@ -8,7 +8,6 @@ use tilescope::attention::cases::Case;
 use tilescope::attention::error_rule::{self, Errors, Fault};
 use tilescope::attention::oracle::{self, Output};
 use tilescope::attention::{Precision, Problem, naive};
-use tilescope::machine::{self, Meaning};
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
 fn small_cases() -> Vec<Case> {
@@ -28,11 +27,7 @@ fn tolerance(precision: Precision) -> f64 {
 fn stepped(problem: &Problem, name: &str, tiling: Tiling, precision: Precision) -> Output {
     let plan = Plan::of_problem(problem, 0, tiling, precision);
     let schedule = Schedule::new(algorithm::by_name(name).expect("an algorithm"), plan);
-    let ran = match precision {
-        Precision::F64 => machine::run(&schedule, &problem.head::<f64>(0, 0, precision), Meaning::RIGHT, |_| true),
-        _ => machine::run(&schedule, &problem.head::<f32>(0, 0, precision), Meaning::RIGHT, |_| true),
-    };
-    ran.expect("nobody stops it").0
+    common::run(&schedule, problem, 0, 0).0
 }
 
 #[test]

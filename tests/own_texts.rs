@@ -12,6 +12,8 @@ use tilescope::attention::error_rule::{Errors, bounds, max_error};
 use tilescope::schedule::language::{TEXTS, variant_of};
 
 /// A folder with every text of the program as a file.
+type Array = (String, Vec<usize>, Vec<f64>);
+
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder for the test");
     for (name, text) in TEXTS {
@@ -20,7 +22,7 @@ fn folder() -> TempDir {
     folder
 }
 
-fn arrays(path: &Path) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+fn arrays(path: &Path) -> Vec<Array> {
     let mut archive = zip::ZipArchive::new(fs::File::open(path).expect("an output")).expect("an npz");
     let names: Vec<String> = archive.file_names().map(|name| name.expect("UTF-8").into_owned()).collect();
     let read = |name: String| {
@@ -33,7 +35,7 @@ fn arrays(path: &Path) -> Vec<(String, Vec<usize>, Vec<f64>)> {
     all
 }
 
-fn ran(folder: &Path, algorithm: &str) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+fn ran(folder: &Path, algorithm: &str) -> Vec<Array> {
     let input = ["random:37,29,8,4,2", "--seed", "3", "--causal", "--precision", "f64", "--br", "8", "--bc", "5"];
     let arguments = ["run", input[0], "--algorithm", algorithm, "--output", "out.npz"];
     ok(folder, &[&arguments[..], &input[1..]].concat());
@@ -253,12 +255,79 @@ fn texts_of_the_program_have_names() {
     let moved = ok(folder, &[&["traffic", "--algorithm", "flash2-backward"], &sizes[..]].concat());
     assert!(moved.contains("counted = closed form"), "{moved}");
     for (name, word) in [
-        ("split-kv", "texts run in `run` and `traffic`; this command has standard, flash1, flash2"),
-        ("mine.tile", "texts run in `run` and `traffic`"),
-        ("flash2/no-such-bug", "there is no such algorithm"),
-        ("flash3", "`run` and `traffic` also have flash2-lazy, split-kv"),
+        ("mine.tile", "mine.tile: there is no such file"),
+        ("flash2/no-such-bug", "there is no algorithm flash2/no-such-bug; there are standard, flash1, flash2"),
+        ("flash3", "there is no algorithm flash3; there are"),
     ] {
         let error = refused(folder, &["trace", "random:4,4,2", "--algorithm", name, "--output", "t.json"], 2);
         assert!(error.contains(word), "{error}");
+    }
+}
+
+/// Adding an algorithm touches one file: what runs the program's texts runs one that was written a moment ago.
+#[test]
+fn a_new_text_has_every_command() {
+    let folder = folder();
+    let folder = folder.path();
+    // flash2 that weighs the values before it adds them up, under names of its own.
+    let text = include_str!("common/two_sums.tile");
+    fs::write(folder.join("mine.tile"), text).expect("it can be written");
+    let input = ["random:37,41,5", "--br", "8", "--bc", "6", "--precision", "f64"];
+    let run = |algorithm: &str, output: &str| {
+        ok(folder, &[&["run"], &input[..], &["--algorithm", algorithm, "--output", output]].concat());
+        arrays(&folder.join(output))
+    };
+    let (mine, right) = (run("mine.tile", "mine.npz"), run("flash2", "right.npz"));
+    let of = |all: &[Array], name: &str| all.iter().find(|(known, ..)| known == name).expect("a result").2.clone();
+    assert!(max_error(&of(&mine, "O"), &of(&right, "O")) < 1e-12);
+    assert!(max_error(&of(&mine, "weight"), &of(&right, "l")) < 1e-12);
+    let sizes = ["--n-q", "37", "--n-k", "41", "--d", "5", "--br", "8", "--bc", "6", "--causal"];
+    let moved = ok(folder, &[&["traffic", "--algorithm", "mine.tile"], &sizes[..]].concat());
+    assert!(moved.contains("counted = closed form") && moved.contains("weight"), "{moved}");
+    let trace = ["--algorithm", "mine.tile", "--tiles", "full", "--output", "mine.json"];
+    ok(folder, &[&["trace"], &input[..], &trace[..]].concat());
+    let bytes = fs::read(folder.join("mine.json")).expect("a trace");
+    let trace = tilescope::trace::read(&bytes).expect("it is read back");
+    assert_eq!((trace.algorithm.as_str(), trace.text.as_deref()), ("mine.tile", Some(text)));
+    assert!(trace.check.as_ref().is_some_and(|check| check.passed && check.m.is_none()), "{:?}", trace.check);
+    let last = trace.steps.iter().rfind(|step| step.op == "gather").expect("the last visit");
+    assert_eq!(
+        last.values.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["gained", "higher", "shrink", "top", "weight"]
+    );
+    assert!(last.o.is_some() && last.blocks.is_empty(), "{last:?}");
+    assert!(trace.steps.iter().any(|step| step.op == "weigh" && step.p.is_some()));
+    // What a trace of it says is held against its own text.
+    let mine = ["mine.json", "mine.json", "--json"];
+    ok(folder, &[&["diff"], &mine[..]].concat());
+    #[cfg(feature = "app")]
+    {
+        let picture = ["--algorithm", "mine.tile", "--at", "40", "--output", "mine.png"];
+        ok(folder, &[&["render", "random:16,16,4"], &picture[..]].concat());
+        assert!(fs::metadata(folder.join("mine.png")).expect("a picture").len() > 10_000);
+    }
+}
+
+/// Texts with splits and backward passes leave traces whose steps follow from their input.
+#[test]
+fn every_text_of_the_program_leaves_a_trace() {
+    let folder = folder();
+    let folder = folder.path();
+    for name in
+        ["flash2-lazy", "split-kv", "standard-backward", "flash1-backward", "flash2-backward", "two-kernel-backward"]
+    {
+        for precision in ["f64", "bf16"] {
+            let splits: &[&str] = if name == "split-kv" { &["--splits", "3"] } else { &[] };
+            let input = ["trace", "random:13,17,4", "--br", "5", "--bc", "4", "--precision", precision, "--causal"];
+            let output = ["--algorithm", name, "--tiles", "full", "--output", "t.json"];
+            ok(folder, &[&input[..], &output[..], splits].concat());
+            let trace = tilescope::trace::read(&fs::read(folder.join("t.json")).expect("a trace")).expect("a trace");
+            let is_backward = name.ends_with("-backward");
+            assert_eq!(trace.check.is_none(), is_backward, "{name}: only O has an exact result to be held against");
+            let parts = trace.steps.iter().filter_map(|step| step.split).max();
+            assert_eq!(parts, (name == "split-kv").then_some(2), "{name}");
+            let gradients = trace.steps.iter().any(|step| step.blocks.contains_key("dV"));
+            assert_eq!(gradients, is_backward, "{name}");
+        }
     }
 }

@@ -133,7 +133,7 @@ fn the_table_marks_the_lines_that_hold_and_the_run_gives_what_they_say() {
         (0..8).for_each(|_| press(&mut harness, NONE, Key::ArrowUp));
         command(&mut harness, SHEET);
         assert_eq!(marked(&harness), odds);
-        let output = harness.state().document().scene().expect("a scene").run.output().clone();
+        let output = harness.state().document().scene().expect("a scene").run.output().unwrap().clone();
         let o = output.o.row(ROW);
         for line in TABLE.iter().filter(|line| odds.contains(&line.odd)) {
             for (name, (number, given)) in

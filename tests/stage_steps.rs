@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable;
 use stage_support::{click, cursor, open, open_with, options, press, value};
 use tilescope::app::{AppOptions, Place};
 use tilescope::attention::input::preset;
-use tilescope::schedule::{Op, kernel_lines};
+use tilescope::schedule::kernel_lines;
 
 const NONE: Modifiers = Modifiers::NONE;
 
@@ -22,7 +22,7 @@ fn the_next_risen_maximum_is_found_and_the_keys_hold_only_while_the_panel_is_ope
     press(&mut harness, NONE, Key::F10);
     let scene = harness.state().document().scene().unwrap().clone();
     let step = scene.schedule().step(cursor(&harness) - 1).unwrap();
-    assert_eq!((step.op.name(), step.place.tile()), ("row-max", Some((0, 1))));
+    assert_eq!((scene.schedule().line(&step).label.as_str(), step.place.tile()), ("row-max", Some((0, 1))));
     assert!(value(&harness, "alpha of the row").starts_with("0.25"));
     let hit = cursor(&harness);
     press(&mut harness, NONE, Key::F10);
@@ -41,12 +41,12 @@ fn a_value_leads_to_the_steps_that_made_it_and_back() {
     assert!(value(&harness, "origin of").starts_with(&format!("l of row 13, as it is after step {at}")));
     let scene = harness.state().document().scene().unwrap().clone();
     let schedule = scene.schedule();
-    let made = (0..at).rev().find(|n| schedule.step(*n).unwrap().op == Op::Rescale).unwrap();
+    let made = (0..at).rev().find(|n| schedule.line(&schedule.step(*n).unwrap()).label == "rescale").unwrap();
     click(&mut harness, &format!("step {}: tile (i 3, j 3): rescale", made + 1));
     assert_eq!(cursor(&harness), made + 1);
     // l after the rescale is what alpha left of 3.417.
     let shown: f64 = value(&harness, "l of the row").rsplit(' ').next().unwrap().parse().unwrap();
-    assert!((shown - scene.run.view(made + 1).l.unwrap()[1]).abs() < 1e-4);
+    assert!((shown - scene.run.view(made + 1).column("l").unwrap()[1]).abs() < 1e-4);
     click(&mut harness, &format!("Back to step {at}"));
     assert_eq!((cursor(&harness), value(&harness, "l of the row")), (at, l));
 }
@@ -107,13 +107,17 @@ fn both_panes_of_code_are_lit_by_the_same_step() {
     for n in 1..=20 {
         press(&mut harness, NONE, Key::ArrowRight);
         let scene = harness.state().document().scene().unwrap().clone();
-        let step = scene.schedule().step(n - 1).unwrap();
-        let lines = kernel_lines(source, step.op);
+        let schedule = scene.schedule();
+        let step = schedule.step(n - 1).unwrap();
+        let lines = kernel_lines(source, &schedule.algorithm.operation(step.line));
         let shown = value(&harness, "kernel lines");
         assert!(shown.starts_with(&format!("lines {} to {}:", lines[0], lines[lines.len() - 1])), "{n}: {shown}");
-        let line = scene.schedule().algorithm.text_line(&step);
+        let line = schedule.line(&step).span.line;
         let now = value(&harness, &format!("line {line}"));
-        assert!(now.contains(step.op.name()) && now.ends_with("(now)"), "step {n}, line {line}: {now}");
+        assert!(
+            now.contains(schedule.line(&step).label.as_str()) && now.ends_with("(now)"),
+            "step {n}, line {line}: {now}"
+        );
         // In sight, however long the text is.
         let place = harness.get_by_label(&format!("line {line}")).rect();
         let strip = harness.get_by_label("Play").rect();
@@ -131,7 +135,7 @@ fn a_surprise_of_the_formulas_is_one_click_away() {
     click(&mut harness, "Block sizes");
     click(&mut harness, "At d = 128 and 64 keys a block flash1 moves more than standard");
     let plan = Plan::new(4096, 4096, 128, Tiling { br: 64, bc: 64 }, Precision::F16);
-    let moved = |name| algorithm::by_name(name).unwrap().closed_form(&plan).hbm_bytes(&plan) as f64;
+    let moved = |name| algorithm::by_name(name).unwrap().closed_form(&plan).hbm_bytes() as f64;
     let shown = value(&harness, "flash1 at the picked blocks");
     assert!(shown.ends_with(&format!("{:.3} x standard", moved("flash1") / moved("standard"))), "{shown}");
     assert!(value(&harness, "picked blocks").starts_with("Br 64, Bc 64: fits"));

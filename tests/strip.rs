@@ -229,7 +229,8 @@ fn an_error_above_a_limit_is_found_by_the_keys_of_the_panel() {
     press(&mut harness, NONE, Key::F10);
     assert!(value(&harness, "breakpoint").starts_with("hit at step"), "{}", value(&harness, "breakpoint"));
     let scene = harness.state().document().scene().unwrap().clone();
-    let op = scene.schedule().step(cursor(&harness) - 1).unwrap().op.name();
+    let schedule = scene.schedule();
+    let op = schedule.line(&schedule.step(cursor(&harness) - 1).unwrap()).label.as_str();
     assert!(["accumulate", "normalise", "store"].contains(&op), "{op}");
     let first = cursor(&harness);
     press(&mut harness, NONE, Key::End);

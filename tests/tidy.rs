@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("trace", &["attention", "schedule", "machine"]),
     ("playback", &["attention", "schedule", "machine", "trace"]),
     ("gpu", &["attention", "schedule"]),
-    ("files", &["attention"]),
+    ("files", &["attention", "schedule"]),
     ("cli", &["attention", "schedule", "machine", "trace", "playback", "gpu", "files", "app"]),
     ("app", &["attention", "schedule", "machine", "trace", "playback", "gpu", "files"]),
 ];

@@ -9,7 +9,7 @@ use common::problems;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tilescope::attention::{Input, Mask, Precision, Problem, input};
-use tilescope::machine::{Meaning, Run};
+use tilescope::machine::Run;
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 use tilescope::trace::{
     CSV_HEADER, Export, Origin, Tiles, Trace, TraceError, diff, read, schema, write_csv, write_json, write_perfetto,
@@ -26,7 +26,7 @@ fn schedule(name: &str, problem: &Problem, batch: usize, tiling: Tiling, precisi
 fn export<'a>(problem: &'a Problem, schedule: &'a Schedule, batch: usize, head: usize) -> Export<'a> {
     let origin =
         Origin { name: "a test".into(), sha256: None, seed: Some(7), prefix: None, layout: None, packed: None };
-    Export { origin, problem, schedule, batch, head, hardware: Some("toy"), kernel_source: Some(KERNEL) }
+    Export { origin, problem, schedule, batch, head, hardware: Some("toy"), kernel_source: Some(KERNEL), d_o: None }
 }
 
 fn written(export: &Export<'_>, tiles: Tiles) -> Vec<u8> {
@@ -153,19 +153,20 @@ proptest! {
             if MODES[mode] == Tiles::None {
                 continue;
             }
-            let run = Run::new(schedule, &problem, batch, head, Meaning::RIGHT, |_| true).expect("nobody stops it");
+            let run = Run::new(schedule, &problem, batch, head, |_| true).expect("nobody stops it");
             let n = at.index(trace.steps.len());
             let (step, view) = (&trace.steps[n], run.view(n as u64 + 1));
-            for (told, held) in [(&step.alpha, &view.alpha), (&step.beta, &view.beta), (&step.lse, &view.lse)] {
-                if let Some(told) = told {
-                    let same = told.numbers().iter().zip(held.as_ref().unwrap()).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan());
+            for (name, told) in step.statistics() {
+                let held = view.column(name);
+                {
+                    let same = told.numbers().iter().zip(held.unwrap()).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan());
                     prop_assert!(same, "step {}: {:?} {:?}", n, told, held);
                 }
             }
-            for (told, held) in [(&step.s, &view.s), (&step.p, &view.p), (&step.o, &view.o)] {
+            for (told, held) in [(&step.s, view.get("S")), (&step.p, view.get("P")), (&step.o, view.get("O"))] {
                 let Some(told) = told else { continue };
                 let told: Vec<u64> = told.iter().flat_map(tilescope::trace::Values::numbers).map(|x| x.to_bits()).collect();
-                prop_assert_eq!(told, held.as_ref().unwrap().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+                prop_assert_eq!(told, held.unwrap().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
             }
         }
     }
@@ -212,7 +213,7 @@ fn what_is_written_follows_the_schema_and_what_is_changed_does_not() {
         ("/format", json!("another")),
         ("/version", json!(2)),
         ("/steps/3/hbm_read_bytes", json!(-1)),
-        ("/steps/2/tensor", json!("W")),
+        ("/steps/2/tensor", json!("no tensor")),
         ("/steps/1/m/0", json!(null)),
         ("/steps/1/m/0", json!("inf")),
         ("/problem/precision", json!("f8")),
@@ -223,6 +224,9 @@ fn what_is_written_follows_the_schema_and_what_is_changed_does_not() {
         assert!(check(&bytes).is_some(), "{pointer} is changed, and the schema lets it pass");
         assert!(read(&bytes).is_err(), "{pointer} is changed, and the reader lets it pass");
     }
+    // Which tensors there are, only the text of the trace knows.
+    let told = read(&changed(&trace, "/steps/2/tensor", json!("W"))).unwrap_err().to_string();
+    assert!(told.contains("W is no tensor of its text"), "{told}");
 }
 
 #[test]
@@ -389,9 +393,9 @@ fn what_a_pass_counts_is_what_the_trace_says() {
     let trace: Trace = read(&small_trace("flash1", Tiles::Stats, Precision::F16)).unwrap();
     let input = small();
     let schedule = schedule("flash1", &input.problem, 0, Tiling { br: 4, bc: 2 }, Precision::F16);
-    let closed = schedule.algorithm.closed_form(&schedule.plan);
-    assert_eq!(trace.totals.hbm_read_bytes, closed.read.bytes(&schedule.plan));
-    assert_eq!(trace.totals.hbm_write_bytes, closed.write.bytes(&schedule.plan));
+    let closed = schedule.algorithm.closed_form(schedule.plan());
+    assert_eq!(trace.totals.hbm_read_bytes, closed.read.bytes());
+    assert_eq!(trace.totals.hbm_write_bytes, closed.write.bytes());
     assert_eq!(trace.totals.flops.matmul, closed.flops.matmul);
 }
 

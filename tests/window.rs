@@ -16,7 +16,7 @@ use tilescope::app::{App, AppOptions};
 use tilescope::attention::input::{bundled, preset};
 use tilescope::attention::{Precision, Problem, oracle};
 use tilescope::gpu::{Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Probe, Refusal};
-use tilescope::machine::{Meaning, Run};
+use tilescope::machine::Run;
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
 #[test]
@@ -109,11 +109,11 @@ fn the_counters_end_at_the_closed_form() {
             let shown = value(&harness, &format!("{} write", tensor.name()));
             assert_eq!(shown, format!("{0} of {0}", grouped(elements)), "{} of {}", tensor.name(), choice.name());
         }
-        assert_eq!(value(&harness, "HBM bytes"), format!("{0} of {0}", grouped(form.hbm_bytes(&plan))));
+        assert_eq!(value(&harness, "HBM bytes"), format!("{0} of {0}", grouped(form.hbm_bytes())));
         assert_eq!(value(&harness, "SRAM read"), format!("{0} of {0}", grouped(form.sram_read)));
         harness.get_by_label_contains(&format!("Closed form: {} elements, the same.", grouped(form.hbm_elements())));
         press(&mut harness, Modifiers::NONE, Key::Home);
-        assert_eq!(value(&harness, "HBM bytes"), format!("0 of {}", grouped(form.hbm_bytes(&plan))));
+        assert_eq!(value(&harness, "HBM bytes"), format!("0 of {}", grouped(form.hbm_bytes())));
     }
 }
 
@@ -208,7 +208,7 @@ fn what_needs_too_much_memory_is_refused_in_a_sentence() {
     choose(&mut harness, "Algorithm: ", "standard");
     let message = value(&harness, "message");
     assert!(message.contains("GiB") && message.contains("flash2 needs neither"), "{message}");
-    assert_eq!(harness.state().document().scene().unwrap().settings.algorithm, "flash2");
+    assert_eq!(harness.state().document().scene().unwrap().settings.algorithm.name(), "flash2");
     harness.get_by_label_contains("Not computed for more than 4096 tokens");
 }
 
@@ -301,7 +301,7 @@ fn every_algorithm_can_be_stepped_through_on_ragged_blocks() {
             assert!(value(&harness, "current step").starts_with(&format!("step {n} of {len}")));
         }
         let scene = harness.state().document().scene().unwrap().clone();
-        let run = Run::new(Schedule::new(choice, scene.plan().clone()), &input.problem, 0, 0, Meaning::RIGHT, |_| true);
+        let run = Run::new(Schedule::new(choice, scene.plan().clone()), &input.problem, 0, 0, |_| true);
         assert_eq!(run.unwrap().output(), scene.run.output());
     }
 }

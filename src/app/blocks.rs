@@ -82,7 +82,7 @@ impl Question {
 
     fn bytes(self, name: &str, tiling: Tiling) -> u64 {
         let plan = self.plan(tiling);
-        algorithm::by_name(name).map_or(0, |algorithm| algorithm.closed_form(&plan).hbm_bytes(&plan))
+        algorithm::by_name(name).map_or(0, |algorithm| algorithm.closed_form(&plan).hbm_bytes())
     }
 
     fn algorithm(self) -> &'static Algorithm {

@@ -99,7 +99,11 @@ impl Breakpoints {
         }
         let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::F9) {
-            let here = look.snapshot.view.step.and_then(|step| OPERATIONS.iter().find(|name| **name == step.op.name()));
+            let here = look
+                .snapshot
+                .view
+                .step
+                .and_then(|step| OPERATIONS.iter().find(|name| **name == scene.schedule().line(&step).label));
             self.operation = if self.operation.is_some() { None } else { here.copied() };
         }
         let mut wanted = pressed(Key::F10).then_some(Direction::Next);

@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Context};
 
+use crate::files;
 use crate::playback::Command;
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Language, Position, Scene};
@@ -23,7 +24,7 @@ use super::texture::Textures;
 use super::theme::Theme;
 use super::tour::{self, Tour};
 use super::window::App;
-use super::{export, palette, words};
+use super::{export, own_text, palette, words};
 
 const SMALLEST: f32 = 0.5;
 const LARGEST: f32 = 4.0;
@@ -38,7 +39,7 @@ impl App {
             Action::Change(settings) => self.document.change(ctx, settings),
             Action::Algorithm(index) => {
                 if let Some(algorithm) = algorithm::ALL.get(index) {
-                    let settings = Settings { algorithm: algorithm.name(), ..self.document.wanted().clone() };
+                    let settings = Settings { algorithm: (*algorithm).clone(), ..self.document.wanted().clone() };
                     self.document.change(ctx, settings);
                 }
             }
@@ -94,6 +95,19 @@ impl App {
     }
 
     fn open_source(&mut self, ctx: &Context, source: Source) {
+        let source = match source {
+            Source::Paths(paths) => {
+                let (text, others) = own_text::apart(paths);
+                if let Some(text) = text {
+                    self.run_text(ctx, files::algorithm(&text));
+                    if others.is_empty() {
+                        return;
+                    }
+                }
+                Source::Paths(others)
+            }
+            source => source,
+        };
         // A random input is no file: its place in the list would lack the seed.
         if let Source::Paths(_) = &source
             && let Some(path) = source.place().input

@@ -7,7 +7,7 @@ use super::draw::{self, value_row};
 use super::gpu_job::{Gpu, Outcome, Status};
 use super::look::Look;
 use super::number::short;
-use super::scene::{Check, LONGEST_CHECKED};
+use super::scene::Check;
 use super::theme::{Palette, SPACE};
 use super::words::{fill, no_gpu, say, tr};
 
@@ -18,9 +18,7 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<A
     let ctx = ui.ctx().clone();
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
-        Some(Check::NotComputed) => {
-            small(ui, &fill(&ctx, "Not computed for more than {0} tokens.", &[&LONGEST_CHECKED]));
-        }
+        Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
         Some(Check::Done { errors, bound, fault, .. }) => {
             verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
             if let Some(fault) = fault {

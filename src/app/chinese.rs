@@ -236,7 +236,6 @@ static TABLE: &[(&str, &str)] = &[
     ),
     ("Floating-point operations of all kinds.", "各种浮点运算的总数。"),
     ("Compared with exact attention in f64.", "与参考值(f64)比较。"),
-    ("Too long for an exact result.", "太长，没有参考值。"),
     ("The largest error of O against exact f64; it is within the bound.", "O 相对参考值(f64)的最大误差；在误差界内。"),
     ("The largest error of O against exact f64; it is outside the bound.", "O 相对参考值(f64)的最大误差；超出误差界。"),
     (

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, Rect, ScrollArea, Sense, Ui, vec2};
 
 use crate::gpu::kernels::Kernel;
-use crate::schedule::{Plan, kernel_lines};
+use crate::schedule::Plan;
 
 use super::action::Action;
 use super::code_edit::{KernelEditor, Wish};
@@ -63,8 +63,8 @@ pub struct CodeView {
 impl CodeView {
     pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
         let palette = Palette::of(ui);
-        let algorithm = look.scene.schedule().algorithm;
-        let lit = look.snapshot.view.step.map(|step| algorithm.text_line(&step));
+        let algorithm = &look.scene.schedule().algorithm;
+        let lit = look.snapshot.view.step.map(|step| algorithm.line(step.line).span.line);
         ui.label(draw::label(tr(ui.ctx(), algorithm.title())));
         ui.horizontal_wrapped(|ui| {
             for notation in Notation::ALL {
@@ -107,7 +107,7 @@ impl CodeView {
         };
         draw::caption(ui, &fill(ui.ctx(), caption, &[&kernel.file]));
         let source = changed.map_or(kernel.source, |text| text);
-        let lit = look.snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, step.op));
+        let lit = super::code_edit::lit(source, look.scene.schedule(), look.snapshot);
         let lines: Vec<&str> = source.lines().collect();
         let mut area = ScrollArea::vertical().id_salt("kernel").max_height(KERNEL).auto_shrink([false, false]);
         let first = lit.first().map(|line| (look.snapshot.cursor, *line));

@@ -157,7 +157,7 @@ impl Document {
         let Opened { input, settings, landing, origin } = opened;
         let settings = settings.unwrap_or_else(|| Settings {
             // What does not depend on the input stays as it was chosen.
-            algorithm: self.wanted.algorithm,
+            algorithm: self.wanted.algorithm.clone(),
             precision: self.wanted.precision,
             ..Settings::for_input(&input)
         });
@@ -206,13 +206,15 @@ impl Document {
         let same_input = old.as_ref().filter(|old| Arc::ptr_eq(&old.source, &scene.source));
         let cursor = match same_input {
             Some(old) if player.cursor() != rich_place(old.schedule()) => {
-                let fraction = player.cursor() as f64 / old.schedule().len().max(1) as f64;
-                (fraction * schedule.len() as f64).round() as u64
+                same_moment(old.schedule(), &schedule, player.cursor()).unwrap_or_else(|| {
+                    let fraction = player.cursor() as f64 / old.schedule().len().max(1) as f64;
+                    (fraction * schedule.len() as f64).round() as u64
+                })
             }
             _ => rich_place(&schedule),
         };
         // Other steps: what was looped of the old ones means nothing.
-        let is_same = |old: &Scene| old.plan() == &schedule.plan && old.settings.algorithm == scene.settings.algorithm;
+        let is_same = |old: &Scene| old.plan() == schedule.plan() && old.settings.algorithm == scene.settings.algorithm;
         if !old.as_deref().is_some_and(is_same) {
             player.apply(&schedule, Command::NoLoop);
         }
@@ -354,7 +356,7 @@ pub fn rich_place(schedule: &Schedule) -> u64 {
     let index = schedule.section_of(schedule.len());
     let mut steps = Vec::new();
     schedule.write_section(index, &mut steps);
-    let last = steps.iter().rposition(|step| step.op.beat() == Beat::Accumulate);
+    let last = steps.iter().rposition(|step| schedule.facts(step).beat == Beat::Accumulate);
     last.map_or(schedule.len(), |last| schedule.section_steps(index).start + last as u64 + 1)
 }
 
@@ -363,7 +365,7 @@ fn last_product_of(schedule: &Schedule, i: usize) -> u64 {
     let mut steps = Vec::new();
     for index in (0..schedule.section_count()).rev() {
         schedule.write_section(index, &mut steps);
-        let is_it = |step: &Step| step.op.beat() == Beat::Accumulate && step.place.i() == Some(i);
+        let is_it = |step: &Step| schedule.facts(step).beat == Beat::Accumulate && step.place.i() == Some(i);
         if let Some(last) = steps.iter().rposition(is_it) {
             return schedule.section_steps(index).start + last as u64 + 1;
         }
@@ -372,6 +374,26 @@ fn last_product_of(schedule: &Schedule, i: usize) -> u64 {
 }
 
 /// The row on chip whose sum shrank the most: where there is most to see.
+/// Where `cursor` stands in a schedule over the same blocks whose text has other lines, as that of a bug: after the last of
+/// the steps before it that is there too. `None` where there is none.
+fn same_moment(old: &Schedule, new: &Schedule, cursor: u64) -> Option<u64> {
+    if old.plan() != new.plan() || old.section_count() != new.section_count() || cursor == 0 {
+        return None;
+    }
+    let section = old.section_of(cursor - 1);
+    let [mut before, mut after] = [Vec::new(), Vec::new()];
+    old.write_section(section, &mut before);
+    new.write_section(section, &mut after);
+    before.truncate((cursor - old.section_steps(section).start) as usize);
+    let is_same = |old_step: &Step, new_step: &Step| {
+        old_step.place == new_step.place
+            && old.line(old_step).label == new.line(new_step).label
+            && old.facts(old_step).tensor == new.facts(new_step).tensor
+    };
+    let last = before.iter().rev().find_map(|step| after.iter().rposition(|other| is_same(step, other)))?;
+    Some(new.section_steps(section).start + last as u64 + 1)
+}
+
 fn most_rescaled_row(snapshot: &Snapshot) -> usize {
     let alpha = |query: &usize| snapshot.row_state(*query).alpha.filter(|alpha| *alpha > 0.0).unwrap_or(1.0);
     let rows = snapshot.view.rows.clone();

@@ -9,7 +9,7 @@ use ndarray::Array2;
 use crate::attention::{Precision, input::random};
 use crate::files::{self, shown};
 use crate::gpu::kernels::KERNELS;
-use crate::machine::{Meaning, Run};
+use crate::machine::Run;
 use crate::playback::lesson::Language;
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 use crate::sentence::{Sentence, fill};
@@ -61,10 +61,8 @@ fn matrices(snapshot: &Snapshot) -> Vec<(&'static str, &Array2<f64>, bool)> {
     found.into_iter().filter_map(|(name, values, is_by_key)| Some((name, values?, is_by_key))).collect()
 }
 
-fn statistics(snapshot: &Snapshot) -> Vec<(&'static str, &Vec<f64>)> {
-    let view = &snapshot.view;
-    let found = [("m", &view.m), ("l", &view.l), ("alpha", &view.alpha)];
-    found.into_iter().filter_map(|(name, values)| Some((name, values.as_ref()?))).collect()
+fn statistics(snapshot: &Snapshot) -> Vec<(&'static str, &[f64])> {
+    ["m", "l", "alpha"].into_iter().filter_map(|name| Some((name, snapshot.view.column(name)?))).collect()
 }
 
 /// Writes the trace of a run.
@@ -75,7 +73,7 @@ pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, Sentence> {
 
 /// The trace of a run.
 pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence> {
-    let algorithm = scene.settings.algorithm;
+    let algorithm = scene.settings.algorithm.name();
     let export = Trace {
         origin: Origin::of(&scene.input, scene.settings.prefix),
         problem: &scene.input.problem,
@@ -84,6 +82,7 @@ pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence
         head: scene.settings.head,
         hardware: Some(scene.settings.hardware),
         kernel_source: KERNELS.iter().find(|kernel| kernel.algorithm == algorithm).map(|kernel| kernel.source),
+        d_o: None,
     };
     let mut bytes = Vec::new();
     let written = if is_perfetto {
@@ -124,9 +123,9 @@ pub fn worksheet(seed: u64, language: Language) -> Result<String, Sentence> {
     let input = random::read("random:1,6,1", seed).map_err(|error| error.sentence())?;
     let plan = Plan::of_problem(&input.problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
     let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
-    let run = Run::new(Schedule::new(flash2, plan), &input.problem, 0, 0, Meaning::RIGHT, |_| true);
-    let run = run.ok_or("the run was stopped")?;
-    let story = run.story(0, Meaning::RIGHT);
+    let run = Run::new(Schedule::new(flash2, plan), &input.problem, 0, 0, |_| true);
+    let run = run.map_err(|fault| fault.sentence())?;
+    let story = run.story(0);
     let list = |values: &[f64]| values.iter().map(|x| number::short(*x)).collect::<Vec<_>>().join("   ");
     let scores: Vec<f64> = story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).collect();
     let values = input.problem.head::<f64>(0, 0, Precision::F64).v.column(0).to_vec();
@@ -147,7 +146,7 @@ pub fn worksheet(seed: u64, language: Language) -> Result<String, Sentence> {
     for (n, visit) in (1..).zip(&story.visits) {
         text += &block(n, [visit.m, visit.alpha, visit.new.l, visit.sum_of(&visit.new, 0)].map(number::short));
     }
-    let _ = writeln!(text, "O / l = {}", number::short(run.output().o[[0, 0]]));
+    let _ = writeln!(text, "O / l = {}", number::short(run.output().map_or(f64::NAN, |output| output.o[[0, 0]])));
     Ok(text)
 }
 

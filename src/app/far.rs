@@ -185,7 +185,7 @@ fn facts(ui: &mut Ui, look: &Look<'_>, lens: Lens, actions: &mut Vec<Action>) {
     ] {
         draw::value_row(ui, name, &grouped(count), accessible);
     }
-    let moved = look.snapshot.totals.traffic.hbm_bytes(plan);
+    let moved = look.snapshot.totals.traffic.hbm_bytes();
     draw::value_row(ui, "moved so far", &bytes(moved), "bytes moved so far");
     legend(ui, Palette::of(ui), &counts, look.scene.map.grid.is_thinned());
     draw::caption(ui, "wheel: zoom, drag: move");

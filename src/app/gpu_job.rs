@@ -191,7 +191,7 @@ impl Gpu {
     fn keep_run(&mut self, generation: u64, result: Result<Outcome, Fault>) {
         self.runs += 1;
         let result = result.map(|outcome| {
-            let changed = self.sources.behind(outcome.algorithm, outcome.kernel.map(|kernel| kernel.file));
+            let changed = self.sources.behind(&outcome.algorithm, outcome.kernel.map(|kernel| kernel.file));
             Arc::new(Outcome { serial: self.runs, ..outcome }.of_source(changed))
         });
         self.past.extend(result.iter().cloned());
@@ -212,7 +212,7 @@ impl Gpu {
     /// Has m and l recorded after every key block, and compares them with the stepper's.
     pub fn record(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) {
         let scene = scene.clone();
-        let changed = self.sources.behind(scene.settings.algorithm, self.file_of(&scene));
+        let changed = self.sources.behind(scene.settings.algorithm.name(), self.file_of(&scene));
         self.start(ctx, Task::Record, generation, move |backend, signals| {
             Report::Record(Recorded::new(backend, &scene, signals).map(|recorded| Recorded { changed, ..recorded }))
         });
@@ -349,7 +349,7 @@ impl Gpu {
     pub fn blocks(&self, scene: &Scene) -> Option<Tiling> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        Some(backend.choice(problem, settings.algorithm, settings.precision)?.tiling)
+        Some(backend.choice(problem, settings.algorithm.name(), settings.precision)?.tiling)
     }
 
     /// What the kernel that would run this scene takes of a multiprocessor, before it is launched; empty where the
@@ -357,7 +357,7 @@ impl Gpu {
     pub fn occupancy(&self, scene: &Scene) -> Option<Result<Vec<Occupancy>, Sentence>> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        let occupancy = backend.occupancy(problem, settings.algorithm, settings.precision);
+        let occupancy = backend.occupancy(problem, settings.algorithm.name(), settings.precision);
         Some(occupancy.map_err(|refusal| refused(&refusal)))
     }
 
@@ -365,7 +365,7 @@ impl Gpu {
     fn file_of(&self, scene: &Scene) -> Option<&'static str> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        Some(backend.choice(problem, settings.algorithm, settings.precision)?.file)
+        Some(backend.choice(problem, settings.algorithm.name(), settings.precision)?.file)
     }
 
     /// The kernel of the open device for this scene; of WGSL where none is open.
@@ -377,7 +377,7 @@ impl Gpu {
             Status::Ready(info) | Status::Running(info) => info.backend,
             Status::Looking | Status::Missing(_) => "wgpu",
         };
-        kernels::of(backend, scene.settings.algorithm).next()
+        kernels::of(backend, scene.settings.algorithm.name()).next()
     }
 
     /// The kernels that the device runs from a changed source.

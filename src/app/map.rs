@@ -58,7 +58,7 @@ pub struct Strip {
 impl ScheduleMap {
     /// Walks the schedule once.
     pub fn new(schedule: &Schedule) -> Self {
-        let mut grid = Grid::new(&schedule.plan);
+        let mut grid = Grid::new(schedule.plan());
         let mut strip = StripBuilder::new(schedule);
         schedule.for_each(|n, step| {
             if let Some((i, j)) = step.place.tile() {
@@ -140,7 +140,7 @@ impl<'a> StripBuilder<'a> {
     fn add(&mut self, n: u64, step: &crate::schedule::Step) {
         let column = self.beats.len() as u64;
         if column < self.columns && n == column * self.schedule.len() / self.columns {
-            self.beats.push(step.op.beat());
+            self.beats.push(self.schedule.facts(step).beat);
         }
         let tile = step.place.tile();
         if tile != self.last_tile && self.tiles.len() <= MOST_NOTCHES {
@@ -198,7 +198,7 @@ mod tests {
     fn a_short_strip_has_a_column_for_each_step() {
         let schedule = schedule(8, 4, "standard");
         let strip = ScheduleMap::new(&schedule).strip;
-        let beats: Vec<Beat> = (0..schedule.len()).map(|n| schedule.step(n).unwrap().op.beat()).collect();
+        let beats: Vec<Beat> = (0..schedule.len()).map(|n| schedule.facts(&schedule.step(n).unwrap()).beat).collect();
         assert_eq!(strip.beats, beats);
         assert_eq!(strip.blocks.len(), 6);
     }

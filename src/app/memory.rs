@@ -2,7 +2,8 @@
 
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use crate::schedule::{Buffer, Plan, Space, Tensor};
+use crate::schedule::language::{Axis, Role};
+use crate::schedule::{Buffer, Space, Tensor};
 
 use super::action::Action;
 use super::draw::{self, fit_text};
@@ -73,39 +74,31 @@ fn strips(look: &Look<'_>) -> Vec<Strip> {
     let (plan, snapshot) = (look.scene.plan(), look.snapshot);
     let total = &look.scene.closed_form;
     let step = snapshot.view.step;
+    let algorithm = &look.scene.schedule().algorithm;
     let moves = |tensor| snapshot.moved.read.get(tensor) + snapshot.moved.write.get(tensor) > 0;
-    Tensor::ALL
+    total
+        .tensors()
         .into_iter()
-        .filter(|&tensor| total.read.get(tensor) + total.write.get(tensor) > 0)
         .map(|tensor| {
-            let by_keys = matches!(tensor, Tensor::K | Tensor::V);
+            let (by_keys, is_input) = algorithm.of_tensor(tensor).map_or((false, false), |of| {
+                (!of.axes().has(Axis::I), matches!(of.role, Role::In | Role::Modifier(_)))
+            });
+            let (rows, cols) = algorithm.size_of(tensor, plan).unwrap_or_default();
+            let splits = if by_keys { 1 } else { algorithm.splits_of(tensor, &look.scene.schedule().setting) };
             let place = step.map(|step| if by_keys { step.place.j() } else { step.place.i() });
             // Outputs are written front to back; what is rewritten later was there before.
-            let written = snapshot.totals.traffic.write.get(tensor) as f32 / elements(plan, tensor).max(1) as f32;
+            let written = snapshot.totals.traffic.write.get(tensor) as f32 / (rows * cols * splits).max(1) as f32;
             Strip {
                 tensor,
                 blocks: if by_keys { plan.t_c() } else { plan.t_r() },
                 block_len: if by_keys { plan.bc } else { plan.br },
                 len: if by_keys { plan.n_k } else { plan.n_q },
-                filled: if tensor.is_input() { 1.0 } else { written.min(1.0) },
+                filled: if is_input { 1.0 } else { written.min(1.0) },
                 current: place.flatten(),
                 is_moving: moves(tensor),
             }
         })
         .collect()
-}
-
-/// Elements of a whole tensor of one head.
-fn elements(plan: &Plan, tensor: Tensor) -> u64 {
-    let (n_q, n_k, d, d_v) = (plan.n_q as u64, plan.n_k as u64, plan.d as u64, plan.d_v as u64);
-    match tensor {
-        Tensor::Q => n_q * d,
-        Tensor::K => n_k * d,
-        Tensor::V => n_k * d_v,
-        Tensor::O => n_q * d_v,
-        Tensor::S | Tensor::P | Tensor::Bias | Tensor::Keep => n_q * n_k,
-        Tensor::M | Tensor::Sum | Tensor::Lse => n_q,
-    }
 }
 
 /// Where each strip stands in its line, with its name.
@@ -237,8 +230,7 @@ fn budget_text(ui: &Ui, budget: &Budget) -> String {
 /// What moves, what is on chip, and how full that is.
 fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
     let ctx = ui.ctx();
-    let plan = look.scene.plan();
-    let (read, write) = (look.snapshot.moved.read.bytes(plan), look.snapshot.moved.write.bytes(plan));
+    let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     let moved = match (read, write) {
         (0, 0) => tr(ctx, "this step moves nothing").to_owned(),
         (read, 0) => fill(ctx, "this step reads {0} B from HBM", &[&grouped(read)]),

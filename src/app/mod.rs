@@ -50,6 +50,7 @@ mod open_file;
 mod open_panel;
 mod open_trace;
 mod operands;
+mod own_text;
 mod palette;
 mod pick;
 mod picture;

@@ -2,8 +2,6 @@
 
 use eframe::egui::{self, Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, vec2};
 
-use crate::machine::Slot;
-
 use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
@@ -32,6 +30,12 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         };
         draw::caption(ui, &visit);
     });
+    let text = look.scene.settings.algorithm.text();
+    if ["m", "l", "alpha"].iter().all(|name| text.name(name).is_none()) {
+        let told = tr(ui.ctx(), "This text keeps no running maximum and sum of a row.");
+        draw::describe(&ui.label(draw::label(told)), "note on the row", told);
+        return;
+    }
     let state = look.snapshot.row_state(query);
     let (old_m, old_l) = state.old.unzip();
     let mut asked = None;
@@ -40,12 +44,12 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
             asked = Some(Asked::wish(of_row(name, query), slot));
         }
     };
-    value("m", "row max", old_m, state.m, Slot::M);
-    value("alpha", "exp(m old - m)", None, state.alpha, Slot::Alpha);
-    value("l", "row sum", old_l, state.l, Slot::Sum);
+    value("m", "row max", old_m, state.m, "m");
+    value("alpha", "exp(m old - m)", None, state.alpha, "alpha");
+    value("l", "row sum", old_l, state.l, "l");
     actions.extend(asked);
     if average(ui, look, query).clicked() {
-        actions.push(Asked::wish(of_row("O", query), Slot::O));
+        actions.push(Asked::wish(of_row("O", query), "O"));
     }
     if let Some(odd) = odd_rows::met(look, query) {
         let text = words::say(ui.ctx(), &odd.why);

@@ -82,9 +82,7 @@ fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
     };
     let text = |text: &str| egui::RichText::new(text).size(theme::readable(text, theme::BODY * zoom));
     draw::describe(&ui.label(text(&why)), "why the line is marked", &why);
-    if odd.is_none() {
-        return;
-    }
+    let Some(output) = output.filter(|_| odd.is_some()) else { return };
     let [m, l, lse] = [&output.m, &output.l, &output.lse].map(|of| of.get(query).copied().map_or("-".into(), short));
     let o = output.o.rows().into_iter().nth(query).map(|o| o.iter().take(4).map(|x| short(*x)).collect::<Vec<_>>());
     let more = if output.o.ncols() > 4 { ", ..." } else { "" };

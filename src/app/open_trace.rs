@@ -4,12 +4,12 @@ use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{Layout, Reading, bundled, preset, random};
 use crate::attention::{Input, Problem};
 use crate::playback::lesson::{At, BUGS};
-use crate::schedule::{Schedule, Tiling, algorithm, hardware};
+use crate::schedule::{Algorithm, Schedule, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 
 use super::place::{Landing, Opened, Place};
-use super::settings::Settings;
+use super::settings::{SPLITS, Settings};
 
 /// Reads a trace. `beside` reads the input of a name that lies where the trace does, in the way that it was read then.
 ///
@@ -23,7 +23,7 @@ pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     if !describes(&trace.problem, &applied.problem) {
         return Err(Sentence::new("its input {0} is not the one that the trace describes").with(&trace.input.name));
     }
-    let schedule = Schedule::new(settings.algorithm(), settings.plan(&applied.problem));
+    let schedule = Schedule::of(&settings.algorithm, settings.setting(settings.plan(&applied.problem)));
     if schedule.len() != trace.totals.steps {
         let fault = Sentence::new("the run that this version makes has {0} steps, and the trace says {1}");
         return Err(fault.with(schedule.len()).with(trace.totals.steps));
@@ -41,7 +41,7 @@ const MOST_RECOMPUTED: u64 = 20_000_000_000;
 
 /// Errors with the step whose numbers do not follow from the input; warns where the run is too long to find out.
 fn numbers_follow(trace: &Trace, problem: &Problem, schedule: &Schedule, input: &mut Input) -> Result<(), Sentence> {
-    let flops = schedule.algorithm.closed_form(&schedule.plan).flops.total();
+    let flops = schedule.algorithm.closed_form(schedule.plan()).flops.total();
     if flops > MOST_RECOMPUTED {
         let warning = "the numbers of this trace were not recomputed: they take {0} operations, and {1} are the most";
         input.warnings.insert(0, Sentence::new(warning).with(flops).with(MOST_RECOMPUTED));
@@ -55,6 +55,7 @@ fn numbers_follow(trace: &Trace, problem: &Problem, schedule: &Schedule, input: 
         head: trace.head.head,
         hardware: None,
         kernel_source: None,
+        d_o: None,
     };
     trace::follows(trace, &export, |_| true).map_err(|error| error.sentence())
 }
@@ -112,15 +113,28 @@ fn modify(input: &mut Input, facts: &ProblemFacts) -> Result<(), Sentence> {
     problem.validate().map_err(|error| error.sentence())
 }
 
+/// The algorithm of a trace: the program's where it has one of this name, else the text that the trace carries.
+fn algorithm_of(trace: &Trace) -> Result<Algorithm, Sentence> {
+    let name = &trace.algorithm;
+    if let Some(known) = algorithm::by_name(name) {
+        return Ok(known.clone());
+    }
+    let unknown = || Sentence::new("this version has no algorithm {0}").with(name);
+    let text = trace.text.as_ref().ok_or_else(unknown)?;
+    Algorithm::read(name, text).map_err(|wrong| match wrong.first() {
+        Some(first) => Sentence::new("its text: {0}").with(first),
+        None => unknown(),
+    })
+}
+
 fn settings_of(trace: &Trace) -> Result<Settings, Sentence> {
     let mask = &trace.problem.mask;
-    let name = &trace.algorithm;
-    let algorithm =
-        algorithm::by_name(name).ok_or_else(|| Sentence::new("this version has no algorithm {0}").with(name))?;
+    let algorithm = algorithm_of(trace)?;
     let chip = trace.hardware.as_deref().and_then(hardware::by_name);
     Ok(Settings {
-        algorithm: algorithm.name(),
+        algorithm,
         tiling: Tiling { br: trace.tiling.br, bc: trace.tiling.bc },
+        splits: trace.steps.iter().filter_map(|step| step.split).max().map_or(SPLITS, |last| last + 1),
         batch: trace.head.batch,
         head: trace.head.head,
         precision: trace.problem.precision,
@@ -166,7 +180,13 @@ mod tests {
         for (input, settings) in [
             (capture, window),
             (preset::row(), Settings::for_input(&preset::row())),
-            (preset::toy(), Settings { algorithm: "flash1", ..Settings::for_input(&preset::toy()) }),
+            (
+                preset::toy(),
+                Settings {
+                    algorithm: algorithm::by_name("flash1").unwrap().clone(),
+                    ..Settings::for_input(&preset::toy())
+                },
+            ),
             (padded.clone(), Settings::for_input(&padded)),
             (random.clone(), Settings { head: 3, ..Settings::for_input(&random) }),
         ] {
@@ -195,8 +215,15 @@ mod tests {
         assert!(told(&bytes, Some(other)).contains("another file"));
         assert!(read(&bytes, &|_, _| Some(capture.clone())).is_ok());
         let text = String::from_utf8(bytes).unwrap();
+        // One that this version does not know comes with its text; a trace of an older version had none.
         let unknown = text.replacen("\"flash2\"", "\"flash9\"", 1);
-        assert!(told(unknown.as_bytes(), Some(capture.clone())).contains("no algorithm flash9"));
+        assert!(read(unknown.as_bytes(), &|_, _| Some(capture.clone())).is_ok());
+        let mut json: serde_json::Value = serde_json::from_str(&unknown).unwrap();
+        json["text"] = "language 9".into();
+        let told_of_text = told(json.to_string().as_bytes(), Some(capture.clone()));
+        assert!(told_of_text.starts_with("its text: 1:"), "{told_of_text}");
+        json.as_object_mut().unwrap().remove("text");
+        assert!(told(json.to_string().as_bytes(), Some(capture.clone())).contains("no algorithm flash9"));
         assert!(told(&text.as_bytes()[..text.len() / 2], None).contains("cut off"));
         assert!(told(b"{}", None).contains("not a trace"));
     }

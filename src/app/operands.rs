@@ -3,7 +3,6 @@
 use eframe::egui::{Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 use ndarray::{ArrayView2, s};
 
-use crate::machine::Slot;
 use crate::schedule::Tensor;
 
 use super::draw::{self, fit_text};
@@ -95,15 +94,15 @@ fn on_chip<'a>(look: &Look<'a>) -> Vec<Operand<'a>> {
     let view = &look.snapshot.view;
     let (problem, settings) = (&look.scene.input.problem, &look.scene.settings);
     let kv_head = problem.shape.kv_head(settings.head);
-    let held = |slot: Slot| look.snapshot.holds(slot);
+    let held = |name: &str| look.snapshot.holds(name);
     let q = problem.q.slice(s![settings.batch, settings.head, view.rows.clone(), ..]);
     let k = problem.k.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);
     let v = problem.v.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);
     let has_keys = !view.cols.is_empty();
     vec![
-        Operand { tensor: Tensor::Q, texture: "Q_i", label: "Q_i", values: held(Slot::Q).then_some(q) },
-        Operand { tensor: Tensor::K, texture: "K_j", label: "K_j", values: (held(Slot::K) && has_keys).then_some(k) },
-        Operand { tensor: Tensor::V, texture: "V_j", label: "V_j", values: (held(Slot::V) && has_keys).then_some(v) },
+        Operand { tensor: Tensor::Q, texture: "Q_i", label: "Q_i", values: held("Q").then_some(q) },
+        Operand { tensor: Tensor::K, texture: "K_j", label: "K_j", values: (held("K") && has_keys).then_some(k) },
+        Operand { tensor: Tensor::V, texture: "V_j", label: "V_j", values: (held("V") && has_keys).then_some(v) },
         Operand { tensor: Tensor::O, texture: "O_i", label: "O_i", values: look.snapshot.output().map(|o| o.view()) },
     ]
 }

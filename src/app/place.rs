@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::attention::input::{Reading, bundled};
 use crate::attention::{Align, Input, Precision};
+use crate::files;
 use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
-use crate::schedule::{algorithm, hardware};
+use crate::schedule::hardware;
 use crate::sentence::Sentence;
 
 use super::action::Source;
 use super::open_file;
 use super::refusal::not_there;
-use super::settings::{Settings, has_exact_prefix};
+use super::settings::{SPLITS, Settings, has_exact_prefix};
 
 /// Plain data; names as on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Place {
     pub br: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bc: Option<usize>,
+    /// Parts of the keys, for a text with a loop over them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +145,7 @@ impl Place {
     pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, Sentence> {
         let mut settings = base;
         if let Some(name) = &self.algorithm {
-            settings.algorithm = algorithm::by_name(name).ok_or_else(|| unknown("algorithm", name))?.name();
+            settings.algorithm = files::algorithm(name)?;
         }
         if let Some(name) = &self.hardware {
             settings.hardware = hardware::by_name(name).ok_or_else(|| unknown("chip", name))?.name;
@@ -175,6 +179,7 @@ impl Place {
         settings.head = self.head.unwrap_or(settings.head);
         settings.tiling.br = self.br.unwrap_or(settings.tiling.br);
         settings.tiling.bc = self.bc.unwrap_or(settings.tiling.bc);
+        settings.splits = self.splits.unwrap_or(settings.splits);
         not_there(self, &settings, input)?;
         // Blocks longer than the input are as long as it; the choices that it opens with may be those of a longer one.
         settings.clamp(&input.problem.shape);
@@ -194,9 +199,10 @@ impl Place {
                 .key_lengths
                 .as_ref()
                 .map(|lengths| lengths.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
-            algorithm: Some(settings.algorithm.into()),
+            algorithm: Some(settings.algorithm.name().into()),
             br: Some(settings.tiling.br),
             bc: Some(settings.tiling.bc),
+            splits: settings.algorithm.has_splits().then_some(settings.splits),
             batch: Some(settings.batch).filter(|batch| *batch > 0),
             head: Some(settings.head),
             precision: Some(settings.precision.name().into()),
@@ -227,6 +233,7 @@ impl Place {
         option("algorithm", self.algorithm.clone());
         option("br", number(self.br));
         option("bc", number(self.bc));
+        option("splits", number(self.splits));
         option("batch", number(self.batch));
         option("head", number(self.head));
         option("precision", self.precision.clone());
@@ -276,8 +283,9 @@ pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
     };
     let mask = &input.problem.mask;
     let settings = Settings {
-        algorithm: stage.algorithm.name(),
+        algorithm: stage.algorithm.clone(),
         tiling,
+        splits: SPLITS,
         batch: scene.batch,
         head: scene.head,
         precision: scene.precision,

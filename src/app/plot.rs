@@ -36,7 +36,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
     let visits = look.snapshot.all_visits(query);
     if visits.is_empty() {
         let text = "{0} keeps no running statistics: a row is done in one piece.";
-        ui.label(fill(ui.ctx(), text, &[&look.scene.settings.algorithm]));
+        ui.label(fill(ui.ctx(), text, &[&look.scene.settings.algorithm.name()]));
         return;
     }
     draw::caption(ui, &fill(ui.ctx(), "m, l and alpha of row {0} after each key block", &[&query]));

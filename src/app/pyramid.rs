@@ -4,7 +4,7 @@
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::playback::lesson::format_number;
-use crate::schedule::{Buffer, Hardware, Tensor};
+use crate::schedule::{Buffer, Hardware};
 
 use super::action::Action;
 use super::draw::{self, fit_text};
@@ -37,8 +37,8 @@ fn levels(ui: &Ui, look: &Look<'_>, chip: &Hardware) -> Vec<Level> {
     let (ctx, plan) = (ui.ctx(), look.scene.plan());
     let memory = |id, name, bytes: u64, speed, is_on_chip| Level { name, id, bytes: bytes as f64, speed, is_on_chip };
     let sram = chip.sms * chip.sram_bytes_per_sm;
-    let scores = (plan.n_q * plan.n_k) as u64 * plan.bytes_of(Tensor::S);
-    let algorithm = look.scene.schedule().algorithm;
+    let scores = (plan.n_q * plan.n_k) as u64 * plan.precision.element_bytes();
+    let algorithm = &look.scene.schedule().algorithm;
     let all_sms = fill(ctx, "SRAM of all {0} SMs", &[&chip.sms]);
     let mut levels = vec![
         memory("HBM", tr(ctx, "HBM").into(), chip.hbm_bytes, Some(chip.hbm_bytes_per_s), false),

@@ -2,7 +2,7 @@
 //! anything is drawn, so that no picture is that of another place.
 
 use crate::attention::{Input, ProblemError};
-use crate::schedule::{Plan, Span};
+use crate::schedule::{Plan, Tensor};
 use crate::sentence::Sentence;
 
 use super::place::Place;
@@ -41,7 +41,7 @@ pub fn not_there(place: &Place, settings: &Settings, input: &Input) -> Result<()
     }
     let plan = settings.plan_on(input);
     too_large(settings, &plan)?;
-    let steps = settings.algorithm().step_count(&plan);
+    let steps = settings.algorithm.step_count(&plan);
     place.at.filter(|&at| at > steps).map_or(Ok(()), |at| Err(past("step", at, steps)))
 }
 
@@ -67,19 +67,19 @@ fn key_lengths(settings: &Settings, input: &Input) -> Result<(), ProblemError> {
 
 /// Errors where a run would keep more in memory, or take more steps, than a window can wait for.
 pub fn too_large(settings: &Settings, plan: &Plan) -> Result<(), Sentence> {
-    let algorithm = settings.algorithm();
+    let algorithm = &settings.algorithm;
     // A schedule that keeps its scores in HBM needs memory for all of them, twice.
-    let in_hbm = algorithm.kernels(plan).iter().any(|kernel| kernel.span == Span::WholeRows);
+    let in_hbm = algorithm.closed_form(plan).write.get(Tensor::S) > 0;
     let bytes =
         2 * (plan.n_q as u64).saturating_mul(plan.n_k as u64).saturating_mul(plan.precision.accumulator_bytes());
     if in_hbm && bytes > MOST_BYTES {
         let gib = bytes as f64 / (1u64 << 30) as f64;
         let fault =
             "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and 4 GiB is the limit here; flash2 needs neither";
-        let fault = Sentence::new(fault).with(settings.algorithm).with(plan.n_q).with(plan.n_k);
+        let fault = Sentence::new(fault).with(settings.algorithm.name()).with(plan.n_q).with(plan.n_k);
         return Err(fault.with(format!("{gib:.1}")));
     }
-    let steps = algorithm.step_count(plan);
+    let steps = algorithm.steps_of(&settings.setting(plan.clone()));
     if steps > MOST_STEPS {
         let fault = "{0} steps are too many to carry out (at most {1}); choose larger blocks";
         return Err(Sentence::new(fault).with(steps).with(MOST_STEPS));
@@ -123,7 +123,7 @@ mod tests {
     fn the_last_of_each_is_there() {
         let input = random::read("random:9,11,4,4,2", 0).unwrap();
         let base = Settings::for_input(&input);
-        let steps = base.algorithm().step_count(&base.plan_on(&input));
+        let steps = base.algorithm.step_count(&base.plan_on(&input));
         let last =
             Place { row: Some(8), key: Some(10), head: Some(3), batch: Some(0), at: Some(steps), ..Place::default() };
         assert!(last.settings(base.clone(), &input).is_ok());

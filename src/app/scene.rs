@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::attention::error_rule::{self, Errors, Fault};
+use crate::attention::error_rule::{self, Errors, Fault as Wrong};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
-use crate::machine::Run;
-use crate::schedule::{Plan, Schedule, Traffic, algorithm};
+use crate::machine::{Fault, Run};
+use crate::schedule::{Algorithm, Plan, Schedule, Traffic, algorithm};
 use crate::sentence::Sentence;
 
 use super::job::Signals;
@@ -25,7 +25,7 @@ pub struct Scene {
     pub map: ScheduleMap,
     /// What this algorithm moves by its formula.
     pub closed_form: Traffic,
-    /// What standard attention moves on the same problem, by its formula.
+    /// What the un-fused algorithm moves on the same problem, by its formula: see [`Self::baseline`].
     pub standard: Traffic,
 }
 
@@ -40,24 +40,30 @@ impl Scene {
         settings.clamp(&input.problem.shape);
         let plan = settings.plan(&input.problem);
         refusal::too_large(&settings, &plan)?;
-        let schedule = Schedule::new(settings.algorithm(), plan);
+        let schedule = Schedule::of(&settings.text(), settings.setting(plan));
         let map = ScheduleMap::new(&schedule);
-        let plan = &schedule.plan;
-        let closed_form = schedule.algorithm.closed_form(plan);
-        let standard = algorithm::ALL[0].closed_form(plan);
+        let plan = schedule.plan();
+        let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
+        let standard = baseline(&schedule.algorithm).closed_form(plan);
         let len = schedule.len();
         let go_on = |done| {
             signals.report(done, len);
             !signals.is_cancelled()
         };
-        let run = Run::new(schedule, &input.problem, settings.batch, settings.head, settings.meaning(), go_on)
-            .ok_or("cancelled")?;
+        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![settings.batch, settings.head, .., ..]));
+        let run = Run::with_gradient(schedule, &input.problem, d_o, settings.batch, settings.head, go_on);
+        let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
         Ok(Self { source, input, settings, run, map, closed_form, standard })
+    }
+
+    /// The algorithm that this one is held against.
+    pub fn baseline(&self) -> &'static Algorithm {
+        baseline(&self.settings.algorithm)
     }
 
     /// This is the algorithm that the others are held against.
     pub fn is_baseline(&self) -> bool {
-        self.settings.algorithm == algorithm::ALL[0].name()
+        self.settings.algorithm.name() == self.baseline().name()
     }
 
     pub fn schedule(&self) -> &Schedule {
@@ -65,7 +71,7 @@ impl Scene {
     }
 
     pub fn plan(&self) -> &Plan {
-        &self.run.schedule.plan
+        self.run.schedule.plan()
     }
 
     /// The query sees the key: neither a mask nor a bias of -inf hides the pair.
@@ -90,6 +96,12 @@ impl Scene {
     }
 }
 
+/// The un-fused forward pass, or the un-fused backward pass.
+fn baseline(algorithm: &Algorithm) -> &'static Algorithm {
+    let name = if algorithm.is_backward() { "standard-backward" } else { "standard" };
+    algorithm::by_name(name).expect("it comes with the program")
+}
+
 /// How far the stepper is from exact attention.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Check {
@@ -97,11 +109,11 @@ pub enum Check {
         errors: Errors,
         bound: Errors,
         /// Where the result is not within the bound.
-        fault: Option<Fault>,
+        fault: Option<Wrong>,
         exact: Arc<Output>,
     },
-    /// Too long for an exact result.
-    NotComputed,
+    /// Nothing to compare, and why.
+    NotComputed(Sentence),
 }
 
 impl Check {
@@ -109,15 +121,19 @@ impl Check {
     pub fn of(scene: &Scene) -> Self {
         let plan = scene.plan();
         if plan.n_q.max(plan.n_k) > LONGEST_CHECKED {
-            return Check::NotComputed;
+            return Check::NotComputed(Sentence::new("Not computed for more than {0} tokens.").with(LONGEST_CHECKED));
         }
+        let Some(got) = scene.run.output() else {
+            let name = scene.settings.algorithm.name();
+            return Check::NotComputed(Sentence::new("{0} gives no O to compare.").with(name));
+        };
         let Settings { batch, head, precision, .. } = scene.settings;
         let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
-        let stored = algorithm::stored(scene.schedule().algorithm, plan);
+        let stored = algorithm::stored(&scene.schedule().algorithm, plan);
         let exact_inputs = scene.input.problem.head(batch, head, Precision::F64);
-        let (got, bound) = (scene.run.output(), stored.bound(&reference, &exact_inputs, precision));
+        let bound = stored.bound(&reference, &exact_inputs, precision);
         let errors = Errors::between(got, &reference.exact);
-        let fault = Fault::of(got, &reference.exact, &bound);
+        let fault = Wrong::of(got, &reference.exact, &bound);
         Check::Done { errors, bound, fault, exact: Arc::new(reference.exact) }
     }
 }

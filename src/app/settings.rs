@@ -4,16 +4,17 @@ use std::borrow::Cow;
 
 use crate::attention::input::{Fact, Input};
 use crate::attention::{Align, Mask, Precision, Problem, ProblemError, Shape};
-use crate::machine::Meaning;
-use crate::playback::lesson::{self, BUGS};
-use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
+use crate::playback::lesson::BUGS;
+use crate::schedule::{Algorithm, Hardware, Plan, Setting, Tiling, algorithm, hardware};
 
 /// The choices of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// A name of [`algorithm::ALL`].
-    pub algorithm: &'static str,
+    /// Without the bug.
+    pub algorithm: Algorithm,
     pub tiling: Tiling,
+    /// Parts that the keys are cut into, by a text with a loop over them.
+    pub splits: usize,
     pub batch: usize,
     pub head: usize,
     pub precision: Precision,
@@ -27,9 +28,15 @@ pub struct Settings {
     pub prefix: Option<usize>,
     /// A name of [`hardware::all`]: whose budget the buffers are held against. Changes no number of the run.
     pub hardware: &'static str,
-    /// A name of [`BUGS`]: operations that mean something else, on purpose.
+    /// A name of [`BUGS`]: lines of the text that are wrong on purpose.
     pub bug: &'static str,
 }
+
+/// As on the command line.
+const MOST_SPLITS: usize = 4096;
+
+/// Enough that a combine has something to do.
+pub(super) const SPLITS: usize = 2;
 
 /// A prefix of this many tokens is short enough to read every number.
 const READABLE: usize = 16;
@@ -50,8 +57,9 @@ impl Settings {
         };
         let clamp = |n: usize| side.min(n.max(1));
         Self {
-            algorithm: "flash2",
+            algorithm: algorithm::ALL[2].clone(),
             tiling: Tiling { br: clamp(prefix.unwrap_or(shape.n_q)), bc: clamp(prefix.unwrap_or(shape.n_k)) },
+            splits: SPLITS,
             batch: 0,
             head: 0,
             precision: Precision::F32,
@@ -79,17 +87,13 @@ impl Settings {
         (cut(shape.n_q), cut(shape.n_k))
     }
 
-    pub fn algorithm(&self) -> &'static Algorithm {
-        algorithm::by_name(self.algorithm).unwrap_or(algorithm::ALL[0])
-    }
-
     pub fn hardware(&self) -> Option<Hardware> {
         hardware::by_name(self.hardware)
     }
 
-    /// What the operations mean.
-    pub fn meaning(&self) -> Meaning {
-        lesson::meaning(self.bug).unwrap_or(Meaning::RIGHT)
+    /// The text that is run: the algorithm's, with the bug that was chosen.
+    pub fn text(&self) -> Algorithm {
+        self.algorithm.with_bug(self.bug)
     }
 
     /// The input that is run: its prefix, under the mask that was chosen. Errors as [`Input::prefix`] and
@@ -138,6 +142,12 @@ impl Settings {
             window_right: self.window[1],
             key_lengths: key_lengths.map(|lengths| lengths.iter().map(|length| *length.min(&n_k)).collect()),
         }
+    }
+
+    /// The plan with the splits of the text, if it has some.
+    pub fn setting(&self, plan: Plan) -> Setting {
+        let splits = if self.algorithm.has_splits() { self.splits.clamp(1, MOST_SPLITS) } else { 1 };
+        Setting { splits, ..Setting::new(plan) }
     }
 
     pub fn plan(&self, problem: &Problem) -> Plan {

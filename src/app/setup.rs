@@ -30,6 +30,9 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     egui::Grid::new("setup").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
         number(ui, "Block rows br", &mut settings.tiling.br, 1..=n_q);
         number(ui, "Block keys bc", &mut settings.tiling.bc, 1..=n_k);
+        if settings.algorithm.has_splits() {
+            number(ui, "Splits of the keys", &mut settings.splits, 1..=n_k);
+        }
         if shape.heads > 1 {
             number(ui, "Head", &mut settings.head, 0..=shape.heads - 1);
         }

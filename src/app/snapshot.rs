@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
-use crate::machine::{Effects, RowHistory, Slot, Totals, View, Visit};
-use crate::schedule::{Buffer, Op, Schedule, Span, Step, Tensor, Traffic};
+use crate::machine::{Online, RowHistory, Totals, View, Visit, shapes};
+use crate::schedule::language::{Extent, NameId};
+use crate::schedule::{Amounts, Beat, Buffer, Schedule, Step, Tensor, Traffic};
 
 use super::scene::Scene;
 
@@ -24,18 +25,22 @@ pub struct Snapshot {
     pub history: Option<(usize, RowHistory)>,
 }
 
-/// The steps that wrote last what is on chip, by slot. A buffer keeps its old tile until the new one is there: without
+/// The steps that wrote last what is on chip, by name. A buffer keeps its old tile until the new one is there: without
 /// its writer, old scores would pass for those of the current tile.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Writers {
-    last: [Option<Step>; SLOTS.len()],
-    /// S and P are whole rows in this kernel: all their tiles stay.
-    keeps_rows: bool,
+    last: Vec<(String, Written)>,
 }
 
-/// What is asked of a writer.
-const SLOTS: [Slot; 10] =
-    [Slot::Q, Slot::K, Slot::V, Slot::S, Slot::P, Slot::O, Slot::M, Slot::Sum, Slot::Alpha, Slot::TileMax];
+#[derive(Clone, Copy)]
+struct Written {
+    by: Step,
+    /// The axes that the value has blocks of, and so belongs to.
+    rows: bool,
+    keys: bool,
+    /// O is still to be divided by l.
+    is_sum: bool,
+}
 
 /// The statistics of one row around the current visit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +60,8 @@ impl Snapshot {
         let view = scene.run.view(cursor);
         let mut moved = Traffic::default();
         if let Some(step) = view.step {
-            moved.add(step.op, &schedule.cost(&step), schedule.counts(&step), step.free);
+            let tensor = schedule.line(&step).tensor().map(|id| schedule.algorithm.hbm_tensor(id, plan));
+            moved.add(tensor, &Amounts::of(&schedule.cost(&step), schedule.counts(&step)), step.free);
         }
         let history = block_of(&view.rows, plan.br).map(|i| match known {
             Some((of, history)) if of == i => (i, history),
@@ -98,35 +104,37 @@ impl Snapshot {
         let visits = self.visits(query);
         let current = self.tile().map(|(_, j)| j).or(visits.last().map(|visit| visit.j));
         let before = visits.iter().rev().find(|visit| Some(visit.j) != current);
-        let view = &self.view;
-        let at = |slot: Slot, values: &Option<Vec<f64>>| {
-            let row = query.checked_sub(view.rows.start)?;
-            values.as_ref().filter(|_| self.holds(slot))?.get(row).copied()
+        let at = |name: &str| {
+            let row = query.checked_sub(self.view.rows.start)?;
+            self.column(name)?.get(row).copied()
         };
         RowState {
             old: before.map(|visit| (visit.m, visit.l)),
-            m: at(Slot::M, &view.m).or(at(Slot::TileMax, &view.tile_max)),
-            l: at(Slot::Sum, &view.l).or(at(Slot::TileMax, &view.tile_sum)),
-            alpha: at(Slot::Alpha, &view.alpha),
+            m: at("m").or_else(|| at("m_tile")),
+            l: at("l").or_else(|| at("l_tile")),
+            alpha: at("alpha"),
         }
+    }
+
+    /// A value per row or per key that belongs to what is shown.
+    fn column(&self, name: &str) -> Option<&[f64]> {
+        self.view.column(name).filter(|_| self.holds(name))
     }
 
     /// Rows of the block whose maximum rose in the current visit, and all of them; `None` before that is known.
     pub fn risen(&self) -> Option<(usize, usize)> {
-        let alpha = self.view.alpha.as_ref().filter(|_| self.holds(Slot::Alpha))?;
+        let alpha = self.column("alpha")?;
         // A row that has still seen no key has a factor of 0 too, and its maximum is -inf as before.
-        let at = |values: &Option<Vec<f64>>, row: usize| values.as_ref().and_then(|values| values.get(row).copied());
-        let sees_none = |row| {
-            at(&self.view.m, row).is_some_and(|m| m == f64::NEG_INFINITY)
-                && at(&self.view.beta, row).unwrap_or(0.0) == 0.0
-        };
+        let at = |name: &str, row: usize| self.view.column(name).and_then(|values| values.get(row).copied());
+        let sees_none =
+            |row| at("m", row).is_some_and(|m| m == f64::NEG_INFINITY) && at("beta", row).unwrap_or(0.0) == 0.0;
         let risen = alpha.iter().enumerate().filter(|(row, alpha)| **alpha < 1.0 && !sees_none(*row));
         Some((risen.count(), alpha.len()))
     }
 
     /// S of the current tile, once it is computed.
     pub fn scores(&self) -> Option<&Array2<f64>> {
-        self.view.s.as_ref().filter(|_| self.holds(Slot::S))
+        self.view.get("S").filter(|_| self.holds("S"))
     }
 
     /// The scores of `query` in the current tile, once they are computed.
@@ -137,21 +145,21 @@ impl Snapshot {
 
     /// P of the current tile, once it is computed.
     pub fn weights(&self) -> Option<&Array2<f64>> {
-        self.view.p.as_ref().filter(|_| self.holds(Slot::P))
+        self.view.get("P").filter(|_| self.holds("P"))
     }
 
     /// O of the rows on chip.
     pub fn output(&self) -> Option<&Array2<f64>> {
-        self.view.o.as_ref().filter(|_| self.holds(Slot::O))
+        let (_, name) = self.accumulator()?;
+        self.view.get(name).filter(|_| self.holds(name))
     }
 
     /// The average of the values so far: O divided by l where the algorithm has not divided yet.
     pub fn average(&self, query: usize) -> Option<Vec<f64>> {
         let row = query.checked_sub(self.view.rows.start)?;
         let o = self.output().filter(|o| row < o.nrows())?.row(row).to_vec();
-        let is_divided =
-            !self.writer(Slot::O).is_some_and(|step| matches!(step.op, Op::Accumulate | Op::Rescale | Op::StartRows));
-        match self.view.l.as_ref().and_then(|l| l.get(row)) {
+        let is_divided = self.accumulator().is_none_or(|(written, _)| !written.is_sum);
+        match self.view.column("l").and_then(|l| l.get(row)) {
             _ if is_divided => Some(o),
             // 0 where nothing has a weight yet; NaN is what the row is.
             Some(&l) if l != 0.0 => Some(o.into_iter().map(|o| o / l).collect()),
@@ -159,17 +167,29 @@ impl Snapshot {
         }
     }
 
-    /// What `slot` holds belongs to the rows, keys or tile that are shown, and not to those before them.
-    pub fn holds(&self, slot: Slot) -> bool {
-        let Some(written) = self.writer(slot).map(|step| step.place) else { return false };
+    /// What a name holds belongs to the rows, keys or tile that are shown, and not to those before them.
+    pub fn holds(&self, name: &str) -> bool {
+        let Some(written) = self.writer(name) else { return false };
         let Some(shown) = self.view.step.map(|step| step.place) else { return false };
         let same = |a: Option<usize>, b: Option<usize>| a.zip(b).is_none_or(|(a, b)| a == b);
-        match slot {
-            Slot::Q | Slot::O | Slot::M | Slot::Sum => same(written.i(), shown.i()),
-            Slot::K | Slot::V => same(written.j(), shown.j()),
-            Slot::S | Slot::P if self.writers.keeps_rows => same(written.i(), shown.i()),
-            _ => same(written.i(), shown.i()) && same(written.j(), shown.j()),
-        }
+        let place = written.by.place;
+        (!written.rows || same(place.i(), shown.i())) && (!written.keys || same(place.j(), shown.j()))
+    }
+
+    /// The name of the text that the window's `name` stands for on chip now: O is O_part where the keys are split.
+    pub fn name(&self, schedule: &Schedule, name: &str) -> Option<NameId> {
+        let own = match name {
+            "O" => self.accumulator().map_or(name, |(_, own)| own),
+            _ => name,
+        };
+        schedule.algorithm.text().name(own)
+    }
+
+    /// What the rows on chip add up their values in.
+    fn accumulator(&self) -> Option<(Written, &str)> {
+        let known = ["O", "O_part"];
+        let found = self.writers.last.iter().find(|(name, _)| known.contains(&name.as_str()));
+        found.map(|(name, written)| (*written, name.as_str()))
     }
 
     /// A buffer for `tensor` is allocated, whether or not it holds something yet.
@@ -177,8 +197,8 @@ impl Snapshot {
         self.buffers.iter().any(|buffer| buffer.names.iter().any(|name| name == tensor.name()))
     }
 
-    fn writer(&self, slot: Slot) -> Option<Step> {
-        SLOTS.iter().zip(self.writers.last).find(|(known, _)| **known == slot).and_then(|(_, step)| step)
+    fn writer(&self, name: &str) -> Option<Written> {
+        self.writers.last.iter().find(|(known, _)| known == name).map(|(_, written)| *written)
     }
 }
 
@@ -188,15 +208,25 @@ impl Writers {
         let mut writers = Self::default();
         let Some(last) = cursor.checked_sub(1) else { return writers };
         let index = schedule.section_of(last);
-        let span = schedule.kernels[schedule.section(index).kernel].span;
-        writers.keeps_rows = span == Span::WholeRows;
-        let mut steps = Vec::new();
+        let (algorithm, mut steps) = (&schedule.algorithm, Vec::new());
         schedule.write_section(index, &mut steps);
+        let kernel = schedule.section(index).kernel;
+        let (shapes, of_rows) = (shapes(algorithm, kernel), algorithm.kept(kernel).with(algorithm.whole_rows(kernel)));
         for step in &steps[..(cursor - schedule.section_steps(index).start) as usize] {
-            let writes = Effects::of(step, span).writes;
-            for (slot, writer) in SLOTS.into_iter().zip(&mut writers.last) {
-                if writes.contains(slot) {
-                    *writer = Some(*step);
+            let writes = schedule.effects(step).writes;
+            let names = Online::of(algorithm, step.line);
+            for &(name, shape) in shapes.iter().filter(|(name, _)| writes.has(*name)) {
+                let written = Written {
+                    by: *step,
+                    rows: shape.rows == Extent::Rows,
+                    keys: shape.rows == Extent::Keys || shape.cols == Extent::Keys || !of_rows.has(name),
+                    is_sum: names.is_some_and(|names| names.o == name && !names.is_average)
+                        && schedule.facts(step).beat != Beat::Store,
+                };
+                let own = algorithm.text().names[name].as_str();
+                match writers.last.iter_mut().find(|(known, _)| known == own) {
+                    Some((_, known)) => *known = written,
+                    None => writers.last.push((own.to_owned(), written)),
                 }
             }
         }

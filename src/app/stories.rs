@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eframe::egui::Context;
 
 use crate::attention::{Precision, oracle};
-use crate::machine::{Meaning, RowStory, RowVisit};
+use crate::machine::{RowStory, RowVisit};
 
 use super::document::{CHEAP_FLOPS, CHEAP_STEPS};
 use super::job::{self, Job};
@@ -27,10 +27,12 @@ pub struct Told {
 
 impl Told {
     fn of(scene: &Scene, query: usize) -> Self {
-        let own = scene.settings.meaning();
+        let algorithm = &scene.schedule().algorithm;
+        let right = algorithm.base().unwrap_or(algorithm);
         let [own, right, forgetful] =
-            [own, Meaning::RIGHT, Meaning { rescales: false, ..own }].map(|meaning| scene.run.story(query, meaning));
+            [algorithm, right, &right.with_bug("forget-alpha")].map(|algorithm| scene.run.story_of(algorithm, query));
         let errors = errors(scene, query, &own);
+        let forgetful = forgetful.at_steps_of(&own);
         Self { own, right, forgetful, errors }
     }
 }

@@ -196,6 +196,20 @@ const PURPLE: Color32 = Color32::from_rgb(0xcc, 0x79, 0xa7);
 const YELLOW: Color32 = Color32::from_rgb(0xf0, 0xe4, 0x42);
 const GREY: Color32 = Color32::from_rgb(0x9a, 0xa1, 0xab);
 
+/// The hues of tensors and of what becomes one, where a text cannot say it: by the letter that a name begins with, after
+/// the d of a gradient.
+fn hue(name: &str) -> Color32 {
+    let name = name.strip_prefix('d').filter(|rest| rest.starts_with(char::is_uppercase)).unwrap_or(name);
+    match name.chars().next() {
+        Some('Q') => SKY,
+        Some('K') => ORANGE,
+        Some('V') => GREEN,
+        Some('O') => PURPLE,
+        Some('m' | 'l' | 'L' | 'D') => YELLOW,
+        _ => GREY,
+    }
+}
+
 impl Palette {
     pub fn of(ui: &egui::Ui) -> &'static Self {
         let visuals = ui.visuals();
@@ -208,14 +222,12 @@ impl Palette {
 
     /// The hue of a tensor, everywhere it is drawn.
     pub fn tensor(&self, tensor: Tensor) -> Color32 {
-        match tensor {
-            Tensor::Q => SKY,
-            Tensor::K => ORANGE,
-            Tensor::V => GREEN,
-            Tensor::O => PURPLE,
-            Tensor::M | Tensor::Sum | Tensor::Lse => YELLOW,
-            Tensor::S | Tensor::P | Tensor::Bias | Tensor::Keep => GREY,
-        }
+        hue(tensor.name())
+    }
+
+    /// The hue of what is on chip under a name.
+    pub fn named(&self, name: &str) -> Color32 {
+        hue(name)
     }
 
     /// The hue of a beat: of the tensor that it is about.
@@ -426,7 +438,7 @@ mod tests {
                     );
                 }
             }
-            for tensor in Tensor::ALL {
+            for tensor in Tensor::FORWARD {
                 let fill = palette.pale(palette.tensor(tensor));
                 assert!(contrast(palette.ink, fill) >= least, "ink on pale {tensor:?}");
             }

@@ -6,7 +6,6 @@ use eframe::egui::{self, Pos2, Sense, Ui};
 use ndarray::Array2;
 
 use crate::attention::TileClass;
-use crate::machine::Slot;
 use crate::schedule::Tensor;
 
 use super::action::{Action, Selection};
@@ -99,7 +98,14 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
 }
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
-    Matrix { tensor: Tensor::P, title: "P = exp(S - m)", values: look.snapshot.weights(), limit: 1.0 }
+    // A backward pass makes P again from L, or loads the one that was saved.
+    let algorithm = &look.scene.settings.algorithm;
+    let title = match (algorithm.is_backward(), algorithm.text().tensor("P").is_some()) {
+        (false, _) => "P = exp(S - m)",
+        (true, false) => "P = exp(S - L)",
+        (true, true) => "P",
+    };
+    Matrix { tensor: Tensor::P, title, values: look.snapshot.weights(), limit: 1.0 }
 }
 
 /// Clicks select; the tooltip has the formula with its numbers.
@@ -126,7 +132,7 @@ fn interact(
     let text = format!("{text}\n{hint}");
     if response.clone().on_hover_text_at_pointer(text).clicked() {
         if look.selection == (Selection { query, key: Some(key) }) {
-            let (name, slot) = [("s", Slot::S), ("p", Slot::P)][n];
+            let (name, slot) = [("s", "S"), ("p", "P")][n];
             let what = Sentence::new("{0} of query {1} and key {2}").with(name).with(query).with(key);
             actions.push(Asked::wish(what, slot));
         }

@@ -124,17 +124,21 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
 
 fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let wanted = document.wanted();
-    let combo =
-        egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm).show_ui(ui, |ui| {
-            for choice in *algorithm::ALL {
-                let response = ui.selectable_label(choice.name() == wanted.algorithm, choice.name());
+    let combo = egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm.name()).show_ui(
+        ui,
+        |ui| {
+            for choice in algorithm::of_program() {
+                let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
-                    actions
-                        .push(Action::Change(super::settings::Settings { algorithm: choice.name(), ..wanted.clone() }));
+                    actions.push(Action::Change(super::settings::Settings {
+                        algorithm: choice.clone(),
+                        ..wanted.clone()
+                    }));
                 }
             }
-        });
-    let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm]);
+        },
+    );
+    let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm.name()]);
     combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
 }
 

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::machine::Totals;
-use crate::schedule::{Flops, PerTensor, Tensor, Traffic};
+use crate::schedule::{Flops, PerTensor, Traffic};
 
 use super::draw;
 use super::look::Look;
@@ -28,16 +28,19 @@ struct Count {
 }
 
 pub fn show(ui: &mut Ui, look: &Look<'_>) {
-    let plan = look.scene.plan();
     let now = &look.snapshot.totals.traffic;
     let end = &look.scene.run.meters().total().traffic;
     let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
     let count = |of: &dyn Fn(&Traffic) -> u64| Count { now: of(now), end: of(end), standard: standard.map(of) };
     let ctx = ui.ctx().clone();
+    let mut tensors = end.tensors();
+    tensors.extend(standard.map(Traffic::tensors).unwrap_or_default());
+    tensors.sort();
+    tensors.dedup();
     let ways: [(&str, Side); 2] = [("{0} read", |t| &t.read), ("{0} write", |t| &t.write)];
     let mut lines: Vec<(String, Count, Option<String>)> = Vec::new();
     for (way, side) in ways {
-        for tensor in Tensor::ALL {
+        for &tensor in &tensors {
             let count = count(&|traffic: &Traffic| side(traffic).get(tensor));
             if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
                 lines.push((fill(ui.ctx(), way, &[&tensor.name()]), count, None));
@@ -45,7 +48,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
         }
     }
     let of = |name: &str, count: Count, told: Option<String>| (tr(&ctx, name).to_owned(), count, told);
-    lines.push(of("HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes(plan)), None));
+    lines.push(of("HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes()), None));
     lines.push(of("SRAM read", count(&|traffic: &Traffic| traffic.sram_read), None));
     lines.push(of("SRAM write", count(&|traffic: &Traffic| traffic.sram_write), None));
     let flops = count(&|traffic: &Traffic| traffic.flops.total());
@@ -117,15 +120,14 @@ fn columns(
 }
 
 fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
-    let plan = look.scene.plan();
-    let (own, standard) = (end.hbm_bytes(plan), look.scene.standard.hbm_bytes(plan));
+    let (own, standard) = (end.hbm_bytes(), look.scene.standard.hbm_bytes());
     let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
     let most = own.max(standard);
-    bar(ui, look.scene.settings.algorithm, own, most, palette.accent, "total bytes")
-        .on_hover_text(words::per_tensor(&ctx, end, plan));
+    bar(ui, look.scene.settings.algorithm.name(), own, most, palette.accent, "total bytes")
+        .on_hover_text(words::per_tensor(&ctx, end));
     if !look.scene.is_baseline() {
-        bar(ui, "standard", standard, most, palette.done, "total bytes of standard attention")
-            .on_hover_text(words::per_tensor(&ctx, &look.scene.standard, plan));
+        bar(ui, look.scene.baseline().name(), standard, most, palette.done, "total bytes of standard attention")
+            .on_hover_text(words::per_tensor(&ctx, &look.scene.standard));
     }
     ui.label(draw::label(&say(&ctx, &words::beside_standard(look.scene))));
     let formula = say(&ctx, &words::beside_formula(end, &look.scene.closed_form));

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Context, ScrollArea};
 
-use crate::machine::{Slot, provenance};
+use crate::machine::provenance;
 use crate::playback::Command;
 
 use super::action::Action;
@@ -10,7 +10,7 @@ use super::draw;
 use super::look::Look;
 use super::number::grouped;
 use super::stage::{Wish, on_demand};
-use super::words::{self, fill, say, tr};
+use super::words::{self, fill, say};
 use crate::sentence::Sentence;
 
 /// Steps that are listed; more would be the whole run again.
@@ -21,12 +21,13 @@ const MOST: usize = 200;
 pub struct Asked {
     /// What was clicked, such as `m of row 13`.
     pub what: Sentence,
-    pub slot: Slot,
+    /// Its name in the text.
+    pub name: &'static str,
 }
 
 impl Asked {
-    pub fn wish(what: Sentence, slot: Slot) -> Action {
-        Action::Stage(Wish::Ask(Asked { what, slot }))
+    pub fn wish(what: Sentence, name: &'static str) -> Action {
+        Action::Stage(Wish::Ask(Asked { what, name }))
     }
 }
 
@@ -42,7 +43,9 @@ pub struct Trail {
 impl Trail {
     pub fn of(asked: Asked, look: &Look<'_>) -> Self {
         let at = look.snapshot.cursor;
-        let steps = provenance(look.scene.schedule(), at, asked.slot, MOST);
+        let schedule = look.scene.schedule();
+        let name = look.snapshot.name(schedule, asked.name);
+        let steps = name.map_or_else(Vec::new, |name| provenance(schedule, at, name, MOST));
         Self { asked, at, generation: look.generation, steps }
     }
 
@@ -83,8 +86,9 @@ impl Trail {
 
     fn line(&self, ui: &mut egui::Ui, look: &Look<'_>, n: u64, actions: &mut Vec<Action>) {
         let Some(step) = look.scene.schedule().step(n) else { return };
-        let tensor = step.op.tensor().map_or(String::new(), |tensor| format!(" {}", tensor.name()));
-        let (place, op) = (say(ui.ctx(), &words::place(&step)), tr(ui.ctx(), step.op.name()));
+        let schedule = look.scene.schedule();
+        let tensor = schedule.facts(&step).tensor.map_or(String::new(), |tensor| format!(" {}", tensor.name()));
+        let (place, op) = (say(ui.ctx(), &words::place(&step)), words::operation(ui.ctx(), schedule, &step));
         let text = fill(ui.ctx(), "step {0}: {1}: {2}{3}", &[&grouped(n + 1), &place, &op, &tensor]);
         if ui.selectable_label(look.snapshot.cursor == n + 1, text).clicked() {
             actions.push(Action::Player(Command::SeekTo(n + 1)));

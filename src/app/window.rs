@@ -20,6 +20,7 @@ use super::look::{Look, Question};
 use super::motion::Motion;
 use super::odd_rows::{self, LookedAt};
 use super::open_panel::OpenPanel;
+use super::own_text::OwnText;
 use super::palette::{CommandPalette, Outcome};
 use super::pick::PickFile;
 use super::picture::{self, Sitting};
@@ -53,6 +54,7 @@ pub struct App {
     pub(super) stage: Stage,
     pub(super) strip: Strip,
     pub(super) code: CodeView,
+    pub(super) own_text: OwnText,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
     pub(super) store: Store,
@@ -104,6 +106,7 @@ impl App {
             stage: Stage::at(distance),
             strip: Strip::default(),
             code: CodeView::default(),
+            own_text: OwnText::default(),
             overlay: options.overlay,
             palette: CommandPalette::default(),
             history: History::default(),
@@ -215,6 +218,7 @@ impl App {
         actions.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
+        self.follow_own_text(&ctx);
         self.gpu.update();
         self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
         self.code.editor.update(&self.gpu, self.document.scene());

@@ -4,7 +4,8 @@
 use eframe::egui::{Context, Id};
 
 use crate::playback::lesson::Language;
-use crate::schedule::{Max, Op, Plan, Step, Tensor, Traffic};
+use crate::schedule::language::{self, Action, Axes, Axis};
+use crate::schedule::{Schedule, Step, Tensor, Traffic};
 use crate::sentence::{self, Sentence};
 
 use super::chinese;
@@ -66,7 +67,7 @@ pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
         None => place(&step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
-    sentence.and(place).and(deed(&step, snapshot))
+    sentence.and(place).and(deed(scene.schedule(), &step, snapshot))
 }
 
 /// The kernels that the window has words for.
@@ -87,69 +88,91 @@ pub fn place(step: &Step) -> Sentence {
     }
 }
 
-fn deed(step: &Step, snapshot: &Snapshot) -> Sentence {
-    match step.op {
-        Op::Load(tensor) if step.free => Sentence::new("{0} is used again, no bytes move").and(block(tensor)),
-        Op::Load(tensor) => Sentence::new("loaded {0} to the chip").and(block(tensor)),
-        Op::Store(tensor) => Sentence::new("stored {0} to HBM").and(block(tensor)),
-        Op::Initialise(tensor) => Sentence::new("wrote the starting value of {0} to HBM").with(tensor.name()),
-        Op::StartRows => "O = 0, l = 0, m = -inf on chip".into(),
-        Op::Scores => "computed the scores S = scale Q K^T".into(),
-        Op::Mask => "hid the masked scores".into(),
-        Op::RowMax(Max::Running) | Op::MergeStats => match snapshot.risen() {
+/// The operation of a step, in the language on screen where that has a word for it.
+pub fn operation(ctx: &Context, schedule: &Schedule, step: &Step) -> String {
+    tr(ctx, &schedule.line(step).label).to_owned()
+}
+
+/// What a step did, in words where the house has them for its line, else as the line has it.
+fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
+    let (line, facts) = (schedule.line(step), schedule.facts(step));
+    if let Some(tensor) = facts.tensor {
+        return match line.statements.first().map(|statement| &statement.action) {
+            Some(Action::Load { .. }) if step.free => {
+                Sentence::new("{0} is used again, no bytes move").and(block(schedule, tensor))
+            }
+            Some(Action::Load { .. }) => Sentence::new("loaded {0} to the chip").and(block(schedule, tensor)),
+            Some(Action::Fill { .. }) => Sentence::new("wrote the starting value of {0} to HBM").with(tensor.name()),
+            Some(Action::Add { .. }) => Sentence::new("added to {0} in HBM").and(block(schedule, tensor)),
+            _ => Sentence::new("stored {0} to HBM").and(block(schedule, tensor)),
+        };
+    }
+    let kernel_has = |name: &str| {
+        schedule.algorithm.text().lines.iter().any(|other| other.kernel == line.kernel && other.label == name)
+    };
+    match line.label.as_str() {
+        "start-rows" if kernel_has("row-max") => "O = 0, l = 0, m = -inf on chip".into(),
+        "start-output" => "O = 0 on chip".into(),
+        "scores" => "computed the scores S = scale Q K^T".into(),
+        "mask" => "hid the masked scores".into(),
+        "row-max" | "merge-stats" => match snapshot.risen() {
             Some((0, of)) => Sentence::new("no new maximum in {0} rows, alpha = 1").with(of),
             Some((risen, of)) => Sentence::new("row max rose in {0} of {1} rows").with(risen).with(of),
             None => "took the row maximum".into(),
         },
-        Op::RowMax(Max::Tile) => "took the row maximum".into(),
-        Op::Exponentiate(_) => "weights P = exp(S - m)".into(),
-        Op::RowSum => "summed the weights of each row".into(),
-        Op::Dropout => "dropped weights".into(),
-        Op::Rescale => "shrank l and O by alpha".into(),
-        Op::Accumulate => "added P V to O and the row sums to l".into(),
-        Op::StartOutput => "O = 0 on chip".into(),
-        Op::Product => "added P V to O".into(),
-        Op::Normalise => "divided O by l".into(),
-        Op::MergeOutput => "merged P V into O".into(),
-        Op::DivideRows => "divided P by the row sums".into(),
+        "tile-max" => "took the row maximum".into(),
+        "exponentiate" => "weights P = exp(S - m)".into(),
+        "row-sum" => "summed the weights of each row".into(),
+        "dropout" => "dropped weights".into(),
+        "rescale" => "shrank l and O by alpha".into(),
+        "accumulate" => "added P V to O and the row sums to l".into(),
+        "product" => "added P V to O".into(),
+        "normalise" if kernel_has("row-max") => "divided O by l".into(),
+        "merge-output" => "merged P V into O".into(),
+        "divide-rows" => "divided P by the row sums".into(),
+        _ => Sentence::verbatim(schedule.algorithm.said(step)),
     }
 }
 
-fn block(tensor: Tensor) -> Sentence {
-    Sentence::new(match tensor {
-        Tensor::Q => "Q_i",
-        Tensor::K => "K_j",
-        Tensor::V => "V_j",
-        Tensor::O => "O_i",
-        Tensor::S => "a tile of S",
-        Tensor::P => "a tile of P",
-        Tensor::M => "m_i",
-        Tensor::Sum => "l_i",
-        Tensor::Lse => "L_i",
-        Tensor::Bias => "a tile of the bias",
-        Tensor::Keep => "a tile of the dropout mask",
-    })
+/// The block of a tensor that a step moves.
+fn block(schedule: &Schedule, tensor: Tensor) -> Sentence {
+    match tensor {
+        Tensor::S => "a tile of S".into(),
+        Tensor::P => "a tile of P".into(),
+        Tensor::BIAS => "a tile of the bias".into(),
+        Tensor::KEEP => "a tile of the dropout mask".into(),
+        _ => {
+            let axes = schedule.algorithm.of_tensor(tensor).map(language::Tensor::axes);
+            let letters: Vec<&str> = axes.into_iter().flat_map(Axes::iter).map(Axis::name).collect();
+            Sentence::verbatim(format!("{}_{}", tensor.name(), letters.join("")))
+        }
+    }
 }
 
 /// Traffic beside that of standard attention; says why when it is more.
 pub fn beside_standard(scene: &Scene) -> Sentence {
     let plan = scene.plan();
-    let (own, standard) = (scene.closed_form.hbm_bytes(plan), scene.standard.hbm_bytes(plan));
-    let name = scene.settings.algorithm;
+    let (own, standard) = (scene.closed_form.hbm_bytes(), scene.standard.hbm_bytes());
+    let name = scene.settings.algorithm.name();
     if scene.is_baseline() {
-        return "This is standard attention: S and P go through HBM whole.".into();
+        return match scene.settings.algorithm.is_backward() {
+            false => "This is standard attention: S and P go through HBM whole.".into(),
+            true => "This is the standard backward pass: P, dP and dS go through HBM whole.".into(),
+        };
     }
     let ratio = own as f64 / standard.max(1) as f64;
+    let standard_name = scene.baseline().name();
+    let pairs = if scene.settings.algorithm.is_backward() { "P, dP, dS" } else { "S, P" };
     if own <= standard {
-        return Sentence::new("{0} moves {1} the bytes of standard attention.").with(name).with(times(ratio));
+        return Sentence::new("{0} moves {1} the bytes of {2}.").with(name).with(times(ratio)).with(standard_name);
     }
     let why = if plan.d >= plan.n_k {
-        Sentence::new("S and P are small here: {0} keys against d = {1}").with(plan.n_k).with(plan.d)
+        Sentence::new("{0} are small here: {1} keys against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
     } else {
         Sentence::new("blocks of {0} queries load K and V {1} times").with(plan.br).with(plan.t_r())
     };
-    let sentence = "{0} moves {1} the bytes of standard attention: {2}. At this size tiling does not pay.";
-    Sentence::new(sentence).with(name).with(times(ratio)).and(why)
+    let sentence = "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.";
+    Sentence::new(sentence).with(name).with(times(ratio)).with(standard_name).and(why)
 }
 
 fn times(ratio: f64) -> String {
@@ -167,12 +190,11 @@ pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
 }
 
 /// Elements and bytes of each tensor, one line each way.
-pub fn per_tensor(ctx: &Context, traffic: &Traffic, plan: &Plan) -> String {
+pub fn per_tensor(ctx: &Context, traffic: &Traffic) -> String {
     let ways = [("{0} read: {1} elements, {2} B", &traffic.read), ("{0} write: {1} elements, {2} B", &traffic.write)];
     let lines = ways.into_iter().flat_map(|(way, tensors)| {
         tensors.iter().map(move |(tensor, elements)| {
-            let bytes = elements * plan.bytes_of(tensor);
-            fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(bytes)])
+            fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(tensors.bytes_of(tensor))])
         })
     });
     lines.collect::<Vec<_>>().join("\n")

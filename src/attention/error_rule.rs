@@ -28,7 +28,8 @@ pub fn max_error<'a>(got: impl IntoIterator<Item = &'a f64>, want: impl IntoIter
     }
 }
 
-/// Errors of one result: of O, m, l and L. One that the result lacks is NaN, which no bound accepts.
+/// Errors of one result: of O, m, l and L. One that the result lacks is NaN, which no bound accepts; but an algorithm may
+/// tell neither m nor l, which is no error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
     pub o: f64,
@@ -40,11 +41,12 @@ pub struct Errors {
 impl Errors {
     /// How far `got` is from `want`.
     pub fn between(got: &Output, want: &Output) -> Self {
+        let of_statistic = |got: &[f64], want| if got.is_empty() { 0.0 } else { max_error(got, want) };
         Self {
             o: max_error(&got.o, &want.o),
-            m: max_error(&got.m, &want.m),
-            l: max_error(&got.l, &want.l),
-            lse: max_error(&got.lse, &want.lse),
+            m: of_statistic(&got.m, &want.m),
+            l: of_statistic(&got.l, &want.l),
+            lse: of_statistic(&got.lse, &want.lse),
         }
     }
 

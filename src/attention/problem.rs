@@ -277,8 +277,13 @@ impl<T: Real> Head<T> {
 
     /// Query `i` sees some key, and the last that a mask leaves it lies before `end`.
     pub fn has_seen_all(&self, i: usize, end: usize) -> bool {
+        self.has_seen_all_since(i, 0, end)
+    }
+
+    /// The same of the keys from `start` on.
+    pub fn has_seen_all_since(&self, i: usize, start: usize, end: usize) -> bool {
         let keys = self.band.keys_of(i);
-        keys.end <= end && keys.into_iter().any(|j| self.sees(i, j))
+        keys.end <= end && (keys.start.max(start)..keys.end).any(|j| self.sees(i, j))
     }
 
     /// The score of a pair with ALiBi and its bias; a bias of -inf hides the pair, whatever its score is.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::attention::{Precision, Problem, naive};
 use crate::gpu;
-use crate::machine::{Meaning, Run, run};
+use crate::machine::{Given, Run, run};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
 use super::failure::{print, print_json};
@@ -161,6 +161,7 @@ fn stepper_vs_naive() -> Option<Row> {
     let problem = problem(4096, 4096, 64);
     let schedule = schedule("flash2", &problem, 64);
     let head = problem.head::<f32>(0, 0, Precision::F32);
+    let given = [Given::new(head.clone())];
     let (mut stepper, mut plain) = (Duration::MAX, Duration::MAX);
     // In turns, so that a slow moment of the machine meets both.
     for _ in 0..7 {
@@ -168,7 +169,7 @@ fn stepper_vs_naive() -> Option<Row> {
             std::hint::black_box(naive::attention(&head, Precision::F32));
         }));
         stepper = stepper.min(best(1, || {
-            std::hint::black_box(run(&schedule, &head, Meaning::RIGHT, |_| true));
+            _ = std::hint::black_box(run(&schedule, &given, |_| true));
         }));
     }
     Some(Row::against("stepper-vs-naive", millis(stepper), "ms", millis(plain)))
@@ -242,9 +243,9 @@ fn memory(device: &mut dyn gpu::Backend, row: &str, algorithm: &str) -> Option<R
 fn visit_cost() -> Option<Row> {
     let problem = problem(1024, 1024, 32);
     let schedule = schedule("flash2", &problem, 16);
-    let head = problem.head::<f32>(0, 0, Precision::F32);
+    let given = [Given::new(problem.head::<f32>(0, 0, Precision::F32))];
     let time = best(50, || {
-        std::hint::black_box(run(&schedule, &head, Meaning::RIGHT, |_| true));
+        _ = std::hint::black_box(run(&schedule, &given, |_| true));
     });
     Some(Row::new("step-cost-16x16", time.as_secs_f64() * 1e6 / 4096.0, "us per visit"))
 }
@@ -271,8 +272,7 @@ fn seek_flash1() -> Option<Row> {
 /// The slowest of 200 seeks to random steps.
 fn seek(name: &str, algorithm: &str) -> Option<Row> {
     let problem = problem(16384, 16384, 64);
-    let run =
-        Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, Meaning::RIGHT, |_| true).expect("nobody stops it");
+    let run = Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, |_| true).expect("nobody stops it");
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut worst = Duration::ZERO;
     for _ in 0..200 {

@@ -43,6 +43,7 @@ pub enum Renderer {
 #[cfg(feature = "app")]
 pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
+    let (paths, place) = &with_text(paths, place)?;
     let input = place.read(paths)?;
     let is_asked_for =
         !paths.is_empty() || renderer != Renderer::Auto || *place != super::render::PlaceOptions::default();
@@ -52,7 +53,7 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
         Renderer::Glow => app::Renderer::Glow,
     };
     // A set of files has no name that a later start would find it by.
-    let named = place.place(if let [file] = paths { to_keep(file) } else { None });
+    let named = place.place(if let [file] = &paths[..] { to_keep(file) } else { None });
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
     place.apply(&mut options, named)?;
     let input = input.map(|input| {
@@ -65,6 +66,29 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
         Err(why) if paths.is_empty() => Err(Failure::Missing(why)),
         Err(why) => Err(Failure::Missing(format!("{}: {why}", files::all_shown(paths)))),
     }
+}
+
+/// A text of one's own among the files is the algorithm.
+#[cfg(feature = "app")]
+fn with_text(
+    paths: &[PathBuf],
+    place: &super::render::PlaceOptions,
+) -> Result<(Vec<PathBuf>, super::render::PlaceOptions), Failure> {
+    let is_text = |path: &PathBuf| path.to_str().is_some_and(crate::files::is_text);
+    let (texts, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(is_text);
+    let mut place = place.clone();
+    match (&texts[..], &place.algorithm) {
+        ([], _) => {}
+        ([text], None) => {
+            let path = std::path::absolute(text).unwrap_or_else(|_| text.clone());
+            place.algorithm = path.into_os_string().into_string().ok();
+        }
+        _ => return Err(Failure::Bad(format!("{}: one algorithm at a time", files::all_shown(&texts)))),
+    }
+    if let Some(name) = &place.algorithm {
+        super::options::algorithm(name)?;
+    }
+    Ok((others, place))
 }
 
 /// What a later start finds the input by, from whatever folder it is started; none of what is read only once, as standard
@@ -188,8 +212,8 @@ fn traffic(input: &Input) -> String {
         let tiles = totals.tiles.full + totals.tiles.partial + totals.tiles.skipped;
         rows.push(vec![
             algorithm.name().into(),
-            bytes(totals.traffic.read.bytes(&plan)),
-            bytes(totals.traffic.write.bytes(&plan)),
+            bytes(totals.traffic.read.bytes()),
+            bytes(totals.traffic.write.bytes()),
             format!("{tiles} of {}", plan.t_r() * plan.t_c()),
             bytes(totals.peak.total()),
         ]);

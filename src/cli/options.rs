@@ -7,11 +7,10 @@ use clap::Args;
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{Fact, Layout, Reading, Understood};
 use crate::attention::{Align, Input, Mask, Precision, Shape};
-use crate::schedule::language::{self, TEXTS};
-use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
+use crate::schedule::{Algorithm, Hardware, Plan, Setting, Tiling, hardware};
 
 use super::failure::{note, print_json, warn};
-use super::{Failure, files, text};
+use super::{Failure, files};
 
 /// Masks, as every command takes them.
 #[derive(Args, Clone, Debug, Default)]
@@ -68,22 +67,16 @@ fn hardware_model(text: &str) -> Result<Hardware, String> {
     })
 }
 
-/// The algorithm of this name, of those that every command has.
-pub fn algorithm(name: &str) -> Result<&'static Algorithm, Failure> {
-    algorithm::by_name(name).ok_or_else(|| {
-        let join = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
-        let here = join(&mut algorithm::ALL.iter().map(|algorithm| algorithm.name()));
-        let is_text = text::is_file(name) || language::by_name(name).is_some();
-        let others = TEXTS.into_iter().map(|(name, _)| name).filter(|name| algorithm::by_name(name).is_none());
-        Failure::Bad(match is_text {
-            true => format!("--algorithm {name}: texts run in `run` and `traffic`; this command has {here}"),
-            false => format!(
-                "--algorithm {name}: there is no such algorithm; every command has {here}; `run` and `traffic` also have \
-                 {}, variants such as flash2/forget-alpha, and any FILE.tile",
-                join(&mut { others })
-            ),
-        })
-    })
+/// The algorithm that `--algorithm` names; notes on its text are said.
+pub fn algorithm(name: &str) -> Result<Algorithm, Failure> {
+    let algorithm = crate::files::algorithm(name).map_err(|fault| {
+        let what = if crate::files::is_text(name) { fault.to_string() } else { format!("--algorithm {name}: {fault}") };
+        Failure::Bad(what)
+    })?;
+    for note in &algorithm.text().notes {
+        warn(&format!("{name}:{note}"));
+    }
+    Ok(algorithm)
 }
 
 impl MaskOptions {
@@ -139,11 +132,12 @@ impl TilingOptions {
         self.or_given(Tiling::for_hardware(algorithm, shape, precision, &self.hardware), shape)
     }
 
-    /// Refuses splits for what has none.
-    pub fn refuse_splits(&self, name: &str) -> Result<(), Failure> {
+    /// The parts that the keys are cut into. Refuses `--splits` for what has none.
+    pub fn splits_of(&self, algorithm: &Algorithm) -> Result<usize, Failure> {
         match self.splits {
-            None => Ok(()),
-            Some(_) => Err(Failure::Bad(format!("--splits: {name} has no loop over splits"))),
+            None => Ok(1),
+            Some(splits) if algorithm.has_splits() => Ok(splits as usize),
+            Some(_) => Err(Failure::Bad(format!("--splits: {} has no loop over splits", algorithm.name()))),
         }
     }
 
@@ -203,8 +197,8 @@ pub struct InputOptions {
     pub input: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingOptions,
-    /// standard, flash1 or flash2; `run` also takes another text of the program, such as split-kv or the variant
-    /// flash2/forget-alpha, or one of one's own, FILE.tile
+    /// A text of the program (standard, flash1, flash2, flash2-lazy, split-kv, flash2-backward, ..), a variant such as
+    /// flash2/forget-alpha, or a text of one's own, FILE.tile
     #[arg(long, value_name = "NAME", default_value = "flash2")]
     pub algorithm: String,
     #[command(flatten)]
@@ -234,10 +228,17 @@ pub struct InputOptions {
 }
 
 impl InputOptions {
-    pub fn algorithm(&self) -> Result<&'static Algorithm, Failure> {
+    /// The algorithm, which has a loop over splits where `--splits` is given.
+    pub fn algorithm(&self) -> Result<Algorithm, Failure> {
         let algorithm = algorithm(&self.algorithm)?;
-        self.tiling.refuse_splits(algorithm.name())?;
+        self.tiling.splits_of(&algorithm)?;
         Ok(algorithm)
+    }
+
+    /// What one query head of a batch entry meets.
+    pub fn setting(&self, input: &Input, algorithm: &Algorithm, batch: usize) -> Result<Setting, Failure> {
+        let splits = self.tiling.splits_of(algorithm)?;
+        Ok(Setting { splits, ..Setting::new(self.plan(input, algorithm, batch)) })
     }
 
     /// What messages call the input.

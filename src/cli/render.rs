@@ -24,15 +24,19 @@ pub struct PlaceOptions {
     scene: Option<String>,
     #[command(flatten)]
     reading: super::options::ReadingOptions,
-    /// standard, flash1 or flash2
+    /// A text of the program (standard, flash1, flash2, flash2-lazy, split-kv, flash2-backward, ..), a variant such as
+    /// flash2/forget-alpha, or a text of one's own, FILE.tile
     #[arg(long, value_name = "NAME")]
-    algorithm: Option<String>,
+    pub(super) algorithm: Option<String>,
     /// Rows of a query block
     #[arg(long, value_name = "N")]
     br: Option<usize>,
     /// Keys of a key block
     #[arg(long, value_name = "N")]
     bc: Option<usize>,
+    /// Parts of the keys, for a text with a loop over them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    splits: Option<u32>,
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     #[arg(long, value_name = "N")]
@@ -135,6 +139,7 @@ impl PlaceOptions {
             algorithm: self.algorithm.clone(),
             br: self.br,
             bc: self.bc,
+            splits: self.splits.map(|splits| splits as usize),
             batch: self.batch,
             head: self.head,
             precision: self.precision.map(|precision| precision.name().into()),

@@ -11,9 +11,9 @@ use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
 use crate::gpu::{self, GpuError, Probe};
-use crate::machine::{self, Meaning};
+use crate::machine::{self, Fault, Given, MOST_BYTES};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor, Tiling};
+use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor, Tiling, algorithm};
 
 use super::failure::warn;
 use super::options::InputOptions;
@@ -39,9 +39,11 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let options = &arguments.input;
     files::check_output(&arguments.output, "npz", &options.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
-    let (input, bytes) = match text::asked_for(&options.algorithm) {
-        Some(text) => text::run(&text?, options, &arguments.backend)?,
-        None => run(arguments)?,
+    let algorithm = options.algorithm()?;
+    // What has no kernels may have results of any name.
+    let (input, bytes) = match algorithm::ALL.contains(&&algorithm) {
+        true => run(arguments, &algorithm)?,
+        false => text::run(&text::Text::of(&options.algorithm, algorithm), options, &arguments.backend)?,
     };
     warn_of_conversion(&input.problem, options.precision);
     files::write_bytes(&arguments.output, &bytes)?;
@@ -49,9 +51,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The results of an algorithm that the program has, as an .npz, and the input that they are of.
-fn run(arguments: &Arguments) -> Result<(Input, Vec<u8>), Failure> {
+fn run(arguments: &Arguments, algorithm: &Algorithm) -> Result<(Input, Vec<u8>), Failure> {
     let options = &arguments.input;
-    let algorithm = options.algorithm()?;
     let input = options.open()?;
     if arguments.backend == "cpu" {
         warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
@@ -117,11 +118,7 @@ fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &Algorithm, pr
 }
 
 /// The stepper on every (batch, head), in that order.
-pub fn on_cpu(
-    problem: &Problem,
-    algorithm: &'static Algorithm,
-    plan: impl Fn(usize) -> Plan,
-) -> Result<Vec<Output>, Failure> {
+pub fn on_cpu(problem: &Problem, algorithm: &Algorithm, plan: impl Fn(usize) -> Plan) -> Result<Vec<Output>, Failure> {
     let mut outputs = Vec::new();
     let shape = problem.shape;
     for batch in 0..shape.batch {
@@ -135,22 +132,23 @@ pub fn on_cpu(
                 progress.at(before + done);
                 true
             };
-            let result = match schedule.plan.precision {
+            let result = match schedule.plan().precision {
                 Precision::F64 => {
-                    machine::run(&schedule, &problem.head::<f64>(batch, head, Precision::F64), Meaning::RIGHT, go_on)
+                    machine::run(&schedule, &[Given::new(problem.head::<f64>(batch, head, Precision::F64))], go_on)
                 }
-                precision => {
-                    machine::run(&schedule, &problem.head::<f32>(batch, head, precision), Meaning::RIGHT, go_on)
-                }
+                precision => machine::run(&schedule, &[Given::new(problem.head::<f32>(batch, head, precision))], go_on),
             };
-            outputs.extend(result.map(|(output, _)| output));
+            let (results, _) = result.map_err(|fault| of_fault(algorithm, &fault))?;
+            outputs.extend(results.output());
         }
     }
     Ok(outputs)
 }
 
-/// More memory than this is refused before the work begins.
-const MOST_BYTES: u64 = 4 << 30;
+/// Why an algorithm cannot be carried out on an input.
+pub fn of_fault(algorithm: &Algorithm, fault: &Fault) -> Failure {
+    Failure::Bad(format!("{}: {fault}", algorithm.name()))
+}
 
 /// `standard` keeps S and P whole; everything else is small beside its inputs.
 pub fn refuse_too_large(algorithm: &Algorithm, plan: &Plan) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use crate::attention::error_rule::{self, Errors};
 use crate::attention::{Precision, Problem};
 use crate::gpu::{Backend, GpuError, HeadTaps, Refusal};
-use crate::machine::{Meaning, Run};
+use crate::machine::Run;
 use crate::schedule::{Algorithm, Plan, Schedule, Tiling};
 
 /// The value that comes closest to its bound; a NaN before all others.
@@ -40,8 +40,8 @@ pub fn compare(
         let plan = Plan::of_problem(&rounded, at / heads, Tiling { br: taps.br, bc: taps.bc }, Precision::F32);
         let bounds = bounds(&rounded, (at / heads, at % heads), precision, &plan);
         let schedule = Schedule::new(algorithm, plan);
-        let run = Run::new(schedule, &rounded, at / heads, at % heads, Meaning::RIGHT, |_| true)
-            .ok_or(Refusal::Taps("the stepper did not run"))?;
+        let run = Run::new(schedule, &rounded, at / heads, at % heads, |_| true)
+            .map_err(|_| Refusal::Taps("the stepper did not run"))?;
         worst = of_head(&run, recorded, &bounds).or(worst);
     }
     Ok(worst)
@@ -74,7 +74,7 @@ fn bounds(problem: &Problem, (batch, head): (usize, usize), precision: Precision
 }
 
 fn of_head(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Closest {
-    let plan = &run.schedule.plan;
+    let plan = run.schedule.plan();
     let missing = Closest { tensor: "m", error: f64::NAN, bound: 0.0 };
     if taps.m.dim() != (plan.t_c(), plan.n_q) || taps.l.dim() != taps.m.dim() {
         return missing;

@@ -64,13 +64,14 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         let what = format!("--head {batch},{head}: there are {} batch entries and {} heads", shape.batch, shape.heads);
         return Err(Failure::bad(options.name(), what));
     }
-    let plan = options.plan(&input, algorithm, batch);
+    let setting = options.setting(&input, &algorithm, batch)?;
     if arguments.tiles != Tiles::None {
-        run::refuse_too_large(algorithm, &plan)?;
+        run::refuse_too_large(&algorithm, &setting.plan)?;
     }
-    run::warn_if_too_large_for_chip(algorithm, &plan, &options.tiling.hardware);
+    run::warn_if_too_large_for_chip(&algorithm, &setting.plan, &options.tiling.hardware);
     run::warn_of_conversion(&input.problem, options.precision);
-    let schedule = Schedule::new(algorithm, plan);
+    let schedule = Schedule::of(&algorithm, setting);
+    let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, head, .., ..]));
     let export = Export {
         origin: Origin::of(&input, options.prefix),
         problem: &input.problem,
@@ -78,7 +79,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         batch,
         head,
         hardware: Some(options.tiling.hardware.name),
-        kernel_source: kernel_source(algorithm),
+        kernel_source: kernel_source(&algorithm),
+        d_o,
     };
     let summary = files::write_file(&arguments.output, |out| write(out, &export, &arguments.format, arguments.tiles))?;
     options.tell(&input, arguments.json)?;
@@ -115,7 +117,7 @@ fn write(out: &mut dyn Write, export: &Export<'_>, format: &str, tiles: Tiles) -
 pub fn write_head(
     out: &mut dyn Write,
     input: &Input,
-    algorithm: &'static Algorithm,
+    algorithm: &Algorithm,
     tiling: Tiling,
     head: usize,
 ) -> Result<u64, Failure> {
@@ -128,6 +130,7 @@ pub fn write_head(
         head,
         hardware: None,
         kernel_source: kernel_source(algorithm),
+        d_o: None,
     };
     write(out, &export, "json", Tiles::Stats).map(|summary| summary.steps)
 }
@@ -147,6 +150,7 @@ pub fn export_speed() -> Option<Row> {
         head: 0,
         hardware: None,
         kernel_source: kernel_source(algorithm),
+        d_o: None,
     };
     let mut fastest = f64::INFINITY;
     for _ in 0..3 {

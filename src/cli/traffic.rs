@@ -3,13 +3,13 @@
 use clap::Args;
 
 use crate::attention::{Mask, Precision, Shape};
-use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Plan, Tiling, algorithm};
+use crate::schedule::language::{peak, visits};
+use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 
+use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, MaskOptions, TilingOptions};
 use super::traffic_report::Report;
-use super::{Failure, text};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -64,14 +64,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             shape.n_k
         )));
     }
-    let reports = match text::asked_for(&arguments.algorithm) {
-        Some(text) => {
-            let plan = Plan::new(shape.n_q, shape.n_k, shape.d, Tiling { br: 1, bc: 1 }, arguments.precision);
-            let plan = Plan { d_v: shape.d_v, band: mask.band(&shape, 0), ..plan };
-            vec![text::report(&text?, &arguments.tiling, plan, arguments.count)?]
-        }
-        None => reports(arguments, &shape, &mask)?,
-    };
+    let reports = reports(arguments, &shape, &mask)?;
     match arguments.json {
         true => print_json(&as_json(&reports, arguments, &shape, &mask))?,
         false => print(&as_text(&reports, arguments, &shape))?,
@@ -86,19 +79,41 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 fn reports(arguments: &Arguments, shape: &Shape, mask: &Mask) -> Result<Vec<(Report, bool)>, Failure> {
     let mut reports = Vec::new();
     for algorithm in chosen(&arguments.algorithm)? {
-        arguments.tiling.refuse_splits(algorithm.name())?;
-        let tiling = arguments.tiling.tiling(algorithm, shape, arguments.precision);
-        let plan = Plan {
-            d_v: shape.d_v,
-            band: mask.band(shape, 0),
-            ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, arguments.precision)
-        };
-        refuse_too_large(algorithm.name(), &plan, 1)?;
-        let fits = !algorithm.is_budgeted() || footprint(algorithm, &plan).fits(&arguments.tiling.hardware);
-        reports.push((Report::new(algorithm, &plan, arguments.count), fits));
+        let tiling = arguments.tiling.tiling(&algorithm, shape, arguments.precision);
+        let plan = Plan::new(shape.n_q, shape.n_k, shape.d, tiling, arguments.precision);
+        let plan = Plan { d_v: shape.d_v, band: mask.band(shape, 0), ..plan };
+        let setting = Setting { splits: arguments.tiling.splits_of(&algorithm)?, ..Setting::new(plan) };
+        refuse(&algorithm, &setting, arguments.count)?;
+        let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&arguments.tiling.hardware);
+        reports.push((Report::new(&algorithm, &setting, arguments.count), fits));
     }
     Ok(reports)
 }
+
+/// Refuses what 64 bits cannot hold, and what would take minutes.
+fn refuse(algorithm: &Algorithm, setting: &Setting, must_count: bool) -> Result<(), Failure> {
+    let (name, plan, splits) = (algorithm.name(), &setting.plan, setting.splits);
+    // A bound on all that the forward passes of the program do holds for a line of any text.
+    let is_known = algorithm::ALL.contains(&algorithm);
+    let lines = if is_known { 1 } else { algorithm.text().lines.len() * splits };
+    refuse_too_large(name, plan, lines as u128)?;
+    if splits * plan.t_r() > MOST_PARTS {
+        let what = format!("--splits: {} query blocks in {splits} splits are too many; take larger blocks", plan.t_r());
+        return Err(Failure::bad(name, what));
+    }
+    let places = visits(algorithm.text(), setting);
+    if must_count && places > MOST_VISITS {
+        let what = format!("--count: {places} places are too many to walk one by one; take larger blocks");
+        return Err(Failure::bad(name, what));
+    }
+    Ok(())
+}
+
+/// More places than this would take minutes to walk.
+const MOST_VISITS: u64 = 10 << 30;
+
+/// Splits of query blocks: above this the closed form would take seconds.
+const MOST_PARTS: usize = 20_000_000;
 
 /// What 64 bits cannot hold, and what the closed form itself would take long for.
 /// `lines` is how many lines may each add as much as an algorithm that the program has adds in all.
@@ -116,9 +131,9 @@ pub fn refuse_too_large(name: &str, plan: &Plan, lines: u128) -> Result<(), Fail
     Ok(())
 }
 
-fn chosen(name: &str) -> Result<Vec<&'static Algorithm>, Failure> {
+fn chosen(name: &str) -> Result<Vec<Algorithm>, Failure> {
     if name == "all" {
-        return Ok(algorithm::ALL.to_vec());
+        return Ok(algorithm::ALL.map(Algorithm::clone).to_vec());
     }
     options::algorithm(name).map(|algorithm| vec![algorithm])
 }

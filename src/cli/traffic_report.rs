@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::machine::{Meter, Totals};
-use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Plan, TileCounts, Traffic, each_step};
+use crate::schedule::language::{peak, visits};
+use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Setting, TileCounts, Traffic, each_step};
 
 use super::progress::Progress;
 use super::report::{bytes, grouped, table};
 
-/// More steps than this are counted only where that is asked for: they take a second or more.
-pub const MOST_COUNTED: u64 = 20_000_000;
+/// More places of lines than this are walked only where that is asked for: they take a second or more.
+pub const MOST_COUNTED: u64 = 40_000_000;
 
 /// One algorithm on one query head. What stands beside `counted` is from the closed form, which it must equal.
 #[derive(Debug, Serialize)]
@@ -93,11 +94,13 @@ impl Elements {
 }
 
 impl Report {
-    /// The closed form of `algorithm` under `plan`; and every step counted, where they are few or `must_count` says so.
-    pub fn new(algorithm: &'static Algorithm, plan: &Plan, must_count: bool) -> Self {
-        let (closed, tiles, steps) =
-            (algorithm.closed_form(plan), TileCounts::of_plan(plan), algorithm.step_count(plan));
-        let counted = (must_count || steps <= MOST_COUNTED).then(|| count(algorithm, plan, steps));
+    /// The closed form of `algorithm` in `setting`; and every step counted, where they are few or `must_count` says so.
+    pub fn new(algorithm: &Algorithm, setting: &Setting, must_count: bool) -> Self {
+        let (plan, closed, steps) = (&setting.plan, algorithm.closed_form_of(setting), algorithm.steps_of(setting));
+        let tiles = TileCounts::of_plan(plan);
+        // A line that is no step at most places is walked past, too.
+        let places = steps.max(visits(algorithm.text(), setting));
+        let counted = (must_count || places <= MOST_COUNTED).then(|| count(algorithm, setting, steps));
         let sram = |traffic: &Traffic| Moved { read: traffic.sram_read, write: traffic.sram_write };
         let counted_traffic = counted.as_ref().map(|(_, totals)| &totals.traffic);
         Self {
@@ -105,14 +108,14 @@ impl Report {
             tiling: Blocks { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
             steps,
             counted: counted_traffic.map(Elements::of),
-            counted_reason: counted.is_none().then(|| not_counted(steps)),
+            counted_reason: counted.is_none().then(|| not_counted(places)),
             closed_form: Elements::of(&closed),
-            bytes: Moved { read: closed.read.bytes(plan), write: closed.write.bytes(plan) },
+            bytes: Moved { read: closed.read.bytes(), write: closed.write.bytes() },
             sram: Sram { counted: counted_traffic.map(sram), closed_form: sram(&closed) },
             tiles: Tiles { full: tiles.full, partial: tiles.partial, skipped: tiles.skipped },
             flops: closed.flops.into(),
-            on_chip_bytes: algorithm.peak(plan),
-            differs: counted.map_or(Vec::new(), |counted| differences(algorithm, plan, &counted)),
+            on_chip_bytes: peak(algorithm.text(), setting),
+            differs: counted.map_or(Vec::new(), |counted| differences(algorithm, setting, &counted)),
         }
     }
 
@@ -169,17 +172,17 @@ impl Report {
     }
 }
 
-/// Why so many steps were not counted.
-pub(super) fn not_counted(steps: u64) -> String {
-    let (steps, most) = (grouped(steps), grouped(MOST_COUNTED));
-    format!("{steps} steps, and up to {most} are counted unasked; --count walks them")
+/// Why so many places were not counted.
+pub(super) fn not_counted(places: u64) -> String {
+    let (places, most) = (grouped(places), grouped(MOST_COUNTED));
+    format!("{places} places of lines, and up to {most} are walked unasked; --count walks them")
 }
 
 /// Every step, and how many there were.
-fn count(algorithm: &Algorithm, plan: &Plan, steps: u64) -> (u64, Totals) {
-    let (mut meter, mut counted) = (Meter::of_plan(algorithm, plan), 0);
+fn count(algorithm: &Algorithm, setting: &Setting, steps: u64) -> (u64, Totals) {
+    let (mut meter, mut counted) = (Meter::of_plan(algorithm, &setting.plan), 0);
     let mut progress = Progress::new("counting", steps);
-    each_step(algorithm, plan, |n, step| {
+    each_step(algorithm, setting, |n, step| {
         meter.add(step);
         counted = n + 1;
         if n % (1 << 16) == 0 {
@@ -190,18 +193,21 @@ fn count(algorithm: &Algorithm, plan: &Plan, steps: u64) -> (u64, Totals) {
 }
 
 /// The names of the totals that are not what the closed forms say.
-fn differences(algorithm: &Algorithm, plan: &Plan, (steps, totals): &(u64, Totals)) -> Vec<&'static str> {
-    let (closed, counted) = (algorithm.closed_form(plan), &totals.traffic);
-    let tiles = TileCounts::of_plan(plan);
+fn differences(algorithm: &Algorithm, setting: &Setting, (steps, totals): &(u64, Totals)) -> Vec<&'static str> {
+    let (closed, counted) = (algorithm.closed_form_of(setting), &totals.traffic);
+    let tiles = TileCounts::of_plan(&setting.plan);
+    // Where several lines make scores, or none does, no tile is counted once.
+    let lines = 0..algorithm.text().lines.len();
+    let makes_scores_once = lines.filter(|&line| algorithm.facts(line).makes_scores).count() == 1;
     let pairs = [
         ("read", counted.read == closed.read),
         ("write", counted.write == closed.write),
         ("sram", (counted.sram_read, counted.sram_write) == (closed.sram_read, closed.sram_write)),
         ("flops", counted.flops == closed.flops),
         // `standard` computes tiles that the mask hides, too.
-        ("tiles", (totals.tiles.full, totals.tiles.partial) == (tiles.full, tiles.partial)),
-        ("on_chip_bytes", totals.peak == algorithm.peak(plan)),
-        ("steps", *steps == algorithm.step_count(plan)),
+        ("tiles", !makes_scores_once || (totals.tiles.full, totals.tiles.partial) == (tiles.full, tiles.partial)),
+        ("on_chip_bytes", totals.peak == peak(algorithm.text(), setting)),
+        ("steps", *steps == algorithm.steps_of(setting)),
     ];
     pairs.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
 }

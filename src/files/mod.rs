@@ -8,6 +8,7 @@ mod part;
 mod read;
 mod signals;
 mod target;
+mod text;
 mod write;
 
 use std::io;
@@ -20,6 +21,7 @@ pub use part::{PREFIX as PART_PREFIX, finish, sweep};
 pub use read::{is_same_file, read};
 pub use signals::{at_end, guard};
 pub use target::{is_standard_output, writable};
+pub use text::{algorithm, is_text};
 pub use write::{WriteError, replace, write, write_new};
 
 /// What the system says, without its error number; what is usual is a sentence that can be translated.

@@ -1,168 +1,226 @@
-//! What one program holds on chip, and which of its buffers hold something yet.
+//! What a program holds on chip, by name.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use ndarray::{ArrayView2, ShapeBuilder};
 
 use crate::attention::Real;
-use crate::schedule::{Plan, Span, Tensor};
+use crate::schedule::language::{self, Extent, NameId, Names, Shape, TensorId};
+use crate::schedule::{Algorithm, Place, Plan};
 
-/// A place on chip. The bits of a [`Slots`] set.
+/// What stands at the pairs of a value that the mask hides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hides {
+    /// Nothing is known of them: they are like any others.
+    #[default]
+    Nothing,
+    /// 0: they add nothing to a product.
+    Zeros,
+    /// -inf, or what was made of it: they are left out of a product.
+    Scores,
+}
+
+/// A value on chip.
+#[derive(Clone, Debug, Default)]
+struct Value<T> {
+    /// As large as a whole block, row by row; a ragged block uses its first rows and columns. Empty until it is first used.
+    data: Vec<T>,
+    stride: usize,
+    /// A block of an input, which never changes in HBM, is held by its place there.
+    input: Option<InputBlock>,
+    hides: Hides,
+    /// Its elements are ones of the format of the tensors.
+    is_rounded: bool,
+}
+
+/// Where an input's block lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Slot {
-    Q = 1 << 0,
-    K = 1 << 1,
-    V = 1 << 2,
-    Bias = 1 << 3,
-    Keep = 1 << 4,
-    S = 1 << 5,
-    P = 1 << 6,
-    O = 1 << 7,
-    M = 1 << 8,
-    Sum = 1 << 9,
-    Lse = 1 << 10,
-    TileMax = 1 << 11,
-    TileSum = 1 << 12,
-    Alpha = 1 << 13,
-    Beta = 1 << 14,
-    NewSum = 1 << 15,
-    NewMax = 1 << 16,
+pub struct InputBlock {
+    pub tensor: TensorId,
+    pub head: usize,
+    /// Its first row.
+    pub first: usize,
+    /// And column: of a tile that is given.
+    pub column: usize,
 }
 
-impl From<Tensor> for Slot {
-    /// The place that a load of `tensor` fills.
-    fn from(tensor: Tensor) -> Self {
-        match tensor {
-            Tensor::Q => Slot::Q,
-            Tensor::K => Slot::K,
-            Tensor::V => Slot::V,
-            Tensor::O => Slot::O,
-            Tensor::S => Slot::S,
-            Tensor::P => Slot::P,
-            Tensor::M => Slot::M,
-            Tensor::Sum => Slot::Sum,
-            Tensor::Lse => Slot::Lse,
-            Tensor::Bias => Slot::Bias,
-            Tensor::Keep => Slot::Keep,
-        }
-    }
-}
-
-/// A set of places on chip.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slots(u32);
-
-impl Slots {
-    pub const NONE: Self = Self(0);
-    pub const ALL: Self = Self(u32::MAX);
-
-    pub const fn of(slots: &[Slot]) -> Self {
-        let (mut bits, mut n) = (0, 0);
-        while n < slots.len() {
-            bits |= slots[n] as u32;
-            n += 1;
-        }
-        Self(bits)
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub fn contains(self, slot: Slot) -> bool {
-        self.0 & slot as u32 != 0
-    }
-
-    pub fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    pub fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-}
-
-/// The buffers of one program. Blocks of inputs are held by their index: an input never changes in HBM.
+/// The names of a kernel with their values.
 #[derive(Clone, Debug)]
 pub struct Chip<T> {
-    pub q: usize,
-    pub k: usize,
-    pub v: usize,
-    /// Scores, `[br, width]`; `width` is `bc`, or `n_k` in a kernel that works on whole rows.
-    pub s: Array2<T>,
-    /// Weights, `[br, width]`. The ledger counts S and P as one buffer; both are kept here to be looked at.
-    pub p: Array2<T>,
-    /// `[br, d_v]`
-    pub o: Array2<T>,
-    /// The row statistics, each `[br]`.
-    pub m: Vec<T>,
-    pub l: Vec<T>,
-    pub lse: Vec<T>,
-    pub tile_max: Vec<T>,
-    pub tile_sum: Vec<T>,
-    pub alpha: Vec<T>,
-    pub beta: Vec<T>,
-    pub new_sum: Vec<T>,
-    pub new_max: Vec<T>,
-    /// Places that this program has written.
-    pub written: Slots,
+    values: Vec<Value<T>>,
+    /// Names that this program has given a value.
+    pub written: Names,
+    /// Names of whole rows, of which a tile is a part.
+    whole_rows: Names,
+}
+
+/// The size of a value where it is used: rows, columns, and where its columns begin in a whole row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub rows: usize,
+    pub cols: usize,
+    pub start: usize,
+}
+
+/// Where the elements of a value lie.
+pub enum Held<'c, T> {
+    /// In a buffer of the chip, with the length of its rows.
+    Buffer(&'c [T], usize),
+    Input(InputBlock),
 }
 
 impl<T: Real> Chip<T> {
-    pub fn new(plan: &Plan, span: Span) -> Self {
-        let width = width(plan, span);
-        let rows = || vec![T::zero(); plan.br];
+    pub fn new(algorithm: &Algorithm) -> Self {
+        let values = vec![Value::default(); algorithm.text().names.len()];
+        Self { values, written: Names::default(), whole_rows: Names::default() }
+    }
+
+    /// An empty chip for a program of `kernel`; keeps its memory.
+    pub fn restart(&mut self, algorithm: &Algorithm, kernel: usize) {
+        let whole_rows = algorithm.whole_rows(kernel);
+        if self.whole_rows != whole_rows {
+            // The same names are of other sizes now.
+            let changed = self.whole_rows.without(whole_rows).with(whole_rows.without(self.whole_rows));
+            changed.iter().for_each(|name| self.values[name] = Value::default());
+        }
+        (self.written, self.whole_rows) = (Names::default(), whole_rows);
+    }
+
+    /// Where a value of this shape lies in its buffer.
+    #[inline]
+    pub fn window(&self, name: NameId, shape: Shape, sizes: &Sizes) -> Window {
+        let is_part = shape.cols == Extent::Keys && self.whole_rows.has(name);
+        let start = if is_part { sizes.first_key } else { 0 };
+        Window { rows: sizes.of(shape.rows), cols: sizes.of(shape.cols), start }
+    }
+
+    /// The elements of a name, which the checker knows to have a value.
+    #[inline]
+    pub fn place(&self, name: NameId) -> Held<'_, T> {
+        let value = &self.values[name];
+        match value.input {
+            Some(block) => Held::Input(block),
+            None => Held::Buffer(&value.data, value.stride),
+        }
+    }
+
+    /// The single value of a row, or of all rows; `None` of an input.
+    #[inline]
+    pub fn single(&self, name: NameId, row: usize) -> Option<T> {
+        let value = &self.values[name];
+        match &value.data[..] {
+            _ if value.input.is_some() => None,
+            // One number for all rows.
+            [single] => Some(*single),
+            data => data.get(row * value.stride).copied(),
+        }
+    }
+
+    /// Takes the buffer of a name out, so that it can be written while others are read; [`Self::put`] puts it back.
+    pub fn take(&mut self, name: NameId, shape: Shape, plan: &Plan) -> (Vec<T>, usize) {
+        let width = if self.whole_rows.has(name) { plan.n_k } else { most(shape.cols, plan) };
+        let value = &mut self.values[name];
+        let len = most(shape.rows, plan) * width;
+        if value.data.len() != len || value.stride != width {
+            (value.data, value.stride) = (vec![T::zero(); len], width);
+        }
+        (std::mem::take(&mut value.data), width)
+    }
+
+    /// Puts the buffer of a name back, which now has a value of its own.
+    pub fn put(&mut self, name: NameId, data: Vec<T>, hides: Hides, is_rounded: bool) {
+        let is_whole = self.whole_rows.has(name);
+        let was_written = self.written.has(name);
+        let value = &mut self.values[name];
+        value.data = data;
+        value.input = None;
+        // Of a whole row, one hidden part makes all of it one that hides.
+        value.hides = if is_whole && was_written { value.hides.max(hides) } else { hides };
+        value.is_rounded = is_rounded && (!is_whole || !was_written || value.is_rounded);
+        self.written = self.written.with(Names::of(name));
+    }
+
+    /// Holds a block of an input.
+    pub fn hold(&mut self, name: NameId, block: InputBlock, hides: Hides) {
+        let value = &mut self.values[name];
+        (value.input, value.hides, value.is_rounded) = (Some(block), hides, true);
+        self.written = self.written.with(Names::of(name));
+    }
+
+    pub fn hides(&self, name: NameId) -> Hides {
+        self.values[name].hides
+    }
+
+    pub fn is_rounded(&self, name: NameId) -> bool {
+        self.values[name].is_rounded
+    }
+
+    /// Bytes of its buffers in the largest program.
+    pub fn bytes(algorithm: &Algorithm, plan: &Plan) -> usize {
+        let text = algorithm.text();
+        let of = |(kernel, _): (usize, &language::Kernel)| {
+            let whole_rows = algorithm.whole_rows(kernel);
+            let mut sizes = vec![0; text.names.len()];
+            for statement in text.lines.iter().filter(|line| line.kernel == kernel).flat_map(|line| &line.statements) {
+                if let Some((name, shape)) = statement.action.gives() {
+                    let width = if whole_rows.has(name) { plan.n_k } else { most(shape.cols, plan) };
+                    sizes[name] = most(shape.rows, plan) * width;
+                }
+            }
+            sizes.iter().sum::<usize>() * size_of::<T>()
+        };
+        text.kernels.iter().enumerate().map(of).max().unwrap_or(0)
+    }
+}
+
+/// A part of a buffer whose rows have `stride` elements.
+pub fn view<T>(data: &[T], stride: usize, window: Window) -> ArrayView2<'_, T> {
+    let Window { rows, cols, start } = window;
+    let end = if rows == 0 { start } else { (rows - 1) * stride + start + cols };
+    ArrayView2::from_shape((rows, cols).strides((stride, 1)), &data[start.min(end)..end])
+        .expect("a window lies in its buffer")
+}
+
+/// The sizes of what a step works on.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Of the block at hand, or of all where the step stands on none.
+    rows: usize,
+    keys: usize,
+    pub first_row: usize,
+    pub first_key: usize,
+    all_keys: usize,
+    d: usize,
+    d_v: usize,
+}
+
+impl Sizes {
+    pub fn at(place: Place, plan: &Plan) -> Self {
+        let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
+        let keys = place.j().map_or(0..plan.n_k, |j| plan.cols(j));
         Self {
-            q: 0,
-            k: 0,
-            v: 0,
-            s: Array2::zeros((plan.br, width)),
-            p: Array2::zeros((plan.br, width)),
-            o: Array2::zeros((plan.br, plan.d_v)),
-            m: rows(),
-            l: rows(),
-            lse: rows(),
-            tile_max: rows(),
-            tile_sum: rows(),
-            alpha: rows(),
-            beta: rows(),
-            new_sum: rows(),
-            new_max: rows(),
-            written: Slots::NONE,
+            rows: rows.len(),
+            keys: keys.len(),
+            first_row: rows.start,
+            first_key: keys.start,
+            all_keys: plan.n_k,
+            d: plan.d,
+            d_v: plan.d_v,
         }
     }
 
-    /// An empty chip for the next program; keeps its memory where the kernel has the same buffers.
-    pub fn restart(&mut self, plan: &Plan, span: Span) {
-        if self.s.ncols() == width(plan, span) {
-            self.written = Slots::NONE;
-        } else {
-            *self = Self::new(plan, span);
+    #[inline]
+    pub fn of(&self, extent: Extent) -> usize {
+        match extent {
+            Extent::One => 1,
+            Extent::Rows => self.rows,
+            Extent::Keys => self.keys,
+            Extent::AllKeys => self.all_keys,
+            Extent::D => self.d,
+            Extent::Dv => self.d_v,
         }
     }
-
-    /// Bytes of its arrays.
-    pub fn bytes(plan: &Plan, span: Span) -> usize {
-        (plan.br * (2 * width(plan, span) + plan.d_v + 9)) * size_of::<T>()
-    }
 }
 
-fn width(plan: &Plan, span: Span) -> usize {
-    match span {
-        Span::Tile => plan.bc,
-        Span::WholeRows => plan.n_k,
-    }
-}
-
-/// The first `rows` rows of a buffer, and its columns from `start`.
-pub fn part<T>(buffer: &Array2<T>, rows: usize, start: usize, cols: usize) -> ArrayView2<'_, T> {
-    buffer.slice(s![..rows, start..start + cols])
-}
-
-/// The same, to write to.
-pub fn part_mut<T>(buffer: &mut Array2<T>, rows: usize, start: usize, cols: usize) -> ArrayViewMut2<'_, T> {
-    buffer.slice_mut(s![..rows, start..start + cols])
+/// The size of an axis of a whole block.
+pub fn most(extent: Extent, plan: &Plan) -> usize {
+    language::length(extent, plan)
 }

@@ -4,24 +4,23 @@
 //! then needed too. The list, carried out forwards, gives the very bits that carrying out every step would.
 
 use crate::attention::Real;
-use crate::schedule::{Schedule, Section, Step};
+use crate::schedule::{Names, Schedule, Step};
 
-use super::chip::Slots;
-use super::effects::{Block, Effects};
-use super::numbers::Machine;
+use super::evaluate::Machine;
+use super::hbm::Block;
 use super::recording::{Checkpoint, Checkpoints};
 
 /// What is to be carried out, latest first.
 enum Task<'c, T> {
     Step {
-        section: Section,
         step: Step,
         n: u64,
     },
     /// Take these values from a checkpoint.
     Restore {
         checkpoint: &'c Checkpoint<T>,
-        section: Section,
+        /// A step of the program whose chip it is.
+        step: Step,
         chip: bool,
         blocks: Vec<Block>,
     },
@@ -29,7 +28,7 @@ enum Task<'c, T> {
 
 /// Values that are still to be made.
 pub(super) struct Needed {
-    pub chip: Slots,
+    pub chip: Names,
     pub blocks: Vec<Block>,
 }
 
@@ -39,8 +38,11 @@ impl Needed {
     }
 
     /// If `step` writes something needed, its reads are needed instead.
-    pub fn take(&mut self, effects: &Effects) -> bool {
-        let written_block = effects.hbm_write.and_then(|block| self.blocks.iter().position(|needed| *needed == block));
+    pub fn take(&mut self, schedule: &Schedule, step: &Step) -> bool {
+        let effects = schedule.effects(step);
+        let block = |tensor| Block::of(&schedule.algorithm, tensor, step.place, step.head);
+        let written = effects.hbm_write.map(block);
+        let written_block = written.and_then(|block| self.blocks.iter().position(|needed| *needed == block));
         if !effects.writes.meets(self.chip) && written_block.is_none() {
             return false;
         }
@@ -48,7 +50,7 @@ impl Needed {
             self.blocks.swap_remove(index);
         }
         self.chip = self.chip.without(effects.replaces).with(effects.reads);
-        if let Some(block) = effects.hbm_read.filter(|block| !self.blocks.contains(block)) {
+        if let Some(block) = effects.hbm_read.map(block).filter(|block| !self.blocks.contains(block)) {
             self.blocks.push(block);
         }
         true
@@ -66,24 +68,16 @@ pub fn restore<T: Real>(
     blocks: &[Block],
     mut observe: impl FnMut(u64, &Step, &Machine<'_, T>),
 ) {
-    let tasks = plan_back(schedule, checkpoints, cursor, chip, blocks);
-    let mut program = None;
-    let mut enter = |machine: &mut Machine<'_, T>, section: Section| {
-        if program != Some((section.kernel, section.program)) {
-            program = Some((section.kernel, section.program));
-            machine.start_program(schedule.kernels[section.kernel].span);
-        }
-    };
-    for task in tasks.into_iter().rev() {
+    for task in plan_back(schedule, checkpoints, cursor, chip, blocks).into_iter().rev() {
         match task {
-            Task::Step { section, step, n } => {
-                enter(machine, section);
-                machine.execute(&step);
+            Task::Step { step, n } => {
+                let done = machine.execute(&step);
+                debug_assert!(done.is_ok(), "the first pass carried it out");
                 observe(n, &step, machine);
             }
-            Task::Restore { checkpoint, section, chip, blocks } => {
-                enter(machine, section);
-                checkpoint.give(machine, chip, &blocks);
+            Task::Restore { checkpoint, step, chip, blocks } => {
+                machine.enter(&step);
+                checkpoint.give(machine, schedule, chip, &blocks);
             }
         }
     }
@@ -97,7 +91,7 @@ fn plan_back<'c, T: Real>(
     chip: bool,
     blocks: &[Block],
 ) -> Vec<Task<'c, T>> {
-    let mut needed = Needed { chip: if chip { Slots::ALL } else { Slots::NONE }, blocks: blocks.to_vec() };
+    let mut needed = Needed { chip: if chip { Names::ALL } else { Names::default() }, blocks: blocks.to_vec() };
     let (mut tasks, mut steps) = (Vec::new(), Vec::new());
     if cursor == 0 {
         return tasks;
@@ -106,29 +100,28 @@ fn plan_back<'c, T: Real>(
     let mut end = cursor;
     loop {
         let (section, range) = (schedule.section(index), schedule.section_steps(index));
-        let span = schedule.kernels[section.kernel].span;
         if !needed.chip.is_empty() || checkpoints.section_writes(index, &needed.blocks) {
             schedule.write_section(index, &mut steps);
             for n in (range.start..end).rev() {
+                let step = steps[(n - range.start) as usize];
                 // A checkpoint at `n + 1` holds the state after step `n`.
                 if let Some(checkpoint) = checkpoints.at(n + 1) {
                     let (held, rest): (Vec<Block>, Vec<Block>) =
                         needed.blocks.iter().partition(|block| checkpoint.holds(block));
-                    tasks.push(Task::Restore { checkpoint, section, chip: !needed.chip.is_empty(), blocks: held });
-                    needed = Needed { chip: Slots::NONE, blocks: rest };
+                    tasks.push(Task::Restore { checkpoint, step, chip: !needed.chip.is_empty(), blocks: held });
+                    needed = Needed { chip: Names::default(), blocks: rest };
                 }
                 if needed.is_empty() {
                     return tasks;
                 }
-                let step = steps[(n - range.start) as usize];
-                if needed.take(&Effects::of(&step, span)) {
-                    tasks.push(Task::Step { section, step, n });
+                if needed.take(schedule, &step) {
+                    tasks.push(Task::Step { step, n });
                 }
             }
         }
         if section.section == 0 {
             // A program starts with nothing on chip.
-            needed.chip = Slots::NONE;
+            needed.chip = Names::default();
         }
         if needed.is_empty() || index == 0 {
             return tasks;

@@ -1,6 +1,6 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
-use crate::schedule::{Algorithm, Amounts, Cost, Counts, OnChip, Op, Plan, Schedule, Step, TileCounts, Traffic};
+use crate::schedule::{Algorithm, Amounts, Cost, Counts, HbmTensor, OnChip, Plan, Schedule, Step, TileCounts, Traffic};
 
 /// Totals after some steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     pub fn new(schedule: &'a Schedule) -> Self {
-        Self::of_plan(schedule.algorithm, &schedule.plan)
+        Self::of_plan(&schedule.algorithm, schedule.plan())
     }
 
     /// For steps of `algorithm` under this plan.
@@ -34,14 +34,15 @@ impl<'a> Meter<'a> {
     }
 
     pub fn add(&mut self, step: &Step) {
-        let plan = self.plan;
-        let amounts = self
-            .costs
-            .amounts(step, plan.counts_at(step.place), || self.algorithm.cost(step.line.into(), step.held, plan));
-        self.totals.traffic.add_amounts(step.op, amounts, step.free);
+        let (algorithm, plan) = (self.algorithm, self.plan);
+        let known = self.costs.known(step, plan.counts_at(step.place), || {
+            let tensor = algorithm.line(step.line).tensor().map(|tensor| algorithm.hbm_tensor(tensor, plan));
+            (algorithm.cost(step.line, step.held, plan), tensor, algorithm.facts(step.line).makes_scores)
+        });
+        self.totals.traffic.add(known.tensor, &known.amounts, step.free);
         self.totals.live = step.live;
         self.totals.peak = self.totals.peak.max(step.live);
-        if let (Op::Scores, Some((i, j))) = (step.op, step.place.tile()) {
+        if let (true, Some((i, j))) = (known.makes_scores, step.place.tile()) {
             self.totals.tiles.count(plan.class(i, j));
         }
     }
@@ -57,23 +58,31 @@ struct CostTable(Vec<Vec<Known>>);
 struct Known {
     held: u32,
     cost: Cost,
+    tensor: Option<HbmTensor>,
+    makes_scores: bool,
     counts: Counts,
     amounts: Amounts,
 }
 
 impl CostTable {
-    fn amounts(&mut self, step: &Step, counts: Counts, cost: impl FnOnce() -> Cost) -> &Amounts {
-        let known = &mut self.0[usize::from(step.line)];
+    fn known(
+        &mut self,
+        step: &Step,
+        counts: Counts,
+        derive: impl FnOnce() -> (Cost, Option<HbmTensor>, bool),
+    ) -> &Known {
+        let known = &mut self.0[step.line];
         let index = known.iter().position(|known| known.held == step.held).unwrap_or_else(|| {
-            let cost = cost();
-            known.push(Known { held: step.held, cost, counts, amounts: Amounts::of(&cost, counts) });
+            let (cost, tensor, makes_scores) = derive();
+            let amounts = Amounts::of(&cost, counts);
+            known.push(Known { held: step.held, cost, tensor, makes_scores, counts, amounts });
             known.len() - 1
         });
         let known = &mut known[index];
         if known.counts != counts {
             (known.counts, known.amounts) = (counts, Amounts::of(&known.cost, counts));
         }
-        &known.amounts
+        known
     }
 }
 
@@ -142,7 +151,7 @@ mod tests {
             let plan = Plan::new(10, 7, 2, Tiling { br: 4, bc: 3 }, Precision::F16);
             let schedule = Schedule::new(algorithm, plan);
             let index = MeterIndex::new(&schedule);
-            let bytes = |totals: &Totals| totals.traffic.hbm_bytes(&schedule.plan);
+            let bytes = |totals: &Totals| totals.traffic.hbm_bytes();
             let after: Vec<u64> = (0..=schedule.len()).map(|n| bytes(&index.after(&schedule, n))).collect();
             assert!(after.is_sorted());
             for limit in 0..=bytes(index.total()) + 1 {

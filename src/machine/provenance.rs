@@ -1,28 +1,26 @@
 //! Where a number came from: the steps that made what a place on chip holds.
 
-use crate::schedule::{Schedule, Span};
+use crate::schedule::language::NameId;
+use crate::schedule::{Names, Schedule};
 
-use super::chip::{Slot, Slots};
-use super::effects::Effects;
 use super::lazy::Needed;
 
-/// The steps (numbered from 0, latest first) that made what `slot` holds after the first `cursor` steps: the one that
+/// The steps (numbered from 0, latest first) that made what `name` holds on chip after the first `cursor` steps: the one that
 /// wrote it, those that made what that one read, and so on back to the loads. At most `most` of them; a walk past
 /// `most` x 64 steps ends too, so that a click costs no more in a longer schedule.
-pub fn provenance(schedule: &Schedule, cursor: u64, slot: Slot, most: usize) -> Vec<u64> {
-    let mut needed = Needed { chip: Slots::of(&[slot]), blocks: Vec::new() };
+pub fn provenance(schedule: &Schedule, cursor: u64, name: NameId, most: usize) -> Vec<u64> {
+    let mut needed = Needed { chip: Names::of(name), blocks: Vec::new() };
     let mut found = Vec::new();
     let Some(last) = cursor.min(schedule.len()).checked_sub(1) else { return found };
     let (mut index, mut end, mut walked) = (schedule.section_of(last), last + 1, 0);
     let mut steps = Vec::new();
     loop {
         let (section, range) = (schedule.section(index), schedule.section_steps(index));
-        let span: Span = schedule.kernels[section.kernel].span;
         schedule.write_section(index, &mut steps);
         for n in (range.start..end).rev() {
             let step = &steps[(n - range.start) as usize];
             walked += 1;
-            if needed.take(&Effects::of(step, span)) {
+            if needed.take(schedule, step) {
                 found.push(n);
             }
             if needed.is_empty() || found.len() >= most || walked >= 64 * most {
@@ -31,7 +29,7 @@ pub fn provenance(schedule: &Schedule, cursor: u64, slot: Slot, most: usize) -> 
         }
         if section.section == 0 {
             // A program starts with nothing on chip.
-            needed.chip = Slots::NONE;
+            needed.chip = Names::default();
         }
         if needed.is_empty() || index == 0 {
             return found;
@@ -45,39 +43,56 @@ pub fn provenance(schedule: &Schedule, cursor: u64, slot: Slot, most: usize) -> 
 mod tests {
     use super::*;
     use crate::attention::Precision;
-    use crate::schedule::{Op, Plan, Tensor, Tiling, algorithm};
+    use crate::schedule::{Plan, Tiling, algorithm};
 
-    fn ops(name: &str, slot: Slot, after: impl Fn(Op) -> bool) -> Vec<Op> {
+    fn schedule(name: &str) -> Schedule {
         let plan = Plan::new(8, 8, 2, Tiling { br: 4, bc: 4 }, Precision::F32);
-        let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
-        let cursor = (0..schedule.len()).find(|n| after(schedule.step(*n).unwrap().op)).unwrap() + 1;
-        let made = provenance(&schedule, cursor, slot, 1000);
+        Schedule::new(algorithm::by_name(name).unwrap(), plan)
+    }
+
+    fn operation(schedule: &Schedule, n: u64) -> String {
+        schedule.algorithm.operation(schedule.step(n).unwrap().line)
+    }
+
+    fn made(of: &str, name: &str, after: &str) -> Vec<String> {
+        let schedule = schedule(of);
+        let name = schedule.algorithm.text().name(name).unwrap();
+        let cursor = (0..schedule.len()).find(|&n| operation(&schedule, n) == after).unwrap() + 1;
+        let made = provenance(&schedule, cursor, name, 1000);
         assert!(made.is_sorted_by(|a, b| a > b) && made.iter().all(|n| *n < cursor));
-        made.into_iter().map(|n| schedule.step(n).unwrap().op).collect()
+        made.into_iter().map(|n| operation(&schedule, n)).collect()
     }
 
     #[test]
     fn scores_come_from_their_loads() {
-        let made = ops("flash2", Slot::S, |op| op == Op::RowSum);
-        assert_eq!(made, [Op::Scores, Op::Load(Tensor::K), Op::Load(Tensor::Q)]);
+        assert_eq!(made("flash2", "S", "row-sum"), ["scores", "load K", "load Q"]);
     }
 
     #[test]
     fn weights_come_from_scores_and_the_maximum() {
-        let made = ops("flash2", Slot::P, |op| op == Op::RowSum);
-        let first: Vec<&str> = made.iter().map(|op| op.name()).collect();
-        assert_eq!(first, ["exponentiate", "row-max", "scores", "load", "start-rows", "load"]);
+        let made = made("flash2", "P", "row-sum");
+        assert_eq!(made, ["exponentiate", "row-max", "scores", "load K", "start-rows", "load Q"]);
     }
 
     #[test]
     fn a_sum_of_flash1_goes_back_through_hbm() {
-        let plan = Plan::new(8, 8, 2, Tiling { br: 4, bc: 4 }, Precision::F32);
-        let schedule = Schedule::new(algorithm::by_name("flash1").unwrap(), plan);
-        let made = provenance(&schedule, schedule.len(), Slot::O, 1000);
-        let merges = made.iter().filter(|n| schedule.step(**n).unwrap().op == Op::MergeOutput).count();
-        assert_eq!(merges, 2, "both key blocks made O");
-        assert!(made.iter().any(|n| schedule.step(*n).unwrap().op == Op::Initialise(Tensor::O)));
-        assert_eq!(provenance(&schedule, schedule.len(), Slot::O, 3).len(), 3);
-        assert!(provenance(&schedule, 0, Slot::O, 3).is_empty());
+        let schedule = schedule("flash1");
+        let o = schedule.algorithm.text().name("O").unwrap();
+        let made = provenance(&schedule, schedule.len(), o, 1000);
+        let count = |of: &str| made.iter().filter(|n| operation(&schedule, **n) == of).count();
+        assert_eq!(count("merge-output"), 2, "both key blocks made O");
+        assert!(count("initialise O") > 0);
+        assert_eq!(provenance(&schedule, schedule.len(), o, 3).len(), 3);
+        assert!(provenance(&schedule, 0, o, 3).is_empty());
+    }
+
+    /// A gradient of a query comes from every key block that it sees, through additions in HBM.
+    #[test]
+    fn what_is_added_in_hbm_comes_from_all_additions() {
+        let schedule = schedule("split-kv");
+        let o = schedule.algorithm.text().name("O").unwrap();
+        let made = provenance(&schedule, schedule.len(), o, 1000);
+        let count = |of: &str| made.iter().filter(|n| operation(&schedule, **n) == of).count();
+        assert_eq!((count("store O_part"), count("scores")), (1, 2), "one split of two key blocks");
     }
 }

@@ -1,15 +1,17 @@
 //! The first pass: carries out every step once, keeps the results, and checkpoints to seek from.
 
-use ndarray::{Array2, s};
-
-use crate::attention::oracle::Output;
-use crate::attention::{Head, Real};
-use crate::schedule::{Op, Schedule, Tensor};
+use crate::attention::Real;
+use crate::schedule::language::{Action, Axis, TensorId};
+use crate::schedule::{Algorithm, Schedule, Step};
 
 use super::chip::Chip;
-use super::effects::{Block, Effects};
+use super::compile::Program;
+use super::evaluate::Machine;
+use super::fault::Fault;
+use super::given::Given;
+use super::hbm::{Block, Slab};
 use super::meter::{Meter, MeterIndex, Totals};
-use super::numbers::{Machine, Meaning, carry_out};
+use super::results::Results;
 
 /// State to seek from, at evenly spaced steps within a budget of bytes.
 pub struct Checkpoints<T> {
@@ -22,13 +24,13 @@ pub struct Checkpoints<T> {
 /// The state after some step: the chip, and those tensors in HBM that the algorithm reads back.
 pub struct Checkpoint<T> {
     chip: Chip<T>,
-    o: Option<Array2<T>>,
-    rows: Vec<(Tensor, Vec<T>)>,
+    /// Of each such tensor, of each head.
+    hbm: Vec<(TensorId, Vec<Slab<T>>)>,
 }
 
 /// Blocks of one tensor that a section writes: a rectangle of block indices that holds them all.
 struct WrittenBlocks {
-    tensor: Tensor,
+    tensor: TensorId,
     i: (usize, usize),
     j: (usize, usize),
 }
@@ -76,32 +78,25 @@ impl<T: Real> Checkpoints<T> {
 }
 
 impl<T: Real> Checkpoint<T> {
-    fn take(machine: &Machine<'_, T>, read_back: &[Tensor]) -> Self {
-        let rows = |tensor: &&Tensor| matches!(tensor, Tensor::M | Tensor::Sum | Tensor::Lse);
-        Self {
-            chip: machine.chip.clone(),
-            o: read_back.contains(&Tensor::O).then(|| machine.memory.o.clone()),
-            rows: read_back.iter().filter(rows).map(|&t| (t, machine.memory.rows(t).to_vec())).collect(),
-        }
+    fn take(machine: &Machine<'_, T>, heads: usize, read_back: &[TensorId]) -> Self {
+        let copies = |tensor: TensorId| (0..heads).filter_map(|head| machine.hbm.copy(tensor, head)).collect();
+        Self { chip: machine.chip.clone(), hbm: read_back.iter().map(|&tensor| (tensor, copies(tensor))).collect() }
     }
 
     /// Whether it kept this block of HBM.
     pub fn holds(&self, block: &Block) -> bool {
-        (block.tensor == Tensor::O && self.o.is_some()) || self.rows.iter().any(|(tensor, _)| *tensor == block.tensor)
+        self.hbm.iter().any(|(tensor, _)| *tensor == block.tensor)
     }
 
     /// Puts the chip, if asked, and `blocks` back into `machine`.
-    pub fn give(&self, machine: &mut Machine<'_, T>, chip: bool, blocks: &[Block]) {
+    pub fn give(&self, machine: &mut Machine<'_, T>, schedule: &Schedule, chip: bool, blocks: &[Block]) {
         if chip {
             machine.chip.clone_from(&self.chip);
         }
         for block in blocks {
-            let rows = machine.plan.rows(block.place.i().expect("a kept block has rows"));
-            if let Some(o) = self.o.as_ref().filter(|_| block.tensor == Tensor::O) {
-                machine.memory.o.slice_mut(s![rows.clone(), ..]).assign(&o.slice(s![rows.clone(), ..]));
-            }
-            if let Some((_, values)) = self.rows.iter().find(|(tensor, _)| *tensor == block.tensor) {
-                machine.memory.rows_mut(block.tensor)[rows.clone()].copy_from_slice(&values[rows]);
+            let kept = self.hbm.iter().find(|(tensor, _)| *tensor == block.tensor);
+            if let Some(copy) = kept.and_then(|(_, heads)| heads.get(block.head)) {
+                machine.hbm.restore(&schedule.algorithm, &schedule.setting, *block, copy);
             }
         }
     }
@@ -109,8 +104,7 @@ impl<T: Real> Checkpoint<T> {
 
 /// What the first pass leaves: results, checkpoints and meters.
 pub struct Recording<T> {
-    /// O, and m, l, L of every row, as f64.
-    pub output: Output,
+    pub results: Results,
     pub checkpoints: Checkpoints<T>,
     pub meters: MeterIndex,
 }
@@ -128,71 +122,93 @@ impl<T: Real> Recording<T> {
     /// Carries out every step. `go_on` is called now and then with the number of steps done; `false` stops.
     pub fn new(
         schedule: &Schedule,
-        head: &Head<T>,
-        meaning: Meaning,
+        program: &Program,
+        given: &[Given<T>],
         budget: usize,
         mut go_on: impl FnMut(u64) -> bool,
-    ) -> Option<Self> {
-        let read_back = read_back(schedule);
+    ) -> Result<Self, Fault> {
+        let read_back = read_back(&schedule.algorithm);
         let spacing = spacing::<T>(schedule, &read_back, budget);
         let mut kept = Vec::new();
-        let machine = carry_out(schedule, head, meaning, |done, _, machine| {
+        let machine = carry_out(schedule, program, given, |done, _, machine| {
             if done.is_multiple_of(spacing) {
-                kept.push(Checkpoint::take(machine, &read_back));
+                kept.push(Checkpoint::take(machine, schedule.setting.heads, &read_back));
             }
             !done.is_multiple_of(REPORT_EVERY) || go_on(done)
         })?;
         let checkpoints = Checkpoints { spacing, kept, writes: written_blocks(schedule) };
-        Some(Self { output: output(&machine), checkpoints, meters: MeterIndex::new(schedule) })
+        Ok(Self { results: Results::of(&machine, schedule), checkpoints, meters: MeterIndex::new(schedule) })
     }
 }
 
-/// The results in `machine`, as f64.
-pub fn output<T: Real>(machine: &Machine<'_, T>) -> Output {
-    let widen = |values: &[T]| values.iter().map(|x| x.widen()).collect();
-    Output {
-        o: machine.memory.o.mapv(T::widen),
-        m: widen(&machine.reported.m),
-        l: widen(&machine.reported.l),
-        lse: widen(&machine.reported.lse),
+/// Carries out every step of `schedule`. `each` sees the number of steps done, the last of them, and the machine after it;
+/// when it says `false`, the walk stops: [`Fault::Stopped`].
+pub fn carry_out<'a, T: Real>(
+    schedule: &'a Schedule,
+    program: &'a Program,
+    given: &'a [Given<T>],
+    mut each: impl FnMut(u64, &Step, &Machine<'a, T>) -> bool,
+) -> Result<Machine<'a, T>, Fault> {
+    let mut machine = Machine::new(program, &schedule.setting, given)?;
+    let (mut steps, mut done) = (Vec::new(), 0);
+    for index in 0..schedule.section_count() {
+        schedule.write_section(index, &mut steps);
+        for step in &steps {
+            machine.execute(step)?;
+            done += 1;
+            if !each(done, step, &machine) {
+                return Err(Fault::Stopped);
+            }
+        }
     }
+    machine.note();
+    Ok(machine)
 }
 
 /// Carries out every step with the meters running, and gives the results with the totals.
 pub fn run<T: Real>(
     schedule: &Schedule,
-    head: &Head<T>,
-    meaning: Meaning,
+    given: &[Given<T>],
     mut go_on: impl FnMut(u64) -> bool,
-) -> Option<(Output, Totals)> {
+) -> Result<(Results, Totals), Fault> {
+    let program = Program::new(&schedule.algorithm);
     let mut meter = Meter::new(schedule);
-    let machine = carry_out(schedule, head, meaning, |done, step, _| {
+    let machine = carry_out(schedule, &program, given, |done, step, _| {
         meter.add(step);
         !done.is_multiple_of(REPORT_EVERY) || go_on(done)
     })?;
-    Some((output(&machine), meter.totals))
+    Ok((Results::of(&machine, schedule), meter.totals))
 }
 
-/// The tensors that the schedule both stores and loads, small enough to be kept in a checkpoint (S and P are not).
-fn read_back(schedule: &Schedule) -> Vec<Tensor> {
-    let mut loaded = Vec::new();
-    schedule.for_each(|_, step| {
-        if let Op::Load(tensor @ (Tensor::O | Tensor::M | Tensor::Sum | Tensor::Lse)) = step.op
-            && !loaded.contains(&tensor)
-        {
-            loaded.push(tensor);
-        }
-    });
-    loaded
+/// The tensors that lines write and read back, small enough to be kept in a checkpoint: no matrices of N x N.
+fn read_back(algorithm: &Algorithm) -> Vec<TensorId> {
+    let text = algorithm.text();
+    let actions = || text.lines.iter().flat_map(|line| &line.statements).map(|statement| &statement.action);
+    let is_read = |tensor: TensorId| {
+        actions().any(|action| {
+            matches!(action, Action::Load { tensor: of, .. } | Action::Add { tensor: of, .. } if *of == tensor)
+        })
+    };
+    let is_written = |tensor: TensorId| {
+        actions().any(|action| !matches!(action, Action::Load { .. }) && action.tensor() == Some(tensor))
+    };
+    let is_tile = |tensor: TensorId| {
+        let axes = text.tensors[tensor].axes();
+        axes.has(Axis::I) && axes.has(Axis::J)
+    };
+    (0..text.tensors.len()).filter(|&tensor| is_read(tensor) && is_written(tensor) && !is_tile(tensor)).collect()
 }
 
 /// Steps between checkpoints, so that all of them fit in `budget` bytes.
-fn spacing<T: Real>(schedule: &Schedule, read_back: &[Tensor], budget: usize) -> u64 {
-    let plan = &schedule.plan;
-    let chip = schedule.kernels.iter().map(|kernel| Chip::<T>::bytes(plan, kernel.span)).max().unwrap_or(0);
-    let elements: usize =
-        read_back.iter().map(|&tensor| if tensor == Tensor::O { plan.n_q * plan.d_v } else { plan.n_q }).sum();
-    let bytes = chip + elements * size_of::<T>();
+fn spacing<T: Real>(schedule: &Schedule, read_back: &[TensorId], budget: usize) -> u64 {
+    let (algorithm, setting) = (&schedule.algorithm, &schedule.setting);
+    let elements = |&tensor: &TensorId| {
+        let (rows, cols) = algorithm.size_of(algorithm.tensor(tensor), &setting.plan).unwrap_or_default();
+        let has_splits = algorithm.text().tensors[tensor].axes().has(Axis::S);
+        rows * cols * setting.heads * if has_splits { setting.splits } else { 1 }
+    };
+    let of_hbm = read_back.iter().map(elements).sum::<usize>() * size_of::<T>();
+    let bytes = Chip::<T>::bytes(algorithm, &setting.plan) + of_hbm;
     let count = ((budget / bytes.max(1)) as u64).clamp(1, MOST_CHECKPOINTS);
     schedule.len().div_ceil(count).max(1)
 }
@@ -201,10 +217,14 @@ fn spacing<T: Real>(schedule: &Schedule, read_back: &[Tensor], budget: usize) ->
 fn written_blocks(schedule: &Schedule) -> Vec<Vec<WrittenBlocks>> {
     let (mut all, mut steps) = (Vec::with_capacity(schedule.section_count()), Vec::new());
     for index in 0..schedule.section_count() {
-        let span = schedule.kernels[schedule.section(index).kernel].span;
         schedule.write_section(index, &mut steps);
         let mut written: Vec<WrittenBlocks> = Vec::new();
-        for block in steps.iter().filter_map(|step| Effects::of(step, span).hbm_write) {
+        for step in &steps {
+            let Some(tensor) = schedule.line(step).tensor() else { continue };
+            if schedule.effects(step).hbm_write.is_none() {
+                continue;
+            }
+            let block = Block::of(&schedule.algorithm, tensor, step.place, step.head);
             match written.iter_mut().find(|known| known.tensor == block.tensor) {
                 Some(known) => known.grow(block),
                 None => written.push(WrittenBlocks::new(block)),

@@ -1,18 +1,29 @@
 //! One schedule on one head, to be looked at anywhere: in f32 or f64 behind one type.
 
+use std::sync::OnceLock;
+
+use ndarray::ArrayView2;
+
 use crate::attention::odd_row::{self, OddRow};
 use crate::attention::oracle::Output;
-use crate::attention::{Head, Precision, Problem, Real};
-use crate::schedule::{Op, Place, Schedule, Step, Tensor};
+use crate::attention::{Precision, Problem, Real};
+use crate::schedule::language::{Axis, Role, Tensor as Declared};
+use crate::schedule::{Algorithm, Beat, Place, Schedule, Step, Tensor};
 
-use super::effects::Block;
+use super::compile::Program;
+use super::evaluate::Machine;
+use super::fault::Fault;
+use super::given::Given;
+use super::hbm::Block;
+use super::inputs::inputs;
 use super::lazy::restore;
 use super::meter::{MeterIndex, Totals};
-use super::numbers::{Machine, Meaning};
-use super::recording::{CHECKPOINT_BUDGET, Recording};
+use super::names::{Online, gives, per_row};
+use super::recording::{CHECKPOINT_BUDGET, Checkpoints, Recording};
+use super::results::Results;
 use super::story::{RowStory, StoryWriter};
 use super::view::View;
-use super::watch::{Probe, watch};
+use super::watch::{Exact, Probe, watch};
 
 /// A finished first pass with everything a viewer asks of it.
 pub struct Run {
@@ -20,6 +31,7 @@ pub struct Run {
     pub batch: usize,
     pub head: usize,
     inner: Inner,
+    output: OnceLock<Option<Output>>,
 }
 
 enum Inner {
@@ -28,8 +40,9 @@ enum Inner {
 }
 
 struct Pass<T> {
-    head: Head<T>,
-    meaning: Meaning,
+    /// Of the one head.
+    given: Vec<Given<T>>,
+    program: Program,
     recording: Recording<T>,
 }
 
@@ -50,29 +63,45 @@ pub struct Visit {
 pub type RowHistory = Vec<Vec<Visit>>;
 
 impl Run {
-    /// Carries out every step of `schedule` on (batch, head) of `problem` once. `go_on` gets the steps done;
-    /// when it says `false`, there is no run.
+    /// Carries out every step of `schedule` on (batch, head) of `problem` once. `go_on` gets the steps done; when it says
+    /// `false`, there is no run.
     pub fn new(
         schedule: Schedule,
         problem: &Problem,
         batch: usize,
         head: usize,
-        meaning: Meaning,
         go_on: impl FnMut(u64) -> bool,
-    ) -> Option<Self> {
-        let inner = match schedule.plan.precision {
-            Precision::F64 => Inner::F64(Pass::new(&schedule, problem, batch, head, meaning, go_on)?),
-            _ => Inner::F32(Pass::new(&schedule, problem, batch, head, meaning, go_on)?),
-        };
-        Some(Self { schedule, batch, head, inner })
+    ) -> Result<Self, Fault> {
+        Self::with_gradient(schedule, problem, None, batch, head, go_on)
     }
 
-    /// O, m, l and L at the end.
-    pub fn output(&self) -> &Output {
+    /// The same for a text that may take the gradient `d_o` of the output, `[n_q, d_v]`.
+    pub fn with_gradient(
+        schedule: Schedule,
+        problem: &Problem,
+        d_o: Option<ArrayView2<'_, f64>>,
+        batch: usize,
+        head: usize,
+        go_on: impl FnMut(u64) -> bool,
+    ) -> Result<Self, Fault> {
+        let inner = match schedule.plan().precision {
+            Precision::F64 => Inner::F64(Pass::new(&schedule, inputs(&schedule, problem, d_o, batch, head)?, go_on)?),
+            _ => Inner::F32(Pass::new(&schedule, inputs(&schedule, problem, d_o, batch, head)?, go_on)?),
+        };
+        Ok(Self { schedule, batch, head, inner, output: OnceLock::new() })
+    }
+
+    /// What the text leaves, by name.
+    pub fn results(&self) -> &Results {
         match &self.inner {
-            Inner::F32(pass) => &pass.recording.output,
-            Inner::F64(pass) => &pass.recording.output,
+            Inner::F32(pass) => &pass.recording.results,
+            Inner::F64(pass) => &pass.recording.results,
         }
+    }
+
+    /// O, m, l and L at the end; `None` of a text that makes no O.
+    pub fn output(&self) -> Option<&Output> {
+        self.output.get_or_init(|| self.results().output()).as_ref()
     }
 
     pub fn meters(&self) -> &MeterIndex {
@@ -106,10 +135,10 @@ impl Run {
     /// Carries the run out again; `go_on` sees the steps done, the last of them, and what can be asked of its numbers.
     /// With the `problem` that the run is of, the same steps are carried out in f64 beside it, for its errors.
     pub fn watch(&self, problem: Option<&Problem>, go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool) {
-        let exact = problem.map(|problem| problem.head::<f64>(self.batch, self.head, Precision::F64));
+        let exact = problem.and_then(|problem| Exact::new(&self.schedule, problem, self.batch, self.head).ok());
         match &self.inner {
-            Inner::F32(pass) => watch(&self.schedule, &pass.head, pass.meaning, exact.as_ref(), go_on),
-            Inner::F64(pass) => watch(&self.schedule, &pass.head, pass.meaning, exact.as_ref(), go_on),
+            Inner::F32(pass) => watch(&self.schedule, &pass.program, &pass.given, exact.as_ref(), go_on),
+            Inner::F64(pass) => watch(&self.schedule, &pass.program, &pass.given, exact.as_ref(), go_on),
         }
     }
 
@@ -121,76 +150,86 @@ impl Run {
         }
     }
 
-    /// What happens to one row, visit by visit. With another `meaning` than the run's: what a bug makes of that row.
-    pub fn story(&self, query: usize, meaning: Meaning) -> RowStory {
+    /// What happens to one row, visit by visit.
+    pub fn story(&self, query: usize) -> RowStory {
+        self.story_of(&self.schedule.algorithm, query)
+    }
+
+    /// The same by another text: what a bug makes of that row.
+    pub fn story_of(&self, algorithm: &Algorithm, query: usize) -> RowStory {
         match &self.inner {
-            Inner::F32(pass) => pass.story(&self.schedule, query, meaning),
-            Inner::F64(pass) => pass.story(&self.schedule, query, meaning),
+            Inner::F32(pass) => pass.story(&self.schedule, algorithm, query),
+            Inner::F64(pass) => pass.story(&self.schedule, algorithm, query),
         }
     }
 }
 
 impl<T: Real> Pass<T> {
-    fn new(
-        schedule: &Schedule,
-        problem: &Problem,
-        batch: usize,
-        head: usize,
-        meaning: Meaning,
-        go_on: impl FnMut(u64) -> bool,
-    ) -> Option<Self> {
-        let head = problem.head(batch, head, schedule.plan.precision);
-        let recording = Recording::new(schedule, &head, meaning, CHECKPOINT_BUDGET, go_on)?;
-        Some(Self { head, meaning, recording })
+    fn new(schedule: &Schedule, given: Given<T>, go_on: impl FnMut(u64) -> bool) -> Result<Self, Fault> {
+        let (program, given) = (Program::new(&schedule.algorithm), vec![given]);
+        let recording = Recording::new(schedule, &program, &given, CHECKPOINT_BUDGET, go_on)?;
+        Ok(Self { given, program, recording })
     }
 
-    fn machine<'a>(&'a self, schedule: &'a Schedule) -> Machine<'a, T> {
-        Machine::new(&schedule.plan, &self.head, self.meaning)
+    fn machine<'a>(&'a self, schedule: &'a Schedule, program: &'a Program) -> Machine<'a, T> {
+        Machine::new(program, &schedule.setting, &self.given).expect("the first pass had one")
     }
 
     fn view(&self, schedule: &Schedule, cursor: u64) -> View {
         let cursor = cursor.min(schedule.len());
-        let mut machine = self.machine(schedule);
+        let mut machine = self.machine(schedule, &self.program);
         restore(&mut machine, schedule, &self.recording.checkpoints, cursor, true, &[], |_, _, _| {});
         View::of(&machine, schedule, cursor)
     }
 
     fn history(&self, schedule: &Schedule, i: usize) -> RowHistory {
-        let mut machine = self.machine(schedule);
-        let mut history: RowHistory = vec![Vec::new(); schedule.plan.rows(i).len()];
-        let end = Block { tensor: Tensor::O, place: Place::new(Some(i), None) };
+        let mut machine = self.machine(schedule, &self.program);
+        let mut history: RowHistory = vec![Vec::new(); schedule.plan().rows(i).len()];
         let observe = |n: u64, step: &Step, machine: &Machine<'_, T>| {
-            if !matches!(step.op, Op::Accumulate | Op::MergeOutput) {
-                return;
-            }
-            let Some((of, j)) = step.place.tile() else { return };
-            if of == i {
+            let Some((of, j)) = step.place.tile().filter(|(of, _)| *of == i) else { return };
+            debug_assert_eq!(of, i);
+            let algorithm = &schedule.algorithm;
+            let Some(names) = Online::of(algorithm, step.line) else { return };
+            if algorithm.facts(step.line).beat == Beat::Accumulate && gives(algorithm, step, names.o) {
                 for (row, visits) in history.iter_mut().enumerate() {
-                    let chip = &machine.chip;
-                    let [m, l, alpha] = [chip.m[row], chip.l[row], chip.alpha[row]].map(T::widen);
+                    let [m, l, alpha] = [names.m, names.l, names.alpha].map(|name| per_row(machine, name, row));
                     visits.push(Visit { j, n, m, l, alpha });
                 }
             }
         };
         // Checkpoints would cut the history short: every visit is wanted.
-        let all = super::Checkpoints::none(schedule);
-        restore(&mut machine, schedule, &all, schedule.len(), false, &[end], observe);
+        let all = Checkpoints::none(schedule);
+        restore(&mut machine, schedule, &all, schedule.len(), false, &results_of(schedule, i), observe);
         history
     }
-    fn story(&self, schedule: &Schedule, query: usize, meaning: Meaning) -> RowStory {
-        let mut machine = Machine::new(&schedule.plan, &self.head, meaning);
-        let mut writer = StoryWriter::new(query, schedule.plan.br);
-        let end = Block { tensor: Tensor::O, place: Place::new(Some(query / schedule.plan.br), None) };
-        // Checkpoints would cut the story short, and hold what the run's own meaning made.
-        let all = super::Checkpoints::none(schedule);
-        restore(&mut machine, schedule, &all, schedule.len(), false, &[end], |n, step, machine| {
+
+    fn story(&self, schedule: &Schedule, algorithm: &Algorithm, query: usize) -> RowStory {
+        let other = (schedule.algorithm != *algorithm).then(|| Schedule::of(algorithm, schedule.setting.clone()));
+        let program = Program::new(algorithm);
+        let (own, i) = (other.as_ref().unwrap_or(schedule), query / schedule.plan().br);
+        let mut machine = self.machine(own, &program);
+        let mut writer = StoryWriter::new(query, own.plan().br);
+        // Checkpoints would cut the story short, and hold what the run's own text made.
+        let all = Checkpoints::none(own);
+        restore(&mut machine, own, &all, own.len(), false, &results_of(own, i), |n, step, machine| {
             writer.add(n, step, machine);
         });
         writer.finish(self.odd_row(schedule, query).map(|row| row.why))
     }
 
     fn odd_row(&self, schedule: &Schedule, query: usize) -> Option<OddRow> {
-        let m = self.recording.output.m[query];
-        odd_row::of(&self.head, query, schedule.plan.precision, schedule.stores_scores(), m)
+        let results = &self.recording.results;
+        let m = results.rows(Tensor::M.name()).or_else(|| results.rows(Tensor::LSE.name()))?[query];
+        odd_row::of(&self.given[0].head, query, schedule.plan().precision, schedule.stores_scores(), m)
     }
+}
+
+/// The blocks that a schedule leaves of query block `i`.
+fn results_of(schedule: &Schedule, i: usize) -> Vec<Block> {
+    let tensors = schedule.algorithm.text().tensors.iter().enumerate();
+    let has_rows = |tensor: &Declared| tensor.axes().has(Axis::I) && !tensor.shape().is_tile();
+    tensors
+        .filter(|(_, tensor)| tensor.role == Role::Out && has_rows(tensor))
+        .map(|(tensor, _)| Block::of(&schedule.algorithm, tensor, Place::new(Some(i), None), 0))
+        .collect()
 }

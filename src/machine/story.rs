@@ -1,10 +1,12 @@
 //! One row through its online softmax, visit by visit: what the picture of the needle is drawn from.
 
 use crate::attention::Real;
-use crate::schedule::{Max, Op, Step};
+use crate::schedule::language::Shape;
+use crate::schedule::{Algorithm, Beat, Lane, Place, Step};
 use crate::sentence::Sentence;
 
-use super::numbers::Machine;
+use super::evaluate::Machine;
+use super::names::{OUTPUT, Online, gives, hides, per_row, row_of};
 
 /// Everything that happens to one row, in the order of its visits.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +59,19 @@ pub struct RowVisit {
     pub done_at: u64,
 }
 
+impl RowStory {
+    /// The same numbers at the steps of `shown`, the story of the same row by another text: what a bug would make of it
+    /// while the run on screen has none.
+    pub fn at_steps_of(mut self, shown: &Self) -> Self {
+        for (visit, shown) in self.visits.iter_mut().zip(&shown.visits) {
+            (visit.scores_at, visit.max_at) = (shown.scores_at, shown.max_at);
+            (visit.rescale_at, visit.done_at) = (shown.rescale_at, shown.done_at);
+        }
+        self.end = shown.end;
+        self
+    }
+}
+
 impl RowVisit {
     /// The weighted sum of values of component `c`, before the visit or after it.
     pub fn sum_of(&self, sums: &RowSums, c: usize) -> f64 {
@@ -96,48 +111,61 @@ impl StoryWriter {
     }
 
     pub fn add<T: Real>(&mut self, n: u64, step: &Step, machine: &Machine<'_, T>) {
-        if step.place.i() != Some(self.i) {
+        let algorithm = machine.algorithm();
+        let Some(names) = Online::of(algorithm, step.line).filter(|_| step.place.i() == Some(self.i)) else { return };
+        let facts = algorithm.facts(step.line);
+        let (row, place) = (self.row, step.place);
+        let value = |name| per_row(machine, name, row);
+        if facts.makes_scores {
+            self.open = self.begin(n, step, machine, names);
             return;
         }
-        let (row, chip) = (self.row, &machine.chip);
-        match (step.op, self.open.as_mut()) {
-            (Op::Scores, _) => self.open = self.begin(n, step, machine),
-            (Op::Mask, Some(visit)) => visit.scores = part(&chip.s, row, visit.scores.len()),
-            (Op::RowMax(max), Some(visit)) => {
-                visit.max_at = n;
-                if max == Max::Running {
-                    (visit.m, visit.alpha) = (chip.m[row].widen(), chip.alpha[row].widen());
-                }
+        let changes_o = gives(algorithm, step, names.o);
+        if changes_o && facts.beat == Beat::Store {
+            self.story.end = Some(n);
+        }
+        let Some(visit) = self.open.as_mut() else { return };
+        if hides(algorithm, step) {
+            visit.scores = tile_row(machine, "S", place, row);
+        }
+        if takes_maximum(algorithm, step) {
+            visit.max_at = n;
+        }
+        if gives(algorithm, step, names.alpha) {
+            visit.max_at = n;
+            (visit.m, visit.alpha) = (value(names.m_new.unwrap_or(names.m)), value(names.alpha));
+            if let Some(beta) = names.beta {
+                visit.beta = value(beta);
             }
-            (Op::MergeStats, Some(visit)) => {
-                visit.max_at = n;
-                (visit.m, visit.alpha) = (chip.new_max[row].widen(), chip.alpha[row].widen());
-                (visit.beta, visit.is_divided) = (chip.beta[row].widen(), true);
+        }
+        if facts.lane == Lane::Exp && facts.beat == Beat::Softmax {
+            visit.weights = tile_row(machine, "P", place, row);
+        }
+        if changes_o && facts.beat == Beat::Rescale {
+            visit.rescale_at = Some(n);
+            visit.scaled = Some(sums(machine, names, place, row));
+        }
+        if changes_o && facts.beat == Beat::Accumulate {
+            let takes_alpha = algorithm.effects(step.line, step.held).reads.has(names.alpha);
+            if visit.scaled.is_none() && !takes_alpha {
+                // A text that forgets to shrink anything adds to what was there.
+                visit.scaled = Some(visit.old.clone());
             }
-            (Op::Exponentiate(_), Some(visit)) => visit.weights = part(&chip.p, row, visit.scores.len()),
-            (Op::Rescale, Some(visit)) => {
-                visit.rescale_at = Some(n);
-                visit.scaled = Some(sums(machine, row));
-            }
-            (Op::Accumulate | Op::MergeOutput, Some(visit)) => {
-                (visit.new, visit.done_at) = (sums(machine, row), n);
-                self.story.end = Some(n);
-                self.story.visits.extend(self.open.take());
-            }
-            (Op::Normalise, _) => self.story.end = Some(n),
-            _ => {}
+            (visit.new, visit.done_at) = (sums(machine, names, place, row), n);
+            self.story.end = Some(n);
+            self.story.visits.extend(self.open.take());
         }
     }
 
-    fn begin<T: Real>(&self, n: u64, step: &Step, machine: &Machine<'_, T>) -> Option<RowVisit> {
+    fn begin<T: Real>(&self, n: u64, step: &Step, machine: &Machine<'_, T>, names: Online) -> Option<RowVisit> {
         let (_, j) = step.place.tile()?;
-        let keys = machine.plan.cols(j);
-        let old = sums(machine, self.row);
+        let keys = machine.plan().cols(j);
+        let old = sums(machine, names, step.place, self.row);
         Some(RowVisit {
             j,
             first_key: keys.start,
-            scores: part(&machine.chip.s, self.row, keys.len()),
-            sees_some: keys.clone().any(|key| machine.head.sees(self.story.query, key)),
+            scores: tile_row(machine, "S", step.place, self.row),
+            sees_some: keys.clone().any(|key| machine.head(step.head).sees(self.story.query, key)),
             weights: Vec::new(),
             m: old.m,
             alpha: 1.0,
@@ -145,7 +173,7 @@ impl StoryWriter {
             scaled: None,
             new: old.clone(),
             old,
-            is_divided: false,
+            is_divided: names.is_average,
             scores_at: n,
             max_at: n,
             rescale_at: None,
@@ -158,34 +186,42 @@ impl StoryWriter {
     }
 }
 
-fn part<T: Real>(buffer: &ndarray::Array2<T>, row: usize, len: usize) -> Vec<f64> {
-    buffer.row(row).iter().take(len).map(|x| x.widen()).collect()
+/// A row of a tile, by its name in the text.
+fn tile_row<T: Real>(machine: &Machine<'_, T>, name: &str, place: Place, row: usize) -> Vec<f64> {
+    let name = machine.algorithm().text().name(name);
+    name.map_or_else(Vec::new, |name| row_of(machine, name, Shape::TILE, place, row))
 }
 
-fn sums<T: Real>(machine: &Machine<'_, T>, row: usize) -> RowSums {
-    let chip = &machine.chip;
-    let o = chip.o.row(row).iter().map(|x| x.widen()).collect();
-    RowSums { m: chip.m[row].widen(), l: chip.l[row].widen(), o }
+fn sums<T: Real>(machine: &Machine<'_, T>, names: Online, place: Place, row: usize) -> RowSums {
+    let value = |name| per_row(machine, name, row);
+    RowSums { m: value(names.m), l: value(names.l), o: row_of(machine, names.o, OUTPUT, place, row) }
+}
+
+/// A line gives a name that is a maximum of scores: `m`, `m_tile`.
+fn takes_maximum(algorithm: &Algorithm, step: &Step) -> bool {
+    let text = algorithm.text();
+    ["m", "m_tile"].into_iter().filter_map(|name| text.name(name)).any(|name| gives(algorithm, step, name))
+        && algorithm.facts(step.line).beat == Beat::Softmax
 }
 
 #[cfg(test)]
 mod tests {
     use crate::attention::input::preset;
     use crate::attention::{Precision, oracle};
-    use crate::machine::{Meaning, Run};
+    use crate::machine::Run;
     use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
     fn run(name: &str) -> Run {
         let problem = preset::row().problem;
         let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
         let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
-        Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).unwrap()
+        Run::new(schedule, &problem, 0, 0, |_| true).unwrap()
     }
 
     #[test]
     fn both_algorithms_tell_the_same_story_of_the_row() {
         for name in ["flash1", "flash2"] {
-            let story = run(name).story(0, Meaning::RIGHT);
+            let story = run(name).story(0);
             assert_eq!(story.visits.len(), 3, "{name}");
             for (visit, (alpha, l, average)) in
                 story.visits.iter().zip([(0.0, 1.5, 50.0 / 3.0), (0.25, 1.5, 27.5), (1.0, 2.5, 38.5)])
@@ -198,12 +234,12 @@ mod tests {
             let last = story.visits.last().unwrap();
             assert!((last.average_of(&last.new, 0).unwrap() - exact.o[0]).abs() < 1e-9);
         }
-        assert!(run("standard").story(0, Meaning::RIGHT).visits.is_empty());
+        assert!(run("standard").story(0).visits.is_empty());
     }
 
     #[test]
     fn the_needle_holds_still_while_both_shrink() {
-        for visit in &run("flash2").story(0, Meaning::RIGHT).visits[1..] {
+        for visit in &run("flash2").story(0).visits[1..] {
             let scaled = visit.scaled.as_ref().unwrap();
             let (before, after) = (visit.average_of(&visit.old, 0).unwrap(), visit.average_of(scaled, 0).unwrap());
             assert!((before - after).abs() < 1e-9);
@@ -215,8 +251,7 @@ mod tests {
     fn without_alpha_the_needle_misses() {
         for name in ["flash1", "flash2"] {
             let run = run(name);
-            let (right, wrong) =
-                (run.story(0, Meaning::RIGHT), run.story(0, Meaning { rescales: false, ..Meaning::RIGHT }));
+            let (right, wrong) = (run.story(0), run.story_of(&run.schedule.algorithm.with_bug("forget-alpha"), 0));
             assert_eq!(right.visits[0].new, wrong.visits[0].new, "{name}: nothing to shrink yet");
             assert!((wrong.visits[1].new.l - 2.625).abs() < 1e-12, "{name}: {}", wrong.visits[1].new.l);
             let needles = [&right, &wrong].map(|s| s.visits[2].average_of(&s.visits[2].new, 0).unwrap());

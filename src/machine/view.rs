@@ -5,12 +5,12 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use crate::attention::Real;
-use crate::schedule::{Schedule, Span, Step};
+use crate::schedule::language::{NameId, Names, Shape};
+use crate::schedule::{Algorithm, Place, Schedule, Step};
 
-use super::chip::{Slot, part};
-use super::numbers::Machine;
+use super::evaluate::Machine;
 
-/// The chip after the first `cursor` steps. A part that the program has not written yet is `None`.
+/// The chip after the first `cursor` steps. A part that the program has not written yet is not there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
     pub cursor: u64,
@@ -18,44 +18,26 @@ pub struct View {
     pub step: Option<Step>,
     /// Kernel and program of that step.
     pub program: Option<(usize, usize)>,
-    /// Queries of the rows on chip, and keys of the tile that was worked on last.
+    /// Queries and keys of the tile that was worked on last.
     pub rows: Range<usize>,
     pub cols: Range<usize>,
-    /// `[rows, cols]`
-    pub s: Option<Array2<f64>>,
-    pub p: Option<Array2<f64>>,
-    /// `[rows, d_v]`
-    pub o: Option<Array2<f64>>,
-    /// Each `[rows]`.
-    pub m: Option<Vec<f64>>,
-    pub l: Option<Vec<f64>>,
-    pub lse: Option<Vec<f64>>,
-    pub alpha: Option<Vec<f64>>,
-    pub beta: Option<Vec<f64>>,
-    pub tile_max: Option<Vec<f64>>,
-    pub tile_sum: Option<Vec<f64>>,
+    /// What is on chip, by name.
+    values: Vec<Seen>,
+}
+
+/// A value on chip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    pub name: String,
+    pub shape: Shape,
+    /// By the rows or keys at hand, and by keys or columns; of whole rows, the part at hand.
+    pub values: Array2<f64>,
 }
 
 impl View {
     /// Before the first step.
     pub fn start() -> Self {
-        Self {
-            cursor: 0,
-            step: None,
-            program: None,
-            rows: 0..0,
-            cols: 0..0,
-            s: None,
-            p: None,
-            o: None,
-            m: None,
-            l: None,
-            lse: None,
-            alpha: None,
-            beta: None,
-            tile_max: None,
-            tile_sum: None,
-        }
+        Self { cursor: 0, step: None, program: None, rows: 0..0, cols: 0..0, values: Vec::new() }
     }
 
     /// Looks at `machine`, which is as it is after the first `cursor` steps.
@@ -66,45 +48,75 @@ impl View {
         let mut steps = Vec::new();
         schedule.write_section(index, &mut steps);
         let done = &steps[..=(last - schedule.section_steps(index).start) as usize];
-        let span = schedule.kernels[section.kernel].span;
-        let (rows, cols) = last_tile(schedule, done, span);
-        let start = if span == Span::WholeRows { cols.start } else { 0 };
-        let chip = &machine.chip;
-        let has = |slot: Slot| chip.written.contains(slot);
-        let matrix = |slot: Slot, buffer: &Array2<T>, start: usize, width: usize| {
-            has(slot).then(|| part(buffer, rows.len(), start, width).mapv(T::widen))
-        };
-        let column =
-            |slot: Slot, values: &[T]| has(slot).then(|| values[..rows.len()].iter().map(|x| x.widen()).collect());
+        let is_whole = !schedule.algorithm.whole_rows(section.kernel).is_empty();
+        let (place, rows, cols) = last_tile(schedule, done, is_whole);
+        let mut values = Vec::new();
+        for (name, shape) in shapes(&schedule.algorithm, section.kernel) {
+            let shape = shape.at(place);
+            let found = if shape.is_known_at(place) { machine.value(name, shape, place) } else { None };
+            if let Some(found) = found {
+                let name = schedule.algorithm.text().names[name].clone();
+                // One number is that of each row.
+                let values_of_name = match found.first().filter(|_| shape.is_number()) {
+                    Some(single) => Array2::from_elem((rows.len(), 1), single.widen()),
+                    None => found.mapv(T::widen),
+                };
+                values.push(Seen { name, shape, values: values_of_name });
+            }
+        }
         Self {
             cursor,
             step: done.last().copied(),
             program: Some((section.kernel, section.program)),
-            s: matrix(Slot::S, &chip.s, start, cols.len()),
-            p: matrix(Slot::P, &chip.p, start, cols.len()),
-            o: matrix(Slot::O, &chip.o, 0, schedule.plan.d_v),
-            m: column(Slot::M, &chip.m),
-            l: column(Slot::Sum, &chip.l),
-            lse: column(Slot::Lse, &chip.lse),
-            alpha: column(Slot::Alpha, &chip.alpha),
-            beta: column(Slot::Beta, &chip.beta),
-            tile_max: column(Slot::TileMax, &chip.tile_max),
-            tile_sum: column(Slot::TileSum, &chip.tile_sum),
             rows,
             cols,
+            values,
         }
+    }
+
+    /// What is on chip, in the order of the text's names.
+    pub fn iter(&self) -> impl Iterator<Item = &Seen> {
+        self.values.iter()
+    }
+
+    /// A value on chip, by its name in the text.
+    pub fn get(&self, name: &str) -> Option<&Array2<f64>> {
+        self.values.iter().find(|seen| seen.name == name).map(|seen| &seen.values)
+    }
+
+    /// A value per row or per key.
+    pub fn column(&self, name: &str) -> Option<&[f64]> {
+        self.get(name).filter(|values| values.ncols() == 1)?.as_slice()
     }
 }
 
-/// Rows of the last step that has some, and keys of the last tile; a step over whole rows has all keys.
-fn last_tile(schedule: &Schedule, done: &[Step], span: Span) -> (Range<usize>, Range<usize>) {
-    let plan = &schedule.plan;
-    let rows = done.iter().rev().find_map(|step| step.place.i()).map_or(0..0, |i| plan.rows(i));
-    let whole = span == Span::WholeRows && done.last().is_some_and(|step| step.place.j().is_none());
-    let cols = match done.iter().rev().find_map(|step| step.place.tile()) {
-        Some((_, j)) if !whole => plan.cols(j),
-        _ if whole => 0..plan.n_k,
-        _ => 0..0,
+/// The names of a kernel with the shapes of their values, in the order of the text's names; of whole rows, all of them.
+pub fn shapes(algorithm: &Algorithm, kernel: usize) -> Vec<(NameId, Shape)> {
+    let text = algorithm.text();
+    let whole_rows = algorithm.whole_rows(kernel);
+    let mut shapes: Vec<Option<Shape>> = vec![None; text.names.len()];
+    let mut seen = Names::default();
+    for statement in text.lines.iter().filter(|line| line.kernel == kernel).flat_map(|line| &line.statements) {
+        let loaded = statement.action.tensor().map(|tensor| (text.tensors[tensor].id, text.tensors[tensor].shape()));
+        if let Some((name, shape)) = statement.action.gives().or(loaded).filter(|(name, _)| !seen.has(*name)) {
+            seen = seen.with(Names::of(name));
+            shapes[name] = Some(if whole_rows.has(name) { Shape::WHOLE_ROWS } else { shape });
+        }
+    }
+    shapes.into_iter().enumerate().filter_map(|(name, shape)| Some((name, shape?))).collect()
+}
+
+/// The place of the last tile, its queries and its keys; a step over whole rows has all keys.
+fn last_tile(schedule: &Schedule, done: &[Step], is_whole: bool) -> (Place, Range<usize>, Range<usize>) {
+    let plan = schedule.plan();
+    let i = done.iter().rev().find_map(|step| step.place.i());
+    let rows = i.map_or(0..0, |i| plan.rows(i));
+    let is_over_keys = is_whole && done.last().is_some_and(|step| step.place.j().is_none());
+    let j = done.iter().rev().find_map(|step| step.place.j()).filter(|_| !is_over_keys);
+    let cols = match j {
+        Some(j) => plan.cols(j),
+        None if is_over_keys => 0..plan.n_k,
+        None => 0..0,
     };
-    (rows, cols)
+    (Place::new(i, j), rows, cols)
 }

@@ -1,13 +1,18 @@
 //! Watching a run again, step by step, for what only its numbers tell: a new maximum, a small alpha, a NaN, an error.
 
-use ndarray::ArrayView1;
-
 use crate::attention::error_rule::max_error;
-use crate::attention::{Head, Precision, Real};
-use crate::schedule::{Max, Op, Plan, Schedule, Step, Tensor};
+use crate::attention::{Precision, Problem, Real};
+use crate::schedule::language::{Role, Setting};
+use crate::schedule::{Algorithm, Beat, Place, Plan, Schedule, Step, Tensor};
 
-use super::Meaning;
-use super::numbers::{Machine, carry_out};
+use super::compile::Program;
+use super::evaluate::Machine;
+use super::fault::Fault;
+use super::given::Given;
+use super::inputs::inputs;
+use super::names::{OUTPUT, Online, accumulator, gives, per_row, row_of};
+use super::recording::carry_out;
+use super::view::shapes;
 
 /// What can be asked of the numbers after a step.
 pub trait Probe {
@@ -27,7 +32,7 @@ pub trait Probe {
     fn error_of_average(&self) -> Option<f64>;
 }
 
-struct After<'a, 'm, T> {
+struct After<'a, 'm, T: Real> {
     step: &'a Step,
     schedule: &'a Schedule,
     machine: &'a Machine<'m, T>,
@@ -35,40 +40,62 @@ struct After<'a, 'm, T> {
 }
 
 impl<T: Real> After<'_, '_, T> {
+    fn rows(&self) -> usize {
+        self.step.place.i().map_or(0, |i| self.schedule.plan().rows(i).len())
+    }
+
     /// The factor of each row that had seen a key before the step, which takes the running maximum.
-    fn alphas(&self) -> Option<impl Iterator<Item = f64> + '_> {
-        if !matches!(self.step.op, Op::RowMax(Max::Running) | Op::MergeStats) {
+    fn alphas(&self) -> Option<Vec<f64>> {
+        let algorithm = &self.schedule.algorithm;
+        let names = Online::of(algorithm, self.step.line)?;
+        if !gives(algorithm, self.step, names.alpha) {
             return None;
         }
-        let chip = &self.machine.chip;
-        let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i));
+        let value = |name, row| per_row(self.machine, name, row);
         // l is still that of the keys before: rows without any have nothing that counts less.
-        let seen = chip.l.iter().zip(&chip.alpha).take(rows.len()).filter(|(l, _)| **l != T::zero());
-        Some(seen.map(|(_, alpha)| alpha.widen()))
+        let seen = (0..self.rows()).filter(|&row| value(names.l, row) != 0.0);
+        Some(seen.map(|row| value(names.alpha, row)).collect())
     }
 }
 
 impl<T: Real> Probe for After<'_, '_, T> {
     fn least_alpha(&self) -> Option<f64> {
-        self.alphas()?.reduce(f64::min)
+        self.alphas()?.into_iter().reduce(f64::min)
     }
 
     fn risen(&self) -> Option<(u64, u64)> {
         let count = |(risen, of), alpha: f64| (risen + u64::from(alpha < 1.0), of + 1);
-        Some(self.alphas()?.fold((0, 0), count))
+        Some(self.alphas()?.into_iter().fold((0, 0), count))
     }
 
     fn has_nan(&self) -> bool {
-        self.machine.left_nan(self.step)
+        let (text, line) = (self.schedule.algorithm.text(), self.schedule.line(self.step));
+        // What is given is what it is; a NaN in it is found where it reaches something that is computed.
+        if line.tensor().is_some_and(|tensor| matches!(text.tensors[tensor].role, Role::In | Role::Modifier(_))) {
+            return false;
+        }
+        let (writes, kernel) = (self.schedule.effects(self.step).writes, line.kernel);
+        let place = self.step.place;
+        shapes(&self.schedule.algorithm, kernel).into_iter().filter(|(name, _)| writes.has(*name)).any(
+            |(name, shape)| {
+                let shape = shape.at(place);
+                shape.is_known_at(place)
+                    && self
+                        .machine
+                        .value(name, shape, place)
+                        .is_some_and(|values| values.iter().any(|x| x.widen().is_nan()))
+            },
+        )
     }
 
     fn error_of_average(&self) -> Option<f64> {
         let exact = self.exact?;
-        let rows = self.step.place.i().map_or(0..0, |i| self.schedule.plan.rows(i));
+        let first = self.step.place.i().map_or(0, |i| self.schedule.plan().rows(i).start);
+        let of = average_after(&self.schedule.algorithm, self.step)?;
         let mut worst = 0.0;
-        for row in 0..rows.len() {
-            let got = average(self.machine, self.step.op, row, rows.start + row)?;
-            let want = average(exact, self.step.op, row, rows.start + row)?;
+        for row in 0..self.rows() {
+            let got = average(self.machine, of, self.step, row, first + row)?;
+            let want = average(exact, of, self.step, row, first + row)?;
             let error = max_error(&got, &want);
             worst = if error.is_nan() || error > worst { error } else { worst };
             if worst.is_nan() {
@@ -79,66 +106,133 @@ impl<T: Real> Probe for After<'_, '_, T> {
     }
 }
 
-/// The average of the values so far of a row, `row` on chip and `query` in HBM, after an `op` that changed it: O / l
-/// until O is divided, then O; in HBM as it was stored there, rounded.
-fn average<T: Real>(machine: &Machine<'_, T>, op: Op, row: usize, query: usize) -> Option<Vec<f64>> {
-    let widened = |o: ArrayView1<'_, T>| o.iter().map(|o| o.widen()).collect::<Vec<_>>();
-    let on_chip = || widened(machine.chip.o.row(row));
-    Some(match op {
-        Op::Accumulate => match machine.chip.l[row].widen() {
-            // A row that has seen no key: O is 0, and so is its average.
-            0.0 => on_chip(),
-            l => on_chip().into_iter().map(|o| o / l).collect(),
-        },
-        Op::Product | Op::MergeOutput | Op::Normalise => on_chip(),
-        Op::Store(Tensor::O) => widened(machine.memory.o.row(query)),
-        _ => return None,
-    })
+/// Where the average of the values so far is found.
+#[derive(Clone, Copy)]
+enum Average {
+    /// On chip, divided already.
+    OnChip,
+    /// On chip, to be divided by l.
+    Sum,
+    /// As it was stored, rounded.
+    InHbm,
 }
 
-/// A machine that carries out the same steps in f64, by the right meaning of each.
+/// Where a step leaves the average of its rows, if it changes that.
+fn average_after(algorithm: &Algorithm, step: &Step) -> Option<Average> {
+    let facts = algorithm.facts(step.line);
+    let line = algorithm.line(step.line);
+    if facts.beat == Beat::Store && facts.tensor == Some(Tensor::O) && !line.is_fill() {
+        return Some(Average::InHbm);
+    }
+    let o = accumulator(algorithm, line.kernel).filter(|&o| gives(algorithm, step, o))?;
+    match facts.beat {
+        Beat::Accumulate if text_divides_later(algorithm, step, o) => Some(Average::Sum),
+        Beat::Accumulate | Beat::Store => Some(Average::OnChip),
+        _ => None,
+    }
+}
+
+fn text_divides_later(algorithm: &Algorithm, step: &Step, o: usize) -> bool {
+    algorithm.text().average != Some(o) && Online::of(algorithm, step.line).is_some()
+}
+
+/// The average of the values so far of a row, `row` on chip and `query` in HBM.
+fn average<T: Real>(machine: &Machine<'_, T>, of: Average, step: &Step, row: usize, query: usize) -> Option<Vec<f64>> {
+    let algorithm = machine.algorithm();
+    let on_chip = |place: Place| {
+        let o = accumulator(algorithm, algorithm.line(step.line).kernel)?;
+        Some(row_of(machine, o, OUTPUT, place, row))
+    };
+    match of {
+        Average::OnChip => on_chip(step.place),
+        Average::Sum => {
+            let names = Online::of(algorithm, step.line)?;
+            let o = on_chip(step.place)?;
+            // A row that has seen no key: O is 0, and so is its average.
+            Some(match per_row(machine, names.l, row) {
+                0.0 => o,
+                l => o.into_iter().map(|o| o / l).collect(),
+            })
+        }
+        Average::InHbm => {
+            let id = algorithm.text().tensor(Tensor::O.name())?;
+            let o = machine.hbm.tensor(id, step.head)?;
+            Some(o.row(query).iter().map(|x| x.widen()).collect())
+        }
+    }
+}
+
+/// The same steps in f64, by the right text where the run's has a bug.
+pub(super) struct Exact {
+    schedule: Schedule,
+    program: Program,
+    given: Vec<Given<f64>>,
+}
+
+impl Exact {
+    pub fn new(of: &Schedule, problem: &Problem, batch: usize, head: usize) -> Result<Self, Fault> {
+        let algorithm = of.algorithm.base().unwrap_or(&of.algorithm);
+        let plan = Plan { precision: Precision::F64, ..of.plan().clone() };
+        let schedule = Schedule::of(algorithm, Setting { plan, ..of.setting.clone() });
+        let given = vec![inputs(&schedule, problem, None, batch, head)?];
+        Ok(Self { program: Program::new(algorithm), schedule, given })
+    }
+}
+
+/// A machine that carries out the same steps in f64.
 struct Twin<'a> {
+    exact: &'a Exact,
     machine: Machine<'a, f64>,
-    /// The section that comes next, and the steps that are done before it begins.
+    section: usize,
+    steps: Vec<Step>,
     next: usize,
-    begins: u64,
 }
 
 impl<'a> Twin<'a> {
-    /// `plan` is that of the schedule, in f64.
-    fn new(plan: &'a Plan, head: &'a Head<f64>) -> Self {
-        Self { machine: Machine::new(plan, head, Meaning::RIGHT), next: 0, begins: 0 }
+    fn new(exact: &'a Exact) -> Option<Self> {
+        let machine = Machine::new(&exact.program, &exact.schedule.setting, &exact.given).ok()?;
+        Some(Self { exact, machine, section: 0, steps: Vec::new(), next: 0 })
     }
 
-    /// Carries out `step`, after which `done` steps are.
-    fn follow(&mut self, schedule: &Schedule, step: &Step, done: u64) {
-        while self.next < schedule.section_count() && done > self.begins {
-            let section = schedule.section(self.next);
-            if section.section == 0 {
-                self.machine.start_program(schedule.kernels[section.kernel].span);
+    /// Carries out steps up to the one that `step` of `of` is. A text that leaves out a line of the other skips it.
+    fn follow(&mut self, of: &Algorithm, step: &Step) {
+        let schedule = &self.exact.schedule;
+        loop {
+            while self.next == self.steps.len() {
+                if self.section == schedule.section_count() {
+                    return;
+                }
+                schedule.write_section(self.section, &mut self.steps);
+                (self.section, self.next) = (self.section + 1, 0);
             }
-            self.begins = schedule.section_steps(self.next).end;
+            let own = self.steps[self.next];
             self.next += 1;
+            let done = self.machine.execute(&own);
+            debug_assert!(done.is_ok(), "the run carried it out");
+            let is_it = (own.place, own.head) == (step.place, step.head)
+                && schedule.algorithm.operation(own.line) == of.operation(step.line);
+            if is_it {
+                return;
+            }
         }
-        self.machine.execute(step);
     }
 }
 
-/// Carries out `schedule` from its start; `go_on` sees the steps done, the last of them and what it made. With the
-/// inputs in f64 in `exact`, it can also ask how far the numbers are from those of f64, at twice the work.
+/// Carries out `schedule` from its start; `go_on` sees the steps done, the last of them and what it made. With `exact`, it
+/// can also ask how far the numbers are from those of f64, at twice the work.
 pub(super) fn watch<T: Real>(
     schedule: &Schedule,
-    head: &Head<T>,
-    meaning: Meaning,
-    exact: Option<&Head<f64>>,
+    program: &Program,
+    given: &[Given<T>],
+    exact: Option<&Exact>,
     mut go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool,
 ) {
-    let plan = Plan { precision: Precision::F64, ..schedule.plan.clone() };
-    let mut twin = exact.map(|head| Twin::new(&plan, head));
-    carry_out(schedule, head, meaning, |done, step, machine| {
+    let mut twin = exact.and_then(Twin::new);
+    let stopped = carry_out(schedule, program, given, |done, step, machine| {
         if let Some(twin) = &mut twin {
-            twin.follow(schedule, step, done);
+            twin.follow(&schedule.algorithm, step);
         }
         go_on(done, step, &After { step, schedule, machine, exact: twin.as_ref().map(|twin| &twin.machine) })
     });
+    debug_assert!(matches!(stopped, Ok(_) | Err(Fault::Stopped)), "the first pass carried it out");
 }

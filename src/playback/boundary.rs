@@ -17,7 +17,7 @@ pub fn next(schedule: &Schedule, cursor: u64, unit: Unit) -> u64 {
         Unit::Beat | Unit::Tile => {
             let steps = section(schedule, index);
             let here = (cursor - range.start) as usize;
-            let length = steps[here..].iter().take_while(|step| same(unit, step, &steps[here])).count();
+            let length = steps[here..].iter().take_while(|step| same(schedule, unit, step, &steps[here])).count();
             cursor + length as u64
         }
     }
@@ -34,7 +34,8 @@ pub fn previous(schedule: &Schedule, cursor: u64, unit: Unit) -> u64 {
         Unit::Beat | Unit::Tile => {
             let steps = section(schedule, index);
             let here = (last - range.start) as usize;
-            let length = steps[..=here].iter().rev().take_while(|step| same(unit, step, &steps[here])).count();
+            let length =
+                steps[..=here].iter().rev().take_while(|step| same(schedule, unit, step, &steps[here])).count();
             last + 1 - length as u64
         }
     }
@@ -47,8 +48,8 @@ fn section(schedule: &Schedule, index: usize) -> Vec<Step> {
 }
 
 /// Two steps of one section belong to the same unit.
-fn same(unit: Unit, a: &Step, b: &Step) -> bool {
-    a.place == b.place && (unit == Unit::Tile || a.op.beat() == b.op.beat())
+fn same(schedule: &Schedule, unit: Unit, a: &Step, b: &Step) -> bool {
+    a.place == b.place && (unit == Unit::Tile || schedule.facts(a).beat == schedule.facts(b).beat)
 }
 
 #[cfg(test)]

@@ -41,12 +41,12 @@ impl Condition {
     /// By the schedule alone.
     fn is_met_by_step(&self, schedule: &Schedule, step: &Step, before: OnChip) -> bool {
         let class = || {
-            let (i, j) = step.place.tile().filter(|_| step.op == crate::schedule::Op::Scores)?;
-            Some(schedule.plan.class(i, j))
+            let (i, j) = step.place.tile().filter(|_| schedule.facts(step).makes_scores)?;
+            Some(schedule.plan().class(i, j))
         };
         match self {
-            Self::Operation(name) => step.op.name() == *name,
-            Self::Tile(i, j) => step.place.tile() == Some((*i, *j)) && step.op.beat() == Beat::Score,
+            Self::Operation(name) => schedule.line(step).label == *name,
+            Self::Tile(i, j) => step.place.tile() == Some((*i, *j)) && schedule.facts(step).beat == Beat::Score,
             Self::PartlyMasked => class() == Some(TileClass::Partial),
             Self::FullyMasked => class() == Some(TileClass::Skipped),
             // Where it begins, and not at every step of it.
@@ -169,8 +169,7 @@ mod tests {
     use super::*;
     use crate::attention::Precision;
     use crate::attention::input::{Input, preset};
-    use crate::machine::Meaning;
-    use crate::schedule::{Op, Plan, Tiling, algorithm, hardware};
+    use crate::schedule::{Plan, Tiling, algorithm, hardware};
 
     fn run(problem: &Problem, name: &str, br: usize) -> Run {
         run_in(problem, name, br, Precision::F64)
@@ -179,7 +178,11 @@ mod tests {
     fn run_in(problem: &Problem, name: &str, br: usize, precision: Precision) -> Run {
         let plan = Plan::of_problem(problem, 0, Tiling { br, bc: 2 }, precision);
         let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
-        Run::new(schedule, problem, 0, 0, Meaning::RIGHT, |_| true).unwrap()
+        Run::new(schedule, problem, 0, 0, |_| true).unwrap()
+    }
+
+    fn operation(run: &Run, n: u64) -> String {
+        run.schedule.algorithm.operation(run.schedule.step(n).unwrap().line)
     }
 
     /// All hits, found forwards; the same are found backwards.
@@ -222,7 +225,7 @@ mod tests {
         assert_eq!(hits(&run, &problem, Condition::Operation("rescale")).len(), 4 * 8);
         let tile = hits(&run, &problem, Condition::Tile(2, 3));
         assert_eq!(tile.len(), 1);
-        assert_eq!(run.schedule.step(tile[0] - 1).unwrap().op, Op::Scores);
+        assert_eq!(operation(&run, tile[0] - 1), "scores");
         assert!(hits(&run, &problem, Condition::PartlyMasked).is_empty());
         let toy = hardware::by_name("toy").unwrap();
         assert!(hits(&run, &problem, Condition::OverBudget(toy.clone())).is_empty());
@@ -238,7 +241,7 @@ mod tests {
         let run = run(&problem, "flash2", 4);
         let first = hits(&run, &problem, Condition::NanAppeared)[0];
         let step = run.schedule.step(first - 1).unwrap();
-        assert_eq!((step.op, step.place.tile()), (Op::Accumulate, Some((2, 4))));
+        assert_eq!((operation(&run, first - 1).as_str(), step.place.tile()), ("accumulate", Some((2, 4))));
         assert_eq!(hits(&run, &problem, Condition::PartlyMasked).len(), 8);
         assert!(hits(&run, &problem, Condition::FullyMasked).is_empty(), "flash2 skips them");
     }
@@ -251,15 +254,13 @@ mod tests {
         let run = run(&problem, "standard", 4);
         let steps: Vec<_> = hits(&run, &problem, Condition::NanAppeared)
             .into_iter()
-            .filter_map(|n| run.schedule.step(n - 1))
-            .filter(|step| step.op == Op::Load(crate::schedule::Tensor::S))
-            .map(|step| step.place.j().unwrap())
+            .filter(|n| operation(&run, n - 1) == "load S")
+            .map(|n| run.schedule.step(n - 1).unwrap().place.j().unwrap())
             .collect();
-        assert!(!steps.is_empty() && steps.iter().all(|&j| j == 9 / run.schedule.plan.bc), "{steps:?}");
+        assert!(!steps.is_empty() && steps.iter().all(|&j| j == 9 / run.schedule.plan().bc), "{steps:?}");
         // The sum of a tile is a statistic, too.
         let run = run_in(&problem, "flash2", 4, Precision::F32);
-        let steps = hits(&run, &problem, Condition::NanAppeared).into_iter().filter_map(|n| run.schedule.step(n - 1));
-        assert!(steps.map(|step| step.op).any(|op| op == Op::RowSum));
+        assert!(hits(&run, &problem, Condition::NanAppeared).into_iter().any(|n| operation(&run, n - 1) == "row-sum"));
     }
 
     #[test]
@@ -277,8 +278,8 @@ mod tests {
         let schedule = &low.schedule;
         let average = |run: &Run, n: u64, is_divided: bool| {
             let view = run.view(n);
-            let (mut o, l) = (view.o.unwrap(), view.l.unwrap_or_default());
-            for (row, l) in l.into_iter().enumerate().filter(|(_, l)| !is_divided && *l != 0.0) {
+            let (mut o, l) = (view.get("O").unwrap().clone(), view.column("l").unwrap_or_default());
+            for (row, l) in l.iter().enumerate().filter(|(_, l)| !is_divided && **l != 0.0) {
                 o.row_mut(row).mapv_inplace(|o| o / l);
             }
             o
@@ -289,16 +290,16 @@ mod tests {
         (1..=schedule.len())
             .map(|n| {
                 let step = schedule.step(n - 1).unwrap();
-                match step.op {
-                    Op::Accumulate => Some(distance(average(low, n, false).view(), average(exact, n, false).view())),
-                    Op::Normalise | Op::Product | Op::MergeOutput => {
+                match schedule.algorithm.operation(step.line).as_str() {
+                    "accumulate" => Some(distance(average(low, n, false).view(), average(exact, n, false).view())),
+                    "normalise" | "product" | "merge-output" => {
                         Some(distance(average(low, n, true).view(), average(exact, n, true).view()))
                     }
-                    Op::Store(crate::schedule::Tensor::O) => {
+                    "store O" => {
                         let stored = |run: &Run| {
                             let mut o = average(run, n, true);
                             let values = o.as_slice_mut().unwrap();
-                            if run.schedule.plan.precision == Precision::F16 {
+                            if run.schedule.plan().precision == Precision::F16 {
                                 values.iter_mut().for_each(|o| *o = half::f16::from_f64(*o).to_f64());
                             }
                             o
@@ -327,7 +328,7 @@ mod tests {
             assert!(hits(&exact, &problem, Condition::ErrorAbove(0.0)).is_empty(), "f64 is its own measure");
             // What is stored last is what the error of the whole run is of.
             let exact = crate::attention::oracle::attention(&problem.head::<f64>(0, 0, Precision::F64));
-            let whole = crate::attention::error_rule::max_error(&low.output().o, &exact.o);
+            let whole = crate::attention::error_rule::max_error(&low.output().unwrap().o, &exact.o);
             assert!(!hits(&low, &problem, Condition::ErrorAbove(whole * 0.999)).is_empty());
         }
     }

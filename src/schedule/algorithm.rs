@@ -1,33 +1,70 @@
 //! What an algorithm is: a text that was read, with its name. Everything here is derived from its lines.
 
+use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::attention::Stored;
 
 use super::buffer::Buffer;
-use super::language::{self, Action, Cost, Line, Ready, Setting, Tally, Walker};
+use super::language::{
+    self, Action, Cost, Diagnostic, Effects, Inner, Line, Names, Ready, Role, Setting, TEXTS, Tally, Test, VARIANTS,
+    Walker,
+};
 use super::plan::Plan;
-use super::step::{Max, OnChip, Op, Step, Tensor};
-use super::traffic::{PerTensor, Traffic};
+use super::step::{Beat, Lane, OnChip};
+use super::tensor::Tensor;
+use super::traffic::{HbmTensor, PerTensor, Traffic};
 
-/// A tiled algorithm: a text of the tile language whose steps the machine knows.
+/// A tiled algorithm: a text of the tile language, under a name. Copies share the text.
+#[derive(Clone)]
+pub struct Algorithm(Arc<Read>);
+
 #[derive(Debug)]
-pub struct Algorithm {
-    name: &'static str,
+struct Read {
+    name: String,
     text: language::Algorithm,
-    /// What each line does, in the order of the text.
-    ops: Vec<Op>,
+    lines: Vec<LineFacts>,
+    /// In the order of the text's own.
+    tensors: Vec<Tensor>,
+    /// Of each kernel: the names that span whole rows.
+    whole_rows: Vec<Names>,
 }
 
-static READ: LazyLock<[Algorithm; 3]> = LazyLock::new(|| ["standard", "flash1", "flash2"].map(Algorithm::of_program));
+/// What a line is to those who do not look into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineFacts {
+    pub lane: Lane,
+    pub beat: Beat,
+    /// The tensor that moves between HBM and chip, if one does.
+    pub tensor: Option<Tensor>,
+    /// It makes the scores of a tile.
+    pub makes_scores: bool,
+}
 
-/// Every algorithm, in the order in which lists show them.
-pub static ALL: LazyLock<[&'static Algorithm; 3]> = LazyLock::new(|| READ.each_ref());
+/// The forward passes that lists show, in their order. They report m and l, and have kernels.
+pub static ALL: LazyLock<[&'static Algorithm; 3]> = LazyLock::new(|| {
+    ["standard", "flash1", "flash2"]
+        .map(|name| by_name(name).unwrap_or_else(|| panic!("{name} comes with the program")))
+});
 
-/// The algorithm of this name.
+/// Every text that comes with the program, in the order in which lists show them; no variants.
+pub fn of_program() -> impl Iterator<Item = &'static Algorithm> {
+    TEXTS.into_iter().filter_map(|(name, _)| by_name(name))
+}
+
+/// The algorithm that comes with the program under this name, such as `split-kv`; of a variant, `flash2/forget-alpha`.
 pub fn by_name(name: &str) -> Option<&'static Algorithm> {
-    ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    static READ: [OnceLock<Algorithm>; TEXTS.len()] = [const { OnceLock::new() }; TEXTS.len()];
+    static VARIANTS_READ: [OnceLock<Algorithm>; VARIANTS.len()] = [const { OnceLock::new() }; VARIANTS.len()];
+    // A test reads them all.
+    let read = |text: &str| Algorithm::read(name, text).unwrap_or_else(|wrong| panic!("{name}: {wrong:?}"));
+    if let Some((base, variant)) = name.split_once('/') {
+        let at = VARIANTS.iter().position(|(of, own, _)| *of == base && *own == variant)?;
+        return Some(VARIANTS_READ[at].get_or_init(|| read(VARIANTS[at].2)));
+    }
+    let at = TEXTS.iter().position(|(own, _)| *own == name)?;
+    Some(READ[at].get_or_init(|| read(TEXTS[at].1)))
 }
 
 /// What `algorithm` stores under `plan` before its results are done, read off its traffic: S, or an O that is read back.
@@ -42,17 +79,6 @@ pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
 pub struct Kernel {
     pub name: String,
     pub programs: usize,
-    /// What its buffer of scores and weights spans.
-    pub span: Span,
-}
-
-/// What the buffer of scores and weights of a kernel spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// One tile, `br x bc`.
-    Tile,
-    /// Whole rows, `br x n_k`; tile operations work on their part of it.
-    WholeRows,
 }
 
 /// How block sizes follow from a chip.
@@ -64,99 +90,232 @@ pub enum BlockRule {
     Largest,
 }
 
+impl PartialEq for Algorithm {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.text().text == other.text().text)
+    }
+}
+
+impl Eq for Algorithm {}
+
+impl fmt::Debug for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Algorithm").field(&self.name()).finish()
+    }
+}
+
 impl Algorithm {
-    /// The text of this name that comes with the program. A test reads them all.
-    fn of_program(name: &'static str) -> Self {
-        let text = language::TEXTS.into_iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
-        let text = language::read(text).unwrap_or_else(|wrong| panic!("{name}: {wrong:?}"));
-        let ops = text.lines.iter().map(|line| op_of(&text, line));
-        let ops =
-            ops.collect::<Option<_>>().unwrap_or_else(|| panic!("{name} has a line that the machine does not know"));
-        Self { name, text, ops }
+    /// Reads a text under a name. Errors with all that is wrong with it.
+    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let text = language::read(text)?;
+        let named = text.tensors.iter().map(|tensor| Tensor::named(&tensor.name)).collect::<Option<Vec<_>>>();
+        let Some(tensors) = named else {
+            let what = "a tensor of this text has too long a name, or too many names of tensors were read before";
+            return Err(vec![Diagnostic::new(language::Span::default(), what)]);
+        };
+        let lines = text.lines.iter().map(|line| LineFacts::of(line, &tensors)).collect();
+        let whole_rows = (0..text.kernels.len()).map(|kernel| language::whole_rows(&text, kernel)).collect();
+        Ok(Self(Arc::new(Read { name: name.to_owned(), text, lines, tensors, whole_rows })))
     }
 
     /// The name on the command line and in traces.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
     /// One line for a person.
     pub fn title(&self) -> &str {
-        &self.text.title
+        &self.0.text.title
     }
 
     /// The text with its lines.
     pub fn text(&self) -> &language::Algorithm {
-        &self.text
+        &self.0.text
     }
 
-    /// What a line of the text does.
-    pub fn op(&self, line: usize) -> Op {
-        self.ops[line]
+    /// The text that it is a variant of, if it is one of a text of the program.
+    pub fn base(&self) -> Option<&'static Algorithm> {
+        by_name(&self.text().variant.as_ref()?.base)
+    }
+
+    /// It with a bug of this name, or as it is where its lines cannot have that bug.
+    pub fn with_bug(&self, bug: &str) -> Self {
+        by_name(&format!("{}/{bug}", self.name())).unwrap_or(self).clone()
+    }
+
+    /// It cuts the keys into parts.
+    pub fn has_splits(&self) -> bool {
+        self.text().lines.iter().any(|line| line.axes().has(language::Axis::S))
+    }
+
+    /// A forward pass that tells O, m and l of every row.
+    pub fn tells_rows(&self) -> bool {
+        let text = self.text();
+        let tells = |name: &str| {
+            let is_out = text.tensor(name).is_some_and(|id| text.tensors[id].role == Role::Out);
+            is_out || text.name(name).is_some_and(|name| text.report.contains(&name))
+        };
+        ["O", "m", "l"].into_iter().all(tells)
+    }
+
+    /// What comes after a forward pass, whose results it reads.
+    pub fn is_backward(&self) -> bool {
+        self.text().after.is_some()
+    }
+
+    /// A line of the text, by its number in [`language::Algorithm::lines`].
+    pub fn line(&self, line: usize) -> &Line {
+        &self.text().lines[line]
+    }
+
+    pub fn facts(&self, line: usize) -> LineFacts {
+        self.0.lines[line]
+    }
+
+    /// The operation of a line with the tensor that it moves, as lessons and traces have it: `load Q`.
+    pub fn operation(&self, line: usize) -> String {
+        let label = &self.line(line).label;
+        self.facts(line).tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+    }
+
+    /// The statements of a step as its line has them.
+    pub fn said(&self, step: &super::Step) -> String {
+        let line = self.line(step.line);
+        let text = self.text().text.lines().nth(line.span.line.saturating_sub(1) as usize).unwrap_or_default();
+        let text = text.trim();
+        text.strip_prefix(line.label.as_str()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(text).trim().to_owned()
+    }
+
+    /// The names of a kernel that span whole rows, of which a tile is a part.
+    pub fn whole_rows(&self, kernel: usize) -> Names {
+        self.0.whole_rows[kernel]
+    }
+
+    /// The names of a kernel that keep their values from tile to tile: given a start, or loaded from HBM.
+    pub fn kept(&self, kernel: usize) -> Names {
+        let lines = self.text().lines.iter().filter(|line| line.kernel == kernel);
+        let actions = lines.flat_map(|line| &line.statements).map(|statement| &statement.action);
+        actions.fold(Names::default(), |names, action| match action {
+            Action::Start { name, .. } => names.with(Names::of(*name)),
+            Action::Load { tensor, .. } => names.with(Names::of(self.text().tensors[*tensor].id)),
+            _ => names,
+        })
+    }
+
+    /// What a step of a line touches when the statements of `held` are carried out.
+    pub fn effects(&self, line: usize, held: u32) -> Effects {
+        Effects::of(self.text(), self.line(line), held)
+    }
+
+    /// The tensor with this number in the text.
+    pub fn tensor(&self, id: language::TensorId) -> Tensor {
+        self.0.tensors[id]
+    }
+
+    /// The tensors of the text that a run of `plan` has, in the order of the text.
+    pub fn tensors(&self, plan: &Plan) -> impl Iterator<Item = HbmTensor> {
+        let setting = Setting::new(plan.clone());
+        let is_there = move |role: Role| !matches!(role, Role::Modifier(test) if !setting.of_run(test));
+        let all = self.text().tensors.iter().enumerate();
+        all.filter(move |(_, tensor)| is_there(tensor.role)).map(|(id, _)| self.hbm_tensor(id, plan))
+    }
+
+    /// A tensor of the text with the bytes of its elements.
+    pub fn hbm_tensor(&self, id: language::TensorId, plan: &Plan) -> HbmTensor {
+        let element_bytes = language::element_bytes(self.text().tensors[id].kind, plan);
+        HbmTensor { tensor: self.tensor(id), element_bytes }
+    }
+
+    /// The tensor as the text declares it.
+    pub fn of_tensor(&self, tensor: Tensor) -> Option<&language::Tensor> {
+        let id = self.0.tensors.iter().position(|known| *known == tensor)?;
+        Some(&self.text().tensors[id])
+    }
+
+    /// How often a tensor is there: once for each split, or once.
+    pub fn splits_of(&self, tensor: Tensor, setting: &Setting) -> usize {
+        let has_splits = self.of_tensor(tensor).is_some_and(|of| of.axes().has(language::Axis::S));
+        if has_splits { setting.splits } else { 1 }
+    }
+
+    /// Rows and columns of a whole tensor, apart from splits; `None` where the text has none of this name.
+    pub fn size_of(&self, tensor: Tensor, plan: &Plan) -> Option<(usize, usize)> {
+        let of = self.of_tensor(tensor)?;
+        let (by_rows, by_keys) = (of.axes().has(language::Axis::I), of.axes().has(language::Axis::J));
+        let cols = match of.of {
+            _ if by_rows && by_keys => plan.n_k,
+            Inner::One => 1,
+            Inner::D => plan.d,
+            Inner::Dv => plan.d_v,
+        };
+        Some((if by_rows { plan.n_q } else { plan.n_k }, cols))
     }
 
     /// The kernels in the order in which they run.
-    pub fn kernels(&self, plan: &Plan) -> Vec<Kernel> {
-        let setting = Setting::new(plan.clone());
-        let ready = Ready::new(&self.text, &setting);
-        let mut programs = vec![0; self.text.kernels.len()];
-        let walker = Walker { algorithm: &self.text, setting: &setting, ready: &ready };
+    pub fn kernels(&self, setting: &Setting) -> Vec<Kernel> {
+        let text = self.text();
+        let ready = Ready::new(text, setting);
+        let mut programs = vec![0; text.kernels.len()];
+        let walker = Walker { algorithm: text, setting, ready: &ready };
         let walked: ControlFlow<()> = walker.sections(&mut |section| {
             programs[section.kernel] = section.program as usize + 1;
             ControlFlow::Continue(())
         });
         debug_assert!(walked.is_continue(), "nothing breaks the walk");
-        let of = |(kernel, programs): (&language::Kernel, usize)| {
-            let is_whole = kernel.buffers.iter().any(|buffer| buffer.shape == language::Shape::WHOLE_ROWS);
-            Kernel { name: kernel.name.clone(), programs, span: if is_whole { Span::WholeRows } else { Span::Tile } }
-        };
-        self.text.kernels.iter().zip(programs).map(of).collect()
+        let of = |(kernel, programs): (&language::Kernel, usize)| Kernel { name: kernel.name.clone(), programs };
+        text.kernels.iter().zip(programs).map(of).collect()
     }
 
     /// How block sizes follow from a chip.
     pub fn block_rule(&self) -> BlockRule {
-        self.text.blocks
+        self.text().blocks
     }
 
     /// The buffers of a program of `kernel`.
-    pub fn buffers(&self, kernel: usize, plan: &Plan) -> Vec<Buffer> {
-        let setting = Setting::new(plan.clone());
-        language::buffers(&self.text, &self.text.kernels[kernel], &setting)
-            .map(|buffer| Buffer::new(&self.text, buffer, plan))
+    pub fn buffers(&self, kernel: usize, setting: &Setting) -> Vec<Buffer> {
+        language::buffers(self.text(), &self.text().kernels[kernel], setting)
+            .map(|buffer| Buffer::new(self.text(), buffer, &setting.plan))
             .collect()
     }
 
     /// The buffers of its largest program.
     pub fn footprint(&self, plan: &Plan) -> Vec<Buffer> {
-        let kernels = (0..self.text.kernels.len()).map(|kernel| self.buffers(kernel, plan));
+        let setting = Setting::new(plan.clone());
+        let kernels = (0..self.text().kernels.len()).map(|kernel| self.buffers(kernel, &setting));
         kernels.max_by_key(|buffers| OnChip::of(buffers).total()).unwrap_or_default()
     }
 
     /// Whether its buffers are held against the budget of a thread block. The ideal products of `standard` are not.
     pub fn is_budgeted(&self) -> bool {
-        !self.text.is_ideal
+        !self.text().is_ideal
     }
 
-    /// Totals in O(t_r + t_c), visiting no tile.
+    /// Totals in O(t_r + t_c), visiting no tile; the keys in one split.
     pub fn closed_form(&self, plan: &Plan) -> Traffic {
-        self.traffic(&self.tally(plan))
+        self.closed_form_of(&Setting::new(plan.clone()))
+    }
+
+    /// The same for any setting.
+    pub fn closed_form_of(&self, setting: &Setting) -> Traffic {
+        self.traffic(&language::closed_form(self.text(), setting), &setting.plan)
     }
 
     /// Steps in all, in O(t_r + t_c), visiting no tile.
     pub fn step_count(&self, plan: &Plan) -> u64 {
-        self.tally(plan).total().steps
+        language::closed_form(self.text(), &Setting::new(plan.clone())).total().steps
     }
 
-    fn tally(&self, plan: &Plan) -> Tally {
-        language::closed_form(&self.text, &Setting::new(plan.clone()))
+    /// The same for any setting.
+    pub fn steps_of(&self, setting: &Setting) -> u64 {
+        language::closed_form(self.text(), setting).total().steps
     }
 
-    fn traffic(&self, tally: &Tally) -> Traffic {
+    fn traffic(&self, tally: &Tally, plan: &Plan) -> Traffic {
         let (total, [mut read, mut write]) = (tally.total(), [PerTensor::default(); 2]);
-        for (line, total) in self.ops.iter().zip(&tally.lines) {
+        for (line, total) in self.text().lines.iter().zip(&tally.lines) {
             if let Some(tensor) = line.tensor() {
-                read.add(tensor, total.hbm_read);
-                write.add(tensor, total.hbm_write);
+                read.add(self.hbm_tensor(tensor, plan), total.hbm_read);
+                write.add(self.hbm_tensor(tensor, plan), total.hbm_write);
             }
         }
         Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
@@ -164,82 +323,50 @@ impl Algorithm {
 
     /// Bytes of live buffers at their most during any step, visiting none.
     pub fn peak(&self, plan: &Plan) -> OnChip {
-        language::peak(&self.text, &Setting::new(plan.clone()))
+        language::peak(self.text(), &Setting::new(plan.clone()))
     }
 
     /// The cost of a line of which the statements of `held` are carried out.
     pub fn cost(&self, line: usize, held: u32, plan: &Plan) -> Cost {
-        let keep_is_given = Setting::new(plan.clone()).of_run(language::Test::KeepGiven);
-        Cost::of(&self.text, &self.text.lines[line], plan, keep_is_given, held)
+        let keep_is_given = Setting::new(plan.clone()).of_run(Test::KeepGiven);
+        Cost::of(self.text(), self.line(line), plan, keep_is_given, held)
     }
 
     /// The lines of the text that a run of `plan` has.
     pub fn shown(&self, plan: &Plan) -> Vec<language::Shown> {
-        language::shown(&self.text, &Setting::new(plan.clone()))
-    }
-
-    /// The line of the text (from 1) that a step carries out.
-    pub fn text_line(&self, step: &Step) -> u32 {
-        self.text.lines[usize::from(step.line)].span.line
+        language::shown(self.text(), &Setting::new(plan.clone()))
     }
 }
 
-/// The cost of an operation wherever it stands: that of the first line of any text that has it.
-pub fn cost_of(op: Op, plan: &Plan) -> Cost {
-    let find = |wanted: &dyn Fn(Op) -> bool| {
-        READ.iter().find_map(|algorithm| {
-            let line = algorithm.ops.iter().position(|known| wanted(*known))?;
-            let setting = Setting::new(plan.clone());
-            Some(algorithm.cost(line, setting.held_in_run(&algorithm.text.lines[line]), plan))
-        })
-    };
-    match (op, find(&|known| known == op)) {
-        (_, Some(cost)) => cost,
-        // A block moves as it does in the line that moves it the other way.
-        (Op::Load(tensor) | Op::Store(tensor) | Op::Initialise(tensor), None) => {
-            let moved = find(&|known| known.tensor() == Some(tensor)).unwrap_or_default();
-            let block = moved.hbm_read + moved.hbm_write;
-            let none = Cost::default();
-            match op {
-                Op::Load(_) => Cost { hbm_read: block, sram_write: block, ..none },
-                Op::Store(_) => Cost { hbm_write: block, sram_read: block, ..none },
-                _ => Cost { hbm_write: block, ..none },
-            }
+impl LineFacts {
+    fn of(line: &Line, tensors: &[Tensor]) -> Self {
+        let lane = line.lane();
+        Self {
+            lane,
+            beat: beat(line, lane),
+            tensor: line.tensor().map(|tensor| tensors[tensor]),
+            makes_scores: line.label == "scores",
         }
-        _ => Cost::default(),
     }
 }
 
-/// What a line does, by its label and the tensor that it moves; `None` for a line that the machine does not know.
-fn op_of(text: &language::Algorithm, line: &Line) -> Option<Op> {
-    let tensor = line.tensor().and_then(|tensor| {
-        let name = &text.tensors[tensor].name;
-        Tensor::ALL.into_iter().find(|known| known.name() == name)
+/// The beat of a line: by its label where the house knows it, else by what it does.
+fn beat(line: &Line, lane: Lane) -> Beat {
+    let makes_tile = line.statements.iter().any(|statement| {
+        matches!(&statement.action, Action::Assign { value, .. } if value.is_product() && value.shape.is_tile())
     });
-    let has = |label: &str| text.lines.iter().any(|other| other.kernel == line.kernel && other.label == label);
-    let of = if has("row-max") { Max::Running } else { Max::Tile };
-    Some(match line.statements.first()?.action {
-        Action::Load { .. } => Op::Load(tensor?),
-        Action::Store { .. } => Op::Store(tensor?),
-        Action::Fill { .. } => Op::Initialise(tensor?),
-        _ => match line.label.as_str() {
-            "start-rows" => Op::StartRows,
-            "scores" => Op::Scores,
-            "mask" => Op::Mask,
-            "row-max" => Op::RowMax(Max::Running),
-            "tile-max" => Op::RowMax(Max::Tile),
-            "exponentiate" => Op::Exponentiate(of),
-            "row-sum" => Op::RowSum,
-            "dropout" => Op::Dropout,
-            "rescale" => Op::Rescale,
-            "accumulate" => Op::Accumulate,
-            "start-output" => Op::StartOutput,
-            "product" => Op::Product,
-            "normalise" => Op::Normalise,
-            "merge-stats" => Op::MergeStats,
-            "merge-output" => Op::MergeOutput,
-            "divide-rows" => Op::DivideRows,
-            _ => return None,
+    match line.label.as_str() {
+        "start-rows" | "start-keys" | "start-output" | "start-combine" => Beat::Load,
+        "scores" | "mask" => Beat::Score,
+        "row-max" | "tile-max" | "exponentiate" | "row-sum" | "dropout" | "recompute" => Beat::Softmax,
+        "rescale" | "merge-stats" => Beat::Rescale,
+        "normalise" | "divide-rows" | "combine" => Beat::Store,
+        _ => match lane {
+            Lane::Load => Beat::Load,
+            Lane::Store => Beat::Store,
+            Lane::Matmul if makes_tile => Beat::Score,
+            Lane::Matmul => Beat::Accumulate,
+            Lane::Exp | Lane::Vector => Beat::Softmax,
         },
-    })
+    }
 }

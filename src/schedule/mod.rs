@@ -10,34 +10,38 @@ pub mod language;
 pub mod plan;
 pub mod source;
 pub mod step;
+pub mod tensor;
 pub mod tiling;
 pub mod traffic;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 
-pub use algorithm::{Algorithm, Kernel, Span};
+pub use algorithm::{Algorithm, Kernel, LineFacts};
 pub use buffer::{Buffer, Space};
 pub use hardware::Hardware;
-pub use language::{Cost, Counts};
+pub use language::{Cost, Counts, Effects, Names, Setting, Step};
 pub use plan::{DropoutCost, Plan, Sums};
 pub use source::kernel_lines;
-pub use step::{Beat, Lane, Max, OnChip, Op, Place, Step, Tensor};
+pub use step::{Beat, Lane, OnChip, Place};
+pub use tensor::Tensor;
 pub use tiling::Tiling;
-pub use traffic::{Amounts, Flops, PerTensor, TileCounts, Traffic};
+pub use traffic::{Amounts, Flops, HbmTensor, PerTensor, TileCounts, Traffic};
 
-use language::{Block, Ready, Setting, Walker};
+use language::{Block, Line, Ready, Walker};
 
-/// The exact sequence of tile operations of one algorithm on one (batch, query head).
+/// The exact sequence of steps of one algorithm on one group of query heads.
 #[derive(Clone)]
 pub struct Schedule {
-    pub plan: Plan,
-    pub algorithm: &'static Algorithm,
+    pub setting: Setting,
+    pub algorithm: Algorithm,
     pub kernels: Vec<Kernel>,
     ready: Ready,
     sections: Vec<Written>,
     /// The section in which a kernel first reads a block that it reads `once`.
     first_reads: HashMap<Block, usize>,
+    /// Of each line, for the sets of statements that some place carries out.
+    effects: Vec<Vec<(u32, Effects)>>,
     len: u64,
 }
 
@@ -60,14 +64,13 @@ struct Written {
 }
 
 impl Schedule {
-    /// The algorithm stores its scores in HBM, in the format of the tensors.
-    pub fn stores_scores(&self) -> bool {
-        self.algorithm.closed_form(&self.plan).write.get(Tensor::S) > 0
+    /// The schedule of one query head, with its keys in one split.
+    pub fn new(algorithm: &Algorithm, plan: Plan) -> Self {
+        Self::of(algorithm, Setting::new(plan))
     }
 
     /// Walks the text once to learn how many steps each section has.
-    pub fn new(algorithm: &'static Algorithm, plan: Plan) -> Self {
-        let setting = Setting::new(plan.clone());
+    pub fn of(algorithm: &Algorithm, setting: Setting) -> Self {
         let ready = Ready::new(algorithm.text(), &setting);
         let walker = Walker { algorithm: algorithm.text(), setting: &setting, ready: &ready };
         let (mut sections, mut first_reads, mut len, mut has_begun) = (Vec::new(), HashMap::new(), 0, false);
@@ -86,7 +89,37 @@ impl Schedule {
             })
         });
         debug_assert!(walked.is_continue(), "nothing breaks the walk");
-        Self { kernels: algorithm.kernels(&plan), plan, algorithm, ready, sections, first_reads, len }
+        let kernels = algorithm.kernels(&setting);
+        let of_line = |(line, sets): (usize, Vec<u32>)| {
+            sets.into_iter().map(|held| (held, algorithm.effects(line, held))).collect()
+        };
+        let effects = ready.sets().enumerate().map(of_line).collect();
+        Self { effects, kernels, setting, algorithm: algorithm.clone(), ready, sections, first_reads, len }
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.setting.plan
+    }
+
+    /// The algorithm stores its scores in HBM, in the format of the tensors.
+    pub fn stores_scores(&self) -> bool {
+        self.algorithm.closed_form_of(&self.setting).write.get(Tensor::S) > 0
+    }
+
+    /// The line of the text that a step carries out.
+    pub fn line(&self, step: &Step) -> &Line {
+        self.algorithm.line(step.line)
+    }
+
+    /// What that line is to those who do not look into it.
+    pub fn facts(&self, step: &Step) -> LineFacts {
+        self.algorithm.facts(step.line)
+    }
+
+    /// What a step touches on chip and in HBM.
+    pub fn effects(&self, step: &Step) -> Effects {
+        let known = self.effects[step.line].iter().find(|(held, _)| *held == step.held);
+        known.map_or_else(|| self.algorithm.effects(step.line, step.held), |(_, effects)| *effects)
     }
 
     /// Steps in all.
@@ -124,13 +157,12 @@ impl Schedule {
     /// Writes a section again, into `steps` (which is cleared first, and keeps its memory).
     pub fn write_section(&self, index: usize, steps: &mut Vec<Step>) {
         steps.clear();
-        let setting = Setting::new(self.plan.clone());
-        let walker = Walker { algorithm: self.algorithm.text(), setting: &setting, ready: &self.ready };
+        let walker = Walker { algorithm: self.algorithm.text(), setting: &self.setting, ready: &self.ready };
         let Written { at, has_begun, .. } = &self.sections[index];
         let mut read = HashSet::new();
         let is_new = |block| self.first_reads.get(&block) == Some(&index) && read.insert(block);
         let walked: ControlFlow<()> = walker.steps(at, &mut has_begun.clone(), is_new, |step| {
-            steps.push(self.algorithm.step(step));
+            steps.push(*step);
             ControlFlow::Continue(())
         });
         debug_assert!(walked.is_continue(), "nothing breaks the walk");
@@ -163,7 +195,7 @@ impl Schedule {
     pub fn buffers_after(&self, n: u64) -> Vec<Buffer> {
         match self.step(n) {
             Some(step) if step.live != OnChip::default() => {
-                self.algorithm.buffers(self.section(self.section_of(n)).kernel, &self.plan)
+                self.algorithm.buffers(self.section(self.section_of(n)).kernel, &self.setting)
             }
             _ => Vec::new(),
         }
@@ -171,36 +203,22 @@ impl Schedule {
 
     /// What a step costs.
     pub fn cost(&self, step: &Step) -> Cost {
-        self.algorithm.cost(usize::from(step.line), step.held, &self.plan)
+        self.algorithm.cost(step.line, step.held, self.plan())
     }
 
     /// Pairs, queries and keys that a step works on.
     pub fn counts(&self, step: &Step) -> Counts {
-        self.plan.counts_at(step.place)
+        self.plan().counts_at(step.place)
     }
 }
 
-/// Calls `visit` with each step of `algorithm` under `plan` and its number, in order. Keeps none of them.
-pub fn each_step(algorithm: &Algorithm, plan: &Plan, mut visit: impl FnMut(u64, &Step)) {
+/// Calls `visit` with each step of `algorithm` in `setting` and its number, in order. Keeps none of them.
+pub fn each_step(algorithm: &Algorithm, setting: &Setting, mut visit: impl FnMut(u64, &Step)) {
     let mut n = 0;
-    let walked: ControlFlow<()> = language::walk(algorithm.text(), &Setting::new(plan.clone()), &mut |step| {
-        visit(n, &algorithm.step(step));
+    let walked: ControlFlow<()> = language::walk(algorithm.text(), setting, &mut |step| {
+        visit(n, step);
         n += 1;
         ControlFlow::Continue(())
     });
     debug_assert!(walked.is_continue(), "nothing breaks the walk");
-}
-
-impl Algorithm {
-    /// A step of the text as the machine takes it.
-    fn step(&self, step: &language::Step) -> Step {
-        Step {
-            op: self.op(step.line),
-            line: step.line as u16,
-            held: step.held,
-            place: step.place,
-            free: step.free,
-            live: step.live,
-        }
-    }
 }

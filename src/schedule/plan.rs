@@ -190,16 +190,6 @@ impl Plan {
         let (pairs, edges) = (n_q * n_k, n_q * (t_c + 1) + n_k * (t_r + 1));
         (2 * (d + d_v) + 64) * pairs + 8 * (3 * (d + d_v) + 32) * edges
     }
-
-    /// Bytes of one element of a tensor in HBM.
-    pub fn bytes_of(&self, tensor: super::Tensor) -> u64 {
-        use super::Tensor::*;
-        match tensor {
-            Q | K | V | O | S | P | Bias => self.precision.element_bytes(),
-            M | Sum | Lse => self.precision.accumulator_bytes(),
-            Keep => 1,
-        }
-    }
 }
 
 fn blocks(run: Range<usize>, size: usize) -> Range<usize> {

@@ -4,35 +4,79 @@ use std::ops::AddAssign;
 
 use crate::attention::TileClass;
 
-use super::language::{Cost, Counts};
+use super::language::{Cost, Counts, MOST_TENSORS};
 use super::plan::Plan;
-use super::step::{Op, Tensor};
+use super::tensor::Tensor;
 
-/// Elements of each tensor, by its place in [`Tensor::ALL`].
+/// Elements of tensors, in the order of their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PerTensor([u64; Tensor::ALL.len()]);
+pub struct PerTensor {
+    moved: [Option<Moved>; MOST_TENSORS],
+}
+
+/// Elements of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Moved {
+    of: HbmTensor,
+    elements: u64,
+}
+
+/// A tensor with the bytes of one of its elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HbmTensor {
+    pub tensor: Tensor,
+    pub element_bytes: u64,
+}
 
 impl PerTensor {
     pub fn get(&self, tensor: Tensor) -> u64 {
-        self.0[tensor as usize]
+        self.moved.iter().flatten().find(|moved| moved.of.tensor == tensor).map_or(0, |moved| moved.elements)
     }
 
-    pub fn add(&mut self, tensor: Tensor, elements: u64) {
-        self.0[tensor as usize] += elements;
+    /// A text has at most [`MOST_TENSORS`] tensors.
+    pub fn add(&mut self, of: HbmTensor, elements: u64) {
+        if elements == 0 {
+            return;
+        }
+        let is_behind = |moved: &Option<Moved>| moved.is_none_or(|moved| moved.of.tensor >= of.tensor);
+        let Some(at) = self.moved.iter().position(is_behind) else { return };
+        match &mut self.moved[at] {
+            Some(moved) if moved.of.tensor == of.tensor => moved.elements += elements,
+            _ => {
+                self.moved[at..].rotate_right(1);
+                self.moved[at] = Some(Moved { of, elements });
+            }
+        }
     }
 
     /// The tensors that moved at all, with their elements.
     pub fn iter(&self) -> impl Iterator<Item = (Tensor, u64)> + '_ {
-        Tensor::ALL.into_iter().map(|tensor| (tensor, self.get(tensor))).filter(|(_, elements)| *elements > 0)
+        self.moved.iter().flatten().map(|moved| (moved.of.tensor, moved.elements))
+    }
+
+    /// The same, in bytes.
+    pub fn iter_bytes(&self) -> impl Iterator<Item = (Tensor, u64)> + '_ {
+        self.moved.iter().flatten().map(|moved| (moved.of.tensor, moved.elements * moved.of.element_bytes))
     }
 
     pub fn elements(&self) -> u64 {
-        self.0.iter().sum()
+        self.iter().map(|(_, elements)| elements).sum()
     }
 
     /// Bytes in HBM, each tensor in its own element size.
-    pub fn bytes(&self, plan: &Plan) -> u64 {
-        self.iter().map(|(tensor, elements)| elements * plan.bytes_of(tensor)).sum()
+    pub fn bytes(&self) -> u64 {
+        self.iter_bytes().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Bytes of one tensor.
+    pub fn bytes_of(&self, tensor: Tensor) -> u64 {
+        self.iter_bytes().find(|(known, _)| *known == tensor).map_or(0, |(_, bytes)| bytes)
+    }
+}
+
+impl AddAssign for PerTensor {
+    fn add_assign(&mut self, other: Self) {
+        other.moved.iter().flatten().for_each(|moved| self.add(moved.of, moved.elements));
     }
 }
 
@@ -86,14 +130,9 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Adds `op` over the rows, keys and pairs of `counts`. A `free` load moves nothing from HBM.
-    pub fn add(&mut self, op: Op, cost: &Cost, counts: Counts, free: bool) {
-        self.add_amounts(op, &Amounts::of(cost, counts), free);
-    }
-
-    /// Adds what one step of `op` moves and computes.
-    pub fn add_amounts(&mut self, op: Op, amounts: &Amounts, free: bool) {
-        if let (Some(tensor), false) = (op.tensor(), free) {
+    /// Adds what one step moves, of `tensor` if it moves one, and computes. A `free` load moves nothing from HBM.
+    pub fn add(&mut self, tensor: Option<HbmTensor>, amounts: &Amounts, free: bool) {
+        if let (Some(tensor), false) = (tensor, free) {
             self.read.add(tensor, amounts.hbm_read);
             self.write.add(tensor, amounts.hbm_write);
         }
@@ -104,23 +143,29 @@ impl Traffic {
         self.flops.other += amounts.flops.other;
     }
 
+    /// The tensors that were read or written, in the order of their names.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let mut tensors: Vec<Tensor> = self.read.iter().chain(self.write.iter()).map(|(tensor, _)| tensor).collect();
+        tensors.sort();
+        tensors.dedup();
+        tensors
+    }
+
     /// Elements moved between HBM and chip, both ways.
     pub fn hbm_elements(&self) -> u64 {
         self.read.elements() + self.write.elements()
     }
 
     /// Bytes moved between HBM and chip, both ways.
-    pub fn hbm_bytes(&self, plan: &Plan) -> u64 {
-        self.read.bytes(plan) + self.write.bytes(plan)
+    pub fn hbm_bytes(&self) -> u64 {
+        self.read.bytes() + self.write.bytes()
     }
 }
 
 impl AddAssign for Traffic {
     fn add_assign(&mut self, other: Self) {
-        for tensor in Tensor::ALL {
-            self.read.add(tensor, other.read.get(tensor));
-            self.write.add(tensor, other.write.get(tensor));
-        }
+        self.read += other.read;
+        self.write += other.write;
         self.sram_read += other.sram_read;
         self.sram_write += other.sram_write;
         self.flops.matmul += other.flops.matmul;

@@ -1,20 +1,42 @@
 //! Why a trace could not be written or read: one line that says what and where.
 
 use super::format::{FORMAT, VERSION};
+use crate::machine::Fault;
 use crate::sentence::{Sentence, says_a_sentence};
 
 /// Knows no file paths: whoever opened the file says which one it was. A place is a path within the trace.
 #[derive(Debug)]
 pub enum TraceError {
     Stopped,
+    /// The algorithm cannot be carried out on the input.
+    Run(Fault),
     Write(std::io::Error),
     Empty,
-    NotJson { fault: Sentence, line: usize, column: usize },
-    CutOff { line: usize, place: Sentence },
-    Type { place: Sentence, fault: String, line: usize, column: usize },
-    NotATrace { found: Sentence },
-    Newer { version: u64 },
-    Invalid { place: Sentence, fault: Sentence },
+    NotJson {
+        fault: Sentence,
+        line: usize,
+        column: usize,
+    },
+    CutOff {
+        line: usize,
+        place: Sentence,
+    },
+    Type {
+        place: Sentence,
+        fault: String,
+        line: usize,
+        column: usize,
+    },
+    NotATrace {
+        found: Sentence,
+    },
+    Newer {
+        version: u64,
+    },
+    Invalid {
+        place: Sentence,
+        fault: Sentence,
+    },
 }
 
 impl TraceError {
@@ -25,6 +47,7 @@ impl TraceError {
     pub fn sentence(&self) -> Sentence {
         match self {
             Self::Stopped => "the export was stopped".into(),
+            Self::Run(fault) => fault.sentence(),
             Self::Write(error) => Sentence::new("cannot write: {0}").with(error),
             Self::Empty => "the file is empty".into(),
             Self::NotJson { fault, line, column } => {
@@ -53,6 +76,12 @@ impl TraceError {
 }
 
 says_a_sentence!(TraceError);
+
+impl From<Fault> for TraceError {
+    fn from(fault: Fault) -> Self {
+        if fault == Fault::Stopped { Self::Stopped } else { Self::Run(fault) }
+    }
+}
 
 impl From<std::io::Error> for TraceError {
     fn from(error: std::io::Error) -> Self {

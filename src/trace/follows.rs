@@ -5,7 +5,7 @@ use super::describe::Export;
 use super::format::{Step, Trace};
 use super::walk::{Tiles, tell};
 use crate::attention::{Precision, Problem};
-use crate::schedule::{Plan, Tensor};
+use crate::schedule::Plan;
 use crate::sentence::Sentence;
 
 /// Errors with the first step of `trace` of which a number does not follow from the run that `export` describes. Costs
@@ -13,9 +13,12 @@ use crate::sentence::Sentence;
 ///
 /// Another machine sums in another order, so that numbers are equal within [`Slack`], and not bit by bit.
 pub fn follows(trace: &Trace, export: &Export<'_>, go_on: impl FnMut(u64) -> bool) -> Result<(), TraceError> {
-    let slack = Slack::of(export.problem, &export.schedule.plan, export);
-    let has_tiles = trace.steps.iter().any(|step| step.s.is_some() || step.p.is_some() || step.o.is_some());
-    let has_numbers = has_tiles || trace.steps.iter().any(|step| step.statistics().next().is_some());
+    let slack = Slack::of(export.problem, export.schedule.plan(), export);
+    let of_tiles =
+        |step: &Step<'_>| step.s.is_some() || step.p.is_some() || step.o.is_some() || !step.blocks.is_empty();
+    let has_tiles = trace.steps.iter().any(of_tiles);
+    let of_rows = |step: &Step<'_>| step.statistics().next().is_some() || !step.values.is_empty();
+    let has_numbers = has_tiles || trace.steps.iter().any(of_rows);
     let tiles = match (has_numbers, has_tiles) {
         (false, _) => Tiles::None,
         (true, false) => Tiles::Stats,
@@ -34,7 +37,7 @@ pub fn follows(trace: &Trace, export: &Export<'_>, go_on: impl FnMut(u64) -> boo
 }
 
 fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Sentence> {
-    if (&step.op, step.tensor, step.i, step.j) != (&told.op, told.tensor, told.i, told.j) {
+    if (&step.op, step.tensor, step.i, step.j, step.split) != (&told.op, told.tensor, told.i, told.j, told.split) {
         return Err(Sentence::new("it is {0}, where the run has {1}").with(title(step)).with(title(told)));
     }
     let l = told.l.as_ref().or(told.l_tile.as_ref());
@@ -44,6 +47,24 @@ fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Senten
         };
         for (row, (&found, &right)) in values.numbers().iter().zip(right.numbers()).enumerate() {
             slack.hold(name, told, row, found, right, 1.0)?;
+        }
+    }
+    for (name, values) in &step.values {
+        let Some(right) = told.values.get(name) else {
+            return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
+        };
+        for (row, (&found, &right)) in values.numbers().iter().zip(right.numbers()).enumerate() {
+            slack.hold(name, told, row, found, right, 1.0)?;
+        }
+    }
+    for (name, block) in &step.blocks {
+        let Some(right) = told.blocks.get(name) else {
+            return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
+        };
+        for (row, (found, right)) in block.iter().zip(right).enumerate() {
+            for (&found, &right) in found.numbers().iter().zip(right.numbers()) {
+                slack.hold(name, told, row, found, right, slack.longest)?;
+            }
         }
     }
     for (name, found, right) in [("s", &step.s, &told.s), ("p", &step.p, &told.p), ("o", &step.o, &told.o)] {
@@ -79,6 +100,9 @@ struct Slack {
     outputs: f64,
     /// The most that a sum of weights can be.
     longest: f64,
+    /// Of what a backward pass makes, relative to it or to 1: its products sum up to all that came before.
+    gradients: f64,
+    is_backward: bool,
     is_double: bool,
 }
 
@@ -102,30 +126,26 @@ impl Slack {
         let added = head.softcap.unwrap_or(0.0)
             + head.alibi_slope.map_or(0.0, |slope| slope.abs() * (plan.n_q + plan.n_k) as f64)
             + bias;
-        let stores_scores = export.schedule.algorithm.closed_form(plan).write.get(Tensor::S) > 0;
+        let stores_scores = export.schedule.stores_scores();
         let of_storage = if stores_scores { spacing * (of_products + added) } else { 0.0 };
         let scores = 2.0 * u * ((plan.d + 4) as f64 * of_products + 8.0 * added) + of_storage;
         let weights = (4.0 * scores).exp_m1() + (plan.n_k + 8 * plan.t_c() + 16) as f64 * u;
         let values = head.v.iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
         let kept = problem.dropout.as_ref().map_or(1.0, |dropout| 1.0 / (1.0 - dropout.rate));
         let outputs = (2.0 * weights + (2 + plan.t_c()) as f64 * spacing) * values * kept;
-        Self { scores, weights, outputs, longest: plan.n_k as f64, is_double }
+        let longest = plan.n_k as f64;
+        let gradients = (weights + outputs) * longest * (1.0 + of_products + values);
+        let is_backward = export.schedule.algorithm.is_backward();
+        Self { scores, weights, outputs, longest, gradients, is_backward, is_double }
     }
 
     /// Errors where `found` is not `right`, the `name` of a row of a block; `sum` is what its weights add up to.
-    fn hold(
-        &self,
-        name: &'static str,
-        told: &Step<'_>,
-        row: usize,
-        found: f64,
-        right: f64,
-        sum: f64,
-    ) -> Result<(), Sentence> {
+    fn hold(&self, name: &str, told: &Step<'_>, row: usize, found: f64, right: f64, sum: f64) -> Result<(), Sentence> {
         let allowed = match name {
-            "m" | "m_tile" | "s" => self.scores,
-            "o" => self.outputs * sum,
-            "L" => self.scores + self.weights * (1.0 + right.abs()),
+            "m" | "m_tile" | "m_new" | "s" => self.scores,
+            "o" | "O_part" => self.outputs * sum,
+            "L" | "L_part" | "top" | "top_new" => self.scores + self.weights * (1.0 + right.abs()),
+            _ if self.is_backward => self.gradients * right.abs().max(1.0),
             _ => self.weights * right.abs() + f64::from(f32::MIN_POSITIVE),
         };
         if found == right || (found.is_nan() && right.is_nan()) || (found - right).abs() <= allowed {

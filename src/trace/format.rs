@@ -199,6 +199,15 @@ pub struct Step<'a> {
     /// Output on chip `[rows][d_v]` after a step that changes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub o: Option<Vec<Values>>,
+    /// Split of the keys; absent where the step has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<usize>,
+    /// Other values per row or per key that the step has computed, by their names in the text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Values>,
+    /// Other blocks that the step has computed, by their names in the text, row by row; only with `--tiles full`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, Vec<Values>>,
 }
 
 /// Floating-point operations by kind; a kind of none is absent.
@@ -277,10 +286,13 @@ pub struct Check {
     pub passed: bool,
     #[serde(rename = "O")]
     pub o: ErrorAndBound,
-    pub m: ErrorAndBound,
-    pub l: ErrorAndBound,
-    #[serde(rename = "L")]
-    pub lse: ErrorAndBound,
+    /// Absent where the algorithm tells none; so are those of l and L.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m: Option<ErrorAndBound>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<ErrorAndBound>,
+    #[serde(default, rename = "L", skip_serializing_if = "Option::is_none")]
+    pub lse: Option<ErrorAndBound>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -35,7 +35,7 @@ impl Grain {
     fn fitting(schedule: &Schedule, most: u64) -> Self {
         let (mut moves, mut visits, mut last) = (0, 0, None);
         schedule.for_each(|_, step| {
-            moves += u64::from(step.op.tensor().is_some() && !step.free);
+            moves += u64::from(schedule.facts(step).tensor.is_some() && !step.free);
             visits += u64::from(last != Some(step.place));
             last = Some(step.place);
         });
@@ -235,6 +235,7 @@ mod tests {
                 head: 0,
                 hardware: None,
                 kernel_source: None,
+                d_o: None,
             };
             let sums = [Grain::Step, Grain::Visit, Grain::Section].map(|grain| {
                 let mut out = Vec::new();

@@ -94,9 +94,17 @@ fn narrow(trace: &mut Trace) -> Result<(), TraceError> {
         for (name, values) in step.statistics_mut() {
             narrow(values, name)?;
         }
+        for (name, values) in &mut step.values {
+            narrow(values, &format!("values.{name}"))?;
+        }
         for (name, tile) in [("s", &mut step.s), ("p", &mut step.p), ("o", &mut step.o)] {
             for (row, values) in tile.iter_mut().flatten().enumerate() {
                 narrow(values, &format!("{name}[{row}]"))?;
+            }
+        }
+        for (name, block) in &mut step.blocks {
+            for (row, values) in block.iter_mut().enumerate() {
+                narrow(values, &format!("blocks.{name}[{row}]"))?;
             }
         }
     }

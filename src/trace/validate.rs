@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
 use crate::attention::{Mask, Shape};
-use crate::schedule::{OnChip, Plan, Tensor, Tiling};
+use crate::schedule::language::{Kind, element_bytes};
+use crate::schedule::{Algorithm, OnChip, Plan, Tensor, Tiling};
 use crate::sentence::Sentence;
 
 /// Sizes above this are refused, so that no product of an index and a block size overflows.
@@ -14,7 +15,7 @@ const MOST: usize = 1 << 40;
 /// Errors with the first step, or else the first total, that does not agree.
 pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
     let plan = plan(trace)?;
-    let mut sums = Sums::default();
+    let mut sums = Sums { kinds: kinds(trace), ..Sums::default() };
     for (n, step) in (0..).zip(&trace.steps) {
         check_step(n, step, &plan)
             .and_then(|()| within(step.on_chip_bytes, trace.totals.peak_on_chip_bytes))
@@ -23,6 +24,24 @@ pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
     }
     let place = |field| Sentence::verbatim(format!("totals.{field}"));
     sums.agree(&trace.totals, &plan).map_err(|(field, fault)| TraceError::invalid(place(field), fault))
+}
+
+/// The tensors of the algorithm with their kinds, as the trace's own text has them; of a trace without a text that can be
+/// read, those of the forward passes.
+fn kinds(trace: &Trace) -> BTreeMap<Tensor, Kind> {
+    let own = trace.text.as_ref().and_then(|text| Algorithm::read(&trace.algorithm, text).ok());
+    match own {
+        Some(own) => own.text().tensors.iter().enumerate().map(|(id, of)| (own.tensor(id), of.kind)).collect(),
+        None => Tensor::FORWARD.into_iter().map(|tensor| (tensor, kind_of_forward(tensor))).collect(),
+    }
+}
+
+fn kind_of_forward(tensor: Tensor) -> Kind {
+    match tensor {
+        Tensor::M | Tensor::SUM | Tensor::LSE => Kind::Accumulator,
+        Tensor::KEEP => Kind::Byte,
+        _ => Kind::Element,
+    }
 }
 
 /// The plan that the sizes, the mask and the tiling describe.
@@ -144,6 +163,8 @@ struct Sums {
     flops: FlopCounts,
     peak: OnChip,
     computed: u64,
+    /// Tensors that are not kept in the format of the inputs.
+    kinds: BTreeMap<Tensor, Kind>,
 }
 
 impl Sums {
@@ -158,11 +179,14 @@ impl Sums {
         grow(&mut self.flops.other, step.flops.other);
         grow(&mut self.computed, u64::from(step.op == "scores"));
         self.peak = self.peak.max(step.on_chip_bytes);
+        if let Some(tensor) = step.tensor.filter(|tensor| !self.kinds.contains_key(tensor)) {
+            return Err(Sentence::new("{0} is no tensor of its text").with(tensor.name()));
+        }
         if read == 0 && write == 0 {
             return Ok(());
         }
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
-        let element = plan.bytes_of(tensor);
+        let element = element_bytes(self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
             let fault = Sentence::new("it moves part of an element: those of {0} have {1} bytes");
             return Err(fault.with(tensor.name()).with(element));

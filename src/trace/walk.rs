@@ -1,8 +1,7 @@
 //! Walks a schedule, with or without the machine, and tells each step as a step of a trace. Every writer listens.
 
 use std::borrow::Cow;
-
-use ndarray::{Array2, s};
+use std::collections::BTreeMap;
 
 use super::TraceError;
 use super::describe::{self, Export};
@@ -10,8 +9,9 @@ use super::format::{Check, FlopCounts, Lines, Step, Totals};
 use super::number::Values;
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
-use crate::machine::{Effects, Machine, Meaning, Meter, Slot, Slots, carry_out, output};
-use crate::schedule::{self, Cost, Counts, Flops, Op, Place, Schedule, Section, Span, kernel_lines};
+use crate::machine::{Machine, Meter, Program, Results, carry_out, inputs, shapes};
+use crate::schedule::language::{Action, Extent, NameId, Names, Shape};
+use crate::schedule::{self, Beat, Cost, Counts, Flops, Lane, Place, Schedule, Section, kernel_lines};
 use crate::sentence::Sentence;
 
 /// How much of the numbers a trace holds.
@@ -56,7 +56,7 @@ pub(super) fn tell(
     go_on: impl FnMut(u64) -> bool,
     each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
 ) -> Result<(Totals, Option<Output>), TraceError> {
-    match (tiles, export.schedule.plan.precision) {
+    match (tiles, export.schedule.plan().precision) {
         (Tiles::None, _) => schedule_alone(export, go_on, each),
         (_, Precision::F64) => carried_out::<f64>(export, tiles, go_on, each),
         _ => carried_out::<f32>(export, tiles, go_on, each),
@@ -92,19 +92,15 @@ fn carried_out<T: Real>(
     mut each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
 ) -> Result<(Totals, Option<Output>), TraceError> {
     let schedule = export.schedule;
-    let head = export.problem.head::<T>(export.batch, export.head, schedule.plan.precision);
-    let (mut teller, mut meter, mut held) = (Teller::new(export), Meter::new(schedule), Held::default());
+    let given = [inputs::<T>(schedule, export.problem, export.d_o, export.batch, export.head)?];
+    let program = Program::new(&schedule.algorithm);
+    let (mut teller, mut meter, mut held) = (Teller::new(export), Meter::new(schedule), Held::new(schedule));
     let mut outcome = Ok(());
-    let machine = carry_out(schedule, &head, Meaning::RIGHT, |done, step, machine| {
+    let carried = carry_out(schedule, &program, &given, |done, step, machine| {
         meter.add(step);
-        let section = teller.section(done - 1);
-        let span = schedule.kernels[section.kernel].span;
-        held.after(section, step, span);
+        held.after(teller.section(done - 1), step);
         let mut told = teller.tell(done - 1, step);
-        held.statistics(step.op, span, machine, &mut told);
-        if tiles == Tiles::Full {
-            tile_values(step.op, span, machine, &mut told);
-        }
+        held.tell(step, tiles, machine, &mut told);
         outcome = each(&told);
         if outcome.is_ok() && done.is_multiple_of(REPORT_EVERY) && !go_on(done) {
             outcome = Err(TraceError::Stopped);
@@ -112,8 +108,8 @@ fn carried_out<T: Real>(
         outcome.is_ok()
     });
     outcome?;
-    let machine = machine.ok_or(TraceError::Stopped)?;
-    Ok((describe::totals(schedule, &meter.totals), Some(output(&machine))))
+    let machine = carried?;
+    Ok((describe::totals(schedule, &meter.totals), Results::of(&machine, schedule).output()))
 }
 
 /// Puts what the schedule says of a step into words.
@@ -128,7 +124,7 @@ struct Teller<'a> {
 
 /// What is the same for every step of a line that carries out the same statements.
 struct Known {
-    line: u16,
+    line: usize,
     held: u32,
     cost: Cost,
     /// Bytes of an element that moves.
@@ -141,7 +137,7 @@ struct Known {
 
 impl Known {
     fn new(step: &schedule::Step, schedule: &Schedule, kernel_source: Option<&str>) -> Self {
-        let cost = schedule.cost(step);
+        let (algorithm, line, cost) = (&schedule.algorithm, schedule.line(step), schedule.cost(step));
         let costs = |counts: Counts| {
             let parts = [cost.hbm_read, cost.hbm_write, cost.sram_read, cost.sram_write, cost.matmul, cost.other];
             parts.into_iter().any(|part| part.at(counts) > 0)
@@ -152,9 +148,11 @@ impl Known {
             line: step.line,
             held: step.held,
             cost,
-            element_bytes: step.op.tensor().map_or(0, |tensor| schedule.plan.bytes_of(tensor)),
-            pseudo: vec![schedule.algorithm.text_line(step) as u16],
-            kernel: kernel_source.map(|source| kernel_lines(source, step.op)),
+            element_bytes: line
+                .tensor()
+                .map_or(0, |tensor| algorithm.hbm_tensor(tensor, schedule.plan()).element_bytes),
+            pseudo: vec![line.span.line as u16],
+            kernel: kernel_source.map(|source| kernel_lines(source, &algorithm.operation(step.line))),
             uses: (costs(pair) || costs(query), costs(pair) || costs(key)),
         }
     }
@@ -183,7 +181,9 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&mut self, n: u64, step: &schedule::Step) -> Step<'_> {
-        let (section, plan) = (self.section(n), &self.schedule.plan);
+        let section = self.section(n);
+        let schedule = self.schedule;
+        let plan = schedule.plan();
         let Known { cost, element_bytes, pseudo, kernel, uses, .. } = self.known(step);
         let (place, sums) = (step.place, plan.counts_at(step.place));
         let moved = |elements: u64| if step.free { 0 } else { elements * element_bytes };
@@ -192,8 +192,8 @@ impl<'a> Teller<'a> {
             n,
             kernel: section.kernel,
             program: section.program,
-            op: Cow::Borrowed(step.op.name()),
-            tensor: step.op.tensor(),
+            op: Cow::Borrowed(&schedule.line(step).label),
+            tensor: schedule.facts(step).tensor,
             i: place.i(),
             j: place.j(),
             rows: place.i().map_or(whole(uses.0, plan.n_q), |i| Some(pair(plan.rows(i)))),
@@ -218,6 +218,9 @@ impl<'a> Teller<'a> {
             s: None,
             p: None,
             o: None,
+            split: place.s(),
+            values: BTreeMap::new(),
+            blocks: BTreeMap::new(),
         }
     }
 }
@@ -226,65 +229,88 @@ fn pair(range: std::ops::Range<usize>) -> [usize; 2] {
     [range.start, range.end]
 }
 
-/// Which statistics on chip belong to the rows at hand: those of a tile that was left behind do not.
-#[derive(Default)]
-struct Held {
+/// Which values on chip belong to the rows at hand: those of a tile that was left behind do not.
+struct Held<'a> {
+    schedule: &'a Schedule,
+    /// Of each kernel: its names with their shapes, and those that belong to rows and not to one tile.
+    kernels: Vec<(Vec<(NameId, Shape)>, Names)>,
     program: (usize, usize),
     place: Place,
-    slots: Slots,
+    names: Names,
 }
 
-/// What belongs to one tile, and not to its rows.
-const OF_A_TILE: Slots = Slots::of(&[Slot::Alpha, Slot::Beta, Slot::TileMax, Slot::TileSum]);
+impl<'a> Held<'a> {
+    fn new(schedule: &'a Schedule) -> Self {
+        let of = |kernel| (shapes(&schedule.algorithm, kernel), schedule.algorithm.kept(kernel));
+        let kernels = (0..schedule.kernels.len()).map(of).collect();
+        Self { schedule, kernels, program: (0, 0), place: Place::default(), names: Names::default() }
+    }
 
-impl Held {
-    fn after(&mut self, section: Section, step: &schedule::Step, span: Span) {
+    fn after(&mut self, section: Section, step: &schedule::Step) {
         let program = (section.kernel, section.program);
-        let lost = if program != self.program || step.place.i() != self.place.i() {
-            Slots::ALL
+        if program != self.program || step.place.i() != self.place.i() {
+            self.names = Names::default();
         } else if step.place != self.place {
-            OF_A_TILE
-        } else {
-            Slots::NONE
-        };
+            let of_tile = Names::ALL.without(self.kernels[section.kernel].1);
+            self.names = self.names.without(of_tile);
+        }
         // What was loaded is of the visit before: it is told where a step gives it a new value.
-        let is_load = matches!(step.op, Op::Load(_));
-        let written = if is_load { Slots::NONE } else { Effects::of(step, span).writes };
-        *self = Self { program, place: step.place, slots: self.slots.without(lost).with(written) };
+        if self.schedule.facts(step).lane != Lane::Load {
+            self.names = self.names.with(self.schedule.effects(step).writes);
+        }
+        (self.program, self.place) = (program, step.place);
     }
 
-    fn statistics<T: Real>(&self, op: Op, span: Span, machine: &Machine<'_, T>, told: &mut Step<'_>) {
-        let (true, Some([start, end])) = (op.is_row_operation(), told.rows) else { return };
-        let of = |slot: Slot, values: &[T]| self.slots.contains(slot).then(|| Values::of(&values[..end - start]));
-        let chip = &machine.chip;
-        (told.m, told.l) = (of(Slot::M, &chip.m), of(Slot::Sum, &chip.l));
-        (told.alpha, told.beta) = (of(Slot::Alpha, &chip.alpha), of(Slot::Beta, &chip.beta));
-        let of_tile = (of(Slot::TileMax, &chip.tile_max), of(Slot::TileSum, &chip.tile_sum));
-        match span {
-            Span::Tile => (told.m_tile, told.l_tile) = of_tile,
-            // The maximum and the sum over whole rows are those of the rows.
-            Span::WholeRows => (told.m, told.l) = of_tile,
+    /// Tells the statistics that are held after a step that works on them, and with [`Tiles::Full`] the blocks that it has
+    /// made.
+    fn tell<T: Real>(&self, step: &schedule::Step, tiles: Tiles, machine: &Machine<'_, T>, told: &mut Step<'_>) {
+        let schedule = self.schedule;
+        let (facts, line) = (schedule.facts(step), schedule.line(step));
+        if matches!(facts.lane, Lane::Load | Lane::Store) {
+            return;
         }
-        told.lse = of(Slot::Lse, &chip.lse);
+        let writes = schedule.effects(step).writes;
+        let all = &self.kernels[line.kernel].0;
+        let is_column = |shape: &Shape| shape.cols == Extent::One && !shape.is_number();
+        let gives_column = all.iter().any(|(name, shape)| is_column(shape) && writes.has(*name));
+        let starts = line.statements.iter().any(|statement| matches!(statement.action, Action::Start { .. }));
+        let name_of = |name: NameId| schedule.algorithm.text().names[name].as_str();
+        for &(name, shape) in all {
+            let shape = shape.at(step.place);
+            if !shape.is_known_at(step.place) {
+                continue;
+            }
+            if is_column(&shape) && self.names.has(name) && (gives_column || facts.beat == Beat::Store) {
+                let values = machine.value(name, shape, step.place).map(Values::of);
+                statistic(told, name_of(name), values);
+            }
+            if shape.is_matrix() && writes.has(name) && !starts && tiles == Tiles::Full {
+                let values = machine.value(name, shape, step.place);
+                block(told, name_of(name), values.map(|values| values.rows().into_iter().map(Values::of).collect()));
+            }
+        }
     }
 }
 
-/// The tile that a step has made.
-fn tile_values<T: Real>(op: Op, span: Span, machine: &Machine<'_, T>, told: &mut Step<'_>) {
-    let (Some([row, row_end]), Some([col, col_end])) = (told.rows, told.cols.or(Some([0, 0]))) else { return };
-    let start = if span == Span::WholeRows { col } else { 0 };
-    let part = |buffer: &Array2<T>, start: usize, width: usize| {
-        let block = buffer.slice(s![..row_end - row, start..start + width]);
-        Some(block.rows().into_iter().map(Values::of).collect())
-    };
-    match op {
-        Op::Scores | Op::Mask => told.s = part(&machine.chip.s, start, col_end - col),
-        Op::Exponentiate(_) | Op::Dropout | Op::DivideRows => {
-            told.p = part(&machine.chip.p, start, col_end - col);
-        }
-        Op::Rescale | Op::Accumulate | Op::Product | Op::MergeOutput | Op::Normalise => {
-            told.o = part(&machine.chip.o, 0, machine.plan.d_v);
-        }
-        _ => {}
+/// Under the field of its name, or among the other values.
+fn statistic(told: &mut Step<'_>, name: &str, values: Option<Values>) {
+    match name {
+        "m" => told.m = values,
+        "l" => told.l = values,
+        "alpha" => told.alpha = values,
+        "beta" => told.beta = values,
+        "m_tile" => told.m_tile = values,
+        "l_tile" => told.l_tile = values,
+        "L" => told.lse = values,
+        _ => told.values.extend(values.map(|values| (name.to_owned(), values))),
+    }
+}
+
+fn block(told: &mut Step<'_>, name: &str, rows: Option<Vec<Values>>) {
+    match name {
+        "S" => told.s = rows,
+        "P" => told.p = rows,
+        "O" => told.o = rows,
+        _ => told.blocks.extend(rows.map(|rows| (name.to_owned(), rows))),
     }
 }

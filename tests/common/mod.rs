@@ -17,9 +17,10 @@ use rand_distr::StandardNormal;
 use tilescope::attention::dropout::Keep;
 use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
+use tilescope::attention::oracle::Output;
 use tilescope::attention::{Align, Dropout, Mask, Precision, Problem, Real, Shape};
-use tilescope::machine::{Machine, Meaning, Run, View};
-use tilescope::schedule::{DropoutCost, Plan, Tiling};
+use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
+use tilescope::schedule::{DropoutCost, Plan, Schedule, Tiling};
 
 fn masks(n_k: usize) -> impl Strategy<Value = Mask> {
     let bound = prop_oneof![3 => Just(None), 2 => (0usize..8).prop_map(Some)];
@@ -126,7 +127,7 @@ pub fn worst_case(problem: &Problem, plan: &Plan, head: usize) -> Errors {
 
 /// The view after `cursor` steps, by carrying out each of them on a new machine.
 pub fn stepped(run: &Run, problem: &Problem, cursor: u64) -> View {
-    match run.schedule.plan.precision {
+    match run.schedule.plan().precision {
         Precision::F64 => step_up_to::<f64>(run, problem, cursor),
         _ => step_up_to::<f32>(run, problem, cursor),
     }
@@ -134,20 +135,17 @@ pub fn stepped(run: &Run, problem: &Problem, cursor: u64) -> View {
 
 fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
     let schedule = &run.schedule;
-    let head = problem.head::<T>(run.batch, run.head, schedule.plan.precision);
-    let mut machine = Machine::new(&schedule.plan, &head, Meaning::RIGHT);
+    let given = [inputs::<T>(schedule, problem, None, run.batch, run.head).expect("the run had them")];
+    let program = Program::new(&schedule.algorithm);
+    let mut machine = Machine::new(&program, &schedule.setting, &given).expect("the run had one");
     let (mut steps, mut done) = (Vec::new(), 0);
     for index in 0..schedule.section_count() {
         if done == cursor {
             break;
         }
-        let section = schedule.section(index);
-        if section.section == 0 {
-            machine.start_program(schedule.kernels[section.kernel].span);
-        }
         schedule.write_section(index, &mut steps);
         for step in steps.iter().take((cursor - done) as usize) {
-            machine.execute(step);
+            machine.execute(step).expect("the run carried it out");
             done += 1;
         }
     }
@@ -156,25 +154,21 @@ fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
 
 /// A view as text with every bit of every number, so that NaN equals NaN and 0 differs from -0.
 pub fn bits(view: &View) -> String {
-    let numbers =
-        |values: Option<Vec<f64>>| values.map(|values| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
-    let matrix = |values: &Option<ndarray::Array2<f64>>| numbers(values.as_ref().map(|a| a.iter().copied().collect()));
-    format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        view.cursor,
-        view.step,
-        view.program,
-        view.rows,
-        view.cols,
-        matrix(&view.s),
-        matrix(&view.p),
-        matrix(&view.o),
-        numbers(view.m.clone()),
-        numbers(view.l.clone()),
-        numbers(view.lse.clone()),
-        numbers(view.alpha.clone()),
-        numbers(view.beta.clone()),
-        numbers(view.tile_max.clone()),
-        numbers(view.tile_sum.clone()),
-    )
+    let values = view.iter().map(|seen| {
+        let numbers = seen.values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        format!("{} {:?} {numbers:?}", seen.name, seen.values.dim())
+    });
+    let values = values.collect::<Vec<_>>().join("; ");
+    format!("{:?} {:?} {:?} {:?} {:?} {values}", view.cursor, view.step, view.program, view.rows, view.cols)
+}
+
+/// What a schedule leaves of (batch, head) of a problem, with its meters.
+pub fn run(schedule: &Schedule, problem: &Problem, batch: usize, head: usize) -> (Output, Totals) {
+    let precision = schedule.plan().precision;
+    let ran = match precision {
+        Precision::F64 => machine::run(schedule, &[Given::new(problem.head::<f64>(batch, head, precision))], |_| true),
+        _ => machine::run(schedule, &[Given::new(problem.head::<f32>(batch, head, precision))], |_| true),
+    };
+    let (results, totals) = ran.expect("nobody stops it");
+    (results.output().expect("a forward pass"), totals)
 }

@@ -4,7 +4,7 @@ use tilescope::attention::cases::with;
 use tilescope::attention::error_rule::{self, Errors};
 use tilescope::attention::{Precision, Problem};
 use tilescope::gpu::{HeadTaps, Taps};
-use tilescope::machine::{Meaning, Run};
+use tilescope::machine::Run;
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
 /// What the error rule allows m and l of one head when the keys end after each key block.
@@ -22,7 +22,7 @@ fn bounds(problem: &Problem, batch: usize, head: usize, plan: &Plan) -> Vec<Erro
 
 /// Compares every visit of one head; gives how many values were compared, and the largest share of a bound.
 fn compare(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Result<(usize, f64), String> {
-    let plan = &run.schedule.plan;
+    let plan = run.schedule.plan();
     if taps.m.dim() != (plan.t_c(), plan.n_q) {
         return Err(format!("taps of {:?} for {} key blocks, {} queries", taps.m.dim(), plan.t_c(), plan.n_q));
     }
@@ -58,7 +58,7 @@ pub fn stepper(problem: &Problem, name: &str, precision: Precision, taps: &Taps,
     let algorithm = algorithm::by_name(name).expect("an algorithm");
     let (batch, head) = (at / problem.shape.heads, at % problem.shape.heads);
     let plan = Plan::of_problem(problem, batch, Tiling { br: taps.br, bc: taps.bc }, precision);
-    Run::new(Schedule::new(algorithm, plan), problem, batch, head, Meaning::RIGHT, |_| true).expect("nobody stops it")
+    Run::new(Schedule::new(algorithm, plan), problem, batch, head, |_| true).expect("nobody stops it")
 }
 
 /// Every head: values compared and the largest share of a bound.
@@ -66,7 +66,7 @@ pub fn check(problem: &Problem, name: &str, precision: Precision, taps: &Taps) -
     let mut all = (0, 0.0);
     for (at, head_taps) in taps.heads.iter().enumerate() {
         let run = stepper(problem, name, precision, taps, at);
-        let bounds = bounds(problem, run.batch, run.head, &run.schedule.plan);
+        let bounds = bounds(problem, run.batch, run.head, run.schedule.plan());
         let compared = compare(&run, head_taps, &bounds);
         let (visits, worst) = compared.map_err(|why| format!("{name}, head {at}: {why}"))?;
         all = (all.0 + visits, f64::max(all.1, worst));

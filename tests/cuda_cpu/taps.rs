@@ -3,7 +3,7 @@
 use super::player::{Answer, Job, Player, Variant};
 use super::{Case, can_build, own_cases, taken_cases};
 use tilescope::attention::{Precision, Problem, error_rule};
-use tilescope::machine::{Meaning, Run};
+use tilescope::machine::Run;
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
 const ALL: [Variant; 5] = [
@@ -73,7 +73,7 @@ fn steps(problem: &Problem, at: usize, player: &Player, answer: &Answer) -> Vec<
     }
     let algorithm = algorithm::by_name(name).expect("a kernel is named after its algorithm");
     let plan = Plan::of_problem(problem, batch, Tiling { br, bc }, player.variant.precision);
-    let run = Run::new(Schedule::new(algorithm, plan), problem, batch, head, Meaning::RIGHT, |_| true);
+    let run = Run::new(Schedule::new(algorithm, plan), problem, batch, head, |_| true);
     let run = run.expect("nobody stops it");
     for block in 0..shape.n_q.div_ceil(br) {
         for (row, visits) in run.history(block).into_iter().enumerate() {

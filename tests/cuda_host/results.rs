@@ -126,7 +126,7 @@ fn awkward() -> Vec<(&'static str, Problem)> {
 fn check_tiles(problem: &Problem, name: &str, precision: Precision, taps: &Taps) {
     for (at, head) in taps.heads.iter().enumerate() {
         let run = taps::stepper(problem, name, precision, taps, at);
-        let plan = &run.schedule.plan;
+        let plan = run.schedule.plan();
         let all = (0..plan.t_r()).flat_map(|i| (0..plan.t_c()).map(move |j| (i, j)));
         let visited: Vec<_> = all.filter(|&(i, j)| plan.class(i, j) != TileClass::Skipped).collect();
         let recorded: Vec<_> = head.tiles.iter().map(|tile| (tile.i, tile.j)).collect();

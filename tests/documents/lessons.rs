@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tilescope::attention::input::random;
 use tilescope::playback::lesson::check::check;
 use tilescope::playback::lesson::{BUGS, Distance, Engine, MOST_BYTES, parse};
-use tilescope::schedule::algorithm;
+use tilescope::schedule::{Algorithm, algorithm};
 
 use super::{below, code, no_faults, read};
 
@@ -53,10 +53,15 @@ fn told(text: &str) -> BTreeSet<String> {
     code(text).into_iter().flat_map(|code| code.split(move |c| !in_word(c))).map(str::to_owned).collect()
 }
 
+/// The lines of the text that cards are, with loops and kernels.
+fn cards() -> BTreeSet<String> {
+    let text = Algorithm::read("cards", &read(&format!("{FOLDER}/build/cards.tile"))).expect("the cards are a text");
+    let labels = text.text().lines.iter().map(|line| line.label.clone());
+    labels.chain(["for i", "for j", "end", "kernel"].map(str::to_owned)).collect()
+}
+
 /// Everything that a lesson may write, by where it is known.
 fn known() -> Vec<(&'static str, BTreeSet<String>)> {
-    // Up to the end of the function below the table, which knows the other cards; without its message.
-    let cards = |text: String| literals(&text).filter(|text| !text.contains('{')).collect::<BTreeSet<_>>();
     vec![
         ("header", keys("document.rs")),
         ("cue", arms("document.rs", "fn add(")),
@@ -74,7 +79,7 @@ fn known() -> Vec<(&'static str, BTreeSet<String>)> {
         ("change", keys("cue.rs")),
         ("build", keys("build/parse.rs")),
         ("kind of build", arms("build/parse.rs", "pub(in super::super) fn parse(")),
-        ("operation of a card", cards(part("build/order.rs", "const OPS"))),
+        ("operation of a card", cards()),
         ("name", arms("functions.rs", "fn name(")),
         ("function", arms("functions.rs", "fn call(")),
         ("tiles", arms("functions.rs", "fn tiles(")),

@@ -84,14 +84,41 @@ fn derived(algorithm: &Algorithm, plan: &Plan) -> Vec<(String, [[u64; 3]; 7])> {
     costs
 }
 
-/// The lane of a line is that of the operation that it is.
+/// The lane and the beat of each line of the forward passes.
 #[test]
-fn lanes_are_those_of_the_operations() {
+fn lanes_and_beats_of_the_lines() {
+    use tilescope::schedule::{Beat, Lane};
+    let table = [
+        ("load", Lane::Load, Beat::Load),
+        ("store", Lane::Store, Beat::Store),
+        ("initialise", Lane::Store, Beat::Store),
+        ("start-rows", Lane::Vector, Beat::Load),
+        ("start-output", Lane::Vector, Beat::Load),
+        ("scores", Lane::Matmul, Beat::Score),
+        ("mask", Lane::Vector, Beat::Score),
+        ("row-max", Lane::Vector, Beat::Softmax),
+        ("tile-max", Lane::Vector, Beat::Softmax),
+        ("exponentiate", Lane::Exp, Beat::Softmax),
+        ("row-sum", Lane::Vector, Beat::Softmax),
+        ("dropout", Lane::Vector, Beat::Softmax),
+        ("rescale", Lane::Vector, Beat::Rescale),
+        ("merge-stats", Lane::Exp, Beat::Rescale),
+        ("accumulate", Lane::Matmul, Beat::Accumulate),
+        ("product", Lane::Matmul, Beat::Accumulate),
+        ("merge-output", Lane::Matmul, Beat::Accumulate),
+        ("normalise", Lane::Vector, Beat::Store),
+        ("divide-rows", Lane::Vector, Beat::Store),
+    ];
+    let mut used = BTreeSet::new();
     for known in *algorithm::ALL {
         for (n, line) in known.text().lines.iter().enumerate() {
-            assert_eq!(line.lane(), known.op(n).lane(), "{}: {}", known.name(), line.label);
+            let found = table.iter().find(|(label, ..)| *label == line.label).expect(&line.label);
+            let facts = known.facts(n);
+            assert_eq!((facts.lane, facts.beat), (found.1, found.2), "{}: {}", known.name(), line.label);
+            used.insert(found.0);
         }
     }
+    assert_eq!(used.len(), table.len(), "{used:?}");
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! Under a line stands `# ^ error: message`, with the caret under the column that is told. The runner demands all of them,
 //! and no others.
 
+use super::outcome::carry_out;
 use ndarray::Array2;
 use proptest::prelude::*;
 use tilescope::attention::Precision;
 use tilescope::attention::input::random;
-use tilescope::machine::language::{Given, carry_out};
+use tilescope::machine::Given;
 use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS, VARIANTS};
 
 const WRONG: &str = include_str!("../data/wrong.tiles");
@@ -167,7 +168,7 @@ fn read_and_run(text: &str) {
             let closed = closed_form(&algorithm, &setting).total();
             assert_eq!(counted(&algorithm, &setting).total(), closed, "{text}");
             // What it is not given, or loads before it is stored, is a fault that is told.
-            match carry_out(&algorithm, &setting, &two_heads(), |_| true) {
+            match carry_out(&algorithm, &setting, &two_heads()) {
                 Ok(outcome) => assert_eq!(outcome.tally.total(), closed, "{text}"),
                 Err(fault) => assert!(!fault.to_string().contains('\n'), "{fault}"),
             }

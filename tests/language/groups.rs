@@ -3,11 +3,12 @@
 use ndarray::Array2;
 use tilescope::attention::error_rule::max_error;
 use tilescope::attention::{Precision, oracle};
-use tilescope::machine::language::{Given, carry_out, column};
+use tilescope::machine::{Given, column};
 use tilescope::schedule::language::{Algorithm, Role, Setting, TEXTS, closed_form};
 use tilescope::schedule::{Plan, Tiling};
 
 use super::common::golden::{self, Case};
+use super::outcome::carry_out;
 use super::read;
 
 /// The backward pass in two kernels with dK and dV summed over the query heads by a kernel of the group.
@@ -61,8 +62,7 @@ fn a_kernel_of_the_group_sums_over_its_heads() {
             for kv_head in 0..shape.kv_heads {
                 let heads = (0..shape.group()).map(|n| given(&case, batch, kv_head * shape.group() + n));
                 let heads: Vec<Given<f64>> = heads.collect();
-                let outcome =
-                    carry_out(&algorithm, &setting, &heads, |_| true).unwrap_or_else(|fault| panic!("{fault}"));
+                let outcome = carry_out(&algorithm, &setting, &heads).unwrap_or_else(|fault| panic!("{fault}"));
                 assert_eq!(outcome.tally.total(), closed_form(&algorithm, &setting).total(), "{}", case.name);
                 for name in ["dK", "dV"] {
                     let want = case.tensor(name);
@@ -93,7 +93,7 @@ fn bits(text: &str, case: &Case) -> Vec<(String, Vec<u64>)> {
         ..Setting::new(Plan::of_problem(&case.problem, 0, Tiling { br: 5, bc: 7 }, Precision::F64))
     };
     let heads = [given(case, 0, 0)];
-    let outcome = carry_out(&algorithm, &setting, &heads, |_| true).unwrap_or_else(|fault| panic!("{fault}"));
+    let outcome = carry_out(&algorithm, &setting, &heads).unwrap_or_else(|fault| panic!("{fault}"));
     let outputs = algorithm.tensors.iter().filter(|tensor| tensor.role == Role::Out);
     outputs
         .map(|tensor| {

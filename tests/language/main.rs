@@ -8,6 +8,7 @@ mod costs;
 mod diagnostics;
 mod grammar;
 mod groups;
+mod outcome;
 mod random_texts;
 mod results;
 mod steps;

@@ -4,11 +4,12 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tilescope::attention::{Precision, Problem};
-use tilescope::machine::language::{Given, carry_out};
+use tilescope::machine::Given;
 use tilescope::schedule::Plan;
 use tilescope::schedule::language::{Setting, closed_form};
 
 use super::common::problems;
+use super::outcome::carry_out;
 use super::read;
 
 /// Writes a text line by line, and knows which names have a value.
@@ -131,7 +132,7 @@ fn text(seed: u64) -> [String; 2] {
 fn bits(text: &str, problem: &Problem, setting: &Setting) -> Vec<u64> {
     let algorithm = read(text);
     let given = [Given::new(problem.head::<f32>(0, 0, setting.plan.precision))];
-    let outcome = carry_out(&algorithm, setting, &given, |_| true).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
+    let outcome = carry_out(&algorithm, setting, &given).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
     assert_eq!(outcome.tally.total(), closed_form(&algorithm, setting).total(), "{text}");
     // NaN has many bit patterns: one stands for all.
     let one = |value: &f32| if value.is_nan() { u64::MAX } else { u64::from(value.to_bits()) };

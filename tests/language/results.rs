@@ -6,14 +6,14 @@ use ndarray::{Array2, ArrayD, Axis};
 use proptest::prelude::*;
 use tilescope::attention::error_rule::max_error;
 use tilescope::attention::{Head, Precision, Problem, Real, oracle};
-use tilescope::machine::language::{Given, Outcome, carry_out, column};
-use tilescope::machine::{Meaning, run};
+use tilescope::machine::{Given, column};
 use tilescope::schedule::language::{Algorithm, Setting, closed_form};
-use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
+use tilescope::schedule::{Plan, Tiling};
 
 use super::common::golden::{self, Case};
 use super::common::problems;
 use super::common::skips;
+use super::outcome::{Outcome, carry_out};
 use super::text;
 
 const FORWARD: [&str; 5] = ["standard", "flash1", "flash2", "flash2-lazy", "split-kv"];
@@ -74,7 +74,7 @@ fn given<T: Real>(head: Head<T>, d_o: &Array2<f64>, forward: &Results) -> Given<
 }
 
 /// The outputs and the reported statistics of one head.
-fn results<T: Real>(algorithm: &Algorithm, outcome: &Outcome<'_, T>) -> Results {
+fn results<T: Real>(algorithm: &Algorithm, outcome: &Outcome<T>) -> Results {
     let mut all: Results = BTreeMap::new();
     for name in ["O", "L", "m", "l", "dQ", "dK", "dV"] {
         let is_out = algorithm
@@ -92,7 +92,7 @@ fn results<T: Real>(algorithm: &Algorithm, outcome: &Outcome<'_, T>) -> Results 
 
 fn carried_out<T: Real>(algorithm: &Algorithm, setting: &Setting, given: Given<T>) -> Results {
     let given = [given];
-    let outcome = carry_out(algorithm, setting, &given, |_| true).unwrap_or_else(|fault| panic!("{fault}"));
+    let outcome = carry_out(algorithm, setting, &given).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!(outcome.tally.total(), closed_form(algorithm, setting).total(), "counted is the closed form");
     results(algorithm, &outcome)
 }
@@ -227,44 +227,8 @@ fn backward_texts_meet_the_golden_gradients_in_f16() {
     check_on(small, Precision::F16, &["standard-backward", "flash2-backward", "two-kernel-backward"], &TILINGS[..1]);
 }
 
-fn bits(values: impl IntoIterator<Item = f64>) -> Vec<u64> {
-    values.into_iter().map(f64::to_bits).collect()
-}
-
-fn stepper(schedule: &Schedule, problem: &Problem, batch: usize, head: usize) -> oracle::Output {
-    let precision = schedule.plan.precision;
-    let result = match precision {
-        Precision::F64 => run(schedule, &problem.head::<f64>(batch, head, precision), Meaning::RIGHT, |_| true),
-        _ => run(schedule, &problem.head::<f32>(batch, head, precision), Meaning::RIGHT, |_| true),
-    };
-    result.expect("nobody stops it").0
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
-
-    /// In every precision: the arithmetic of the texts is that of the stepper, operation by operation.
-    #[test]
-    fn forward_texts_have_the_bits_of_the_stepper((problem, tiling, precision) in problems()) {
-        for name in ["standard", "flash1", "flash2"] {
-            let algorithm = text(name);
-            for head in 0..problem.shape.heads {
-                let setting = plan_of(&problem, 0, tiling, precision, 1);
-                let schedule = Schedule::new(algorithm::by_name(name).expect("an algorithm"), setting.plan.clone());
-                let want = stepper(&schedule, &problem, 0, head);
-                let got = match precision {
-                    Precision::F64 => carried_out(&algorithm, &setting, Given::new(problem.head::<f64>(0, head, precision))),
-                    _ => carried_out(&algorithm, &setting, Given::new(problem.head::<f32>(0, head, precision))),
-                };
-                prop_assert_eq!(bits(got["O"].clone()), bits(want.o), "{}: O in {}", name, precision.name());
-                prop_assert_eq!(bits(got["m"].clone()), bits(want.m), "{}: m", name);
-                prop_assert_eq!(bits(got["l"].clone()), bits(want.l), "{}: l", name);
-                if let Some(lse) = got.get("L") {
-                    prop_assert_eq!(bits(lse.clone()), bits(want.lse), "{}: L", name);
-                }
-            }
-        }
-    }
 
     /// Ragged shapes, d_v apart from d, every mask and modifier: results and gradients of all texts.
     #[test]

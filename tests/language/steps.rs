@@ -154,10 +154,10 @@ fn by_paper(name: &str, plan: &Plan) -> Vec<Told> {
 fn by_schedule(schedule: &Schedule) -> Vec<Told> {
     let mut steps = Vec::new();
     schedule.for_each(|n, step| {
-        let tensor = step.op.tensor().map_or(String::new(), |tensor| format!(" {}", tensor.name()));
         assert_eq!(schedule.step(n), Some(*step), "on its own as in the row");
         let is_alive = !schedule.buffers_after(n).is_empty();
-        steps.push((format!("{}{tensor}", step.op.name()), step.place.i(), step.place.j(), step.free, is_alive));
+        let operation = schedule.algorithm.operation(step.line);
+        steps.push((operation, step.place.i(), step.place.j(), step.free, is_alive));
     });
     steps
 }

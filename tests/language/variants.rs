@@ -7,11 +7,12 @@ use ndarray::Array2;
 use tilescope::attention::error_rule::max_error;
 use tilescope::attention::input;
 use tilescope::attention::{Precision, Problem, oracle};
-use tilescope::machine::language::{Given, carry_out};
+use tilescope::machine::Given;
 use tilescope::schedule::language::{Setting, TEXTS, variant_of};
 use tilescope::schedule::{Plan, Tiling};
 
 use super::common::golden;
+use super::outcome::carry_out;
 use super::read;
 
 /// The text of this name with some of its words changed, each of which must be there.
@@ -30,12 +31,12 @@ fn result(text: &str, problem: &Problem, tiling: Tiling, precision: Precision) -
     match precision {
         Precision::F64 => {
             let given = [Given::new(problem.head::<f64>(0, 0, precision))];
-            let outcome = carry_out(&algorithm, &setting, &given, |_| true).unwrap_or_else(|fault| panic!("{fault}"));
+            let outcome = carry_out(&algorithm, &setting, &given).unwrap_or_else(|fault| panic!("{fault}"));
             outcome.tensor("O", 0).expect("an output").to_owned()
         }
         _ => {
             let given = [Given::new(problem.head::<f32>(0, 0, precision))];
-            let outcome = carry_out(&algorithm, &setting, &given, |_| true).unwrap_or_else(|fault| panic!("{fault}"));
+            let outcome = carry_out(&algorithm, &setting, &given).unwrap_or_else(|fault| panic!("{fault}"));
             outcome.tensor("O", 0).expect("an output").mapv(f64::from)
         }
     }
@@ -78,7 +79,7 @@ fn a_lazy_rescale_is_rare() {
         let algorithm = read(&text);
         let setting = Setting::new(Plan::of_problem(&problem, 0, Tiling { br: 8, bc: 5 }, Precision::F64));
         let given = [Given::new(problem.head::<f64>(0, 0, Precision::F64))];
-        let outcome = carry_out(&algorithm, &setting, &given, |_| true).unwrap_or_else(|fault| panic!("{fault}"));
+        let outcome = carry_out(&algorithm, &setting, &given).unwrap_or_else(|fault| panic!("{fault}"));
         outcome.reported("rises", 0).expect("it is reported").iter().sum::<f64>() as u64
     };
     // The first block of a row raises its maximum from -inf, which rescales nothing.

@@ -19,6 +19,7 @@ use super::gpu_job::Gpu;
 use super::scene::Scene;
 use super::window::App;
 
+pub use panel::lit;
 pub use sources::{Compiled, Offer, Sources};
 
 /// What the editor can be asked for.
@@ -64,7 +65,7 @@ impl KernelEditor {
     /// Follows the scene and the device. While a task has the device, nobody can ask it.
     pub fn update(&mut self, gpu: &Gpu, scene: Option<&Arc<Scene>>) {
         let Some(scene) = scene else { return };
-        let is_of_scene = self.kernel.is_some_and(|kernel| kernel.algorithm == scene.settings.algorithm);
+        let is_of_scene = self.kernel.is_some_and(|kernel| kernel.algorithm == scene.settings.algorithm.name());
         if is_of_scene && gpu.is_busy() {
             return;
         }
@@ -107,10 +108,11 @@ impl App {
             Wish::Toggle => {
                 editor.is_open ^= true;
                 editor.jump = editor.is_open.then_some(1);
-                if let Some((kernel, snapshot)) = editor.kernel.zip(self.document.snapshot())
+                let at = self.document.scene().zip(self.document.snapshot());
+                if let Some((kernel, (scene, snapshot))) = editor.kernel.zip(at)
                     && editor.is_open
                 {
-                    let lit = panel::lit(editor.text(kernel), snapshot);
+                    let lit = lit(editor.text(kernel), scene.schedule(), snapshot);
                     editor.jump = Some(lit.first().map_or(1, |line| usize::from(*line)));
                 }
             }

@@ -4,7 +4,7 @@ use eframe::egui::{self, Button, Context, DragValue, ScrollArea, Ui, Window, pos
 
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::has_blocks;
-use crate::schedule::kernel_lines;
+use crate::schedule::{Schedule, kernel_lines};
 
 use super::super::action::Action;
 use super::super::commands;
@@ -20,8 +20,9 @@ use super::text::{self, Marks};
 use super::{KernelEditor, Wish, report};
 
 /// Lines of a source that carry out the current step.
-pub fn lit(source: &str, snapshot: &Snapshot) -> Vec<u16> {
-    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, step.op))
+pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
+    let algorithm = &schedule.algorithm;
+    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &algorithm.operation(step.line)))
 }
 
 impl KernelEditor {
@@ -60,7 +61,7 @@ impl KernelEditor {
         let current = self.text(kernel);
         let is_current = last.is_none_or(|last| last.offer.text.as_deref().unwrap_or(kernel.source) == current);
         let faulty = last.filter(|_| is_current).map_or_else(Vec::new, report::faulty);
-        let marks = Marks { lit: lit(current, look.snapshot), faulty };
+        let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty };
         let mut typed = current.to_owned();
         // What is only measured takes no keyboard.
         let jump = if ui.is_sizing_pass() { None } else { self.jump.take() };

@@ -11,7 +11,7 @@ use super::super::gpu_job::{Gpu, Outcome};
 use super::super::gpu_panel::{note, warning};
 use super::super::look::Look;
 use super::super::number::short;
-use super::super::scene::{Check, LONGEST_CHECKED};
+use super::super::scene::Check;
 use super::super::words::{fill, say, tr};
 use super::{Compiled, Wish};
 
@@ -93,8 +93,8 @@ fn verdict(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     note(ui, &fill(ui.ctx(), "{0}: it compiled and ran in {1} ms.", &[&whose, &ms]));
     let (bound, exact) = match look.check {
         Some(Check::Done { bound, exact, .. }) => (bound.o, exact),
-        Some(Check::NotComputed) => {
-            note(ui, &fill(ui.ctx(), "Not computed for more than {0} tokens.", &[&LONGEST_CHECKED]));
+        Some(Check::NotComputed(why)) => {
+            note(ui, &say(ui.ctx(), why));
             return;
         }
         None => {

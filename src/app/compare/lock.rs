@@ -33,10 +33,8 @@ impl Lock {
                 ((2 * cursor * u128::from(others) + len) / (2 * len)) as u64
             }
             Lock::Bytes => {
-                let moved = run.totals(cursor).traffic.hbm_bytes(&run.schedule.plan);
-                other
-                    .meters()
-                    .cursor_within(&other.schedule, moved, |totals| totals.traffic.hbm_bytes(&other.schedule.plan))
+                let moved = run.totals(cursor).traffic.hbm_bytes();
+                other.meters().cursor_within(&other.schedule, moved, |totals| totals.traffic.hbm_bytes())
             }
         }
     }
@@ -47,7 +45,6 @@ mod tests {
     use super::*;
     use crate::attention::Precision;
     use crate::attention::input::preset;
-    use crate::machine::Meaning;
     use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
     fn runs() -> Vec<Run> {
@@ -57,14 +54,14 @@ mod tests {
             for (block, precision) in [(4, Precision::F32), (7, Precision::F16), (16, Precision::F64)] {
                 let tiling = Tiling { br: block, bc: 5 };
                 let schedule = Schedule::new(algorithm, Plan::of_problem(&problem, 0, tiling, precision));
-                runs.push(Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).unwrap());
+                runs.push(Run::new(schedule, &problem, 0, 0, |_| true).unwrap());
             }
         }
         runs
     }
 
     fn moved(run: &Run, cursor: u64) -> u64 {
-        run.totals(cursor).traffic.hbm_bytes(&run.schedule.plan)
+        run.totals(cursor).traffic.hbm_bytes()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use eframe::egui::Context;
 use crate::attention::Precision;
 use crate::machine::{Run, Totals};
 use crate::playback::lesson::BUGS;
-use crate::schedule::{Tiling, algorithm};
+use crate::schedule::{Algorithm, Tiling, algorithm};
 use crate::sentence::Sentence;
 
 use super::job::{self, Job, Signals};
@@ -24,7 +24,7 @@ pub use lock::Lock;
 pub use view::{RESCALES, show};
 
 /// What can be asked of the comparison.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
     Open,
     Lock(Lock),
@@ -36,18 +36,18 @@ pub enum Wish {
 }
 
 /// What was chosen of B; `None` is as in A, for the algorithm the one that A is best held against.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choices {
-    pub algorithm: Option<&'static str>,
+    pub algorithm: Option<Algorithm>,
     pub tiling: Option<Tiling>,
     pub precision: Option<Precision>,
 }
 
 impl Choices {
     /// The choices of B beside `a`. A bug on purpose stays in A.
-    pub fn beside(self, a: &Settings) -> Settings {
+    pub fn beside(&self, a: &Settings) -> Settings {
         Settings {
-            algorithm: self.algorithm.unwrap_or_else(|| counterpart(a.algorithm)),
+            algorithm: self.algorithm.clone().unwrap_or_else(|| counterpart(&a.algorithm).clone()),
             tiling: self.tiling.unwrap_or(a.tiling),
             precision: self.precision.unwrap_or(a.precision),
             bug: BUGS[0],
@@ -57,14 +57,15 @@ impl Choices {
 
     /// All that `settings` say.
     pub fn of(settings: &Settings) -> Self {
-        Self { algorithm: Some(settings.algorithm), tiling: Some(settings.tiling), precision: Some(settings.precision) }
+        let Settings { algorithm, tiling, precision, .. } = settings;
+        Self { algorithm: Some(algorithm.clone()), tiling: Some(*tiling), precision: Some(*precision) }
     }
 }
 
 /// Everything is held against the first algorithm, and that against the last.
-fn counterpart(name: &str) -> &'static str {
+fn counterpart(of: &Algorithm) -> &'static Algorithm {
     let [first, .., last] = *algorithm::ALL;
-    if name == first.name() { last.name() } else { first.name() }
+    if of == first { last } else { first }
 }
 
 /// A pair of runs of which a formula says what few expect: the first moves more than the second.
@@ -104,7 +105,7 @@ impl Surprise {
 
     /// What B is.
     pub fn choices(&self) -> Choices {
-        Choices { algorithm: Some(self.algorithms[1]), ..Choices::default() }
+        Choices { algorithm: algorithm::by_name(self.algorithms[1]).cloned(), ..Choices::default() }
     }
 }
 
@@ -193,7 +194,7 @@ impl Compare {
     }
 
     pub fn choices(&self) -> Choices {
-        self.choices
+        self.choices.clone()
     }
 
     pub fn lock(&mut self, lock: Lock) {
@@ -284,7 +285,7 @@ mod tests {
             assert_eq!((a.tiling, b.tiling, b.precision), (surprise.tiling, surprise.tiling, Precision::F16));
             let [more, less] = [&a, &b].map(|settings| {
                 let plan = settings.plan(&input.problem);
-                settings.algorithm().closed_form(&plan).hbm_bytes(&plan)
+                settings.algorithm.closed_form(&plan).hbm_bytes()
             });
             assert!(more > less, "{:?}: {more} {less}", surprise.algorithms);
         }
@@ -294,8 +295,8 @@ mod tests {
     fn b_follows_a_where_nothing_was_chosen() {
         let a = Settings::for_input(&crate::attention::input::preset::toy());
         let b = Choices::default().beside(&a);
-        assert_eq!((b.algorithm, b.tiling), ("standard", a.tiling));
-        assert_eq!(Choices::default().beside(&b).algorithm, "flash2");
+        assert_eq!((b.algorithm.name(), b.tiling), ("standard", a.tiling));
+        assert_eq!(Choices::default().beside(&b).algorithm.name(), "flash2");
         let chosen = Choices { tiling: Some(Tiling { br: 2, bc: 8 }), ..Choices::default() };
         assert_eq!(chosen.beside(&a).tiling, Tiling { br: 2, bc: 8 });
         assert_eq!(Choices::of(&b).beside(&a), b);

@@ -21,7 +21,7 @@ use crate::app::settings::Settings;
 use crate::app::stage::column;
 use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette, SPACE};
-use crate::app::words::{self, fill, tr};
+use crate::app::words::{self, fill, say, tr};
 use crate::sentence::Sentence;
 
 /// Height of the sentence below both, and of one line of a side's choices.
@@ -139,7 +139,7 @@ impl Side<'_> {
     }
 
     fn total_bytes(&self) -> u64 {
-        self.total().traffic.hbm_bytes(self.scene.plan())
+        self.total().traffic.hbm_bytes()
     }
 
     fn name(&self, ctx: &egui::Context, what: &str) -> String {
@@ -180,7 +180,7 @@ fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 fn title_of_a(ui: &mut Ui, settings: &Settings) {
     let Tiling { br, bc } = settings.tiling;
     line(ui, |ui| {
-        ui.label(RichText::new(format!("A  {}", settings.algorithm)).size(theme::HEADING).strong());
+        ui.label(RichText::new(format!("A  {}", settings.algorithm.name())).size(theme::HEADING).strong());
         draw::caption(ui, "the run that is open");
     });
     line(ui, |ui| {
@@ -195,13 +195,13 @@ fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>)
     line(ui, |ui| {
         ui.label(RichText::new("B").size(theme::HEADING).strong());
         for choice in *algorithm::ALL {
-            let is_chosen = settings.algorithm == choice.name();
+            let is_chosen = settings.algorithm == *choice;
             let response =
                 ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
             let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
             response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
             if response.clicked() {
-                chosen.algorithm = Some(choice.name());
+                chosen.algorithm = Some(choice.clone());
             }
         }
     });
@@ -298,19 +298,21 @@ fn facts(ui: &mut Ui, side: &Side<'_>) {
     };
     row(ui, "row rescales", &rescales, RESCALES);
     let (error, tip) = error(&ctx, side.check);
-    row(ui, "error of O", &error, tip);
+    row(ui, "error of O", &error, &tip);
 }
 
 /// The error of O at the end, and what it means.
-fn error(ctx: &egui::Context, check: Option<&Check>) -> (String, &'static str) {
+fn error(ctx: &egui::Context, check: Option<&Check>) -> (String, String) {
     match check {
-        None => ("...".into(), "Compared with exact attention in f64."),
-        Some(Check::NotComputed) => (tr(ctx, "not computed").to_owned(), "Too long for an exact result."),
+        None => ("...".into(), tr(ctx, "Compared with exact attention in f64.").to_owned()),
+        Some(Check::NotComputed(why)) => (tr(ctx, "not computed").to_owned(), say(ctx, why)),
         Some(Check::Done { errors, bound, .. }) if errors.o <= bound.o => {
-            (short(errors.o), "The largest error of O against exact f64; it is within the bound.")
+            let told = tr(ctx, "The largest error of O against exact f64; it is within the bound.");
+            (short(errors.o), told.to_owned())
         }
         Some(Check::Done { errors, .. }) => {
-            (format!("! {}", short(errors.o)), "The largest error of O against exact f64; it is outside the bound.")
+            let told = tr(ctx, "The largest error of O against exact f64; it is outside the bound.");
+            (format!("! {}", short(errors.o)), told.to_owned())
         }
     }
 }
@@ -321,7 +323,7 @@ pub const RESCALES: &str = "How often a row's maximum rose, so that its sum and 
 /// HBM bytes so far and in all, to the scale that both sides share.
 fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
     let palette = Palette::of(ui);
-    let (now, total) = (side.totals.traffic.hbm_bytes(side.scene.plan()), side.total_bytes());
+    let (now, total) = (side.totals.traffic.hbm_bytes(), side.total_bytes());
     let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
     let painter = ui.painter();
     let of = fill(ui.ctx(), "{0} of {1}", &[&bytes(now), &bytes(total)]);
@@ -339,11 +341,11 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
         &side.name(ui.ctx(), "HBM bytes"),
         &fill(ui.ctx(), "{0} of {1}", &[&grouped(now), &grouped(total)]),
     );
-    response.on_hover_text(words::per_tensor(ui.ctx(), &side.total().traffic, side.scene.plan()));
+    response.on_hover_text(words::per_tensor(ui.ctx(), &side.total().traffic));
 }
 
 fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
-    let name = |side: &Side<'_>| format!("{} ({})", side.letter, side.scene.settings.algorithm);
+    let name = |side: &Side<'_>| format!("{} ({})", side.letter, side.scene.settings.algorithm.name());
     let (of_a, of_b) = (name(a), name(b));
     let told = |name, side: &Side<'_>| (name, side.scene.plan().clone(), side.total().traffic);
     let ((a, plan_a, traffic_a), (b, plan_b, traffic_b)) = (told(&of_a, a), told(&of_b, b));
@@ -358,7 +360,7 @@ fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
 
 fn why_not(ui: &mut Ui, fault: &Sentence) {
     let palette = Palette::of(ui);
-    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&words::say(ui.ctx(), fault)]);
+    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&say(ui.ctx(), fault)]);
     let response = ui.label(RichText::new(&text).color(palette.ink).background_color(palette.trouble_soft));
     draw::describe(&response, "run of B", &text);
 }

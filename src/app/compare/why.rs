@@ -34,15 +34,15 @@ impl Group {
             Group::Scores => &[Tensor::S, Tensor::P],
             Group::Keys => &[Tensor::K, Tensor::V],
             Group::Queries => &[Tensor::Q],
-            Group::Outputs => &[Tensor::O, Tensor::M, Tensor::Sum, Tensor::Lse],
-            Group::Extras => &[Tensor::Bias, Tensor::Keep],
+            Group::Outputs => &[Tensor::O, Tensor::M, Tensor::SUM, Tensor::LSE],
+            Group::Extras => &[Tensor::BIAS, Tensor::KEEP],
         }
     }
 }
 
 impl Told<'_> {
     fn bytes(self) -> u64 {
-        self.traffic.hbm_bytes(self.plan)
+        self.traffic.hbm_bytes()
     }
 
     fn elements(self, tensor: Tensor) -> u64 {

@@ -37,7 +37,7 @@ impl App {
             (Wish::Format(format), _) => panel.format = Some(format),
             (Wish::Sweep(question), _) => gpu.sweep(ctx, question),
             (Wish::SweepEnd(end), _) => panel.sweep_end = Some(end),
-            (Wish::SaveTimeline, Some(scene)) => self.save_timeline(ctx, scene.settings.algorithm, generation),
+            (Wish::SaveTimeline, Some(scene)) => self.save_timeline(ctx, scene.settings.algorithm.name(), generation),
             (Wish::Record | Wish::SaveTimeline, None) => {}
         }
         // What the panel shows now may have to be computed.

@@ -8,7 +8,7 @@ use ndarray::{Array2, Zip};
 use crate::attention::error_rule::{self, max_error};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real, naive};
-use crate::machine::{Meaning, Run};
+use crate::machine::{Fault, Run};
 use crate::schedule::{Plan, Schedule, algorithm};
 use crate::sentence::Sentence;
 
@@ -101,16 +101,18 @@ impl Bars {
             return Err(Sentence::new("{0} steps are too many to carry out; choose larger blocks").with(len));
         }
         let schedule = Schedule::new(flash2, plan);
-        let flash = Run::new(schedule, problem, batch, head, Meaning::RIGHT, |done| {
+        let flash = Run::new(schedule, problem, batch, head, |done| {
             signals.report(done, len);
             !signals.is_cancelled()
         });
-        let flash = flash.ok_or("cancelled")?;
+        let stopped = |fault: Fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() };
+        let flash = flash.map_err(stopped)?;
+        let flash = flash.output().ok_or("flash2 is missing")?;
         let exact = &reference.exact.o;
         let plain = max_error(&plain.o, exact);
         Ok(Self {
             format,
-            flash: max_error(&flash.output().o, exact),
+            flash: max_error(&flash.o, exact),
             plain,
             rounding: max_error(&stored(exact, format), exact),
             bound: reference.bound.o,

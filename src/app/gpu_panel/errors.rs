@@ -11,7 +11,7 @@ use super::super::action::Action;
 use super::super::draw;
 use super::super::gpu_job::Outcome;
 use super::super::look::Look;
-use super::super::scene::{Check, LONGEST_CHECKED};
+use super::super::scene::Check;
 use super::super::texture::Textures;
 use super::super::theme::SPACE;
 use super::super::words::{fill, say, tr};
@@ -37,8 +37,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
             note(ui, tr(ui.ctx(), "comparing ..."));
             return;
         }
-        Some(Check::NotComputed) => {
-            note(ui, &fill(ui.ctx(), "Not computed for more than {0} tokens.", &[&LONGEST_CHECKED]));
+        Some(Check::NotComputed(why)) => {
+            note(ui, &say(ui.ctx(), why));
             return;
         }
         Some(Check::Done { .. }) => {}

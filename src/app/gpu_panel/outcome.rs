@@ -22,7 +22,7 @@ pub struct Outcome {
     pub launches: usize,
     pub device_bytes: u64,
     /// What was run; queries and keys.
-    pub algorithm: &'static str,
+    pub algorithm: String,
     pub n: (usize, usize),
     pub precision: Precision,
     /// The kernel that ran, where the backend says.
@@ -37,12 +37,12 @@ impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
     pub fn run(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        backend.supports(problem, settings.algorithm, settings.precision).map_err(GpuError::from)?;
-        let run = backend.run(problem, settings.algorithm, settings.precision, signals.cancel())?;
+        backend.supports(problem, settings.algorithm.name(), settings.precision).map_err(GpuError::from)?;
+        let run = backend.run(problem, settings.algorithm.name(), settings.precision, signals.cancel())?;
         let GpuRun { outputs, kernel_time, wall, launches, device_bytes } = run;
         let index = settings.batch * problem.shape.heads + settings.head;
         let output = outputs.into_iter().nth(index).ok_or("the GPU gave no result for this head")?;
-        let kernel = backend.choice(problem, settings.algorithm, settings.precision);
+        let kernel = backend.choice(problem, settings.algorithm.name(), settings.precision);
         let tiling = kernel.map_or(settings.tiling, |kernel| kernel.tiling);
         Ok(Self {
             serial: 0,
@@ -51,11 +51,11 @@ impl Outcome {
             wall,
             launches,
             device_bytes,
-            algorithm: settings.algorithm,
+            algorithm: settings.algorithm.name().to_owned(),
             n: (problem.shape.n_q, problem.shape.n_k),
             precision: settings.precision,
             kernel,
-            work: Work::of(problem, settings.algorithm, tiling, settings.precision),
+            work: Work::of(problem, settings.algorithm.name(), tiling, settings.precision),
             changed: None,
         })
     }

@@ -7,7 +7,7 @@ use crate::attention::Problem;
 use crate::attention::error_rule::{self, Errors, max_error};
 use crate::gpu::{Backend, HeadTaps, Taps};
 use crate::machine::Visit;
-use crate::schedule::{Plan, Tiling};
+use crate::schedule::{Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 use crate::trace::{Timed, tracks};
 
@@ -76,7 +76,7 @@ impl Recorded {
     pub fn new(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let settings = &scene.settings;
         let problem = &scene.input.problem;
-        let taps = backend.taps(problem, settings.algorithm, settings.precision, signals.cancel())?;
+        let taps = backend.taps(problem, settings.algorithm.name(), settings.precision, signals.cancel())?;
         Self::of(taps, scene, signals)
     }
 
@@ -148,7 +148,7 @@ fn nan_after(scene: &Scene, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<usize>
     }
     let settings = &scene.settings;
     let plan = Plan::of_problem(&scene.input.problem, settings.batch, tiling, settings.precision);
-    let m = scene.run.output().m.iter().enumerate();
+    let m = scene.run.output().map_or(&[][..], |output| &output.m).iter().enumerate();
     m.map(|(row, m)| if m.is_nan() { plan.visible_key_blocks(row / plan.br).collect() } else { Vec::new() }).collect()
 }
 
@@ -160,7 +160,7 @@ fn spans(heads: &[HeadTaps], scene: &Scene, tiling: Tiling) -> Option<Spans> {
     }
     let settings = &scene.settings;
     let plan = Plan::of_problem(&scene.input.problem, settings.batch, tiling, settings.precision);
-    let programs = settings.algorithm().kernels(&plan).first().map_or(1, |kernel| kernel.programs.max(1));
+    let programs = settings.algorithm.kernels(&Setting::new(plan)).first().map_or(1, |kernel| kernel.programs.max(1));
     let mut blocks: Vec<Timed> = Vec::new();
     for (head, taps) in heads.iter().enumerate() {
         let mut tiles: Vec<_> = taps.tiles.iter().map(|tile| (tile.i.min(programs - 1), tile)).collect();

@@ -24,7 +24,7 @@ impl Work {
             let plan = Plan::of_problem(problem, batch, tiling, precision);
             let form = algorithm.closed_form(&plan);
             work.flops += heads * form.flops.matmul;
-            work.bytes += heads * form.hbm_bytes(&plan);
+            work.bytes += heads * form.hbm_bytes();
         }
         Some(work)
     }

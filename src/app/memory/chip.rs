@@ -8,7 +8,7 @@ use crate::app::look::Look;
 use crate::app::number::bytes;
 use crate::app::theme::{self, Palette};
 use crate::app::words::{fill, tr};
-use crate::schedule::{Buffer, Tensor};
+use crate::schedule::Buffer;
 
 /// A smaller part of the budget than this is magnified: its buffers could not be told apart.
 const LEAST_PART: f64 = 0.25;
@@ -88,13 +88,5 @@ pub fn label(ctx: &Context, buffer: &Buffer) -> String {
 
 /// The hue of the tensor that a buffer's name begins with.
 fn hue_of(buffer: &Buffer, palette: &Palette) -> Color32 {
-    let tensor = match buffer.names.first().and_then(|name| name.chars().next()) {
-        Some('Q') => Tensor::Q,
-        Some('K') => Tensor::K,
-        Some('V') => Tensor::V,
-        Some('O') => Tensor::O,
-        Some('m' | 'l') => Tensor::M,
-        _ => Tensor::S,
-    };
-    palette.tensor(tensor)
+    palette.named(buffer.names.first().map_or("", String::as_str))
 }

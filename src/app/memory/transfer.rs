@@ -22,14 +22,13 @@ pub fn paint(
     look: &Look<'_>,
     palette: &Palette,
 ) {
-    let plan = look.scene.plan();
     let Some((tensor, block)) = moving else {
         let text = tr(ui.ctx(), "this step moves nothing between HBM and the chip");
         let line = Rect::from_min_max(pos2(room.left(), room.top() - 21.0), pos2(room.right(), room.top() - 3.0));
         fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
         return;
     };
-    let (read, write) = (look.snapshot.moved.read.bytes(plan), look.snapshot.moved.write.bytes(plan));
+    let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     // The block's own place and size at both ends, so that it is seen to be the same thing.
     let on_chip = buffers
         .iter()

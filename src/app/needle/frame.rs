@@ -157,14 +157,14 @@ mod tests {
     use super::*;
     use crate::attention::Precision;
     use crate::attention::input::preset;
-    use crate::machine::{Meaning, Run};
+    use crate::machine::Run;
     use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
     fn story(name: &str) -> RowStory {
         let problem = preset::row().problem;
         let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
         let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
-        Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).unwrap().story(0, Meaning::RIGHT)
+        Run::new(schedule, &problem, 0, 0, |_| true).unwrap().story(0)
     }
 
     #[test]

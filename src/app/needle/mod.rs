@@ -12,7 +12,7 @@ use std::cell::Cell;
 
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use crate::machine::{RowStory, RowSums, Slot};
+use crate::machine::{RowStory, RowSums};
 
 use super::action::Action;
 use super::draw::{self, fit_text};
@@ -44,7 +44,7 @@ pub(super) struct Picture<'a> {
     /// Text grows with the room, up to a size for the last row.
     pub zoom: f32,
     /// The number whose origin the person asks for.
-    pub asked: Cell<Option<(&'static str, Slot)>>,
+    pub asked: Cell<Option<(&'static str, &'static str)>>,
 }
 
 impl Picture<'_> {
@@ -97,12 +97,12 @@ impl Picture<'_> {
 }
 
 /// What a number of the picture is on chip, and its name there.
-fn slot_of(name: &str) -> Option<(&'static str, Slot)> {
+fn slot_of(name: &str) -> Option<(&'static str, &'static str)> {
     Some(match name {
-        "line m" => ("m", Slot::M),
-        "alpha of the visit" => ("alpha", Slot::Alpha),
-        "stack l" => ("l", Slot::Sum),
-        "bar of O" | "needle" => ("O", Slot::O),
+        "line m" => ("m", "m"),
+        "alpha of the visit" => ("alpha", "alpha"),
+        "stack l" => ("l", "l"),
+        "bar of O" | "needle" => ("O", "O"),
         _ => return None,
     })
 }
@@ -125,7 +125,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let area = ui.available_rect_before_wrap();
     let zoom = (area.height() / 500.0).min(area.width() / 720.0).clamp(1.0, 1.8);
     let palette = Palette::of(ui);
-    let forgets = stage.forgets_alpha || !look.scene.settings.meaning().rescales;
+    let forgets = stage.forgets_alpha || look.scene.settings.bug == "forget-alpha";
     let right = &told.right;
     let asked = Cell::new(None);
     let picture = Picture { look, story, right, now, forgets, component, exact, palette, zoom, asked };
@@ -209,13 +209,15 @@ fn dashed(ui: &Ui, from: egui::Pos2, to: egui::Pos2, stroke: Stroke) {
 fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<Action>) {
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
-    let name = look.scene.settings.algorithm;
+    let name = look.scene.settings.algorithm.name();
     let text = if look.scene.is_baseline() {
         fill(
             ui.ctx(),
             "{0} takes each row whole: its maximum is known before the first weight, and nothing is rescaled.",
             &[&name],
         )
+    } else if look.scene.settings.algorithm.text().name("m").is_none() {
+        fill(ui.ctx(), "{0} keeps no running maximum and sum: nothing of a row is rescaled.", &[&name])
     } else {
         tr(ui.ctx(), "No key of this row is visible: the row is done before it begins, and O = 0.").to_owned()
     };

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::attention::Precision;
     use crate::attention::input::preset;
-    use crate::machine::{Meaning, Run};
+    use crate::machine::Run;
     use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         let problem = preset::row().problem;
         let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
         let schedule = Schedule::new(algorithm::by_name("flash2").unwrap(), plan);
-        let story = Run::new(schedule, &problem, 0, 0, Meaning::RIGHT, |_| true).unwrap().story(0, Meaning::RIGHT);
+        let story = Run::new(schedule, &problem, 0, 0, |_| true).unwrap().story(0);
         let scores = story.visits.iter().flat_map(|visit| visit.scores.iter().copied());
         let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
         let room = (high - low) * ROOM;

@@ -104,7 +104,7 @@ fn paint_stack(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let visit = picture.now.visit;
     // One scale for the whole visit: only then is a shrinking bar a shrinking sum.
     let scale = rect.height() / largest([visit.old.l, visit.new.l, 1e-300]) as f32;
-    let fill = picture.palette.tensor(Tensor::Sum);
+    let fill = picture.palette.tensor(Tensor::SUM);
     let kept = shrunk(picture);
     let mut y = rect.bottom();
     let old = earlier(picture.story, picture.now.index, picture.forgets);

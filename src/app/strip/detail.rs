@@ -2,7 +2,7 @@
 //! once for a stretch, at a cost that does not grow with the schedule.
 
 use crate::app::map::{MOST_NOTCHES, Strip};
-use crate::schedule::{Beat, Op, Schedule};
+use crate::schedule::{Beat, Schedule};
 
 /// Stretches of at most so many steps are written again, step by step; of longer ones the schedule's own map is shown.
 const MOST_WRITTEN: u64 = 1 << 16;
@@ -23,7 +23,7 @@ pub struct Detail {
     pub tiles: Vec<u64>,
     pub blocks: Vec<u64>,
     /// Each operation, where there are few.
-    pub ops: Vec<Op>,
+    pub ops: Vec<usize>,
 }
 
 impl Detail {
@@ -68,10 +68,10 @@ impl Detail {
                     }
                     let column = self.beats.len() as u64;
                     if column < self.columns() && n == self.step_of(column) {
-                        self.beats.push(step.op.beat());
+                        self.beats.push(schedule.facts(step).beat);
                     }
                     if self.end - self.first <= MOST_NAMED {
-                        self.ops.push(step.op);
+                        self.ops.push(step.line);
                     }
                 }
                 last_tile = tile;
@@ -125,8 +125,8 @@ mod tests {
                 let end = (first + 30).min(schedule.len());
                 let detail = Detail::new(&schedule, &strip, first, end);
                 let shown = &steps[first as usize..end as usize];
-                assert_eq!(detail.beats, shown.iter().map(|step| step.op.beat()).collect::<Vec<_>>());
-                assert_eq!(detail.ops, shown.iter().map(|step| step.op).collect::<Vec<_>>());
+                assert_eq!(detail.beats, shown.iter().map(|step| schedule.facts(step).beat).collect::<Vec<_>>());
+                assert_eq!(detail.ops, shown.iter().map(|step| step.line).collect::<Vec<_>>());
                 let new_section = |n: u64| schedule.section_of(n) != schedule.section_of(n - 1);
                 let tile = |n: u64| steps[n as usize].place.tile();
                 let tiles: Vec<u64> =
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(part.beats.len() as u64, MOST_COLUMNS);
         for column in 0..MOST_COLUMNS {
             let step = schedule.step(part.step_of(column)).unwrap();
-            assert_eq!(part.beats[column as usize], step.op.beat());
+            assert_eq!(part.beats[column as usize], schedule.facts(&step).beat);
         }
     }
 }

@@ -198,7 +198,11 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
             let step = fill(
                 ui.ctx(),
                 "step {0}: {1}: {2}",
-                &[&grouped(step + 1), &say(ui.ctx(), &place(&of)), &tr(ui.ctx(), of.op.name())],
+                &[
+                    &grouped(step + 1),
+                    &say(ui.ctx(), &place(&of)),
+                    &super::words::operation(ui.ctx(), look.scene.schedule(), &of),
+                ],
             );
             format!("{step}\n{help}")
         }

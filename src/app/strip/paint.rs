@@ -9,6 +9,7 @@ use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette};
 use crate::app::words::tr;
 use crate::playback::Player;
+use crate::schedule::Schedule;
 
 use super::detail::Detail;
 use super::lens::Seen;
@@ -39,7 +40,7 @@ pub fn strip(
     let x_of = |step: u64| seen.x_of(step as f64, band);
     let columns = Rect::from_min_max(pos2(x_of(detail.first), band.top()), pos2(x_of(detail.end), band.bottom()));
     clipped.image(texture, columns, UV, theme::NO_TINT);
-    names(&clipped, seen, band, detail, palette);
+    names(&clipped, seen, band, (detail, look.scene.schedule()), palette);
     // What is still to come is veiled.
     let head = seen.x_of(player.cursor() as f64, band);
     let veil = Rect::from_min_max(pos2(head.max(band.left()), band.top()), band.max);
@@ -92,24 +93,30 @@ fn step_width(seen: Seen, band: Rect) -> f32 {
 }
 
 /// Near enough, each step has its edge and the name of its operation, on a pale ground that its letters stand out from.
-fn names(painter: &eframe::egui::Painter, seen: Seen, band: Rect, detail: &Detail, palette: &Palette) {
+fn names(
+    painter: &eframe::egui::Painter,
+    seen: Seen,
+    band: Rect,
+    (detail, schedule): (&Detail, &Schedule),
+    palette: &Palette,
+) {
     let width = step_width(seen, band);
     if width < EDGED_STEP {
         return;
     }
-    for (step, op) in (detail.first..).zip(&detail.ops) {
+    for (step, &op) in (detail.first..).zip(&detail.ops) {
         let x = seen.x_of(step as f64, band);
         let cell = Rect::from_min_size(pos2(x, band.top()), vec2(width, band.height()));
         if width >= NAMED_STEP {
-            painter.rect_filled(cell, 0.0, palette.pale(palette.beat(op.beat())));
+            painter.rect_filled(cell, 0.0, palette.pale(palette.beat(schedule.algorithm.facts(op).beat)));
             let line = Rect::from_min_size(cell.min, vec2(width, 3.0));
-            painter.rect_filled(line, 0.0, palette.beat(op.beat()));
+            painter.rect_filled(line, 0.0, palette.beat(schedule.algorithm.facts(op).beat));
             let text = cell.shrink2(vec2(4.0, 0.0));
             fit_text(
                 painter,
                 text,
                 Align2::CENTER_CENTER,
-                tr(painter.ctx(), op.name()),
+                tr(painter.ctx(), &schedule.algorithm.line(op).label),
                 theme::text(theme::LABEL),
                 palette.ink,
             );

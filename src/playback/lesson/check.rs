@@ -87,7 +87,7 @@ fn stage(beat: &Beat, engine: &Engine) -> Result<()> {
     let line = if scene.line > 0 { scene.line } else { beat.line };
     let fault = |message: String| LessonError::line(line, format!("the scene: {message}"));
     let stage = engine.stage(scene).map_err(fault)?;
-    let schedule = stage.schedule(stage.algorithm).map_err(fault)?;
+    let schedule = stage.schedule(&stage.algorithm).map_err(fault)?;
     scene.step.cursor(&schedule).map_err(fault)?;
     let (plan, selection) = (&stage.plan, scene.selection);
     let is_in = |index: Option<usize>, size: usize| index.is_none_or(|index| index < size);
@@ -165,7 +165,7 @@ fn clickable(on: ClickOn, answer: &Value, predict: &Predict, scene: &Scene, engi
     let is_there = |value: &Value| match (on, value) {
         (ClickOn::Row, Value::Number(row)) => *row >= 0.0 && *row < plan.n_q as f64,
         (ClickOn::Key, Value::Number(key)) => *key >= 0.0 && *key < plan.n_k as f64,
-        (ClickOn::Tensor, Value::Text(name)) => crate::schedule::Tensor::ALL.iter().any(|tensor| tensor.name() == name),
+        (ClickOn::Tensor, Value::Text(name)) => crate::schedule::Tensor::known(name).is_some(),
         (ClickOn::Tile, Value::Text(tile)) => tile.split_once(',').is_some_and(|(i, j)| {
             let index = |text: &str| text.trim().parse::<usize>().ok();
             index(i).is_some_and(|i| i < plan.t_r()) && index(j).is_some_and(|j| j < plan.t_c())

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::machine::{Meaning, Run};
+use crate::machine::Run;
 use crate::schedule::{Algorithm, Plan};
 
 use super::error::{LessonError, Result};
@@ -59,14 +59,9 @@ impl Engine {
         Ok(stage)
     }
 
-    /// The whole run of `algorithm` with `meaning` on the input of a scene.
-    pub fn run(
-        &self,
-        scene: &Scene,
-        algorithm: &'static Algorithm,
-        meaning: Meaning,
-    ) -> std::result::Result<Rc<Run>, String> {
-        let key = format!("{} {meaning:?} {}", algorithm.name(), scene.numbers_key());
+    /// The whole run of `algorithm` on the input of a scene.
+    pub fn run(&self, scene: &Scene, algorithm: &Algorithm) -> std::result::Result<Rc<Run>, String> {
+        let key = format!("{} {}", algorithm.name(), scene.numbers_key());
         if let Some(run) = self.runs.borrow().get(&key) {
             return Ok(Rc::clone(run));
         }
@@ -76,8 +71,8 @@ impl Engine {
             return Err("so many numbers are too many to compute in a lesson; take fewer tokens".into());
         }
         let schedule = stage.schedule(algorithm)?;
-        let run = Run::new(schedule, &stage.input.problem, scene.batch, scene.head, meaning, |_| true);
-        let run = Rc::new(run.ok_or("the run was stopped")?);
+        let run = Run::new(schedule, &stage.input.problem, scene.batch, scene.head, |_| true);
+        let run = Rc::new(run.map_err(|fault| fault.to_string())?);
         keep(&self.runs, key, &run);
         Ok(run)
     }

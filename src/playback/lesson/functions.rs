@@ -9,7 +9,7 @@ use crate::schedule::{Algorithm, Hardware, Plan, Tensor, TileCounts, algorithm, 
 use super::engine::Engine;
 use super::expr::{Arguments, Scope, Value};
 use super::objects::{Chip, Moved, Piece, Results, Row};
-use super::scene::{Scene, Stage, meaning, operation_name};
+use super::scene::{BUGS, Scene, Stage};
 
 type Answer = Result<Value, String>;
 
@@ -64,7 +64,7 @@ impl Scope for Names<'_> {
         Some(match name {
             "traffic" => self.traffic(arguments),
             "moved" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_elements().into()),
-            "bytes" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_bytes(&plan).into()),
+            "bytes" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_bytes().into()),
             "footprint" => self.planned(arguments).map(|(of, plan)| footprint(of, &plan).total().into()),
             "fits" => {
                 self.planned(arguments).and_then(|(of, plan)| Ok(footprint(of, &plan).fits(&self.chip()?).into()))
@@ -91,13 +91,13 @@ impl Scope for Names<'_> {
 impl Names<'_> {
     fn at_cursor(&self, name: &str) -> Option<Value> {
         let stage = self.stage().ok()?;
-        let schedule = stage.schedule(stage.algorithm).ok()?;
+        let schedule = stage.schedule(&stage.algorithm).ok()?;
         let cursor = self.scene.step.cursor(&schedule).ok()?;
         if name == "cursor" {
             return Some(cursor.into());
         }
         let step = cursor.checked_sub(1).and_then(|n| schedule.step(n));
-        Some(Value::Text(step.map_or_else(|| "start".into(), |step| operation_name(step.op))))
+        Some(Value::Text(step.map_or_else(|| "start".into(), |step| schedule.algorithm.operation(step.line))))
     }
 
     fn chip(&self) -> Result<Hardware, String> {
@@ -119,7 +119,7 @@ impl Names<'_> {
     fn traffic(&self, arguments: &mut Arguments) -> Answer {
         let (algorithm, plan) = self.planned(arguments)?;
         let traffic = algorithm.closed_form(&plan);
-        Ok(Value::Object(Rc::new(Moved { traffic, plan })))
+        Ok(Value::Object(Rc::new(Moved { traffic })))
     }
 
     /// `tiles("skipped")`, or `full`, `partial`, `computed`, `all`.
@@ -155,15 +155,17 @@ impl Names<'_> {
 
     fn run(&self, arguments: &mut Arguments) -> Answer {
         let (stage, run) = (self.stage()?, self.run_of(arguments)?);
-        Ok(Value::Object(Rc::new(Results::new(&stage, run, self.scene))))
+        Ok(Value::Object(Rc::new(Results::new(&stage, run, self.scene)?)))
     }
 
     /// The run of an algorithm (by place) under a bug (by name), or of the scene's.
     fn run_of(&self, arguments: &mut Arguments) -> Result<Rc<crate::machine::Run>, String> {
         let algorithm = self.algorithm(arguments)?;
         let bug = arguments.named_text("bug")?.unwrap_or_else(|| self.scene.bug.clone());
-        let meaning = meaning(&bug).ok_or_else(|| format!("there is no bug {bug}"))?;
-        self.engine.run(self.scene, algorithm, meaning)
+        if !BUGS.contains(&bug.as_str()) {
+            return Err(format!("there is no bug {bug}"));
+        }
+        self.engine.run(self.scene, &algorithm.with_bug(&bug))
     }
 
     fn piece(&self, arguments: &mut Arguments) -> Answer {
@@ -225,7 +227,7 @@ impl Names<'_> {
         let (algorithm, plan) = self.planned(arguments)?;
         let traffic = algorithm.closed_form(&plan);
         let returns = |tensor: &Tensor| traffic.read.get(*tensor) > 0 && traffic.write.get(*tensor) > 0;
-        Ok(names(Tensor::ALL.into_iter().filter(returns)))
+        Ok(names(traffic.tensors().into_iter().filter(returns)))
     }
 
     /// Tensors of standard attention that an algorithm never moves.
@@ -235,7 +237,7 @@ impl Names<'_> {
         let traffic = algorithm.closed_form(&plan);
         let moves = |of: &crate::schedule::Traffic, tensor: Tensor| of.read.get(tensor) + of.write.get(tensor) > 0;
         let never = |tensor: &Tensor| moves(&standard, *tensor) && !moves(&traffic, *tensor);
-        Ok(names(Tensor::ALL.into_iter().filter(never)))
+        Ok(names(standard.tensors().into_iter().filter(never)))
     }
 }
 

@@ -5,26 +5,25 @@ use std::rc::Rc;
 use crate::attention::error_rule::max_error;
 use crate::attention::oracle::{self, Output};
 use crate::attention::{Head, Precision};
-use crate::machine::{Run, Visit};
-use crate::schedule::{Hardware, Op, PerTensor, Plan, Tensor, Traffic};
+use crate::machine::{Online, Run, Visit};
+use crate::schedule::{Hardware, PerTensor, Tensor, Traffic};
 
 use super::expr::{Arguments, Scope, Value};
-use super::scene::{Scene, Stage, operation_name};
+use super::scene::{Scene, Stage};
 
 type Answer = Result<Value, String>;
 
 /// What an algorithm moves.
 pub struct Moved {
     pub traffic: Traffic,
-    pub plan: Plan,
 }
 
 impl Scope for Moved {
     fn name(&self, name: &str) -> Option<Value> {
-        let (traffic, plan) = (&self.traffic, &self.plan);
+        let traffic = &self.traffic;
         Some(match name {
             "elements" => traffic.hbm_elements().into(),
-            "bytes" => traffic.hbm_bytes(plan).into(),
+            "bytes" => traffic.hbm_bytes().into(),
             "flops" => traffic.flops.total().into(),
             "matmul" => traffic.flops.matmul.into(),
             "exps" => traffic.flops.exp.into(),
@@ -42,7 +41,7 @@ impl Scope for Moved {
         };
         Some(match arguments.text() {
             None => Ok(of.elements().into()),
-            Some(tensor) => match Tensor::ALL.into_iter().find(|known| known.name() == tensor) {
+            Some(tensor) => match Tensor::known(&tensor) {
                 Some(tensor) => Ok(of.get(tensor).into()),
                 None => Err(format!("there is no tensor {tensor}")),
             },
@@ -73,7 +72,7 @@ impl Row {
         let (block, place) = (index / plan.br, index % plan.br);
         let visits = run.history(block).swap_remove(place);
         let exact = oracle::row(&exact_head(stage, scene), index);
-        let o = run.output().o.row(index).to_vec();
+        let o = output(&run)?.o.row(index).to_vec();
         Ok(Self { exact, run, place, visits, o })
     }
 
@@ -105,10 +104,13 @@ impl Row {
             None => visit.n + 1,
             Some(name) => self.cursor_after(&name, visit)?,
         });
-        let o = view.o.as_ref().and_then(|o| o.get([self.place, c]).copied()).ok_or("there is no such component")?;
-        let l = view.l.as_ref().and_then(|l| l.get(self.place).copied()).ok_or("there is no l")?;
-        // flash1 divides at every visit.
-        let divided = view.step.is_some_and(|step| step.op == Op::MergeOutput);
+        let names = view.step.and_then(|step| Online::of(&self.run.schedule.algorithm, step.line));
+        let names = names.ok_or("it takes no row in pieces")?;
+        let value = |name: usize| view.get(self.run.schedule.algorithm.text().names[name].as_str());
+        let o = value(names.o).and_then(|o| o.get([self.place, c]).copied()).ok_or("there is no such component")?;
+        let l = value(names.l).and_then(|l| l.get([self.place, 0]).copied()).ok_or("there is no l")?;
+        // flash1 divides at every visit, and m is the new one once it has.
+        let divided = names.is_average;
         Ok(if divided { o } else { o / l }.into())
     }
 
@@ -117,7 +119,9 @@ impl Row {
         let schedule = &self.run.schedule;
         let tile = schedule.step(visit.n).and_then(|step| step.place.tile());
         let is_it = |n: &u64| {
-            schedule.step(*n).is_some_and(|step| step.place.tile() == tile && operation_name(step.op) == name)
+            schedule
+                .step(*n)
+                .is_some_and(|step| step.place.tile() == tile && schedule.algorithm.operation(step.line) == name)
         };
         // A visit has a dozen steps.
         let found = (visit.n.saturating_sub(16)..=visit.n).rev().find(is_it);
@@ -167,21 +171,28 @@ impl Scope for Row {
     }
 }
 
+/// O, m, l and L of a run.
+fn output(run: &Run) -> Result<&Output, String> {
+    run.output().ok_or_else(|| format!("{} makes no O", run.schedule.algorithm.name()))
+}
+
 /// Everything that a run gave.
 pub struct Results {
     run: Rc<Run>,
+    got: Output,
     exact: Output,
 }
 
 impl Results {
-    pub fn new(stage: &Stage, run: Rc<Run>, scene: &Scene) -> Self {
-        Self { run, exact: oracle::attention(&exact_head(stage, scene)) }
+    pub fn new(stage: &Stage, run: Rc<Run>, scene: &Scene) -> Result<Self, String> {
+        let got = output(&run)?.clone();
+        Ok(Self { run, got, exact: oracle::attention(&exact_head(stage, scene)) })
     }
 }
 
 impl Scope for Results {
     fn name(&self, name: &str) -> Option<Value> {
-        let (got, want) = (self.run.output(), &self.exact);
+        let (got, want) = (&self.got, &self.exact);
         Some(match name {
             "error" => max_error(&got.o, &want.o).into(),
             "steps" => self.run.schedule.len().into(),
@@ -191,7 +202,7 @@ impl Scope for Results {
     }
 
     fn call(&self, name: &str, arguments: &mut Arguments) -> Option<Answer> {
-        let got = self.run.output();
+        let got = &self.got;
         Some(match name {
             "o" => arguments.index("i").and_then(|i| {
                 let c = arguments.index_or("c", 0)?;

@@ -2,8 +2,7 @@
 
 use crate::attention::input::{bundled, preset, random};
 use crate::attention::{Input, Mask, Precision};
-use crate::machine::{Hidden, Meaning};
-use crate::schedule::{Algorithm, Hardware, Op, Plan, Schedule, Tensor, Tiling, algorithm, hardware};
+use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tiling, algorithm, hardware};
 
 use super::error::Result;
 use super::fields::Field;
@@ -28,7 +27,7 @@ pub struct Scene {
     pub precision: Precision,
     /// A factor on the input's scale: -1 turns its scores round.
     pub flip: f64,
-    /// The name of another meaning of the operations: see [`meaning`].
+    /// The name of a bug that the text has in some of its lines: one of [`BUGS`].
     pub bug: String,
     pub step: At,
     pub selection: Selection,
@@ -108,29 +107,14 @@ impl Distance {
 /// Everything that a scene stands for.
 pub struct Stage {
     pub input: Input,
-    pub algorithm: &'static Algorithm,
+    /// Without the bug.
+    pub algorithm: Algorithm,
     pub plan: Plan,
     pub hardware: Hardware,
-    pub meaning: Meaning,
 }
 
-/// Names of the other meanings, in the order in which lists show them.
+/// Names of the bugs that a text may have, in the order in which lists show them; the first is none.
 pub const BUGS: [&str; 7] = ["none", "forget-alpha", "no-max", "no-guard", "minus-1000", "zero", "stuck-max"];
-
-/// What operations mean under a bug of this name.
-pub fn meaning(bug: &str) -> Option<Meaning> {
-    let right = Meaning::RIGHT;
-    Some(match bug {
-        "none" => right,
-        "forget-alpha" => Meaning { rescales: false, ..right },
-        "no-max" => Meaning { subtracts_max: false, ..right },
-        "no-guard" => Meaning { guards_empty_rows: false, ..right },
-        "minus-1000" => Meaning { hidden: Hidden::Minus1000, ..right },
-        "zero" => Meaning { hidden: Hidden::Zero, ..right },
-        "stuck-max" => Meaning { keeps_guard: true, ..right },
-        _ => return None,
-    })
-}
 
 /// Pairs of query and key that a lesson may compute, and elements of one of its tensors.
 const MOST_PAIRS: usize = 1 << 22;
@@ -184,7 +168,9 @@ impl Scene {
                 self.flip = factor.ok_or_else(|| unknown("number"))?;
             }
             "bug" => {
-                meaning(value).ok_or_else(|| field.fault(format!("bugs are {}", BUGS.join(", "))))?;
+                if !BUGS.contains(&value) {
+                    return Err(field.fault(format!("bugs are {}", BUGS.join(", "))));
+                }
                 self.bug = value.into();
             }
             "step" => self.step = at(value).ok_or_else(|| unknown("step"))?,
@@ -232,8 +218,7 @@ impl Scene {
         let hardware = hardware::by_name(&self.hardware).ok_or("there is no such hardware")?;
         let tiling = self.blocks.unwrap_or_else(|| Tiling::for_hardware(algorithm, &shape, self.precision, &hardware));
         let plan = Plan::of_problem(&input.problem, self.batch, tiling, self.precision);
-        let meaning = meaning(&self.bug).ok_or("there is no such bug")?;
-        Ok(Stage { input, algorithm, plan, hardware, meaning })
+        Ok(Stage { input, algorithm: algorithm.clone(), plan, hardware })
     }
 
     fn open(&self) -> std::result::Result<Input, String> {
@@ -263,7 +248,7 @@ const MOST_TILES: usize = 1 << 14;
 
 impl Stage {
     /// The schedule of `algorithm`, unless it is too long for a lesson.
-    pub fn schedule(&self, algorithm: &'static Algorithm) -> std::result::Result<Schedule, String> {
+    pub fn schedule(&self, algorithm: &Algorithm) -> std::result::Result<Schedule, String> {
         if self.plan.t_r().saturating_mul(self.plan.t_c()) > MOST_TILES {
             return Err("so many tiles are too many to step through in a lesson; take larger blocks".into());
         }
@@ -289,7 +274,7 @@ impl At {
                 let mut found = None;
                 schedule.for_each(|n, step| {
                     let is_here = tile.is_none() || step.place.tile() == *tile;
-                    if found.is_none() && is_here && operation_name(step.op) == *name {
+                    if found.is_none() && is_here && schedule.algorithm.operation(step.line) == *name {
                         found = Some(n);
                     }
                 });
@@ -298,9 +283,4 @@ impl At {
             }
         }
     }
-}
-
-/// The name of an operation with its tensor: `load Q`.
-pub fn operation_name(op: Op) -> String {
-    op.tensor().map_or_else(|| op.name().into(), |tensor: Tensor| format!("{} {}", op.name(), tensor.name()))
 }

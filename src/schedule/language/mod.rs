@@ -8,6 +8,7 @@ mod closed;
 mod cost;
 mod count;
 mod diagnostic;
+mod effects;
 mod ledger;
 mod lexer;
 mod nearest;
@@ -27,13 +28,14 @@ pub use closed::{closed_form, visits};
 pub use cost::{Cost, Counts, Linear};
 pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Span};
+pub use effects::{Effects, whole_rows};
 pub use ledger::{buffers, element_bytes, footprint, length, peak};
 pub use setting::Setting;
 pub use shape::{Extent, Shape};
 pub use shown::{Shown, shown};
 pub use text::{
-    Action, Algorithm, Buffer, Expr, ExprKind, Kernel, Line, Loop, LoopOver, MOST_NAMES, NameId, Names, Node,
-    Parameter, Role, Statement, Tensor, TensorId,
+    Action, Algorithm, Buffer, Expr, ExprKind, Kernel, Line, Loop, LoopOver, MOST_NAMES, MOST_TENSORS, NameId, Names,
+    Node, Parameter, Role, Statement, Tensor, TensorId,
 };
 pub use totals::{Tally, Totals};
 pub use variant::{LeftOut, Variant};

@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn runs_are_cut_and_joined() {
         assert_eq!(within(vec![0..3, 5..9], &(2..6)), [2..3, 5..6]);
-        assert_eq!(within(vec![0..3, 7..8], &(3..6)), []);
+        assert!(within(vec![0..3, 7..8], &(3..6)).is_empty());
         assert_eq!(joined([1, 2, 4, 7, 8].into_iter()), [1..3, 4..5, 7..9]);
     }
 }

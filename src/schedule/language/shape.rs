@@ -1,5 +1,7 @@
 //! Sizes of values in terms of the blocks at hand.
 
+use crate::schedule::Place;
+
 use super::words::{Axes, Axis, Inner, Size};
 use crate::sentence::Sentence;
 
@@ -94,6 +96,17 @@ impl Shape {
             (false, true) => Self { rows: Extent::Keys, cols: of.into() },
             (false, false) => Self { rows: Extent::One, cols: of.into() },
         }
+    }
+
+    /// The shape of its part at `place`: of whole rows, the tile of a key block.
+    pub fn at(self, place: Place) -> Self {
+        if self.cols == Extent::AllKeys && place.j().is_some() { Self { cols: Extent::Keys, ..self } } else { self }
+    }
+
+    /// Its blocks are known at `place`: the axes that it has stand there.
+    pub fn is_known_at(self, place: Place) -> bool {
+        let needs = |extent, index: Option<usize>| [self.rows, self.cols].contains(&extent) && index.is_none();
+        !needs(Extent::Rows, place.i()) && !needs(Extent::Keys, place.j())
     }
 
     /// The width of a block of this shape, where it has one.

@@ -16,11 +16,16 @@ pub type TensorId = usize;
 /// The most names of one text: a set of them is the bits of a [`Names`].
 pub const MOST_NAMES: usize = 64;
 
+/// The most tensors of one text, modifiers included.
+pub const MOST_TENSORS: usize = 16;
+
 /// A set of names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Names(u64);
 
 impl Names {
+    pub const ALL: Self = Self(u64::MAX);
+
     pub fn of(name: NameId) -> Self {
         Self(1 << name)
     }
@@ -35,6 +40,14 @@ impl Names {
 
     pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     pub fn iter(self) -> impl Iterator<Item = NameId> {

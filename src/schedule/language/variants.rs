@@ -3,7 +3,7 @@
 use super::TEXTS;
 
 /// The text of which it is a variant, its own name, and its lines. Names of bugs are those of lessons, links and settings.
-pub const VARIANTS: [(&str, &str, &str); 18] = [
+pub const VARIANTS: [(&str, &str, &str); 19] = [
     ("flash2", "forget-alpha", include_str!("../algorithms/variants/flash2/forget-alpha.tile")),
     ("flash2", "no-max", include_str!("../algorithms/variants/flash2/no-max.tile")),
     ("flash2", "no-guard", include_str!("../algorithms/variants/flash2/no-guard.tile")),
@@ -19,6 +19,7 @@ pub const VARIANTS: [(&str, &str, &str); 18] = [
     ("flash1", "zero", include_str!("../algorithms/variants/flash1/zero.tile")),
     ("flash1", "stuck-max", include_str!("../algorithms/variants/flash1/stuck-max.tile")),
     ("standard", "no-max", include_str!("../algorithms/variants/standard/no-max.tile")),
+    ("standard", "no-guard", include_str!("../algorithms/variants/standard/no-guard.tile")),
     ("standard", "minus-1000", include_str!("../algorithms/variants/standard/minus-1000.tile")),
     ("standard", "zero", include_str!("../algorithms/variants/standard/zero.tile")),
     ("standard", "stuck-max", include_str!("../algorithms/variants/standard/stuck-max.tile")),

@@ -77,6 +77,13 @@ impl Ready {
     }
 }
 
+impl Ready {
+    /// Of each line, the sets of statements that some place may carry out, as bits.
+    pub fn sets(&self) -> impl Iterator<Item = Vec<u32>> {
+        self.lines.iter().map(ReadyLine::sets)
+    }
+}
+
 impl ReadyLine {
     fn new(line: &Line, setting: &Setting) -> Self {
         let (mut always, mut at_places) = (0, Vec::new());
@@ -96,6 +103,13 @@ impl ReadyLine {
             _ => None,
         };
         Self { always, at_places, once, is_fill: line.is_fill() }
+    }
+
+    /// Every set of statements that some place may carry out, as bits; of a line with many conditions, not all.
+    fn sets(&self) -> Vec<u32> {
+        const MOST: usize = 4;
+        let with = |sets: Vec<u32>, bit: u32| sets.iter().flat_map(|&set| [set, set | bit]).collect();
+        self.at_places.iter().take(MOST).map(|(bit, _)| *bit).fold(vec![self.always], with)
     }
 
     fn held(&self, setting: &Setting, place: Place) -> u32 {

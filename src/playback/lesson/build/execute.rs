@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 
 use super::super::scene::{Scene, Stage};
+use super::cards::{TEXT, axes_of, effects, is_input, names, needs, step};
 use super::grade::Why;
 use super::order::{CardStep, Impossible};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
-use crate::machine::{Block, Effects, Machine, Slot, Slots, output};
-use crate::schedule::step::Extent;
-use crate::schedule::{Max, Op, Place, Plan, Span, Step, Tensor, Traffic, algorithm};
+use crate::machine::{Block, Given, Machine, Program, Results};
+use crate::schedule::language::{Axis, Names, Setting};
+use crate::schedule::{Amounts, Buffer, Effects, Plan, Schedule, Step, Traffic};
+
+use super::cards::CardOp;
 
 /// What a schedule gave and what it cost.
 pub(in super::super) struct Outcome {
@@ -30,168 +33,106 @@ pub(super) fn execute(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>]) 
 
 fn execute_in<T: Real>(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>]) -> Result<Outcome, Impossible> {
     let plan = &stage.plan;
-    let head = stage.input.problem.head::<T>(scene.batch, scene.head, plan.precision);
-    let mut machine = Machine::new(plan, &head, stage.meaning);
+    let schedule = Schedule::new(&TEXT, plan.clone());
+    let given = [Given::new(stage.input.problem.head::<T>(scene.batch, scene.head, plan.precision))];
+    let program = Program::new(&TEXT);
+    let too_large = |_| (0, Why::TooLong);
+    let mut machine = Machine::new(&program, &schedule.setting, &given).map_err(too_large)?;
     let (mut traffic, mut on_chip) = (Traffic::default(), 0);
     let mut stored = HashSet::new();
-    for program in programs {
-        machine.start_program(Span::Tile);
+    for (number, cards) in programs.iter().enumerate() {
         let mut chip = Held::default();
-        for CardStep { op, place, card } in program {
-            let step = Step::alone(*op, *place);
-            let effects = Effects::of(&step, Span::Tile);
-            chip.check(*op, *place, &effects, plan, &stored).map_err(|why| (*card, why))?;
-            machine.execute(&step);
-            chip.note(*op, *place, &effects);
-            stored.extend(effects.hbm_write);
-            traffic.add(*op, &algorithm::cost_of(*op, plan), plan.counts_at(*place), false);
+        for CardStep { op, place, card } in cards {
+            let at = |why| (*card, why);
+            let line = match op {
+                CardOp::Line(line) => *line,
+                CardOp::StoresInput(tensor) if is_input(tensor.name()) => {
+                    return Err(at(Why::StoresInput(tensor.name())));
+                }
+                CardOp::NoStart(tensor) => return Err(at(Why::NoStart(tensor.name()))),
+                _ => return Err(at(Why::Brackets)),
+            };
+            let step = step(line, *place, number, &schedule.setting);
+            let effects = effects(&step);
+            chip.check(&step, &effects, &stored).map_err(at)?;
+            machine.execute(&step).map_err(|_| at(Why::TooLong))?;
+            chip.note(&step, &effects);
+            stored.extend(effects.hbm_write.map(|tensor| Block::of(&TEXT, tensor, step.place, 0)));
+            let tensor = TEXT.line(line).tensor().map(|tensor| TEXT.hbm_tensor(tensor, plan));
+            let amounts = Amounts::of(&TEXT.cost(line, step.held, plan), plan.counts_at(step.place));
+            traffic.add(tensor, &amounts, false);
         }
         on_chip = on_chip.max(chip.bytes(plan));
     }
-    Ok(Outcome { output: output(&machine), moved: traffic.hbm_elements(), on_chip })
+    let output = Results::of(&machine, &schedule).output().ok_or((0, Why::TooLong))?;
+    Ok(Outcome { output, moved: traffic.hbm_elements(), on_chip })
 }
 
 /// What the chip holds, as far as it is needed to refuse what makes no sense.
 #[derive(Default)]
 struct Held {
-    written: Slots,
-    /// Blocks that tiles on chip belong to: by rows, by keys.
-    rows: Vec<(Tensor, usize)>,
-    keys: Vec<(Tensor, usize)>,
-    has_tile_statistics: bool,
+    written: Names,
+    /// Blocks that values on chip belong to: by rows, by keys.
+    rows: Vec<(&'static str, usize)>,
+    keys: Vec<(&'static str, usize)>,
 }
 
-/// Every place on chip.
-const SLOTS: [Slot; 17] = [
-    Slot::Q,
-    Slot::K,
-    Slot::V,
-    Slot::Bias,
-    Slot::Keep,
-    Slot::S,
-    Slot::P,
-    Slot::O,
-    Slot::M,
-    Slot::Sum,
-    Slot::Lse,
-    Slot::TileMax,
-    Slot::TileSum,
-    Slot::Alpha,
-    Slot::Beta,
-    Slot::NewSum,
-    Slot::NewMax,
-];
-
 impl Held {
-    /// Why `op` cannot be carried out now, if it cannot.
-    fn check(&self, op: Op, place: Place, effects: &Effects, plan: &Plan, stored: &HashSet<Block>) -> Result<(), Why> {
-        let (needs_rows, needs_keys) = axes(op);
-        if needs_rows && place.i().is_none() {
-            return Err(Why::NoLoop('i'));
-        }
-        if needs_keys && place.j().is_none() {
-            return Err(Why::NoLoop('j'));
-        }
-        match op {
-            Op::Store(tensor) if tensor.is_input() => return Err(Why::StoresInput(tensor.name())),
-            Op::Initialise(tensor) if !matches!(tensor, Tensor::O | Tensor::M | Tensor::Sum) => {
-                return Err(Why::NoStart(tensor.name()));
+    /// Why a step cannot be carried out now, if it cannot.
+    fn check(&self, step: &Step, effects: &Effects, stored: &HashSet<Block>) -> Result<(), Why> {
+        let needs = needs(TEXT.line(step.line));
+        for (axis, letter) in [(Axis::I, 'i'), (Axis::J, 'j')] {
+            if needs.has(axis) && step.place.at(axis).is_none() {
+                return Err(Why::NoLoop(letter));
             }
-            _ => {}
         }
-        let is_missing = |slot: &Slot| effects.reads.contains(*slot) && !self.written.contains(*slot);
-        // Without a bias or a stored dropout mask there is nothing to load.
-        let is_needed = |slot: &Slot| match slot {
-            Slot::Bias => plan.bias,
-            Slot::Keep => false,
-            _ => true,
-        };
-        if let Some(slot) = SLOTS.into_iter().find(|slot| is_needed(slot) && is_missing(slot)) {
-            return Err(Why::NeverWritten(slot));
+        if let Some(name) = names(effects.reads.without(self.written)).next() {
+            return Err(Why::NeverWritten(name));
         }
-        if let Some(block) = effects.hbm_read.filter(|block| !stored.contains(block)) {
-            return Err(Why::NotInHbm(block.tensor.name()));
+        let read = effects.hbm_read.map(|tensor| Block::of(&TEXT, tensor, step.place, 0));
+        if let Some(block) = read.filter(|block| !stored.contains(block)) {
+            return Err(Why::NotInHbm(TEXT.tensor(block.tensor).name()));
         }
-        let other = |held: &[(Tensor, usize)], needed: Option<usize>| {
-            let reads = |tensor: Tensor| effects.reads.contains(Slot::from(tensor));
-            let other = held.iter().find(|(tensor, block)| reads(*tensor) && Some(*block) != needed);
-            other.zip(needed).map(|((tensor, held), needed)| Why::OtherBlock {
-                tensor: tensor.name(),
-                held: *held,
-                needed,
-            })
+        let other = |held: &[(&'static str, usize)], needed: Option<usize>| {
+            let mut reads = names(effects.reads);
+            let other =
+                reads.find_map(|name| held.iter().find(|(known, block)| *known == name && Some(*block) != needed));
+            other.zip(needed).map(|(&(tensor, held), needed)| Why::OtherBlock { tensor, held, needed })
         };
         // Only what has an axis is held by it.
-        match other(&self.rows, place.i()).or_else(|| other(&self.keys, place.j())) {
+        match other(&self.rows, step.place.i()).or_else(|| other(&self.keys, step.place.j())) {
             Some(why) => Err(why),
             None => Ok(()),
         }
     }
 
     /// Remembers what the step left on chip.
-    fn note(&mut self, op: Op, place: Place, effects: &Effects) {
+    fn note(&mut self, step: &Step, effects: &Effects) {
         self.written = self.written.with(effects.writes);
-        self.has_tile_statistics |= matches!(op, Op::RowMax(Max::Tile));
-        for tensor in Tensor::ALL.into_iter().filter(|tensor| effects.writes.contains(Slot::from(*tensor))) {
-            let (has_rows, has_keys) = axes_of(tensor);
-            let hold = |held: &mut Vec<(Tensor, usize)>, block: Option<usize>| {
-                held.retain(|(known, _)| *known != tensor);
-                held.extend(block.map(|block| (tensor, block)));
+        for name in names(effects.writes) {
+            let axes = axes_of(name);
+            let hold = |held: &mut Vec<(&'static str, usize)>, block: Option<usize>| {
+                held.retain(|(known, _)| *known != name);
+                held.extend(block.map(|block| (name, block)));
             };
-            if has_rows {
-                hold(&mut self.rows, place.i());
+            if axes.has(Axis::I) {
+                hold(&mut self.rows, step.place.i());
             }
-            if has_keys {
-                hold(&mut self.keys, place.j());
+            if axes.has(Axis::J) {
+                hold(&mut self.keys, step.place.j());
             }
         }
     }
 
     /// Bytes of the buffers that the program has used: those that the ledger of a fused kernel counts.
     fn bytes(&self, plan: &Plan) -> u64 {
-        let (e, a) = (plan.precision.element_bytes(), plan.precision.accumulator_bytes());
-        let (br, bc, d, d_v) = (plan.br as u64, plan.bc as u64, plan.d as u64, plan.d_v as u64);
-        let has = |slots: &[Slot]| self.written.meets(Slots::of(slots));
-        let mut bytes = 0;
-        for (slots, size) in [
-            (&[Slot::Q][..], e * br * d),
-            (&[Slot::K], e * bc * d),
-            (&[Slot::V], e * bc * d_v),
-            (&[Slot::O], a * br * d_v),
-            (&[Slot::S, Slot::P], a * br * bc),
-            (&[Slot::M], a * br),
-            (&[Slot::Sum], a * br),
-        ] {
-            bytes += if has(slots) { size } else { 0 };
-        }
-        // flash2 keeps no statistics of a tile beside those of the row.
-        bytes + if self.has_tile_statistics { 2 * a * br } else { 0 }
-    }
-}
-
-/// Whether a tensor is cut along the queries, and along the keys.
-fn axes_of(tensor: Tensor) -> (bool, bool) {
-    match tensor.extent() {
-        Extent::RowsByCols => (true, true),
-        Extent::RowsByD | Extent::RowsByDv | Extent::Rows => (true, false),
-        Extent::ColsByD | Extent::ColsByDv => (false, true),
-    }
-}
-
-/// Whether an operation needs to know its query block, and its key block.
-fn axes(op: Op) -> (bool, bool) {
-    match op {
-        Op::Load(tensor) | Op::Store(tensor) | Op::Initialise(tensor) => axes_of(tensor),
-        Op::StartRows | Op::StartOutput | Op::Normalise | Op::Rescale | Op::MergeStats => (true, false),
-        Op::Scores
-        | Op::Mask
-        | Op::RowMax(_)
-        | Op::Exponentiate(_)
-        | Op::RowSum
-        | Op::Dropout
-        | Op::Accumulate
-        | Op::Product
-        | Op::MergeOutput
-        | Op::DivideRows => (true, true),
+        let has = |name: &str| TEXT.text().name(name).is_some_and(|name| self.written.has(name));
+        let buffers = TEXT.buffers(0, &Setting::new(plan.clone()));
+        let is_used = |names: &[String]| match names {
+            // flash2 keeps no statistics of a tile beside those of the row.
+            [name] if name.ends_with("_tile") => has("m_tile"),
+            names => names.iter().any(|name| has(name)),
+        };
+        buffers.iter().filter(|buffer| is_used(&buffer.names)).map(Buffer::bytes).sum()
     }
 }

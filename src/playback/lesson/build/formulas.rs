@@ -3,15 +3,19 @@
 //! Lines may define `hidden` (the score of a key that the mask hides), `m` (the running maximum), `alpha`, `shift` (what
 //! is subtracted from scores), `l`, `O`, and `out` (the last division). A line that is not there means the right thing.
 
+use ndarray::Array2;
+
 use super::super::engine::Engine;
 use super::super::expr::{self, Arguments, Expr, Scope, Value};
 use super::super::scene::{Scene, Stage};
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
 use super::{Build, written};
+use crate::attention::rows::row_max;
 use crate::attention::{Precision, Real};
-use crate::machine::{Machine, Meaning, Run, output};
-use crate::schedule::{Max, Op, Schedule, Step, algorithm};
+use crate::machine::{Given, Machine, Program, Results, Run};
+use crate::schedule::language::{Extent, NameId, Shape};
+use crate::schedule::{Schedule, Step, algorithm};
 
 type Fault = String;
 
@@ -30,7 +34,7 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     };
     let stage = engine.stage(scene)?;
     let flash2 = algorithm::by_name("flash2").ok_or("there is no flash2")?;
-    let right = engine.run(scene, flash2, Meaning::RIGHT)?;
+    let right = engine.run(scene, flash2)?;
     let walked = match stage.plan.precision {
         Precision::F64 => walk::<f64>(&formulas, &stage, scene, &right),
         _ => walk::<f32>(&formulas, &stage, scene, &right),
@@ -90,7 +94,7 @@ impl Scope for Vars<'_> {
 struct Before<T> {
     m: Vec<T>,
     l: Vec<T>,
-    o: ndarray::Array2<T>,
+    o: Array2<T>,
 }
 
 /// Carries out flash2 with the learner's formulas. Gives the first m or l that differs from those of `right`, too.
@@ -101,165 +105,223 @@ fn walk<T: Real>(
     right: &Run,
 ) -> Result<(Option<Finding>, Outcome), Finding> {
     let schedule: &Schedule = &right.schedule;
-    let plan = &schedule.plan;
-    let head = stage.input.problem.head::<T>(scene.batch, scene.head, plan.precision);
-    let mut walk = Walk { formulas, machine: Machine::new(plan, &head, Meaning::RIGHT), before: None, first: None };
+    let given = [Given::new(stage.input.problem.head::<T>(scene.batch, scene.head, schedule.plan().precision))];
+    let program = Program::new(&schedule.algorithm);
+    let fault = |fault: String| Finding::Formula { formula: String::new(), fault };
+    let machine = Machine::new(&program, &schedule.setting, &given).map_err(|error| fault(error.to_string()))?;
+    let names = Chip::of(schedule).ok_or_else(|| fault("the text has other names".into()))?;
+    let mut walk = Walk { formulas, schedule, names, machine, before: None, first: None };
     let mut steps = Vec::new();
     for index in 0..schedule.section_count() {
-        let section = schedule.section(index);
-        if section.section == 0 {
-            walk.machine.start_program(schedule.kernels[section.kernel].span);
-        }
         schedule.write_section(index, &mut steps);
         for step in &steps {
             walk.step(step)?;
-            if let (Op::Accumulate, Some((i, j))) = (step.op, step.place.tile()) {
-                walk.compare(right, i, j);
+            if let ("accumulate", Some((i, j))) = (walk.label(step), step.place.tile()) {
+                walk.compare(right, i, j, step);
             }
         }
     }
-    let outcome = Outcome { output: output(&walk.machine), moved: 0, on_chip: 0 };
-    Ok((walk.first, outcome))
+    let output = Results::of(&walk.machine, schedule).output().ok_or_else(|| fault("it makes no O".into()))?;
+    Ok((walk.first, Outcome { output, moved: 0, on_chip: 0 }))
 }
 
-struct Walk<'a, T> {
+/// The names of the text that formulas are about.
+#[derive(Clone, Copy)]
+struct Chip {
+    s: NameId,
+    p: NameId,
+    o: NameId,
+    m: NameId,
+    l: NameId,
+    alpha: NameId,
+    sum: NameId,
+}
+
+impl Chip {
+    fn of(schedule: &Schedule) -> Option<Self> {
+        let name = |name| schedule.algorithm.text().name(name);
+        Some(Self {
+            s: name("S")?,
+            p: name("P")?,
+            o: name("O")?,
+            m: name("m")?,
+            l: name("l")?,
+            alpha: name("alpha")?,
+            sum: name("l_tile")?,
+        })
+    }
+}
+
+const PER_ROW: Shape = Shape { rows: Extent::Rows, cols: Extent::One };
+const OUTPUT: Shape = Shape { rows: Extent::Rows, cols: Extent::Dv };
+
+struct Walk<'a, T: Real> {
     formulas: &'a Formulas,
+    schedule: &'a Schedule,
+    names: Chip,
     machine: Machine<'a, T>,
     before: Option<Before<T>>,
     first: Option<Finding>,
 }
 
-impl<T: Real> Walk<'_, T> {
+impl<'a, T: Real> Walk<'a, T> {
+    fn label(&self, step: &Step) -> &'a str {
+        &self.schedule.line(step).label
+    }
+
+    /// The operations of flash2 that a formula may stand in for; the machine does the others.
     fn step(&mut self, step: &Step) -> Result<(), Finding> {
-        let rows = step.place.i().map_or(0, |i| self.machine.plan.rows(i).len());
-        match step.op {
-            Op::Mask if self.formulas.has("hidden") => self.hide(step),
-            Op::RowMax(Max::Running) => self.row_max(step, rows),
-            Op::Exponentiate(_) if self.formulas.has("shift") => self.exponentiate(step, rows),
-            Op::Rescale => {
+        match self.label(step) {
+            "mask" if self.formulas.has("hidden") => self.hide(step),
+            "row-max" => self.row_max(step),
+            "exponentiate" if self.formulas.has("shift") => self.exponentiate(step),
+            "rescale" => {
                 // What follows may want the values before the factor.
-                let chip = &self.machine.chip;
+                let (l, o) = (self.column(self.names.l, step), self.matrix(self.names.o, OUTPUT, step));
                 if let Some(before) = &mut self.before {
-                    (before.l, before.o) = (chip.l.clone(), chip.o.clone());
+                    (before.l, before.o) = (l, o);
                 }
-                self.machine.execute(step);
-                Ok(())
+                self.execute(step)
             }
-            Op::Accumulate => self.accumulate(step, rows),
-            Op::Normalise if self.formulas.has("out") => self.normalise(step, rows),
-            _ => {
-                self.machine.execute(step);
-                Ok(())
-            }
+            "accumulate" => self.accumulate(step),
+            "normalise" if self.formulas.has("out") => self.normalise(step),
+            _ => self.execute(step),
         }
     }
 
+    fn execute(&mut self, step: &Step) -> Result<(), Finding> {
+        let done = self.machine.execute(step);
+        done.map_err(|fault| Finding::Formula { formula: String::new(), fault: fault.to_string() })
+    }
+
+    fn matrix(&self, name: NameId, shape: Shape, step: &Step) -> Array2<T> {
+        self.machine.value(name, shape, step.place).map(|values| values.to_owned()).unwrap_or_default()
+    }
+
+    fn column(&self, name: NameId, step: &Step) -> Vec<T> {
+        self.matrix(name, PER_ROW, step).iter().copied().collect()
+    }
+
+    fn set(&mut self, name: NameId, shape: Shape, step: &Step, values: &Array2<T>) {
+        self.machine.set(name, shape, step.place, |mut to| to.assign(values));
+    }
+
+    fn set_column(&mut self, name: NameId, step: &Step, values: &[T]) {
+        self.machine.set(name, PER_ROW, step.place, |mut to| {
+            to.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+        });
+    }
+
     fn hide(&mut self, step: &Step) -> Result<(), Finding> {
-        self.machine.execute(step);
+        self.execute(step)?;
         let hidden = self.formulas.value("hidden", T::neg_infinity(), &[])?;
         let Some((i, j)) = step.place.tile() else { return Ok(()) };
-        let (rows, cols) = (self.machine.plan.rows(i), self.machine.plan.cols(j));
-        for (row, query) in rows.enumerate() {
-            for (col, key) in cols.clone().enumerate() {
-                if !self.machine.head.band.keeps(query, key) {
-                    self.machine.chip.s[[row, col]] = hidden;
-                }
+        let (rows, cols) = (self.schedule.plan().rows(i), self.schedule.plan().cols(j));
+        let mut s = self.matrix(self.names.s, Shape::TILE, step);
+        let band = &self.machine.head(0).band;
+        for ((row, col), s) in s.indexed_iter_mut() {
+            if !band.keeps(rows.start + row, cols.start + col) {
+                *s = hidden;
             }
         }
+        self.set(self.names.s, Shape::TILE, step, &s);
         Ok(())
     }
 
     /// m_new, and the factor that follows from it.
-    fn row_max(&mut self, step: &Step, rows: usize) -> Result<(), Finding> {
-        let old = self.machine.chip.m.clone();
-        self.machine.execute(&Step { op: Op::RowMax(Max::Tile), ..*step });
-        self.machine.execute(step);
-        for (row, &m_old) in old.iter().enumerate().take(rows) {
-            let chip = &self.machine.chip;
-            let (m_tile, right) = (chip.tile_max[row], chip.m[row]);
-            let m_new = self.formulas.value("m", right, &[("m_old", m_old), ("m_tile", m_tile), ("m_new", right)])?;
+    fn row_max(&mut self, step: &Step) -> Result<(), Finding> {
+        let (s, old) = (self.matrix(self.names.s, Shape::TILE, step), self.column(self.names.m, step));
+        self.execute(step)?;
+        let (mut m, mut alpha, l) =
+            (self.column(self.names.m, step), self.column(self.names.alpha, step), self.column(self.names.l, step));
+        for (row, &m_old) in old.iter().enumerate() {
+            let m_tile = s.row(row).to_slice().map_or(T::nan(), |s| row_max(s, T::neg_infinity()));
+            let vars = [("m_old", m_old), ("m_tile", m_tile), ("m_new", m[row])];
+            let m_new = self.formulas.value("m", m[row], &vars)?;
             let factor = if m_old == T::neg_infinity() { T::zero() } else { (m_old - m_new).exp() };
-            let vars = [("m_old", m_old), ("m_tile", m_tile), ("m_new", m_new), ("l_old", chip.l[row])];
-            let alpha = self.formulas.value("alpha", factor, &vars)?;
-            self.machine.chip.m[row] = m_new;
-            self.machine.chip.alpha[row] = alpha;
+            let vars = [("m_old", m_old), ("m_tile", m_tile), ("m_new", m_new), ("l_old", l[row])];
+            alpha[row] = self.formulas.value("alpha", factor, &vars)?;
+            m[row] = m_new;
         }
-        let chip = &self.machine.chip;
-        self.before = Some(Before { m: old, l: chip.l.clone(), o: chip.o.clone() });
+        self.set_column(self.names.m, step, &m);
+        self.set_column(self.names.alpha, step, &alpha);
+        self.before = Some(Before { m: old, l, o: self.matrix(self.names.o, OUTPUT, step) });
         Ok(())
     }
 
     /// P = exp(S - shift), with no guard but the learner's.
-    fn exponentiate(&mut self, step: &Step, rows: usize) -> Result<(), Finding> {
-        let kept = self.machine.chip.m.clone();
-        for (row, &m_new) in kept.iter().enumerate().take(rows) {
+    fn exponentiate(&mut self, step: &Step) -> Result<(), Finding> {
+        self.execute(step)?;
+        let (s, m) = (self.matrix(self.names.s, Shape::TILE, step), self.column(self.names.m, step));
+        let mut p = s.clone();
+        for (row, &m_new) in m.iter().enumerate() {
             let m_old = self.before.as_ref().map_or(m_new, |before| before.m[row]);
             let shift = self.formulas.value("shift", m_new, &[("m_new", m_new), ("m_old", m_old)])?;
-            self.machine.chip.m[row] = shift;
+            if let Some(row) = p.row_mut(row).into_slice() {
+                T::exp_minus(row, shift);
+            }
+            if shift.is_nan() {
+                // What is hidden weighs nothing, also in a row of NaN.
+                let hidden = p.row_mut(row).into_iter().zip(s.row(row)).filter(|(_, s)| **s == T::neg_infinity());
+                hidden.for_each(|(p, _)| *p = T::zero());
+            }
         }
-        self.machine.meaning.guards_empty_rows = false;
-        self.machine.execute(step);
-        self.machine.meaning.guards_empty_rows = true;
-        self.machine.chip.m = kept;
+        self.set(self.names.p, Shape::TILE, step, &p);
         Ok(())
     }
 
-    fn accumulate(&mut self, step: &Step, rows: usize) -> Result<(), Finding> {
-        let Some(before) = self.before.take() else {
-            self.machine.execute(step);
-            return Ok(());
-        };
+    fn accumulate(&mut self, step: &Step) -> Result<(), Finding> {
+        let Some(before) = self.before.take() else { return self.execute(step) };
         // P V alone, by adding it to nothing.
-        let rescaled = self.machine.chip.o.clone();
-        self.machine.chip.o.fill(T::zero());
-        self.machine.execute(step);
-        for row in 0..rows {
-            let chip = &self.machine.chip;
-            let (alpha, sum) = (chip.alpha[row], chip.tile_sum[row]);
-            let vars = [("l_old", before.l[row]), ("alpha", alpha), ("sum", sum), ("m_new", chip.m[row])];
-            let l_new = self.formulas.value("l", chip.l[row], &vars)?;
-            for c in 0..chip_width(&self.machine) {
-                let product = self.machine.chip.o[[row, c]];
+        let rescaled = self.matrix(self.names.o, OUTPUT, step);
+        self.set(self.names.o, OUTPUT, step, &Array2::zeros(rescaled.dim()));
+        self.execute(step)?;
+        let product = self.matrix(self.names.o, OUTPUT, step);
+        let (alpha, sum) = (self.column(self.names.alpha, step), self.column(self.names.sum, step));
+        let (m, mut l) = (self.column(self.names.m, step), self.column(self.names.l, step));
+        let mut o = product.clone();
+        for row in 0..l.len() {
+            let vars = [("l_old", before.l[row]), ("alpha", alpha[row]), ("sum", sum[row]), ("m_new", m[row])];
+            l[row] = self.formulas.value("l", l[row], &vars)?;
+            for c in 0..o.ncols() {
                 let vars = [
                     ("O_old", before.o[[row, c]]),
-                    ("PV", product),
-                    ("alpha", alpha),
+                    ("PV", product[[row, c]]),
+                    ("alpha", alpha[row]),
                     ("l_old", before.l[row]),
-                    ("l_new", l_new),
+                    ("l_new", l[row]),
                 ];
-                let o = self.formulas.value("O", rescaled[[row, c]] + product, &vars)?;
-                self.machine.chip.o[[row, c]] = o;
+                o[[row, c]] = self.formulas.value("O", rescaled[[row, c]] + product[[row, c]], &vars)?;
             }
-            self.machine.chip.l[row] = l_new;
         }
+        self.set_column(self.names.l, step, &l);
+        self.set(self.names.o, OUTPUT, step, &o);
         Ok(())
     }
 
     /// The last division, with no guard but the learner's.
-    fn normalise(&mut self, step: &Step, rows: usize) -> Result<(), Finding> {
-        let kept = self.machine.chip.o.clone();
-        self.machine.execute(step);
-        for row in 0..rows {
-            let (m, l) = (self.machine.chip.m[row], self.machine.chip.l[row]);
-            for c in 0..chip_width(&self.machine) {
-                let right = self.machine.chip.o[[row, c]];
-                let out = self.formulas.value("out", right, &[("O", kept[[row, c]]), ("l", l), ("m", m)])?;
-                self.machine.chip.o[[row, c]] = out;
-            }
+    fn normalise(&mut self, step: &Step) -> Result<(), Finding> {
+        let kept = self.matrix(self.names.o, OUTPUT, step);
+        self.execute(step)?;
+        let (m, l) = (self.column(self.names.m, step), self.column(self.names.l, step));
+        let mut o = self.matrix(self.names.o, OUTPUT, step);
+        for ((row, c), o) in o.indexed_iter_mut() {
+            *o = self.formulas.value("out", *o, &[("O", kept[[row, c]]), ("l", l[row]), ("m", m[row])])?;
         }
+        self.set(self.names.o, OUTPUT, step, &o);
         Ok(())
     }
 
     /// Remembers the first m or l that is not what the right run has after this visit.
-    fn compare(&mut self, right: &Run, i: usize, j: usize) {
+    fn compare(&mut self, right: &Run, i: usize, j: usize, step: &Step) {
         if self.first.is_some() {
             return;
         }
-        let first_row = self.machine.plan.rows(i).start;
+        let first_row = self.schedule.plan().rows(i).start;
+        let (m, l) = (self.column(self.names.m, step), self.column(self.names.l, step));
         for (row, visits) in right.history(i).iter().enumerate() {
             let Some(visit) = visits.iter().find(|visit| visit.j == j) else { continue };
-            let chip = &self.machine.chip;
-            for (of, got, want) in [("m", chip.m[row].widen(), visit.m), ("l", chip.l[row].widen(), visit.l)] {
+            for (of, got, want) in [("m", m[row].widen(), visit.m), ("l", l[row].widen(), visit.l)] {
                 if !is_near(got, want) {
                     self.first = Some(Finding::Number { of, row: first_row + row, place: j, got, want });
                     return;
@@ -267,10 +329,6 @@ impl<T: Real> Walk<'_, T> {
             }
         }
     }
-}
-
-fn chip_width<T: Real>(machine: &Machine<'_, T>) -> usize {
-    machine.plan.d_v
 }
 
 /// Formulas are evaluated in f64 and kept in the format of the machine.

@@ -5,7 +5,6 @@ use super::super::error::Result;
 use super::super::scene::Scene;
 use super::{Build, Part};
 use crate::attention::TileClass;
-use crate::machine::Slot;
 
 /// The grade of one attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,7 +46,7 @@ pub enum Finding {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Why {
     /// It reads a place on chip that nothing has written.
-    NeverWritten(Slot),
+    NeverWritten(&'static str),
     /// It loads from HBM what nothing has stored there.
     NotInHbm(&'static str),
     /// The chip holds another block of this tensor: that one, not this one.

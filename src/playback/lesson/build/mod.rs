@@ -3,6 +3,7 @@
 //! Four kinds: `order` makes a schedule from operations and loops; `formulas` writes the update of a row; `settings`
 //! chooses block sizes; `paint` gives each tile its class.
 
+mod cards;
 mod execute;
 mod formulas;
 mod grade;
@@ -12,8 +13,8 @@ mod parse;
 mod settings;
 mod words;
 
+pub use cards::CardOp;
 pub use grade::{Finding, Grade, Why};
-pub use order::CardOp;
 
 use super::engine::Engine;
 use super::error::Result;

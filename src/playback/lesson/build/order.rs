@@ -4,70 +4,22 @@ use super::super::engine::Engine;
 use super::super::error::Result;
 use super::super::fields::Field;
 use super::super::scene::{Scene, Stage};
+use super::cards::CardOp;
 use super::execute::execute;
 use super::grade::{Finding, Grade, Why, empty_hole};
 use super::{Build, Card, Filled};
-use crate::schedule::{Max, Op, Place, Plan, Tensor};
+use crate::schedule::{Place, Plan};
 
-/// What a card does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CardOp {
-    /// A new kernel: the chip is empty.
-    Kernel,
-    /// A loop over query blocks (`i`) or key blocks (`j`); inside the other loop, over those with something visible.
-    For(char),
-    End,
-    Op(Op),
-}
-
-/// An operation at a place, with the card that it came from.
+/// What a card does at a place, with the card that it came from.
 pub(super) struct CardStep {
-    pub op: Op,
+    pub op: CardOp,
     pub place: Place,
     pub card: usize,
 }
 
-/// Operations by the names that cards use.
-const OPS: [(&str, Op); 16] = [
-    ("start-rows", Op::StartRows),
-    ("scores", Op::Scores),
-    ("mask", Op::Mask),
-    ("row-max", Op::RowMax(Max::Running)),
-    ("tile-max", Op::RowMax(Max::Tile)),
-    ("exponentiate", Op::Exponentiate(Max::Running)),
-    ("exponentiate-tile", Op::Exponentiate(Max::Tile)),
-    ("row-sum", Op::RowSum),
-    ("rescale", Op::Rescale),
-    ("accumulate", Op::Accumulate),
-    ("start-output", Op::StartOutput),
-    ("product", Op::Product),
-    ("normalise", Op::Normalise),
-    ("merge-stats", Op::MergeStats),
-    ("merge-output", Op::MergeOutput),
-    ("divide-rows", Op::DivideRows),
-];
-
 /// `load Q, scores, store S`, `for i`, `end`, `kernel`
 pub(super) fn parse_ops(field: &Field) -> Result<Vec<CardOp>> {
-    let op = |name: &str| {
-        let moves = |prefix: &str, op: fn(Tensor) -> Op| {
-            let tensor = name.strip_prefix(prefix)?.trim();
-            let is_known = |known: &Tensor| known.name() == tensor && !matches!(known, Tensor::Bias | Tensor::Keep);
-            Tensor::ALL.into_iter().find(is_known).map(|tensor| CardOp::Op(op(tensor)))
-        };
-        let found = match name {
-            "kernel" => Some(CardOp::Kernel),
-            "for i" => Some(CardOp::For('i')),
-            "for j" => Some(CardOp::For('j')),
-            "end" => Some(CardOp::End),
-            _ => OPS.iter().find(|(known, _)| *known == name).map(|(_, op)| CardOp::Op(*op)),
-        };
-        found
-            .or_else(|| moves("load ", Op::Load))
-            .or_else(|| moves("store ", Op::Store))
-            .or_else(|| moves("initialise ", Op::Initialise))
-            .ok_or_else(|| field.fault(format!("`{name}` is no operation")))
-    };
+    let op = |name: &str| CardOp::parse(name).ok_or_else(|| field.fault(format!("`{name}` is no operation")));
     field.value.split(',').map(|name| op(name.trim())).collect()
 }
 
@@ -151,7 +103,7 @@ impl Writer<'_> {
                 CardOp::End => return Ok(ops),
                 CardOp::Kernel => return Err((card, Why::Brackets)),
                 CardOp::For(axis) => self.repeat(card, axis, rest, i, j, depth)?,
-                CardOp::Op(op) => {
+                op => {
                     if self.steps.len() >= MOST_STEPS {
                         return Err((card, Why::TooLong));
                     }

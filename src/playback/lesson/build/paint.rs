@@ -3,11 +3,12 @@
 use super::super::engine::Engine;
 use super::super::scene::{Scene, Stage};
 use super::Build;
+use super::cards::{CardOp, line};
 use super::execute::execute;
 use super::grade::{Finding, Grade};
 use super::order::CardStep;
 use crate::attention::{Band, TileClass};
-use crate::schedule::{Op, Plan, Schedule, algorithm};
+use crate::schedule::{Plan, Schedule, algorithm};
 
 const CLASSES: [TileClass; 3] = [TileClass::Full, TileClass::Partial, TileClass::Skipped];
 
@@ -68,9 +69,13 @@ fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass
             if class == TileClass::Skipped {
                 continue;
             }
-            program.push(CardStep { op: step.op, place: step.place, card: 0 });
-            if step.op == Op::Scores && class == TileClass::Partial {
-                program.push(CardStep { op: Op::Mask, place: step.place, card: 0 });
+            let card = |operation: &str| {
+                let op = line(operation).map(CardOp::Line).ok_or("a line has no card")?;
+                Ok::<_, String>(CardStep { op, place: step.place, card: 0 })
+            };
+            program.push(card(&schedule.algorithm.operation(step.line))?);
+            if schedule.facts(step).makes_scores && class == TileClass::Partial {
+                program.push(card("mask")?);
             }
         }
         programs.push(program);

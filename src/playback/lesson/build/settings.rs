@@ -18,14 +18,15 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
         built.set(&field).map_err(|error| error.message)?;
     }
     let stage = engine.stage(&built)?;
-    let run = engine.run(&built, stage.algorithm, stage.meaning)?;
+    let run = engine.run(&built, &stage.algorithm.with_bug(&built.bug))?;
     let (moved, on_chip) =
-        (run.meters().total().traffic.hbm_elements(), footprint(stage.algorithm, &stage.plan).total());
-    let outcome = Outcome { output: run.output().clone(), moved, on_chip };
+        (run.meters().total().traffic.hbm_elements(), footprint(&stage.algorithm, &stage.plan).total());
+    let output = run.output().ok_or_else(|| format!("{} makes no O", stage.algorithm.name()))?.clone();
+    let outcome = Outcome { output, moved, on_chip };
     let mut findings: Vec<Finding> = outcome.first_difference(&stage, &built).into_iter().collect();
     let holds = build.goal.as_ref().map_or(Ok(true), |goal| engine.holds(goal, &built));
     let limit = stage.hardware.shared_bytes_per_block;
-    if stage.algorithm.is_budgeted() && !footprint(stage.algorithm, &stage.plan).fits(&stage.hardware) {
+    if stage.algorithm.is_budgeted() && !footprint(&stage.algorithm, &stage.plan).fits(&stage.hardware) {
         findings.push(Finding::OnChip { got: on_chip, limit });
     } else if !holds.map_err(|error| error.message)? {
         findings.push(Finding::Goal);

@@ -4,7 +4,6 @@ use super::super::Language;
 use super::super::expr::format_number;
 use super::grade::{Finding, Why};
 use crate::attention::TileClass;
-use crate::machine::Slot;
 
 impl Finding {
     /// One sentence.
@@ -83,33 +82,10 @@ fn chinese_class(class: TileClass) -> &'static str {
     }
 }
 
-/// The symbol of a place on chip.
-fn symbol(slot: Slot) -> &'static str {
-    match slot {
-        Slot::Q => "Q",
-        Slot::K => "K",
-        Slot::V => "V",
-        Slot::Bias => "bias",
-        Slot::Keep => "keep",
-        Slot::S => "S",
-        Slot::P => "P",
-        Slot::O => "O",
-        Slot::M => "m",
-        Slot::Sum => "l",
-        Slot::Lse => "L",
-        Slot::TileMax => "m_tile",
-        Slot::TileSum => "rowsum P",
-        Slot::Alpha => "alpha",
-        Slot::Beta => "beta",
-        Slot::NewSum => "l_new",
-        Slot::NewMax => "m_new",
-    }
-}
-
 impl Why {
     fn english(&self) -> String {
         match self {
-            Why::NeverWritten(slot) => format!("it reads {} on chip, and nothing has put it there yet", symbol(*slot)),
+            Why::NeverWritten(name) => format!("it reads {name} on chip, and nothing has put it there yet"),
             Why::NotInHbm(tensor) => format!("it loads {tensor} from HBM, and nothing has stored it there yet"),
             Why::OtherBlock { tensor, held, needed } => {
                 format!("the chip holds block {held} of {tensor}, and block {needed} is needed")
@@ -125,7 +101,7 @@ impl Why {
 
     fn chinese(&self) -> String {
         match self {
-            Why::NeverWritten(slot) => format!("它要读片上的 {}，但还没有哪一步写过", symbol(*slot)),
+            Why::NeverWritten(name) => format!("它要读片上的 {name}，但还没有哪一步写过"),
             Why::NotInHbm(tensor) => format!("它要从显存载入 {tensor}，但还没有写回过"),
             Why::OtherBlock { tensor, held, needed } => {
                 format!("片上是 {tensor} 的第 {held} 块，需要的是第 {needed} 块")

@@ -5,7 +5,7 @@ use crate::sentence::Sentence;
 use super::super::diagnostic::Span;
 use super::super::nearest::nearest;
 use super::super::syntax::{Block, Declared, Header, Word};
-use super::super::text::{MOST_NAMES, Role, Tensor, TensorId};
+use super::super::text::{MOST_NAMES, MOST_TENSORS, Role, Tensor, TensorId};
 use super::super::words::{Axes, Axis, Function, Inner, Kind, RESERVED, Test};
 use super::known::known;
 use super::{Checker, Told};
@@ -70,6 +70,11 @@ impl Checker {
         }
         if self.drafts.iter().any(|draft| draft.name == *name) {
             return Err(self.fail(*span, Sentence::new("{0} stands twice in the header").with(name)));
+        }
+        // A bias and a keep mask may join them.
+        if self.drafts.len() + 2 >= MOST_TENSORS {
+            let what = Sentence::new("a text has at most {0} tensors in its header").with(MOST_TENSORS - 2);
+            return Err(self.fail(*span, what));
         }
         let id = self.name_id(name, *span)?;
         let known = known(name);

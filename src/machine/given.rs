@@ -9,6 +9,7 @@ use crate::attention::{Head, Real};
 /// The inputs of one query head: Q, K, V with their mask and modifiers, and others by name.
 #[derive(Clone, Debug)]
 pub struct Given<T> {
+    /// Rounded to the format of the tensors already.
     pub head: Head<T>,
     /// Such as dO `[n_q, d_v]` or L `[n_q, 1]`; not rounded yet.
     others: BTreeMap<String, Array2<T>>,
@@ -25,12 +26,13 @@ impl<T: Real> Given<T> {
         self
     }
 
-    pub(super) fn tensor(&self, name: &str) -> Option<ArrayView2<'_, T>> {
+    /// The tensor of this name, and whether it is rounded already.
+    pub(super) fn tensor(&self, name: &str) -> Option<(ArrayView2<'_, T>, bool)> {
         match name {
-            "Q" => Some(self.head.q.view()),
-            "K" => Some(self.head.k.view()),
-            "V" => Some(self.head.v.view()),
-            _ => self.others.get(name).map(|values| values.view()),
+            "Q" => Some((self.head.q.view(), true)),
+            "K" => Some((self.head.k.view(), true)),
+            "V" => Some((self.head.v.view(), true)),
+            _ => self.others.get(name).map(|values| (values.view(), false)),
         }
     }
 }

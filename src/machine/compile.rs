@@ -1,12 +1,90 @@
 //! Expressions made ready to be carried out: products first, each into a matrix of its own, then the rest row by row.
 
-use crate::schedule::language::{Expr, ExprKind, Function, NameId, Operator, Parameter, Shape};
+use crate::schedule::Algorithm;
+use crate::schedule::language::{
+    Action, Expr, ExprKind, Extent, Function, NameId, Names, Operator, Parameter, Role, Shape, Statement,
+};
+
+use super::sums::maxima_of;
+
+/// A text made ready to be carried out.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub algorithm: Algorithm,
+    /// Of each line, of each statement: what it works out.
+    code: Vec<Vec<Option<Code>>>,
+}
 
 /// What a statement works out: its matrices in order, then one value per element of its result.
 #[derive(Clone, Debug)]
 pub struct Code {
     pub matrices: Vec<Matrix>,
     pub root: Node,
+    pub shortcut: Shortcut,
+    /// The value reads the name that it is for, so that its rows are written when all are worked out.
+    pub reads_own: bool,
+    /// It adds up weights: where these maxima are all -inf, nothing has a weight.
+    pub maxima: Names,
+}
+
+/// How a value can be worked out in its place, to the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortcut {
+    None,
+    /// It is its only matrix, a product of others.
+    Product,
+    /// It is its own value with a product added.
+    Accumulate,
+    /// It is its own value times the first node, one number per row.
+    Scale,
+}
+
+impl Program {
+    pub fn new(algorithm: &Algorithm) -> Self {
+        let text = algorithm.text();
+        let of = |statement: &Statement, kernel: usize| match &statement.action {
+            Action::Assign { name, value } => {
+                let maxima = maxima_of(text, kernel, *name, value);
+                Some(Code { maxima, ..compile(value, Some(*name)) })
+            }
+            Action::Add { value, .. } => Some(compile(value, None)),
+            _ => None,
+        };
+        let is_bias = |name: NameId| {
+            let tensor = text.tensors.iter().find(|tensor| tensor.id == name);
+            tensor.is_some_and(|tensor| matches!(tensor.role, Role::Modifier(_)))
+        };
+        let lines = text.lines.iter().map(|line| {
+            let mut code: Vec<Option<Code>> =
+                line.statements.iter().map(|statement| of(statement, line.kernel)).collect();
+            code.iter_mut().flatten().for_each(|code| mark_bias(&mut code.root, &is_bias));
+            code
+        });
+        Self { code: lines.collect(), algorithm: algorithm.clone() }
+    }
+
+    /// What a statement of a line works out, if it works something out.
+    pub fn code(&self, line: usize, statement: usize) -> Option<&Code> {
+        self.code[line][statement].as_ref()
+    }
+}
+
+/// An addition of a bias is one that hides: -inf, whatever it is added to.
+fn mark_bias(node: &mut Node, is_bias: &dyn Fn(NameId) -> bool) {
+    if let NodeKind::Binary(Operator::Add, a, b) = &node.kind
+        && matches!(b.kind, NodeKind::Rows(Source::Name(name, _)) if is_bias(name))
+    {
+        node.kind = NodeKind::Biased(a.clone(), b.clone());
+    }
+    match &mut node.kind {
+        NodeKind::Negative(a) | NodeKind::Each(_, a) | NodeKind::Reduce(_, a) => mark_bias(a, is_bias),
+        NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
+            mark_bias(a, is_bias);
+            mark_bias(b, is_bias);
+        }
+        NodeKind::Pick(parts) => parts.iter_mut().for_each(|part| mark_bias(part, is_bias)),
+        _ => {}
+    }
 }
 
 /// A matrix that must be whole before its rows are read.
@@ -60,6 +138,8 @@ pub enum NodeKind {
     Keep,
     Negative(Box<Node>),
     Binary(Operator, Box<Node>, Box<Node>),
+    /// A value and the bias that is added to it: -inf where the bias is.
+    Biased(Box<Node>, Box<Node>),
     /// `max`, `ratio`.
     Both(Function, Box<Node>, Box<Node>),
     /// Of each element.
@@ -69,11 +149,62 @@ pub enum NodeKind {
     Pick(Box<[Node; 3]>),
 }
 
-/// Makes an expression ready.
-pub fn compile(expr: &Expr) -> Code {
+/// Makes an expression ready, the value of `name`.
+fn compile(expr: &Expr, name: Option<NameId>) -> Code {
     let mut compiler = Compiler { matrices: Vec::new() };
     let root = compiler.node(expr);
-    Code { matrices: compiler.matrices, root }
+    let matrices = compiler.matrices;
+    let shortcut = name.map_or(Shortcut::None, |name| shortcut(&matrices, &root, name));
+    let reads_own = name.is_some_and(|name| root.reads(name));
+    Code { matrices, root, shortcut, reads_own, maxima: Names::default() }
+}
+
+fn shortcut(matrices: &[Matrix], root: &Node, own: NameId) -> Shortcut {
+    let is_own = |node: &Node| matches!(node.kind, NodeKind::Rows(Source::Name(name, _)) if name == own);
+    match (&root.kind, matrices) {
+        (NodeKind::Rows(Source::Matrix(0)), [Matrix { made: Made::Product { a, b, into, .. }, .. }]) => {
+            let is_operand = [a, b].iter().any(|side| matches!(side.source, Source::Name(name, _) if name == own));
+            match into {
+                _ if is_operand => Shortcut::None,
+                None => Shortcut::Product,
+                Some(into) if is_own(into) => Shortcut::Accumulate,
+                Some(_) => Shortcut::None,
+            }
+        }
+        (NodeKind::Binary(Operator::Multiply, factor, value), []) => {
+            let is_factor = factor.shape.cols == Extent::One && !factor.reads(own);
+            if is_factor && is_own(value) { Shortcut::Scale } else { Shortcut::None }
+        }
+        _ => Shortcut::None,
+    }
+}
+
+impl Node {
+    /// Some name of a tile is read, element by element.
+    pub fn has_pairs(&self) -> bool {
+        match &self.kind {
+            NodeKind::Rows(Source::Name(_, shape)) => shape.is_tile(),
+            NodeKind::Negative(a) | NodeKind::Each(_, a) => a.has_pairs(),
+            NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
+                a.has_pairs() || b.has_pairs()
+            }
+            NodeKind::Pick(parts) => parts.iter().any(Self::has_pairs),
+            _ => false,
+        }
+    }
+
+    /// The value of `name` is read, outside of the matrices.
+    fn reads(&self, own: NameId) -> bool {
+        match &self.kind {
+            NodeKind::Rows(Source::Name(name, _)) | NodeKind::Columns(Source::Name(name, _)) => *name == own,
+            NodeKind::Negative(a) | NodeKind::Each(_, a) | NodeKind::Reduce(_, a) => a.reads(own),
+            NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
+                a.reads(own) || b.reads(own)
+            }
+            NodeKind::Pick(parts) => parts.iter().any(|part| part.reads(own)),
+            _ => false,
+        }
+    }
 }
 
 struct Compiler {

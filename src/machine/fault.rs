@@ -1,6 +1,7 @@
 //! Why a text that is right in itself cannot be carried out.
 
 use crate::schedule::Place;
+use crate::schedule::language::TEXTS;
 use crate::sentence::{Sentence, says_a_sentence};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,14 @@ pub enum Fault {
         name: String,
         place: Place,
         line: u32,
+    },
+    /// The forward pass that a backward pass names is none of the program.
+    NoForward {
+        name: String,
+    },
+    /// The forward pass leaves P after dropout, and a gradient needs it before.
+    DroppedWeights {
+        forward: String,
     },
     TooLarge {
         bytes: u64,
@@ -46,6 +55,15 @@ impl Fault {
                 let at = at.iter().filter_map(|(axis, index)| Some(format!("{axis} = {}", (*index)?)));
                 let sentence = Sentence::new("line {0} loads a block of {1} that no step has written, at {2}");
                 sentence.with(line).with(name).with(at.collect::<Vec<_>>().join(", "))
+            }
+            Self::NoForward { name } => {
+                let names = TEXTS.map(|(name, _)| name).join(", ");
+                let sentence = Sentence::new("it comes after {0}, which is not there; there are {1}").with(name);
+                sentence.with(names)
+            }
+            Self::DroppedWeights { forward } => {
+                let what = "{0} leaves P after dropout, and a gradient needs it before: run it without dropout";
+                Sentence::new(what).with(forward)
             }
             Self::TooLarge { bytes, most } => {
                 let gib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 30));

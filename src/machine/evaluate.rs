@@ -1,0 +1,569 @@
+//! The machine: carries out the statements of one step with real numbers.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
+
+use crate::attention::not_finite::add_weighted;
+use crate::attention::{Head, Real, TileClass};
+use crate::schedule::language::{
+    Action, Extent, Function, Kind, NameId, Operator, Role, Setting, Shape, Tensor, TensorId, Test,
+};
+use crate::schedule::{Algorithm, Place, Plan, Step};
+
+use super::chip::{Chip, Hides, InputBlock, Sizes, Window, view};
+use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Source};
+use super::fault::Fault;
+use super::given::Given;
+use super::hbm::{Block, Hbm, first_of};
+use super::product::{Side, operand, product};
+use super::reported::Reported;
+use super::rows::{Rows, Spare, shift_of, taken};
+
+/// The machine that a text runs on: HBM, and the chip of the program at hand.
+pub struct Machine<'a, T: Real> {
+    program: &'a Program,
+    setting: &'a Setting,
+    given: &'a [Given<T>],
+    pub(super) hbm: Hbm<'a, T>,
+    pub(super) chip: Chip<T>,
+    /// What the text reports though no line stores it.
+    pub(super) reported: Reported<T>,
+    spare: Spare<T>,
+    /// The kernel and the program at hand.
+    at: Option<(usize, u64)>,
+    /// A query block of a head whose reported values on chip are not noted yet.
+    unnoted: Option<(usize, usize)>,
+}
+
+impl<'a, T: Real> Machine<'a, T> {
+    /// An empty machine, with what it is given for each head of the setting's group.
+    pub fn new(program: &'a Program, setting: &'a Setting, given: &'a [Given<T>]) -> Result<Self, Fault> {
+        assert_eq!(given.len(), setting.heads, "inputs for each head of the group");
+        Ok(Self {
+            program,
+            setting,
+            given,
+            hbm: Hbm::new(&program.algorithm, setting, given)?,
+            chip: Chip::new(&program.algorithm),
+            reported: Reported::new(&program.algorithm, setting),
+            spare: Vec::new(),
+            at: None,
+            unnoted: None,
+        })
+    }
+
+    pub fn algorithm(&self) -> &'a Algorithm {
+        &self.program.algorithm
+    }
+
+    pub fn plan(&self) -> &'a Plan {
+        &self.setting.plan
+    }
+
+    /// The head of the group that a step is for.
+    pub fn head(&self, head: usize) -> &'a Head<T> {
+        &self.given[head].head
+    }
+
+    /// Begins a program where `step` is of another than the one at hand: a chip with nothing on it.
+    pub(super) fn enter(&mut self, step: &Step) {
+        let kernel = self.program.algorithm.line(step.line).kernel;
+        let leaves = self.unnoted.is_some_and(|of| Some(of.0) != step.place.i() || of.1 != step.head);
+        if leaves || self.at != Some((kernel, step.program)) {
+            self.note();
+        }
+        if self.at != Some((kernel, step.program)) {
+            self.at = Some((kernel, step.program));
+            self.chip.restart(&self.program.algorithm, kernel);
+        }
+    }
+
+    /// Carries out one step.
+    pub fn execute(&mut self, step: &Step) -> Result<(), Fault> {
+        self.enter(step);
+        let line = self.program.algorithm.line(step.line);
+        for number in (0..line.statements.len()).filter(|number| step.held >> number & 1 == 1) {
+            self.statement(step, number)?;
+        }
+        Ok(())
+    }
+
+    /// A value on chip, as it lies at `place`: `None` where the program has not written it.
+    pub fn value(&self, name: NameId, shape: Shape, place: Place) -> Option<ArrayView2<'_, T>> {
+        let is_written = self.chip.written.has(name);
+        is_written.then(|| self.rows_of(place, 0, &[], false).matrix(Source::Name(name, shape)))
+    }
+
+    /// The value of one row on chip, or the one of all rows: `None` where the program has not written it.
+    pub fn single(&self, name: NameId, row: usize) -> Option<T> {
+        let rows = self.rows_of(Place::default(), 0, &[], false);
+        self.chip.written.has(name).then(|| self.chip.single(name, row).or_else(|| rows.input_row(name, row)))?
+    }
+
+    /// A tensor of HBM, of one head; `[n, 1]` for a value per row. The blocks that no step wrote are 0.
+    pub fn tensor(&self, name: &str, head: usize) -> Option<ArrayView2<'_, T>> {
+        self.hbm.tensor(self.algorithm().text().tensor(name)?, head)
+    }
+
+    /// A row statistic that the text reports, of one head: `[n_q]`.
+    pub fn reported(&self, name: &str, head: usize) -> Option<&[T]> {
+        self.reported.get(self.algorithm().text().name(name)?, head)
+    }
+
+    /// Writes the value of a name by hand.
+    pub fn set(&mut self, name: NameId, shape: Shape, place: Place, write: impl FnOnce(ArrayViewMut2<'_, T>)) {
+        let window = self.chip.window(name, shape, &Sizes::at(place, self.plan()));
+        let (mut data, stride) = self.chip.take(name, shape, self.plan());
+        write(view_mut(&mut data, stride, window));
+        self.chip.put(name, data, self.chip.hides(name), false);
+    }
+
+    fn statement(&mut self, step: &Step, number: usize) -> Result<(), Fault> {
+        let program = self.program;
+        let line = program.algorithm.line(step.line);
+        let (plan, place) = (self.plan(), step.place);
+        let block = |tensor: TensorId| Block::of(&program.algorithm, tensor, place, step.head);
+        match &line.statements[number].action {
+            Action::Load { tensor, .. } => return self.load(*tensor, step, line.span.line),
+            Action::Store { tensor } => {
+                let of = &program.algorithm.text().tensors[*tensor];
+                let hides = self.chip.hides(of.id);
+                let window = self.chip.window(of.id, of.shape(), &Sizes::at(place, self.plan()));
+                let (data, stride) = self.chip.take(of.id, of.shape(), plan);
+                let values = view(&data, stride, window);
+                self.hbm.change(&program.algorithm, self.setting, block(*tensor), hides, |mut to| to.assign(&values));
+                self.chip.put(of.id, data, hides, self.chip.is_rounded(of.id));
+            }
+            Action::Fill { tensor, value } => {
+                let value = T::narrow(*value);
+                let to = block(*tensor);
+                self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to.fill(value));
+            }
+            Action::Add { tensor, value } => {
+                let added = self.whole_value(step, number, value.shape);
+                let to = block(*tensor);
+                self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to += &added);
+            }
+            Action::Start { name, value, shape } => {
+                let window = self.chip.window(*name, *shape, &Sizes::at(place, self.plan()));
+                let (mut data, stride) = self.chip.take(*name, *shape, plan);
+                view_mut(&mut data, stride, window).fill(T::narrow(*value));
+                self.chip.put(*name, data, Hides::Nothing, false);
+            }
+            Action::Hide { name, value, shape } => self.hide(*name, *value, *shape, step),
+            Action::Rename { name, from, .. } if name == from => {}
+            Action::Rename { name, from, shape } => {
+                let window = self.chip.window(*name, *shape, &Sizes::at(place, self.plan()));
+                let (mut data, stride) = self.chip.take(*name, *shape, plan);
+                let values = self.rows_of(place, step.head, &[], false).matrix(Source::Name(*from, *shape));
+                view_mut(&mut data, stride, window).assign(&values);
+                self.chip.put(*name, data, self.chip.hides(*from), self.chip.is_rounded(*from));
+            }
+            Action::Assign { name, value } => self.assign(step, number, *name, value.shape),
+        }
+        let given = line.statements[number].action.assigns();
+        if let (Some(i), true) = (step.place.i(), given.is_some_and(|name| self.reported.has(name))) {
+            self.unnoted = Some((i, step.head));
+        }
+        Ok(())
+    }
+
+    /// Takes note of what is to be reported before the chip goes on to other rows. Whoever carried out the last step calls it.
+    pub fn note(&mut self) {
+        let Some((i, head)) = self.unnoted.take() else { return };
+        let rows = self.plan().rows(i);
+        for name in self.reported.names() {
+            if self.chip.written.has(name) {
+                let values = rows.clone().enumerate();
+                let values = values.filter_map(|(row, query)| Some((query, self.chip.single(name, row)?)));
+                self.reported.note(name, head, values);
+            }
+        }
+    }
+
+    fn load(&mut self, tensor: TensorId, step: &Step, line: u32) -> Result<(), Fault> {
+        let algorithm = &self.program.algorithm;
+        let of = &algorithm.text().tensors[tensor];
+        let (plan, place) = (self.plan(), step.place);
+        if let Role::Modifier(_) = of.role {
+            self.load_modifier(tensor, step);
+            return Ok(());
+        }
+        let block = Block::of(algorithm, tensor, place, step.head);
+        if of.role == Role::In {
+            let (first, column) = first_of(of, self.setting, block.place);
+            // A tile of pairs that a forward pass made has 0 at hidden ones.
+            let hides = if of.shape().is_tile() { Hides::Zeros } else { Hides::Nothing };
+            self.chip.hold(of.id, InputBlock { tensor, head: block.head, first, column }, hides);
+            return Ok(());
+        }
+        let window = self.chip.window(of.id, of.shape(), &Sizes::at(place, self.plan()));
+        let (mut data, stride) = self.chip.take(of.id, of.shape(), plan);
+        let Some((values, hides)) = self.hbm.load(algorithm, self.setting, block) else {
+            return Err(Fault::Unwritten { name: of.name.clone(), place, line });
+        };
+        view_mut(&mut data, stride, window).assign(&values);
+        self.chip.put(of.id, data, hides, of.kind == Kind::Element);
+        Ok(())
+    }
+
+    /// A tile of a bias, or of the factors of a dropout mask.
+    fn load_modifier(&mut self, tensor: TensorId, step: &Step) {
+        let of = &self.program.algorithm.text().tensors[tensor];
+        let (plan, place) = (self.plan(), step.place);
+        let head = &self.given[step.head].head;
+        let (first, column) =
+            (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start));
+        let is_bias = of.role == Role::Modifier(Test::Bias);
+        let window = self.chip.window(of.id, of.shape(), &Sizes::at(place, self.plan()));
+        let (mut data, stride) = self.chip.take(of.id, of.shape(), plan);
+        for ((row, col), value) in view_mut(&mut data, stride, window).indexed_iter_mut() {
+            let (i, j) = (first + row, column + col);
+            *value = if is_bias { head.bias_at(i, j) } else { head.dropout_factor(i, j) };
+        }
+        self.chip.put(of.id, data, Hides::Nothing, false);
+    }
+
+    fn hide(&mut self, name: NameId, value: f64, shape: Shape, step: &Step) {
+        let (plan, place) = (self.plan(), step.place);
+        let (first_row, first_key) = start(plan, place);
+        let band = &self.given[step.head].head.band;
+        let window = self.chip.window(name, shape, &Sizes::at(place, self.plan()));
+        let (hides, is_rounded) = (self.chip.hides(name), self.chip.is_rounded(name));
+        let (mut data, stride) = self.chip.take(name, shape, plan);
+        let value = T::narrow(value);
+        for row in 0..window.rows {
+            let keys = band.keys_of(first_row + row);
+            let values = &mut data[row * stride + window.start..][..window.cols];
+            let seen = |key: usize| key.clamp(first_key, first_key + window.cols) - first_key;
+            let (from, to) = (seen(keys.start), seen(keys.end));
+            if from >= to {
+                values.fill(value);
+            } else {
+                values[..from].fill(value);
+                values[to..].fill(value);
+            }
+        }
+        // Another number is a score like any other: a bug that is to be seen.
+        let hides = if value == T::neg_infinity() { Hides::Scores } else { hides };
+        self.chip.put(name, data, hides, is_rounded);
+    }
+
+    fn assign(&mut self, step: &Step, number: usize, name: NameId, shape: Shape) {
+        let program = self.program;
+        let code = program.code(step.line, number).expect("a statement with a value was made ready");
+        let (plan, place) = (self.plan(), step.place);
+        let hides = if shape.is_tile() { self.hides_of(&code.root) } else { Hides::Nothing };
+        let window = self.chip.window(name, shape, &Sizes::at(place, self.plan()));
+        let is_in_place = code.shortcut != Shortcut::None || (code.matrices.is_empty() && !code.reads_own);
+        if is_in_place {
+            let mut spare = std::mem::take(&mut self.spare);
+            let (mut data, stride) = self.chip.take(name, shape, plan);
+            match code.shortcut {
+                Shortcut::None => {
+                    let rows = self.rows_of(place, step.head, &[], self.guards(&code.root, place));
+                    write_rows(&rows, &code.root, &mut data, stride, window, &mut spare);
+                }
+                Shortcut::Scale => {
+                    let rows = self.rows_of(place, step.head, &[], false);
+                    scale_rows(&rows, &code.root, &mut data, stride, window, &mut spare);
+                }
+                Shortcut::Product | Shortcut::Accumulate => {
+                    let mut into = view_mut(&mut data, stride, window);
+                    let keeps = code.shortcut == Shortcut::Accumulate;
+                    self.product(step, &code.matrices[0].made, keeps, &mut into, &[], &mut spare);
+                }
+            }
+            self.finish_sums(code, step, &mut data, stride, window);
+            self.chip.put(name, data, hides, false);
+            self.spare = spare;
+            return;
+        }
+        if code.matrices.is_empty() && shape.cols == Extent::One {
+            // A value per row that is made of its own: row by row, written when all are worked out.
+            let mut spare = std::mem::take(&mut self.spare);
+            let mut column = taken(&mut spare, window.rows);
+            let guards = self.guards(&code.root, place);
+            self.rows_of(place, step.head, &[], guards).column(&code.root, &mut column, &mut spare);
+            let (mut data, stride) = self.chip.take(name, shape, plan);
+            (0..window.rows).for_each(|row| data[row * stride] = column[row]);
+            spare.push(column);
+            self.finish_sums(code, step, &mut data, stride, window);
+            self.chip.put(name, data, hides, false);
+            self.spare = spare;
+            return;
+        }
+        let values = self.whole_value(step, number, shape);
+        let (mut data, stride) = self.chip.take(name, shape, plan);
+        view_mut(&mut data, stride, window).assign(&values);
+        self.spare.push(values.into_raw_vec_and_offset().0);
+        self.finish_sums(code, step, &mut data, stride, window);
+        self.chip.put(name, data, hides, false);
+    }
+
+    /// A row that has seen all its keys, each at a score of -inf, has a sum of NaN: no weights follow from those.
+    fn finish_sums(&self, code: &Code, step: &Step, data: &mut [T], stride: usize, window: Window) {
+        if code.maxima.is_empty() || window.cols != 1 {
+            return;
+        }
+        let (first_row, _) = start(self.plan(), step.place);
+        let end = step.place.j().map_or(self.plan().n_k, |j| self.plan().cols(j).end);
+        // A split adds up its own keys.
+        let first_key = step.place.s().map_or(0, |s| self.setting.split(s).start * self.plan().bc);
+        let head = &self.given[step.head].head;
+        for row in 0..window.rows {
+            let sum = &mut data[row * stride];
+            let is_low = |max: NameId| self.chip.single(max, row).is_none_or(|max| max == T::neg_infinity());
+            if *sum == T::zero()
+                && code.maxima.iter().all(is_low)
+                && head.has_seen_all_since(first_row + row, first_key, end)
+            {
+                *sum = T::nan();
+            }
+        }
+    }
+
+    fn rows_of<'m>(&'m self, place: Place, head: usize, matrices: &'m [Array2<T>], guards_hidden: bool) -> Rows<'m, T> {
+        let head = &self.given[head].head;
+        let sizes = Sizes::at(place, self.plan());
+        Rows { sizes, head, chip: &self.chip, hbm: &self.hbm, matrices, guards_hidden }
+    }
+
+    /// A value is made of pairs of which some are hidden at a place.
+    fn guards(&self, node: &Node, place: Place) -> bool {
+        self.has_hidden(node) && !self.is_full(place)
+    }
+
+    fn has_hidden(&self, node: &Node) -> bool {
+        match &node.kind {
+            NodeKind::Rows(Source::Name(name, shape)) => shape.is_tile() && self.chip.hides(*name) != Hides::Nothing,
+            NodeKind::Negative(a) | NodeKind::Each(_, a) | NodeKind::Reduce(_, a) => self.has_hidden(a),
+            NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
+                self.has_hidden(a) || self.has_hidden(b)
+            }
+            NodeKind::Pick(parts) => parts.iter().any(|part| self.has_hidden(part)),
+            _ => false,
+        }
+    }
+
+    /// The value of a statement, in memory of its own.
+    fn whole_value(&mut self, step: &Step, number: usize, shape: Shape) -> Array2<T> {
+        let program = self.program;
+        let code = program.code(step.line, number).expect("a statement with a value was made ready");
+        let mut spare = std::mem::take(&mut self.spare);
+        let mut matrices = Vec::with_capacity(code.matrices.len());
+        for matrix in &code.matrices {
+            let value = match &matrix.made {
+                Made::Rows(node) => self.rows(step, node, matrix.shape, &matrices, &mut spare),
+                product @ Made::Product { into, .. } => {
+                    let mut value = match into {
+                        Some(into) => self.rows(step, into, matrix.shape, &matrices, &mut spare),
+                        None => self.empty(step, matrix.shape, &mut spare),
+                    };
+                    let keeps = into.is_some();
+                    self.product(step, product, keeps, &mut value.view_mut(), &matrices, &mut spare);
+                    value
+                }
+            };
+            matrices.push(value);
+        }
+        let value = match code.root.kind {
+            // A product alone is its own value.
+            NodeKind::Rows(Source::Matrix(last)) if last + 1 == matrices.len() => {
+                matrices.pop().expect("it was pushed")
+            }
+            _ => self.rows(step, &code.root, shape, &matrices, &mut spare),
+        };
+        spare.extend(matrices.into_iter().map(|matrix| matrix.into_raw_vec_and_offset().0));
+        self.spare = spare;
+        value
+    }
+
+    fn empty(&self, step: &Step, shape: Shape, spare: &mut Spare<T>) -> Array2<T> {
+        let sizes = Sizes::at(step.place, self.plan());
+        let (rows, cols) = (sizes.of(shape.rows), sizes.of(shape.cols));
+        let mut memory = spare.pop().unwrap_or_default();
+        memory.clear();
+        memory.resize(rows * cols, T::zero());
+        Array2::from_shape_vec((rows, cols), memory).expect("it was sized so")
+    }
+
+    fn rows(&self, step: &Step, node: &Node, shape: Shape, matrices: &[Array2<T>], spare: &mut Spare<T>) -> Array2<T> {
+        let mut value = self.empty(step, shape, spare);
+        let rows = self.rows_of(step.place, step.head, matrices, self.guards(node, step.place));
+        let (count, cols) = value.dim();
+        let data = value.as_slice_mut().expect("a new matrix is contiguous");
+        write_rows(&rows, node, data, cols, Window { rows: count, cols, start: 0 }, spare);
+        value
+    }
+
+    /// `into = scale * a @ b`, added to what is there where it `keeps` that.
+    fn product(
+        &self,
+        step: &Step,
+        made: &Made,
+        keeps: bool,
+        into: &mut ArrayViewMut2<'_, T>,
+        matrices: &[Array2<T>],
+        spare: &mut Spare<T>,
+    ) {
+        let Made::Product { a, b, scale, .. } = made else { return };
+        let rows = self.rows_of(step.place, step.head, matrices, false);
+        let (left, right) = (self.side(*a, &rows, step), self.side(*b, &rows, step));
+        let keep = if keeps { T::one() } else { T::zero() };
+        let precision = self.plan().precision;
+        if let (Some(key), None) = (self.odd_values_of(*b, step), scale) {
+            let (row, _) = start(self.plan(), step.place);
+            let rounded = operand(&left, precision);
+            let weights = rounded.as_ref().map_or(left.values, |rounded| rounded.view());
+            return add_weighted(rows.head, &weights, (row, key), keep, into);
+        }
+        let scale = scale.as_ref().map_or(T::one(), |scale| rows.single(scale, 0, spare));
+        product(&left, &right, scale, keep, precision, into);
+    }
+
+    /// One side of a product.
+    fn side<'m>(&'m self, operand: Operand, rows: &'m Rows<'m, T>, step: &Step) -> Side<'m, T> {
+        let values = rows.matrix(operand.source);
+        let values = if operand.is_transposed { values.reversed_axes() } else { values };
+        let (hides, is_rounded, input) = match operand.source {
+            Source::Matrix(_) => (Hides::Nothing, false, None),
+            Source::Name(name, _) => (self.chip.hides(name), self.chip.is_rounded(name), rows.input_of(name)),
+        };
+        let hidden = match operand.source {
+            Source::Name(_, shape) if hides != Hides::Nothing && !self.is_full(step.place) => {
+                let hidden = hidden_pairs(&self.given[step.head].head, self.plan(), step.place, shape);
+                Some(if operand.is_transposed { hidden.reversed_axes() } else { hidden })
+            }
+            _ => None,
+        };
+        Side { values, hidden, is_clean: hides == Hides::Zeros, is_rounded, input }
+    }
+
+    /// The first key of an operand that is V as it is given, where V has a NaN or an infinity.
+    fn odd_values_of(&self, operand: Operand, step: &Step) -> Option<usize> {
+        let Source::Name(name, _) = operand.source else { return None };
+        let head = &self.given[step.head].head;
+        if head.odd_values.is_none() || operand.is_transposed {
+            return None;
+        }
+        let algorithm = self.program.algorithm.text();
+        let is_v = |tensor: &Tensor| tensor.id == name && tensor.name == "V";
+        let of = algorithm.tensors.iter().find(|tensor| is_v(tensor))?;
+        (of.role == Role::In).then(|| start(self.plan(), step.place).1)
+    }
+
+    fn is_full(&self, place: Place) -> bool {
+        match (place.i(), place.j()) {
+            (Some(i), Some(j)) => self.plan().class(i, j) == TileClass::Full,
+            _ => false,
+        }
+    }
+
+    /// What stands at hidden pairs of a value that is worked out element by element.
+    fn hides_of(&self, node: &Node) -> Hides {
+        use Hides::{Nothing, Scores, Zeros};
+        match &node.kind {
+            NodeKind::Rows(Source::Name(name, shape)) if shape.is_tile() => self.chip.hides(*name),
+            NodeKind::Each(Function::Exp, a) => match self.exponent_hides(a) {
+                Scores => Zeros,
+                _ => Nothing,
+            },
+            NodeKind::Negative(a) | NodeKind::Each(_, a) => self.hides_of(a),
+            NodeKind::Binary(Operator::Multiply, a, b) => match (self.hides_of(a), self.hides_of(b)) {
+                (Zeros, _) | (_, Zeros) => Zeros,
+                (a, b) => a.max(b),
+            },
+            NodeKind::Binary(Operator::Divide, a, _) | NodeKind::Both(Function::Ratio, a, _) => self.hides_of(a),
+            NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
+                let (a, b) = (self.hides_of(a), self.hides_of(b));
+                match (a, b) {
+                    (Zeros, Zeros) => Zeros,
+                    (Nothing, Nothing) => Nothing,
+                    _ => Scores,
+                }
+            }
+            NodeKind::Pick(parts) => parts.iter().map(|part| self.hides_of(part)).max().unwrap_or_default(),
+            _ => Nothing,
+        }
+    }
+
+    /// Of a score from which something is subtracted.
+    fn exponent_hides(&self, node: &Node) -> Hides {
+        match &node.kind {
+            NodeKind::Binary(Operator::Subtract, a, _) => self.hides_of(a),
+            _ => self.hides_of(node),
+        }
+    }
+}
+
+/// The first query and the first key of a place.
+fn start(plan: &Plan, place: Place) -> (usize, usize) {
+    (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start))
+}
+
+fn view_mut<T>(data: &mut [T], stride: usize, window: Window) -> ArrayViewMut2<'_, T> {
+    let Window { rows, cols, start } = window;
+    let end = if rows == 0 { start } else { (rows - 1) * stride + start + cols };
+    ArrayViewMut2::from_shape((rows, cols).strides((stride, 1)), &mut data[start.min(end)..end])
+        .expect("a window lies in its buffer")
+}
+
+/// Each row of a value into its place.
+fn write_rows<T: Real>(
+    rows: &Rows<'_, T>,
+    root: &Node,
+    data: &mut [T],
+    stride: usize,
+    window: Window,
+    spare: &mut Spare<T>,
+) {
+    if root.shape.cols == Extent::One && stride == 1 {
+        return rows.column(root, &mut data[..window.rows], spare);
+    }
+    if let NodeKind::Each(Function::Exp, inner) = &root.kind
+        && let Some((a, shift)) = shift_of(inner)
+        && root.shape.cols != Extent::One
+    {
+        let mut shifts = taken(spare, window.rows);
+        rows.column(shift, &mut shifts, spare);
+        for (row, &shift) in shifts.iter().enumerate() {
+            rows.exp_minus(a, row, shift, &mut data[row * stride + window.start..][..window.cols], spare);
+        }
+        spare.push(shifts);
+        return;
+    }
+    for row in 0..window.rows {
+        rows.row(root, row, &mut data[row * stride + window.start..][..window.cols], spare);
+    }
+}
+
+/// Each row of a value times its factor.
+fn scale_rows<T: Real>(
+    rows: &Rows<'_, T>,
+    root: &Node,
+    data: &mut [T],
+    stride: usize,
+    window: Window,
+    spare: &mut Spare<T>,
+) {
+    let NodeKind::Binary(_, factor, _) = &root.kind else { return };
+    let mut factors = taken(spare, window.rows);
+    rows.column(factor, &mut factors, spare);
+    for (row, &factor) in factors.iter().enumerate() {
+        let values = &mut data[row * stride + window.start..][..window.cols];
+        match values {
+            // The factors of single values round like any product.
+            [value] => *value = factor * *value,
+            values => rows.scale(values, factor),
+        }
+    }
+    spare.push(factors);
+}
+
+/// Of each pair of a tile, or of whole rows: the mask hides it.
+fn hidden_pairs<T: Real>(head: &Head<T>, plan: &Plan, place: Place, shape: Shape) -> Array2<bool> {
+    let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
+    let whole = shape.cols == Extent::AllKeys;
+    let cols = place.j().filter(|_| !whole).map_or(0..plan.n_k, |j| plan.cols(j));
+    Array2::from_shape_fn((rows.len(), cols.len()), |(r, c)| !head.band.keeps(rows.start + r, cols.start + c))
+}

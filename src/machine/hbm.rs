@@ -1,0 +1,307 @@
+//! HBM: every tensor of a text, given or made, by name.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+
+use crate::attention::{Precision, Real};
+use crate::schedule::language::{Axis, Inner, Kind, Role, Setting, Tensor, TensorId};
+use crate::schedule::{Algorithm, Place, Plan};
+
+use super::chip::Hides;
+use super::fault::Fault;
+use super::given::Given;
+
+/// The most that the tensors of one run may take.
+pub const MOST_BYTES: u64 = 4 << 30;
+
+/// A block of a tensor of one head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Block {
+    pub tensor: TensorId,
+    /// Only the axes that the tensor has.
+    pub place: Place,
+    pub head: usize,
+}
+
+impl Block {
+    /// The block of a tensor that a step at `place` for `head` touches.
+    pub fn of(algorithm: &Algorithm, tensor: TensorId, place: Place, head: usize) -> Self {
+        let of = &algorithm.text().tensors[tensor];
+        let mut own = Place::default();
+        for axis in of.axes().iter().filter(|&axis| axis != Axis::H) {
+            if let Some(index) = place.at(axis) {
+                own = own.with(axis, index);
+            }
+        }
+        Self { tensor, place: own, head: if of.is_of_group { 0 } else { head } }
+    }
+}
+
+pub struct Hbm<'a, T: Real> {
+    /// By tensor, then by head; one entry where all heads share it, none for a bias or a keep mask.
+    tensors: Vec<Vec<Kept<'a, T>>>,
+}
+
+enum Kept<'a, T: Real> {
+    Input(Input<'a, T>),
+    Made(Slab<T>),
+}
+
+/// A tensor that is given.
+pub struct Input<'a, T: Real> {
+    /// Row by row.
+    values: Cow<'a, [T]>,
+    cols: usize,
+    is_finite: OnceCell<bool>,
+}
+
+/// A tensor that steps write.
+#[derive(Clone)]
+pub struct Slab<T> {
+    /// `[splits * n, width]`: splits lie one below the other.
+    values: Array2<T>,
+    /// Of each block: written, and with pairs that the mask hides.
+    written: Vec<bool>,
+    hides: Vec<Hides>,
+}
+
+/// Where a block lies.
+struct Area {
+    rows: Range<usize>,
+    cols: Range<usize>,
+    number: usize,
+}
+
+impl<'a, T: Real> Hbm<'a, T> {
+    /// Empty tensors, and those that are given.
+    pub fn new(algorithm: &Algorithm, setting: &Setting, given: &'a [Given<T>]) -> Result<Self, Fault> {
+        let elements: u64 = algorithm.text().tensors.iter().map(|tensor| elements(tensor, setting)).sum();
+        let bytes = elements.saturating_mul(size_of::<T>() as u64);
+        if bytes > MOST_BYTES {
+            return Err(Fault::TooLarge { bytes, most: MOST_BYTES });
+        }
+        let mut tensors = Vec::new();
+        for tensor in &algorithm.text().tensors {
+            let heads = if tensor.is_of_group { 1 } else { setting.heads };
+            tensors.push(match tensor.role {
+                Role::Modifier(_) => Vec::new(),
+                Role::In => given[..heads]
+                    .iter()
+                    .map(|head| input(tensor, setting, head).map(Kept::Input))
+                    .collect::<Result<_, _>>()?,
+                Role::Out | Role::Between => (0..heads).map(|_| Kept::Made(Slab::empty(tensor, setting))).collect(),
+            });
+        }
+        Ok(Self { tensors })
+    }
+
+    fn kept(&self, tensor: TensorId, head: usize) -> &Kept<'a, T> {
+        let heads = &self.tensors[tensor];
+        &heads[head.min(heads.len() - 1)]
+    }
+
+    /// A tensor that steps write, of a head.
+    fn slab(&self, tensor: TensorId, head: usize) -> Option<&Slab<T>> {
+        match self.kept(tensor, head) {
+            Kept::Made(slab) => Some(slab),
+            Kept::Input(_) => None,
+        }
+    }
+
+    fn slab_mut(&mut self, tensor: TensorId, head: usize) -> &mut Slab<T> {
+        let heads = &mut self.tensors[tensor];
+        let last = heads.len() - 1;
+        match &mut heads[head.min(last)] {
+            Kept::Made(slab) => slab,
+            Kept::Input(_) => unreachable!("the checker lets no line write an input"),
+        }
+    }
+
+    /// A tensor that is given, of a head.
+    #[inline]
+    pub fn input(&self, tensor: TensorId, head: usize) -> Option<&Input<'a, T>> {
+        match self.kept(tensor, head) {
+            Kept::Input(input) => Some(input),
+            Kept::Made(_) => None,
+        }
+    }
+
+    /// A block that was written, and whether it has hidden pairs.
+    pub fn load(&self, algorithm: &Algorithm, setting: &Setting, block: Block) -> Option<(ArrayView2<'_, T>, Hides)> {
+        let slab = self.slab(block.tensor, block.head)?;
+        let area = area(&algorithm.text().tensors[block.tensor], setting, block.place);
+        slab.written[area.number].then(|| (slab.values.slice(s![area.rows, area.cols]), slab.hides[area.number]))
+    }
+
+    /// Lets `write` change a block, and rounds it as its tensor is kept.
+    pub fn change(
+        &mut self,
+        algorithm: &Algorithm,
+        setting: &Setting,
+        block: Block,
+        hides: Hides,
+        write: impl FnOnce(ArrayViewMut2<'_, T>),
+    ) {
+        let of = &algorithm.text().tensors[block.tensor];
+        let area = area(of, setting, block.place);
+        let slab = self.slab_mut(block.tensor, block.head);
+        (slab.written[area.number], slab.hides[area.number]) = (true, hides);
+        let mut values = slab.values.slice_mut(s![area.rows, area.cols]);
+        write(values.view_mut());
+        if of.kind == Kind::Element {
+            round(values, setting.plan.precision);
+        }
+    }
+
+    /// A whole tensor of one head; the blocks that no step wrote are 0.
+    pub fn tensor(&self, tensor: TensorId, head: usize) -> Option<ArrayView2<'_, T>> {
+        if self.tensors[tensor].is_empty() {
+            return None;
+        }
+        Some(match self.kept(tensor, head) {
+            Kept::Input(input) => input.view(),
+            Kept::Made(slab) => slab.values.view(),
+        })
+    }
+
+    /// A copy of a tensor that steps write, to be given back with [`Self::restore`].
+    pub fn copy(&self, tensor: TensorId, head: usize) -> Option<Slab<T>> {
+        self.slab(tensor, head).cloned()
+    }
+
+    /// Puts one block back as `copy` has it.
+    pub fn restore(&mut self, algorithm: &Algorithm, setting: &Setting, block: Block, copy: &Slab<T>) {
+        let area = area(&algorithm.text().tensors[block.tensor], setting, block.place);
+        let slab = self.slab_mut(block.tensor, block.head);
+        slab.written[area.number] = copy.written[area.number];
+        slab.hides[area.number] = copy.hides[area.number];
+        let from = copy.values.slice(s![area.rows.clone(), area.cols.clone()]);
+        slab.values.slice_mut(s![area.rows, area.cols]).assign(&from);
+    }
+}
+
+impl<T: Real> Input<'_, T> {
+    /// Its elements row by row, and how many a row has.
+    #[inline]
+    pub fn rows(&self) -> (&[T], usize) {
+        (&self.values, self.cols)
+    }
+
+    fn view(&self) -> ArrayView2<'_, T> {
+        let rows = self.values.len() / self.cols.max(1);
+        ArrayView2::from_shape((rows, self.cols), &self.values).expect("whole rows")
+    }
+
+    /// All of it is finite: hidden pairs may meet any of it.
+    pub fn is_finite(&self) -> bool {
+        *self.is_finite.get_or_init(|| self.values.iter().all(|value| value.is_finite()))
+    }
+}
+
+/// Where a block of an input begins: row and column.
+pub fn first_of(tensor: &Tensor, setting: &Setting, place: Place) -> (usize, usize) {
+    let area = area(tensor, setting, place);
+    (area.rows.start, area.cols.start)
+}
+
+/// Rounds each value as 16-bit formats do when they are stored.
+pub fn round<T: Real>(mut values: ArrayViewMut2<'_, T>, precision: Precision) {
+    if precision.element_bytes() < 4 {
+        for mut row in values.rows_mut() {
+            match row.as_slice_mut() {
+                Some(row) => T::store_as(row, precision),
+                None => row.iter_mut().for_each(|value| T::store_as(std::slice::from_mut(value), precision)),
+            }
+        }
+    }
+}
+
+impl<T: Real> Slab<T> {
+    fn empty(tensor: &Tensor, setting: &Setting) -> Self {
+        let (rows, cols) = size(tensor, &setting.plan);
+        let splits = splits(tensor, setting);
+        let blocks = splits * blocks_of(tensor, &setting.plan);
+        let (written, hides) = (vec![false; blocks], vec![Hides::Nothing; blocks]);
+        Self { values: Array2::zeros((rows * splits, cols)), written, hides }
+    }
+}
+
+fn input<'a, T: Real>(tensor: &Tensor, setting: &Setting, given: &'a Given<T>) -> Result<Input<'a, T>, Fault> {
+    let name = &tensor.name;
+    let (values, is_rounded) = given.tensor(name).ok_or_else(|| Fault::NotGiven { name: name.clone() })?;
+    let (rows, cols) = size(tensor, &setting.plan);
+    let expected = (rows * splits(tensor, setting), cols);
+    if values.dim() != expected {
+        return Err(Fault::Size { name: name.clone(), found: values.dim(), expected });
+    }
+    let mut elements = match values.to_slice() {
+        Some(elements) => Cow::Borrowed(elements),
+        None => Cow::Owned(values.iter().copied().collect()),
+    };
+    if tensor.kind == Kind::Element && !is_rounded && setting.plan.precision.element_bytes() < 4 {
+        T::store_as(elements.to_mut(), setting.plan.precision);
+    }
+    // Of V that is known already.
+    let is_finite = match name.as_str() {
+        "V" => OnceCell::from(given.head.odd_values.is_none()),
+        _ => OnceCell::new(),
+    };
+    Ok(Input { values: elements, cols, is_finite })
+}
+
+fn elements(tensor: &Tensor, setting: &Setting) -> u64 {
+    if matches!(tensor.role, Role::Modifier(_)) {
+        return 0;
+    }
+    let (rows, cols) = size(tensor, &setting.plan);
+    let heads = if tensor.is_of_group { 1 } else { setting.heads };
+    [rows, cols, splits(tensor, setting), heads].into_iter().fold(1u64, |all, n| all.saturating_mul(n as u64))
+}
+
+/// Rows and columns of a tensor, apart from splits.
+fn size(tensor: &Tensor, plan: &Plan) -> (usize, usize) {
+    let axes = tensor.axes();
+    let rows = match (axes.has(Axis::I), axes.has(Axis::J)) {
+        (true, _) => plan.n_q,
+        (false, true) => plan.n_k,
+        (false, false) => 1,
+    };
+    let cols = match tensor.of {
+        _ if axes.has(Axis::I) && axes.has(Axis::J) => plan.n_k,
+        Inner::One => 1,
+        Inner::D => plan.d,
+        Inner::Dv => plan.d_v,
+    };
+    (rows, cols)
+}
+
+fn splits(tensor: &Tensor, setting: &Setting) -> usize {
+    if tensor.axes().has(Axis::S) { setting.splits } else { 1 }
+}
+
+fn blocks_of(tensor: &Tensor, plan: &Plan) -> usize {
+    let axes = tensor.axes();
+    let along = |axis, blocks| if axes.has(axis) { blocks } else { 1 };
+    along(Axis::I, plan.t_r()) * along(Axis::J, plan.t_c())
+}
+
+fn area(tensor: &Tensor, setting: &Setting, place: Place) -> Area {
+    let (plan, axes) = (&setting.plan, tensor.axes());
+    let (n, width) = size(tensor, plan);
+    let at = |axis| if axes.has(axis) { place.at(axis).unwrap_or(0) } else { 0 };
+    let (i, j, s) = (at(Axis::I), at(Axis::J), at(Axis::S));
+    let (rows, cols) = match (axes.has(Axis::I), axes.has(Axis::J)) {
+        (true, true) => (plan.rows(i), plan.cols(j)),
+        (true, false) => (plan.rows(i), 0..width),
+        (false, true) => (plan.cols(j), 0..width),
+        (false, false) => (0..1, 0..width),
+    };
+    let number = match (axes.has(Axis::I), axes.has(Axis::J)) {
+        (true, true) => i * plan.t_c() + j,
+        _ => i + j,
+    };
+    Area { rows: rows.start + s * n..rows.end + s * n, cols, number: s * blocks_of(tensor, plan) + number }
+}

@@ -1,0 +1,63 @@
+//! What a text is given of a problem: Q, K, V, and for a backward pass dO with what its forward pass leaves.
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::attention::{Problem, Real};
+use crate::schedule::language::{Role, Setting};
+use crate::schedule::{Algorithm, Schedule, algorithm};
+
+use super::compile::Program;
+use super::fault::Fault;
+use super::given::Given;
+use super::recording::carry_out;
+
+/// What one query head of `problem` is given under `schedule`. `d_o` is the gradient of its output, `[n_q, d_v]`; ones where
+/// there is none.
+pub fn inputs<T: Real>(
+    schedule: &Schedule,
+    problem: &Problem,
+    d_o: Option<ArrayView2<'_, f64>>,
+    batch: usize,
+    head: usize,
+) -> Result<Given<T>, Fault> {
+    let inputs = problem.head::<T>(batch, head, schedule.plan().precision);
+    let mut given = Given::new(inputs.clone());
+    let text = schedule.algorithm.text();
+    let of_forward = |name: &&str| !matches!(*name, "Q" | "K" | "V" | "dO");
+    let wanted = || text.tensors.iter().filter(|tensor| tensor.role == Role::In).map(|tensor| tensor.name.as_str());
+    if wanted().any(|name| name == "dO") {
+        let ones = || Array2::ones((problem.shape.n_q, problem.shape.d_v));
+        given = given.with("dO", d_o.map_or_else(ones, |d_o| d_o.mapv(T::narrow)));
+    }
+    let Some(forward) = forward_of(&schedule.algorithm)?.filter(|_| wanted().any(|name| of_forward(&name))) else {
+        return Ok(given);
+    };
+    if problem.dropout.is_some() && wanted().any(|name| name == "P") {
+        return Err(Fault::DroppedWeights { forward: forward.name().to_owned() });
+    }
+    let one = Schedule::of(forward, Setting::new(schedule.plan().clone()));
+    let program = Program::new(forward);
+    let alone = [Given::new(inputs)];
+    let left = carry_out(&one, &program, &alone, |_, _, _| true)?;
+    let forward = forward.text();
+    for name in wanted().filter(of_forward) {
+        let reported = forward.name(name).and_then(|id| left.reported.get(id, 0));
+        if let Some(rows) = reported {
+            given = given.with(name, column(rows));
+        } else if let Some(values) = forward.tensor(name).and_then(|id| left.hbm.tensor(id, 0)) {
+            given = given.with(name, values.to_owned());
+        }
+    }
+    Ok(given)
+}
+
+/// The forward pass that a backward pass comes after.
+fn forward_of(of: &Algorithm) -> Result<Option<&'static Algorithm>, Fault> {
+    let Some(name) = &of.text().after else { return Ok(None) };
+    algorithm::by_name(name).map(Some).ok_or_else(|| Fault::NoForward { name: name.clone() })
+}
+
+/// A column of values, as a tensor that is given to a text.
+pub fn column<T: Real>(values: &[T]) -> Array2<T> {
+    Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row])
+}
