@@ -373,11 +373,12 @@ fn last_product_of(schedule: &Schedule, i: usize) -> u64 {
     rich_place(schedule)
 }
 
-/// The row on chip whose sum shrank the most: where there is most to see.
 /// Where `cursor` stands in a schedule over the same blocks whose text has other lines, as that of a bug: after the last of
-/// the steps before it that is there too. `None` where there is none.
+/// the steps before it that is there too. `None` where there is none, or where the texts have nothing in common.
 fn same_moment(old: &Schedule, new: &Schedule, cursor: u64) -> Option<u64> {
-    if old.plan() != new.plan() || old.section_count() != new.section_count() || cursor == 0 {
+    let base = |of: &Schedule| of.algorithm.base().unwrap_or(&of.algorithm).name().to_owned();
+    let is_alike = base(old) == base(new) && old.plan() == new.plan() && old.section_count() == new.section_count();
+    if !is_alike || cursor == 0 {
         return None;
     }
     let section = old.section_of(cursor - 1);
@@ -394,6 +395,7 @@ fn same_moment(old: &Schedule, new: &Schedule, cursor: u64) -> Option<u64> {
     Some(new.section_steps(section).start + last as u64 + 1)
 }
 
+/// The row on chip whose sum shrank the most: where there is most to see.
 fn most_rescaled_row(snapshot: &Snapshot) -> usize {
     let alpha = |query: &usize| snapshot.row_state(*query).alpha.filter(|alpha| *alpha > 0.0).unwrap_or(1.0);
     let rows = snapshot.view.rows.clone();
