@@ -101,7 +101,11 @@ fn every_text_of_the_program_is_stepped_through() {
         let all = all_text(&harness).join("\n");
         let is_backward = of_program.is_backward();
         assert_eq!(all.contains("gives no O to compare"), is_backward, "{name}: {all}");
-        assert_eq!(all.contains("keeps no running maximum"), of_program.text().name("m").is_none(), "{name}: {all}");
+        assert_eq!(
+            all.contains("This text has no m, l and alpha"),
+            of_program.text().name("m").is_none(),
+            "{name}: {all}"
+        );
         assert!(!all.contains("Not computed for more"), "{name}: {all}");
         let beside = scene.baseline().name();
         assert_eq!(beside, if is_backward { "standard-backward" } else { "standard" });

@@ -32,7 +32,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     });
     let text = look.scene.settings.algorithm.text();
     if ["m", "l", "alpha"].iter().all(|name| text.name(name).is_none()) {
-        let told = tr(ui.ctx(), "This text keeps no running maximum and sum of a row.");
+        let told = tr(ui.ctx(), "This text has no m, l and alpha of a row.");
         draw::describe(&ui.label(draw::label(told)), "note on the row", told);
         return;
     }

@@ -98,12 +98,13 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
 }
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
-    // A backward pass makes P again from L, or loads the one that was saved.
+    // A backward pass makes P again from L, or loads the one that was saved; a text of one's own may do anything.
     let algorithm = &look.scene.settings.algorithm;
-    let title = match (algorithm.is_backward(), algorithm.text().tensor("P").is_some()) {
-        (false, _) => "P = exp(S - m)",
-        (true, false) => "P = exp(S - L)",
-        (true, true) => "P",
+    let text = algorithm.text();
+    let title = match algorithm.is_backward() {
+        false if text.name("m").is_some() => "P = exp(S - m)",
+        true if text.tensor("P").is_none() => "P = exp(S - L)",
+        _ => "P",
     };
     Matrix { tensor: Tensor::P, title, values: look.snapshot.weights(), limit: 1.0 }
 }

@@ -1,14 +1,17 @@
 //! The traffic counters: what moved so far and in total, per tensor, beside standard attention and the closed form.
 
+use std::path::Path;
+
 use eframe::egui::{self, Ui};
 
+use crate::files;
 use crate::machine::Totals;
 use crate::schedule::{Flops, PerTensor, Traffic};
 
 use super::draw;
 use super::look::Look;
 use super::number::{bytes, compact, grouped};
-use super::theme::{self, Palette};
+use super::theme::{self, Palette, SPACE};
 use super::words::{self, fill, say, tr};
 
 /// Height of a line where there is room; where there is little, it is that of its script.
@@ -123,10 +126,17 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let (own, standard) = (end.hbm_bytes(), look.scene.standard.hbm_bytes());
     let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
     let most = own.max(standard);
-    bar(ui, look.scene.settings.algorithm.name(), own, most, palette.accent, "total bytes")
-        .on_hover_text(words::per_tensor(&ctx, end));
+    let name = look.scene.settings.algorithm.name();
+    // Of a text of one's own its file, without the way to it.
+    let file = Path::new(name).file_name().filter(|_| files::is_text(name)).and_then(|file| file.to_str());
+    let names = [file.unwrap_or(name), look.scene.baseline().name()];
+    let width = |name: &str| {
+        ui.painter().layout_no_wrap(name.to_owned(), theme::text(theme::LABEL), palette.ink).size().x + SPACE
+    };
+    let room = names.into_iter().map(width).fold(64.0, f32::max).min(0.4 * ui.available_width());
+    bar(ui, (names[0], room), own, most, palette.accent, "total bytes").on_hover_text(words::per_tensor(&ctx, end));
     if !look.scene.is_baseline() {
-        bar(ui, look.scene.baseline().name(), standard, most, palette.done, "total bytes of standard attention")
+        bar(ui, (names[1], room), standard, most, palette.done, "total bytes of standard attention")
             .on_hover_text(words::per_tensor(&ctx, &look.scene.standard));
     }
     ui.label(draw::label(&say(&ctx, &words::beside_standard(look.scene))));
@@ -136,16 +146,25 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
 }
 
-/// A name, a bar on the scale of `most`, and the bytes it stands for.
-fn bar(ui: &mut Ui, name: &str, value: u64, most: u64, color: egui::Color32, accessible: &str) -> egui::Response {
+/// A name with the width that it may take, a bar on the scale of `most`, and the bytes it stands for.
+fn bar(
+    ui: &mut Ui,
+    (name, width): (&str, f32),
+    value: u64,
+    most: u64,
+    color: egui::Color32,
+    accessible: &str,
+) -> egui::Response {
     let palette = Palette::of(ui);
     let size = egui::vec2(ui.available_width(), ui.spacing().interact_size.y);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     let painter = ui.painter();
-    painter.text(rect.left_center(), egui::Align2::LEFT_CENTER, name, theme::text(theme::LABEL), palette.ink);
+    let place = egui::Rect::from_min_size(rect.min, egui::vec2(width - 4.0, rect.height()));
+    let font = theme::text(theme::LABEL);
+    draw::fit_text(painter, place, egui::Align2::LEFT_CENTER, name, font, palette.ink);
     let number = bytes(value);
     painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), palette.ink);
-    let room = egui::Rect::from_min_max(rect.min + egui::vec2(64.0, 4.0), rect.max - egui::vec2(80.0, 4.0));
+    let room = egui::Rect::from_min_max(rect.min + egui::vec2(width, 4.0), rect.max - egui::vec2(80.0, 4.0));
     let size = egui::vec2((room.width() * value as f32 / most.max(1) as f32).max(1.0), room.height());
     painter.rect_filled(egui::Rect::from_min_size(room.min, size), 2.0, color);
     draw::describe(&response, accessible, &number);

@@ -258,11 +258,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} moves {1} the bytes of {2}.", "{0} 的访存量是 {2} 的 {1}。"),
     ("{0} are small here: {1} keys against d = {2}", "{0} 小({1} 个键，d = {2})"),
     ("{0} gives no O to compare.", "{0} 不给出 O，没有可比的。"),
-    ("This text keeps no running maximum and sum of a row.", "这份代码不保存每行的最大值与和。"),
-    (
-        "{0} keeps no running maximum and sum: nothing of a row is rescaled.",
-        "{0} 不保存行的最大值与和：没有什么要重缩放。",
-    ),
+    ("This text has no m, l and alpha of a row.", "这份代码没有每行的 m、l、alpha。"),
+    ("{0} has no m, l and alpha: there is no rescale to show.", "{0} 没有 m、l、alpha：没有什么要重缩放。"),
     ("blocks of {0} queries load K and V {1} times", "每块 {0} 个查询，K、V 载入 {1} 次"),
     (
         "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.",

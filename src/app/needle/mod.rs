@@ -217,7 +217,7 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<
             &[&name],
         )
     } else if look.scene.settings.algorithm.text().name("m").is_none() {
-        fill(ui.ctx(), "{0} keeps no running maximum and sum: nothing of a row is rescaled.", &[&name])
+        fill(ui.ctx(), "{0} has no m, l and alpha: there is no rescale to show.", &[&name])
     } else {
         tr(ui.ctx(), "No key of this row is visible: the row is done before it begins, and O = 0.").to_owned()
     };
