@@ -9,7 +9,7 @@ use crate::schedule::language::{
 };
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
-use super::chip::{Chip, Hides, InputBlock, Sizes, Window, view};
+use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, view};
 use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Source};
 use super::fault::Fault;
 use super::given::Given;
@@ -89,7 +89,24 @@ impl<'a, T: Real> Machine<'a, T> {
 
     /// A value on chip, as it lies at `place`: `None` where the program has not written it.
     pub fn value(&self, name: NameId, shape: Shape, place: Place) -> Option<ArrayView2<'_, T>> {
+        if let Held::Input(block) = self.chip.place(name) {
+            let sizes = Sizes::at(place, self.plan());
+            let (axis, window) = (shape.rows, self.chip.window(name, shape, &sizes));
+            let is_of_place = match axis {
+                Extent::Rows => block.first == sizes.first_row,
+                Extent::Keys => block.first == sizes.first_key,
+                _ => true,
+            };
+            // The block of another place than the one that is looked at.
+            let data = self.hbm.input(block.tensor, block.head).map(super::hbm::Input::rows);
+            if !is_of_place || data.is_none_or(|(data, stride)| data.len() < (block.first + window.rows) * stride) {
+                return None;
+            }
+        }
         let is_written = self.chip.written.has(name);
+        // A line may give a name one number where another gives one for each row.
+        let holds_one = matches!(self.chip.place(name), Held::Buffer([_], _));
+        let shape = if holds_one { Shape::NUMBER } else { shape };
         is_written.then(|| self.rows_of(place, 0, &[], false).matrix(Source::Name(name, shape)))
     }
 
