@@ -94,6 +94,11 @@ fn every_text_of_the_program_is_stepped_through() {
                 seek(&mut harness, cursor);
             }
         }
+        // Alpha can be forgotten where a variant of the text does.
+        let has_variant = algorithm::by_name(&format!("{name}/forget-alpha")).is_some();
+        let has_story = of_program.text().name("alpha").is_some() && !of_program.has_splits();
+        seek(&mut harness, steps / 2);
+        assert_eq!(harness.query_by_label("Forget alpha").is_some(), has_variant && has_story, "{name}");
         press(&mut harness, NONE, Key::Num2);
         seek(&mut harness, steps);
         let bytes = stage_support::grouped(scene.closed_form.hbm_bytes());

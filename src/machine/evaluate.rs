@@ -3,10 +3,8 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
 
 use crate::attention::not_finite::add_weighted;
-use crate::attention::{Head, Real, TileClass};
-use crate::schedule::language::{
-    Action, Extent, Function, Kind, NameId, Operator, Role, Setting, Shape, Tensor, TensorId, Test,
-};
+use crate::attention::{Head, Real};
+use crate::schedule::language::{Action, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test};
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
 use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, view};
@@ -14,9 +12,11 @@ use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Sou
 use super::fault::Fault;
 use super::given::Given;
 use super::hbm::{Block, Hbm, first_of};
+use super::hidden::hidden_pairs;
 use super::product::{Side, operand, product};
 use super::reported::Reported;
-use super::rows::{Rows, Spare, shift_of, taken};
+use super::rows::{Rows, Spare};
+use super::write::Part;
 
 /// The machine that a text runs on: HBM, and the chip of the program at hand.
 pub struct Machine<'a, T: Real> {
@@ -87,27 +87,16 @@ impl<'a, T: Real> Machine<'a, T> {
         Ok(())
     }
 
-    /// A value on chip, as it lies at `place`: `None` where the program has not written it.
+    /// A value on chip, as it lies at `place`: `None` where the program has not written it, or where the block of an input
+    /// that it holds is that of another place.
     pub fn value(&self, name: NameId, shape: Shape, place: Place) -> Option<ArrayView2<'_, T>> {
-        if let Held::Input(block) = self.chip.place(name) {
-            let sizes = Sizes::at(place, self.plan());
-            let (axis, window) = (shape.rows, self.chip.window(name, shape, &sizes));
-            let is_of_place = match axis {
-                Extent::Rows => block.first == sizes.first_row,
-                Extent::Keys => block.first == sizes.first_key,
-                _ => true,
-            };
-            // The block of another place than the one that is looked at.
-            let data = self.hbm.input(block.tensor, block.head).map(super::hbm::Input::rows);
-            if !is_of_place || data.is_none_or(|(data, stride)| data.len() < (block.first + window.rows) * stride) {
-                return None;
-            }
-        }
-        let is_written = self.chip.written.has(name);
-        // A line may give a name one number where another gives one for each row.
-        let holds_one = matches!(self.chip.place(name), Held::Buffer([_], _));
-        let shape = if holds_one { Shape::NUMBER } else { shape };
-        is_written.then(|| self.rows_of(place, 0, &[], false).matrix(Source::Name(name, shape)))
+        let is_of_place = match (self.chip.place(name), shape.rows) {
+            (Held::Input(block), Extent::Rows) => block.first == start(self.plan(), place).0,
+            (Held::Input(block), Extent::Keys) => block.first == start(self.plan(), place).1,
+            _ => true,
+        };
+        let is_there = self.chip.written.has(name) && is_of_place;
+        is_there.then(|| self.rows_of(place, 0, &[], false).matrix(Source::Name(name, shape)))
     }
 
     /// The value of one row on chip, or the one of all rows: `None` where the program has not written it.
@@ -278,11 +267,11 @@ impl<'a, T: Real> Machine<'a, T> {
             match code.shortcut {
                 Shortcut::None => {
                     let rows = self.rows_of(place, step.head, &[], self.guards(&code.root, place));
-                    write_rows(&rows, &code.root, &mut data, stride, window, &mut spare);
+                    rows.write(&code.root, Part { data: &mut data, stride, window }, &mut spare);
                 }
                 Shortcut::Scale => {
                     let rows = self.rows_of(place, step.head, &[], false);
-                    scale_rows(&rows, &code.root, &mut data, stride, window, &mut spare);
+                    rows.scale_rows(&code.root, Part { data: &mut data, stride, window }, &mut spare);
                 }
                 Shortcut::Product | Shortcut::Accumulate => {
                     let mut into = view_mut(&mut data, stride, window);
@@ -298,9 +287,9 @@ impl<'a, T: Real> Machine<'a, T> {
         if code.matrices.is_empty() && shape.cols == Extent::One {
             // A value per row that is made of its own: row by row, written when all are worked out.
             let mut spare = std::mem::take(&mut self.spare);
-            let mut column = taken(&mut spare, window.rows);
             let guards = self.guards(&code.root, place);
-            self.rows_of(place, step.head, &[], guards).column(&code.root, &mut column, &mut spare);
+            let rows = self.rows_of(place, step.head, &[], guards);
+            let column = rows.column_of(&code.root, window.rows, &mut spare);
             let (mut data, stride) = self.chip.take(name, shape, plan);
             (0..window.rows).for_each(|row| data[row * stride] = column[row]);
             spare.push(column);
@@ -343,23 +332,6 @@ impl<'a, T: Real> Machine<'a, T> {
         let head = &self.given[head].head;
         let sizes = Sizes::at(place, self.plan());
         Rows { sizes, head, chip: &self.chip, hbm: &self.hbm, matrices, guards_hidden }
-    }
-
-    /// A value is made of pairs of which some are hidden at a place.
-    fn guards(&self, node: &Node, place: Place) -> bool {
-        self.has_hidden(node) && !self.is_full(place)
-    }
-
-    fn has_hidden(&self, node: &Node) -> bool {
-        match &node.kind {
-            NodeKind::Rows(Source::Name(name, shape)) => shape.is_tile() && self.chip.hides(*name) != Hides::Nothing,
-            NodeKind::Negative(a) | NodeKind::Each(_, a) | NodeKind::Reduce(_, a) => self.has_hidden(a),
-            NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
-                self.has_hidden(a) || self.has_hidden(b)
-            }
-            NodeKind::Pick(parts) => parts.iter().any(|part| self.has_hidden(part)),
-            _ => false,
-        }
     }
 
     /// The value of a statement, in memory of its own.
@@ -409,7 +381,7 @@ impl<'a, T: Real> Machine<'a, T> {
         let rows = self.rows_of(step.place, step.head, matrices, self.guards(node, step.place));
         let (count, cols) = value.dim();
         let data = value.as_slice_mut().expect("a new matrix is contiguous");
-        write_rows(&rows, node, data, cols, Window { rows: count, cols, start: 0 }, spare);
+        rows.write(node, Part { data, stride: cols, window: Window { rows: count, cols, start: 0 } }, spare);
         value
     }
 
@@ -468,49 +440,6 @@ impl<'a, T: Real> Machine<'a, T> {
         let of = algorithm.tensors.iter().find(|tensor| is_v(tensor))?;
         (of.role == Role::In).then(|| start(self.plan(), step.place).1)
     }
-
-    fn is_full(&self, place: Place) -> bool {
-        match (place.i(), place.j()) {
-            (Some(i), Some(j)) => self.plan().class(i, j) == TileClass::Full,
-            _ => false,
-        }
-    }
-
-    /// What stands at hidden pairs of a value that is worked out element by element.
-    fn hides_of(&self, node: &Node) -> Hides {
-        use Hides::{Nothing, Scores, Zeros};
-        match &node.kind {
-            NodeKind::Rows(Source::Name(name, shape)) if shape.is_tile() => self.chip.hides(*name),
-            NodeKind::Each(Function::Exp, a) => match self.exponent_hides(a) {
-                Scores => Zeros,
-                _ => Nothing,
-            },
-            NodeKind::Negative(a) | NodeKind::Each(_, a) => self.hides_of(a),
-            NodeKind::Binary(Operator::Multiply, a, b) => match (self.hides_of(a), self.hides_of(b)) {
-                (Zeros, _) | (_, Zeros) => Zeros,
-                (a, b) => a.max(b),
-            },
-            NodeKind::Binary(Operator::Divide, a, _) | NodeKind::Both(Function::Ratio, a, _) => self.hides_of(a),
-            NodeKind::Binary(_, a, b) | NodeKind::Both(_, a, b) | NodeKind::Biased(a, b) => {
-                let (a, b) = (self.hides_of(a), self.hides_of(b));
-                match (a, b) {
-                    (Zeros, Zeros) => Zeros,
-                    (Nothing, Nothing) => Nothing,
-                    _ => Scores,
-                }
-            }
-            NodeKind::Pick(parts) => parts.iter().map(|part| self.hides_of(part)).max().unwrap_or_default(),
-            _ => Nothing,
-        }
-    }
-
-    /// Of a score from which something is subtracted.
-    fn exponent_hides(&self, node: &Node) -> Hides {
-        match &node.kind {
-            NodeKind::Binary(Operator::Subtract, a, _) => self.hides_of(a),
-            _ => self.hides_of(node),
-        }
-    }
 }
 
 /// The first query and the first key of a place.
@@ -523,64 +452,4 @@ fn view_mut<T>(data: &mut [T], stride: usize, window: Window) -> ArrayViewMut2<'
     let end = if rows == 0 { start } else { (rows - 1) * stride + start + cols };
     ArrayViewMut2::from_shape((rows, cols).strides((stride, 1)), &mut data[start.min(end)..end])
         .expect("a window lies in its buffer")
-}
-
-/// Each row of a value into its place.
-fn write_rows<T: Real>(
-    rows: &Rows<'_, T>,
-    root: &Node,
-    data: &mut [T],
-    stride: usize,
-    window: Window,
-    spare: &mut Spare<T>,
-) {
-    if root.shape.cols == Extent::One && stride == 1 {
-        return rows.column(root, &mut data[..window.rows], spare);
-    }
-    if let NodeKind::Each(Function::Exp, inner) = &root.kind
-        && let Some((a, shift)) = shift_of(inner)
-        && root.shape.cols != Extent::One
-    {
-        let mut shifts = taken(spare, window.rows);
-        rows.column(shift, &mut shifts, spare);
-        for (row, &shift) in shifts.iter().enumerate() {
-            rows.exp_minus(a, row, shift, &mut data[row * stride + window.start..][..window.cols], spare);
-        }
-        spare.push(shifts);
-        return;
-    }
-    for row in 0..window.rows {
-        rows.row(root, row, &mut data[row * stride + window.start..][..window.cols], spare);
-    }
-}
-
-/// Each row of a value times its factor.
-fn scale_rows<T: Real>(
-    rows: &Rows<'_, T>,
-    root: &Node,
-    data: &mut [T],
-    stride: usize,
-    window: Window,
-    spare: &mut Spare<T>,
-) {
-    let NodeKind::Binary(_, factor, _) = &root.kind else { return };
-    let mut factors = taken(spare, window.rows);
-    rows.column(factor, &mut factors, spare);
-    for (row, &factor) in factors.iter().enumerate() {
-        let values = &mut data[row * stride + window.start..][..window.cols];
-        match values {
-            // The factors of single values round like any product.
-            [value] => *value = factor * *value,
-            values => rows.scale(values, factor),
-        }
-    }
-    spare.push(factors);
-}
-
-/// Of each pair of a tile, or of whole rows: the mask hides it.
-fn hidden_pairs<T: Real>(head: &Head<T>, plan: &Plan, place: Place, shape: Shape) -> Array2<bool> {
-    let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
-    let whole = shape.cols == Extent::AllKeys;
-    let cols = place.j().filter(|_| !whole).map_or(0..plan.n_k, |j| plan.cols(j));
-    Array2::from_shape_fn((rows.len(), cols.len()), |(r, c)| !head.band.keeps(rows.start + r, cols.start + c))
 }

@@ -6,6 +6,7 @@ mod evaluate;
 mod fault;
 mod given;
 mod hbm;
+mod hidden;
 mod inputs;
 mod lazy;
 pub mod meter;
@@ -21,6 +22,7 @@ mod story;
 mod sums;
 mod view;
 mod watch;
+mod write;
 
 pub use compile::Program;
 pub use evaluate::Machine;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use crate::attention::Real;
-use crate::schedule::language::{Extent, NameId, Names, Shape};
+use crate::schedule::language::{NameId, Names, Shape};
 use crate::schedule::{Algorithm, Place, Schedule, Step};
 
 use super::evaluate::Machine;
@@ -57,9 +57,7 @@ impl View {
             if let Some(found) = found {
                 let name = schedule.algorithm.text().names[name].clone();
                 // One number is that of each row.
-                let is_per_row = shape.rows == Extent::Rows && shape.cols == Extent::One;
-                let is_of_rows = shape.is_number() || is_per_row && found.len() == 1;
-                let values_of_name = match found.first().filter(|_| is_of_rows) {
+                let values_of_name = match found.first().filter(|_| shape.is_number()) {
                     Some(single) => Array2::from_elem((rows.len(), 1), single.widen()),
                     None => found.mapv(T::widen),
                 };

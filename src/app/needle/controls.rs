@@ -30,6 +30,9 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec
         }
         ui.add_space(12.0);
         component(ui, picture, actions);
+        if !picture.can_forget {
+            return;
+        }
         let mut forgets = stage.forgets_alpha;
         let hint = tr(ui.ctx(), "The bug of a missing rescale: the old keys keep their weight when the maximum rises");
         let name = tr(ui.ctx(), "Forget alpha").to_owned();

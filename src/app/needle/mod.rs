@@ -36,6 +36,8 @@ pub(super) struct Picture<'a> {
     pub right: &'a RowStory,
     pub now: Scenelet<'a>,
     pub forgets: bool,
+    /// The text has a variant that forgets alpha.
+    pub can_forget: bool,
     /// Component of O.
     pub component: usize,
     /// The oracle's answer for this component.
@@ -125,10 +127,13 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let area = ui.available_rect_before_wrap();
     let zoom = (area.height() / 500.0).min(area.width() / 720.0).clamp(1.0, 1.8);
     let palette = Palette::of(ui);
-    let forgets = stage.forgets_alpha || look.scene.settings.bug == "forget-alpha";
+    let text = &look.scene.schedule().algorithm;
+    let base = text.base().unwrap_or(text);
+    let can_forget = base.with_bug("forget-alpha") != *base;
+    let forgets = stage.forgets_alpha && can_forget || look.scene.settings.bug == "forget-alpha";
     let right = &told.right;
     let asked = Cell::new(None);
-    let picture = Picture { look, story, right, now, forgets, component, exact, palette, zoom, asked };
+    let picture = Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, asked };
     if heading(ui, &picture) {
         actions.push(odd_rows::OPEN);
     }
