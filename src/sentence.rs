@@ -95,6 +95,8 @@ impl fmt::Display for Sentence {
     }
 }
 
+impl std::error::Error for Sentence {}
+
 impl From<&'static str> for Sentence {
     fn from(pattern: &'static str) -> Self {
         Self::new(pattern)

@@ -241,7 +241,9 @@ fn a_random_input_is_that_of_its_seed() {
     assert_eq!((shown.seed, &shown.problem.q), (Some(7), &input.problem.q));
     // A link to it names the seed.
     let origin = harness.state().document().origin().clone();
-    assert_eq!(origin, Place { input: Some("random:16,16,4".into()), seed: Some(7), ..Place::default() });
+    let mut expected = Place::of_input("random:16,16,4");
+    expected.run.seed = Some(7);
+    assert_eq!(origin, expected);
     assert_eq!(origin.open().unwrap().input.problem.q, input.problem.q);
 }
 
@@ -276,14 +278,14 @@ fn a_trace_that_is_dropped_sets_its_run_up_again() {
     assert_eq!(cursor(&harness), 1);
     let scene = harness.state().document().scene().unwrap().clone();
     assert_eq!(scene.schedule().len(), trace.totals.steps);
-    assert_eq!((scene.settings.algorithm.name(), scene.settings.head), ("flash1", 3));
+    assert_eq!((scene.settings.algorithm.name(), scene.settings.run.head()), ("flash1", 3));
     // Every statistic of the row on screen is the trace's own.
     let end = trace.steps.iter().rposition(|step| step.m.is_some() && step.i == Some(0)).unwrap();
     stage_support::seek(&mut harness, end as u64 + 1);
     let row = harness.state().document().snapshot().unwrap().view.column("m").unwrap().to_vec();
     assert_eq!(row[..5], trace.steps[end].m.as_ref().unwrap().numbers()[..5]);
     // A link to it is the trace.
-    assert_eq!(harness.state().document().origin().input.as_deref(), Some(&*path.to_string_lossy()));
+    assert_eq!(harness.state().document().origin().run.input, [path]);
 }
 
 #[test]
@@ -311,7 +313,7 @@ fn masks_of_the_setup_are_those_of_the_run() {
     }
     assert!(value(&harness, "m of the row").ends_with(&stage_support::short(oracle::row(&head, row).m)));
     click(&mut harness, "More Key/value head");
-    assert_eq!(harness.state().document().wanted().head, 2);
+    assert_eq!(harness.state().document().wanted().run.head(), 2);
     click(&mut harness, "Padding mask");
     click(&mut harness, "Sliding window");
     assert!(band(&harness).is_open());

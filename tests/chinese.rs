@@ -19,6 +19,7 @@ use tilescope::app::{App, AppOptions, FindGpu, Overlay, Picked, Place};
 use tilescope::gpu::{DeviceInfo, DeviceKind, Probe};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
+use tilescope::schedule::spec::KeyLengths;
 
 const NONE: Modifiers = Modifiers::NONE;
 
@@ -80,7 +81,7 @@ impl Reader {
     }
 
     fn scene(name: &str) -> Self {
-        Self::new(Place { scene: Some(name.into()), ..Place::default() }, |_| {})
+        Self::new(Place::of_scene(name), |_| {})
     }
 
     fn allow(&mut self, text: &str) {
@@ -214,7 +215,7 @@ fn what_is_said_of_things_pointed_at_is_chinese() {
 
 #[test]
 fn overlays_menus_and_panels_on_demand_are_chinese() {
-    let mut reader = Reader::new(Place { scene: Some("toy".into()), ..Place::default() }, |options| {
+    let mut reader = Reader::new(Place::of_scene("toy"), |options| {
         options.pick_file = || Picked::Unavailable;
     });
     for (modifiers, key) in [(NONE, Key::F1), (Modifiers::COMMAND, Key::P), (Modifiers::COMMAND, Key::O)] {
@@ -261,8 +262,9 @@ fn overlays_menus_and_panels_on_demand_are_chinese() {
 
 #[test]
 fn the_rule_for_odd_rows_is_chinese() {
-    for kv_lengths in [None, Some("0".to_owned())] {
-        let place = Place { scene: Some("toy".into()), kv_lengths, ..Place::default() };
+    for kv_lengths in [None, Some(KeyLengths::Each(vec![0]))] {
+        let mut place = Place::of_scene("toy");
+        place.run.kv_lengths = kv_lengths;
         let mut reader = Reader::new(place, |options| options.overlay = Some(Overlay::OddRows));
         assert!(reader.harness.query_by_label("标出的原因").is_some());
         reader.read("the sheet");

@@ -65,7 +65,7 @@ fn line_of(source: &str, part: &str) -> usize {
 /// The head on screen, exact and with what the error rule allows.
 fn reference(harness: &Harness<'_, App>) -> Reference {
     let scene = harness.state().document().scene().expect("it runs");
-    error_rule::reference(&scene.input.problem, scene.settings.batch, scene.settings.head, Precision::F32)
+    error_rule::reference(&scene.input.problem, scene.settings.run.batch(), scene.settings.run.head(), Precision::F32)
 }
 
 /// The largest error on screen, after a test that the bound beside it is that of the rule; and the verdict.

@@ -211,7 +211,7 @@ fn a_session_is_resumed() {
     drop(harness);
     let harness = open(&kept);
     assert_eq!(harness.state().player().cursor(), 10);
-    assert_eq!(harness.state().document().origin(), &Place { scene: Some("toy".into()), ..Place::default() });
+    assert_eq!(harness.state().document().origin(), &Place::of_scene("toy"));
     assert!(harness.query_by_label("Watch the maximum rise").is_none());
     assert_eq!(harness.ctx.theme(), egui::Theme::Dark);
 }

@@ -228,7 +228,7 @@ fn a_nan_that_is_recorded_is_a_visit() {
                 || StandIn { blocks: Tiling { br: 8, bc: 16 }, ..StandIn::new(Mode::Right) }.probe()
             };
             let mut harness = open_with(Some(input.clone()), probe, Vec2::new(1920.0, 1080.0));
-            let settings = Settings { tiling: Tiling { br: 4, bc: 4 }, ..Settings::for_input(&input) };
+            let settings = Settings::for_input(&input).with_blocks(Tiling { br: 4, bc: 4 });
             let ctx = harness.ctx.clone();
             harness.state_mut().open_input(&ctx, input.clone(), settings);
             settle(&mut harness);
@@ -260,7 +260,7 @@ fn other_blocks_are_said_and_can_be_taken_over() {
     assert!(harness.query_by_label("visits within the rule").is_none());
     click(&mut harness, "Step through the kernel's blocks: 8 x 16");
     settle(&mut harness);
-    assert_eq!(harness.state().document().scene().expect("a scene").settings.tiling, Tiling { br: 8, bc: 16 });
+    assert_eq!(harness.state().document().scene().expect("a scene").settings.tiling(), Tiling { br: 8, bc: 16 });
     assert_eq!(value(&harness, "visits within the rule"), "All rows: 16 of 16 visits within the rule");
 
     // Where the kernel is known, its blocks are said before anything runs.

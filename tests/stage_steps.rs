@@ -66,7 +66,7 @@ fn every_number_of_the_needle_leads_to_its_steps() {
 
 #[test]
 fn the_plot_tells_the_error_after_each_key_block() {
-    let place = Place { scene: Some("row".into()), bug: Some("forget-alpha".into()), ..Place::default() };
+    let place = Place { bug: Some("forget-alpha".into()), ..Place::of_scene("row") };
     let mut harness = open_with(&AppOptions { place, ..options() });
     press(&mut harness, NONE, Key::End);
     press(&mut harness, Modifiers::ALT, Key::Num2);

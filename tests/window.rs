@@ -136,7 +136,7 @@ fn choices_make_other_runs() {
     click(&mut harness, "Causal mask");
     assert!(value(&harness, "schedule grid").starts_with("16 full, 0 partial, 0 skipped"));
     choose(&mut harness, "Precision: ", "f16");
-    assert_eq!(harness.state().document().scene().unwrap().settings.precision, Precision::F16);
+    assert_eq!(harness.state().document().scene().unwrap().settings.run.precision(), Precision::F16);
     choose(&mut harness, "Algorithm: ", "standard");
     harness.get_by_label_contains("S and P go through HBM whole");
     assert!(value(&harness, "error of the stepper").parse::<f64>().is_ok());
@@ -194,7 +194,7 @@ fn a_dropped_input_opens() {
     let scene = harness.state().document().scene().unwrap().clone();
     assert_eq!(scene.source.name, "capture.safetensors");
     click(&mut harness, "More Batch entry");
-    assert_eq!(harness.state().document().scene().unwrap().settings.batch, 1);
+    assert_eq!(harness.state().document().scene().unwrap().settings.run.batch(), 1);
     // Nothing is wrong, and what is said stays until it is closed.
     assert!(harness.state().document().notice().is_none() && harness.state().document().understood().is_some());
     press(&mut harness, Modifiers::NONE, Key::Escape);

@@ -83,7 +83,8 @@ fn a_text_of_ones_own_is_run_and_followed() {
 fn every_text_of_the_program_is_stepped_through() {
     for of_program in algorithm::of_program() {
         let name = of_program.name();
-        let place = Place { algorithm: Some(name.to_owned()), ..Place::default() };
+        let mut place = Place::default();
+        place.run.algorithm = Some(name.to_owned());
         let mut harness = open_with(&AppOptions { place, ..options() });
         assert_eq!(algorithm_of(&harness).name(), name);
         let scene = harness.state().document().scene().expect("a run is on screen").clone();

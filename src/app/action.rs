@@ -188,23 +188,26 @@ impl Source {
 impl Source {
     /// What a link to it begins with; empty for what no link can name.
     pub fn place(&self) -> Place {
-        let scene = |name: String| Place { scene: Some(name), ..Place::default() };
-        let input = |name: String| Place { input: Some(name), ..Place::default() };
+        let scene = |name: String| Place::of_scene(name);
         match self {
-            Source::Bundled(index) => bundled::CAPTURES.get(*index).map_or_else(Place::default, |capture| {
-                scene(format!("capture {}", capture.file.split('.').next().unwrap_or_default()))
-            }),
+            Source::Bundled(index) => bundled::CAPTURES
+                .get(*index)
+                .map_or_else(Place::default, |capture| scene(format!("capture {}", capture.stem()))),
             Source::Preset(preset) => {
                 let n_k = if *preset == Preset::DeadRows { 8 } else { 16 };
                 scene(format!("preset {} 16,{n_k},8", preset.name()))
             }
             Source::Toy => scene("toy".into()),
             Source::Row => scene("row".into()),
-            Source::Random(spec, seed) => Place { seed: Some(*seed).filter(|seed| *seed > 0), ..input(spec.clone()) },
+            Source::Random(spec, seed) => {
+                let mut place = Place::of_input(spec);
+                place.run.seed = Some(*seed).filter(|seed| *seed > 0);
+                place
+            }
             Source::Scene(_) => Place::default(),
             Source::Place(place) => place.origin(),
             Source::Paths(paths) => match paths.as_slice() {
-                [path] => path.to_str().map_or_else(Place::default, |path| input(path.to_owned())),
+                [path] => path.to_str().map_or_else(Place::default, Place::of_input),
                 _ => Place::default(),
             },
         }

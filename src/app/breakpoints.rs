@@ -75,7 +75,7 @@ impl Breakpoints {
     }
 
     fn conditions(&self, scene: &Scene) -> Vec<Condition> {
-        let over = self.over_budget.then(|| scene.settings.hardware().map(Condition::OverBudget)).flatten();
+        let over = self.over_budget.then(|| Condition::OverBudget(scene.settings.hardware()));
         [
             self.operation.map(Condition::Operation),
             self.tile.map(|(i, j)| Condition::Tile(i, j)),

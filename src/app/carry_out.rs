@@ -110,9 +110,9 @@ impl App {
         };
         // A random input is no file: its place in the list would lack the seed.
         if let Source::Paths(_) = &source
-            && let Some(path) = source.place().input
+            && let Some(path) = source.place().path()
         {
-            self.store.kept.remember_file(&path);
+            self.store.kept.remember_file(path);
         }
         if let Some(talk) = &mut self.talk {
             talk.is_away = true;
@@ -267,7 +267,7 @@ impl App {
         self.stage.stand_at(scene.view);
         let selection = scene.selection;
         if self.document.shows(&scene) {
-            let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling.br));
+            let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling().br));
             let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
             self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
         } else {

@@ -7,6 +7,7 @@ mod files;
 mod gpu_panel;
 mod inputs;
 mod not_finite;
+mod run;
 mod stage;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         inputs::TABLE,
         checks::TABLE,
         not_finite::TABLE,
+        run::TABLE,
         gpu_panel::TABLE,
         code_edit::TABLE,
     ];
@@ -88,7 +90,6 @@ static TABLE: &[(&str, &str)] = &[
     ("S of this head, {0} x {1}", "这个注意力头的 S，{0} x {1}"),
     ("blocks of one tile", "一个分块所需的各块"),
     ("HBM", "显存(HBM)"),
-    ("Choose a chip to see its memories.", "选一块芯片来看它的存储。"),
     ("SRAM of all SMs", "全部 SM 的片上存储"),
     ("S of one head", "一个注意力头的 S"),
     ("blocks of a tile", "一个分块的各块"),

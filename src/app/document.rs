@@ -10,7 +10,7 @@ use crate::attention::Input;
 use crate::machine::RowHistory;
 use crate::playback::lesson::At;
 use crate::playback::{Command, Player, lesson};
-use crate::schedule::{Beat, Schedule, Step};
+use crate::schedule::{Beat, RunSpec, Schedule, Step};
 use crate::sentence::Sentence;
 
 use super::action::{Selection, Source};
@@ -155,11 +155,11 @@ impl Document {
 
     fn replace(&mut self, ctx: &Context, opened: Opened) {
         let Opened { input, settings, landing, origin } = opened;
-        let settings = settings.unwrap_or_else(|| Settings {
+        let settings = settings.unwrap_or_else(|| {
             // What does not depend on the input stays as it was chosen.
-            algorithm: self.wanted.algorithm.clone(),
-            precision: self.wanted.precision,
-            ..Settings::for_input(&input)
+            let kept = RunSpec { precision: self.wanted.run.precision, ..RunSpec::default() };
+            let algorithm = self.wanted.algorithm.clone();
+            Settings { algorithm, ..Settings::for_input(&input).with(&kept, &input) }
         });
         (self.landing, self.origin) = (landing, origin);
         let told = open_file::told(&input, &settings);
@@ -258,7 +258,7 @@ impl Document {
         if let Some(at) = landing.at.clone().or(landing.row.map(of_row)) {
             match at.cursor(scene.schedule()) {
                 Ok(cursor) => player.apply(scene.schedule(), Command::SeekTo(cursor)),
-                Err(fault) => self.tell_refusal(Sentence::verbatim(fault)),
+                Err(fault) => self.tell_refusal(fault),
             }
             player.apply(scene.schedule(), Command::Pause);
         }

@@ -13,7 +13,7 @@ use crate::machine::Run;
 use crate::playback::lesson::Language;
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 use crate::sentence::{Sentence, fill};
-use crate::trace::{self, Export as Trace, Origin, Tiles};
+use crate::trace::{self, Export as Trace, Tiles};
 
 use super::number;
 use super::scene::Scene;
@@ -75,14 +75,8 @@ pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, Sentence> {
 pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence> {
     let algorithm = scene.settings.algorithm.name();
     let export = Trace {
-        origin: Origin::of(&scene.input, scene.settings.prefix),
-        problem: &scene.input.problem,
-        schedule: scene.schedule(),
-        batch: scene.settings.batch,
-        head: scene.settings.head,
-        hardware: Some(scene.settings.hardware),
         kernel_source: KERNELS.iter().find(|kernel| kernel.algorithm == algorithm).map(|kernel| kernel.source),
-        d_o: None,
+        ..Trace::of(&scene.settings.run, &scene.input, scene.schedule())
     };
     let mut bytes = Vec::new();
     let written = if is_perfetto {

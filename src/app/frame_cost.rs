@@ -5,7 +5,6 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use eframe::egui::{Context, RawInput, Rect, pos2};
 
-use crate::attention::Precision;
 use crate::attention::input::random;
 use crate::gpu::Probe;
 use crate::playback::Command;
@@ -37,8 +36,7 @@ pub fn frame_times(n: usize) -> Option<FrameTimes> {
     let small = random::read("random:8,8,4", 0).ok()?;
     let input = random::read(&format!("random:{n},{n},64"), 0).ok()?;
     let mut app = App::new(&ctx, Some(small), &options);
-    let settings =
-        Settings { tiling: Tiling { br: 64, bc: 32 }, precision: Precision::F32, ..Settings::for_input(&input) };
+    let settings = Settings::for_input(&input).with_blocks(Tiling { br: 64, bc: 32 });
     app.open_input(&ctx, input, settings);
     let mut clock = 0.0;
     while app.is_busy() {

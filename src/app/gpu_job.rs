@@ -349,7 +349,7 @@ impl Gpu {
     pub fn blocks(&self, scene: &Scene) -> Option<Tiling> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        Some(backend.choice(problem, settings.algorithm.name(), settings.precision)?.tiling)
+        Some(backend.choice(problem, settings.algorithm.name(), settings.run.precision())?.tiling)
     }
 
     /// What the kernel that would run this scene takes of a multiprocessor, before it is launched; empty where the
@@ -357,7 +357,7 @@ impl Gpu {
     pub fn occupancy(&self, scene: &Scene) -> Option<Result<Vec<Occupancy>, Sentence>> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        let occupancy = backend.occupancy(problem, settings.algorithm.name(), settings.precision);
+        let occupancy = backend.occupancy(problem, settings.algorithm.name(), settings.run.precision());
         Some(occupancy.map_err(|refusal| refused(&refusal)))
     }
 
@@ -365,7 +365,7 @@ impl Gpu {
     fn file_of(&self, scene: &Scene) -> Option<&'static str> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        Some(backend.choice(problem, settings.algorithm.name(), settings.precision)?.file)
+        Some(backend.choice(problem, settings.algorithm.name(), settings.run.precision())?.file)
     }
 
     /// The kernel of the open device for this scene; of WGSL where none is open.

@@ -60,7 +60,7 @@ impl Headless {
     }
 
     /// Frames until nothing is under way; the last one.
-    fn settled(&mut self) -> Result<egui::FullOutput, String> {
+    fn settled(&mut self) -> Result<egui::FullOutput, Sentence> {
         for _ in 0..MOST_FRAMES {
             self.frame(Vec::new());
             if !self.app.is_busy() {
@@ -80,11 +80,11 @@ pub enum NoPicture {
     /// What was asked for cannot be shown; the window would show something else, and say so.
     Refused(Sentence),
     /// No renderer works.
-    Renderer(String),
+    Renderer(Sentence),
 }
 
-impl From<String> for NoPicture {
-    fn from(why: String) -> Self {
+impl From<Sentence> for NoPicture {
+    fn from(why: Sentence) -> Self {
         NoPicture::Renderer(why)
     }
 }
@@ -109,7 +109,7 @@ pub fn picture(_: Option<Input>, _: &AppOptions, _: Size) -> Result<Vec<u8>, NoP
 }
 
 /// RGBA bytes as a PNG.
-pub fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, String> {
+pub fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Sentence> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
@@ -117,7 +117,7 @@ pub fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, String> {
     encoder.set_compression(png::Compression::High);
     let opaque: Vec<u8> = pixels.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&opaque));
-    written.map_err(|error| error.to_string())?;
+    written.map_err(Sentence::verbatim)?;
     Ok(bytes)
 }
 
@@ -131,10 +131,12 @@ mod wgpu_painter {
     use eframe::egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
     use eframe::wgpu;
 
+    use crate::sentence::Sentence;
+
     const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn device() -> Result<(wgpu::Device, wgpu::Queue), String> {
+    fn device() -> Result<(wgpu::Device, wgpu::Queue), Sentence> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions::default();
         let adapter = pollster::block_on(instance.request_adapter(&options))
@@ -144,7 +146,7 @@ mod wgpu_painter {
             ..wgpu::Limits::downlevel_defaults()
         };
         let wanted = wgpu::DeviceDescriptor { required_limits: limits, ..wgpu::DeviceDescriptor::default() };
-        pollster::block_on(adapter.request_device(&wanted)).map_err(|error| error.to_string())
+        pollster::block_on(adapter.request_device(&wanted)).map_err(Sentence::verbatim)
     }
 
     /// RGBA of every pixel, row by row.
@@ -153,11 +155,11 @@ mod wgpu_painter {
         mut textures: TexturesDelta,
         [width, height]: [u32; 2],
         scale: f32,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Vec<u8>, Sentence> {
         let (device, queue) = device()?;
         let longest = device.limits().max_texture_dimension_2d;
         if width.max(height) > longest {
-            return Err(format!("the graphics driver draws at most {longest} pixels on a side"));
+            return Err(Sentence::new("the graphics driver draws at most {0} pixels on a side").with(longest));
         }
         let mut renderer = Renderer::new(&device, FORMAT, RendererOptions::PREDICTABLE);
         for (id, images) in textures.set.drain() {
@@ -204,10 +206,10 @@ mod wgpu_painter {
         let (sender, receiver) = std::sync::mpsc::channel();
         buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| drop(sender.send(result)));
         let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) };
-        device.poll(wait).map_err(|error| error.to_string())?;
-        let mapped = receiver.recv_timeout(PATIENCE).map_err(|error| error.to_string())?;
-        mapped.map_err(|error| error.to_string())?;
-        let bytes = buffer.slice(..).get_mapped_range().map_err(|error| error.to_string())?;
+        device.poll(wait).map_err(Sentence::verbatim)?;
+        let mapped = receiver.recv_timeout(PATIENCE).map_err(Sentence::verbatim)?;
+        mapped.map_err(Sentence::verbatim)?;
+        let bytes = buffer.slice(..).get_mapped_range().map_err(Sentence::verbatim)?;
         let rows = bytes.chunks_exact(stride as usize).flat_map(|row| &row[..4 * width as usize]);
         Ok(rows.copied().collect())
     }

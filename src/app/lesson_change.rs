@@ -24,7 +24,7 @@ pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], actions: &mut Vec
 }
 
 fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
-    let blocks = scene.blocks.map_or((0, 0), |tiling| (tiling.br, tiling.bc));
+    let blocks = (scene.run.br.unwrap_or(0), scene.run.bc.unwrap_or(0));
     match control {
         "br" => number(ui, "Block rows br", "br", blocks.0, scene),
         "bc" => number(ui, "Block keys bc", "bc", blocks.1, scene),
@@ -33,20 +33,20 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
             ui.end_row();
             number(ui, "Block keys bc", "bc", blocks.1, scene);
         }
-        "head" => number(ui, "Head", "head", scene.head, scene),
-        "prefix" => number(ui, "First tokens", "prefix", scene.prefix.unwrap_or(0), scene),
+        "head" => number(ui, "Head", "head", scene.run.head(), scene),
+        "prefix" => number(ui, "First tokens", "prefix", scene.run.prefix.unwrap_or(0), scene),
         "bug" => choice(ui, "Bug", "bug", &scene.bug.clone(), &BUGS, scene),
         "algorithm" => {
             let names = algorithm::ALL.map(algorithm::Algorithm::name);
-            choice(ui, "Algorithm", "algorithm", &scene.algorithm.clone(), &names, scene);
+            choice(ui, "Algorithm", "algorithm", &scene.run.algorithm().to_owned(), &names, scene);
         }
         "hardware" => {
             let names: Vec<_> = hardware::all().iter().map(|model| model.name).collect();
-            choice(ui, "Chip", "hardware", &scene.hardware.clone(), &names, scene);
+            choice(ui, "Chip", "hardware", scene.run.hardware().name, &names, scene);
         }
         "precision" => {
             let names = Precision::ALL.map(Precision::name);
-            choice(ui, "Precision", "precision", scene.precision.name(), &names, scene);
+            choice(ui, "Precision", "precision", scene.run.precision().name(), &names, scene);
         }
         "mask" => {
             let masks = ["none", "causal", "causal top-left", "window 4,0"];

@@ -182,7 +182,7 @@ impl Budget {
 }
 
 fn budgets(look: &Look<'_>) -> Vec<Budget> {
-    let Some(hardware) = look.scene.settings.hardware() else { return Vec::new() };
+    let hardware = look.scene.settings.hardware();
     let of = |space: Space| look.snapshot.buffers.iter().filter(|b| b.space == space).map(Buffer::bytes).sum::<u64>();
     let (shared, registers) = (of(Space::Shared), of(Space::Registers));
     if hardware.is_unified {

@@ -100,7 +100,7 @@ pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{NoPicture, Size, picture};
 pub use open_file::understood;
 pub use pick::{PickFile, Picked};
-pub use place::Place;
+pub use place::{Place, of_scene};
 pub use scene::{Check, Scene};
 pub use settings::Settings;
 pub use snapshot::{RowState, Snapshot};

@@ -9,7 +9,7 @@ use crate::sentence::Sentence;
 
 use super::action::Source;
 use super::open_trace;
-use super::place::{self, Opened, Place};
+use super::place::{self, Opened};
 use super::settings::Settings;
 
 /// Sizes of a preset that is opened from the menu.
@@ -27,7 +27,8 @@ pub fn read_as(source: &Source, how: &Reading) -> Result<Opened, Sentence> {
         Source::Place(place) => place.open(),
         Source::Paths(paths) if is_trace(paths) => Ok(Opened { origin: source.place(), ..read_trace(&paths[0])? }),
         Source::Paths(paths) => {
-            let origin = Place { reading: how.clone(), ..source.place() };
+            let mut origin = source.place();
+            origin.run.reading = how.clone();
             Ok(Opened { input: read_paths(paths, how)?, settings: None, landing: None, origin })
         }
         _ => Ok(Opened { input: input(source)?, settings: None, landing: None, origin: source.place() }),
@@ -99,10 +100,10 @@ pub fn told(input: &Input, settings: &Settings) -> Told {
 
 /// What is understood of `input` as `settings` run it, in one line; and where its own output differs from that.
 pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sentence>) {
-    let run = settings.on_whole(input);
+    let run = settings.run.on_whole(input);
     let understood = Understood::of(&run);
     let line = understood.line(&run);
-    let line = match settings.prefix.filter(|&prefix| prefix < input.problem.shape.n_q) {
+    let line = match settings.run.prefix().filter(|&prefix| prefix < input.problem.shape.n_q) {
         Some(1) => Sentence::new("{0}; the first token of it is run").and(line),
         Some(prefix) => Sentence::new("{0}; the first {1} tokens of it are run").and(line).with(prefix),
         None => line,
@@ -113,10 +114,11 @@ pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sente
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attention::Align;
     use crate::attention::input::Fact;
     use crate::attention::input::bundled::CAPTURES;
     use crate::attention::input::preset::Preset;
+    use crate::attention::{Align, Window};
+    use crate::schedule::spec::{KeyLengths, RunSpec};
     use std::fs;
 
     #[test]
@@ -181,24 +183,27 @@ mod tests {
         input.told.arrays = ["q", "k", "v"].map(|name| (name.to_owned(), "f32")).to_vec();
         input.told.by_file(Fact::Causal);
         let shape = input.problem.shape;
-        let base = Settings { prefix: None, ..Settings::for_input(&input) };
+        let all = RunSpec { prefix: Some(0), ..RunSpec::default() };
+        let base = Settings::for_input(&input).with(&all, &input);
         let line = |settings: &Settings| told(&input, settings).understood.unwrap().to_string();
-        let of_file = if base.causal { "causal from the file" } else { "not causal from the file" };
+        let is_causal = input.problem.mask.causal;
+        let of_file = if is_causal { "causal from the file" } else { "not causal from the file" };
         assert!(line(&base).contains(of_file), "{}", line(&base));
-        let changed = Settings {
-            causal: !base.causal,
-            window: [Some(2), Some(1)],
-            align: Align::TopLeft,
-            key_lengths: Some(vec![shape.n_k - 1; shape.batch]),
-            ..base.clone()
+        let changed = RunSpec {
+            causal: Some(!is_causal),
+            window: Some(Window { left: Some(2), right: Some(1) }),
+            align: Some(Align::TopLeft),
+            kv_lengths: Some(KeyLengths::Each(vec![shape.n_k - 1; shape.batch])),
+            ..RunSpec::default()
         };
-        let said = line(&changed);
-        let by_option = if base.causal { "not causal from the option" } else { "causal from the option" };
+        let said = line(&base.clone().with(&changed, &input));
+        let by_option = if is_causal { "not causal from the option" } else { "causal from the option" };
         let lengths = format!("key lengths {} from the option", shape.n_k - 1);
         for part in [by_option, "window 2,1 from the option", "diagonal top-left from the option", &lengths] {
             assert!(said.contains(part), "{part}: {said}");
         }
-        let prefix = line(&Settings { prefix: Some(3), ..base.clone() });
+        let prefix = RunSpec { prefix: Some(3), ..RunSpec::default() };
+        let prefix = line(&base.with(&prefix, &input));
         assert!(prefix.ends_with("; the first 3 tokens of it are run"), "{prefix}");
     }
 }

@@ -1,15 +1,16 @@
 //! A trace opened in the window: it is checked, and the run that its header describes is set up again at its first step.
 
-use crate::attention::dropout::{Dropout, Keep};
+use std::borrow::Cow;
+
 use crate::attention::input::{Layout, Reading, bundled, preset, random};
 use crate::attention::{Input, Problem};
-use crate::playback::lesson::{At, BUGS};
-use crate::schedule::{Algorithm, Schedule, Tiling, algorithm, hardware};
+use crate::playback::lesson::At;
+use crate::schedule::{Algorithm, Hardware, RunSpec, Schedule, algorithm};
 use crate::sentence::Sentence;
 use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 
 use super::place::{Landing, Opened, Place};
-use super::settings::{SPLITS, Settings};
+use super::settings::Settings;
 
 /// Reads a trace. `beside` reads the input of a name that lies where the trace does, in the way that it was read then.
 ///
@@ -17,18 +18,17 @@ use super::settings::{SPLITS, Settings};
 pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     let trace = trace::read(bytes).map_err(|error| error.sentence())?;
     let mut input = input_of(&trace, beside)?;
-    modify(&mut input, &trace.problem)?;
-    let settings = settings_of(&trace)?;
-    let applied = settings.apply(&input).map_err(|error| error.sentence())?;
+    let settings = settings_of(&trace, &input)?;
+    let applied = settings.run.apply(Cow::Borrowed(&input)).map_err(|error| error.sentence())?;
     if !describes(&trace.problem, &applied.problem) {
         return Err(Sentence::new("its input {0} is not the one that the trace describes").with(&trace.input.name));
     }
-    let schedule = Schedule::of(&settings.algorithm, settings.setting(settings.plan(&applied.problem)));
+    let schedule = Schedule::of(&settings.algorithm, settings.setting(&applied));
     if schedule.len() != trace.totals.steps {
         let fault = Sentence::new("the run that this version makes has {0} steps, and the trace says {1}");
         return Err(fault.with(schedule.len()).with(trace.totals.steps));
     }
-    numbers_follow(&trace, &applied.problem, &schedule, &mut input)?;
+    numbers_follow(&trace, &settings, &applied, &schedule, &mut input)?;
     let landing = Landing { at: Some(At::Step(1)), row: None, key: None };
     Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
 }
@@ -40,23 +40,20 @@ type Beside<'a> = dyn Fn(&str, &Reading) -> Option<Input> + 'a;
 const MOST_RECOMPUTED: u64 = 20_000_000_000;
 
 /// Errors with the step whose numbers do not follow from the input; warns where the run is too long to find out.
-fn numbers_follow(trace: &Trace, problem: &Problem, schedule: &Schedule, input: &mut Input) -> Result<(), Sentence> {
+fn numbers_follow(
+    trace: &Trace,
+    settings: &Settings,
+    applied: &Input,
+    schedule: &Schedule,
+    input: &mut Input,
+) -> Result<(), Sentence> {
     let flops = schedule.algorithm.closed_form(schedule.plan()).flops.total();
     if flops > MOST_RECOMPUTED {
         let warning = "the numbers of this trace were not recomputed: they take {0} operations, and {1} are the most";
         input.warnings.insert(0, Sentence::new(warning).with(flops).with(MOST_RECOMPUTED));
         return Ok(());
     }
-    let export = Export {
-        origin: trace.input.clone(),
-        problem,
-        schedule,
-        batch: trace.head.batch,
-        head: trace.head.head,
-        hardware: None,
-        kernel_source: None,
-        d_o: None,
-    };
+    let export = Export::of(&settings.run, applied, schedule);
     trace::follows(trace, &export, |_| true).map_err(|error| error.sentence())
 }
 
@@ -95,24 +92,6 @@ fn input_of(trace: &Trace, beside: &Beside<'_>) -> Result<Input, Sentence> {
     }
 }
 
-/// What the options of the command line changed about the input.
-fn modify(input: &mut Input, facts: &ProblemFacts) -> Result<(), Sentence> {
-    let problem = &mut input.problem;
-    problem.scale = facts.scale.0;
-    problem.softcap = facts.softcap.map(|cap| cap.0);
-    // A prefix was taken of what was made causal.
-    problem.mask.causal |= facts.mask.causal;
-    problem.dropout = match &facts.dropout {
-        None => None,
-        Some(dropout) => {
-            let given = input.keep.clone().map(Keep::Given);
-            let keep = dropout.seed.map(Keep::Seed).or(given).ok_or("its input has no dropout mask")?;
-            Some(Dropout { rate: dropout.rate.0, keep })
-        }
-    };
-    problem.validate().map_err(|error| error.sentence())
-}
-
 /// The algorithm of a trace: the program's where it has one of this name, else the text that the trace carries.
 fn algorithm_of(trace: &Trace) -> Result<Algorithm, Sentence> {
     let name = &trace.algorithm;
@@ -127,25 +106,15 @@ fn algorithm_of(trace: &Trace) -> Result<Algorithm, Sentence> {
     })
 }
 
-fn settings_of(trace: &Trace) -> Result<Settings, Sentence> {
-    let mask = &trace.problem.mask;
-    let algorithm = algorithm_of(trace)?;
-    let chip = trace.hardware.as_deref().and_then(hardware::by_name);
-    Ok(Settings {
-        algorithm,
-        tiling: Tiling { br: trace.tiling.br, bc: trace.tiling.bc },
-        splits: trace.steps.iter().filter_map(|step| step.split).max().map_or(SPLITS, |last| last + 1),
-        batch: trace.head.batch,
-        head: trace.head.head,
-        precision: trace.problem.precision,
-        causal: mask.causal,
-        align: mask.align,
-        window: mask.window,
-        key_lengths: mask.key_lengths.clone(),
-        prefix: trace.input.prefix,
-        hardware: chip.map_or(hardware::DEFAULT, |chip| chip.name),
-        bug: BUGS[0],
-    })
+/// The run that the trace describes, of `input`.
+fn settings_of(trace: &Trace, input: &Input) -> Result<Settings, Sentence> {
+    if trace.problem.dropout.as_ref().is_some_and(|dropout| dropout.seed.is_none()) && input.keep.is_none() {
+        return Err("its input has no dropout mask".into());
+    }
+    let base = Settings { algorithm: algorithm_of(trace)?, ..Settings::for_input(input) };
+    // Whatever chip the input would open with, the trace was made for another or for none.
+    let chip = RunSpec { hardware: Some(Hardware::default()), ..RunSpec::default() };
+    Ok(base.with(&chip.overlaid(&trace.run()), input))
 }
 
 /// The sizes and modifiers are those of the trace.
@@ -163,6 +132,7 @@ mod tests {
     use crate::app::export;
     use crate::app::job::Signals;
     use crate::app::scene::Scene;
+    use crate::attention::Window;
     use std::sync::Arc;
 
     /// The bytes of the trace of `settings` on `input`.
@@ -174,7 +144,9 @@ mod tests {
     #[test]
     fn a_run_comes_back_as_it_was() {
         let capture = bundled::CAPTURES[0].input();
-        let window = Settings { window: [Some(3), Some(0)], head: 2, ..Settings::for_input(&capture) };
+        let chosen = |input: &Input, run: RunSpec| Settings::for_input(input).with(&run, input);
+        let window = Some(Window { left: Some(3), right: Some(0) });
+        let window = chosen(&capture, RunSpec { window, head: Some(2), ..RunSpec::default() });
         let padded = preset::Preset::Padding.input(9, 12, 4, 5).unwrap();
         let random = random::read("random:7,10,3,4,2", 11).unwrap();
         for (input, settings) in [
@@ -188,7 +160,7 @@ mod tests {
                 },
             ),
             (padded.clone(), Settings::for_input(&padded)),
-            (random.clone(), Settings { head: 3, ..Settings::for_input(&random) }),
+            (random.clone(), chosen(&random, RunSpec { head: Some(3), ..RunSpec::default() })),
         ] {
             let bytes = trace_of(input.clone(), settings.clone());
             let opened = read(&bytes, &|_, _| None).unwrap();

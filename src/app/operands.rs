@@ -93,11 +93,11 @@ fn paint(
 fn on_chip<'a>(look: &Look<'a>) -> Vec<Operand<'a>> {
     let view = &look.snapshot.view;
     let (problem, settings) = (&look.scene.input.problem, &look.scene.settings);
-    let kv_head = problem.shape.kv_head(settings.head);
+    let kv_head = problem.shape.kv_head(settings.run.head());
     let held = |name: &str| look.snapshot.holds(name);
-    let q = problem.q.slice(s![settings.batch, settings.head, view.rows.clone(), ..]);
-    let k = problem.k.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);
-    let v = problem.v.slice(s![settings.batch, kv_head, view.cols.clone(), ..]);
+    let q = problem.q.slice(s![settings.run.batch(), settings.run.head(), view.rows.clone(), ..]);
+    let k = problem.k.slice(s![settings.run.batch(), kv_head, view.cols.clone(), ..]);
+    let v = problem.v.slice(s![settings.run.batch(), kv_head, view.cols.clone(), ..]);
     let has_keys = !view.cols.is_empty();
     vec![
         Operand { tensor: Tensor::Q, texture: "Q_i", label: "Q_i", values: held("Q").then_some(q) },

@@ -37,8 +37,8 @@ pub fn caption(ui: &mut Ui, title: &str, look: &Look<'_>) {
     let settings = &look.scene.settings;
     let plan = look.scene.plan();
     let (at, of) = (grouped(look.snapshot.cursor), grouped(look.scene.schedule().len()));
-    let run = format!("{} {}x{}, {}", settings.algorithm.name(), plan.br, plan.bc, settings.precision.name());
-    let text = fill(ui.ctx(), "{0}, head {1}: {2}, step {3} of {4}", &[&title, &settings.head, &run, &at, &of]);
+    let run = format!("{} {}x{}, {}", settings.algorithm.name(), plan.br, plan.bc, settings.run.precision().name());
+    let text = fill(ui.ctx(), "{0}, head {1}: {2}, step {3} of {4}", &[&title, &settings.run.head(), &run, &at, &of]);
     let label = ui.label(draw::label(&text).color(Palette::of(ui).ink));
     draw::describe(&label, "caption of the picture", &text);
 }
@@ -75,7 +75,7 @@ fn finish(ctx: &Context, image: ColorImage, goal: Goal) -> Sentence {
     let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
     let [width, height] = image.size;
     let png = super::headless::png(&bytes, width as u32, height as u32);
-    export::saved(png.map_err(Sentence::verbatim).and_then(|png| export::save("tilescope", "png", &png)))
+    export::saved(png.and_then(|png| export::save("tilescope", "png", &png)))
 }
 
 /// The pixels of `part` (in points), as far as the image has them.

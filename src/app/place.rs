@@ -1,66 +1,29 @@
 //! A place to come back to: an input, how it is computed, where the cursor stands. It is what a link says, what a
 //! session keeps, and what the options of the command line give; every part may be left out.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::attention::input::{Reading, bundled};
-use crate::attention::{Align, Input, Precision};
+use crate::attention::Input;
+use crate::attention::input::bundled;
 use crate::files;
 use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
-use crate::schedule::hardware;
+use crate::schedule::spec::{CHOICES, RunSpec};
 use crate::sentence::Sentence;
 
 use super::action::Source;
 use super::open_file;
 use super::refusal::not_there;
-use super::settings::{SPLITS, Settings, has_exact_prefix};
+use super::settings::Settings;
 
 /// Plain data; names as on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Place {
-    /// A path, or `random:..`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input: Option<String>,
-    /// How that file is read, where it does not say so itself.
-    #[serde(skip_serializing_if = "Reading::is_default")]
-    pub reading: Reading,
-    /// `row`, `toy`, `real`, `count`, `capture NAME` or `preset NAME N_Q,N_K,D`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scene: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub br: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bc: Option<usize>,
-    /// Parts of the keys, for a text with a loop over them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub splits: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub head: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub precision: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub causal: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub align: Option<String>,
-    /// Of a random input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-    /// `L,R`: keys left and right of the diagonal that stay visible; -1 is unbounded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<String>,
-    /// Keys that exist, one length for each batch entry, with commas between them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kv_lengths: Option<String>,
-    /// 0 is all tokens.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hardware: Option<String>,
+    /// An input, and how it is computed.
+    #[serde(flatten)]
+    pub run: RunSpec,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bug: Option<String>,
     /// Steps done.
@@ -95,9 +58,24 @@ pub struct Landing {
 }
 
 impl Place {
+    /// An input by its path, or `random:..`.
+    pub fn of_input(path: impl Into<PathBuf>) -> Self {
+        Self { run: RunSpec { input: vec![path.into()], ..RunSpec::default() }, ..Self::default() }
+    }
+
+    /// An input that comes with the program, by its name.
+    pub fn of_scene(name: impl Into<String>) -> Self {
+        Self { run: RunSpec { scene: Some(name.into()), ..RunSpec::default() }, ..Self::default() }
+    }
+
+    /// The path of the input, or its `random:..`, where it has one.
+    pub fn path(&self) -> Option<&str> {
+        if let [path] = &self.run.input[..] { path.to_str() } else { None }
+    }
+
     /// It says which input.
     pub fn has_input(&self) -> bool {
-        self.input.is_some() || self.scene.is_some()
+        !self.run.input.is_empty() || self.run.scene.is_some()
     }
 
     /// It says something about the run or a place in it: what opens without an input of its own is the scene `real`.
@@ -115,71 +93,48 @@ impl Place {
 
     /// Reads the input. Errors in a sentence.
     pub fn open(&self) -> Result<Opened, Sentence> {
-        let mut opened = match (&self.input, &self.scene) {
-            (Some(input), _) => {
-                let source = match Source::from(input.as_str()) {
-                    Source::Random(spec, _) => Source::Random(spec, self.seed.unwrap_or(0)),
-                    source => source,
-                };
-                open_file::read_as(&source, &self.reading)?
-            }
-            (None, scene) => of_scene(&named(scene.as_deref().unwrap_or("real"))?)?,
+        let mut opened = match (&self.run.input[..], &self.run.scene) {
+            ([], scene) => of_scene(&named(scene.as_deref().unwrap_or("real"))?)?,
+            _ => open_file::read_as(&self.source(), &self.run.reading)?,
         };
         let base = opened.settings.take().unwrap_or_else(|| Settings::for_input(&opened.input));
         opened.settings = Some(self.settings(base, &opened.input)?);
         let landing = opened.landing.take().unwrap_or_default();
-        let at = self.at.map(At::Step).or(landing.at.filter(|_| self.input.is_some()));
+        let at = self.at.map(At::Step).or(landing.at.filter(|_| !self.run.input.is_empty()));
         opened.landing = Some(Landing { at, row: self.row.or(landing.row), key: self.key });
         opened.origin = self.origin();
         Ok(opened)
     }
 
+    fn source(&self) -> Source {
+        match self.path().map(Source::from) {
+            Some(Source::Random(spec, _)) => Source::Random(spec, self.run.seed()),
+            Some(source) => source,
+            None => Source::Paths(self.run.input.clone()),
+        }
+    }
+
     /// Only the input of it.
     pub fn origin(&self) -> Place {
-        let (input, reading, scene) = (self.input.clone(), self.reading.clone(), self.scene.clone());
-        Place { input, reading, scene, seed: self.seed, ..Place::default() }
+        let RunSpec { input, reading, scene, seed, .. } = self.run.clone();
+        Place { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Place::default() }
     }
 
     /// `base` with what this place says. Errors on a name that is not known, on what `input` does not have, and where
     /// the run would be too large.
     pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, Sentence> {
-        let mut settings = base;
-        if let Some(name) = &self.algorithm {
+        self.run.check()?;
+        let mut settings = base.with(&self.run, input);
+        if let Some(name) = &self.run.algorithm {
             settings.algorithm = files::algorithm(name)?;
         }
-        if let Some(name) = &self.hardware {
-            settings.hardware = hardware::by_name(name).ok_or_else(|| unknown("chip", name))?.name;
-        }
-        if let Some(name) = &self.precision {
-            settings.precision = Precision::parse(name).ok_or_else(|| unknown("precision", name))?;
-        }
+        self.run.check_splits(&settings.algorithm)?;
         if let Some(name) = &self.bug {
             settings.bug = BUGS.into_iter().find(|bug| bug == name).ok_or_else(|| unknown("bug", name))?;
         }
-        if let Some(name) = &self.align {
-            let aligns = [Align::BottomRight, Align::TopLeft];
-            settings.align =
-                aligns.into_iter().find(|align| align.name() == name).ok_or_else(|| unknown("alignment", name))?;
+        if self.run.prefix().is_some() && !settings.run.has_exact_prefix(&input.problem) {
+            return Err("only a causal input with as many queries as keys has an exact prefix".into());
         }
-        settings.causal = self.causal.unwrap_or(settings.causal);
-        if let Some(window) = &self.window {
-            settings.window = sides(window).ok_or_else(|| unknown("window", window))?;
-        }
-        if let Some(lengths) = &self.kv_lengths {
-            let read: Option<Vec<usize>> = lengths.split(',').map(|length| length.trim().parse().ok()).collect();
-            settings.key_lengths = Some(read.ok_or_else(|| unknown("list of key lengths", lengths))?);
-        }
-        if let Some(prefix) = self.prefix {
-            if prefix > 0 && !has_exact_prefix(&input.problem) {
-                return Err("only a causal input with as many queries as keys has an exact prefix".into());
-            }
-            settings.prefix = (prefix > 0).then_some(prefix);
-        }
-        settings.batch = self.batch.unwrap_or(settings.batch);
-        settings.head = self.head.unwrap_or(settings.head);
-        settings.tiling.br = self.br.unwrap_or(settings.tiling.br);
-        settings.tiling.bc = self.bc.unwrap_or(settings.tiling.bc);
-        settings.splits = self.splits.unwrap_or(settings.splits);
         not_there(self, &settings, input)?;
         // Blocks longer than the input are as long as it; the choices that it opens with may be those of a longer one.
         settings.clamp(&input.problem.shape);
@@ -188,28 +143,12 @@ impl Place {
 
     /// The place that these settings are on the input of `self`.
     pub fn with(&self, settings: &Settings) -> Place {
-        let (input, scene) = (self.input.clone(), self.scene.clone());
+        let RunSpec { input, reading, scene, seed, .. } = self.run.clone();
+        let algorithm = Some(settings.algorithm.name().to_owned());
+        let splits = settings.run.splits.filter(|_| settings.algorithm.has_splits());
+        let batch = settings.run.batch.filter(|batch| *batch > 0);
         Place {
-            input,
-            reading: self.reading.clone(),
-            scene,
-            seed: self.seed,
-            window: settings.window.iter().any(Option::is_some).then(|| window_text(settings.window)),
-            kv_lengths: settings
-                .key_lengths
-                .as_ref()
-                .map(|lengths| lengths.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
-            algorithm: Some(settings.algorithm.name().into()),
-            br: Some(settings.tiling.br),
-            bc: Some(settings.tiling.bc),
-            splits: settings.algorithm.has_splits().then_some(settings.splits),
-            batch: Some(settings.batch).filter(|batch| *batch > 0),
-            head: Some(settings.head),
-            precision: Some(settings.precision.name().into()),
-            causal: Some(settings.causal),
-            align: (settings.align != Align::BottomRight).then(|| settings.align.name().into()),
-            prefix: Some(settings.prefix.unwrap_or(0)),
-            hardware: Some(settings.hardware.into()),
+            run: RunSpec { input, reading, scene, seed, algorithm, splits, batch, ..settings.run.clone() },
             bug: (settings.bug != BUGS[0]).then(|| settings.bug.into()),
             ..Place::default()
         }
@@ -218,43 +157,24 @@ impl Place {
     /// The command line that opens it.
     pub fn command_line(&self) -> String {
         let mut words = vec!["tilescope".to_owned()];
-        words.extend(self.input.as_ref().map(|input| quoted(input)));
+        words.extend(self.run.input.iter().map(|path| quoted(&path.to_string_lossy())));
+        // `--scale` of the window is that of its pictures.
+        let choices = CHOICES.iter().filter(|choice| choice.name != "scale");
+        let said = choices.filter_map(|choice| Some((choice, choice.get(&self.run)?)));
+        words.extend(said.map(|(choice, value)| match (choice.value, value.as_str()) {
+            ("", "true") => format!("--{}", choice.name),
+            ("", _) => format!("--no-{}", choice.name),
+            (_, value) => format!("--{} {}", choice.name, quoted(value)),
+        }));
         let mut option = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                words.push(format!("--{name} {}", quoted(&value)));
-            }
+            words.extend(value.map(|value| format!("--{name} {}", quoted(&value))));
         };
         let number = |n: Option<usize>| n.map(|n| n.to_string());
-        option("layout", self.reading.layout.map(|layout| layout.name().into()));
-        option("heads", number(self.reading.heads));
-        option("kv-heads", number(self.reading.kv_heads));
-        option("scene", self.scene.clone());
-        option("seed", self.seed.map(|seed| seed.to_string()));
-        option("algorithm", self.algorithm.clone());
-        option("br", number(self.br));
-        option("bc", number(self.bc));
-        option("splits", number(self.splits));
-        option("batch", number(self.batch));
-        option("head", number(self.head));
-        option("precision", self.precision.clone());
-        option("align", self.align.clone());
-        option("window", self.window.clone());
-        option("kv-lengths", self.kv_lengths.clone());
-        option("prefix", number(self.prefix.filter(|prefix| *prefix > 0)));
-        option("hardware", self.hardware.clone());
         option("bug", self.bug.clone());
         option("at", self.at.map(|at| at.to_string()));
         option("row", number(self.row));
         option("key", number(self.key));
         option("view", self.view.clone());
-        if self.reading.bf16_bits {
-            words.push("--bf16-bits".into());
-        }
-        match self.causal {
-            Some(true) => words.push("--causal".into()),
-            Some(false) => words.push("--no-causal".into()),
-            None => {}
-        }
         words.join(" ")
     }
 }
@@ -273,32 +193,18 @@ pub fn named(name: &str) -> Result<Scene, Sentence> {
 
 /// Reads what a lesson's scene shows.
 pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
-    let stage = scene.stage().map_err(Sentence::verbatim)?;
-    let tiling = crate::schedule::Tiling { br: stage.plan.br, bc: stage.plan.bc };
-    // The whole input where its prefix is exact, so that words can be added.
-    let whole = Scene { prefix: None, ..scene.clone() }.stage().ok();
-    let (input, prefix) = match whole.filter(|whole| has_exact_prefix(&whole.input.problem)) {
-        Some(whole) => (whole.input, scene.prefix),
-        None => (stage.input, None),
-    };
-    let mask = &input.problem.mask;
-    let settings = Settings {
-        algorithm: stage.algorithm.clone(),
-        tiling,
-        splits: SPLITS,
-        batch: scene.batch,
-        head: scene.head,
-        precision: scene.precision,
-        causal: mask.causal,
-        align: mask.align,
-        window: [mask.window_left, mask.window_right],
-        key_lengths: mask.key_lengths.clone(),
-        prefix,
-        hardware: stage.hardware.name,
-        bug: BUGS.into_iter().find(|bug| *bug == scene.bug).unwrap_or(BUGS[0]),
-    };
+    // What cannot be shown is refused before anything is made of it.
+    let stage = scene.stage()?;
+    // The whole input, so that words can be added to a prefix of it.
+    let (input, run) = scene.open()?;
+    // All of the input where the scene names no prefix, whatever else it would open with.
+    let run = RunSpec { prefix: Some(run.prefix.unwrap_or(0)), ..run };
+    let bug = BUGS.into_iter().find(|bug| *bug == scene.bug).unwrap_or(BUGS[0]);
+    let base = Settings { algorithm: stage.algorithm, bug, ..Settings::for_input(&input) };
+    let mut settings = base.with(&run, &input);
+    settings.clamp(&input.problem.shape);
     let selection = scene.selection;
-    let row = selection.row.or(selection.tile.map(|(i, _)| i * settings.tiling.br));
+    let row = selection.row.or(selection.tile.map(|(i, _)| i * settings.tiling().br));
     let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
     Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
 }
@@ -306,28 +212,15 @@ pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
 /// A head of a real model in which a comma finds the comma before it, so that the last tile rescales a row strongly.
 pub fn default_opening() -> Opened {
     let input = bundled::CAPTURES[0].input();
-    let settings = Settings { head: 8, ..Settings::for_input(&input) };
+    let head = RunSpec { head: Some(8), ..RunSpec::default() };
+    let settings = Settings::for_input(&input).with(&head, &input);
     let landing = Landing { row: Some(13), ..Default::default() };
-    let origin = Place { scene: Some("real".into()), ..Default::default() };
+    let origin = Place::of_scene("real");
     Opened { input, settings: Some(settings), landing: Some(landing), origin }
 }
 
 fn unknown(what: &'static str, name: &str) -> Sentence {
     Sentence::new("there is no {0} {1}").and(what).with(name)
-}
-
-/// The two sides of a window such as `16,0`; -1 is unbounded.
-fn sides(text: &str) -> Option<[Option<usize>; 2]> {
-    let side = |text: &str| match text.trim() {
-        "-1" => Some(None),
-        text => text.parse().ok().map(Some),
-    };
-    let (left, right) = text.split_once(',')?;
-    Some([side(left)?, side(right)?])
-}
-
-fn window_text(window: [Option<usize>; 2]) -> String {
-    window.map(|side| side.map_or("-1".into(), |side| side.to_string())).join(",")
 }
 
 /// Safe to paste into a shell.
@@ -342,12 +235,12 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attention::input::Layout;
+    use crate::attention::input::{Layout, Reading};
 
     #[test]
     fn a_place_survives_its_settings() {
         for scene in ["row", "toy", "real", "capture smollm2-zh-layer10", "preset dead-rows 16,8,8"] {
-            let place = Place { scene: Some(scene.into()), ..Place::default() };
+            let place = Place::of_scene(scene);
             let opened = place.open().unwrap();
             let settings = opened.settings.unwrap();
             let link = place.with(&settings);
@@ -357,10 +250,11 @@ mod tests {
 
     #[test]
     fn a_link_can_be_pasted() {
-        let place = Place { input: Some("it's a file.npz".into()), at: Some(7), ..Place::default() };
+        let place = Place { at: Some(7), ..Place::of_input("it's a file.npz") };
         assert_eq!(place.command_line(), r"tilescope 'it'\''s a file.npz' --at 7");
         let reading = Reading { layout: Some(Layout::Bnd), heads: Some(4), ..Reading::default() };
-        let place = Place { input: Some("x.npz".into()), reading, ..Place::default() };
+        let mut place = Place::of_input("x.npz");
+        place.run.reading = reading;
         assert_eq!(place.command_line(), "tilescope x.npz --layout bnd --heads 4");
         let kept = serde_json::to_string(&place).unwrap();
         assert_eq!(serde_json::from_str::<Place>(&kept).unwrap(), place);
@@ -370,8 +264,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused() {
         for place in [
-            Place { scene: Some("nowhere".into()), ..Place::default() },
-            Place { algorithm: Some("flash9".into()), ..Place::default() },
+            Place::of_scene("nowhere"),
+            Place { run: RunSpec { algorithm: Some("flash9".into()), ..RunSpec::default() }, ..Place::default() },
             Place { bug: Some("wasp".into()), ..Place::default() },
         ] {
             assert!(place.open().is_err(), "{place:?}");

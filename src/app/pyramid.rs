@@ -56,10 +56,7 @@ fn levels(ui: &Ui, look: &Look<'_>, chip: &Hardware) -> Vec<Level> {
 }
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, zoom: f32, actions: &mut Vec<Action>) {
-    let Some(chip) = look.scene.settings.hardware() else {
-        ui.label(tr(ui.ctx(), "Choose a chip to see its memories."));
-        return;
-    };
+    let chip = look.scene.settings.hardware();
     let levels = levels(ui, look, &chip);
     let area = ui.available_rect_before_wrap();
     // The squares are no wider than they are high; what they leave is the list's.

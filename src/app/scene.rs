@@ -1,5 +1,6 @@
 //! One finished run with all that is shown of it: made on a worker thread, then only read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::attention::error_rule::{self, Errors, Fault as Wrong};
@@ -35,12 +36,12 @@ pub const LONGEST_CHECKED: usize = 4096;
 impl Scene {
     /// Runs `settings` on `source` once. Errors in a sentence when it would need too much or does not fit.
     pub fn build(source: Arc<Input>, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
-        let input = settings.apply(&source).map_err(|error| error.sentence())?;
+        let input = settings.run.apply(Cow::Borrowed(&source)).map_err(|error| error.sentence())?;
         let mut settings = settings;
         settings.clamp(&input.problem.shape);
-        let plan = settings.plan(&input.problem);
-        refusal::too_large(&settings, &plan)?;
-        let schedule = Schedule::of(&settings.text(), settings.setting(plan));
+        let setting = settings.setting(&input);
+        refusal::too_large(&settings, &setting)?;
+        let schedule = Schedule::of(&settings.text(), setting);
         let map = ScheduleMap::new(&schedule);
         let plan = schedule.plan();
         let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
@@ -50,8 +51,9 @@ impl Scene {
             signals.report(done, len);
             !signals.is_cancelled()
         };
-        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![settings.batch, settings.head, .., ..]));
-        let run = Run::with_gradient(schedule, &input.problem, d_o, settings.batch, settings.head, go_on);
+        let (batch, head) = (settings.run.batch(), settings.run.head());
+        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, head, .., ..]));
+        let run = Run::with_gradient(schedule, &input.problem, d_o, batch, head, go_on);
         let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
         Ok(Self { source, input, settings, run, map, closed_form, standard })
     }
@@ -76,13 +78,13 @@ impl Scene {
 
     /// The query sees the key: neither a mask nor a bias of -inf hides the pair.
     pub fn sees(&self, query: usize, key: usize) -> bool {
-        let Settings { batch, head, .. } = self.settings;
+        let (batch, head) = (self.settings.run.batch(), self.settings.run.head());
         self.plan().band.keeps(query, key) && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
     }
 
     /// The token of a key, where the input names it.
     pub fn key_token(&self, key: usize) -> Option<&str> {
-        Some(self.input.about.tokens.get(self.settings.batch)?.get(key)?.as_str())
+        Some(self.input.about.tokens.get(self.settings.run.batch())?.get(key)?.as_str())
     }
 
     /// The token of a query: queries are tokens too where there are as many as keys.
@@ -127,7 +129,8 @@ impl Check {
             let name = scene.settings.algorithm.name();
             return Check::NotComputed(Sentence::new("{0} gives no O to compare.").with(name));
         };
-        let Settings { batch, head, precision, .. } = scene.settings;
+        let run = &scene.settings.run;
+        let (batch, head, precision) = (run.batch(), run.head(), run.precision());
         let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
         let stored = algorithm::stored(&scene.schedule().algorithm, plan);
         let exact_inputs = scene.input.problem.head(batch, head, Precision::F64);

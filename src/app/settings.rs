@@ -1,42 +1,21 @@
 //! What the user chose: everything that, with an input, decides a run. Plain data.
 
-use std::borrow::Cow;
-
-use crate::attention::input::{Fact, Input};
-use crate::attention::{Align, Mask, Precision, Problem, ProblemError, Shape};
+use crate::attention::{Input, Shape};
 use crate::playback::lesson::BUGS;
-use crate::schedule::{Algorithm, Hardware, Plan, Setting, Tiling, algorithm, hardware};
+use crate::schedule::spec::{RunSpec, SPLITS};
+use crate::schedule::{Algorithm, Hardware, Setting, Tiling, algorithm, hardware};
 
 /// The choices of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Without the bug.
+    /// The text that was read, without the bug: a file may be another by now, so that a name is not enough.
     pub algorithm: Algorithm,
-    pub tiling: Tiling,
-    /// Parts that the keys are cut into, by a text with a loop over them.
-    pub splits: usize,
-    pub batch: usize,
-    pub head: usize,
-    pub precision: Precision,
-    pub causal: bool,
-    pub align: Align,
-    /// Keys left and right of the diagonal that stay visible; `None` is unbounded.
-    pub window: [Option<usize>; 2],
-    /// Keys that exist, one length for each batch entry; `None` for all of them.
-    pub key_lengths: Option<Vec<usize>>,
-    /// Tokens from the start; `None` for all, and for inputs of which a prefix would not be exact.
-    pub prefix: Option<usize>,
-    /// A name of [`hardware::all`]: whose budget the buffers are held against. Changes no number of the run.
-    pub hardware: &'static str,
-    /// A name of [`BUGS`]: lines of the text that are wrong on purpose.
+    /// All else. Blocks, splits, batch entry, head, precision, chip and prefix are always chosen; what an input says itself
+    /// only where it is to be otherwise. The input is the document's.
+    pub run: RunSpec,
+    /// A name of [`BUGS`]: lines of the text that are wrong on purpose, for as long as one looks at them.
     pub bug: &'static str,
 }
-
-/// As on the command line.
-const MOST_SPLITS: usize = 4096;
-
-/// Enough that a combine has something to do.
-pub(super) const SPLITS: usize = 2;
 
 /// A prefix of this many tokens is short enough to read every number.
 const READABLE: usize = 16;
@@ -45,7 +24,8 @@ impl Settings {
     /// What an input opens with: small enough to be read, where the input allows it.
     pub fn for_input(input: &Input) -> Self {
         let shape = input.problem.shape;
-        let prefix = (has_exact_prefix(&input.problem) && shape.n_q <= 256).then_some(READABLE.min(shape.n_q));
+        let has_prefix = RunSpec::default().has_exact_prefix(&input.problem);
+        let prefix = (has_prefix && shape.n_q <= 256).then_some(READABLE.min(shape.n_q));
         let n = prefix.unwrap_or(shape.n_q.max(shape.n_k));
         let side = match n {
             0..=6 => 2,
@@ -56,39 +36,47 @@ impl Settings {
             _ => 128,
         };
         let clamp = |n: usize| side.min(n.max(1));
-        Self {
-            algorithm: algorithm::ALL[2].clone(),
-            tiling: Tiling { br: clamp(prefix.unwrap_or(shape.n_q)), bc: clamp(prefix.unwrap_or(shape.n_k)) },
-            splits: SPLITS,
-            batch: 0,
-            head: 0,
-            precision: Precision::F32,
-            causal: input.problem.mask.causal,
-            align: input.problem.mask.align,
-            window: [input.problem.mask.window_left, input.problem.mask.window_right],
-            key_lengths: input.problem.mask.key_lengths.clone(),
-            prefix,
-            hardware: if n <= READABLE && shape.d <= 4 { "toy" } else { hardware::DEFAULT },
-            bug: BUGS[0],
-        }
+        let run = RunSpec {
+            br: Some(clamp(prefix.unwrap_or(shape.n_q))),
+            bc: Some(clamp(prefix.unwrap_or(shape.n_k))),
+            splits: Some(SPLITS),
+            batch: Some(0),
+            head: Some(0),
+            precision: Some(RunSpec::default().precision()),
+            prefix: Some(prefix.unwrap_or(0)),
+            hardware: hardware::by_name(if n <= READABLE && shape.d <= 4 { "toy" } else { hardware::DEFAULT }),
+            ..RunSpec::default()
+        };
+        Self { algorithm: algorithm::ALL[2].clone(), run, bug: BUGS[0] }
+    }
+
+    /// It with what `run` chooses for a run on `input`; whose input that is and what computes it is left out.
+    pub fn with(self, run: &RunSpec, input: &Input) -> Self {
+        let asked = RunSpec { input: Vec::new(), scene: None, seed: None, algorithm: None, ..run.clone() };
+        let asked = RunSpec { reading: self.run.reading.clone(), ..asked };
+        Self { run: self.run.overlaid(&asked).against(input), ..self }
+    }
+
+    /// It with these block sizes.
+    pub fn with_blocks(self, tiling: Tiling) -> Self {
+        Self { run: self.run.with_blocks(tiling), ..self }
     }
 
     /// The nearest choices that fit `shape`; what the user asked for may come from another input.
     pub fn clamp(&mut self, shape: &Shape) {
-        self.batch = self.batch.min(shape.batch.saturating_sub(1));
-        self.head = self.head.min(shape.heads.saturating_sub(1));
-        let (n_q, n_k) = self.lengths(shape);
-        self.tiling = Tiling { br: self.tiling.br.clamp(1, n_q), bc: self.tiling.bc.clamp(1, n_k) };
+        let (n_q, n_k) = self.run.lengths(shape);
+        let Tiling { br, bc } = self.tiling();
+        self.run.batch = Some(self.run.batch().min(shape.batch.saturating_sub(1)));
+        self.run.head = Some(self.run.head().min(shape.heads.saturating_sub(1)));
+        (self.run.br, self.run.bc) = (Some(br.clamp(1, n_q)), Some(bc.clamp(1, n_k)));
     }
 
-    /// Queries and keys that are left by the prefix; at least 1.
-    pub fn lengths(&self, shape: &Shape) -> (usize, usize) {
-        let cut = |n: usize| self.prefix.map_or(n, |prefix| prefix.min(n)).max(1);
-        (cut(shape.n_q), cut(shape.n_k))
+    pub fn tiling(&self) -> Tiling {
+        Tiling { br: self.run.br.unwrap_or(1), bc: self.run.bc.unwrap_or(1) }
     }
 
-    pub fn hardware(&self) -> Option<Hardware> {
-        hardware::by_name(self.hardware)
+    pub fn hardware(&self) -> Hardware {
+        self.run.hardware()
     }
 
     /// The text that is run: the algorithm's, with the bug that was chosen.
@@ -96,80 +84,13 @@ impl Settings {
         self.algorithm.with_bug(self.bug)
     }
 
-    /// The input that is run: its prefix, under the mask that was chosen. Errors as [`Input::prefix`] and
-    /// [`Problem::validate`] do.
-    pub fn apply(&self, input: &Input) -> Result<Input, ProblemError> {
-        let mut input = match self.prefix {
-            Some(prefix) => input.prefix(prefix)?,
-            None => input.clone(),
-        };
-        input.problem.mask = self.mask(input.problem.shape.n_k);
-        input.validate()?;
-        Ok(input)
-    }
-
-    /// The whole input under the mask that was chosen, which says of each choice against the file that it is one.
-    pub fn on_whole<'a>(&self, input: &'a Input) -> Cow<'a, Input> {
-        let (mask, of_file) = (self.mask(input.problem.shape.n_k), &input.problem.mask);
-        if mask == *of_file {
-            return Cow::Borrowed(input);
-        }
-        let sides = |mask: &Mask| (mask.window_left, mask.window_right);
-        let chosen = [
-            (Fact::Causal, mask.causal != of_file.causal),
-            (Fact::Align, mask.align != of_file.align),
-            (Fact::Window, sides(&mask) != sides(of_file)),
-            (Fact::KeyLengths, mask.key_lengths != of_file.key_lengths),
-        ];
-        let mut input = input.clone();
-        chosen.into_iter().filter(|(_, is_chosen)| *is_chosen).for_each(|(fact, _)| input.told.by_option(fact));
-        input.problem.mask = mask;
-        Cow::Owned(input)
-    }
-
     /// Both make the same problem of an input.
     pub fn is_same_problem(&self, other: &Self) -> bool {
-        (self.mask(usize::MAX), self.prefix) == (other.mask(usize::MAX), other.prefix)
+        self.run.problem() == other.run.problem()
     }
 
-    /// The mask on `n_k` keys. Lengths of the whole input leave as much of a prefix as there is.
-    pub fn mask(&self, n_k: usize) -> Mask {
-        let key_lengths = self.key_lengths.as_ref();
-        Mask {
-            causal: self.causal,
-            align: self.align,
-            window_left: self.window[0],
-            window_right: self.window[1],
-            key_lengths: key_lengths.map(|lengths| lengths.iter().map(|length| *length.min(&n_k)).collect()),
-        }
+    /// What the text meets in a run on `input`, whole or as it is run.
+    pub fn setting(&self, input: &Input) -> Setting {
+        self.run.setting(&self.algorithm, input, self.run.batch())
     }
-
-    /// The plan with the splits of the text, if it has some.
-    pub fn setting(&self, plan: Plan) -> Setting {
-        let splits = if self.algorithm.has_splits() { self.splits.clamp(1, MOST_SPLITS) } else { 1 };
-        Setting { splits, ..Setting::new(plan) }
-    }
-
-    pub fn plan(&self, problem: &Problem) -> Plan {
-        Plan::of_problem(problem, self.batch, self.tiling, self.precision)
-    }
-
-    /// The plan of a run on `input`, of which no prefix was taken yet. Copies no tensor.
-    pub fn plan_on(&self, input: &Input) -> Plan {
-        let (n_q, n_k) = self.lengths(&input.problem.shape);
-        let shape = Shape { n_q, n_k, ..input.problem.shape };
-        Plan {
-            n_q,
-            n_k,
-            br: self.tiling.br.clamp(1, n_q),
-            bc: self.tiling.bc.clamp(1, n_k),
-            band: self.mask(n_k).band(&shape, self.batch),
-            ..self.plan(&input.problem)
-        }
-    }
-}
-
-/// A prefix of it is what the whole would have computed for those tokens.
-pub fn has_exact_prefix(problem: &Problem) -> bool {
-    problem.mask.causal && problem.shape.n_q == problem.shape.n_k
 }

@@ -4,13 +4,13 @@ use std::ops::RangeInclusive;
 
 use eframe::egui::{self, Ui};
 
-use crate::attention::{Align, Precision, Shape};
+use crate::attention::{Align, Mask, Precision, Shape};
 use crate::schedule::hardware;
+use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
 
 use super::action::Action;
 use super::document::Document;
 use super::draw;
-use super::settings::{Settings, has_exact_prefix};
 use super::theme::SPACE;
 use super::words::{fill, tr};
 
@@ -19,50 +19,59 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let shape = input.problem.shape;
     let mut settings = document.wanted().clone();
     draw::title(ui, "Setup");
-    let (n_q, n_k) = settings.lengths(&shape);
+    let (n_q, n_k) = settings.run.lengths(&shape);
     draw::caption(ui, &format!("n_q {n_q}, n_k {n_k}, d {}, d_v {}", shape.d, shape.d_v));
     ui.add_space(SPACE);
-    if has_exact_prefix(&input.problem) {
-        prefix(ui, &mut settings, shape.n_q);
+    if settings.run.has_exact_prefix(&input.problem) {
+        prefix(ui, &mut settings.run, shape.n_q);
         ui.add_space(SPACE);
     }
-    let (n_q, n_k) = settings.lengths(&shape);
+    let (n_q, n_k) = settings.run.lengths(&shape);
+    let run = &mut settings.run;
     egui::Grid::new("setup").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
-        number(ui, "Block rows br", &mut settings.tiling.br, 1..=n_q);
-        number(ui, "Block keys bc", &mut settings.tiling.bc, 1..=n_k);
+        number(ui, "Block rows br", run.br.get_or_insert(1), 1..=n_q);
+        number(ui, "Block keys bc", run.bc.get_or_insert(1), 1..=n_k);
         if settings.algorithm.has_splits() {
-            number(ui, "Splits of the keys", &mut settings.splits, 1..=n_k);
+            number(ui, "Splits of the keys", run.splits.get_or_insert(SPLITS), 1..=n_k.min(MOST_SPLITS));
         }
         if shape.heads > 1 {
-            number(ui, "Head", &mut settings.head, 0..=shape.heads - 1);
+            number(ui, "Head", run.head.get_or_insert(0), 0..=shape.heads - 1);
         }
         if shape.kv_heads < shape.heads && shape.kv_heads > 1 {
-            kv_head(ui, &mut settings, &shape);
+            kv_head(ui, run, &shape);
         }
         if shape.batch > 1 {
-            number(ui, "Batch entry", &mut settings.batch, 0..=shape.batch - 1);
+            number(ui, "Batch entry", run.batch.get_or_insert(0), 0..=shape.batch - 1);
         }
-        precision(ui, &mut settings);
+        precision(ui, run);
     });
     // A line of its own: beside the longest name above, that of a chip would leave the panel.
-    ui.horizontal(|ui| chip(ui, &mut settings));
+    ui.horizontal(|ui| chip(ui, run));
     ui.add_space(SPACE);
-    mask(ui, &mut settings, (n_q, n_k), &shape);
+    let own = run.mask(&input.problem.mask, shape.n_k);
+    let mut chosen = own.clone();
+    mask(ui, &mut chosen, (n_q, n_k), &shape, run.batch());
+    if chosen != own {
+        run.choose_mask(chosen, input);
+        // A prefix is exact only as long as no token sees a later one.
+        let is_exact = run.has_exact_prefix(&input.problem);
+        run.prefix.take_if(|_| !is_exact);
+    }
     settings.clamp(&shape);
     if settings != *document.wanted() {
         actions.push(Action::Change(settings));
     }
 }
 
-fn prefix(ui: &mut Ui, settings: &mut Settings, most: usize) {
-    let mut prefix = settings.prefix.unwrap_or(most);
+fn prefix(ui: &mut Ui, run: &mut RunSpec, most: usize) {
+    let mut prefix = run.prefix().unwrap_or(most);
     let hint = tr(ui.ctx(), "A prefix of a causal input is exact: no token sees a later one").to_owned();
     draw::caption(ui, "First tokens").on_hover_text(hint);
     ui.spacing_mut().slider_width = 120.0;
     let slider = egui::Slider::new(&mut prefix, 1..=most);
     let response = ui.add(slider).accessible_name(tr(&ui.ctx().clone(), "First tokens"));
     if response.changed() {
-        settings.prefix = (prefix < most).then_some(prefix);
+        run.prefix = Some(if prefix < most { prefix } else { 0 });
     }
 }
 
@@ -93,55 +102,59 @@ fn stepper(ui: &mut Ui, text: &str, name: &str, to: Option<usize>) -> Option<usi
     to.filter(|_| response.clicked())
 }
 
-fn precision(ui: &mut Ui, settings: &mut Settings) {
+fn precision(ui: &mut Ui, run: &mut RunSpec) {
+    let chosen = run.precision.get_or_insert_default();
     ui.label(tr(ui.ctx(), "Precision"));
-    let combo = egui::ComboBox::from_id_salt("precision").width(72.0).selected_text(settings.precision.name());
+    let combo = egui::ComboBox::from_id_salt("precision").width(72.0).selected_text(chosen.name());
     let response = combo.show_ui(ui, |ui| {
         for precision in Precision::ALL {
-            ui.selectable_value(&mut settings.precision, precision, precision.name());
+            ui.selectable_value(chosen, precision, precision.name());
         }
     });
-    let name = fill(ui.ctx(), "Precision: {0}", &[&settings.precision.name()]);
+    let name = fill(ui.ctx(), "Precision: {0}", &[&chosen.name()]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
     ui.end_row();
 }
 
-fn chip(ui: &mut Ui, settings: &mut Settings) {
+fn chip(ui: &mut Ui, run: &mut RunSpec) {
+    let chosen = run.hardware.get_or_insert_default();
     let hint = tr(ui.ctx(), "Whose budget the buffers are held against. Changes no number of the run.").to_owned();
     ui.label(tr(ui.ctx(), "Chip")).on_hover_text(hint);
-    let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(settings.hardware);
+    let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(chosen.name);
     let response = combo.show_ui(ui, |ui| {
         let ctx = ui.ctx().clone();
         for model in hardware::all() {
-            ui.selectable_value(&mut settings.hardware, model.name, model.name).on_hover_text(tr(&ctx, model.title));
+            let (name, title) = (model.name, model.title);
+            ui.selectable_value(chosen, model, name).on_hover_text(tr(&ctx, title));
         }
     });
-    let name = fill(ui.ctx(), "Chip: {0}", &[&settings.hardware]);
+    let name = fill(ui.ctx(), "Chip: {0}", &[&chosen.name]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
 }
 
 /// The key/value head that the query head reads; another one keeps the place within its group.
-fn kv_head(ui: &mut Ui, settings: &mut Settings, shape: &Shape) {
-    let mut kv_head = shape.kv_head(settings.head);
+fn kv_head(ui: &mut Ui, run: &mut RunSpec, shape: &Shape) {
+    let head = run.head();
+    let mut kv_head = shape.kv_head(head);
     number(ui, "Key/value head", &mut kv_head, 0..=shape.kv_heads - 1);
-    if kv_head != shape.kv_head(settings.head) {
-        settings.head = kv_head * shape.group() + settings.head % shape.group();
+    if kv_head != shape.kv_head(head) {
+        run.head = Some(kv_head * shape.group() + head % shape.group());
     }
 }
 
-/// Every mask that comes from indices.
-fn mask(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize), shape: &Shape) {
-    ui.checkbox(&mut settings.causal, tr(ui.ctx(), "Causal mask").to_owned());
-    window(ui, settings, n_q.max(n_k));
-    padding(ui, settings, n_k, shape);
-    let has_diagonal = settings.causal || settings.window.iter().any(Option::is_some);
+/// Every mask that comes from indices, of an input of this shape of which n_q and n_k are run.
+fn mask(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape, batch: usize) {
+    ui.checkbox(&mut mask.causal, tr(ui.ctx(), "Causal mask").to_owned());
+    window(ui, mask, n_q.max(n_k));
+    padding(ui, mask, n_k, shape, batch);
+    let has_diagonal = mask.causal || !mask.window().is_open();
     if has_diagonal && n_q != n_k {
         draw::caption(ui, "Diagonal, since n_q and n_k differ");
         for (align, name) in [
             (Align::BottomRight, "bottom right: the last query sees the last key"),
             (Align::TopLeft, "top left: the first query sees the first key"),
         ] {
-            ui.radio_value(&mut settings.align, align, tr(ui.ctx(), name).to_owned());
+            ui.radio_value(&mut mask.align, align, tr(ui.ctx(), name).to_owned());
         }
     }
 }
@@ -150,34 +163,36 @@ fn mask(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize), shape:
 const WINDOW: usize = 4;
 
 /// A sliding window: keys left and right of the diagonal. One as wide as the input hides nothing.
-fn window(ui: &mut Ui, settings: &mut Settings, most: usize) {
+fn window(ui: &mut Ui, mask: &mut Mask, most: usize) {
     let reach = |side: Option<usize>| side.unwrap_or(most).min(most);
-    let was_on = settings.window.into_iter().any(|side| reach(side) < most);
+    let was_on = [mask.window_left, mask.window_right].into_iter().any(|side| reach(side) < most);
     let mut is_on = was_on;
     ui.checkbox(&mut is_on, tr(ui.ctx(), "Sliding window").to_owned());
     if is_on != was_on {
         let side = if is_on { WINDOW.min(most.saturating_sub(1)) } else { most };
-        settings.window = [Some(side), if settings.causal && is_on { Some(0) } else { Some(side) }];
+        mask.window_left = Some(side);
+        mask.window_right = if mask.causal && is_on { Some(0) } else { Some(side) };
     }
     if !is_on {
         return;
     }
-    let [mut left, mut right] = settings.window.map(reach);
+    let [left, right] = [mask.window_left, mask.window_right].map(reach);
+    let (mut new_left, mut new_right) = (left, right);
     egui::Grid::new("window").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
-        number(ui, "Keys to the left", &mut left, 0..=most);
+        number(ui, "Keys to the left", &mut new_left, 0..=most);
         // To the right a causal mask hides everything already.
-        if !settings.causal {
-            number(ui, "Keys to the right", &mut right, 0..=most);
+        if !mask.causal {
+            number(ui, "Keys to the right", &mut new_right, 0..=most);
         }
     });
-    if [left, right] != settings.window.map(reach) {
-        settings.window = [Some(left), Some(right)];
+    if (new_left, new_right) != (left, right) {
+        (mask.window_left, mask.window_right) = (Some(new_left), Some(new_right));
     }
 }
 
 /// How many keys of the batch entry exist; the others are padding.
-fn padding(ui: &mut Ui, settings: &mut Settings, n_k: usize, shape: &Shape) {
-    let length = settings.key_lengths.as_ref().and_then(|lengths| lengths.get(settings.batch).copied());
+fn padding(ui: &mut Ui, mask: &mut Mask, n_k: usize, shape: &Shape, batch: usize) {
+    let length = mask.key_lengths.as_ref().and_then(|lengths| lengths.get(batch).copied());
     let length = length.unwrap_or(n_k).min(n_k);
     let mut is_on = length < n_k;
     ui.checkbox(&mut is_on, tr(ui.ctx(), "Padding mask").to_owned());
@@ -192,10 +207,11 @@ fn padding(ui: &mut Ui, settings: &mut Settings, n_k: usize, shape: &Shape) {
         });
     }
     if new != length {
-        let lengths = settings.key_lengths.get_or_insert_with(|| vec![shape.n_k; shape.batch]);
+        let lengths = mask.key_lengths.get_or_insert_with(|| vec![shape.n_k; shape.batch]);
         // All keys of a prefix are all keys of the whole.
-        if let Some(length) = lengths.get_mut(settings.batch) {
+        if let Some(length) = lengths.get_mut(batch) {
             *length = if new == n_k { shape.n_k } else { new };
         }
+        mask.key_lengths.take_if(|lengths| lengths.iter().all(|&length| length == shape.n_k));
     }
 }

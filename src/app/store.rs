@@ -97,10 +97,10 @@ impl Store {
         if lock(shelf).begin_opening(&session) {
             return Some(session);
         }
-        if let Some(path) = session.input.as_ref().filter(|input| !input.starts_with(random::PREFIX)) {
+        if let Some(path) = session.path().filter(|input| !input.starts_with(random::PREFIX)) {
             self.kept.remember_file(path);
         }
-        let name = session.input.clone().or(session.scene.clone()).unwrap_or_default();
+        let name = session.path().or(session.run.scene.as_deref()).unwrap_or_default().to_owned();
         let notice =
             "The program ended while it opened {0}, so that was not opened again. To open it all the same: {1}";
         let [name, link] = [name, session.command_line()].map(|text| files::printable(&text));

@@ -39,7 +39,7 @@ impl Told {
 
 fn errors(scene: &Scene, query: usize, story: &RowStory) -> Vec<f64> {
     let settings = &scene.settings;
-    let head = scene.input.problem.head::<f64>(settings.batch, settings.head, Precision::F64);
+    let head = scene.input.problem.head::<f64>(settings.run.batch(), settings.run.head(), Precision::F64);
     let of_visit = |visit: &RowVisit| {
         let exact = oracle::row_until(&head, query, visit.first_key + visit.scores.len()).o;
         let distance = |(c, exact): (usize, f64)| (visit.average_of(&visit.new, c).unwrap_or(0.0) - exact).abs();

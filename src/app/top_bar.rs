@@ -113,7 +113,7 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
         },
     };
     let settings = document.wanted();
-    let (n_q, n_k) = settings.lengths(&input.problem.shape);
+    let (n_q, n_k) = settings.run.lengths(&input.problem.shape);
     let short: String = printable(&name).chars().take(48).collect();
     if n_q == n_k {
         fill(ui.ctx(), "{0}, {1} tokens", &[&short, &n_q])

@@ -506,7 +506,7 @@ fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_fir
     }
     if is_first {
         let mut opened = super::place::of_scene(&tour::start())?;
-        opened.origin.scene = Some("real".into());
+        opened.origin = Place::of_scene("real");
         return Ok(opened);
     }
     // A file may be gone, which is no fault of the person.

@@ -82,15 +82,26 @@ impl Errors {
     pub const ZERO: Self = Self { o: 0.0, m: 0.0, l: 0.0, lse: 0.0 };
 }
 
+/// The least error that is allowed for a value of 1.
+pub fn floor(precision: Precision) -> f64 {
+    match precision {
+        Precision::F64 => 1e-11,
+        Precision::F32 => 2e-6,
+        Precision::F16 => 1e-3,
+        Precision::Bf16 => 8e-3,
+    }
+}
+
 /// What the rule allows a result of `precision`, given how far plain attention is off (`baseline`), the largest finite
 /// value of each exact tensor, and the largest score.
 pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs_score: f64) -> Errors {
-    // The least error allowed for a value of 1, and the spacing of the format around 1.
-    let (floor, epsilon) = match precision {
-        Precision::F64 => (1e-11, 0.0),
-        Precision::F32 => (2e-6, f64::from(f32::EPSILON)),
-        Precision::F16 => (1e-3, 1.0 / 1024.0),
-        Precision::Bf16 => (8e-3, 1.0 / 128.0),
+    let floor = floor(precision);
+    // The spacing of the format around 1.
+    let epsilon = match precision {
+        Precision::F64 => 0.0,
+        Precision::F32 => f64::from(f32::EPSILON),
+        Precision::F16 => 1.0 / 1024.0,
+        Precision::Bf16 => 1.0 / 128.0,
     };
     let bound = |baseline: f64, largest: f64| 2.0 * baseline + floor * largest.max(1.0);
     // l carries the rounding of the scores: of their computation in f32, of their storage in f16 and bf16.

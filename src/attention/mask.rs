@@ -1,10 +1,12 @@
 //! Which key a query may see: causal and window masks in both alignments, key lengths, tile classes.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
+use crate::sentence::Sentence;
 
 /// Where the diagonal of a causal or window mask lies when `n_q != n_k`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -18,11 +20,81 @@ pub enum Align {
 }
 
 impl Align {
+    pub const ALL: [Align; 2] = [Align::BottomRight, Align::TopLeft];
+
     pub fn name(self) -> &'static str {
         match self {
             Align::BottomRight => "bottom-right",
             Align::TopLeft => "top-left",
         }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|align| align.name() == name)
+    }
+}
+
+/// The two sides of a sliding window. As text `16,0`, in which -1 is unbounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Window {
+    /// Keys left of the diagonal that stay visible; `None` is unbounded.
+    pub left: Option<usize>,
+    /// Keys right of the diagonal that stay visible; `None` is unbounded.
+    pub right: Option<usize>,
+}
+
+impl Window {
+    /// Nothing is hidden.
+    pub const OPEN: Self = Self { left: None, right: None };
+
+    pub fn is_open(self) -> bool {
+        self == Self::OPEN
+    }
+
+    /// Both sides as numbers, with -1 for no bound: more keys than any input has are none.
+    pub fn sides(self) -> [i64; 2] {
+        [self.left, self.right].map(|side| side.and_then(|keys| i64::try_from(keys).ok()).unwrap_or(-1))
+    }
+
+    /// A side of a number, of which -1 is unbounded.
+    pub fn side(keys: i64) -> Option<Option<usize>> {
+        if keys == -1 { Some(None) } else { usize::try_from(keys).ok().map(Some) }
+    }
+}
+
+impl std::str::FromStr for Window {
+    type Err = Sentence;
+
+    fn from_str(text: &str) -> Result<Self, Sentence> {
+        let side = |text: &str| match text.trim() {
+            "-1" => Ok(None),
+            keys => keys.parse::<usize>().map(|keys| Some(keys).filter(|&keys| i64::try_from(keys).is_ok())),
+        };
+        let side = |text| side(text).map_err(|_| Sentence::new("it is two numbers such as 16,0; -1 is unbounded"));
+        let (left, right) = text.split_once(',').ok_or("it is two numbers with a comma, such as 16,0")?;
+        Ok(Self { left: side(left)?, right: side(right)? })
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [left, right] = self.sides();
+        write!(f, "{left},{right}")
+    }
+}
+
+impl TryFrom<String> for Window {
+    type Error = Sentence;
+
+    fn try_from(text: String) -> Result<Self, Sentence> {
+        text.parse()
+    }
+}
+
+impl From<Window> for String {
+    fn from(window: Window) -> Self {
+        window.to_string()
     }
 }
 
@@ -40,6 +112,10 @@ pub struct Mask {
 }
 
 impl Mask {
+    pub fn window(&self) -> Window {
+        Window { left: self.window_left, right: self.window_right }
+    }
+
     /// The mask of one batch entry as a band of visible keys.
     pub fn band(&self, shape: &Shape, batch: usize) -> Band {
         let bound =

@@ -22,7 +22,7 @@ pub mod stored;
 
 pub use dropout::Dropout;
 pub use input::Input;
-pub use mask::{Align, Band, Mask, TileClass};
+pub use mask::{Align, Band, Mask, TileClass, Window};
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
 pub use shape::Shape;

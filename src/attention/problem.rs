@@ -123,24 +123,8 @@ impl Problem {
     pub fn validate(&self) -> Result<(), ProblemError> {
         self.shape.validate()?;
         let Shape { batch, heads, n_q, n_k, .. } = self.shape;
-        if !self.scale.is_finite() {
-            return Err(value("scale", self.scale, "it must be finite"));
-        }
-        if let Some(cap) = self.softcap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
-            return Err(value("softcap", cap, "it must be finite and above 0"));
-        }
-        if let Some(dropout) = self.dropout.as_ref().filter(|dropout| !(0.0..1.0).contains(&dropout.rate)) {
-            return Err(value("dropout", dropout.rate, "it must be at least 0 and below 1"));
-        }
-        if let Some(lengths) = &self.mask.key_lengths {
-            if lengths.len() != batch {
-                let expected = Sentence::new("one length for each of the {0} batch entries").with(batch);
-                return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
-            }
-            if let Some(&length) = lengths.iter().find(|&&length| length > n_k) {
-                return Err(value("a key length", length, "it must not be above n_k"));
-            }
-        }
+        check_modifiers(self.scale, self.softcap, self.dropout.as_ref().map(|dropout| dropout.rate))?;
+        self.mask.key_lengths.iter().try_for_each(|lengths| self.shape.check_key_lengths(lengths))?;
         if let Some(slopes) = self.alibi_slopes.as_ref().filter(|slopes| slopes.dim() != (batch, heads)) {
             let expected = Sentence::verbatim(format!("[{batch}, {heads}] (batch, heads)"));
             return Err(ProblemError::Shape { name: "alibi_slopes", found: slopes.shape().to_vec(), expected });
@@ -227,6 +211,20 @@ impl Problem {
             Some(format!("{name}[{b}, {h}, {i}, {c}]"))
         };
         tensors.into_iter().filter_map(first).collect()
+    }
+}
+
+/// Refuses a scale, a softcap or a rate of dropout that no attention has.
+pub fn check_modifiers(scale: f64, softcap: Option<f64>, rate: Option<f64>) -> Result<(), ProblemError> {
+    if !scale.is_finite() {
+        return Err(value("scale", scale, "it must be finite"));
+    }
+    if let Some(cap) = softcap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
+        return Err(value("softcap", cap, "it must be finite and above 0"));
+    }
+    match rate.filter(|rate| !(0.0..1.0).contains(rate)) {
+        Some(rate) => Err(value("dropout", rate, "it must be at least 0 and below 1")),
+        None => Ok(()),
     }
 }
 

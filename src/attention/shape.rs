@@ -1,6 +1,7 @@
 //! Sizes of an attention problem.
 
 use super::problem::ProblemError;
+use crate::sentence::Sentence;
 
 /// Sizes of one attention problem. Q is `[batch, heads, n_q, d]`, K `[batch, kv_heads, n_k, d]`,
 /// V `[batch, kv_heads, n_k, d_v]`, O `[batch, heads, n_q, d_v]`.
@@ -40,6 +41,21 @@ impl Shape {
             return Err(ProblemError::HeadGroups { heads: self.heads, kv_heads: self.kv_heads });
         }
         Ok(())
+    }
+
+    /// Refuses key lengths that are not one for each batch entry, of keys that are there.
+    pub fn check_key_lengths(&self, lengths: &[usize]) -> Result<(), ProblemError> {
+        if lengths.len() != self.batch {
+            let expected = Sentence::new("one length for each of the {0} batch entries").with(self.batch);
+            return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
+        }
+        match lengths.iter().find(|&&length| length > self.n_k) {
+            Some(length) => {
+                let (name, need) = ("a key length", "it must not be above n_k");
+                Err(ProblemError::Value { name, value: length.to_string(), need })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Query heads that share one key/value head (1 without GQA).

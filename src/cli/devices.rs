@@ -1,5 +1,7 @@
 //! `tilescope devices`: the GPUs found, or why there are none, and the hardware models.
 
+use std::fmt::Display;
+
 use clap::Args;
 use serde_json::json;
 
@@ -22,10 +24,11 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json { print_json(&as_json(&devices, &models)) } else { print(&as_text(&devices, &models)) }
 }
 
-type Found = (&'static str, Result<DeviceInfo, String>);
+/// A backend, with its device or the reason why it has none.
+type Found<E> = (&'static str, Result<DeviceInfo, E>);
 
 /// A device, or the reason why a backend has none.
-pub fn device_json(backend: &str, found: &Result<DeviceInfo, String>) -> serde_json::Value {
+pub fn device_json(backend: &str, found: &Result<DeviceInfo, impl Display>) -> serde_json::Value {
     match found {
         Ok(info) => json!({
             "backend": backend,
@@ -36,16 +39,16 @@ pub fn device_json(backend: &str, found: &Result<DeviceInfo, String>) -> serde_j
             "limits": info.limits.iter().map(|(name, value)| (name.to_string(), json!(value))).collect::<serde_json::Map<_, _>>(),
             "notes": info.notes,
         }),
-        Err(reason) => json!({ "backend": backend, "available": false, "reason": reason }),
+        Err(reason) => json!({ "backend": backend, "available": false, "reason": reason.to_string() }),
     }
 }
 
-fn as_json(devices: &[Found], models: &[Hardware]) -> serde_json::Value {
+fn as_json(devices: &[Found<impl Display>], models: &[Hardware]) -> serde_json::Value {
     let devices: Vec<_> = devices.iter().map(|(backend, found)| device_json(backend, found)).collect();
     json!({ "devices": devices, "hardware": models })
 }
 
-fn as_text(devices: &[Found], models: &[Hardware]) -> String {
+fn as_text(devices: &[Found<impl Display>], models: &[Hardware]) -> String {
     let mut text = String::from("GPUs\n");
     for (backend, found) in devices {
         match found {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use crate::sentence::Sentence;
 use crate::trace::{self, Difference, Trace};
 
 use super::Failure;
@@ -65,8 +66,8 @@ fn open(path: &Path) -> Result<Trace, Failure> {
     trace::read(&read_file(path)?).map_err(|error| Failure::bad(crate::files::shown(path), error))
 }
 
-fn tolerance(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "a number is needed, such as 1e-6".to_owned())?;
+fn tolerance(text: &str) -> Result<f64, Sentence> {
+    let value: f64 = text.parse().map_err(|_| Sentence::new("a number is needed, such as 1e-6"))?;
     if value.is_finite() && value >= 0.0 { Ok(value) } else { Err("it must be finite and not below 0".into()) }
 }
 

@@ -145,11 +145,5 @@ impl Golden {
 }
 
 fn bound_of_l(precision: Precision, baseline: f64, largest: f64) -> f64 {
-    let floor = match precision {
-        Precision::F16 => 1e-3,
-        Precision::Bf16 => 8e-3,
-        Precision::F32 => 2e-6,
-        Precision::F64 => 1e-11,
-    };
-    2.0 * baseline + floor * largest.max(1.0)
+    2.0 * baseline + error_rule::floor(precision) * largest.max(1.0)
 }

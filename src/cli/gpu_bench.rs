@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::attention::{Precision, Shape};
 use crate::gpu::{self, Backend, GpuError, Measured, Probe, Workload};
+use crate::sentence::Sentence;
 
 use super::Failure;
 use super::devices::device_json;
@@ -69,7 +70,7 @@ pub fn main(as_json: bool, tokens: usize, only: Option<&str>) -> Result<(), Fail
     drop(progress);
     if as_json {
         print_json(&json!({
-            "device": device_json(BACKEND, &Ok(device.info().clone())),
+            "device": device_json(BACKEND, &Ok::<_, Sentence>(device.info().clone())),
             "copy_gb_s": copy.as_ref().ok().map(|bytes| bytes / 1e9),
             "copy_reason": copy.as_ref().err().map(GpuError::to_string),
             "rows": rows,

@@ -77,15 +77,15 @@ fn with_text(
     let is_text = |path: &PathBuf| path.to_str().is_some_and(crate::files::is_text);
     let (texts, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(is_text);
     let mut place = place.clone();
-    match (&texts[..], &place.algorithm) {
+    match (&texts[..], &place.run.spec.algorithm) {
         ([], _) => {}
         ([text], None) => {
             let path = std::path::absolute(text).unwrap_or_else(|_| text.clone());
-            place.algorithm = path.into_os_string().into_string().ok();
+            place.run.spec.algorithm = path.into_os_string().into_string().ok();
         }
         _ => return Err(Failure::Bad(format!("{}: one algorithm at a time", files::all_shown(&texts)))),
     }
-    if let Some(name) = &place.algorithm {
+    if let Some(name) = &place.run.spec.algorithm {
         super::options::algorithm(name)?;
     }
     Ok((others, place))

@@ -5,69 +5,60 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
+use crate::attention::Input;
 use crate::attention::input::random;
-use crate::attention::{Align, Input, Precision};
 use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Language, Position};
+use crate::schedule::spec::{Choice, RunSpec};
 use crate::sentence::Sentence;
 
 use super::failure::{note, warn};
+use super::options::{RunOptions, Takes};
 use super::{Failure, files};
+
+/// What a link says of a run. `--scale` is that of the picture here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OfPlace;
+
+impl Takes for OfPlace {
+    const CHOICES: &'static [&'static str] = &[
+        "scene",
+        "layout",
+        "heads",
+        "kv-heads",
+        "bf16-bits",
+        "algorithm",
+        "br",
+        "bc",
+        "splits",
+        "batch",
+        "head",
+        "precision",
+        "causal",
+        "align",
+        "window",
+        "kv-lengths",
+        "softcap",
+        "dropout",
+        "dropout-seed",
+        "seed",
+        "prefix",
+        "hardware",
+    ];
+
+    /// The window opens an input as suits it, and a scene as its lesson does.
+    fn default(_: &Choice) -> Option<&'static str> {
+        None
+    }
+}
 
 /// Where to look: what a link says.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct PlaceOptions {
-    /// row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file
-    #[arg(long, value_name = "NAME")]
-    scene: Option<String>,
     #[command(flatten)]
-    reading: super::options::ReadingOptions,
-    /// A text of the program (standard, flash1, flash2, flash2-lazy, split-kv, flash2-backward, ..), a variant such as
-    /// flash2/forget-alpha, or a text of one's own, FILE.tile
-    #[arg(long, value_name = "NAME")]
-    pub(super) algorithm: Option<String>,
-    /// Rows of a query block
-    #[arg(long, value_name = "N")]
-    br: Option<usize>,
-    /// Keys of a key block
-    #[arg(long, value_name = "N")]
-    bc: Option<usize>,
-    /// Parts of the keys, for a text with a loop over them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    splits: Option<u32>,
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    #[arg(long, value_name = "N")]
-    head: Option<usize>,
-    /// f64, f32, f16 or bf16
-    #[arg(long, value_name = "FORMAT", value_parser = super::options::precision)]
-    precision: Option<Precision>,
-    /// Let no query see a later key
-    #[arg(long, overrides_with = "no_causal")]
-    causal: bool,
-    /// Let every query see every key
-    #[arg(long, overrides_with = "causal")]
-    no_causal: bool,
-    /// Where the diagonal lies when n_q != n_k: bottom-right or top-left
-    #[arg(long, value_name = "WHERE")]
-    align: Option<String>,
-    /// Keys left and right of the diagonal that stay visible, as L,R; -1 is unbounded
-    #[arg(long, value_name = "L,R", allow_hyphen_values = true)]
-    window: Option<String>,
-    /// Keys that exist, one length for each batch entry; they do not move the diagonal
-    #[arg(long, value_name = "A,B,..")]
-    kv_lengths: Option<String>,
-    /// Seed of a random: input
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// Only the first N tokens of a causal input; 0 is all
-    #[arg(long, value_name = "N")]
-    prefix: Option<usize>,
-    /// The GPU whose budget is drawn
-    #[arg(long, value_name = "NAME")]
-    hardware: Option<String>,
+    pub(super) run: RunOptions<OfPlace>,
     /// A bug to show: forget-alpha, no-max, no-guard, minus-1000, zero or stuck-max
     #[arg(long, value_name = "NAME")]
     bug: Option<String>,
@@ -103,26 +94,27 @@ pub struct PlaceOptions {
     overlay: Option<String>,
 }
 
-fn theme(text: &str) -> Result<Theme, String> {
+fn theme(text: &str) -> Result<Theme, Sentence> {
     Theme::parse(text).ok_or_else(|| "it is light, dark or projector".into())
 }
 
-fn language(text: &str) -> Result<Language, String> {
+fn language(text: &str) -> Result<Language, Sentence> {
     Language::parse(text).ok_or_else(|| "it is en or zh".into())
 }
 
-fn lesson(text: &str) -> Result<(usize, Position), String> {
-    let fault = || "it is a lesson and a beat, such as 4.2".to_owned();
+fn lesson(text: &str) -> Result<(usize, Position), Sentence> {
+    let fault = || Sentence::new("it is a lesson and a beat, such as 4.2");
     let (place, is_revealed) = text.strip_suffix('r').map_or((text, false), |place| (place, true));
     let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let index = |text: &str| text.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(fault);
     let (number, beat) = (index(number)?, index(beat)?);
-    let entry = LESSONS.get(number).ok_or_else(|| format!("there are {} lessons", LESSONS.len()))?;
-    let beats = entry.lesson(Language::English).map_err(|error| error.to_string())?.beats;
+    let entry = LESSONS.get(number).ok_or_else(|| Sentence::new("there are {0} lessons").with(LESSONS.len()))?;
+    let beats = entry.lesson(Language::English).map_err(Sentence::verbatim)?.beats;
     match beats.get(beat) {
-        None => Err(format!("lesson {} has {} beats", number + 1, beats.len())),
+        None => Err(Sentence::new("lesson {0} has {1} beats").with(number + 1).with(beats.len())),
         Some(shown) if is_revealed && shown.predict.is_none() => {
-            Err(format!("beat {} of lesson {} asks nothing whose answer could be revealed", beat + 1, number + 1))
+            let fault = "beat {0} of lesson {1} asks nothing whose answer could be revealed";
+            Err(Sentence::new(fault).with(beat + 1).with(number + 1))
         }
         Some(_) => Ok((number, Position { beat, is_revealed })),
     }
@@ -131,25 +123,8 @@ fn lesson(text: &str) -> Result<(usize, Position), String> {
 impl PlaceOptions {
     /// The place that the options name, on this input.
     pub fn place(&self, input: Option<String>) -> Place {
-        let align = self.align.clone().filter(|align| align != Align::BottomRight.name());
         Place {
-            input,
-            reading: self.reading.reading(),
-            scene: self.scene.clone(),
-            algorithm: self.algorithm.clone(),
-            br: self.br,
-            bc: self.bc,
-            splits: self.splits.map(|splits| splits as usize),
-            batch: self.batch,
-            head: self.head,
-            precision: self.precision.map(|precision| precision.name().into()),
-            causal: (self.causal || self.no_causal).then_some(self.causal),
-            align,
-            seed: self.seed,
-            window: self.window.clone(),
-            kv_lengths: self.kv_lengths.clone(),
-            prefix: self.prefix,
-            hardware: self.hardware.clone(),
+            run: RunSpec { input: input.into_iter().map(PathBuf::from).collect(), ..self.run.spec.clone() },
             bug: self.bug.clone(),
             at: self.at,
             row: self.row,
@@ -161,11 +136,11 @@ impl PlaceOptions {
     /// Refuses options that name two things to open: one of them would be dropped.
     fn refuse_two_wishes(&self, paths: &[PathBuf]) -> Result<(), Failure> {
         let place = self.place(None);
-        if !paths.is_empty() && place.scene.is_some() {
+        if !paths.is_empty() && place.run.scene.is_some() {
             return Err(Failure::Bad("a file and --scene name two inputs: leave one of them out".into()));
         }
         let is_random = matches!(paths, [spec] if spec.to_str().is_some_and(|name| name.starts_with(random::PREFIX)));
-        if self.seed.is_some() && !is_random {
+        if self.run.spec.seed.is_some() && !is_random {
             return Err(Failure::Bad("--seed is that of a random: input, and none is opened".into()));
         }
         if self.tour && (self.lesson.is_some() || self.present) {
@@ -196,7 +171,7 @@ impl PlaceOptions {
             [] if self.place(None).says_anything() => opens(&self.place(None)),
             [] => Ok(None),
             _ => {
-                let input = files::open(paths, self.seed.unwrap_or(0), &self.reading.reading())?;
+                let input = files::open(paths, self.run.spec.seed(), &self.run.spec.reading)?;
                 self.settings(&input).map_err(|fault| Failure::bad(files::all_shown(paths), fault))?;
                 Ok(Some(input))
             }
@@ -242,7 +217,7 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-fn size(text: &str) -> Result<(u32, u32), String> {
+fn size(text: &str) -> Result<(u32, u32), Sentence> {
     let pair = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     pair.filter(|(width, height)| (1..=8192).contains(width) && (1..=8192).contains(height))
         .ok_or_else(|| "it is a width and a height of at most 8192, such as 1280x800".into())

@@ -11,12 +11,12 @@ use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
 use crate::gpu::{self, GpuError, Probe};
-use crate::machine::{self, Fault, Given, MOST_BYTES};
+use crate::machine::{self, Fault, Given};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tensor, Tiling, algorithm};
+use crate::schedule::{Algorithm, Hardware, Plan, RunSpec, Schedule, Tensor, Tiling, algorithm};
 
 use super::failure::warn;
-use super::options::InputOptions;
+use super::options::{self, InputOptions};
 use super::progress::Progress;
 use super::{Failure, files, text};
 
@@ -36,33 +36,33 @@ pub struct Arguments {
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
-    let options = &arguments.input;
-    files::check_output(&arguments.output, "npz", &options.input)?;
+    let spec = &arguments.input.spec();
+    files::check_output(&arguments.output, "npz", &spec.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
-    let algorithm = options.algorithm()?;
+    let algorithm = options::algorithm_of(spec)?;
     // What has no kernels may have results of any name.
     let (input, bytes) = match algorithm::ALL.contains(&&algorithm) {
-        true => run(arguments, &algorithm)?,
-        false => text::run(&text::Text::of(&options.algorithm, algorithm), options, &arguments.backend)?,
+        true => run(spec, &algorithm, &arguments.backend)?,
+        false => text::run(&text::Text::of(spec.algorithm(), algorithm), spec, &arguments.backend)?,
     };
-    warn_of_conversion(&input.problem, options.precision);
+    warn_of_conversion(&input.problem, spec.precision());
     files::write_bytes(&arguments.output, &bytes)?;
-    options.tell(&input, arguments.json)
+    options::tell(spec, &input, arguments.json)
 }
 
 /// The results of an algorithm that the program has, as an .npz, and the input that they are of.
-fn run(arguments: &Arguments, algorithm: &Algorithm) -> Result<(Input, Vec<u8>), Failure> {
-    let options = &arguments.input;
-    let input = options.open()?;
-    if arguments.backend == "cpu" {
-        warn_if_too_large_for_chip(algorithm, &options.plan(&input, algorithm, 0), &options.tiling.hardware);
+fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, Vec<u8>), Failure> {
+    let input = options::open(spec)?;
+    let (plan, precision) = (|batch| spec.setting(algorithm, &input, batch).plan, spec.precision());
+    if backend == "cpu" {
+        warn_if_too_large_for_chip(algorithm, &plan(0), &spec.hardware());
     }
-    let outputs = match arguments.backend.as_str() {
-        "cpu" => on_cpu(&input.problem, algorithm, |batch| options.plan(&input, algorithm, batch))?,
-        backend => on_gpu(&input.problem, algorithm.name(), options.precision, backend)?,
+    let outputs = match backend {
+        "cpu" => on_cpu(&input.problem, algorithm, plan)?,
+        backend => on_gpu(&input.problem, algorithm.name(), precision, backend)?,
     };
-    warn_of_odd_rows(&input, &outputs, algorithm, options.precision);
-    let bytes = npz(&input, &outputs, options.precision);
+    warn_of_odd_rows(&input, &outputs, algorithm, precision);
+    let bytes = npz(&input, &outputs, precision);
     Ok((input, bytes))
 }
 
@@ -152,20 +152,7 @@ pub fn of_fault(algorithm: &Algorithm, fault: &Fault) -> Failure {
 
 /// `standard` keeps S and P whole; everything else is small beside its inputs.
 pub fn refuse_too_large(algorithm: &Algorithm, plan: &Plan) -> Result<(), Failure> {
-    let form = algorithm.closed_form(plan);
-    let matrices: u64 = [Tensor::S, Tensor::P].into_iter().map(|tensor| form.write.get(tensor)).sum();
-    let bytes = matrices * plan.precision.accumulator_bytes();
-    if bytes > MOST_BYTES {
-        return Err(Failure::Bad(format!(
-            "{} at n_q {} and n_k {} keeps S and P, {:.1} GiB, and {} GiB is the limit: take fewer tokens, or flash2",
-            algorithm.name(),
-            plan.n_q,
-            plan.n_k,
-            bytes as f64 / f64::from(1 << 30),
-            MOST_BYTES >> 30,
-        )));
-    }
-    Ok(())
+    machine::check_scores(algorithm, plan).map_err(|fault| Failure::Bad(fault.to_string()))
 }
 
 /// A real kernel on every (batch, head), in that order.

@@ -6,14 +6,14 @@ use std::io::Cursor;
 use ndarray::{ArrayD, Axis, Ix3, Ix4, IxDyn};
 
 use crate::attention::npz_out::{NpyArray, write_npz};
-use crate::attention::{Input, Precision, Real, Shape};
+use crate::attention::{Input, Precision, Real};
 use crate::machine::{Fault, Given, Machine, Program, carry_out, inputs};
 use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak, visits};
-use crate::schedule::{Algorithm, Plan, Schedule, Tiling};
+use crate::schedule::{Algorithm, Plan, RunSpec, Schedule};
 
 use super::Failure;
 use super::failure::warn;
-use super::options::{InputOptions, TilingOptions};
+use super::options;
 use super::progress::Progress;
 
 /// An algorithm as a text, under the name that it was asked for.
@@ -29,20 +29,15 @@ impl<'n> Text<'n> {
 }
 
 impl Text<'_> {
-    /// The block sizes that the text's header and the options lead to.
-    fn tiling(&self, options: &TilingOptions, shape: &Shape, precision: Precision) -> Tiling {
-        options.tiling(&self.algorithm, shape, precision)
-    }
-
-    fn warn_if_too_large_for_chip(&self, setting: &Setting, options: &TilingOptions) {
-        let needed = peak(self.algorithm.text(), setting);
-        if self.algorithm.is_budgeted() && !needed.fits(&options.hardware) {
+    fn warn_if_too_large_for_chip(&self, setting: &Setting, spec: &RunSpec) {
+        let (needed, hardware) = (peak(self.algorithm.text(), setting), spec.hardware());
+        if self.algorithm.is_budgeted() && !needed.fits(&hardware) {
             let Plan { br, bc, .. } = setting.plan;
             let (shared, registers) = (needed.shared, needed.registers);
             warn(&format!(
                 "{} at blocks {br} x {bc} takes {shared} B of shared memory and {registers} B of registers, more than a \
                  thread block of {} has",
-                self.name, options.hardware.name,
+                self.name, hardware.name,
             ));
         }
     }
@@ -59,24 +54,19 @@ impl Text<'_> {
 }
 
 /// `tilescope run` with a text: every output that it names, as an .npz. Gives the input, for what is said of it.
-pub fn run(text: &Text<'_>, options: &InputOptions, backend: &str) -> Result<(Input, Vec<u8>), Failure> {
+pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec<u8>), Failure> {
     if backend != "cpu" {
         let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
         return Err(Failure::Bad(what));
     }
-    let splits = options.tiling.splits_of(&text.algorithm)?;
-    let input = options.open()?;
-    let tiling = text.tiling(&options.tiling, &input.problem.shape, options.precision);
-    let first = Setting::new(Plan::of_problem(&input.problem, 0, tiling, options.precision));
-    text.warn_if_too_large_for_chip(&first, &options.tiling);
-    let settings = (0..input.problem.shape.batch).map(|batch| Setting {
-        heads: input.problem.shape.group(),
-        splits,
-        ..Setting::new(Plan::of_problem(&input.problem, batch, tiling, options.precision))
-    });
+    let input = options::open(spec)?;
+    let shape = input.problem.shape;
+    text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
+    let of_group = |setting| Setting { heads: shape.group(), ..setting };
+    let settings = (0..shape.batch).map(|batch| of_group(spec.setting(&text.algorithm, &input, batch)));
     let settings: Vec<Setting> = settings.collect();
-    let bytes = match options.precision {
-        Precision::F64 => outputs::<f64>(text, &input, &settings, options.precision)?,
+    let bytes = match spec.precision() {
+        precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
         precision => outputs::<f32>(text, &input, &settings, precision)?,
     };
     Ok((input, bytes))

@@ -8,11 +8,13 @@ use clap::Args;
 
 use crate::attention::{Input, Precision};
 use crate::gpu::kernels::KERNELS;
+use crate::schedule::spec::RunSpec;
 use crate::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
+use crate::sentence::Sentence;
 use crate::trace::{self, Export, Origin, Summary, Tiles};
 
 use super::bench::{self, Row};
-use super::options::InputOptions;
+use super::options::{self, InputOptions};
 use super::progress::Progress;
 use super::{Failure, files, run};
 
@@ -37,12 +39,12 @@ pub struct Arguments {
     json: bool,
 }
 
-fn head(text: &str) -> Result<(usize, usize), String> {
+fn head(text: &str) -> Result<(usize, usize), Sentence> {
     let pair = text.split_once(',').and_then(|(batch, head)| Some((batch.parse().ok()?, head.parse().ok()?)));
     pair.ok_or_else(|| "it is a batch entry and a head, such as 0,8".into())
 }
 
-fn tiles(text: &str) -> Result<Tiles, String> {
+fn tiles(text: &str) -> Result<Tiles, Sentence> {
     match text {
         "none" => Ok(Tiles::None),
         "stats" => Ok(Tiles::Stats),
@@ -52,38 +54,25 @@ fn tiles(text: &str) -> Result<Tiles, String> {
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
-    let options = &arguments.input;
-    let algorithm = options.algorithm()?;
-    let ending = if arguments.format == "csv" { "csv" } else { "json" };
-    files::check_output(&arguments.output, ending, &options.input)?;
-    files::refuse_mixing(&arguments.output, arguments.json)?;
-    let input = options.open()?;
     let (batch, head) = arguments.head;
-    let shape = input.problem.shape;
-    if batch >= shape.batch || head >= shape.heads {
-        let what = format!("--head {batch},{head}: there are {} batch entries and {} heads", shape.batch, shape.heads);
-        return Err(Failure::bad(options.name(), what));
-    }
-    let setting = options.setting(&input, &algorithm, batch)?;
+    let spec = &RunSpec { batch: Some(batch), head: Some(head), ..arguments.input.spec() };
+    let algorithm = options::algorithm_of(spec)?;
+    let ending = if arguments.format == "csv" { "csv" } else { "json" };
+    files::check_output(&arguments.output, ending, &spec.input)?;
+    files::refuse_mixing(&arguments.output, arguments.json)?;
+    let input = options::open(spec)?;
+    let head_fault = |fault: Sentence| Failure::bad(options::name_of(spec), format!("--head {batch},{head}: {fault}"));
+    spec.check_head(&input.problem.shape).map_err(head_fault)?;
+    let setting = spec.setting(&algorithm, &input, batch);
     if arguments.tiles != Tiles::None {
         run::refuse_too_large(&algorithm, &setting.plan)?;
     }
-    run::warn_if_too_large_for_chip(&algorithm, &setting.plan, &options.tiling.hardware);
-    run::warn_of_conversion(&input.problem, options.precision);
+    run::warn_if_too_large_for_chip(&algorithm, &setting.plan, &spec.hardware());
+    run::warn_of_conversion(&input.problem, spec.precision());
     let schedule = Schedule::of(&algorithm, setting);
-    let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, head, .., ..]));
-    let export = Export {
-        origin: Origin::of(&input, options.prefix),
-        problem: &input.problem,
-        schedule: &schedule,
-        batch,
-        head,
-        hardware: Some(options.tiling.hardware.name),
-        kernel_source: kernel_source(&algorithm),
-        d_o,
-    };
+    let export = Export { kernel_source: kernel_source(&algorithm), ..Export::of(spec, &input, &schedule) };
     let summary = files::write_file(&arguments.output, |out| write(out, &export, &arguments.format, arguments.tiles))?;
-    options.tell(&input, arguments.json)?;
+    options::tell(spec, &input, arguments.json)?;
     match summary.check {
         Some(check) if !check.passed => {
             let why = summary.fault.map(|fault| format!(": {fault}")).unwrap_or_default();
@@ -121,17 +110,10 @@ pub fn write_head(
     tiling: Tiling,
     head: usize,
 ) -> Result<u64, Failure> {
-    let schedule = Schedule::new(algorithm, Plan::of_problem(&input.problem, 0, tiling, Precision::F32));
-    let export = Export {
-        origin: Origin::of(input, None),
-        problem: &input.problem,
-        schedule: &schedule,
-        batch: 0,
-        head,
-        hardware: None,
-        kernel_source: kernel_source(algorithm),
-        d_o: None,
-    };
+    let spec = RunSpec { head: Some(head), ..RunSpec::default() }.with_blocks(tiling);
+    let schedule = Schedule::of(algorithm, spec.setting(algorithm, input, 0));
+    let export =
+        Export { hardware: None, kernel_source: kernel_source(algorithm), ..Export::of(&spec, input, &schedule) };
     write(out, &export, "json", Tiles::Stats).map(|summary| summary.steps)
 }
 

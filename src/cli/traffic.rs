@@ -4,11 +4,12 @@ use clap::Args;
 
 use crate::attention::{Mask, Precision, Shape};
 use crate::schedule::language::{peak, visits};
+use crate::schedule::spec::{Choice, RunSpec};
 use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 
 use super::Failure;
 use super::failure::{print, print_json};
-use super::options::{self, MaskOptions, TilingOptions};
+use super::options::{self, RunOptions, Takes};
 use super::traffic_report::Report;
 
 #[derive(Args)]
@@ -23,22 +24,30 @@ pub struct Arguments {
     #[arg(long, value_name = "D")]
     d_v: Option<usize>,
     #[command(flatten)]
-    tiling: TilingOptions,
-    #[command(flatten)]
-    mask: MaskOptions,
-    /// The name of an algorithm, all, another text of the program, such as split-kv or the variant flash2/forget-alpha, or
-    /// one of one's own, FILE.tile
-    #[arg(long, value_name = "NAME", default_value = "all")]
-    algorithm: String,
-    /// f64, f32, f16 or bf16
-    #[arg(long, value_name = "FORMAT", default_value = "f16", value_parser = options::precision)]
-    precision: Precision,
+    run: RunOptions<OfShape>,
     /// Count every step, however many there are; up to 20 million are counted anyway
     #[arg(long)]
     count: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What is chosen of a run without an input.
+#[derive(Clone, Debug)]
+struct OfShape;
+
+impl Takes for OfShape {
+    const CHOICES: &'static [&'static str] =
+        &["br", "bc", "hardware", "splits", "causal", "align", "window", "kv-lengths", "algorithm", "precision"];
+
+    fn default(choice: &Choice) -> Option<&'static str> {
+        match choice.name {
+            "algorithm" => Some("all"),
+            "precision" => Some("f16"),
+            _ => choice.default,
+        }
+    }
 }
 
 /// Sizes above this are refused before anything is multiplied.
@@ -54,9 +63,10 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(size) = [shape.n_q, shape.n_k, shape.d, shape.d_v].into_iter().find(|&size| size > LARGEST) {
         return Err(Failure::Bad(format!("a size of {size} is out of reach; the largest is {LARGEST}")));
     }
-    let mut mask = Mask::default();
-    arguments.mask.apply(&mut mask);
-    if let Some(lengths) = &mask.key_lengths
+    let asked = arguments.run.spec.clone();
+    let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
+    // Whole: what is beyond n_k is refused, and not cut off.
+    if let Some(lengths) = &spec.mask(&Mask::default(), usize::MAX).key_lengths
         && (lengths.len() != 1 || lengths[0] > shape.n_k)
     {
         return Err(Failure::Bad(format!(
@@ -64,28 +74,38 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             shape.n_k
         )));
     }
-    let reports = reports(arguments, &shape, &mask)?;
+    let reports = reports(spec, &shape, arguments.count)?;
     match arguments.json {
-        true => print_json(&as_json(&reports, arguments, &shape, &mask))?,
-        false => print(&as_text(&reports, arguments, &shape))?,
+        true => print_json(&as_json(&reports, spec, &shape))?,
+        false => print(&as_text(&reports, spec, &shape))?,
     }
-    match reports.iter().find(|(report, _)| !report.agrees()) {
-        Some((report, _)) => Err(Failure::Check(format!("{}: counted and closed form differ", report.name))),
+    match reports.iter().find(|report| !report.report.agrees()) {
+        Some(Reported { report, .. }) => {
+            Err(Failure::Check(format!("{}: counted and closed form differ", report.name)))
+        }
         None => Ok(()),
     }
 }
 
-/// Of the algorithms asked for, with whether the buffers of each fit the chip.
-fn reports(arguments: &Arguments, shape: &Shape, mask: &Mask) -> Result<Vec<(Report, bool)>, Failure> {
+/// What is said of an algorithm.
+struct Reported {
+    report: Report,
+    /// Its buffers fit the chip.
+    fits: bool,
+    /// Parts of the keys, where it has some.
+    splits: Option<usize>,
+}
+
+/// Of the algorithms asked for.
+fn reports(spec: &RunSpec, shape: &Shape, must_count: bool) -> Result<Vec<Reported>, Failure> {
     let mut reports = Vec::new();
-    for algorithm in chosen(&arguments.algorithm)? {
-        let tiling = arguments.tiling.tiling(&algorithm, shape, arguments.precision);
-        let plan = Plan::new(shape.n_q, shape.n_k, shape.d, tiling, arguments.precision);
-        let plan = Plan { d_v: shape.d_v, band: mask.band(shape, 0), ..plan };
-        let setting = Setting { splits: arguments.tiling.splits_of(&algorithm)?, ..Setting::new(plan) };
-        refuse(&algorithm, &setting, arguments.count)?;
-        let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&arguments.tiling.hardware);
-        reports.push((Report::new(&algorithm, &setting, arguments.count), fits));
+    for algorithm in chosen(spec)? {
+        spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+        let setting = spec.on_shape(&algorithm, shape, &Mask::default(), 0);
+        refuse(&algorithm, &setting, must_count)?;
+        let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&spec.hardware());
+        let splits = algorithm.has_splits().then_some(setting.splits);
+        reports.push(Reported { report: Report::new(&algorithm, &setting, must_count), fits, splits });
     }
     Ok(reports)
 }
@@ -131,45 +151,50 @@ pub fn refuse_too_large(name: &str, plan: &Plan, lines: u128) -> Result<(), Fail
     Ok(())
 }
 
-fn chosen(name: &str) -> Result<Vec<Algorithm>, Failure> {
-    if name == "all" {
-        return Ok(algorithm::ALL.map(Algorithm::clone).to_vec());
+fn chosen(spec: &RunSpec) -> Result<Vec<Algorithm>, Failure> {
+    match spec.algorithm.as_deref() {
+        None | Some("all") => Ok(algorithm::ALL.map(Algorithm::clone).to_vec()),
+        Some(name) => options::algorithm(name).map(|algorithm| vec![algorithm]),
     }
-    options::algorithm(name).map(|algorithm| vec![algorithm])
 }
 
-fn as_json(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape, mask: &Mask) -> serde_json::Value {
-    let side = |side: Option<usize>| side.map_or(-1, |keys| keys as i64);
+fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::Value {
+    let mask = spec.mask(&Mask::default(), shape.n_k);
     let mut all = serde_json::json!({
         "problem": {
             "n_q": shape.n_q,
             "n_k": shape.n_k,
             "d": shape.d,
             "d_v": shape.d_v,
-            "precision": arguments.precision.name(),
+            "precision": spec.precision().name(),
             "causal": mask.causal,
             "align": mask.align.name(),
-            "window": [side(mask.window_left), side(mask.window_right)],
+            "window": mask.window().sides(),
             "kv_length": mask.key_lengths.as_ref().map_or(shape.n_k, |lengths| lengths[0]),
-            "hardware": arguments.tiling.hardware.name,
+            "hardware": spec.hardware().name,
         },
-        "algorithms": reports.iter().map(|(report, _)| report).collect::<Vec<_>>(),
+        "algorithms": reports.iter().map(|of| &of.report).collect::<Vec<_>>(),
     });
-    if let Some(splits) = arguments.tiling.splits {
+    if let Some(splits) = splits(reports) {
         all["problem"]["splits"] = splits.into();
     }
     all
 }
 
-fn as_text(reports: &[(Report, bool)], arguments: &Arguments, shape: &Shape) -> String {
+/// Parts of the keys, of an algorithm that has some.
+fn splits(reports: &[Reported]) -> Option<usize> {
+    reports.iter().find_map(|of| of.splits)
+}
+
+fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
     let head = format!(
         "One query head, n_q {}, n_k {}, d {}, d_v {}, {}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
         shape.d_v,
-        arguments.precision.name(),
-        arguments.tiling.splits.map_or(String::new(), |splits| format!(", --splits {splits}")),
+        spec.precision().name(),
+        splits(reports).map_or(String::new(), |splits| format!(", --splits {splits}")),
     );
-    reports.iter().fold(head, |text, (report, fits)| text + &report.text(*fits))
+    reports.iter().fold(head, |text, of| text + &of.report.text(of.fits))
 }

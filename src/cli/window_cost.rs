@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::app;
+use crate::sentence::Sentence;
 
 use super::Failure;
 use super::bench::{Row, millis};
@@ -13,7 +14,7 @@ use super::failure::{print, warn};
 /// Starts of each kind that are measured, in turns.
 const STARTS: usize = 7;
 
-type Measure = fn() -> Result<Row, String>;
+type Measure = fn() -> Result<Row, Sentence>;
 
 const MEASUREMENTS: [(&str, Measure); 2] = [("frame", frame), ("start", start)];
 
@@ -29,7 +30,7 @@ pub fn rows(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
 }
 
 /// Processor time at its 95th percentile, against what keeps a slow laptop fluent.
-fn frame() -> Result<Row, String> {
+fn frame() -> Result<Row, Sentence> {
     let measured = app::frame_times(16384).ok_or("the run cannot be made")?;
     let late = measured.times.get(measured.times.len() * 95 / 100).ok_or("there are no frames")?;
     let name = format!("frame, {} steps", measured.steps);
@@ -38,8 +39,8 @@ fn frame() -> Result<Row, String> {
 
 /// Medians of starts of the window and of an empty one, each in a process of its own with the same library, renderer
 /// and driver: from the start of the process to its first line, which says that a first frame was handed over.
-fn start() -> Result<Row, String> {
-    app::display()?;
+fn start() -> Result<Row, Sentence> {
+    app::display().map_err(Sentence::verbatim)?;
     let mut times = [Vec::new(), Vec::new()];
     for n in 0..2 * STARTS {
         times[n % 2].push(first_line_of(n % 2 == 1)?);
@@ -51,12 +52,12 @@ fn start() -> Result<Row, String> {
     Ok(Row::against("start", own, "ms to the first frame, against an empty window", empty))
 }
 
-fn first_line_of(is_empty: bool) -> Result<Duration, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+fn first_line_of(is_empty: bool) -> Result<Duration, Sentence> {
+    let program = std::env::current_exe().map_err(Sentence::verbatim)?;
     let mut command = Command::new(program);
     command.arg("first-frame").args(is_empty.then_some("--empty")).stdout(Stdio::piped()).stderr(Stdio::null());
     let start = Instant::now();
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut child = command.spawn().map_err(Sentence::verbatim)?;
     let mut line = String::new();
     let read = child.stdout.take().map(|output| BufReader::new(output).read_line(&mut line));
     let time = start.elapsed();
@@ -73,5 +74,5 @@ pub fn first_frame(is_empty: bool) -> Result<(), Failure> {
         // Without a reader there is nobody to tell.
         let _ = print("shown\n");
     };
-    app::first_frame(is_empty, report).map_err(Failure::Missing)
+    app::first_frame(is_empty, report).map_err(|why| Failure::Missing(why.to_string()))
 }

@@ -8,7 +8,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::attention::{Precision, Real};
 use crate::schedule::language::{Axis, Inner, Kind, Role, Setting, Tensor, TensorId};
-use crate::schedule::{Algorithm, Place, Plan};
+use crate::schedule::{self, Algorithm, Place, Plan};
+use crate::sentence::Sentence;
 
 use super::chip::Hides;
 use super::fault::Fault;
@@ -250,6 +251,23 @@ fn input<'a, T: Real>(tensor: &Tensor, setting: &Setting, given: &'a Given<T>) -
         _ => OnceCell::new(),
     };
     Ok(Input { values: elements, cols, is_finite })
+}
+
+/// Refuses a run whose text keeps scores in HBM, as `standard` does, where they would take more memory than there may be;
+/// everything else is small beside the inputs.
+pub fn check_scores(algorithm: &Algorithm, plan: &Plan) -> Result<(), Sentence> {
+    let form = algorithm.closed_form(plan);
+    let elements: u64 =
+        [schedule::Tensor::S, schedule::Tensor::P].into_iter().map(|tensor| form.write.get(tensor)).sum();
+    let bytes = elements.saturating_mul(plan.precision.accumulator_bytes());
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let fault =
+        "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and {4} GiB is the limit here; flash2 needs neither";
+    let gib = bytes as f64 / (1u64 << 30) as f64;
+    let fault = Sentence::new(fault).with(algorithm.name()).with(plan.n_q).with(plan.n_k);
+    Err(fault.with(format!("{gib:.1}")).with(MOST_BYTES >> 30))
 }
 
 fn elements(tensor: &Tensor, setting: &Setting) -> u64 {

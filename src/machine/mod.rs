@@ -28,7 +28,7 @@ pub use compile::Program;
 pub use evaluate::Machine;
 pub use fault::Fault;
 pub use given::Given;
-pub use hbm::{Block, MOST_BYTES};
+pub use hbm::{Block, MOST_BYTES, check_scores};
 pub use inputs::{column, inputs};
 pub use meter::{Meter, MeterIndex, Totals};
 pub use names::Online;

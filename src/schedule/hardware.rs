@@ -246,3 +246,9 @@ pub fn by_name(name: &str) -> Option<Hardware> {
 
 /// The model that is used where none is named.
 pub const DEFAULT: &str = "a100-80gb";
+
+impl Default for Hardware {
+    fn default() -> Self {
+        by_name(DEFAULT).expect("the default is of the list")
+    }
+}

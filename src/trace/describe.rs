@@ -1,6 +1,6 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, s};
 
 use super::format::{
     Check, DropoutFacts, ErrorAndBound, FORMAT, Grid, HeadIndex, MaskFacts, Moved, Origin, ProblemFacts, TileTotals,
@@ -11,9 +11,10 @@ use crate::attention::dropout::Keep;
 use crate::attention::error_rule::{self, Errors, Fault};
 use crate::attention::input::Layout;
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision, Problem};
+use crate::attention::{Input, Precision, Problem, Window};
 use crate::machine;
-use crate::schedule::{Plan, Schedule, TileCounts, algorithm};
+use crate::schedule::spec::{KeyLengths, RunSpec};
+use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
 /// A run to be exported.
@@ -32,6 +33,53 @@ pub struct Export<'a> {
     pub kernel_source: Option<&'a str>,
     /// The gradient of the output, `[n_q, d_v]`, for a backward pass; ones where there is none.
     pub d_o: Option<ArrayView2<'a, f64>>,
+}
+
+impl<'a> Export<'a> {
+    /// Of a run that `spec` describes, on the input that it was [applied](RunSpec::apply) to.
+    pub fn of(spec: &RunSpec, input: &'a Input, schedule: &'a Schedule) -> Self {
+        let (batch, head) = (spec.batch(), spec.head());
+        Self {
+            origin: Origin::of(input, spec.prefix()),
+            problem: &input.problem,
+            schedule,
+            batch,
+            head,
+            hardware: Some(spec.hardware().name),
+            kernel_source: None,
+            d_o: input.d_o.as_ref().map(|d_o| d_o.slice(s![batch, head, .., ..])),
+        }
+    }
+}
+
+impl Trace {
+    /// The run that it describes; its algorithm may be a text of its own, and its input a file beside it.
+    pub fn run(&self) -> RunSpec {
+        let ProblemFacts { mask, scale, softcap, dropout, precision, .. } = &self.problem;
+        let [left, right] = mask.window;
+        let splits = self.steps.iter().filter_map(|step| step.split).max();
+        let run = RunSpec {
+            input: vec![self.input.name.clone().into()],
+            seed: self.input.seed,
+            prefix: Some(self.input.prefix.unwrap_or(0)),
+            algorithm: Some(self.algorithm.clone()),
+            splits: splits.map(|last| last + 1),
+            batch: Some(self.head.batch),
+            head: Some(self.head.head),
+            causal: Some(mask.causal),
+            align: Some(mask.align),
+            window: Some(Window { left, right }),
+            kv_lengths: Some(mask.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each)),
+            scale: Some(scale.0),
+            softcap: softcap.map(|cap| cap.0),
+            dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
+            dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
+            precision: Some(*precision),
+            hardware: self.hardware.as_deref().and_then(hardware::by_name),
+            ..RunSpec::default()
+        };
+        run.with_blocks(Tiling { br: self.tiling.br, bc: self.tiling.bc })
+    }
 }
 
 impl Origin {

@@ -200,8 +200,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("cancelled", "已取消"),
     (
-        "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and 4 GiB is the limit here; flash2 needs neither",
-        "{0} 要把 {1} x {2} 的 S 和 P 放进内存，共 {3} GiB，而这里的上限是 4 GiB；flash2 两者都不需要",
+        "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and {4} GiB is the limit here; flash2 needs neither",
+        "{0} 要把 {1} x {2} 的 S 和 P 放进内存，共 {3} GiB，而这里的上限是 {4} GiB；flash2 两者都不需要",
     ),
     ("the work stopped by a fault of the program; please report it", "程序出错，工作中断；请报告这个问题"),
     // Places.

@@ -12,7 +12,7 @@ use eframe::egui::Context;
 use crate::attention::Precision;
 use crate::machine::{Run, Totals};
 use crate::playback::lesson::BUGS;
-use crate::schedule::{Algorithm, Tiling, algorithm};
+use crate::schedule::{Algorithm, RunSpec, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
 use super::job::{self, Job, Signals};
@@ -46,19 +46,18 @@ pub struct Choices {
 impl Choices {
     /// The choices of B beside `a`. A bug on purpose stays in A.
     pub fn beside(&self, a: &Settings) -> Settings {
+        let run = RunSpec { precision: self.precision.or(a.run.precision), ..a.run.clone() };
         Settings {
             algorithm: self.algorithm.clone().unwrap_or_else(|| counterpart(&a.algorithm).clone()),
-            tiling: self.tiling.unwrap_or(a.tiling),
-            precision: self.precision.unwrap_or(a.precision),
+            run: run.with_blocks(self.tiling.unwrap_or(a.tiling())),
             bug: BUGS[0],
-            ..a.clone()
         }
     }
 
     /// All that `settings` say.
     pub fn of(settings: &Settings) -> Self {
-        let Settings { algorithm, tiling, precision, .. } = settings;
-        Self { algorithm: Some(algorithm.clone()), tiling: Some(*tiling), precision: Some(*precision) }
+        let (algorithm, tiling) = (settings.algorithm.clone(), settings.tiling());
+        Self { algorithm: Some(algorithm), tiling: Some(tiling), precision: settings.run.precision }
     }
 }
 
@@ -92,15 +91,14 @@ pub const SURPRISES: [Surprise; 2] = [
 impl Surprise {
     /// Where A is.
     pub fn place(&self) -> Place {
-        Place {
-            input: Some(format!("random:{0},{0},{1}", self.n, self.d)),
+        let run = RunSpec {
+            input: vec![format!("random:{0},{0},{1}", self.n, self.d).into()],
             algorithm: Some(self.algorithms[0].into()),
-            br: Some(self.tiling.br),
-            bc: Some(self.tiling.bc),
-            precision: Some(Precision::F16.name().into()),
-            hardware: Some("a100-80gb".into()),
-            ..Place::default()
-        }
+            precision: Some(Precision::F16),
+            hardware: hardware::by_name("a100-80gb"),
+            ..RunSpec::default()
+        };
+        Place { run: run.with_blocks(self.tiling), ..Place::default() }
     }
 
     /// What B is.
@@ -282,11 +280,10 @@ mod tests {
             let opened = surprise.place().open().unwrap();
             let (input, a) = (opened.input, opened.settings.unwrap());
             let b = surprise.choices().beside(&a);
-            assert_eq!((a.tiling, b.tiling, b.precision), (surprise.tiling, surprise.tiling, Precision::F16));
-            let [more, less] = [&a, &b].map(|settings| {
-                let plan = settings.plan(&input.problem);
-                settings.algorithm.closed_form(&plan).hbm_bytes()
-            });
+            assert_eq!((a.tiling(), b.tiling()), (surprise.tiling, surprise.tiling));
+            assert_eq!(b.run.precision(), Precision::F16);
+            let [more, less] =
+                [&a, &b].map(|settings| settings.algorithm.closed_form_of(&settings.setting(&input)).hbm_bytes());
             assert!(more > less, "{:?}: {more} {less}", surprise.algorithms);
         }
     }
@@ -295,10 +292,10 @@ mod tests {
     fn b_follows_a_where_nothing_was_chosen() {
         let a = Settings::for_input(&crate::attention::input::preset::toy());
         let b = Choices::default().beside(&a);
-        assert_eq!((b.algorithm.name(), b.tiling), ("standard", a.tiling));
+        assert_eq!((b.algorithm.name(), b.tiling()), ("standard", a.tiling()));
         assert_eq!(Choices::default().beside(&b).algorithm.name(), "flash2");
         let chosen = Choices { tiling: Some(Tiling { br: 2, bc: 8 }), ..Choices::default() };
-        assert_eq!(chosen.beside(&a).tiling, Tiling { br: 2, bc: 8 });
+        assert_eq!(chosen.beside(&a).tiling(), Tiling { br: 2, bc: 8 });
         assert_eq!(Choices::of(&b).beside(&a), b);
         assert_eq!(Choices::default().beside(&Settings { bug: BUGS[1], ..a }).bug, BUGS[0]);
     }

@@ -178,13 +178,13 @@ fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 }
 
 fn title_of_a(ui: &mut Ui, settings: &Settings) {
-    let Tiling { br, bc } = settings.tiling;
+    let Tiling { br, bc } = settings.tiling();
     line(ui, |ui| {
         ui.label(RichText::new(format!("A  {}", settings.algorithm.name())).size(theme::HEADING).strong());
         draw::caption(ui, "the run that is open");
     });
     line(ui, |ui| {
-        ui.label(format!("Br {br}, Bc {bc}, {}", settings.precision.name()));
+        ui.label(format!("Br {br}, Bc {bc}, {}", settings.run.precision().name()));
     });
 }
 
@@ -207,15 +207,15 @@ fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>)
     });
     line(ui, |ui| {
         let plan = a.plan();
-        let mut tiling = settings.tiling;
+        let mut tiling = settings.tiling();
         let drag = egui::DragValue::new(&mut tiling.br).range(1..=plan.n_q).speed(0.1).prefix("Br ");
         ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block rows"));
         let drag = egui::DragValue::new(&mut tiling.bc).range(1..=plan.n_k).speed(0.1).prefix("Bc ");
         ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block keys"));
-        if tiling != settings.tiling {
+        if tiling != settings.tiling() {
             chosen.tiling = Some(tiling);
         }
-        if let Some(precision) = precision(ui, settings.precision) {
+        if let Some(precision) = precision(ui, settings.run.precision()) {
             chosen.precision = Some(precision);
         }
         if chosen != Choices::default() && ui.button(tr(ui.ctx(), "as A")).clicked() {
@@ -286,8 +286,8 @@ fn facts(ui: &mut Ui, side: &Side<'_>) {
     ui.add_space(SPACE);
     draw::caption(ui, "in the whole run");
     let total = side.total();
-    let hardware = side.scene.settings.hardware().filter(|_| side.scene.schedule().algorithm.is_budgeted());
-    let is_over = hardware.is_some_and(|hardware| !total.peak.fits(&hardware));
+    let is_budgeted = side.scene.schedule().algorithm.is_budgeted();
+    let is_over = is_budgeted && !total.peak.fits(&side.scene.settings.hardware());
     let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
     row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
     row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");

@@ -7,7 +7,6 @@ use crate::trace::write_timeline;
 use super::super::export;
 use super::super::gpu_job::Status;
 use super::super::job::Job;
-use super::super::settings::Settings;
 use super::super::window::App;
 use super::Wish;
 
@@ -31,7 +30,7 @@ impl App {
             (Wish::Record, Some(scene)) => gpu.record(ctx, &scene, generation),
             (Wish::UseBlocks(tiling), _) => {
                 panel.awaited = Some(tiling);
-                let settings = Settings { tiling, ..self.document.wanted().clone() };
+                let settings = self.document.wanted().clone().with_blocks(tiling);
                 self.document.change(ctx, settings);
             }
             (Wish::Format(format), _) => panel.format = Some(format),

@@ -88,14 +88,14 @@ impl Bars {
     pub fn of(scene: &Scene, format: Precision, signals: &Signals) -> Result<Self, Sentence> {
         let settings = &scene.settings;
         let problem = &scene.input.problem;
-        let (batch, head) = (settings.batch, settings.head);
+        let (batch, head) = (settings.run.batch(), settings.run.head());
         let go_on = || if signals.is_cancelled() { Err(Sentence::new("cancelled")) } else { Ok(()) };
         let reference = error_rule::reference(problem, batch, head, format);
         go_on()?;
         let plain = naive::attention(&problem.head::<f32>(batch, head, format), format);
         go_on()?;
         let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
-        let plan = Plan::of_problem(problem, batch, settings.tiling, format);
+        let plan = Plan::of_problem(problem, batch, settings.tiling(), format);
         let len = flash2.step_count(&plan);
         if len > MOST_STEPS {
             return Err(Sentence::new("{0} steps are too many to carry out; choose larger blocks").with(len));

@@ -73,7 +73,7 @@ fn three_bars(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, actions: &mut Vec
         }
     });
     // The GPU's bar belongs to the format that it ran in.
-    let is_of_run = known.format == look.scene.settings.precision;
+    let is_of_run = known.format == look.scene.settings.run.precision();
     let gpu = known.map.and_then(Result::ok).filter(|_| is_of_run);
     let gpu = gpu.map(|map| if map.nans > 0 { f64::NAN } else { map.largest.map_or(f64::NAN, |(error, _)| error) });
     match known.bars {

@@ -169,7 +169,7 @@ impl GpuPanel {
             return;
         }
         self.awaited = None;
-        if scene.settings.tiling == tiling {
+        if scene.settings.tiling() == tiling {
             gpu.record(ctx, scene, document.generation());
         }
     }
@@ -183,7 +183,7 @@ impl GpuPanel {
             let key = (generation, outcome.serial);
             self.map.want(ctx, key, move |_| ErrorMap::new(&outcome, &exact, bound));
         }
-        let (scene, format) = (scene.clone(), self.format_of(scene.settings.precision));
+        let (scene, format) = (scene.clone(), self.format_of(scene.settings.run.precision()));
         self.bars.want(ctx, (generation, format), move |signals| Bars::of(&scene, format, signals));
     }
 
@@ -262,7 +262,7 @@ impl GpuPanel {
         match self.tab {
             Tab::Result => result::show(ui, look, gpu, (info, room), actions),
             Tab::Errors => {
-                let format = self.format_of(look.scene.settings.precision);
+                let format = self.format_of(look.scene.settings.run.precision());
                 let outcome = gpu.result(look.generation);
                 let key = outcome.and_then(Result::ok).map(|outcome| (look.generation, outcome.serial));
                 let map = key.and_then(|key| self.map.get(&key));

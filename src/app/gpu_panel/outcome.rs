@@ -37,13 +37,13 @@ impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
     pub fn run(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        backend.supports(problem, settings.algorithm.name(), settings.precision).map_err(GpuError::from)?;
-        let run = backend.run(problem, settings.algorithm.name(), settings.precision, signals.cancel())?;
+        backend.supports(problem, settings.algorithm.name(), settings.run.precision()).map_err(GpuError::from)?;
+        let run = backend.run(problem, settings.algorithm.name(), settings.run.precision(), signals.cancel())?;
         let GpuRun { outputs, kernel_time, wall, launches, device_bytes } = run;
-        let index = settings.batch * problem.shape.heads + settings.head;
+        let index = settings.run.batch() * problem.shape.heads + settings.run.head();
         let output = outputs.into_iter().nth(index).ok_or("the GPU gave no result for this head")?;
-        let kernel = backend.choice(problem, settings.algorithm.name(), settings.precision);
-        let tiling = kernel.map_or(settings.tiling, |kernel| kernel.tiling);
+        let kernel = backend.choice(problem, settings.algorithm.name(), settings.run.precision());
+        let tiling = kernel.map_or(settings.tiling(), |kernel| kernel.tiling);
         Ok(Self {
             serial: 0,
             o: output.o,
@@ -53,9 +53,9 @@ impl Outcome {
             device_bytes,
             algorithm: settings.algorithm.name().to_owned(),
             n: (problem.shape.n_q, problem.shape.n_k),
-            precision: settings.precision,
+            precision: settings.run.precision(),
             kernel,
-            work: Work::of(problem, settings.algorithm.name(), tiling, settings.precision),
+            work: Work::of(problem, settings.algorithm.name(), tiling, settings.run.precision()),
             changed: None,
         })
     }

@@ -76,14 +76,14 @@ impl Recorded {
     pub fn new(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let settings = &scene.settings;
         let problem = &scene.input.problem;
-        let taps = backend.taps(problem, settings.algorithm.name(), settings.precision, signals.cancel())?;
+        let taps = backend.taps(problem, settings.algorithm.name(), settings.run.precision(), signals.cancel())?;
         Self::of(taps, scene, signals)
     }
 
     fn of(taps: Taps, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let settings = &scene.settings;
         let plan = scene.plan();
-        let index = settings.batch * scene.input.problem.shape.heads + settings.head;
+        let index = settings.run.batch() * scene.input.problem.shape.heads + settings.run.head();
         let tiling = Tiling { br: taps.br, bc: taps.bc };
         let spans = spans(&taps.heads, scene, tiling);
         let head = taps.heads.into_iter().nth(index).ok_or("the GPU recorded nothing of this head")?;
@@ -147,7 +147,7 @@ fn nan_after(scene: &Scene, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<usize>
         return rows.iter().map(of_row).collect();
     }
     let settings = &scene.settings;
-    let plan = Plan::of_problem(&scene.input.problem, settings.batch, tiling, settings.precision);
+    let plan = Plan::of_problem(&scene.input.problem, settings.run.batch(), tiling, settings.run.precision());
     let m = scene.run.output().map_or(&[][..], |output| &output.m).iter().enumerate();
     m.map(|(row, m)| if m.is_nan() { plan.visible_key_blocks(row / plan.br).collect() } else { Vec::new() }).collect()
 }
@@ -159,7 +159,7 @@ fn spans(heads: &[HeadTaps], scene: &Scene, tiling: Tiling) -> Option<Spans> {
         return None;
     }
     let settings = &scene.settings;
-    let plan = Plan::of_problem(&scene.input.problem, settings.batch, tiling, settings.precision);
+    let plan = Plan::of_problem(&scene.input.problem, settings.run.batch(), tiling, settings.run.precision());
     let programs = settings.algorithm.kernels(&Setting::new(plan)).first().map_or(1, |kernel| kernel.programs.max(1));
     let mut blocks: Vec<Timed> = Vec::new();
     for (head, taps) in heads.iter().enumerate() {
@@ -185,7 +185,7 @@ fn bounds(scene: &Scene, m: &Array2<f64>, signals: &Signals) -> Result<Vec<Optio
             m.row(j).iter().any(|m| !m.is_nan()) || (0..plan.t_r()).any(|i| plan.visible_key_blocks(i).contains(&j));
         is_visited.then(|| {
             let prefix = keys_until(&scene.input.problem, plan.cols(j).end);
-            error_rule::reference(&prefix, settings.batch, settings.head, settings.precision).bound
+            error_rule::reference(&prefix, settings.run.batch(), settings.run.head(), settings.run.precision()).bound
         })
     };
     (0..plan.t_c())

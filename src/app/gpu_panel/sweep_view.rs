@@ -28,7 +28,7 @@ pub fn show(
     let kind = info.map_or(DeviceKind::Other, |info| info.kind);
     let plan = look.scene.plan();
     let end = end.unwrap_or_else(|| default_end(kind));
-    let question = Question { d: plan.d, causal: look.scene.settings.causal, end };
+    let question = Question { d: plan.d, causal: look.scene.input.problem.mask.causal, end };
     choices(ui, gpu, question, kind, actions);
     let Some((sweep, fault)) = gpu.last_sweep() else {
         let text =

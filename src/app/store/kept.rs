@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_session_is_replaced_as_a_whole() {
-        let session = |row| Some(Place { input: Some("a".into()), row, ..Place::default() });
+        let session = |row| Some(Place { row, ..Place::of_input("a") });
         let old = Kept { session: session(Some(3)), ..Kept::default() };
         let new = Kept { session: session(None), ..Kept::default() };
         let file = new.written_over(&old, object(&old));

@@ -152,7 +152,7 @@ fn many_windows_at_once_lose_nothing() {
 fn a_place_that_a_start_died_of_is_not_opened_again() {
     let folder = folder();
     let open = || Store::open(Some(folder.path()));
-    let session = Place { input: Some("huge.npz".into()), ..Place::default() };
+    let session = Place::of_input("huge.npz");
     let mut store = open();
     store.kept.session = Some(session.clone());
     assert!(store.save());

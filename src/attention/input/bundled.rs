@@ -36,6 +36,11 @@ pub static CAPTURES: [Capture; 9] = [
 ];
 
 impl Capture {
+    /// What lessons and links call it: its file without the extension.
+    pub fn stem(&self) -> &'static str {
+        self.file.split('.').next().unwrap_or(self.file)
+    }
+
     /// Reads it.
     pub fn input(&self) -> Input {
         let mut input = read(self.file, self.bytes).expect("a bundled capture is sound: a test reads each");

@@ -6,6 +6,7 @@
 mod about;
 mod assemble;
 mod budget;
+mod built_in;
 pub mod bundled;
 mod element;
 mod error;
@@ -42,6 +43,7 @@ use held::{Held, NpySet};
 
 use crate::sentence::Sentence;
 pub use budget::BUDGET;
+pub use built_in::BuiltIn;
 pub use error::InputError;
 pub use layout::Layout;
 pub use npz::read_named;

@@ -14,7 +14,7 @@ use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::{Align, Shape};
+use crate::attention::{Align, Shape, Window};
 use crate::sentence::Sentence;
 
 /// Sets everything that the file says about the problem.
@@ -54,7 +54,7 @@ fn align(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
     let Some((place, word)) = making.word(Role::Align)? else { return Ok(()) };
     let name =
         if let Word::Text(text) = &word { text.to_ascii_lowercase().replace(['_', ' '], "-") } else { String::new() };
-    match [Align::BottomRight, Align::TopLeft].into_iter().find(|align| align.name() == name) {
+    match Align::parse(&name) {
         Some(align) => input.problem.mask.align = align,
         None => return wrong(making, &place, "is {0}, but bottom-right or top-left is needed", &word),
     }
@@ -68,19 +68,19 @@ fn window(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
     let whole = making.word(Role::Window)?;
     let sides = [making.word(Role::WindowLeft)?, making.word(Role::WindowRight)?];
     let mask = &mut input.problem.mask;
-    let side = |keys: i64| usize::try_from(keys).ok();
+    let side = Window::side;
     if let Some((place, word)) = &whole {
         if sides.iter().any(Option::is_some) {
             return place.wrong(&making.held, "comes twice, whole and as its two sides; keep one of them");
         }
         let is_causal = mask.causal || (!input.told.facts.contains_key(&Fact::Causal) && is_sliding(place, making));
         match word.whole().as_deref() {
-            Some(&[left, right]) if left >= -1 && right >= -1 => {
-                (mask.window_left, mask.window_right) = (side(left), side(right));
+            Some(&[left, right]) if side(left).is_some() && side(right).is_some() => {
+                (mask.window_left, mask.window_right) = (side(left).flatten(), side(right).flatten());
             }
             Some([-1]) => {}
             Some(&[keys]) if keys > 0 && is_causal => {
-                (mask.window_left, mask.window_right) = (side(keys - 1), Some(0));
+                (mask.window_left, mask.window_right) = (side(keys - 1).flatten(), Some(0));
             }
             Some(&[keys]) if keys > 0 => {
                 let fault = "is {0}, one number: the keys of a causal window, and the input is not causal; give two, left and right";
@@ -98,8 +98,9 @@ fn window(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
     }
     for (at, (place, word)) in sides.iter().enumerate().filter_map(|(at, said)| Some((at, said.as_ref()?))) {
         match word.whole().as_deref() {
-            Some(&[keys]) if keys >= -1 && at == 0 => mask.window_left = side(keys),
-            Some(&[keys]) if keys >= -1 => mask.window_right = side(keys),
+            Some(&[keys]) if side(keys).is_some() => {
+                *if at == 0 { &mut mask.window_left } else { &mut mask.window_right } = side(keys).flatten();
+            }
             _ => return wrong(making, place, "is {0}, but one whole number is needed (-1: no bound)", word),
         }
     }

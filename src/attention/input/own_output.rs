@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Input;
 use crate::attention::dropout::Keep;
+use crate::attention::error_rule::floor;
 use crate::attention::oracle;
 use crate::attention::{Precision, Shape};
 use crate::sentence::Sentence;
@@ -136,10 +137,10 @@ impl Worst {
 /// Files in f64 are held to f32, in which models compute.
 fn coarsest(elements: impl Iterator<Item = &'static str>) -> (f64, f64) {
     let of = |element: &str| match element {
-        "f16" => (1e-3, 2f64.powi(-11)),
-        "bf16" => (8e-3, 2f64.powi(-8)),
+        "f16" => (floor(Precision::F16), 2f64.powi(-11)),
+        "bf16" => (floor(Precision::Bf16), 2f64.powi(-8)),
         name if name.starts_with("f8") => (8e-2, 2f64.powi(-4)),
-        _ => (2e-6, 2f64.powi(-24)),
+        _ => (floor(Precision::F32), 2f64.powi(-24)),
     };
-    elements.map(of).fold((2e-6, 2f64.powi(-24)), |worst, next| if next.0 > worst.0 { next } else { worst })
+    elements.map(of).fold(of("f32"), |worst, next| if next.0 > worst.0 { next } else { worst })
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::told::{By, Fact, MaskKind};
 use super::{Input, Layout, OwnOutput, Packed};
 use crate::attention::dropout::Keep;
-use crate::attention::{Align, Shape};
+use crate::attention::{Align, Shape, Window};
 use crate::sentence::Sentence;
 
 /// A value, and who said it; nobody where it is the default.
@@ -162,8 +162,8 @@ impl Understood {
         let mut clauses = vec![from(causal.into(), self.causal.from)];
         let [left, right] = self.window.value;
         if left.is_some() || right.is_some() {
-            let side = |side: Option<usize>| side.map_or("-1".into(), |keys| keys.to_string());
-            clauses.push(from(Sentence::new("window {0},{1}").with(side(left)).with(side(right)), self.window.from));
+            let [left, right] = Window { left, right }.sides();
+            clauses.push(from(Sentence::new("window {0},{1}").with(left).with(right), self.window.from));
         }
         let is_bounded = self.causal.value || left.is_some() || right.is_some();
         if self.align.from.is_some() || (is_bounded && self.n_q != self.n_k) {

@@ -87,8 +87,8 @@ fn stage(beat: &Beat, engine: &Engine) -> Result<()> {
     let line = if scene.line > 0 { scene.line } else { beat.line };
     let fault = |message: String| LessonError::line(line, format!("the scene: {message}"));
     let stage = engine.stage(scene).map_err(fault)?;
-    let schedule = stage.schedule(&stage.algorithm).map_err(fault)?;
-    scene.step.cursor(&schedule).map_err(fault)?;
+    let schedule = stage.schedule(&stage.algorithm).map_err(|why| fault(why.to_string()))?;
+    scene.step.cursor(&schedule).map_err(|why| fault(why.to_string()))?;
     let (plan, selection) = (&stage.plan, scene.selection);
     let is_in = |index: Option<usize>, size: usize| index.is_none_or(|index| index < size);
     let tile_is_in = selection.tile.is_none_or(|(i, j)| i < plan.t_r() && j < plan.t_c());

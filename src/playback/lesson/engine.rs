@@ -54,7 +54,7 @@ impl Engine {
         if let Some(stage) = self.stages.borrow().get(&key) {
             return Ok(Rc::clone(stage));
         }
-        let stage = Rc::new(scene.stage()?);
+        let stage = Rc::new(scene.stage().map_err(|fault| fault.to_string())?);
         keep(&self.stages, key, &stage);
         Ok(stage)
     }
@@ -70,8 +70,8 @@ impl Engine {
         if work(plan) > MOST_WORK {
             return Err("so many numbers are too many to compute in a lesson; take fewer tokens".into());
         }
-        let schedule = stage.schedule(algorithm)?;
-        let run = Run::new(schedule, &stage.input.problem, scene.batch, scene.head, |_| true);
+        let schedule = stage.schedule(algorithm).map_err(|fault| fault.to_string())?;
+        let run = Run::new(schedule, &stage.input.problem, scene.run.batch(), scene.run.head(), |_| true);
         let run = Rc::new(run.map_err(|fault| fault.to_string())?);
         keep(&self.runs, key, &run);
         Ok(run)

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::attention::{Align, Mask, Precision, Shape};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Hardware, Plan, Tensor, TileCounts, algorithm, hardware};
+use crate::schedule::{Algorithm, Plan, Tensor, TileCounts, algorithm, hardware};
 
 use super::engine::Engine;
 use super::expr::{Arguments, Scope, Value};
@@ -33,10 +33,10 @@ impl Scope for Names<'_> {
     fn name(&self, name: &str) -> Option<Value> {
         let scene = self.scene;
         match name {
-            "algorithm" => return Some(scene.algorithm.as_str().into()),
-            "precision" => return Some(scene.precision.name().into()),
+            "algorithm" => return Some(scene.run.algorithm().into()),
+            "precision" => return Some(scene.run.precision().name().into()),
             "bug" => return Some(scene.bug.as_str().into()),
-            "budget" => return Some(hardware::by_name(&scene.hardware)?.shared_bytes_per_block.into()),
+            "budget" => return Some(scene.run.hardware().shared_bytes_per_block.into()),
             "cursor" | "operation" => return self.at_cursor(name),
             _ => {}
         }
@@ -66,9 +66,9 @@ impl Scope for Names<'_> {
             "moved" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_elements().into()),
             "bytes" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_bytes().into()),
             "footprint" => self.planned(arguments).map(|(of, plan)| footprint(of, &plan).total().into()),
-            "fits" => {
-                self.planned(arguments).and_then(|(of, plan)| Ok(footprint(of, &plan).fits(&self.chip()?).into()))
-            }
+            "fits" => self
+                .planned(arguments)
+                .and_then(|(of, plan)| Ok(footprint(of, &plan).fits(&self.scene.run.hardware()).into())),
             "tiles" => self.tiles(arguments),
             "class" => self.class(arguments),
             "row" => self.row(arguments),
@@ -100,20 +100,16 @@ impl Names<'_> {
         Some(Value::Text(step.map_or_else(|| "start".into(), |step| schedule.algorithm.operation(step.line))))
     }
 
-    fn chip(&self) -> Result<Hardware, String> {
-        hardware::by_name(&self.scene.hardware).ok_or_else(|| "there is no such hardware".into())
-    }
-
     /// The algorithm by place, or the scene's.
     fn algorithm(&self, arguments: &mut Arguments) -> Result<&'static Algorithm, String> {
-        let name = arguments.text().unwrap_or_else(|| self.scene.algorithm.clone());
+        let name = arguments.text().unwrap_or_else(|| self.scene.run.algorithm().to_owned());
         algorithm::by_name(&name).ok_or_else(|| format!("there is no algorithm {name}"))
     }
 
     /// The algorithm and the scene's plan, with the sizes and masks that the arguments override.
     fn planned(&self, arguments: &mut Arguments) -> Result<(&'static Algorithm, Plan), String> {
         let (algorithm, stage) = (self.algorithm(arguments)?, self.stage()?);
-        Ok((algorithm, overridden(&stage, self.scene.batch, arguments)?))
+        Ok((algorithm, overridden(&stage, self.scene.run.batch(), arguments)?))
     }
 
     fn traffic(&self, arguments: &mut Arguments) -> Answer {
@@ -125,7 +121,7 @@ impl Names<'_> {
     /// `tiles("skipped")`, or `full`, `partial`, `computed`, `all`.
     fn tiles(&self, arguments: &mut Arguments) -> Answer {
         let class = arguments.text().ok_or("a class of tiles is needed")?;
-        let plan = overridden(&*self.stage()?, self.scene.batch, arguments)?;
+        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
         let counts = TileCounts::of_plan(&plan);
         let number = match class.as_str() {
             "full" => counts.full,
@@ -140,7 +136,7 @@ impl Names<'_> {
 
     fn class(&self, arguments: &mut Arguments) -> Answer {
         let (i, j) = (arguments.index("i")?, arguments.index("j")?);
-        let plan = overridden(&*self.stage()?, self.scene.batch, arguments)?;
+        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
         if i >= plan.t_r() || j >= plan.t_c() {
             return Err(format!("there are {} x {} tiles", plan.t_r(), plan.t_c()));
         }
@@ -174,14 +170,14 @@ impl Names<'_> {
     }
 
     fn hardware(&self, arguments: &mut Arguments) -> Answer {
-        let name = arguments.text().unwrap_or_else(|| self.scene.hardware.clone());
+        let name = arguments.text().unwrap_or_else(|| self.scene.run.hardware().name.to_owned());
         let model = hardware::by_name(&name).ok_or_else(|| format!("there is no hardware {name}"))?;
         Ok(Value::Object(Rc::new(Chip(model))))
     }
 
     fn token(&self, arguments: &mut Arguments) -> Answer {
         let (index, stage) = (arguments.index("i")?, self.stage()?);
-        let tokens = stage.input.about.tokens.get(self.scene.batch).ok_or("this input has no tokens")?;
+        let tokens = stage.input.about.tokens.get(self.scene.run.batch()).ok_or("this input has no tokens")?;
         let token = tokens.get(index).ok_or_else(|| format!("there are {} tokens", tokens.len()))?;
         Ok(token.trim().into())
     }
@@ -191,31 +187,31 @@ impl Names<'_> {
         let (j, c) = (arguments.index("j")?, arguments.index_or("c", 0)?);
         let stage = self.stage()?;
         let problem = &stage.input.problem;
-        let place = [self.scene.batch, problem.shape.kv_head(self.scene.head), j, c];
+        let place = [self.scene.run.batch(), problem.shape.kv_head(self.scene.run.head()), j, c];
         problem.v.get(place).map(|&v| v.into()).ok_or_else(|| "there is no such value".into())
     }
 
     fn mean_of_values(&self, arguments: &mut Arguments) -> Answer {
         let (c, stage) = (arguments.index_or("c", 0)?, self.stage()?);
         let problem = &stage.input.problem;
-        let (shape, batch) = (problem.shape, self.scene.batch);
+        let (shape, batch) = (problem.shape, self.scene.run.batch());
         if c >= shape.d_v {
             return Err(format!("values have {} components", shape.d_v));
         }
-        let sum: f64 = (0..shape.n_k).map(|j| problem.v[[batch, shape.kv_head(self.scene.head), j, c]]).sum();
+        let sum: f64 = (0..shape.n_k).map(|j| problem.v[[batch, shape.kv_head(self.scene.run.head()), j, c]]).sum();
         Ok((sum / shape.n_k as f64).into())
     }
 
     fn sees(&self, arguments: &mut Arguments) -> Answer {
         let (i, j) = (arguments.index("i")?, arguments.index("j")?);
-        let plan = overridden(&*self.stage()?, self.scene.batch, arguments)?;
+        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
         Ok((i < plan.n_q && plan.band.keeps(i, j)).into())
     }
 
     /// How many keys query `i` sees.
     fn keys_seen(&self, arguments: &mut Arguments) -> Answer {
         let i = arguments.index("i")?;
-        let plan = overridden(&*self.stage()?, self.scene.batch, arguments)?;
+        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
         if i >= plan.n_q {
             return Err(format!("there are {} queries, from 0", plan.n_q));
         }

@@ -29,7 +29,7 @@ pub use expr::format_number;
 pub use fields::Field;
 pub use figure::{Figure, ShownBar, ShownFigure};
 pub use predict::{Asked, Choice, ClickOn, Predict, Response, Verdict};
-pub use scene::{At, BUGS, Distance, Scene, Selection, Source, Stage};
+pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
 pub use shown::{Shown, ShownBuild, ShownChange, ShownPredict};
 pub use text::{Piece, Text};
 

@@ -60,7 +60,7 @@ pub struct Row {
 }
 
 fn exact_head(stage: &Stage, scene: &Scene) -> Head<f64> {
-    stage.input.problem.head(scene.batch, scene.head, Precision::F64)
+    stage.input.problem.head(scene.run.batch(), scene.run.head(), Precision::F64)
 }
 
 impl Row {

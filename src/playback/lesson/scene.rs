@@ -1,30 +1,24 @@
 //! What the stage shows at a beat: an input, how it is computed, where the cursor stands, what is selected.
 
-use crate::attention::input::{bundled, preset, random};
-use crate::attention::{Input, Mask, Precision};
-use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tiling, algorithm, hardware};
+use std::borrow::Cow;
+
+use crate::attention::Input;
+use crate::attention::input::BuiltIn;
+use crate::schedule::spec::{Choice, RunSpec};
+use crate::schedule::{Algorithm, Plan, Schedule, Setting, algorithm, hardware};
+use crate::sentence::Sentence;
 
 use super::error::Result;
 use super::fields::Field;
-use super::scene_text::{at, blocks, input, mask, selection, stem};
+use super::scene_text::{at, blocks, input, mask, selection};
 
 /// A scene is plain data: the same scene is the same picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
     /// Of the cue that set it last; 0 where none did.
     pub line: usize,
-    pub input: Source,
-    /// The first tokens of a causal input only.
-    pub prefix: Option<usize>,
-    pub batch: usize,
-    pub head: usize,
-    pub algorithm: String,
-    /// From the hardware where it is not given.
-    pub blocks: Option<Tiling>,
-    pub hardware: String,
-    /// In place of the input's own.
-    pub mask: Option<Mask>,
-    pub precision: Precision,
+    /// An input that comes with the program, or a random one, and how it is computed.
+    pub run: RunSpec,
     /// A factor on the input's scale: -1 turns its scores round.
     pub flip: f64,
     /// The name of a bug that the text has in some of its lines: one of [`BUGS`].
@@ -32,24 +26,6 @@ pub struct Scene {
     pub step: At,
     pub selection: Selection,
     pub view: Distance,
-}
-
-/// Where the numbers come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    Row,
-    Toy,
-    /// A bundled capture, by its file without the extension.
-    Capture(String),
-    /// `random:..`, with a seed.
-    Random(String, u64),
-    Preset {
-        name: String,
-        n_q: usize,
-        n_k: usize,
-        d: usize,
-        seed: u64,
-    },
 }
 
 /// Where the cursor stands.
@@ -110,7 +86,8 @@ pub struct Stage {
     /// Without the bug.
     pub algorithm: Algorithm,
     pub plan: Plan,
-    pub hardware: Hardware,
+    /// What the scene chooses, on that input.
+    pub run: RunSpec,
 }
 
 /// Names of the bugs that a text may have, in the order in which lists show them; the first is none.
@@ -123,15 +100,13 @@ impl Default for Scene {
     fn default() -> Self {
         Self {
             line: 0,
-            input: Source::Toy,
-            prefix: None,
-            batch: 0,
-            head: 0,
-            algorithm: "flash2".into(),
-            blocks: Some(Tiling { br: 4, bc: 4 }),
-            hardware: "toy".into(),
-            mask: None,
-            precision: Precision::F32,
+            run: RunSpec {
+                scene: Some("toy".into()),
+                br: Some(4),
+                bc: Some(4),
+                hardware: hardware::by_name("toy"),
+                ..RunSpec::default()
+            },
             flip: 1.0,
             bug: "none".into(),
             step: At::Step(0),
@@ -148,21 +123,16 @@ impl Scene {
         let unknown = |what: &str| field.fault(format!("`{value}` is no {what}"));
         match field.key.as_str() {
             "input" => *self = Self { line: field.line, ..input(value).ok_or_else(|| unknown("input"))? },
-            "prefix" => self.prefix = Some(field.index()?),
-            "batch" => self.batch = field.index()?,
-            "head" => self.head = field.index()?,
-            "algorithm" => {
-                self.algorithm = algorithm::by_name(value).ok_or_else(|| unknown("algorithm"))?.name().into();
+            "blocks" => {
+                let tiling = blocks(value).ok_or_else(|| unknown("pair of block sizes such as 4x4"))?;
+                self.run = std::mem::take(&mut self.run).with_blocks(tiling);
             }
-            "blocks" => self.blocks = Some(blocks(value).ok_or_else(|| unknown("pair of block sizes such as 4x4"))?),
-            "br" | "bc" => {
-                let (size, known) = (field.index()?.max(1), self.blocks.unwrap_or(Tiling { br: 16, bc: 16 }));
-                let is_rows = field.key == "br";
-                self.blocks = Some(if is_rows { Tiling { br: size, ..known } } else { Tiling { bc: size, ..known } });
+            "mask" => mask(value, &mut self.run).ok_or_else(|| unknown("mask"))?,
+            "algorithm" if algorithm::by_name(value).is_none() => return Err(unknown("algorithm")),
+            "prefix" | "batch" | "head" | "algorithm" | "br" | "bc" | "hardware" | "precision" => {
+                let choice = Choice::by_name(&field.key).ok_or_else(|| unknown("choice"))?;
+                choice.set(&mut self.run, value).map_err(|fault| field.fault(format!("`{value}`: {fault}")))?;
             }
-            "hardware" => self.hardware = hardware::by_name(value).ok_or_else(|| unknown("hardware"))?.name.into(),
-            "mask" => self.mask = Some(mask(value).ok_or_else(|| unknown("mask"))?),
-            "precision" => self.precision = Precision::parse(value).ok_or_else(|| unknown("precision"))?,
             "flip" => {
                 let factor = value.parse().ok().filter(|x: &f64| x.is_finite());
                 self.flip = factor.ok_or_else(|| unknown("number"))?;
@@ -196,50 +166,38 @@ impl Scene {
         format!("{plain:?}")
     }
 
-    /// Reads the input and makes the plan. A fault is one sentence.
-    pub fn stage(&self) -> std::result::Result<Stage, String> {
-        let mut input = self.open()?;
-        if let Some(prefix) = self.prefix {
-            input = input.prefix(prefix).map_err(|error| error.to_string())?;
-        }
-        if let Some(mask) = &self.mask {
-            input.problem.mask = mask.clone();
-        }
-        input.problem.scale *= self.flip;
-        input.problem.validate().map_err(|error| error.to_string())?;
+    /// Reads the input, applies to it what the scene says, and makes the plan.
+    pub fn stage(&self) -> std::result::Result<Stage, Sentence> {
+        let (input, run) = self.open()?;
+        let input = run.apply(Cow::Owned(input)).map_err(|error| error.sentence())?;
         let shape = input.problem.shape;
-        if self.batch >= shape.batch || self.head >= shape.heads {
-            return Err(format!("the input has {} batch entries and {} heads", shape.batch, shape.heads));
-        }
+        run.check_head(&shape)?;
         if shape.n_q.saturating_mul(shape.n_k) > MOST_PAIRS {
-            return Err(format!("{} x {} pairs are too many for a lesson", shape.n_q, shape.n_k));
+            let fault = Sentence::new("{0} x {1} pairs are too many for a lesson");
+            return Err(fault.with(shape.n_q).with(shape.n_k));
         }
-        let algorithm = algorithm::by_name(&self.algorithm).ok_or("there is no such algorithm")?;
-        let hardware = hardware::by_name(&self.hardware).ok_or("there is no such hardware")?;
-        let tiling = self.blocks.unwrap_or_else(|| Tiling::for_hardware(algorithm, &shape, self.precision, &hardware));
-        let plan = Plan::of_problem(&input.problem, self.batch, tiling, self.precision);
-        Ok(Stage { input, algorithm: algorithm.clone(), plan, hardware })
+        let algorithm = algorithm::by_name(run.algorithm()).ok_or("there is no such algorithm")?.clone();
+        let plan = run.setting(&algorithm, &input, run.batch()).plan;
+        Ok(Stage { input, algorithm, plan, run })
     }
 
-    fn open(&self) -> std::result::Result<Input, String> {
-        match &self.input {
-            Source::Row => Ok(preset::row()),
-            Source::Toy => Ok(preset::toy()),
-            Source::Capture(name) => {
-                let capture = bundled::CAPTURES.iter().find(|capture| stem(capture.file) == name);
-                Ok(capture.ok_or_else(|| format!("there is no capture {name}"))?.input())
-            }
-            Source::Random(spec, seed) => {
-                let sizes = spec.trim_start_matches(random::PREFIX).split(',');
-                within_limits(sizes.filter_map(|size| size.trim().parse().ok()))?;
-                random::read(spec, *seed).map_err(|error| error.to_string())
-            }
-            Source::Preset { name, n_q, n_k, d, seed } => {
-                within_limits([*n_q, *n_k, *d].into_iter())?;
-                let preset = preset::Preset::parse(name).ok_or_else(|| format!("there is no preset {name}"))?;
-                preset.input(*n_q, *n_k, *d, *seed).map_err(|error| error.to_string())
-            }
+    /// The input, whole, and the run that the scene is of it.
+    pub fn open(&self) -> std::result::Result<(Input, RunSpec), Sentence> {
+        let name = self.source();
+        let input = BuiltIn::parse(name).ok_or_else(|| Sentence::new("there is no input {0}").with(name))?;
+        // Refused before memory is asked for.
+        if input.most_elements() > 8 * MOST_PAIRS {
+            return Err("these sizes are too large for a lesson".into());
         }
+        let input = input.input(self.run.seed()).map_err(|error| error.sentence())?;
+        let scale = (self.flip != 1.0).then_some(input.problem.scale * self.flip);
+        Ok((input, RunSpec { scale: scale.or(self.run.scale), ..self.run.clone() }))
+    }
+
+    /// The name of the input.
+    fn source(&self) -> &str {
+        let random = self.run.input.first().and_then(|path| path.to_str());
+        random.or(self.run.scene.as_deref()).unwrap_or("toy")
     }
 }
 
@@ -248,25 +206,18 @@ const MOST_TILES: usize = 1 << 14;
 
 impl Stage {
     /// The schedule of `algorithm`, unless it is too long for a lesson.
-    pub fn schedule(&self, algorithm: &Algorithm) -> std::result::Result<Schedule, String> {
+    pub fn schedule(&self, algorithm: &Algorithm) -> std::result::Result<Schedule, Sentence> {
         if self.plan.t_r().saturating_mul(self.plan.t_c()) > MOST_TILES {
             return Err("so many tiles are too many to step through in a lesson; take larger blocks".into());
         }
-        Ok(Schedule::new(algorithm, self.plan.clone()))
-    }
-}
-
-/// Refuses sizes before memory is asked for.
-fn within_limits(sizes: impl Iterator<Item = usize>) -> std::result::Result<(), String> {
-    match sizes.fold(1, usize::saturating_mul) {
-        product if product <= 8 * MOST_PAIRS => Ok(()),
-        _ => Err("these sizes are too large for a lesson".into()),
+        let splits = self.run.splits(algorithm);
+        Ok(Schedule::of(algorithm, Setting { splits, ..Setting::new(self.plan.clone()) }))
     }
 }
 
 impl At {
     /// Steps done.
-    pub fn cursor(&self, schedule: &Schedule) -> std::result::Result<u64, String> {
+    pub fn cursor(&self, schedule: &Schedule) -> std::result::Result<u64, Sentence> {
         match self {
             At::Step(n) => Ok((*n).min(schedule.len())),
             At::End => Ok(schedule.len()),
@@ -278,7 +229,7 @@ impl At {
                         found = Some(n);
                     }
                 });
-                let n = found.ok_or_else(|| format!("the schedule has no such step as {name}"))?;
+                let n = found.ok_or_else(|| Sentence::new("the schedule has no such step as {0}").with(name))?;
                 Ok(n + u64::from(*is_after))
             }
         }

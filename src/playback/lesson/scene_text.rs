@@ -1,73 +1,58 @@
 //! How a lesson writes the properties of a scene: inputs, blocks, masks, steps, selections.
 
-use crate::attention::input::{bundled, preset, random};
-use crate::attention::{Align, Mask, Precision};
-use crate::schedule::{Tiling, hardware};
+use crate::attention::input::{BuiltIn, random};
+use crate::attention::{Align, Precision, Window};
+use crate::schedule::spec::{KeyLengths, RunSpec};
+use crate::schedule::{Hardware, Tiling};
 
-use super::scene::{At, Distance, Scene, Selection, Source};
-
-/// The name of a capture: its file without the extension.
-pub(super) fn stem(file: &str) -> &str {
-    file.split('.').next().unwrap_or(file)
-}
+use super::scene::{At, Distance, Scene, Selection};
 
 /// The scene that an input starts with.
 pub(super) fn input(value: &str) -> Option<Scene> {
     let scene = Scene::default();
-    let a100 = Scene { hardware: hardware::DEFAULT.into(), ..scene.clone() };
+    let hardware = Some(Hardware::default());
+    let of = |run: RunSpec| Scene { run: scene.run.overlaid(&run), ..scene.clone() };
     Some(match value {
         "toy" => scene,
-        "row" => Scene { input: Source::Row, blocks: Some(Tiling { br: 1, bc: 2 }), ..scene },
+        "row" => of(RunSpec { scene: Some("row".into()), br: Some(1), bc: Some(2), ..RunSpec::default() }),
         "real" => Scene {
-            input: Source::Capture("smollm2-en-layer10".into()),
-            prefix: Some(16),
-            head: 8,
             selection: Selection { row: Some(13), ..Selection::default() },
-            ..a100
+            ..of(RunSpec {
+                scene: Some("capture smollm2-en-layer10".into()),
+                prefix: Some(16),
+                head: Some(8),
+                hardware,
+                ..RunSpec::default()
+            })
         },
-        "count" => Scene {
-            input: Source::Capture("smollm2-long-layer10".into()),
-            blocks: Some(Tiling { br: 128, bc: 128 }),
-            mask: Some(Mask::default()),
-            precision: Precision::F16,
-            view: Distance::Far,
-            ..a100
-        },
-        _ => {
-            let source = match value.split_once(' ') {
-                Some(("capture", name)) => {
-                    bundled::CAPTURES.iter().find(|capture| stem(capture.file) == name.trim())?;
-                    Source::Capture(name.trim().into())
-                }
-                Some(("preset", rest)) => preset_source(rest)?,
-                _ if value.starts_with(random::PREFIX) => seeded(value)?,
-                _ => return None,
+        "count" => {
+            let mut run = RunSpec {
+                scene: Some("capture smollm2-long-layer10".into()),
+                br: Some(128),
+                bc: Some(128),
+                precision: Some(Precision::F16),
+                hardware,
+                ..RunSpec::default()
             };
-            Scene { input: source, ..a100 }
+            mask("none", &mut run)?;
+            Scene { view: Distance::Far, ..of(run) }
+        }
+        _ => {
+            // `random:16,16,4 seed 3`, `preset dead-rows 6,4,4 seed 3`
+            let (name, seed) = match value.split_once(" seed ") {
+                Some((name, seed)) => (name, Some(seed.trim().parse().ok()?)),
+                None => (value, None),
+            };
+            let name = name.trim();
+            BuiltIn::parse(name)?;
+            let run = RunSpec { seed, hardware, ..RunSpec::default() };
+            of(match name.split_once(' ') {
+                Some(("capture" | "preset", _)) => RunSpec { scene: Some(name.into()), ..run },
+                _ if name.starts_with(random::PREFIX) => RunSpec { input: vec![name.into()], ..run },
+                _ => return None,
+            })
         }
     })
-}
-
-/// `random:16,16,4` or `random:16,16,4 seed 3`
-fn seeded(value: &str) -> Option<Source> {
-    let (spec, seed) = match value.split_once(" seed ") {
-        Some((spec, seed)) => (spec, seed.trim().parse().ok()?),
-        None => (value, 0),
-    };
-    Some(Source::Random(spec.trim().into(), seed))
-}
-
-/// `dead-rows 6,4,4` or `dead-rows 6,4,4 seed 3`
-fn preset_source(rest: &str) -> Option<Source> {
-    let (name, rest) = rest.trim().split_once(' ')?;
-    let (sizes, seed) = match rest.split_once(" seed ") {
-        Some((sizes, seed)) => (sizes, seed.trim().parse().ok()?),
-        None => (rest, 0),
-    };
-    let sizes: Vec<usize> = sizes.split(',').map(|size| size.trim().parse().ok()).collect::<Option<_>>()?;
-    let &[n_q, n_k, d] = sizes.as_slice() else { return None };
-    preset::Preset::parse(name)?;
-    Some(Source::Preset { name: name.into(), n_q, n_k, d, seed })
 }
 
 pub(super) fn blocks(value: &str) -> Option<Tiling> {
@@ -76,32 +61,28 @@ pub(super) fn blocks(value: &str) -> Option<Tiling> {
     Some(Tiling { br: size(br)?, bc: size(bc)? })
 }
 
-/// `none`, or words of: `causal`, `top-left`, `window L,R`, `lengths A,B`.
-pub(super) fn mask(value: &str) -> Option<Mask> {
-    let mut mask = Mask::default();
+/// `none`, or words of: `causal`, `top-left`, `window L,R`, `lengths A,B`. It is the whole mask, in place of the input's own.
+pub(super) fn mask(value: &str, run: &mut RunSpec) -> Option<()> {
+    let mut mask = RunSpec {
+        causal: Some(false),
+        align: Some(Align::default()),
+        window: Some(Window::OPEN),
+        kv_lengths: Some(KeyLengths::All),
+        ..RunSpec::default()
+    };
     let mut words = value.split_whitespace();
     while let Some(word) = words.next() {
         match word {
             "none" => {}
-            "causal" => mask.causal = true,
-            "top-left" => mask.align = Align::TopLeft,
-            "bottom-right" => mask.align = Align::BottomRight,
-            "window" => {
-                let (left, right) = words.next()?.split_once(',')?;
-                let side = |text: &str| match text {
-                    "-1" => Some(None),
-                    text => text.parse::<u32>().ok().map(|keys| Some(keys as usize)),
-                };
-                (mask.window_left, mask.window_right) = (side(left)?, side(right)?);
-            }
-            "lengths" => {
-                let lengths = words.next()?.split(',').map(|length| length.parse().ok());
-                mask.key_lengths = Some(lengths.collect::<Option<_>>()?);
-            }
+            "causal" => mask.causal = Some(true),
+            "window" => mask.window = Some(words.next()?.parse().ok()?),
+            "lengths" => mask.kv_lengths = Some(words.next()?.parse().ok()?),
+            "top-left" | "bottom-right" => mask.align = Align::parse(word),
             _ => return None,
         }
     }
-    Some(mask)
+    *run = run.overlaid(&mask);
+    Some(())
 }
 
 /// `start`, `end`, a number, or `before` or `after` an operation, with ` at I,J` for its tile.

@@ -105,7 +105,8 @@ fn walk<T: Real>(
     right: &Run,
 ) -> Result<(Option<Finding>, Outcome), Finding> {
     let schedule: &Schedule = &right.schedule;
-    let given = [Given::new(stage.input.problem.head::<T>(scene.batch, scene.head, schedule.plan().precision))];
+    let given =
+        [Given::new(stage.input.problem.head::<T>(scene.run.batch(), scene.run.head(), schedule.plan().precision))];
     let program = Program::new(&schedule.algorithm);
     let fault = |fault: String| Finding::Formula { formula: String::new(), fault };
     let machine = Machine::new(&program, &schedule.setting, &given).map_err(|error| fault(error.to_string()))?;

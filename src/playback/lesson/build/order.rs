@@ -171,8 +171,8 @@ impl super::execute::Outcome {
     pub(super) fn first_difference(&self, stage: &Stage, scene: &Scene) -> Option<Finding> {
         let reference = crate::attention::error_rule::reference(
             &stage.input.problem,
-            scene.batch,
-            scene.head,
+            scene.run.batch(),
+            scene.run.head(),
             stage.plan.precision,
         );
         self.output.o.indexed_iter().zip(&reference.exact.o).find_map(|(((row, place), &got), &want)| {

@@ -25,8 +25,9 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     let outcome = Outcome { output, moved, on_chip };
     let mut findings: Vec<Finding> = outcome.first_difference(&stage, &built).into_iter().collect();
     let holds = build.goal.as_ref().map_or(Ok(true), |goal| engine.holds(goal, &built));
-    let limit = stage.hardware.shared_bytes_per_block;
-    if stage.algorithm.is_budgeted() && !footprint(&stage.algorithm, &stage.plan).fits(&stage.hardware) {
+    let hardware = stage.run.hardware();
+    let limit = hardware.shared_bytes_per_block;
+    if stage.algorithm.is_budgeted() && !footprint(&stage.algorithm, &stage.plan).fits(&hardware) {
         findings.push(Finding::OnChip { got: on_chip, limit });
     } else if !holds.map_err(|error| error.message)? {
         findings.push(Finding::Goal);

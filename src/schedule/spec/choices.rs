@@ -1,0 +1,120 @@
+//! The choices of a run one by one: what each is called, how it is read and written, and what is said of it.
+
+use crate::schedule::hardware::DEFAULT as CHIP;
+use crate::sentence::Sentence;
+
+use super::values::{align, hardware, layout, number, precision, seed, text, truth, whole, window};
+use super::{ALGORITHM, MOST_SPLITS, RunSpec};
+
+/// One choice, by the name that it has as an option and in a scene.
+pub struct Choice {
+    pub name: &'static str,
+    /// What stands for its value in help; empty for what is only said or not.
+    pub value: &'static str,
+    pub help: &'static str,
+    /// What holds where it is left out, if that does not depend on the input.
+    pub default: Option<&'static str>,
+    set: fn(&mut RunSpec, &str) -> Result<(), Sentence>,
+    get: fn(&RunSpec) -> Option<String>,
+    copy: fn(&RunSpec, &mut RunSpec),
+}
+
+impl Choice {
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        CHOICES.iter().find(|choice| choice.name == name)
+    }
+
+    /// Reads it. Errors with what is needed.
+    pub fn set(&self, spec: &mut RunSpec, text: &str) -> Result<(), Sentence> {
+        (self.set)(spec, text)
+    }
+
+    /// As [`Choice::set`] reads it; `None` where nothing was chosen.
+    pub fn get(&self, spec: &RunSpec) -> Option<String> {
+        (self.get)(spec)
+    }
+
+    /// `to` chooses what `from` does.
+    pub(super) fn copy(&self, from: &RunSpec, to: &mut RunSpec) {
+        (self.copy)(from, to);
+    }
+}
+
+/// A choice of one field: `$read` makes its value of a text, `$write` a text of its value.
+macro_rules! choice {
+    ($name:literal $value:literal $(= $default:expr)?, $($field:ident).+, $read:expr, $write:expr, $help:literal) => {
+        Choice {
+            name: $name,
+            value: $value,
+            help: $help,
+            default: [$(Some($default),)? None][0],
+            set: |spec, said| {
+                spec.$($field).+ = Some($read(said)?);
+                Ok(())
+            },
+            get: |spec| spec.$($field).+.as_ref().map($write),
+            copy: |from, to| to.$($field).+ = from.$($field).+.clone(),
+        }
+    };
+}
+
+/// Every choice but the files of the input.
+pub const CHOICES: [Choice; 23] = [
+    choice!("scene" "NAME", scene, text, String::clone,
+        "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
+    choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
+        "The order of the axes of Q, K and V: bhnd, bnhd (flash-attn), nbhd, bnd (heads * d in one) or thd \
+         (flash-attn's varlen: [total, heads, d], with cu_seqlens in the file where it is more than one sequence)"),
+    choice!("heads" "N", reading.heads, |said| whole("heads", said, 1..=usize::MAX), ToString::to_string,
+        "Query heads, for the layout bnd"),
+    choice!("kv-heads" "N", reading.kv_heads, |said| whole("kv-heads", said, 1..=usize::MAX), ToString::to_string,
+        "Key/value heads, for the layout bnd; as wide as those of Q where they are not given"),
+    Choice {
+        name: "bf16-bits",
+        value: "",
+        help: "Read arrays of 16-bit whole numbers as the bits of bfloat16",
+        default: None,
+        set: |spec, said| truth(said).map(|is_on| spec.reading.bf16_bits = is_on),
+        get: |spec| spec.reading.bf16_bits.then(|| "true".into()),
+        copy: |from, to| to.reading.bf16_bits = from.reading.bf16_bits,
+    },
+    choice!("seed" "N" = "0", seed, seed, ToString::to_string,
+        "Seed of a random: input"),
+    choice!("prefix" "N" = "0", prefix, |said| whole("prefix", said, 0..=usize::MAX), ToString::to_string,
+        "Only the first N tokens of a causal input; 0 is all"),
+    choice!("algorithm" "NAME" = ALGORITHM, algorithm, text, String::clone,
+        "A text of the program (standard, flash1, flash2, flash2-lazy, split-kv, flash2-backward, ..), a variant such as \
+         flash2/forget-alpha, or a text of one's own, FILE.tile"),
+    choice!("br" "N", br, |said| whole("br", said, 1..=usize::MAX), ToString::to_string,
+        "Rows of a query block"),
+    choice!("bc" "N", bc, |said| whole("bc", said, 1..=usize::MAX), ToString::to_string,
+        "Keys of a key block"),
+    choice!("splits" "N" = "2", splits, |said| whole("splits", said, 1..=MOST_SPLITS), ToString::to_string,
+        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096"),
+    choice!("batch" "N", batch, |said| whole("batch", said, 0..=usize::MAX), ToString::to_string,
+        "The batch entry, from 0"),
+    choice!("head" "N", head, |said| whole("head", said, 0..=usize::MAX), ToString::to_string,
+        "The query head, from 0"),
+    choice!("causal" "", causal, truth, ToString::to_string,
+        "Let no query see a later key"),
+    choice!("align" "WHERE" = "bottom-right", align, align, |align| align.name().into(),
+        "Where the diagonal lies when n_q != n_k: bottom-right (the last query sees the last of n_k keys) or \
+         top-left (the first query sees the first key)"),
+    choice!("window" "L,R", window, window, ToString::to_string,
+        "Keys left and right of the diagonal that stay visible; -1 is unbounded"),
+    choice!("kv-lengths" "A,B,..", kv_lengths, str::parse, ToString::to_string,
+        "Keys that exist, one length for each batch entry, or all; they do not move the diagonal, which stays that of n_q \
+         and n_k"),
+    choice!("scale" "X", scale, number, ToString::to_string,
+        "Factor of the scores; 1/sqrt(d) where the input does not say"),
+    choice!("softcap" "C", softcap, number, ToString::to_string,
+        "Squash scores: s = C tanh(s / C)"),
+    choice!("dropout" "P", dropout, number, ToString::to_string,
+        "Drop weights with this probability; a `keep` mask in the input decides which"),
+    choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
+        "Seed of a dropout without a `keep` mask"),
+    choice!("precision" "FORMAT" = "f32", precision, precision, |precision| precision.name().into(),
+        "f64, f32, f16 or bf16"),
+    choice!("hardware" "NAME" = CHIP, hardware, hardware, |model| model.name.into(),
+        "The GPU whose memory sets the budget, and the block sizes that are not given"),
+];

@@ -1,0 +1,202 @@
+//! The choices of a run made on an input: what they change of it, what of them it does not have, and the plan.
+
+use std::borrow::Cow;
+
+use crate::attention::dropout::{Dropout, Keep};
+use crate::attention::input::Fact;
+use crate::attention::problem::check_modifiers;
+use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
+use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
+use crate::sentence::Sentence;
+
+use super::{KeyLengths, RunSpec};
+
+impl RunSpec {
+    /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
+    /// [`RunSpec::check_problem`], [`Input::prefix`] and [`Input::validate`] do.
+    pub fn apply(&self, input: Cow<'_, Input>) -> Result<Input, ProblemError> {
+        self.check_problem(&input)?;
+        let mut input = match self.prefix() {
+            // What is made causal has a prefix too.
+            Some(prefix) if self.causal == Some(true) && !input.problem.mask.causal => {
+                let mut input = input.into_owned();
+                input.problem.mask.causal = true;
+                input.prefix(prefix)?
+            }
+            Some(prefix) => input.prefix(prefix)?,
+            None => input.into_owned(),
+        };
+        self.choose(&mut input);
+        input.validate()?;
+        Ok(input)
+    }
+
+    /// Puts into `input`, whole or a prefix, what was chosen in place of what it says.
+    pub fn choose(&self, input: &mut Input) {
+        let problem = &mut input.problem;
+        problem.mask = self.mask(&problem.mask, problem.shape.n_k);
+        problem.scale = self.scale.unwrap_or(problem.scale);
+        problem.softcap = self.softcap.or(problem.softcap);
+        if let Some(rate) = self.dropout {
+            let keep = input.keep.clone().map_or(Keep::Seed(self.dropout_seed.unwrap_or(0)), Keep::Given);
+            problem.dropout = Some(Dropout { rate, keep });
+        }
+        self.chosen().for_each(|fact| input.told.by_option(fact));
+    }
+
+    /// `input`, whole, with what was chosen in place of what it says.
+    pub fn on_whole<'a>(&self, input: &'a Input) -> Cow<'a, Input> {
+        let mut input = Cow::Borrowed(input);
+        if self.chosen().next().is_some() {
+            self.choose(input.to_mut());
+        }
+        input
+    }
+
+    /// What is chosen in place of what an input says.
+    fn chosen(&self) -> impl Iterator<Item = Fact> {
+        let chosen = [
+            (Fact::Causal, self.causal.is_some()),
+            (Fact::Align, self.align.is_some()),
+            (Fact::Window, self.window.is_some()),
+            (Fact::KeyLengths, self.kv_lengths.is_some()),
+            (Fact::Scale, self.scale.is_some()),
+            (Fact::Softcap, self.softcap.is_some()),
+            (Fact::Dropout, self.dropout.is_some()),
+        ];
+        chosen.into_iter().filter_map(|(fact, is_chosen)| is_chosen.then_some(fact))
+    }
+
+    /// What of it changes the problem that an input is, and nothing else.
+    pub fn problem(&self) -> Self {
+        Self {
+            prefix: self.prefix(),
+            causal: self.causal,
+            align: self.align,
+            window: self.window,
+            kv_lengths: self.kv_lengths.clone(),
+            scale: self.scale,
+            softcap: self.softcap,
+            dropout: self.dropout,
+            dropout_seed: self.dropout_seed,
+            ..Self::default()
+        }
+    }
+
+    /// A prefix of this problem, under what was chosen, is what the whole would have computed for those tokens.
+    pub fn has_exact_prefix(&self, problem: &Problem) -> bool {
+        let is_causal = problem.mask.causal || self.causal == Some(true);
+        is_causal && problem.shape.n_q == problem.shape.n_k
+    }
+
+    /// The mask on `n_k` keys of an input that has `own`. Lengths of the whole input leave as much of a prefix as there
+    /// is.
+    pub fn mask(&self, own: &Mask, n_k: usize) -> Mask {
+        let Window { left, right } = self.window.unwrap_or(own.window());
+        let lengths = match &self.kv_lengths {
+            None => own.key_lengths.as_ref(),
+            Some(KeyLengths::All) => None,
+            Some(KeyLengths::Each(lengths)) => Some(lengths),
+        };
+        Mask {
+            causal: self.causal.unwrap_or(own.causal),
+            align: self.align.unwrap_or(own.align),
+            window_left: left,
+            window_right: right,
+            key_lengths: lengths.map(|lengths| lengths.iter().map(|&length| length.min(n_k)).collect()),
+        }
+    }
+
+    /// It without the choices that say what `input` says anyway.
+    pub fn against(mut self, input: &Input) -> Self {
+        let (problem, own) = (&input.problem, &input.problem.mask);
+        let lengths = own.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each);
+        self.causal.take_if(|causal| *causal == own.causal);
+        self.align.take_if(|align| *align == own.align);
+        self.window.take_if(|window| *window == own.window());
+        self.kv_lengths.take_if(|chosen| *chosen == lengths);
+        self.scale.take_if(|scale| *scale == problem.scale);
+        self.softcap.take_if(|softcap| Some(*softcap) == problem.softcap);
+        let seed = self.dropout_seed.unwrap_or(0);
+        let is_own = |rate: f64| {
+            problem.dropout.as_ref().is_some_and(|own| match own.keep {
+                Keep::Seed(own_seed) => own.rate == rate && own_seed == seed,
+                Keep::Given(_) => own.rate == rate,
+            })
+        };
+        self.dropout.take_if(|rate| is_own(*rate));
+        self
+    }
+
+    /// Makes the mask of `input` this one.
+    pub fn choose_mask(&mut self, mask: Mask, input: &Input) {
+        self.causal = Some(mask.causal);
+        self.align = Some(mask.align);
+        self.window = Some(mask.window());
+        self.kv_lengths = Some(mask.key_lengths.map_or(KeyLengths::All, KeyLengths::Each));
+        *self = std::mem::take(self).against(input);
+    }
+
+    /// Errors where `input`, whole, cannot have the mask or the modifiers that were chosen.
+    pub fn check_problem(&self, input: &Input) -> Result<(), ProblemError> {
+        let shape = input.problem.shape;
+        check_modifiers(self.scale.unwrap_or(1.0), self.softcap, self.dropout)?;
+        if let Some(KeyLengths::Each(lengths)) = &self.kv_lengths {
+            shape.check_key_lengths(lengths)?;
+        }
+        input.check_mask(&self.mask(&input.problem.mask, shape.n_k))
+    }
+
+    /// Errors where an input of this shape has not the batch entry or the head that was chosen.
+    pub fn check_head(&self, shape: &Shape) -> Result<(), Sentence> {
+        for (name, asked, count) in [("batch entry", self.batch(), shape.batch), ("head", self.head(), shape.heads)] {
+            if asked >= count {
+                return Err(past(name, asked, count - 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Queries and keys that the prefix leaves of `shape`; at least 1.
+    pub fn lengths(&self, shape: &Shape) -> (usize, usize) {
+        let cut = |n: usize| self.prefix().map_or(n, |prefix| prefix.min(n)).max(1);
+        (cut(shape.n_q), cut(shape.n_k))
+    }
+
+    /// What a query head of a batch entry meets, on an input of this shape and mask without modifiers.
+    pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
+        let (n_q, n_k) = self.lengths(shape);
+        let shape = Shape { n_q, n_k, ..*shape };
+        let tiling: Tiling = self.tiling(algorithm, &shape);
+        let plan = Plan::new(n_q, n_k, shape.d, tiling, self.precision());
+        let plan = Plan { d_v: shape.d_v, band: self.mask(own, n_k).band(&shape, batch), ..plan };
+        Setting { splits: self.splits(algorithm), ..Setting::new(plan) }
+    }
+
+    /// What a query head of a batch entry meets in a run on `input`, whether it is whole still or was
+    /// [applied](RunSpec::apply) to. Copies no tensor.
+    pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
+        let problem = &input.problem;
+        let Setting { plan, splits, heads } = self.on_shape(algorithm, &problem.shape, &problem.mask, batch);
+        let dropout = match (self.dropout, &problem.dropout) {
+            (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
+            (Some(_), _) => DropoutCost::Regenerated,
+            (None, Some(own)) if own.is_materialised() => DropoutCost::Materialised,
+            (None, Some(_)) => DropoutCost::Regenerated,
+            (None, None) => DropoutCost::None,
+        };
+        let plan = Plan {
+            softcap: self.softcap.or(problem.softcap).is_some(),
+            alibi: problem.alibi_slopes.is_some(),
+            bias: problem.bias.is_some(),
+            dropout,
+            ..plan
+        };
+        Setting { plan, splits, heads }
+    }
+}
+
+/// Something that was asked for lies after the last one that there is.
+pub fn past(name: &'static str, asked: impl ToString, last: impl ToString) -> Sentence {
+    Sentence::new("there is no {0} {1}; the last is {2}").and(name).with(asked.to_string()).with(last.to_string())
+}

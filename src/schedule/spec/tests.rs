@@ -1,0 +1,271 @@
+//! Every choice: its default, its limits, what it refuses; and that a description survives being written and read.
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::attention::input::{By, Fact, Layout, preset, random};
+use crate::attention::{Input, Mask};
+use crate::schedule::{Plan, algorithm, hardware};
+
+/// A name, texts that it takes, and texts that it refuses with a part of what is said of them.
+type Case = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
+const NUMBER: &[(&str, &str)] = &[("x", "it is a number"), ("", "it is a number"), ("1,5", "it is a number")];
+const COUNT: &[(&str, &str)] = &[("-1", "is -1; it is a whole number"), ("1.5", "is 1.5; it is"), ("", "whole number")];
+const FROM_ONE: &[(&str, &str)] =
+    &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
+const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
+
+const CASES: [Case; 23] = [
+    ("scene", &["toy", "capture x"], &[]),
+    ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
+    ("heads", &["1", "64"], FROM_ONE),
+    ("kv-heads", &["1", "64"], FROM_ONE),
+    ("bf16-bits", &["true"], &[("1", "true or false")]),
+    ("seed", &["0", "18446744073709551615"], SEED),
+    ("prefix", &["0", "1", "16384"], COUNT),
+    ("algorithm", &["flash2", "flash2/forget-alpha", "mine.tile"], &[]),
+    ("br", &["1", "128", "1000000"], FROM_ONE),
+    ("bc", &["1", "128", "1000000"], FROM_ONE),
+    ("splits", &["1", "2", "4096"], &[("0", "is 0; it is a whole number from 1 to 4096"), ("4097", "is 4097")]),
+    ("batch", &["0", "7"], COUNT),
+    ("head", &["0", "7"], COUNT),
+    ("causal", &["true", "false"], &[("yes", "true or false")]),
+    ("align", &["bottom-right", "top-left"], &[("middle", "it is bottom-right or top-left")]),
+    (
+        "window",
+        &["16,0", "-1,-1", "0,-1"],
+        &[("16", "two numbers with a comma"), ("-2,0", "-1 is unbounded"), ("a,b", "such as 16,0"), ("1,2,3", "16,0")],
+    ),
+    ("kv-lengths", &["all", "0", "3,5"], &[("", "one length"), ("3,", "one length"), ("-1", "one length")]),
+    ("scale", &["0.5", "-1", "0"], NUMBER),
+    ("softcap", &["30"], NUMBER),
+    ("dropout", &["0.1"], NUMBER),
+    ("dropout-seed", &["0", "7"], SEED),
+    ("precision", &["f64", "f32", "f16", "bf16"], &[("f8", "it is f64, f32, f16 or bf16")]),
+    ("hardware", &["a100-80gb", "toy"], &[("abacus", "known are t4,")]),
+];
+
+#[test]
+fn every_choice_is_read_limited_and_written() {
+    assert_eq!(CASES.map(|(name, ..)| name), CHOICES.each_ref().map(|choice| choice.name));
+    for (choice, (name, taken, refused)) in CHOICES.iter().zip(CASES) {
+        assert_eq!(choice.get(&RunSpec::default()), None, "{name} is chosen before it is");
+        for text in taken {
+            let mut spec = RunSpec::default();
+            choice.set(&mut spec, text).unwrap_or_else(|fault| panic!("{name} {text}: {fault}"));
+            assert_eq!(choice.get(&spec).as_deref(), Some(*text), "{name}");
+            // It is the only thing that changed.
+            assert_eq!(CHOICES.iter().filter(|choice| choice.get(&spec).is_some()).count(), 1, "{name}");
+            assert_eq!(spec.check(), Ok(()), "{name}");
+        }
+        for (text, why) in refused {
+            let mut spec = RunSpec::default();
+            let fault = choice.set(&mut spec, text).expect_err(name).to_string();
+            assert!(fault.contains(why) && !fault.contains('\n'), "{name} {text}: {fault}");
+            assert_eq!(spec, RunSpec::default(), "{name}: what is refused changes nothing");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_chosen_has_one_default() {
+    let spec = RunSpec::default();
+    let [flash2, split] = ["flash2", "split-kv"].map(|name| algorithm::by_name(name).unwrap());
+    assert_eq!((spec.algorithm(), spec.seed(), spec.prefix()), ("flash2", 0, None));
+    assert_eq!((spec.batch(), spec.head(), spec.precision().name()), (0, 0, "f32"));
+    assert_eq!(spec.hardware().name, "a100-80gb");
+    assert_eq!((spec.splits(flash2), spec.splits(split)), (1, 2));
+    let shape = Shape::single(300, 300, 64);
+    for precision in Precision::ALL {
+        let spec = RunSpec { precision: Some(precision), ..RunSpec::default() };
+        let chosen = Tiling::for_hardware(flash2, &shape, precision, &hardware::by_name("a100-80gb").unwrap());
+        assert_eq!(spec.tiling(flash2, &shape), chosen);
+        let br = RunSpec { br: Some(3), ..spec };
+        assert_eq!(br.tiling(flash2, &shape), Tiling { br: 3, ..chosen });
+    }
+    // Splits that were asked of a text without a loop over them are refused, and never dropped.
+    let asked = RunSpec { splits: Some(1), ..RunSpec::default() };
+    assert_eq!(asked.check_splits(split), Ok(()));
+    assert_eq!(asked.check_splits(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
+    assert_eq!(RunSpec::default().check_splits(flash2), Ok(()));
+}
+
+/// What a file says may be beyond what anyone can type.
+#[test]
+fn limits_hold_for_what_a_file_says() {
+    for (json, why) in [
+        (r#"{"br": 0}"#, "br is 0; it is a whole number from 1"),
+        (r#"{"bc": 0}"#, "bc is 0; it is a whole number from 1"),
+        (r#"{"splits": 5000}"#, "splits is 5000; it is a whole number from 1 to 4096"),
+        (r#"{"reading": {"heads": 0, "bf16_bits": false}}"#, "heads is 0; it is a whole number from 1"),
+    ] {
+        let spec: RunSpec = serde_json::from_str(json).unwrap();
+        assert_eq!(spec.check().unwrap_err().to_string(), why);
+    }
+    for json in [r#"{"precision": "f8"}"#, r#"{"window": "3"}"#, r#"{"hardware": "abacus"}"#, r#"{"br": -1}"#] {
+        assert!(serde_json::from_str::<RunSpec>(json).is_err(), "{json}");
+    }
+}
+
+/// As every version before this one wrote a link.
+#[test]
+fn an_old_link_is_read() {
+    let json = r#"{"input": "x.npz", "reading": {"layout": "bnd", "heads": 4, "bf16_bits": false}, "seed": 7,
+        "algorithm": "flash1", "br": 4, "bc": 8, "splits": 3, "batch": 1, "head": 2, "precision": "f16", "causal": false,
+        "align": "top-left", "window": "16,-1", "kv_lengths": "3,5", "prefix": 0, "hardware": "toy"}"#;
+    let spec: RunSpec = serde_json::from_str(json).unwrap();
+    assert_eq!(spec.input, [PathBuf::from("x.npz")]);
+    assert_eq!((spec.reading.layout, spec.reading.heads, spec.seed()), (Some(Layout::Bnd), Some(4), 7));
+    assert_eq!((spec.algorithm(), spec.br, spec.bc, spec.splits), ("flash1", Some(4), Some(8), Some(3)));
+    assert_eq!((spec.batch(), spec.head(), spec.precision(), spec.causal), (1, 2, Precision::F16, Some(false)));
+    assert_eq!(spec.window, Some(Window { left: Some(16), right: None }));
+    assert_eq!(spec.kv_lengths, Some(KeyLengths::Each(vec![3, 5])));
+    assert_eq!((spec.align, spec.prefix(), spec.hardware().name), (Some(Align::TopLeft), None, "toy"));
+    let written: serde_json::Value = serde_json::to_value(&spec).unwrap();
+    assert_eq!(written, serde_json::from_str::<serde_json::Value>(json).unwrap());
+}
+
+/// Any number of choices, each with a text that it takes.
+fn specs() -> impl Strategy<Value = RunSpec> {
+    let one = |at: usize| {
+        let (name, taken, _) = CASES[at];
+        prop::option::of(prop::sample::select(taken)).prop_map(move |text| text.map(|text| (name, text)))
+    };
+    let all: Vec<_> = (0..CASES.len()).map(one).collect();
+    let paths = prop::collection::vec("[a-z]{1,4}\\.npy", 0..3);
+    (all, paths, prop::option::of(any::<f64>().prop_filter("finite", |x| x.is_finite()))).prop_map(
+        |(choices, paths, scale)| {
+            let mut spec = RunSpec { input: paths.into_iter().map(PathBuf::from).collect(), ..RunSpec::default() };
+            for (name, text) in choices.into_iter().flatten() {
+                Choice::by_name(name).unwrap().set(&mut spec, text).unwrap();
+            }
+            spec.scale = scale.or(spec.scale);
+            spec
+        },
+    )
+}
+
+/// Inputs of which a prefix is exact, and others.
+fn inputs() -> [Input; 4] {
+    let mut causal = random::read("random:9,9,4,4,2", 0).unwrap();
+    causal.problem.mask.causal = true;
+    let padded = preset::Preset::Padding.input(9, 12, 4, 5).unwrap();
+    [causal, padded, preset::toy(), random::read("random:7,11,3", 1).unwrap()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// To JSON, and to the texts of its choices, and back.
+    #[test]
+    fn a_description_survives_being_written(spec in specs()) {
+        let json = serde_json::to_string(&spec).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<RunSpec>(&json).unwrap(), &spec, "{}", json);
+        let mut read = RunSpec { input: spec.input.clone(), ..RunSpec::default() };
+        for choice in &CHOICES {
+            if let Some(text) = choice.get(&spec) {
+                choice.set(&mut read, &text).unwrap();
+            }
+        }
+        prop_assert_eq!(read, spec);
+    }
+
+    #[test]
+    fn what_lies_over_another_wins(under in specs(), over in specs()) {
+        let both = under.overlaid(&over);
+        let names_input = !over.input.is_empty() || over.scene.is_some();
+        let input = if names_input { &over } else { &under };
+        prop_assert_eq!((&both.input, &both.scene), (&input.input, &input.scene));
+        for choice in CHOICES.iter().filter(|choice| choice.name != "scene") {
+            prop_assert_eq!(choice.get(&both), choice.get(&over).or_else(|| choice.get(&under)), "{}", choice.name);
+        }
+        prop_assert_eq!(under.overlaid(&RunSpec::default()), under);
+    }
+
+    /// The plan of an input that is whole is that of what is run; and what says what the input says changes nothing.
+    #[test]
+    fn a_plan_needs_no_copy(
+        (at, causal, align, left, right) in (0usize..4, any::<Option<bool>>(), any::<bool>(), -1i64..5, -1i64..5),
+        (prefix, lengths, softcap, dropout) in (0usize..6, 0usize..12, any::<bool>(), any::<bool>()),
+    ) {
+        let input = &inputs()[at];
+        let spec = RunSpec {
+            causal,
+            prefix: Some(prefix),
+            align: align.then_some(Align::TopLeft),
+            window: (left > 2).then(|| format!("{left},{right}").parse().unwrap()),
+            kv_lengths: Some(lengths).filter(|n| *n % 2 == 0).map(|n| KeyLengths::Each(vec![n])),
+            softcap: softcap.then_some(5.0),
+            dropout: dropout.then_some(0.25),
+            ..RunSpec::default()
+        };
+        let flash2 = algorithm::by_name("flash2").unwrap();
+        let Ok(applied) = spec.apply(Cow::Borrowed(input)) else { return Ok(()) };
+        let tiling = spec.tiling(flash2, &applied.problem.shape);
+        let plan = Plan::of_problem(&applied.problem, 0, tiling, Precision::F32);
+        prop_assert_eq!(&spec.setting(flash2, input, 0).plan, &plan);
+        prop_assert_eq!(&spec.setting(flash2, &applied, 0).plan, &plan);
+        let least = spec.clone().against(input);
+        prop_assert_eq!(&least.setting(flash2, input, 0).plan, &plan);
+        prop_assert_eq!(least.apply(Cow::Borrowed(input)).unwrap().problem.mask, applied.problem.mask);
+    }
+}
+
+#[test]
+fn a_choice_holds_against_the_file_and_says_so() {
+    let input = inputs()[0].clone();
+    let spec = RunSpec {
+        causal: Some(false),
+        window: Some(Window { left: Some(2), right: Some(1) }),
+        scale: Some(0.25),
+        softcap: Some(3.0),
+        kv_lengths: Some(KeyLengths::Each(vec![8])),
+        prefix: Some(5),
+        ..RunSpec::default()
+    };
+    let run = spec.apply(Cow::Borrowed(&input)).unwrap();
+    let mask = Mask {
+        causal: false,
+        align: Align::BottomRight,
+        window_left: Some(2),
+        window_right: Some(1),
+        key_lengths: Some(vec![5]),
+    };
+    assert_eq!((&run.problem.mask, run.problem.scale, run.problem.softcap), (&mask, 0.25, Some(3.0)));
+    assert_eq!(run.problem.shape.n_q, 5);
+    let facts: Vec<Fact> = run.told.facts.iter().filter(|(_, by)| **by == By::Option).map(|(fact, _)| *fact).collect();
+    assert_eq!(facts, [Fact::Causal, Fact::Window, Fact::KeyLengths, Fact::Scale, Fact::Softcap]);
+    // Chosen as a whole, only what differs is a choice.
+    let mut chosen = RunSpec::default();
+    chosen.choose_mask(Mask { causal: false, ..input.problem.mask.clone() }, &input);
+    assert_eq!(chosen, RunSpec { causal: Some(false), ..RunSpec::default() });
+    chosen.choose_mask(input.problem.mask.clone(), &input);
+    assert_eq!(chosen, RunSpec::default());
+}
+
+#[test]
+fn what_the_input_has_not_is_refused() {
+    let [causal, padded, ..] = inputs();
+    let fault = |spec: RunSpec, input: &Input| spec.apply(Cow::Borrowed(input)).unwrap_err().to_string();
+    let lengths =
+        |lengths: &[usize]| RunSpec { kv_lengths: Some(KeyLengths::Each(lengths.to_vec())), ..RunSpec::default() };
+    assert!(fault(lengths(&[3, 3]), &padded).contains("one length for each of the 1 batch entries"));
+    assert!(fault(lengths(&[13]), &padded).contains("a key length is 13: it must not be above n_k"));
+    let prefix = |prefix| RunSpec { prefix: Some(prefix), ..RunSpec::default() };
+    assert!(fault(prefix(4), &padded).contains("a causal input"));
+    assert!(fault(prefix(10), &causal).contains("from 1 to 9"));
+    assert!(fault(RunSpec { softcap: Some(-1.0), ..RunSpec::default() }, &causal).contains("softcap is -1"));
+    assert!(fault(RunSpec { dropout: Some(1.0), ..RunSpec::default() }, &causal).contains("dropout is 1"));
+    assert!(fault(RunSpec { scale: Some(f64::NAN), ..RunSpec::default() }, &causal).contains("scale is NaN"));
+    let shape = causal.problem.shape;
+    let head = |batch, head| RunSpec { batch: Some(batch), head: Some(head), ..RunSpec::default() }.check_head(&shape);
+    assert_eq!(head(0, 3), Ok(()));
+    assert_eq!(head(0, 4).unwrap_err().to_string(), "there is no head 4; the last is 3");
+    assert_eq!(head(1, 0).unwrap_err().to_string(), "there is no batch entry 1; the last is 0");
+    // All keys exist again, however many the file says.
+    let all = RunSpec { kv_lengths: Some(KeyLengths::All), ..RunSpec::default() };
+    assert_eq!(all.apply(Cow::Borrowed(&padded)).unwrap().problem.mask.key_lengths, None);
+}
