@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod gpu_panel;
 mod inputs;
+mod map;
 mod not_finite;
 mod stage;
 
@@ -20,6 +21,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         faults::TABLE,
         files::TABLE,
         inputs::TABLE,
+        map::TABLE,
         checks::TABLE,
         not_finite::TABLE,
         gpu_panel::TABLE,

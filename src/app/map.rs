@@ -4,6 +4,8 @@
 use crate::attention::TileClass;
 use crate::schedule::{Beat, Plan, Schedule};
 
+use super::stored::Stored;
+
 /// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
 pub const MOST_CELLS: usize = 256;
 /// Columns of the strip of beats.
@@ -15,6 +17,7 @@ pub const MOST_NOTCHES: usize = 160;
 pub struct ScheduleMap {
     pub grid: Grid,
     pub strip: Strip,
+    pub stored: Stored,
 }
 
 /// The tiles of a schedule, thinned out where there are many.
@@ -60,13 +63,15 @@ impl ScheduleMap {
     pub fn new(schedule: &Schedule) -> Self {
         let mut grid = Grid::new(schedule.plan());
         let mut strip = StripBuilder::new(schedule);
+        let mut stored = Stored::new(&schedule.algorithm, &schedule.setting);
         schedule.for_each(|n, step| {
             if let Some((i, j)) = step.place.tile() {
                 grid.add(i, j, n);
             }
             strip.add(n, step);
+            stored.add(n, step);
         });
-        Self { grid, strip: strip.finish() }
+        Self { grid, strip: strip.finish(), stored }
     }
 }
 
@@ -110,11 +115,18 @@ impl Grid {
 impl Cell {
     /// After the first `cursor` steps.
     pub fn progress(&self, cursor: u64) -> Progress {
-        if self.end == 0 {
+        Progress::between(self.first, self.end, cursor)
+    }
+}
+
+impl Progress {
+    /// After `cursor` steps, of work from step `first` until before `end`; of none where `end` is 0.
+    pub fn between(first: u64, end: u64, cursor: u64) -> Self {
+        if end == 0 {
             Progress::Never
-        } else if cursor <= self.first {
+        } else if cursor <= first {
             Progress::Ahead
-        } else if cursor < self.end {
+        } else if cursor < end {
             Progress::Begun
         } else {
             Progress::Done

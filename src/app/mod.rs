@@ -67,6 +67,7 @@ mod snapshot;
 mod stage;
 mod start_cost;
 mod store;
+mod stored;
 mod stories;
 mod strip;
 mod texture;

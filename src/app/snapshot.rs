@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use crate::machine::{Online, RowHistory, Totals, View, Visit, shapes};
 use crate::schedule::language::{Extent, NameId};
-use crate::schedule::{Amounts, Beat, Buffer, Schedule, Step, Tensor, Traffic};
+use crate::schedule::{Amounts, Beat, Buffer, Place, Schedule, Step, Tensor, Traffic};
 
 use super::scene::Scene;
 
@@ -174,6 +174,11 @@ impl Snapshot {
         let same = |a: Option<usize>, b: Option<usize>| a.zip(b).is_none_or(|(a, b)| a == b);
         let place = written.by.place;
         (!written.rows || same(place.i(), shown.i())) && (!written.keys || same(place.j(), shown.j()))
+    }
+
+    /// Where the step stood that wrote what a name holds of the rows, keys or tile that are shown.
+    pub fn place_of(&self, name: &str) -> Option<Place> {
+        self.writer(name).filter(|_| self.holds(name)).map(|written| written.by.place)
     }
 
     /// The name of the text that the window's `name` stands for on chip now: O is O_part where the keys are split.

@@ -428,9 +428,10 @@ impl App {
         };
         self.tour_band(ui, look, actions);
         self.sit(ui, look);
-        Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false).show(ui, |ui| {
-            memory::show(ui, look, actions);
-        });
+        if !self.stage.shows_memory() {
+            let strip = Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false);
+            strip.show(ui, |ui| memory::show(ui, look, actions));
+        }
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         self.figure(ui, frame, 44.0);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
