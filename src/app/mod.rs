@@ -63,6 +63,7 @@ mod refusal;
 mod scene;
 mod settings;
 mod setup;
+mod sides;
 mod snapshot;
 mod stage;
 mod start_cost;
