@@ -56,7 +56,7 @@ fn every_number_of_the_needle_leads_to_its_steps() {
     let mut harness = open(None);
     press(&mut harness, NONE, Key::Num3);
     press(&mut harness, NONE, Key::End);
-    for (name, what) in [("stack l", "l"), ("bar of O", "O"), ("needle", "O"), ("line m", "m")] {
+    for (name, what) in [("stack l", "l"), ("bar of O", "O"), ("needle", "O"), ("maximum m", "m")] {
         click(&mut harness, name);
         let told = value(&harness, "origin of");
         assert!(told.starts_with(&format!("{what} of row 13")) && told.contains("steps made it"), "{name}: {told}");

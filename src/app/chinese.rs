@@ -5,6 +5,7 @@ mod code_edit;
 mod faults;
 mod files;
 mod gpu_panel;
+mod heads;
 mod inputs;
 mod map;
 mod not_finite;
@@ -26,6 +27,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         not_finite::TABLE,
         gpu_panel::TABLE,
         code_edit::TABLE,
+        heads::TABLE,
     ];
     tables.concat()
 });

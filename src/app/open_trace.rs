@@ -4,7 +4,7 @@ use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{Layout, Reading, bundled, preset, random};
 use crate::attention::{Input, Problem};
 use crate::playback::lesson::{At, BUGS};
-use crate::schedule::{Algorithm, Schedule, Tiling, algorithm, hardware};
+use crate::schedule::{Algorithm, Schedule, Setting, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 
@@ -23,7 +23,10 @@ pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     if !describes(&trace.problem, &applied.problem) {
         return Err(Sentence::new("its input {0} is not the one that the trace describes").with(&trace.input.name));
     }
-    let schedule = Schedule::of(&settings.algorithm, settings.setting(settings.plan(&applied.problem)));
+    let setting = settings.setting(settings.plan(&applied.problem));
+    let is_of_group = trace.steps.iter().any(|step| step.head.is_some());
+    let heads = if is_of_group { settings.algorithm.heads(&applied.problem.shape) } else { 1 };
+    let schedule = Schedule::of(&settings.algorithm, Setting { heads, ..setting });
     if schedule.len() != trace.totals.steps {
         let fault = Sentence::new("the run that this version makes has {0} steps, and the trace says {1}");
         return Err(fault.with(schedule.len()).with(trace.totals.steps));

@@ -2,7 +2,7 @@
 //! anything is drawn, so that no picture is that of another place.
 
 use crate::attention::{Input, ProblemError};
-use crate::schedule::{Plan, Tensor};
+use crate::schedule::Plan;
 use crate::sentence::Sentence;
 
 use super::place::Place;
@@ -69,7 +69,7 @@ fn key_lengths(settings: &Settings, input: &Input) -> Result<(), ProblemError> {
 pub fn too_large(settings: &Settings, plan: &Plan) -> Result<(), Sentence> {
     let algorithm = &settings.algorithm;
     // A schedule that keeps its scores in HBM needs memory for all of them, twice.
-    let in_hbm = algorithm.closed_form(plan).write.get(Tensor::S) > 0;
+    let in_hbm = algorithm.stores_scores(&algorithm.closed_form(plan));
     let bytes =
         2 * (plan.n_q as u64).saturating_mul(plan.n_k as u64).saturating_mul(plan.precision.accumulator_bytes());
     if in_hbm && bytes > MOST_BYTES {

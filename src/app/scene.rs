@@ -6,7 +6,7 @@ use crate::attention::error_rule::{self, Errors, Fault as Wrong};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
 use crate::machine::{Fault, Run};
-use crate::schedule::{Algorithm, Plan, Schedule, Traffic, algorithm};
+use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
 use crate::sentence::Sentence;
 
 use super::job::Signals;
@@ -40,17 +40,18 @@ impl Scene {
         settings.clamp(&input.problem.shape);
         let plan = settings.plan(&input.problem);
         refusal::too_large(&settings, &plan)?;
-        let schedule = Schedule::of(&settings.text(), settings.setting(plan));
-        let map = ScheduleMap::new(&schedule);
+        let heads = settings.algorithm.heads(&input.problem.shape);
+        let schedule = Schedule::of(&settings.text(), Setting { heads, ..settings.setting(plan) });
+        let map = ScheduleMap::new(&schedule, settings.head);
         let plan = schedule.plan();
         let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
-        let standard = baseline(&schedule.algorithm).closed_form(plan);
+        let standard = baseline(&schedule.algorithm).closed_form_of(&Setting { heads, ..Setting::new(plan.clone()) });
         let len = schedule.len();
         let go_on = |done| {
             signals.report(done, len);
             !signals.is_cancelled()
         };
-        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![settings.batch, settings.head, .., ..]));
+        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![settings.batch, .., .., ..]));
         let run = Run::with_gradient(schedule, &input.problem, d_o, settings.batch, settings.head, go_on);
         let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
         Ok(Self { source, input, settings, run, map, closed_form, standard })
@@ -74,9 +75,9 @@ impl Scene {
         self.run.schedule.plan()
     }
 
-    /// The query sees the key: neither a mask nor a bias of -inf hides the pair.
-    pub fn sees(&self, query: usize, key: usize) -> bool {
-        let Settings { batch, head, .. } = self.settings;
+    /// The query of a head sees the key: neither a mask nor a bias of -inf hides the pair.
+    pub fn sees(&self, head: usize, query: usize, key: usize) -> bool {
+        let batch = self.settings.batch;
         self.plan().band.keeps(query, key) && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
     }
 

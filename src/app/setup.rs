@@ -44,6 +44,12 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         }
         precision(ui, &mut settings);
     });
+    let heads = settings.algorithm.heads(&shape);
+    if heads > 1 {
+        let first = settings.head - settings.head % heads;
+        let text = "The run is of heads {0} to {1}, which share a key/value head; head {2} is drawn.";
+        draw::caption(ui, &fill(ui.ctx(), text, &[&first, &(first + heads - 1), &settings.head]));
+    }
     // A line of its own: beside the longest name above, that of a chip would leave the panel.
     ui.horizontal(|ui| chip(ui, &mut settings));
     ui.add_space(SPACE);

@@ -13,6 +13,7 @@ use super::scene::Scene as SceneData;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
 use super::{draw, settings::Settings};
+use crate::schedule::Part;
 
 /// Where in the first two minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +109,8 @@ impl Tour {
         }
         ui.horizontal(|ui| {
             if self.stop == Stop::Predict {
-                let field = egui::TextEdit::singleline(&mut self.guess).desired_width(80.0).hint_text("alpha");
+                let field =
+                    egui::TextEdit::singleline(&mut self.guess).desired_width(80.0).hint_text(Part::Alpha.symbol());
                 let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
                 let field = border.show(ui, |ui| ui.add(field.font(theme::figures(16.0)))).inner;
                 field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "alpha?"));

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::attention::{Input, Precision};
 use crate::gpu::kernels::KERNELS;
-use crate::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
+use crate::schedule::{Algorithm, Plan, Schedule, Setting, Tiling, algorithm};
 use crate::trace::{self, Export, Origin, Summary, Tiles};
 
 use super::bench::{self, Row};
@@ -65,13 +65,14 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::bad(options.name(), what));
     }
     let setting = options.setting(&input, &algorithm, batch)?;
+    let setting = Setting { heads: algorithm.heads(&shape), ..setting };
     if arguments.tiles != Tiles::None {
         run::refuse_too_large(&algorithm, &setting.plan)?;
     }
     run::warn_if_too_large_for_chip(&algorithm, &setting.plan, &options.tiling.hardware);
     run::warn_of_conversion(&input.problem, options.precision);
     let schedule = Schedule::of(&algorithm, setting);
-    let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, head, .., ..]));
+    let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, .., .., ..]));
     let export = Export {
         origin: Origin::of(&input, options.prefix),
         problem: &input.problem,

@@ -1,6 +1,6 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
-use ndarray::ArrayView2;
+use ndarray::ArrayView3;
 
 use super::format::{
     Check, DropoutFacts, ErrorAndBound, FORMAT, Grid, HeadIndex, MaskFacts, Moved, Origin, ProblemFacts, TileTotals,
@@ -30,8 +30,8 @@ pub struct Export<'a> {
     pub hardware: Option<&'a str>,
     /// The source of a kernel with step markers, for its lines.
     pub kernel_source: Option<&'a str>,
-    /// The gradient of the output, `[n_q, d_v]`, for a backward pass; ones where there is none.
-    pub d_o: Option<ArrayView2<'a, f64>>,
+    /// The gradient of the outputs of all heads, `[heads, n_q, d_v]`, for a backward pass; ones where there is none.
+    pub d_o: Option<ArrayView3<'a, f64>>,
 }
 
 impl Origin {

@@ -15,7 +15,8 @@ const MOST: usize = 1 << 40;
 /// Errors with the first step, or else the first total, that does not agree.
 pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
     let plan = plan(trace)?;
-    let mut sums = Sums { kinds: kinds(trace), ..Sums::default() };
+    let own = trace.text.as_ref().and_then(|text| Algorithm::read(&trace.algorithm, text).ok());
+    let mut sums = Sums { kinds: kinds(own.as_ref()), makes_scores: makes_scores(own.as_ref()), ..Sums::default() };
     for (n, step) in (0..).zip(&trace.steps) {
         check_step(n, step, &plan)
             .and_then(|()| within(step.on_chip_bytes, trace.totals.peak_on_chip_bytes))
@@ -28,12 +29,18 @@ pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
 
 /// The tensors of the algorithm with their kinds, as the trace's own text has them; of a trace without a text that can be
 /// read, those of the forward passes.
-fn kinds(trace: &Trace) -> BTreeMap<Tensor, Kind> {
-    let own = trace.text.as_ref().and_then(|text| Algorithm::read(&trace.algorithm, text).ok());
+fn kinds(own: Option<&Algorithm>) -> BTreeMap<Tensor, Kind> {
     match own {
         Some(own) => own.text().tensors.iter().enumerate().map(|(id, of)| (own.tensor(id), of.kind)).collect(),
         None => Tensor::FORWARD.into_iter().map(|tensor| (tensor, kind_of_forward(tensor))).collect(),
     }
+}
+
+/// The lines of the trace's own text that make the scores of a tile, from 1.
+fn makes_scores(own: Option<&Algorithm>) -> Option<Vec<u32>> {
+    let own = own?;
+    let lines = own.text().lines.iter().enumerate().filter(|(n, _)| own.facts(*n).makes_scores);
+    Some(lines.map(|(_, line)| line.span.line).collect())
 }
 
 fn kind_of_forward(tensor: Tensor) -> Kind {
@@ -165,6 +172,8 @@ struct Sums {
     computed: u64,
     /// Tensors that are not kept in the format of the inputs.
     kinds: BTreeMap<Tensor, Kind>,
+    /// Where the text is there, its lines that make scores; they are known by their name else.
+    makes_scores: Option<Vec<u32>>,
 }
 
 impl Sums {
@@ -177,7 +186,11 @@ impl Sums {
         grow(&mut self.flops.matmul, step.flops.matmul);
         grow(&mut self.flops.exp, step.flops.exp);
         grow(&mut self.flops.other, step.flops.other);
-        grow(&mut self.computed, u64::from(step.op == "scores"));
+        let makes_scores = match &self.makes_scores {
+            Some(lines) => step.lines.pseudo.iter().any(|line| lines.contains(&u32::from(*line))),
+            None => step.op == "scores",
+        };
+        grow(&mut self.computed, u64::from(makes_scores));
         self.peak = self.peak.max(step.on_chip_bytes);
         if let Some(tensor) = step.tensor.filter(|tensor| !self.kinds.contains_key(tensor)) {
             return Err(Sentence::new("{0} is no tensor of its text").with(tensor.name()));

@@ -6,6 +6,7 @@ pub mod golden;
 pub mod gpu;
 pub mod not_finite;
 pub mod program;
+pub mod renamed;
 pub mod skips;
 pub mod taps;
 

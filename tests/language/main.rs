@@ -9,6 +9,7 @@ mod diagnostics;
 mod grammar;
 mod groups;
 mod outcome;
+mod parts;
 mod random_texts;
 mod results;
 mod steps;

@@ -7,8 +7,8 @@ use eframe::egui::Context;
 
 use crate::app::job::{self, Job, Signals};
 use crate::app::scene::Scene;
-use crate::schedule::Plan;
 use crate::schedule::language::Names;
+use crate::schedule::{Part, Plan};
 
 /// Values along a side of the picture.
 pub const MOST_SIDE: usize = 256;
@@ -43,19 +43,22 @@ impl Ghosts {
     /// `None` where the text has no weights, or where it would take long.
     fn of(scene: &Scene, signals: &Signals) -> Option<Self> {
         let (schedule, plan) = (scene.schedule(), scene.plan());
-        let name = schedule.algorithm.text().name(WEIGHTS)?;
         let tiles = plan.t_r() * plan.t_c();
         if tiles > MOST_TILES || scene.flops().saturating_mul(plan.t_c() as u64) > MOST_FLOPS {
             return None;
         }
-        let mut made = vec![0; tiles];
+        if !schedule.algorithm.has_part(Part::Weights) {
+            return None;
+        }
+        let (mut made, mut names) = (vec![0; tiles], vec![None; tiles]);
         schedule.for_each(|n, step| {
-            let makes = schedule.effects(step).writes.meets(Names::of(name));
-            if let Some((i, j)) = step.place.tile().filter(|_| makes) {
-                let cell: &mut u64 = &mut made[i * plan.t_c() + j];
-                if *cell == 0 {
-                    *cell = n + 1;
-                }
+            let name = schedule.algorithm.part(step.line, Part::Weights);
+            let name = name.filter(|name| schedule.effects(step).writes.meets(Names::of(*name)));
+            let tile = step.place.tile().filter(|_| schedule.is_of(step, scene.settings.head));
+            if let Some((name, (i, j))) = name.zip(tile)
+                && made[i * plan.t_c() + j] == 0
+            {
+                (made[i * plan.t_c() + j], names[i * plan.t_c() + j]) = (n + 1, Some(name));
             }
         });
         let (rows, cols) = (plan.n_q.min(MOST_SIDE), plan.n_k.min(MOST_SIDE));
@@ -66,8 +69,9 @@ impl Ghosts {
                     return None;
                 }
                 let cursor = ghosts.made[i * ghosts.tiles + j];
-                let view = (cursor > 0).then(|| scene.run.view(cursor));
-                if let Some(weights) = view.as_ref().and_then(|view| view.get(WEIGHTS)) {
+                let Some(name) = names[i * ghosts.tiles + j] else { continue };
+                let view = scene.run.view(cursor);
+                if let Some(weights) = view.get(&schedule.algorithm.text().names[name]) {
                     ghosts.put(plan, (i, j), weights);
                 }
             }
@@ -127,9 +131,6 @@ impl Keeper {
         }
     }
 }
-
-/// The weights of a tile, in every text that has them.
-const WEIGHTS: &str = "P";
 
 #[cfg(test)]
 mod tests {

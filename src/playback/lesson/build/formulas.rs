@@ -121,7 +121,7 @@ fn walk<T: Real>(
             }
         }
     }
-    let output = Results::of(&walk.machine, schedule).output().ok_or_else(|| fault("it makes no O".into()))?;
+    let output = Results::of(&walk.machine, schedule, 0).output().ok_or_else(|| fault("it makes no O".into()))?;
     Ok((walk.first, Outcome { output, moved: 0, on_chip: 0 }))
 }
 
