@@ -132,7 +132,7 @@ fn answer(ui: &Ui, line: Rect, strips: &[Strip], actions: &mut Vec<Action>) {
         draw::describe(
             &response,
             &fill(ui.ctx(), "{0} in HBM", &[&name]),
-            &fill(ui.ctx(), "{0} blocks", &[&strip.blocks]),
+            &fill(ui.ctx(), "{0} {0|block|blocks}", &[&strip.blocks]),
         );
         if response.on_hover_text(fill(ui.ctx(), "Click to answer with {0}", &[&name])).clicked() {
             actions.push(Action::Answer(strip.tensor));

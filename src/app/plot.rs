@@ -79,11 +79,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
         });
     let value = visits.last().map_or(String::new(), |visit| {
         let (m, l, alpha) = (short(visit.m), short(visit.l), short(visit.alpha));
-        let text = "{0} visits; at the end m {1}, l {2}, alpha {3}; rescaled {4} times";
+        let text = "{0} {0|visit|visits}; at the end m {1}, l {2}, alpha {3}; rescaled {4} {4|time|times}";
         fill(ui.ctx(), text, &[&visits.len(), &m, &l, &alpha, &rescales])
     });
     draw::describe(&response.response, "plot of the row", &value);
-    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} rescales, where the maximum rose", &[&rescales]));
+    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]));
     match told {
         Some(told) => errors(ui, told),
         None => drop(draw::caption(ui, "Following the row ...")),

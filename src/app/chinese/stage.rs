@@ -21,8 +21,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("O = 0, l = 0, m = -inf on chip", "片上置 O = 0，l = 0，m = -inf"),
     ("computed the scores S = scale Q K^T", "计算得分 S = scale Q K^T"),
     ("hid the masked scores", "遮住被掩蔽的得分"),
-    ("no new maximum in {0} rows, alpha = 1", "{0} 行都没有新的最大值，alpha = 1"),
-    ("row max rose in {0} of {1} rows", "{1} 行中有 {0} 行的行最大值升高"),
+    ("no new maximum in {0} {0|row|rows}, alpha = 1", "{0} 行都没有新的最大值，alpha = 1"),
+    ("row max rose in {0} of {1} {1|row|rows}", "{1} 行中有 {0} 行的行最大值升高"),
     ("took the row maximum", "求行最大值"),
     ("weights P = exp(S - m)", "权重 P = exp(S - m)"),
     ("summed the weights of each row", "求每行权重的行和"),
@@ -256,19 +256,22 @@ pub static TABLE: &[(&str, &str)] = &[
         "这就是标准反向：整个 P、dP、dS 都经过显存。",
     ),
     ("{0} moves {1} the bytes of {2}.", "{0} 的访存量是 {2} 的 {1}。"),
-    ("{0} are small here: {1} keys against d = {2}", "{0} 小({1} 个键，d = {2})"),
+    ("{0} are small here: {1} {1|key|keys} against d = {2}", "{0} 小({1} 个键，d = {2})"),
     ("{0} gives no O to compare.", "{0} 不给出 O，没有可比的。"),
     ("This text has no m, l and alpha of a row.", "这份代码没有每行的 m、l、alpha。"),
     ("{0} has no m, l and alpha: there is no rescale to show.", "{0} 没有 m、l、alpha：没有什么要重缩放。"),
-    ("blocks of {0} queries load K and V {1} times", "每块 {0} 个查询，K、V 载入 {1} 次"),
+    ("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}", "每块 {0} 个查询，K、V 载入 {1} 次"),
     (
         "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.",
         "{0} 访存量是 {2} 的 {1}：{3}，分块不划算。",
     ),
-    ("Closed form: {0} elements, the same.", "公式：{0} 个元素，一致。"),
-    ("Closed form: {0} elements; counted {1}. They must agree.", "公式：{0} 个元素；实际计数 {1}。二者必须一致。"),
-    ("{0} read: {1} elements, {2} B", "{0} 读：{1} 个元素，{2} B"),
-    ("{0} write: {1} elements, {2} B", "{0} 写：{1} 个元素，{2} B"),
+    ("Closed form: {0} {0|element|elements}, the same.", "公式：{0} 个元素，一致。"),
+    (
+        "Closed form: {0} {0|element|elements}; counted {1}. They must agree.",
+        "公式：{0} 个元素；实际计数 {1}。二者必须一致。",
+    ),
+    ("{0} read: {1} {1|element|elements}, {2} B", "{0} 读：{1} 个元素，{2} B"),
+    ("{0} write: {1} {1|element|elements}, {2} B", "{0} 写：{1} 个元素，{2} B"),
     (
         "Counted: every element that the algorithm moves between HBM and the chip, and between on-chip memory and arithmetic. Not modelled: caches (L2 would serve some of the repeated reads), transactions of 32 bytes, bank conflicts, and the reads of the mask, which comes from indices.",
         "已计入：算法在显存与片上之间、片上存储与运算之间搬运的每个元素。没有计入：缓存(部分重复读取会由 L2 提供)、32 字节的事务、存储体冲突，以及由下标得出的掩码的读取。",
@@ -277,7 +280,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} keeps no running statistics: a row is done in one piece.", "{0} 不保留运行中的统计量：整行一次完成。"),
     ("m, l and alpha of row {0} after each key block", "第 {0} 行在每个键块之后的 m、l 和 alpha"),
     (
-        "{0} visits; at the end m {1}, l {2}, alpha {3}; rescaled {4} times",
+        "{0} {0|visit|visits}; at the end m {1}, l {2}, alpha {3}; rescaled {4} {4|time|times}",
         "{0} 次访问；最后 m {1}，l {2}，alpha {3}；重缩放 {4} 次",
     ),
     ("plot of the row", "本行的曲线"),
@@ -332,7 +335,7 @@ pub static TABLE: &[(&str, &str)] = &[
     // Where did this number come from?
     ("Where did this number come from?", "这个数从哪里来？"),
     ("{0}, as it is after step {1}", "{0}，第 {1} 步之后"),
-    ("{0} steps made it", "由 {0} 步得出"),
+    ("{0} {0|step|steps} made it", "由 {0} 步得出"),
     ("origin of", "来源"),
     ("{0}, latest first. Click one to go there.", "{0}，最近的在前。点一步就到那里。"),
     (
@@ -365,9 +368,9 @@ pub static TABLE: &[(&str, &str)] = &[
     ("The classes of the tiles are yours to find.", "各分块属于哪一类，由你来找。"),
     ("Click to answer with {0}", "单击以 {0} 作答"),
     ("{0} in HBM", "显存中的 {0}"),
-    ("{0} blocks", "{0} 块"),
+    ("{0} {0|block|blocks}", "{0} 块"),
     ("Click: where did it come from?", "单击：它从哪里来？"),
-    ("Triangles: {0} rescales, where the maximum rose", "三角形：{0} 次重缩放，最大值在此升高"),
+    ("Triangles: {0} {0|rescale|rescales}, where the maximum rose", "三角形：{0} 次重缩放，最大值在此升高"),
     ("Following the row ...", "正在跟踪这一行……"),
     (
         "error of O / l after each key block, against f64 (power of ten)",
@@ -379,7 +382,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "一个线程块同时占用的最多字节数：共享内存与寄存器。",
     ),
     (
-        "{0} in matrix products (2 for each multiply-add), {1} exponentials, {2} other; counted over every tile that is not skipped. Not modelled: how fast each kind runs.",
+        "{0} in matrix products (2 for each multiply-add), {1} {1|exponential|exponentials}, {2} other; counted over every tile that is not skipped. Not modelled: how fast each kind runs.",
         "矩阵乘法 {0}（每次乘加算 2），指数 {1}，其他 {2}；按所有未跳过的分块计。未建模：各类运算的速度。",
     ),
 ];
