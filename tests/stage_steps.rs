@@ -81,7 +81,7 @@ fn the_plot_tells_the_error_after_each_key_block() {
         assert!((got - want).abs() <= 1e-3 * want.max(1e-3), "{got} for {want}: {shown}");
     }
     assert_eq!(errors.len(), 3);
-    assert!(value(&harness, "plot of the row").ends_with("rescaled 1 times"), "{}", value(&harness, "plot of the row"));
+    assert!(value(&harness, "plot of the row").ends_with("rescaled 1 time"), "{}", value(&harness, "plot of the row"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     let heads = if is_of_group { settings.algorithm.heads(&applied.problem.shape) } else { 1 };
     let schedule = Schedule::of(&settings.algorithm, Setting { heads, ..setting });
     if schedule.len() != trace.totals.steps {
-        let fault = Sentence::new("the run that this version makes has {0} steps, and the trace says {1}");
+        let fault = Sentence::new("the run that this version makes has {0} {0|step|steps}, and the trace says {1}");
         return Err(fault.with(schedule.len()).with(trace.totals.steps));
     }
     numbers_follow(&trace, &applied.problem, &schedule, &mut input)?;
@@ -46,7 +46,8 @@ const MOST_RECOMPUTED: u64 = 20_000_000_000;
 fn numbers_follow(trace: &Trace, problem: &Problem, schedule: &Schedule, input: &mut Input) -> Result<(), Sentence> {
     let flops = schedule.algorithm.closed_form(schedule.plan()).flops.total();
     if flops > MOST_RECOMPUTED {
-        let warning = "the numbers of this trace were not recomputed: they take {0} operations, and {1} are the most";
+        let warning = "the numbers of this trace were not recomputed: they take {0} {0|operation|operations}, and {1} \
+            are the most";
         input.warnings.insert(0, Sentence::new(warning).with(flops).with(MOST_RECOMPUTED));
         return Ok(());
     }
@@ -125,7 +126,10 @@ fn algorithm_of(trace: &Trace) -> Result<Algorithm, Sentence> {
     let unknown = || Sentence::new("this version has no algorithm {0}").with(name);
     let text = trace.text.as_ref().ok_or_else(unknown)?;
     Algorithm::read(name, text).map_err(|wrong| match wrong.first() {
-        Some(first) => Sentence::new("its text: {0}").with(first),
+        Some(first) => {
+            let (at, what) = (first.span, first.what.clone());
+            Sentence::new("its text: {0}:{1}: {2}").with(at.line).with(at.column).and(what)
+        }
         None => unknown(),
     })
 }

@@ -99,11 +99,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
     let value = visits.last().map_or(String::new(), |visit| {
         let values =
             CURVES.each_ref().map(|curve| format!("{} {}", algorithm.called(curve.part), short((curve.value)(visit))));
-        let text = "{0} visits; at the end {1}; rescaled {2} times";
+        let text = "{0} {0|visit|visits}; at the end {1}; rescaled {2} {2|time|times}";
         fill(ui.ctx(), text, &[&visits.len(), &values.join(", "), &rescales])
     });
     draw::describe(&response.response, "plot of the row", &value);
-    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} rescales, where the maximum rose", &[&rescales]));
+    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]));
     match told {
         Some(told) => errors(ui, look, told),
         None => drop(draw::caption(ui, "Following the row ...")),

@@ -154,7 +154,7 @@ const PREDICT: &str =
 const REVEALED: &str = "alpha = exp({0} - {1}) = {2}. The old words count for less, and nothing is read again.";
 const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the result misses the exact one.";
 const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";
-const COUNT: &str = "At 1024 tokens flash2 moves {0} elements, standard attention {1}.";
+const COUNT: &str = "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.";
 
 fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {
     let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());

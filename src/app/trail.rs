@@ -60,7 +60,7 @@ impl Trail {
             let asked = say(ctx, &self.asked.what);
             let what = fill(ctx, "{0}, as it is after step {1}", &[&asked, &grouped(self.at)]);
             let response = ui.label(&what);
-            let count = fill(ctx, "{0} steps made it", &[&self.steps.len()]);
+            let count = fill(ctx, "{0} {0|step|steps} made it", &[&self.steps.len()]);
             draw::describe(&response, "origin of", &fill(ctx, "{0}: {1}", &[&what, &count]));
             let is_cut = self.steps.len() >= MOST;
             let order = if is_cut {

@@ -47,12 +47,6 @@ pub fn say(ctx: &Context, sentence: &Sentence) -> String {
     sentence.say(&|pattern| in_language(language, pattern))
 }
 
-/// Why there is no GPU: what a driver or a probe says is looked up whole.
-pub fn no_gpu(ctx: &Context, reason: &Sentence) -> String {
-    let reason = say(ctx, reason);
-    tr(ctx, &reason).to_owned()
-}
-
 /// What the step carried out last did, such as
 /// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
 pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
@@ -131,9 +125,9 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
         "mask" => "hid the masked scores".into(),
         "row-max" | "merge-stats" => match snapshot.risen() {
             Some((0, of)) => {
-                Sentence::new("no new maximum in {0} rows, {1} = 1").with(of).with(snapshot.called(Part::Alpha))
+                Sentence::new("no new maximum in {0} {0|row|rows}, {1} = 1").with(of).with(snapshot.called(Part::Alpha))
             }
-            Some((risen, of)) => Sentence::new("row max rose in {0} of {1} rows").with(risen).with(of),
+            Some((risen, of)) => Sentence::new("row max rose in {0} of {1} {1|row|rows}").with(risen).with(of),
             None => "took the row maximum".into(),
         },
         "tile-max" => "took the row maximum".into(),
@@ -184,9 +178,9 @@ pub fn beside_standard(scene: &Scene) -> Sentence {
         return Sentence::new("{0} moves {1} the bytes of {2}.").with(name).with(times(ratio)).with(standard_name);
     }
     let why = if plan.d >= plan.n_k {
-        Sentence::new("{0} are small here: {1} keys against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
+        Sentence::new("{0} are small here: {1} {1|key|keys} against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
     } else {
-        Sentence::new("blocks of {0} queries load K and V {1} times").with(plan.br).with(plan.t_r())
+        Sentence::new("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}").with(plan.br).with(plan.t_r())
     };
     let sentence = "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.";
     Sentence::new(sentence).with(name).with(times(ratio)).with(standard_name).and(why)
@@ -200,15 +194,18 @@ fn times(ratio: f64) -> String {
 pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
     let (counted, formula) = (counted.hbm_elements(), formula.hbm_elements());
     if counted == formula {
-        return Sentence::new("Closed form: {0} elements, the same.").with(grouped(formula));
+        return Sentence::new("Closed form: {0} {0|element|elements}, the same.").with(grouped(formula));
     }
-    let sentence = Sentence::new("Closed form: {0} elements; counted {1}. They must agree.");
+    let sentence = Sentence::new("Closed form: {0} {0|element|elements}; counted {1}. They must agree.");
     sentence.with(grouped(formula)).with(grouped(counted))
 }
 
 /// Elements and bytes of each tensor, one line each way.
 pub fn per_tensor(ctx: &Context, traffic: &Traffic) -> String {
-    let ways = [("{0} read: {1} elements, {2} B", &traffic.read), ("{0} write: {1} elements, {2} B", &traffic.write)];
+    let ways = [
+        ("{0} read: {1} {1|element|elements}, {2} B", &traffic.read),
+        ("{0} write: {1} {1|element|elements}, {2} B", &traffic.write),
+    ];
     let lines = ways.into_iter().flat_map(|(way, tensors)| {
         tensors.iter().map(move |(tensor, elements)| {
             fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(tensors.bytes_of(tensor))])

@@ -78,7 +78,7 @@ impl ProblemError {
             }
             Self::Value { name, value, need } => Sentence::new("{0} is {1}: {2}").and(*name).with(value).and(*need),
             Self::Prefix { prefix, need } => {
-                Sentence::new("a prefix of {0} tokens needs {1}").with(prefix).and(need.clone())
+                Sentence::new("a prefix of {0} {0|token|tokens} needs {1}").with(prefix).and(need.clone())
             }
             Self::Packed(fault) => fault.clone(),
         }
@@ -134,7 +134,7 @@ impl Problem {
         }
         if let Some(lengths) = &self.mask.key_lengths {
             if lengths.len() != batch {
-                let expected = Sentence::new("one length for each of the {0} batch entries").with(batch);
+                let expected = Sentence::new("one length for each of the {0} batch {0|entry|entries}").with(batch);
                 return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
             }
             if let Some(&length) = lengths.iter().find(|&&length| length > n_k) {

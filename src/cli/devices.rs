@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::gpu::{self, DeviceInfo};
 use crate::schedule::{Hardware, hardware};
+use crate::sentence::Sentence;
 
 use super::Failure;
 use super::failure::{print, print_json};
@@ -22,10 +23,10 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json { print_json(&as_json(&devices, &models)) } else { print(&as_text(&devices, &models)) }
 }
 
-type Found = (&'static str, Result<DeviceInfo, String>);
+type Found = (&'static str, Result<DeviceInfo, Sentence>);
 
 /// A device, or the reason why a backend has none.
-pub fn device_json(backend: &str, found: &Result<DeviceInfo, String>) -> serde_json::Value {
+pub fn device_json(backend: &str, found: &Result<DeviceInfo, Sentence>) -> serde_json::Value {
     match found {
         Ok(info) => json!({
             "backend": backend,
@@ -36,7 +37,7 @@ pub fn device_json(backend: &str, found: &Result<DeviceInfo, String>) -> serde_j
             "limits": info.limits.iter().map(|(name, value)| (name.to_string(), json!(value))).collect::<serde_json::Map<_, _>>(),
             "notes": info.notes,
         }),
-        Err(reason) => json!({ "backend": backend, "available": false, "reason": reason }),
+        Err(reason) => json!({ "backend": backend, "available": false, "reason": reason.to_string() }),
     }
 }
 

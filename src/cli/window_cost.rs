@@ -39,7 +39,7 @@ fn frame() -> Result<Row, String> {
 /// Medians of starts of the window and of an empty one, each in a process of its own with the same library, renderer
 /// and driver: from the start of the process to its first line, which says that a first frame was handed over.
 fn start() -> Result<Row, String> {
-    app::display()?;
+    app::display().map_err(|fault| fault.to_string())?;
     let mut times = [Vec::new(), Vec::new()];
     for n in 0..2 * STARTS {
         times[n % 2].push(first_line_of(n % 2 == 1)?);
@@ -73,5 +73,5 @@ pub fn first_frame(is_empty: bool) -> Result<(), Failure> {
         // Without a reader there is nobody to tell.
         let _ = print("shown\n");
     };
-    app::first_frame(is_empty, report).map_err(Failure::Missing)
+    app::first_frame(is_empty, report).map_err(|fault| Failure::Missing(fault.to_string()))
 }

@@ -119,7 +119,8 @@ impl Algorithm {
         let named = text.tensors.iter().map(|tensor| Tensor::named(&tensor.name)).collect::<Option<Vec<_>>>();
         let Some(tensors) = named else {
             let what = "a tensor of this text has too long a name, or too many names of tensors were read before";
-            return Err(vec![Diagnostic::new(language::Span::default(), what)]);
+            let first = language::Span { line: 1, column: 1, width: 1 };
+            return Err(vec![Diagnostic::new(first, what)]);
         };
         let parts = parts_of(&text);
         let facts =

@@ -76,7 +76,8 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     }
     let lengths = &facts.mask.key_lengths;
     if let Some(count) = lengths.as_ref().map(Vec::len).filter(|&count| count != shape.batch) {
-        let fault = Sentence::new("{0} lengths for {1} batch entries").with(count).with(shape.batch);
+        let fault =
+            Sentence::new("{0} {0|length|lengths} for {1} batch {1|entry|entries}").with(count).with(shape.batch);
         return refuse("problem.mask.key_lengths", fault);
     }
     // No size is above MOST, so that a wider window leaves as much of it.
@@ -113,10 +114,10 @@ fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
     }
     let (t_r, t_c) = (plan.t_r(), plan.t_c());
     if let Some(i) = step.i.filter(|&i| i >= t_r) {
-        return Err(Sentence::new("i is {0}, but there are {1} query blocks").with(i).with(t_r));
+        return Err(Sentence::new("i is {0}, but there {1|is|are} {1} query {1|block|blocks}").with(i).with(t_r));
     }
     if let Some(j) = step.j.filter(|&j| j >= t_c) {
-        return Err(Sentence::new("j is {0}, but there are {1} key blocks").with(j).with(t_c));
+        return Err(Sentence::new("j is {0}, but there {1|is|are} {1} key {1|block|blocks}").with(j).with(t_c));
     }
     let of_block = |block: Option<std::ops::Range<usize>>, size: usize| block.map_or([0, size], |b| [b.start, b.end]);
     let rows = of_block(step.i.map(|i| plan.rows(i)), plan.n_q);
@@ -138,7 +139,7 @@ fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
 
 fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Result<(), Sentence> {
     if let Some((name, values)) = step.statistics().find(|(_, values)| values.numbers().len() != rows) {
-        let fault = Sentence::new("{0} has {1} numbers for {2} rows").with(name);
+        let fault = Sentence::new("{0} has {1} {1|number|numbers} for {2} {2|row|rows}").with(name);
         return Err(fault.with(values.numbers().len()).with(rows));
     }
     for (name, tile, width) in [("s", &step.s, cols), ("p", &step.p, cols), ("o", &step.o, d_v)] {
@@ -153,7 +154,7 @@ fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Resul
 fn within(live: OnChip, peak: OnChip) -> Result<(), Sentence> {
     if live.shared > peak.shared || live.registers > peak.registers {
         let show = |on_chip: OnChip| {
-            Sentence::new("{0} shared and {1} register bytes").with(on_chip.shared).with(on_chip.registers)
+            Sentence::new("{0} shared and {1} register {1|byte|bytes}").with(on_chip.shared).with(on_chip.registers)
         };
         return Err(Sentence::new("{0} are live, above the peak of {1}").and(show(live)).and(show(peak)));
     }
@@ -201,7 +202,7 @@ impl Sums {
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
         let element = element_bytes(self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
-            let fault = Sentence::new("it moves part of an element: those of {0} have {1} bytes");
+            let fault = Sentence::new("it moves part of an element: those of {0} have {1} {1|byte|bytes}");
             return Err(fault.with(tensor.name()).with(element));
         }
         let moved = self.tensors.entry(tensor).or_default();

@@ -89,7 +89,7 @@ fn show_recorded(ui: &mut Ui, look: &Look<'_>, recorded: &Recorded, room: f32, a
 /// All rows in one sentence.
 fn score(ui: &mut Ui, recorded: &Recorded) {
     let Some((visits, within)) = recorded.score() else { return };
-    let text = fill(ui.ctx(), "All rows: {0} of {1} visits within the rule", &[&within, &visits]);
+    let text = fill(ui.ctx(), "All rows: {0} of {1} {1|visit|visits} within the rule", &[&within, &visits]);
     let label = if visits == within { note(ui, &text) } else { warning(ui, &format!("! {text}")) };
     draw::describe(&label, "visits within the rule", &text);
 }

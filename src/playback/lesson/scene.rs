@@ -3,6 +3,7 @@
 use crate::attention::input::{bundled, preset, random};
 use crate::attention::{Input, Mask, Precision};
 use crate::schedule::{Algorithm, Hardware, Plan, Schedule, Tiling, algorithm, hardware};
+use crate::sentence::Sentence;
 
 use super::error::Result;
 use super::fields::Field;
@@ -145,7 +146,7 @@ impl Scene {
     /// Sets one property. `input` sets all of them to what suits that input.
     pub fn set(&mut self, field: &Field) -> Result<()> {
         let value = field.value.as_str();
-        let unknown = |what: &str| field.fault(format!("`{value}` is no {what}"));
+        let unknown = |what: &'static str| field.fault(Sentence::new("`{0}` is no {1}").with(value).and(what));
         match field.key.as_str() {
             "input" => *self = Self { line: field.line, ..input(value).ok_or_else(|| unknown("input"))? },
             "prefix" => self.prefix = Some(field.index()?),
@@ -169,7 +170,7 @@ impl Scene {
             }
             "bug" => {
                 if !BUGS.contains(&value) {
-                    return Err(field.fault(format!("bugs are {}", BUGS.join(", "))));
+                    return Err(field.fault(Sentence::new("bugs are {0}").with(BUGS.join(", "))));
                 }
                 self.bug = value.into();
             }
@@ -179,7 +180,7 @@ impl Scene {
                 self.view =
                     Distance::parse(value).ok_or_else(|| unknown("distance: memory, far, middle and near are"))?;
             }
-            key => return Err(field.fault(format!("a scene has no `{key}`"))),
+            key => return Err(field.fault(Sentence::new("a scene has no `{0}`").with(key))),
         }
         Ok(())
     }
