@@ -242,13 +242,15 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
     let name = look.scene.settings.algorithm.name();
-    let text = if look.scene.is_baseline() {
+    let algorithm = &look.scene.schedule().algorithm;
+    let is_whole = algorithm.has_part(Part::Max) && !algorithm.has_part(Part::Alpha) && !algorithm.is_backward();
+    let text = if is_whole {
         fill(
             ui.ctx(),
             "{0} takes each row whole: its maximum is known before the first weight, and nothing is rescaled.",
             &[&name],
         )
-    } else if !look.scene.schedule().algorithm.has_part(Part::Alpha) {
+    } else if !algorithm.has_part(Part::Alpha) {
         fill(ui.ctx(), "{0} multiplies no row by a factor: there is no rescale to show.", &[&name])
     } else {
         let text = "No key of this row is visible: the row is done before it begins, and {0} = 0.";

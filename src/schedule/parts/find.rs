@@ -194,7 +194,7 @@ impl<'t> Finder<'t> {
             let tensors = self.actions.iter().copied().filter(is_stored).filter_map(Action::tensor);
             tensors.map(|tensor| self.text.tensors[tensor].id).find(|name| scores.has(*name))
         };
-        let made = || self.actions.iter().filter_map(|action| gives_scores(action)).last();
+        let made = || self.actions.iter().rev().find_map(|action| gives_scores(action));
         in_weights.or_else(stored).or_else(made)
     }
 
