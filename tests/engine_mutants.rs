@@ -27,8 +27,8 @@ fn mutants() -> Vec<Mutant> {
         let mutant = mutants.last_mut().expect("a name first");
         if let Some(text) = line.strip_prefix("- ") {
             mutant.from.push(text.to_owned());
-        } else if let Some(text) = line.strip_prefix("+ ") {
-            mutant.to.push(text.to_owned());
+        } else if let Some(text) = line.strip_prefix('+') {
+            mutant.to.push(text.trim_start_matches(' ').to_owned());
         } else {
             let (key, value) = line.split_once(' ').expect("a field and what it says");
             let before = mutant.fields.insert(key.to_owned(), value.trim().to_owned());
@@ -69,15 +69,27 @@ fn file_of(target: &str, modules: &[&str]) -> Option<PathBuf> {
 
 #[test]
 fn every_mutant_has_its_place_and_its_test() {
-    let (mutants, mut names, mut changes) = (mutants(), BTreeSet::new(), BTreeSet::new());
+    let (mutants, mut names, mut places) = (mutants(), BTreeSet::new(), Vec::new());
     for Mutant { name, fields, from, to } in &mutants {
         assert!(names.insert(name), "two mutants are called {name}");
         let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
         assert_eq!(keys, ["breaks", "file", "test"], "{name}");
         let (from, to, file) = (from.join("\n"), to.join("\n"), &fields["file"]);
-        assert!(from != to && changes.insert((file, from.clone(), to)), "{name} changes nothing of its own");
-        let count = read(&Path::new(ROOT).join(file)).matches(&from).count();
-        assert_eq!(count, 1, "{name}: {from:?} stands {count} times in {file}");
+        let plain = from.replace(['«', '»'], "");
+        let text = read(&Path::new(ROOT).join(file));
+        let count = text.matches(&plain).count();
+        assert_eq!(count, 1, "{name}: {plain:?} stands {count} times in {file}");
+        let part = match from.split_once('«') {
+            Some((before, rest)) => {
+                let (part, behind) = rest.split_once('»').unwrap_or_else(|| panic!("{name}: a mark without its end"));
+                assert!(!behind.contains(['«', '»']), "{name} has one place");
+                let start = text.find(&plain).expect("it was counted") + before.len();
+                places.push((file, start..start + part.len(), name));
+                part
+            }
+            None => &from,
+        };
+        assert!(part != to, "{name} changes nothing");
         let (target, test) = fields["test"].split_once(' ').expect("a target and a test");
         let mut path: Vec<&str> = test.split("::").collect();
         let function = path.pop().expect("a name");
@@ -88,6 +100,12 @@ fn every_mutant_has_its_place_and_its_test() {
         let above = above.unwrap_or_else(|| panic!("{name}: {} has no {function}", of.display()));
         let is_test = above.lines().rev().take(3).any(|line| line.trim() == "#[test]");
         assert!(is_test, "{name}: {function} is no test");
+    }
+    // One build holds them all.
+    for (n, (file, place, name)) in places.iter().enumerate() {
+        let meets =
+            places[..n].iter().find(|(of, other, _)| of == file && other.start < place.end && place.start < other.end);
+        assert!(meets.is_none(), "{name} changes what {:?} changes", meets.map(|meets| meets.2));
     }
     assert!(mutants.len() >= 60, "{} mutants are too few", mutants.len());
 }
