@@ -66,6 +66,29 @@ proptest! {
         }
     }
 
+    /// The meters after some steps, wherever a section ends, are those of a walk up to there.
+    #[test]
+    fn meters_after_some_steps_are_those_of_a_walk(plan in plans(), at in 0.0..1.0f64) {
+        for algorithm in each_algorithm() {
+            let schedule = Schedule::new(algorithm, plan.clone());
+            let meters = MeterIndex::new(&schedule);
+            let cursor = (at * schedule.len() as f64) as u64;
+            let ends = [cursor, cursor + 1, schedule.section_steps(schedule.section_of(cursor)).start, schedule.len() + 1];
+            let mut wanted = vec![(0, Meter::new(&schedule).totals)];
+            let mut meter = Meter::new(&schedule);
+            schedule.for_each(|n, step| {
+                meter.add(step);
+                if ends.contains(&(n + 1)) {
+                    wanted.push((n + 1, meter.totals));
+                }
+            });
+            wanted.push((schedule.len() + 1, meter.totals));
+            for (cursor, totals) in wanted {
+                prop_assert_eq!(&meters.after(&schedule, cursor), &totals, "{} after {}", algorithm.name(), cursor);
+            }
+        }
+    }
+
     #[test]
     fn visible_blocks_are_the_tiles_that_are_not_skipped(plan in plans()) {
         let seen = |i, j| plan.class(i, j) != TileClass::Skipped;
