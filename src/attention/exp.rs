@@ -122,7 +122,7 @@ fn without_exponent(x: f32) -> (f32, f32) {
     p = r.mul_add(p, 4.166_579_6e-2);
     p = r.mul_add(p, 1.666_666_5e-1);
     p = r.mul_add(p, 5.0e-1);
-    (p.mul_add(r * r, r) + 1.0, rounded)
+    (r.mul_add(r.mul_add(p, 1.0), 1.0), rounded)
 }
 
 #[inline(always)]

@@ -178,13 +178,12 @@ fn action(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
 
 fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
     let name = cursor.expect_word("load, store, fill, add or a name")?;
-    if !cursor.is_at("=") {
-        if cursor.is_at("[") || matches!(cursor.peek().kind, Token::Word(_)) {
-            let verbs = ["load", "store", "fill", "add", "for", "parallel"];
-            if let Some(near) = nearest(&name.text, verbs) {
-                let what = Sentence::new("{0} is no statement; did you mean {1}?").with(&name.text).with(near);
-                return Err(Diagnostic::new(name.span, what));
-            }
+    let begins_a_move = cursor.is_at("[") || matches!(cursor.peek().kind, Token::Word(_));
+    if begins_a_move && !cursor.is_at("=") {
+        let verbs = ["load", "store", "fill", "add", "for", "parallel"];
+        if let Some(near) = nearest(&name.text, verbs) {
+            let what = Sentence::new("{0} is no statement; did you mean {1}?").with(&name.text).with(near);
+            return Err(Diagnostic::new(name.span, what));
         }
     }
     cursor.expect("=")?;
