@@ -171,7 +171,9 @@ impl Slack {
         sum: f64,
     ) -> Result<(), Sentence> {
         let allowed = self.allowed(part, right, sum);
-        if found == right || (found.is_nan() && right.is_nan()) || (found - right).abs() <= allowed {
+        // What is allowed next to an infinity would be infinite.
+        let is_near = found.is_finite() && right.is_finite() && (found - right).abs() <= allowed;
+        if found == right || (found.is_nan() && right.is_nan()) || is_near {
             return Ok(());
         }
         let digits = |x: f64| if self.is_double { x.to_string() } else { (x as f32).to_string() };

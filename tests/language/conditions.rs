@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use tilescope::attention::input::random;
 use tilescope::attention::{Align, Mask, Precision, Shape, TileClass};
-use tilescope::machine::Given;
+use tilescope::machine::{Given, Run};
 use tilescope::schedule::language::{Algorithm, Over, Setting, Step, TEXTS, Test, closed_form, counted, peak, walk};
-use tilescope::schedule::{OnChip, Plan, Schedule, Tiling};
+use tilescope::schedule::{DropoutCost, OnChip, Plan, Schedule, Tiling};
 
-use super::common::plans;
+use super::common::{self, plans};
 use super::outcome::carry_out;
 use super::{read, text};
 
@@ -212,13 +212,17 @@ fn buffers_are_those_of_the_program_at_hand() {
     assert_eq!(peak(&filled, &closed), OnChip::default());
 
     // Q, K and V of 4 columns, O, m, l, and S beside P: no bias in a run without one.
-    let flash2 = |bias| {
-        let plan = Plan { bias, ..Plan::new(16, 16, 4, Tiling { br: 3, bc: 2 }, Precision::F32) };
+    let flash2 = |bias, dropout| {
+        let plan = Plan { bias, dropout, ..Plan::new(16, 16, 4, Tiling { br: 3, bc: 2 }, Precision::F32) };
         peak(&text("flash2"), &Setting::new(plan))
     };
     let registers = (3 * 4 + 3 * 2 + 3 + 3) * 4;
-    assert_eq!(flash2(false), OnChip { shared: (3 + 2 + 2) * 4 * 4, registers });
-    assert_eq!(flash2(true), OnChip { shared: (3 + 2 + 2) * 4 * 4 + 3 * 2 * 4, registers });
+    let (none, kept) = (DropoutCost::None, DropoutCost::Materialised);
+    let shared = (3 + 2 + 2) * 4 * 4;
+    assert_eq!(flash2(false, none), OnChip { shared, registers });
+    assert_eq!(flash2(true, none), OnChip { shared: shared + 3 * 2 * 4, registers });
+    assert_eq!(flash2(false, DropoutCost::Regenerated), OnChip { shared, registers });
+    assert_eq!(flash2(false, kept), OnChip { shared: shared + 3 * 2, registers }, "a byte a pair");
 
     // A kernel that is one program is one for each head.
     let setting = Setting { heads: 3, ..open };
@@ -254,4 +258,29 @@ fn every_row_is_reported() {
     let rows = reported(&one_program);
     assert_eq!(rows, reported(flash2));
     assert!(rows.iter().flatten().all(|value| value.is_finite()), "{rows:?}");
+}
+
+/// A line of which one statement holds at some tiles: what the other would have given stays, costs nothing where it is not
+/// carried out, and is found again from any step.
+#[test]
+fn a_statement_that_does_not_hold_leaves_what_was_there() {
+    let text = "language 1\ntitle x\nin Q K V\nout O\nkernel k\nshared Q, K ; registers O, S\nparallel for i in query blocks\n  \
+                load Q[i]\n  start: O = 1 per row of d_v; t = 0 per row\n  for j in key blocks\n    load K[j]\n    \
+                scores: S = Q @ K^T; t = rowsum(S) when full; u = rowmax(S)\n    add: O = O * finite(t) unless full; \
+                u = exp(u - u); O = O + u\n  store O[i]\n";
+    let algorithm = tilescope::schedule::Algorithm::read("a text", text).expect("a text");
+    let mut problem = random::read("random:7,9,3,1,1", 4).expect("a spec").problem;
+    problem.mask = Mask { causal: true, align: Align::TopLeft, ..Mask::default() };
+    for tiling in [Tiling { br: 2, bc: 3 }, Tiling { br: 3, bc: 2 }] {
+        let plan = Plan::of_problem(&problem, 0, tiling, Precision::F64);
+        let schedule = Schedule::new(&algorithm, plan);
+        same_totals(algorithm.text(), &schedule.setting);
+        let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
+        let closed = algorithm.closed_form_of(&run.schedule.setting);
+        assert_eq!(run.totals(run.schedule.len()).traffic, closed);
+        for cursor in 0..=run.schedule.len() {
+            let (found, stepped) = (run.view(cursor), common::stepped(&run, &problem, cursor));
+            assert_eq!(common::bits(&found), common::bits(&stepped), "after {cursor} steps");
+        }
+    }
 }

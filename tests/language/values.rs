@@ -88,3 +88,23 @@ fn no_tile_is_of_keys_by_keys() {
         assert!(wrong.contains("do not go together element by element"), "{wrong}");
     }
 }
+
+/// In 16 bits an output of elements is rounded, and one that is kept as it was accumulated is not.
+#[test]
+fn tensors_are_kept_in_their_kind() {
+    let problem = random::read("random:7,5,3,1,1", 4).expect("a spec").problem;
+    let of = |kind: &str, precision| {
+        let text = of_rows("Q / 3").replace("out X", &format!("out X[i]:{kind} of d"));
+        let setting = Setting::new(Plan::of_problem(&problem, 0, Tiling { br: 3, bc: 2 }, precision));
+        let given = [Given::new(problem.head::<f32>(0, 0, precision))];
+        let outcome = carry_out(&read(&text), &setting, &given).unwrap_or_else(|fault| panic!("{fault}"));
+        (outcome.tensor("X", 0).expect("an output").to_owned(), given[0].head.q.mapv(|q| q / 3.0))
+    };
+    let (kept, exact) = of("acc", Precision::F16);
+    assert_eq!(kept, exact);
+    let (kept, exact) = of("element", Precision::F16);
+    assert_eq!(kept, exact.mapv(|x| half::f16::from_f32(x).to_f32()));
+    assert_ne!(kept, exact, "a third has more digits");
+    let (kept, exact) = of("element", Precision::F32);
+    assert_eq!(kept, exact);
+}
