@@ -143,7 +143,7 @@ fn differences_on_either_side_are_found() {
 fn counts(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| counts(value, &format!("{path}/{name}"), found))
+            fields.iter().for_each(|(name, value)| counts(value, &format!("{path}/{name}"), found));
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(n, value)| counts(value, &format!("{path}/{n}"), found));
