@@ -134,7 +134,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("this wrong answer is right: {0}", "这个错误答案是对的：{0}"),
     ("this text has no `label:`", "这个文本没有 `label:`"),
     ("two choices look the same: {0}", "两个选项看起来一样：{0}"),
-    ("`say` is {0} wide, and {1} is the most: {2}", "`say` 宽 {0}，上限是 {1}：{2}"),
+    ("`say` is {0} long, and {1} is the most: {2}", "`say` 宽 {0}，上限是 {1}：{2}"),
     ("this holds before anything is changed", "什么都没改就已经成立"),
     ("the solution uses `{0}`, which is not open", "解答用到了 `{0}`，而它没有开放"),
     ("the solution does not make this true", "解答没有使它成立"),

@@ -31,7 +31,7 @@ pub struct Report {
     pub faults: Vec<LessonError>,
 }
 
-/// A projected line is at most this wide: a character of ASCII is 1, a wider one 2.
+/// A projected line is at most this long: a character of ASCII counts 1, a wider one 2.
 const MOST_SAID: [(Language, usize); 2] = [(Language::English, 60), (Language::Chinese, 48)];
 
 impl Report {
@@ -107,7 +107,7 @@ fn length(said: &Text, beat: &Beat, language: Language, engine: &Engine) -> Resu
     if length > most {
         return Err(LessonError::line(
             beat.line,
-            Sentence::new("`say` is {0} wide, and {1} is the most: {2}").with(length).with(most).with(text),
+            Sentence::new("`say` is {0} long, and {1} is the most: {2}").with(length).with(most).with(text),
         ));
     }
     Ok(())
