@@ -2,7 +2,7 @@
 
 pub static TABLE: &[(&str, &str)] = &[
     ("{0} x {1} elements, {2}", "{0} x {1} 个元素，{2}"),
-    ("{0} elements", "{0} 个元素"),
+    ("{0} {0|element|elements}", "{0} 个元素"),
     ("row {0} is on chip", "第 {0} 行在片上"),
     ("rows {0} to {1} are on chip", "第 {0} 到 {1} 行在片上"),
     ("nothing of it is on chip", "没有一块在片上"),

@@ -32,7 +32,7 @@ pub fn paint(map: &Map<'_>) {
         let name = tr(ui.ctx(), name).to_owned();
         draw::put_text(ui.painter(), under, Align2::CENTER_TOP, &name, theme::text(theme::LABEL), palette.ink);
         let response = ui.interact(rect.expand(4.0), ui.scope_id().with(("area", &name)), Sense::hover());
-        let text = fill(ui.ctx(), "{0} elements", &[&grouped(area.elements)]);
+        let text = fill(ui.ctx(), "{0} {0|element|elements}", &[&grouped(area.elements)]);
         draw::describe(&response, &fill(ui.ctx(), "area of {0}", &[&name]), &text);
         response.on_hover_text(text);
     }

@@ -251,7 +251,7 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<
             &[&name],
         )
     } else if !algorithm.has_part(Part::Alpha) {
-        fill(ui.ctx(), "{0} multiplies no row by a factor: there is no rescale to show.", &[&name])
+        fill(ui.ctx(), "No line of {0} gives a row a factor: there is no rescale to show.", &[&name])
     } else {
         let text = "No key of this row is visible: the row is done before it begins, and {0} = 0.";
         fill(ui.ctx(), text, &[&look.snapshot.called(Part::Output)])
