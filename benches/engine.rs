@@ -6,7 +6,7 @@ use tilescope::cli::bench::ENGINE;
 fn main() {
     for measurement in ENGINE {
         let Some(row) = (measurement.measure)() else {
-            println!("{:18} not measured: the machine lacks what it needs  ({})", measurement.name, measurement.what);
+            println!("{:18} not measured: {}  ({})", measurement.name, measurement.needs, measurement.what);
             continue;
         };
         let against = row.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} of its baseline"));

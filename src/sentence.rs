@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// What is said: an English pattern, in which `{0}` is the first value. The pattern is also the key under which a
-/// translation is found, so that no room needs to know of languages.
+/// What is said: an English pattern, in which `{0}` is the first value, and `{0|key|keys}` the word that goes with it: the
+/// first of the two where it is `1`. The pattern is also the key under which a translation is found, so that no room
+/// needs to know of languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sentence {
     pub pattern: &'static str,
@@ -41,6 +42,11 @@ impl Sentence {
         self
     }
 
+    /// Several, one behind the other; `None` of none.
+    pub fn list(all: impl IntoIterator<Item = Sentence>) -> Option<Self> {
+        all.into_iter().reduce(|before, next| Self::new("{0}; {1}").and(before).and(next))
+    }
+
     /// With nothing in its values that would break a line: they may come from a file.
     pub fn on_one_line(mut self) -> Self {
         for value in &mut self.values {
@@ -73,10 +79,10 @@ pub fn fill(pattern: &str, values: &[String]) -> String {
     while let Some(open) = rest.find('{') {
         let (before, from) = rest.split_at(open);
         text.push_str(before);
-        let place = from.find('}').and_then(|close| Some((close, from[1..close].parse::<usize>().ok()?)));
-        match place.and_then(|(close, n)| Some((close, values.get(n)?))) {
-            Some((close, value)) => {
-                text.push_str(value);
+        let place = from.find('}').and_then(|close| Some((close, stands(&from[1..close], values)?)));
+        match place {
+            Some((close, said)) => {
+                text.push_str(said);
                 rest = &from[close + 1..];
             }
             None => {
@@ -87,6 +93,13 @@ pub fn fill(pattern: &str, values: &[String]) -> String {
     }
     text.push_str(rest);
     text
+}
+
+/// What stands at a place: `0` is the first value, `0|key|keys` a word for one and a word for any other number of it.
+fn stands<'a>(place: &'a str, values: &'a [String]) -> Option<&'a str> {
+    let Some((n, words)) = place.split_once('|') else { return values.get(place.parse::<usize>().ok()?).map(|v| &**v) };
+    let (one, many) = words.split_once('|')?;
+    Some(if values.get(n.parse::<usize>().ok()?)? == "1" { one } else { many })
 }
 
 impl fmt::Display for Sentence {
@@ -131,6 +144,17 @@ mod tests {
             _ => "共 {1} 步，第 {0} 步：{2}",
         };
         assert_eq!(sentence.say(&chinese), "共 9 步，第 1 步：分块 3");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let keys = |n: &str| fill("{0} {0|key is|keys are} seen", &[n.to_owned()]);
+        assert_eq!(keys("1"), "1 key is seen");
+        for n in ["0", "2", "11", "1 001", "0.1"] {
+            assert_eq!(keys(n), format!("{n} keys are seen"));
+        }
+        let no_place = "{0|a}{1|a|b}{x|a|b}";
+        assert_eq!(fill(no_place, &["1".to_owned()]), no_place);
     }
 
     #[test]

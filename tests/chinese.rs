@@ -439,6 +439,14 @@ fn faults_are_told_in_chinese_and_follow_the_language() {
         assert!(!message.contains('\n'), "{message}");
         reader.read(&format!("{paths:?}"));
     }
+    // A text of one's own; the words of its language stay as they are.
+    let text = "language 1\ntitle x\nin Q\nout D\nkernel k\nshared Q\nparallel for i in query blocks\n  load Q[i]\n";
+    let text = [text, "  sum: alpha = rowsum(Q); D = alfa\n  store D[i]\n"].concat();
+    reader.allow("wrong tile alfa");
+    drop_files(&mut reader.harness, &[write("wrong.tile", text.as_bytes())]);
+    let message = value(&reader.harness, "消息");
+    assert!(message.ends_with("wrong.tile:9:31：alfa 在这里没有值；是不是 alpha？"), "{message}");
+    reader.read("a wrong text");
     // The same fault, in the other language, at once.
     let missing = [folder.path().join("gone.npz")];
     let_go(&mut reader.harness, &missing);

@@ -295,7 +295,7 @@ fn the_real_driver_compiles_refuses_and_comes_back() {
     let mut backend = match tilescope::gpu::probe_wgpu() {
         Probe::Ready(backend) => backend,
         Probe::Unavailable(reason) => {
-            skips::missing("all of it", &reason);
+            skips::missing("all of it", &reason.to_string());
             return;
         }
     };

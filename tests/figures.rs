@@ -74,20 +74,20 @@ fn tensor_questions() -> Vec<(usize, usize)> {
 }
 
 #[test]
-fn a_tensor_is_answered_by_a_click_on_its_strip() {
+fn a_tensor_is_answered_by_a_click_where_it_is_drawn() {
     let questions = tensor_questions();
     assert!(!questions.is_empty());
     let mut right = 0;
     for (lesson, beat) in questions {
         for tensor in ["K", "O"] {
             let mut harness = open(lesson, beat);
-            click(&mut harness, &format!("{tensor} in HBM"));
+            click(&mut harness, &format!("{tensor}, to be clicked"));
             assert_eq!(harness.state().lesson().expect("a lesson").work.typed, tensor);
             press(&mut harness, Modifiers::COMMAND, Key::Enter);
             let verdict = value(&harness, "verdict");
             assert!(verdict.starts_with("Right") || verdict.starts_with("Not quite"), "{verdict}");
             right += usize::from(verdict.starts_with("Right"));
-            assert!(harness.query_by_label("O in HBM").is_none(), "it was asked and answered");
+            assert!(harness.query_by_label("O, to be clicked").is_none(), "it was asked and answered");
         }
     }
     assert!(right > 0, "no strip is ever the answer");

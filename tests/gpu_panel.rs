@@ -441,7 +441,7 @@ fn no_window_is_too_small_for_it() {
 #[test]
 fn the_real_driver_runs_records_and_sweeps() {
     if let Probe::Unavailable(reason) = tilescope::gpu::probe_wgpu() {
-        skips::missing("all of it", &reason);
+        skips::missing("all of it", &reason.to_string());
         return;
     }
     let input = tilescope::attention::input::random::read("random:96,96,32", 3).expect("an input");

@@ -173,7 +173,10 @@ fn a_device_of_someone_else_serves_as_well() {
 
     let (device, queue) = open(wgpu::Limits::downlevel_webgl2_defaults());
     let reason = WgpuBackend::from_device(device, queue).err().expect("limits that are too small");
-    assert_eq!(reason, "the device was opened with 0 bytes of workgroup storage, but the kernel needs 16384");
+    assert_eq!(
+        reason.to_string(),
+        "the device was opened with 0 bytes of workgroup storage, but the kernel needs 16384"
+    );
 }
 
 /// A kernel that is changed while the program runs: its compiler's message, its results, and its own source again.

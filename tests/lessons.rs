@@ -89,7 +89,7 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         assert_eq!(faults(text), vec![]);
         let faults = faults(&changed(text, from, to));
         let shown: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        let fault = faults.iter().find(|fault| fault.message.contains(told));
+        let fault = faults.iter().find(|fault| fault.what.to_string().contains(told));
         let fault = fault.unwrap_or_else(|| panic!("lesson {number}: {from:?} made {to:?} gives {shown:?}"));
         let place = text[..text.find(from).expect("it was changed")].lines().count();
         // Within the same cue.

@@ -23,7 +23,7 @@ fn has_driver() -> bool {
     match gpu::probe("wgpu") {
         Probe::Ready(_) => true,
         Probe::Unavailable(reason) => {
-            skips::missing("its pictures", &reason);
+            skips::missing("its pictures", &reason.to_string());
             false
         }
     }

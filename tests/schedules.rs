@@ -5,7 +5,7 @@ mod common;
 use common::{odd_problems, plans, problems};
 use proptest::prelude::*;
 use tilescope::attention::error_rule::{self, Errors};
-use tilescope::attention::{Precision, Problem, TileClass, oracle};
+use tilescope::attention::{Mask, Precision, Problem, TileClass, input, oracle};
 use tilescope::machine::{Meter, MeterIndex, Run};
 use tilescope::schedule::{Algorithm, Plan, Schedule, Setting, TileCounts, Tiling, algorithm, each_step};
 
@@ -63,6 +63,29 @@ proptest! {
                 schedule.len(),
             ];
             prop_assert!(all.into_iter().all(|total| u128::from(total) <= plan.most()), "{}: {all:?}", algorithm.name());
+        }
+    }
+
+    /// The meters after some steps, wherever a section ends, are those of a walk up to there.
+    #[test]
+    fn meters_after_some_steps_are_those_of_a_walk(plan in plans(), at in 0.0..1.0f64) {
+        for algorithm in each_algorithm() {
+            let schedule = Schedule::new(algorithm, plan.clone());
+            let meters = MeterIndex::new(&schedule);
+            let cursor = (at * schedule.len() as f64) as u64;
+            let ends = [cursor, cursor + 1, schedule.section_steps(schedule.section_of(cursor)).start, schedule.len() + 1];
+            let mut wanted = vec![(0, Meter::new(&schedule).totals)];
+            let mut meter = Meter::new(&schedule);
+            schedule.for_each(|n, step| {
+                meter.add(step);
+                if ends.contains(&(n + 1)) {
+                    wanted.push((n + 1, meter.totals));
+                }
+            });
+            wanted.push((schedule.len() + 1, meter.totals));
+            for (cursor, totals) in wanted {
+                prop_assert_eq!(&meters.after(&schedule, cursor), &totals, "{} after {}", algorithm.name(), cursor);
+            }
         }
     }
 
@@ -131,6 +154,24 @@ proptest! {
             let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
             let cursor = (at * run.schedule.len() as f64) as u64;
             prop_assert_eq!(common::bits(&run.view(cursor)), common::bits(&common::stepped(&run, &problem, cursor)), "{} at {}", name, cursor);
+        }
+    }
+}
+
+/// In a schedule so long that most steps have no checkpoint beside them, what is recomputed is what was there.
+#[test]
+fn state_far_from_a_checkpoint_is_the_same() {
+    let mut problem = input::random::read("random:60,60,1", 3).expect("a spec").problem;
+    problem.mask = Mask { causal: true, ..Mask::default() };
+    for schedule in each_schedule(&problem, Tiling { br: 1, bc: 1 }, Precision::F32) {
+        let name = schedule.algorithm.name().to_owned();
+        // More than 4096 checkpoints are never kept.
+        assert!(schedule.len() > 3 * 4096, "{name} has {} steps", schedule.len());
+        let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
+        for n in 1..=6 {
+            let cursor = run.schedule.len() * n / 7 + n % 5;
+            let (found, stepped) = (run.view(cursor), common::stepped(&run, &problem, cursor));
+            assert_eq!(common::bits(&found), common::bits(&stepped), "{name} at {cursor}");
         }
     }
 }

@@ -48,14 +48,14 @@ fn the_six_frames_of_the_comma_show_the_numbers_of_the_oracle() {
     let mut harness = open(None);
     press(&mut harness, NONE, Key::Num3);
     click(&mut harness, "Frame 1: at rest");
-    assert_eq!(value(&harness, "line m"), "m = 4.733");
+    assert_eq!(value(&harness, "maximum m"), "m = 4.733");
     assert_eq!(value(&harness, "stack l"), "l = 3.417");
     let at_rest = value(&harness, "needle");
     click(&mut harness, "Frame 2: scores arrive");
     assert!(value(&harness, "frame of the needle").contains("6.508 stands above the line"));
     assert!(harness.query_by_label("gap").is_none(), "alpha is not given away before the line climbs");
     click(&mut harness, "Frame 3: the line climbs");
-    assert_eq!(value(&harness, "line m"), "m = 6.508");
+    assert_eq!(value(&harness, "maximum m"), "m = 6.508");
     let head = bundled::CAPTURES[0].input().prefix(16).unwrap().problem.head::<f64>(0, 8, Precision::F64);
     let score = |key: usize| head.scale * head.q.row(13).dot(&head.k.row(key));
     let most = |keys: std::ops::Range<usize>| keys.map(score).fold(f64::NEG_INFINITY, f64::max);

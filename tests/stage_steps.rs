@@ -56,7 +56,7 @@ fn every_number_of_the_needle_leads_to_its_steps() {
     let mut harness = open(None);
     press(&mut harness, NONE, Key::Num3);
     press(&mut harness, NONE, Key::End);
-    for (name, what) in [("stack l", "l"), ("bar of O", "O"), ("needle", "O"), ("line m", "m")] {
+    for (name, what) in [("stack l", "l"), ("bar of O", "O"), ("needle", "O"), ("maximum m", "m")] {
         click(&mut harness, name);
         let told = value(&harness, "origin of");
         assert!(told.starts_with(&format!("{what} of row 13")) && told.contains("steps made it"), "{name}: {told}");
@@ -81,7 +81,7 @@ fn the_plot_tells_the_error_after_each_key_block() {
         assert!((got - want).abs() <= 1e-3 * want.max(1e-3), "{got} for {want}: {shown}");
     }
     assert_eq!(errors.len(), 3);
-    assert!(value(&harness, "plot of the row").ends_with("rescaled 1 times"), "{}", value(&harness, "plot of the row"));
+    assert!(value(&harness, "plot of the row").ends_with("rescaled 1 time"), "{}", value(&harness, "plot of the row"));
 }
 
 #[test]

@@ -155,6 +155,45 @@ fn each_unsafe_block_says_why_it_is_sound() {
     no_faults(faults);
 }
 
+/// Files whose errors are texts still: they become sentences with the run's one specification.
+const STRINGS: [&str; 9] = [
+    "src/app/headless.rs",
+    "src/cli/diff.rs",
+    "src/cli/options.rs",
+    "src/cli/render.rs",
+    "src/cli/run.rs",
+    "src/cli/trace.rs",
+    "src/cli/traffic.rs",
+    "src/cli/window_cost.rs",
+    "src/playback/lesson/scene.rs",
+];
+
+/// Whether a `Result<.., String>` stands in a line.
+fn has_string_for_error(line: &str) -> bool {
+    line.match_indices("Result<").any(|(at, opening)| {
+        let (mut depth, inside) = (1, &line[at + opening.len()..]);
+        let last = inside.char_indices().find(|&(at, c)| {
+            let closes = c == '>' && !inside[..at].ends_with('-');
+            depth += i32::from(c == '<' || c == '(') - i32::from(closes || c == ')');
+            depth == 1 && c == ',' && inside[at..].starts_with(", String>")
+        });
+        last.is_some()
+    })
+}
+
+#[test]
+fn no_error_is_a_string() {
+    assert!(has_string_for_error("fn f() -> Result<Vec<(u8, u8)>, String> {"));
+    assert!(!has_string_for_error("fn f() -> Result<BTreeMap<String, String>, Fault> {"));
+    let mut faults = Vec::new();
+    for file in sources().iter().filter(|file| !STRINGS.contains(&&*file.path)) {
+        for (line, _) in file.code().filter(|(_, text)| has_string_for_error(text)) {
+            faults.push(format!("{}:{line}: an error is a Sentence, or has one", file.path));
+        }
+    }
+    no_faults(faults);
+}
+
 #[test]
 fn files_are_short() {
     let files = sources();
@@ -178,6 +217,43 @@ fn colours_live_in_the_theme() {
             }
         }
     }
+    no_faults(faults);
+}
+
+/// Files that spell a name which a text may choose itself, beside the rooms that say what such names are for.
+const SPELLS_NAMES: [(&str, &str); 6] = [
+    ("src/trace/format.rs", "the fields of a trace"),
+    ("src/cli/golden.rs", "the arrays of golden data"),
+    ("src/cli/check.rs", "the results of a forward pass as the command tells them"),
+    ("src/app/number.rs", "prefixes of units"),
+    ("src/playback/lesson/objects.rs", "words of a lesson's expressions"),
+    ("src/playback/lesson/build", "the cards of lessons, a text of the program's own"),
+];
+
+/// A text of one's own may call its running maximum what it likes: readers ask for the part that a name plays.
+#[test]
+fn no_reader_knows_a_name_of_a_text() {
+    let names = ["m", "l", "alpha", "beta", "m_tile", "m_new", "l_tile", "S", "P", "O", "L", "O_part", "L_part"];
+    let literals = names.map(|name| format!("\"{name}\""));
+    let is_free = |path: &str| {
+        ["src/schedule/", "src/attention/", "src/gpu/", "src/app/chinese"].iter().any(|room| path.starts_with(room))
+    };
+    let (mut faults, mut found) = (Vec::new(), Vec::new());
+    for file in sources().into_iter().filter(|file| !is_free(&file.path)) {
+        let excused = SPELLS_NAMES.iter().position(|(path, _)| file.path.starts_with(path));
+        let tests = file.text.lines().position(|line| line == "#[cfg(test)]").unwrap_or(usize::MAX);
+        for (line, text) in file.code().filter(|(line, _)| *line <= tests) {
+            // `value_name = "P"` is the value of an option.
+            let spelt = literals.iter().find(|name| text.contains(*name) && !text.contains("value_name"));
+            let Some(name) = spelt else { continue };
+            match excused {
+                Some(at) => found.push(at),
+                None => faults.push(format!("{}:{line}: {name} is a name of a text", file.path)),
+            }
+        }
+    }
+    let idle = SPELLS_NAMES.iter().enumerate().filter(|(at, _)| !found.contains(at));
+    faults.extend(idle.map(|(_, (path, _))| format!("{path} spells no name any more")));
     no_faults(faults);
 }
 

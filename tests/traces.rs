@@ -311,7 +311,7 @@ fn refusals_say_what_and_where() {
     assert!(change("/steps/2/n", json!(3)).starts_with("step 2: its number is 3"));
     assert!(change("/steps/2/j", json!(3)).starts_with("step 2: j is 3, but there are 3 key blocks"));
     assert!(change("/steps/2/class", json!("full")).contains("class is full, but the mask makes it partial"));
-    assert!(change("/steps/5/m", json!([1.0])).contains("m has 1 numbers for 4 rows"));
+    assert!(change("/steps/5/m", json!([1.0])).contains("m has 1 number for 4 rows"));
     assert!(change("/steps/5/on_chip_bytes/shared", json!(1u64 << 40)).starts_with("step 5: "));
     assert!(change("/steps/2/hbm_read_bytes", json!(7)).starts_with("step 2: it moves part of an element"));
     assert!(change("/steps/2/hbm_read_bytes", json!(8)).starts_with("totals.hbm_read_bytes: "));

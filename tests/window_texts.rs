@@ -1,6 +1,8 @@
 //! Any text in the window: those of the program, and one of one's own, which is read again when it is saved.
 #![cfg(feature = "app")]
 
+#[path = "common/renamed.rs"]
+mod renamed;
 mod stage_support;
 
 use std::fs;
@@ -12,7 +14,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use stage_support::{all_text, drop_files, open, open_with, options, press, seek, settle, value};
 use tilescope::app::{App, AppOptions, Place};
-use tilescope::schedule::algorithm;
+use tilescope::attention::Precision;
+use tilescope::schedule::{Part, RunSpec, Tiling, algorithm};
 
 const NONE: Modifiers = Modifiers::NONE;
 
@@ -97,7 +100,7 @@ fn every_text_of_the_program_is_stepped_through() {
         }
         // Alpha can be forgotten where a variant of the text does.
         let has_variant = algorithm::by_name(&format!("{name}/forget-alpha")).is_some();
-        let has_story = of_program.text().name("alpha").is_some() && !of_program.has_splits();
+        let has_story = of_program.has_part(Part::Alpha) && !of_program.has_splits();
         seek(&mut harness, steps / 2);
         assert_eq!(harness.query_by_label("Forget alpha").is_some(), has_variant && has_story, "{name}");
         press(&mut harness, NONE, Key::Num2);
@@ -107,14 +110,125 @@ fn every_text_of_the_program_is_stepped_through() {
         let all = all_text(&harness).join("\n");
         let is_backward = of_program.is_backward();
         assert_eq!(all.contains("gives no O to compare"), is_backward, "{name}: {all}");
-        assert_eq!(
-            all.contains("This text has no m, l and alpha"),
-            of_program.text().name("m").is_none(),
-            "{name}: {all}"
-        );
+        let keeps_some = of_program.has_part(Part::Max) || of_program.has_part(Part::Sum);
+        assert_eq!(all.contains("This text keeps no maximum and no sum"), !keeps_some, "{name}: {all}");
         assert!(!all.contains("Not computed for more"), "{name}: {all}");
         let beside = scene.baseline().name();
         assert_eq!(beside, if is_backward { "standard-backward" } else { "standard" });
         assert!(all.contains(&format!("the bytes of {beside}")) || scene.is_baseline(), "{name}: {all}");
     }
+}
+
+/// Four forward passes with another name for everything that they make have the same row, needle, plot, tile and result on
+/// screen, under their own names.
+#[test]
+fn a_text_with_other_names_is_shown_as_the_original_is() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for name in ["flash2", "flash1", "standard", "split-kv"] {
+        let original = algorithm::by_name(name).expect("a text of the program");
+        let path = folder.path().join(format!("{name}.tile"));
+        let text = renamed::renamed(original);
+        save(&path, &text, 0);
+        let run = RunSpec { algorithm: Some(name.to_owned()), ..RunSpec::default() };
+        let place = Place { run, ..Place::default() };
+        let mut right = open_with(&AppOptions { place: place.clone(), ..options() });
+        let mut own = open_with(&AppOptions { place, ..options() });
+        drop_files(&mut own, std::slice::from_ref(&path));
+        wait(&mut own, |harness| algorithm_of(harness).text().text == text);
+        let steps = right.state().document().scene().expect("a run is on screen").schedule().len();
+        let (mut shown, mut renamed) = (0, 0);
+        for distance in [Key::Num1, Key::Num2, Key::Num3] {
+            press(&mut right, NONE, distance);
+            press(&mut own, NONE, distance);
+            for cursor in (0..=steps).step_by(steps as usize / 11 + 1).chain([steps]) {
+                seek(&mut right, cursor);
+                seek(&mut own, cursor);
+                for label in labels(original) {
+                    let other = label.replace('*', "z_");
+                    let label = label.replace('*', "");
+                    let found = |harness: &Harness<'_, App>, label: &str| {
+                        harness.query_by_label(label).map(|node| node.value().unwrap_or_default())
+                    };
+                    let (want, got) = (found(&right, &label), found(&own, &other));
+                    let place = format!("{name} after {cursor}: {label}");
+                    let called = |text: &str| renamed::back(&text.replace(&*path.to_string_lossy(), name));
+                    assert_eq!(got.as_deref().map(called), want, "{place}");
+                    shown += usize::from(want.is_some());
+                    renamed +=
+                        usize::from(got.is_some_and(|got| got.contains("z_")) || other != label && want.is_some());
+                }
+            }
+        }
+        assert!(shown > 60 && renamed > 30, "{name}: {shown} values, {renamed} of them by their own names");
+    }
+}
+
+/// What the window shows of a row and a tile; `*` stands before a name of the text.
+fn labels(text: &tilescope::schedule::Algorithm) -> Vec<String> {
+    let name = |part: Part| format!("*{}", text.called(part));
+    let [m, l, alpha, o] = [Part::Max, Part::Sum, Part::Alpha, Part::Output].map(name);
+    let of_row = [&m, &l, &alpha].map(|name| format!("{name} of the row"));
+    let drawn = [format!("maximum {m}"), format!("stack {l}"), format!("bar of {o}"), format!("{alpha} of the visit")];
+    let others = [
+        "average so far",
+        "after key block 0",
+        "after key block 1",
+        "tile",
+        "blocks on chip",
+        "plot of the row",
+        "errors of the row",
+        "frame of the needle",
+        "needle",
+        "error of the stepper",
+        "current step",
+        "HBM bytes",
+    ];
+    of_row.into_iter().chain(drawn).chain(others.map(str::to_owned)).collect()
+}
+
+/// A backward pass on heads that share keys is a run of all of them: its dK and dV are the group's, what is drawn is of the
+/// head that was picked, and the place on screen says whose a step is.
+#[test]
+fn a_backward_pass_is_run_for_the_group_of_the_head() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/gqa_b2_h4_kv2_q64_k64_d8.npz");
+    let bytes = fs::read(file).expect("golden data");
+    let gradients = tilescope::attention::input::read_named(&bytes, ["dQ", "dK", "dV"]).expect("its gradients");
+    let run = RunSpec {
+        input: vec![file.into()],
+        algorithm: Some("flash2-backward".to_owned()),
+        precision: Some(Precision::F64),
+        head: Some(3),
+        ..RunSpec::default()
+    };
+    let place = Place { run: run.with_blocks(Tiling { br: 16, bc: 16 }), ..Place::default() };
+    let mut harness = open_with(&AppOptions { place, ..options() });
+    let scene = harness.state().document().scene().expect("a run is on screen").clone();
+    for (values, (name, head)) in gradients.iter().zip([("dQ", 3), ("dK", 1), ("dV", 1)]) {
+        let got = scene.run.results().get(name).expect("an output");
+        let want = values.slice(ndarray::s![0, head, .., ..]);
+        let error = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(error < 1e-10, "{name} is off by {error:e}");
+    }
+    let (mut whose, mut own) = (std::collections::BTreeSet::new(), 0);
+    let len = scene.schedule().len();
+    for cursor in (1..=len).step_by(len as usize / 23) {
+        seek(&mut harness, cursor);
+        let step = scene.schedule().step(cursor - 1).expect("a step");
+        let head = scene.run.head_of(&step);
+        let told = value(&harness, "current step");
+        assert!(told.contains(&format!(", head {head}:")), "{told}");
+        whose.insert(head);
+        own += u64::from(scene.run.is_shown(&step));
+        // The tile that is marked is one of the head that was picked.
+        let grid = &scene.map.grid;
+        if let Some((i, j)) = step.place.tile().filter(|_| scene.run.is_shown(&step)) {
+            let (row, col) = grid.position(i, j);
+            let cell = grid.cell(row, col).expect("a tile");
+            assert!((cell.first..cell.end).contains(&(cursor - 1)), "({i}, {j}) at {cursor}");
+        }
+    }
+    assert_eq!(whose.into_iter().collect::<Vec<_>>(), [2, 3], "the heads of one key/value head");
+    assert!(own > 4, "{own} steps of the head that was picked");
+    let all = all_text(&harness).join("\n");
+    assert!(all.contains("heads 2 to 3, which share a key/value head; head 3 is drawn"), "{all}");
 }

@@ -41,6 +41,8 @@ pub enum Action {
     /// An index of [`crate::schedule::algorithm::ALL`].
     Algorithm(usize),
     Side(Side),
+    /// Folds a side of the window, or brings it back.
+    Fold(Edge),
     Overlay(Overlay),
     /// Close what lies on top, then the message.
     Dismiss,
@@ -71,6 +73,23 @@ pub enum Action {
     Tour(Tour),
     Present(Present),
     Export(Export),
+}
+
+/// A side of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    Left,
+    Right,
+}
+
+impl Edge {
+    /// In the table of commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Edge::Left => "Fold or show the left side",
+            Edge::Right => "Fold or show the right side",
+        }
+    }
 }
 
 /// What stands in the left panel.

@@ -144,7 +144,7 @@ impl Blocks {
             }
             // Short enough to be run; the formulas say the same of any length.
             let compare = Action::Compare(compare::Wish::Surprise(index));
-            let text = fill(ui.ctx(), "Run both at {0} tokens and compare", &[&compare::SURPRISES[index].n]);
+            let text = fill(ui.ctx(), "Run both at {0} {0|token|tokens} and compare", &[&compare::SURPRISES[index].n]);
             if ui.button(text).clicked() {
                 actions.push(compare);
             }

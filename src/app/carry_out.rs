@@ -9,7 +9,7 @@ use crate::playback::lesson::{Language, Position, Scene};
 use crate::schedule::algorithm;
 use crate::sentence::Sentence;
 
-use super::action::{Action, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
+use super::action::{Action, Edge, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::code_edit::Wish as KernelWish;
 use super::compare::{self, Choices};
 use super::gpu_panel::Wish as GpuWish;
@@ -49,7 +49,10 @@ impl App {
             // What it answers was seen before.
             Action::Answer(_) => {}
             Action::SelectRow(by) => self.select_row(by),
-            Action::Tab(tab) => self.tab = tab,
+            Action::Tab(tab) => {
+                self.tab = tab;
+                self.unfold(ctx, Edge::Right);
+            }
             Action::Distance(distance) => {
                 self.hides_figure = true;
                 self.stage.stand_at(distance);
@@ -60,7 +63,11 @@ impl App {
                 let len = self.document.scene().map_or(0, |scene| scene.schedule().len());
                 self.strip.carry_out(wish, self.player.cursor(), len);
             }
-            Action::Side(side) => self.side = side,
+            Action::Side(side) => {
+                self.side = side;
+                self.unfold(ctx, Edge::Left);
+            }
+            Action::Fold(edge) => self.turn(ctx, edge),
             Action::Overlay(overlay) => self.toggle_overlay(overlay),
             Action::Dismiss => self.dismiss(ctx),
             Action::CloseUnderstood => self.document.close_understood(),

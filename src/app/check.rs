@@ -9,7 +9,7 @@ use super::look::Look;
 use super::number::short;
 use super::scene::Check;
 use super::theme::{Palette, SPACE};
-use super::words::{fill, no_gpu, say, tr};
+use super::words::{fill, say, tr};
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
     draw::title(ui, "Is it right?");
@@ -48,7 +48,7 @@ fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
     let ctx = ui.ctx().clone();
     let (text, can_run) = match gpu.status() {
         Status::Looking => (tr(&ctx, "looking for a GPU ...").to_owned(), false),
-        Status::Missing(reason) => (fill(&ctx, "No GPU: {0}", &[&no_gpu(&ctx, reason)]), false),
+        Status::Missing(reason) => (fill(&ctx, "No GPU: {0}", &[&say(&ctx, reason)]), false),
         Status::Ready(info) => (fill(&ctx, "GPU: {0} ({1})", &[&info.name, &tr(&ctx, info.kind.name())]), true),
         Status::Running(info) => (fill(&ctx, "running on {0} ...", &[&info.name]), false),
     };

@@ -2,13 +2,18 @@
 
 mod checks;
 mod code_edit;
+mod devices;
 mod faults;
 mod files;
 mod gpu_panel;
+mod heads;
 mod inputs;
+mod lessons;
+mod map;
 mod not_finite;
 mod run;
 mod stage;
+mod texts;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -21,11 +26,16 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         faults::TABLE,
         files::TABLE,
         inputs::TABLE,
+        map::TABLE,
         checks::TABLE,
         not_finite::TABLE,
         run::TABLE,
         gpu_panel::TABLE,
         code_edit::TABLE,
+        heads::TABLE,
+        texts::TABLE,
+        devices::TABLE,
+        lessons::TABLE,
     ];
     tables.concat()
 });
@@ -247,23 +257,26 @@ static TABLE: &[(&str, &str)] = &[
     ("HBM bytes so far", "目前的显存(HBM)字节"),
     ("! B cannot run: {0}.", "! B 不能运行：{0}。"),
     ("B is being run ...", "正在运行 B……"),
-    ("Run both at {0} tokens and compare", "用 {0} 个词元运行两者并比较"),
-    ("Both move the same {0} bytes.", "两者都移动 {0} 个字节。"),
-    ("{0} moves {1} times the bytes of {2}: {3}.", "{0} 移动的字节是 {2} 的 {1} 倍：{3}。"),
+    ("Run both at {0} {0|token|tokens} and compare", "用 {0} 个词元运行两者并比较"),
+    ("Both move the same {0} {0|byte|bytes}.", "两者都移动 {0} 个字节。"),
+    ("{0} moves {1} {1|time|times} the bytes of {2}: {3}.", "{0} 移动的字节是 {2} 的 {1} 倍：{3}。"),
     ("{0}; and {1}", "{0}；而且{1}"),
     ("its elements take {0} B each, those of the other {1} B", "它每个元素占 {0} B，另一个占 {1} B"),
-    ("S and P go through HBM, {0} elements more than in the other", "S 和 P 要经过显存(HBM)，比另一个多 {0} 个元素"),
-    ("K and V are loaded {0} times over, in the other {1}", "K 和 V 载入了 {0} 遍，另一个是 {1} 遍"),
-    ("Q is loaded {0} times over, in the other {1}", "Q 载入了 {0} 遍，另一个是 {1} 遍"),
     (
-        "O and the statistics of its rows pass between HBM and the chip {0} times, in the other {1}",
+        "S and P go through HBM, {0} {0|element|elements} more than in the other",
+        "S 和 P 要经过显存(HBM)，比另一个多 {0} 个元素",
+    ),
+    ("K and V are loaded {0} {0|time|times} over, in the other {1}", "K 和 V 载入了 {0} 遍，另一个是 {1} 遍"),
+    ("Q is loaded {0} {0|time|times} over, in the other {1}", "Q 载入了 {0} 遍，另一个是 {1} 遍"),
+    (
+        "O and the statistics of its rows pass between HBM and the chip {0} {0|time|times}, in the other {1}",
         "O 和各行的统计量在显存(HBM)和片上之间走了 {0} 次，另一个是 {1} 次",
     ),
     ("the bias or the dropout mask is read more often", "偏置或 dropout 掩码读得更多"),
     // Lessons.
     ("Lessons", "课程"),
     ("Each has one thing to predict, one to change, one to build.", "每课有一处预测、一处更改、一处搭建。"),
-    ("{0} minutes", "{0} 分钟"),
+    ("{0} {0|minute|minutes}", "{0} 分钟"),
     ("This beat cannot be shown: {0}", "这一拍无法显示：{0}"),
     ("Predict", "预测"),
     ("Build", "搭建"),
@@ -297,7 +310,7 @@ static TABLE: &[(&str, &str)] = &[
     ("Cards: click, or drag them", "卡片：点击或拖动"),
     ("Run it", "运行"),
     ("It runs, and every number is right.", "可以运行，每个数都对。"),
-    ("It moved {0} elements.", "移动了 {0} 个元素。"),
+    ("It moved {0} {0|element|elements}.", "移动了 {0} 个元素。"),
     ("It had {0} B on chip at most.", "片上最多占用 {0} B。"),
     // The first two minutes.
     ("Watch the maximum rise", "看最大值升高"),
@@ -336,7 +349,7 @@ static TABLE: &[(&str, &str)] = &[
         "整个执行序列：每个分块都是这样的一次访问。用方向键步进。",
     ),
     (
-        "At 1024 tokens flash2 moves {0} elements, standard attention {1}.",
+        "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.",
         "1024 个词元时，flash2 移动 {0} 个元素，标准注意力移动 {1} 个。",
     ),
     // Presenting and exporting.
@@ -377,8 +390,8 @@ static TABLE: &[(&str, &str)] = &[
     ),
     ("Input: {0}", "输入：{0}"),
     ("{0}, layer {1}", "{0} 第 {1} 层"),
-    ("{0}, {1} tokens", "{0}，{1} 个词元"),
-    ("{0}, {1} queries, {2} keys", "{0}，{1} 个查询，{2} 个键"),
+    ("{0}, {1} {1|token|tokens}", "{0}，{1} 个词元"),
+    ("{0}, {1} {1|query|queries}, {2} {2|key|keys}", "{0}，{1} 个查询，{2} 个键"),
     ("Algorithm: {0}", "算法：{0}"),
     ("computing", "正在计算"),
     ("message", "消息"),

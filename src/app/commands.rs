@@ -6,7 +6,7 @@ use eframe::egui::{Context, Event, Key, Modifiers};
 use crate::playback::lesson::{Distance, Language};
 use crate::playback::{Command, Unit};
 
-use super::action::{Action, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
+use super::action::{Action, Edge, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
 use super::code_edit::Wish as Kernel;
 use super::compare::{Lock, Wish as Compare};
 use super::gpu_panel::Wish as GpuWish;
@@ -85,6 +85,8 @@ pub static COMMANDS: &[Entry] = &[
     entry("Look", "Code", &[(ALT, Key::Num3)], Action::Tab(Tab::Code)),
     entry("Look", "Show the setup", &[(ALT, Key::S)], Action::Side(Side::Setup)),
     entry("Look", "Show the lesson", &[(ALT, Key::L)], Action::Side(Side::Lesson)),
+    entry("Look", "Fold or show the left side", &[(ALT, Key::OpenBracket)], Action::Fold(Edge::Left)),
+    entry("Look", "Fold or show the right side", &[(ALT, Key::CloseBracket)], Action::Fold(Edge::Right)),
     entry("Change", "Undo", &[(CTRL, Key::Z)], Action::Undo),
     entry("Change", "Redo", &[(CTRL_SHIFT, Key::Z), (CTRL, Key::Y)], Action::Redo),
     entry("Change", "Algorithm: standard", &[], Action::Algorithm(0)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::files::shown;
+use crate::sentence::Sentence;
 
 /// Which window system shows the window. The library takes Wayland wherever its variable is set, and X only elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +22,14 @@ pub enum Display {
 /// Asked before anything else: the window library fails late and less clearly.
 ///
 /// Errors in a sentence where there is no display.
-pub fn display() -> Result<Display, String> {
+pub fn display() -> Result<Display, Sentence> {
     if cfg!(any(target_os = "windows", target_os = "macos")) {
         return Ok(Display::Usual);
     }
     choose(|name| std::env::var_os(name).filter(|value| !value.is_empty()), answers)
 }
 
-fn choose(variable: impl Fn(&str) -> Option<OsString>, answers: impl Fn(&Path) -> bool) -> Result<Display, String> {
+fn choose(variable: impl Fn(&str) -> Option<OsString>, answers: impl Fn(&Path) -> bool) -> Result<Display, Sentence> {
     let has_x = variable("DISPLAY").is_some();
     // A socket that is handed over open has nothing to try.
     let named = variable("WAYLAND_DISPLAY").filter(|_| variable("WAYLAND_SOCKET").is_none());
@@ -44,10 +45,11 @@ fn choose(variable: impl Fn(&str) -> Option<OsString>, answers: impl Fn(&Path) -
     match (socket.is_absolute() && answers(&socket), has_x) {
         (true, _) => Ok(Display::Usual),
         (false, true) => Ok(Display::X),
-        (false, false) => Err(format!(
-            "there is no display to open a window on (nothing answers at WAYLAND_DISPLAY, {}, and DISPLAY is not set)",
-            shown(Path::new(&name))
-        )),
+        (false, false) => {
+            let what = "there is no display to open a window on (nothing answers at WAYLAND_DISPLAY, {0}, and DISPLAY is \
+                not set)";
+            Err(Sentence::new(what).with(shown(Path::new(&name))))
+        }
     }
 }
 
@@ -76,7 +78,7 @@ fn answers(_: &Path) -> bool {
 
 /// Carries out `open`, which sets its flag once the window is there. Until then a panic is an error: the window library
 /// panics where a display lacks something.
-pub fn guarded(open: impl FnOnce(Arc<AtomicBool>) -> Result<(), String>) -> Result<(), String> {
+pub fn guarded(open: impl FnOnce(Arc<AtomicBool>) -> Result<(), Sentence>) -> Result<(), Sentence> {
     let is_open = Arc::new(AtomicBool::new(false));
     let hook: Arc<dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync> = Arc::from(panic::take_hook());
     let (own, flag, usual) = (std::thread::current().id(), Arc::clone(&is_open), Arc::clone(&hook));
@@ -91,8 +93,13 @@ pub fn guarded(open: impl FnOnce(Arc<AtomicBool>) -> Result<(), String>) -> Resu
     match result {
         Ok(result) => result,
         Err(panic) if is_open.load(Ordering::Relaxed) => panic::resume_unwind(panic),
-        Err(panic) => Err(format!("the window cannot be opened: {}", said(&*panic))),
+        Err(panic) => Err(cannot_open(said(&*panic))),
     }
+}
+
+/// What to say where there is no window.
+pub fn cannot_open(reason: impl std::fmt::Display) -> Sentence {
+    Sentence::new("the window cannot be opened: {0}").with(reason)
 }
 
 fn said(panic: &(dyn Any + Send)) -> &str {
@@ -120,15 +127,15 @@ mod tests {
         // Without a folder, a name is no place; in the folder of the process it is not looked for.
         assert_eq!(told(&[with_x[0], with_x[2]], "wayland-7"), Ok(Display::X));
         assert_eq!(told(&[("WAYLAND_SOCKET", "3"), with_x[0], with_x[2]], ""), Ok(Display::Usual));
-        assert!(told(&[], "").unwrap_err().contains("neither DISPLAY nor WAYLAND_DISPLAY is set"));
-        assert!(told(&wayland, "").unwrap_err().contains("nothing answers at WAYLAND_DISPLAY, wayland-7,"));
+        assert!(told(&[], "").unwrap_err().to_string().contains("neither DISPLAY nor WAYLAND_DISPLAY is set"));
+        assert!(told(&wayland, "").unwrap_err().to_string().contains("nothing answers at WAYLAND_DISPLAY, wayland-7,"));
     }
 
     #[test]
     fn a_panic_before_the_window_is_there_is_a_sentence() {
         assert_eq!(guarded(|_| Ok(())), Ok(()));
         let refused = guarded(|_| panic!("library {} is missing", "x"));
-        assert_eq!(refused, Err("the window cannot be opened: library x is missing".into()));
+        assert_eq!(refused, Err(cannot_open("library x is missing")));
         let later = panic::catch_unwind(|| {
             guarded(|is_open| {
                 is_open.store(true, Ordering::Relaxed);

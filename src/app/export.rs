@@ -11,7 +11,7 @@ use crate::files::{self, shown};
 use crate::gpu::kernels::KERNELS;
 use crate::machine::Run;
 use crate::playback::lesson::Language;
-use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+use crate::schedule::{Part, Plan, Schedule, Tiling, algorithm};
 use crate::sentence::{Sentence, fill};
 use crate::trace::{self, Export as Trace, Tiles};
 
@@ -56,13 +56,22 @@ pub fn numpy(snapshot: &Snapshot) -> String {
     text
 }
 
-fn matrices(snapshot: &Snapshot) -> Vec<(&'static str, &Array2<f64>, bool)> {
-    let found = [("S", snapshot.scores(), true), ("P", snapshot.weights(), true), ("O", snapshot.output(), false)];
-    found.into_iter().filter_map(|(name, values, is_by_key)| Some((name, values?, is_by_key))).collect()
+/// Under the names of the text.
+fn matrices(snapshot: &Snapshot) -> Vec<(&str, &Array2<f64>, bool)> {
+    let found = [
+        (Part::Scores, snapshot.scores(), true),
+        (Part::Weights, snapshot.weights(), true),
+        (Part::Output, snapshot.output(), false),
+    ];
+    found
+        .into_iter()
+        .filter_map(|(part, values, is_by_key)| Some((snapshot.called(part), values?, is_by_key)))
+        .collect()
 }
 
-fn statistics(snapshot: &Snapshot) -> Vec<(&'static str, &[f64])> {
-    ["m", "l", "alpha"].into_iter().filter_map(|name| Some((name, snapshot.view.column(name)?))).collect()
+fn statistics(snapshot: &Snapshot) -> Vec<(&str, &[f64])> {
+    let all = [Part::Max, Part::Sum, Part::Alpha];
+    all.into_iter().filter_map(|part| Some((snapshot.called(part), snapshot.rows_of(part)?))).collect()
 }
 
 /// Writes the trace of a run.

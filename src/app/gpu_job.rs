@@ -12,7 +12,7 @@ use crate::schedule::Tiling;
 use crate::sentence::Sentence;
 
 use super::code_edit::{Compiled, Offer, Sources};
-use super::gpu_panel::{Fault, Question, Recorded, Sweep, refused};
+use super::gpu_panel::{Fault, Question, Recorded, Sweep};
 use super::job::{self, Job, Signals};
 use super::scene::Scene;
 
@@ -25,7 +25,7 @@ pub type ListGpus = fn() -> Vec<Found>;
 /// Opens a device of a backend by its place in that list.
 pub type OpenGpu = fn(&str, usize) -> Probe;
 /// A backend with one of its devices, or why it has none.
-pub type Found = (&'static str, Result<DeviceInfo, String>);
+pub type Found = (&'static str, Result<DeviceInfo, Sentence>);
 
 /// The device, and what was found with it, each with the generation of the scene that it belongs to.
 pub struct Gpu {
@@ -152,7 +152,7 @@ impl Gpu {
         match &mut self.state {
             State::Looking(job) => match job::take(job) {
                 Some(Ok(Probe::Ready(backend))) => self.state = State::Ready(backend),
-                Some(Ok(Probe::Unavailable(reason))) => self.state = State::Missing(Sentence::verbatim(reason)),
+                Some(Ok(Probe::Unavailable(reason))) => self.state = State::Missing(reason),
                 Some(Err(fault)) => self.state = State::Missing(fault.into()),
                 None => {}
             },
@@ -358,7 +358,7 @@ impl Gpu {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
         let occupancy = backend.occupancy(problem, settings.algorithm.name(), settings.run.precision());
-        Some(occupancy.map_err(|refusal| refused(&refusal)))
+        Some(occupancy.map_err(|refusal| refusal.sentence()))
     }
 
     /// The file of the kernel that would run this scene, where the backend says.

@@ -72,7 +72,7 @@ impl<'a> GridAt<'a> {
         Self {
             scene: look.scene,
             cursor: snapshot.cursor,
-            tile: snapshot.tile(),
+            tile: snapshot.tile().filter(|_| snapshot.view.step.is_some_and(|step| look.scene.run.is_shown(&step))),
             tiles: snapshot.totals.tiles,
             id: look.generation,
             hides_classes: look.question.hides_classes,

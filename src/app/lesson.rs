@@ -34,7 +34,7 @@ pub struct OpenLesson {
     pub lesson: Lesson,
     pub position: Position,
     /// What the engine shows here, or why it cannot.
-    pub shown: Result<Shown, String>,
+    pub shown: Result<Shown, Sentence>,
     pub work: Work,
     engine: Engine,
 }
@@ -44,10 +44,16 @@ impl OpenLesson {
     pub fn open(index: usize, language: Language, position: Position) -> Result<Self, Sentence> {
         let entry = LESSONS.get(index).ok_or("there is no such lesson")?;
         let lesson = entry.lesson(language).or_else(|_| entry.lesson(Language::English));
-        let lesson = lesson.map_err(|error| Sentence::verbatim(format!("{}: {error}", entry.stem)))?;
+        let lesson = lesson.map_err(|error| Sentence::new("{0}: {1}").with(entry.stem).and(error.sentence()))?;
         let position = Position { beat: position.beat.min(lesson.beats.len() - 1), ..position };
-        let mut open =
-            Self { index, lesson, position, shown: Err(String::new()), work: Work::default(), engine: Engine::new() };
+        let mut open = Self {
+            index,
+            lesson,
+            position,
+            shown: Err(Sentence::default()),
+            work: Work::default(),
+            engine: Engine::new(),
+        };
         open.go(position);
         Ok(open)
     }
@@ -80,7 +86,7 @@ impl OpenLesson {
     pub fn go(&mut self, position: Position) {
         let is_same_beat = position.beat == self.position.beat && self.shown.is_ok();
         self.position = position;
-        self.shown = self.lesson.at(position, &self.engine).map_err(|error| error.to_string());
+        self.shown = self.lesson.at(position, &self.engine).map_err(|error| error.sentence());
         if !is_same_beat {
             self.work = Work { scene: self.beat().scene.clone(), ..Work::default() };
             let holes = self.build().and_then(|build| build.holes(&self.engine, &self.work.scene));

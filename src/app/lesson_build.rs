@@ -310,7 +310,7 @@ fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str) {
         let label = ui.label(egui::RichText::new(&text).strong());
         draw::describe(&label, "grade", &text);
         if let Some(moved) = grade.moved {
-            ui.label(fill(ui.ctx(), "It moved {0} elements.", &[&moved]));
+            ui.label(fill(ui.ctx(), "It moved {0} {0|element|elements}.", &[&moved]));
         }
         if let Some(bytes) = grade.on_chip {
             ui.label(fill(ui.ctx(), "It had {0} B on chip at most.", &[&bytes]));

@@ -7,6 +7,10 @@ use crate::playback::lesson::ClickOn;
 use super::draw;
 use super::lesson::OpenLesson;
 use super::words::tr;
+use crate::schedule::Tensor;
+
+/// What can be named, in the order of a forward pass.
+const TENSORS: [Tensor; 6] = [Tensor::Q, Tensor::K, Tensor::V, Tensor::S, Tensor::P, Tensor::O];
 
 /// Tiles above which their names are not listed.
 const MOST_TILES: usize = 64;
@@ -14,7 +18,7 @@ const MOST_TILES: usize = 64;
 pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, on: ClickOn) {
     let (hint, names) = match on {
         ClickOn::Tensor => {
-            ("Click it in the picture, or choose it here.", ["Q", "K", "V", "S", "P", "O"].map(String::from).to_vec())
+            ("Click it in the picture, or choose it here.", TENSORS.map(|tensor| tensor.name().to_owned()).to_vec())
         }
         ClickOn::Tile => ("Click the tile in the schedule, or choose it here.", tiles(lesson)),
         ClickOn::Row => ("Click the row, or type its number.", Vec::new()),

@@ -8,7 +8,7 @@ use crate::playback::lesson::{Asked, Shown, ShownChange, ShownPredict};
 use super::action::{Action, Wish};
 use super::lesson::OpenLesson;
 use super::theme::{self, Palette, SPACE};
-use super::words::{fill, tr};
+use super::words::{fill, say, tr};
 use super::{draw, lesson_build, lesson_change, lesson_click, prose};
 
 /// Lesson text, as the design has it.
@@ -24,7 +24,7 @@ pub fn contents(ui: &mut Ui, is_done: impl Fn(&str) -> bool, actions: &mut Vec<A
         let Some(lesson) = entry.lesson(language).or_else(|_| entry.lesson(Default::default())).ok() else { continue };
         let mark = if is_done(entry.stem) { "\u{221a} " } else { "" };
         let title = format!("{mark}{}. {}", entry.number, lesson.title);
-        let minutes = fill(ui.ctx(), "{0} minutes", &[&lesson.minutes]);
+        let minutes = fill(ui.ctx(), "{0} {0|minute|minutes}", &[&lesson.minutes]);
         let button = egui::Button::new(title).shortcut_text(minutes).min_size(egui::vec2(ui.available_width(), 32.0));
         if ui.add(button).on_hover_text(&lesson.goal).clicked() {
             actions.push(Action::OpenLesson(index));
@@ -38,7 +38,8 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
     let shown = match &lesson.shown {
         Ok(shown) => shown.clone(),
         Err(fault) => {
-            ui.label(fill(ui.ctx(), "This beat cannot be shown: {0}", &[fault]));
+            let fault = say(ui.ctx(), fault);
+            ui.label(fill(ui.ctx(), "This beat cannot be shown: {0}", &[&fault]));
             return way(ui, lesson, actions);
         }
     };

@@ -34,6 +34,17 @@ impl Look<'_> {
         self.snapshot.row_for(self.selection.query, self.scene.plan().br)
     }
 
+    /// The query head that the step carried out last was for: what is on chip is of it.
+    pub fn head(&self) -> usize {
+        let step = self.snapshot.view.step;
+        step.map_or(self.scene.settings.run.head(), |step| self.scene.run.head_of(&step))
+    }
+
+    /// The query sees the key, for the head whose values are on chip.
+    pub fn sees(&self, query: usize, key: usize) -> bool {
+        self.scene.sees(self.head(), query, key)
+    }
+
     /// What a texture of the current state depends on.
     pub fn key(&self, is_dark: bool) -> (u64, u64, bool) {
         (self.generation, self.snapshot.cursor, is_dark)

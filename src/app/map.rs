@@ -4,6 +4,8 @@
 use crate::attention::TileClass;
 use crate::schedule::{Beat, Plan, Schedule};
 
+use super::stored::Stored;
+
 /// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
 pub const MOST_CELLS: usize = 256;
 /// Columns of the strip of beats.
@@ -15,6 +17,7 @@ pub const MOST_NOTCHES: usize = 160;
 pub struct ScheduleMap {
     pub grid: Grid,
     pub strip: Strip,
+    pub stored: Stored,
 }
 
 /// The tiles of a schedule, thinned out where there are many.
@@ -50,23 +53,31 @@ pub enum Progress {
 pub struct Strip {
     /// The beat at each column; column `c` of `n` stands for the step `c * len / n`.
     pub beats: Vec<Beat>,
+    /// The query head that is shown, and of each column whether its step is for another one of the group.
+    pub head: usize,
+    pub others: Vec<bool>,
     /// Steps at which a tile begins, and at which an outer iteration does; empty where they would lie too close.
     pub tiles: Vec<u64>,
     pub blocks: Vec<u64>,
 }
 
 impl ScheduleMap {
-    /// Walks the schedule once.
-    pub fn new(schedule: &Schedule) -> Self {
+    /// Walks the schedule once. The grid is that of `head`.
+    pub fn new(schedule: &Schedule, head: usize) -> Self {
         let mut grid = Grid::new(schedule.plan());
-        let mut strip = StripBuilder::new(schedule);
+        let mut strip = StripBuilder::new(schedule, head);
+        let mut stored = Stored::new(&schedule.algorithm, &schedule.setting);
         schedule.for_each(|n, step| {
-            if let Some((i, j)) = step.place.tile() {
+            let is_other = !schedule.is_of(step, head);
+            if let Some((i, j)) = step.place.tile().filter(|_| !is_other) {
                 grid.add(i, j, n);
             }
-            strip.add(n, step);
+            strip.add(n, step, is_other);
+            if !is_other {
+                stored.add(n, step);
+            }
         });
-        Self { grid, strip: strip.finish() }
+        Self { grid, strip: strip.finish(), stored }
     }
 }
 
@@ -110,11 +121,18 @@ impl Grid {
 impl Cell {
     /// After the first `cursor` steps.
     pub fn progress(&self, cursor: u64) -> Progress {
-        if self.end == 0 {
+        Progress::between(self.first, self.end, cursor)
+    }
+}
+
+impl Progress {
+    /// After `cursor` steps, of work from step `first` until before `end`; of none where `end` is 0.
+    pub fn between(first: u64, end: u64, cursor: u64) -> Self {
+        if end == 0 {
             Progress::Never
-        } else if cursor <= self.first {
+        } else if cursor <= first {
             Progress::Ahead
-        } else if cursor < self.end {
+        } else if cursor < end {
             Progress::Begun
         } else {
             Progress::Done
@@ -125,22 +143,26 @@ impl Cell {
 /// Collects the strip.
 struct StripBuilder<'a> {
     schedule: &'a Schedule,
+    head: usize,
     columns: u64,
     beats: Vec<Beat>,
+    others: Vec<bool>,
     tiles: Vec<u64>,
     last_tile: Option<(usize, usize)>,
 }
 
 impl<'a> StripBuilder<'a> {
-    fn new(schedule: &'a Schedule) -> Self {
+    fn new(schedule: &'a Schedule, head: usize) -> Self {
         let columns = schedule.len().min(STRIP_COLUMNS as u64);
-        Self { schedule, columns, beats: Vec::with_capacity(columns as usize), tiles: Vec::new(), last_tile: None }
+        let beats = Vec::with_capacity(columns as usize);
+        Self { schedule, head, columns, beats, others: Vec::new(), tiles: Vec::new(), last_tile: None }
     }
 
-    fn add(&mut self, n: u64, step: &crate::schedule::Step) {
+    fn add(&mut self, n: u64, step: &crate::schedule::Step, is_other: bool) {
         let column = self.beats.len() as u64;
         if column < self.columns && n == column * self.schedule.len() / self.columns {
             self.beats.push(self.schedule.facts(step).beat);
+            self.others.push(is_other);
         }
         let tile = step.place.tile();
         if tile != self.last_tile && self.tiles.len() <= MOST_NOTCHES {
@@ -153,7 +175,7 @@ impl<'a> StripBuilder<'a> {
         let few = |steps: Vec<u64>| if steps.len() <= MOST_NOTCHES { steps } else { Vec::new() };
         let sections = (0..self.schedule.section_count()).take(MOST_NOTCHES + 1);
         let blocks = sections.map(|index| self.schedule.section_steps(index).start).collect();
-        Strip { beats: self.beats, tiles: few(self.tiles), blocks: few(blocks) }
+        Strip { beats: self.beats, head: self.head, others: self.others, tiles: few(self.tiles), blocks: few(blocks) }
     }
 }
 
@@ -172,7 +194,7 @@ mod tests {
     #[test]
     fn cells_tell_what_is_done() {
         let schedule = schedule(8, 4, "flash2");
-        let map = ScheduleMap::new(&schedule);
+        let map = ScheduleMap::new(&schedule, 0);
         let states =
             |cursor| [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(i, j)| map.grid.cell(i, j).unwrap().progress(cursor));
         use Progress::{Ahead, Begun, Done, Never};
@@ -186,7 +208,7 @@ mod tests {
     #[test]
     fn a_long_schedule_is_thinned_out() {
         let schedule = schedule(1030, 2, "flash1");
-        let map = ScheduleMap::new(&schedule);
+        let map = ScheduleMap::new(&schedule, 0);
         assert!(map.grid.rows <= MOST_CELLS && map.grid.cols <= MOST_CELLS && map.grid.is_thinned());
         assert_eq!(map.strip.beats.len(), STRIP_COLUMNS);
         assert!(map.strip.tiles.is_empty() && map.strip.blocks.is_empty());
@@ -197,7 +219,7 @@ mod tests {
     #[test]
     fn a_short_strip_has_a_column_for_each_step() {
         let schedule = schedule(8, 4, "standard");
-        let strip = ScheduleMap::new(&schedule).strip;
+        let strip = ScheduleMap::new(&schedule, 0).strip;
         let beats: Vec<Beat> = (0..schedule.len()).map(|n| schedule.facts(&schedule.step(n).unwrap()).beat).collect();
         assert_eq!(strip.beats, beats);
         assert_eq!(strip.blocks.len(), 6);

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
-use crate::schedule::Tensor;
+use crate::schedule::Part;
 
 use super::draw::{self, fit_text};
 use super::grid::UV;
@@ -20,10 +20,11 @@ const LARGEST_CELL: f32 = 120.0;
 /// Cells from this size on are told apart by lines and can be hatched.
 const LINED_CELL: f32 = 10.0;
 
-/// S or P.
+/// Scores or weights.
 pub struct Matrix<'a> {
-    pub tensor: Tensor,
-    pub title: &'static str,
+    pub part: Part,
+    /// The statement that makes it.
+    pub title: String,
     pub values: Option<&'a Array2<f64>>,
     /// The value at the end of the colours.
     pub limit: f64,
@@ -91,12 +92,12 @@ impl Layout {
         let rect = self.matrix(corner, n);
         let painter = ui.painter();
         let heading = Rect::from_min_size(pos2(rect.left(), corner.y), vec2(rect.width().max(120.0), LEGEND));
-        fit_text(painter, heading, Align2::LEFT_CENTER, matrix.title, theme::text(theme::BODY), palette.ink);
+        fit_text(painter, heading, Align2::LEFT_CENTER, &matrix.title, theme::text(theme::BODY), palette.ink);
         self.paint_key_labels(ui, rect, look);
         match matrix.values {
             None => {
                 painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
-                let is_due = look.snapshot.has_buffer(matrix.tensor);
+                let is_due = look.snapshot.has_buffer(look.snapshot.called(matrix.part));
                 let text = if is_due { "not computed yet" } else { "not on chip" };
                 fit_text(
                     painter,
@@ -126,10 +127,10 @@ impl Layout {
     ) {
         let palette = Palette::of(ui);
         let view = &look.snapshot.view;
-        let masked = |row: usize, col: usize| !look.scene.sees(view.rows.start + row, view.cols.start + col);
+        let masked = |row: usize, col: usize| !look.sees(view.rows.start + row, view.cols.start + col);
         let color = |row: usize, col: usize| match values.get((row, col)) {
             Some(_) if masked(row, col) => palette.background,
-            Some(&x) if matrix.tensor == Tensor::S => palette.diverging(x, matrix.limit),
+            Some(&x) if matrix.part == Part::Scores => palette.diverging(x, matrix.limit),
             Some(&x) => palette.grey(x, matrix.limit),
             None => palette.background,
         };
@@ -137,7 +138,7 @@ impl Layout {
         let small = |row, col| if masked(row, col) { palette.hatch } else { color(row, col) };
         let key = look.key(ui.visuals().dark_mode);
         let shown = |row, col| if is_lined { color(row, col) } else { small(row, col) };
-        let texture = textures.get(ui.ctx(), matrix.tensor.name(), (key, is_lined), values.dim(), shown);
+        let texture = textures.get(ui.ctx(), matrix.part.symbol(), (key, is_lined), values.dim(), shown);
         ui.painter().image(texture, rect, UV, theme::NO_TINT);
         if is_lined {
             for ((row, col), &x) in values.indexed_iter() {
@@ -228,7 +229,7 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
         return;
     }
     let painter = ui.painter();
-    let low = if matrix.tensor == Tensor::S { -matrix.limit } else { 0.0 };
+    let low = if matrix.part == Part::Scores { -matrix.limit } else { 0.0 };
     let text = fill(ui.ctx(), "{0} to {1}", &[&short(low), &short(matrix.limit)]);
     let font = theme::readable_font(&text, theme::text(theme::LABEL));
     let wanted = painter.layout_no_wrap(text.clone(), font.clone(), palette.faint_ink).size().x;
@@ -239,7 +240,7 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
     for n in 0..steps {
         let t = f64::from(n) / f64::from(steps - 1);
         let value = low + t * (matrix.limit - low);
-        let color = if matrix.tensor == Tensor::S {
+        let color = if matrix.part == Part::Scores {
             palette.diverging(value, matrix.limit)
         } else {
             palette.grey(value, matrix.limit)

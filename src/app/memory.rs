@@ -15,6 +15,8 @@ use super::words::{fill, tr};
 mod chip;
 mod transfer;
 
+pub(super) use transfer::glide;
+
 const LABELS: f32 = 72.0;
 const HBM_LINE: f32 = 44.0;
 const SRAM_LINE: f32 = 40.0;
@@ -51,7 +53,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     line_label(ui, sram, "SRAM", palette);
     let places = paint_hbm(ui, hbm, &strips, palette);
     if look.question.asks_tensor {
-        answer(ui, hbm, &strips, actions);
+        for (strip, column) in strips.iter().zip(columns(hbm, &strips)) {
+            answer(ui, column, strip.tensor, actions);
+        }
     }
     let room = Rect::from_min_max(pos2(sram.left() + LABELS, sram.top()), sram.max);
     let budgeted = look.scene.schedule().algorithm.is_budgeted();
@@ -124,19 +128,13 @@ fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Re
     places
 }
 
-/// While a lesson asks for a tensor, a click on its strip answers.
-fn answer(ui: &Ui, line: Rect, strips: &[Strip], actions: &mut Vec<Action>) {
-    for (strip, column) in strips.iter().zip(columns(line, strips)) {
-        let name = strip.tensor.name();
-        let response = ui.interact(column, ui.scope_id().with(("answer", name)), Sense::click());
-        draw::describe(
-            &response,
-            &fill(ui.ctx(), "{0} in HBM", &[&name]),
-            &fill(ui.ctx(), "{0} blocks", &[&strip.blocks]),
-        );
-        if response.on_hover_text(fill(ui.ctx(), "Click to answer with {0}", &[&name])).clicked() {
-            actions.push(Action::Answer(strip.tensor));
-        }
+/// While a lesson asks for a tensor, a click where it is drawn answers.
+pub(super) fn answer(ui: &Ui, place: Rect, tensor: Tensor, actions: &mut Vec<Action>) {
+    let name = tensor.name();
+    let response = ui.interact(place, ui.scope_id().with(("answer", name)), Sense::click());
+    draw::describe(&response, &fill(ui.ctx(), "{0}, to be clicked", &[&name]), name);
+    if response.on_hover_text(fill(ui.ctx(), "Click to answer with {0}", &[&name])).clicked() {
+        actions.push(Action::Answer(tensor));
     }
 }
 
@@ -181,7 +179,7 @@ impl Budget {
     }
 }
 
-fn budgets(look: &Look<'_>) -> Vec<Budget> {
+pub(super) fn budgets(look: &Look<'_>) -> Vec<Budget> {
     let hardware = look.scene.settings.hardware();
     let of = |space: Space| look.snapshot.buffers.iter().filter(|b| b.space == space).map(Buffer::bytes).sum::<u64>();
     let (shared, registers) = (of(Space::Shared), of(Space::Registers));
@@ -205,21 +203,40 @@ fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     for (n, budget) in budgets.iter().enumerate() {
         let left = rect.left() + n as f32 * width;
         let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 2.0 * SPACE, rect.height()));
-        let bar = Rect::from_min_size(pos2(left, place.center().y - 3.0), vec2(64.0_f32.min(place.width()), 6.0));
-        let is_over = budget.is_over();
-        let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
-        let painter = ui.painter();
-        painter.rect_filled(bar, 3.0, palette.empty);
-        let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
-        painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
-        let text = budget_text(ui, budget);
-        if is_over {
-            let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
-            painter.rect_filled(behind, 4.0, palette.trouble_soft);
-        }
-        let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
-        fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
+        paint_one_budget(ui, place, budget, palette);
     }
+}
+
+/// The budgets of a thread block, one below the other.
+pub(super) fn paint_budgets(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
+    if !look.scene.schedule().algorithm.is_budgeted() {
+        return paint_budget(ui, rect, look, palette);
+    }
+    let budgets = budgets(look);
+    let height = (rect.height() / budgets.len().max(1) as f32).min(16.0);
+    for (n, budget) in budgets.iter().enumerate() {
+        let top = rect.bottom() - (budgets.len() - n) as f32 * height - 2.0;
+        let place = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right() - 2.0 * SPACE, top + height));
+        paint_one_budget(ui, place, budget, palette);
+    }
+}
+
+fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
+    let bar =
+        Rect::from_min_size(pos2(place.left(), place.center().y - 3.0), vec2(64.0_f32.min(place.width() / 5.0), 6.0));
+    let is_over = budget.is_over();
+    let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
+    let painter = ui.painter();
+    painter.rect_filled(bar, 3.0, palette.empty);
+    let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
+    painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
+    let text = budget_text(ui, budget);
+    if is_over {
+        let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
+        painter.rect_filled(behind, 4.0, palette.trouble_soft);
+    }
+    let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
+    fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
 }
 
 fn budget_text(ui: &Ui, budget: &Budget) -> String {
@@ -228,7 +245,7 @@ fn budget_text(ui: &Ui, budget: &Budget) -> String {
 }
 
 /// What moves, what is on chip, and how full that is.
-fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
+pub(super) fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
     let ctx = ui.ctx();
     let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     let moved = match (read, write) {

@@ -63,10 +63,12 @@ mod refusal;
 mod scene;
 mod settings;
 mod setup;
+mod sides;
 mod snapshot;
 mod stage;
 mod start_cost;
 mod store;
+mod stored;
 mod stories;
 mod strip;
 mod texture;
@@ -89,6 +91,7 @@ use crate::attention::Input;
 use crate::files::printable;
 use crate::gpu;
 use crate::playback::lesson::{Language, Position};
+use crate::sentence::Sentence;
 
 pub use action::Overlay;
 pub use chinese::ALL as CHINESE;
@@ -172,7 +175,7 @@ impl Default for AppOptions {
 /// Opens the window and stays until it is closed. `origin` names the input in the title.
 ///
 /// Errors in a sentence when there is no display or no renderer works.
-pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), String> {
+pub fn open(input: Option<(Input, String)>, options: AppOptions) -> Result<(), Sentence> {
     let display = display()?;
     let (input, origin) = input.map_or((None, None), |(input, origin)| (Some(input), Some(origin)));
     let title = origin.map_or("tilescope".into(), |origin| format!("{} - tilescope", printable(&origin)));
@@ -205,14 +208,14 @@ fn run_native(
     input: Option<Input>,
     options: AppOptions,
     is_open: Arc<AtomicBool>,
-) -> Result<(), String> {
+) -> Result<(), Sentence> {
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
         is_open.store(true, Ordering::Relaxed);
         let app = App::new(&cc.egui_ctx, input, &options);
         app.store.keep_at_end();
         Ok(Box::new(app))
     };
-    eframe::run_native(title, native, Box::new(create)).map_err(|error| format!("the window cannot be opened: {error}"))
+    eframe::run_native(title, native, Box::new(create)).map_err(display::cannot_open)
 }
 
 fn native_options(title: &str, renderer: eframe::Renderer, display: display::Display) -> NativeOptions {

@@ -19,6 +19,11 @@ pub struct Motion {
 }
 
 impl Motion {
+    /// Nothing is on its way.
+    pub fn still() -> Self {
+        Self { phase: 1.0, is_fast: false, is_reduced: true }
+    }
+
     /// `is_shown`: the picture on screen is that of the player's cursor and not one before it.
     pub fn of(ctx: &Context, player: &Player, is_shown: bool) -> Self {
         let is_reduced = is_reduced(ctx);

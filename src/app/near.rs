@@ -10,6 +10,7 @@ use super::odd_rows;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
 use super::words::{self, fill, tr};
+use crate::schedule::{Part, Tensor};
 use crate::sentence::Sentence;
 
 const LINE: f32 = 24.0;
@@ -30,26 +31,25 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         };
         draw::caption(ui, &visit);
     });
-    let text = look.scene.settings.algorithm.text();
-    if ["m", "l", "alpha"].iter().all(|name| text.name(name).is_none()) {
-        let told = tr(ui.ctx(), "This text has no m, l and alpha of a row.");
+    let (algorithm, called) = (&look.scene.schedule().algorithm, |part| look.snapshot.called(part));
+    if STATISTICS.iter().all(|part| !algorithm.has_part(*part)) {
+        let told = tr(ui.ctx(), "This text keeps no maximum and no sum of a row.");
         draw::describe(&ui.label(draw::label(told)), "note on the row", told);
         return;
     }
     let state = look.snapshot.row_state(query);
     let (old_m, old_l) = state.old.unzip();
-    let mut asked = None;
-    let mut value = |name, what, old, new, slot| {
-        if number(ui, name, what, old, new, query).clicked() {
-            asked = Some(Asked::wish(of_row(name, query), slot));
+    let factor = fill(ui.ctx(), "exp({0} old - {0})", &[&called(Part::Max)]);
+    let (max, sum) = (tr(ui.ctx(), "row max").to_owned(), tr(ui.ctx(), "row sum").to_owned());
+    let shown = [(max, old_m, state.m), (factor, None, state.alpha), (sum, old_l, state.l)];
+    for (part, (what, old, new)) in STATISTICS.into_iter().zip(shown) {
+        // A text that takes a row whole has no factor.
+        if algorithm.has_part(part) && number(ui, called(part), &what, old, new, query).clicked() {
+            actions.push(Asked::wish(of_row(called(part), query), part));
         }
-    };
-    value("m", "row max", old_m, state.m, "m");
-    value("alpha", "exp(m old - m)", None, state.alpha, "alpha");
-    value("l", "row sum", old_l, state.l, "l");
-    actions.extend(asked);
+    }
     if average(ui, look, query).clicked() {
-        actions.push(Asked::wish(of_row("O", query), "O"));
+        actions.push(Asked::wish(of_row(called(Part::Output), query), Part::Output));
     }
     if let Some(odd) = odd_rows::met(look, query) {
         let text = words::say(ui.ctx(), &odd.why);
@@ -61,6 +61,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     visits(ui, look, query);
 }
 
+/// The numbers of a row, in the order in which they are shown.
+pub const STATISTICS: [Part; 3] = [Part::Max, Part::Alpha, Part::Sum];
+
 pub fn of_row(name: &str, query: usize) -> Sentence {
     Sentence::new("{0} of row {1}").with(name).with(query)
 }
@@ -69,11 +72,10 @@ pub fn of_row(name: &str, query: usize) -> Sentence {
 fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64>, query: usize) -> Response {
     let palette = Palette::of(ui);
     let ctx = ui.ctx().clone();
-    let what = tr(&ctx, what);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::click());
     let painter = ui.painter();
     let square = Rect::from_center_size(rect.left_center() + vec2(4.0, 0.0), vec2(8.0, 16.0));
-    painter.rect_filled(square, 2.0, palette.tensor(crate::schedule::Tensor::M));
+    painter.rect_filled(square, 2.0, palette.tensor(Tensor::M));
     let place = Rect::from_min_size(rect.min + vec2(16.0, 0.0), vec2(NAME, LINE));
     fit_text(painter, place, Align2::LEFT_CENTER, name, theme::figures(theme::BODY), palette.ink);
     let place = Rect::from_min_size(rect.min + vec2(16.0 + NAME, 0.0), vec2(rect.width() * 0.4, LINE));
@@ -96,6 +98,7 @@ fn number(ui: &mut Ui, name: &str, what: &str, old: Option<f64>, new: Option<f64
 fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
     let palette = Palette::of(ui);
     let values = look.snapshot.average(query);
+    let ratio = ratio(look);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 48.0), Sense::click());
     let painter = ui.painter();
     let label = Rect::from_min_size(rect.min, vec2(rect.width(), 16.0));
@@ -103,7 +106,7 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
         painter,
         label,
         Align2::LEFT_CENTER,
-        tr(ui.ctx(), "O / l, the average so far"),
+        &fill(ui.ctx(), "{0}, the average so far", &[&ratio]),
         theme::text(theme::LABEL),
         palette.faint_ink,
     );
@@ -122,7 +125,12 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
     }
     draw::describe(&response, "average so far", &text);
     let more = if values.is_some_and(|v| v.len() > 4) { ", ..." } else { "" };
-    response.on_hover_text(fill(ui.ctx(), "O / l of row {0}: {1}{2}", &[&query, &text, &more]))
+    response.on_hover_text(fill(ui.ctx(), "{3} of row {0}: {1}{2}", &[&query, &text, &more, &ratio]))
+}
+
+/// The average of the values so far, in the names of the text: `O / l`.
+pub fn ratio(look: &Look<'_>) -> String {
+    [Part::Output, Part::Sum].map(|part| look.snapshot.called(part)).join(" / ")
 }
 
 fn bars(ui: &Ui, chart: Rect, values: &[f64], palette: &Palette) {
@@ -134,7 +142,7 @@ fn bars(ui: &Ui, chart: Rect, values: &[f64], palette: &Palette) {
         let Some(&value) = values.get(n * values.len() / shown) else { break };
         let height =
             if value.is_finite() { (value / limit) as f32 * chart.height() / 2.0 } else { chart.height() / 2.0 };
-        let color = if value.is_finite() { palette.tensor(crate::schedule::Tensor::O) } else { palette.trouble };
+        let color = if value.is_finite() { palette.tensor(Tensor::O) } else { palette.trouble };
         let left = chart.left() + n as f32 * width;
         let bar = Rect::from_two_pos(
             pos2(left, chart.center().y),
@@ -158,9 +166,11 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
     let first = done.len().saturating_sub(SHOWN);
     let columns = |rect: Rect| [0.0, 0.28, 0.55, 0.78].map(|x| rect.left() + x * rect.width());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
-    for (x, text) in columns(rect).into_iter().zip(["key block", "m", "alpha", "l"]) {
+    let names = STATISTICS.map(|part| look.snapshot.called(part));
+    let heads = [tr(ui.ctx(), "key block")].into_iter().chain(names);
+    for (x, text) in columns(rect).into_iter().zip(heads) {
         let (at, font) = (pos2(x, rect.center().y), theme::text(theme::LABEL));
-        draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, tr(ui.ctx(), text), font, palette.faint_ink);
+        draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, text, font, palette.faint_ink);
     }
     for line in 0..total.min(SHOWN) {
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
@@ -175,7 +185,8 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
                 palette.ink,
             );
         }
-        let value = format!("m {}, alpha {}, l {}", texts[1], texts[2], texts[3]);
+        let value: Vec<String> = names.iter().zip(&texts[1..]).map(|(name, text)| format!("{name} {text}")).collect();
+        let value = value.join(", ");
         draw::describe(&response, &fill(ui.ctx(), "after key block {0}", &[&visit.j]), &value);
     }
 }

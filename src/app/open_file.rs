@@ -105,7 +105,7 @@ pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sente
     let line = understood.line(&run);
     let line = match settings.run.prefix().filter(|&prefix| prefix < input.problem.shape.n_q) {
         Some(1) => Sentence::new("{0}; the first token of it is run").and(line),
-        Some(prefix) => Sentence::new("{0}; the first {1} tokens of it are run").and(line).with(prefix),
+        Some(prefix) => Sentence::new("{0}; the first {1} {1|token|tokens} of it are run").and(line).with(prefix),
         None => line,
     };
     (line.on_one_line(), understood.warning())

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::attention::input::{Layout, Reading, bundled, preset, random};
 use crate::attention::{Input, Problem};
 use crate::playback::lesson::At;
-use crate::schedule::{Algorithm, Hardware, RunSpec, Schedule, algorithm};
+use crate::schedule::{Algorithm, Hardware, RunSpec, Schedule, Setting, algorithm};
 use crate::sentence::Sentence;
 use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 
@@ -23,9 +23,12 @@ pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     if !describes(&trace.problem, &applied.problem) {
         return Err(Sentence::new("its input {0} is not the one that the trace describes").with(&trace.input.name));
     }
-    let schedule = Schedule::of(&settings.algorithm, settings.setting(&applied));
+    let setting = settings.setting(&applied);
+    let is_of_group = trace.steps.iter().any(|step| step.head.is_some());
+    let heads = if is_of_group { setting.heads } else { 1 };
+    let schedule = Schedule::of(&settings.algorithm, Setting { heads, ..setting });
     if schedule.len() != trace.totals.steps {
-        let fault = Sentence::new("the run that this version makes has {0} steps, and the trace says {1}");
+        let fault = Sentence::new("the run that this version makes has {0} {0|step|steps}, and the trace says {1}");
         return Err(fault.with(schedule.len()).with(trace.totals.steps));
     }
     numbers_follow(&trace, &settings, &applied, &schedule, &mut input)?;
@@ -49,7 +52,8 @@ fn numbers_follow(
 ) -> Result<(), Sentence> {
     let flops = schedule.algorithm.closed_form(schedule.plan()).flops.total();
     if flops > MOST_RECOMPUTED {
-        let warning = "the numbers of this trace were not recomputed: they take {0} operations, and {1} are the most";
+        let warning = "the numbers of this trace were not recomputed: they take {0} {0|operation|operations}, and {1} \
+            are the most";
         input.warnings.insert(0, Sentence::new(warning).with(flops).with(MOST_RECOMPUTED));
         return Ok(());
     }
@@ -101,7 +105,10 @@ fn algorithm_of(trace: &Trace) -> Result<Algorithm, Sentence> {
     let unknown = || Sentence::new("this version has no algorithm {0}").with(name);
     let text = trace.text.as_ref().ok_or_else(unknown)?;
     Algorithm::read(name, text).map_err(|wrong| match wrong.first() {
-        Some(first) => Sentence::new("its text: {0}").with(first),
+        Some(first) => {
+            let (at, what) = (first.span, first.what.clone());
+            Sentence::new("its text: {0}:{1}: {2}").with(at.line).with(at.column).and(what)
+        }
         None => unknown(),
     })
 }

@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 use ndarray::{ArrayView2, s};
 
-use crate::schedule::Tensor;
+use crate::schedule::{Part, Tensor};
 
 use super::draw::{self, fit_text};
 use super::grid::UV;
@@ -29,7 +29,9 @@ const LABELS: f32 = 80.0;
 struct Operand<'a> {
     tensor: Tensor,
     texture: &'static str,
-    label: &'static str,
+    label: String,
+    /// Its name on chip.
+    name: &'a str,
     values: Option<ArrayView2<'a, f64>>,
 }
 
@@ -39,7 +41,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures) {
     let height = 4.0 * (strip_height + GAP);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let operands = on_chip(look);
-    let names: Vec<&str> = operands.iter().map(|operand| operand.label).collect();
+    let names: Vec<&str> = operands.iter().map(|operand| operand.label.as_str()).collect();
     draw::describe(&response, "blocks on chip", &names.join("; "));
     for (n, operand) in operands.iter().enumerate() {
         let top = rect.top() + n as f32 * (strip_height + GAP);
@@ -66,11 +68,11 @@ fn paint(
     painter.rect_filled(square, 2.0, palette.tensor(operand.tensor));
     let place = Rect::from_min_max(square.right_top() + vec2(6.0, -4.0), label.right_bottom());
     let place = Rect::from_center_size(pos2(place.center().x, label.center().y), vec2(place.width(), 16.0));
-    fit_text(painter, place, Align2::LEFT_CENTER, operand.label, theme::text(theme::LABEL), palette.ink);
+    fit_text(painter, place, Align2::LEFT_CENTER, &operand.label, theme::text(theme::LABEL), palette.ink);
     let Some(values) = &operand.values else {
         painter.rect_stroke(strip, 0.0, palette.hairline(), StrokeKind::Inside);
         let font = theme::text(theme::LABEL);
-        let text = if look.snapshot.has_buffer(operand.tensor) { "not loaded yet" } else { "not on chip" };
+        let text = if look.snapshot.has_buffer(operand.name) { "not loaded yet" } else { "not on chip" };
         fit_text(
             painter,
             strip.shrink2(vec2(8.0, 0.0)),
@@ -93,16 +95,27 @@ fn paint(
 fn on_chip<'a>(look: &Look<'a>) -> Vec<Operand<'a>> {
     let view = &look.snapshot.view;
     let (problem, settings) = (&look.scene.input.problem, &look.scene.settings);
-    let kv_head = problem.shape.kv_head(settings.run.head());
+    let (head, kv_head) = (look.head(), problem.shape.kv_head(settings.run.head()));
     let held = |name: &str| look.snapshot.holds(name);
-    let q = problem.q.slice(s![settings.run.batch(), settings.run.head(), view.rows.clone(), ..]);
+    let q = problem.q.slice(s![settings.run.batch(), head, view.rows.clone(), ..]);
     let k = problem.k.slice(s![settings.run.batch(), kv_head, view.cols.clone(), ..]);
     let v = problem.v.slice(s![settings.run.batch(), kv_head, view.cols.clone(), ..]);
     let has_keys = !view.cols.is_empty();
+    let given = |tensor: Tensor, texture, axis: &str, values| {
+        let name = tensor.name();
+        Operand { tensor, texture, label: format!("{name}_{axis}"), name, values }
+    };
+    let output = look.snapshot.called(Part::Output);
     vec![
-        Operand { tensor: Tensor::Q, texture: "Q_i", label: "Q_i", values: held("Q").then_some(q) },
-        Operand { tensor: Tensor::K, texture: "K_j", label: "K_j", values: (held("K") && has_keys).then_some(k) },
-        Operand { tensor: Tensor::V, texture: "V_j", label: "V_j", values: (held("V") && has_keys).then_some(v) },
-        Operand { tensor: Tensor::O, texture: "O_i", label: "O_i", values: look.snapshot.output().map(|o| o.view()) },
+        given(Tensor::Q, "Q_i", "i", held(Tensor::Q.name()).then_some(q)),
+        given(Tensor::K, "K_j", "j", (held(Tensor::K.name()) && has_keys).then_some(k)),
+        given(Tensor::V, "V_j", "j", (held(Tensor::V.name()) && has_keys).then_some(v)),
+        Operand {
+            tensor: Tensor::O,
+            texture: "O_i",
+            label: format!("{output}_i"),
+            name: output,
+            values: look.snapshot.output().map(|o| o.view()),
+        },
     ]
 }

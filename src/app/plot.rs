@@ -5,9 +5,11 @@ use eframe::egui::{self, Align2, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text, VLine};
 
 use crate::machine::Visit;
+use crate::schedule::Part;
 
 use super::draw;
 use super::look::Look;
+use super::near;
 use super::number::short;
 use super::stories::Told;
 use super::theme::Palette;
@@ -15,16 +17,26 @@ use super::words::{fill, tr};
 
 /// One curve, told apart by its dashes and marks and not by a hue.
 struct Curve {
-    name: &'static str,
+    part: Part,
     style: LineStyle,
     mark: MarkerShape,
     value: fn(&Visit) -> f64,
 }
 
 const CURVES: [Curve; 3] = [
-    Curve { name: "m", style: LineStyle::Solid, mark: MarkerShape::Circle, value: |visit| visit.m },
-    Curve { name: "l", style: LineStyle::Dashed { length: 8.0 }, mark: MarkerShape::Square, value: |visit| visit.l },
-    Curve { name: "alpha", style: LineStyle::Dotted { spacing: 6.0 }, mark: MarkerShape::Diamond, value: |v| v.alpha },
+    Curve { part: Part::Max, style: LineStyle::Solid, mark: MarkerShape::Circle, value: |visit| visit.m },
+    Curve {
+        part: Part::Sum,
+        style: LineStyle::Dashed { length: 8.0 },
+        mark: MarkerShape::Square,
+        value: |visit| visit.l,
+    },
+    Curve {
+        part: Part::Alpha,
+        style: LineStyle::Dotted { spacing: 6.0 },
+        mark: MarkerShape::Diamond,
+        value: |v| v.alpha,
+    },
 ];
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
@@ -34,12 +46,18 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
         return;
     };
     let visits = look.snapshot.all_visits(query);
+    let algorithm = &look.scene.schedule().algorithm;
     if visits.is_empty() {
-        let text = "{0} keeps no running statistics: a row is done in one piece.";
+        let text = if algorithm.has_part(Part::Max) {
+            "{0} keeps no running statistics: a row is done in one piece."
+        } else {
+            "{0} keeps no maximum and no sum of a row: there is nothing to plot."
+        };
         ui.label(fill(ui.ctx(), text, &[&look.scene.settings.algorithm.name()]));
         return;
     }
-    draw::caption(ui, &fill(ui.ctx(), "m, l and alpha of row {0} after each key block", &[&query]));
+    let [m, l, alpha] = CURVES.each_ref().map(|curve| algorithm.called(curve.part));
+    draw::caption(ui, &fill(ui.ctx(), "{1}, {2} and {3} of row {0} after each key block", &[&query, &m, &l, &alpha]));
     let done = look.snapshot.visits(query).len();
     let rescaled: Vec<&Visit> = visits.iter().skip(1).filter(|visit| visit.alpha < 1.0).collect();
     let rescales = rescaled.len();
@@ -55,20 +73,21 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
         .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() })
         .show(ui, |plot| {
             for curve in &CURVES {
+                let own = algorithm.called(curve.part);
                 let points: Vec<[f64; 2]> = visits
                     .iter()
                     .map(|visit| [visit.j as f64, (curve.value)(visit)])
                     .filter(|point| point[1].is_finite())
                     .collect();
-                let line = Line::new(curve.name, points.clone()).color(palette.faint_ink).style(curve.style);
+                let line = Line::new(own, points.clone()).color(palette.faint_ink).style(curve.style);
                 plot.line(line);
                 if let Some([x, y]) = points.last().copied() {
-                    let name = egui::RichText::new(curve.name).color(palette.ink);
-                    let label = Text::new(curve.name, PlotPoint::new(x, y), name).anchor(Align2::LEFT_BOTTOM);
+                    let name = egui::RichText::new(own).color(palette.ink);
+                    let label = Text::new(own, PlotPoint::new(x, y), name).anchor(Align2::LEFT_BOTTOM);
                     plot.text(label);
                 }
                 let reached: PlotPoints<'_> = points.into_iter().take(done).collect();
-                plot.points(Points::new(curve.name, reached).shape(curve.mark).radius(4.0).color(palette.ink));
+                plot.points(Points::new(own, reached).shape(curve.mark).radius(4.0).color(palette.ink));
             }
             let rescaled = rescaled.iter().map(|visit| [visit.j as f64, visit.m]).collect::<PlotPoints<'_>>();
             let mark = Points::new("rescale", rescaled).shape(MarkerShape::Up).radius(8.0).filled(false);
@@ -78,22 +97,24 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
             }
         });
     let value = visits.last().map_or(String::new(), |visit| {
-        let (m, l, alpha) = (short(visit.m), short(visit.l), short(visit.alpha));
-        let text = "{0} visits; at the end m {1}, l {2}, alpha {3}; rescaled {4} times";
-        fill(ui.ctx(), text, &[&visits.len(), &m, &l, &alpha, &rescales])
+        let values =
+            CURVES.each_ref().map(|curve| format!("{} {}", algorithm.called(curve.part), short((curve.value)(visit))));
+        let text = "{0} {0|visit|visits}; at the end {1}; rescaled {2} {2|time|times}";
+        fill(ui.ctx(), text, &[&visits.len(), &values.join(", "), &rescales])
     });
     draw::describe(&response.response, "plot of the row", &value);
-    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} rescales, where the maximum rose", &[&rescales]));
+    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]));
     match told {
-        Some(told) => errors(ui, told),
+        Some(told) => errors(ui, look, told),
         None => drop(draw::caption(ui, "Following the row ...")),
     }
 }
 
 /// The error of the average after each key block, on a logarithmic scale: an exact one has no point.
-fn errors(ui: &mut Ui, told: &Told) {
+fn errors(ui: &mut Ui, look: &Look<'_>, told: &Told) {
     let palette = Palette::of(ui);
-    draw::caption(ui, "error of O / l after each key block, against f64 (power of ten)");
+    let text = "error of {0} after each key block, against f64 (power of ten)";
+    draw::caption(ui, &fill(ui.ctx(), text, &[&near::ratio(look)]));
     let points: Vec<[f64; 2]> = told
         .own
         .visits

@@ -8,6 +8,7 @@ use super::draw;
 use super::lesson::OpenLesson;
 use super::look::Look;
 use super::motion::Motion;
+use super::near;
 use super::number::short;
 use super::theme::{self, Palette};
 use super::window::App;
@@ -128,7 +129,8 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
     let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        for (name, value) in [("m", state.m), ("alpha", state.alpha), ("l", state.l)] {
+        for (part, value) in near::STATISTICS.into_iter().zip([state.m, state.alpha, state.l]) {
+            let name = look.snapshot.called(part);
             let text = value.map_or("-".into(), short);
             ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
             let label = ui.label(egui::RichText::new(&text).size(20.0).monospace());

@@ -7,7 +7,7 @@ use crate::attention::error_rule::{self, Errors, Fault as Wrong};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
 use crate::machine::{Fault, Run};
-use crate::schedule::{Algorithm, Plan, Schedule, Traffic, algorithm};
+use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
 use crate::sentence::Sentence;
 
 use super::job::Signals;
@@ -41,18 +41,19 @@ impl Scene {
         settings.clamp(&input.problem.shape);
         let setting = settings.setting(&input);
         refusal::too_large(&settings, &setting)?;
+        let heads = setting.heads;
         let schedule = Schedule::of(&settings.text(), setting);
-        let map = ScheduleMap::new(&schedule);
+        let map = ScheduleMap::new(&schedule, settings.run.head());
         let plan = schedule.plan();
         let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
-        let standard = baseline(&schedule.algorithm).closed_form(plan);
+        let standard = baseline(&schedule.algorithm).closed_form_of(&Setting { heads, ..Setting::new(plan.clone()) });
         let len = schedule.len();
         let go_on = |done| {
             signals.report(done, len);
             !signals.is_cancelled()
         };
         let (batch, head) = (settings.run.batch(), settings.run.head());
-        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, head, .., ..]));
+        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, .., .., ..]));
         let run = Run::with_gradient(schedule, &input.problem, d_o, batch, head, go_on);
         let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
         Ok(Self { source, input, settings, run, map, closed_form, standard })
@@ -76,9 +77,9 @@ impl Scene {
         self.run.schedule.plan()
     }
 
-    /// The query sees the key: neither a mask nor a bias of -inf hides the pair.
-    pub fn sees(&self, query: usize, key: usize) -> bool {
-        let (batch, head) = (self.settings.run.batch(), self.settings.run.head());
+    /// The query of a head sees the key: neither a mask nor a bias of -inf hides the pair.
+    pub fn sees(&self, head: usize, query: usize, key: usize) -> bool {
+        let batch = self.settings.run.batch();
         self.plan().band.keeps(query, key) && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
     }
 

@@ -45,6 +45,13 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         }
         precision(ui, run);
     });
+    let heads = settings.algorithm.heads(&shape);
+    if heads > 1 {
+        let head = run.head();
+        let first = head - head % heads;
+        let text = "The run is of heads {0} to {1}, which share a key/value head; head {2} is drawn.";
+        draw::caption(ui, &fill(ui.ctx(), text, &[&first, &(first + heads - 1), &head]));
+    }
     // A line of its own: beside the longest name above, that of a chip would leave the panel.
     ui.horizontal(|ui| chip(ui, run));
     ui.add_space(SPACE);

@@ -7,13 +7,15 @@ use ndarray::Array2;
 
 use crate::machine::{Online, RowHistory, Totals, View, Visit, shapes};
 use crate::schedule::language::{Extent, NameId};
-use crate::schedule::{Amounts, Beat, Buffer, Schedule, Step, Tensor, Traffic};
+use crate::schedule::{Algorithm, Amounts, Buffer, Change, Part, Place, Schedule, Step, Traffic};
 
 use super::scene::Scene;
 
 /// The state after the first `cursor` steps.
 pub struct Snapshot {
     pub cursor: u64,
+    /// Whose names are on chip.
+    algorithm: Algorithm,
     pub view: View,
     pub totals: Totals,
     /// What the step carried out last moved and computed.
@@ -69,7 +71,33 @@ impl Snapshot {
         });
         let buffers = if cursor == 0 { Vec::new() } else { schedule.buffers_after(cursor - 1) };
         let writers = Writers::at(schedule, cursor);
-        Self { cursor, totals: scene.run.totals(cursor), view, moved, buffers, writers, history }
+        let algorithm = schedule.algorithm.clone();
+        Self { cursor, algorithm, totals: scene.run.totals(cursor), view, moved, buffers, writers, history }
+    }
+
+    /// The kernel of the step carried out last.
+    fn kernel(&self) -> Option<usize> {
+        self.view.program.map(|(kernel, _)| kernel)
+    }
+
+    /// The name that plays a part in the kernel at hand.
+    pub fn id(&self, part: Part) -> Option<NameId> {
+        self.algorithm.parts(self.kernel()?).get(part)
+    }
+
+    /// The same as the text has it.
+    pub fn name(&self, part: Part) -> Option<&str> {
+        self.id(part).map(|id| self.algorithm.text().names[id].as_str())
+    }
+
+    /// What the text calls this part, here or in another kernel.
+    pub fn called(&self, part: Part) -> &str {
+        self.name(part).unwrap_or_else(|| self.algorithm.called(part))
+    }
+
+    /// The statement that makes this part, here or in another kernel; its name where none does.
+    pub fn formula(&self, part: Part) -> String {
+        self.algorithm.formula(self.kernel(), part).unwrap_or_else(|| self.called(part).to_owned())
     }
 
     /// The current tile, or that of the step before in the same program.
@@ -104,15 +132,15 @@ impl Snapshot {
         let visits = self.visits(query);
         let current = self.tile().map(|(_, j)| j).or(visits.last().map(|visit| visit.j));
         let before = visits.iter().rev().find(|visit| Some(visit.j) != current);
-        let at = |name: &str| {
+        let at = |part: Part| {
             let row = query.checked_sub(self.view.rows.start)?;
-            self.column(name)?.get(row).copied()
+            self.column(self.name(part)?)?.get(row).copied()
         };
         RowState {
             old: before.map(|visit| (visit.m, visit.l)),
-            m: at("m").or_else(|| at("m_tile")),
-            l: at("l").or_else(|| at("l_tile")),
-            alpha: at("alpha"),
+            m: at(Part::Max).or_else(|| at(Part::TileMax)),
+            l: at(Part::Sum).or_else(|| at(Part::TileSum)),
+            alpha: at(Part::Alpha),
         }
     }
 
@@ -121,20 +149,38 @@ impl Snapshot {
         self.view.column(name).filter(|_| self.holds(name))
     }
 
+    /// The values per row of a part, whoever's they are.
+    pub fn rows_of(&self, part: Part) -> Option<&[f64]> {
+        self.view.column(self.name(part)?)
+    }
+
+    /// What the exponential of a weight takes off its score, by its name and for a row of the block.
+    pub fn shift(&self, row: usize) -> Option<(&str, f64)> {
+        let name = self.algorithm.shift(self.kernel()?)?;
+        Some((name, *self.column(name)?.get(row)?))
+    }
+
     /// Rows of the block whose maximum rose in the current visit, and all of them; `None` before that is known.
     pub fn risen(&self) -> Option<(usize, usize)> {
-        let alpha = self.column("alpha")?;
+        let alpha = self.column(self.name(Part::Alpha)?)?;
         // A row that has still seen no key has a factor of 0 too, and its maximum is -inf as before.
-        let at = |name: &str, row: usize| self.view.column(name).and_then(|values| values.get(row).copied());
-        let sees_none =
-            |row| at("m", row).is_some_and(|m| m == f64::NEG_INFINITY) && at("beta", row).unwrap_or(0.0) == 0.0;
+        let at = |part: Part, row: usize| self.rows_of(part).and_then(|values| values.get(row).copied());
+        let sees_none = |row| {
+            at(Part::Max, row).is_some_and(|m| m == f64::NEG_INFINITY) && at(Part::Beta, row).unwrap_or(0.0) == 0.0
+        };
         let risen = alpha.iter().enumerate().filter(|(row, alpha)| **alpha < 1.0 && !sees_none(*row));
         Some((risen.count(), alpha.len()))
     }
 
-    /// S of the current tile, once it is computed.
+    /// The scores of the current tile, once they are computed.
     pub fn scores(&self) -> Option<&Array2<f64>> {
-        self.view.get("S").filter(|_| self.holds("S"))
+        self.held(Part::Scores)
+    }
+
+    /// The value of a part, if it is of what is shown.
+    fn held(&self, part: Part) -> Option<&Array2<f64>> {
+        let name = self.name(part)?;
+        self.view.get(name).filter(|_| self.holds(name))
     }
 
     /// The scores of `query` in the current tile, once they are computed.
@@ -143,23 +189,23 @@ impl Snapshot {
         self.scores().filter(|s| row < s.nrows()).map(|s| s.row(row).to_vec())
     }
 
-    /// P of the current tile, once it is computed.
+    /// The weights of the current tile, once they are computed.
     pub fn weights(&self) -> Option<&Array2<f64>> {
-        self.view.get("P").filter(|_| self.holds("P"))
+        self.held(Part::Weights)
     }
 
-    /// O of the rows on chip.
+    /// The output of the rows on chip.
     pub fn output(&self) -> Option<&Array2<f64>> {
-        let (_, name) = self.accumulator()?;
-        self.view.get(name).filter(|_| self.holds(name))
+        self.held(Part::Output)
     }
 
     /// The average of the values so far: O divided by l where the algorithm has not divided yet.
     pub fn average(&self, query: usize) -> Option<Vec<f64>> {
         let row = query.checked_sub(self.view.rows.start)?;
         let o = self.output().filter(|o| row < o.nrows())?.row(row).to_vec();
-        let is_divided = self.accumulator().is_none_or(|(written, _)| !written.is_sum);
-        match self.view.column("l").and_then(|l| l.get(row)) {
+        let written = self.name(Part::Output).and_then(|name| self.writer(name));
+        let is_divided = written.is_none_or(|written| !written.is_sum);
+        match self.rows_of(Part::Sum).and_then(|l| l.get(row)) {
             _ if is_divided => Some(o),
             // 0 where nothing has a weight yet; NaN is what the row is.
             Some(&l) if l != 0.0 => Some(o.into_iter().map(|o| o / l).collect()),
@@ -176,25 +222,14 @@ impl Snapshot {
         (!written.rows || same(place.i(), shown.i())) && (!written.keys || same(place.j(), shown.j()))
     }
 
-    /// The name of the text that the window's `name` stands for on chip now: O is O_part where the keys are split.
-    pub fn name(&self, schedule: &Schedule, name: &str) -> Option<NameId> {
-        let own = match name {
-            "O" => self.accumulator().map_or(name, |(_, own)| own),
-            _ => name,
-        };
-        schedule.algorithm.text().name(own)
+    /// Where the step stood that wrote what a name holds of the rows, keys or tile that are shown.
+    pub fn place_of(&self, name: &str) -> Option<Place> {
+        self.writer(name).filter(|_| self.holds(name)).map(|written| written.by.place)
     }
 
-    /// What the rows on chip add up their values in.
-    fn accumulator(&self) -> Option<(Written, &str)> {
-        let known = ["O", "O_part"];
-        let found = self.writers.last.iter().find(|(name, _)| known.contains(&name.as_str()));
-        found.map(|(name, written)| (*written, name.as_str()))
-    }
-
-    /// A buffer for `tensor` is allocated, whether or not it holds something yet.
-    pub fn has_buffer(&self, tensor: Tensor) -> bool {
-        self.buffers.iter().any(|buffer| buffer.names.iter().any(|name| name == tensor.name()))
+    /// A buffer for a name is allocated, whether or not it holds something yet.
+    pub fn has_buffer(&self, name: &str) -> bool {
+        self.buffers.iter().any(|buffer| buffer.names.iter().any(|own| own == name))
     }
 
     fn writer(&self, name: &str) -> Option<Written> {
@@ -221,7 +256,7 @@ impl Writers {
                     rows: shape.rows == Extent::Rows,
                     keys: shape.rows == Extent::Keys || shape.cols == Extent::Keys || !of_rows.has(name),
                     is_sum: names.is_some_and(|names| names.o == name && !names.is_average)
-                        && schedule.facts(step).beat != Beat::Store,
+                        && schedule.facts(step).change != Some(Change::Divides),
                 };
                 let own = algorithm.text().names[name].as_str();
                 match writers.last.iter_mut().find(|(known, _)| known == own) {

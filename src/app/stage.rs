@@ -61,6 +61,7 @@ pub struct Stage {
     /// As [`Wish::Memory`].
     memory: f32,
     stories: Stories,
+    ghosts: far::Keeper,
     asked: Option<Asked>,
     trail: Option<Trail>,
     breakpoints: Breakpoints,
@@ -92,8 +93,13 @@ impl Stage {
         }
     }
 
+    /// The view itself shows what is in HBM and on chip.
+    pub fn shows_memory(&self) -> bool {
+        self.distance == Distance::Far || self.compare.is_open
+    }
+
     pub fn is_busy(&self) -> bool {
-        self.stories.is_busy() || self.breakpoints.is_busy() || self.compare.is_busy()
+        self.stories.is_busy() || self.ghosts.is_busy() || self.breakpoints.is_busy() || self.compare.is_busy()
     }
 
     /// The main view, with what can be chosen about it.
@@ -145,11 +151,15 @@ impl Stage {
         actions: &mut Vec<Action>,
     ) {
         if self.compare.is_open {
-            return compare::show(ui, scene, look, &mut self.compare, textures, actions);
+            let ghosts = self.ghosts.get(ui.ctx(), scene, look.generation);
+            return compare::show(ui, scene, look, ghosts, &mut self.compare, textures, actions);
         }
         match self.distance {
             Distance::Memory => pyramid::show(ui, look, self.memory, actions),
-            Distance::Far => far::show(ui, look, self.lens, textures, actions),
+            Distance::Far => {
+                let ghosts = self.ghosts.get(ui.ctx(), scene, look.generation);
+                far::show(ui, look, self.lens, ghosts.as_deref(), textures, actions);
+            }
             Distance::Middle => middle(ui, look, textures, actions),
             Distance::Near => {
                 let query = look.row().unwrap_or(look.selection.query);

@@ -2,6 +2,8 @@
 
 use eframe::egui::{Context, Ui, ViewportCommand};
 
+use crate::sentence::Sentence;
+
 use super::{App, AppOptions, native_options};
 
 /// The window, or an empty one.
@@ -12,13 +14,13 @@ struct FirstFrame {
 }
 
 /// Opens the window as a start does, or one with nothing in it; calls `report` when its first frame was handed over.
-pub fn first_frame(is_empty: bool, report: fn()) -> Result<(), String> {
+pub fn first_frame(is_empty: bool, report: fn()) -> Result<(), Sentence> {
     let create = move |cc: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
         let app = (!is_empty).then(|| App::new(&cc.egui_ctx, None, &AppOptions::default()));
         Ok(Box::new(FirstFrame { app, frames: 0, report }))
     };
     let options = native_options("tilescope", eframe::Renderer::default(), super::display()?);
-    eframe::run_native("tilescope", options, Box::new(create)).map_err(|error| error.to_string())
+    eframe::run_native("tilescope", options, Box::new(create)).map_err(Sentence::verbatim)
 }
 
 impl eframe::App for FirstFrame {

@@ -6,7 +6,7 @@ use eframe::egui::{self, Pos2, Sense, Ui};
 use ndarray::Array2;
 
 use crate::attention::TileClass;
-use crate::schedule::Tensor;
+use crate::schedule::Part;
 
 use super::action::{Action, Selection};
 use super::draw;
@@ -19,6 +19,9 @@ use super::theme::SPACE;
 use super::trail::Asked;
 use super::words::{NOTHING_ON_CHIP, fill, tr};
 use crate::sentence::Sentence;
+
+/// What is drawn, from the left.
+const TILES: [Part; 2] = [Part::Scores, Part::Weights];
 
 /// Height of the line above the matrices.
 const TITLE: f32 = 28.0;
@@ -73,7 +76,7 @@ fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
 /// The mask hides a pair of the tile.
 fn has_masked(look: &Look<'_>) -> bool {
     let view = &look.snapshot.view;
-    let is_hidden = |query: usize| view.cols.clone().any(|key| !look.scene.sees(query, key));
+    let is_hidden = |query: usize| view.cols.clone().any(|key| !look.sees(query, key));
     let is_masked = look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full;
     let has_bias = look.scene.input.problem.bias.is_some();
     !view.cols.is_empty() && (is_masked || has_bias && view.rows.clone().any(is_hidden))
@@ -94,19 +97,12 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
     let values = look.snapshot.scores();
     let finite = |x: &&f64| x.is_finite();
     let limit = values.map_or(1.0, |s| s.iter().filter(finite).fold(0.0, |most, x| f64::max(most, x.abs())));
-    Matrix { tensor: Tensor::S, title: "S = scale Q K^T", values, limit }
+    Matrix { part: Part::Scores, title: look.snapshot.formula(Part::Scores), values, limit }
 }
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
-    // A backward pass makes P again from L, or loads the one that was saved; a text of one's own may do anything.
-    let algorithm = &look.scene.settings.algorithm;
-    let text = algorithm.text();
-    let title = match algorithm.is_backward() {
-        false if text.name("m").is_some() => "P = exp(S - m)",
-        true if text.tensor("P").is_none() => "P = exp(S - L)",
-        _ => "P",
-    };
-    Matrix { tensor: Tensor::P, title, values: look.snapshot.weights(), limit: 1.0 }
+    let title = look.snapshot.formula(Part::Weights);
+    Matrix { part: Part::Weights, title, values: look.snapshot.weights(), limit: 1.0 }
 }
 
 /// Clicks select; the tooltip has the formula with its numbers.
@@ -133,9 +129,9 @@ fn interact(
     let text = format!("{text}\n{hint}");
     if response.clone().on_hover_text_at_pointer(text).clicked() {
         if look.selection == (Selection { query, key: Some(key) }) {
-            let (name, slot) = [("s", "S"), ("p", "P")][n];
-            let what = Sentence::new("{0} of query {1} and key {2}").with(name).with(query).with(key);
-            actions.push(Asked::wish(what, slot));
+            let part = TILES[n];
+            let what = Sentence::new("{0} of query {1} and key {2}").with(look.snapshot.called(part));
+            actions.push(Asked::wish(what.with(query).with(key), part));
         }
         actions.push(Action::Select(Selection { query, key: Some(key) }));
     }
@@ -154,18 +150,37 @@ fn pair_text(ui: &Ui, look: &Look<'_>, query: usize, key: usize) -> String {
         name("key {0}{1}", key, look.scene.key_token(key)),
     ];
     let at = |values: Option<&Array2<f64>>| values?.get((query - view.rows.start, key - view.cols.start)).copied();
-    if !look.scene.sees(query, key) {
-        lines.push(tr(ui.ctx(), "masked: s = -inf, p = 0").to_owned());
+    let [scores, weights] = TILES.map(|part| snapshot.called(part));
+    if !look.sees(query, key) {
+        lines.push(fill(ui.ctx(), "masked: {0} = -inf, {1} = 0", &[&scores, &weights]));
         return lines.join("\n");
     }
-    if let Some(s) = at(snapshot.scores()) {
-        let scale = look.scene.input.problem.scale;
-        lines.push(format!("s = scale q k = {} x {} = {}", short(scale), short(s / scale), short(s)));
-        if let (Some(p), Some(m)) = (at(snapshot.weights()), snapshot.row_state(query).m) {
-            lines.push(format!("p = exp(s - m) = exp({} - {}) = {}", short(s), short(m), short(p)));
-        }
+    let Some(s) = at(snapshot.scores()) else { return lines.join("\n") };
+    let problem = &look.scene.input.problem;
+    let is_product = problem.softcap.is_none() && problem.alibi_slopes.is_none() && problem.bias.is_none();
+    lines.push(if is_product {
+        let scale = problem.scale;
+        format!("{scores} = scale q k = {} x {} = {}", short(scale), short(s / scale), short(s))
+    } else {
+        format!("{scores} = {}", short(s))
+    });
+    if let Some(p) = at(snapshot.weights()) {
+        let row = query - view.rows.start;
+        let by_formula = snapshot.shift(row).filter(|(_, x)| is_close((s - x).exp(), p));
+        lines.push(by_formula.map_or_else(
+            || format!("{weights} = {}", short(p)),
+            |(x, shift)| {
+                let (s, shift, p) = (short(s), short(shift), short(p));
+                format!("{weights} = exp({scores} - {x}) = exp({s} - {shift}) = {p}")
+            },
+        ));
     }
     lines.join("\n")
+}
+
+/// The same to the eye: a weight that was dropped or divided since is no exponential any more.
+fn is_close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-2 * b.abs()
 }
 
 /// The selected row's numbers, for those who cannot see them.
@@ -173,7 +188,8 @@ fn summary(ui: &Ui, look: &Look<'_>) -> String {
     let view = &look.snapshot.view;
     let mut text = range_text(ui, &view.rows, &view.cols);
     let Some(row) = look.row().map(|query| query - view.rows.start) else { return text };
-    for (name, values) in [("s", look.snapshot.scores()), ("p", look.snapshot.weights())] {
+    for (part, values) in TILES.into_iter().zip([look.snapshot.scores(), look.snapshot.weights()]) {
+        let name = look.snapshot.called(part);
         if let Some(values) = values.filter(|values| row < values.nrows()) {
             // A row of a large tile is not read out.
             let numbers: Vec<String> = values.row(row).iter().take(16).map(|x| short(*x)).collect();

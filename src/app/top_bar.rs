@@ -116,9 +116,9 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
     let (n_q, n_k) = settings.run.lengths(&input.problem.shape);
     let short: String = printable(&name).chars().take(48).collect();
     if n_q == n_k {
-        fill(ui.ctx(), "{0}, {1} tokens", &[&short, &n_q])
+        fill(ui.ctx(), "{0}, {1} {1|token|tokens}", &[&short, &n_q])
     } else {
-        fill(ui.ctx(), "{0}, {1} queries, {2} keys", &[&short, &n_q, &n_k])
+        fill(ui.ctx(), "{0}, {1} {1|query|queries}, {2} {2|key|keys}", &[&short, &n_q, &n_k])
     }
 }
 

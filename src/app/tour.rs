@@ -13,6 +13,7 @@ use super::scene::Scene as SceneData;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
 use super::{draw, settings::Settings};
+use crate::schedule::Part;
 
 /// Where in the first two minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +109,8 @@ impl Tour {
         }
         ui.horizontal(|ui| {
             if self.stop == Stop::Predict {
-                let field = egui::TextEdit::singleline(&mut self.guess).desired_width(80.0).hint_text("alpha");
+                let field =
+                    egui::TextEdit::singleline(&mut self.guess).desired_width(80.0).hint_text(Part::Alpha.symbol());
                 let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
                 let field = border.show(ui, |ui| ui.add(field.font(theme::figures(16.0)))).inner;
                 field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "alpha?"));
@@ -152,7 +154,7 @@ const PREDICT: &str =
 const REVEALED: &str = "alpha = exp({0} - {1}) = {2}. The old words count for less, and nothing is read again.";
 const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the result misses the exact one.";
 const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";
-const COUNT: &str = "At 1024 tokens flash2 moves {0} elements, standard attention {1}.";
+const COUNT: &str = "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.";
 
 fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {
     let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());

@@ -79,8 +79,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
 
 /// FLOPs by kind, with how they are counted.
 fn flops_text(ctx: &egui::Context, flops: Flops) -> String {
-    let text = "{0} in matrix products (2 for each multiply-add), {1} exponentials, {2} other; counted over every tile \
-                that is not skipped. Not modelled: how fast each kind runs.";
+    let text = "{0} in matrix products (2 for each multiply-add), {1} {1|exponential|exponentials}, {2} other; \
+        counted over every tile that is not skipped. Not modelled: how fast each kind runs.";
     fill(ctx, text, &[&grouped(flops.matmul), &grouped(flops.exp), &grouped(flops.other)])
 }
 

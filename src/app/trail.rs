@@ -4,6 +4,7 @@ use eframe::egui::{self, Context, ScrollArea};
 
 use crate::machine::provenance;
 use crate::playback::Command;
+use crate::schedule::Part;
 
 use super::action::Action;
 use super::draw;
@@ -21,13 +22,13 @@ const MOST: usize = 200;
 pub struct Asked {
     /// What was clicked, such as `m of row 13`.
     pub what: Sentence,
-    /// Its name in the text.
-    pub name: &'static str,
+    /// What it is.
+    pub part: Part,
 }
 
 impl Asked {
-    pub fn wish(what: Sentence, name: &'static str) -> Action {
-        Action::Stage(Wish::Ask(Asked { what, name }))
+    pub fn wish(what: Sentence, part: Part) -> Action {
+        Action::Stage(Wish::Ask(Asked { what, part }))
     }
 }
 
@@ -44,7 +45,7 @@ impl Trail {
     pub fn of(asked: Asked, look: &Look<'_>) -> Self {
         let at = look.snapshot.cursor;
         let schedule = look.scene.schedule();
-        let name = look.snapshot.name(schedule, asked.name);
+        let name = look.snapshot.id(asked.part);
         let steps = name.map_or_else(Vec::new, |name| provenance(schedule, at, name, MOST));
         Self { asked, at, generation: look.generation, steps }
     }
@@ -59,7 +60,7 @@ impl Trail {
             let asked = say(ctx, &self.asked.what);
             let what = fill(ctx, "{0}, as it is after step {1}", &[&asked, &grouped(self.at)]);
             let response = ui.label(&what);
-            let count = fill(ctx, "{0} steps made it", &[&self.steps.len()]);
+            let count = fill(ctx, "{0} {0|step|steps} made it", &[&self.steps.len()]);
             draw::describe(&response, "origin of", &fill(ctx, "{0}: {1}", &[&what, &count]));
             let is_cut = self.steps.len() >= MOST;
             let order = if is_cut {
@@ -88,7 +89,8 @@ impl Trail {
         let Some(step) = look.scene.schedule().step(n) else { return };
         let schedule = look.scene.schedule();
         let tensor = schedule.facts(&step).tensor.map_or(String::new(), |tensor| format!(" {}", tensor.name()));
-        let (place, op) = (say(ui.ctx(), &words::place(&step)), words::operation(ui.ctx(), schedule, &step));
+        let (place, op) =
+            (say(ui.ctx(), &words::place(look.scene, &step)), words::operation(ui.ctx(), schedule, &step));
         let text = fill(ui.ctx(), "step {0}: {1}: {2}{3}", &[&grouped(n + 1), &place, &op, &tensor]);
         if ui.selectable_label(look.snapshot.cursor == n + 1, text).clicked() {
             actions.push(Action::Player(Command::SeekTo(n + 1)));

@@ -1,6 +1,6 @@
 //! The window: all its state, and one frame from top to bottom. What panels ask for is carried out at the end.
 
-use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
+use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
 use crate::attention::Input;
 use crate::playback::lesson::{Distance, Language};
@@ -27,6 +27,7 @@ use super::picture::{self, Sitting};
 use super::place::{Opened, Place};
 use super::present::Talk;
 use super::settings::Settings;
+use super::sides::Folds;
 use super::stage::{Stage, Wish};
 use super::store::Store;
 use super::strip::Strip;
@@ -34,9 +35,7 @@ use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::tour::{self, Tour};
 use super::words::{self, tr};
-use super::{
-    AppOptions, check, figure, keys, lesson_panel, memory, motion, near, plot, setup, timeline, top_bar, traffic,
-};
+use super::{AppOptions, figure, keys, memory, motion, timeline, top_bar};
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
@@ -74,6 +73,7 @@ pub struct App {
     pub(super) last_command: &'static str,
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
+    pub(super) folds: Folds,
 }
 
 impl App {
@@ -120,6 +120,7 @@ impl App {
             pick_file: options.pick_file,
             last_command: "",
             last_time: None,
+            folds: Folds::default(),
             store: {
                 store.kept.has_started = true;
                 store
@@ -357,66 +358,6 @@ impl App {
         });
     }
 
-    fn left(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
-        if self.side == Side::Lesson {
-            return self.lesson_panel(ui, actions);
-        }
-        let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
-        Panel::left("setup").exact_size(theme::SETUP).frame(frame).resizable(false).show(ui, |ui| {
-            ScrollArea::vertical().show(ui, |ui| {
-                sides(ui, self.side, actions);
-                setup::show(ui, &self.document, actions);
-                ui.add_space(8.0);
-                ui.separator();
-                check::show(ui, look, &self.gpu, actions);
-            });
-        });
-    }
-
-    fn lesson_panel(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
-        let width = theme::LESSON.min(ui.available_width() * 0.4);
-        Panel::left("lesson").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
-            sides(ui, self.side, actions);
-            match &mut self.lesson {
-                Some(lesson) => lesson_panel::show(ui, lesson, actions),
-                None => {
-                    let lessons = &self.store.kept.lessons;
-                    let is_done = |stem: &str| lessons.get(stem).is_some_and(|progress| progress.is_done);
-                    ScrollArea::vertical().show(ui, |ui| lesson_panel::contents(ui, is_done, actions));
-                }
-            }
-        });
-    }
-
-    fn right(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
-        let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
-        Panel::right("near").exact_size(theme::NEAR).frame(frame).resizable(false).show(ui, |ui| {
-            let Some(look) = look else { return };
-            ScrollArea::vertical().show(ui, |ui| {
-                near::show(ui, look, actions);
-                ui.add_space(4.0);
-                ui.separator();
-                ui.horizontal(|ui| {
-                    for tab in Tab::ALL {
-                        if ui.selectable_label(tab == self.tab, tr(ui.ctx(), tab.name())).clicked() {
-                            actions.push(Action::Tab(tab));
-                        }
-                    }
-                });
-                match self.tab {
-                    Tab::Traffic => traffic::show(ui, look),
-                    Tab::Plot => {
-                        let scene = self.document.scene().cloned();
-                        let told = scene.and_then(|scene| self.stage.told(ui.ctx(), &scene, look));
-                        plot::show(ui, look, told.as_deref());
-                    }
-                    Tab::Code => self.code.show(ui, look, &self.gpu, actions),
-                }
-            });
-        });
-    }
-
     fn center(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
         let palette = Palette::of(ui);
         let Some(look) = look else {
@@ -428,9 +369,10 @@ impl App {
         };
         self.tour_band(ui, look, actions);
         self.sit(ui, look);
-        Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false).show(ui, |ui| {
-            memory::show(ui, look, actions);
-        });
+        if !self.stage.shows_memory() {
+            let strip = Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory::frame(ui)).resizable(false);
+            strip.show(ui, |ui| memory::show(ui, look, actions));
+        }
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         self.figure(ui, frame, 44.0);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
@@ -477,20 +419,6 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
         Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, actions));
     }
-}
-
-/// Setup or lesson: which of them the left panel shows.
-fn sides(ui: &mut Ui, side: Side, actions: &mut Vec<Action>) {
-    ui.horizontal(|ui| {
-        for (of, name) in [(Side::Lesson, "Lesson"), (Side::Setup, "Setup")] {
-            let text = tr(ui.ctx(), name).to_owned();
-            let response = ui.selectable_label(of == side, text);
-            if response.on_hover_text(commands::tooltip(ui.ctx(), &Action::Side(of))).clicked() {
-                actions.push(Action::Side(of));
-            }
-        }
-    });
-    ui.add_space(4.0);
 }
 
 /// What the window opens with.

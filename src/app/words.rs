@@ -5,7 +5,7 @@ use eframe::egui::{Context, Id};
 
 use crate::playback::lesson::Language;
 use crate::schedule::language::{self, Action, Axes, Axis};
-use crate::schedule::{Schedule, Step, Tensor, Traffic};
+use crate::schedule::{Part, Schedule, Step, Tensor, Traffic};
 use crate::sentence::{self, Sentence};
 
 use super::chinese;
@@ -47,12 +47,6 @@ pub fn say(ctx: &Context, sentence: &Sentence) -> String {
     sentence.say(&|pattern| in_language(language, pattern))
 }
 
-/// Why there is no GPU: what a driver or a probe says is looked up whole.
-pub fn no_gpu(ctx: &Context, reason: &Sentence) -> String {
-    let reason = say(ctx, reason);
-    tr(ctx, &reason).to_owned()
-}
-
 /// What the step carried out last did, such as
 /// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
 pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
@@ -63,8 +57,8 @@ pub fn current_step(scene: &Scene, snapshot: &Snapshot) -> Sentence {
     let kernels = &scene.schedule().kernels;
     let kernel = snapshot.view.program.and_then(|(kernel, _)| kernels.get(kernel)).filter(|_| kernels.len() > 1);
     let place = match kernel {
-        Some(kernel) => Sentence::new("{0}, {1}").and(kernel_name(&kernel.name)).and(place(&step)),
-        None => place(&step),
+        Some(kernel) => Sentence::new("{0}, {1}").and(kernel_name(&kernel.name)).and(place(scene, &step)),
+        None => place(scene, &step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
     sentence.and(place).and(deed(scene.schedule(), &step, snapshot))
@@ -78,13 +72,22 @@ fn kernel_name(name: &str) -> Sentence {
     KERNELS.into_iter().find(|known| *known == name).map_or_else(|| Sentence::verbatim(name), Sentence::from)
 }
 
-/// Where a step works.
-pub fn place(step: &Step) -> Sentence {
-    match (step.place.i(), step.place.j()) {
+/// Where a step works: its blocks, its split where the keys are split, its head where a run is of several.
+pub fn place(scene: &Scene, step: &Step) -> Sentence {
+    let blocks = match (step.place.i(), step.place.j()) {
         (Some(i), Some(j)) => Sentence::new("tile (i {0}, j {1})").with(i).with(j),
         (Some(i), None) => Sentence::new("query block i {0}").with(i),
         (None, Some(j)) => Sentence::new("key block j {0}").with(j),
         (None, None) => "all blocks".into(),
+    };
+    let setting = &scene.schedule().setting;
+    let split = step.place.s().filter(|_| setting.splits > 1);
+    let blocks = split.map_or(blocks.clone(), |s| Sentence::new("{0}, split {1}").and(blocks).with(s));
+    let kernel = &scene.schedule().algorithm.text().kernels[scene.schedule().line(step).kernel];
+    match setting.heads {
+        1 => blocks,
+        _ if kernel.is_of_group && step.place.h().is_none() => Sentence::new("{0}, all heads").and(blocks),
+        _ => Sentence::new("{0}, head {1}").and(blocks).with(scene.run.head_of(step)),
     }
 }
 
@@ -110,26 +113,33 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
     let kernel_has = |name: &str| {
         schedule.algorithm.text().lines.iter().any(|other| other.kernel == line.kernel && other.label == name)
     };
+    let said = |pattern, parts: &[Part]| {
+        parts.iter().fold(Sentence::new(pattern), |sentence, part| sentence.with(snapshot.called(*part)))
+    };
     match line.label.as_str() {
-        "start-rows" if kernel_has("row-max") => "O = 0, l = 0, m = -inf on chip".into(),
-        "start-output" => "O = 0 on chip".into(),
-        "scores" => "computed the scores S = scale Q K^T".into(),
+        "start-rows" if kernel_has("row-max") => {
+            said("{0} = 0, {1} = 0, {2} = -inf on chip", &[Part::Output, Part::Sum, Part::Max])
+        }
+        "start-output" => said("{0} = 0 on chip", &[Part::Output]),
+        "scores" => Sentence::new("computed the scores {0}").with(snapshot.formula(Part::Scores)),
         "mask" => "hid the masked scores".into(),
         "row-max" | "merge-stats" => match snapshot.risen() {
-            Some((0, of)) => Sentence::new("no new maximum in {0} rows, alpha = 1").with(of),
-            Some((risen, of)) => Sentence::new("row max rose in {0} of {1} rows").with(risen).with(of),
+            Some((0, of)) => {
+                Sentence::new("no new maximum in {0} {0|row|rows}, {1} = 1").with(of).with(snapshot.called(Part::Alpha))
+            }
+            Some((risen, of)) => Sentence::new("row max rose in {0} of {1} {1|row|rows}").with(risen).with(of),
             None => "took the row maximum".into(),
         },
         "tile-max" => "took the row maximum".into(),
-        "exponentiate" => "weights P = exp(S - m)".into(),
+        "exponentiate" => Sentence::new("weights {0}").with(snapshot.formula(Part::Weights)),
         "row-sum" => "summed the weights of each row".into(),
         "dropout" => "dropped weights".into(),
-        "rescale" => "shrank l and O by alpha".into(),
-        "accumulate" => "added P V to O and the row sums to l".into(),
-        "product" => "added P V to O".into(),
-        "normalise" if kernel_has("row-max") => "divided O by l".into(),
-        "merge-output" => "merged P V into O".into(),
-        "divide-rows" => "divided P by the row sums".into(),
+        "rescale" => said("shrank {0} and {1} by {2}", &[Part::Sum, Part::Output, Part::Alpha]),
+        "accumulate" => said("added {0} V to {1} and the row sums to {2}", &[Part::Weights, Part::Output, Part::Sum]),
+        "product" => said("added {0} V to {1}", &[Part::Weights, Part::Output]),
+        "normalise" if kernel_has("row-max") => said("divided {0} by {1}", &[Part::Output, Part::Sum]),
+        "merge-output" => said("merged {0} V into {1}", &[Part::Weights, Part::Output]),
+        "divide-rows" => said("divided {0} by the row sums", &[Part::Weights]),
         _ => Sentence::verbatim(schedule.algorithm.said(step)),
     }
 }
@@ -137,12 +147,13 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
 /// The block of a tensor that a step moves.
 fn block(schedule: &Schedule, tensor: Tensor) -> Sentence {
     match tensor {
-        Tensor::S => "a tile of S".into(),
-        Tensor::P => "a tile of P".into(),
         Tensor::BIAS => "a tile of the bias".into(),
         Tensor::KEEP => "a tile of the dropout mask".into(),
         _ => {
             let axes = schedule.algorithm.of_tensor(tensor).map(language::Tensor::axes);
+            if axes.is_some_and(|axes| axes.has(Axis::I) && axes.has(Axis::J)) {
+                return Sentence::new("a tile of {0}").with(tensor.name());
+            }
             let letters: Vec<&str> = axes.into_iter().flat_map(Axes::iter).map(Axis::name).collect();
             Sentence::verbatim(format!("{}_{}", tensor.name(), letters.join("")))
         }
@@ -167,9 +178,9 @@ pub fn beside_standard(scene: &Scene) -> Sentence {
         return Sentence::new("{0} moves {1} the bytes of {2}.").with(name).with(times(ratio)).with(standard_name);
     }
     let why = if plan.d >= plan.n_k {
-        Sentence::new("{0} are small here: {1} keys against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
+        Sentence::new("{0} are small here: {1} {1|key|keys} against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
     } else {
-        Sentence::new("blocks of {0} queries load K and V {1} times").with(plan.br).with(plan.t_r())
+        Sentence::new("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}").with(plan.br).with(plan.t_r())
     };
     let sentence = "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.";
     Sentence::new(sentence).with(name).with(times(ratio)).with(standard_name).and(why)
@@ -183,15 +194,18 @@ fn times(ratio: f64) -> String {
 pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
     let (counted, formula) = (counted.hbm_elements(), formula.hbm_elements());
     if counted == formula {
-        return Sentence::new("Closed form: {0} elements, the same.").with(grouped(formula));
+        return Sentence::new("Closed form: {0} {0|element|elements}, the same.").with(grouped(formula));
     }
-    let sentence = Sentence::new("Closed form: {0} elements; counted {1}. They must agree.");
+    let sentence = Sentence::new("Closed form: {0} {0|element|elements}; counted {1}. They must agree.");
     sentence.with(grouped(formula)).with(grouped(counted))
 }
 
 /// Elements and bytes of each tensor, one line each way.
 pub fn per_tensor(ctx: &Context, traffic: &Traffic) -> String {
-    let ways = [("{0} read: {1} elements, {2} B", &traffic.read), ("{0} write: {1} elements, {2} B", &traffic.write)];
+    let ways = [
+        ("{0} read: {1} {1|element|elements}, {2} B", &traffic.read),
+        ("{0} write: {1} {1|element|elements}, {2} B", &traffic.write),
+    ];
     let lines = ways.into_iter().flat_map(|(way, tensors)| {
         tensors.iter().map(move |(tensor, elements)| {
             fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(tensors.bytes_of(tensor))])

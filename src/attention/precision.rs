@@ -5,6 +5,8 @@ use ndarray::NdFloat;
 use serde::{Deserialize, Serialize};
 
 use super::exp;
+use super::lanes::Lanes;
+use super::product::Grid;
 
 /// The format of the tensors in HBM. f16 and bf16 round the inputs, P before its product, and every stored
 /// tensor of that type; scores on chip, m, l, L and accumulators stay f32. f64 keeps everything in f64.
@@ -50,13 +52,15 @@ impl Precision {
 }
 
 /// A type that the engine computes in: f32 (for f32, f16 and bf16) or f64.
-pub trait Real: NdFloat + Default + Send + Sync + 'static {
+pub trait Real: NdFloat + Lanes + Default + Send + Sync + 'static {
     fn narrow(x: f64) -> Self;
     fn widen(self) -> f64;
     /// Rounds each value to `precision` and back: what storing it in that format does.
     fn store_as(values: &mut [Self], precision: Precision);
     /// `x <- exp(x - shift)` for each value.
     fn exp_minus(values: &mut [Self], shift: Self);
+    /// The same of whole rows, each with its shift, into rows that begin `stride` elements apart.
+    fn exp_minus_rows(from: Grid<'_, Self>, shifts: &[Self], into: &mut [Self], stride: usize);
 }
 
 impl Real for f32 {
@@ -76,6 +80,9 @@ impl Real for f32 {
     fn exp_minus(values: &mut [Self], shift: Self) {
         exp::exp_minus_f32(values, shift);
     }
+    fn exp_minus_rows(from: Grid<'_, Self>, shifts: &[Self], into: &mut [Self], stride: usize) {
+        exp::exp_minus_rows_f32(from, shifts, into, stride);
+    }
 }
 
 impl Real for f64 {
@@ -91,5 +98,11 @@ impl Real for f64 {
     }
     fn exp_minus(values: &mut [Self], shift: Self) {
         values.iter_mut().for_each(|x| *x = (*x - shift).exp());
+    }
+    fn exp_minus_rows(from: Grid<'_, Self>, shifts: &[Self], into: &mut [Self], stride: usize) {
+        for (row, &shift) in shifts.iter().enumerate() {
+            let into = &mut into[row * stride..];
+            into.iter_mut().zip(from.row(row)).for_each(|(into, x)| *into = (x - shift).exp());
+        }
     }
 }

@@ -78,7 +78,7 @@ impl ProblemError {
             }
             Self::Value { name, value, need } => Sentence::new("{0} is {1}: {2}").and(*name).with(value).and(*need),
             Self::Prefix { prefix, need } => {
-                Sentence::new("a prefix of {0} tokens needs {1}").with(prefix).and(need.clone())
+                Sentence::new("a prefix of {0} {0|token|tokens} needs {1}").with(prefix).and(need.clone())
             }
             Self::Packed(fault) => fault.clone(),
         }

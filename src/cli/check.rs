@@ -138,7 +138,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
                 devices.push(format!("{name}: {reason}"));
                 let skipped = |candidate: Candidate| cases.iter().map(move |case| (candidate, case));
                 let skipped = candidates_of_gpu(name).into_iter().flat_map(skipped);
-                rows.extend(skipped.map(|(candidate, case)| candidate.skipped(case, reason.clone())));
+                rows.extend(skipped.map(|(candidate, case)| candidate.skipped(case, reason.to_string())));
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
             }
         }

@@ -1,12 +1,11 @@
 //! `tilescope devices`: the GPUs found, or why there are none, and the hardware models.
 
-use std::fmt::Display;
-
 use clap::Args;
 use serde_json::json;
 
 use crate::gpu::{self, DeviceInfo};
 use crate::schedule::{Hardware, hardware};
+use crate::sentence::Sentence;
 
 use super::Failure;
 use super::failure::{print, print_json};
@@ -24,11 +23,10 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json { print_json(&as_json(&devices, &models)) } else { print(&as_text(&devices, &models)) }
 }
 
-/// A backend, with its device or the reason why it has none.
-type Found<E> = (&'static str, Result<DeviceInfo, E>);
+type Found = (&'static str, Result<DeviceInfo, Sentence>);
 
 /// A device, or the reason why a backend has none.
-pub fn device_json(backend: &str, found: &Result<DeviceInfo, impl Display>) -> serde_json::Value {
+pub fn device_json(backend: &str, found: &Result<DeviceInfo, Sentence>) -> serde_json::Value {
     match found {
         Ok(info) => json!({
             "backend": backend,
@@ -43,12 +41,12 @@ pub fn device_json(backend: &str, found: &Result<DeviceInfo, impl Display>) -> s
     }
 }
 
-fn as_json(devices: &[Found<impl Display>], models: &[Hardware]) -> serde_json::Value {
+fn as_json(devices: &[Found], models: &[Hardware]) -> serde_json::Value {
     let devices: Vec<_> = devices.iter().map(|(backend, found)| device_json(backend, found)).collect();
     json!({ "devices": devices, "hardware": models })
 }
 
-fn as_text(devices: &[Found<impl Display>], models: &[Hardware]) -> String {
+fn as_text(devices: &[Found], models: &[Hardware]) -> String {
     let mut text = String::from("GPUs\n");
     for (backend, found) in devices {
         match found {

@@ -9,6 +9,7 @@ use crate::files::shown;
 use crate::playback::lesson::check::{Report, check};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Engine, Language, Lesson, LessonError, parse};
+use crate::sentence::Sentence;
 
 use super::failure::{print, print_json};
 use super::report::table;
@@ -150,11 +151,14 @@ impl Checked {
     }
 
     fn line(&self) -> String {
-        let verdict = if self.faults.is_empty() { "ok" } else { "FAILED" };
-        let mut line = format!(
-            "{}: {} claims, {} answers, {} wrong choices, {} numbers, {} builds ({} wrong ones) {verdict}\n",
-            self.path, self.claims, self.answers, self.distractors, self.numbers, self.builds, self.wrong_builds
+        let counts = Sentence::new(
+            "{0} {0|claim|claims}, {1} {1|answer|answers}, {2} wrong {2|choice|choices}, {3} {3|number|numbers}, \
+             {4} {4|build|builds} ({5} wrong {5|one|ones})",
         );
+        let counts = counts.with(self.claims).with(self.answers).with(self.distractors).with(self.numbers);
+        let counts = counts.with(self.builds).with(self.wrong_builds);
+        let verdict = if self.faults.is_empty() { "ok" } else { "FAILED" };
+        let mut line = format!("{}: {counts} {verdict}\n", self.path);
         for fault in &self.faults {
             line.push_str(&format!("  {fault}\n"));
         }
@@ -165,8 +169,8 @@ impl Checked {
 /// `file:line: message`, as editors read it.
 fn place(path: &str, error: &LessonError) -> String {
     match error.column {
-        0 => format!("{path}:{}: {}", error.line, error.message),
-        column => format!("{path}:{}:{column}: {}", error.line, error.message),
+        0 => format!("{path}:{}: {}", error.line, error.what),
+        column => format!("{path}:{}:{column}: {}", error.line, error.what),
     }
 }
 

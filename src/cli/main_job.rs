@@ -63,7 +63,7 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
     match app::open(input, options) {
         Ok(()) => Ok(()),
         Err(why) if !is_asked_for => headless(&format!("{why}: this is the main job without a window.")),
-        Err(why) if paths.is_empty() => Err(Failure::Missing(why)),
+        Err(why) if paths.is_empty() => Err(Failure::Missing(why.to_string())),
         Err(why) => Err(Failure::Missing(format!("{}: {why}", files::all_shown(paths)))),
     }
 }

@@ -13,7 +13,7 @@ use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
 use crate::gpu::{self, GpuError, Probe};
 use crate::machine::{self, Fault, Given};
 use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Hardware, Plan, RunSpec, Schedule, Tensor, Tiling, algorithm};
+use crate::schedule::{Algorithm, Hardware, Part, Plan, RunSpec, Schedule, Tiling, algorithm};
 
 use super::failure::warn;
 use super::options::{self, InputOptions};
@@ -106,7 +106,7 @@ fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &Algorithm, pr
     let rows: Vec<(usize, usize, usize)> = rows.collect();
     let Some(&(batch, head, i)) = rows.first() else { return };
     let plan = Plan::of_problem(problem, batch, Tiling { br: 1, bc: 1 }, precision);
-    let stores_scores = algorithm.closed_form(&plan).write.get(Tensor::S) > 0;
+    let stores_scores = algorithm.stores_scores(&algorithm.closed_form(&plan));
     let m = outputs[batch * problem.shape.heads + head].m[i];
     let why = match precision {
         Precision::F64 => odd_row::of(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m),
@@ -180,11 +180,11 @@ fn npz(input: &Input, outputs: &[Output], precision: Precision) -> Vec<u8> {
         input.restore_rows(rows)
     };
     let rows = [
-        ("m", rows(all(&|output| output.m.clone()))),
-        ("l", rows(all(&|output| output.l.clone()))),
-        ("L", rows(all(&|output| output.lse.clone()))),
+        (Part::Max.symbol(), rows(all(&|output| output.m.clone()))),
+        (Part::Sum.symbol(), rows(all(&|output| output.l.clone()))),
+        (Part::Lse.symbol(), rows(all(&|output| output.lse.clone()))),
     ];
-    let mut arrays = vec![("O", NpyArray { values: o.view(), precision })];
+    let mut arrays = vec![(Part::Output.symbol(), NpyArray { values: o.view(), precision })];
     arrays.extend(rows.iter().map(|(name, values)| (*name, NpyArray { values: values.view(), precision })));
     let mut bytes = Cursor::new(Vec::new());
     write_npz(&mut bytes, &arrays).expect("writing to memory does not fail");

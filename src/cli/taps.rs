@@ -6,7 +6,7 @@ use crate::attention::error_rule::{self, Errors};
 use crate::attention::{Precision, Problem};
 use crate::gpu::{Backend, GpuError, HeadTaps, Refusal};
 use crate::machine::Run;
-use crate::schedule::{Algorithm, Plan, Schedule, Tiling};
+use crate::schedule::{Algorithm, Part, Plan, Schedule, Tiling};
 
 /// The value that comes closest to its bound; a NaN before all others.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub fn compare(
     let rounded = rounded(problem, precision);
     let taps = device.taps(&rounded, algorithm.name(), precision, &AtomicBool::new(false))?;
     let heads = problem.shape.heads;
-    let mut worst = Closest { tensor: "m", error: 0.0, bound: 1.0 };
+    let mut worst = Closest { tensor: Part::Max.symbol(), error: 0.0, bound: 1.0 };
     for (at, recorded) in taps.heads.iter().enumerate() {
         let plan = Plan::of_problem(&rounded, at / heads, Tiling { br: taps.br, bc: taps.bc }, Precision::F32);
         let bounds = bounds(&rounded, (at / heads, at % heads), precision, &plan);
@@ -75,11 +75,11 @@ fn bounds(problem: &Problem, (batch, head): (usize, usize), precision: Precision
 
 fn of_head(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Closest {
     let plan = run.schedule.plan();
-    let missing = Closest { tensor: "m", error: f64::NAN, bound: 0.0 };
+    let missing = Closest { tensor: Part::Max.symbol(), error: f64::NAN, bound: 0.0 };
     if taps.m.dim() != (plan.t_c(), plan.n_q) || taps.l.dim() != taps.m.dim() {
         return missing;
     }
-    let mut worst = Closest { tensor: "m", error: 0.0, bound: 1.0 };
+    let mut worst = Closest { tensor: Part::Max.symbol(), error: 0.0, bound: 1.0 };
     for block in 0..plan.t_r() {
         for (row, history) in plan.rows(block).zip(run.history(block)) {
             let is_nan = |j: usize| history.iter().any(|visit| visit.j == j && visit.m.is_nan());
@@ -93,7 +93,9 @@ fn of_head(run: &Run, taps: &HeadTaps, bounds: &[Errors]) -> Closest {
                     error: error_rule::max_error(&[got], &[want]),
                     bound,
                 };
-                worst = of("m", got.0, visit.m, bound.m).or(of("l", got.1, visit.l, bound.l)).or(worst);
+                worst = of(Part::Max.symbol(), got.0, visit.m, bound.m)
+                    .or(of(Part::Sum.symbol(), got.1, visit.l, bound.l))
+                    .or(worst);
             }
         }
     }

@@ -40,7 +40,7 @@ fn frame() -> Result<Row, Sentence> {
 /// Medians of starts of the window and of an empty one, each in a process of its own with the same library, renderer
 /// and driver: from the start of the process to its first line, which says that a first frame was handed over.
 fn start() -> Result<Row, Sentence> {
-    app::display().map_err(Sentence::verbatim)?;
+    app::display()?;
     let mut times = [Vec::new(), Vec::new()];
     for n in 0..2 * STARTS {
         times[n % 2].push(first_line_of(n % 2 == 1)?);
@@ -74,5 +74,5 @@ pub fn first_frame(is_empty: bool) -> Result<(), Failure> {
         // Without a reader there is nobody to tell.
         let _ = print("shown\n");
     };
-    app::first_frame(is_empty, report).map_err(|why| Failure::Missing(why.to_string()))
+    app::first_frame(is_empty, report).map_err(|fault| Failure::Missing(fault.to_string()))
 }

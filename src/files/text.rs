@@ -37,10 +37,10 @@ fn own(name: &str) -> Result<Algorithm, Sentence> {
     let bytes = read(path, MOST_BYTES).map_err(fault)?;
     let text = String::from_utf8(bytes).map_err(|_| fault("this is no text: it is not UTF-8".into()))?;
     Algorithm::read(name, &text).map_err(|wrong| {
-        let first = wrong.first().map(ToString::to_string).unwrap_or_default();
+        let first = wrong.first().map(|first| first.sentence(&shown(path))).unwrap_or_default();
         match wrong.len() {
-            0 | 1 => Sentence::verbatim(format!("{}:{first}", shown(path))),
-            all => Sentence::new("{0} (and {1} more)").with(format!("{}:{first}", shown(path))).with(all - 1),
+            0 | 1 => first,
+            all => Sentence::new("{0} (and {1} more)").and(first).with(all - 1),
         }
     })
 }

@@ -3,33 +3,39 @@
 use std::time::Duration;
 
 use crate::attention::{Precision, ProblemError};
+use crate::sentence::{Sentence, says_a_sentence};
 
 /// Why a backend does not take a problem. Nothing was run.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    #[error("{backend} has no kernel for {algorithm:?}; it has: {has}")]
-    Algorithm { backend: &'static str, algorithm: String, has: String },
-    #[error("the kernel computes in f32 only, not in {}", .0.name())]
+    Algorithm {
+        backend: &'static str,
+        algorithm: String,
+        has: String,
+    },
     Precision(Precision),
-    #[error("there is no kernel for {algorithm} in {}", .precision.name())]
-    Format { algorithm: String, precision: Precision },
-    #[error("the kernel has no dropout")]
+    Format {
+        algorithm: String,
+        precision: Precision,
+    },
     Dropout,
     /// `place` of V is a key that exists, and `value` what the format makes of it.
-    #[error(
-        "the kernel takes no NaN or infinity in V, and {place} is {value} in {}; those in f32 do", .precision.name()
-    )]
-    NotFinite { place: String, value: f64, precision: Precision },
-    #[error("{name} is {value}, but the kernel takes at most {limit}")]
-    TooLarge { name: &'static str, value: usize, limit: usize },
-    #[error("{name} takes {bytes} bytes, but the device binds at most {limit} at once: use fewer tokens or heads")]
-    Binding { name: &'static str, bytes: u64, limit: u64 },
-    #[error("m and l of every key block cannot be recorded: {0}")]
+    NotFinite {
+        place: String,
+        value: f64,
+        precision: Precision,
+    },
+    TooLarge {
+        name: &'static str,
+        value: usize,
+        limit: usize,
+    },
+    Binding {
+        name: &'static str,
+        bytes: u64,
+        limit: u64,
+    },
     Taps(&'static str),
-    #[error(
-        "{entry} does not fit an SM: a block takes {threads} threads, {registers} registers and {shared_bytes} bytes of \
-         shared memory, and an SM has {sm_threads}, {sm_registers} and {sm_shared_bytes}"
-    )]
     Fit {
         entry: String,
         threads: usize,
@@ -39,29 +45,104 @@ pub enum Refusal {
         sm_registers: usize,
         sm_shared_bytes: usize,
     },
-    #[error("the run needs {needed} bytes of device memory, but {free} of {total} are free: use fewer tokens or heads")]
-    Memory { needed: u64, free: u64, total: u64 },
-    #[error("{0}")]
-    Source(String),
-    #[error("the {backend} backend does not measure its kernels by themselves")]
-    Measure { backend: &'static str },
-    #[error(transparent)]
-    Problem(#[from] ProblemError),
+    Memory {
+        needed: u64,
+        free: u64,
+        total: u64,
+    },
+    Source(Sentence),
+    Measure {
+        backend: &'static str,
+    },
+    Problem(ProblemError),
+}
+
+impl Refusal {
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Algorithm { backend, algorithm, has } => {
+                let sentence = Sentence::new("{0} has no kernel for {1}; it has: {2}").with(backend);
+                sentence.with(format!("{algorithm:?}")).with(has)
+            }
+            Self::Precision(precision) => {
+                Sentence::new("the kernel computes in f32 only, not in {0}").with(precision.name())
+            }
+            Self::Format { algorithm, precision } => {
+                Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
+            }
+            Self::Dropout => "the kernel has no dropout".into(),
+            Self::NotFinite { place, value, precision } => {
+                let told = "the kernel takes no NaN or infinity in V, and {0} is {1} in {2}; those in f32 do";
+                Sentence::new(told).with(place).with(value).with(precision.name())
+            }
+            Self::TooLarge { name, value, limit } => {
+                Sentence::new("{0} is {1}, but the kernel takes at most {2}").with(name).with(value).with(limit)
+            }
+            Self::Binding { name, bytes, limit } => {
+                let text = "{0} takes {1} {1|byte|bytes}, but the device binds at most {2} at once: use fewer tokens or \
+                    heads";
+                Sentence::new(text).with(name).with(bytes).with(limit)
+            }
+            Self::Problem(error) => error.sentence(),
+            Self::Taps(why) => Sentence::new("m and l of every key block cannot be recorded: {0}").and(*why),
+            Self::Measure { backend } => {
+                Sentence::new("the {0} backend does not measure its kernels by themselves").with(backend)
+            }
+            Self::Memory { needed, free, total } => {
+                let text = "the run needs {0} {0|byte|bytes} of device memory, but {1} of {2} are free: use fewer tokens \
+                    or heads";
+                Sentence::new(text).with(needed).with(free).with(total)
+            }
+            Self::Fit { entry, threads, registers, shared_bytes, sm_threads, sm_registers, sm_shared_bytes } => {
+                let text = "{0} does not fit an SM: a block takes {1} {1|thread|threads}, {2} {2|register|registers} and \
+                    {3} {3|byte|bytes} of shared memory, and an SM has {4}, {5} and {6}";
+                let block = Sentence::new(text).with(entry).with(threads).with(registers).with(shared_bytes);
+                block.with(sm_threads).with(sm_registers).with(sm_shared_bytes)
+            }
+            Self::Source(said) => said.clone(),
+        }
+    }
+}
+
+impl From<ProblemError> for Refusal {
+    fn from(error: ProblemError) -> Self {
+        Self::Problem(error)
+    }
 }
 
 /// How a run fails.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GpuError {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error("cancelled after {launches} launches")]
+    Refused(Refusal),
     Cancelled { launches: usize },
-    #[error("the device is out of memory: the run needs {bytes} bytes")]
     OutOfMemory { bytes: u64 },
-    #[error("the device was lost: {0}")]
-    Lost(String),
-    #[error("a launch did not end within {} s: the device hangs", .0.as_secs())]
+    Lost(Sentence),
     Hung(Duration),
-    #[error("the driver refused: {0}")]
-    Driver(String),
+    Driver(Sentence),
 }
+
+impl GpuError {
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Refused(refusal) => refusal.sentence(),
+            Self::Cancelled { launches } => Sentence::new("cancelled after {0} {0|launch|launches}").with(launches),
+            Self::OutOfMemory { bytes } => {
+                Sentence::new("the device is out of memory: the run needs {0} {0|byte|bytes}").with(bytes)
+            }
+            Self::Lost(reason) => Sentence::new("the device was lost: {0}").and(reason.clone()),
+            Self::Hung(after) => {
+                Sentence::new("a launch did not end within {0} s: the device hangs").with(after.as_secs())
+            }
+            Self::Driver(reason) => Sentence::new("the driver refused: {0}").and(reason.clone()),
+        }
+    }
+}
+
+impl From<Refusal> for GpuError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+says_a_sentence!(Refusal);
+says_a_sentence!(GpuError);

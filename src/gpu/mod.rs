@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem};
 use crate::schedule::Tiling;
+use crate::sentence::Sentence;
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
@@ -45,8 +46,8 @@ pub const BACKENDS: [&str; 2] = ["wgpu", "cuda"];
 /// What looking for a backend found.
 pub enum Probe {
     Ready(Box<dyn Backend>),
-    /// Why not: a sentence for the screen.
-    Unavailable(String),
+    /// Why not.
+    Unavailable(Sentence),
 }
 
 /// A GPU, or a driver that plays one.
@@ -158,7 +159,7 @@ pub trait Backend: Send {
     /// Errors without a compiler, or with what it said, line by line; then the kernel stays what it was.
     fn set_source(&mut self, _file: &str, _source: Option<&str>) -> Result<(), SourceError> {
         let name = self.info().backend;
-        Err(SourceError::Unavailable(format!("the {name} backend does not take changed kernels")))
+        Err(SourceError::Unavailable(Sentence::new("the {0} backend does not take changed kernels").with(name)))
     }
 
     /// Times a kernel by itself, warm, by the GPU's clock, on numbers that mean nothing.
@@ -209,7 +210,10 @@ pub fn probe(name: &str) -> Probe {
     match name {
         "wgpu" => probe_wgpu(),
         "cuda" => probe_cuda(),
-        _ => Probe::Unavailable(format!("there is no GPU backend {name:?}; there are {}", BACKENDS.join(" and "))),
+        _ => {
+            let what = Sentence::new("there is no GPU backend {0}; there are {1}").with(format!("{name:?}"));
+            Probe::Unavailable(what.with(BACKENDS.join(", ")))
+        }
     }
 }
 
@@ -221,7 +225,7 @@ pub fn open(backend: &str, nth: usize) -> Probe {
             Ok(backend) => Probe::Ready(Box::new(backend)),
             Err(reason) => Probe::Unavailable(reason),
         },
-        ("cuda", 1..) => Probe::Unavailable("the CUDA backend opens the first NVIDIA GPU only".to_owned()),
+        ("cuda", 1..) => Probe::Unavailable("the CUDA backend opens the first NVIDIA GPU only".into()),
         _ => probe(backend),
     }
 }
@@ -249,15 +253,15 @@ pub fn probe_cuda() -> Probe {
 }
 
 /// Every device of every backend, or one reason for a backend that has none.
-pub fn devices() -> Vec<(&'static str, Result<DeviceInfo, String>)> {
+pub fn devices() -> Vec<(&'static str, Result<DeviceInfo, Sentence>)> {
     #[cfg(feature = "wgpu")]
     let wgpu = wgpu::adapters();
     #[cfg(not(feature = "wgpu"))]
-    let wgpu: Result<Vec<DeviceInfo>, String> = Err(not_built("wgpu"));
+    let wgpu: Result<Vec<DeviceInfo>, Sentence> = Err(not_built("wgpu"));
     #[cfg(feature = "cuda")]
     let cuda = cuda::devices();
     #[cfg(not(feature = "cuda"))]
-    let cuda: Result<Vec<DeviceInfo>, String> = Err(not_built("cuda"));
+    let cuda: Result<Vec<DeviceInfo>, Sentence> = Err(not_built("cuda"));
 
     let mut rows = Vec::new();
     for (name, found) in BACKENDS.into_iter().zip([wgpu, cuda]) {
@@ -270,8 +274,8 @@ pub fn devices() -> Vec<(&'static str, Result<DeviceInfo, String>)> {
 }
 
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
-fn not_built(name: &str) -> String {
-    format!("this build has no {name} support; build with `--features {name}`")
+fn not_built(name: &str) -> Sentence {
+    Sentence::new("this build has no {0} support; build with `--features {0}`").with(name)
 }
 
 #[cfg(test)]
@@ -284,9 +288,10 @@ mod tests {
         for name in BACKENDS {
             assert!(rows.iter().any(|(backend, _)| *backend == name), "nothing said about {name}");
             if let Probe::Unavailable(reason) = probe(name) {
+                let reason = reason.to_string();
                 assert!(!reason.is_empty() && !reason.contains('\n'), "{reason:?}");
             }
         }
-        assert!(matches!(probe("metal"), Probe::Unavailable(reason) if reason.contains("wgpu and cuda")));
+        assert!(matches!(probe("metal"), Probe::Unavailable(reason) if reason.to_string().contains("wgpu, cuda")));
     }
 }

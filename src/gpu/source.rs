@@ -1,6 +1,6 @@
 //! A kernel's source in a person's hands: other block sizes, and what a compiler says of it, line by line.
 
-use crate::sentence::Sentence;
+use crate::sentence::{Sentence, says_a_sentence};
 
 /// Something that a compiler said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,25 +14,40 @@ pub struct Message {
 }
 
 /// Why a source did not become a kernel.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceError {
     /// There is no compiler, or the backend takes no other sources: why.
-    #[error("{0}")]
-    Unavailable(String),
+    Unavailable(Sentence),
     /// The compiler refused it; at least one message.
-    #[error("{}", first(.0))]
     Compiler(Vec<Message>),
 }
 
+impl SourceError {
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Unavailable(why) => why.clone(),
+            Self::Compiler(said) => first(said),
+        }
+    }
+}
+
+says_a_sentence!(SourceError);
+
 /// The first error with its line.
-fn first(messages: &[Message]) -> String {
+fn first(messages: &[Message]) -> Sentence {
     let errors = messages.iter().filter(|message| message.text.starts_with("error") || message.text.contains(" error"));
     let Some(message) = errors.into_iter().next().or(messages.first()) else {
-        return "the compiler refused it and did not say why".to_owned();
+        return "the compiler refused it and did not say why".into();
     };
-    let file = message.file.as_ref().map(|file| format!("{file} ")).unwrap_or_default();
-    let line = message.line.map(|line| format!("line {line}: ")).unwrap_or_default();
-    format!("{file}{line}{}", message.text)
+    let text = Sentence::verbatim(&message.text);
+    let at_line = match message.line {
+        Some(line) => Sentence::new("line {0}: {1}").with(line).and(text),
+        None => text,
+    };
+    match &message.file {
+        Some(file) => Sentence::new("{0} {1}").with(file).and(at_line),
+        None => at_line,
+    }
 }
 
 /// The source with other block sizes, where they are constants that the rest of it follows: `flash1.cu` and `flash2.cu`.

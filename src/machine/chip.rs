@@ -3,6 +3,7 @@
 use ndarray::{ArrayView2, ShapeBuilder};
 
 use crate::attention::Real;
+use crate::attention::product::Grid;
 use crate::schedule::language::{self, Extent, NameId, Names, Shape, TensorId};
 use crate::schedule::{Algorithm, Place, Plan};
 
@@ -50,6 +51,8 @@ pub struct Chip<T> {
     pub written: Names,
     /// Names of whole rows, of which a tile is a part.
     whole_rows: Names,
+    /// Names with pairs that the mask hides.
+    hiding: Names,
 }
 
 /// The size of a value where it is used: rows, columns, and where its columns begin in a whole row.
@@ -70,7 +73,7 @@ pub enum Held<'c, T> {
 impl<T: Real> Chip<T> {
     pub fn new(algorithm: &Algorithm) -> Self {
         let values = vec![Value::default(); algorithm.text().names.len()];
-        Self { values, written: Names::default(), whole_rows: Names::default() }
+        Self { values, written: Names::default(), whole_rows: Names::default(), hiding: Names::default() }
     }
 
     /// An empty chip for a program of `kernel`; keeps its memory.
@@ -81,7 +84,7 @@ impl<T: Real> Chip<T> {
             let changed = self.whole_rows.without(whole_rows).with(whole_rows.without(self.whole_rows));
             changed.iter().for_each(|name| self.values[name] = Value::default());
         }
-        (self.written, self.whole_rows) = (Names::default(), whole_rows);
+        (self.written, self.whole_rows, self.hiding) = (Names::default(), whole_rows, Names::default());
     }
 
     /// Where a value of this shape lies in its buffer.
@@ -135,14 +138,27 @@ impl<T: Real> Chip<T> {
         // Of a whole row, one hidden part makes all of it one that hides.
         value.hides = if is_whole && was_written { value.hides.max(hides) } else { hides };
         value.is_rounded = is_rounded && (!is_whole || !was_written || value.is_rounded);
-        self.written = self.written.with(Names::of(name));
+        self.note(name);
     }
 
     /// Holds a block of an input.
     pub fn hold(&mut self, name: NameId, block: InputBlock, hides: Hides) {
         let value = &mut self.values[name];
         (value.input, value.hides, value.is_rounded) = (Some(block), hides, true);
-        self.written = self.written.with(Names::of(name));
+        self.note(name);
+    }
+
+    /// A name has been given a value.
+    fn note(&mut self, name: NameId) {
+        let of = Names::of(name);
+        self.written = self.written.with(of);
+        let hides = self.values[name].hides != Hides::Nothing;
+        self.hiding = if hides { self.hiding.with(of) } else { self.hiding.without(of) };
+    }
+
+    /// Some value has pairs that the mask hides.
+    pub fn hides_some(&self) -> bool {
+        !self.hiding.is_empty()
     }
 
     pub fn hides(&self, name: NameId) -> Hides {
@@ -171,12 +187,18 @@ impl<T: Real> Chip<T> {
     }
 }
 
-/// A part of a buffer whose rows have `stride` elements.
-pub fn view<T>(data: &[T], stride: usize, window: Window) -> ArrayView2<'_, T> {
+/// A matrix of the machine as one of `ndarray`.
+pub fn view<T>(grid: Grid<'_, T>) -> ArrayView2<'_, T> {
+    let Grid { data, stride, rows, cols } = grid;
+    let end = if rows == 0 { 0 } else { (rows - 1) * stride + cols };
+    ArrayView2::from_shape((rows, cols).strides((stride, 1)), &data[..end]).expect("a window lies in its buffer")
+}
+
+/// The part of a buffer, whose rows have `stride` elements, where a value lies.
+#[inline]
+pub fn grid<T>(data: &[T], stride: usize, window: Window) -> Grid<'_, T> {
     let Window { rows, cols, start } = window;
-    let end = if rows == 0 { start } else { (rows - 1) * stride + start + cols };
-    ArrayView2::from_shape((rows, cols).strides((stride, 1)), &data[start.min(end)..end])
-        .expect("a window lies in its buffer")
+    Grid { data: &data[start..], stride, rows, cols }
 }
 
 /// The sizes of what a step works on.

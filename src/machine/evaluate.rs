@@ -1,13 +1,13 @@
 //! The machine: carries out the statements of one step with real numbers.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::attention::not_finite::add_weighted;
 use crate::attention::{Head, Real};
 use crate::schedule::language::{Action, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test};
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
-use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, view};
+use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, view};
 use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Source};
 use super::fault::Fault;
 use super::given::Given;
@@ -28,6 +28,8 @@ pub struct Machine<'a, T: Real> {
     /// What the text reports though no line stores it.
     pub(super) reported: Reported<T>,
     spare: Spare<T>,
+    /// Of the step at hand.
+    sizes: Sizes,
     /// The kernel and the program at hand.
     at: Option<(usize, u64)>,
     /// A query block of a head whose reported values on chip are not noted yet.
@@ -46,6 +48,7 @@ impl<'a, T: Real> Machine<'a, T> {
             chip: Chip::new(&program.algorithm),
             reported: Reported::new(&program.algorithm, setting),
             spare: Vec::new(),
+            sizes: Sizes::at(Place::default(), &setting.plan),
             at: None,
             unnoted: None,
         })
@@ -81,6 +84,7 @@ impl<'a, T: Real> Machine<'a, T> {
     pub fn execute(&mut self, step: &Step) -> Result<(), Fault> {
         self.enter(step);
         let line = self.program.algorithm.line(step.line);
+        self.sizes = Sizes::at(step.place, self.plan());
         for number in (0..line.statements.len()).filter(|number| step.held >> number & 1 == 1) {
             self.statement(step, number)?;
         }
@@ -96,12 +100,13 @@ impl<'a, T: Real> Machine<'a, T> {
             _ => true,
         };
         let is_there = self.chip.written.has(name) && is_of_place;
-        is_there.then(|| self.rows_of(place, 0, &[], false).matrix(Source::Name(name, shape)))
+        is_there
+            .then(|| view(self.rows_at(Sizes::at(place, self.plan()), 0, &[], false).grid(Source::Name(name, shape))))
     }
 
     /// The value of one row on chip, or the one of all rows: `None` where the program has not written it.
     pub fn single(&self, name: NameId, row: usize) -> Option<T> {
-        let rows = self.rows_of(Place::default(), 0, &[], false);
+        let rows = self.rows_of(0, &[], false);
         self.chip.written.has(name).then(|| self.chip.single(name, row).or_else(|| rows.input_row(name, row)))?
     }
 
@@ -119,7 +124,7 @@ impl<'a, T: Real> Machine<'a, T> {
     pub fn set(&mut self, name: NameId, shape: Shape, place: Place, write: impl FnOnce(ArrayViewMut2<'_, T>)) {
         let window = self.chip.window(name, shape, &Sizes::at(place, self.plan()));
         let (mut data, stride) = self.chip.take(name, shape, self.plan());
-        write(view_mut(&mut data, stride, window));
+        write(Part { data: &mut data, stride, window }.view());
         self.chip.put(name, data, self.chip.hides(name), false);
     }
 
@@ -133,9 +138,9 @@ impl<'a, T: Real> Machine<'a, T> {
             Action::Store { tensor } => {
                 let of = &program.algorithm.text().tensors[*tensor];
                 let hides = self.chip.hides(of.id);
-                let window = self.chip.window(of.id, of.shape(), &Sizes::at(place, self.plan()));
+                let window = self.chip.window(of.id, of.shape(), &self.sizes);
                 let (data, stride) = self.chip.take(of.id, of.shape(), plan);
-                let values = view(&data, stride, window);
+                let values = view(grid(&data, stride, window));
                 self.hbm.change(&program.algorithm, self.setting, block(*tensor), hides, |mut to| to.assign(&values));
                 self.chip.put(of.id, data, hides, self.chip.is_rounded(of.id));
             }
@@ -150,18 +155,18 @@ impl<'a, T: Real> Machine<'a, T> {
                 self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to += &added);
             }
             Action::Start { name, value, shape } => {
-                let window = self.chip.window(*name, *shape, &Sizes::at(place, self.plan()));
+                let window = self.chip.window(*name, *shape, &self.sizes);
                 let (mut data, stride) = self.chip.take(*name, *shape, plan);
-                view_mut(&mut data, stride, window).fill(T::narrow(*value));
+                Part { data: &mut data, stride, window }.fill(T::narrow(*value));
                 self.chip.put(*name, data, Hides::Nothing, false);
             }
             Action::Hide { name, value, shape } => self.hide(*name, *value, *shape, step),
             Action::Rename { name, from, .. } if name == from => {}
             Action::Rename { name, from, shape } => {
-                let window = self.chip.window(*name, *shape, &Sizes::at(place, self.plan()));
+                let window = self.chip.window(*name, *shape, &self.sizes);
                 let (mut data, stride) = self.chip.take(*name, *shape, plan);
-                let values = self.rows_of(place, step.head, &[], false).matrix(Source::Name(*from, *shape));
-                view_mut(&mut data, stride, window).assign(&values);
+                let values = self.rows_of(step.head, &[], false).grid(Source::Name(*from, *shape));
+                Part { data: &mut data, stride, window }.copy(values);
                 self.chip.put(*name, data, self.chip.hides(*from), self.chip.is_rounded(*from));
             }
             Action::Assign { name, value } => self.assign(step, number, *name, value.shape),
@@ -202,12 +207,12 @@ impl<'a, T: Real> Machine<'a, T> {
             self.chip.hold(of.id, InputBlock { tensor, head: block.head, first, column }, hides);
             return Ok(());
         }
-        let window = self.chip.window(of.id, of.shape(), &Sizes::at(place, self.plan()));
+        let window = self.chip.window(of.id, of.shape(), &self.sizes);
         let (mut data, stride) = self.chip.take(of.id, of.shape(), plan);
         let Some((values, hides)) = self.hbm.load(algorithm, self.setting, block) else {
             return Err(Fault::Unwritten { name: of.name.clone(), place, line });
         };
-        view_mut(&mut data, stride, window).assign(&values);
+        Part { data: &mut data, stride, window }.view().assign(&values);
         self.chip.put(of.id, data, hides, of.kind == Kind::Element);
         Ok(())
     }
@@ -220,9 +225,9 @@ impl<'a, T: Real> Machine<'a, T> {
         let (first, column) =
             (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start));
         let is_bias = of.role == Role::Modifier(Test::Bias);
-        let window = self.chip.window(of.id, of.shape(), &Sizes::at(place, self.plan()));
+        let window = self.chip.window(of.id, of.shape(), &self.sizes);
         let (mut data, stride) = self.chip.take(of.id, of.shape(), plan);
-        for ((row, col), value) in view_mut(&mut data, stride, window).indexed_iter_mut() {
+        for ((row, col), value) in (Part { data: &mut data, stride, window }).view().indexed_iter_mut() {
             let (i, j) = (first + row, column + col);
             *value = if is_bias { head.bias_at(i, j) } else { head.dropout_factor(i, j) };
         }
@@ -233,7 +238,7 @@ impl<'a, T: Real> Machine<'a, T> {
         let (plan, place) = (self.plan(), step.place);
         let (first_row, first_key) = start(plan, place);
         let band = &self.given[step.head].head.band;
-        let window = self.chip.window(name, shape, &Sizes::at(place, self.plan()));
+        let window = self.chip.window(name, shape, &self.sizes);
         let (hides, is_rounded) = (self.chip.hides(name), self.chip.is_rounded(name));
         let (mut data, stride) = self.chip.take(name, shape, plan);
         let value = T::narrow(value);
@@ -258,25 +263,25 @@ impl<'a, T: Real> Machine<'a, T> {
         let program = self.program;
         let code = program.code(step.line, number).expect("a statement with a value was made ready");
         let (plan, place) = (self.plan(), step.place);
-        let hides = if shape.is_tile() { self.hides_of(&code.root) } else { Hides::Nothing };
-        let window = self.chip.window(name, shape, &Sizes::at(place, self.plan()));
+        let hides = if shape.is_tile() && self.chip.hides_some() { self.hides_of(&code.root) } else { Hides::Nothing };
+        let window = self.chip.window(name, shape, &self.sizes);
         let is_in_place = code.shortcut != Shortcut::None || (code.matrices.is_empty() && !code.reads_own);
         if is_in_place {
             let mut spare = std::mem::take(&mut self.spare);
             let (mut data, stride) = self.chip.take(name, shape, plan);
             match code.shortcut {
                 Shortcut::None => {
-                    let rows = self.rows_of(place, step.head, &[], self.guards(&code.root, place));
+                    let rows = self.rows_of(step.head, &[], self.guards(&code.root, place));
                     rows.write(&code.root, Part { data: &mut data, stride, window }, &mut spare);
                 }
                 Shortcut::Scale => {
-                    let rows = self.rows_of(place, step.head, &[], false);
+                    let rows = self.rows_of(step.head, &[], false);
                     rows.scale_rows(&code.root, Part { data: &mut data, stride, window }, &mut spare);
                 }
                 Shortcut::Product | Shortcut::Accumulate => {
-                    let mut into = view_mut(&mut data, stride, window);
+                    let into = Part { data: &mut data, stride, window };
                     let keeps = code.shortcut == Shortcut::Accumulate;
-                    self.product(step, &code.matrices[0].made, keeps, &mut into, &[], &mut spare);
+                    self.product(step, &code.matrices[0].made, keeps, into, &[], &mut spare);
                 }
             }
             self.finish_sums(code, step, &mut data, stride, window);
@@ -288,7 +293,7 @@ impl<'a, T: Real> Machine<'a, T> {
             // A value per row that is made of its own: row by row, written when all are worked out.
             let mut spare = std::mem::take(&mut self.spare);
             let guards = self.guards(&code.root, place);
-            let rows = self.rows_of(place, step.head, &[], guards);
+            let rows = self.rows_of(step.head, &[], guards);
             let column = rows.column_of(&code.root, window.rows, &mut spare);
             let (mut data, stride) = self.chip.take(name, shape, plan);
             (0..window.rows).for_each(|row| data[row * stride] = column[row]);
@@ -300,7 +305,7 @@ impl<'a, T: Real> Machine<'a, T> {
         }
         let values = self.whole_value(step, number, shape);
         let (mut data, stride) = self.chip.take(name, shape, plan);
-        view_mut(&mut data, stride, window).assign(&values);
+        Part { data: &mut data, stride, window }.view().assign(&values);
         self.spare.push(values.into_raw_vec_and_offset().0);
         self.finish_sums(code, step, &mut data, stride, window);
         self.chip.put(name, data, hides, false);
@@ -328,9 +333,12 @@ impl<'a, T: Real> Machine<'a, T> {
         }
     }
 
-    fn rows_of<'m>(&'m self, place: Place, head: usize, matrices: &'m [Array2<T>], guards_hidden: bool) -> Rows<'m, T> {
+    fn rows_of<'m>(&'m self, head: usize, matrices: &'m [Array2<T>], guards_hidden: bool) -> Rows<'m, T> {
+        self.rows_at(self.sizes, head, matrices, guards_hidden)
+    }
+
+    fn rows_at<'m>(&'m self, sizes: Sizes, head: usize, matrices: &'m [Array2<T>], guards_hidden: bool) -> Rows<'m, T> {
         let head = &self.given[head].head;
-        let sizes = Sizes::at(place, self.plan());
         Rows { sizes, head, chip: &self.chip, hbm: &self.hbm, matrices, guards_hidden }
     }
 
@@ -346,10 +354,13 @@ impl<'a, T: Real> Machine<'a, T> {
                 product @ Made::Product { into, .. } => {
                     let mut value = match into {
                         Some(into) => self.rows(step, into, matrix.shape, &matrices, &mut spare),
-                        None => self.empty(step, matrix.shape, &mut spare),
+                        None => self.empty(matrix.shape, &mut spare),
                     };
                     let keeps = into.is_some();
-                    self.product(step, product, keeps, &mut value.view_mut(), &matrices, &mut spare);
+                    let (rows, cols) = value.dim();
+                    let data = value.as_slice_mut().expect("a new matrix is contiguous");
+                    let into = Part { data, stride: cols, window: Window { rows, cols, start: 0 } };
+                    self.product(step, product, keeps, into, &matrices, &mut spare);
                     value
                 }
             };
@@ -367,9 +378,8 @@ impl<'a, T: Real> Machine<'a, T> {
         value
     }
 
-    fn empty(&self, step: &Step, shape: Shape, spare: &mut Spare<T>) -> Array2<T> {
-        let sizes = Sizes::at(step.place, self.plan());
-        let (rows, cols) = (sizes.of(shape.rows), sizes.of(shape.cols));
+    fn empty(&self, shape: Shape, spare: &mut Spare<T>) -> Array2<T> {
+        let (rows, cols) = (self.sizes.of(shape.rows), self.sizes.of(shape.cols));
         let mut memory = spare.pop().unwrap_or_default();
         memory.clear();
         memory.resize(rows * cols, T::zero());
@@ -377,8 +387,8 @@ impl<'a, T: Real> Machine<'a, T> {
     }
 
     fn rows(&self, step: &Step, node: &Node, shape: Shape, matrices: &[Array2<T>], spare: &mut Spare<T>) -> Array2<T> {
-        let mut value = self.empty(step, shape, spare);
-        let rows = self.rows_of(step.place, step.head, matrices, self.guards(node, step.place));
+        let mut value = self.empty(shape, spare);
+        let rows = self.rows_of(step.head, matrices, self.guards(node, step.place));
         let (count, cols) = value.dim();
         let data = value.as_slice_mut().expect("a new matrix is contiguous");
         rows.write(node, Part { data, stride: cols, window: Window { rows: count, cols, start: 0 } }, spare);
@@ -391,29 +401,28 @@ impl<'a, T: Real> Machine<'a, T> {
         step: &Step,
         made: &Made,
         keeps: bool,
-        into: &mut ArrayViewMut2<'_, T>,
+        mut into: Part<'_, T>,
         matrices: &[Array2<T>],
         spare: &mut Spare<T>,
     ) {
         let Made::Product { a, b, scale, .. } = made else { return };
-        let rows = self.rows_of(step.place, step.head, matrices, false);
+        let rows = self.rows_of(step.head, matrices, false);
         let (left, right) = (self.side(*a, &rows, step), self.side(*b, &rows, step));
         let keep = if keeps { T::one() } else { T::zero() };
         let precision = self.plan().precision;
         if let (Some(key), None) = (self.odd_values_of(*b, step), scale) {
             let (row, _) = start(self.plan(), step.place);
             let rounded = operand(&left, precision);
-            let weights = rounded.as_ref().map_or(left.values, |rounded| rounded.view());
-            return add_weighted(rows.head, &weights, (row, key), keep, into);
+            let weights = rounded.as_ref().map_or_else(|| left.view(), |rounded| rounded.view());
+            return add_weighted(rows.head, &weights, (row, key), keep, &mut into.view());
         }
         let scale = scale.as_ref().map_or(T::one(), |scale| rows.single(scale, 0, spare));
-        product(&left, &right, scale, keep, precision, into);
+        product(&left, &right, scale, keep, precision, into, spare);
     }
 
     /// One side of a product.
     fn side<'m>(&'m self, operand: Operand, rows: &'m Rows<'m, T>, step: &Step) -> Side<'m, T> {
-        let values = rows.matrix(operand.source);
-        let values = if operand.is_transposed { values.reversed_axes() } else { values };
+        let (values, is_turned) = (rows.grid(operand.source), operand.is_transposed);
         let (hides, is_rounded, input) = match operand.source {
             Source::Matrix(_) => (Hides::Nothing, false, None),
             Source::Name(name, _) => (self.chip.hides(name), self.chip.is_rounded(name), rows.input_of(name)),
@@ -425,7 +434,11 @@ impl<'a, T: Real> Machine<'a, T> {
             }
             _ => None,
         };
-        Side { values, hidden, is_clean: hides == Hides::Zeros, is_rounded, input }
+        let turned = match operand.source {
+            Source::Name(name, _) if is_turned => rows.turned(name, values),
+            _ => None,
+        };
+        Side { values, is_turned, turned, hidden, is_clean: hides == Hides::Zeros, is_rounded, input }
     }
 
     /// The first key of an operand that is V as it is given, where V has a NaN or an infinity.
@@ -445,11 +458,4 @@ impl<'a, T: Real> Machine<'a, T> {
 /// The first query and the first key of a place.
 fn start(plan: &Plan, place: Place) -> (usize, usize) {
     (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start))
-}
-
-fn view_mut<T>(data: &mut [T], stride: usize, window: Window) -> ArrayViewMut2<'_, T> {
-    let Window { rows, cols, start } = window;
-    let end = if rows == 0 { start } else { (rows - 1) * stride + start + cols };
-    ArrayViewMut2::from_shape((rows, cols).strides((stride, 1)), &mut data[start.min(end)..end])
-        .expect("a window lies in its buffer")
 }

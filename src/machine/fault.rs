@@ -71,8 +71,9 @@ impl Fault {
                 sentence.with(gib(*bytes)).with(gib(*most))
             }
             Self::TooManySteps { steps, most } => {
-                let sentence =
-                    Sentence::new("it takes {0} steps, and {1} is the limit: take fewer tokens or larger blocks");
+                let sentence = Sentence::new(
+                    "it takes {0} {0|step|steps}, and {1} is the limit: take fewer tokens or larger blocks",
+                );
                 sentence.with(steps).with(most)
             }
             Self::Stopped => "it was stopped".into(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
+use crate::attention::product::Grid;
 use crate::attention::{Precision, Real};
 use crate::schedule::language::{Axis, Inner, Kind, Role, Setting, Tensor, TensorId};
 use crate::schedule::{self, Algorithm, Place, Plan};
@@ -57,6 +58,10 @@ pub struct Input<'a, T: Real> {
     values: Cow<'a, [T]>,
     cols: usize,
     is_finite: OnceCell<bool>,
+    /// Rows of a block.
+    block: usize,
+    /// Of each block, its columns as rows, once a product has wanted it so: those of K in Q K^T, for one.
+    turned: OnceCell<Vec<OnceCell<Vec<T>>>>,
 }
 
 /// A tensor that steps write.
@@ -191,6 +196,22 @@ impl<T: Real> Input<'_, T> {
         (&self.values, self.cols)
     }
 
+    /// The columns of a whole block as rows, one behind the other; `None` of rows that are no block.
+    pub fn turned(&self, first: usize, rows: usize) -> Option<&[T]> {
+        let all = self.values.len() / self.cols.max(1);
+        if !first.is_multiple_of(self.block) || first + rows != all.min(first + self.block) {
+            return None;
+        }
+        let blocks = self.turned.get_or_init(|| vec![OnceCell::new(); all.div_ceil(self.block)]);
+        let turned = blocks[first / self.block].get_or_init(|| {
+            let mut turned = Vec::new();
+            let data = &self.values[first * self.cols..];
+            Grid { data, stride: self.cols, rows, cols: self.cols }.turned_into(&mut turned);
+            turned
+        });
+        Some(turned)
+    }
+
     fn view(&self) -> ArrayView2<'_, T> {
         let rows = self.values.len() / self.cols.max(1);
         ArrayView2::from_shape((rows, self.cols), &self.values).expect("whole rows")
@@ -250,7 +271,8 @@ fn input<'a, T: Real>(tensor: &Tensor, setting: &Setting, given: &'a Given<T>) -
         "V" => OnceCell::from(given.head.odd_values.is_none()),
         _ => OnceCell::new(),
     };
-    Ok(Input { values: elements, cols, is_finite })
+    let block = if tensor.axes().has(Axis::I) { setting.plan.br } else { setting.plan.bc };
+    Ok(Input { values: elements, cols, is_finite, block, turned: OnceCell::new() })
 }
 
 /// Refuses a run whose text keeps scores in HBM, as `standard` does, where they would take more memory than there may be;

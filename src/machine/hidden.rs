@@ -13,7 +13,7 @@ use super::evaluate::Machine;
 impl<T: Real> Machine<'_, T> {
     /// A value is made of pairs of which some are hidden at a place.
     pub(super) fn guards(&self, node: &Node, place: Place) -> bool {
-        self.has_hidden(node) && !self.is_full(place)
+        self.chip.hides_some() && self.has_hidden(node) && !self.is_full(place)
     }
 
     fn has_hidden(&self, node: &Node) -> bool {

@@ -1,10 +1,10 @@
 //! What a text is given of a problem: Q, K, V, and for a backward pass dO with what its forward pass leaves.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
 use crate::attention::{Problem, Real};
 use crate::schedule::language::{Role, Setting};
-use crate::schedule::{Algorithm, Schedule, algorithm};
+use crate::schedule::{Algorithm, Part, Schedule, algorithm};
 
 use super::compile::Program;
 use super::fault::Fault;
@@ -32,7 +32,8 @@ pub fn inputs<T: Real>(
     let Some(forward) = forward_of(&schedule.algorithm)?.filter(|_| wanted().any(|name| of_forward(&name))) else {
         return Ok(given);
     };
-    if problem.dropout.is_some() && wanted().any(|name| name == "P") {
+    let weights = forward.has_part(Part::Weights).then(|| forward.called(Part::Weights));
+    if problem.dropout.is_some() && weights.is_some_and(|weights| wanted().any(|name| name == weights)) {
         return Err(Fault::DroppedWeights { forward: forward.name().to_owned() });
     }
     let one = Schedule::of(forward, Setting::new(schedule.plan().clone()));
@@ -49,6 +50,23 @@ pub fn inputs<T: Real>(
         }
     }
     Ok(given)
+}
+
+/// What the query heads of a run are given: of `head`, or of all that share its key/value head where the schedule is of
+/// more than one. `d_o` is of all heads of the batch entry, `[heads, n_q, d_v]`.
+pub fn inputs_of_group<T: Real>(
+    schedule: &Schedule,
+    problem: &Problem,
+    d_o: Option<ArrayView3<'_, f64>>,
+    batch: usize,
+    head: usize,
+) -> Result<Vec<Given<T>>, Fault> {
+    let first = head - schedule.setting.picked(head);
+    let of = |head: usize| {
+        let d_o = d_o.as_ref().map(|d_o| d_o.index_axis(Axis(0), head));
+        inputs(schedule, problem, d_o, batch, head)
+    };
+    (first..first + schedule.setting.heads).map(of).collect()
 }
 
 /// The forward pass that a backward pass comes after.

@@ -29,7 +29,7 @@ pub use evaluate::Machine;
 pub use fault::Fault;
 pub use given::Given;
 pub use hbm::{Block, MOST_BYTES, check_scores};
-pub use inputs::{column, inputs};
+pub use inputs::{column, inputs, inputs_of_group};
 pub use meter::{Meter, MeterIndex, Totals};
 pub use names::Online;
 pub use provenance::provenance;

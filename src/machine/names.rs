@@ -1,8 +1,8 @@
 //! The parts that names play in a kernel that takes a row in pieces: its running maximum and sum, the factor that earlier
 //! keys shrink by, what adds up the weighted values.
 
-use crate::schedule::language::{Action, Extent, NameId, Shape};
-use crate::schedule::{Algorithm, Beat, Place, Step};
+use crate::schedule::language::{Extent, NameId, Shape};
+use crate::schedule::{Algorithm, Part, Place, Step};
 
 use super::evaluate::Machine;
 use crate::attention::Real;
@@ -28,50 +28,24 @@ pub struct Online {
 impl Online {
     /// Of the kernel of `line`; `None` where that takes no row in pieces.
     pub fn of(algorithm: &Algorithm, line: usize) -> Option<Self> {
-        let text = algorithm.text();
-        let kernel = text.lines[line].kernel;
-        let is_given = |name: NameId| {
-            let mut lines = text.lines.iter().filter(|line| line.kernel == kernel);
-            lines.any(|line| line.statements.iter().any(|statement| statement.action.assigns() == Some(name)))
-        };
-        let named = |name: &str| text.name(name).filter(|&name| is_given(name));
-        let o = accumulator(algorithm, kernel)?;
+        let part = |part: Part| algorithm.part(line, part);
+        let o = part(Part::Output)?;
         Some(Self {
-            m: named("m")?,
-            l: named("l")?,
-            alpha: named("alpha")?,
-            m_new: named("m_new"),
-            beta: named("beta"),
+            m: part(Part::Max)?,
+            l: part(Part::Sum)?,
+            alpha: part(Part::Alpha)?,
+            m_new: part(Part::NewMax),
+            beta: part(Part::Beta),
             o,
-            is_average: text.average == Some(o),
+            is_average: algorithm.text().average == Some(o),
         })
     }
-}
-
-/// What a kernel adds weighted values to.
-pub fn accumulator(algorithm: &Algorithm, kernel: usize) -> Option<NameId> {
-    let text = algorithm.text();
-    let lines = text
-        .lines
-        .iter()
-        .enumerate()
-        .filter(|(n, line)| line.kernel == kernel && algorithm.facts(*n).beat == Beat::Accumulate);
-    let mut given = lines.flat_map(|(_, line)| &line.statements).filter_map(|statement| statement.action.gives());
-    given.find(|(_, shape)| *shape == OUTPUT).map(|(name, _)| name)
 }
 
 /// A line gives this name a value, by a statement that `step` carries out.
 pub fn gives(algorithm: &Algorithm, step: &Step, name: NameId) -> bool {
     let statements = algorithm.line(step.line).statements.iter().enumerate();
     statements.filter(|(n, _)| step.held >> n & 1 == 1).any(|(_, statement)| statement.action.assigns() == Some(name))
-}
-
-/// A line hides pairs.
-pub fn hides(algorithm: &Algorithm, step: &Step) -> bool {
-    let statements = algorithm.line(step.line).statements.iter().enumerate();
-    statements
-        .filter(|(n, _)| step.held >> n & 1 == 1)
-        .any(|(_, statement)| matches!(statement.action, Action::Hide { .. }))
 }
 
 /// The value of one row on chip, as f64; NaN where it has none.

@@ -1,16 +1,24 @@
 //! Matrix products on chip: operands rounded as copies in 16-bit runs, hidden pairs left out.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
+use crate::attention::product::{Grid, multiply};
 use crate::attention::{Precision, Real};
 
+use super::chip::view;
 use super::hbm::{Input, round};
+use super::rows::Spare;
+use super::write::Part;
 
 /// One side of a product.
 pub struct Side<'a, T: Real> {
-    pub values: ArrayView2<'a, T>,
-    /// Of each element: the mask hides the pair. `None` where it hides none.
+    /// As it lies on chip.
+    pub values: Grid<'a, T>,
+    /// Its columns stand as rows in the product.
+    pub is_turned: bool,
+    /// Where its columns lie as rows, one behind the other.
+    pub turned: Option<&'a [T]>,
+    /// Of each element, as it stands in the product: the mask hides the pair. `None` where it hides none.
     pub hidden: Option<Array2<bool>>,
     /// 0 stands at hidden pairs already.
     pub is_clean: bool,
@@ -20,32 +28,67 @@ pub struct Side<'a, T: Real> {
     pub input: Option<&'a Input<'a, T>>,
 }
 
+impl<'a, T: Real> Side<'a, T> {
+    /// As it stands in the product.
+    pub fn view(&self) -> ArrayView2<'a, T> {
+        let view = view(self.values);
+        if self.is_turned { view.reversed_axes() } else { view }
+    }
+
+    /// As it stands in the product, with rows that are contiguous; in `memory` where it does not lie so.
+    fn grid<'m>(&self, memory: &'m mut Vec<T>) -> Grid<'m, T>
+    where
+        'a: 'm,
+    {
+        if !self.is_turned {
+            return self.values;
+        }
+        let Grid { rows, cols, .. } = self.values;
+        let data = self.turned.unwrap_or_else(|| {
+            self.values.turned_into(memory);
+            memory
+        });
+        Grid { data, stride: rows, rows: cols, cols: rows }
+    }
+}
+
 /// `into = scale * a @ b + keep * into`, where `keep` is 1 or 0. Pairs that are hidden add nothing, whatever they meet: an
 /// ordinary product would make NaN of 0 and an infinity.
-pub fn product<'v, T: Real>(
-    a: &Side<'v, T>,
-    b: &Side<'v, T>,
+pub fn product<T: Real>(
+    a: &Side<'_, T>,
+    b: &Side<'_, T>,
     scale: T,
     keep: T,
     precision: Precision,
-    into: &mut ArrayViewMut2<'_, T>,
+    mut into: Part<'_, T>,
+    spare: &mut Spare<T>,
 ) {
     let copies = [a, b].map(|side| operand(side, precision));
-    let view = |n: usize, side: &Side<'v, T>| match &copies[n] {
-        Some(copy) => copy.view(),
-        None => side.values,
-    };
-    let (left, right) = (view(0, a), view(1, b));
-    let leaks = |side: &Side<'v, T>, other: &Side<'v, T>, values: &ArrayView2<'_, T>| {
-        side.hidden.is_some()
-            && !other.input.is_some_and(Input::is_finite)
-            && values.iter().any(|value| !value.is_finite())
-    };
-    if leaks(a, b, &right) || leaks(b, a, &left) {
-        pair_by_pair([a, b], &left, &right, scale, keep, into);
-    } else {
-        general_mat_mul(scale, &left, &right, keep, into);
+    if [(a, b, &copies[1]), (b, a, &copies[0])].into_iter().any(|(side, other, copy)| leaks(side, other, copy)) {
+        let [left, right] = [(&copies[0], a), (&copies[1], b)]
+            .map(|(copy, side)| copy.as_ref().map_or_else(|| side.view(), |copy| copy.view()));
+        return pair_by_pair([a, b], &left, &right, scale, keep, &mut into.view());
     }
+    let mut memory = [spare.pop().unwrap_or_default(), spare.pop().unwrap_or_default()];
+    let [of_left, of_right] = &mut memory;
+    let left = copies[0].as_ref().map_or_else(|| a.grid(of_left), whole);
+    let right = copies[1].as_ref().map_or_else(|| b.grid(of_right), whole);
+    multiply(scale, left, right, keep, &mut into.data[into.window.start..], into.stride);
+    spare.extend(memory);
+}
+
+/// What is not finite in `other` would get through a hidden pair of `side`.
+fn leaks<T: Real>(side: &Side<'_, T>, other: &Side<'_, T>, copy: &Option<Array2<T>>) -> bool {
+    let is_finite = || match copy {
+        Some(copy) => copy.iter().all(|value| value.is_finite()),
+        None => other.view().iter().all(|value| value.is_finite()),
+    };
+    side.hidden.is_some() && !other.input.is_some_and(Input::is_finite) && !is_finite()
+}
+
+fn whole<T>(matrix: &Array2<T>) -> Grid<'_, T> {
+    let data = matrix.as_slice().expect("a copy is made row by row");
+    Grid { data, stride: matrix.ncols(), rows: matrix.nrows(), cols: matrix.ncols() }
 }
 
 /// What takes part: rounded, and 0 at hidden pairs. `None` where that changes nothing.
@@ -55,7 +98,7 @@ pub fn operand<T: Real>(side: &Side<'_, T>, precision: Precision) -> Option<Arra
     if !rounds && hidden.is_none() {
         return None;
     }
-    let mut copy = side.values.to_owned();
+    let mut copy = side.view().as_standard_layout().into_owned();
     if rounds {
         round(copy.view_mut(), precision);
     }
@@ -94,7 +137,18 @@ fn pair_by_pair<T: Real>(
 mod tests {
     use ndarray::array;
 
+    use super::super::chip::Window;
     use super::*;
+
+    fn side<T: Real>(values: &Array2<T>) -> Side<'_, T> {
+        let values = whole(values);
+        Side { values, is_turned: false, turned: None, hidden: None, is_clean: false, is_rounded: false, input: None }
+    }
+
+    fn into<T>(values: &mut Array2<T>) -> Part<'_, T> {
+        let (rows, cols) = values.dim();
+        Part { data: values.as_slice_mut().unwrap(), stride: cols, window: Window { rows, cols, start: 0 } }
+    }
 
     /// Hidden pairs add nothing, whatever they meet, on either side and transposed; other NaN stay.
     #[test]
@@ -103,16 +157,15 @@ mod tests {
         let hidden = array![[false, true], [false, false]];
         let v = array![[2.0, 4.0], [f64::INFINITY, 8.0]];
         let mut o = array![[1.0, 1.0], [1.0, 1.0]];
-        let open = |values| Side { values, hidden: None, is_clean: false, is_rounded: false, input: None };
-        let (left, right) = (Side { hidden: Some(hidden.clone()), ..open(p.view()) }, open(v.view()));
-        product(&left, &right, 2.0, 1.0, Precision::F64, &mut o.view_mut());
+        let (left, right) = (Side { hidden: Some(hidden.clone()), ..side(&p) }, side(&v));
+        product(&left, &right, 2.0, 1.0, Precision::F64, into(&mut o), &mut Vec::new());
         assert_eq!(o, array![[3.0, 5.0], [f64::INFINITY, 15.0]]);
         let turned = hidden.t().to_owned();
-        let left = Side { hidden: Some(turned), ..open(p.t()) };
-        product(&left, &right, 1.0, 0.0, Precision::F64, &mut o.view_mut());
+        let left = Side { hidden: Some(turned), is_turned: true, ..side(&p) };
+        product(&left, &right, 1.0, 0.0, Precision::F64, into(&mut o), &mut Vec::new());
         assert_eq!(o.row(1), array![f64::INFINITY, 6.0]);
         assert_eq!(o.row(0), array![f64::INFINITY, 4.0]);
-        product(&open(v.view()), &open(p.view()), 1.0, 0.0, Precision::F64, &mut o.view_mut());
+        product(&side(&v), &side(&p), 1.0, 0.0, Precision::F64, into(&mut o), &mut Vec::new());
         assert!(o[[0, 1]].is_nan(), "nothing is hidden here");
     }
 
@@ -122,9 +175,8 @@ mod tests {
         let a = array![[1.0f32 + 1.0 / 4096.0]];
         let one = array![[1.0f32]];
         let mut c = array![[0.0f32]];
-        let side = |values| Side { values, hidden: None, is_clean: false, is_rounded: false, input: None };
         for (precision, expected) in [(Precision::F32, a[[0, 0]]), (Precision::F16, 1.0), (Precision::Bf16, 1.0)] {
-            product(&side(a.view()), &side(one.view()), 1.0, 0.0, precision, &mut c.view_mut());
+            product(&side(&a), &side(&one), 1.0, 0.0, precision, into(&mut c), &mut Vec::new());
             assert_eq!(c[[0, 0]], expected, "{}", precision.name());
         }
     }

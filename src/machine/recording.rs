@@ -119,11 +119,12 @@ const REPORT_EVERY: u64 = 1024;
 const MOST_CHECKPOINTS: u64 = 4096;
 
 impl<T: Real> Recording<T> {
-    /// Carries out every step. `go_on` is called now and then with the number of steps done; `false` stops.
+    /// Carries out every step; the results are of `head` of the group. `go_on` is called now and then with the number of steps done; `false` stops.
     pub fn new(
         schedule: &Schedule,
         program: &Program,
         given: &[Given<T>],
+        head: usize,
         budget: usize,
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<Self, Fault> {
@@ -137,7 +138,7 @@ impl<T: Real> Recording<T> {
             !done.is_multiple_of(REPORT_EVERY) || go_on(done)
         })?;
         let checkpoints = Checkpoints { spacing, kept, writes: written_blocks(schedule) };
-        Ok(Self { results: Results::of(&machine, schedule), checkpoints, meters: MeterIndex::new(schedule) })
+        Ok(Self { results: Results::of(&machine, schedule, head), checkpoints, meters: MeterIndex::new(schedule) })
     }
 }
 
@@ -177,7 +178,7 @@ pub fn run<T: Real>(
         meter.add(step);
         !done.is_multiple_of(REPORT_EVERY) || go_on(done)
     })?;
-    Ok((Results::of(&machine, schedule), meter.totals))
+    Ok((Results::of(&machine, schedule, 0), meter.totals))
 }
 
 /// The tensors that lines write and read back, small enough to be kept in a checkpoint: no matrices of N x N.

@@ -4,36 +4,48 @@ use ndarray::Array2;
 
 use crate::attention::Real;
 use crate::attention::oracle::Output;
-use crate::schedule::Schedule;
 use crate::schedule::language::Role;
+use crate::schedule::{Part, Schedule};
 
 use super::evaluate::Machine;
 
-/// The results of the first head of the group, by the names of the text.
+/// The results of one head of the group, by the names of the text; of what heads make of keys, the sum over the group.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
     /// `[n, width]`; `[n, 1]` for a value per row. Splits lie one below the other.
     values: Vec<(String, Array2<f64>)>,
+    /// Of each part of a result, the name that it has.
+    parts: Vec<(Part, String)>,
 }
 
 impl Results {
-    /// Those of `machine` after the last step of `schedule`.
-    pub fn of<T: Real>(machine: &Machine<'_, T>, schedule: &Schedule) -> Self {
+    /// Those of `machine` after the last step of `schedule`, for `head` of its group.
+    pub fn of<T: Real>(machine: &Machine<'_, T>, schedule: &Schedule, head: usize) -> Self {
         let text = schedule.algorithm.text();
         let mut values = Vec::new();
         for (id, tensor) in text.tensors.iter().enumerate().filter(|(_, tensor)| tensor.role == Role::Out) {
-            if let Some(made) = machine.hbm.tensor(id, 0) {
-                values.push((tensor.name.clone(), made.mapv(T::widen)));
-            }
+            let of_head = |head: usize| machine.hbm.tensor(id, head).map(|made| made.mapv(T::widen));
+            let made = match tensor.is_of_keys() && !tensor.is_of_group {
+                true => (0..schedule.setting.heads).filter_map(of_head).reduce(|sum, part| sum + part),
+                false => of_head(head),
+            };
+            values.extend(made.map(|made| (tensor.name.clone(), made)));
         }
         for &name in &text.report {
             let is_new = values.iter().all(|(known, _)| *known != text.names[name]);
-            if let Some(rows) = machine.reported.get(name, 0).filter(|_| is_new) {
+            if let Some(rows) = machine.reported.get(name, head).filter(|_| is_new) {
                 let column = Array2::from_shape_fn((rows.len(), 1), |(row, _)| rows[row].widen());
                 values.push((text.names[name].clone(), column));
             }
         }
-        Self { values }
+        let named = |part: Part| schedule.algorithm.result(part).map(|name| (part, name.to_owned()));
+        Self { values, parts: Part::ALL.into_iter().filter_map(named).collect() }
+    }
+
+    /// The result that plays this part, whatever the text calls it.
+    pub fn part(&self, part: Part) -> Option<&Array2<f64>> {
+        let (_, name) = self.parts.iter().find(|(known, _)| *known == part)?;
+        self.get(name)
     }
 
     /// The results with their names, in the order of the text.
@@ -45,18 +57,16 @@ impl Results {
         self.values.iter().find(|(known, _)| known == name).map(|(_, values)| values)
     }
 
-    /// A value per row.
-    pub fn rows(&self, name: &str) -> Option<&[f64]> {
-        self.get(name).filter(|values| values.ncols() == 1)?.as_slice()
-    }
-
     /// O, m, l and L of a forward pass; m and l are empty where the text tells none, L follows from them where they are all
     /// that it tells. `None` for a text without O.
     pub fn output(&self) -> Option<Output> {
-        let o = self.get("O")?.clone();
-        let rows = |name: &str| self.rows(name).map(<[f64]>::to_vec);
-        let (m, l) = rows("m").zip(rows("l")).unwrap_or_default();
-        let lse = rows("L").unwrap_or_else(|| m.iter().zip(&l).map(|(m, l)| m + l.ln()).collect());
+        let o = self.part(Part::Output)?.clone();
+        let rows = |part: Part| {
+            let values = self.part(part).filter(|values| values.ncols() == 1)?;
+            Some(values.iter().copied().collect::<Vec<f64>>())
+        };
+        let (m, l) = rows(Part::Max).zip(rows(Part::Sum)).unwrap_or_default();
+        let lse = rows(Part::Lse).unwrap_or_else(|| m.iter().zip(&l).map(|(m, l)| m + l.ln()).collect());
         Some(Output { o, m, l, lse })
     }
 }

@@ -1,13 +1,14 @@
 //! Works out values row by row.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use crate::attention::not_finite::{larger, scaled};
-use crate::attention::rows::{row_max, row_sum, scale_row};
+use crate::attention::product::Grid;
+use crate::attention::rows::{row_max, row_maxima, row_sum, row_sums, scale_row};
 use crate::attention::{Head, Real};
 use crate::schedule::language::{Extent, Function, NameId, Operator, Parameter, Shape};
 
-use super::chip::{Chip, Held, Sizes, Window, view};
+use super::chip::{Chip, Held, Sizes, Window, grid};
 use super::compile::{Node, NodeKind, Source};
 use super::hbm::{Hbm, Input};
 
@@ -41,13 +42,18 @@ impl<'a, T: Real> Rows<'a, T> {
         }
     }
 
-    pub fn matrix(&self, source: Source) -> ArrayView2<'a, T> {
+    /// A whole matrix.
+    pub fn grid(&self, source: Source) -> Grid<'a, T> {
         match source {
             Source::Name(name, shape) => {
                 let (data, stride, window) = self.name(name, shape);
-                view(data, stride, window)
+                grid(data, stride, window)
             }
-            Source::Matrix(number) => self.matrices[number].view(),
+            Source::Matrix(number) => {
+                let (matrix, data) = (&self.matrices[number], self.matrices[number].as_slice());
+                let (rows, cols) = matrix.dim();
+                Grid { data: data.expect("it was made so"), stride: cols, rows, cols }
+            }
         }
     }
 
@@ -57,6 +63,13 @@ impl<'a, T: Real> Rows<'a, T> {
             Held::Input(block) => self.hbm.input(block.tensor, block.head),
             Held::Buffer(..) => None,
         }
+    }
+
+    /// Where the columns of a whole block of an input lie as rows.
+    pub fn turned(&self, name: NameId, values: Grid<'_, T>) -> Option<&'a [T]> {
+        let Held::Input(block) = self.chip.place(name) else { return None };
+        let input = self.hbm.input(block.tensor, block.head)?;
+        if values.cols == values.stride { input.turned(block.first, values.rows) } else { None }
     }
 
     /// The first value of a row of an input's block.
@@ -71,20 +84,9 @@ impl<'a, T: Real> Rows<'a, T> {
         self.sizes.of(shape.cols)
     }
 
-    /// Row `r` of a matrix, which follow each other.
     #[inline]
     fn source_row(&self, source: Source, r: usize) -> &'a [T] {
-        match source {
-            Source::Name(name, shape) => {
-                let (data, stride, Window { cols, start, .. }) = self.name(name, shape);
-                &data[r * stride + start..][..cols]
-            }
-            Source::Matrix(number) => {
-                let matrix = &self.matrices[number];
-                let width = matrix.ncols();
-                &matrix.as_slice().expect("it was made so")[r * width..][..width]
-            }
-        }
+        self.grid(source).row(r)
     }
 
     /// Row `r` of `node` into `out`, which has its width.
@@ -96,7 +98,8 @@ impl<'a, T: Real> Rows<'a, T> {
             NodeKind::Parameter(parameter) => out.fill(self.parameter(*parameter)),
             NodeKind::Rows(source) => out.copy_from_slice(self.source_row(*source, r)),
             NodeKind::Columns(source) => {
-                out.iter_mut().zip(self.matrix(*source).column(r)).for_each(|(out, &value)| *out = value);
+                let columns = self.grid(*source);
+                out.iter_mut().enumerate().for_each(|(c, out)| *out = columns.row(c)[r]);
             }
             NodeKind::Distance => self.each_pair(r, out, |head, i, j| {
                 let distance = i as i64 + head.n_k() as i64 - head.n_q() as i64 - j as i64;
@@ -273,13 +276,15 @@ impl<'a, T: Real> Rows<'a, T> {
             NodeKind::Binary(Operator::Subtract, a, b) => self.columns(a, b, out, spare, |a, b| a - b),
             NodeKind::Binary(Operator::Multiply, a, b) => self.columns(a, b, out, spare, |a, b| a * b),
             NodeKind::Rows(source) if node.shape.cols == Extent::One => {
-                let values = self.matrix(*source);
-                out.iter_mut().zip(values.column(0)).for_each(|(out, &value)| *out = value);
+                let values = self.grid(*source);
+                if values.stride == 1 {
+                    return out.copy_from_slice(&values.data[..out.len()]);
+                }
+                out.iter_mut().enumerate().for_each(|(r, out)| *out = values.row(r)[0]);
             }
             NodeKind::Reduce(function, inner) if let NodeKind::Rows(source) = inner.kind => {
-                let values = self.matrix(source);
-                let rows = values.outer_iter().filter_map(|row| row.to_slice());
-                out.iter_mut().zip(rows).for_each(|(out, row)| *out = of_row(*function, row));
+                let of_rows = if *function == Function::RowMax { row_maxima } else { row_sums };
+                of_rows(self.grid(source), out);
             }
             _ => out.iter_mut().enumerate().for_each(|(r, out)| *out = self.single(node, r, spare)),
         }
@@ -374,6 +379,8 @@ pub fn taken<T: Real>(spare: &mut Spare<T>, width: usize) -> Vec<T> {
 /// A function of one value. Tiles go through the exponential of the engine, single factors through that of the library.
 fn of_one<T: Real>(function: Function, x: T) -> T {
     match function {
+        // What exp(0) is, without the call: the factor of a row whose maximum has not risen, which most have not.
+        Function::Exp if x == T::zero() => T::one(),
         Function::Exp => x.exp(),
         Function::Exp2 => x.exp2(),
         Function::Ln => x.ln(),

@@ -2,20 +2,20 @@
 
 use std::sync::OnceLock;
 
-use ndarray::ArrayView2;
+use ndarray::ArrayView3;
 
 use crate::attention::odd_row::{self, OddRow};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem, Real};
 use crate::schedule::language::{Axis, Role, Tensor as Declared};
-use crate::schedule::{Algorithm, Beat, Place, Schedule, Step, Tensor};
+use crate::schedule::{Algorithm, Change, Part, Place, Schedule, Step};
 
 use super::compile::Program;
 use super::evaluate::Machine;
 use super::fault::Fault;
 use super::given::Given;
 use super::hbm::Block;
-use super::inputs::inputs;
+use super::inputs::inputs_of_group;
 use super::lazy::restore;
 use super::meter::{MeterIndex, Totals};
 use super::names::{Online, gives, per_row};
@@ -40,8 +40,10 @@ enum Inner {
 }
 
 struct Pass<T> {
-    /// Of the one head.
+    /// Of each head of the group.
     given: Vec<Given<T>>,
+    /// The head that is shown, among them.
+    picked: usize,
     program: Program,
     recording: Recording<T>,
 }
@@ -75,20 +77,37 @@ impl Run {
         Self::with_gradient(schedule, problem, None, batch, head, go_on)
     }
 
-    /// The same for a text that may take the gradient `d_o` of the output, `[n_q, d_v]`.
+    /// The same for a text that may take the gradient `d_o` of the outputs of all heads, `[heads, n_q, d_v]`. A schedule
+    /// of more heads is carried out for all that share the key/value head of `head`, which is the one that is shown.
     pub fn with_gradient(
         schedule: Schedule,
         problem: &Problem,
-        d_o: Option<ArrayView2<'_, f64>>,
+        d_o: Option<ArrayView3<'_, f64>>,
         batch: usize,
         head: usize,
         go_on: impl FnMut(u64) -> bool,
     ) -> Result<Self, Fault> {
         let inner = match schedule.plan().precision {
-            Precision::F64 => Inner::F64(Pass::new(&schedule, inputs(&schedule, problem, d_o, batch, head)?, go_on)?),
-            _ => Inner::F32(Pass::new(&schedule, inputs(&schedule, problem, d_o, batch, head)?, go_on)?),
+            Precision::F64 => {
+                let given = inputs_of_group(&schedule, problem, d_o, batch, head)?;
+                Inner::F64(Pass::new(&schedule, given, head, go_on)?)
+            }
+            _ => {
+                let given = inputs_of_group(&schedule, problem, d_o, batch, head)?;
+                Inner::F32(Pass::new(&schedule, given, head, go_on)?)
+            }
         };
         Ok(Self { schedule, batch, head, inner, output: OnceLock::new() })
+    }
+
+    /// The query head of the problem that a step is for.
+    pub fn head_of(&self, step: &Step) -> usize {
+        self.head - self.schedule.setting.picked(self.head) + step.head
+    }
+
+    /// The step is for the head that is shown, or for all of the group.
+    pub fn is_shown(&self, step: &Step) -> bool {
+        self.schedule.is_of(step, self.head)
     }
 
     /// What the text leaves, by name.
@@ -165,10 +184,15 @@ impl Run {
 }
 
 impl<T: Real> Pass<T> {
-    fn new(schedule: &Schedule, given: Given<T>, go_on: impl FnMut(u64) -> bool) -> Result<Self, Fault> {
-        let (program, given) = (Program::new(&schedule.algorithm), vec![given]);
-        let recording = Recording::new(schedule, &program, &given, CHECKPOINT_BUDGET, go_on)?;
-        Ok(Self { given, program, recording })
+    fn new(
+        schedule: &Schedule,
+        given: Vec<Given<T>>,
+        head: usize,
+        go_on: impl FnMut(u64) -> bool,
+    ) -> Result<Self, Fault> {
+        let (program, picked) = (Program::new(&schedule.algorithm), schedule.setting.picked(head));
+        let recording = Recording::new(schedule, &program, &given, picked, CHECKPOINT_BUDGET, go_on)?;
+        Ok(Self { given, picked, program, recording })
     }
 
     fn machine<'a>(&'a self, schedule: &'a Schedule, program: &'a Program) -> Machine<'a, T> {
@@ -186,11 +210,12 @@ impl<T: Real> Pass<T> {
         let mut machine = self.machine(schedule, &self.program);
         let mut history: RowHistory = vec![Vec::new(); schedule.plan().rows(i).len()];
         let observe = |n: u64, step: &Step, machine: &Machine<'_, T>| {
-            let Some((of, j)) = step.place.tile().filter(|(of, _)| *of == i) else { return };
+            let tile = step.place.tile().filter(|(of, _)| *of == i && step.head == self.picked);
+            let Some((of, j)) = tile else { return };
             debug_assert_eq!(of, i);
             let algorithm = &schedule.algorithm;
             let Some(names) = Online::of(algorithm, step.line) else { return };
-            if algorithm.facts(step.line).beat == Beat::Accumulate && gives(algorithm, step, names.o) {
+            if algorithm.facts(step.line).change == Some(Change::Accumulates) && gives(algorithm, step, names.o) {
                 for (row, visits) in history.iter_mut().enumerate() {
                     let [m, l, alpha] = [names.m, names.l, names.alpha].map(|name| per_row(machine, name, row));
                     visits.push(Visit { j, n, m, l, alpha });
@@ -199,7 +224,7 @@ impl<T: Real> Pass<T> {
         };
         // Checkpoints would cut the history short: every visit is wanted.
         let all = Checkpoints::none(schedule);
-        restore(&mut machine, schedule, &all, schedule.len(), false, &results_of(schedule, i), observe);
+        restore(&mut machine, schedule, &all, schedule.len(), false, &results_of(schedule, i, self.picked), observe);
         history
     }
 
@@ -208,10 +233,10 @@ impl<T: Real> Pass<T> {
         let program = Program::new(algorithm);
         let (own, i) = (other.as_ref().unwrap_or(schedule), query / schedule.plan().br);
         let mut machine = self.machine(own, &program);
-        let mut writer = StoryWriter::new(query, own.plan().br);
+        let mut writer = StoryWriter::new(query, own.plan().br, self.picked);
         // Checkpoints would cut the story short, and hold what the run's own text made.
         let all = Checkpoints::none(own);
-        restore(&mut machine, own, &all, own.len(), false, &results_of(own, i), |n, step, machine| {
+        restore(&mut machine, own, &all, own.len(), false, &results_of(own, i, self.picked), |n, step, machine| {
             writer.add(n, step, machine);
         });
         writer.finish(self.odd_row(schedule, query).map(|row| row.why))
@@ -219,17 +244,17 @@ impl<T: Real> Pass<T> {
 
     fn odd_row(&self, schedule: &Schedule, query: usize) -> Option<OddRow> {
         let results = &self.recording.results;
-        let m = results.rows(Tensor::M.name()).or_else(|| results.rows(Tensor::LSE.name()))?[query];
-        odd_row::of(&self.given[0].head, query, schedule.plan().precision, schedule.stores_scores(), m)
+        let m = results.part(Part::Max).or_else(|| results.part(Part::Lse))?.get((query, 0)).copied()?;
+        odd_row::of(&self.given[self.picked].head, query, schedule.plan().precision, schedule.stores_scores(), m)
     }
 }
 
-/// The blocks that a schedule leaves of query block `i`.
-fn results_of(schedule: &Schedule, i: usize) -> Vec<Block> {
+/// The blocks that a schedule leaves of query block `i` of a head.
+fn results_of(schedule: &Schedule, i: usize, head: usize) -> Vec<Block> {
     let tensors = schedule.algorithm.text().tensors.iter().enumerate();
     let has_rows = |tensor: &Declared| tensor.axes().has(Axis::I) && !tensor.shape().is_tile();
     tensors
         .filter(|(_, tensor)| tensor.role == Role::Out && has_rows(tensor))
-        .map(|(tensor, _)| Block::of(&schedule.algorithm, tensor, Place::new(Some(i), None), 0))
+        .map(|(tensor, _)| Block::of(&schedule.algorithm, tensor, Place::new(Some(i), None), head))
         .collect()
 }

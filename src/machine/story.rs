@@ -1,12 +1,12 @@
 //! One row through its online softmax, visit by visit: what the picture of the needle is drawn from.
 
 use crate::attention::Real;
-use crate::schedule::language::Shape;
-use crate::schedule::{Algorithm, Beat, Lane, Place, Step};
+use crate::schedule::language::{NameId, Shape};
+use crate::schedule::{Change, Part, Place, Step};
 use crate::sentence::Sentence;
 
 use super::evaluate::Machine;
-use super::names::{OUTPUT, Online, gives, hides, per_row, row_of};
+use super::names::{OUTPUT, Online, gives, per_row, row_of};
 
 /// Everything that happens to one row, in the order of its visits.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,71 +100,92 @@ pub(super) struct StoryWriter {
     story: RowStory,
     i: usize,
     row: usize,
+    /// Among those of the group.
+    head: usize,
     /// The visit under way; `done_at` is not known yet.
     open: Option<RowVisit>,
+    /// The statistics after the step before.
+    before: Option<RowSums>,
 }
 
 impl StoryWriter {
-    pub fn new(query: usize, br: usize) -> Self {
+    pub fn new(query: usize, br: usize, head: usize) -> Self {
         let story = RowStory { query, ..RowStory::default() };
-        Self { story, i: query / br, row: query % br, open: None }
+        Self { story, i: query / br, row: query % br, head, open: None, before: None }
     }
 
     pub fn add<T: Real>(&mut self, n: u64, step: &Step, machine: &Machine<'_, T>) {
         let algorithm = machine.algorithm();
-        let Some(names) = Online::of(algorithm, step.line).filter(|_| step.place.i() == Some(self.i)) else { return };
-        let facts = algorithm.facts(step.line);
-        let (row, place) = (self.row, step.place);
-        let value = |name| per_row(machine, name, row);
-        if facts.makes_scores {
+        let is_of_row = step.place.i() == Some(self.i) && step.head == self.head;
+        let Some(names) = Online::of(algorithm, step.line).filter(|_| is_of_row) else { return };
+        if algorithm.facts(step.line).makes_scores {
             self.open = self.begin(n, step, machine, names);
-            return;
         }
-        let changes_o = gives(algorithm, step, names.o);
-        if changes_o && facts.beat == Beat::Store {
+        self.continue_with(n, step, machine, names);
+        self.before = Some(sums(machine, names, step.place, self.row));
+    }
+
+    /// What a step does to the visit under way; one line may do all of it.
+    fn continue_with<T: Real>(&mut self, n: u64, step: &Step, machine: &Machine<'_, T>, names: Online) {
+        let (algorithm, row, place) = (machine.algorithm(), self.row, step.place);
+        let facts = algorithm.facts(step.line);
+        if facts.change == Some(Change::Divides) {
             self.story.end = Some(n);
         }
         let Some(visit) = self.open.as_mut() else { return };
-        if hides(algorithm, step) {
-            visit.scores = tile_row(machine, "S", place, row);
+        let value = |name| per_row(machine, name, row);
+        let is_given = |name| gives(algorithm, step, name);
+        let part = |part| algorithm.part(step.line, part);
+        let tile =
+            |name: Option<NameId>| name.map_or_else(Vec::new, |name| row_of(machine, name, Shape::TILE, place, row));
+        if part(Part::Scores).is_some_and(is_given) {
+            visit.scores = tile(part(Part::Scores));
         }
-        if takes_maximum(algorithm, step) {
+        if facts.makes_weights {
+            visit.weights = tile(part(Part::Weights));
+        }
+        let changes = facts.change.filter(|_| is_given(names.o));
+        let keeps_maximum = is_given(names.m) && changes != Some(Change::Accumulates);
+        if keeps_maximum || part(Part::TileMax).is_some_and(is_given) {
             visit.max_at = n;
         }
-        if gives(algorithm, step, names.alpha) {
+        if is_given(names.alpha) {
             visit.max_at = n;
             (visit.m, visit.alpha) = (value(names.m_new.unwrap_or(names.m)), value(names.alpha));
-            if let Some(beta) = names.beta {
-                visit.beta = value(beta);
+            visit.beta = names.beta.map_or(visit.beta, value);
+        }
+        if is_given(names.m) {
+            // A maximum that rose by little may be left as it was.
+            visit.m = value(names.m);
+        }
+        match changes {
+            Some(Change::Rescales) => {
+                visit.rescale_at = Some(n);
+                visit.scaled = Some(sums(machine, names, place, row));
             }
-        }
-        if facts.lane == Lane::Exp && facts.beat == Beat::Softmax {
-            visit.weights = tile_row(machine, "P", place, row);
-        }
-        if changes_o && facts.beat == Beat::Rescale {
-            visit.rescale_at = Some(n);
-            visit.scaled = Some(sums(machine, names, place, row));
-        }
-        if changes_o && facts.beat == Beat::Accumulate {
-            let takes_alpha = algorithm.effects(step.line, step.held).reads.has(names.alpha);
-            if visit.scaled.is_none() && !takes_alpha {
-                // A text that forgets to shrink anything adds to what was there.
-                visit.scaled = Some(visit.old.clone());
+            Some(Change::Accumulates) => {
+                let statements = &algorithm.line(step.line).statements;
+                let takes_alpha = statements.iter().any(|statement| statement.reads.has(names.alpha));
+                if visit.scaled.is_none() && !takes_alpha {
+                    // A text that forgets to shrink anything adds to what was there.
+                    visit.scaled = Some(visit.old.clone());
+                }
+                (visit.new, visit.done_at) = (sums(machine, names, place, row), n);
+                self.story.end = Some(n);
+                self.story.visits.extend(self.open.take());
             }
-            (visit.new, visit.done_at) = (sums(machine, names, place, row), n);
-            self.story.end = Some(n);
-            self.story.visits.extend(self.open.take());
+            _ => {}
         }
     }
 
     fn begin<T: Real>(&self, n: u64, step: &Step, machine: &Machine<'_, T>, names: Online) -> Option<RowVisit> {
         let (_, j) = step.place.tile()?;
         let keys = machine.plan().cols(j);
-        let old = sums(machine, names, step.place, self.row);
+        let old = self.before.clone().unwrap_or_else(|| sums(machine, names, step.place, self.row));
         Some(RowVisit {
             j,
             first_key: keys.start,
-            scores: tile_row(machine, "S", step.place, self.row),
+            scores: Vec::new(),
             sees_some: keys.clone().any(|key| machine.head(step.head).sees(self.story.query, key)),
             weights: Vec::new(),
             m: old.m,
@@ -186,22 +207,9 @@ impl StoryWriter {
     }
 }
 
-/// A row of a tile, by its name in the text.
-fn tile_row<T: Real>(machine: &Machine<'_, T>, name: &str, place: Place, row: usize) -> Vec<f64> {
-    let name = machine.algorithm().text().name(name);
-    name.map_or_else(Vec::new, |name| row_of(machine, name, Shape::TILE, place, row))
-}
-
 fn sums<T: Real>(machine: &Machine<'_, T>, names: Online, place: Place, row: usize) -> RowSums {
     let value = |name| per_row(machine, name, row);
     RowSums { m: value(names.m), l: value(names.l), o: row_of(machine, names.o, OUTPUT, place, row) }
-}
-
-/// A line gives a name that is a maximum of scores: `m`, `m_tile`.
-fn takes_maximum(algorithm: &Algorithm, step: &Step) -> bool {
-    let text = algorithm.text();
-    ["m", "m_tile"].into_iter().filter_map(|name| text.name(name)).any(|name| gives(algorithm, step, name))
-        && algorithm.facts(step.line).beat == Beat::Softmax
 }
 
 #[cfg(test)]

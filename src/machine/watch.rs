@@ -3,14 +3,14 @@
 use crate::attention::error_rule::max_error;
 use crate::attention::{Precision, Problem, Real};
 use crate::schedule::language::{Role, Setting};
-use crate::schedule::{Algorithm, Beat, Place, Plan, Schedule, Step, Tensor};
+use crate::schedule::{Algorithm, Change, Lane, Part, Place, Plan, Schedule, Step};
 
 use super::compile::Program;
 use super::evaluate::Machine;
 use super::fault::Fault;
 use super::given::Given;
-use super::inputs::inputs;
-use super::names::{OUTPUT, Online, accumulator, gives, per_row, row_of};
+use super::inputs::inputs_of_group;
+use super::names::{OUTPUT, Online, gives, per_row, row_of};
 use super::recording::carry_out;
 use super::view::shapes;
 
@@ -52,8 +52,10 @@ impl<T: Real> After<'_, '_, T> {
             return None;
         }
         let value = |name, row| per_row(self.machine, name, row);
-        // l is still that of the keys before: rows without any have nothing that counts less.
-        let seen = (0..self.rows()).filter(|&row| value(names.l, row) != 0.0);
+        // l is still that of the keys before: rows without any have nothing that counts less. Where the step gives l too,
+        // the factor tells: it is 0 of a row without any.
+        let of = if gives(algorithm, self.step, names.l) { names.alpha } else { names.l };
+        let seen = (0..self.rows()).filter(|&row| value(of, row) != 0.0);
         Some(seen.map(|row| value(names.alpha, row)).collect())
     }
 }
@@ -120,14 +122,14 @@ enum Average {
 /// Where a step leaves the average of its rows, if it changes that.
 fn average_after(algorithm: &Algorithm, step: &Step) -> Option<Average> {
     let facts = algorithm.facts(step.line);
-    let line = algorithm.line(step.line);
-    if facts.beat == Beat::Store && facts.tensor == Some(Tensor::O) && !line.is_fill() {
+    let is_stored = facts.lane == Lane::Store && !algorithm.line(step.line).is_fill();
+    if is_stored && facts.tensor.is_some_and(|tensor| algorithm.result(Part::Output) == Some(tensor.name())) {
         return Some(Average::InHbm);
     }
-    let o = accumulator(algorithm, line.kernel).filter(|&o| gives(algorithm, step, o))?;
-    match facts.beat {
-        Beat::Accumulate if text_divides_later(algorithm, step, o) => Some(Average::Sum),
-        Beat::Accumulate | Beat::Store => Some(Average::OnChip),
+    let o = algorithm.part(step.line, Part::Output).filter(|&o| gives(algorithm, step, o))?;
+    match facts.change {
+        Some(Change::Accumulates) if text_divides_later(algorithm, step, o) => Some(Average::Sum),
+        Some(Change::Accumulates | Change::Divides) => Some(Average::OnChip),
         _ => None,
     }
 }
@@ -140,7 +142,7 @@ fn text_divides_later(algorithm: &Algorithm, step: &Step, o: usize) -> bool {
 fn average<T: Real>(machine: &Machine<'_, T>, of: Average, step: &Step, row: usize, query: usize) -> Option<Vec<f64>> {
     let algorithm = machine.algorithm();
     let on_chip = |place: Place| {
-        let o = accumulator(algorithm, algorithm.line(step.line).kernel)?;
+        let o = algorithm.part(step.line, Part::Output)?;
         Some(row_of(machine, o, OUTPUT, place, row))
     };
     match of {
@@ -155,7 +157,7 @@ fn average<T: Real>(machine: &Machine<'_, T>, of: Average, step: &Step, row: usi
             })
         }
         Average::InHbm => {
-            let id = algorithm.text().tensor(Tensor::O.name())?;
+            let id = algorithm.text().tensor(algorithm.result(Part::Output)?)?;
             let o = machine.hbm.tensor(id, step.head)?;
             Some(o.row(query).iter().map(|x| x.widen()).collect())
         }
@@ -174,7 +176,7 @@ impl Exact {
         let algorithm = of.algorithm.base().unwrap_or(&of.algorithm);
         let plan = Plan { precision: Precision::F64, ..of.plan().clone() };
         let schedule = Schedule::of(algorithm, Setting { plan, ..of.setting.clone() });
-        let given = vec![inputs(&schedule, problem, None, batch, head)?];
+        let given = inputs_of_group(&schedule, problem, None, batch, head)?;
         Ok(Self { program: Program::new(algorithm), schedule, given })
     }
 }

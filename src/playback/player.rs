@@ -212,6 +212,10 @@ mod tests {
         for (fraction, expected) in [(-1.0, 0), (0.0, 0), (0.5, len.div_ceil(2)), (1.0, len), (f64::INFINITY, len)] {
             assert_eq!(cursor(&[Command::SeekFraction(fraction)]), expected);
         }
+        for n in 0..len {
+            let part = |part: f64| cursor(&[Command::SeekFraction((n as f64 + part) / len as f64)]);
+            assert_eq!([0.0, 0.4, 0.6].map(part), [n, n, n + 1], "the nearest step");
+        }
         assert_eq!(cursor(&[Command::SeekTo(5), Command::SeekFraction(f64::NAN)]), 5);
     }
 
@@ -267,6 +271,7 @@ mod tests {
         assert_eq!(phase(&[forward, Command::Tick(9.0)]), 1.0);
         assert_eq!(phase(&[forward, Command::StepBack(Unit::Operation)]), 1.0);
         assert_eq!(phase(&[forward, Command::SeekTo(3)]), 1.0);
+        assert_eq!(phase(&[Command::End, forward]), 1.0, "nothing moved");
         let playing = [Command::Play, Command::Tick(1.1 / STEPS_PER_S)];
         let expected = 0.1 / STEPS_PER_S / GLIDE_S;
         assert!((phase(&playing) - expected).abs() < 1e-9, "{} {expected}", phase(&playing));

@@ -4,13 +4,14 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::attention::Stored;
+use crate::attention::{Shape, Stored};
 
 use super::buffer::Buffer;
 use super::language::{
-    self, Action, Cost, Diagnostic, Effects, Inner, Line, Names, Ready, Role, Setting, TEXTS, Tally, Test, VARIANTS,
-    Walker,
+    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, TEXTS, Tally, Test,
+    VARIANTS, Walker,
 };
+use super::parts::{self, Change, OfText, Part, Parts};
 use super::plan::Plan;
 use super::step::{Beat, Lane, OnChip};
 use super::tensor::Tensor;
@@ -29,6 +30,7 @@ struct Read {
     tensors: Vec<Tensor>,
     /// Of each kernel: the names that span whole rows.
     whole_rows: Vec<Names>,
+    parts: OfText,
 }
 
 /// What a line is to those who do not look into it.
@@ -40,6 +42,10 @@ pub struct LineFacts {
     pub tensor: Option<Tensor>,
     /// It makes the scores of a tile.
     pub makes_scores: bool,
+    /// It makes the weights of a tile.
+    pub makes_weights: bool,
+    /// What it does to the output of its kernel, if that is a sum of weighted values.
+    pub change: Option<Change>,
 }
 
 /// The forward passes that lists show, in their order. They report m and l, and have kernels.
@@ -67,11 +73,13 @@ pub fn by_name(name: &str) -> Option<&'static Algorithm> {
     Some(READ[at].get_or_init(|| read(TEXTS[at].1)))
 }
 
-/// What `algorithm` stores under `plan` before its results are done, read off its traffic: S, or an O that is read back.
+/// What `algorithm` stores under `plan` before its results are done, read off its traffic: its scores, or an output that
+/// is read back.
 pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
     let form = algorithm.closed_form(plan);
-    let output_every = (form.read.get(Tensor::O) > 0).then_some(plan.bc);
-    Stored { scores: form.write.get(Tensor::S) > 0, output_every }
+    let output = algorithm.result(Part::Output).and_then(Tensor::known);
+    let output_every = output.is_some_and(|output| form.read.get(output) > 0).then_some(plan.bc);
+    Stored { scores: algorithm.stores_scores(&form), output_every }
 }
 
 /// A grid of programs (thread blocks).
@@ -111,11 +119,15 @@ impl Algorithm {
         let named = text.tensors.iter().map(|tensor| Tensor::named(&tensor.name)).collect::<Option<Vec<_>>>();
         let Some(tensors) = named else {
             let what = "a tensor of this text has too long a name, or too many names of tensors were read before";
-            return Err(vec![Diagnostic::new(language::Span::default(), what)]);
+            let first = language::Span { line: 1, column: 1, width: 1 };
+            return Err(vec![Diagnostic::new(first, what)]);
         };
-        let lines = text.lines.iter().map(|line| LineFacts::of(line, &tensors)).collect();
+        let parts = parts_of(&text);
+        let facts =
+            |(n, line): (usize, &Line)| LineFacts::of(line, &tensors, parts.kernel(line.kernel), parts.change(n));
+        let lines = text.lines.iter().enumerate().map(facts).collect();
         let whole_rows = (0..text.kernels.len()).map(|kernel| language::whole_rows(&text, kernel)).collect();
-        Ok(Self(Arc::new(Read { name: name.to_owned(), text, lines, tensors, whole_rows })))
+        Ok(Self(Arc::new(Read { name: name.to_owned(), text, lines, tensors, whole_rows, parts })))
     }
 
     /// The name on the command line and in traces.
@@ -148,14 +160,79 @@ impl Algorithm {
         self.text().lines.iter().any(|line| line.axes().has(language::Axis::S))
     }
 
-    /// A forward pass that tells O, m and l of every row.
+    /// A forward pass that tells its output, and the maximum and the sum of every row.
     pub fn tells_rows(&self) -> bool {
+        [Part::Output, Part::Max, Part::Sum].into_iter().all(|part| self.result(part).is_some())
+    }
+
+    /// The names that play parts in a kernel.
+    pub fn parts(&self, kernel: usize) -> &Parts {
+        self.0.parts.kernel(kernel)
+    }
+
+    /// The name that plays a part in the kernel of a line.
+    pub fn part(&self, line: usize, part: Part) -> Option<NameId> {
+        self.parts(self.line(line).kernel).get(part)
+    }
+
+    /// Some name of the text plays this part.
+    pub fn has_part(&self, part: Part) -> bool {
+        self.0.parts.first(part).is_some()
+    }
+
+    /// What the text calls it; what papers do where it has no such value.
+    pub fn called(&self, part: Part) -> &str {
+        self.0.parts.first(part).map_or(part.symbol(), |name| self.text().names[name].as_str())
+    }
+
+    /// The output, or the name that the text reports, that is this part of its result.
+    pub fn result(&self, part: Part) -> Option<&str> {
+        self.0.parts.result(part)
+    }
+
+    /// The part that a name plays in a kernel.
+    pub fn part_of(&self, kernel: usize, name: NameId) -> Option<Part> {
+        self.parts(kernel).of(name)
+    }
+
+    /// The name that the weights of a kernel are exponentials of scores less of, where they are that and no more.
+    pub fn shift(&self, kernel: usize) -> Option<&str> {
+        let lines = self.text().lines.iter().filter(|line| line.kernel == kernel);
+        let found = lines.flat_map(|line| &line.statements).find_map(|of| parts::shift(&of.action, self.parts(kernel)));
+        found.map(|name| self.text().names[name].as_str())
+    }
+
+    /// The statement that makes the value of this part, as the text has it but for guards and conditions: `P = exp(S - m)`.
+    /// Of `kernel` if that makes it, else of the first that does.
+    pub fn formula(&self, kernel: Option<usize>, part: Part) -> Option<String> {
         let text = self.text();
-        let tells = |name: &str| {
-            let is_out = text.tensor(name).is_some_and(|id| text.tensors[id].role == Role::Out);
-            is_out || text.name(name).is_some_and(|name| text.report.contains(&name))
+        let in_kernel = |of: usize| {
+            let name = self.parts(of).get(part)?;
+            let lines = text.lines.iter().filter(|line| line.kernel == of);
+            lines
+                .flat_map(|line| line.statements.iter().map(move |statement| (line, statement)))
+                .find(|(_, statement)| matches!(&statement.action, Action::Assign { name: own, .. } if *own == name))
         };
-        ["O", "m", "l"].into_iter().all(tells)
+        let found = kernel.and_then(in_kernel).or_else(|| (0..text.kernels.len()).find_map(in_kernel));
+        let (line, statement) = found?;
+        let source = text.text.lines().nth(line.span.line.saturating_sub(1) as usize)?;
+        let source: String = source.chars().skip(statement.span.column.saturating_sub(1) as usize).collect();
+        let end = [";", " when ", " unless "].into_iter().filter_map(|end| source.find(end)).min();
+        Some(parts::without_guards(source[..end.unwrap_or(source.len())].trim()))
+    }
+
+    /// Its scores are written to HBM, by the totals of a run.
+    pub fn stores_scores(&self, total: &Traffic) -> bool {
+        let scores = self.0.parts.first(Part::Scores).and_then(|name| Tensor::known(&self.text().names[name]));
+        scores.is_some_and(|scores| total.write.get(scores) > 0)
+    }
+
+    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
+    /// by a loop over them or since each makes a part of it; else one.
+    pub fn heads(&self, shape: &Shape) -> usize {
+        let is_of_group = self.text().kernels.iter().any(|kernel| kernel.is_of_group);
+        let makes_of_keys = |tensor: &language::Tensor| tensor.role == Role::Out && tensor.is_of_keys();
+        if is_of_group || self.text().tensors.iter().any(makes_of_keys) { shape.group() } else { 1 }
     }
 
     /// What comes after a forward pass, whose results it reads.
@@ -338,20 +415,32 @@ impl Algorithm {
     }
 }
 
+/// Of a backward pass, what is given plays the part that its forward pass left it with.
+fn parts_of(text: &language::Algorithm) -> OfText {
+    let forward = text.after.as_deref().and_then(by_name);
+    let parts = OfText::new(text, |name| forward.and_then(|of| of.0.parts.of_tensor(of.text(), name)));
+    match text.variant.as_ref().and_then(|variant| by_name(&variant.base)) {
+        Some(base) => parts.or_base(text, base.text(), &base.0.parts),
+        None => parts,
+    }
+}
+
 impl LineFacts {
-    fn of(line: &Line, tensors: &[Tensor]) -> Self {
+    fn of(line: &Line, tensors: &[Tensor], parts: &Parts, change: Option<Change>) -> Self {
         let lane = line.lane();
         Self {
             lane,
-            beat: beat(line, lane),
+            beat: beat(line, lane, change, parts::divides_weights(line, parts)),
             tensor: line.tensor().map(|tensor| tensors[tensor]),
-            makes_scores: line.label == "scores",
+            makes_scores: parts::makes_scores(line),
+            makes_weights: parts::makes_weights(line, parts),
+            change,
         }
     }
 }
 
 /// The beat of a line: by its label where the house knows it, else by what it does.
-fn beat(line: &Line, lane: Lane) -> Beat {
+fn beat(line: &Line, lane: Lane, change: Option<Change>, divides_weights: bool) -> Beat {
     let makes_tile = line.statements.iter().any(|statement| {
         matches!(&statement.action, Action::Assign { value, .. } if value.is_product() && value.shape.is_tile())
     });
@@ -361,12 +450,16 @@ fn beat(line: &Line, lane: Lane) -> Beat {
         "row-max" | "tile-max" | "exponentiate" | "row-sum" | "dropout" | "recompute" => Beat::Softmax,
         "rescale" | "merge-stats" => Beat::Rescale,
         "normalise" | "divide-rows" | "combine" => Beat::Store,
-        _ => match lane {
-            Lane::Load => Beat::Load,
-            Lane::Store => Beat::Store,
-            Lane::Matmul if makes_tile => Beat::Score,
-            Lane::Matmul => Beat::Accumulate,
-            Lane::Exp | Lane::Vector => Beat::Softmax,
+        _ => match (change, lane) {
+            (Some(Change::Rescales), _) => Beat::Rescale,
+            (Some(Change::Accumulates), _) => Beat::Accumulate,
+            (Some(Change::Divides), _) => Beat::Store,
+            _ if divides_weights => Beat::Store,
+            (None, Lane::Load) => Beat::Load,
+            (None, Lane::Store) => Beat::Store,
+            (None, Lane::Matmul) if makes_tile => Beat::Score,
+            (None, Lane::Matmul) => Beat::Accumulate,
+            (None, Lane::Exp | Lane::Vector) => Beat::Softmax,
         },
     }
 }

@@ -7,6 +7,7 @@ pub mod algorithm;
 pub mod buffer;
 pub mod hardware;
 pub mod language;
+pub mod parts;
 pub mod plan;
 pub mod source;
 pub mod spec;
@@ -22,6 +23,7 @@ pub use algorithm::{Algorithm, Kernel, LineFacts};
 pub use buffer::{Buffer, Space};
 pub use hardware::Hardware;
 pub use language::{Cost, Counts, Effects, Names, Setting, Step};
+pub use parts::{Change, Part, Parts};
 pub use plan::{DropoutCost, Plan, Sums};
 pub use source::kernel_lines;
 pub use spec::RunSpec;
@@ -105,7 +107,7 @@ impl Schedule {
 
     /// The algorithm stores its scores in HBM, in the format of the tensors.
     pub fn stores_scores(&self) -> bool {
-        self.algorithm.closed_form_of(&self.setting).write.get(Tensor::S) > 0
+        self.algorithm.stores_scores(&self.algorithm.closed_form_of(&self.setting))
     }
 
     /// The line of the text that a step carries out.
@@ -122,6 +124,12 @@ impl Schedule {
     pub fn effects(&self, step: &Step) -> Effects {
         let known = self.effects[step.line].iter().find(|(held, _)| *held == step.held);
         known.map_or_else(|| self.algorithm.effects(step.line, step.held), |(_, effects)| *effects)
+    }
+
+    /// A step is for this query head of the problem, or for all of its group.
+    pub fn is_of(&self, step: &Step, head: usize) -> bool {
+        let is_of_group = step.place.h().is_none() && self.algorithm.text().kernels[self.line(step).kernel].is_of_group;
+        is_of_group || step.head == self.setting.picked(head)
     }
 
     /// Steps in all.

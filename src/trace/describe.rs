@@ -1,6 +1,6 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
-use ndarray::{ArrayView2, s};
+use ndarray::{ArrayView3, s};
 
 use super::format::{
     Check, DropoutFacts, ErrorAndBound, FORMAT, Grid, HeadIndex, MaskFacts, Moved, Origin, ProblemFacts, TileTotals,
@@ -31,8 +31,8 @@ pub struct Export<'a> {
     pub hardware: Option<&'a str>,
     /// The source of a kernel with step markers, for its lines.
     pub kernel_source: Option<&'a str>,
-    /// The gradient of the output, `[n_q, d_v]`, for a backward pass; ones where there is none.
-    pub d_o: Option<ArrayView2<'a, f64>>,
+    /// The gradient of the outputs of all heads, `[heads, n_q, d_v]`, for a backward pass; ones where there is none.
+    pub d_o: Option<ArrayView3<'a, f64>>,
 }
 
 impl<'a> Export<'a> {
@@ -47,7 +47,7 @@ impl<'a> Export<'a> {
             head,
             hardware: Some(spec.hardware().name),
             kernel_source: None,
-            d_o: input.d_o.as_ref().map(|d_o| d_o.slice(s![batch, head, .., ..])),
+            d_o: input.d_o.as_ref().map(|d_o| d_o.slice(s![batch, .., .., ..])),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::describe::Export;
 use super::format::{Step, Trace};
 use super::walk::{Tiles, tell};
 use crate::attention::{Precision, Problem};
-use crate::schedule::Plan;
+use crate::schedule::{Algorithm, Part, Plan};
 use crate::sentence::Sentence;
 
 /// Errors with the first step of `trace` of which a number does not follow from the run that `export` describes. Costs
@@ -28,7 +28,7 @@ pub fn follows(trace: &Trace, export: &Export<'_>, go_on: impl FnMut(u64) -> boo
         let step = usize::try_from(told.n).ok().and_then(|n| trace.steps.get(n));
         let fault = match step {
             None => Some("the run goes on after it".into()),
-            Some(step) => differs(step, told, &slack).err(),
+            Some(step) => differs(step, told, &export.schedule.algorithm, &slack).err(),
         };
         let place = || Sentence::new("step {0}").with(told.n);
         fault.map_or(Ok(()), |fault| Err(TraceError::invalid(place(), fault)))
@@ -36,17 +36,19 @@ pub fn follows(trace: &Trace, export: &Export<'_>, go_on: impl FnMut(u64) -> boo
     .map(drop)
 }
 
-fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Sentence> {
-    if (&step.op, step.tensor, step.i, step.j, step.split) != (&told.op, told.tensor, told.i, told.j, told.split) {
+fn differs(step: &Step<'_>, told: &Step<'_>, algorithm: &Algorithm, slack: &Slack) -> Result<(), Sentence> {
+    let place = |step: &Step<'_>| (step.tensor, step.i, step.j, step.split, step.head);
+    if step.op != told.op || place(step) != place(told) {
         return Err(Sentence::new("it is {0}, where the run has {1}").with(title(step)).with(title(told)));
     }
     let l = told.l.as_ref().or(told.l_tile.as_ref());
+    let part_of = |name: &str| algorithm.part_of(told.kernel, algorithm.text().name(name)?);
     for (name, values) in step.statistics() {
         let Some((_, right)) = told.statistics().find(|(known, _)| *known == name) else {
             return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
         };
         for (row, (&found, &right)) in values.numbers().iter().zip(right.numbers()).enumerate() {
-            slack.hold(name, told, row, found, right, 1.0)?;
+            slack.hold(name, Part::of_symbol(name), told, row, found, right, 1.0)?;
         }
     }
     for (name, values) in &step.values {
@@ -54,7 +56,7 @@ fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Senten
             return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
         };
         for (row, (&found, &right)) in values.numbers().iter().zip(right.numbers()).enumerate() {
-            slack.hold(name, told, row, found, right, 1.0)?;
+            slack.hold(name, part_of(name), told, row, found, right, 1.0)?;
         }
     }
     for (name, block) in &step.blocks {
@@ -63,11 +65,15 @@ fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Senten
         };
         for (row, (found, right)) in block.iter().zip(right).enumerate() {
             for (&found, &right) in found.numbers().iter().zip(right.numbers()) {
-                slack.hold(name, told, row, found, right, slack.longest)?;
+                slack.hold(name, part_of(name), told, row, found, right, slack.longest)?;
             }
         }
     }
-    for (name, found, right) in [("s", &step.s, &told.s), ("p", &step.p, &told.p), ("o", &step.o, &told.o)] {
+    for (name, part, found, right) in [
+        ("s", Part::Scores, &step.s, &told.s),
+        ("p", Part::Weights, &step.p, &told.p),
+        ("o", Part::Output, &step.o, &told.o),
+    ] {
         let Some(found) = found else { continue };
         let Some(right) = right else {
             return Err(Sentence::new("it has {0}, which its operation does not make").with(name));
@@ -75,7 +81,7 @@ fn differs(step: &Step<'_>, told: &Step<'_>, slack: &Slack) -> Result<(), Senten
         for (row, (found, right)) in found.iter().zip(right).enumerate() {
             let sum = l.and_then(|l| l.numbers().get(row)).map_or(slack.longest, |l| l.max(1.0));
             for (&found, &right) in found.numbers().iter().zip(right.numbers()) {
-                slack.hold(name, told, row, found, right, sum)?;
+                slack.hold(name, Some(part), told, row, found, right, sum)?;
             }
         }
     }
@@ -139,16 +145,35 @@ impl Slack {
         Self { scores, weights, outputs, longest, gradients, is_backward, is_double }
     }
 
-    /// Errors where `found` is not `right`, the `name` of a row of a block; `sum` is what its weights add up to.
-    fn hold(&self, name: &str, told: &Step<'_>, row: usize, found: f64, right: f64, sum: f64) -> Result<(), Sentence> {
-        let allowed = match name {
-            "m" | "m_tile" | "m_new" | "s" => self.scores,
-            "o" | "O_part" => self.outputs * sum,
-            "L" | "L_part" | "top" | "top_new" => self.scores + self.weights * (1.0 + right.abs()),
+    /// How far `found` may be from `right`, a value that plays `part`; `sum` is what its weights add up to.
+    fn allowed(&self, part: Option<Part>, right: f64, sum: f64) -> f64 {
+        match part {
+            Some(Part::Max | Part::TileMax | Part::NewMax | Part::Scores) => self.scores,
+            Some(Part::Output) => self.outputs * sum,
+            Some(Part::Lse) => self.scores + self.weights * (1.0 + right.abs()),
             _ if self.is_backward => self.gradients * right.abs().max(1.0),
+            // What a text makes for itself may be like scores or like weights.
+            None => self.scores + self.weights * (1.0 + right.abs()),
             _ => self.weights * right.abs() + f64::from(f32::MIN_POSITIVE),
-        };
-        if found == right || (found.is_nan() && right.is_nan()) || (found - right).abs() <= allowed {
+        }
+    }
+
+    /// Errors where `found` is not `right`, the `name` of a row of a block.
+    #[allow(clippy::too_many_arguments, reason = "a number with all that says which it is")]
+    fn hold(
+        &self,
+        name: &str,
+        part: Option<Part>,
+        told: &Step<'_>,
+        row: usize,
+        found: f64,
+        right: f64,
+        sum: f64,
+    ) -> Result<(), Sentence> {
+        let allowed = self.allowed(part, right, sum);
+        // What is allowed next to an infinity would be infinite.
+        let is_near = found.is_finite() && right.is_finite() && (found - right).abs() <= allowed;
+        if found == right || (found.is_nan() && right.is_nan()) || is_near {
             return Ok(());
         }
         let digits = |x: f64| if self.is_double { x.to_string() } else { (x as f32).to_string() };

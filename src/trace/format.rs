@@ -202,6 +202,9 @@ pub struct Step<'a> {
     /// Split of the keys; absent where the step has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<usize>,
+    /// Query head; absent where the run is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<usize>,
     /// Other values per row or per key that the step has computed, by their names in the text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, Values>,

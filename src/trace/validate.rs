@@ -15,7 +15,8 @@ const MOST: usize = 1 << 40;
 /// Errors with the first step, or else the first total, that does not agree.
 pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
     let plan = plan(trace)?;
-    let mut sums = Sums { kinds: kinds(trace), ..Sums::default() };
+    let own = trace.text.as_ref().and_then(|text| Algorithm::read(&trace.algorithm, text).ok());
+    let mut sums = Sums { kinds: kinds(own.as_ref()), makes_scores: makes_scores(own.as_ref()), ..Sums::default() };
     for (n, step) in (0..).zip(&trace.steps) {
         check_step(n, step, &plan)
             .and_then(|()| within(step.on_chip_bytes, trace.totals.peak_on_chip_bytes))
@@ -28,12 +29,18 @@ pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
 
 /// The tensors of the algorithm with their kinds, as the trace's own text has them; of a trace without a text that can be
 /// read, those of the forward passes.
-fn kinds(trace: &Trace) -> BTreeMap<Tensor, Kind> {
-    let own = trace.text.as_ref().and_then(|text| Algorithm::read(&trace.algorithm, text).ok());
+fn kinds(own: Option<&Algorithm>) -> BTreeMap<Tensor, Kind> {
     match own {
         Some(own) => own.text().tensors.iter().enumerate().map(|(id, of)| (own.tensor(id), of.kind)).collect(),
         None => Tensor::FORWARD.into_iter().map(|tensor| (tensor, kind_of_forward(tensor))).collect(),
     }
+}
+
+/// The lines of the trace's own text that make the scores of a tile, from 1.
+fn makes_scores(own: Option<&Algorithm>) -> Option<Vec<u32>> {
+    let own = own?;
+    let lines = own.text().lines.iter().enumerate().filter(|(n, _)| own.facts(*n).makes_scores);
+    Some(lines.map(|(_, line)| line.span.line).collect())
 }
 
 fn kind_of_forward(tensor: Tensor) -> Kind {
@@ -69,7 +76,8 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     }
     let lengths = &facts.mask.key_lengths;
     if let Some(count) = lengths.as_ref().map(Vec::len).filter(|&count| count != shape.batch) {
-        let fault = Sentence::new("{0} lengths for {1} batch entries").with(count).with(shape.batch);
+        let fault =
+            Sentence::new("{0} {0|length|lengths} for {1} batch {1|entry|entries}").with(count).with(shape.batch);
         return refuse("problem.mask.key_lengths", fault);
     }
     // No size is above MOST, so that a wider window leaves as much of it.
@@ -106,10 +114,10 @@ fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
     }
     let (t_r, t_c) = (plan.t_r(), plan.t_c());
     if let Some(i) = step.i.filter(|&i| i >= t_r) {
-        return Err(Sentence::new("i is {0}, but there are {1} query blocks").with(i).with(t_r));
+        return Err(Sentence::new("i is {0}, but there {1|is|are} {1} query {1|block|blocks}").with(i).with(t_r));
     }
     if let Some(j) = step.j.filter(|&j| j >= t_c) {
-        return Err(Sentence::new("j is {0}, but there are {1} key blocks").with(j).with(t_c));
+        return Err(Sentence::new("j is {0}, but there {1|is|are} {1} key {1|block|blocks}").with(j).with(t_c));
     }
     let of_block = |block: Option<std::ops::Range<usize>>, size: usize| block.map_or([0, size], |b| [b.start, b.end]);
     let rows = of_block(step.i.map(|i| plan.rows(i)), plan.n_q);
@@ -131,7 +139,7 @@ fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
 
 fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Result<(), Sentence> {
     if let Some((name, values)) = step.statistics().find(|(_, values)| values.numbers().len() != rows) {
-        let fault = Sentence::new("{0} has {1} numbers for {2} rows").with(name);
+        let fault = Sentence::new("{0} has {1} {1|number|numbers} for {2} {2|row|rows}").with(name);
         return Err(fault.with(values.numbers().len()).with(rows));
     }
     for (name, tile, width) in [("s", &step.s, cols), ("p", &step.p, cols), ("o", &step.o, d_v)] {
@@ -146,7 +154,7 @@ fn check_lengths(step: &Step<'_>, rows: usize, cols: usize, d_v: usize) -> Resul
 fn within(live: OnChip, peak: OnChip) -> Result<(), Sentence> {
     if live.shared > peak.shared || live.registers > peak.registers {
         let show = |on_chip: OnChip| {
-            Sentence::new("{0} shared and {1} register bytes").with(on_chip.shared).with(on_chip.registers)
+            Sentence::new("{0} shared and {1} register {1|byte|bytes}").with(on_chip.shared).with(on_chip.registers)
         };
         return Err(Sentence::new("{0} are live, above the peak of {1}").and(show(live)).and(show(peak)));
     }
@@ -165,6 +173,8 @@ struct Sums {
     computed: u64,
     /// Tensors that are not kept in the format of the inputs.
     kinds: BTreeMap<Tensor, Kind>,
+    /// Where the text is there, its lines that make scores; they are known by their name else.
+    makes_scores: Option<Vec<u32>>,
 }
 
 impl Sums {
@@ -177,7 +187,11 @@ impl Sums {
         grow(&mut self.flops.matmul, step.flops.matmul);
         grow(&mut self.flops.exp, step.flops.exp);
         grow(&mut self.flops.other, step.flops.other);
-        grow(&mut self.computed, u64::from(step.op == "scores"));
+        let makes_scores = match &self.makes_scores {
+            Some(lines) => step.lines.pseudo.iter().any(|line| lines.contains(&u32::from(*line))),
+            None => step.op == "scores",
+        };
+        grow(&mut self.computed, u64::from(makes_scores));
         self.peak = self.peak.max(step.on_chip_bytes);
         if let Some(tensor) = step.tensor.filter(|tensor| !self.kinds.contains_key(tensor)) {
             return Err(Sentence::new("{0} is no tensor of its text").with(tensor.name()));
@@ -188,7 +202,7 @@ impl Sums {
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
         let element = element_bytes(self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
-            let fault = Sentence::new("it moves part of an element: those of {0} have {1} bytes");
+            let fault = Sentence::new("it moves part of an element: those of {0} have {1} {1|byte|bytes}");
             return Err(fault.with(tensor.name()).with(element));
         }
         let moved = self.tensors.entry(tensor).or_default();

@@ -9,9 +9,9 @@ use super::format::{Check, FlopCounts, Lines, Step, Totals};
 use super::number::Values;
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
-use crate::machine::{Machine, Meter, Program, Results, carry_out, inputs, shapes};
-use crate::schedule::language::{Action, Extent, NameId, Names, Shape};
-use crate::schedule::{self, Beat, Cost, Counts, Flops, Lane, Place, Schedule, Section, kernel_lines};
+use crate::machine::{Machine, Meter, Program, Results, carry_out, inputs_of_group, shapes};
+use crate::schedule::language::{Action, Extent, NameId, Names, Role, Shape};
+use crate::schedule::{self, Beat, Cost, Counts, Flops, Lane, Part, Place, Schedule, Section, kernel_lines};
 use crate::sentence::Sentence;
 
 /// How much of the numbers a trace holds.
@@ -92,7 +92,7 @@ fn carried_out<T: Real>(
     mut each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
 ) -> Result<(Totals, Option<Output>), TraceError> {
     let schedule = export.schedule;
-    let given = [inputs::<T>(schedule, export.problem, export.d_o, export.batch, export.head)?];
+    let given = inputs_of_group::<T>(schedule, export.problem, export.d_o, export.batch, export.head)?;
     let program = Program::new(&schedule.algorithm);
     let (mut teller, mut meter, mut held) = (Teller::new(export), Meter::new(schedule), Held::new(schedule));
     let mut outcome = Ok(());
@@ -109,7 +109,10 @@ fn carried_out<T: Real>(
     });
     outcome?;
     let machine = carried?;
-    Ok((describe::totals(schedule, &meter.totals), Results::of(&machine, schedule).output()))
+    Ok((
+        describe::totals(schedule, &meter.totals),
+        Results::of(&machine, schedule, schedule.setting.picked(export.head)).output(),
+    ))
 }
 
 /// Puts what the schedule says of a step into words.
@@ -120,6 +123,8 @@ struct Teller<'a> {
     known: Vec<Known>,
     /// The index of the section at hand.
     section: usize,
+    /// Of the group, among the query heads of the problem.
+    first_head: usize,
 }
 
 /// What is the same for every step of a line that carries out the same statements.
@@ -160,7 +165,9 @@ impl Known {
 
 impl<'a> Teller<'a> {
     fn new(export: &Export<'a>) -> Self {
-        Self { schedule: export.schedule, kernel_source: export.kernel_source, known: Vec::new(), section: 0 }
+        let first_head = export.head - export.schedule.setting.picked(export.head);
+        let (schedule, kernel_source) = (export.schedule, export.kernel_source);
+        Self { schedule, kernel_source, known: Vec::new(), section: 0, first_head }
     }
 
     /// The section of step `n`, which never falls from one call to the next.
@@ -182,7 +189,7 @@ impl<'a> Teller<'a> {
 
     fn tell(&mut self, n: u64, step: &schedule::Step) -> Step<'_> {
         let section = self.section(n);
-        let schedule = self.schedule;
+        let (schedule, first_head) = (self.schedule, self.first_head);
         let plan = schedule.plan();
         let Known { cost, element_bytes, pseudo, kernel, uses, .. } = self.known(step);
         let (place, sums) = (step.place, plan.counts_at(step.place));
@@ -219,6 +226,7 @@ impl<'a> Teller<'a> {
             p: None,
             o: None,
             split: place.s(),
+            head: (schedule.setting.heads > 1).then_some(first_head + step.head),
             values: BTreeMap::new(),
             blocks: BTreeMap::new(),
         }
@@ -275,6 +283,7 @@ impl<'a> Held<'a> {
         let gives_column = all.iter().any(|(name, shape)| is_column(shape) && writes.has(*name));
         let starts = line.statements.iter().any(|statement| matches!(statement.action, Action::Start { .. }));
         let name_of = |name: NameId| schedule.algorithm.text().names[name].as_str();
+        let part_of = |name: NameId| part(schedule, line.kernel, name);
         for &(name, shape) in all {
             let shape = shape.at(step.place);
             if !shape.is_known_at(step.place) {
@@ -282,35 +291,48 @@ impl<'a> Held<'a> {
             }
             if is_column(&shape) && self.names.has(name) && (gives_column || facts.beat == Beat::Store) {
                 let values = machine.value(name, shape, step.place).map(Values::of);
-                statistic(told, name_of(name), values);
+                statistic(told, part_of(name), name_of(name), values);
             }
             if shape.is_matrix() && writes.has(name) && !starts && tiles == Tiles::Full {
                 let values = machine.value(name, shape, step.place);
-                block(told, name_of(name), values.map(|values| values.rows().into_iter().map(Values::of).collect()));
+                block(
+                    told,
+                    part_of(name),
+                    name_of(name),
+                    values.map(|values| values.rows().into_iter().map(Values::of).collect()),
+                );
             }
         }
     }
 }
 
-/// Under the field of its name, or among the other values.
-fn statistic(told: &mut Step<'_>, name: &str, values: Option<Values>) {
-    match name {
-        "m" => told.m = values,
-        "l" => told.l = values,
-        "alpha" => told.alpha = values,
-        "beta" => told.beta = values,
-        "m_tile" => told.m_tile = values,
-        "l_tile" => told.l_tile = values,
-        "L" => told.lse = values,
+/// What a value is told as. What is left to other kernels is a part of a result, and no result: it has its own name.
+fn part(schedule: &Schedule, kernel: usize, name: NameId) -> Option<Part> {
+    let algorithm = &schedule.algorithm;
+    let part = algorithm.parts(kernel).of(name)?;
+    let is_between = algorithm.text().tensors.iter().any(|tensor| tensor.id == name && tensor.role == Role::Between);
+    Some(part).filter(|part| !is_between || !matches!(part, Part::Output | Part::Lse))
+}
+
+/// Under the field of its part, or among the other values.
+fn statistic(told: &mut Step<'_>, part: Option<Part>, name: &str, values: Option<Values>) {
+    match part {
+        Some(Part::Max) => told.m = values,
+        Some(Part::Sum) => told.l = values,
+        Some(Part::Alpha) => told.alpha = values,
+        Some(Part::Beta) => told.beta = values,
+        Some(Part::TileMax) => told.m_tile = values,
+        Some(Part::TileSum) => told.l_tile = values,
+        Some(Part::Lse) => told.lse = values,
         _ => told.values.extend(values.map(|values| (name.to_owned(), values))),
     }
 }
 
-fn block(told: &mut Step<'_>, name: &str, rows: Option<Vec<Values>>) {
-    match name {
-        "S" => told.s = rows,
-        "P" => told.p = rows,
-        "O" => told.o = rows,
+fn block(told: &mut Step<'_>, part: Option<Part>, name: &str, rows: Option<Vec<Values>>) {
+    match part {
+        Some(Part::Scores) => told.s = rows,
+        Some(Part::Weights) => told.p = rows,
+        Some(Part::Output) => told.o = rows,
         _ => told.blocks.extend(rows.map(|rows| (name.to_owned(), rows))),
     }
 }

@@ -25,7 +25,7 @@ pub fn backend(skipping: usize) -> Option<WgpuBackend> {
     match WgpuBackend::open() {
         Ok(backend) => Some(backend),
         Err(reason) => {
-            super::skips::missing(&format!("{skipping} cases"), &reason);
+            super::skips::missing(&format!("{skipping} cases"), &reason.to_string());
             None
         }
     }

@@ -4,8 +4,10 @@
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
+pub mod literals;
 pub mod not_finite;
 pub mod program;
+pub mod renamed;
 pub mod skips;
 pub mod taps;
 

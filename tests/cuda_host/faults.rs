@@ -23,7 +23,7 @@ fn problem() -> Problem {
 fn use_it(driver: &Arc<MemoryDriver>) -> Vec<String> {
     let mut backend = match CudaBackend::with_driver(driver.clone()) {
         Ok(backend) => backend,
-        Err(reason) => return vec![reason],
+        Err(reason) => return vec![reason.to_string()],
     };
     let problem = problem();
     let mut reasons = Vec::new();
@@ -141,7 +141,7 @@ fn a_driver_that_stays_broken_is_given_up_after_one_new_context() {
 fn a_probe_names_every_reason() {
     let reason = |facts: Facts| {
         let driver = Arc::new(MemoryDriver::new(facts, Failing::Never));
-        CudaBackend::with_driver(driver).err().unwrap_or_else(|| "ready".into())
+        CudaBackend::with_driver(driver).err().map_or_else(|| "ready".to_owned(), |reason| reason.to_string())
     };
     assert_eq!(reason(Facts::default()), "ready");
     assert_eq!(reason(Facts { devices: 0, ..Facts::default() }), "the NVIDIA driver (CUDA 12.4) lists no GPU");

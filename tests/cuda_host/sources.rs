@@ -27,6 +27,7 @@ fn compiler(skipping: usize) -> Option<String> {
     match nvrtc::version() {
         Ok(version) => Some(version),
         Err(reason) => {
+            let reason = reason.to_string();
             assert!(reason.contains("NVRTC") && !reason.contains('\n'), "{reason}");
             assert!(std::env::var_os("TILESCOPE_NVRTC").is_none(), "TILESCOPE_NVRTC names it, but: {reason}");
             skips::skipped_here(&format!("{skipping} cases"), &reason);

@@ -6,7 +6,7 @@ use tilescope::attention::Precision;
 use tilescope::schedule::language::{Algorithm, Cost, Counts, Line, Linear, Setting, Test};
 use tilescope::schedule::{DropoutCost, Plan, Tiling, algorithm};
 
-use super::text;
+use super::{read, text};
 
 const TEXTS: [&str; 3] = ["standard", "flash1", "flash2"];
 /// The table as it was, as data: `tests/data/costs.txt`.
@@ -136,4 +136,59 @@ fn derived_costs_are_those_of_the_table() {
         }
     }
     assert_eq!(rows.len(), used.len(), "rows of the table that no line has: {:?}", rows.difference(&used).next());
+}
+
+/// The cost of one line of a text on blocks of 3 x 2 with d = 5, as elements: SRAM read and written, other operations.
+fn of_line(line: &str, plan: Plan) -> [u64; 3] {
+    let text = format!(
+        "language 1\ntitle x\nin Q K\nout dQ:acc\nkernel k\nshared Q, K, keep ; registers S, P, twice\nparallel for i in query blocks\n  load Q[i]\n  \
+         initialise: fill dQ[i] = 0\n  rows: m = rowsum(Q); l = rowsum(Q)\n  for j in key blocks\n    load K[j]\n    \
+         load keep[i,j] when keep is given\n    scores: S = Q @ K^T; P = 0 * S; twice = 0 * S\n    add dQ[i] += S @ K\n    {line}\n"
+    );
+    let algorithm = read(&text);
+    let setting = Setting::new(plan);
+    let line = algorithm.lines.last().expect("a line");
+    let held = setting.held_in_run(line);
+    let cost = Cost::of(&algorithm, line, &setting.plan, setting.of_run(Test::KeepGiven), held);
+    [cost.sram_read, cost.sram_write, cost.other].map(|form| form.at(Counts::place(3, 2)))
+}
+
+fn small_plan() -> Plan {
+    Plan::new(9, 8, 5, Tiling { br: 3, bc: 2 }, Precision::F32)
+}
+
+#[test]
+fn a_second_name_ends_with_a_value_of_its_own() {
+    let of = |line: &str| of_line(line, small_plan());
+    // m is read under its second name, and written under no name.
+    assert_eq!(of("x: a = m; b = a + 1"), [3, 3, 3]);
+    // Once a has a value of its own, m is not read at all.
+    assert_eq!(of("x: a = m; a = l + 1; b = a + 1"), [3, 6, 6]);
+    assert_eq!(of("x: a = m; b = a + m"), [3, 3, 3]);
+}
+
+#[test]
+fn a_keep_mask_is_read_once_a_line() {
+    let of = |dropout, line: &str| of_line(line, Plan { dropout, ..small_plan() });
+    let once = "x: P = S * keep when dropout";
+    let twice = "x: P = S * keep when dropout; twice = S * keep when dropout";
+    assert_eq!(of(DropoutCost::Materialised, once), [12, 6, 6]);
+    assert_eq!(of(DropoutCost::Materialised, twice), [12, 12, 12]);
+    assert_eq!(of(DropoutCost::Regenerated, twice), [6, 12, 12]);
+}
+
+#[test]
+fn what_is_added_to_hbm_costs_its_addition_once() {
+    let of = |line: &str| of_line(line, small_plan());
+    // The product accumulates; a value is added element by element.
+    assert_eq!(of("add dQ[i] += S @ K"), [6 + 10, 0, 0]);
+    assert_eq!(of("add dQ[i] += Q"), [15, 0, 15]);
+    assert_eq!(of("add dQ[i] += Q * 2"), [15, 0, 30]);
+}
+
+#[test]
+fn numbers_of_the_run_are_free() {
+    let of = |line: &str| of_line(line, small_plan());
+    assert_eq!(of("x: P = (2 * scale - ln(2)) * S"), [6, 6, 6]);
+    assert_eq!(of("x: a = 2 * scale"), [0, 1, 0]);
 }

@@ -3,6 +3,9 @@
 //! Under a line stands `# ^ error: message`, with the caret under the column that is told. The runner demands all of them,
 //! and no others.
 
+use std::collections::BTreeSet;
+
+use super::common::literals::literals;
 use super::outcome::carry_out;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -10,6 +13,7 @@ use tilescope::attention::Precision;
 use tilescope::attention::input::random;
 use tilescope::machine::Given;
 use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, TEXTS, VARIANTS};
+use tilescope::sentence::{Sentence, Value};
 
 const WRONG: &str = include_str!("../data/wrong.tiles");
 
@@ -57,10 +61,12 @@ fn each_wrong_text_says_what_is_wrong_and_where() {
         let told = |all: &[language::Diagnostic]| -> Vec<Expected> {
             all.iter().map(|one| (one.span.line, one.span.column, one.what.to_string())).collect()
         };
-        let (got_errors, got_notes) = match language::read(text) {
+        let (mut got_errors, got_notes) = match language::read(text) {
             Ok(algorithm) => (Vec::new(), told(&algorithm.notes)),
             Err(all) => (told(&all), Vec::new()),
         };
+        // A variant's own lines come first.
+        got_errors.sort_by_key(|(line, column, _)| (*line, *column));
         if (&got_errors, &got_notes) != (errors, notes) {
             wrong.push(format!("--- {name}\nwanted {errors:#?} {notes:#?}\ngot {got_errors:#?} {got_notes:#?}"));
         }
@@ -68,6 +74,15 @@ fn each_wrong_text_says_what_is_wrong_and_where() {
     println!("{} texts", cases.len());
     assert!(cases.len() >= 40, "{} texts are too few: the file was not read", cases.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with a line of a variant may be why a line of its base does not go with it.
+#[test]
+fn a_variants_own_lines_come_first() {
+    let text = "language 1\ntitle x\nvariant of flash2\naccumulate: O = O + PP @ V; l = l + 1\nwithout exponentiate\n";
+    let wrong = language::read(text).expect_err("it is wrong");
+    let lines: Vec<u32> = wrong.iter().map(|one| one.span.line).collect();
+    assert_eq!(lines, [4, 3], "{wrong:#?}");
 }
 
 #[test]
@@ -78,12 +93,12 @@ fn races_are_found_when_a_text_is_read() {
     assert!(count >= 12, "{count} races");
 }
 
-/// The bounds of a text: no depth, length or number makes reading it long.
-#[test]
-fn hostile_texts_are_refused() {
+/// Texts that are too deep, too long or too many.
+fn hostile() -> Vec<String> {
     let head = "language 1\ntitle x\nin Q\nout O\nkernel k\nregisters O\nparallel for i in query blocks\n  load Q[i]\n";
+    let both = head.replace("registers O", "shared Q ; registers O");
     let variant = "language 1\ntitle x\nvariant of flash2\n";
-    let texts = [
+    vec![
         "(".repeat(60_000),
         format!("{head}  x: O = {}Q{}\n  store O[i]\n", "(".repeat(400), ")".repeat(400)),
         format!("{head}  x: O = {}Q\n", "-".repeat(900)),
@@ -98,11 +113,71 @@ fn hostile_texts_are_refused() {
         format!("{variant}{}", "without rescale\n".repeat(900)),
         format!("{variant}rescale: {}", "O = O;".repeat(160)),
         format!("{variant}{}rescale: l = 0 * l\n", format!("# {}\n", "x".repeat(900)).repeat(72)),
-    ];
-    for text in texts {
+        "#".repeat(70_000),
+        format!("{both}{}", (0..90).map(|n| format!("  s{n}: x{n} = rowsum(Q)\n")).collect::<String>()),
+        (0..12).fold("language 1\ntitle x\nin Q\nout O\nkernel k\n".to_owned(), |text, n| {
+            format!("{text}{}for i in query blocks\n", " ".repeat(n))
+        }),
+        format!("{head}  x: O = {}Q\n", "Q+".repeat(250)),
+    ]
+}
+
+/// The bounds of a text: no depth, length or number makes reading it long.
+#[test]
+fn hostile_texts_are_refused() {
+    for text in hostile() {
         let wrong = language::read(&text).expect_err("it is wrong");
         assert!(!wrong.is_empty() && wrong.len() <= MOST_DIAGNOSTICS);
     }
+}
+
+/// Literals of the reader that are no sentences: words of the language, and names put together.
+const NO_SENTENCES: [&str; 7] = ["{} = {}", "{} x {}", "all keys", "over keys", "parallel for", "for ", "title    {}"];
+
+/// The patterns of a sentence and of those in it.
+fn patterns(sentence: &Sentence, into: &mut BTreeSet<&'static str>) {
+    into.insert(sentence.pattern);
+    for value in &sentence.values {
+        if let Value::Said(inner) = value {
+            patterns(inner, into);
+        }
+    }
+}
+
+/// What the reader says of every wrong text here, by its patterns.
+fn told() -> BTreeSet<&'static str> {
+    let wrong = cases().into_iter().map(|(_, text, ..)| text).chain(hostile());
+    let mut told = BTreeSet::new();
+    for text in wrong {
+        let all = language::read(&text).map_or_else(|wrong| wrong, |algorithm| algorithm.notes);
+        all.iter().for_each(|one| patterns(&one.what, &mut told));
+    }
+    told
+}
+
+/// Each sentence in the sources of the reader is met by a text here.
+#[test]
+fn every_diagnostic_has_a_text() {
+    let rooms =
+        ["check", "parser", "lexer.rs", "shape.rs", "variant.rs"].map(|file| format!("src/schedule/language/{file}"));
+    let all = literals(&rooms.each_ref().map(String::as_str));
+    let sentences = all
+        .iter()
+        .map(|literal| literal.text.as_str())
+        .filter(|text| text.trim().contains(' ') && text.contains(char::is_alphabetic) && !NO_SENTENCES.contains(text));
+    let (sentences, told) = (sentences.collect::<BTreeSet<_>>(), told());
+    assert!(sentences.len() > 120, "{} sentences: the sources were not read", sentences.len());
+    let unmet: Vec<_> = sentences.difference(&told).collect();
+    assert!(unmet.is_empty(), "no text is told {unmet:#?}");
+}
+
+#[cfg(feature = "app")]
+#[test]
+fn every_diagnostic_has_its_chinese() {
+    let has_words = |text: &str| text.split(['{', '}']).step_by(2).any(|part| part.contains(char::is_alphabetic));
+    let is_known = |text: &str| tilescope::app::CHINESE.iter().any(|(english, _)| *english == text);
+    let unknown: Vec<_> = told().into_iter().filter(|text| has_words(text) && !is_known(text)).collect();
+    assert!(unknown.is_empty(), "no Chinese of {unknown:#?}");
 }
 
 /// One text of the program with pieces cut out, doubled, exchanged or changed.

@@ -57,3 +57,12 @@ fn one_of_two_statements_is_enough() {
     let wrong = tilescope::schedule::language::read(&text("unless seen")).expect_err("a partial tile has no P");
     assert!(wrong[0].what.to_string().contains("need not hold here"), "{}", wrong[0]);
 }
+
+/// Two statements under one condition give a name no value where it does not hold.
+#[test]
+fn one_condition_twice_is_not_enough() {
+    let text = "language 1\ntitle x\nin Q K\nout P\nkernel k\nshared Q, K ; registers P S\nparallel for i in query blocks\n  load Q[i]\n  \
+                for j in key blocks\n    load K[j]\n    scores: S = Q @ K^T; P = S when full; P = 2 * S when full\n    store P[i,j]\n";
+    let wrong = tilescope::schedule::language::read(text).expect_err("a partial tile has no P");
+    assert!(wrong[0].what.to_string().contains("need not hold here"), "{}", wrong[0]);
+}

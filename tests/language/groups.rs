@@ -7,12 +7,19 @@ use tilescope::machine::{Given, column};
 use tilescope::schedule::language::{Algorithm, Role, Setting, TEXTS, closed_form};
 use tilescope::schedule::{Plan, Tiling};
 
+use tilescope::machine::Run;
+use tilescope::schedule::{Algorithm as Named, Schedule, algorithm};
+
 use super::common::golden::{self, Case};
 use super::outcome::carry_out;
 use super::read;
 
 /// The backward pass in two kernels with dK and dV summed over the query heads by a kernel of the group.
 fn reducing() -> Algorithm {
+    read(&reducing_text())
+}
+
+fn reducing_text() -> String {
     let (_, text) = TEXTS.into_iter().find(|(name, _)| *name == "two-kernel-backward").expect("a text of the program");
     let text = text
         .replace("hbm      D\n", "hbm      D dK_head[h,j]:acc of d dV_head[h,j]:acc of d_v\n")
@@ -22,7 +29,7 @@ fn reducing() -> Algorithm {
         .replace("dK = dK + scale", "dK_head = dK_head + scale")
         .replace("store dK[j]", "store dK_head[h,j]")
         .replace("store dV[j]", "store dV_head[h,j]");
-    read(&format!(
+    format!(
         "{text}
 kernel reduce-heads
 registers dK, dV, dK_head, dV_head
@@ -35,7 +42,7 @@ parallel for j in key blocks
   store dK[j]
   store dV[j]
 "
-    ))
+    )
 }
 
 /// A head with what its forward pass leaves.
@@ -137,4 +144,57 @@ fn programs_may_run_in_another_order() {
         }
     }
     assert_eq!(reversed, 7);
+}
+
+/// What the window runs of a backward pass: all heads that share a key/value head, of which one is picked. dK and dV are
+/// those of the group, dQ that of the head.
+#[test]
+fn a_run_is_of_the_group_and_shows_the_head_that_is_picked() {
+    let mine = Named::read("mine", &reducing_text()).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let of_program = ["standard-backward", "flash1-backward", "flash2-backward", "two-kernel-backward"];
+    let texts: Vec<Named> = of_program.into_iter().filter_map(algorithm::by_name).cloned().chain([mine]).collect();
+    assert_eq!(texts.len(), 5);
+    let mut ran = 0;
+    for case in golden::cases().into_iter().filter(|case| case.problem.shape.group() > 1) {
+        let (shape, d_o) = (case.problem.shape, case.tensor("dO"));
+        for text in &texts {
+            if case.problem.dropout.is_some() && text.name() == "standard-backward" {
+                continue;
+            }
+            assert_eq!(text.heads(&shape), shape.group(), "{}", text.name());
+            let batch = shape.batch - 1;
+            let plan = Plan::of_problem(&case.problem, batch, Tiling { br: 5, bc: 7 }, Precision::F64);
+            let setting = Setting { heads: shape.group(), ..Setting::new(plan.clone()) };
+            let alone = Schedule::new(text, plan).len();
+            let schedule = Schedule::of(text, setting);
+            let d_o = d_o.slice(ndarray::s![batch, .., .., ..]);
+            let head = shape.heads - 2;
+            let run = Run::with_gradient(schedule.clone(), &case.problem, Some(d_o.view()), batch, head, |_| true);
+            let run = run.unwrap_or_else(|fault| panic!("{}, {}: {fault}", text.name(), case.name));
+            for (name, of) in [("dQ", head), ("dK", shape.kv_head(head)), ("dV", shape.kv_head(head))] {
+                let want = case.tensor(name);
+                let want = want.slice(ndarray::s![batch, of, .., ..]);
+                let got = run.results().get(name).expect("an output");
+                let error = max_error(got.iter(), want.iter());
+                let place = format!("{}, {}: {name}", text.name(), case.name);
+                assert!(error <= case.bound_of(name, Precision::F64), "{place} is off by {error:e}");
+                ran += 1;
+            }
+            // Each head has its own steps; a kernel of the group belongs to all.
+            let (mut own, mut all) = (0, 0);
+            schedule.for_each(|_, step| {
+                assert_eq!(run.head_of(step), head - schedule.setting.picked(head) + step.head);
+                own += u64::from(run.is_shown(step));
+                all += 1;
+            });
+            assert!(own <= alone && own > 0 && all == run.schedule.len(), "{}: {own} of {alone}", text.name());
+            assert!(own < all, "{}", text.name());
+        }
+        for forward in ["standard", "flash1", "flash2", "flash2-lazy", "split-kv"] {
+            let forward = algorithm::by_name(forward).expect("a text of the program");
+            assert_eq!(forward.heads(&shape), 1, "a forward pass is of one head");
+        }
+    }
+    println!("{ran} gradients of groups in runs");
+    assert!(ran >= 60, "{ran} is too few: the golden data is not all there");
 }

@@ -4,15 +4,20 @@
 mod bugs;
 #[path = "../common/mod.rs"]
 mod common;
+mod conditions;
 mod costs;
 mod diagnostics;
+mod fuzz;
 mod grammar;
 mod groups;
+mod limits;
 mod outcome;
+mod parts;
 mod random_texts;
 mod results;
 mod steps;
 mod traffic;
+mod values;
 mod variants;
 
 use tilescope::schedule::language::{self, Algorithm};

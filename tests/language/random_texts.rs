@@ -129,6 +129,12 @@ fn text(seed: u64) -> [String; 2] {
     })
 }
 
+/// A valid text of this seed.
+pub fn text_of(seed: u64) -> String {
+    let [forwards, _] = text(seed);
+    forwards
+}
+
 fn bits(text: &str, problem: &Problem, setting: &Setting) -> Vec<u64> {
     let algorithm = read(text);
     let given = [Given::new(problem.head::<f32>(0, 0, setting.plan.precision))];

@@ -8,7 +8,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("it has {0}, which its operation does not make", "它有 {0}，但它的操作不产生这个量"),
     ("the run goes on after it", "运行在它之后还有步"),
     (
-        "the numbers of this trace were not recomputed: they take {0} operations, and {1} are the most",
+        "the numbers of this trace were not recomputed: they take {0} {0|operation|operations}, and {1} are the most",
         "此轨迹的数没有重算：需要 {0} 次运算，上限是 {1} 次",
     ),
 ];

@@ -6,20 +6,22 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0}; {1}", "{0}；{1}"),
     ("what was understood", "识别结果"),
     ("{0}; the first token of it is run", "{0}；只运行其中第一个词元"),
-    ("{0}; the first {1} tokens of it are run", "{0}；只运行其中前 {1} 个词元"),
+    ("{0}; the first {1} {1|token|tokens} of it are run", "{0}；只运行其中前 {1} 个词元"),
     ("batch {0}", "批次 {0}"),
-    ("{0} heads over {1}", "{0} 个查询头对 {1} 个键/值头"),
+    ("{0} {0|head|heads} over {1}", "{0} 个查询头对 {1} 个键/值头"),
     ("1 head over {0}", "1 个查询头对 {0} 个键/值头"),
     ("1 query", "1 个查询"),
     ("1 key", "1 个键"),
-    ("packed: {0} sequences of 1 token each", "打包：{0} 个序列，各 1 个词元"),
-    ("packed: {0} sequences of {1} tokens each", "打包：{0} 个序列，各 {1} 个词元"),
-    ("packed: {0} sequences of {1} tokens", "打包：{0} 个序列，分别有 {1} 个词元"),
-    ("packed: {0} sequences of {1} queries on {2} keys", "打包：{0} 个序列，分别有 {1} 个查询，{2} 个键"),
+    ("packed: {0} {0|sequence|sequences} of {1} {1|token|tokens} each", "打包：{0} 个序列，各 {1} 个词元"),
+    ("packed: {0} {0|sequence|sequences} of {1} {1|token|tokens}", "打包：{0} 个序列，分别有 {1} 个词元"),
+    (
+        "packed: {0} {0|sequence|sequences} of {1} {1|query|queries} on {2} {2|key|keys}",
+        "打包：{0} 个序列，分别有 {1} 个查询，{2} 个键",
+    ),
     ("{0} (the shorter are padded with zeros, which are in no result)", "{0}(较短的用零填充，填充不在任何结果中)"),
     ("{0} and {1}", "{0} 和 {1}"),
-    ("{0} queries", "{0} 个查询"),
-    ("{0} keys", "{0} 个键"),
+    ("{0} {0|query|queries}", "{0} 个查询"),
+    ("{0} {0|key|keys}", "{0} 个键"),
     ("d {0}", "d {0}"),
     ("d_v {0}", "d_v {0}"),
     ("Q, K, V from {0}", "Q、K、V 取自 {0}"),
@@ -48,7 +50,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "its own output {0} is NaN or infinite where attention is not, or the other way round",
         "它自带的输出 {0} 与这里的注意力在 NaN 或无穷大的位置上不一致",
     ),
-    ("{0} (compared in {1} of {2} rows)", "{0}(比较了 {2} 行中的 {1} 行)"),
+    ("{0} (compared in {1} of {2} {2|row|rows})", "{0}(比较了 {2} 行中的 {1} 行)"),
     // What was not.
     ("{0}: a mask or modifier is missing", "{0}：缺少掩码或修饰项"),
     (
@@ -70,11 +72,11 @@ pub static TABLE: &[(&str, &str)] = &[
         "{0} 是 {1}：按整数读取，不当作 float8 的位，也不乘系数",
     ),
     (
-        "{0} heads outnumber {1} tokens: if the axes are [batch, N, heads, d], as flash-attn has them, give --layout bnhd",
+        "{0} {0|head outnumbers|heads outnumber} {1} {1|token|tokens}: if the axes are [batch, N, heads, d], as flash-attn has them, give --layout bnhd",
         "{0} 个头多于 {1} 个词元：若轴是 flash-attn 的 [batch, N, heads, d]，请加 --layout bnhd",
     ),
     (
-        "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} keys",
+        "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} {1|key|keys}",
         "{0} 在 flash-attn 中会移动掩码的对角线；这里它停在 {1} 个键的最后一个",
     ),
     (
@@ -98,7 +100,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the safetensors file: {0}", "safetensors 文件：{0}"),
     ("the metadata key `{0}` {1}", "元数据键 `{0}` {1}"),
     (
-        "{0} needs {1} bytes, but only {2} of the {3} MiB for one input are left: use fewer tokens or heads",
+        "{0} needs {1} {1|byte|bytes}, but only {2} of the {3} MiB for one input are left: use fewer tokens or heads",
         "{0} 需要 {1} 字节，但一个输入的 {3} MiB 只剩 {2} 字节：请减少词元或注意力头",
     ),
     // Names.
@@ -127,11 +129,11 @@ pub static TABLE: &[(&str, &str)] = &[
         "从 {0} 降到 {1}；一个序列结束处是下一个的开头",
     ),
     (
-        "ends at {0}, and {1} holds {2} tokens; the last number is their total",
+        "ends at {0}, and {1} holds {2} {2|token|tokens}; the last number is their total",
         "到 {0} 为止，而 {1} 有 {2} 个词元；最后一个数应是总数",
     ),
     (
-        "tells of {0} sequences, and {1} of {2}; each needs its queries and its keys",
+        "tells of {0} {0|sequence|sequences}, and {1} of {2}; each needs its queries and its keys",
         "有 {0} 个序列，而 {1} 有 {2} 个；每个序列都需要查询和键",
     ),
     (
@@ -139,17 +141,17 @@ pub static TABLE: &[(&str, &str)] = &[
         "把序列打包成 [total, heads, d]，即布局 thd，而给出的布局是 {0}",
     ),
     (
-        "is {0}, and a sequence has {1} tokens; cu_seqlens says where each one ends",
+        "is {0}, and a sequence has {1} {1|token|tokens}; cu_seqlens says where each one ends",
         "是 {0}，而有一个序列有 {1} 个词元；cu_seqlens 给出每个序列的结尾",
     ),
-    ("holds {0} tokens, and its sequences have {1}", "有 {0} 个词元，而它的序列共有 {1} 个"),
+    ("holds {0} {0|token|tokens}, and its sequences have {1}", "有 {0} 个词元，而它的序列共有 {1} 个"),
     ("{0}, padded to its longest sequence", "填充到最长序列的 {0}"),
     (
-        "sequence {0} of the packed input has {1} keys, and {2} would be seen: give it no larger key length",
+        "sequence {0} of the packed input has {1} {1|key|keys}, and {2} would be seen: give it no larger key length",
         "打包输入的序列 {0} 有 {1} 个键，却会看到 {2} 个：请不要给更大的键长度",
     ),
     (
-        "packed sequences 0 and {0} need diagonals of their own ({1} queries on {2} keys, {3} on {4}), and a run has one: save one sequence of them",
+        "packed sequences 0 and {0} need diagonals of their own ({1} {1|query|queries} on {2} {2|key|keys}, {3} on {4}), and a run has one: save one sequence of them",
         "打包的序列 0 和 {0} 需要各自的对角线({1} 个查询对 {2} 个键，{3} 对 {4})，而一次运行只有一条：请只保存其中一个序列",
     ),
     (
@@ -166,9 +168,9 @@ pub static TABLE: &[(&str, &str)] = &[
         "is heads * d wide, and the number of heads is not said: give --heads H, or num_heads in the file",
         "的宽度是 heads * d，但没有给出头数：请加 --heads H，或在文件里写 num_heads",
     ),
-    ("is {0} wide, which {1} heads do not share evenly", "宽 {0}，{1} 个头不能均分"),
+    ("is {0} wide, which {1} {1|head does|heads do} not share evenly", "宽 {0}，{1} 个头不能均分"),
     ("is {0}; known are {1}", "是 {0}；可以是 {1}"),
-    ("is {0}, which names {1} axes, and Q has {2}", "是 {0}，有 {1} 个轴，而 Q 有 {2} 个"),
+    ("is {0}, which names {1} {1|axis|axes}, and Q has {2}", "是 {0}，有 {1} 个轴，而 Q 有 {2} 个"),
     ("{0} is said to be {1}, and in the layout {2} it is {3}", "{0} 说是 {1}，而按布局 {2} 是 {3}"),
     ("with --layout bnhd they are {0}, {1} and {2}", "用 --layout bnhd 则是{0}，{1}和{2}"),
     ("K or V for each batch entry", "每个批次的 K 或 V"),
@@ -201,7 +203,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "的形状是 {0}，既可作 {1} 也可作 {2}；请给四个轴 [batch, heads, n_q, n_k]",
     ),
     (
-        "keeps {0} keys of each sequence, and the key lengths that the file says are others",
+        "keeps {0} {0|key|keys} of each sequence, and the key lengths that the file says are others",
         "保留每个序列的 {0} 个键，而文件给出的键长度不同",
     ),
     // Words.

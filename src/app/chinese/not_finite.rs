@@ -43,12 +43,12 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Row {0} at its end: m = {1}, l = {2}, L = {3}, O = {4}", "第 {0} 行在结尾：m = {1}，l = {2}，L = {3}，O = {4}"),
     ("Click: {0}", "单击：{0}"),
     // The needle.
-    ("A score that arrives is NaN: so will be m, l and O.", "到来的得分里有 NaN：m、l 和 O 也将是 NaN。"),
+    ("A score that arrives is NaN: so will be {0}, {1} and {2}.", "到来的得分里有 NaN：{0}、{1} 和 {2} 也将是 NaN。"),
     (
-        "A score that arrives is inf: so will be m, and l and O will be NaN.",
-        "到来的得分里有 inf：m 也将是 inf，l 和 O 将是 NaN。",
+        "A score that arrives is inf: so will be {0}, and {1} and {2} will be NaN.",
+        "到来的得分里有 inf：{0} 也将是 inf，{1} 和 {2} 将是 NaN。",
     ),
-    ("m is {0}: l and O are NaN, and stay so.", "m 是 {0}：l 和 O 是 NaN，之后也是。"),
+    ("{1} is {0}: {2} and {3} are NaN, and stay so.", "{1} 是 {0}：{2} 和 {3} 是 NaN，之后也是。"),
     ("Every score that arrives is -inf: these keys weigh nothing.", "到来的得分都是 -inf：这些键没有权重。"),
     ("Every score so far is -inf: nothing joins.", "至今的得分都是 -inf：没有权重加进来。"),
     ("The exact answer (f64) is NaN as well.", "精确的结果(f64)也是 NaN。"),

@@ -15,7 +15,7 @@ use super::super::look::Look;
 use super::super::snapshot::Snapshot;
 use super::super::stage::titled;
 use super::super::theme::{self, SPACE};
-use super::super::words::{fill, no_gpu, say, tr};
+use super::super::words::{fill, say, tr};
 use super::text::{self, Marks};
 use super::{KernelEditor, Wish, report};
 
@@ -122,7 +122,7 @@ impl KernelEditor {
             }
         });
         if let Status::Missing(reason) = gpu.status() {
-            let text = fill(ui.ctx(), "Nothing can be compiled or run. No GPU: {0}", &[&no_gpu(ui.ctx(), reason)]);
+            let text = fill(ui.ctx(), "Nothing can be compiled or run. No GPU: {0}", &[&say(ui.ctx(), reason)]);
             let label = warning(ui, &text);
             draw::describe(&label, "why nothing can be compiled", &text);
         }

@@ -28,7 +28,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, (file, is_current): (&str, 
     }
     match result {
         Err(SourceError::Unavailable(reason)) => {
-            let reason = tr(ui.ctx(), reason).to_owned();
+            let reason = say(ui.ctx(), reason);
             let label = warning(ui, &reason);
             draw::describe(&label, "why it was not compiled", &reason);
         }

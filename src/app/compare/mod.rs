@@ -1,5 +1,5 @@
-//! Compare: the run that is open (A) beside another run of the same input (B), under one cursor. Thumbnails and meters,
-//! never two stages.
+//! Compare: the run that is open (A) beside another run of the same input (B), under one cursor. Maps and meters, never two
+//! stages.
 
 mod lock;
 mod view;
@@ -10,15 +10,17 @@ use std::sync::Arc;
 use eframe::egui::Context;
 
 use crate::attention::Precision;
-use crate::machine::{Run, Totals};
+use crate::machine::Run;
 use crate::playback::lesson::BUGS;
 use crate::schedule::{Algorithm, RunSpec, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
+use super::far;
 use super::job::{self, Job, Signals};
 use super::place::Place;
 use super::scene::{Check, Scene};
 use super::settings::Settings;
+use super::snapshot::Snapshot;
 
 pub use lock::Lock;
 pub use view::{RESCALES, show};
@@ -130,7 +132,7 @@ impl Rescales {
 
 /// B, ready to be shown.
 struct Other {
-    scene: Scene,
+    scene: Arc<Scene>,
     check: Check,
     rescales: Rescales,
 }
@@ -143,7 +145,7 @@ impl Other {
             return Err("cancelled".into());
         }
         let (check, rescales) = (Check::of(&scene), Rescales::of(&scene.run, signals));
-        Ok(Self { scene, check, rescales })
+        Ok(Self { scene: Arc::new(scene), check, rescales })
     }
 }
 
@@ -159,14 +161,6 @@ struct Made {
     other: Result<Arc<Other>, Sentence>,
 }
 
-/// B at the cursor that it has while A is at one.
-#[derive(Clone, Copy)]
-struct Moment {
-    cursor: u64,
-    totals: Totals,
-    tile: Option<(usize, usize)>,
-}
-
 /// What was chosen, and what was made of it.
 #[derive(Default)]
 pub struct Compare {
@@ -179,7 +173,9 @@ pub struct Compare {
     is_asked: bool,
     /// Counts what was made, so that no moment of one pair is shown with another.
     serial: u64,
-    moment: Option<((u64, u64, Lock), Moment)>,
+    /// B at the cursor that it has while A is at one.
+    moment: Option<((u64, u64, Lock), Arc<Snapshot>)>,
+    ghosts: far::Keeper,
 }
 
 impl Compare {
@@ -205,7 +201,7 @@ impl Compare {
     }
 
     pub fn is_busy(&self) -> bool {
-        self.making.is_some() || (self.is_open && self.is_asked)
+        self.making.is_some() || self.ghosts.is_busy() || (self.is_open && self.is_asked)
     }
 
     /// Has B made by a worker where it is not that of `a` as it is now; what of the last pair still holds is kept.
@@ -255,18 +251,19 @@ impl Compare {
     }
 
     /// B while A stands at `cursor`; worked out once for each cursor.
-    fn moment(&mut self, a: &Run, cursor: u64, b: &Run) -> Moment {
+    fn moment(&mut self, a: &Run, cursor: u64, b: &Scene) -> Arc<Snapshot> {
         let key = (self.serial, cursor, self.lock);
-        match self.moment {
+        let known = self.moment.take();
+        let moment = match known {
             Some((known, moment)) if known == key => moment,
-            _ => {
-                let to = self.lock.follow(a, cursor, b);
-                let step = to.checked_sub(1).and_then(|last| b.schedule.step(last));
-                let moment = Moment { cursor: to, totals: b.totals(to), tile: step.and_then(|step| step.place.tile()) };
-                self.moment = Some((key, moment));
-                moment
+            known => {
+                let history = known.filter(|((serial, ..), _)| *serial == self.serial);
+                let history = history.and_then(|(_, moment)| Arc::try_unwrap(moment).ok()?.history);
+                Arc::new(Snapshot::new(b, self.lock.follow(a, cursor, &b.run), history))
             }
-        }
+        };
+        self.moment = Some((key, moment.clone()));
+        moment
     }
 }
 

@@ -1,8 +1,8 @@
-//! How two runs are compared on screen: two thumbnails, two meters to one scale, one sentence.
+//! How two runs are compared on screen: two maps, two meters to one scale, one sentence.
 
 use std::sync::Arc;
 
-use eframe::egui::{self, Align, Align2, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
+use eframe::egui::{self, Align, Align2, Layout, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::attention::Precision;
 use crate::machine::Totals;
@@ -13,11 +13,14 @@ use super::{Choices, Compare, Lock, Other, Rescales, Wish};
 use crate::app::action::Action;
 use crate::app::commands;
 use crate::app::draw::{self, fit_text};
-use crate::app::grid::{self, GridAt};
+use crate::app::far::{self, Ghosts};
+use crate::app::grid;
 use crate::app::look::Look;
+use crate::app::motion::Motion;
 use crate::app::number::{bytes, compact, grouped, short};
 use crate::app::scene::{Check, Scene};
 use crate::app::settings::Settings;
+use crate::app::snapshot::Snapshot;
 use crate::app::stage::column;
 use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette, SPACE};
@@ -27,17 +30,21 @@ use crate::sentence::Sentence;
 /// Height of the sentence below both, and of one line of a side's choices.
 const SENTENCE: f32 = 48.0;
 const LINE: f32 = 28.0;
-/// Height of a meter, and room that the facts beside a thumbnail need at least.
+/// Height of a meter, and of the facts.
 const METER: f32 = 40.0;
 const FACTS: f32 = 176.0;
 /// Width that they need where there is more than enough.
 const BESIDE: f32 = 280.0;
+/// A map of the whole width is at least so high.
+const LEAST_MAP: f32 = 180.0;
 
 /// How large the parts of a side are.
 #[derive(Clone, Copy)]
 struct Sizes {
-    thumbnail: f32,
-    /// Of the thumbnail and the facts beside it.
+    map: Vec2,
+    /// The facts stand below the map, where there is room, else beside it.
+    is_below: bool,
+    /// Of the map and the facts.
     upper: f32,
 }
 
@@ -45,8 +52,12 @@ impl Sizes {
     /// In a side of this width, the sentence below being part of the height.
     fn of(width: f32, height: f32) -> Self {
         let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
-        let thumbnail = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
-        Self { thumbnail, upper: thumbnail.max(FACTS) }
+        let is_below = room - FACTS >= LEAST_MAP;
+        if is_below {
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room };
+        }
+        let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS) }
     }
 
     fn height(self) -> f32 {
@@ -57,21 +68,19 @@ impl Sizes {
 /// One run at its cursor.
 struct Side<'a> {
     letter: &'static str,
-    scene: &'a Scene,
-    cursor: u64,
-    /// At the cursor.
-    totals: Totals,
-    tile: Option<(usize, usize)>,
-    check: Option<&'a Check>,
+    look: Look<'a>,
     rescales: Option<Rescales>,
-    /// The name of its texture, and what the scene in it is known by.
-    texture: (&'static str, u64),
+    ghosts: Option<Arc<Ghosts>>,
+    /// Of its map.
+    textures: [&'static str; 2],
 }
 
+/// `ghosts` are those of A.
 pub fn show(
     ui: &mut Ui,
     scene: &Arc<Scene>,
     look: &Look<'_>,
+    ghosts: Option<Arc<Ghosts>>,
     compare: &mut Compare,
     textures: &mut Textures,
     actions: &mut Vec<Action>,
@@ -80,9 +89,10 @@ pub fn show(
     head(ui, compare, actions);
     let made = compare.made(look.scene, look.generation);
     let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
-    let a = side_a(look, rescales);
+    let a = Side { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
     let ready = other.as_ref().and_then(|other| other.as_ref().ok());
-    let b = ready.map(|other| side_b(look, compare, other));
+    let moment = ready.map(|other| compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene));
+    let b = ready.zip(moment.as_deref()).map(|(other, moment)| side_b(ui.ctx(), look, compare, other, moment));
     let most = a.total_bytes().max(b.as_ref().map_or(0, Side::total_bytes));
     let area = ui.available_rect_before_wrap();
     let gap = 3.0 * SPACE;
@@ -90,7 +100,7 @@ pub fn show(
     let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
     let (left, right) = upper.split_left_right_at_fraction(0.5);
     column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
-        title_of_a(ui, &a.scene.settings);
+        title_of_a(ui, &a.look.scene.settings);
         side(ui, &a, sizes, most, textures);
     });
     column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
@@ -106,36 +116,27 @@ pub fn show(
     }
 }
 
-fn side_a<'a>(look: &Look<'a>, rescales: Option<Rescales>) -> Side<'a> {
-    Side {
-        letter: "A",
-        scene: look.scene,
-        cursor: look.snapshot.cursor,
-        totals: look.snapshot.totals,
-        tile: look.snapshot.tile(),
-        check: look.check,
-        rescales,
-        texture: ("grid", look.generation),
-    }
-}
+/// B has a generation that no A has.
+const OF_B: u64 = 1 << 63;
 
-fn side_b<'a>(look: &Look<'_>, compare: &mut Compare, other: &'a Other) -> Side<'a> {
-    let moment = compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene.run);
-    Side {
-        letter: "B",
-        scene: &other.scene,
-        cursor: moment.cursor,
-        totals: moment.totals,
-        tile: moment.tile,
-        check: Some(&other.check),
-        rescales: Some(other.rescales),
-        texture: ("grid of B", compare.serial),
-    }
+fn side_b<'a>(
+    ctx: &egui::Context,
+    look: &Look<'_>,
+    compare: &mut Compare,
+    other: &'a Other,
+    snapshot: &'a Snapshot,
+) -> Side<'a> {
+    let generation = OF_B | compare.serial;
+    let ghosts = compare.ghosts.get(ctx, &other.scene, generation);
+    let (selection, question, motion) = (look.selection, look.question, Motion::still());
+    let look =
+        Look { scene: &other.scene, snapshot, selection, check: Some(&other.check), generation, motion, question };
+    Side { letter: "B", look, rescales: Some(other.rescales), ghosts, textures: ["map of B", "ghosts of B"] }
 }
 
 impl Side<'_> {
     fn total(&self) -> &Totals {
-        self.scene.run.meters().total()
+        self.look.scene.run.meters().total()
     }
 
     fn total_bytes(&self) -> u64 {
@@ -240,36 +241,29 @@ fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
     (precision != current).then_some(precision)
 }
 
-/// A thumbnail with the facts beside it, and the meter below.
+/// A map with the facts, and the meter below.
 fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
     let area = ui.available_rect_before_wrap();
-    let thumbnail = sizes.thumbnail;
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
-    grid_of(ui, Rect::from_min_size(area.min, vec2(thumbnail, thumbnail)), side, textures);
-    let facts_at = Rect::from_min_max(pos2(area.left() + thumbnail + 4.0 * SPACE, area.top()), upper.max);
+    let map = Rect::from_min_size(area.min, sizes.map);
+    map_of(ui, map, side, textures);
+    let facts_at = if sizes.is_below {
+        Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
+    } else {
+        Rect::from_min_max(pos2(map.right() + 4.0 * SPACE, area.top()), upper.max)
+    };
     column(ui, facts_at, &mut |ui| facts(ui, side));
     let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
     meter(ui, meter_at, side, most);
 }
 
-/// The schedule grid, as far as it has come.
-fn grid_of(ui: &mut Ui, room: Rect, side: &Side<'_>, textures: &mut Textures) {
-    let grid = &side.scene.map.grid;
-    let unit = room.width() / grid.rows.max(grid.cols).max(1) as f32;
-    let least = room.width() * 0.2;
-    let size = vec2((unit * grid.cols as f32).max(least), (unit * grid.rows as f32).max(least));
-    let rect = Rect::from_min_size(room.min, size);
-    let at = GridAt {
-        scene: side.scene,
-        cursor: side.cursor,
-        tile: side.tile,
-        tiles: side.totals.tiles,
-        id: side.texture.1,
-        hides_classes: false,
-    };
-    grid::paint(ui, rect, &at, side.texture.0, textures);
-    let response = ui.interact(rect, ui.scope_id().with((side.letter, "grid")), Sense::hover());
-    draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &grid::tile_text(ui.ctx(), side.tile));
+/// The run as far as it has come.
+fn map_of(ui: &mut Ui, room: Rect, side: &Side<'_>, textures: &mut Textures) {
+    let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
+    let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
+    draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
+    let room = room.shrink2(vec2(0.0, SPACE));
+    far::picture(ui, &side.look, room, side.ghosts.as_deref(), side.textures, textures);
 }
 
 fn facts(ui: &mut Ui, side: &Side<'_>) {
@@ -279,15 +273,15 @@ fn facts(ui: &mut Ui, side: &Side<'_>) {
     };
     let ctx = ui.ctx().clone();
     let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
-    let step = of(side.cursor, side.scene.schedule().len());
+    let step = of(side.look.snapshot.cursor, side.look.scene.schedule().len());
     row(ui, "step", &step, "Steps done, and all of them.");
-    let tile = side.tile.map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
+    let tile = side.look.snapshot.tile().map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
     row(ui, "tile", &tile, "The tile that the last step worked on.");
     ui.add_space(SPACE);
     draw::caption(ui, "in the whole run");
     let total = side.total();
-    let is_budgeted = side.scene.schedule().algorithm.is_budgeted();
-    let is_over = is_budgeted && !total.peak.fits(&side.scene.settings.hardware());
+    let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
+    let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
     let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
     row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
     row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
@@ -297,7 +291,7 @@ fn facts(ui: &mut Ui, side: &Side<'_>) {
         Some(Rescales { rows, of: visits }) => of(rows, visits),
     };
     row(ui, "row rescales", &rescales, RESCALES);
-    let (error, tip) = error(&ctx, side.check);
+    let (error, tip) = error(&ctx, side.look.check);
     row(ui, "error of O", &error, &tip);
 }
 
@@ -323,7 +317,7 @@ pub const RESCALES: &str = "How often a row's maximum rose, so that its sum and 
 /// HBM bytes so far and in all, to the scale that both sides share.
 fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
     let palette = Palette::of(ui);
-    let (now, total) = (side.totals.traffic.hbm_bytes(), side.total_bytes());
+    let (now, total) = (side.look.snapshot.totals.traffic.hbm_bytes(), side.total_bytes());
     let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
     let painter = ui.painter();
     let of = fill(ui.ctx(), "{0} of {1}", &[&bytes(now), &bytes(total)]);
@@ -345,9 +339,9 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
 }
 
 fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
-    let name = |side: &Side<'_>| format!("{} ({})", side.letter, side.scene.settings.algorithm.name());
+    let name = |side: &Side<'_>| format!("{} ({})", side.letter, side.look.scene.settings.algorithm.name());
     let (of_a, of_b) = (name(a), name(b));
-    let told = |name, side: &Side<'_>| (name, side.scene.plan().clone(), side.total().traffic);
+    let told = |name, side: &Side<'_>| (name, side.look.scene.plan().clone(), side.total().traffic);
     let ((a, plan_a, traffic_a), (b, plan_b, traffic_b)) = (told(&of_a, a), told(&of_b, b));
     let text = why::sentence(
         ui.ctx(),

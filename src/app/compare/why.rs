@@ -63,12 +63,12 @@ impl Told<'_> {
 /// One sentence.
 pub fn sentence(ctx: &Context, a: Told<'_>, b: Told<'_>) -> String {
     if a.bytes() == b.bytes() {
-        return fill(ctx, "Both move the same {0} bytes.", &[&grouped(a.bytes())]);
+        return fill(ctx, "Both move the same {0} {0|byte|bytes}.", &[&grouped(a.bytes())]);
     }
     let (more, less) = if a.bytes() > b.bytes() { (a, b) } else { (b, a) };
     let ratio = short(more.bytes() as f64 / less.bytes().max(1) as f64);
     let why = reason(ctx, more, less);
-    fill(ctx, "{0} moves {1} times the bytes of {2}: {3}.", &[&more.name, &ratio, &less.name, &why])
+    fill(ctx, "{0} moves {1} {1|time|times} the bytes of {2}: {3}.", &[&more.name, &ratio, &less.name, &why])
 }
 
 /// Why `more` moves more: what it moves most elements more of, or its larger elements where it moves no more of them.
@@ -83,22 +83,24 @@ fn reason(ctx: &Context, more: Told<'_>, less: Told<'_>) -> String {
     };
     let times = |tensor: Tensor, size: usize| (more.times(tensor, size), less.times(tensor, size));
     let why = match group {
-        Group::Scores => {
-            fill(ctx, "S and P go through HBM, {0} elements more than in the other", &[&grouped(excess(group))])
-        }
+        Group::Scores => fill(
+            ctx,
+            "S and P go through HBM, {0} {0|element|elements} more than in the other",
+            &[&grouped(excess(group))],
+        ),
         Group::Keys => {
             let (own, other) = times(Tensor::K, plan.n_k * plan.d);
-            fill(ctx, "K and V are loaded {0} times over, in the other {1}", &[&own, &other])
+            fill(ctx, "K and V are loaded {0} {0|time|times} over, in the other {1}", &[&own, &other])
         }
         Group::Queries => {
             let (own, other) = times(Tensor::Q, plan.n_q * plan.d);
-            fill(ctx, "Q is loaded {0} times over, in the other {1}", &[&own, &other])
+            fill(ctx, "Q is loaded {0} {0|time|times} over, in the other {1}", &[&own, &other])
         }
         Group::Outputs => {
             let (own, other) = times(Tensor::O, plan.n_q * plan.d_v);
             fill(
                 ctx,
-                "O and the statistics of its rows pass between HBM and the chip {0} times, in the other {1}",
+                "O and the statistics of its rows pass between HBM and the chip {0} {0|time|times}, in the other {1}",
                 &[&own, &other],
             )
         }

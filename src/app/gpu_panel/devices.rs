@@ -9,7 +9,7 @@ use super::super::draw;
 use super::super::gpu_job::{Found, Gpu, Place};
 use super::super::number::grouped;
 use super::super::theme::{Palette, SPACE};
-use super::super::words::{fill, tr};
+use super::super::words::{fill, say, tr};
 use super::Wish;
 use super::axes::note;
 
@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, gpu: &Gpu, found: Option<&[Found]>, actions: &mut Vec<A
     for (place, (backend, device)) in places(found) {
         match device {
             Ok(info) => device_card(ui, info, place, open == Some(place), is_free, actions),
-            Err(reason) => missing_card(ui, backend, reason),
+            Err(reason) => missing_card(ui, backend, &say(ui.ctx(), reason)),
         }
         ui.add_space(2.0 * SPACE);
     }

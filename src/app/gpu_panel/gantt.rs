@@ -64,7 +64,7 @@ fn timeline(ui: &mut Ui, spans: &Spans, room: f32, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         let text = fill(
             ui.ctx(),
-            "{0} blocks on {1} multiprocessors in {2} us",
+            "{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2} us",
             &[&grouped(spans.blocks.len() as u64), &chart.lines.len(), &short(chart.ns as f64 / 1e3)],
         );
         note(ui, &text);
@@ -177,10 +177,9 @@ fn describe(ui: &Ui, response: &egui::Response, spans: &Spans, chart: &Chart) {
         *count += 1;
         *ns += block.end_ns.saturating_sub(block.begin_ns);
     }
-    let lines = busy
-        .iter()
-        .take(16)
-        .map(|(sm, (count, ns))| fill(ui.ctx(), "SM {0}: {1} blocks, {2} us", &[sm, count, &short(*ns as f64 / 1e3)]));
+    let lines = busy.iter().take(16).map(|(sm, (count, ns))| {
+        fill(ui.ctx(), "SM {0}: {1} {1|block|blocks}, {2} us", &[sm, count, &short(*ns as f64 / 1e3)])
+    });
     let mut text = lines.collect::<Vec<_>>().join("; ");
     if chart.lines.len() > 16 {
         text.push_str("; ...");

@@ -36,12 +36,12 @@ use super::scene::Check;
 use super::stage::titled;
 use super::texture::Textures;
 use super::theme::{self, SPACE};
-use super::words::{fill, no_gpu, tr};
+use super::words::{fill, say, tr};
 use background::Background;
 use comparison::{Bars, ErrorMap};
 
 pub use axes::{note, warning};
-pub use fault::{Fault, refused};
+pub use fault::Fault;
 pub use outcome::Outcome;
 pub use recorded::Recorded;
 pub use sweep::{ALGORITHMS as SWEPT, Question, Sweep};
@@ -287,7 +287,7 @@ fn header<'a>(
 ) -> Option<&'a DeviceInfo> {
     let (text, info) = match gpu.status() {
         Status::Looking => (tr(ui.ctx(), "looking for a GPU ...").to_owned(), None),
-        Status::Missing(reason) => (fill(ui.ctx(), "No GPU: {0}", &[&no_gpu(ui.ctx(), reason)]), None),
+        Status::Missing(reason) => (fill(ui.ctx(), "No GPU: {0}", &[&say(ui.ctx(), reason)]), None),
         Status::Ready(info) | Status::Running(info) => (format!("{}: {}", info.backend, info.name), Some(info)),
     };
     ui.horizontal(|ui| {
@@ -333,7 +333,8 @@ fn chooser(ui: &mut Ui, gpu: &Gpu, text: &str, found: Option<&[Found]>, actions:
                 let info = match device {
                     Ok(info) => info,
                     Err(reason) => {
-                        note(ui, &fill(ui.ctx(), "{0}: no device", &[backend])).on_hover_text(reason);
+                        let why = say(ui.ctx(), reason);
+                        note(ui, &fill(ui.ctx(), "{0}: no device", &[backend])).on_hover_text(why);
                         continue;
                     }
                 };

@@ -75,13 +75,15 @@ fn occupancy(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu) {
     draw::caption(ui, "What a launch takes of a multiprocessor");
     for stage in stages {
         let share = format!("{:.0}", 100.0 * stage.share());
-        let value = fill(ui.ctx(), "{0} blocks at once, {1} % of its threads", &[&stage.blocks_per_sm, &share]);
+        let value =
+            fill(ui.ctx(), "{0} {0|block|blocks} at once, {1} % of its threads", &[&stage.blocks_per_sm, &share]);
         let name = fill(ui.ctx(), "occupancy of {0}", &[&stage.entry]);
         let row = value_row(ui, &stage.entry, &value, &name);
         let waves = stage.waves().map_or_else(|| "-".to_owned(), short);
         row.on_hover_text(fill(
             ui.ctx(),
-            "A block has {0} threads, {1} registers a thread and {2} B of shared memory. {3} blocks on {4} multiprocessors: {5} waves.",
+            "A block has {0} {0|thread|threads}, {1} {1|register|registers} a thread and {2} B of shared memory. {3} \
+             {3|block|blocks} on {4} {4|multiprocessor|multiprocessors}: {5} {5|wave|waves}.",
             &[&stage.threads, &stage.registers, &grouped(stage.shared_bytes as u64), &stage.blocks, &stage.sms, &waves],
         ));
     }

@@ -11,7 +11,6 @@ use crate::sentence::Sentence;
 
 use super::super::job::Signals;
 use super::Fault;
-use super::fault::failed;
 
 pub const ALGORITHMS: [&str; 2] = ["standard", "flash2"];
 /// The sweep doubles N from the first of these on; its end is one of them.
@@ -92,10 +91,10 @@ impl Sweep {
                     Ok(problem) => match measure(backend, problem, algorithm, signals) {
                         Err(error @ GpuError::Cancelled { .. }) => return Err(error.into()),
                         Err(error @ (GpuError::Lost(_) | GpuError::Hung(_))) => {
-                            self.add(Point { n, algorithm, what: What::Stopped(failed(&error)) });
+                            self.add(Point { n, algorithm, what: What::Stopped(error.sentence()) });
                             return Err(error.into());
                         }
-                        Err(error) => What::Stopped(failed(&error)),
+                        Err(error) => What::Stopped(error.sentence()),
                         Ok(what) => what,
                     },
                     Err(fault) => What::Stopped(fault.clone()),

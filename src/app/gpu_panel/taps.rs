@@ -4,7 +4,7 @@
 use eframe::egui::{self, Grid, RichText, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, PlotPoints, Points};
 
-use crate::schedule::Tiling;
+use crate::schedule::{Part, Tiling};
 
 use super::super::action::Action;
 use super::super::draw;
@@ -89,7 +89,7 @@ fn show_recorded(ui: &mut Ui, look: &Look<'_>, recorded: &Recorded, room: f32, a
 /// All rows in one sentence.
 fn score(ui: &mut Ui, recorded: &Recorded) {
     let Some((visits, within)) = recorded.score() else { return };
-    let text = fill(ui.ctx(), "All rows: {0} of {1} visits within the rule", &[&within, &visits]);
+    let text = fill(ui.ctx(), "All rows: {0} of {1} {1|visit|visits} within the rule", &[&within, &visits]);
     let label = if visits == within { note(ui, &text) } else { warning(ui, &format!("! {text}")) };
     draw::describe(&label, "visits within the rule", &text);
 }
@@ -107,7 +107,7 @@ fn plot(ui: &mut Ui, recorded: &[(usize, f64, f64)], pairs: &[Pair], room: f32) 
         .include_x(last * 1.12 + 0.4)
         .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() });
     let response = plot.show(ui, |plot| {
-        for (name, is_m) in [("m", true), ("l", false)] {
+        for (name, is_m) in [(Part::Max.symbol(), true), (Part::Sum.symbol(), false)] {
             let pick = |m: f64, l: f64| if is_m { m } else { l };
             let finite =
                 |points: Vec<[f64; 2]>| -> Vec<[f64; 2]> { points.into_iter().filter(|p| p[1].is_finite()).collect() };

@@ -1,10 +1,10 @@
 //! What the step moves between HBM and the chip: the tile itself, on its way, with its bytes.
 
-use eframe::egui::{Align2, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, Color32, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::draw::{arrow, fit_text};
 use crate::app::look::Look;
-use crate::app::motion::lerp;
+use crate::app::motion::{Motion, lerp};
 use crate::app::number::bytes;
 use crate::app::theme::{self, Palette};
 use crate::app::words::tr;
@@ -40,7 +40,12 @@ pub fn paint(
     let (from, to) = if read > 0 { (block, on_chip) } else { (on_chip, block) };
     let hue = palette.tensor(tensor);
     edge(ui, from, to, palette);
-    let motion = look.motion;
+    glide(ui, from, to, hue, look.motion, palette);
+    label(ui, room, from, to, &format!("{} {}", tensor.name(), bytes(read + write)), palette);
+}
+
+/// What moves, on its way from one place to the other.
+pub fn glide(ui: &Ui, from: Rect, to: Rect, hue: Color32, motion: Motion, palette: &Palette) {
     if motion.is_reduced {
         ui.painter().rect_stroke(to, 2.0, palette.outline(), StrokeKind::Middle);
     } else if motion.is_fast {
@@ -55,7 +60,6 @@ pub fn paint(
     } else {
         ui.painter().rect_stroke(to, 2.0, palette.outline(), StrokeKind::Middle);
     }
-    label(ui, room, from, to, &format!("{} {}", tensor.name(), bytes(read + write)), palette);
 }
 
 /// The way between the two places, as an arrow through the gap.

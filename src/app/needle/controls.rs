@@ -6,8 +6,9 @@ use super::Picture;
 use super::frame::{Frame, cursor_of};
 use crate::app::action::Action;
 use crate::app::stage::{Stage, Wish};
-use crate::app::words::{fill, tr};
+use crate::app::words::{self, fill, tr};
 use crate::playback::Command;
+use crate::schedule::Part;
 
 pub const HEIGHT: f32 = 36.0;
 
@@ -17,7 +18,8 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec
         ui.spacing_mut().item_spacing.x = 4.0;
         for frame in Frame::ALL {
             let is_last = picture.now.index + 1 == picture.story.visits.len();
-            let name = fill(ui.ctx(), "Frame {0}: {1}", &[&frame.number(), &tr(ui.ctx(), frame.name())]);
+            let of_frame = words::say(ui.ctx(), &frame.name(picture.algorithm()));
+            let name = fill(ui.ctx(), "Frame {0}: {1}", &[&frame.number(), &of_frame]);
             let button = egui::Button::new(frame.number().to_string())
                 .selected(frame == picture.now.frame)
                 .min_size(vec2(28.0, 24.0));
@@ -49,7 +51,7 @@ fn component(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
         return;
     }
     let mut component = picture.component;
-    let label = ui.label(tr(ui.ctx(), "component of O"));
+    let label = ui.label(fill(ui.ctx(), "component of {0}", &[&picture.called(Part::Output)]));
     let drag = egui::DragValue::new(&mut component).range(0..=d_v - 1).speed(0.1);
     if ui.add(drag).labelled_by(label.id).changed() {
         actions.push(Action::Stage(Wish::Component(component)));

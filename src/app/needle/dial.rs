@@ -5,12 +5,13 @@ use std::f32::consts::FRAC_PI_3;
 use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use super::frame::Frame;
-use super::{Picture, column_title, named};
+use super::{Name, Picture, column_title, named, ratio};
 use crate::app::draw;
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::tr;
+use crate::schedule::Part;
 
 /// Half of the arc.
 const SPREAD: f32 = FRAC_PI_3;
@@ -48,8 +49,15 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     paint_needle(ui, &dial, picture);
     let top = pivot.y + 12.0 + ENDS * picture.zoom;
     let place = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), 28.0 * picture.zoom));
-    let value = named("O / l", picture.needle());
-    picture.text(ui, place, Align2::CENTER_CENTER, "needle", &value, theme::figures(theme::TITLE * picture.zoom));
+    let value = named(&ratio(picture.look), picture.needle());
+    picture.text(
+        ui,
+        place,
+        Align2::CENTER_CENTER,
+        Name::of("needle", Part::Output),
+        &value,
+        theme::figures(theme::TITLE * picture.zoom),
+    );
 }
 
 /// The answer is shown when it can no longer be guessed from.
@@ -161,7 +169,7 @@ fn paint_ghost(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
     ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(2.5, palette.accent), 6.0, 4.0));
     let place = Rect::from_min_size(rect.min, vec2(rect.width(), 20.0 * picture.zoom));
     let text = named(tr(ui.ctx(), "exact"), Some(exact));
-    picture.text(ui, place, Align2::CENTER_CENTER, "exact needle", &text, picture.figures());
+    picture.text(ui, place, Align2::CENTER_CENTER, "exact needle".into(), &text, picture.figures());
 }
 
 #[cfg(test)]

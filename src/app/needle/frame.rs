@@ -1,6 +1,7 @@
 //! Which of the six frames of a rescale a cursor stands in, and what it says. Pure: no drawing.
 
 use crate::machine::{RowStory, RowVisit};
+use crate::schedule::{Algorithm, Part};
 
 use crate::app::number::short;
 use crate::sentence::Sentence;
@@ -23,14 +24,17 @@ impl Frame {
         self as usize + 1
     }
 
-    pub fn name(self) -> &'static str {
+    /// In the names of a text.
+    pub fn name(self, text: &Algorithm) -> Sentence {
         match self {
-            Frame::Rest => "at rest",
-            Frame::Arrive => "scores arrive",
-            Frame::Climb => "the line climbs",
-            Frame::Shrink => "l and O shrink",
-            Frame::Join => "new weights join",
-            Frame::Fit => "the exact answer",
+            Frame::Rest => "at rest".into(),
+            Frame::Arrive => "scores arrive".into(),
+            Frame::Climb => "the line climbs".into(),
+            Frame::Shrink => {
+                Sentence::new("{0} and {1} shrink").with(text.called(Part::Sum)).with(text.called(Part::Output))
+            }
+            Frame::Join => "new weights join".into(),
+            Frame::Fit => "the exact answer".into(),
         }
     }
 }
@@ -82,18 +86,31 @@ pub fn cursor_of(story: &RowStory, visit: &RowVisit, frame: Frame) -> u64 {
     }
 }
 
-/// What the frame shows, in a sentence.
-pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: Option<f64>) -> Sentence {
+/// What the frame shows, in a sentence with the names of the text.
+pub fn sentence(
+    now: &Scenelet<'_>,
+    text: &Algorithm,
+    forgets: bool,
+    needle: Option<f64>,
+    exact: Option<f64>,
+) -> Sentence {
     let visit = now.visit;
-    if let Some(sentence) = not_finite(now) {
+    if let Some(sentence) = not_finite(now, text) {
         return sentence;
     }
+    let [m, l, alpha, o] = [Part::Max, Part::Sum, Part::Alpha, Part::Output].map(|part| text.called(part));
     let highest = visit.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let is_first = visit.old.l == 0.0;
     let rises = visit.m > visit.old.m;
     match now.frame {
-        Frame::Rest if is_first => "No key yet: m = -inf, l = 0, and nothing to average.".into(),
-        Frame::Rest => "At rest. m is the largest score so far, l the sum of the weights, O / l the average.".into(),
+        Frame::Rest if is_first => {
+            Sentence::new("No key yet: {0} = -inf, {1} = 0, and nothing to average.").with(m).with(l)
+        }
+        Frame::Rest => {
+            let pattern =
+                "At rest. {0} is the largest score so far, {1} the sum of the weights, {2} / {1} the average.";
+            Sentence::new(pattern).with(m).with(l).with(o)
+        }
         Frame::Arrive if highest == f64::NEG_INFINITY && visit.sees_some => {
             "Every score that arrives is -inf: these keys weigh nothing.".into()
         }
@@ -106,17 +123,25 @@ pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: O
         Frame::Climb if is_first => {
             Sentence::new("The line starts at {0}. There is nothing to shrink yet.").with(short(visit.m))
         }
-        Frame::Climb if rises => Sentence::new("The line climbs by {0}; the scores stay. alpha = e^-{0} = {1}")
+        Frame::Climb if rises => Sentence::new("The line climbs by {0}; the scores stay. {2} = e^-{0} = {1}")
             .with(short(visit.m - visit.old.m))
-            .with(short(visit.alpha)),
-        Frame::Climb => "No new maximum: alpha = 1, nothing will shrink.".into(),
+            .with(short(visit.alpha))
+            .with(alpha),
+        Frame::Climb => Sentence::new("No new maximum: {0} = 1, nothing will shrink.").with(alpha),
         Frame::Shrink if is_first => "Nothing to shrink: these are the first keys.".into(),
-        Frame::Shrink if forgets && rises => "alpha is forgotten: the old keys keep their old weight.".into(),
-        Frame::Shrink if rises => "l and O shrink by the same alpha. The needle holds still.".into(),
-        Frame::Shrink => "No new maximum: l and O stay as they are.".into(),
+        Frame::Shrink if forgets && rises => {
+            Sentence::new("{0} is forgotten: the old keys keep their old weight.").with(alpha)
+        }
+        Frame::Shrink if rises => {
+            Sentence::new("{0} and {1} shrink by the same {2}. The needle holds still.").with(l).with(o).with(alpha)
+        }
+        Frame::Shrink => Sentence::new("No new maximum: {0} and {1} stay as they are.").with(l).with(o),
         Frame::Join if visit.new.l == 0.0 && visit.sees_some => "Every score so far is -inf: nothing joins.".into(),
         Frame::Join if visit.new.l == 0.0 => "Every key so far is masked: nothing joins.".into(),
-        Frame::Join => "The new weights join l, their values join O. Only now does the needle move.".into(),
+        Frame::Join => {
+            let pattern = "The new weights join {0}, their values join {1}. Only now does the needle move.";
+            Sentence::new(pattern).with(l).with(o)
+        }
         Frame::Fit => match (needle, exact) {
             (Some(needle), Some(exact)) if needle.is_nan() && exact.is_nan() => {
                 "The exact answer (f64) is NaN as well.".into()
@@ -131,16 +156,22 @@ pub fn sentence(now: &Scenelet<'_>, forgets: bool, needle: Option<f64>, exact: O
 }
 
 /// What the frame shows of a row that is no row of numbers.
-fn not_finite(now: &Scenelet<'_>) -> Option<Sentence> {
+fn not_finite(now: &Scenelet<'_>, text: &Algorithm) -> Option<Sentence> {
     let visit = now.visit;
+    let [name, l, o] = [Part::Max, Part::Sum, Part::Output].map(|part| text.called(part));
     let has = |is_it: fn(f64) -> bool| visit.scores.iter().any(|&s| is_it(s));
     let is_odd = |m: f64, l: f64| m.is_nan() || m == f64::INFINITY || l.is_nan();
-    let stays = |m: f64| Sentence::new("m is {0}: l and O are NaN, and stay so.").with(short(m));
+    let stays = |m: f64| {
+        Sentence::new("{1} is {0}: {2} and {3} are NaN, and stay so.").with(short(m)).with(name).with(l).with(o)
+    };
     match now.frame {
         Frame::Rest if is_odd(visit.old.m, visit.old.l) => Some(stays(visit.old.m)),
-        Frame::Arrive if has(f64::is_nan) => Some("A score that arrives is NaN: so will be m, l and O.".into()),
+        Frame::Arrive if has(f64::is_nan) => {
+            Some(Sentence::new("A score that arrives is NaN: so will be {0}, {1} and {2}.").with(name).with(l).with(o))
+        }
         Frame::Arrive if has(|s| s == f64::INFINITY) => {
-            Some("A score that arrives is inf: so will be m, and l and O will be NaN.".into())
+            let pattern = "A score that arrives is inf: so will be {0}, and {1} and {2} will be NaN.";
+            Some(Sentence::new(pattern).with(name).with(l).with(o))
         }
         Frame::Climb | Frame::Shrink | Frame::Join if is_odd(visit.m, visit.new.l) => Some(stays(visit.m)),
         _ => None,
@@ -197,7 +228,7 @@ mod tests {
         let story = story("flash2");
         let told = |visit: usize, frame| {
             let now = at(&story, cursor_of(&story, &story.visits[visit], frame)).unwrap();
-            sentence(&now, false, None, None).to_string()
+            sentence(&now, algorithm::by_name("flash2").unwrap(), false, None, None).to_string()
         };
         assert!(told(1, Frame::Climb).contains("alpha = e^-1.386 = 0.2500"), "{}", told(1, Frame::Climb));
         assert!(told(2, Frame::Climb).contains("No new maximum"));

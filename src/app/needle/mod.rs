@@ -13,11 +13,12 @@ use std::cell::Cell;
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use crate::machine::{RowStory, RowSums};
+use crate::schedule::{Algorithm, Part};
 
 use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
-use super::near::of_row;
+use super::near::{of_row, ratio};
 use super::number::short;
 use super::odd_rows;
 use super::stories::Told;
@@ -46,7 +47,7 @@ pub(super) struct Picture<'a> {
     /// Text grows with the room, up to a size for the last row.
     pub zoom: f32,
     /// The number whose origin the person asks for.
-    pub asked: Cell<Option<(&'static str, &'static str)>>,
+    pub asked: Cell<Option<Part>>,
 }
 
 impl Picture<'_> {
@@ -70,6 +71,16 @@ impl Picture<'_> {
         self.now.visit.average_of(self.sums(), self.component)
     }
 
+    /// The text whose row it is.
+    pub fn algorithm(&self) -> &Algorithm {
+        &self.look.scene.schedule().algorithm
+    }
+
+    /// What the text calls a part.
+    pub fn called(&self, part: Part) -> &str {
+        self.algorithm().called(part)
+    }
+
     pub fn label(&self) -> egui::FontId {
         theme::text(theme::LABEL * self.zoom)
     }
@@ -79,34 +90,47 @@ impl Picture<'_> {
     }
 
     /// A text with a name, so that it can be read without seeing it.
-    pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: &str, text: &str, font: egui::FontId) {
+    pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: Name<'_>, text: &str, font: egui::FontId) {
         draw::shrink_text(ui.painter(), rect, align, text, font, self.palette.ink);
         self.tell(ui, rect, name, text);
     }
 
     /// The name of a text that is painted otherwise; a click on a number leads to the steps that made it.
-    pub fn tell(&self, ui: &Ui, rect: Rect, name: &str, text: &str) {
-        let slot = slot_of(name);
-        let sense = if slot.is_some() { Sense::click() } else { Sense::hover() };
-        let response = ui.interact(rect, ui.scope_id().with(("needle", name)), sense);
-        draw::describe(&response, name, text);
-        if let Some(slot) = slot
-            && response.on_hover_text(tr(ui.ctx(), "Click: where did it come from?")).clicked()
-        {
-            self.asked.set(Some(slot));
+    pub fn tell(&self, ui: &Ui, rect: Rect, name: Name<'_>, text: &str) {
+        let sense = if name.part.is_some() { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(rect, ui.scope_id().with(("needle", name.pattern)), sense);
+        let own = name.of.or(name.part).map_or("", |part| self.called(part));
+        draw::describe(&response, &fill(ui.ctx(), name.pattern, &[&own]), text);
+        if name.part.is_some() && response.on_hover_text(tr(ui.ctx(), "Click: where did it come from?")).clicked() {
+            self.asked.set(name.part);
         }
     }
 }
 
-/// What a number of the picture is on chip, and its name there.
-fn slot_of(name: &str) -> Option<(&'static str, &'static str)> {
-    Some(match name {
-        "line m" => ("m", "m"),
-        "alpha of the visit" => ("alpha", "alpha"),
-        "stack l" => ("l", "l"),
-        "bar of O" | "needle" => ("O", "O"),
-        _ => return None,
-    })
+/// What a part of the picture is called for those who do not see it, and what it is on chip.
+#[derive(Clone, Copy)]
+pub(super) struct Name<'a> {
+    pattern: &'a str,
+    /// The number that a click asks for.
+    part: Option<Part>,
+    /// Whose name stands in the pattern, where no click asks for it.
+    of: Option<Part>,
+}
+
+impl<'a> From<&'a str> for Name<'a> {
+    fn from(pattern: &'a str) -> Self {
+        Self { pattern, part: None, of: None }
+    }
+}
+
+impl<'a> Name<'a> {
+    fn of(pattern: &'a str, part: Part) -> Self {
+        Self { pattern, part: Some(part), of: None }
+    }
+
+    fn about(pattern: &'a str, part: Part) -> Self {
+        Self { pattern, part: None, of: Some(part) }
+    }
 }
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, actions: &mut Vec<Action>) {
@@ -142,8 +166,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     if rect.width() > 160.0 && rect.height() > 80.0 {
         paint(ui, rect, &picture);
     }
-    if let Some((name, slot)) = picture.asked.get() {
-        actions.push(Asked::wish(of_row(name, query), slot));
+    if let Some(part) = picture.asked.get() {
+        actions.push(Asked::wish(of_row(picture.called(part), query), part));
     }
     controls::show(ui, &picture, stage, actions);
 }
@@ -163,7 +187,10 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0 * zoom), Sense::hover());
     fit_text(ui.painter(), line, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
-    let text = words::say(ui.ctx(), &frame::sentence(&now, picture.forgets, picture.needle(), shown_exact));
+    let text = words::say(
+        ui.ctx(),
+        &frame::sentence(&now, picture.algorithm(), picture.forgets, picture.needle(), shown_exact),
+    );
     let is_odd = odd_rows::met(look, query).is_some();
     let sense = if is_odd { Sense::click() } else { Sense::hover() };
     let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0 * zoom), sense);
@@ -215,16 +242,19 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
     let name = look.scene.settings.algorithm.name();
-    let text = if look.scene.is_baseline() {
+    let algorithm = &look.scene.schedule().algorithm;
+    let is_whole = algorithm.has_part(Part::Max) && !algorithm.has_part(Part::Alpha) && !algorithm.is_backward();
+    let text = if is_whole {
         fill(
             ui.ctx(),
             "{0} takes each row whole: its maximum is known before the first weight, and nothing is rescaled.",
             &[&name],
         )
-    } else if look.scene.settings.algorithm.text().name("m").is_none() {
-        fill(ui.ctx(), "{0} has no m, l and alpha: there is no rescale to show.", &[&name])
+    } else if !algorithm.has_part(Part::Alpha) {
+        fill(ui.ctx(), "No line of {0} gives a row a factor: there is no rescale to show.", &[&name])
     } else {
-        tr(ui.ctx(), "No key of this row is visible: the row is done before it begins, and O = 0.").to_owned()
+        let text = "No key of this row is visible: the row is done before it begins, and {0} = 0.";
+        fill(ui.ctx(), text, &[&look.snapshot.called(Part::Output)])
     };
     let response = ui.label(&text);
     draw::describe(&response, "frame of the needle", &text);

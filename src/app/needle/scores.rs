@@ -3,14 +3,14 @@
 use eframe::egui::{Align2, Rect, Stroke, Ui, pos2, vec2};
 
 use super::frame::Frame;
-use super::{Picture, between, column_title, dashed};
+use super::{Name, Picture, between, column_title, dashed};
 use crate::app::draw::{arrow, fit_text};
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::{self, fill, tr};
 use crate::machine::RowVisit;
-use crate::schedule::Tensor;
+use crate::schedule::{Part, Tensor};
 
 /// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.
 const MOST_DOTS: usize = 256;
@@ -22,6 +22,9 @@ const ROOM: f64 = 0.12;
 fn without_dust(value: f64, span: f64) -> f64 {
     if value.abs() < 1e-9 * span { 0.0 } else { value }
 }
+
+/// The factor of the visit.
+const OF_VISIT: Name<'_> = Name { pattern: "{0} of the visit", part: Some(Part::Alpha), of: None };
 
 /// Where a score stands on the axis.
 struct Axis {
@@ -45,7 +48,8 @@ impl Axis {
 }
 
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
-    let rect = column_title(ui, rect, "scores s of this row, and their maximum m", picture);
+    let title = fill(ui.ctx(), "scores of this row, and their maximum {0}", &[&picture.called(Part::Max)]);
+    let rect = column_title(ui, rect, &title, picture);
     // The axis spans the whole row from the first frame on, so that nothing jumps when scores arrive.
     let all = picture.story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).filter(|s| s.is_finite());
     let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
@@ -58,7 +62,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         let galley = ui.painter().layout(text.clone(), font, picture.palette.ink, rect.width());
         let at = rect.center() - galley.size() / 2.0;
         ui.painter().galley(at, galley, picture.palette.ink);
-        picture.tell(ui, rect, "scores of the row", &text);
+        picture.tell(ui, rect, "scores of the row".into(), &text);
         return;
     }
     let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));
@@ -148,10 +152,10 @@ fn paint_line(ui: &Ui, axis: &Axis, rect: Rect, picture: &Picture<'_>) {
     let (palette, visit, frame) = (picture.palette, picture.now.visit, picture.now.frame);
     let has_climbed = frame >= Frame::Climb;
     let m = if has_climbed { visit.m } else { visit.old.m };
-    let name = format!("m = {}", short(m));
+    let name = format!("{} = {}", picture.called(Part::Max), short(m));
     if !m.is_finite() {
         let place = Rect::from_min_size(pos2(rect.left(), axis.rect.bottom() - 18.0), vec2(rect.width(), 16.0));
-        picture.text(ui, place, Align2::RIGHT_CENTER, "line m", &name, picture.figures());
+        picture.text(ui, place, Align2::RIGHT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
         return;
     }
     let moving = if frame == Frame::Climb { picture.phase() } else { 1.0 };
@@ -160,7 +164,7 @@ fn paint_line(ui: &Ui, axis: &Axis, rect: Rect, picture: &Picture<'_>) {
     ui.painter().hline(axis.rect.left()..=right, y, Stroke::new(2.5, palette.ink));
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(right + 4.0, y - height), pos2(rect.right(), y));
-    picture.text(ui, place, Align2::LEFT_CENTER, "line m", &name, picture.figures());
+    picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
     if has_climbed && visit.old.m.is_finite() && frame != Frame::Fit {
         paint_gap(ui, axis, rect, y, picture);
     }
@@ -173,8 +177,9 @@ fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
     let line =
         |n: f32| Rect::from_min_size(pos2(right + 4.0, y + 4.0 + n * height), vec2(rect.right() - right - 4.0, height));
     if visit.m <= visit.old.m {
-        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap", tr(ui.ctx(), "no new max"), picture.label());
-        picture.text(ui, line(1.0), Align2::LEFT_CENTER, "alpha of the visit", "alpha = 1", picture.figures());
+        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), "no new max"), picture.label());
+        let text = format!("{} = 1", picture.called(Part::Alpha));
+        picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
         return;
     }
     let old = axis.y(visit.old.m);
@@ -183,11 +188,25 @@ fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
         arrow(ui.painter(), pos2(right - 4.0, old), pos2(right - 4.0, y + 2.0), Stroke::new(1.5, palette.ink));
     }
     let gap = short(visit.m - visit.old.m);
-    picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap", &fill(ui.ctx(), "gap {0}", &[&gap]), picture.figures());
+    picture.text(
+        ui,
+        line(0.0),
+        Align2::LEFT_CENTER,
+        "gap".into(),
+        &fill(ui.ctx(), "gap {0}", &[&gap]),
+        picture.figures(),
+    );
     let text = format!("e^-{gap}");
-    picture.text(ui, line(1.0), Align2::LEFT_CENTER, "alpha as a power", &text, picture.figures());
+    picture.text(
+        ui,
+        line(1.0),
+        Align2::LEFT_CENTER,
+        Name::about("{0} as a power", Part::Alpha),
+        &text,
+        picture.figures(),
+    );
     let text = format!("= {}", short(visit.alpha));
-    picture.text(ui, line(2.0), Align2::LEFT_CENTER, "alpha of the visit", &text, picture.figures());
+    picture.text(ui, line(2.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
 }
 
 #[cfg(test)]

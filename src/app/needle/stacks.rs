@@ -3,20 +3,21 @@
 use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::Frame;
-use super::{Picture, column_title, dashed, largest, named};
+use super::{Name, Picture, column_title, dashed, largest, named};
 use crate::app::draw::{self, hatch};
 use crate::app::motion::lerp;
 use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::{fill, tr};
 use crate::machine::{RowStory, RowVisit};
-use crate::schedule::Tensor;
+use crate::schedule::{Part, Tensor};
 
 /// Weights thinner than this are one block.
 const THINNEST: f32 = 3.0;
 
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
-    let rect = column_title(ui, rect, &fill(ui.ctx(), "what is kept: l and {0}", &[&name_of_o(picture)]), picture);
+    let title = fill(ui.ctx(), "what is kept: {1} and {0}", &[&name_of_o(picture), &picture.called(Part::Sum)]);
+    let rect = column_title(ui, rect, &title, picture);
     let line = 20.0 * picture.zoom;
     let heads = Rect::from_min_size(rect.min, vec2(rect.width(), line));
     let names = Rect::from_min_size(pos2(rect.left(), rect.bottom() - line), vec2(rect.width(), line));
@@ -35,10 +36,11 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         Rect::from_min_size(pos2(rect.left() + half * n, rect.top()), vec2(half - 4.0, rect.height()))
     };
     let is_shown = sums.l > 0.0;
-    let l = named("l", Some(sums.l));
+    let l = named(picture.called(Part::Sum), Some(sums.l));
     let o = visit.sum_of(sums, picture.component);
-    let o = named("O", is_shown.then_some(o));
-    for (n, accessible, text) in [(0.0, "stack l", &l), (1.0, "bar of O", &o)] {
+    let o = named(picture.called(Part::Output), is_shown.then_some(o));
+    let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
+    for (n, accessible, text) in [(0.0, stack, &l), (1.0, bar_of, &o)] {
         paint_sum(ui, under(n, names), accessible, text, is_narrow, picture);
     }
     paint_stack(ui, bar(0.0), picture);
@@ -48,7 +50,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 }
 
 /// A sum below its bar. On one line two sums would read as one: in a narrow column each stands below its name.
-fn paint_sum(ui: &Ui, place: Rect, accessible: &str, text: &str, is_narrow: bool, picture: &Picture<'_>) {
+fn paint_sum(ui: &Ui, place: Rect, accessible: Name<'_>, text: &str, is_narrow: bool, picture: &Picture<'_>) {
     let Some((name, value)) = text.split_once(" = ").filter(|_| is_narrow) else {
         return picture.text(ui, place, Align2::CENTER_CENTER, accessible, text, picture.figures());
     };
@@ -59,7 +61,8 @@ fn paint_sum(ui: &Ui, place: Rect, accessible: &str, text: &str, is_narrow: bool
 }
 
 fn name_of_o(picture: &Picture<'_>) -> String {
-    if picture.look.scene.plan().d_v == 1 { "O".into() } else { format!("O[{}]", picture.component) }
+    let name = picture.called(Part::Output);
+    if picture.look.scene.plan().d_v == 1 { name.to_owned() } else { format!("{name}[{}]", picture.component) }
 }
 
 /// How much of its old height what was there before still has, now in the picture.
@@ -198,13 +201,13 @@ fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
         ui.painter().vline(x, y..=bars.bottom(), stroke);
     }
     let text = match (picture.forgets, visit.is_rescaled()) {
-        (true, true) => tr(ui.ctx(), "alpha forgotten").to_owned(),
+        (true, true) => fill(ui.ctx(), "{0} forgotten", &[&picture.called(Part::Alpha)]),
         (_, true) => format!("x {}", short(visit.alpha)),
         (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
     };
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(left, y - height - 2.0), pos2(right, y - 2.0));
-    picture.text(ui, place, Align2::CENTER_CENTER, "bracket", &text, picture.figures());
+    picture.text(ui, place, Align2::CENTER_CENTER, "bracket".into(), &text, picture.figures());
 }
 
 /// With alpha forgotten: where the first number is wrong, and what it should be.
@@ -213,9 +216,9 @@ fn paint_first_fault(ui: &Ui, line: Rect, picture: &Picture<'_>) {
     let palette = picture.palette;
     ui.painter().rect_filled(line, 4.0, palette.trouble_soft);
     ui.painter().rect_stroke(line, 4.0, Stroke::new(1.5, palette.trouble), StrokeKind::Inside);
-    let text = fill(ui.ctx(), "! l = {0}, should be {1}", &[&short(l), &short(right)]);
+    let text = fill(ui.ctx(), "! {2} = {0}, should be {1}", &[&short(l), &short(right), &picture.called(Part::Sum)]);
     let font = theme::text(theme::LABEL * picture.zoom);
-    picture.text(ui, line.shrink2(vec2(4.0, 0.0)), Align2::CENTER_CENTER, "first wrong number", &text, font);
+    picture.text(ui, line.shrink2(vec2(4.0, 0.0)), Align2::CENTER_CENTER, "first wrong number".into(), &text, font);
 }
 
 /// The first l of the story that differs from the right one, once the picture has come so far.

@@ -18,6 +18,8 @@ pub struct Detail {
     pub end: u64,
     /// The beat at each column.
     pub beats: Vec<Beat>,
+    /// Of each column: its step is for another head of the group than the one that is shown.
+    pub others: Vec<bool>,
     /// Steps at which a tile begins, and at which an iteration of the outer loop does; empty where they are too many
     /// to be told apart.
     pub tiles: Vec<u64>,
@@ -32,9 +34,10 @@ impl Detail {
         let end = end.min(schedule.len());
         let first = first.min(end);
         let blocks = blocks(schedule, first, end);
-        let mut detail = Self { first, end, beats: Vec::new(), tiles: Vec::new(), blocks, ops: Vec::new() };
+        let (beats, others) = (Vec::new(), Vec::new());
+        let mut detail = Self { first, end, beats, others, tiles: Vec::new(), blocks, ops: Vec::new() };
         if end - first <= MOST_WRITTEN {
-            detail.write(schedule);
+            detail.write(schedule, strip.head);
         } else {
             detail.take(strip, schedule.len());
         }
@@ -51,7 +54,7 @@ impl Detail {
     }
 
     /// Writes the sections of the stretch again.
-    fn write(&mut self, schedule: &Schedule) {
+    fn write(&mut self, schedule: &Schedule, head: usize) {
         let mut steps = Vec::new();
         for index in schedule.section_of(self.first)..=schedule.section_of(self.end) {
             let range = schedule.section_steps(index);
@@ -69,6 +72,7 @@ impl Detail {
                     let column = self.beats.len() as u64;
                     if column < self.columns() && n == self.step_of(column) {
                         self.beats.push(schedule.facts(step).beat);
+                        self.others.push(!schedule.is_of(step, head));
                     }
                     if self.end - self.first <= MOST_NAMED {
                         self.ops.push(step.line);
@@ -86,7 +90,9 @@ impl Detail {
     fn take(&mut self, strip: &Strip, len: u64) {
         let known = strip.beats.len() as u64;
         let column = |step: u64| (u128::from(step) * u128::from(known) / u128::from(len.max(1))) as usize;
-        self.beats = (0..self.columns()).filter_map(|at| strip.beats.get(column(self.step_of(at))).copied()).collect();
+        let columns: Vec<usize> = (0..self.columns()).map(|at| column(self.step_of(at))).collect();
+        self.beats = columns.iter().filter_map(|at| strip.beats.get(*at).copied()).collect();
+        self.others = columns.iter().filter_map(|at| strip.others.get(*at).copied()).collect();
         self.tiles = strip.tiles.iter().copied().filter(|n| (self.first..self.end).contains(n)).collect();
     }
 }
@@ -119,7 +125,7 @@ mod tests {
     fn a_stretch_has_the_beats_tiles_and_blocks_of_its_steps() {
         for name in ["standard", "flash1", "flash2"] {
             let schedule = schedule(name, 12, 4);
-            let strip = ScheduleMap::new(&schedule).strip;
+            let strip = ScheduleMap::new(&schedule, 0).strip;
             let steps: Vec<_> = (0..schedule.len()).map(|n| schedule.step(n).unwrap()).collect();
             for first in 0..schedule.len() {
                 let end = (first + 30).min(schedule.len());
@@ -140,7 +146,7 @@ mod tests {
     #[test]
     fn a_long_stretch_costs_what_a_short_one_costs() {
         let schedule = schedule("flash1", 2048, 2);
-        let strip = ScheduleMap::new(&schedule).strip;
+        let strip = ScheduleMap::new(&schedule, 0).strip;
         assert!(schedule.len() > 10 * MOST_WRITTEN);
         let whole = Detail::new(&schedule, &strip, 0, schedule.len());
         assert_eq!(whole.beats.len() as u64, MOST_COLUMNS);

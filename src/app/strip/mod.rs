@@ -200,7 +200,7 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
                 "step {0}: {1}: {2}",
                 &[
                     &grouped(step + 1),
-                    &say(ui.ctx(), &place(&of)),
+                    &say(ui.ctx(), &place(look.scene, &of)),
                     &super::words::operation(ui.ctx(), look.scene.schedule(), &of),
                 ],
             );

@@ -34,7 +34,12 @@ pub fn strip(
     let painter = ui.painter();
     let (band, rect) = (lanes.band, lanes.whole);
     let clipped = painter.with_clip_rect(painter.clip_rect().intersect(band));
-    let color = |_: usize, column: usize| detail.beats.get(column).map_or(palette.empty, |beat| palette.beat(*beat));
+    // Steps of other heads of the group are pale.
+    let color = |_: usize, column: usize| match (detail.beats.get(column), detail.others.get(column)) {
+        (Some(beat), Some(true)) => palette.pale(palette.beat(*beat)),
+        (Some(beat), _) => palette.beat(*beat),
+        (None, _) => palette.empty,
+    };
     let key = (look.generation, ui.visuals().dark_mode, detail.first, detail.end);
     let texture = textures.get(ui.ctx(), "strip", key, (1, detail.beats.len()), color);
     let x_of = |step: u64| seen.x_of(step as f64, band);

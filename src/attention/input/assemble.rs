@@ -116,8 +116,10 @@ impl Making<'_> {
             None => axes,
         };
         if axes < rank {
-            let fault =
-                Sentence::new("is {0}, which names {1} axes, and Q has {2}").with(word.shown()).with(axes).with(rank);
+            let fault = Sentence::new("is {0}, which names {1} {1|axis|axes}, and Q has {2}")
+                .with(word.shown())
+                .with(axes)
+                .with(rank);
             return place.wrong(&self.held, fault);
         }
         Ok(Some(layout))
@@ -184,7 +186,7 @@ impl Making<'_> {
         }
         for at in 1..3 {
             if ranks[at] != ranks[0] {
-                let fault = Sentence::new("has {0} axes and Q has {1}; give them the same number");
+                let fault = Sentence::new("has {0} {0|axis|axes} and Q has {1}; give them the same number");
                 return InputError::array(["Q", "K", "V"][at], fault.with(ranks[at]).with(ranks[0]));
             }
         }
@@ -198,7 +200,8 @@ impl Making<'_> {
         match element {
             Element::I16 | Element::U16 if self.how.bf16_bits => Ok(Element::Bf16),
             Element::I16 | Element::U16 => {
-                let fault = "is {0}: the bits of bfloat16? Then give --bf16-bits. Whole numbers? Then save .astype(numpy.float32)";
+                let fault = "is {0}: the bits of bfloat16? Then give --bf16-bits. Whole numbers? Then save \
+                    .astype(numpy.float32)";
                 InputError::array(&self.held.names[at], Sentence::new(fault).with(element.name()))
             }
             _ => Ok(element),
@@ -274,7 +277,8 @@ impl Making<'_> {
                     input.told.output = Some((name, element.name()));
                 }
                 None => {
-                    let fault = "{0} is taken for an output, but is not compared: it has not the shape of O, or there is another";
+                    let fault = "{0} is taken for an output, but is not compared: it has not the shape of O, or there \
+                        is another";
                     self.found.warnings.push(Sentence::new(fault).with(name).on_one_line());
                 }
             }
@@ -338,7 +342,8 @@ fn warn_of_many_heads(input: &mut Input, axes: &Axes) {
     let Shape { heads, kv_heads, n_q, n_k, .. } = input.problem.shape;
     let is_known = axes.is_said || axes.heads.is_some() || axes.kv_heads.is_some();
     if !is_known && input.rank >= 3 && heads > n_q && kv_heads > n_k {
-        let warning = "{0} heads outnumber {1} tokens: if the axes are [batch, N, heads, d], as flash-attn has them, give --layout bnhd";
+        let warning = "{0} {0|head outnumbers|heads outnumber} {1} {1|token|tokens}: if the axes are [batch, N, \
+            heads, d], as flash-attn has them, give --layout bnhd";
         input.warnings.push(Sentence::new(warning).with(heads).with(n_q.max(n_k)));
     }
 }

@@ -82,7 +82,8 @@ impl InputError {
             )
             .and(*found),
             Self::LoneNpy => Sentence::new(
-                "a lone .npy holds one array, but Q, K and V are needed: save them as one .npz, or give a q.npy, k.npy, v.npy set",
+                "a lone .npy holds one array, but Q, K and V are needed: save them as one .npz, or give a q.npy, \
+                 k.npy, v.npy set",
             ),
             Self::Foreign { is, how } => {
                 Sentence::new("this is {0}, which is not read; convert it: {1}")
@@ -104,7 +105,8 @@ impl InputError {
                 hint.iter().fold(fault, |fault, hint| Sentence::new("{0}; {1}").and(fault).and(hint.clone()))
             }
             Self::TooLarge { what, bytes, left } => Sentence::new(
-                "{0} needs {1} bytes, but only {2} of the {3} MiB for one input are left: use fewer tokens or heads",
+                "{0} needs {1} {1|byte|bytes}, but only {2} of the {3} MiB for one input are left: use fewer tokens \
+                 or heads",
             )
             .and(what.clone())
             .with(bytes)

@@ -120,7 +120,8 @@ impl Layout {
         };
         let (n, width) = (shape[shape.len() - 2], shape[shape.len() - 1]);
         if heads == 0 || !width.is_multiple_of(heads) {
-            let fault = Sentence::new("is {0} wide, which {1} heads do not share evenly").with(width).with(heads);
+            let fault =
+                Sentence::new("is {0} wide, which {1} {1|head does|heads do} not share evenly").with(width).with(heads);
             return InputError::array(name, fault);
         }
         let batch = if shape.len() == 3 { shape[0] } else { 1 };

@@ -83,7 +83,8 @@ fn window(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
                 (mask.window_left, mask.window_right) = (side(keys - 1).flatten(), Some(0));
             }
             Some(&[keys]) if keys > 0 => {
-                let fault = "is {0}, one number: the keys of a causal window, and the input is not causal; give two, left and right";
+                let fault = "is {0}, one number: the keys of a causal window, and the input is not causal; give two, \
+                    left and right";
                 return wrong(making, place, fault, word);
             }
             _ => {
@@ -132,7 +133,8 @@ fn key_lengths(making: &mut Making, input: &mut Input) -> Result<(), InputError>
     let is_bounded = mask.causal || mask.window_left.is_some() || mask.window_right.is_some();
     if moves.contains(&place.name(&making.held)) && is_bounded && n_q > 1 && lengths.iter().any(|&length| length < n_k)
     {
-        let warning = "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} keys";
+        let warning =
+            "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} {1|key|keys}";
         input.warnings.push(Sentence::new(warning).with(place.name(&making.held)).with(n_k));
     }
     // Lengths that hide nothing are left out, so that the mask stays as simple as it is.
@@ -241,7 +243,8 @@ fn made(making: &mut Making, at: usize, role: Role, shape: &Shape) -> Result<Mad
 fn set_lengths(making: &Making, at: usize, input: &mut Input, lengths: Vec<usize>) -> Result<(), InputError> {
     let said = &mut input.problem.mask.key_lengths;
     if input.told.facts.contains_key(&Fact::KeyLengths) && said.as_ref() != Some(&lengths) {
-        let fault = Sentence::new("keeps {0} keys of each sequence, and the key lengths that the file says are others");
+        let fault =
+            Sentence::new("keeps {0} {0|key|keys} of each sequence, and the key lengths that the file says are others");
         return InputError::array(&making.held.names[at], fault.with(format!("{lengths:?}")));
     }
     *said = Some(lengths);

@@ -79,14 +79,14 @@ fn read_header(source: &mut impl Read, bytes: &mut Vec<u8>) -> Result<Header, Fa
         }
     };
     if length > LONGEST_HEADER {
-        let text = Sentence::new("a header of {0} bytes; NumPy itself allows {1}");
+        let text = Sentence::new("a header of {0} {0|byte|bytes}; NumPy itself allows {1}");
         return fault(8, text.with(length).with(LONGEST_HEADER));
     }
     let start = bytes.len();
     append(source, bytes, length, "the header")?;
     let header = npy_header::parse(&bytes[start..], start)?;
     if header.shape.len() > MAX_RANK {
-        let text = Sentence::new("{0} axes; at most {1} are read");
+        let text = Sentence::new("{0} {0|axis|axes}; at most {1} are read");
         return fault(start, text.with(header.shape.len()).with(MAX_RANK));
     }
     Ok(header)
@@ -99,7 +99,7 @@ fn append(source: &mut impl Read, bytes: &mut Vec<u8>, count: usize, what: &'sta
     match source.take(count as u64).read_to_end(bytes) {
         Ok(found) if found == count => Ok(()),
         Ok(found) => {
-            let text = Sentence::new("the file ends after {0} of the {1} bytes of {2}");
+            let text = Sentence::new("the file ends after {0} of the {1} {1|byte|bytes} of {2}");
             fault(start, text.with(found).with(count).and(what))
         }
         Err(error) => fault(bytes.len(), Sentence::new("cannot read {0}: {1}").and(what).with(error)),
@@ -117,7 +117,7 @@ fn read_data(start: usize, mut source: impl Read, header: &Header, elements: usi
         match (&mut source).take(wanted as u64).read_to_end(&mut chunk) {
             Ok(found) if found == wanted => {}
             Ok(_) => {
-                let text = Sentence::new("the file ends before the {0} bytes of data that the shape needs");
+                let text = Sentence::new("the file ends before the {0} {0|byte|bytes} of data that the shape needs");
                 return fault(start, text.with(bytes));
             }
             Err(error) => return fault(start, Sentence::new("cannot read {0}: {1}").and("the data").with(error)),

@@ -86,7 +86,10 @@ impl OwnOutput {
             Sentence::new("its own output {0} differs by {1}").with(&self.name).with(short(self.max_error))
         };
         if self.rows < self.of_rows {
-            return Sentence::new("{0} (compared in {1} of {2} rows)").and(sentence).with(self.rows).with(self.of_rows);
+            return Sentence::new("{0} (compared in {1} of {2} {2|row|rows})")
+                .and(sentence)
+                .with(self.rows)
+                .with(self.of_rows);
         }
         sentence
     }
@@ -99,7 +102,8 @@ impl OwnOutput {
         if self.max_error.is_nan() {
             return Some(Sentence::new("{0}: a mask or modifier is missing").and(self.sentence()));
         }
-        let warning = "the model's own output differs by {0}: a mask or modifier is missing, or the layout is another (array {1}; rounding explains {2})";
+        let warning = "the model's own output differs by {0}: a mask or modifier is missing, or the layout is another \
+            (array {1}; rounding explains {2})";
         Some(Sentence::new(warning).with(short(self.max_error)).with(&self.name).with(short(self.bound)).on_one_line())
     }
 }

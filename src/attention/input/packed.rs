@@ -43,12 +43,14 @@ pub(super) fn read(making: &mut Making) -> Result<Option<(Place, Packed)>, Input
         let end: usize = lengths.iter().sum();
         if end != total {
             let fault =
-                Sentence::new("ends at {0}, and {1} holds {2} tokens; the last number is their total").with(end);
+                Sentence::new("ends at {0}, and {1} holds {2} {2|token|tokens}; the last number is their total")
+                    .with(end);
             return place.wrong(&making.held, fault.with(role.name()).with(total));
         }
     }
     if queries.1.len() != keys.1.len() {
-        let fault = Sentence::new("tells of {0} sequences, and {1} of {2}; each needs its queries and its keys");
+        let fault =
+            Sentence::new("tells of {0} {0|sequence|sequences}, and {1} of {2}; each needs its queries and its keys");
         let fault = fault.with(queries.1.len()).with(keys.0.name(&making.held)).with(keys.1.len());
         return queries.0.wrong(&making.held, fault.on_one_line());
     }
@@ -88,7 +90,9 @@ pub(super) fn check_longest(making: &mut Making, layout: Layout, longest: [usize
         match word.whole().as_deref() {
             Some(&[said]) if usize::try_from(said).is_ok_and(|said| said >= longest) => {}
             _ => {
-                let fault = Sentence::new("is {0}, and a sequence has {1} tokens; cu_seqlens says where each one ends");
+                let fault = Sentence::new(
+                    "is {0}, and a sequence has {1} {1|token|tokens}; cu_seqlens says where each one ends",
+                );
                 return place.wrong(&making.held, fault.with(word.shown()).with(longest).on_one_line());
             }
         }
@@ -106,7 +110,7 @@ pub(super) fn pad(
     let (batch, heads, total, d) = tensor.dim();
     let sum: usize = lengths.iter().sum();
     if (batch, total) != (1, sum) {
-        let fault = Sentence::new("holds {0} tokens, and its sequences have {1}").with(total).with(sum);
+        let fault = Sentence::new("holds {0} {0|token|tokens}, and its sequences have {1}").with(total).with(sum);
         return InputError::array(name, fault);
     }
     let shape = [lengths.len(), heads, lengths.iter().copied().max().unwrap_or(0), d];
@@ -145,16 +149,17 @@ impl Packed {
     pub(super) fn sentence(&self) -> Sentence {
         let (count, longest) = (self.queries.len(), self.queries[0]);
         if !self.is_ragged() && self.queries == self.keys {
-            return match longest {
-                1 => Sentence::new("packed: {0} sequences of 1 token each").with(count),
-                _ => Sentence::new("packed: {0} sequences of {1} tokens each").with(count).with(longest),
-            };
+            let each = "packed: {0} {0|sequence|sequences} of {1} {1|token|tokens} each";
+            return Sentence::new(each).with(count).with(longest);
         }
         let (queries, keys) = (listed(&self.queries), listed(&self.keys));
         let sentence = if self.queries == self.keys {
-            Sentence::new("packed: {0} sequences of {1} tokens").with(count).and(queries)
+            Sentence::new("packed: {0} {0|sequence|sequences} of {1} {1|token|tokens}").with(count).and(queries)
         } else {
-            Sentence::new("packed: {0} sequences of {1} queries on {2} keys").with(count).and(queries).and(keys)
+            Sentence::new("packed: {0} {0|sequence|sequences} of {1} {1|query|queries} on {2} {2|key|keys}")
+                .with(count)
+                .and(queries)
+                .and(keys)
         };
         if self.is_ragged() {
             return Sentence::new("{0} (the shorter are padded with zeros, which are in no result)").and(sentence);
@@ -173,8 +178,8 @@ impl Packed {
         let n_k = problem.shape.n_k;
         let seen = |batch: usize| mask.key_lengths.as_ref().and_then(|all| all.get(batch)).map_or(n_k, |&keys| keys);
         if let Some(batch) = (0..self.keys.len()).find(|&batch| seen(batch) > self.keys[batch].min(n_k)) {
-            let need =
-                "sequence {0} of the packed input has {1} keys, and {2} would be seen: give it no larger key length";
+            let need = "sequence {0} of the packed input has {1} {1|key|keys}, and {2} would be seen: give it no \
+                larger key length";
             let need = Sentence::new(need).with(batch).with(self.keys[batch]).with(seen(batch));
             return Err(ProblemError::Packed(need));
         }
@@ -183,7 +188,8 @@ impl Packed {
         let ahead = |batch: usize| self.keys[batch] as i64 - self.queries[batch] as i64;
         match (1..self.keys.len()).find(|&batch| ahead(batch) != ahead(0)) {
             Some(batch) if has_diagonal => {
-                let need = "packed sequences 0 and {0} need diagonals of their own ({1} queries on {2} keys, {3} on {4}), and a run has one: save one sequence of them";
+                let need = "packed sequences 0 and {0} need diagonals of their own ({1} {1|query|queries} on {2} \
+                    {2|key|keys}, {3} on {4}), and a run has one: save one sequence of them";
                 let need = Sentence::new(need).with(batch).with(self.queries[0]).with(self.keys[0]);
                 Err(ProblemError::Packed(need.with(self.queries[batch]).with(self.keys[batch])))
             }

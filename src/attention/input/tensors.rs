@@ -35,7 +35,7 @@ fn check_header(bytes: &[u8]) -> Result<(), InputError> {
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER {
-        let fault = Sentence::new("a header of {0} bytes; at most {1} are read");
+        let fault = Sentence::new("a header of {0} {0|byte|bytes}; at most {1} are read");
         return Err(broken(fault.with(length).with(LONGEST_HEADER)));
     }
     match rest.get(..length as usize) {
@@ -44,7 +44,7 @@ fn check_header(bytes: &[u8]) -> Result<(), InputError> {
             json_guard::check(header, bytes.len() as u64).map_err(fault)
         }
         None => {
-            let fault = Sentence::new("a header of {0} bytes, but the file ends after {1}");
+            let fault = Sentence::new("a header of {0} {0|byte|bytes}, but the file ends after {1}");
             Err(broken(fault.with(length).with(rest.len())))
         }
     }
@@ -56,7 +56,8 @@ impl Arrays for Tensors<'_> {
     fn header(&mut self, _: usize, name: &str) -> Result<(Element, Vec<usize>), InputError> {
         let tensor = self.0.tensor(name).map_err(unreadable)?;
         if tensor.shape().len() > MAX_RANK {
-            let fault = Sentence::new("{0} axes; at most {1} are read").with(tensor.shape().len()).with(MAX_RANK);
+            let fault =
+                Sentence::new("{0} {0|axis|axes}; at most {1} are read").with(tensor.shape().len()).with(MAX_RANK);
             return Err(broken(Sentence::new("{0}: {1}").with(name).and(fault)));
         }
         let Some(element) = element(tensor.dtype()) else {

@@ -199,16 +199,16 @@ impl Input {
 pub(super) fn heads(heads: usize, kv_heads: usize) -> Sentence {
     match heads {
         1 => Sentence::new("1 head over {0}").with(kv_heads),
-        _ => Sentence::new("{0} heads over {1}").with(heads).with(kv_heads),
+        _ => Sentence::new("{0} {0|head|heads} over {1}").with(heads).with(kv_heads),
     }
 }
 
 pub(super) fn queries(count: usize) -> Sentence {
-    if count == 1 { "1 query".into() } else { Sentence::new("{0} queries").with(count) }
+    if count == 1 { "1 query".into() } else { Sentence::new("{0} {0|query|queries}").with(count) }
 }
 
 pub(super) fn keys(count: usize) -> Sentence {
-    if count == 1 { "1 key".into() } else { Sentence::new("{0} keys").with(count) }
+    if count == 1 { "1 key".into() } else { Sentence::new("{0} {0|key|keys}").with(count) }
 }
 
 /// With who said it.

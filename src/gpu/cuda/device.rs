@@ -3,6 +3,7 @@
 use super::driver::{DeviceAttribute, Driver, Fault};
 use crate::gpu::ptx::Sm;
 use crate::gpu::{DeviceInfo, DeviceKind};
+use crate::sentence::Sentence;
 
 /// The kernels' PTX is for compute capability 8.0: they use the instructions of Ampere.
 pub(super) const OLDEST_CAPABILITY: (i32, i32) = (8, 0);
@@ -24,43 +25,44 @@ pub(super) struct Device {
 }
 
 /// Every GPU of the driver, at least one; or why there is none, in a sentence.
-pub(super) fn all(driver: &dyn Driver) -> Result<Vec<Device>, String> {
-    let failed = |fault: Fault| format!("the NVIDIA driver fails in {fault}");
+pub(super) fn all(driver: &dyn Driver) -> Result<Vec<Device>, Sentence> {
+    let failed = |fault: Fault| Sentence::new("the NVIDIA driver fails in {0}").with(fault);
     driver.initialise().map_err(failed)?;
     let version = driver.version().map_err(failed)?;
     let words = version_words(version);
     let count = driver.device_count().map_err(failed)?;
     if count < 1 {
-        return Err(format!("the NVIDIA driver (CUDA {words}) lists no GPU"));
+        return Err(Sentence::new("the NVIDIA driver (CUDA {0}) lists no GPU").with(words));
     }
     let one = |ordinal| describe(driver, ordinal, version);
-    (0..count).map(|ordinal| one(ordinal).map_err(|f| format!("device {ordinal}: {}", failed(f)))).collect()
+    let of = |ordinal, fault| Sentence::new("device {0}: {1}").with(ordinal).and(failed(fault));
+    (0..count).map(|ordinal| one(ordinal).map_err(|fault| of(ordinal, fault))).collect()
 }
 
 /// The first device that the kernels run on, or why not one of them does.
-pub(super) fn first(driver: &dyn Driver) -> Result<Device, String> {
+pub(super) fn first(driver: &dyn Driver) -> Result<Device, Sentence> {
     let mut reasons = Vec::new();
     for device in all(driver)? {
         match unfit(&device) {
             None => return Ok(device),
-            Some(reason) => reasons.push(format!("{}: {reason}", device.info.name)),
+            Some(reason) => reasons.push(Sentence::new("{0}: {1}").with(device.info.name).and(reason)),
         }
     }
-    Err(reasons.join("; "))
+    Err(Sentence::list(reasons).unwrap_or_default())
 }
 
 /// Why the kernels do not run on a device.
-pub(super) fn unfit(device: &Device) -> Option<String> {
+pub(super) fn unfit(device: &Device) -> Option<Sentence> {
     let ((major, minor), (oldest, oldest_minor)) = (device.capability, OLDEST_CAPABILITY);
     if device.capability < OLDEST_CAPABILITY {
-        return Some(format!(
-            "compute capability {major}.{minor}, but the kernels need {oldest}.{oldest_minor} (Ampere) or newer"
-        ));
+        let what = Sentence::new("compute capability {0}, but the kernels need {1} (Ampere) or newer");
+        return Some(what.with(format!("{major}.{minor}")).with(format!("{oldest}.{oldest_minor}")));
     }
     (device.version < OLDEST_DRIVER).then(|| {
         let (has, needs) = (device.driver(), version_words(OLDEST_DRIVER));
-        let kernels = format!("the kernels are PTX {PTX_VERSION}, which needs CUDA {needs}");
-        format!("the NVIDIA driver knows CUDA {has}, but {kernels}: install driver 530 or newer")
+        let what = "the NVIDIA driver knows CUDA {0}, but the kernels are PTX {1}, which needs CUDA {2}: install driver \
+            530 or newer";
+        Sentence::new(what).with(has).with(PTX_VERSION).with(needs)
     })
 }
 

@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use cudarc::driver::sys::{CUcontext, CUdevice, CUdeviceptr, CUevent, CUfunction, CUmodule, CUstream};
 use libloading::Library;
 
+use crate::sentence::Sentence;
+
 use super::driver::{
     Address, BlockSize, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module,
     Stream,
@@ -33,12 +35,15 @@ macro_rules! functions {
         }
 
         impl Functions {
-            fn find(library: &Library) -> Result<Self, String> {
+            fn find(library: &Library) -> Result<Self, Sentence> {
                 $(
                     // SAFETY: cuda.h of CUDA 12.0 declares the function of this name with these arguments. Names with
                     // a version at the end have kept their meaning since; the library is never unloaded.
                     let $field = *unsafe { library.get::<unsafe extern "C" fn($($argument),*) -> c_int>($symbol) }
-                        .map_err(|_| format!("the NVIDIA driver library is a stub or too old: it lacks {}", $symbol))?;
+                        .map_err(|_| {
+                            let what = "the NVIDIA driver library is a stub or too old: it lacks {0}";
+                            Sentence::new(what).with($symbol)
+                        })?;
                 )*
                 Ok(Self { $($field),* })
             }
@@ -92,8 +97,8 @@ impl NvidiaDriver {
     /// Opens the driver's library, once per process.
     ///
     /// Errors with a sentence where there is none, or it lacks a function.
-    pub(super) fn open() -> Result<Self, String> {
-        static FUNCTIONS: OnceLock<Result<Functions, String>> = OnceLock::new();
+    pub(super) fn open() -> Result<Self, Sentence> {
+        static FUNCTIONS: OnceLock<Result<Functions, Sentence>> = OnceLock::new();
         FUNCTIONS.get_or_init(load).as_ref().map(Self).map_err(Clone::clone)
     }
 
@@ -126,7 +131,7 @@ impl NvidiaDriver {
 }
 
 /// Opens the first library of the driver's names that opens.
-fn load() -> Result<Functions, String> {
+fn load() -> Result<Functions, Sentence> {
     // The driver's own name first: a toolkit puts a stub called libcuda.so where libraries are looked for.
     let others = ["cuda", "nvcuda"].into_iter().flat_map(cudarc::get_lib_name_candidates);
     let library = ["libcuda.so.1".to_owned(), "nvcuda.dll".to_owned()]

@@ -29,7 +29,7 @@ impl CudaBackend {
         let shape = &workload.shape;
         shape.validate().map_err(Refusal::from)?;
         let ptx = ptx::find(workload.algorithm, workload.precision, shape.d.max(shape.d_v), false)?;
-        let program = self.program(ptx).map_err(|error| Refusal::Source(error.to_string()))?;
+        let program = self.program(ptx).map_err(|error| Refusal::Source(error.sentence()))?;
         self.guarded(program.edited, |backend, session| backend.time(session, &program, workload, cancel))
     }
 

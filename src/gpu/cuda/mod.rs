@@ -25,6 +25,7 @@ use super::{
 };
 use crate::attention::{Precision, Problem, Shape, conversion};
 use crate::schedule::Tiling;
+use crate::sentence::Sentence;
 use device::Device;
 use driver::Driver;
 use program::{Loaded, Program};
@@ -48,14 +49,14 @@ pub struct CudaBackend {
     sources: HashMap<&'static str, String>,
     edited: HashMap<&'static str, Program>,
     /// Why nothing runs any more.
-    lost: Option<String>,
+    lost: Option<Sentence>,
     /// A launch that takes longer does not end.
     patience: Duration,
     progress: Progress,
 }
 
 /// Every GPU of the NVIDIA driver, or why there is none, in a sentence.
-pub fn devices() -> Result<Vec<DeviceInfo>, String> {
+pub fn devices() -> Result<Vec<DeviceInfo>, Sentence> {
     let driver = library::NvidiaDriver::open()?;
     let compiler = match nvrtc::version() {
         Ok(version) => format!("NVRTC {version}: changed kernels can be compiled."),
@@ -70,17 +71,19 @@ pub fn devices() -> Result<Vec<DeviceInfo>, String> {
         .collect())
 }
 
+const CLOSED: &str = "{0} does not open: the NVIDIA driver fails in {1}";
+
 impl CudaBackend {
     /// Errors with a sentence when there is no driver, an unusable one, or no GPU that the kernels run on.
-    pub fn open() -> Result<Self, String> {
+    pub fn open() -> Result<Self, Sentence> {
         Self::with_driver(Arc::new(library::NvidiaDriver::open()?))
     }
 
     /// On a driver of any kind.
-    pub fn with_driver(driver: Arc<dyn Driver>) -> Result<Self, String> {
+    pub fn with_driver(driver: Arc<dyn Driver>) -> Result<Self, Sentence> {
         let device = device::first(&*driver)?;
         let session = Session::open(&driver, device.ordinal)
-            .map_err(|fault| format!("{} does not open: the NVIDIA driver fails in {fault}", device.info.name))?;
+            .map_err(|fault| Sentence::new(CLOSED).with(&device.info.name).with(fault))?;
         Ok(Self {
             driver,
             device,
@@ -168,13 +171,15 @@ impl CudaBackend {
             Ok(value) => return Ok(value),
             Err(Trouble::Gpu(error)) => return Err(error),
             Err(Trouble::Hung) => return Err(self.hung()),
-            Err(Trouble::Fault(fault)) if !fault.is_sticky() => return Err(GpuError::Driver(fault.to_string())),
+            Err(Trouble::Fault(fault)) if !fault.is_sticky() => {
+                return Err(GpuError::Driver(Sentence::verbatim(fault)));
+            }
             Err(Trouble::Fault(fault)) => fault,
         };
         self.drop_context();
         if edited {
             // It would do the same again. The next run gets a new context.
-            return Err(GpuError::Driver(format!("the changed kernel broke the context: {first}")));
+            return Err(GpuError::Driver(Sentence::new("the changed kernel broke the context: {0}").with(first)));
         }
         match self.attempt(&mut work) {
             Ok(value) => Ok(value),
@@ -182,7 +187,7 @@ impl CudaBackend {
             Err(Trouble::Hung) => Err(self.hung()),
             Err(Trouble::Fault(second)) => {
                 self.drop_context();
-                let reason = format!("{first}; in a new context: {second}");
+                let reason = Sentence::new("{0}; in a new context: {1}").with(first).with(second);
                 self.lost = Some(reason.clone());
                 Err(GpuError::Lost(reason))
             }
@@ -211,7 +216,7 @@ impl CudaBackend {
         // The session knows that nothing of it can be freed.
         self.drop_context();
         let error = GpuError::Hung(self.patience);
-        self.lost = Some(error.to_string());
+        self.lost = Some(error.sentence());
         error
     }
 
@@ -221,7 +226,7 @@ impl CudaBackend {
         ptx: &'static Ptx,
         cancel: &AtomicBool,
     ) -> Result<(GpuRun, Vec<super::HeadTaps>, Program), GpuError> {
-        let program = self.program(ptx).map_err(|error| Refusal::Source(error.to_string()))?;
+        let program = self.program(ptx).map_err(|error| Refusal::Source(error.sentence()))?;
         let done =
             self.guarded(program.edited, |backend, session| backend.compute(session, &program, problem, cancel))?;
         Ok((done.0, done.1, program))
@@ -322,7 +327,8 @@ impl Backend for CudaBackend {
     }
 
     fn set_source(&mut self, file: &str, source: Option<&str>) -> Result<(), SourceError> {
-        let unknown = || SourceError::Unavailable(format!("there is no CUDA kernel {file:?}"));
+        let unknown =
+            || SourceError::Unavailable(Sentence::new("there is no CUDA kernel {0}").with(format!("{file:?}")));
         let kernel = kernels::by_file(file).filter(|kernel| kernel.backend == NAME).ok_or_else(unknown)?;
         let variants = || ptx::all().filter(|ptx| ptx.file() == kernel.file);
         // One variant now, for what the compiler says; the others when they are needed.

@@ -10,6 +10,7 @@ use libloading::Library;
 
 use crate::gpu::kernels::CUDA_HEADERS;
 use crate::gpu::source::{Message, SourceError, messages};
+use crate::sentence::Sentence;
 
 /// Names a library file to be used before all others.
 const PLACE: &str = "TILESCOPE_NVRTC";
@@ -46,13 +47,13 @@ pub struct Compiled {
 }
 
 /// The version of the compiler, such as `12.1`; or why there is none, in a sentence.
-pub fn version() -> Result<String, String> {
+pub fn version() -> Result<String, Sentence> {
     let functions = functions()?;
     let (mut major, mut minor) = (0, 0);
     // SAFETY: the function writes two ints.
     match unsafe { (functions.version)(&mut major, &mut minor) } {
         0 => Ok(format!("{major}.{minor}")),
-        code => Err(format!("nvrtcVersion fails with {code}")),
+        code => Err(Sentence::new("{0} fails with {1}").with("nvrtcVersion").with(code)),
     }
 }
 
@@ -124,31 +125,35 @@ fn read(
 }
 
 /// The library, opened once per process.
-fn functions() -> Result<&'static Functions, String> {
-    static FUNCTIONS: OnceLock<Result<Functions, String>> = OnceLock::new();
+fn functions() -> Result<&'static Functions, Sentence> {
+    static FUNCTIONS: OnceLock<Result<Functions, Sentence>> = OnceLock::new();
     FUNCTIONS.get_or_init(load).as_ref().map_err(Clone::clone)
 }
 
-fn load() -> Result<Functions, String> {
+fn load() -> Result<Functions, Sentence> {
     let places = places();
     for place in &places {
         preload_builtins(place);
         // SAFETY: loading NVRTC runs its constructors, which have no precondition; the names are NVRTC's, or the one file
         // that the user named.
         if let Ok(library) = unsafe { Library::new(place) } {
-            let functions =
-                find(&library).map_err(|symbol| format!("{} is no NVRTC: it lacks {symbol}", place.display()));
+            let lacks = |symbol| Sentence::new("{0} is no NVRTC: it lacks {1}").with(place.display()).with(symbol);
+            let functions = find(&library).map_err(lacks);
             // It stays loaded: the functions below it are used until the process ends.
             std::mem::forget(library);
             return functions;
         }
     }
     match std::env::var_os(PLACE) {
-        Some(place) => Err(format!("{PLACE} names {}, which does not open as a library", Path::new(&place).display())),
-        None => Err(format!(
-            "NVRTC is not installed (libnvrtc.so or nvrtc64_*.dll, of CUDA 11 to 13), which compiles changed kernels; \
-             {PLACE} may name its file"
-        )),
+        Some(place) => {
+            let what = Sentence::new("{0} names {1}, which does not open as a library").with(PLACE);
+            Err(what.with(Path::new(&place).display()))
+        }
+        None => {
+            let what = "NVRTC is not installed (libnvrtc.so or nvrtc64_*.dll, of CUDA 11 to 13), which compiles changed \
+                kernels; {0} may name its file";
+            Err(Sentence::new(what).with(PLACE))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::stages::{self, Blocks, Stage};
 use crate::attention::{Precision, Shape};
 use crate::gpu::ptx::{self, Ptx, Sm};
 use crate::gpu::{GpuError, Refusal};
+use crate::sentence::Sentence;
 
 /// PTX with what the host must know of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +52,15 @@ impl Program {
     }
 
     /// From another source of the same file. Block sizes and threads are those that its constants say.
-    pub(super) fn edited(ptx: &'static Ptx, text: String) -> Result<Self, String> {
+    pub(super) fn edited(ptx: &'static Ptx, text: String) -> Result<Self, Sentence> {
         let must = |name: &str| {
-            constant(&text, name).ok_or_else(|| format!("it must say `constexpr int {name} = ..`, above 0"))
+            constant(&text, name)
+                .ok_or_else(|| Sentence::new("it must say `constexpr int {0} = ..`, above 0").with(name))
         };
         let [br, bc, threads] = [must("BR")?, must("BC")?, must("THREADS")?];
         let launch_shared = constant(&text, "SHARED_BYTES").unwrap_or(0);
         if launch_shared == 0 && text.contains(".extern .shared") {
-            return Err("it must say `constexpr int SHARED_BYTES = ..`: what a launch gives a block".to_owned());
+            return Err("it must say `constexpr int SHARED_BYTES = ..`: what a launch gives a block".into());
         }
         Ok(Self { br, bc, threads, launch_shared, text: Cow::Owned(text), edited: true, ..Self::embedded(ptx) })
     }
@@ -100,10 +102,9 @@ impl Program {
             let declared = params::declared(&self.text, stage.entry);
             if let Some(declared) = declared.filter(|declared| *declared != params::of_entry(stage.entry)) {
                 let (file, bytes) = (self.file, params::BYTES);
-                return Err(GpuError::Driver(format!(
-                    "{} of {file} takes `{declared}`, but the program passes one struct Attention of {bytes} bytes",
-                    stage.entry,
-                )));
+                let what = "{0} of {1} takes `{2}`, but the program passes one struct Attention of {3} {3|byte|bytes}";
+                let what = Sentence::new(what).with(stage.entry).with(file);
+                return Err(GpuError::Driver(what.with(declared).with(bytes)));
             }
         }
         Ok(())
@@ -111,7 +112,9 @@ impl Program {
 
     fn entry(&self, driver: &dyn Driver, module: Module, stage: &'static Stage, sm: &Sm) -> Result<Entry, Trouble> {
         let function = driver.function(module, stage.entry).map_err(|fault| match fault.is_not_found() {
-            true => Trouble::Gpu(GpuError::Driver(format!("{} has no kernel {}", self.file, stage.entry))),
+            true => {
+                Trouble::Gpu(GpuError::Driver(Sentence::new("{0} has no kernel {1}").with(self.file).with(stage.entry)))
+            }
             false => fault.into(),
         })?;
         let ask = |attribute| driver.function_attribute(function, attribute).map(|value| value.max(0) as usize);
@@ -178,10 +181,11 @@ pub(super) struct Entry {
 }
 
 /// A fault in the words of someone whose driver is older than the PTX.
-pub(super) fn too_new(fault: &Fault, text: &str, driver: &str) -> Option<String> {
+pub(super) fn too_new(fault: &Fault, text: &str, driver: &str) -> Option<Sentence> {
     let version = text.lines().find_map(|line| line.trim().strip_prefix(".version "));
     (fault.code == Fault::UNSUPPORTED_PTX).then(|| {
         let version = version.unwrap_or("unknown");
-        format!("the NVIDIA driver (CUDA {driver}) does not load PTX {version}: a newer driver, or an older NVRTC, is needed")
+        let what = "the NVIDIA driver (CUDA {0}) does not load PTX {1}: a newer driver, or an older NVRTC, is needed";
+        Sentence::new(what).with(driver).with(version)
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wgpu::{Buffer, Device, ErrorFilter, PollError, PollType, SubmissionIndex};
 
 use super::super::GpuError;
+use crate::sentence::Sentence;
 
 /// A launch is cut to take a tenth of a second; one that takes this long does not end.
 const HANG: Duration = Duration::from_secs(60);
@@ -33,7 +34,7 @@ impl Health {
 
     pub(super) fn check(&self) -> Result<(), GpuError> {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(reason) => Err(GpuError::Lost(reason.clone())),
+            Some(reason) => Err(GpuError::Lost(Sentence::verbatim(reason))),
             None => Ok(()),
         }
     }
@@ -52,13 +53,13 @@ pub(super) fn checked<T>(device: &Device, bytes: u64, work: impl FnOnce() -> T) 
     match errors.into_iter().flatten().next() {
         None => Ok(value),
         Some(wgpu::Error::OutOfMemory { .. }) => Err(GpuError::OutOfMemory { bytes }),
-        Some(error) => Err(GpuError::Driver(one_line(&error.to_string()))),
+        Some(error) => Err(GpuError::Driver(Sentence::verbatim(one_line(&error.to_string())))),
     }
 }
 
 /// As [`checked`], for work that compiles a kernel: there are sources at which the compiler panics.
 pub(super) fn compiled<T>(device: &Device, work: impl FnOnce() -> T) -> Result<T, GpuError> {
-    let crashed = || GpuError::Driver("the compiler of WGSL fell over this source".to_owned());
+    let crashed = || GpuError::Driver("the compiler of WGSL fell over this source".into());
     checked(device, 0, || catch_unwind(AssertUnwindSafe(work)))?.map_err(|_| crashed())
 }
 
@@ -69,8 +70,8 @@ pub(super) fn wait(device: &Device, submission: SubmissionIndex) -> Result<(), G
     match catch_unwind(AssertUnwindSafe(|| device.poll(poll))) {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(PollError::Timeout)) => Err(GpuError::Hung(HANG)),
-        Ok(Err(error)) => Err(GpuError::Driver(one_line(&error.to_string()))),
-        Err(_) => Err(GpuError::Lost("it went away while a launch was running".to_owned())),
+        Ok(Err(error)) => Err(GpuError::Driver(Sentence::verbatim(one_line(&error.to_string())))),
+        Err(_) => Err(GpuError::Lost("it went away while a launch was running".into())),
     }
 }
 
@@ -82,13 +83,14 @@ pub(super) fn read(device: &Device, buffer: &Buffer, submission: SubmissionIndex
         buffer.map_async(wgpu::MapMode::Read, .., move |result| drop(send.send(result)));
     })?;
     wait(device, submission)?;
-    let lost = |reason: &str| GpuError::Lost(format!("results cannot be read back: {}", one_line(reason)));
+    let lost = |reason: Sentence| GpuError::Lost(Sentence::new("results cannot be read back: {0}").and(reason));
+    let said = |error: &dyn std::fmt::Display| Sentence::verbatim(one_line(&error.to_string()));
     match receive.try_recv() {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(lost(&error.to_string())),
-        Err(_) => return Err(lost("the device did not answer")),
+        Ok(Err(error)) => return Err(lost(said(&error))),
+        Err(_) => return Err(lost("the device did not answer".into())),
     }
-    let view = buffer.get_mapped_range(..).map_err(|error| lost(&error.to_string()))?;
+    let view = buffer.get_mapped_range(..).map_err(|error| lost(said(&error)))?;
     let words = bytemuck::pod_collect_to_vec(&view);
     drop(view);
     buffer.unmap();

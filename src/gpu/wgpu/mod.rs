@@ -20,6 +20,7 @@ use super::{
     Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Progress, Refusal, Roofs, SourceError, Taps, kernels,
 };
 use crate::attention::{Precision, Problem, Shape};
+use crate::sentence::Sentence;
 use guard::{Health, one_line};
 use memory::tensor_bytes;
 use pipeline::Program;
@@ -44,7 +45,7 @@ pub struct WgpuBackend {
 }
 
 /// Every adapter that wgpu finds, best first, or why there is none.
-pub fn adapters() -> Result<Vec<DeviceInfo>, String> {
+pub fn adapters() -> Result<Vec<DeviceInfo>, Sentence> {
     let adapters = adapter::ranked();
     if adapters.is_empty() {
         return Err(no_adapter());
@@ -52,39 +53,50 @@ pub fn adapters() -> Result<Vec<DeviceInfo>, String> {
     Ok(adapters.iter().map(|a| adapter::describe(&a.get_info(), &a.limits(), a.features())).collect())
 }
 
-fn no_adapter() -> String {
+fn no_adapter() -> Sentence {
     match std::env::var("WGPU_BACKEND") {
-        Ok(only) => format!("WGPU_BACKEND allows {only:?} only, and no driver for that offers a GPU to compute on"),
-        Err(_) => "no Vulkan, Metal, DX12 or OpenGL driver offers a GPU to compute on".to_owned(),
+        Ok(only) => {
+            let what = "WGPU_BACKEND allows {0} only, and no driver for that offers a GPU to compute on";
+            Sentence::new(what).with(format!("{only:?}"))
+        }
+        Err(_) => "no Vulkan, Metal, DX12 or OpenGL driver offers a GPU to compute on".into(),
     }
+}
+
+/// Why an adapter is none to compute on.
+fn closed(adapter: &Adapter, reason: Sentence) -> Sentence {
+    Sentence::new("{0} does not open: {1}").with(adapter.get_info().name).and(reason)
 }
 
 impl WgpuBackend {
     /// Opens the best adapter that opens; errors with a sentence that names each one that did not.
-    pub fn open() -> Result<Self, String> {
+    pub fn open() -> Result<Self, Sentence> {
         let mut refused = Vec::new();
         for adapter in adapter::ranked() {
             match Self::open_adapter(&adapter) {
                 Ok(backend) => return Ok(backend),
-                Err(reason) => refused.push(format!("{} does not open: {reason}", adapter.get_info().name)),
+                Err(reason) => refused.push(closed(&adapter, reason)),
             }
         }
-        if refused.is_empty() { Err(no_adapter()) } else { Err(refused.join("; ")) }
+        Err(Sentence::list(refused).unwrap_or_else(no_adapter))
     }
 
     /// Opens the adapter at a place of [`adapters`].
-    pub fn open_nth(nth: usize) -> Result<Self, String> {
+    pub fn open_nth(nth: usize) -> Result<Self, Sentence> {
         let adapters = adapter::ranked();
         let adapter = adapters.get(nth).ok_or_else(|| match adapters.len() {
             0 => no_adapter(),
-            count => format!("there are {count} adapters now, and number {} was asked for", nth + 1),
+            count => {
+                let what = "there {0|is|are} {0} {0|adapter|adapters} now, and number {1} was asked for";
+                Sentence::new(what).with(count).with(nth + 1)
+            }
         })?;
-        Self::open_adapter(adapter).map_err(|reason| format!("{} does not open: {reason}", adapter.get_info().name))
+        Self::open_adapter(adapter).map_err(|reason| closed(adapter, reason))
     }
 
     /// Asks for WebGPU's default limits, and for all the workgroup memory that there is: what needs more than the default
     /// is chosen only where it fits.
-    fn open_adapter(adapter: &Adapter) -> Result<Self, String> {
+    fn open_adapter(adapter: &Adapter) -> Result<Self, Sentence> {
         let wanted = DeviceDescriptor {
             label: Some("tilescope"),
             required_features: adapter.features() & Features::TIMESTAMP_QUERY,
@@ -94,8 +106,8 @@ impl WgpuBackend {
             },
             ..DeviceDescriptor::default()
         };
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&wanted)).map_err(|error| one_line(&error.to_string()))?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&wanted))
+            .map_err(|error| Sentence::verbatim(one_line(&error.to_string())))?;
         let health = Health::watch(&device);
         Self::new(device, queue, health)
     }
@@ -103,7 +115,7 @@ impl WgpuBackend {
     /// Computes on a device that someone else opened, such as the window's. Its callbacks stay with the owner.
     ///
     /// Errors when the device was opened with limits below WebGPU's defaults that the kernel needs.
-    pub fn from_device(device: Device, queue: Queue) -> Result<Self, String> {
+    pub fn from_device(device: Device, queue: Queue) -> Result<Self, Sentence> {
         let (have, need) = (device.limits(), Limits::default());
         for (name, have, need) in [
             (
@@ -115,13 +127,14 @@ impl WgpuBackend {
             ("invocations", have.max_compute_invocations_per_workgroup, 64),
         ] {
             if have < need {
-                return Err(format!("the device was opened with {have} {name}, but the kernel needs {need}"));
+                let what = Sentence::new("the device was opened with {0} {1}, but the kernel needs {2}");
+                return Err(what.with(have).and(name).with(need));
             }
         }
         Self::new(device, queue, Health::default())
     }
 
-    fn new(device: Device, queue: Queue, health: Health) -> Result<Self, String> {
+    fn new(device: Device, queue: Queue, health: Health) -> Result<Self, Sentence> {
         let info = adapter::describe(&device.adapter_info(), &device.limits(), device.features());
         Ok(Self {
             device,
@@ -141,7 +154,8 @@ impl WgpuBackend {
     /// Errors when there is no such kernel, and with the compiler's message.
     pub fn with_source(mut self, file: &str, text: &str) -> Result<Self, GpuError> {
         let known = kernels::by_file(file).filter(|kernel| kernel.backend == NAME);
-        let kernel = known.ok_or_else(|| GpuError::Driver(format!("there is no kernel {file:?}")))?;
+        let kernel =
+            known.ok_or_else(|| GpuError::Driver(Sentence::new("there is no kernel {0}").with(format!("{file:?}"))))?;
         let program = Program::new(&self.device, kernel, text)?;
         self.programs.insert(kernel.file, program);
         Ok(self)
@@ -226,9 +240,10 @@ impl Backend for WgpuBackend {
     }
 
     fn set_source(&mut self, file: &str, source: Option<&str>) -> Result<(), SourceError> {
-        let unknown = || SourceError::Unavailable(format!("there is no WGSL kernel {file:?}"));
+        let unknown =
+            || SourceError::Unavailable(Sentence::new("there is no WGSL kernel {0}").with(format!("{file:?}")));
         let kernel = kernels::by_file(file).filter(|kernel| kernel.backend == NAME).ok_or_else(unknown)?;
-        self.health.check().map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        self.health.check().map_err(|error| SourceError::Unavailable(Sentence::verbatim(error)))?;
         match source {
             Some(source) => self.programs.insert(kernel.file, Program::edited(&self.device, kernel, source)?),
             None => self.programs.remove(kernel.file),

@@ -134,8 +134,8 @@ impl WgpuBackend {
         let mut times = (0..TIMES).map(|_| timed(work)).collect::<Result<Vec<_>, _>>()?;
         times.sort_unstable();
         let median = times[TIMES / 2].as_secs_f64();
-        let by = if bench.clock.is_some() { "the GPU's clock" } else { "the wall clock" };
-        if median > 0.0 { Ok((work, median)) } else { Err(GpuError::Driver(format!("{by} stands still"))) }
+        let still = if bench.clock.is_some() { "the GPU's clock stands still" } else { "the wall clock stands still" };
+        if median > 0.0 { Ok((work, median)) } else { Err(GpuError::Driver(still.into())) }
     }
 
     /// Runs a kernel `repeats` times in one submission, by the GPU's clock if there is one.

@@ -1,5 +1,7 @@
 //! Recomputes everything that a lesson states: claims, answers, wrong choices, numbers in prose, grades.
 
+use crate::sentence::Sentence;
+
 use super::build::{Build, Grade};
 use super::cue::Change;
 use super::engine::Engine;
@@ -29,8 +31,8 @@ pub struct Report {
     pub faults: Vec<LessonError>,
 }
 
-/// A projected line is at most this long: characters, or full-width characters in Chinese.
-const MOST_SAID: [(Language, usize); 2] = [(Language::English, 60), (Language::Chinese, 24)];
+/// A projected line is at most this long: a character of ASCII counts 1, a wider one 2.
+const MOST_SAID: [(Language, usize); 2] = [(Language::English, 60), (Language::Chinese, 48)];
 
 impl Report {
     fn note(&mut self, result: Result<()>) {
@@ -85,10 +87,10 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
 fn stage(beat: &Beat, engine: &Engine) -> Result<()> {
     let scene = &beat.scene;
     let line = if scene.line > 0 { scene.line } else { beat.line };
-    let fault = |message: String| LessonError::line(line, format!("the scene: {message}"));
+    let fault = |what: Sentence| LessonError::line(line, Sentence::new("the scene: {0}").and(what));
     let stage = engine.stage(scene).map_err(fault)?;
-    let schedule = stage.schedule(&stage.algorithm).map_err(|why| fault(why.to_string()))?;
-    scene.step.cursor(&schedule).map_err(|why| fault(why.to_string()))?;
+    let schedule = stage.schedule(&stage.algorithm).map_err(fault)?;
+    scene.step.cursor(&schedule).map_err(fault)?;
     let (plan, selection) = (&stage.plan, scene.selection);
     let is_in = |index: Option<usize>, size: usize| index.is_none_or(|index| index < size);
     let tile_is_in = selection.tile.is_none_or(|(i, j)| i < plan.t_r() && j < plan.t_c());
@@ -100,20 +102,22 @@ fn stage(beat: &Beat, engine: &Engine) -> Result<()> {
 
 fn length(said: &Text, beat: &Beat, language: Language, engine: &Engine) -> Result<()> {
     let text = said.fill(engine, &beat.scene)?;
-    let halves: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
-    let length = if language == Language::Chinese { halves.div_ceil(2) } else { text.chars().count() };
+    let length: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
     let most = MOST_SAID.iter().find(|(known, _)| *known == language).map_or(60, |(_, most)| *most);
     if length > most {
-        return Err(LessonError::line(beat.line, format!("`say` is {length} long, and {most} is the most: {text}")));
+        return Err(LessonError::line(
+            beat.line,
+            Sentence::new("`say` is {0} long, and {1} is the most: {2}").with(length).with(most).with(text),
+        ));
     }
     Ok(())
 }
 
 /// The answer is one, and no wrong choice is right or the same as another.
 fn question(predict: &Predict, scene: &Scene, engine: &Engine) -> Result<()> {
-    let fault = |message: String| Err(LessonError::line(predict.line, message));
+    let fault = |message: Sentence| Err(LessonError::line(predict.line, message));
     let answer = engine.eval(&predict.answer, scene)?;
-    let at_answer = |message: &str| Err(LessonError::at(predict.answer.line, predict.answer.column, message));
+    let at_answer = |message: &'static str| Err(LessonError::at(predict.answer.line, predict.answer.column, message));
     let mut tolerance = 0.0;
     match (&predict.kind, &answer) {
         (Asked::Number { tolerance: expr }, Value::Number(number)) if number.is_finite() => {
@@ -132,7 +136,7 @@ fn question(predict: &Predict, scene: &Scene, engine: &Engine) -> Result<()> {
             (a, b) => a == b,
         };
         if is_right {
-            let message = format!("this wrong answer is right: {}", wrong.value.source);
+            let message = Sentence::new("this wrong answer is right: {0}").with(&wrong.value.source);
             return Err(LessonError::at(wrong.value.line, wrong.value.column, message));
         }
         if matches!(&value, Value::Text(key) if needs_label(predict, key)) {
@@ -145,7 +149,7 @@ fn question(predict: &Predict, scene: &Scene, engine: &Engine) -> Result<()> {
     let mut shown: Vec<String> = predict.choices(engine, scene)?.into_iter().map(|choice| choice.text).collect();
     shown.sort();
     match shown.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => fault(format!("two choices look the same: {}", pair[0])),
+        Some(pair) => fault(Sentence::new("two choices look the same: {0}").with(&pair[0])),
         None => Ok(()),
     }
 }
@@ -180,12 +184,12 @@ fn clickable(on: ClickOn, answer: &Value, predict: &Predict, scene: &Scene, engi
 
 /// What is to be found is not there yet, and the solution finds it with the controls that open.
 fn findable(change: &Change, scene: &Scene, engine: &Engine) -> Result<()> {
-    let at = |message: &str| LessonError::at(change.until.line, change.until.column, message);
+    let at = |message: &'static str| LessonError::at(change.until.line, change.until.column, message);
     if change.is_found(engine, scene)? {
         return Err(at("this holds before anything is changed"));
     }
     if let Some(field) = change.solution.iter().find(|field| !change.open.contains(&field.key)) {
-        return Err(field.fault(format!("the solution uses `{}`, which is not open", field.key)));
+        return Err(field.fault(Sentence::new("the solution uses `{0}`, which is not open").with(&field.key)));
     }
     if !change.is_found(engine, &change.solved(scene)?)? {
         return Err(at("the solution does not make this true"));
@@ -201,12 +205,18 @@ fn graded(build: &Build, scene: &Scene, engine: &Engine, language: Language) -> 
     let grade = build.grade(&solution, engine, scene)?;
     if !grade.is_right() {
         let line = build.right.first().map_or(build.line, |attempt| attempt.line);
-        return Err(LessonError::line(line, format!("the right build is graded wrong: {}", reason(&grade))));
+        return Err(LessonError::line(
+            line,
+            Sentence::new("the right build is graded wrong: {0}").with(reason(&grade)),
+        ));
     }
     for attempt in build.right.iter().skip(1) {
         let grade = grade_of(build, attempt, engine, scene)?;
         if !grade.is_right() {
-            return Err(LessonError::line(attempt.line, format!("a right build is graded wrong: {}", reason(&grade))));
+            return Err(LessonError::line(
+                attempt.line,
+                Sentence::new("a right build is graded wrong: {0}").with(reason(&grade)),
+            ));
         }
     }
     for attempt in &build.wrong {

@@ -1,5 +1,7 @@
 //! The other cues of a beat: the projected line, a change to make, claims, notes.
 
+use crate::sentence::Sentence;
+
 use super::engine::Engine;
 use super::error::{LessonError, Result};
 use super::expr::{self, Expr, Value};
@@ -31,7 +33,8 @@ impl Change {
         let open = fields.need("open")?;
         let keys: Vec<String> = open.value.split(',').map(|key| key.trim().to_owned()).collect();
         if let Some(key) = keys.iter().find(|key| !CONTROLS.contains(&key.as_str())) {
-            return Err(open.fault(format!("there is no control `{key}`; there are {}", CONTROLS.join(", "))));
+            return Err(open
+                .fault(Sentence::new("there is no control `{0}`; there are {1}").with(key).with(CONTROLS.join(", "))));
         }
         let change = Self {
             line: fields.line,
@@ -92,7 +95,7 @@ impl Claim {
             None => (value.value.as_str(), ""),
         };
         if !expr::is_format(format) {
-            return Err(value.fault(format!("`{format}` is no format")));
+            return Err(value.fault(Sentence::new("`{0}` is no format").with(format)));
         }
         let expr = expr::parse(source, number, value.column)?;
         Ok(Self { text: Some(Text::of_field(&text)?), expr, format: format.into() })
@@ -107,11 +110,11 @@ impl Claim {
     /// What is shown of it; nothing of a bare condition. Errors where it is not true.
     pub fn shown(&self, engine: &Engine, scene: &Scene) -> Result<Option<(String, String)>> {
         let value = engine.eval(&self.expr, scene)?;
-        let fault = |message: String| Err(LessonError::at(self.expr.line, self.expr.column, message));
+        let fault = |message: Sentence| Err(LessonError::at(self.expr.line, self.expr.column, message));
         match (&value, &self.text) {
-            (Value::Bool(false), _) => fault(format!("the claim is not true: {}", self.expr.source)),
+            (Value::Bool(false), _) => fault(Sentence::new("the claim is not true: {0}").with(&self.expr.source)),
             (Value::Bool(true), None) => Ok(None),
-            (_, None) => fault(format!("a claim is true or false, and this is {}", value.kind())),
+            (_, None) => fault(Sentence::new("a claim is true or false, and this is {0}").and(value.kind())),
             (Value::Number(number), Some(_)) if number.is_nan() => fault("the claim's value is NaN".into()),
             (_, Some(text)) => Ok(Some((text.fill(engine, scene)?, value.show(&self.format)))),
         }

@@ -1,5 +1,7 @@
 //! The text of a lesson to its beats: a header, headings, prose, fenced cues.
 
+use crate::sentence::Sentence;
+
 use super::build::Build;
 use super::cue::{self, Change, Claim};
 use super::error::{LessonError, Result};
@@ -19,7 +21,7 @@ const FENCE: &str = "```";
 /// Parses the text of a lesson. Errors name the first line that is wrong.
 pub fn parse(text: &str) -> Result<Lesson> {
     if text.len() > MOST_BYTES {
-        return Err(LessonError::line(1, format!("a lesson has at most {} KiB", MOST_BYTES >> 10)));
+        return Err(LessonError::line(1, Sentence::new("a lesson has at most {0} KiB").with(MOST_BYTES >> 10)));
     }
     let lines: Vec<&str> = text.lines().collect();
     let (mut lesson, body) = header(&lines)?;
@@ -28,7 +30,10 @@ pub fn parse(text: &str) -> Result<Lesson> {
     while let Some(beat) = reader.beat(&mut scene)? {
         lesson.beats.push(beat);
         if lesson.beats.len() > MOST_BEATS {
-            return Err(LessonError::line(reader.next, format!("a lesson has at most {MOST_BEATS} beats")));
+            return Err(LessonError::line(
+                reader.next,
+                Sentence::new("a lesson has at most {0} beats").with(MOST_BEATS),
+            ));
         }
     }
     if lesson.beats.is_empty() {
@@ -122,7 +127,7 @@ impl<'a> Reader<'a> {
 fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize) -> Result<()> {
     let fence = first - 1;
     let once = |is_there: bool| {
-        if is_there { Err(LessonError::line(fence, format!("a beat has one `{name}`"))) } else { Ok(()) }
+        if is_there { Err(LessonError::line(fence, Sentence::new("a beat has one `{0}`").with(name))) } else { Ok(()) }
     };
     match name {
         "scene" => {
@@ -155,8 +160,8 @@ fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize) -> Result<()> {
             beat.notes = Some(Text::parse(&body.join("\n"), first, 1)?);
         }
         _ => {
-            let known = "scene, say, figure, predict, change, build, claim and notes are";
-            return Err(LessonError::line(fence, format!("`{name}` is no cue; {known}")));
+            let known = "`{0}` is no cue; scene, say, figure, predict, change, build, claim and notes are";
+            return Err(LessonError::line(fence, Sentence::new(known).with(name)));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::machine::Run;
 use crate::schedule::{Algorithm, Plan};
+use crate::sentence::Sentence;
 
 use super::error::{LessonError, Result};
 use super::expr::{self, Expr, Value};
@@ -49,18 +50,18 @@ impl Engine {
     }
 
     /// The input and the plan of a scene. A fault is one sentence.
-    pub fn stage(&self, scene: &Scene) -> std::result::Result<Rc<Stage>, String> {
+    pub fn stage(&self, scene: &Scene) -> std::result::Result<Rc<Stage>, Sentence> {
         let key = scene.numbers_key();
         if let Some(stage) = self.stages.borrow().get(&key) {
             return Ok(Rc::clone(stage));
         }
-        let stage = Rc::new(scene.stage().map_err(|fault| fault.to_string())?);
+        let stage = Rc::new(scene.stage()?);
         keep(&self.stages, key, &stage);
         Ok(stage)
     }
 
     /// The whole run of `algorithm` on the input of a scene.
-    pub fn run(&self, scene: &Scene, algorithm: &Algorithm) -> std::result::Result<Rc<Run>, String> {
+    pub fn run(&self, scene: &Scene, algorithm: &Algorithm) -> std::result::Result<Rc<Run>, Sentence> {
         let key = format!("{} {}", algorithm.name(), scene.numbers_key());
         if let Some(run) = self.runs.borrow().get(&key) {
             return Ok(Rc::clone(run));
@@ -70,9 +71,9 @@ impl Engine {
         if work(plan) > MOST_WORK {
             return Err("so many numbers are too many to compute in a lesson; take fewer tokens".into());
         }
-        let schedule = stage.schedule(algorithm).map_err(|fault| fault.to_string())?;
+        let schedule = stage.schedule(algorithm)?;
         let run = Run::new(schedule, &stage.input.problem, scene.run.batch(), scene.run.head(), |_| true);
-        let run = Rc::new(run.map_err(|fault| fault.to_string())?);
+        let run = Rc::new(run.map_err(|fault| fault.sentence())?);
         keep(&self.runs, key, &run);
         Ok(run)
     }
@@ -93,6 +94,6 @@ fn keep<T>(kept: &RefCell<HashMap<String, Rc<T>>>, key: String, value: &Rc<T>) {
     kept.insert(key, Rc::clone(value));
 }
 
-fn wrong_kind(expr: &Expr, need: &str, found: &Value) -> LessonError {
-    LessonError::at(expr.line, expr.column, format!("{need} is needed, and this is {}", found.kind()))
+fn wrong_kind(expr: &Expr, need: &'static str, found: &Value) -> LessonError {
+    LessonError::at(expr.line, expr.column, Sentence::new("{0} is needed, and this is {1}").and(need).and(found.kind()))
 }

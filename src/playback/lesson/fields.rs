@@ -1,5 +1,7 @@
 //! The body of a cue or a header: lines of `key: value`; an indented line goes on with the value before it.
 
+use crate::sentence::Sentence;
+
 use super::error::{LessonError, Result};
 
 /// One `key: value`, with the place of the value.
@@ -31,7 +33,7 @@ pub fn parse(lines: &[&str], first: usize) -> Result<Vec<Field>> {
         let column = key.chars().count() + 2 + value.chars().take_while(|c| c.is_whitespace()).count();
         fields.push(Field { line: number, column, key: key.trim().into(), value: value.trim().into() });
         if fields.len() > MOST_FIELDS {
-            return Err(LessonError::line(number, format!("a cue has at most {MOST_FIELDS} lines")));
+            return Err(LessonError::line(number, Sentence::new("a cue has at most {0} lines").with(MOST_FIELDS)));
         }
     }
     Ok(fields)
@@ -56,7 +58,7 @@ impl Fields {
     }
 
     pub fn need(&mut self, key: &str) -> Result<Field> {
-        self.take(key).ok_or_else(|| LessonError::line(self.line, format!("`{key}:` is missing")))
+        self.take(key).ok_or_else(|| LessonError::line(self.line, Sentence::new("`{0}:` is missing").with(key)))
     }
 
     /// Every field of this key, in order.
@@ -70,13 +72,15 @@ impl Fields {
     pub fn finish(self) -> Result<()> {
         match self.left.first() {
             None => Ok(()),
-            Some(field) => Err(LessonError::line(field.line, format!("`{}` is not known here", field.key))),
+            Some(field) => {
+                Err(LessonError::line(field.line, Sentence::new("`{0}` is not known here").with(&field.key)))
+            }
         }
     }
 }
 
 impl Field {
-    pub fn fault(&self, message: impl Into<String>) -> LessonError {
+    pub fn fault(&self, message: impl Into<Sentence>) -> LessonError {
         LessonError::at(self.line, self.column, message)
     }
 

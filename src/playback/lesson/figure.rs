@@ -1,5 +1,7 @@
 //! A figure of a beat: bars side by side, each an expression that the engine evaluates.
 
+use crate::sentence::Sentence;
+
 use super::engine::Engine;
 use super::error::{LessonError, Result};
 use super::expr::{self, Expr, Value};
@@ -80,15 +82,15 @@ impl Figure {
                 "bar" | "later" => figure.bars.push(Bar::parse(&field)?),
                 "limit" => figure.limit = Some(limit(&field)?),
                 "format" if expr::is_format(&field.value) => figure.format = field.value,
-                "format" => return Err(field.fault(format!("`{}` is no format", field.value))),
-                key => return Err(LessonError::line(field.line, format!("`{key}` is not known here"))),
+                "format" => return Err(field.fault(Sentence::new("`{0}` is no format").with(&field.value))),
+                key => return Err(LessonError::line(field.line, Sentence::new("`{0}` is not known here").with(key))),
             }
         }
         match figure.bars.len() {
             _ if !has_title => Err(LessonError::line(line, "`title:` is missing")),
             0 => Err(LessonError::line(line, "`bar:` is missing")),
             1..=MOST_BARS => Ok(figure),
-            _ => Err(LessonError::line(line, format!("a figure has at most {MOST_BARS} bars"))),
+            _ => Err(LessonError::line(line, Sentence::new("a figure has at most {0} bars").with(MOST_BARS))),
         }
     }
 
@@ -108,7 +110,7 @@ impl Figure {
             let value = match engine.eval(&bar.value, scene)? {
                 Value::Number(number) => number,
                 other => {
-                    let message = format!("a bar is a number, and this is {}", other.kind());
+                    let message = Sentence::new("a bar is a number, and this is {0}").and(other.kind());
                     return Err(LessonError::at(bar.value.line, bar.value.column, message));
                 }
             };

@@ -5,13 +5,14 @@ use std::rc::Rc;
 use crate::attention::{Align, Mask, Precision, Shape};
 use crate::schedule::tiling::footprint;
 use crate::schedule::{Algorithm, Plan, Tensor, TileCounts, algorithm, hardware};
+use crate::sentence::Sentence;
 
 use super::engine::Engine;
 use super::expr::{Arguments, Scope, Value};
 use super::objects::{Chip, Moved, Piece, Results, Row};
 use super::scene::{BUGS, Scene, Stage};
 
-type Answer = Result<Value, String>;
+type Answer = Result<Value, Sentence>;
 
 /// The names of one scene.
 pub struct Names<'a> {
@@ -24,7 +25,7 @@ impl<'a> Names<'a> {
         Self { engine, scene }
     }
 
-    fn stage(&self) -> Result<Rc<Stage>, String> {
+    fn stage(&self) -> Result<Rc<Stage>, Sentence> {
         self.engine.stage(self.scene)
     }
 }
@@ -101,13 +102,13 @@ impl Names<'_> {
     }
 
     /// The algorithm by place, or the scene's.
-    fn algorithm(&self, arguments: &mut Arguments) -> Result<&'static Algorithm, String> {
+    fn algorithm(&self, arguments: &mut Arguments) -> Result<&'static Algorithm, Sentence> {
         let name = arguments.text().unwrap_or_else(|| self.scene.run.algorithm().to_owned());
-        algorithm::by_name(&name).ok_or_else(|| format!("there is no algorithm {name}"))
+        algorithm::by_name(&name).ok_or_else(|| Sentence::new("there is no algorithm {0}").with(&name))
     }
 
     /// The algorithm and the scene's plan, with the sizes and masks that the arguments override.
-    fn planned(&self, arguments: &mut Arguments) -> Result<(&'static Algorithm, Plan), String> {
+    fn planned(&self, arguments: &mut Arguments) -> Result<(&'static Algorithm, Plan), Sentence> {
         let (algorithm, stage) = (self.algorithm(arguments)?, self.stage()?);
         Ok((algorithm, overridden(&stage, self.scene.run.batch(), arguments)?))
     }
@@ -129,7 +130,7 @@ impl Names<'_> {
             "skipped" => counts.skipped,
             "computed" => counts.full + counts.partial,
             "all" => counts.full + counts.partial + counts.skipped,
-            _ => return Err(format!("{class} is no class; full, partial, skipped, computed and all are")),
+            _ => return Err(Sentence::new("{0} is no class; full, partial, skipped, computed and all are").with(class)),
         };
         Ok(number.into())
     }
@@ -138,7 +139,7 @@ impl Names<'_> {
         let (i, j) = (arguments.index("i")?, arguments.index("j")?);
         let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
         if i >= plan.t_r() || j >= plan.t_c() {
-            return Err(format!("there are {} x {} tiles", plan.t_r(), plan.t_c()));
+            return Err(Sentence::new("the tiles are {0} x {1}").with(plan.t_r()).with(plan.t_c()));
         }
         Ok(plan.class(i, j).name().into())
     }
@@ -155,11 +156,11 @@ impl Names<'_> {
     }
 
     /// The run of an algorithm (by place) under a bug (by name), or of the scene's.
-    fn run_of(&self, arguments: &mut Arguments) -> Result<Rc<crate::machine::Run>, String> {
+    fn run_of(&self, arguments: &mut Arguments) -> Result<Rc<crate::machine::Run>, Sentence> {
         let algorithm = self.algorithm(arguments)?;
         let bug = arguments.named_text("bug")?.unwrap_or_else(|| self.scene.bug.clone());
         if !BUGS.contains(&bug.as_str()) {
-            return Err(format!("there is no bug {bug}"));
+            return Err(Sentence::new("there is no bug {0}").with(bug));
         }
         self.engine.run(self.scene, &algorithm.with_bug(&bug))
     }
@@ -171,14 +172,16 @@ impl Names<'_> {
 
     fn hardware(&self, arguments: &mut Arguments) -> Answer {
         let name = arguments.text().unwrap_or_else(|| self.scene.run.hardware().name.to_owned());
-        let model = hardware::by_name(&name).ok_or_else(|| format!("there is no hardware {name}"))?;
+        let model = hardware::by_name(&name).ok_or_else(|| Sentence::new("there is no hardware {0}").with(name))?;
         Ok(Value::Object(Rc::new(Chip(model))))
     }
 
     fn token(&self, arguments: &mut Arguments) -> Answer {
         let (index, stage) = (arguments.index("i")?, self.stage()?);
         let tokens = stage.input.about.tokens.get(self.scene.run.batch()).ok_or("this input has no tokens")?;
-        let token = tokens.get(index).ok_or_else(|| format!("there are {} tokens", tokens.len()))?;
+        let token = tokens
+            .get(index)
+            .ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|token|tokens}").with(tokens.len()))?;
         Ok(token.trim().into())
     }
 
@@ -196,7 +199,7 @@ impl Names<'_> {
         let problem = &stage.input.problem;
         let (shape, batch) = (problem.shape, self.scene.run.batch());
         if c >= shape.d_v {
-            return Err(format!("values have {} components", shape.d_v));
+            return Err(Sentence::new("values have {0} {0|component|components}").with(shape.d_v));
         }
         let sum: f64 = (0..shape.n_k).map(|j| problem.v[[batch, shape.kv_head(self.scene.run.head()), j, c]]).sum();
         Ok((sum / shape.n_k as f64).into())
@@ -213,7 +216,7 @@ impl Names<'_> {
         let i = arguments.index("i")?;
         let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
         if i >= plan.n_q {
-            return Err(format!("there are {} queries, from 0", plan.n_q));
+            return Err(Sentence::new("there {0|is|are} {0} {0|query|queries}, from 0").with(plan.n_q));
         }
         Ok(plan.band.keys_of(i).len().into())
     }
@@ -243,7 +246,7 @@ fn names(tensors: impl Iterator<Item = Tensor>) -> Value {
 
 /// The plan of a stage with other sizes, blocks, masks or precision: `n`, `n_q`, `n_k`, `d`, `br`, `bc`, `causal`,
 /// `align`, `precision`.
-fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<Plan, String> {
+fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<Plan, Sentence> {
     let shape = stage.input.problem.shape;
     let both = arguments.named_index("n")?;
     let n_q = arguments.named_index("n_q")?.or(both);
@@ -265,7 +268,7 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
         return Err("these sizes are too large".into());
     }
     if let Some(name) = precision {
-        plan.precision = Precision::parse(&name).ok_or_else(|| format!("{name} is no precision"))?;
+        plan.precision = Precision::parse(&name).ok_or_else(|| Sentence::new("{0} is no precision").with(name))?;
     }
     let other_sizes = n_q.is_some() || n_k.is_some();
     if other_sizes || causal.is_some() || align.is_some() {
@@ -275,7 +278,7 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
             None => mask.align,
             Some("top-left") => Align::TopLeft,
             Some("bottom-right") => Align::BottomRight,
-            Some(other) => return Err(format!("{other} is no alignment")),
+            Some(other) => return Err(Sentence::new("{0} is no alignment").with(other)),
         };
         if other_sizes {
             mask.key_lengths = None;

@@ -7,11 +7,12 @@ use crate::attention::oracle::{self, Output};
 use crate::attention::{Head, Precision};
 use crate::machine::{Online, Run, Visit};
 use crate::schedule::{Hardware, PerTensor, Tensor, Traffic};
+use crate::sentence::Sentence;
 
 use super::expr::{Arguments, Scope, Value};
 use super::scene::{Scene, Stage};
 
-type Answer = Result<Value, String>;
+type Answer = Result<Value, Sentence>;
 
 /// What an algorithm moves.
 pub struct Moved {
@@ -43,7 +44,7 @@ impl Scope for Moved {
             None => Ok(of.elements().into()),
             Some(tensor) => match Tensor::known(&tensor) {
                 Some(tensor) => Ok(of.get(tensor).into()),
-                None => Err(format!("there is no tensor {tensor}")),
+                None => Err(Sentence::new("there is no tensor {0}").with(tensor)),
             },
         })
     }
@@ -64,10 +65,10 @@ fn exact_head(stage: &Stage, scene: &Scene) -> Head<f64> {
 }
 
 impl Row {
-    pub fn new(stage: &Stage, run: Rc<Run>, scene: &Scene, index: usize) -> Result<Self, String> {
+    pub fn new(stage: &Stage, run: Rc<Run>, scene: &Scene, index: usize) -> Result<Self, Sentence> {
         let plan = &stage.plan;
         if index >= plan.n_q {
-            return Err(format!("there are {} queries, from 0", plan.n_q));
+            return Err(Sentence::new("there {0|is|are} {0} {0|query|queries}, from 0").with(plan.n_q));
         }
         let (block, place) = (index / plan.br, index % plan.br);
         let visits = run.history(block).swap_remove(place);
@@ -77,10 +78,14 @@ impl Row {
     }
 
     /// The visit with this number, from 1; `None` for 0, before the first.
-    fn visit(&self, after: usize) -> Result<Option<&Visit>, String> {
+    fn visit(&self, after: usize) -> Result<Option<&Visit>, Sentence> {
         match after.checked_sub(1) {
             None => Ok(None),
-            Some(at) => self.visits.get(at).map(Some).ok_or_else(|| format!("there are {} visits", self.visits.len())),
+            Some(at) => self
+                .visits
+                .get(at)
+                .map(Some)
+                .ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|visit|visits}").with(self.visits.len())),
         }
     }
 
@@ -115,7 +120,7 @@ impl Row {
     }
 
     /// Steps done after the step of this name in a visit.
-    fn cursor_after(&self, name: &str, visit: &Visit) -> Result<u64, String> {
+    fn cursor_after(&self, name: &str, visit: &Visit) -> Result<u64, Sentence> {
         let schedule = &self.run.schedule;
         let tile = schedule.step(visit.n).and_then(|step| step.place.tile());
         let is_it = |n: &u64| {
@@ -125,11 +130,11 @@ impl Row {
         };
         // A visit has a dozen steps.
         let found = (visit.n.saturating_sub(16)..=visit.n).rev().find(is_it);
-        found.map(|n| n + 1).ok_or_else(|| format!("a visit has no step {name}"))
+        found.map(|n| n + 1).ok_or_else(|| Sentence::new("a visit has no step {0}").with(name))
     }
 }
 
-fn whole(value: &Value) -> Result<usize, String> {
+fn whole(value: &Value) -> Result<usize, Sentence> {
     match value {
         Value::Number(number) if *number == number.trunc() && (0.0..=1e6).contains(number) => Ok(*number as usize),
         _ => Err("a whole number is needed".into()),
@@ -138,7 +143,7 @@ fn whole(value: &Value) -> Result<usize, String> {
 
 fn component(values: &[f64], arguments: &mut Arguments, name: &str) -> Answer {
     let index = arguments.index_or(name, 0)?;
-    values.get(index).map(|&x| x.into()).ok_or_else(|| format!("there are {}, from 0", values.len()))
+    values.get(index).map(|&x| x.into()).ok_or_else(|| Sentence::new("there {0|is|are} {0}, from 0").with(values.len()))
 }
 
 impl Scope for Row {
@@ -172,8 +177,8 @@ impl Scope for Row {
 }
 
 /// O, m, l and L of a run.
-fn output(run: &Run) -> Result<&Output, String> {
-    run.output().ok_or_else(|| format!("{} makes no O", run.schedule.algorithm.name()))
+fn output(run: &Run) -> Result<&Output, Sentence> {
+    run.output().ok_or_else(|| Sentence::new("{0} makes no O").with(run.schedule.algorithm.name()))
 }
 
 /// Everything that a run gave.
@@ -184,7 +189,7 @@ pub struct Results {
 }
 
 impl Results {
-    pub fn new(stage: &Stage, run: Rc<Run>, scene: &Scene) -> Result<Self, String> {
+    pub fn new(stage: &Stage, run: Rc<Run>, scene: &Scene) -> Result<Self, Sentence> {
         let got = output(&run)?.clone();
         Ok(Self { run, got, exact: oracle::attention(&exact_head(stage, scene)) })
     }
@@ -225,10 +230,12 @@ pub struct Piece {
 
 impl Piece {
     /// Keys `from` up to `to`, without `to`, of query `i`.
-    pub fn new(stage: &Stage, scene: &Scene, i: usize, from: usize, to: usize) -> Result<Self, String> {
+    pub fn new(stage: &Stage, scene: &Scene, i: usize, from: usize, to: usize) -> Result<Self, Sentence> {
         let plan = &stage.plan;
         if i >= plan.n_q || from >= to || to > plan.n_k {
-            return Err(format!("there are {} queries and {} keys", plan.n_q, plan.n_k));
+            return Err(Sentence::new("there {0|is|are} {0} {0|query|queries} and {1} {1|key|keys}")
+                .with(plan.n_q)
+                .with(plan.n_k));
         }
         let head = exact_head(stage, scene);
         let s = oracle::row(&head, i).s[from..to].to_vec();

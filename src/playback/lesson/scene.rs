@@ -120,7 +120,7 @@ impl Scene {
     /// Sets one property. `input` sets all of them to what suits that input.
     pub fn set(&mut self, field: &Field) -> Result<()> {
         let value = field.value.as_str();
-        let unknown = |what: &str| field.fault(format!("`{value}` is no {what}"));
+        let unknown = |what: &'static str| field.fault(Sentence::new("`{0}` is no {1}").with(value).and(what));
         match field.key.as_str() {
             "input" => *self = Self { line: field.line, ..input(value).ok_or_else(|| unknown("input"))? },
             "blocks" => {
@@ -131,7 +131,9 @@ impl Scene {
             "algorithm" if algorithm::by_name(value).is_none() => return Err(unknown("algorithm")),
             "prefix" | "batch" | "head" | "algorithm" | "br" | "bc" | "hardware" | "precision" => {
                 let choice = Choice::by_name(&field.key).ok_or_else(|| unknown("choice"))?;
-                choice.set(&mut self.run, value).map_err(|fault| field.fault(format!("`{value}`: {fault}")))?;
+                choice
+                    .set(&mut self.run, value)
+                    .map_err(|fault| field.fault(Sentence::new("`{0}`: {1}").with(value).and(fault)))?;
             }
             "flip" => {
                 let factor = value.parse().ok().filter(|x: &f64| x.is_finite());
@@ -139,7 +141,7 @@ impl Scene {
             }
             "bug" => {
                 if !BUGS.contains(&value) {
-                    return Err(field.fault(format!("bugs are {}", BUGS.join(", "))));
+                    return Err(field.fault(Sentence::new("bugs are {0}").with(BUGS.join(", "))));
                 }
                 self.bug = value.into();
             }
@@ -149,7 +151,7 @@ impl Scene {
                 self.view =
                     Distance::parse(value).ok_or_else(|| unknown("distance: memory, far, middle and near are"))?;
             }
-            key => return Err(field.fault(format!("a scene has no `{key}`"))),
+            key => return Err(field.fault(Sentence::new("a scene has no `{0}`").with(key))),
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Text with expressions in braces, so that no number in it is typed: `alpha is {row(13).alpha(3):.3}`.
 
+use crate::sentence::Sentence;
+
 use super::engine::Engine;
 use super::error::{LessonError, Result};
 use super::expr::{self, Expr};
@@ -110,7 +112,11 @@ fn value(inside: &str, (line, column): (usize, usize)) -> Result<Piece> {
     };
     if !expr::is_format(format) {
         let at = column + source.chars().count() + 1;
-        return Err(LessonError::at(line, at, format!("`{format}` is no format: .0 to .12 , B M % e are")));
+        return Err(LessonError::at(
+            line,
+            at,
+            Sentence::new("`{0}` is no format: .0 to .12 , B M % e are").with(format),
+        ));
     }
     Ok(Piece::Value(expr::parse(source, line, column)?, format.into()))
 }

@@ -31,6 +31,12 @@ impl Diagnostic {
     pub fn new(span: Span, what: impl Into<Sentence>) -> Self {
         Self { span, what: what.into() }
     }
+
+    /// `mine.tile:12:9: what`.
+    pub fn sentence(&self, file: &str) -> Sentence {
+        let at = Sentence::new("{0}:{1}:{2}: {3}").with(file).with(self.span.line).with(self.span.column);
+        at.and(self.what.clone())
+    }
 }
 
 impl fmt::Display for Diagnostic {

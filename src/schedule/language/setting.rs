@@ -24,6 +24,11 @@ impl Setting {
         Self { plan, splits: 1, heads: 1 }
     }
 
+    /// The place of a query head among those of its group.
+    pub fn picked(&self, head: usize) -> usize {
+        head % self.heads.max(1)
+    }
+
     /// The runs of blocks that a loop visits from `place`.
     pub fn runs(&self, over: Over, place: Place) -> Vec<Range<usize>> {
         let plan = &self.plan;

@@ -122,6 +122,11 @@ impl Tensor {
         Axes::of(&self.axes)
     }
 
+    /// Rows of keys, and none of queries.
+    pub fn is_of_keys(&self) -> bool {
+        self.axes().has(Axis::J) && !self.axes().has(Axis::I)
+    }
+
     /// The shape of one block.
     pub fn shape(&self) -> Shape {
         Shape::of_block(self.axes(), self.of)

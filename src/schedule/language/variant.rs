@@ -48,10 +48,15 @@ pub(super) fn read(written: &Written) -> Result<Algorithm, Vec<Diagnostic>> {
     let base = base(&written.base).map_err(|wrong| vec![wrong])?;
     changes(written, base)?;
     let made = made(written, base);
+    // What is wrong with a line of one's own may be why one of the base does not go with it.
     let told = |wrong: Vec<Diagnostic>| -> Vec<Diagnostic> {
-        let mut told = Diagnostics::default();
-        wrong.into_iter().for_each(|one| told.push(made.told(written, one)));
-        told.into_sorted()
+        let (own, others): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|one| made.is_own(one.span));
+        let sorted = |wrong: Vec<Diagnostic>| {
+            let mut told = Diagnostics::default();
+            wrong.into_iter().for_each(|one| told.push(made.told(written, one)));
+            told.into_sorted()
+        };
+        [sorted(own), sorted(others)].concat()
     };
     let mut algorithm = whole(&made.text).map_err(&told)?;
     algorithm.notes = told(algorithm.notes);
@@ -107,7 +112,7 @@ fn changes(written: &Written, base: &str) -> Result<(), Vec<Diagnostic>> {
                 all.dedup();
                 Sentence::new("{0} has no line {1}; it has {2}").with(name).with(&word.text).with(all.join(", "))
             }
-            _ => Sentence::new("{0} has {2} lines {1}, and it cannot be told which is meant")
+            _ => Sentence::new("{0} has {2} {2|line|lines} {1}, and it cannot be told which is meant")
                 .with(name)
                 .with(&word.text)
                 .with(found),
@@ -168,6 +173,10 @@ fn made<'w>(written: &'w Written, base: &str) -> Made<'w> {
 }
 
 impl Made<'_> {
+    fn is_own(&self, span: Span) -> bool {
+        matches!(self.origins.get(span.line as usize - 1), Some(Origin::Own { .. }))
+    }
+
     /// What is wrong with the text that is made, where the variant says so.
     fn told(&self, written: &Written, wrong: Diagnostic) -> Diagnostic {
         let Span { line, column, width } = wrong.span;

@@ -177,7 +177,8 @@ impl RunSpec {
     /// [applied](RunSpec::apply) to. Copies no tensor.
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
-        let Setting { plan, splits, heads } = self.on_shape(algorithm, &problem.shape, &problem.mask, batch);
+        let Setting { plan, splits, .. } = self.on_shape(algorithm, &problem.shape, &problem.mask, batch);
+        let heads = algorithm.heads(&problem.shape);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,

@@ -64,7 +64,7 @@ fn execute_in<T: Real>(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>])
         }
         on_chip = on_chip.max(chip.bytes(plan));
     }
-    let output = Results::of(&machine, &schedule).output().ok_or((0, Why::TooLong))?;
+    let output = Results::of(&machine, &schedule, 0).output().ok_or((0, Why::TooLong))?;
     Ok(Outcome { output, moved: traffic.hbm_elements(), on_chip })
 }
 

@@ -16,15 +16,19 @@ use crate::attention::{Precision, Real};
 use crate::machine::{Given, Machine, Program, Results, Run};
 use crate::schedule::language::{Extent, NameId, Shape};
 use crate::schedule::{Schedule, Step, algorithm};
-
-type Fault = String;
+use crate::sentence::Sentence;
 
 /// The learner's lines by name.
 struct Formulas {
     lines: Vec<(String, Expr)>,
 }
 
-pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, Fault> {
+pub(super) fn grade(
+    build: &Build,
+    filling: &[Option<usize>],
+    engine: &Engine,
+    scene: &Scene,
+) -> Result<Grade, Sentence> {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
@@ -54,7 +58,7 @@ impl Formulas {
         for (line, parts) in build.filled(filling) {
             let formula = written(&parts);
             let parsed = expr::parse(&formula, line.line, 1);
-            let expr = parsed.map_err(|error| Finding::Formula { formula, fault: error.message })?;
+            let expr = parsed.map_err(|error| Finding::Formula { formula, fault: error.what })?;
             lines.push((line.name.clone(), expr));
         }
         Ok(Self { lines })
@@ -68,11 +72,11 @@ impl Formulas {
     fn value<T: Real>(&self, name: &str, right: T, vars: &[(&str, T)]) -> Result<T, Finding> {
         let Some((_, expr)) = self.lines.iter().find(|(known, _)| known == name) else { return Ok(right) };
         let vars = Vars(vars.iter().map(|(name, value)| (*name, value.widen())).collect());
-        let fault = |fault: String| Finding::Formula { formula: expr.source.clone(), fault };
+        let fault = |fault: Sentence| Finding::Formula { formula: expr.source.clone(), fault };
         match expr::eval(expr, &vars) {
             Ok(Value::Number(number)) => Ok(T::narrow(number)),
-            Ok(other) => Err(fault(format!("it gives {}, not a number", other.kind()))),
-            Err(error) => Err(fault(error.message)),
+            Ok(other) => Err(fault(Sentence::new("it gives {0}, not a number").and(other.kind()))),
+            Err(error) => Err(fault(error.what)),
         }
     }
 }
@@ -85,7 +89,7 @@ impl Scope for Vars<'_> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
     }
 
-    fn call(&self, _: &str, _: &mut Arguments) -> Option<Result<Value, String>> {
+    fn call(&self, _: &str, _: &mut Arguments) -> Option<Result<Value, Sentence>> {
         None
     }
 }
@@ -108,8 +112,8 @@ fn walk<T: Real>(
     let given =
         [Given::new(stage.input.problem.head::<T>(scene.run.batch(), scene.run.head(), schedule.plan().precision))];
     let program = Program::new(&schedule.algorithm);
-    let fault = |fault: String| Finding::Formula { formula: String::new(), fault };
-    let machine = Machine::new(&program, &schedule.setting, &given).map_err(|error| fault(error.to_string()))?;
+    let fault = |fault: Sentence| Finding::Formula { formula: String::new(), fault };
+    let machine = Machine::new(&program, &schedule.setting, &given).map_err(|error| fault(error.sentence()))?;
     let names = Chip::of(schedule).ok_or_else(|| fault("the text has other names".into()))?;
     let mut walk = Walk { formulas, schedule, names, machine, before: None, first: None };
     let mut steps = Vec::new();
@@ -122,7 +126,7 @@ fn walk<T: Real>(
             }
         }
     }
-    let output = Results::of(&walk.machine, schedule).output().ok_or_else(|| fault("it makes no O".into()))?;
+    let output = Results::of(&walk.machine, schedule, 0).output().ok_or_else(|| fault("it makes no O".into()))?;
     Ok((walk.first, Outcome { output, moved: 0, on_chip: 0 }))
 }
 
@@ -192,7 +196,7 @@ impl<'a, T: Real> Walk<'a, T> {
 
     fn execute(&mut self, step: &Step) -> Result<(), Finding> {
         let done = self.machine.execute(step);
-        done.map_err(|fault| Finding::Formula { formula: String::new(), fault: fault.to_string() })
+        done.map_err(|fault| Finding::Formula { formula: String::new(), fault: fault.sentence() })
     }
 
     fn matrix(&self, name: NameId, shape: Shape, step: &Step) -> Array2<T> {

@@ -5,6 +5,7 @@ use super::super::error::Result;
 use super::super::scene::Scene;
 use super::{Build, Part};
 use crate::attention::TileClass;
+use crate::sentence::Sentence;
 
 /// The grade of one attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +36,7 @@ pub enum Finding {
     /// The condition of the task does not hold.
     Goal,
     /// A formula cannot be read or evaluated.
-    Formula { formula: String, fault: String },
+    Formula { formula: String, fault: Sentence },
     /// A tile of another class: query block, key block.
     Class { i: usize, j: usize, got: TileClass, want: TileClass },
     /// Numbers and traffic are right, but this mask changes nothing.

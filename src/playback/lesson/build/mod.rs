@@ -16,6 +16,8 @@ mod words;
 pub use cards::CardOp;
 pub use grade::{Finding, Grade, Why};
 
+use crate::sentence::Sentence;
+
 use super::engine::Engine;
 use super::error::Result;
 use super::expr::Expr;
@@ -185,11 +187,11 @@ impl Build {
         attempt: &Attempt,
         engine: &Engine,
         scene: &Scene,
-    ) -> std::result::Result<Vec<Option<usize>>, String> {
+    ) -> std::result::Result<Vec<Option<usize>>, Sentence> {
         match &attempt.filling {
             Filling::Cards(cards) => Ok(cards.clone()),
             Filling::ClassesOf(settings) => {
-                let other = super::cue::changed(scene, settings).map_err(|error| error.message)?;
+                let other = super::cue::changed(scene, settings).map_err(|error| error.what)?;
                 let plan = &engine.stage(&other)?.plan;
                 paint::classes_as_cards(self, plan).ok_or_else(|| "a class has no card".into())
             }

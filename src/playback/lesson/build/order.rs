@@ -9,6 +9,7 @@ use super::execute::execute;
 use super::grade::{Finding, Grade, Why, empty_hole};
 use super::{Build, Card, Filled};
 use crate::schedule::{Place, Plan};
+use crate::sentence::Sentence;
 
 /// What a card does at a place, with the card that it came from.
 pub(super) struct CardStep {
@@ -19,7 +20,8 @@ pub(super) struct CardStep {
 
 /// `load Q, scores, store S`, `for i`, `end`, `kernel`
 pub(super) fn parse_ops(field: &Field) -> Result<Vec<CardOp>> {
-    let op = |name: &str| CardOp::parse(name).ok_or_else(|| field.fault(format!("`{name}` is no operation")));
+    let op =
+        |name: &str| CardOp::parse(name).ok_or_else(|| field.fault(Sentence::new("`{0}` is no operation").with(name)));
     field.value.split(',').map(|name| op(name.trim())).collect()
 }
 
@@ -28,7 +30,7 @@ pub(super) fn grade(
     filling: &[Option<usize>],
     engine: &Engine,
     scene: &Scene,
-) -> std::result::Result<Grade, String> {
+) -> std::result::Result<Grade, Sentence> {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
@@ -42,9 +44,9 @@ pub(super) fn grade(
             Filled::Text(_) => None,
         })
         .collect();
-    let impossible = |card: usize, why: Why| -> std::result::Result<Grade, String> {
+    let impossible = |card: usize, why: Why| -> std::result::Result<Grade, Sentence> {
         let text = cards.get(card).map(|card| card.text.fill(engine, scene)).transpose();
-        let card = text.map_err(|error| error.message)?.unwrap_or_default();
+        let card = text.map_err(|error| error.what)?.unwrap_or_default();
         Ok(Grade::of(Finding::Impossible { card, why }))
     };
     let ops: Vec<(usize, CardOp)> =

@@ -9,6 +9,7 @@ use super::grade::{Finding, Grade};
 use super::order::CardStep;
 use crate::attention::{Band, TileClass};
 use crate::schedule::{Plan, Schedule, algorithm};
+use crate::sentence::Sentence;
 
 const CLASSES: [TileClass; 3] = [TileClass::Full, TileClass::Partial, TileClass::Skipped];
 
@@ -23,7 +24,12 @@ fn tiles(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
     (0..plan.t_r()).flat_map(move |i| (0..t_c).map(move |j| (i, j)))
 }
 
-pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, String> {
+pub(super) fn grade(
+    build: &Build,
+    filling: &[Option<usize>],
+    engine: &Engine,
+    scene: &Scene,
+) -> Result<Grade, Sentence> {
     let stage = engine.stage(scene)?;
     let plan = &stage.plan;
     let class_of = |card: usize| {
@@ -51,7 +57,7 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
 }
 
 /// Runs flash2's schedule for no mask, changed as it was painted.
-fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass)]) -> Result<Grade, String> {
+fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass)]) -> Result<Grade, Sentence> {
     let flash2 = algorithm::by_name("flash2").ok_or("there is no flash2")?;
     let plan = &stage.plan;
     let open = Plan { band: Band::open(plan.n_q, plan.n_k), ..plan.clone() };
@@ -71,7 +77,7 @@ fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass
             }
             let card = |operation: &str| {
                 let op = line(operation).map(CardOp::Line).ok_or("a line has no card")?;
-                Ok::<_, String>(CardStep { op, place: step.place, card: 0 })
+                Ok::<_, Sentence>(CardStep { op, place: step.place, card: 0 })
             };
             program.push(card(&schedule.algorithm.operation(step.line))?);
             if schedule.facts(step).makes_scores && class == TileClass::Partial {

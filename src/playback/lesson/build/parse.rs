@@ -7,6 +7,7 @@ use super::super::predict::expression;
 use super::super::text::Text;
 use super::order::parse_ops;
 use super::{Attempt, Build, Card, Filling, Kind, Line, Part};
+use crate::sentence::Sentence;
 
 impl Build {
     pub(in super::super) fn parse(mut fields: Fields) -> Result<Self> {
@@ -114,7 +115,10 @@ fn defined(field: &Field) -> Result<Line> {
 }
 
 fn find(cards: &[Card], key: &str, field: &Field) -> Result<usize> {
-    cards.iter().position(|card| card.key == key).ok_or_else(|| field.fault(format!("there is no card `{key}`")))
+    cards
+        .iter()
+        .position(|card| card.key == key)
+        .ok_or_else(|| field.fault(Sentence::new("there is no card `{0}`").with(key)))
 }
 
 /// `key, key, -, key | thought`, where `-` is an empty hole; of a painting, `classes of key: value; .. | thought`.

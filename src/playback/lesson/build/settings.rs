@@ -7,21 +7,27 @@ use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
 use super::{Build, written};
 use crate::schedule::tiling::footprint;
+use crate::sentence::Sentence;
 
-pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Result<Grade, String> {
+pub(super) fn grade(
+    build: &Build,
+    filling: &[Option<usize>],
+    engine: &Engine,
+    scene: &Scene,
+) -> Result<Grade, Sentence> {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
     let mut built = scene.clone();
     for (line, parts) in build.filled(filling) {
         let field = Field { line: line.line, column: 1, key: line.name.clone(), value: written(&parts) };
-        built.set(&field).map_err(|error| error.message)?;
+        built.set(&field).map_err(|error| error.what)?;
     }
     let stage = engine.stage(&built)?;
     let run = engine.run(&built, &stage.algorithm.with_bug(&built.bug))?;
     let (moved, on_chip) =
         (run.meters().total().traffic.hbm_elements(), footprint(&stage.algorithm, &stage.plan).total());
-    let output = run.output().ok_or_else(|| format!("{} makes no O", stage.algorithm.name()))?.clone();
+    let output = run.output().ok_or_else(|| Sentence::new("{0} makes no O").with(stage.algorithm.name()))?.clone();
     let outcome = Outcome { output, moved, on_chip };
     let mut findings: Vec<Finding> = outcome.first_difference(&stage, &built).into_iter().collect();
     let holds = build.goal.as_ref().map_or(Ok(true), |goal| engine.holds(goal, &built));
@@ -29,7 +35,7 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     let limit = hardware.shared_bytes_per_block;
     if stage.algorithm.is_budgeted() && !footprint(&stage.algorithm, &stage.plan).fits(&hardware) {
         findings.push(Finding::OnChip { got: on_chip, limit });
-    } else if !holds.map_err(|error| error.message)? {
+    } else if !holds.map_err(|error| error.what)? {
         findings.push(Finding::Goal);
     }
     Ok(Grade { findings, moved: Some(moved), on_chip: Some(on_chip), thought: None })

@@ -1,5 +1,7 @@
 //! A tree to a value. Arithmetic is that of f64: it gives infinities and NaN where a machine would, and never fails.
 
+use crate::sentence::Sentence;
+
 use super::super::error::{LessonError, Result};
 use super::value::Value;
 use super::{Argument, Expr, Kind, Node, Operator};
@@ -10,7 +12,7 @@ pub trait Scope {
     fn name(&self, name: &str) -> Option<Value>;
 
     /// A function or, for an object, a method; `None` where there is none.
-    fn call(&self, name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, String>>;
+    fn call(&self, name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, Sentence>>;
 }
 
 /// The arguments of one call. What is not taken is a fault.
@@ -35,20 +37,20 @@ impl Arguments {
         Some(self.named.swap_remove(index).1)
     }
 
-    pub fn number(&mut self, name: &str) -> std::result::Result<f64, String> {
-        number(self.take(name).ok_or_else(|| format!("`{name}` is missing"))?, name)
+    pub fn number(&mut self, name: &str) -> std::result::Result<f64, Sentence> {
+        number(self.take(name).ok_or_else(|| Sentence::new("`{0}` is missing").with(name))?, name)
     }
 
     /// A whole number of at most a million.
-    pub fn index(&mut self, name: &str) -> std::result::Result<usize, String> {
-        whole(self.take(name).ok_or_else(|| format!("`{name}` is missing"))?, name)
+    pub fn index(&mut self, name: &str) -> std::result::Result<usize, Sentence> {
+        whole(self.take(name).ok_or_else(|| Sentence::new("`{0}` is missing").with(name))?, name)
     }
 
-    pub fn index_or(&mut self, name: &str, fallback: usize) -> std::result::Result<usize, String> {
+    pub fn index_or(&mut self, name: &str, fallback: usize) -> std::result::Result<usize, Sentence> {
         self.take(name).map_or(Ok(fallback), |value| whole(value, name))
     }
 
-    pub fn named_index(&mut self, name: &str) -> std::result::Result<Option<usize>, String> {
+    pub fn named_index(&mut self, name: &str) -> std::result::Result<Option<usize>, Sentence> {
         self.take_named(name).map(|value| whole(value, name)).transpose()
     }
 
@@ -63,19 +65,19 @@ impl Arguments {
         }
     }
 
-    pub fn named_text(&mut self, name: &str) -> std::result::Result<Option<String>, String> {
+    pub fn named_text(&mut self, name: &str) -> std::result::Result<Option<String>, Sentence> {
         match self.take_named(name) {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
-            Some(other) => Err(format!("`{name}` is a text, and this is {}", other.kind())),
+            Some(other) => Err(Sentence::new("`{0}` is a text, and this is {1}").with(name).and(other.kind())),
         }
     }
 
-    pub fn named_bool(&mut self, name: &str) -> std::result::Result<Option<bool>, String> {
+    pub fn named_bool(&mut self, name: &str) -> std::result::Result<Option<bool>, Sentence> {
         match self.take_named(name) {
             None => Ok(None),
             Some(Value::Bool(truth)) => Ok(Some(truth)),
-            Some(other) => Err(format!("`{name}` is true or false, and this is {}", other.kind())),
+            Some(other) => Err(Sentence::new("`{0}` is true or false, and this is {1}").with(name).and(other.kind())),
         }
     }
 
@@ -89,19 +91,19 @@ impl Arguments {
     }
 }
 
-fn number(value: Value, name: &str) -> std::result::Result<f64, String> {
+fn number(value: Value, name: &str) -> std::result::Result<f64, Sentence> {
     match value {
         Value::Number(number) => Ok(number),
-        other => Err(format!("`{name}` is a number, and this is {}", other.kind())),
+        other => Err(Sentence::new("`{0}` is a number, and this is {1}").with(name).and(other.kind())),
     }
 }
 
-fn whole(value: Value, name: &str) -> std::result::Result<usize, String> {
+fn whole(value: Value, name: &str) -> std::result::Result<usize, Sentence> {
     let number = number(value, name)?;
     if number == number.trunc() && (0.0..=1e6).contains(&number) {
         return Ok(number as usize);
     }
-    Err(format!("`{name}` is a whole number from 0 to 1 000 000, and this is {number}"))
+    Err(Sentence::new("`{0}` is a whole number from 0 to 1 000 000, and this is {1}").with(name).with(number))
 }
 
 /// Evaluates `expr` with the names of `scope`.
@@ -109,10 +111,10 @@ pub fn eval(expr: &Expr, scope: &dyn Scope) -> Result<Value> {
     node(&expr.root, scope).map_err(|(at, message)| LessonError::at(expr.line, expr.column + at, message))
 }
 
-type Evaluated = std::result::Result<Value, (usize, String)>;
+type Evaluated = std::result::Result<Value, (usize, Sentence)>;
 
 fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
-    let fault = |message: String| (node_.at, message);
+    let fault = |message: Sentence| (node_.at, message);
     match &node_.kind {
         Kind::Number(number) => Ok(Value::Number(*number)),
         Kind::Text(text) => Ok(Value::Text(text.clone())),
@@ -120,7 +122,7 @@ fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
         Kind::List(values) => {
             values.iter().map(|value| node(value, scope)).collect::<std::result::Result<_, _>>().map(Value::List)
         }
-        Kind::Name(name) => scope.name(name).ok_or_else(|| fault(format!("there is no `{name}`"))),
+        Kind::Name(name) => scope.name(name).ok_or_else(|| fault(Sentence::new("there is no `{0}`").with(name))),
         Kind::Call(name, arguments) if name == "if" => choose(node_.at, arguments, scope),
         Kind::Call(name, given) => {
             let mut arguments = evaluated(given, scope)?;
@@ -129,7 +131,7 @@ fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
         }
         Kind::Method(of, name, given) => {
             let Value::Object(object) = node(of, scope)? else {
-                return Err(fault(format!("this has no part `{name}`")));
+                return Err(fault(Sentence::new("this has no part `{0}`").with(name)));
             };
             let mut arguments = evaluated(given, scope)?;
             let result = object.call(name, &mut arguments).or_else(|| object.name(name).map(Ok));
@@ -141,7 +143,7 @@ fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
     }
 }
 
-fn evaluated(given: &[Argument], scope: &dyn Scope) -> std::result::Result<Arguments, (usize, String)> {
+fn evaluated(given: &[Argument], scope: &dyn Scope) -> std::result::Result<Arguments, (usize, Sentence)> {
     let mut arguments = Arguments { places: Default::default(), named: Vec::new() };
     for argument in given {
         let value = node(&argument.value, scope)?;
@@ -156,16 +158,16 @@ fn evaluated(given: &[Argument], scope: &dyn Scope) -> std::result::Result<Argum
 fn finish(
     at: usize,
     name: &str,
-    result: Option<std::result::Result<Value, String>>,
+    result: Option<std::result::Result<Value, Sentence>>,
     arguments: &Arguments,
 ) -> Evaluated {
-    let value = result.ok_or_else(|| (at, format!("there is no `{name}`")))?;
-    let value = value.map_err(|message| (at, format!("{name}: {message}")))?;
+    let value = result.ok_or_else(|| (at, Sentence::new("there is no `{0}`").with(name)))?;
+    let value = value.map_err(|message| (at, Sentence::new("{0}: {1}").with(name).and(message)))?;
     if let Some((named, _)) = arguments.named.first() {
-        return Err((at, format!("{name} takes no `{named}`")));
+        return Err((at, Sentence::new("{0} takes no `{1}`").with(name).with(named)));
     }
     if !arguments.is_empty() {
-        return Err((at, format!("{name} is given too many arguments")));
+        return Err((at, Sentence::new("{0} is given too many arguments").with(name)));
     }
     Ok(value)
 }
@@ -179,15 +181,15 @@ fn choose(at: usize, arguments: &[Argument], scope: &dyn Scope) -> Evaluated {
     node(if taken { &then.value } else { &otherwise.value }, scope)
 }
 
-fn truth(value: Value) -> std::result::Result<bool, String> {
+fn truth(value: Value) -> std::result::Result<bool, Sentence> {
     match value {
         Value::Bool(truth) => Ok(truth),
-        other => Err(format!("a condition is true or false, and this is {}", other.kind())),
+        other => Err(Sentence::new("a condition is true or false, and this is {0}").and(other.kind())),
     }
 }
 
 fn binary(operator: Operator, left: &Node, right: &Node, scope: &dyn Scope, at: usize) -> Evaluated {
-    let fault = |message: String| (at, message);
+    let fault = |message: Sentence| (at, message);
     let first = node(left, scope)?;
     if let Operator::And | Operator::Or = operator {
         let first = truth(first).map_err(fault)?;
@@ -199,12 +201,14 @@ fn binary(operator: Operator, left: &Node, right: &Node, scope: &dyn Scope, at: 
     let second = node(right, scope)?;
     if let Operator::Equal | Operator::NotEqual = operator {
         if std::mem::discriminant(&first) != std::mem::discriminant(&second) {
-            return Err(fault(format!("{} is compared with {}", first.kind(), second.kind())));
+            return Err(fault(Sentence::new("{0} is compared with {1}").and(first.kind()).and(second.kind())));
         }
         return Ok(Value::Bool((first == second) == (operator == Operator::Equal)));
     }
     let (Value::Number(a), Value::Number(b)) = (&first, &second) else {
-        return Err(fault(format!("two numbers are needed, and these are {} and {}", first.kind(), second.kind())));
+        return Err(fault(
+            Sentence::new("two numbers are needed, and these are {0} and {1}").and(first.kind()).and(second.kind()),
+        ));
     };
     let (a, b) = (*a, *b);
     Ok(match operator {
@@ -221,7 +225,7 @@ fn binary(operator: Operator, left: &Node, right: &Node, scope: &dyn Scope, at: 
 }
 
 /// Functions of numbers and lists, the same in every scope.
-fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, String>> {
+fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, Sentence>> {
     let mut of_one = |f: fn(f64) -> f64| Some(arguments.number("x").map(|x| Value::Number(f(x))));
     match name {
         "exp" => of_one(f64::exp),
@@ -251,7 +255,7 @@ fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result
     }
 }
 
-fn fold(arguments: &mut Arguments, name: &str, f: fn(f64, f64) -> f64) -> std::result::Result<Value, String> {
+fn fold(arguments: &mut Arguments, name: &str, f: fn(f64, f64) -> f64) -> std::result::Result<Value, Sentence> {
     let mut values = arguments.rest();
     if let [Value::List(list)] = values.as_slice() {
         values = list.clone();
@@ -262,7 +266,7 @@ fn fold(arguments: &mut Arguments, name: &str, f: fn(f64, f64) -> f64) -> std::r
 }
 
 /// `near(a, b, within)`; a NaN is near nothing.
-fn near(arguments: &mut Arguments) -> std::result::Result<Value, String> {
+fn near(arguments: &mut Arguments) -> std::result::Result<Value, Sentence> {
     let (a, b, within) = (arguments.number("a")?, arguments.number("b")?, arguments.number("within")?);
     Ok(Value::Bool(a == b || (a - b).abs() <= within))
 }

@@ -1,5 +1,7 @@
 //! Text to tokens.
 
+use crate::sentence::Sentence;
+
 use super::Operator;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +22,7 @@ pub(super) enum Token {
 }
 
 /// The tokens of `source`, each with the number of characters before it.
-pub(super) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, (usize, String)> {
+pub(super) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, (usize, Sentence)> {
     let chars: Vec<char> = source.chars().collect();
     let (mut found, mut at) = (Vec::new(), 0);
     while at < chars.len() {
@@ -46,7 +48,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, (usize, String
     Ok(found)
 }
 
-fn number(chars: &[char], at: &mut usize) -> Result<Token, (usize, String)> {
+fn number(chars: &[char], at: &mut usize) -> Result<Token, (usize, Sentence)> {
     let start = *at;
     let digits = |at: &mut usize| {
         while chars.get(*at).is_some_and(|c| c.is_ascii_digit() || *c == '_') {
@@ -67,13 +69,13 @@ fn number(chars: &[char], at: &mut usize) -> Result<Token, (usize, String)> {
         }
     }
     let written: String = chars[start..*at].iter().filter(|c| **c != '_').collect();
-    written.parse().map(Token::Number).map_err(|_| (start, format!("`{written}` is no number")))
+    written.parse().map(Token::Number).map_err(|_| (start, Sentence::new("`{0}` is no number").with(written)))
 }
 
-fn text(chars: &[char], at: &mut usize) -> Result<Token, (usize, String)> {
+fn text(chars: &[char], at: &mut usize) -> Result<Token, (usize, Sentence)> {
     let start = *at;
     let length = chars[start + 1..].iter().position(|c| *c == '"');
-    let length = length.ok_or_else(|| (start, "a text has no closing quote".to_owned()))?;
+    let length = length.ok_or_else(|| (start, "a text has no closing quote".into()))?;
     *at = start + length + 2;
     Ok(Token::Text(chars[start + 1..start + 1 + length].iter().collect()))
 }
@@ -87,7 +89,7 @@ fn word(word: String) -> Token {
     }
 }
 
-fn sign(chars: &[char], at: &mut usize) -> Result<Token, (usize, String)> {
+fn sign(chars: &[char], at: &mut usize) -> Result<Token, (usize, Sentence)> {
     let pair: String = chars[*at..].iter().take(2).collect();
     let two = match pair.as_str() {
         "==" => Some(Operator::Equal),
@@ -115,7 +117,7 @@ fn sign(chars: &[char], at: &mut usize) -> Result<Token, (usize, String)> {
         ',' => Token::Comma,
         '.' => Token::Dot,
         '=' => Token::Assign,
-        other => return Err((*at, format!("`{other}` does not belong in an expression"))),
+        other => return Err((*at, Sentence::new("`{0}` does not belong in an expression").with(other))),
     };
     *at += 1;
     Ok(token)

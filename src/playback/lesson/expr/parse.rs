@@ -1,5 +1,7 @@
 //! Tokens to a tree, by the binding of operators (Pratt, "Top down operator precedence", 1973).
 
+use crate::sentence::Sentence;
+
 use super::super::error::{LessonError, Result};
 use super::lex::{Token, tokens};
 use super::{Argument, Expr, Kind, Node, Operator};
@@ -12,11 +14,15 @@ const MOST_DEPTH: usize = 40;
 
 /// Parses `source`, whose first character stands at `line` and `column`.
 pub fn parse(source: &str, line: usize, column: usize) -> Result<Expr> {
-    let fault = |(at, message): (usize, String)| LessonError::at(line, column + at, message);
+    let fault = |(at, message): (usize, Sentence)| LessonError::at(line, column + at, message);
     let shift = source.chars().take_while(|c| c.is_whitespace()).count();
     let (source, column) = (source.trim(), column + shift);
     if source.chars().count() > MOST_CHARS {
-        return Err(LessonError::at(line, column, format!("an expression has at most {MOST_CHARS} characters")));
+        return Err(LessonError::at(
+            line,
+            column,
+            Sentence::new("an expression has at most {0} characters").with(MOST_CHARS),
+        ));
     }
     let mut parser = Parser { tokens: tokens(source).map_err(fault)?, next: 0, depth: 0, end: source.chars().count() };
     let root = parser.expression(0).map_err(fault)?;
@@ -33,7 +39,7 @@ struct Parser {
     end: usize,
 }
 
-type Parsed<T> = std::result::Result<T, (usize, String)>;
+type Parsed<T> = std::result::Result<T, (usize, Sentence)>;
 
 impl Parser {
     fn peek(&self) -> Option<&Token> {
@@ -52,14 +58,14 @@ impl Parser {
     }
 
     fn expect(&mut self, token: &Token, what: &str) -> Parsed<()> {
-        if self.take(token) { Ok(()) } else { Err((self.at(), format!("{what} is missing"))) }
+        if self.take(token) { Ok(()) } else { Err((self.at(), Sentence::new("{0} is missing").with(what))) }
     }
 
     /// An expression whose operators bind more tightly than `least`.
     fn expression(&mut self, least: u8) -> Parsed<Node> {
         self.depth += 1;
         if self.depth > MOST_DEPTH {
-            return Err((self.at(), format!("an expression nests at most {MOST_DEPTH} deep")));
+            return Err((self.at(), Sentence::new("an expression nests at most {0} deep").with(MOST_DEPTH)));
         }
         let mut left = self.operand()?;
         while let Some(&Token::Operator(operator)) = self.peek() {
@@ -120,7 +126,7 @@ impl Parser {
                 return Err((at, "a name is missing after `.`".into()));
             };
             if chained > MOST_DEPTH {
-                return Err((at, format!("at most {MOST_DEPTH} parts are chained")));
+                return Err((at, Sentence::new("at most {0} parts are chained").with(MOST_DEPTH)));
             }
             self.next += 1;
             let arguments = if self.take(&Token::Open) { self.arguments()? } else { Vec::new() };
@@ -169,9 +175,9 @@ mod tests {
         let fault = |source: &str| {
             let fault = parse(source, 7, 10).unwrap_err();
             assert_eq!(fault.line, 7);
-            (fault.column, fault.message)
+            (fault.column, fault.what.to_string())
         };
-        assert_eq!(fault("1 + "), (13, "an expression ends too early".into()));
+        assert_eq!(fault("1 + "), (13, "an expression ends too early".to_owned()));
         assert_eq!(fault("1 2").0, 12);
         assert_eq!(fault("f(1").1, "`)` is missing");
         assert_eq!(fault("1 < 2 < 3").0, 16);

@@ -7,9 +7,12 @@ use super::super::nearest::nearest;
 use super::super::shape::{Extent, Shape};
 use super::super::syntax::{Expr as Written, ExprKind as As};
 use super::super::text::{Expr, ExprKind, Names, Parameter};
-use super::super::words::{Axis, Function, Operator, RESERVED, Test};
+use super::super::words::{Axis, Function, Operator, Test};
 use super::scope::Fact;
 use super::{Checker, Told};
+
+/// Words that are values of a run.
+const VALUES: [&str; 6] = ["scale", "cap", "slope", "distance", "keep", "inf"];
 
 /// A value, and whether it is a yes or no.
 pub struct Typed {
@@ -161,7 +164,7 @@ impl Checker {
             return Ok(Shape::TILE);
         }
         let what = "{0} is of a pair of query and key: it stands inside loops over i and j";
-        Err(self.fail(span, Sentence::new(what).with(name)))
+        Err(self.fail_at_place(span, Sentence::new(what).with(name)))
     }
 
     /// The factor of dropout, loaded before where it is a tensor.
@@ -180,7 +183,7 @@ impl Checker {
 
     fn on_chip(&mut self, name: &str, span: Span, conditions: &[Fact]) -> Result<Typed, Told> {
         let Some(id) = self.names.iter().position(|known| known == name) else { return Err(self.unknown(name, span)) };
-        if self.scope.poisoned.has(id) {
+        if self.scope.poisoned.has(id) || self.is_told(name) {
             return Err(Told);
         }
         let Some(held) = self.scope.held(id) else { return Err(self.not_held(id, span)) };
@@ -203,21 +206,37 @@ impl Checker {
         needs.iter().find(known).copied()
     }
 
+    /// That a name has no value is told once of a kernel.
+    fn is_told(&self, name: &str) -> bool {
+        self.scope.unknown.iter().any(|told| told == name)
+    }
+
     fn unknown(&mut self, name: &str, span: Span) -> Told {
+        if self.is_told(name) {
+            return Told;
+        }
+        self.scope.unknown.push(name.to_owned());
         if name == "bias" {
             return self.fail(span, "bias is in HBM and not on chip: write `load bias[i,j] when bias` before");
         }
-        let words = RESERVED.iter().copied().chain(["keep", "bias"]);
-        let names = self.names.iter().map(String::as_str).chain(words);
-        let what = match nearest(name, names) {
+        let what = match self.near(name) {
             Some(near) => Sentence::new("{0} has no value here; did you mean {1}?").with(name).with(near),
             None => Sentence::new("{0} has no value here: no line above gives it one").with(name),
         };
         self.fail(span, what)
     }
 
+    /// The nearest name that has a value here; else the nearest that has one anywhere.
+    fn near(&self, name: &str) -> Option<&str> {
+        let is_held = |id: &usize| self.scope.held(*id).is_some() || self.scope.poisoned.has(*id);
+        let held = (0..self.names.len()).filter(is_held).map(|id| self.names[id].as_str());
+        let others = self.names.iter().map(String::as_str).chain(["bias"]);
+        nearest(name, held.chain(VALUES)).or_else(|| nearest(name, others))
+    }
+
     pub(super) fn not_held(&mut self, id: usize, span: Span) -> Told {
         let name = self.names[id].clone();
+        self.scope.unknown.push(name.clone());
         let line = self.scope.gone.get(&id).map(|span| span.line);
         let what = match line {
             Some(line) if self.scope.over_keys.has(id) => Sentence::new(

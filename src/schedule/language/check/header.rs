@@ -26,6 +26,8 @@ pub struct Draft {
     pub loaded: bool,
     /// Written by a kernel of the group, outside its loop over heads.
     pub of_group: bool,
+    /// A line that writes it is wrong, so that not all is known of it.
+    pub is_in_doubt: bool,
 }
 
 impl Draft {
@@ -50,14 +52,15 @@ impl Checker {
         if header.title.is_none() {
             self.fail(first, "a text says what it is: title ...");
         }
-        if header.outputs.is_empty() {
+        if self.has_no_out {
             self.fail(first, "a text says what it makes: out O");
         }
         let lists = [(&header.inputs, Role::In), (&header.outputs, Role::Out), (&header.hbm, Role::Between)];
         for (declared, role) in lists {
             for tensor in declared {
-                // What is wrong has been told.
-                let _ = self.declare(tensor, role);
+                if self.declare(tensor, role).is_err() {
+                    self.refused.push(tensor.name.text.clone());
+                }
             }
         }
     }
@@ -106,6 +109,7 @@ impl Checker {
             made: false,
             loaded: false,
             of_group: false,
+            is_in_doubt: false,
         });
         Ok(())
     }
@@ -130,7 +134,7 @@ impl Checker {
             // A kernel that names no loop over heads runs for one head.
             if axis != Axis::H && !self.scope.is_in(axis) {
                 let what = Sentence::new("no loop over {0} stands around this line").with(axis.name());
-                return Err(self.fail(block.span, what));
+                return Err(self.fail_at_place(block.span, what));
             }
         }
         Ok(tensor)
@@ -141,6 +145,7 @@ impl Checker {
         let test = match name {
             "bias" => Test::Bias,
             "keep" => Test::KeepGiven,
+            _ if self.refused.iter().any(|refused| refused == name) => return Err(Told),
             _ => {
                 let names = self.drafts.iter().map(|draft| draft.name.as_str());
                 let what = match nearest(name, names) {
@@ -149,7 +154,7 @@ impl Checker {
                         Sentence::new("there is no tensor {0}: the header lists them, under in, out or hbm").with(name)
                     }
                 };
-                return Err(self.fail(span, what));
+                return Err(self.refuse(name, span, what));
             }
         };
         let id = self.name_id(name, span)?;
@@ -166,6 +171,7 @@ impl Checker {
             made: false,
             loaded: false,
             of_group: false,
+            is_in_doubt: false,
         });
         Ok(self.drafts.len() - 1)
     }
@@ -175,7 +181,11 @@ impl Checker {
         if let Some(id) = self.names.iter().position(|known| known == name) {
             return Ok(id);
         }
+        if self.scope.unknown.iter().any(|told| told == name) {
+            return Err(Told);
+        }
         if RESERVED.contains(&name) || Function::ALL.iter().any(|function| function.name() == name) {
+            self.scope.unknown.push(name.to_owned());
             let what = Sentence::new("{0} is a word of the language: choose another name").with(name);
             return Err(self.fail(span, what));
         }

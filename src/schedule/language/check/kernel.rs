@@ -78,14 +78,15 @@ impl Checker {
     }
 
     fn looped(&mut self, written: &WrittenLoop) -> Loop {
-        let mut around = self.scope.axes();
+        let (mut around, told) = (self.scope.axes(), self.wrong.len());
+        let outer_doubt = self.scope.is_in_doubt;
         for over in &written.over {
             if around.has(over.axis) {
                 self.fail(over.span, Sentence::new("a loop over {0} stands around this one").with(over.axis.name()));
             }
             if let Some(missing) = over.over.needs().iter().find(|axis| !around.has(**axis)) {
                 let what = Sentence::new("{0}: no loop over {1} stands around this one");
-                self.fail(over.span, what.with(over.over.phrase()).with(missing.name()));
+                self.fail_at_place(over.span, what.with(over.over.phrase()).with(missing.name()));
             }
             around = around.with(over.axis);
         }
@@ -95,7 +96,14 @@ impl Checker {
             .map(|over| LoopOver { axis: over.axis, over: over.over, reversed: over.reversed })
             .collect();
         let outside = self.scope.enter(&over);
+        let is_wrong = self.wrong.len() > told;
+        self.scope.is_in_doubt |= is_wrong;
         let body = self.nodes(&written.body);
+        self.scope.is_in_doubt = outer_doubt;
+        if is_wrong {
+            // Which programs meet in a block is not known.
+            self.accesses.clear();
+        }
         self.scope.leave(&over, outside, written.span);
         Loop { parallel: written.parallel, over, body, span: written.span }
     }
@@ -132,7 +140,7 @@ impl Checker {
             for word in &buffer.names {
                 let Some(id) = self.names.iter().position(|name| *name == word.text) else { continue };
                 let Some(&(found, _)) = self.scope.shapes.get(&id) else {
-                    if !has_faults {
+                    if !has_faults && !self.scope.poisoned.has(id) {
                         self.no_value(&word.text, word.span);
                     }
                     continue;

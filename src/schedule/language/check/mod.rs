@@ -33,8 +33,11 @@ struct Checker {
     scope: Scope,
     accesses: Vec<Access>,
     labels: Vec<(String, Span)>,
+    /// Names of tensors of which something wrong was told already.
+    refused: Vec<String>,
     is_of_group: bool,
     is_ideal: bool,
+    has_no_out: bool,
     /// Names that the statement at hand reads.
     read: Names,
     /// Names that the kernel at hand reads, and where it gives each name its last value.
@@ -53,8 +56,10 @@ pub(super) fn check(document: &Document, text: &str) -> Result<Algorithm, Vec<Di
         scope: Scope::default(),
         accesses: Vec::new(),
         labels: Vec::new(),
+        refused: Vec::new(),
         is_of_group: false,
         is_ideal: document.header.ideal,
+        has_no_out: document.header.outputs.is_empty(),
         read: Names::default(),
         reads: Names::default(),
     };
@@ -74,6 +79,18 @@ impl Checker {
         Told
     }
 
+    /// The same of a name of a tensor, of which no more is told.
+    fn refuse(&mut self, name: &str, span: Span, what: impl Into<Sentence>) -> Told {
+        let told = self.fail(span, what);
+        self.refused.push(name.to_owned());
+        told
+    }
+
+    /// The same of a place, which is not to blame for a loop that is wrong.
+    fn fail_at_place(&mut self, span: Span, what: impl Into<Sentence>) -> Told {
+        if self.scope.is_in_doubt { Told } else { self.fail(span, what) }
+    }
+
     /// What can only be said when all lines were read.
     fn ends(&mut self, header: &Header) {
         if !self.wrong.is_empty() {
@@ -82,6 +99,10 @@ impl Checker {
         }
         for draft in &self.drafts {
             let (name, span) = (&draft.name, draft.span);
+            if draft.tensor().is_none() {
+                self.wrong.push(Diagnostic::new(span, Sentence::new("no line uses {0}").with(name)));
+                continue;
+            }
             match draft.role {
                 Role::Out if !draft.made => {
                     let what = Sentence::new("{0} is put out, and no line stores it").with(name);
@@ -123,17 +144,7 @@ impl Checker {
         given.filter(|(name, _)| *name == id).map(|(_, shape)| shape).next_back()
     }
 
-    fn finish(mut self, header: &Header, text: &str) -> Result<Algorithm, Vec<Diagnostic>> {
-        let mut tensors = Vec::new();
-        for draft in &self.drafts {
-            match draft.tensor() {
-                Some(tensor) => tensors.push(tensor),
-                None => {
-                    let what = Sentence::new("no line uses {0}").with(&draft.name);
-                    self.wrong.push(Diagnostic::new(draft.span, what));
-                }
-            }
-        }
+    fn finish(self, header: &Header, text: &str) -> Result<Algorithm, Vec<Diagnostic>> {
         if !self.wrong.is_empty() {
             return Err(self.wrong.into_sorted());
         }
@@ -148,7 +159,7 @@ impl Checker {
             blocks: header.blocks.unwrap_or(BlockRule::Largest),
             is_ideal: header.ideal,
             names: self.names,
-            tensors,
+            tensors: self.drafts.iter().filter_map(Draft::tensor).collect(),
             kernels: self.kernels,
             lines: self.lines,
             notes: self.notes.into_sorted(),

@@ -50,6 +50,10 @@ pub struct Scope {
     pub shapes: BTreeMap<NameId, (Shape, Span)>,
     /// Names of which something wrong was told already.
     pub poisoned: Names,
+    /// The same, of those that no line gives a value.
+    pub unknown: Vec<String>,
+    /// A loop around is wrong, so that what numbers the blocks here is not known.
+    pub is_in_doubt: bool,
     pub has_group_loop: bool,
 }
 

@@ -90,17 +90,21 @@ impl Checker {
                     continue;
                 }
             };
-            return Err(self.fail(condition.span, what));
+            return Err(self.fail_at_place(condition.span, what));
         }
         Ok(facts)
     }
 
-    /// After something wrong, no more is said of the name that it would have given a value.
+    /// After something wrong, no more is said of the name that it would have given a value, nor of a tensor that it would
+    /// have written.
     fn poison(&mut self, action: &Written) {
         let name = match action {
             Written::Load { block, .. } => &block.name.text,
             Written::Start { name, .. } | Written::Hide { name, .. } | Written::Assign { name, .. } => &name.text,
-            _ => return,
+            Written::Store { block } | Written::Fill { block, .. } | Written::Add { block, .. } => {
+                let written = self.drafts.iter_mut().find(|draft| draft.name == block.name.text);
+                return written.into_iter().for_each(|draft| (draft.written, draft.is_in_doubt) = (true, true));
+            }
         };
         if !self.names.contains(name) && self.names.len() < MOST_NAMES {
             self.names.push(name.clone());
@@ -140,6 +144,7 @@ impl Checker {
         }
         if !self.drafts[tensor].written {
             let what = Sentence::new("{0} is loaded before any line writes it").with(&name);
+            self.drafts[tensor].written = true;
             return Err(self.fail(block.span, what));
         }
         if once && facts.iter().any(|fact| fact.test.is_of_place() && (fact.test == Test::Full || !fact.holds)) {
@@ -193,7 +198,7 @@ impl Checker {
         let (axis, word) = if size.rows { (Axis::I, "row") } else { (Axis::J, "key") };
         if !self.scope.is_in(axis) {
             let what = Sentence::new("a value per {0} stands in a loop over {1}").with(word).with(axis.name());
-            return Err(self.fail(name.span, what));
+            return Err(self.fail_at_place(name.span, what));
         }
         let (id, shape) = (self.assigned(name)?, Shape::from(size));
         self.give(id, shape, false, facts, name.span)?;
@@ -266,6 +271,9 @@ impl Checker {
 
     /// A tensor that the text may write.
     fn writable(&mut self, block: &Block) -> Result<usize, Told> {
+        if self.has_no_out && self.drafts.iter().all(|draft| draft.name != block.name.text) {
+            return Err(Told);
+        }
         let tensor = self.tensor(block)?;
         match self.drafts[tensor].role {
             Role::In | Role::Modifier(_) => {
@@ -284,6 +292,10 @@ impl Checker {
             self.drafts[tensor].of = value.and_then(Shape::inner);
         }
         let Some(wanted) = self.drafts[tensor].tensor().map(|tensor| tensor.shape()) else {
+            // A line that should have said it is wrong itself.
+            if self.drafts[tensor].is_in_doubt {
+                return Err(Told);
+            }
             let what = Sentence::new("how wide is {0}? The header says it: {0} of d, of d_v or of 1").with(&name);
             return Err(self.fail(block.span, what));
         };

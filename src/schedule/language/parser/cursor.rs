@@ -75,9 +75,14 @@ impl<'t> Cursor<'t> {
         found
     }
 
-    pub fn expect(&mut self, symbol: &'static str) -> Result<Span, Diagnostic> {
+    pub fn expect(&mut self, symbol: &str) -> Result<Span, Diagnostic> {
         let span = self.span();
         if self.take(symbol) { Ok(span) } else { Err(self.unexpected(Sentence::verbatim(symbol))) }
+    }
+
+    /// Passes a word of the language, which is the same in every language of people.
+    pub fn expect_keyword(&mut self, word: &str) -> Result<(), Diagnostic> {
+        if self.take_word(word) { Ok(()) } else { Err(self.unexpected(Sentence::verbatim(word))) }
     }
 
     pub fn expect_word(&mut self, what: impl Into<Sentence>) -> Result<Word, Diagnostic> {

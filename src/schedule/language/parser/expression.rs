@@ -137,7 +137,7 @@ impl Reader<'_, '_> {
         let span = span.to(self.cursor.span());
         self.cursor.expect(")")?;
         if arguments.len() != function.arguments() {
-            let what = Sentence::new("{0} takes {1} values, not {2}")
+            let what = Sentence::new("{0} takes {1} {1|value|values}, not {2}")
                 .with(word)
                 .with(function.arguments())
                 .with(arguments.len());

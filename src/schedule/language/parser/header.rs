@@ -48,6 +48,18 @@ pub fn line(text: &str, start: Span, header: &mut Header) -> Result<(), Diagnost
     cursor.expect_end()
 }
 
+/// A line that stands in kernels only.
+pub fn is_of_kernel(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    matches!(word, "shared" | "registers" | "parallel" | "for" | "load" | "store" | "fill" | "add")
+}
+
+/// A line that opens a kernel, or is meant to.
+pub fn is_kernel(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    !WORDS.contains(&word) && nearest(word, WORDS.into_iter().chain(["kernel", "variant"])) == Some("kernel")
+}
+
 fn unknown(word: &str, span: Span) -> Diagnostic {
     let what = match nearest(word, WORDS.into_iter().chain(["kernel", "variant"])) {
         Some(near) => Sentence::new("{0} is no word of the header; did you mean {1}?").with(word).with(near),

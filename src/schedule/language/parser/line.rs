@@ -20,9 +20,7 @@ pub fn loop_over(cursor: &mut Cursor<'_>) -> Result<Vec<LoopOver>, Diagnostic> {
     let mut all = Vec::new();
     loop {
         let letter = cursor.expect_word("i, j, s or h")?;
-        if !cursor.take_word("in") {
-            return Err(cursor.unexpected("in".into()));
-        }
+        cursor.expect_keyword("in")?;
         let reversed = cursor.take_word("reversed");
         let (over, span) = range(cursor)?;
         match Axis::parse(&letter.text) {
@@ -180,24 +178,21 @@ fn action(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
 
 fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
     let name = cursor.expect_word("load, store, fill, add or a name")?;
-    if !cursor.take("=") {
-        if cursor.is_at("[") || matches!(cursor.peek().kind, Token::Word(_)) {
-            let verbs = ["load", "store", "fill", "add", "for", "parallel"];
-            if let Some(near) = nearest(&name.text, verbs) {
-                let what = Sentence::new("{0} is no statement; did you mean {1}?").with(&name.text).with(near);
-                return Err(Diagnostic::new(name.span, what));
-            }
+    let begins_a_move = cursor.is_at("[") || matches!(cursor.peek().kind, Token::Word(_));
+    if begins_a_move && !cursor.is_at("=") {
+        let verbs = ["load", "store", "fill", "add", "for", "parallel"];
+        if let Some(near) = nearest(&name.text, verbs) {
+            let what = Sentence::new("{0} is no statement; did you mean {1}?").with(&name.text).with(near);
+            return Err(Diagnostic::new(name.span, what));
         }
-        return Err(cursor.unexpected("=".into()));
     }
+    cursor.expect("=")?;
     let value = expression(cursor)?;
     if cursor.take_word("per") {
         return Ok(Action::Start { name, value: number(&value)?, size: size(cursor)? });
     }
     if cursor.take_word("where") {
-        if !cursor.take_word("hidden") {
-            return Err(cursor.unexpected("hidden".into()));
-        }
+        cursor.expect_keyword("hidden")?;
         return Ok(Action::Hide { name, value: number(&value)? });
     }
     Ok(Action::Assign { name, value })

@@ -46,7 +46,16 @@ pub(super) fn parse(text: &str) -> Result<Document, Vec<Diagnostic>> {
     let is_kernel = |line: &Written<'_>| line.indent() == 0 && line.text.split(' ').next() == Some("kernel");
     let first = body.iter().position(is_kernel).unwrap_or(body.len());
     for line in &body[..first] {
-        wrong.keep(header::line(line.text, line.span, &mut document.header));
+        if header::is_of_kernel(line.text) {
+            // What follows is of that kernel too.
+            wrong.push(Diagnostic::new(line.span, "no kernel stands above this line: write `kernel NAME` there"));
+            break;
+        }
+        if wrong.keep(header::line(line.text, line.span, &mut document.header)).is_none()
+            && header::is_kernel(line.text)
+        {
+            break;
+        }
     }
     let mut rest = &body[first..];
     while let Some((head, after)) = rest.split_first() {
@@ -133,20 +142,27 @@ fn kernel(head: &Written<'_>, lines: &[Written<'_>], wrong: &mut Diagnostics) ->
     Kernel { name, buffers, body }
 }
 
-/// The lines at `indent`, with what stands under their loops; `rest` is then at the first line further out.
+/// The lines at `indent`, with what stands under their loops; `rest` is then at the first line further out. Of lines that
+/// stand too far in, the first is told; none where the line above them may be a loop that could not be read.
 fn block(rest: &mut &[Written<'_>], indent: u32, nested: usize, wrong: &mut Diagnostics) -> Vec<Node> {
     let mut nodes = Vec::new();
+    let mut is_told = false;
     while let Some((&line, after)) = rest.split_first() {
         if line.indent() < indent {
             break;
         }
         *rest = after;
-        if line.indent() > indent {
+        if line.indent() > indent && !is_told {
             let what = "this line stands further in than the one above, which opens no loop; or out to no line above";
             wrong.push(Diagnostic::new(line.span, what));
         }
+        is_told = line.indent() > indent;
         match head_of_loop(&line) {
-            None => nodes.extend(wrong.keep(line::step(line.text, line.span)).map(Node::Line)),
+            None => {
+                let step = wrong.keep(line::step(line.text, line.span));
+                is_told |= step.is_none();
+                nodes.extend(step.map(Node::Line));
+            }
             Some(head) => {
                 let mut head = wrong.keep(head);
                 let inner = after.first().map_or(0, Written::indent);

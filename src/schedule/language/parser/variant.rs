@@ -47,9 +47,7 @@ pub fn variant(text: &str) -> Option<Result<Variant, Vec<Diagnostic>>> {
 fn base(line: &Written<'_>) -> Result<Word, Diagnostic> {
     let mut cursor = Cursor::new(line.text, line.span)?;
     cursor.next();
-    if !cursor.take_word("of") {
-        return Err(cursor.unexpected("of".into()));
-    }
+    cursor.expect_keyword("of")?;
     let name = header::hyphened(&mut cursor)?;
     cursor.expect_end()?;
     Ok(name)

@@ -1,0 +1,520 @@
+//! Where everything of the map stands: a pure function of a text, what it meets in a run, and an area. No state, no colour.
+//!
+//! One scale holds along the tokens of both axes. How thick a tensor is beside the plane is folded, areas on the chip are
+//! true among themselves, and the squares of the inset are true among all of them.
+
+use eframe::egui::{Rect, Vec2, pos2, vec2};
+
+use crate::schedule::language::{self, Axis, Role};
+use crate::schedule::{Algorithm, Buffer, Setting, Tensor};
+
+/// No axis of the plane is shorter.
+const LEAST_AXIS: f32 = 28.0;
+/// A matrix beside the plane is at least so thick, and at most this part of the plane.
+const LEAST_THICK: f32 = 20.0;
+const MOST_THICK: f32 = 1.0 / 8.0;
+/// A value of each row, and the columns of splits.
+const THIN: f32 = 8.0;
+const SPLIT: f32 = 20.0;
+pub const MOST_SPLITS: usize = 24;
+const GAP: f32 = 6.0;
+/// A line of names.
+const NAMES: f32 = 18.0;
+/// Of one letter of a name.
+const LETTER: f32 = 7.5;
+/// How far each sheet of the plane stands behind the one before.
+pub const BEHIND: f32 = 8.0;
+/// Of a slot, from side to side: more is folded to this at the same area.
+const MOST_ASPECT: f32 = 4.0;
+const LEAST_SLOT: f32 = 3.0;
+/// Room for the name of a square.
+const NAMED_AREA: f32 = 26.0;
+
+/// What the map is of.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub algorithm: &'a Algorithm,
+    pub setting: &'a Setting,
+    /// On chip now, or of the next program.
+    pub buffers: &'a [Buffer],
+    /// Bytes of a thread block's memory on chip.
+    pub budget: Option<u64>,
+    /// Room for the words of the queries at the left and of the keys above.
+    pub words: Vec2,
+}
+
+/// Where a tensor stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Left,
+    Right,
+    Above,
+    Below,
+    /// A sheet of the plane.
+    Plane,
+}
+
+/// A tensor beside the plane, or a split of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strip {
+    pub tensor: Tensor,
+    pub side: Side,
+    pub rect: Rect,
+    pub split: Option<usize>,
+    /// How thick it is over how thick it would be on the scale of the tokens.
+    pub fold: f32,
+}
+
+/// A buffer on chip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// In the subject's list.
+    pub buffer: usize,
+    pub rect: Rect,
+}
+
+/// A square of true area.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Area {
+    pub of: AreaOf,
+    pub elements: u64,
+    pub rect: Rect,
+}
+
+/// What a square stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AreaOf {
+    /// All pairs of query and key.
+    Scores,
+    Queries,
+    Keys,
+    Tile,
+    /// What one thread block may hold on chip.
+    Chip,
+}
+
+/// The map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// All pairs of query and key; of several sheets, the first.
+    pub plane: Rect,
+    pub strips: Vec<Strip>,
+    /// Tensors of whole tiles in HBM, in the order of the text.
+    pub sheets: Vec<Tensor>,
+    /// Splits that are not drawn.
+    pub more_splits: usize,
+    /// The card of the chip, where there is room for it.
+    pub chip: Option<Rect>,
+    pub slots: Vec<Slot>,
+    pub areas: Vec<Area>,
+}
+
+/// The side of a tensor of the text; `None` where it has no blocks along the tokens.
+pub fn side(tensor: &language::Tensor) -> Option<Side> {
+    let (axes, is_out) = (tensor.axes(), tensor.role == Role::Out);
+    Some(match (axes.has(Axis::I), axes.has(Axis::J)) {
+        (true, true) => Side::Plane,
+        (true, false) if is_out || axes.has(Axis::S) => Side::Right,
+        (true, false) => Side::Left,
+        (false, true) if is_out => Side::Below,
+        (false, true) => Side::Above,
+        (false, false) => return None,
+    })
+}
+
+/// A tensor beside the plane, before there is a scale.
+struct Beside {
+    tensor: Tensor,
+    side: Side,
+    cols: usize,
+    splits: Option<usize>,
+    /// How thick one of them is.
+    split: f32,
+    /// Room for its name.
+    name: f32,
+}
+
+impl Beside {
+    fn thick(&self, scale: f32, longest: f32) -> f32 {
+        match self.cols {
+            cols if self.splits.is_some() => {
+                if cols == 1 {
+                    self.split * (THIN / SPLIT)
+                } else {
+                    self.split
+                }
+            }
+            1 => THIN,
+            cols => (cols as f32 * scale).clamp(LEAST_THICK, (longest * MOST_THICK).max(LEAST_THICK)),
+        }
+    }
+
+    /// With all its splits.
+    fn room(&self, scale: f32, longest: f32) -> f32 {
+        let thick = self.thick(scale, longest);
+        let all = self.splits.map_or(thick, |splits| splits as f32 * (thick + 2.0) - 2.0);
+        let is_row = matches!(self.side, Side::Above | Side::Below);
+        GAP + if is_row { all } else { all.max(self.name) }
+    }
+}
+
+impl Layout {
+    pub fn new(subject: &Subject<'_>, area: Rect) -> Self {
+        let (ground, card) = ground_and_card(area);
+        let (beside, sheets, more_splits) = tensors(subject, ground.width());
+        let plan = &subject.setting.plan;
+        let size = |scale: f32| vec2(plan.n_k as f32, plan.n_q as f32) * scale;
+        let plane = |scale: f32| size(scale).max(vec2(LEAST_AXIS, LEAST_AXIS));
+        let behind = BEHIND * sheets.len().saturating_sub(1) as f32;
+        let needs = |scale: f32| {
+            let plane = plane(scale);
+            let longest = plane.max_elem();
+            let of = |sides: [Side; 2]| -> f32 {
+                beside.iter().filter(|b| sides.contains(&b.side)).map(|b| b.room(scale, longest)).sum()
+            };
+            let names = named_at_the_left(&beside);
+            let left = beside.iter().filter(|b| b.side == Side::Left).map(|b| b.room(scale, longest)).sum::<f32>();
+            let right = of([Side::Right, Side::Right]);
+            let width = (subject.words.x + left).max(names) + GAP + plane.x + behind + right;
+            let height = subject.words.y + of([Side::Above, Side::Below]) + NAMES + plane.y + behind + GAP;
+            vec2(width, height)
+        };
+        let scale = largest(ground.width().max(ground.height()), |scale| {
+            let needed = needs(scale);
+            needed.x <= ground.width() && needed.y <= ground.height()
+        });
+        let mut layout = Self {
+            plane: Rect::NOTHING,
+            strips: Vec::new(),
+            sheets,
+            more_splits,
+            chip: None,
+            slots: Vec::new(),
+            areas: Vec::new(),
+        };
+        layout.put(subject, &beside, ground, plane(scale), scale);
+        if let Some(mut card) = card {
+            // A card at the right takes the width that the map leaves, up to what it can fill.
+            if card.left() > ground.right() {
+                let free = ground.left() + needs(scale).x + (card.left() - ground.right());
+                card.min.x = free.clamp(card.right() - card.height().max(card.width()), card.left());
+            }
+            layout.fill_card(subject, card);
+        }
+        layout
+    }
+
+    /// The plane, and the tensors around it.
+    fn put(&mut self, subject: &Subject<'_>, beside: &[Beside], ground: Rect, plane: Vec2, scale: f32) {
+        let longest = plane.max_elem();
+        let sum =
+            |side: Side| -> f32 { beside.iter().filter(|b| b.side == side).map(|b| b.room(scale, longest)).sum() };
+        let left = (subject.words.x + sum(Side::Left)).max(named_at_the_left(beside)) + GAP;
+        let above = subject.words.y + sum(Side::Above) + NAMES;
+        self.plane = Rect::from_min_size(ground.min + vec2(left, above), plane);
+        let behind = BEHIND * self.sheets.len().saturating_sub(1) as f32;
+        let mut at_left = self.plane.left() - GAP - sum(Side::Left);
+        let mut at_right = self.plane.right() + behind + GAP;
+        let mut at_top = ground.top() + subject.words.y;
+        let mut at_bottom = self.plane.bottom() + behind + GAP;
+        for tensor in beside {
+            let (thick, room) = (tensor.thick(scale, longest), tensor.room(scale, longest));
+            let fold = thick / (tensor.cols as f32 * scale).max(f32::MIN_POSITIVE);
+            let rect = match tensor.side {
+                Side::Left => Rect::from_min_size(
+                    pos2(at_left + (room - GAP - thick) / 2.0, self.plane.top()),
+                    vec2(thick, plane.y),
+                ),
+                Side::Right => Rect::from_min_size(pos2(at_right, self.plane.top()), vec2(thick, plane.y)),
+                Side::Above => Rect::from_min_size(pos2(self.plane.left(), at_top), vec2(plane.x, thick)),
+                Side::Below => Rect::from_min_size(pos2(self.plane.left(), at_bottom), vec2(plane.x, thick)),
+                Side::Plane => continue,
+            };
+            match tensor.side {
+                Side::Left => at_left += room,
+                Side::Right => at_right += room,
+                Side::Above => at_top += room,
+                _ => at_bottom += room,
+            }
+            for split in 0..tensor.splits.unwrap_or(1) {
+                let rect = rect.translate(vec2(split as f32 * (thick + 2.0), 0.0));
+                let split = tensor.splits.map(|_| split);
+                self.strips.push(Strip { tensor: tensor.tensor, side: tensor.side, rect, split, fold });
+            }
+        }
+    }
+
+    /// Slots above, squares of true area below them.
+    fn fill_card(&mut self, subject: &Subject<'_>, card: Rect) {
+        let inset = if card.height() >= 240.0 { (card.height() * 0.36).min(150.0) } else { 0.0 };
+        let chip = Rect::from_min_max(card.min, card.max - vec2(0.0, inset));
+        self.chip = Some(chip);
+        let room = Rect::from_min_max(chip.min + vec2(8.0, 26.0), chip.max - vec2(8.0, 32.0));
+        let scale = largest(room.width().max(room.height()), |scale| flow(subject.buffers, room, scale).is_some());
+        let places = flow(subject.buffers, room, scale).unwrap_or_default();
+        self.slots = places.into_iter().enumerate().map(|(buffer, rect)| Slot { buffer, rect }).collect();
+        if inset > 0.0 {
+            let room = Rect::from_min_max(pos2(card.left(), chip.bottom() + 24.0), card.max - vec2(0.0, 20.0));
+            self.areas = areas(subject, room);
+        }
+    }
+
+    /// The fold of the matrices beside the plane, where they are drawn thicker or thinner than to scale.
+    pub fn fold(&self) -> Option<f32> {
+        let folds = self.strips.iter().filter(|strip| strip.rect.width().min(strip.rect.height()) > THIN);
+        folds.map(|strip| strip.fold).find(|fold| (fold - 1.0).abs() > 0.02)
+    }
+}
+
+/// The map itself, and the card of the chip at the right of it where it is wide, else below.
+fn ground_and_card(area: Rect) -> (Rect, Option<Rect>) {
+    if area.width() > area.height() && area.width() >= 400.0 {
+        let card = (area.width() * 0.30).clamp(150.0, 340.0);
+        let (ground, card) = area.split_left_right_at_x(area.right() - card);
+        return (Rect::from_min_max(ground.min, ground.max - vec2(20.0, 0.0)), Some(card));
+    }
+    if area.height() >= 320.0 {
+        let card = (area.height() * 0.34).clamp(110.0, 300.0);
+        let (ground, card) = area.split_top_bottom_at_y(area.bottom() - card);
+        return (Rect::from_min_max(ground.min, ground.max - vec2(0.0, 16.0)), Some(card));
+    }
+    (area, None)
+}
+
+/// What stands beside the plane, the sheets of it, and splits that are too many to draw.
+fn tensors(subject: &Subject<'_>, width: f32) -> (Vec<Beside>, Vec<Tensor>, usize) {
+    let (mut beside, mut sheets, mut more) = (Vec::new(), Vec::new(), 0);
+    let plan = &subject.setting.plan;
+    for tensor in subject.algorithm.tensors(plan).map(|of| of.tensor) {
+        let Some(of) = subject.algorithm.of_tensor(tensor) else { continue };
+        let Some(side) = side(of) else { continue };
+        if side == Side::Plane {
+            sheets.push(tensor);
+            continue;
+        }
+        let splits = of.axes().has(Axis::S).then_some(subject.setting.splits);
+        more = more.max(splits.unwrap_or(0).saturating_sub(MOST_SPLITS));
+        let (_, cols) = subject.algorithm.size_of(tensor, plan).unwrap_or_default();
+        let name = tensor.name().len() as f32 * LETTER;
+        // All splits together leave most of the width to the plane.
+        let split = (width * 0.25 / splits.unwrap_or(1).clamp(1, MOST_SPLITS) as f32 - 2.0).clamp(4.0, SPLIT);
+        beside.push(Beside {
+            split,
+            tensor,
+            side,
+            cols: cols.max(1),
+            splits: splits.map(|splits| splits.clamp(1, MOST_SPLITS)),
+            name,
+        });
+    }
+    (beside, sheets, more)
+}
+
+/// Room for the names of what lies above and below, which stand at its left.
+fn named_at_the_left(beside: &[Beside]) -> f32 {
+    let rows = beside.iter().filter(|b| matches!(b.side, Side::Above | Side::Below));
+    rows.map(|b| b.name).fold(0.0, f32::max)
+}
+
+/// The largest scale that fits, to a thousandth.
+fn largest(most: f32, fits: impl Fn(f32) -> bool) -> f32 {
+    let (mut low, mut high) = (0.0, most.max(0.0));
+    for _ in 0..40 {
+        let middle = (low + high) / 2.0;
+        if fits(middle) { low = middle } else { high = middle }
+    }
+    low
+}
+
+/// Slots side by side in lines, each below its name; `scale` is points of the square root of a byte. `None` where they do
+/// not fit.
+fn flow(buffers: &[Buffer], room: Rect, scale: f32) -> Option<Vec<Rect>> {
+    let mut places = Vec::new();
+    let (mut at, mut line) = (room.min, 0.0_f32);
+    for buffer in buffers {
+        let aspect = (buffer.cols as f32 / buffer.rows.max(1) as f32).clamp(1.0 / MOST_ASPECT, MOST_ASPECT);
+        let side = (buffer.bytes() as f32).sqrt() * scale;
+        let size = vec2(side * aspect.sqrt(), side / aspect.sqrt()).max(vec2(LEAST_SLOT, LEAST_SLOT));
+        let width = size.x.max(buffer.label().len() as f32 * LETTER) + 8.0;
+        if at.x > room.left() && at.x + width > room.right() + 8.0 {
+            at = pos2(room.left(), at.y + line + 8.0);
+            line = 0.0;
+        }
+        let place = Rect::from_min_size(at + vec2(0.0, NAMES - 2.0), size);
+        if place.right() > room.right() || place.bottom() > room.bottom() {
+            return None;
+        }
+        at.x += width;
+        line = line.max(NAMES - 2.0 + size.y);
+        places.push(place);
+    }
+    Some(places)
+}
+
+fn areas(subject: &Subject<'_>, room: Rect) -> Vec<Area> {
+    let plan = &subject.setting.plan;
+    let bytes = plan.precision.element_bytes();
+    let product = |a: usize, b: usize| a as u64 * b as u64;
+    let mut of = vec![
+        (AreaOf::Scores, product(plan.n_q, plan.n_k)),
+        (AreaOf::Queries, product(plan.n_q, plan.d)),
+        (AreaOf::Keys, product(plan.n_k, plan.d)),
+        (AreaOf::Tile, product(plan.br, plan.bc)),
+    ];
+    of.extend(subject.budget.map(|budget| (AreaOf::Chip, budget / bytes)));
+    let gap = 8.0;
+    // Each stands above its name.
+    let step = |n: u64, scale: f32| ((n as f32).sqrt() * scale).max(NAMED_AREA) + gap;
+    let width = |scale: f32| of.iter().map(|(_, n)| step(*n, scale)).sum::<f32>() - gap;
+    let scale = largest(room.width(), |scale| {
+        width(scale) <= room.width() && of.iter().all(|(_, n)| (*n as f32).sqrt() * scale <= room.height())
+    });
+    let mut left = room.left();
+    let place = |(of, elements): (AreaOf, u64)| {
+        let side = (elements as f32).sqrt() * scale;
+        let middle = left + side.max(NAMED_AREA) / 2.0;
+        let rect = Rect::from_min_size(pos2(middle - side / 2.0, room.bottom() - side), vec2(side, side));
+        left += step(elements, scale);
+        Area { of, elements, rect }
+    };
+    of.into_iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::schedule::{Plan, Tiling, algorithm};
+
+    const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(770.0, 480.0) };
+
+    fn setting((n_q, n_k, d): (usize, usize, usize), (br, bc): (usize, usize), splits: usize) -> Setting {
+        let plan = Plan::new(n_q, n_k, d, Tiling { br, bc }, Precision::F32);
+        Setting { splits, ..Setting::new(plan) }
+    }
+
+    /// Every text, at sizes from one token to a million, in areas from a phone's to a wall's.
+    fn each(mut check: impl FnMut(&Algorithm, &Setting, &[Buffer], Rect, &Layout)) {
+        let sizes =
+            [(1, 1, 1), (6, 6, 4), (16, 16, 64), (1, 8192, 128), (1024, 1024, 64), (37, 5, 3), (1 << 20, 1 << 20, 64)];
+        let areas = [
+            AREA,
+            Rect::from_min_size(pos2(0.0, 0.0), vec2(300.0, 200.0)),
+            Rect::from_min_size(pos2(0.0, 0.0), vec2(500.0, 900.0)),
+            Rect::from_min_size(pos2(0.0, 0.0), vec2(1900.0, 1000.0)),
+        ];
+        for algorithm in algorithm::of_program() {
+            for size in sizes {
+                for splits in [1, 3, 40] {
+                    let setting = setting(size, (size.0.min(128), size.1.min(64)), splits);
+                    for area in areas {
+                        let buffers = algorithm.buffers(0, &setting);
+                        let subject = Subject {
+                            algorithm,
+                            setting: &setting,
+                            buffers: &buffers,
+                            budget: Some(1 << 17),
+                            words: Vec2::ZERO,
+                        };
+                        check(algorithm, &setting, &buffers, area, &Layout::new(&subject, area));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_plane_keeps_its_aspect_and_no_axis_is_shorter_than_28_points() {
+        each(|_, setting, _, area, layout| {
+            let plane = layout.plane;
+            if area.width() < 400.0 {
+                return;
+            }
+            assert!(plane.width() >= LEAST_AXIS && plane.height() >= LEAST_AXIS, "{plane:?}");
+            if plane.width().min(plane.height()) > LEAST_AXIS + 0.01 {
+                let (aspect, true_aspect) = (plane.aspect_ratio(), setting.plan.n_k as f32 / setting.plan.n_q as f32);
+                assert!((aspect / true_aspect - 1.0).abs() < 1e-3, "{aspect} for {true_aspect}");
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_leaves_the_area_and_nothing_lies_over_another() {
+        each(|algorithm, setting, _, area, layout| {
+            if area.width() < 400.0 {
+                return;
+            }
+            let behind = BEHIND * layout.sheets.len().saturating_sub(1) as f32;
+            let plane = Rect::from_min_max(layout.plane.min, layout.plane.max + vec2(behind, behind));
+            let mut rects = vec![("plane".to_owned(), plane)];
+            rects.extend(
+                layout.strips.iter().map(|strip| (format!("{:?} {:?}", strip.tensor, strip.split), strip.rect)),
+            );
+            rects.extend(layout.chip.map(|chip| ("chip".to_owned(), chip)));
+            rects.extend(layout.areas.iter().map(|area| (format!("{:?}", area.of), area.rect)));
+            for (n, (name, rect)) in rects.iter().enumerate() {
+                let of = (algorithm.name(), setting.plan.n_q, setting.plan.n_k, setting.splits);
+                assert!(area.expand(0.5).contains_rect(*rect), "{name} {rect:?} leaves {area:?} of {of:?}");
+                for (other, other_rect) in &rects[..n] {
+                    assert!(!rect.shrink(0.1).intersects(other_rect.shrink(0.1)), "{name} over {other}: {of:?}");
+                }
+            }
+            let chip = layout.chip.unwrap();
+            for (n, slot) in layout.slots.iter().enumerate() {
+                assert!(chip.contains_rect(slot.rect));
+                for other in &layout.slots[..n] {
+                    assert!(!slot.rect.shrink(0.1).intersects(other.rect.shrink(0.1)));
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn squares_and_slots_have_true_areas() {
+        each(|_, setting, buffers, _, layout| {
+            let plan = &setting.plan;
+            let scores = layout.areas.iter().find(|area| area.of == AreaOf::Scores);
+            for area in &layout.areas {
+                let elements = match area.of {
+                    AreaOf::Scores => plan.n_q * plan.n_k,
+                    AreaOf::Queries => plan.n_q * plan.d,
+                    AreaOf::Keys => plan.n_k * plan.d,
+                    AreaOf::Tile => plan.br * plan.bc,
+                    AreaOf::Chip => (1 << 17) / 4,
+                };
+                assert_eq!(area.elements, elements as u64);
+                let scores = scores.unwrap();
+                let (ratio, true_ratio) =
+                    (f64::from(area.rect.area() / scores.rect.area()), elements as f64 / (plan.n_q * plan.n_k) as f64);
+                assert!((ratio / true_ratio - 1.0).abs() < 0.02 || area.rect.width() < 0.5, "{ratio} for {true_ratio}");
+            }
+            let drawn = layout.slots.iter().filter(|slot| slot.rect.width().min(slot.rect.height()) > LEAST_SLOT);
+            let per_byte: Vec<f32> = drawn.map(|slot| slot.rect.area() / buffers[slot.buffer].bytes() as f32).collect();
+            for one in &per_byte {
+                assert!((one / per_byte[0] - 1.0).abs() < 0.02, "{per_byte:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_tensor_stands_where_the_header_says() {
+        let stands = |name: &str| {
+            let algorithm = algorithm::by_name(name).unwrap();
+            let setting = setting((16, 16, 4), (4, 4), 2);
+            let subject = Subject { algorithm, setting: &setting, buffers: &[], budget: None, words: Vec2::ZERO };
+            let layout = Layout::new(&subject, AREA);
+            let on = |side: Side| {
+                let strips =
+                    layout.strips.iter().filter(move |strip| strip.side == side && strip.split.unwrap_or(0) == 0);
+                strips.map(|strip| strip.tensor.name()).collect::<Vec<_>>().join(" ")
+            };
+            let sheets: Vec<_> = layout.sheets.iter().map(|tensor| tensor.name()).collect();
+            [on(Side::Left), on(Side::Right), on(Side::Above), on(Side::Below), sheets.join(" ")]
+        };
+        assert_eq!(stands("flash2"), ["Q", "O L", "K V", "", ""]);
+        assert_eq!(stands("flash1"), ["Q", "O m l", "K V", "", ""]);
+        assert_eq!(stands("standard"), ["Q", "O", "K V", "", "S P"]);
+        assert_eq!(stands("split-kv"), ["Q", "O L O_part L_part", "K V", "", ""]);
+        assert_eq!(stands("flash2-backward"), ["Q O L dO D", "dQ", "K V", "dK dV", ""]);
+    }
+}

@@ -1,0 +1,78 @@
+//! From queries and keys to points: what of the plane is seen, and where.
+
+use std::ops::Range;
+
+use eframe::egui::{Pos2, Rect, pos2};
+
+use crate::schedule::Plan;
+
+use super::layout::{Layout, Side, Strip};
+use super::lens::Lens;
+
+/// The plane with the part of it that is seen.
+pub struct Window {
+    pub plane: Rect,
+    seen: Rect,
+    n: [usize; 2],
+    block: [usize; 2],
+}
+
+impl Window {
+    pub fn new(layout: &Layout, lens: Lens, plan: &Plan) -> Self {
+        Self { plane: layout.plane, seen: lens.seen(), n: [plan.n_k, plan.n_q], block: [plan.bc, plan.br] }
+    }
+
+    pub fn seen(&self) -> Rect {
+        self.seen
+    }
+
+    /// Where a key begins.
+    pub fn x(&self, key: usize) -> f32 {
+        let part = key as f32 / self.n[0].max(1) as f32;
+        self.plane.left() + (part - self.seen.left()) / self.seen.width() * self.plane.width()
+    }
+
+    /// Where a query begins.
+    pub fn y(&self, query: usize) -> f32 {
+        let part = query as f32 / self.n[1].max(1) as f32;
+        self.plane.top() + (part - self.seen.top()) / self.seen.height() * self.plane.height()
+    }
+
+    pub fn tile(&self, rows: &Range<usize>, cols: &Range<usize>) -> Rect {
+        Rect::from_min_max(pos2(self.x(cols.start), self.y(rows.start)), pos2(self.x(cols.end), self.y(rows.end)))
+    }
+
+    /// The part of a strip that belongs to some of its tokens, as far as it is seen.
+    pub fn part(&self, strip: &Strip, tokens: &Range<usize>) -> Rect {
+        let part = match strip.side {
+            Side::Above | Side::Below => {
+                Rect::from_x_y_ranges(self.x(tokens.start)..=self.x(tokens.end), strip.rect.y_range())
+            }
+            Side::Left | Side::Right | Side::Plane => {
+                Rect::from_x_y_ranges(strip.rect.x_range(), self.y(tokens.start)..=self.y(tokens.end))
+            }
+        };
+        part.intersect(strip.rect)
+    }
+
+    /// Blocks of an axis (0 keys, 1 queries) that are seen.
+    pub fn blocks(&self, axis: usize) -> Range<usize> {
+        let (from, to) = [(self.seen.left(), self.seen.right()), (self.seen.top(), self.seen.bottom())][axis];
+        let (n, block) = (self.n[axis], self.block[axis].max(1));
+        let first = (from.max(0.0) * n as f32) as usize / block;
+        first..((to * n as f32).ceil() as usize).div_ceil(block).min(n.div_ceil(block))
+    }
+
+    /// The tile at a point of the plane.
+    pub fn tile_at(&self, at: Pos2) -> Option<(usize, usize)> {
+        if !self.plane.contains(at) {
+            return None;
+        }
+        let part = self.seen.min + self.seen.size() * ((at - self.plane.min) / self.plane.size());
+        let index = |part: f32, axis: usize| {
+            let token = ((part * self.n[axis] as f32) as usize).min(self.n[axis].saturating_sub(1));
+            token / self.block[axis].max(1)
+        };
+        Some((index(part.y, 1), index(part.x, 0)))
+    }
+}

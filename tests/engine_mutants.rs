@@ -1,0 +1,133 @@
+//! The list of the engine's mutants, held to the code: `scripts/engine-mutants` carries them out, which takes too long here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const LIST: &str = include_str!("mutants/engine.txt");
+
+/// What is changed, where, into what, and the test that tells: the library or a file of tests, and its name.
+#[derive(Debug, Default)]
+struct Mutant {
+    name: String,
+    fields: BTreeMap<String, String>,
+    from: Vec<String>,
+    to: Vec<String>,
+}
+
+fn mutants() -> Vec<Mutant> {
+    let mut mutants: Vec<Mutant> = Vec::new();
+    for line in LIST.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            let name = name.strip_suffix(']').expect("a name in brackets").to_owned();
+            mutants.push(Mutant { name, ..Mutant::default() });
+            continue;
+        }
+        let mutant = mutants.last_mut().expect("a name first");
+        if let Some(text) = line.strip_prefix("- ") {
+            mutant.from.push(text.to_owned());
+        } else if let Some(text) = line.strip_prefix('+') {
+            mutant.to.push(text.trim_start_matches(' ').to_owned());
+        } else {
+            let (key, value) = line.split_once(' ').expect("a field and what it says");
+            let before = mutant.fields.insert(key.to_owned(), value.trim().to_owned());
+            assert!(before.is_none(), "{}: {key} twice", mutant.name);
+        }
+    }
+    mutants
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files of Rust in a folder and below.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => found.extend(below(&path)),
+            path if path.extension().is_some_and(|of| of == "rs") => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The file that a module of a target stands in.
+fn file_of(target: &str, modules: &[&str]) -> Option<PathBuf> {
+    let root = Path::new(ROOT);
+    let folder = if target == "lib" { root.join("src") } else { root.join("tests").join(target) };
+    let modules: PathBuf = modules.iter().filter(|module| **module != "tests").collect();
+    let files = match modules.as_os_str().is_empty() {
+        true => vec![root.join("tests").join(format!("{target}.rs")), folder.join("main.rs")],
+        false => vec![folder.join(&modules).with_extension("rs"), folder.join(&modules).join("mod.rs")],
+    };
+    files.into_iter().find(|file| file.is_file())
+}
+
+#[test]
+fn every_mutant_has_its_place_and_its_test() {
+    let (mutants, mut names, mut places) = (mutants(), BTreeSet::new(), Vec::new());
+    for Mutant { name, fields, from, to } in &mutants {
+        assert!(names.insert(name), "two mutants are called {name}");
+        let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["breaks", "file", "test"], "{name}");
+        let (from, to, file) = (from.join("\n"), to.join("\n"), &fields["file"]);
+        let plain = from.replace(['«', '»'], "");
+        let text = read(&Path::new(ROOT).join(file));
+        let count = text.matches(&plain).count();
+        assert_eq!(count, 1, "{name}: {plain:?} stands {count} times in {file}");
+        let part = match from.split_once('«') {
+            Some((before, rest)) => {
+                let (part, behind) = rest.split_once('»').unwrap_or_else(|| panic!("{name}: a mark without its end"));
+                assert!(!behind.contains(['«', '»']), "{name} has one place");
+                let start = text.find(&plain).expect("it was counted") + before.len();
+                places.push((file, start..start + part.len(), name));
+                part
+            }
+            None => &from,
+        };
+        assert!(part != to, "{name} changes nothing");
+        let (target, test) = fields["test"].split_once(' ').expect("a target and a test");
+        let mut path: Vec<&str> = test.split("::").collect();
+        let function = path.pop().expect("a name");
+        let of = file_of(target, &path).unwrap_or_else(|| panic!("{name}: no file of {target} {test}"));
+        let head = format!("fn {function}(");
+        let text = read(&of);
+        let above = text.split(&head).next().filter(|above| above.len() < text.len());
+        let above = above.unwrap_or_else(|| panic!("{name}: {} has no {function}", of.display()));
+        let is_test = above.lines().rev().take(3).any(|line| line.trim() == "#[test]");
+        assert!(is_test, "{name}: {function} is no test");
+    }
+    // One build holds them all.
+    for (n, (file, place, name)) in places.iter().enumerate() {
+        let meets =
+            places[..n].iter().find(|(of, other, _)| of == file && other.start < place.end && place.start < other.end);
+        assert!(meets.is_none(), "{name} changes what {:?} changes", meets.map(|meets| meets.2));
+    }
+    assert!(mutants.len() >= 60, "{} mutants are too few", mutants.len());
+}
+
+/// Every room of the engine has mutants, and the rules that a wrong number would come from have many.
+#[test]
+fn mutants_are_spread_over_the_engine() {
+    let mutants = mutants();
+    let of = |folder: &str| mutants.iter().filter(|mutant| mutant.fields["file"].starts_with(folder)).count();
+    for (folder, least) in
+        [("src/schedule/language/", 40), ("src/machine/", 25), ("src/trace/", 10), ("src/playback/", 10)]
+    {
+        assert!(of(folder) >= least, "{folder} has {} mutants", of(folder));
+    }
+    for file in
+        ["cost", "closed", "walk", "setting", "effects", "variant", "ledger", "lexer", "check/scope", "check/races"]
+    {
+        assert!(of(&format!("src/schedule/language/{file}.rs")) > 0, "{file}");
+    }
+    let machine = below(&Path::new(ROOT).join("src/machine"));
+    assert!(machine.len() >= 20, "the machine was not found");
+    for file in ["meter", "lazy", "recording", "evaluate", "compile", "rows", "product", "hidden", "hbm", "watch"] {
+        assert!(of(&format!("src/machine/{file}.rs")) > 0, "{file}");
+    }
+}
