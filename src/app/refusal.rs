@@ -53,7 +53,7 @@ fn past(name: &'static str, asked: impl ToString, last: impl ToString) -> Senten
 fn key_lengths(settings: &Settings, input: &Input) -> Result<(), ProblemError> {
     let (Some(lengths), shape) = (&settings.key_lengths, input.problem.shape) else { return Ok(()) };
     if lengths.len() != shape.batch {
-        let expected = Sentence::new("one length for each batch entry ({0})").with(shape.batch);
+        let expected = Sentence::new("one length for each of the batch entries ({0})").with(shape.batch);
         return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
     }
     match lengths.iter().find(|&&length| length > shape.n_k) {

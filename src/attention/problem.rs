@@ -134,7 +134,7 @@ impl Problem {
         }
         if let Some(lengths) = &self.mask.key_lengths {
             if lengths.len() != batch {
-                let expected = Sentence::new("one length for each batch entry ({0})").with(batch);
+                let expected = Sentence::new("one length for each of the batch entries ({0})").with(batch);
                 return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
             }
             if let Some(&length) = lengths.iter().find(|&&length| length > n_k) {
