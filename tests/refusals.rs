@@ -19,7 +19,7 @@ const CASES: [(&[&str], &str); 26] = [
     (&["random:262144,262144,1", "--algorithm", "flash1"], "steps are too many to carry out (at most 50000000)"),
     (&["--scene", "real", "--prefix", "99999"], "a prefix of 99999 tokens needs a number from 1 to 93"),
     (&[TOY, "--prefix", "4"], "only a causal input"),
-    (&[TOY, "--kv-lengths", "3,3"], "one length for each batch entry (1)"),
+    (&[TOY, "--kv-lengths", "3,3"], "one length for each of the batch entries (1)"),
     (&[TOY, "--kv-lengths", "12"], "a key length is 12: it must not be above n_k"),
     (&[TOY, "--row", "9"], "there is no row 9; the last is 8"),
     (&[TOY, "--row", "99"], "there is no row 99; the last is 8"),
@@ -136,7 +136,7 @@ fn a_kept_session_of_what_is_not_there_is_told() {
         (r#"{"scene":"toy","row":99}"#, "there is no row 99; the last is 15"),
         (r#"{"scene":"real","head":9}"#, "there is no head 9; the last is 8"),
         (r#"{"scene":"toy","at":100000}"#, "there is no step 100000; the last is"),
-        (r#"{"scene":"toy","kv_lengths":"3,3"}"#, "one length for each batch entry (1)"),
+        (r#"{"scene":"toy","kv_lengths":"3,3"}"#, "one length for each of the batch entries (1)"),
     ] {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let kept = format!(r#"{{"version":1,"has_started":true,"session":{session}}}"#);

@@ -113,6 +113,67 @@ pub fn take<T: Send + 'static>(slot: &mut Option<Job<T>>) -> Option<Result<T, &'
     Some(result)
 }
 
+/// What was made last of a key, and what a worker makes of the latest.
+pub struct Latest<K, T> {
+    /// `None` where the work was lost: it would be lost again.
+    known: Option<(K, Option<T>)>,
+    making: Option<(K, Job<T>)>,
+}
+
+impl<K, T> Default for Latest<K, T> {
+    fn default() -> Self {
+        Self { known: None, making: None }
+    }
+}
+
+impl<K: PartialEq, T: Clone + Send + 'static> Latest<K, T> {
+    /// Made now, where it is not known: for what is cheap.
+    pub fn at_once(&mut self, key: K, work: impl FnOnce() -> T) -> T {
+        // Of another key: nobody waits for it any more.
+        self.making = None;
+        match &self.known {
+            Some((known, Some(made))) if *known == key => made.clone(),
+            _ => {
+                let made = work();
+                self.known = Some((key, Some(made.clone())));
+                made
+            }
+        }
+    }
+
+    /// `None` while a worker makes it, or where that was lost.
+    pub fn by_worker(
+        &mut self,
+        ctx: &egui::Context,
+        key: K,
+        work: impl FnOnce(&Signals) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.take();
+        if let Some((known, made)) = &self.known
+            && *known == key
+        {
+            return made.clone();
+        }
+        if self.making.as_ref().is_none_or(|(making, _)| *making != key) {
+            self.making = Some((key, Job::start(ctx, work)));
+        }
+        None
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.making.is_some()
+    }
+
+    fn take(&mut self) {
+        let Some((key, making)) = self.making.take() else { return };
+        let mut slot = Some(making);
+        match take(&mut slot) {
+            Some(made) => self.known = Some((key, made.ok())),
+            None => self.making = slot.map(|making| (key, making)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +192,29 @@ mod tests {
         let ctx = egui::Context::default();
         assert_eq!(wait(Some(Job::start(&ctx, |_| 7))), Ok(7));
         assert!(wait(Some(Job::<()>::start(&ctx, |_| panic!("on purpose")))).is_err());
+    }
+
+    #[test]
+    fn the_latest_is_made_once_and_what_is_lost_is_not_asked_for_again() {
+        let ctx = egui::Context::default();
+        let mut latest = Latest::default();
+        assert_eq!(latest.at_once(1, || "cheap"), "cheap");
+        assert_eq!(latest.at_once(1, || panic!("it is known")), "cheap");
+        assert_eq!(latest.by_worker(&ctx, 2, |_| "made"), None);
+        while latest.is_busy() {
+            let made = latest.by_worker(&ctx, 2, |_| panic!("it is being made"));
+            assert!(made.is_none_or(|made| made == "made"));
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(latest.by_worker(&ctx, 2, |_| panic!("it is known")), Some("made"));
+        assert_eq!(latest.by_worker(&ctx, 3, |_| panic!("on purpose")), None);
+        while latest.is_busy() {
+            latest.by_worker(&ctx, 3, |_| "it is being made");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!((latest.by_worker(&ctx, 3, |_| "again"), latest.is_busy()), (None, false));
+        latest.by_worker(&ctx, 4, |_| "for nobody");
+        assert_eq!((latest.at_once(5, || "cheap"), latest.is_busy()), ("cheap", false));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::attention::{Precision, oracle};
 use crate::machine::{RowStory, RowVisit};
 
 use super::document::{CHEAP_FLOPS, CHEAP_STEPS};
-use super::job::{self, Job};
+use super::job::Latest;
 use super::scene::Scene;
 
 /// Scene and row.
@@ -54,45 +54,20 @@ fn errors(scene: &Scene, query: usize, story: &RowStory) -> Vec<f64> {
 }
 
 #[derive(Default)]
-pub struct Stories {
-    known: Option<(Key, Arc<Told>)>,
-    making: Option<(Key, Job<Told>)>,
-}
+pub struct Stories(Latest<Key, Arc<Told>>);
 
 impl Stories {
     /// The stories of `query`; `None` while they are being made.
     pub fn get(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64, query: usize) -> Option<Arc<Told>> {
         let key = (generation, query);
-        self.take();
-        if let Some((known, told)) = &self.known
-            && *known == key
-        {
-            return Some(told.clone());
-        }
         if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
-            let told = Arc::new(Told::of(scene, query));
-            self.known = Some((key, told.clone()));
-            return Some(told);
+            return Some(self.0.at_once(key, || Arc::new(Told::of(scene, query))));
         }
-        if self.making.as_ref().is_none_or(|(making, _)| *making != key) {
-            let scene = scene.clone();
-            self.making = Some((key, Job::start(ctx, move |_| Told::of(&scene, query))));
-        }
-        None
+        let scene = scene.clone();
+        self.0.by_worker(ctx, key, move |_| Arc::new(Told::of(&scene, query)))
     }
 
     pub fn is_busy(&self) -> bool {
-        self.making.is_some()
-    }
-
-    fn take(&mut self) {
-        let Some((key, making)) = self.making.take() else { return };
-        let mut slot = Some(making);
-        match job::take(&mut slot) {
-            Some(Ok(told)) => self.known = Some((key, Arc::new(told))),
-            // A story that could not be made is asked for again.
-            Some(Err(_)) => {}
-            None => self.making = slot.map(|making| (key, making)),
-        }
+        self.0.is_busy()
     }
 }

@@ -14,6 +14,8 @@ use super::number::{bytes, compact, grouped};
 use super::theme::{self, Palette, SPACE};
 use super::words::{self, fill, say, tr};
 
+/// Letters that a column has room for above it.
+const LONGEST_HEAD: usize = 10;
 /// Height of a line where there is room; where there is little, it is that of its script.
 const LINE: f32 = 18.0;
 /// What stands below the table: two bars, and captions of five lines.
@@ -22,7 +24,7 @@ const BELOW: f32 = 114.0;
 /// What was read, or what was written.
 type Side = fn(&Traffic) -> &PerTensor;
 
-/// One count: at the cursor, at the end, and what standard attention comes to where that is another algorithm.
+/// One count: at the cursor, at the end, and what the baseline comes to where that is another algorithm.
 #[derive(Clone, Copy)]
 struct Count {
     now: u64,
@@ -67,7 +69,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     let script = lines.iter().map(|(name, ..)| theme::readable(name, theme::LABEL)).fold(theme::LABEL, f32::max);
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(script, LINE);
-    header(ui, standard.is_some());
+    header(ui, standard.map(|_| look.scene.baseline().name()));
     for (name, count, told) in lines {
         let response = line(ui, &name, count);
         if let Some(told) = told {
@@ -84,9 +86,11 @@ fn flops_text(ctx: &egui::Context, flops: Flops) -> String {
     fill(ctx, text, &[&grouped(flops.matmul), &grouped(flops.exp), &grouped(flops.other)])
 }
 
-fn header(ui: &mut Ui, has_standard: bool) {
+/// `baseline` heads the third column; the bars below say a name that is too long for it.
+fn header(ui: &mut Ui, baseline: Option<&str>) {
     let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
-    let texts = [tr(&ctx, "so far"), tr(&ctx, "in total"), if has_standard { "standard" } else { "" }];
+    let baseline = baseline.map_or("", |name| if name.len() <= LONGEST_HEAD { name } else { tr(&ctx, "baseline") });
+    let texts = [tr(&ctx, "so far"), tr(&ctx, "in total"), baseline];
     let font = theme::text(theme::LABEL);
     let name = (tr(&ctx, "elements"), palette.faint_ink);
     columns(ui, name, texts, font, palette.faint_ink).on_hover_text(tr(&ctx, words::NOT_MODELLED));

@@ -46,7 +46,7 @@ impl Shape {
     /// Refuses key lengths that are not one for each batch entry, of keys that are there.
     pub fn check_key_lengths(&self, lengths: &[usize]) -> Result<(), ProblemError> {
         if lengths.len() != self.batch {
-            let expected = Sentence::new("one length for each batch entry ({0})").with(self.batch);
+            let expected = Sentence::new("one length for each of the batch entries ({0})").with(self.batch);
             return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
         }
         match lengths.iter().find(|&&length| length > self.n_k) {

@@ -16,7 +16,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("it must be finite", "必须是有限的数"),
     ("it must be finite and above 0", "必须是大于 0 的有限的数"),
     ("it must be at least 0 and below 1", "必须不小于 0 且小于 1"),
-    ("one length for each batch entry ({0})", "{0} 个批次各一个长度"),
+    ("one length for each of the batch entries ({0})", "{0} 个批次各一个长度"),
     ("key lengths", "键的长度"),
     ("a key length", "一个键的长度"),
     ("it must not be above n_k", "不能大于 n_k"),

@@ -28,6 +28,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} on chip", "片上的 {0}"),
     ("{0}, to be clicked", "{0}，可点选"),
     ("loops", "循环"),
+    // The table of traffic.
+    ("baseline", "基准"),
     // The sides of the window.
     ("Fold or show the left side", "收起或展开左侧"),
     ("Fold or show the right side", "收起或展开右侧"),

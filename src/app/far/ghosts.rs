@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use eframe::egui::Context;
 
-use crate::app::job::{self, Job, Signals};
+use crate::app::job::{Latest, Signals};
 use crate::app::scene::Scene;
 use crate::schedule::language::Names;
 use crate::schedule::{Part, Plan};
@@ -97,38 +97,17 @@ impl Ghosts {
 
 /// Ghosts of the scene on screen.
 #[derive(Default)]
-pub struct Keeper {
-    known: Option<(u64, Option<Arc<Ghosts>>)>,
-    making: Option<(u64, Job<Option<Ghosts>>)>,
-}
+pub struct Keeper(Latest<u64, Option<Arc<Ghosts>>>);
 
 impl Keeper {
     /// `None` while they are being made, or where there are none.
     pub fn get(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) -> Option<Arc<Ghosts>> {
-        self.take();
-        if let Some((known, ghosts)) = &self.known
-            && *known == generation
-        {
-            return ghosts.clone();
-        }
-        if self.making.as_ref().is_none_or(|(making, _)| *making != generation) {
-            let scene = scene.clone();
-            self.making = Some((generation, Job::start(ctx, move |signals| Ghosts::of(&scene, signals))));
-        }
-        None
+        let scene = scene.clone();
+        self.0.by_worker(ctx, generation, move |signals| Ghosts::of(&scene, signals).map(Arc::new)).flatten()
     }
 
     pub fn is_busy(&self) -> bool {
-        self.making.is_some()
-    }
-
-    fn take(&mut self) {
-        let Some((key, making)) = self.making.take() else { return };
-        let mut slot = Some(making);
-        match job::take(&mut slot) {
-            Some(made) => self.known = Some((key, made.ok().flatten().map(Arc::new))),
-            None => self.making = slot.map(|making| (key, making)),
-        }
+        self.0.is_busy()
     }
 }
 
