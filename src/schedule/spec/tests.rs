@@ -252,7 +252,7 @@ fn what_the_input_has_not_is_refused() {
     let fault = |spec: RunSpec, input: &Input| spec.apply(Cow::Borrowed(input)).unwrap_err().to_string();
     let lengths =
         |lengths: &[usize]| RunSpec { kv_lengths: Some(KeyLengths::Each(lengths.to_vec())), ..RunSpec::default() };
-    assert!(fault(lengths(&[3, 3]), &padded).contains("one length for each batch entry (1)"));
+    assert!(fault(lengths(&[3, 3]), &padded).contains("one length for each of the batch entries (1)"));
     assert!(fault(lengths(&[13]), &padded).contains("a key length is 13: it must not be above n_k"));
     let prefix = |prefix| RunSpec { prefix: Some(prefix), ..RunSpec::default() };
     assert!(fault(prefix(4), &padded).contains("a causal input"));
