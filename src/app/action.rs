@@ -41,6 +41,8 @@ pub enum Action {
     /// An index of [`crate::schedule::algorithm::ALL`].
     Algorithm(usize),
     Side(Side),
+    /// A choice of the setup, by its name, takes the keyboard.
+    Setting(&'static str),
     /// Folds a side of the window, or brings it back.
     Fold(Edge),
     Overlay(Overlay),
@@ -223,7 +225,9 @@ impl Source {
                 place.run.seed = Some(*seed).filter(|seed| *seed > 0);
                 place
             }
-            Source::Scene(_) => Place::default(),
+            // No link can turn an input round.
+            Source::Scene(scene) if scene.flip != 1.0 => Place::default(),
+            Source::Scene(scene) => Place { run: scene.run.clone(), ..Place::default() }.origin(),
             Source::Place(place) => place.origin(),
             Source::Paths(paths) => match paths.as_slice() {
                 [path] => path.to_str().map_or_else(Place::default, Place::of_input),

@@ -5,20 +5,23 @@ use eframe::egui::{self, Context};
 use crate::files;
 use crate::playback::Command;
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Language, Position, Scene};
+use crate::playback::lesson::{At, Language, Position, Scene};
 use crate::schedule::algorithm;
 use crate::sentence::Sentence;
 
 use super::action::{Action, Edge, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::code_edit::Wish as KernelWish;
-use super::compare::{self, Choices};
+use super::compare::{self, Choices, Lock};
+use super::done::{Done, Ended};
 use super::gpu_panel::Wish as GpuWish;
+use super::history::Moment;
 use super::job::{self, Job};
 use super::lesson::OpenLesson;
 use super::picture::{self, Sitting};
 use super::place::{Landing, Place};
-use super::present::{self, Talk, Vote};
+use super::present::{Before, Talk, Vote};
 use super::settings::Settings;
+use super::sides::Folds;
 use super::store::Progress;
 use super::texture::Textures;
 use super::theme::Theme;
@@ -66,6 +69,10 @@ impl App {
             Action::Side(side) => {
                 self.side = side;
                 self.unfold(ctx, Edge::Left);
+            }
+            Action::Setting(name) => {
+                self.carry_out(ctx, Action::Side(Side::Setup));
+                self.wanted_setting = Some(name);
             }
             Action::Fold(edge) => self.turn(ctx, edge),
             Action::Overlay(overlay) => self.toggle_overlay(overlay),
@@ -133,7 +140,9 @@ impl App {
     }
 
     fn dismiss(&mut self, ctx: &Context) {
-        if self.overlay.take().is_some() {
+        if egui::Popup::is_any_open(ctx) {
+            egui::Popup::close_all(ctx);
+        } else if self.overlay.take().is_some() || self.stage.close_top() {
         } else if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
             self.carry_out(ctx, Action::Present(Present::Vote));
         } else if self.talk.is_some() {
@@ -163,23 +172,31 @@ impl App {
     }
 
     fn zoom(&mut self, ctx: &Context, zoom: Zoom) {
-        let now = ctx.zoom_factor();
+        // A talk has the size of its screen, and what the person made of that.
+        let now = self.talk.as_ref().map_or(ctx.zoom_factor(), |talk| talk.scale);
         let to = match zoom {
             Zoom::In => now * 1.1,
             Zoom::Out => now / 1.1,
             Zoom::Reset => 1.0,
         };
         let to = to.clamp(SMALLEST, LARGEST);
-        ctx.set_zoom_factor(to);
-        if self.talk.is_none() {
-            self.store.kept.zoom = to;
+        match &mut self.talk {
+            Some(talk) => talk.scale = to,
+            None => {
+                ctx.set_zoom_factor(to);
+                self.store.kept.zoom = to;
+            }
         }
     }
 
     fn put_back(&mut self, ctx: &Context, is_undo: bool) {
-        if self.document.is_busy() {
+        // Of an input that is on its way nothing was changed yet.
+        if self.document.is_opening() {
             return;
         }
+        // What was asked for last and is still being made is a moment, too.
+        let now = Moment { settings: self.document.wanted().clone(), selection: self.selection };
+        self.history.see(self.document.source_arc(), now);
         let moment = if is_undo { self.history.undo() } else { self.history.redo() };
         if let Some(moment) = moment {
             self.selection = moment.selection;
@@ -246,7 +263,7 @@ impl App {
         match OpenLesson::open(index, words::language(ctx), position) {
             Ok(lesson) => {
                 self.lesson = Some(lesson);
-                self.tour = None;
+                self.end_tour();
                 self.side = Side::Lesson;
                 self.show_beat(ctx);
             }
@@ -297,13 +314,20 @@ impl App {
                     lesson.go(position);
                     if is_same_beat { self.remember() } else { self.show_beat(ctx) }
                 }
-                None if self.talk.is_none() && lesson.index + 1 < LESSONS.len() => {
+                None if self.talk.as_ref().is_some_and(|talk| !talk.is_over) => {
+                    self.talk.iter_mut().for_each(|talk| talk.is_over = true);
+                }
+                None if lesson.index + 1 < LESSONS.len() => {
                     let next = lesson.index + 1;
+                    self.talk.iter_mut().for_each(|talk| talk.is_over = false);
                     self.open_lesson(ctx, next, Some(Position::default()));
                 }
                 None => {}
             },
             Wish::Previous => {
+                if self.talk.as_mut().is_some_and(|talk| std::mem::take(&mut talk.is_over)) {
+                    return;
+                }
                 if let Some(position) = lesson.previous() {
                     lesson.go(position);
                     self.show_beat(ctx);
@@ -366,19 +390,33 @@ impl App {
     fn tour_wish(&mut self, ctx: &Context, wish: TourWish) {
         match wish {
             TourWish::Start => {
-                self.tour = Some(Tour::default());
                 self.lesson = None;
                 self.side = Side::Setup;
-                let scene = tour::start();
-                self.stage.stand_at(scene.view);
-                self.document.open(ctx, Source::Scene(Box::new(scene)));
+                self.document.open(ctx, Source::Scene(Box::new(tour::start())));
+                self.begin_tour();
             }
             TourWish::Next => {
                 let tour = self.tour.as_mut().zip(self.document.scene());
                 let actions = tour.map(|(tour, scene)| tour.next(scene)).unwrap_or_default();
                 actions.into_iter().for_each(|action| self.carry_out(ctx, action));
             }
-            TourWish::Explore => self.tour = None,
+            TourWish::Explore => self.end_tour(),
+        }
+    }
+
+    /// Two runs side by side over the whole width.
+    pub(super) fn begin_tour(&mut self) {
+        self.tour = Some(Tour::default());
+        self.folds = Folds::both();
+        self.stage.stand_at(tour::start().view);
+        self.stage.compare.open(Choices::default());
+        self.stage.compare.lock(Lock::Bytes);
+    }
+
+    fn end_tour(&mut self) {
+        if self.tour.take().is_some() {
+            self.folds = Folds::default();
+            self.apply(Command::SetSpeed(1.0));
         }
     }
 }
@@ -390,15 +428,12 @@ impl App {
             (Present::FromStart | Present::Here, None) => {
                 self.talk = Some(Talk {
                     began: ctx.input(|input| input.time),
-                    zoom_before: ctx.zoom_factor(),
+                    before: Some(self.before(ctx)),
+                    scale: 1.0,
                     ..Talk::default()
                 });
-                self.tour = None;
-                ctx.set_zoom_factor(present::ZOOM);
+                self.end_tour();
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
-                if self.lesson.is_none() {
-                    self.open_lesson(ctx, 3, None);
-                }
                 if wish == Present::FromStart
                     && let Some(lesson) = &mut self.lesson
                 {
@@ -407,9 +442,10 @@ impl App {
                 }
             }
             (Present::Stop, Some(talk)) => {
-                ctx.set_zoom_factor(talk.zoom_before);
+                let before = talk.before.take();
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
                 self.talk = None;
+                before.into_iter().for_each(|before| self.stand_as_before(ctx, before));
             }
             (Present::Blank, Some(talk)) => talk.is_blank ^= true,
             (Present::Notes, Some(talk)) => talk.has_notes ^= true,
@@ -420,6 +456,31 @@ impl App {
             }
             (Present::Return, Some(_)) => self.show_beat(ctx),
             _ => {}
+        }
+    }
+
+    fn before(&self, ctx: &Context) -> Before {
+        let Selection { query, key } = self.selection;
+        Before {
+            kept: self.document.kept(),
+            landing: Landing { at: Some(At::Step(self.player.cursor())), row: Some(query), key },
+            distance: self.stage.distance,
+            is_comparing: self.stage.compare.is_open,
+            zoom: ctx.zoom_factor(),
+            beat: self.lesson.as_ref().map(|lesson| (lesson.index, lesson.position)),
+        }
+    }
+
+    /// The stage is given back as it was; a lesson that went on stays where it came to, with its own stage.
+    fn stand_as_before(&mut self, ctx: &Context, before: Before) {
+        ctx.set_zoom_factor(before.zoom);
+        if self.lesson.as_ref().map(|lesson| (lesson.index, lesson.position)) != before.beat {
+            return;
+        }
+        self.stage.stand_at(before.distance);
+        self.stage.compare.is_open = before.is_comparing;
+        if let Some(landing) = self.document.put_back(ctx, before.kept, before.landing) {
+            self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
         }
     }
 
@@ -455,19 +516,26 @@ impl App {
                 let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
                 let written = export::worksheet(seed, words::language(ctx));
                 let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));
-                self.document.set_notice(Some(export::saved(path)));
+                self.tell(ctx, export::saved(path));
                 None
             }
         };
         if let Some(notice) = notice {
-            self.document.set_notice(Some(Sentence::new(notice)));
+            self.tell(ctx, Ok(Sentence::new(notice)));
         }
     }
 
     /// Says what became of a file.
-    pub(super) fn take_saved(&mut self) {
-        let Some(done) = job::take(&mut self.saving) else { return };
+    pub(super) fn take_saved(&mut self, ctx: &Context) {
+        let Some(saved) = job::take(&mut self.saving) else { return };
         self.sitting = None;
-        self.document.set_notice(Some(done.unwrap_or_else(Into::into)));
+        self.tell(ctx, saved.unwrap_or_else(|fault| Err(fault.into())));
+    }
+
+    fn tell(&mut self, ctx: &Context, ended: Ended) {
+        match ended {
+            Ok(text) => self.done = Some(Done::new(ctx, text)),
+            Err(fault) => self.document.set_notice(Some(fault)),
+        }
     }
 }

@@ -14,6 +14,7 @@ mod not_finite;
 mod run;
 mod stage;
 mod texts;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -34,6 +35,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         code_edit::TABLE,
         heads::TABLE,
         texts::TABLE,
+        window::TABLE,
         devices::TABLE,
         lessons::TABLE,
     ];
@@ -323,7 +325,6 @@ static TABLE: &[(&str, &str)] = &[
     ("Start lesson 1", "开始第 1 课"),
     ("Explore", "自己看看"),
     ("Open my tensors", "打开我的张量"),
-    ("You said {0}.", "你的答案是 {0}。"),
     (
         "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.",
         "这一行是真实句子里的一个逗号，每次读四个词元。最后一个分块里有新的最大值。",

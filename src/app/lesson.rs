@@ -116,6 +116,12 @@ impl OpenLesson {
     }
 
     /// A question waits for its answer.
+    /// The beat asks something, or sets a task.
+    pub fn has_task(&self) -> bool {
+        let beat = self.beat();
+        beat.predict.is_some() || beat.change.is_some() || beat.build.is_some()
+    }
+
     pub fn is_asking(&self) -> bool {
         self.predict().is_some() && !self.position.is_revealed
     }

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Asked, Shown, ShownChange, ShownPredict};
+use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
 
 use super::action::{Action, Wish};
 use super::lesson::OpenLesson;
@@ -54,6 +54,13 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
         beat(ui, lesson, &shown, actions);
     });
     way(ui, lesson, actions);
+}
+
+/// What the beat asks, as it is projected.
+pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+    if let Ok(shown) = lesson.shown.clone() {
+        beat(ui, lesson, &shown, actions);
+    }
 }
 
 fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<Action>) {
@@ -146,9 +153,14 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, action
         });
     }
     if let Some(revealed) = &predict.revealed {
-        verdict(ui, lesson, &revealed.answer);
-        ui.add(egui::Label::new(prose::job(ui, &revealed.feedback, TEXT)));
+        answer(ui, lesson, revealed);
     }
+}
+
+/// What was right, and why.
+pub fn answer(ui: &mut Ui, lesson: &OpenLesson, revealed: &Revealed) {
+    verdict(ui, lesson, &revealed.answer);
+    ui.add(egui::Label::new(prose::job(ui, &revealed.feedback, TEXT)));
 }
 
 fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bool) {

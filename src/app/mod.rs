@@ -19,6 +19,7 @@ mod commands;
 mod compare;
 mod display;
 mod document;
+mod done;
 mod draw;
 mod export;
 mod far;
@@ -140,6 +141,8 @@ pub struct AppOptions {
     pub place: Place,
     /// In place of what was kept.
     pub language: Option<Language>,
+    /// Where none was kept.
+    pub system_language: Option<Language>,
     pub theme: Option<Theme>,
     /// From 0, and where in it.
     pub lesson: Option<(usize, Position)>,
@@ -162,6 +165,7 @@ impl Default for AppOptions {
             gpu_panel: false,
             place: Place::default(),
             language: None,
+            system_language: None,
             theme: None,
             lesson: None,
             is_presenting: false,

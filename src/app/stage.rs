@@ -93,6 +93,12 @@ impl Stage {
         }
     }
 
+    /// Closes the panel that stands over the view, if one does.
+    pub fn close_top(&mut self) -> bool {
+        let is_open = [&mut self.blocks.is_open, &mut self.breakpoints.is_open].into_iter().find(|is_open| **is_open);
+        self.trail.take().is_some() || is_open.map(|is_open| *is_open = false).is_some()
+    }
+
     /// The view itself shows what is in HBM and on chip.
     pub fn shows_memory(&self) -> bool {
         self.distance == Distance::Far || self.compare.is_open

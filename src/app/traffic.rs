@@ -147,6 +147,10 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let formula = say(&ctx, &words::beside_formula(end, &look.scene.closed_form));
     let not_modelled = tr(&ctx, words::NOT_MODELLED);
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
+    if let Some(all) = words::all_heads(look.scene) {
+        let text = say(&ctx, &all);
+        draw::describe(&ui.label(draw::label(&text)), "all heads", &text);
+    }
     draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
 }
 

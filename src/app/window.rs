@@ -11,6 +11,7 @@ use super::action::{Action, Overlay, Present, Selection, Side, Source, Tab};
 use super::code::CodeView;
 use super::commands::{self, Keyboard};
 use super::document::Document;
+use super::done::{Done, Ended};
 use super::gpu_job::Gpu;
 use super::gpu_panel::GpuPanel;
 use super::history::{History, Moment};
@@ -35,7 +36,7 @@ use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::tour::{self, Tour};
 use super::words::{self, tr};
-use super::{AppOptions, figure, keys, memory, motion, timeline, top_bar};
+use super::{AppOptions, figure, keys, memory, motion, setup, timeline, top_bar};
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
@@ -63,8 +64,10 @@ pub struct App {
     /// The person looks at the main view, and not at the figure of the beat.
     pub(super) hides_figure: bool,
     pub(super) talk: Option<Talk>,
-    /// A file that is being written; what became of it is a sentence either way.
-    pub(super) saving: Option<Job<Sentence>>,
+    /// A file that is being written.
+    pub(super) saving: Option<Job<Ended>>,
+    /// What was done last, while it is told.
+    pub(super) done: Option<Done>,
     /// A picture of the main view that is being taken.
     pub(super) sitting: Option<Sitting>,
     pub(super) open_panel: OpenPanel,
@@ -74,6 +77,8 @@ pub struct App {
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
     pub(super) folds: Folds,
+    /// A choice of the setup that is to have the keyboard in the next frame.
+    pub(super) wanted_setting: Option<&'static str>,
 }
 
 impl App {
@@ -111,29 +116,35 @@ impl App {
             palette: CommandPalette::default(),
             history: History::default(),
             lesson: None,
-            tour: is_first.then(Tour::default),
+            tour: None,
             hides_figure: false,
             talk: None,
             saving: None,
+            done: None,
             sitting: None,
             open_panel: OpenPanel::default(),
             pick_file: options.pick_file,
             last_command: "",
             last_time: None,
             folds: Folds::default(),
+            wanted_setting: None,
             store: {
                 store.kept.has_started = true;
                 store
             },
         };
         app.start(ctx, options, fault, has_wish);
+        if is_first && app.lesson.is_none() {
+            app.begin_tour();
+        }
         app
     }
 
     /// Language, colours and lesson as they were, or as the options say.
     fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<Sentence>, has_wish: bool) {
         let kept = &self.store.kept;
-        let language = options.language.or_else(|| Language::parse(&kept.language)).unwrap_or_default();
+        let language = options.language.or_else(|| Language::parse(&kept.language));
+        let language = language.or(options.system_language).unwrap_or_default();
         words::set_language(ctx, language);
         if let Some(theme) = options.theme.or(kept.theme) {
             theme.apply(ctx);
@@ -223,7 +234,7 @@ impl App {
         self.gpu.update();
         self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
         self.code.editor.update(&self.gpu, self.document.scene());
-        self.take_saved();
+        self.take_saved(&ctx);
         actions.extend(self.open_panel.take_picked());
         if self.talk.is_some() {
             self.talk(ui, &mut actions);
@@ -254,18 +265,24 @@ impl App {
     fn overlay(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         match self.overlay {
             Some(Overlay::Keys) if !keys::show(ui) => self.overlay = None,
-            Some(Overlay::Palette) => match self.palette.show(ui, &self.store.kept.recent) {
-                Outcome::Open => {}
-                Outcome::Closed => self.overlay = None,
-                Outcome::Picked(name, action) => {
-                    self.overlay = None;
-                    self.last_command = name;
-                    actions.push(action);
+            Some(Overlay::Palette) => {
+                match self.palette.show(ui, &setup::names(&self.document), &self.store.kept.recent) {
+                    Outcome::Open => {}
+                    Outcome::Closed => self.overlay = None,
+                    Outcome::Picked(name, action) => {
+                        self.overlay = None;
+                        self.last_command = name;
+                        actions.push(action);
+                    }
                 }
-            },
+            }
             Some(Overlay::Open) if !self.open_panel.show(ui, &self.store.kept.recent, actions) => self.overlay = None,
             Some(Overlay::OddRows) if !self.odd_rows(ui) => self.overlay = None,
             Some(Overlay::Keys | Overlay::Open | Overlay::OddRows) | None => {}
+        }
+        // Pictures are without it.
+        if self.saving.is_none() && self.sitting.is_none() {
+            self.done.take_if(|done| !done.show(ui.ctx()));
         }
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             drop_hint(ui);
@@ -412,7 +429,9 @@ impl App {
 
     fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         let is_playing = self.player.is_playing();
+        let is_ready = !self.document.is_busy() && !self.stage.is_busy();
         let Some(tour) = &mut self.tour else { return };
+        actions.extend(tour.begin(is_ready, look.scene));
         if tour.is_watched(is_playing) {
             actions.push(Action::Tour(super::action::Tour::Next));
         }
@@ -434,7 +453,7 @@ fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_fir
     }
     if is_first {
         let mut opened = super::place::of_scene(&tour::start())?;
-        opened.origin = Place::of_scene("real");
+        opened.origin = Place::of_scene("count");
         return Ok(opened);
     }
     // A file may be gone, which is no fault of the person.

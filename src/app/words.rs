@@ -5,11 +5,11 @@ use eframe::egui::{Context, Id};
 
 use crate::playback::lesson::Language;
 use crate::schedule::language::{self, Action, Axes, Axis};
-use crate::schedule::{Part, Schedule, Step, Tensor, Traffic};
+use crate::schedule::{Part, Schedule, Step, Tensor, Tiling, Traffic};
 use crate::sentence::{self, Sentence};
 
 use super::chinese;
-use super::number::{grouped, short};
+use super::number::{bytes, grouped, short};
 use super::scene::Scene;
 use super::snapshot::Snapshot;
 
@@ -188,6 +188,35 @@ pub fn beside_standard(scene: &Scene) -> Sentence {
 
 fn times(ratio: f64) -> String {
     format!("{} x", short(ratio))
+}
+
+/// What every number of a run is of: its heads, entry, text, blocks and precision.
+pub fn scope(scene: &Scene) -> Sentence {
+    let (shape, settings) = (scene.input.problem.shape, &scene.settings);
+    let (heads, head, Tiling { br, bc }) = (scene.schedule().setting.heads, settings.run.head(), settings.tiling());
+    let first = head - head % heads.max(1);
+    let text = match (shape.batch > 1, heads > 1) {
+        (false, false) => "head {0} of {1}; {2}",
+        (false, true) => "heads {4} to {5} of {1}; {2}",
+        (true, false) => "head {0} of {1}, batch entry {3} of {6}; {2}",
+        (true, true) => "heads {4} to {5} of {1}, batch entry {3} of {6}; {2}",
+    };
+    let run = format!("{} {br}x{bc}, {}", settings.algorithm.name(), settings.run.precision().name());
+    let sentence = Sentence::new(text).with(head).with(shape.heads).with(run).with(settings.run.batch());
+    sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch)
+}
+
+/// What all heads of all entries move, beside the counts of a few; nothing where the run is of all.
+pub fn all_heads(scene: &Scene) -> Option<Sentence> {
+    let shape = scene.input.problem.shape;
+    let of_all = shape.heads * shape.batch;
+    let text = match shape.batch {
+        _ if of_all == scene.schedule().setting.heads => return None,
+        1 => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} move {1}.",
+        _ => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} of {2} batch entries move {1}.",
+    };
+    let sentence = Sentence::new(text).with(shape.heads).with(bytes(scene.bytes_of_all()));
+    Some(sentence.with(shape.batch).with(scene.schedule().setting.heads))
 }
 
 /// The counters equal the formula, or by how much they do not.

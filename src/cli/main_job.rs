@@ -55,6 +55,7 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
     // A set of files has no name that a later start would find it by.
     let named = place.place(if let [file] = &paths[..] { to_keep(file) } else { None });
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
+    options.system_language = system_language(|name| std::env::var(name).ok());
     place.apply(&mut options, named)?;
     let input = input.map(|input| {
         let name = input.name.clone();
@@ -66,6 +67,13 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
         Err(why) if paths.is_empty() => Err(Failure::Missing(why.to_string())),
         Err(why) => Err(Failure::Missing(format!("{}: {why}", files::all_shown(paths)))),
     }
+}
+
+/// What the system speaks, by the first of the variables of POSIX that says so. `C` and other languages say nothing.
+#[cfg(feature = "app")]
+fn system_language(variable: impl Fn(&str) -> Option<String>) -> Option<crate::playback::lesson::Language> {
+    let said = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+    said.and_then(|locale| crate::playback::lesson::Language::of_locale(&locale))
 }
 
 /// A text of one's own among the files is the algorithm.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::playback::lesson::{Language, Position};
+use crate::playback::lesson::Position;
 
 use super::super::place::Place;
 use super::super::theme::Theme;
@@ -19,6 +19,7 @@ const MOST_RECENT: usize = 10;
 #[serde(default)]
 pub struct Kept {
     pub version: u32,
+    /// Its code; empty until one is chosen.
     pub language: String,
     pub theme: Option<Theme>,
     pub zoom: f32,
@@ -48,7 +49,7 @@ impl Default for Kept {
     fn default() -> Self {
         Self {
             version: VERSION,
-            language: Language::default().code().into(),
+            language: String::new(),
             theme: None,
             zoom: 1.0,
             reduce_motion: false,

@@ -3,6 +3,10 @@
 mod detail;
 mod lens;
 mod paint;
+mod share;
+
+pub use paint::sign;
+pub use share::Column;
 
 use eframe::egui::{self, CursorIcon, Rect, Response, Sense, Ui, pos2, vec2};
 

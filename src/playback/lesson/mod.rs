@@ -30,7 +30,7 @@ pub use fields::Field;
 pub use figure::{Figure, ShownBar, ShownFigure};
 pub use predict::{Asked, Choice, ClickOn, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
-pub use shown::{Shown, ShownBuild, ShownChange, ShownPredict};
+pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPredict};
 pub use text::{Piece, Text};
 
 use build::Build;
@@ -63,6 +63,11 @@ impl Language {
             Language::English => "en",
             Language::Chinese => "zh",
         }
+    }
+
+    /// Of a locale such as `zh_CN.UTF-8`; `None` where it names another language.
+    pub fn of_locale(locale: &str) -> Option<Self> {
+        locale.split(['_', '-', '.', '@']).next().and_then(|code| Self::parse(&code.to_lowercase()))
     }
 
     pub fn parse(code: &str) -> Option<Self> {

@@ -1,0 +1,53 @@
+//! The palette, what was done, the first two minutes.
+
+pub static TABLE: &[(&str, &str)] = &[
+    (
+        "Nothing is called \"{0}\". Try another word: mask, step, lesson, csv.",
+        "没有叫“{0}”的。换个词试试：掩码、步、课、CSV。",
+    ),
+    ("tutorial, tour, introduction", "教程、导览、入门"),
+    ("shortcuts, keyboard, help", "快捷键、键盘、帮助"),
+    ("palette, search", "命令面板、搜索"),
+    ("stop when, condition, watch", "停在、条件、监视"),
+    ("tile size, tuning, autotune", "分块大小、调优、自动调优"),
+    ("bytes, HBM, memory", "字节、显存、内存"),
+    ("export", "导出"),
+    ("maximise", "最大化"),
+    ("tile size, query block", "分块大小、查询块"),
+    ("tile size, key block", "分块大小、键块"),
+    ("gqa, mqa, group", "分组、共享头"),
+    ("dtype, f16, bf16, half", "数据类型、半精度"),
+    ("gpu, hardware, SRAM budget", "显卡、硬件、片上预算"),
+    ("mask, local attention", "掩码、局部注意力"),
+    ("scope", "范围"),
+    ("head {0} of {1}; {2}", "第 {0} 头，共 {1} 头；{2}"),
+    ("heads {4} to {5} of {1}; {2}", "第 {4} 到 {5} 头，共 {1} 头；{2}"),
+    ("head {0} of {1}, batch entry {3} of {6}; {2}", "第 {0} 头，共 {1} 头，批次 {3}，共 {6} 个；{2}"),
+    ("heads {4} to {5} of {1}, batch entry {3} of {6}; {2}", "第 {4} 到 {5} 头，共 {1} 头，批次 {3}，共 {6} 个；{2}"),
+    ("all heads", "所有头"),
+    (
+        "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} move {1}.",
+        "这些计数只算 {3} 个头；全部 {0} 个头共搬运 {1}。",
+    ),
+    (
+        "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} of {2} batch entries move {1}.",
+        "这些计数只算 {3} 个头；{2} 个批次条目的全部 {0} 个头共搬运 {1}。",
+    ),
+    ("The end of lesson {0}: {1}", "第 {0} 课完：{1}"),
+    ("Page down: lesson {0}, {1}. Esc: the end.", "下翻：第 {0} 课，{1}。Esc：结束。"),
+    ("Esc: the end.", "Esc：结束。"),
+    ("found", "找到的"),
+    ("what was done", "做了什么"),
+    ("Look inside", "看看里面"),
+    (
+        "The same attention over {0} tokens, twice. {1} writes every score to memory and reads it back; {2} keeps them on chip.",
+        "同一个注意力，{0} 个词元，算两遍。{1} 把每个得分写进显存再读回来；{2} 让得分留在片上。",
+    ),
+    (
+        "{0} moves {1} times fewer bytes than {2}: no score leaves the chip.",
+        "{0} 搬运的字节只有 {2} 的 {1} 分之一：没有一个得分离开芯片。",
+    ),
+    ("You said {0}: right.", "你的答案是 {0}：对。"),
+    ("You said {0}: not quite.", "你的答案是 {0}：不对。"),
+    ("You said {0}, which is no number.", "你的答案“{0}”不是数。"),
+];
