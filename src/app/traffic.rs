@@ -18,8 +18,8 @@ use super::words::{self, fill, say, tr};
 const LONGEST_HEAD: usize = 10;
 /// Height of a line where there is room; where there is little, it is that of its script.
 const LINE: f32 = 18.0;
-/// What stands below the table: two bars, and captions of five lines.
-const BELOW: f32 = 114.0;
+/// What stands below the table: two bars, and captions of seven lines.
+const BELOW: f32 = 146.0;
 
 /// What was read, or what was written.
 type Side = fn(&Traffic) -> &PerTensor;
