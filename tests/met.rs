@@ -357,3 +357,30 @@ fn counts_say_their_scope() {
 fn kib(bytes: u64) -> String {
     format!("{:.1} KiB", bytes as f64 / 1024.0)
 }
+
+/// A path is typed without a click before it, as it was pasted; only what was opened was opened before.
+#[test]
+fn a_path_is_typed_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("with a space.safetensors");
+    std::fs::copy("assets/captures/minilm-batch-layer00.safetensors", &path).unwrap();
+    let address = format!("file://{}", path.display().to_string().replace(' ', "%20"));
+    for text in [format!("'{}'", path.display()), address] {
+        let kept = tempfile::tempdir().unwrap();
+        let options = AppOptions { folder: Some(kept.path().to_owned()), place: Place::of_scene("toy"), ..options() };
+        let mut harness = open_with(&options);
+        press(&mut harness, Modifiers::COMMAND, Key::O);
+        type_text(&mut harness, "gone.npz");
+        press(&mut harness, NONE, Key::Enter);
+        assert!(value(&harness, "message").contains("gone.npz"));
+        press(&mut harness, NONE, Key::Escape);
+        press(&mut harness, Modifiers::COMMAND, Key::O);
+        assert!(harness.query_by_label("gone.npz").is_none(), "it was not opened");
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+        type_text(&mut harness, &text);
+        press(&mut harness, NONE, Key::Enter);
+        assert_eq!(harness.state().document().source().name, "with a space.safetensors", "{text}");
+        press(&mut harness, Modifiers::COMMAND, Key::O);
+        harness.get_by_label(&path.display().to_string());
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::attention::input::preset::Preset;
 use crate::attention::input::{bundled, random};
+use crate::files;
 use crate::playback::Command;
 use crate::playback::lesson::{self, Distance, Language};
 
@@ -194,6 +195,13 @@ pub enum Source {
 }
 
 impl Source {
+    /// What a person typed or pasted.
+    pub fn typed(text: &str) -> Self {
+        let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(std::path::PathBuf::from);
+        let path = files::typed(text, home);
+        path.to_str().map_or_else(|| Source::Paths(vec![path.clone()]), Source::from)
+    }
+
     /// A few words for a menu; empty for what no menu lists.
     pub fn title(&self) -> &'static str {
         match self {

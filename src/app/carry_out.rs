@@ -126,7 +126,7 @@ impl App {
         if let Source::Paths(_) = &source
             && let Some(path) = source.place().path()
         {
-            self.store.kept.remember_file(path);
+            self.to_remember = Some(path.to_owned());
         }
         if let Some(talk) = &mut self.talk {
             talk.is_away = true;
@@ -137,6 +137,9 @@ impl App {
     fn toggle_overlay(&mut self, overlay: Overlay) {
         self.palette = palette::CommandPalette::default();
         self.overlay = (self.overlay != Some(overlay)).then_some(overlay);
+        if self.overlay == Some(Overlay::Open) {
+            self.open_panel.open();
+        }
     }
 
     fn dismiss(&mut self, ctx: &Context) {

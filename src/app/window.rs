@@ -77,6 +77,8 @@ pub struct App {
     /// The clock of the last frame, while playing.
     last_time: Option<f64>,
     pub(super) folds: Folds,
+    /// A file that is being opened: it was opened before once it is there.
+    pub(super) to_remember: Option<String>,
     /// A choice of the setup that is to have the keyboard in the next frame.
     pub(super) wanted_setting: Option<&'static str>,
 }
@@ -127,6 +129,7 @@ impl App {
             last_command: "",
             last_time: None,
             folds: Folds::default(),
+            to_remember: None,
             wanted_setting: None,
             store: {
                 store.kept.has_started = true;
@@ -230,6 +233,10 @@ impl App {
         actions.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
+        if !self.document.is_opening() {
+            let opened = self.to_remember.take().filter(|path| self.document.origin().path() == Some(path));
+            opened.iter().for_each(|path| self.store.kept.remember_file(path));
+        }
         self.follow_own_text(&ctx);
         self.gpu.update();
         self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);

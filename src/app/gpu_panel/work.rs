@@ -10,6 +10,8 @@ pub struct Work {
     pub flops: u64,
     /// Bytes between HBM and chip, both ways, each block as often as the algorithm asks for it.
     pub bytes: u64,
+    /// Query heads of all batch entries.
+    pub heads: u64,
     /// The blocks that were counted with.
     pub tiling: Tiling,
 }
@@ -18,8 +20,8 @@ impl Work {
     /// `None` where there is no algorithm of this name.
     pub fn of(problem: &Problem, algorithm: &str, tiling: Tiling, precision: Precision) -> Option<Self> {
         let algorithm = algorithm::by_name(algorithm)?;
-        let mut work = Self { flops: 0, bytes: 0, tiling };
         let heads = problem.shape.heads as u64;
+        let mut work = Self { flops: 0, bytes: 0, heads: problem.shape.batch as u64 * heads, tiling };
         for batch in 0..problem.shape.batch {
             let plan = Plan::of_problem(problem, batch, tiling, precision);
             let form = algorithm.closed_form(&plan);
@@ -46,6 +48,7 @@ mod tests {
         let tiling = Tiling { br: 16, bc: 16 };
         let shape = Shape { batch: 2, heads: 3, kv_heads: 3, ..Shape::single(32, 48, 8) };
         let work = Work::of(&problem(shape), "flash2", tiling, Precision::F32).unwrap();
+        assert_eq!(work.heads, 2 * 3);
         assert_eq!(work.flops, 2 * 3 * 4 * 32 * 48 * 8);
         // Q and O once, L in four bytes, K and V once for each of two query blocks.
         assert_eq!(work.bytes, 2 * 3 * 4 * (2 * 32 * 8 + 32 + 2 * 2 * 48 * 8));
