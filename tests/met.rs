@@ -39,7 +39,7 @@ fn the_first_ten_seconds_are_a_race() {
     let (n, d, t_r) = (1024.0, 64.0, 8.0);
     let ratio = (4.0 * n * n + 4.0 * n * d) * 2.0 / ((n * d * (2.0 + 2.0 * t_r)) * 2.0 + n * 4.0);
     let told = value(&harness, "tour");
-    assert!(told.contains(&format!("flash2 moves {ratio:.1} times fewer bytes than standard")), "{told}");
+    assert!(told.contains(&format!("flash2 moves {ratio:.1}x fewer bytes than standard")), "{told}");
     click(&mut harness, "Look inside");
     assert!(value(&harness, "tour").contains("comma"));
     assert_eq!(harness.state().document().source().name, preset_name("real"));
@@ -119,7 +119,7 @@ fn the_palette_finds_what_the_setup_has() {
     // A number is typed at once.
     let mut harness = open_with(&place("real"));
     press(&mut harness, Modifiers::COMMAND, Key::P);
-    type_text(&mut harness, "br");
+    type_text(&mut harness, "rows br");
     press(&mut harness, NONE, Key::Enter);
     type_text(&mut harness, "2");
     press(&mut harness, NONE, Key::Enter);
@@ -145,7 +145,7 @@ fn find_focus(node: &egui_kittest::kittest::AccessKitNode<'_>) -> Option<String>
 fn escape_closes_what_lies_on_top() {
     type Open = (&'static str, &'static str);
     let menus: [Open; 3] =
-        [("Input: ", "Files and random tensors ..."), ("Algorithm: ", "standard"), ("More", "Export")];
+        [("Input: ", "Files and random tensors ..."), ("Algorithm: ", "flash2-lazy"), ("More", "Export")];
     for (menu, entry) in menus {
         let mut harness = open(None);
         match menu.ends_with(' ') {
@@ -172,7 +172,7 @@ fn escape_closes_what_lies_on_top() {
     harness.get_by_label_contains("Algorithm: ").click();
     harness.run_steps(3);
     press(&mut harness, NONE, Key::Escape);
-    assert!(harness.query_by_label("standard").is_none());
+    assert!(harness.query_by_label("flash2-lazy").is_none());
     assert_eq!(harness.query_all_by_label("Block sizes").count(), before);
 }
 

@@ -179,9 +179,9 @@ impl Tour {
     }
 }
 
-const RACE: &str = "The same attention over {0} tokens, twice. {1} writes every score to memory and reads it back; \
+const RACE: &str = "The same attention over {0} {0|token|tokens}, twice. {1} writes every score to memory and reads it back; \
     {2} keeps them on chip.";
-const RACED: &str = "{0} moves {1} times fewer bytes than {2}: no score leaves the chip.";
+const RACED: &str = "{0} moves {1}x fewer bytes than {2}: no score leaves the chip.";
 const REST: &str =
     "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.";
 const WATCH: &str = "The maximum rises; one factor alpha shrinks what was summed before; then the new words join.";

@@ -44,11 +44,11 @@ pub static TABLE: &[(&str, &str)] = &[
     ("what was done", "做了什么"),
     ("Look inside", "看看里面"),
     (
-        "The same attention over {0} tokens, twice. {1} writes every score to memory and reads it back; {2} keeps them on chip.",
+        "The same attention over {0} {0|token|tokens}, twice. {1} writes every score to memory and reads it back; {2} keeps them on chip.",
         "同一个注意力，{0} 个词元，算两遍。{1} 把每个得分写进显存再读回来；{2} 让得分留在片上。",
     ),
     (
-        "{0} moves {1} times fewer bytes than {2}: no score leaves the chip.",
+        "{0} moves {1}x fewer bytes than {2}: no score leaves the chip.",
         "{0} 搬运的字节只有 {2} 的 {1} 分之一：没有一个得分离开芯片。",
     ),
     ("You said {0}: right.", "你的答案是 {0}：对。"),
