@@ -117,6 +117,9 @@ impl Stage {
         textures: &mut Textures,
         actions: &mut Vec<Action>,
     ) {
+        if self.compare.is_open && self.compare.is_bare {
+            return self.view(ui, scene, look, textures, actions);
+        }
         let is_narrow = ui.available_width() < ROOM_FOR_NAMES;
         if is_narrow {
             ui.scope(|ui| {

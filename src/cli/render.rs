@@ -108,7 +108,9 @@ fn lesson(text: &str) -> Result<(usize, Position), Sentence> {
     let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let index = |text: &str| text.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(fault);
     let (number, beat) = (index(number)?, index(beat)?);
-    let entry = LESSONS.get(number).ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
+    let entry = LESSONS
+        .get(number)
+        .ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
     let beats = entry.lesson(Language::English).map_err(Sentence::verbatim)?.beats;
     match beats.get(beat) {
         None => Err(Sentence::new("lesson {0} has {1} {1|beat|beats}").with(number + 1).with(beats.len())),

@@ -49,6 +49,12 @@ struct Sizes {
 }
 
 impl Sizes {
+    /// Where there are no facts and no choices.
+    fn bare(width: f32, height: f32) -> Self {
+        let upper = (height - SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
+        Self { map: vec2(width, upper), is_below: false, upper }
+    }
+
     /// In a side of this width, the sentence below being part of the height.
     fn of(width: f32, height: f32) -> Self {
         let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
@@ -86,7 +92,10 @@ pub fn show(
     actions: &mut Vec<Action>,
 ) {
     compare.prepare(ui.ctx(), scene, look.generation);
-    head(ui, compare, actions);
+    let is_bare = compare.is_bare;
+    if !is_bare {
+        head(ui, compare, actions);
+    }
     let made = compare.made(look.scene, look.generation);
     let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
     let a = Side { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
@@ -96,17 +105,26 @@ pub fn show(
     let most = a.total_bytes().max(b.as_ref().map_or(0, Side::total_bytes));
     let area = ui.available_rect_before_wrap();
     let gap = 3.0 * SPACE;
-    let sizes = Sizes::of(area.width() / 2.0 - gap, area.height());
+    let of_side = if is_bare { Sizes::bare } else { Sizes::of };
+    let sizes = of_side(area.width() / 2.0 - gap, area.height());
     let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
     let (left, right) = upper.split_left_right_at_fraction(0.5);
     column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
-        title_of_a(ui, &a.look.scene.settings);
-        side(ui, &a, sizes, most, textures);
+        if is_bare {
+            name(ui, &a.look.scene.settings);
+        } else {
+            title_of_a(ui, &a.look.scene.settings);
+        }
+        side(ui, &a, sizes, is_bare, most, textures);
     });
     column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
-        choices(ui, look.scene, compare, actions);
+        if is_bare {
+            name(ui, &compare.settings(&look.scene.settings));
+        } else {
+            choices(ui, look.scene, compare, actions);
+        }
         match (&b, &other) {
-            (Some(b), _) => side(ui, b, sizes, most, textures),
+            (Some(b), _) => side(ui, b, sizes, is_bare, most, textures),
             (None, Some(Err(fault))) => why_not(ui, fault),
             (None, _) => coming(ui, compare),
         }
@@ -178,6 +196,13 @@ fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
     });
 }
 
+/// All that is said of a side that is only looked at.
+fn name(ui: &mut Ui, settings: &Settings) {
+    line(ui, |ui| {
+        ui.label(RichText::new(settings.algorithm.name()).size(theme::TITLE).strong());
+    });
+}
+
 fn title_of_a(ui: &mut Ui, settings: &Settings) {
     let Tiling { br, bc } = settings.tiling();
     line(ui, |ui| {
@@ -242,7 +267,7 @@ fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
 }
 
 /// A map with the facts, and the meter below.
-fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
+fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, is_bare: bool, most: u64, textures: &mut Textures) {
     let area = ui.available_rect_before_wrap();
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
     let map = Rect::from_min_size(area.min, sizes.map);
@@ -252,7 +277,9 @@ fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Te
     } else {
         Rect::from_min_max(pos2(map.right() + 4.0 * SPACE, area.top()), upper.max)
     };
-    column(ui, facts_at, &mut |ui| facts(ui, side));
+    if !is_bare {
+        column(ui, facts_at, &mut |ui| facts(ui, side));
+    }
     let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
     meter(ui, meter_at, side, most);
 }
