@@ -129,7 +129,8 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
     let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        for (part, value) in near::STATISTICS.into_iter().zip([state.m, state.alpha, state.l]) {
+        let alpha = state.alpha.filter(|_| !look.question.hides.factor);
+        for (part, value) in near::STATISTICS.into_iter().zip([state.m, alpha, state.l]) {
             let name = look.snapshot.called(part);
             let text = value.map_or("-".into(), short);
             ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
@@ -147,7 +148,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     let label = ui.label(egui::RichText::new(&clock).size(theme::TITLE).monospace());
     draw::describe(&label, "clock", &clock);
     let Some(lesson) = lesson else { return };
-    draw::caption(ui, &format!("{}. {}", lesson.index + 1, lesson.lesson.title));
+    draw::caption(ui, &lesson.title());
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
         let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::playback::Command;
-use crate::playback::lesson::{At, Distance, Scene};
+use crate::playback::lesson::{At, Distance, Scene, quantity};
 
 use super::action::{Action, Overlay, Source, Tab, Tour as Wish};
 use super::look::Look;
@@ -119,7 +119,8 @@ impl Tour {
                 }
             }
             if self.stop >= Stop::Revealed && self.stop < Stop::Forgotten && !self.guess.trim().is_empty() {
-                ui.label(fill(&ctx, "You said {0}.", &[&self.guess.trim()]));
+                let said = verdict(&ctx, self.guess.trim(), asked.map(|visit| visit.alpha));
+                draw::describe(&ui.label(&said), "verdict", &said);
             }
             if self.stop == Stop::Count {
                 for (word, action) in [
@@ -155,6 +156,21 @@ const REVEALED: &str = "alpha = exp({0} - {1}) = {2}. The old words count for le
 const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the result misses the exact one.";
 const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";
 const COUNT: &str = "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.";
+
+/// What to say to a guess of `alpha`.
+fn verdict(ctx: &egui::Context, guess: &str, alpha: Option<f64>) -> String {
+    // As near as two digits can be read off the picture.
+    const WITHIN: f64 = 0.01;
+    match (quantity::read(guess, ""), alpha) {
+        (Ok(given), Some(alpha)) if (given - alpha).abs() <= WITHIN => fill(ctx, "You said {0}: right.", &[&guess]),
+        (Ok(given), Some(alpha)) if (given - 1.0 / alpha).abs() <= WITHIN => {
+            fill(ctx, "You said {0}: the inverse. The old sum shrinks, it does not grow.", &[&guess])
+        }
+        (Ok(_), Some(alpha)) => fill(ctx, "You said {0}: not quite, it is {1}.", &[&guess, &short(alpha)]),
+        (Err(why), _) => super::words::say(ctx, &why),
+        (Ok(_), None) => fill(ctx, "You said {0}.", &[&guess]),
+    }
+}
 
 fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {
     let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());
