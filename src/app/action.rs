@@ -33,8 +33,8 @@ pub enum Action {
     /// A file dialog of the system.
     PickFile,
     Select(Selection),
-    /// A tensor of the memory strip, in answer to a question.
-    Answer(Tensor),
+    /// A click on the picture, in answer to a question.
+    Answer(Answer),
     /// The row above or below.
     SelectRow(i64),
     Tab(Tab),
@@ -76,6 +76,14 @@ pub enum Action {
     Tour(Tour),
     Present(Present),
     Export(Export),
+}
+
+/// What was clicked, where a lesson asks for a click.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Tensor(Tensor),
+    /// Query block and key block.
+    Tile(usize, usize),
 }
 
 /// A side of the window.
@@ -135,6 +143,10 @@ pub enum Wish {
     Restore,
     /// Another scene, made with the open controls.
     Try(Box<lesson::Scene>),
+    /// A change that finds what is to be found.
+    ShowWay,
+    /// Where a build goes wrong: the row, after this key block or at its end.
+    LookAt(usize, Option<usize>),
     Close,
 }
 

@@ -4,19 +4,20 @@ use eframe::egui::{self, Context};
 
 use crate::files;
 use crate::playback::Command;
-use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{At, Language, Position, Scene};
+use crate::playback::lesson::{At, Language, Lesson, Position, Scene};
 use crate::schedule::algorithm;
 use crate::sentence::Sentence;
 
-use super::action::{Action, Edge, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
+use super::action::{
+    Action, Answer, Edge, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom,
+};
 use super::code_edit::Wish as KernelWish;
 use super::compare::{self, Choices, Lock};
 use super::done::{Done, Ended};
 use super::gpu_panel::Wish as GpuWish;
 use super::history::Moment;
 use super::job::{self, Job};
-use super::lesson::OpenLesson;
+use super::lesson::{Of, OpenLesson};
 use super::picture::{self, Sitting};
 use super::place::{Landing, Place};
 use super::present::{Before, Talk, Vote};
@@ -27,7 +28,7 @@ use super::texture::Textures;
 use super::theme::Theme;
 use super::tour::{self, Tour};
 use super::window::App;
-use super::{export, own_text, palette, words};
+use super::{export, own_lesson, own_text, palette, words};
 
 const SMALLEST: f32 = 0.5;
 const LARGEST: f32 = 4.0;
@@ -109,6 +110,13 @@ impl App {
     }
 
     fn open_source(&mut self, ctx: &Context, source: Source) {
+        let lesson = match &source {
+            Source::Paths(paths) => paths.iter().find(|path| own_lesson::is_lesson(path)).cloned(),
+            _ => None,
+        };
+        if let Some(path) = lesson {
+            return self.open_own_lesson(ctx, path, None);
+        }
         let source = match source {
             Source::Paths(paths) => {
                 let (text, others) = own_text::apart(paths);
@@ -171,7 +179,11 @@ impl App {
     fn set_language(&mut self, ctx: &Context, language: Language) {
         words::set_language(ctx, language);
         self.store.kept.language = language.code().into();
-        self.lesson = self.lesson.take().and_then(|lesson| lesson.in_language(language).ok());
+        if let Some(lesson) = &mut self.lesson
+            && let Some(other) = lesson.index().and_then(|index| OpenLesson::built_in(index, language).ok())
+        {
+            lesson.replace(other);
+        }
     }
 
     fn zoom(&mut self, ctx: &Context, zoom: Zoom) {
@@ -256,37 +268,55 @@ impl App {
 
 /// Lessons and the first two minutes.
 impl App {
-    /// Opens a lesson where the person left it.
+    /// Opens a lesson of the program's where the person left it.
     pub(super) fn open_lesson(&mut self, ctx: &Context, index: usize, at: Option<Position>) {
-        let Some(entry) = LESSONS.get(index) else { return };
-        let kept = self.store.kept.lessons.get(entry.stem).copied().unwrap_or_default();
-        // One that was done begins again.
-        let position =
-            at.unwrap_or(if kept.is_done { Position::default() } else { self.store.kept.position(entry.stem) });
-        match OpenLesson::open(index, words::language(ctx), position) {
-            Ok(lesson) => {
-                self.lesson = Some(lesson);
-                self.end_tour();
-                self.side = Side::Lesson;
-                self.show_beat(ctx);
-            }
+        match OpenLesson::built_in(index, words::language(ctx)) {
+            Ok(lesson) => self.begin_lesson(ctx, Of::BuiltIn(index), lesson, at),
             Err(fault) => self.document.tell_refusal(fault),
         }
     }
 
+    /// Shows a lesson, with what was done in it before.
+    pub(super) fn begin_lesson(&mut self, ctx: &Context, of: Of, lesson: Lesson, at: Option<Position>) {
+        let key = of.key();
+        let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
+        // One that was gone through begins again, its choices in another order.
+        if at.is_none() && kept.is_over {
+            kept = Progress { is_done: kept.is_done, begun: kept.begun + 1, ..Progress::default() };
+        }
+        let position = at.unwrap_or(Position { beat: kept.beat, is_revealed: kept.is_revealed });
+        self.lesson = Some(OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone()));
+        self.store.kept.lessons.insert(key, kept);
+        self.end_tour();
+        self.side = Side::Lesson;
+        self.show_beat(ctx);
+    }
+
     /// The stage follows the beat.
-    fn show_beat(&mut self, ctx: &Context) {
+    pub(super) fn show_beat(&mut self, ctx: &Context) {
+        self.remember();
         let Some(lesson) = &self.lesson else { return };
-        let progress = Progress {
-            beat: lesson.position.beat,
-            is_revealed: lesson.position.is_revealed,
-            is_done: lesson.is_at_end()
-                || self.store.kept.lessons.get(lesson.stem()).is_some_and(|progress| progress.is_done),
-        };
-        self.store.kept.lessons.insert(lesson.stem().into(), progress);
-        self.store.kept.lesson = Some(lesson.index);
+        self.store.kept.lesson = lesson.index();
         let scene = lesson.work.scene.clone();
         self.show_scene(ctx, scene);
+    }
+
+    /// The answer is shown, and the picture that it has of its own.
+    fn show_answer(&mut self, ctx: &Context) {
+        self.remember();
+        let Some(lesson) = &self.lesson else { return };
+        if lesson.position.is_revealed && lesson.beat().reveal.is_some() {
+            let scene = lesson.work.scene.clone();
+            self.show_scene(ctx, scene);
+        }
+    }
+
+    /// The lesson sees what was changed on the stage, by whichever control.
+    pub(super) fn follow_lesson(&mut self) {
+        let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.beat().change.is_some()) else { return };
+        if self.document.waiting().is_none() && self.document.snapshot().is_some() {
+            lesson.see(self.document.lesson_scene(self.player.cursor()));
+        }
     }
 
     fn show_scene(&mut self, ctx: &Context, scene: Scene) {
@@ -312,20 +342,28 @@ impl App {
         };
         match wish {
             Wish::Next => match lesson.next() {
+                Some(_) if lesson.is_asking() => {
+                    lesson.reveal();
+                    self.show_answer(ctx);
+                }
                 Some(position) => {
-                    let is_same_beat = position.beat == lesson.position.beat;
                     lesson.go(position);
-                    if is_same_beat { self.remember() } else { self.show_beat(ctx) }
+                    self.show_beat(ctx);
                 }
                 None if self.talk.as_ref().is_some_and(|talk| !talk.is_over) => {
                     self.talk.iter_mut().for_each(|talk| talk.is_over = true);
                 }
-                None if lesson.index + 1 < LESSONS.len() => {
-                    let next = lesson.index + 1;
-                    self.talk.iter_mut().for_each(|talk| talk.is_over = false);
-                    self.open_lesson(ctx, next, Some(Position::default()));
-                }
-                None => {}
+                None => match lesson.next_lesson() {
+                    Some(next) => {
+                        self.talk.iter_mut().for_each(|talk| talk.is_over = false);
+                        self.open_lesson(ctx, next, Some(Position::default()));
+                    }
+                    None if self.talk.is_some() => {}
+                    None => {
+                        self.remember();
+                        (self.lesson, self.store.kept.lesson) = (None, None);
+                    }
+                },
             },
             Wish::Previous => {
                 if self.talk.as_mut().is_some_and(|talk| std::mem::take(&mut talk.is_over)) {
@@ -338,23 +376,31 @@ impl App {
             }
             Wish::Check if lesson.is_asking() => {
                 lesson.answer();
+                self.show_answer(ctx);
+            }
+            Wish::Check => {
+                lesson.grade();
                 self.remember();
             }
-            Wish::Check => lesson.grade(),
             Wish::GiveUp if lesson.is_asking() => {
-                lesson.go(Position { is_revealed: true, ..lesson.position });
-                self.remember();
+                lesson.reveal();
+                self.show_answer(ctx);
             }
             Wish::GiveUp => lesson.solve_build(),
             Wish::Restore => {
-                let scene = lesson.beat().scene.clone();
+                let scene = lesson.beat().scene_at(lesson.position.is_revealed).clone();
                 lesson.work.scene = scene.clone();
+                lesson.work.is_shown = false;
                 self.show_scene(ctx, scene);
             }
-            Wish::Try(scene) => {
-                lesson.try_scene((*scene).clone());
-                self.show_scene(ctx, *scene);
+            Wish::Try(scene) => self.try_scene(ctx, *scene),
+            Wish::ShowWay => {
+                if let Some(scene) = lesson.solved_scene() {
+                    lesson.work.is_shown = true;
+                    self.try_scene(ctx, scene);
+                }
             }
+            Wish::LookAt(row, block) => self.look_at(ctx, row, block),
             Wish::Close => {
                 self.lesson = None;
                 self.store.kept.lesson = None;
@@ -362,12 +408,38 @@ impl App {
         }
     }
 
-    /// Keeps how far the person came, with the stage as it is.
-    fn remember(&mut self) {
-        let Some(lesson) = &self.lesson else { return };
-        let progress = self.store.kept.lessons.entry(lesson.stem().into()).or_default();
-        progress.is_revealed = lesson.position.is_revealed;
-        progress.is_done |= lesson.is_at_end();
+    /// Another choice on the input of the lesson; another input is opened.
+    fn try_scene(&mut self, ctx: &Context, scene: Scene) {
+        self.hides_figure = false;
+        if !self.document.try_scene(ctx, &scene) {
+            self.show_scene(ctx, scene);
+        }
+    }
+
+    /// Selects a row, and goes to the end of its visit to a key block, or to its last.
+    fn look_at(&mut self, ctx: &Context, row: usize, block: Option<usize>) {
+        let Some(scene) = self.document.scene().cloned() else { return };
+        let grid = &scene.map.grid;
+        let end = block.and_then(|j| {
+            let (line, column) = grid.position(row / scene.plan().br, j);
+            grid.cell(line, column).map(|cell| At::Step(cell.end))
+        });
+        let landing = Landing { at: end, row: Some(row), key: None };
+        self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+    }
+
+    /// Keeps how far the person came and what they did, with the stage as it is.
+    pub(super) fn remember(&mut self) {
+        let Some(lesson) = &mut self.lesson else { return };
+        let progress = self.store.kept.lessons.entry(lesson.of.key()).or_default();
+        (progress.beat, progress.is_revealed) = (lesson.position.beat, lesson.position.is_revealed);
+        let (done, tasks) = lesson.tally();
+        progress.done = done;
+        progress.is_over |= lesson.is_at_end();
+        progress.is_done |= lesson.is_at_end() && done == tasks;
+        if progress.works != lesson.works() {
+            progress.works = lesson.works().to_vec();
+        }
     }
 
     /// A click on the picture that answers a question.
@@ -378,7 +450,8 @@ impl App {
         let Some(on) = lesson.click_on() else { return };
         for action in actions {
             let name = match (on, action) {
-                (ClickOn::Tensor, Action::Answer(tensor)) => tensor.name().to_owned(),
+                (ClickOn::Tensor, Action::Answer(Answer::Tensor(tensor))) => tensor.name().to_owned(),
+                (ClickOn::Tile, Action::Answer(Answer::Tile(i, j))) => format!("{i},{j}"),
                 (ClickOn::Row, Action::Select(Selection { query, .. })) => query.to_string(),
                 (ClickOn::Key, Action::Select(Selection { key: Some(key), .. })) => key.to_string(),
                 (ClickOn::Tile, Action::Select(Selection { query, key: Some(key) })) => {
@@ -386,6 +459,7 @@ impl App {
                 }
                 _ => continue,
             };
+            lesson.begin_answer();
             lesson.work.typed = name;
         }
     }
@@ -470,14 +544,14 @@ impl App {
             distance: self.stage.distance,
             is_comparing: self.stage.compare.is_open,
             zoom: ctx.zoom_factor(),
-            beat: self.lesson.as_ref().map(|lesson| (lesson.index, lesson.position)),
+            beat: self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)),
         }
     }
 
     /// The stage is given back as it was; a lesson that went on stays where it came to, with its own stage.
     fn stand_as_before(&mut self, ctx: &Context, before: Before) {
         ctx.set_zoom_factor(before.zoom);
-        if self.lesson.as_ref().map(|lesson| (lesson.index, lesson.position)) != before.beat {
+        if self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)) != before.beat {
             return;
         }
         self.stage.stand_at(before.distance);

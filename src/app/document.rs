@@ -46,6 +46,8 @@ pub struct Document {
     origin: Place,
     /// The lesson's scene that is open, or on its way.
     lesson_scene: Option<lesson::Scene>,
+    /// The lesson's scene whose input is open, whatever was chosen since.
+    lesson_input: Option<lesson::Scene>,
     /// The last fault, in a sentence.
     notice: Option<Sentence>,
     /// What was understood of the file, and under which choices; nothing once others are made.
@@ -84,6 +86,7 @@ impl Document {
             landing,
             origin,
             lesson_scene: None,
+            lesson_input: None,
             notice: told.warning,
             understood: told.understood.map(|line| (line, wanted.clone())),
             refused: None,
@@ -170,6 +173,7 @@ impl Document {
             Settings { algorithm, ..Settings::for_input(&input) }
         });
         (self.landing, self.origin) = (landing, origin);
+        self.lesson_input.clone_from(&self.lesson_scene);
         let told = open_file::told(&input, &settings);
         self.notice = told.warning;
         self.understood = told.understood.map(|line| (line, settings.clone()));
@@ -201,6 +205,7 @@ impl Document {
     pub fn open_with(&mut self, ctx: &Context, input: Input, settings: Settings) {
         self.source = Arc::new(input);
         self.understood = None;
+        self.lesson_input = None;
         self.change(ctx, settings);
     }
 
@@ -277,6 +282,25 @@ impl Document {
         };
         let is_same = self.lesson_scene.as_ref().is_some_and(|known| numbers(known) == numbers(scene));
         is_same && self.waiting().is_none()
+    }
+
+    /// The lesson's scene on screen as the choices since have made it; `None` where another input is open, or work is
+    /// under way.
+    pub fn lesson_scene(&self, cursor: u64) -> Option<lesson::Scene> {
+        let settings = &self.scene.as_ref().filter(|_| self.waiting().is_none())?.settings;
+        place::scene_under(self.lesson_input.as_ref()?, settings, cursor)
+    }
+
+    /// Changes the choices to those of `scene`, and goes to its step where it names an operation; false where it is of
+    /// another input than the one that is open.
+    pub fn try_scene(&mut self, ctx: &Context, scene: &lesson::Scene) -> bool {
+        let of = |scene: &lesson::Scene| (scene.run.input.clone(), scene.run.scene.clone(), scene.run.seed);
+        let is_open = self.opening.is_none() && self.lesson_input.as_ref().is_some_and(|open| of(open) == of(scene));
+        let Some(settings) = place::changed(scene, &self.source).filter(|_| is_open) else { return false };
+        self.change(ctx, settings);
+        let is_named = matches!(scene.step, At::Operation { .. } | At::End);
+        self.landing = is_named.then(|| Landing { at: Some(scene.step.clone()), ..Landing::default() });
+        true
     }
 
     /// Puts the cursor and the selection where a link or a lesson wants them.

@@ -38,6 +38,7 @@ mod lesson_build;
 mod lesson_change;
 mod lesson_click;
 mod lesson_panel;
+mod lesson_work;
 mod look;
 mod map;
 mod matrix;
@@ -51,6 +52,7 @@ mod open_file;
 mod open_panel;
 mod open_trace;
 mod operands;
+mod own_lesson;
 mod own_text;
 mod palette;
 mod pick;
@@ -103,6 +105,7 @@ pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{NoPicture, Size, picture};
 pub use open_file::understood;
+pub use own_lesson::{is_lesson, read as read_lesson};
 pub use pick::{PickFile, Picked};
 pub use place::{Place, of_scene};
 pub use scene::{Check, Scene};
@@ -146,6 +149,8 @@ pub struct AppOptions {
     pub theme: Option<Theme>,
     /// From 0, and where in it.
     pub lesson: Option<(usize, Position)>,
+    /// A lesson of one's own, by its path, in place of one of the program's.
+    pub own_lesson: Option<(std::path::PathBuf, Position)>,
     pub is_presenting: bool,
     /// The first two minutes, also where it is not the first start.
     pub tour: bool,
@@ -168,6 +173,7 @@ impl Default for AppOptions {
             system_language: None,
             theme: None,
             lesson: None,
+            own_lesson: None,
             is_presenting: false,
             tour: false,
             overlay: None,

@@ -9,7 +9,7 @@ use super::action::{Action, Present as Wish};
 use super::commands::{self, Keyboard};
 use super::document::Kept;
 use super::draw;
-use super::lesson::OpenLesson;
+use super::lesson::{Of, OpenLesson};
 use super::look::Look;
 use super::motion::Motion;
 use super::near;
@@ -40,7 +40,7 @@ pub struct Before {
     pub is_comparing: bool,
     pub zoom: f32,
     /// The beat of the lesson that was open.
-    pub beat: Option<(usize, Position)>,
+    pub beat: Option<(Of, Position)>,
 }
 
 /// What a talk remembers.
@@ -115,16 +115,17 @@ fn task(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, actions: &mut Vec
 
 /// After the last beat.
 fn end(ui: &mut Ui, lesson: &OpenLesson) {
-    let next = LESSONS.get(lesson.index + 1).and_then(|entry| entry.lesson(words::language(ui.ctx())).ok());
+    let next = lesson.next_lesson().and_then(|index| LESSONS.get(index));
+    let next = next.and_then(|entry| Some((entry.number, entry.lesson(words::language(ui.ctx())).ok()?)));
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.3);
-        let text = fill(ui.ctx(), "The end of lesson {0}: {1}", &[&(lesson.index + 1), &lesson.lesson.title]);
+        let text = fill(ui.ctx(), "The end of: {0}", &[&lesson.title()]);
         let label = ui.label(egui::RichText::new(&text).size(28.0).strong());
         draw::describe(&label, "projected line", &text);
         ui.add_space(16.0);
         let on = match next {
-            Some(next) => {
-                fill(ui.ctx(), "Page down: lesson {0}, {1}. Esc: the end.", &[&(lesson.index + 2), &next.title])
+            Some((number, next)) => {
+                fill(ui.ctx(), "Page down: lesson {0}, {1}. Esc: the end.", &[&number, &next.title])
             }
             None => tr(ui.ctx(), "Esc: the end.").to_owned(),
         };
@@ -187,7 +188,8 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
     let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        for (part, value) in near::STATISTICS.into_iter().zip([state.m, state.alpha, state.l]) {
+        let alpha = state.alpha.filter(|_| !look.question.hides.factor);
+        for (part, value) in near::STATISTICS.into_iter().zip([state.m, alpha, state.l]) {
             let name = look.snapshot.called(part);
             let text = value.map_or("-".into(), short);
             ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
@@ -205,7 +207,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     let label = ui.label(egui::RichText::new(&clock).size(theme::TITLE).monospace());
     draw::describe(&label, "clock", &clock);
     let Some(lesson) = lesson else { return };
-    draw::caption(ui, &format!("{}. {}", lesson.index + 1, lesson.lesson.title));
+    draw::caption(ui, &lesson.title());
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
         let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());
@@ -253,7 +255,7 @@ impl App {
             let width = ui.available_width() * TASK;
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
-                let id = (lesson.index, lesson.position.beat);
+                let id = (lesson.of.key(), lesson.position.beat);
                 let scroll = egui::ScrollArea::vertical().id_salt(id).auto_shrink([false, false]);
                 scroll.show(ui, |ui| task(ui, &mut talk, lesson, actions));
             });

@@ -123,7 +123,11 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mu
     ui.add_space(2.0 * SPACE);
     speeds(ui, levels);
     ui.add_space(SPACE);
-    let note = "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM.";
+    let note = if chip.link.is_empty() {
+        "Sizes and speeds are made up for lessons: an A100's speeds, divided by a million."
+    } else {
+        "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM."
+    };
     draw::caption(ui, note).on_hover_text(format!("{}\n{}", tr(&ctx, chip.source), chip.link));
 }
 

@@ -82,8 +82,7 @@ impl App {
                 Some(lesson) => lesson_panel::show(ui, lesson, actions),
                 None => {
                     let lessons = &self.store.kept.lessons;
-                    let is_done = |stem: &str| lessons.get(stem).is_some_and(|progress| progress.is_done);
-                    ScrollArea::vertical().show(ui, |ui| lesson_panel::contents(ui, is_done, actions));
+                    ScrollArea::vertical().show(ui, |ui| lesson_panel::contents(ui, lessons, actions));
                 }
             }
         });

@@ -33,7 +33,6 @@ const ROOM_FOR_NAMES: f32 = 680.0;
 /// What can be asked of the stage.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
-    ForgetAlpha(bool),
     /// The component of O that the needle shows.
     Component(usize),
     Lens(far::Lens),
@@ -55,7 +54,6 @@ pub struct Stage {
     pub distance: Distance,
     /// In place of the view while it is open.
     pub compare: Compare,
-    pub forgets_alpha: bool,
     pub component: usize,
     pub lens: far::Lens,
     /// As [`Wish::Memory`].
@@ -82,7 +80,6 @@ impl Stage {
 
     pub fn carry_out(&mut self, wish: Wish) {
         match wish {
-            Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
             Wish::Component(component) => self.component = component,
             Wish::Lens(lens) => self.lens = lens,
             Wish::Memory(zoom) => self.memory = zoom,

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Ui};
 
-use crate::playback::lesson::{At, Distance, Scene};
+use crate::playback::lesson::{At, Distance, Scene, quantity};
 use crate::playback::{Command, STEPS_PER_S};
 
 use super::action::{Action, Overlay, Source, Tab, Tour as Wish};
@@ -151,8 +151,8 @@ impl Tour {
                 }
             }
             if self.stop == Stop::Revealed && !self.guess.trim().is_empty() {
-                let right = asked.map_or(f64::NAN, |visit| visit.alpha);
-                ui.label(fill(&ctx, verdict(&self.guess, right), &[&self.guess.trim()]));
+                let said = verdict(&ctx, self.guess.trim(), asked.map(|visit| visit.alpha));
+                draw::describe(&ui.label(&said), "verdict", &said);
             }
             if self.stop == Stop::Count {
                 for (word, action) in [
@@ -192,12 +192,18 @@ const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the 
 const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";
 const COUNT: &str = "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.";
 
-/// What is said of a guess: a twentieth beside the exact factor is right.
-fn verdict(guess: &str, exact: f64) -> &'static str {
-    match guess.trim().parse::<f64>() {
-        Err(_) => "You said {0}, which is no number.",
-        Ok(guess) if (guess - exact).abs() <= exact.abs() / 20.0 => "You said {0}: right.",
-        Ok(_) => "You said {0}: not quite.",
+/// What to say to a guess of `alpha`.
+fn verdict(ctx: &egui::Context, guess: &str, alpha: Option<f64>) -> String {
+    // As near as two digits can be read off the picture.
+    const WITHIN: f64 = 0.01;
+    match (quantity::read(guess, ""), alpha) {
+        (Ok(given), Some(alpha)) if (given - alpha).abs() <= WITHIN => fill(ctx, "You said {0}: right.", &[&guess]),
+        (Ok(given), Some(alpha)) if (given - 1.0 / alpha).abs() <= WITHIN => {
+            fill(ctx, "You said {0}: the inverse. The old sum shrinks, it does not grow.", &[&guess])
+        }
+        (Ok(_), Some(alpha)) => fill(ctx, "You said {0}: not quite, it is {1}.", &[&guess, &short(alpha)]),
+        (Err(why), _) => super::words::say(ctx, &why),
+        (Ok(_), None) => fill(ctx, "You said {0}.", &[&guess]),
     }
 }
 

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
 use crate::attention::Input;
-use crate::playback::lesson::{Distance, Language};
+use crate::playback::lesson::{Distance, Language, Position};
 use crate::playback::{Command, Player};
 use crate::sentence::Sentence;
 
@@ -21,6 +21,7 @@ use super::look::{Look, Question};
 use super::motion::Motion;
 use super::odd_rows::{self, LookedAt};
 use super::open_panel::OpenPanel;
+use super::own_lesson::OwnLesson;
 use super::own_text::OwnText;
 use super::palette::{CommandPalette, Outcome};
 use super::pick::PickFile;
@@ -36,7 +37,7 @@ use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::tour::{self, Tour};
 use super::words::{self, tr};
-use super::{AppOptions, figure, keys, memory, motion, setup, timeline, top_bar};
+use super::{AppOptions, figure, keys, lesson_click, memory, motion, setup, timeline, top_bar};
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
@@ -55,6 +56,7 @@ pub struct App {
     pub(super) strip: Strip,
     pub(super) code: CodeView,
     pub(super) own_text: OwnText,
+    pub(super) own_lesson: OwnLesson,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
     pub(super) store: Store,
@@ -91,7 +93,10 @@ impl App {
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let mut store = Store::open(options.folder.as_deref());
         let (mut player, mut selection) = (Player::default(), Selection::default());
-        let has_wish = input.is_some() || options.place.says_anything() || options.lesson.is_some();
+        let has_wish = input.is_some()
+            || options.place.says_anything()
+            || options.lesson.is_some()
+            || options.own_lesson.is_some();
         let is_first = options.tour || (!has_wish && store.is_first_start());
         let distance =
             options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
@@ -114,6 +119,7 @@ impl App {
             strip: Strip::default(),
             code: CodeView::default(),
             own_text: OwnText::default(),
+            own_lesson: OwnLesson::default(),
             overlay: options.overlay,
             palette: CommandPalette::default(),
             history: History::default(),
@@ -163,9 +169,15 @@ impl App {
             (None, Some(notice)) => self.document.set_notice(Some(notice)),
             (None, None) => {}
         }
+        if let Some((path, position)) = &options.own_lesson {
+            self.open_own_lesson(ctx, path.clone(), Some(*position).filter(|at| *at != Position::default()));
+        }
         match (options.lesson, self.store.kept.lesson) {
             (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
-            (None, Some(index)) if !has_wish => self.open_lesson(ctx, index, None),
+            (None, Some(index)) if !has_wish => {
+                let position = self.store.kept.position(index);
+                self.open_lesson(ctx, index, Some(position));
+            }
             _ => {}
         }
         if options.is_presenting {
@@ -227,6 +239,7 @@ impl App {
     pub fn frame(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         let mut actions = Vec::new();
+        self.type_answer(&ctx);
         if self.talk.as_ref().is_none_or(|talk| talk.vote.is_none()) {
             self.keys(&ctx, &mut actions);
         }
@@ -238,6 +251,8 @@ impl App {
             opened.iter().for_each(|path| self.store.kept.remember_file(path));
         }
         self.follow_own_text(&ctx);
+        self.follow_own_lesson(&ctx);
+        self.follow_lesson();
         self.gpu.update();
         self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
         self.code.editor.update(&self.gpu, self.document.scene());
@@ -266,6 +281,21 @@ impl App {
         for entry in commands::pressed(ctx, keyboard) {
             self.last_command = entry.name;
             actions.push(entry.action.clone());
+        }
+    }
+
+    /// Digits that are typed beside the field of a question go into it: they are an answer, and no keys of the views.
+    fn type_answer(&mut self, ctx: &Context) {
+        let is_free = self.overlay.is_none() && self.talk.is_none() && self.side == Side::Lesson;
+        let Some(lesson) = self.lesson.as_mut().filter(|lesson| is_free && lesson.asks_for_text()) else { return };
+        if ctx.memory(|memory| memory.focused().is_some()) {
+            return;
+        }
+        let typed = ctx.input_mut(lesson_click::typed);
+        if !typed.is_empty() {
+            lesson.begin_answer();
+            lesson.work.typed.push_str(&typed);
+            lesson_click::focus(ctx, &lesson.work.typed);
         }
     }
 
@@ -315,6 +345,8 @@ impl App {
                 self.store.has_opened();
             }
         }
+        // An answer that is typed, a card that is placed: kept as it is, whatever comes next.
+        self.remember();
         self.store.save_calmly(ctx.input(|input| input.time));
         if let Some(notice) = self.store.notice.take() {
             self.document.set_notice(Some(notice));

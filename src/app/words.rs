@@ -175,19 +175,15 @@ pub fn beside_standard(scene: &Scene) -> Sentence {
     let standard_name = scene.baseline().name();
     let pairs = if scene.settings.algorithm.is_backward() { "P, dP, dS" } else { "S, P" };
     if own <= standard {
-        return Sentence::new("{0} moves {1} the bytes of {2}.").with(name).with(times(ratio)).with(standard_name);
+        return Sentence::new("{0} moves {1} x the bytes of {2}.").with(name).with(short(ratio)).with(standard_name);
     }
     let why = if plan.d >= plan.n_k {
         Sentence::new("{0} are small here: {1} {1|key|keys} against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
     } else {
         Sentence::new("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}").with(plan.br).with(plan.t_r())
     };
-    let sentence = "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.";
-    Sentence::new(sentence).with(name).with(times(ratio)).with(standard_name).and(why)
-}
-
-fn times(ratio: f64) -> String {
-    format!("{} x", short(ratio))
+    let sentence = "{0} moves {1} x the bytes of {2}: {3}. At this size tiling does not pay.";
+    Sentence::new(sentence).with(name).with(short(ratio)).with(standard_name).and(why)
 }
 
 /// What every number of a run is of: its heads, entry, text, blocks and precision.

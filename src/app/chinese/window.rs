@@ -37,7 +37,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} of {2} batch entries move {1}.",
         "这些计数只算 {3} 个头；{2} 个批次条目的全部 {0} 个头共搬运 {1}。",
     ),
-    ("The end of lesson {0}: {1}", "第 {0} 课完：{1}"),
+    ("The end of: {0}", "本课完：{0}"),
     ("Page down: lesson {0}, {1}. Esc: the end.", "下翻：第 {0} 课，{1}。Esc：结束。"),
     ("Esc: the end.", "Esc：结束。"),
     ("found", "找到的"),
@@ -51,7 +51,4 @@ pub static TABLE: &[(&str, &str)] = &[
         "{0} moves {1}x fewer bytes than {2}: no score leaves the chip.",
         "{0} 搬运的字节只有 {2} 的 {1} 分之一：没有一个得分离开芯片。",
     ),
-    ("You said {0}: right.", "你的答案是 {0}：对。"),
-    ("You said {0}: not quite.", "你的答案是 {0}：不对。"),
-    ("You said {0}, which is no number.", "你的答案“{0}”不是数。"),
 ];

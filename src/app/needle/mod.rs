@@ -139,7 +139,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
         ui.label(fill(ui.ctx(), "Following row {0} through its key blocks ...", &[&query]));
         return;
     };
-    let story = if stage.forgets_alpha { &told.forgetful } else { &told.own };
+    let story = &told.own;
     let Some(now) = frame::at(story, look.snapshot.cursor) else {
         return without_visits(ui, look, query, actions);
     };
@@ -154,7 +154,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let text = &look.scene.schedule().algorithm;
     let base = text.base().unwrap_or(text);
     let can_forget = base.with_bug("forget-alpha") != *base;
-    let forgets = stage.forgets_alpha && can_forget || look.scene.settings.bug == "forget-alpha";
+    let forgets = look.scene.settings.bug == "forget-alpha";
     let right = &told.right;
     let asked = Cell::new(None);
     let picture = Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, asked };
@@ -169,7 +169,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     if let Some(part) = picture.asked.get() {
         actions.push(Asked::wish(of_row(picture.called(part), query), part));
     }
-    controls::show(ui, &picture, stage, actions);
+    controls::show(ui, &picture, actions);
 }
 
 /// Number of the frame, and its sentence: what a person in the last row reads. Gives whether the rule for a row that is
@@ -189,7 +189,14 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
     let text = words::say(
         ui.ctx(),
-        &frame::sentence(&now, picture.algorithm(), picture.forgets, picture.needle(), shown_exact),
+        &frame::sentence(
+            &now,
+            picture.algorithm(),
+            picture.forgets,
+            look.question.hides.factor,
+            picture.needle(),
+            shown_exact,
+        ),
     );
     let is_odd = odd_rows::met(look, query).is_some();
     let sense = if is_odd { Sense::click() } else { Sense::hover() };

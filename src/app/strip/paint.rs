@@ -48,7 +48,9 @@ pub fn strip(
     let x_of = |step: u64| seen.x_of(step as f64, band);
     let columns = Rect::from_min_max(pos2(x_of(detail.first), band.top()), pos2(x_of(detail.end), band.bottom()));
     clipped.image(texture, columns, UV, theme::NO_TINT);
-    names(&clipped, seen, band, (detail, look.scene.schedule()), palette);
+    if !look.question.hides.steps {
+        names(&clipped, seen, band, (detail, look.scene.schedule()), palette);
+    }
     // What is still to come is veiled.
     let head = seen.x_of(player.cursor() as f64, band);
     let veil = Rect::from_min_max(pos2(head.max(band.left()), band.top()), band.max);

@@ -16,6 +16,7 @@ mod functions;
 pub mod library;
 mod objects;
 mod predict;
+pub mod quantity;
 mod scene;
 mod scene_text;
 mod shown;
@@ -28,7 +29,7 @@ pub use error::{LessonError, Result};
 pub use expr::format_number;
 pub use fields::Field;
 pub use figure::{Figure, ShownBar, ShownFigure};
-pub use predict::{Asked, Choice, ClickOn, Predict, Response, Verdict};
+pub use predict::{Asked, Choice, ClickOn, Hides, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
 pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPredict};
 pub use text::{Piece, Text};
@@ -85,6 +86,8 @@ pub struct Beat {
     pub prose: Text,
     /// As the beats so far and this one set it.
     pub scene: Scene,
+    /// What the stage shows with the answer, where that is another picture. The next beat goes on from `scene`.
+    pub reveal: Option<Scene>,
     pub say: Option<Text>,
     pub figure: Option<Figure>,
     pub predict: Option<Predict>,
@@ -110,6 +113,7 @@ impl Beat {
             title,
             prose: Text::default(),
             scene,
+            reveal: None,
             say: None,
             figure: None,
             predict: None,
@@ -118,6 +122,17 @@ impl Beat {
             claims: Vec::new(),
             notes: None,
         }
+    }
+
+    /// What the stage shows before or with the answer.
+    pub fn scene_at(&self, is_revealed: bool) -> &Scene {
+        self.reveal.as_ref().filter(|_| is_revealed).unwrap_or(&self.scene)
+    }
+
+    /// What its pictures and panels do not show until it is answered or built.
+    pub fn hides(&self) -> Hides {
+        let of_question = self.predict.as_ref().map(|predict| predict.hides);
+        of_question.or(self.build.as_ref().map(|build| build.hides)).unwrap_or_default()
     }
 
     /// Every text of it.

@@ -31,6 +31,8 @@ pub enum Finding {
     Number { of: &'static str, row: usize, place: usize, got: f64, want: f64 },
     /// Elements moved.
     Moved { got: u64, want: u64 },
+    /// A card stands where a value of something else belongs: its words, what it is a value of, and of what one is needed.
+    Misfit { card: String, of: String, line: String },
     /// Bytes on chip.
     OnChip { got: u64, limit: u64 },
     /// The condition of the task does not hold.
@@ -67,6 +69,17 @@ pub enum Why {
     /// It gives a starting value to what has none.
     NoStart(&'static str),
     TooLong,
+}
+
+impl Finding {
+    /// The row of the first wrong number, and the key block after which it is wrong; of O there is the end alone.
+    pub fn place(&self) -> Option<(usize, Option<usize>)> {
+        match self {
+            Finding::Number { of: "O", row, .. } => Some((*row, None)),
+            Finding::Number { row, place, .. } => Some((*row, Some(*place))),
+            _ => None,
+        }
+    }
 }
 
 impl Grade {

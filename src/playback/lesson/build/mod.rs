@@ -22,6 +22,7 @@ use super::engine::Engine;
 use super::error::Result;
 use super::expr::Expr;
 use super::fields::Field;
+use super::predict::Hides;
 use super::scene::Scene;
 use super::text::Text;
 
@@ -43,6 +44,8 @@ pub struct Build {
     /// Must hold of the scene that was built.
     pub goal: Option<Expr>,
     pub feedback: Text,
+    /// What would give the answer away: no picture shows it before.
+    pub hides: Hides,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,8 @@ pub struct Card {
     pub ops: Vec<CardOp>,
     /// What it writes in a formula or a setting.
     pub writes: String,
+    /// The setting that it is a value of; empty: any.
+    pub of: String,
     /// It stands in the template, and is not in the hand.
     pub is_fixed: bool,
     /// Of a card that belongs nowhere: the thought that picks it.
@@ -126,9 +131,9 @@ impl Build {
         hand.into_iter()
     }
 
-    /// A card may be used more than once.
+    /// A card may be used more than once: a class, and a word of a formula.
     pub fn is_reusable(&self) -> bool {
-        self.kind == Kind::Paint
+        matches!(self.kind, Kind::Paint | Kind::Formulas)
     }
 
     /// Holes: how many cards a full answer has; `None` where any number goes.

@@ -35,6 +35,7 @@ impl Finding {
             Finding::Moved { got, want } => {
                 format!("It moves {} elements; {} are needed.", n(*got as f64), n(*want as f64))
             }
+            Finding::Misfit { card, of, line } => format!("“{card}” is a value of {of}, and {line} is asked for here."),
             Finding::OnChip { got, limit } => format!("It needs {got} B on chip, and there are {limit} B."),
             Finding::Goal => "It runs and gives the right numbers, but it is not yet what was asked for.".into(),
             Finding::Formula { formula, fault } => format!("The formula “{formula}” cannot be evaluated: {fault}."),
@@ -63,6 +64,7 @@ impl Finding {
             Finding::Moved { got, want } => {
                 format!("它搬运了 {} 个元素，应为 {} 个。", n(*got as f64), n(*want as f64))
             }
+            Finding::Misfit { card, of, line } => format!("“{card}”是 {of} 的值，这里要的是 {line}。"),
             Finding::OnChip { got, limit } => format!("它在片上要占 {got} B,而只有 {limit} B。"),
             Finding::Goal => "能运行，数也对，但还没有达到要求。".into(),
             Finding::Formula { formula, fault } => format!("公式“{formula}”无法求值（{fault}）。"),
@@ -77,7 +79,7 @@ impl Finding {
 fn chinese_class(class: TileClass) -> &'static str {
     match class {
         TileClass::Full => "完整",
-        TileClass::Partial => "部分",
+        TileClass::Partial => "部分掩蔽",
         TileClass::Skipped => "跳过",
     }
 }
