@@ -24,7 +24,6 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
     let tables = [
         TABLE,
         stage::TABLE,
-        wrong::TABLE,
         faults::TABLE,
         files::TABLE,
         inputs::TABLE,

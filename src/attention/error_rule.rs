@@ -10,7 +10,7 @@ use super::problem::{Head, Problem};
 
 /// Scores above this are off by whole units where they are stored in f16 or bf16. An algorithm that keeps them on chip in
 /// f32 does better, and is held against plain attention that does so too.
-pub(super) const LARGE_SCORE: f64 = 5e3;
+pub const LARGE_SCORE: f64 = 5e3;
 
 /// Largest difference of two results, position by position. NaN must meet NaN, and an infinity itself; one of them
 /// beside anything else, or a difference in length, gives NaN, which no bound accepts.
@@ -110,15 +110,11 @@ pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs
     }
 }
 
-/// What the rule allows a gradient: three times the error of plain gradients, since one more product adds to it, and
-/// above scores of 5000 a floor that grows with them, since P = exp(S - L) carries the rounding of L.
+/// What the rule allows a gradient: three times the error of plain gradients, since one more product adds to it, and a
+/// floor that grows with the scores, since P = exp(S - L) carries the rounding of L, which is kept in f32 or f64.
 pub fn bound_of_gradient(precision: Precision, baseline: f64, largest: f64, max_abs_score: f64) -> f64 {
-    let floor = match precision {
-        Precision::F64 => floor(precision).max(f64::EPSILON * max_abs_score),
-        _ if max_abs_score > LARGE_SCORE => f64::from(f32::EPSILON) * max_abs_score,
-        _ => floor(precision),
-    };
-    3.0 * baseline + floor * largest.max(1.0)
+    let epsilon = if precision == Precision::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+    3.0 * baseline + floor(precision).max(epsilon * max_abs_score) * largest.max(1.0)
 }
 
 /// The largest finite value.

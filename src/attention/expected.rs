@@ -200,7 +200,7 @@ pub fn refuse_gradients(precision: Precision, forward: Stored, largest_score: f6
     let format = precision.name();
     match precision.element_bytes() < 4 {
         true if forward.output_every.is_some() => {
-            Err(Sentence::new("no rule for gradients after an O that {0} rounds at every visit").with(format))
+            Err(Sentence::new("no rule for gradients after an O that is rounded to {0} at every visit").with(format))
         }
         true if largest_score > LARGE_SCORE => {
             Err(Sentence::new("no rule for gradients of scores above {0} in {1}").with(LARGE_SCORE).with(format))

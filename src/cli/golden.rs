@@ -6,7 +6,7 @@ use ndarray::{Array2, Array4, ArrayD, Axis};
 use serde::Deserialize;
 
 use crate::attention::dropout::Keep;
-use crate::attention::error_rule::{self, Errors};
+use crate::attention::error_rule::{self, Errors, LARGE_SCORE};
 use crate::attention::expected::{self, Expected, FORWARD, GRADIENTS};
 use crate::attention::input;
 use crate::attention::{Align, Dropout, Precision, Problem, Stored};
@@ -109,7 +109,7 @@ impl Golden {
     /// The rule of the manifest. Above scores of 5000 the baseline of f32 stands for those of lower formats, but for an
     /// algorithm that stores its scores in them, as the baseline does.
     fn bound(&self, precision: Precision, stores_scores: bool) -> Option<Errors> {
-        let keeps_apart = self.entry.max_abs_score > 5e3 && precision != Precision::F64 && !stores_scores;
+        let keeps_apart = self.entry.max_abs_score > LARGE_SCORE && precision != Precision::F64 && !stores_scores;
         let format = if keeps_apart { "f32" } else { precision.name() };
         let baseline = match precision {
             Precision::F64 => Errors::ZERO,
@@ -127,6 +127,13 @@ impl Golden {
         let is_rounded = precision == Precision::F32 || stores_scores;
         let l = if is_rounded { bounds.l } else { bound_of_l(precision, baseline.lse, largest.l).min(bounds.l) };
         Some(Errors { l, ..bounds })
+    }
+
+    /// The manifest's `atol` of a gradient.
+    fn floor_of_gradient(&self, precision: Precision) -> f64 {
+        let scores = self.entry.max_abs_score;
+        let is_large = scores > LARGE_SCORE && precision != Precision::F64;
+        if is_large { f64::from(f32::EPSILON) * scores } else { error_rule::floor(precision) }
     }
 }
 
@@ -158,7 +165,7 @@ impl Rule for Golden {
         };
         let expected = |at: usize, head: usize| {
             let largest = error_rule::largest(&gradients[at]);
-            let bound = error_rule::bound_of_gradient(precision, baseline(at)?, largest, self.entry.max_abs_score);
+            let bound = 3.0 * baseline(at)? + self.floor_of_gradient(precision) * largest.max(1.0);
             Ok(Expected { name: GRADIENTS[at], exact: matrix(&gradients[at], group.batch, head), bound })
         };
         let kv_head = self.problem.shape.kv_head(group.heads.start);

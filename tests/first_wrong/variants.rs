@@ -22,13 +22,15 @@ struct Visit {
     sees_some: bool,
     hides_some: bool,
     is_first: bool,
+    /// O is still 0: dropout has dropped all that it has seen.
+    has_no_output: bool,
 }
 
 impl Visit {
     /// Those of query `i` in the key blocks that its query block visits.
     fn all(head: &Head<f64>, plan: &Plan, i: usize) -> Vec<(usize, Self)> {
         let scores = oracle::row(head, i).s;
-        let mut m_old = f64::NEG_INFINITY;
+        let (mut m_old, mut has_no_output) = (f64::NEG_INFINITY, true);
         let visited = plan.visible_key_blocks(i / plan.br);
         let first = visited.start;
         let visit = |j: usize| {
@@ -37,7 +39,10 @@ impl Visit {
             let (sees_some, hides_some) = (most > f64::NEG_INFINITY, plan.cols(j).any(|key| !head.band.keeps(i, key)));
             let before = m_old;
             m_old = before.max(most);
-            (j, Self { m_old: before, m_new: m_old, sees_some, hides_some, is_first: j == first })
+            let visit =
+                Self { m_old: before, m_new: m_old, sees_some, hides_some, is_first: j == first, has_no_output };
+            has_no_output &= plan.cols(j).all(|key| !head.sees(i, key) || head.dropout_factor(i, key) == 0.0);
+            (j, visit)
         };
         visited.map(visit).collect()
     }
@@ -50,7 +55,8 @@ impl Visit {
     fn is_harmed(&self, base: &str, bug: &str) -> bool {
         let rises = self.m_old > f64::NEG_INFINITY && self.m_new > self.m_old;
         match (bug, base) {
-            ("forget-alpha" | "inverse-alpha", _) => rises,
+            ("forget-alpha", _) => rises,
+            ("inverse-alpha", _) => rises && !self.has_no_output,
             // 0 / 0: the factor of the first tile is 0.
             ("first-print", _) => self.is_first,
             ("no-max", _) => self.sees_some,

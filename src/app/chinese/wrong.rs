@@ -16,8 +16,8 @@ pub static TABLE: &[(&str, &str)] = &[
         "在第 {0} 步（{1}）之前，缺了 {3} 的 {2} 行：{4} 为 {5}，有此行则为 {6}",
     ),
     (
-        "step {0}, {1}, left it so; which step made it wrong is not known, since no right text has these lines",
-        "它是第 {0} 步（{1}）留下的；没有与这些行对应的正确文本，因此不知道是哪一步先算错的",
+        "step {0}, {1}, left it so; which step made it wrong is not known: there is no right text to walk beside",
+        "它是第 {0} 步（{1}）留下的；没有可以对照的正确文本，因此不知道是哪一步先算错的",
     ),
     ("no step stores it", "没有任何步写回它"),
     ("{0} at {1} (line {2})", "{1}处的 {0}（第 {2} 行）"),
@@ -28,7 +28,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("query head {0} of the group", "组内第 {0} 个查询头"),
     ("no rule for gradients of an input that is not finite", "输入不全是有限数，梯度没有误差规则"),
     (
-        "no rule for gradients after an O that {0} rounds at every visit",
+        "no rule for gradients after an O that is rounded to {0} at every visit",
         "O 每次访问都按 {0} 舍入，其后的梯度没有误差规则",
     ),
     ("no rule for gradients of scores above {0} in {1}", "得分超过 {0} 时，{1} 的梯度没有误差规则"),

@@ -6,7 +6,7 @@ use eframe::egui::{self, Align, Align2, Layout, Rect, RichText, Sense, Ui, Vec2,
 
 use crate::attention::Precision;
 use crate::machine::Totals;
-use crate::schedule::{Tiling, algorithm};
+use crate::schedule::{Part, Tiling, algorithm};
 
 use super::why::{self, Told};
 use super::{Choices, Compare, Lock, Other, Rescales, Wish};
@@ -307,7 +307,7 @@ fn error(ctx: &egui::Context, check: Option<&Check>) -> (&'static str, String, S
     match check {
         None => ("error of O", "...".into(), tr(ctx, "Compared with exact attention in f64.").to_owned()),
         Some(Check::NotComputed(why)) => ("error of O", tr(ctx, "not computed").to_owned(), say(ctx, why)),
-        Some(Check::Done { errors, bound, .. }) => compared("error of O", "O", errors.o, bound.o),
+        Some(Check::Done { errors, bound, .. }) => compared("error of O", Part::Output.symbol(), errors.o, bound.o),
         Some(Check::Gradients { compared: all, .. }) => {
             match all.iter().max_by(|a, b| a.share().total_cmp(&b.share())) {
                 Some(of) => compared("error of gradients", of.name, of.error, of.bound),

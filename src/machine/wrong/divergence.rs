@@ -196,7 +196,8 @@ impl<'a> Comparison<'a> {
             let pair = self.now.get(&key).zip(self.right_now.get(&key));
             let found = pair.and_then(|(own, [exact, plain])| self.difference(own, exact, plain));
             let Some((index, own, want)) = found else {
-                self.differing.retain(|(known, _)| *known != key);
+                // What was made of it meanwhile still differs by it.
+                self.differing.pop_if(|(known, _)| *known == key);
                 continue;
             };
             is_lasting |= is_met && self.lasts(key, moment) && !self.may_yet_change(key, moment);
