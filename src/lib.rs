@@ -11,7 +11,7 @@
 //! - [`gpu`]: real kernels on real GPUs; sees only `attention` and `schedule`
 //! - [`cli`] and `app`: the command line and the window
 //!
-//! Every room may use [`sentence`]: what it says, with its values apart.
+//! Every room may use [`sentence`], what it says, with its values apart, and [`number`], how it writes one.
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod files;
 pub mod gpu;
 pub mod machine;
+pub mod number;
 pub mod playback;
 pub mod schedule;
 pub mod sentence;

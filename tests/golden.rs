@@ -5,7 +5,9 @@
 mod common;
 
 use common::golden::{self, Case};
-use tilescope::attention::Precision;
+use ndarray::Array2;
+use tilescope::attention::error_rule::max_error;
+use tilescope::attention::{Precision, Stored, expected};
 use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
 
 /// Block sizes: square, ragged, oblong, larger than most sequences, single keys.
@@ -96,4 +98,44 @@ fn mutants_are_caught() {
 
 fn with_bug(name: &str, bug: &str) -> Algorithm {
     algorithm::by_name(name).expect("an algorithm").with_bug(bug)
+}
+
+/// The gradients that results are held against, and the plain ones that say how far they may be off.
+#[test]
+fn the_oracle_of_gradients_meets_the_golden_gradients() {
+    let mut ran = 0;
+    for case in golden::cases() {
+        let (problem, d_o) = (&case.problem, case.tensor("dO"));
+        let names = ["dQ", "dK", "dV"];
+        let golden = names.map(|name| case.tensor(name));
+        let group = problem.shape.group();
+        for at in 0..problem.shape.batch * problem.shape.kv_heads {
+            let (batch, kv_head) = (at / problem.shape.kv_heads, at % problem.shape.kv_heads);
+            let heads = kv_head * group..(kv_head + 1) * group;
+            let d_o: Vec<Array2<f64>> = heads.clone().map(|head| matrix(&d_o, batch, head)).collect();
+            let views: Vec<_> = d_o.iter().map(|d_o| d_o.view()).collect();
+            let stored = Stored::default();
+            let (of_queries, of_keys) =
+                expected::backward(problem, (batch, heads.clone()), &views, Precision::F64, stored).expect("a rule");
+            let of_keys = of_keys.iter().map(|of| (of, kv_head));
+            for (of, head) in of_queries.iter().zip(heads).chain(of_keys) {
+                let result = names.iter().position(|name| *name == of.name).expect("it is one of three");
+                let want = matrix(&golden[result], batch, head);
+                let error = max_error(&of.exact, &want);
+                assert!(
+                    error <= case.bound_of(of.name, Precision::F64),
+                    "{}: {} is off by {error:e}",
+                    case.name,
+                    of.name
+                );
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran >= 3 * 73, "{ran} is too few: the golden data is not all there");
+}
+
+fn matrix(all: &ndarray::ArrayD<f64>, batch: usize, head: usize) -> Array2<f64> {
+    let of_head = all.index_axis(ndarray::Axis(0), batch).index_axis_move(ndarray::Axis(0), head);
+    of_head.to_owned().into_dimensionality().expect("a matrix")
 }

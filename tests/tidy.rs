@@ -208,11 +208,10 @@ fn colours_live_in_the_theme() {
 }
 
 /// Files that spell a name which a text may choose itself, beside the rooms that say what such names are for.
-const SPELLS_NAMES: [(&str, &str); 6] = [
+const SPELLS_NAMES: [(&str, &str); 5] = [
     ("src/trace/format.rs", "the fields of a trace"),
     ("src/cli/golden.rs", "the arrays of golden data"),
-    ("src/cli/check.rs", "the results of a forward pass as the command tells them"),
-    ("src/app/number.rs", "prefixes of units"),
+    ("src/number.rs", "prefixes of units"),
     ("src/playback/lesson/objects.rs", "words of a lesson's expressions"),
     ("src/playback/lesson/build", "the cards of lessons, a text of the program's own"),
 ];

@@ -109,7 +109,16 @@ fn every_text_of_the_program_is_stepped_through() {
         assert_eq!(value(&harness, "HBM bytes"), format!("{bytes} of {bytes}"), "{name}");
         let all = all_text(&harness).join("\n");
         let is_backward = of_program.is_backward();
-        assert_eq!(all.contains("gives no O to compare"), is_backward, "{name}: {all}");
+        assert_eq!(all.contains("largest errors of gradients"), is_backward, "{name}: {all}");
+        let compared = if is_backward {
+            ["error of dQ", "error of dK", "error of dV"].as_slice()
+        } else {
+            &["error of the stepper"]
+        };
+        for error in compared {
+            // A mark stands before what is outside the bound.
+            assert!(value(&harness, error).parse::<f64>().is_ok(), "{name}: {error}: {}", value(&harness, error));
+        }
         let keeps_some = of_program.has_part(Part::Max) || of_program.has_part(Part::Sum);
         assert_eq!(all.contains("This text keeps no maximum and no sum"), !keeps_some, "{name}: {all}");
         assert!(!all.contains("Not computed for more"), "{name}: {all}");
@@ -231,4 +240,25 @@ fn a_backward_pass_is_run_for_the_group_of_the_head() {
     assert!(own > 4, "{own} steps of the head that was picked");
     let all = all_text(&harness).join("\n");
     assert!(all.contains("heads 2 to 3, which share a key/value head; head 3 is drawn"), "{all}");
+}
+
+/// A wrong result is told under the check with its step, and a click leads there.
+#[test]
+fn the_first_wrong_number_leads_to_its_step() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("mine.tile");
+    let right = include_str!("../src/schedule/algorithms/flash2.tile");
+    save(&path, &right.replace("l = alpha * l; O = alpha * O", "l = alpha * l"), 0);
+    let mut harness = open(None);
+    drop_files(&mut harness, std::slice::from_ref(&path));
+    wait(&mut harness, |harness| harness.query_by_label("step of the first wrong number").is_some());
+    let all = all_text(&harness).join("\n");
+    assert!(all.contains("First wrong number: O of query") && all.contains("the first to differ from flash2"), "{all}");
+    let step: u64 = value(&harness, "step of the first wrong number").parse().expect("a step");
+    harness.get_by_label("step of the first wrong number").click();
+    settle(&mut harness);
+    assert_eq!(harness.state().player().cursor(), step);
+    let scene = harness.state().document().scene().expect("a run is on screen").clone();
+    let at = scene.schedule().step(step - 1).expect("it is there");
+    assert_eq!(scene.schedule().algorithm.operation(at.line), "rescale");
 }

@@ -2,28 +2,42 @@
 
 use eframe::egui::{self, Ui};
 
+use crate::attention::Compared;
+use crate::machine::FirstWrong;
+use crate::playback::Command;
+
 use super::action::Action;
 use super::draw::{self, value_row};
 use super::gpu_job::{Gpu, Outcome, Status};
 use super::look::Look;
-use super::number::short;
+use super::number::{grouped, short};
 use super::scene::Check;
 use super::theme::{Palette, SPACE};
 use super::words::{fill, say, tr};
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
     draw::title(ui, "Is it right?");
-    draw::caption(ui, "largest error of O against exact f64");
+    let is_backward = matches!(look.and_then(|look| look.check), Some(Check::Gradients { .. }));
+    let of = if is_backward {
+        "largest errors of gradients against exact f64"
+    } else {
+        "largest error of O against exact f64"
+    };
+    draw::caption(ui, of);
     let Some(look) = look else { return };
     let ctx = ui.ctx().clone();
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
-        Some(Check::Done { errors, bound, fault, .. }) => {
+        Some(Check::Done { errors, bound, wrong, .. }) => {
             verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
-            if let Some(fault) = fault {
-                small(ui, &say(&ctx, &fault.sentence()));
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
+        }
+        Some(Check::Gradients { compared, wrong }) => {
+            for Compared { name, error, bound, .. } in compared {
+                verdict(ui, name, &fill(&ctx, "error of {0}", &[name]), *error, *bound);
             }
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
         }
     }
     ui.add_space(SPACE);
@@ -41,6 +55,21 @@ fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
         let palette = Palette::of(ui);
         let text = draw::label(tr(&ctx, "! outside the bound")).color(palette.ink);
         ui.label(text.background_color(palette.trouble_soft));
+    }
+}
+
+/// The first number that is wrong, what made it so, and the way there.
+fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, actions: &mut Vec<Action>) {
+    let ctx = ui.ctx().clone();
+    let algorithm = &look.scene.schedule().algorithm;
+    small(ui, &fill(&ctx, "First wrong number: {0}.", &[&say(&ctx, &wrong.number.sentence())]));
+    small(ui, &fill(&ctx, "Its cause: {0}.", &[&say(&ctx, &wrong.cause(algorithm))]));
+    if let Some(at) = wrong.at() {
+        let button = ui.button(fill(&ctx, "Go to step {0}", &[&grouped(at.cursor)]));
+        draw::describe(&button, "step of the first wrong number", &at.cursor.to_string());
+        if button.clicked() {
+            actions.push(Action::Player(Command::SeekTo(at.cursor)));
+        }
     }
 }
 

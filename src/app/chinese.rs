@@ -16,6 +16,7 @@ mod stage;
 mod teach;
 mod texts;
 mod window;
+mod wrong;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -40,6 +41,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         devices::TABLE,
         lessons::TABLE,
         teach::TABLE,
+        wrong::TABLE,
     ];
     tables.concat()
 });
@@ -251,8 +253,6 @@ static TABLE: &[(&str, &str)] = &[
     ),
     ("Floating-point operations of all kinds.", "各种浮点运算的总数。"),
     ("Compared with exact attention in f64.", "与参考值(f64)比较。"),
-    ("The largest error of O against exact f64; it is within the bound.", "O 相对参考值(f64)的最大误差；在误差界内。"),
-    ("The largest error of O against exact f64; it is outside the bound.", "O 相对参考值(f64)的最大误差；超出误差界。"),
     (
         crate::app::compare::RESCALES,
         "一行的最大值升高、使它的和与输出乘以小于 1 的 alpha 的次数;共多少次访问已见过键的行。\

@@ -46,7 +46,6 @@ mod memory;
 mod motion;
 mod near;
 mod needle;
-mod number;
 mod odd_rows;
 mod open_file;
 mod open_panel;
@@ -93,6 +92,7 @@ use eframe::{NativeOptions, egui};
 use crate::attention::Input;
 use crate::files::printable;
 use crate::gpu;
+use crate::number;
 use crate::playback::lesson::{Language, Position};
 use crate::sentence::Sentence;
 

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::attention::error_rule::{self, Errors, Fault as Wrong};
+use ndarray::{Array2, ArrayView2};
+
+use crate::attention::error_rule::Errors;
+use crate::attention::expected::{self, FORWARD, GRADIENTS};
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision};
-use crate::machine::{Fault, Run};
+use crate::attention::{Compared, Expected, Input};
+use crate::machine::{self, Fault, FirstWrong, Group, Judged, Run};
 use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
 use crate::sentence::Sentence;
 
@@ -77,6 +80,17 @@ impl Scene {
         self.run.schedule.plan()
     }
 
+    /// The query heads that the run is of.
+    fn group(&self) -> Group<'_> {
+        let (batch, head) = (self.settings.run.batch(), self.settings.run.head());
+        Group::of(self.schedule(), &self.input.problem, self.input.d_o.as_ref(), batch, head)
+    }
+
+    /// The place of the head that is shown among them.
+    fn picked(&self) -> usize {
+        self.schedule().setting.picked(self.settings.run.head())
+    }
+
     /// The query of a head sees the key: neither a mask nor a bias of -inf hides the pair.
     pub fn sees(&self, head: usize, query: usize, key: usize) -> bool {
         let batch = self.settings.run.batch();
@@ -129,10 +143,12 @@ pub enum Check {
     Done {
         errors: Errors,
         bound: Errors,
-        /// Where the result is not within the bound.
-        fault: Option<Wrong>,
+        /// The first number that is not within its bound, and the step that made it so.
+        wrong: Option<FirstWrong>,
         exact: Arc<Output>,
     },
+    /// Of a backward pass.
+    Gradients { compared: Vec<Compared>, wrong: Option<FirstWrong> },
     /// Nothing to compare, and why.
     NotComputed(Sentence),
 }
@@ -144,18 +160,49 @@ impl Check {
         if plan.n_q.max(plan.n_k) > LONGEST_CHECKED {
             return Check::NotComputed(Sentence::new("Not computed for more than {0} tokens.").with(LONGEST_CHECKED));
         }
-        let Some(got) = scene.run.output() else {
-            let name = scene.settings.algorithm.name();
-            return Check::NotComputed(Sentence::new("{0} gives no O to compare.").with(name));
-        };
-        let run = &scene.settings.run;
-        let (batch, head, precision) = (run.batch(), run.head(), run.precision());
-        let reference = error_rule::reference(&scene.input.problem, batch, head, precision);
+        match scene.run.output() {
+            Some(got) => Self::of_output(scene, got),
+            None => Self::of_gradients(scene).unwrap_or_else(Check::NotComputed),
+        }
+    }
+
+    fn of_output(scene: &Scene, got: &Output) -> Self {
+        let (batch, head, plan) = (scene.settings.run.batch(), scene.settings.run.head(), scene.plan());
         let stored = algorithm::stored(&scene.schedule().algorithm, plan);
-        let exact_inputs = scene.input.problem.head(batch, head, Precision::F64);
-        let bound = stored.bound(&reference, &exact_inputs, precision);
+        let (reference, bound) = expected::forward(&scene.input.problem, (batch, head), plan.precision, stored);
         let errors = Errors::between(got, &reference.exact);
-        let fault = Wrong::of(got, &reference.exact, &bound);
-        Check::Done { errors, bound, fault, exact: Arc::new(reference.exact) }
+        let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(&reference.exact, &bound));
+        Check::Done { errors, bound, wrong, exact: Arc::new(reference.exact) }
+    }
+
+    /// Errors with why there is nothing to hold the results against.
+    fn of_gradients(scene: &Scene) -> Result<Self, Sentence> {
+        let (algorithm, plan) = (&scene.schedule().algorithm, scene.plan());
+        if GRADIENTS.into_iter().all(|name| scene.run.results().get(name).is_none()) {
+            let [names, others] = [&FORWARD[..], &GRADIENTS].map(|names| names.join(", "));
+            let what = "{0} gives none of {1}, {2} to compare.";
+            return Err(Sentence::new(what).with(algorithm.name()).with(names).with(others));
+        }
+        let group = scene.group();
+        let d_o = group.gradients_of_output();
+        let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
+        let stored = algorithm::stored_before(algorithm, plan);
+        let at = (group.batch, group.heads.clone());
+        let (mut of_queries, of_keys) = expected::backward(group.problem, at, &d_o, plan.precision, stored)?;
+        let of_head = of_queries.swap_remove(scene.picked());
+        let expected: Vec<Expected> = std::iter::once(of_head).chain(of_keys).collect();
+        let (compared, wrong) = Self::compare(scene, &group, &expected);
+        Ok(Check::Gradients { compared, wrong })
+    }
+
+    /// The results of the head that is shown beside what they should be.
+    fn compare(scene: &Scene, group: &Group<'_>, expected: &[Expected]) -> (Vec<Compared>, Option<FirstWrong>) {
+        let results = scene.run.results();
+        let found = expected.iter().filter_map(|expected| Some((expected, results.called(expected.name)?)));
+        let found: Vec<(&Expected, Cow<'_, Array2<f64>>)> = found.collect();
+        let judged = found.iter().map(|(expected, got)| Judged { head: scene.picked(), expected, got: got.view() });
+        let judged: Vec<Judged<'_>> = judged.collect();
+        let compared = judged.iter().map(|judged| judged.expected.compare(judged.got)).collect();
+        (compared, machine::first_wrong(scene.schedule(), group, &judged))
     }
 }

@@ -140,7 +140,7 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
         "normalise" if kernel_has("row-max") => said("divided {0} by {1}", &[Part::Output, Part::Sum]),
         "merge-output" => said("merged {0} V into {1}", &[Part::Weights, Part::Output]),
         "divide-rows" => said("divided {0} by the row sums", &[Part::Weights]),
-        _ => Sentence::verbatim(schedule.algorithm.said(step)),
+        _ => Sentence::verbatim(schedule.algorithm.said(step.line)),
     }
 }
 

@@ -6,12 +6,11 @@
 use super::naive;
 use super::oracle::{self, Output};
 use super::precision::Precision;
-use super::problem::Problem;
-use crate::sentence::Sentence;
+use super::problem::{Head, Problem};
 
 /// Scores above this are off by whole units where they are stored in f16 or bf16. An algorithm that keeps them on chip in
 /// f32 does better, and is held against plain attention that does so too.
-const LARGE_SCORE: f64 = 5e3;
+pub const LARGE_SCORE: f64 = 5e3;
 
 /// Largest difference of two results, position by position. NaN must meet NaN, and an infinity itself; one of them
 /// beside anything else, or a difference in length, gives NaN, which no bound accepts.
@@ -52,14 +51,11 @@ impl Errors {
 
     /// How far `got` is from `want` where both are finite.
     fn of_finite(got: &Output, want: &Output) -> Self {
-        let error = |got: &mut dyn Iterator<Item = &f64>, want: &mut dyn Iterator<Item = &f64>| {
-            got.zip(want).map(|(g, w)| (g - w).abs()).filter(|error| error.is_finite()).fold(0.0, f64::max)
-        };
         Self {
-            o: error(&mut got.o.iter(), &mut want.o.iter()),
-            m: error(&mut got.m.iter(), &mut want.m.iter()),
-            l: error(&mut got.l.iter(), &mut want.l.iter()),
-            lse: error(&mut got.lse.iter(), &mut want.lse.iter()),
+            o: finite_error(&got.o, &want.o),
+            m: finite_error(&got.m, &want.m),
+            l: finite_error(&got.l, &want.l),
+            lse: finite_error(&got.lse, &want.lse),
         }
     }
 
@@ -114,6 +110,29 @@ pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs
     }
 }
 
+/// What the rule allows a gradient: three times the error of plain gradients, since one more product adds to it, and a
+/// floor that grows with the scores, since P = exp(S - L) carries the rounding of L, which is kept in f32 or f64.
+pub fn bound_of_gradient(precision: Precision, baseline: f64, largest: f64, max_abs_score: f64) -> f64 {
+    let epsilon = if precision == Precision::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+    3.0 * baseline + floor(precision).max(epsilon * max_abs_score) * largest.max(1.0)
+}
+
+/// The largest finite value.
+pub fn largest<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
+    values.into_iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()))
+}
+
+/// The largest difference where both are finite.
+pub fn finite_error<'a>(got: impl IntoIterator<Item = &'a f64>, want: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let errors = got.into_iter().zip(want).map(|(g, w)| (g - w).abs());
+    errors.filter(|error| error.is_finite()).fold(0.0, f64::max)
+}
+
+/// The largest finite score of a head.
+pub(super) fn largest_score(head: &Head<f64>) -> f64 {
+    (0..head.n_q()).map(|i| largest(&oracle::row(head, i).s)).fold(0.0, f64::max)
+}
+
 /// The exact result of one head and what the rule allows around it.
 pub struct Reference {
     pub exact: Output,
@@ -136,10 +155,7 @@ impl Reference {
 pub fn reference(problem: &Problem, batch: usize, head: usize, precision: Precision) -> Reference {
     let inputs = problem.head::<f64>(batch, head, Precision::F64);
     let exact = oracle::attention(&inputs);
-    let max_abs_score = (0..inputs.n_q())
-        .flat_map(|i| oracle::row(&inputs, i).s)
-        .filter(|s| s.is_finite())
-        .fold(0.0, |most, s| f64::max(most, s.abs()));
+    let max_abs_score = largest_score(&inputs);
     // What plain attention makes of the inputs in this format, with its scores and weights stored in another.
     let plain = |stored: Precision| match precision {
         Precision::F64 => Errors::ZERO,
@@ -148,75 +164,12 @@ pub fn reference(problem: &Problem, batch: usize, head: usize, precision: Precis
     let stored = plain(precision);
     let keeps_apart = max_abs_score > LARGE_SCORE && precision.element_bytes() == 2;
     let baseline = if keeps_apart { plain(Precision::F32) } else { stored };
-    let largest = |values: &[f64]| values.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()));
-    let sizes = Errors {
-        o: largest(exact.o.as_slice().expect("a new matrix is contiguous")),
-        m: largest(&exact.m),
-        l: largest(&exact.l),
-        lse: largest(&exact.lse),
-    };
+    let sizes = Errors { o: largest(&exact.o), m: largest(&exact.m), l: largest(&exact.l), lse: largest(&exact.lse) };
     Reference {
         bound: bounds(precision, &baseline, &sizes, max_abs_score),
         bound_of_stored: bounds(precision, &stored, &sizes, max_abs_score),
         exact,
         baseline,
-    }
-}
-
-/// Where a result is furthest from right.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// O, m, l or L.
-    pub tensor: &'static str,
-    pub query: usize,
-    /// The component of O.
-    pub component: Option<usize>,
-    pub got: f64,
-    pub want: f64,
-    pub bound: f64,
-}
-
-impl Fault {
-    /// The first place that no bound accepts, or else the one furthest beyond its bound; `None` where all is right.
-    pub fn of(got: &Output, exact: &Output, bound: &Errors) -> Option<Self> {
-        let d_v = exact.o.ncols().max(1);
-        let (got_o, exact_o) = (got.o.iter().copied().collect::<Vec<_>>(), exact.o.iter().copied().collect::<Vec<_>>());
-        let mut worst: Option<(f64, Self)> = None;
-        for (tensor, got, want, bound) in [
-            ("O", &got_o, &exact_o, bound.o),
-            ("m", &got.m, &exact.m, bound.m),
-            ("l", &got.l, &exact.l, bound.l),
-            ("L", &got.lse, &exact.lse, bound.lse),
-        ] {
-            for (at, (&got, &want)) in got.iter().zip(want).enumerate() {
-                let error = max_error([&got], [&want]);
-                // Beyond any finite share where no bound accepts it.
-                let share = if error.is_nan() { f64::INFINITY } else { error / bound };
-                let is_right = error <= bound;
-                let is_worst = worst.as_ref().is_none_or(|(known, _)| share > *known);
-                if !is_right && is_worst {
-                    let (query, component) = if tensor == "O" { (at / d_v, Some(at % d_v)) } else { (at, None) };
-                    worst = Some((share, Self { tensor, query, component, got, want, bound }));
-                }
-            }
-        }
-        worst.map(|(_, fault)| fault)
-    }
-
-    pub fn sentence(&self) -> Sentence {
-        let value = |sentence: Sentence| sentence.with(self.got).with(self.want).with(format!("{:.3e}", self.bound));
-        match self.component {
-            Some(component) => value(
-                Sentence::new("O of query {0}, component {1} is {2}, the exact one {3}, and {4} is allowed")
-                    .with(self.query)
-                    .with(component),
-            ),
-            None => value(
-                Sentence::new("{0} of query {1} is {2}, the exact one {3}, and {4} is allowed")
-                    .with(self.tensor)
-                    .with(self.query),
-            ),
-        }
     }
 }
 

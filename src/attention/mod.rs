@@ -7,6 +7,8 @@ pub mod conversion;
 pub mod dropout;
 pub mod error_rule;
 pub mod exp;
+pub mod expected;
+pub mod gradients;
 pub mod input;
 mod lanes;
 pub mod mask;
@@ -23,6 +25,7 @@ pub mod shape;
 pub mod stored;
 
 pub use dropout::Dropout;
+pub use expected::{Compared, Expected, WrongNumber};
 pub use input::Input;
 pub use mask::{Align, Band, Mask, TileClass, Window};
 pub use precision::{Precision, Real};

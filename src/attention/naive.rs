@@ -29,7 +29,7 @@ pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
 }
 
 /// The normalised weights `[n_q, n_k]` and the row statistics m and l.
-fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<T>, Vec<T>, Vec<T>) {
+pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<T>, Vec<T>, Vec<T>) {
     let mut scaled = &head.q * head.scale;
     round(&mut scaled, precision);
     let mut s = Array2::zeros((head.n_q(), head.n_k()));

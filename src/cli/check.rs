@@ -1,23 +1,29 @@
 //! `tilescope check`: every backend present against the oracle on the built-in cases, or against golden data; skipped ones
 //! are counted.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
+use ndarray::Array4;
 use serde::Serialize;
 
 use crate::attention::cases::{Case, cases};
-use crate::attention::error_rule::{self, Errors};
 use crate::attention::oracle::Output;
-use crate::attention::{Precision, Problem, Stored, naive};
+use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
 use crate::gpu::{self, Backend, GpuError, Probe};
-use crate::schedule::{Algorithm, Plan, Tiling, algorithm};
+use crate::machine::{Fault, FirstWrong, Group};
+use crate::number::short;
+use crate::schedule::{Algorithm, Plan, Setting, Tiling, algorithm};
+use crate::sentence::Sentence;
+use crate::trace::Number;
 
 use super::failure::{print, print_json};
 use super::golden::{self, Golden};
+use super::judge::{Gradients, Oracle, Rule, each_group, judge};
 use super::progress::Progress;
-use super::{Failure, run, taps};
+use super::{Failure, options, taps, text};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -27,6 +33,10 @@ pub struct Arguments {
     /// Also hold m and l of GPU kernels after every key block against the stepper
     #[arg(long)]
     taps: bool,
+    /// Only this text, on the stepper: one of the program, a variant such as flash2/forget-alpha, or a text of one's own,
+    /// FILE.tile. A backward pass is held against exact gradients
+    #[arg(long, value_name = "NAME")]
+    algorithm: Option<String>,
     /// Golden data instead of the built-in cases: a folder with a manifest.json and its .npz files
     #[arg(long, value_name = "FOLDER")]
     golden: Option<PathBuf>,
@@ -59,25 +69,32 @@ impl Subject {
         }
     }
 
-    /// The errors of one head and what they may be; `None` where the format cannot hold what is stored, so that plain
-    /// attention that stores the same has no result either.
-    fn compare(&self, at: usize, output: &Output, precision: Precision, stored: Stored) -> Option<(Errors, Errors)> {
-        let heads = self.problem().shape.heads;
-        let (batch, head) = (at / heads, at % heads);
+    /// The gradient of the output for a backward pass: of built-in cases, one that each number of differs.
+    fn d_o(&self) -> Option<Cow<'_, Array4<f64>>> {
         match self {
             Subject::Oracle(case) => {
-                let reference = error_rule::reference(&case.problem, batch, head, precision);
-                if stored.scores && precision.element_bytes() < 4 {
-                    let plain = naive::attention(&case.problem.head::<f32>(batch, head, precision), precision);
-                    let is_lost = |(got, exact): (&f64, &f64)| exact.is_finite() && !got.is_finite();
-                    if plain.o.iter().zip(&reference.exact.o).any(is_lost) {
-                        return None;
-                    }
-                }
-                let bound = stored.bound(&reference, &case.problem.head(batch, head, Precision::F64), precision);
-                Some((Errors::between(output, &reference.exact), bound))
+                let Shape { batch, heads, n_q, d_v, .. } = case.problem.shape;
+                let value = |at: usize| f64::from((at as f32 * 0.7).sin());
+                let values = (0..batch * heads * n_q * d_v).map(value).collect();
+                Array4::from_shape_vec((batch, heads, n_q, d_v), values).ok().map(Cow::Owned)
             }
-            Subject::Golden(golden) => golden.compare((batch, head), output, precision, stored),
+            Subject::Golden(golden) => golden.d_o().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl Rule for Subject {
+    fn forward(&self, at: (usize, usize), precision: Precision, stored: Stored) -> Result<Vec<Expected>, Sentence> {
+        match self {
+            Subject::Oracle(case) => Oracle(&case.problem).forward(at, precision, stored),
+            Subject::Golden(golden) => golden.forward(at, precision, stored),
+        }
+    }
+
+    fn backward(&self, group: &Group<'_>, precision: Precision, stored: Stored) -> Result<Gradients, Sentence> {
+        match self {
+            Subject::Oracle(case) => Oracle(&case.problem).backward(group, precision, stored),
+            Subject::Golden(golden) => golden.backward(group, precision, stored),
         }
     }
 }
@@ -95,7 +112,7 @@ enum Status {
 struct Row {
     case: String,
     backend: &'static str,
-    algorithm: &'static str,
+    algorithm: String,
     precision: Precision,
     status: Status,
     reason: Option<String>,
@@ -103,18 +120,43 @@ struct Row {
     tensor: Option<&'static str>,
     max_error: Option<f64>,
     bound: Option<f64>,
+    /// Where a text of one's own, or a variant, went wrong first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_wrong: Option<FirstNumber>,
+}
+
+/// The first wrong number of a text, in the order in which results are stored.
+#[derive(Debug, Serialize)]
+struct FirstNumber {
+    batch: usize,
+    /// The query head, or of dK and dV the key/value head.
+    head: usize,
+    tensor: &'static str,
+    /// A query, or of dK and dV a key.
+    row: usize,
+    component: Option<usize>,
+    got: Number,
+    exact: Number,
+    bound: Number,
+    /// Steps done when the step at fault is, and its line in the text.
+    step: Option<u64>,
+    line: Option<u32>,
 }
 
 /// What is held against the oracle: an algorithm in a format.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Candidate {
     backend: &'static str,
-    algorithm: &'static Algorithm,
+    algorithm: Algorithm,
     precision: Precision,
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
-    let wanted = |name: &str| arguments.backend.as_deref().is_none_or(|only| only == name);
+    let only = arguments.algorithm.as_deref().map(options::algorithm).transpose()?;
+    // A text alone is for the stepper; a kernel of its name is run where its backend is asked for.
+    let asked = arguments.backend.as_deref().or(only.as_ref().map(|_| "cpu"));
+    let wanted = |name: &str| asked.is_none_or(|only| only == name);
+    let is_wanted = |candidate: &Candidate| only.as_ref().is_none_or(|only| *only == candidate.algorithm);
     let cases: Vec<Subject> = match &arguments.golden {
         Some(folder) => golden::read(folder)?.into_iter().map(Subject::Golden).collect(),
         None => cases().into_iter().map(Subject::Oracle).collect(),
@@ -122,23 +164,30 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let (mut rows, mut devices) = (Vec::new(), Vec::new());
     if wanted("cpu") {
         devices.push("cpu: the stepper".to_owned());
-        rows.extend(on_cpu(&cases));
+        let texts: Vec<Algorithm> =
+            only.clone().map_or_else(|| algorithm::ALL.map(Clone::clone).into(), |only| vec![only]);
+        rows.extend(on_cpu(&cases, &texts)?);
     }
     let mut missing = None;
     for name in gpu::BACKENDS.into_iter().filter(|name| wanted(name)) {
+        let candidates: Vec<Candidate> = candidates_of_gpu(name).into_iter().filter(is_wanted).collect();
+        if let (Some(only), true) = (&arguments.algorithm, candidates.is_empty()) {
+            let what = format!("--backend {name}: {only} has no kernel of its own; it runs on the cpu");
+            return Err(Failure::Bad(what));
+        }
         match gpu::probe(name) {
             Probe::Ready(mut device) => {
                 devices.push(format!("{name}: {}", device.info().name));
-                rows.extend(on_gpu(&cases, name, device.as_mut()));
+                rows.extend(on_gpu(&cases, &candidates, name, device.as_mut()));
                 if arguments.taps {
-                    rows.extend(taps_on_gpu(&cases, name, device.as_mut()));
+                    rows.extend(taps_on_gpu(&cases, &candidates, device.as_mut()));
                 }
             }
             Probe::Unavailable(reason) => {
                 devices.push(format!("{name}: {reason}"));
-                let skipped = |candidate: Candidate| cases.iter().map(move |case| (candidate, case));
-                let skipped = candidates_of_gpu(name).into_iter().flat_map(skipped);
-                rows.extend(skipped.map(|(candidate, case)| candidate.skipped(case, reason.to_string())));
+                for candidate in &candidates {
+                    rows.extend(cases.iter().map(|case| candidate.skipped(case, reason.to_string())));
+                }
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
             }
         }
@@ -159,7 +208,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 /// Every algorithm and format that a backend has kernels for.
 fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
     let named = |(name, precision): (&str, Precision)| {
-        algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm, precision })
+        algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm: algorithm.clone(), precision })
     };
     gpu::kernels::subjects(backend).into_iter().filter_map(named).collect()
 }
@@ -167,29 +216,39 @@ fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
 /// Blocks of the stepper, for which many cases have sizes on either side.
 const TILING: Tiling = Tiling { br: 16, bc: 16 };
 
-/// Every algorithm in every format.
-fn on_cpu(cases: &[Subject]) -> Vec<Row> {
-    let candidates: Vec<Candidate> = algorithm::ALL
-        .into_iter()
-        .flat_map(|algorithm| Precision::ALL.map(|precision| Candidate { backend: "cpu", algorithm, precision }))
-        .collect();
+/// Splits of a text that has them: some of them empty.
+const SPLITS: usize = 3;
+
+/// Every algorithm in every format. Errors where a text needs what no case has.
+fn on_cpu(cases: &[Subject], algorithms: &[Algorithm]) -> Result<Vec<Row>, Failure> {
+    let of = |algorithm: &Algorithm| {
+        let algorithm = algorithm.clone();
+        Precision::ALL.map(move |precision| Candidate { backend: "cpu", algorithm: algorithm.clone(), precision })
+    };
+    let candidates: Vec<Candidate> = algorithms.iter().flat_map(of).collect();
     let mut progress = Progress::new("cpu", (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
         for case in cases {
             progress.at(rows.len() as u64);
-            let plan = |batch| Plan::of_problem(case.problem(), batch, TILING, candidate.precision);
-            rows.push(match run::on_cpu(case.problem(), candidate.algorithm, plan) {
-                Ok(outputs) => candidate.compared(case, &outputs),
-                Err(failure) => candidate.failed(case, format!("{failure:?}")),
+            let row = match candidate.precision {
+                Precision::F64 => candidate.stepped::<f64>(case),
+                _ => candidate.stepped::<f32>(case),
+            };
+            rows.push(match row {
+                Ok(row) => row,
+                Err(fault @ (Fault::NotGiven { .. } | Fault::NoForward { .. })) => {
+                    return Err(text::of_fault(&candidate.algorithm, candidate.algorithm.name(), &fault));
+                }
+                Err(fault @ Fault::DroppedWeights { .. }) => candidate.skipped(case, fault.to_string()),
+                Err(fault) => candidate.failed(case, fault.to_string()),
             });
         }
     }
-    rows
+    Ok(rows)
 }
 
-fn on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
-    let candidates = candidates_of_gpu(name);
+fn on_gpu(cases: &[Subject], candidates: &[Candidate], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
     let mut progress = Progress::new(name, (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
@@ -208,15 +267,15 @@ fn on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Ve
 }
 
 /// m and l after every key block, of the algorithms whose kernels record them.
-fn taps_on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
-    let mut candidates = candidates_of_gpu(name);
-    candidates.retain(|candidate| candidate.algorithm.name() != "standard");
+fn taps_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Backend) -> Vec<Row> {
+    let candidates: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| candidate.algorithm.name() != "standard").collect();
     let mut progress = Progress::new("taps", (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
         for case in cases {
             progress.at(rows.len() as u64);
-            let row = match taps::compare(case.problem(), device, candidate.algorithm, candidate.precision) {
+            let row = match taps::compare(case.problem(), device, &candidate.algorithm, candidate.precision) {
                 Ok(closest) => Row {
                     tensor: Some(closest.tensor),
                     max_error: Some(closest.error),
@@ -239,76 +298,135 @@ impl Row {
         if error <= bound {
             return self;
         }
-        let reason = Some(format!("{tensor} is off by {error:e}, the bound is {bound:e}"));
+        let reason = Some(format!("{tensor} is off by {}, the bound is {}", short(error), short(bound)));
         Self { status: Status::Failed, reason, ..self }
     }
 }
 
 impl Candidate {
-    fn row(self, case: &Subject, status: Status, reason: Option<String>) -> Row {
-        let Candidate { backend, algorithm, precision } = self;
-        let case = case.name().to_owned();
-        let algorithm = algorithm.name();
-        Row { case, backend, algorithm, precision, status, reason, tensor: None, max_error: None, bound: None }
+    fn row(&self, case: &Subject, status: Status, reason: Option<String>) -> Row {
+        Row {
+            case: case.name().to_owned(),
+            backend: self.backend,
+            algorithm: self.algorithm.name().to_owned(),
+            precision: self.precision,
+            status,
+            reason,
+            tensor: None,
+            max_error: None,
+            bound: None,
+            first_wrong: None,
+        }
     }
 
-    fn skipped(self, case: &Subject, reason: String) -> Row {
+    fn skipped(&self, case: &Subject, reason: String) -> Row {
         self.row(case, Status::Skipped, Some(reason))
     }
 
-    fn failed(self, case: &Subject, reason: String) -> Row {
+    fn failed(&self, case: &Subject, reason: String) -> Row {
         self.row(case, Status::Failed, Some(reason))
     }
 
-    fn compared(self, case: &Subject, outputs: &[Output]) -> Row {
+    fn plan(&self, case: &Subject, batch: usize) -> Plan {
+        Plan::of_problem(case.problem(), batch, TILING, self.precision)
+    }
+
+    /// The stepper on one case.
+    fn stepped<T: Real>(&self, case: &Subject) -> Result<Row, Fault> {
+        let (problem, d_o) = (case.problem(), case.d_o());
+        let splits = if self.algorithm.has_splits() { SPLITS } else { 1 };
+        let heads = problem.shape.group();
+        let setting = |batch| Setting { splits, heads, ..Setting::new(self.plan(case, batch)) };
+        let settings: Vec<Setting> = (0..problem.shape.batch).map(setting).collect();
+        let (mut compared, mut first, mut unjudged) = (Vec::new(), None, None);
+        each_group::<T>(
+            &self.algorithm,
+            &settings,
+            problem,
+            d_o.as_deref(),
+            || (),
+            |group, schedule, machine| match judge(case, group, schedule, machine) {
+                Ok(verdict) => {
+                    compared.extend(verdict.compared);
+                    first = first.take().or_else(|| Some((group.batch, group.heads.start, verdict.first?)));
+                }
+                Err(why) => unjudged = Some(why),
+            },
+        )?;
+        if let Some(why) = unjudged {
+            return Ok(self.skipped(case, why.to_string()));
+        }
+        let row = self.closest(case, compared);
+        Ok(match first {
+            Some((batch, head, first)) if row.status == Status::Failed => {
+                let (number, cause) = (first.number.sentence(), first.cause(&self.algorithm));
+                let reason = row.reason.as_deref().unwrap_or_default();
+                let reason = Some(format!("{reason}; the first wrong number, of batch {batch}: {number}; {cause}"));
+                let first = FirstNumber::of(&first, (batch, head), problem, &self.algorithm);
+                Row { reason, first_wrong: Some(first), ..row }
+            }
+            _ => row,
+        })
+    }
+
+    /// The outputs of a GPU's kernel on every (batch, head), in that order.
+    fn compared(&self, case: &Subject, outputs: &[Output]) -> Row {
         // Kernels of a GPU that store O in HBM at each visit do so in f32, whatever their blocks are.
-        let stored = algorithm::stored(self.algorithm, &Plan::of_problem(case.problem(), 0, TILING, self.precision));
-        let Some((errors, bound)) = errors(case, self.precision, stored, outputs) else {
-            let format = self.precision.name();
-            let reason =
-                format!("{format} cannot hold the scores: plain attention that stores them has no result either");
-            return self.skipped(case, reason);
-        };
-        let (tensor, error, bound) = closest(&errors, &bound);
+        let stored = algorithm::stored(&self.algorithm, &self.plan(case, 0));
+        let heads = case.problem().shape.heads;
+        let mut all = Vec::new();
+        for (at, output) in outputs.iter().enumerate() {
+            match case.forward((at / heads, at % heads), self.precision, stored) {
+                Ok(expected) => all.extend(expected.iter().map(|expected| expected.compare_output(output))),
+                Err(why) => return self.skipped(case, why.to_string()),
+            }
+        }
+        self.closest(case, all)
+    }
+
+    /// The row of the result that takes the largest share of its bound.
+    fn closest(&self, case: &Subject, compared: Vec<Compared>) -> Row {
         let row = self.row(case, Status::Ran, None);
-        Row { tensor: Some(tensor), max_error: Some(error), bound: Some(bound), ..row }.judged()
+        let worse = |a: Compared, b: Compared| if a.share() >= b.share() { a } else { b };
+        match compared.into_iter().reduce(worse) {
+            Some(Compared { name, error, bound, .. }) => {
+                Row { tensor: Some(name), max_error: Some(error), bound: Some(bound), ..row }.judged()
+            }
+            None => row,
+        }
     }
 }
 
-/// The errors of the head that comes closest to its bounds, with those; `None` where a head cannot be judged.
-fn errors(case: &Subject, precision: Precision, stored: Stored, outputs: &[Output]) -> Option<(Errors, Errors)> {
-    let each = outputs.iter().enumerate().map(|(at, output)| case.compare(at, output, precision, stored));
-    let each: Vec<(Errors, Errors)> = each.collect::<Option<_>>()?;
-    let share = |(errors, bound): &(Errors, Errors)| {
-        let (_, error, bound) = closest(errors, bound);
-        error / bound
-    };
-    let worse =
-        |a: (Errors, Errors), b: (Errors, Errors)| if share(&a) >= share(&b) || share(&a).is_nan() { a } else { b };
-    Some(each.into_iter().reduce(worse).unwrap_or((Errors::ZERO, Errors::ZERO)))
-}
-
-/// The tensor whose error takes the largest share of its bound; a NaN before all others.
-fn closest(errors: &Errors, bound: &Errors) -> (&'static str, f64, f64) {
-    let tensors =
-        [("O", errors.o, bound.o), ("m", errors.m, bound.m), ("l", errors.l, bound.l), ("L", errors.lse, bound.lse)];
-    let worse = |a: (&'static str, f64, f64), b: (&'static str, f64, f64)| {
-        if a.1.is_nan() || a.1 / a.2 >= b.1 / b.2 { a } else { b }
-    };
-    tensors.into_iter().reduce(worse).expect("there are four")
+impl FirstNumber {
+    fn of(first: &FirstWrong, (batch, head): (usize, usize), problem: &Problem, algorithm: &Algorithm) -> Self {
+        let number = &first.number;
+        let at = first.at();
+        Self {
+            batch,
+            head: if number.is_of_key() { problem.shape.kv_head(head) } else { head + first.head },
+            tensor: number.tensor,
+            row: number.row,
+            component: number.component,
+            got: Number(number.got),
+            exact: Number(number.want),
+            bound: Number(number.bound),
+            step: at.map(|at| at.cursor),
+            line: at.map(|at| algorithm.line(at.step.line).span.line),
+        }
+    }
 }
 
 fn as_text(rows: &[Row], devices: &[String]) -> String {
     let mut text = format!("{}\n", devices.join("\n"));
     let mut groups: Vec<(&str, &str, Precision)> = Vec::new();
     for row in rows {
-        let group = (row.backend, row.algorithm, row.precision);
+        let group = (row.backend, row.algorithm.as_str(), row.precision);
         if !groups.contains(&group) {
             groups.push(group);
         }
     }
     for group in groups {
-        let of_group = || rows.iter().filter(|row| (row.backend, row.algorithm, row.precision) == group);
+        let of_group = || rows.iter().filter(|row| (row.backend, row.algorithm.as_str(), row.precision) == group);
         let count = |status: Status| of_group().filter(|row| row.status == status).count();
         let share = of_group().filter_map(|row| Some(row.max_error? / row.bound?)).fold(0.0, f64::max);
         let (backend, algorithm, precision) = group;

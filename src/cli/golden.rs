@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array2, Array4, ArrayD, Axis};
 use serde::Deserialize;
 
 use crate::attention::dropout::Keep;
-use crate::attention::error_rule::{self, Errors};
+use crate::attention::error_rule::{self, Errors, LARGE_SCORE};
+use crate::attention::expected::{self, Expected, FORWARD, GRADIENTS};
 use crate::attention::input;
-use crate::attention::oracle::Output;
 use crate::attention::{Align, Dropout, Precision, Problem, Stored};
 use crate::files::shown;
+use crate::machine::Group;
+use crate::sentence::Sentence;
 
+use super::judge::{Gradients, Rule, cannot_hold};
 use super::{Failure, files};
 
 /// `manifest.json`, as far as it is used.
@@ -42,6 +45,12 @@ struct Baseline {
     o: Option<f64>,
     #[serde(rename = "L")]
     lse: Option<f64>,
+    #[serde(rename = "dQ")]
+    d_q: Option<f64>,
+    #[serde(rename = "dK")]
+    d_k: Option<f64>,
+    #[serde(rename = "dV")]
+    d_v: Option<f64>,
 }
 
 /// One file with what the manifest says of it.
@@ -50,6 +59,8 @@ pub struct Golden {
     pub problem: Problem,
     /// O `[batch, heads, n_q, d_v]`, then m, l and L `[batch, heads, n_q]`.
     results: [ArrayD<f64>; 4],
+    /// The gradient of the output, and those of Q, K and V, where the file has them.
+    gradients: Option<(Array4<f64>, [ArrayD<f64>; 3])>,
     entry: Entry,
 }
 
@@ -66,7 +77,9 @@ fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
     let bad = |error: &dyn std::fmt::Display| Failure::bad(shown(&path), error);
     let bytes = files::read_file(&path)?;
     let mut input = input::read(&entry.file, &bytes).map_err(|error| bad(&error))?;
-    let results = input::read_named(&bytes, ["O", "m", "l", "L"]).map_err(|error| bad(&error))?;
+    let results = input::read_named(&bytes, FORWARD).map_err(|error| bad(&error))?;
+    let gradients =
+        input::read_named(&bytes, GRADIENTS).ok().zip(input.d_o.take()).map(|(gradients, d_o)| (d_o, gradients));
     let keep = input.keep.take();
     let problem = &mut input.problem;
     problem.scale = entry.scale;
@@ -82,48 +95,21 @@ fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
     let rows = [shape.batch, shape.heads, shape.n_q];
     let wanted = [&[&rows[..], &[shape.d_v]].concat()[..], &rows, &rows, &rows];
     if let Some(at) = (0..4).find(|&at| results[at].shape() != wanted[at]) {
-        return Err(bad(&format!(
-            "{} has shape {:?}, not {:?}",
-            ["O", "m", "l", "L"][at],
-            results[at].shape(),
-            wanted[at]
-        )));
+        return Err(bad(&format!("{} has shape {:?}, not {:?}", FORWARD[at], results[at].shape(), wanted[at])));
     }
-    Ok(Golden { name: entry.file.clone(), problem: input.problem, results, entry })
+    Ok(Golden { name: entry.file.clone(), problem: input.problem, results, gradients, entry })
 }
 
 impl Golden {
-    /// Errors of one head, and what the manifest's rule allows a result that was made with these stores; `None` where the
-    /// format cannot hold what is stored.
-    pub fn compare(
-        &self,
-        (batch, head): (usize, usize),
-        got: &Output,
-        precision: Precision,
-        stored: Stored,
-    ) -> Option<(Errors, Errors)> {
-        let exact = |at: usize| -> Vec<f64> {
-            let result = &self.results[at];
-            result.index_axis(Axis(0), batch).index_axis(Axis(0), head).iter().copied().collect()
-        };
-        let error = |at: usize, got: &mut dyn Iterator<Item = &f64>| {
-            error_rule::max_error(&got.copied().collect::<Vec<_>>(), &exact(at))
-        };
-        let errors = Errors {
-            o: error(0, &mut got.o.iter()),
-            m: error(1, &mut got.m.iter()),
-            l: error(2, &mut got.l.iter()),
-            lse: error(3, &mut got.lse.iter()),
-        };
-        let bound = self.bound(precision, stored.scores)?;
-        let of_output = stored.of_output(&self.problem.head(batch, head, Precision::F64), precision);
-        Some((errors, Errors { o: bound.o + of_output, ..bound }))
+    /// The gradient of the output, `[batch, heads, n_q, d_v]`.
+    pub fn d_o(&self) -> Option<&Array4<f64>> {
+        self.gradients.as_ref().map(|(d_o, _)| d_o)
     }
 
     /// The rule of the manifest. Above scores of 5000 the baseline of f32 stands for those of lower formats, but for an
     /// algorithm that stores its scores in them, as the baseline does.
     fn bound(&self, precision: Precision, stores_scores: bool) -> Option<Errors> {
-        let keeps_apart = self.entry.max_abs_score > 5e3 && precision != Precision::F64 && !stores_scores;
+        let keeps_apart = self.entry.max_abs_score > LARGE_SCORE && precision != Precision::F64 && !stores_scores;
         let format = if keeps_apart { "f32" } else { precision.name() };
         let baseline = match precision {
             Precision::F64 => Errors::ZERO,
@@ -142,8 +128,59 @@ impl Golden {
         let l = if is_rounded { bounds.l } else { bound_of_l(precision, baseline.lse, largest.l).min(bounds.l) };
         Some(Errors { l, ..bounds })
     }
+
+    /// The manifest's `atol` of a gradient.
+    fn floor_of_gradient(&self, precision: Precision) -> f64 {
+        let scores = self.entry.max_abs_score;
+        let is_large = scores > LARGE_SCORE && precision != Precision::F64;
+        if is_large { f64::from(f32::EPSILON) * scores } else { error_rule::floor(precision) }
+    }
 }
 
 fn bound_of_l(precision: Precision, baseline: f64, largest: f64) -> f64 {
     2.0 * baseline + error_rule::floor(precision) * largest.max(1.0)
+}
+
+impl Rule for Golden {
+    fn forward(
+        &self,
+        (batch, head): (usize, usize),
+        precision: Precision,
+        stored: Stored,
+    ) -> Result<Vec<Expected>, Sentence> {
+        let bound = self.bound(precision, stored.scores).ok_or_else(|| cannot_hold(precision))?;
+        let of_output = stored.of_output(&self.problem.head(batch, head, Precision::F64), precision);
+        let bounds = [bound.o + of_output, bound.m, bound.l, bound.lse];
+        let all = FORWARD.into_iter().zip(&self.results).zip(bounds);
+        Ok(all.map(|((name, all), bound)| Expected { name, exact: matrix(all, batch, head), bound }).collect())
+    }
+
+    fn backward(&self, group: &Group<'_>, precision: Precision, stored: Stored) -> Result<Gradients, Sentence> {
+        let (_, gradients) = self.gradients.as_ref().ok_or("the file has no dO, dQ, dK and dV")?;
+        expected::refuse_gradients(precision, stored, self.entry.max_abs_score)?;
+        let baseline = self.entry.naive_baseline_max_abs_err.get(precision.name());
+        let baseline = |at: usize| match precision {
+            Precision::F64 => Ok(0.0),
+            _ => baseline.and_then(|of| [of.d_q, of.d_k, of.d_v][at]).ok_or_else(|| cannot_hold(precision)),
+        };
+        let expected = |at: usize, head: usize| {
+            let largest = error_rule::largest(&gradients[at]);
+            let bound = 3.0 * baseline(at)? + self.floor_of_gradient(precision) * largest.max(1.0);
+            Ok(Expected { name: GRADIENTS[at], exact: matrix(&gradients[at], group.batch, head), bound })
+        };
+        let kv_head = self.problem.shape.kv_head(group.heads.start);
+        let of_queries = group.heads.clone().map(|head| expected(0, head)).collect::<Result<_, Sentence>>()?;
+        Ok((of_queries, [expected(1, kv_head)?, expected(2, kv_head)?]))
+    }
+}
+
+/// The values of one head as a matrix; values per row are a column.
+fn matrix(all: &ArrayD<f64>, batch: usize, head: usize) -> Array2<f64> {
+    let of_head = all.index_axis(Axis(0), batch).index_axis_move(Axis(0), head);
+    let rows = of_head.len_of(Axis(0));
+    let width = of_head.len() / rows.max(1);
+    Array2::from_shape_fn(
+        (rows, width),
+        |(row, column)| if of_head.ndim() == 1 { of_head[[row]] } else { of_head[[row, column]] },
+    )
 }

@@ -29,7 +29,7 @@ impl Closest {
 pub fn compare(
     problem: &Problem,
     device: &mut dyn Backend,
-    algorithm: &'static Algorithm,
+    algorithm: &Algorithm,
     precision: Precision,
 ) -> Result<Closest, GpuError> {
     let rounded = rounded(problem, precision);

@@ -7,12 +7,13 @@ use ndarray::{ArrayD, Axis, Ix3, Ix4, IxDyn};
 
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::{Input, Precision, Real};
-use crate::machine::{Fault, Given, Machine, Program, carry_out, inputs};
-use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak, visits};
-use crate::schedule::{Algorithm, Plan, RunSpec, Schedule};
+use crate::machine::{Fault, FirstWrong, Group, Machine};
+use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak};
+use crate::schedule::{Algorithm, Plan, RunSpec, Schedule, algorithm};
 
 use super::Failure;
 use super::failure::warn;
+use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
 
@@ -43,14 +44,19 @@ impl Text<'_> {
     }
 
     fn fault(&self, fault: &Fault) -> Failure {
-        let advice = match fault {
-            Fault::NotGiven { .. } if !self.algorithm.is_backward() => {
-                "; a text that needs what a forward pass leaves says so: after flash2"
-            }
-            _ => "",
-        };
-        Failure::Bad(format!("{}: {fault}{advice}", self.name))
+        of_fault(&self.algorithm, self.name, fault)
     }
+}
+
+/// Why a text cannot be carried out on an input; with what helps, where a word in its header would.
+pub fn of_fault(algorithm: &Algorithm, name: &str, fault: &Fault) -> Failure {
+    let advice = match fault {
+        Fault::NotGiven { .. } if !algorithm.is_backward() => {
+            "; a text that needs what a forward pass leaves says so: after flash2"
+        }
+        _ => "",
+    };
+    Failure::Bad(format!("{name}: {fault}{advice}"))
 }
 
 /// `tilescope run` with a text: every output that it names, as an .npz. Gives the input, for what is said of it.
@@ -82,42 +88,51 @@ fn outputs<T: Real>(
     settings: &[Setting],
     precision: Precision,
 ) -> Result<Vec<u8>, Failure> {
-    let shape = input.problem.shape;
-    let program = Program::new(&text.algorithm);
     let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
-    let (mut progress, mut done) = (Progress::new("stepping", steps * shape.kv_heads as u64), 0);
-    let mut results = Results::new();
-    for (batch, setting) in settings.iter().enumerate() {
-        refuse_too_many_places(text, setting)?;
-        let schedule = Schedule::of(&text.algorithm, setting.clone());
-        for kv_head in 0..shape.kv_heads {
-            let heads = kv_head * shape.group()..(kv_head + 1) * shape.group();
-            let given = heads.map(|head| {
-                let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, head, .., ..]));
-                inputs::<T>(&schedule, &input.problem, d_o, batch, head)
-            });
-            let given: Vec<Given<T>> = given.collect::<Result<_, _>>().map_err(|fault| text.fault(&fault))?;
-            let machine = carry_out(&schedule, &program, &given, |_, _, _| {
-                done += 1;
-                progress.at(done);
-                true
-            });
-            let machine = machine.map_err(|fault| text.fault(&fault))?;
-            collect(&text.algorithm, setting, &machine, &mut results);
-        }
-    }
+    let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
+    let (mut results, mut told) = (Results::new(), Told::default());
+    let go_on = || {
+        done += 1;
+        progress.at(done);
+    };
+    let d_o = input.d_o.as_ref();
+    let run = each_group::<T>(&text.algorithm, settings, &input.problem, d_o, go_on, |group, schedule, machine| {
+        collect(&text.algorithm, &schedule.setting, machine, &mut results);
+        told.note(group, schedule, machine);
+    });
+    run.map_err(|fault| text.fault(&fault))?;
+    told.warn(text.name, &text.algorithm);
     Ok(npz(input, results, precision))
 }
 
-/// Where lines stand at more places than this, a run is refused before its first step.
-const MOST_STEPPED: u64 = 200_000_000;
+/// Queries or keys above which `run` holds no result against an exact one, which costs O(N^2 d) in f64.
+const LONGEST_CHECKED: usize = 4096;
 
-fn refuse_too_many_places(text: &Text<'_>, setting: &Setting) -> Result<(), Failure> {
-    let steps = visits(text.algorithm.text(), setting);
-    if steps > MOST_STEPPED {
-        return Err(text.fault(&Fault::TooManySteps { steps, most: MOST_STEPPED }));
+/// The first number of all groups that is wrong, with its batch entry and the first of its heads.
+#[derive(Default)]
+struct Told {
+    first: Option<(usize, usize, FirstWrong)>,
+}
+
+impl Told {
+    /// Judges a text that may be wrong: of one's own, or a variant. What comes with the program is tested.
+    fn note<T: Real>(&mut self, group: &Group<'_>, schedule: &Schedule, machine: &Machine<'_, T>) {
+        let (algorithm, shape) = (&schedule.algorithm, group.problem.shape);
+        let is_tested = algorithm.base().is_none() && algorithm::by_name(algorithm.name()).is_some();
+        if is_tested || self.first.is_some() || shape.n_q.max(shape.n_k) > LONGEST_CHECKED {
+            return;
+        }
+        let first = judge(&Oracle(group.problem), group, schedule, machine).ok().and_then(|verdict| verdict.first);
+        self.first = first.map(|first| (group.batch, group.heads.start, first));
     }
-    Ok(())
+
+    fn warn(&self, name: &str, algorithm: &Algorithm) {
+        if let Some((batch, head, first)) = &self.first {
+            let heads = if first.number.is_of_key() { "of the heads from" } else { "head" };
+            let head = if first.number.is_of_key() { *head } else { head + first.head };
+            warn(&format!("{name}: the result is wrong: batch {batch}, {heads} {head}: {}", first.sentence(algorithm)));
+        }
+    }
 }
 
 /// Appends the results of one group of heads. What each query head makes of keys is summed over the group.

@@ -23,6 +23,7 @@ mod sums;
 mod view;
 mod watch;
 mod write;
+mod wrong;
 
 pub use compile::Program;
 pub use evaluate::Machine;
@@ -39,3 +40,4 @@ pub use run::{RowHistory, Run, Visit};
 pub use story::{RowStory, RowSums, RowVisit};
 pub use view::{Seen, View, shapes};
 pub use watch::Probe;
+pub use wrong::{At, Cause, Divergence, FirstWrong, Group, Judged, first_wrong};

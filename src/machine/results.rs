@@ -1,5 +1,7 @@
 //! What a run leaves: the outputs of its text and the statistics that it reports, by name, as f64.
 
+use std::borrow::Cow;
+
 use ndarray::Array2;
 
 use crate::attention::Real;
@@ -46,6 +48,17 @@ impl Results {
     pub fn part(&self, part: Part) -> Option<&Array2<f64>> {
         let (_, name) = self.parts.iter().find(|(known, _)| *known == part)?;
         self.get(name)
+    }
+
+    /// The result that papers call so, whatever the text does; L follows from m and l where those are all that it tells.
+    pub fn called(&self, symbol: &str) -> Option<Cow<'_, Array2<f64>>> {
+        let Some(part) = Part::of_symbol(symbol) else { return self.get(symbol).map(Cow::Borrowed) };
+        let from_sums = || Some(self.part(Part::Max)? + &self.part(Part::Sum)?.mapv(f64::ln));
+        match self.part(part) {
+            Some(values) => Some(Cow::Borrowed(values)),
+            None if part == Part::Lse => from_sums().map(Cow::Owned),
+            None => None,
+        }
     }
 
     /// The results with their names, in the order of the text.

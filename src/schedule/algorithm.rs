@@ -82,6 +82,12 @@ pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
     Stored { scores: algorithm.stores_scores(&form), output_every }
 }
 
+/// The same of the forward pass that comes before `backward`.
+pub fn stored_before(backward: &Algorithm, plan: &Plan) -> Stored {
+    let forward = backward.text().after.as_deref().and_then(by_name);
+    forward.map_or(Stored::default(), |forward| stored(forward, plan))
+}
+
 /// A grid of programs (thread blocks).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
@@ -255,9 +261,9 @@ impl Algorithm {
         self.facts(line).tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
     }
 
-    /// The statements of a step as its line has them.
-    pub fn said(&self, step: &super::Step) -> String {
-        let line = self.line(step.line);
+    /// The statements of a line as the text has them.
+    pub fn said(&self, line: usize) -> String {
+        let line = self.line(line);
         let text = self.text().text.lines().nth(line.span.line.saturating_sub(1) as usize).unwrap_or_default();
         let text = text.trim();
         text.strip_prefix(line.label.as_str()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(text).trim().to_owned()

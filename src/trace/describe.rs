@@ -1,6 +1,6 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
-use ndarray::{ArrayView3, s};
+use ndarray::{ArrayView2, ArrayView3, s};
 
 use super::format::{
     Check, DropoutFacts, ErrorAndBound, FORMAT, Grid, HeadIndex, MaskFacts, Moved, Origin, ProblemFacts, TileTotals,
@@ -8,10 +8,11 @@ use super::format::{
 };
 use super::number::Number;
 use crate::attention::dropout::Keep;
-use crate::attention::error_rule::{self, Errors, Fault};
+use crate::attention::error_rule::Errors;
+use crate::attention::expected::{self, Expected};
 use crate::attention::input::Layout;
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision, Problem, Window};
+use crate::attention::{Input, Problem, Window};
 use crate::machine;
 use crate::schedule::spec::{KeyLengths, RunSpec};
 use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
@@ -188,15 +189,16 @@ pub(super) fn totals(schedule: &Schedule, counted: &machine::Totals) -> Totals {
     }
 }
 
-/// Compares the results with attention computed in f64; where they are not right, says where.
+/// Compares the results with attention computed in f64; where they are not right, says where first.
 pub(super) fn check(export: &Export<'_>, got: &Output) -> (Check, Option<Sentence>) {
     let precision = export.schedule.plan().precision;
-    let reference = error_rule::reference(export.problem, export.batch, export.head, precision);
-    let errors = Errors::between(got, &reference.exact);
     let stored = algorithm::stored(&export.schedule.algorithm, export.schedule.plan());
-    let exact_inputs = export.problem.head(export.batch, export.head, Precision::F64);
-    let bound = stored.bound(&reference, &exact_inputs, precision);
-    let fault = Fault::of(got, &reference.exact, &bound).map(|fault| fault.sentence());
+    let (reference, bound) = expected::forward(export.problem, (export.batch, export.head), precision, stored);
+    let errors = Errors::between(got, &reference.exact);
+    let results = [Some(got.o.view()), column(&got.m), column(&got.l), column(&got.lse)];
+    let all = Expected::of_forward(&reference.exact, &bound);
+    let mut wrong = all.iter().zip(results).filter_map(|(expected, got)| expected.compare(got?).wrong);
+    let fault = wrong.next().map(|wrong| wrong.sentence());
     let pair = |error: f64, bound: f64| ErrorAndBound { max_error: Number(error), bound: Number(bound) };
     let check = Check {
         passed: errors.within(&bound),
@@ -206,4 +208,9 @@ pub(super) fn check(export: &Export<'_>, got: &Output) -> (Check, Option<Sentenc
         lse: (!got.lse.is_empty()).then(|| pair(errors.lse, bound.lse)),
     };
     (check, fault)
+}
+
+/// A value per row as a matrix; `None` where a text tells none.
+fn column(values: &[f64]) -> Option<ArrayView2<'_, f64>> {
+    ArrayView2::from_shape((values.len(), 1), values).ok().filter(|_| !values.is_empty())
 }

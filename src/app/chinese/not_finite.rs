@@ -68,15 +68,6 @@ pub static TABLE: &[(&str, &str)] = &[
         "{0} is {1}: a score that is stored with it is rounded to steps of {2} in {3}; a bias of -inf hides a pair and rounds nothing",
         "{0} 是 {1}：与它一起存储的得分在 {3} 里按 {2} 的间隔舍入；-inf 的偏置能掩蔽一对而不舍入",
     ),
-    // Verdicts.
-    (
-        "O of query {0}, component {1} is {2}, the exact one {3}, and {4} is allowed",
-        "查询 {0} 的 O 的分量 {1} 是 {2}，精确值是 {3}，允许误差 {4}",
-    ),
-    (
-        "{0} of query {1} is {2}, the exact one {3}, and {4} is allowed",
-        "查询 {1} 的 {0} 是 {2}，精确值是 {3}，允许误差 {4}",
-    ),
     (
         "the kernel takes no NaN or infinity in V, and {0} is {1} in {2}; those in f32 do",
         "核函数不接受 V 里的 NaN 或无穷大，而 {0} 在 {2} 里是 {1}；f32 的核函数可以",

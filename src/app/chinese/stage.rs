@@ -256,7 +256,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("{0} moves {1} x the bytes of {2}.", "{0} 的访存量是 {2} 的 {1} 倍。"),
     ("{0} are small here: {1} {1|key|keys} against d = {2}", "{0} 小({1} 个键，d = {2})"),
-    ("{0} gives no O to compare.", "{0} 不给出 O，没有可比的。"),
     ("This text keeps no maximum and no sum of a row.", "这份代码不保留每行的最大值与和。"),
     ("No line of {0} gives a row a factor: there is no rescale to show.", "{0} 不给任何行乘因子：没有重缩放可看。"),
     ("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}", "每块 {0} 个查询，K、V 载入 {1} 次"),

@@ -8,7 +8,7 @@ use crate::gpu::source::Message;
 use super::super::action::Action;
 use super::super::draw;
 use super::super::gpu_job::{Gpu, Outcome};
-use super::super::gpu_panel::{note, warning};
+use super::super::gpu_panel::{NO_GRADIENTS, note, warning};
 use super::super::look::Look;
 use super::super::number::short;
 use super::super::scene::Check;
@@ -95,6 +95,10 @@ fn verdict(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
         Some(Check::Done { bound, exact, .. }) => (bound.o, exact),
         Some(Check::NotComputed(why)) => {
             note(ui, &say(ui.ctx(), why));
+            return;
+        }
+        Some(Check::Gradients { .. }) => {
+            note(ui, tr(ui.ctx(), NO_GRADIENTS));
             return;
         }
         None => {

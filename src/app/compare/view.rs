@@ -6,7 +6,7 @@ use eframe::egui::{self, Align, Align2, Layout, Rect, RichText, Sense, Ui, Vec2,
 
 use crate::attention::Precision;
 use crate::machine::Totals;
-use crate::schedule::{Tiling, algorithm};
+use crate::schedule::{Part, Tiling, algorithm};
 
 use super::why::{self, Told};
 use super::{Choices, Compare, Lock, Other, Rescales, Wish};
@@ -318,22 +318,28 @@ fn facts(ui: &mut Ui, side: &Side<'_>) {
         Some(Rescales { rows, of: visits }) => of(rows, visits),
     };
     row(ui, "row rescales", &rescales, RESCALES);
-    let (error, tip) = error(&ctx, side.look.check);
-    row(ui, "error of O", &error, &tip);
+    let (name, error, tip) = error(&ctx, side.look.check);
+    row(ui, name, &error, &tip);
 }
 
-/// The error of O at the end, and what it means.
-fn error(ctx: &egui::Context, check: Option<&Check>) -> (String, String) {
+/// The error of O at the end, or of the gradient that is closest to its bound: of what, how much, and what it means.
+fn error(ctx: &egui::Context, check: Option<&Check>) -> (&'static str, String, String) {
+    let compared = |name, tensor: &str, error: f64, bound: f64| {
+        let (mark, told) = match error <= bound {
+            true => ("", "The largest error of {0} against exact f64; it is within the bound."),
+            false => ("! ", "The largest error of {0} against exact f64; it is outside the bound."),
+        };
+        (name, format!("{mark}{}", short(error)), fill(ctx, told, &[&tensor]))
+    };
     match check {
-        None => ("...".into(), tr(ctx, "Compared with exact attention in f64.").to_owned()),
-        Some(Check::NotComputed(why)) => (tr(ctx, "not computed").to_owned(), say(ctx, why)),
-        Some(Check::Done { errors, bound, .. }) if errors.o <= bound.o => {
-            let told = tr(ctx, "The largest error of O against exact f64; it is within the bound.");
-            (short(errors.o), told.to_owned())
-        }
-        Some(Check::Done { errors, .. }) => {
-            let told = tr(ctx, "The largest error of O against exact f64; it is outside the bound.");
-            (format!("! {}", short(errors.o)), told.to_owned())
+        None => ("error of O", "...".into(), tr(ctx, "Compared with exact attention in f64.").to_owned()),
+        Some(Check::NotComputed(why)) => ("error of O", tr(ctx, "not computed").to_owned(), say(ctx, why)),
+        Some(Check::Done { errors, bound, .. }) => compared("error of O", Part::Output.symbol(), errors.o, bound.o),
+        Some(Check::Gradients { compared: all, .. }) => {
+            match all.iter().max_by(|a, b| a.share().total_cmp(&b.share())) {
+                Some(of) => compared("error of gradients", of.name, of.error, of.bound),
+                None => ("error of gradients", tr(ctx, "not computed").to_owned(), String::new()),
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use super::super::theme::SPACE;
 use super::super::words::{fill, say, tr};
 use super::axes::{note, of_changed_source, warning};
 use super::comparison::{Bars, ErrorMap};
-use super::{Wish, bars, heatmap};
+use super::{NO_GRADIENTS, Wish, bars, heatmap};
 
 const FORMATS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
 
@@ -39,6 +39,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
         }
         Some(Check::NotComputed(why)) => {
             note(ui, &say(ui.ctx(), why));
+            return;
+        }
+        Some(Check::Gradients { .. }) => {
+            note(ui, tr(ui.ctx(), NO_GRADIENTS));
             return;
         }
         Some(Check::Done { .. }) => {}

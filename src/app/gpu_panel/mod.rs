@@ -47,6 +47,9 @@ pub use recorded::Recorded;
 pub use sweep::{ALGORITHMS as SWEPT, Question, Sweep};
 pub use work::Work;
 
+/// Of a backward pass.
+pub const NO_GRADIENTS: &str = "The GPU has no kernel for gradients.";
+
 /// What the panel can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wish {

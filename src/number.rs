@@ -1,0 +1,274 @@
+//! How a number is written for a person: one format for the window, the command line and lessons.
+//!
+//! Values have four significant digits. Counts are exact below a million. Bytes are in KiB, MiB, GiB, of 1024 each, as
+//! makers mean them. JSON and CSV are for programs, and exact (`trace/number.rs`).
+
+/// A value: four significant digits; NaN and infinities by name.
+pub fn short(x: f64) -> String {
+    digits(x, 4)
+}
+
+/// Two values with as many digits, at least four, as tell them apart.
+pub fn apart(a: f64, b: f64) -> [String; 2] {
+    let written = |count| [a, b].map(|x| digits(x, count));
+    let differ = |pair: &[String; 2]| pair[0] != pair[1];
+    // 17 digits tell any two numbers of f64 apart.
+    (4..17).map(written).find(differ).unwrap_or_else(|| written(17))
+}
+
+/// `count` significant digits.
+fn digits(x: f64, count: usize) -> String {
+    if x.is_nan() {
+        return "NaN".into();
+    }
+    if x.is_infinite() {
+        return if x > 0.0 { "inf" } else { "-inf" }.into();
+    }
+    if x == 0.0 {
+        return "0".into();
+    }
+    // The exponent after rounding: 9.9999 is 10.00.
+    let scientific = format!("{x:.*e}", count - 1);
+    let magnitude: i32 = scientific.rsplit('e').next().and_then(|exponent| exponent.parse().ok()).unwrap_or(0);
+    match magnitude {
+        -3..=5 => format!("{x:.*}", (count as i32 - 1 - magnitude).max(0) as usize),
+        _ => scientific,
+    }
+}
+
+/// For cells of a matrix: at most five characters and a sign.
+pub fn cell(x: f64) -> String {
+    match x.abs() {
+        _ if !x.is_finite() => short(x),
+        0.0 => "0".into(),
+        a if a < 0.0005 => "~0".into(),
+        a if a < 9.9995 => format!("{x:.3}"),
+        a if a < 99.995 => format!("{x:.2}"),
+        a if a < 999.95 => format!("{x:.1}"),
+        a if a < 1e5 => format!("{x:.0}"),
+        _ => format!("{x:.0e}"),
+    }
+}
+
+/// A count, exactly: `12,345`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count: exact below a million; four significant digits with a decimal prefix above, as in `4.460 M`.
+pub fn compact(n: u64) -> String {
+    if n < 1_000_000 {
+        return grouped(n);
+    }
+    let mut value = n as f64 / 1e6;
+    let mut prefix = "M";
+    for larger in ["G", "T", "P", "E"] {
+        if value < 999.95 {
+            break;
+        }
+        value /= 1e3;
+        prefix = larger;
+    }
+    format!("{} {prefix}", short(value))
+}
+
+/// The unit that bytes are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    pub name: &'static str,
+    bytes: u64,
+}
+
+const UNITS: [Unit; 6] = [
+    Unit { name: "B", bytes: 1 },
+    Unit { name: "KiB", bytes: 1 << 10 },
+    Unit { name: "MiB", bytes: 1 << 20 },
+    Unit { name: "GiB", bytes: 1 << 30 },
+    Unit { name: "TiB", bytes: 1 << 40 },
+    Unit { name: "PiB", bytes: 1 << 50 },
+];
+
+impl Unit {
+    /// The one for numbers of which `most` is the largest: bytes below 10 KiB, above that the largest unit of which there
+    /// is one.
+    pub fn of(most: u64) -> Self {
+        if most < 10 << 10 {
+            return UNITS[0];
+        }
+        // What rounds to 1024 of one unit is 1 of the next.
+        let is_enough = |unit: &&Unit| most as f64 / unit.bytes as f64 >= 1023.5 / 1024.0;
+        *UNITS.iter().rev().find(is_enough).unwrap_or(&UNITS[0])
+    }
+
+    /// A number of bytes in this unit, without its name: for a column, whose head has that.
+    pub fn write(self, bytes: u64) -> String {
+        let value = bytes as f64 / self.bytes as f64;
+        match value {
+            _ if self.bytes == 1 => grouped(bytes),
+            0.0 => "0".into(),
+            _ if value < 0.0005 => short(value),
+            _ if value < 9.9995 => format!("{value:.3}"),
+            _ => short(value),
+        }
+    }
+}
+
+/// Bytes with their unit: exact below 10 KiB, four significant digits above.
+pub fn bytes(n: u64) -> String {
+    let unit = Unit::of(n);
+    format!("{} {}", unit.write(n), unit.name)
+}
+
+/// A time: `12.50 ms`; the unit leaves a number from 1 on before the point.
+pub fn time(seconds: f64) -> String {
+    let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
+    // What rounds to 1000 of one unit is 1 of the next.
+    let (name, unit) = units.into_iter().find(|(_, unit)| seconds.abs() >= 0.99995 * unit).unwrap_or(units[3]);
+    if seconds == 0.0 || !seconds.is_finite() {
+        format!("{} s", short(seconds))
+    } else {
+        format!("{} {name}", short(seconds / unit))
+    }
+}
+
+/// How many times as much: `3.8x`; two digits below 10, whole numbers above.
+pub fn times(ratio: f64) -> String {
+    if ratio.is_finite() && ratio.abs() < 9.95 {
+        format!("{ratio:.1}x")
+    } else if ratio.is_finite() {
+        format!("{ratio:.0}x")
+    } else {
+        format!("{}x", short(ratio))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_significant_digits() {
+        for (x, text) in [
+            (6.50761, "6.508"),
+            (9.99996, "10.00"),
+            (0.16982, "0.1698"),
+            (-12.3456, "-12.35"),
+            (999.94, "999.9"),
+            (999.95, "1000"),
+            (-999.96, "-1000"),
+            (1234.56, "1235"),
+            (123456.0, "123456"),
+            (999_949.0, "999949"),
+            (999_999.4, "1.000e6"),
+            (1.5e9, "1.500e9"),
+            (0.001, "0.001000"),
+            (0.000_999_96, "0.001000"),
+            (0.000012345, "1.234e-5"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (f64::from_bits(1), "4.941e-324"),
+            (f64::MIN_POSITIVE, "2.225e-308"),
+            (f64::MAX, "1.798e308"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::INFINITY, "inf"),
+            (f64::NAN, "NaN"),
+            (-f64::NAN, "NaN"),
+        ] {
+            assert_eq!(short(x), text);
+        }
+    }
+
+    #[test]
+    fn two_values_have_the_digits_that_tell_them_apart() {
+        assert_eq!(apart(0.5, 0.25), ["0.5000", "0.2500"]);
+        assert_eq!(apart(1.0, 1.00001), ["1.00000", "1.00001"]);
+        assert_eq!(apart(1.0, f64::from_bits(1.0f64.to_bits() + 1)), ["1.0000000000000000", "1.0000000000000002"]);
+        assert_eq!(apart(f64::NAN, 1.0), ["NaN", "1.000"]);
+        assert_eq!(apart(2.0, 2.0)[0], apart(2.0, 2.0)[1], "nothing tells a number from itself");
+        assert_eq!(apart(0.0, -0.0), ["0", "0"]);
+    }
+
+    #[test]
+    fn cells_are_short() {
+        for x in [0.0, 1e-9, -0.1234, 9.99999, -99.999, 999.99, 12345.6, -1e30, f64::NAN, f64::INFINITY, f64::MIN] {
+            assert!(cell(x).len() <= 6, "{}", cell(x));
+        }
+    }
+
+    #[test]
+    fn counts() {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(n), text);
+        }
+        for (n, text) in [
+            (999_999, "999,999"),
+            (1_000_000, "1.000 M"),
+            (4_460_000, "4.460 M"),
+            (9_999_600, "10.00 M"),
+            (999_949_999, "999.9 M"),
+            (999_950_000, "1.000 G"),
+            (u64::MAX, "18.45 E"),
+        ] {
+            assert_eq!(compact(n), text);
+        }
+    }
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        for (n, text) in [
+            (0, "0 B"),
+            (352, "352 B"),
+            (4_248, "4,248 B"),
+            (10_239, "10,239 B"),
+            (10_240, "10.00 KiB"),
+            (163 << 10, "163.0 KiB"),
+            // 1023.49 KiB, 1023.51 KiB and 1023.99 KiB.
+            (1_048_053, "1023 KiB"),
+            (1_048_075, "1.000 MiB"),
+            (1_048_566, "1.000 MiB"),
+            (1 << 20, "1.000 MiB"),
+            ((8 << 20) + (1 << 19), "8.500 MiB"),
+            (4 << 30, "4.000 GiB"),
+            (u64::MAX, "16384 PiB"),
+        ] {
+            assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn a_column_has_one_unit() {
+        let unit = Unit::of(8 << 20);
+        assert_eq!((unit.name, unit.write(8 << 20), unit.write(1 << 10), unit.write(0)), {
+            ("MiB", "8.000".into(), "0.001".into(), "0".into())
+        });
+        assert_eq!(unit.write(4), "3.815e-6", "something is not nothing");
+        assert_eq!(Unit::of(0).write(0), "0");
+    }
+
+    #[test]
+    fn times_and_ratios() {
+        for (seconds, text) in [
+            (0.0, "0 s"),
+            (1.0, "1.000 s"),
+            (0.0125, "12.50 ms"),
+            (0.000_999_96, "1.000 ms"),
+            (0.999_96, "1.000 s"),
+            (3.2e-6, "3.200 us"),
+            (4e-10, "0.4000 ns"),
+            (f64::NAN, "NaN s"),
+            (f64::INFINITY, "inf s"),
+        ] {
+            assert_eq!(time(seconds), text);
+        }
+        assert_eq!([3.78, 0.25, 9.94, 9.95, 128.4].map(times), ["3.8x", "0.2x", "9.9x", "10x", "128x"]);
+        assert_eq!(times(f64::NAN), "NaNx");
+    }
+}

@@ -1,0 +1,189 @@
+//! Every variant that comes with the program is told at its line, in the tile in which it first does harm on paper.
+
+use std::collections::BTreeMap;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use tilescope::attention::{Head, Precision, Problem, oracle};
+use tilescope::schedule::language::VARIANTS;
+use tilescope::schedule::{Plan, Tiling};
+
+use super::common::problems;
+use super::{changed, differs, found, named, operation, single};
+
+/// Where a bug first does harm to a row: an operation, a query block and, where it stands in a loop over keys, a key
+/// block.
+type Harm = (&'static str, usize, Option<usize>);
+
+/// What a row has seen of a tile, and before it.
+struct Visit {
+    m_old: f64,
+    m_new: f64,
+    sees_some: bool,
+    hides_some: bool,
+    is_first: bool,
+    /// O is still 0: dropout has dropped all that it has seen.
+    has_no_output: bool,
+}
+
+impl Visit {
+    /// Those of query `i` in the key blocks that its query block visits.
+    fn all(head: &Head<f64>, plan: &Plan, i: usize) -> Vec<(usize, Self)> {
+        let scores = oracle::row(head, i).s;
+        let (mut m_old, mut has_no_output) = (f64::NEG_INFINITY, true);
+        let visited = plan.visible_key_blocks(i / plan.br);
+        let first = visited.start;
+        let visit = |j: usize| {
+            let own = plan.cols(j).map(|key| if head.sees(i, key) { scores[key] } else { f64::NEG_INFINITY });
+            let most = own.fold(f64::NEG_INFINITY, f64::max);
+            let (sees_some, hides_some) = (most > f64::NEG_INFINITY, plan.cols(j).any(|key| !head.band.keeps(i, key)));
+            let before = m_old;
+            m_old = before.max(most);
+            let visit =
+                Self { m_old: before, m_new: m_old, sees_some, hides_some, is_first: j == first, has_no_output };
+            has_no_output &= plan.cols(j).all(|key| !head.sees(i, key) || head.dropout_factor(i, key) == 0.0);
+            (j, visit)
+        };
+        visited.map(visit).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.m_new == f64::NEG_INFINITY
+    }
+
+    /// Whether a bug of `base` does harm in this tile.
+    fn is_harmed(&self, base: &str, bug: &str) -> bool {
+        let rises = self.m_old > f64::NEG_INFINITY && self.m_new > self.m_old;
+        match (bug, base) {
+            ("forget-alpha", _) => rises,
+            ("inverse-alpha", _) => rises && !self.has_no_output,
+            // 0 / 0: the factor of the first tile is 0.
+            ("first-print", _) => self.is_first,
+            ("no-max", _) => self.sees_some,
+            ("no-guard", "flash1") => !self.sees_some,
+            ("stuck-max", "flash1") => !self.sees_some && self.m_old < 0.0,
+            ("no-guard" | "stuck-max", _) => self.is_empty(),
+            ("minus-1000", _) => self.hides_some && self.is_empty(),
+            ("zero", _) => self.hides_some,
+            _ => panic!("{base}/{bug} is not known to this test"),
+        }
+    }
+}
+
+fn operation_of(base: &str, bug: &str) -> &'static str {
+    match (bug, base) {
+        // The line is left out: it is told at the next that is no load.
+        ("forget-alpha", "flash2") => "accumulate",
+        ("forget-alpha", _) => "merge-stats",
+        ("first-print" | "inverse-alpha", _) => "rescale",
+        ("no-max" | "no-guard", _) => "exponentiate",
+        ("minus-1000" | "zero", _) => "mask",
+        ("stuck-max", "flash2") => "row-max",
+        _ => "tile-max",
+    }
+}
+
+/// Where a bug first does harm to query `i`, on paper.
+fn harm(head: &Head<f64>, plan: &Plan, i: usize, base: &str, bug: &str) -> Option<Harm> {
+    let (operation, block) = (operation_of(base, bug), i / plan.br);
+    if base != "standard" {
+        let visits = Visit::all(head, plan, i);
+        let (j, _) = visits.into_iter().find(|(_, visit)| visit.is_harmed(base, bug))?;
+        return Some((operation, block, Some(j)));
+    }
+    // Whole rows, hidden tiles included.
+    let sees_some = (0..plan.n_k).any(|key| head.sees(i, key));
+    let hidden = (0..plan.n_k).find(|&key| !head.band.keeps(i, key));
+    match bug {
+        "no-max" => sees_some.then_some((operation, block, None)),
+        "no-guard" | "stuck-max" => (!sees_some).then_some((operation, block, None)),
+        "minus-1000" if sees_some => None,
+        _ => hidden.map(|key| (operation, block, Some(key / plan.bc))),
+    }
+}
+
+fn is_told(problem: &Problem, tiling: Tiling, precision: Precision, told: &mut BTreeMap<String, usize>) {
+    let plan = Plan::of_problem(problem, 0, tiling, precision);
+    let head = problem.head::<f64>(0, 0, Precision::F64);
+    for (base, bug, _) in VARIANTS {
+        let name = format!("{base}/{bug}");
+        let text = named(&name);
+        let Some(first) = found(&text, problem, tiling, precision) else { continue };
+        let divergence = differs(&first);
+        let place = divergence.at.step.place;
+        let got = (operation(&text, &divergence.at), place.i(), place.j());
+        let want = harm(&head, &plan, first.number.row, base, bug);
+        let want = want.map(|(operation, i, j)| (operation.to_owned(), Some(i), j));
+        assert_eq!(Some(got), want, "{name} {tiling:?} {precision:?} {:?}\n{first:?}", problem.mask);
+        assert_eq!(divergence.left_out.is_some(), name == "flash2/forget-alpha", "{name}: {divergence:?}");
+        *told.entry(name).or_default() += 1;
+    }
+}
+
+#[test]
+fn every_variant_is_told_where_it_first_does_harm() {
+    let mut runner = TestRunner::deterministic();
+    let mut told = BTreeMap::new();
+    for _ in 0..250 {
+        let (mut problem, tiling, _) = problems().new_tree(&mut runner).expect("a problem").current();
+        // What a bias hides is no pair of the mask.
+        problem.bias = None;
+        for precision in [Precision::F64, Precision::F32] {
+            is_told(&problem, tiling, precision, &mut told);
+        }
+    }
+    println!("told, of 500 runs each: {told:?}");
+    for (base, bug, _) in VARIANTS {
+        let name = format!("{base}/{bug}");
+        assert!(told.get(&name).is_some_and(|&count| count >= 10), "{name}: {told:?}");
+    }
+}
+
+/// A right text is never accused, whatever the mask, the modifiers and the format.
+#[test]
+fn no_text_of_the_program_is_called_wrong() {
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..100 {
+        let (mut problem, tiling, _) = problems().new_tree(&mut runner).expect("a problem").current();
+        for text in tilescope::schedule::algorithm::of_program() {
+            for precision in [Precision::F64, Precision::F32] {
+                // A backward pass that is given P cannot tell which weights were dropped.
+                let dropout = problem.dropout.take_if(|_| text.name() == "standard-backward");
+                let wrong = found(text, &problem, tiling, precision);
+                assert!(wrong.is_none(), "{} {tiling:?} {precision:?}: {wrong:?}\n{problem:?}", text.name());
+                problem.dropout = dropout.or(problem.dropout.take());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_line_of_each_backward_pass_is_told_at_its_first_tile() {
+    let problem = single(7, 6, 3);
+    let product = [("accumulate-dq", "scale * dS @ K", "dS @ K"), ("accumulate-dk", "scale * dS^T @ Q", "dS^T @ Q")];
+    let of_scores = [("grad-scores", "dS = P * (dP - D)", "dS = P * (dP + D)")];
+    let of_values = [("accumulate-dv", "dV = dV + P^T @ dO", "dV = dV + P^T @ dO + P^T @ dO")];
+    let others = [
+        ("flash1-backward", ("row-dot", "D = rowsum(dO * O)", "D = rowsum(O * O)")),
+        ("flash2-backward", ("row-dot", "D = rowsum(O * dO)", "D = rowsum(O * O)")),
+        ("two-kernel-backward", ("row-dot", "D = rowsum(O * dO)", "D = rowsum(O * O)")),
+        ("standard-backward", ("row-dot", "D = D + rowsum(P * dP)", "D = D + rowsum(P * P)")),
+    ];
+    for (name, of_rows) in others {
+        let right = named(name).text().text.clone();
+        for (line, from, to) in product.into_iter().chain(of_scores).chain(of_values).chain([of_rows]) {
+            // The line that is changed is the first of its label.
+            assert!(right.lines().find(|of| of.contains(from)).is_some_and(|of| of.contains(line)), "{name}: {from}");
+            let text = changed(&right, from, to);
+            for precision in [Precision::F64, Precision::F32] {
+                for (br, bc) in [(3, 4), (2, 2), (7, 6), (1, 5)] {
+                    let first = found(&text, &problem, Tiling { br, bc }, precision).expect("it is wrong");
+                    let divergence = differs(&first);
+                    let (operation, place) = (operation(&text, &divergence.at), divergence.at.step.place);
+                    let told = (operation.split(' ').next(), place.i().unwrap_or(0), place.j().unwrap_or(0));
+                    assert_eq!(told, (Some(line), 0, 0), "{name} {from} {br} {bc}: {first:?}");
+                }
+            }
+        }
+    }
+}
