@@ -8,6 +8,7 @@ mod files;
 mod gpu_panel;
 mod heads;
 mod inputs;
+mod kernels;
 mod lessons;
 mod map;
 mod not_finite;
@@ -33,6 +34,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         heads::TABLE,
         texts::TABLE,
         devices::TABLE,
+        kernels::TABLE,
         lessons::TABLE,
     ];
     tables.concat()

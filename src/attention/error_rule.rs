@@ -6,7 +6,7 @@
 use super::naive;
 use super::oracle::{self, Output};
 use super::precision::Precision;
-use super::problem::Problem;
+use super::problem::{Head, Problem};
 use crate::sentence::Sentence;
 
 /// Scores above this are off by whole units where they are stored in f16 or bf16. An algorithm that keeps them on chip in
@@ -103,6 +103,20 @@ pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs
     }
 }
 
+/// What the rule allows a gradient in f32: three times the error of plain attention, as flash-attention's tests have it, and a
+/// floor relative to the largest exact value. P = exp(S - L) carries the rounding of L, which is as large as the scores, and
+/// plain attention keeps its P.
+pub fn bound_of_gradient(baseline: f64, largest: f64, max_abs_score: f64) -> f64 {
+    let floor = f64::max(2e-6, f64::from(f32::EPSILON) * max_abs_score);
+    3.0 * baseline + floor * largest.max(1.0)
+}
+
+/// The largest score of any pair that is seen, without its sign.
+pub fn max_abs_score(head: &Head<f64>) -> f64 {
+    let scores = (0..head.n_q()).flat_map(|i| oracle::row(head, i).s).filter(|s| s.is_finite());
+    scores.fold(0.0, |most, s| f64::max(most, s.abs()))
+}
+
 /// The exact result of one head and what the rule allows around it.
 pub struct Reference {
     pub exact: Output,
@@ -125,10 +139,7 @@ impl Reference {
 pub fn reference(problem: &Problem, batch: usize, head: usize, precision: Precision) -> Reference {
     let inputs = problem.head::<f64>(batch, head, Precision::F64);
     let exact = oracle::attention(&inputs);
-    let max_abs_score = (0..inputs.n_q())
-        .flat_map(|i| oracle::row(&inputs, i).s)
-        .filter(|s| s.is_finite())
-        .fold(0.0, |most, s| f64::max(most, s.abs()));
+    let max_abs_score = max_abs_score(&inputs);
     // What plain attention makes of the inputs in this format, with its scores and weights stored in another.
     let plain = |stored: Precision| match precision {
         Precision::F64 => Errors::ZERO,

@@ -11,11 +11,13 @@ use crate::attention::cases::{Case, cases};
 use crate::attention::error_rule::{self, Errors};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem, Stored, naive};
-use crate::gpu::{self, Backend, GpuError, Probe};
+use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
 use crate::schedule::{Algorithm, Plan, Tiling, algorithm};
+use crate::sentence::Sentence;
 
 use super::failure::{print, print_json};
 use super::golden::{self, Golden};
+use super::gradients::Gradients;
 use super::progress::Progress;
 use super::{Failure, run, taps};
 
@@ -56,6 +58,14 @@ impl Subject {
         match self {
             Subject::Oracle(case) => &case.problem,
             Subject::Golden(golden) => &golden.problem,
+        }
+    }
+
+    /// The gradients that a kernel must give; or why there are none.
+    fn gradients(&self) -> Result<Gradients, Sentence> {
+        match self {
+            Subject::Oracle(case) => Gradients::of(&case.problem).map_err(|fault| fault.sentence()),
+            Subject::Golden(golden) => golden.gradients().ok_or_else(|| "the file has no gradients".into()),
         }
     }
 
@@ -130,6 +140,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Probe::Ready(mut device) => {
                 devices.push(format!("{name}: {}", device.info().name));
                 rows.extend(on_gpu(&cases, name, device.as_mut()));
+                rows.extend(gradients_on_gpu(&cases, name, device.as_mut()));
                 if arguments.taps {
                     rows.extend(taps_on_gpu(&cases, name, device.as_mut()));
                 }
@@ -137,7 +148,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Probe::Unavailable(reason) => {
                 devices.push(format!("{name}: {reason}"));
                 let skipped = |candidate: Candidate| cases.iter().map(move |case| (candidate, case));
-                let skipped = candidates_of_gpu(name).into_iter().flat_map(skipped);
+                let backward = candidates(name, gpu::kernels::backward_subjects(name));
+                let skipped = candidates_of_gpu(name).into_iter().chain(backward).flat_map(skipped);
                 rows.extend(skipped.map(|(candidate, case)| candidate.skipped(case, reason.to_string())));
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
             }
@@ -156,12 +168,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Every algorithm and format that a backend has kernels for.
+/// Every algorithm and format of a forward pass that a backend has kernels for.
 fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
+    candidates(backend, gpu::kernels::subjects(backend))
+}
+
+fn candidates(backend: &'static str, subjects: Vec<(&str, Precision)>) -> Vec<Candidate> {
     let named = |(name, precision): (&str, Precision)| {
         algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm, precision })
     };
-    gpu::kernels::subjects(backend).into_iter().filter_map(named).collect()
+    subjects.into_iter().filter_map(named).collect()
 }
 
 /// Blocks of the stepper, for which many cases have sizes on either side.
@@ -207,10 +223,29 @@ fn on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Ve
     rows
 }
 
+/// dQ, dK and dV of the backward passes; one exact result of a case serves all kernels.
+fn gradients_on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
+    let candidates = candidates(name, gpu::kernels::backward_subjects(name));
+    let mut progress = Progress::new("gradients", (candidates.len() * cases.len()) as u64);
+    let mut rows = Vec::new();
+    for case in cases.iter().filter(|_| !candidates.is_empty()) {
+        let exact = if case.problem().dropout.is_some() { Err(Refusal::Dropout.sentence()) } else { case.gradients() };
+        for candidate in &candidates {
+            progress.at(rows.len() as u64);
+            rows.push(candidate.with_gradients(case, &exact, device));
+        }
+    }
+    rows
+}
+
 /// m and l after every key block, of the algorithms whose kernels record them.
 fn taps_on_gpu(cases: &[Subject], name: &'static str, device: &mut dyn Backend) -> Vec<Row> {
     let mut candidates = candidates_of_gpu(name);
-    candidates.retain(|candidate| candidate.algorithm.name() != "standard");
+    let has_taps = |name: &str| gpu::kernels::of(device.info().backend, name).any(gpu::Kernel::has_taps);
+    candidates.retain(|candidate| {
+        let name = candidate.algorithm.name();
+        name != "standard" && has_taps(name)
+    });
     let mut progress = Progress::new("taps", (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
@@ -258,6 +293,23 @@ impl Candidate {
 
     fn failed(self, case: &Subject, reason: String) -> Row {
         self.row(case, Status::Failed, Some(reason))
+    }
+
+    fn with_gradients(self, case: &Subject, exact: &Result<Gradients, Sentence>, device: &mut dyn Backend) -> Row {
+        let exact = match exact {
+            Ok(exact) => exact,
+            Err(reason) => return self.skipped(case, reason.to_string()),
+        };
+        let (name, never) = (self.algorithm.name(), AtomicBool::new(false));
+        match device.gradients(case.problem(), &exact.d_o, name, self.precision, &never) {
+            Ok(got) => {
+                let (tensor, error, bound) = exact.closest(&got);
+                let row = self.row(case, Status::Ran, None);
+                Row { tensor: Some(tensor), max_error: Some(error), bound: Some(bound), ..row }.judged()
+            }
+            Err(GpuError::Refused(refusal)) => self.skipped(case, refusal.to_string()),
+            Err(error) => self.failed(case, error.to_string()),
+        }
     }
 
     fn compared(self, case: &Subject, outputs: &[Output]) -> Row {

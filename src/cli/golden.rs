@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array4, ArrayD, Axis, Ix4};
 use serde::Deserialize;
 
 use crate::attention::dropout::Keep;
 use crate::attention::error_rule::{self, Errors};
 use crate::attention::input;
 use crate::attention::oracle::Output;
-use crate::attention::{Align, Dropout, Precision, Problem, Stored};
+use crate::attention::{Align, Dropout, Precision, Problem, Shape, Stored};
 use crate::files::shown;
 
+use super::gradients::Gradients;
 use super::{Failure, files};
 
 /// `manifest.json`, as far as it is used.
@@ -42,6 +43,12 @@ struct Baseline {
     o: Option<f64>,
     #[serde(rename = "L")]
     lse: Option<f64>,
+    #[serde(rename = "dQ")]
+    dq: Option<f64>,
+    #[serde(rename = "dK")]
+    dk: Option<f64>,
+    #[serde(rename = "dV")]
+    dv: Option<f64>,
 }
 
 /// One file with what the manifest says of it.
@@ -50,6 +57,8 @@ pub struct Golden {
     pub problem: Problem,
     /// O `[batch, heads, n_q, d_v]`, then m, l and L `[batch, heads, n_q]`.
     results: [ArrayD<f64>; 4],
+    /// dO, dQ, dK and dV in the shapes of O, Q, K and V, where the file has them.
+    gradients: Option<[Array4<f64>; 4]>,
     entry: Entry,
 }
 
@@ -89,10 +98,30 @@ fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
             wanted[at]
         )));
     }
-    Ok(Golden { name: entry.file.clone(), problem: input.problem, results, entry })
+    let gradients = gradients(&bytes, &input.problem, shape.d_v);
+    Ok(Golden { name: entry.file.clone(), problem: input.problem, results, gradients, entry })
+}
+
+/// dO, dQ, dK and dV of a file that has them, in the shapes that they must have.
+fn gradients(bytes: &[u8], problem: &Problem, d_v: usize) -> Option<[Array4<f64>; 4]> {
+    let Shape { batch, heads, n_q, .. } = problem.shape;
+    let wanted = [(batch, heads, n_q, d_v), problem.q.dim(), problem.k.dim(), problem.v.dim()];
+    let [d_o, dq, dk, dv] = input::read_named(bytes, ["dO", "dQ", "dK", "dV"]).ok()?;
+    let [d_o, dq, dk, dv] = [d_o, dq, dk, dv].map(|read| read.into_dimensionality::<Ix4>().ok());
+    let all = [d_o?, dq?, dk?, dv?];
+    all.iter().map(Array4::dim).eq(wanted).then_some(all)
 }
 
 impl Golden {
+    /// Its gradients, and what the manifest's rule allows those of f32; `None` where it has none.
+    pub fn gradients(&self) -> Option<Gradients> {
+        let [d_o, dq, dk, dv] = self.gradients.clone()?;
+        let baseline = self.entry.naive_baseline_max_abs_err.get("f32")?;
+        // The manifest has the rounding of L only where it is most of the error.
+        let max_abs_score = if self.entry.max_abs_score > 5e3 { self.entry.max_abs_score } else { 0.0 };
+        Some(Gradients::new(d_o, [dq, dk, dv], [baseline.dq?, baseline.dk?, baseline.dv?], max_abs_score))
+    }
+
     /// Errors of one head, and what the manifest's rule allows a result that was made with these stores; `None` where the
     /// format cannot hold what is stored.
     pub fn compare(
@@ -109,10 +138,12 @@ impl Golden {
         let error = |at: usize, got: &mut dyn Iterator<Item = &f64>| {
             error_rule::max_error(&got.copied().collect::<Vec<_>>(), &exact(at))
         };
+        // Not every kernel tells m and l.
+        let told = |at: usize, got: &[f64]| if got.is_empty() { 0.0 } else { error(at, &mut got.iter()) };
         let errors = Errors {
             o: error(0, &mut got.o.iter()),
-            m: error(1, &mut got.m.iter()),
-            l: error(2, &mut got.l.iter()),
+            m: told(1, &got.m),
+            l: told(2, &got.l),
             lse: error(3, &mut got.lse.iter()),
         };
         let bound = self.bound(precision, stored.scores)?;

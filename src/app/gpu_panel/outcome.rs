@@ -37,6 +37,7 @@ impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
     pub fn run(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let (problem, settings) = (&scene.input.problem, &scene.settings);
+        backend.set_splits(settings.splits);
         backend.supports(problem, settings.algorithm.name(), settings.precision).map_err(GpuError::from)?;
         let run = backend.run(problem, settings.algorithm.name(), settings.precision, signals.cancel())?;
         let GpuRun { outputs, kernel_time, wall, launches, device_bytes } = run;
@@ -55,7 +56,7 @@ impl Outcome {
             n: (problem.shape.n_q, problem.shape.n_k),
             precision: settings.precision,
             kernel,
-            work: Work::of(problem, settings.algorithm.name(), tiling, settings.precision),
+            work: Work::of(problem, settings.algorithm.name(), tiling, settings.precision, settings.splits),
             changed: None,
         })
     }
