@@ -52,7 +52,8 @@ fn what_a_backend_does_not_run_is_counted_with_its_reason() {
     skips::skipped_rows(&rows);
     for backend in tilescope::gpu::BACKENDS {
         let grid = grid(&rows, backend);
-        let subjects = tilescope::gpu::kernels::subjects(backend);
+        use tilescope::gpu::kernels::{backward_subjects, subjects};
+        let subjects = [subjects(backend), backward_subjects(backend)].concat();
         assert_eq!(grid.len(), subjects.len(), "{backend}");
         assert!(grid.values().all(|cases| *cases == names), "{backend}");
     }

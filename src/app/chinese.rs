@@ -8,6 +8,7 @@ mod files;
 mod gpu_panel;
 mod heads;
 mod inputs;
+mod kernels;
 mod lessons;
 mod map;
 mod not_finite;
@@ -39,6 +40,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         texts::TABLE,
         window::TABLE,
         devices::TABLE,
+        kernels::TABLE,
         lessons::TABLE,
         teach::TABLE,
         wrong::TABLE,

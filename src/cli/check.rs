@@ -12,15 +12,16 @@ use serde::Serialize;
 use crate::attention::cases::{Case, cases};
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
-use crate::gpu::{self, Backend, GpuError, Probe};
+use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
 use crate::machine::{Fault, FirstWrong, Group};
 use crate::number::short;
-use crate::schedule::{Algorithm, Plan, Setting, Tiling, algorithm};
+use crate::schedule::{Algorithm, Part, Plan, Setting, Tiling, algorithm};
 use crate::sentence::Sentence;
 use crate::trace::Number;
 
 use super::failure::{print, print_json};
 use super::golden::{self, Golden};
+use super::gradients::Exact;
 use super::judge::{Gradients, Oracle, Rule, each_group, judge};
 use super::progress::Progress;
 use super::{Failure, options, taps, text};
@@ -67,6 +68,15 @@ impl Subject {
             Subject::Oracle(case) => &case.problem,
             Subject::Golden(golden) => &golden.problem,
         }
+    }
+
+    /// What the gradients of a kernel should be; or why nothing tells.
+    fn gradients(&self, precision: Precision) -> Result<Exact, Sentence> {
+        if self.problem().dropout.is_some() {
+            return Err(Refusal::Dropout.sentence());
+        }
+        let d_o = self.d_o().ok_or("the file has no dO, dQ, dK and dV")?.into_owned();
+        Exact::of(self, self.problem(), d_o, precision)
     }
 
     /// The gradient of the output for a backward pass: of built-in cases, one that each number of differs.
@@ -171,7 +181,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let mut missing = None;
     for name in gpu::BACKENDS.into_iter().filter(|name| wanted(name)) {
         let candidates: Vec<Candidate> = candidates_of_gpu(name).into_iter().filter(is_wanted).collect();
-        if let (Some(only), true) = (&arguments.algorithm, candidates.is_empty()) {
+        let backward = candidates_of(name, gpu::kernels::backward_subjects(name));
+        let backward: Vec<Candidate> = backward.into_iter().filter(is_wanted).collect();
+        if let (Some(only), true) = (&arguments.algorithm, candidates.is_empty() && backward.is_empty()) {
             let what = format!("--backend {name}: {only} has no kernel of its own; it runs on the cpu");
             return Err(Failure::Bad(what));
         }
@@ -179,13 +191,14 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Probe::Ready(mut device) => {
                 devices.push(format!("{name}: {}", device.info().name));
                 rows.extend(on_gpu(&cases, &candidates, name, device.as_mut()));
+                rows.extend(gradients_on_gpu(&cases, &backward, device.as_mut()));
                 if arguments.taps {
                     rows.extend(taps_on_gpu(&cases, &candidates, device.as_mut()));
                 }
             }
             Probe::Unavailable(reason) => {
                 devices.push(format!("{name}: {reason}"));
-                for candidate in &candidates {
+                for candidate in candidates.iter().chain(&backward) {
                     rows.extend(cases.iter().map(|case| candidate.skipped(case, reason.to_string())));
                 }
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
@@ -205,12 +218,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Every algorithm and format that a backend has kernels for.
+/// Every algorithm and format of a forward pass that a backend has kernels for.
 fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
+    candidates_of(backend, gpu::kernels::subjects(backend))
+}
+
+fn candidates_of(backend: &'static str, subjects: Vec<(&str, Precision)>) -> Vec<Candidate> {
     let named = |(name, precision): (&str, Precision)| {
         algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm: algorithm.clone(), precision })
     };
-    gpu::kernels::subjects(backend).into_iter().filter_map(named).collect()
+    subjects.into_iter().filter_map(named).collect()
 }
 
 /// Blocks of the stepper, for which many cases have sizes on either side.
@@ -266,10 +283,29 @@ fn on_gpu(cases: &[Subject], candidates: &[Candidate], name: &'static str, devic
     rows
 }
 
+/// dQ, dK and dV of the backward passes; the exact ones of a case serve all kernels of a format.
+fn gradients_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Backend) -> Vec<Row> {
+    let mut progress = Progress::new("gradients", (candidates.len() * cases.len()) as u64);
+    let mut rows = Vec::new();
+    let mut formats: Vec<Precision> = candidates.iter().map(|candidate| candidate.precision).collect();
+    formats.dedup();
+    for (case, &precision) in cases.iter().flat_map(|case| formats.iter().map(move |precision| (case, precision))) {
+        let exact = case.gradients(precision);
+        for candidate in candidates.iter().filter(|candidate| candidate.precision == precision) {
+            progress.at(rows.len() as u64);
+            rows.push(candidate.with_gradients(case, &exact, device));
+        }
+    }
+    rows
+}
+
 /// m and l after every key block, of the algorithms whose kernels record them.
 fn taps_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Backend) -> Vec<Row> {
+    let backend = device.info().backend;
+    let has_taps = |name: &str| gpu::kernels::of(backend, name).any(gpu::Kernel::has_taps);
+    let is_fused = |candidate: &&Candidate| candidate.algorithm.name() != "standard";
     let candidates: Vec<&Candidate> =
-        candidates.iter().filter(|candidate| candidate.algorithm.name() != "standard").collect();
+        candidates.iter().filter(is_fused).filter(|candidate| has_taps(candidate.algorithm.name())).collect();
     let mut progress = Progress::new("taps", (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
@@ -369,6 +405,20 @@ impl Candidate {
         })
     }
 
+    /// The gradients of a GPU's kernel.
+    fn with_gradients(&self, case: &Subject, exact: &Result<Exact, Sentence>, device: &mut dyn Backend) -> Row {
+        let exact = match exact {
+            Ok(exact) => exact,
+            Err(reason) => return self.skipped(case, reason.to_string()),
+        };
+        let (name, never) = (self.algorithm.name(), AtomicBool::new(false));
+        match device.gradients(case.problem(), &exact.d_o, name, self.precision, &never) {
+            Ok(got) => self.closest(case, exact.compare(&got)),
+            Err(GpuError::Refused(refusal)) => self.skipped(case, refusal.to_string()),
+            Err(error) => self.failed(case, error.to_string()),
+        }
+    }
+
     /// The outputs of a GPU's kernel on every (batch, head), in that order.
     fn compared(&self, case: &Subject, outputs: &[Output]) -> Row {
         // Kernels of a GPU that store O in HBM at each visit do so in f32, whatever their blocks are.
@@ -377,11 +427,23 @@ impl Candidate {
         let mut all = Vec::new();
         for (at, output) in outputs.iter().enumerate() {
             match case.forward((at / heads, at % heads), self.precision, stored) {
-                Ok(expected) => all.extend(expected.iter().map(|expected| expected.compare_output(output))),
+                Ok(expected) => {
+                    let told = expected.iter().filter(|expected| self.tells(expected.name));
+                    all.extend(told.map(|expected| expected.compare_output(output)));
+                }
                 Err(why) => return self.skipped(case, why.to_string()),
             }
         }
         self.closest(case, all)
+    }
+
+    /// The text puts out or reports this result: not each tells m and l.
+    fn tells(&self, name: &str) -> bool {
+        match name {
+            "m" => self.algorithm.result(Part::Max).is_some(),
+            "l" => self.algorithm.result(Part::Sum).is_some(),
+            _ => true,
+        }
     }
 
     /// The row of the result that takes the largest share of its bound.

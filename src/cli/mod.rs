@@ -8,6 +8,7 @@ mod failure;
 mod files;
 mod golden;
 mod gpu_bench;
+mod gradients;
 mod judge;
 mod lessons;
 mod main_job;

@@ -19,6 +19,13 @@ pub enum Refusal {
         precision: Precision,
     },
     Dropout,
+    /// A kernel of a backward pass, where a forward pass is asked for.
+    Backward {
+        algorithm: &'static str,
+    },
+    NotBackward {
+        algorithm: String,
+    },
     /// `place` of V is a key that exists, and `value` what the format makes of it.
     NotFinite {
         place: String,
@@ -71,6 +78,11 @@ impl Refusal {
                 Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
             }
             Self::Dropout => "the kernel has no dropout".into(),
+            Self::Backward { algorithm } => {
+                let told = "{0} gives gradients and no O: {1} runs it on the device and checks it";
+                Sentence::new(told).with(algorithm).with("tilescope check --backend cuda")
+            }
+            Self::NotBackward { algorithm } => Sentence::new("{0} gives no gradients").with(algorithm),
             Self::NotFinite { place, value, precision } => {
                 let told = "the kernel takes no NaN or infinity in V, and {0} is {1} in {2}; those in f32 do";
                 Sentence::new(told).with(place).with(value).with(precision.name())

@@ -16,12 +16,13 @@ use super::player_driver::{PlayerDriver, compiler};
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Every kernel with a format.
-const KERNELS: [(&str, Precision); 5] = [
+const KERNELS: [(&str, Precision); 6] = [
     ("standard", Precision::F32),
     ("flash1", Precision::F32),
     ("flash2", Precision::F32),
     ("flash2", Precision::F16),
     ("flash2", Precision::Bf16),
+    ("split-kv", Precision::F32),
 ];
 
 /// False, and said, where the compiler is missing.
