@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Language, Position};
+use crate::playback::lesson::Position;
 
 use super::super::lesson_work::KeptWork;
 use super::super::place::Place;
