@@ -124,7 +124,9 @@ fn lesson(text: &str) -> Result<LessonAt, Sentence> {
     }
     let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let (number, beat) = (index(number)?, index(beat)?);
-    let entry = LESSONS.get(number).ok_or_else(|| Sentence::new("there are {0} lessons").with(LESSONS.len()))?;
+    let entry = LESSONS
+        .get(number)
+        .ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
     let lesson = entry.lesson(Language::English).map_err(Sentence::verbatim)?;
     let name = format!("lesson {}", number + 1);
     within(&lesson, &name, Position { beat, is_revealed }).map(|at| LessonAt::BuiltIn(number, at))
