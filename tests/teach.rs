@@ -12,7 +12,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use stage_support::{
     all_text, click, command, cursor, drop_files, open_with, options, press, settle, type_text, value, word,
 };
-use tilescope::app::{App, AppOptions};
+use tilescope::app::{App, AppOptions, OpenLesson};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 
@@ -307,7 +307,7 @@ fn the_last_beat_leads_on() {
     press(&mut harness, NONE, Key::PageDown);
     press(&mut harness, NONE, Key::PageDown);
     settle(&mut harness);
-    assert_eq!(harness.state().lesson().and_then(|lesson| lesson.index()), Some(7), "the next lesson");
+    assert_eq!(harness.state().lesson().and_then(OpenLesson::index), Some(7), "the next lesson");
     let mut harness = at(8, beats(8));
     click(&mut harness, "Done");
     assert!(harness.state().lesson().is_none());

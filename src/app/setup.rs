@@ -66,7 +66,7 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     }
     settings.clamp(&shape);
     if settings != *document.wanted() {
-        actions.push(Action::Change(settings));
+        actions.push(Action::Change(Box::new(settings)));
     }
 }
 
