@@ -54,8 +54,9 @@ fn four_ways_to_hide_a_key_stand_side_by_side() {
 
 #[test]
 fn a_distance_shows_the_stage_again_and_the_next_beat_its_figure() {
+    // Its question asks for a number, so that a digit would be an answer.
     let mut harness = open(2, 0);
-    press(&mut harness, Modifiers::NONE, Key::Num3);
+    click(&mut harness, "Near: one row");
     assert!(harness.query_by_label("figure").is_none() && harness.query_by_label("needle").is_some());
     press(&mut harness, Modifiers::ALT, Key::R);
     assert!(harness.query_by_label("figure").is_some());

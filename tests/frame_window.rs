@@ -9,7 +9,7 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use stage_support::{all_text, click, command, open_with as open, options, press, settle, type_text, value, word};
-use tilescope::app::{App, AppOptions, CHINESE, COMMANDS, Place, Theme};
+use tilescope::app::{App, AppOptions, CHINESE, COMMANDS, OpenLesson, Place, Theme};
 use tilescope::attention::Precision;
 use tilescope::attention::input::bundled;
 use tilescope::playback::lesson::library::LESSONS;
@@ -189,7 +189,7 @@ fn the_first_two_minutes() {
         assert_eq!(value(&harness, &format!("elements of {name}")).replace(',', ""), elements.to_string());
     }
     click(&mut harness, "Start lesson 1");
-    assert_eq!(harness.state().lesson().and_then(|lesson| lesson.index()), Some(0));
+    assert_eq!(harness.state().lesson().and_then(OpenLesson::index), Some(0));
 }
 
 #[test]

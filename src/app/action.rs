@@ -28,7 +28,7 @@ pub enum Action {
     Faster,
     Slower,
     /// Another run of the same input.
-    Change(Settings),
+    Change(Box<Settings>),
     Open(Source),
     /// A file dialog of the system.
     PickFile,

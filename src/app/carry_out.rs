@@ -40,7 +40,7 @@ impl App {
             Action::By(count) => self.apply(Command::by_operations(self.player.cursor(), count)),
             Action::Faster => self.apply(Command::SetSpeed(self.player.speed() * 2.0)),
             Action::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
-            Action::Change(settings) => self.document.change(ctx, settings),
+            Action::Change(settings) => self.document.change(ctx, *settings),
             Action::Algorithm(index) => {
                 if let Some(algorithm) = algorithm::ALL.get(index) {
                     let settings = Settings { algorithm: (*algorithm).clone(), ..self.document.wanted().clone() };

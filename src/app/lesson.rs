@@ -205,6 +205,12 @@ impl OpenLesson {
 
     /// Judges what was answered. A right answer, and the last wrong one, show the answer.
     pub fn answer(&mut self) {
+        match &self.work.verdict {
+            Some(verdict) if verdict.is_right => return self.reveal(),
+            // The same answer once more is no other one.
+            Some(_) => return,
+            None => {}
+        }
         match self.response() {
             Ok(response) => {
                 self.take(&response);

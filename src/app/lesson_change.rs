@@ -38,7 +38,8 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "bug" => choice(ui, "Bug", "bug", &scene.bug.clone(), &BUGS, scene),
         "algorithm" => {
             let names = algorithm::ALL.map(algorithm::Algorithm::name);
-            choice(ui, "Algorithm", "algorithm", &scene.run.algorithm().to_owned(), &names, scene);
+            let now = scene.run.algorithm().to_owned();
+            choice(ui, "Algorithm", "algorithm", &now, &names, scene);
         }
         "hardware" => {
             let names: Vec<_> = hardware::all().iter().map(|model| model.name).collect();

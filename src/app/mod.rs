@@ -104,6 +104,7 @@ pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{NoPicture, Size, picture};
+pub use lesson::OpenLesson;
 pub use open_file::understood;
 pub use own_lesson::{is_lesson, read as read_lesson};
 pub use pick::{PickFile, Picked};

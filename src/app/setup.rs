@@ -122,7 +122,7 @@ fn choices(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     }
     settings.clamp(&shape);
     if settings != *document.wanted() {
-        actions.push(Action::Change(settings));
+        actions.push(Action::Change(Box::new(settings)));
     }
 }
 

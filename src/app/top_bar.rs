@@ -131,10 +131,10 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
             for choice in algorithm::of_program() {
                 let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
-                    actions.push(Action::Change(super::settings::Settings {
+                    actions.push(Action::Change(Box::new(super::settings::Settings {
                         algorithm: choice.clone(),
                         ..wanted.clone()
-                    }));
+                    })));
                 }
             }
         },

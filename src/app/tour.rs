@@ -75,7 +75,7 @@ impl Tour {
     /// Goes one stop on; gives what the window has to do for it.
     pub fn next(&mut self, scene: &SceneData) -> Vec<Action> {
         let settings = &scene.settings;
-        let with_bug = |bug| Action::Change(Settings { bug, ..settings.clone() });
+        let with_bug = |bug| Action::Change(Box::new(Settings { bug, ..settings.clone() }));
         let (stop, actions) = match self.stop {
             Stop::Race => {
                 let calm = [Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))];

@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
         let name = tr(ui.ctx(), "Forget alpha").to_owned();
         if ui.checkbox(&mut forgets, name).on_hover_text(hint).changed() {
             let bug = if forgets { FORGETS } else { BUGS[0] };
-            actions.push(Action::Change(Settings { bug, ..settings.clone() }));
+            actions.push(Action::Change(Box::new(Settings { bug, ..settings.clone() })));
         }
     });
 }

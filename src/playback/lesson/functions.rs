@@ -68,9 +68,9 @@ impl Scope for Names<'_> {
             "moved" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_elements().into()),
             "bytes" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_bytes().into()),
             "footprint" => self.planned(arguments).map(|(of, plan)| footprint(of, &plan).total().into()),
-            "fits" => self
-                .planned(arguments)
-                .and_then(|(of, plan)| Ok(footprint(of, &plan).fits(&self.scene.run.hardware()).into())),
+            "fits" => {
+                self.planned(arguments).map(|(of, plan)| footprint(of, &plan).fits(&self.scene.run.hardware()).into())
+            }
             "tiles" => self.tiles(arguments),
             "class" => self.class(arguments),
             "row" => self.row(arguments),
