@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::Position;
+use crate::playback::lesson::library::LESSONS;
 
 use super::super::lesson_work::KeptWork;
 use super::super::place::Place;
