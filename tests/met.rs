@@ -10,9 +10,10 @@ use stage_support::{
     click, command, cursor, drop_files, grouped, open, open_as, open_with, options, press, seek, settle, type_text,
     value,
 };
-use tilescope::app::{AppOptions, Place};
+use tilescope::app::{AppOptions, OpenLesson, Place};
 use tilescope::attention::Precision;
-use tilescope::attention::input::{bundled, preset, random};
+use tilescope::attention::input::bundled::{self, Capture};
+use tilescope::attention::input::{preset, random};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 use tilescope::schedule::algorithm;
@@ -328,7 +329,7 @@ fn after_the_last_beat_comes_an_end() {
     assert_eq!(value(&harness, "projected line"), last);
     press(&mut harness, NONE, Key::PageDown);
     press(&mut harness, NONE, Key::PageDown);
-    assert_eq!(harness.state().lesson().and_then(|lesson| lesson.index()), Some(4));
+    assert_eq!(harness.state().lesson().and_then(OpenLesson::index), Some(4));
 }
 
 /// What numbers are of stands in one place, and what all heads move beside the counts of one.
@@ -341,7 +342,7 @@ fn counts_say_their_scope() {
     let all = value(&harness, "all heads");
     assert!(all.contains("all 9 heads") && all.contains(&kib(9 * bytes)), "{all}");
     // Entries of a batch differ in their lengths: each is counted.
-    let input = bundled::CAPTURES.iter().map(|capture| capture.input()).find(|input| input.problem.shape.batch > 1);
+    let input = bundled::CAPTURES.iter().map(Capture::input).find(|input| input.problem.shape.batch > 1);
     let input = input.expect("a batch is bundled");
     let shape = input.problem.shape;
     let harness = open(Some(input));

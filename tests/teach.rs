@@ -276,7 +276,7 @@ fn a_lesson_is_done_by_right_answers_only() {
         press(&mut harness, NONE, Key::PageDown);
         settle(&mut harness);
     }
-    assert_eq!(harness.state().lesson().map(|lesson| lesson.tally()), Some((0, 4)));
+    assert_eq!(harness.state().lesson().map(OpenLesson::tally), Some((0, 4)));
     press(&mut harness, Modifiers::COMMAND, Key::W);
     assert!(shows(&harness, "3. Two pieces") && !shows(&harness, "\u{221a} 3. Two pieces"));
 
@@ -295,7 +295,7 @@ fn a_lesson_is_done_by_right_answers_only() {
     press(&mut harness, NONE, Key::PageDown);
     settle(&mut harness);
     click(&mut harness, "+ Block keys bc");
-    assert_eq!(harness.state().lesson().map(|lesson| lesson.tally()), Some((4, 4)));
+    assert_eq!(harness.state().lesson().map(OpenLesson::tally), Some((4, 4)));
     press(&mut harness, Modifiers::COMMAND, Key::W);
     assert!(shows(&harness, "\u{221a} 3. Two pieces"));
 }

@@ -6,21 +6,14 @@ use crate::files;
 use crate::playback::Command;
 use crate::playback::lesson::{At, Language, Lesson, Position, Scene};
 use crate::schedule::algorithm;
-use crate::sentence::Sentence;
 
-use super::action::{
-    Action, Answer, Edge, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom,
-};
+use super::action::{Action, Answer, Edge, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::code_edit::Wish as KernelWish;
 use super::compare::{self, Choices, Lock};
-use super::done::{Done, Ended};
 use super::gpu_panel::Wish as GpuWish;
 use super::history::Moment;
-use super::job::{self, Job};
 use super::lesson::{Of, OpenLesson};
-use super::picture::{self, Sitting};
 use super::place::{Landing, Place};
-use super::present::{Before, Talk, Vote};
 use super::settings::Settings;
 use super::sides::Folds;
 use super::store::Progress;
@@ -28,7 +21,7 @@ use super::texture::Textures;
 use super::theme::Theme;
 use super::tour::{self, Tour};
 use super::window::App;
-use super::{export, own_lesson, own_text, palette, words};
+use super::{own_lesson, own_text, palette, words};
 
 const SMALLEST: f32 = 0.5;
 const LARGEST: f32 = 4.0;
@@ -490,129 +483,10 @@ impl App {
         self.stage.compare.lock(Lock::Bytes);
     }
 
-    fn end_tour(&mut self) {
+    pub(super) fn end_tour(&mut self) {
         if self.tour.take().is_some() {
             self.folds = Folds::default();
             self.apply(Command::SetSpeed(1.0));
-        }
-    }
-}
-
-/// Presenting and exporting.
-impl App {
-    fn present_wish(&mut self, ctx: &Context, wish: Present) {
-        match (wish, &mut self.talk) {
-            (Present::FromStart | Present::Here, None) => {
-                self.talk = Some(Talk {
-                    began: ctx.input(|input| input.time),
-                    before: Some(self.before(ctx)),
-                    scale: 1.0,
-                    ..Talk::default()
-                });
-                self.end_tour();
-                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
-                if wish == Present::FromStart
-                    && let Some(lesson) = &mut self.lesson
-                {
-                    lesson.go(Position::default());
-                    self.show_beat(ctx);
-                }
-            }
-            (Present::Stop, Some(talk)) => {
-                let before = talk.before.take();
-                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
-                self.talk = None;
-                before.into_iter().for_each(|before| self.stand_as_before(ctx, before));
-            }
-            (Present::Blank, Some(talk)) => talk.is_blank ^= true,
-            (Present::Notes, Some(talk)) => talk.has_notes ^= true,
-            (Present::Vote, Some(talk)) if talk.vote.is_some() => talk.vote = None,
-            (Present::Vote, Some(talk)) => {
-                let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
-                talk.vote = (choices > 0).then(|| Vote::new(choices));
-            }
-            (Present::Return, Some(_)) => self.show_beat(ctx),
-            _ => {}
-        }
-    }
-
-    fn before(&self, ctx: &Context) -> Before {
-        let Selection { query, key } = self.selection;
-        Before {
-            kept: self.document.kept(),
-            landing: Landing { at: Some(At::Step(self.player.cursor())), row: Some(query), key },
-            distance: self.stage.distance,
-            is_comparing: self.stage.compare.is_open,
-            zoom: ctx.zoom_factor(),
-            beat: self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)),
-        }
-    }
-
-    /// The stage is given back as it was; a lesson that went on stays where it came to, with its own stage.
-    fn stand_as_before(&mut self, ctx: &Context, before: Before) {
-        ctx.set_zoom_factor(before.zoom);
-        if self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)) != before.beat {
-            return;
-        }
-        self.stage.stand_at(before.distance);
-        self.stage.compare.is_open = before.is_comparing;
-        if let Some(landing) = self.document.put_back(ctx, before.kept, before.landing) {
-            self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
-        }
-    }
-
-    fn export(&mut self, ctx: &Context, what: Export) {
-        let notice = match what {
-            Export::CopyLink => self.place().filter(Place::has_input).map(|place| {
-                ctx.copy_text(place.command_line());
-                "The link is on the clipboard: a command line that reopens this step."
-            }),
-            Export::CopyCsv => self.document.snapshot().map(|snapshot| {
-                ctx.copy_text(export::csv(snapshot));
-                "The numbers of the tile are on the clipboard."
-            }),
-            Export::CopyNumpy => self.document.snapshot().map(|snapshot| {
-                ctx.copy_text(export::numpy(snapshot));
-                "The numbers of the tile are on the clipboard."
-            }),
-            Export::Picture(goal) => {
-                self.saving = Some(picture::take(ctx, None, goal));
-                None
-            }
-            Export::View(goal) => {
-                self.sitting = Some(Sitting::Asked(goal));
-                None
-            }
-            Export::Trace | Export::Perfetto => {
-                self.saving = self.document.scene().cloned().map(|scene| {
-                    Job::start(ctx, move |_| export::saved(export::trace(&scene, what == Export::Perfetto)))
-                });
-                None
-            }
-            Export::Worksheet => {
-                let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
-                let written = export::worksheet(seed, words::language(ctx));
-                let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));
-                self.tell(ctx, export::saved(path));
-                None
-            }
-        };
-        if let Some(notice) = notice {
-            self.tell(ctx, Ok(Sentence::new(notice)));
-        }
-    }
-
-    /// Says what became of a file.
-    pub(super) fn take_saved(&mut self, ctx: &Context) {
-        let Some(saved) = job::take(&mut self.saving) else { return };
-        self.sitting = None;
-        self.tell(ctx, saved.unwrap_or_else(|fault| Err(fault.into())));
-    }
-
-    fn tell(&mut self, ctx: &Context, ended: Ended) {
-        match ended {
-            Ok(text) => self.done = Some(Done::new(ctx, text)),
-            Err(fault) => self.document.set_notice(Some(fault)),
         }
     }
 }

@@ -231,7 +231,7 @@ impl App {
             self.talk = Some(talk);
             return;
         }
-        self.stage.compare.is_bare = true;
+        (self.stage.is_projected, self.stage.compare.is_bare) = (true, true);
         let ctx = ui.ctx().clone();
         let zoom = zoom_for(ctx.content_rect().height() * ctx.zoom_factor()) * talk.scale;
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {

@@ -62,9 +62,13 @@ fn wanted_id() -> egui::Id {
     egui::Id::unique("choice that takes the keyboard")
 }
 
+fn is_wanted(ui: &Ui, name: &str) -> bool {
+    ui.data(|data| data.get_temp::<&'static str>(wanted_id())) == Some(name)
+}
+
 /// Gives the keyboard to the choice of this name, if it is the one that is wanted.
 fn offer(ui: &Ui, name: &str, response: &egui::Response) {
-    if ui.data(|data| data.get_temp::<&'static str>(wanted_id())) == Some(name) {
+    if is_wanted(ui, name) {
         response.request_focus();
         response.scroll_to_me(Some(egui::Align::Center));
     }
@@ -149,6 +153,11 @@ fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeInclusive<usize
         let less = value.checked_sub(1).filter(|less| range.contains(less));
         let more = value.checked_add(1).filter(|more| range.contains(more));
         let asked_less = stepper(ui, "-", &fill(ui.ctx(), "Less {0}", &[&name]), less);
+        // Asked for before it is drawn, so that it begins with its number selected.
+        let id = ui.next_auto_id();
+        if is_wanted(ui, key) {
+            ui.memory_mut(|memory| memory.request_focus(id));
+        }
         let field = ui.add(egui::DragValue::new(value).range(range.clone()).speed(0.1)).labelled_by(label.id);
         offer(ui, key, &field);
         let asked_more = stepper(ui, "+", &fill(ui.ctx(), "More {0}", &[&name]), more);

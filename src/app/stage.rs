@@ -54,6 +54,8 @@ pub struct Stage {
     pub distance: Distance,
     /// In place of the view while it is open.
     pub compare: Compare,
+    /// It is looked at from afar: without controls and hints.
+    pub is_projected: bool,
     pub component: usize,
     pub lens: far::Lens,
     /// As [`Wish::Memory`].
@@ -166,6 +168,7 @@ impl Stage {
                 let ghosts = self.ghosts.get(ui.ctx(), scene, look.generation);
                 far::show(ui, look, self.lens, ghosts.as_deref(), textures, actions);
             }
+            Distance::Middle if self.is_projected => tile::show(ui, look, textures, actions),
             Distance::Middle => middle(ui, look, textures, actions),
             Distance::Near => {
                 let query = look.row().unwrap_or(look.selection.query);

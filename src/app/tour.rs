@@ -209,7 +209,7 @@ fn verdict(ctx: &egui::Context, guess: &str, alpha: Option<f64>) -> String {
 
 /// What is seen, and at the end what it came to.
 fn raced(ctx: &egui::Context, look: &Look<'_>) -> String {
-    let [own, .., other] = algorithm::ALL.map(|algorithm| algorithm.name());
+    let [own, .., other] = algorithm::ALL.map(Algorithm::name);
     if look.snapshot.cursor < look.scene.schedule().len() {
         return fill(ctx, RACE, &[&grouped(look.scene.plan().n_k as u64), &own, &other]);
     }

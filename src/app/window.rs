@@ -469,6 +469,7 @@ impl App {
     fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         let is_playing = self.player.is_playing();
         let is_ready = !self.document.is_busy() && !self.stage.is_busy();
+        self.stage.is_projected = false;
         self.stage.compare.is_bare = self.tour.as_ref().is_some_and(|tour| tour.stop == tour::Stop::Race);
         let Some(tour) = &mut self.tour else { return };
         actions.extend(tour.begin(is_ready, look.scene));

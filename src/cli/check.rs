@@ -10,6 +10,7 @@ use ndarray::Array4;
 use serde::Serialize;
 
 use crate::attention::cases::{Case, cases};
+use crate::attention::expected::FORWARD;
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
 use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
@@ -439,11 +440,9 @@ impl Candidate {
 
     /// The text puts out or reports this result: not each tells m and l.
     fn tells(&self, name: &str) -> bool {
-        match name {
-            "m" => self.algorithm.result(Part::Max).is_some(),
-            "l" => self.algorithm.result(Part::Sum).is_some(),
-            _ => true,
-        }
+        let [_, m, l, _] = FORWARD;
+        let part = [(m, Part::Max), (l, Part::Sum)].into_iter().find(|(of, _)| *of == name);
+        part.is_none_or(|(_, part)| self.algorithm.result(part).is_some())
     }
 
     /// The row of the result that takes the largest share of its bound.

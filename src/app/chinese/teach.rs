@@ -46,7 +46,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("this is not UTF-8 text, as a lesson is", "这不是课程所用的 UTF-8 文本"),
     ("{0}:{1}: {2}", "{0}:{1}：{2}"),
-    ("{0}:{1}:{2}: {3}", "{0}:{1}:{2}：{3}"),
     // Texts of lessons.
     ("`scene` stands before `reveal`, which goes on from it", "`scene` 要写在 `reveal` 之前，后者以它为起点"),
     ("`reveal` is the picture of an answer, and nothing is asked here", "`reveal` 是答案的画面，而这里没有问题"),
