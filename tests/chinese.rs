@@ -79,10 +79,11 @@ impl Reader {
         reader
     }
 
-    /// The words of the input that is open are in its own language.
+    /// The words of the input that is open are in its own language, and a model has one name.
     fn allow_input(&mut self) {
-        let tokens = self.harness.state().document().source().about.tokens.concat().join(" ");
-        self.allow(&tokens);
+        let about = &self.harness.state().document().source().about;
+        let words = format!("{} {}", about.tokens.concat().join(" "), about.model.as_deref().unwrap_or_default());
+        self.allow(&words);
     }
 
     fn scene(name: &str) -> Self {
@@ -392,8 +393,7 @@ fn tour_lessons_and_talk_are_chinese() {
         let mut reader = Reader::new(Place::default(), |options| options.lesson = Some((index, Position::default())));
         reader.allow(entry.text(Language::Chinese));
         for beat in 0..30 {
-            let tokens = reader.harness.state().document().source().about.tokens.concat().join(" ");
-            reader.allow(&tokens);
+            reader.allow_input();
             reader.read(&format!("lesson {}, place {beat}", index + 1));
             reader.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
             reader.read(&format!("lesson {}, place {beat}, shown", index + 1));

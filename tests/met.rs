@@ -116,11 +116,12 @@ fn the_palette_finds_what_the_setup_has() {
         let focused = find_focus(&focused).unwrap_or_else(|| panic!("{typed}: nothing has the keyboard"));
         assert!(focused.contains(name), "{typed}: {focused}");
     }
-    // A number is typed at once.
+    // A number is typed in place of the one that is there.
     let mut harness = open_with(&place("real"));
     press(&mut harness, Modifiers::COMMAND, Key::P);
     type_text(&mut harness, "rows br");
     press(&mut harness, NONE, Key::Enter);
+    press(&mut harness, Modifiers::COMMAND, Key::A);
     type_text(&mut harness, "2");
     press(&mut harness, NONE, Key::Enter);
     assert_eq!(harness.state().document().scene().unwrap().plan().br, 2);
