@@ -6,6 +6,7 @@ use crate::attention::{Mask, Shape};
 use super::launch::{Grid, most_keys, most_queries};
 
 /// What one block (a thread block, a workgroup) of an entry point does.
+#[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "some are of CUDA kernels alone"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A block per query block; it goes over all keys.
