@@ -98,6 +98,7 @@ fn sentence(ui: &mut Ui, look: &Look<'_>) {
     if place.width() > LEGEND + 360.0 {
         place.max.x -= LEGEND;
         legend(ui, pos2(place.right(), place.center().y - 6.0), palette);
+        place.max.x -= 4.0 * SPACE;
     }
     fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
     draw::describe(&response, "current step", &text);
