@@ -307,6 +307,9 @@ fn backspace_leads_back_to_the_beat_after_a_detour() {
     press(&mut harness, Modifiers::NONE, Key::Home);
     command(&mut harness, "Open toy: 16 random tokens, d = 4");
     assert_ne!(place(&harness), at_beat);
+    // What the beat says and asks is not of this input.
+    assert_ne!(place(&harness).2, at_beat.2);
+    assert!(harness.query_by_label("Check my answer").is_none());
     press(&mut harness, Modifiers::NONE, Key::Backspace);
     assert_eq!(place(&harness), at_beat);
 }

@@ -331,6 +331,16 @@ fn after_the_last_beat_comes_an_end() {
     press(&mut harness, NONE, Key::PageDown);
     press(&mut harness, NONE, Key::PageDown);
     assert_eq!(harness.state().lesson().and_then(OpenLesson::index), Some(4));
+    // The slide is of its lesson: whatever is shown next is shown.
+    command(&mut harness, "Lesson 4: the online softmax");
+    while !value(&harness, "projected line").starts_with("The end of") {
+        press(&mut harness, NONE, Key::PageDown);
+    }
+    press(&mut harness, NONE, Key::Backspace);
+    assert_eq!(value(&harness, "projected line"), last);
+    press(&mut harness, NONE, Key::PageDown);
+    command(&mut harness, "Lesson 1: bytes cost time");
+    assert!(!value(&harness, "projected line").starts_with("The end of"));
 }
 
 /// What numbers are of stands in one place, and what all heads move beside the counts of one.
@@ -384,4 +394,20 @@ fn a_path_is_typed_at_once() {
         press(&mut harness, Modifiers::COMMAND, Key::O);
         harness.get_by_label(&path.display().to_string());
     }
+}
+
+/// With a lesson open and another input on the stage, what is presented is the stage.
+#[test]
+fn a_talk_shows_what_is_on_screen_and_not_the_lesson_that_was_left() {
+    let lesson = Some((3, Position::default()));
+    let mut harness = open_with(&AppOptions { lesson, ..options() });
+    press(&mut harness, Modifiers::SHIFT, Key::F5);
+    let of_beat = value(&harness, "projected line");
+    press(&mut harness, NONE, Key::Escape);
+    command(&mut harness, "Open toy: 16 random tokens, d = 4");
+    let step = value(&harness, "current step");
+    press(&mut harness, Modifiers::SHIFT, Key::F5);
+    assert_eq!(value(&harness, "projected line"), step);
+    press(&mut harness, NONE, Key::Backspace);
+    assert_eq!(value(&harness, "projected line"), of_beat);
 }

@@ -324,7 +324,7 @@ impl App {
             self.document.open(ctx, Source::Scene(Box::new(scene)));
         }
         if let Some(talk) = &mut self.talk {
-            talk.is_away = false;
+            (talk.is_away, talk.is_over) = (false, false);
         }
     }
 
@@ -347,10 +347,7 @@ impl App {
                     self.talk.iter_mut().for_each(|talk| talk.is_over = true);
                 }
                 None => match lesson.next_lesson() {
-                    Some(next) => {
-                        self.talk.iter_mut().for_each(|talk| talk.is_over = false);
-                        self.open_lesson(ctx, next, Some(Position::default()));
-                    }
+                    Some(next) => self.open_lesson(ctx, next, Some(Position::default())),
                     None if self.talk.is_some() => {}
                     None => {
                         self.remember();

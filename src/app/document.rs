@@ -397,6 +397,11 @@ impl Document {
         building.or(self.opening.as_ref().map(|job| (job.age(), job.progress())))
     }
 
+    /// What is open, or on its way, is the scene of a lesson.
+    pub fn is_of_lesson(&self) -> bool {
+        self.lesson_scene.is_some() || (self.opening.is_none() && self.lesson_input.is_some())
+    }
+
     pub fn is_opening(&self) -> bool {
         self.opening.is_some()
     }

@@ -8,6 +8,7 @@
 //! egui's.
 
 mod action;
+mod begin;
 mod blocks;
 mod breakpoints;
 mod carry_out;

@@ -52,7 +52,7 @@ pub struct Talk {
     /// Seconds of the clock at which it began.
     pub began: f64,
     pub before: Option<Before>,
-    /// The person left the beat to look at something else.
+    /// Another input than that of the beat is looked at: the lesson says nothing of it.
     pub is_away: bool,
     /// The lesson's last beat is behind.
     pub is_over: bool,
@@ -238,7 +238,7 @@ impl App {
             ctx.set_zoom_factor(zoom);
         }
         let margin = Margin::symmetric(16, 8);
-        if let Some(lesson) = self.lesson.as_ref().filter(|_| talk.is_over) {
+        if let Some(lesson) = self.lesson.as_ref().filter(|_| talk.is_over && !talk.is_away) {
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
             egui::CentralPanel::default().frame(frame).show(ui, |ui| end(ui, lesson));
             self.talk = Some(talk);
@@ -250,8 +250,8 @@ impl App {
         Panel::top("line")
             .frame(Frame::new().fill(palette.panel).inner_margin(margin))
             .resizable(false)
-            .show(ui, |ui| line(ui, self.lesson.as_ref(), step.as_deref()));
-        if let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.has_task()) {
+            .show(ui, |ui| line(ui, self.lesson.as_ref().filter(|_| !talk.is_away), step.as_deref()));
+        if let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.has_task() && !talk.is_away) {
             let width = ui.available_width() * TASK;
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
@@ -272,7 +272,9 @@ impl App {
                 Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
             }
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
-            self.figure(ui, frame, 0.0);
+            if !talk.is_away {
+                self.figure(ui, frame, 0.0);
+            }
             egui::CentralPanel::default()
                 .frame(frame)
                 .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));

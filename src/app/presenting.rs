@@ -17,6 +17,7 @@ impl App {
                     began: ctx.input(|input| input.time),
                     before: Some(self.before(ctx)),
                     scale: 1.0,
+                    is_away: !self.document.is_of_lesson(),
                     ..Talk::default()
                 });
                 self.end_tour();

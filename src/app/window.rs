@@ -3,11 +3,10 @@
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
 use crate::attention::Input;
-use crate::playback::lesson::{Distance, Language, Position};
+use crate::playback::lesson::Distance;
 use crate::playback::{Command, Player};
-use crate::sentence::Sentence;
 
-use super::action::{Action, Overlay, Present, Selection, Side, Source, Tab};
+use super::action::{Action, Overlay, Selection, Side, Source, Tab};
 use super::code::CodeView;
 use super::commands::{self, Keyboard};
 use super::document::Document;
@@ -26,7 +25,7 @@ use super::own_text::OwnText;
 use super::palette::{CommandPalette, Outcome};
 use super::pick::PickFile;
 use super::picture::{self, Sitting};
-use super::place::{Opened, Place};
+use super::place::Place;
 use super::present::Talk;
 use super::settings::Settings;
 use super::sides::Folds;
@@ -37,7 +36,7 @@ use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::tour::{self, Tour};
 use super::words::{self, tr};
-use super::{AppOptions, figure, keys, lesson_click, memory, motion, setup, timeline, top_bar};
+use super::{figure, keys, lesson_click, memory, motion, setup, timeline, top_bar};
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
@@ -77,7 +76,7 @@ pub struct App {
     /// The name of the command that was carried out last.
     pub(super) last_command: &'static str,
     /// The clock of the last frame, while playing.
-    last_time: Option<f64>,
+    pub(super) last_time: Option<f64>,
     pub(super) folds: Folds,
     /// A file that is being opened: it was opened before once it is there.
     pub(super) to_remember: Option<String>,
@@ -86,105 +85,6 @@ pub struct App {
 }
 
 impl App {
-    /// Opens on `input`, or where the options, the last session or the first start say.
-    pub fn new(ctx: &Context, input: Option<Input>, options: &AppOptions) -> Self {
-        theme::install(ctx);
-        // Its keys are commands of the table.
-        ctx.options_mut(|options| options.zoom_with_keyboard = false);
-        let mut store = Store::open(options.folder.as_deref());
-        let (mut player, mut selection) = (Player::default(), Selection::default());
-        let has_wish = input.is_some()
-            || options.place.says_anything()
-            || options.lesson.is_some()
-            || options.own_lesson.is_some();
-        let is_first = options.tour || (!has_wish && store.is_first_start());
-        let distance =
-            options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
-        let opened = opening(input, options, &mut store, is_first);
-        let (opened, fault) = match opened {
-            Ok(opened) => (opened, None),
-            Err(fault) => (super::place::default_opening(), Some(fault)),
-        };
-        let document = Document::new(ctx, opened, &mut player, &mut selection);
-        let mut app = Self {
-            document,
-            player,
-            selection,
-            tab: Tab::default(),
-            side: Side::default(),
-            gpu: Gpu::new(ctx, options.find_gpu),
-            gpu_panel: GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu),
-            textures: Textures::default(),
-            stage: Stage::at(distance),
-            strip: Strip::default(),
-            code: CodeView::default(),
-            own_text: OwnText::default(),
-            own_lesson: OwnLesson::default(),
-            overlay: options.overlay,
-            palette: CommandPalette::default(),
-            history: History::default(),
-            lesson: None,
-            tour: None,
-            hides_figure: false,
-            talk: None,
-            saving: None,
-            done: None,
-            sitting: None,
-            open_panel: OpenPanel::default(),
-            pick_file: options.pick_file,
-            last_command: "",
-            last_time: None,
-            folds: Folds::default(),
-            to_remember: None,
-            wanted_setting: None,
-            store: {
-                store.kept.has_started = true;
-                store
-            },
-        };
-        app.start(ctx, options, fault, has_wish);
-        if is_first && app.lesson.is_none() {
-            app.begin_tour();
-        }
-        app
-    }
-
-    /// Language, colours and lesson as they were, or as the options say.
-    fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<Sentence>, has_wish: bool) {
-        let kept = &self.store.kept;
-        let language = options.language.or_else(|| Language::parse(&kept.language));
-        let language = language.or(options.system_language).unwrap_or_default();
-        words::set_language(ctx, language);
-        if let Some(theme) = options.theme.or(kept.theme) {
-            theme.apply(ctx);
-        }
-        if kept.zoom.is_finite() && (0.5..=4.0).contains(&kept.zoom) && kept.zoom != 1.0 {
-            ctx.set_zoom_factor(kept.zoom);
-        }
-        if kept.reduce_motion {
-            ctx.all_styles_mut(|style| style.animation_time = 0.0);
-        }
-        match (fault, self.store.notice.take()) {
-            (Some(fault), _) => self.document.tell_refusal(fault),
-            (None, Some(notice)) => self.document.set_notice(Some(notice)),
-            (None, None) => {}
-        }
-        if let Some((path, position)) = &options.own_lesson {
-            self.open_own_lesson(ctx, path.clone(), Some(*position).filter(|at| *at != Position::default()));
-        }
-        match (options.lesson, self.store.kept.lesson) {
-            (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
-            (None, Some(index)) if !has_wish => {
-                let position = self.store.kept.position(index);
-                self.open_lesson(ctx, index, Some(position));
-            }
-            _ => {}
-        }
-        if options.is_presenting {
-            self.carry_out(ctx, Action::Present(Present::Here));
-        }
-    }
-
     pub fn document(&self) -> &Document {
         &self.document
     }
@@ -479,26 +379,6 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
         Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, actions));
     }
-}
-
-/// What the window opens with.
-fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_first: bool) -> Result<Opened, Sentence> {
-    let place = &options.place;
-    if let Some(input) = input {
-        let settings = place.settings(Settings::for_input(&input), &input)?;
-        let landing = Some(place.landing()).filter(|landing| *landing != super::place::Landing::default());
-        return Ok(Opened { input, settings: Some(settings), landing, origin: place.origin() });
-    }
-    if place.says_anything() {
-        return place.open();
-    }
-    if is_first {
-        let mut opened = super::place::of_scene(&tour::start())?;
-        opened.origin = Place::of_scene("count");
-        return Ok(opened);
-    }
-    // A file may be gone, which is no fault of the person.
-    store.resume().map_or_else(|| Ok(super::place::default_opening()), |session| session.open())
 }
 
 /// Over everything while a file is held above the window.

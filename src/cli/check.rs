@@ -7,19 +7,17 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use ndarray::Array4;
-use serde::Serialize;
 
 use crate::attention::cases::{Case, cases};
 use crate::attention::expected::FORWARD;
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
 use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
-use crate::machine::{Fault, FirstWrong, Group};
-use crate::number::short;
+use crate::machine::{Fault, Group};
 use crate::schedule::{Algorithm, Part, Plan, Setting, Tiling, algorithm};
 use crate::sentence::Sentence;
-use crate::trace::Number;
 
+use super::check_report::{FirstNumber, Row, Status, as_text};
 use super::failure::{print, print_json};
 use super::golden::{self, Golden};
 use super::gradients::Exact;
@@ -108,50 +106,6 @@ impl Rule for Subject {
             Subject::Golden(golden) => golden.backward(group, precision, stored),
         }
     }
-}
-
-/// What became of one case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Ran,
-    Skipped,
-    Failed,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    case: String,
-    backend: &'static str,
-    algorithm: String,
-    precision: Precision,
-    status: Status,
-    reason: Option<String>,
-    /// Of the tensor that comes closest to its bound.
-    tensor: Option<&'static str>,
-    max_error: Option<f64>,
-    bound: Option<f64>,
-    /// Where a text of one's own, or a variant, went wrong first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_wrong: Option<FirstNumber>,
-}
-
-/// The first wrong number of a text, in the order in which results are stored.
-#[derive(Debug, Serialize)]
-struct FirstNumber {
-    batch: usize,
-    /// The query head, or of dK and dV the key/value head.
-    head: usize,
-    tensor: &'static str,
-    /// A query, or of dK and dV a key.
-    row: usize,
-    component: Option<usize>,
-    got: Number,
-    exact: Number,
-    bound: Number,
-    /// Steps done when the step at fault is, and its line in the text.
-    step: Option<u64>,
-    line: Option<u32>,
 }
 
 /// What is held against the oracle: an algorithm in a format.
@@ -328,18 +282,6 @@ fn taps_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Bac
     rows
 }
 
-impl Row {
-    /// Failed where an error is not within its bound, which NaN never is.
-    fn judged(self) -> Self {
-        let (Some(tensor), Some(error), Some(bound)) = (self.tensor, self.max_error, self.bound) else { return self };
-        if error <= bound {
-            return self;
-        }
-        let reason = Some(format!("{tensor} is off by {}, the bound is {}", short(error), short(bound)));
-        Self { status: Status::Failed, reason, ..self }
-    }
-}
-
 impl Candidate {
     fn row(&self, case: &Subject, status: Status, reason: Option<String>) -> Row {
         Row {
@@ -456,64 +398,4 @@ impl Candidate {
             None => row,
         }
     }
-}
-
-impl FirstNumber {
-    fn of(first: &FirstWrong, (batch, head): (usize, usize), problem: &Problem, algorithm: &Algorithm) -> Self {
-        let number = &first.number;
-        let at = first.at();
-        Self {
-            batch,
-            head: if number.is_of_key() { problem.shape.kv_head(head) } else { head + first.head },
-            tensor: number.tensor,
-            row: number.row,
-            component: number.component,
-            got: Number(number.got),
-            exact: Number(number.want),
-            bound: Number(number.bound),
-            step: at.map(|at| at.cursor),
-            line: at.map(|at| algorithm.line(at.step.line).span.line),
-        }
-    }
-}
-
-fn as_text(rows: &[Row], devices: &[String]) -> String {
-    let mut text = format!("{}\n", devices.join("\n"));
-    let mut groups: Vec<(&str, &str, Precision)> = Vec::new();
-    for row in rows {
-        let group = (row.backend, row.algorithm.as_str(), row.precision);
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    for group in groups {
-        let of_group = || rows.iter().filter(|row| (row.backend, row.algorithm.as_str(), row.precision) == group);
-        let count = |status: Status| of_group().filter(|row| row.status == status).count();
-        let share = of_group().filter_map(|row| Some(row.max_error? / row.bound?)).fold(0.0, f64::max);
-        let (backend, algorithm, precision) = group;
-        text += &format!(
-            "{backend} {algorithm} {}: {} ran, {} skipped, {} failed; largest error {:.0} % of its bound\n",
-            precision.name(),
-            count(Status::Ran),
-            count(Status::Skipped),
-            count(Status::Failed),
-            share * 100.0,
-        );
-    }
-    let mut reasons: Vec<(&str, usize)> = Vec::new();
-    for reason in rows.iter().filter(|row| row.status == Status::Skipped).filter_map(|row| row.reason.as_deref()) {
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => reasons.push((reason, 1)),
-        }
-    }
-    for (reason, count) in reasons {
-        text += &format!("skipped {count}: {reason}\n");
-    }
-    for row in rows.iter().filter(|row| row.status == Status::Failed) {
-        let reason = row.reason.as_deref().unwrap_or_default();
-        text +=
-            &format!("failed: {} {} {}: {}: {reason}\n", row.backend, row.algorithm, row.precision.name(), row.case);
-    }
-    text
 }

@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod check;
+mod check_report;
 mod devices;
 mod diff;
 mod failure;

@@ -46,13 +46,14 @@ struct Sizes {
     is_below: bool,
     /// Of the map and the facts.
     upper: f32,
+    /// There are neither facts nor choices.
+    is_bare: bool,
 }
 
 impl Sizes {
-    /// Where there are no facts and no choices.
     fn bare(width: f32, height: f32) -> Self {
         let upper = (height - SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
-        Self { map: vec2(width, upper), is_below: false, upper }
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
     }
 
     /// In a side of this width, the sentence below being part of the height.
@@ -60,10 +61,10 @@ impl Sizes {
         let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
         let is_below = room - FACTS >= LEAST_MAP;
         if is_below {
-            return Self { map: vec2(width, room - FACTS), is_below, upper: room };
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
         }
         let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
-        Self { map: vec2(side, side), is_below, upper: side.max(FACTS) }
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
     }
 
     fn height(self) -> f32 {
@@ -115,7 +116,7 @@ pub fn show(
         } else {
             title_of_a(ui, &a.look.scene.settings);
         }
-        side(ui, &a, sizes, is_bare, most, textures);
+        side(ui, &a, sizes, most, textures);
     });
     column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
         if is_bare {
@@ -124,7 +125,7 @@ pub fn show(
             choices(ui, look.scene, compare, actions);
         }
         match (&b, &other) {
-            (Some(b), _) => side(ui, b, sizes, is_bare, most, textures),
+            (Some(b), _) => side(ui, b, sizes, most, textures),
             (None, Some(Err(fault))) => why_not(ui, fault),
             (None, _) => coming(ui, compare),
         }
@@ -267,7 +268,7 @@ fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
 }
 
 /// A map with the facts, and the meter below.
-fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, is_bare: bool, most: u64, textures: &mut Textures) {
+fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
     let area = ui.available_rect_before_wrap();
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
     let map = Rect::from_min_size(area.min, sizes.map);
@@ -277,7 +278,7 @@ fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, is_bare: bool, most: u64, te
     } else {
         Rect::from_min_max(pos2(map.right() + 4.0 * SPACE, area.top()), upper.max)
     };
-    if !is_bare {
+    if !sizes.is_bare {
         column(ui, facts_at, &mut |ui| facts(ui, side));
     }
     let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
