@@ -273,7 +273,7 @@ pub struct Moved {
     pub write_bytes: u64,
 }
 
-/// Tiles of the whole grid by class, and those whose scores were computed.
+/// Tiles of the grid of one head by class, and those whose scores were computed for the heads that the schedule is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TileTotals {
     pub full: u64,
