@@ -1,0 +1,9 @@
+//! How a mark is made: colours, sizes, textures, motion, prose. It knows the language on screen, and no run.
+
+pub mod axes;
+pub mod draw;
+pub mod icon;
+pub mod motion;
+pub mod prose;
+pub mod texture;
+pub mod theme;

@@ -1,0 +1,51 @@
+//! Textures of matrices, kept as long as what they show stays the same.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureId, TextureOptions};
+
+use crate::app::ink::theme;
+
+/// The longest side of a texture: below the limit of every graphics driver; of longer matrices every n-th line is shown.
+pub const LONGEST_SIDE: usize = 1024;
+
+/// One texture per name.
+#[derive(Default)]
+pub struct Textures {
+    kept: HashMap<&'static str, (u64, TextureHandle)>,
+}
+
+impl Textures {
+    /// The texture `name` of a matrix of `rows` x `cols`, painted anew only when `key` has changed.
+    pub fn get(
+        &mut self,
+        ctx: &Context,
+        name: &'static str,
+        key: impl Hash,
+        (rows, cols): (usize, usize),
+        color: impl Fn(usize, usize) -> Color32,
+    ) -> TextureId {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let key = hasher.finish();
+        if let Some((known, handle)) = self.kept.get(name)
+            && *known == key
+        {
+            return handle.id();
+        }
+        let handle = ctx.load_texture(name, image(rows, cols, color), TextureOptions::NEAREST);
+        let id = handle.id();
+        self.kept.insert(name, (key, handle));
+        id
+    }
+}
+
+fn image(rows: usize, cols: usize, color: impl Fn(usize, usize) -> Color32) -> ColorImage {
+    let (height, width) = (rows.clamp(1, LONGEST_SIDE), cols.clamp(1, LONGEST_SIDE));
+    let pixels = (0..height * width).map(|index| {
+        let (y, x) = (index / width, index % width);
+        if rows == 0 || cols == 0 { theme::CLEAR } else { color(y * rows / height, x * cols / width) }
+    });
+    ColorImage::new([width, height], pixels.collect())
+}

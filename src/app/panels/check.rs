@@ -1,0 +1,110 @@
+//! Is it right? The stepper and the GPU, each against exact attention in f64.
+
+use eframe::egui::{self, Ui};
+
+use crate::app::ink::draw::{self, value_row};
+use crate::app::ink::theme::{Palette, SPACE};
+use crate::app::message::Action;
+use crate::app::run::gpu::device::{Gpu, Status};
+use crate::app::run::gpu::outcome::Outcome;
+use crate::app::run::scene::Check;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, say, tr};
+use crate::attention::Compared;
+use crate::machine::FirstWrong;
+use crate::number::{grouped, short};
+use crate::playback::Command;
+
+pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
+    draw::title(ui, "Is it right?");
+    let is_backward = matches!(look.and_then(|look| look.check), Some(Check::Gradients { .. }));
+    let of = if is_backward {
+        "largest errors of gradients against exact f64"
+    } else {
+        "largest error of O against exact f64"
+    };
+    draw::caption(ui, of);
+    let Some(look) = look else { return };
+    let ctx = ui.ctx().clone();
+    match look.check {
+        None => small(ui, tr(&ctx, "comparing ...")),
+        Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
+        Some(Check::Done { errors, bound, wrong, .. }) => {
+            verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
+        }
+        Some(Check::Gradients { compared, wrong }) => {
+            for Compared { name, error, bound, .. } in compared {
+                verdict(ui, name, &fill(&ctx, "error of {0}", &[name]), *error, *bound);
+            }
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
+        }
+    }
+    ui.add_space(SPACE);
+    device(ui, look, gpu, actions);
+}
+
+fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
+    let ctx = ui.ctx().clone();
+    let is_right = error <= bound;
+    let mark = if is_right { "" } else { "! " };
+    let row = value_row(ui, who, &format!("{mark}{}", short(error)), accessible);
+    let allowed = "allowed: {0} (twice that of plain attention in the same format)";
+    row.on_hover_text(fill(&ctx, allowed, &[&short(bound)]));
+    if !is_right {
+        let palette = Palette::of(ui);
+        let text = draw::label(tr(&ctx, "! outside the bound")).color(palette.ink);
+        ui.label(text.background_color(palette.trouble_soft));
+    }
+}
+
+/// The first number that is wrong, what made it so, and the way there.
+fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, actions: &mut Vec<Action>) {
+    let ctx = ui.ctx().clone();
+    let algorithm = &look.scene.schedule().algorithm;
+    small(ui, &fill(&ctx, "First wrong number: {0}.", &[&say(&ctx, &wrong.number.sentence())]));
+    small(ui, &fill(&ctx, "Its cause: {0}.", &[&say(&ctx, &wrong.cause(algorithm))]));
+    if let Some(at) = wrong.at() {
+        let button = ui.button(fill(&ctx, "Go to step {0}", &[&grouped(at.cursor)]));
+        draw::describe(&button, "step of the first wrong number", &at.cursor.to_string());
+        if button.clicked() {
+            actions.push(Action::Player(Command::SeekTo(at.cursor)));
+        }
+    }
+}
+
+fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
+    let ctx = ui.ctx().clone();
+    let (text, can_run) = match gpu.status() {
+        Status::Looking => (tr(&ctx, "looking for a GPU ...").to_owned(), false),
+        Status::Missing(reason) => (fill(&ctx, "No GPU: {0}", &[&say(&ctx, reason)]), false),
+        Status::Ready(info) => (fill(&ctx, "GPU: {0} ({1})", &[&info.name, &tr(&ctx, info.kind.name())]), true),
+        Status::Running(info) => (fill(&ctx, "running on {0} ...", &[&info.name]), false),
+    };
+    small(ui, &text);
+    let button = ui.add_enabled(can_run, egui::Button::new(tr(&ctx, "Run on the GPU").to_owned()));
+    if button.on_disabled_hover_text(&text).clicked() {
+        actions.push(Action::RunGpu);
+    }
+    match gpu.result(look.generation) {
+        None => {}
+        Some(Err(reason)) => small(ui, &say(&ctx, reason)),
+        Some(Ok(outcome)) => result(ui, look, outcome),
+    }
+}
+
+fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
+    if let Some(Check::Done { bound, exact, .. }) = look.check {
+        verdict(ui, "GPU", "error of the GPU", outcome.error(&exact.o), bound.o);
+    }
+    if let Some(file) = outcome.changed {
+        small(ui, &fill(&ui.ctx().clone(), "! changed source of {0}", &[&file]));
+    }
+    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3;
+    let what = if outcome.kernel_time.is_some() { "kernel time, all heads" } else { "wall time, all heads" };
+    value_row(ui, what, &format!("{} ms", short(time)), "time of the GPU");
+}
+
+fn small(ui: &mut Ui, text: &str) {
+    ui.label(draw::label(text));
+}

@@ -1,0 +1,401 @@
+//! How two runs are compared on screen: two maps, two meters to one scale, one sentence.
+
+use std::sync::Arc;
+
+use eframe::egui::{self, Align, Align2, Layout, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
+
+use crate::attention::Precision;
+use crate::machine::Totals;
+use crate::schedule::{Part, Tiling, algorithm};
+
+use super::why::{self, Told};
+use super::{Choices, Compare, Lock, Other, Rescales, Wish};
+use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::motion::Motion;
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::Action;
+use crate::app::message::commands;
+use crate::app::panels::far::{self, Ghosts};
+use crate::app::panels::grid;
+use crate::app::run::scene::{Check, Scene};
+use crate::app::run::settings::Settings;
+use crate::app::run::snapshot::Snapshot;
+use crate::app::shell::stage::column;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{self, fill, say, tr};
+use crate::number::{bytes, compact, grouped, short};
+use crate::sentence::Sentence;
+
+/// Height of the sentence below both, and of one line of a side's choices.
+const SENTENCE: f32 = 48.0;
+const LINE: f32 = 28.0;
+/// Height of a meter, and of the facts.
+const METER: f32 = 40.0;
+const FACTS: f32 = 176.0;
+/// Width that they need where there is more than enough.
+const BESIDE: f32 = 280.0;
+/// A map of the whole width is at least so high.
+const LEAST_MAP: f32 = 180.0;
+
+/// How large the parts of a side are.
+#[derive(Clone, Copy)]
+struct Sizes {
+    map: Vec2,
+    /// The facts stand below the map, where there is room, else beside it.
+    is_below: bool,
+    /// Of the map and the facts.
+    upper: f32,
+    /// There are neither facts nor choices.
+    is_bare: bool,
+}
+
+impl Sizes {
+    fn bare(width: f32, height: f32) -> Self {
+        let upper = (height - SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
+    }
+
+    /// In a side of this width, the sentence below being part of the height.
+    fn of(width: f32, height: f32) -> Self {
+        let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
+        let is_below = room - FACTS >= LEAST_MAP;
+        if is_below {
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
+        }
+        let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
+    }
+
+    fn height(self) -> f32 {
+        2.0 * LINE + self.upper + METER + 6.0 * SPACE
+    }
+}
+
+/// One run at its cursor.
+struct Side<'a> {
+    letter: &'static str,
+    look: Look<'a>,
+    rescales: Option<Rescales>,
+    ghosts: Option<Arc<Ghosts>>,
+    /// Of its map.
+    textures: [&'static str; 2],
+}
+
+/// `ghosts` are those of A.
+pub fn show(
+    ui: &mut Ui,
+    scene: &Arc<Scene>,
+    look: &Look<'_>,
+    ghosts: Option<Arc<Ghosts>>,
+    compare: &mut Compare,
+    textures: &mut Textures,
+    actions: &mut Vec<Action>,
+) {
+    compare.prepare(ui.ctx(), scene, look.generation);
+    let is_bare = compare.is_bare;
+    if !is_bare {
+        head(ui, compare, actions);
+    }
+    let made = compare.made(look.scene, look.generation);
+    let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
+    let a = Side { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
+    let ready = other.as_ref().and_then(|other| other.as_ref().ok());
+    let moment = ready.map(|other| compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene));
+    let b = ready.zip(moment.as_deref()).map(|(other, moment)| side_b(ui.ctx(), look, compare, other, moment));
+    let most = a.total_bytes().max(b.as_ref().map_or(0, Side::total_bytes));
+    let area = ui.available_rect_before_wrap();
+    let gap = 3.0 * SPACE;
+    let of_side = if is_bare { Sizes::bare } else { Sizes::of };
+    let sizes = of_side(area.width() / 2.0 - gap, area.height());
+    let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
+    let (left, right) = upper.split_left_right_at_fraction(0.5);
+    column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
+        if is_bare {
+            name(ui, &a.look.scene.settings);
+        } else {
+            title_of_a(ui, &a.look.scene.settings);
+        }
+        side(ui, &a, sizes, most, textures);
+    });
+    column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
+        if is_bare {
+            name(ui, &compare.settings(&look.scene.settings));
+        } else {
+            choices(ui, look.scene, compare, actions);
+        }
+        match (&b, &other) {
+            (Some(b), _) => side(ui, b, sizes, most, textures),
+            (None, Some(Err(fault))) => why_not(ui, fault),
+            (None, _) => coming(ui, compare),
+        }
+    });
+    if let Some(b) = &b {
+        column(ui, lower, &mut |ui| sentence(ui, &a, b));
+    }
+}
+
+/// B has a generation that no A has.
+const OF_B: u64 = 1 << 63;
+
+fn side_b<'a>(
+    ctx: &egui::Context,
+    look: &Look<'_>,
+    compare: &mut Compare,
+    other: &'a Other,
+    snapshot: &'a Snapshot,
+) -> Side<'a> {
+    let generation = OF_B | compare.serial;
+    let ghosts = compare.ghosts.get(ctx, &other.scene, generation);
+    let (selection, question, motion) = (look.selection, look.question, Motion::still());
+    let look =
+        Look { scene: &other.scene, snapshot, selection, check: Some(&other.check), generation, motion, question };
+    Side { letter: "B", look, rescales: Some(other.rescales), ghosts, textures: ["map of B", "ghosts of B"] }
+}
+
+impl Side<'_> {
+    fn total(&self) -> &Totals {
+        self.look.scene.run.meters().total()
+    }
+
+    fn total_bytes(&self) -> u64 {
+        self.total().traffic.hbm_bytes()
+    }
+
+    fn name(&self, ctx: &egui::Context, what: &str) -> String {
+        fill(ctx, "{0}: {1}", &[&self.letter, &tr(ctx, what)])
+    }
+}
+
+/// What the two runs are locked by, and the way to change places.
+fn head(ui: &mut Ui, compare: &Compare, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        draw::caption(ui, "One cursor, locked by");
+        for lock in Lock::ALL {
+            let action = Action::Compare(Wish::Lock(lock));
+            let response = ui.selectable_label(compare.lock == lock, tr(ui.ctx(), lock.name()));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+                actions.push(action);
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let action = Action::Compare(Wish::Swap);
+            if ui.button(tr(ui.ctx(), "Swap A and B")).clicked() {
+                actions.push(action);
+            }
+        });
+    });
+    ui.add_space(SPACE);
+}
+
+/// A line of a side's title, of one height in both.
+fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), LINE);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_size(size);
+        add(ui);
+    });
+}
+
+/// All that is said of a side that is only looked at.
+fn name(ui: &mut Ui, settings: &Settings) {
+    line(ui, |ui| {
+        ui.label(RichText::new(settings.algorithm.name()).size(theme::TITLE).strong());
+    });
+}
+
+fn title_of_a(ui: &mut Ui, settings: &Settings) {
+    let Tiling { br, bc } = settings.tiling();
+    line(ui, |ui| {
+        ui.label(RichText::new(format!("A  {}", settings.algorithm.name())).size(theme::HEADING).strong());
+        draw::caption(ui, "the run that is open");
+    });
+    line(ui, |ui| {
+        ui.label(format!("Br {br}, Bc {bc}, {}", settings.run.precision().name()));
+    });
+}
+
+/// What B is, to be changed.
+fn choices(ui: &mut Ui, a: &Scene, compare: &Compare, actions: &mut Vec<Action>) {
+    let settings = compare.settings(&a.settings);
+    let (mut chosen, old) = (compare.choices(), compare.choices());
+    line(ui, |ui| {
+        ui.label(RichText::new("B").size(theme::HEADING).strong());
+        for choice in *algorithm::ALL {
+            let is_chosen = settings.algorithm == *choice;
+            let response =
+                ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
+            let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
+            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
+            if response.clicked() {
+                chosen.algorithm = Some(choice.clone());
+            }
+        }
+    });
+    line(ui, |ui| {
+        let plan = a.plan();
+        let mut tiling = settings.tiling();
+        let drag = egui::DragValue::new(&mut tiling.br).range(1..=plan.n_q).speed(0.1).prefix("Br ");
+        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block rows"));
+        let drag = egui::DragValue::new(&mut tiling.bc).range(1..=plan.n_k).speed(0.1).prefix("Bc ");
+        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block keys"));
+        if tiling != settings.tiling() {
+            chosen.tiling = Some(tiling);
+        }
+        if let Some(precision) = precision(ui, settings.run.precision()) {
+            chosen.precision = Some(precision);
+        }
+        if chosen != Choices::default() && ui.button(tr(ui.ctx(), "as A")).clicked() {
+            chosen = Choices::default();
+        }
+    });
+    if chosen != old {
+        actions.push(Action::Compare(Wish::Choose(chosen)));
+    }
+}
+
+fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
+    let mut precision = current;
+    let combo = egui::ComboBox::from_id_salt("precision of B").width(64.0).selected_text(current.name());
+    let response = combo.show_ui(ui, |ui| {
+        for choice in Precision::ALL {
+            ui.selectable_value(&mut precision, choice, choice.name());
+        }
+    });
+    let name = fill(ui.ctx(), "B precision: {0}", &[&current.name()]);
+    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+    (precision != current).then_some(precision)
+}
+
+/// A map with the facts, and the meter below.
+fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
+    let area = ui.available_rect_before_wrap();
+    let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
+    let map = Rect::from_min_size(area.min, sizes.map);
+    map_of(ui, map, side, textures);
+    let facts_at = if sizes.is_below {
+        Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
+    } else {
+        Rect::from_min_max(pos2(map.right() + 4.0 * SPACE, area.top()), upper.max)
+    };
+    if !sizes.is_bare {
+        column(ui, facts_at, &mut |ui| facts(ui, side));
+    }
+    let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
+    meter(ui, meter_at, side, most);
+}
+
+/// The run as far as it has come.
+fn map_of(ui: &mut Ui, room: Rect, side: &Side<'_>, textures: &mut Textures) {
+    let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
+    let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
+    draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
+    let room = room.shrink2(vec2(0.0, SPACE));
+    far::picture(ui, &side.look, room, side.ghosts.as_deref(), side.textures, textures);
+}
+
+fn facts(ui: &mut Ui, side: &Side<'_>) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
+        draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
+    };
+    let ctx = ui.ctx().clone();
+    let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
+    let step = of(side.look.snapshot.cursor, side.look.scene.schedule().len());
+    row(ui, "step", &step, "Steps done, and all of them.");
+    let tile = side.look.snapshot.tile().map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
+    row(ui, "tile", &tile, "The tile that the last step worked on.");
+    ui.add_space(SPACE);
+    draw::caption(ui, "in the whole run");
+    let total = side.total();
+    let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
+    let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
+    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
+    row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
+    row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
+    let rescales = match side.rescales {
+        None => "...".into(),
+        Some(Rescales { of: 0, .. }) => tr(ui.ctx(), "none").to_owned(),
+        Some(Rescales { rows, of: visits }) => of(rows, visits),
+    };
+    row(ui, "row rescales", &rescales, RESCALES);
+    let (name, error, tip) = error(&ctx, side.look.check);
+    row(ui, name, &error, &tip);
+}
+
+/// The error of O at the end, or of the gradient that is closest to its bound: of what, how much, and what it means.
+fn error(ctx: &egui::Context, check: Option<&Check>) -> (&'static str, String, String) {
+    let compared = |name, tensor: &str, error: f64, bound: f64| {
+        let (mark, told) = match error <= bound {
+            true => ("", "The largest error of {0} against exact f64; it is within the bound."),
+            false => ("! ", "The largest error of {0} against exact f64; it is outside the bound."),
+        };
+        (name, format!("{mark}{}", short(error)), fill(ctx, told, &[&tensor]))
+    };
+    match check {
+        None => ("error of O", "...".into(), tr(ctx, "Compared with exact attention in f64.").to_owned()),
+        Some(Check::NotComputed(why)) => ("error of O", tr(ctx, "not computed").to_owned(), say(ctx, why)),
+        Some(Check::Done { errors, bound, .. }) => compared("error of O", Part::Output.symbol(), errors.o, bound.o),
+        Some(Check::Gradients { compared: all, .. }) => {
+            match all.iter().max_by(|a, b| a.share().total_cmp(&b.share())) {
+                Some(of) => compared("error of gradients", of.name, of.error, of.bound),
+                None => ("error of gradients", tr(ctx, "not computed").to_owned(), String::new()),
+            }
+        }
+    }
+}
+
+pub const RESCALES: &str = "How often a row's maximum rose, so that its sum and output shrank by an alpha below 1; of all \
+    visits of a row that had seen a key. None: the algorithm sees whole rows at once.";
+
+/// HBM bytes so far and in all, to the scale that both sides share.
+fn meter(ui: &mut Ui, rect: Rect, side: &Side<'_>, most: u64) {
+    let palette = Palette::of(ui);
+    let (now, total) = (side.look.snapshot.totals.traffic.hbm_bytes(), side.total_bytes());
+    let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
+    let painter = ui.painter();
+    let of = fill(ui.ctx(), "{0} of {1}", &[&bytes(now), &bytes(total)]);
+    let font = theme::text(theme::LABEL);
+    fit_text(painter, words, Align2::LEFT_CENTER, tr(ui.ctx(), "HBM bytes so far"), font, palette.faint_ink);
+    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
+    let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
+    painter.rect_filled(part(total), 2.0, palette.accent_soft);
+    painter.rect_filled(part(now), 2.0, palette.accent);
+    painter.rect_stroke(part(total), 2.0, palette.hairline(), egui::StrokeKind::Inside);
+    let response = ui.interact(rect, ui.scope_id().with((side.letter, "meter")), Sense::hover());
+    draw::describe(
+        &response,
+        &side.name(ui.ctx(), "HBM bytes"),
+        &fill(ui.ctx(), "{0} of {1}", &[&grouped(now), &grouped(total)]),
+    );
+    response.on_hover_text(words::per_tensor(ui.ctx(), &side.total().traffic));
+}
+
+fn sentence(ui: &mut Ui, a: &Side<'_>, b: &Side<'_>) {
+    let name = |side: &Side<'_>| format!("{} ({})", side.letter, side.look.scene.settings.algorithm.name());
+    let (of_a, of_b) = (name(a), name(b));
+    let told = |name, side: &Side<'_>| (name, side.look.scene.plan().clone(), side.total().traffic);
+    let ((a, plan_a, traffic_a), (b, plan_b, traffic_b)) = (told(&of_a, a), told(&of_b, b));
+    let text = why::sentence(
+        ui.ctx(),
+        Told { name: a, plan: &plan_a, traffic: &traffic_a },
+        Told { name: b, plan: &plan_b, traffic: &traffic_b },
+    );
+    let response = ui.label(RichText::new(&text).size(theme::BODY)).on_hover_text(tr(ui.ctx(), words::NOT_MODELLED));
+    draw::describe(&response, "which moves more", &text);
+}
+
+fn why_not(ui: &mut Ui, fault: &Sentence) {
+    let palette = Palette::of(ui);
+    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&say(ui.ctx(), fault)]);
+    let response = ui.label(RichText::new(&text).color(palette.ink).background_color(palette.trouble_soft));
+    draw::describe(&response, "run of B", &text);
+}
+
+fn coming(ui: &mut Ui, compare: &Compare) {
+    let progress = compare.making.as_ref().map_or(0.0, |(_, job)| job.progress());
+    let response = ui.label(tr(ui.ctx(), "B is being run ..."));
+    draw::describe(&response, "run of B", tr(ui.ctx(), "B is being run ..."));
+    ui.add(egui::ProgressBar::new(progress).desired_width(160.0));
+}

@@ -1,0 +1,270 @@
+//! HBM, the ground of the map: the tensors around the plane with their blocks, and the words of the tokens.
+
+use eframe::egui::epaint::TextShape;
+use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind, Vec2, pos2, vec2};
+
+use crate::schedule::Place;
+use crate::schedule::language::{Axis, Role};
+
+use super::Map;
+use super::layout::{Side, Strip};
+use crate::app::ink::draw::{self, fit_text, hatch};
+use crate::app::ink::theme;
+use crate::app::run::overview::Progress;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::{bytes, grouped};
+
+/// As many tokens have their words beside the plane.
+const MOST_WORDS: usize = 24;
+/// More blocks of a strip than this are drawn as one.
+const MOST_BLOCKS: usize = 256;
+/// Blocks closer than this have no line between them.
+const LEAST_BLOCK: f32 = 4.0;
+const WORD: f32 = 16.0;
+
+/// Room for the words at the left and above.
+pub fn room_for_words(look: &Look<'_>, figure: Rect) -> Vec2 {
+    let plan = look.scene.plan();
+    let is_small = figure.width() < 420.0 || figure.height() < 280.0;
+    let has = |token: Option<&str>| token.is_some() && !is_small;
+    let left = if has(look.scene.query_token(0)) { 64.0 } else { 0.0 };
+    let above = if has(look.scene.key_token(0)) && plan.n_k <= MOST_WORDS { 44.0 } else { 0.0 };
+    vec2(left, above)
+}
+
+pub fn paint(map: &Map<'_>, words: Vec2) {
+    for (n, strip) in map.layout.strips.iter().enumerate() {
+        paint_strip(map, strip);
+        name(map, n, strip);
+    }
+    if words.x > 0.0 {
+        queries(map, words.x);
+    }
+    if words.y > 0.0 {
+        keys(map, words.y);
+    }
+}
+
+/// Left of what lies along the keys; above what lies along the queries, once for all its splits.
+fn name(map: &Map<'_>, n: usize, strip: &Strip) {
+    let (painter, font, name) = (map.ui.painter(), theme::text(theme::LABEL), strip.tensor.name());
+    let rect = strip.rect;
+    match strip.side {
+        Side::Above | Side::Below => {
+            draw::put_text(
+                painter,
+                rect.left_center() - vec2(6.0, 0.0),
+                Align2::RIGHT_CENTER,
+                name,
+                font,
+                map.palette.ink,
+            );
+        }
+        Side::Left | Side::Right if strip.split.is_none_or(|split| split == 0) => {
+            let last = map.layout.strips[n..].iter().take_while(|other| other.tensor == strip.tensor).last();
+            let all = last.map_or(rect, |last| rect.union(last.rect));
+            draw::put_text(
+                painter,
+                all.center_top() - vec2(0.0, 3.0),
+                Align2::CENTER_BOTTOM,
+                name,
+                font,
+                map.palette.ink,
+            );
+        }
+        _ => {}
+    }
+}
+
+fn paint_strip(map: &Map<'_>, strip: &Strip) {
+    let (look, palette) = (map.look, map.palette);
+    let Some(of) = look.scene.schedule().algorithm.of_tensor(strip.tensor) else { return };
+    let hue = palette.tensor(strip.tensor);
+    let painter = map.ui.painter();
+    painter.rect_filled(strip.rect, 0.0, palette.background);
+    if matches!(of.role, Role::In | Role::Modifier(_)) {
+        painter.rect_filled(strip.rect, 0.0, palette.pale(hue));
+    } else {
+        written(map, strip);
+    }
+    if let Some(tokens) = on_chip(map, strip) {
+        let part = map.window.part(strip, &tokens);
+        // A block of a pixel or two still has a mark that can be found.
+        let part = if part.is_positive() {
+            Rect::from_center_size(part.center(), part.size().max(vec2(4.0, 4.0)))
+        } else {
+            part
+        };
+        // What is only made on chip so far is not in HBM.
+        if is_in_hbm(map, strip) {
+            painter.rect_filled(part, 0.0, hue);
+        }
+        painter.rect_stroke(part, 0.0, Stroke::new(1.5, palette.ink), StrokeKind::Inside);
+    }
+    lines(map, strip);
+    painter.rect_stroke(strip.rect, 0.0, palette.hairline(), StrokeKind::Outside);
+    let id = map.ui.scope_id().with(("strip", strip.tensor.name(), strip.split));
+    let response = map.ui.interact(strip.rect, id, Sense::hover());
+    let text = told(map, strip);
+    draw::describe(&response, &fill(map.ui.ctx(), "{0} in HBM", &[&strip.tensor.name()]), &text);
+    response.on_hover_text(text);
+}
+
+/// Tokens of block `n`, along the strip.
+fn block(map: &Map<'_>, strip: &Strip, n: usize) -> std::ops::Range<usize> {
+    let plan = map.look.scene.plan();
+    if is_along_keys(strip) { plan.cols(n) } else { plan.rows(n) }
+}
+
+fn is_along_keys(strip: &Strip) -> bool {
+    matches!(strip.side, Side::Above | Side::Below)
+}
+
+/// What is in HBM of a tensor that the text makes: whole blocks filled, those that will be written again hatched.
+fn written(map: &Map<'_>, strip: &Strip) {
+    let (look, palette) = (map.look, map.palette);
+    let hue = palette.tensor(strip.tensor);
+    let seen = map.window.blocks(usize::from(!is_along_keys(strip)));
+    let stride = seen.len().div_ceil(MOST_BLOCKS).max(1);
+    for n in seen.step_by(stride) {
+        let last = n + stride - 1;
+        let tokens = block(map, strip, n).start..block(map, strip, last).end;
+        let part = map.window.part(strip, &tokens);
+        match look.scene.map.stored.progress(strip.tensor, place(strip, n), look.snapshot.cursor) {
+            Some(Progress::Done) => {
+                map.ui.painter().rect_filled(part, 0.0, palette.pale(hue));
+            }
+            Some(Progress::Begun) => hatch(map.ui.painter(), part, hue, 5.0),
+            _ => {}
+        }
+    }
+}
+
+fn place(strip: &Strip, n: usize) -> Place {
+    let place = if is_along_keys(strip) { Place::new(None, Some(n)) } else { Place::new(Some(n), None) };
+    strip.split.map_or(place, |split| place.with(Axis::S, split))
+}
+
+/// The tokens of the block that is on chip now.
+fn on_chip(map: &Map<'_>, strip: &Strip) -> Option<std::ops::Range<usize>> {
+    let place = map.look.snapshot.place_of(strip.tensor.name())?;
+    if strip.split.is_some() && strip.split != place.s() {
+        return None;
+    }
+    let n = if is_along_keys(strip) { place.j() } else { place.i() }?;
+    Some(block(map, strip, n))
+}
+
+/// The block at hand is in HBM too: given, or stored by now.
+fn is_in_hbm(map: &Map<'_>, strip: &Strip) -> bool {
+    let at = map.look.snapshot.place_of(strip.tensor.name());
+    let n = at.and_then(|at| if is_along_keys(strip) { at.j() } else { at.i() }).unwrap_or(0);
+    let progress = map.look.scene.map.stored.progress(strip.tensor, place(strip, n), map.look.snapshot.cursor);
+    matches!(progress, None | Some(Progress::Begun | Progress::Done))
+}
+
+/// Between blocks, where they can be told apart.
+fn lines(map: &Map<'_>, strip: &Strip) {
+    let plan = map.look.scene.plan();
+    let seen = map.window.blocks(usize::from(!is_along_keys(strip)));
+    let length = if is_along_keys(strip) { strip.rect.width() } else { strip.rect.height() };
+    if seen.len() > MOST_BLOCKS || length / seen.len().max(1) as f32 <= LEAST_BLOCK {
+        return;
+    }
+    let stroke = Stroke::new(1.0, map.palette.background);
+    for n in seen.skip(1) {
+        if is_along_keys(strip) {
+            map.ui.painter().vline(map.window.x(plan.cols(n).start), strip.rect.y_range(), stroke);
+        } else {
+            map.ui.painter().hline(strip.rect.x_range(), map.window.y(plan.rows(n).start), stroke);
+        }
+    }
+}
+
+/// Its size, and which of its blocks is on chip.
+fn told(map: &Map<'_>, strip: &Strip) -> String {
+    let (ctx, look) = (map.ui.ctx(), map.look);
+    let (algorithm, plan) = (&look.scene.schedule().algorithm, look.scene.plan());
+    let (rows, cols) = algorithm.size_of(strip.tensor, plan).unwrap_or_default();
+    let element = algorithm.tensors(plan).find(|of| of.tensor == strip.tensor).map_or(0, |of| of.element_bytes);
+    let size = bytes(rows as u64 * cols as u64 * element);
+    let mut text = fill(ctx, "{0} x {1} elements, {2}", &[&grouped(rows as u64), &grouped(cols as u64), &size]);
+    text.push_str("; ");
+    match on_chip(map, strip) {
+        Some(tokens) if tokens.len() == 1 => text += &fill(ctx, "row {0} is on chip", &[&tokens.start]),
+        Some(tokens) => text += &fill(ctx, "rows {0} to {1} are on chip", &[&tokens.start, &(tokens.end - 1)]),
+        None => text += tr(ctx, "nothing of it is on chip"),
+    }
+    text
+}
+
+/// Words left of their rows: all of them, or the first and the last of the block at hand and the row that is looked at.
+fn queries(map: &Map<'_>, width: f32) {
+    let look = map.look;
+    let plan = look.scene.plan();
+    let left = map.layout.strips.iter().filter(|strip| strip.side == Side::Left).map(|strip| strip.rect.left());
+    let right = left.fold(map.layout.plane.left(), f32::min) - 6.0;
+    let selected = look.row().unwrap_or(look.selection.query);
+    let mut queries: Vec<usize> = match look.snapshot.view.rows.clone() {
+        _ if plan.n_q <= MOST_WORDS => (0..plan.n_q).collect(),
+        rows if rows.is_empty() => Vec::new(),
+        rows => vec![selected, rows.start, rows.end - 1],
+    };
+    queries.dedup();
+    let mut taken: Vec<f32> = Vec::new();
+    for query in queries {
+        let y = (map.window.y(query) + map.window.y(query + 1)) / 2.0;
+        let is_free = taken.iter().all(|other| (other - y).abs() >= WORD - 2.0);
+        if !is_free || !map.layout.plane.y_range().contains(y) {
+            continue;
+        }
+        taken.push(y);
+        let Some(token) = look.scene.query_token(query) else { continue };
+        let place = Rect::from_min_max(pos2(right - width + 6.0, y - WORD / 2.0), pos2(right, y + WORD / 2.0));
+        let ink = if query == selected { map.palette.ink } else { map.palette.faint_ink };
+        let token = draw::token(map.ui, token);
+        fit_text(map.ui.painter(), place, Align2::RIGHT_CENTER, &token, theme::text(theme::LABEL), ink);
+    }
+}
+
+/// Words above their keys: slanted, Chinese upright.
+fn keys(map: &Map<'_>, height: f32) {
+    let top = map.layout.strips.iter().filter(|strip| strip.side == Side::Above).map(|strip| strip.rect.top());
+    let bottom = top.fold(map.layout.plane.top(), f32::min) - 3.0;
+    for key in 0..map.look.scene.plan().n_k {
+        let (from, to) = (map.window.x(key), map.window.x(key + 1));
+        let Some(token) = map.look.scene.key_token(key) else { continue };
+        if (from + to) / 2.0 < map.layout.plane.left()
+            || (from + to) / 2.0 > map.layout.plane.right()
+            || to - from < 12.0
+        {
+            continue;
+        }
+        let token = draw::token(map.ui, token);
+        if token.chars().any(theme::is_chinese) {
+            upright(map, pos2((from + to) / 2.0, bottom), &token, height);
+        } else {
+            slanted(map, pos2((from + to) / 2.0 - 4.0, bottom - 12.0), &token, height);
+        }
+    }
+}
+
+fn upright(map: &Map<'_>, at: eframe::egui::Pos2, token: &str, height: f32) {
+    let letters: Vec<char> = token.chars().filter(|c| !c.is_whitespace()).take((height / 14.0) as usize).collect();
+    for (n, letter) in letters.iter().rev().enumerate() {
+        let at = at - vec2(0.0, 14.0 * n as f32);
+        let font = theme::text(theme::LABEL);
+        draw::put_text(map.ui.painter(), at, Align2::CENTER_BOTTOM, &letter.to_string(), font, map.palette.ink);
+    }
+}
+
+fn slanted(map: &Map<'_>, at: eframe::egui::Pos2, token: &str, height: f32) {
+    let font = theme::text(theme::LABEL);
+    let mut job = eframe::egui::text::LayoutJob::simple_singleline(token.to_owned(), font, map.palette.ink);
+    // At 45 degrees a word rises by 0.7 of its width.
+    job.wrap = eframe::egui::text::TextWrapping::truncate_at_width((height - 14.0) * 1.41);
+    let galley = map.ui.painter().layout_job(job);
+    let angle = -std::f32::consts::FRAC_PI_4;
+    map.ui.painter().add(TextShape::new(at, galley, map.palette.ink).with_angle(angle));
+}

@@ -1,0 +1,261 @@
+//! The plane of all pairs of query and key: what of it exists in HBM, what was computed and never stored, what the mask
+//! skips; the loops at its edges; the tile at hand.
+
+use eframe::egui::{Color32, Rect, Stroke, StrokeKind, vec2};
+
+use crate::attention::TileClass;
+use crate::schedule::language::{Action, Axis};
+use crate::schedule::{Place, Tensor};
+
+use super::layout::BEHIND;
+use super::{Ghosts, Map, loops};
+use crate::app::ink::draw::hatch;
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::{self, Palette};
+use crate::app::panels::grid::GridAt;
+use crate::app::run::overview::{Cell, Progress};
+use crate::app::state::seen::Look;
+
+/// Cells from this width on are drawn one by one; only those on screen.
+const DRAWN_CELL: f32 = 6.0;
+/// Pairs of query and key up to this are hatched one by one where the mask hides them.
+const MOST_PAIRS: usize = 1 << 10;
+
+/// `names` are those of the textures of tiles and of ghosts.
+pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
+    let (ui, layout, palette) = (map.ui, map.layout, map.palette);
+    for (n, _) in layout.sheets.iter().enumerate().skip(1).rev() {
+        sheet_behind(map, n);
+    }
+    let painter = ui.painter();
+    painter.rect_filled(layout.plane, 0.0, palette.background);
+    let at = GridAt::of(map.look);
+    let front = front_sheet(map);
+    let grid = &at.scene.map.grid;
+    let cell = vec2(layout.plane.width() / grid.cols as f32, layout.plane.height() / grid.rows as f32)
+        / map.window.seen().size();
+    if cell.min_elem() < DRAWN_CELL {
+        let color =
+            |row, col| at.cell(row, col).map_or(palette.background, |cell| color_of(map, front, (row, col), &cell));
+        let key = (at.key(ui), front.map(Tensor::name));
+        let texture = textures.get(ui.ctx(), names[0], key, (grid.rows, grid.cols), color);
+        painter.image(texture, layout.plane, map.window.seen(), theme::NO_TINT);
+    } else {
+        let ghosts = shown_ghosts(map);
+        if let Some(ghosts) = ghosts {
+            let texture =
+                textures.get(ui.ctx(), names[1], (at.key(ui), at.cursor), (ghosts.rows, ghosts.cols), |row, col| {
+                    pattern(map, &at, ghosts, (row, col))
+                });
+            painter.image(texture, layout.plane, map.window.seen(), theme::NO_TINT);
+        }
+        cells(map, &at, front, ghosts.is_some());
+    }
+    painter.rect_stroke(layout.plane, 0.0, Stroke::new(1.0, palette.faint_ink), StrokeKind::Outside);
+    row(map);
+    brackets(map);
+    tile(map, &at);
+}
+
+/// Of the tensors that lie whole in HBM, the one that the kernel at hand writes, else one that it reads.
+pub fn front_sheet(map: &Map<'_>) -> Option<Tensor> {
+    let schedule = map.look.scene.schedule();
+    let (kernel, text) = (super::kernel(map.look), schedule.algorithm.text());
+    let of = |is_stored: bool| {
+        let lines = text.lines.iter().filter(|line| line.kernel == kernel);
+        let actions = lines.flat_map(|line| &line.statements).map(|statement| &statement.action);
+        let tensors = actions.filter(|action| matches!(action, Action::Store { .. }) == is_stored);
+        let tensors = tensors.filter_map(|action| Some(schedule.algorithm.tensor(action.tensor()?)));
+        let mut found: Vec<Tensor> = tensors.filter(|tensor| map.layout.sheets.contains(tensor)).collect();
+        found.pop()
+    };
+    of(true).or_else(|| of(false)).or(map.layout.sheets.first().copied())
+}
+
+/// Names of tiles on chip of the kernel at hand, where no tile goes to HBM.
+pub fn on_chip_only(look: &Look<'_>) -> String {
+    let buffers = super::buffers(look);
+    let tiles = buffers.iter().filter(|buffer| buffer.axis.is_none() && !buffer.is_whole_rows && buffer.cols > 1);
+    let plan = look.scene.plan();
+    let tiles = tiles.filter(|buffer| (buffer.rows, buffer.cols) == (plan.br, plan.bc));
+    let stored = |name: &&String| {
+        Tensor::known(name).and_then(|tensor| look.scene.schedule().algorithm.of_tensor(tensor)).is_none()
+    };
+    tiles.flat_map(|buffer| &buffer.names).filter(stored).cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// What a tile that is over looks like: there is less of it where nothing was stored.
+pub fn done(palette: &Palette, is_stored: bool) -> Color32 {
+    if is_stored { palette.done } else { palette.empty }
+}
+
+fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), cell: &Cell) -> Color32 {
+    let (look, palette) = (map.look, map.palette);
+    let progress = cell.progress(look.snapshot.cursor);
+    let scene = look.scene;
+    if let Some(front) = front.filter(|_| progress != Progress::Never) {
+        let grid = &scene.map.grid;
+        let place = Place::new(Some(row * grid.row_stride), Some(col * grid.col_stride));
+        // What is given lies there whole.
+        return match scene.map.stored.progress(front, place, look.snapshot.cursor) {
+            Some(Progress::Done) | None => palette.done,
+            Some(Progress::Begun) => palette.accent_soft,
+            Some(Progress::Ahead | Progress::Never) => palette.background,
+        };
+    }
+    let is_again = scene.schedule().algorithm.is_backward();
+    match progress {
+        Progress::Never => palette.background,
+        // A backward pass begins on what the forward pass computed and did not store.
+        Progress::Ahead if is_again => palette.empty,
+        Progress::Ahead => palette.background,
+        Progress::Begun => palette.accent_soft,
+        Progress::Done => done(palette, is_again),
+    }
+}
+
+/// The weights of tiles that no tensor in HBM has, where the lesson does not ask for them.
+pub fn shown_ghosts<'a>(map: &Map<'a>) -> Option<&'a Ghosts> {
+    map.ghosts.filter(|_| map.layout.sheets.is_empty() && !map.look.question.hides.classes)
+}
+
+/// A cell of the ghosts: the weight that was computed there, on its way to nowhere.
+fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts, (row, col): (usize, usize)) -> Color32 {
+    let plan = map.look.scene.plan();
+    let (i, j) = (row * plan.n_q / ghosts.rows / plan.br, col * plan.n_k / ghosts.cols / plan.bc);
+    if ghosts.is_made((i, j), at.cursor) {
+        return map.palette.grey(ghosts.at(row, col), ghosts.limit);
+    }
+    // A backward pass begins on what the forward pass computed and did not store.
+    if map.look.scene.schedule().algorithm.is_backward() {
+        return map.palette.grey(ghosts.at(row, col), 3.0 * ghosts.limit);
+    }
+    let (row, col) = map.look.scene.map.grid.position(i, j);
+    at.cell(row, col).map_or(map.palette.background, |cell| color_of(map, None, (row, col), &cell))
+}
+
+/// Each tile with its fill, unless a picture has that, the sign of the mask and its edge.
+fn cells(map: &Map<'_>, at: &GridAt<'_>, front: Option<Tensor>, is_filled: bool) {
+    let (plan, grid) = (map.look.scene.plan(), &at.scene.map.grid);
+    let painter = map.ui.painter().with_clip_rect(map.layout.plane.intersect(map.ui.clip_rect()));
+    let range = |axis: usize, stride: usize, count: usize| {
+        let blocks = map.window.blocks(axis);
+        blocks.start / stride..blocks.end.div_ceil(stride).min(count)
+    };
+    for row in range(1, grid.row_stride, grid.rows) {
+        for col in range(0, grid.col_stride, grid.cols) {
+            let Some(cell) = at.cell(row, col) else { continue };
+            let (i, j) = (row * grid.row_stride, col * grid.col_stride);
+            let rows = plan.rows(i).start..plan.rows(i + grid.row_stride - 1).end;
+            let cols = plan.cols(j).start..plan.cols(j + grid.col_stride - 1).end;
+            let rect = map.window.tile(&rows, &cols);
+            if !is_filled {
+                painter.rect_filled(rect, 0.0, color_of(map, front, (row, col), &cell));
+            }
+            if cell.class == TileClass::Partial {
+                hidden(map, &painter, rect, &rows, &cols);
+            }
+            if cell.progress(at.cursor) != Progress::Never {
+                painter.rect_stroke(rect, 0.0, map.palette.hairline(), StrokeKind::Middle);
+            }
+        }
+    }
+}
+
+/// The pairs that the mask hides; of many, the whole tile has the sign.
+fn hidden(
+    map: &Map<'_>,
+    painter: &eframe::egui::Painter,
+    rect: Rect,
+    rows: &std::ops::Range<usize>,
+    cols: &std::ops::Range<usize>,
+) {
+    let plan = map.look.scene.plan();
+    let spacing = (rect.width() / 5.0).clamp(4.0, 8.0);
+    if plan.n_q.saturating_mul(plan.n_k) > MOST_PAIRS {
+        return hatch(painter, rect, map.palette.hatch, spacing);
+    }
+    for query in rows.clone() {
+        let seen = plan.band.keys_of(query);
+        let (from, to) = (seen.start.clamp(cols.start, cols.end), seen.end.clamp(cols.start, cols.end));
+        let row = query..query + 1;
+        for keys in if from < to { [cols.start..from, to..cols.end] } else { [cols.clone(), 0..0] } {
+            hatch(painter, map.window.tile(&row, &keys), map.palette.hatch, 5.0);
+        }
+    }
+}
+
+/// A tensor of tiles behind the first: its edges, filled as far as it is written.
+fn sheet_behind(map: &Map<'_>, n: usize) {
+    let (look, palette) = (map.look, map.palette);
+    let front = front_sheet(map);
+    let Some(tensor) = map.layout.sheets.iter().filter(|tensor| Some(**tensor) != front).nth(n - 1).copied() else {
+        return;
+    };
+    let behind = vec2(BEHIND, BEHIND) * n as f32;
+    let rect = map.layout.plane.translate(behind);
+    let painter = map.ui.painter();
+    painter.rect_filled(rect, 0.0, palette.background);
+    let plan = look.scene.plan();
+    let blocks = map.window.blocks(1);
+    let stride = blocks.len().div_ceil(256).max(1);
+    for i in blocks.step_by(stride) {
+        let place = Place::new(Some(i), plan.t_c().checked_sub(1));
+        let progress = look.scene.map.stored.progress(tensor, place, look.snapshot.cursor);
+        if matches!(progress, Some(Progress::Done) | None) {
+            let rows = plan.rows(i).start..plan.rows(i + stride - 1).end;
+            let band = map.window.tile(&rows, &(0..plan.n_k)).translate(behind);
+            painter.rect_filled(band.intersect(rect), 0.0, palette.done);
+        }
+    }
+    painter.rect_stroke(rect, 0.0, Stroke::new(1.0, palette.faint_ink), StrokeKind::Inside);
+}
+
+/// The row that is looked at, across the plane.
+fn row(map: &Map<'_>) {
+    let query = map.look.row().unwrap_or(map.look.selection.query);
+    let n_k = map.look.scene.plan().n_k;
+    let band = map.window.tile(&(query..query + 1), &(0..n_k)).intersect(map.layout.plane);
+    if band.height() >= 6.0 {
+        map.ui.painter().rect_stroke(band, 0.0, Stroke::new(1.0, map.palette.faint_ink), StrokeKind::Inside);
+    }
+}
+
+/// The loops at the edges that they run along; the outer one is stronger.
+fn brackets(map: &Map<'_>) {
+    let plane = map.layout.plane;
+    for told in loops(map.look) {
+        let stroke = Stroke::new(if told.depth == 0 { 3.0 } else { 1.5 }, map.palette.ink);
+        let painter = map.ui.painter();
+        match told.over.axis {
+            Axis::I => {
+                let x = plane.left() - 3.0;
+                painter.vline(x, plane.y_range(), stroke);
+                painter.hline(x..=x + 4.0, plane.top(), stroke);
+                painter.hline(x..=x + 4.0, plane.bottom(), stroke);
+            }
+            Axis::J => {
+                let y = plane.top() - 3.0;
+                painter.hline(plane.x_range(), y, stroke);
+                painter.vline(plane.left(), y..=y + 4.0, stroke);
+                painter.vline(plane.right(), y..=y + 4.0, stroke);
+            }
+            Axis::S | Axis::H => {}
+        }
+    }
+}
+
+/// The tile at hand.
+fn tile(map: &Map<'_>, at: &GridAt<'_>) {
+    let Some((i, j)) = at.tile else { return };
+    let plan = map.look.scene.plan();
+    let cell = map.window.tile(&plan.rows(i), &plan.cols(j));
+    // A tile of a pixel or two still has a mark that can be found.
+    let mark = Rect::from_center_size(cell.center(), cell.size().max(vec2(8.0, 8.0)));
+    if map.layout.plane.expand(4.0).intersects(mark) {
+        let mark = mark.intersect(map.layout.plane.expand(4.0));
+        let painter = map.ui.painter();
+        painter.rect_stroke(mark, 1.0, Stroke::new(5.0, map.palette.background), StrokeKind::Middle);
+        painter.rect_stroke(mark, 1.0, Stroke::new(3.0, map.palette.ink), StrokeKind::Middle);
+    }
+}

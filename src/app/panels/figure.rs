@@ -1,0 +1,144 @@
+//! The figure of a beat: bars side by side, in groups, under a line they may reach. Infinite and NaN have marks.
+
+use eframe::egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+use crate::app::ink::draw::{self, fit_text, shrink_text};
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::playback::lesson::{ShownBar, ShownFigure};
+
+/// Height of a line of text.
+const LINE: f32 = 20.0;
+/// The widest a bar gets.
+const WIDEST: f32 = 96.0;
+
+pub fn show(ui: &mut Ui, figure: &ShownFigure) {
+    let palette = Palette::of(ui);
+    draw::title(ui, &figure.title);
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    let told: Vec<String> = figure.bars.iter().map(|bar| format!("{}: {}", bar.text, bar.shown)).collect();
+    draw::describe(&response, "figure", &told.join("; "));
+    if rect.width() < 80.0 || rect.height() < 60.0 {
+        return;
+    }
+    let has_groups = !figure.groups.is_empty();
+    let names = if has_groups { 2.0 * LINE } else { LINE };
+    let chart = Rect::from_min_max(rect.min + vec2(0.0, LINE), rect.max - vec2(0.0, names));
+    let scale = Scale::of(figure, chart);
+    let columns = columns(figure, chart);
+    ui.painter().hline(chart.x_range(), scale.base(), Stroke::new(1.5, palette.ink));
+    for (bar, column) in figure.bars.iter().zip(&columns) {
+        paint_bar(ui, *column, bar, &scale, palette);
+        let under =
+            Rect::from_min_size(pos2(column.left() - 12.0, chart.bottom() + 2.0), vec2(column.width() + 24.0, LINE));
+        fit_text(ui.painter(), under, Align2::CENTER_CENTER, &bar.text, theme::text(theme::BODY), palette.ink);
+    }
+    if let Some((limit, text)) = &figure.limit {
+        let y = scale.at(*limit);
+        ui.painter().extend(Shape::dashed_line(
+            &[pos2(chart.left(), y), pos2(chart.right(), y)],
+            Stroke::new(1.5, palette.trouble),
+            6.0,
+            4.0,
+        ));
+        let place = Rect::from_min_size(pos2(chart.left(), y - LINE), vec2(chart.width(), LINE));
+        fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.ink);
+    }
+    for (n, (first, text)) in figure.groups.iter().enumerate() {
+        let end = figure.groups.get(n + 1).map_or(columns.len(), |(next, _)| *next);
+        let Some((first, last)) = columns.get(*first).zip(end.checked_sub(1).and_then(|last| columns.get(last))) else {
+            continue;
+        };
+        let top = chart.bottom() + LINE;
+        ui.painter().hline(first.left()..=last.right(), top, palette.hairline());
+        let place = Rect::from_min_max(pos2(first.left() - 24.0, top), pos2(last.right() + 24.0, top + LINE));
+        fit_text(ui.painter(), place, Align2::CENTER_CENTER, text, theme::text(theme::BODY), palette.faint_ink);
+    }
+}
+
+/// Values to heights: 0 is always on it.
+struct Scale {
+    chart: Rect,
+    low: f64,
+    high: f64,
+}
+
+impl Scale {
+    fn of(figure: &ShownFigure, chart: Rect) -> Self {
+        let values = figure.bars.iter().filter_map(|bar| bar.value).chain(figure.limit.iter().map(|(limit, _)| *limit));
+        let (low, high) =
+            values.filter(|x| x.is_finite()).fold((0.0, 0.0), |(low, high): (f64, f64), x| (low.min(x), high.max(x)));
+        let room = (high - low).max(1e-300);
+        // A bar that leaves the picture is higher than all others.
+        Self { chart, low, high: high + 0.12 * room }
+    }
+
+    fn at(&self, value: f64) -> f32 {
+        let part = (value.clamp(self.low, self.high) - self.low) / (self.high - self.low).max(1e-300);
+        self.chart.bottom() - part as f32 * self.chart.height()
+    }
+
+    fn base(&self) -> f32 {
+        self.at(0.0)
+    }
+}
+
+/// The place of each bar; a gap of one bar between groups.
+fn columns(figure: &ShownFigure, chart: Rect) -> Vec<Rect> {
+    let gaps = figure.groups.iter().filter(|(at, _)| *at > 0).count();
+    let slots = figure.bars.len() + gaps;
+    let slot = (chart.width() / slots.max(1) as f32).min(WIDEST * 1.6);
+    let left = chart.center().x - slot * slots as f32 / 2.0;
+    let column = |n: usize| {
+        let before = figure.groups.iter().filter(|(at, _)| *at > 0 && *at <= n).count();
+        let x = left + slot * (n + before) as f32 + slot * 0.19;
+        Rect::from_min_max(pos2(x, chart.top()), pos2(x + slot * 0.62, chart.bottom()))
+    };
+    (0..figure.bars.len()).map(column).collect()
+}
+
+fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Palette) {
+    let painter = ui.painter();
+    let base = scale.base();
+    let text = |y: f32, text: &str| {
+        let place = Rect::from_center_size(pos2(column.center().x, y), vec2(column.width() * 1.5, LINE));
+        shrink_text(painter, place, Align2::CENTER_CENTER, text, theme::figures(theme::BODY), palette.ink);
+    };
+    match bar.value {
+        None => {
+            let place = Rect::from_min_max(pos2(column.left(), base - 3.0 * LINE), pos2(column.right(), base));
+            painter.rect_stroke(place, 2.0, Stroke::new(1.0, palette.faint_ink), eframe::egui::StrokeKind::Inside);
+            text(place.center().y, &bar.shown);
+        }
+        Some(value) if value.is_nan() => {
+            painter.hline(column.x_range(), base, Stroke::new(4.0, palette.trouble));
+            text(base - LINE, &format!("! {}", bar.shown));
+        }
+        Some(value) if value.is_infinite() => {
+            let top = if value > 0.0 { column.top() } else { column.bottom() };
+            painter.rect_filled(
+                Rect::from_two_pos(pos2(column.left(), base), pos2(column.right(), top)),
+                2.0,
+                palette.trouble,
+            );
+            broken(ui, pos2(column.left(), (base + top) / 2.0), column.width(), palette);
+            text(top - LINE / 2.0, &format!("! {}", bar.shown));
+        }
+        Some(value) => {
+            let top = scale.at(value);
+            painter.rect_filled(
+                Rect::from_two_pos(pos2(column.left(), base), pos2(column.right(), top)),
+                2.0,
+                palette.accent,
+            );
+            let above = if value < 0.0 { top + LINE / 2.0 } else { top - LINE / 2.0 };
+            text(above, &bar.shown);
+        }
+    }
+}
+
+/// The bar goes on beyond the picture.
+fn broken(ui: &Ui, from: Pos2, width: f32, palette: &Palette) {
+    let points =
+        (0..=6).map(|n| from + vec2(width * n as f32 / 6.0, if n % 2 == 0 { SPACE } else { -SPACE })).collect();
+    ui.painter().add(Shape::line(points, Stroke::new(5.0, palette.background)));
+}

@@ -1,0 +1,190 @@
+//! What a run took: time, memory, and the rates that follow from the closed forms; beside them the roofline.
+
+use eframe::egui::{self, RichText, Ui, vec2};
+
+use crate::gpu::{DeviceInfo, DeviceKind};
+use crate::schedule::Tiling;
+
+use super::Wish;
+use super::roofline;
+use crate::app::ink::axes::{note, of_changed_source, warning};
+use crate::app::ink::draw::{self, value_row};
+use crate::app::ink::theme::{self, SPACE};
+use crate::app::message::Action;
+use crate::app::run::gpu::device::Gpu;
+use crate::app::run::gpu::outcome::Outcome;
+use crate::app::run::scene::Check;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, say, tr};
+use crate::number::{bytes, grouped, short};
+
+const NUMBERS: f32 = 280.0;
+
+/// What counts, for the tooltips.
+const FLOPS: &str = "FLOPs by the closed form: the two matrix products, 2 for each multiply-add, over every tile that is not \
+    skipped, all heads; exponentials are not counted.";
+const BYTES: &str = "HBM bytes by the closed form, read and written, all heads: every block as often as the algorithm loads \
+    it, with the kernel's blocks. Caches may serve some of them, so that this rate can be above that of a copy.";
+
+pub fn show(
+    ui: &mut Ui,
+    look: &Look<'_>,
+    gpu: &Gpu,
+    (info, room): (Option<&DeviceInfo>, f32),
+    actions: &mut Vec<Action>,
+) {
+    let is_software = info.is_some_and(|info| info.kind == DeviceKind::Software);
+    if is_software {
+        let text = "A software driver: the CPU plays the GPU. Results are right; speed means nothing here.";
+        warning(ui, tr(ui.ctx(), text));
+        ui.add_space(SPACE);
+    }
+    let height = (room - if is_software { 72.0 } else { 32.0 }).clamp(200.0, 720.0);
+    ui.horizontal_top(|ui| {
+        ui.allocate_ui_with_layout(vec2(NUMBERS, height), egui::Layout::top_down(egui::Align::Min), |ui| {
+            ui.set_width(NUMBERS);
+            match gpu.result(look.generation) {
+                None => drop(note(ui, tr(ui.ctx(), "Nothing has run on this device for the run on screen."))),
+                Some(Err(reason)) => {
+                    let reason = say(ui.ctx(), reason);
+                    let label = warning(ui, &reason);
+                    draw::describe(&label, "why the run gave nothing", &reason);
+                }
+                Some(Ok(outcome)) => {
+                    of_changed_source(ui, outcome.changed);
+                    error(ui, look, outcome);
+                    numbers(ui, outcome, is_software);
+                }
+            }
+            occupancy(ui, look, gpu);
+            ui.add_space(2.0 * SPACE);
+            roofs(ui, gpu, actions);
+        });
+        ui.add_space(2.0 * SPACE);
+        ui.vertical(|ui| roofline::show(ui, look, gpu, is_software, height));
+    });
+}
+
+/// What the kernel will take of a multiprocessor, and how many of its blocks run at once.
+fn occupancy(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu) {
+    // A refusal is told when the run is asked for.
+    let Some(Ok(stages)) = gpu.occupancy(look.scene).filter(|stages| stages.as_ref().is_ok_and(|all| !all.is_empty()))
+    else {
+        return;
+    };
+    ui.add_space(2.0 * SPACE);
+    draw::caption(ui, "What a launch takes of a multiprocessor");
+    for stage in stages {
+        let share = format!("{:.0}", 100.0 * stage.share());
+        let value =
+            fill(ui.ctx(), "{0} {0|block|blocks} at once, {1} % of its threads", &[&stage.blocks_per_sm, &share]);
+        let name = fill(ui.ctx(), "occupancy of {0}", &[&stage.entry]);
+        let row = value_row(ui, &stage.entry, &value, &name);
+        let waves = stage.waves().map_or_else(|| "-".to_owned(), short);
+        row.on_hover_text(fill(
+            ui.ctx(),
+            "A block has {0} {0|thread|threads}, {1} {1|register|registers} a thread and {2} B of shared memory. {3} \
+             {3|block|blocks} on {4} {4|multiprocessor|multiprocessors}: {5} {5|wave|waves}.",
+            &[&stage.threads, &stage.registers, &grouped(stage.shared_bytes as u64), &stage.blocks, &stage.sms, &waves],
+        ));
+    }
+}
+
+/// How far it is from exact attention, of the head on screen.
+fn error(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
+    let Some(Check::Done { bound, exact, .. }) = look.check else { return };
+    let (error, is_within) = (outcome.error(&exact.o), outcome.error(&exact.o) <= bound.o);
+    let mark = if is_within { "" } else { "! " };
+    let row = value_row(ui, "largest error", &format!("{mark}{}", short(error)), "largest error of the run");
+    let verdict = if is_within { "{0}, allowed {1}: within the bound" } else { "{0}, allowed {1}: outside the bound" };
+    row.on_hover_text(fill(ui.ctx(), verdict, &[&short(error), &short(bound.o)]));
+}
+
+fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
+    let rate = outcome.flops_per_s();
+    if let Some(rate) = rate.filter(|_| !is_software) {
+        headline(ui, rate);
+    }
+    let ms = |time: std::time::Duration| format!("{} ms", short(time.as_secs_f64() * 1e3));
+    let kernel = outcome.kernel_time.map_or_else(|| tr(ui.ctx(), "no GPU clock").to_owned(), ms);
+    value_row(ui, "kernel time", &kernel, "kernel time");
+    let wall = value_row(ui, "wall time", &ms(outcome.wall), "wall time");
+    wall.on_hover_text(tr(ui.ctx(), "From the first byte uploaded to the last byte read back."));
+    value_row(ui, "launches", &grouped(outcome.launches as u64), "launches");
+    value_row(ui, "device memory", &bytes(outcome.device_bytes), "device memory");
+    let Some(work) = outcome.work else {
+        if outcome.changed.is_some() {
+            let text = "No FLOPs and bytes: the closed forms count those of the kernel as it is in kernels/.";
+            note(ui, tr(ui.ctx(), text));
+        }
+        return;
+    };
+    let Tiling { br, bc } = work.tiling;
+    let scope = fill(ui.ctx(), "of all {0} {0|head|heads}, in blocks of {1} x {2}", &[&work.heads, &br, &bc]);
+    draw::describe(&draw::caption(ui, &scope), "what the counts are of", &scope);
+    let flops = value_row(ui, "FLOPs", &grouped(work.flops), "FLOPs of the run");
+    flops.on_hover_text(tr(ui.ctx(), FLOPS));
+    let moved = value_row(ui, "HBM bytes", &grouped(work.bytes), "HBM bytes of the run");
+    moved.on_hover_text(tr(ui.ctx(), BYTES));
+    let intensity = format!("{} FLOP/B", short(work.intensity()));
+    value_row(ui, "arithmetic intensity", &intensity, "arithmetic intensity");
+    if let Some(rate) = outcome.bytes_per_s().filter(|_| !is_software) {
+        let row = value_row(ui, "achieved bandwidth", &metric(rate, "B/s"), "achieved bandwidth");
+        row.on_hover_text(tr(ui.ctx(), BYTES));
+    }
+    if outcome.kernel_time.is_none() && !is_software {
+        note(ui, tr(ui.ctx(), "Without a GPU clock the rates are of the wall time, uploads included."));
+    }
+    let text = match outcome.kernel {
+        Some(kernel) => fill(ui.ctx(), "Kernel {0}, blocks of {1} x {2}.", &[&kernel.file, &br, &bc]),
+        None => fill(
+            ui.ctx(),
+            "The backend does not name its kernel: counted with the run's blocks, {0} x {1}.",
+            &[&br, &bc],
+        ),
+    };
+    note(ui, &text);
+}
+
+/// Four digits with a decimal prefix: `245.8 MFLOP/s`.
+fn metric(rate: f64, unit: &str) -> String {
+    let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    let (scale, prefix) = prefixes.into_iter().find(|(scale, _)| rate >= 0.9995 * scale).unwrap_or((1.0, ""));
+    format!("{} {prefix}{unit}", short(rate / scale))
+}
+
+/// The rate, large.
+fn headline(ui: &mut Ui, rate: f64) {
+    let text = metric(rate, "FLOP/s");
+    let label = ui.label(RichText::new(&text).size(theme::TITLE).strong());
+    draw::describe(&label, "rate", &text);
+    label.on_hover_text(tr(ui.ctx(), FLOPS));
+}
+
+fn roofs(ui: &mut Ui, gpu: &Gpu, actions: &mut Vec<Action>) {
+    draw::caption(ui, "Roofs, measured on this device");
+    let unknown = tr(ui.ctx(), "not yet measured").to_owned();
+    let measured = gpu.roofs();
+    let roofs = measured.and_then(Result::ok).copied().unwrap_or_default();
+    let copy = roofs.copy_bytes_per_s.map_or(unknown.clone(), |rate| metric(rate, "B/s"));
+    let fma = roofs.fma_flops_per_s.map_or(unknown, |rate| metric(rate, "FLOP/s"));
+    let row = value_row(ui, "copy", &copy, "copy roof");
+    row.on_hover_text(tr(
+        ui.ctx(),
+        "Bytes read and written per second by a kernel that only copies a buffer of many MiB.",
+    ));
+    let row = value_row(ui, "f32 multiply-add", &fma, "multiply-add roof");
+    row.on_hover_text(tr(
+        ui.ctx(),
+        "A kernel that only multiplies and adds in f32, without tensor cores; 2 FLOPs each.",
+    ));
+    if let Some(Err(reason)) = measured {
+        let reason = say(ui.ctx(), reason);
+        let label = warning(ui, &reason);
+        draw::describe(&label, "why there are no roofs", &reason);
+    }
+    let button = egui::Button::new(tr(ui.ctx(), "Measure the roofs").to_owned());
+    if ui.add_enabled(gpu.is_ready(), button).clicked() {
+        actions.push(Action::Gpu(Wish::MeasureRoofs));
+    }
+}

@@ -1,0 +1,125 @@
+//! The kernel's source, edited while the program runs: the text as it stands here, and the wishes about it. The device
+//! compiles and runs it; nothing of it is ever written over `kernels/`.
+
+mod panel;
+mod report;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::app::run::gpu::device::Gpu;
+use crate::app::run::gpu::sources::{Offer, Sources};
+use crate::app::run::scene::Scene;
+use crate::app::run::snapshot::Snapshot;
+use crate::gpu::kernels::Kernel;
+use crate::gpu::source::with_blocks;
+use crate::sentence::Sentence;
+pub use panel::lit;
+
+/// What the editor can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Open it, or close it.
+    Toggle,
+    /// Have the device compile the text, and run the problem on screen with it.
+    CompileAndRun,
+    /// The house's source again, in the text and on the device.
+    PutBack,
+    /// Block sizes BR and BC, where they are constants of the text.
+    Blocks(usize, usize),
+    /// The cursor to the start of a line, from 1.
+    Line(usize),
+}
+
+/// What was typed, by file, and what is shown of it.
+#[derive(Default)]
+pub struct KernelEditor {
+    is_open: bool,
+    /// That of the open device for the scene on screen.
+    kernel: Option<&'static Kernel>,
+    /// Files that were changed here.
+    texts: BTreeMap<&'static str, String>,
+    /// Block sizes that are about to be set, and why they could not be.
+    blocks: Option<(usize, usize)>,
+    refused: Option<Sentence>,
+    /// The line that the cursor goes to.
+    jump: Option<usize>,
+}
+
+impl KernelEditor {
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The kernel of the open device for the scene on screen.
+    pub fn kernel(&self) -> Option<&'static Kernel> {
+        self.kernel
+    }
+
+    /// Does what was asked, beside what is on screen. Gives what the device is to compile.
+    pub fn carry_out(&mut self, wish: Wish, at: Option<(&Scene, &Snapshot)>, sources: &Sources) -> Option<Offer> {
+        match wish {
+            Wish::Toggle => {
+                self.is_open ^= true;
+                self.jump = self.is_open.then_some(1);
+                if let Some((kernel, (scene, snapshot))) = self.kernel.zip(at).filter(|_| self.is_open) {
+                    let lit = lit(self.text(kernel), scene.schedule(), snapshot);
+                    self.jump = Some(lit.first().map_or(1, |line| usize::from(*line)));
+                }
+            }
+            Wish::CompileAndRun => {
+                let kernel = self.kernel?;
+                let text = self.texts.get(kernel.file).map(|text| text.as_str().into());
+                return Some(Offer { file: kernel.file, text });
+            }
+            Wish::PutBack => {
+                let kernel = self.kernel?;
+                self.texts.remove(kernel.file);
+                (self.blocks, self.refused) = (None, None);
+                return sources.of_file(kernel.file).map(|_| Offer { file: kernel.file, text: None });
+            }
+            Wish::Blocks(br, bc) => self.set_blocks(br, bc),
+            Wish::Line(line) => self.jump = Some(line),
+        }
+        None
+    }
+
+    /// Follows the scene and the device. While a task has the device, nobody can ask it.
+    pub fn update(&mut self, gpu: &Gpu, scene: Option<&Arc<Scene>>) {
+        let Some(scene) = scene else { return };
+        let is_of_scene = self.kernel.is_some_and(|kernel| kernel.algorithm == scene.settings.algorithm.name());
+        if is_of_scene && gpu.is_busy() {
+            return;
+        }
+        let kernel = gpu.kernel(scene);
+        if kernel != self.kernel {
+            (self.kernel, self.blocks, self.refused, self.jump) = (kernel, None, None, None);
+        }
+    }
+
+    /// The text of a kernel as it stands here.
+    fn text(&self, kernel: &'static Kernel) -> &str {
+        self.texts.get(kernel.file).map_or(kernel.source, String::as_str)
+    }
+
+    /// Keeps what was typed; the house's own text is none.
+    fn keep(&mut self, kernel: &'static Kernel, text: String) {
+        if text == kernel.source {
+            self.texts.remove(kernel.file);
+        } else {
+            self.texts.insert(kernel.file, text);
+        }
+    }
+
+    fn set_blocks(&mut self, br: usize, bc: usize) {
+        let Some(kernel) = self.kernel else { return };
+        match with_blocks(kernel.file, self.text(kernel), br, bc) {
+            Ok(text) => {
+                self.refused = None;
+                self.keep(kernel, text);
+            }
+            Err(reason) => self.refused = Some(reason),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The window of the editor: what runs, the text, and what came of it. It draws and asks; the device's worker compiles.
+
+use eframe::egui::{self, Button, Context, DragValue, ScrollArea, Ui, Window, pos2, vec2};
+
+use crate::gpu::kernels::Kernel;
+use crate::gpu::source::has_blocks;
+use crate::schedule::{Schedule, kernel_lines};
+
+use super::text::{self, Marks};
+use super::{KernelEditor, Wish, report};
+use crate::app::ink::axes::{note, warning};
+use crate::app::ink::draw;
+use crate::app::ink::theme::{self, SPACE};
+use crate::app::message::Action;
+use crate::app::message::commands;
+use crate::app::panels::gpu::Wish as GpuWish;
+use crate::app::run::gpu::device::{Gpu, Status, Task};
+use crate::app::run::snapshot::Snapshot;
+use crate::app::shell::stage::titled;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, say, tr};
+
+/// Lines of a source that carry out the current step.
+pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
+    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
+}
+
+impl KernelEditor {
+    pub fn show(&mut self, ctx: &Context, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
+        let Some((look, kernel)) = look.zip(self.kernel).filter(|_| self.is_open) else { return };
+        let screen = ctx.content_rect();
+        // Over the stage and the setup: the row and the lit lines of the paper stay in sight.
+        let corner = pos2(screen.left() + 12.0, screen.top() + theme::TOP_BAR + 12.0);
+        let room = screen.size() - vec2(theme::NEAR + 48.0, theme::TOP_BAR + theme::TIMELINE + 72.0);
+        let size = room.clamp(vec2(320.0, 240.0), vec2(1100.0, 1000.0));
+        let mut is_open = true;
+        Window::new(tr(ctx, "Source of the kernel"))
+            .id(egui::Id::unique("kernel editor"))
+            .default_pos(corner)
+            .fixed_size(size)
+            .title_bar(false)
+            .show(ctx, |ui| {
+                is_open = titled(ui, "Source of the kernel");
+                self.content(ui, look, gpu, kernel, actions);
+            });
+        if !is_open {
+            actions.push(Action::Kernel(Wish::Toggle));
+        }
+    }
+
+    fn content(&mut self, ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, kernel: &'static Kernel, actions: &mut Vec<Action>) {
+        self.state(ui, gpu, kernel);
+        self.buttons(ui, gpu, kernel, actions);
+        if has_blocks(kernel.file) {
+            self.block_sizes(ui, kernel, actions);
+        }
+        ui.separator();
+        let room = ui.available_height();
+        let below = (0.24 * room).clamp(72.0, 160.0);
+        let last = gpu.sources().last(kernel.file);
+        let current = self.text(kernel);
+        let is_current = last.is_none_or(|last| last.offer.text.as_deref().unwrap_or(kernel.source) == current);
+        let faulty = last.filter(|_| is_current).map_or_else(Vec::new, report::faulty);
+        let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty };
+        let mut typed = current.to_owned();
+        // What is only measured takes no keyboard.
+        let jump = if ui.is_sizing_pass() { None } else { self.jump.take() };
+        text::show(ui, kernel.file, &mut typed, &marks, (jump, (room - below - 3.0 * SPACE).max(60.0)));
+        if typed != self.text(kernel) {
+            self.keep(kernel, typed);
+        }
+        ui.separator();
+        ScrollArea::vertical().id_salt("kernel report").auto_shrink([false, false]).show(ui, |ui| {
+            ui.set_max_width(ui.available_width() - 3.0 * SPACE);
+            report::show(ui, look, gpu, (kernel.file, is_current), actions);
+        });
+    }
+
+    /// Which source the text is, which the device runs, and where the cursor stands.
+    fn state(&self, ui: &mut Ui, gpu: &Gpu, kernel: &'static Kernel) {
+        let text = self.text(kernel);
+        let state = match gpu.sources().of_file(kernel.file) {
+            None if text == kernel.source => "as it is in kernels/",
+            None => "changed here; the device runs the source of kernels/",
+            Some(running) if **running == *text => "changed source, which the device runs",
+            Some(_) => "the device runs a changed source, and this text is another",
+        };
+        let state = tr(ui.ctx(), state).to_owned();
+        ui.horizontal_wrapped(|ui| {
+            let label = ui.label(draw::label(&format!("kernels/{}: {state}", kernel.file)));
+            draw::describe(&label, "state of the source", &state);
+            if let Some(line) = text::cursor_line(ui, kernel.file, text) {
+                let label = note(ui, &fill(ui.ctx(), "cursor at line {0}", &[&line]));
+                draw::describe(&label, "line of the cursor", &line.to_string());
+            }
+        });
+    }
+
+    fn buttons(&self, ui: &mut Ui, gpu: &Gpu, kernel: &'static Kernel, actions: &mut Vec<Action>) {
+        let is_changed = self.texts.contains_key(kernel.file) || gpu.sources().of_file(kernel.file).is_some();
+        let mut button = |ui: &mut Ui, name: &str, is_enabled: bool, action: Action| {
+            let response = ui.add_enabled(is_enabled, Button::new(tr(ui.ctx(), name).to_owned()));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+                actions.push(action);
+            }
+        };
+        ui.horizontal_wrapped(|ui| {
+            button(ui, "Compile and run", gpu.is_ready(), Action::Kernel(Wish::CompileAndRun));
+            button(ui, "Put back", is_changed && !gpu.is_busy(), Action::Kernel(Wish::PutBack));
+            if let Some(underway) = gpu.underway() {
+                button(ui, "Stop", !underway.is_cancelled, Action::Gpu(GpuWish::Cancel));
+                let word = match underway.task {
+                    _ if underway.is_cancelled => "stopping",
+                    Task::Compile => "compiling and running ...",
+                    _ => "the device is busy ...",
+                };
+                note(ui, &format!("{} {:.1} s", tr(ui.ctx(), word), underway.age.as_secs_f32()));
+                ui.request_repaint_after_secs(0.1);
+            }
+            if let Status::Missing(_) = gpu.status() {
+                button(ui, "Look for the device again", true, Action::Gpu(GpuWish::LookAgain));
+            }
+        });
+        if let Status::Missing(reason) = gpu.status() {
+            let text = fill(ui.ctx(), "Nothing can be compiled or run. No GPU: {0}", &[&say(ui.ctx(), reason)]);
+            let label = warning(ui, &text);
+            draw::describe(&label, "why nothing can be compiled", &text);
+        }
+    }
+
+    /// Numbers in place of two constants of the text.
+    fn block_sizes(&mut self, ui: &mut Ui, kernel: &'static Kernel, actions: &mut Vec<Action>) {
+        let (mut br, mut bc) = self.blocks.unwrap_or((kernel.br, kernel.bc));
+        ui.horizontal_wrapped(|ui| {
+            ui.add(DragValue::new(&mut br).range(8..=256).speed(1).prefix("BR ")).accessible_name("BR");
+            ui.add(DragValue::new(&mut bc).range(4..=256).speed(1).prefix("BC ")).accessible_name("BC");
+            if ui.button(tr(ui.ctx(), "Set the block sizes")).clicked() {
+                actions.push(Action::Kernel(Wish::Blocks(br, bc)));
+            }
+        });
+        self.blocks = Some((br, bc));
+        if let Some(reason) = &self.refused {
+            let reason = say(ui.ctx(), reason);
+            let label = warning(ui, &reason);
+            draw::describe(&label, "why the block sizes stay", &reason);
+        }
+    }
+}

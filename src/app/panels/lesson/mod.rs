@@ -1,0 +1,276 @@
+//! The lesson on the left: its text, what it asks, and the way on. Everything here can be done by keyboard.
+
+pub mod change;
+pub mod click;
+pub mod exercise;
+
+use std::collections::BTreeMap;
+
+use eframe::egui::{self, Ui};
+
+use crate::app::ink::draw;
+use crate::app::ink::prose;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::{Action, Wish};
+use crate::app::state::lesson::OpenLesson;
+use crate::app::state::lesson_work::Done;
+use crate::app::state::store::Progress;
+use crate::app::tongue::words::{fill, say, tr};
+use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
+
+/// Lesson text, as the design has it.
+pub const TEXT: f32 = 16.0;
+
+/// The list of lessons, with what is done.
+pub fn contents(ui: &mut Ui, kept: &BTreeMap<String, Progress>, actions: &mut Vec<Action>) {
+    draw::title(ui, tr(ui.ctx(), "Lessons"));
+    draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
+    ui.add_space(2.0 * SPACE);
+    let language = crate::app::tongue::words::language(ui.ctx());
+    for (index, entry) in LESSONS.iter().enumerate() {
+        let Some(lesson) = entry.lesson(language).or_else(|_| entry.lesson(Default::default())).ok() else { continue };
+        let progress = kept.get(entry.stem).cloned().unwrap_or_default();
+        let mark = if progress.is_done { "\u{221a} " } else { "" };
+        let title = format!("{mark}{}. {}", entry.number, lesson.title);
+        let tasks: usize = lesson.beats.iter().map(|beat| Done::all_of(beat).count()).sum();
+        let aside = match progress.done {
+            0 => fill(ui.ctx(), "{0} {0|minute|minutes}", &[&lesson.minutes]),
+            done => fill(ui.ctx(), "{0} of {1} right", &[&done, &tasks]),
+        };
+        let button = egui::Button::new(title).shortcut_text(aside).min_size(egui::vec2(ui.available_width(), 32.0));
+        if ui.add(button).on_hover_text(&lesson.goal).clicked() {
+            actions.push(Action::OpenLesson(index));
+        }
+    }
+}
+
+/// The beat that is open.
+pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+    head(ui, lesson, actions);
+    let shown = match &lesson.shown {
+        Ok(shown) => shown.clone(),
+        Err(fault) => {
+            let fault = say(ui.ctx(), fault);
+            ui.label(fill(ui.ctx(), "This beat cannot be shown: {0}", &[&fault]));
+            return way(ui, lesson, actions);
+        }
+    };
+    let height = (ui.available_height() - 48.0).max(40.0);
+    let id = (lesson.of.key(), lesson.position.beat);
+    egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 6.0;
+        let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
+        draw::describe(&title, "beat", &shown.title);
+        ui.add_space(SPACE);
+        prose::show(ui, &shown.prose, TEXT);
+        beat(ui, lesson, &shown, actions);
+    });
+    way(ui, lesson, actions);
+}
+
+/// What the beat asks, as it is projected.
+pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+    if let Ok(shown) = lesson.shown.clone() {
+        beat(ui, lesson, &shown, actions);
+    }
+}
+
+fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<Action>) {
+    if let Some(predict) = &shown.predict {
+        question(ui, lesson, predict, actions);
+    }
+    if let Some(change) = &shown.change {
+        find(ui, lesson, change, actions);
+    }
+    if let Some(build) = &shown.build {
+        exercise::show(ui, lesson, build, actions);
+    }
+    if !shown.facts.is_empty() && !lesson.is_asking() {
+        for (name, value) in &lesson.facts() {
+            draw::value_row(ui, name, value, name);
+        }
+    }
+}
+
+fn head(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        let beats = lesson.lesson.beats.len();
+        draw::caption(ui, &lesson.title());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if small_button(ui, "\u{00d7}", "Close the lesson").clicked() {
+                actions.push(Action::Lesson(Wish::Close));
+            }
+            draw::caption(ui, &format!("{} / {beats}", lesson.position.beat + 1));
+        });
+    });
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 4.0), egui::Sense::hover());
+    let palette = Palette::of(ui);
+    let beats = lesson.lesson.beats.len().max(1) as f32;
+    let done = egui::Rect::from_min_size(
+        rect.min,
+        egui::vec2(rect.width() * (lesson.position.beat + 1) as f32 / beats, rect.height()),
+    );
+    ui.painter().rect_filled(rect, 2.0, palette.empty);
+    ui.painter().rect_filled(done, 2.0, palette.accent);
+    ui.add_space(2.0 * SPACE);
+}
+
+fn small_button(ui: &mut Ui, text: &str, name: &str) -> egui::Response {
+    let name = tr(ui.ctx(), name).to_owned();
+    let response = ui.add(egui::Button::new(text).frame(false)).on_hover_text(&name);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
+    response
+}
+
+/// A band that sets a task apart.
+pub fn task(ui: &mut Ui, kind: &str, text: &str) {
+    ui.add_space(SPACE);
+    ui.separator();
+    draw::caption(ui, tr(ui.ctx(), kind));
+    ui.add(egui::Label::new(prose::job(ui, text, TEXT)));
+}
+
+fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, actions: &mut Vec<Action>) {
+    task(ui, "Predict", &predict.question);
+    let Some(kind) = lesson.predict().map(|predict| predict.kind.clone()) else { return };
+    let is_open = predict.revealed.is_none();
+    match kind {
+        Asked::Choice => choices(ui, lesson, &predict.choices, is_open),
+        Asked::Number { .. } if is_open => {
+            ui.horizontal(|ui| {
+                let field = click::field(ui, lesson, 120.0);
+                ui.label(&predict.unit);
+                if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
+                    actions.push(Action::Lesson(Wish::Check));
+                }
+            });
+        }
+        Asked::Click { on } if is_open => click::show(ui, lesson, on),
+        _ => {}
+    }
+    if is_open {
+        ui.horizontal(|ui| {
+            let check = egui::Button::new(tr(ui.ctx(), "Check my answer"));
+            if ui.add(check).clicked() {
+                actions.push(Action::Lesson(Wish::Check));
+            }
+            if ui.button(tr(ui.ctx(), "Show me")).clicked() {
+                actions.push(Action::Lesson(Wish::GiveUp));
+            }
+        });
+    }
+    if let Some(revealed) = &predict.revealed {
+        answer(ui, lesson, revealed);
+    } else {
+        another_try(ui, lesson);
+    }
+}
+
+/// What was right, and why.
+pub fn answer(ui: &mut Ui, lesson: &OpenLesson, revealed: &Revealed) {
+    verdict(ui, lesson, &revealed.answer);
+    ui.add(egui::Label::new(prose::job(ui, &revealed.feedback, TEXT)));
+}
+
+/// What is wrong with the answer so far, before the right one is shown.
+fn another_try(ui: &mut Ui, lesson: &OpenLesson) {
+    let palette = Palette::of(ui);
+    if let Some(why) = &lesson.work.unread {
+        let why = say(ui.ctx(), why);
+        let label = ui.colored_label(palette.trouble, &why);
+        draw::describe(&label, "note on the answer", &why);
+    }
+    let Some(verdict) = lesson.work.verdict.as_ref().filter(|verdict| !verdict.is_right) else { return };
+    let text = tr(ui.ctx(), "Not quite. Think again: you have another try.").to_owned();
+    band(ui, palette.trouble_soft, &text, verdict.misconception.as_deref());
+}
+
+/// A verdict with the thought behind it.
+fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
+    let label = egui::Frame::new().fill(fill).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let label = ui.label(egui::RichText::new(text).size(TEXT).strong());
+        if let Some(thought) = thought {
+            let label = ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));
+            draw::describe(&label, "why", thought);
+        }
+        label
+    });
+    draw::describe(&label.inner, "verdict", text);
+}
+
+fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bool) {
+    for (index, choice) in choices.iter().enumerate() {
+        let radio = egui::RadioButton::new(lesson.work.chosen == Some(index), prose::job(ui, choice, theme::BODY));
+        if ui.add_enabled(is_open, radio).clicked() {
+            lesson.begin_answer();
+            lesson.work.chosen = Some(index);
+        }
+    }
+}
+
+fn verdict(ui: &mut Ui, lesson: &OpenLesson, answer: &str) {
+    let palette = Palette::of(ui);
+    let verdict = lesson.work.verdict.as_ref();
+    // A choice is a sentence of its own.
+    let is_choice = lesson.predict().is_some_and(|predict| matches!(predict.kind, Asked::Choice));
+    let pattern = match (verdict.map(|verdict| verdict.is_right), is_choice) {
+        (Some(true), _) => "Right: {0}",
+        (Some(false), true) => "Not quite. The answer: {0}",
+        (Some(false), false) => "Not quite. The answer is {0}.",
+        (None, _) => "Answer: {0}",
+    };
+    let is_wrong = verdict.is_some_and(|verdict| !verdict.is_right);
+    let color = if is_wrong { palette.trouble_soft } else { palette.accent_soft };
+    let thought = verdict.and_then(|verdict| verdict.misconception.as_deref());
+    band(ui, color, &fill(ui.ctx(), pattern, &[&answer]), thought);
+}
+
+fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, actions: &mut Vec<Action>) {
+    task(ui, "Change it", &change.find);
+    change::show(ui, lesson, &change.open, actions);
+    ui.horizontal(|ui| {
+        if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked() {
+            actions.push(Action::Lesson(Wish::ShowWay));
+        }
+        if ui.button(tr(ui.ctx(), "Restore")).clicked() {
+            actions.push(Action::Lesson(Wish::Restore));
+        }
+    });
+    if lesson.work.is_found {
+        let palette = Palette::of(ui);
+        egui::Frame::new().fill(palette.accent_soft).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            let text = tr(ui.ctx(), "Found.").to_owned();
+            let label = ui.label(egui::RichText::new(&text).size(TEXT).strong());
+            draw::describe(&label, "change", &text);
+            ui.add(egui::Label::new(prose::job(ui, &change.feedback, TEXT)));
+        });
+    }
+}
+
+/// Back and on.
+fn way(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
+    ui.separator();
+    ui.horizontal(|ui| {
+        let wide = egui::vec2(88.0, 28.0);
+        let back = egui::Button::new(tr(ui.ctx(), "Back")).min_size(wide);
+        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Action::Lesson(Wish::Previous));
+        if ui.add_enabled(lesson.previous().is_some(), back).on_hover_text(tip).clicked() {
+            actions.push(Action::Lesson(Wish::Previous));
+        }
+        let word = match lesson.next() {
+            None if lesson.next_lesson().is_some() => "Next lesson",
+            None => "Done",
+            Some(_) if lesson.is_asking() => "Reveal",
+            Some(_) => "Next",
+        };
+        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Action::Lesson(Wish::Next));
+        let palette = Palette::of(ui);
+        let next = egui::Button::new(tr(ui.ctx(), word)).min_size(egui::vec2(112.0, 28.0)).fill(palette.accent_soft);
+        if ui.add(next).on_hover_text(tip).clicked() {
+            actions.push(Action::Lesson(Wish::Next));
+        }
+    });
+}

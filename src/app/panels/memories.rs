@@ -1,0 +1,209 @@
+//! The memories of the chip to scale: squares as large as what they hold, one within the other, from HBM down to the
+//! blocks of one tile; and how fast each is. The step does not matter here, only the run and its chip.
+
+use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::motion::lerp;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::Action;
+use crate::app::shell::stage::{Wish, column};
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::playback::lesson::format_number;
+use crate::schedule::{Buffer, Hardware};
+
+/// Bytes whose reading time is told.
+const TOLD_BYTES: f64 = 1e6;
+/// Seconds that a jump to another memory takes.
+const JUMP_S: f32 = 0.7;
+/// Room around what is looked at.
+const MARGIN: f32 = 1.25;
+
+/// One memory, or something that lies in one.
+struct Level {
+    name: String,
+    /// For those who read the screen without seeing it.
+    id: &'static str,
+    bytes: f64,
+    /// Bytes a second, where it is a memory.
+    speed: Option<f64>,
+    is_on_chip: bool,
+}
+
+/// From the largest to the smallest.
+fn levels(ui: &Ui, look: &Look<'_>, chip: &Hardware) -> Vec<Level> {
+    let (ctx, plan) = (ui.ctx(), look.scene.plan());
+    let memory = |id, name, bytes: u64, speed, is_on_chip| Level { name, id, bytes: bytes as f64, speed, is_on_chip };
+    let sram = chip.sms * chip.sram_bytes_per_sm;
+    let scores = (plan.n_q * plan.n_k) as u64 * plan.precision.element_bytes();
+    let algorithm = &look.scene.schedule().algorithm;
+    let all_sms = fill(ctx, "SRAM of all {0} SMs", &[&chip.sms]);
+    let mut levels = vec![
+        memory("HBM", tr(ctx, "HBM").into(), chip.hbm_bytes, Some(chip.hbm_bytes_per_s), false),
+        memory("SRAM of all SMs", all_sms, sram, Some(chip.sram_bytes_per_s), true),
+        memory("SRAM of one SM", tr(ctx, "SRAM of one SM").into(), chip.sram_bytes_per_sm, None, true),
+        memory("S of one head", fill(ctx, "S of this head, {0} x {1}", &[&plan.n_q, &plan.n_k]), scores, None, false),
+    ];
+    // The kernels of standard attention are ideal: what they keep on chip is not held against a budget.
+    if algorithm.is_budgeted() {
+        let tiles = algorithm.footprint(plan).iter().map(Buffer::bytes).sum();
+        levels.push(memory("blocks of a tile", tr(ctx, "blocks of one tile").into(), tiles, None, true));
+    }
+    levels.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
+    levels
+}
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, zoom: f32, actions: &mut Vec<Action>) {
+    let chip = look.scene.settings.hardware();
+    let levels = levels(ui, look, &chip);
+    let area = ui.available_rect_before_wrap();
+    // The squares are no wider than they are high; what they leave is the list's.
+    let list = (area.width() - area.height() - 6.0 * SPACE).clamp(area.width() * 0.4, area.width() * 0.5);
+    let (left, right) = area.split_left_right_at_x(area.left() + list);
+    column(ui, left, &mut |ui| tiers(ui, &levels, &chip, zoom, actions));
+    let right = Rect::from_min_max(right.min + vec2(6.0 * SPACE, 0.0), right.max);
+    column(ui, right, &mut |ui| squares(ui, &levels, zoom, actions));
+}
+
+/// Where the zoom stands that shows a level whole.
+fn zoom_of(levels: &[Level], level: &Level) -> f32 {
+    let (largest, smallest) = ends(levels);
+    ((largest.ln() - level.bytes.max(1.0).ln()) / (largest.ln() - smallest.ln()).max(1e-9)) as f32
+}
+
+fn ends(levels: &[Level]) -> (f64, f64) {
+    let bytes = |level: Option<&Level>| level.map_or(1.0, |level| level.bytes.max(1.0));
+    (bytes(levels.first()), bytes(levels.last()))
+}
+
+/// Height of the list with its usual spacing.
+const TIERS: f32 = 352.0;
+/// Width of a size at the end of its line.
+const SIZE: f32 = 64.0;
+
+/// The list: what it holds, how fast it is; a click zooms there.
+fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mut Vec<Action>) {
+    let ctx = ui.ctx().clone();
+    // Where a talk's large text leaves little room, the lines stand closer: the note at the end is seen, too.
+    if ui.available_height() < TIERS {
+        ui.spacing_mut().item_spacing.y = 1.0;
+        ui.spacing_mut().interact_size.y = 20.0;
+    }
+    draw::title(ui, "Memories, each as large as what it holds");
+    draw::caption(ui, chip.title);
+    ui.add_space(SPACE);
+    for level in levels {
+        let at = zoom_of(levels, level);
+        let size = format_number(level.bytes, "B");
+        let button = egui::Button::selectable((at - zoom).abs() < 0.02, level.name.as_str()).wrap();
+        let response = ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = SPACE;
+            let named = |ui: &mut Ui| {
+                ui.set_max_width((ui.available_width() - SIZE).max(SIZE));
+                ui.add(button)
+            };
+            let response = ui.scope(named).inner;
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let label = ui.label(egui::RichText::new(&size).font(theme::figures(theme::BODY)));
+                draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
+            });
+            response
+        });
+        if response.inner.on_hover_text(tr(&ctx, "Click to zoom there")).clicked() {
+            actions.push(Action::Stage(Wish::Memory(at)));
+        }
+    }
+    let mut wanted = zoom;
+    let slider = egui::Slider::new(&mut wanted, 0.0..=1.0).show_value(false).text(tr(&ctx, "zoom"));
+    if ui.add(slider).changed() {
+        actions.push(Action::Stage(Wish::Memory(wanted)));
+    }
+    ui.add_space(2.0 * SPACE);
+    speeds(ui, levels);
+    ui.add_space(SPACE);
+    let note = if chip.link.is_empty() {
+        "Sizes and speeds are made up for lessons: an A100's speeds, divided by a million."
+    } else {
+        "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM."
+    };
+    draw::caption(ui, note).on_hover_text(format!("{}\n{}", tr(&ctx, chip.source), chip.link));
+}
+
+/// How long a megabyte takes from each memory.
+fn speeds(ui: &mut Ui, levels: &[Level]) {
+    let (ctx, palette) = (ui.ctx().clone(), Palette::of(ui));
+    draw::caption(ui, "Time to read 1 MB, by bandwidth");
+    let times: Vec<(&Level, f64)> = levels
+        .iter()
+        .filter_map(|level| Some((level, TOLD_BYTES / level.speed.filter(|speed| *speed > 0.0)?)))
+        .collect();
+    let longest = times.iter().map(|(_, time)| *time).fold(1e-30, f64::max);
+    for (level, time) in times {
+        let text = format!("{} s/MB, {}/s", format_number(time, "e"), format_number(level.speed.unwrap_or(0.0), "B"));
+        let shown = fill(
+            &ctx,
+            "{0}: {1} µs ({2}/s)",
+            &[&level.name, &format_number(time * 1e6, ".3"), &format_number(level.speed.unwrap_or(0.0), "B")],
+        );
+        let response = ui.label(draw::label(&shown));
+        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
+        let width = (rect.width() * (time / longest) as f32).max(2.0);
+        let bar = Rect::from_min_size(rect.min, vec2(width, 8.0));
+        ui.painter().rect_filled(bar, 2.0, if level.is_on_chip { palette.accent } else { palette.done });
+        draw::describe(&response, &fill(&ctx, "speed of {0}", &[&tr(&ctx, level.id)]), &text);
+    }
+}
+
+/// A square at least this wide has its name inside.
+const NAMED_INSIDE: f32 = 200.0;
+
+/// The squares, with a corner in common.
+fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, actions: &mut Vec<Action>) {
+    let palette = Palette::of(ui);
+    let room = ui.available_size();
+    let side = (room.y - 8.0).min(room.x).max(24.0);
+    let (area, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
+    let time = if crate::app::ink::motion::is_reduced(ui.ctx()) { 0.0 } else { JUMP_S };
+    let shown_zoom = ui.ctx().animate_value_with_time(response.id, zoom, time);
+    let (largest, smallest) = ends(levels);
+    // A side is the root of the bytes; what is looked at fills the view but for a margin.
+    let visible = lerp(largest.sqrt().ln() as f32, smallest.sqrt().ln() as f32, shown_zoom).exp() * MARGIN;
+    let painter = ui.painter_at(area.expand(1.0));
+    painter.rect_stroke(area, 0.0, palette.hairline(), StrokeKind::Inside);
+    let mut free = f32::INFINITY;
+    let mut told = Vec::new();
+    for level in levels {
+        let pixels = level.bytes.sqrt() as f32 / visible * side;
+        let square = Rect::from_min_size(area.min, vec2(pixels, pixels));
+        let color = if level.is_on_chip { palette.accent_soft } else { palette.empty };
+        painter.rect_filled(square.intersect(area), 0.0, color);
+        let stroke = if level.is_on_chip { palette.accent } else { palette.faint_ink };
+        painter.rect_stroke(square, 0.0, Stroke::new(1.5, stroke), StrokeKind::Inside);
+        let part = format!("{:.3}", pixels / side);
+        told.push(fill(ui.ctx(), "{0}: {1} of the view", &[&tr(ui.ctx(), level.id), &part]));
+        free = name(&painter, area, square, level, free, palette);
+    }
+    draw::describe(&response, "memories to scale", &told.join("; "));
+    if response.hovered() {
+        let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
+        let by = scroll / 1000.0 + (pinch - 1.0);
+        if by != 0.0 {
+            actions.push(Action::Stage(Wish::Memory((zoom + by).clamp(0.0, 1.0))));
+        }
+    }
+}
+
+/// The name of a square: inside at its lower edge, or right of it where it is small, above `free` as the names of larger
+/// ones stand below. Gives where the name stands.
+fn name(painter: &egui::Painter, area: Rect, square: Rect, level: &Level, free: f32, palette: &Palette) -> f32 {
+    let y = (square.bottom() - 12.0).max(area.top() + 10.0).min(free - 18.0);
+    if square.width() > area.width() * MARGIN || y < area.top() + 10.0 {
+        return free;
+    }
+    let left = if square.width() >= NAMED_INSIDE { square.left() } else { square.right() };
+    let place = Rect::from_min_max(pos2(left + 8.0, y - 9.0), pos2(area.right() - 4.0, y + 9.0));
+    let text = format!("{}  {}", level.name, format_number(level.bytes, "B"));
+    fit_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
+    y
+}

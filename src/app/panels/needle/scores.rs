@@ -1,0 +1,242 @@
+//! The scores of the row as dots on a vertical axis, and the line m that climbs over them.
+
+use eframe::egui::{Align2, Rect, Stroke, Ui, pos2, vec2};
+
+use super::frame::Frame;
+use super::{Name, Picture, between, column_title, dashed};
+use crate::app::ink::draw::{arrow, fit_text};
+use crate::app::ink::motion::lerp;
+use crate::app::ink::theme;
+use crate::app::tongue::words::{self, fill, tr};
+use crate::machine::RowVisit;
+use crate::number::short;
+use crate::schedule::{Part, Tensor};
+
+/// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.
+const MOST_DOTS: usize = 256;
+
+/// What stays free above the highest score and below the lowest, as a part of what lies between them.
+const ROOM: f64 = 0.12;
+
+/// A zero that rounding has left as 1e-17 is a zero on an axis of this `span`.
+fn without_dust(value: f64, span: f64) -> f64 {
+    if value.abs() < 1e-9 * span { 0.0 } else { value }
+}
+
+/// The factor of the visit.
+const OF_VISIT: Name<'_> = Name { pattern: "{0} of the visit", part: Some(Part::Alpha), of: None };
+
+/// Where a score stands on the axis.
+struct Axis {
+    rect: Rect,
+    low: f64,
+    high: f64,
+}
+
+impl Axis {
+    fn y(&self, value: f64) -> f32 {
+        let t = ((value - self.low) / (self.high - self.low)) as f32;
+        lerp(self.rect.bottom(), self.rect.top(), t)
+    }
+
+    /// The lowest and the highest score, as they are written beside the axis.
+    fn ends(&self) -> [(f64, String); 2] {
+        let span = self.high - self.low;
+        [self.low + span * ROOM / (1.0 + 2.0 * ROOM), self.high - span * ROOM / (1.0 + 2.0 * ROOM)]
+            .map(|value| (value, short(without_dust(value, span))))
+    }
+}
+
+pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
+    let title = fill(ui.ctx(), "scores of this row, and their maximum {0}", &[&picture.called(Part::Max)]);
+    let rect = column_title(ui, rect, &title, picture);
+    // The axis spans the whole row from the first frame on, so that nothing jumps when scores arrive.
+    let all = picture.story.visits.iter().flat_map(|visit| visit.scores.iter().copied()).filter(|s| s.is_finite());
+    let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
+    if low > high {
+        let text = match &picture.story.note {
+            Some(note) => words::say(ui.ctx(), note),
+            None => tr(ui.ctx(), "no finite score").to_owned(),
+        };
+        let font = theme::readable_font(&text, picture.label());
+        let galley = ui.painter().layout(text.clone(), font, picture.palette.ink, rect.width());
+        let at = rect.center() - galley.size() / 2.0;
+        ui.painter().galley(at, galley, picture.palette.ink);
+        picture.tell(ui, rect, "scores of the row".into(), &text);
+        return;
+    }
+    let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));
+    let labels = 52.0 * picture.zoom;
+    // m is written left of the axis, the gap right of the dots; tokens stand below.
+    let inner = Rect::from_min_max(
+        rect.min + vec2(labels, 8.0),
+        pos2(rect.right() - 100.0 * picture.zoom, rect.bottom() - 20.0 * picture.zoom),
+    );
+    let axis = Axis { rect: inner, low: low - room, high: high + room };
+    paint_scale(ui, &axis, picture);
+    // The dot that is the maximum lies on its line, and is seen there.
+    paint_line(ui, &axis, rect, picture);
+    paint_dots(ui, &axis, picture);
+}
+
+fn paint_scale(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
+    ui.painter().vline(axis.rect.left(), axis.rect.y_range(), Stroke::new(1.0, picture.palette.faint_ink));
+    for (value, text) in axis.ends() {
+        let at = pos2(axis.rect.left(), axis.y(value));
+        ui.painter().hline(at.x - 4.0..=at.x, at.y, Stroke::new(1.0, picture.palette.faint_ink));
+        let font = theme::figures(theme::LABEL * picture.zoom);
+        ui.painter().text(at - vec2(7.0, 0.0), Align2::RIGHT_CENTER, text, font, picture.palette.faint_ink);
+    }
+}
+
+/// The dots of the visits so far: old ones in the grey of S, those of this visit in ink.
+fn paint_dots(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
+    let (palette, now) = (picture.palette, picture.now);
+    let arrived = now.frame >= Frame::Arrive;
+    let visits = &picture.story.visits[..if arrived { now.index + 1 } else { now.index }];
+    let last_key = picture.story.visits.last().map_or(1, |visit| visit.first_key + visit.scores.len()).max(1);
+    let slot = axis.rect.width() / last_key as f32;
+    let stride = last_key.div_ceil(MOST_DOTS);
+    let radius = (slot * 0.32).clamp(2.0, 6.0 * picture.zoom);
+    for (index, visit) in visits.iter().enumerate() {
+        let is_new = arrived && index == now.index;
+        let drift = if is_new && now.frame == Frame::Arrive { 1.0 - picture.phase() } else { 0.0 };
+        let top = visit.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let named = top_to_name(visit, now.frame).filter(|_| is_new && drift == 0.0);
+        for (n, &score) in visit.scores.iter().enumerate() {
+            let key = visit.first_key + n;
+            if !score.is_finite() || (!key.is_multiple_of(stride) && score < top) {
+                continue;
+            }
+            let x = axis.rect.left() + slot * (key as f32 + 0.5) + drift * 64.0;
+            let at = pos2(x, axis.y(score));
+            let color = if is_new { palette.ink } else { palette.tensor(Tensor::S) };
+            ui.painter().circle_filled(at, radius, color.gamma_multiply(1.0 - 0.7 * drift));
+            if named == Some(n) {
+                let label = pos2(at.x.max(axis.rect.left() + 26.0 * picture.zoom), at.y - radius - 2.0);
+                ui.painter().text(label, Align2::CENTER_BOTTOM, short(score), picture.figures(), palette.ink);
+            }
+        }
+    }
+    paint_tokens(ui, axis, slot, visits.len(), picture);
+}
+
+/// The key of the visit whose score is written above its dot: the first of the largest, for equal ones would be written
+/// over each other; none where the line has climbed to it, for the line says the same number.
+fn top_to_name(visit: &RowVisit, frame: Frame) -> Option<usize> {
+    let top = visit.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let is_on_line = frame >= Frame::Climb && top >= visit.m;
+    if visit.scores.len() > 64 || is_on_line { None } else { visit.scores.iter().position(|score| *score == top) }
+}
+
+/// Below the dots, where there is room for words.
+fn paint_tokens(ui: &Ui, axis: &Axis, slot: f32, visits: usize, picture: &Picture<'_>) {
+    // Where keys stand close, every n-th has its number.
+    let stride = ((16.0 * picture.zoom / slot).ceil() as usize).max(1);
+    for visit in &picture.story.visits[..visits] {
+        for key in (visit.first_key..visit.first_key + visit.scores.len()).filter(|key| key.is_multiple_of(stride)) {
+            let token = picture.look.scene.key_token(key).filter(|_| slot >= 30.0);
+            let text = token.map_or(key.to_string(), |text| crate::app::ink::draw::token(ui, text));
+            let left = axis.rect.left() + slot * key as f32;
+            let place = Rect::from_min_size(
+                pos2(left, axis.rect.bottom() + 2.0),
+                vec2(slot * stride as f32 - 1.0, 16.0 * picture.zoom),
+            );
+            let place = place.translate(vec2((slot - slot * stride as f32) / 2.0, 0.0));
+            fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, picture.label(), picture.palette.faint_ink);
+        }
+    }
+}
+
+fn paint_line(ui: &Ui, axis: &Axis, rect: Rect, picture: &Picture<'_>) {
+    let (palette, visit, frame) = (picture.palette, picture.now.visit, picture.now.frame);
+    let has_climbed = frame >= Frame::Climb;
+    let m = if has_climbed { visit.m } else { visit.old.m };
+    let name = format!("{} = {}", picture.called(Part::Max), short(m));
+    if !m.is_finite() {
+        let place = Rect::from_min_size(pos2(rect.left(), axis.rect.bottom() - 18.0), vec2(rect.width(), 16.0));
+        picture.text(ui, place, Align2::RIGHT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
+        return;
+    }
+    let moving = if frame == Frame::Climb { picture.phase() } else { 1.0 };
+    let y = axis.y(if has_climbed { between(visit.old.m, visit.m, moving) } else { m });
+    let right = axis.rect.right() + 8.0;
+    ui.painter().hline(axis.rect.left()..=right, y, Stroke::new(2.5, palette.ink));
+    let height = 20.0 * picture.zoom;
+    let place = Rect::from_min_max(pos2(right + 4.0, y - height), pos2(rect.right(), y));
+    picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
+    if has_climbed && visit.old.m.is_finite() && frame != Frame::Fit {
+        paint_gap(ui, axis, rect, y, picture);
+    }
+}
+
+/// Between the old line and the new one: the gap, and alpha that follows from it.
+fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
+    let (palette, visit) = (picture.palette, picture.now.visit);
+    let (right, height) = (axis.rect.right() + 8.0, 20.0 * picture.zoom);
+    let line =
+        |n: f32| Rect::from_min_size(pos2(right + 4.0, y + 4.0 + n * height), vec2(rect.right() - right - 4.0, height));
+    if visit.m <= visit.old.m {
+        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), "no new max"), picture.label());
+        let text = format!("{} = 1", picture.called(Part::Alpha));
+        picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
+        return;
+    }
+    let old = axis.y(visit.old.m);
+    dashed(ui, pos2(axis.rect.left(), old), pos2(right, old), Stroke::new(1.5, palette.faint_ink));
+    if old - y > 12.0 {
+        arrow(ui.painter(), pos2(right - 4.0, old), pos2(right - 4.0, y + 2.0), Stroke::new(1.5, palette.ink));
+    }
+    let gap = short(visit.m - visit.old.m);
+    picture.text(
+        ui,
+        line(0.0),
+        Align2::LEFT_CENTER,
+        "gap".into(),
+        &fill(ui.ctx(), "gap {0}", &[&gap]),
+        picture.figures(),
+    );
+    if picture.look.question.hides.factor {
+        return;
+    }
+    let text = format!("e^-{gap}");
+    picture.text(
+        ui,
+        line(1.0),
+        Align2::LEFT_CENTER,
+        Name::about("{0} as a power", Part::Alpha),
+        &text,
+        picture.figures(),
+    );
+    let text = format!("= {}", short(visit.alpha));
+    picture.text(ui, line(2.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::attention::input::preset;
+    use crate::machine::Run;
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+    #[test]
+    fn a_zero_reads_zero_and_equal_scores_are_named_once() {
+        // ln 1 comes out of the dot product as 2.776e-17; the last two scores are both ln 4.
+        let problem = preset::row().problem;
+        let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
+        let schedule = Schedule::new(algorithm::by_name("flash2").unwrap(), plan);
+        let story = Run::new(schedule, &problem, 0, 0, |_| true).unwrap().story(0);
+        let scores = story.visits.iter().flat_map(|visit| visit.scores.iter().copied());
+        let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
+        let room = (high - low) * ROOM;
+        let axis = Axis { rect: Rect::ZERO, low: low - room, high: high + room };
+        assert_eq!(axis.ends().map(|(_, text)| text), ["0", "2.079"]);
+        let last = story.visits.last().unwrap();
+        assert_eq!(last.scores[0], last.scores[1]);
+        assert_eq!(top_to_name(last, Frame::Arrive), Some(0));
+        // The second tile holds the largest of all: once the line is there, it says the number.
+        assert_eq!(top_to_name(&story.visits[1], Frame::Arrive), Some(0));
+        assert_eq!(top_to_name(&story.visits[1], Frame::Climb), None);
+    }
+}

@@ -1,0 +1,242 @@
+//! The weights stacked to l beside the bar of O, and the one bracket that shrinks both.
+
+use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use super::frame::Frame;
+use super::{Name, Picture, column_title, dashed, largest, named};
+use crate::app::ink::draw::{self, hatch};
+use crate::app::ink::motion::lerp;
+use crate::app::ink::theme;
+use crate::app::tongue::words::{fill, tr};
+use crate::machine::{RowStory, RowVisit};
+use crate::number::short;
+use crate::schedule::{Part, Tensor};
+
+/// Weights thinner than this are one block.
+const THINNEST: f32 = 3.0;
+
+pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
+    let title = fill(ui.ctx(), "what is kept: {1} and {0}", &[&name_of_o(picture), &picture.called(Part::Sum)]);
+    let rect = column_title(ui, rect, &title, picture);
+    let line = 20.0 * picture.zoom;
+    let heads = Rect::from_min_size(rect.min, vec2(rect.width(), line));
+    let names = Rect::from_min_size(pos2(rect.left(), rect.bottom() - line), vec2(rect.width(), line));
+    let is_narrow = rect.width() < 184.0 * picture.zoom;
+    let under_bars = if is_narrow { names.top() - line } else { names.top() };
+    // Two bars of one width, with room for the bracket above them.
+    let bars = Rect::from_min_max(pos2(rect.left(), heads.bottom() + 2.0 * line), pos2(rect.right(), under_bars - 4.0));
+    let half = rect.width() / 2.0;
+    let width = (half * 0.6).min(96.0 * picture.zoom);
+    let bar = |n: f32| {
+        let x = rect.left() + half * (n + 0.5);
+        Rect::from_min_max(pos2(x - width / 2.0, bars.top()), pos2(x + width / 2.0, bars.bottom()))
+    };
+    let (sums, visit) = (picture.sums(), picture.now.visit);
+    let under = |n: f32, rect: Rect| {
+        Rect::from_min_size(pos2(rect.left() + half * n, rect.top()), vec2(half - 4.0, rect.height()))
+    };
+    let is_shown = sums.l > 0.0;
+    let l = named(picture.called(Part::Sum), Some(sums.l));
+    let o = visit.sum_of(sums, picture.component);
+    let o = named(picture.called(Part::Output), is_shown.then_some(o));
+    let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
+    for (n, accessible, text) in [(0.0, stack, &l), (1.0, bar_of, &o)] {
+        paint_sum(ui, under(n, names), accessible, text, is_narrow, picture);
+    }
+    paint_stack(ui, bar(0.0), picture);
+    paint_bar(ui, bar(1.0), picture);
+    paint_bracket(ui, bar(0.0).union(bar(1.0)), picture);
+    paint_first_fault(ui, heads, picture);
+}
+
+/// A sum below its bar. On one line two sums would read as one: in a narrow column each stands below its name.
+fn paint_sum(ui: &Ui, place: Rect, accessible: Name<'_>, text: &str, is_narrow: bool, picture: &Picture<'_>) {
+    let Some((name, value)) = text.split_once(" = ").filter(|_| is_narrow) else {
+        return picture.text(ui, place, Align2::CENTER_CENTER, accessible, text, picture.figures());
+    };
+    let above = place.translate(vec2(0.0, -place.height()));
+    draw::fit_text(ui.painter(), above, Align2::CENTER_CENTER, name, picture.figures(), picture.palette.faint_ink);
+    draw::shrink_text(ui.painter(), place, Align2::CENTER_CENTER, value, picture.figures(), picture.palette.ink);
+    picture.tell(ui, above.union(place), accessible, text);
+}
+
+fn name_of_o(picture: &Picture<'_>) -> String {
+    let name = picture.called(Part::Output);
+    if picture.look.scene.plan().d_v == 1 { name.to_owned() } else { format!("{name}[{}]", picture.component) }
+}
+
+/// How much of its old height what was there before still has, now in the picture.
+fn shrunk(picture: &Picture<'_>) -> f32 {
+    let (visit, frame) = (picture.now.visit, picture.now.frame);
+    let alpha = if picture.forgets { 1.0 } else { visit.alpha as f32 };
+    let alpha = if alpha.is_finite() && visit.old.l > 0.0 { alpha } else { 1.0 };
+    match frame {
+        Frame::Rest | Frame::Arrive | Frame::Climb => 1.0,
+        Frame::Shrink => lerp(1.0, alpha, picture.phase()),
+        // Where shrinking and adding are one step, the first half of it shrinks.
+        Frame::Join if visit.rescale_at.is_none() => lerp(1.0, alpha, (picture.phase() * 2.0).min(1.0)),
+        Frame::Join | Frame::Fit => alpha,
+    }
+}
+
+/// How much of the new weights has joined.
+fn joined(picture: &Picture<'_>) -> f32 {
+    match picture.now.frame {
+        Frame::Join if picture.now.visit.rescale_at.is_none() => (picture.phase() * 2.0 - 1.0).max(0.0),
+        Frame::Join => picture.phase(),
+        Frame::Fit => 1.0,
+        _ => 0.0,
+    }
+}
+
+/// The weights of earlier visits as they stand before visit `index`: each was shrunk by every alpha since. Latest first.
+fn earlier(story: &RowStory, index: usize, forgets: bool) -> Vec<f64> {
+    let (mut weights, mut kept) = (Vec::new(), 1.0);
+    for visit in story.visits[..index].iter().rev() {
+        weights.extend(added(visit).map(|weight| weight * kept));
+        kept *= if forgets { 1.0 } else { visit.alpha };
+    }
+    weights
+}
+
+fn added(visit: &RowVisit) -> impl Iterator<Item = f64> + '_ {
+    visit.weights.iter().map(|weight| weight * visit.beta)
+}
+
+fn paint_stack(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
+    let visit = picture.now.visit;
+    // One scale for the whole visit: only then is a shrinking bar a shrinking sum.
+    let scale = rect.height() / largest([visit.old.l, visit.new.l, 1e-300]) as f32;
+    let fill = picture.palette.tensor(Tensor::SUM);
+    let kept = shrunk(picture);
+    let mut y = rect.bottom();
+    let old = earlier(picture.story, picture.now.index, picture.forgets);
+    y = segments(ui, rect, y, old.into_iter().rev().map(|w| w as f32 * kept * scale), fill, picture);
+    let share = joined(picture);
+    if share > 0.0 {
+        let from = y;
+        let new = added(visit).map(|weight| weight as f32 * share * scale);
+        y = segments(ui, rect, y, new, fill, picture);
+        let place = Rect::from_min_max(pos2(rect.left(), y), pos2(rect.right(), from));
+        hatch(ui.painter(), place, picture.palette.ink.gamma_multiply(0.45), 7.0);
+    }
+    base(ui, rect, picture);
+}
+
+/// Stacks upwards from `y`; gives the new top.
+fn segments(
+    ui: &Ui,
+    rect: Rect,
+    mut y: f32,
+    heights: impl Iterator<Item = f32>,
+    fill: Color32,
+    picture: &Picture<'_>,
+) -> f32 {
+    // Of many thin weights one block is drawn: a frame costs no more for a longer row.
+    let mut block = 0.0;
+    let paint = |y: &mut f32, height: f32| {
+        let place = Rect::from_min_max(pos2(rect.left(), *y - height), pos2(rect.right(), *y));
+        ui.painter().rect_filled(place, 0.0, fill);
+        if height >= THINNEST {
+            ui.painter().hline(place.x_range(), place.top(), Stroke::new(1.0, picture.palette.background));
+        }
+        *y -= height;
+    };
+    for height in heights.filter(|height| height.is_finite() && *height > 0.0) {
+        block += height;
+        if block >= THINNEST {
+            paint(&mut y, block);
+            block = 0.0;
+        }
+    }
+    paint(&mut y, block);
+    y
+}
+
+fn paint_bar(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
+    let (visit, c) = (picture.now.visit, picture.component);
+    let (old, new) = (visit.sum_of(&visit.old, c), visit.sum_of(&visit.new, c));
+    let limit = largest([old, new, 1e-300]);
+    // Upwards for what is positive; the zero stands where both signs have room.
+    let (low, high) = (old.min(new).min(0.0), old.max(new).max(0.0));
+    let zero = rect.bottom() - rect.height() * (-low / (high - low).max(limit)) as f32;
+    let scale = rect.height() / (high - low).max(limit) as f32;
+    let kept = old as f32 * shrunk(picture);
+    let target = if picture.forgets { old } else { old * if visit.old.l > 0.0 { visit.alpha } else { 1.0 } };
+    let value = kept + (new - target) as f32 * joined(picture);
+    if value.is_finite() {
+        let fill = picture.palette.tensor(Tensor::O);
+        let place = Rect::from_two_pos(pos2(rect.left(), zero), pos2(rect.right(), zero - value * scale));
+        ui.painter().rect_filled(place, 0.0, fill);
+        if joined(picture) > 0.0 {
+            let from = zero - kept * scale;
+            let added = Rect::from_two_pos(pos2(rect.left(), from), pos2(rect.right(), zero - value * scale));
+            hatch(ui.painter(), added, picture.palette.ink.gamma_multiply(0.45), 7.0);
+        }
+    }
+    ui.painter().hline(rect.x_range(), zero, Stroke::new(1.5, picture.palette.faint_ink));
+}
+
+fn base(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
+    ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.5, picture.palette.faint_ink));
+}
+
+/// One bracket over both bars: they shrink together, by the same factor.
+fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
+    let (visit, frame, palette) = (picture.now.visit, picture.now.frame, picture.palette);
+    let is_due = matches!(frame, Frame::Climb | Frame::Shrink) || (frame == Frame::Join && visit.rescale_at.is_none());
+    if !is_due || visit.old.l <= 0.0 {
+        return;
+    }
+    let scale = bars.height() / largest([visit.old.l, visit.new.l, 1e-300]) as f32;
+    let before = bars.bottom() - visit.old.l as f32 * scale;
+    let y = bars.bottom() - visit.old.l as f32 * scale * shrunk(picture) - 4.0;
+    let (left, right) = (bars.left() - 8.0, bars.right() + 8.0);
+    if frame != Frame::Climb && visit.is_rescaled() && !picture.forgets {
+        dashed(ui, pos2(left, before), pos2(right, before), Stroke::new(1.0, palette.faint_ink));
+    }
+    let stroke = palette.outline();
+    ui.painter().hline(left..=right, y, stroke);
+    for x in [left, right] {
+        ui.painter().vline(x, y..=bars.bottom(), stroke);
+    }
+    let text = match (picture.forgets, visit.is_rescaled()) {
+        (true, true) => fill(ui.ctx(), "{0} forgotten", &[&picture.called(Part::Alpha)]),
+        (_, true) if picture.look.question.hides.factor => format!("x {}", picture.called(Part::Alpha)),
+        (_, true) => format!("x {}", short(visit.alpha)),
+        (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
+    };
+    let height = 20.0 * picture.zoom;
+    let place = Rect::from_min_max(pos2(left, y - height - 2.0), pos2(right, y - 2.0));
+    picture.text(ui, place, Align2::CENTER_CENTER, "bracket".into(), &text, picture.figures());
+}
+
+/// With alpha forgotten: where the first number is wrong, and what it should be.
+fn paint_first_fault(ui: &Ui, line: Rect, picture: &Picture<'_>) {
+    let Some((l, right)) = first_fault(picture) else { return };
+    let palette = picture.palette;
+    ui.painter().rect_filled(line, 4.0, palette.trouble_soft);
+    ui.painter().rect_stroke(line, 4.0, Stroke::new(1.5, palette.trouble), StrokeKind::Inside);
+    let text = fill(ui.ctx(), "! {2} = {0}, should be {1}", &[&short(l), &short(right), &picture.called(Part::Sum)]);
+    let font = theme::text(theme::LABEL * picture.zoom);
+    picture.text(ui, line.shrink2(vec2(4.0, 0.0)), Align2::CENTER_CENTER, "first wrong number".into(), &text, font);
+}
+
+/// The first l of the story that differs from the right one, once the picture has come so far.
+fn first_fault(picture: &Picture<'_>) -> Option<(f64, f64)> {
+    if !picture.forgets {
+        return None;
+    }
+    let last = picture.now.index;
+    let pairs = picture.story.visits.iter().zip(&picture.right.visits).take(last + 1).enumerate();
+    for (index, (visit, right)) in pairs {
+        let is_shrunk = index < last || picture.now.frame >= Frame::Shrink;
+        let scaled = visit.scaled.as_ref().zip(right.scaled.as_ref()).filter(|_| is_shrunk);
+        let is_over = index < last || picture.now.frame >= Frame::Join;
+        let ended = Some((&visit.new, &right.new)).filter(|_| is_over);
+        if let Some((wrong, right)) = [scaled, ended].into_iter().flatten().find(|(a, b)| a.l != b.l) {
+            return Some((wrong.l, right.l));
+        }
+    }
+    None
+}

@@ -1,0 +1,189 @@
+//! The sheet of the rule for rows that are not like others: what a NaN, an infinity and a row that sees no key give. The
+//! lines that hold for the row on screen are marked, and its own numbers stand below.
+
+use eframe::egui::{self, Align2, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use crate::app::ink::draw;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::{Action, Overlay};
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, say, tr};
+use crate::attention::not_finite::{Line, STATISTICS, TABLE};
+use crate::attention::odd_row::OddRow;
+use crate::machine::Run;
+use crate::number::short;
+
+/// The command that opens the sheet, which is its title too.
+pub const TITLE: &str = "What NaN, infinity and an unseen row give";
+
+/// What leads to it from a row.
+pub const BUTTON: &str = "The rule for such rows";
+
+pub const OPEN: Action = Action::Overlay(Overlay::OddRows);
+
+/// The row of `run` that is looked at.
+pub struct LookedAt<'a> {
+    pub run: &'a Run,
+    pub query: usize,
+}
+
+/// What makes the row of `look` unlike others, once its numbers show it.
+pub fn met(look: &Look<'_>, query: usize) -> Option<OddRow> {
+    let state = look.snapshot.row_state(query);
+    let has_odd = |values: &[f64]| values.iter().any(|x| !x.is_finite());
+    let is_odd = state.m.is_some_and(|m| !m.is_finite())
+        || state.l.is_some_and(|l| !l.is_finite())
+        || look.snapshot.average(query).is_some_and(|o| has_odd(&o))
+        || look.snapshot.score_row(query).is_some_and(|s| has_odd(&s));
+    // -inf is also what a mask leaves: the rule knows the difference.
+    if is_odd { look.scene.run.odd_row(query) } else { None }
+}
+
+/// Gives whether it stays open. `is_far` where it is read from the last row of a room.
+pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool {
+    let mut is_open = true;
+    let modal = egui::Modal::new(egui::Id::unique("odd rows")).show(ui.ctx(), |ui| {
+        let screen = ui.ctx().content_rect().size();
+        let room = (screen.x - 40.0).max(80.0);
+        // As large as there is room for; the least is still read, and then it scrolls. In a talk all is twice as large.
+        let (least, most) = if is_far { (0.6, 1.4) } else { (0.86, 1.0) };
+        let zoom = (room / Sheet::new(ui, 1.0, is_far).width()).clamp(least, most);
+        let sheet = Sheet::new(ui, zoom, is_far);
+        ui.set_width(sheet.width().min(room));
+        ui.heading(tr(ui.ctx(), TITLE));
+        let odd = looked_at.as_ref().and_then(|row| row.run.odd_row(row.query));
+        egui::ScrollArea::both().max_height((screen.y - 220.0).max(40.0)).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.add_space(2.0 * SPACE);
+            sheet.head(ui);
+            for line in &TABLE {
+                sheet.line(ui, line, odd.as_ref().is_some_and(|row| row.odds.contains(&line.odd)));
+            }
+        });
+        ui.add_space(SPACE);
+        if let Some(row) = &looked_at {
+            own(ui, row, odd.as_ref(), zoom);
+        }
+        ui.add_space(8.0);
+        if ui.button(tr(ui.ctx(), "Close")).clicked() {
+            is_open = false;
+        }
+    });
+    is_open && !modal.should_close()
+}
+
+/// Why the row is marked, and what the run made of it. Of other rows no number: a lesson may ask for it.
+fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
+    let (query, output) = (row.query, row.run.output());
+    let why = match odd {
+        Some(odd) => say(ui.ctx(), &odd.why),
+        None => fill(ui.ctx(), "Row {0} is like any other: no line is marked.", &[&query]),
+    };
+    let text = |text: &str| egui::RichText::new(text).size(theme::readable(text, theme::BODY * zoom));
+    draw::describe(&ui.label(text(&why)), "why the line is marked", &why);
+    let Some(output) = output.filter(|_| odd.is_some()) else { return };
+    let [m, l, lse] = [&output.m, &output.l, &output.lse].map(|of| of.get(query).copied().map_or("-".into(), short));
+    let o = output.o.rows().into_iter().nth(query).map(|o| o.iter().take(4).map(|x| short(*x)).collect::<Vec<_>>());
+    let more = if output.o.ncols() > 4 { ", ..." } else { "" };
+    let o = o.unwrap_or_default().join(", ") + more;
+    let numbers = fill(ui.ctx(), "Row {0} at its end: m = {1}, l = {2}, L = {3}, O = {4}", &[&query, &m, &l, &lse, &o]);
+    draw::describe(&ui.label(text(&numbers)), "the row at its end", &numbers);
+}
+
+/// Numbers and what they are of stand as in the panels.
+fn font_of(text: &str, size: f32) -> FontId {
+    let is_figure = STATISTICS.contains(&text) || text.parse::<f64>().is_ok();
+    if is_figure { theme::figures(size) } else { theme::text(size) }
+}
+
+/// The table, as wide as its words are in the language on screen.
+struct Sheet {
+    size: f32,
+    /// Everything is twice as large: no script needs a least size of its own.
+    is_far: bool,
+    /// Of the row, and of what it gives.
+    columns: [f32; 5],
+    /// Between columns.
+    gap: f32,
+    height: f32,
+}
+
+impl Sheet {
+    fn new(ui: &Ui, zoom: f32, is_far: bool) -> Self {
+        let size = theme::BODY * zoom;
+        let gap = 5.0 * SPACE * zoom;
+        let width = |text: &'static str| {
+            let font = font_of(text, size);
+            let text = tr(ui.ctx(), text);
+            let font = if is_far { font } else { theme::readable_font(text, font) };
+            ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER).size().x
+        };
+        let mut columns = [width("a row that"), 0.0, 0.0, 0.0, 0.0];
+        for line in &TABLE {
+            let texts = [line.row].into_iter().chain(line.gives);
+            columns.iter_mut().zip(texts).for_each(|(most, text)| *most = most.max(width(text)));
+        }
+        Self { size, is_far, columns, gap, height: 26.0 * zoom }
+    }
+
+    fn width(&self) -> f32 {
+        // A pointer stands before the first column.
+        self.columns.iter().sum::<f32>() + 6.0 * self.gap
+    }
+
+    fn head(&self, ui: &mut Ui) {
+        let color = Palette::of(ui).faint_ink;
+        let [m, l, lse, o] = STATISTICS;
+        let rect = self.cells(ui, ["a row that", m, l, lse, o], color, |_, _| {}).rect;
+        ui.painter().hline(rect.x_range(), rect.bottom(), Palette::of(ui).hairline());
+    }
+
+    fn line(&self, ui: &mut Ui, line: &Line, is_marked: bool) {
+        let palette = Palette::of(ui);
+        let [m, l, lse, o] = line.gives;
+        let mark = |ui: &Ui, rect: Rect| {
+            if is_marked {
+                ui.painter().rect(
+                    rect,
+                    3.0,
+                    palette.trouble_soft,
+                    Stroke::new(1.5, palette.trouble),
+                    egui::StrokeKind::Inside,
+                );
+                draw::pointer(ui.painter(), pos2(rect.left() + self.gap * 0.75, rect.center().y), 1.0, palette.ink);
+            }
+        };
+        let response = self.cells(ui, [line.row, m, l, lse, o], palette.ink, mark);
+        let given: Vec<String> =
+            STATISTICS.iter().zip(line.gives).map(|(name, text)| format!("{name} {}", tr(ui.ctx(), text))).collect();
+        let given = given.join(", ");
+        let value = if is_marked { fill(ui.ctx(), "{0}: so is this row", &[&given]) } else { given };
+        let name = fill(ui.ctx(), "a row that {0}", &[&tr(ui.ctx(), line.row)]);
+        draw::describe(&response, &name, &value);
+    }
+
+    /// One line of texts, over what `below` paints.
+    fn cells(
+        &self,
+        ui: &mut Ui,
+        texts: [&str; 5],
+        color: egui::Color32,
+        below: impl FnOnce(&Ui, Rect),
+    ) -> egui::Response {
+        let (rect, response) = ui.allocate_exact_size(vec2(self.width(), self.height), Sense::hover());
+        below(ui, rect);
+        let mut x = rect.left() + self.gap;
+        for (text, width) in texts.into_iter().zip(self.columns) {
+            let at = pos2(x, rect.center().y);
+            let font = font_of(text, self.size);
+            let text = tr(ui.ctx(), text);
+            if self.is_far {
+                ui.painter().text(at, Align2::LEFT_CENTER, text, font, color);
+            } else {
+                draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, text, font, color);
+            }
+            x += width + self.gap;
+        }
+        response
+    }
+}

@@ -1,0 +1,257 @@
+//! S and P drawn as cells: colours, numbers where there is room, tokens along both sides, the selection.
+
+use eframe::egui::{self, Align2, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use ndarray::Array2;
+
+use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::{self, NUMBER_CELL, Palette, SPACE};
+use crate::app::panels::grid::UV;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::{cell, short};
+use crate::schedule::Part;
+
+/// Room for the tokens of the rows, and for those of the keys above.
+const ROW_LABELS: f32 = 80.0;
+const KEY_LABELS: f32 = 20.0;
+const LARGEST_CELL: f32 = 120.0;
+/// Cells from this size on are told apart by lines and can be hatched.
+const LINED_CELL: f32 = 10.0;
+
+/// Scores or weights.
+pub struct Matrix<'a> {
+    pub part: Part,
+    /// The statement that makes it.
+    pub title: String,
+    pub values: Option<&'a Array2<f64>>,
+    /// The value at the end of the colours.
+    pub limit: f64,
+}
+
+/// Where everything of the view stands.
+pub struct Layout {
+    pub rows: usize,
+    pub cols: usize,
+    pub cell: egui::Vec2,
+    gap: f32,
+    pub size: egui::Vec2,
+}
+
+impl Layout {
+    pub fn new(ui: &Ui, rows: usize, cols: usize, height: f32) -> Self {
+        let (rows, cols) = (rows.max(1), cols.max(1));
+        let gap = 6.0 * SPACE;
+        let room =
+            vec2((ui.available_width() - ROW_LABELS - gap - 2.0) / 2.0, (height - KEY_LABELS - 2.0 * LEGEND).max(24.0));
+        let width = (room.x / cols as f32).clamp(0.05, LARGEST_CELL);
+        let height = (room.y / rows as f32).clamp(0.05, LARGEST_CELL * 0.75);
+        // Hardly higher than wide where rows are few; a tile of many rows is squeezed instead.
+        let cell = vec2(width, height.min(width.max(24.0)));
+        let size =
+            vec2(ROW_LABELS + gap + 2.0 * cell.x * cols as f32, KEY_LABELS + 2.0 * LEGEND + cell.y * rows as f32);
+        Self { rows, cols, cell, gap, size }
+    }
+
+    /// The cells of matrix `n`.
+    pub fn matrix(&self, corner: Pos2, n: usize) -> Rect {
+        let size = vec2(self.cell.x * self.cols as f32, self.cell.y * self.rows as f32);
+        let x = ROW_LABELS + n as f32 * (size.x + self.gap);
+        Rect::from_min_size(corner + vec2(x, LEGEND + KEY_LABELS), size)
+    }
+
+    fn cell(&self, matrix: Rect, row: usize, col: usize) -> Rect {
+        Rect::from_min_size(matrix.min + vec2(col as f32 * self.cell.x, row as f32 * self.cell.y), self.cell)
+    }
+
+    /// Larger cells have larger labels.
+    fn label_font(&self) -> egui::FontId {
+        theme::text(if self.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
+    }
+
+    /// Cells are told apart by lines, and can be hatched.
+    pub fn is_lined(&self) -> bool {
+        self.cell.x >= LINED_CELL && self.cell.y >= LINED_CELL
+    }
+
+    fn has_numbers(&self) -> bool {
+        self.cell.x >= NUMBER_CELL && self.cell.y >= 18.0
+    }
+
+    pub fn paint(
+        &self,
+        ui: &Ui,
+        corner: Pos2,
+        n: usize,
+        matrix: &Matrix<'_>,
+        look: &Look<'_>,
+        textures: &mut Textures,
+    ) {
+        let palette = Palette::of(ui);
+        let rect = self.matrix(corner, n);
+        let painter = ui.painter();
+        let heading = Rect::from_min_size(pos2(rect.left(), corner.y), vec2(rect.width().max(120.0), LEGEND));
+        fit_text(painter, heading, Align2::LEFT_CENTER, &matrix.title, theme::text(theme::BODY), palette.ink);
+        self.paint_key_labels(ui, rect, look);
+        match matrix.values {
+            None => {
+                painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
+                let is_due = look.snapshot.has_buffer(look.snapshot.called(matrix.part));
+                let text = if is_due { "not computed yet" } else { "not on chip" };
+                fit_text(
+                    painter,
+                    rect.shrink(4.0),
+                    Align2::CENTER_CENTER,
+                    tr(ui.ctx(), text),
+                    theme::text(theme::LABEL),
+                    palette.faint_ink,
+                );
+            }
+            Some(values) => {
+                self.paint_values(ui, rect, values, matrix, look, textures);
+                self.paint_selection(ui, rect, look);
+                legend(ui, rect, matrix, palette);
+            }
+        }
+    }
+
+    fn paint_values(
+        &self,
+        ui: &Ui,
+        rect: Rect,
+        values: &Array2<f64>,
+        matrix: &Matrix<'_>,
+        look: &Look<'_>,
+        textures: &mut Textures,
+    ) {
+        let palette = Palette::of(ui);
+        let view = &look.snapshot.view;
+        let masked = |row: usize, col: usize| !look.sees(view.rows.start + row, view.cols.start + col);
+        let color = |row: usize, col: usize| match values.get((row, col)) {
+            Some(_) if masked(row, col) => palette.background,
+            Some(&x) if matrix.part == Part::Scores => palette.diverging(x, matrix.limit),
+            Some(&x) => palette.grey(x, matrix.limit),
+            None => palette.background,
+        };
+        let is_lined = self.is_lined();
+        let small = |row, col| if masked(row, col) { palette.hatch } else { color(row, col) };
+        let key = look.key(ui.visuals().dark_mode);
+        let shown = |row, col| if is_lined { color(row, col) } else { small(row, col) };
+        let texture = textures.get(ui.ctx(), matrix.part.symbol(), (key, is_lined), values.dim(), shown);
+        ui.painter().image(texture, rect, UV, theme::NO_TINT);
+        if is_lined {
+            for ((row, col), &x) in values.indexed_iter() {
+                self.paint_cell(ui, self.cell(rect, row, col), x, masked(row, col), palette);
+            }
+        }
+        ui.painter().rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
+    }
+
+    fn paint_cell(&self, ui: &Ui, rect: Rect, x: f64, is_masked: bool, palette: &Palette) {
+        let painter = ui.painter();
+        painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
+        if is_masked {
+            draw::hatch(painter, rect, palette.hatch, 7.0);
+        } else if self.has_numbers() {
+            // Six figures fill two thirds of a cell of any size.
+            let font = theme::figures((self.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
+            fit_text(painter, rect, Align2::CENTER_CENTER, &cell(x), font, palette.ink);
+        }
+        if !x.is_finite() && !is_masked {
+            painter.rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(2.0, palette.trouble), StrokeKind::Inside);
+        }
+    }
+
+    /// The selected row is outlined across, the selected key down.
+    fn paint_selection(&self, ui: &Ui, rect: Rect, look: &Look<'_>) {
+        let palette = Palette::of(ui);
+        let view = &look.snapshot.view;
+        if let Some(row) = look.row().map(|query| query - view.rows.start) {
+            let line = self.cell(rect, row, 0).union(self.cell(rect, row, self.cols - 1));
+            if self.cell.y >= LINED_CELL {
+                ui.painter().rect_stroke(line, 0.0, palette.outline(), StrokeKind::Middle);
+            } else {
+                // An outline would hide a row of a few pixels: it is pointed at from both sides.
+                draw::pointer(ui.painter(), line.left_center() - vec2(2.0, 0.0), 1.0, palette.ink);
+                draw::pointer(ui.painter(), line.right_center() + vec2(2.0, 0.0), -1.0, palette.ink);
+            }
+        }
+        if let Some(col) = look.selection.key.filter(|key| view.cols.contains(key)).map(|key| key - view.cols.start) {
+            let line = self.cell(rect, 0, col).union(self.cell(rect, self.rows - 1, col));
+            ui.painter().rect_stroke(line, 0.0, Stroke::new(1.0, palette.ink), StrokeKind::Middle);
+        }
+    }
+
+    fn paint_key_labels(&self, ui: &Ui, rect: Rect, look: &Look<'_>) {
+        if self.cell.x < 14.0 {
+            return;
+        }
+        let palette = Palette::of(ui);
+        for (col, key) in look.snapshot.view.cols.clone().enumerate() {
+            let cell = self.cell(rect, 0, col);
+            let place =
+                Rect::from_min_size(pos2(cell.left(), rect.top() - KEY_LABELS), vec2(cell.width() - 2.0, KEY_LABELS));
+            let token = look.scene.key_token(key).filter(|_| self.cell.x >= 28.0);
+            let text = token.map_or(key.to_string(), |text| draw::token(ui, text));
+            fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, self.label_font(), palette.ink);
+        }
+    }
+
+    pub fn paint_row_labels(&self, ui: &Ui, corner: Pos2, look: &Look<'_>) {
+        let palette = Palette::of(ui);
+        let rect = self.matrix(corner, 0);
+        let selected = look.row();
+        for (row, query) in look.snapshot.view.rows.clone().enumerate() {
+            // Where rows are narrower than a line of text, only the selected one has a label.
+            if self.cell.y < 14.0 && Some(query) != selected {
+                continue;
+            }
+            let cell = self.cell(rect, row, 0);
+            let place = Rect::from_center_size(
+                pos2(corner.x + ROW_LABELS / 2.0 - 1.5 * SPACE, cell.center().y),
+                vec2(ROW_LABELS - 3.0 * SPACE, 16.0),
+            );
+            let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
+            let text = format!("{query} {token}");
+            let color = if Some(query) == selected { palette.ink } else { palette.faint_ink };
+            fit_text(ui.painter(), place, Align2::RIGHT_CENTER, &text, self.label_font(), color);
+        }
+    }
+}
+
+/// Height of the title above a matrix, and of the colours below it.
+const LEGEND: f32 = 24.0;
+
+fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
+    // A tile that is masked whole has no scale.
+    if matrix.limit <= 0.0 {
+        return;
+    }
+    let painter = ui.painter();
+    let low = if matrix.part == Part::Scores { -matrix.limit } else { 0.0 };
+    let text = fill(ui.ctx(), "{0} to {1}", &[&short(low), &short(matrix.limit)]);
+    let font = theme::readable_font(&text, theme::text(theme::LABEL));
+    let wanted = painter.layout_no_wrap(text.clone(), font.clone(), palette.faint_ink).size().x;
+    // The numbers come first: beside long ones the colours take less room.
+    let width = (rect.width() + 16.0 - wanted).min(rect.width()).clamp(32.0, 96.0);
+    let bar = Rect::from_min_size(rect.left_bottom() + vec2(0.0, 8.0), vec2(width, 8.0));
+    let steps = 24;
+    for n in 0..steps {
+        let t = f64::from(n) / f64::from(steps - 1);
+        let value = low + t * (matrix.limit - low);
+        let color = if matrix.part == Part::Scores {
+            palette.diverging(value, matrix.limit)
+        } else {
+            palette.grey(value, matrix.limit)
+        };
+        let width = bar.width() / steps as f32;
+        let part = Rect::from_min_size(bar.min + vec2(n as f32 * width, 0.0), vec2(width + 0.5, bar.height()));
+        painter.rect_filled(part, 0.0, color);
+    }
+    painter.rect_stroke(bar, 0.0, palette.hairline(), StrokeKind::Outside);
+    let place =
+        Rect::from_min_max(bar.right_center() + vec2(6.0, -8.0), pos2(rect.right() + 24.0, bar.center().y + 8.0));
+    if place.width() > 24.0 {
+        draw::shrink_text(painter, place, Align2::LEFT_CENTER, &text, font, palette.faint_ink);
+    }
+}

@@ -1,0 +1,4 @@
+//! What two panels draw alike.
+
+pub mod matrix;
+pub mod operands;

@@ -1,0 +1,247 @@
+//! The strip of steps: its colours and notches, the head, what is looped, and how much of the schedule is seen.
+
+mod detail;
+mod lens;
+mod paint;
+mod share;
+
+pub use paint::sign;
+pub use share::Column;
+
+use eframe::egui::{self, CursorIcon, Rect, Response, Sense, Ui, pos2, vec2};
+
+use crate::app::ink::draw;
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::{self, Palette};
+use crate::app::message::Action;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, place, say, tr};
+use crate::number::grouped;
+use crate::playback::{Command, LoopRange, Player};
+
+use detail::Detail;
+use lens::{Lens, Seen};
+
+/// A closer look is closer by this.
+const ZOOM: f64 = 2.0;
+/// Lanes of the strip from its top: the loop, the colours with their notches, how much of the schedule is seen.
+const LOOP_LANE: f32 = 9.0;
+const OVERHANG: f32 = 3.0;
+const SEEN_LANE: f32 = 5.0;
+/// Where a handle of the loop can be caught.
+const HANDLE: f32 = 14.0;
+
+/// What can be asked of the strip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wish {
+    Closer,
+    Farther,
+    /// All steps.
+    Whole,
+    Lens(Lens),
+}
+
+/// What the strip shows, with what was worked out for it.
+#[derive(Default)]
+pub struct Strip {
+    lens: Lens,
+    /// By the scene that it is of.
+    detail: Option<(u64, Detail)>,
+    /// Shift was held when the pointer went down: the drag is that of a loop to its end.
+    drags_loop: bool,
+}
+
+/// The parts of the strip on screen.
+#[derive(Clone, Copy)]
+struct Lanes {
+    whole: Rect,
+    looped: Rect,
+    band: Rect,
+    seen: Rect,
+}
+
+impl Lanes {
+    fn of(whole: Rect) -> Self {
+        let band_top = whole.top() + LOOP_LANE;
+        let seen_top = whole.bottom() - SEEN_LANE;
+        Self {
+            whole,
+            looped: Rect::from_min_max(whole.min, pos2(whole.right(), band_top)),
+            band: Rect::from_min_max(
+                pos2(whole.left(), band_top + OVERHANG),
+                pos2(whole.right(), seen_top - 2.0 * OVERHANG),
+            ),
+            seen: Rect::from_min_max(pos2(whole.left(), seen_top), whole.max),
+        }
+    }
+}
+
+impl Strip {
+    pub fn carry_out(&mut self, wish: Wish, cursor: u64, len: u64) {
+        self.lens = match wish {
+            Wish::Closer => self.lens.zoomed_at_cursor(ZOOM, cursor, len),
+            Wish::Farther => self.lens.zoomed_at_cursor(1.0 / ZOOM, cursor, len),
+            Wish::Whole => Lens::default(),
+            Wish::Lens(lens) => lens,
+        };
+    }
+
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        look: &Look<'_>,
+        player: &Player,
+        textures: &mut Textures,
+        actions: &mut Vec<Action>,
+    ) {
+        let size = vec2(ui.available_width(), ui.available_height().clamp(0.0, 44.0));
+        let (line, _) = ui.allocate_exact_size(size, Sense::hover());
+        let (cursor, len) = (player.cursor(), look.scene.schedule().len());
+        let strip = margins(ui, line, cursor, len);
+        if strip.width() < 8.0 || strip.height() < 24.0 || len == 0 {
+            return;
+        }
+        let seen = self.lens.seen(cursor, len);
+        let lanes = Lanes::of(strip);
+        let response = ui.interact(strip, ui.scope_id().with("strip"), Sense::click_and_drag());
+        draw::describe(&response, "steps", &fill(ui.ctx(), "step {0} of {1}", &[&cursor, &len]));
+        paint::strip(ui, lanes, seen, look, player, self.detail(look, seen), textures);
+        self.point(ui, &response, lanes, seen, (cursor, len), actions);
+        self.seen_bar(ui, lanes.seen, seen, player, len, actions);
+        if let Some(looped) = player.looped() {
+            handles(ui, lanes, seen, looped, len, actions);
+        }
+        let response = response.on_hover_cursor(CursorIcon::ResizeHorizontal);
+        if let Some(at) = response.hover_pos() {
+            let text = hint(ui, look, seen.step_at(at.x, lanes.band) as u64);
+            response.on_hover_text_at_pointer(text);
+        }
+    }
+
+    /// What is painted of the steps that are seen.
+    fn detail(&mut self, look: &Look<'_>, seen: Seen) -> &Detail {
+        let (first, end) = (seen.first.floor() as u64, seen.end().ceil() as u64);
+        let schedule = look.scene.schedule();
+        let is_known = |of: u64, detail: &Detail| {
+            of == look.generation && detail.first == first && detail.end == end.min(schedule.len())
+        };
+        let kept = self.detail.take().filter(|(of, detail)| is_known(*of, detail));
+        let make = || (look.generation, Detail::new(schedule, &look.scene.map.strip, first, end));
+        &self.detail.insert(kept.unwrap_or_else(make)).1
+    }
+
+    /// What the pointer does on the strip.
+    fn point(
+        &mut self,
+        ui: &Ui,
+        response: &Response,
+        lanes: Lanes,
+        seen: Seen,
+        (cursor, len): (u64, u64),
+        actions: &mut Vec<Action>,
+    ) {
+        let rect = lanes.band;
+        let lens = |lens: Lens| Action::Strip(Wish::Lens(lens));
+        if response.double_clicked() {
+            actions.push(Action::Strip(Wish::Whole));
+        } else if let Some(at) = response.interact_pointer_pos() {
+            let (origin, is_pressed, shift) = ui
+                .input(|input| (input.pointer.press_origin(), input.pointer.primary_pressed(), input.modifiers.shift));
+            if is_pressed {
+                self.drags_loop = shift;
+            }
+            let to = seen.cursor_at(at.x, rect, len);
+            match origin {
+                // Where it is let go there is no origin any more.
+                Some(origin) if self.drags_loop => {
+                    let from = seen.cursor_at(origin.x, rect, len);
+                    actions.push(Action::Player(Command::Loop(from, to)));
+                }
+                None if self.drags_loop => {}
+                _ => actions.push(Action::Player(Command::SeekTo(to))),
+            }
+        }
+        let Some(at) = response.hover_pos() else { return };
+        let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta(), input.zoom_delta()));
+        let factor = f64::from((scroll.y / 200.0).exp() * pinch);
+        if factor != 1.0 {
+            actions.push(lens(self.lens.zoomed(factor, seen.step_at(at.x, rect), cursor, len)));
+        } else if scroll.x != 0.0 && !self.lens.is_whole(len) {
+            let center = seen.step_at(rect.center().x - scroll.x, rect);
+            actions.push(lens(self.lens.centered(center, cursor, len)));
+        }
+    }
+
+    /// How much of the schedule is seen; dragging it looks elsewhere.
+    fn seen_bar(&self, ui: &Ui, rect: Rect, seen: Seen, player: &Player, len: u64, actions: &mut Vec<Action>) {
+        let cursor = player.cursor();
+        let response = ui.interact(rect.expand2(vec2(0.0, 3.0)), ui.scope_id().with("seen"), Sense::click_and_drag());
+        let (first, last) = ((seen.first.floor() as u64 + 1).min(len), (seen.end().ceil() as u64).min(len));
+        draw::describe(&response, "seen steps", &fill(ui.ctx(), "{0} to {1} of {2}", &[&first, &last, &len]));
+        if self.lens.is_whole(len) {
+            return;
+        }
+        let whole = Seen { first: 0.0, span: len as f64 };
+        paint::seen(ui, rect, seen, whole, player);
+        if let Some(at) = response.interact_pointer_pos() {
+            let lens = self.lens.centered(whole.step_at(at.x, rect), cursor, len);
+            actions.push(Action::Strip(Wish::Lens(lens)));
+        }
+        let text =
+            fill(ui.ctx(), "steps {0} to {1} of {2} are seen", &[&grouped(first), &grouped(last), &grouped(len)]);
+        response.on_hover_text(text);
+    }
+}
+
+/// What the step under the pointer is, and what the pointer can do.
+fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
+    let help = tr(ui.ctx(), "Drag: go to a step. Shift and drag: loop. Wheel: zoom. Double click: show all.");
+    match look.scene.schedule().step(step) {
+        Some(of) => {
+            let step = fill(
+                ui.ctx(),
+                "step {0}: {1}: {2}",
+                &[
+                    &grouped(step + 1),
+                    &say(ui.ctx(), &place(look.scene, &of)),
+                    &crate::app::tongue::words::operation(ui.ctx(), look.scene.schedule(), &of),
+                ],
+            );
+            format!("{step}\n{help}")
+        }
+        None => help.to_owned(),
+    }
+}
+
+/// The caption on the left and the count on the right; gives the room between them.
+fn margins(ui: &Ui, line: Rect, cursor: u64, len: u64) -> Rect {
+    let palette = Palette::of(ui);
+    let label = Rect::from_min_size(line.min, vec2(108.0, line.height()));
+    let caption = tr(ui.ctx(), "steps, not time");
+    let (left, right) = (egui::Align2::LEFT_CENTER, egui::Align2::RIGHT_CENTER);
+    draw::fit_text(ui.painter(), label, left, caption, theme::text(theme::LABEL), palette.faint_ink);
+    let count = Rect::from_min_max(pos2((line.right() - 120.0).max(label.right()), line.top()), line.max);
+    let text = format!("{} / {}", grouped(cursor), grouped(len));
+    draw::fit_text(ui.painter(), count, right, &text, theme::figures(theme::LABEL), palette.ink);
+    Rect::from_min_max(pos2(label.right(), line.top()), pos2(count.left() - theme::SPACE, line.bottom()))
+}
+
+/// The two ends of the loop, each to be dragged.
+fn handles(ui: &Ui, lanes: Lanes, seen: Seen, looped: LoopRange, len: u64, actions: &mut Vec<Action>) {
+    let ends = [("loop start", looped.from(), looped.to()), ("loop end", looped.to(), looped.from())];
+    for (name, cursor, other) in ends {
+        let x = seen.x_of(cursor as f64, lanes.band).clamp(lanes.band.left(), lanes.band.right());
+        let place = Rect::from_center_size(pos2(x, lanes.looped.center().y), vec2(HANDLE, LOOP_LANE + 4.0));
+        let response = ui.interact(place, ui.scope_id().with(name), Sense::drag());
+        draw::describe(&response, name, &fill(ui.ctx(), "step {0}", &[&cursor]));
+        let is_active = response.hovered() || response.dragged() || response.has_focus();
+        paint::handle(ui, lanes, x, name == "loop start", is_active);
+        if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
+            let to = seen.cursor_at(at.x, lanes.band, len);
+            // The two do not pass each other.
+            let to = if cursor < other { to.min(other - 1) } else { to.max(other + 1) };
+            actions.push(Action::Player(Command::Loop(to, other)));
+        }
+        response.on_hover_cursor(CursorIcon::ResizeColumn);
+    }
+}

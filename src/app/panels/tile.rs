@@ -1,0 +1,200 @@
+//! The tile view: S and P of the current tile with their tokens, and the rows and keys on chip that make them.
+
+use std::ops::Range;
+
+use eframe::egui::{self, Pos2, Sense, Ui};
+use ndarray::Array2;
+
+use crate::app::ink::draw;
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::SPACE;
+use crate::app::message::{Action, Selection};
+use crate::app::panels::parts::matrix::{Layout, Matrix};
+use crate::app::panels::parts::operands;
+use crate::app::panels::provenance::Asked;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{NOTHING_ON_CHIP, fill, tr};
+use crate::attention::TileClass;
+use crate::number::short;
+use crate::schedule::Part;
+use crate::sentence::Sentence;
+
+/// What is drawn, from the left.
+const TILES: [Part; 2] = [Part::Scores, Part::Weights];
+
+/// Height of the line above the matrices.
+const TITLE: f32 = 28.0;
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+    let view = &look.snapshot.view;
+    if view.rows.is_empty() {
+        draw::title(ui, "Tile");
+        ui.add_space(4.0 * SPACE);
+        ui.label(tr(ui.ctx(), NOTHING_ON_CHIP));
+        return;
+    }
+    let matrices = [matrix_s(look), matrix_p(look)];
+    let height = ui.available_height() - TITLE - operands::height(ui.available_height());
+    // Before the first tile of a block its frame already stands where the cells will be.
+    let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
+    let layout = Layout::new(ui, view.rows.len(), cols, height);
+    title(ui, look, layout.is_lined());
+    ui.add_space(SPACE);
+    let (rect, response) = ui.allocate_exact_size(layout.size, Sense::click());
+    let corner = rect.min;
+    if ui.is_rect_visible(rect) {
+        for (n, matrix) in matrices.iter().enumerate() {
+            layout.paint(ui, corner, n, matrix, look, textures);
+        }
+        layout.paint_row_labels(ui, corner, look);
+    }
+    draw::describe(&response, "tile", &summary(ui, look));
+    interact(ui, &response, &layout, corner, look, actions);
+    ui.add_space(2.0 * SPACE);
+    operands::show(ui, look, textures);
+}
+
+fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
+    let view = &look.snapshot.view;
+    let text = match look.snapshot.tile() {
+        Some((i, j)) => fill(ui.ctx(), "Tile (i {0}, j {1})", &[&i, &j]),
+        None => fill(ui.ctx(), "Query block i {0}", &[&(view.rows.start / look.scene.plan().br)]),
+    };
+    ui.horizontal(|ui| {
+        draw::title(ui, &text);
+        let masked = match has_masked(look) {
+            false => "",
+            true if is_hatched => "; hatched: masked",
+            true => "; grey: masked",
+        };
+        let text = format!("{}{}", range_text(ui, &view.rows, &view.cols), tr(ui.ctx(), masked));
+        draw::caption(ui, &text);
+    });
+}
+
+/// The mask hides a pair of the tile.
+fn has_masked(look: &Look<'_>) -> bool {
+    let view = &look.snapshot.view;
+    let is_hidden = |query: usize| view.cols.clone().any(|key| !look.sees(query, key));
+    let is_masked = look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full;
+    let has_bias = look.scene.input.problem.bias.is_some();
+    !view.cols.is_empty() && (is_masked || has_bias && view.rows.clone().any(is_hidden))
+}
+
+fn range_text(ui: &Ui, rows: &Range<usize>, cols: &Range<usize>) -> String {
+    let range = |[none, one, many]: [&str; 3], range: &Range<usize>| match range.len() {
+        0 => tr(ui.ctx(), none).to_owned(),
+        1 => fill(ui.ctx(), one, &[&range.start]),
+        _ => fill(ui.ctx(), many, &[&range.start, &(range.end - 1)]),
+    };
+    let rows = range(["no queries", "queries {0}", "queries {0} to {1}"], rows);
+    let cols = range(["no keys", "keys {0}", "keys {0} to {1}"], cols);
+    fill(ui.ctx(), "{0}, {1}", &[&rows, &cols])
+}
+
+fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
+    let values = look.snapshot.scores();
+    let finite = |x: &&f64| x.is_finite();
+    let limit = values.map_or(1.0, |s| s.iter().filter(finite).fold(0.0, |most, x| f64::max(most, x.abs())));
+    Matrix { part: Part::Scores, title: look.snapshot.formula(Part::Scores), values, limit }
+}
+
+fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
+    let title = look.snapshot.formula(Part::Weights);
+    Matrix { part: Part::Weights, title, values: look.snapshot.weights(), limit: 1.0 }
+}
+
+/// Clicks select; the tooltip has the formula with its numbers.
+fn interact(
+    ui: &Ui,
+    response: &egui::Response,
+    layout: &Layout,
+    corner: Pos2,
+    look: &Look<'_>,
+    actions: &mut Vec<Action>,
+) {
+    let Some(at) = response.hover_pos() else { return };
+    let view = &look.snapshot.view;
+    let found = (0..2).map(|n| (n, layout.matrix(corner, n))).find(|(_, rect)| rect.contains(at));
+    let Some((n, rect)) = found else { return };
+    let part = (at - rect.min) / layout.cell;
+    let (row, col) = ((part.y as usize).min(layout.rows - 1), (part.x as usize).min(layout.cols - 1));
+    if row >= view.rows.len() || col >= view.cols.len() {
+        return;
+    }
+    let (query, key) = (view.rows.start + row, view.cols.start + col);
+    let text = pair_text(ui, look, query, key);
+    let hint = tr(ui.ctx(), "Click: select; click again: where did it come from?");
+    let text = format!("{text}\n{hint}");
+    if response.clone().on_hover_text_at_pointer(text).clicked() {
+        if look.selection == (Selection { query, key: Some(key) }) {
+            let part = TILES[n];
+            let what = Sentence::new("{0} of query {1} and key {2}").with(look.snapshot.called(part));
+            actions.push(Asked::wish(what.with(query).with(key), part));
+        }
+        actions.push(Action::Select(Selection { query, key: Some(key) }));
+    }
+}
+
+/// What is known of one pair (query, key), with the formulas filled in.
+fn pair_text(ui: &Ui, look: &Look<'_>, query: usize, key: usize) -> String {
+    let snapshot = look.snapshot;
+    let view = &snapshot.view;
+    let name = |kind: &str, n: usize, token: Option<&str>| {
+        let token = token.map_or(String::new(), |token| format!(" \"{}\"", draw::token(ui, token)));
+        fill(ui.ctx(), kind, &[&n, &token])
+    };
+    let mut lines = vec![
+        name("query {0}{1}", query, look.scene.query_token(query)),
+        name("key {0}{1}", key, look.scene.key_token(key)),
+    ];
+    let at = |values: Option<&Array2<f64>>| values?.get((query - view.rows.start, key - view.cols.start)).copied();
+    let [scores, weights] = TILES.map(|part| snapshot.called(part));
+    if !look.sees(query, key) {
+        lines.push(fill(ui.ctx(), "masked: {0} = -inf, {1} = 0", &[&scores, &weights]));
+        return lines.join("\n");
+    }
+    let Some(s) = at(snapshot.scores()) else { return lines.join("\n") };
+    let problem = &look.scene.input.problem;
+    let is_product = problem.softcap.is_none() && problem.alibi_slopes.is_none() && problem.bias.is_none();
+    lines.push(if is_product {
+        let scale = problem.scale;
+        format!("{scores} = scale q k = {} x {} = {}", short(scale), short(s / scale), short(s))
+    } else {
+        format!("{scores} = {}", short(s))
+    });
+    if let Some(p) = at(snapshot.weights()) {
+        let row = query - view.rows.start;
+        let by_formula = snapshot.shift(row).filter(|(_, x)| is_close((s - x).exp(), p));
+        lines.push(by_formula.map_or_else(
+            || format!("{weights} = {}", short(p)),
+            |(x, shift)| {
+                let (s, shift, p) = (short(s), short(shift), short(p));
+                format!("{weights} = exp({scores} - {x}) = exp({s} - {shift}) = {p}")
+            },
+        ));
+    }
+    lines.join("\n")
+}
+
+/// The same to the eye: a weight that was dropped or divided since is no exponential any more.
+fn is_close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-2 * b.abs()
+}
+
+/// The selected row's numbers, for those who cannot see them.
+fn summary(ui: &Ui, look: &Look<'_>) -> String {
+    let view = &look.snapshot.view;
+    let mut text = range_text(ui, &view.rows, &view.cols);
+    let Some(row) = look.row().map(|query| query - view.rows.start) else { return text };
+    for (part, values) in TILES.into_iter().zip([look.snapshot.scores(), look.snapshot.weights()]) {
+        let name = look.snapshot.called(part);
+        if let Some(values) = values.filter(|values| row < values.nrows()) {
+            // A row of a large tile is not read out.
+            let numbers: Vec<String> = values.row(row).iter().take(16).map(|x| short(*x)).collect();
+            let query = view.rows.start + row;
+            text += &fill(ui.ctx(), "; row {0}: {1} = {2}", &[&query, &name, &numbers.join(", ")]);
+        }
+    }
+    text
+}

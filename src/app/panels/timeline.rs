@@ -1,0 +1,107 @@
+//! The bottom of the window: the strip of steps, its head, and the buttons that move it. Steps, not time.
+
+use eframe::egui::{self, Align2, Sense, Ui, pos2, vec2};
+
+use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::icon::{self, Icon};
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::Action;
+use crate::app::message::commands;
+use crate::app::panels::strip::{self, Strip};
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{self, tr};
+use crate::playback::{Command, MAX_SPEED, MIN_SPEED, Player, Unit};
+use crate::schedule::Beat;
+
+/// Width of the signs and their names.
+const LEGEND: f32 = 396.0;
+
+pub fn show(
+    ui: &mut Ui,
+    look: &Look<'_>,
+    player: &Player,
+    strip: &mut Strip,
+    textures: &mut Textures,
+    actions: &mut Vec<Action>,
+) {
+    ui.horizontal(|ui| {
+        controls(ui, player, actions);
+        sentence(ui, look);
+    });
+    ui.add_space(SPACE);
+    strip.show(ui, look, player, textures, actions);
+}
+
+fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.x = SPACE;
+    let ctx = ui.ctx().clone();
+    let tooltip = |action: &Action| commands::tooltip(&ctx, action);
+    let mut button = |icon: Icon, name: &str, command: Command| {
+        let action = Action::Player(command);
+        if icon::button(ui, icon, tr(&ctx, name), &tooltip(&action)).clicked() {
+            actions.push(action);
+        }
+    };
+    let (play, play_name) = if player.is_playing() { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
+    button(Icon::ToStart, "To the start", Command::Home);
+    button(Icon::TileBack, "Previous tile", Command::StepBack(Unit::Tile));
+    button(Icon::Back, "Step back", Command::StepBack(Unit::Operation));
+    button(play, play_name, Command::Toggle);
+    button(Icon::Forward, "Step forward", Command::StepForward(Unit::Operation));
+    button(Icon::TileForward, "Next tile", Command::StepForward(Unit::Tile));
+    button(Icon::ToEnd, "To the end", Command::End);
+    match player.looped() {
+        None => button(Icon::Loop, "Loop this tile", Command::LoopUnit(Unit::Tile)),
+        Some(_) => button(Icon::NoLoop, "Stop looping", Command::NoLoop),
+    }
+    speed(ui, player, actions);
+}
+
+fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
+    let (current, ctx) = (player.speed(), ui.ctx().clone());
+    egui::ComboBox::from_id_salt("speed")
+        .width(56.0)
+        .selected_text(format!("{current} x"))
+        .show_ui(ui, |ui| {
+            let mut speed = MIN_SPEED;
+            while speed <= MAX_SPEED {
+                if ui.selectable_label(speed == current, format!("{speed} x")).clicked() {
+                    actions.push(Action::Player(Command::SetSpeed(speed)));
+                }
+                speed *= 2.0;
+            }
+        })
+        .response
+        .on_hover_text(tr(&ctx, "Speed ([ slower, ] faster)"));
+}
+
+/// The greys and signs of the strip.
+fn legend(ui: &Ui, mut at: egui::Pos2, palette: &Palette) {
+    for beat in Beat::ALL {
+        let square = egui::Rect::from_min_size(at, vec2(12.0, 12.0));
+        at.x += draw::legend_item(ui.painter(), at, palette.beat(beat), beat.name(), palette);
+        let (sign, font) = (strip::sign(beat), theme::text(10.0));
+        ui.painter().text(square.center(), Align2::CENTER_CENTER, sign, font, palette.on_beat(beat));
+    }
+}
+
+/// What the step did, read out as it changes.
+fn sentence(ui: &mut Ui, look: &Look<'_>) {
+    let text = words::say(ui.ctx(), &words::current_step(look.scene, look.snapshot));
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
+    let mut place = rect.shrink2(vec2(2.0 * SPACE, 0.0));
+    // The legend stands at the right edge, where the sentence leaves room for it.
+    if place.width() > LEGEND + 360.0 {
+        place.max.x -= LEGEND;
+        legend(ui, pos2(place.right(), place.center().y - 6.0), palette);
+        place.max.x -= 4.0 * SPACE;
+    }
+    fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
+    draw::describe(&response, "current step", &text);
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(egui::Role::Status);
+        node.set_live(egui::accesskit::Live::Polite);
+    });
+}

@@ -1,0 +1,208 @@
+//! Reads what the user opens, on a worker thread: bundled captures, presets, files, traces. Every fault is one sentence.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::message::Source;
+use crate::app::run::link::{self, Opened};
+use crate::app::run::open_trace;
+use crate::app::run::settings::Settings;
+use crate::attention::Input;
+use crate::attention::input::{BUDGET, Reading, Understood, bundled, preset, random};
+use crate::files;
+use crate::sentence::Sentence;
+
+/// Sizes of a preset that is opened from the menu.
+const PRESET_SIZE: (usize, usize, usize) = (16, 16, 8);
+
+/// Reads `source` with what it is opened with.
+pub fn read(source: &Source) -> Result<Opened, Sentence> {
+    read_as(source, &Reading::default())
+}
+
+/// Reads `source`; a file of it in the way that is said.
+pub fn read_as(source: &Source, how: &Reading) -> Result<Opened, Sentence> {
+    match source {
+        Source::Scene(scene) => link::of_scene(scene),
+        Source::Place(place) => place.open(),
+        Source::Paths(paths) if is_trace(paths) => Ok(Opened { origin: source.place(), ..read_trace(&paths[0])? }),
+        Source::Paths(paths) => {
+            let mut origin = source.place();
+            origin.run.reading = how.clone();
+            Ok(Opened { input: read_paths(paths, how)?, settings: None, landing: None, origin })
+        }
+        _ => Ok(Opened { input: input(source)?, settings: None, landing: None, origin: source.place() }),
+    }
+}
+
+/// The input of `source`.
+pub fn input(source: &Source) -> Result<Input, Sentence> {
+    match source {
+        Source::Scene(scene) => link::of_scene(scene).map(|opened| opened.input),
+        Source::Place(place) => place.open().map(|opened| opened.input),
+        Source::Bundled(index) => {
+            bundled::CAPTURES.get(*index).map(bundled::Capture::input).ok_or_else(|| "there is no such capture".into())
+        }
+        Source::Preset(preset) => {
+            let (n_q, n_k, d) = PRESET_SIZE;
+            let n_k = if *preset == preset::Preset::DeadRows { n_k / 2 } else { n_k };
+            preset.input(n_q, n_k, d, 0).map_err(|error| error.sentence())
+        }
+        Source::Toy => Ok(preset::toy()),
+        Source::Row => Ok(preset::row()),
+        Source::Random(spec, seed) => random::read(spec, *seed).map_err(|error| error.sentence()),
+        Source::Paths(paths) => read_paths(paths, &Reading::default()),
+    }
+}
+
+/// One file that is JSON by its name.
+fn is_trace(paths: &[PathBuf]) -> bool {
+    matches!(paths, [path] if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")))
+}
+
+fn read_trace(path: &Path) -> Result<Opened, Sentence> {
+    let beside = |name: &str, how: &Reading| {
+        // A name of the trace's own choosing never leads out of its folder.
+        let name = Path::new(name).file_name()?;
+        read_paths(&[path.with_file_name(name)], how).ok()
+    };
+    let fault = |fault: Sentence| Sentence::new("{0}: {1}").with(name_of(path)).and(fault);
+    open_trace::read(&files::read(path, BUDGET).map_err(fault)?, &beside).map_err(fault)
+}
+
+/// On one line.
+fn name_of(path: &Path) -> String {
+    files::shown(Path::new(path.file_name().unwrap_or(path.as_os_str())))
+}
+
+fn read_paths(paths: &[PathBuf], how: &Reading) -> Result<Input, Sentence> {
+    files::read_input(paths, how, &name_of)
+}
+
+/// What is said of an input as it opens.
+pub struct Told {
+    /// What a person should know before trusting the run.
+    pub warning: Option<Sentence>,
+    /// What was understood of a file, as it is run. Nothing of what came with the program.
+    pub understood: Option<Sentence>,
+}
+
+/// What is said of `input` as it opens under `settings`.
+pub fn told(input: &Input, settings: &Settings) -> Told {
+    if input.told.arrays.is_empty() || input.told.is_bundled {
+        return Told { warning: input.warnings.first().cloned(), understood: None };
+    }
+    let (line, differs) = understood(input, settings);
+    let warnings = input.warnings.iter().cloned().chain(differs);
+    let warning = warnings.reduce(|all, next| Sentence::new("{0}; {1}").and(all).and(next));
+    Told { warning, understood: Some(line) }
+}
+
+/// What is understood of `input` as `settings` run it, in one line; and where its own output differs from that.
+pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sentence>) {
+    let run = settings.run.on_whole(input);
+    let understood = Understood::of(&run);
+    let line = understood.line(&run);
+    let line = match settings.run.prefix().filter(|&prefix| prefix < input.problem.shape.n_q) {
+        Some(1) => Sentence::new("{0}; the first token of it is run").and(line),
+        Some(prefix) => Sentence::new("{0}; the first {1} {1|token|tokens} of it are run").and(line).with(prefix),
+        None => line,
+    };
+    (line.on_one_line(), understood.warning())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::input::Fact;
+    use crate::attention::input::bundled::CAPTURES;
+    use crate::attention::input::preset::Preset;
+    use crate::attention::{Align, Window};
+    use crate::schedule::spec::{KeyLengths, RunSpec};
+    use std::fs;
+
+    #[test]
+    fn everything_of_the_menu_opens() {
+        for index in 0..CAPTURES.len() {
+            assert!(read(&Source::Bundled(index)).is_ok());
+        }
+        for preset in Preset::ALL {
+            assert!(read(&Source::Preset(preset)).is_ok(), "{preset:?}");
+        }
+        assert!(read(&Source::Toy).is_ok() && read(&Source::Row).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_input_is_refused_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = folder.path().join("broken.npz");
+        fs::write(&broken, b"not a zip").unwrap();
+        let cases = [
+            (vec![folder.path().to_owned()], "folder"),
+            (vec![folder.path().join("missing.npz")], "missing.npz"),
+            (vec![broken.clone()], "broken.npz"),
+            (vec![broken.clone(), broken.clone()], "one file at a time"),
+            (vec![broken.clone(); 65], "65 files"),
+            (vec![], "no file"),
+            (vec![PathBuf::from("/dev/null")], "not a regular file"),
+        ];
+        for (paths, expected) in cases {
+            let error = read(&Source::Paths(paths)).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+        }
+        let trace = folder.path().join("trace.json");
+        fs::write(&trace, b"{}").unwrap();
+        let error = read(&Source::Paths(vec![trace])).unwrap_err().to_string();
+        assert!(error.starts_with("trace.json: ") && error.contains("not a trace"), "{error}");
+    }
+
+    #[test]
+    fn a_set_of_arrays_opens_from_its_folder_and_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let header = "{'descr': '|b1', 'fortran_order': False, 'shape': (2, 1), }";
+        let npy = [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), &[1, 0]]
+            .concat();
+        let paths: Vec<PathBuf> = ["q.npy", "k.npy", "v.npy"].map(|name| folder.path().join(name)).to_vec();
+        paths.iter().for_each(|path| fs::write(path, &npy).unwrap());
+        for paths in [paths, vec![folder.path().to_owned()]] {
+            let input = read(&Source::Paths(paths)).unwrap().input;
+            let Told { warning, understood } = told(&input, &Settings::for_input(&input));
+            let line = understood.unwrap().to_string();
+            assert!(line.starts_with("understood: batch 1, 1 head over 1, 2 queries, 2 keys, d 1"), "{line}");
+            assert!(warning.unwrap().to_string().contains("q is bool"));
+        }
+        let bundled = CAPTURES[0].input();
+        let Told { warning, understood } = told(&bundled, &Settings::for_input(&bundled));
+        assert!(warning.is_none() && understood.is_none());
+    }
+
+    /// An option holds against the file, and the line says what is run.
+    #[test]
+    fn what_is_understood_is_what_is_run() {
+        let mut input = preset::toy();
+        input.told.arrays = ["q", "k", "v"].map(|name| (name.to_owned(), "f32")).to_vec();
+        input.told.by_file(Fact::Causal);
+        let shape = input.problem.shape;
+        let all = RunSpec { prefix: Some(0), ..RunSpec::default() };
+        let base = Settings::for_input(&input).with(&all, &input);
+        let line = |settings: &Settings| told(&input, settings).understood.unwrap().to_string();
+        let is_causal = input.problem.mask.causal;
+        let of_file = if is_causal { "causal from the file" } else { "not causal from the file" };
+        assert!(line(&base).contains(of_file), "{}", line(&base));
+        let changed = RunSpec {
+            causal: Some(!is_causal),
+            window: Some(Window { left: Some(2), right: Some(1) }),
+            align: Some(Align::TopLeft),
+            kv_lengths: Some(KeyLengths::Each(vec![shape.n_k - 1; shape.batch])),
+            ..RunSpec::default()
+        };
+        let said = line(&base.clone().with(&changed, &input));
+        let by_option = if is_causal { "not causal from the option" } else { "causal from the option" };
+        let lengths = format!("key lengths {} from the option", shape.n_k - 1);
+        for part in [by_option, "window 2,1 from the option", "diagonal top-left from the option", &lengths] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let prefix = RunSpec { prefix: Some(3), ..RunSpec::default() };
+        let prefix = line(&base.with(&prefix, &input));
+        assert!(prefix.ends_with("; the first 3 tokens of it are run"), "{prefix}");
+    }
+}

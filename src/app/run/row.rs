@@ -1,0 +1,69 @@
+//! The stories of the row that the needle shows, as the run has it and as it should be: made once per row, at once where
+//! that is cheap, else by a worker.
+
+use std::sync::Arc;
+
+use eframe::egui::Context;
+
+use crate::app::run::document::{CHEAP_FLOPS, CHEAP_STEPS};
+use crate::app::run::job::Latest;
+use crate::app::run::scene::Scene;
+use crate::attention::{Precision, oracle};
+use crate::machine::{RowStory, RowVisit};
+
+/// Scene and row.
+type Key = (u64, usize);
+
+/// What happens to the row in the run on screen, and what should.
+pub struct Told {
+    pub own: RowStory,
+    pub right: RowStory,
+    /// After each visit of the run on screen, how far the average so far is from that of the same keys in f64: the
+    /// largest component.
+    pub errors: Vec<f64>,
+}
+
+impl Told {
+    fn of(scene: &Scene, query: usize) -> Self {
+        let algorithm = &scene.schedule().algorithm;
+        let right = algorithm.base().unwrap_or(algorithm);
+        let [own, right] = [algorithm, right].map(|algorithm| scene.run.story_of(algorithm, query));
+        let errors = errors(scene, query, &own);
+        Self { own, right, errors }
+    }
+}
+
+fn errors(scene: &Scene, query: usize, story: &RowStory) -> Vec<f64> {
+    let settings = &scene.settings;
+    let head = scene.input.problem.head::<f64>(settings.run.batch(), settings.run.head(), Precision::F64);
+    let of_visit = |visit: &RowVisit| {
+        let exact = oracle::row_until(&head, query, visit.first_key + visit.scores.len()).o;
+        let distance = |(c, exact): (usize, f64)| (visit.average_of(&visit.new, c).unwrap_or(0.0) - exact).abs();
+        // NaN is the largest of all.
+        exact
+            .into_iter()
+            .enumerate()
+            .map(distance)
+            .fold(0.0, |most: f64, x| if x.is_nan() || x > most { x } else { most })
+    };
+    story.visits.iter().map(of_visit).collect()
+}
+
+#[derive(Default)]
+pub struct Stories(Latest<Key, Arc<Told>>);
+
+impl Stories {
+    /// The stories of `query`; `None` while they are being made.
+    pub fn get(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64, query: usize) -> Option<Arc<Told>> {
+        let key = (generation, query);
+        if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
+            return Some(self.0.at_once(key, || Arc::new(Told::of(scene, query))));
+        }
+        let scene = scene.clone();
+        self.0.by_worker(ctx, key, move |_| Arc::new(Told::of(&scene, query)))
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.0.is_busy()
+    }
+}

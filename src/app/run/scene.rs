@@ -1,0 +1,207 @@
+//! One finished run with all that is shown of it: made on a worker thread, then only read.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::app::run::job::Signals;
+use crate::app::run::overview::ScheduleMap;
+use crate::app::run::refusal;
+use crate::app::run::settings::Settings;
+use crate::attention::error_rule::Errors;
+use crate::attention::expected::{self, FORWARD, GRADIENTS};
+use crate::attention::oracle::Output;
+use crate::attention::{Compared, Expected, Input};
+use crate::machine::{self, Fault, FirstWrong, Group, Judged, Run};
+use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
+use crate::sentence::Sentence;
+
+/// What the panels read.
+pub struct Scene {
+    /// As it was opened, whole.
+    pub source: Arc<Input>,
+    /// What was run: the prefix, under the mask that was chosen.
+    pub input: Input,
+    pub settings: Settings,
+    pub run: Run,
+    pub map: ScheduleMap,
+    /// What this algorithm moves by its formula.
+    pub closed_form: Traffic,
+    /// What the un-fused algorithm moves on the same problem, by its formula: see [`Self::baseline`].
+    pub standard: Traffic,
+}
+
+/// Queries or keys above which no exact result is computed: it costs O(N^2 d) in f64.
+pub const LONGEST_CHECKED: usize = 4096;
+
+impl Scene {
+    /// Runs `settings` on `source` once. Errors in a sentence when it would need too much or does not fit.
+    pub fn build(source: Arc<Input>, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
+        let input = settings.run.apply(Cow::Borrowed(&source)).map_err(|error| error.sentence())?;
+        let mut settings = settings;
+        settings.clamp(&input.problem.shape);
+        let setting = settings.setting(&input);
+        refusal::too_large(&settings, &setting)?;
+        let heads = setting.heads;
+        let schedule = Schedule::of(&settings.text(), setting);
+        let map = ScheduleMap::new(&schedule, settings.run.head());
+        let plan = schedule.plan();
+        let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
+        let standard = baseline(&schedule.algorithm).closed_form_of(&Setting { heads, ..Setting::new(plan.clone()) });
+        let len = schedule.len();
+        let go_on = |done| {
+            signals.report(done, len);
+            !signals.is_cancelled()
+        };
+        let (batch, head) = (settings.run.batch(), settings.run.head());
+        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, .., .., ..]));
+        let run = Run::with_gradient(schedule, &input.problem, d_o, batch, head, go_on);
+        let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
+        Ok(Self { source, input, settings, run, map, closed_form, standard })
+    }
+
+    /// The algorithm that this one is held against.
+    pub fn baseline(&self) -> &'static Algorithm {
+        baseline(&self.settings.algorithm)
+    }
+
+    /// This is the algorithm that the others are held against.
+    pub fn is_baseline(&self) -> bool {
+        self.settings.algorithm.name() == self.baseline().name()
+    }
+
+    pub fn schedule(&self) -> &Schedule {
+        &self.run.schedule
+    }
+
+    pub fn plan(&self) -> &Plan {
+        self.run.schedule.plan()
+    }
+
+    /// The query heads that the run is of.
+    fn group(&self) -> Group<'_> {
+        let (batch, head) = (self.settings.run.batch(), self.settings.run.head());
+        Group::of(self.schedule(), &self.input.problem, self.input.d_o.as_ref(), batch, head)
+    }
+
+    /// The place of the head that is shown among them.
+    fn picked(&self) -> usize {
+        self.schedule().setting.picked(self.settings.run.head())
+    }
+
+    /// The query of a head sees the key: neither a mask nor a bias of -inf hides the pair.
+    pub fn sees(&self, head: usize, query: usize, key: usize) -> bool {
+        let batch = self.settings.run.batch();
+        self.plan().band.keeps(query, key) && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
+    }
+
+    /// The token of a key, where the input names it.
+    pub fn key_token(&self, key: usize) -> Option<&str> {
+        Some(self.input.about.tokens.get(self.settings.run.batch())?.get(key)?.as_str())
+    }
+
+    /// The token of a query: queries are tokens too where there are as many as keys.
+    pub fn query_token(&self, query: usize) -> Option<&str> {
+        (self.plan().n_q == self.plan().n_k).then(|| self.key_token(query)).flatten()
+    }
+
+    /// Bytes between HBM and chip of every head of every batch entry, by the closed form: the run is of some of them.
+    pub fn bytes_of_all(&self) -> u64 {
+        let shape = self.input.problem.shape;
+        let (heads, of_run) = (shape.heads as u64, self.schedule().setting.heads.max(1) as u64);
+        let of_entry = |batch: usize| {
+            let setting = self.settings.run.setting(&self.schedule().algorithm, &self.input, batch);
+            self.schedule().algorithm.closed_form_of(&setting).hbm_bytes()
+        };
+        // Entries differ in their lengths alone.
+        let differ = self.input.problem.mask.key_lengths.is_some() || self.input.problem.bias.is_some();
+        let entries = if differ {
+            (0..shape.batch).map(of_entry).sum()
+        } else {
+            shape.batch as u64 * self.closed_form.hbm_bytes()
+        };
+        entries * heads / of_run
+    }
+
+    /// Floating-point operations of the whole run: what any look at it can cost at most.
+    pub fn flops(&self) -> u64 {
+        self.closed_form.flops.total()
+    }
+}
+
+/// The un-fused forward pass, or the un-fused backward pass.
+fn baseline(algorithm: &Algorithm) -> &'static Algorithm {
+    let name = if algorithm.is_backward() { "standard-backward" } else { "standard" };
+    algorithm::by_name(name).expect("it comes with the program")
+}
+
+/// How far the stepper is from exact attention.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    Done {
+        errors: Errors,
+        bound: Errors,
+        /// The first number that is not within its bound, and the step that made it so.
+        wrong: Option<FirstWrong>,
+        exact: Arc<Output>,
+    },
+    /// Of a backward pass.
+    Gradients { compared: Vec<Compared>, wrong: Option<FirstWrong> },
+    /// Nothing to compare, and why.
+    NotComputed(Sentence),
+}
+
+impl Check {
+    /// Compares the run's results with the f64 oracle.
+    pub fn of(scene: &Scene) -> Self {
+        let plan = scene.plan();
+        if plan.n_q.max(plan.n_k) > LONGEST_CHECKED {
+            return Check::NotComputed(Sentence::new("Not computed for more than {0} tokens.").with(LONGEST_CHECKED));
+        }
+        match scene.run.output() {
+            Some(got) => Self::of_output(scene, got),
+            None => Self::of_gradients(scene).unwrap_or_else(Check::NotComputed),
+        }
+    }
+
+    fn of_output(scene: &Scene, got: &Output) -> Self {
+        let (batch, head, plan) = (scene.settings.run.batch(), scene.settings.run.head(), scene.plan());
+        let stored = algorithm::stored(&scene.schedule().algorithm, plan);
+        let (reference, bound) = expected::forward(&scene.input.problem, (batch, head), plan.precision, stored);
+        let errors = Errors::between(got, &reference.exact);
+        let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(&reference.exact, &bound));
+        Check::Done { errors, bound, wrong, exact: Arc::new(reference.exact) }
+    }
+
+    /// Errors with why there is nothing to hold the results against.
+    fn of_gradients(scene: &Scene) -> Result<Self, Sentence> {
+        let (algorithm, plan) = (&scene.schedule().algorithm, scene.plan());
+        if GRADIENTS.into_iter().all(|name| scene.run.results().get(name).is_none()) {
+            let [names, others] = [&FORWARD[..], &GRADIENTS].map(|names| names.join(", "));
+            let what = "{0} gives none of {1}, {2} to compare.";
+            return Err(Sentence::new(what).with(algorithm.name()).with(names).with(others));
+        }
+        let group = scene.group();
+        let d_o = group.gradients_of_output();
+        let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
+        let stored = algorithm::stored_before(algorithm, plan);
+        let at = (group.batch, group.heads.clone());
+        let (mut of_queries, of_keys) = expected::backward(group.problem, at, &d_o, plan.precision, stored)?;
+        let of_head = of_queries.swap_remove(scene.picked());
+        let expected: Vec<Expected> = std::iter::once(of_head).chain(of_keys).collect();
+        let (compared, wrong) = Self::compare(scene, &group, &expected);
+        Ok(Check::Gradients { compared, wrong })
+    }
+
+    /// The results of the head that is shown beside what they should be.
+    fn compare(scene: &Scene, group: &Group<'_>, expected: &[Expected]) -> (Vec<Compared>, Option<FirstWrong>) {
+        let results = scene.run.results();
+        let found = expected.iter().filter_map(|expected| Some((expected, results.called(expected.name)?)));
+        let found: Vec<(&Expected, Cow<'_, Array2<f64>>)> = found.collect();
+        let judged = found.iter().map(|(expected, got)| Judged { head: scene.picked(), expected, got: got.view() });
+        let judged: Vec<Judged<'_>> = judged.collect();
+        let compared = judged.iter().map(|judged| judged.expected.compare(judged.got)).collect();
+        (compared, machine::first_wrong(scene.schedule(), group, &judged))
+    }
+}

@@ -1,0 +1,90 @@
+//! When each block in HBM is written, first and last: made once per run, of bounded size.
+
+use crate::app::run::overview::{MOST_CELLS, Progress};
+use crate::schedule::language::{Action, Axis};
+use crate::schedule::{Algorithm, Place, Setting, Step, Tensor};
+
+/// The blocks of every tensor that some line writes.
+pub struct Stored {
+    tensors: Vec<Blocks>,
+    /// Of each line of the text, the tensors that it writes, by their number above.
+    lines: Vec<Vec<usize>>,
+}
+
+/// The blocks of one tensor: query blocks, and by key block or split; thinned out where there are many.
+struct Blocks {
+    tensor: Tensor,
+    axes: [Option<Axis>; 2],
+    cols: usize,
+    strides: [usize; 2],
+    /// The first step that writes a block, and the one after the last; equal where none does.
+    cells: Vec<(u64, u64)>,
+}
+
+impl Stored {
+    pub fn new(algorithm: &Algorithm, setting: &Setting) -> Self {
+        let mut tensors: Vec<Blocks> = Vec::new();
+        let text = algorithm.text();
+        let lines = text.lines.iter().map(|line| {
+            let written = line.statements.iter().filter(|statement| {
+                matches!(statement.action, Action::Store { .. } | Action::Add { .. } | Action::Fill { .. })
+            });
+            let ids = written.filter_map(|statement| statement.action.tensor());
+            ids.map(|id| {
+                let tensor = algorithm.tensor(id);
+                tensors.iter().position(|known| known.tensor == tensor).unwrap_or_else(|| {
+                    tensors.push(Blocks::new(tensor, &text.tensors[id].axes, setting));
+                    tensors.len() - 1
+                })
+            })
+            .collect()
+        });
+        let lines = lines.collect();
+        Self { tensors, lines }
+    }
+
+    pub fn add(&mut self, n: u64, step: &Step) {
+        for &tensor in &self.lines[step.line] {
+            self.tensors[tensor].add(n, step.place);
+        }
+    }
+
+    /// How far the writing of a block has come after `cursor` steps. `None` of a tensor that no line writes.
+    pub fn progress(&self, tensor: Tensor, place: Place, cursor: u64) -> Option<Progress> {
+        let blocks = self.tensors.iter().find(|blocks| blocks.tensor == tensor)?;
+        let (first, end) = blocks.cells.get(blocks.index(place)?).copied()?;
+        Some(Progress::between(first, end, cursor))
+    }
+}
+
+impl Blocks {
+    fn new(tensor: Tensor, axes: &[Axis], setting: &Setting) -> Self {
+        let has = |axis: Axis| axes.contains(&axis).then_some(axis);
+        let axes = [has(Axis::I), has(Axis::J).or(has(Axis::S))];
+        let count = |axis: Option<Axis>| match axis {
+            Some(Axis::I) => setting.plan.t_r(),
+            Some(Axis::J) => setting.plan.t_c(),
+            Some(Axis::S) => setting.splits,
+            _ => 1,
+        };
+        let strides = axes.map(|axis| count(axis).div_ceil(MOST_CELLS).max(1));
+        let [rows, cols] = [0, 1].map(|n| count(axes[n]).div_ceil(strides[n]).max(1));
+        Self { tensor, axes, cols, strides, cells: vec![(0, 0); rows * cols] }
+    }
+
+    /// `None` for a place without the axes. Neighbours share a cell where there are many.
+    fn index(&self, place: Place) -> Option<usize> {
+        let at = |axis: Option<Axis>| axis.map_or(Some(0), |axis| place.at(axis));
+        let (row, col) = (at(self.axes[0])?, at(self.axes[1])?);
+        Some(row / self.strides[0] * self.cols + col / self.strides[1])
+    }
+
+    fn add(&mut self, n: u64, place: Place) {
+        if let Some(cell) = self.index(place).and_then(|index| self.cells.get_mut(index)) {
+            if cell.1 == 0 {
+                cell.0 = n;
+            }
+            cell.1 = n + 1;
+        }
+    }
+}

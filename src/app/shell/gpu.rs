@@ -1,0 +1,45 @@
+//! What the GPU panel and the kernel's editor ask of the device, and of files.
+
+use eframe::egui::Context;
+
+use crate::app::panels::gpu::Wish as GpuWish;
+use crate::app::panels::kernel::Wish as KernelWish;
+use crate::app::run::export;
+use crate::app::run::gpu::device::Status;
+use crate::app::run::job::Job;
+use crate::app::shell::window::App;
+use crate::trace::write_timeline;
+
+impl App {
+    pub(super) fn gpu_wish(&mut self, ctx: &Context, wish: GpuWish) {
+        if wish == GpuWish::SaveTimeline {
+            self.save_timeline(ctx);
+        } else {
+            self.gpu_panel.carry_out(ctx, wish, &mut self.document, &mut self.gpu);
+        }
+    }
+
+    pub(super) fn kernel_wish(&mut self, ctx: &Context, wish: KernelWish) {
+        let scene = self.document.scene().cloned();
+        let at = scene.as_deref().zip(self.document.snapshot().map(AsRef::as_ref));
+        let offer = self.code.editor.carry_out(wish, at, self.gpu.sources());
+        if let Some((offer, scene)) = offer.zip(scene) {
+            self.gpu.compile(ctx, &scene, self.document.generation(), offer);
+        }
+    }
+
+    fn save_timeline(&mut self, ctx: &Context) {
+        let Some(scene) = self.document.scene() else { return };
+        let Some(Ok(recorded)) = self.gpu.recorded(self.document.generation()) else { return };
+        let Some(spans) = &recorded.spans else { return };
+        let (Status::Ready(info) | Status::Running(info)) = self.gpu.status() else { return };
+        let source = recorded.changed.map_or_else(String::new, |file| format!(", changed source of {file}"));
+        let algorithm = scene.settings.algorithm.name();
+        let (title, blocks) = (format!("{algorithm} on {}{source}", info.name), spans.blocks.clone());
+        self.saving = Some(Job::start(ctx, move |_| {
+            let mut bytes = Vec::new();
+            let written = write_timeline(&mut bytes, &title, &blocks).map_err(|error| error.sentence());
+            export::saved(written.and_then(|_| export::save("tilescope-blocks", "json", &bytes)))
+        }));
+    }
+}

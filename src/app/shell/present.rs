@@ -1,0 +1,308 @@
+//! Presenting: one line, one view, the key number; notes for the teacher in a second window; a class that votes.
+
+use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
+
+use crate::app::ink::draw;
+use crate::app::ink::motion::Motion;
+use crate::app::ink::prose;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::commands::{self, Keyboard};
+use crate::app::message::{Action, Present as Wish};
+use crate::app::panels::lesson;
+use crate::app::panels::row_numbers;
+use crate::app::run::document::Kept;
+use crate::app::run::link::Landing;
+use crate::app::shell::window::App;
+use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{self, fill, say, tr};
+use crate::number::short;
+use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::{Distance, Position};
+
+/// A screen has this many points of height while one presents, so that type grows with it: the smallest label, of 12, has a
+/// thirtieth of it.
+const HEIGHT: f32 = 400.0;
+/// The share of the width that a task has; the picture keeps its height.
+const TASK: f32 = 0.38;
+
+/// How much larger everything is on a screen of so many points at its own scale.
+fn zoom_for(height: f32) -> f32 {
+    (height / HEIGHT).clamp(1.0, 8.0)
+}
+
+/// The stage as it was before a talk.
+#[derive(Clone, Debug)]
+pub struct Before {
+    pub kept: Kept,
+    pub landing: Landing,
+    pub distance: Distance,
+    pub is_comparing: bool,
+    pub zoom: f32,
+    /// The beat of the lesson that was open.
+    pub beat: Option<(Of, Position)>,
+}
+
+/// What a talk remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Talk {
+    pub is_blank: bool,
+    pub has_notes: bool,
+    pub vote: Option<Vote>,
+    /// Seconds of the clock at which it began.
+    pub began: f64,
+    pub before: Option<Before>,
+    /// Another input than that of the beat is looked at: the lesson says nothing of it.
+    pub is_away: bool,
+    /// The lesson's last beat is behind.
+    pub is_over: bool,
+    /// What the person made of the size, as a factor.
+    pub scale: f32,
+}
+
+/// A vote of the class: counts by choice, one row for each round.
+#[derive(Clone, Debug, Default)]
+pub struct Vote {
+    pub rounds: Vec<Vec<u32>>,
+}
+
+impl Vote {
+    pub fn new(choices: usize) -> Self {
+        Self { rounds: vec![vec![0; choices]] }
+    }
+
+    fn now(&mut self) -> Option<&mut Vec<u32>> {
+        self.rounds.last_mut()
+    }
+
+    fn add(&mut self, choice: usize, by: i64) {
+        if let Some(count) = self.now().and_then(|counts| counts.get_mut(choice)) {
+            *count = count.saturating_add_signed(by as i32);
+        }
+    }
+}
+
+/// The line above the picture: what the beat says, or without a lesson, what the `step` did.
+fn line(ui: &mut Ui, lesson: Option<&OpenLesson>, step: Option<&str>) {
+    let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
+    if let Some(text) = shown.map(|shown| shown.say.as_str()).or(step) {
+        let label = ui.add(egui::Label::new(egui::RichText::new(text).size(20.0).strong()));
+        draw::describe(&label, "projected line", text);
+    }
+}
+
+/// What the beat asks, beside the picture: the question with its vote, the answer with its reasons, a task with its
+/// controls and what came of it.
+fn task(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+    let predict = lesson.shown.as_ref().ok().and_then(|shown| shown.predict.clone());
+    let revealed = predict.as_ref().and_then(|predict| predict.revealed.as_ref());
+    match (&mut talk.vote, &predict) {
+        (Some(vote), Some(predict)) => {
+            lesson::task(ui, "Predict", &predict.question);
+            tally(ui, vote, lesson, revealed.is_some(), actions);
+            revealed.into_iter().for_each(|revealed| lesson::answer(ui, lesson, revealed));
+        }
+        _ => lesson::tasks(ui, lesson, actions),
+    }
+    // A class has chosen each of them.
+    for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
+        if let Some(thought) = &choice.misconception {
+            ui.add_space(SPACE);
+            ui.add(egui::Label::new(prose::job(ui, &format!("**{}** {thought}", choice.text), lesson::TEXT)));
+        }
+    }
+}
+
+/// After the last beat.
+fn end(ui: &mut Ui, lesson: &OpenLesson) {
+    let next = lesson.next_lesson().and_then(|index| LESSONS.get(index));
+    let next = next.and_then(|entry| Some((entry.number, entry.lesson(words::language(ui.ctx())).ok()?)));
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.3);
+        let text = fill(ui.ctx(), "The end of: {0}", &[&lesson.title()]);
+        let label = ui.label(egui::RichText::new(&text).size(28.0).strong());
+        draw::describe(&label, "projected line", &text);
+        ui.add_space(16.0);
+        let on = match next {
+            Some((number, next)) => {
+                fill(ui.ctx(), "Page down: lesson {0}, {1}. Esc: the end.", &[&number, &next.title])
+            }
+            None => tr(ui.ctx(), "Esc: the end.").to_owned(),
+        };
+        ui.label(egui::RichText::new(on).size(16.0).color(Palette::of(ui).faint_ink));
+    });
+}
+
+/// The choices with their counts. A number key counts one hand up, with Shift one down.
+fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, actions: &mut Vec<Action>) {
+    let palette = Palette::of(ui);
+    let choices = lesson.choices();
+    for (index, key) in NUMBERS.iter().enumerate().take(choices.len()) {
+        if ui.input_mut(|input| input.consume_key(egui::Modifiers::SHIFT, *key)) {
+            vote.add(index, -1);
+        }
+        if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, *key)) {
+            vote.add(index, 1);
+        }
+    }
+    let most = vote.rounds.iter().flatten().copied().max().unwrap_or(0).max(1) as f32;
+    for (index, choice) in choices.iter().enumerate() {
+        let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 22.0), egui::Sense::click());
+        if response.clicked() {
+            vote.add(index, 1);
+        }
+        let counts: Vec<u32> = vote.rounds.iter().filter_map(|round| round.get(index).copied()).collect();
+        let room = rect.width() * 0.5;
+        for (round, count) in counts.iter().enumerate() {
+            let height = rect.height() / counts.len() as f32;
+            let at = rect.min + egui::vec2(room, height * round as f32);
+            let bar = egui::Rect::from_min_size(at, egui::vec2((room - 40.0) * *count as f32 / most, height - 2.0));
+            let is_last = round + 1 == counts.len();
+            ui.painter().rect_filled(bar, 2.0, if is_last { palette.accent } else { palette.done });
+        }
+        let mark = if is_revealed && choice.is_right { "\u{221a} " } else { "" };
+        let text = format!("{}  {mark}{}", index + 1, choice.text);
+        let place = egui::Rect::from_min_size(rect.min, egui::vec2(room - 8.0, rect.height()));
+        draw::fit_text(ui.painter(), place, egui::Align2::LEFT_CENTER, &text, theme::text(14.0), palette.ink);
+        let shown = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(" > ");
+        let right = rect.right_center();
+        ui.painter().text(right, egui::Align2::RIGHT_CENTER, &shown, theme::figures(14.0), palette.ink);
+        draw::describe(&response, &fill(ui.ctx(), "votes for {0}", &[&choice.text]), &shown);
+    }
+    ui.horizontal(|ui| {
+        if ui.button(tr(ui.ctx(), "Vote again")).clicked() {
+            vote.rounds.push(vec![0; choices.len()]);
+        }
+        if ui.button(tr(ui.ctx(), "Close")).clicked() {
+            actions.push(Action::Present(Wish::Vote));
+        }
+    });
+}
+
+const NUMBERS: [egui::Key; 6] =
+    [egui::Key::Num1, egui::Key::Num2, egui::Key::Num3, egui::Key::Num4, egui::Key::Num5, egui::Key::Num6];
+
+/// The numbers of the row, large, on one line.
+pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
+    let palette = Palette::of(ui);
+    let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        let alpha = state.alpha.filter(|_| !look.question.hides.factor);
+        for (part, value) in row_numbers::STATISTICS.into_iter().zip([state.m, alpha, state.l]) {
+            let name = look.snapshot.called(part);
+            let text = value.map_or("-".into(), short);
+            ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
+            let label = ui.label(egui::RichText::new(&text).size(20.0).monospace());
+            draw::describe(&label, &fill(ui.ctx(), "{0}, projected", &[&name]), &text);
+            ui.add_space(12.0);
+        }
+    });
+}
+
+/// What the teacher sees: the notes, the answer that comes next, the clock.
+pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
+    let minutes = (seconds / 60.0).floor();
+    let clock = format!("{:.0}:{:02.0}", minutes, (seconds - 60.0 * minutes).floor());
+    let label = ui.label(egui::RichText::new(&clock).size(theme::TITLE).monospace());
+    draw::describe(&label, "clock", &clock);
+    let Some(lesson) = lesson else { return };
+    draw::caption(ui, &lesson.title());
+    if let Some(answer) = lesson.next_answer() {
+        let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
+        let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());
+        draw::describe(&label, "next answer", &answer);
+    }
+    if let Ok(shown) = &lesson.shown {
+        ui.label(egui::RichText::new(&shown.title).size(theme::HEADING));
+        prose::show(ui, &shown.notes, theme::BODY);
+    }
+    ui.request_repaint_after_secs(1.0);
+}
+
+impl App {
+    /// Another layout while presenting: no panel, one view, one line.
+    pub(super) fn talk(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let palette = Palette::of(ui);
+        let now = ui.input(|input| input.time);
+        let Some(mut talk) = self.talk.take() else { return };
+        if talk.is_blank {
+            egui::CentralPanel::default().frame(Frame::new().fill(theme::BLANK)).show(ui, |_| {});
+            self.talk = Some(talk);
+            return;
+        }
+        (self.stage.is_projected, self.stage.compare.is_bare) = (true, true);
+        let ctx = ui.ctx().clone();
+        let zoom = zoom_for(ctx.content_rect().height() * ctx.zoom_factor()) * talk.scale;
+        if (ctx.zoom_factor() - zoom).abs() > 0.01 {
+            ctx.set_zoom_factor(zoom);
+        }
+        let margin = Margin::symmetric(16, 8);
+        if let Some(lesson) = self.lesson.as_ref().filter(|_| talk.is_over && !talk.is_away) {
+            let frame = Frame::new().fill(palette.background).inner_margin(margin);
+            egui::CentralPanel::default().frame(frame).show(ui, |ui| end(ui, lesson));
+            self.talk = Some(talk);
+            return;
+        }
+        let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
+        let step = scene.as_ref().zip(snapshot.as_deref());
+        let step = step.map(|(scene, snapshot)| say(ui.ctx(), &words::current_step(scene, snapshot)));
+        Panel::top("line")
+            .frame(Frame::new().fill(palette.panel).inner_margin(margin))
+            .resizable(false)
+            .show(ui, |ui| line(ui, self.lesson.as_ref().filter(|_| !talk.is_away), step.as_deref()));
+        if let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.has_task() && !talk.is_away) {
+            let width = ui.available_width() * TASK;
+            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
+            Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
+                let id = (lesson.of.key(), lesson.position.beat);
+                let scroll = egui::ScrollArea::vertical().id_salt(id).auto_shrink([false, false]);
+                scroll.show(ui, |ui| task(ui, &mut talk, lesson, actions));
+            });
+        }
+        if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {
+            let generation = self.document.generation();
+            let motion = Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor());
+            let (check, question) = (self.document.check().cloned(), self.question());
+            let (selection, check) = (self.selection, check.as_deref());
+            let look = Look { scene, snapshot, selection, check, generation, motion, question };
+            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
+            // They are of a row: beside another picture they would be of nothing that is seen.
+            if self.stage.distance == Distance::Near && !self.stage.compare.is_open {
+                Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
+            }
+            let frame = Frame::new().fill(palette.background).inner_margin(margin);
+            if !talk.is_away {
+                self.figure(ui, frame, 0.0);
+            }
+            egui::CentralPanel::default()
+                .frame(frame)
+                .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));
+        }
+        if talk.has_notes {
+            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, actions);
+        }
+        self.talk = Some(talk);
+    }
+}
+
+/// The teacher's window; inside this one where the system has no second. A remote's keys work there too: the person
+/// who looks at it has the keyboard there.
+fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, actions: &mut Vec<Action>) {
+    let id = egui::ViewportId::from_hash_of("notes");
+    let title = tr(ctx, "Notes");
+    let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
+    // Within this window the library's handles have English names.
+    let builder = builder.with_resizable(!ctx.embed_viewports()).with_minimize_button(!ctx.embed_viewports());
+    ctx.show_viewport_immediate(id, builder, |ui, class| {
+        if class == egui::ViewportClass::EmbeddedWindow {
+            return notes(ui, lesson, seconds);
+        }
+        let keyboard = Keyboard { is_covered: false, is_presenting: true };
+        actions.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.action.clone()));
+        if ui.input(|input| input.viewport().close_requested()) {
+            actions.push(Action::Present(Wish::Notes));
+        }
+        egui::CentralPanel::default().show(ui, |ui| notes(ui, lesson, seconds));
+    });
+}

@@ -1,0 +1,198 @@
+//! The top bar: what is open, how it is computed, presenting, the keys, a menu of the rest; below it a message when there
+//! is one.
+
+use eframe::egui::{self, Ui};
+
+use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::commands::{self, COMMANDS};
+use crate::app::message::{Action, Overlay, Present, Source, preset_title};
+use crate::app::run::document::Document;
+use crate::app::tongue::words::{self, fill, tr};
+use crate::attention::input::bundled::CAPTURES;
+use crate::attention::input::preset::Preset;
+use crate::files::printable;
+use crate::schedule::algorithm;
+
+/// Work shorter than this is not worth a bar.
+const PATIENCE_S: f32 = 0.3;
+
+pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+    ui.horizontal_centered(|ui| {
+        ui.label(egui::RichText::new("tilescope").size(16.0).strong());
+        ui.add_space(2.0 * SPACE);
+        input_menu(ui, document, actions);
+        algorithm_menu(ui, document, actions);
+        waiting(ui, document);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let keys = Action::Overlay(Overlay::Keys);
+            if named_button(ui, "?", tr(&ui.ctx().clone(), "Keys"), &commands::tooltip(ui.ctx(), &keys)).clicked() {
+                actions.push(keys);
+            }
+            more(ui, actions);
+            let present = Action::Present(Present::Here);
+            let tip = commands::tooltip(ui.ctx(), &present);
+            let word = tr(ui.ctx(), "Present").to_owned();
+            if named_button(ui, &word, &word, &tip).clicked() {
+                actions.push(present);
+            }
+            scope(ui, document);
+        });
+    });
+}
+
+fn input_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+    let title = fill(ui.ctx(), "Input: {0}", &[&input_title(ui, document)]);
+    let response = ui.menu_button(title, |ui| {
+        ui.set_min_width(280.0);
+        let mut entry = |ui: &mut Ui, source: Source| {
+            if ui.button(tr(&ui.ctx().clone(), source.title())).clicked() {
+                actions.push(Action::Open(source));
+                ui.close();
+            }
+        };
+        draw::caption(ui, "Real models");
+        (0..CAPTURES.len()).for_each(|index| entry(ui, Source::Bundled(index)));
+        ui.separator();
+        draw::caption(ui, "Made to show one thing");
+        entry(ui, Source::Row);
+        entry(ui, Source::Toy);
+        Preset::ALL.into_iter().for_each(|preset| entry(ui, Source::Preset(preset)));
+        ui.separator();
+        let open = Action::Overlay(Overlay::Open);
+        let name = tr(ui.ctx(), "Files and random tensors ...").to_owned();
+        if ui.button(name).on_hover_text(commands::tooltip(ui.ctx(), &open)).clicked() {
+            actions.push(open);
+            ui.close();
+        }
+    });
+    let hint = tr(ui.ctx(), "Drop a .safetensors or .npz file here, or q, k and v.npy together");
+    response.response.on_hover_text(hint);
+}
+
+/// Every command, by its group.
+fn more(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let title = tr(ui.ctx(), "More").to_owned();
+    ui.menu_button(title, |ui| {
+        let mut group = "";
+        for entry in COMMANDS {
+            if entry.group == group {
+                continue;
+            }
+            group = entry.group;
+            let title = tr(ui.ctx(), group).to_owned();
+            ui.menu_button(title, |ui| {
+                ui.set_min_width(240.0);
+                for entry in COMMANDS.iter().filter(|entry| entry.group == group) {
+                    let name = tr(ui.ctx(), entry.name).to_owned();
+                    if ui.add(egui::Button::new(name).shortcut_text(commands::keys_text(ui.ctx(), entry))).clicked() {
+                        actions.push(entry.action.clone());
+                        ui.close();
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Response {
+    let response = ui.add(egui::Button::new(text).min_size(egui::vec2(28.0, 28.0))).on_hover_text(tooltip);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+    response
+}
+
+/// The model and layer where the input names them, else its file.
+pub fn input_title(ui: &Ui, document: &Document) -> String {
+    let input = document.source();
+    let about = &input.about;
+    let name = match (&about.model, about.layer) {
+        (Some(model), Some(layer)) => fill(ui.ctx(), "{0}, layer {1}", &[model, &layer]),
+        _ => match Preset::parse(&input.name) {
+            Some(preset) => tr(ui.ctx(), preset_title(preset)).to_owned(),
+            None => input.name.clone(),
+        },
+    };
+    let settings = document.wanted();
+    let (n_q, n_k) = settings.run.lengths(&input.problem.shape);
+    let short: String = printable(&name).chars().take(48).collect();
+    if n_q == n_k {
+        fill(ui.ctx(), "{0}, {1} {1|token|tokens}", &[&short, &n_q])
+    } else {
+        fill(ui.ctx(), "{0}, {1} {1|query|queries}, {2} {2|key|keys}", &[&short, &n_q, &n_k])
+    }
+}
+
+fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+    let wanted = document.wanted();
+    let combo = egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm.name()).show_ui(
+        ui,
+        |ui| {
+            for choice in algorithm::of_program() {
+                let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
+                if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
+                    actions.push(Action::Change(Box::new(crate::app::run::settings::Settings {
+                        algorithm: choice.clone(),
+                        ..wanted.clone()
+                    })));
+                }
+            }
+        },
+    );
+    let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm.name()]);
+    combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+}
+
+/// What the numbers on screen are of, in what room is left.
+fn scope(ui: &mut Ui, document: &Document) {
+    let Some(scene) = document.scene() else { return };
+    let text = words::say(ui.ctx(), &words::scope(scene));
+    let size = egui::vec2(ui.available_width(), 28.0);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+    let (font, ink) = (theme::text(theme::LABEL), Palette::of(ui).faint_ink);
+    let place = rect.shrink2(egui::vec2(2.0 * SPACE, 0.0));
+    fit_text(ui.painter(), place, egui::Align2::RIGHT_CENTER, &text, font, ink);
+    draw::describe(&response, "scope", &text);
+    response.on_hover_text(text);
+}
+
+fn waiting(ui: &mut Ui, document: &Document) {
+    let Some((age, progress)) = document.waiting() else { return };
+    let left = PATIENCE_S - age.as_secs_f32();
+    if left > 0.0 {
+        ui.request_repaint_after_secs(left);
+        return;
+    }
+    ui.request_repaint_after_secs(0.1);
+    ui.add(egui::ProgressBar::new(progress).desired_width(160.0).text(tr(&ui.ctx().clone(), "computing")));
+}
+
+/// A message on one line, with a button that takes it away.
+pub fn notice(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
+    let (id, fill) = ("message", Palette::of(ui).trouble_soft);
+    line(ui, id, fill, ("! ", text), || actions.push(Action::Dismiss));
+}
+
+/// What was understood of the file, on one line of the colour of the bar above: nothing is wrong.
+pub fn understood(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
+    let (id, fill) = ("what was understood", Palette::of(ui).panel);
+    line(ui, id, fill, ("", text), || actions.push(Action::CloseUnderstood));
+}
+
+/// A text on one line after its mark, all of it where the pointer rests, and a button that takes it away.
+fn line(ui: &mut Ui, id: &'static str, fill: egui::Color32, (mark, text): (&str, &str), close: impl FnOnce()) {
+    let frame = egui::Frame::new().fill(fill).inner_margin(egui::Margin::symmetric(12, 4));
+    egui::Panel::top(id).frame(frame).show_separator_line(false).resizable(false).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let room = ui.available_width() - 72.0;
+            let (rect, response) = ui.allocate_exact_size(egui::vec2(room.max(0.0), 24.0), egui::Sense::hover());
+            let text = printable(text);
+            let (shown, ink) = (format!("{mark}{text}"), Palette::of(ui).ink);
+            fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &shown, theme::text(theme::BODY), ink);
+            draw::describe(&response, id, &text);
+            response.on_hover_text(text);
+            if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
+                close();
+            }
+        });
+    });
+}

@@ -1,0 +1,7 @@
+//! What is chosen and kept, each part with one owner, the only code that changes it.
+
+pub mod history;
+pub mod lesson;
+pub mod lesson_work;
+pub mod seen;
+pub mod store;

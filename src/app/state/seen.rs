@@ -1,0 +1,53 @@
+//! What the panels of a run read: a scene, a snapshot of it, and what the user picked. Drawing changes none of it.
+
+use crate::app::ink::motion::Motion;
+use crate::app::message::Selection;
+use crate::app::run::scene::{Check, Scene};
+use crate::app::run::snapshot::Snapshot;
+use crate::playback::lesson::{ClickOn, Hides};
+
+/// One frame's data.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub scene: &'a Scene,
+    pub snapshot: &'a Snapshot,
+    pub selection: Selection,
+    pub check: Option<&'a Check>,
+    /// Changes with the scene.
+    pub generation: u64,
+    /// How far the picture of the last step has come.
+    pub motion: Motion,
+    pub question: Question,
+}
+
+/// What the lesson asks of the picture, which must not give it away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// What pictures and panels leave out.
+    pub hides: Hides,
+    /// What is to be clicked.
+    pub asks: Option<ClickOn>,
+}
+
+impl Look<'_> {
+    /// The row on chip that the selection stands for.
+    pub fn row(&self) -> Option<usize> {
+        self.snapshot.row_for(self.selection.query, self.scene.plan().br)
+    }
+
+    /// The query head that the step carried out last was for: what is on chip is of it.
+    pub fn head(&self) -> usize {
+        let step = self.snapshot.view.step;
+        step.map_or(self.scene.settings.run.head(), |step| self.scene.run.head_of(&step))
+    }
+
+    /// The query sees the key, for the head whose values are on chip.
+    pub fn sees(&self, query: usize, key: usize) -> bool {
+        self.scene.sees(self.head(), query, key)
+    }
+
+    /// What a texture of the current state depends on.
+    pub fn key(&self, is_dark: bool) -> (u64, u64, bool) {
+        (self.generation, self.snapshot.cursor, is_dark)
+    }
+}
