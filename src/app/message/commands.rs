@@ -4,6 +4,7 @@
 use eframe::egui::{Context, Event, Key, Modifiers};
 
 use crate::app::ink::theme::Theme;
+use crate::app::message::text::TextMessage;
 use crate::app::message::{Action, Edge, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
 use crate::app::panels::compare::{Lock, Wish as Compare};
 use crate::app::panels::gpu::Wish as GpuWish;
@@ -94,6 +95,9 @@ pub static COMMANDS: &[Entry] = &[
     entry("Change", "Algorithm: standard", &[], Action::Algorithm(0)),
     entry("Change", "Algorithm: flash1", &[], Action::Algorithm(1)),
     entry("Change", "Algorithm: flash2", &[], Action::Algorithm(2)),
+    entry("Change", "Edit the text of the algorithm", &[(ALT, Key::A)], Action::Text(TextMessage::Toggle)),
+    entry("Change", "Save the text of the algorithm", &[], Action::Text(TextMessage::Save)),
+    entry("Change", "Put the text of the algorithm back", &[], Action::Text(TextMessage::PutBack)),
     entry("GPU", "GPU panel", &[(ALT, Key::G)], Action::Gpu(GpuWish::Toggle)),
     entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Action::RunGpu),
     entry("GPU", "Record m and l on the GPU", &[], Action::Gpu(GpuWish::Record)),

@@ -1,8 +1,10 @@
 //! What a panel can ask of the window, as plain data; the shell does it once all of a frame is drawn.
 
 pub mod commands;
+pub mod text;
 
 use crate::app::ink::theme::Theme;
+use crate::app::message::text::TextMessage;
 use crate::app::panels::compare::Wish as CompareWish;
 use crate::app::panels::gpu::Wish as GpuWish;
 use crate::app::panels::kernel::Wish as KernelWish;
@@ -56,6 +58,8 @@ pub enum Action {
     Gpu(GpuWish),
     /// Something about the kernel's source.
     Kernel(KernelWish),
+    /// Something about the algorithm's text.
+    Text(TextMessage),
     /// Something about the main view.
     Stage(StageWish),
     /// Something about the comparison of two runs.

@@ -25,6 +25,13 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<A
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
+    stepper(ui, look, actions);
+    ui.add_space(SPACE);
+    device(ui, look, gpu, actions);
+}
+
+/// The results of the run on screen beside exact ones, and the first wrong number of them.
+pub fn stepper(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let ctx = ui.ctx().clone();
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
@@ -40,8 +47,6 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<A
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
         }
     }
-    ui.add_space(SPACE);
-    device(ui, look, gpu, actions);
 }
 
 fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {

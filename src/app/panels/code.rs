@@ -6,6 +6,7 @@ use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Action;
 use crate::app::message::commands;
+use crate::app::message::text::TextMessage;
 use crate::app::panels::kernel::{KernelEditor, Wish};
 use crate::app::run::gpu::device::Gpu;
 use crate::app::state::seen::Look;
@@ -72,6 +73,7 @@ impl CodeView {
                 }
             }
             // Above the text, where it is in sight however long the text is.
+            edit_text(ui, actions);
             if self.editor.kernel().is_some() {
                 edit(ui, actions);
             }
@@ -137,7 +139,15 @@ impl CodeView {
     }
 }
 
-/// The way to the editor.
+/// The way to the editor of this text.
+fn edit_text(ui: &mut Ui, actions: &mut Vec<Action>) {
+    let action = Action::Text(TextMessage::Toggle);
+    if ui.button(tr(ui.ctx(), "Edit the text")).on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+        actions.push(action);
+    }
+}
+
+/// The way to the editor of the kernel.
 fn edit(ui: &mut Ui, actions: &mut Vec<Action>) {
     let action = Action::Kernel(Wish::Toggle);
     let button = ui.button(tr(ui.ctx(), "Edit the kernel"));

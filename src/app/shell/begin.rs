@@ -23,6 +23,7 @@ use crate::app::shell::stage::Stage;
 use crate::app::shell::window::App;
 use crate::app::state::history::History;
 use crate::app::state::store::Store;
+use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::attention::Input;
 use crate::playback::Player;
@@ -63,6 +64,7 @@ impl App {
             strip: Strip::default(),
             code: CodeView::default(),
             own_text: OwnText::default(),
+            text_editor: TextEditor::new(options.folder.as_deref()),
             own_lesson: OwnLesson::default(),
             overlay: options.overlay,
             palette: CommandPalette::default(),

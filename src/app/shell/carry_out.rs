@@ -4,6 +4,7 @@ use eframe::egui::{self, Context};
 
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::Theme;
+use crate::app::message::text::TextMessage;
 use crate::app::message::{
     Action, Answer, Edge, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom,
 };
@@ -83,6 +84,7 @@ impl App {
             }
             Action::Gpu(wish) => self.gpu_wish(ctx, wish),
             Action::Kernel(wish) => self.kernel_wish(ctx, wish),
+            Action::Text(message) => self.text_message(ctx, message),
             Action::Theme(theme) => self.set_theme(ctx, theme),
             Action::SwitchTheme => self.set_theme(ctx, Theme::of(ctx).next()),
             Action::Language(language) => self.set_language(ctx, language),
@@ -155,6 +157,8 @@ impl App {
             self.carry_out(ctx, Action::Present(Present::Vote));
         } else if self.talk.is_some() {
             self.carry_out(ctx, Action::Present(Present::Stop));
+        } else if self.document.notice().is_none() && self.text_editor.is_open() {
+            self.carry_out(ctx, Action::Text(TextMessage::Toggle));
         } else if self.document.notice().is_none() && self.code.editor.is_open() {
             self.carry_out(ctx, Action::Kernel(KernelWish::Toggle));
         } else if self.document.notice().is_none() && self.gpu_panel.is_open() {

@@ -19,5 +19,6 @@ pub mod presenting;
 pub mod sides;
 pub mod stage;
 pub mod start_cost;
+pub mod text;
 pub mod top_bar;
 pub mod window;

@@ -56,7 +56,10 @@ pub fn apart(paths: Vec<PathBuf>) -> (Option<String>, Vec<PathBuf>) {
 impl App {
     /// Runs the text that is run again where its file was saved.
     pub(super) fn follow_own_text(&mut self, ctx: &Context) {
-        if let Some(read) = self.own_text.saved(ctx, &self.document.wanted().algorithm) {
+        let algorithm = &self.document.wanted().algorithm;
+        // What the editor writes it runs itself.
+        let is_ours = self.text_editor.keeps(algorithm.name());
+        if let Some(read) = self.own_text.saved(ctx, algorithm).filter(|_| !is_ours) {
             self.run_text(ctx, read);
         }
     }

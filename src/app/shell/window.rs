@@ -17,6 +17,7 @@ use crate::app::panels::odd_rows::{self, LookedAt};
 use crate::app::panels::open::OpenPanel;
 use crate::app::panels::setup;
 use crate::app::panels::strip::Strip;
+use crate::app::panels::text;
 use crate::app::panels::timeline;
 use crate::app::panels::tour::{self, Tour};
 use crate::app::run::document::Document;
@@ -39,6 +40,7 @@ use crate::app::state::history::{History, Moment};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::{Look, Question};
 use crate::app::state::store::Store;
+use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{self, tr};
 use crate::attention::Input;
 use crate::playback::lesson::Distance;
@@ -61,6 +63,7 @@ pub struct App {
     pub(super) strip: Strip,
     pub(super) code: CodeView,
     pub(super) own_text: OwnText,
+    pub(super) text_editor: TextEditor,
     pub(super) own_lesson: OwnLesson,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
@@ -117,6 +120,7 @@ impl App {
             || self.saving.is_some()
             || self.sitting.is_some()
             || self.open_panel.is_busy()
+            || self.text_editor.is_busy()
     }
 
     /// Moves the cursor, as the keys do.
@@ -157,6 +161,7 @@ impl App {
             opened.iter().for_each(|path| self.store.kept.remember_file(path));
         }
         self.follow_own_text(&ctx);
+        self.follow_typed_text(&ctx);
         self.follow_own_lesson(&ctx);
         self.follow_lesson();
         self.gpu.update();
@@ -289,6 +294,7 @@ impl App {
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();
+        let race = self.text_editor.edited().and_then(Edited::race).cloned();
         let look = scene.as_deref().zip(snapshot.as_deref()).map(|(scene, snapshot)| Look {
             scene,
             snapshot,
@@ -297,6 +303,7 @@ impl App {
             generation: self.document.generation(),
             motion: Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor()),
             question: self.question(),
+            race: race.as_ref(),
         });
         self.bottom(ui, look.as_ref(), actions);
         self.left(ui, look.as_ref(), actions);
@@ -304,6 +311,7 @@ impl App {
         self.center(ui, look.as_ref(), actions);
         self.gpu_panel.show(ui.ctx(), look.as_ref(), &self.gpu, &mut self.textures, actions);
         self.code.editor.show(ui.ctx(), look.as_ref(), &self.gpu, actions);
+        text::show(ui.ctx(), &mut self.text_editor, look.as_ref(), actions);
     }
 
     /// What the lesson asks of the picture.

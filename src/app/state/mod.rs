@@ -5,3 +5,4 @@ pub mod lesson;
 pub mod lesson_work;
 pub mod seen;
 pub mod store;
+pub mod text_editor;

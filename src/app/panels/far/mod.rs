@@ -9,6 +9,7 @@ mod layout;
 mod lens;
 mod moving;
 mod plane;
+mod race;
 mod window;
 
 use eframe::egui::{Align2, Rect, Sense, Ui, Vec2, pos2, vec2};
@@ -116,6 +117,7 @@ impl Map<'_> {
         chip::paint(self);
         inset::paint(self);
         moving::paint(self);
+        race::paint(self);
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod panel;
 mod report;
-mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,7 +6,6 @@ use crate::gpu::kernels::Kernel;
 use crate::gpu::source::has_blocks;
 use crate::schedule::{Schedule, kernel_lines};
 
-use super::text::{self, Marks};
 use super::{KernelEditor, Wish, report};
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
@@ -14,6 +13,7 @@ use crate::app::ink::theme::{self, SPACE};
 use crate::app::message::Action;
 use crate::app::message::commands;
 use crate::app::panels::gpu::Wish as GpuWish;
+use crate::app::panels::parts::source::{self, Marks, Of};
 use crate::app::run::gpu::device::{Gpu, Status, Task};
 use crate::app::run::snapshot::Snapshot;
 use crate::app::shell::stage::titled;
@@ -23,6 +23,10 @@ use crate::app::tongue::words::{fill, say, tr};
 /// Lines of a source that carry out the current step.
 pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
     snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
+}
+
+fn of(kernel: &'static Kernel) -> Of<'static> {
+    Of { name: "source of the kernel", file: kernel.file }
 }
 
 impl KernelEditor {
@@ -61,11 +65,11 @@ impl KernelEditor {
         let current = self.text(kernel);
         let is_current = last.is_none_or(|last| last.offer.text.as_deref().unwrap_or(kernel.source) == current);
         let faulty = last.filter(|_| is_current).map_or_else(Vec::new, report::faulty);
-        let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty };
+        let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty, ..Marks::default() };
         let mut typed = current.to_owned();
         // What is only measured takes no keyboard.
         let jump = if ui.is_sizing_pass() { None } else { self.jump.take() };
-        text::show(ui, kernel.file, &mut typed, &marks, (jump, (room - below - 3.0 * SPACE).max(60.0)));
+        source::show(ui, of(kernel), &mut typed, &marks, (jump, (room - below - 3.0 * SPACE).max(60.0)));
         if typed != self.text(kernel) {
             self.keep(kernel, typed);
         }
@@ -89,7 +93,7 @@ impl KernelEditor {
         ui.horizontal_wrapped(|ui| {
             let label = ui.label(draw::label(&format!("kernels/{}: {state}", kernel.file)));
             draw::describe(&label, "state of the source", &state);
-            if let Some(line) = text::cursor_line(ui, kernel.file, text) {
+            if let Some(line) = source::cursor_line(ui, of(kernel), text) {
                 let label = note(ui, &fill(ui.ctx(), "cursor at line {0}", &[&line]));
                 draw::describe(&label, "line of the cursor", &line.to_string());
             }

@@ -15,6 +15,7 @@ mod not_finite;
 mod run;
 mod stage;
 mod teach;
+mod text_editor;
 mod texts;
 mod window;
 mod wrong;
@@ -38,6 +39,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         code_edit::TABLE,
         heads::TABLE,
         texts::TABLE,
+        text_editor::TABLE,
         window::TABLE,
         devices::TABLE,
         kernels::TABLE,
