@@ -265,7 +265,18 @@ fn grade(number: usize, beat: usize, keys: &[&str]) -> (Vec<Finding>, Vec<String
     let card = |key: &&str| build.cards.iter().position(|card| card.key == **key);
     let filling: Vec<Option<usize>> = keys.iter().map(card).collect();
     let grade = build.grade(&filling, &engine, &beat.scene).expect("graded");
-    let words = LANGUAGES.map(|language| grade.findings.iter().map(|f| f.text(language)).collect::<Vec<_>>().join(" "));
+    let in_chinese = |english: &'static str| {
+        // Without the window there is no Chinese.
+        #[cfg(feature = "app")]
+        let english =
+            tilescope::app::CHINESE.iter().find(|(known, _)| *known == english).map_or(english, |(_, own)| own);
+        english
+    };
+    let in_english = |english: &'static str| english;
+    let languages: [&dyn Fn(&'static str) -> &'static str; 2] = [&in_english, &in_chinese];
+    let words = languages.map(|language| {
+        grade.findings.iter().map(|finding| finding.sentence().say(language)).collect::<Vec<_>>().join(" ")
+    });
     (grade.findings, words.to_vec(), grade.moved)
 }
 
@@ -276,7 +287,11 @@ fn a_wrong_build_is_told_by_the_first_number_that_differs() {
     let Finding::Number { of: "l", row: 4, place: 1, got, want } = findings[0] else { panic!("{words:?}") };
     assert!((got - 3.106).abs() < 1e-3 && (want - 1.633).abs() < 1e-3, "{words:?}");
     assert!(matches!(findings[1], Finding::Number { of: "O", row: 4, place: 0, .. }), "{words:?}");
-    assert!(words[0].contains("first number that differs") && words[1].contains("第一个不同的数"), "{words:?}");
+    assert!(
+        words[0].contains("first number that differs")
+            && (!cfg!(feature = "app") || words[1].contains("第一个不同的数")),
+        "{words:?}"
+    );
 
     // Lesson 3: the inverse is infinite times nothing in the first piece.
     let (findings, _, _) = grade(3, 3, &["exp", "new", "minus", "old", "close"]);
@@ -342,7 +357,7 @@ fn every_order_of_every_card_is_graded_without_a_panic() {
                     let filling: Vec<Option<usize>> =
                         (0..holes).map(|hole| hand.get((start + hole * stride) % hand.len()).copied()).collect();
                     let grade = build.grade(&filling, &engine, &beat.scene).expect("graded");
-                    assert!(LANGUAGES.iter().all(|l| grade.findings.iter().all(|f| !f.text(*l).is_empty())));
+                    assert!(grade.findings.iter().all(|finding| !finding.sentence().to_string().is_empty()));
                     graded += 1;
                 }
             }

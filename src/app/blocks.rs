@@ -11,11 +11,11 @@ use super::action::Action;
 use super::compare;
 use super::draw;
 use super::grid::UV;
-use super::number::{bytes, short};
 use super::stage::{Wish, on_demand};
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
+use crate::number::{bytes, short};
 
 /// Sizes along each axis: multiples of this, so many.
 const STEP: usize = 16;

@@ -12,10 +12,10 @@ use super::action::Action;
 use super::draw;
 use super::job::{self, Job};
 use super::look::Look;
-use super::number::{grouped, short};
 use super::scene::{Check, Scene};
 use super::stage::{Wish, on_demand};
 use super::words::{say, tr};
+use crate::number::{grouped, short};
 use crate::sentence::Sentence;
 
 /// Operations that can be stopped at.

@@ -10,10 +10,10 @@ use super::action::Action;
 use super::draw::{self, value_row};
 use super::gpu_job::{Gpu, Outcome, Status};
 use super::look::Look;
-use super::number::{grouped, short};
 use super::scene::Check;
 use super::theme::{Palette, SPACE};
 use super::words::{fill, say, tr};
+use crate::number::{self, grouped, short};
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
     draw::title(ui, "Is it right?");
@@ -100,9 +100,9 @@ fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     if let Some(file) = outcome.changed {
         small(ui, &fill(&ui.ctx().clone(), "! changed source of {0}", &[&file]));
     }
-    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3;
+    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64();
     let what = if outcome.kernel_time.is_some() { "kernel time, all heads" } else { "wall time, all heads" };
-    value_row(ui, what, &format!("{} ms", short(time)), "time of the GPU");
+    value_row(ui, what, &number::time(time), "time of the GPU");
 }
 
 fn small(ui: &mut Ui, text: &str) {

@@ -15,10 +15,10 @@ use crate::schedule::{Part, Plan, Schedule, Tiling, algorithm};
 use crate::sentence::{Sentence, fill};
 use crate::trace::{self, Export as Trace, Tiles};
 
-use super::number;
 use super::scene::Scene;
 use super::snapshot::Snapshot;
 use super::words::in_language;
+use crate::number;
 
 /// The numbers of the tile as CSV: one line each, with its tensor, row and column.
 pub fn csv(snapshot: &Snapshot) -> String {

@@ -8,10 +8,10 @@ use crate::schedule::Part;
 use super::draw::{self, fit_text};
 use super::grid::UV;
 use super::look::Look;
-use super::number::{cell, short};
 use super::texture::Textures;
 use super::theme::{self, NUMBER_CELL, Palette, SPACE};
 use super::words::{fill, tr};
+use crate::number::{cell, short};
 
 /// Room for the tokens of the rows, and for those of the keys above.
 const ROW_LABELS: f32 = 80.0;

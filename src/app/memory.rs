@@ -8,9 +8,9 @@ use crate::schedule::{Buffer, Space, Tensor};
 use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
-use super::number::{bytes, grouped};
 use super::theme::{self, Palette, SPACE};
 use super::words::{fill, tr};
+use crate::number::{bytes, grouped};
 
 mod chip;
 mod transfer;

@@ -89,7 +89,6 @@ use eframe::{NativeOptions, egui};
 use crate::attention::Input;
 use crate::files::printable;
 use crate::gpu;
-use crate::number;
 use crate::playback::lesson::{Language, Position};
 use crate::sentence::Sentence;
 

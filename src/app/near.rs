@@ -5,11 +5,11 @@ use eframe::egui::{self, Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, ve
 use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
-use super::number::short;
 use super::odd_rows;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
 use super::words::{self, fill, tr};
+use crate::number::short;
 use crate::schedule::{Part, Tensor};
 use crate::sentence::Sentence;
 

@@ -10,9 +10,9 @@ use crate::machine::Run;
 use super::action::{Action, Overlay};
 use super::draw;
 use super::look::Look;
-use super::number::short;
 use super::theme::{self, Palette, SPACE};
 use super::words::{fill, say, tr};
+use crate::number::short;
 
 /// The command that opens the sheet, which is its title too.
 pub const TITLE: &str = "What NaN, infinity and an unseen row give";

@@ -11,9 +11,9 @@ use super::draw;
 use super::export;
 use super::job::Job;
 use super::look::Look;
-use super::number::grouped;
 use super::theme::Palette;
 use super::words::fill;
+use crate::number::grouped;
 use crate::sentence::Sentence;
 
 /// What is done with a picture.

@@ -10,10 +10,10 @@ use crate::schedule::Part;
 use super::draw;
 use super::look::Look;
 use super::near;
-use super::number::short;
 use super::stories::Told;
 use super::theme::Palette;
 use super::words::{fill, tr};
+use crate::number::short;
 
 /// One curve, told apart by its dashes and marks and not by a hue.
 struct Curve {

@@ -9,10 +9,10 @@ use super::lesson::OpenLesson;
 use super::look::Look;
 use super::motion::Motion;
 use super::near;
-use super::number::short;
 use super::theme::{self, Palette};
 use super::window::App;
 use super::words::{fill, tr};
+use crate::number::short;
 
 /// Everything at this size again: the smallest label of 12 is 24.
 pub const ZOOM: f32 = 2.0;

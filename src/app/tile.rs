@@ -12,12 +12,12 @@ use super::action::{Action, Selection};
 use super::draw;
 use super::look::Look;
 use super::matrix::{Layout, Matrix};
-use super::number::short;
 use super::operands;
 use super::texture::Textures;
 use super::theme::SPACE;
 use super::trail::Asked;
 use super::words::{NOTHING_ON_CHIP, fill, tr};
+use crate::number::short;
 use crate::sentence::Sentence;
 
 /// What is drawn, from the left.

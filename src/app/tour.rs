@@ -7,12 +7,12 @@ use crate::playback::lesson::{At, Distance, Scene};
 
 use super::action::{Action, Overlay, Source, Tab, Tour as Wish};
 use super::look::Look;
-use super::number::{grouped, short};
 use super::place;
 use super::scene::Scene as SceneData;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
 use super::{draw, settings::Settings};
+use crate::number::{grouped, short};
 use crate::schedule::Part;
 
 /// Where in the first two minutes.

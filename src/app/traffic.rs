@@ -10,9 +10,9 @@ use crate::schedule::{Flops, PerTensor, Traffic};
 
 use super::draw;
 use super::look::Look;
-use super::number::{bytes, compact, grouped};
 use super::theme::{self, Palette, SPACE};
 use super::words::{self, fill, say, tr};
+use crate::number::{bytes, compact, grouped};
 
 /// Letters that a column has room for above it.
 const LONGEST_HEAD: usize = 10;

@@ -9,9 +9,9 @@ use crate::schedule::Part;
 use super::action::Action;
 use super::draw;
 use super::look::Look;
-use super::number::grouped;
 use super::stage::{Wish, on_demand};
 use super::words::{self, fill, say};
+use crate::number::grouped;
 use crate::sentence::Sentence;
 
 /// Steps that are listed; more would be the whole run again.

@@ -9,9 +9,9 @@ use crate::schedule::{Part, Schedule, Step, Tensor, Traffic};
 use crate::sentence::{self, Sentence};
 
 use super::chinese;
-use super::number::{grouped, short};
 use super::scene::Scene;
 use super::snapshot::Snapshot;
+use crate::number::{grouped, short};
 
 /// The language on screen.
 pub fn language(ctx: &Context) -> Language {

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::machine::{Meter, Totals};
+use crate::number::{bytes, grouped};
 use crate::schedule::language::{peak, visits};
 use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Setting, TileCounts, Traffic, each_step};
 
 use super::progress::Progress;
-use super::report::{bytes, grouped, table};
+use super::report::table;
 
 /// More places of lines than this are walked only where that is asked for: they take a second or more.
 pub const MOST_COUNTED: u64 = 40_000_000;
@@ -148,7 +149,7 @@ impl Report {
             false => format!("{} (counted {})", grouped(closed), grouped(counted)),
         };
         let of = |elements: &BTreeMap<String, u64>, name: &str| elements.get(name).copied().unwrap_or(0);
-        let mut rows = vec![["", "read", "write"].map(String::from).to_vec()];
+        let mut rows = vec![["  elements", "read", "write"].map(String::from).to_vec()];
         let all = [closed, counted].map(|elements| elements.read.keys().chain(elements.write.keys()));
         for name in all.into_iter().flatten().collect::<BTreeSet<_>>() {
             let read = cell(of(&counted.read, name), of(&closed.read, name));
@@ -158,9 +159,9 @@ impl Report {
         let sum = |elements: &BTreeMap<String, u64>| elements.values().sum::<u64>();
         let sram = &self.sram.closed_form;
         rows.push(vec!["  in all".into(), grouped(sum(&closed.read)), grouped(sum(&closed.write))]);
-        rows.push(vec!["  bytes".into(), bytes(self.bytes.read), bytes(self.bytes.write)]);
-        rows.push(vec!["  on chip (elements)".into(), grouped(sram.read), grouped(sram.write)]);
-        table(&rows)
+        rows.push(vec!["  on chip".into(), grouped(sram.read), grouped(sram.write)]);
+        let Moved { read, write } = self.bytes;
+        table(&rows) + &format!("{} read, {} written, {} in all\n", bytes(read), bytes(write), bytes(read + write))
     }
 
     fn verdict(&self) -> String {

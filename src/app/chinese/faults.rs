@@ -37,7 +37,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "several files make one input only as a set q.npy, k.npy, v.npy; give one file at a time",
         "几个文件只有作为 q.npy、k.npy、v.npy 一组才是输入；请一次放一个文件",
     ),
-    ("it is larger than {0} MiB, the most that is opened", "它超过了 {0} MiB 的上限"),
+    ("it is larger than {0}, the most that is opened", "它超过了 {0} 的上限"),
     ("this is not a regular file", "这不是普通文件"),
     ("there is no such file", "没有这个文件"),
     ("this file may not be read", "没有权限读这个文件"),
@@ -203,8 +203,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("cancelled", "已取消"),
     (
-        "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and {4} GiB is the limit here; flash2 needs neither",
-        "{0} 要把 {1} x {2} 的 S 和 P 放进内存，共 {3} GiB，而这里的上限是 {4} GiB；flash2 两者都不需要",
+        "{0} would keep S and P of {1} x {2} in memory, {3}, and {4} is the limit here; flash2 needs neither",
+        "{0} 要把 {1} x {2} 的 S 和 P 放进内存，共 {3}，而这里的上限是 {4}；flash2 两者都不需要",
     ),
     ("the work stopped by a fault of the program; please report it", "程序出错，工作中断；请报告这个问题"),
     // Places.

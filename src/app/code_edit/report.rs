@@ -10,10 +10,10 @@ use super::super::draw;
 use super::super::gpu_job::{Gpu, Outcome};
 use super::super::gpu_panel::{NO_GRADIENTS, note, warning};
 use super::super::look::Look;
-use super::super::number::short;
 use super::super::scene::Check;
 use super::super::words::{fill, say, tr};
 use super::{Compiled, Wish};
+use crate::number::{self, short};
 
 /// `is_current`: the text is still the one that was compiled.
 pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, (file, is_current): (&str, bool), actions: &mut Vec<Action>) {
@@ -89,8 +89,8 @@ fn verdict(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
         Some(file) => fill(ui.ctx(), "Changed source of {0}", &[&file]),
         None => tr(ui.ctx(), "The source as it is in kernels/").to_owned(),
     };
-    let ms = short(outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3);
-    note(ui, &fill(ui.ctx(), "{0}: it compiled and ran in {1} ms.", &[&whose, &ms]));
+    let time = number::time(outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64());
+    note(ui, &fill(ui.ctx(), "{0}: it compiled and ran in {1}.", &[&whose, &time]));
     let (bound, exact) = match look.check {
         Some(Check::Done { bound, exact, .. }) => (bound.o, exact),
         Some(Check::NotComputed(why)) => {

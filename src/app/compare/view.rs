@@ -17,7 +17,6 @@ use crate::app::far::{self, Ghosts};
 use crate::app::grid;
 use crate::app::look::Look;
 use crate::app::motion::Motion;
-use crate::app::number::{bytes, compact, grouped, short};
 use crate::app::scene::{Check, Scene};
 use crate::app::settings::Settings;
 use crate::app::snapshot::Snapshot;
@@ -25,6 +24,7 @@ use crate::app::stage::column;
 use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette, SPACE};
 use crate::app::words::{self, fill, say, tr};
+use crate::number::{bytes, compact, grouped, short};
 use crate::sentence::Sentence;
 
 /// Height of the sentence below both, and of one line of a side's choices.

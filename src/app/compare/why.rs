@@ -2,8 +2,8 @@
 
 use eframe::egui::Context;
 
-use crate::app::number::{grouped, short};
 use crate::app::words::fill;
+use crate::number::{grouped, short};
 use crate::schedule::{Plan, Tensor, Traffic};
 
 /// One run as it is told about.

@@ -8,9 +8,9 @@ use super::Map;
 use crate::app::draw::{self, fit_text};
 use crate::app::look::Look;
 use crate::app::memory;
-use crate::app::number::bytes;
 use crate::app::theme;
 use crate::app::words::{fill, tr};
+use crate::number::bytes;
 
 pub fn paint(map: &Map<'_>) {
     let Some(card) = map.layout.chip else { return };

@@ -11,9 +11,9 @@ use super::layout::{Side, Strip};
 use crate::app::draw::{self, fit_text, hatch};
 use crate::app::look::Look;
 use crate::app::map::Progress;
-use crate::app::number::{bytes, grouped};
 use crate::app::theme;
 use crate::app::words::{fill, tr};
+use crate::number::{bytes, grouped};
 
 /// As many tokens have their words beside the plane.
 const MOST_WORDS: usize = 24;

@@ -5,9 +5,9 @@ use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind, pos2, vec2};
 use super::Map;
 use super::layout::AreaOf;
 use crate::app::draw::{self, fit_text};
-use crate::app::number::grouped;
 use crate::app::theme;
 use crate::app::words::{fill, tr};
+use crate::number::grouped;
 
 pub fn paint(map: &Map<'_>) {
     let Some(chip) = map.layout.chip.filter(|_| !map.layout.areas.is_empty()) else { return };

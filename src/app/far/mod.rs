@@ -13,6 +13,7 @@ mod window;
 
 use eframe::egui::{Align2, Rect, Sense, Ui, Vec2, pos2, vec2};
 
+use crate::number;
 use crate::playback::Command;
 use crate::schedule::language::{Axis, LoopOver, Node};
 use crate::schedule::{Algorithm, Buffer, TileCounts};
@@ -22,11 +23,11 @@ use super::draw::{self, fit_text, hatch};
 use super::grid::{HIDDEN, cell_text, summary};
 use super::look::Look;
 use super::memory;
-use super::number::{bytes, grouped};
 use super::stage::Wish;
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
 use super::words::{fill, tr};
+use crate::number::{bytes, grouped};
 
 pub use ghosts::{Ghosts, Keeper};
 use layout::{Layout, Subject};
@@ -209,7 +210,7 @@ fn told(map: &Map<'_>, place: Rect) {
     if let Some(fold) = layout.fold() {
         let (pattern, times) =
             if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
-        parts.push(fill(ctx, pattern, &[&format!("{times:.1}").trim_end_matches(".0")]));
+        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
     }
     let line = Rect::from_min_size(place.min, vec2(place.width(), LINE));
     let text = parts.join("; ");
@@ -338,7 +339,7 @@ fn scale_of_weights(painter: &eframe::egui::Painter, at: eframe::egui::Pos2, lim
         let square = Rect::from_min_size(at + vec2(12.0 * n as f32, 0.0), vec2(12.0, 12.0));
         painter.rect_filled(square, 0.0, palette.grey(n as f64, (STEPS - 1) as f64));
     }
-    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&super::number::short(limit)]);
+    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&number::short(limit)]);
     let place = at + vec2(12.0 * STEPS as f32 + SPACE, 6.0);
     let rect = draw::put_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
     rect.right() - at.x + 3.0 * SPACE

@@ -4,11 +4,11 @@
 use eframe::egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 
 use super::super::draw;
-use super::super::number::short;
 use super::super::theme::{self, Palette, SPACE};
 use super::super::words::{fill, tr};
 use super::axes;
 use super::comparison::Bars;
+use crate::number::short;
 
 const NAME: f32 = 212.0;
 const NUMBER: f32 = 84.0;

@@ -7,11 +7,11 @@ use crate::gpu::DeviceInfo;
 use super::super::action::Action;
 use super::super::draw;
 use super::super::gpu_job::{Found, Gpu, Place};
-use super::super::number::grouped;
 use super::super::theme::{Palette, SPACE};
 use super::super::words::{fill, say, tr};
 use super::Wish;
 use super::axes::note;
+use crate::number::grouped;
 
 pub fn show(ui: &mut Ui, gpu: &Gpu, found: Option<&[Found]>, actions: &mut Vec<Action>) {
     let is_free = !gpu.is_busy();

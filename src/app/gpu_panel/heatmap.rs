@@ -7,12 +7,12 @@ use super::super::draw;
 use super::super::gpu_job::Outcome;
 use super::super::grid::UV;
 use super::super::look::Look;
-use super::super::number::short;
 use super::super::texture::Textures;
 use super::super::theme::{self, Palette, SPACE};
 use super::super::words::{fill, tr};
 use super::axes;
 use super::comparison::ErrorMap;
+use crate::number::short;
 
 /// Room for the names of the rows, and of the columns below.
 const SIDE: f32 = 44.0;

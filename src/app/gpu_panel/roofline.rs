@@ -12,10 +12,10 @@ use crate::gpu::Roofs;
 use super::super::draw;
 use super::super::gpu_job::{Gpu, Outcome};
 use super::super::look::Look;
-use super::super::number::short;
 use super::super::theme::Palette;
 use super::super::words::{fill, tr};
 use super::axes::{self, Axis};
+use crate::number::short;
 
 /// A run in the picture.
 struct Dot {

@@ -9,12 +9,12 @@ use super::super::action::Action;
 use super::super::draw;
 use super::super::gpu_job::{Gpu, Task};
 use super::super::look::Look;
-use super::super::number::{bytes, short};
 use super::super::theme::{self, Palette};
 use super::super::words::{fill, say, tr};
 use super::Wish;
 use super::axes::{self, Axis, note, warning};
 use super::sweep::{ALGORITHMS, Point, Question, SIZES, Sweep, What, default_end};
+use crate::number::{self, bytes, short};
 
 /// `end`: the largest N that was chosen, if one was. `room`: the height of the panel.
 pub fn show(
@@ -204,7 +204,7 @@ fn row(ui: &mut Ui, point: &Point) {
     match &point.what {
         What::Ran { time, is_kernel_time, device_bytes } => {
             let clock = tr(ui.ctx(), if *is_kernel_time { "kernel" } else { "wall" });
-            let time = format!("{} ms, {clock}", short(time.as_secs_f64() * 1e3));
+            let time = format!("{}, {clock}", number::time(time.as_secs_f64()));
             let memory = bytes(*device_bytes);
             ui.label(RichText::new(&time).size(theme::LABEL).monospace());
             ui.label(RichText::new(&memory).size(theme::LABEL).monospace());

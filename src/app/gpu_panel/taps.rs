@@ -10,12 +10,12 @@ use super::super::action::Action;
 use super::super::draw;
 use super::super::gpu_job::{Gpu, Task};
 use super::super::look::Look;
-use super::super::number::short;
 use super::super::theme::{self, Palette, SPACE};
 use super::super::words::{fill, say, tr};
 use super::Wish;
 use super::axes::{self, note, warning};
 use super::recorded::{LONGEST_COMPARED, Pair, Recorded, Stepper};
+use crate::number::short;
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {

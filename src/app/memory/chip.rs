@@ -5,9 +5,9 @@ use eframe::egui::{Align2, Color32, Context, Rect, Stroke, StrokeKind, Ui, pos2,
 use super::Budget;
 use crate::app::draw::{fit_text, hatch};
 use crate::app::look::Look;
-use crate::app::number::bytes;
 use crate::app::theme::{self, Palette};
 use crate::app::words::{fill, tr};
+use crate::number::bytes;
 use crate::schedule::Buffer;
 
 /// A smaller part of the budget than this is magnified: its buffers could not be told apart.

@@ -5,9 +5,9 @@ use eframe::egui::{Align2, Color32, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, ve
 use crate::app::draw::{arrow, fit_text};
 use crate::app::look::Look;
 use crate::app::motion::{Motion, lerp};
-use crate::app::number::bytes;
 use crate::app::theme::{self, Palette};
 use crate::app::words::tr;
+use crate::number::bytes;
 use crate::schedule::Tensor;
 
 /// Pictures of a tile that is too fast to be followed.

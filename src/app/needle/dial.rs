@@ -8,9 +8,9 @@ use super::frame::Frame;
 use super::{Name, Picture, column_title, named, ratio};
 use crate::app::draw;
 use crate::app::motion::lerp;
-use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::tr;
+use crate::number::short;
 use crate::schedule::Part;
 
 /// Half of the arc.

@@ -3,7 +3,7 @@
 use crate::machine::{RowStory, RowVisit};
 use crate::schedule::{Algorithm, Part};
 
-use crate::app::number::short;
+use crate::number::short;
 use crate::sentence::Sentence;
 
 /// The six pictures of one visit.

@@ -19,13 +19,13 @@ use super::action::Action;
 use super::draw::{self, fit_text};
 use super::look::Look;
 use super::near::{of_row, ratio};
-use super::number::short;
 use super::odd_rows;
 use super::stories::Told;
 use super::theme::{self, Palette, SPACE};
 use super::trail::Asked;
 use super::words::{self, fill, tr};
 use super::{motion, stage::Stage};
+use crate::number::short;
 
 use frame::{Frame, Scenelet};
 

@@ -6,10 +6,10 @@ use super::frame::Frame;
 use super::{Name, Picture, between, column_title, dashed};
 use crate::app::draw::{arrow, fit_text};
 use crate::app::motion::lerp;
-use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::{self, fill, tr};
 use crate::machine::RowVisit;
+use crate::number::short;
 use crate::schedule::{Part, Tensor};
 
 /// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.

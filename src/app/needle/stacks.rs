@@ -6,10 +6,10 @@ use super::frame::Frame;
 use super::{Name, Picture, column_title, dashed, largest, named};
 use crate::app::draw::{self, hatch};
 use crate::app::motion::lerp;
-use crate::app::number::short;
 use crate::app::theme;
 use crate::app::words::{fill, tr};
 use crate::machine::{RowStory, RowVisit};
+use crate::number::short;
 use crate::schedule::{Part, Tensor};
 
 /// Weights thinner than this are one block.

@@ -11,10 +11,10 @@ use crate::playback::{Command, LoopRange, Player};
 use super::action::Action;
 use super::draw;
 use super::look::Look;
-use super::number::grouped;
 use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::words::{fill, place, say, tr};
+use crate::number::grouped;
 
 use detail::Detail;
 use lens::{Lens, Seen};

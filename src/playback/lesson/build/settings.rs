@@ -5,16 +5,11 @@ use super::super::fields::Field;
 use super::super::scene::Scene;
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, written};
+use super::{Build, Graded, written};
 use crate::schedule::tiling::footprint;
 use crate::sentence::Sentence;
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> Result<Grade, Sentence> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
