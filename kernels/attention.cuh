@@ -25,6 +25,11 @@ struct Attention {
     ELEMENT *o;                 // [batch, heads, n_q, d_v]
     float *m, *l, *lse;         // [batch, heads, n_q]; lse is L, natural log
     float *s, *p;               // standard only: [batch, heads, n_q, n_k]
+    float *part_o, *part_lse;   // split_kv only: O [batch, heads, splits, n_q, d_v] and L [batch, heads, splits, n_q]
+    const float *grad_o;        // backward only, and all that follows: dO, as O is
+    float *delta;               // D of the papers, rowsum(dO * O): [batch, heads, n_q]
+    float *grad_q;              // dQ, as Q is
+    float *grad_k, *grad_v;     // dK and dV, as K and V are: summed over the query heads that share them
     float *tap_m, *tap_l;       // TAPS only: [batch, heads, key blocks, n_q]
     TileTime *tap_tiles;        // TAPS only: [batch, heads, query blocks, key blocks]
     long long bias_strides[4];  // floats per step of batch, head, i, j; 0 where the bias is broadcast
@@ -36,6 +41,7 @@ struct Attention {
     int first_block;            // this launch begins at this query block (flash1: key block), ...
     int first_head, first_batch;
     int end_block;              // flash1 only: ... and ends before this key block
+    int splits;                 // split_kv only: parts that the key blocks are cut into
 };
 
 // What is hidden has the score -inf and the weight 0, and nothing else has: a score of -inf that is seen becomes LOWEST,

@@ -10,7 +10,7 @@ pub fn short(x: f64) -> String {
 
 /// A value that may be a count: whole numbers are whole, others have four significant digits.
 pub fn plain(x: f64) -> String {
-    if x == x.trunc() && x.abs() < 1e15 { format!("{x:.0}") } else { short(x) }
+    if x != 0.0 && x == x.trunc() && x.abs() < 1e15 { format!("{x:.0}") } else { short(x) }
 }
 
 /// Two values with as many digits, at least four, as tell them apart.
@@ -140,7 +140,7 @@ pub fn bytes_apart(a: u64, b: u64) -> [String; 2] {
 
 /// A time: `12.50 ms`; the unit leaves a number from 1 on before the point.
 pub fn time(seconds: f64) -> String {
-    let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
+    let units = [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)];
     // What rounds to 1000 of one unit is 1 of the next.
     let (name, unit) = units.into_iter().find(|(_, unit)| seconds.abs() >= 0.99995 * unit).unwrap_or(units[3]);
     if seconds == 0.0 || !seconds.is_finite() {
@@ -285,7 +285,7 @@ mod tests {
             (0.0125, "12.50 ms"),
             (0.000_999_96, "1.000 ms"),
             (0.999_96, "1.000 s"),
-            (3.2e-6, "3.200 us"),
+            (3.2e-6, "3.200 µs"),
             (4e-10, "0.4000 ns"),
             (f64::NAN, "NaN s"),
             (f64::INFINITY, "inf s"),
@@ -308,7 +308,8 @@ mod tests {
         }
         assert_eq!([0.0, 0.375, 1.0, 12.5].map(percent), ["0%", "38%", "100%", "1250%"]);
         assert_eq!(percent(f64::INFINITY), "inf%");
-        assert_eq!([8.0, -65504.0, 0.5, 1e15, f64::NAN].map(plain), ["8", "-65504", "0.5000", "1.000e15", "NaN"]);
+        assert_eq!([8.0, -0.0, 0.5, 1e15, f64::NAN].map(plain), ["8", "0", "0.5000", "1.000e15", "NaN"]);
+        assert_eq!(plain(-65504.0), "-65504");
         assert_eq!([1.0, 1.55, 2.04].map(times), ["1", "1.6", "2"]);
         assert_eq!(clock(12.34), "12.3 s");
         assert_eq!(bytes_apart(1 << 20, 3 << 20), ["1.000 MiB", "3.000 MiB"]);

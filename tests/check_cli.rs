@@ -1,15 +1,18 @@
 //! `tilescope check` leaves nothing out without a word, and its rule catches what is wrong.
 
 mod common;
+#[path = "common/saved.rs"]
+mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::golden;
-use common::program::ok;
+use common::program::{ok, refused};
 use common::skips;
 use serde_json::Value;
 use tilescope::attention::cases::cases;
 use tilescope::attention::error_rule::{self, Errors};
+use tilescope::attention::input;
 use tilescope::attention::oracle::Output;
 use tilescope::attention::{Precision, Problem, Shape, Stored};
 use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
@@ -27,6 +30,37 @@ fn grid(rows: &[Value], backend: &str) -> BTreeMap<(String, String), BTreeSet<St
         assert!(grid.entry((text("algorithm"), text("precision"))).or_default().insert(text("case")), "twice: {row}");
     }
     grid
+}
+
+/// A folder of golden data whose arrays are not what they should be is refused in a line, whichever array it is.
+#[test]
+fn golden_data_of_another_shape_is_refused() {
+    const NAMES: [&str; 11] = ["Q", "K", "V", "dO", "O", "m", "l", "L", "dQ", "dK", "dV"];
+    let entry = golden::manifest().into_iter().find(|entry| entry["file"] == "plain_q7_k7_d64.npz").expect("a case");
+    let bytes = std::fs::read(format!("{}/plain_q7_k7_d64.npz", golden::FOLDER)).expect("its file");
+    let arrays = input::read_named(&bytes, NAMES).expect("its arrays");
+    let arrays: saved::Arrays = NAMES.into_iter().zip(arrays.iter().map(saved::Saved::f64)).collect();
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let manifest = serde_json::json!({ "cases": [entry] }).to_string();
+    std::fs::write(folder.path().join("manifest.json"), manifest).expect("a manifest");
+    let write = |arrays: &saved::Arrays| {
+        std::fs::write(folder.path().join("plain_q7_k7_d64.npz"), saved::npz(arrays)).expect("a file");
+    };
+    let check = ["check", "--golden", ".", "--algorithm", "flash2-backward"];
+    write(&arrays);
+    ok(folder.path(), &check);
+    for at in 3..NAMES.len() {
+        // Other rows, other axes, other heads.
+        for shape in [vec![1, 1, 3, 64], vec![64, 7], vec![1, 7, 1, 64]] {
+            let mut wrong = arrays.clone();
+            let size: usize = shape.iter().product();
+            wrong[at].1.bytes.resize(8 * size, 0);
+            wrong[at].1.shape = shape;
+            write(&wrong);
+            let line = refused(folder.path(), &check, 2);
+            assert!(line.contains("plain_q7_k7_d64.npz"), "{}: {line}", NAMES[at]);
+        }
+    }
 }
 
 #[test]
@@ -52,7 +86,8 @@ fn what_a_backend_does_not_run_is_counted_with_its_reason() {
     skips::skipped_rows(&rows);
     for backend in tilescope::gpu::BACKENDS {
         let grid = grid(&rows, backend);
-        let subjects = tilescope::gpu::kernels::subjects(backend);
+        use tilescope::gpu::kernels::{backward_subjects, subjects};
+        let subjects = [subjects(backend), backward_subjects(backend)].concat();
         assert_eq!(grid.len(), subjects.len(), "{backend}");
         assert!(grid.values().all(|cases| *cases == names), "{backend}");
     }

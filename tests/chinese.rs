@@ -28,7 +28,7 @@ const NONE: Modifiers = Modifiers::NONE;
 const SAME: &str = "
     alpha exp scale rowmax rowsum inf max br bc tr tc block cdiv softmax logsumexp dropout nan bias
     standard flash flashattention backward lazy split kernel two flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
-    hbm sram gpu sm kb mb gb tb kib mib gib ms npz npy safetensors json csv numpy perfetto png bf
+    hbm sram gpu sm kb mb gb tb kib mib gib ms ns npz npy safetensors json csv numpy perfetto png bf
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm
     ctrl alt shift esc home end page pageup pagedown enter backspace tab
@@ -75,9 +75,15 @@ impl Reader {
         harness.ctx.all_styles_mut(|style| style.interaction.tooltip_delay = 0.0);
         settle(&mut harness);
         let mut reader = Self { harness, also: BTreeSet::new(), faults: BTreeMap::new() };
-        let tokens = reader.harness.state().document().source().about.tokens.concat().join(" ");
-        reader.allow(&tokens);
+        reader.allow_input();
         reader
+    }
+
+    /// The words of the input that is open are in its own language, and a model has one name.
+    fn allow_input(&mut self) {
+        let about = &self.harness.state().document().source().about;
+        let words = format!("{} {}", about.tokens.concat().join(" "), about.model.as_deref().unwrap_or_default());
+        self.allow(&words);
     }
 
     fn scene(name: &str) -> Self {
@@ -375,10 +381,11 @@ fn tour_lessons_and_talk_are_chinese() {
     let mut reader = Reader::new(Place::default(), |options| options.tour = true);
     // A line of a text is called by its label.
     reader.allow("rescale accumulate");
-    for button in ["看最大值升高", "继续看", "揭晓", "如果忘了 alpha 呢？", "看全局", "省了多少"]
+    for button in ["看看里面", "看最大值升高", "继续看", "揭晓", "如果忘了 alpha 呢？", "看全局", "省了多少"]
     {
         reader.read(button);
         click(&mut reader.harness, button);
+        reader.allow_input();
     }
     reader.read("the end of the tour");
     reader.finish();
@@ -386,8 +393,7 @@ fn tour_lessons_and_talk_are_chinese() {
         let mut reader = Reader::new(Place::default(), |options| options.lesson = Some((index, Position::default())));
         reader.allow(entry.text(Language::Chinese));
         for beat in 0..30 {
-            let tokens = reader.harness.state().document().source().about.tokens.concat().join(" ");
-            reader.allow(&tokens);
+            reader.allow_input();
             reader.read(&format!("lesson {}, place {beat}", index + 1));
             reader.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::Enter);
             reader.read(&format!("lesson {}, place {beat}, shown", index + 1));

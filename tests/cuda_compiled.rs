@@ -37,7 +37,8 @@ fn ptx_is_not_older_than_its_source() {
     for variant in variants {
         let ptx = read(&kernels().join(format!("ptx/{variant}.ptx")));
         let file = format!("{}.cu", variant.split('.').next().expect("a name has a first part"));
-        let sources = [file.as_str(), "attention.cuh", "tensor_cores.cuh"].map(|name| read(&kernels().join(name)));
+        let sources = [file.as_str(), "attention.cuh", "tiles.cuh", "backward.cuh", "tensor_cores.cuh"]
+            .map(|name| read(&kernels().join(name)));
         let hash: String = Sha256::digest(sources.concat()).iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(ptx.contains(&format!("// source {hash}")), "{variant}: run scripts/compile-kernels");
         assert!(ptx.starts_with(&format!("// {file}")) && ptx.lines().next().is_some_and(|l| l.contains("NVRTC 12.1")));

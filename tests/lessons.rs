@@ -79,6 +79,20 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         (4, "until: bug == \"forget-alpha\" and", "until: bug == \"none\" or", "before anything is changed"),
         (1, "solution: algorithm: flash2", "solution: algorithm: flash1", "does not make this true"),
         (5, "solution: br: 256; bc: 64", "solution: algorithm: flash1", "not open"),
+        // Two cards that do the same, for two holes.
+        (
+            8,
+            "extra: s1000 =",
+            "extra: again = m as it is | m_new | It is the same card.\nextra: s1000 =",
+            "the cards `same` and `again` do the same",
+        ),
+        (5, "card: r4 = 4 query rows | br: 4", "card: r4 = 4 query rows | br: 2", "do the same"),
+        // The picture of the answer.
+        (3, "```reveal\nstep: after accumulate at 0,1", "```reveal\nstep: after accumulate at 9,9", "no such step"),
+        (3, "```reveal\nstep: after accumulate at 0,1", "```reveal\nsteps: after accumulate at 0,1", "has no `steps`"),
+        (3, "## One ruler for both\n", "## One ruler for both\n```reveal\nstep: end\n```\n", "stands before `reveal`"),
+        (4, "## Now m and l\n", "## Now m and l\n```reveal\nstep: end\n```\n", "nothing is asked here"),
+        (3, "hides: factor", "hides: beta", "classes, factor and steps"),
         // Text.
         (4, "Write the update of l.", "Write the update of l, and of whatever else you think is missing here.", "long"),
         (4, "{row(13).alpha(4) * row(13)", "{row(99).alpha(4) * row(13)", "there are 16 queries"),
@@ -109,6 +123,10 @@ fn both_languages_have_the_same_beats_cues_and_expressions() {
             let line = a.scene.line;
             let scene = tilescope::playback::lesson::Scene { line, ..b.scene.clone() };
             assert_eq!(a.scene, scene, "{place}");
+            let reveal = |beat: &tilescope::playback::lesson::Beat| {
+                beat.reveal.clone().map(|scene| tilescope::playback::lesson::Scene { line: 0, ..scene })
+            };
+            assert_eq!((reveal(a), a.hides()), (reveal(b), b.hides()), "{place}");
             let sources = |beat: &tilescope::playback::lesson::Beat| {
                 let mut sources: Vec<String> = beat.expressions().iter().map(|expr| expr.source.clone()).collect();
                 sources.sort();
@@ -216,6 +234,110 @@ fn what_is_shown_depends_on_the_position_alone() {
         }
         assert_eq!(lesson.previous(Position::default()), None);
         assert!(lesson.at(Position { beat: 999, is_revealed: true }, &engine).is_ok());
+    }
+}
+
+/// The place of the right choice of every question whose choices are texts.
+fn places_of_answers(language: Language, seed: u64) -> Vec<usize> {
+    let engine = Engine::with_seed(seed);
+    let lessons = LESSONS.iter().map(|entry| entry.lesson(language).expect("it parses"));
+    let mut places = Vec::new();
+    for beat in lessons.flat_map(|lesson| lesson.beats) {
+        if let Some(predict) = beat.predict.as_ref().filter(|predict| matches!(predict.kind, Asked::Choice)) {
+            let choices = predict.choices(&engine, &beat.scene).expect("they are computed");
+            places.extend(choices.iter().position(|choice| choice.is_right));
+        }
+    }
+    places
+}
+
+#[test]
+fn choices_are_shuffled_by_seed_in_both_languages_alike() {
+    let english: Vec<Vec<usize>> = (0..24).map(|seed| places_of_answers(Language::English, seed)).collect();
+    assert!(english[0].len() >= 6, "{english:?}");
+    for (seed, places) in english.iter().enumerate() {
+        assert_eq!(*places, places_of_answers(Language::Chinese, seed as u64), "seed {seed}");
+        assert_eq!(*places, places_of_answers(Language::English, seed as u64), "the same seed, the same order");
+    }
+    // No question has its answer in the same place under every seed, and no seed has all answers in one place.
+    for question in 0..english[0].len() {
+        let places: std::collections::BTreeSet<usize> = english.iter().map(|places| places[question]).collect();
+        assert!(places.len() >= 2, "question {question} has its answer at {places:?}");
+    }
+    assert!(english.iter().all(|places| places.iter().any(|place| *place != places[0])), "{english:?}");
+}
+
+#[test]
+fn answers_read_as_sentences() {
+    for (_, lesson) in all() {
+        let engine = Engine::new();
+        for beat in &lesson.beats {
+            let Some(predict) = beat.predict.as_ref() else { continue };
+            let answer = predict.shown_answer(&engine, &beat.scene).expect("it is shown");
+            if let Asked::Choice = predict.kind {
+                let ends = ['.', '。'];
+                let choices = predict.choices(&engine, &beat.scene).expect("they are computed");
+                assert!(choices.iter().all(|choice| choice.text.ends_with(ends)), "{choices:?} are no sentences");
+            } else {
+                assert!(!answer.contains(", "), "{answer}: several answers are joined with a word");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revealed_picture_is_a_scene_of_its_own() {
+    let mut revealed = 0;
+    for (path, lesson) in all() {
+        let engine = Engine::new();
+        for (number, beat) in lesson.beats.iter().enumerate() {
+            let at = |is_revealed| lesson.at(Position { beat: number, is_revealed }, &engine).expect("it shows").scene;
+            assert_eq!(at(false), beat.scene, "{path}");
+            assert_eq!(at(true), *beat.scene_at(true), "{path}");
+            assert_eq!(
+                at(true) != at(false),
+                beat.reveal.is_some(),
+                "{path} line {}: it shows nothing else",
+                beat.line
+            );
+            revealed += usize::from(beat.reveal.is_some());
+        }
+    }
+    assert!(revealed >= 12, "{revealed}");
+}
+
+#[test]
+fn what_is_typed_is_read_with_the_unit_of_the_question() {
+    let engine = Engine::new();
+    let judge = |number: usize, beat: usize, typed: &str| {
+        let lesson = parse(english(number)).expect("it parses");
+        let beat = &lesson.beats[beat];
+        let predict = beat.predict.as_ref().expect("a question");
+        let response = predict.response(typed).map_err(|why| why.to_string())?;
+        Ok::<_, String>(predict.judge(&response, &engine, &beat.scene).expect("judged"))
+    };
+    for (number, beat, typed, is_right) in [
+        (1, 1, "4", true),
+        (1, 1, "4 M", true),
+        (1, 1, "4 MiB", true),
+        (1, 1, "4.2 MB", true),
+        (1, 1, "2^22 B", true),
+        (1, 1, "4.2", false),
+        (1, 1, "4 MB", false),
+        (1, 1, "2 MiB", false),
+        (4, 0, "e^-1.775", true),
+        (4, 0, "17 %", true),
+        (4, 0, "e^1.775", false),
+        (3, 0, "1 + 1/8", true),
+        (3, 0, "9/8", true),
+    ] {
+        let verdict = judge(number, beat, typed).unwrap_or_else(|why| panic!("{typed}: {why}"));
+        assert_eq!(verdict.is_right, is_right, "{typed}");
+    }
+    // The 4.2 of a person who takes MB for MiB has its reason.
+    assert!(judge(1, 1, "4.2").expect("it is read").misconception.is_some_and(|why| why.contains("MiB")));
+    for typed in ["abc", "", "4.2 µs", "1/0"] {
+        assert!(judge(1, 1, typed).is_err(), "{typed}");
     }
 }
 
@@ -331,16 +453,126 @@ fn a_wrong_build_is_told_by_the_first_number_that_differs() {
     assert_eq!(grade(5, 3, &["r8", "c4"]).0, vec![Finding::OnChip { got: 576, limit: 512 }]);
     assert_eq!(grade(5, 3, &["r8", "c2"]).2, Some(400));
 
+    // A card of one hole in that of another: 8 keys are no query rows.
+    for (keys, told) in [
+        (["c8", "r2"], ["“8 keys” is a value of bc, and br is asked for", "“8 keys”是 bc 的值，这里要的是 br"]),
+        (
+            ["r8", "r2"],
+            ["“2 query rows” is a value of br, and bc is asked for", "“2 query rows”是 br 的值，这里要的是 bc"],
+        ),
+    ] {
+        let (findings, words, _) = grade(5, 3, &keys);
+        assert!(matches!(findings[..], [Finding::Misfit { .. }]), "{words:?}");
+        assert!(words.iter().zip(told).all(|(words, told)| words.contains(told)), "{words:?}");
+    }
+
     // Lesson 8: four guards.
     for (keys, got) in [
-        (["minus-inf", "keep", "raw"], f64::NAN),
-        (["minus-inf", "stuck", "guard"], 0.0),
-        (["s1000", "keep", "raw"], -1000.0),
-        (["zero", "keep", "raw"], 0.0),
+        (["minus-inf", "same", "same"], f64::NAN),
+        (["minus-inf", "guard", "guard"], 0.0),
+        (["minus-inf", "guard", "same"], 0.0),
+        (["s1000", "same", "same"], -1000.0),
+        (["zero", "same", "same"], 0.0),
     ] {
-        let (findings, words, _) = grade(8, 4, &keys);
+        let (findings, words, _) = grade(8, 5, &keys);
         let Finding::Number { got: found, .. } = findings[0] else { panic!("{words:?}") };
         assert!(found == got || (found.is_nan() && got.is_nan()), "{words:?}");
+    }
+}
+
+/// A lesson with one build of formulas on `input`: a card for each line.
+fn update(input: &str, lines: &[(&str, &str)]) -> String {
+    let names = lines.iter().map(|(name, _)| format!("line: {name} = ?\n")).collect::<String>();
+    let cards = lines.iter().map(|(name, formula)| format!("card: {name} = {name} | {formula}\n")).collect::<String>();
+    let right = lines.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    format!(
+        "---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n```scene\n{input}\n```\n```build\nkind: formulas\nask: a\n{names}{cards}\
+         right: {right}\nwrong: -\nfeedback: f\n```\n"
+    )
+}
+
+/// What is found in these formulas.
+fn graded(input: &str, lines: &[(&str, &str)]) -> Vec<Finding> {
+    let lesson = parse(&update(input, lines)).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
+    let (engine, beat) = (Engine::new(), &lesson.beats[0]);
+    let build = beat.build.as_ref().expect("a build");
+    let filling: Vec<Option<usize>> = (0..lines.len()).map(Some).collect();
+    build.grade(&filling, &engine, &beat.scene).expect("graded").findings
+}
+
+/// Rows that see nothing in a tile or at all, single rows and columns, blocks that do not divide.
+const SCENES: [&str; 5] = [
+    "input: real",
+    "input: preset padding 9,11,4 seed 3\nblocks: 4x3",
+    "input: random:1,1,1\nblocks: 1x1",
+    "input: random:7,5,3\nblocks: 3x2\nmask: causal top-left",
+    "input: random:13,17,2\nblocks: 4x5\nmask: lengths 6\nprecision: f32",
+];
+
+#[test]
+fn a_right_formula_is_right_however_it_is_written() {
+    for scene in SCENES {
+        for lines in [
+            &[("l", "sum + l_old * alpha")][..],
+            &[("m", "max(m_tile, m_old)"), ("shift", "pick(m_new > -inf, m_new, 0)")],
+            &[("hidden", "-inf"), ("alpha", "exp(m_old - finite(m_new))"), ("O", "PV + alpha * O_old")],
+            &[("alpha", "exp2((m_old - finite(m_new)) / ln(2))"), ("out", "ratio(O, max(l, 0))")],
+            &[("O", "alpha * O_old + PV"), ("l", "alpha * l_old + sum"), ("m", "m_new"), ("out", "ratio(O, l)")],
+            &[("out", "pick(l > 0, O / l, 0 * O)")],
+        ] {
+            assert_eq!(graded(scene, lines), [], "{scene}: {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn a_formula_that_is_none_is_told_in_one_line_with_its_reason() {
+    for (name, formula, told) in [
+        // A name that does not exist, or not yet.
+        ("l", "alpha * l_oldd + sum", "l_oldd"),
+        ("m", "l_new", "l_new"),
+        ("alpha", "PV", "PV"),
+        ("shift", "if(m_new == -inf, 0, m_new)", "if"),
+        // A card in a place of another shape.
+        ("l", "O_old", ""),
+        ("m", "S", ""),
+        ("alpha", "S", ""),
+        ("out", "l", ""),
+        ("O", "O_old @ PV", ""),
+        // Unfinished, and no formula at all.
+        ("alpha", "exp( m_old -", ""),
+        ("out", "ratio( O , l", ")"),
+        ("alpha", ") -", ""),
+        ("l", "alpha * * sum", ""),
+        ("O", "alpha × O_old + PV", "×"),
+        // More than one value.
+        ("hidden", "-inf; O = O", ""),
+        ("hidden", "-inf # and no more", ""),
+        ("m", "{l}", ""),
+    ] {
+        let beside = if name == "m" { ("l", "alpha * l_old + sum") } else { ("m", "max(m_old, m_tile)") };
+        for lines in [vec![(name, formula)], vec![beside, (name, formula)]] {
+            let findings = graded("input: real", &lines);
+            let [Finding::Formula { formula: at_fault, fault }] = &findings[..] else {
+                panic!("{formula}: {findings:?}")
+            };
+            assert_eq!(at_fault, formula);
+            let words = findings[0].sentence().to_string();
+            assert!(words.starts_with("The formula “") && !words.contains('\n'), "{words}");
+            assert!(!fault.to_string().is_empty() && fault.to_string().contains(told), "{words}");
+            println!("{words}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_the_update_does_not_have_is_told_where_it_stands() {
+    for (lines, told) in [
+        (&[("lse", "m")][..], "line 13: the update of a row has no line `lse`; its lines are `hidden`, `m`, `alpha`"),
+        (&[("l", "sum"), ("l", "l_old")], "line 14: l stands twice"),
+    ] {
+        let fault = parse(&update("input: real", lines)).expect_err(told).to_string();
+        assert!(fault.starts_with(told), "{fault}");
     }
 }
 
@@ -492,12 +724,21 @@ fn the_command_lists_and_checks() {
     let file = path.to_string_lossy();
     let (code, _, error) = run(&["lessons", "check", &file]);
     assert_eq!(code, Some(1));
-    assert!(error.contains("mine.md:28:1: the claim is not true"), "{error}");
+    assert!(error.contains("mine.md:32:1: the claim is not true"), "{error}");
     std::fs::write(&path, english(4)).expect("it is written");
     assert_eq!(run(&["lessons", "check", &file]).0, Some(0));
     std::fs::write(&path, [0xff, 0xfe, 0]).expect("it is written");
     assert_eq!(run(&["lessons", "check", &file]).0, Some(2));
     assert_eq!(run(&["lessons", "check", "no-such-file.md"]).0, Some(2));
+    // A lesson to begin with checks as it is, and is never written over another.
+    let new = folder.path().join("new");
+    let new = new.to_string_lossy();
+    let (code, told, error) = run(&["lessons", "new", &new]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(told.contains("new.md is written"), "{told}");
+    assert_eq!(run(&["lessons", "check", &format!("{new}.md")]).0, Some(0));
+    let (code, _, error) = run(&["lessons", "new", &new]);
+    assert!(code == Some(2) && error.contains("new.md: this is there already"), "{error}");
 }
 
 proptest! {

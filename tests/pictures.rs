@@ -96,8 +96,11 @@ fn the_first_two_minutes_have_a_picture_at_each_mark() {
     let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50).wgpu();
     let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None, &options));
     settle(&mut harness);
-    let mut pictures = vec![keep("tour-0-rest.png", &mut harness)];
+    let mut pictures = vec![keep("tour-race.png", &mut harness)];
+    press(&mut harness, Modifiers::NONE, Key::End);
+    pictures.push(keep("tour-raced.png", &mut harness));
     for (button, name) in [
+        ("Look inside", "tour-0-rest.png"),
         ("Watch the maximum rise", "tour-1-watched.png"),
         ("Reveal", "tour-2-revealed.png"),
         ("What if alpha is forgotten?", "tour-3-forgotten.png"),

@@ -14,7 +14,7 @@ use tilescope::app::AppOptions;
 const TOY: &str = "random:9,11,8,4,2";
 
 /// What `render` and the window are asked for, and what the line says of it.
-const CASES: [(&[&str], &str); 26] = [
+const CASES: [(&[&str], &str); 29] = [
     (&["random:65536,65536,1", "--algorithm", "standard"], "32.00 GiB, and 4.000 GiB is the limit"),
     (&["random:262144,262144,1", "--algorithm", "flash1"], "steps are too many to carry out (at most 50000000)"),
     (&["--scene", "real", "--prefix", "99999"], "a prefix of 99999 tokens needs a number from 1 to 93"),
@@ -35,6 +35,9 @@ const CASES: [(&[&str], &str); 26] = [
     (&["--lesson", "4.99"], "lesson 4 has 6 beats"),
     (&["--lesson", "9"], "there are 8 lessons"),
     (&["--lesson", "0"], "it is a lesson and a beat"),
+    (&["--lesson", "nowhere.md"], "nowhere.md: there is no such file"),
+    (&["--lesson", "nowhere.md:2r"], "nowhere.md: there is no such file"),
+    (&["--lesson", "4.3r"], "asks nothing whose answer could be revealed"),
     (&["--lesson", "3", "--row", "2"], "leave out the file and the options of a run"),
     (&[TOY, "--lesson", "3"], "leave out the file and the options of a run"),
     (&[TOY, "--present"], "leave out the file and the options of a run"),

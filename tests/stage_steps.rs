@@ -109,7 +109,7 @@ fn both_panes_of_code_are_lit_by_the_same_step() {
         let scene = harness.state().document().scene().unwrap().clone();
         let schedule = scene.schedule();
         let step = schedule.step(n - 1).unwrap();
-        let lines = kernel_lines(source, &schedule.algorithm.operation(step.line));
+        let lines = kernel_lines(source, &schedule.algorithm, step.line);
         let shown = value(&harness, "kernel lines");
         assert!(shown.starts_with(&format!("lines {} to {}:", lines[0], lines[lines.len() - 1])), "{n}: {shown}");
         let line = schedule.line(&step).span.line;

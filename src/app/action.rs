@@ -2,6 +2,7 @@
 
 use crate::attention::input::preset::Preset;
 use crate::attention::input::{bundled, random};
+use crate::files;
 use crate::playback::Command;
 use crate::playback::lesson::{self, Distance, Language};
 
@@ -27,13 +28,13 @@ pub enum Action {
     Faster,
     Slower,
     /// Another run of the same input.
-    Change(Settings),
+    Change(Box<Settings>),
     Open(Source),
     /// A file dialog of the system.
     PickFile,
     Select(Selection),
-    /// A tensor of the memory strip, in answer to a question.
-    Answer(Tensor),
+    /// A click on the picture, in answer to a question.
+    Answer(Answer),
     /// The row above or below.
     SelectRow(i64),
     Tab(Tab),
@@ -41,6 +42,8 @@ pub enum Action {
     /// An index of [`crate::schedule::algorithm::ALL`].
     Algorithm(usize),
     Side(Side),
+    /// A choice of the setup, by its name, takes the keyboard.
+    Setting(&'static str),
     /// Folds a side of the window, or brings it back.
     Fold(Edge),
     Overlay(Overlay),
@@ -73,6 +76,14 @@ pub enum Action {
     Tour(Tour),
     Present(Present),
     Export(Export),
+}
+
+/// What was clicked, where a lesson asks for a click.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Tensor(Tensor),
+    /// Query block and key block.
+    Tile(usize, usize),
 }
 
 /// A side of the window.
@@ -132,6 +143,10 @@ pub enum Wish {
     Restore,
     /// Another scene, made with the open controls.
     Try(Box<lesson::Scene>),
+    /// A change that finds what is to be found.
+    ShowWay,
+    /// Where a build goes wrong: the row, after this key block or at its end.
+    LookAt(usize, Option<usize>),
     Close,
 }
 
@@ -192,6 +207,13 @@ pub enum Source {
 }
 
 impl Source {
+    /// What a person typed or pasted.
+    pub fn typed(text: &str) -> Self {
+        let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(std::path::PathBuf::from);
+        let path = files::typed(text, home);
+        path.to_str().map_or_else(|| Source::Paths(vec![path.clone()]), Source::from)
+    }
+
     /// A few words for a menu; empty for what no menu lists.
     pub fn title(&self) -> &'static str {
         match self {
@@ -223,7 +245,9 @@ impl Source {
                 place.run.seed = Some(*seed).filter(|seed| *seed > 0);
                 place
             }
-            Source::Scene(_) => Place::default(),
+            // No link can turn an input round.
+            Source::Scene(scene) if scene.flip != 1.0 => Place::default(),
+            Source::Scene(scene) => Place { run: scene.run.clone(), ..Place::default() }.origin(),
             Source::Place(place) => place.origin(),
             Source::Paths(paths) => match paths.as_slice() {
                 [path] => path.to_str().map_or_else(Place::default, Place::of_input),

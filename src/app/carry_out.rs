@@ -4,27 +4,24 @@ use eframe::egui::{self, Context};
 
 use crate::files;
 use crate::playback::Command;
-use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Language, Position, Scene};
+use crate::playback::lesson::{At, Language, Lesson, Position, Scene};
 use crate::schedule::algorithm;
-use crate::sentence::Sentence;
 
-use super::action::{Action, Edge, Export, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
+use super::action::{Action, Answer, Edge, Overlay, Present, Selection, Side, Source, Tour as TourWish, Wish, Zoom};
 use super::code_edit::Wish as KernelWish;
-use super::compare::{self, Choices};
+use super::compare::{self, Choices, Lock};
 use super::gpu_panel::Wish as GpuWish;
-use super::job::{self, Job};
-use super::lesson::OpenLesson;
-use super::picture::{self, Sitting};
+use super::history::Moment;
+use super::lesson::{Of, OpenLesson};
 use super::place::{Landing, Place};
-use super::present::{self, Talk, Vote};
 use super::settings::Settings;
+use super::sides::Folds;
 use super::store::Progress;
 use super::texture::Textures;
 use super::theme::Theme;
 use super::tour::{self, Tour};
 use super::window::App;
-use super::{export, own_text, palette, words};
+use super::{own_lesson, own_text, palette, words};
 
 const SMALLEST: f32 = 0.5;
 const LARGEST: f32 = 4.0;
@@ -36,7 +33,7 @@ impl App {
             Action::By(count) => self.apply(Command::by_operations(self.player.cursor(), count)),
             Action::Faster => self.apply(Command::SetSpeed(self.player.speed() * 2.0)),
             Action::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
-            Action::Change(settings) => self.document.change(ctx, settings),
+            Action::Change(settings) => self.document.change(ctx, *settings),
             Action::Algorithm(index) => {
                 if let Some(algorithm) = algorithm::ALL.get(index) {
                     let settings = Settings { algorithm: (*algorithm).clone(), ..self.document.wanted().clone() };
@@ -66,6 +63,10 @@ impl App {
             Action::Side(side) => {
                 self.side = side;
                 self.unfold(ctx, Edge::Left);
+            }
+            Action::Setting(name) => {
+                self.carry_out(ctx, Action::Side(Side::Setup));
+                self.wanted_setting = Some(name);
             }
             Action::Fold(edge) => self.turn(ctx, edge),
             Action::Overlay(overlay) => self.toggle_overlay(overlay),
@@ -102,6 +103,13 @@ impl App {
     }
 
     fn open_source(&mut self, ctx: &Context, source: Source) {
+        let lesson = match &source {
+            Source::Paths(paths) => paths.iter().find(|path| own_lesson::is_lesson(path)).cloned(),
+            _ => None,
+        };
+        if let Some(path) = lesson {
+            return self.open_own_lesson(ctx, path, None);
+        }
         let source = match source {
             Source::Paths(paths) => {
                 let (text, others) = own_text::apart(paths);
@@ -119,7 +127,7 @@ impl App {
         if let Source::Paths(_) = &source
             && let Some(path) = source.place().path()
         {
-            self.store.kept.remember_file(path);
+            self.to_remember = Some(path.to_owned());
         }
         if let Some(talk) = &mut self.talk {
             talk.is_away = true;
@@ -130,10 +138,15 @@ impl App {
     fn toggle_overlay(&mut self, overlay: Overlay) {
         self.palette = palette::CommandPalette::default();
         self.overlay = (self.overlay != Some(overlay)).then_some(overlay);
+        if self.overlay == Some(Overlay::Open) {
+            self.open_panel.open();
+        }
     }
 
     fn dismiss(&mut self, ctx: &Context) {
-        if self.overlay.take().is_some() {
+        if egui::Popup::is_any_open(ctx) {
+            egui::Popup::close_all(ctx);
+        } else if self.overlay.take().is_some() || self.stage.close_top() {
         } else if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
             self.carry_out(ctx, Action::Present(Present::Vote));
         } else if self.talk.is_some() {
@@ -159,27 +172,39 @@ impl App {
     fn set_language(&mut self, ctx: &Context, language: Language) {
         words::set_language(ctx, language);
         self.store.kept.language = language.code().into();
-        self.lesson = self.lesson.take().and_then(|lesson| lesson.in_language(language).ok());
+        if let Some(lesson) = &mut self.lesson
+            && let Some(other) = lesson.index().and_then(|index| OpenLesson::built_in(index, language).ok())
+        {
+            lesson.replace(other);
+        }
     }
 
     fn zoom(&mut self, ctx: &Context, zoom: Zoom) {
-        let now = ctx.zoom_factor();
+        // A talk has the size of its screen, and what the person made of that.
+        let now = self.talk.as_ref().map_or(ctx.zoom_factor(), |talk| talk.scale);
         let to = match zoom {
             Zoom::In => now * 1.1,
             Zoom::Out => now / 1.1,
             Zoom::Reset => 1.0,
         };
         let to = to.clamp(SMALLEST, LARGEST);
-        ctx.set_zoom_factor(to);
-        if self.talk.is_none() {
-            self.store.kept.zoom = to;
+        match &mut self.talk {
+            Some(talk) => talk.scale = to,
+            None => {
+                ctx.set_zoom_factor(to);
+                self.store.kept.zoom = to;
+            }
         }
     }
 
     fn put_back(&mut self, ctx: &Context, is_undo: bool) {
-        if self.document.is_busy() {
+        // Of an input that is on its way nothing was changed yet.
+        if self.document.is_opening() {
             return;
         }
+        // What was asked for last and is still being made is a moment, too.
+        let now = Moment { settings: self.document.wanted().clone(), selection: self.selection };
+        self.history.see(self.document.source_arc(), now);
         let moment = if is_undo { self.history.undo() } else { self.history.redo() };
         if let Some(moment) = moment {
             self.selection = moment.selection;
@@ -236,37 +261,55 @@ impl App {
 
 /// Lessons and the first two minutes.
 impl App {
-    /// Opens a lesson where the person left it.
+    /// Opens a lesson of the program's where the person left it.
     pub(super) fn open_lesson(&mut self, ctx: &Context, index: usize, at: Option<Position>) {
-        let Some(entry) = LESSONS.get(index) else { return };
-        let kept = self.store.kept.lessons.get(entry.stem).copied().unwrap_or_default();
-        // One that was done begins again.
-        let position =
-            at.unwrap_or(if kept.is_done { Position::default() } else { self.store.kept.position(entry.stem) });
-        match OpenLesson::open(index, words::language(ctx), position) {
-            Ok(lesson) => {
-                self.lesson = Some(lesson);
-                self.tour = None;
-                self.side = Side::Lesson;
-                self.show_beat(ctx);
-            }
+        match OpenLesson::built_in(index, words::language(ctx)) {
+            Ok(lesson) => self.begin_lesson(ctx, Of::BuiltIn(index), lesson, at),
             Err(fault) => self.document.tell_refusal(fault),
         }
     }
 
+    /// Shows a lesson, with what was done in it before.
+    pub(super) fn begin_lesson(&mut self, ctx: &Context, of: Of, lesson: Lesson, at: Option<Position>) {
+        let key = of.key();
+        let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
+        // One that was gone through begins again, its choices in another order.
+        if at.is_none() && kept.is_over {
+            kept = Progress { is_done: kept.is_done, begun: kept.begun + 1, ..Progress::default() };
+        }
+        let position = at.unwrap_or(Position { beat: kept.beat, is_revealed: kept.is_revealed });
+        self.lesson = Some(OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone()));
+        self.store.kept.lessons.insert(key, kept);
+        self.end_tour();
+        self.side = Side::Lesson;
+        self.show_beat(ctx);
+    }
+
     /// The stage follows the beat.
-    fn show_beat(&mut self, ctx: &Context) {
+    pub(super) fn show_beat(&mut self, ctx: &Context) {
+        self.remember();
         let Some(lesson) = &self.lesson else { return };
-        let progress = Progress {
-            beat: lesson.position.beat,
-            is_revealed: lesson.position.is_revealed,
-            is_done: lesson.is_at_end()
-                || self.store.kept.lessons.get(lesson.stem()).is_some_and(|progress| progress.is_done),
-        };
-        self.store.kept.lessons.insert(lesson.stem().into(), progress);
-        self.store.kept.lesson = Some(lesson.index);
+        self.store.kept.lesson = lesson.index();
         let scene = lesson.work.scene.clone();
         self.show_scene(ctx, scene);
+    }
+
+    /// The answer is shown, and the picture that it has of its own.
+    fn show_answer(&mut self, ctx: &Context) {
+        self.remember();
+        let Some(lesson) = &self.lesson else { return };
+        if lesson.position.is_revealed && lesson.beat().reveal.is_some() {
+            let scene = lesson.work.scene.clone();
+            self.show_scene(ctx, scene);
+        }
+    }
+
+    /// The lesson sees what was changed on the stage, by whichever control.
+    pub(super) fn follow_lesson(&mut self) {
+        let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.beat().change.is_some()) else { return };
+        if self.document.waiting().is_none() && self.document.snapshot().is_some() {
+            lesson.see(self.document.lesson_scene(self.player.cursor()));
+        }
     }
 
     fn show_scene(&mut self, ctx: &Context, scene: Scene) {
@@ -281,7 +324,7 @@ impl App {
             self.document.open(ctx, Source::Scene(Box::new(scene)));
         }
         if let Some(talk) = &mut self.talk {
-            talk.is_away = false;
+            (talk.is_away, talk.is_over) = (false, false);
         }
     }
 
@@ -292,18 +335,30 @@ impl App {
         };
         match wish {
             Wish::Next => match lesson.next() {
+                Some(_) if lesson.is_asking() => {
+                    lesson.reveal();
+                    self.show_answer(ctx);
+                }
                 Some(position) => {
-                    let is_same_beat = position.beat == lesson.position.beat;
                     lesson.go(position);
-                    if is_same_beat { self.remember() } else { self.show_beat(ctx) }
+                    self.show_beat(ctx);
                 }
-                None if self.talk.is_none() && lesson.index + 1 < LESSONS.len() => {
-                    let next = lesson.index + 1;
-                    self.open_lesson(ctx, next, Some(Position::default()));
+                None if self.talk.as_ref().is_some_and(|talk| !talk.is_over) => {
+                    self.talk.iter_mut().for_each(|talk| talk.is_over = true);
                 }
-                None => {}
+                None => match lesson.next_lesson() {
+                    Some(next) => self.open_lesson(ctx, next, Some(Position::default())),
+                    None if self.talk.is_some() => {}
+                    None => {
+                        self.remember();
+                        (self.lesson, self.store.kept.lesson) = (None, None);
+                    }
+                },
             },
             Wish::Previous => {
+                if self.talk.as_mut().is_some_and(|talk| std::mem::take(&mut talk.is_over)) {
+                    return;
+                }
                 if let Some(position) = lesson.previous() {
                     lesson.go(position);
                     self.show_beat(ctx);
@@ -311,23 +366,31 @@ impl App {
             }
             Wish::Check if lesson.is_asking() => {
                 lesson.answer();
+                self.show_answer(ctx);
+            }
+            Wish::Check => {
+                lesson.grade();
                 self.remember();
             }
-            Wish::Check => lesson.grade(),
             Wish::GiveUp if lesson.is_asking() => {
-                lesson.go(Position { is_revealed: true, ..lesson.position });
-                self.remember();
+                lesson.reveal();
+                self.show_answer(ctx);
             }
             Wish::GiveUp => lesson.solve_build(),
             Wish::Restore => {
-                let scene = lesson.beat().scene.clone();
+                let scene = lesson.beat().scene_at(lesson.position.is_revealed).clone();
                 lesson.work.scene = scene.clone();
+                lesson.work.is_shown = false;
                 self.show_scene(ctx, scene);
             }
-            Wish::Try(scene) => {
-                lesson.try_scene((*scene).clone());
-                self.show_scene(ctx, *scene);
+            Wish::Try(scene) => self.try_scene(ctx, *scene),
+            Wish::ShowWay => {
+                if let Some(scene) = lesson.solved_scene() {
+                    lesson.work.is_shown = true;
+                    self.try_scene(ctx, scene);
+                }
             }
+            Wish::LookAt(row, block) => self.look_at(ctx, row, block),
             Wish::Close => {
                 self.lesson = None;
                 self.store.kept.lesson = None;
@@ -335,12 +398,38 @@ impl App {
         }
     }
 
-    /// Keeps how far the person came, with the stage as it is.
-    fn remember(&mut self) {
-        let Some(lesson) = &self.lesson else { return };
-        let progress = self.store.kept.lessons.entry(lesson.stem().into()).or_default();
-        progress.is_revealed = lesson.position.is_revealed;
-        progress.is_done |= lesson.is_at_end();
+    /// Another choice on the input of the lesson; another input is opened.
+    fn try_scene(&mut self, ctx: &Context, scene: Scene) {
+        self.hides_figure = false;
+        if !self.document.try_scene(ctx, &scene) {
+            self.show_scene(ctx, scene);
+        }
+    }
+
+    /// Selects a row, and goes to the end of its visit to a key block, or to its last.
+    fn look_at(&mut self, ctx: &Context, row: usize, block: Option<usize>) {
+        let Some(scene) = self.document.scene().cloned() else { return };
+        let grid = &scene.map.grid;
+        let end = block.and_then(|j| {
+            let (line, column) = grid.position(row / scene.plan().br, j);
+            grid.cell(line, column).map(|cell| At::Step(cell.end))
+        });
+        let landing = Landing { at: end, row: Some(row), key: None };
+        self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+    }
+
+    /// Keeps how far the person came and what they did, with the stage as it is.
+    pub(super) fn remember(&mut self) {
+        let Some(lesson) = &mut self.lesson else { return };
+        let progress = self.store.kept.lessons.entry(lesson.of.key()).or_default();
+        (progress.beat, progress.is_revealed) = (lesson.position.beat, lesson.position.is_revealed);
+        let (done, tasks) = lesson.tally();
+        progress.done = done;
+        progress.is_over |= lesson.is_at_end();
+        progress.is_done |= lesson.is_at_end() && done == tasks;
+        if progress.works != lesson.works() {
+            progress.works = lesson.works().to_vec();
+        }
     }
 
     /// A click on the picture that answers a question.
@@ -351,7 +440,8 @@ impl App {
         let Some(on) = lesson.click_on() else { return };
         for action in actions {
             let name = match (on, action) {
-                (ClickOn::Tensor, Action::Answer(tensor)) => tensor.name().to_owned(),
+                (ClickOn::Tensor, Action::Answer(Answer::Tensor(tensor))) => tensor.name().to_owned(),
+                (ClickOn::Tile, Action::Answer(Answer::Tile(i, j))) => format!("{i},{j}"),
                 (ClickOn::Row, Action::Select(Selection { query, .. })) => query.to_string(),
                 (ClickOn::Key, Action::Select(Selection { key: Some(key), .. })) => key.to_string(),
                 (ClickOn::Tile, Action::Select(Selection { query, key: Some(key) })) => {
@@ -359,6 +449,7 @@ impl App {
                 }
                 _ => continue,
             };
+            lesson.begin_answer();
             lesson.work.typed = name;
         }
     }
@@ -366,108 +457,33 @@ impl App {
     fn tour_wish(&mut self, ctx: &Context, wish: TourWish) {
         match wish {
             TourWish::Start => {
-                self.tour = Some(Tour::default());
                 self.lesson = None;
                 self.side = Side::Setup;
-                let scene = tour::start();
-                self.stage.stand_at(scene.view);
-                self.document.open(ctx, Source::Scene(Box::new(scene)));
+                self.document.open(ctx, Source::Scene(Box::new(tour::start())));
+                self.begin_tour();
             }
             TourWish::Next => {
                 let tour = self.tour.as_mut().zip(self.document.scene());
                 let actions = tour.map(|(tour, scene)| tour.next(scene)).unwrap_or_default();
                 actions.into_iter().for_each(|action| self.carry_out(ctx, action));
             }
-            TourWish::Explore => self.tour = None,
-        }
-    }
-}
-
-/// Presenting and exporting.
-impl App {
-    fn present_wish(&mut self, ctx: &Context, wish: Present) {
-        match (wish, &mut self.talk) {
-            (Present::FromStart | Present::Here, None) => {
-                self.talk = Some(Talk {
-                    began: ctx.input(|input| input.time),
-                    zoom_before: ctx.zoom_factor(),
-                    ..Talk::default()
-                });
-                self.tour = None;
-                ctx.set_zoom_factor(present::ZOOM);
-                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
-                if self.lesson.is_none() {
-                    self.open_lesson(ctx, 3, None);
-                }
-                if wish == Present::FromStart
-                    && let Some(lesson) = &mut self.lesson
-                {
-                    lesson.go(Position::default());
-                    self.show_beat(ctx);
-                }
-            }
-            (Present::Stop, Some(talk)) => {
-                ctx.set_zoom_factor(talk.zoom_before);
-                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
-                self.talk = None;
-            }
-            (Present::Blank, Some(talk)) => talk.is_blank ^= true,
-            (Present::Notes, Some(talk)) => talk.has_notes ^= true,
-            (Present::Vote, Some(talk)) if talk.vote.is_some() => talk.vote = None,
-            (Present::Vote, Some(talk)) => {
-                let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
-                talk.vote = (choices > 0).then(|| Vote::new(choices));
-            }
-            (Present::Return, Some(_)) => self.show_beat(ctx),
-            _ => {}
+            TourWish::Explore => self.end_tour(),
         }
     }
 
-    fn export(&mut self, ctx: &Context, what: Export) {
-        let notice = match what {
-            Export::CopyLink => self.place().filter(Place::has_input).map(|place| {
-                ctx.copy_text(place.command_line());
-                "The link is on the clipboard: a command line that reopens this step."
-            }),
-            Export::CopyCsv => self.document.snapshot().map(|snapshot| {
-                ctx.copy_text(export::csv(snapshot));
-                "The numbers of the tile are on the clipboard."
-            }),
-            Export::CopyNumpy => self.document.snapshot().map(|snapshot| {
-                ctx.copy_text(export::numpy(snapshot));
-                "The numbers of the tile are on the clipboard."
-            }),
-            Export::Picture(goal) => {
-                self.saving = Some(picture::take(ctx, None, goal));
-                None
-            }
-            Export::View(goal) => {
-                self.sitting = Some(Sitting::Asked(goal));
-                None
-            }
-            Export::Trace | Export::Perfetto => {
-                self.saving = self.document.scene().cloned().map(|scene| {
-                    Job::start(ctx, move |_| export::saved(export::trace(&scene, what == Export::Perfetto)))
-                });
-                None
-            }
-            Export::Worksheet => {
-                let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
-                let written = export::worksheet(seed, words::language(ctx));
-                let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));
-                self.document.set_notice(Some(export::saved(path)));
-                None
-            }
-        };
-        if let Some(notice) = notice {
-            self.document.set_notice(Some(Sentence::new(notice)));
-        }
+    /// Two runs side by side over the whole width.
+    pub(super) fn begin_tour(&mut self) {
+        self.tour = Some(Tour::default());
+        self.folds = Folds::both();
+        self.stage.stand_at(tour::start().view);
+        self.stage.compare.open(Choices::default());
+        self.stage.compare.lock(Lock::Bytes);
     }
 
-    /// Says what became of a file.
-    pub(super) fn take_saved(&mut self) {
-        let Some(done) = job::take(&mut self.saving) else { return };
-        self.sitting = None;
-        self.document.set_notice(Some(done.unwrap_or_else(Into::into)));
+    pub(super) fn end_tour(&mut self) {
+        if self.tour.take().is_some() {
+            self.folds = Folds::default();
+            self.apply(Command::SetSpeed(1.0));
+        }
     }
 }

@@ -9,12 +9,15 @@ mod files;
 mod gpu_panel;
 mod heads;
 mod inputs;
+mod kernels;
 mod lessons;
 mod map;
 mod not_finite;
 mod run;
 mod stage;
+mod teach;
 mod texts;
+mod window;
 mod wrong;
 
 use std::collections::HashMap;
@@ -37,8 +40,11 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         code_edit::TABLE,
         heads::TABLE,
         texts::TABLE,
+        window::TABLE,
         devices::TABLE,
+        kernels::TABLE,
         lessons::TABLE,
+        teach::TABLE,
         wrong::TABLE,
     ];
     tables.concat()
@@ -150,7 +156,7 @@ static TABLE: &[(&str, &str)] = &[
     ("Go on in the lesson", "课程前进"),
     ("Go back in the lesson", "课程后退"),
     ("Check my answer", "检查答案"),
-    ("Show me", "给我看"),
+    ("Show me", "看答案"),
     ("Restore the scene of the lesson", "恢复本课场景"),
     ("Close the lesson", "关闭课程"),
     ("The first two minutes again", "重看开头两分钟"),
@@ -213,7 +219,7 @@ static TABLE: &[(&str, &str)] = &[
         "Drop to open: .safetensors, .npz, or q, k and v.npy together",
         "松手即打开：.safetensors、.npz，或一起放 q、k、v.npy",
     ),
-    ("steps, not time", "步数，非时间"),
+    ("steps, not time", "按步，不按时间"),
     // The strip of steps and breakpoints.
     (
         "Drag: go to a step. Shift and drag: loop. Wheel: zoom. Double click: show all.",
@@ -277,19 +283,19 @@ static TABLE: &[(&str, &str)] = &[
     ("the bias or the dropout mask is read more often", "偏置或 dropout 掩码读得更多"),
     // Lessons.
     ("Lessons", "课程"),
-    ("Each has one thing to predict, one to change, one to build.", "每课有一处预测、一处更改、一处搭建。"),
+    ("Each has one thing to predict, one to change, one to build.", "每课有一处预测，有一处动手改，有一处动手搭。"),
     ("{0} {0|minute|minutes}", "{0} 分钟"),
     ("This beat cannot be shown: {0}", "这一拍无法显示：{0}"),
     ("Predict", "预测"),
-    ("Build", "搭建"),
+    ("Build it", "动手搭"),
+    ("Change it", "动手改"),
     ("Your answer", "你的答案"),
     ("Right: {0}", "对：{0}"),
-    ("Not quite. It is {0}", "不对。答案是 {0}"),
     ("Answer: {0}", "答案：{0}"),
-    ("Show me a change that does it", "给我看一种改法"),
+    ("Show me a change that does it", "示范一种改法"),
     ("Restore", "恢复"),
     ("Found.", "找到了。"),
-    ("Back", "返回"),
+    ("Back", "上一步"),
     ("Next", "继续"),
     ("Reveal", "揭晓"),
     ("Next lesson", "下一课"),
@@ -325,7 +331,6 @@ static TABLE: &[(&str, &str)] = &[
     ("Start lesson 1", "开始第 1 课"),
     ("Explore", "自己看看"),
     ("Open my tensors", "打开我的张量"),
-    ("You said {0}.", "你的答案是 {0}。"),
     (
         "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.",
         "这一行是真实句子里的一个逗号，每次读四个词元。最后一个分块里有新的最大值。",
@@ -479,12 +484,6 @@ static TABLE: &[(&str, &str)] = &[
     ("{0}, projected", "投影的 {0}"),
     ("elements of {0}", "{0} 的元素"),
     // Bugs and masks of lessons.
-    ("forget-alpha", "忘掉 alpha"),
-    ("no-max", "不减最大值"),
-    ("no-guard", "没有保护"),
-    ("minus-1000", "用 -1000 掩蔽"),
-    ("zero", "用 0 掩蔽"),
-    ("stuck-max", "m 停在 0"),
     ("causal", "因果"),
     ("causal top-left", "因果，左上对齐"),
     ("window 4,0", "窗口 4,0"),

@@ -12,6 +12,7 @@ use super::compare::{Lock, Wish as Compare};
 use super::gpu_panel::Wish as GpuWish;
 use super::odd_rows;
 use super::picture::Goal;
+use super::stage::Wish as StageWish;
 use super::strip::Wish as StripWish;
 use super::theme::Theme;
 
@@ -78,6 +79,8 @@ pub static COMMANDS: &[Entry] = &[
     entry("Look", "Swap the two runs that are compared", &[], Action::Compare(Compare::Swap)),
     entry("Look", "Compare: flash2 moves more than flash1", &[], Action::Compare(Compare::Surprise(0))),
     entry("Look", "Compare: flash1 moves more than standard", &[], Action::Compare(Compare::Surprise(1))),
+    entry("Look", "Breakpoints", &[], Action::Stage(StageWish::Breakpoints(true))),
+    entry("Look", "Block sizes", &[], Action::Stage(StageWish::Blocks(true))),
     entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Action::SelectRow(-1)),
     entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Action::SelectRow(1)),
     entry("Look", "Traffic", &[(ALT, Key::Num1)], Action::Tab(Tab::Traffic)),
@@ -215,6 +218,10 @@ pub fn pressed(ctx: &Context, keyboard: Keyboard) -> Vec<&'static Entry> {
     let has_focus = ctx.memory(|memory| memory.focused().is_some());
     let mut entries = Vec::new();
     ctx.input_mut(|input| {
+        if is_alt(input.modifiers) {
+            // Some systems send the letter as a text, too.
+            input.events.retain(|event| !matches!(event, Event::Text(_)));
+        }
         input.events.retain(|event| {
             let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
             let entry = find(*modifiers, *key)
@@ -246,14 +253,20 @@ fn find(held: Modifiers, key: Key) -> Option<&'static Entry> {
         .map(|(entry, _)| entry)
 }
 
-fn belongs_to_focus(modifiers: Modifiers, key: Key) -> bool {
-    let is_arrow = matches!(key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown);
-    modifiers.is_none() && (is_arrow || matches!(key, Key::Space | Key::Escape | Key::Enter))
+/// Alt alone, where it makes no letters.
+fn is_alt(modifiers: Modifiers) -> bool {
+    modifiers.alt && !modifiers.command && !cfg!(target_os = "macos")
 }
 
-/// A text field leaves to the window what no text has: page keys, F keys, the palette, Ctrl+Enter.
+fn belongs_to_focus(modifiers: Modifiers, key: Key) -> bool {
+    let is_arrow = matches!(key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown);
+    modifiers.is_none() && (is_arrow || matches!(key, Key::Space | Key::Enter))
+}
+
+/// A text field leaves to the window what no text has: page keys, F keys, Alt with a letter (which types on a Mac only),
+/// the palette, Ctrl+Enter.
 fn belongs_to_text(modifiers: Modifiers, key: Key) -> bool {
-    let is_command = (modifiers.command || modifiers.alt) && matches!(key, Key::P | Key::Enter);
+    let is_command = (modifiers.command || modifiers.alt) && matches!(key, Key::P | Key::Enter) || is_alt(modifiers);
     let is_page = matches!(key, Key::PageUp | Key::PageDown | Key::F1 | Key::F5 | Key::F8);
     !(is_command || is_page)
 }

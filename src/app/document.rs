@@ -10,7 +10,7 @@ use crate::attention::Input;
 use crate::machine::RowHistory;
 use crate::playback::lesson::At;
 use crate::playback::{Command, Player, lesson};
-use crate::schedule::{Beat, RunSpec, Schedule, Step};
+use crate::schedule::{Beat, Schedule, Step};
 use crate::sentence::Sentence;
 
 use super::action::{Selection, Source};
@@ -46,6 +46,8 @@ pub struct Document {
     origin: Place,
     /// The lesson's scene that is open, or on its way.
     lesson_scene: Option<lesson::Scene>,
+    /// The lesson's scene whose input is open, whatever was chosen since.
+    lesson_input: Option<lesson::Scene>,
     /// The last fault, in a sentence.
     notice: Option<Sentence>,
     /// What was understood of the file, and under which choices; nothing once others are made.
@@ -54,6 +56,15 @@ pub struct Document {
     refused: Option<Sentence>,
     /// Counts scenes, so that what was computed for one is not shown with another.
     generation: u64,
+}
+
+/// An input with the choices of its run.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    source: Arc<Input>,
+    settings: Settings,
+    origin: Place,
+    lesson_scene: Option<lesson::Scene>,
 }
 
 impl Document {
@@ -75,6 +86,7 @@ impl Document {
             landing,
             origin,
             lesson_scene: None,
+            lesson_input: None,
             notice: told.warning,
             understood: told.understood.map(|line| (line, wanted.clone())),
             refused: None,
@@ -155,13 +167,13 @@ impl Document {
 
     fn replace(&mut self, ctx: &Context, opened: Opened) {
         let Opened { input, settings, landing, origin } = opened;
+        // The algorithm stays as it was chosen; a precision may be that of a scene, and nobody's choice.
         let settings = settings.unwrap_or_else(|| {
-            // What does not depend on the input stays as it was chosen.
-            let kept = RunSpec { precision: self.wanted.run.precision, ..RunSpec::default() };
             let algorithm = self.wanted.algorithm.clone();
-            Settings { algorithm, ..Settings::for_input(&input).with(&kept, &input) }
+            Settings { algorithm, ..Settings::for_input(&input) }
         });
         (self.landing, self.origin) = (landing, origin);
+        self.lesson_input.clone_from(&self.lesson_scene);
         let told = open_file::told(&input, &settings);
         self.notice = told.warning;
         self.understood = told.understood.map(|line| (line, settings.clone()));
@@ -169,10 +181,31 @@ impl Document {
         self.rebuild(ctx, settings);
     }
 
+    /// All that makes the picture, to be put back later.
+    pub fn kept(&self) -> Kept {
+        let (source, settings) = (self.source.clone(), self.wanted.clone());
+        Kept { source, settings, origin: self.origin.clone(), lesson_scene: self.lesson_scene.clone() }
+    }
+
+    /// The picture as it was kept; `landing` is where it was looked at. Gives whether that has to be done now.
+    pub fn put_back(&mut self, ctx: &Context, kept: Kept, landing: Landing) -> Option<Landing> {
+        let is_here = Arc::ptr_eq(&self.source, &kept.source) && self.wanted == kept.settings;
+        (self.origin, self.lesson_scene) = (kept.origin, kept.lesson_scene);
+        if is_here && self.waiting().is_none() {
+            return Some(landing);
+        }
+        self.source = kept.source;
+        self.opening = None;
+        self.landing = Some(landing);
+        self.rebuild(ctx, kept.settings);
+        None
+    }
+
     /// Replaces the input, under choices that its kind would not open with.
     pub fn open_with(&mut self, ctx: &Context, input: Input, settings: Settings) {
         self.source = Arc::new(input);
         self.understood = None;
+        self.lesson_input = None;
         self.change(ctx, settings);
     }
 
@@ -249,6 +282,25 @@ impl Document {
         };
         let is_same = self.lesson_scene.as_ref().is_some_and(|known| numbers(known) == numbers(scene));
         is_same && self.waiting().is_none()
+    }
+
+    /// The lesson's scene on screen as the choices since have made it; `None` where another input is open, or work is
+    /// under way.
+    pub fn lesson_scene(&self, cursor: u64) -> Option<lesson::Scene> {
+        let settings = &self.scene.as_ref().filter(|_| self.waiting().is_none())?.settings;
+        place::scene_under(self.lesson_input.as_ref()?, settings, cursor)
+    }
+
+    /// Changes the choices to those of `scene`, and goes to its step where it names an operation; false where it is of
+    /// another input than the one that is open.
+    pub fn try_scene(&mut self, ctx: &Context, scene: &lesson::Scene) -> bool {
+        let of = |scene: &lesson::Scene| (scene.run.input.clone(), scene.run.scene.clone(), scene.run.seed);
+        let is_open = self.opening.is_none() && self.lesson_input.as_ref().is_some_and(|open| of(open) == of(scene));
+        let Some(settings) = place::changed(scene, &self.source).filter(|_| is_open) else { return false };
+        self.change(ctx, settings);
+        let is_named = matches!(scene.step, At::Operation { .. } | At::End);
+        self.landing = is_named.then(|| Landing { at: Some(scene.step.clone()), ..Landing::default() });
+        true
     }
 
     /// Puts the cursor and the selection where a link or a lesson wants them.
@@ -345,19 +397,33 @@ impl Document {
         building.or(self.opening.as_ref().map(|job| (job.age(), job.progress())))
     }
 
+    /// What is open, or on its way, is the scene of a lesson.
+    pub fn is_of_lesson(&self) -> bool {
+        self.lesson_scene.is_some() || (self.opening.is_none() && self.lesson_input.is_some())
+    }
+
+    pub fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
     /// Anything is under way.
     pub fn is_busy(&self) -> bool {
         self.waiting().is_some() || self.looking.is_some() || self.checking.is_some()
     }
 }
 
-/// Where a run is worth opening: after its last product, with S, P and O on chip and the row statistics fresh.
+/// Where a run is worth opening: half done, after a block's last product, with S, P and O on chip and the row statistics
+/// fresh.
 pub fn rich_place(schedule: &Schedule) -> u64 {
-    let index = schedule.section_of(schedule.len());
+    let middle = schedule.section_of(schedule.len() / 2);
     let mut steps = Vec::new();
-    schedule.write_section(index, &mut steps);
-    let last = steps.iter().rposition(|step| schedule.facts(step).beat == Beat::Accumulate);
-    last.map_or(schedule.len(), |last| schedule.section_steps(index).start + last as u64 + 1)
+    for index in middle..schedule.section_count() {
+        schedule.write_section(index, &mut steps);
+        if let Some(last) = steps.iter().rposition(|step| schedule.facts(step).beat == Beat::Accumulate) {
+            return schedule.section_steps(index).start + last as u64 + 1;
+        }
+    }
+    schedule.len()
 }
 
 /// The same for query block `i`: after its last product; where it has none, the run's own [`rich_place`].

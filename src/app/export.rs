@@ -15,6 +15,7 @@ use crate::schedule::{Part, Plan, Schedule, Tiling, algorithm};
 use crate::sentence::{Sentence, fill};
 use crate::trace::{self, Export as Trace, Tiles};
 
+use super::done::Ended;
 use super::scene::Scene;
 use super::snapshot::Snapshot;
 use super::words::in_language;
@@ -97,12 +98,9 @@ pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence
     Ok(bytes)
 }
 
-/// What became of a file, in a sentence.
-pub fn saved(path: Result<PathBuf, Sentence>) -> Sentence {
-    match path {
-        Ok(path) => Sentence::new("Saved: {0}").with(shown(&path)),
-        Err(fault) => fault,
-    }
+/// What became of a file.
+pub fn saved(path: Result<PathBuf, Sentence>) -> Ended {
+    path.map(|path| Sentence::new("Saved: {0}").with(shown(&path)))
 }
 
 /// Writes `bytes` under the first free name in the current folder, or in the home folder where that is not possible.

@@ -4,9 +4,10 @@ use eframe::egui::{self, Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, p
 
 use crate::attention::TileClass;
 use crate::playback::Command;
+use crate::playback::lesson::ClickOn;
 use crate::schedule::TileCounts;
 
-use super::action::Action;
+use super::action::{Action, Answer};
 use super::draw::{self, fit_text, hatch};
 use super::look::Look;
 use super::map::{Cell, Grid, Progress};
@@ -39,14 +40,22 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
         && let Some(cell) = grid.cell(row, col)
     {
         let text = cell_text(ui, look, row * grid.row_stride, col * grid.col_stride, cell);
-        if response.clone().on_hover_text_at_pointer(text).clicked() && cell.end > 0 {
-            actions.push(Action::Player(Command::SeekTo(cell.end)));
+        if response.clone().on_hover_text_at_pointer(text).clicked() {
+            actions.extend(clicked(look, (row * grid.row_stride, col * grid.col_stride), cell));
         }
     }
-    if look.question.hides_classes {
-        draw::caption(ui, HIDDEN);
+    if look.question.hides.classes {
+        draw::caption(ui, tr(ui.ctx(), HIDDEN));
     } else {
         legend(ui, palette, &TileCounts::of_plan(plan), grid.is_thinned());
+    }
+}
+
+/// A click on a tile answers where a lesson asks for one; else it goes to the tile's last step.
+pub fn clicked(look: &Look<'_>, (i, j): (usize, usize), cell: &Cell) -> Option<Action> {
+    match look.question.asks {
+        Some(ClickOn::Tile) => Some(Action::Answer(Answer::Tile(i, j))),
+        _ => (cell.end > 0).then_some(Action::Player(Command::SeekTo(cell.end))),
     }
 }
 
@@ -75,7 +84,7 @@ impl<'a> GridAt<'a> {
             tile: snapshot.tile().filter(|_| snapshot.view.step.is_some_and(|step| look.scene.run.is_shown(&step))),
             tiles: snapshot.totals.tiles,
             id: look.generation,
-            hides_classes: look.question.hides_classes,
+            hides_classes: look.question.hides.classes,
         }
     }
 
@@ -163,7 +172,7 @@ fn cell_at(grid: &Grid, rect: Rect, at: egui::Pos2) -> Option<(usize, usize)> {
 /// The whole grid in a line: for those who cannot see it.
 pub fn summary(ui: &Ui, look: &Look<'_>) -> String {
     let current = tile_text(ui.ctx(), look.snapshot.tile());
-    if look.question.hides_classes {
+    if look.question.hides.classes {
         return current;
     }
     let TileCounts { full, partial, skipped } = TileCounts::of_plan(look.scene.plan());
@@ -188,7 +197,7 @@ pub fn cell_text(ui: &Ui, look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> S
         Progress::Done => "done",
     };
     let (class, state) = (tr(ctx, cell.class.name()), tr(ctx, state));
-    let is_hidden = look.question.hides_classes;
+    let is_hidden = look.question.hides.classes;
     let mut text = if is_hidden {
         fill(ctx, "tile (i {0}, j {1})", &[&i, &j])
     } else {

@@ -1,97 +1,160 @@
 //! The lesson that is open: where the person is in it, and what they answered, changed and built at this beat.
 //! Everything shown comes from the lesson engine; nothing here computes.
 
+use std::path::PathBuf;
+
+use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{
-    Asked, Beat, Choice, ClickOn, Engine, Language, Lesson, Position, Predict, Response, Scene, Shown, Verdict,
+    Asked, Beat, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Position, Predict, Response, Scene, Shown,
+    Verdict,
 };
 use crate::sentence::Sentence;
 
+use super::lesson_work::{Done, KeptWork, Work};
 use super::look::Question;
 
-/// What the person did at this beat.
-#[derive(Clone, Debug, Default)]
-pub struct Work {
-    /// What was typed.
-    pub typed: String,
-    pub chosen: Option<usize>,
-    pub verdict: Option<Verdict>,
-    /// The scene as the person made it.
-    pub scene: Scene,
-    pub is_found: bool,
-    /// The cards in the holes.
-    pub filling: Vec<Option<usize>>,
-    /// The card that the next hole gets.
-    pub brush: Option<usize>,
-    pub grade: Option<Grade>,
+/// Which lesson it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// An index of [`LESSONS`].
+    BuiltIn(usize),
+    /// A file of one's own.
+    File(PathBuf),
+}
+
+impl Of {
+    /// Under which name progress is kept.
+    pub fn key(&self) -> String {
+        match self {
+            Of::BuiltIn(index) => LESSONS.get(*index).map_or("", |entry| entry.stem).to_owned(),
+            Of::File(path) => files::shown(path),
+        }
+    }
 }
 
 /// An open lesson.
 pub struct OpenLesson {
-    /// An index of [`LESSONS`].
-    pub index: usize,
+    pub of: Of,
     pub lesson: Lesson,
     pub position: Position,
     /// What the engine shows here, or why it cannot.
     pub shown: Result<Shown, Sentence>,
+    /// At this beat.
     pub work: Work,
+    /// At all beats, as it is kept.
+    works: Vec<KeptWork>,
     engine: Engine,
 }
 
+/// A wrong answer is told with its reason, and may be given once more before the right one is shown.
+const TRIES: u32 = 2;
+
 impl OpenLesson {
-    /// Opens lesson `index` at `position`, in English where it is not written in `language` yet.
-    pub fn open(index: usize, language: Language, position: Position) -> Result<Self, Sentence> {
-        let entry = LESSONS.get(index).ok_or("there is no such lesson")?;
-        let lesson = entry.lesson(language).or_else(|_| entry.lesson(Language::English));
-        let lesson = lesson.map_err(|error| Sentence::new("{0}: {1}").with(entry.stem).and(error.sentence()))?;
+    /// Opens a lesson at `position`, with what was done in it before. `seed` is that of the order of choices.
+    pub fn open(of: Of, lesson: Lesson, position: Position, seed: u64, works: Vec<KeptWork>) -> Self {
         let position = Position { beat: position.beat.min(lesson.beats.len() - 1), ..position };
         let mut open = Self {
-            index,
+            of,
             lesson,
             position,
             shown: Err(Sentence::default()),
             work: Work::default(),
-            engine: Engine::new(),
+            works,
+            engine: Engine::with_seed(seed),
         };
+        open.works.resize_with(open.lesson.beats.len(), KeptWork::default);
         open.go(position);
-        Ok(open)
+        open
     }
 
-    /// The same beat in another language, with what was done there.
-    pub fn in_language(self, language: Language) -> Result<Self, Sentence> {
-        let (position, work) = (self.position, self.work);
-        let mut open = Self::open(self.index, language, position)?;
-        // What was said of an answer is said again, in the other language.
-        let (was_judged, was_graded) = (work.verdict.is_some(), work.grade.is_some());
-        open.work = Work { verdict: None, grade: None, ..work };
-        if was_judged {
-            open.answer();
-        }
-        if was_graded {
+    /// One of [`LESSONS`], in English where it is not written in `language` yet.
+    pub fn built_in(index: usize, language: Language) -> Result<Lesson, Sentence> {
+        let entry = LESSONS.get(index).ok_or("there is no such lesson")?;
+        let lesson = entry.lesson(language).or_else(|_| entry.lesson(Language::English));
+        lesson.map_err(|error| Sentence::new("{0}: {1}").with(entry.stem).and(error.sentence()))
+    }
+
+    /// The same beat of another text of the lesson, with what was done there.
+    pub fn replace(&mut self, lesson: Lesson) {
+        self.keep();
+        let (work, works) = (std::mem::take(&mut self.work), std::mem::take(&mut self.works));
+        let mut open = Self::open(self.of.clone(), lesson, self.position, self.engine.seed(), works);
+        (open.work.scene, open.work.is_found, open.work.brush) = (work.scene, work.is_found, work.brush);
+        // What was said of a build is said again, in the other language.
+        if work.grade.is_some() {
             open.grade();
         }
-        Ok(open)
+        *self = open;
     }
 
-    pub fn stem(&self) -> &'static str {
-        LESSONS.get(self.index).map_or("", |entry| entry.stem)
+    /// The index of a lesson of the program's.
+    pub fn index(&self) -> Option<usize> {
+        if let Of::BuiltIn(index) = self.of { Some(index) } else { None }
+    }
+
+    /// The next lesson of the program's.
+    pub fn next_lesson(&self) -> Option<usize> {
+        self.index().map(|index| index + 1).filter(|next| *next < LESSONS.len())
+    }
+
+    /// The title, with the number of a lesson of the program's.
+    pub fn title(&self) -> String {
+        let title = &self.lesson.title;
+        self.index().map_or_else(|| title.clone(), |index| format!("{}. {title}", index + 1))
     }
 
     pub fn beat(&self) -> &Beat {
         &self.lesson.beats[self.position.beat.min(self.lesson.beats.len() - 1)]
     }
 
-    /// Goes to `position`. What was done at a beat stays while its answer is revealed.
+    /// Goes to `position`. What was done at a beat stays with it.
     pub fn go(&mut self, position: Position) {
         let is_same_beat = position.beat == self.position.beat && self.shown.is_ok();
+        if !is_same_beat && self.shown.is_ok() {
+            self.keep();
+        }
+        let was_revealed = is_same_beat && self.position.is_revealed;
         self.position = position;
         self.shown = self.lesson.at(position, &self.engine).map_err(|error| error.sentence());
+        let scene = self.beat().scene_at(position.is_revealed).clone();
         if !is_same_beat {
-            self.work = Work { scene: self.beat().scene.clone(), ..Work::default() };
-            let holes = self.build().and_then(|build| build.holes(&self.engine, &self.work.scene));
-            self.work.filling = vec![None; holes.unwrap_or(0)];
+            let holes = self.build().and_then(|build| build.holes(&self.engine, &scene));
+            self.work = Work::of(self.works.get(position.beat), scene, holes);
+            self.judge_again();
+        } else if was_revealed != position.is_revealed && self.beat().reveal.is_some() {
+            self.work.scene = scene;
         }
+    }
+
+    /// The words about an answer that was judged before.
+    fn judge_again(&mut self) {
+        if self.work.tries > 0 {
+            self.work.verdict = self.response().ok().and_then(|response| self.judged(&response));
+        }
+    }
+
+    /// Writes the work at this beat to that of all beats.
+    fn keep(&mut self) {
+        let kept = self.work.kept();
+        if let Some(place) = self.works.get_mut(self.position.beat) {
+            *place = kept;
+        }
+    }
+
+    /// The work at all beats, to be kept.
+    pub fn works(&mut self) -> &[KeptWork] {
+        self.keep();
+        &self.works
+    }
+
+    /// How many of the lesson's tasks the person did, and how many there are.
+    pub fn tally(&self) -> (usize, usize) {
+        let here = self.position.beat;
+        let done = |(beat, work): (usize, &KeptWork)| if beat == here { self.work.done } else { work.done }.count();
+        let tasks = self.lesson.beats.iter().map(|beat| Done::all_of(beat).count()).sum();
+        (self.works.iter().enumerate().map(done).sum(), tasks)
     }
 
     /// Where "next" leads; `None` at the end.
@@ -116,32 +179,93 @@ impl OpenLesson {
     }
 
     /// A question waits for its answer.
+    /// The beat asks something, or sets a task.
+    pub fn has_task(&self) -> bool {
+        let beat = self.beat();
+        beat.predict.is_some() || beat.change.is_some() || beat.build.is_some()
+    }
+
     pub fn is_asking(&self) -> bool {
         self.predict().is_some() && !self.position.is_revealed
     }
 
-    /// Judges what was answered: then the answer is shown.
+    /// What was answered; why it is no answer yet.
+    fn response(&self) -> Result<Response, Sentence> {
+        match (self.predict(), self.work.chosen) {
+            (Some(Predict { kind: Asked::Choice, .. }), Some(chosen)) => Ok(Response::Choice(chosen)),
+            (Some(Predict { kind: Asked::Choice, .. }), None) => Err("choose an answer first".into()),
+            (Some(predict), _) => predict.response(&self.work.typed),
+            (None, _) => Err("nothing is asked here".into()),
+        }
+    }
+
+    fn judged(&self, response: &Response) -> Option<Verdict> {
+        self.predict()?.judge(response, &self.engine, &self.beat().scene).ok()
+    }
+
+    /// Judges what was answered. A right answer, and the last wrong one, show the answer.
     pub fn answer(&mut self) {
-        let Some(predict) = self.predict() else { return };
-        let response = match (&predict.kind, self.work.chosen) {
-            (Asked::Choice, Some(chosen)) => Response::Choice(chosen),
-            (Asked::Number { .. }, _) => match number(&self.work.typed) {
-                Some(number) => Response::Number(number),
-                None => return,
-            },
-            (Asked::Click { .. }, _) if !self.work.typed.is_empty() => Response::Click(self.work.typed.clone()),
-            _ => return,
-        };
-        let verdict = predict.judge(&response, &self.engine, &self.beat().scene);
-        self.work.verdict = verdict.ok();
+        match &self.work.verdict {
+            Some(verdict) if verdict.is_right => return self.reveal(),
+            // The same answer once more is no other one.
+            Some(_) => return,
+            None => {}
+        }
+        match self.response() {
+            Ok(response) => {
+                self.take(&response);
+                let is_right = self.work.verdict.as_ref().is_some_and(|verdict| verdict.is_right);
+                if is_right || !self.has_another_try() {
+                    self.go(Position { is_revealed: true, ..self.position });
+                }
+            }
+            Err(why) => self.work.unread = Some(why),
+        }
+    }
+
+    /// Shows the answer. What was answered is judged first.
+    pub fn reveal(&mut self) {
+        if self.work.verdict.is_none()
+            && let Ok(response) = self.response()
+        {
+            self.take(&response);
+        }
         self.go(Position { is_revealed: true, ..self.position });
     }
 
-    /// A scene that the person made with the controls that are open.
-    pub fn try_scene(&mut self, scene: Scene) {
-        let found = self.beat().change.as_ref().map(|change| change.is_found(&self.engine, &scene));
-        self.work.is_found |= found.is_some_and(|found| found.unwrap_or(false));
-        self.work.scene = scene;
+    fn take(&mut self, response: &Response) {
+        self.work.unread = None;
+        self.work.verdict = self.judged(response);
+        self.work.tries += 1;
+        self.work.done.question |= self.work.verdict.as_ref().is_some_and(|verdict| verdict.is_right);
+    }
+
+    /// The question may be answered once more: there is more than one answer left to give.
+    pub fn has_another_try(&self) -> bool {
+        let choices = match self.predict() {
+            Some(Predict { kind: Asked::Choice, wrong, .. }) => wrong.len() as u32,
+            _ => u32::MAX,
+        };
+        self.work.tries < TRIES.min(choices)
+    }
+
+    /// Another answer is being given: what was said of the last one is over.
+    pub fn begin_answer(&mut self) {
+        (self.work.verdict, self.work.unread) = (None, None);
+    }
+
+    /// What the stage shows, by whichever control it was made: found while it holds.
+    pub fn see(&mut self, scene: Option<Scene>) {
+        let Some(change) = &self.beat().change else { return };
+        if scene.as_ref() == Some(&self.work.scene) {
+            return;
+        }
+        let found = scene.as_ref().map(|scene| change.is_found(&self.engine, scene));
+        self.work.is_found = found.is_some_and(|found| found.unwrap_or(false));
+        self.work.done.change |= self.work.is_found && !self.work.is_shown;
+        if let Some(scene) = scene {
+            self.work.scene = scene;
+        }
     }
 
     /// The scene that finds what is to be found.
@@ -153,6 +277,7 @@ impl OpenLesson {
     pub fn grade(&mut self) {
         let Some(build) = self.build() else { return };
         let grade = build.grade(&self.work.filling, &self.engine, &self.beat().scene);
+        self.work.done.build |= !self.work.is_shown && grade.as_ref().is_ok_and(Grade::is_right);
         self.work.grade = Some(grade.unwrap_or_else(|_| Grade::default()));
     }
 
@@ -161,6 +286,7 @@ impl OpenLesson {
         let solution = self.build().and_then(|build| build.solution(&self.engine, &self.beat().scene));
         if let Some(solution) = solution {
             self.work.filling = solution;
+            self.work.is_shown = true;
             self.grade();
         }
     }
@@ -170,12 +296,20 @@ impl OpenLesson {
         self.predict().and_then(|predict| predict.choices(&self.engine, &self.beat().scene).ok()).unwrap_or_default()
     }
 
-    /// What the picture must not give away, and whether it is asked.
+    /// What the picture must not give away, and what is asked of it.
     pub fn question(&self) -> Question {
-        let is_painted = self.work.grade.as_ref().is_some_and(Grade::is_right);
-        let paints = self.build().is_some_and(|build| build.kind == Kind::Paint) && !is_painted;
-        let hides_classes = paints || (self.is_asking() && self.predict().is_some_and(|predict| predict.hides_classes));
-        Question { hides_classes, asks_tensor: self.click_on() == Some(ClickOn::Tensor) }
+        let is_built = self.work.grade.as_ref().is_some_and(Grade::is_right);
+        let is_open = self.is_asking() || self.build().is_some() && !is_built;
+        let hides = if is_open { self.beat().hides() } else { Hides::default() };
+        let paints = self.build().is_some_and(|build| build.kind == Kind::Paint) && !is_built;
+        Question { hides: Hides { classes: hides.classes || paints, ..hides }, asks: self.click_on() }
+    }
+
+    /// The facts of the beat, of what is on the stage.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let claims = self.beat().claims.iter().filter(|claim| claim.text.is_some());
+        let shown = |claim: &Claim| claim.shown(&self.engine, &self.work.scene).ok().flatten();
+        claims.filter_map(shown).collect()
     }
 
     /// What is to be clicked, where the question asks for that.
@@ -184,6 +318,16 @@ impl OpenLesson {
             Asked::Click { on } if self.is_asking() => Some(on),
             _ => None,
         }
+    }
+
+    /// The question is answered by typing.
+    pub fn asks_for_text(&self) -> bool {
+        let is_text = |predict: &Predict| match predict.kind {
+            Asked::Number { .. } => true,
+            Asked::Click { on } => matches!(on, ClickOn::Row | ClickOn::Key),
+            Asked::Choice => false,
+        };
+        self.is_asking() && self.predict().is_some_and(is_text)
     }
 
     /// Rows and columns of tiles, for a painting.
@@ -215,55 +359,29 @@ impl OpenLesson {
     }
 }
 
-/// A number as people type it: with a comma for the point, grouped, or as a fraction of two.
-fn number(text: &str) -> Option<f64> {
-    let text = text.trim().replace(['\u{a0}', ' '], "");
-    if let Some((over, under)) = text.split_once('/') {
-        return Some(number(over)? / number(under)?).filter(|x| x.is_finite());
-    }
-    let point = text.replace(',', if text.contains('.') || groups(&text) { "" } else { "." });
-    point.parse().ok().filter(|x: &f64| x.is_finite())
-}
-
-/// `1,048,576`: every comma has three digits after it, and the number is no decimal below ten.
-fn groups(text: &str) -> bool {
-    let mut parts = text.split(',');
-    let first = parts.next().unwrap_or_default();
-    let rest: Vec<&str> = parts.collect();
-    !rest.is_empty() && rest.iter().all(|part| part.len() == 3) && (rest.len() > 1 || first.trim_matches('-') != "0")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_as_people_type_them() {
-        for (text, expected) in [
-            ("0.17", Some(0.17)),
-            ("0,17", Some(0.17)),
-            ("0,170", Some(0.170)),
-            ("1,280", Some(1280.0)),
-            ("4,194,304", Some(4194304.0)),
-            ("1/4", Some(0.25)),
-            ("-2e3", Some(-2000.0)),
-            ("", None),
-            ("many", None),
-            ("1/0", None),
-            ("NaN", None),
-        ] {
-            assert_eq!(number(text), expected, "{text}");
-        }
+    fn open(index: usize, language: Language) -> OpenLesson {
+        let lesson = OpenLesson::built_in(index, language).unwrap();
+        OpenLesson::open(Of::BuiltIn(index), lesson, Position::default(), 0, Vec::new())
     }
 
     #[test]
     fn every_lesson_opens_and_ends() {
         for index in 0..LESSONS.len() {
             for language in [Language::English, Language::Chinese] {
-                let mut open = OpenLesson::open(index, language, Position::default()).unwrap();
+                let mut open = open(index, language);
                 while let Some(next) = open.next() {
                     open.go(next);
-                    assert!(open.shown.is_ok(), "{} {:?}: {:?}", open.stem(), open.position, open.shown.as_ref().err());
+                    assert!(
+                        open.shown.is_ok(),
+                        "{} {:?}: {:?}",
+                        open.of.key(),
+                        open.position,
+                        open.shown.as_ref().err()
+                    );
                 }
             }
         }
@@ -272,14 +390,14 @@ mod tests {
     #[test]
     fn the_solution_of_every_task_is_graded_right() {
         for index in 0..LESSONS.len() {
-            let mut open = OpenLesson::open(index, Language::English, Position::default()).unwrap();
+            let mut open = open(index, Language::English);
             loop {
                 if open.build().is_some() {
                     open.solve_build();
                     assert!(
                         open.work.grade.as_ref().is_some_and(Grade::is_right),
                         "{} {:?}",
-                        open.stem(),
+                        open.of.key(),
                         open.position
                     );
                 }

@@ -4,7 +4,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::playback::lesson::ShownBuild;
-use crate::playback::lesson::build::{Grade, Kind, Slot};
+use crate::playback::lesson::build::{Finding, Grade, Kind, Slot};
 
 use super::action::{Action, Wish};
 use super::lesson::OpenLesson;
@@ -29,7 +29,7 @@ enum Move {
 }
 
 pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, actions: &mut Vec<Action>) {
-    lesson_panel::task(ui, "Build", &build.ask);
+    lesson_panel::task(ui, "Build it", &build.ask);
     let is_painting = lesson.build().is_some_and(|build| build.kind == Kind::Paint);
     let mut moves = Vec::new();
     if is_painting {
@@ -50,7 +50,7 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, actions: &
         }
     });
     if let Some(grade) = &lesson.work.grade {
-        verdict(ui, grade, &build.feedback);
+        verdict(ui, grade, &build.feedback, actions);
     }
 }
 
@@ -298,7 +298,7 @@ fn to_hole(lesson: &OpenLesson, build: &ShownBuild, card: usize) -> Move {
     }
 }
 
-fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str) {
+fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, actions: &mut Vec<Action>) {
     let palette = Palette::of(ui);
     let fill_color = if grade.is_right() { palette.accent_soft } else { palette.trouble_soft };
     egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
@@ -314,6 +314,12 @@ fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str) {
         }
         if let Some(bytes) = grade.on_chip {
             ui.label(fill(ui.ctx(), "It had {0} on chip at most.", &[&number::bytes(bytes)]));
+        }
+        // The stage has the right run: there the number is as it should be.
+        if let Some((row, block)) = grade.findings.first().and_then(Finding::place)
+            && ui.button(tr(ui.ctx(), "Look there")).clicked()
+        {
+            actions.push(Action::Lesson(Wish::LookAt(row, block)));
         }
         if let Some(thought) = &grade.thought {
             ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));

@@ -3,21 +3,22 @@
 use eframe::egui::{self, Ui};
 
 use crate::attention::Precision;
-use crate::playback::lesson::{BUGS, Field, Scene};
+use crate::playback::lesson::{At, BUGS, Field, Scene};
+use crate::playback::{Command, Unit};
 use crate::schedule::{algorithm, hardware};
 
 use super::action::{Action, Wish};
 use super::lesson::OpenLesson;
-use super::words::tr;
+use super::words::{fill, tr};
 
 pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], actions: &mut Vec<Action>) {
     let mut scene = lesson.work.scene.clone();
-    egui::Grid::new("open controls").num_columns(2).spacing([8.0, 8.0]).show(ui, |ui| {
-        for control in open {
-            one(ui, control, &mut scene);
-            ui.end_row();
+    for control in open {
+        match control.as_str() {
+            "step" => step(ui, lesson, actions),
+            control => one(ui, control, &mut scene),
         }
-    });
+    }
     if scene != lesson.work.scene {
         actions.push(Action::Lesson(Wish::Try(Box::new(scene))));
     }
@@ -30,7 +31,6 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "bc" => number(ui, "Block keys bc", "bc", blocks.1, scene),
         "blocks" => {
             number(ui, "Block rows br", "br", blocks.0, scene);
-            ui.end_row();
             number(ui, "Block keys bc", "bc", blocks.1, scene);
         }
         "head" => number(ui, "Head", "head", scene.run.head(), scene),
@@ -38,7 +38,8 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "bug" => choice(ui, "Bug", "bug", &scene.bug.clone(), &BUGS, scene),
         "algorithm" => {
             let names = algorithm::ALL.map(algorithm::Algorithm::name);
-            choice(ui, "Algorithm", "algorithm", &scene.run.algorithm().to_owned(), &names, scene);
+            let now = scene.run.algorithm().to_owned();
+            choice(ui, "Algorithm", "algorithm", &now, &names, scene);
         }
         "hardware" => {
             let names: Vec<_> = hardware::all().iter().map(|model| model.name).collect();
@@ -57,6 +58,23 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
     }
 }
 
+/// Steps of the player: the keys and the strip move it as well.
+fn step(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        ui.label(tr(ui.ctx(), "Steps done"));
+        if small(ui, "-", tr(ui.ctx(), "Step back").to_owned()) {
+            actions.push(Action::Player(Command::StepBack(Unit::Operation)));
+        }
+        if let At::Step(n) = lesson.work.scene.step {
+            ui.label(egui::RichText::new(n.to_string()).monospace());
+        }
+        if small(ui, "+", tr(ui.ctx(), "Step forward").to_owned()) {
+            actions.push(Action::Player(Command::StepForward(Unit::Operation)));
+        }
+    });
+}
+
 fn set(scene: &mut Scene, key: &str, value: String) {
     let field = Field { line: 0, column: 0, key: key.into(), value };
     let mut changed = scene.clone();
@@ -66,27 +84,40 @@ fn set(scene: &mut Scene, key: &str, value: String) {
     }
 }
 
+/// A number to type, with its neighbours, its half and its double a click away.
 fn number(ui: &mut Ui, name: &str, key: &str, value: usize, scene: &mut Scene) {
     let name = tr(ui.ctx(), name).to_owned();
-    ui.label(&name);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
+        ui.add_sized([112.0, 28.0], egui::Label::new(&name).halign(egui::Align::Min));
         let mut new = value;
-        let mut step = |ui: &mut Ui, text: &str, title: String, to: usize| {
-            let button = egui::Button::new(text).min_size(egui::vec2(28.0, 28.0)).frame_when_inactive(true);
-            let response = ui.add(button);
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &title));
-            if response.clicked() {
-                new = to;
-            }
-        };
-        step(ui, "-", format!("- {name}"), value.saturating_sub(1).max(1));
-        ui.label(egui::RichText::new(value.to_string()).monospace());
-        step(ui, "+", format!("+ {name}"), value + 1);
+        let half = fill(ui.ctx(), "half of {0}", &[&name]);
+        let twice = fill(ui.ctx(), "twice {0}", &[&name]);
+        if small(ui, "/ 2", half) {
+            new = (value / 2).max(1);
+        }
+        if small(ui, "-", format!("- {name}")) {
+            new = value.saturating_sub(1).max(1);
+        }
+        let drag = ui.add(egui::DragValue::new(&mut new).range(1..=1_000_000).update_while_editing(false));
+        drag.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SpinButton, true, &name));
+        if small(ui, "+", format!("+ {name}")) {
+            new = value + 1;
+        }
+        if small(ui, "x 2", twice) {
+            new = value * 2;
+        }
         if new != value {
             set(scene, key, new.to_string());
         }
     });
+}
+
+fn small(ui: &mut Ui, text: &str, title: String) -> bool {
+    let button = egui::Button::new(text).min_size(egui::vec2(28.0, 28.0)).frame_when_inactive(true);
+    let response = ui.add(button);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &title));
+    response.on_hover_text(&title).clicked()
 }
 
 fn choice(ui: &mut Ui, name: &str, key: &str, now: &str, names: &[&str], scene: &mut Scene) {
@@ -96,10 +127,27 @@ fn choice(ui: &mut Ui, name: &str, key: &str, now: &str, names: &[&str], scene: 
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
         for choice in names {
-            let title = if matches!(key, "bug" | "mask") { tr(ui.ctx(), choice) } else { choice };
+            let title = match key {
+                "bug" => tr(ui.ctx(), in_words(choice)),
+                "mask" => tr(ui.ctx(), choice),
+                _ => choice,
+            };
             if ui.add(egui::Button::new(title).selected(*choice == now).frame_when_inactive(true)).clicked() {
                 set(scene, key, (*choice).to_owned());
             }
         }
     });
+}
+
+/// What a bug does, for those who do not read its name.
+fn in_words(bug: &str) -> &'static str {
+    match bug {
+        "forget-alpha" => "alpha is forgotten",
+        "no-max" => "the maximum is not subtracted",
+        "no-guard" => "no guard",
+        "minus-1000" => "-1000 for hidden keys",
+        "zero" => "0 for hidden keys",
+        "stuck-max" => "the maximum sticks at 0",
+        _ => "no bug",
+    }
 }

@@ -1,12 +1,16 @@
 //! The lesson on the left: its text, what it asks, and the way on. Everything here can be done by keyboard.
 
+use std::collections::BTreeMap;
+
 use eframe::egui::{self, Ui};
 
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Asked, Shown, ShownChange, ShownPredict};
+use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
 
 use super::action::{Action, Wish};
 use super::lesson::OpenLesson;
+use super::lesson_work::Done;
+use super::store::Progress;
 use super::theme::{self, Palette, SPACE};
 use super::words::{fill, say, tr};
 use super::{draw, lesson_build, lesson_change, lesson_click, prose};
@@ -15,17 +19,22 @@ use super::{draw, lesson_build, lesson_change, lesson_click, prose};
 pub const TEXT: f32 = 16.0;
 
 /// The list of lessons, with what is done.
-pub fn contents(ui: &mut Ui, is_done: impl Fn(&str) -> bool, actions: &mut Vec<Action>) {
+pub fn contents(ui: &mut Ui, kept: &BTreeMap<String, Progress>, actions: &mut Vec<Action>) {
     draw::title(ui, tr(ui.ctx(), "Lessons"));
     draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
     ui.add_space(2.0 * SPACE);
     let language = super::words::language(ui.ctx());
     for (index, entry) in LESSONS.iter().enumerate() {
         let Some(lesson) = entry.lesson(language).or_else(|_| entry.lesson(Default::default())).ok() else { continue };
-        let mark = if is_done(entry.stem) { "\u{221a} " } else { "" };
+        let progress = kept.get(entry.stem).cloned().unwrap_or_default();
+        let mark = if progress.is_done { "\u{221a} " } else { "" };
         let title = format!("{mark}{}. {}", entry.number, lesson.title);
-        let minutes = fill(ui.ctx(), "{0} {0|minute|minutes}", &[&lesson.minutes]);
-        let button = egui::Button::new(title).shortcut_text(minutes).min_size(egui::vec2(ui.available_width(), 32.0));
+        let tasks: usize = lesson.beats.iter().map(|beat| Done::all_of(beat).count()).sum();
+        let aside = match progress.done {
+            0 => fill(ui.ctx(), "{0} {0|minute|minutes}", &[&lesson.minutes]),
+            done => fill(ui.ctx(), "{0} of {1} right", &[&done, &tasks]),
+        };
+        let button = egui::Button::new(title).shortcut_text(aside).min_size(egui::vec2(ui.available_width(), 32.0));
         if ui.add(button).on_hover_text(&lesson.goal).clicked() {
             actions.push(Action::OpenLesson(index));
         }
@@ -44,7 +53,7 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
         }
     };
     let height = (ui.available_height() - 48.0).max(40.0);
-    let id = (lesson.index, lesson.position.beat);
+    let id = (lesson.of.key(), lesson.position.beat);
     egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
         let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
@@ -54,6 +63,13 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
         beat(ui, lesson, &shown, actions);
     });
     way(ui, lesson, actions);
+}
+
+/// What the beat asks, as it is projected.
+pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+    if let Ok(shown) = lesson.shown.clone() {
+        beat(ui, lesson, &shown, actions);
+    }
 }
 
 fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<Action>) {
@@ -67,7 +83,7 @@ fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<A
         lesson_build::show(ui, lesson, build, actions);
     }
     if !shown.facts.is_empty() && !lesson.is_asking() {
-        for (name, value) in &shown.facts {
+        for (name, value) in &lesson.facts() {
             draw::value_row(ui, name, value, name);
         }
     }
@@ -76,8 +92,7 @@ fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<A
 fn head(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         let beats = lesson.lesson.beats.len();
-        let text = format!("{}. {}", lesson.index + 1, lesson.lesson.title);
-        draw::caption(ui, &text);
+        draw::caption(ui, &lesson.title());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if small_button(ui, "\u{00d7}", "Close the lesson").clicked() {
                 actions.push(Action::Lesson(Wish::Close));
@@ -120,11 +135,7 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, action
         Asked::Choice => choices(ui, lesson, &predict.choices, is_open),
         Asked::Number { .. } if is_open => {
             ui.horizontal(|ui| {
-                let name = tr(ui.ctx(), "Your answer").to_owned();
-                let field = egui::TextEdit::singleline(&mut lesson.work.typed).desired_width(120.0);
-                let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
-                let field = border.show(ui, |ui| ui.add(field.font(theme::figures(TEXT)))).inner;
-                field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &name));
+                let field = lesson_click::field(ui, lesson, 120.0);
                 ui.label(&predict.unit);
                 if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
                     actions.push(Action::Lesson(Wish::Check));
@@ -146,15 +157,50 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, action
         });
     }
     if let Some(revealed) = &predict.revealed {
-        verdict(ui, lesson, &revealed.answer);
-        ui.add(egui::Label::new(prose::job(ui, &revealed.feedback, TEXT)));
+        answer(ui, lesson, revealed);
+    } else {
+        another_try(ui, lesson);
     }
+}
+
+/// What was right, and why.
+pub fn answer(ui: &mut Ui, lesson: &OpenLesson, revealed: &Revealed) {
+    verdict(ui, lesson, &revealed.answer);
+    ui.add(egui::Label::new(prose::job(ui, &revealed.feedback, TEXT)));
+}
+
+/// What is wrong with the answer so far, before the right one is shown.
+fn another_try(ui: &mut Ui, lesson: &OpenLesson) {
+    let palette = Palette::of(ui);
+    if let Some(why) = &lesson.work.unread {
+        let why = say(ui.ctx(), why);
+        let label = ui.colored_label(palette.trouble, &why);
+        draw::describe(&label, "note on the answer", &why);
+    }
+    let Some(verdict) = lesson.work.verdict.as_ref().filter(|verdict| !verdict.is_right) else { return };
+    let text = tr(ui.ctx(), "Not quite. Think again: you have another try.").to_owned();
+    band(ui, palette.trouble_soft, &text, verdict.misconception.as_deref());
+}
+
+/// A verdict with the thought behind it.
+fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
+    let label = egui::Frame::new().fill(fill).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let label = ui.label(egui::RichText::new(text).size(TEXT).strong());
+        if let Some(thought) = thought {
+            let label = ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));
+            draw::describe(&label, "why", thought);
+        }
+        label
+    });
+    draw::describe(&label.inner, "verdict", text);
 }
 
 fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bool) {
     for (index, choice) in choices.iter().enumerate() {
         let radio = egui::RadioButton::new(lesson.work.chosen == Some(index), prose::job(ui, choice, theme::BODY));
         if ui.add_enabled(is_open, radio).clicked() {
+            lesson.begin_answer();
             lesson.work.chosen = Some(index);
         }
     }
@@ -162,35 +208,27 @@ fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bo
 
 fn verdict(ui: &mut Ui, lesson: &OpenLesson, answer: &str) {
     let palette = Palette::of(ui);
-    let (is_right, thought) = match &lesson.work.verdict {
-        Some(verdict) => (Some(verdict.is_right), verdict.misconception.clone()),
-        None => (None, None),
+    let verdict = lesson.work.verdict.as_ref();
+    // A choice is a sentence of its own.
+    let is_choice = lesson.predict().is_some_and(|predict| matches!(predict.kind, Asked::Choice));
+    let pattern = match (verdict.map(|verdict| verdict.is_right), is_choice) {
+        (Some(true), _) => "Right: {0}",
+        (Some(false), true) => "Not quite. The answer: {0}",
+        (Some(false), false) => "Not quite. The answer is {0}.",
+        (None, _) => "Answer: {0}",
     };
-    let text = match is_right {
-        Some(true) => fill(ui.ctx(), "Right: {0}", &[&answer]),
-        Some(false) => fill(ui.ctx(), "Not quite. It is {0}", &[&answer]),
-        None => fill(ui.ctx(), "Answer: {0}", &[&answer]),
-    };
-    let fill = if is_right == Some(false) { palette.trouble_soft } else { palette.accent_soft };
-    let label = egui::Frame::new().fill(fill).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        let label = ui.label(egui::RichText::new(&text).size(TEXT).strong());
-        if let Some(thought) = &thought {
-            ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));
-        }
-        label
-    });
-    draw::describe(&label.inner, "verdict", &text);
+    let is_wrong = verdict.is_some_and(|verdict| !verdict.is_right);
+    let color = if is_wrong { palette.trouble_soft } else { palette.accent_soft };
+    let thought = verdict.and_then(|verdict| verdict.misconception.as_deref());
+    band(ui, color, &fill(ui.ctx(), pattern, &[&answer]), thought);
 }
 
 fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, actions: &mut Vec<Action>) {
-    task(ui, "Change", &change.find);
+    task(ui, "Change it", &change.find);
     lesson_change::show(ui, lesson, &change.open, actions);
     ui.horizontal(|ui| {
-        if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked()
-            && let Some(scene) = lesson.solved_scene()
-        {
-            actions.push(Action::Lesson(Wish::Try(Box::new(scene))));
+        if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked() {
+            actions.push(Action::Lesson(Wish::ShowWay));
         }
         if ui.button(tr(ui.ctx(), "Restore")).clicked() {
             actions.push(Action::Lesson(Wish::Restore));
@@ -219,7 +257,7 @@ fn way(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
             actions.push(Action::Lesson(Wish::Previous));
         }
         let word = match lesson.next() {
-            None if lesson.index + 1 < LESSONS.len() => "Next lesson",
+            None if lesson.next_lesson().is_some() => "Next lesson",
             None => "Done",
             Some(_) if lesson.is_asking() => "Reveal",
             Some(_) => "Next",

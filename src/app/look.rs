@@ -1,5 +1,7 @@
 //! What the panels of a run read: a scene, a snapshot of it, and what the user picked. Drawing changes none of it.
 
+use crate::playback::lesson::{ClickOn, Hides};
+
 use super::action::Selection;
 use super::motion::Motion;
 use super::scene::{Check, Scene};
@@ -22,10 +24,10 @@ pub struct Look<'a> {
 /// What the lesson asks of the picture, which must not give it away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Question {
-    /// The classes of the tiles: the grid shows them all alike.
-    pub hides_classes: bool,
-    /// A tensor is to be clicked.
-    pub asks_tensor: bool,
+    /// What pictures and panels leave out.
+    pub hides: Hides,
+    /// What is to be clicked.
+    pub asks: Option<ClickOn>,
 }
 
 impl Look<'_> {

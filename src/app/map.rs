@@ -2,9 +2,10 @@
 //! bounded size, so that no frame grows with the number of steps.
 
 use crate::attention::TileClass;
-use crate::schedule::{Beat, Plan, Schedule};
+use crate::schedule::{Plan, Schedule};
 
 use super::stored::Stored;
+use super::strip::Column;
 
 /// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
 pub const MOST_CELLS: usize = 256;
@@ -51,11 +52,10 @@ pub enum Progress {
 
 /// The order of steps, thinned out where there are many.
 pub struct Strip {
-    /// The beat at each column; column `c` of `n` stands for the step `c * len / n`.
-    pub beats: Vec<Beat>,
-    /// The query head that is shown, and of each column whether its step is for another one of the group.
+    /// Column `c` of `n` has the steps from `c * len / n` on.
+    pub columns: Vec<Column>,
+    /// The query head that is shown.
     pub head: usize,
-    pub others: Vec<bool>,
     /// Steps at which a tile begins, and at which an outer iteration does; empty where they would lie too close.
     pub tiles: Vec<u64>,
     pub blocks: Vec<u64>,
@@ -144,25 +144,26 @@ impl Progress {
 struct StripBuilder<'a> {
     schedule: &'a Schedule,
     head: usize,
-    columns: u64,
-    beats: Vec<Beat>,
-    others: Vec<bool>,
+    columns: Vec<Column>,
+    /// The first step after the column that is being filled.
+    end: u64,
     tiles: Vec<u64>,
     last_tile: Option<(usize, usize)>,
 }
 
 impl<'a> StripBuilder<'a> {
     fn new(schedule: &'a Schedule, head: usize) -> Self {
-        let columns = schedule.len().min(STRIP_COLUMNS as u64);
-        let beats = Vec::with_capacity(columns as usize);
-        Self { schedule, head, columns, beats, others: Vec::new(), tiles: Vec::new(), last_tile: None }
+        Self { schedule, head, columns: Vec::new(), end: 0, tiles: Vec::new(), last_tile: None }
     }
 
     fn add(&mut self, n: u64, step: &crate::schedule::Step, is_other: bool) {
-        let column = self.beats.len() as u64;
-        if column < self.columns && n == column * self.schedule.len() / self.columns {
-            self.beats.push(self.schedule.facts(step).beat);
-            self.others.push(is_other);
+        if n >= self.end {
+            self.columns.push(Column::default());
+            let (len, of) = (self.schedule.len(), self.schedule.len().min(STRIP_COLUMNS as u64));
+            self.end = (self.columns.len() as u64 * len).div_ceil(of.max(1));
+        }
+        if let Some(column) = self.columns.last_mut() {
+            column.add(self.schedule.facts(step).beat, is_other);
         }
         let tile = step.place.tile();
         if tile != self.last_tile && self.tiles.len() <= MOST_NOTCHES {
@@ -175,7 +176,7 @@ impl<'a> StripBuilder<'a> {
         let few = |steps: Vec<u64>| if steps.len() <= MOST_NOTCHES { steps } else { Vec::new() };
         let sections = (0..self.schedule.section_count()).take(MOST_NOTCHES + 1);
         let blocks = sections.map(|index| self.schedule.section_steps(index).start).collect();
-        Strip { beats: self.beats, head: self.head, others: self.others, tiles: few(self.tiles), blocks: few(blocks) }
+        Strip { columns: self.columns, head: self.head, tiles: few(self.tiles), blocks: few(blocks) }
     }
 }
 
@@ -183,7 +184,7 @@ impl<'a> StripBuilder<'a> {
 mod tests {
     use super::*;
     use crate::attention::{Mask, Precision, Shape};
-    use crate::schedule::{Tiling, algorithm};
+    use crate::schedule::{Beat, Tiling, algorithm};
 
     fn schedule(n: usize, block: usize, name: &str) -> Schedule {
         let band = Mask { causal: true, ..Mask::default() }.band(&Shape::single(n, n, 2), 0);
@@ -210,7 +211,7 @@ mod tests {
         let schedule = schedule(1030, 2, "flash1");
         let map = ScheduleMap::new(&schedule, 0);
         assert!(map.grid.rows <= MOST_CELLS && map.grid.cols <= MOST_CELLS && map.grid.is_thinned());
-        assert_eq!(map.strip.beats.len(), STRIP_COLUMNS);
+        assert_eq!(map.strip.columns.len(), STRIP_COLUMNS);
         assert!(map.strip.tiles.is_empty() && map.strip.blocks.is_empty());
         let visible = map.grid.cell(map.grid.rows - 1, 0).unwrap();
         assert!(visible.end > visible.first);
@@ -221,7 +222,7 @@ mod tests {
         let schedule = schedule(8, 4, "standard");
         let strip = ScheduleMap::new(&schedule, 0).strip;
         let beats: Vec<Beat> = (0..schedule.len()).map(|n| schedule.facts(&schedule.step(n).unwrap()).beat).collect();
-        assert_eq!(strip.beats, beats);
+        assert_eq!(strip.columns.iter().filter_map(|column| column.at(0.5)).collect::<Vec<_>>(), beats);
         assert_eq!(strip.blocks.len(), 6);
     }
 }

@@ -2,15 +2,16 @@
 
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use crate::playback::lesson::ClickOn;
 use crate::schedule::language::{Axis, Role};
 use crate::schedule::{Buffer, Space, Tensor};
 
-use super::action::Action;
+use super::action::{Action, Answer};
 use super::draw::{self, fit_text};
 use super::look::Look;
 use super::theme::{self, Palette, SPACE};
 use super::words::{fill, tr};
-use crate::number::{bytes, grouped};
+use crate::number::bytes;
 
 mod chip;
 mod transfer;
@@ -52,7 +53,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     line_label(ui, hbm, "HBM", palette);
     line_label(ui, sram, "SRAM", palette);
     let places = paint_hbm(ui, hbm, &strips, palette);
-    if look.question.asks_tensor {
+    if look.question.asks == Some(ClickOn::Tensor) {
         for (strip, column) in strips.iter().zip(columns(hbm, &strips)) {
             answer(ui, column, strip.tensor, actions);
         }
@@ -61,6 +62,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let budgeted = look.scene.schedule().algorithm.is_budgeted();
     let budgets = if budgeted { budgets(look) } else { Vec::new() };
     let buffers = chip::paint(ui, room, look, &budgets, palette);
+    if look.question.asks == Some(ClickOn::Tensor) {
+        answers_on_chip(ui, &strips, &buffers, actions);
+    }
     let moving = strips.iter().zip(places).find(|(strip, _)| strip.is_moving);
     let moving = moving.map(|(strip, block)| (strip.tensor, block));
     transfer::paint(ui, room, moving, &buffers, look, palette);
@@ -128,13 +132,26 @@ fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Re
     places
 }
 
+/// What is on chip alone is clicked there: each name of a buffer has its part of it.
+fn answers_on_chip(ui: &Ui, strips: &[Strip], buffers: &[(Vec<String>, Rect)], actions: &mut Vec<Action>) {
+    for (names, place) in buffers {
+        let width = place.width() / names.len().max(1) as f32;
+        for (n, tensor) in names.iter().enumerate().filter_map(|(n, name)| Some((n, Tensor::known(name)?))) {
+            if strips.iter().all(|strip| strip.tensor != tensor) {
+                let part = Rect::from_min_size(place.min + vec2(n as f32 * width, 0.0), vec2(width, place.height()));
+                answer(ui, part, tensor, actions);
+            }
+        }
+    }
+}
+
 /// While a lesson asks for a tensor, a click where it is drawn answers.
 pub(super) fn answer(ui: &Ui, place: Rect, tensor: Tensor, actions: &mut Vec<Action>) {
     let name = tensor.name();
     let response = ui.interact(place, ui.scope_id().with(("answer", name)), Sense::click());
     draw::describe(&response, &fill(ui.ctx(), "{0}, to be clicked", &[&name]), name);
     if response.on_hover_text(fill(ui.ctx(), "Click to answer with {0}", &[&name])).clicked() {
-        actions.push(Action::Answer(tensor));
+        actions.push(Action::Answer(Answer::Tensor(tensor)));
     }
 }
 
@@ -250,14 +267,14 @@ pub(super) fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
     let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     let moved = match (read, write) {
         (0, 0) => tr(ctx, "this step moves nothing").to_owned(),
-        (read, 0) => fill(ctx, "this step reads {0} B from HBM", &[&grouped(read)]),
-        (_, write) => fill(ctx, "this step writes {0} B to HBM", &[&grouped(write)]),
+        (read, 0) => fill(ctx, "this step reads {0} from HBM", &[&bytes(read)]),
+        (_, write) => fill(ctx, "this step writes {0} to HBM", &[&bytes(write)]),
     };
     let buffers: Vec<String> = look
         .snapshot
         .buffers
         .iter()
-        .map(|buffer| format!("{} {} B", chip::label(ctx, buffer), grouped(buffer.bytes())))
+        .map(|buffer| format!("{} {}", chip::label(ctx, buffer), bytes(buffer.bytes())))
         .collect();
     let budgets: Vec<String> = budgets(look).iter().map(|budget| budget_text(ui, budget)).collect();
     [moved, fill(ctx, "on chip: {0}", &[&buffers.join(", ")]), budgets.join(", ")]

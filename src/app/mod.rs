@@ -8,6 +8,7 @@
 //! egui's.
 
 mod action;
+mod begin;
 mod blocks;
 mod breakpoints;
 mod carry_out;
@@ -19,8 +20,10 @@ mod commands;
 mod compare;
 mod display;
 mod document;
+mod done;
 mod draw;
 mod export;
+mod exporting;
 mod far;
 mod figure;
 mod frame_cost;
@@ -37,6 +40,7 @@ mod lesson_build;
 mod lesson_change;
 mod lesson_click;
 mod lesson_panel;
+mod lesson_work;
 mod look;
 mod map;
 mod matrix;
@@ -49,6 +53,7 @@ mod open_file;
 mod open_panel;
 mod open_trace;
 mod operands;
+mod own_lesson;
 mod own_text;
 mod palette;
 mod pick;
@@ -56,6 +61,7 @@ mod picture;
 mod place;
 mod plot;
 mod present;
+mod presenting;
 mod prose;
 mod pyramid;
 mod refusal;
@@ -100,7 +106,9 @@ pub use document::Document;
 pub use frame_cost::{FrameTimes, frame_times};
 pub use gpu_job::{FindGpu, Found, ListGpus, OpenGpu};
 pub use headless::{NoPicture, Size, picture};
+pub use lesson::OpenLesson;
 pub use open_file::understood;
+pub use own_lesson::{is_lesson, read as read_lesson};
 pub use pick::{PickFile, Picked};
 pub use place::{Place, of_scene};
 pub use scene::{Check, Scene};
@@ -139,9 +147,13 @@ pub struct AppOptions {
     pub place: Place,
     /// In place of what was kept.
     pub language: Option<Language>,
+    /// Where none was kept.
+    pub system_language: Option<Language>,
     pub theme: Option<Theme>,
     /// From 0, and where in it.
     pub lesson: Option<(usize, Position)>,
+    /// A lesson of one's own, by its path, in place of one of the program's.
+    pub own_lesson: Option<(std::path::PathBuf, Position)>,
     pub is_presenting: bool,
     /// The first two minutes, also where it is not the first start.
     pub tour: bool,
@@ -161,8 +173,10 @@ impl Default for AppOptions {
             gpu_panel: false,
             place: Place::default(),
             language: None,
+            system_language: None,
             theme: None,
             lesson: None,
+            own_lesson: None,
             is_presenting: false,
             tour: false,
             overlay: None,

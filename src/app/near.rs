@@ -39,9 +39,15 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     }
     let state = look.snapshot.row_state(query);
     let (old_m, old_l) = state.old.unzip();
-    let factor = fill(ui.ctx(), "exp({0} old - {0})", &[&called(Part::Max)]);
+    // What a lesson asks for stands nowhere.
+    let hides = look.question.hides.factor;
+    let alpha = state.alpha.filter(|_| !hides);
+    let factor = match hides {
+        true => tr(ui.ctx(), "yours to find").to_owned(),
+        false => fill(ui.ctx(), "exp({0} old - {0})", &[&called(Part::Max)]),
+    };
     let (max, sum) = (tr(ui.ctx(), "row max").to_owned(), tr(ui.ctx(), "row sum").to_owned());
-    let shown = [(max, old_m, state.m), (factor, None, state.alpha), (sum, old_l, state.l)];
+    let shown = [(max, old_m, state.m), (factor, None, alpha), (sum, old_l, state.l)];
     for (part, (what, old, new)) in STATISTICS.into_iter().zip(shown) {
         // A text that takes a row whole has no factor.
         if algorithm.has_part(part) && number(ui, called(part), &what, old, new, query).clicked() {

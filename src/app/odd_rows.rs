@@ -48,8 +48,8 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
         let room = (screen.x - 40.0).max(80.0);
         // As large as there is room for; the least is still read, and then it scrolls. In a talk all is twice as large.
         let (least, most) = if is_far { (0.6, 1.4) } else { (0.86, 1.0) };
-        let zoom = (room / Sheet::new(ui, 1.0).width()).clamp(least, most);
-        let sheet = Sheet::new(ui, zoom);
+        let zoom = (room / Sheet::new(ui, 1.0, is_far).width()).clamp(least, most);
+        let sheet = Sheet::new(ui, zoom, is_far);
         ui.set_width(sheet.width().min(room));
         ui.heading(tr(ui.ctx(), TITLE));
         let odd = looked_at.as_ref().and_then(|row| row.run.odd_row(row.query));
@@ -100,6 +100,8 @@ fn font_of(text: &str, size: f32) -> FontId {
 /// The table, as wide as its words are in the language on screen.
 struct Sheet {
     size: f32,
+    /// Everything is twice as large: no script needs a least size of its own.
+    is_far: bool,
     /// Of the row, and of what it gives.
     columns: [f32; 5],
     /// Between columns.
@@ -108,13 +110,13 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn new(ui: &Ui, zoom: f32) -> Self {
+    fn new(ui: &Ui, zoom: f32, is_far: bool) -> Self {
         let size = theme::BODY * zoom;
         let gap = 5.0 * SPACE * zoom;
         let width = |text: &'static str| {
             let font = font_of(text, size);
             let text = tr(ui.ctx(), text);
-            let font = theme::readable_font(text, font);
+            let font = if is_far { font } else { theme::readable_font(text, font) };
             ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER).size().x
         };
         let mut columns = [width("a row that"), 0.0, 0.0, 0.0, 0.0];
@@ -122,7 +124,7 @@ impl Sheet {
             let texts = [line.row].into_iter().chain(line.gives);
             columns.iter_mut().zip(texts).for_each(|(most, text)| *most = most.max(width(text)));
         }
-        Self { size, columns, gap, height: 26.0 * zoom }
+        Self { size, is_far, columns, gap, height: 26.0 * zoom }
     }
 
     fn width(&self) -> f32 {
@@ -175,7 +177,12 @@ impl Sheet {
         for (text, width) in texts.into_iter().zip(self.columns) {
             let at = pos2(x, rect.center().y);
             let font = font_of(text, self.size);
-            draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, tr(ui.ctx(), text), font, color);
+            let text = tr(ui.ctx(), text);
+            if self.is_far {
+                ui.painter().text(at, Align2::LEFT_CENTER, text, font, color);
+            } else {
+                draw::put_text(ui.painter(), at, Align2::LEFT_CENTER, text, font, color);
+            }
             x += width + self.gap;
         }
         response

@@ -17,6 +17,8 @@ use super::words::{say, tr};
 pub struct OpenPanel {
     /// The text of the field for a path.
     path: String,
+    /// It was opened since the last frame: a path can be typed at once.
+    is_fresh: bool,
     random: Random,
     picking: Option<Job<Picked>>,
     /// What became of the last dialog.
@@ -29,19 +31,20 @@ struct Random {
     n_k: usize,
     d: usize,
     heads: usize,
+    kv_heads: usize,
     seed: u64,
 }
 
 impl Default for Random {
     fn default() -> Self {
-        Self { n_q: 16, n_k: 16, d: 4, heads: 1, seed: 0 }
+        Self { n_q: 16, n_k: 16, d: 4, heads: 1, kv_heads: 1, seed: 0 }
     }
 }
 
 impl Random {
     fn source(&self) -> Source {
-        let Self { n_q, n_k, d, heads, seed } = self;
-        let heads = if *heads > 1 { format!(",{heads}") } else { String::new() };
+        let Self { n_q, n_k, d, heads, kv_heads, seed } = self;
+        let heads = if *heads > 1 { format!(",{heads},{kv_heads}") } else { String::new() };
         Source::Random(format!("random:{n_q},{n_k},{d}{heads}"), *seed)
     }
 }
@@ -49,6 +52,11 @@ impl Random {
 impl OpenPanel {
     pub fn is_busy(&self) -> bool {
         self.picking.is_some()
+    }
+
+    /// A path is typed without a click before it.
+    pub fn open(&mut self) {
+        self.is_fresh = true;
     }
 
     /// Opens the dialog of the system; one at a time.
@@ -110,10 +118,13 @@ impl OpenPanel {
             let field = border.show(ui, |ui| ui.add(field)).inner;
             let name = tr(ui.ctx(), "Path of a file").to_owned();
             field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &name));
+            if std::mem::take(&mut self.is_fresh) {
+                field.request_focus();
+            }
             let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let is_clicked = ui.button(tr(ui.ctx(), "Open")).clicked();
             if (is_clicked || is_entered) && !self.path.trim().is_empty() {
-                actions.push(Action::Open(self.path.trim().into()));
+                actions.push(Action::Open(Source::typed(&self.path)));
             }
         });
         if let Some(said) = &self.said {
@@ -155,11 +166,16 @@ impl OpenPanel {
                 let drag = egui::DragValue::new(value).range(1..=most).speed(0.2).prefix(prefix);
                 ui.add(drag).accessible_name(tr(&ctx, name));
             };
-            size("queries of a random input", "n_q ", &mut random.n_q, 16_384);
-            size("keys of a random input", "n_k ", &mut random.n_k, 16_384);
+            size("queries of a random input", "n_q ", &mut random.n_q, 65_536);
+            size("keys of a random input", "n_k ", &mut random.n_k, 65_536);
             size("d of a random input", "d ", &mut random.d, 256);
             let heads = format!("{} ", tr(&ctx, "heads"));
             size("heads of a random input", &heads, &mut random.heads, 64);
+            let heads = format!("{} ", tr(&ctx, "key/value heads"));
+            let most = random.heads;
+            size("key/value heads of a random input", &heads, &mut random.kv_heads, most);
+            // Each is shared by as many query heads.
+            random.kv_heads = (1..=random.kv_heads).rev().find(|kv_heads| most.is_multiple_of(*kv_heads)).unwrap_or(1);
             let prefix = format!("{} ", tr(&ctx, "seed"));
             let seed = egui::DragValue::new(&mut random.seed).speed(0.2).prefix(prefix);
             ui.add(seed).accessible_name(tr(&ctx, "seed of a random input"));

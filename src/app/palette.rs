@@ -1,4 +1,5 @@
-//! The palette: every command and every recent file, found by a few letters of its name.
+//! The palette: every command, every choice of the setup and every recent file, found by a few letters of its name or by
+//! another word for it.
 
 use eframe::egui::{self, Key, Modifiers, Ui};
 
@@ -6,7 +7,7 @@ use super::action::{Action, Source};
 use super::commands::{COMMANDS, keys_text};
 use super::draw::{self, fit_text};
 use super::theme::{self, Palette};
-use super::words::tr;
+use super::words::{fill, tr};
 
 /// What the palette remembers while it is open.
 #[derive(Default)]
@@ -32,7 +33,8 @@ struct Row {
 }
 
 impl CommandPalette {
-    pub fn show(&mut self, ui: &mut Ui, recent: &[String]) -> Outcome {
+    /// `choices` are those that the setup has, by name.
+    pub fn show(&mut self, ui: &mut Ui, choices: &[&'static str], recent: &[String]) -> Outcome {
         let mut outcome = Outcome::Open;
         let screen = ui.ctx().content_rect();
         let area = egui::Modal::default_area(egui::Id::unique("palette"))
@@ -40,7 +42,11 @@ impl CommandPalette {
         let modal = egui::Modal::new(egui::Id::unique("palette")).area(area).show(ui.ctx(), |ui| {
             ui.set_width(520.0_f32.min(screen.width() - 40.0).max(80.0));
             self.field(ui);
-            let rows = rows(ui.ctx(), &self.text, recent);
+            let rows = rows(ui.ctx(), &self.text, choices, recent);
+            if rows.is_empty() {
+                let text = fill(ui.ctx(), NOTHING, &[&self.text.trim()]);
+                draw::describe(&ui.label(&text), "found", &text);
+            }
             self.move_by_keys(ui, rows.len());
             let entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
             let height = (screen.height() * 0.6).clamp(40.0, 420.0);
@@ -100,21 +106,45 @@ fn line(ui: &mut Ui, row: &Row, is_here: bool) -> bool {
     response.clicked()
 }
 
+const NOTHING: &str = "Nothing is called \"{0}\". Try another word: mask, step, lesson, csv.";
+
+/// The group of the setup's choices.
+const SETUP: &str = "Setup";
+
+/// Other words for what has a name.
+const ALSO: [(&str, &str); 14] = [
+    ("The first two minutes again", "tutorial, tour, introduction"),
+    ("Keys", "shortcuts, keyboard, help"),
+    ("All commands", "palette, search"),
+    ("Breakpoints", "stop when, condition, watch"),
+    ("Block sizes", "tile size, tuning, autotune"),
+    ("Traffic", "bytes, HBM, memory"),
+    ("Save the trace as JSON", "export"),
+    ("Full screen", "maximise"),
+    ("Block rows br", "tile size, query block"),
+    ("Block keys bc", "tile size, key block"),
+    ("Key/value head", "gqa, mqa, group"),
+    ("Precision", "dtype, f16, bf16, half"),
+    ("Chip", "gpu, hardware, SRAM budget"),
+    ("Sliding window", "mask, local attention"),
+];
+
 /// The rows that match, the closest first.
-fn rows(ctx: &egui::Context, text: &str, recent: &[String]) -> Vec<Row> {
+fn rows(ctx: &egui::Context, text: &str, choices: &[&'static str], recent: &[String]) -> Vec<Row> {
     let mut rows: Vec<(i64, Row)> = Vec::new();
     for entry in COMMANDS {
-        let title = tr(ctx, entry.name);
-        let group = tr(ctx, entry.group);
-        let score = score(text, title).max(score(text, entry.name)).max(score(text, group).map(|score| score - 50));
-        if let Some(score) = score {
-            let row = Row {
-                name: entry.name,
-                title: title.into(),
-                keys: keys_text(ctx, entry),
-                action: entry.action.clone(),
-            };
-            rows.push((score, row));
+        if let Some(score) = of_name(ctx, text, entry.name, entry.group) {
+            let title = tr(ctx, entry.name).into();
+            rows.push((
+                score,
+                Row { name: entry.name, title, keys: keys_text(ctx, entry), action: entry.action.clone() },
+            ));
+        }
+    }
+    for &name in choices {
+        if let Some(score) = of_name(ctx, text, name, SETUP) {
+            let (title, keys) = (tr(ctx, name).into(), tr(ctx, SETUP).into());
+            rows.push((score, Row { name, title, keys, action: Action::Setting(name) }));
         }
     }
     for path in recent {
@@ -128,7 +158,24 @@ fn rows(ctx: &egui::Context, text: &str, recent: &[String]) -> Vec<Row> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// How well the letters of `pattern`, in order, are found in `text`; `None` where they are not.
+/// How well `text` names something: by its name on screen or in English, by another word for it, or by its group.
+fn of_name(ctx: &egui::Context, text: &str, name: &str, group: &str) -> Option<i64> {
+    let own = score(text, tr(ctx, name)).max(score(text, name));
+    // Letters that are scattered over other words or over a group say nothing.
+    let whole =
+        |said: &str| score(text, said).filter(|score| *score >= AT_A_WORD).map(|score| score.min(AT_A_WORD) - 150);
+    let also = ALSO.iter().find(|(of, _)| *of == name);
+    let also =
+        also.and_then(|(_, words)| words.split(", ").chain(tr(ctx, words).split("\u{3001}")).filter_map(whole).max());
+    own.max(also).max(whole(tr(ctx, group)))
+}
+
+/// Of a pattern that stands at the start of a word, and of one that stands anywhere.
+const AT_A_WORD: i64 = 600;
+const INSIDE: i64 = 400;
+
+/// How well `pattern` is found in `text`: at its start, at the start of a word, anywhere, or at least its letters in their
+/// order; `None` where they are not.
 fn score(pattern: &str, text: &str) -> Option<i64> {
     let lower = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
     let (pattern, text) = (lower(pattern.trim()), lower(text));
@@ -138,15 +185,19 @@ fn score(pattern: &str, text: &str) -> Option<i64> {
     if pattern.len() <= text.len() && text[..pattern.len()] == pattern[..] {
         return Some(1000 - text.len() as i64);
     }
+    let starts_word = |at: usize| at == 0 || !text[at - 1].is_alphanumeric();
+    let found = (1..text.len()).filter(|&at| text[at..].starts_with(&pattern));
+    if let Some(at) = found.min_by_key(|&at| !starts_word(at)) {
+        return Some(if starts_word(at) { AT_A_WORD + 100 } else { INSIDE } - text.len() as i64);
+    }
     let (mut score, mut from, mut before) = (0, 0, None);
     for wanted in pattern.iter().filter(|c| !c.is_whitespace()) {
         let at = from + text[from..].iter().position(|c| c == wanted)?;
-        let starts_word = at == 0 || !text[at - 1].is_alphanumeric();
-        score += if before == Some(at.wrapping_sub(1)) { 8 } else { 0 } + if starts_word { 10 } else { 0 }
+        score += if before == Some(at.wrapping_sub(1)) { 8 } else { 0 } + if starts_word(at) { 10 } else { 0 }
             - (at - from) as i64;
         (before, from) = (Some(at), at + 1);
     }
-    Some(score)
+    Some(score.min(INSIDE - 100))
 }
 
 #[cfg(test)]
@@ -154,7 +205,9 @@ mod tests {
     use super::*;
 
     fn first(text: &str) -> &'static str {
-        rows(&egui::Context::default(), text, &[]).first().map_or("", |row| row.name)
+        rows(&egui::Context::default(), text, &["Precision", "Causal mask", "Sliding window", "Key/value head"], &[])
+            .first()
+            .map_or("", |row| row.name)
     }
 
     #[test]
@@ -163,7 +216,35 @@ mod tests {
         assert_eq!(first("cop link"), "Copy a link to this step");
         assert_eq!(first("l4"), "Lesson 4: the online softmax");
         assert_eq!(first("dark"), "Dark colours");
-        assert_eq!(rows(&egui::Context::default(), "zzzzq", &[]).len(), 0);
+        assert_eq!(rows(&egui::Context::default(), "zzzzq", &[], &[]).len(), 0);
+    }
+
+    #[test]
+    fn another_word_finds_it_too() {
+        for (text, name) in [
+            ("csv", "Copy the tile as CSV"),
+            ("theme", "Switch theme"),
+            ("breakpoint", "Breakpoints"),
+            ("mask", "Causal mask"),
+            ("precision", "Precision"),
+            ("bf16", "Precision"),
+            ("gqa", "Key/value head"),
+            ("tutorial", "The first two minutes again"),
+            ("tile size", "Block sizes"),
+        ] {
+            assert_eq!(first(text), name, "{text}");
+        }
+        let masks = rows(&egui::Context::default(), "mask", &["Causal mask", "Padding mask", "Sliding window"], &[]);
+        let names: Vec<_> = masks.iter().map(|row| row.name).take(3).collect();
+        assert_eq!(names, ["Causal mask", "Padding mask", "Sliding window"]);
+    }
+
+    #[test]
+    fn every_name_with_other_words_is_a_command_or_a_choice() {
+        for (name, _) in ALSO {
+            let is_command = COMMANDS.iter().any(|entry| entry.name == name);
+            assert!(is_command || super::super::setup::NAMES.contains(&name), "{name}");
+        }
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub fn with_dialog() -> Picked {
     if !has_dialog() {
         return Picked::Unavailable;
     }
-    let dialog = rfd::FileDialog::new().add_filter("Q, K, V", &["safetensors", "npz", "json"]).add_filter("*", &["*"]);
+    let dialog = rfd::FileDialog::new()
+        .add_filter("Q, K, V", &["safetensors", "npz", "json", "tile", "md"])
+        .add_filter("*", &["*"]);
     dialog.pick_file().map_or(Picked::Nothing, Picked::File)
 }
 

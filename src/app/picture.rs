@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use eframe::egui::{self, ColorImage, Context, Rect, Ui};
 
+use super::done::Ended;
 use super::draw;
 use super::export;
 use super::job::Job;
@@ -14,7 +15,6 @@ use super::look::Look;
 use super::theme::Palette;
 use super::words::fill;
 use crate::number::grouped;
-use crate::sentence::Sentence;
 
 /// What is done with a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub fn caption(ui: &mut Ui, title: &str, look: &Look<'_>) {
 }
 
 /// Asks for a picture of the window, or of `part` of it in points, and does with it what was wished; the job ends with
-/// a sentence about it.
-pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<Sentence> {
+/// what became of it.
+pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<Ended> {
     let (sender, receiver) = channel();
     let waker = ctx.clone();
     ctx.request_screenshot(move |image| {
@@ -55,7 +55,7 @@ pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<Sentence> {
     });
     let (to, scale) = (ctx.clone(), ctx.pixels_per_point());
     Job::start(ctx, move |_| match arrived(&receiver) {
-        None => "This system gives no picture of the window.".into(),
+        None => Err("This system gives no picture of the window.".into()),
         Some(image) => {
             let image = part.map_or_else(|| (*image).clone(), |part| cut(&image, part, scale));
             finish(&to, image, goal)
@@ -67,10 +67,10 @@ fn arrived(receiver: &Receiver<Arc<ColorImage>>) -> Option<Arc<ColorImage>> {
     receiver.recv_timeout(Duration::from_secs(5)).ok()
 }
 
-fn finish(ctx: &Context, image: ColorImage, goal: Goal) -> Sentence {
+fn finish(ctx: &Context, image: ColorImage, goal: Goal) -> Ended {
     if goal == Goal::Copy {
         ctx.copy_image(image);
-        return "The picture is on the clipboard.".into();
+        return Ok("The picture is on the clipboard.".into());
     }
     let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
     let [width, height] = image.size;

@@ -10,6 +10,7 @@ use crate::attention::input::bundled;
 use crate::files;
 use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
 use crate::schedule::spec::{CHOICES, RunSpec};
+use crate::schedule::{Algorithm, algorithm};
 use crate::sentence::Sentence;
 
 use super::action::Source;
@@ -197,16 +198,42 @@ pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
     let stage = scene.stage()?;
     // The whole input, so that words can be added to a prefix of it.
     let (input, run) = scene.open()?;
-    // All of the input where the scene names no prefix, whatever else it would open with.
-    let run = RunSpec { prefix: Some(run.prefix.unwrap_or(0)), ..run };
-    let bug = BUGS.into_iter().find(|bug| *bug == scene.bug).unwrap_or(BUGS[0]);
-    let base = Settings { algorithm: stage.algorithm, bug, ..Settings::for_input(&input) };
-    let mut settings = base.with(&run, &input);
-    settings.clamp(&input.problem.shape);
+    let settings = settings_of(scene, stage.algorithm, &run, &input);
     let selection = scene.selection;
     let row = selection.row.or(selection.tile.map(|(i, _)| i * settings.tiling().br));
     let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
     Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
+}
+
+/// What a lesson's scene chooses on its `input`, with the run that [`Scene::open`] makes of it.
+fn settings_of(scene: &Scene, algorithm: Algorithm, run: &RunSpec, input: &Input) -> Settings {
+    // All of the input where the scene names no prefix, whatever else it would open with.
+    let run = RunSpec { prefix: Some(run.prefix.unwrap_or(0)), ..run.clone() };
+    let bug = BUGS.into_iter().find(|bug| *bug == scene.bug).unwrap_or(BUGS[0]);
+    let base = Settings { algorithm, bug, ..Settings::for_input(input) };
+    let mut settings = base.with(&run, input);
+    settings.clamp(&input.problem.shape);
+    settings
+}
+
+/// The settings of a scene that differs from the one whose `input` is open in its choices only.
+pub fn changed(scene: &Scene, input: &Input) -> Option<Settings> {
+    let algorithm = algorithm::by_name(scene.run.algorithm())?.clone();
+    let scale = (scene.flip != 1.0).then_some(input.problem.scale * scene.flip);
+    let run = RunSpec { scale: scale.or(scene.run.scale), ..scene.run.clone() };
+    Some(settings_of(scene, algorithm, &run, input))
+}
+
+/// The scene of a lesson as the settings have made it, on the same input; `None` where a lesson cannot name the text that
+/// is run.
+pub fn scene_under(base: &Scene, settings: &Settings, cursor: u64) -> Option<Scene> {
+    let name = settings.algorithm.name();
+    algorithm::by_name(name).filter(|known| **known == settings.algorithm)?;
+    let RunSpec { input, reading, scene, seed, .. } = base.run.clone();
+    let origin = Place { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Place::default() };
+    // The settings have the scale that the factor of the scene made.
+    let (run, bug) = (origin.with(settings).run, settings.bug.to_owned());
+    Some(Scene { run, bug, flip: 1.0, step: At::Step(cursor), ..base.clone() })
 }
 
 /// A head of a real model in which a comma finds the comma before it, so that the last tile rescales a row strongly.

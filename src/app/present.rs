@@ -2,20 +2,46 @@
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
+use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::{Distance, Position};
+
 use super::action::{Action, Present as Wish};
 use super::commands::{self, Keyboard};
+use super::document::Kept;
 use super::draw;
-use super::lesson::OpenLesson;
+use super::lesson::{Of, OpenLesson};
 use super::look::Look;
 use super::motion::Motion;
 use super::near;
-use super::theme::{self, Palette};
+use super::place::Landing;
+use super::theme::{self, Palette, SPACE};
 use super::window::App;
-use super::words::{fill, tr};
+use super::words::{self, fill, say, tr};
+use super::{lesson_panel, prose};
 use crate::number::short;
 
-/// Everything at this size again: the smallest label of 12 is 24.
-pub const ZOOM: f32 = 2.0;
+/// A screen has this many points of height while one presents, so that type grows with it: the smallest label, of 12, has a
+/// thirtieth of it.
+const HEIGHT: f32 = 400.0;
+/// The share of the width that a task has; the picture keeps its height.
+const TASK: f32 = 0.38;
+
+/// How much larger everything is on a screen of so many points at its own scale.
+fn zoom_for(height: f32) -> f32 {
+    (height / HEIGHT).clamp(1.0, 8.0)
+}
+
+/// The stage as it was before a talk.
+#[derive(Clone, Debug)]
+pub struct Before {
+    pub kept: Kept,
+    pub landing: Landing,
+    pub distance: Distance,
+    pub is_comparing: bool,
+    pub zoom: f32,
+    /// The beat of the lesson that was open.
+    pub beat: Option<(Of, Position)>,
+}
 
 /// What a talk remembers.
 #[derive(Clone, Debug, Default)]
@@ -25,10 +51,13 @@ pub struct Talk {
     pub vote: Option<Vote>,
     /// Seconds of the clock at which it began.
     pub began: f64,
-    /// The zoom before it.
-    pub zoom_before: f32,
-    /// The person left the beat to look at something else.
+    pub before: Option<Before>,
+    /// Another input than that of the beat is looked at: the lesson says nothing of it.
     pub is_away: bool,
+    /// The lesson's last beat is behind.
+    pub is_over: bool,
+    /// What the person made of the size, as a factor.
+    pub scale: f32,
 }
 
 /// A vote of the class: counts by choice, one row for each round.
@@ -53,25 +82,55 @@ impl Vote {
     }
 }
 
-/// The line above the picture; below it the question with its vote, or the answer.
-pub fn line(ui: &mut Ui, talk: &mut Talk, lesson: Option<&OpenLesson>, actions: &mut Vec<Action>) {
-    let palette = Palette::of(ui);
-    let Some((lesson, shown)) = lesson.and_then(|lesson| Some((lesson, lesson.shown.as_ref().ok()?))) else { return };
-    let say = ui.add(egui::Label::new(egui::RichText::new(&shown.say).size(20.0).strong()));
-    draw::describe(&say, "projected line", &shown.say);
-    let Some(predict) = &shown.predict else { return };
-    match &predict.revealed {
-        Some(revealed) => {
-            let answer = ui.label(egui::RichText::new(&revealed.answer).size(24.0).color(palette.ink));
-            draw::describe(&answer, "answer", &revealed.answer);
+/// The line above the picture: what the beat says, or without a lesson, what the `step` did.
+fn line(ui: &mut Ui, lesson: Option<&OpenLesson>, step: Option<&str>) {
+    let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
+    if let Some(text) = shown.map(|shown| shown.say.as_str()).or(step) {
+        let label = ui.add(egui::Label::new(egui::RichText::new(text).size(20.0).strong()));
+        draw::describe(&label, "projected line", text);
+    }
+}
+
+/// What the beat asks, beside the picture: the question with its vote, the answer with its reasons, a task with its
+/// controls and what came of it.
+fn task(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+    let predict = lesson.shown.as_ref().ok().and_then(|shown| shown.predict.clone());
+    let revealed = predict.as_ref().and_then(|predict| predict.revealed.as_ref());
+    match (&mut talk.vote, &predict) {
+        (Some(vote), Some(predict)) => {
+            lesson_panel::task(ui, "Predict", &predict.question);
+            tally(ui, vote, lesson, revealed.is_some(), actions);
+            revealed.into_iter().for_each(|revealed| lesson_panel::answer(ui, lesson, revealed));
         }
-        None => {
-            ui.label(egui::RichText::new(&predict.question).size(14.0));
+        _ => lesson_panel::tasks(ui, lesson, actions),
+    }
+    // A class has chosen each of them.
+    for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
+        if let Some(thought) = &choice.misconception {
+            ui.add_space(SPACE);
+            ui.add(egui::Label::new(prose::job(ui, &format!("**{}** {thought}", choice.text), lesson_panel::TEXT)));
         }
     }
-    if let Some(vote) = &mut talk.vote {
-        tally(ui, vote, lesson, predict.revealed.is_some(), actions);
-    }
+}
+
+/// After the last beat.
+fn end(ui: &mut Ui, lesson: &OpenLesson) {
+    let next = lesson.next_lesson().and_then(|index| LESSONS.get(index));
+    let next = next.and_then(|entry| Some((entry.number, entry.lesson(words::language(ui.ctx())).ok()?)));
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.3);
+        let text = fill(ui.ctx(), "The end of: {0}", &[&lesson.title()]);
+        let label = ui.label(egui::RichText::new(&text).size(28.0).strong());
+        draw::describe(&label, "projected line", &text);
+        ui.add_space(16.0);
+        let on = match next {
+            Some((number, next)) => {
+                fill(ui.ctx(), "Page down: lesson {0}, {1}. Esc: the end.", &[&number, &next.title])
+            }
+            None => tr(ui.ctx(), "Esc: the end.").to_owned(),
+        };
+        ui.label(egui::RichText::new(on).size(16.0).color(Palette::of(ui).faint_ink));
+    });
 }
 
 /// The choices with their counts. A number key counts one hand up, with Shift one down.
@@ -129,7 +188,8 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
     let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        for (part, value) in near::STATISTICS.into_iter().zip([state.m, state.alpha, state.l]) {
+        let alpha = state.alpha.filter(|_| !look.question.hides.factor);
+        for (part, value) in near::STATISTICS.into_iter().zip([state.m, alpha, state.l]) {
             let name = look.snapshot.called(part);
             let text = value.map_or("-".into(), short);
             ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
@@ -147,7 +207,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     let label = ui.label(egui::RichText::new(&clock).size(theme::TITLE).monospace());
     draw::describe(&label, "clock", &clock);
     let Some(lesson) = lesson else { return };
-    draw::caption(ui, &format!("{}. {}", lesson.index + 1, lesson.lesson.title));
+    draw::caption(ui, &lesson.title());
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
         let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());
@@ -155,7 +215,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     }
     if let Ok(shown) = &lesson.shown {
         ui.label(egui::RichText::new(&shown.title).size(theme::HEADING));
-        super::prose::show(ui, &shown.notes, theme::BODY);
+        prose::show(ui, &shown.notes, theme::BODY);
     }
     ui.request_repaint_after_secs(1.0);
 }
@@ -171,12 +231,35 @@ impl App {
             self.talk = Some(talk);
             return;
         }
+        (self.stage.is_projected, self.stage.compare.is_bare) = (true, true);
+        let ctx = ui.ctx().clone();
+        let zoom = zoom_for(ctx.content_rect().height() * ctx.zoom_factor()) * talk.scale;
+        if (ctx.zoom_factor() - zoom).abs() > 0.01 {
+            ctx.set_zoom_factor(zoom);
+        }
         let margin = Margin::symmetric(16, 8);
+        if let Some(lesson) = self.lesson.as_ref().filter(|_| talk.is_over && !talk.is_away) {
+            let frame = Frame::new().fill(palette.background).inner_margin(margin);
+            egui::CentralPanel::default().frame(frame).show(ui, |ui| end(ui, lesson));
+            self.talk = Some(talk);
+            return;
+        }
+        let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
+        let step = scene.as_ref().zip(snapshot.as_deref());
+        let step = step.map(|(scene, snapshot)| say(ui.ctx(), &words::current_step(scene, snapshot)));
         Panel::top("line")
             .frame(Frame::new().fill(palette.panel).inner_margin(margin))
             .resizable(false)
-            .show(ui, |ui| line(ui, &mut talk, self.lesson.as_ref(), actions));
-        let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
+            .show(ui, |ui| line(ui, self.lesson.as_ref().filter(|_| !talk.is_away), step.as_deref()));
+        if let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.has_task() && !talk.is_away) {
+            let width = ui.available_width() * TASK;
+            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
+            Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
+                let id = (lesson.of.key(), lesson.position.beat);
+                let scroll = egui::ScrollArea::vertical().id_salt(id).auto_shrink([false, false]);
+                scroll.show(ui, |ui| task(ui, &mut talk, lesson, actions));
+            });
+        }
         if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {
             let generation = self.document.generation();
             let motion = Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor());
@@ -184,9 +267,14 @@ impl App {
             let (selection, check) = (self.selection, check.as_deref());
             let look = Look { scene, snapshot, selection, check, generation, motion, question };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
-            Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
+            // They are of a row: beside another picture they would be of nothing that is seen.
+            if self.stage.distance == Distance::Near && !self.stage.compare.is_open {
+                Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
+            }
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
-            self.figure(ui, frame, 0.0);
+            if !talk.is_away {
+                self.figure(ui, frame, 0.0);
+            }
             egui::CentralPanel::default()
                 .frame(frame)
                 .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));

@@ -81,7 +81,7 @@ fn ends(levels: &[Level]) -> (f64, f64) {
 /// Height of the list with its usual spacing.
 const TIERS: f32 = 352.0;
 /// Width of a size at the end of its line.
-const SIZE: f32 = 64.0;
+const SIZE: f32 = 80.0;
 
 /// The list: what it holds, how fast it is; a click zooms there.
 fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mut Vec<Action>) {
@@ -123,7 +123,11 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mu
     ui.add_space(2.0 * SPACE);
     speeds(ui, levels);
     ui.add_space(SPACE);
-    let note = "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM.";
+    let note = if chip.link.is_empty() {
+        "Sizes and speeds are made up for lessons: an A100's speeds, divided by a million."
+    } else {
+        "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM."
+    };
     draw::caption(ui, note).on_hover_text(format!("{}\n{}", tr(&ctx, chip.source), chip.link));
 }
 

@@ -107,6 +107,24 @@ impl Scene {
         (self.plan().n_q == self.plan().n_k).then(|| self.key_token(query)).flatten()
     }
 
+    /// Bytes between HBM and chip of every head of every batch entry, by the closed form: the run is of some of them.
+    pub fn bytes_of_all(&self) -> u64 {
+        let shape = self.input.problem.shape;
+        let (heads, of_run) = (shape.heads as u64, self.schedule().setting.heads.max(1) as u64);
+        let of_entry = |batch: usize| {
+            let setting = self.settings.run.setting(&self.schedule().algorithm, &self.input, batch);
+            self.schedule().algorithm.closed_form_of(&setting).hbm_bytes()
+        };
+        // Entries differ in their lengths alone.
+        let differ = self.input.problem.mask.key_lengths.is_some() || self.input.problem.bias.is_some();
+        let entries = if differ {
+            (0..shape.batch).map(of_entry).sum()
+        } else {
+            shape.batch as u64 * self.closed_form.hbm_bytes()
+        };
+        entries * heads / of_run
+    }
+
     /// Floating-point operations of the whole run: what any look at it can cost at most.
     pub fn flops(&self) -> u64 {
         self.closed_form.flops.total()

@@ -14,7 +14,67 @@ use super::draw;
 use super::theme::SPACE;
 use super::words::{fill, tr};
 
-pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+/// Every choice, by the name that the palette finds it by.
+pub const NAMES: [&str; 12] = [
+    "First tokens",
+    "Block rows br",
+    "Block keys bc",
+    "Splits of the keys",
+    "Head",
+    "Key/value head",
+    "Batch entry",
+    "Precision",
+    "Chip",
+    "Causal mask",
+    "Sliding window",
+    "Padding mask",
+];
+
+/// Those that this input and algorithm have.
+pub fn names(document: &Document) -> Vec<&'static str> {
+    let (input, settings) = (document.source(), document.wanted());
+    let shape = input.problem.shape;
+    let has = |name: &str| match name {
+        "First tokens" => settings.run.has_exact_prefix(&input.problem),
+        "Splits of the keys" => settings.algorithm.has_splits(),
+        "Head" => shape.heads > 1,
+        "Key/value head" => has_groups(&shape),
+        "Batch entry" => shape.batch > 1,
+        _ => true,
+    };
+    NAMES.into_iter().filter(|name| has(name)).collect()
+}
+
+fn has_groups(shape: &Shape) -> bool {
+    shape.kv_heads < shape.heads && shape.kv_heads > 1
+}
+
+/// `wanted` is the name of the choice that takes the keyboard.
+pub fn show(ui: &mut Ui, document: &Document, wanted: Option<&'static str>, actions: &mut Vec<Action>) {
+    if let Some(name) = wanted {
+        ui.data_mut(|data| data.insert_temp(wanted_id(), name));
+    }
+    choices(ui, document, actions);
+    ui.data_mut(|data| data.remove::<&'static str>(wanted_id()));
+}
+
+fn wanted_id() -> egui::Id {
+    egui::Id::unique("choice that takes the keyboard")
+}
+
+fn is_wanted(ui: &Ui, name: &str) -> bool {
+    ui.data(|data| data.get_temp::<&'static str>(wanted_id())) == Some(name)
+}
+
+/// Gives the keyboard to the choice of this name, if it is the one that is wanted.
+fn offer(ui: &Ui, name: &str, response: &egui::Response) {
+    if is_wanted(ui, name) {
+        response.request_focus();
+        response.scroll_to_me(Some(egui::Align::Center));
+    }
+}
+
+fn choices(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     let input = document.source();
     let shape = input.problem.shape;
     let mut settings = document.wanted().clone();
@@ -37,7 +97,7 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         if shape.heads > 1 {
             number(ui, "Head", run.head.get_or_insert(0), 0..=shape.heads - 1);
         }
-        if shape.kv_heads < shape.heads && shape.kv_heads > 1 {
+        if has_groups(&shape) {
             kv_head(ui, run, &shape);
         }
         if shape.batch > 1 {
@@ -66,7 +126,7 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     }
     settings.clamp(&shape);
     if settings != *document.wanted() {
-        actions.push(Action::Change(settings));
+        actions.push(Action::Change(Box::new(settings)));
     }
 }
 
@@ -77,13 +137,14 @@ fn prefix(ui: &mut Ui, run: &mut RunSpec, most: usize) {
     ui.spacing_mut().slider_width = 120.0;
     let slider = egui::Slider::new(&mut prefix, 1..=most);
     let response = ui.add(slider).accessible_name(tr(&ui.ctx().clone(), "First tokens"));
+    offer(ui, "First tokens", &response);
     if response.changed() {
         run.prefix = Some(if prefix < most { prefix } else { 0 });
     }
 }
 
-fn number(ui: &mut Ui, name: &str, value: &mut usize, range: RangeInclusive<usize>) {
-    let name = tr(ui.ctx(), name).to_owned();
+fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeInclusive<usize>) {
+    let name = tr(ui.ctx(), key).to_owned();
     let label = ui.label(&name);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
@@ -92,7 +153,13 @@ fn number(ui: &mut Ui, name: &str, value: &mut usize, range: RangeInclusive<usiz
         let less = value.checked_sub(1).filter(|less| range.contains(less));
         let more = value.checked_add(1).filter(|more| range.contains(more));
         let asked_less = stepper(ui, "-", &fill(ui.ctx(), "Less {0}", &[&name]), less);
-        ui.add(egui::DragValue::new(value).range(range.clone()).speed(0.1)).labelled_by(label.id);
+        // Asked for before it is drawn, so that it begins with its number selected.
+        let id = ui.next_auto_id();
+        if is_wanted(ui, key) {
+            ui.memory_mut(|memory| memory.request_focus(id));
+        }
+        let field = ui.add(egui::DragValue::new(value).range(range.clone()).speed(0.1)).labelled_by(label.id);
+        offer(ui, key, &field);
         let asked_more = stepper(ui, "+", &fill(ui.ctx(), "More {0}", &[&name]), more);
         if let Some(to) = asked_less.or(asked_more) {
             *value = to;
@@ -118,6 +185,7 @@ fn precision(ui: &mut Ui, run: &mut RunSpec) {
             ui.selectable_value(chosen, precision, precision.name());
         }
     });
+    offer(ui, "Precision", &response.response);
     let name = fill(ui.ctx(), "Precision: {0}", &[&chosen.name()]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
     ui.end_row();
@@ -135,6 +203,7 @@ fn chip(ui: &mut Ui, run: &mut RunSpec) {
             ui.selectable_value(chosen, model, name).on_hover_text(tr(&ctx, title));
         }
     });
+    offer(ui, "Chip", &response.response);
     let name = fill(ui.ctx(), "Chip: {0}", &[&chosen.name]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
 }
@@ -151,7 +220,8 @@ fn kv_head(ui: &mut Ui, run: &mut RunSpec, shape: &Shape) {
 
 /// Every mask that comes from indices, of an input of this shape of which n_q and n_k are run.
 fn mask(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape, batch: usize) {
-    ui.checkbox(&mut mask.causal, tr(ui.ctx(), "Causal mask").to_owned());
+    let response = ui.checkbox(&mut mask.causal, tr(ui.ctx(), "Causal mask").to_owned());
+    offer(ui, "Causal mask", &response);
     window(ui, mask, n_q.max(n_k));
     padding(ui, mask, n_k, shape, batch);
     let has_diagonal = mask.causal || !mask.window().is_open();
@@ -174,7 +244,8 @@ fn window(ui: &mut Ui, mask: &mut Mask, most: usize) {
     let reach = |side: Option<usize>| side.unwrap_or(most).min(most);
     let was_on = [mask.window_left, mask.window_right].into_iter().any(|side| reach(side) < most);
     let mut is_on = was_on;
-    ui.checkbox(&mut is_on, tr(ui.ctx(), "Sliding window").to_owned());
+    let response = ui.checkbox(&mut is_on, tr(ui.ctx(), "Sliding window").to_owned());
+    offer(ui, "Sliding window", &response);
     if is_on != was_on {
         let side = if is_on { WINDOW.min(most.saturating_sub(1)) } else { most };
         mask.window_left = Some(side);
@@ -202,7 +273,8 @@ fn padding(ui: &mut Ui, mask: &mut Mask, n_k: usize, shape: &Shape, batch: usize
     let length = mask.key_lengths.as_ref().and_then(|lengths| lengths.get(batch).copied());
     let length = length.unwrap_or(n_k).min(n_k);
     let mut is_on = length < n_k;
-    ui.checkbox(&mut is_on, tr(ui.ctx(), "Padding mask").to_owned());
+    let response = ui.checkbox(&mut is_on, tr(ui.ctx(), "Padding mask").to_owned());
+    offer(ui, "Padding mask", &response);
     let mut new = match (length < n_k, is_on) {
         (false, true) => n_k - n_k.div_ceil(4),
         (true, false) => n_k,

@@ -23,6 +23,13 @@ pub struct Folds {
     right: Option<bool>,
 }
 
+impl Folds {
+    /// The picture has the whole width.
+    pub fn both() -> Self {
+        Self { left: Some(true), right: Some(true) }
+    }
+}
+
 impl App {
     /// Beside a lesson that is followed the left side stays.
     fn is_folded(&self, ctx: &Context, edge: Edge) -> bool {
@@ -59,7 +66,7 @@ impl App {
         Panel::left("setup").exact_size(theme::SETUP).frame(frame).resizable(false).show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| {
                 heads(ui, self.side, actions);
-                setup::show(ui, &self.document, actions);
+                setup::show(ui, &self.document, self.wanted_setting.take(), actions);
                 ui.add_space(8.0);
                 ui.separator();
                 check::show(ui, look, &self.gpu, actions);
@@ -75,8 +82,7 @@ impl App {
                 Some(lesson) => lesson_panel::show(ui, lesson, actions),
                 None => {
                     let lessons = &self.store.kept.lessons;
-                    let is_done = |stem: &str| lessons.get(stem).is_some_and(|progress| progress.is_done);
-                    ScrollArea::vertical().show(ui, |ui| lesson_panel::contents(ui, is_done, actions));
+                    ScrollArea::vertical().show(ui, |ui| lesson_panel::contents(ui, lessons, actions));
                 }
             }
         });

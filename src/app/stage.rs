@@ -33,7 +33,6 @@ const ROOM_FOR_NAMES: f32 = 680.0;
 /// What can be asked of the stage.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
-    ForgetAlpha(bool),
     /// The component of O that the needle shows.
     Component(usize),
     Lens(far::Lens),
@@ -55,7 +54,8 @@ pub struct Stage {
     pub distance: Distance,
     /// In place of the view while it is open.
     pub compare: Compare,
-    pub forgets_alpha: bool,
+    /// It is looked at from afar: without controls and hints.
+    pub is_projected: bool,
     pub component: usize,
     pub lens: far::Lens,
     /// As [`Wish::Memory`].
@@ -82,7 +82,6 @@ impl Stage {
 
     pub fn carry_out(&mut self, wish: Wish) {
         match wish {
-            Wish::ForgetAlpha(forgets) => self.forgets_alpha = forgets,
             Wish::Component(component) => self.component = component,
             Wish::Lens(lens) => self.lens = lens,
             Wish::Memory(zoom) => self.memory = zoom,
@@ -91,6 +90,12 @@ impl Stage {
             Wish::Breakpoints(is_open) => self.breakpoints.is_open = is_open,
             Wish::Blocks(is_open) => self.blocks.is_open = is_open,
         }
+    }
+
+    /// Closes the panel that stands over the view, if one does.
+    pub fn close_top(&mut self) -> bool {
+        let is_open = [&mut self.blocks.is_open, &mut self.breakpoints.is_open].into_iter().find(|is_open| **is_open);
+        self.trail.take().is_some() || is_open.map(|is_open| *is_open = false).is_some()
     }
 
     /// The view itself shows what is in HBM and on chip.
@@ -111,6 +116,9 @@ impl Stage {
         textures: &mut Textures,
         actions: &mut Vec<Action>,
     ) {
+        if self.compare.is_open && self.compare.is_bare {
+            return self.view(ui, scene, look, textures, actions);
+        }
         let is_narrow = ui.available_width() < ROOM_FOR_NAMES;
         if is_narrow {
             ui.scope(|ui| {
@@ -160,6 +168,7 @@ impl Stage {
                 let ghosts = self.ghosts.get(ui.ctx(), scene, look.generation);
                 far::show(ui, look, self.lens, ghosts.as_deref(), textures, actions);
             }
+            Distance::Middle if self.is_projected => tile::show(ui, look, textures, actions),
             Distance::Middle => middle(ui, look, textures, actions),
             Distance::Near => {
                 let query = look.row().unwrap_or(look.selection.query);

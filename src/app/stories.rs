@@ -1,5 +1,5 @@
-//! The stories of the row that the needle shows, as the run has it, right, and with alpha forgotten: made once per row, at once where that
-//! is cheap, else by a worker.
+//! The stories of the row that the needle shows, as the run has it and as it should be: made once per row, at once where
+//! that is cheap, else by a worker.
 
 use std::sync::Arc;
 
@@ -15,11 +15,10 @@ use super::scene::Scene;
 /// Scene and row.
 type Key = (u64, usize);
 
-/// What happens to the row in the run on screen, what should, and what would without alpha.
+/// What happens to the row in the run on screen, and what should.
 pub struct Told {
     pub own: RowStory,
     pub right: RowStory,
-    pub forgetful: RowStory,
     /// After each visit of the run on screen, how far the average so far is from that of the same keys in f64: the
     /// largest component.
     pub errors: Vec<f64>,
@@ -29,11 +28,9 @@ impl Told {
     fn of(scene: &Scene, query: usize) -> Self {
         let algorithm = &scene.schedule().algorithm;
         let right = algorithm.base().unwrap_or(algorithm);
-        let [own, right, forgetful] =
-            [algorithm, right, &right.with_bug("forget-alpha")].map(|algorithm| scene.run.story_of(algorithm, query));
+        let [own, right] = [algorithm, right].map(|algorithm| scene.run.story_of(algorithm, query));
         let errors = errors(scene, query, &own);
-        let forgetful = forgetful.at_steps_of(&own);
-        Self { own, right, forgetful, errors }
+        Self { own, right, errors }
     }
 }
 

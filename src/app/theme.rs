@@ -189,6 +189,18 @@ impl Theme {
 }
 
 /// Okabe-Ito.
+/// How far the grey of a beat is from the background.
+fn darkness(beat: Beat) -> f32 {
+    match beat {
+        Beat::Load => 0.10,
+        Beat::Store => 0.20,
+        Beat::Softmax => 0.34,
+        Beat::Score => 0.54,
+        Beat::Accumulate => 0.70,
+        Beat::Rescale => 0.88,
+    }
+}
+
 const SKY: Color32 = Color32::from_rgb(0x56, 0xb4, 0xe9);
 const ORANGE: Color32 = Color32::from_rgb(0xe6, 0x9f, 0x00);
 const GREEN: Color32 = Color32::from_rgb(0x00, 0x9e, 0x73);
@@ -230,16 +242,14 @@ impl Palette {
         hue(name)
     }
 
-    /// The hue of a beat: of the tensor that it is about.
+    /// The grey of a beat: hues are those of tensors.
     pub fn beat(&self, beat: Beat) -> Color32 {
-        match beat {
-            Beat::Load => SKY,
-            Beat::Score => ORANGE,
-            Beat::Softmax => GREY,
-            Beat::Rescale => YELLOW,
-            Beat::Accumulate => GREEN,
-            Beat::Store => PURPLE,
-        }
+        mix(self.background, self.ink, darkness(beat))
+    }
+
+    /// What is written on it.
+    pub fn on_beat(&self, beat: Beat) -> Color32 {
+        if darkness(beat) > 0.5 { self.background } else { self.ink }
     }
 
     /// The hue as a fill for what is only there in part, or about to come.

@@ -11,12 +11,12 @@ use super::commands;
 use super::draw::{self, fit_text};
 use super::icon::{self, Icon};
 use super::look::Look;
-use super::strip::Strip;
+use super::strip::{self, Strip};
 use super::texture::Textures;
 use super::theme::{self, Palette, SPACE};
 use super::words::{self, tr};
 
-/// Width of the colours and their names.
+/// Width of the signs and their names.
 const LEGEND: f32 = 396.0;
 
 pub fn show(
@@ -78,10 +78,13 @@ fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
         .on_hover_text(tr(&ctx, "Speed ([ slower, ] faster)"));
 }
 
-/// The colours of the strip.
+/// The greys and signs of the strip.
 fn legend(ui: &Ui, mut at: egui::Pos2, palette: &Palette) {
     for beat in Beat::ALL {
+        let square = egui::Rect::from_min_size(at, vec2(12.0, 12.0));
         at.x += draw::legend_item(ui.painter(), at, palette.beat(beat), beat.name(), palette);
+        let (sign, font) = (strip::sign(beat), theme::text(10.0));
+        ui.painter().text(square.center(), Align2::CENTER_CENTER, sign, font, palette.on_beat(beat));
     }
 }
 
@@ -95,6 +98,7 @@ fn sentence(ui: &mut Ui, look: &Look<'_>) {
     if place.width() > LEGEND + 360.0 {
         place.max.x -= LEGEND;
         legend(ui, pos2(place.right(), place.center().y - 6.0), palette);
+        place.max.x -= 4.0 * SPACE;
     }
     fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
     draw::describe(&response, "current step", &text);

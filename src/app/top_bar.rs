@@ -13,7 +13,7 @@ use super::commands::{self, COMMANDS};
 use super::document::Document;
 use super::draw::{self, fit_text};
 use super::theme::{self, Palette, SPACE};
-use super::words::{fill, tr};
+use super::words::{self, fill, tr};
 
 /// Work shorter than this is not worth a bar.
 const PATIENCE_S: f32 = 0.3;
@@ -37,6 +37,7 @@ pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
             if named_button(ui, &word, &word, &tip).clicked() {
                 actions.push(present);
             }
+            scope(ui, document);
         });
     });
 }
@@ -130,16 +131,29 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
             for choice in algorithm::of_program() {
                 let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
-                    actions.push(Action::Change(super::settings::Settings {
+                    actions.push(Action::Change(Box::new(super::settings::Settings {
                         algorithm: choice.clone(),
                         ..wanted.clone()
-                    }));
+                    })));
                 }
             }
         },
     );
     let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm.name()]);
     combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+}
+
+/// What the numbers on screen are of, in what room is left.
+fn scope(ui: &mut Ui, document: &Document) {
+    let Some(scene) = document.scene() else { return };
+    let text = words::say(ui.ctx(), &words::scope(scene));
+    let size = egui::vec2(ui.available_width(), 28.0);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+    let (font, ink) = (theme::text(theme::LABEL), Palette::of(ui).faint_ink);
+    let place = rect.shrink2(egui::vec2(2.0 * SPACE, 0.0));
+    fit_text(ui.painter(), place, egui::Align2::RIGHT_CENTER, &text, font, ink);
+    draw::describe(&response, "scope", &text);
+    response.on_hover_text(text);
 }
 
 fn waiting(ui: &mut Ui, document: &Document) {

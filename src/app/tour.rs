@@ -2,8 +2,8 @@
 
 use eframe::egui::{self, Ui};
 
-use crate::playback::Command;
-use crate::playback::lesson::{At, Distance, Scene};
+use crate::playback::lesson::{At, Distance, Scene, quantity};
+use crate::playback::{Command, STEPS_PER_S};
 
 use super::action::{Action, Overlay, Source, Tab, Tour as Wish};
 use super::look::Look;
@@ -12,14 +12,16 @@ use super::scene::Scene as SceneData;
 use super::theme::{self, Palette};
 use super::words::{fill, tr};
 use super::{draw, settings::Settings};
-use crate::number::{grouped, short};
-use crate::schedule::Part;
+use crate::number::{grouped, short, times};
+use crate::schedule::{Algorithm, Part, algorithm};
 
 /// Where in the first two minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
-    /// Paused before the last rescale.
+    /// Ten seconds: two runs of 1024 tokens side by side.
     #[default]
+    Race,
+    /// Paused before the last rescale.
     Rest,
     /// The six frames of the last tile, once.
     Watch,
@@ -35,11 +37,25 @@ pub enum Stop {
 #[derive(Clone, Debug, Default)]
 pub struct Tour {
     pub stop: Stop,
+    /// The race is on, or over.
+    has_begun: bool,
     guess: String,
 }
 
-/// The scene that it starts with.
+/// How long the race takes.
+const RACE_S: f64 = 10.0;
+
+/// The scene that it starts with: the algorithm that everything is held against, at the length at which tiling pays.
 pub fn start() -> Scene {
+    let mut scene = place::named("count").unwrap_or_default();
+    scene.run.algorithm = Some(algorithm::ALL[0].name().into());
+    scene.step = At::Step(0);
+    scene.view = Distance::Far;
+    scene
+}
+
+/// One row of a real sentence, before its last rescale.
+fn row() -> Scene {
     let mut scene = place::named("real").unwrap_or_default();
     scene.step = At::Operation { is_after: true, name: "scores".into(), tile: Some((3, 3)) };
     scene.view = Distance::Near;
@@ -59,8 +75,13 @@ impl Tour {
     /// Goes one stop on; gives what the window has to do for it.
     pub fn next(&mut self, scene: &SceneData) -> Vec<Action> {
         let settings = &scene.settings;
-        let with_bug = |bug| Action::Change(Settings { bug, ..settings.clone() });
+        let with_bug = |bug| Action::Change(Box::new(Settings { bug, ..settings.clone() }));
         let (stop, actions) = match self.stop {
+            Stop::Race => {
+                let calm = [Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))];
+                let open = [Action::Open(Source::Scene(Box::new(row()))), Action::Distance(Distance::Near)];
+                (Stop::Rest, calm.into_iter().chain(open).collect())
+            }
             Stop::Rest => (Stop::Watch, vec![Action::Player(Command::SetSpeed(0.5)), Action::Player(Command::Play)]),
             Stop::Watch => {
                 let calm = [Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))];
@@ -80,6 +101,16 @@ impl Tour {
         actions
     }
 
+    /// What starts the race, once both runs are there.
+    pub fn begin(&mut self, is_ready: bool, scene: &SceneData) -> Vec<Action> {
+        if self.stop != Stop::Race || self.has_begun || !is_ready {
+            return Vec::new();
+        }
+        self.has_begun = true;
+        let speed = scene.schedule().len() as f64 / (STEPS_PER_S * RACE_S);
+        vec![Action::Player(Command::SetSpeed(speed)), Action::Player(Command::Play)]
+    }
+
     /// The last frame was shown, or the person stopped it.
     pub fn is_watched(&self, is_playing: bool) -> bool {
         self.stop == Stop::Watch && !is_playing
@@ -94,6 +125,7 @@ impl Tour {
         let old = before.map_or_else(String::new, |visit| short(visit.m));
         let (new, alpha) = asked.map_or_else(Default::default, |visit| (short(visit.m), short(visit.alpha)));
         let (sentence, button) = match self.stop {
+            Stop::Race => (raced(&ctx, look), "Look inside"),
             Stop::Rest => (tr(&ctx, REST).to_owned(), "Watch the maximum rise"),
             Stop::Watch => (tr(&ctx, WATCH).to_owned(), "Go on"),
             Stop::Predict => (fill(&ctx, PREDICT, &[&old, &new]), "Reveal"),
@@ -118,8 +150,9 @@ impl Tour {
                     actions.push(Action::Tour(Wish::Next));
                 }
             }
-            if self.stop >= Stop::Revealed && self.stop < Stop::Forgotten && !self.guess.trim().is_empty() {
-                ui.label(fill(&ctx, "You said {0}.", &[&self.guess.trim()]));
+            if self.stop == Stop::Revealed && !self.guess.trim().is_empty() {
+                let said = verdict(&ctx, self.guess.trim(), asked.map(|visit| visit.alpha));
+                draw::describe(&ui.label(&said), "verdict", &said);
             }
             if self.stop == Stop::Count {
                 for (word, action) in [
@@ -146,6 +179,9 @@ impl Tour {
     }
 }
 
+const RACE: &str = "The same attention over {0} {0|token|tokens}, twice. {1} writes every score to memory and reads it back; \
+    {2} keeps them on chip.";
+const RACED: &str = "{0} moves {1}x fewer bytes than {2}: no score leaves the chip.";
 const REST: &str =
     "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.";
 const WATCH: &str = "The maximum rises; one factor alpha shrinks what was summed before; then the new words join.";
@@ -155,6 +191,35 @@ const REVEALED: &str = "alpha = exp({0} - {1}) = {2}. The old words count for le
 const FORGOTTEN: &str = "Without alpha the old words keep their weight, and the result misses the exact one.";
 const GRID: &str = "The whole schedule: every tile is one visit like this. The arrow keys step through it.";
 const COUNT: &str = "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.";
+
+/// What to say to a guess of `alpha`.
+fn verdict(ctx: &egui::Context, guess: &str, alpha: Option<f64>) -> String {
+    // As near as two digits can be read off the picture.
+    const WITHIN: f64 = 0.01;
+    match (quantity::read(guess, ""), alpha) {
+        (Ok(given), Some(alpha)) if (given - alpha).abs() <= WITHIN => fill(ctx, "You said {0}: right.", &[&guess]),
+        (Ok(given), Some(alpha)) if (given - 1.0 / alpha).abs() <= WITHIN => {
+            fill(ctx, "You said {0}: the inverse. The old sum shrinks, it does not grow.", &[&guess])
+        }
+        (Ok(_), Some(alpha)) => fill(ctx, "You said {0}: not quite, it is {1}.", &[&guess, &short(alpha)]),
+        (Err(why), _) => super::words::say(ctx, &why),
+        (Ok(_), None) => fill(ctx, "You said {0}.", &[&guess]),
+    }
+}
+
+/// What is seen, and at the end what it came to.
+fn raced(ctx: &egui::Context, look: &Look<'_>) -> String {
+    let [own, .., other] = algorithm::ALL.map(Algorithm::name);
+    if look.snapshot.cursor < look.scene.schedule().len() {
+        return fill(ctx, RACE, &[&grouped(look.scene.plan().n_k as u64), &own, &other]);
+    }
+    let of = |algorithm: &Algorithm| {
+        let settings = Settings { algorithm: algorithm.clone(), ..look.scene.settings.clone() };
+        algorithm.closed_form_of(&settings.setting(&look.scene.source)).hbm_bytes() as f64
+    };
+    let [first, .., last] = *algorithm::ALL;
+    fill(ctx, RACED, &[&other, &times(of(first) / of(last)), &own])
+}
 
 fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {
     let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());

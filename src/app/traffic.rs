@@ -18,8 +18,8 @@ use crate::number::{bytes, compact, grouped};
 const LONGEST_HEAD: usize = 10;
 /// Height of a line where there is room; where there is little, it is that of its script.
 const LINE: f32 = 18.0;
-/// What stands below the table: two bars, and captions of five lines.
-const BELOW: f32 = 114.0;
+/// What stands below the table: two bars, and captions of seven lines.
+const BELOW: f32 = 146.0;
 
 /// What was read, or what was written.
 type Side = fn(&Traffic) -> &PerTensor;
@@ -147,6 +147,10 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let formula = say(&ctx, &words::beside_formula(end, &look.scene.closed_form));
     let not_modelled = tr(&ctx, words::NOT_MODELLED);
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
+    if let Some(all) = words::all_heads(look.scene) {
+        let text = say(&ctx, &all);
+        draw::describe(&ui.label(draw::label(&text)), "all heads", &text);
+    }
     draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
 }
 

@@ -3,14 +3,14 @@
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
 use crate::attention::Input;
-use crate::playback::lesson::{Distance, Language};
+use crate::playback::lesson::Distance;
 use crate::playback::{Command, Player};
-use crate::sentence::Sentence;
 
-use super::action::{Action, Overlay, Present, Selection, Side, Source, Tab};
+use super::action::{Action, Overlay, Selection, Side, Source, Tab};
 use super::code::CodeView;
 use super::commands::{self, Keyboard};
 use super::document::Document;
+use super::done::{Done, Ended};
 use super::gpu_job::Gpu;
 use super::gpu_panel::GpuPanel;
 use super::history::{History, Moment};
@@ -20,11 +20,12 @@ use super::look::{Look, Question};
 use super::motion::Motion;
 use super::odd_rows::{self, LookedAt};
 use super::open_panel::OpenPanel;
+use super::own_lesson::OwnLesson;
 use super::own_text::OwnText;
 use super::palette::{CommandPalette, Outcome};
 use super::pick::PickFile;
 use super::picture::{self, Sitting};
-use super::place::{Opened, Place};
+use super::place::Place;
 use super::present::Talk;
 use super::settings::Settings;
 use super::sides::Folds;
@@ -35,7 +36,7 @@ use super::texture::Textures;
 use super::theme::{self, Palette};
 use super::tour::{self, Tour};
 use super::words::{self, tr};
-use super::{AppOptions, figure, keys, memory, motion, timeline, top_bar};
+use super::{figure, keys, lesson_click, memory, motion, setup, timeline, top_bar};
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
@@ -54,6 +55,7 @@ pub struct App {
     pub(super) strip: Strip,
     pub(super) code: CodeView,
     pub(super) own_text: OwnText,
+    pub(super) own_lesson: OwnLesson,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
     pub(super) store: Store,
@@ -63,8 +65,10 @@ pub struct App {
     /// The person looks at the main view, and not at the figure of the beat.
     pub(super) hides_figure: bool,
     pub(super) talk: Option<Talk>,
-    /// A file that is being written; what became of it is a sentence either way.
-    pub(super) saving: Option<Job<Sentence>>,
+    /// A file that is being written.
+    pub(super) saving: Option<Job<Ended>>,
+    /// What was done last, while it is told.
+    pub(super) done: Option<Done>,
     /// A picture of the main view that is being taken.
     pub(super) sitting: Option<Sitting>,
     pub(super) open_panel: OpenPanel,
@@ -72,93 +76,15 @@ pub struct App {
     /// The name of the command that was carried out last.
     pub(super) last_command: &'static str,
     /// The clock of the last frame, while playing.
-    last_time: Option<f64>,
+    pub(super) last_time: Option<f64>,
     pub(super) folds: Folds,
+    /// A file that is being opened: it was opened before once it is there.
+    pub(super) to_remember: Option<String>,
+    /// A choice of the setup that is to have the keyboard in the next frame.
+    pub(super) wanted_setting: Option<&'static str>,
 }
 
 impl App {
-    /// Opens on `input`, or where the options, the last session or the first start say.
-    pub fn new(ctx: &Context, input: Option<Input>, options: &AppOptions) -> Self {
-        theme::install(ctx);
-        // Its keys are commands of the table.
-        ctx.options_mut(|options| options.zoom_with_keyboard = false);
-        let mut store = Store::open(options.folder.as_deref());
-        let (mut player, mut selection) = (Player::default(), Selection::default());
-        let has_wish = input.is_some() || options.place.says_anything() || options.lesson.is_some();
-        let is_first = options.tour || (!has_wish && store.is_first_start());
-        let distance =
-            options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
-        let opened = opening(input, options, &mut store, is_first);
-        let (opened, fault) = match opened {
-            Ok(opened) => (opened, None),
-            Err(fault) => (super::place::default_opening(), Some(fault)),
-        };
-        let document = Document::new(ctx, opened, &mut player, &mut selection);
-        let mut app = Self {
-            document,
-            player,
-            selection,
-            tab: Tab::default(),
-            side: Side::default(),
-            gpu: Gpu::new(ctx, options.find_gpu),
-            gpu_panel: GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu),
-            textures: Textures::default(),
-            stage: Stage::at(distance),
-            strip: Strip::default(),
-            code: CodeView::default(),
-            own_text: OwnText::default(),
-            overlay: options.overlay,
-            palette: CommandPalette::default(),
-            history: History::default(),
-            lesson: None,
-            tour: is_first.then(Tour::default),
-            hides_figure: false,
-            talk: None,
-            saving: None,
-            sitting: None,
-            open_panel: OpenPanel::default(),
-            pick_file: options.pick_file,
-            last_command: "",
-            last_time: None,
-            folds: Folds::default(),
-            store: {
-                store.kept.has_started = true;
-                store
-            },
-        };
-        app.start(ctx, options, fault, has_wish);
-        app
-    }
-
-    /// Language, colours and lesson as they were, or as the options say.
-    fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<Sentence>, has_wish: bool) {
-        let kept = &self.store.kept;
-        let language = options.language.or_else(|| Language::parse(&kept.language)).unwrap_or_default();
-        words::set_language(ctx, language);
-        if let Some(theme) = options.theme.or(kept.theme) {
-            theme.apply(ctx);
-        }
-        if kept.zoom.is_finite() && (0.5..=4.0).contains(&kept.zoom) && kept.zoom != 1.0 {
-            ctx.set_zoom_factor(kept.zoom);
-        }
-        if kept.reduce_motion {
-            ctx.all_styles_mut(|style| style.animation_time = 0.0);
-        }
-        match (fault, self.store.notice.take()) {
-            (Some(fault), _) => self.document.tell_refusal(fault),
-            (None, Some(notice)) => self.document.set_notice(Some(notice)),
-            (None, None) => {}
-        }
-        match (options.lesson, self.store.kept.lesson) {
-            (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
-            (None, Some(index)) if !has_wish => self.open_lesson(ctx, index, None),
-            _ => {}
-        }
-        if options.is_presenting {
-            self.carry_out(ctx, Action::Present(Present::Here));
-        }
-    }
-
     pub fn document(&self) -> &Document {
         &self.document
     }
@@ -213,17 +139,24 @@ impl App {
     pub fn frame(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         let mut actions = Vec::new();
+        self.type_answer(&ctx);
         if self.talk.as_ref().is_none_or(|talk| talk.vote.is_none()) {
             self.keys(&ctx, &mut actions);
         }
         actions.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
+        if !self.document.is_opening() {
+            let opened = self.to_remember.take().filter(|path| self.document.origin().path() == Some(path));
+            opened.iter().for_each(|path| self.store.kept.remember_file(path));
+        }
         self.follow_own_text(&ctx);
+        self.follow_own_lesson(&ctx);
+        self.follow_lesson();
         self.gpu.update();
         self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
         self.code.editor.update(&self.gpu, self.document.scene());
-        self.take_saved();
+        self.take_saved(&ctx);
         actions.extend(self.open_panel.take_picked());
         if self.talk.is_some() {
             self.talk(ui, &mut actions);
@@ -251,21 +184,42 @@ impl App {
         }
     }
 
+    /// Digits that are typed beside the field of a question go into it: they are an answer, and no keys of the views.
+    fn type_answer(&mut self, ctx: &Context) {
+        let is_free = self.overlay.is_none() && self.talk.is_none() && self.side == Side::Lesson;
+        let Some(lesson) = self.lesson.as_mut().filter(|lesson| is_free && lesson.asks_for_text()) else { return };
+        if ctx.memory(|memory| memory.focused().is_some()) {
+            return;
+        }
+        let typed = ctx.input_mut(lesson_click::typed);
+        if !typed.is_empty() {
+            lesson.begin_answer();
+            lesson.work.typed.push_str(&typed);
+            lesson_click::focus(ctx, &lesson.work.typed);
+        }
+    }
+
     fn overlay(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
         match self.overlay {
             Some(Overlay::Keys) if !keys::show(ui) => self.overlay = None,
-            Some(Overlay::Palette) => match self.palette.show(ui, &self.store.kept.recent) {
-                Outcome::Open => {}
-                Outcome::Closed => self.overlay = None,
-                Outcome::Picked(name, action) => {
-                    self.overlay = None;
-                    self.last_command = name;
-                    actions.push(action);
+            Some(Overlay::Palette) => {
+                match self.palette.show(ui, &setup::names(&self.document), &self.store.kept.recent) {
+                    Outcome::Open => {}
+                    Outcome::Closed => self.overlay = None,
+                    Outcome::Picked(name, action) => {
+                        self.overlay = None;
+                        self.last_command = name;
+                        actions.push(action);
+                    }
                 }
-            },
+            }
             Some(Overlay::Open) if !self.open_panel.show(ui, &self.store.kept.recent, actions) => self.overlay = None,
             Some(Overlay::OddRows) if !self.odd_rows(ui) => self.overlay = None,
             Some(Overlay::Keys | Overlay::Open | Overlay::OddRows) | None => {}
+        }
+        // Pictures are without it.
+        if self.saving.is_none() && self.sitting.is_none() {
+            self.done.take_if(|done| !done.show(ui.ctx()));
         }
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             drop_hint(ui);
@@ -291,6 +245,8 @@ impl App {
                 self.store.has_opened();
             }
         }
+        // An answer that is typed, a card that is placed: kept as it is, whatever comes next.
+        self.remember();
         self.store.save_calmly(ctx.input(|input| input.time));
         if let Some(notice) = self.store.notice.take() {
             self.document.set_notice(Some(notice));
@@ -412,33 +368,17 @@ impl App {
 
     fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
         let is_playing = self.player.is_playing();
+        let is_ready = !self.document.is_busy() && !self.stage.is_busy();
+        self.stage.is_projected = false;
+        self.stage.compare.is_bare = self.tour.as_ref().is_some_and(|tour| tour.stop == tour::Stop::Race);
         let Some(tour) = &mut self.tour else { return };
+        actions.extend(tour.begin(is_ready, look.scene));
         if tour.is_watched(is_playing) {
             actions.push(Action::Tour(super::action::Tour::Next));
         }
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
         Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, actions));
     }
-}
-
-/// What the window opens with.
-fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_first: bool) -> Result<Opened, Sentence> {
-    let place = &options.place;
-    if let Some(input) = input {
-        let settings = place.settings(Settings::for_input(&input), &input)?;
-        let landing = Some(place.landing()).filter(|landing| *landing != super::place::Landing::default());
-        return Ok(Opened { input, settings: Some(settings), landing, origin: place.origin() });
-    }
-    if place.says_anything() {
-        return place.open();
-    }
-    if is_first {
-        let mut opened = super::place::of_scene(&tour::start())?;
-        opened.origin = Place::of_scene("real");
-        return Ok(opened);
-    }
-    // A file may be gone, which is no fault of the person.
-    store.resume().map_or_else(|| Ok(super::place::default_opening()), |session| session.open())
 }
 
 /// Over everything while a file is held above the window.

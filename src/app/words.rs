@@ -5,13 +5,13 @@ use eframe::egui::{Context, Id};
 
 use crate::playback::lesson::Language;
 use crate::schedule::language::{self, Action, Axes, Axis};
-use crate::schedule::{Part, Schedule, Step, Tensor, Traffic};
+use crate::schedule::{Part, Schedule, Step, Tensor, Tiling, Traffic};
 use crate::sentence::{self, Sentence};
 
 use super::chinese;
 use super::scene::Scene;
 use super::snapshot::Snapshot;
-use crate::number::{grouped, short};
+use crate::number::{bytes, grouped, short};
 
 /// The language on screen.
 pub fn language(ctx: &Context) -> Language {
@@ -175,19 +175,44 @@ pub fn beside_standard(scene: &Scene) -> Sentence {
     let standard_name = scene.baseline().name();
     let pairs = if scene.settings.algorithm.is_backward() { "P, dP, dS" } else { "S, P" };
     if own <= standard {
-        return Sentence::new("{0} moves {1} the bytes of {2}.").with(name).with(times(ratio)).with(standard_name);
+        return Sentence::new("{0} moves {1} x the bytes of {2}.").with(name).with(short(ratio)).with(standard_name);
     }
     let why = if plan.d >= plan.n_k {
         Sentence::new("{0} are small here: {1} {1|key|keys} against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
     } else {
         Sentence::new("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}").with(plan.br).with(plan.t_r())
     };
-    let sentence = "{0} moves {1} the bytes of {2}: {3}. At this size tiling does not pay.";
-    Sentence::new(sentence).with(name).with(times(ratio)).with(standard_name).and(why)
+    let sentence = "{0} moves {1} x the bytes of {2}: {3}. At this size tiling does not pay.";
+    Sentence::new(sentence).with(name).with(short(ratio)).with(standard_name).and(why)
 }
 
-fn times(ratio: f64) -> String {
-    format!("{} x", short(ratio))
+/// What every number of a run is of: its heads, entry, text, blocks and precision.
+pub fn scope(scene: &Scene) -> Sentence {
+    let (shape, settings) = (scene.input.problem.shape, &scene.settings);
+    let (heads, head, Tiling { br, bc }) = (scene.schedule().setting.heads, settings.run.head(), settings.tiling());
+    let first = head - head % heads.max(1);
+    let text = match (shape.batch > 1, heads > 1) {
+        (false, false) => "head {0} of {1}; {2}",
+        (false, true) => "heads {4} to {5} of {1}; {2}",
+        (true, false) => "head {0} of {1}, batch entry {3} of {6}; {2}",
+        (true, true) => "heads {4} to {5} of {1}, batch entry {3} of {6}; {2}",
+    };
+    let run = format!("{} {br}x{bc}, {}", settings.algorithm.name(), settings.run.precision().name());
+    let sentence = Sentence::new(text).with(head).with(shape.heads).with(run).with(settings.run.batch());
+    sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch)
+}
+
+/// What all heads of all entries move, beside the counts of a few; nothing where the run is of all.
+pub fn all_heads(scene: &Scene) -> Option<Sentence> {
+    let shape = scene.input.problem.shape;
+    let of_all = shape.heads * shape.batch;
+    let text = match shape.batch {
+        _ if of_all == scene.schedule().setting.heads => return None,
+        1 => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} move {1}.",
+        _ => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} of {2} batch entries move {1}.",
+    };
+    let sentence = Sentence::new(text).with(shape.heads).with(bytes(scene.bytes_of_all()));
+    Some(sentence.with(shape.batch).with(scene.schedule().setting.heads))
 }
 
 /// The counters equal the formula, or by how much they do not.
@@ -203,12 +228,12 @@ pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
 /// Elements and bytes of each tensor, one line each way.
 pub fn per_tensor(ctx: &Context, traffic: &Traffic) -> String {
     let ways = [
-        ("{0} read: {1} {1|element|elements}, {2} B", &traffic.read),
-        ("{0} write: {1} {1|element|elements}, {2} B", &traffic.write),
+        ("{0} read: {1} {1|element|elements}, {2}", &traffic.read),
+        ("{0} write: {1} {1|element|elements}, {2}", &traffic.write),
     ];
     let lines = ways.into_iter().flat_map(|(way, tensors)| {
         tensors.iter().map(move |(tensor, elements)| {
-            fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(tensors.bytes_of(tensor))])
+            fill(ctx, way, &[&tensor.name(), &grouped(elements), &bytes(tensors.bytes_of(tensor))])
         })
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -1,6 +1,7 @@
 //! What a run should give: the exact values of its results by name, what the error rule allows around each, and the first
 //! number that is wrong.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
@@ -66,7 +67,7 @@ impl Expected {
     pub fn compare(&self, got: ArrayView2<'_, f64>) -> Compared {
         let Self { name, exact, bound } = self;
         let (name, bound) = (*name, *bound);
-        let error = if got.dim() == exact.dim() { max_error(&got, exact) } else { f64::NAN };
+        let error = if got.dim() == exact.dim() { max_error(got, exact) } else { f64::NAN };
         Compared { name, error, bound, wrong: self.wrong_numbers(got).next() }
     }
 
@@ -87,7 +88,8 @@ impl Expected {
         let component = |column| (!matches!(*name, "m" | "l" | "L")).then_some(column);
         let numbers = exact.indexed_iter().map(move |(at, &want)| (at, got.get(at).copied().unwrap_or(f64::NAN), want));
         // Written so that a NaN is wrong.
-        let is_wrong = |&(_, got, want): &(_, f64, f64)| !(max_error([&got], [&want]) <= *bound);
+        let is_wrong =
+            |&(_, got, want): &(_, f64, f64)| max_error([&got], [&want]).partial_cmp(bound).is_none_or(Ordering::is_gt);
         numbers.filter(is_wrong).map(move |((row, column), got, want)| WrongNumber {
             tensor: name,
             row,

@@ -244,7 +244,7 @@ fn gpus(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
         let software = device.info().kind == gpu::DeviceKind::Software;
         let (n, unit) = if software { (256, "ms at N 256 on a software driver") } else { (4096, "ms at N 4096") };
         let problem = problem(n, n, 64);
-        for kernel in gpu::kernels::KERNELS.iter().filter(|kernel| kernel.backend == name) {
+        for kernel in gpu::kernels::KERNELS.iter().filter(|kernel| kernel.backend == name && !kernel.is_backward()) {
             let row = format!("gpu-{}", kernel.file);
             if !wanted(&row) {
                 continue;

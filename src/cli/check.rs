@@ -7,20 +7,20 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use ndarray::Array4;
-use serde::Serialize;
 
 use crate::attention::cases::{Case, cases};
+use crate::attention::expected::FORWARD;
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
-use crate::gpu::{self, Backend, GpuError, Probe};
-use crate::machine::{Fault, FirstWrong, Group};
-use crate::number::{percent, short};
-use crate::schedule::{Algorithm, Plan, Setting, Tiling, algorithm};
+use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
+use crate::machine::{Fault, Group};
+use crate::schedule::{Algorithm, Part, Plan, Setting, Tiling, algorithm};
 use crate::sentence::Sentence;
-use crate::trace::Number;
 
+use super::check_report::{FirstNumber, Row, Status, as_text};
 use super::failure::{print, print_json};
 use super::golden::{self, Golden};
+use super::gradients::Exact;
 use super::judge::{Gradients, Oracle, Rule, each_group, judge};
 use super::progress::Progress;
 use super::{Failure, options, taps, text};
@@ -69,6 +69,15 @@ impl Subject {
         }
     }
 
+    /// What the gradients of a kernel should be; or why nothing tells.
+    fn gradients(&self, precision: Precision) -> Result<Exact, Sentence> {
+        if self.problem().dropout.is_some() {
+            return Err(Refusal::Dropout.sentence());
+        }
+        let d_o = self.d_o().ok_or("the file has no dO, dQ, dK and dV")?.into_owned();
+        Exact::of(self, self.problem(), d_o, precision)
+    }
+
     /// The gradient of the output for a backward pass: of built-in cases, one that each number of differs.
     fn d_o(&self) -> Option<Cow<'_, Array4<f64>>> {
         match self {
@@ -99,50 +108,6 @@ impl Rule for Subject {
     }
 }
 
-/// What became of one case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Ran,
-    Skipped,
-    Failed,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    case: String,
-    backend: &'static str,
-    algorithm: String,
-    precision: Precision,
-    status: Status,
-    reason: Option<String>,
-    /// Of the tensor that comes closest to its bound.
-    tensor: Option<&'static str>,
-    max_error: Option<f64>,
-    bound: Option<f64>,
-    /// Where a text of one's own, or a variant, went wrong first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_wrong: Option<FirstNumber>,
-}
-
-/// The first wrong number of a text, in the order in which results are stored.
-#[derive(Debug, Serialize)]
-struct FirstNumber {
-    batch: usize,
-    /// The query head, or of dK and dV the key/value head.
-    head: usize,
-    tensor: &'static str,
-    /// A query, or of dK and dV a key.
-    row: usize,
-    component: Option<usize>,
-    got: Number,
-    exact: Number,
-    bound: Number,
-    /// Steps done when the step at fault is, and its line in the text.
-    step: Option<u64>,
-    line: Option<u32>,
-}
-
 /// What is held against the oracle: an algorithm in a format.
 #[derive(Clone)]
 struct Candidate {
@@ -171,7 +136,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let mut missing = None;
     for name in gpu::BACKENDS.into_iter().filter(|name| wanted(name)) {
         let candidates: Vec<Candidate> = candidates_of_gpu(name).into_iter().filter(is_wanted).collect();
-        if let (Some(only), true) = (&arguments.algorithm, candidates.is_empty()) {
+        let backward = candidates_of(name, gpu::kernels::backward_subjects(name));
+        let backward: Vec<Candidate> = backward.into_iter().filter(is_wanted).collect();
+        if let (Some(only), true) = (&arguments.algorithm, candidates.is_empty() && backward.is_empty()) {
             let what = format!("--backend {name}: {only} has no kernel of its own; it runs on the cpu");
             return Err(Failure::Bad(what));
         }
@@ -179,13 +146,14 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Probe::Ready(mut device) => {
                 devices.push(format!("{name}: {}", device.info().name));
                 rows.extend(on_gpu(&cases, &candidates, name, device.as_mut()));
+                rows.extend(gradients_on_gpu(&cases, &backward, device.as_mut()));
                 if arguments.taps {
                     rows.extend(taps_on_gpu(&cases, &candidates, device.as_mut()));
                 }
             }
             Probe::Unavailable(reason) => {
                 devices.push(format!("{name}: {reason}"));
-                for candidate in &candidates {
+                for candidate in candidates.iter().chain(&backward) {
                     rows.extend(cases.iter().map(|case| candidate.skipped(case, reason.to_string())));
                 }
                 missing = arguments.backend.as_ref().map(|name| format!("--backend {name}: {reason}"));
@@ -205,12 +173,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Every algorithm and format that a backend has kernels for.
+/// Every algorithm and format of a forward pass that a backend has kernels for.
 fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
+    candidates_of(backend, gpu::kernels::subjects(backend))
+}
+
+fn candidates_of(backend: &'static str, subjects: Vec<(&str, Precision)>) -> Vec<Candidate> {
     let named = |(name, precision): (&str, Precision)| {
         algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm: algorithm.clone(), precision })
     };
-    gpu::kernels::subjects(backend).into_iter().filter_map(named).collect()
+    subjects.into_iter().filter_map(named).collect()
 }
 
 /// Blocks of the stepper, for which many cases have sizes on either side.
@@ -266,10 +238,29 @@ fn on_gpu(cases: &[Subject], candidates: &[Candidate], name: &'static str, devic
     rows
 }
 
+/// dQ, dK and dV of the backward passes; the exact ones of a case serve all kernels of a format.
+fn gradients_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Backend) -> Vec<Row> {
+    let mut progress = Progress::new("gradients", (candidates.len() * cases.len()) as u64);
+    let mut rows = Vec::new();
+    let mut formats: Vec<Precision> = candidates.iter().map(|candidate| candidate.precision).collect();
+    formats.dedup();
+    for (case, &precision) in cases.iter().flat_map(|case| formats.iter().map(move |precision| (case, precision))) {
+        let exact = case.gradients(precision);
+        for candidate in candidates.iter().filter(|candidate| candidate.precision == precision) {
+            progress.at(rows.len() as u64);
+            rows.push(candidate.with_gradients(case, &exact, device));
+        }
+    }
+    rows
+}
+
 /// m and l after every key block, of the algorithms whose kernels record them.
 fn taps_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Backend) -> Vec<Row> {
+    let backend = device.info().backend;
+    let has_taps = |name: &str| gpu::kernels::of(backend, name).any(gpu::Kernel::has_taps);
+    let is_fused = |candidate: &&Candidate| candidate.algorithm.name() != "standard";
     let candidates: Vec<&Candidate> =
-        candidates.iter().filter(|candidate| candidate.algorithm.name() != "standard").collect();
+        candidates.iter().filter(is_fused).filter(|candidate| has_taps(candidate.algorithm.name())).collect();
     let mut progress = Progress::new("taps", (candidates.len() * cases.len()) as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
@@ -289,18 +280,6 @@ fn taps_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Bac
         }
     }
     rows
-}
-
-impl Row {
-    /// Failed where an error is not within its bound, which NaN never is.
-    fn judged(self) -> Self {
-        let (Some(tensor), Some(error), Some(bound)) = (self.tensor, self.max_error, self.bound) else { return self };
-        if error <= bound {
-            return self;
-        }
-        let reason = Some(format!("{tensor} is off by {}, the bound is {}", short(error), short(bound)));
-        Self { status: Status::Failed, reason, ..self }
-    }
 }
 
 impl Candidate {
@@ -369,6 +348,20 @@ impl Candidate {
         })
     }
 
+    /// The gradients of a GPU's kernel.
+    fn with_gradients(&self, case: &Subject, exact: &Result<Exact, Sentence>, device: &mut dyn Backend) -> Row {
+        let exact = match exact {
+            Ok(exact) => exact,
+            Err(reason) => return self.skipped(case, reason.to_string()),
+        };
+        let (name, never) = (self.algorithm.name(), AtomicBool::new(false));
+        match device.gradients(case.problem(), &exact.d_o, name, self.precision, &never) {
+            Ok(got) => self.closest(case, exact.compare(&got)),
+            Err(GpuError::Refused(refusal)) => self.skipped(case, refusal.to_string()),
+            Err(error) => self.failed(case, error.to_string()),
+        }
+    }
+
     /// The outputs of a GPU's kernel on every (batch, head), in that order.
     fn compared(&self, case: &Subject, outputs: &[Output]) -> Row {
         // Kernels of a GPU that store O in HBM at each visit do so in f32, whatever their blocks are.
@@ -377,11 +370,21 @@ impl Candidate {
         let mut all = Vec::new();
         for (at, output) in outputs.iter().enumerate() {
             match case.forward((at / heads, at % heads), self.precision, stored) {
-                Ok(expected) => all.extend(expected.iter().map(|expected| expected.compare_output(output))),
+                Ok(expected) => {
+                    let told = expected.iter().filter(|expected| self.tells(expected.name));
+                    all.extend(told.map(|expected| expected.compare_output(output)));
+                }
                 Err(why) => return self.skipped(case, why.to_string()),
             }
         }
         self.closest(case, all)
+    }
+
+    /// The text puts out or reports this result: not each tells m and l.
+    fn tells(&self, name: &str) -> bool {
+        let [_, m, l, _] = FORWARD;
+        let part = [(m, Part::Max), (l, Part::Sum)].into_iter().find(|(of, _)| *of == name);
+        part.is_none_or(|(_, part)| self.algorithm.result(part).is_some())
     }
 
     /// The row of the result that takes the largest share of its bound.
@@ -395,64 +398,4 @@ impl Candidate {
             None => row,
         }
     }
-}
-
-impl FirstNumber {
-    fn of(first: &FirstWrong, (batch, head): (usize, usize), problem: &Problem, algorithm: &Algorithm) -> Self {
-        let number = &first.number;
-        let at = first.at();
-        Self {
-            batch,
-            head: if number.is_of_key() { problem.shape.kv_head(head) } else { head + first.head },
-            tensor: number.tensor,
-            row: number.row,
-            component: number.component,
-            got: Number(number.got),
-            exact: Number(number.want),
-            bound: Number(number.bound),
-            step: at.map(|at| at.cursor),
-            line: at.map(|at| algorithm.line(at.step.line).span.line),
-        }
-    }
-}
-
-fn as_text(rows: &[Row], devices: &[String]) -> String {
-    let mut text = format!("{}\n", devices.join("\n"));
-    let mut groups: Vec<(&str, &str, Precision)> = Vec::new();
-    for row in rows {
-        let group = (row.backend, row.algorithm.as_str(), row.precision);
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    for group in groups {
-        let of_group = || rows.iter().filter(|row| (row.backend, row.algorithm.as_str(), row.precision) == group);
-        let count = |status: Status| of_group().filter(|row| row.status == status).count();
-        let share = of_group().filter_map(|row| Some(row.max_error? / row.bound?)).fold(0.0, f64::max);
-        let (backend, algorithm, precision) = group;
-        text += &format!(
-            "{backend} {algorithm} {}: {} ran, {} skipped, {} failed; largest error {} of its bound\n",
-            precision.name(),
-            count(Status::Ran),
-            count(Status::Skipped),
-            count(Status::Failed),
-            percent(share),
-        );
-    }
-    let mut reasons: Vec<(&str, usize)> = Vec::new();
-    for reason in rows.iter().filter(|row| row.status == Status::Skipped).filter_map(|row| row.reason.as_deref()) {
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => reasons.push((reason, 1)),
-        }
-    }
-    for (reason, count) in reasons {
-        text += &format!("skipped {count}: {reason}\n");
-    }
-    for row in rows.iter().filter(|row| row.status == Status::Failed) {
-        let reason = row.reason.as_deref().unwrap_or_default();
-        text +=
-            &format!("failed: {} {} {}: {}: {reason}\n", row.backend, row.algorithm, row.precision.name(), row.case);
-    }
-    text
 }

@@ -93,9 +93,17 @@ fn golden(folder: &Path, entry: Entry) -> Result<Golden, Failure> {
     problem.validate().map_err(|error| bad(&error))?;
     let shape = problem.shape;
     let rows = [shape.batch, shape.heads, shape.n_q];
-    let wanted = [&[&rows[..], &[shape.d_v]].concat()[..], &rows, &rows, &rows];
-    if let Some(at) = (0..4).find(|&at| results[at].shape() != wanted[at]) {
-        return Err(bad(&format!("{} has shape {:?}, not {:?}", FORWARD[at], results[at].shape(), wanted[at])));
+    let of_o = [&rows[..], &[shape.d_v]].concat();
+    let named = FORWARD.into_iter().zip(results.iter().map(ArrayD::shape).zip([&of_o[..], &rows, &rows, &rows]));
+    // A gradient has the shape of what it is of.
+    let of_gradients = gradients.iter().flat_map(|(d_o, [d_q, d_k, d_v])| {
+        let found = [d_o.shape(), d_q.shape(), d_k.shape(), d_v.shape()];
+        let wanted = [&of_o[..], problem.q.shape(), problem.k.shape(), problem.v.shape()];
+        let [q, k, v] = GRADIENTS;
+        ["dO", q, k, v].into_iter().zip(found.into_iter().zip(wanted))
+    });
+    if let Some((name, (found, wanted))) = named.chain(of_gradients).find(|(_, (found, wanted))| found != wanted) {
+        return Err(bad(&format!("{name} has shape {found:?}, not {wanted:?}")));
     }
     Ok(Golden { name: entry.file.clone(), problem: input.problem, results, gradients, entry })
 }
@@ -119,9 +127,8 @@ impl Golden {
                 Errors { o, m: lse, l: lse, lse }
             }
         };
-        let largest =
-            |at: usize| self.results[at].iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
-        let largest = Errors { o: largest(0), m: largest(1), l: largest(2), lse: largest(3) };
+        let [o, m, l, lse] = self.results.each_ref().map(error_rule::largest);
+        let largest = Errors { o, m, l, lse };
         let bounds = error_rule::bounds(precision, &baseline, &largest, self.entry.max_abs_score);
         // The manifest has no term for the rounding of the scores in l, but in f32; stored scores need one.
         let is_rounded = precision == Precision::F32 || stores_scores;

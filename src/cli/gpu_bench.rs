@@ -30,9 +30,12 @@ struct Row {
     precision: Precision,
     batch: usize,
     heads: usize,
+    /// Keys, and queries.
     n: usize,
+    n_q: usize,
     d: usize,
     causal: bool,
+    splits: usize,
     variant: Option<String>,
     median_ms: Option<f64>,
     min_ms: Option<f64>,
@@ -87,7 +90,12 @@ fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
         let n = usize::min(n, tokens);
         let (batch, heads) = (tokens / n, WIDTH / d);
         let shape = Shape { batch, heads, kv_heads: heads, n_q: n, n_k: n, d, d_v: d };
-        (file, Workload { algorithm, precision, shape, causal })
+        (file, Workload { algorithm, precision, shape, causal, splits: 1 })
+    };
+    // One query of each head over all keys.
+    let decode = |d, splits| {
+        let (file, open) = of("split_kv.cu", "split-kv", Precision::F32, (tokens, d), false);
+        (file, Workload { shape: Shape { n_q: 1, ..open.shape }, splits, ..open })
     };
     let mut all = Vec::new();
     for (file, algorithm) in [("standard.cu", "standard"), ("flash1.cu", "flash1"), ("flash2.cu", "flash2")] {
@@ -95,6 +103,16 @@ fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
             all.push(of(file, algorithm, Precision::F32, size, false));
         }
         all.push(of(file, algorithm, Precision::F32, (4096, 64), true));
+    }
+    all.extend([(64, 1), (64, 4), (64, 16), (128, 16)].map(|(d, splits)| decode(d, splits)));
+    for (file, algorithm) in
+        [("flash2_backward.cu", "flash2-backward"), ("two_kernel_backward.cu", "two-kernel-backward")]
+    {
+        for (d, causal) in [(64, false), (64, true), (128, false)] {
+            // Of one batch entry: its heads and key blocks fill a device.
+            let (file, all_entries) = of(file, algorithm, Precision::F32, (4096, d), causal);
+            all.push((file, Workload { shape: Shape { batch: 1, ..all_entries.shape }, ..all_entries }));
+        }
     }
     for precision in [Precision::F16, Precision::Bf16] {
         for size in [(1024, 64), (4096, 64), (16_384, 64), (1024, 128), (4096, 128), (16_384, 128)] {
@@ -115,7 +133,7 @@ fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
 
 impl Row {
     fn new(kernel: &'static str, workload: &Workload, measured: &Result<Measured, GpuError>) -> Self {
-        let Shape { batch, heads, n_q: n, d, .. } = workload.shape;
+        let Shape { batch, heads, n_q, n_k: n, d, .. } = workload.shape;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let done = measured.as_ref().ok();
         let median = done.and_then(Measured::median);
@@ -127,8 +145,10 @@ impl Row {
             batch,
             heads,
             n,
+            n_q,
             d,
             causal: workload.causal,
+            splits: workload.splits,
             variant: done.map(|measured| measured.variant.clone()),
             median_ms: median.map(ms),
             min_ms: done.and_then(|measured| measured.times.iter().min().copied().map(ms)),
@@ -154,9 +174,9 @@ fn as_text(device: &dyn Backend, copy: &Result<f64, GpuError>, rows: &[Row]) -> 
     cells.extend(rows.iter().map(|row| {
         let number = |number: Option<f64>| number.map_or("-".to_owned(), short);
         vec![
-            row.kernel.to_owned(),
+            if row.splits > 1 { format!("{}, {} splits", row.kernel, row.splits) } else { row.kernel.to_owned() },
             row.precision.name().to_owned(),
-            row.n.to_string(),
+            if row.n_q == row.n { row.n.to_string() } else { format!("{} x {}", row.n_q, row.n) },
             row.d.to_string(),
             row.batch.to_string(),
             row.heads.to_string(),
@@ -192,7 +212,7 @@ mod tests {
             assert!(kernel.precisions().contains(&workload.precision) && workload.shape.d <= kernel.d_max);
             assert_eq!(workload.shape.validate(), Ok(()));
         }
-        assert!(workloads(512).iter().all(|(_, w)| w.shape.n_q == 512 && w.shape.batch == 1));
+        assert!(workloads(512).iter().all(|(_, w)| w.shape.n_k == 512 && w.shape.batch == 1));
         // What the tensor core kernel is judged by.
         for (n, d) in [(4096, 64), (4096, 128), (16_384, 64), (16_384, 128)] {
             let of = |causal| {

@@ -29,6 +29,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a lesson to begin with, NAME.md
+    New {
+        /// Its name, with or without .md
+        name: PathBuf,
+    },
     /// Recompute every claim, answer, wrong choice, number and grade
     Check {
         /// A lesson of your own (.md) in place of the built-in ones
@@ -42,9 +47,30 @@ enum Command {
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::List { json } => list(*json),
+        Command::New { name } => new(name),
         Command::Check { file: None, json } => check_all(built_in(), *json),
         Command::Check { file: Some(file), json } => check_all(vec![of_file(file)?], *json),
     }
+}
+
+/// A lesson with one of each: it checks, and waits for its words.
+const TEMPLATE: &str = include_str!("lesson.md");
+
+/// Writes the template under a name that nothing has.
+fn new(name: &Path) -> Result<(), Failure> {
+    let path = if name.extension().is_some_and(|ending| ending == "md") {
+        name.into()
+    } else {
+        name.with_added_extension("md")
+    };
+    if path.exists() {
+        return Err(Failure::bad(shown(&path), "this is there already; choose another name"));
+    }
+    files::write_bytes(&path, TEMPLATE.as_bytes())?;
+    print(&format!(
+        "{0} is written. Open it with: tilescope {0}\nEvery time it is saved, the window shows it again.\n",
+        shown(&path)
+    ))
 }
 
 const LANGUAGES: [Language; 2] = [Language::English, Language::Chinese];

@@ -44,7 +44,8 @@ pub enum Renderer {
 #[cfg(feature = "app")]
 pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceOptions) -> Result<(), Failure> {
     use crate::app::{self, AppOptions};
-    let (paths, place) = &with_text(paths, place)?;
+    let (paths, place) = with_lesson(paths, place)?;
+    let (paths, place) = &with_text(&paths, &place)?;
     let input = place.read(paths)?;
     let is_asked_for =
         !paths.is_empty() || renderer != Renderer::Auto || *place != super::render::PlaceOptions::default();
@@ -56,6 +57,7 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
     // A set of files has no name that a later start would find it by.
     let named = place.place(if let [file] = &paths[..] { to_keep(file) } else { None });
     let mut options = AppOptions { renderer, folder: app::platform_folder(), ..AppOptions::default() };
+    options.system_language = system_language(|name| std::env::var(name).ok());
     place.apply(&mut options, named)?;
     let input = input.map(|input| {
         let name = input.name.clone();
@@ -67,6 +69,35 @@ pub fn main(paths: &[PathBuf], renderer: Renderer, place: &super::render::PlaceO
         Err(why) if paths.is_empty() => Err(Failure::Missing(why.to_string())),
         Err(why) => Err(Failure::Missing(format!("{}: {why}", files::all_shown(paths)))),
     }
+}
+
+/// What the system speaks, by the first of the variables of POSIX that says so. `C` and other languages say nothing.
+#[cfg(feature = "app")]
+fn system_language(variable: impl Fn(&str) -> Option<String>) -> Option<crate::playback::lesson::Language> {
+    let said = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+    said.and_then(|locale| crate::playback::lesson::Language::of_locale(&locale))
+}
+
+/// A lesson of one's own among the files is opened, as `--lesson` opens it.
+#[cfg(feature = "app")]
+fn with_lesson(
+    paths: &[PathBuf],
+    place: &super::render::PlaceOptions,
+) -> Result<(Vec<PathBuf>, super::render::PlaceOptions), Failure> {
+    use super::render::LessonAt;
+    use crate::app::{is_lesson, read_lesson};
+    let (lessons, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| is_lesson(path));
+    let mut place = place.clone();
+    match (&lessons[..], &place.lesson) {
+        ([], _) => {}
+        ([path], None) => {
+            read_lesson(path).map_err(|fault| Failure::Bad(fault.to_string()))?;
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            place.lesson = Some(LessonAt::File(path, crate::playback::lesson::Position::default()));
+        }
+        _ => return Err(Failure::Bad(format!("{}: one lesson at a time", files::all_shown(&lessons)))),
+    }
+    Ok((others, place))
 }
 
 /// A text of one's own among the files is the algorithm.

@@ -2,12 +2,14 @@
 
 pub mod bench;
 mod check;
+mod check_report;
 mod devices;
 mod diff;
 mod failure;
 mod files;
 mod golden;
 mod gpu_bench;
+mod gradients;
 mod judge;
 mod lessons;
 mod main_job;
@@ -39,7 +41,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     /// A .safetensors, an .npz, several .npy or a folder of them, a trace (.json),
-    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`, or a text of one's own (.tile) to open in the window
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`, or a text (.tile) or a lesson (.md) of one's own to open in the window
     files: Vec<PathBuf>,
     /// What draws the window
     #[arg(long, value_enum, default_value_t)]

@@ -1,6 +1,6 @@
 //! `tilescope render`: the window's picture at a step, without a window; and the options that name a place to open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use crate::attention::input::random;
 use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Language, Position};
+use crate::playback::lesson::{Language, Lesson, Position};
 use crate::schedule::spec::{Choice, RunSpec};
 use crate::sentence::Sentence;
 
@@ -80,9 +80,10 @@ pub struct PlaceOptions {
     /// en or zh
     #[arg(long, value_name = "CODE", value_parser = language)]
     lang: Option<Language>,
-    /// A lesson from 1 to 8, and a beat of it from 1; `r` after it reveals the answer: 4, 4.2, 4.2r
+    /// A lesson from 1 to 8, and a beat of it from 1; `r` after it reveals the answer: 4, 4.2, 4.2r; or one of your own:
+    /// mine.md, mine.md:2, mine.md:2r
     #[arg(long, value_name = "N[.BEAT]", value_parser = lesson)]
-    lesson: Option<(usize, Position)>,
+    pub(super) lesson: Option<LessonAt>,
     /// The layout for a projector
     #[arg(long)]
     present: bool,
@@ -102,21 +103,44 @@ fn language(text: &str) -> Result<Language, Sentence> {
     Language::parse(text).ok_or_else(|| "it is en or zh".into())
 }
 
-fn lesson(text: &str) -> Result<(usize, Position), Sentence> {
+/// A lesson and a place in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum LessonAt {
+    /// From 0.
+    BuiltIn(usize, Position),
+    File(PathBuf, Position),
+}
+
+/// `4`, `4.2`, `4.2r`, or a file: `mine.md`, `mine.md:2`, `mine.md:2r`.
+fn lesson(text: &str) -> Result<LessonAt, Sentence> {
     let fault = || Sentence::new("it is a lesson and a beat, such as 4.2");
     let (place, is_revealed) = text.strip_suffix('r').map_or((text, false), |place| (place, true));
-    let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let index = |text: &str| text.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(fault);
+    let (path, beat) = place.rsplit_once(':').unwrap_or((text, "1"));
+    if app::is_lesson(Path::new(path)) {
+        let lesson = app::read_lesson(Path::new(path))?;
+        let at = Position { beat: index(beat)?, is_revealed: is_revealed && path != text };
+        return within(&lesson, path, at).map(|at| LessonAt::File(path.into(), at));
+    }
+    let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let (number, beat) = (index(number)?, index(beat)?);
-    let entry = LESSONS.get(number).ok_or_else(|| Sentence::new("there are {0} lessons").with(LESSONS.len()))?;
-    let beats = entry.lesson(Language::English).map_err(Sentence::verbatim)?.beats;
-    match beats.get(beat) {
-        None => Err(Sentence::new("lesson {0} has {1} beats").with(number + 1).with(beats.len())),
-        Some(shown) if is_revealed && shown.predict.is_none() => {
-            let fault = "beat {0} of lesson {1} asks nothing whose answer could be revealed";
-            Err(Sentence::new(fault).with(beat + 1).with(number + 1))
+    let entry = LESSONS
+        .get(number)
+        .ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
+    let lesson = entry.lesson(Language::English).map_err(Sentence::verbatim)?;
+    let name = format!("lesson {}", number + 1);
+    within(&lesson, &name, Position { beat, is_revealed }).map(|at| LessonAt::BuiltIn(number, at))
+}
+
+/// A place that the lesson has.
+fn within(lesson: &Lesson, name: &str, at: Position) -> Result<Position, Sentence> {
+    match lesson.beats.get(at.beat) {
+        None => Err(Sentence::new("{0} has {1} {1|beat|beats}").with(name).with(lesson.beats.len())),
+        Some(shown) if at.is_revealed && shown.predict.is_none() => {
+            let fault = "beat {0} of {1} asks nothing whose answer could be revealed";
+            Err(Sentence::new(fault).with(at.beat + 1).with(name))
         }
-        Some(_) => Ok((number, Position { beat, is_revealed })),
+        Some(_) => Ok(at),
     }
 }
 
@@ -186,7 +210,12 @@ impl PlaceOptions {
     /// How the window opens on `place`.
     pub fn apply(&self, options: &mut AppOptions, place: Place) -> Result<(), Failure> {
         options.place = place;
-        (options.language, options.theme, options.lesson) = (self.lang, self.theme, self.lesson);
+        (options.language, options.theme) = (self.lang, self.theme);
+        match &self.lesson {
+            Some(LessonAt::BuiltIn(index, at)) => options.lesson = Some((*index, *at)),
+            Some(LessonAt::File(path, at)) => options.own_lesson = Some((path.clone(), *at)),
+            None => {}
+        }
         (options.is_presenting, options.tour) = (self.present, self.tour);
         options.overlay = match self.overlay.as_deref() {
             Some("keys") => Some(Overlay::Keys),

@@ -9,6 +9,7 @@ mod read;
 mod signals;
 mod target;
 mod text;
+mod typed;
 mod write;
 
 use std::io;
@@ -22,6 +23,7 @@ pub use read::{is_same_file, read};
 pub use signals::{at_end, guard};
 pub use target::{is_standard_output, writable};
 pub use text::{algorithm, is_text};
+pub use typed::typed;
 pub use write::{WriteError, replace, write, write_new};
 
 /// What the system says, without its error number; what is usual is a sentence that can be translated.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::attention::{Precision, ProblemError};
+use crate::number;
 use crate::sentence::{Sentence, says_a_sentence};
 
 /// Why a backend does not take a problem. Nothing was run.
@@ -19,6 +20,13 @@ pub enum Refusal {
         precision: Precision,
     },
     Dropout,
+    /// A kernel of a backward pass, where a forward pass is asked for.
+    Backward {
+        algorithm: &'static str,
+    },
+    NotBackward {
+        algorithm: String,
+    },
     /// `place` of V is a key that exists, and `value` what the format makes of it.
     NotFinite {
         place: String,
@@ -71,6 +79,11 @@ impl Refusal {
                 Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
             }
             Self::Dropout => "the kernel has no dropout".into(),
+            Self::Backward { algorithm } => {
+                let told = "{0} gives gradients and no O: {1} runs it on the device and checks it";
+                Sentence::new(told).with(algorithm).with("tilescope check --backend cuda")
+            }
+            Self::NotBackward { algorithm } => Sentence::new("{0} gives no gradients").with(algorithm),
             Self::NotFinite { place, value, precision } => {
                 let told = "the kernel takes no NaN or infinity in V, and {0} is {1} in {2}; those in f32 do";
                 Sentence::new(told).with(place).with(value).with(precision.name())
@@ -79,8 +92,8 @@ impl Refusal {
                 Sentence::new("{0} is {1}, but the kernel takes at most {2}").with(name).with(value).with(limit)
             }
             Self::Binding { name, bytes, limit } => {
-                let text = "{0} takes {1} {1|byte|bytes}, but the device binds at most {2} at once: use fewer tokens or \
-                    heads";
+                let text = "{0} takes {1}, but the device binds at most {2} at once: use fewer tokens or heads";
+                let [bytes, limit] = number::bytes_apart(*bytes, *limit);
                 Sentence::new(text).with(name).with(bytes).with(limit)
             }
             Self::Problem(error) => error.sentence(),
@@ -89,9 +102,9 @@ impl Refusal {
                 Sentence::new("the {0} backend does not measure its kernels by themselves").with(backend)
             }
             Self::Memory { needed, free, total } => {
-                let text = "the run needs {0} {0|byte|bytes} of device memory, but {1} of {2} are free: use fewer tokens \
-                    or heads";
-                Sentence::new(text).with(needed).with(free).with(total)
+                let text = "the run needs {0} of device memory, but {1} of {2} are free: use fewer tokens or heads";
+                let [needed, free] = number::bytes_apart(*needed, *free);
+                Sentence::new(text).with(needed).with(free).with(number::bytes(*total))
             }
             Self::Fit { entry, threads, registers, shared_bytes, sm_threads, sm_registers, sm_shared_bytes } => {
                 let text = "{0} does not fit an SM: a block takes {1} {1|thread|threads}, {2} {2|register|registers} and \
@@ -127,7 +140,7 @@ impl GpuError {
             Self::Refused(refusal) => refusal.sentence(),
             Self::Cancelled { launches } => Sentence::new("cancelled after {0} {0|launch|launches}").with(launches),
             Self::OutOfMemory { bytes } => {
-                Sentence::new("the device is out of memory: the run needs {0} {0|byte|bytes}").with(bytes)
+                Sentence::new("the device is out of memory: the run needs {0}").with(number::bytes(*bytes))
             }
             Self::Lost(reason) => Sentence::new("the device was lost: {0}").and(reason.clone()),
             Self::Hung(after) => {

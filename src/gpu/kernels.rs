@@ -1,6 +1,7 @@
 //! The kernel sources of `kernels/`. Markers in their comments say which lines belong to which step of a schedule.
 
 use crate::attention::Precision;
+use crate::schedule::{Algorithm, algorithm};
 
 /// One kernel file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,16 +80,42 @@ pub const FLASH2_CU: Kernel = cuda("flash2.cu", "flash2", (32, 32), include_str!
 /// FlashAttention-2 on tensor cores, in f16 and bf16.
 pub const FLASH2_MMA_CU: Kernel =
     cuda("flash2_mma.cu", "flash2", (128, 64), include_str!("../../kernels/flash2_mma.cu"));
+/// FlashAttention-2 with the keys in splits, in f32.
+pub const SPLIT_KV_CU: Kernel = cuda("split_kv.cu", "split-kv", (32, 32), include_str!("../../kernels/split_kv.cu"));
+
+/// The gradients of FlashAttention-2 in f32, dQ by atomic additions.
+pub const FLASH2_BACKWARD_CU: Kernel =
+    cuda("flash2_backward.cu", "flash2-backward", (16, 32), include_str!("../../kernels/flash2_backward.cu"));
+/// The same in two kernels without atomics.
+pub const TWO_KERNEL_BACKWARD_CU: Kernel = cuda(
+    "two_kernel_backward.cu",
+    "two-kernel-backward",
+    (16, 32),
+    include_str!("../../kernels/two_kernel_backward.cu"),
+);
 
 /// What the CUDA kernels include, by name.
-pub const CUDA_HEADERS: [(&str, &str); 2] = [
+pub const CUDA_HEADERS: [(&str, &str); 4] = [
     ("attention.cuh", include_str!("../../kernels/attention.cuh")),
+    ("tiles.cuh", include_str!("../../kernels/tiles.cuh")),
+    ("backward.cuh", include_str!("../../kernels/backward.cuh")),
     ("tensor_cores.cuh", include_str!("../../kernels/tensor_cores.cuh")),
 ];
 
 /// Every kernel of this version: those for any GPU, then those for NVIDIA's, each from simple to fast.
-pub const KERNELS: &[Kernel] =
-    &[STANDARD_WGSL, FLASH1_WGSL, FLASH2_WGSL, FLASH2_WIDE_WGSL, STANDARD_CU, FLASH1_CU, FLASH2_CU, FLASH2_MMA_CU];
+pub const KERNELS: &[Kernel] = &[
+    STANDARD_WGSL,
+    FLASH1_WGSL,
+    FLASH2_WGSL,
+    FLASH2_WIDE_WGSL,
+    STANDARD_CU,
+    FLASH1_CU,
+    FLASH2_CU,
+    FLASH2_MMA_CU,
+    SPLIT_KV_CU,
+    FLASH2_BACKWARD_CU,
+    TWO_KERNEL_BACKWARD_CU,
+];
 
 impl Kernel {
     /// The formats that it computes in, at least one.
@@ -97,6 +124,16 @@ impl Kernel {
             "flash2_mma.cu" => &[Precision::F16, Precision::Bf16],
             _ => &[Precision::F32],
         }
+    }
+
+    /// Whether it has a variant that records m, l and times of tiles.
+    pub fn has_taps(&self) -> bool {
+        self.file != SPLIT_KV_CU.file && !self.is_backward()
+    }
+
+    /// It gives dQ, dK and dV, and no O.
+    pub fn is_backward(&self) -> bool {
+        algorithm::by_name(self.algorithm).is_some_and(Algorithm::is_backward)
     }
 
     /// What the compiler gets. Lines of the file keep their numbers.
@@ -108,10 +145,19 @@ impl Kernel {
     }
 }
 
-/// What a backend's kernels compute: an algorithm in a format, each once.
+/// What a backend's kernels compute of O: an algorithm in a format, each once.
 pub fn subjects(backend: &str) -> Vec<(&'static str, Precision)> {
+    computed(backend, false)
+}
+
+/// What they compute of gradients.
+pub fn backward_subjects(backend: &str) -> Vec<(&'static str, Precision)> {
+    computed(backend, true)
+}
+
+fn computed(backend: &str, is_backward: bool) -> Vec<(&'static str, Precision)> {
     let mut subjects = Vec::new();
-    for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend) {
+    for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend && kernel.is_backward() == is_backward) {
         for &precision in kernel.precisions() {
             if !subjects.contains(&(kernel.algorithm, precision)) {
                 subjects.push((kernel.algorithm, precision));
@@ -131,10 +177,10 @@ pub fn of<'a>(backend: &'a str, algorithm: &'a str) -> impl DoubleEndedIterator<
     KERNELS.iter().filter(move |kernel| kernel.backend == backend && kernel.algorithm == algorithm)
 }
 
-/// The algorithms that a backend has kernels for, each once.
+/// The algorithms of forward passes that a backend has kernels for, each once.
 pub fn algorithms(backend: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
-    for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend) {
+    for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend && !kernel.is_backward()) {
         if !names.contains(&kernel.algorithm) {
             names.push(kernel.algorithm);
         }
@@ -147,7 +193,7 @@ mod tests {
     use super::*;
 
     use crate::attention::Band;
-    use crate::schedule::{Plan, Schedule, Tiling, algorithm, kernel_lines};
+    use crate::schedule::{Plan, Schedule, Tiling, kernel_lines};
 
     /// Every step of the schedule is marked, and lines follow each other as its steps do.
     #[test]
@@ -160,7 +206,7 @@ mod tests {
             let (mut last, mut steps) = (0, 0);
             schedule.for_each(|_, step| {
                 let operation = schedule.algorithm.operation(step.line);
-                let lines = kernel_lines(kernel.source, &operation);
+                let lines = kernel_lines(kernel.source, &schedule.algorithm, step.line);
                 let first = *lines.first().unwrap_or_else(|| panic!("{}: no line for {operation}", kernel.file));
                 assert!(first > last && lines.len() > 1, "{}: {operation} is out of order or empty", kernel.file);
                 (last, steps) = (first, steps + 1);
@@ -181,7 +227,7 @@ mod tests {
                 assert!(kernel.source.contains(&line), "{}: {line}", kernel.file);
             }
         }
-        for kernel in [STANDARD_CU, FLASH1_CU, FLASH2_CU] {
+        for kernel in [STANDARD_CU, FLASH1_CU, FLASH2_CU, SPLIT_KV_CU] {
             for (name, value) in [("BR", kernel.br), ("BC", kernel.bc)] {
                 let line = format!("constexpr int {name} = {value};");
                 assert!(kernel.source.contains(&line), "{}: {line}", kernel.file);

@@ -6,6 +6,8 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use ndarray::Array4;
+
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem};
 use crate::schedule::Tiling;
@@ -107,6 +109,9 @@ pub trait Backend: Send {
     /// Without effect where there is no choice.
     fn prefer(&mut self, _file: &str) {}
 
+    /// From now on an algorithm that has splits cuts the keys into as many parts. Without effect on others.
+    fn set_splits(&self, _splits: usize) {}
+
     /// The kernel that [`Backend::run`] would take for this problem; `None` where it would refuse it or does not say.
     fn kernel(&self, _problem: &Problem, _algorithm: &str) -> Option<&'static Kernel> {
         None
@@ -132,6 +137,22 @@ pub trait Backend: Send {
         precision: Precision,
         cancel: &AtomicBool,
     ) -> Result<GpuRun, GpuError>;
+
+    /// The gradients of every (batch, head) for the gradient `d_o` of its O, `[batch, heads, n_q, d_v]`: by a kernel of a
+    /// backward pass, after one of its forward pass.
+    ///
+    /// Errors as [`Backend::run`] does; refuses an algorithm that is no backward pass.
+    fn gradients(
+        &mut self,
+        _problem: &Problem,
+        _d_o: &Array4<f64>,
+        algorithm: &str,
+        _precision: Precision,
+        _cancel: &AtomicBool,
+    ) -> Result<GpuGradients, GpuError> {
+        let (backend, has) = (self.info().backend, kernels::algorithms(self.info().backend).join(", "));
+        Err(Refusal::Algorithm { backend, algorithm: algorithm.to_owned(), has }.into())
+    }
 
     /// Computes the same once more with m and l of every query recorded after every key block, which is slower.
     ///
@@ -202,6 +223,21 @@ pub struct GpuRun {
     /// Pieces that the grid was cut into.
     pub launches: usize,
     /// Memory allocated on the device for this run.
+    pub device_bytes: u64,
+}
+
+/// The gradients of one run and what it took.
+#[derive(Clone, Debug)]
+pub struct GpuGradients {
+    /// `[batch, heads, n_q, d]`.
+    pub dq: Array4<f64>,
+    /// `[batch, kv_heads, n_k, d]`, and `d_v` of dV: summed over the query heads that share them.
+    pub dk: Array4<f64>,
+    pub dv: Array4<f64>,
+    /// Inside the kernels of the forward and of the backward pass, by the GPU's clock.
+    pub forward_time: Duration,
+    pub kernel_time: Duration,
+    /// Memory allocated on the device for both.
     pub device_bytes: u64,
 }
 

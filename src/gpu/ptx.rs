@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::Refusal;
+use super::{Refusal, kernels};
 use crate::attention::Precision;
 
 /// One PTX file of `kernels/ptx/`.
@@ -63,8 +63,22 @@ const fn ptx(
     Ptx { name, algorithm, precision, d, taps, br, bc, threads, text }
 }
 
-/// Every variant; those of one algorithm and precision rise in d.
-static ALL: [[Ptx; 2]; 15] = [
+/// A variant without taps.
+macro_rules! one {
+    ($algorithm:literal, $d:literal, $blocks:expr, $name:literal) => {
+        ptx(
+            $algorithm,
+            Precision::F32,
+            ($d, false),
+            $blocks,
+            $name,
+            include_str!(concat!("../../kernels/ptx/", $name, ".ptx")),
+        )
+    };
+}
+
+/// Every variant of the kernels with taps; those of one algorithm and precision rise in d.
+static WITH_TAPS: [[Ptx; 2]; 15] = [
     both!("standard", F32, 128, (16, 16, 256), "standard"),
     both!("flash1", F32, 64, (32, 32, 128), "flash1.d64"),
     both!("flash1", F32, 128, (32, 32, 128), "flash1.d128"),
@@ -82,12 +96,25 @@ static ALL: [[Ptx; 2]; 15] = [
     both!("flash2", Bf16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d128"),
 ];
 
+/// Every variant of the others, also rising in d.
+static WITHOUT_TAPS: [Ptx; 6] = [
+    one!("split-kv", 64, (32, 32, 128), "split_kv.d64"),
+    one!("split-kv", 128, (32, 32, 128), "split_kv.d128"),
+    one!("flash2-backward", 64, (32, 32, 128), "flash2_backward.d64"),
+    one!("flash2-backward", 128, (16, 32, 128), "flash2_backward.d128"),
+    one!("two-kernel-backward", 64, (32, 32, 128), "two_kernel_backward.d64"),
+    one!("two-kernel-backward", 128, (16, 32, 128), "two_kernel_backward.d128"),
+];
+
 impl Ptx {
     /// The kernel file that it was made of.
     pub fn file(&self) -> &'static str {
         match (self.algorithm, self.precision) {
             ("standard", _) => "standard.cu",
             ("flash1", _) => "flash1.cu",
+            ("split-kv", _) => "split_kv.cu",
+            ("flash2-backward", _) => "flash2_backward.cu",
+            ("two-kernel-backward", _) => "two_kernel_backward.cu",
             (_, Precision::F16 | Precision::Bf16) => "flash2_mma.cu",
             _ => "flash2.cu",
         }
@@ -111,20 +138,24 @@ impl Ptx {
 
 /// Every PTX file.
 pub fn all() -> impl Iterator<Item = &'static Ptx> + Clone {
-    ALL.iter().flatten()
+    WITH_TAPS.iter().flatten().chain(&WITHOUT_TAPS)
 }
 
 /// The smallest variant that takes a head dimension of `d` (the larger of d and d_v).
 pub fn find(algorithm: &str, precision: Precision, d: usize, taps: bool) -> Result<&'static Ptx, Refusal> {
     if !all().any(|ptx| ptx.algorithm == algorithm) {
-        let has = "standard, flash1, flash2";
-        return Err(Refusal::Algorithm { backend: "cuda", algorithm: algorithm.to_owned(), has: has.to_owned() });
+        let has = kernels::algorithms("cuda").join(", ");
+        return Err(Refusal::Algorithm { backend: "cuda", algorithm: algorithm.to_owned(), has });
     }
-    let mut of = all().filter(|ptx| (ptx.algorithm, ptx.precision, ptx.taps) == (algorithm, precision, taps));
-    if of.clone().next().is_none() {
+    let of =
+        |taps: bool| all().filter(move |ptx| (ptx.algorithm, ptx.precision, ptx.taps) == (algorithm, precision, taps));
+    if of(false).next().is_none() {
         return Err(Refusal::Format { algorithm: algorithm.to_owned(), precision });
     }
-    of.find(|ptx| d <= ptx.d).ok_or(Refusal::TooLarge { name: "d", value: d, limit: 128 })
+    if of(taps).next().is_none() {
+        return Err(Refusal::Taps("the kernel has no variant that records them"));
+    }
+    of(taps).find(|ptx| d <= ptx.d).ok_or(Refusal::TooLarge { name: "d", value: d, limit: 128 })
 }
 
 /// What one block of an entry takes, on one architecture.
@@ -195,7 +226,7 @@ mod tests {
             let made = [vec![ptx.file().to_owned()], ptx.defines()].concat().join(" ");
             assert!(ptx.text.starts_with(&format!("// {made}: made by ")), "{}: {made}", ptx.name);
             let rows = resources(ptx, (9, 0));
-            assert_eq!(rows.len(), if ptx.algorithm == "standard" { 3 } else { 1 }, "{}", ptx.name);
+            assert_eq!(rows.len(), ptx.text.matches(".visible .entry ").count(), "{}", ptx.name);
             for row in rows {
                 assert!(ptx.text.contains(&format!(".entry {}(", row.entry)), "{row:?}");
                 assert!(row.blocks_per_sm(ptx.threads, &A100) >= 2, "{row:?}");
@@ -219,7 +250,9 @@ mod tests {
         assert_eq!(said("flash2", Precision::F16, 129), "d is 129, but the kernel takes at most 128");
         assert_eq!(said("flash1", Precision::F16, 64), "there is no kernel for flash1 in f16");
         assert_eq!(said("flash2", Precision::F64, 64), "there is no kernel for flash2 in f64");
-        assert!(said("split-kv", Precision::F32, 64).contains("standard, flash1, flash2"));
+        assert!(said("flash9", Precision::F32, 64).contains("standard, flash1, flash2, split-kv"));
+        let taps = find("split-kv", Precision::F32, 64, true).expect_err("it has none").to_string();
+        assert!(taps.contains("no variant that records them"), "{taps}");
     }
 
     #[test]

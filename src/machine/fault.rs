@@ -68,7 +68,8 @@ impl Fault {
             }
             Self::TooLarge { bytes, most } => {
                 let sentence = Sentence::new("its tensors take {0}, and {1} is the limit: take fewer tokens");
-                sentence.with(number::bytes(*bytes)).with(number::bytes(*most))
+                let [bytes, most] = number::bytes_apart(*bytes, *most);
+                sentence.with(bytes).with(most)
             }
             Self::TooManySteps { steps, most } => {
                 let sentence = Sentence::new(

@@ -288,7 +288,8 @@ pub fn check_scores(algorithm: &Algorithm, plan: &Plan) -> Result<(), Sentence> 
     }
     let fault = "{0} would keep S and P of {1} x {2} in memory, {3}, and {4} is the limit here; flash2 needs neither";
     let fault = Sentence::new(fault).with(algorithm.name()).with(plan.n_q).with(plan.n_k);
-    Err(fault.with(number::bytes(bytes)).with(number::bytes(MOST_BYTES)))
+    let [bytes, most] = number::bytes_apart(bytes, MOST_BYTES);
+    Err(fault.with(bytes).with(most))
 }
 
 fn elements(tensor: &Tensor, setting: &Setting) -> u64 {

@@ -59,19 +59,6 @@ pub struct RowVisit {
     pub done_at: u64,
 }
 
-impl RowStory {
-    /// The same numbers at the steps of `shown`, the story of the same row by another text: what a bug would make of it
-    /// while the run on screen has none.
-    pub fn at_steps_of(mut self, shown: &Self) -> Self {
-        for (visit, shown) in self.visits.iter_mut().zip(&shown.visits) {
-            (visit.scores_at, visit.max_at) = (shown.scores_at, shown.max_at);
-            (visit.rescale_at, visit.done_at) = (shown.rescale_at, shown.done_at);
-        }
-        self.end = shown.end;
-        self
-    }
-}
-
 impl RowVisit {
     /// The weighted sum of values of component `c`, before the visit or after it.
     pub fn sum_of(&self, sums: &RowSums, c: usize) -> f64 {

@@ -157,7 +157,7 @@ impl Known {
                 .tensor()
                 .map_or(0, |tensor| algorithm.hbm_tensor(tensor, schedule.plan()).element_bytes),
             pseudo: vec![line.span.line as u16],
-            kernel: kernel_source.map(|source| kernel_lines(source, &algorithm.operation(step.line))),
+            kernel: kernel_source.map(|source| kernel_lines(source, algorithm, step.line)),
             uses: (costs(pair) || costs(query), costs(pair) || costs(key)),
         }
     }

@@ -117,6 +117,10 @@ impl Case {
         let got = [got.o.iter().copied().collect(), got.m.clone(), got.l.clone(), got.lse.clone()];
         let mut wrong = Vec::new();
         for (at, (got, exact)) in got.iter().zip(self.exact(batch, head)).enumerate() {
+            // A kernel may tell neither m nor l.
+            if got.is_empty() && ["m", "l"].contains(&RESULTS[at]) {
+                continue;
+            }
             let (error, bound) = (max_error(got, &exact), self.bound(at, precision));
             // A NaN is within no bound.
             let within = error <= bound;

@@ -4,6 +4,7 @@
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
+pub mod gradients;
 pub mod literals;
 pub mod not_finite;
 pub mod program;

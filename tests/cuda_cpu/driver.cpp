@@ -1,6 +1,6 @@
 // Reads attention problems from a file, runs each through the kernel that it was compiled with, and writes the results.
 //
-// Compiled once per variant, with KERNEL_FILE, one of KERNEL_FLASH2, KERNEL_FLASH1, KERNEL_STANDARD, and what the kernel
+// Compiled once per variant, with KERNEL_FILE, one of KERNEL_FLASH2, KERNEL_FLASH1, KERNEL_STANDARD, .., and what the kernel
 // itself takes (D, TAPS, ...). Every array is an allocation of its exact size, so that the sanitizer sees one step
 // beyond it; results are NaN until the kernel writes them.
 #include "thread_block.h"
@@ -16,7 +16,7 @@ struct Header {
     int32_t batch, heads, kv_heads, n_q, n_k, d, d_v;
     int32_t offset, left, right;
     int32_t bias_length, bias_strides[4];   // length 0: none
-    int32_t has_slopes;
+    int32_t has_slopes, splits;
     float scale, softcap;
 };
 
@@ -42,15 +42,15 @@ static int blocks_of(int rows, int size) { return (rows + size - 1) / size; }
 
 // Runs `kernel` on the grid in several launches, so that the places where a launch begins are used.
 template <class Kernel>
-static void in_pieces(const Header &h, Attention a, int blocks, Kernel kernel) {
+static void in_pieces(const Header &h, Attention a, int blocks, int all_heads, Kernel kernel) {
     for (int batch = 0; batch < h.batch; batch++) {
         for (int begin : {0, 1}) {
             int count = begin ? blocks - 1 : 1;
             a.first_batch = batch;
             a.first_block = begin;
-            int split = h.heads / 2;
+            int split = all_heads / 2;
             for (int head : {0, split}) {
-                unsigned heads = head ? h.heads - split : split ? split : h.heads;
+                unsigned heads = head ? all_heads - split : split ? split : all_heads;
                 a.first_head = head;
                 if (!count || (!split && head)) continue;
                 uint3 grid = {(unsigned)count, heads, 1};
@@ -63,9 +63,9 @@ static void in_pieces(const Header &h, Attention a, int blocks, Kernel kernel) {
 
 static void run(const Header &h, Attention a) {
 #if defined(KERNEL_FLASH2)
-    in_pieces(h, a, blocks_of(h.n_q, BR), flash2);
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, flash2);
 #elif defined(KERNEL_FLASH2_MMA)
-    in_pieces(h, a, blocks_of(h.n_q, BR), flash2_mma);
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, flash2_mma);
 #elif defined(KERNEL_FLASH1)
     // One block per head; the key blocks are cut into two launches.
     int key_blocks = blocks_of(h.n_k, BC);
@@ -80,11 +80,25 @@ static void run(const Header &h, Attention a) {
     for (long long at = 0; at < (long long)h.batch * h.heads * h.n_q; at++) a.lse[at] = a.m[at] + logf(a.l[at]);
 #elif defined(KERNEL_STANDARD)
     int blocks = blocks_of(h.n_q, BR);
-    in_pieces(h, a, blocks, standard_scores);
-    in_pieces(h, a, blocks, standard_softmax);
-    in_pieces(h, a, blocks, standard_output);
+    in_pieces(h, a, blocks, h.heads, standard_scores);
+    in_pieces(h, a, blocks, h.heads, standard_softmax);
+    in_pieces(h, a, blocks, h.heads, standard_output);
+#elif defined(KERNEL_SPLIT_KV)
+    in_pieces(h, a, blocks_of(h.n_q, BR) * h.splits, h.heads, split_kv_splits);
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, split_kv_combine);
+#elif defined(KERNEL_FLASH2_BACKWARD)
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, flash2_backward_preprocess);
+    in_pieces(h, a, blocks_of(h.n_k, BC), h.kv_heads, flash2_backward_gradients);
+#elif defined(KERNEL_TWO_KERNEL_BACKWARD)
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, two_kernel_backward_preprocess);
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, two_kernel_backward_dq);
+    in_pieces(h, a, blocks_of(h.n_k, BC), h.kv_heads, two_kernel_backward_dk_dv);
 #endif
 }
+
+#if defined(KERNEL_FLASH2_BACKWARD) || defined(KERNEL_TWO_KERNEL_BACKWARD)
+#define BACKWARD
+#endif
 
 int main(int count, char **arguments) {
     if (count != 3) cpu::fail("give the file of problems and the file of results");
@@ -119,8 +133,28 @@ int main(int count, char **arguments) {
         Array<TileTime> tiles((size_t)h.batch * h.heads * blocks * visits);
         a.tap_m = tap_m.data, a.tap_l = tap_l.data, a.tap_tiles = tiles.data;
 #endif
+#if defined(KERNEL_SPLIT_KV)
+        Array<float> part_o(rows * h.splits * h.d_v), part_lse(rows * h.splits);
+        a.part_o = part_o.data, a.part_lse = part_lse.data;
+        a.splits = h.splits;
+        a.m = a.l = nullptr;            // it tells neither
+#elif defined(BACKWARD)
+        // What the forward pass left, and the gradient of its output.
+        Array<float> grad_o(rows * h.d_v), delta(rows), grad_q(rows * h.d), grad_k(keys * h.d), grad_v(keys * h.d_v);
+        o.read(problems), lse.read(problems), grad_o.read(problems);
+        a.grad_o = grad_o.data, a.delta = delta.data;
+        a.grad_q = grad_q.data, a.grad_k = grad_k.data, a.grad_v = grad_v.data;
+#endif
         run(h, a);
-        o.write(results), m.write(results), l.write(results), lse.write(results);
+#if defined(BACKWARD)
+        grad_q.write(results), grad_k.write(results), grad_v.write(results);
+        continue;
+#endif
+        o.write(results);
+#if !defined(KERNEL_SPLIT_KV)
+        m.write(results), l.write(results);
+#endif
+        lse.write(results);
 #if defined(TAPS)
         tap_m.write(results), tap_l.write(results), tiles.write(results);
 #endif

@@ -5,6 +5,7 @@
 //! sanitizers are missing, the tests print what they skipped; `TILESCOPE_REQUIRE_GPU=1` makes that a failure.
 #![allow(clippy::print_stdout)] // Tests say how much ran.
 
+mod backward;
 #[path = "../common/mod.rs"]
 mod common;
 mod instructions;
@@ -22,12 +23,14 @@ use tilescope::attention::error_rule::{self, Errors, Reference};
 use tilescope::attention::{Align, Mask, Precision, Problem, Shape, conversion};
 
 /// The f32 kernels, as they are compiled for a GPU.
-const SCALAR: [Variant; 5] = [
+const SCALAR: [Variant; 7] = [
     Variant { kernel: "standard", precision: Precision::F32, d: 128, taps: false },
     Variant { kernel: "flash1", precision: Precision::F32, d: 64, taps: false },
     Variant { kernel: "flash1", precision: Precision::F32, d: 128, taps: false },
     Variant { kernel: "flash2", precision: Precision::F32, d: 64, taps: false },
     Variant { kernel: "flash2", precision: Precision::F32, d: 128, taps: false },
+    Variant { kernel: "split_kv", precision: Precision::F32, d: 64, taps: false },
+    Variant { kernel: "split_kv", precision: Precision::F32, d: 128, taps: false },
 ];
 
 /// A problem with what counts as a right answer.
@@ -142,8 +145,11 @@ struct Fault {
 
 /// Runs cases in all orders; gives what is wrong.
 fn check(player: &Player, cases: &[&Case]) -> Vec<Fault> {
-    let jobs: Vec<Job<'_>> =
-        cases.iter().flat_map(|case| (0..ORDERS.len()).map(|order| Job { problem: case.problem(), order })).collect();
+    let jobs = cases.iter().enumerate().flat_map(|(at, case)| {
+        // One block of keys may be cut into three splits, and nine into two.
+        (0..ORDERS.len()).map(move |order| Job { splits: at % 4 + 1, ..Job::new(case.problem(), order) })
+    });
+    let jobs: Vec<Job<'_>> = jobs.collect();
     let answers = match player.run(&jobs) {
         Ok(answers) => answers,
         Err(what) => return vec![Fault { case: None, what }],
@@ -228,7 +234,12 @@ fn flash1_meets_all_cases() {
 
 #[test]
 fn flash2_meets_all_cases() {
-    check_variants(&SCALAR[3..], &taken_cases(Precision::F32));
+    check_variants(&SCALAR[3..5], &taken_cases(Precision::F32));
+}
+
+#[test]
+fn split_kv_meets_all_cases() {
+    check_variants(&SCALAR[5..], &taken_cases(Precision::F32));
 }
 
 /// The tensor core kernel in both formats and all its head dimensions.

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::player::{Player, Variant};
-use super::{Case, can_build, check, taken_cases};
-use tilescope::attention::Precision;
+use super::{Case, Fault, backward, can_build, check, taken_cases};
+use tilescope::attention::{Precision, Problem};
 
 /// What is changed, which text of the file (found once), into what.
 type Mutant = (&'static str, &'static str, &'static str);
@@ -227,20 +227,204 @@ const FLASH2_MMA: &[Mutant] = &[
     ("a later launch begins at the first head", "a.heads + a.first_head + block_y()", "a.heads + block_y()"),
 ];
 
-const ALL: [(&str, &str, &[Mutant]); 4] = [
+/// In what was not there before: splits, their partial results, and the kernel that combines them.
+const SPLIT_KV: &[Mutant] = &[
+    (
+        "a split goes on to the last key",
+        "min(end_key(a, last, key_length), min((split + 1) * each, key_blocks) * BC)",
+        "end_key(a, last, key_length)",
+    ),
+    (
+        "a split begins at the first key",
+        "max(first_key(a, block * BR), min(split * each, key_blocks) * BC)",
+        "first_key(a, block * BR)",
+    ),
+    ("the last key blocks are in no split", "(key_blocks + a.splits - 1) / a.splits", "max(key_blocks / a.splits, 1)"),
+    ("a later launch begins at the first split", "(a.first_block + blockIdx.x) % a.splits", "blockIdx.x % a.splits"),
+    ("a later launch begins at the first block", "int block = a.first_block + blockIdx.x;", "int block = blockIdx.x;"),
+    ("a partial O is not normalised", "multiply(o, l == 0.0f ? 0.0f : 1.0f / l);", ""),
+    (
+        "a row without keys in a split divides by 0",
+        "multiply(o, l == 0.0f ? 0.0f : 1.0f / l);",
+        "multiply(o, 1.0f / l);",
+    ),
+    (
+        "a split of -inf alone gives up",
+        "float lse = m + logf(l);",
+        "float lse = m == LOWEST ? NOT_A_NUMBER : m + logf(l);",
+    ),
+    ("splits share their partial results", "* a.splits + split) * a.n_q", "* a.splits) * a.n_q"),
+    ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
+    ("O is not rescaled", "multiply(o, alpha);\n\n", "\n\n"),
+    ("O of the splits before is not rescaled", "multiply(o, alpha);\n        add_part", "add_part"),
+    ("weights of the splits before are not rescaled", "weight = alpha * weight + w;", "weight = weight + w;"),
+    ("splits weigh the same", "float w = exp_minus(lse, top);", "float w = lse == NEG_INF ? 0.0f : 1.0f;"),
+    ("a row of -inf alone is a row of numbers", "if (top == LOWEST) top = weight = NOT_A_NUMBER;", ""),
+    ("a dead row divides by 0", "weight == 0.0f ? 0.0f : 1.0f / weight", "1.0f / weight"),
+    ("L leaves out the largest", "top + logf(weight)", "logf(weight)"),
+    ("no barrier after K is loaded", "a.n_k, a.d);\n        __syncthreads();", "a.n_k, a.d);"),
+    (
+        "no barrier before V takes the place of K",
+        "__syncthreads();\n        load_tile<THREADS>(tile, a.v",
+        "load_tile<THREADS>(tile, a.v",
+    ),
+    ("no barrier after V is loaded", "a.n_k, a.d_v);\n        __syncthreads();", "a.n_k, a.d_v);"),
+    ("no barrier before the next K", "        __syncthreads();\n    }\n\n    // [step: normalise]", "    }\n"),
+    ("nothing is masked", "if (!whole) {", "if (false) {"),
+    ("V of a masked key leaks", "if (p[row][j] != 0.0f)", "if (true)"),
+    ("GQA reads another head", "head / (a.heads / a.kv_heads)", "head % a.kv_heads"),
+];
+
+/// In what the kernels after flash2 share; run through split_kv.
+const TILES: &[Mutant] = &[
+    ("rows past the last are read", "first + row < rows && c < columns", "c < columns"),
+    ("columns past the last are read", "first + row < rows && c < columns", "first + row < rows"),
+    ("a row is read past its end", "part[n].y = c + 1 < columns ? row[c + 1] : 0.0f;", "part[n].y = row[c + 1];"),
+    ("a row is written past its end", "if (c + 3 < columns) row[c + 3] = part[n].w;", "row[c + 3] = part[n].w;"),
+    ("the sum of half of the lanes", "lanes < LANES; lanes *= 2) x +=", "lanes < LANES / 2; lanes *= 2) x +="),
+    (
+        "the maximum of half of the lanes",
+        "lanes < LANES; lanes *= 2) x = max",
+        "lanes < LANES / 2; lanes *= 2) x = max",
+    ),
+    ("each lane keeps the last product", "if (lane == keeper) x[n] = sum;", "x[n] = sum;"),
+];
+
+const FLASH2_BACKWARD: &[Mutant] = &[
+    ("D is left out", "s[n] * (dp[n] - delta[n])", "s[n] * dp[n]"),
+    ("the cap has no gradient", " * (1.0f - squashed[n] * squashed[n])", ""),
+    ("dK without the scale", "float weight = a.scale * ds[row][i];", "float weight = ds[row][i];"),
+    ("dQ without the scale", "a.scale * ds[key][query]", "ds[key][query]"),
+    (
+        "dQ does not start at 0",
+        "if (place < a.n_q) store_row<QUERY_LANES>(a.grad_q",
+        "if (false) store_row<QUERY_LANES>(a.grad_q",
+    ),
+    (
+        "D of a query past the last is stored",
+        "if (place < a.n_q && lane == 0) a.delta[q_row]",
+        "a.delta[q_row + place - i]",
+    ),
+    ("no barrier after dO is loaded", "a.n_q, a.d_v);\n            __syncthreads();", "a.n_q, a.d_v);"),
+    ("no barrier before dQ", "of_score;\n            }\n            __syncthreads();", "of_score;\n            }"),
+    (
+        "no barrier before the next Q",
+        "weight, q_tile[i], lane);\n            }\n            __syncthreads();",
+        "weight, q_tile[i], lane);\n            }",
+    ),
+    ("lanes do not wait for each other's P", "            __syncwarp();\n", ""),
+    ("nothing is masked", "if (!whole) {", "if (false) {"),
+    ("queries past the last are not masked", "last < a.n_q && ", ""),
+    ("a query past the last gives", " || i >= a.n_q) s[n]", ") s[n]"),
+    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length)", ""),
+    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    ("one head of the group gives", "head < (kv_head + 1) * group", "head < kv_head * group + 1"),
+    ("a hidden key leaks into dQ", "s[n] == 0.0f ? 0.0f : of_score", "of_score"),
+    ("dO of a query that sees nothing leaks", "if (p[row][i] != 0.0f) add_row", "add_row"),
+    ("a hidden key of NaN leaks into dQ", "if (weight != 0.0f) add_row<QUERY_LANES>", "add_row<QUERY_LANES>"),
+    ("a query of NaN that sees nothing leaks", "if (weight != 0.0f) add_row<LANES>", "add_row<LANES>"),
+    ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
+    ("dQ past the last query is added to", "if (i0 + query < a.n_q) atomic", "atomic"),
+    ("dK of a key past the last is stored", "if (inside) {", "if (inside || (j = j0 + row)) {"),
+    ("a later launch begins at the first key block", "(a.first_block + blockIdx.x) * BC", "blockIdx.x * BC"),
+    ("a later launch begins at the first query block", "(a.first_block + blockIdx.x) * BR", "blockIdx.x * BR"),
+];
+
+const TWO_KERNEL_BACKWARD: &[Mutant] = &[
+    ("dQ leaves out D", "(dp[n] - delta)", "(dp[n])"),
+    ("dK leaves out D", "(dp[n] - delta[n])", "dp[n]"),
+    ("dQ without the scale", "a.scale * ds[row][j]", "ds[row][j]"),
+    ("dK without the scale", "a.scale * ds[row][i]", "ds[row][i]"),
+    ("no barrier after V is loaded", "a.n_k, a.d_v);\n        __syncthreads();", "a.n_k, a.d_v);"),
+    (
+        "no barrier before the next K",
+        "weight, k_tile[j], lane);\n        }\n        __syncthreads();",
+        "weight, k_tile[j], lane);\n        }",
+    ),
+    ("lanes of a query do not wait for each other's dS", "        }\n        __syncwarp();\n", "        }\n"),
+    ("no barrier after dO is loaded", "a.n_q, a.d_v);\n            __syncthreads();", "a.n_q, a.d_v);"),
+    (
+        "lanes of a key do not wait for each other's dS",
+        "of_score;\n            }\n            __syncwarp();",
+        "of_score;\n            }",
+    ),
+    (
+        "no barrier before the next Q",
+        "weight, q_tile[i], lane);\n            }\n            __syncthreads();",
+        "weight, q_tile[i], lane);\n            }",
+    ),
+    ("dQ goes past its window", "int first = first_key(a, block * BR);", "int first = first_key(a, block * BR) + BC;"),
+    (
+        "dQ past the last query is stored",
+        "if (block * BR + row <= last) store_row",
+        "if (i = block * BR + row, q_row += i > last) store_row",
+    ),
+    ("a hidden key of NaN leaks into dQ", "if (weight != 0.0f) add_row<QUERY_LANES>", "add_row<QUERY_LANES>"),
+    ("GQA reads another head", "head / (a.heads / a.kv_heads)) * a.n_k", "head % a.kv_heads) * a.n_k"),
+    ("one head of the group gives", "head < (kv_head + 1) * group", "head < kv_head * group + 1"),
+];
+
+/// In what the backward kernels share; run through the one with atomics.
+const BACKWARD: &[Mutant] = &[
+    (
+        "L past the last query is read",
+        "column[min(first + n * LANES + lane, rows - 1)]",
+        "column[first + n * LANES + lane]",
+    ),
+    ("the cap is of the bare product", "tanhf(a.scale * product / a.softcap)", "tanhf(product / a.softcap)"),
+    ("queries before the diagonal are visited too late", "j0 - a.offset - a.right)", "j0 - a.offset - a.right + BR)"),
+    ("queries past the window are not visited", "key_end - a.offset + a.left)", "key_end - a.offset + a.left - BR)"),
+];
+
+/// In what adds to memory.
+const ATOMIC: &[Mutant] = &[
+    ("dQ is not added to", "atomicAdd(row + c + 1, part[n].y)", "row[c + 1] = part[n].y"),
+    ("dQ is added to past its end", "if (c + 3 < columns) atomicAdd", "atomicAdd"),
+];
+
+const ALL: [(&str, &str, &[Mutant]); 6] = [
+    ("split_kv", "split_kv.cu", SPLIT_KV),
+    ("split_kv", "tiles.cuh", TILES),
     ("flash2", "flash2.cu", FLASH2),
     ("flash2", "attention.cuh", SHARED),
     ("flash1", "flash1.cu", FLASH1),
     ("standard", "standard.cu", STANDARD),
 ];
 
+/// What a mutant is run on.
+trait Subject: Sync {
+    fn problem(&self) -> &Problem;
+    /// Runs cases in all orders; gives what is wrong.
+    fn check(player: &Player, cases: &[&Self]) -> Vec<Fault>;
+}
+
+impl Subject for Case {
+    fn problem(&self) -> &Problem {
+        self.problem()
+    }
+
+    fn check(player: &Player, cases: &[&Self]) -> Vec<Fault> {
+        check(player, cases)
+    }
+}
+
+impl Subject for backward::Case {
+    fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    fn check(player: &Player, cases: &[&Self]) -> Vec<Fault> {
+        backward::check(player, cases)
+    }
+}
+
 /// How a mutant is caught: by a wrong or order-dependent result, by a guard, or by the compiler; none if it survives.
 /// `killers` are the cases of which other mutants died, the last one first: they are tried before the others.
-fn caught(
+fn caught<T: Subject>(
     variant: Variant,
     file: &str,
     (name, from, to): Mutant,
-    cases: &[&Case],
+    cases: &[&T],
     killers: &Mutex<Vec<usize>>,
 ) -> Option<String> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels").join(file);
@@ -253,8 +437,8 @@ fn caught(
     order.retain(|&at| player.takes(cases[at].problem()));
     // Most die early: there is no need to run the rest.
     order.chunks(15).find_map(|some| {
-        let chosen: Vec<&Case> = some.iter().map(|&at| cases[at]).collect();
-        let fault = check(&player, &chosen).into_iter().next()?;
+        let chosen: Vec<&T> = some.iter().map(|&at| cases[at]).collect();
+        let fault = T::check(&player, &chosen).into_iter().next()?;
         if let Some(at) = fault.case {
             let mut killers = killers.lock().expect("no panic");
             killers.retain(|&killer| killer != some[at]);
@@ -265,7 +449,7 @@ fn caught(
 }
 
 /// Each mutant of these files, two at a time.
-fn check_all(mutants: &[(Variant, &str, Mutant)], cases: &[&Case]) {
+fn check_all<T: Subject>(mutants: &[(Variant, &str, Mutant)], cases: &[&T]) {
     if !can_build(mutants.len()) {
         return;
     }
@@ -306,4 +490,26 @@ fn every_mutant_of_the_tensor_core_kernel_is_caught() {
     let variant = Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: false };
     let mutants: Vec<_> = FLASH2_MMA.iter().map(|&mutant| (variant, "flash2_mma.cu", mutant)).collect();
     check_all(&mutants, &taken_cases(Precision::F16));
+}
+
+#[test]
+fn every_mutant_of_a_backward_kernel_is_caught() {
+    let files: [(&str, &str, &[Mutant]); 4] = [
+        ("flash2_backward", "flash2_backward.cu", FLASH2_BACKWARD),
+        ("two_kernel_backward", "two_kernel_backward.cu", TWO_KERNEL_BACKWARD),
+        ("flash2_backward", "backward.cuh", BACKWARD),
+        ("flash2_backward", "tiles.cuh", ATOMIC),
+    ];
+    let mutants: Vec<_> = files
+        .into_iter()
+        .flat_map(|(kernel, file, mutants)| {
+            let variant = Variant { kernel, precision: Precision::F32, d: 64, taps: false };
+            mutants.iter().map(move |&mutant| (variant, file, mutant))
+        })
+        .collect();
+    if !can_build(mutants.len()) {
+        return;
+    }
+    let cases = backward::cases_of(mutants[0].0, 0).expect("flash2 runs them");
+    check_all(&mutants, &cases.iter().collect::<Vec<_>>());
 }

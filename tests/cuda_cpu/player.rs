@@ -68,6 +68,16 @@ pub struct Player {
 pub struct Job<'a> {
     pub problem: &'a Problem,
     pub order: usize,
+    /// Parts that split_kv cuts the keys into.
+    pub splits: usize,
+    /// What a backward kernel takes beside the problem: O, L and dO, as f32.
+    pub given: &'a [f32],
+}
+
+impl<'a> Job<'a> {
+    pub fn new(problem: &'a Problem, order: usize) -> Self {
+        Self { problem, order, splits: 1, given: &[] }
+    }
 }
 
 /// What a kernel made of one problem.
@@ -165,14 +175,19 @@ impl Player {
 
     /// Runs all jobs in one process; an error if it dies in any of them.
     pub fn run(&self, jobs: &[Job<'_>]) -> Result<Vec<Answer>, String> {
+        let output = self.results(jobs)?;
+        let mut rest = &output[..];
+        let answers = jobs.iter().map(|job| self.decode(job.problem, &mut rest)).collect();
+        if rest.is_empty() { Ok(answers) } else { Err(format!("{} bytes too many", rest.len())) }
+    }
+
+    /// What the kernel wrote, job by job.
+    pub fn results(&self, jobs: &[Job<'_>]) -> Result<Vec<u8>, String> {
         let input: Vec<u8> = jobs.iter().flat_map(|job| self.encode(job)).collect();
         let [problems, results] = ["problems", "results"].map(|name| self.folder.path().join(name));
         fs::write(&problems, input).map_err(|error| error.to_string())?;
         let _ = start(&self.folder, &[problems, results.clone()])?;
-        let output = fs::read(results).map_err(|error| error.to_string())?;
-        let mut rest = &output[..];
-        let answers = jobs.iter().map(|job| self.decode(job.problem, &mut rest)).collect();
-        if rest.is_empty() { Ok(answers) } else { Err(format!("{} bytes too many", rest.len())) }
+        fs::read(results).map_err(|error| error.to_string())
     }
 
     /// Columns that rows have in memory.
@@ -215,7 +230,7 @@ impl Player {
         header.extend([band.offset as i32, bound(band.left), bound(band.right)]);
         header.push(problem.bias.as_ref().map_or(0, |bias| bias.len() as i32));
         header.extend(bias_strides.map(|stride| stride as i32));
-        header.push(problem.alibi_slopes.is_some().into());
+        header.extend([problem.alibi_slopes.is_some().into(), job.splits as i32]);
         let mut bytes: Vec<u8> = header.into_iter().flat_map(i32::to_le_bytes).collect();
         let floats = |values: &mut dyn Iterator<Item = f64>| -> Vec<u8> {
             values.flat_map(|x| (x as f32).to_le_bytes()).collect()
@@ -227,6 +242,7 @@ impl Player {
         bytes.extend(floats(&mut problem.bias.iter().flatten().copied()));
         bytes.extend(floats(&mut problem.alibi_slopes.iter().flatten().copied()));
         bytes.extend((0..shape.batch).flat_map(|batch| (problem.mask.band(&shape, batch).kv as i32).to_le_bytes()));
+        bytes.extend(job.given.iter().flat_map(|x| x.to_le_bytes()));
         bytes
     }
 
@@ -240,15 +256,17 @@ impl Player {
             Precision::Bf16 => take(rest, rows * columns, |b| bf16::from_le_bytes(b).to_f64()),
             _ => take(rest, rows * columns, |b| f64::from(f32::from_le_bytes(b))),
         };
-        let [m, l, lse] = [(); 3].map(|()| take(rest, rows, |b| f64::from(f32::from_le_bytes(b))));
+        // split_kv tells neither m nor l: they are of a split, and no split knows the row's.
+        let statistics = if self.variant.kernel == "split_kv" { [0, 0, rows] } else { [rows; 3] };
+        let [m, l, lse] = statistics.map(|rows| take(rest, rows, |b| f64::from(f32::from_le_bytes(b))));
         let outputs = (0..shape.batch * shape.heads)
             .map(|head| {
                 let rows = head * shape.n_q..(head + 1) * shape.n_q;
                 let o = &o[rows.start * columns..rows.end * columns];
                 Output {
                     o: Array2::from_shape_fn((shape.n_q, shape.d_v), |(i, c)| o[i * columns + c]),
-                    m: m[rows.clone()].to_vec(),
-                    l: l[rows.clone()].to_vec(),
+                    m: m.get(rows.clone()).unwrap_or_default().to_vec(),
+                    l: l.get(rows.clone()).unwrap_or_default().to_vec(),
                     lse: lse[rows].to_vec(),
                 }
             })
@@ -276,7 +294,7 @@ impl Player {
 }
 
 /// The next `count` values of `N` bytes.
-fn take<const N: usize, T>(rest: &mut &[u8], count: usize, of: impl Fn([u8; N]) -> T) -> Vec<T> {
+pub fn take<const N: usize, T>(rest: &mut &[u8], count: usize, of: impl Fn([u8; N]) -> T) -> Vec<T> {
     let (values, after) = rest.split_at(count * N);
     *rest = after;
     values.as_chunks::<N>().0.iter().copied().map(of).collect()

@@ -94,7 +94,7 @@ fn cases_of(variant: Variant) -> (Vec<&'static Case>, Vec<Case>) {
 
 /// Runs all cases in one order; gives the pairs compared and what is wrong.
 fn check(player: &Player, cases: &[&Case]) -> (usize, Vec<String>) {
-    let jobs: Vec<Job<'_>> = cases.iter().map(|case| Job { problem: case.problem(), order: 2 }).collect();
+    let jobs: Vec<Job<'_>> = cases.iter().map(|case| Job::new(case.problem(), 2)).collect();
     let answers = match player.run(&jobs) {
         Ok(answers) => answers,
         Err(why) => return (0, vec![why]),

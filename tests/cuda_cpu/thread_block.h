@@ -68,6 +68,13 @@ inline float __int_as_float(unsigned bits) {
 // max.NaN.f32
 inline float max_nan(float a, float b) { return a != a || a > b ? a : b; }
 
+// One thread runs at a time: in which order they come is what a GPU leaves open.
+inline float atomicAdd(float *to, float value) {
+    float before = *to;
+    *to += value;
+    return before;
+}
+
 // A GPU has no clock to tell here, and no SMs.
 inline unsigned sm_id() { return 0; }
 inline unsigned long long nanoseconds() { return 0; }

@@ -22,10 +22,20 @@ extern "C" int module_launch(const char *name, bool run, uint3 grid, unsigned th
     if (run && bytes != sizeof a) return 1;
     if (run && threads != THREADS) return 1;
     if (run) memcpy((void *)&a, parameter, sizeof a);
-#if defined(STANDARD)
+#if defined(KERNEL_STANDARD)
     ENTRY(standard_scores)
     ENTRY(standard_softmax)
     ENTRY(standard_output)
+#elif defined(KERNEL_SPLIT_KV)
+    ENTRY(split_kv_splits)
+    ENTRY(split_kv_combine)
+#elif defined(KERNEL_FLASH2_BACKWARD)
+    ENTRY(flash2_backward_preprocess)
+    ENTRY(flash2_backward_gradients)
+#elif defined(KERNEL_TWO_KERNEL_BACKWARD)
+    ENTRY(two_kernel_backward_preprocess)
+    ENTRY(two_kernel_backward_dq)
+    ENTRY(two_kernel_backward_dk_dv)
 #else
     ENTRY(KERNEL)
 #endif

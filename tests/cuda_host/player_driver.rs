@@ -220,7 +220,7 @@ impl PlayerDriver {
         let stem = file.trim_end_matches(".cu");
         let mut defines = vec![format!("-DKERNEL_FILE=\"{file}\""), format!("-DKERNEL={stem}")];
         defines.extend(words.map(|define| format!("-D{define}")));
-        defines.extend((stem == "standard").then(|| "-DSTANDARD".to_owned()));
+        defines.push(format!("-DKERNEL_{}", stem.to_uppercase()));
         defines.extend((stem == "flash2_mma").then(|| "-DTENSOR_CORES".to_owned()));
         let edited = self.edited.lock().unwrap_or_else(PoisonError::into_inner);
         let source = edited.get(file).filter(|_| first.contains("changed"));

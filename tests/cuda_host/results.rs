@@ -10,18 +10,19 @@ use tilescope::attention::{Mask, Precision, Problem, Shape, TileClass};
 use tilescope::gpu::cuda::CudaBackend;
 use tilescope::gpu::{Backend, GpuError, Refusal, Taps};
 
-use super::common::{golden, skips, taps};
+use super::common::{golden, gradients, skips, taps};
 use super::player_driver::{PlayerDriver, compiler};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Every kernel with a format.
-const KERNELS: [(&str, Precision); 5] = [
+const KERNELS: [(&str, Precision); 6] = [
     ("standard", Precision::F32),
     ("flash1", Precision::F32),
     ("flash2", Precision::F32),
     ("flash2", Precision::F16),
     ("flash2", Precision::Bf16),
+    ("split-kv", Precision::F32),
 ];
 
 /// False, and said, where the compiler is missing.
@@ -192,6 +193,67 @@ fn results_do_not_depend_on_how_a_run_is_cut() {
             };
             assert!(bits(&whole) == bits(&cut), "{algorithm} {} {what}: other bits", precision.name());
         }
+    }
+}
+
+/// Gradients of a kernel on what another left in the same memory, however the launches are cut.
+#[test]
+fn gradients_follow_a_forward_pass_on_the_device() {
+    if !can_build(2) {
+        return;
+    }
+    let (driver, mut backend) = open();
+    let (_, problem) = awkward().swap_remove(4);
+    let value = |(b, h, i, c): (usize, usize, usize, usize)| ((b + 3 * h + 7 * i + 5 * c) % 16) as f64 / 8.0 - 1.0;
+    let d_o = Array4::from_shape_fn(problem.q.dim(), value);
+    let exact = gradients::exact(&problem, &d_o);
+    let mut of = |name: &str| backend.gradients(&problem, &d_o, name, Precision::F32, &NEVER);
+    let bits = |got: &Array4<f64>| got.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for name in ["flash2-backward", "two-kernel-backward"] {
+        *driver.launch_ms.lock().expect("no panic") = 0.01;
+        let whole = of(name).expect("it runs");
+        for ((tensor, want), got) in exact.named().into_iter().zip([&whole.dq, &whole.dk, &whole.dv]) {
+            let largest = want.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+            let error = error_rule::max_error(got, want);
+            assert!(error <= 4e-6 * largest, "{name}: {tensor} is off by {error:e}");
+        }
+        *driver.launch_ms.lock().expect("no panic") = 1e9;
+        let before = driver.launches.load(Ordering::Relaxed);
+        let cut = [of(name).expect("it runs"), of(name).expect("it runs")];
+        assert!(driver.launches.load(Ordering::Relaxed) > before + 16, "{name} is not cut");
+        assert!(cut.iter().all(|cut| bits(&cut.dk) == bits(&whole.dk) && bits(&cut.dv) == bits(&whole.dv)), "{name}");
+        let same = cut.iter().all(|cut| bits(&cut.dq) == bits(&whole.dq));
+        assert!(same || name == "flash2-backward", "{name}: dQ has other bits");
+    }
+    let said = |error: GpuError| error.to_string();
+    assert_eq!(said(of("flash2").expect_err("a forward pass")), "flash2 gives no gradients");
+    let short = Array4::zeros((1, 1, 1, 1));
+    let error = backend.gradients(&problem, &short, "flash2-backward", Precision::F32, &NEVER);
+    assert!(said(error.expect_err("another shape")).contains("dO is (1, 1, 1, 1), and O is (2, 4, 150, 24)"));
+    let error = backend.run(&problem, "flash2-backward", Precision::F32, &NEVER).expect_err("it leaves no O");
+    assert!(said(error).starts_with("flash2-backward gives gradients and no O"));
+    assert!(backend.supports(&problem, "flash2-backward", Precision::F32).is_err());
+}
+
+/// The number of splits is the host's to say, and does not change what is computed.
+#[test]
+fn splits_are_as_many_as_are_asked_for() {
+    if !can_build(3) {
+        return;
+    }
+    let (_, problem) = awkward().swap_remove(2);
+    let (_, mut backend) = open();
+    for splits in [1, 3, 100] {
+        backend.set_splits(splits);
+        let run = backend.run(&problem, "split-kv", Precision::F32, &NEVER).expect("it runs");
+        for (at, output) in run.outputs.iter().enumerate() {
+            let reference = error_rule::reference(&problem, at / 4, at % 4, Precision::F32);
+            let errors = Errors::between(output, &reference.exact);
+            assert!(errors.within(&reference.bound), "{splits} splits, head {at}: {errors:?}");
+        }
+        // Five query blocks of eight heads; of 170 keys there are six blocks, and no more splits.
+        let blocks = backend.occupancy(&problem, "split-kv", Precision::F32).expect("it is known")[0].blocks;
+        assert_eq!(blocks, 5 * 8 * splits.min(6));
     }
 }
 

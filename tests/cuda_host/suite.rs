@@ -55,10 +55,10 @@ fn the_suite_runs_from_the_checks_to_the_table() {
     let result_json: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(result_json["device"]["name"], "Played GPU");
     let checks = &result_json["checks"];
-    assert_eq!(checks["golden"]["ran"], 5 * 74);
-    assert_eq!(checks["golden"]["skipped"], json!({ "the kernel has no dropout": 20 }));
-    // All cases for five kernels with formats, and once more with taps for four.
-    assert!(checks["built-in"]["ran"].as_u64().is_some_and(|ran| ran > 1000 && ran % 9 == 0), "{checks}");
+    assert_eq!(checks["golden"]["ran"], 8 * 74);
+    assert_eq!(checks["golden"]["skipped"], json!({ "the kernel has no dropout": 32 }));
+    // All cases for six kernels of O with formats and two of gradients, and once more with taps for four.
+    assert!(checks["built-in"]["ran"].as_u64().is_some_and(|ran| ran > 1000 && ran % 12 == 0), "{checks}");
     for check in ["built-in", "golden"] {
         assert_eq!(checks[check]["failed"], json!([]));
         assert!(
@@ -69,13 +69,25 @@ fn the_suite_runs_from_the_checks_to_the_table() {
     let rows = result_json["rows"].as_array().expect("rows");
     for row in rows.iter().filter(|row| row["kernel"] != "standard.cu") {
         assert_eq!(row["median_ms"], 0.5, "{row}");
-        let [heads, n, d] = ["heads", "n", "d"].map(|name| row[name].as_f64().expect("a number"));
+        let [heads, n_q, n, d] = ["heads", "n_q", "n", "d"].map(|name| row[name].as_f64().expect("a number"));
         let half = if row["causal"] == true { 0.5 } else { 1.0 };
-        let tflops = half * 4.0 * heads * n * n * d / 0.5e-3 / 1e12;
+        let products = if row["kernel"].as_str().is_some_and(|file| file.contains("backward")) { 5.0 } else { 2.0 };
+        let tflops = half * 2.0 * products * heads * n_q * n * d / 0.5e-3 / 1e12;
         assert!((row["tflops"].as_f64().expect("a rate") / tflops - 1.0).abs() < 1e-9, "{row}");
     }
     let files: std::collections::BTreeSet<_> = rows.iter().filter_map(|row| row["kernel"].as_str()).collect();
-    assert_eq!(files.into_iter().collect::<Vec<_>>(), ["flash1.cu", "flash2.cu", "flash2_mma.cu", "standard.cu"]);
+    assert_eq!(
+        files.into_iter().collect::<Vec<_>>(),
+        [
+            "flash1.cu",
+            "flash2.cu",
+            "flash2_backward.cu",
+            "flash2_mma.cu",
+            "split_kv.cu",
+            "standard.cu",
+            "two_kernel_backward.cu"
+        ]
+    );
 
     let readme = folder.path().join("README.md");
     std::fs::write(

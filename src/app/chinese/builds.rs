@@ -13,6 +13,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "第一个不同的数：处理完键块 {0} 后，第 {2} 行的 {1} 是 {3}，应为 {4}。",
     ),
     ("It moves {0} {0|element|elements}; {1} {1|is|are} needed.", "它搬运了 {0} 个元素，应为 {1} 个。"),
+    ("“{0}” is a value of {1}, and {2} is asked for here.", "“{0}”是 {1} 的值，这里要的是 {2}。"),
     ("It needs {0} on chip, and there are {1}.", "它在片上要占 {0}，而只有 {1}。"),
     (
         "It runs and gives the right numbers, but it is not yet what was asked for.",
@@ -32,6 +33,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("loops and their ends do not match", "循环的开头和结尾对不上"),
     ("{0} is an input and never changes", "{0} 是输入，从不改变"),
     ("{0} has no starting value", "{0} 没有初值"),
-    ("update.tile does not read", "update.tile 读不懂"),
+    ("the update of a row has no line `{0}`; its lines are {1}", "一行的更新里没有 `{0}` 这一行；有的是 {1}"),
     ("so many steps are no exercise", "步数太多了"),
 ];

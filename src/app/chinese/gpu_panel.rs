@@ -231,7 +231,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the backend has no such variants of its kernels", "后端没有这样的核函数"),
     ("the {0} backend does not measure its kernels by themselves", "{0} 后端不单独测量它的核函数"),
     (
-        "the run needs {0} {0|byte|bytes} of device memory, but {1} of {2} are free: use fewer tokens or heads",
-        "运行需要 {0} 字节设备内存，但 {2} 中只有 {1} 空闲：请减少词元或注意力头",
+        "the run needs {0} of device memory, but {1} of {2} are free: use fewer tokens or heads",
+        "运行需要 {0} 设备内存，但 {2} 中只有 {1} 空闲：请减少词元或注意力头",
     ),
 ];

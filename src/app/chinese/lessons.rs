@@ -111,10 +111,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("languages are en and zh", "语言有 en 和 zh"),
     ("this fence is not closed", "这个围栏没有闭合"),
     ("a beat has one `{0}`", "一拍只有一个 `{0}`"),
-    (
-        "`{0}` is no cue; scene, say, figure, predict, change, build, claim and notes are",
-        "没有 `{0}` 这种提示；有 scene、say、figure、predict、change、build、claim 和 notes",
-    ),
     // Figures and questions.
     ("`title:` is missing", "缺少 `title:`"),
     ("`bar:` is missing", "缺少 `bar:`"),
@@ -125,7 +121,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("`expression | the thought that leads to it` is needed", "需要 `表达式 | 得出它的想法`"),
     ("`key = text` is needed", "需要 `键 = 文本`"),
     ("number, choice and click are the kinds", "种类有 number、choice 和 click"),
-    ("classes are what can be hidden", "可以藏起来的是 classes"),
     ("a choice needs at least one `wrong:`", "选择题至少要有一个 `wrong:`"),
     ("tensor, tile, row and key can be clicked", "可以点击的有 tensor、tile、row 和 key"),
     ("the answer is not a finite number", "答案不是有限的数"),

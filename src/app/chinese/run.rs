@@ -13,5 +13,10 @@ pub static TABLE: &[(&str, &str)] = &[
         "so many tiles are too many to step through in a lesson; take larger blocks",
         "这么多分块在课程中无法逐步走完；请用更大的块",
     ),
+    ("the graphics driver draws at most {0} pixels on a side", "显卡驱动画的图每边至多 {0} 像素"),
+    ("it is two numbers such as 16,0; -1 is unbounded", "这是两个数，例如 16,0；-1 表示不限"),
+    ("known are {0}", "已知的有 {0}"),
+    ("there {0|is|are} {0} {0|lesson|lessons}", "有 {0} 课"),
+    ("lesson {0} has {1} {1|beat|beats}", "第 {0} 课有 {1} 拍"),
     ("the schedule has no such step as {0}", "执行序列中没有 {0} 这一步"),
 ];

@@ -22,8 +22,7 @@ use super::{KernelEditor, Wish, report};
 
 /// Lines of a source that carry out the current step.
 pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
-    let algorithm = &schedule.algorithm;
-    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &algorithm.operation(step.line)))
+    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
 }
 
 impl KernelEditor {

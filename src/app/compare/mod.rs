@@ -165,6 +165,8 @@ struct Made {
 #[derive(Default)]
 pub struct Compare {
     pub is_open: bool,
+    /// Only to be looked at, from afar: names, maps and meters.
+    pub is_bare: bool,
     choices: Choices,
     lock: Lock,
     made: Option<Made>,

@@ -46,18 +46,25 @@ struct Sizes {
     is_below: bool,
     /// Of the map and the facts.
     upper: f32,
+    /// There are neither facts nor choices.
+    is_bare: bool,
 }
 
 impl Sizes {
+    fn bare(width: f32, height: f32) -> Self {
+        let upper = (height - SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
+    }
+
     /// In a side of this width, the sentence below being part of the height.
     fn of(width: f32, height: f32) -> Self {
         let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
         let is_below = room - FACTS >= LEAST_MAP;
         if is_below {
-            return Self { map: vec2(width, room - FACTS), is_below, upper: room };
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
         }
         let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
-        Self { map: vec2(side, side), is_below, upper: side.max(FACTS) }
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
     }
 
     fn height(self) -> f32 {
@@ -86,7 +93,10 @@ pub fn show(
     actions: &mut Vec<Action>,
 ) {
     compare.prepare(ui.ctx(), scene, look.generation);
-    head(ui, compare, actions);
+    let is_bare = compare.is_bare;
+    if !is_bare {
+        head(ui, compare, actions);
+    }
     let made = compare.made(look.scene, look.generation);
     let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
     let a = Side { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
@@ -96,15 +106,24 @@ pub fn show(
     let most = a.total_bytes().max(b.as_ref().map_or(0, Side::total_bytes));
     let area = ui.available_rect_before_wrap();
     let gap = 3.0 * SPACE;
-    let sizes = Sizes::of(area.width() / 2.0 - gap, area.height());
+    let of_side = if is_bare { Sizes::bare } else { Sizes::of };
+    let sizes = of_side(area.width() / 2.0 - gap, area.height());
     let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
     let (left, right) = upper.split_left_right_at_fraction(0.5);
     column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
-        title_of_a(ui, &a.look.scene.settings);
+        if is_bare {
+            name(ui, &a.look.scene.settings);
+        } else {
+            title_of_a(ui, &a.look.scene.settings);
+        }
         side(ui, &a, sizes, most, textures);
     });
     column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
-        choices(ui, look.scene, compare, actions);
+        if is_bare {
+            name(ui, &compare.settings(&look.scene.settings));
+        } else {
+            choices(ui, look.scene, compare, actions);
+        }
         match (&b, &other) {
             (Some(b), _) => side(ui, b, sizes, most, textures),
             (None, Some(Err(fault))) => why_not(ui, fault),
@@ -175,6 +194,13 @@ fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         ui.set_min_size(size);
         add(ui);
+    });
+}
+
+/// All that is said of a side that is only looked at.
+fn name(ui: &mut Ui, settings: &Settings) {
+    line(ui, |ui| {
+        ui.label(RichText::new(settings.algorithm.name()).size(theme::TITLE).strong());
     });
 }
 
@@ -252,7 +278,9 @@ fn side(ui: &mut Ui, side: &Side<'_>, sizes: Sizes, most: u64, textures: &mut Te
     } else {
         Rect::from_min_max(pos2(map.right() + 4.0 * SPACE, area.top()), upper.max)
     };
-    column(ui, facts_at, &mut |ui| facts(ui, side));
+    if !sizes.is_bare {
+        column(ui, facts_at, &mut |ui| facts(ui, side));
+    }
     let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
     meter(ui, meter_at, side, most);
 }

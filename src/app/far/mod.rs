@@ -14,13 +14,13 @@ mod window;
 use eframe::egui::{Align2, Rect, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::number;
-use crate::playback::Command;
+use crate::playback::lesson::ClickOn;
 use crate::schedule::language::{Axis, LoopOver, Node};
 use crate::schedule::{Algorithm, Buffer, TileCounts};
 
 use super::action::Action;
 use super::draw::{self, fit_text, hatch};
-use super::grid::{HIDDEN, cell_text, summary};
+use super::grid::{self, HIDDEN, cell_text, summary};
 use super::look::Look;
 use super::memory;
 use super::stage::Wish;
@@ -65,7 +65,7 @@ pub fn show(
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
     map.paint(words, ["map", "ghosts"], textures);
     steer(ui, look, &layout, &window, lens, actions);
-    if look.question.asks_tensor {
+    if look.question.asks == Some(ClickOn::Tensor) {
         answers(&map, actions);
     }
     if lines > 0.0 {
@@ -158,8 +158,8 @@ fn steer(ui: &Ui, look: &Look<'_>, layout: &Layout, window: &Window, lens: Lens,
     let (row, col) = grid.position(i, j);
     if let Some(cell) = grid.cell(row, col) {
         let text = cell_text(ui, look, row * grid.row_stride, col * grid.col_stride, cell);
-        if response.on_hover_text_at_pointer(text).clicked() && cell.end > 0 {
-            actions.push(Action::Player(Command::SeekTo(cell.end)));
+        if response.on_hover_text_at_pointer(text).clicked() {
+            actions.extend(grid::clicked(look, (i, j), cell));
         }
     }
 }
@@ -285,7 +285,7 @@ fn legend(ui: &Ui, look: &Look<'_>, ghosts: Option<f64>, place: Rect) {
     let palette = Palette::of(ui);
     let line = Rect::from_min_size(place.min + vec2(0.0, LINE), vec2(place.width(), LINE));
     let ctx = ui.ctx().clone();
-    if look.question.hides_classes {
+    if look.question.hides.classes {
         fit_text(
             ui.painter(),
             line,

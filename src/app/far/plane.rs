@@ -116,7 +116,7 @@ fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), ce
 
 /// The weights of tiles that no tensor in HBM has, where the lesson does not ask for them.
 pub fn shown_ghosts<'a>(map: &Map<'a>) -> Option<&'a Ghosts> {
-    map.ghosts.filter(|_| map.layout.sheets.is_empty() && !map.look.question.hides_classes)
+    map.ghosts.filter(|_| map.layout.sheets.is_empty() && !map.look.question.hides.classes)
 }
 
 /// A cell of the ghosts: the weight that was computed there, on its way to nowhere.

@@ -37,6 +37,8 @@ impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
     pub fn run(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
         let (problem, settings) = (&scene.input.problem, &scene.settings);
+        let splits = settings.run.splits(&settings.algorithm);
+        backend.set_splits(splits);
         backend.supports(problem, settings.algorithm.name(), settings.run.precision()).map_err(GpuError::from)?;
         let run = backend.run(problem, settings.algorithm.name(), settings.run.precision(), signals.cancel())?;
         let GpuRun { outputs, kernel_time, wall, launches, device_bytes } = run;
@@ -55,7 +57,7 @@ impl Outcome {
             n: (problem.shape.n_q, problem.shape.n_k),
             precision: settings.run.precision(),
             kernel,
-            work: Work::of(problem, settings.algorithm.name(), tiling, settings.run.precision()),
+            work: Work::of(problem, settings.algorithm.name(), tiling, settings.run.precision(), splits),
             changed: None,
         })
     }

@@ -117,6 +117,9 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
         }
         return;
     };
+    let Tiling { br, bc } = work.tiling;
+    let scope = fill(ui.ctx(), "of all {0} {0|head|heads}, in blocks of {1} x {2}", &[&work.heads, &br, &bc]);
+    draw::describe(&draw::caption(ui, &scope), "what the counts are of", &scope);
     let flops = value_row(ui, "FLOPs", &grouped(work.flops), "FLOPs of the run");
     flops.on_hover_text(tr(ui.ctx(), FLOPS));
     let moved = value_row(ui, "HBM bytes", &grouped(work.bytes), "HBM bytes of the run");
@@ -130,7 +133,6 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     if outcome.kernel_time.is_none() && !is_software {
         note(ui, tr(ui.ctx(), "Without a GPU clock the rates are of the wall time, uploads included."));
     }
-    let Tiling { br, bc } = work.tiling;
     let text = match outcome.kernel {
         Some(kernel) => fill(ui.ctx(), "Kernel {0}, blocks of {1} x {2}.", &[&kernel.file, &br, &bc]),
         None => fill(

@@ -1,7 +1,7 @@
 //! What a run on a GPU had to do, by the closed forms of its algorithm: FLOPs and bytes, of all heads.
 
 use crate::attention::{Precision, Problem};
-use crate::schedule::{Plan, Tiling, algorithm};
+use crate::schedule::{Plan, Setting, Tiling, algorithm};
 
 /// Work of every batch entry and query head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,19 +10,21 @@ pub struct Work {
     pub flops: u64,
     /// Bytes between HBM and chip, both ways, each block as often as the algorithm asks for it.
     pub bytes: u64,
+    /// Query heads of all batch entries.
+    pub heads: u64,
     /// The blocks that were counted with.
     pub tiling: Tiling,
 }
 
 impl Work {
     /// `None` where there is no algorithm of this name.
-    pub fn of(problem: &Problem, algorithm: &str, tiling: Tiling, precision: Precision) -> Option<Self> {
+    pub fn of(problem: &Problem, algorithm: &str, tiling: Tiling, precision: Precision, splits: usize) -> Option<Self> {
         let algorithm = algorithm::by_name(algorithm)?;
-        let mut work = Self { flops: 0, bytes: 0, tiling };
         let heads = problem.shape.heads as u64;
+        let mut work = Self { flops: 0, bytes: 0, heads: problem.shape.batch as u64 * heads, tiling };
         for batch in 0..problem.shape.batch {
             let plan = Plan::of_problem(problem, batch, tiling, precision);
-            let form = algorithm.closed_form(&plan);
+            let form = algorithm.closed_form_of(&Setting { splits, ..Setting::new(plan) });
             work.flops += heads * form.flops.matmul;
             work.bytes += heads * form.hbm_bytes();
         }
@@ -45,12 +47,13 @@ mod tests {
     fn flops_are_those_of_two_products_and_heads_and_batches_add_up() {
         let tiling = Tiling { br: 16, bc: 16 };
         let shape = Shape { batch: 2, heads: 3, kv_heads: 3, ..Shape::single(32, 48, 8) };
-        let work = Work::of(&problem(shape), "flash2", tiling, Precision::F32).unwrap();
+        let work = Work::of(&problem(shape), "flash2", tiling, Precision::F32, 1).unwrap();
+        assert_eq!(work.heads, 2 * 3);
         assert_eq!(work.flops, 2 * 3 * 4 * 32 * 48 * 8);
         // Q and O once, L in four bytes, K and V once for each of two query blocks.
         assert_eq!(work.bytes, 2 * 3 * 4 * (2 * 32 * 8 + 32 + 2 * 2 * 48 * 8));
         let causal = with(problem(shape), |p| p.mask = Mask { causal: true, ..Mask::default() });
-        assert!(Work::of(&causal, "flash2", tiling, Precision::F32).unwrap().flops < work.flops);
-        assert!(Work::of(&causal, "flash9", tiling, Precision::F32).is_none());
+        assert!(Work::of(&causal, "flash2", tiling, Precision::F32, 1).unwrap().flops < work.flops);
+        assert!(Work::of(&causal, "flash9", tiling, Precision::F32, 1).is_none());
     }
 }

@@ -5,14 +5,19 @@ use eframe::egui::{self, Ui, vec2};
 use super::Picture;
 use super::frame::{Frame, cursor_of};
 use crate::app::action::Action;
-use crate::app::stage::{Stage, Wish};
+use crate::app::settings::Settings;
+use crate::app::stage::Wish;
 use crate::app::words::{self, fill, tr};
 use crate::playback::Command;
+use crate::playback::lesson::BUGS;
 use crate::schedule::Part;
 
 pub const HEIGHT: f32 = 36.0;
 
-pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec<Action>) {
+/// The bug of the run that the switch is of.
+const FORGETS: &str = "forget-alpha";
+
+pub fn show(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
@@ -35,11 +40,13 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, stage: &Stage, actions: &mut Vec
         if !picture.can_forget {
             return;
         }
-        let mut forgets = stage.forgets_alpha;
+        let settings = &picture.look.scene.settings;
+        let mut forgets = settings.bug == FORGETS;
         let hint = tr(ui.ctx(), "The bug of a missing rescale: the old keys keep their weight when the maximum rises");
         let name = tr(ui.ctx(), "Forget alpha").to_owned();
         if ui.checkbox(&mut forgets, name).on_hover_text(hint).changed() {
-            actions.push(Action::Stage(Wish::ForgetAlpha(forgets)));
+            let bug = if forgets { FORGETS } else { BUGS[0] };
+            actions.push(Action::Change(Box::new(Settings { bug, ..settings.clone() })));
         }
     });
 }

@@ -86,11 +86,12 @@ pub fn cursor_of(story: &RowStory, visit: &RowVisit, frame: Frame) -> u64 {
     }
 }
 
-/// What the frame shows, in a sentence with the names of the text.
+/// What the frame shows, in a sentence with the names of the text; a lesson may ask for alpha.
 pub fn sentence(
     now: &Scenelet<'_>,
     text: &Algorithm,
     forgets: bool,
+    hides_factor: bool,
     needle: Option<f64>,
     exact: Option<f64>,
 ) -> Sentence {
@@ -122,6 +123,9 @@ pub fn sentence(
         Frame::Arrive => "New scores arrive. None stands above the line.".into(),
         Frame::Climb if is_first => {
             Sentence::new("The line starts at {0}. There is nothing to shrink yet.").with(short(visit.m))
+        }
+        Frame::Climb if rises && hides_factor => {
+            Sentence::new("The line climbs by {0}; the scores stay.").with(short(visit.m - visit.old.m))
         }
         Frame::Climb if rises => Sentence::new("The line climbs by {0}; the scores stay. {2} = e^-{0} = {1}")
             .with(short(visit.m - visit.old.m))
@@ -228,7 +232,7 @@ mod tests {
         let story = story("flash2");
         let told = |visit: usize, frame| {
             let now = at(&story, cursor_of(&story, &story.visits[visit], frame)).unwrap();
-            sentence(&now, algorithm::by_name("flash2").unwrap(), false, None, None).to_string()
+            sentence(&now, algorithm::by_name("flash2").unwrap(), false, false, None, None).to_string()
         };
         assert!(told(1, Frame::Climb).contains("alpha = e^-1.386 = 0.2500"), "{}", told(1, Frame::Climb));
         assert!(told(2, Frame::Climb).contains("No new maximum"));

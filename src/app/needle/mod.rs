@@ -139,7 +139,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
         ui.label(fill(ui.ctx(), "Following row {0} through its key blocks ...", &[&query]));
         return;
     };
-    let story = if stage.forgets_alpha { &told.forgetful } else { &told.own };
+    let story = &told.own;
     let Some(now) = frame::at(story, look.snapshot.cursor) else {
         return without_visits(ui, look, query, actions);
     };
@@ -154,14 +154,15 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let text = &look.scene.schedule().algorithm;
     let base = text.base().unwrap_or(text);
     let can_forget = base.with_bug("forget-alpha") != *base;
-    let forgets = stage.forgets_alpha && can_forget || look.scene.settings.bug == "forget-alpha";
+    let forgets = look.scene.settings.bug == "forget-alpha";
     let right = &told.right;
     let asked = Cell::new(None);
     let picture = Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, asked };
     if heading(ui, &picture) {
         actions.push(odd_rows::OPEN);
     }
-    let height = (ui.available_height() - controls::HEIGHT).max(40.0);
+    let below = if stage.is_projected { 0.0 } else { controls::HEIGHT };
+    let height = (ui.available_height() - below).max(40.0);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     if rect.width() > 160.0 && rect.height() > 80.0 {
         paint(ui, rect, &picture);
@@ -169,7 +170,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     if let Some(part) = picture.asked.get() {
         actions.push(Asked::wish(of_row(picture.called(part), query), part));
     }
-    controls::show(ui, &picture, stage, actions);
+    if !stage.is_projected {
+        controls::show(ui, &picture, actions);
+    }
 }
 
 /// Number of the frame, and its sentence: what a person in the last row reads. Gives whether the rule for a row that is
@@ -189,17 +192,32 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
     let text = words::say(
         ui.ctx(),
-        &frame::sentence(&now, picture.algorithm(), picture.forgets, picture.needle(), shown_exact),
+        &frame::sentence(
+            &now,
+            picture.algorithm(),
+            picture.forgets,
+            look.question.hides.factor,
+            picture.needle(),
+            shown_exact,
+        ),
     );
     let is_odd = odd_rows::met(look, query).is_some();
     let sense = if is_odd { Sense::click() } else { Sense::hover() };
-    let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), 30.0 * zoom), sense);
+    // Two lines where one is too short.
+    let (font, room) = (theme::text(theme::HEADING * zoom), ui.available_width() - 29.0 * zoom);
+    let galley = ui.painter().layout(text.clone(), font.clone(), palette.ink, room);
+    let height = if galley.rows.len() == 2 { galley.size().y.max(30.0 * zoom) } else { 30.0 * zoom };
+    let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
     let badge = line.left_center() + vec2(11.0 * zoom, 0.0);
     ui.painter().circle_filled(badge, 11.0 * zoom, palette.ink);
     let number = now.frame.number();
     ui.painter().text(badge, Align2::CENTER_CENTER, number, theme::text(theme::BODY * zoom), palette.background);
     let place = Rect::from_min_max(pos2(badge.x + 18.0 * zoom, line.top()), line.max);
-    fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::HEADING * zoom), palette.ink);
+    if galley.rows.len() == 2 {
+        ui.painter().galley(place.left_center() - vec2(0.0, galley.size().y / 2.0), galley, palette.ink);
+    } else {
+        fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, font, palette.ink);
+    }
     draw::describe(&response, "frame of the needle", &fill(ui.ctx(), "{0} of 6: {1}", &[&number, &text]));
     let more = if is_odd {
         format!("{text}\n{}", fill(ui.ctx(), "Click: {0}", &[&tr(ui.ctx(), odd_rows::BUTTON)]))

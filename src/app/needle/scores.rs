@@ -196,6 +196,9 @@ fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
         &fill(ui.ctx(), "gap {0}", &[&gap]),
         picture.figures(),
     );
+    if picture.look.question.hides.factor {
+        return;
+    }
     let text = format!("e^-{gap}");
     picture.text(
         ui,

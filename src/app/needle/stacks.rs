@@ -202,6 +202,7 @@ fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
     }
     let text = match (picture.forgets, visit.is_rescaled()) {
         (true, true) => fill(ui.ctx(), "{0} forgotten", &[&picture.called(Part::Alpha)]),
+        (_, true) if picture.look.question.hides.factor => format!("x {}", picture.called(Part::Alpha)),
         (_, true) => format!("x {}", short(visit.alpha)),
         (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
     };

@@ -6,8 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::playback::lesson::{Language, Position};
+use crate::playback::lesson::Position;
+use crate::playback::lesson::library::LESSONS;
 
+use super::super::lesson_work::KeptWork;
 use super::super::place::Place;
 use super::super::theme::Theme;
 
@@ -19,6 +21,7 @@ const MOST_RECENT: usize = 10;
 #[serde(default)]
 pub struct Kept {
     pub version: u32,
+    /// Its code; empty until one is chosen.
     pub language: String,
     pub theme: Option<Theme>,
     pub zoom: f32,
@@ -34,21 +37,29 @@ pub struct Kept {
     pub session: Option<Place>,
 }
 
-/// How far a person came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a person came, and what they did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
     pub beat: usize,
     pub is_revealed: bool,
-    /// The last beat was reached.
+    /// Every task was done right, once.
     pub is_done: bool,
+    /// The last beat was reached: it begins anew when it is opened again.
+    pub is_over: bool,
+    /// How often it was begun anew: the seed of the order of its choices.
+    pub begun: u64,
+    /// Tasks done right.
+    pub done: usize,
+    /// By beat.
+    pub works: Vec<KeptWork>,
 }
 
 impl Default for Kept {
     fn default() -> Self {
         Self {
             version: VERSION,
-            language: Language::default().code().into(),
+            language: String::new(),
             theme: None,
             zoom: 1.0,
             reduce_motion: false,
@@ -62,9 +73,11 @@ impl Default for Kept {
 }
 
 impl Kept {
-    pub fn position(&self, stem: &str) -> Position {
-        let progress = self.lessons.get(stem).copied().unwrap_or_default();
-        Position { beat: progress.beat, is_revealed: progress.is_revealed }
+    /// Where the person is in the lesson of this index.
+    pub fn position(&self, index: usize) -> Position {
+        let stem = LESSONS.get(index).map_or("", |entry| entry.stem);
+        let at = |progress: &Progress| Position { beat: progress.beat, is_revealed: progress.is_revealed };
+        self.lessons.get(stem).map(at).unwrap_or_default()
     }
 
     pub fn remember_file(&mut self, path: &str) {
@@ -113,8 +126,8 @@ impl Kept {
     pub fn merged(&self, base: &Self, theirs: &Self) -> Self {
         let stems = self.lessons.keys().chain(theirs.lessons.keys());
         let progress = |stem: &String| {
-            let of = |kept: &Self| kept.lessons.get(stem).copied().unwrap_or_default();
-            (stem.clone(), of(self).merged(of(base), of(theirs)))
+            let of = |kept: &Self| kept.lessons.get(stem).cloned().unwrap_or_default();
+            (stem.clone(), of(self).merged(&of(base), of(theirs)))
         };
         Self {
             version: self.version,
@@ -145,14 +158,16 @@ impl Kept {
 }
 
 impl Progress {
-    fn merged(self, base: Self, theirs: Self) -> Self {
-        let place = |progress: &Self| (progress.beat, progress.is_revealed);
-        let further = match (place(&self) != place(&base), place(&theirs) != place(&base)) {
+    fn merged(self, base: &Self, theirs: Self) -> Self {
+        let (is_done, is_over) = (self.is_done || theirs.is_done, self.is_over || theirs.is_over);
+        // Work is that of whoever came further; in the same place, of whoever did something.
+        let place = |progress: &Self| (progress.begun, progress.beat, progress.is_revealed);
+        let further = match (self != *base, theirs != *base) {
             (true, true) if place(&theirs) > place(&self) => theirs,
             (false, true) => theirs,
             _ => self,
         };
-        Self { is_done: self.is_done || theirs.is_done, ..further }
+        Self { is_done, is_over, ..further }
     }
 }
 
@@ -213,7 +228,7 @@ mod tests {
         unread.sort();
         assert_eq!(unread, ["lessons.01.is_done", "lessons.02", "recent", "theme", "zoom"]);
         assert_eq!((kept.language.as_str(), kept.zoom, kept.recent.clone()), ("zh", 1.0, vec!["a".into(), "b".into()]));
-        assert_eq!((kept.lessons["01"], kept.lessons["03"]), (at(3), at(2)));
+        assert_eq!((&kept.lessons["01"], &kept.lessons["03"]), (&at(3), &at(2)));
         // Written back, what was not understood stands as it stood.
         let mut later = kept.clone();
         later.lessons.insert("01".into(), at(4));
@@ -222,7 +237,10 @@ mod tests {
         let file = later.written_over(&kept, file);
         assert_eq!(file["theme"], "sepia");
         assert_eq!(file["new"]["x"], 1);
-        assert_eq!(file["lessons"]["01"], serde_json::json!({ "beat": 4, "is_done": "almost", "is_revealed": false }));
+        let first = serde_json::json!({
+            "beat": 4, "is_revealed": false, "is_done": "almost", "is_over": false, "begun": 0, "done": 0, "works": []
+        });
+        assert_eq!(file["lessons"]["01"], first);
         assert_eq!(file["has_started"], true);
         assert_eq!(Kept::read(&file).0, later);
     }
@@ -239,18 +257,18 @@ mod tests {
     #[test]
     fn progress_of_two_windows_is_the_furthest() {
         let kept = |entries: &[(&str, Progress)]| Kept {
-            lessons: entries.iter().map(|(stem, progress)| ((*stem).to_owned(), *progress)).collect(),
+            lessons: entries.iter().map(|(stem, progress)| ((*stem).to_owned(), progress.clone())).collect(),
             ..Kept::default()
         };
         let done = Progress { is_done: true, ..at(9) };
         let base = kept(&[("a", at(1)), ("b", at(1)), ("c", at(5))]);
         let ours = kept(&[("a", at(2)), ("b", at(4)), ("c", at(3)), ("d", at(1))]);
-        let theirs = kept(&[("a", at(3)), ("b", at(2)), ("c", at(5)), ("e", done)]);
+        let theirs = kept(&[("a", at(3)), ("b", at(2)), ("c", at(5)), ("e", done.clone())]);
         let merged = ours.merged(&base, &theirs);
         // Going back alone is going back.
-        let right = kept(&[("a", at(3)), ("b", at(4)), ("c", at(3)), ("d", at(1)), ("e", done)]);
+        let right = kept(&[("a", at(3)), ("b", at(4)), ("c", at(3)), ("d", at(1)), ("e", done.clone())]);
         assert_eq!(merged, right);
-        let again = kept(&[("e", at(1))]).merged(&kept(&[("e", done)]), &kept(&[("e", done)]));
+        let again = kept(&[("e", at(1))]).merged(&kept(&[("e", done.clone())]), &kept(&[("e", done)]));
         assert_eq!(again.lessons["e"], Progress { is_done: true, ..at(1) });
     }
 

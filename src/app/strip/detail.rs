@@ -2,7 +2,9 @@
 //! once for a stretch, at a cost that does not grow with the schedule.
 
 use crate::app::map::{MOST_NOTCHES, Strip};
-use crate::schedule::{Beat, Schedule};
+use crate::schedule::Schedule;
+
+use super::Column;
 
 /// Stretches of at most so many steps are written again, step by step; of longer ones the schedule's own map is shown.
 const MOST_WRITTEN: u64 = 1 << 16;
@@ -16,10 +18,7 @@ pub struct Detail {
     /// The steps that the columns cover.
     pub first: u64,
     pub end: u64,
-    /// The beat at each column.
-    pub beats: Vec<Beat>,
-    /// Of each column: its step is for another head of the group than the one that is shown.
-    pub others: Vec<bool>,
+    pub columns: Vec<Column>,
     /// Steps at which a tile begins, and at which an iteration of the outer loop does; empty where they are too many
     /// to be told apart.
     pub tiles: Vec<u64>,
@@ -34,8 +33,8 @@ impl Detail {
         let end = end.min(schedule.len());
         let first = first.min(end);
         let blocks = blocks(schedule, first, end);
-        let (beats, others) = (Vec::new(), Vec::new());
-        let mut detail = Self { first, end, beats, others, tiles: Vec::new(), blocks, ops: Vec::new() };
+        let columns = vec![Column::default(); (end - first).min(MOST_COLUMNS) as usize];
+        let mut detail = Self { first, end, columns, tiles: Vec::new(), blocks, ops: Vec::new() };
         if end - first <= MOST_WRITTEN {
             detail.write(schedule, strip.head);
         } else {
@@ -44,13 +43,9 @@ impl Detail {
         detail
     }
 
-    fn columns(&self) -> u64 {
-        (self.end - self.first).min(MOST_COLUMNS)
-    }
-
-    /// The step that stands for a column.
-    fn step_of(&self, column: u64) -> u64 {
-        self.first + column * (self.end - self.first) / self.columns().max(1)
+    /// The column of a step of the stretch.
+    fn column_of(&self, step: u64) -> usize {
+        ((step - self.first) * self.columns.len() as u64 / (self.end - self.first).max(1)) as usize
     }
 
     /// Writes the sections of the stretch again.
@@ -69,11 +64,8 @@ impl Detail {
                     if (n > range.start && tile != last_tile) && self.tiles.len() <= MOST_NOTCHES {
                         self.tiles.push(n);
                     }
-                    let column = self.beats.len() as u64;
-                    if column < self.columns() && n == self.step_of(column) {
-                        self.beats.push(schedule.facts(step).beat);
-                        self.others.push(!schedule.is_of(step, head));
-                    }
+                    let column = self.column_of(n);
+                    self.columns[column].add(schedule.facts(step).beat, !schedule.is_of(step, head));
                     if self.end - self.first <= MOST_NAMED {
                         self.ops.push(step.line);
                     }
@@ -86,13 +78,17 @@ impl Detail {
         }
     }
 
-    /// Takes the columns that the map has of the stretch.
+    /// Takes what the map has of the stretch: of each column what begins in it, or where nothing does, what it lies in.
     fn take(&mut self, strip: &Strip, len: u64) {
-        let known = strip.beats.len() as u64;
-        let column = |step: u64| (u128::from(step) * u128::from(known) / u128::from(len.max(1))) as usize;
-        let columns: Vec<usize> = (0..self.columns()).map(|at| column(self.step_of(at))).collect();
-        self.beats = columns.iter().filter_map(|at| strip.beats.get(*at).copied()).collect();
-        self.others = columns.iter().filter_map(|at| strip.others.get(*at).copied()).collect();
+        let (known, span, count) = (strip.columns.len() as u128, self.end - self.first, self.columns.len() as u64);
+        let begins_at = |step: u64| (u128::from(step) * known).div_ceil(u128::from(len.max(1))) as usize;
+        for (at, column) in (0..).zip(&mut self.columns) {
+            let [from, to] = [at, at + 1].map(|at| self.first + at * span / count);
+            let (begin, end) = (begins_at(from), begins_at(to));
+            let begin = if begin < end { begin } else { begin.saturating_sub(1) };
+            let met = strip.columns.get(begin..end.max(begin + 1)).unwrap_or_default();
+            met.iter().for_each(|more| column.join(more));
+        }
         self.tiles = strip.tiles.iter().copied().filter(|n| (self.first..self.end).contains(n)).collect();
     }
 }
@@ -131,7 +127,8 @@ mod tests {
                 let end = (first + 30).min(schedule.len());
                 let detail = Detail::new(&schedule, &strip, first, end);
                 let shown = &steps[first as usize..end as usize];
-                assert_eq!(detail.beats, shown.iter().map(|step| schedule.facts(step).beat).collect::<Vec<_>>());
+                let beats: Vec<_> = detail.columns.iter().filter_map(|column| column.at(0.5)).collect();
+                assert_eq!(beats, shown.iter().map(|step| schedule.facts(step).beat).collect::<Vec<_>>());
                 assert_eq!(detail.ops, shown.iter().map(|step| step.line).collect::<Vec<_>>());
                 let new_section = |n: u64| schedule.section_of(n) != schedule.section_of(n - 1);
                 let tile = |n: u64| steps[n as usize].place.tile();
@@ -149,13 +146,22 @@ mod tests {
         let strip = ScheduleMap::new(&schedule, 0).strip;
         assert!(schedule.len() > 10 * MOST_WRITTEN);
         let whole = Detail::new(&schedule, &strip, 0, schedule.len());
-        assert_eq!(whole.beats.len() as u64, MOST_COLUMNS);
+        assert_eq!(whole.columns.len() as u64, MOST_COLUMNS);
         assert!(whole.tiles.is_empty() && whole.ops.is_empty());
         let part = Detail::new(&schedule, &strip, 1000, 1000 + MOST_WRITTEN);
-        assert_eq!(part.beats.len() as u64, MOST_COLUMNS);
-        for column in 0..MOST_COLUMNS {
-            let step = schedule.step(part.step_of(column)).unwrap();
-            assert_eq!(part.beats[column as usize], schedule.facts(&step).beat);
+        let wide = MOST_WRITTEN / MOST_COLUMNS;
+        for (at, column) in (0..).zip(&part.columns) {
+            let mut counted = Column::default();
+            for n in 1000 + at * wide..1000 + (at + 1) * wide {
+                counted.add(schedule.facts(&schedule.step(n).unwrap()).beat, false);
+            }
+            assert_eq!(*column, counted, "column {at}");
         }
+        // All of it: a column of the whole has what its columns of the map have.
+        let mut sum = Column::default();
+        whole.columns.iter().for_each(|column| sum.join(column));
+        let mut all = Column::default();
+        schedule.for_each(|_, step| all.add(schedule.facts(step).beat, false));
+        assert_eq!(sum, all);
     }
 }

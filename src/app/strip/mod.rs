@@ -3,6 +3,10 @@
 mod detail;
 mod lens;
 mod paint;
+mod share;
+
+pub use paint::sign;
+pub use share::Column;
 
 use eframe::egui::{self, CursorIcon, Rect, Response, Sense, Ui, pos2, vec2};
 
@@ -213,7 +217,7 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
 /// The caption on the left and the count on the right; gives the room between them.
 fn margins(ui: &Ui, line: Rect, cursor: u64, len: u64) -> Rect {
     let palette = Palette::of(ui);
-    let label = Rect::from_min_size(line.min, vec2(96.0, line.height()));
+    let label = Rect::from_min_size(line.min, vec2(108.0, line.height()));
     let caption = tr(ui.ctx(), "steps, not time");
     let (left, right) = (egui::Align2::LEFT_CENTER, egui::Align2::RIGHT_CENTER);
     draw::fit_text(ui.painter(), label, left, caption, theme::text(theme::LABEL), palette.faint_ink);

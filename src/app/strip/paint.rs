@@ -9,12 +9,14 @@ use crate::app::texture::Textures;
 use crate::app::theme::{self, Palette};
 use crate::app::words::tr;
 use crate::playback::Player;
-use crate::schedule::Schedule;
+use crate::schedule::{Beat, Schedule};
 
 use super::detail::Detail;
 use super::lens::Seen;
-use super::{Lanes, OVERHANG};
+use super::{Column, Lanes, OVERHANG};
 
+/// Pixels of the strip's height, in which shares are told apart.
+const ROWS: usize = 24;
 /// Notches closer than this would be a grey band.
 const CLOSEST: f32 = 4.0;
 /// A step this wide has an edge; one this wide has room for its name.
@@ -34,18 +36,21 @@ pub fn strip(
     let painter = ui.painter();
     let (band, rect) = (lanes.band, lanes.whole);
     let clipped = painter.with_clip_rect(painter.clip_rect().intersect(band));
-    // Steps of other heads of the group are pale.
-    let color = |_: usize, column: usize| match (detail.beats.get(column), detail.others.get(column)) {
-        (Some(beat), Some(true)) => palette.pale(palette.beat(*beat)),
-        (Some(beat), _) => palette.beat(*beat),
-        (None, _) => palette.empty,
+    // Where several steps share a column, each kind has its share of the height. Steps of other heads of the group are pale.
+    let color = |row: usize, column: usize| {
+        let column = detail.columns.get(column);
+        let beat = column.and_then(|column| column.at((row as f32 + 0.5) / ROWS as f32));
+        let color = beat.map_or(palette.empty, |beat| palette.beat(beat));
+        if column.is_some_and(Column::is_other) { palette.pale(color) } else { color }
     };
     let key = (look.generation, ui.visuals().dark_mode, detail.first, detail.end);
-    let texture = textures.get(ui.ctx(), "strip", key, (1, detail.beats.len()), color);
+    let texture = textures.get(ui.ctx(), "strip", key, (ROWS, detail.columns.len()), color);
     let x_of = |step: u64| seen.x_of(step as f64, band);
     let columns = Rect::from_min_max(pos2(x_of(detail.first), band.top()), pos2(x_of(detail.end), band.bottom()));
     clipped.image(texture, columns, UV, theme::NO_TINT);
-    names(&clipped, seen, band, (detail, look.scene.schedule()), palette);
+    if !look.question.hides.steps {
+        names(&clipped, seen, band, (detail, look.scene.schedule()), palette);
+    }
     // What is still to come is veiled.
     let head = seen.x_of(player.cursor() as f64, band);
     let veil = Rect::from_min_max(pos2(head.max(band.left()), band.top()), band.max);
@@ -97,7 +102,20 @@ fn step_width(seen: Seen, band: Rect) -> f32 {
     band.width() / seen.span.max(1.0) as f32
 }
 
-/// Near enough, each step has its edge and the name of its operation, on a pale ground that its letters stand out from.
+/// The sign of a beat: what grey alone says to few.
+pub fn sign(beat: Beat) -> &'static str {
+    match beat {
+        Beat::Load => "\u{2193}",
+        Beat::Score => "\u{d7}",
+        Beat::Softmax => "e",
+        Beat::Rescale => "\u{3b1}",
+        Beat::Accumulate => "+",
+        Beat::Store => "\u{2191}",
+    }
+}
+
+/// Near enough, each step has its edge and its sign, and nearer still the name of its operation, on a pale ground that its
+/// letters stand out from.
 fn names(
     painter: &eframe::egui::Painter,
     seen: Seen,
@@ -112,10 +130,14 @@ fn names(
     for (step, &op) in (detail.first..).zip(&detail.ops) {
         let x = seen.x_of(step as f64, band);
         let cell = Rect::from_min_size(pos2(x, band.top()), vec2(width, band.height()));
-        if width >= NAMED_STEP {
-            painter.rect_filled(cell, 0.0, palette.pale(palette.beat(schedule.algorithm.facts(op).beat)));
+        let beat = schedule.algorithm.facts(op).beat;
+        if width < NAMED_STEP {
+            let font = theme::text(theme::LABEL);
+            painter.text(cell.center(), Align2::CENTER_CENTER, sign(beat), font, palette.on_beat(beat));
+        } else {
+            painter.rect_filled(cell, 0.0, palette.pale(palette.beat(beat)));
             let line = Rect::from_min_size(cell.min, vec2(width, 3.0));
-            painter.rect_filled(line, 0.0, palette.beat(schedule.algorithm.facts(op).beat));
+            painter.rect_filled(line, 0.0, palette.beat(beat));
             let text = cell.shrink2(vec2(4.0, 0.0));
             fit_text(
                 painter,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ndarray::Array4;
+
 use super::CudaBackend;
 use super::driver::GridSize;
 use super::params::Attention;
@@ -12,7 +14,7 @@ use super::session::{Mark, Session, Trouble};
 use super::tensors::{self, Tensors};
 use crate::attention::{Mask, Problem, Shape};
 use crate::gpu::launch::Pace;
-use crate::gpu::{GpuError, GpuRun, HeadTaps, Refusal};
+use crate::gpu::{GpuError, GpuGradients, GpuRun, HeadTaps, Refusal};
 
 /// FLOPs that a device of these days carries out on one SM alone in well under a tenth of a second.
 const FIRST_LAUNCH: f64 = 1e9;
@@ -70,7 +72,7 @@ impl CudaBackend {
         }
         let (shape, started) = (&problem.shape, Instant::now());
         let blocks = program.blocks_of(shape);
-        let mut parameter = Attention::of_problem(problem, (blocks.d, blocks.d_v));
+        let mut parameter = Attention::of_problem(problem, &blocks);
         let tensors = Tensors::upload(session, problem, program, &mut parameter)?;
         let job = Job::new(session, program, (shape, &problem.mask), (cancel, self.patience))?;
         let flops = |entry: &Entry| {
@@ -91,6 +93,37 @@ impl CudaBackend {
             device_bytes: tensors.bytes(),
         };
         Ok((run, taps))
+    }
+
+    /// Runs a forward pass and, on what it leaves in memory, a backward pass.
+    pub(super) fn compute_gradients(
+        &mut self,
+        session: &Arc<Session>,
+        programs: &[Program; 2],
+        problem: &Problem,
+        d_o: &Array4<f64>,
+        cancel: &AtomicBool,
+    ) -> Result<GpuGradients, Trouble> {
+        // The backward pass has all tensors of the forward pass, in the same places of the parameter.
+        let backward = &programs[1];
+        let needed = tensors::total(problem, backward);
+        let (free, total) = session.driver.memory_info()?;
+        if needed > free {
+            return Err(Refusal::Memory { needed, free, total }.into());
+        }
+        let (shape, mut spent) = (&problem.shape, [Spent::default(); 2]);
+        let mut parameter = Attention::of_problem(problem, &backward.blocks_of(shape));
+        let tensors = Tensors::upload(session, problem, backward, &mut parameter)?;
+        tensors.upload_gradient(d_o, backward)?;
+        for (program, spent) in programs.iter().zip(&mut spent) {
+            let job = Job::new(session, program, (shape, &problem.mask), (cancel, self.patience))?;
+            for entry in self.entries(session, program)? {
+                self.stage(&job, &entry, parameter, spent)?;
+            }
+        }
+        let [dq, dk, dv] = tensors.gradients(problem)?;
+        let [forward_time, kernel_time] = spent.map(|spent| spent.kernel_time);
+        Ok(GpuGradients { dq, dk, dv, forward_time, kernel_time, device_bytes: tensors.bytes() })
     }
 
     /// The entries of a program, loaded into the context if they are not yet.

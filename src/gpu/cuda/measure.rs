@@ -30,6 +30,7 @@ impl CudaBackend {
         shape.validate().map_err(Refusal::from)?;
         let ptx = ptx::find(workload.algorithm, workload.precision, shape.d.max(shape.d_v), false)?;
         let program = self.program(ptx).map_err(|error| Refusal::Source(error.sentence()))?;
+        let program = program.in_splits(workload.splits);
         self.guarded(program.edited, |backend, session| backend.time(session, &program, workload, cancel))
     }
 
@@ -55,7 +56,7 @@ impl CudaBackend {
         let blocks = program.blocks_of(shape);
         let mut sets = Vec::new();
         for seed in 0..count {
-            let mut parameter = Attention::of_shape(shape, &mask, scale, (blocks.d, blocks.d_v));
+            let mut parameter = Attention::of_shape(shape, &mask, scale, &blocks);
             let tensors = Tensors::allocate(session, &sizes, &mut parameter)?;
             fill(&tensors, shape, program.precision, seed as u32)?;
             sets.push((tensors, parameter));
@@ -137,9 +138,12 @@ fn queued(job: &Job<'_>, entries: &[Entry], sets: &[Set], each: Duration) -> Res
     Ok(marks[lead..].iter().map(|(begin, end)| begin.until(end)).collect::<Result<_, _>>()?)
 }
 
-/// Puts numbers between -1 and 1 into Q, K and V, and the whole length into the key lengths.
+/// Puts numbers between -1 and 1 into Q, K and V, and into what a backward pass is given, and the whole length into the key lengths.
 fn fill(tensors: &Tensors, shape: &Shape, precision: Precision, seed: u32) -> Result<(), Trouble> {
-    for tensor in [Tensor::Q, Tensor::K, Tensor::V] {
+    let forward = [Tensor::Q, Tensor::K, Tensor::V];
+    let backward = [Tensor::O, Tensor::Lse, Tensor::GradO];
+    let of_backward = backward.into_iter().filter(|_| tensors.buffer(Tensor::GradO).is_some());
+    for tensor in forward.into_iter().chain(of_backward) {
         if let Some(buffer) = tensors.buffer(tensor) {
             let bytes = noise(buffer.bytes as usize, precision, seed.wrapping_mul(3).wrapping_add(tensor as u32));
             buffer.upload(&bytes)?;

@@ -12,19 +12,22 @@ mod session;
 mod stages;
 mod tensors;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use ndarray::Array4;
+
 use super::launch::Pace;
 use super::ptx::{self, Ptx};
 use super::{
-    Backend, Choice, DeviceInfo, GpuError, GpuRun, Kernel, Measured, Occupancy, Progress, Refusal, SourceError, Taps,
-    Workload, kernels,
+    Backend, Choice, DeviceInfo, GpuError, GpuGradients, GpuRun, Kernel, Measured, Occupancy, Progress, Refusal,
+    SourceError, Taps, Workload, kernels,
 };
 use crate::attention::{Precision, Problem, Shape, conversion};
-use crate::schedule::Tiling;
+use crate::schedule::{Tiling, algorithm};
 use crate::sentence::Sentence;
 use device::Device;
 use driver::Driver;
@@ -34,6 +37,8 @@ use session::{HANG, Session, Trouble};
 const NAME: &str = "cuda";
 /// Most queries or keys: the kernels count them in 32 bits, and a block past the end must not wrap.
 const MOST_TOKENS: usize = 1 << 30;
+/// Splits of the keys until another number is asked for.
+const SPLITS: usize = 4;
 
 /// The first GPU of the NVIDIA driver that the kernels run on, with those that were needed so far compiled for it.
 pub struct CudaBackend {
@@ -48,6 +53,8 @@ pub struct CudaBackend {
     /// Kernel files that run from another source, and the PTX of it by program.
     sources: HashMap<&'static str, String>,
     edited: HashMap<&'static str, Program>,
+    /// Parts of the keys, for an algorithm that has splits.
+    splits: Cell<usize>,
     /// Why nothing runs any more.
     lost: Option<Sentence>,
     /// A launch that takes longer does not end.
@@ -92,6 +99,7 @@ impl CudaBackend {
             paces: HashMap::new(),
             sources: HashMap::new(),
             edited: HashMap::new(),
+            splits: Cell::new(SPLITS),
             lost: None,
             patience: HANG,
             progress: Progress::default(),
@@ -227,6 +235,7 @@ impl CudaBackend {
         cancel: &AtomicBool,
     ) -> Result<(GpuRun, Vec<super::HeadTaps>, Program), GpuError> {
         let program = self.program(ptx).map_err(|error| Refusal::Source(error.sentence()))?;
+        let program = program.in_splits(self.splits.get());
         let done =
             self.guarded(program.edited, |backend, session| backend.compute(session, &program, problem, cancel))?;
         Ok((done.0, done.1, program))
@@ -242,23 +251,34 @@ fn compiled(ptx: &'static Ptx, source: &str) -> Result<Program, SourceError> {
         .map_err(SourceError::Unavailable)
 }
 
+/// A PTX of a forward pass: one of a backward pass leaves no O.
+fn forward(ptx: &'static Ptx) -> Result<&'static Ptx, Refusal> {
+    let kernel = kernels::by_file(ptx.file());
+    let is_backward = kernel.is_some_and(Kernel::is_backward);
+    if is_backward { Err(Refusal::Backward { algorithm: ptx.algorithm }) } else { Ok(ptx) }
+}
+
 impl Backend for CudaBackend {
     fn info(&self) -> &DeviceInfo {
         &self.device.info
     }
 
     fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal> {
-        let ptx = self.choose(problem, algorithm, precision, false)?;
+        let ptx = forward(self.choose(problem, algorithm, precision, false)?)?;
         // What the driver does not tell here, the run will.
         let memory = self.session.as_ref().and_then(|session| {
             session.enter().ok()?;
             session.driver.memory_info().ok()
         });
-        let needed = tensors::total(problem, &Program::embedded(ptx));
+        let needed = tensors::total(problem, &Program::embedded(ptx).in_splits(self.splits.get()));
         match memory {
             Some((free, total)) if needed > free => Err(Refusal::Memory { needed, free, total }),
             _ => Ok(()),
         }
+    }
+
+    fn set_splits(&self, splits: usize) {
+        self.splits.set(splits);
     }
 
     fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {
@@ -280,7 +300,8 @@ impl Backend for CudaBackend {
     fn occupancy(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<Vec<Occupancy>, Refusal> {
         let ptx = self.choose(problem, algorithm, precision, false)?;
         let edited = self.edited.get(ptx.name).cloned();
-        let (program, device) = (edited.unwrap_or_else(|| Program::embedded(ptx)), &self.device);
+        let program = edited.unwrap_or_else(|| Program::embedded(ptx)).in_splits(self.splits.get());
+        let device = &self.device;
         let blocks = program.blocks_of(&problem.shape);
         let rows = ptx::resources(ptx, device.capability);
         let of_stage = |stage: &stages::Stage| {
@@ -310,8 +331,33 @@ impl Backend for CudaBackend {
         precision: Precision,
         cancel: &AtomicBool,
     ) -> Result<GpuRun, GpuError> {
-        let ptx = self.choose(problem, algorithm, precision, false)?;
+        let ptx = forward(self.choose(problem, algorithm, precision, false)?)?;
         self.run_program(problem, ptx, cancel).map(|(run, _, _)| run)
+    }
+
+    fn gradients(
+        &mut self,
+        problem: &Problem,
+        d_o: &Array4<f64>,
+        algorithm: &str,
+        precision: Precision,
+        cancel: &AtomicBool,
+    ) -> Result<GpuGradients, GpuError> {
+        let backward = self.choose(problem, algorithm, precision, false)?;
+        let text = algorithm::by_name(backward.algorithm);
+        let Some(after) = text.and_then(|text| text.text().after.as_deref()) else {
+            return Err(Refusal::NotBackward { algorithm: algorithm.to_owned() }.into());
+        };
+        let Shape { batch, heads, n_q, d_v, .. } = problem.shape;
+        if d_o.dim() != (batch, heads, n_q, d_v) {
+            let shapes = Sentence::new("dO is {0}, and O is {1}").with(format!("{:?}", d_o.dim()));
+            return Err(GpuError::Driver(shapes.with(format!("{:?}", (batch, heads, n_q, d_v)))));
+        }
+        let forward = self.choose(problem, after, precision, false)?;
+        let mut program = |ptx| self.program(ptx).map_err(|error| Refusal::Source(error.sentence()));
+        let programs = [program(forward)?, program(backward)?];
+        let edited = programs.iter().any(|program| program.edited);
+        self.guarded(edited, |backend, session| backend.compute_gradients(session, &programs, problem, d_o, cancel))
     }
 
     fn taps(
@@ -321,7 +367,7 @@ impl Backend for CudaBackend {
         precision: Precision,
         cancel: &AtomicBool,
     ) -> Result<Taps, GpuError> {
-        let ptx = self.choose(problem, algorithm, precision, true)?;
+        let ptx = forward(self.choose(problem, algorithm, precision, true)?)?;
         let (_, heads, program) = self.run_program(problem, ptx, cancel)?;
         Ok(Taps { br: program.br, bc: program.bc, heads })
     }

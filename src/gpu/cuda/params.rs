@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use bytemuck::{Pod, Zeroable};
 
 use super::driver::Address;
+use super::stages::Blocks;
 use super::tensors::Tensor;
 use crate::attention::{Mask, Problem, Shape};
 
@@ -25,6 +26,13 @@ pub struct Attention {
     pub lse: u64,
     pub s: u64,
     pub p: u64,
+    pub part_o: u64,
+    pub part_lse: u64,
+    pub grad_o: u64,
+    pub delta: u64,
+    pub grad_q: u64,
+    pub grad_k: u64,
+    pub grad_v: u64,
     pub tap_m: u64,
     pub tap_l: u64,
     pub tap_tiles: u64,
@@ -44,12 +52,11 @@ pub struct Attention {
     pub first_head: i32,
     pub first_batch: i32,
     pub end_block: i32,
-    /// To a multiple of 8, as C++ pads it.
-    pub end_padding: u32,
+    pub splits: i32,
 }
 
 /// Bytes of the parameter: each PTX declares as many.
-pub const BYTES: usize = 216;
+pub const BYTES: usize = 272;
 
 /// The parameters that a PTX declares for an entry, on one line; `None` where it has no such entry.
 pub(super) fn declared(ptx: &str, entry: &str) -> Option<String> {
@@ -63,13 +70,13 @@ pub(super) fn of_entry(entry: &str) -> String {
     format!(".param .align 8 .b8 {entry}_param_0[{BYTES}]")
 }
 
-// 15 pointers, four 8-byte strides, nine ints, two floats, four ints, and padding. A test asks g++ for the same.
+// 22 pointers, four 8-byte strides, nine ints, two floats, five ints. A test asks g++ for the same.
 const _: () = {
     assert!(size_of::<Attention>() == BYTES && align_of::<Attention>() == 8);
-    assert!(offset_of!(Attention, tap_tiles) == 112 && offset_of!(Attention, bias_strides) == 120);
-    assert!(offset_of!(Attention, n_q) == 152 && offset_of!(Attention, right) == 184);
-    assert!(offset_of!(Attention, scale) == 188 && offset_of!(Attention, softcap) == 192);
-    assert!(offset_of!(Attention, first_block) == 196 && offset_of!(Attention, end_block) == 208);
+    assert!(offset_of!(Attention, tap_tiles) == 168 && offset_of!(Attention, bias_strides) == 176);
+    assert!(offset_of!(Attention, n_q) == 208 && offset_of!(Attention, right) == 240);
+    assert!(offset_of!(Attention, scale) == 244 && offset_of!(Attention, softcap) == 248);
+    assert!(offset_of!(Attention, first_block) == 252 && offset_of!(Attention, splits) == 268);
 };
 
 /// When and where a tile was worked on: `struct TileTime`.
@@ -87,8 +94,8 @@ pub struct TileTime {
 const _: () = assert!(size_of::<TileTime>() == 24);
 
 impl Attention {
-    /// Sizes, mask and scale. Rows of Q and K have `d` elements in memory, rows of V and O `d_v`.
-    pub(super) fn of_shape(shape: &Shape, mask: &Mask, scale: f64, (d, d_v): (usize, usize)) -> Self {
+    /// Sizes, mask, scale and splits. Rows of Q and K have `d` elements of the blocks in memory, rows of V and O `d_v`.
+    pub(super) fn of_shape(shape: &Shape, mask: &Mask, scale: f64, blocks: &Blocks) -> Self {
         // All batch entries share the band but for its key length, which has an array of its own.
         let band = mask.band(shape, 0);
         // A bound past every pair of indices is no bound, and fits an i32.
@@ -96,24 +103,25 @@ impl Attention {
         Self {
             n_q: shape.n_q as i32,
             n_k: shape.n_k as i32,
-            d: d as i32,
-            d_v: d_v as i32,
+            d: blocks.d as i32,
+            d_v: blocks.d_v as i32,
             heads: shape.heads as i32,
             kv_heads: shape.kv_heads as i32,
             offset: band.offset as i32,
             left: bound(band.left),
             right: bound(band.right),
             scale: scale as f32,
+            splits: blocks.splits as i32,
             ..Self::default()
         }
     }
 
     /// Everything but the tensors and the place of a launch.
-    pub(super) fn of_problem(problem: &Problem, widths: (usize, usize)) -> Self {
+    pub(super) fn of_problem(problem: &Problem, blocks: &Blocks) -> Self {
         Self {
             bias_strides: problem.bias.as_ref().map_or([0; 4], |bias| strides(bias.dim())),
             softcap: problem.softcap.unwrap_or(0.0) as f32,
-            ..Self::of_shape(&problem.shape, &problem.mask, problem.scale, widths)
+            ..Self::of_shape(&problem.shape, &problem.mask, problem.scale, blocks)
         }
     }
 
@@ -133,6 +141,13 @@ impl Attention {
             T::Lse => &mut self.lse,
             T::S => &mut self.s,
             T::P => &mut self.p,
+            T::PartO => &mut self.part_o,
+            T::PartLse => &mut self.part_lse,
+            T::GradO => &mut self.grad_o,
+            T::Delta => &mut self.delta,
+            T::GradQ => &mut self.grad_q,
+            T::GradK => &mut self.grad_k,
+            T::GradV => &mut self.grad_v,
             T::TapM => &mut self.tap_m,
             T::TapL => &mut self.tap_l,
             T::TapTiles => &mut self.tap_tiles,

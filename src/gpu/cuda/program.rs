@@ -9,6 +9,7 @@ use super::stages::{self, Blocks, Stage};
 use crate::attention::{Precision, Shape};
 use crate::gpu::ptx::{self, Ptx, Sm};
 use crate::gpu::{GpuError, Refusal};
+use crate::schedule::{Algorithm, algorithm};
 use crate::sentence::Sentence;
 
 /// PTX with what the host must know of it.
@@ -28,6 +29,8 @@ pub(super) struct Program {
     /// Bytes of shared memory that a launch gives each block; 0 where a kernel declares all that it needs.
     pub(super) launch_shared: usize,
     pub(super) text: Cow<'static, str>,
+    /// Parts that the keys are cut into; 1 where the algorithm has no splits.
+    pub(super) splits: usize,
     /// Its author is at the keyboard: if it breaks the context, nothing is wrong with the device.
     pub(super) edited: bool,
 }
@@ -47,6 +50,7 @@ impl Program {
             threads: ptx.threads,
             launch_shared: constant(ptx.text, "SHARED_BYTES").unwrap_or(0),
             text: Cow::Borrowed(ptx.text),
+            splits: 1,
             edited: false,
         }
     }
@@ -65,10 +69,22 @@ impl Program {
         Ok(Self { br, bc, threads, launch_shared, text: Cow::Owned(text), edited: true, ..Self::embedded(ptx) })
     }
 
+    /// The same with the keys in as many parts, where its algorithm has splits.
+    pub(super) fn in_splits(self, splits: usize) -> Self {
+        let has_splits = algorithm::by_name(self.algorithm).is_some_and(Algorithm::has_splits);
+        Self { splits: if has_splits { splits.max(1) } else { 1 }, ..self }
+    }
+
+    pub(super) fn is_backward(&self) -> bool {
+        algorithm::by_name(self.algorithm).is_some_and(Algorithm::is_backward)
+    }
+
     pub(super) fn blocks_of(&self, shape: &Shape) -> Blocks {
         let is_half = self.precision.element_bytes() == 2;
         let width = |d: usize| if is_half { self.d } else { d };
-        Blocks { br: self.br, bc: self.bc, d: width(shape.d), d_v: width(shape.d_v) }
+        // More splits than key blocks would be empty.
+        let splits = self.splits.min(shape.n_k.div_ceil(self.bc).max(1));
+        Blocks { br: self.br, bc: self.bc, d: width(shape.d), d_v: width(shape.d_v), splits }
     }
 
     pub(super) fn block_size(&self) -> BlockSize {

@@ -30,6 +30,24 @@ pub(super) fn of(file: &str) -> &'static [Stage] {
         "flash1.cu" => const { &[stage("flash1", Kind::KeysOutside)] },
         "flash2.cu" => const { &[stage("flash2", Kind::Fused)] },
         "flash2_mma.cu" => const { &[stage("flash2_mma", Kind::Fused)] },
+        "split_kv.cu" => const { &[stage("split_kv_splits", Kind::Splits), stage("split_kv_combine", Kind::Combine)] },
+        "flash2_backward.cu" => {
+            const {
+                &[
+                    stage("flash2_backward_preprocess", Kind::RowDot),
+                    stage("flash2_backward_gradients", Kind::KeyGradients),
+                ]
+            }
+        }
+        "two_kernel_backward.cu" => {
+            const {
+                &[
+                    stage("two_kernel_backward_preprocess", Kind::RowDot),
+                    stage("two_kernel_backward_dq", Kind::QueryGradients),
+                    stage("two_kernel_backward_dk_dv", Kind::KeyGradients),
+                ]
+            }
+        }
         _ => &[],
     }
 }

@@ -27,6 +27,13 @@ pub(super) enum Tensor {
     Lse,
     S,
     P,
+    PartO,
+    PartLse,
+    GradO,
+    Delta,
+    GradQ,
+    GradK,
+    GradV,
     TapM,
     TapL,
     TapTiles,
@@ -47,21 +54,28 @@ pub(super) fn sizes(shape: &Shape, program: &Program, bias: Option<&[usize]>, sl
         u64::try_from(product).unwrap_or(u64::MAX / 16)
     };
     let (rows, visits) = ([batch, heads, n_q], n_k.div_ceil(blocks.bc));
-    let mut sizes = vec![
-        (T::Q, bytes(&[batch, heads, n_q, blocks.d], element)),
-        (T::K, bytes(&[batch, kv_heads, n_k, blocks.d], element)),
-        (T::V, bytes(&[batch, kv_heads, n_k, blocks.d_v], element)),
-        (T::KeyLengths, bytes(&[batch], 4)),
-        (T::O, bytes(&[batch, heads, n_q, blocks.d_v], element)),
-        (T::M, bytes(&rows, 4)),
-        (T::L, bytes(&rows, 4)),
-    ];
+    let [q, o] = [blocks.d, blocks.d_v].map(|d| bytes(&[batch, heads, n_q, d], element));
+    let [k, v] = [blocks.d, blocks.d_v].map(|d| bytes(&[batch, kv_heads, n_k, d], element));
+    let mut sizes = vec![(T::Q, q), (T::K, k), (T::V, v), (T::KeyLengths, bytes(&[batch], 4)), (T::O, o)];
     sizes.extend(bias.map(|shape| (T::Bias, bytes(shape, 4))));
     sizes.extend(slopes.then(|| (T::Slopes, bytes(&[batch, heads], 4))));
-    // flash1 leaves L to the host.
-    sizes.extend((program.algorithm != "flash1").then(|| (T::Lse, bytes(&rows, 4))));
+    let told: &[T] = match program.algorithm {
+        // It leaves L to the host.
+        "flash1" => &[T::M, T::L],
+        // What a split knows of a row is not m and l of the row.
+        "split-kv" => &[T::Lse],
+        _ => &[T::M, T::L, T::Lse],
+    };
+    sizes.extend(told.iter().map(|&tensor| (tensor, bytes(&rows, 4))));
+    if program.algorithm == "split-kv" {
+        let [o, lse] = [&[batch, heads, blocks.splits, n_q, blocks.d_v][..], &[batch, heads, blocks.splits, n_q]];
+        sizes.extend([(T::PartO, bytes(o, 4)), (T::PartLse, bytes(lse, 4))]);
+    }
     if program.algorithm == "standard" {
         sizes.extend([T::S, T::P].map(|tensor| (tensor, bytes(&[batch, heads, n_q, n_k], 4))));
+    }
+    if program.is_backward() {
+        sizes.extend([(T::GradO, o), (T::Delta, bytes(&rows, 4)), (T::GradQ, q), (T::GradK, k), (T::GradV, v)]);
     }
     if program.taps {
         sizes.extend([T::TapM, T::TapL].map(|tensor| (tensor, bytes(&[batch, heads, visits, n_q], 4))));
@@ -135,6 +149,22 @@ impl Tensors {
         Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect())
     }
 
+    /// Puts dO in its place.
+    pub(super) fn upload_gradient(&self, d_o: &Array4<f64>, program: &Program) -> Result<(), Trouble> {
+        let bytes = rows(d_o, d_o.dim().3, program.precision);
+        self.buffer(Tensor::GradO).map_or(Ok(()), |buffer| Ok(buffer.upload(&bytes)?))
+    }
+
+    /// dQ, dK and dV, in the shapes of Q, K and V.
+    pub(super) fn gradients(&self, problem: &Problem) -> Result<[Array4<f64>; 3], Trouble> {
+        let of = |tensor: Tensor, like: &Array4<f64>| {
+            let mut values = self.floats(tensor)?.into_iter();
+            let next = || values.next().map_or(f64::NAN, f64::from);
+            Ok::<_, Trouble>(Array4::from_shape_simple_fn(like.raw_dim(), next))
+        };
+        Ok([of(Tensor::GradQ, &problem.q)?, of(Tensor::GradK, &problem.k)?, of(Tensor::GradV, &problem.v)?])
+    }
+
     /// One [`Output`] per query head.
     pub(super) fn outputs(&self, shape: &Shape, program: &Program) -> Result<Vec<Output>, Trouble> {
         let o = self.buffer(Tensor::O).map(Buffer::download).transpose()?.unwrap_or_default();
@@ -142,8 +172,10 @@ impl Tensors {
         let [m, l, lse] = [self.floats(Tensor::M)?, self.floats(Tensor::L)?, self.floats(Tensor::Lse)?];
         let lse = if lse.is_empty() { m.iter().zip(&l).map(|(m, l)| m + l.ln()).collect() } else { lse };
         let (n_q, width) = (shape.n_q, program.blocks_of(shape).d_v);
+        // Empty where the kernel does not tell it.
         let column = |values: &[f32], head: usize| {
-            values[head * n_q..(head + 1) * n_q].iter().map(|&x| f64::from(x)).collect::<Vec<f64>>()
+            let rows = values.get(head * n_q..(head + 1) * n_q).unwrap_or_default();
+            rows.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>()
         };
         let head = |head: usize| Output {
             o: Array2::from_shape_fn((n_q, shape.d_v), |(i, c)| o[(head * n_q + i) * width + c]),

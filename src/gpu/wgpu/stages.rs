@@ -135,7 +135,7 @@ impl Stage {
 
 fn blocks(problem: &Problem, kernel: &Kernel) -> Blocks {
     let (d, d_v) = (padded(problem.shape.d), padded(problem.shape.d_v));
-    Blocks { br: kernel.br, bc: kernel.bc, d, d_v }
+    Blocks { br: kernel.br, bc: kernel.bc, d, d_v, splits: 1 }
 }
 
 #[cfg(test)]

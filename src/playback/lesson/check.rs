@@ -44,10 +44,13 @@ impl Report {
 pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
     let mut report = Report::default();
     for beat in &lesson.beats {
-        if let Err(fault) = stage(beat, engine) {
+        if let Err(fault) = stage(&beat.scene, beat.line, engine) {
             // Nothing else of the beat can be computed.
             report.faults.push(fault);
             continue;
+        }
+        if let Some(reveal) = &beat.reveal {
+            report.note(stage(reveal, beat.line, engine));
         }
         for text in beat.texts() {
             report.placeholders += text.expressions().count();
@@ -83,13 +86,12 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
     report
 }
 
-/// The scene can be shown: its input, its cursor, its selection.
-fn stage(beat: &Beat, engine: &Engine) -> Result<()> {
-    let scene = &beat.scene;
-    let line = if scene.line > 0 { scene.line } else { beat.line };
+/// The scene can be shown: its input, its cursor, its selection. `line` is that of the beat.
+fn stage(scene: &Scene, line: usize, engine: &Engine) -> Result<()> {
+    let line = if scene.line > 0 { scene.line } else { line };
     let fault = |what: Sentence| LessonError::line(line, Sentence::new("the scene: {0}").and(what));
     let stage = engine.stage(scene).map_err(fault)?;
-    let schedule = stage.schedule(&stage.algorithm).map_err(fault)?;
+    let schedule = stage.schedule(&stage.algorithm.with_bug(&scene.bug)).map_err(fault)?;
     scene.step.cursor(&schedule).map_err(fault)?;
     let (plan, selection) = (&stage.plan, scene.selection);
     let is_in = |index: Option<usize>, size: usize| index.is_none_or(|index| index < size);

@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<Lesson> {
     let lines: Vec<&str> = text.lines().collect();
     let (mut lesson, body) = header(&lines)?;
     let mut scene = Scene::default();
-    let mut reader = Reader { lines: &lines, next: body };
+    let mut reader = Reader { lines: &lines, next: body, language: lesson.language };
     while let Some(beat) = reader.beat(&mut scene)? {
         lesson.beats.push(beat);
         if lesson.beats.len() > MOST_BEATS {
@@ -69,6 +69,7 @@ struct Reader<'a> {
     lines: &'a [&'a str],
     /// Index of the next line; its number is one more.
     next: usize,
+    language: Language,
 }
 
 impl<'a> Reader<'a> {
@@ -97,7 +98,7 @@ impl<'a> Reader<'a> {
             match text.strip_prefix(FENCE) {
                 Some(cue) if !cue.trim().is_empty() && !cue.starts_with('`') => {
                     let (first, body) = self.fenced()?;
-                    add(&mut beat, cue.trim(), body, first)?;
+                    add(&mut beat, cue.trim(), body, first, self.language)?;
                 }
                 _ => {
                     prose.get_or_insert_with(|| (self.next + 1, Vec::new())).1.push(text);
@@ -112,6 +113,12 @@ impl<'a> Reader<'a> {
         }
         if let Some((first, lines)) = prose {
             beat.prose = Text::parse(lines.join("\n").trim_end(), first, 1)?;
+        }
+        if let (Some(reveal), None) = (&beat.reveal, &beat.predict) {
+            return Err(LessonError::line(
+                reveal.line,
+                "`reveal` is the picture of an answer, and nothing is asked here",
+            ));
         }
         *scene = beat.scene.clone();
         Ok(Some(beat))
@@ -128,15 +135,24 @@ impl<'a> Reader<'a> {
 }
 
 /// Adds the cue of this name, whose body begins at line `first`.
-fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize) -> Result<()> {
+fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize, language: Language) -> Result<()> {
     let fence = first - 1;
     let once = |is_there: bool| {
         if is_there { Err(LessonError::line(fence, Sentence::new("a beat has one `{0}`").with(name))) } else { Ok(()) }
     };
     match name {
         "scene" => {
+            if beat.reveal.is_some() {
+                return Err(LessonError::line(fence, "`scene` stands before `reveal`, which goes on from it"));
+            }
             beat.scene.line = fence;
             fields::parse(body, first)?.iter().try_for_each(|field| beat.scene.set(field))?;
+        }
+        "reveal" => {
+            once(beat.reveal.is_some())?;
+            let mut scene = Scene { line: fence, ..beat.scene.clone() };
+            fields::parse(body, first)?.iter().try_for_each(|field| scene.set(field))?;
+            beat.reveal = Some(scene);
         }
         "say" => {
             once(beat.say.is_some())?;
@@ -144,7 +160,7 @@ fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize) -> Result<()> {
         }
         "predict" => {
             once(beat.predict.is_some())?;
-            beat.predict = Some(Predict::parse(cue::keyed(body, first)?)?);
+            beat.predict = Some(Predict::parse(cue::keyed(body, first)?, language)?);
         }
         "change" => {
             once(beat.change.is_some())?;
@@ -164,7 +180,7 @@ fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize) -> Result<()> {
             beat.notes = Some(Text::parse(&body.join("\n"), first, 1)?);
         }
         _ => {
-            let known = "`{0}` is no cue; scene, say, figure, predict, change, build, claim and notes are";
+            let known = "`{0}` is no cue; scene, reveal, say, figure, predict, change, build, claim and notes are";
             return Err(LessonError::line(fence, Sentence::new(known).with(name)));
         }
     }

@@ -16,6 +16,8 @@ use super::scene::{Scene, Stage};
 /// What lessons are evaluated with. One serves any number of lessons.
 #[derive(Default)]
 pub struct Engine {
+    /// Of the order in which choices stand. It changes no number.
+    seed: u64,
     stages: RefCell<HashMap<String, Rc<Stage>>>,
     runs: RefCell<HashMap<String, Rc<Run>>>,
 }
@@ -26,6 +28,15 @@ const MOST_KEPT: usize = 64;
 impl Engine {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One under which choices that are texts stand in another order.
+    pub fn with_seed(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The value of `expr` on `scene`.

@@ -39,6 +39,7 @@ impl Scope for Names<'_> {
             "bug" => return Some(scene.bug.as_str().into()),
             "budget" => return Some(scene.run.hardware().shared_bytes_per_block.into()),
             "cursor" | "operation" => return self.at_cursor(name),
+            "shows_nan" => return self.shows_nan().map(Value::Bool),
             _ => {}
         }
         let stage = self.stage().ok()?;
@@ -67,9 +68,9 @@ impl Scope for Names<'_> {
             "moved" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_elements().into()),
             "bytes" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_bytes().into()),
             "footprint" => self.planned(arguments).map(|(of, plan)| footprint(of, &plan).total().into()),
-            "fits" => self
-                .planned(arguments)
-                .and_then(|(of, plan)| Ok(footprint(of, &plan).fits(&self.scene.run.hardware()).into())),
+            "fits" => {
+                self.planned(arguments).map(|(of, plan)| footprint(of, &plan).fits(&self.scene.run.hardware()).into())
+            }
             "tiles" => self.tiles(arguments),
             "class" => self.class(arguments),
             "row" => self.row(arguments),
@@ -92,13 +93,24 @@ impl Scope for Names<'_> {
 impl Names<'_> {
     fn at_cursor(&self, name: &str) -> Option<Value> {
         let stage = self.stage().ok()?;
-        let schedule = stage.schedule(&stage.algorithm).ok()?;
+        // The steps on the stage are those of the text with its bug.
+        let schedule = stage.schedule(&stage.algorithm.with_bug(&self.scene.bug)).ok()?;
         let cursor = self.scene.step.cursor(&schedule).ok()?;
         if name == "cursor" {
             return Some(cursor.into());
         }
         let step = cursor.checked_sub(1).and_then(|n| schedule.step(n));
         Some(Value::Text(step.map_or_else(|| "start".into(), |step| schedule.algorithm.operation(step.line))))
+    }
+
+    /// A value on chip is NaN where the cursor stands.
+    fn shows_nan(&self) -> Option<bool> {
+        let stage = self.stage().ok()?;
+        let run = self.engine.run(self.scene, &stage.algorithm.with_bug(&self.scene.bug)).ok()?;
+        let view = run.view(self.scene.step.cursor(&run.schedule).ok()?);
+        let names = &run.schedule.algorithm.text().names;
+        let is_nan = |name: &str| view.get(name).is_some_and(|values| values.iter().any(|x| x.is_nan()));
+        Some(names.iter().any(|name| is_nan(name.as_str())))
     }
 
     /// The algorithm by place, or the scene's.

@@ -16,6 +16,7 @@ mod functions;
 pub mod library;
 mod objects;
 mod predict;
+pub mod quantity;
 mod scene;
 mod scene_text;
 mod shown;
@@ -27,9 +28,9 @@ pub use engine::Engine;
 pub use error::{LessonError, Result};
 pub use fields::Field;
 pub use figure::{Figure, ShownBar, ShownFigure};
-pub use predict::{Asked, Choice, ClickOn, Predict, Response, Verdict};
+pub use predict::{Asked, Choice, ClickOn, Hides, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
-pub use shown::{Shown, ShownBuild, ShownChange, ShownPredict};
+pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPredict};
 pub use text::{Piece, Text};
 
 use build::Build;
@@ -64,6 +65,11 @@ impl Language {
         }
     }
 
+    /// Of a locale such as `zh_CN.UTF-8`; `None` where it names another language.
+    pub fn of_locale(locale: &str) -> Option<Self> {
+        locale.split(['_', '-', '.', '@']).next().and_then(|code| Self::parse(&code.to_lowercase()))
+    }
+
     pub fn parse(code: &str) -> Option<Self> {
         [Language::English, Language::Chinese].into_iter().find(|language| language.code() == code)
     }
@@ -79,6 +85,8 @@ pub struct Beat {
     pub prose: Text,
     /// As the beats so far and this one set it.
     pub scene: Scene,
+    /// What the stage shows with the answer, where that is another picture. The next beat goes on from `scene`.
+    pub reveal: Option<Scene>,
     pub say: Option<Text>,
     pub figure: Option<Figure>,
     pub predict: Option<Predict>,
@@ -104,6 +112,7 @@ impl Beat {
             title,
             prose: Text::default(),
             scene,
+            reveal: None,
             say: None,
             figure: None,
             predict: None,
@@ -112,6 +121,17 @@ impl Beat {
             claims: Vec::new(),
             notes: None,
         }
+    }
+
+    /// What the stage shows before or with the answer.
+    pub fn scene_at(&self, is_revealed: bool) -> &Scene {
+        self.reveal.as_ref().filter(|_| is_revealed).unwrap_or(&self.scene)
+    }
+
+    /// What its pictures and panels do not show until it is answered or built.
+    pub fn hides(&self) -> Hides {
+        let of_question = self.predict.as_ref().map(|predict| predict.hides);
+        of_question.or(self.build.as_ref().map(|build| build.hides)).unwrap_or_default()
     }
 
     /// Every text of it.

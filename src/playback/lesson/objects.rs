@@ -119,6 +119,23 @@ impl Row {
         Ok(if divided { o } else { o / l }.into())
     }
 
+    /// The weight of key `j` if `minus` is subtracted from every score, and nothing else is.
+    fn softmax(&self, arguments: &mut Arguments) -> Answer {
+        let j = arguments.index("j")?;
+        let minus = match arguments.take("minus") {
+            None => 0.0,
+            Some(Value::Number(number)) => number,
+            Some(other) => {
+                let fault = Sentence::new("`{0}` is a number, and this is {1}");
+                return Err(fault.with("minus").and(other.kind()));
+            }
+        };
+        let weights: Vec<f64> = self.exact.s.iter().map(|s| (s - minus).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        let weight = weights.get(j).ok_or_else(|| Sentence::new("there {0|is|are} {0}, from 0").with(weights.len()))?;
+        Ok((weight / sum).into())
+    }
+
     /// Steps done after the step of this name in a visit.
     fn cursor_after(&self, name: &str, visit: &Visit) -> Result<u64, Sentence> {
         let schedule = &self.run.schedule;
@@ -171,6 +188,7 @@ impl Scope for Row {
                 Err(fault) => Err(fault),
             },
             "average" => self.average(arguments),
+            "softmax" => self.softmax(arguments),
             _ => return None,
         })
     }

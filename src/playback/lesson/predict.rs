@@ -6,6 +6,8 @@ use super::expr::{self, Expr, Value};
 use super::fields::{Field, Fields};
 use super::scene::Scene;
 use super::text::Text;
+use super::{Language, quantity};
+use crate::sentence::Sentence;
 
 /// A question with its answer.
 #[derive(Clone, Debug)]
@@ -22,8 +24,38 @@ pub struct Predict {
     /// What texts such as `moves` are called in the language of the lesson.
     pub labels: Vec<(String, Text)>,
     pub feedback: Text,
-    /// The classes of the tiles are the answer: no picture shows them before.
-    pub hides_classes: bool,
+    /// What would give the answer away: no picture shows it before.
+    pub hides: Hides,
+    /// Of the words between several right answers.
+    language: Language,
+}
+
+/// What pictures and panels do not show while a beat asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hides {
+    /// The classes of the tiles.
+    pub classes: bool,
+    /// The factor of a rescale, and its formula.
+    pub factor: bool,
+    /// The names of the steps on their strip: their order is what is asked for.
+    pub steps: bool,
+}
+
+impl Hides {
+    /// Words with commas.
+    pub(super) fn parse(field: Option<Field>) -> Result<Self> {
+        let mut hides = Self::default();
+        let Some(field) = field else { return Ok(hides) };
+        for word in field.value.split(',') {
+            match word.trim() {
+                "classes" => hides.classes = true,
+                "factor" => hides.factor = true,
+                "steps" => hides.steps = true,
+                _ => return Err(field.fault("classes, factor and steps are what can be hidden")),
+            }
+        }
+        Ok(hides)
+    }
 }
 
 /// How it is answered.
@@ -87,7 +119,7 @@ pub struct Verdict {
 }
 
 impl Predict {
-    pub(super) fn parse(mut fields: Fields) -> Result<Self> {
+    pub(super) fn parse(mut fields: Fields, language: Language) -> Result<Self> {
         let line = fields.line;
         let kind = fields.need("kind")?;
         let answer = expression(&fields.need("answer")?)?;
@@ -111,11 +143,8 @@ impl Predict {
             wrong: fields.all("wrong").iter().map(Wrong::parse).collect::<Result<_>>()?,
             labels: fields.all("label").iter().map(label).collect::<Result<_>>()?,
             feedback: Text::of_field(&fields.need("feedback")?)?,
-            hides_classes: match fields.take("hides") {
-                None => false,
-                Some(field) if field.value == "classes" => true,
-                Some(field) => return Err(field.fault("classes are what can be hidden")),
-            },
+            hides: Hides::parse(fields.take("hides"))?,
+            language,
         };
         fields.finish()?;
         if matches!(predict.kind, Asked::Choice) && predict.wrong.is_empty() {
@@ -138,8 +167,16 @@ impl Predict {
         [&self.question, &self.feedback].into_iter().chain(thoughts).chain(self.labels.iter().map(|(_, text)| text))
     }
 
-    /// A value as the lesson shows it: a labelled text by its label, a number with its unit.
+    /// A value as the lesson shows it: a labelled text by its label, a number with its unit, several values as choices.
     pub fn show(&self, value: &Value, engine: &Engine, scene: &Scene) -> Result<String> {
+        if let Value::List(values) = value {
+            let or = match self.language {
+                Language::English => " or ",
+                Language::Chinese => " 或 ",
+            };
+            let shown: Vec<String> = values.iter().map(|v| self.show(v, engine, scene)).collect::<Result<_>>()?;
+            return Ok(shown.join(or));
+        }
         if let Value::Text(key) = value
             && let Some((_, label)) = self.labels.iter().find(|(known, _)| known == key)
         {
@@ -154,24 +191,31 @@ impl Predict {
         self.show(&engine.eval(&self.answer, scene)?, engine, scene)
     }
 
-    /// The answer and the wrong ones, in an order that gives nothing away: numbers rise, texts follow their labels.
+    /// What a person typed, as an answer to this question. Says why it is none.
+    pub fn response(&self, typed: &str) -> std::result::Result<Response, Sentence> {
+        match self.kind {
+            Asked::Number { .. } => quantity::read(typed, &self.unit).map(Response::Number),
+            _ if typed.trim().is_empty() => Err("answer first".into()),
+            _ => Ok(Response::Click(typed.trim().to_owned())),
+        }
+    }
+
+    /// The answer and the wrong ones, in an order that gives nothing away: numbers rise, texts are shuffled by the
+    /// engine's seed, in both languages alike.
     pub fn choices(&self, engine: &Engine, scene: &Scene) -> Result<Vec<Choice>> {
         let answer = engine.eval(&self.answer, scene)?;
-        let mut found = vec![(self.order(&answer), self.choice(&answer, None, engine, scene)?)];
+        let order = |value: &Value| match value {
+            Value::Number(number) => *number,
+            // 53 bits are whole in a double.
+            value => (shuffled(engine.seed(), &self.answer.source, &value.show("")) >> 11) as f64,
+        };
+        let mut found = vec![(order(&answer), self.choice(&answer, None, engine, scene)?)];
         for wrong in &self.wrong {
             let value = engine.eval(&wrong.value, scene)?;
-            found.push((self.order(&value), self.choice(&value, Some(&wrong.misconception), engine, scene)?));
+            found.push((order(&value), self.choice(&value, Some(&wrong.misconception), engine, scene)?));
         }
         found.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         Ok(found.into_iter().map(|(_, choice)| choice).collect())
-    }
-
-    fn order(&self, value: &Value) -> f64 {
-        match value {
-            Value::Number(number) => *number,
-            Value::Text(key) => self.labels.iter().position(|(known, _)| known == key).map_or(-1.0, |at| at as f64),
-            _ => 0.0,
-        }
     }
 
     fn choice(&self, value: &Value, thought: Option<&Text>, engine: &Engine, scene: &Scene) -> Result<Choice> {
@@ -231,6 +275,17 @@ impl Wrong {
             field.split("|").ok_or_else(|| field.fault("`expression | the thought that leads to it` is needed"))?;
         Ok(Self { value: expression(&value)?, misconception: Text::of_field(&thought)? })
     }
+}
+
+/// A place in a shuffle: FNV-1a of the words, mixed as SplitMix64 mixes.
+fn shuffled(seed: u64, question: &str, choice: &str) -> u64 {
+    let bytes = question.bytes().chain([0]).chain(choice.bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut mixed = hash.wrapping_add(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// `key = text`

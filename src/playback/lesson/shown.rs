@@ -95,7 +95,7 @@ impl Shown {
             position,
             beats: lesson.beats.len(),
             prose: without_gaps(&beat.prose.fill(engine, scene)?),
-            scene: scene.clone(),
+            scene: beat.scene_at(position.is_revealed).clone(),
             say: beat.say.as_ref().map_or_else(|| Ok(title.clone()), |say| say.fill(engine, scene))?,
             title,
             figure: figure.transpose()?,

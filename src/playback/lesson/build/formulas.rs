@@ -4,11 +4,14 @@
 //! Lines may define `hidden` (the score of a key that the mask hides), `m` (the running maximum), `alpha`, `shift` (what
 //! is subtracted from scores), `l`, `O`, and `out` (the last division). A line that is not there means the right thing.
 
+use std::slice;
+
 use super::super::engine::Engine;
+use super::super::error::LessonError;
 use super::super::scene::{Scene, Stage};
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, Graded, written};
+use super::{Build, Graded, Line, written};
 use crate::attention::{Precision, Real};
 use crate::machine::{Given, Machine, Program, Results, carry_out};
 use crate::schedule::language::{Extent, Shape};
@@ -34,17 +37,31 @@ const VISIT: &str = "visit";
 /// A learner's formula by the name that it defines.
 type Formula = (String, String);
 
+/// Every line has a name of the update, and each stands once.
+pub(super) fn check(lines: &[Line]) -> super::Result<()> {
+    for (at, line) in lines.iter().enumerate() {
+        if RIGHT.iter().all(|(name, _)| *name != line.name) {
+            let names = RIGHT.map(|(name, _)| format!("`{name}`")).join(", ");
+            let fault = Sentence::new("the update of a row has no line `{0}`; its lines are {1}").with(&line.name);
+            return Err(LessonError::line(line.line, fault.with(names)));
+        }
+        if lines[..at].iter().any(|before| before.name == line.name) {
+            return Err(LessonError::line(line.line, Sentence::new("{0} stands twice").with(&line.name)));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
     let lines = build.filled(filling).into_iter();
     let formulas: Vec<Formula> = lines.map(|(line, parts)| (line.name.clone(), written(&parts))).collect();
-    let algorithm = match text(&formulas) {
-        Ok(algorithm) => algorithm,
-        Err(finding) => return Ok(Grade::of(finding)),
+    let (algorithm, right) = match (text(&formulas), text(&[])) {
+        (Ok(algorithm), Ok(right)) => (algorithm, right),
+        (Err(finding), _) | (_, Err(finding)) => return Ok(Grade::of(finding)),
     };
-    let right = text(&[]).map_err(|_| Sentence::new("update.tile does not read"))?;
     let stage = engine.stage(scene)?;
     let [got, want] = match stage.plan.precision {
         Precision::F64 => [walk::<f64>(&algorithm, &stage, scene)?, walk::<f64>(&right, &stage, scene)?],
@@ -58,18 +75,27 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
 
 /// The text with the learner's formulas in it. Errors with the formula that cannot be read, and what the reader says of it.
 fn text(formulas: &[Formula]) -> Result<Algorithm, Finding> {
-    let named = |name: &str| formulas.iter().find(|(known, _)| known == name);
-    let place = |name: &str| format!("{{{name}}}");
-    let filled = RIGHT.iter().fold(TEXT.to_owned(), |text, (name, right)| {
-        text.replace(&place(name), named(name).map_or(right, |(_, formula)| formula))
-    });
-    Algorithm::read("the update of a row", &filled).map_err(|wrong| {
-        let (line, fault) = wrong.first().map(|wrong| (wrong.span.line, wrong.what.clone())).unwrap_or_default();
-        // What no longer goes with a formula elsewhere is told at that place; the formula is the first then.
-        let template = TEXT.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
-        let at_fault = formulas.iter().find(|(name, _)| template.contains(&place(name))).or(formulas.first());
-        Finding::Formula { formula: at_fault.map(|(_, formula)| formula.clone()).unwrap_or_default(), fault }
+    let read = |formulas: &[Formula]| {
+        Algorithm::read("the update of a row", &filled(formulas))
+            .map_err(|wrong| wrong.into_iter().next().map(|first| first.what).unwrap_or_default())
+    };
+    read(formulas).map_err(|fault| {
+        // A formula may be told where its value is used: the one at fault cannot be read beside right ones either.
+        let mut alone = formulas.iter().filter_map(|one| Some((one, read(slice::from_ref(one)).err()?)));
+        let (formula, fault) =
+            alone.next().map_or((String::new(), fault), |((_, formula), own)| (formula.clone(), own));
+        Finding::Formula { formula, fault }
     })
+}
+
+fn filled(formulas: &[Formula]) -> String {
+    let right = |name: &str| RIGHT.iter().find(|(known, _)| *known == name).map_or("", |(_, right)| right);
+    let written = |name: &str| formulas.iter().find(|(known, _)| known == name).map(|(_, formula)| formula.as_str());
+    let mut pieces = TEXT.split('{');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces
+        .filter_map(|piece| piece.split_once('}'))
+        .fold(first, |text, (name, rest)| text + written(name).unwrap_or_else(|| right(name)) + rest)
 }
 
 /// m and l of a row after a key block.

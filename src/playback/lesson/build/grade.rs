@@ -5,7 +5,7 @@ use super::super::error::Result;
 use super::super::scene::Scene;
 use super::{Build, Part};
 use crate::attention::TileClass;
-use crate::number::{bytes, grouped, short};
+use crate::number::{apart, bytes_apart, grouped};
 use crate::sentence::Sentence;
 
 /// The grade of one attempt.
@@ -32,6 +32,8 @@ pub enum Finding {
     Number { of: &'static str, row: usize, place: usize, got: f64, want: f64 },
     /// Elements moved.
     Moved { got: u64, want: u64 },
+    /// A card stands where a value of something else belongs: its words, what it is a value of, and of what one is needed.
+    Misfit { card: String, of: String, line: String },
     /// Bytes on chip.
     OnChip { got: u64, limit: u64 },
     /// The condition of the task does not hold.
@@ -71,6 +73,15 @@ pub enum Why {
 }
 
 impl Finding {
+    /// The row of the first wrong number, and the key block after which it is wrong; of O there is the end alone.
+    pub fn place(&self) -> Option<(usize, Option<usize>)> {
+        match self {
+            Finding::Number { of: "O", row, .. } => Some((*row, None)),
+            Finding::Number { row, place, .. } => Some((*row, Some(*place))),
+            _ => None,
+        }
+    }
+
     pub fn sentence(&self) -> Sentence {
         match self {
             Finding::Empty { hole } => Sentence::new("Place {0} is still empty.").with(hole + 1),
@@ -82,18 +93,24 @@ impl Finding {
             }
             Finding::Number { of: of @ "O", row, place, got, want } => {
                 let told = "The first number that differs: {0}[{1}, {2}] is {3}, and should be {4}.";
-                Sentence::new(told).with(of).with(row).with(place).with(short(*got)).with(short(*want))
+                let [got, want] = apart(*got, *want);
+                Sentence::new(told).with(of).with(row).with(place).with(got).with(want)
             }
             Finding::Number { of, row, place, got, want } => {
                 let told =
                     "The first number that differs: after key block {0}, {1} of row {2} is {3}, and should be {4}.";
-                Sentence::new(told).with(place).with(of).with(row).with(short(*got)).with(short(*want))
+                let [got, want] = apart(*got, *want);
+                Sentence::new(told).with(place).with(of).with(row).with(got).with(want)
             }
             Finding::Moved { got, want } => Sentence::new("It moves {0} {0|element|elements}; {1} {1|is|are} needed.")
                 .with(grouped(*got))
                 .with(grouped(*want)),
+            Finding::Misfit { card, of, line } => {
+                Sentence::new("“{0}” is a value of {1}, and {2} is asked for here.").with(card).with(of).with(line)
+            }
             Finding::OnChip { got, limit } => {
-                Sentence::new("It needs {0} on chip, and there are {1}.").with(bytes(*got)).with(bytes(*limit))
+                let [got, limit] = bytes_apart(*got, *limit);
+                Sentence::new("It needs {0} on chip, and there are {1}.").with(got).with(limit)
             }
             Finding::Goal => "It runs and gives the right numbers, but it is not yet what was asked for.".into(),
             Finding::Formula { formula, fault } => {

@@ -19,6 +19,7 @@ use super::engine::Engine;
 use super::error::Result;
 use super::expr::Expr;
 use super::fields::Field;
+use super::predict::Hides;
 use super::scene::Scene;
 use super::text::Text;
 use crate::sentence::Sentence;
@@ -44,6 +45,8 @@ pub struct Build {
     /// Must hold of the scene that was built.
     pub goal: Option<Expr>,
     pub feedback: Text,
+    /// What would give the answer away: no picture shows it before.
+    pub hides: Hides,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub struct Card {
     pub ops: Vec<CardOp>,
     /// What it writes in a formula or a setting.
     pub writes: String,
+    /// The setting that it is a value of; empty: any.
+    pub of: String,
     /// It stands in the template, and is not in the hand.
     pub is_fixed: bool,
     /// Of a card that belongs nowhere: the thought that picks it.
@@ -127,9 +132,9 @@ impl Build {
         hand.into_iter()
     }
 
-    /// A card may be used more than once.
+    /// A card may be used more than once: a class, and a word of a formula.
     pub fn is_reusable(&self) -> bool {
-        self.kind == Kind::Paint
+        matches!(self.kind, Kind::Paint | Kind::Formulas)
     }
 
     /// Holes: how many cards a full answer has; `None` where any number goes.

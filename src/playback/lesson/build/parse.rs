@@ -3,8 +3,9 @@
 use super::super::cue::settings;
 use super::super::error::{LessonError, Result};
 use super::super::fields::{Field, Fields};
-use super::super::predict::expression;
+use super::super::predict::{Hides, expression};
 use super::super::text::Text;
+use super::formulas;
 use super::order::parse_ops;
 use super::{Attempt, Build, Card, Filling, Kind, Line, Part};
 use crate::sentence::Sentence;
@@ -26,6 +27,7 @@ impl Build {
                 cards.push(card(&field, kind, is_fixed)?);
             }
         }
+        apart(&cards)?;
         let template = template(kind, &mut fields, &cards)?;
         let attempts = |fields: Vec<Field>| -> Result<Vec<Attempt>> {
             fields.iter().map(|field| attempt(field, kind, &cards)).collect()
@@ -46,6 +48,7 @@ impl Build {
             on_chip,
             goal,
             feedback: Text::of_field(&fields.need("feedback")?)?,
+            hides: Hides::parse(fields.take("hides"))?,
         };
         fields.finish()?;
         let needs_right = kind != Kind::Paint && build.right.is_empty();
@@ -55,6 +58,19 @@ impl Build {
         }
         Ok(build)
     }
+}
+
+/// Two cards of the hand that do the same are one card.
+fn apart(cards: &[Card]) -> Result<()> {
+    let hand: Vec<&Card> = cards.iter().filter(|card| !card.is_fixed).collect();
+    let does = |card: &Card| (card.of.clone(), card.writes.replace(' ', ""));
+    for (at, card) in hand.iter().enumerate() {
+        if let Some(other) = hand[..at].iter().find(|other| does(other) == does(card)) {
+            let fault = Sentence::new("the cards `{0}` and `{1}` do the same: make them one");
+            return Err(LessonError::line(card.line, fault.with(&other.key).with(&card.key)));
+        }
+    }
+    Ok(())
 }
 
 /// `key = text`, `key = text | what it does`, `key = text | what it does | the thought that picks it`
@@ -68,12 +84,18 @@ fn card(field: &Field, kind: Kind, is_fixed: bool) -> Result<Card> {
         },
     };
     let what = what.unwrap_or_else(|| key.clone());
+    // A setting: `br: 2` fits the line of br alone.
+    let (of, writes) = match what.value.split_once(':') {
+        Some((of, value)) if kind == Kind::Settings => (of.trim().to_owned(), value.trim().to_owned()),
+        _ => (String::new(), what.value.clone()),
+    };
     Ok(Card {
         line: field.line,
         key: key.value.clone(),
         text: Text::of_field(&text)?,
         ops: if kind == Kind::Order { parse_ops(&what)? } else { Vec::new() },
-        writes: what.value.clone(),
+        writes,
+        of,
         is_fixed,
         misconception: thought.map(|thought| Text::of_field(&thought)).transpose()?,
     })
@@ -99,6 +121,9 @@ fn template(kind: Kind, fields: &mut Fields, cards: &[Card]) -> Result<Vec<Line>
         (parts().filter(|part| **part == Part::Hole).count(), parts().filter(|part| **part == Part::Many).count());
     if kind != Kind::Paint && (holes + many == 0 || many > 1) {
         return Err(LessonError::line(fields.line, "a template has holes `?`, and at most one `...`"));
+    }
+    if kind == Kind::Formulas {
+        formulas::check(&lines)?;
     }
     Ok(lines)
 }

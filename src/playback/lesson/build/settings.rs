@@ -5,13 +5,28 @@ use super::super::fields::Field;
 use super::super::scene::Scene;
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, Graded, written};
+use super::{Build, Card, Filled, Graded, Line, written};
 use crate::schedule::tiling::footprint;
 use crate::sentence::Sentence;
+
+/// The first card that is a value of another setting than that of its line.
+fn misfit<'a>(build: &'a Build, filling: &[Option<usize>]) -> Option<(&'a Card, &'a Line)> {
+    let misfits = |line: &'a Line, parts: Vec<Filled<'a>>| {
+        parts.into_iter().find_map(|part| match part {
+            Filled::Card(card) if !card.of.is_empty() && card.of != line.name => Some((card, line)),
+            _ => None,
+        })
+    };
+    build.filled(filling).into_iter().find_map(|(line, parts)| misfits(line, parts))
+}
 
 pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
+    }
+    if let Some((card, line)) = misfit(build, filling) {
+        let card_text = card.text.fill(engine, scene).map_err(|error| error.what)?;
+        return Ok(Grade::of(Finding::Misfit { card: card_text, of: card.of.clone(), line: line.name.clone() }));
     }
     let mut built = scene.clone();
     for (line, parts) in build.filled(filling) {

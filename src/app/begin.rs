@@ -1,0 +1,149 @@
+//! How the window begins: what it opens, and the language, colours and lesson of the last time.
+
+use eframe::egui::Context;
+
+use crate::attention::Input;
+use crate::playback::Player;
+use crate::playback::lesson::{Distance, Language, Position};
+use crate::sentence::Sentence;
+
+use super::action::{Action, Present, Selection, Side, Tab};
+use super::code::CodeView;
+use super::document::Document;
+use super::gpu_job::Gpu;
+use super::gpu_panel::GpuPanel;
+use super::history::History;
+use super::open_panel::OpenPanel;
+use super::own_lesson::OwnLesson;
+use super::own_text::OwnText;
+use super::palette::CommandPalette;
+use super::place::{self, Landing, Opened, Place};
+use super::settings::Settings;
+use super::sides::Folds;
+use super::stage::Stage;
+use super::store::Store;
+use super::strip::Strip;
+use super::texture::Textures;
+use super::window::App;
+use super::{AppOptions, theme, tour, words};
+
+impl App {
+    /// Opens on `input`, or where the options, the last session or the first start say.
+    pub fn new(ctx: &Context, input: Option<Input>, options: &AppOptions) -> Self {
+        theme::install(ctx);
+        // Its keys are commands of the table.
+        ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        let mut store = Store::open(options.folder.as_deref());
+        let (mut player, mut selection) = (Player::default(), Selection::default());
+        let has_wish = input.is_some()
+            || options.place.says_anything()
+            || options.lesson.is_some()
+            || options.own_lesson.is_some();
+        let is_first = options.tour || (!has_wish && store.is_first_start());
+        let distance =
+            options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
+        let opened = opening(input, options, &mut store, is_first);
+        let (opened, fault) = match opened {
+            Ok(opened) => (opened, None),
+            Err(fault) => (place::default_opening(), Some(fault)),
+        };
+        let document = Document::new(ctx, opened, &mut player, &mut selection);
+        let mut app = Self {
+            document,
+            player,
+            selection,
+            tab: Tab::default(),
+            side: Side::default(),
+            gpu: Gpu::new(ctx, options.find_gpu),
+            gpu_panel: GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu),
+            textures: Textures::default(),
+            stage: Stage::at(distance),
+            strip: Strip::default(),
+            code: CodeView::default(),
+            own_text: OwnText::default(),
+            own_lesson: OwnLesson::default(),
+            overlay: options.overlay,
+            palette: CommandPalette::default(),
+            history: History::default(),
+            lesson: None,
+            tour: None,
+            hides_figure: false,
+            talk: None,
+            saving: None,
+            done: None,
+            sitting: None,
+            open_panel: OpenPanel::default(),
+            pick_file: options.pick_file,
+            last_command: "",
+            last_time: None,
+            folds: Folds::default(),
+            to_remember: None,
+            wanted_setting: None,
+            store: {
+                store.kept.has_started = true;
+                store
+            },
+        };
+        app.start(ctx, options, fault, has_wish);
+        if is_first && app.lesson.is_none() && app.talk.is_none() {
+            app.begin_tour();
+        }
+        app
+    }
+
+    /// Language, colours and lesson as they were, or as the options say.
+    fn start(&mut self, ctx: &Context, options: &AppOptions, fault: Option<Sentence>, has_wish: bool) {
+        let kept = &self.store.kept;
+        let language = options.language.or_else(|| Language::parse(&kept.language));
+        let language = language.or(options.system_language).unwrap_or_default();
+        words::set_language(ctx, language);
+        if let Some(theme) = options.theme.or(kept.theme) {
+            theme.apply(ctx);
+        }
+        if kept.zoom.is_finite() && (0.5..=4.0).contains(&kept.zoom) && kept.zoom != 1.0 {
+            ctx.set_zoom_factor(kept.zoom);
+        }
+        if kept.reduce_motion {
+            ctx.all_styles_mut(|style| style.animation_time = 0.0);
+        }
+        match (fault, self.store.notice.take()) {
+            (Some(fault), _) => self.document.tell_refusal(fault),
+            (None, Some(notice)) => self.document.set_notice(Some(notice)),
+            (None, None) => {}
+        }
+        if let Some((path, position)) = &options.own_lesson {
+            self.open_own_lesson(ctx, path.clone(), Some(*position).filter(|at| *at != Position::default()));
+        }
+        match (options.lesson, self.store.kept.lesson) {
+            (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
+            (None, Some(index)) if !has_wish => {
+                let position = self.store.kept.position(index);
+                self.open_lesson(ctx, index, Some(position));
+            }
+            _ => {}
+        }
+        if options.is_presenting {
+            self.carry_out(ctx, Action::Present(Present::Here));
+        }
+    }
+}
+
+/// What the window opens with.
+fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_first: bool) -> Result<Opened, Sentence> {
+    let wanted = &options.place;
+    if let Some(input) = input {
+        let settings = wanted.settings(Settings::for_input(&input), &input)?;
+        let landing = Some(wanted.landing()).filter(|landing| *landing != Landing::default());
+        return Ok(Opened { input, settings: Some(settings), landing, origin: wanted.origin() });
+    }
+    if wanted.says_anything() {
+        return wanted.open();
+    }
+    if is_first {
+        let mut opened = place::of_scene(&tour::start())?;
+        opened.origin = Place::of_scene("count");
+        return Ok(opened);
+    }
+    // A file may be gone, which is no fault of the person.
+    store.resume().map_or_else(|| Ok(place::default_opening()), |session| session.open())
+}
