@@ -560,7 +560,6 @@ fn a_formula_that_is_none_is_told_in_one_line_with_its_reason() {
             let words = findings[0].sentence().to_string();
             assert!(words.starts_with("The formula “") && !words.contains('\n'), "{words}");
             assert!(!fault.to_string().is_empty() && fault.to_string().contains(told), "{words}");
-            println!("{words}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "It runs and gives the right numbers, but it is not yet what was asked for.",
         "能运行，数也对，但还没有达到要求。",
     ),
-    ("The formula “{0}” cannot be read: {1}.", "公式“{0}”读不懂：{1}。"),
+    ("The formula “{0}” cannot be read: {1}", "公式“{0}”读不懂：{1}"),
     ("Tile ({0}, {1}) is painted {2}, and it is {3}.", "分块 ({0}, {1}) 涂成了{2}，其实是{3}。"),
     (
         "Tile ({0}, {1}) is full: the mask there changes no number and costs time.",

@@ -114,7 +114,7 @@ impl Finding {
             }
             Finding::Goal => "It runs and gives the right numbers, but it is not yet what was asked for.".into(),
             Finding::Formula { formula, fault } => {
-                Sentence::new("The formula “{0}” cannot be read: {1}.").with(formula).and(fault.clone())
+                Sentence::new("The formula “{0}” cannot be read: {1}").with(formula).and(fault.clone())
             }
             Finding::Class { i, j, got, want } => Sentence::new("Tile ({0}, {1}) is painted {2}, and it is {3}.")
                 .with(i)
