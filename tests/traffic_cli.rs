@@ -35,7 +35,7 @@ fn a_million_tokens_are_not_walked() {
     assert_eq!(flash2["steps"], 5 * blocks + 8 * blocks * (blocks + 1) / 2 + blocks);
     let folder = tempfile::tempdir().expect("a folder for the test");
     let text = ok(folder.path(), &[&["traffic"][..], &MILLION].concat());
-    assert!(text.contains("closed form; not counted (244 250 006 steps; --count walks them)"), "{text}");
+    assert!(text.contains("closed form; not counted (244,250,006 steps; --count walks them)"), "{text}");
 }
 
 /// `--count` walks more steps than are counted unasked, and finds the same.

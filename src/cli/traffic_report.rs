@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use crate::attention::Shape;
 use crate::machine::{Meter, Totals};
+use crate::number::{bytes, grouped};
 use crate::schedule::language::{peak, visits};
 use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Setting, TileCounts, Traffic, each_step};
 
 use super::progress::Progress;
-use super::report::{bytes, grouped, table};
+use super::report::table;
 
 /// More places of lines than this are walked only where that is asked for: they take a second or more.
 pub const MOST_COUNTED: u64 = 40_000_000;
@@ -163,7 +164,7 @@ impl Report {
             false => format!("{} (counted {})", grouped(closed), grouped(counted)),
         };
         let of = |elements: &BTreeMap<String, u64>, name: &str| elements.get(name).copied().unwrap_or(0);
-        let mut rows = vec![["", "read", "write"].map(String::from).to_vec()];
+        let mut rows = vec![["  elements", "read", "write"].map(String::from).to_vec()];
         let all = [closed, counted].map(|elements| elements.read.keys().chain(elements.write.keys()));
         for name in all.into_iter().flatten().collect::<BTreeSet<_>>() {
             let read = cell(of(&counted.read, name), of(&closed.read, name));
@@ -173,12 +174,14 @@ impl Report {
         let sum = |elements: &BTreeMap<String, u64>| elements.values().sum::<u64>();
         let sram = &self.sram.closed_form;
         rows.push(vec!["  in all".into(), grouped(sum(&closed.read)), grouped(sum(&closed.write))]);
-        rows.push(vec!["  bytes".into(), bytes(self.bytes.read), bytes(self.bytes.write)]);
-        if self.bytes_of_all != self.bytes {
-            rows.push(vec!["  of all heads".into(), bytes(self.bytes_of_all.read), bytes(self.bytes_of_all.write)]);
-        }
-        rows.push(vec!["  on chip (elements)".into(), grouped(sram.read), grouped(sram.write)]);
-        table(&rows)
+        rows.push(vec!["  on chip".into(), grouped(sram.read), grouped(sram.write)]);
+        let told = |of: &str, moved: &Moved| {
+            let [read, write, all] = [moved.read, moved.write, moved.read + moved.write].map(bytes);
+            format!("{of}{read} read, {write} written, {all} in all\n")
+        };
+        let is_all = self.bytes_of_all == self.bytes;
+        let of_all = if is_all { String::new() } else { told("of all heads: ", &self.bytes_of_all) };
+        table(&rows) + &told("", &self.bytes) + &of_all
     }
 
     fn verdict(&self) -> String {

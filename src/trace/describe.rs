@@ -194,7 +194,7 @@ pub(super) fn totals(schedule: &Schedule, counted: &machine::Totals) -> Totals {
 pub(super) fn check(export: &Export<'_>, results: &[Results]) -> Option<(Check, Option<Sentence>)> {
     let picked = results.get(export.schedule.setting.picked(export.head))?;
     let has = |names: &[&str]| names.iter().any(|name| picked.called(name).is_some());
-    let forward = has(&FORWARD).then(|| of_forward(export, picked)).unwrap_or_default();
+    let forward = if has(&FORWARD) { of_forward(export, picked) } else { Default::default() };
     let backward = if has(&GRADIENTS) { of_backward(export, results).ok()? } else { Vec::new() };
     let compared: Vec<Compared> = forward.into_iter().chain(backward).collect();
     if compared.is_empty() {

@@ -12,7 +12,7 @@ use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Compared;
 use crate::machine::FirstWrong;
-use crate::number::{grouped, short};
+use crate::number::{self, grouped, short};
 use crate::playback::Command;
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
@@ -105,9 +105,9 @@ fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     if let Some(file) = outcome.changed {
         small(ui, &fill(&ui.ctx().clone(), "! changed source of {0}", &[&file]));
     }
-    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3;
+    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64();
     let what = if outcome.kernel_time.is_some() { "kernel time, all heads" } else { "wall time, all heads" };
-    value_row(ui, what, &format!("{} ms", short(time)), "time of the GPU");
+    value_row(ui, what, &number::time(time), "time of the GPU");
 }
 
 fn small(ui: &mut Ui, text: &str) {

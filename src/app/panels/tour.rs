@@ -10,7 +10,7 @@ use crate::app::run::scene::Scene as SceneData;
 use crate::app::run::settings::Settings;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{grouped, short};
+use crate::number::{grouped, short, times};
 use crate::playback::lesson::{At, Distance, Scene, quantity};
 use crate::playback::{Command, STEPS_PER_S};
 use crate::schedule::{Algorithm, Part, algorithm};
@@ -218,7 +218,7 @@ fn raced(ctx: &egui::Context, look: &Look<'_>) -> String {
         algorithm.closed_form_of(&settings.setting(&look.scene.source)).hbm_bytes() as f64
     };
     let [first, .., last] = *algorithm::ALL;
-    fill(ctx, RACED, &[&other, &format!("{:.1}", of(first) / of(last)), &own])
+    fill(ctx, RACED, &[&other, &times(of(first) / of(last)), &own])
 }
 
 fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {

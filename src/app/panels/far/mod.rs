@@ -23,10 +23,12 @@ use crate::app::panels::memory_strip;
 use crate::app::shell::stage::Wish;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{bytes, grouped};
+use crate::number;
 use crate::playback::lesson::ClickOn;
 use crate::schedule::language::{Axis, LoopOver, Node};
 use crate::schedule::{Algorithm, Buffer, TileCounts};
+
+use crate::number::{bytes, grouped};
 
 pub use ghosts::{Ghosts, Keeper};
 use layout::{Layout, Subject};
@@ -210,7 +212,7 @@ fn told(map: &Map<'_>, place: Rect) {
     if let Some(fold) = layout.fold() {
         let (pattern, times) =
             if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
-        parts.push(fill(ctx, pattern, &[&format!("{times:.1}").trim_end_matches(".0")]));
+        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
     }
     let line = Rect::from_min_size(place.min, vec2(place.width(), LINE));
     let text = parts.join("; ");
@@ -339,7 +341,7 @@ fn scale_of_weights(painter: &eframe::egui::Painter, at: eframe::egui::Pos2, lim
         let square = Rect::from_min_size(at + vec2(12.0 * n as f32, 0.0), vec2(12.0, 12.0));
         painter.rect_filled(square, 0.0, palette.grey(n as f64, (STEPS - 1) as f64));
     }
-    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&crate::number::short(limit)]);
+    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&number::short(limit)]);
     let place = at + vec2(12.0 * STEPS as f32 + SPACE, 6.0);
     let rect = draw::put_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
     rect.right() - at.x + 3.0 * SPACE

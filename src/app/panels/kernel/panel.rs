@@ -4,6 +4,7 @@ use eframe::egui::{self, Button, Context, DragValue, ScrollArea, Ui, Window, pos
 
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::has_blocks;
+use crate::number;
 use crate::schedule::{Schedule, kernel_lines};
 
 use super::{KernelEditor, Wish, report};
@@ -118,7 +119,7 @@ impl KernelEditor {
                     Task::Compile => "compiling and running ...",
                     _ => "the device is busy ...",
                 };
-                note(ui, &format!("{} {:.1} s", tr(ui.ctx(), word), underway.age.as_secs_f32()));
+                note(ui, &format!("{} {}", tr(ui.ctx(), word), number::clock(underway.age.as_secs_f64())));
                 ui.request_repaint_after_secs(0.1);
             }
             if let Status::Missing(_) = gpu.status() {
