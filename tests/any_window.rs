@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable;
 use stage_support::{
     click, cursor, drop_files, let_go, open, open_as, open_sized, open_with, options, press, settle, value,
 };
-use tilescope::app::{AppOptions, Picked, Place, Theme};
+use tilescope::app::{AppOptions, Link, Picked, Theme};
 use tilescope::attention::input::{bundled, preset, random};
 use tilescope::attention::{Precision, oracle};
 use tilescope::playback::lesson::{Language, Position};
@@ -241,7 +241,7 @@ fn a_random_input_is_that_of_its_seed() {
     assert_eq!((shown.seed, &shown.problem.q), (Some(7), &input.problem.q));
     // A link to it names the seed.
     let origin = harness.state().document().origin().clone();
-    let mut expected = Place::of_input("random:16,16,4");
+    let mut expected = Link::of_input("random:16,16,4");
     expected.run.seed = Some(7);
     assert_eq!(origin, expected);
     assert_eq!(origin.open().unwrap().input.problem.q, input.problem.q);

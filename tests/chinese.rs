@@ -15,7 +15,7 @@ use gpu_panel_support::{LOSES, Mode, StandIn, TYPO, info};
 use stage_support::{
     choose, click, command, drop_files, let_go, open_as, options, press, seek, settle, type_text, value,
 };
-use tilescope::app::{App, AppOptions, FindGpu, Overlay, Picked, Place};
+use tilescope::app::{App, AppOptions, FindGpu, Link, Overlay, Picked};
 use tilescope::gpu::{DeviceInfo, DeviceKind, Probe};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
@@ -63,7 +63,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(place: Place, change: impl FnOnce(&mut AppOptions)) -> Self {
+    fn new(place: Link, change: impl FnOnce(&mut AppOptions)) -> Self {
         let mut options = AppOptions {
             language: Some(Language::Chinese),
             place,
@@ -87,7 +87,7 @@ impl Reader {
     }
 
     fn scene(name: &str) -> Self {
-        Self::new(Place::of_scene(name), |_| {})
+        Self::new(Link::of_scene(name), |_| {})
     }
 
     fn allow(&mut self, text: &str) {
@@ -221,7 +221,7 @@ fn what_is_said_of_things_pointed_at_is_chinese() {
 
 #[test]
 fn overlays_menus_and_panels_on_demand_are_chinese() {
-    let mut reader = Reader::new(Place::of_scene("toy"), |options| {
+    let mut reader = Reader::new(Link::of_scene("toy"), |options| {
         options.pick_file = || Picked::Unavailable;
     });
     for (modifiers, key) in [(NONE, Key::F1), (Modifiers::COMMAND, Key::P), (Modifiers::COMMAND, Key::O)] {
@@ -269,7 +269,7 @@ fn overlays_menus_and_panels_on_demand_are_chinese() {
 #[test]
 fn the_rule_for_odd_rows_is_chinese() {
     for kv_lengths in [None, Some(KeyLengths::Each(vec![0]))] {
-        let mut place = Place::of_scene("toy");
+        let mut place = Link::of_scene("toy");
         place.run.kv_lengths = kv_lengths;
         let mut reader = Reader::new(place, |options| options.overlay = Some(Overlay::OddRows));
         assert!(reader.harness.query_by_label("标出的原因").is_some());
@@ -299,7 +299,7 @@ fn two_runs_compared_are_chinese() {
 #[test]
 fn the_gpu_panel_is_chinese_with_a_gpu_and_without() {
     for (find_gpu, has_gpu) in [((|| Probe::Unavailable("没有".into())) as FindGpu, false), (stand_in, true)] {
-        let mut reader = Reader::new(Place::default(), |options| {
+        let mut reader = Reader::new(Link::default(), |options| {
             (options.find_gpu, options.gpu_panel) = (find_gpu, true);
             options.list_gpus =
                 || vec![("wgpu", Ok(info("没有名字", DeviceKind::Discrete))), ("cuda", Err("没有".into()))];
@@ -336,7 +336,7 @@ fn the_editor_of_a_kernel_is_chinese() {
     let none: FindGpu = || Probe::Unavailable("没有".into());
     for (find_gpu, typed) in [(stand_in as FindGpu, TYPO), (stand_in, ""), (stand_in, LOSES), (cuda, "//"), (none, "")]
     {
-        let mut reader = Reader::new(Place::default(), |options| {
+        let mut reader = Reader::new(Link::default(), |options| {
             (options.find_gpu, options.gpu_panel) = (find_gpu, false);
         });
         reader.allow("wgpu cuda error no such word warning unused the kernel broke it cu");
@@ -378,7 +378,7 @@ fn masks_of_the_setup_are_chinese() {
 
 #[test]
 fn tour_lessons_and_talk_are_chinese() {
-    let mut reader = Reader::new(Place::default(), |options| options.tour = true);
+    let mut reader = Reader::new(Link::default(), |options| options.tour = true);
     // A line of a text is called by its label.
     reader.allow("rescale accumulate");
     for button in ["看看里面", "看最大值升高", "继续看", "揭晓", "如果忘了 alpha 呢？", "看全局", "省了多少"]
@@ -390,7 +390,7 @@ fn tour_lessons_and_talk_are_chinese() {
     reader.read("the end of the tour");
     reader.finish();
     for (index, entry) in LESSONS.iter().enumerate() {
-        let mut reader = Reader::new(Place::default(), |options| options.lesson = Some((index, Position::default())));
+        let mut reader = Reader::new(Link::default(), |options| options.lesson = Some((index, Position::default())));
         reader.allow(entry.text(Language::Chinese));
         for beat in 0..30 {
             reader.allow_input();

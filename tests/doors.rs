@@ -8,7 +8,7 @@ mod stage_support;
 use std::path::Path;
 
 use common::program::ok;
-use tilescope::app::{AppOptions, Place, Settings};
+use tilescope::app::{AppOptions, Link, Settings};
 use tilescope::attention::input::{Input, random};
 use tilescope::attention::{Align, Mask, Precision};
 use tilescope::playback::lesson;
@@ -164,7 +164,7 @@ impl Case {
     }
 }
 
-fn of_place(place: &Place) -> (Input, Settings) {
+fn of_place(place: &Link) -> (Input, Settings) {
     let opened = place.open().expect("it opens");
     (opened.input, opened.settings.expect("a link says how it is run"))
 }
@@ -186,9 +186,9 @@ fn every_door_leads_to_the_same_run() {
 
         // A link leaves to the window what it does not say: the prefix.
         let run = RunSpec { prefix: Some(spec.prefix.unwrap_or(0)), ..spec.clone() };
-        let place = Place { run, ..Place::default() };
+        let place = Link { run, ..Link::default() };
         let json = serde_json::to_string(&place).expect("JSON");
-        for place in [&place, &serde_json::from_str::<Place>(&json).expect("a place")] {
+        for place in [&place, &serde_json::from_str::<Link>(&json).expect("a place")] {
             let (input, settings) = of_place(place);
             assert_eq!(settings.setting(&input), expected, "{name}: a link");
             let (input, again) = of_place(&place.with(&settings));

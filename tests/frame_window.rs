@@ -9,7 +9,7 @@ use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use stage_support::{all_text, click, command, open_with as open, options, press, settle, type_text, value, word};
-use tilescope::app::{App, AppOptions, CHINESE, COMMANDS, OpenLesson, Place, Theme};
+use tilescope::app::{App, AppOptions, CHINESE, COMMANDS, Link, OpenLesson, Theme};
 use tilescope::attention::Precision;
 use tilescope::attention::input::bundled;
 use tilescope::playback::lesson::library::LESSONS;
@@ -210,7 +210,7 @@ fn a_session_is_resumed() {
     drop(harness);
     let harness = open(&kept);
     assert_eq!(harness.state().player().cursor(), 10);
-    assert_eq!(harness.state().document().origin(), &Place::of_scene("toy"));
+    assert_eq!(harness.state().document().origin(), &Link::of_scene("toy"));
     assert!(harness.query_by_label("Look inside").is_none());
     assert_eq!(harness.ctx.theme(), egui::Theme::Dark);
 }

@@ -10,7 +10,7 @@ use stage_support::{
     click, command, cursor, drop_files, grouped, open, open_as, open_with, options, press, seek, settle, type_text,
     value,
 };
-use tilescope::app::{AppOptions, OpenLesson, Place};
+use tilescope::app::{AppOptions, Link, OpenLesson};
 use tilescope::attention::Precision;
 use tilescope::attention::input::bundled::{self, Capture};
 use tilescope::attention::input::{preset, random};
@@ -21,7 +21,7 @@ use tilescope::schedule::algorithm;
 const NONE: Modifiers = Modifiers::NONE;
 
 fn place(name: &str) -> AppOptions {
-    AppOptions { place: Place::of_scene(name), ..options() }
+    AppOptions { place: Link::of_scene(name), ..options() }
 }
 
 /// Two maps over the whole width, playing by themselves, and the ratio at the end as the published formulas give it.
@@ -378,7 +378,7 @@ fn a_path_is_typed_at_once() {
     let address = format!("file://{}", path.display().to_string().replace(' ', "%20"));
     for text in [format!("'{}'", path.display()), address] {
         let kept = tempfile::tempdir().unwrap();
-        let options = AppOptions { folder: Some(kept.path().to_owned()), place: Place::of_scene("toy"), ..options() };
+        let options = AppOptions { folder: Some(kept.path().to_owned()), place: Link::of_scene("toy"), ..options() };
         let mut harness = open_with(&options);
         press(&mut harness, Modifiers::COMMAND, Key::O);
         type_text(&mut harness, "gone.npz");

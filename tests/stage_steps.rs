@@ -6,7 +6,7 @@ mod stage_support;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use stage_support::{click, cursor, open, open_with, options, press, value};
-use tilescope::app::{AppOptions, Place};
+use tilescope::app::{AppOptions, Link};
 use tilescope::attention::input::preset;
 use tilescope::schedule::kernel_lines;
 
@@ -66,7 +66,7 @@ fn every_number_of_the_needle_leads_to_its_steps() {
 
 #[test]
 fn the_plot_tells_the_error_after_each_key_block() {
-    let place = Place { bug: Some("forget-alpha".into()), ..Place::of_scene("row") };
+    let place = Link { bug: Some("forget-alpha".into()), ..Link::of_scene("row") };
     let mut harness = open_with(&AppOptions { place, ..options() });
     press(&mut harness, NONE, Key::End);
     press(&mut harness, Modifiers::ALT, Key::Num2);

@@ -12,7 +12,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use stage_support::{all_text, click, command, open_as, options, press, settle, value};
 use tempfile::TempDir;
-use tilescope::app::{App, AppOptions, Place};
+use tilescope::app::{App, AppOptions, Link};
 use tilescope::schedule::language::by_name;
 
 const TEXT: &str = "text of the algorithm";
@@ -20,7 +20,7 @@ const TEXT: &str = "text of the algorithm";
 /// A window whose texts are kept in a folder of the test, with the editor open.
 fn open(folder: &Path) -> Harness<'static, App> {
     let options =
-        AppOptions { folder: Some(folder.to_owned()), tour: false, place: Place::of_scene("toy"), ..options() };
+        AppOptions { folder: Some(folder.to_owned()), tour: false, place: Link::of_scene("toy"), ..options() };
     let mut harness = open_as(None, &options, Vec2::new(1600.0, 1000.0), 1.0);
     settle(&mut harness);
     command(&mut harness, "Edit the text of the algorithm");
@@ -176,12 +176,12 @@ fn a_file_of_ones_own_is_saved_when_asked() {
     let folder = folder();
     let path = folder.path().join("mine.tile");
     fs::write(&path, flash2()).expect("it can be written");
-    let place = Place {
+    let place = Link {
         run: tilescope::schedule::RunSpec {
             algorithm: Some(path.to_str().expect("UTF-8").to_owned()),
-            ..Place::of_scene("toy").run
+            ..Link::of_scene("toy").run
         },
-        ..Place::of_scene("toy")
+        ..Link::of_scene("toy")
     };
     let options = AppOptions { folder: Some(folder.path().join("kept")), place, ..options() };
     let mut harness = open_as(None, &options, Vec2::new(1600.0, 1000.0), 1.0);
@@ -223,11 +223,11 @@ fn another_start_goes_on_with_it() {
     let kept = texts(folder.path()).remove(0);
     let run = tilescope::schedule::RunSpec {
         algorithm: Some(kept.to_str().expect("UTF-8").to_owned()),
-        ..Place::of_scene("toy").run
+        ..Link::of_scene("toy").run
     };
     let options = AppOptions {
         folder: Some(folder.path().to_owned()),
-        place: Place { run, ..Place::of_scene("toy") },
+        place: Link { run, ..Link::of_scene("toy") },
         ..options()
     };
     let mut harness = open_as(None, &options, Vec2::new(1600.0, 1000.0), 1.0);

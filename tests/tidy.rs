@@ -1,7 +1,11 @@
-//! The rules of the house, as tests: what each room may import, how files open, where unsafe code and clocks live.
+//! The rules of the house, as tests: what each room, and each folder of the window, may import; how files open; where
+//! unsafe code and clocks live.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+#[path = "tidy/folders.rs"]
+mod folders;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

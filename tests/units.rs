@@ -10,7 +10,7 @@ use common::program::{ok, tilescope};
 use eframe::egui::Vec2;
 use egui_kittest::Harness;
 use stage_support::{all_text, drop_files, open_as, options, seek, settle, value};
-use tilescope::app::{App, AppOptions, Place};
+use tilescope::app::{App, AppOptions, Link};
 use tilescope::attention::Precision;
 use tilescope::attention::input::random;
 use tilescope::schedule::{RunSpec, Tiling};
@@ -19,7 +19,7 @@ use tilescope::schedule::{RunSpec, Tiling};
 fn window(algorithm: &str, tiling: Tiling) -> Harness<'static, App> {
     let input = random::read("random:37,41,8", 0).expect("an input");
     let run = RunSpec { algorithm: Some(algorithm.to_owned()), precision: Some(Precision::F32), ..RunSpec::default() };
-    let place = Place { run: run.with_blocks(tiling), ..Place::default() };
+    let place = Link { run: run.with_blocks(tiling), ..Link::default() };
     let options = AppOptions { place, ..options() };
     let mut harness = open_as(Some(input), &options, Vec2::new(1280.0, 1600.0), 1.0);
     let steps = harness.state().document().scene().expect("a run is on screen").schedule().len();

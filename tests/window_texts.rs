@@ -13,7 +13,7 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use stage_support::{all_text, drop_files, open, open_with, options, press, seek, settle, value};
-use tilescope::app::{App, AppOptions, Place};
+use tilescope::app::{App, AppOptions, Link};
 use tilescope::attention::Precision;
 use tilescope::schedule::{Part, RunSpec, Tiling, algorithm};
 
@@ -86,7 +86,7 @@ fn a_text_of_ones_own_is_run_and_followed() {
 fn every_text_of_the_program_is_stepped_through() {
     for of_program in algorithm::of_program() {
         let name = of_program.name();
-        let mut place = Place::default();
+        let mut place = Link::default();
         place.run.algorithm = Some(name.to_owned());
         let mut harness = open_with(&AppOptions { place, ..options() });
         assert_eq!(algorithm_of(&harness).name(), name);
@@ -139,7 +139,7 @@ fn a_text_with_other_names_is_shown_as_the_original_is() {
         let text = renamed::renamed(original);
         save(&path, &text, 0);
         let run = RunSpec { algorithm: Some(name.to_owned()), ..RunSpec::default() };
-        let place = Place { run, ..Place::default() };
+        let place = Link { run, ..Link::default() };
         let mut right = open_with(&AppOptions { place: place.clone(), ..options() });
         let mut own = open_with(&AppOptions { place, ..options() });
         drop_files(&mut own, std::slice::from_ref(&path));
@@ -209,7 +209,7 @@ fn a_backward_pass_is_run_for_the_group_of_the_head() {
         head: Some(3),
         ..RunSpec::default()
     };
-    let place = Place { run: run.with_blocks(Tiling { br: 16, bc: 16 }), ..Place::default() };
+    let place = Link { run: run.with_blocks(Tiling { br: 16, bc: 16 }), ..Link::default() };
     let mut harness = open_with(&AppOptions { place, ..options() });
     let scene = harness.state().document().scene().expect("a run is on screen").clone();
     for (values, (name, head)) in gradients.iter().zip([("dQ", 3), ("dK", 1), ("dV", 1)]) {

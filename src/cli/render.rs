@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::app::{self, AppOptions, NoPicture, Overlay, Place, Settings, Size, Theme};
+use crate::app::{self, AppOptions, Link, NoPicture, Overlay, Settings, Size, Theme};
 use crate::attention::Input;
 use crate::attention::input::random;
 use crate::files::shown;
@@ -146,8 +146,8 @@ fn within(lesson: &Lesson, name: &str, at: Position) -> Result<Position, Sentenc
 
 impl PlaceOptions {
     /// The place that the options name, on this input.
-    pub fn place(&self, input: Option<String>) -> Place {
-        Place {
+    pub fn place(&self, input: Option<String>) -> Link {
+        Link {
             run: RunSpec { input: input.into_iter().map(PathBuf::from).collect(), ..self.run.spec.clone() },
             bug: self.bug.clone(),
             at: self.at,
@@ -172,7 +172,7 @@ impl PlaceOptions {
         }
         let brought = [("--lesson", self.lesson.is_some()), ("--tour", self.tour), ("--present", self.present)];
         match brought.into_iter().find(|(_, is_asked)| *is_asked) {
-            Some((name, _)) if !paths.is_empty() || place != Place::default() => Err(Failure::Bad(format!(
+            Some((name, _)) if !paths.is_empty() || place != Link::default() => Err(Failure::Bad(format!(
                 "{name} brings a lesson with its own input and view: leave out the file and the options of a run"
             ))),
             _ => Ok(()),
@@ -183,7 +183,7 @@ impl PlaceOptions {
     /// by its place, with the run that it describes.
     pub fn read(&self, paths: &[PathBuf]) -> Result<Option<Input>, Failure> {
         self.refuse_two_wishes(paths)?;
-        let opens = |place: &Place| place.open().map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()));
+        let opens = |place: &Link| place.open().map(|_| None).map_err(|fault| Failure::Bad(fault.to_string()));
         match paths {
             [file] if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) => {
                 // Its place is kept by its name, and it is read again by it.
@@ -208,7 +208,7 @@ impl PlaceOptions {
     }
 
     /// How the window opens on `place`.
-    pub fn apply(&self, options: &mut AppOptions, place: Place) -> Result<(), Failure> {
+    pub fn apply(&self, options: &mut AppOptions, place: Link) -> Result<(), Failure> {
         options.place = place;
         (options.language, options.theme) = (self.lang, self.theme);
         match &self.lesson {

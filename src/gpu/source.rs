@@ -4,7 +4,7 @@ use crate::sentence::{Sentence, says_a_sentence};
 
 /// Something that a compiler said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct Remark {
     /// The file, where it is not the kernel's own.
     pub file: Option<String>,
     /// From 1; `None` where the message has no place.
@@ -19,7 +19,7 @@ pub enum SourceError {
     /// There is no compiler, or the backend takes no other sources: why.
     Unavailable(Sentence),
     /// The compiler refused it; at least one message.
-    Compiler(Vec<Message>),
+    Compiler(Vec<Remark>),
 }
 
 impl SourceError {
@@ -34,7 +34,7 @@ impl SourceError {
 says_a_sentence!(SourceError);
 
 /// The first error with its line.
-fn first(messages: &[Message]) -> Sentence {
+fn first(messages: &[Remark]) -> Sentence {
     let errors = messages.iter().filter(|message| message.text.starts_with("error") || message.text.contains(" error"));
     let Some(message) = errors.into_iter().next().or(messages.first()) else {
         return "the compiler refused it and did not say why".into();
@@ -88,17 +88,17 @@ pub fn has_blocks(file: &str) -> bool {
 
 /// The lines of a compiler's log as messages. A line such as `flash2.cu(12): error: ..` has its place in front; those
 /// without one belong to the message before.
-pub fn messages(log: &str, file: &str) -> Vec<Message> {
-    let mut found: Vec<Message> = Vec::new();
+pub fn messages(log: &str, file: &str) -> Vec<Remark> {
+    let mut found: Vec<Remark> = Vec::new();
     for line in log.lines().filter(|line| !line.trim().is_empty()) {
         if let Some((place, text)) = place_of(line) {
             let (name, number) = place;
             let other = (name != file).then(|| name.to_owned());
-            found.push(Message { file: other, line: Some(number), text: text.to_owned() });
+            found.push(Remark { file: other, line: Some(number), text: text.to_owned() });
         } else if let Some(last) = found.last_mut().filter(|_| line.starts_with(char::is_whitespace)) {
             last.text = format!("{}\n{}", last.text, line.trim_end());
         } else {
-            found.push(Message { file: None, line: None, text: line.trim().to_owned() });
+            found.push(Remark { file: None, line: None, text: line.trim().to_owned() });
         }
     }
     found

@@ -9,7 +9,7 @@ use ndarray::Array2;
 use tilescope::attention::cases::with;
 use tilescope::attention::{Precision, Problem, oracle};
 use tilescope::gpu::kernels::FLASH2_WGSL;
-use tilescope::gpu::source::Message;
+use tilescope::gpu::source::Remark;
 use tilescope::gpu::{
     Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, HeadTaps, Kernel, Occupancy, Probe, Progress, Refusal,
 };
@@ -210,7 +210,7 @@ impl Backend for StandIn {
         let typo = source.and_then(|source| source.lines().position(|line| line.contains(TYPO)));
         if let Some(at) = typo {
             let message =
-                |file: Option<&str>, line, text: &str| Message { file: file.map(Into::into), line, text: text.into() };
+                |file: Option<&str>, line, text: &str| Remark { file: file.map(Into::into), line, text: text.into() };
             return Err(SourceError::Compiler(vec![
                 message(None, Some(at + 1), "error: no such word"),
                 message(Some("attention.wgsl"), Some(7), "warning: unused"),

@@ -8,7 +8,7 @@ use crate::app::ink::theme::Palette;
 use crate::app::tongue::words::fill;
 
 /// A plot with two logarithmic axes that stands still, `height` points high.
-pub fn plot<'a>(ui: &Ui, name: &'a str, height: f32, x: Axis<'a>, y: Axis<'a>) -> Plot<'a> {
+pub fn plot<'a>(ui: &Ui, name: &'a str, height: f32, x: LogAxis<'a>, y: LogAxis<'a>) -> Plot<'a> {
     still(ui, name, height)
         .x_axis_label(draw::label(x.title))
         .y_axis_label(draw::label(y.title))
@@ -35,12 +35,12 @@ pub fn still<'a>(ui: &Ui, name: &'a str, height: f32) -> Plot<'a> {
 
 /// A logarithmic axis.
 #[derive(Clone, Copy)]
-pub struct Axis<'a> {
+pub struct LogAxis<'a> {
     pub title: &'a str,
     pub name: fn(i32) -> String,
 }
 
-impl Axis<'_> {
+impl LogAxis<'_> {
     fn mark(&self, mark: GridMark) -> String {
         if mark.value.fract().abs() < 1e-9 { (self.name)(mark.value as i32) } else { String::new() }
     }

@@ -2,6 +2,7 @@
 
 pub mod axes;
 pub mod draw;
+pub mod float;
 pub mod icon;
 pub mod motion;
 pub mod prose;

@@ -1,27 +1,37 @@
-//! The one table of commands: the menu, the palette, the sheet of keys, buttons and the keyboard read the same lines.
+//! The one table of commands: the menu, the palette, the sheet of keys, buttons and the keyboard read the same lines. A
+//! panel has its line by being a panel.
 //! Keys that hold only while something is open (breakpoints, a vote, the palette) are read where that is.
 
-use eframe::egui::{Context, Event, Key, Modifiers};
+use eframe::egui::{Context, Event, Id, Key, Modifiers};
 
 use crate::app::ink::theme::Theme;
+use crate::app::message::Message;
+use crate::app::message::compare::CompareMessage;
+use crate::app::message::export::{ExportMessage, Goal};
+use crate::app::message::gpu::GpuMessage;
+use crate::app::message::kernel::KernelMessage;
+use crate::app::message::lesson::LessonMessage;
+use crate::app::message::strip::StripMessage;
+use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
-use crate::app::message::{Action, Edge, Export, Overlay, Present, Side, Source, Tab, Tour, Wish, Zoom};
-use crate::app::panels::compare::{Lock, Wish as Compare};
-use crate::app::panels::gpu::Wish as GpuWish;
-use crate::app::panels::kernel::Wish as Kernel;
-use crate::app::panels::odd_rows;
-use crate::app::panels::strip::Wish as StripWish;
-use crate::app::shell::picture::Goal;
-use crate::app::shell::stage::Wish as StageWish;
-use crate::playback::lesson::{Distance, Language};
+use crate::app::message::window::{Edge, ODD_ROWS, Overlay, Zoom};
+use crate::app::run::lock::Lock;
+use crate::app::run::source::Source;
+use crate::app::tongue::words::tr;
+use crate::playback::lesson::Language;
 use crate::playback::{Command, Unit};
 
 /// One line of the table.
+#[derive(Clone, Debug)]
 pub struct Entry {
     pub group: &'static str,
     pub name: &'static str,
-    pub keys: &'static [(Modifiers, Key)],
-    pub action: Action,
+    pub keys: Keys,
+    pub message: Message,
+    /// Other words by which the palette finds it.
+    pub also: &'static str,
+    /// What it does or shows, in a sentence; empty where its name says it.
+    pub help: &'static str,
 }
 
 const NONE: Modifiers = Modifiers::NONE;
@@ -30,148 +40,150 @@ const SHIFT: Modifiers = Modifiers::SHIFT;
 const ALT: Modifiers = Modifiers::ALT;
 const CTRL_SHIFT: Modifiers = CTRL.plus(SHIFT);
 
-type Keys = &'static [(Modifiers, Key)];
+/// Each of them alone.
+pub type Keys = &'static [(Modifiers, Key)];
 
-const fn entry(group: &'static str, name: &'static str, keys: Keys, action: Action) -> Entry {
-    Entry { group, name, keys, action }
+const fn entry(group: &'static str, name: &'static str, keys: Keys, message: Message) -> Entry {
+    Entry { group, name, keys, message, also: "", help: "" }
 }
 
-const fn forward(unit: Unit) -> Action {
-    Action::Player(Command::StepForward(unit))
+const fn forward(unit: Unit) -> Message {
+    Message::Player(Command::StepForward(unit))
 }
 
-const fn back(unit: Unit) -> Action {
-    Action::Player(Command::StepBack(unit))
+const fn back(unit: Unit) -> Message {
+    Message::Player(Command::StepBack(unit))
 }
 
-/// Every command. A name is looked up in the table of words.
-pub static COMMANDS: &[Entry] = &[
-    entry("Play", "Play or pause", &[(NONE, Key::Space)], Action::Player(Command::Toggle)),
-    entry("Play", "Faster", &[(NONE, Key::CloseBracket)], Action::Faster),
-    entry("Play", "Slower", &[(NONE, Key::OpenBracket)], Action::Slower),
-    entry("Play", "Loop from here", &[(NONE, Key::I)], Action::Player(Command::LoopFromHere)),
-    entry("Play", "Loop to here", &[(NONE, Key::O)], Action::Player(Command::LoopToHere)),
-    entry("Play", "Loop this tile", &[(NONE, Key::L)], Action::Player(Command::LoopUnit(Unit::Tile))),
-    entry("Play", "Loop this block of the outer loop", &[], Action::Player(Command::LoopUnit(Unit::QueryBlock))),
-    entry("Play", "Stop looping", &[(SHIFT, Key::L)], Action::Player(Command::NoLoop)),
+/// The table that holds in a context: with the lines of panels, once it is installed.
+pub fn table(ctx: &Context) -> &'static [Entry] {
+    ctx.data(|data| data.get_temp(Id::unique("commands"))).unwrap_or(TABLE)
+}
+
+/// Buttons and keys of a context follow this table from now on.
+pub fn install(ctx: &Context, table: &'static [Entry]) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("commands"), table));
+}
+
+/// Every command but those that open panels. A name is looked up in the table of words.
+pub static TABLE: &[Entry] = &[
+    entry("Play", "Play or pause", &[(NONE, Key::Space)], Message::Player(Command::Toggle)),
+    entry("Play", "Faster", &[(NONE, Key::CloseBracket)], Message::Faster),
+    entry("Play", "Slower", &[(NONE, Key::OpenBracket)], Message::Slower),
+    entry("Play", "Loop from here", &[(NONE, Key::I)], Message::Player(Command::LoopFromHere)),
+    entry("Play", "Loop to here", &[(NONE, Key::O)], Message::Player(Command::LoopToHere)),
+    entry("Play", "Loop this tile", &[(NONE, Key::L)], Message::Player(Command::LoopUnit(Unit::Tile))),
+    entry("Play", "Loop this block of the outer loop", &[], Message::Player(Command::LoopUnit(Unit::QueryBlock))),
+    entry("Play", "Stop looping", &[(SHIFT, Key::L)], Message::Player(Command::NoLoop)),
     entry("Step", "Step forward", &[(NONE, Key::ArrowRight)], forward(Unit::Operation)),
     entry("Step", "Step back", &[(NONE, Key::ArrowLeft)], back(Unit::Operation)),
     entry("Step", "Next beat", &[(NONE, Key::Period)], forward(Unit::Beat)),
     entry("Step", "Previous beat", &[(NONE, Key::Comma)], back(Unit::Beat)),
-    entry("Step", "Ten steps forward", &[(SHIFT, Key::ArrowRight)], Action::By(10)),
-    entry("Step", "Ten steps back", &[(SHIFT, Key::ArrowLeft)], Action::By(-10)),
+    entry("Step", "Ten steps forward", &[(SHIFT, Key::ArrowRight)], Message::By(10)),
+    entry("Step", "Ten steps back", &[(SHIFT, Key::ArrowLeft)], Message::By(-10)),
     entry("Step", "Next tile", &[(CTRL, Key::ArrowRight)], forward(Unit::Tile)),
     entry("Step", "Previous tile", &[(CTRL, Key::ArrowLeft)], back(Unit::Tile)),
     entry("Step", "Next block of the outer loop", &[(ALT, Key::ArrowRight)], forward(Unit::QueryBlock)),
     entry("Step", "Previous block of the outer loop", &[(ALT, Key::ArrowLeft)], back(Unit::QueryBlock)),
-    entry("Step", "To the start", &[(NONE, Key::Home)], Action::Player(Command::Home)),
-    entry("Step", "To the end", &[(NONE, Key::End)], Action::Player(Command::End)),
-    entry("Step", "Zoom into the steps", &[(ALT, Key::Plus), (ALT, Key::Equals)], Action::Strip(StripWish::Closer)),
-    entry("Step", "Zoom out of the steps", &[(ALT, Key::Minus)], Action::Strip(StripWish::Farther)),
-    entry("Step", "Show all steps", &[(ALT, Key::Num0)], Action::Strip(StripWish::Whole)),
-    entry("Look", "Far: the schedule", &[(NONE, Key::Num1)], Action::Distance(Distance::Far)),
-    entry("Look", "Middle: the tile", &[(NONE, Key::Num2)], Action::Distance(Distance::Middle)),
-    entry("Look", "Near: one row", &[(NONE, Key::Num3)], Action::Distance(Distance::Near)),
-    entry("Look", "The memories of the chip", &[(NONE, Key::Num0)], Action::Distance(Distance::Memory)),
-    entry("Look", "Compare two runs", &[(NONE, Key::Num4)], Action::Compare(Compare::Open)),
-    entry("Look", "Compare by the share of steps", &[], Action::Compare(Compare::Lock(Lock::Steps))),
-    entry("Look", "Compare by the bytes moved", &[], Action::Compare(Compare::Lock(Lock::Bytes))),
-    entry("Look", "Swap the two runs that are compared", &[], Action::Compare(Compare::Swap)),
-    entry("Look", "Compare: flash2 moves more than flash1", &[], Action::Compare(Compare::Surprise(0))),
-    entry("Look", "Compare: flash1 moves more than standard", &[], Action::Compare(Compare::Surprise(1))),
-    entry("Look", "Breakpoints", &[], Action::Stage(StageWish::Breakpoints(true))),
-    entry("Look", "Block sizes", &[], Action::Stage(StageWish::Blocks(true))),
-    entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Action::SelectRow(-1)),
-    entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Action::SelectRow(1)),
-    entry("Look", "Traffic", &[(ALT, Key::Num1)], Action::Tab(Tab::Traffic)),
-    entry("Look", "Plot", &[(ALT, Key::Num2)], Action::Tab(Tab::Plot)),
-    entry("Look", "Code", &[(ALT, Key::Num3)], Action::Tab(Tab::Code)),
-    entry("Look", "Show the setup", &[(ALT, Key::S)], Action::Side(Side::Setup)),
-    entry("Look", "Show the lesson", &[(ALT, Key::L)], Action::Side(Side::Lesson)),
-    entry("Look", "Fold or show the left side", &[(ALT, Key::OpenBracket)], Action::Fold(Edge::Left)),
-    entry("Look", "Fold or show the right side", &[(ALT, Key::CloseBracket)], Action::Fold(Edge::Right)),
-    entry("Change", "Undo", &[(CTRL, Key::Z)], Action::Undo),
-    entry("Change", "Redo", &[(CTRL_SHIFT, Key::Z), (CTRL, Key::Y)], Action::Redo),
-    entry("Change", "Algorithm: standard", &[], Action::Algorithm(0)),
-    entry("Change", "Algorithm: flash1", &[], Action::Algorithm(1)),
-    entry("Change", "Algorithm: flash2", &[], Action::Algorithm(2)),
-    entry("Change", "Edit the text of the algorithm", &[(ALT, Key::A)], Action::Text(TextMessage::Toggle)),
-    entry("Change", "Save the text of the algorithm", &[], Action::Text(TextMessage::Save)),
-    entry("Change", "Put the text of the algorithm back", &[], Action::Text(TextMessage::PutBack)),
-    entry("GPU", "GPU panel", &[(ALT, Key::G)], Action::Gpu(GpuWish::Toggle)),
-    entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Action::RunGpu),
-    entry("GPU", "Record m and l on the GPU", &[], Action::Gpu(GpuWish::Record)),
-    entry("GPU", "Measure the roofs of the GPU", &[], Action::Gpu(GpuWish::MeasureRoofs)),
-    entry("GPU", "Stop the GPU", &[(CTRL_SHIFT, Key::G)], Action::Gpu(GpuWish::Cancel)),
-    entry("GPU", "Edit the kernel", &[(ALT, Key::E)], Action::Kernel(Kernel::Toggle)),
-    entry("GPU", "Compile and run the kernel", &[(NONE, Key::F8)], Action::Kernel(Kernel::CompileAndRun)),
-    entry("GPU", "Put the source of the kernel back", &[], Action::Kernel(Kernel::PutBack)),
-    entry("Open", "Open a file", &[(CTRL, Key::O)], Action::Overlay(Overlay::Open)),
-    entry("Open", "Open SmolLM2, layer 10, English", &[], Action::Open(Source::Bundled(0))),
-    entry("Open", "Open SmolLM2, layer 10, Chinese", &[], Action::Open(Source::Bundled(4))),
-    entry("Open", "Open SmolLM2, layer 10, 1024 tokens", &[], Action::Open(Source::Bundled(6))),
-    entry("Open", "Open toy: 16 random tokens, d = 4", &[], Action::Open(Source::Toy)),
-    entry("Open", "Open row: one query, six keys", &[], Action::Open(Source::Row)),
-    entry("Lesson", "Lesson 1: bytes cost time", &[], Action::OpenLesson(0)),
-    entry("Lesson", "Lesson 2: the safe softmax", &[], Action::OpenLesson(1)),
-    entry("Lesson", "Lesson 3: two pieces", &[], Action::OpenLesson(2)),
-    entry("Lesson", "Lesson 4: the online softmax", &[], Action::OpenLesson(3)),
-    entry("Lesson", "Lesson 5: flash2, the double loop", &[], Action::OpenLesson(4)),
-    entry("Lesson", "Lesson 6: flash1, the loops swapped", &[], Action::OpenLesson(5)),
-    entry("Lesson", "Lesson 7: causal", &[], Action::OpenLesson(6)),
-    entry("Lesson", "Lesson 8: padding", &[], Action::OpenLesson(7)),
-    entry("Lesson", "Go on in the lesson", &[(NONE, Key::PageDown)], Action::Lesson(Wish::Next)),
-    entry("Lesson", "Go back in the lesson", &[(NONE, Key::PageUp)], Action::Lesson(Wish::Previous)),
-    entry("Lesson", "Check my answer", &[(CTRL, Key::Enter)], Action::Lesson(Wish::Check)),
-    entry("Lesson", "Show me", &[(CTRL_SHIFT, Key::Enter)], Action::Lesson(Wish::GiveUp)),
-    entry("Lesson", "Restore the scene of the lesson", &[(ALT, Key::R)], Action::Lesson(Wish::Restore)),
-    entry("Lesson", "Close the lesson", &[(CTRL, Key::W)], Action::Lesson(Wish::Close)),
-    entry("Lesson", "The first two minutes again", &[], Action::Tour(Tour::Start)),
-    entry("Present", "Present from the first beat", &[(NONE, Key::F5)], Action::Present(Present::FromStart)),
-    entry("Present", "Present from here", &[(SHIFT, Key::F5)], Action::Present(Present::Here)),
-    entry("Present", "Stop presenting", &[(CTRL_SHIFT, Key::F5)], Action::Present(Present::Stop)),
-    entry("Present", "Blank the screen", &[(NONE, Key::B)], Action::Present(Present::Blank)),
-    entry("Present", "Back to the beat", &[(NONE, Key::Backspace)], Action::Present(Present::Return)),
-    entry("Present", "Notes in a second window", &[(NONE, Key::N)], Action::Present(Present::Notes)),
-    entry("Present", "Vote", &[(NONE, Key::V)], Action::Present(Present::Vote)),
-    entry("Window", "Light colours", &[], Action::Theme(Theme::Light)),
-    entry("Window", "Dark colours", &[], Action::Theme(Theme::Dark)),
-    entry("Window", "Projector colours", &[], Action::Theme(Theme::Projector)),
-    entry("Window", "Switch theme", &[(ALT, Key::T)], Action::SwitchTheme),
-    entry("Window", "English", &[], Action::Language(Language::English)),
-    entry("Window", "Chinese (中文)", &[], Action::Language(Language::Chinese)),
-    entry("Window", "Larger", &[(CTRL, Key::Plus), (CTRL, Key::Equals)], Action::Zoom(Zoom::In)),
-    entry("Window", "Smaller", &[(CTRL, Key::Minus)], Action::Zoom(Zoom::Out)),
-    entry("Window", "Normal size", &[(CTRL, Key::Num0)], Action::Zoom(Zoom::Reset)),
-    entry("Window", "Full screen", &[(ALT, Key::Enter)], Action::FullScreen),
-    entry("Window", "Reduce motion", &[], Action::ReduceMotion),
+    entry("Step", "To the start", &[(NONE, Key::Home)], Message::Player(Command::Home)),
+    entry("Step", "To the end", &[(NONE, Key::End)], Message::Player(Command::End)),
+    entry("Step", "Zoom into the steps", &[(ALT, Key::Plus), (ALT, Key::Equals)], Message::Strip(StripMessage::Closer)),
+    entry("Step", "Zoom out of the steps", &[(ALT, Key::Minus)], Message::Strip(StripMessage::Farther)),
+    entry("Step", "Show all steps", &[(ALT, Key::Num0)], Message::Strip(StripMessage::Whole)),
+    entry("Look", "Compare by the share of steps", &[], Message::Compare(CompareMessage::Lock(Lock::Steps))),
+    entry("Look", "Compare by the bytes moved", &[], Message::Compare(CompareMessage::Lock(Lock::Bytes))),
+    entry("Look", "Swap the two runs that are compared", &[], Message::Compare(CompareMessage::Swap)),
+    entry("Look", "Compare: flash2 moves more than flash1", &[], Message::Compare(CompareMessage::Surprise(0))),
+    entry("Look", "Compare: flash1 moves more than standard", &[], Message::Compare(CompareMessage::Surprise(1))),
+    entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Message::SelectRow(-1)),
+    entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Message::SelectRow(1)),
+    entry("Look", "Fold or show the left side", &[(ALT, Key::OpenBracket)], Message::Fold(Edge::Left)),
+    entry("Look", "Fold or show the right side", &[(ALT, Key::CloseBracket)], Message::Fold(Edge::Right)),
+    entry("Change", "Undo", &[(CTRL, Key::Z)], Message::Undo),
+    entry("Change", "Redo", &[(CTRL_SHIFT, Key::Z), (CTRL, Key::Y)], Message::Redo),
+    entry("Change", "Algorithm: standard", &[], Message::Algorithm(0)),
+    entry("Change", "Algorithm: flash1", &[], Message::Algorithm(1)),
+    entry("Change", "Algorithm: flash2", &[], Message::Algorithm(2)),
+    entry("Change", "Save the text of the algorithm", &[], Message::Text(TextMessage::Save)),
+    entry("Change", "Put the text of the algorithm back", &[], Message::Text(TextMessage::PutBack)),
+    entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Message::RunGpu),
+    entry("GPU", "Record m and l on the GPU", &[], Message::Gpu(GpuMessage::Record)),
+    entry("GPU", "Measure the roofs of the GPU", &[], Message::Gpu(GpuMessage::MeasureRoofs)),
+    entry("GPU", "Stop the GPU", &[(CTRL_SHIFT, Key::G)], Message::Gpu(GpuMessage::Cancel)),
+    entry("GPU", "Compile and run the kernel", &[(NONE, Key::F8)], Message::Kernel(KernelMessage::CompileAndRun)),
+    entry("GPU", "Put the source of the kernel back", &[], Message::Kernel(KernelMessage::PutBack)),
+    entry("Open", "Open a file", &[(CTRL, Key::O)], Message::Overlay(Overlay::Open)),
+    entry("Open", "Open SmolLM2, layer 10, English", &[], Message::Open(Source::Bundled(0))),
+    entry("Open", "Open SmolLM2, layer 10, Chinese", &[], Message::Open(Source::Bundled(4))),
+    entry("Open", "Open SmolLM2, layer 10, 1024 tokens", &[], Message::Open(Source::Bundled(6))),
+    entry("Open", "Open toy: 16 random tokens, d = 4", &[], Message::Open(Source::Toy)),
+    entry("Open", "Open row: one query, six keys", &[], Message::Open(Source::Row)),
+    entry("Lesson", "Lesson 1: bytes cost time", &[], Message::OpenLesson(0)),
+    entry("Lesson", "Lesson 2: the safe softmax", &[], Message::OpenLesson(1)),
+    entry("Lesson", "Lesson 3: two pieces", &[], Message::OpenLesson(2)),
+    entry("Lesson", "Lesson 4: the online softmax", &[], Message::OpenLesson(3)),
+    entry("Lesson", "Lesson 5: flash2, the double loop", &[], Message::OpenLesson(4)),
+    entry("Lesson", "Lesson 6: flash1, the loops swapped", &[], Message::OpenLesson(5)),
+    entry("Lesson", "Lesson 7: causal", &[], Message::OpenLesson(6)),
+    entry("Lesson", "Lesson 8: padding", &[], Message::OpenLesson(7)),
+    entry("Lesson", "Go on in the lesson", &[(NONE, Key::PageDown)], Message::Lesson(LessonMessage::Next)),
+    entry("Lesson", "Go back in the lesson", &[(NONE, Key::PageUp)], Message::Lesson(LessonMessage::Previous)),
+    entry("Lesson", "Check my answer", &[(CTRL, Key::Enter)], Message::Lesson(LessonMessage::Check)),
+    entry("Lesson", "Show me", &[(CTRL_SHIFT, Key::Enter)], Message::Lesson(LessonMessage::GiveUp)),
+    entry("Lesson", "Restore the scene of the lesson", &[(ALT, Key::R)], Message::Lesson(LessonMessage::Restore)),
+    entry("Lesson", "Close the lesson", &[(CTRL, Key::W)], Message::Lesson(LessonMessage::Close)),
+    entry("Lesson", "The first two minutes again", &[], Message::Tour(TourMessage::Start)),
+    entry("Present", "Present from the first beat", &[(NONE, Key::F5)], Message::Talk(TalkMessage::FromStart)),
+    entry("Present", "Present from here", &[(SHIFT, Key::F5)], Message::Talk(TalkMessage::Here)),
+    entry("Present", "Stop presenting", &[(CTRL_SHIFT, Key::F5)], Message::Talk(TalkMessage::Stop)),
+    entry("Present", "Blank the screen", &[(NONE, Key::B)], Message::Talk(TalkMessage::Blank)),
+    entry("Present", "Back to the beat", &[(NONE, Key::Backspace)], Message::Talk(TalkMessage::Return)),
+    entry("Present", "Notes in a second window", &[(NONE, Key::N)], Message::Talk(TalkMessage::Notes)),
+    entry("Present", "Vote", &[(NONE, Key::V)], Message::Talk(TalkMessage::Vote)),
+    entry("Window", "Light colours", &[], Message::Theme(Theme::Light)),
+    entry("Window", "Dark colours", &[], Message::Theme(Theme::Dark)),
+    entry("Window", "Projector colours", &[], Message::Theme(Theme::Projector)),
+    entry("Window", "Switch theme", &[(ALT, Key::T)], Message::SwitchTheme),
+    entry("Window", "English", &[], Message::Language(Language::English)),
+    entry("Window", "Chinese (中文)", &[], Message::Language(Language::Chinese)),
+    entry("Window", "Larger", &[(CTRL, Key::Plus), (CTRL, Key::Equals)], Message::Zoom(Zoom::In)),
+    entry("Window", "Smaller", &[(CTRL, Key::Minus)], Message::Zoom(Zoom::Out)),
+    entry("Window", "Normal size", &[(CTRL, Key::Num0)], Message::Zoom(Zoom::Reset)),
+    entry("Window", "Full screen", &[(ALT, Key::Enter)], Message::FullScreen),
+    entry("Window", "Reduce motion", &[], Message::ReduceMotion),
     entry(
         "Export",
         "Copy a picture of the window",
         &[(CTRL_SHIFT, Key::C)],
-        Action::Export(Export::Picture(Goal::Copy)),
+        Message::Export(ExportMessage::Picture(Goal::Copy)),
     ),
-    entry("Export", "Save a picture of the window", &[(CTRL, Key::S)], Action::Export(Export::Picture(Goal::Save))),
-    entry("Export", "Copy a picture of the main view", &[], Action::Export(Export::View(Goal::Copy))),
-    entry("Export", "Save a picture of the main view", &[], Action::Export(Export::View(Goal::Save))),
-    entry("Export", "Copy a link to this step", &[(CTRL, Key::L)], Action::Export(Export::CopyLink)),
-    entry("Export", "Copy the tile as CSV", &[], Action::Export(Export::CopyCsv)),
-    entry("Export", "Copy the tile for NumPy", &[], Action::Export(Export::CopyNumpy)),
-    entry("Export", "Save the trace as JSON", &[], Action::Export(Export::Trace)),
-    entry("Export", "Save the trace for Perfetto", &[], Action::Export(Export::Perfetto)),
-    entry("Export", "Save a worksheet with its key", &[], Action::Export(Export::Worksheet)),
-    entry("Help", "All commands", &[(CTRL, Key::P), (CTRL_SHIFT, Key::P)], Action::Overlay(Overlay::Palette)),
-    entry("Help", "Keys", &[(NONE, Key::Questionmark), (NONE, Key::F1)], Action::Overlay(Overlay::Keys)),
-    entry("Help", odd_rows::TITLE, &[], odd_rows::OPEN),
-    entry("Help", "Close", &[(NONE, Key::Escape)], Action::Dismiss),
+    entry(
+        "Export",
+        "Save a picture of the window",
+        &[(CTRL, Key::S)],
+        Message::Export(ExportMessage::Picture(Goal::Save)),
+    ),
+    entry("Export", "Copy a picture of the main view", &[], Message::Export(ExportMessage::View(Goal::Copy))),
+    entry("Export", "Save a picture of the main view", &[], Message::Export(ExportMessage::View(Goal::Save))),
+    entry("Export", "Copy a link to this step", &[(CTRL, Key::L)], Message::Export(ExportMessage::CopyLink)),
+    entry("Export", "Copy the tile as CSV", &[], Message::Export(ExportMessage::CopyCsv)),
+    entry("Export", "Copy the tile for NumPy", &[], Message::Export(ExportMessage::CopyNumpy)),
+    entry("Export", "Save the trace as JSON", &[], Message::Export(ExportMessage::Trace)),
+    entry("Export", "Save the trace for Perfetto", &[], Message::Export(ExportMessage::Perfetto)),
+    entry("Export", "Save a worksheet with its key", &[], Message::Export(ExportMessage::Worksheet)),
+    entry("Help", "All commands", &[(CTRL, Key::P), (CTRL_SHIFT, Key::P)], Message::Overlay(Overlay::Palette)),
+    entry("Help", "Keys", &[(NONE, Key::Questionmark), (NONE, Key::F1)], Message::Overlay(Overlay::Keys)),
+    entry("Help", ODD_ROWS, &[], Message::Overlay(Overlay::OddRows)),
+    entry("Help", "Close", &[(NONE, Key::Escape)], Message::Dismiss),
 ];
 
-/// Its name with its keys, for the tooltip of a button.
-pub fn tooltip(ctx: &Context, action: &Action) -> String {
-    let found = COMMANDS.iter().find(|entry| entry.action == *action);
+/// Its name with its keys and its help, for the tooltip of a button.
+pub fn tooltip(ctx: &Context, message: &Message) -> String {
+    let found = table(ctx).iter().find(|entry| entry.message == *message);
     found.map_or_else(String::new, |entry| {
-        let name = crate::app::tongue::words::tr(ctx, entry.name);
-        if entry.keys.is_empty() { name.to_owned() } else { format!("{name} ({})", keys_text(ctx, entry)) }
+        let name = tr(ctx, entry.name);
+        let named = if entry.keys.is_empty() { name.to_owned() } else { format!("{name} ({})", keys_text(ctx, entry)) };
+        if entry.help.is_empty() { named } else { format!("{named}\n{}", tr(ctx, entry.help)) }
     })
 }
 
@@ -184,7 +196,7 @@ pub fn keys_text(ctx: &Context, entry: &Entry) -> String {
                 name.push_str(text);
             }
         }
-        name + crate::app::tongue::words::tr(ctx, key_name(*key))
+        name + tr(ctx, key_name(*key))
     });
     names.collect::<Vec<_>>().join(", ")
 }
@@ -219,7 +231,7 @@ pub struct Keyboard {
 pub fn pressed(ctx: &Context, keyboard: Keyboard) -> Vec<&'static Entry> {
     let is_typing = ctx.text_edit_focused();
     let has_focus = ctx.memory(|memory| memory.focused().is_some());
-    let mut entries = Vec::new();
+    let (commands, mut entries) = (table(ctx), Vec::new());
     ctx.input_mut(|input| {
         if is_alt(input.modifiers) {
             // Some systems send the letter as a text, too.
@@ -227,11 +239,11 @@ pub fn pressed(ctx: &Context, keyboard: Keyboard) -> Vec<&'static Entry> {
         }
         input.events.retain(|event| {
             let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
-            let entry = find(*modifiers, *key)
+            let entry = find(commands, *modifiers, *key)
                 .filter(|_| !(has_focus && belongs_to_focus(*modifiers, *key)))
                 .filter(|_| !(is_typing && belongs_to_text(*modifiers, *key)))
-                .filter(|entry| !keyboard.is_covered || matches!(entry.action, Action::Overlay(_)))
-                .filter(|entry| keyboard.is_presenting || !is_for_a_talk(&entry.action));
+                .filter(|entry| !keyboard.is_covered || matches!(entry.message, Message::Overlay(_)))
+                .filter(|entry| keyboard.is_presenting || !is_for_a_talk(&entry.message));
             entries.extend(entry);
             entry.is_none()
         });
@@ -240,16 +252,16 @@ pub fn pressed(ctx: &Context, keyboard: Keyboard) -> Vec<&'static Entry> {
 }
 
 /// Keys that mean something else outside of a talk.
-fn is_for_a_talk(action: &Action) -> bool {
-    use Present::{Blank, Notes, Return, Stop, Vote};
-    matches!(action, Action::Present(Blank | Return | Notes | Vote | Stop))
+fn is_for_a_talk(message: &Message) -> bool {
+    use TalkMessage::{Blank, Notes, Return, Stop, Vote};
+    matches!(message, Message::Talk(Blank | Return | Notes | Vote | Stop))
 }
 
 /// The entry with most modifiers that match: a plain arrow also matches one with Shift held.
-fn find(held: Modifiers, key: Key) -> Option<&'static Entry> {
+pub fn find(commands: &[Entry], held: Modifiers, key: Key) -> Option<&Entry> {
     let count =
         |modifiers: Modifiers| [modifiers.alt, modifiers.shift, modifiers.command].map(usize::from).iter().sum();
-    let matching = COMMANDS.iter().flat_map(|entry| entry.keys.iter().map(move |keys| (entry, keys)));
+    let matching = commands.iter().flat_map(|entry| entry.keys.iter().map(move |keys| (entry, keys)));
     matching
         .filter(|(_, (modifiers, wanted))| *wanted == key && held.matches_logically(*modifiers))
         .max_by_key(|(_, (modifiers, _))| -> usize { count(*modifiers) })
@@ -279,19 +291,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_commands_share_a_key_or_a_name() {
-        let keys: Vec<_> = COMMANDS.iter().flat_map(|entry| entry.keys).collect();
-        for (n, key) in keys.iter().enumerate() {
-            assert!(!keys[..n].contains(key), "{key:?} twice");
-        }
-        for (n, entry) in COMMANDS.iter().enumerate() {
-            assert!(COMMANDS[..n].iter().all(|other| other.name != entry.name), "{} twice", entry.name);
-        }
-    }
-
-    #[test]
     fn the_closest_match_wins() {
-        let name = |modifiers, key| find(modifiers, key).map(|entry| entry.name);
+        let name = |modifiers, key| find(TABLE, modifiers, key).map(|entry| entry.name);
         assert_eq!(name(NONE, Key::ArrowRight), Some("Step forward"));
         assert_eq!(name(SHIFT, Key::ArrowRight), Some("Ten steps forward"));
         assert_eq!(name(CTRL, Key::ArrowRight), Some("Next tile"));
@@ -305,8 +306,8 @@ mod tests {
     #[test]
     fn buttons_find_their_keys() {
         let ctx = Context::default();
-        assert_eq!(tooltip(&ctx, &Action::Player(Command::Toggle)), "Play or pause (Space)");
-        assert_eq!(tooltip(&ctx, &Action::Player(Command::StepForward(Unit::Tile))), "Next tile (Ctrl+Right)");
-        assert_eq!(tooltip(&ctx, &Action::ReduceMotion), "Reduce motion");
+        assert_eq!(tooltip(&ctx, &Message::Player(Command::Toggle)), "Play or pause (Space)");
+        assert_eq!(tooltip(&ctx, &Message::Player(Command::StepForward(Unit::Tile))), "Next tile (Ctrl+Right)");
+        assert_eq!(tooltip(&ctx, &Message::ReduceMotion), "Reduce motion");
     }
 }

@@ -4,17 +4,36 @@
 use eframe::egui::{self, Context, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::app::ink::draw;
+use crate::app::ink::float::on_demand;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::Action;
-use crate::app::panels::compare;
+use crate::app::message::Message;
+use crate::app::message::compare::CompareMessage;
 use crate::app::panels::grid::UV;
-use crate::app::shell::stage::{Wish, on_demand};
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::run::pair;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::{Precision, Shape};
 use crate::number::{bytes, short};
 use crate::schedule::tiling::footprint;
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
+
+pub static PANEL: Panel = Panel {
+    id: "block sizes",
+    title: "Block sizes",
+    home: Home::Over,
+    group: "Look",
+    command: "Block sizes",
+    keys: &[],
+    opens: Message::Show("block sizes"),
+    also: "tile size, tuning, autotune",
+    help: "What every pair of block sizes would move, and what fits.",
+    show: |ui, drawn| {
+        if drawn.view.is_open(PANEL.id) {
+            drawn.owned.of::<BlockSizes>().show(ui.ctx(), drawn.textures, drawn.messages);
+        }
+    },
+};
 
 /// Sizes along each axis: multiples of this, so many.
 const STEP: usize = 16;
@@ -23,7 +42,7 @@ const SIDE: f32 = 288.0;
 
 /// What the surface is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Question {
+struct SizesAsked {
     n: usize,
     d: usize,
     algorithm: &'static str,
@@ -31,50 +50,49 @@ struct Question {
 }
 
 /// A setting in which a formula says what few expect.
-struct Surprise {
+struct SurpriseShown {
     title: &'static str,
-    question: Question,
+    question: SizesAsked,
     tiling: Tiling,
 }
 
-/// Those that [`compare::SURPRISES`] runs.
-const SURPRISES: [Surprise; compare::SURPRISES.len()] = [
-    Surprise {
+/// Those that [`pair::SURPRISES`] runs.
+const SURPRISES: [SurpriseShown; pair::SURPRISES.len()] = [
+    SurpriseShown {
         title: "At the paper's own blocks flash2 moves more than flash1",
-        question: Question { n: 4096, d: 64, algorithm: "flash2", hardware: "a100-80gb" },
+        question: SizesAsked { n: 4096, d: 64, algorithm: "flash2", hardware: "a100-80gb" },
         // The rule of flash1's paper for an A100 at f16: Bc = ceil(M / 4d), Br = min(Bc, d).
         tiling: Tiling { br: 64, bc: 326 },
     },
-    Surprise {
+    SurpriseShown {
         title: "At d = 128 and 64 keys a block flash1 moves more than standard",
-        question: Question { n: 4096, d: 128, algorithm: "flash1", hardware: "a100-80gb" },
+        question: SizesAsked { n: 4096, d: 128, algorithm: "flash1", hardware: "a100-80gb" },
         tiling: Tiling { br: 64, bc: 64 },
     },
 ];
 
 /// One point of the surface.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Point {
+struct SurfacePoint {
     bytes: u64,
     fits: bool,
 }
 
 /// What is asked, and the answer while the question stays.
-pub struct Blocks {
-    pub is_open: bool,
-    question: Question,
+pub struct BlockSizes {
+    question: SizesAsked,
     picked: Tiling,
-    surface: Option<(Question, Vec<Point>)>,
+    surface: Option<(SizesAsked, Vec<SurfacePoint>)>,
 }
 
-impl Default for Blocks {
+impl Default for BlockSizes {
     fn default() -> Self {
-        let question = Question { n: 1024, d: 64, algorithm: "flash2", hardware: hardware::DEFAULT };
-        Self { is_open: false, question, picked: Tiling { br: 128, bc: 128 }, surface: None }
+        let question = SizesAsked { n: 1024, d: 64, algorithm: "flash2", hardware: hardware::DEFAULT };
+        Self { question, picked: Tiling { br: 128, bc: 128 }, surface: None }
     }
 }
 
-impl Question {
+impl SizesAsked {
     fn plan(self, tiling: Tiling) -> Plan {
         Plan::new(self.n, self.n, self.d, tiling, Precision::F16)
     }
@@ -97,10 +115,12 @@ impl Question {
     }
 
     /// Row by row of Br, each along Bc.
-    fn surface(self) -> Vec<Point> {
+    fn surface(self) -> Vec<SurfacePoint> {
         let sizes = || (1..=SIZES).map(|n| n * STEP);
         let tilings = sizes().flat_map(|br| sizes().map(move |bc| Tiling { br, bc }));
-        tilings.map(|tiling| Point { bytes: self.bytes(self.algorithm, tiling), fits: self.fits(tiling) }).collect()
+        tilings
+            .map(|tiling| SurfacePoint { bytes: self.bytes(self.algorithm, tiling), fits: self.fits(tiling) })
+            .collect()
     }
 
     /// The block sizes that the algorithm's own rule takes on this chip.
@@ -110,14 +130,11 @@ impl Question {
     }
 }
 
-impl Blocks {
-    pub fn show(&mut self, ctx: &Context, textures: &mut Textures, actions: &mut Vec<Action>) {
-        if !self.is_open {
-            return;
-        }
+impl BlockSizes {
+    pub fn show(&mut self, ctx: &Context, textures: &mut Textures, messages: &mut Vec<Message>) {
         // Between the top bar and the steps; what does not fit there is scrolled to.
         let room = ctx.content_rect().height() - theme::TOP_BAR - theme::TIMELINE - 48.0;
-        let is_open = on_demand(ctx, "Block sizes", SIDE + 24.0, |ui| {
+        let is_open = on_demand(ctx, PANEL.title, SIDE + 24.0, |ui| {
             let scroll = egui::ScrollArea::vertical().max_height(room.max(48.0)).min_scrolled_height(room.max(48.0));
             scroll.show(ui, |ui| {
                 self.choices(ui);
@@ -127,25 +144,25 @@ impl Blocks {
                 self.map(ui, textures);
                 self.verdict(ui);
                 ui.separator();
-                self.surprises(ui, actions);
+                self.surprises(ui, messages);
             });
         });
         if !is_open {
-            actions.push(Action::Stage(Wish::Blocks(false)));
+            messages.push(Message::Hide(PANEL.id));
         }
     }
 
-    fn surprises(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn surprises(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         draw::caption(ui, "Surprises of the formulas");
         for (index, surprise) in SURPRISES.iter().enumerate() {
             if ui.add(egui::Button::new(tr(ui.ctx(), surprise.title)).wrap()).clicked() {
                 (self.question, self.picked) = (surprise.question, surprise.tiling);
             }
             // Short enough to be run; the formulas say the same of any length.
-            let compare = Action::Compare(compare::Wish::Surprise(index));
-            let text = fill(ui.ctx(), "Run both at {0} {0|token|tokens} and compare", &[&compare::SURPRISES[index].n]);
+            let compare = Message::Compare(CompareMessage::Surprise(index));
+            let text = fill(ui.ctx(), "Run both at {0} {0|token|tokens} and compare", &[&pair::SURPRISES[index].n]);
             if ui.button(text).clicked() {
-                actions.push(compare);
+                messages.push(compare);
             }
         }
     }
@@ -231,7 +248,7 @@ impl Blocks {
     }
 }
 
-fn extremes(points: &[Point]) -> (u64, u64) {
+fn extremes(points: &[SurfacePoint]) -> (u64, u64) {
     let bytes = points.iter().map(|point| point.bytes);
     (bytes.clone().min().unwrap_or(0), bytes.max().unwrap_or(0))
 }
@@ -249,11 +266,11 @@ mod tests {
     #[test]
     fn the_surprises_are_true() {
         let [more, hardly] = &SURPRISES;
-        let moved = |surprise: &Surprise, name| surprise.question.bytes(name, surprise.tiling);
+        let moved = |surprise: &SurpriseShown, name| surprise.question.bytes(name, surprise.tiling);
         assert!(moved(more, "flash2") > moved(more, "flash1"));
-        assert_eq!(Question { algorithm: "flash1", ..more.question }.chosen(), Some(more.tiling));
+        assert_eq!(SizesAsked { algorithm: "flash1", ..more.question }.chosen(), Some(more.tiling));
         assert!(moved(hardly, "flash1") > moved(hardly, "standard"));
-        for (told, run) in SURPRISES.iter().zip(&compare::SURPRISES) {
+        for (told, run) in SURPRISES.iter().zip(&pair::SURPRISES) {
             assert_eq!((told.tiling, told.question.d), (run.tiling, run.d), "{}", told.title);
             assert_eq!(told.question.algorithm, run.algorithms[0]);
         }
@@ -261,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_surface_agrees_with_the_scene_count() {
-        let question = Question { n: 1024, d: 64, algorithm: "flash2", hardware: "a100-80gb" };
+        let question = SizesAsked { n: 1024, d: 64, algorithm: "flash2", hardware: "a100-80gb" };
         let surface = question.surface();
         // 1.18 M elements of two bytes, and L in four.
         let point = surface[(128 / STEP - 1) * SIZES + 128 / STEP - 1];

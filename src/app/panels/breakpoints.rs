@@ -6,16 +6,37 @@ use std::sync::Arc;
 use eframe::egui::{self, Context, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
-use crate::app::message::Action;
+use crate::app::ink::float::on_demand;
+use crate::app::message::Message;
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::job::{self, Job};
-use crate::app::run::scene::{Check, Scene};
-use crate::app::shell::stage::{Wish, on_demand};
+use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{say, tr};
 use crate::number::{grouped, short};
 use crate::playback::Command;
 use crate::playback::breakpoint::{Condition, Direction, search};
 use crate::sentence::Sentence;
+
+pub static PANEL: Panel = Panel {
+    id: "breakpoints",
+    title: "Breakpoints",
+    home: Home::Over,
+    group: "Look",
+    command: "Breakpoints",
+    keys: &[],
+    opens: Message::Show("breakpoints"),
+    also: "stop when, condition, watch",
+    help: "What to stop at, and the way to its next or previous hit.",
+    show: |ui, drawn| {
+        let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
+        let breakpoints = drawn.owned.of::<Breakpoints>();
+        breakpoints.take(drawn.messages);
+        if drawn.view.is_open(PANEL.id) {
+            breakpoints.show(ui.ctx(), scene, look, drawn.messages);
+        }
+    },
+};
 
 /// Operations that can be stopped at.
 const OPERATIONS: [&str; 12] = [
@@ -35,7 +56,6 @@ const OPERATIONS: [&str; 12] = [
 
 /// What is chosen, and the search under way.
 pub struct Breakpoints {
-    pub is_open: bool,
     operation: Option<&'static str>,
     tile: Option<(usize, usize)>,
     maximum_rose: bool,
@@ -52,7 +72,6 @@ pub struct Breakpoints {
 impl Default for Breakpoints {
     fn default() -> Self {
         Self {
-            is_open: false,
             operation: None,
             tile: None,
             maximum_rose: true,
@@ -73,7 +92,7 @@ impl Breakpoints {
         self.searching.is_some()
     }
 
-    fn conditions(&self, scene: &Scene) -> Vec<Condition> {
+    fn conditions(&self, scene: &FinishedRun) -> Vec<Condition> {
         let over = self.over_budget.then(|| Condition::OverBudget(scene.settings.hardware()));
         [
             self.operation.map(Condition::Operation),
@@ -91,11 +110,7 @@ impl Breakpoints {
         .collect()
     }
 
-    pub fn show(&mut self, ctx: &Context, scene: &Arc<Scene>, look: &Look<'_>, actions: &mut Vec<Action>) {
-        self.take(actions);
-        if !self.is_open {
-            return;
-        }
+    pub fn show(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, look: &Look<'_>, messages: &mut Vec<Message>) {
         let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::F9) {
             let here = look
@@ -109,7 +124,7 @@ impl Breakpoints {
         if pressed(Key::F11) {
             wanted = Some(Direction::Previous);
         }
-        let is_open = on_demand(ctx, "Breakpoints", 280.0, |ui| {
+        let is_open = on_demand(ctx, PANEL.title, 280.0, |ui| {
             self.choices(ui, look);
             ui.separator();
             ui.horizontal(|ui| {
@@ -130,7 +145,7 @@ impl Breakpoints {
             self.start(ctx, scene, look.snapshot.cursor, direction);
         }
         if !is_open {
-            actions.push(Action::Stage(Wish::Breakpoints(false)));
+            messages.push(Message::Hide(PANEL.id));
         }
     }
 
@@ -187,7 +202,7 @@ impl Breakpoints {
     }
 
     /// Looks on a worker: what the numbers decide needs the run again.
-    fn start(&mut self, ctx: &Context, scene: &Arc<Scene>, cursor: u64, direction: Direction) {
+    fn start(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, cursor: u64, direction: Direction) {
         let conditions = self.conditions(scene);
         if conditions.is_empty() {
             self.said = Some("Choose what to stop at.".into());
@@ -204,12 +219,12 @@ impl Breakpoints {
         }));
     }
 
-    fn take(&mut self, actions: &mut Vec<Action>) {
+    fn take(&mut self, messages: &mut Vec<Message>) {
         match job::take(&mut self.searching) {
             Some(Ok(Some(cursor))) => {
                 self.said = Some(Sentence::new("hit at step {0}").with(grouped(cursor)));
-                actions.push(Action::Player(Command::Pause));
-                actions.push(Action::Player(Command::SeekTo(cursor)));
+                messages.push(Message::Player(Command::Pause));
+                messages.push(Message::Player(Command::SeekTo(cursor)));
             }
             Some(Ok(None)) => self.said = Some("no further hit that way".into()),
             Some(Err(fault)) => self.said = Some(fault.into()),
@@ -229,7 +244,7 @@ fn optional<T>(ui: &mut Ui, value: &mut Option<T>, first: T, name: &str) -> egui
 }
 
 /// What the error of an unfinished row is.
-pub const ERROR_SO_FAR: &str = "How far the average so far, O / l, of any row of the tile is from the same step carried out \
+const ERROR_SO_FAR: &str = "How far the average so far, O / l, of any row of the tile is from the same step carried out \
     in f64: the largest distance of a component, not relative. At the last store of a row it is that row's error; the \
     largest of these stands under \"Is it right?\". A NaN is above every limit.";
 

@@ -4,7 +4,7 @@ use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw::{self, value_row};
 use crate::app::ink::theme::{Palette, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
 use crate::app::run::gpu::device::{Gpu, Status};
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::scene::Check;
@@ -15,7 +15,7 @@ use crate::machine::FirstWrong;
 use crate::number::{self, grouped, short};
 use crate::playback::Command;
 
-pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
     draw::title(ui, "Is it right?");
     let is_backward = matches!(look.and_then(|look| look.check), Some(Check::Gradients { .. }));
     let of = if is_backward {
@@ -25,26 +25,26 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<A
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
-    stepper(ui, look, actions);
+    stepper(ui, look, messages);
     ui.add_space(SPACE);
-    device(ui, look, gpu, actions);
+    device(ui, look, gpu, messages);
 }
 
 /// The results of the run on screen beside exact ones, and the first wrong number of them.
-pub fn stepper(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
         Some(Check::Done { errors, bound, wrong, .. }) => {
             verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
-            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
         Some(Check::Gradients { compared, wrong }) => {
             for Compared { name, error, bound, .. } in compared {
                 verdict(ui, name, &fill(&ctx, "error of {0}", &[name]), *error, *bound);
             }
-            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, actions));
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
     }
 }
@@ -64,7 +64,7 @@ fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
 }
 
 /// The first number that is wrong, what made it so, and the way there.
-fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, actions: &mut Vec<Action>) {
+fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     let algorithm = &look.scene.schedule().algorithm;
     small(ui, &fill(&ctx, "First wrong number: {0}.", &[&say(&ctx, &wrong.number.sentence())]));
@@ -73,12 +73,12 @@ fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, actions: &mut V
         let button = ui.button(fill(&ctx, "Go to step {0}", &[&grouped(at.cursor)]));
         draw::describe(&button, "step of the first wrong number", &at.cursor.to_string());
         if button.clicked() {
-            actions.push(Action::Player(Command::SeekTo(at.cursor)));
+            messages.push(Message::Player(Command::SeekTo(at.cursor)));
         }
     }
 }
 
-fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
+fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     let (text, can_run) = match gpu.status() {
         Status::Looking => (tr(&ctx, "looking for a GPU ...").to_owned(), false),
@@ -89,7 +89,7 @@ fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
     small(ui, &text);
     let button = ui.add_enabled(can_run, egui::Button::new(tr(&ctx, "Run on the GPU").to_owned()));
     if button.on_disabled_hover_text(&text).clicked() {
-        actions.push(Action::RunGpu);
+        messages.push(Message::RunGpu);
     }
     match gpu.result(look.generation) {
         None => {}

@@ -1,18 +1,37 @@
 //! The algorithm's text and the kernel's own source, with the lines lit that the current step carries out.
 
-use eframe::egui::{self, Align2, Rect, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{self, Align2, Key, Modifiers, Rect, ScrollArea, Sense, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::Action;
-use crate::app::message::commands;
+use crate::app::message::kernel::KernelMessage;
 use crate::app::message::text::TextMessage;
-use crate::app::panels::kernel::{KernelEditor, Wish};
+use crate::app::message::{Message, commands};
+use crate::app::panels::kernel::KernelEditor;
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::gpu::device::Gpu;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::gpu::kernels::Kernel;
 use crate::schedule::Plan;
+
+pub static PANEL: Panel = Panel {
+    id: "code",
+    title: "Code",
+    home: Home::Right,
+    group: "Look",
+    command: "Code",
+    keys: &[(Modifiers::ALT, Key::Num3)],
+    opens: Message::Show("code"),
+    also: "source, text, listing",
+    help: "The algorithm and its kernel, the lines of this step lit.",
+    show: |ui, drawn| {
+        let kernel = drawn.owned.see::<KernelEditor>().and_then(KernelEditor::kernel);
+        if let Some(look) = drawn.look {
+            drawn.owned.of::<CodeView>().show(ui, look, (kernel, drawn.gpu), drawn.messages);
+        }
+    },
+};
 
 /// Where the code begins, right of the numbers.
 const CODE: f32 = 32.0;
@@ -57,11 +76,16 @@ pub struct CodeView {
     scrolled_to: Option<(u64, u16)>,
     /// The step whose line of the text was scrolled to last.
     scrolled_at: Option<u64>,
-    pub editor: KernelEditor,
 }
 
 impl CodeView {
-    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, actions: &mut Vec<Action>) {
+    fn show(
+        &mut self,
+        ui: &mut Ui,
+        look: &Look<'_>,
+        (kernel, gpu): (Option<&'static Kernel>, &Gpu),
+        messages: &mut Vec<Message>,
+    ) {
         let palette = Palette::of(ui);
         let algorithm = &look.scene.schedule().algorithm;
         let lit = look.snapshot.view.step.map(|step| algorithm.line(step.line).span.line);
@@ -73,9 +97,9 @@ impl CodeView {
                 }
             }
             // Above the text, where it is in sight however long the text is.
-            edit_text(ui, actions);
-            if self.editor.kernel().is_some() {
-                edit(ui, actions);
+            edit_text(ui, messages);
+            if kernel.is_some() {
+                edit(ui, messages);
             }
         });
         draw::caption(ui, &self.notation.sizes(look.scene.plan()));
@@ -89,7 +113,7 @@ impl CodeView {
             }
         }
         ui.add_space(8.0);
-        match self.editor.kernel() {
+        match kernel {
             Some(kernel) => {
                 self.kernel(ui, look, (kernel, gpu), palette);
             }
@@ -140,19 +164,19 @@ impl CodeView {
 }
 
 /// The way to the editor of this text.
-fn edit_text(ui: &mut Ui, actions: &mut Vec<Action>) {
-    let action = Action::Text(TextMessage::Toggle);
-    if ui.button(tr(ui.ctx(), "Edit the text")).on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-        actions.push(action);
+fn edit_text(ui: &mut Ui, messages: &mut Vec<Message>) {
+    let message = Message::Text(TextMessage::Toggle);
+    if ui.button(tr(ui.ctx(), "Edit the text")).on_hover_text(commands::tooltip(ui.ctx(), &message)).clicked() {
+        messages.push(message);
     }
 }
 
 /// The way to the editor of the kernel.
-fn edit(ui: &mut Ui, actions: &mut Vec<Action>) {
-    let action = Action::Kernel(Wish::Toggle);
+fn edit(ui: &mut Ui, messages: &mut Vec<Message>) {
+    let action = Message::Kernel(KernelMessage::Toggle);
     let button = ui.button(tr(ui.ctx(), "Edit the kernel"));
     if button.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-        actions.push(action);
+        messages.push(action);
     }
 }
 

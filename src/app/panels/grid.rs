@@ -5,9 +5,11 @@ use eframe::egui::{self, Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, p
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Answer};
-use crate::app::run::overview::{Cell, Grid, Progress};
-use crate::app::run::scene::Scene;
+use crate::app::message::Message;
+use crate::app::message::lesson::Answer;
+use crate::app::run::overview::{Cell, Grid};
+use crate::app::run::scene::FinishedRun;
+use crate::app::run::stored::TileProgress;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::TileClass;
@@ -18,7 +20,7 @@ use crate::schedule::TileCounts;
 /// Grids of more rows or columns are one texture.
 const MOST_DRAWN: usize = 64;
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let plan = look.scene.plan();
     draw::title(ui, "Schedule");
@@ -40,7 +42,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     {
         let text = cell_text(ui, look, row * grid.row_stride, col * grid.col_stride, cell);
         if response.clone().on_hover_text_at_pointer(text).clicked() {
-            actions.extend(clicked(look, (row * grid.row_stride, col * grid.col_stride), cell));
+            messages.extend(clicked(look, (row * grid.row_stride, col * grid.col_stride), cell));
         }
     }
     if look.question.hides.classes {
@@ -51,10 +53,10 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
 }
 
 /// A click on a tile answers where a lesson asks for one; else it goes to the tile's last step.
-pub fn clicked(look: &Look<'_>, (i, j): (usize, usize), cell: &Cell) -> Option<Action> {
+pub fn clicked(look: &Look<'_>, (i, j): (usize, usize), cell: &Cell) -> Option<Message> {
     match look.question.asks {
-        Some(ClickOn::Tile) => Some(Action::Answer(Answer::Tile(i, j))),
-        _ => (cell.end > 0).then_some(Action::Player(Command::SeekTo(cell.end))),
+        Some(ClickOn::Tile) => Some(Message::Answer(Answer::Tile(i, j))),
+        _ => (cell.end > 0).then_some(Message::Player(Command::SeekTo(cell.end))),
     }
 }
 
@@ -63,7 +65,7 @@ pub const HIDDEN: &str = "The classes of the tiles are yours to find.";
 
 /// A grid as far as a run has come.
 pub struct GridAt<'a> {
-    pub scene: &'a Scene,
+    pub scene: &'a FinishedRun,
     pub cursor: u64,
     pub tile: Option<(usize, usize)>,
     /// Tiles begun so far.
@@ -150,10 +152,10 @@ pub fn paint_cell(painter: &egui::Painter, rect: Rect, cell: &Cell, cursor: u64,
 
 pub fn color_of(palette: &Palette, cell: &Cell, cursor: u64) -> Color32 {
     match cell.progress(cursor) {
-        Progress::Never => palette.background,
-        Progress::Ahead => palette.empty,
-        Progress::Begun => palette.accent_soft,
-        Progress::Done => palette.done,
+        TileProgress::Never => palette.background,
+        TileProgress::Ahead => palette.empty,
+        TileProgress::Begun => palette.accent_soft,
+        TileProgress::Done => palette.done,
     }
 }
 
@@ -190,10 +192,10 @@ pub fn cell_text(ui: &Ui, look: &Look<'_>, i: usize, j: usize, cell: &Cell) -> S
     let plan = look.scene.plan();
     let (rows, cols) = (plan.rows(i), plan.cols(j));
     let state = match cell.progress(look.snapshot.cursor) {
-        Progress::Never => "no step works on it",
-        Progress::Ahead => "still to come",
-        Progress::Begun => "begun",
-        Progress::Done => "done",
+        TileProgress::Never => "no step works on it",
+        TileProgress::Ahead => "still to come",
+        TileProgress::Begun => "begun",
+        TileProgress::Done => "done",
     };
     let (class, state) = (tr(ctx, cell.class.name()), tr(ctx, state));
     let is_hidden = look.question.hides.classes;

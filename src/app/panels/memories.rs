@@ -1,17 +1,37 @@
 //! The memories of the chip to scale: squares as large as what they hold, one within the other, from HBM down to the
 //! blocks of one tile; and how fast each is. The step does not matter here, only the run and its chip.
 
-use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::float::column;
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
-use crate::app::shell::stage::{Wish, column};
+use crate::app::message::Message;
+use crate::app::message::view::ViewMessage;
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number;
+use crate::playback::lesson::Distance;
 use crate::schedule::{Buffer, Hardware};
+
+pub static PANEL: Panel = Panel {
+    id: "memories",
+    title: "Memories",
+    home: Home::Main,
+    group: "Look",
+    command: "The memories of the chip",
+    keys: &[(Modifiers::NONE, Key::Num0)],
+    opens: Message::Distance(Distance::Memory),
+    also: "HBM, SRAM, bandwidth",
+    help: "The memories of the chip to scale, and how fast each is.",
+    show: |ui, drawn| {
+        if let Some(look) = drawn.look {
+            show(ui, look, drawn.view.memory, drawn.messages);
+        }
+    },
+};
 
 /// Bytes whose reading time is told.
 const TOLD_BYTES: f64 = (1 << 20) as f64;
@@ -54,16 +74,16 @@ fn levels(ui: &Ui, look: &Look<'_>, chip: &Hardware) -> Vec<Level> {
     levels
 }
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, zoom: f32, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, zoom: f32, messages: &mut Vec<Message>) {
     let chip = look.scene.settings.hardware();
     let levels = levels(ui, look, &chip);
     let area = ui.available_rect_before_wrap();
     // The squares are no wider than they are high; what they leave is the list's.
     let list = (area.width() - area.height() - 6.0 * SPACE).clamp(area.width() * 0.4, area.width() * 0.5);
     let (left, right) = area.split_left_right_at_x(area.left() + list);
-    column(ui, left, &mut |ui| tiers(ui, &levels, &chip, zoom, actions));
+    column(ui, left, &mut |ui| tiers(ui, &levels, &chip, zoom, messages));
     let right = Rect::from_min_max(right.min + vec2(6.0 * SPACE, 0.0), right.max);
-    column(ui, right, &mut |ui| squares(ui, &levels, zoom, actions));
+    column(ui, right, &mut |ui| squares(ui, &levels, zoom, messages));
 }
 
 /// Where the zoom stands that shows a level whole.
@@ -83,7 +103,7 @@ const TIERS: f32 = 352.0;
 const SIZE: f32 = 80.0;
 
 /// The list: what it holds, how fast it is; a click zooms there.
-fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mut Vec<Action>) {
+fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     // Where a talk's large text leaves little room, the lines stand closer: the note at the end is seen, too.
     if ui.available_height() < TIERS {
@@ -111,13 +131,13 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, actions: &mu
             response
         });
         if response.inner.on_hover_text(tr(&ctx, "Click to zoom there")).clicked() {
-            actions.push(Action::Stage(Wish::Memory(at)));
+            messages.push(Message::View(ViewMessage::Memory(at)));
         }
     }
     let mut wanted = zoom;
     let slider = egui::Slider::new(&mut wanted, 0.0..=1.0).show_value(false).text(tr(&ctx, "zoom"));
     if ui.add(slider).changed() {
-        actions.push(Action::Stage(Wish::Memory(wanted)));
+        messages.push(Message::View(ViewMessage::Memory(wanted)));
     }
     ui.add_space(2.0 * SPACE);
     speeds(ui, levels);
@@ -156,7 +176,7 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
 const NAMED_INSIDE: f32 = 200.0;
 
 /// The squares, with a corner in common.
-fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, actions: &mut Vec<Action>) {
+fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let room = ui.available_size();
     let side = (room.y - 8.0).min(room.x).max(24.0);
@@ -186,7 +206,7 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, actions: &mut Vec<Action>) 
         let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
         let by = scroll / 1000.0 + (pinch - 1.0);
         if by != 0.0 {
-            actions.push(Action::Stage(Wish::Memory((zoom + by).clamp(0.0, 1.0))));
+            messages.push(Message::View(ViewMessage::Memory((zoom + by).clamp(0.0, 1.0))));
         }
     }
 }

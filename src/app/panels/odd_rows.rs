@@ -5,7 +5,7 @@ use eframe::egui::{self, Align2, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Overlay};
+use crate::app::message::window::ODD_ROWS;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::not_finite::{Line, STATISTICS, TABLE};
@@ -13,13 +13,8 @@ use crate::attention::odd_row::OddRow;
 use crate::machine::Run;
 use crate::number::short;
 
-/// The command that opens the sheet, which is its title too.
-pub const TITLE: &str = "What NaN, infinity and an unseen row give";
-
 /// What leads to it from a row.
 pub const BUTTON: &str = "The rule for such rows";
-
-pub const OPEN: Action = Action::Overlay(Overlay::OddRows);
 
 /// The row of `run` that is looked at.
 pub struct LookedAt<'a> {
@@ -50,7 +45,7 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
         let zoom = (room / Sheet::new(ui, 1.0, is_far).width()).clamp(least, most);
         let sheet = Sheet::new(ui, zoom, is_far);
         ui.set_width(sheet.width().min(room));
-        ui.heading(tr(ui.ctx(), TITLE));
+        ui.heading(tr(ui.ctx(), ODD_ROWS));
         let odd = looked_at.as_ref().and_then(|row| row.run.odd_row(row.query));
         egui::ScrollArea::both().max_height((screen.y - 220.0).max(40.0)).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;

@@ -4,9 +4,10 @@ use eframe::egui::{self, Context, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Source};
+use crate::app::message::Message;
 use crate::app::run::file_dialog::{PickFile, Picked};
 use crate::app::run::job::{self, Job};
+use crate::app::run::source::Source;
 use crate::app::tongue::words::{say, tr};
 use crate::files::printable;
 use crate::sentence::Sentence;
@@ -67,9 +68,9 @@ impl OpenPanel {
     }
 
     /// What the dialog gave, once it is closed.
-    pub fn take_picked(&mut self) -> Option<Action> {
+    pub fn take_picked(&mut self) -> Option<Message> {
         match job::take(&mut self.picking)? {
-            Ok(Picked::File(path)) => return Some(Action::Open(Source::Paths(vec![path]))),
+            Ok(Picked::File(path)) => return Some(Message::Open(Source::Paths(vec![path]))),
             Ok(Picked::Nothing) => {
                 self.said = Some("No file was chosen. If no dialog appeared, type the path here.".into());
             }
@@ -83,25 +84,25 @@ impl OpenPanel {
     }
 
     /// Gives whether it stays open.
-    pub fn show(&mut self, ui: &mut Ui, recent: &[String], actions: &mut Vec<Action>) -> bool {
-        let wished = actions.len();
+    pub fn show(&mut self, ui: &mut Ui, recent: &[String], messages: &mut Vec<Message>) -> bool {
+        let wished = messages.len();
         let modal = egui::Modal::new(egui::Id::unique("open")).show(ui.ctx(), |ui| {
             let screen = ui.ctx().content_rect().size();
             ui.set_width(480.0_f32.min(screen.x - 40.0).max(80.0));
             ui.heading(tr(ui.ctx(), "Open my tensors"));
             egui::ScrollArea::vertical().max_height((screen.y - 140.0).max(40.0)).show(ui, |ui| {
-                self.file(ui, actions);
-                self.recent(ui, recent, actions);
-                self.random(ui, actions);
+                self.file(ui, messages);
+                self.recent(ui, recent, messages);
+                self.random(ui, messages);
             });
             ui.add_space(2.0 * SPACE);
             ui.button(tr(ui.ctx(), "Close")).clicked()
         });
-        let opens = actions[wished..].iter().any(|action| matches!(action, Action::Open(_)));
+        let opens = messages[wished..].iter().any(|action| matches!(action, Message::Open(_)));
         !opens && !modal.inner && !modal.should_close()
     }
 
-    fn file(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn file(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         let text = "A capture (.safetensors), an .npz with Q, K and V, or q, k and v.npy together; \
             or a trace (.json), whose run is set up again. Drop it on the window, choose it, or type its path.";
         ui.label(tr(ui.ctx(), text));
@@ -109,7 +110,7 @@ impl OpenPanel {
         ui.horizontal(|ui| {
             let name = tr(ui.ctx(), "Choose a file ...").to_owned();
             if ui.add_enabled(!self.is_busy(), egui::Button::new(name)).clicked() {
-                actions.push(Action::PickFile);
+                messages.push(Message::PickFile);
             }
             let width = (ui.available_width() - 96.0).max(60.0);
             let field = egui::TextEdit::singleline(&mut self.path).hint_text("/path/to/file.npz").desired_width(width);
@@ -123,7 +124,7 @@ impl OpenPanel {
             let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let is_clicked = ui.button(tr(ui.ctx(), "Open")).clicked();
             if (is_clicked || is_entered) && !self.path.trim().is_empty() {
-                actions.push(Action::Open(Source::typed(&self.path)));
+                messages.push(Message::Open(Source::typed(&self.path)));
             }
         });
         if let Some(said) = &self.said {
@@ -133,7 +134,7 @@ impl OpenPanel {
         }
     }
 
-    fn recent(&self, ui: &mut Ui, recent: &[String], actions: &mut Vec<Action>) {
+    fn recent(&self, ui: &mut Ui, recent: &[String], messages: &mut Vec<Message>) {
         if recent.is_empty() {
             return;
         }
@@ -150,12 +151,12 @@ impl OpenPanel {
             fit_text(ui.painter(), place, egui::Align2::LEFT_CENTER, &text, font, palette.ink);
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &text));
             if response.on_hover_text(&text).clicked() {
-                actions.push(Action::Open(path.as_str().into()));
+                messages.push(Message::Open(path.as_str().into()));
             }
         }
     }
 
-    fn random(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn random(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         ui.separator();
         draw::caption(ui, "A random input: the same numbers for the same seed, on every machine");
         let ctx = ui.ctx().clone();
@@ -179,7 +180,7 @@ impl OpenPanel {
             let seed = egui::DragValue::new(&mut random.seed).speed(0.2).prefix(prefix);
             ui.add(seed).accessible_name(tr(&ctx, "seed of a random input"));
             if ui.button(tr(&ctx, "Open the random input")).clicked() {
-                actions.push(Action::Open(random.source()));
+                messages.push(Message::Open(random.source()));
             }
         });
     }

@@ -1,18 +1,38 @@
 //! m, l and alpha of the selected row over the key blocks that it visits, a mark at each rescale; and how far its average
 //! is from that of the same keys in f64.
 
-use eframe::egui::{self, Align2, Stroke, Ui};
+use eframe::egui::{self, Align2, Key, Modifiers, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text, VLine};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::Palette;
+use crate::app::message::Message;
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::row_numbers;
-use crate::app::run::row::Told;
+use crate::app::run::row::RowTold;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::machine::Visit;
 use crate::number::short;
 use crate::schedule::Part;
+
+pub static PANEL: Panel = Panel {
+    id: "plot",
+    title: "Plot",
+    home: Home::Right,
+    group: "Look",
+    command: "Plot",
+    keys: &[(Modifiers::ALT, Key::Num2)],
+    opens: Message::Show("plot"),
+    also: "curve, maximum, error",
+    help: "m, l and alpha of the row over its key blocks.",
+    show: |ui, drawn| {
+        let told = drawn.told(ui.ctx());
+        if let Some(look) = drawn.look {
+            show(ui, look, told.as_deref());
+        }
+    },
+};
 
 /// One curve, told apart by its dashes and marks and not by a hue.
 struct Curve {
@@ -38,7 +58,7 @@ const CURVES: [Curve; 3] = [
     },
 ];
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
+fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
     let palette = Palette::of(ui);
     let Some(query) = look.row() else {
         ui.label(tr(ui.ctx(), "No row is on chip now."));
@@ -110,7 +130,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&Told>) {
 }
 
 /// The error of the average after each key block, on a logarithmic scale: an exact one has no point.
-fn errors(ui: &mut Ui, look: &Look<'_>, told: &Told) {
+fn errors(ui: &mut Ui, look: &Look<'_>, told: &RowTold) {
     let palette = Palette::of(ui);
     let text = "error of {0} after each key block, against f64 (power of ten)";
     draw::caption(ui, &fill(ui.ctx(), text, &[&row_numbers::ratio(look)]));

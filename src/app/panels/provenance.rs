@@ -3,37 +3,54 @@
 use eframe::egui::{self, Context, ScrollArea};
 
 use crate::app::ink::draw;
-use crate::app::message::Action;
-use crate::app::shell::stage::{Wish, on_demand};
+use crate::app::ink::float::on_demand;
+use crate::app::message::Message;
+use crate::app::message::view::{PROVENANCE, ValueAsked};
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::run::said::{operation, place};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{self, fill, say};
+use crate::app::tongue::words::{fill, say};
 use crate::machine::provenance;
 use crate::number::grouped;
 use crate::playback::Command;
-use crate::schedule::Part;
-use crate::sentence::Sentence;
+
+pub static PANEL: Panel = Panel {
+    id: PROVENANCE,
+    title: "Where did this number come from?",
+    home: Home::Over,
+    group: "Look",
+    command: "",
+    keys: &[],
+    opens: Message::Show(PROVENANCE),
+    also: "",
+    help: "The steps that made a value, each a click away.",
+    show: |ui, drawn| {
+        let Some(look) = drawn.look else { return };
+        let trail = &mut drawn.owned.of::<Answered>().0;
+        if let Some(asked) = drawn.view.asked.take() {
+            *trail = Some(Trail::of(asked, look));
+        }
+        if !drawn.view.is_open(PANEL.id) {
+            return;
+        }
+        *trail = trail.take().filter(|trail| trail.is_of(look));
+        match trail {
+            Some(trail) => trail.show(ui.ctx(), look, drawn.messages),
+            None => drawn.messages.push(Message::Hide(PANEL.id)),
+        }
+    },
+};
 
 /// Steps that are listed; more would be the whole run again.
 const MOST: usize = 200;
 
-/// A question about a value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
-    /// What was clicked, such as `m of row 13`.
-    pub what: Sentence,
-    /// What it is.
-    pub part: Part,
-}
-
-impl Asked {
-    pub fn wish(what: Sentence, part: Part) -> Action {
-        Action::Stage(Wish::Ask(Asked { what, part }))
-    }
-}
+/// The question that was answered last.
+#[derive(Default)]
+struct Answered(Option<Trail>);
 
 /// An answered question.
-pub struct Trail {
-    asked: Asked,
+struct Trail {
+    asked: ValueAsked,
     /// The cursor where it was asked; back leads here.
     at: u64,
     generation: u64,
@@ -41,7 +58,7 @@ pub struct Trail {
 }
 
 impl Trail {
-    pub fn of(asked: Asked, look: &Look<'_>) -> Self {
+    fn of(asked: ValueAsked, look: &Look<'_>) -> Self {
         let at = look.snapshot.cursor;
         let schedule = look.scene.schedule();
         let name = look.snapshot.id(asked.part);
@@ -50,12 +67,12 @@ impl Trail {
     }
 
     /// The steps are those of the run on screen.
-    pub fn is_of(&self, look: &Look<'_>) -> bool {
+    fn is_of(&self, look: &Look<'_>) -> bool {
         self.generation == look.generation
     }
 
-    pub fn show(&self, ctx: &Context, look: &Look<'_>, actions: &mut Vec<Action>) {
-        let is_open = on_demand(ctx, "Where did this number come from?", 360.0, |ui| {
+    fn show(&self, ctx: &Context, look: &Look<'_>, messages: &mut Vec<Message>) {
+        let is_open = on_demand(ctx, PANEL.title, 360.0, |ui| {
             let asked = say(ctx, &self.asked.what);
             let what = fill(ctx, "{0}, as it is after step {1}", &[&asked, &grouped(self.at)]);
             let response = ui.label(&what);
@@ -70,29 +87,28 @@ impl Trail {
             draw::caption(ui, &fill(ctx, order, &[&count]));
             ScrollArea::vertical().max_height(260.0).show_rows(ui, 22.0, self.steps.len(), |ui, range| {
                 for &n in &self.steps[range] {
-                    self.line(ui, look, n, actions);
+                    self.line(ui, look, n, messages);
                 }
             });
             ui.add_space(4.0);
             let back = egui::Button::new(fill(ctx, "Back to step {0}", &[&grouped(self.at)]));
             if ui.add_enabled(look.snapshot.cursor != self.at, back).clicked() {
-                actions.push(Action::Player(Command::SeekTo(self.at)));
+                messages.push(Message::Player(Command::SeekTo(self.at)));
             }
         });
         if !is_open {
-            actions.push(Action::Stage(Wish::CloseTrail));
+            messages.push(Message::Hide(PANEL.id));
         }
     }
 
-    fn line(&self, ui: &mut egui::Ui, look: &Look<'_>, n: u64, actions: &mut Vec<Action>) {
+    fn line(&self, ui: &mut egui::Ui, look: &Look<'_>, n: u64, messages: &mut Vec<Message>) {
         let Some(step) = look.scene.schedule().step(n) else { return };
         let schedule = look.scene.schedule();
         let tensor = schedule.facts(&step).tensor.map_or(String::new(), |tensor| format!(" {}", tensor.name()));
-        let (place, op) =
-            (say(ui.ctx(), &words::place(look.scene, &step)), words::operation(ui.ctx(), schedule, &step));
+        let (place, op) = (say(ui.ctx(), &place(look.scene, &step)), operation(ui.ctx(), schedule, &step));
         let text = fill(ui.ctx(), "step {0}: {1}: {2}{3}", &[&grouped(n + 1), &place, &op, &tensor]);
         if ui.selectable_label(look.snapshot.cursor == n + 1, text).clicked() {
-            actions.push(Action::Player(Command::SeekTo(n + 1)));
+            messages.push(Message::Player(Command::SeekTo(n + 1)));
         }
     }
 }

@@ -4,9 +4,10 @@ use eframe::egui::{self, Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, ve
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::view::ViewMessage;
+use crate::app::message::window::Overlay;
 use crate::app::panels::odd_rows;
-use crate::app::panels::provenance::Asked;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{self, fill, tr};
 use crate::number::short;
@@ -16,7 +17,7 @@ use crate::sentence::Sentence;
 const LINE: f32 = 24.0;
 const NAME: f32 = 56.0;
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let Some(query) = look.row() else {
         draw::title(ui, "Row");
         ui.label(tr(ui.ctx(), "No row is on chip now."));
@@ -51,17 +52,17 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     for (part, (what, old, new)) in STATISTICS.into_iter().zip(shown) {
         // A text that takes a row whole has no factor.
         if algorithm.has_part(part) && number(ui, called(part), &what, old, new, query).clicked() {
-            actions.push(Asked::wish(of_row(called(part), query), part));
+            messages.push(Message::View(ViewMessage::asks(of_row(called(part), query), part)));
         }
     }
     if average(ui, look, query).clicked() {
-        actions.push(Asked::wish(of_row(called(Part::Output), query), Part::Output));
+        messages.push(Message::View(ViewMessage::asks(of_row(called(Part::Output), query), Part::Output)));
     }
     if let Some(odd) = odd_rows::met(look, query) {
         let text = words::say(ui.ctx(), &odd.why);
         draw::describe(&ui.label(draw::label(&text)), "note on the row", &text);
         if ui.button(draw::label(tr(ui.ctx(), odd_rows::BUTTON))).clicked() {
-            actions.push(odd_rows::OPEN);
+            messages.push(Message::Overlay(Overlay::OddRows));
         }
     }
     visits(ui, look, query);

@@ -2,16 +2,37 @@
 
 use std::ops::RangeInclusive;
 
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::SPACE;
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::window::Side;
+use crate::app::panels::check;
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::document::Document;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::{Align, Mask, Precision, Shape};
 use crate::schedule::hardware;
 use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
+
+pub static PANEL: Panel = Panel {
+    id: "setup",
+    title: "Setup",
+    home: Home::Left,
+    group: "Look",
+    command: "Show the setup",
+    keys: &[(Modifiers::ALT, Key::S)],
+    opens: Message::Side(Side::Setup),
+    also: "settings, options, choices",
+    help: "Every choice that makes another run, and whether it is right.",
+    show: |ui, drawn| {
+        show(ui, drawn.document, drawn.wanted_setting, drawn.messages);
+        ui.add_space(8.0);
+        ui.separator();
+        check::show(ui, drawn.look, drawn.gpu, drawn.messages);
+    },
+};
 
 /// Every choice, by the name that the palette finds it by.
 pub const NAMES: [&str; 12] = [
@@ -49,11 +70,11 @@ fn has_groups(shape: &Shape) -> bool {
 }
 
 /// `wanted` is the name of the choice that takes the keyboard.
-pub fn show(ui: &mut Ui, document: &Document, wanted: Option<&'static str>, actions: &mut Vec<Action>) {
+fn show(ui: &mut Ui, document: &Document, wanted: Option<&'static str>, messages: &mut Vec<Message>) {
     if let Some(name) = wanted {
         ui.data_mut(|data| data.insert_temp(wanted_id(), name));
     }
-    choices(ui, document, actions);
+    choices(ui, document, messages);
     ui.data_mut(|data| data.remove::<&'static str>(wanted_id()));
 }
 
@@ -73,7 +94,7 @@ fn offer(ui: &Ui, name: &str, response: &egui::Response) {
     }
 }
 
-fn choices(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     let input = document.source();
     let shape = input.problem.shape;
     let mut settings = document.wanted().clone();
@@ -125,7 +146,7 @@ fn choices(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
     }
     settings.clamp(&shape);
     if settings != *document.wanted() {
-        actions.push(Action::Change(Box::new(settings)));
+        messages.push(Message::Change(Box::new(settings)));
     }
 }
 

@@ -1,18 +1,19 @@
 //! The window in which the algorithm's text is edited: the text, what is wrong with it or what came of it, and what can be
 //! done with the line of the cursor without typing.
 
-use eframe::egui::{self, Button, Context, ScrollArea, Ui, Window, pos2, vec2};
+use eframe::egui::{self, Button, Context, Key, Modifiers, ScrollArea, Ui, Window, pos2, vec2};
 
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
+use crate::app::ink::float::titled;
 use crate::app::ink::theme::{self, SPACE};
 use crate::app::message::text::TextMessage;
-use crate::app::message::{Action, commands};
+use crate::app::message::{Message, commands};
 use crate::app::panels::check;
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::parts::source::{self, Marks, Of};
-use crate::app::shell::stage::titled;
 use crate::app::state::seen::Look;
-use crate::app::state::text_editor::{Edited, TextEditor};
+use crate::app::state::text_editor::{EditedText, TextEditor};
 use crate::app::tongue::words::{fill, say, tr};
 use crate::files;
 use crate::schedule::rework::{self, Stays};
@@ -21,8 +22,24 @@ const OF: Of<'static> = Of { name: "text of the algorithm", file: "" };
 /// Points; the map stays in sight beside it.
 const WIDTH: f32 = 560.0;
 
-/// Shows the window where it is open; gives the text as it was typed.
-pub fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
+pub static PANEL: Panel = Panel {
+    id: "text",
+    title: "Text of the algorithm",
+    home: Home::Own,
+    group: "Change",
+    command: "Edit the text of the algorithm",
+    keys: &[(Modifiers::ALT, Key::A)],
+    opens: Message::Text(TextMessage::Toggle),
+    also: "tile, code, loop, variant, bug, race",
+    help: "The text of the algorithm, edited while it runs.",
+    show: |ui, drawn| {
+        let ctx = ui.ctx().clone();
+        show(&ctx, drawn.owned.of::<TextEditor>(), drawn.look, drawn.messages);
+    },
+};
+
+/// Shows the window where it is open, and takes what is typed.
+fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
     let Some(look) = look else { return };
     let jump = editor.jump;
     let Some(edited) = editor.edited() else { return };
@@ -39,8 +56,8 @@ pub fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, act
         .show(ctx, |ui| {
             is_open = titled(ui, "Text of the algorithm");
             state(ui, edited);
-            buttons(ui, edited, actions);
-            line(ui, edited, &typed, actions);
+            buttons(ui, edited, messages);
+            line(ui, edited, &typed, messages);
             ui.separator();
             let room = ui.available_height();
             let below = (0.26 * room).clamp(64.0, 180.0);
@@ -50,7 +67,7 @@ pub fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, act
             ui.separator();
             ScrollArea::vertical().id_salt("text report").auto_shrink([false, false]).show(ui, |ui| {
                 ui.set_max_width(ui.available_width() - 3.0 * SPACE);
-                report(ui, edited, look, actions);
+                report(ui, edited, look, messages);
             });
         });
     if has_jumped {
@@ -58,12 +75,12 @@ pub fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, act
     }
     editor.typed(typed, ctx.input(|input| input.time));
     if !is_open {
-        actions.push(Action::Text(TextMessage::Toggle));
+        messages.push(Message::Text(TextMessage::Toggle));
     }
 }
 
 /// The line that the current step carries out, those that are wrong, those that were changed.
-fn marks(edited: &Edited, look: &Look<'_>) -> Marks {
+fn marks(edited: &EditedText, look: &Look<'_>) -> Marks {
     let algorithm = &look.scene.schedule().algorithm;
     let step = look.snapshot.view.step.filter(|_| edited.runs(algorithm));
     let lit = step.map(|step| algorithm.line(step.line).span.line as u16);
@@ -72,7 +89,7 @@ fn marks(edited: &Edited, look: &Look<'_>) -> Marks {
 }
 
 /// Which text it is, and what runs.
-fn state(ui: &mut Ui, edited: &Edited) {
+fn state(ui: &mut Ui, edited: &EditedText) {
     let ctx = ui.ctx().clone();
     let name = files::printable(edited.start().name());
     let said = match (edited.is_changed(), edited.wrong.is_empty()) {
@@ -90,29 +107,29 @@ fn state(ui: &mut Ui, edited: &Edited) {
     }
 }
 
-fn buttons(ui: &mut Ui, edited: &Edited, actions: &mut Vec<Action>) {
+fn buttons(ui: &mut Ui, edited: &EditedText, messages: &mut Vec<Message>) {
     let save = if edited.origin().is_some() { "Save" } else { "Save as a file" };
     ui.horizontal_wrapped(|ui| {
-        for (name, message) in [(save, TextMessage::Save), ("Put back", TextMessage::PutBack)] {
-            let action = Action::Text(message);
+        for (name, asked) in [(save, TextMessage::Save), ("Put back", TextMessage::PutBack)] {
+            let message = Message::Text(asked);
             let is_enabled = edited.is_changed() && !(name == save && edited.is_being_read());
             let response = ui.add_enabled(is_enabled, Button::new(tr(ui.ctx(), name).to_owned()));
-            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-                actions.push(action);
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &message)).clicked() {
+                messages.push(message);
             }
         }
     });
 }
 
 /// What can be done with the line of the cursor without typing.
-fn line(ui: &mut Ui, edited: &Edited, typed: &str, actions: &mut Vec<Action>) {
+fn line(ui: &mut Ui, edited: &EditedText, typed: &str, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     let Some(number) = source::cursor_line(ui, OF, typed) else {
         note(ui, tr(&ctx, "Put the cursor on a line to see what can be done with it."));
         return;
     };
     let at = u32::try_from(number).unwrap_or(u32::MAX);
-    let take = |text: String| Action::Text(TextMessage::Take(text));
+    let take = |text: String| Message::Text(TextMessage::Take(text));
     ui.horizontal_wrapped(|ui| {
         note(ui, &fill(&ctx, "Line {0}:", &[&number]));
         let mut has_any = false;
@@ -120,7 +137,7 @@ fn line(ui: &mut Ui, edited: &Edited, typed: &str, actions: &mut Vec<Action>) {
             has_any = true;
             let button = ui.button(swapped.name).on_hover_text(tr(&ctx, swapped.variant.title()));
             if button.clicked() {
-                actions.push(take(swapped.text));
+                messages.push(take(swapped.text));
             }
         }
         if let Some(of_loop) = rework::loop_at(typed, at) {
@@ -128,10 +145,10 @@ fn line(ui: &mut Ui, edited: &Edited, typed: &str, actions: &mut Vec<Action>) {
             if let Some(text) = of_loop.turned {
                 let name = if of_loop.is_parallel { "One turn after the other" } else { "All turns at once" };
                 if ui.button(tr(&ctx, name)).clicked() {
-                    actions.push(take(text));
+                    messages.push(take(text));
                 }
             }
-            swap(ui, edited, of_loop.swapped, actions);
+            swap(ui, edited, of_loop.swapped, messages);
         }
         if !has_any {
             note(ui, tr(&ctx, "type to change it"));
@@ -140,12 +157,12 @@ fn line(ui: &mut Ui, edited: &Edited, typed: &str, actions: &mut Vec<Action>) {
 }
 
 /// Two loops change places, or what stands between them and the text of the other order.
-fn swap(ui: &mut Ui, edited: &Edited, swapped: Result<String, Stays>, actions: &mut Vec<Action>) {
+fn swap(ui: &mut Ui, edited: &EditedText, swapped: Result<String, Stays>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     match swapped {
         Ok(text) => {
             if ui.button(tr(&ctx, "Swap with the loop inside")).clicked() {
-                actions.push(Action::Text(TextMessage::Take(text)));
+                messages.push(Message::Text(TextMessage::Take(text)));
             }
         }
         Err(Stays::Innermost) => {}
@@ -160,7 +177,7 @@ fn swap(ui: &mut Ui, edited: &Edited, swapped: Result<String, Stays>, actions: &
             if let Some(other) = rework::in_other_order(edited.start()) {
                 let button = ui.button(fill(&ctx, "The other order: {0}", &[&other.name()]));
                 if button.on_hover_text(tr(&ctx, other.title())).clicked() {
-                    actions.push(Action::Text(TextMessage::Take(other.text().text.clone())));
+                    messages.push(Message::Text(TextMessage::Take(other.text().text.clone())));
                 }
             }
         }
@@ -168,7 +185,7 @@ fn swap(ui: &mut Ui, edited: &Edited, swapped: Result<String, Stays>, actions: &
 }
 
 /// What is wrong, line by line, or what came of the run.
-fn report(ui: &mut Ui, edited: &Edited, look: &Look<'_>, actions: &mut Vec<Action>) {
+fn report(ui: &mut Ui, edited: &EditedText, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     if edited.is_being_read() {
         note(ui, tr(&ctx, "reading ..."));
@@ -177,13 +194,13 @@ fn report(ui: &mut Ui, edited: &Edited, look: &Look<'_>, actions: &mut Vec<Actio
     for wrong in &edited.wrong {
         let place = fill(&ctx, "line {0}, column {1}", &[&wrong.span.line, &wrong.span.column]);
         if ui.link(&place).clicked() {
-            actions.push(Action::Text(TextMessage::Line(wrong.span.line as usize)));
+            messages.push(Message::Text(TextMessage::Line(wrong.span.line as usize)));
         }
         let said = say(&ctx, &wrong.what);
         let label = warning(ui, &said);
         draw::describe(&label, &place, &said);
     }
     if edited.wrong.is_empty() {
-        check::stepper(ui, look, actions);
+        check::stepper(ui, look, messages);
     }
 }

@@ -2,22 +2,47 @@
 
 use std::ops::Range;
 
-use eframe::egui::{self, Pos2, Sense, Ui};
+use eframe::egui::{self, Key, Modifiers, Pos2, Rect, Sense, Ui, vec2};
 use ndarray::Array2;
 
 use crate::app::ink::draw;
+use crate::app::ink::float::column;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::SPACE;
-use crate::app::message::{Action, Selection};
-use crate::app::panels::parts::matrix::{Layout, Matrix};
+use crate::app::message::Message;
+use crate::app::message::view::ViewMessage;
+use crate::app::panels::grid;
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::matrix::{Matrix, MatrixLayout};
 use crate::app::panels::parts::operands;
-use crate::app::panels::provenance::Asked;
+use crate::app::run::said::NOTHING_ON_CHIP;
+use crate::app::run::selection::Selection;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{NOTHING_ON_CHIP, fill, tr};
+use crate::app::tongue::words::{fill, tr};
 use crate::attention::TileClass;
 use crate::number::short;
+use crate::playback::lesson::Distance;
 use crate::schedule::Part;
 use crate::sentence::Sentence;
+
+pub static PANEL: Panel = Panel {
+    id: "tile",
+    title: "Middle: tile",
+    home: Home::Main,
+    group: "Look",
+    command: "Middle: the tile",
+    keys: &[(Modifiers::NONE, Key::Num2)],
+    opens: Message::Distance(Distance::Middle),
+    also: "scores, weights, matrix",
+    help: "The tile on chip in numbers, beside the schedule.",
+    show: |ui, drawn| {
+        let Some(look) = drawn.look else { return };
+        match drawn.view.is_projected {
+            true => show(ui, look, drawn.textures, drawn.messages),
+            false => beside_the_schedule(ui, look, drawn.textures, drawn.messages),
+        }
+    },
+};
 
 /// What is drawn, from the left.
 const TILES: [Part; 2] = [Part::Scores, Part::Weights];
@@ -25,7 +50,17 @@ const TILES: [Part; 2] = [Part::Scores, Part::Weights];
 /// Height of the line above the matrices.
 const TITLE: f32 = 28.0;
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+/// The tile, with the schedule as a thumbnail beside it.
+fn beside_the_schedule(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
+    let side = (ui.available_width() * 0.26).clamp(96.0, 320.0);
+    let area = ui.available_rect_before_wrap();
+    let (left, right) = area.split_left_right_at_x(area.left() + side);
+    column(ui, left, &mut |ui| grid::show(ui, look, textures, messages));
+    let right = Rect::from_min_max(right.min + vec2(24.0, 0.0), right.max);
+    column(ui, right, &mut |ui| show(ui, look, textures, messages));
+}
+
+pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
     let view = &look.snapshot.view;
     if view.rows.is_empty() {
         draw::title(ui, "Tile");
@@ -37,7 +72,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
     let height = ui.available_height() - TITLE - operands::height(ui.available_height());
     // Before the first tile of a block its frame already stands where the cells will be.
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
-    let layout = Layout::new(ui, view.rows.len(), cols, height);
+    let layout = MatrixLayout::new(ui, view.rows.len(), cols, height);
     title(ui, look, layout.is_lined());
     ui.add_space(SPACE);
     let (rect, response) = ui.allocate_exact_size(layout.size, Sense::click());
@@ -49,7 +84,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, actions: &mut
         layout.paint_row_labels(ui, corner, look);
     }
     draw::describe(&response, "tile", &summary(ui, look));
-    interact(ui, &response, &layout, corner, look, actions);
+    interact(ui, &response, &layout, corner, look, messages);
     ui.add_space(2.0 * SPACE);
     operands::show(ui, look, textures);
 }
@@ -108,10 +143,10 @@ fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
 fn interact(
     ui: &Ui,
     response: &egui::Response,
-    layout: &Layout,
+    layout: &MatrixLayout,
     corner: Pos2,
     look: &Look<'_>,
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) {
     let Some(at) = response.hover_pos() else { return };
     let view = &look.snapshot.view;
@@ -130,9 +165,9 @@ fn interact(
         if look.selection == (Selection { query, key: Some(key) }) {
             let part = TILES[n];
             let what = Sentence::new("{0} of query {1} and key {2}").with(look.snapshot.called(part));
-            actions.push(Asked::wish(what.with(query).with(key), part));
+            messages.push(Message::View(ViewMessage::asks(what.with(query).with(key), part)));
         }
-        actions.push(Action::Select(Selection { query, key: Some(key) }));
+        messages.push(Message::Select(Selection { query, key: Some(key) }));
     }
 }
 

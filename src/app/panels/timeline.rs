@@ -6,9 +6,9 @@ use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::icon::{self, Icon};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
-use crate::app::message::commands;
+use crate::app::message::{Message, commands};
 use crate::app::panels::strip::{self, Strip};
+use crate::app::run::said::current_step;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{self, tr};
 use crate::playback::{Command, MAX_SPEED, MIN_SPEED, Player, Unit};
@@ -23,24 +23,24 @@ pub fn show(
     player: &Player,
     strip: &mut Strip,
     textures: &mut Textures,
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) {
     ui.horizontal(|ui| {
-        controls(ui, player, actions);
+        controls(ui, player, messages);
         sentence(ui, look);
     });
     ui.add_space(SPACE);
-    strip.show(ui, look, player, textures, actions);
+    strip.show(ui, look, player, textures, messages);
 }
 
-fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
+fn controls(ui: &mut Ui, player: &Player, messages: &mut Vec<Message>) {
     ui.spacing_mut().item_spacing.x = SPACE;
     let ctx = ui.ctx().clone();
-    let tooltip = |action: &Action| commands::tooltip(&ctx, action);
+    let tooltip = |action: &Message| commands::tooltip(&ctx, action);
     let mut button = |icon: Icon, name: &str, command: Command| {
-        let action = Action::Player(command);
+        let action = Message::Player(command);
         if icon::button(ui, icon, tr(&ctx, name), &tooltip(&action)).clicked() {
-            actions.push(action);
+            messages.push(action);
         }
     };
     let (play, play_name) = if player.is_playing() { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
@@ -55,10 +55,10 @@ fn controls(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
         None => button(Icon::Loop, "Loop this tile", Command::LoopUnit(Unit::Tile)),
         Some(_) => button(Icon::NoLoop, "Stop looping", Command::NoLoop),
     }
-    speed(ui, player, actions);
+    speed(ui, player, messages);
 }
 
-fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
+fn speed(ui: &mut Ui, player: &Player, messages: &mut Vec<Message>) {
     let (current, ctx) = (player.speed(), ui.ctx().clone());
     egui::ComboBox::from_id_salt("speed")
         .width(56.0)
@@ -67,7 +67,7 @@ fn speed(ui: &mut Ui, player: &Player, actions: &mut Vec<Action>) {
             let mut speed = MIN_SPEED;
             while speed <= MAX_SPEED {
                 if ui.selectable_label(speed == current, format!("{speed} x")).clicked() {
-                    actions.push(Action::Player(Command::SetSpeed(speed)));
+                    messages.push(Message::Player(Command::SetSpeed(speed)));
                 }
                 speed *= 2.0;
             }
@@ -88,7 +88,7 @@ fn legend(ui: &Ui, mut at: egui::Pos2, palette: &Palette) {
 
 /// What the step did, read out as it changes.
 fn sentence(ui: &mut Ui, look: &Look<'_>) {
-    let text = words::say(ui.ctx(), &words::current_step(look.scene, look.snapshot));
+    let text = words::say(ui.ctx(), &current_step(look.scene, look.snapshot));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
     let mut place = rect.shrink2(vec2(2.0 * SPACE, 0.0));

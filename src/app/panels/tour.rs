@@ -4,10 +4,14 @@ use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::{Action, Overlay, Source, Tab, Tour as Wish};
+use crate::app::message::Message;
+use crate::app::message::talk::TourMessage;
+use crate::app::message::window::Overlay;
+use crate::app::panels::traffic;
 use crate::app::run::link;
-use crate::app::run::scene::Scene as SceneData;
+use crate::app::run::scene::FinishedRun;
 use crate::app::run::settings::Settings;
+use crate::app::run::source::Source;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::{grouped, short, times};
@@ -66,49 +70,49 @@ fn row() -> Scene {
 const ASKED: (usize, usize) = (3, 2);
 
 /// Just after the first step of this name at the tile that is asked about; where it is missing, nothing moves.
-fn asked_after(name: &str, scene: &SceneData) -> Vec<Action> {
+fn asked_after(name: &str, scene: &FinishedRun) -> Vec<Message> {
     let at = At::Operation { is_after: true, name: name.into(), tile: Some(ASKED) };
-    at.cursor(scene.schedule()).map(|cursor| Action::Player(Command::SeekTo(cursor))).into_iter().collect()
+    at.cursor(scene.schedule()).map(|cursor| Message::Player(Command::SeekTo(cursor))).into_iter().collect()
 }
 
 impl Tour {
     /// Goes one stop on; gives what the window has to do for it.
-    pub fn next(&mut self, scene: &SceneData) -> Vec<Action> {
+    pub fn next(&mut self, scene: &FinishedRun) -> Vec<Message> {
         let settings = &scene.settings;
-        let with_bug = |bug| Action::Change(Box::new(Settings { bug, ..settings.clone() }));
-        let (stop, actions) = match self.stop {
+        let with_bug = |bug| Message::Change(Box::new(Settings { bug, ..settings.clone() }));
+        let (stop, messages) = match self.stop {
             Stop::Race => {
-                let calm = [Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))];
-                let open = [Action::Open(Source::Scene(Box::new(row()))), Action::Distance(Distance::Near)];
+                let calm = [Message::Player(Command::Pause), Message::Player(Command::SetSpeed(1.0))];
+                let open = [Message::Open(Source::Scene(Box::new(row()))), Message::Distance(Distance::Near)];
                 (Stop::Rest, calm.into_iter().chain(open).collect())
             }
-            Stop::Rest => (Stop::Watch, vec![Action::Player(Command::SetSpeed(0.5)), Action::Player(Command::Play)]),
+            Stop::Rest => (Stop::Watch, vec![Message::Player(Command::SetSpeed(0.5)), Message::Player(Command::Play)]),
             Stop::Watch => {
-                let calm = [Action::Player(Command::Pause), Action::Player(Command::SetSpeed(1.0))];
+                let calm = [Message::Player(Command::Pause), Message::Player(Command::SetSpeed(1.0))];
                 (Stop::Predict, calm.into_iter().chain(asked_after("scores", scene)).collect())
             }
             Stop::Predict => (Stop::Revealed, asked_after("accumulate", scene)),
-            Stop::Revealed => (Stop::Forgotten, vec![with_bug("forget-alpha"), Action::Player(Command::End)]),
-            Stop::Forgotten => (Stop::Grid, vec![with_bug("none"), Action::Distance(Distance::Far)]),
+            Stop::Revealed => (Stop::Forgotten, vec![with_bug("forget-alpha"), Message::Player(Command::End)]),
+            Stop::Forgotten => (Stop::Grid, vec![with_bug("none"), Message::Distance(Distance::Far)]),
             Stop::Grid => {
                 let scene = link::named("count").unwrap_or_default();
-                let open = Action::Open(Source::Scene(Box::new(scene)));
-                (Stop::Count, vec![open, Action::Distance(Distance::Far), Action::Tab(Tab::Traffic)])
+                let open = Message::Open(Source::Scene(Box::new(scene)));
+                (Stop::Count, vec![open, Message::Distance(Distance::Far), Message::Show(traffic::PANEL.id)])
             }
-            Stop::Count => return vec![Action::Tour(Wish::Explore)],
+            Stop::Count => return vec![Message::Tour(TourMessage::Explore)],
         };
         self.stop = stop;
-        actions
+        messages
     }
 
     /// What starts the race, once both runs are there.
-    pub fn begin(&mut self, is_ready: bool, scene: &SceneData) -> Vec<Action> {
+    pub fn begin(&mut self, is_ready: bool, scene: &FinishedRun) -> Vec<Message> {
         if self.stop != Stop::Race || self.has_begun || !is_ready {
             return Vec::new();
         }
         self.has_begun = true;
         let speed = scene.schedule().len() as f64 / (STEPS_PER_S * RACE_S);
-        vec![Action::Player(Command::SetSpeed(speed)), Action::Player(Command::Play)]
+        vec![Message::Player(Command::SetSpeed(speed)), Message::Player(Command::Play)]
     }
 
     /// The last frame was shown, or the person stopped it.
@@ -117,7 +121,7 @@ impl Tour {
     }
 
     /// The band above the picture.
-    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+    pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         let ctx = ui.ctx().clone();
         let visits = look.snapshot.all_visits(look.selection.query);
         let of = |j: usize| visits.iter().find(|visit| visit.j == j);
@@ -147,7 +151,7 @@ impl Tour {
                 let field = border.show(ui, |ui| ui.add(field.font(theme::figures(16.0)))).inner;
                 field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "alpha?"));
                 if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
-                    actions.push(Action::Tour(Wish::Next));
+                    messages.push(Message::Tour(TourMessage::Next));
                 }
             }
             if self.stop == Stop::Revealed && !self.guess.trim().is_empty() {
@@ -156,23 +160,23 @@ impl Tour {
             }
             if self.stop == Stop::Count {
                 for (word, action) in [
-                    ("Start lesson 1", Action::OpenLesson(0)),
-                    ("Explore", Action::Tour(Wish::Explore)),
-                    ("Open my tensors", Action::Tour(Wish::Explore)),
+                    ("Start lesson 1", Message::OpenLesson(0)),
+                    ("Explore", Message::Tour(TourMessage::Explore)),
+                    ("Open my tensors", Message::Tour(TourMessage::Explore)),
                 ] {
                     if ui.add(large(tr(&ctx, word), ui)).clicked() {
-                        actions.push(action);
+                        messages.push(action);
                         if word == "Open my tensors" {
-                            actions.push(Action::Overlay(Overlay::Open));
+                            messages.push(Message::Overlay(Overlay::Open));
                         }
                     }
                 }
             } else {
                 if ui.add(large(tr(&ctx, button), ui)).clicked() {
-                    actions.push(Action::Tour(Wish::Next));
+                    messages.push(Message::Tour(TourMessage::Next));
                 }
                 if ui.add(egui::Button::new(tr(&ctx, "Skip")).frame(false)).clicked() {
-                    actions.push(Action::Tour(Wish::Explore));
+                    messages.push(Message::Tour(TourMessage::Explore));
                 }
             }
         });

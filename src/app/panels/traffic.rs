@@ -2,16 +2,36 @@
 
 use std::path::Path;
 
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::Message;
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::run::said::{NOT_MODELLED, all_heads, beside_formula, beside_standard, per_tensor};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{self, fill, say, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::files;
 use crate::machine::Totals;
 use crate::number::{bytes, compact, grouped};
 use crate::schedule::{Flops, PerTensor, Traffic};
+
+pub static PANEL: Panel = Panel {
+    id: "traffic",
+    title: "Traffic",
+    home: Home::Right,
+    group: "Look",
+    command: "Traffic",
+    keys: &[(Modifiers::ALT, Key::Num1)],
+    opens: Message::Show("traffic"),
+    also: "bytes, HBM, memory",
+    help: "Bytes and FLOPs so far and in all, beside the closed form.",
+    show: |ui, drawn| {
+        if let Some(look) = drawn.look {
+            show(ui, look);
+        }
+    },
+};
 
 /// Letters that a column has room for above it.
 const LONGEST_HEAD: usize = 10;
@@ -21,7 +41,7 @@ const LINE: f32 = 18.0;
 const BELOW: f32 = 146.0;
 
 /// What was read, or what was written.
-type Side = fn(&Traffic) -> &PerTensor;
+type Way = fn(&Traffic) -> &PerTensor;
 
 /// One count: at the cursor, at the end, and what the baseline comes to where that is another algorithm.
 #[derive(Clone, Copy)]
@@ -31,7 +51,7 @@ struct Count {
     standard: Option<u64>,
 }
 
-pub fn show(ui: &mut Ui, look: &Look<'_>) {
+fn show(ui: &mut Ui, look: &Look<'_>) {
     let now = &look.snapshot.totals.traffic;
     let end = &look.scene.run.meters().total().traffic;
     let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
@@ -41,7 +61,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>) {
     tensors.extend(standard.map(Traffic::tensors).unwrap_or_default());
     tensors.sort();
     tensors.dedup();
-    let ways: [(&str, Side); 2] = [("{0} read", |t| &t.read), ("{0} write", |t| &t.write)];
+    let ways: [(&str, Way); 2] = [("{0} read", |t| &t.read), ("{0} write", |t| &t.write)];
     let mut lines: Vec<(String, Count, Option<String>)> = Vec::new();
     for (way, side) in ways {
         for &tensor in &tensors {
@@ -92,7 +112,7 @@ fn header(ui: &mut Ui, baseline: Option<&str>) {
     let texts = [tr(&ctx, "so far"), tr(&ctx, "in total"), baseline];
     let font = theme::text(theme::LABEL);
     let name = (tr(&ctx, "elements"), palette.faint_ink);
-    columns(ui, name, texts, font, palette.faint_ink).on_hover_text(tr(&ctx, words::NOT_MODELLED));
+    columns(ui, name, texts, font, palette.faint_ink).on_hover_text(tr(&ctx, NOT_MODELLED));
 }
 
 /// A name with its counts; the accessible value reads `now of end`.
@@ -137,16 +157,16 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
         ui.painter().layout_no_wrap(name.to_owned(), theme::text(theme::LABEL), palette.ink).size().x + SPACE
     };
     let room = names.into_iter().map(width).fold(64.0, f32::max).min(0.4 * ui.available_width());
-    bar(ui, (names[0], room), own, most, palette.accent, "total bytes").on_hover_text(words::per_tensor(&ctx, end));
+    bar(ui, (names[0], room), own, most, palette.accent, "total bytes").on_hover_text(per_tensor(&ctx, end));
     if !look.scene.is_baseline() {
         bar(ui, (names[1], room), standard, most, palette.done, "total bytes of standard attention")
-            .on_hover_text(words::per_tensor(&ctx, &look.scene.standard));
+            .on_hover_text(per_tensor(&ctx, &look.scene.standard));
     }
-    ui.label(draw::label(&say(&ctx, &words::beside_standard(look.scene))));
-    let formula = say(&ctx, &words::beside_formula(end, &look.scene.closed_form));
-    let not_modelled = tr(&ctx, words::NOT_MODELLED);
+    ui.label(draw::label(&say(&ctx, &beside_standard(look.scene))));
+    let formula = say(&ctx, &beside_formula(end, &look.scene.closed_form));
+    let not_modelled = tr(&ctx, NOT_MODELLED);
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
-    if let Some(all) = words::all_heads(look.scene) {
+    if let Some(all) = all_heads(look.scene) {
         let text = say(&ctx, &all);
         draw::describe(&ui.label(draw::label(&text)), "all heads", &text);
     }

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use eframe::egui::Context;
 
-use crate::app::message::{Selection, Source};
 use crate::app::run::job::{self, Job};
-use crate::app::run::link::{self, Landing, Opened, Place};
+use crate::app::run::link::{self, Landing, Link, Opened};
 use crate::app::run::open_file;
-use crate::app::run::scene::{Check, Scene};
+use crate::app::run::scene::{Check, FinishedRun};
+use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
+use crate::app::run::source::Source;
 use crate::attention::Input;
 use crate::machine::RowHistory;
-use crate::playback::lesson::At;
-use crate::playback::{Command, Player, lesson};
+use crate::playback::lesson::{self, At};
+use crate::playback::{Command, Player};
 use crate::schedule::{Beat, Schedule, Step};
 use crate::sentence::Sentence;
 
@@ -31,18 +32,18 @@ pub struct Document {
     source: Arc<Input>,
     /// What was asked for last; the scene may still be behind.
     wanted: Settings,
-    scene: Option<Arc<Scene>>,
+    scene: Option<Arc<FinishedRun>>,
     snapshot: Option<Arc<Snapshot>>,
     check: Option<Arc<Check>>,
     opening: Option<Job<Result<Opened, Sentence>>>,
-    building: Option<Job<Result<Scene, Sentence>>>,
+    building: Option<Job<Result<FinishedRun, Sentence>>>,
     looking: Option<Job<Snapshot>>,
     /// With the generation of the scene it is of. It cannot be stopped, so that only one runs at a time.
     checking: Option<Job<(u64, Check)>>,
     /// Where the next scene is looked at.
     landing: Option<Landing>,
     /// What a link to the input begins with.
-    origin: Place,
+    origin: Link,
     /// The lesson's scene that is open, or on its way.
     lesson_scene: Option<lesson::Scene>,
     /// The lesson's scene whose input is open, whatever was chosen since.
@@ -59,10 +60,10 @@ pub struct Document {
 
 /// An input with the choices of its run.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct OpenInput {
     source: Arc<Input>,
     settings: Settings,
-    origin: Place,
+    origin: Link,
     lesson_scene: Option<lesson::Scene>,
 }
 
@@ -115,7 +116,7 @@ impl Document {
         self.wanted = settings.clone();
         self.understood.take_if(|(_, of)| !of.is_same_problem(&settings));
         let source = self.source.clone();
-        self.building = Some(Job::start(ctx, move |signals| Scene::build(source, settings, signals)));
+        self.building = Some(Job::start(ctx, move |signals| FinishedRun::build(source, settings, signals)));
     }
 
     /// Takes in what the workers have finished, and looks at the cursor.
@@ -138,7 +139,7 @@ impl Document {
     fn finish(
         &mut self,
         ctx: &Context,
-        result: Result<Scene, Sentence>,
+        result: Result<FinishedRun, Sentence>,
         player: &mut Player,
         selection: &mut Selection,
     ) {
@@ -181,13 +182,13 @@ impl Document {
     }
 
     /// All that makes the picture, to be put back later.
-    pub fn kept(&self) -> Kept {
+    pub fn kept(&self) -> OpenInput {
         let (source, settings) = (self.source.clone(), self.wanted.clone());
-        Kept { source, settings, origin: self.origin.clone(), lesson_scene: self.lesson_scene.clone() }
+        OpenInput { source, settings, origin: self.origin.clone(), lesson_scene: self.lesson_scene.clone() }
     }
 
     /// The picture as it was kept; `landing` is where it was looked at. Gives whether that has to be done now.
-    pub fn put_back(&mut self, ctx: &Context, kept: Kept, landing: Landing) -> Option<Landing> {
+    pub fn put_back(&mut self, ctx: &Context, kept: OpenInput, landing: Landing) -> Option<Landing> {
         let is_here = Arc::ptr_eq(&self.source, &kept.source) && self.wanted == kept.settings;
         (self.origin, self.lesson_scene) = (kept.origin, kept.lesson_scene);
         if is_here && self.waiting().is_none() {
@@ -232,7 +233,7 @@ impl Document {
     }
 
     /// Puts a finished scene in place of the old one.
-    fn show(&mut self, ctx: &Context, scene: Scene, player: &mut Player, selection: &mut Selection) {
+    fn show(&mut self, ctx: &Context, scene: FinishedRun, player: &mut Player, selection: &mut Selection) {
         let (schedule, scene) = (scene.schedule().clone(), Arc::new(scene));
         let old = self.scene.replace(scene.clone());
         let same_input = old.as_ref().filter(|old| Arc::ptr_eq(&old.source, &scene.source));
@@ -246,7 +247,8 @@ impl Document {
             _ => rich_place(&schedule),
         };
         // Other steps: what was looped of the old ones means nothing.
-        let is_same = |old: &Scene| old.plan() == schedule.plan() && old.settings.algorithm == scene.settings.algorithm;
+        let is_same =
+            |old: &FinishedRun| old.plan() == schedule.plan() && old.settings.algorithm == scene.settings.algorithm;
         if !old.as_deref().is_some_and(is_same) {
             player.apply(&schedule, Command::NoLoop);
         }
@@ -338,7 +340,7 @@ impl Document {
         }
     }
 
-    pub fn scene(&self) -> Option<&Arc<Scene>> {
+    pub fn scene(&self) -> Option<&Arc<FinishedRun>> {
         self.scene.as_ref()
     }
 
@@ -356,7 +358,7 @@ impl Document {
     }
 
     /// What a link to the input begins with.
-    pub fn origin(&self) -> &Place {
+    pub fn origin(&self) -> &Link {
         &self.origin
     }
 

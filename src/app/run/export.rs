@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::app::run::snapshot::Snapshot;
-use crate::app::shell::done::Ended;
 use crate::app::tongue::words::in_language;
-use crate::attention::{Precision, input::random};
+use crate::attention::Precision;
+use crate::attention::input::random;
 use crate::files::{self, shown};
 use crate::gpu::kernels::KERNELS;
 use crate::machine::Run;
@@ -18,7 +18,10 @@ use crate::number;
 use crate::playback::lesson::Language;
 use crate::schedule::{Part, Plan, Schedule, Tiling, algorithm};
 use crate::sentence::{Sentence, fill};
-use crate::trace::{self, Export as Trace, Tiles};
+use crate::trace::{self, Export, Tiles};
+
+/// What became of something that was asked for: what was done, or why it was not.
+pub type Ended = Result<Sentence, Sentence>;
 
 /// The numbers of the tile as CSV: one line each, with its tensor, row and column.
 pub fn csv(snapshot: &Snapshot) -> String {
@@ -75,17 +78,17 @@ fn statistics(snapshot: &Snapshot) -> Vec<(&str, &[f64])> {
 }
 
 /// Writes the trace of a run.
-pub fn trace(scene: &Scene, is_perfetto: bool) -> Result<PathBuf, Sentence> {
+pub fn trace(scene: &FinishedRun, is_perfetto: bool) -> Result<PathBuf, Sentence> {
     let bytes = trace_bytes(scene, is_perfetto)?;
     save(if is_perfetto { "tilescope-perfetto" } else { "tilescope-trace" }, "json", &bytes)
 }
 
 /// The trace of a run.
-pub fn trace_bytes(scene: &Scene, is_perfetto: bool) -> Result<Vec<u8>, Sentence> {
+pub fn trace_bytes(scene: &FinishedRun, is_perfetto: bool) -> Result<Vec<u8>, Sentence> {
     let algorithm = scene.settings.algorithm.name();
-    let export = Trace {
+    let export = Export {
         kernel_source: KERNELS.iter().find(|kernel| kernel.algorithm == algorithm).map(|kernel| kernel.source),
-        ..Trace::of(&scene.settings.run, &scene.input, scene.schedule())
+        ..Export::of(&scene.settings.run, &scene.input, scene.schedule())
     };
     let mut bytes = Vec::new();
     let written = if is_perfetto {
@@ -148,6 +151,19 @@ pub fn worksheet(seed: u64, language: Language) -> Result<String, Sentence> {
     }
     let _ = writeln!(text, "O / l = {}", number::short(run.output().map_or(f64::NAN, |output| output.o[[0, 0]])));
     Ok(text)
+}
+
+/// RGBA bytes as a PNG.
+pub fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Sentence> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::High);
+    let opaque: Vec<u8> = pixels.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&opaque));
+    written.map_err(Sentence::verbatim)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,13 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::message::Source;
-use crate::app::run::open_file;
-use crate::app::run::refusal::not_there;
 use crate::app::run::settings::Settings;
 use crate::attention::Input;
 use crate::attention::input::bundled;
-use crate::files;
 use crate::playback::lesson::{At, BUGS, Distance, Field, Scene};
 use crate::schedule::spec::{CHOICES, RunSpec};
 use crate::schedule::{Algorithm, algorithm};
@@ -20,7 +16,7 @@ use crate::sentence::Sentence;
 /// Plain data; names as on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Place {
+pub struct Link {
     /// An input, and how it is computed.
     #[serde(flatten)]
     pub run: RunSpec,
@@ -46,7 +42,7 @@ pub struct Opened {
     pub settings: Option<Settings>,
     pub landing: Option<Landing>,
     /// What a link to it begins with.
-    pub origin: Place,
+    pub origin: Link,
 }
 
 /// Where the cursor and the selection go once the run is there.
@@ -57,7 +53,7 @@ pub struct Landing {
     pub key: Option<usize>,
 }
 
-impl Place {
+impl Link {
     /// An input by its path, or `random:..`.
     pub fn of_input(path: impl Into<PathBuf>) -> Self {
         Self { run: RunSpec { input: vec![path.into()], ..RunSpec::default() }, ..Self::default() }
@@ -80,7 +76,7 @@ impl Place {
 
     /// It says something about the run or a place in it: what opens without an input of its own is the scene `real`.
     pub fn says_anything(&self) -> bool {
-        Place { view: None, ..self.clone() } != Place::default()
+        Link { view: None, ..self.clone() } != Link::default()
     }
 
     pub fn landing(&self) -> Landing {
@@ -91,66 +87,22 @@ impl Place {
         self.view.as_deref().and_then(Distance::parse)
     }
 
-    /// Reads the input. Errors in a sentence.
-    pub fn open(&self) -> Result<Opened, Sentence> {
-        let mut opened = match (&self.run.input[..], &self.run.scene) {
-            ([], scene) => of_scene(&named(scene.as_deref().unwrap_or("real"))?)?,
-            _ => open_file::read_as(&self.source(), &self.run.reading)?,
-        };
-        let base = opened.settings.take().unwrap_or_else(|| Settings::for_input(&opened.input));
-        opened.settings = Some(self.settings(base, &opened.input)?);
-        let landing = opened.landing.take().unwrap_or_default();
-        let at = self.at.map(At::Step).or(landing.at.filter(|_| !self.run.input.is_empty()));
-        opened.landing = Some(Landing { at, row: self.row.or(landing.row), key: self.key });
-        opened.origin = self.origin();
-        Ok(opened)
-    }
-
-    fn source(&self) -> Source {
-        match self.path().map(Source::from) {
-            Some(Source::Random(spec, _)) => Source::Random(spec, self.run.seed()),
-            Some(source) => source,
-            None => Source::Paths(self.run.input.clone()),
-        }
-    }
-
     /// Only the input of it.
-    pub fn origin(&self) -> Place {
+    pub fn origin(&self) -> Link {
         let RunSpec { input, reading, scene, seed, .. } = self.run.clone();
-        Place { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Place::default() }
-    }
-
-    /// `base` with what this place says. Errors on a name that is not known, on what `input` does not have, and where
-    /// the run would be too large.
-    pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, Sentence> {
-        self.run.check()?;
-        let mut settings = base.with(&self.run, input);
-        if let Some(name) = &self.run.algorithm {
-            settings.algorithm = files::algorithm(name)?;
-        }
-        self.run.check_splits(&settings.algorithm)?;
-        if let Some(name) = &self.bug {
-            settings.bug = BUGS.into_iter().find(|bug| bug == name).ok_or_else(|| unknown("bug", name))?;
-        }
-        if self.run.prefix().is_some() && !settings.run.has_exact_prefix(&input.problem) {
-            return Err("only a causal input with as many queries as keys has an exact prefix".into());
-        }
-        not_there(self, &settings, input)?;
-        // Blocks longer than the input are as long as it; the choices that it opens with may be those of a longer one.
-        settings.clamp(&input.problem.shape);
-        Ok(settings)
+        Link { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Link::default() }
     }
 
     /// The place that these settings are on the input of `self`.
-    pub fn with(&self, settings: &Settings) -> Place {
+    pub fn with(&self, settings: &Settings) -> Link {
         let RunSpec { input, reading, scene, seed, .. } = self.run.clone();
         let algorithm = Some(settings.algorithm.name().to_owned());
         let splits = settings.run.splits.filter(|_| settings.algorithm.has_splits());
         let batch = settings.run.batch.filter(|batch| *batch > 0);
-        Place {
+        Link {
             run: RunSpec { input, reading, scene, seed, algorithm, splits, batch, ..settings.run.clone() },
             bug: (settings.bug != BUGS[0]).then(|| settings.bug.into()),
-            ..Place::default()
+            ..Link::default()
         }
     }
 
@@ -179,7 +131,7 @@ impl Place {
     }
 }
 
-/// The scene of a name: see [`Place::scene`].
+/// The scene of a name: see [`Link::scene`].
 pub fn named(name: &str) -> Result<Scene, Sentence> {
     let mut scene = Scene::default();
     let field = Field { line: 1, column: 1, key: "input".into(), value: name.into() };
@@ -201,7 +153,7 @@ pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
     let selection = scene.selection;
     let row = selection.row.or(selection.tile.map(|(i, _)| i * settings.tiling().br));
     let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
-    Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
+    Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Link::default() })
 }
 
 /// What a lesson's scene chooses on its `input`, with the run that [`Scene::open`] makes of it.
@@ -229,7 +181,7 @@ pub fn scene_under(base: &Scene, settings: &Settings, cursor: u64) -> Option<Sce
     let name = settings.algorithm.name();
     algorithm::by_name(name).filter(|known| **known == settings.algorithm)?;
     let RunSpec { input, reading, scene, seed, .. } = base.run.clone();
-    let origin = Place { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Place::default() };
+    let origin = Link { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Link::default() };
     // The settings have the scale that the factor of the scene made.
     let (run, bug) = (origin.with(settings).run, settings.bug.to_owned());
     Some(Scene { run, bug, flip: 1.0, step: At::Step(cursor), ..base.clone() })
@@ -241,12 +193,8 @@ pub fn default_opening() -> Opened {
     let head = RunSpec { head: Some(8), ..RunSpec::default() };
     let settings = Settings::for_input(&input).with(&head, &input);
     let landing = Landing { row: Some(13), ..Default::default() };
-    let origin = Place::of_scene("real");
+    let origin = Link::of_scene("real");
     Opened { input, settings: Some(settings), landing: Some(landing), origin }
-}
-
-fn unknown(what: &'static str, name: &str) -> Sentence {
-    Sentence::new("there is no {0} {1}").and(what).with(name)
 }
 
 /// Safe to paste into a shell.
@@ -266,7 +214,7 @@ mod tests {
     #[test]
     fn a_place_survives_its_settings() {
         for scene in ["row", "toy", "real", "capture smollm2-zh-layer10", "preset dead-rows 16,8,8"] {
-            let place = Place::of_scene(scene);
+            let place = Link::of_scene(scene);
             let opened = place.open().unwrap();
             let settings = opened.settings.unwrap();
             let link = place.with(&settings);
@@ -276,23 +224,23 @@ mod tests {
 
     #[test]
     fn a_link_can_be_pasted() {
-        let place = Place { at: Some(7), ..Place::of_input("it's a file.npz") };
+        let place = Link { at: Some(7), ..Link::of_input("it's a file.npz") };
         assert_eq!(place.command_line(), r"tilescope 'it'\''s a file.npz' --at 7");
         let reading = Reading { layout: Some(Layout::Bnd), heads: Some(4), ..Reading::default() };
-        let mut place = Place::of_input("x.npz");
+        let mut place = Link::of_input("x.npz");
         place.run.reading = reading;
         assert_eq!(place.command_line(), "tilescope x.npz --layout bnd --heads 4");
         let kept = serde_json::to_string(&place).unwrap();
-        assert_eq!(serde_json::from_str::<Place>(&kept).unwrap(), place);
-        assert!(!serde_json::to_string(&Place::default()).unwrap().contains("reading"));
+        assert_eq!(serde_json::from_str::<Link>(&kept).unwrap(), place);
+        assert!(!serde_json::to_string(&Link::default()).unwrap().contains("reading"));
     }
 
     #[test]
     fn what_is_not_known_is_refused() {
         for place in [
-            Place::of_scene("nowhere"),
-            Place { run: RunSpec { algorithm: Some("flash9".into()), ..RunSpec::default() }, ..Place::default() },
-            Place { bug: Some("wasp".into()), ..Place::default() },
+            Link::of_scene("nowhere"),
+            Link { run: RunSpec { algorithm: Some("flash9".into()), ..RunSpec::default() }, ..Link::default() },
+            Link { bug: Some("wasp".into()), ..Link::default() },
         ] {
             assert!(place.open().is_err(), "{place:?}");
         }

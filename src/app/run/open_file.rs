@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::message::Source;
-use crate::app::run::link::{self, Opened};
+use crate::app::run::link::{self, Landing, Link, Opened};
 use crate::app::run::open_trace;
+use crate::app::run::refusal::not_there;
 use crate::app::run::settings::Settings;
+use crate::app::run::source::Source;
 use crate::attention::Input;
 use crate::attention::input::{BUDGET, Reading, Understood, bundled, preset, random};
 use crate::files;
+use crate::playback::lesson::{At, BUGS};
 use crate::sentence::Sentence;
 
 /// Sizes of a preset that is opened from the menu.
@@ -23,7 +25,7 @@ pub fn read(source: &Source) -> Result<Opened, Sentence> {
 pub fn read_as(source: &Source, how: &Reading) -> Result<Opened, Sentence> {
     match source {
         Source::Scene(scene) => link::of_scene(scene),
-        Source::Place(place) => place.open(),
+        Source::Link(place) => place.open(),
         Source::Paths(paths) if is_trace(paths) => Ok(Opened { origin: source.place(), ..read_trace(&paths[0])? }),
         Source::Paths(paths) => {
             let mut origin = source.place();
@@ -38,7 +40,7 @@ pub fn read_as(source: &Source, how: &Reading) -> Result<Opened, Sentence> {
 pub fn input(source: &Source) -> Result<Input, Sentence> {
     match source {
         Source::Scene(scene) => link::of_scene(scene).map(|opened| opened.input),
-        Source::Place(place) => place.open().map(|opened| opened.input),
+        Source::Link(place) => place.open().map(|opened| opened.input),
         Source::Bundled(index) => {
             bundled::CAPTURES.get(*index).map(bundled::Capture::input).ok_or_else(|| "there is no such capture".into())
         }
@@ -52,6 +54,56 @@ pub fn input(source: &Source) -> Result<Input, Sentence> {
         Source::Random(spec, seed) => random::read(spec, *seed).map_err(|error| error.sentence()),
         Source::Paths(paths) => read_paths(paths, &Reading::default()),
     }
+}
+
+impl Link {
+    /// Reads the input. Errors in a sentence.
+    pub fn open(&self) -> Result<Opened, Sentence> {
+        let mut opened = match (&self.run.input[..], &self.run.scene) {
+            ([], scene) => link::of_scene(&link::named(scene.as_deref().unwrap_or("real"))?)?,
+            _ => read_as(&self.source(), &self.run.reading)?,
+        };
+        let base = opened.settings.take().unwrap_or_else(|| Settings::for_input(&opened.input));
+        opened.settings = Some(self.settings(base, &opened.input)?);
+        let landing = opened.landing.take().unwrap_or_default();
+        let at = self.at.map(At::Step).or(landing.at.filter(|_| !self.run.input.is_empty()));
+        opened.landing = Some(Landing { at, row: self.row.or(landing.row), key: self.key });
+        opened.origin = self.origin();
+        Ok(opened)
+    }
+
+    /// `base` with what this place says. Errors on a name that is not known, on what `input` does not have, and where
+    /// the run would be too large.
+    pub fn settings(&self, base: Settings, input: &Input) -> Result<Settings, Sentence> {
+        self.run.check()?;
+        let mut settings = base.with(&self.run, input);
+        if let Some(name) = &self.run.algorithm {
+            settings.algorithm = files::algorithm(name)?;
+        }
+        self.run.check_splits(&settings.algorithm)?;
+        if let Some(name) = &self.bug {
+            settings.bug = BUGS.into_iter().find(|bug| bug == name).ok_or_else(|| unknown("bug", name))?;
+        }
+        if self.run.prefix().is_some() && !settings.run.has_exact_prefix(&input.problem) {
+            return Err("only a causal input with as many queries as keys has an exact prefix".into());
+        }
+        not_there(self, &settings, input)?;
+        // Blocks longer than the input are as long as it; the choices that it opens with may be those of a longer one.
+        settings.clamp(&input.problem.shape);
+        Ok(settings)
+    }
+
+    fn source(&self) -> Source {
+        match self.path().map(Source::from) {
+            Some(Source::Random(spec, _)) => Source::Random(spec, self.run.seed()),
+            Some(source) => source,
+            None => Source::Paths(self.run.input.clone()),
+        }
+    }
+}
+
+fn unknown(what: &'static str, name: &str) -> Sentence {
+    Sentence::new("there is no {0} {1}").and(what).with(name)
 }
 
 /// One file that is JSON by its name.
@@ -79,7 +131,7 @@ fn read_paths(paths: &[PathBuf], how: &Reading) -> Result<Input, Sentence> {
 }
 
 /// What is said of an input as it opens.
-pub struct Told {
+pub struct InputTold {
     /// What a person should know before trusting the run.
     pub warning: Option<Sentence>,
     /// What was understood of a file, as it is run. Nothing of what came with the program.
@@ -87,14 +139,14 @@ pub struct Told {
 }
 
 /// What is said of `input` as it opens under `settings`.
-pub fn told(input: &Input, settings: &Settings) -> Told {
+pub fn told(input: &Input, settings: &Settings) -> InputTold {
     if input.told.arrays.is_empty() || input.told.is_bundled {
-        return Told { warning: input.warnings.first().cloned(), understood: None };
+        return InputTold { warning: input.warnings.first().cloned(), understood: None };
     }
     let (line, differs) = understood(input, settings);
     let warnings = input.warnings.iter().cloned().chain(differs);
     let warning = warnings.reduce(|all, next| Sentence::new("{0}; {1}").and(all).and(next));
-    Told { warning, understood: Some(line) }
+    InputTold { warning, understood: Some(line) }
 }
 
 /// What is understood of `input` as `settings` run it, in one line; and where its own output differs from that.
@@ -165,13 +217,13 @@ mod tests {
         paths.iter().for_each(|path| fs::write(path, &npy).unwrap());
         for paths in [paths, vec![folder.path().to_owned()]] {
             let input = read(&Source::Paths(paths)).unwrap().input;
-            let Told { warning, understood } = told(&input, &Settings::for_input(&input));
+            let InputTold { warning, understood } = told(&input, &Settings::for_input(&input));
             let line = understood.unwrap().to_string();
             assert!(line.starts_with("understood: batch 1, 1 head over 1, 2 queries, 2 keys, d 1"), "{line}");
             assert!(warning.unwrap().to_string().contains("q is bool"));
         }
         let bundled = CAPTURES[0].input();
-        let Told { warning, understood } = told(&bundled, &Settings::for_input(&bundled));
+        let InputTold { warning, understood } = told(&bundled, &Settings::for_input(&bundled));
         assert!(warning.is_none() && understood.is_none());
     }
 

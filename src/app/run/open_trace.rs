@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::app::run::link::{Landing, Opened, Place};
+use crate::app::run::link::{Landing, Link, Opened};
 use crate::app::run::settings::Settings;
 use crate::attention::input::{Layout, Reading, bundled, preset, random};
 use crate::attention::{Input, Problem};
@@ -14,7 +14,7 @@ use crate::trace::{self, Export, Origin, ProblemFacts, Trace};
 /// Reads a trace. `beside` reads the input of a name that lies where the trace does, in the way that it was read then.
 ///
 /// Errors with what is wrong with the trace, or why its run cannot be set up here.
-pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
+pub fn read(bytes: &[u8], beside: &ReadBeside<'_>) -> Result<Opened, Sentence> {
     let trace = trace::read(bytes).map_err(|error| error.sentence())?;
     let mut input = input_of(&trace, beside)?;
     let settings = settings_of(&trace, &input)?;
@@ -32,11 +32,11 @@ pub fn read(bytes: &[u8], beside: &Beside<'_>) -> Result<Opened, Sentence> {
     }
     numbers_follow(&trace, &settings, &applied, &schedule, &mut input)?;
     let landing = Landing { at: Some(At::Step(1)), row: None, key: None };
-    Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Place::default() })
+    Ok(Opened { input, settings: Some(settings), landing: Some(landing), origin: Link::default() })
 }
 
 /// Reads a file of this name.
-type Beside<'a> = dyn Fn(&str, &Reading) -> Option<Input> + 'a;
+type ReadBeside<'a> = dyn Fn(&str, &Reading) -> Option<Input> + 'a;
 
 /// Operations of a run that is carried out again only to hold the trace's numbers against it: some seconds.
 const MOST_RECOMPUTED: u64 = 20_000_000_000;
@@ -61,7 +61,7 @@ fn numbers_follow(
 }
 
 /// The numbers that the trace was made of.
-fn input_of(trace: &Trace, beside: &Beside<'_>) -> Result<Input, Sentence> {
+fn input_of(trace: &Trace, beside: &ReadBeside<'_>) -> Result<Input, Sentence> {
     let Origin { name, sha256, seed, .. } = &trace.input;
     let (facts, seed) = (&trace.problem, seed.unwrap_or(0));
     let is_it = |input: &Input| input.sha256 == *sha256;
@@ -137,13 +137,13 @@ mod tests {
     use super::*;
     use crate::app::run::export;
     use crate::app::run::job::Signals;
-    use crate::app::run::scene::Scene;
+    use crate::app::run::scene::FinishedRun;
     use crate::attention::Window;
     use std::sync::Arc;
 
     /// The bytes of the trace of `settings` on `input`.
     fn trace_of(input: Input, settings: Settings) -> Vec<u8> {
-        let scene = Scene::build(Arc::new(input), settings, &Signals::default()).unwrap();
+        let scene = FinishedRun::build(Arc::new(input), settings, &Signals::default()).unwrap();
         export::trace_bytes(&scene, false).unwrap()
     }
 

@@ -1,22 +1,20 @@
 //! A schedule at a glance: which steps work on which tile, and what kind of step comes when. Made once per run, of
 //! bounded size, so that no frame grows with the number of steps.
 
-use crate::app::panels::strip::Column;
-use crate::app::run::stored::Stored;
+use crate::app::run::share::Column;
+use crate::app::run::stored::{MOST_CELLS, Stored, TileProgress};
 use crate::attention::TileClass;
 use crate::schedule::{Plan, Schedule};
 
-/// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
-pub const MOST_CELLS: usize = 256;
 /// Columns of the strip of beats.
 pub const STRIP_COLUMNS: usize = 16_384;
 /// Notches of the strip; closer ones would be a grey band.
 pub const MOST_NOTCHES: usize = 160;
 
 /// The grid of tiles and the strip of beats.
-pub struct ScheduleMap {
+pub struct Overview {
     pub grid: Grid,
-    pub strip: Strip,
+    pub strip: BeatStrip,
     pub stored: Stored,
 }
 
@@ -39,18 +37,8 @@ pub struct Cell {
     pub end: u64,
 }
 
-/// How far the work on a tile has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    Never,
-    Ahead,
-    /// Begun, and there is more to come.
-    Begun,
-    Done,
-}
-
 /// The order of steps, thinned out where there are many.
-pub struct Strip {
+pub struct BeatStrip {
     /// Column `c` of `n` has the steps from `c * len / n` on.
     pub columns: Vec<Column>,
     /// The query head that is shown.
@@ -60,7 +48,7 @@ pub struct Strip {
     pub blocks: Vec<u64>,
 }
 
-impl ScheduleMap {
+impl Overview {
     /// Walks the schedule once. The grid is that of `head`.
     pub fn new(schedule: &Schedule, head: usize) -> Self {
         let mut grid = Grid::new(schedule.plan());
@@ -119,22 +107,22 @@ impl Grid {
 
 impl Cell {
     /// After the first `cursor` steps.
-    pub fn progress(&self, cursor: u64) -> Progress {
-        Progress::between(self.first, self.end, cursor)
+    pub fn progress(&self, cursor: u64) -> TileProgress {
+        TileProgress::between(self.first, self.end, cursor)
     }
 }
 
-impl Progress {
+impl TileProgress {
     /// After `cursor` steps, of work from step `first` until before `end`; of none where `end` is 0.
     pub fn between(first: u64, end: u64, cursor: u64) -> Self {
         if end == 0 {
-            Progress::Never
+            TileProgress::Never
         } else if cursor <= first {
-            Progress::Ahead
+            TileProgress::Ahead
         } else if cursor < end {
-            Progress::Begun
+            TileProgress::Begun
         } else {
-            Progress::Done
+            TileProgress::Done
         }
     }
 }
@@ -171,11 +159,11 @@ impl<'a> StripBuilder<'a> {
         self.last_tile = tile;
     }
 
-    fn finish(self) -> Strip {
+    fn finish(self) -> BeatStrip {
         let few = |steps: Vec<u64>| if steps.len() <= MOST_NOTCHES { steps } else { Vec::new() };
         let sections = (0..self.schedule.section_count()).take(MOST_NOTCHES + 1);
         let blocks = sections.map(|index| self.schedule.section_steps(index).start).collect();
-        Strip { columns: self.columns, head: self.head, tiles: few(self.tiles), blocks: few(blocks) }
+        BeatStrip { columns: self.columns, head: self.head, tiles: few(self.tiles), blocks: few(blocks) }
     }
 }
 
@@ -194,10 +182,10 @@ mod tests {
     #[test]
     fn cells_tell_what_is_done() {
         let schedule = schedule(8, 4, "flash2");
-        let map = ScheduleMap::new(&schedule, 0);
+        let map = Overview::new(&schedule, 0);
         let states =
             |cursor| [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(i, j)| map.grid.cell(i, j).unwrap().progress(cursor));
-        use Progress::{Ahead, Begun, Done, Never};
+        use TileProgress::{Ahead, Begun, Done, Never};
         assert_eq!(states(0), [Ahead, Never, Ahead, Ahead]);
         assert_eq!(states(4), [Begun, Never, Ahead, Ahead]);
         assert_eq!(states(schedule.len()), [Done, Never, Done, Done]);
@@ -208,7 +196,7 @@ mod tests {
     #[test]
     fn a_long_schedule_is_thinned_out() {
         let schedule = schedule(1030, 2, "flash1");
-        let map = ScheduleMap::new(&schedule, 0);
+        let map = Overview::new(&schedule, 0);
         assert!(map.grid.rows <= MOST_CELLS && map.grid.cols <= MOST_CELLS && map.grid.is_thinned());
         assert_eq!(map.strip.columns.len(), STRIP_COLUMNS);
         assert!(map.strip.tiles.is_empty() && map.strip.blocks.is_empty());
@@ -219,7 +207,7 @@ mod tests {
     #[test]
     fn a_short_strip_has_a_column_for_each_step() {
         let schedule = schedule(8, 4, "standard");
-        let strip = ScheduleMap::new(&schedule, 0).strip;
+        let strip = Overview::new(&schedule, 0).strip;
         let beats: Vec<Beat> = (0..schedule.len()).map(|n| schedule.facts(&schedule.step(n).unwrap()).beat).collect();
         assert_eq!(strip.columns.iter().filter_map(|column| column.at(0.5)).collect::<Vec<_>>(), beats);
         assert_eq!(strip.blocks.len(), 6);

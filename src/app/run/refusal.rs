@@ -1,7 +1,7 @@
 //! What a place asks for that its input does not have, or that is too much to carry out: told in a sentence before
 //! anything is drawn, so that no picture is that of another place.
 
-use crate::app::run::link::Place;
+use crate::app::run::link::Link;
 use crate::app::run::settings::Settings;
 use crate::attention::{Input, ProblemError};
 use crate::machine;
@@ -13,7 +13,7 @@ use crate::sentence::Sentence;
 pub const MOST_STEPS: u64 = 50_000_000;
 
 /// Errors with the first thing of `place`, which led to `settings`, that is not there.
-pub fn not_there(place: &Place, settings: &Settings, input: &Input) -> Result<(), Sentence> {
+pub fn not_there(place: &Link, settings: &Settings, input: &Input) -> Result<(), Sentence> {
     let shape = input.problem.shape;
     let error = |error: ProblemError| Err(error.sentence());
     if let Some(prefix) = settings.run.prefix().filter(|&prefix| prefix > shape.n_q) {
@@ -52,24 +52,24 @@ mod tests {
     use crate::attention::input::random;
     use crate::schedule::spec::{KeyLengths, RunSpec};
 
-    fn run(run: RunSpec) -> Place {
-        Place { run, ..Place::default() }
+    fn run(run: RunSpec) -> Link {
+        Link { run, ..Link::default() }
     }
 
-    fn fault(spec: &str, place: Place) -> String {
+    fn fault(spec: &str, place: Link) -> String {
         let input = random::read(spec, 0).unwrap();
         place.settings(Settings::for_input(&input), &input).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_not_there_is_named_with_what_is() {
-        let (place, spec) = (Place::default, RunSpec::default);
+        let (place, spec) = (Link::default, RunSpec::default);
         let cases = [
-            (Place { row: Some(9), ..place() }, "there is no row 9; the last is 8"),
-            (Place { key: Some(11), ..place() }, "there is no key 11; the last is 10"),
+            (Link { row: Some(9), ..place() }, "there is no row 9; the last is 8"),
+            (Link { key: Some(11), ..place() }, "there is no key 11; the last is 10"),
             (run(RunSpec { head: Some(4), ..spec() }), "there is no head 4; the last is 3"),
             (run(RunSpec { batch: Some(1), ..spec() }), "there is no batch entry 1; the last is 0"),
-            (Place { at: Some(1_000_000_000_000), ..place() }, "there is no step 1000000000000; the last is"),
+            (Link { at: Some(1_000_000_000_000), ..place() }, "there is no step 1000000000000; the last is"),
             (run(RunSpec { br: Some(0), ..spec() }), "br is 0"),
             (run(RunSpec { bc: Some(0), ..spec() }), "bc is 0"),
             (run(RunSpec { kv_lengths: Some(KeyLengths::Each(vec![3, 3])), ..spec() }), "key lengths has shape [2]"),
@@ -88,14 +88,14 @@ mod tests {
         let input = random::read("random:9,11,4,4,2", 0).unwrap();
         let base = Settings::for_input(&input);
         let steps = base.algorithm.steps_of(&base.setting(&input));
-        let last = Place {
+        let last = Link {
             row: Some(8),
             key: Some(10),
             at: Some(steps),
             ..run(RunSpec { head: Some(3), batch: Some(0), ..RunSpec::default() })
         };
         assert!(last.settings(base.clone(), &input).is_ok());
-        assert!(Place { at: Some(steps + 1), ..last }.settings(base, &input).is_err());
+        assert!(Link { at: Some(steps + 1), ..last }.settings(base, &input).is_err());
     }
 
     #[test]

@@ -7,15 +7,15 @@ use eframe::egui::Context;
 
 use crate::app::run::document::{CHEAP_FLOPS, CHEAP_STEPS};
 use crate::app::run::job::Latest;
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::attention::{Precision, oracle};
 use crate::machine::{RowStory, RowVisit};
 
-/// Scene and row.
-type Key = (u64, usize);
+/// FinishedRun and row.
+type RowKey = (u64, usize);
 
 /// What happens to the row in the run on screen, and what should.
-pub struct Told {
+pub struct RowTold {
     pub own: RowStory,
     pub right: RowStory,
     /// After each visit of the run on screen, how far the average so far is from that of the same keys in f64: the
@@ -23,8 +23,8 @@ pub struct Told {
     pub errors: Vec<f64>,
 }
 
-impl Told {
-    fn of(scene: &Scene, query: usize) -> Self {
+impl RowTold {
+    fn of(scene: &FinishedRun, query: usize) -> Self {
         let algorithm = &scene.schedule().algorithm;
         let right = algorithm.base().unwrap_or(algorithm);
         let [own, right] = [algorithm, right].map(|algorithm| scene.run.story_of(algorithm, query));
@@ -33,7 +33,7 @@ impl Told {
     }
 }
 
-fn errors(scene: &Scene, query: usize, story: &RowStory) -> Vec<f64> {
+fn errors(scene: &FinishedRun, query: usize, story: &RowStory) -> Vec<f64> {
     let settings = &scene.settings;
     let head = scene.input.problem.head::<f64>(settings.run.batch(), settings.run.head(), Precision::F64);
     let of_visit = |visit: &RowVisit| {
@@ -50,17 +50,23 @@ fn errors(scene: &Scene, query: usize, story: &RowStory) -> Vec<f64> {
 }
 
 #[derive(Default)]
-pub struct Stories(Latest<Key, Arc<Told>>);
+pub struct Stories(Latest<RowKey, Arc<RowTold>>);
 
 impl Stories {
     /// The stories of `query`; `None` while they are being made.
-    pub fn get(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64, query: usize) -> Option<Arc<Told>> {
+    pub fn get(
+        &mut self,
+        ctx: &Context,
+        scene: &Arc<FinishedRun>,
+        generation: u64,
+        query: usize,
+    ) -> Option<Arc<RowTold>> {
         let key = (generation, query);
         if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
-            return Some(self.0.at_once(key, || Arc::new(Told::of(scene, query))));
+            return Some(self.0.at_once(key, || Arc::new(RowTold::of(scene, query))));
         }
         let scene = scene.clone();
-        self.0.by_worker(ctx, key, move |_| Arc::new(Told::of(&scene, query)))
+        self.0.by_worker(ctx, key, move |_| Arc::new(RowTold::of(&scene, query)))
     }
 
     pub fn is_busy(&self) -> bool {

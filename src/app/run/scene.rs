@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2};
 
 use crate::app::run::job::Signals;
-use crate::app::run::overview::ScheduleMap;
+use crate::app::run::overview::Overview;
 use crate::app::run::refusal;
 use crate::app::run::settings::Settings;
 use crate::attention::error_rule::Errors;
@@ -18,14 +18,14 @@ use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
 use crate::sentence::Sentence;
 
 /// What the panels read.
-pub struct Scene {
+pub struct FinishedRun {
     /// As it was opened, whole.
     pub source: Arc<Input>,
     /// What was run: the prefix, under the mask that was chosen.
     pub input: Input,
     pub settings: Settings,
     pub run: Run,
-    pub map: ScheduleMap,
+    pub map: Overview,
     /// What this algorithm moves by its formula.
     pub closed_form: Traffic,
     /// What the un-fused algorithm moves on the same problem, by its formula: see [`Self::baseline`].
@@ -35,7 +35,7 @@ pub struct Scene {
 /// Queries or keys above which no exact result is computed: it costs O(N^2 d) in f64.
 pub const LONGEST_CHECKED: usize = 4096;
 
-impl Scene {
+impl FinishedRun {
     /// Runs `settings` on `source` once. Errors in a sentence when it would need too much or does not fit.
     pub fn build(source: Arc<Input>, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
         let input = settings.run.apply(Cow::Borrowed(&source)).map_err(|error| error.sentence())?;
@@ -45,7 +45,7 @@ impl Scene {
         refusal::too_large(&settings, &setting)?;
         let heads = setting.heads;
         let schedule = Schedule::of(&settings.text(), setting);
-        let map = ScheduleMap::new(&schedule, settings.run.head());
+        let map = Overview::new(&schedule, settings.run.head());
         let plan = schedule.plan();
         let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
         let standard = baseline(&schedule.algorithm).closed_form_of(&Setting { heads, ..Setting::new(plan.clone()) });
@@ -154,7 +154,7 @@ pub enum Check {
 
 impl Check {
     /// Compares the run's results with the f64 oracle.
-    pub fn of(scene: &Scene) -> Self {
+    pub fn of(scene: &FinishedRun) -> Self {
         let plan = scene.plan();
         if plan.n_q.max(plan.n_k) > LONGEST_CHECKED {
             return Check::NotComputed(Sentence::new("Not computed for more than {0} tokens.").with(LONGEST_CHECKED));
@@ -165,7 +165,7 @@ impl Check {
         }
     }
 
-    fn of_output(scene: &Scene, got: &Output) -> Self {
+    fn of_output(scene: &FinishedRun, got: &Output) -> Self {
         let (batch, head, plan) = (scene.settings.run.batch(), scene.settings.run.head(), scene.plan());
         let stored = algorithm::stored(&scene.schedule().algorithm, plan);
         let (reference, bound) = expected::forward(&scene.input.problem, (batch, head), plan.precision, stored);
@@ -175,7 +175,7 @@ impl Check {
     }
 
     /// Errors with why there is nothing to hold the results against.
-    fn of_gradients(scene: &Scene) -> Result<Self, Sentence> {
+    fn of_gradients(scene: &FinishedRun) -> Result<Self, Sentence> {
         let (algorithm, plan) = (&scene.schedule().algorithm, scene.plan());
         if GRADIENTS.into_iter().all(|name| scene.run.results().get(name).is_none()) {
             let [names, others] = [&FORWARD[..], &GRADIENTS].map(|names| names.join(", "));
@@ -195,7 +195,7 @@ impl Check {
     }
 
     /// The results of the head that is shown beside what they should be.
-    fn compare(scene: &Scene, group: &Group<'_>, expected: &[Expected]) -> (Vec<Compared>, Option<FirstWrong>) {
+    fn compare(scene: &FinishedRun, group: &Group<'_>, expected: &[Expected]) -> (Vec<Compared>, Option<FirstWrong>) {
         let results = scene.run.results();
         let found = expected.iter().filter_map(|expected| Some((expected, results.called(expected.name)?)));
         let found: Vec<(&Expected, Cow<'_, Array2<f64>>)> = found.collect();

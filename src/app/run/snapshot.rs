@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::machine::{Online, RowHistory, Totals, View, Visit, shapes};
 use crate::schedule::language::{Extent, NameId};
 use crate::schedule::{Algorithm, Amounts, Buffer, Change, Part, Place, Schedule, Step, Traffic};
@@ -55,7 +55,7 @@ pub struct RowState {
 
 impl Snapshot {
     /// Looks at `scene` after `cursor` steps; the history is taken from `known` if it is of the same query block.
-    pub fn new(scene: &Scene, cursor: u64, known: Option<(usize, RowHistory)>) -> Self {
+    pub fn new(scene: &FinishedRun, cursor: u64, known: Option<(usize, RowHistory)>) -> Self {
         let (schedule, plan) = (scene.schedule(), scene.plan());
         let cursor = cursor.min(schedule.len());
         let view = scene.run.view(cursor);

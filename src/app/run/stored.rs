@@ -1,18 +1,30 @@
 //! When each block in HBM is written, first and last: made once per run, of bounded size.
 
-use crate::app::run::overview::{MOST_CELLS, Progress};
 use crate::schedule::language::{Action, Axis};
 use crate::schedule::{Algorithm, Place, Setting, Step, Tensor};
 
+/// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
+pub const MOST_CELLS: usize = 256;
+
+/// How far the work on a tile has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TileProgress {
+    Never,
+    Ahead,
+    /// Begun, and there is more to come.
+    Begun,
+    Done,
+}
+
 /// The blocks of every tensor that some line writes.
 pub struct Stored {
-    tensors: Vec<Blocks>,
+    tensors: Vec<StoredBlocks>,
     /// Of each line of the text, the tensors that it writes, by their number above.
     lines: Vec<Vec<usize>>,
 }
 
 /// The blocks of one tensor: query blocks, and by key block or split; thinned out where there are many.
-struct Blocks {
+struct StoredBlocks {
     tensor: Tensor,
     axes: [Option<Axis>; 2],
     cols: usize,
@@ -23,7 +35,7 @@ struct Blocks {
 
 impl Stored {
     pub fn new(algorithm: &Algorithm, setting: &Setting) -> Self {
-        let mut tensors: Vec<Blocks> = Vec::new();
+        let mut tensors: Vec<StoredBlocks> = Vec::new();
         let text = algorithm.text();
         let lines = text.lines.iter().map(|line| {
             let written = line.statements.iter().filter(|statement| {
@@ -33,7 +45,7 @@ impl Stored {
             ids.map(|id| {
                 let tensor = algorithm.tensor(id);
                 tensors.iter().position(|known| known.tensor == tensor).unwrap_or_else(|| {
-                    tensors.push(Blocks::new(tensor, &text.tensors[id].axes, setting));
+                    tensors.push(StoredBlocks::new(tensor, &text.tensors[id].axes, setting));
                     tensors.len() - 1
                 })
             })
@@ -50,14 +62,14 @@ impl Stored {
     }
 
     /// How far the writing of a block has come after `cursor` steps. `None` of a tensor that no line writes.
-    pub fn progress(&self, tensor: Tensor, place: Place, cursor: u64) -> Option<Progress> {
+    pub fn progress(&self, tensor: Tensor, place: Place, cursor: u64) -> Option<TileProgress> {
         let blocks = self.tensors.iter().find(|blocks| blocks.tensor == tensor)?;
         let (first, end) = blocks.cells.get(blocks.index(place)?).copied()?;
-        Some(Progress::between(first, end, cursor))
+        Some(TileProgress::between(first, end, cursor))
     }
 }
 
-impl Blocks {
+impl StoredBlocks {
     fn new(tensor: Tensor, axes: &[Axis], setting: &Setting) -> Self {
         let has = |axis: Axis| axes.contains(&axis).then_some(axis);
         let axes = [has(Axis::I), has(Axis::J).or(has(Axis::S))];

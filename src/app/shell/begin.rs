@@ -4,26 +4,29 @@ use eframe::egui::Context;
 
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme;
-use crate::app::message::{Action, Present, Selection, Side, Tab};
-use crate::app::panels::code::CodeView;
+use crate::app::message::talk::TalkMessage;
+use crate::app::message::window::Side;
+use crate::app::message::{Message, commands};
 use crate::app::panels::gpu::GpuPanel;
+use crate::app::panels::list::COMMANDS;
 use crate::app::panels::open::OpenPanel;
+use crate::app::panels::panel::Owned;
 use crate::app::panels::strip::Strip;
-use crate::app::panels::tour;
+use crate::app::panels::{tour, traffic};
 use crate::app::run::document::Document;
 use crate::app::run::gpu::device::Gpu;
-use crate::app::run::link::{self, Landing, Opened, Place};
+use crate::app::run::link::{self, Landing, Link, Opened};
+use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
+use crate::app::run::watched::Watched;
+use crate::app::shell::app::App;
 use crate::app::shell::open::AppOptions;
-use crate::app::shell::own_lesson::OwnLesson;
-use crate::app::shell::own_text::OwnText;
 use crate::app::shell::palette::CommandPalette;
-use crate::app::shell::sides::Folds;
-use crate::app::shell::stage::Stage;
-use crate::app::shell::window::App;
+use crate::app::state::folds::Folds;
 use crate::app::state::history::History;
 use crate::app::state::store::Store;
 use crate::app::state::text_editor::TextEditor;
+use crate::app::state::view::MainView;
 use crate::app::tongue::words;
 use crate::attention::Input;
 use crate::playback::Player;
@@ -34,6 +37,7 @@ impl App {
     /// Opens on `input`, or where the options, the last session or the first start say.
     pub fn new(ctx: &Context, input: Option<Input>, options: &AppOptions) -> Self {
         theme::install(ctx);
+        commands::install(ctx, &COMMANDS);
         // Its keys are commands of the table.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let mut store = Store::open(options.folder.as_deref());
@@ -51,21 +55,22 @@ impl App {
             Err(fault) => (link::default_opening(), Some(fault)),
         };
         let document = Document::new(ctx, opened, &mut player, &mut selection);
+        let mut owned = Owned::default();
+        owned.put(GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu));
+        owned.put(TextEditor::new(options.folder.as_deref()));
         let mut app = Self {
             document,
             player,
             selection,
-            tab: Tab::default(),
+            tab: traffic::PANEL.id,
             side: Side::default(),
             gpu: Gpu::new(ctx, options.find_gpu),
-            gpu_panel: GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu),
             textures: Textures::default(),
-            stage: Stage::at(distance),
+            view: MainView::at(distance),
             strip: Strip::default(),
-            code: CodeView::default(),
-            own_text: OwnText::default(),
-            text_editor: TextEditor::new(options.folder.as_deref()),
-            own_lesson: OwnLesson::default(),
+            owned,
+            own_text: Watched::default(),
+            own_lesson: Watched::default(),
             overlay: options.overlay,
             palette: CommandPalette::default(),
             history: History::default(),
@@ -127,7 +132,7 @@ impl App {
             _ => {}
         }
         if options.is_presenting {
-            self.carry_out(ctx, Action::Present(Present::Here));
+            self.carry_out(ctx, Message::Talk(TalkMessage::Here));
         }
     }
 }
@@ -145,7 +150,7 @@ fn opening(input: Option<Input>, options: &AppOptions, store: &mut Store, is_fir
     }
     if is_first {
         let mut opened = link::of_scene(&tour::start())?;
-        opened.origin = Place::of_scene("count");
+        opened.origin = Link::of_scene("count");
         return Ok(opened);
     }
     // A file may be gone, which is no fault of the person.

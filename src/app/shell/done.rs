@@ -8,9 +8,6 @@ use crate::app::tongue::words::say;
 use crate::files::printable;
 use crate::sentence::Sentence;
 
-/// What became of something that was asked for: what was done, or why it was not.
-pub type Ended = Result<Sentence, Sentence>;
-
 /// Seconds that it is read for, and that it fades in.
 const READ_S: f64 = 4.0;
 const FADE_S: f64 = 0.5;

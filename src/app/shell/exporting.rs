@@ -2,46 +2,46 @@
 
 use eframe::egui::Context;
 
-use crate::app::message::Export;
-use crate::app::run::export;
+use crate::app::message::export::ExportMessage;
+use crate::app::run::export::{self, Ended};
 use crate::app::run::job::{self, Job};
-use crate::app::run::link::Place;
-use crate::app::shell::done::{Done, Ended};
+use crate::app::run::link::Link;
+use crate::app::shell::app::App;
+use crate::app::shell::done::Done;
 use crate::app::shell::picture::{self, Sitting};
-use crate::app::shell::window::App;
 use crate::app::tongue::words;
 use crate::sentence::Sentence;
 
 impl App {
-    pub(super) fn export(&mut self, ctx: &Context, what: Export) {
+    pub(super) fn export(&mut self, ctx: &Context, what: ExportMessage) {
         let notice = match what {
-            Export::CopyLink => self.place().filter(Place::has_input).map(|place| {
+            ExportMessage::CopyLink => self.place().filter(Link::has_input).map(|place| {
                 ctx.copy_text(place.command_line());
                 "The link is on the clipboard: a command line that reopens this step."
             }),
-            Export::CopyCsv => self.document.snapshot().map(|snapshot| {
+            ExportMessage::CopyCsv => self.document.snapshot().map(|snapshot| {
                 ctx.copy_text(export::csv(snapshot));
                 "The numbers of the tile are on the clipboard."
             }),
-            Export::CopyNumpy => self.document.snapshot().map(|snapshot| {
+            ExportMessage::CopyNumpy => self.document.snapshot().map(|snapshot| {
                 ctx.copy_text(export::numpy(snapshot));
                 "The numbers of the tile are on the clipboard."
             }),
-            Export::Picture(goal) => {
+            ExportMessage::Picture(goal) => {
                 self.saving = Some(picture::take(ctx, None, goal));
                 None
             }
-            Export::View(goal) => {
+            ExportMessage::View(goal) => {
                 self.sitting = Some(Sitting::Asked(goal));
                 None
             }
-            Export::Trace | Export::Perfetto => {
+            ExportMessage::Trace | ExportMessage::Perfetto => {
                 self.saving = self.document.scene().cloned().map(|scene| {
-                    Job::start(ctx, move |_| export::saved(export::trace(&scene, what == Export::Perfetto)))
+                    Job::start(ctx, move |_| export::saved(export::trace(&scene, what == ExportMessage::Perfetto)))
                 });
                 None
             }
-            Export::Worksheet => {
+            ExportMessage::Worksheet => {
                 let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
                 let written = export::worksheet(seed, words::language(ctx));
                 let path = written.and_then(|text| export::save("tilescope-worksheet", "txt", text.as_bytes()));

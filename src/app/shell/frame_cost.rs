@@ -6,8 +6,8 @@ use cpu_time::ThreadTime;
 use eframe::egui::{Context, RawInput, Rect, pos2};
 
 use crate::app::run::settings::Settings;
+use crate::app::shell::app::App;
 use crate::app::shell::open::AppOptions;
-use crate::app::shell::window::App;
 use crate::attention::input::random;
 use crate::gpu::Probe;
 use crate::playback::Command;

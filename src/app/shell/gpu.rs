@@ -2,27 +2,29 @@
 
 use eframe::egui::Context;
 
-use crate::app::panels::gpu::Wish as GpuWish;
-use crate::app::panels::kernel::Wish as KernelWish;
+use crate::app::message::gpu::GpuMessage;
+use crate::app::message::kernel::KernelMessage;
+use crate::app::panels::gpu::GpuPanel;
+use crate::app::panels::kernel::KernelEditor;
 use crate::app::run::export;
 use crate::app::run::gpu::device::Status;
 use crate::app::run::job::Job;
-use crate::app::shell::window::App;
+use crate::app::shell::app::App;
 use crate::trace::write_timeline;
 
 impl App {
-    pub(super) fn gpu_wish(&mut self, ctx: &Context, wish: GpuWish) {
-        if wish == GpuWish::SaveTimeline {
+    pub(super) fn gpu_message(&mut self, ctx: &Context, message: GpuMessage) {
+        if message == GpuMessage::SaveTimeline {
             self.save_timeline(ctx);
         } else {
-            self.gpu_panel.carry_out(ctx, wish, &mut self.document, &mut self.gpu);
+            self.owned.of::<GpuPanel>().carry_out(ctx, message, &mut self.document, &mut self.gpu);
         }
     }
 
-    pub(super) fn kernel_wish(&mut self, ctx: &Context, wish: KernelWish) {
+    pub(super) fn kernel_message(&mut self, ctx: &Context, message: KernelMessage) {
         let scene = self.document.scene().cloned();
         let at = scene.as_deref().zip(self.document.snapshot().map(AsRef::as_ref));
-        let offer = self.code.editor.carry_out(wish, at, self.gpu.sources());
+        let offer = self.owned.of::<KernelEditor>().carry_out(message, at, self.gpu.sources());
         if let Some((offer, scene)) = offer.zip(scene) {
             self.gpu.compile(ctx, &scene, self.document.generation(), offer);
         }

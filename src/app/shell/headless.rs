@@ -3,9 +3,10 @@
 #[cfg(feature = "wgpu")]
 use eframe::egui::{self, Context, Event, RawInput, Rect, Vec2};
 
+use crate::app::run::export::png;
+use crate::app::shell::app::App;
 use crate::app::shell::open::AppOptions;
 #[cfg(feature = "wgpu")]
-use crate::app::shell::window::App;
 use crate::attention::Input;
 use crate::sentence::Sentence;
 
@@ -106,19 +107,6 @@ pub fn picture(input: Option<Input>, options: &AppOptions, size: Size) -> Result
 #[cfg(not(feature = "wgpu"))]
 pub fn picture(_: Option<Input>, _: &AppOptions, _: Size) -> Result<Vec<u8>, NoPicture> {
     Err(NoPicture::Renderer("this build draws no pictures without a window; build with `--features wgpu`".into()))
-}
-
-/// RGBA bytes as a PNG.
-pub fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Sentence> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::High);
-    let opaque: Vec<u8> = pixels.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&opaque));
-    written.map_err(Sentence::verbatim)?;
-    Ok(bytes)
 }
 
 #[cfg(feature = "wgpu")]

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw;
-use crate::app::message::commands::{COMMANDS, keys_text};
+use crate::app::message::commands::{keys_text, table};
 use crate::app::tongue::words::{fill, tr};
 
 /// Gives whether it stays open.
@@ -15,7 +15,7 @@ pub fn show(ui: &mut Ui) -> bool {
         ui.set_width((340.0 * columns as f32).min(screen.x - 40.0).max(80.0));
         ui.heading(tr(ui.ctx(), "Keys"));
         egui::ScrollArea::vertical().max_height((screen.y - 160.0).max(40.0)).show(ui, |ui| {
-            let with_keys: Vec<_> = COMMANDS.iter().filter(|entry| !entry.keys.is_empty()).collect();
+            let with_keys: Vec<_> = table(ui.ctx()).iter().filter(|entry| !entry.keys.is_empty()).collect();
             let half = with_keys.len().div_ceil(columns);
             ui.columns(columns, |columns| {
                 for (ui, entries) in columns.iter_mut().zip(with_keys.chunks(half)) {
@@ -43,6 +43,9 @@ fn column(ui: &mut Ui, entries: &[&crate::app::message::commands::Entry]) {
         let keys = keys_text(ui.ctx(), entry);
         let name = tr(ui.ctx(), entry.name).to_owned();
         let accessible = fill(ui.ctx(), "{0}: key", &[&name]);
-        draw::value_row(ui, &name, &keys, &accessible);
+        let row = draw::value_row(ui, &name, &keys, &accessible);
+        if !entry.help.is_empty() {
+            row.on_hover_text(tr(ui.ctx(), entry.help));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The window: one frame, who does what is asked, and pictures without a window.
 
+pub mod app;
 pub mod begin;
-pub mod carry_out;
 pub mod display;
 pub mod done;
 pub mod exporting;
@@ -9,6 +9,7 @@ pub mod frame_cost;
 pub mod gpu;
 pub mod headless;
 pub mod keys;
+pub mod lessons;
 pub mod open;
 pub mod own_lesson;
 pub mod own_text;
@@ -16,6 +17,7 @@ pub mod palette;
 pub mod picture;
 pub mod present;
 pub mod presenting;
+pub mod route;
 pub mod sides;
 pub mod stage;
 pub mod start_cost;

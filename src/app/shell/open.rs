@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use eframe::{NativeOptions, egui};
 
 use crate::app::ink::theme::Theme;
-use crate::app::message::Overlay;
+use crate::app::message::window::Overlay;
 use crate::app::run::file_dialog::{self, PickFile};
 use crate::app::run::gpu::device::{FindGpu, ListGpus, OpenGpu};
-use crate::app::run::link::Place;
+use crate::app::run::link::Link;
+use crate::app::shell::app::App;
 use crate::app::shell::display;
-use crate::app::shell::window::App;
 use crate::attention::Input;
 use crate::files::printable;
 use crate::gpu;
@@ -42,7 +42,7 @@ pub struct AppOptions {
     /// The GPU panel is open.
     pub gpu_panel: bool,
     /// What is opened, and where in it.
-    pub place: Place,
+    pub place: Link,
     /// In place of what was kept.
     pub language: Option<Language>,
     /// Where none was kept.
@@ -69,7 +69,7 @@ impl Default for AppOptions {
             list_gpus: gpu::devices,
             open_gpu: gpu::open,
             gpu_panel: false,
-            place: Place::default(),
+            place: Link::default(),
             language: None,
             system_language: None,
             theme: None,

@@ -5,8 +5,9 @@ use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::commands::{COMMANDS, keys_text};
-use crate::app::message::{Action, Source};
+use crate::app::message::Message;
+use crate::app::message::commands::{Entry, keys_text, table};
+use crate::app::run::source::Source;
 use crate::app::tongue::words::{fill, tr};
 
 /// What the palette remembers while it is open.
@@ -17,11 +18,11 @@ pub struct CommandPalette {
 }
 
 /// What became of it in this frame.
-pub enum Outcome {
+pub enum PaletteOutcome {
     Open,
     Closed,
     /// The name of the command, and what it does.
-    Picked(&'static str, Action),
+    Picked(&'static str, Message),
 }
 
 struct Row {
@@ -29,20 +30,20 @@ struct Row {
     /// As it is shown, in the language on screen.
     title: String,
     keys: String,
-    action: Action,
+    action: Message,
 }
 
 impl CommandPalette {
     /// `choices` are those that the setup has, by name.
-    pub fn show(&mut self, ui: &mut Ui, choices: &[&'static str], recent: &[String]) -> Outcome {
-        let mut outcome = Outcome::Open;
+    pub fn show(&mut self, ui: &mut Ui, choices: &[&'static str], recent: &[String]) -> PaletteOutcome {
+        let mut outcome = PaletteOutcome::Open;
         let screen = ui.ctx().content_rect();
         let area = egui::Modal::default_area(egui::Id::unique("palette"))
             .anchor(egui::Align2::CENTER_TOP, egui::vec2(0.0, (screen.height() * 0.1).min(72.0)));
         let modal = egui::Modal::new(egui::Id::unique("palette")).area(area).show(ui.ctx(), |ui| {
             ui.set_width(520.0_f32.min(screen.width() - 40.0).max(80.0));
             self.field(ui);
-            let rows = rows(ui.ctx(), &self.text, choices, recent);
+            let rows = rows(ui.ctx(), table(ui.ctx()), &self.text, choices, recent);
             if rows.is_empty() {
                 let text = fill(ui.ctx(), NOTHING, &[&self.text.trim()]);
                 draw::describe(&ui.label(&text), "found", &text);
@@ -55,12 +56,12 @@ impl CommandPalette {
                 for (at, row) in rows.into_iter().enumerate() {
                     let is_here = at == self.at;
                     if line(ui, &row, is_here) || (is_here && entered) {
-                        outcome = Outcome::Picked(row.name, row.action);
+                        outcome = PaletteOutcome::Picked(row.name, row.action);
                     }
                 }
             });
         });
-        if matches!(outcome, Outcome::Open) && modal.should_close() { Outcome::Closed } else { outcome }
+        if matches!(outcome, PaletteOutcome::Open) && modal.should_close() { PaletteOutcome::Closed } else { outcome }
     }
 
     fn field(&mut self, ui: &mut Ui) {
@@ -111,14 +112,11 @@ const NOTHING: &str = "Nothing is called \"{0}\". Try another word: mask, step, 
 /// The group of the setup's choices.
 const SETUP: &str = "Setup";
 
-/// Other words for what has a name.
-const ALSO: [(&str, &str); 14] = [
+/// Other words for what has a name and is no panel.
+const ALSO: [(&str, &str); 11] = [
     ("The first two minutes again", "tutorial, tour, introduction"),
     ("Keys", "shortcuts, keyboard, help"),
     ("All commands", "palette, search"),
-    ("Breakpoints", "stop when, condition, watch"),
-    ("Block sizes", "tile size, tuning, autotune"),
-    ("Traffic", "bytes, HBM, memory"),
     ("Save the trace as JSON", "export"),
     ("Full screen", "maximise"),
     ("Block rows br", "tile size, query block"),
@@ -130,26 +128,33 @@ const ALSO: [(&str, &str); 14] = [
 ];
 
 /// The rows that match, the closest first.
-fn rows(ctx: &egui::Context, text: &str, choices: &[&'static str], recent: &[String]) -> Vec<Row> {
+fn rows(
+    ctx: &egui::Context,
+    commands: &'static [Entry],
+    text: &str,
+    choices: &[&'static str],
+    recent: &[String],
+) -> Vec<Row> {
     let mut rows: Vec<(i64, Row)> = Vec::new();
-    for entry in COMMANDS {
-        if let Some(score) = of_name(ctx, text, entry.name, entry.group) {
+    for entry in commands {
+        if let Some(score) = of_name(ctx, text, entry) {
             let title = tr(ctx, entry.name).into();
             rows.push((
                 score,
-                Row { name: entry.name, title, keys: keys_text(ctx, entry), action: entry.action.clone() },
+                Row { name: entry.name, title, keys: keys_text(ctx, entry), action: entry.message.clone() },
             ));
         }
     }
     for &name in choices {
-        if let Some(score) = of_name(ctx, text, name, SETUP) {
+        let choice = Entry { group: SETUP, name, keys: &[], message: Message::Setting(name), also: "", help: "" };
+        if let Some(score) = of_name(ctx, text, &choice) {
             let (title, keys) = (tr(ctx, name).into(), tr(ctx, SETUP).into());
-            rows.push((score, Row { name, title, keys, action: Action::Setting(name) }));
+            rows.push((score, Row { name, title, keys, action: choice.message }));
         }
     }
     for path in recent {
         if let Some(score) = score(text, path) {
-            let action = Action::Open(Source::from(path.as_str()));
+            let action = Message::Open(Source::from(path.as_str()));
             rows.push((score - 20, Row { name: "Recent file", title: path.clone(), keys: String::new(), action }));
         }
     }
@@ -159,14 +164,15 @@ fn rows(ctx: &egui::Context, text: &str, choices: &[&'static str], recent: &[Str
 }
 
 /// How well `text` names something: by its name on screen or in English, by another word for it, or by its group.
-fn of_name(ctx: &egui::Context, text: &str, name: &str, group: &str) -> Option<i64> {
+fn of_name(ctx: &egui::Context, text: &str, entry: &Entry) -> Option<i64> {
+    let Entry { name, group, .. } = *entry;
     let own = score(text, tr(ctx, name)).max(score(text, name));
     // Letters that are scattered over other words or over a group say nothing.
     let whole =
         |said: &str| score(text, said).filter(|score| *score >= AT_A_WORD).map(|score| score.min(AT_A_WORD) - 150);
-    let also = ALSO.iter().find(|(of, _)| *of == name);
-    let also =
-        also.and_then(|(_, words)| words.split(", ").chain(tr(ctx, words).split("\u{3001}")).filter_map(whole).max());
+    let listed = ALSO.iter().find(|(of, _)| *of == name).map(|(_, words)| *words);
+    let also = Some(entry.also).filter(|words| !words.is_empty()).or(listed);
+    let also = also.and_then(|words| words.split(", ").chain(tr(ctx, words).split("\u{3001}")).filter_map(whole).max());
     own.max(also).max(whole(tr(ctx, group)))
 }
 
@@ -203,11 +209,18 @@ fn score(pattern: &str, text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::panels::list::COMMANDS;
 
     fn first(text: &str) -> &'static str {
-        rows(&egui::Context::default(), text, &["Precision", "Causal mask", "Sliding window", "Key/value head"], &[])
-            .first()
-            .map_or("", |row| row.name)
+        rows(
+            &egui::Context::default(),
+            &COMMANDS,
+            text,
+            &["Precision", "Causal mask", "Sliding window", "Key/value head"],
+            &[],
+        )
+        .first()
+        .map_or("", |row| row.name)
     }
 
     #[test]
@@ -216,7 +229,7 @@ mod tests {
         assert_eq!(first("cop link"), "Copy a link to this step");
         assert_eq!(first("l4"), "Lesson 4: the online softmax");
         assert_eq!(first("dark"), "Dark colours");
-        assert_eq!(rows(&egui::Context::default(), "zzzzq", &[], &[]).len(), 0);
+        assert_eq!(rows(&egui::Context::default(), &COMMANDS, "zzzzq", &[], &[]).len(), 0);
     }
 
     #[test]
@@ -234,7 +247,8 @@ mod tests {
         ] {
             assert_eq!(first(text), name, "{text}");
         }
-        let masks = rows(&egui::Context::default(), "mask", &["Causal mask", "Padding mask", "Sliding window"], &[]);
+        let masks =
+            rows(&egui::Context::default(), &COMMANDS, "mask", &["Causal mask", "Padding mask", "Sliding window"], &[]);
         let names: Vec<_> = masks.iter().map(|row| row.name).take(3).collect();
         assert_eq!(names, ["Causal mask", "Padding mask", "Sliding window"]);
     }
@@ -249,8 +263,25 @@ mod tests {
 
     #[test]
     fn every_name_finds_itself_first() {
-        for entry in COMMANDS {
+        for entry in COMMANDS.iter() {
             assert_eq!(first(entry.name), entry.name);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_added_is_found_by_its_name_and_by_its_other_words() {
+        let added = Entry {
+            group: "Look",
+            name: "The added panel",
+            keys: &[],
+            message: Message::Show("added"),
+            also: "quokka",
+            help: "",
+        };
+        let table: &'static [Entry] = [&COMMANDS[..], &[added]].concat().leak();
+        for text in ["added", "quokka"] {
+            let rows = rows(&egui::Context::default(), table, text, &[], &[]);
+            assert_eq!(rows.first().map(|row| &row.action), Some(&Message::Show("added")), "{text}");
         }
     }
 }

@@ -9,19 +9,12 @@ use eframe::egui::{self, ColorImage, Context, Rect, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::Palette;
-use crate::app::run::export;
+use crate::app::message::export::Goal;
+use crate::app::run::export::{self, Ended};
 use crate::app::run::job::Job;
-use crate::app::shell::done::Ended;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::fill;
 use crate::number::grouped;
-
-/// What is done with a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    Copy,
-    Save,
-}
 
 /// How far a picture of the main view has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +67,7 @@ fn finish(ctx: &Context, image: ColorImage, goal: Goal) -> Ended {
     }
     let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
     let [width, height] = image.size;
-    let png = crate::app::shell::headless::png(&bytes, width as u32, height as u32);
+    let png = export::png(&bytes, width as u32, height as u32);
     export::saved(png.and_then(|png| export::save("tilescope", "png", &png)))
 }
 

@@ -2,23 +2,24 @@
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
-use crate::app::ink::draw;
 use crate::app::ink::motion::Motion;
-use crate::app::ink::prose;
 use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::ink::{draw, prose};
+use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
-use crate::app::message::{Action, Present as Wish};
-use crate::app::panels::lesson;
-use crate::app::panels::row_numbers;
-use crate::app::run::document::Kept;
-use crate::app::run::link::Landing;
-use crate::app::shell::window::App;
-use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::message::talk::TalkMessage;
+use crate::app::panels::lesson::task::{self, TEXT};
+use crate::app::panels::{lesson, row_numbers};
+use crate::app::run::said::current_step;
+use crate::app::shell::app::App;
+use crate::app::shell::stage;
+use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::Look;
+use crate::app::state::talk::{Talk, Vote};
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::short;
+use crate::playback::lesson::Distance;
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Distance, Position};
 
 /// A screen has this many points of height while one presents, so that type grows with it: the smallest label, of 12, has a
 /// thirtieth of it.
@@ -29,57 +30,6 @@ const TASK: f32 = 0.38;
 /// How much larger everything is on a screen of so many points at its own scale.
 fn zoom_for(height: f32) -> f32 {
     (height / HEIGHT).clamp(1.0, 8.0)
-}
-
-/// The stage as it was before a talk.
-#[derive(Clone, Debug)]
-pub struct Before {
-    pub kept: Kept,
-    pub landing: Landing,
-    pub distance: Distance,
-    pub is_comparing: bool,
-    pub zoom: f32,
-    /// The beat of the lesson that was open.
-    pub beat: Option<(Of, Position)>,
-}
-
-/// What a talk remembers.
-#[derive(Clone, Debug, Default)]
-pub struct Talk {
-    pub is_blank: bool,
-    pub has_notes: bool,
-    pub vote: Option<Vote>,
-    /// Seconds of the clock at which it began.
-    pub began: f64,
-    pub before: Option<Before>,
-    /// Another input than that of the beat is looked at: the lesson says nothing of it.
-    pub is_away: bool,
-    /// The lesson's last beat is behind.
-    pub is_over: bool,
-    /// What the person made of the size, as a factor.
-    pub scale: f32,
-}
-
-/// A vote of the class: counts by choice, one row for each round.
-#[derive(Clone, Debug, Default)]
-pub struct Vote {
-    pub rounds: Vec<Vec<u32>>,
-}
-
-impl Vote {
-    pub fn new(choices: usize) -> Self {
-        Self { rounds: vec![vec![0; choices]] }
-    }
-
-    fn now(&mut self) -> Option<&mut Vec<u32>> {
-        self.rounds.last_mut()
-    }
-
-    fn add(&mut self, choice: usize, by: i64) {
-        if let Some(count) = self.now().and_then(|counts| counts.get_mut(choice)) {
-            *count = count.saturating_add_signed(by as i32);
-        }
-    }
 }
 
 /// The line above the picture: what the beat says, or without a lesson, what the `step` did.
@@ -93,22 +43,22 @@ fn line(ui: &mut Ui, lesson: Option<&OpenLesson>, step: Option<&str>) {
 
 /// What the beat asks, beside the picture: the question with its vote, the answer with its reasons, a task with its
 /// controls and what came of it.
-fn task(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     let predict = lesson.shown.as_ref().ok().and_then(|shown| shown.predict.clone());
     let revealed = predict.as_ref().and_then(|predict| predict.revealed.as_ref());
     match (&mut talk.vote, &predict) {
         (Some(vote), Some(predict)) => {
-            lesson::task(ui, "Predict", &predict.question);
-            tally(ui, vote, lesson, revealed.is_some(), actions);
+            task::task(ui, "Predict", &predict.question);
+            tally(ui, vote, lesson, revealed.is_some(), messages);
             revealed.into_iter().for_each(|revealed| lesson::answer(ui, lesson, revealed));
         }
-        _ => lesson::tasks(ui, lesson, actions),
+        _ => lesson::tasks(ui, lesson, messages),
     }
     // A class has chosen each of them.
     for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
         if let Some(thought) = &choice.misconception {
             ui.add_space(SPACE);
-            ui.add(egui::Label::new(prose::job(ui, &format!("**{}** {thought}", choice.text), lesson::TEXT)));
+            ui.add(egui::Label::new(prose::job(ui, &format!("**{}** {thought}", choice.text), TEXT)));
         }
     }
 }
@@ -134,7 +84,7 @@ fn end(ui: &mut Ui, lesson: &OpenLesson) {
 }
 
 /// The choices with their counts. A number key counts one hand up, with Shift one down.
-fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, actions: &mut Vec<Action>) {
+fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let choices = lesson.choices();
     for (index, key) in NUMBERS.iter().enumerate().take(choices.len()) {
@@ -174,7 +124,7 @@ fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, a
             vote.rounds.push(vec![0; choices.len()]);
         }
         if ui.button(tr(ui.ctx(), "Close")).clicked() {
-            actions.push(Action::Present(Wish::Vote));
+            messages.push(Message::Talk(TalkMessage::Vote));
         }
     });
 }
@@ -222,7 +172,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
 
 impl App {
     /// Another layout while presenting: no panel, one view, one line.
-    pub(super) fn talk(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    pub(super) fn talk(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         let palette = Palette::of(ui);
         let now = ui.input(|input| input.time);
         let Some(mut talk) = self.talk.take() else { return };
@@ -231,7 +181,7 @@ impl App {
             self.talk = Some(talk);
             return;
         }
-        (self.stage.is_projected, self.stage.compare.is_bare) = (true, true);
+        (self.view.is_projected, self.view.compare.is_bare) = (true, true);
         let ctx = ui.ctx().clone();
         let zoom = zoom_for(ctx.content_rect().height() * ctx.zoom_factor()) * talk.scale;
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {
@@ -246,7 +196,7 @@ impl App {
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let step = scene.as_ref().zip(snapshot.as_deref());
-        let step = step.map(|(scene, snapshot)| say(ui.ctx(), &words::current_step(scene, snapshot)));
+        let step = step.map(|(scene, snapshot)| say(ui.ctx(), &current_step(scene, snapshot)));
         Panel::top("line")
             .frame(Frame::new().fill(palette.panel).inner_margin(margin))
             .resizable(false)
@@ -257,7 +207,7 @@ impl App {
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
                 let id = (lesson.of.key(), lesson.position.beat);
                 let scroll = egui::ScrollArea::vertical().id_salt(id).auto_shrink([false, false]);
-                scroll.show(ui, |ui| task(ui, &mut talk, lesson, actions));
+                scroll.show(ui, |ui| asked(ui, &mut talk, lesson, messages));
             });
         }
         if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {
@@ -268,7 +218,7 @@ impl App {
             let look = Look { scene, snapshot, selection, check, generation, motion, question, race: None };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             // They are of a row: beside another picture they would be of nothing that is seen.
-            if self.stage.distance == Distance::Near && !self.stage.compare.is_open {
+            if self.view.distance == Distance::Near && !self.view.compare.is_open {
                 Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
             }
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
@@ -277,10 +227,10 @@ impl App {
             }
             egui::CentralPanel::default()
                 .frame(frame)
-                .show(ui, |ui| self.stage.view(ui, scene, &look, &mut self.textures, actions));
+                .show(ui, |ui| stage::view(ui, &mut self.drawn(Some(&look), messages)));
         }
         if talk.has_notes {
-            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, actions);
+            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, messages);
         }
         self.talk = Some(talk);
     }
@@ -288,7 +238,7 @@ impl App {
 
 /// The teacher's window; inside this one where the system has no second. A remote's keys work there too: the person
 /// who looks at it has the keyboard there.
-fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, actions: &mut Vec<Action>) {
+fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, messages: &mut Vec<Message>) {
     let id = egui::ViewportId::from_hash_of("notes");
     let title = tr(ctx, "Notes");
     let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
@@ -299,9 +249,9 @@ fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, action
             return notes(ui, lesson, seconds);
         }
         let keyboard = Keyboard { is_covered: false, is_presenting: true };
-        actions.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.action.clone()));
+        messages.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.message.clone()));
         if ui.input(|input| input.viewport().close_requested()) {
-            actions.push(Action::Present(Wish::Notes));
+            messages.push(Message::Talk(TalkMessage::Notes));
         }
         egui::CentralPanel::default().show(ui, |ui| notes(ui, lesson, seconds));
     });

@@ -2,16 +2,17 @@
 
 use eframe::egui::{self, Context};
 
-use crate::app::message::{Present, Selection};
+use crate::app::message::talk::TalkMessage;
 use crate::app::run::link::Landing;
-use crate::app::shell::present::{Before, Talk, Vote};
-use crate::app::shell::window::App;
+use crate::app::run::selection::Selection;
+use crate::app::shell::app::App;
+use crate::app::state::talk::{Before, Talk, Vote};
 use crate::playback::lesson::{At, Position};
 
 impl App {
-    pub(super) fn present_wish(&mut self, ctx: &Context, wish: Present) {
-        match (wish, &mut self.talk) {
-            (Present::FromStart | Present::Here, None) => {
+    pub(super) fn talk_message(&mut self, ctx: &Context, message: TalkMessage) {
+        match (message, &mut self.talk) {
+            (TalkMessage::FromStart | TalkMessage::Here, None) => {
                 self.talk = Some(Talk {
                     began: ctx.input(|input| input.time),
                     before: Some(self.before(ctx)),
@@ -21,27 +22,27 @@ impl App {
                 });
                 self.end_tour();
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
-                if wish == Present::FromStart
+                if message == TalkMessage::FromStart
                     && let Some(lesson) = &mut self.lesson
                 {
                     lesson.go(Position::default());
                     self.show_beat(ctx);
                 }
             }
-            (Present::Stop, Some(talk)) => {
+            (TalkMessage::Stop, Some(talk)) => {
                 let before = talk.before.take();
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
                 self.talk = None;
                 before.into_iter().for_each(|before| self.stand_as_before(ctx, before));
             }
-            (Present::Blank, Some(talk)) => talk.is_blank ^= true,
-            (Present::Notes, Some(talk)) => talk.has_notes ^= true,
-            (Present::Vote, Some(talk)) if talk.vote.is_some() => talk.vote = None,
-            (Present::Vote, Some(talk)) => {
+            (TalkMessage::Blank, Some(talk)) => talk.is_blank ^= true,
+            (TalkMessage::Notes, Some(talk)) => talk.has_notes ^= true,
+            (TalkMessage::Vote, Some(talk)) if talk.vote.is_some() => talk.vote = None,
+            (TalkMessage::Vote, Some(talk)) => {
                 let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
                 talk.vote = (choices > 0).then(|| Vote::new(choices));
             }
-            (Present::Return, Some(_)) => self.show_beat(ctx),
+            (TalkMessage::Return, Some(_)) => self.show_beat(ctx),
             _ => {}
         }
     }
@@ -51,8 +52,8 @@ impl App {
         Before {
             kept: self.document.kept(),
             landing: Landing { at: Some(At::Step(self.player.cursor())), row: Some(query), key },
-            distance: self.stage.distance,
-            is_comparing: self.stage.compare.is_open,
+            distance: self.view.distance,
+            is_comparing: self.view.compare.is_open,
             zoom: ctx.zoom_factor(),
             beat: self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)),
         }
@@ -64,8 +65,8 @@ impl App {
         if self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)) != before.beat {
             return;
         }
-        self.stage.stand_at(before.distance);
-        self.stage.compare.is_open = before.is_comparing;
+        self.view.stand_at(before.distance);
+        self.view.compare.is_open = before.is_comparing;
         if let Some(landing) = self.document.put_back(ctx, before.kept, before.landing) {
             self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
         }

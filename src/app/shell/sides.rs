@@ -4,15 +4,12 @@
 use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::commands;
-use crate::app::message::{Action, Edge, Side, Tab};
-use crate::app::panels::check;
-use crate::app::panels::lesson;
-use crate::app::panels::plot;
-use crate::app::panels::row_numbers;
-use crate::app::panels::setup;
-use crate::app::panels::traffic;
-use crate::app::shell::window::App;
+use crate::app::message::window::{Edge, Side};
+use crate::app::message::{Message, commands};
+use crate::app::panels::list::{self, PANELS};
+use crate::app::panels::panel::Home;
+use crate::app::panels::{lesson, row_numbers, setup};
+use crate::app::shell::app::App;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::tr;
 
@@ -21,20 +18,6 @@ const ROOM_FOR_RIGHT: f32 = 1000.0;
 const ROOM_FOR_LEFT: f32 = 720.0;
 /// Of a side that is folded.
 const FOLDED: f32 = 32.0;
-
-/// What the person wants of each side; `None` is what the width of the window asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Folds {
-    left: Option<bool>,
-    right: Option<bool>,
-}
-
-impl Folds {
-    /// The picture has the whole width.
-    pub fn both() -> Self {
-        Self { left: Some(true), right: Some(true) }
-    }
-}
 
 impl App {
     /// Beside a lesson that is followed the left side stays.
@@ -61,108 +44,94 @@ impl App {
         }
     }
 
-    pub(super) fn left(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
+    pub(super) fn left(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
         if self.is_folded(ui.ctx(), Edge::Left) {
-            return folded(ui, Edge::Left, actions);
+            return folded(ui, Edge::Left, messages);
         }
         if self.side == Side::Lesson {
-            return self.lesson_panel(ui, frame, actions);
+            return self.lesson_panel(ui, frame, look, messages);
         }
         Panel::left("setup").exact_size(theme::SETUP).frame(frame).resizable(false).show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| {
-                heads(ui, self.side, actions);
-                setup::show(ui, &self.document, self.wanted_setting.take(), actions);
-                ui.add_space(8.0);
-                ui.separator();
-                check::show(ui, look, &self.gpu, actions);
+                heads(ui, self.side, messages);
+                (setup::PANEL.show)(ui, &mut self.drawn(look, messages));
+                self.wanted_setting = None;
             });
         });
     }
 
-    fn lesson_panel(&mut self, ui: &mut Ui, frame: Frame, actions: &mut Vec<Action>) {
+    fn lesson_panel(&mut self, ui: &mut Ui, frame: Frame, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let width = theme::LESSON.min(ui.available_width() * 0.4);
         Panel::left("lesson").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
-            heads(ui, self.side, actions);
-            match &mut self.lesson {
-                Some(lesson) => lesson::show(ui, lesson, actions),
-                None => {
-                    let lessons = &self.store.kept.lessons;
-                    ScrollArea::vertical().show(ui, |ui| lesson::contents(ui, lessons, actions));
-                }
-            }
+            heads(ui, self.side, messages);
+            (lesson::PANEL.show)(ui, &mut self.drawn(look, messages));
         });
     }
 
-    pub(super) fn right(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
+    pub(super) fn right(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
         if self.is_folded(ui.ctx(), Edge::Right) {
-            return folded(ui, Edge::Right, actions);
+            return folded(ui, Edge::Right, messages);
         }
         let panel = Panel::right("near").exact_size(theme::NEAR).frame(frame).resizable(false);
         panel.show(ui, |ui| {
             let Some(look) = look else { return };
             let corner = ui.max_rect().right_top() - egui::vec2(20.0, 2.0);
-            ScrollArea::vertical().show(ui, |ui| self.row_and_tables(ui, look, actions));
+            ScrollArea::vertical().show(ui, |ui| self.row_and_tables(ui, look, messages));
             let place = egui::Rect::from_min_size(corner, egui::vec2(20.0, 20.0));
-            ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| fold(ui, Edge::Right, ">", actions));
+            ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| fold(ui, Edge::Right, ">", messages));
         });
     }
 
-    fn row_and_tables(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
-        row_numbers::show(ui, look, actions);
+    fn row_and_tables(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+        row_numbers::show(ui, look, messages);
         ui.add_space(4.0);
         ui.separator();
         ui.horizontal(|ui| {
-            for tab in Tab::ALL {
-                if ui.selectable_label(tab == self.tab, tr(ui.ctx(), tab.name())).clicked() {
-                    actions.push(Action::Tab(tab));
+            for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Right) {
+                let response = ui.selectable_label(panel.id == self.tab, tr(ui.ctx(), panel.title));
+                if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {
+                    messages.push(panel.opens.clone());
                 }
             }
         });
-        match self.tab {
-            Tab::Traffic => traffic::show(ui, look),
-            Tab::Plot => {
-                let scene = self.document.scene().cloned();
-                let told = scene.and_then(|scene| self.stage.told(ui.ctx(), &scene, look));
-                plot::show(ui, look, told.as_deref());
-            }
-            Tab::Code => self.code.show(ui, look, &self.gpu, actions),
+        if let Some(panel) = list::by_id(self.tab) {
+            (panel.show)(ui, &mut self.drawn(Some(look), messages));
         }
     }
 }
 
 /// Setup or lesson: which of them the left side shows.
-fn heads(ui: &mut Ui, side: Side, actions: &mut Vec<Action>) {
+fn heads(ui: &mut Ui, side: Side, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
-        for (of, name) in [(Side::Lesson, "Lesson"), (Side::Setup, "Setup")] {
-            let text = tr(ui.ctx(), name).to_owned();
-            let response = ui.selectable_label(of == side, text);
-            if response.on_hover_text(commands::tooltip(ui.ctx(), &Action::Side(of))).clicked() {
-                actions.push(Action::Side(of));
+        for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Left).rev() {
+            let response = ui.selectable_label(panel.opens == Message::Side(side), tr(ui.ctx(), panel.title));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {
+                messages.push(panel.opens.clone());
             }
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| fold(ui, Edge::Left, "<", actions));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| fold(ui, Edge::Left, "<", messages));
     });
     ui.add_space(4.0);
 }
 
 /// What is left of a side: a button that brings it back.
-fn folded(ui: &mut Ui, edge: Edge, actions: &mut Vec<Action>) {
+fn folded(ui: &mut Ui, edge: Edge, messages: &mut Vec<Message>) {
     let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(4, 8));
     let (panel, sign) = match edge {
         Edge::Left => (Panel::left("left, folded"), ">"),
         Edge::Right => (Panel::right("right, folded"), "<"),
     };
-    panel.exact_size(FOLDED).frame(frame).resizable(false).show(ui, |ui| fold(ui, edge, sign, actions));
+    panel.exact_size(FOLDED).frame(frame).resizable(false).show(ui, |ui| fold(ui, edge, sign, messages));
 }
 
-fn fold(ui: &mut Ui, edge: Edge, sign: &str, actions: &mut Vec<Action>) {
-    let action = Action::Fold(edge);
+fn fold(ui: &mut Ui, edge: Edge, sign: &str, messages: &mut Vec<Message>) {
+    let action = Message::Fold(edge);
     let name = tr(ui.ctx(), edge.name()).to_owned();
     let response = ui.add(egui::Button::new(sign).min_size(egui::vec2(20.0, 20.0)).frame(false));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
     if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-        actions.push(action);
+        messages.push(action);
     }
 }

@@ -2,9 +2,9 @@
 
 use eframe::egui::{Context, Ui, ViewportCommand};
 
+use crate::app::shell::app::App;
 use crate::app::shell::display;
 use crate::app::shell::open::{AppOptions, native_options};
-use crate::app::shell::window::App;
 use crate::sentence::Sentence;
 
 /// The window, or an empty one.

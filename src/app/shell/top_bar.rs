@@ -5,9 +5,12 @@ use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::commands::{self, COMMANDS};
-use crate::app::message::{Action, Overlay, Present, Source, preset_title};
+use crate::app::message::talk::TalkMessage;
+use crate::app::message::window::Overlay;
+use crate::app::message::{Message, commands};
 use crate::app::run::document::Document;
+use crate::app::run::said;
+use crate::app::run::source::{Source, preset_title};
 use crate::app::tongue::words::{self, fill, tr};
 use crate::attention::input::bundled::CAPTURES;
 use crate::attention::input::preset::Preset;
@@ -17,37 +20,37 @@ use crate::schedule::algorithm;
 /// Work shorter than this is not worth a bar.
 const PATIENCE_S: f32 = 0.3;
 
-pub fn show(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     ui.horizontal_centered(|ui| {
         ui.label(egui::RichText::new("tilescope").size(16.0).strong());
         ui.add_space(2.0 * SPACE);
-        input_menu(ui, document, actions);
-        algorithm_menu(ui, document, actions);
+        input_menu(ui, document, messages);
+        algorithm_menu(ui, document, messages);
         waiting(ui, document);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let keys = Action::Overlay(Overlay::Keys);
+            let keys = Message::Overlay(Overlay::Keys);
             if named_button(ui, "?", tr(&ui.ctx().clone(), "Keys"), &commands::tooltip(ui.ctx(), &keys)).clicked() {
-                actions.push(keys);
+                messages.push(keys);
             }
-            more(ui, actions);
-            let present = Action::Present(Present::Here);
+            more(ui, messages);
+            let present = Message::Talk(TalkMessage::Here);
             let tip = commands::tooltip(ui.ctx(), &present);
             let word = tr(ui.ctx(), "Present").to_owned();
             if named_button(ui, &word, &word, &tip).clicked() {
-                actions.push(present);
+                messages.push(present);
             }
             scope(ui, document);
         });
     });
 }
 
-fn input_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+fn input_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     let title = fill(ui.ctx(), "Input: {0}", &[&input_title(ui, document)]);
     let response = ui.menu_button(title, |ui| {
         ui.set_min_width(280.0);
         let mut entry = |ui: &mut Ui, source: Source| {
             if ui.button(tr(&ui.ctx().clone(), source.title())).clicked() {
-                actions.push(Action::Open(source));
+                messages.push(Message::Open(source));
                 ui.close();
             }
         };
@@ -59,10 +62,10 @@ fn input_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
         entry(ui, Source::Toy);
         Preset::ALL.into_iter().for_each(|preset| entry(ui, Source::Preset(preset)));
         ui.separator();
-        let open = Action::Overlay(Overlay::Open);
+        let open = Message::Overlay(Overlay::Open);
         let name = tr(ui.ctx(), "Files and random tensors ...").to_owned();
         if ui.button(name).on_hover_text(commands::tooltip(ui.ctx(), &open)).clicked() {
-            actions.push(open);
+            messages.push(open);
             ui.close();
         }
     });
@@ -71,11 +74,11 @@ fn input_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
 }
 
 /// Every command, by its group.
-fn more(ui: &mut Ui, actions: &mut Vec<Action>) {
+fn more(ui: &mut Ui, messages: &mut Vec<Message>) {
     let title = tr(ui.ctx(), "More").to_owned();
     ui.menu_button(title, |ui| {
-        let mut group = "";
-        for entry in COMMANDS {
+        let (table, mut group) = (commands::table(ui.ctx()), "");
+        for entry in table {
             if entry.group == group {
                 continue;
             }
@@ -83,10 +86,15 @@ fn more(ui: &mut Ui, actions: &mut Vec<Action>) {
             let title = tr(ui.ctx(), group).to_owned();
             ui.menu_button(title, |ui| {
                 ui.set_min_width(240.0);
-                for entry in COMMANDS.iter().filter(|entry| entry.group == group) {
+                for entry in table.iter().filter(|entry| entry.group == group) {
                     let name = tr(ui.ctx(), entry.name).to_owned();
-                    if ui.add(egui::Button::new(name).shortcut_text(commands::keys_text(ui.ctx(), entry))).clicked() {
-                        actions.push(entry.action.clone());
+                    let button = egui::Button::new(name).shortcut_text(commands::keys_text(ui.ctx(), entry));
+                    let mut response = ui.add(button);
+                    if !entry.help.is_empty() {
+                        response = response.on_hover_text(tr(ui.ctx(), entry.help));
+                    }
+                    if response.clicked() {
+                        messages.push(entry.message.clone());
                         ui.close();
                     }
                 }
@@ -122,7 +130,7 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
     }
 }
 
-fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
+fn algorithm_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     let wanted = document.wanted();
     let combo = egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm.name()).show_ui(
         ui,
@@ -130,7 +138,7 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
             for choice in algorithm::of_program() {
                 let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
-                    actions.push(Action::Change(Box::new(crate::app::run::settings::Settings {
+                    messages.push(Message::Change(Box::new(crate::app::run::settings::Settings {
                         algorithm: choice.clone(),
                         ..wanted.clone()
                     })));
@@ -145,7 +153,7 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, actions: &mut Vec<Action>) {
 /// What the numbers on screen are of, in what room is left.
 fn scope(ui: &mut Ui, document: &Document) {
     let Some(scene) = document.scene() else { return };
-    let text = words::say(ui.ctx(), &words::scope(scene));
+    let text = words::say(ui.ctx(), &said::scope(scene));
     let size = egui::vec2(ui.available_width(), 28.0);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     let (font, ink) = (theme::text(theme::LABEL), Palette::of(ui).faint_ink);
@@ -167,15 +175,15 @@ fn waiting(ui: &mut Ui, document: &Document) {
 }
 
 /// A message on one line, with a button that takes it away.
-pub fn notice(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
+pub fn notice(ui: &mut Ui, text: &str, messages: &mut Vec<Message>) {
     let (id, fill) = ("message", Palette::of(ui).trouble_soft);
-    line(ui, id, fill, ("! ", text), || actions.push(Action::Dismiss));
+    line(ui, id, fill, ("! ", text), || messages.push(Message::Dismiss));
 }
 
 /// What was understood of the file, on one line of the colour of the bar above: nothing is wrong.
-pub fn understood(ui: &mut Ui, text: &str, actions: &mut Vec<Action>) {
+pub fn understood(ui: &mut Ui, text: &str, messages: &mut Vec<Message>) {
     let (id, fill) = ("what was understood", Palette::of(ui).panel);
-    line(ui, id, fill, ("", text), || actions.push(Action::CloseUnderstood));
+    line(ui, id, fill, ("", text), || messages.push(Message::CloseUnderstood));
 }
 
 /// A text on one line after its mark, all of it where the pointer rests, and a button that takes it away.

@@ -1,159 +1,45 @@
-//! The window: all its state, and one frame from top to bottom. What panels ask for is carried out at the end.
+//! One frame of the window, from top to bottom. What panels ask for is carried out at the end.
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
-use crate::app::ink::motion;
-use crate::app::ink::motion::Motion;
-use crate::app::ink::texture::Textures;
+use crate::app::ink::motion::{self, Motion};
 use crate::app::ink::theme::{self, Palette};
+use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
-use crate::app::message::{Action, Overlay, Selection, Side, Source, Tab};
-use crate::app::panels::code::CodeView;
-use crate::app::panels::figure;
+use crate::app::message::window::{Overlay, Side};
 use crate::app::panels::gpu::GpuPanel;
+use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
-use crate::app::panels::memory_strip;
+use crate::app::panels::list::PANELS;
 use crate::app::panels::odd_rows::{self, LookedAt};
-use crate::app::panels::open::OpenPanel;
-use crate::app::panels::setup;
-use crate::app::panels::strip::Strip;
-use crate::app::panels::text;
-use crate::app::panels::timeline;
-use crate::app::panels::tour::{self, Tour};
-use crate::app::run::document::Document;
-use crate::app::run::file_dialog::PickFile;
-use crate::app::run::gpu::device::Gpu;
-use crate::app::run::job::Job;
-use crate::app::run::link::Place;
-use crate::app::run::settings::Settings;
-use crate::app::shell::done::{Done, Ended};
-use crate::app::shell::keys;
-use crate::app::shell::own_lesson::OwnLesson;
-use crate::app::shell::own_text::OwnText;
-use crate::app::shell::palette::{CommandPalette, Outcome};
+use crate::app::panels::panel::Home;
+use crate::app::panels::{figure, memory_strip, setup, timeline, tour};
+use crate::app::run::link::Link;
+use crate::app::run::source::Source;
+use crate::app::shell::app::App;
+use crate::app::shell::palette::PaletteOutcome;
 use crate::app::shell::picture::{self, Sitting};
-use crate::app::shell::present::Talk;
-use crate::app::shell::sides::Folds;
-use crate::app::shell::stage::{Stage, Wish};
-use crate::app::shell::top_bar;
-use crate::app::state::history::{History, Moment};
+use crate::app::shell::{keys, stage, top_bar};
+use crate::app::state::history::Moment;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::{Look, Question};
-use crate::app::state::store::Store;
-use crate::app::state::text_editor::{Edited, TextEditor};
+use crate::app::state::text_editor::{EditedText, TextEditor};
 use crate::app::tongue::words::{self, tr};
-use crate::attention::Input;
-use crate::playback::lesson::Distance;
-use crate::playback::{Command, Player};
+use crate::playback::Command;
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
 
-/// The whole application.
-pub struct App {
-    pub(super) document: Document,
-    pub(super) player: Player,
-    pub(super) selection: Selection,
-    pub(super) tab: Tab,
-    pub(super) side: Side,
-    pub(super) gpu: Gpu,
-    pub(super) gpu_panel: GpuPanel,
-    pub(super) textures: Textures,
-    pub(super) stage: Stage,
-    pub(super) strip: Strip,
-    pub(super) code: CodeView,
-    pub(super) own_text: OwnText,
-    pub(super) text_editor: TextEditor,
-    pub(super) own_lesson: OwnLesson,
-    pub(super) overlay: Option<Overlay>,
-    pub(super) palette: CommandPalette,
-    pub(super) store: Store,
-    pub(super) history: History,
-    pub(super) lesson: Option<OpenLesson>,
-    pub(super) tour: Option<Tour>,
-    /// The person looks at the main view, and not at the figure of the beat.
-    pub(super) hides_figure: bool,
-    pub(super) talk: Option<Talk>,
-    /// A file that is being written.
-    pub(super) saving: Option<Job<Ended>>,
-    /// What was done last, while it is told.
-    pub(super) done: Option<Done>,
-    /// A picture of the main view that is being taken.
-    pub(super) sitting: Option<Sitting>,
-    pub(super) open_panel: OpenPanel,
-    pub(super) pick_file: PickFile,
-    /// The name of the command that was carried out last.
-    pub(super) last_command: &'static str,
-    /// The clock of the last frame, while playing.
-    pub(super) last_time: Option<f64>,
-    pub(super) folds: Folds,
-    /// A file that is being opened: it was opened before once it is there.
-    pub(super) to_remember: Option<String>,
-    /// A choice of the setup that is to have the keyboard in the next frame.
-    pub(super) wanted_setting: Option<&'static str>,
-}
-
 impl App {
-    pub fn document(&self) -> &Document {
-        &self.document
-    }
-
-    pub fn player(&self) -> &Player {
-        &self.player
-    }
-
-    pub fn lesson(&self) -> Option<&OpenLesson> {
-        self.lesson.as_ref()
-    }
-
-    /// The name of the command that was carried out last, in the table of commands.
-    pub fn last_command(&self) -> &'static str {
-        self.last_command
-    }
-
-    /// Work is under way that will change what is shown.
-    pub fn is_busy(&self) -> bool {
-        self.document.is_busy()
-            || self.gpu.is_busy()
-            || self.gpu_panel.is_busy()
-            || self.stage.is_busy()
-            || self.saving.is_some()
-            || self.sitting.is_some()
-            || self.open_panel.is_busy()
-            || self.text_editor.is_busy()
-    }
-
-    /// Moves the cursor, as the keys do.
-    pub fn apply(&mut self, command: Command) {
-        if let Some(scene) = self.document.scene() {
-            self.player.apply(scene.schedule(), command);
-        }
-    }
-
-    /// Opens `input` under choices of its own; the old picture stays until that has succeeded.
-    pub fn open_input(&mut self, ctx: &Context, input: Input, settings: Settings) {
-        self.document.open_with(ctx, input, settings);
-    }
-
-    /// Changes what the main view shows.
-    pub fn wish(&mut self, wish: Wish) {
-        self.stage.carry_out(wish);
-    }
-
-    /// Moves the main view closer or farther.
-    pub fn look_from(&mut self, distance: Distance) {
-        self.stage.stand_at(distance);
-    }
-
     /// One frame. A harness that renders without a window calls this.
     pub fn frame(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
-        let mut actions = Vec::new();
+        let mut messages = Vec::new();
         self.type_answer(&ctx);
         if self.talk.as_ref().is_none_or(|talk| talk.vote.is_none()) {
-            self.keys(&ctx, &mut actions);
+            self.keys(&ctx, &mut messages);
         }
-        actions.extend(dropped(&ctx));
+        messages.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
         if !self.document.is_opening() {
@@ -162,36 +48,37 @@ impl App {
         }
         self.follow_own_text(&ctx);
         self.follow_typed_text(&ctx);
+        self.follow_typed_text(&ctx);
         self.follow_own_lesson(&ctx);
         self.follow_lesson();
         self.gpu.update();
-        self.gpu_panel.update(&ctx, &self.document, &mut self.gpu);
-        self.code.editor.update(&self.gpu, self.document.scene());
+        self.owned.of::<GpuPanel>().update(&ctx, &self.document, &mut self.gpu);
+        self.owned.of::<KernelEditor>().update(&self.gpu, self.document.scene());
         self.take_saved(&ctx);
-        actions.extend(self.open_panel.take_picked());
+        messages.extend(self.open_panel.take_picked());
         if self.talk.is_some() {
-            self.talk(ui, &mut actions);
+            self.talk(ui, &mut messages);
         } else {
-            self.panels(ui, &mut actions);
+            self.panels(ui, &mut messages);
         }
-        self.overlay(ui, &mut actions);
+        self.overlay(ui, &mut messages);
         // A vote has the number keys first.
         if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
-            self.keys(&ctx, &mut actions);
+            self.keys(&ctx, &mut messages);
         }
-        self.answer_by_click(&actions);
-        if !actions.is_empty() {
-            actions.into_iter().for_each(|action| self.carry_out(&ctx, action));
+        self.answer_by_click(&messages);
+        if !messages.is_empty() {
+            messages.into_iter().for_each(|message| self.carry_out(&ctx, message));
             ctx.request_repaint();
         }
         self.keep(&ctx);
     }
 
-    fn keys(&mut self, ctx: &Context, actions: &mut Vec<Action>) {
+    fn keys(&mut self, ctx: &Context, messages: &mut Vec<Message>) {
         let keyboard = Keyboard { is_covered: self.overlay.is_some(), is_presenting: self.talk.is_some() };
         for entry in commands::pressed(ctx, keyboard) {
             self.last_command = entry.name;
-            actions.push(entry.action.clone());
+            messages.push(entry.message.clone());
         }
     }
 
@@ -210,21 +97,21 @@ impl App {
         }
     }
 
-    fn overlay(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn overlay(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         match self.overlay {
             Some(Overlay::Keys) if !keys::show(ui) => self.overlay = None,
             Some(Overlay::Palette) => {
                 match self.palette.show(ui, &setup::names(&self.document), &self.store.kept.recent) {
-                    Outcome::Open => {}
-                    Outcome::Closed => self.overlay = None,
-                    Outcome::Picked(name, action) => {
+                    PaletteOutcome::Open => {}
+                    PaletteOutcome::Closed => self.overlay = None,
+                    PaletteOutcome::Picked(name, action) => {
                         self.overlay = None;
                         self.last_command = name;
-                        actions.push(action);
+                        messages.push(action);
                     }
                 }
             }
-            Some(Overlay::Open) if !self.open_panel.show(ui, &self.store.kept.recent, actions) => self.overlay = None,
+            Some(Overlay::Open) if !self.open_panel.show(ui, &self.store.kept.recent, messages) => self.overlay = None,
             Some(Overlay::OddRows) if !self.odd_rows(ui) => self.overlay = None,
             Some(Overlay::Keys | Overlay::Open | Overlay::OddRows) | None => {}
         }
@@ -251,8 +138,8 @@ impl App {
         if !self.document.is_busy() {
             let moment = Moment { settings: self.document.wanted().clone(), selection: self.selection };
             self.history.see(self.document.source_arc(), moment);
-            self.store.kept.session = self.place().filter(Place::has_input);
-            if !self.stage.is_busy() {
+            self.store.kept.session = self.place().filter(Link::has_input);
+            if !self.is_view_busy() {
                 self.store.has_opened();
             }
         }
@@ -281,20 +168,20 @@ impl App {
         }
     }
 
-    fn panels(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn panels(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         let panel = |ui: &Ui| Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 4));
         Panel::top("top").exact_size(theme::TOP_BAR).frame(panel(ui)).resizable(false).show(ui, |ui| {
-            top_bar::show(ui, &self.document, actions);
+            top_bar::show(ui, &self.document, messages);
         });
         if let Some(text) = self.document.notice() {
-            top_bar::notice(ui, &words::say(ui.ctx(), text), actions);
+            top_bar::notice(ui, &words::say(ui.ctx(), text), messages);
         }
         if let Some(text) = self.document.understood() {
-            top_bar::understood(ui, &words::say(ui.ctx(), text), actions);
+            top_bar::understood(ui, &words::say(ui.ctx(), text), messages);
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();
-        let race = self.text_editor.edited().and_then(Edited::race).cloned();
+        let race = self.owned.of::<TextEditor>().edited().and_then(EditedText::race).cloned();
         let look = scene.as_deref().zip(snapshot.as_deref()).map(|(scene, snapshot)| Look {
             scene,
             snapshot,
@@ -305,13 +192,13 @@ impl App {
             question: self.question(),
             race: race.as_ref(),
         });
-        self.bottom(ui, look.as_ref(), actions);
-        self.left(ui, look.as_ref(), actions);
-        self.right(ui, look.as_ref(), actions);
-        self.center(ui, look.as_ref(), actions);
-        self.gpu_panel.show(ui.ctx(), look.as_ref(), &self.gpu, &mut self.textures, actions);
-        self.code.editor.show(ui.ctx(), look.as_ref(), &self.gpu, actions);
-        text::show(ui.ctx(), &mut self.text_editor, look.as_ref(), actions);
+        self.bottom(ui, look.as_ref(), messages);
+        self.left(ui, look.as_ref(), messages);
+        self.right(ui, look.as_ref(), messages);
+        self.center(ui, look.as_ref(), messages);
+        for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Own) {
+            (panel.show)(ui, &mut self.drawn(look.as_ref(), messages));
+        }
     }
 
     /// What the lesson asks of the picture.
@@ -319,16 +206,16 @@ impl App {
         self.lesson.as_ref().map(OpenLesson::question).unwrap_or_default()
     }
 
-    fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
+    fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 8));
         Panel::bottom("timeline").exact_size(theme::TIMELINE).frame(frame).resizable(false).show(ui, |ui| {
             if let Some(look) = look {
-                timeline::show(ui, look, &self.player, &mut self.strip, &mut self.textures, actions);
+                timeline::show(ui, look, &self.player, &mut self.strip, &mut self.textures, messages);
             }
         });
     }
 
-    fn center(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, actions: &mut Vec<Action>) {
+    fn center(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let palette = Palette::of(ui);
         let Some(look) = look else {
             let frame = Frame::new().fill(palette.background).inner_margin(Margin::same(24));
@@ -337,19 +224,17 @@ impl App {
             });
             return;
         };
-        self.tour_band(ui, look, actions);
+        self.tour_band(ui, look, messages);
         self.sit(ui, look);
-        if !self.stage.shows_memory() {
+        if !self.view.shows_memory() {
             let strip =
                 Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory_strip::frame(ui)).resizable(false);
-            strip.show(ui, |ui| memory_strip::show(ui, look, actions));
+            strip.show(ui, |ui| memory_strip::show(ui, look, messages));
         }
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         self.figure(ui, frame, 44.0);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            if let Some(scene) = self.document.scene() {
-                self.stage.show(ui, scene, look, &mut self.textures, actions);
-            }
+            stage::show(ui, &mut self.drawn(Some(look), messages));
         });
     }
 
@@ -381,18 +266,18 @@ impl App {
         }
     }
 
-    fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+    fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         let is_playing = self.player.is_playing();
-        let is_ready = !self.document.is_busy() && !self.stage.is_busy();
-        self.stage.is_projected = false;
-        self.stage.compare.is_bare = self.tour.as_ref().is_some_and(|tour| tour.stop == tour::Stop::Race);
+        let is_ready = !self.document.is_busy() && !self.is_view_busy();
+        self.view.is_projected = false;
+        self.view.compare.is_bare = self.tour.as_ref().is_some_and(|tour| tour.stop == tour::Stop::Race);
         let Some(tour) = &mut self.tour else { return };
-        actions.extend(tour.begin(is_ready, look.scene));
+        messages.extend(tour.begin(is_ready, look.scene));
         if tour.is_watched(is_playing) {
-            actions.push(Action::Tour(crate::app::message::Tour::Next));
+            messages.push(Message::Tour(crate::app::message::talk::TourMessage::Next));
         }
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
-        Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, actions));
+        Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, messages));
     }
 }
 
@@ -408,9 +293,9 @@ fn drop_hint(ui: &Ui) {
 }
 
 /// Files that were dropped on the window in this frame.
-fn dropped(ctx: &Context) -> Option<Action> {
+fn dropped(ctx: &Context) -> Option<Message> {
     let paths: Vec<_> = ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
-    (!paths.is_empty()).then_some(Action::Open(Source::Paths(paths)))
+    (!paths.is_empty()).then_some(Message::Open(Source::Paths(paths)))
 }
 
 impl eframe::App for App {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::message::Selection;
+use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
 use crate::attention::Input;
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::state::lesson_work::{Done, KeptWork, Work};
+use crate::app::state::lesson_work::{BeatWork, DoneAlone, KeptWork};
 use crate::app::state::seen::Question;
 use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
@@ -41,7 +41,7 @@ pub struct OpenLesson {
     /// What the engine shows here, or why it cannot.
     pub shown: Result<Shown, Sentence>,
     /// At this beat.
-    pub work: Work,
+    pub work: BeatWork,
     /// At all beats, as it is kept.
     works: Vec<KeptWork>,
     engine: Engine,
@@ -59,7 +59,7 @@ impl OpenLesson {
             lesson,
             position,
             shown: Err(Sentence::default()),
-            work: Work::default(),
+            work: BeatWork::default(),
             works,
             engine: Engine::with_seed(seed),
         };
@@ -120,7 +120,7 @@ impl OpenLesson {
         let scene = self.beat().scene_at(position.is_revealed).clone();
         if !is_same_beat {
             let holes = self.build().and_then(|build| build.holes(&self.engine, &scene));
-            self.work = Work::of(self.works.get(position.beat), scene, holes);
+            self.work = BeatWork::of(self.works.get(position.beat), scene, holes);
             self.judge_again();
         } else if was_revealed != position.is_revealed && self.beat().reveal.is_some() {
             self.work.scene = scene;
@@ -152,7 +152,7 @@ impl OpenLesson {
     pub fn tally(&self) -> (usize, usize) {
         let here = self.position.beat;
         let done = |(beat, work): (usize, &KeptWork)| if beat == here { self.work.done } else { work.done }.count();
-        let tasks = self.lesson.beats.iter().map(|beat| Done::all_of(beat).count()).sum();
+        let tasks = self.lesson.beats.iter().map(|beat| DoneAlone::all_of(beat).count()).sum();
         (self.works.iter().enumerate().map(done).sum(), tasks)
     }
 

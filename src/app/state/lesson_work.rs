@@ -8,7 +8,7 @@ use crate::sentence::Sentence;
 
 /// The work at one beat.
 #[derive(Clone, Debug, Default)]
-pub struct Work {
+pub struct BeatWork {
     /// What was typed.
     pub typed: String,
     pub chosen: Option<usize>,
@@ -29,19 +29,19 @@ pub struct Work {
     pub grade: Option<Grade>,
     /// The way was shown, and what follows is not the person's own: the change or the build.
     pub is_shown: bool,
-    pub done: Done,
+    pub done: DoneAlone,
 }
 
 /// What a person got right by themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Done {
+pub struct DoneAlone {
     pub question: bool,
     pub change: bool,
     pub build: bool,
 }
 
-impl Done {
+impl DoneAlone {
     /// What a beat asks for.
     pub fn all_of(beat: &Beat) -> Self {
         Self { question: beat.predict.is_some(), change: beat.change.is_some(), build: beat.build.is_some() }
@@ -62,10 +62,10 @@ pub struct KeptWork {
     pub tries: u32,
     pub filling: Vec<Option<usize>>,
     pub is_shown: bool,
-    pub done: Done,
+    pub done: DoneAlone,
 }
 
-impl Work {
+impl BeatWork {
     pub fn kept(&self) -> KeptWork {
         let has_cards = self.filling.iter().any(Option::is_some);
         KeptWork {

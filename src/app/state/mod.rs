@@ -1,8 +1,12 @@
 //! What is chosen and kept, each part with one owner, the only code that changes it.
 
+pub mod compare;
+pub mod folds;
 pub mod history;
 pub mod lesson;
 pub mod lesson_work;
 pub mod seen;
 pub mod store;
+pub mod talk;
 pub mod text_editor;
+pub mod view;

@@ -1,8 +1,8 @@
 //! What the panels of a run read: a scene, a snapshot of it, and what the user picked. Drawing changes none of it.
 
 use crate::app::ink::motion::Motion;
-use crate::app::message::Selection;
-use crate::app::run::scene::{Check, Scene};
+use crate::app::run::scene::{Check, FinishedRun};
+use crate::app::run::selection::Selection;
 use crate::app::run::snapshot::Snapshot;
 use crate::playback::lesson::{ClickOn, Hides};
 use crate::schedule::language::Race;
@@ -10,7 +10,7 @@ use crate::schedule::language::Race;
 /// One frame's data.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
-    pub scene: &'a Scene,
+    pub scene: &'a FinishedRun,
     pub snapshot: &'a Snapshot,
     pub selection: Selection,
     pub check: Option<&'a Check>,

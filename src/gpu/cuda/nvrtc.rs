@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use libloading::Library;
 
 use crate::gpu::kernels::CUDA_HEADERS;
-use crate::gpu::source::{Message, SourceError, messages};
+use crate::gpu::source::{Remark, SourceError, messages};
 use crate::sentence::Sentence;
 
 /// Names a library file to be used before all others.
@@ -43,7 +43,7 @@ struct Functions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {
     pub ptx: String,
-    pub warnings: Vec<Message>,
+    pub warnings: Vec<Remark>,
 }
 
 /// The version of the compiler, such as `12.1`; or why there is none, in a sentence.
@@ -102,7 +102,7 @@ pub fn compile(file: &str, source: &str, defines: &[String]) -> Result<Compiled,
 }
 
 fn refused(text: &str) -> SourceError {
-    SourceError::Compiler(vec![Message { file: None, line: None, text: text.to_owned() }])
+    SourceError::Compiler(vec![Remark { file: None, line: None, text: text.to_owned() }])
 }
 
 /// A text of the program: its size, with a 0 at the end, and then itself.

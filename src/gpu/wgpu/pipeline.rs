@@ -10,7 +10,7 @@ use wgpu::{
 };
 
 use super::super::kernels::ATTENTION_WGSL;
-use super::super::source::Message;
+use super::super::source::Remark;
 use super::super::{GpuError, Kernel, SourceError};
 use super::guard::compiled;
 use super::memory::Tensors;
@@ -71,7 +71,7 @@ impl Program {
         });
         program.map_err(|error| {
             if said.is_empty() {
-                said.push(Message { file: None, line: None, text: error.to_string() });
+                said.push(Remark { file: None, line: None, text: error.to_string() });
             }
             SourceError::Compiler(said)
         })
@@ -155,16 +155,16 @@ fn layout_entries(stage: &Stage) -> Vec<BindGroupLayoutEntry> {
 }
 
 /// What the compiler says of the whole text, by the lines of the file: the shared text follows it.
-fn messages(info: CompilationInfo, source: &str) -> Vec<Message> {
+fn messages(info: CompilationInfo, source: &str) -> Vec<Remark> {
     let own = source.split('\n').count();
     let told = info.messages.into_iter().map(|message| {
         let line = message.location.map(|place| place.line_number as usize);
         let text = essence(&message.message);
         match line {
             Some(line) if line > own => {
-                Message { file: Some("attention.wgsl".to_owned()), line: Some(line - own), text }
+                Remark { file: Some("attention.wgsl".to_owned()), line: Some(line - own), text }
             }
-            line => Message { file: None, line, text },
+            line => Remark { file: None, line, text },
         }
     });
     told.collect()

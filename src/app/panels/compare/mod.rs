@@ -1,300 +1,432 @@
-//! Compare: the run that is open (A) beside another run of the same input (B), under one cursor. Maps and meters, never two
-//! stages.
+//! Compare: the run that is open (A) beside another run of the same input (B), under one cursor. Two maps, two meters to
+//! one scale, one sentence; never two stages.
 
-mod lock;
-mod view;
 mod why;
 
 use std::sync::Arc;
 
-use eframe::egui::Context;
+use eframe::egui::{self, Align, Align2, Key, Layout, Modifiers, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 
-use crate::app::panels::far;
-use crate::app::run::job::{self, Job, Signals};
-use crate::app::run::link::Place;
-use crate::app::run::scene::{Check, Scene};
+use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::float::column;
+use crate::app::ink::motion::Motion;
+use crate::app::ink::texture::Textures;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::message::compare::CompareMessage;
+use crate::app::message::{Message, commands};
+use crate::app::panels::compare::why::RunTold;
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::{far, grid};
+use crate::app::run::ghosts::Ghosts;
+use crate::app::run::lock::Lock;
+use crate::app::run::pair::{Choices, Other, Rescales};
+use crate::app::run::said::{NOT_MODELLED, per_tensor};
+use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
+use crate::app::state::compare::Compare;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
-use crate::machine::Run;
-use crate::playback::lesson::BUGS;
-use crate::schedule::{Algorithm, RunSpec, Tiling, algorithm, hardware};
+use crate::machine::Totals;
+use crate::number::{bytes, compact, grouped, short};
+use crate::schedule::{Part, Tiling, algorithm};
 use crate::sentence::Sentence;
 
-pub use lock::Lock;
-pub use view::{RESCALES, show};
-
-/// What can be asked of the comparison.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wish {
-    Open,
-    Lock(Lock),
-    Choose(Choices),
-    /// A becomes B, and B becomes A.
-    Swap,
-    /// An index of [`SURPRISES`]: both runs of it.
-    Surprise(usize),
-}
-
-/// What was chosen of B; `None` is as in A, for the algorithm the one that A is best held against.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Choices {
-    pub algorithm: Option<Algorithm>,
-    pub tiling: Option<Tiling>,
-    pub precision: Option<Precision>,
-}
-
-impl Choices {
-    /// The choices of B beside `a`. A bug on purpose stays in A.
-    pub fn beside(&self, a: &Settings) -> Settings {
-        let run = RunSpec { precision: self.precision.or(a.run.precision), ..a.run.clone() };
-        Settings {
-            algorithm: self.algorithm.clone().unwrap_or_else(|| counterpart(&a.algorithm).clone()),
-            run: run.with_blocks(self.tiling.unwrap_or(a.tiling())),
-            bug: BUGS[0],
-        }
-    }
-
-    /// All that `settings` say.
-    pub fn of(settings: &Settings) -> Self {
-        let (algorithm, tiling) = (settings.algorithm.clone(), settings.tiling());
-        Self { algorithm: Some(algorithm), tiling: Some(tiling), precision: settings.run.precision }
-    }
-}
-
-/// Everything is held against the first algorithm, and that against the last.
-fn counterpart(of: &Algorithm) -> &'static Algorithm {
-    let [first, .., last] = *algorithm::ALL;
-    if of == first { last } else { first }
-}
-
-/// A pair of runs of which a formula says what few expect: the first moves more than the second.
-pub struct Surprise {
-    /// Tokens, and the size of a head.
-    pub n: usize,
-    pub d: usize,
-    pub tiling: Tiling,
-    pub algorithms: [&'static str; 2],
-}
-
-pub const SURPRISES: [Surprise; 2] = [
-    // At the paper's own blocks.
-    Surprise {
-        n: 1024,
-        d: 64,
-        // The rule of flash1's paper for an A100 at f16: Bc = ceil(M / 4d), Br = min(Bc, d).
-        tiling: Tiling { br: 64, bc: 326 },
-        algorithms: ["flash2", "flash1"],
+pub static PANEL: Panel = Panel {
+    id: "compare",
+    title: "Compare",
+    home: Home::Main,
+    group: "Look",
+    command: "Compare two runs",
+    keys: &[(Modifiers::NONE, Key::Num4)],
+    opens: Message::Compare(CompareMessage::Open),
+    also: "race, beside, difference",
+    help: "Two runs of one input under one cursor.",
+    show: |ui, drawn| {
+        let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
+        let ghosts = drawn.view.ghosts(ui.ctx(), scene, look.generation);
+        show(ui, scene, look, ghosts, &mut drawn.view.compare, drawn.textures, drawn.messages);
     },
-    Surprise { n: 1024, d: 128, tiling: Tiling { br: 64, bc: 64 }, algorithms: ["flash1", "standard"] },
-];
+};
 
-impl Surprise {
-    /// Where A is.
-    pub fn place(&self) -> Place {
-        let run = RunSpec {
-            input: vec![format!("random:{0},{0},{1}", self.n, self.d).into()],
-            algorithm: Some(self.algorithms[0].into()),
-            precision: Some(Precision::F16),
-            hardware: hardware::by_name("a100-80gb"),
-            ..RunSpec::default()
-        };
-        Place { run: run.with_blocks(self.tiling), ..Place::default() }
+/// Height of the sentence below both, and of one line of a side's choices.
+const SENTENCE: f32 = 48.0;
+const LINE: f32 = 28.0;
+/// Height of a meter, and of the facts.
+const METER: f32 = 40.0;
+const FACTS: f32 = 176.0;
+/// Width that they need where there is more than enough.
+const BESIDE: f32 = 280.0;
+/// A map of the whole width is at least so high.
+const LEAST_MAP: f32 = 180.0;
+
+/// How large the parts of a side are.
+#[derive(Clone, Copy)]
+struct Sizes {
+    map: Vec2,
+    /// The facts stand below the map, where there is room, else beside it.
+    is_below: bool,
+    /// Of the map and the facts.
+    upper: f32,
+    /// There are neither facts nor choices.
+    is_bare: bool,
+}
+
+impl Sizes {
+    fn bare(width: f32, height: f32) -> Self {
+        let upper = (height - SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
     }
 
-    /// What B is.
-    pub fn choices(&self) -> Choices {
-        Choices { algorithm: algorithm::by_name(self.algorithms[1]).cloned(), ..Choices::default() }
+    /// In a side of this width, the sentence below being part of the height.
+    fn of(width: f32, height: f32) -> Self {
+        let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
+        let is_below = room - FACTS >= LEAST_MAP;
+        if is_below {
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
+        }
+        let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
+    }
+
+    fn height(self) -> f32 {
+        2.0 * LINE + self.upper + METER + 6.0 * SPACE
     }
 }
 
-/// How often a row's maximum rose and what it had summed before shrank, of the visits of rows that had seen a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Rescales {
-    rows: u64,
-    of: u64,
+/// One run at its cursor.
+struct Half<'a> {
+    letter: &'static str,
+    look: Look<'a>,
+    rescales: Option<Rescales>,
+    ghosts: Option<Arc<Ghosts>>,
+    /// Of its map.
+    textures: [&'static str; 2],
 }
 
-impl Rescales {
-    /// Carries `run` out again.
-    fn of(run: &Run, signals: &Signals) -> Self {
-        let mut rescales = Self::default();
-        run.watch(None, |_, _, probe| {
-            if let Some((rows, of)) = probe.risen() {
-                (rescales.rows, rescales.of) = (rescales.rows + rows, rescales.of + of);
+/// `ghosts` are those of A.
+pub fn show(
+    ui: &mut Ui,
+    scene: &Arc<FinishedRun>,
+    look: &Look<'_>,
+    ghosts: Option<Arc<Ghosts>>,
+    compare: &mut Compare,
+    textures: &mut Textures,
+    messages: &mut Vec<Message>,
+) {
+    compare.prepare(ui.ctx(), scene, look.generation);
+    let is_bare = compare.is_bare;
+    if !is_bare {
+        head(ui, compare, messages);
+    }
+    let made = compare.made(look.scene, look.generation);
+    let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
+    let a = Half { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
+    let ready = other.as_ref().and_then(|other| other.as_ref().ok());
+    let moment = ready.map(|other| compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene));
+    let b = ready.zip(moment.as_deref()).map(|(other, moment)| side_b(ui.ctx(), look, compare, other, moment));
+    let most = a.total_bytes().max(b.as_ref().map_or(0, Half::total_bytes));
+    let area = ui.available_rect_before_wrap();
+    let gap = 3.0 * SPACE;
+    let of_side = if is_bare { Sizes::bare } else { Sizes::of };
+    let sizes = of_side(area.width() / 2.0 - gap, area.height());
+    let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
+    let (left, right) = upper.split_left_right_at_fraction(0.5);
+    column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
+        if is_bare {
+            name(ui, &a.look.scene.settings);
+        } else {
+            title_of_a(ui, &a.look.scene.settings);
+        }
+        side(ui, &a, sizes, most, textures);
+    });
+    column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
+        if is_bare {
+            name(ui, &compare.settings(&look.scene.settings));
+        } else {
+            choices(ui, look.scene, compare, messages);
+        }
+        match (&b, &other) {
+            (Some(b), _) => side(ui, b, sizes, most, textures),
+            (None, Some(Err(fault))) => why_not(ui, fault),
+            (None, _) => coming(ui, compare),
+        }
+    });
+    if let Some(b) = &b {
+        column(ui, lower, &mut |ui| sentence(ui, &a, b));
+    }
+}
+
+/// B has a generation that no A has.
+const OF_B: u64 = 1 << 63;
+
+fn side_b<'a>(
+    ctx: &egui::Context,
+    look: &Look<'_>,
+    compare: &mut Compare,
+    other: &'a Other,
+    snapshot: &'a Snapshot,
+) -> Half<'a> {
+    let generation = OF_B | compare.serial();
+    let ghosts = compare.ghosts.get(ctx, &other.scene, generation);
+    let (selection, question, motion) = (look.selection, look.question, Motion::still());
+    let look = Look {
+        scene: &other.scene,
+        snapshot,
+        selection,
+        check: Some(&other.check),
+        generation,
+        motion,
+        question,
+        race: None,
+    };
+    Half { letter: "B", look, rescales: Some(other.rescales), ghosts, textures: ["map of B", "ghosts of B"] }
+}
+
+impl Half<'_> {
+    fn total(&self) -> &Totals {
+        self.look.scene.run.meters().total()
+    }
+
+    fn total_bytes(&self) -> u64 {
+        self.total().traffic.hbm_bytes()
+    }
+
+    fn name(&self, ctx: &egui::Context, what: &str) -> String {
+        fill(ctx, "{0}: {1}", &[&self.letter, &tr(ctx, what)])
+    }
+}
+
+/// What the two runs are locked by, and the way to change places.
+fn head(ui: &mut Ui, compare: &Compare, messages: &mut Vec<Message>) {
+    ui.horizontal(|ui| {
+        draw::caption(ui, "One cursor, locked by");
+        for lock in Lock::ALL {
+            let action = Message::Compare(CompareMessage::Lock(lock));
+            let response = ui.selectable_label(compare.lock() == lock, tr(ui.ctx(), lock.name()));
+            if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
+                messages.push(action);
             }
-            !signals.is_cancelled()
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let action = Message::Compare(CompareMessage::Swap);
+            if ui.button(tr(ui.ctx(), "Swap A and B")).clicked() {
+                messages.push(action);
+            }
         });
-        rescales
-    }
+    });
+    ui.add_space(SPACE);
 }
 
-/// B, ready to be shown.
-struct Other {
-    scene: Arc<Scene>,
-    check: Check,
-    rescales: Rescales,
+/// A line of a side's title, of one height in both.
+fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), LINE);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_size(size);
+        add(ui);
+    });
 }
 
-impl Other {
-    fn new(a: &Scene, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
-        let scene = Scene::build(a.source.clone(), settings, signals)?;
-        // The exact result cannot be stopped once it is begun.
-        if signals.is_cancelled() {
-            return Err("cancelled".into());
+/// All that is said of a side that is only looked at.
+fn name(ui: &mut Ui, settings: &Settings) {
+    line(ui, |ui| {
+        ui.label(RichText::new(settings.algorithm.name()).size(theme::TITLE).strong());
+    });
+}
+
+fn title_of_a(ui: &mut Ui, settings: &Settings) {
+    let Tiling { br, bc } = settings.tiling();
+    line(ui, |ui| {
+        ui.label(RichText::new(format!("A  {}", settings.algorithm.name())).size(theme::HEADING).strong());
+        draw::caption(ui, "the run that is open");
+    });
+    line(ui, |ui| {
+        ui.label(format!("Br {br}, Bc {bc}, {}", settings.run.precision().name()));
+    });
+}
+
+/// What B is, to be changed.
+fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<Message>) {
+    let settings = compare.settings(&a.settings);
+    let (mut chosen, old) = (compare.choices(), compare.choices());
+    line(ui, |ui| {
+        ui.label(RichText::new("B").size(theme::HEADING).strong());
+        for choice in *algorithm::ALL {
+            let is_chosen = settings.algorithm == *choice;
+            let response =
+                ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
+            let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
+            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
+            if response.clicked() {
+                chosen.algorithm = Some(choice.clone());
+            }
         }
-        let (check, rescales) = (Check::of(&scene), Rescales::of(&scene.run, signals));
-        Ok(Self { scene: Arc::new(scene), check, rescales })
-    }
-}
-
-/// Which A, and what B is asked to be.
-type Key = (u64, Settings);
-
-/// What a worker gave.
-struct Made {
-    key: Key,
-    /// Of A.
-    rescales: Rescales,
-    /// B, or why it cannot run.
-    other: Result<Arc<Other>, Sentence>,
-}
-
-/// What was chosen, and what was made of it.
-#[derive(Default)]
-pub struct Compare {
-    pub is_open: bool,
-    /// Only to be looked at, from afar: names, maps and meters.
-    pub is_bare: bool,
-    choices: Choices,
-    lock: Lock,
-    made: Option<Made>,
-    making: Option<(Key, Job<Made>)>,
-    /// Something else was asked for since the last frame.
-    is_asked: bool,
-    /// Counts what was made, so that no moment of one pair is shown with another.
-    serial: u64,
-    /// B at the cursor that it has while A is at one.
-    moment: Option<((u64, u64, Lock), Arc<Snapshot>)>,
-    ghosts: far::Keeper,
-}
-
-impl Compare {
-    pub fn open(&mut self, choices: Choices) {
-        (self.is_open, self.is_asked, self.choices) = (true, true, choices);
-    }
-
-    pub fn choose(&mut self, choices: Choices) {
-        (self.choices, self.is_asked) = (choices, true);
-    }
-
-    pub fn choices(&self) -> Choices {
-        self.choices.clone()
-    }
-
-    pub fn lock(&mut self, lock: Lock) {
-        self.lock = lock;
-    }
-
-    /// What B is beside `a`.
-    pub fn settings(&self, a: &Settings) -> Settings {
-        self.choices.beside(a)
-    }
-
-    pub fn is_busy(&self) -> bool {
-        self.making.is_some() || self.ghosts.is_busy() || (self.is_open && self.is_asked)
-    }
-
-    /// Has B made by a worker where it is not that of `a` as it is now; what of the last pair still holds is kept.
-    fn prepare(&mut self, ctx: &Context, a: &Arc<Scene>, generation: u64) {
-        self.take();
-        self.is_asked = false;
-        let key = (generation, self.choices.beside(&a.settings));
-        let is_made = self.made.as_ref().is_some_and(|made| made.key == key);
-        let is_coming = self.making.as_ref().is_some_and(|(coming, _)| *coming == key);
-        if is_made || is_coming {
-            return;
+    });
+    line(ui, |ui| {
+        let plan = a.plan();
+        let mut tiling = settings.tiling();
+        let drag = egui::DragValue::new(&mut tiling.br).range(1..=plan.n_q).speed(0.1).prefix("Br ");
+        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block rows"));
+        let drag = egui::DragValue::new(&mut tiling.bc).range(1..=plan.n_k).speed(0.1).prefix("Bc ");
+        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block keys"));
+        if tiling != settings.tiling() {
+            chosen.tiling = Some(tiling);
         }
-        let old = self.made.as_ref();
-        let rescales = old.filter(|made| made.key.0 == generation).map(|made| made.rescales);
-        let same = |made: &&Made| made.key.1 == key.1;
-        let other = old.filter(same).and_then(|made| made.other.as_ref().ok().cloned());
-        let other = other.filter(|other| Arc::ptr_eq(&other.scene.source, &a.source));
-        let (a, asked) = (a.clone(), key.clone());
-        let work = move |signals: &Signals| Made {
-            rescales: rescales.unwrap_or_else(|| Rescales::of(&a.run, signals)),
-            other: other.map_or_else(|| Other::new(&a, asked.1.clone(), signals).map(Arc::new), Ok),
-            key: asked,
+        if let Some(precision) = precision(ui, settings.run.precision()) {
+            chosen.precision = Some(precision);
+        }
+        if chosen != Choices::default() && ui.button(tr(ui.ctx(), "as A")).clicked() {
+            chosen = Choices::default();
+        }
+    });
+    if chosen != old {
+        messages.push(Message::Compare(CompareMessage::Choose(chosen)));
+    }
+}
+
+fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
+    let mut precision = current;
+    let combo = egui::ComboBox::from_id_salt("precision of B").width(64.0).selected_text(current.name());
+    let response = combo.show_ui(ui, |ui| {
+        for choice in Precision::ALL {
+            ui.selectable_value(&mut precision, choice, choice.name());
+        }
+    });
+    let name = fill(ui.ctx(), "B precision: {0}", &[&current.name()]);
+    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+    (precision != current).then_some(precision)
+}
+
+/// A map with the facts, and the meter below.
+fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
+    let area = ui.available_rect_before_wrap();
+    let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
+    let map = Rect::from_min_size(area.min, sizes.map);
+    map_of(ui, map, side, textures);
+    let facts_at = if sizes.is_below {
+        Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
+    } else {
+        Rect::from_min_max(pos2(map.right() + 4.0 * SPACE, area.top()), upper.max)
+    };
+    if !sizes.is_bare {
+        column(ui, facts_at, &mut |ui| facts(ui, side));
+    }
+    let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
+    meter(ui, meter_at, side, most);
+}
+
+/// The run as far as it has come.
+fn map_of(ui: &mut Ui, room: Rect, side: &Half<'_>, textures: &mut Textures) {
+    let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
+    let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
+    draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
+    let room = room.shrink2(vec2(0.0, SPACE));
+    far::picture(ui, &side.look, room, side.ghosts.as_deref(), side.textures, textures);
+}
+
+fn facts(ui: &mut Ui, side: &Half<'_>) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
+        draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
+    };
+    let ctx = ui.ctx().clone();
+    let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
+    let step = of(side.look.snapshot.cursor, side.look.scene.schedule().len());
+    row(ui, "step", &step, "Steps done, and all of them.");
+    let tile = side.look.snapshot.tile().map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
+    row(ui, "tile", &tile, "The tile that the last step worked on.");
+    ui.add_space(SPACE);
+    draw::caption(ui, "in the whole run");
+    let total = side.total();
+    let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
+    let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
+    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
+    row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
+    row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
+    let rescales = match side.rescales {
+        None => "...".into(),
+        Some(Rescales { of: 0, .. }) => tr(ui.ctx(), "none").to_owned(),
+        Some(Rescales { rows, of: visits }) => of(rows, visits),
+    };
+    row(ui, "row rescales", &rescales, RESCALES);
+    let (name, error, tip) = error(&ctx, side.look.check);
+    row(ui, name, &error, &tip);
+}
+
+/// The error of O at the end, or of the gradient that is closest to its bound: of what, how much, and what it means.
+fn error(ctx: &egui::Context, check: Option<&Check>) -> (&'static str, String, String) {
+    let compared = |name, tensor: &str, error: f64, bound: f64| {
+        let (mark, told) = match error <= bound {
+            true => ("", "The largest error of {0} against exact f64; it is within the bound."),
+            false => ("! ", "The largest error of {0} against exact f64; it is outside the bound."),
         };
-        self.making = Some((key, Job::start(ctx, work)));
-    }
-
-    fn take(&mut self) {
-        let Some((key, making)) = self.making.take() else { return };
-        let mut slot = Some(making);
-        match job::take(&mut slot) {
-            Some(Ok(made)) => {
-                self.serial += 1;
-                self.made = Some(made);
+        (name, format!("{mark}{}", short(error)), fill(ctx, told, &[&tensor]))
+    };
+    match check {
+        None => ("error of O", "...".into(), tr(ctx, "Compared with exact attention in f64.").to_owned()),
+        Some(Check::NotComputed(why)) => ("error of O", tr(ctx, "not computed").to_owned(), say(ctx, why)),
+        Some(Check::Done { errors, bound, .. }) => compared("error of O", Part::Output.symbol(), errors.o, bound.o),
+        Some(Check::Gradients { compared: all, .. }) => {
+            match all.iter().max_by(|a, b| a.share().total_cmp(&b.share())) {
+                Some(of) => compared("error of gradients", of.name, of.error, of.bound),
+                None => ("error of gradients", tr(ctx, "not computed").to_owned(), String::new()),
             }
-            Some(Err(fault)) => {
-                let rescales = Rescales::default();
-                self.made = Some(Made { key, rescales, other: Err(fault.into()) });
-            }
-            None => self.making = slot.map(|making| (key, making)),
         }
-    }
-
-    /// What was made for `a` as it is now.
-    fn made(&self, a: &Scene, generation: u64) -> Option<&Made> {
-        let key = (generation, self.choices.beside(&a.settings));
-        self.made.as_ref().filter(|made| made.key == key)
-    }
-
-    /// B while A stands at `cursor`; worked out once for each cursor.
-    fn moment(&mut self, a: &Run, cursor: u64, b: &Scene) -> Arc<Snapshot> {
-        let key = (self.serial, cursor, self.lock);
-        let known = self.moment.take();
-        let moment = match known {
-            Some((known, moment)) if known == key => moment,
-            known => {
-                let history = known.filter(|((serial, ..), _)| *serial == self.serial);
-                let history = history.and_then(|(_, moment)| Arc::try_unwrap(moment).ok()?.history);
-                Arc::new(Snapshot::new(b, self.lock.follow(a, cursor, &b.run), history))
-            }
-        };
-        self.moment = Some((key, moment.clone()));
-        moment
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+const RESCALES: &str = "How often a row's maximum rose, so that its sum and output shrank by an alpha below 1; of all \
+    visits of a row that had seen a key. None: the algorithm sees whole rows at once.";
 
-    #[test]
-    fn the_surprises_are_true() {
-        for surprise in &SURPRISES {
-            let opened = surprise.place().open().unwrap();
-            let (input, a) = (opened.input, opened.settings.unwrap());
-            let b = surprise.choices().beside(&a);
-            assert_eq!((a.tiling(), b.tiling()), (surprise.tiling, surprise.tiling));
-            assert_eq!(b.run.precision(), Precision::F16);
-            let [more, less] =
-                [&a, &b].map(|settings| settings.algorithm.closed_form_of(&settings.setting(&input)).hbm_bytes());
-            assert!(more > less, "{:?}: {more} {less}", surprise.algorithms);
-        }
-    }
+/// HBM bytes so far and in all, to the scale that both sides share.
+fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
+    let palette = Palette::of(ui);
+    let (now, total) = (side.look.snapshot.totals.traffic.hbm_bytes(), side.total_bytes());
+    let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
+    let painter = ui.painter();
+    let of = fill(ui.ctx(), "{0} of {1}", &[&bytes(now), &bytes(total)]);
+    let font = theme::text(theme::LABEL);
+    fit_text(painter, words, Align2::LEFT_CENTER, tr(ui.ctx(), "HBM bytes so far"), font, palette.faint_ink);
+    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
+    let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
+    painter.rect_filled(part(total), 2.0, palette.accent_soft);
+    painter.rect_filled(part(now), 2.0, palette.accent);
+    painter.rect_stroke(part(total), 2.0, palette.hairline(), egui::StrokeKind::Inside);
+    let response = ui.interact(rect, ui.scope_id().with((side.letter, "meter")), Sense::hover());
+    draw::describe(
+        &response,
+        &side.name(ui.ctx(), "HBM bytes"),
+        &fill(ui.ctx(), "{0} of {1}", &[&grouped(now), &grouped(total)]),
+    );
+    response.on_hover_text(per_tensor(ui.ctx(), &side.total().traffic));
+}
 
-    #[test]
-    fn b_follows_a_where_nothing_was_chosen() {
-        let a = Settings::for_input(&crate::attention::input::preset::toy());
-        let b = Choices::default().beside(&a);
-        assert_eq!((b.algorithm.name(), b.tiling()), ("standard", a.tiling()));
-        assert_eq!(Choices::default().beside(&b).algorithm.name(), "flash2");
-        let chosen = Choices { tiling: Some(Tiling { br: 2, bc: 8 }), ..Choices::default() };
-        assert_eq!(chosen.beside(&a).tiling(), Tiling { br: 2, bc: 8 });
-        assert_eq!(Choices::of(&b).beside(&a), b);
-        assert_eq!(Choices::default().beside(&Settings { bug: BUGS[1], ..a }).bug, BUGS[0]);
-    }
+fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>) {
+    let name = |side: &Half<'_>| format!("{} ({})", side.letter, side.look.scene.settings.algorithm.name());
+    let (of_a, of_b) = (name(a), name(b));
+    let told = |name, side: &Half<'_>| (name, side.look.scene.plan().clone(), side.total().traffic);
+    let ((a, plan_a, traffic_a), (b, plan_b, traffic_b)) = (told(&of_a, a), told(&of_b, b));
+    let text = why::sentence(
+        ui.ctx(),
+        RunTold { name: a, plan: &plan_a, traffic: &traffic_a },
+        RunTold { name: b, plan: &plan_b, traffic: &traffic_b },
+    );
+    let response = ui.label(RichText::new(&text).size(theme::BODY)).on_hover_text(tr(ui.ctx(), NOT_MODELLED));
+    draw::describe(&response, "which moves more", &text);
+}
+
+fn why_not(ui: &mut Ui, fault: &Sentence) {
+    let palette = Palette::of(ui);
+    let text = fill(ui.ctx(), "! B cannot run: {0}.", &[&say(ui.ctx(), fault)]);
+    let response = ui.label(RichText::new(&text).color(palette.ink).background_color(palette.trouble_soft));
+    draw::describe(&response, "run of B", &text);
+}
+
+fn coming(ui: &mut Ui, compare: &Compare) {
+    let progress = compare.progress();
+    let response = ui.label(tr(ui.ctx(), "B is being run ..."));
+    draw::describe(&response, "run of B", tr(ui.ctx(), "B is being run ..."));
+    ui.add(egui::ProgressBar::new(progress).desired_width(160.0));
 }

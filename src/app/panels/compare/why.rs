@@ -8,7 +8,7 @@ use crate::schedule::{Plan, Tensor, Traffic};
 
 /// One run as it is told about.
 #[derive(Clone, Copy)]
-pub struct Told<'a> {
+pub struct RunTold<'a> {
     /// Such as `A (flash2)`.
     pub name: &'a str,
     pub plan: &'a Plan,
@@ -18,7 +18,7 @@ pub struct Told<'a> {
 
 /// Tensors that travel for one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Group {
+enum TensorGroup {
     Scores,
     Keys,
     Queries,
@@ -26,21 +26,22 @@ enum Group {
     Extras,
 }
 
-impl Group {
-    const ALL: [Group; 5] = [Group::Scores, Group::Keys, Group::Queries, Group::Outputs, Group::Extras];
+impl TensorGroup {
+    const ALL: [TensorGroup; 5] =
+        [TensorGroup::Scores, TensorGroup::Keys, TensorGroup::Queries, TensorGroup::Outputs, TensorGroup::Extras];
 
     fn tensors(self) -> &'static [Tensor] {
         match self {
-            Group::Scores => &[Tensor::S, Tensor::P],
-            Group::Keys => &[Tensor::K, Tensor::V],
-            Group::Queries => &[Tensor::Q],
-            Group::Outputs => &[Tensor::O, Tensor::M, Tensor::SUM, Tensor::LSE],
-            Group::Extras => &[Tensor::BIAS, Tensor::KEEP],
+            TensorGroup::Scores => &[Tensor::S, Tensor::P],
+            TensorGroup::Keys => &[Tensor::K, Tensor::V],
+            TensorGroup::Queries => &[Tensor::Q],
+            TensorGroup::Outputs => &[Tensor::O, Tensor::M, Tensor::SUM, Tensor::LSE],
+            TensorGroup::Extras => &[Tensor::BIAS, Tensor::KEEP],
         }
     }
 }
 
-impl Told<'_> {
+impl RunTold<'_> {
     fn bytes(self) -> u64 {
         self.traffic.hbm_bytes()
     }
@@ -49,7 +50,7 @@ impl Told<'_> {
         self.traffic.read.get(tensor) + self.traffic.write.get(tensor)
     }
 
-    fn of_group(self, group: Group) -> u64 {
+    fn of_group(self, group: TensorGroup) -> u64 {
         group.tensors().iter().map(|tensor| self.elements(*tensor)).sum()
     }
 
@@ -61,7 +62,7 @@ impl Told<'_> {
 }
 
 /// One sentence.
-pub fn sentence(ctx: &Context, a: Told<'_>, b: Told<'_>) -> String {
+pub fn sentence(ctx: &Context, a: RunTold<'_>, b: RunTold<'_>) -> String {
     if a.bytes() == b.bytes() {
         return fill(ctx, "Both move the same {0} {0|byte|bytes}.", &[&grouped(a.bytes())]);
     }
@@ -72,9 +73,9 @@ pub fn sentence(ctx: &Context, a: Told<'_>, b: Told<'_>) -> String {
 }
 
 /// Why `more` moves more: what it moves most elements more of, or its larger elements where it moves no more of them.
-fn reason(ctx: &Context, more: Told<'_>, less: Told<'_>) -> String {
-    let excess = |group: Group| more.of_group(group).saturating_sub(less.of_group(group));
-    let group = Group::ALL.into_iter().max_by_key(|group| excess(*group)).filter(|group| excess(*group) > 0);
+fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
+    let excess = |group: TensorGroup| more.of_group(group).saturating_sub(less.of_group(group));
+    let group = TensorGroup::ALL.into_iter().max_by_key(|group| excess(*group)).filter(|group| excess(*group) > 0);
     let (plan, format) = (more.plan, more.plan.precision.element_bytes());
     let of_less = less.plan.precision.element_bytes();
     let moves_more = more.traffic.hbm_elements() > less.traffic.hbm_elements();
@@ -83,20 +84,20 @@ fn reason(ctx: &Context, more: Told<'_>, less: Told<'_>) -> String {
     };
     let times = |tensor: Tensor, size: usize| (more.times(tensor, size), less.times(tensor, size));
     let why = match group {
-        Group::Scores => fill(
+        TensorGroup::Scores => fill(
             ctx,
             "S and P go through HBM, {0} {0|element|elements} more than in the other",
             &[&grouped(excess(group))],
         ),
-        Group::Keys => {
+        TensorGroup::Keys => {
             let (own, other) = times(Tensor::K, plan.n_k * plan.d);
             fill(ctx, "K and V are loaded {0} {0|time|times} over, in the other {1}", &[&own, &other])
         }
-        Group::Queries => {
+        TensorGroup::Queries => {
             let (own, other) = times(Tensor::Q, plan.n_q * plan.d);
             fill(ctx, "Q is loaded {0} {0|time|times} over, in the other {1}", &[&own, &other])
         }
-        Group::Outputs => {
+        TensorGroup::Outputs => {
             let (own, other) = times(Tensor::O, plan.n_q * plan.d_v);
             fill(
                 ctx,
@@ -104,7 +105,7 @@ fn reason(ctx: &Context, more: Told<'_>, less: Told<'_>) -> String {
                 &[&own, &other],
             )
         }
-        Group::Extras => fill(ctx, "the bias or the dropout mask is read more often", &[]),
+        TensorGroup::Extras => fill(ctx, "the bias or the dropout mask is read more often", &[]),
     };
     if format > of_less {
         let format = fill(ctx, "its elements take {0} B each, those of the other {1} B", &[&format, &of_less]);
@@ -128,8 +129,8 @@ mod tests {
         let (left, right) = (side(a), side(b));
         sentence(
             &Context::default(),
-            Told { name: "A", plan: &left.0, traffic: &left.1 },
-            Told { name: "B", plan: &right.0, traffic: &right.1 },
+            RunTold { name: "A", plan: &left.0, traffic: &left.1 },
+            RunTold { name: "B", plan: &right.0, traffic: &right.1 },
         )
     }
 

@@ -4,10 +4,10 @@ use eframe::egui::{Align2, Context, Rect, Sense, Stroke, StrokeKind, pos2, vec2}
 
 use crate::schedule::Buffer;
 
-use super::Map;
+use super::figure::Map;
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme;
-use crate::app::panels::memory_strip;
+use crate::app::panels::memory_strip::budget;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::bytes;
@@ -15,7 +15,7 @@ use crate::number::bytes;
 pub fn paint(map: &Map<'_>) {
     let Some(card) = map.layout.chip else { return };
     let (ui, palette) = (map.ui, map.palette);
-    let is_over = memory_strip::budgets(map.look).iter().any(memory_strip::Budget::is_over);
+    let is_over = budget::budgets(map.look).iter().any(budget::Budget::is_over);
     ui.painter().rect_filled(card, 4.0, palette.panel);
     let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
     ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
@@ -23,7 +23,7 @@ pub fn paint(map: &Map<'_>) {
     for slot in &map.layout.slots {
         paint_slot(map, slot.rect, &map.buffers[slot.buffer]);
     }
-    memory_strip::paint_budgets(
+    budget::paint_budgets(
         ui,
         Rect::from_min_max(pos2(card.left() + 8.0, card.bottom() - 30.0), card.max),
         map.look,
@@ -105,15 +105,15 @@ fn told(ctx: &Context, buffer: &Buffer, is_held: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::app::run::scene::FinishedRun;
+    use crate::app::run::selection::Selection;
     use std::sync::Arc;
 
     use ndarray::s;
 
     use super::*;
     use crate::app::ink::motion::Motion;
-    use crate::app::message::Selection;
     use crate::app::run::job::Signals;
-    use crate::app::run::scene::Scene;
     use crate::app::run::settings::Settings;
     use crate::app::run::snapshot::Snapshot;
     use crate::app::state::seen::Question;
@@ -128,7 +128,7 @@ mod tests {
             let input = Arc::new(preset::toy());
             let tiling = Tiling { br: 5, bc: 3 };
             let settings = Settings { algorithm: algorithm.clone(), ..Settings::for_input(&input).with_blocks(tiling) };
-            let scene = Scene::build(input, settings, &Signals::default()).unwrap();
+            let scene = FinishedRun::build(input, settings, &Signals::default()).unwrap();
             let (mut compared, mut empty) = (0, 0);
             for cursor in 0..=scene.schedule().len() {
                 let snapshot = Snapshot::new(&scene, cursor, None);
@@ -142,7 +142,7 @@ mod tests {
                     question: Question::default(),
                     race: None,
                 };
-                for buffer in crate::app::panels::far::buffers(&look) {
+                for buffer in crate::app::panels::far::figure::buffers(&look) {
                     let Some(held) = held(&look, &buffer) else {
                         empty += 1;
                         continue;

@@ -3,14 +3,14 @@
 use eframe::egui::epaint::TextShape;
 use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind, Vec2, pos2, vec2};
 
+use crate::app::panels::far::layout::{Band, Flank};
+use crate::app::run::stored::TileProgress;
 use crate::schedule::Place;
 use crate::schedule::language::{Axis, Role};
 
-use super::Map;
-use super::layout::{Side, Strip};
+use super::figure::Map;
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::theme;
-use crate::app::run::overview::Progress;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::{bytes, grouped};
@@ -47,11 +47,11 @@ pub fn paint(map: &Map<'_>, words: Vec2) {
 }
 
 /// Left of what lies along the keys; above what lies along the queries, once for all its splits.
-fn name(map: &Map<'_>, n: usize, strip: &Strip) {
+fn name(map: &Map<'_>, n: usize, strip: &Band) {
     let (painter, font, name) = (map.ui.painter(), theme::text(theme::LABEL), strip.tensor.name());
     let rect = strip.rect;
     match strip.side {
-        Side::Above | Side::Below => {
+        Flank::Above | Flank::Below => {
             draw::put_text(
                 painter,
                 rect.left_center() - vec2(6.0, 0.0),
@@ -61,7 +61,7 @@ fn name(map: &Map<'_>, n: usize, strip: &Strip) {
                 map.palette.ink,
             );
         }
-        Side::Left | Side::Right if strip.split.is_none_or(|split| split == 0) => {
+        Flank::Left | Flank::Right if strip.split.is_none_or(|split| split == 0) => {
             let last = map.layout.strips[n..].iter().take_while(|other| other.tensor == strip.tensor).last();
             let all = last.map_or(rect, |last| rect.union(last.rect));
             draw::put_text(
@@ -77,7 +77,7 @@ fn name(map: &Map<'_>, n: usize, strip: &Strip) {
     }
 }
 
-fn paint_strip(map: &Map<'_>, strip: &Strip) {
+fn paint_strip(map: &Map<'_>, strip: &Band) {
     let (look, palette) = (map.look, map.palette);
     let Some(of) = look.scene.schedule().algorithm.of_tensor(strip.tensor) else { return };
     let hue = palette.tensor(strip.tensor);
@@ -112,17 +112,17 @@ fn paint_strip(map: &Map<'_>, strip: &Strip) {
 }
 
 /// Tokens of block `n`, along the strip.
-fn block(map: &Map<'_>, strip: &Strip, n: usize) -> std::ops::Range<usize> {
+fn block(map: &Map<'_>, strip: &Band, n: usize) -> std::ops::Range<usize> {
     let plan = map.look.scene.plan();
     if is_along_keys(strip) { plan.cols(n) } else { plan.rows(n) }
 }
 
-fn is_along_keys(strip: &Strip) -> bool {
-    matches!(strip.side, Side::Above | Side::Below)
+fn is_along_keys(strip: &Band) -> bool {
+    matches!(strip.side, Flank::Above | Flank::Below)
 }
 
 /// What is in HBM of a tensor that the text makes: whole blocks filled, those that will be written again hatched.
-fn written(map: &Map<'_>, strip: &Strip) {
+fn written(map: &Map<'_>, strip: &Band) {
     let (look, palette) = (map.look, map.palette);
     let hue = palette.tensor(strip.tensor);
     let seen = map.window.blocks(usize::from(!is_along_keys(strip)));
@@ -132,22 +132,22 @@ fn written(map: &Map<'_>, strip: &Strip) {
         let tokens = block(map, strip, n).start..block(map, strip, last).end;
         let part = map.window.part(strip, &tokens);
         match look.scene.map.stored.progress(strip.tensor, place(strip, n), look.snapshot.cursor) {
-            Some(Progress::Done) => {
+            Some(TileProgress::Done) => {
                 map.ui.painter().rect_filled(part, 0.0, palette.pale(hue));
             }
-            Some(Progress::Begun) => hatch(map.ui.painter(), part, hue, 5.0),
+            Some(TileProgress::Begun) => hatch(map.ui.painter(), part, hue, 5.0),
             _ => {}
         }
     }
 }
 
-fn place(strip: &Strip, n: usize) -> Place {
+fn place(strip: &Band, n: usize) -> Place {
     let place = if is_along_keys(strip) { Place::new(None, Some(n)) } else { Place::new(Some(n), None) };
     strip.split.map_or(place, |split| place.with(Axis::S, split))
 }
 
 /// The tokens of the block that is on chip now.
-fn on_chip(map: &Map<'_>, strip: &Strip) -> Option<std::ops::Range<usize>> {
+fn on_chip(map: &Map<'_>, strip: &Band) -> Option<std::ops::Range<usize>> {
     let place = map.look.snapshot.place_of(strip.tensor.name())?;
     if strip.split.is_some() && strip.split != place.s() {
         return None;
@@ -157,15 +157,15 @@ fn on_chip(map: &Map<'_>, strip: &Strip) -> Option<std::ops::Range<usize>> {
 }
 
 /// The block at hand is in HBM too: given, or stored by now.
-fn is_in_hbm(map: &Map<'_>, strip: &Strip) -> bool {
+fn is_in_hbm(map: &Map<'_>, strip: &Band) -> bool {
     let at = map.look.snapshot.place_of(strip.tensor.name());
     let n = at.and_then(|at| if is_along_keys(strip) { at.j() } else { at.i() }).unwrap_or(0);
     let progress = map.look.scene.map.stored.progress(strip.tensor, place(strip, n), map.look.snapshot.cursor);
-    matches!(progress, None | Some(Progress::Begun | Progress::Done))
+    matches!(progress, None | Some(TileProgress::Begun | TileProgress::Done))
 }
 
 /// Between blocks, where they can be told apart.
-fn lines(map: &Map<'_>, strip: &Strip) {
+fn lines(map: &Map<'_>, strip: &Band) {
     let plan = map.look.scene.plan();
     let seen = map.window.blocks(usize::from(!is_along_keys(strip)));
     let length = if is_along_keys(strip) { strip.rect.width() } else { strip.rect.height() };
@@ -183,7 +183,7 @@ fn lines(map: &Map<'_>, strip: &Strip) {
 }
 
 /// Its size, and which of its blocks is on chip.
-fn told(map: &Map<'_>, strip: &Strip) -> String {
+fn told(map: &Map<'_>, strip: &Band) -> String {
     let (ctx, look) = (map.ui.ctx(), map.look);
     let (algorithm, plan) = (&look.scene.schedule().algorithm, look.scene.plan());
     let (rows, cols) = algorithm.size_of(strip.tensor, plan).unwrap_or_default();
@@ -203,7 +203,7 @@ fn told(map: &Map<'_>, strip: &Strip) -> String {
 fn queries(map: &Map<'_>, width: f32) {
     let look = map.look;
     let plan = look.scene.plan();
-    let left = map.layout.strips.iter().filter(|strip| strip.side == Side::Left).map(|strip| strip.rect.left());
+    let left = map.layout.strips.iter().filter(|strip| strip.side == Flank::Left).map(|strip| strip.rect.left());
     let right = left.fold(map.layout.plane.left(), f32::min) - 6.0;
     let selected = look.row().unwrap_or(look.selection.query);
     let mut queries: Vec<usize> = match look.snapshot.view.rows.clone() {
@@ -230,7 +230,7 @@ fn queries(map: &Map<'_>, width: f32) {
 
 /// Words above their keys: slanted, Chinese upright.
 fn keys(map: &Map<'_>, height: f32) {
-    let top = map.layout.strips.iter().filter(|strip| strip.side == Side::Above).map(|strip| strip.rect.top());
+    let top = map.layout.strips.iter().filter(|strip| strip.side == Flank::Above).map(|strip| strip.rect.top());
     let bottom = top.fold(map.layout.plane.top(), f32::min) - 3.0;
     for key in 0..map.look.scene.plan().n_k {
         let (from, to) = (map.window.x(key), map.window.x(key + 1));

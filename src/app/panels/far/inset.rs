@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind, pos2, vec2};
 
-use super::Map;
+use super::figure::Map;
 use super::layout::AreaOf;
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme;

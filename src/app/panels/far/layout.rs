@@ -45,7 +45,7 @@ pub struct Subject<'a> {
 
 /// Where a tensor stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum Flank {
     Left,
     Right,
     Above,
@@ -56,9 +56,9 @@ pub enum Side {
 
 /// A tensor beside the plane, or a split of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Strip {
+pub struct Band {
     pub tensor: Tensor,
-    pub side: Side,
+    pub side: Flank,
     pub rect: Rect,
     pub split: Option<usize>,
     /// How thick it is over how thick it would be on the scale of the tokens.
@@ -67,7 +67,7 @@ pub struct Strip {
 
 /// A buffer on chip.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Slot {
+pub struct ChipSlot {
     /// In the subject's list.
     pub buffer: usize,
     pub rect: Rect,
@@ -95,37 +95,37 @@ pub enum AreaOf {
 
 /// The map.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layout {
+pub struct MapLayout {
     /// All pairs of query and key; of several sheets, the first.
     pub plane: Rect,
-    pub strips: Vec<Strip>,
+    pub strips: Vec<Band>,
     /// Tensors of whole tiles in HBM, in the order of the text.
     pub sheets: Vec<Tensor>,
     /// Splits that are not drawn.
     pub more_splits: usize,
     /// The card of the chip, where there is room for it.
     pub chip: Option<Rect>,
-    pub slots: Vec<Slot>,
+    pub slots: Vec<ChipSlot>,
     pub areas: Vec<Area>,
 }
 
 /// The side of a tensor of the text; `None` where it has no blocks along the tokens.
-pub fn side(tensor: &language::Tensor) -> Option<Side> {
+pub fn side(tensor: &language::Tensor) -> Option<Flank> {
     let (axes, is_out) = (tensor.axes(), tensor.role == Role::Out);
     Some(match (axes.has(Axis::I), axes.has(Axis::J)) {
-        (true, true) => Side::Plane,
-        (true, false) if is_out || axes.has(Axis::S) => Side::Right,
-        (true, false) => Side::Left,
-        (false, true) if is_out => Side::Below,
-        (false, true) => Side::Above,
+        (true, true) => Flank::Plane,
+        (true, false) if is_out || axes.has(Axis::S) => Flank::Right,
+        (true, false) => Flank::Left,
+        (false, true) if is_out => Flank::Below,
+        (false, true) => Flank::Above,
         (false, false) => return None,
     })
 }
 
 /// A tensor beside the plane, before there is a scale.
-struct Beside {
+struct Unscaled {
     tensor: Tensor,
-    side: Side,
+    side: Flank,
     cols: usize,
     splits: Option<usize>,
     /// How thick one of them is.
@@ -134,7 +134,7 @@ struct Beside {
     name: f32,
 }
 
-impl Beside {
+impl Unscaled {
     fn thick(&self, scale: f32, longest: f32) -> f32 {
         match self.cols {
             cols if self.splits.is_some() => {
@@ -153,12 +153,12 @@ impl Beside {
     fn room(&self, scale: f32, longest: f32) -> f32 {
         let thick = self.thick(scale, longest);
         let all = self.splits.map_or(thick, |splits| splits as f32 * (thick + 2.0) - 2.0);
-        let is_row = matches!(self.side, Side::Above | Side::Below);
+        let is_row = matches!(self.side, Flank::Above | Flank::Below);
         GAP + if is_row { all } else { all.max(self.name) }
     }
 }
 
-impl Layout {
+impl MapLayout {
     pub fn new(subject: &Subject<'_>, area: Rect) -> Self {
         let (ground, card) = ground_and_card(area);
         let (beside, sheets, more_splits) = tensors(subject, ground.width());
@@ -169,14 +169,14 @@ impl Layout {
         let needs = |scale: f32| {
             let plane = plane(scale);
             let longest = plane.max_elem();
-            let of = |sides: [Side; 2]| -> f32 {
+            let of = |sides: [Flank; 2]| -> f32 {
                 beside.iter().filter(|b| sides.contains(&b.side)).map(|b| b.room(scale, longest)).sum()
             };
             let names = named_at_the_left(&beside);
-            let left = beside.iter().filter(|b| b.side == Side::Left).map(|b| b.room(scale, longest)).sum::<f32>();
-            let right = of([Side::Right, Side::Right]);
+            let left = beside.iter().filter(|b| b.side == Flank::Left).map(|b| b.room(scale, longest)).sum::<f32>();
+            let right = of([Flank::Right, Flank::Right]);
             let width = (subject.words.x + left).max(names) + GAP + plane.x + behind + right;
-            let height = subject.words.y + of([Side::Above, Side::Below]) + NAMES + plane.y + behind + GAP;
+            let height = subject.words.y + of([Flank::Above, Flank::Below]) + NAMES + plane.y + behind + GAP;
             vec2(width, height)
         };
         let scale = largest(ground.width().max(ground.height()), |scale| {
@@ -205,15 +205,15 @@ impl Layout {
     }
 
     /// The plane, and the tensors around it.
-    fn put(&mut self, subject: &Subject<'_>, beside: &[Beside], ground: Rect, plane: Vec2, scale: f32) {
+    fn put(&mut self, subject: &Subject<'_>, beside: &[Unscaled], ground: Rect, plane: Vec2, scale: f32) {
         let longest = plane.max_elem();
         let sum =
-            |side: Side| -> f32 { beside.iter().filter(|b| b.side == side).map(|b| b.room(scale, longest)).sum() };
-        let left = (subject.words.x + sum(Side::Left)).max(named_at_the_left(beside)) + GAP;
-        let above = subject.words.y + sum(Side::Above) + NAMES;
+            |side: Flank| -> f32 { beside.iter().filter(|b| b.side == side).map(|b| b.room(scale, longest)).sum() };
+        let left = (subject.words.x + sum(Flank::Left)).max(named_at_the_left(beside)) + GAP;
+        let above = subject.words.y + sum(Flank::Above) + NAMES;
         self.plane = Rect::from_min_size(ground.min + vec2(left, above), plane);
         let behind = BEHIND * self.sheets.len().saturating_sub(1) as f32;
-        let mut at_left = self.plane.left() - GAP - sum(Side::Left);
+        let mut at_left = self.plane.left() - GAP - sum(Flank::Left);
         let mut at_right = self.plane.right() + behind + GAP;
         let mut at_top = ground.top() + subject.words.y;
         let mut at_bottom = self.plane.bottom() + behind + GAP;
@@ -221,25 +221,25 @@ impl Layout {
             let (thick, room) = (tensor.thick(scale, longest), tensor.room(scale, longest));
             let fold = thick / (tensor.cols as f32 * scale).max(f32::MIN_POSITIVE);
             let rect = match tensor.side {
-                Side::Left => Rect::from_min_size(
+                Flank::Left => Rect::from_min_size(
                     pos2(at_left + (room - GAP - thick) / 2.0, self.plane.top()),
                     vec2(thick, plane.y),
                 ),
-                Side::Right => Rect::from_min_size(pos2(at_right, self.plane.top()), vec2(thick, plane.y)),
-                Side::Above => Rect::from_min_size(pos2(self.plane.left(), at_top), vec2(plane.x, thick)),
-                Side::Below => Rect::from_min_size(pos2(self.plane.left(), at_bottom), vec2(plane.x, thick)),
-                Side::Plane => continue,
+                Flank::Right => Rect::from_min_size(pos2(at_right, self.plane.top()), vec2(thick, plane.y)),
+                Flank::Above => Rect::from_min_size(pos2(self.plane.left(), at_top), vec2(plane.x, thick)),
+                Flank::Below => Rect::from_min_size(pos2(self.plane.left(), at_bottom), vec2(plane.x, thick)),
+                Flank::Plane => continue,
             };
             match tensor.side {
-                Side::Left => at_left += room,
-                Side::Right => at_right += room,
-                Side::Above => at_top += room,
+                Flank::Left => at_left += room,
+                Flank::Right => at_right += room,
+                Flank::Above => at_top += room,
                 _ => at_bottom += room,
             }
             for split in 0..tensor.splits.unwrap_or(1) {
                 let rect = rect.translate(vec2(split as f32 * (thick + 2.0), 0.0));
                 let split = tensor.splits.map(|_| split);
-                self.strips.push(Strip { tensor: tensor.tensor, side: tensor.side, rect, split, fold });
+                self.strips.push(Band { tensor: tensor.tensor, side: tensor.side, rect, split, fold });
             }
         }
     }
@@ -252,7 +252,7 @@ impl Layout {
         let room = Rect::from_min_max(chip.min + vec2(8.0, 26.0), chip.max - vec2(8.0, 32.0));
         let scale = largest(room.width().max(room.height()), |scale| flow(subject.buffers, room, scale).is_some());
         let places = flow(subject.buffers, room, scale).unwrap_or_default();
-        self.slots = places.into_iter().enumerate().map(|(buffer, rect)| Slot { buffer, rect }).collect();
+        self.slots = places.into_iter().enumerate().map(|(buffer, rect)| ChipSlot { buffer, rect }).collect();
         if inset > 0.0 {
             let room = Rect::from_min_max(pos2(card.left(), chip.bottom() + 24.0), card.max - vec2(0.0, 20.0));
             self.areas = areas(subject, room);
@@ -282,13 +282,13 @@ fn ground_and_card(area: Rect) -> (Rect, Option<Rect>) {
 }
 
 /// What stands beside the plane, the sheets of it, and splits that are too many to draw.
-fn tensors(subject: &Subject<'_>, width: f32) -> (Vec<Beside>, Vec<Tensor>, usize) {
+fn tensors(subject: &Subject<'_>, width: f32) -> (Vec<Unscaled>, Vec<Tensor>, usize) {
     let (mut beside, mut sheets, mut more) = (Vec::new(), Vec::new(), 0);
     let plan = &subject.setting.plan;
     for tensor in subject.algorithm.tensors(plan).map(|of| of.tensor) {
         let Some(of) = subject.algorithm.of_tensor(tensor) else { continue };
         let Some(side) = side(of) else { continue };
-        if side == Side::Plane {
+        if side == Flank::Plane {
             sheets.push(tensor);
             continue;
         }
@@ -298,7 +298,7 @@ fn tensors(subject: &Subject<'_>, width: f32) -> (Vec<Beside>, Vec<Tensor>, usiz
         let name = tensor.name().len() as f32 * LETTER;
         // All splits together leave most of the width to the plane.
         let split = (width * 0.25 / splits.unwrap_or(1).clamp(1, MOST_SPLITS) as f32 - 2.0).clamp(4.0, SPLIT);
-        beside.push(Beside {
+        beside.push(Unscaled {
             split,
             tensor,
             side,
@@ -311,8 +311,8 @@ fn tensors(subject: &Subject<'_>, width: f32) -> (Vec<Beside>, Vec<Tensor>, usiz
 }
 
 /// Room for the names of what lies above and below, which stand at its left.
-fn named_at_the_left(beside: &[Beside]) -> f32 {
-    let rows = beside.iter().filter(|b| matches!(b.side, Side::Above | Side::Below));
+fn named_at_the_left(beside: &[Unscaled]) -> f32 {
+    let rows = beside.iter().filter(|b| matches!(b.side, Flank::Above | Flank::Below));
     rows.map(|b| b.name).fold(0.0, f32::max)
 }
 
@@ -394,7 +394,7 @@ mod tests {
     }
 
     /// Every text, at sizes from one token to a million, in areas from a phone's to a wall's.
-    fn each(mut check: impl FnMut(&Algorithm, &Setting, &[Buffer], Rect, &Layout)) {
+    fn each(mut check: impl FnMut(&Algorithm, &Setting, &[Buffer], Rect, &MapLayout)) {
         let sizes =
             [(1, 1, 1), (6, 6, 4), (16, 16, 64), (1, 8192, 128), (1024, 1024, 64), (37, 5, 3), (1 << 20, 1 << 20, 64)];
         let areas = [
@@ -416,7 +416,7 @@ mod tests {
                             budget: Some(1 << 17),
                             words: Vec2::ZERO,
                         };
-                        check(algorithm, &setting, &buffers, area, &Layout::new(&subject, area));
+                        check(algorithm, &setting, &buffers, area, &MapLayout::new(&subject, area));
                     }
                 }
             }
@@ -502,14 +502,14 @@ mod tests {
             let algorithm = algorithm::by_name(name).unwrap();
             let setting = setting((16, 16, 4), (4, 4), 2);
             let subject = Subject { algorithm, setting: &setting, buffers: &[], budget: None, words: Vec2::ZERO };
-            let layout = Layout::new(&subject, AREA);
-            let on = |side: Side| {
+            let layout = MapLayout::new(&subject, AREA);
+            let on = |side: Flank| {
                 let strips =
                     layout.strips.iter().filter(move |strip| strip.side == side && strip.split.unwrap_or(0) == 0);
                 strips.map(|strip| strip.tensor.name()).collect::<Vec<_>>().join(" ")
             };
             let sheets: Vec<_> = layout.sheets.iter().map(|tensor| tensor.name()).collect();
-            [on(Side::Left), on(Side::Right), on(Side::Above), on(Side::Below), sheets.join(" ")]
+            [on(Flank::Left), on(Flank::Right), on(Flank::Above), on(Flank::Below), sheets.join(" ")]
         };
         assert_eq!(stands("flash2"), ["Q", "O L", "K V", "", ""]);
         assert_eq!(stands("flash1"), ["Q", "O m l", "K V", "", ""]);

@@ -2,7 +2,7 @@
 //! key, the chip beside it, and what the current step moves between them. Where a thing stands follows from the text.
 
 mod chip;
-mod ghosts;
+mod figure;
 mod ground;
 mod inset;
 mod layout;
@@ -12,28 +12,45 @@ mod plane;
 mod race;
 mod window;
 
-use eframe::egui::{Align2, Rect, Sense, Ui, Vec2, pos2, vec2};
+use eframe::egui::{Align2, Key, Modifiers, Rect, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::plane_lens::PlaneLens;
+use crate::app::message::view::ViewMessage;
+use crate::app::panels::far::layout::MapLayout;
+use crate::app::panels::far::window::PlaneWindow;
 use crate::app::panels::grid::{self, HIDDEN, cell_text, summary};
 use crate::app::panels::memory_strip;
-use crate::app::shell::stage::Wish;
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::run::ghosts::Ghosts;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number;
-use crate::playback::lesson::ClickOn;
-use crate::schedule::language::{Axis, LoopOver, Node};
-use crate::schedule::{Algorithm, Buffer, TileCounts};
+use crate::number::{self, bytes, grouped};
+use crate::playback::lesson::{ClickOn, Distance};
+use crate::schedule::language::Axis;
+use crate::schedule::{Buffer, TileCounts};
+use figure::{LoopOf, Map, buffers, loops};
+use layout::Subject;
 
-use crate::number::{bytes, grouped};
-
-pub use ghosts::{Ghosts, Keeper};
-use layout::{Layout, Subject};
-pub use lens::Lens;
-use window::Window;
+pub static PANEL: Panel = Panel {
+    id: "far",
+    title: "Far: schedule",
+    home: Home::Main,
+    group: "Look",
+    command: "Far: the schedule",
+    keys: &[(Modifiers::NONE, Key::Num1)],
+    opens: Message::Distance(Distance::Far),
+    also: "map, HBM, grid",
+    help: "The whole run to scale: tensors in HBM, the tiles, the chip.",
+    show: |ui, drawn| {
+        let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
+        let ghosts = drawn.view.ghosts(ui.ctx(), scene, look.generation);
+        show(ui, look, drawn.view.lens, ghosts.as_deref(), drawn.textures, drawn.messages);
+    },
+};
 
 /// A tile of the largest zoom is about this wide.
 const LARGEST_TILE: f32 = 96.0;
@@ -44,10 +61,10 @@ const LINE: f32 = 20.0;
 pub fn show(
     ui: &mut Ui,
     look: &Look<'_>,
-    lens: Lens,
+    lens: PlaneLens,
     ghosts: Option<&Ghosts>,
     textures: &mut Textures,
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) {
     let area = ui.available_rect_before_wrap();
     // In a low room the picture comes first.
@@ -58,16 +75,16 @@ pub fn show(
     if layout.plane.width() < 8.0 || layout.plane.height() < 8.0 {
         return;
     }
-    let window = Window::new(&layout, lens, look.scene.plan());
+    let window = PlaneWindow::new(&layout, lens, look.scene.plan());
     let palette = Palette::of(ui);
     let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
     let response = ui.interact(figure, ui.scope_id().with("memory"), Sense::hover());
     let [moved, on_chip, full] = &memory_strip::summary(ui, look);
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
-    map.paint(words, ["map", "ghosts"], textures);
-    steer(ui, look, &layout, &window, lens, actions);
+    paint(&map, words, ["map", "ghosts"], textures);
+    steer(ui, look, &layout, &window, lens, messages);
     if look.question.asks == Some(ClickOn::Tensor) {
-        answers(&map, actions);
+        answers(&map, messages);
     }
     if lines > 0.0 {
         let place = Rect::from_min_max(pos2(area.left(), figure.bottom() + SPACE), area.max);
@@ -75,7 +92,7 @@ pub fn show(
         let ghosts = plane::shown_ghosts(&map).map(|ghosts| ghosts.limit);
         legend(ui, look, ghosts, place);
         if lens.zoom > 1.0 {
-            show_all(ui, place, actions);
+            show_all(ui, place, messages);
         }
     }
     ui.advance_cursor_after_rect(area);
@@ -93,88 +110,67 @@ pub fn picture(
     let buffers = buffers(look);
     let (layout, words) = layout_of(look, &buffers, area);
     if layout.plane.width() >= 8.0 && layout.plane.height() >= 8.0 {
-        let window = Window::new(&layout, Lens::default(), look.scene.plan());
+        let window = PlaneWindow::new(&layout, PlaneLens::default(), look.scene.plan());
         let palette = Palette::of(ui);
         let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
-        map.paint(words, names, textures);
+        paint(&map, words, names, textures);
     }
 }
 
-/// What the painters of the map share.
-struct Map<'a> {
-    ui: &'a Ui,
-    look: &'a Look<'a>,
-    layout: &'a Layout,
-    window: &'a Window,
-    /// In the order of the slots.
-    buffers: &'a [Buffer],
-    ghosts: Option<&'a Ghosts>,
-    palette: &'static Palette,
-}
-
-impl Map<'_> {
-    fn paint(&self, words: Vec2, names: [&'static str; 2], textures: &mut Textures) {
-        ground::paint(self, words);
-        plane::paint(self, names, textures);
-        chip::paint(self);
-        inset::paint(self);
-        moving::paint(self);
-        race::paint(self);
-    }
-}
-
-/// The buffers on chip, or those of the program that comes next.
-fn buffers(look: &Look<'_>) -> Vec<Buffer> {
-    let (schedule, snapshot) = (look.scene.schedule(), look.snapshot);
-    if !snapshot.buffers.is_empty() {
-        return snapshot.buffers.clone();
-    }
-    schedule.algorithm.buffers(kernel(look), &schedule.setting)
-}
-
-/// The kernel of the last step; before it, the first.
-fn kernel(look: &Look<'_>) -> usize {
-    look.snapshot.view.program.map_or(0, |(kernel, _)| kernel)
+fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Textures) {
+    ground::paint(map, words);
+    plane::paint(map, names, textures);
+    chip::paint(map);
+    inset::paint(map);
+    moving::paint(map);
+    race::paint(map);
 }
 
 /// Where everything stands, and the room that is kept for words.
-fn layout_of(look: &Look<'_>, buffers: &[Buffer], figure: Rect) -> (Layout, Vec2) {
+fn layout_of(look: &Look<'_>, buffers: &[Buffer], figure: Rect) -> (MapLayout, Vec2) {
     let schedule = look.scene.schedule();
     let is_budgeted = schedule.algorithm.is_budgeted();
     let budget = is_budgeted.then(|| look.scene.settings.hardware().shared_bytes_per_block);
     let words = ground::room_for_words(look, figure);
     let subject = Subject { algorithm: &schedule.algorithm, setting: &schedule.setting, buffers, budget, words };
-    (Layout::new(&subject, figure), words)
+    (MapLayout::new(&subject, figure), words)
 }
 
 /// Zoom, and what a tile is: a click goes to its last step.
-fn steer(ui: &Ui, look: &Look<'_>, layout: &Layout, window: &Window, lens: Lens, actions: &mut Vec<Action>) {
+fn steer(
+    ui: &Ui,
+    look: &Look<'_>,
+    layout: &MapLayout,
+    window: &PlaneWindow,
+    lens: PlaneLens,
+    messages: &mut Vec<Message>,
+) {
     let plane = layout.plane;
     let response = ui.interact(plane, ui.scope_id().with("plane"), Sense::click_and_drag());
     draw::describe(&response, "schedule grid", &summary(ui, look));
     let plan = look.scene.plan();
     let most = LARGEST_TILE * plan.t_r().max(plan.t_c()) as f32 / plane.width().max(plane.height());
-    lens::steer(ui, &response, plane, lens, most, actions);
+    lens::steer(ui, &response, plane, lens, most, messages);
     let Some((i, j)) = response.hover_pos().and_then(|at| window.tile_at(at)) else { return };
     let grid = &look.scene.map.grid;
     let (row, col) = grid.position(i, j);
     if let Some(cell) = grid.cell(row, col) {
         let text = cell_text(ui, look, row * grid.row_stride, col * grid.col_stride, cell);
         if response.on_hover_text_at_pointer(text).clicked() {
-            actions.extend(grid::clicked(look, (i, j), cell));
+            messages.extend(grid::clicked(look, (i, j), cell));
         }
     }
 }
 
 /// While a lesson asks for a tensor, a click on it answers, wherever it is drawn.
-fn answers(map: &Map<'_>, actions: &mut Vec<Action>) {
+fn answers(map: &Map<'_>, messages: &mut Vec<Message>) {
     let (ui, layout) = (map.ui, map.layout);
     let strips = layout.strips.iter().filter(|strip| strip.split.is_none_or(|split| split == 0));
     for strip in strips {
-        memory_strip::answer(ui, strip.rect.expand(2.0), strip.tensor, actions);
+        memory_strip::answer(ui, strip.rect.expand(2.0), strip.tensor, messages);
     }
     if let Some(tensor) = plane::front_sheet(map) {
-        memory_strip::answer(ui, layout.plane, tensor, actions);
+        memory_strip::answer(ui, layout.plane, tensor, messages);
     }
     let slots = layout.slots.iter().flat_map(|slot| {
         let names = &map.buffers[slot.buffer].names;
@@ -187,7 +183,7 @@ fn answers(map: &Map<'_>, actions: &mut Vec<Action>) {
     let in_hbm = |name: &str| layout.strips.iter().any(|strip| strip.tensor.name() == name);
     for (name, rect) in slots.filter(|(name, _)| !in_hbm(name)) {
         if let Some(tensor) = crate::schedule::Tensor::known(name) {
-            memory_strip::answer(ui, rect.expand(4.0), tensor, actions);
+            memory_strip::answer(ui, rect.expand(4.0), tensor, messages);
         }
     }
 }
@@ -222,19 +218,10 @@ fn told(map: &Map<'_>, place: Rect) {
     response.on_hover_text(text);
 }
 
-/// A loop of the kernel at hand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Told {
-    over: LoopOver,
-    is_parallel: bool,
-    /// Loops around it.
-    depth: usize,
-}
-
 /// Each loop in words; the axes of one loop together.
-fn in_words(ctx: &eframe::egui::Context, loops: &[Told]) -> Vec<String> {
+fn in_words(ctx: &eframe::egui::Context, loops: &[LoopOf]) -> Vec<String> {
     let of_one = loops.chunk_by(|a, b| a.depth == b.depth);
-    let words = |one: &[Told]| {
+    let words = |one: &[LoopOf]| {
         let axes: Vec<&str> = one.iter().map(|told| tr(ctx, axis_word(told.over.axis))).collect();
         let pattern = match (one[0].depth == 0, one[0].is_parallel) {
             (true, true) => "outer loop: {0}, in parallel",
@@ -254,31 +241,6 @@ fn axis_word(axis: Axis) -> &'static str {
         Axis::S => "splits s",
         Axis::H => "heads h",
     }
-}
-
-/// The loops around the tiles of the kernel at hand, from the outermost.
-fn loops(look: &Look<'_>) -> Vec<Told> {
-    deepest(&look.scene.schedule().algorithm, kernel(look))
-}
-
-fn deepest(algorithm: &Algorithm, kernel: usize) -> Vec<Told> {
-    fn walk(nodes: &[Node], around: &mut Vec<Told>, found: &mut Vec<Told>) {
-        for node in nodes {
-            match node {
-                Node::Line(_) if around.len() > found.len() => *found = around.clone(),
-                Node::Line(_) => {}
-                Node::Loop(one) => {
-                    let (len, depth) = (around.len(), around.last().map_or(0, |last| last.depth + 1));
-                    around.extend(one.over.iter().map(|over| Told { over: *over, is_parallel: one.parallel, depth }));
-                    walk(&one.body, around, found);
-                    around.truncate(len);
-                }
-            }
-        }
-    }
-    let (mut around, mut found) = (Vec::new(), Vec::new());
-    walk(&algorithm.text().kernels[kernel].body, &mut around, &mut found);
-    found
 }
 
 /// What the signs mean, how far the work is, and what it has moved.
@@ -347,10 +309,10 @@ fn scale_of_weights(painter: &eframe::egui::Painter, at: eframe::egui::Pos2, lim
     rect.right() - at.x + 3.0 * SPACE
 }
 
-fn show_all(ui: &mut Ui, place: Rect, actions: &mut Vec<Action>) {
+fn show_all(ui: &mut Ui, place: Rect, messages: &mut Vec<Message>) {
     let button = Rect::from_min_size(place.right_top() - vec2(96.0, 2.0), vec2(96.0, LINE + 2.0));
     let text = tr(ui.ctx(), "Show all").to_owned();
     if ui.put(button, eframe::egui::Button::new(text)).clicked() {
-        actions.push(Action::Stage(Wish::Lens(Lens::default())));
+        messages.push(Message::View(ViewMessage::Lens(PlaneLens::default())));
     }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Rect, Stroke, vec2};
 
-use super::Map;
+use super::figure::Map;
 use crate::app::ink::draw::arrow;
 use crate::app::panels::memory_strip;
 
@@ -31,7 +31,7 @@ fn way(map: &Map<'_>) -> Option<(Rect, Rect, eframe::egui::Color32)> {
         Some(strip) => {
             let is_along_keys = matches!(
                 strip.side,
-                crate::app::panels::far::layout::Side::Above | crate::app::panels::far::layout::Side::Below
+                crate::app::panels::far::layout::Flank::Above | crate::app::panels::far::layout::Flank::Below
             );
             let tokens = if is_along_keys { plan.cols(step.place.j()?) } else { plan.rows(step.place.i()?) };
             map.window.part(strip, &tokens)

@@ -3,17 +3,19 @@
 
 use eframe::egui::{Color32, Rect, Stroke, StrokeKind, vec2};
 
+use crate::app::run::ghosts::Ghosts;
+use crate::app::run::stored::TileProgress;
 use crate::attention::TileClass;
 use crate::schedule::language::{Action, Axis};
 use crate::schedule::{Place, Tensor};
 
+use super::figure::{self, Map, loops};
 use super::layout::BEHIND;
-use super::{Ghosts, Map, loops};
 use crate::app::ink::draw::hatch;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::panels::grid::GridAt;
-use crate::app::run::overview::{Cell, Progress};
+use crate::app::run::overview::Cell;
 use crate::app::state::seen::Look;
 
 /// Cells from this width on are drawn one by one; only those on screen.
@@ -60,7 +62,7 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
 /// Of the tensors that lie whole in HBM, the one that the kernel at hand writes, else one that it reads.
 pub fn front_sheet(map: &Map<'_>) -> Option<Tensor> {
     let schedule = map.look.scene.schedule();
-    let (kernel, text) = (super::kernel(map.look), schedule.algorithm.text());
+    let (kernel, text) = (figure::kernel(map.look), schedule.algorithm.text());
     let of = |is_stored: bool| {
         let lines = text.lines.iter().filter(|line| line.kernel == kernel);
         let actions = lines.flat_map(|line| &line.statements).map(|statement| &statement.action);
@@ -74,7 +76,7 @@ pub fn front_sheet(map: &Map<'_>) -> Option<Tensor> {
 
 /// Names of tiles on chip of the kernel at hand, where no tile goes to HBM.
 pub fn on_chip_only(look: &Look<'_>) -> String {
-    let buffers = super::buffers(look);
+    let buffers = figure::buffers(look);
     let tiles = buffers.iter().filter(|buffer| buffer.axis.is_none() && !buffer.is_whole_rows && buffer.cols > 1);
     let plan = look.scene.plan();
     let tiles = tiles.filter(|buffer| (buffer.rows, buffer.cols) == (plan.br, plan.bc));
@@ -93,24 +95,24 @@ fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), ce
     let (look, palette) = (map.look, map.palette);
     let progress = cell.progress(look.snapshot.cursor);
     let scene = look.scene;
-    if let Some(front) = front.filter(|_| progress != Progress::Never) {
+    if let Some(front) = front.filter(|_| progress != TileProgress::Never) {
         let grid = &scene.map.grid;
         let place = Place::new(Some(row * grid.row_stride), Some(col * grid.col_stride));
         // What is given lies there whole.
         return match scene.map.stored.progress(front, place, look.snapshot.cursor) {
-            Some(Progress::Done) | None => palette.done,
-            Some(Progress::Begun) => palette.accent_soft,
-            Some(Progress::Ahead | Progress::Never) => palette.background,
+            Some(TileProgress::Done) | None => palette.done,
+            Some(TileProgress::Begun) => palette.accent_soft,
+            Some(TileProgress::Ahead | TileProgress::Never) => palette.background,
         };
     }
     let is_again = scene.schedule().algorithm.is_backward();
     match progress {
-        Progress::Never => palette.background,
+        TileProgress::Never => palette.background,
         // A backward pass begins on what the forward pass computed and did not store.
-        Progress::Ahead if is_again => palette.empty,
-        Progress::Ahead => palette.background,
-        Progress::Begun => palette.accent_soft,
-        Progress::Done => done(palette, is_again),
+        TileProgress::Ahead if is_again => palette.empty,
+        TileProgress::Ahead => palette.background,
+        TileProgress::Begun => palette.accent_soft,
+        TileProgress::Done => done(palette, is_again),
     }
 }
 
@@ -155,7 +157,7 @@ fn cells(map: &Map<'_>, at: &GridAt<'_>, front: Option<Tensor>, is_filled: bool)
             if cell.class == TileClass::Partial {
                 hidden(map, &painter, rect, &rows, &cols);
             }
-            if cell.progress(at.cursor) != Progress::Never {
+            if cell.progress(at.cursor) != TileProgress::Never {
                 painter.rect_stroke(rect, 0.0, map.palette.hairline(), StrokeKind::Middle);
             }
         }
@@ -202,7 +204,7 @@ fn sheet_behind(map: &Map<'_>, n: usize) {
     for i in blocks.step_by(stride) {
         let place = Place::new(Some(i), plan.t_c().checked_sub(1));
         let progress = look.scene.map.stored.progress(tensor, place, look.snapshot.cursor);
-        if matches!(progress, Some(Progress::Done) | None) {
+        if matches!(progress, Some(TileProgress::Done) | None) {
             let rows = plan.rows(i).start..plan.rows(i + stride - 1).end;
             let band = map.window.tile(&rows, &(0..plan.n_k)).translate(behind);
             painter.rect_filled(band.intersect(rect), 0.0, palette.done);

@@ -3,8 +3,8 @@
 
 use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind};
 
-use super::Map;
-use super::layout::Side;
+use super::figure::Map;
+use super::layout::Flank;
 use crate::app::ink::draw::{self, hatch};
 use crate::app::ink::theme;
 use crate::app::tongue::words::{fill, tr};
@@ -58,7 +58,7 @@ fn block(map: &Map<'_>, race: &Race) -> Option<Rect> {
     let strip = map.layout.strips.iter().find(|strip| strip.tensor.name() == race.tensor);
     match strip {
         Some(strip) => {
-            let is_along_keys = matches!(strip.side, Side::Above | Side::Below);
+            let is_along_keys = matches!(strip.side, Flank::Above | Flank::Below);
             let tokens = if is_along_keys { plan.cols(0) } else { plan.rows(0) };
             Some(map.window.part(strip, &tokens))
         }

@@ -4,21 +4,20 @@ use std::ops::Range;
 
 use eframe::egui::{Pos2, Rect, pos2};
 
+use crate::app::message::plane_lens::PlaneLens;
+use crate::app::panels::far::layout::{Band, Flank, MapLayout};
 use crate::schedule::Plan;
 
-use super::layout::{Layout, Side, Strip};
-use super::lens::Lens;
-
 /// The plane with the part of it that is seen.
-pub struct Window {
+pub struct PlaneWindow {
     pub plane: Rect,
     seen: Rect,
     n: [usize; 2],
     block: [usize; 2],
 }
 
-impl Window {
-    pub fn new(layout: &Layout, lens: Lens, plan: &Plan) -> Self {
+impl PlaneWindow {
+    pub fn new(layout: &MapLayout, lens: PlaneLens, plan: &Plan) -> Self {
         Self { plane: layout.plane, seen: lens.seen(), n: [plan.n_k, plan.n_q], block: [plan.bc, plan.br] }
     }
 
@@ -43,12 +42,12 @@ impl Window {
     }
 
     /// The part of a strip that belongs to some of its tokens, as far as it is seen.
-    pub fn part(&self, strip: &Strip, tokens: &Range<usize>) -> Rect {
+    pub fn part(&self, strip: &Band, tokens: &Range<usize>) -> Rect {
         let part = match strip.side {
-            Side::Above | Side::Below => {
+            Flank::Above | Flank::Below => {
                 Rect::from_x_y_ranges(self.x(tokens.start)..=self.x(tokens.end), strip.rect.y_range())
             }
-            Side::Left | Side::Right | Side::Plane => {
+            Flank::Left | Flank::Right | Flank::Plane => {
                 Rect::from_x_y_ranges(strip.rect.x_range(), self.y(tokens.start)..=self.y(tokens.end))
             }
         };

@@ -3,9 +3,8 @@
 
 use eframe::egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 
-use crate::app::ink::axes;
-use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::ink::{axes, draw};
 use crate::app::run::gpu::comparison::Bars;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::short;

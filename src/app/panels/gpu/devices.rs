@@ -2,18 +2,17 @@
 
 use eframe::egui::{self, RichText, Ui};
 
-use crate::gpu::DeviceInfo;
-
-use super::Wish;
 use crate::app::ink::axes::note;
 use crate::app::ink::draw;
 use crate::app::ink::theme::{Palette, SPACE};
-use crate::app::message::Action;
-use crate::app::run::gpu::device::{Found, Gpu, Place};
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
+use crate::app::run::gpu::device::{DevicePlace, Found, Gpu};
 use crate::app::tongue::words::{fill, say, tr};
+use crate::gpu::DeviceInfo;
 use crate::number::grouped;
 
-pub fn show(ui: &mut Ui, gpu: &Gpu, found: Option<&[Found]>, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, gpu: &Gpu, found: Option<&[Found]>, messages: &mut Vec<Message>) {
     let is_free = !gpu.is_busy();
     let Some(found) = found else {
         note(ui, tr(ui.ctx(), "looking for devices ..."));
@@ -22,25 +21,32 @@ pub fn show(ui: &mut Ui, gpu: &Gpu, found: Option<&[Found]>, actions: &mut Vec<A
     let open = gpu.place_in(found);
     for (place, (backend, device)) in places(found) {
         match device {
-            Ok(info) => device_card(ui, info, place, open == Some(place), is_free, actions),
+            Ok(info) => device_card(ui, info, place, open == Some(place), is_free, messages),
             Err(reason) => missing_card(ui, backend, &say(ui.ctx(), reason)),
         }
         ui.add_space(2.0 * SPACE);
     }
     if ui.add_enabled(is_free, egui::Button::new(tr(ui.ctx(), "Look again").to_owned())).clicked() {
-        actions.push(Action::Gpu(Wish::LookAgain));
+        messages.push(Message::Gpu(GpuMessage::LookAgain));
     }
 }
 
 /// The list, each line with its place among those of its backend.
-pub fn places(found: &[Found]) -> impl Iterator<Item = (Place, &Found)> {
+pub fn places(found: &[Found]) -> impl Iterator<Item = (DevicePlace, &Found)> {
     found.iter().enumerate().map(|(at, line)| {
         let nth = found[..at].iter().filter(|(backend, _)| *backend == line.0).count();
         ((line.0, nth), line)
     })
 }
 
-fn device_card(ui: &mut Ui, info: &DeviceInfo, place: Place, is_open: bool, is_free: bool, actions: &mut Vec<Action>) {
+fn device_card(
+    ui: &mut Ui,
+    info: &DeviceInfo,
+    place: DevicePlace,
+    is_open: bool,
+    is_free: bool,
+    messages: &mut Vec<Message>,
+) {
     let palette = Palette::of(ui);
     let kind = tr(ui.ctx(), info.kind.name()).to_owned();
     ui.horizontal_wrapped(|ui| {
@@ -54,7 +60,7 @@ fn device_card(ui: &mut Ui, info: &DeviceInfo, place: Place, is_open: bool, is_f
             // Two drivers may reach the same device.
             let name = fill(ui.ctx(), "Use {0}, {1}", &[&info.name, &info.driver]);
             if ui.add_enabled(is_free, button).accessible_name(name).clicked() {
-                actions.push(Action::Gpu(Wish::Use(place)));
+                messages.push(Message::Gpu(GpuMessage::Use(place)));
             }
         }
     });

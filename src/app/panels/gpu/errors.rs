@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use eframe::egui::Ui;
 
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
+use crate::app::run::gpu::outcome::NO_GRADIENTS;
 use crate::attention::Precision;
 use crate::sentence::Sentence;
 
-use super::{NO_GRADIENTS, Wish, bars, heatmap};
+use super::{bars, heatmap};
 use crate::app::ink::axes::{note, of_changed_source, warning};
 use crate::app::ink::draw;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::SPACE;
-use crate::app::message::Action;
 use crate::app::run::gpu::comparison::{Bars, ErrorMap};
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::scene::Check;
@@ -31,7 +33,7 @@ pub struct Known<'a> {
     pub room: f32,
 }
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
     match look.check {
         None => {
             note(ui, tr(ui.ctx(), "comparing ..."));
@@ -58,21 +60,21 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
         (Some(Ok(_)), None) => drop(note(ui, tr(ui.ctx(), "comparing ..."))),
         (Some(Ok(outcome)), Some(Ok(map))) => {
             of_changed_source(ui, outcome.changed);
-            heatmap::show(ui, look, (outcome, map, known.room), textures, actions);
+            heatmap::show(ui, look, (outcome, map, known.room), textures, messages);
         }
     }
     ui.add_space(2.0 * SPACE);
-    three_bars(ui, look, known, actions);
+    three_bars(ui, look, known, messages);
 }
 
-fn three_bars(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, actions: &mut Vec<Action>) {
+fn three_bars(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         draw::caption(ui, "What a format costs: three ways to the same head");
         for format in FORMATS {
             let name = fill(ui.ctx(), "bars in {0}", &[&format.name()]);
             let choice = ui.selectable_label(format == known.format, format.name()).accessible_name(name);
             if choice.clicked() {
-                actions.push(Action::Gpu(Wish::Format(format)));
+                messages.push(Message::Gpu(GpuMessage::Format(format)));
             }
         }
     });

@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 
 use eframe::egui::{self, Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 
-use crate::trace::Timed;
-
-use super::Wish;
 use crate::app::ink::axes::{note, of_changed_source, warning};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::recorded::Spans;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::number::{self, grouped};
+use crate::trace::Timed;
 
 /// Room for the names of multiprocessors.
 const NAME: f32 = 56.0;
@@ -27,7 +26,7 @@ const LOW: f32 = 3.0;
 /// More blocks than this are not told apart on any screen; the file has them all.
 pub const MOST_DRAWN: usize = 20_000;
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, messages: &mut Vec<Message>) {
     match gpu.recorded(look.generation) {
         None => {
             let text = "With m and l a kernel also records on which multiprocessor each block ran, and when, where the backend \
@@ -35,7 +34,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Ve
             note(ui, tr(ui.ctx(), text));
             let button = egui::Button::new(tr(ui.ctx(), "Record the blocks").to_owned());
             if ui.add_enabled(gpu.is_ready(), button).clicked() {
-                actions.push(Action::Gpu(Wish::Record));
+                messages.push(Message::Gpu(GpuMessage::Record));
             }
         }
         Some(Err(reason)) => {
@@ -53,13 +52,13 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Ve
             Some(spans) if spans.blocks.is_empty() => drop(note(ui, tr(ui.ctx(), "No block was recorded."))),
             Some(spans) => {
                 of_changed_source(ui, recorded.changed);
-                timeline(ui, spans, room, actions);
+                timeline(ui, spans, room, messages);
             }
         },
     }
 }
 
-fn timeline(ui: &mut Ui, spans: &Spans, room: f32, actions: &mut Vec<Action>) {
+fn timeline(ui: &mut Ui, spans: &Spans, room: f32, messages: &mut Vec<Message>) {
     let chart = Chart::new(spans);
     ui.horizontal(|ui| {
         let text = fill(
@@ -69,7 +68,7 @@ fn timeline(ui: &mut Ui, spans: &Spans, room: f32, actions: &mut Vec<Action>) {
         );
         note(ui, &text);
         if ui.button(tr(ui.ctx(), "Save the timeline for Perfetto")).clicked() {
-            actions.push(Action::Gpu(Wish::SaveTimeline));
+            messages.push(Message::Gpu(GpuMessage::SaveTimeline));
         }
     });
     if spans.blocks.len() > MOST_DRAWN {

@@ -2,14 +2,14 @@
 
 use eframe::egui::{Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, vec2};
 
-use crate::app::ink::axes;
-use crate::app::ink::draw;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Selection};
+use crate::app::ink::{axes, draw};
+use crate::app::message::Message;
 use crate::app::panels::grid::UV;
 use crate::app::run::gpu::comparison::ErrorMap;
 use crate::app::run::gpu::outcome::Outcome;
+use crate::app::run::selection::Selection;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::short;
@@ -26,7 +26,7 @@ pub fn show(
     look: &Look<'_>,
     (outcome, map, room): (&Outcome, &ErrorMap, f32),
     textures: &mut Textures,
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) {
     let palette = Palette::of(ui);
     let (rows, cols) = map.errors.dim();
@@ -46,7 +46,7 @@ pub fn show(
     hover(ui, &response, rect, cell, outcome, map);
     if let Some(at) = response.interact_pointer_pos().filter(|at| response.clicked() && rect.contains(*at)) {
         let query = (((at.y - rect.top()) / cell.y) as usize).min(rows - 1);
-        actions.push(Action::Select(Selection { query, ..look.selection }));
+        messages.push(Message::Select(Selection { query, ..look.selection }));
     }
     draw::describe(&response, "errors of the GPU", &value(ui, map));
     legend(ui, map);

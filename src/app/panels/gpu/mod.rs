@@ -11,21 +11,22 @@ mod roofline;
 mod sweep_view;
 mod taps;
 
-use eframe::egui::{self, Context, ScrollArea, Ui, Window, pos2, vec2};
+use eframe::egui::{self, Context, Key, Modifiers, ScrollArea, Ui, Window, pos2, vec2};
 
 use crate::app::ink::axes::note;
 use crate::app::ink::draw;
+use crate::app::ink::float::titled;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::gpu::{GpuMessage, GpuTab};
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::document::Document;
 use crate::app::run::gpu::background::Background;
 use crate::app::run::gpu::comparison::{Bars, ErrorMap};
-use crate::app::run::gpu::device::{Found, Gpu, ListGpus, OpenGpu, Place, Status};
-use crate::app::run::gpu::sweep::Question;
+use crate::app::run::gpu::device::{Found, Gpu, ListGpus, OpenGpu, Status};
 use crate::app::run::job::{self, Job};
 use crate::app::run::scene::Check;
-use crate::app::shell::stage::titled;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
@@ -33,59 +34,25 @@ use crate::gpu::DeviceInfo;
 use crate::number;
 use crate::schedule::Tiling;
 
-/// Of a backward pass.
-pub const NO_GRADIENTS: &str = "The GPU has no kernel for gradients.";
-
-/// What the panel can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wish {
-    /// Open it, or close it.
-    Toggle,
-    Tab(Tab),
-    /// A device of a backend, by its place in the list.
-    Use(Place),
-    /// List the devices again, and open the device again where none is open.
-    LookAgain,
-    /// Stop what the device does.
-    Cancel,
-    MeasureRoofs,
-    Record,
-    /// Step through these blocks from now on, and record m and l once they are on screen.
-    UseBlocks(Tiling),
-    /// The format of the three bars.
-    Format(Precision),
-    Sweep(Question),
-    SweepEnd(usize),
-    SaveTimeline,
-}
-
-/// What the panel shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tab {
-    #[default]
-    Result,
-    Errors,
-    Taps,
-    Blocks,
-    Sweep,
-    Devices,
-}
-
-impl Tab {
-    const ALL: [(Tab, &'static str); 6] = [
-        (Tab::Result, "Speed"),
-        (Tab::Errors, "Error"),
-        (Tab::Taps, "m and l"),
-        (Tab::Blocks, "SMs"),
-        (Tab::Sweep, "Sweep"),
-        (Tab::Devices, "Devices"),
-    ];
-}
+pub static PANEL: Panel = Panel {
+    id: "gpu",
+    title: "GPU",
+    home: Home::Own,
+    group: "GPU",
+    command: "GPU panel",
+    keys: &[(Modifiers::ALT, Key::G)],
+    opens: Message::Gpu(GpuMessage::Toggle),
+    also: "CUDA, device, benchmark",
+    help: "Devices, what a run took, its errors, and a sweep over N.",
+    show: |ui, drawn| {
+        drawn.owned.of::<GpuPanel>().show(ui.ctx(), drawn.look, drawn.gpu, drawn.textures, drawn.messages);
+    },
+};
 
 /// What was chosen, and what workers made for it.
 pub struct GpuPanel {
     is_open: bool,
-    tab: Tab,
+    tab: GpuTab,
     list: ListGpus,
     open: OpenGpu,
     found: Option<Vec<Found>>,
@@ -100,11 +67,17 @@ pub struct GpuPanel {
     bars: Background<(u64, Precision), Bars>,
 }
 
+impl Default for GpuPanel {
+    fn default() -> Self {
+        Self::new(false, crate::gpu::devices, crate::gpu::open)
+    }
+}
+
 impl GpuPanel {
     pub fn new(is_open: bool, list: ListGpus, open: OpenGpu) -> Self {
         Self {
             is_open,
-            tab: Tab::default(),
+            tab: GpuTab::default(),
             list,
             open,
             found: None,
@@ -141,40 +114,40 @@ impl GpuPanel {
             self.look_again(ctx);
         }
         self.record_awaited(ctx, document, gpu);
-        if self.tab == Tab::Errors {
+        if self.tab == GpuTab::Errors {
             self.compare(ctx, document, gpu);
         }
     }
 
     /// Does what was asked. A file is written by the window.
-    pub fn carry_out(&mut self, ctx: &Context, wish: Wish, document: &mut Document, gpu: &mut Gpu) {
-        match wish {
-            Wish::Toggle => self.is_open ^= true,
-            Wish::Tab(tab) => self.tab = tab,
-            Wish::Use(place) => gpu.open(ctx, Some((self.open, place))),
-            Wish::LookAgain => {
+    pub fn carry_out(&mut self, ctx: &Context, message: GpuMessage, document: &mut Document, gpu: &mut Gpu) {
+        match message {
+            GpuMessage::Toggle => self.is_open ^= true,
+            GpuMessage::Tab(tab) => self.tab = tab,
+            GpuMessage::Use(place) => gpu.open(ctx, Some((self.open, place))),
+            GpuMessage::LookAgain => {
                 self.look_again(ctx);
                 if matches!(gpu.status(), Status::Missing(_)) {
                     let again = gpu.place().map(|place| (self.open, place));
                     gpu.open(ctx, again);
                 }
             }
-            Wish::Cancel => gpu.cancel(),
-            Wish::MeasureRoofs => gpu.measure_roofs(ctx),
-            Wish::Record => {
+            GpuMessage::Cancel => gpu.cancel(),
+            GpuMessage::MeasureRoofs => gpu.measure_roofs(ctx),
+            GpuMessage::Record => {
                 if let Some(scene) = document.scene() {
                     gpu.record(ctx, scene, document.generation());
                 }
             }
-            Wish::UseBlocks(tiling) => {
+            GpuMessage::UseBlocks(tiling) => {
                 self.awaited = Some(tiling);
                 let settings = document.wanted().clone().with_blocks(tiling);
                 document.change(ctx, settings);
             }
-            Wish::Format(format) => self.format = Some(format),
-            Wish::Sweep(question) => gpu.sweep(ctx, question),
-            Wish::SweepEnd(end) => self.sweep_end = Some(end),
-            Wish::SaveTimeline => {}
+            GpuMessage::Format(format) => self.format = Some(format),
+            GpuMessage::Sweep(question) => gpu.sweep(ctx, question),
+            GpuMessage::SweepEnd(end) => self.sweep_end = Some(end),
+            GpuMessage::SaveTimeline => {}
         }
         // What the panel shows now may have to be computed.
         self.update(ctx, document, gpu);
@@ -218,7 +191,7 @@ impl GpuPanel {
 
 /// What a tab reads, and how high it is before it scrolls.
 #[derive(Clone, Copy)]
-struct Shown<'a> {
+struct TabShown<'a> {
     look: Option<&'a Look<'a>>,
     gpu: &'a Gpu,
     info: Option<&'a DeviceInfo>,
@@ -233,7 +206,7 @@ impl GpuPanel {
         look: Option<&Look<'_>>,
         gpu: &Gpu,
         textures: &mut Textures,
-        actions: &mut Vec<Action>,
+        messages: &mut Vec<Message>,
     ) {
         if !self.is_open {
             return;
@@ -251,51 +224,51 @@ impl GpuPanel {
             .title_bar(false)
             .show(ctx, |ui| {
                 is_open = titled(ui, "GPU");
-                let info = header(ui, look, gpu, self.found.as_deref(), actions);
+                let info = header(ui, look, gpu, self.found.as_deref(), messages);
                 ui.separator();
-                self.tabs(ui, actions);
+                self.tabs(ui, messages);
                 ui.add_space(SPACE);
                 let room = ui.available_height();
                 ScrollArea::vertical().id_salt("gpu panel").auto_shrink([false, false]).show(ui, |ui| {
                     // The bar of the scroll area stands over what it scrolls.
                     ui.set_max_width(ui.available_width() - 3.0 * SPACE);
-                    self.content(ui, &Shown { look, gpu, info, room }, textures, actions);
+                    self.content(ui, &TabShown { look, gpu, info, room }, textures, messages);
                 });
             });
         if !is_open {
-            actions.push(Action::Gpu(Wish::Toggle));
+            messages.push(Message::Gpu(GpuMessage::Toggle));
         }
     }
 
-    fn tabs(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    fn tabs(&self, ui: &mut Ui, messages: &mut Vec<Message>) {
         ui.horizontal_wrapped(|ui| {
-            for (tab, name) in Tab::ALL {
+            for (tab, name) in GpuTab::ALL {
                 if ui.selectable_label(tab == self.tab, tr(ui.ctx(), name).to_owned()).clicked() {
-                    actions.push(Action::Gpu(Wish::Tab(tab)));
+                    messages.push(Message::Gpu(GpuMessage::Tab(tab)));
                 }
             }
         });
     }
 
-    fn content(&self, ui: &mut Ui, shown: &Shown<'_>, textures: &mut Textures, actions: &mut Vec<Action>) {
-        let Shown { look, gpu, info, room } = *shown;
-        let Some(look) = look.filter(|_| self.tab != Tab::Devices) else {
-            return devices::show(ui, gpu, self.found.as_deref(), actions);
+    fn content(&self, ui: &mut Ui, shown: &TabShown<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
+        let TabShown { look, gpu, info, room } = *shown;
+        let Some(look) = look.filter(|_| self.tab != GpuTab::Devices) else {
+            return devices::show(ui, gpu, self.found.as_deref(), messages);
         };
         match self.tab {
-            Tab::Result => result::show(ui, look, gpu, (info, room), actions),
-            Tab::Errors => {
+            GpuTab::Result => result::show(ui, look, gpu, (info, room), messages),
+            GpuTab::Errors => {
                 let format = self.format_of(look.scene.settings.run.precision());
                 let outcome = gpu.result(look.generation);
                 let key = outcome.and_then(Result::ok).map(|outcome| (look.generation, outcome.serial));
                 let map = key.and_then(|key| self.map.get(&key));
                 let bars = self.bars.get(&(look.generation, format));
-                errors::show(ui, look, &errors::Known { outcome, map, bars, format, room }, textures, actions);
+                errors::show(ui, look, &errors::Known { outcome, map, bars, format, room }, textures, messages);
             }
-            Tab::Taps => taps::show(ui, look, gpu, room, actions),
-            Tab::Blocks => gantt::show(ui, look, gpu, room, actions),
-            Tab::Sweep => sweep_view::show(ui, look, gpu, info, (self.sweep_end, room), actions),
-            Tab::Devices => {}
+            GpuTab::Taps => taps::show(ui, look, gpu, room, messages),
+            GpuTab::Blocks => gantt::show(ui, look, gpu, room, messages),
+            GpuTab::Sweep => sweep_view::show(ui, look, gpu, info, (self.sweep_end, room), messages),
+            GpuTab::Devices => {}
         }
     }
 }
@@ -306,7 +279,7 @@ fn header<'a>(
     look: Option<&Look<'_>>,
     gpu: &'a Gpu,
     found: Option<&[Found]>,
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) -> Option<&'a DeviceInfo> {
     let (text, info) = match gpu.status() {
         Status::Looking => (tr(ui.ctx(), "looking for a GPU ...").to_owned(), None),
@@ -314,14 +287,14 @@ fn header<'a>(
         Status::Ready(info) | Status::Running(info) => (format!("{}: {}", info.backend, info.name), Some(info)),
     };
     ui.horizontal(|ui| {
-        chooser(ui, gpu, &text, found, actions);
+        chooser(ui, gpu, &text, found, messages);
         if info.is_none() && !gpu.is_busy() && ui.button(tr(ui.ctx(), "Open it again")).clicked() {
-            actions.push(Action::Gpu(Wish::LookAgain));
+            messages.push(Message::Gpu(GpuMessage::LookAgain));
         }
         if let Some(underway) = gpu.underway() {
             let cancel = egui::Button::new(tr(ui.ctx(), "Cancel").to_owned());
             if ui.add_enabled(!underway.is_cancelled, cancel).clicked() {
-                actions.push(Action::Gpu(Wish::Cancel));
+                messages.push(Message::Gpu(GpuMessage::Cancel));
             }
             let seconds = underway.age.as_secs_f32();
             let word = tr(ui.ctx(), if underway.is_cancelled { "stopping" } else { "running" });
@@ -334,7 +307,7 @@ fn header<'a>(
         } else {
             let run = egui::Button::new(tr(ui.ctx(), "Run on this device").to_owned());
             if ui.add_enabled(look.is_some() && gpu.is_ready(), run).clicked() {
-                actions.push(Action::RunGpu);
+                messages.push(Message::RunGpu);
             }
         }
     });
@@ -346,7 +319,7 @@ fn header<'a>(
 }
 
 /// Every device that there is; the open one is shown.
-fn chooser(ui: &mut Ui, gpu: &Gpu, text: &str, found: Option<&[Found]>, actions: &mut Vec<Action>) {
+fn chooser(ui: &mut Ui, gpu: &Gpu, text: &str, found: Option<&[Found]>, messages: &mut Vec<Message>) {
     let short: String = text.chars().take(36).collect();
     let is_free = !gpu.is_busy();
     let response = ui.add_enabled_ui(is_free, |ui| {
@@ -364,7 +337,7 @@ fn chooser(ui: &mut Ui, gpu: &Gpu, text: &str, found: Option<&[Found]>, actions:
                 let is_open = open == Some(place);
                 let label = ui.selectable_label(is_open, format!("{backend}: {}, {}", info.name, info.driver));
                 if label.clicked() && !is_open {
-                    actions.push(Action::Gpu(Wish::Use(place)));
+                    messages.push(Message::Gpu(GpuMessage::Use(place)));
                 }
             }
         })

@@ -2,15 +2,15 @@
 
 use eframe::egui::{self, RichText, Ui, vec2};
 
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
 use crate::gpu::{DeviceInfo, DeviceKind};
 use crate::schedule::Tiling;
 
-use super::Wish;
 use super::roofline;
 use crate::app::ink::axes::{note, of_changed_source, warning};
 use crate::app::ink::draw::{self, value_row};
 use crate::app::ink::theme::{self, SPACE};
-use crate::app::message::Action;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::scene::Check;
@@ -31,7 +31,7 @@ pub fn show(
     look: &Look<'_>,
     gpu: &Gpu,
     (info, room): (Option<&DeviceInfo>, f32),
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) {
     let is_software = info.is_some_and(|info| info.kind == DeviceKind::Software);
     if is_software {
@@ -58,7 +58,7 @@ pub fn show(
             }
             occupancy(ui, look, gpu);
             ui.add_space(2.0 * SPACE);
-            roofs(ui, gpu, actions);
+            roofs(ui, gpu, messages);
         });
         ui.add_space(2.0 * SPACE);
         ui.vertical(|ui| roofline::show(ui, look, gpu, is_software, height));
@@ -153,7 +153,7 @@ fn headline(ui: &mut Ui, rate: f64) {
     label.on_hover_text(tr(ui.ctx(), FLOPS));
 }
 
-fn roofs(ui: &mut Ui, gpu: &Gpu, actions: &mut Vec<Action>) {
+fn roofs(ui: &mut Ui, gpu: &Gpu, messages: &mut Vec<Message>) {
     draw::caption(ui, "Roofs, measured on this device");
     let unknown = tr(ui.ctx(), "not yet measured").to_owned();
     let measured = gpu.roofs();
@@ -177,6 +177,6 @@ fn roofs(ui: &mut Ui, gpu: &Gpu, actions: &mut Vec<Action>) {
     }
     let button = egui::Button::new(tr(ui.ctx(), "Measure the roofs").to_owned());
     if ui.add_enabled(gpu.is_ready(), button).clicked() {
-        actions.push(Action::Gpu(Wish::MeasureRoofs));
+        messages.push(Message::Gpu(GpuMessage::MeasureRoofs));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eframe::egui::{Align2, Stroke, Ui};
 use egui_plot::{Line, MarkerShape, PlotUi, Points};
 
-use crate::app::ink::axes::{self, Axis};
+use crate::app::ink::axes::{self, LogAxis};
 use crate::app::ink::draw;
 use crate::app::ink::theme::Palette;
 use crate::app::run::gpu::device::Gpu;
@@ -65,8 +65,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, is_software: bool, height: 
         ui,
         "roofline",
         height,
-        Axis { title: intensity, name: axes::decade },
-        Axis { title: "TFLOP/s", name: axes::decade },
+        LogAxis { title: intensity, name: axes::decade },
+        LogAxis { title: "TFLOP/s", name: axes::decade },
     );
     let unknown = tr(ui.ctx(), "roofs: not yet measured").to_owned();
     let names = [tr(ui.ctx(), "copy").to_owned(), tr(ui.ctx(), "f32 multiply-add").to_owned()];

@@ -3,17 +3,16 @@
 use eframe::egui::{self, Align2, Grid, RichText, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, PlotUi, Points, VLine};
 
-use crate::gpu::{DeviceInfo, DeviceKind};
-
-use super::Wish;
-use crate::app::ink::axes::{self, Axis, note, warning};
+use crate::app::ink::axes::{self, LogAxis, note, warning};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
 use crate::app::run::gpu::device::{Gpu, Task};
-use crate::app::run::gpu::sweep::{ALGORITHMS, Point, Question, SIZES, Sweep, What, default_end};
+use crate::app::run::gpu::sweep::{ALGORITHMS, SIZES, Sweep, SweepAsked, SweepPoint, What, default_end};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
+use crate::gpu::{DeviceInfo, DeviceKind};
 use crate::number::{self, bytes, short};
 
 /// `end`: the largest N that was chosen, if one was. `room`: the height of the panel.
@@ -23,13 +22,13 @@ pub fn show(
     gpu: &Gpu,
     info: Option<&DeviceInfo>,
     (end, room): (Option<usize>, f32),
-    actions: &mut Vec<Action>,
+    messages: &mut Vec<Message>,
 ) {
     let kind = info.map_or(DeviceKind::Other, |info| info.kind);
     let plan = look.scene.plan();
     let end = end.unwrap_or_else(|| default_end(kind));
-    let question = Question { d: plan.d, causal: look.scene.input.problem.mask.causal, end };
-    choices(ui, gpu, question, kind, actions);
+    let question = SweepAsked { d: plan.d, causal: look.scene.input.problem.mask.causal, end };
+    choices(ui, gpu, question, kind, messages);
     let Some((sweep, fault)) = gpu.last_sweep() else {
         let text =
             "Standard attention against flash2 on random numbers, one head: N doubles until one of them is refused.";
@@ -55,11 +54,11 @@ pub fn show(
     of_what(ui, sweep);
     let height = (room * 0.45).clamp(140.0, 320.0);
     ui.columns(2, |columns| {
-        let time = |point: &Point| match &point.what {
+        let time = |point: &SweepPoint| match &point.what {
             What::Ran { time, .. } => Some(time.as_secs_f64() * 1e3),
             What::Stopped(_) => None,
         };
-        let memory = |point: &Point| match &point.what {
+        let memory = |point: &SweepPoint| match &point.what {
             What::Ran { device_bytes, .. } => Some(*device_bytes as f64 / f64::from(1 << 20)),
             What::Stopped(_) => None,
         };
@@ -79,14 +78,14 @@ pub fn show(
     table(ui, &points);
 }
 
-fn choices(ui: &mut Ui, gpu: &Gpu, question: Question, kind: DeviceKind, actions: &mut Vec<Action>) {
+fn choices(ui: &mut Ui, gpu: &Gpu, question: SweepAsked, kind: DeviceKind, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         draw::caption(ui, "up to N");
         let combo = egui::ComboBox::from_id_salt("end of the sweep").selected_text(question.end.to_string());
         let response = combo.show_ui(ui, |ui| {
             for n in SIZES {
                 if ui.selectable_label(n == question.end, n.to_string()).clicked() {
-                    actions.push(Action::Gpu(Wish::SweepEnd(n)));
+                    messages.push(Message::Gpu(GpuMessage::SweepEnd(n)));
                 }
             }
         });
@@ -94,7 +93,7 @@ fn choices(ui: &mut Ui, gpu: &Gpu, question: Question, kind: DeviceKind, actions
         response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
         let button = egui::Button::new(tr(ui.ctx(), "Sweep over N").to_owned());
         if ui.add_enabled(gpu.is_ready(), button).clicked() {
-            actions.push(Action::Gpu(Wish::Sweep(question)));
+            messages.push(Message::Gpu(GpuMessage::Sweep(question)));
         }
         if gpu.underway().is_some_and(|underway| underway.task == Task::Sweep) {
             note(ui, tr(ui.ctx(), "sweeping ..."));
@@ -105,7 +104,7 @@ fn choices(ui: &mut Ui, gpu: &Gpu, question: Question, kind: DeviceKind, actions
 }
 
 fn of_what(ui: &mut Ui, sweep: &Sweep) {
-    let Question { d, causal, .. } = sweep.question;
+    let SweepAsked { d, causal, .. } = sweep.question;
     let mask = tr(ui.ctx(), if causal { "causal" } else { "no mask" });
     note(
         ui,
@@ -126,7 +125,14 @@ fn line_of(algorithm: &str) -> (LineStyle, MarkerShape) {
     }
 }
 
-fn plot(ui: &mut Ui, title: &str, name: &str, points: &[Point], height: f32, value: impl Fn(&Point) -> Option<f64>) {
+fn plot(
+    ui: &mut Ui,
+    title: &str,
+    name: &str,
+    points: &[SweepPoint],
+    height: f32,
+    value: impl Fn(&SweepPoint) -> Option<f64>,
+) {
     let title = tr(ui.ctx(), title).to_owned();
     let log2 = |n: usize| (n as f64).log2();
     let last = points.iter().map(|point| point.n).max().unwrap_or(SIZES[0]).max(4 * SIZES[0]);
@@ -136,7 +142,7 @@ fn plot(ui: &mut Ui, title: &str, name: &str, points: &[Point], height: f32, val
     let y = (y.0, y.1 + 0.08 * (y.1 - y.0));
     let texts = StopTexts::new(ui, points);
     let palette = Palette::of(ui);
-    let axes = [Axis { title: "N", name: axes::double }, Axis { title: &title, name: axes::decade }];
+    let axes = [LogAxis { title: "N", name: axes::double }, LogAxis { title: &title, name: axes::decade }];
     let response = axes::plot(ui, name, height, axes[0], axes[1]).show(ui, |plot| {
         axes::hold(plot, x, y);
         for algorithm in ALGORITHMS {
@@ -163,9 +169,9 @@ fn plot(ui: &mut Ui, title: &str, name: &str, points: &[Point], height: f32, val
 struct StopTexts(Vec<(f64, String)>);
 
 impl StopTexts {
-    fn new(ui: &Ui, points: &[Point]) -> Self {
+    fn new(ui: &Ui, points: &[SweepPoint]) -> Self {
         let stopped = points.iter().filter(|point| matches!(point.what, What::Stopped(_)));
-        let text = |point: &Point| fill(ui.ctx(), "{0} stops at {1}", &[&point.algorithm, &point.n]);
+        let text = |point: &SweepPoint| fill(ui.ctx(), "{0} stops at {1}", &[&point.algorithm, &point.n]);
         Self(stopped.map(|point| ((point.n as f64).log2(), text(point))).collect())
     }
 
@@ -182,7 +188,7 @@ fn legend(ui: &mut Ui) {
     note(ui, tr(ui.ctx(), "Dashed with squares: standard. Solid with circles: flash2. Both axes are logarithmic."));
 }
 
-fn table(ui: &mut Ui, points: &[Point]) {
+fn table(ui: &mut Ui, points: &[SweepPoint]) {
     let palette = Palette::of(ui);
     Grid::new("sweep table").striped(true).spacing([16.0, 2.0]).show(ui, |ui| {
         for word in ["N", "algorithm", "time", "device memory"] {
@@ -196,7 +202,7 @@ fn table(ui: &mut Ui, points: &[Point]) {
     });
 }
 
-fn row(ui: &mut Ui, point: &Point) {
+fn row(ui: &mut Ui, point: &SweepPoint) {
     let palette = Palette::of(ui);
     ui.label(RichText::new(point.n.to_string()).size(theme::LABEL).monospace());
     let label = ui.label(draw::label(point.algorithm));

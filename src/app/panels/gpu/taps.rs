@@ -4,24 +4,23 @@
 use eframe::egui::{self, Grid, RichText, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, PlotPoints, Points};
 
-use crate::schedule::{Part, Tiling};
-
-use super::Wish;
 use crate::app::ink::axes::{self, note, warning};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
 use crate::app::run::gpu::device::{Gpu, Task};
 use crate::app::run::gpu::recorded::{LONGEST_COMPARED, Pair, Recorded, Stepper};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::number::short;
+use crate::schedule::{Part, Tiling};
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         let button = egui::Button::new(tr(ui.ctx(), "Record m and l").to_owned());
         if ui.add_enabled(gpu.is_ready(), button).clicked() {
-            actions.push(Action::Gpu(Wish::Record));
+            messages.push(Message::Gpu(GpuMessage::Record));
         }
         if gpu.underway().is_some_and(|underway| underway.task == Task::Record) {
             note(ui, tr(ui.ctx(), "recording, then comparing ..."));
@@ -37,7 +36,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Ve
             let blocks =
                 gpu.blocks(look.scene).map(|Tiling { br, bc }| Tiling { br: br.min(shape.n_q), bc: bc.min(shape.n_k) });
             if let Some(blocks) = blocks.filter(|blocks| *blocks != own) {
-                other_blocks(ui, blocks, own, actions);
+                other_blocks(ui, blocks, own, messages);
             }
         }
         Some(Err(reason)) => {
@@ -47,30 +46,30 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, actions: &mut Ve
         }
         Some(Ok(recorded)) => {
             axes::of_changed_source(ui, recorded.changed);
-            show_recorded(ui, look, recorded, room, actions);
+            show_recorded(ui, look, recorded, room, messages);
         }
     }
 }
 
 /// The two sides step through different blocks, and the way to make them the same.
-fn other_blocks(ui: &mut Ui, kernel: Tiling, own: Tiling, actions: &mut Vec<Action>) {
+fn other_blocks(ui: &mut Ui, kernel: Tiling, own: Tiling, messages: &mut Vec<Message>) {
     let text =
         "The kernel's blocks are {0} x {1}, the run's {2} x {3}: m and l stand at other keys, and cannot be compared.";
     let text = fill(ui.ctx(), text, &[&kernel.br, &kernel.bc, &own.br, &own.bc]);
     let label = warning(ui, &text);
     draw::describe(&label, "blocks of the kernel", &text);
     if ui.button(fill(ui.ctx(), "Step through the kernel's blocks: {0} x {1}", &[&kernel.br, &kernel.bc])).clicked() {
-        actions.push(Action::Gpu(Wish::UseBlocks(kernel)));
+        messages.push(Message::Gpu(GpuMessage::UseBlocks(kernel)));
     }
 }
 
-fn show_recorded(ui: &mut Ui, look: &Look<'_>, recorded: &Recorded, room: f32, actions: &mut Vec<Action>) {
+fn show_recorded(ui: &mut Ui, look: &Look<'_>, recorded: &Recorded, room: f32, messages: &mut Vec<Message>) {
     let query = look.row().unwrap_or(look.selection.query);
     match &recorded.stepper {
         Stepper::OtherBlocks(own) => {
             let Tiling { br, bc } = recorded.tiling;
             let plan = look.scene.plan();
-            other_blocks(ui, Tiling { br: br.min(plan.n_q), bc: bc.min(plan.n_k) }, *own, actions);
+            other_blocks(ui, Tiling { br: br.min(plan.n_q), bc: bc.min(plan.n_k) }, *own, messages);
         }
         Stepper::TooLong => {
             let text = "Not compared above {0} tokens: the bound needs an exact result after every key block.";

@@ -7,29 +7,34 @@ mod report;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use eframe::egui::{Key, Modifiers};
+
+use crate::app::message::Message;
+use crate::app::message::kernel::KernelMessage;
+use crate::app::panels::panel::{Home, Panel};
+pub use crate::app::panels::parts::source::lit;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::sources::{Offer, Sources};
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::app::run::snapshot::Snapshot;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::with_blocks;
 use crate::sentence::Sentence;
-pub use panel::lit;
 
-/// What the editor can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Open it, or close it.
-    Toggle,
-    /// Have the device compile the text, and run the problem on screen with it.
-    CompileAndRun,
-    /// The house's source again, in the text and on the device.
-    PutBack,
-    /// Block sizes BR and BC, where they are constants of the text.
-    Blocks(usize, usize),
-    /// The cursor to the start of a line, from 1.
-    Line(usize),
-}
+pub static PANEL: Panel = Panel {
+    id: "kernel",
+    title: "Source of the kernel",
+    home: Home::Own,
+    group: "GPU",
+    command: "Edit the kernel",
+    keys: &[(Modifiers::ALT, Key::E)],
+    opens: Message::Kernel(KernelMessage::Toggle),
+    also: "source, compile, WGSL, CUDA",
+    help: "The source of the kernel, edited, compiled and run here.",
+    show: |ui, drawn| {
+        drawn.owned.of::<KernelEditor>().show(ui.ctx(), drawn.look, drawn.gpu, drawn.messages);
+    },
+};
 
 /// What was typed, by file, and what is shown of it.
 #[derive(Default)]
@@ -57,9 +62,14 @@ impl KernelEditor {
     }
 
     /// Does what was asked, beside what is on screen. Gives what the device is to compile.
-    pub fn carry_out(&mut self, wish: Wish, at: Option<(&Scene, &Snapshot)>, sources: &Sources) -> Option<Offer> {
-        match wish {
-            Wish::Toggle => {
+    pub fn carry_out(
+        &mut self,
+        message: KernelMessage,
+        at: Option<(&FinishedRun, &Snapshot)>,
+        sources: &Sources,
+    ) -> Option<Offer> {
+        match message {
+            KernelMessage::Toggle => {
                 self.is_open ^= true;
                 self.jump = self.is_open.then_some(1);
                 if let Some((kernel, (scene, snapshot))) = self.kernel.zip(at).filter(|_| self.is_open) {
@@ -67,25 +77,25 @@ impl KernelEditor {
                     self.jump = Some(lit.first().map_or(1, |line| usize::from(*line)));
                 }
             }
-            Wish::CompileAndRun => {
+            KernelMessage::CompileAndRun => {
                 let kernel = self.kernel?;
                 let text = self.texts.get(kernel.file).map(|text| text.as_str().into());
                 return Some(Offer { file: kernel.file, text });
             }
-            Wish::PutBack => {
+            KernelMessage::PutBack => {
                 let kernel = self.kernel?;
                 self.texts.remove(kernel.file);
                 (self.blocks, self.refused) = (None, None);
                 return sources.of_file(kernel.file).map(|_| Offer { file: kernel.file, text: None });
             }
-            Wish::Blocks(br, bc) => self.set_blocks(br, bc),
-            Wish::Line(line) => self.jump = Some(line),
+            KernelMessage::Blocks(br, bc) => self.set_blocks(br, bc),
+            KernelMessage::Line(line) => self.jump = Some(line),
         }
         None
     }
 
     /// Follows the scene and the device. While a task has the device, nobody can ask it.
-    pub fn update(&mut self, gpu: &Gpu, scene: Option<&Arc<Scene>>) {
+    pub fn update(&mut self, gpu: &Gpu, scene: Option<&Arc<FinishedRun>>) {
         let Some(scene) = scene else { return };
         let is_of_scene = self.kernel.is_some_and(|kernel| kernel.algorithm == scene.settings.algorithm.name());
         if is_of_scene && gpu.is_busy() {

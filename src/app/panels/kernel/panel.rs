@@ -2,36 +2,30 @@
 
 use eframe::egui::{self, Button, Context, DragValue, ScrollArea, Ui, Window, pos2, vec2};
 
+use crate::app::ink::float::titled;
+use crate::app::message::Message;
+use crate::app::message::gpu::GpuMessage;
+use crate::app::message::kernel::KernelMessage;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::has_blocks;
 use crate::number;
-use crate::schedule::{Schedule, kernel_lines};
 
-use super::{KernelEditor, Wish, report};
+use super::{KernelEditor, report};
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, SPACE};
-use crate::app::message::Action;
 use crate::app::message::commands;
-use crate::app::panels::gpu::Wish as GpuWish;
-use crate::app::panels::parts::source::{self, Marks, Of};
+use crate::app::panels::parts::source::{self, Marks, Of, lit};
 use crate::app::run::gpu::device::{Gpu, Status, Task};
-use crate::app::run::snapshot::Snapshot;
-use crate::app::shell::stage::titled;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
-
-/// Lines of a source that carry out the current step.
-pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
-    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
-}
 
 fn of(kernel: &'static Kernel) -> Of<'static> {
     Of { name: "source of the kernel", file: kernel.file }
 }
 
 impl KernelEditor {
-    pub fn show(&mut self, ctx: &Context, look: Option<&Look<'_>>, gpu: &Gpu, actions: &mut Vec<Action>) {
+    pub fn show(&mut self, ctx: &Context, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
         let Some((look, kernel)) = look.zip(self.kernel).filter(|_| self.is_open) else { return };
         let screen = ctx.content_rect();
         // Over the stage and the setup: the row and the lit lines of the paper stay in sight.
@@ -46,18 +40,25 @@ impl KernelEditor {
             .title_bar(false)
             .show(ctx, |ui| {
                 is_open = titled(ui, "Source of the kernel");
-                self.content(ui, look, gpu, kernel, actions);
+                self.content(ui, look, gpu, kernel, messages);
             });
         if !is_open {
-            actions.push(Action::Kernel(Wish::Toggle));
+            messages.push(Message::Kernel(KernelMessage::Toggle));
         }
     }
 
-    fn content(&mut self, ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, kernel: &'static Kernel, actions: &mut Vec<Action>) {
+    fn content(
+        &mut self,
+        ui: &mut Ui,
+        look: &Look<'_>,
+        gpu: &Gpu,
+        kernel: &'static Kernel,
+        messages: &mut Vec<Message>,
+    ) {
         self.state(ui, gpu, kernel);
-        self.buttons(ui, gpu, kernel, actions);
+        self.buttons(ui, gpu, kernel, messages);
         if has_blocks(kernel.file) {
-            self.block_sizes(ui, kernel, actions);
+            self.block_sizes(ui, kernel, messages);
         }
         ui.separator();
         let room = ui.available_height();
@@ -77,7 +78,7 @@ impl KernelEditor {
         ui.separator();
         ScrollArea::vertical().id_salt("kernel report").auto_shrink([false, false]).show(ui, |ui| {
             ui.set_max_width(ui.available_width() - 3.0 * SPACE);
-            report::show(ui, look, gpu, (kernel.file, is_current), actions);
+            report::show(ui, look, gpu, (kernel.file, is_current), messages);
         });
     }
 
@@ -101,19 +102,19 @@ impl KernelEditor {
         });
     }
 
-    fn buttons(&self, ui: &mut Ui, gpu: &Gpu, kernel: &'static Kernel, actions: &mut Vec<Action>) {
+    fn buttons(&self, ui: &mut Ui, gpu: &Gpu, kernel: &'static Kernel, messages: &mut Vec<Message>) {
         let is_changed = self.texts.contains_key(kernel.file) || gpu.sources().of_file(kernel.file).is_some();
-        let mut button = |ui: &mut Ui, name: &str, is_enabled: bool, action: Action| {
+        let mut button = |ui: &mut Ui, name: &str, is_enabled: bool, action: Message| {
             let response = ui.add_enabled(is_enabled, Button::new(tr(ui.ctx(), name).to_owned()));
             if response.on_hover_text(commands::tooltip(ui.ctx(), &action)).clicked() {
-                actions.push(action);
+                messages.push(action);
             }
         };
         ui.horizontal_wrapped(|ui| {
-            button(ui, "Compile and run", gpu.is_ready(), Action::Kernel(Wish::CompileAndRun));
-            button(ui, "Put back", is_changed && !gpu.is_busy(), Action::Kernel(Wish::PutBack));
+            button(ui, "Compile and run", gpu.is_ready(), Message::Kernel(KernelMessage::CompileAndRun));
+            button(ui, "Put back", is_changed && !gpu.is_busy(), Message::Kernel(KernelMessage::PutBack));
             if let Some(underway) = gpu.underway() {
-                button(ui, "Stop", !underway.is_cancelled, Action::Gpu(GpuWish::Cancel));
+                button(ui, "Stop", !underway.is_cancelled, Message::Gpu(GpuMessage::Cancel));
                 let word = match underway.task {
                     _ if underway.is_cancelled => "stopping",
                     Task::Compile => "compiling and running ...",
@@ -123,7 +124,7 @@ impl KernelEditor {
                 ui.request_repaint_after_secs(0.1);
             }
             if let Status::Missing(_) = gpu.status() {
-                button(ui, "Look for the device again", true, Action::Gpu(GpuWish::LookAgain));
+                button(ui, "Look for the device again", true, Message::Gpu(GpuMessage::LookAgain));
             }
         });
         if let Status::Missing(reason) = gpu.status() {
@@ -134,13 +135,13 @@ impl KernelEditor {
     }
 
     /// Numbers in place of two constants of the text.
-    fn block_sizes(&mut self, ui: &mut Ui, kernel: &'static Kernel, actions: &mut Vec<Action>) {
+    fn block_sizes(&mut self, ui: &mut Ui, kernel: &'static Kernel, messages: &mut Vec<Message>) {
         let (mut br, mut bc) = self.blocks.unwrap_or((kernel.br, kernel.bc));
         ui.horizontal_wrapped(|ui| {
             ui.add(DragValue::new(&mut br).range(8..=256).speed(1).prefix("BR ")).accessible_name("BR");
             ui.add(DragValue::new(&mut bc).range(4..=256).speed(1).prefix("BC ")).accessible_name("BC");
             if ui.button(tr(ui.ctx(), "Set the block sizes")).clicked() {
-                actions.push(Action::Kernel(Wish::Blocks(br, bc)));
+                messages.push(Message::Kernel(KernelMessage::Blocks(br, bc)));
             }
         });
         self.blocks = Some((br, bc));

@@ -2,24 +2,22 @@
 
 use eframe::egui::{Button, Ui};
 
-use crate::gpu::SourceError;
-use crate::gpu::source::Message;
-
-use super::Wish;
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
-use crate::app::message::Action;
-use crate::app::panels::gpu::NO_GRADIENTS;
+use crate::app::message::Message;
+use crate::app::message::kernel::KernelMessage;
 use crate::app::run::gpu::device::Gpu;
-use crate::app::run::gpu::outcome::Outcome;
+use crate::app::run::gpu::outcome::{NO_GRADIENTS, Outcome};
 use crate::app::run::gpu::sources::Compiled;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
+use crate::gpu::SourceError;
+use crate::gpu::source::Remark;
 use crate::number::{self, short};
 
 /// `is_current`: the text is still the one that was compiled.
-pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, (file, is_current): (&str, bool), actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, (file, is_current): (&str, bool), messages: &mut Vec<Message>) {
     let Some(Compiled { offer, result }) = gpu.sources().last(file) else {
         let text = "Compile and run hands this text to the device, and tells how far its result is from exact f64. \
             Nothing is written to kernels/.";
@@ -35,7 +33,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, (file, is_current): (&str, 
             let label = warning(ui, &reason);
             draw::describe(&label, "why it was not compiled", &reason);
         }
-        Err(SourceError::Compiler(said)) => messages(ui, said, actions),
+        Err(SourceError::Compiler(said)) => remarks(ui, said, messages),
         Ok(()) => ran(ui, look, gpu, (file, offer.text.is_some())),
     }
 }
@@ -50,7 +48,7 @@ pub fn faulty(compiled: &Compiled) -> Vec<usize> {
     }
 }
 
-fn messages(ui: &mut Ui, said: &[Message], actions: &mut Vec<Action>) {
+fn remarks(ui: &mut Ui, said: &[Remark], messages: &mut Vec<Message>) {
     let text = tr(ui.ctx(), "The compiler refused it; the device keeps the kernel that it had.").to_owned();
     let label = warning(ui, &text);
     draw::describe(&label, "what became of the source", &text);
@@ -61,7 +59,7 @@ fn messages(ui: &mut Ui, said: &[Message], actions: &mut Vec<Action>) {
                 let button = Button::new(draw::label(&text).monospace()).wrap().frame(false);
                 let response = ui.add(button).on_hover_text(tr(ui.ctx(), "Go to this line"));
                 if response.clicked() {
-                    actions.push(Action::Kernel(Wish::Line(line)));
+                    messages.push(Message::Kernel(KernelMessage::Line(line)));
                 }
             }
             (Some(file), line) => {

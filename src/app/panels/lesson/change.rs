@@ -2,7 +2,8 @@
 
 use eframe::egui::{self, Ui};
 
-use crate::app::message::{Action, Wish};
+use crate::app::message::Message;
+use crate::app::message::lesson::LessonMessage;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::Precision;
@@ -10,16 +11,16 @@ use crate::playback::lesson::{At, BUGS, Field, Scene};
 use crate::playback::{Command, Unit};
 use crate::schedule::{algorithm, hardware};
 
-pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], messages: &mut Vec<Message>) {
     let mut scene = lesson.work.scene.clone();
     for control in open {
         match control.as_str() {
-            "step" => step(ui, lesson, actions),
+            "step" => step(ui, lesson, messages),
             control => one(ui, control, &mut scene),
         }
     }
     if scene != lesson.work.scene {
-        actions.push(Action::Lesson(Wish::Try(Box::new(scene))));
+        messages.push(Message::Lesson(LessonMessage::Try(Box::new(scene))));
     }
 }
 
@@ -58,18 +59,18 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
 }
 
 /// Steps of the player: the keys and the strip move it as well.
-fn step(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
+fn step(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(tr(ui.ctx(), "Steps done"));
         if small(ui, "-", tr(ui.ctx(), "Step back").to_owned()) {
-            actions.push(Action::Player(Command::StepBack(Unit::Operation)));
+            messages.push(Message::Player(Command::StepBack(Unit::Operation)));
         }
         if let At::Step(n) = lesson.work.scene.step {
             ui.label(egui::RichText::new(n.to_string()).monospace());
         }
         if small(ui, "+", tr(ui.ctx(), "Step forward").to_owned()) {
-            actions.push(Action::Player(Command::StepForward(Unit::Operation)));
+            messages.push(Message::Player(Command::StepForward(Unit::Operation)));
         }
     });
 }

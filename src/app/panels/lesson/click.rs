@@ -4,7 +4,7 @@ use eframe::egui::{self, Context, Event, Id, InputState, Response, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::panels::lesson::TEXT;
+use crate::app::panels::lesson::task::TEXT;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::tr;
 use crate::playback::lesson::ClickOn;

@@ -3,11 +3,11 @@
 
 use eframe::egui::{self, Ui};
 
-use crate::app::ink::draw;
-use crate::app::ink::prose;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Wish};
-use crate::app::panels::lesson;
+use crate::app::ink::{draw, prose};
+use crate::app::message::Message;
+use crate::app::message::lesson::LessonMessage;
+use crate::app::panels::lesson::task::task;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::{self, grouped};
@@ -29,8 +29,8 @@ enum Move {
     Brush(usize),
 }
 
-pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, actions: &mut Vec<Action>) {
-    lesson::task(ui, "Build it", &build.ask);
+pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, messages: &mut Vec<Message>) {
+    task(ui, "Build it", &build.ask);
     let is_painting = lesson.build().is_some_and(|build| build.kind == Kind::Paint);
     let mut moves = Vec::new();
     if is_painting {
@@ -44,14 +44,14 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, actions: &
     }
     ui.horizontal(|ui| {
         if ui.button(tr(ui.ctx(), "Run it")).clicked() {
-            actions.push(Action::Lesson(Wish::Check));
+            messages.push(Message::Lesson(LessonMessage::Check));
         }
         if ui.button(tr(ui.ctx(), "Show me")).clicked() {
-            actions.push(Action::Lesson(Wish::GiveUp));
+            messages.push(Message::Lesson(LessonMessage::GiveUp));
         }
     });
     if let Some(grade) = &lesson.work.grade {
-        verdict(ui, grade, &build.feedback, actions);
+        verdict(ui, grade, &build.feedback, messages);
     }
 }
 
@@ -299,7 +299,7 @@ fn to_hole(lesson: &OpenLesson, build: &ShownBuild, card: usize) -> Move {
     }
 }
 
-fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, actions: &mut Vec<Action>) {
+fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let fill_color = if grade.is_right() { palette.accent_soft } else { palette.trouble_soft };
     egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
@@ -320,7 +320,7 @@ fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, actions: &mut Vec<Action>
         if let Some((row, block)) = grade.findings.first().and_then(Finding::place)
             && ui.button(tr(ui.ctx(), "Look there")).clicked()
         {
-            actions.push(Action::Lesson(Wish::LookAt(row, block)));
+            messages.push(Message::Lesson(LessonMessage::LookAt(row, block)));
         }
         if let Some(thought) = &grade.thought {
             ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));

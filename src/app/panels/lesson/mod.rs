@@ -3,27 +3,47 @@
 pub mod change;
 pub mod click;
 pub mod exercise;
+pub mod task;
 
 use std::collections::BTreeMap;
 
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, Key, Modifiers, Ui};
 
-use crate::app::ink::draw;
-use crate::app::ink::prose;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Wish};
+use crate::app::ink::{draw, prose};
+use crate::app::message::Message;
+use crate::app::message::lesson::LessonMessage;
+use crate::app::message::window::Side;
+use crate::app::panels::lesson::task::{TEXT, task};
+use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::lesson::OpenLesson;
-use crate::app::state::lesson_work::Done;
-use crate::app::state::store::Progress;
+use crate::app::state::lesson_work::DoneAlone;
+use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
 
-/// Lesson text, as the design has it.
-pub const TEXT: f32 = 16.0;
+pub static PANEL: Panel = Panel {
+    id: "lesson",
+    title: "Lesson",
+    home: Home::Left,
+    group: "Look",
+    command: "Show the lesson",
+    keys: &[(Modifiers::ALT, Key::L)],
+    opens: Message::Side(Side::Lesson),
+    also: "course, exercise, tutorial",
+    help: "The lesson that is open, or the list of lessons.",
+    show: |ui, drawn| match &mut drawn.lesson {
+        Some(lesson) => show(ui, lesson, drawn.messages),
+        None => {
+            let lessons = drawn.lessons;
+            egui::ScrollArea::vertical().show(ui, |ui| contents(ui, lessons, drawn.messages));
+        }
+    },
+};
 
 /// The list of lessons, with what is done.
-pub fn contents(ui: &mut Ui, kept: &BTreeMap<String, Progress>, actions: &mut Vec<Action>) {
+fn contents(ui: &mut Ui, kept: &BTreeMap<String, LessonProgress>, messages: &mut Vec<Message>) {
     draw::title(ui, tr(ui.ctx(), "Lessons"));
     draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
     ui.add_space(2.0 * SPACE);
@@ -33,27 +53,27 @@ pub fn contents(ui: &mut Ui, kept: &BTreeMap<String, Progress>, actions: &mut Ve
         let progress = kept.get(entry.stem).cloned().unwrap_or_default();
         let mark = if progress.is_done { "\u{221a} " } else { "" };
         let title = format!("{mark}{}. {}", entry.number, lesson.title);
-        let tasks: usize = lesson.beats.iter().map(|beat| Done::all_of(beat).count()).sum();
+        let tasks: usize = lesson.beats.iter().map(|beat| DoneAlone::all_of(beat).count()).sum();
         let aside = match progress.done {
             0 => fill(ui.ctx(), "{0} {0|minute|minutes}", &[&lesson.minutes]),
             done => fill(ui.ctx(), "{0} of {1} right", &[&done, &tasks]),
         };
         let button = egui::Button::new(title).shortcut_text(aside).min_size(egui::vec2(ui.available_width(), 32.0));
         if ui.add(button).on_hover_text(&lesson.goal).clicked() {
-            actions.push(Action::OpenLesson(index));
+            messages.push(Message::OpenLesson(index));
         }
     }
 }
 
 /// The beat that is open.
-pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
-    head(ui, lesson, actions);
+fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
+    head(ui, lesson, messages);
     let shown = match &lesson.shown {
         Ok(shown) => shown.clone(),
         Err(fault) => {
             let fault = say(ui.ctx(), fault);
             ui.label(fill(ui.ctx(), "This beat cannot be shown: {0}", &[&fault]));
-            return way(ui, lesson, actions);
+            return way(ui, lesson, messages);
         }
     };
     let height = (ui.available_height() - 48.0).max(40.0);
@@ -64,27 +84,27 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
         prose::show(ui, &shown.prose, TEXT);
-        beat(ui, lesson, &shown, actions);
+        beat(ui, lesson, &shown, messages);
     });
-    way(ui, lesson, actions);
+    way(ui, lesson, messages);
 }
 
 /// What the beat asks, as it is projected.
-pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, actions: &mut Vec<Action>) {
+pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     if let Ok(shown) = lesson.shown.clone() {
-        beat(ui, lesson, &shown, actions);
+        beat(ui, lesson, &shown, messages);
     }
 }
 
-fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<Action>) {
+fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, messages: &mut Vec<Message>) {
     if let Some(predict) = &shown.predict {
-        question(ui, lesson, predict, actions);
+        question(ui, lesson, predict, messages);
     }
     if let Some(change) = &shown.change {
-        find(ui, lesson, change, actions);
+        find(ui, lesson, change, messages);
     }
     if let Some(build) = &shown.build {
-        exercise::show(ui, lesson, build, actions);
+        exercise::show(ui, lesson, build, messages);
     }
     if !shown.facts.is_empty() && !lesson.is_asking() {
         for (name, value) in &lesson.facts() {
@@ -93,13 +113,13 @@ fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, actions: &mut Vec<A
     }
 }
 
-fn head(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
+fn head(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         let beats = lesson.lesson.beats.len();
         draw::caption(ui, &lesson.title());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if small_button(ui, "\u{00d7}", "Close the lesson").clicked() {
-                actions.push(Action::Lesson(Wish::Close));
+                messages.push(Message::Lesson(LessonMessage::Close));
             }
             draw::caption(ui, &format!("{} / {beats}", lesson.position.beat + 1));
         });
@@ -123,15 +143,7 @@ fn small_button(ui: &mut Ui, text: &str, name: &str) -> egui::Response {
     response
 }
 
-/// A band that sets a task apart.
-pub fn task(ui: &mut Ui, kind: &str, text: &str) {
-    ui.add_space(SPACE);
-    ui.separator();
-    draw::caption(ui, tr(ui.ctx(), kind));
-    ui.add(egui::Label::new(prose::job(ui, text, TEXT)));
-}
-
-fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, actions: &mut Vec<Action>) {
+fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, messages: &mut Vec<Message>) {
     task(ui, "Predict", &predict.question);
     let Some(kind) = lesson.predict().map(|predict| predict.kind.clone()) else { return };
     let is_open = predict.revealed.is_none();
@@ -141,8 +153,8 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, action
             ui.horizontal(|ui| {
                 let field = click::field(ui, lesson, 120.0);
                 ui.label(&predict.unit);
-                if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
-                    actions.push(Action::Lesson(Wish::Check));
+                if field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+                    messages.push(Message::Lesson(LessonMessage::Check));
                 }
             });
         }
@@ -153,10 +165,10 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, action
         ui.horizontal(|ui| {
             let check = egui::Button::new(tr(ui.ctx(), "Check my answer"));
             if ui.add(check).clicked() {
-                actions.push(Action::Lesson(Wish::Check));
+                messages.push(Message::Lesson(LessonMessage::Check));
             }
             if ui.button(tr(ui.ctx(), "Show me")).clicked() {
-                actions.push(Action::Lesson(Wish::GiveUp));
+                messages.push(Message::Lesson(LessonMessage::GiveUp));
             }
         });
     }
@@ -227,15 +239,15 @@ fn verdict(ui: &mut Ui, lesson: &OpenLesson, answer: &str) {
     band(ui, color, &fill(ui.ctx(), pattern, &[&answer]), thought);
 }
 
-fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, actions: &mut Vec<Action>) {
+fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, messages: &mut Vec<Message>) {
     task(ui, "Change it", &change.find);
-    change::show(ui, lesson, &change.open, actions);
+    change::show(ui, lesson, &change.open, messages);
     ui.horizontal(|ui| {
         if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked() {
-            actions.push(Action::Lesson(Wish::ShowWay));
+            messages.push(Message::Lesson(LessonMessage::ShowWay));
         }
         if ui.button(tr(ui.ctx(), "Restore")).clicked() {
-            actions.push(Action::Lesson(Wish::Restore));
+            messages.push(Message::Lesson(LessonMessage::Restore));
         }
     });
     if lesson.work.is_found {
@@ -251,14 +263,14 @@ fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, actions: &mu
 }
 
 /// Back and on.
-fn way(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
+fn way(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
     ui.separator();
     ui.horizontal(|ui| {
         let wide = egui::vec2(88.0, 28.0);
         let back = egui::Button::new(tr(ui.ctx(), "Back")).min_size(wide);
-        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Action::Lesson(Wish::Previous));
+        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Message::Lesson(LessonMessage::Previous));
         if ui.add_enabled(lesson.previous().is_some(), back).on_hover_text(tip).clicked() {
-            actions.push(Action::Lesson(Wish::Previous));
+            messages.push(Message::Lesson(LessonMessage::Previous));
         }
         let word = match lesson.next() {
             None if lesson.next_lesson().is_some() => "Next lesson",
@@ -266,11 +278,11 @@ fn way(ui: &mut Ui, lesson: &OpenLesson, actions: &mut Vec<Action>) {
             Some(_) if lesson.is_asking() => "Reveal",
             Some(_) => "Next",
         };
-        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Action::Lesson(Wish::Next));
+        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Message::Lesson(LessonMessage::Next));
         let palette = Palette::of(ui);
         let next = egui::Button::new(tr(ui.ctx(), word)).min_size(egui::vec2(112.0, 28.0)).fill(palette.accent_soft);
         if ui.add(next).on_hover_text(tip).clicked() {
-            actions.push(Action::Lesson(Wish::Next));
+            messages.push(Message::Lesson(LessonMessage::Next));
         }
     });
 }

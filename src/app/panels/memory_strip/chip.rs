@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align2, Color32, Context, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::Budget;
+use super::budget::Budget;
 use crate::app::ink::draw::{fit_text, hatch};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::state::seen::Look;

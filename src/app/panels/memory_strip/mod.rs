@@ -4,13 +4,17 @@ use eframe::egui::{self, Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::{Action, Answer};
+use crate::app::message::Message;
+use crate::app::message::lesson::Answer;
+use crate::app::panels::memory_strip::budget::{budget_text, budgets, paint_budget};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::bytes;
 use crate::playback::lesson::ClickOn;
+use crate::schedule::Tensor;
 use crate::schedule::language::{Axis, Role};
-use crate::schedule::{Buffer, Space, Tensor};
+
+pub mod budget;
 
 mod chip;
 mod transfer;
@@ -24,7 +28,7 @@ const SRAM_LINE: f32 = 40.0;
 const MOST_BLOCKS: usize = 48;
 
 /// A tensor in HBM: its blocks, those that hold a result, and the one that the step touches.
-struct Strip {
+struct TensorBlocks {
     tensor: Tensor,
     blocks: usize,
     /// Lines of a block, and of the tensor; the last block may be ragged.
@@ -35,7 +39,7 @@ struct Strip {
     is_moving: bool,
 }
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::MEMORY_STRIP - 16.0), Sense::hover());
@@ -54,7 +58,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let places = paint_hbm(ui, hbm, &strips, palette);
     if look.question.asks == Some(ClickOn::Tensor) {
         for (strip, column) in strips.iter().zip(columns(hbm, &strips)) {
-            answer(ui, column, strip.tensor, actions);
+            answer(ui, column, strip.tensor, messages);
         }
     }
     let room = Rect::from_min_max(pos2(sram.left() + LABELS, sram.top()), sram.max);
@@ -62,7 +66,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, actions: &mut Vec<Action>) {
     let budgets = if budgeted { budgets(look) } else { Vec::new() };
     let buffers = chip::paint(ui, room, look, &budgets, palette);
     if look.question.asks == Some(ClickOn::Tensor) {
-        answers_on_chip(ui, &strips, &buffers, actions);
+        answers_on_chip(ui, &strips, &buffers, messages);
     }
     let moving = strips.iter().zip(places).find(|(strip, _)| strip.is_moving);
     let moving = moving.map(|(strip, block)| (strip.tensor, block));
@@ -77,7 +81,7 @@ fn line_label(ui: &Ui, line: Rect, text: &str, palette: &Palette) {
 }
 
 /// The tensors that this algorithm moves, in the order of the vocabulary.
-fn strips(look: &Look<'_>) -> Vec<Strip> {
+fn strips(look: &Look<'_>) -> Vec<TensorBlocks> {
     let (plan, snapshot) = (look.scene.plan(), look.snapshot);
     let total = &look.scene.closed_form;
     let step = snapshot.view.step;
@@ -95,7 +99,7 @@ fn strips(look: &Look<'_>) -> Vec<Strip> {
             let place = step.map(|step| if by_keys { step.place.j() } else { step.place.i() });
             // Outputs are written front to back; what is rewritten later was there before.
             let written = snapshot.totals.traffic.write.get(tensor) as f32 / (rows * cols * splits).max(1) as f32;
-            Strip {
+            TensorBlocks {
                 tensor,
                 blocks: if by_keys { plan.t_c() } else { plan.t_r() },
                 block_len: if by_keys { plan.bc } else { plan.br },
@@ -109,7 +113,7 @@ fn strips(look: &Look<'_>) -> Vec<Strip> {
 }
 
 /// Where each strip stands in its line, with its name.
-fn columns(line: Rect, strips: &[Strip]) -> impl Iterator<Item = Rect> {
+fn columns(line: Rect, strips: &[TensorBlocks]) -> impl Iterator<Item = Rect> {
     let (room, count) = (line.width() - LABELS, strips.len());
     let gap = 4.0 * SPACE;
     let width = ((room - gap * (count.max(1) - 1) as f32) / count.max(1) as f32).clamp(16.0, 320.0);
@@ -120,7 +124,7 @@ fn columns(line: Rect, strips: &[Strip]) -> impl Iterator<Item = Rect> {
 }
 
 /// Gives the place of each strip.
-fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Rect> {
+fn paint_hbm(ui: &Ui, line: Rect, strips: &[TensorBlocks], palette: &Palette) -> Vec<Rect> {
     let mut places = Vec::new();
     for (strip, column) in strips.iter().zip(columns(line, strips)) {
         let name = Rect::from_min_size(column.min, vec2(column.width(), 16.0));
@@ -132,30 +136,30 @@ fn paint_hbm(ui: &Ui, line: Rect, strips: &[Strip], palette: &Palette) -> Vec<Re
 }
 
 /// What is on chip alone is clicked there: each name of a buffer has its part of it.
-fn answers_on_chip(ui: &Ui, strips: &[Strip], buffers: &[(Vec<String>, Rect)], actions: &mut Vec<Action>) {
+fn answers_on_chip(ui: &Ui, strips: &[TensorBlocks], buffers: &[(Vec<String>, Rect)], messages: &mut Vec<Message>) {
     for (names, place) in buffers {
         let width = place.width() / names.len().max(1) as f32;
         for (n, tensor) in names.iter().enumerate().filter_map(|(n, name)| Some((n, Tensor::known(name)?))) {
             if strips.iter().all(|strip| strip.tensor != tensor) {
                 let part = Rect::from_min_size(place.min + vec2(n as f32 * width, 0.0), vec2(width, place.height()));
-                answer(ui, part, tensor, actions);
+                answer(ui, part, tensor, messages);
             }
         }
     }
 }
 
 /// While a lesson asks for a tensor, a click where it is drawn answers.
-pub fn answer(ui: &Ui, place: Rect, tensor: Tensor, actions: &mut Vec<Action>) {
+pub fn answer(ui: &Ui, place: Rect, tensor: Tensor, messages: &mut Vec<Message>) {
     let name = tensor.name();
     let response = ui.interact(place, ui.scope_id().with(("answer", name)), Sense::click());
     draw::describe(&response, &fill(ui.ctx(), "{0}, to be clicked", &[&name]), name);
     if response.on_hover_text(fill(ui.ctx(), "Click to answer with {0}", &[&name])).clicked() {
-        actions.push(Action::Answer(Answer::Tensor(tensor)));
+        messages.push(Message::Answer(Answer::Tensor(tensor)));
     }
 }
 
 /// Gives the place of the current block, or of the strip.
-fn paint_strip(ui: &Ui, rect: Rect, strip: &Strip, palette: &Palette) -> Rect {
+fn paint_strip(ui: &Ui, rect: Rect, strip: &TensorBlocks, palette: &Palette) -> Rect {
     let painter = ui.painter();
     let hue = palette.tensor(strip.tensor);
     let block = |n: usize| {
@@ -180,84 +184,6 @@ fn paint_strip(ui: &Ui, rect: Rect, strip: &Strip, palette: &Palette) -> Rect {
         painter.rect_stroke(current, 2.0, palette.outline(), StrokeKind::Middle);
     }
     current.unwrap_or(rect)
-}
-
-/// One budget of a thread block, and how much of it is in use.
-pub struct Budget {
-    pub name: &'static str,
-    pub used: u64,
-    pub of: u64,
-}
-
-impl Budget {
-    pub fn is_over(&self) -> bool {
-        self.used > self.of
-    }
-}
-
-pub fn budgets(look: &Look<'_>) -> Vec<Budget> {
-    let hardware = look.scene.settings.hardware();
-    let of = |space: Space| look.snapshot.buffers.iter().filter(|b| b.space == space).map(Buffer::bytes).sum::<u64>();
-    let (shared, registers) = (of(Space::Shared), of(Space::Registers));
-    if hardware.is_unified {
-        return vec![Budget { name: "on chip", used: shared + registers, of: hardware.shared_bytes_per_block }];
-    }
-    vec![
-        Budget { name: "shared memory", used: shared, of: hardware.shared_bytes_per_block },
-        Budget { name: "registers", used: registers, of: hardware.register_bytes_per_block },
-    ]
-}
-
-fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
-    if !look.scene.schedule().algorithm.is_budgeted() {
-        let text = tr(ui.ctx(), "ideal products: not held against a budget");
-        fit_text(ui.painter(), rect, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
-        return;
-    }
-    let budgets = budgets(look);
-    let width = rect.width() / budgets.len().max(1) as f32;
-    for (n, budget) in budgets.iter().enumerate() {
-        let left = rect.left() + n as f32 * width;
-        let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 2.0 * SPACE, rect.height()));
-        paint_one_budget(ui, place, budget, palette);
-    }
-}
-
-/// The budgets of a thread block, one below the other.
-pub fn paint_budgets(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
-    if !look.scene.schedule().algorithm.is_budgeted() {
-        return paint_budget(ui, rect, look, palette);
-    }
-    let budgets = budgets(look);
-    let height = (rect.height() / budgets.len().max(1) as f32).min(16.0);
-    for (n, budget) in budgets.iter().enumerate() {
-        let top = rect.bottom() - (budgets.len() - n) as f32 * height - 2.0;
-        let place = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right() - 2.0 * SPACE, top + height));
-        paint_one_budget(ui, place, budget, palette);
-    }
-}
-
-fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
-    let bar =
-        Rect::from_min_size(pos2(place.left(), place.center().y - 3.0), vec2(64.0_f32.min(place.width() / 5.0), 6.0));
-    let is_over = budget.is_over();
-    let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
-    let painter = ui.painter();
-    painter.rect_filled(bar, 3.0, palette.empty);
-    let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
-    painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
-    let text = budget_text(ui, budget);
-    if is_over {
-        let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
-        painter.rect_filled(behind, 4.0, palette.trouble_soft);
-    }
-    let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
-    fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
-}
-
-fn budget_text(ui: &Ui, budget: &Budget) -> String {
-    let text = if budget.is_over() { "! over budget: {0} of {1} {2}" } else { "{0} of {1} {2}" };
-    fill(ui.ctx(), text, &[&bytes(budget.used), &bytes(budget.of), &tr(ui.ctx(), budget.name)])
 }
 
 /// What moves, what is on chip, and how full that is.

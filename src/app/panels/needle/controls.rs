@@ -2,11 +2,11 @@
 
 use eframe::egui::{self, Ui, vec2};
 
-use super::Picture;
 use super::frame::{Frame, cursor_of};
-use crate::app::message::Action;
+use super::picture::Picture;
+use crate::app::message::Message;
+use crate::app::message::view::ViewMessage;
 use crate::app::run::settings::Settings;
-use crate::app::shell::stage::Wish;
 use crate::app::tongue::words::{self, fill, tr};
 use crate::playback::Command;
 use crate::playback::lesson::BUGS;
@@ -17,7 +17,7 @@ pub const HEIGHT: f32 = 36.0;
 /// The bug of the run that the switch is of.
 const FORGETS: &str = "forget-alpha";
 
-pub fn show(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, picture: &Picture<'_>, messages: &mut Vec<Message>) {
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
@@ -32,11 +32,11 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
             if response.on_hover_text(&name).clicked() {
                 let cursor = cursor_of(picture.story, picture.now.visit, frame);
-                actions.push(Action::Player(Command::SeekTo(cursor)));
+                messages.push(Message::Player(Command::SeekTo(cursor)));
             }
         }
         ui.add_space(12.0);
-        component(ui, picture, actions);
+        component(ui, picture, messages);
         if !picture.can_forget {
             return;
         }
@@ -46,13 +46,13 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
         let name = tr(ui.ctx(), "Forget alpha").to_owned();
         if ui.checkbox(&mut forgets, name).on_hover_text(hint).changed() {
             let bug = if forgets { FORGETS } else { BUGS[0] };
-            actions.push(Action::Change(Box::new(Settings { bug, ..settings.clone() })));
+            messages.push(Message::Change(Box::new(Settings { bug, ..settings.clone() })));
         }
     });
 }
 
 /// Which component of O the needle shows, where there are several.
-fn component(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
+fn component(ui: &mut Ui, picture: &Picture<'_>, messages: &mut Vec<Message>) {
     let d_v = picture.look.scene.plan().d_v;
     if d_v < 2 {
         return;
@@ -61,7 +61,7 @@ fn component(ui: &mut Ui, picture: &Picture<'_>, actions: &mut Vec<Action>) {
     let label = ui.label(fill(ui.ctx(), "component of {0}", &[&picture.called(Part::Output)]));
     let drag = egui::DragValue::new(&mut component).range(0..=d_v - 1).speed(0.1);
     if ui.add(drag).labelled_by(label.id).changed() {
-        actions.push(Action::Stage(Wish::Component(component)));
+        messages.push(Message::View(ViewMessage::Component(component)));
     }
     ui.add_space(12.0);
 }

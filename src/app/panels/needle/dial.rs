@@ -5,10 +5,10 @@ use std::f32::consts::FRAC_PI_3;
 use eframe::egui::{Align2, Pos2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use super::frame::Frame;
-use super::{Name, Picture, column_title, named, ratio};
-use crate::app::ink::draw;
+use super::picture::{Name, Picture, between, column_title, named};
 use crate::app::ink::motion::lerp;
-use crate::app::ink::theme;
+use crate::app::ink::{draw, theme};
+use crate::app::panels::row_numbers::ratio;
 use crate::app::tongue::words::tr;
 use crate::number::short;
 use crate::schedule::Part;
@@ -154,7 +154,7 @@ fn paint_needle(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
         (Frame::Join, None) => (picture.phase() * 2.0 - 1.0).max(0.0),
         _ => 1.0,
     };
-    let value = if picture.now.frame == Frame::Join { super::between(from, target, phase) } else { target };
+    let value = if picture.now.frame == Frame::Join { between(from, target, phase) } else { target };
     let (tip, palette) = (dial.at(value, 0.97), picture.palette);
     let side = (tip - dial.pivot).normalized().rot90() * 5.0;
     let shape = vec![dial.pivot + side, tip, dial.pivot - side];

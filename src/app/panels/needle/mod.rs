@@ -5,135 +5,60 @@ pub mod frame;
 
 mod controls;
 mod dial;
+mod picture;
 mod scores;
 mod stacks;
 
 use std::cell::Cell;
 
-use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
+use eframe::egui::{Align2, Key, Modifiers, Rect, Sense, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text};
-use crate::app::ink::motion;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::view::ViewMessage;
+use crate::app::message::window::Overlay;
 use crate::app::panels::odd_rows;
-use crate::app::panels::provenance::Asked;
-use crate::app::panels::row_numbers::{of_row, ratio};
-use crate::app::run::row::Told;
-use crate::app::shell::stage::Stage;
+use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::row_numbers::of_row;
+use crate::app::run::row::RowTold;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{self, fill, tr};
-use crate::machine::{RowStory, RowSums};
-use crate::number::short;
-use crate::schedule::{Algorithm, Part};
+use crate::playback::lesson::Distance;
+use crate::schedule::Part;
 
-use frame::{Frame, Scenelet};
+use frame::Frame;
+use picture::Picture;
 
-/// What all parts of the picture read.
-pub struct Picture<'a> {
-    pub look: &'a Look<'a>,
-    pub story: &'a RowStory,
-    /// What is right, to hold the story against.
-    pub right: &'a RowStory,
-    pub now: Scenelet<'a>,
-    pub forgets: bool,
-    /// The text has a variant that forgets alpha.
-    pub can_forget: bool,
-    /// Component of O.
-    pub component: usize,
-    /// The oracle's answer for this component.
-    pub exact: Option<f64>,
-    pub palette: &'static Palette,
-    /// Text grows with the room, up to a size for the last row.
-    pub zoom: f32,
-    /// The number whose origin the person asks for.
-    pub asked: Cell<Option<Part>>,
-}
+pub static PANEL: Panel = Panel {
+    id: "needle",
+    title: "Near: one row",
+    home: Home::Main,
+    group: "Look",
+    command: "Near: one row",
+    keys: &[(Modifiers::NONE, Key::Num3)],
+    opens: Message::Distance(Distance::Near),
+    also: "softmax, rescale, alpha",
+    help: "One row and its online softmax: what shrinks, what joins.",
+    show: |ui, drawn| {
+        let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
+        let query = look.row().unwrap_or(look.selection.query);
+        let told = drawn.view.told(ui.ctx(), scene, look.generation, query);
+        let chosen = Chosen { component: drawn.view.component, is_projected: drawn.view.is_projected };
+        show(ui, look, chosen, told.as_deref(), drawn.messages);
+    },
+};
 
-impl Picture<'_> {
-    /// How far the frame's own movement has come.
-    pub fn phase(&self) -> f32 {
-        if self.now.is_fresh { self.look.motion.phase } else { 1.0 }
-    }
-
-    /// l and O of the picture: what was, what shrank, or what is.
-    pub fn sums(&self) -> &RowSums {
-        let visit = self.now.visit;
-        match self.now.frame {
-            Frame::Rest | Frame::Arrive | Frame::Climb => &visit.old,
-            Frame::Shrink => visit.scaled.as_ref().unwrap_or(&visit.new),
-            Frame::Join | Frame::Fit => &visit.new,
-        }
-    }
-
-    /// Where the needle stands after the step.
-    pub fn needle(&self) -> Option<f64> {
-        self.now.visit.average_of(self.sums(), self.component)
-    }
-
-    /// The text whose row it is.
-    pub fn algorithm(&self) -> &Algorithm {
-        &self.look.scene.schedule().algorithm
-    }
-
-    /// What the text calls a part.
-    pub fn called(&self, part: Part) -> &str {
-        self.algorithm().called(part)
-    }
-
-    pub fn label(&self) -> egui::FontId {
-        theme::text(theme::LABEL * self.zoom)
-    }
-
-    pub fn figures(&self) -> egui::FontId {
-        theme::figures(theme::BODY * self.zoom)
-    }
-
-    /// A text with a name, so that it can be read without seeing it.
-    pub fn text(&self, ui: &Ui, rect: Rect, align: Align2, name: Name<'_>, text: &str, font: egui::FontId) {
-        draw::shrink_text(ui.painter(), rect, align, text, font, self.palette.ink);
-        self.tell(ui, rect, name, text);
-    }
-
-    /// The name of a text that is painted otherwise; a click on a number leads to the steps that made it.
-    pub fn tell(&self, ui: &Ui, rect: Rect, name: Name<'_>, text: &str) {
-        let sense = if name.part.is_some() { Sense::click() } else { Sense::hover() };
-        let response = ui.interact(rect, ui.scope_id().with(("needle", name.pattern)), sense);
-        let own = name.of.or(name.part).map_or("", |part| self.called(part));
-        draw::describe(&response, &fill(ui.ctx(), name.pattern, &[&own]), text);
-        if name.part.is_some() && response.on_hover_text(tr(ui.ctx(), "Click: where did it come from?")).clicked() {
-            self.asked.set(name.part);
-        }
-    }
-}
-
-/// What a part of the picture is called for those who do not see it, and what it is on chip.
+/// What the needle shows of a row, and how.
 #[derive(Clone, Copy)]
-pub struct Name<'a> {
-    pattern: &'a str,
-    /// The number that a click asks for.
-    part: Option<Part>,
-    /// Whose name stands in the pattern, where no click asks for it.
-    of: Option<Part>,
+pub struct Chosen {
+    /// Of the output.
+    pub component: usize,
+    /// It is looked at from afar: without controls.
+    pub is_projected: bool,
 }
 
-impl<'a> From<&'a str> for Name<'a> {
-    fn from(pattern: &'a str) -> Self {
-        Self { pattern, part: None, of: None }
-    }
-}
-
-impl<'a> Name<'a> {
-    fn of(pattern: &'a str, part: Part) -> Self {
-        Self { pattern, part: Some(part), of: None }
-    }
-
-    fn about(pattern: &'a str, part: Part) -> Self {
-        Self { pattern, part: None, of: Some(part) }
-    }
-}
-
-pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>, messages: &mut Vec<Message>) {
     let query = look.row().unwrap_or(look.selection.query);
     let Some(told) = told else {
         ui.label(fill(ui.ctx(), "Following row {0} through its key blocks ...", &[&query]));
@@ -141,9 +66,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     };
     let story = &told.own;
     let Some(now) = frame::at(story, look.snapshot.cursor) else {
-        return without_visits(ui, look, query, actions);
+        return without_visits(ui, look, query, messages);
     };
-    let component = stage.component.min(look.scene.plan().d_v.saturating_sub(1));
+    let component = chosen.component.min(look.scene.plan().d_v.saturating_sub(1));
     let exact = match look.check {
         Some(crate::app::run::scene::Check::Done { exact, .. }) => exact.o.get((query, component)).copied(),
         _ => None,
@@ -159,19 +84,19 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, stage: &Stage, told: Option<&Told>, ac
     let asked = Cell::new(None);
     let picture = Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, asked };
     if heading(ui, &picture) {
-        actions.push(odd_rows::OPEN);
+        messages.push(Message::Overlay(Overlay::OddRows));
     }
-    let below = if stage.is_projected { 0.0 } else { controls::HEIGHT };
+    let below = if chosen.is_projected { 0.0 } else { controls::HEIGHT };
     let height = (ui.available_height() - below).max(40.0);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     if rect.width() > 160.0 && rect.height() > 80.0 {
         paint(ui, rect, &picture);
     }
     if let Some(part) = picture.asked.get() {
-        actions.push(Asked::wish(of_row(picture.called(part), query), part));
+        messages.push(Message::View(ViewMessage::asks(of_row(picture.called(part), query), part)));
     }
-    if !stage.is_projected {
-        controls::show(ui, &picture, actions);
+    if !chosen.is_projected {
+        controls::show(ui, &picture, messages);
     }
 }
 
@@ -242,21 +167,8 @@ fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     }
 }
 
-/// The title of a column. Gives what is left below it.
-fn column_title(ui: &Ui, rect: Rect, text: &str, picture: &Picture<'_>) -> Rect {
-    let height = 20.0 * picture.zoom;
-    let line = Rect::from_min_size(rect.min, vec2(rect.width(), height));
-    let text = tr(ui.ctx(), text);
-    fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, picture.label(), picture.palette.faint_ink);
-    Rect::from_min_max(rect.min + vec2(0.0, height + SPACE), rect.max)
-}
-
-fn dashed(ui: &Ui, from: egui::Pos2, to: egui::Pos2, stroke: Stroke) {
-    ui.painter().extend(egui::Shape::dashed_line(&[from, to], stroke, 5.0, 4.0));
-}
-
 /// An algorithm that keeps no running statistics has nothing to rescale: said, with the way on.
-fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<Action>) {
+fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, messages: &mut Vec<Message>) {
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
     let name = look.scene.settings.algorithm.name();
@@ -277,23 +189,7 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, actions: &mut Vec<
     let response = ui.label(&text);
     draw::describe(&response, "frame of the needle", &text);
     if look.scene.run.odd_row(query).is_some() && ui.button(tr(ui.ctx(), odd_rows::BUTTON)).clicked() {
-        actions.push(odd_rows::OPEN);
+        messages.push(Message::Overlay(Overlay::OddRows));
     }
     ui.label(tr(ui.ctx(), "Choose flash1 or flash2 above, or another row, to see the needle."));
-}
-
-/// `old` on the way to `new`.
-fn between(old: f64, new: f64, phase: f32) -> f64 {
-    let (old, new) = (if old.is_finite() { old } else { new }, new);
-    f64::from(motion::lerp(old as f32, new as f32, phase))
-}
-
-/// The largest absolute of finite values.
-fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
-    values.into_iter().filter(|x| x.is_finite()).fold(0.0, |most, x| f64::max(most, x.abs()))
-}
-
-/// `name value`, or that there is none yet.
-fn named(name: &str, value: Option<f64>) -> String {
-    format!("{name} = {}", value.map_or("-".into(), short))
 }

@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, Rect, Stroke, Ui, pos2, vec2};
 
 use super::frame::Frame;
-use super::{Name, Picture, between, column_title, dashed};
+use super::picture::{Name, Picture, between, column_title, dashed};
 use crate::app::ink::draw::{arrow, fit_text};
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;
@@ -27,13 +27,13 @@ fn without_dust(value: f64, span: f64) -> f64 {
 const OF_VISIT: Name<'_> = Name { pattern: "{0} of the visit", part: Some(Part::Alpha), of: None };
 
 /// Where a score stands on the axis.
-struct Axis {
+struct ScoreAxis {
     rect: Rect,
     low: f64,
     high: f64,
 }
 
-impl Axis {
+impl ScoreAxis {
     fn y(&self, value: f64) -> f32 {
         let t = ((value - self.low) / (self.high - self.low)) as f32;
         lerp(self.rect.bottom(), self.rect.top(), t)
@@ -72,14 +72,14 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         rect.min + vec2(labels, 8.0),
         pos2(rect.right() - 100.0 * picture.zoom, rect.bottom() - 20.0 * picture.zoom),
     );
-    let axis = Axis { rect: inner, low: low - room, high: high + room };
+    let axis = ScoreAxis { rect: inner, low: low - room, high: high + room };
     paint_scale(ui, &axis, picture);
     // The dot that is the maximum lies on its line, and is seen there.
     paint_line(ui, &axis, rect, picture);
     paint_dots(ui, &axis, picture);
 }
 
-fn paint_scale(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
+fn paint_scale(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
     ui.painter().vline(axis.rect.left(), axis.rect.y_range(), Stroke::new(1.0, picture.palette.faint_ink));
     for (value, text) in axis.ends() {
         let at = pos2(axis.rect.left(), axis.y(value));
@@ -90,7 +90,7 @@ fn paint_scale(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
 }
 
 /// The dots of the visits so far: old ones in the grey of S, those of this visit in ink.
-fn paint_dots(ui: &Ui, axis: &Axis, picture: &Picture<'_>) {
+fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
     let (palette, now) = (picture.palette, picture.now);
     let arrived = now.frame >= Frame::Arrive;
     let visits = &picture.story.visits[..if arrived { now.index + 1 } else { now.index }];
@@ -130,7 +130,7 @@ fn top_to_name(visit: &RowVisit, frame: Frame) -> Option<usize> {
 }
 
 /// Below the dots, where there is room for words.
-fn paint_tokens(ui: &Ui, axis: &Axis, slot: f32, visits: usize, picture: &Picture<'_>) {
+fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &Picture<'_>) {
     // Where keys stand close, every n-th has its number.
     let stride = ((16.0 * picture.zoom / slot).ceil() as usize).max(1);
     for visit in &picture.story.visits[..visits] {
@@ -148,7 +148,7 @@ fn paint_tokens(ui: &Ui, axis: &Axis, slot: f32, visits: usize, picture: &Pictur
     }
 }
 
-fn paint_line(ui: &Ui, axis: &Axis, rect: Rect, picture: &Picture<'_>) {
+fn paint_line(ui: &Ui, axis: &ScoreAxis, rect: Rect, picture: &Picture<'_>) {
     let (palette, visit, frame) = (picture.palette, picture.now.visit, picture.now.frame);
     let has_climbed = frame >= Frame::Climb;
     let m = if has_climbed { visit.m } else { visit.old.m };
@@ -171,7 +171,7 @@ fn paint_line(ui: &Ui, axis: &Axis, rect: Rect, picture: &Picture<'_>) {
 }
 
 /// Between the old line and the new one: the gap, and alpha that follows from it.
-fn paint_gap(ui: &Ui, axis: &Axis, rect: Rect, y: f32, picture: &Picture<'_>) {
+fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_>) {
     let (palette, visit) = (picture.palette, picture.now.visit);
     let (right, height) = (axis.rect.right() + 8.0, 20.0 * picture.zoom);
     let line =
@@ -230,7 +230,7 @@ mod tests {
         let scores = story.visits.iter().flat_map(|visit| visit.scores.iter().copied());
         let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
         let room = (high - low) * ROOM;
-        let axis = Axis { rect: Rect::ZERO, low: low - room, high: high + room };
+        let axis = ScoreAxis { rect: Rect::ZERO, low: low - room, high: high + room };
         assert_eq!(axis.ends().map(|(_, text)| text), ["0", "2.079"]);
         let last = story.visits.last().unwrap();
         assert_eq!(last.scores[0], last.scores[1]);

@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::Frame;
-use super::{Name, Picture, column_title, dashed, largest, named};
+use super::picture::{Name, Picture, column_title, dashed, largest, named};
 use crate::app::ink::draw::{self, hatch};
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;

@@ -30,7 +30,7 @@ pub struct Matrix<'a> {
 }
 
 /// Where everything of the view stands.
-pub struct Layout {
+pub struct MatrixLayout {
     pub rows: usize,
     pub cols: usize,
     pub cell: egui::Vec2,
@@ -38,7 +38,7 @@ pub struct Layout {
     pub size: egui::Vec2,
 }
 
-impl Layout {
+impl MatrixLayout {
     pub fn new(ui: &Ui, rows: usize, cols: usize, height: f32) -> Self {
         let (rows, cols) = (rows.max(1), cols.max(1));
         let gap = 6.0 * SPACE;

@@ -6,7 +6,9 @@ use eframe::egui::text_edit::{TextEditOutput, TextEditState};
 use eframe::egui::{self, Align2, Color32, Id, Rect, ScrollArea, Shape, TextEdit, Ui, pos2, vec2};
 
 use crate::app::ink::theme::{self, Palette};
+use crate::app::run::snapshot::Snapshot;
 use crate::app::tongue::words::tr;
+use crate::schedule::{Schedule, kernel_lines};
 
 const SIZE: f32 = 12.0;
 /// Room for the numbers of the lines.
@@ -135,4 +137,9 @@ fn numbers(ui: &Ui, rows: &[(usize, Rect)], marks: &Marks) {
         let at = pos2(gutter.right() - 6.0, rect.center().y);
         painter.text(at, Align2::RIGHT_CENTER, line, theme::figures(SIZE - 1.0), palette.faint_ink);
     }
+}
+
+/// Lines of a source that carry out the current step.
+pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
+    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
 }

@@ -1,10 +1,9 @@
 //! What the strip paints of the steps that are seen: the beat of each column and where tiles and blocks begin. Made
 //! once for a stretch, at a cost that does not grow with the schedule.
 
-use crate::app::run::overview::{MOST_NOTCHES, Strip};
+use crate::app::run::overview::{BeatStrip, MOST_NOTCHES};
+use crate::app::run::share::Column;
 use crate::schedule::Schedule;
-
-use super::Column;
 
 /// Stretches of at most so many steps are written again, step by step; of longer ones the schedule's own map is shown.
 const MOST_WRITTEN: u64 = 1 << 16;
@@ -29,7 +28,7 @@ pub struct Detail {
 
 impl Detail {
     /// The steps from `first` to `end` of a schedule, the map of which is `strip`.
-    pub fn new(schedule: &Schedule, strip: &Strip, first: u64, end: u64) -> Self {
+    pub fn new(schedule: &Schedule, strip: &BeatStrip, first: u64, end: u64) -> Self {
         let end = end.min(schedule.len());
         let first = first.min(end);
         let blocks = blocks(schedule, first, end);
@@ -79,7 +78,7 @@ impl Detail {
     }
 
     /// Takes what the map has of the stretch: of each column what begins in it, or where nothing does, what it lies in.
-    fn take(&mut self, strip: &Strip, len: u64) {
+    fn take(&mut self, strip: &BeatStrip, len: u64) {
         let (known, span, count) = (strip.columns.len() as u128, self.end - self.first, self.columns.len() as u64);
         let begins_at = |step: u64| (u128::from(step) * known).div_ceil(u128::from(len.max(1))) as usize;
         for (at, column) in (0..).zip(&mut self.columns) {
@@ -108,7 +107,7 @@ fn blocks(schedule: &Schedule, first: u64, end: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::run::overview::ScheduleMap;
+    use crate::app::run::overview::Overview;
     use crate::attention::Precision;
     use crate::schedule::{Plan, Tiling, algorithm};
 
@@ -121,7 +120,7 @@ mod tests {
     fn a_stretch_has_the_beats_tiles_and_blocks_of_its_steps() {
         for name in ["standard", "flash1", "flash2"] {
             let schedule = schedule(name, 12, 4);
-            let strip = ScheduleMap::new(&schedule, 0).strip;
+            let strip = Overview::new(&schedule, 0).strip;
             let steps: Vec<_> = (0..schedule.len()).map(|n| schedule.step(n).unwrap()).collect();
             for first in 0..schedule.len() {
                 let end = (first + 30).min(schedule.len());
@@ -143,7 +142,7 @@ mod tests {
     #[test]
     fn a_long_stretch_costs_what_a_short_one_costs() {
         let schedule = schedule("flash1", 2048, 2);
-        let strip = ScheduleMap::new(&schedule, 0).strip;
+        let strip = Overview::new(&schedule, 0).strip;
         assert!(schedule.len() > 10 * MOST_WRITTEN);
         let whole = Detail::new(&schedule, &strip, 0, schedule.len());
         assert_eq!(whole.columns.len() as u64, MOST_COLUMNS);

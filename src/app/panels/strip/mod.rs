@@ -1,88 +1,51 @@
 //! The strip of steps: its colours and notches, the head, what is looped, and how much of the schedule is seen.
 
 mod detail;
-mod lens;
+mod lanes;
 mod paint;
-mod share;
 
 pub use paint::sign;
-pub use share::Column;
 
 use eframe::egui::{self, CursorIcon, Rect, Response, Sense, Ui, pos2, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::Action;
+use crate::app::message::Message;
+use crate::app::message::steps_lens::{StepsLens, StepsSeen};
+use crate::app::message::strip::StripMessage;
+use crate::app::run::said::place;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, place, say, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::number::grouped;
 use crate::playback::{Command, LoopRange, Player};
 
 use detail::Detail;
-use lens::{Lens, Seen};
+use lanes::{LOOP_LANE, Lanes};
 
 /// A closer look is closer by this.
 const ZOOM: f64 = 2.0;
-/// Lanes of the strip from its top: the loop, the colours with their notches, how much of the schedule is seen.
-const LOOP_LANE: f32 = 9.0;
-const OVERHANG: f32 = 3.0;
-const SEEN_LANE: f32 = 5.0;
+
 /// Where a handle of the loop can be caught.
 const HANDLE: f32 = 14.0;
-
-/// What can be asked of the strip.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wish {
-    Closer,
-    Farther,
-    /// All steps.
-    Whole,
-    Lens(Lens),
-}
 
 /// What the strip shows, with what was worked out for it.
 #[derive(Default)]
 pub struct Strip {
-    lens: Lens,
+    lens: StepsLens,
     /// By the scene that it is of.
     detail: Option<(u64, Detail)>,
     /// Shift was held when the pointer went down: the drag is that of a loop to its end.
     drags_loop: bool,
 }
 
-/// The parts of the strip on screen.
-#[derive(Clone, Copy)]
-struct Lanes {
-    whole: Rect,
-    looped: Rect,
-    band: Rect,
-    seen: Rect,
-}
-
-impl Lanes {
-    fn of(whole: Rect) -> Self {
-        let band_top = whole.top() + LOOP_LANE;
-        let seen_top = whole.bottom() - SEEN_LANE;
-        Self {
-            whole,
-            looped: Rect::from_min_max(whole.min, pos2(whole.right(), band_top)),
-            band: Rect::from_min_max(
-                pos2(whole.left(), band_top + OVERHANG),
-                pos2(whole.right(), seen_top - 2.0 * OVERHANG),
-            ),
-            seen: Rect::from_min_max(pos2(whole.left(), seen_top), whole.max),
-        }
-    }
-}
-
 impl Strip {
-    pub fn carry_out(&mut self, wish: Wish, cursor: u64, len: u64) {
-        self.lens = match wish {
-            Wish::Closer => self.lens.zoomed_at_cursor(ZOOM, cursor, len),
-            Wish::Farther => self.lens.zoomed_at_cursor(1.0 / ZOOM, cursor, len),
-            Wish::Whole => Lens::default(),
-            Wish::Lens(lens) => lens,
+    pub fn carry_out(&mut self, message: StripMessage, cursor: u64, len: u64) {
+        self.lens = match message {
+            StripMessage::Closer => self.lens.zoomed_at_cursor(ZOOM, cursor, len),
+            StripMessage::Farther => self.lens.zoomed_at_cursor(1.0 / ZOOM, cursor, len),
+            StripMessage::Whole => StepsLens::default(),
+            StripMessage::Lens(lens) => lens,
         };
     }
 
@@ -92,7 +55,7 @@ impl Strip {
         look: &Look<'_>,
         player: &Player,
         textures: &mut Textures,
-        actions: &mut Vec<Action>,
+        messages: &mut Vec<Message>,
     ) {
         let size = vec2(ui.available_width(), ui.available_height().clamp(0.0, 44.0));
         let (line, _) = ui.allocate_exact_size(size, Sense::hover());
@@ -106,10 +69,10 @@ impl Strip {
         let response = ui.interact(strip, ui.scope_id().with("strip"), Sense::click_and_drag());
         draw::describe(&response, "steps", &fill(ui.ctx(), "step {0} of {1}", &[&cursor, &len]));
         paint::strip(ui, lanes, seen, look, player, self.detail(look, seen), textures);
-        self.point(ui, &response, lanes, seen, (cursor, len), actions);
-        self.seen_bar(ui, lanes.seen, seen, player, len, actions);
+        self.point(ui, &response, lanes, seen, (cursor, len), messages);
+        self.seen_bar(ui, lanes.seen, seen, player, len, messages);
         if let Some(looped) = player.looped() {
-            handles(ui, lanes, seen, looped, len, actions);
+            handles(ui, lanes, seen, looped, len, messages);
         }
         let response = response.on_hover_cursor(CursorIcon::ResizeHorizontal);
         if let Some(at) = response.hover_pos() {
@@ -119,7 +82,7 @@ impl Strip {
     }
 
     /// What is painted of the steps that are seen.
-    fn detail(&mut self, look: &Look<'_>, seen: Seen) -> &Detail {
+    fn detail(&mut self, look: &Look<'_>, seen: StepsSeen) -> &Detail {
         let (first, end) = (seen.first.floor() as u64, seen.end().ceil() as u64);
         let schedule = look.scene.schedule();
         let is_known = |of: u64, detail: &Detail| {
@@ -136,14 +99,14 @@ impl Strip {
         ui: &Ui,
         response: &Response,
         lanes: Lanes,
-        seen: Seen,
+        seen: StepsSeen,
         (cursor, len): (u64, u64),
-        actions: &mut Vec<Action>,
+        messages: &mut Vec<Message>,
     ) {
         let rect = lanes.band;
-        let lens = |lens: Lens| Action::Strip(Wish::Lens(lens));
+        let lens = |lens: StepsLens| Message::Strip(StripMessage::Lens(lens));
         if response.double_clicked() {
-            actions.push(Action::Strip(Wish::Whole));
+            messages.push(Message::Strip(StripMessage::Whole));
         } else if let Some(at) = response.interact_pointer_pos() {
             let (origin, is_pressed, shift) = ui
                 .input(|input| (input.pointer.press_origin(), input.pointer.primary_pressed(), input.modifiers.shift));
@@ -155,25 +118,25 @@ impl Strip {
                 // Where it is let go there is no origin any more.
                 Some(origin) if self.drags_loop => {
                     let from = seen.cursor_at(origin.x, rect, len);
-                    actions.push(Action::Player(Command::Loop(from, to)));
+                    messages.push(Message::Player(Command::Loop(from, to)));
                 }
                 None if self.drags_loop => {}
-                _ => actions.push(Action::Player(Command::SeekTo(to))),
+                _ => messages.push(Message::Player(Command::SeekTo(to))),
             }
         }
         let Some(at) = response.hover_pos() else { return };
         let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta(), input.zoom_delta()));
         let factor = f64::from((scroll.y / 200.0).exp() * pinch);
         if factor != 1.0 {
-            actions.push(lens(self.lens.zoomed(factor, seen.step_at(at.x, rect), cursor, len)));
+            messages.push(lens(self.lens.zoomed(factor, seen.step_at(at.x, rect), cursor, len)));
         } else if scroll.x != 0.0 && !self.lens.is_whole(len) {
             let center = seen.step_at(rect.center().x - scroll.x, rect);
-            actions.push(lens(self.lens.centered(center, cursor, len)));
+            messages.push(lens(self.lens.centered(center, cursor, len)));
         }
     }
 
     /// How much of the schedule is seen; dragging it looks elsewhere.
-    fn seen_bar(&self, ui: &Ui, rect: Rect, seen: Seen, player: &Player, len: u64, actions: &mut Vec<Action>) {
+    fn seen_bar(&self, ui: &Ui, rect: Rect, seen: StepsSeen, player: &Player, len: u64, messages: &mut Vec<Message>) {
         let cursor = player.cursor();
         let response = ui.interact(rect.expand2(vec2(0.0, 3.0)), ui.scope_id().with("seen"), Sense::click_and_drag());
         let (first, last) = ((seen.first.floor() as u64 + 1).min(len), (seen.end().ceil() as u64).min(len));
@@ -181,11 +144,11 @@ impl Strip {
         if self.lens.is_whole(len) {
             return;
         }
-        let whole = Seen { first: 0.0, span: len as f64 };
+        let whole = StepsSeen { first: 0.0, span: len as f64 };
         paint::seen(ui, rect, seen, whole, player);
         if let Some(at) = response.interact_pointer_pos() {
             let lens = self.lens.centered(whole.step_at(at.x, rect), cursor, len);
-            actions.push(Action::Strip(Wish::Lens(lens)));
+            messages.push(Message::Strip(StripMessage::Lens(lens)));
         }
         let text =
             fill(ui.ctx(), "steps {0} to {1} of {2} are seen", &[&grouped(first), &grouped(last), &grouped(len)]);
@@ -204,7 +167,7 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
                 &[
                     &grouped(step + 1),
                     &say(ui.ctx(), &place(look.scene, &of)),
-                    &crate::app::tongue::words::operation(ui.ctx(), look.scene.schedule(), &of),
+                    &crate::app::run::said::operation(ui.ctx(), look.scene.schedule(), &of),
                 ],
             );
             format!("{step}\n{help}")
@@ -227,7 +190,7 @@ fn margins(ui: &Ui, line: Rect, cursor: u64, len: u64) -> Rect {
 }
 
 /// The two ends of the loop, each to be dragged.
-fn handles(ui: &Ui, lanes: Lanes, seen: Seen, looped: LoopRange, len: u64, actions: &mut Vec<Action>) {
+fn handles(ui: &Ui, lanes: Lanes, seen: StepsSeen, looped: LoopRange, len: u64, messages: &mut Vec<Message>) {
     let ends = [("loop start", looped.from(), looped.to()), ("loop end", looped.to(), looped.from())];
     for (name, cursor, other) in ends {
         let x = seen.x_of(cursor as f64, lanes.band).clamp(lanes.band.left(), lanes.band.right());
@@ -240,7 +203,7 @@ fn handles(ui: &Ui, lanes: Lanes, seen: Seen, looped: LoopRange, len: u64, actio
             let to = seen.cursor_at(at.x, lanes.band, len);
             // The two do not pass each other.
             let to = if cursor < other { to.min(other - 1) } else { to.max(other + 1) };
-            actions.push(Action::Player(Command::Loop(to, other)));
+            messages.push(Message::Player(Command::Loop(to, other)));
         }
         response.on_hover_cursor(CursorIcon::ResizeColumn);
     }

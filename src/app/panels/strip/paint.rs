@@ -5,15 +5,16 @@ use eframe::egui::{Align2, Rect, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 use crate::app::ink::draw::fit_text;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette};
+use crate::app::message::steps_lens::StepsSeen;
 use crate::app::panels::grid::UV;
+use crate::app::run::share::Column;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::tr;
 use crate::playback::Player;
 use crate::schedule::{Beat, Schedule};
 
 use super::detail::Detail;
-use super::lens::Seen;
-use super::{Column, Lanes, OVERHANG};
+use super::lanes::{Lanes, OVERHANG};
 
 /// Pixels of the strip's height, in which shares are told apart.
 const ROWS: usize = 24;
@@ -26,7 +27,7 @@ const NAMED_STEP: f32 = 80.0;
 pub fn strip(
     ui: &Ui,
     lanes: Lanes,
-    seen: Seen,
+    seen: StepsSeen,
     look: &Look<'_>,
     player: &Player,
     detail: &Detail,
@@ -75,7 +76,7 @@ pub fn strip(
 }
 
 /// Where tiles begin, and taller where blocks of the outer loop do.
-fn notches(ui: &Ui, seen: Seen, band: Rect, detail: &Detail, palette: &Palette) {
+fn notches(ui: &Ui, seen: StepsSeen, band: Rect, detail: &Detail, palette: &Palette) {
     let painter = ui.painter();
     // Among the edges of single steps a notch is wider.
     let width = if step_width(seen, band) < EDGED_STEP { 1.0 } else { 3.0 };
@@ -98,7 +99,7 @@ fn notches(ui: &Ui, seen: Seen, band: Rect, detail: &Detail, palette: &Palette) 
     }
 }
 
-fn step_width(seen: Seen, band: Rect) -> f32 {
+fn step_width(seen: StepsSeen, band: Rect) -> f32 {
     band.width() / seen.span.max(1.0) as f32
 }
 
@@ -118,7 +119,7 @@ pub fn sign(beat: Beat) -> &'static str {
 /// letters stand out from.
 fn names(
     painter: &eframe::egui::Painter,
-    seen: Seen,
+    seen: StepsSeen,
     band: Rect,
     (detail, schedule): (&Detail, &Schedule),
     palette: &Palette,
@@ -153,7 +154,7 @@ fn names(
 }
 
 /// The stretch that is seen within the whole, with the head and the loop.
-pub fn seen(ui: &Ui, rect: Rect, seen: Seen, whole: Seen, player: &Player) {
+pub fn seen(ui: &Ui, rect: Rect, seen: StepsSeen, whole: StepsSeen, player: &Player) {
     let (palette, painter) = (Palette::of(ui), ui.painter());
     painter.rect_filled(rect, 2.0, palette.empty);
     let x_of = |step: f64| whole.x_of(step, rect);

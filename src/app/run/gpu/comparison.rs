@@ -8,7 +8,7 @@ use ndarray::{Array2, Zip};
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::job::Signals;
 use crate::app::run::refusal::MOST_STEPS;
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::attention::error_rule::{self, max_error};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real, naive};
@@ -84,7 +84,7 @@ pub struct Bars {
 
 impl Bars {
     /// Errors in a sentence, and when it is cancelled.
-    pub fn of(scene: &Scene, format: Precision, signals: &Signals) -> Result<Self, Sentence> {
+    pub fn of(scene: &FinishedRun, format: Precision, signals: &Signals) -> Result<Self, Sentence> {
         let settings = &scene.settings;
         let problem = &scene.input.problem;
         let (batch, head) = (settings.run.batch(), settings.run.head());

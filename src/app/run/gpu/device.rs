@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use eframe::egui::Context;
 
-use crate::app::run::gpu::fault::Fault;
+use crate::app::run::gpu::fault::GpuFault;
 use crate::app::run::gpu::recorded::Recorded;
 use crate::app::run::gpu::sources::{Compiled, Offer, Sources};
-use crate::app::run::gpu::sweep::{Question, Sweep};
+use crate::app::run::gpu::sweep::{Sweep, SweepAsked};
 use crate::app::run::job::{self, Job, Signals};
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::gpu::{Backend, DeviceInfo, Kernel, Occupancy, Probe, Progress, Roofs, kernels};
 use crate::schedule::Tiling;
 use crate::sentence::Sentence;
@@ -32,22 +32,22 @@ pub type Found = (&'static str, Result<DeviceInfo, Sentence>);
 pub struct Gpu {
     find: FindGpu,
     state: State,
-    result: Option<(u64, Result<Arc<Outcome>, Fault>)>,
-    recorded: Option<(u64, Result<Recorded, Fault>)>,
-    roofs: Option<Result<Roofs, Fault>>,
-    sweep: Option<(Arc<Sweep>, Result<(), Fault>)>,
+    result: Option<(u64, Result<Arc<Outcome>, GpuFault>)>,
+    recorded: Option<(u64, Result<Recorded, GpuFault>)>,
+    roofs: Option<Result<Roofs, GpuFault>>,
+    sweep: Option<(Arc<Sweep>, Result<(), GpuFault>)>,
     /// Earlier results on this device, for the roofline.
     past: Vec<Arc<Outcome>>,
     /// Runs that gave something, on any device.
     runs: u64,
     /// The device in the list of all, where it was chosen there.
-    place: Option<Place>,
+    place: Option<DevicePlace>,
     /// The kernels that the device runs from a changed source.
     sources: Sources,
 }
 
 /// A backend, and a device by its place among those of this backend.
-pub type Place = (&'static str, usize);
+pub type DevicePlace = (&'static str, usize);
 
 enum State {
     Looking(Option<Job<Probe>>),
@@ -82,12 +82,12 @@ struct Finished {
 }
 
 enum Report {
-    Run(Result<Outcome, Fault>),
-    Record(Result<Recorded, Fault>),
-    Roofs(Result<Roofs, Fault>),
-    Sweep(Result<(), Fault>),
+    Run(Result<Outcome, GpuFault>),
+    Record(Result<Recorded, GpuFault>),
+    Roofs(Result<Roofs, GpuFault>),
+    Sweep(Result<(), GpuFault>),
     /// What the compiler made of a source, and the run with it where it made something.
-    Compile(Compiled, Option<Result<Outcome, Fault>>),
+    Compile(Compiled, Option<Result<Outcome, GpuFault>>),
 }
 
 /// What the panel shows.
@@ -130,7 +130,7 @@ impl Gpu {
     }
 
     /// Looks again, or opens another device. What was found with the old one goes with it.
-    pub fn open(&mut self, ctx: &Context, which: Option<(OpenGpu, Place)>) {
+    pub fn open(&mut self, ctx: &Context, which: Option<(OpenGpu, DevicePlace)>) {
         if matches!(self.state, State::Looking(Some(_)) | State::Running(_)) {
             return;
         }
@@ -189,7 +189,7 @@ impl Gpu {
         }
     }
 
-    fn keep_run(&mut self, generation: u64, result: Result<Outcome, Fault>) {
+    fn keep_run(&mut self, generation: u64, result: Result<Outcome, GpuFault>) {
         self.runs += 1;
         let result = result.map(|outcome| {
             let changed = self.sources.behind(&outcome.algorithm, outcome.kernel.map(|kernel| kernel.file));
@@ -203,7 +203,7 @@ impl Gpu {
     }
 
     /// Runs the scene's problem, unless the device refuses it; then the result is its reason.
-    pub fn run(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) {
+    pub fn run(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, generation: u64) {
         let scene = scene.clone();
         self.start(ctx, Task::Run, generation, move |backend, signals| {
             Report::Run(Outcome::run(backend, &scene, signals))
@@ -211,7 +211,7 @@ impl Gpu {
     }
 
     /// Has m and l recorded after every key block, and compares them with the stepper's.
-    pub fn record(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) {
+    pub fn record(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, generation: u64) {
         let scene = scene.clone();
         let changed = self.sources.behind(scene.settings.algorithm.name(), self.file_of(&scene));
         self.start(ctx, Task::Record, generation, move |backend, signals| {
@@ -220,7 +220,7 @@ impl Gpu {
     }
 
     /// Has the device compile a source, and runs the scene's problem with it.
-    pub fn compile(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64, offer: Offer) {
+    pub fn compile(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, generation: u64, offer: Offer) {
         let scene = scene.clone();
         self.start(ctx, Task::Compile, generation, move |backend, signals| {
             let compiled = Compiled::new(backend, offer);
@@ -232,12 +232,12 @@ impl Gpu {
     /// Measures what the device does at best.
     pub fn measure_roofs(&mut self, ctx: &Context) {
         self.start(ctx, Task::Roofs, 0, |backend, signals| {
-            Report::Roofs(backend.roofs(signals.cancel()).map_err(Fault::from))
+            Report::Roofs(backend.roofs(signals.cancel()).map_err(GpuFault::from))
         });
     }
 
     /// Measures standard attention and flash2 while N doubles.
-    pub fn sweep(&mut self, ctx: &Context, question: Question) {
+    pub fn sweep(&mut self, ctx: &Context, question: SweepAsked) {
         if !matches!(self.state, State::Ready(_)) {
             return;
         }
@@ -328,12 +328,12 @@ impl Gpu {
     }
 
     /// The device that was chosen in the list, open or not.
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<DevicePlace> {
         self.place
     }
 
     /// Where the open device stands in a list of all.
-    pub fn place_in(&self, found: &[Found]) -> Option<Place> {
+    pub fn place_in(&self, found: &[Found]) -> Option<DevicePlace> {
         let (Status::Ready(info) | Status::Running(info)) = self.status() else { return None };
         self.place.or_else(|| {
             // Its limits may be others than those of the adapter; of twins the first is the one that is found.
@@ -349,7 +349,7 @@ impl Gpu {
     }
 
     /// The blocks of the kernel that would run this scene, where the backend says.
-    pub fn blocks(&self, scene: &Scene) -> Option<Tiling> {
+    pub fn blocks(&self, scene: &FinishedRun) -> Option<Tiling> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
         Some(backend.choice(problem, settings.algorithm.name(), settings.run.precision())?.tiling)
@@ -357,7 +357,7 @@ impl Gpu {
 
     /// What the kernel that would run this scene takes of a multiprocessor, before it is launched; empty where the
     /// interface does not tell, `None` where no device waits.
-    pub fn occupancy(&self, scene: &Scene) -> Option<Result<Vec<Occupancy>, Sentence>> {
+    pub fn occupancy(&self, scene: &FinishedRun) -> Option<Result<Vec<Occupancy>, Sentence>> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
         backend.set_splits(settings.run.splits(&settings.algorithm));
@@ -366,14 +366,14 @@ impl Gpu {
     }
 
     /// The file of the kernel that would run this scene, where the backend says.
-    fn file_of(&self, scene: &Scene) -> Option<&'static str> {
+    fn file_of(&self, scene: &FinishedRun) -> Option<&'static str> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
         Some(backend.choice(problem, settings.algorithm.name(), settings.run.precision())?.file)
     }
 
     /// The kernel of the open device for this scene; of WGSL where none is open.
-    pub fn kernel(&self, scene: &Scene) -> Option<&'static Kernel> {
+    pub fn kernel(&self, scene: &FinishedRun) -> Option<&'static Kernel> {
         if let Some(file) = self.file_of(scene) {
             return kernels::by_file(file);
         }
@@ -399,7 +399,7 @@ impl Gpu {
 }
 
 impl Report {
-    fn fault(&self) -> Option<&Fault> {
+    fn fault(&self) -> Option<&GpuFault> {
         match self {
             Report::Run(result) => result.as_ref().err(),
             Report::Record(result) => result.as_ref().err(),

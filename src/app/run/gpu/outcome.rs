@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use crate::app::run::gpu::fault::Fault;
+use crate::app::run::gpu::fault::GpuFault;
 use crate::app::run::gpu::work::Work;
 use crate::app::run::job::Signals;
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::attention::Precision;
 use crate::attention::error_rule::max_error;
 use crate::gpu::{Backend, Choice, GpuError, GpuRun};
+
+/// Of a backward pass.
+pub const NO_GRADIENTS: &str = "The GPU has no kernel for gradients.";
 
 /// What a run on the GPU gave for the head on screen, and what it took for all heads.
 #[derive(Clone, Debug)]
@@ -35,7 +38,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
-    pub fn run(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
+    pub fn run(backend: &mut dyn Backend, scene: &FinishedRun, signals: &Signals) -> Result<Self, GpuFault> {
         let (problem, settings) = (&scene.input.problem, &scene.settings);
         let splits = settings.run.splits(&settings.algorithm);
         backend.set_splits(splits);

@@ -3,9 +3,9 @@
 
 use ndarray::Array2;
 
-use crate::app::run::gpu::fault::Fault;
+use crate::app::run::gpu::fault::GpuFault;
 use crate::app::run::job::Signals;
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::attention::Problem;
 use crate::attention::error_rule::{self, Errors, max_error};
 use crate::gpu::{Backend, HeadTaps, Taps};
@@ -72,14 +72,14 @@ impl Pair {
 
 impl Recorded {
     /// Runs the taps of the scene's problem and compares them.
-    pub fn new(backend: &mut dyn Backend, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
+    pub fn new(backend: &mut dyn Backend, scene: &FinishedRun, signals: &Signals) -> Result<Self, GpuFault> {
         let settings = &scene.settings;
         let problem = &scene.input.problem;
         let taps = backend.taps(problem, settings.algorithm.name(), settings.run.precision(), signals.cancel())?;
         Self::of(taps, scene, signals)
     }
 
-    fn of(taps: Taps, scene: &Scene, signals: &Signals) -> Result<Self, Fault> {
+    fn of(taps: Taps, scene: &FinishedRun, signals: &Signals) -> Result<Self, GpuFault> {
         let settings = &scene.settings;
         let plan = scene.plan();
         let index = settings.run.batch() * scene.input.problem.shape.heads + settings.run.head();
@@ -139,7 +139,7 @@ impl Recorded {
 
 /// For each row the key blocks in which the stepper has m NaN. Where it steps through other blocks, or is not compared: of
 /// a row whose m is NaN in the end, all that it sees of the kernel's.
-fn nan_after(scene: &Scene, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<usize>> {
+fn nan_after(scene: &FinishedRun, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<usize>> {
     if let Stepper::Same { rows, .. } = stepper {
         let of_row =
             |visits: &Vec<Visit>| visits.iter().filter(|visit| visit.m.is_nan()).map(|visit| visit.j).collect();
@@ -153,7 +153,7 @@ fn nan_after(scene: &Scene, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<usize>
 
 /// Thread blocks by the tiles that they visited: programs of the schedule, head after head. `None` where the device does
 /// not tell. A program that goes on in another launch, on another multiprocessor, is a block for each.
-fn spans(heads: &[HeadTaps], scene: &Scene, tiling: Tiling) -> Option<Spans> {
+fn spans(heads: &[HeadTaps], scene: &FinishedRun, tiling: Tiling) -> Option<Spans> {
     if heads.iter().all(|head| head.tiles.is_empty()) {
         return None;
     }
@@ -176,7 +176,7 @@ fn spans(heads: &[HeadTaps], scene: &Scene, tiling: Tiling) -> Option<Spans> {
 }
 
 /// For each key block that someone visits: what the rule allows m and l when the keys end after it.
-fn bounds(scene: &Scene, m: &Array2<f64>, signals: &Signals) -> Result<Vec<Option<Errors>>, Fault> {
+fn bounds(scene: &FinishedRun, m: &Array2<f64>, signals: &Signals) -> Result<Vec<Option<Errors>>, GpuFault> {
     let plan = scene.plan();
     let settings = &scene.settings;
     let of = |j: usize| {

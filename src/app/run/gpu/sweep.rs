@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::app::run::gpu::fault::Fault;
+use crate::app::run::gpu::fault::GpuFault;
 use crate::app::run::job::Signals;
 use crate::attention::input::random;
 use crate::attention::{Precision, Problem};
@@ -25,7 +25,7 @@ pub fn default_end(kind: DeviceKind) -> usize {
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Question {
+pub struct SweepAsked {
     pub d: usize,
     pub causal: bool,
     /// The largest N.
@@ -34,7 +34,7 @@ pub struct Question {
 
 /// One algorithm at one N.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
+pub struct SweepPoint {
     pub n: usize,
     pub algorithm: &'static str,
     pub what: What,
@@ -54,27 +54,27 @@ pub enum What {
 
 /// What is known so far.
 pub struct Sweep {
-    pub question: Question,
+    pub question: SweepAsked,
     /// A file whose changed source the device runs.
     pub changed: Option<&'static str>,
-    points: Mutex<Vec<Point>>,
+    points: Mutex<Vec<SweepPoint>>,
 }
 
 impl Sweep {
-    pub fn new(question: Question, changed: Option<&'static str>) -> Self {
+    pub fn new(question: SweepAsked, changed: Option<&'static str>) -> Self {
         Self { question, changed, points: Mutex::default() }
     }
 
-    pub fn points(&self) -> Vec<Point> {
+    pub fn points(&self) -> Vec<SweepPoint> {
         self.points.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn add(&self, point: Point) {
+    fn add(&self, point: SweepPoint) {
         self.points.lock().unwrap_or_else(PoisonError::into_inner).push(point);
     }
 
     /// Measures every point. `wake` is called after each. Errors when it is cancelled and when the device is gone.
-    pub fn run(&self, backend: &mut dyn Backend, signals: &Signals, wake: impl Fn()) -> Result<(), Fault> {
+    pub fn run(&self, backend: &mut dyn Backend, signals: &Signals, wake: impl Fn()) -> Result<(), GpuFault> {
         let sizes: Vec<usize> = SIZES.into_iter().filter(|n| *n <= self.question.end).collect();
         let of = (sizes.len() * ALGORITHMS.len()) as u64;
         let (mut done, mut stopped) = (0, Vec::new());
@@ -90,7 +90,7 @@ impl Sweep {
                     Ok(problem) => match measure(backend, problem, algorithm, signals) {
                         Err(error @ GpuError::Cancelled { .. }) => return Err(error.into()),
                         Err(error @ (GpuError::Lost(_) | GpuError::Hung(_))) => {
-                            self.add(Point { n, algorithm, what: What::Stopped(error.sentence()) });
+                            self.add(SweepPoint { n, algorithm, what: What::Stopped(error.sentence()) });
                             return Err(error.into());
                         }
                         Err(error) => What::Stopped(error.sentence()),
@@ -101,7 +101,7 @@ impl Sweep {
                 if matches!(what, What::Stopped(_)) {
                     stopped.push(algorithm);
                 }
-                self.add(Point { n, algorithm, what });
+                self.add(SweepPoint { n, algorithm, what });
                 wake();
             }
         }

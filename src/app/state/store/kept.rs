@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::app::ink::theme::Theme;
-use crate::app::run::link::Place;
+use crate::app::run::link::Link;
 use crate::app::state::lesson_work::KeptWork;
 use crate::playback::lesson::Position;
 use crate::playback::lesson::library::LESSONS;
@@ -30,16 +30,16 @@ pub struct Kept {
     /// Paths, the latest first.
     pub recent: Vec<String>,
     /// By the stem of a lesson's file.
-    pub lessons: BTreeMap<String, Progress>,
+    pub lessons: BTreeMap<String, LessonProgress>,
     /// The lesson that was open, from 0.
     pub lesson: Option<usize>,
-    pub session: Option<Place>,
+    pub session: Option<Link>,
 }
 
 /// How far a person came, and what they did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Progress {
+pub struct LessonProgress {
     pub beat: usize,
     pub is_revealed: bool,
     /// Every task was done right, once.
@@ -75,7 +75,7 @@ impl Kept {
     /// Where the person is in the lesson of this index.
     pub fn position(&self, index: usize) -> Position {
         let stem = LESSONS.get(index).map_or("", |entry| entry.stem);
-        let at = |progress: &Progress| Position { beat: progress.beat, is_revealed: progress.is_revealed };
+        let at = |progress: &LessonProgress| Position { beat: progress.beat, is_revealed: progress.is_revealed };
         self.lessons.get(stem).map(at).unwrap_or_default()
     }
 
@@ -92,7 +92,7 @@ impl Kept {
         if let Some(Value::Object(lessons)) = file.get_mut("lessons") {
             lessons.retain(|stem, value| {
                 let (is_read, bad) = value.as_object().map_or((false, vec![]), |value| {
-                    let (_, bad) = readable::<Progress>(value);
+                    let (_, bad) = readable::<LessonProgress>(value);
                     (true, bad)
                 });
                 if let Some(value) = value.as_object_mut() {
@@ -156,7 +156,7 @@ impl Kept {
     }
 }
 
-impl Progress {
+impl LessonProgress {
     fn merged(self, base: &Self, theirs: Self) -> Self {
         let (is_done, is_over) = (self.is_done || theirs.is_done, self.is_over || theirs.is_over);
         // Work is that of whoever came further; in the same place, of whoever did something.
@@ -215,8 +215,8 @@ mod tests {
         Kept::read(value.as_object().unwrap())
     }
 
-    fn at(beat: usize) -> Progress {
-        Progress { beat, ..Progress::default() }
+    fn at(beat: usize) -> LessonProgress {
+        LessonProgress { beat, ..LessonProgress::default() }
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_session_is_replaced_as_a_whole() {
-        let session = |row| Some(Place { row, ..Place::of_input("a") });
+        let session = |row| Some(Link { row, ..Link::of_input("a") });
         let old = Kept { session: session(Some(3)), ..Kept::default() };
         let new = Kept { session: session(None), ..Kept::default() };
         let file = new.written_over(&old, object(&old));
@@ -255,11 +255,11 @@ mod tests {
 
     #[test]
     fn progress_of_two_windows_is_the_furthest() {
-        let kept = |entries: &[(&str, Progress)]| Kept {
+        let kept = |entries: &[(&str, LessonProgress)]| Kept {
             lessons: entries.iter().map(|(stem, progress)| ((*stem).to_owned(), progress.clone())).collect(),
             ..Kept::default()
         };
-        let done = Progress { is_done: true, ..at(9) };
+        let done = LessonProgress { is_done: true, ..at(9) };
         let base = kept(&[("a", at(1)), ("b", at(1)), ("c", at(5))]);
         let ours = kept(&[("a", at(2)), ("b", at(4)), ("c", at(3)), ("d", at(1))]);
         let theirs = kept(&[("a", at(3)), ("b", at(2)), ("c", at(5)), ("e", done.clone())]);
@@ -268,7 +268,7 @@ mod tests {
         let right = kept(&[("a", at(3)), ("b", at(4)), ("c", at(3)), ("d", at(1)), ("e", done.clone())]);
         assert_eq!(merged, right);
         let again = kept(&[("e", at(1))]).merged(&kept(&[("e", done.clone())]), &kept(&[("e", done)]));
-        assert_eq!(again.lessons["e"], Progress { is_done: true, ..at(1) });
+        assert_eq!(again.lessons["e"], LessonProgress { is_done: true, ..at(1) });
     }
 
     #[test]

@@ -8,13 +8,15 @@ mod shelf;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::app::run::link::Place;
+use crate::app::run::link::Link;
+pub use crate::app::state::store::kept::LessonProgress;
+use crate::app::state::store::shelf::FileFound;
 use crate::attention::input::random;
 use crate::files;
 use crate::sentence::Sentence;
-use shelf::{FILE, Found, Shelf};
+use shelf::{FILE, Shelf};
 
-pub use kept::{Kept, Progress};
+pub use kept::Kept;
 
 /// Seconds between two writes while things change.
 const CALM_S: f64 = 2.0;
@@ -54,27 +56,27 @@ impl Store {
     /// Reads the file at `path`, or, where that is damaged, its copy; true where it must not be written.
     fn read(&mut self, path: &Path) -> bool {
         match shelf::read(path) {
-            Found::Nothing => {}
-            Found::Newer => {
+            FileFound::Nothing => {}
+            FileFound::Newer => {
                 self.notice = Some("Your settings are from a newer version; they stay as they are.".into());
                 return true;
             }
-            Found::Closed(fault) => {
+            FileFound::Closed(fault) => {
                 let notice = "Your settings could not be read ({0}); they stay as they are, and nothing is kept.";
                 self.notice = Some(Sentence::new(notice).and(fault));
                 return true;
             }
-            Found::Kept(_, kept, unread) => {
+            FileFound::Kept(_, kept, unread) => {
                 self.kept = kept;
                 if !unread.is_empty() {
                     let notice = "Part of your settings is not understood and stands as it was: {0}";
                     self.notice = Some(Sentence::new(notice).with(files::printable(&unread.join(", "))));
                 }
             }
-            Found::Damaged(fault) => {
+            FileFound::Damaged(fault) => {
                 let name = shelf::set_aside(path);
                 let mut notice = "Your settings could not be read ({0}); they were set aside as {1}.";
-                if let Found::Kept(_, kept, _) = shelf::read(&shelf::copy_of(path)) {
+                if let FileFound::Kept(_, kept, _) = shelf::read(&shelf::copy_of(path)) {
                     self.kept = kept;
                     notice =
                         "Your settings could not be read ({0}) and were set aside as {1}; these are those of before.";
@@ -91,7 +93,7 @@ impl Store {
     }
 
     /// The place to resume; none where an earlier start died of opening it, which a notice then says.
-    pub fn resume(&mut self) -> Option<Place> {
+    pub fn resume(&mut self) -> Option<Link> {
         let (shelf, session) = (self.shelf.as_ref()?, self.kept.session.clone()?);
         if lock(shelf).begin_opening(&session) {
             return Some(session);

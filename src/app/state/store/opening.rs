@@ -1,10 +1,9 @@
 //! A mark that stands while a kept place is opened: where the program dies of it, the next start finds the mark.
 
+use crate::app::run::link::Link;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-use crate::app::run::link::Place;
 
 const PREFIX: &str = "opening-";
 const SUFFIX: &str = ".json";
@@ -17,7 +16,7 @@ pub struct Opening {
 
 impl Opening {
     /// A folder that takes no mark is no reason not to open.
-    pub fn begin(folder: &Path, place: &Place) -> Option<Self> {
+    pub fn begin(folder: &Path, place: &Link) -> Option<Self> {
         let path = folder.join(format!("{PREFIX}{:016x}{SUFFIX}", rand::random::<u64>()));
         let mut file = File::options().write(true).create_new(true).open(&path).ok()?;
         file.lock().ok()?;
@@ -32,7 +31,7 @@ impl Opening {
 }
 
 /// What earlier starts died of; their marks are gone then. Those of windows that are still opening are not among them.
-pub fn died(folder: &Path) -> Vec<Place> {
+pub fn died(folder: &Path) -> Vec<Link> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::app::run::link::Link;
 use crate::files;
 use crate::sentence::Sentence;
 
 use super::kept::{Kept, VERSION};
 use super::opening::{self, Opening};
-use crate::app::run::link::Place;
 
 pub const FILE: &str = "settings.json";
 const MOST_BYTES: u64 = 1 << 20;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the file holds.
 #[expect(clippy::large_enum_variant)] // There is one, at a start.
-pub enum Found {
+pub enum FileFound {
     Nothing,
     Newer,
     /// The file as it stands, what of it could be read, and the names of what could not.
@@ -34,27 +34,27 @@ pub enum Found {
 }
 
 /// Reads `path`, which is the file or its copy.
-pub fn read(path: &Path) -> Found {
+pub fn read(path: &Path) -> FileFound {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
-        Err(error) => return Found::Closed(files::reason(&error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return FileFound::Nothing,
+        Err(error) => return FileFound::Closed(files::reason(&error)),
     };
     if !metadata.is_file() || metadata.len() > MOST_BYTES {
-        return Found::Damaged("it is not a small file".into());
+        return FileFound::Damaged("it is not a small file".into());
     }
     let bytes = match files::read(path, MOST_BYTES) {
         Ok(bytes) => bytes,
-        Err(fault) => return Found::Closed(fault),
+        Err(fault) => return FileFound::Closed(fault),
     };
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(file)) => {
             let (kept, unread) = Kept::read(&file);
-            if kept.version > VERSION { Found::Newer } else { Found::Kept(file, kept, unread) }
+            if kept.version > VERSION { FileFound::Newer } else { FileFound::Kept(file, kept, unread) }
         }
         // A list would pass for the fields in their order.
-        Ok(_) => Found::Damaged("it is not an object".into()),
-        Err(error) => Found::Damaged(Sentence::verbatim(error)),
+        Ok(_) => FileFound::Damaged("it is not an object".into()),
+        Err(error) => FileFound::Damaged(Sentence::verbatim(error)),
     }
 }
 
@@ -78,9 +78,9 @@ pub fn set_aside(path: &Path) -> String {
 }
 
 /// Held while one window reads, merges and writes.
-struct Lock(#[allow(dead_code)] File);
+struct FileLock(#[allow(dead_code)] File);
 
-impl Lock {
+impl FileLock {
     fn take(folder: &Path) -> Option<Self> {
         // A folder can be locked itself where it can be opened.
         let file = if cfg!(unix) { File::open(folder) } else { File::create(folder.join("settings.lock")) }.ok()?;
@@ -117,7 +117,7 @@ impl Shelf {
     }
 
     /// Marks `place` as being opened; false where an earlier start died of it.
-    pub fn begin_opening(&mut self, place: &Place) -> bool {
+    pub fn begin_opening(&mut self, place: &Link) -> bool {
         if opening::died(&self.folder).contains(place) {
             return false;
         }
@@ -143,22 +143,22 @@ impl Shelf {
             return Ok(());
         }
         fs::create_dir_all(&self.folder).map_err(|error| files::reason(&error))?;
-        let _lock = Lock::take(&self.folder).ok_or("another window holds them")?;
+        let _lock = FileLock::take(&self.folder).ok_or("another window holds them")?;
         let path = self.folder.join(FILE);
         let (file, theirs) = match read(&path) {
-            Found::Newer => {
+            FileFound::Newer => {
                 self.is_closed = true;
                 return Ok(());
             }
-            Found::Kept(file, theirs, _) => {
+            FileFound::Kept(file, theirs, _) => {
                 if !std::mem::replace(&mut self.has_copy, true) {
                     files::replace(&copy_of(&path), &pretty(&file))?;
                 }
                 (file, theirs)
             }
-            Found::Nothing => (Map::new(), self.base.clone()),
-            Found::Closed(fault) => return Err(fault),
-            Found::Damaged(_) => {
+            FileFound::Nothing => (Map::new(), self.base.clone()),
+            FileFound::Closed(fault) => return Err(fault),
+            FileFound::Damaged(_) => {
                 set_aside(&path);
                 (Map::new(), self.base.clone())
             }

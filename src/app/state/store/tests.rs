@@ -15,8 +15,8 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-fn at(beat: usize) -> Progress {
-    Progress { beat, ..Progress::default() }
+fn at(beat: usize) -> LessonProgress {
+    LessonProgress { beat, ..LessonProgress::default() }
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn two_windows_lose_nothing_of_each_other() {
         assert!(b.save());
     }
     a.kept.zoom = 2.0;
-    a.kept.lessons.insert("03".into(), Progress { is_done: true, ..at(7) });
+    a.kept.lessons.insert("03".into(), LessonProgress { is_done: true, ..at(7) });
     assert!(a.save());
     b.kept.language = "zh".into();
     b.kept.lessons.insert("03".into(), at(1));
     assert!(b.save() && a.save());
     let kept = open().kept;
-    let right = [("01", at(10)), ("02", at(5)), ("03", Progress { is_done: true, ..at(7) })];
+    let right = [("01", at(10)), ("02", at(5)), ("03", LessonProgress { is_done: true, ..at(7) })];
     assert_eq!(kept.lessons, right.map(|(stem, progress)| (stem.to_owned(), progress)).into());
     assert_eq!(kept.recent, ["b5", "a5", "b4", "a4", "b3", "a3", "b2", "a2", "b1", "a1"]);
     assert!(kept.zoom == 2.0 && kept.language == "zh" && kept.has_started);
@@ -152,7 +152,7 @@ fn many_windows_at_once_lose_nothing() {
 fn a_place_that_a_start_died_of_is_not_opened_again() {
     let folder = folder();
     let open = || Store::open(Some(folder.path()));
-    let session = Place::of_input("huge.npz");
+    let session = Link::of_input("huge.npz");
     let mut store = open();
     store.kept.session = Some(session.clone());
     assert!(store.save());

@@ -13,6 +13,7 @@ mod kernels;
 mod lessons;
 mod map;
 mod not_finite;
+mod panels;
 mod run;
 mod stage;
 mod teach;
@@ -36,6 +37,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         map::TABLE,
         checks::TABLE,
         not_finite::TABLE,
+        panels::TABLE,
         run::TABLE,
         gpu_panel::TABLE,
         code_edit::TABLE,
@@ -231,7 +233,9 @@ static TABLE: &[(&str, &str)] = &[
     ("steps {0} to {1} of {2} are seen", "显示第 {0} 到 {1} 步，共 {2} 步"),
     ("the error is above", "误差大于"),
     (
-        crate::app::panels::breakpoints::ERROR_SO_FAR,
+        "How far the average so far, O / l, of any row of the tile is from the same step carried out \
+    in f64: the largest distance of a component, not relative. At the last store of a row it is that row's error; the \
+    largest of these stands under \"Is it right?\". A NaN is above every limit.",
         "分块任一行目前的平均值 O / l 与同一步用 f64 计算的结果相差多少:各分量中最大的差,不是相对值。\
          一行最后写回时,就是这一行的误差;其中最大的在“算得对吗?”之下。NaN 大于任何数。",
     ),
@@ -260,7 +264,8 @@ static TABLE: &[(&str, &str)] = &[
     ("Floating-point operations of all kinds.", "各种浮点运算的总数。"),
     ("Compared with exact attention in f64.", "与参考值(f64)比较。"),
     (
-        crate::app::panels::compare::RESCALES,
+        "How often a row's maximum rose, so that its sum and output shrank by an alpha below 1; of all \
+    visits of a row that had seen a key. None: the algorithm sees whole rows at once.",
         "一行的最大值升高、使它的和与输出乘以小于 1 的 alpha 的次数;共多少次访问已见过键的行。\
          无:算法一次看到整行。",
     ),
@@ -505,14 +510,6 @@ static TABLE: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::message::commands::COMMANDS;
-
-    #[test]
-    fn every_command_has_its_chinese() {
-        for entry in COMMANDS {
-            assert!(of(entry.name).is_some() && of(entry.group).is_some(), "{}", entry.name);
-        }
-    }
 
     #[test]
     fn both_sides_have_the_same_values() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eframe::egui::Context;
 
 use crate::app::run::job::{Latest, Signals};
-use crate::app::run::scene::Scene;
+use crate::app::run::scene::FinishedRun;
 use crate::schedule::language::Names;
 use crate::schedule::{Part, Plan};
 
@@ -41,7 +41,7 @@ impl Ghosts {
     }
 
     /// `None` where the text has no weights, or where it would take long.
-    fn of(scene: &Scene, signals: &Signals) -> Option<Self> {
+    fn of(scene: &FinishedRun, signals: &Signals) -> Option<Self> {
         let (schedule, plan) = (scene.schedule(), scene.plan());
         let tiles = plan.t_r() * plan.t_c();
         if tiles > MOST_TILES || scene.flops().saturating_mul(plan.t_c() as u64) > MOST_FLOPS {
@@ -101,7 +101,7 @@ pub struct Keeper(Latest<u64, Option<Arc<Ghosts>>>);
 
 impl Keeper {
     /// `None` while they are being made, or where there are none.
-    pub fn get(&mut self, ctx: &Context, scene: &Arc<Scene>, generation: u64) -> Option<Arc<Ghosts>> {
+    pub fn get(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, generation: u64) -> Option<Arc<Ghosts>> {
         let scene = scene.clone();
         self.0.by_worker(ctx, generation, move |signals| Ghosts::of(&scene, signals).map(Arc::new)).flatten()
     }
@@ -128,7 +128,7 @@ mod tests {
                     ..Settings::for_input(&input).with_blocks(Tiling { br, bc })
                 };
                 let settings = Settings { run: RunSpec { causal: Some(causal), ..settings.run }, ..settings };
-                let scene = Scene::build(input, settings, &Signals::default()).unwrap();
+                let scene = FinishedRun::build(input, settings, &Signals::default()).unwrap();
                 let ghosts = Ghosts::of(&scene, &Signals::default()).unwrap();
                 let mut compared = 0;
                 for query in 0..16 {
@@ -150,7 +150,7 @@ mod tests {
     fn no_ghosts_where_a_look_would_take_long() {
         let input = Arc::new(crate::attention::input::random::read("random:2048,2048,64", 0).unwrap());
         let settings = Settings::for_input(&input).with_blocks(Tiling { br: 2048, bc: 8 });
-        let scene = Scene::build(input, settings, &Signals::default()).unwrap();
+        let scene = FinishedRun::build(input, settings, &Signals::default()).unwrap();
         assert_eq!(Ghosts::of(&scene, &Signals::default()), None);
     }
 }

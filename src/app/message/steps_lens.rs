@@ -7,7 +7,7 @@ const FEWEST: f64 = 10.0;
 
 /// What was zoomed to. It turns pages to keep the cursor in sight, and stays where it was put while the cursor rests.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Lens {
+pub struct StepsLens {
     /// Steps done at the left edge, and steps from there to the right edge.
     first: f64,
     span: f64,
@@ -19,17 +19,17 @@ pub struct Lens {
 
 /// The steps that are seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seen {
+pub struct StepsSeen {
     pub first: f64,
     pub span: f64,
 }
 
-impl Lens {
+impl StepsLens {
     /// What is seen at `cursor` of a schedule of `len` steps.
-    pub fn seen(self, cursor: u64, len: u64) -> Seen {
+    pub fn seen(self, cursor: u64, len: u64) -> StepsSeen {
         let whole = len as f64;
         if self.len != len || self.span >= whole {
-            return Seen { first: 0.0, span: whole };
+            return StepsSeen { first: 0.0, span: whole };
         }
         let pages = if self.held_at == Some(cursor) {
             0.0
@@ -38,7 +38,7 @@ impl Lens {
             ((cursor as f64 - self.first) / self.span).ceil() - 1.0
         };
         let first = (self.first + pages * self.span).clamp(0.0, whole - self.span);
-        Seen { first, span: self.span }
+        StepsSeen { first, span: self.span }
     }
 
     pub fn is_whole(self, len: u64) -> bool {
@@ -61,13 +61,13 @@ impl Lens {
 
     /// As close, with the step `at` in the middle.
     pub fn centered(self, at: f64, cursor: u64, len: u64) -> Self {
-        let Seen { span, .. } = self.seen(cursor, len);
+        let StepsSeen { span, .. } = self.seen(cursor, len);
         let first = (at - span / 2.0).clamp(0.0, len as f64 - span);
         Self { first, span, len, held_at: Some(cursor) }
     }
 }
 
-impl Seen {
+impl StepsSeen {
     pub fn end(self) -> f64 {
         self.first + self.span
     }
@@ -102,17 +102,17 @@ mod tests {
 
     #[test]
     fn a_zoom_holds_the_step_under_the_pointer() {
-        let lens = Lens::default().zoomed(4.0, 250.0, 10, LEN);
-        assert_eq!(lens.seen(10, LEN), Seen { first: 187.5, span: 250.0 });
+        let lens = StepsLens::default().zoomed(4.0, 250.0, 10, LEN);
+        assert_eq!(lens.seen(10, LEN), StepsSeen { first: 187.5, span: 250.0 });
         let back = lens.zoomed(0.25, 250.0, 10, LEN);
         assert!(back.is_whole(LEN));
-        assert_eq!(Lens::default().zoomed(1e9, 0.0, 0, LEN).seen(0, LEN).span, FEWEST);
-        assert_eq!(Lens::default().zoomed(1e9, 0.0, 0, 5).seen(0, 5).span, 5.0);
+        assert_eq!(StepsLens::default().zoomed(1e9, 0.0, 0, LEN).seen(0, LEN).span, FEWEST);
+        assert_eq!(StepsLens::default().zoomed(1e9, 0.0, 0, 5).seen(0, 5).span, 5.0);
     }
 
     #[test]
     fn pages_turn_with_the_cursor_whichever_way_it_came() {
-        let lens = Lens::default().zoomed_at_cursor(10.0, 500, LEN);
+        let lens = StepsLens::default().zoomed_at_cursor(10.0, 500, LEN);
         for cursor in 0..=LEN {
             let seen = lens.seen(cursor, LEN);
             assert!(seen.holds(cursor as f64) && seen.span == 100.0, "{cursor}: {seen:?}");
@@ -123,17 +123,17 @@ mod tests {
 
     #[test]
     fn what_is_moved_by_hand_stays_until_the_cursor_moves() {
-        let lens = Lens::default().zoomed_at_cursor(10.0, 50, LEN).centered(900.0, 50, LEN);
+        let lens = StepsLens::default().zoomed_at_cursor(10.0, 50, LEN).centered(900.0, 50, LEN);
         assert_eq!(lens.seen(50, LEN).first, 850.0);
         assert!(lens.seen(51, LEN).holds(51.0));
         // A schedule of another length is shown whole.
-        assert_eq!(lens.seen(50, 70), Seen { first: 0.0, span: 70.0 });
+        assert_eq!(lens.seen(50, 70), StepsSeen { first: 0.0, span: 70.0 });
     }
 
     #[test]
     fn places_and_steps_are_each_others_inverse() {
         let rect = Rect::from_min_max(eframe::egui::pos2(20.0, 0.0), eframe::egui::pos2(220.0, 10.0));
-        let seen = Seen { first: 30.0, span: 50.0 };
+        let seen = StepsSeen { first: 30.0, span: 50.0 };
         for step in 30..=80 {
             assert_eq!(seen.cursor_at(seen.x_of(f64::from(step), rect), rect, LEN), step as u64);
         }

@@ -1,0 +1,23 @@
+//! What leaves the window.
+
+/// What leaves the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportMessage {
+    /// Of the whole window.
+    Picture(Goal),
+    /// Of the main view, with a caption.
+    View(Goal),
+    CopyLink,
+    CopyCsv,
+    CopyNumpy,
+    Trace,
+    Perfetto,
+    Worksheet,
+}
+
+/// What is done with a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    Copy,
+    Save,
+}

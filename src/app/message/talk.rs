@@ -1,0 +1,24 @@
+//! What is asked of a talk, and of the first two minutes.
+
+/// The first two minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TourMessage {
+    Start,
+    Next,
+    /// Leave it and look around.
+    Explore,
+}
+
+/// What a remote's keys do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TalkMessage {
+    /// From the first beat, or from where the lesson is.
+    FromStart,
+    Here,
+    Stop,
+    Blank,
+    /// Back to the beat after a look at something else.
+    Return,
+    Notes,
+    Vote,
+}

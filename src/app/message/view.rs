@@ -1,0 +1,35 @@
+//! What is asked of the main view, and of the panels that stand over it.
+
+use crate::app::message::plane_lens::PlaneLens;
+use crate::schedule::Part;
+use crate::sentence::Sentence;
+
+/// What can be asked of the stage.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ViewMessage {
+    /// The component of O that the needle shows.
+    Component(usize),
+    Lens(PlaneLens),
+    /// How far the view of the memories is zoomed in: 0 shows the largest, 1 the smallest.
+    Memory(f32),
+    /// Where did this value come from?
+    Ask(ValueAsked),
+}
+
+/// The panel that answers it, by its id.
+pub const PROVENANCE: &str = "provenance";
+
+/// A question about a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueAsked {
+    /// What was clicked, such as `m of row 13`.
+    pub what: Sentence,
+    /// What it is.
+    pub part: Part,
+}
+
+impl ViewMessage {
+    pub fn asks(what: Sentence, part: Part) -> Self {
+        Self::Ask(ValueAsked { what, part })
+    }
+}

@@ -1,0 +1,88 @@
+//! The budgets of a thread block, and how much of each is in use.
+
+use eframe::egui::{Align2, Rect, Ui, pos2, vec2};
+
+use crate::app::ink::draw::fit_text;
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::bytes;
+use crate::schedule::{Buffer, Space};
+
+/// One budget of a thread block, and how much of it is in use.
+pub struct Budget {
+    pub name: &'static str,
+    pub used: u64,
+    pub of: u64,
+}
+
+impl Budget {
+    pub fn is_over(&self) -> bool {
+        self.used > self.of
+    }
+}
+
+pub fn budgets(look: &Look<'_>) -> Vec<Budget> {
+    let hardware = look.scene.settings.hardware();
+    let of = |space: Space| look.snapshot.buffers.iter().filter(|b| b.space == space).map(Buffer::bytes).sum::<u64>();
+    let (shared, registers) = (of(Space::Shared), of(Space::Registers));
+    if hardware.is_unified {
+        return vec![Budget { name: "on chip", used: shared + registers, of: hardware.shared_bytes_per_block }];
+    }
+    vec![
+        Budget { name: "shared memory", used: shared, of: hardware.shared_bytes_per_block },
+        Budget { name: "registers", used: registers, of: hardware.register_bytes_per_block },
+    ]
+}
+
+pub fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
+    if !look.scene.schedule().algorithm.is_budgeted() {
+        let text = tr(ui.ctx(), "ideal products: not held against a budget");
+        fit_text(ui.painter(), rect, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
+        return;
+    }
+    let budgets = budgets(look);
+    let width = rect.width() / budgets.len().max(1) as f32;
+    for (n, budget) in budgets.iter().enumerate() {
+        let left = rect.left() + n as f32 * width;
+        let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 2.0 * SPACE, rect.height()));
+        paint_one_budget(ui, place, budget, palette);
+    }
+}
+
+/// The budgets of a thread block, one below the other.
+pub fn paint_budgets(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
+    if !look.scene.schedule().algorithm.is_budgeted() {
+        return paint_budget(ui, rect, look, palette);
+    }
+    let budgets = budgets(look);
+    let height = (rect.height() / budgets.len().max(1) as f32).min(16.0);
+    for (n, budget) in budgets.iter().enumerate() {
+        let top = rect.bottom() - (budgets.len() - n) as f32 * height - 2.0;
+        let place = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right() - 2.0 * SPACE, top + height));
+        paint_one_budget(ui, place, budget, palette);
+    }
+}
+
+fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
+    let bar =
+        Rect::from_min_size(pos2(place.left(), place.center().y - 3.0), vec2(64.0_f32.min(place.width() / 5.0), 6.0));
+    let is_over = budget.is_over();
+    let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
+    let painter = ui.painter();
+    painter.rect_filled(bar, 3.0, palette.empty);
+    let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
+    painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
+    let text = budget_text(ui, budget);
+    if is_over {
+        let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
+        painter.rect_filled(behind, 4.0, palette.trouble_soft);
+    }
+    let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
+    fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
+}
+
+pub fn budget_text(ui: &Ui, budget: &Budget) -> String {
+    let text = if budget.is_over() { "! over budget: {0} of {1} {2}" } else { "{0} of {1} {2}" };
+    fill(ui.ctx(), text, &[&bytes(budget.used), &bytes(budget.of), &tr(ui.ctx(), budget.name)])
+}

@@ -1,0 +1,210 @@
+//! What a run says of itself: what a step does, where, and why a number is what it is. Data in, sentences out.
+
+use eframe::egui::Context;
+
+use crate::app::run::scene::FinishedRun;
+use crate::app::run::snapshot::Snapshot;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::{bytes, grouped, short};
+use crate::schedule::language::{self, Action, Axes, Axis};
+use crate::schedule::{Part, Schedule, Step, Tensor, Tiling, Traffic};
+use crate::sentence::Sentence;
+
+/// What the step carried out last did, such as
+/// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
+pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {
+    let len = grouped(scene.schedule().len());
+    let Some(step) = snapshot.view.step else {
+        return Sentence::new("step 0 of {0}: nothing is on chip yet").with(len);
+    };
+    let kernels = &scene.schedule().kernels;
+    let kernel = snapshot.view.program.and_then(|(kernel, _)| kernels.get(kernel)).filter(|_| kernels.len() > 1);
+    let place = match kernel {
+        Some(kernel) => Sentence::new("{0}, {1}").and(kernel_name(&kernel.name)).and(place(scene, &step)),
+        None => place(scene, &step),
+    };
+    let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
+    sentence.and(place).and(deed(scene.schedule(), &step, snapshot))
+}
+
+/// The kernels that the window has words for.
+const KERNELS: [&str; 4] = ["attention", "scores", "softmax", "output"];
+
+/// A kernel by its name in the text.
+fn kernel_name(name: &str) -> Sentence {
+    KERNELS.into_iter().find(|known| *known == name).map_or_else(|| Sentence::verbatim(name), Sentence::from)
+}
+
+/// Where a step works: its blocks, its split where the keys are split, its head where a run is of several.
+pub fn place(scene: &FinishedRun, step: &Step) -> Sentence {
+    let blocks = match (step.place.i(), step.place.j()) {
+        (Some(i), Some(j)) => Sentence::new("tile (i {0}, j {1})").with(i).with(j),
+        (Some(i), None) => Sentence::new("query block i {0}").with(i),
+        (None, Some(j)) => Sentence::new("key block j {0}").with(j),
+        (None, None) => "all blocks".into(),
+    };
+    let setting = &scene.schedule().setting;
+    let split = step.place.s().filter(|_| setting.splits > 1);
+    let blocks = split.map_or(blocks.clone(), |s| Sentence::new("{0}, split {1}").and(blocks).with(s));
+    let kernel = &scene.schedule().algorithm.text().kernels[scene.schedule().line(step).kernel];
+    match setting.heads {
+        1 => blocks,
+        _ if kernel.is_of_group && step.place.h().is_none() => Sentence::new("{0}, all heads").and(blocks),
+        _ => Sentence::new("{0}, head {1}").and(blocks).with(scene.run.head_of(step)),
+    }
+}
+
+/// The operation of a step, in the language on screen where that has a word for it.
+pub fn operation(ctx: &Context, schedule: &Schedule, step: &Step) -> String {
+    tr(ctx, &schedule.line(step).label).to_owned()
+}
+
+/// What a step did, in words where the house has them for its line, else as the line has it.
+fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
+    let (line, facts) = (schedule.line(step), schedule.facts(step));
+    if let Some(tensor) = facts.tensor {
+        return match line.statements.first().map(|statement| &statement.action) {
+            Some(Action::Load { .. }) if step.free => {
+                Sentence::new("{0} is used again, no bytes move").and(block(schedule, tensor))
+            }
+            Some(Action::Load { .. }) => Sentence::new("loaded {0} to the chip").and(block(schedule, tensor)),
+            Some(Action::Fill { .. }) => Sentence::new("wrote the starting value of {0} to HBM").with(tensor.name()),
+            Some(Action::Add { .. }) => Sentence::new("added to {0} in HBM").and(block(schedule, tensor)),
+            _ => Sentence::new("stored {0} to HBM").and(block(schedule, tensor)),
+        };
+    }
+    let kernel_has = |name: &str| {
+        schedule.algorithm.text().lines.iter().any(|other| other.kernel == line.kernel && other.label == name)
+    };
+    let said = |pattern, parts: &[Part]| {
+        parts.iter().fold(Sentence::new(pattern), |sentence, part| sentence.with(snapshot.called(*part)))
+    };
+    match line.label.as_str() {
+        "start-rows" if kernel_has("row-max") => {
+            said("{0} = 0, {1} = 0, {2} = -inf on chip", &[Part::Output, Part::Sum, Part::Max])
+        }
+        "start-output" => said("{0} = 0 on chip", &[Part::Output]),
+        "scores" => Sentence::new("computed the scores {0}").with(snapshot.formula(Part::Scores)),
+        "mask" => "hid the masked scores".into(),
+        "row-max" | "merge-stats" => match snapshot.risen() {
+            Some((0, of)) => {
+                Sentence::new("no new maximum in {0} {0|row|rows}, {1} = 1").with(of).with(snapshot.called(Part::Alpha))
+            }
+            Some((risen, of)) => Sentence::new("row max rose in {0} of {1} {1|row|rows}").with(risen).with(of),
+            None => "took the row maximum".into(),
+        },
+        "tile-max" => "took the row maximum".into(),
+        "exponentiate" => Sentence::new("weights {0}").with(snapshot.formula(Part::Weights)),
+        "row-sum" => "summed the weights of each row".into(),
+        "dropout" => "dropped weights".into(),
+        "rescale" => said("shrank {0} and {1} by {2}", &[Part::Sum, Part::Output, Part::Alpha]),
+        "accumulate" => said("added {0} V to {1} and the row sums to {2}", &[Part::Weights, Part::Output, Part::Sum]),
+        "product" => said("added {0} V to {1}", &[Part::Weights, Part::Output]),
+        "normalise" if kernel_has("row-max") => said("divided {0} by {1}", &[Part::Output, Part::Sum]),
+        "merge-output" => said("merged {0} V into {1}", &[Part::Weights, Part::Output]),
+        "divide-rows" => said("divided {0} by the row sums", &[Part::Weights]),
+        _ => Sentence::verbatim(schedule.algorithm.said(step.line)),
+    }
+}
+
+/// The block of a tensor that a step moves.
+fn block(schedule: &Schedule, tensor: Tensor) -> Sentence {
+    match tensor {
+        Tensor::BIAS => "a tile of the bias".into(),
+        Tensor::KEEP => "a tile of the dropout mask".into(),
+        _ => {
+            let axes = schedule.algorithm.of_tensor(tensor).map(language::Tensor::axes);
+            if axes.is_some_and(|axes| axes.has(Axis::I) && axes.has(Axis::J)) {
+                return Sentence::new("a tile of {0}").with(tensor.name());
+            }
+            let letters: Vec<&str> = axes.into_iter().flat_map(Axes::iter).map(Axis::name).collect();
+            Sentence::verbatim(format!("{}_{}", tensor.name(), letters.join("")))
+        }
+    }
+}
+
+/// Traffic beside that of standard attention; says why when it is more.
+pub fn beside_standard(scene: &FinishedRun) -> Sentence {
+    let plan = scene.plan();
+    let (own, standard) = (scene.closed_form.hbm_bytes(), scene.standard.hbm_bytes());
+    let name = scene.settings.algorithm.name();
+    if scene.is_baseline() {
+        return match scene.settings.algorithm.is_backward() {
+            false => "This is standard attention: S and P go through HBM whole.".into(),
+            true => "This is the standard backward pass: P, dP and dS go through HBM whole.".into(),
+        };
+    }
+    let ratio = own as f64 / standard.max(1) as f64;
+    let standard_name = scene.baseline().name();
+    let pairs = if scene.settings.algorithm.is_backward() { "P, dP, dS" } else { "S, P" };
+    if own <= standard {
+        return Sentence::new("{0} moves {1} x the bytes of {2}.").with(name).with(short(ratio)).with(standard_name);
+    }
+    let why = if plan.d >= plan.n_k {
+        Sentence::new("{0} are small here: {1} {1|key|keys} against d = {2}").with(pairs).with(plan.n_k).with(plan.d)
+    } else {
+        Sentence::new("blocks of {0} {0|query|queries} load K and V {1} {1|time|times}").with(plan.br).with(plan.t_r())
+    };
+    let sentence = "{0} moves {1} x the bytes of {2}: {3}. At this size tiling does not pay.";
+    Sentence::new(sentence).with(name).with(short(ratio)).with(standard_name).and(why)
+}
+
+/// What every number of a run is of: its heads, entry, text, blocks and precision.
+pub fn scope(scene: &FinishedRun) -> Sentence {
+    let (shape, settings) = (scene.input.problem.shape, &scene.settings);
+    let (heads, head, Tiling { br, bc }) = (scene.schedule().setting.heads, settings.run.head(), settings.tiling());
+    let first = head - head % heads.max(1);
+    let text = match (shape.batch > 1, heads > 1) {
+        (false, false) => "head {0} of {1}; {2}",
+        (false, true) => "heads {4} to {5} of {1}; {2}",
+        (true, false) => "head {0} of {1}, batch entry {3} of {6}; {2}",
+        (true, true) => "heads {4} to {5} of {1}, batch entry {3} of {6}; {2}",
+    };
+    let run = format!("{} {br}x{bc}, {}", settings.algorithm.name(), settings.run.precision().name());
+    let sentence = Sentence::new(text).with(head).with(shape.heads).with(run).with(settings.run.batch());
+    sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch)
+}
+
+/// What all heads of all entries move, beside the counts of a few; nothing where the run is of all.
+pub fn all_heads(scene: &FinishedRun) -> Option<Sentence> {
+    let shape = scene.input.problem.shape;
+    let of_all = shape.heads * shape.batch;
+    let text = match shape.batch {
+        _ if of_all == scene.schedule().setting.heads => return None,
+        1 => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} move {1}.",
+        _ => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} of {2} batch entries move {1}.",
+    };
+    let sentence = Sentence::new(text).with(shape.heads).with(bytes(scene.bytes_of_all()));
+    Some(sentence.with(shape.batch).with(scene.schedule().setting.heads))
+}
+
+/// The counters equal the formula, or by how much they do not.
+pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
+    let (counted, formula) = (counted.hbm_elements(), formula.hbm_elements());
+    if counted == formula {
+        return Sentence::new("Closed form: {0} {0|element|elements}, the same.").with(grouped(formula));
+    }
+    let sentence = Sentence::new("Closed form: {0} {0|element|elements}; counted {1}. They must agree.");
+    sentence.with(grouped(formula)).with(grouped(counted))
+}
+
+/// Elements and bytes of each tensor, one line each way.
+pub fn per_tensor(ctx: &Context, traffic: &Traffic) -> String {
+    let ways = [
+        ("{0} read: {1} {1|element|elements}, {2}", &traffic.read),
+        ("{0} write: {1} {1|element|elements}, {2}", &traffic.write),
+    ];
+    let lines = ways.into_iter().flat_map(|(way, tensors)| {
+        tensors.iter().map(move |(tensor, elements)| {
+            fill(ctx, way, &[&tensor.name(), &grouped(elements), &bytes(tensors.bytes_of(tensor))])
+        })
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What the counters leave out.
+pub const NOT_MODELLED: &str = "Counted: every element that the algorithm moves between HBM and the chip, and between \
+    on-chip memory and arithmetic. Not modelled: caches (L2 would serve some of the repeated reads), transactions of \
+    32 bytes, bank conflicts, and the reads of the mask, which comes from indices.";
+
+pub const NOTHING_ON_CHIP: &str = "Nothing is on chip yet. Press Space to play, or Right for the first step.";

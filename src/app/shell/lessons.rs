@@ -1,0 +1,249 @@
+//! What is asked of a lesson and of the first two minutes, and how the stage follows them.
+
+use eframe::egui::Context;
+
+use crate::app::message::Message;
+use crate::app::message::lesson::{Answer, LessonMessage};
+use crate::app::message::talk::TourMessage;
+use crate::app::message::window::Side;
+use crate::app::panels::tour::{self, Tour};
+use crate::app::run::link::Landing;
+use crate::app::run::lock::Lock;
+use crate::app::run::pair::Choices;
+use crate::app::run::selection::Selection;
+use crate::app::run::source::Source;
+use crate::app::shell::app::App;
+use crate::app::state::folds::Folds;
+use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::state::store::LessonProgress;
+use crate::app::tongue::words;
+use crate::playback::Command;
+use crate::playback::lesson::{At, Lesson, Position, Scene};
+
+impl App {
+    /// Opens a lesson of the program's where the person left it.
+    pub(super) fn open_lesson(&mut self, ctx: &Context, index: usize, at: Option<Position>) {
+        match OpenLesson::built_in(index, words::language(ctx)) {
+            Ok(lesson) => self.begin_lesson(ctx, Of::BuiltIn(index), lesson, at),
+            Err(fault) => self.document.tell_refusal(fault),
+        }
+    }
+
+    /// Shows a lesson, with what was done in it before.
+    pub(super) fn begin_lesson(&mut self, ctx: &Context, of: Of, lesson: Lesson, at: Option<Position>) {
+        let key = of.key();
+        let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
+        // One that was gone through begins again, its choices in another order.
+        if at.is_none() && kept.is_over {
+            kept = LessonProgress { is_done: kept.is_done, begun: kept.begun + 1, ..LessonProgress::default() };
+        }
+        let position = at.unwrap_or(Position { beat: kept.beat, is_revealed: kept.is_revealed });
+        self.lesson = Some(OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone()));
+        self.store.kept.lessons.insert(key, kept);
+        self.end_tour();
+        self.side = Side::Lesson;
+        self.show_beat(ctx);
+    }
+
+    /// The stage follows the beat.
+    pub(super) fn show_beat(&mut self, ctx: &Context) {
+        self.remember();
+        let Some(lesson) = &self.lesson else { return };
+        self.store.kept.lesson = lesson.index();
+        let scene = lesson.work.scene.clone();
+        self.show_scene(ctx, scene);
+    }
+
+    /// The answer is shown, and the picture that it has of its own.
+    fn show_answer(&mut self, ctx: &Context) {
+        self.remember();
+        let Some(lesson) = &self.lesson else { return };
+        if lesson.position.is_revealed && lesson.beat().reveal.is_some() {
+            let scene = lesson.work.scene.clone();
+            self.show_scene(ctx, scene);
+        }
+    }
+
+    /// The lesson sees what was changed on the stage, by whichever control.
+    pub(super) fn follow_lesson(&mut self) {
+        let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.beat().change.is_some()) else { return };
+        if self.document.waiting().is_none() && self.document.snapshot().is_some() {
+            lesson.see(self.document.lesson_scene(self.player.cursor()));
+        }
+    }
+
+    fn show_scene(&mut self, ctx: &Context, scene: Scene) {
+        self.hides_figure = false;
+        self.view.stand_at(scene.view);
+        let selection = scene.selection;
+        if self.document.shows(&scene) {
+            let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling().br));
+            let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
+            self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+        } else {
+            self.document.open(ctx, Source::Scene(Box::new(scene)));
+        }
+        if let Some(talk) = &mut self.talk {
+            (talk.is_away, talk.is_over) = (false, false);
+        }
+    }
+
+    pub(super) fn lesson_message(&mut self, ctx: &Context, message: LessonMessage) {
+        let Some(lesson) = &mut self.lesson else {
+            self.side = Side::Lesson;
+            return;
+        };
+        match message {
+            LessonMessage::Next => match lesson.next() {
+                Some(_) if lesson.is_asking() => {
+                    lesson.reveal();
+                    self.show_answer(ctx);
+                }
+                Some(position) => {
+                    lesson.go(position);
+                    self.show_beat(ctx);
+                }
+                None if self.talk.as_ref().is_some_and(|talk| !talk.is_over) => {
+                    self.talk.iter_mut().for_each(|talk| talk.is_over = true);
+                }
+                None => match lesson.next_lesson() {
+                    Some(next) => self.open_lesson(ctx, next, Some(Position::default())),
+                    None if self.talk.is_some() => {}
+                    None => {
+                        self.remember();
+                        (self.lesson, self.store.kept.lesson) = (None, None);
+                    }
+                },
+            },
+            LessonMessage::Previous => {
+                if self.talk.as_mut().is_some_and(|talk| std::mem::take(&mut talk.is_over)) {
+                    return;
+                }
+                if let Some(position) = lesson.previous() {
+                    lesson.go(position);
+                    self.show_beat(ctx);
+                }
+            }
+            LessonMessage::Check if lesson.is_asking() => {
+                lesson.answer();
+                self.show_answer(ctx);
+            }
+            LessonMessage::Check => {
+                lesson.grade();
+                self.remember();
+            }
+            LessonMessage::GiveUp if lesson.is_asking() => {
+                lesson.reveal();
+                self.show_answer(ctx);
+            }
+            LessonMessage::GiveUp => lesson.solve_build(),
+            LessonMessage::Restore => {
+                let scene = lesson.beat().scene_at(lesson.position.is_revealed).clone();
+                lesson.work.scene = scene.clone();
+                lesson.work.is_shown = false;
+                self.show_scene(ctx, scene);
+            }
+            LessonMessage::Try(scene) => self.try_scene(ctx, *scene),
+            LessonMessage::ShowWay => {
+                if let Some(scene) = lesson.solved_scene() {
+                    lesson.work.is_shown = true;
+                    self.try_scene(ctx, scene);
+                }
+            }
+            LessonMessage::LookAt(row, block) => self.look_at(ctx, row, block),
+            LessonMessage::Close => {
+                self.lesson = None;
+                self.store.kept.lesson = None;
+            }
+        }
+    }
+
+    /// Another choice on the input of the lesson; another input is opened.
+    fn try_scene(&mut self, ctx: &Context, scene: Scene) {
+        self.hides_figure = false;
+        if !self.document.try_scene(ctx, &scene) {
+            self.show_scene(ctx, scene);
+        }
+    }
+
+    /// Selects a row, and goes to the end of its visit to a key block, or to its last.
+    fn look_at(&mut self, ctx: &Context, row: usize, block: Option<usize>) {
+        let Some(scene) = self.document.scene().cloned() else { return };
+        let grid = &scene.map.grid;
+        let end = block.and_then(|j| {
+            let (line, column) = grid.position(row / scene.plan().br, j);
+            grid.cell(line, column).map(|cell| At::Step(cell.end))
+        });
+        let landing = Landing { at: end, row: Some(row), key: None };
+        self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+    }
+
+    /// Keeps how far the person came and what they did, with the stage as it is.
+    pub(super) fn remember(&mut self) {
+        let Some(lesson) = &mut self.lesson else { return };
+        let progress = self.store.kept.lessons.entry(lesson.of.key()).or_default();
+        (progress.beat, progress.is_revealed) = (lesson.position.beat, lesson.position.is_revealed);
+        let (done, tasks) = lesson.tally();
+        progress.done = done;
+        progress.is_over |= lesson.is_at_end();
+        progress.is_done |= lesson.is_at_end() && done == tasks;
+        if progress.works != lesson.works() {
+            progress.works = lesson.works().to_vec();
+        }
+    }
+
+    /// A click on the picture that answers a question.
+    pub(super) fn answer_by_click(&mut self, messages: &[Message]) {
+        use crate::playback::lesson::ClickOn;
+        let plan = self.document.scene().map(|scene| scene.plan().clone());
+        let Some((lesson, plan)) = self.lesson.as_mut().zip(plan) else { return };
+        let Some(on) = lesson.click_on() else { return };
+        for action in messages {
+            let name = match (on, action) {
+                (ClickOn::Tensor, Message::Answer(Answer::Tensor(tensor))) => tensor.name().to_owned(),
+                (ClickOn::Tile, Message::Answer(Answer::Tile(i, j))) => format!("{i},{j}"),
+                (ClickOn::Row, Message::Select(Selection { query, .. })) => query.to_string(),
+                (ClickOn::Key, Message::Select(Selection { key: Some(key), .. })) => key.to_string(),
+                (ClickOn::Tile, Message::Select(Selection { query, key: Some(key) })) => {
+                    format!("{},{}", query / plan.br, key / plan.bc)
+                }
+                _ => continue,
+            };
+            lesson.begin_answer();
+            lesson.work.typed = name;
+        }
+    }
+
+    pub(super) fn tour_message(&mut self, ctx: &Context, message: TourMessage) {
+        match message {
+            TourMessage::Start => {
+                self.lesson = None;
+                self.side = Side::Setup;
+                self.document.open(ctx, Source::Scene(Box::new(tour::start())));
+                self.begin_tour();
+            }
+            TourMessage::Next => {
+                let tour = self.tour.as_mut().zip(self.document.scene());
+                let messages = tour.map(|(tour, scene)| tour.next(scene)).unwrap_or_default();
+                messages.into_iter().for_each(|action| self.carry_out(ctx, action));
+            }
+            TourMessage::Explore => self.end_tour(),
+        }
+    }
+
+    /// Two runs side by side over the whole width.
+    pub(super) fn begin_tour(&mut self) {
+        self.tour = Some(Tour::default());
+        self.folds = Folds::both();
+        self.view.stand_at(tour::start().view);
+        self.view.compare.open(Choices::default());
+        self.view.compare.set_lock(Lock::Bytes);
+    }
+
+    pub(super) fn end_tour(&mut self) {
+        if self.tour.take().is_some() {
+            self.folds = Folds::default();
+            self.apply(Command::SetSpeed(1.0));
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Which sides of the window are folded.
+
+/// What the person wants of each side; `None` is what the width of the window asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Folds {
+    pub left: Option<bool>,
+    pub right: Option<bool>,
+}
+
+impl Folds {
+    /// The picture has the whole width.
+    pub fn both() -> Self {
+        Self { left: Some(true), right: Some(true) }
+    }
+}

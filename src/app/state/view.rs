@@ -1,0 +1,104 @@
+//! The main view: how close it stands, what was chosen about it, and which panels stand over it.
+
+use std::sync::Arc;
+
+use eframe::egui::Context;
+
+use crate::app::message::plane_lens::PlaneLens;
+use crate::app::message::view::{PROVENANCE, ValueAsked, ViewMessage};
+use crate::app::run::ghosts::{Ghosts, Keeper};
+use crate::app::run::row::{RowTold, Stories};
+use crate::app::run::scene::FinishedRun;
+use crate::app::state::compare::Compare;
+use crate::playback::lesson::Distance;
+
+/// What was chosen, and what workers made for it.
+#[derive(Default)]
+pub struct MainView {
+    /// How close the main view stands.
+    pub distance: Distance,
+    /// In place of the view while it is open.
+    pub compare: Compare,
+    /// It is looked at from afar: without controls and hints.
+    pub is_projected: bool,
+    pub component: usize,
+    pub lens: PlaneLens,
+    /// As [`ViewMessage::Memory`].
+    pub memory: f32,
+    /// A question about a value, until the panel that answers it has it.
+    pub asked: Option<ValueAsked>,
+    stories: Stories,
+    ghosts: Keeper,
+    /// Panels that stand over it, by their ids, the latest last.
+    over: Vec<&'static str>,
+}
+
+impl MainView {
+    /// Standing at `distance`, with nothing else chosen.
+    pub fn at(distance: Distance) -> Self {
+        Self { distance, ..Self::default() }
+    }
+
+    /// Moves closer or farther, and away from a comparison.
+    pub fn stand_at(&mut self, distance: Distance) {
+        self.distance = distance;
+        self.compare.is_open = false;
+    }
+
+    pub fn carry_out(&mut self, message: ViewMessage) {
+        match message {
+            ViewMessage::Component(component) => self.component = component,
+            ViewMessage::Lens(lens) => self.lens = lens,
+            ViewMessage::Memory(zoom) => self.memory = zoom,
+            ViewMessage::Ask(asked) => {
+                self.asked = Some(asked);
+                self.open(PROVENANCE);
+            }
+        }
+    }
+
+    /// Puts a panel over the view.
+    pub fn open(&mut self, id: &'static str) {
+        self.close(id);
+        self.over.push(id);
+    }
+
+    pub fn close(&mut self, id: &str) {
+        self.over.retain(|open| *open != id);
+    }
+
+    /// Closes the panel that was put over the view last, if one is seen there.
+    pub fn close_top(&mut self) -> bool {
+        !self.is_projected && self.over.pop().is_some()
+    }
+
+    /// The panel of this id stands over the view.
+    pub fn is_open(&self, id: &str) -> bool {
+        self.over.contains(&id)
+    }
+
+    /// The view itself shows what is in HBM and on chip.
+    pub fn shows_memory(&self) -> bool {
+        self.distance == Distance::Far || self.compare.is_open
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.stories.is_busy() || self.ghosts.is_busy() || self.compare.is_busy()
+    }
+
+    /// What happens to the row of `query`; `None` while it is being found out.
+    pub fn told(
+        &mut self,
+        ctx: &Context,
+        scene: &Arc<FinishedRun>,
+        generation: u64,
+        query: usize,
+    ) -> Option<Arc<RowTold>> {
+        self.stories.get(ctx, scene, generation, query)
+    }
+
+    /// The weights of the whole run; `None` while they are being made, or where they are too many.
+    pub fn ghosts(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, generation: u64) -> Option<Arc<Ghosts>> {
+        self.ghosts.get(ctx, scene, generation)
+    }
+}

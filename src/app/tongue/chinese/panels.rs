@@ -1,0 +1,33 @@
+//! What each panel shows, and other words for it, in Chinese.
+
+pub static TABLE: &[(&str, &str)] = &[
+    (
+        "The whole run to scale: tensors in HBM, the tiles, the chip.",
+        "按比例画出整个运行：HBM 中的张量、各分块、芯片。",
+    ),
+    ("The tile on chip in numbers, beside the schedule.", "片上分块的数值，旁边是计划。"),
+    ("One row and its online softmax: what shrinks, what joins.", "一行及其在线 softmax：什么缩小，什么加入。"),
+    ("The memories of the chip to scale, and how fast each is.", "按比例画出芯片的各级存储，以及各有多快。"),
+    ("Two runs of one input under one cursor.", "同一输入的两次运行，共用一个光标。"),
+    ("What every pair of block sizes would move, and what fits.", "每一对块大小会移动多少，哪些放得下。"),
+    ("What to stop at, and the way to its next or previous hit.", "在什么处停下，以及到下一处或上一处。"),
+    ("The steps that made a value, each a click away.", "得出一个数值的各步，点一下就到。"),
+    ("Bytes and FLOPs so far and in all, beside the closed form.", "目前和总共的字节与 FLOP，旁边是公式。"),
+    ("m, l and alpha of the row over its key blocks.", "这一行的 m、l 和 alpha 随键块的变化。"),
+    ("The algorithm and its kernel, the lines of this step lit.", "算法及其核函数，这一步的行亮起。"),
+    ("Every choice that makes another run, and whether it is right.", "产生另一次运行的各项选择，以及结果对不对。"),
+    ("The lesson that is open, or the list of lessons.", "打开的课，或课程列表。"),
+    ("Devices, what a run took, its errors, and a sweep over N.", "设备、一次运行的用时、误差，以及 N 的扫描。"),
+    ("The source of the kernel, edited, compiled and run here.", "核函数的源码，在这里编辑、编译、运行。"),
+    ("map, HBM, grid", "地图、HBM、网格"),
+    ("scores, weights, matrix", "分数、权重、矩阵"),
+    ("softmax, rescale, alpha", "softmax、缩放、alpha"),
+    ("HBM, SRAM, bandwidth", "HBM、SRAM、带宽"),
+    ("race, beside, difference", "赛跑、并排、差别"),
+    ("curve, maximum, error", "曲线、最大值、误差"),
+    ("source, text, listing", "源码、文本、列表"),
+    ("settings, options, choices", "设置、选项、选择"),
+    ("course, exercise, tutorial", "课程、练习、教程"),
+    ("CUDA, device, benchmark", "CUDA、设备、测速"),
+    ("source, compile, WGSL, CUDA", "源码、编译、WGSL、CUDA"),
+];
