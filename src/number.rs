@@ -8,6 +8,11 @@ pub fn short(x: f64) -> String {
     digits(x, 4)
 }
 
+/// A value that may be a count: whole numbers are whole, others have four significant digits.
+pub fn plain(x: f64) -> String {
+    if x != 0.0 && x == x.trunc() && x.abs() < 1e15 { format!("{x:.0}") } else { short(x) }
+}
+
 /// Two values with as many digits, at least four, as tell them apart.
 pub fn apart(a: f64, b: f64) -> [String; 2] {
     let written = |count| [a, b].map(|x| digits(x, count));
@@ -127,9 +132,15 @@ pub fn bytes(n: u64) -> String {
     format!("{} {}", unit.write(n), unit.name)
 }
 
+/// Two numbers of bytes, to the byte where they would look the same.
+pub fn bytes_apart(a: u64, b: u64) -> [String; 2] {
+    let written = [bytes(a), bytes(b)];
+    if a != b && written[0] == written[1] { [a, b].map(|n| format!("{} B", grouped(n))) } else { written }
+}
+
 /// A time: `12.50 ms`; the unit leaves a number from 1 on before the point.
 pub fn time(seconds: f64) -> String {
-    let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
+    let units = [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)];
     // What rounds to 1000 of one unit is 1 of the next.
     let (name, unit) = units.into_iter().find(|(_, unit)| seconds.abs() >= 0.99995 * unit).unwrap_or(units[3]);
     if seconds == 0.0 || !seconds.is_finite() {
@@ -139,15 +150,28 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
-/// How many times as much: `3.8x`; two digits below 10, whole numbers above.
+/// A rate: four digits with a decimal prefix, as makers give them: `1.555 TB/s`, `245.8 MFLOP/s`.
+pub fn rate(per_second: f64, unit: &str) -> String {
+    let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    let is_enough = |(scale, _): &(f64, &str)| per_second.abs() >= 0.99995 * scale;
+    let (scale, prefix) = prefixes.into_iter().find(is_enough).unwrap_or((1.0, ""));
+    format!("{} {prefix}{unit}", short(per_second / scale))
+}
+
+/// A share of a whole in per cent: `38%`.
+pub fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.0}%", 100.0 * share) } else { format!("{}%", short(share)) }
+}
+
+/// A time that runs, in tenths of a second.
+pub fn clock(seconds: f64) -> String {
+    format!("{seconds:.1} s")
+}
+
+/// How many times as large: `1.5`, `2`.
 pub fn times(ratio: f64) -> String {
-    if ratio.is_finite() && ratio.abs() < 9.95 {
-        format!("{ratio:.1}x")
-    } else if ratio.is_finite() {
-        format!("{ratio:.0}x")
-    } else {
-        format!("{}x", short(ratio))
-    }
+    let text = format!("{ratio:.1}");
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -254,21 +278,41 @@ mod tests {
     }
 
     #[test]
-    fn times_and_ratios() {
+    fn times_have_the_unit_that_fits() {
         for (seconds, text) in [
             (0.0, "0 s"),
             (1.0, "1.000 s"),
             (0.0125, "12.50 ms"),
             (0.000_999_96, "1.000 ms"),
             (0.999_96, "1.000 s"),
-            (3.2e-6, "3.200 us"),
+            (3.2e-6, "3.200 µs"),
             (4e-10, "0.4000 ns"),
             (f64::NAN, "NaN s"),
             (f64::INFINITY, "inf s"),
         ] {
             assert_eq!(time(seconds), text);
         }
-        assert_eq!([3.78, 0.25, 9.94, 9.95, 128.4].map(times), ["3.8x", "0.2x", "9.9x", "10x", "128x"]);
-        assert_eq!(times(f64::NAN), "NaNx");
+    }
+
+    #[test]
+    fn rates_shares_and_ratios() {
+        for (per_second, text) in [
+            (1.555e12, "1.555 TB/s"),
+            (999_960_000.0, "1.000 GB/s"),
+            (245.83e6, "245.8 MB/s"),
+            (12.0, "12.00 B/s"),
+            (0.0, "0 B/s"),
+            (f64::NAN, "NaN B/s"),
+        ] {
+            assert_eq!(rate(per_second, "B/s"), text);
+        }
+        assert_eq!([0.0, 0.375, 1.0, 12.5].map(percent), ["0%", "38%", "100%", "1250%"]);
+        assert_eq!(percent(f64::INFINITY), "inf%");
+        assert_eq!([8.0, -0.0, 0.5, 1e15, f64::NAN].map(plain), ["8", "0", "0.5000", "1.000e15", "NaN"]);
+        assert_eq!(plain(-65504.0), "-65504");
+        assert_eq!([1.0, 1.55, 2.04].map(times), ["1", "1.6", "2"]);
+        assert_eq!(clock(12.34), "12.3 s");
+        assert_eq!(bytes_apart(1 << 20, 3 << 20), ["1.000 MiB", "3.000 MiB"]);
+        assert_eq!(bytes_apart((1 << 20) + 1, 1 << 20), ["1,048,577 B", "1,048,576 B"]);
     }
 }

@@ -274,8 +274,8 @@ fn blocks_stand_on_their_multiprocessors() {
     let mut harness = open(|| StandIn { tiles: TILES.to_vec(), ..StandIn::new(Mode::Right) }.probe());
     click(&mut harness, "SMs");
     click(&mut harness, "Record the blocks");
-    harness.get_by_label("4 blocks on 2 multiprocessors in 4.500 us");
-    assert_eq!(value(&harness, "blocks over multiprocessors"), "SM 2: 2 blocks, 4.500 us; SM 7: 2 blocks, 4.500 us");
+    harness.get_by_label("4 blocks on 2 multiprocessors in 4.500 µs");
+    assert_eq!(value(&harness, "blocks over multiprocessors"), "SM 2: 2 blocks, 4.500 µs; SM 7: 2 blocks, 4.500 µs");
     harness.get_by_label("Save the timeline for Perfetto");
 
     let mut harness = open(|| StandIn::new(Mode::Right).probe());
@@ -351,7 +351,7 @@ fn a_sweep_marks_where_standard_stops() {
     for (n, memory) in [(64, "32.00 KiB"), (128, "128.0 KiB")] {
         assert_eq!(value(&harness, &format!("standard at N {n}")), format!("1.500 ms, kernel; {memory}"));
     }
-    let reason = "! the device is out of memory: the run needs 524288 bytes";
+    let reason = "! the device is out of memory: the run needs 512.0 KiB";
     assert_eq!(value(&harness, "standard at N 256"), reason);
     assert!(harness.query_by_label("standard at N 512").is_none(), "what was stopped is not tried again");
     for (n, memory) in [(64, "4,096 B"), (128, "8,192 B"), (256, "16.00 KiB"), (512, "32.00 KiB")] {
@@ -491,6 +491,6 @@ fn frames_go_on_while_a_device_hangs() {
 fn what_a_launch_takes_is_told_before_it() {
     let harness = open(|| StandIn::new(Mode::Right).probe());
     // 4 blocks of 128 threads of 2048.
-    assert_eq!(value(&harness, "occupancy of stand_in"), "4 blocks at once, 25 % of its threads");
+    assert_eq!(value(&harness, "occupancy of stand_in"), "4 blocks at once, 25% of its threads");
     assert!(harness.query_by_label("kernel time").is_none(), "nothing has run");
 }

@@ -108,13 +108,13 @@ fn refusals_say_why_with_numbers() {
         (
             &single(5800, 5800, 1),
             "standard",
-            "S takes 134560000 bytes, but the device binds at most 134217728 at once: use fewer tokens or heads",
+            "S takes 128.3 MiB, but the device binds at most 128.0 MiB at once: use fewer tokens or heads",
         ),
         (&single(2, 2, 129), "flash1", "d is 129, but the kernel takes at most 128"),
         (
             &long,
             "flash2",
-            "K takes 134217792 bytes, but the device binds at most 134217728 at once: use fewer tokens or heads",
+            "K takes 134,217,792 B, but the device binds at most 134,217,728 B at once: use fewer tokens or heads",
         ),
     ] {
         assert_eq!(refused(problem, algorithm, Precision::F32), reason);

@@ -5,7 +5,7 @@ mod stage_support;
 
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
-use stage_support::{click, open, press, value};
+use stage_support::{click, grouped, open, press, value};
 use tilescope::app::App;
 use tilescope::schedule::hardware;
 
@@ -26,11 +26,11 @@ fn squares_are_as_large_as_their_memories() {
     let chip = hardware::by_name(hardware::DEFAULT).unwrap();
     let mut harness = open(None);
     press(&mut harness, Modifiers::NONE, Key::Num0);
-    assert_eq!(value(&harness, "bytes of HBM"), format!("{:.1} GB", chip.hbm_bytes as f64 / 1e9));
+    assert_eq!(value(&harness, "bytes of HBM"), format!("{}.00 GiB", chip.hbm_bytes >> 30));
     let sram = (chip.sms * chip.sram_bytes_per_sm) as f64;
-    assert_eq!(value(&harness, "bytes of SRAM of all SMs"), format!("{:.1} MB", sram / 1e6));
+    assert_eq!(value(&harness, "bytes of SRAM of all SMs"), format!("{:.2} MiB", sram / f64::from(1 << 20)));
     let n = harness.state().document().scene().unwrap().plan().n_q as f64;
-    assert_eq!(value(&harness, "bytes of S of one head"), format!("{} B", 4.0 * n * n), "f32");
+    assert_eq!(value(&harness, "bytes of S of one head"), format!("{} B", grouped((4.0 * n * n) as u64)), "f32");
     assert_eq!(sides(&mut harness)[0], ("HBM".to_owned(), 0.8));
     click(&mut harness, "SRAM of one SM");
     let shown = sides(&mut harness);

@@ -78,13 +78,13 @@ fn a_wrong_answer_has_its_reason_and_another_try() {
 #[test]
 fn what_cannot_be_read_is_told_and_costs_no_try() {
     let mut harness = at(1, 2);
-    for (typed, told) in [("", "type a number first"), ("abc", "cannot be read"), ("4.2 µs", "asked for in MB")] {
+    for (typed, told) in [("", "type a number first"), ("abc", "cannot be read"), ("4.2 µs", "asked for in MiB")] {
         answer(&mut harness, typed);
         assert!(value(&harness, "note on the answer").contains(told), "{typed}");
         assert_eq!(harness.state().lesson().map(|lesson| lesson.work.tries), Some(0));
     }
     answer(&mut harness, "4.2 MB");
-    assert!(value(&harness, "verdict").starts_with("Right: 4.2 MB"));
+    assert!(value(&harness, "verdict").starts_with("Right: 4.0 MiB"));
 }
 
 #[test]
@@ -351,13 +351,13 @@ fn an_answer_in_chinese_is_told_in_chinese() {
     let say = |english| word(Language::Chinese, english);
     harness.get_by_label(say("Your answer")).focus();
     harness.run_steps(2);
-    type_text(&mut harness, "4");
+    type_text(&mut harness, "4.2");
     press(&mut harness, Modifiers::COMMAND, Key::Enter);
     assert_eq!(value(&harness, say("verdict")), say("Not quite. Think again: you have another try."));
     assert!(value(&harness, say("why")).contains("MiB"));
     press(&mut harness, NONE, Key::PageDown);
     settle(&mut harness);
-    assert_eq!(value(&harness, say("verdict")), "不对。答案是 4.2 MB。");
+    assert_eq!(value(&harness, say("verdict")), "不对。答案是 4.0 MiB。");
 }
 
 /// Steps until the window has looked at the file again.

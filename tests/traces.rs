@@ -5,12 +5,14 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::problems;
+use common::{gradients, problems};
+use ndarray::{Array4, Axis, s};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tilescope::attention::{Input, Mask, Precision, Problem, input};
 use tilescope::machine::Run;
-use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
+use tilescope::schedule::spec::RunSpec;
+use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
 use tilescope::trace::{
     CSV_HEADER, Export, Origin, Tiles, Trace, TraceError, diff, read, schema, write_csv, write_json, write_perfetto,
 };
@@ -420,4 +422,36 @@ fn the_results_of_flash1_are_in_its_trace() {
             assert!(told == exact || (told - exact).abs() <= 1e-12 * exact.abs(), "{query}: {told} {exact}");
         }
     }
+}
+
+/// What a backward pass leaves is held against exact gradients, of all query heads that share keys; so is a text of one's
+/// own with a slip.
+#[test]
+fn the_check_of_a_backward_pass_is_of_its_gradients() {
+    let input = input::random::read("random:9,7,4,4,2", 3).expect("a spec");
+    let d_o = Array4::from_shape_fn(input.problem.q.raw_dim(), |(_, h, i, c)| ((7 * h + 3 * i + c) as f64 * 0.7).sin());
+    let traced = |algorithm: &Algorithm| {
+        let spec = RunSpec { precision: Some(Precision::F64), ..RunSpec::default() };
+        let schedule = Schedule::of(algorithm, spec.with_blocks(Tiling { br: 4, bc: 2 }).setting(algorithm, &input, 0));
+        let export = Export { d_o: Some(d_o.index_axis(Axis(0), 0)), ..export(&input.problem, &schedule, 0, 3) };
+        read(&written(&export, Tiles::Stats)).expect("what was written").check.expect("it was computed")
+    };
+    let names = ["standard-backward", "flash1-backward", "flash2-backward", "two-kernel-backward"];
+    for name in names {
+        let check = traced(algorithm::by_name(name).expect("a text of the program"));
+        assert!(check.passed && check.o.is_none(), "{name}: {check:?}");
+        let told: Vec<&str> = check.gradients.keys().map(String::as_str).collect();
+        assert_eq!(told, ["dK", "dQ", "dV"], "{name}");
+        assert!(check.gradients.values().all(|of| of.max_error.0 < 1e-13 && of.bound.0 < 1e-9), "{name}: {check:?}");
+    }
+    // dK without its scale is as far off as exact gradients say, and the rest stays right.
+    let text = include_str!("../src/schedule/algorithms/flash2-backward.tile");
+    let slip = text.replace("dK = dK + scale * dS^T @ Q", "dK = dK + dS^T @ Q");
+    let check = traced(&Algorithm::read("mine.tile", &slip).expect("a text"));
+    let exact = gradients::exact(&input.problem, &d_o).dk;
+    let off =
+        exact.slice(s![0, 1, .., ..]).iter().fold(0.0, |most: f64, x| most.max((x / input.problem.scale - x).abs()));
+    assert!(!check.passed, "{check:?}");
+    assert!((check.gradients["dK"].max_error.0 - off).abs() < 1e-12, "{check:?}: {off}");
+    assert!(check.gradients["dQ"].max_error.0 < 1e-13 && check.gradients["dV"].max_error.0 < 1e-13, "{check:?}");
 }

@@ -35,7 +35,7 @@ fn a_million_tokens_are_not_walked() {
     assert_eq!(flash2["steps"], 5 * blocks + 8 * blocks * (blocks + 1) / 2 + blocks);
     let folder = tempfile::tempdir().expect("a folder for the test");
     let text = ok(folder.path(), &[&["traffic"][..], &MILLION].concat());
-    assert!(text.contains("closed form; not counted (244 250 006 steps; --count walks them)"), "{text}");
+    assert!(text.contains("closed form; not counted (244,250,006 steps; --count walks them)"), "{text}");
 }
 
 /// `--count` walks more steps than are counted unasked, and finds the same.
@@ -97,4 +97,33 @@ fn the_widest_window_is_none() {
     let sizes = ["--n-q", "33", "--n-k", "50", "--d", "4", "--br", "8", "--bc", "8"];
     let wide = reports(&[&sizes[..], &["--window", "18446744073709551615,9223372036854775807"]].concat());
     assert_eq!(wide, reports(&sizes));
+}
+
+/// A schedule is counted for the heads that it is of, and what all heads of all entries move is as often as much.
+#[test]
+fn heads_that_share_keys_are_counted_together() {
+    let sizes = ["--n-q", "37", "--n-k", "41", "--d", "5", "--br", "16", "--bc", "8", "--causal", "--algorithm"];
+    let many = ["--heads", "6", "--kv-heads", "2", "--entries", "5"];
+    for (name, group) in
+        [("standard", 1), ("flash2", 1), ("split-kv", 1), ("flash2-backward", 3), ("two-kernel-backward", 3)]
+    {
+        let [one, all] = [vec![], many.to_vec()].map(|more| reports(&[&sizes[..], &[name], &more].concat()).remove(0));
+        assert_eq!(all["heads"], group, "{name}");
+        assert_eq!(all["counted"], all["closed_form"], "{name}");
+        assert!(all.get("differs").is_none() && one.get("differs").is_none(), "{name}");
+        for way in ["read", "write"] {
+            let [of_one, of_group, of_all] =
+                [&one["bytes"], &all["bytes"], &all["bytes_of_all"]].map(|moved| moved[way].as_u64().expect("bytes"));
+            assert_eq!(of_all, of_group * 30 / group, "{name}, {way}");
+            // Each head of these texts works alone, and what they make of keys is added up outside of them.
+            assert_eq!(of_group, of_one * group, "{name}, {way}");
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let fault = refused(
+        folder.path(),
+        &["traffic", "--n-q", "8", "--n-k", "8", "--d", "4", "--heads", "8", "--kv-heads", "3"],
+        2,
+    );
+    assert!(fault.contains("8 query heads cannot share 3 key/value heads"), "{fault}");
 }

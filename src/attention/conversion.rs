@@ -4,6 +4,7 @@ use ndarray::Array4;
 
 use super::precision::{Precision, Real};
 use super::problem::Problem;
+use crate::number::plain;
 use crate::sentence::Sentence;
 
 /// `x` as `precision` holds it.
@@ -81,7 +82,7 @@ fn beyond(
 }
 
 fn told(name: Sentence, x: f64, precision: Precision, end: Sentence) -> Sentence {
-    let sentence = Sentence::new("{0} is {1}, beyond {2} (at most {3}): {4}").and(name).with(short(x));
+    let sentence = Sentence::new("{0} is {1}, beyond {2} (at most {3}): {4}").and(name).with(plain(x));
     sentence.with(precision.name()).with(largest(precision)).and(end)
 }
 
@@ -92,8 +93,8 @@ fn swallows_scores(bias: &Array4<f64>, precision: Precision) -> Option<Sentence>
     let step = spacing(x, precision);
     let sentence = "{0} is {1}: a score that is stored with it is rounded to steps of {2} in {3}; a bias of -inf hides \
                     a pair and rounds nothing";
-    let sentence = Sentence::new(sentence).with(format!("bias[{b}, {h}, {i}, {j}]")).with(short(x));
-    (step >= 1.0).then(|| sentence.with(short(step)).with(precision.name()))
+    let sentence = Sentence::new(sentence).with(format!("bias[{b}, {h}, {i}, {j}]")).with(plain(x));
+    (step >= 1.0).then(|| sentence.with(plain(step)).with(precision.name()))
 }
 
 /// Distance to the next number of the format.
@@ -105,11 +106,6 @@ fn spacing(x: f64, precision: Precision) -> f64 {
         Precision::Bf16 => 7,
     };
     if x == 0.0 { 0.0 } else { (x.abs().log2().floor() - f64::from(bits)).exp2() }
-}
-
-/// Plain digits where they are few.
-pub(super) fn short(x: f64) -> String {
-    if x == 0.0 || (1e-4..1e9).contains(&x.abs()) { format!("{x}") } else { format!("{x:.3e}") }
 }
 
 #[cfg(test)]
@@ -167,7 +163,7 @@ mod tests {
             format!(
                 "bias[0, 0, 0, 0] is {}: a score that is stored with it is rounded to steps of {step} in {format}; \
                  a bias of -inf hides a pair and rounds nothing",
-                short(x)
+                plain(x)
             )
         };
         assert_eq!(said(Precision::F32, bias(lowest)), [swallowed(lowest, "2.028e31", "f32")]);

@@ -1,9 +1,9 @@
 //! Why a row is not like others: it sees no key, or something that is not finite. In a sentence with its place.
 
-use super::conversion::short;
 use super::not_finite::Odd;
 use super::precision::{Precision, Real};
 use super::problem::Head;
+use crate::number::plain;
 use crate::sentence::Sentence;
 
 /// A row that is not like others.
@@ -70,7 +70,7 @@ fn place<T: Real>(head: &Head<T>, i: usize, j: usize, format: Precision) -> Sent
     let dot: f64 = head.q.row(i).iter().zip(head.k.row(j)).map(|(q, k)| wide(*q) * wide(*k)).sum();
     let exact = wide(head.scale) * dot + wide(head.bias_at(i, j));
     let sentence = Sentence::new("The score of query {0}, key {1} ({2}) overflows {3}: it").with(i).with(j);
-    sentence.with(short(exact)).with(format.name())
+    sentence.with(plain(exact)).with(format.name())
 }
 
 fn score<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {

@@ -15,6 +15,7 @@ use crate::attention::product::{Grid, multiply};
 use crate::attention::{Precision, Problem, naive};
 use crate::gpu;
 use crate::machine::{Given, Run, run};
+use crate::number::short;
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
 use super::failure::{note, print, print_json};
@@ -65,7 +66,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         return print_json(&rows);
     }
     let head = ["name", "value", "unit", "baseline", "ratio"].map(String::from).to_vec();
-    let number = |number: Option<f64>| number.map_or(String::new(), |number| format!("{number:.4}"));
+    let number = |number: Option<f64>| number.map_or(String::new(), short);
     let mut cells = vec![head];
     cells.extend(rows.iter().map(|row| {
         vec![row.name.clone(), number(Some(row.value)), row.unit.into(), number(row.baseline), number(row.ratio)]

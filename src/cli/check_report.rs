@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::attention::{Precision, Problem};
 use crate::machine::FirstWrong;
-use crate::number::short;
+use crate::number::{percent, short};
 use crate::schedule::Algorithm;
 use crate::trace::Number;
 
@@ -99,12 +99,12 @@ pub fn as_text(rows: &[Row], devices: &[String]) -> String {
         let share = of_group().filter_map(|row| Some(row.max_error? / row.bound?)).fold(0.0, f64::max);
         let (backend, algorithm, precision) = group;
         text += &format!(
-            "{backend} {algorithm} {}: {} ran, {} skipped, {} failed; largest error {:.0} % of its bound\n",
+            "{backend} {algorithm} {}: {} ran, {} skipped, {} failed; largest error {} of its bound\n",
             precision.name(),
             count(Status::Ran),
             count(Status::Skipped),
             count(Status::Failed),
-            share * 100.0,
+            percent(share),
         );
     }
     let mut reasons: Vec<(&str, usize)> = Vec::new();

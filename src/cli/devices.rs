@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::gpu::{self, DeviceInfo};
+use crate::number;
 use crate::schedule::{Hardware, hardware};
 use crate::sentence::Sentence;
 
@@ -64,10 +65,10 @@ fn as_text(devices: &[Found], models: &[Hardware]) -> String {
         vec![
             format!("  {}", model.name),
             model.sms.to_string(),
-            format!("{} B", model.shared_bytes_per_block),
-            format!("{:.4}", model.hbm_bytes_per_s / 1e9).trim_end_matches('0').trim_end_matches('.').to_owned(),
-            format!("{:.4}", model.matmul_flops_per_s / 1e12).trim_end_matches('0').trim_end_matches('.').to_owned(),
-            format!("{:.0}", model.exp_per_s / 1e9),
+            number::bytes(model.shared_bytes_per_block),
+            number::short(model.hbm_bytes_per_s / 1e9),
+            number::short(model.matmul_flops_per_s / 1e12),
+            number::short(model.exp_per_s / 1e9),
         ]
     }));
     text + &table(&rows)

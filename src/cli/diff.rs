@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use crate::number::short;
 use crate::sentence::Sentence;
 use crate::trace::{self, Difference, Trace};
 
@@ -83,7 +84,7 @@ fn text(a: &Trace, b: &Trace, difference: Option<&Difference>) -> String {
         return format!("the same: {} and {}\n", of(a), of(b));
     };
     let op = op(a, difference).map_or(String::new(), |op| format!(" ({op})"));
-    let off = difference.distance().map_or(String::new(), |off| format!(", off by {off:.3e}"));
+    let off = difference.distance().map_or(String::new(), |off| format!(", off by {}", short(off)));
     format!("{difference}{op}{off}\n")
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::attention::{Precision, Shape};
 use crate::gpu::{self, Backend, GpuError, Measured, Probe, Workload};
+use crate::number::{self, short};
 use crate::sentence::Sentence;
 
 use super::Failure;
@@ -164,14 +165,14 @@ impl Row {
 
 fn as_text(device: &dyn Backend, copy: &Result<f64, GpuError>, rows: &[Row]) -> String {
     let copy = match copy {
-        Ok(bytes) => format!("copies {:.0} GB/s", bytes / 1e9),
+        Ok(bytes) => format!("copies {}", number::rate(*bytes, "B/s")),
         Err(error) => format!("copies were not measured: {error}"),
     };
     let mut text = format!("{}, {}; {copy}\n", device.info().name, device.info().driver);
     let head = ["kernel", "format", "N", "d", "batch", "heads", "causal", "ms", "TFLOP/s", "launches"];
     let mut cells = vec![head.map(String::from).to_vec()];
     cells.extend(rows.iter().map(|row| {
-        let number = |number: Option<f64>| number.map_or("-".to_owned(), |number| format!("{number:.3}"));
+        let number = |number: Option<f64>| number.map_or("-".to_owned(), short);
         vec![
             if row.splits > 1 { format!("{}, {} splits", row.kernel, row.splits) } else { row.kernel.to_owned() },
             row.precision.name().to_owned(),

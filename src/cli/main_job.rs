@@ -9,10 +9,11 @@ use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision};
 use crate::files::shown;
 use crate::gpu::{self, Backend, DeviceKind, Probe};
+use crate::number::{self, grouped, short};
 use crate::schedule::{Plan, Schedule, Tiling, algorithm};
 
 use super::failure::print;
-use super::report::{bytes, grouped, table};
+use super::report::{bytes_column, table};
 use super::{Failure, files, run, trace};
 
 /// The head whose steps are worth a look: it looks back at an earlier comma.
@@ -175,7 +176,7 @@ fn step(input: &Input) -> Result<(), Failure> {
         let outputs = run::on_cpu(&input.problem, algorithm, plan)?;
         let (errors, within) = against_oracle(input, &outputs);
         let steps = grouped(steps);
-        print(&format!("stepper {:8}  {steps:>7} steps, max error of O {:.1e}\n", algorithm.name(), errors.o))?;
+        print(&format!("stepper {:8}  {steps:>7} steps, max error of O {}\n", algorithm.name(), short(errors.o)))?;
         if !within {
             return Err(Failure::Check(format!("{} is not within the error rule: {errors:?}", algorithm.name())));
         }
@@ -224,8 +225,8 @@ fn on_gpu(input: &Input, device: &mut dyn Backend, algorithm: &str) -> Result<()
         Err(error) => return print(&format!("{name:7} {algorithm:8}  {error}\n")),
     };
     let (errors, within) = against_oracle(input, &run.outputs);
-    let time = run.kernel_time.map_or(String::new(), |time| format!("kernel {:.3} ms, ", time.as_secs_f64() * 1e3));
-    print(&format!("{name:7} {algorithm:8}  {time}max error of O {:.1e}\n", errors.o))?;
+    let time = run.kernel_time.map_or(String::new(), |time| format!("kernel {}, ", number::time(time.as_secs_f64())));
+    print(&format!("{name:7} {algorithm:8}  {time}max error of O {}\n", short(errors.o)))?;
     if !within {
         let what = format!("{algorithm} of {name} on {} is not within the error rule: {errors:?}", device.info().name);
         return Err(Failure::Check(what));
@@ -233,21 +234,29 @@ fn on_gpu(input: &Input, device: &mut dyn Backend, algorithm: &str) -> Result<()
     Ok(())
 }
 
-/// What each algorithm moves for one head.
+/// What each algorithm moves for one head, a column in one unit.
 fn traffic(input: &Input) -> String {
-    let mut rows = vec![["one head, f16", "read", "written", "tiles computed", "on chip"].map(String::from).to_vec()];
+    let (mut names, mut tiles, mut bytes) =
+        (vec!["one head, f16".to_owned()], vec!["tiles computed".to_owned()], [const { Vec::new() }; 3]);
     for algorithm in *algorithm::ALL {
         let plan = Plan::of_problem(&input.problem, 0, TILING, Precision::F16);
         let meters = crate::machine::MeterIndex::new(&Schedule::new(algorithm, plan.clone()));
         let totals = meters.total();
-        let tiles = totals.tiles.full + totals.tiles.partial + totals.tiles.skipped;
-        rows.push(vec![
-            algorithm.name().into(),
-            bytes(totals.traffic.read.bytes()),
-            bytes(totals.traffic.write.bytes()),
-            format!("{tiles} of {}", plan.t_r() * plan.t_c()),
-            bytes(totals.peak.total()),
-        ]);
+        let computed = totals.tiles.full + totals.tiles.partial + totals.tiles.skipped;
+        names.push(algorithm.name().to_owned());
+        tiles.push(format!("{computed} of {}", plan.t_r() * plan.t_c()));
+        let traffic = [totals.traffic.read.bytes(), totals.traffic.write.bytes(), totals.peak.total()];
+        bytes.iter_mut().zip(traffic).for_each(|(column, bytes)| column.push(bytes));
     }
+    let [read, written, on_chip] = bytes;
+    let columns = [
+        names,
+        bytes_column("read", &read),
+        bytes_column("written", &written),
+        tiles,
+        bytes_column("on chip", &on_chip),
+    ];
+    let row = |at: usize| columns.iter().map(|column| column[at].clone()).collect();
+    let rows: Vec<Vec<String>> = (0..columns[0].len()).map(row).collect();
     table(&rows)
 }

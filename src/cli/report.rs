@@ -1,4 +1,6 @@
-//! Plain tables for people: aligned columns, grouped digits.
+//! Plain tables for people: aligned columns, each in one unit.
+
+use crate::number::Unit;
 
 /// Rows of cells; the first row is the head. The first column is left-aligned, the others right.
 pub fn table(rows: &[Vec<String>]) -> String {
@@ -16,27 +18,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A number with its digits in groups of three.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in the unit that leaves up to four digits before the point.
-pub fn bytes(count: u64) -> String {
-    match count {
-        0..10_000 => format!("{count} B"),
-        10_000..10_000_000 => format!("{:.1} kB", count as f64 / 1e3),
-        10_000_000..10_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
-        _ => format!("{:.1} GB", count as f64 / 1e9),
-    }
+/// A column of bytes in one unit, which its head names.
+pub fn bytes_column(head: &str, values: &[u64]) -> Vec<String> {
+    let unit = Unit::of(values.iter().copied().max().unwrap_or(0));
+    let head = format!("{head}, {}", unit.name);
+    [head].into_iter().chain(values.iter().map(|&bytes| unit.write(bytes))).collect()
 }
 
 #[cfg(test)]
@@ -45,8 +31,8 @@ mod tests {
 
     #[test]
     fn numbers_and_columns() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
-        assert_eq!([9999, 10_000, 10_000_000].map(bytes), ["9999 B", "10.0 kB", "10.0 MB"]);
+        assert_eq!(bytes_column("read", &[0, 1 << 20, 3 << 19]), ["read, MiB", "0", "1.000", "1.500"]);
+        assert_eq!(bytes_column("read", &[]), ["read, B"]);
         let rows = [vec!["a".into(), "bb".into()], vec!["ccc".into(), "d".into()]];
         assert_eq!(table(&rows), "a    bb\nccc   d\n");
     }

@@ -12,6 +12,7 @@ use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
 use crate::gpu::{self, GpuError, Probe};
 use crate::machine::{self, Fault, Given};
+use crate::number;
 use crate::schedule::tiling::footprint;
 use crate::schedule::{Algorithm, Hardware, Part, Plan, RunSpec, Schedule, Tiling, algorithm};
 
@@ -71,12 +72,12 @@ pub fn warn_if_too_large_for_chip(algorithm: &Algorithm, plan: &Plan, hardware: 
     let needed = footprint(algorithm, plan);
     if algorithm.is_budgeted() && !needed.fits(hardware) {
         warn(&format!(
-            "{} at blocks {} x {} takes {} B of shared memory and {} B of registers, more than a thread block of {} has",
+            "{} at blocks {} x {} takes {} of shared memory and {} of registers, more than a thread block of {} has",
             algorithm.name(),
             plan.br,
             plan.bc,
-            needed.shared,
-            needed.registers,
+            number::bytes(needed.shared),
+            number::bytes(needed.registers),
             hardware.name,
         ));
     }

@@ -8,6 +8,7 @@ use ndarray::{ArrayD, Axis, Ix3, Ix4, IxDyn};
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::{Input, Precision, Real};
 use crate::machine::{Fault, FirstWrong, Group, Machine};
+use crate::number;
 use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak};
 use crate::schedule::{Algorithm, Plan, RunSpec, Schedule, algorithm};
 
@@ -34,9 +35,9 @@ impl Text<'_> {
         let (needed, hardware) = (peak(self.algorithm.text(), setting), spec.hardware());
         if self.algorithm.is_budgeted() && !needed.fits(&hardware) {
             let Plan { br, bc, .. } = setting.plan;
-            let (shared, registers) = (needed.shared, needed.registers);
+            let [shared, registers] = [needed.shared, needed.registers].map(number::bytes);
             warn(&format!(
-                "{} at blocks {br} x {bc} takes {shared} B of shared memory and {registers} B of registers, more than a \
+                "{} at blocks {br} x {bc} takes {shared} of shared memory and {registers} of registers, more than a \
                  thread block of {} has",
                 self.name, hardware.name,
             ));

@@ -23,9 +23,18 @@ pub struct Arguments {
     /// Width of V and O; d where it is not given
     #[arg(long, value_name = "D")]
     d_v: Option<usize>,
+    /// Query heads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    heads: usize,
+    /// Key/value heads, which query heads share; as many as those where they are not given
+    #[arg(long, value_name = "N")]
+    kv_heads: Option<usize>,
+    /// Batch entries
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    entries: usize,
     #[command(flatten)]
     run: RunOptions<OfShape>,
-    /// Count every step, however many there are; up to 20 million are counted anyway
+    /// Count every step, however many there are; up to 40 million places of lines are walked anyway
     #[arg(long)]
     count: bool,
     /// Print JSON
@@ -57,12 +66,7 @@ const LARGEST: usize = 1 << 40;
 const MOST_BLOCKS: usize = 100_000_000;
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
-    let shape =
-        Shape { d_v: arguments.d_v.unwrap_or(arguments.d), ..Shape::single(arguments.n_q, arguments.n_k, arguments.d) };
-    shape.validate().map_err(|error| Failure::Bad(error.to_string()))?;
-    if let Some(size) = [shape.n_q, shape.n_k, shape.d, shape.d_v].into_iter().find(|&size| size > LARGEST) {
-        return Err(Failure::Bad(format!("a size of {size} is out of reach; the largest is {LARGEST}")));
-    }
+    let shape = shape(arguments)?;
     let asked = arguments.run.spec.clone();
     let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
     // Whole: what is beyond n_k is refused, and not cut off.
@@ -70,7 +74,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         && (lengths.len() != 1 || lengths[0] > shape.n_k)
     {
         return Err(Failure::Bad(format!(
-            "--kv-lengths: this command takes one length, of at most n_k = {}, since it is about one query head",
+            "--kv-lengths: this command takes one length, of at most n_k = {}, for all batch entries",
             shape.n_k
         )));
     }
@@ -84,6 +88,18 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Err(Failure::Check(format!("{}: counted and closed form differ", report.name)))
         }
         None => Ok(()),
+    }
+}
+
+fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
+    let &Arguments { n_q, n_k, d, d_v, heads, kv_heads, entries, .. } = arguments;
+    let (d_v, kv_heads) = (d_v.unwrap_or(d), kv_heads.unwrap_or(heads));
+    let shape = Shape { batch: entries, heads, kv_heads, n_q, n_k, d, d_v };
+    shape.validate().map_err(|error| Failure::Bad(error.to_string()))?;
+    let sizes = [n_q, n_k, d, d_v, heads, entries, heads.saturating_mul(entries)];
+    match sizes.into_iter().find(|&size| size > LARGEST) {
+        Some(size) => Err(Failure::Bad(format!("a size of {size} is out of reach; the largest is {LARGEST}"))),
+        None => Ok(shape),
     }
 }
 
@@ -102,21 +118,21 @@ fn reports(spec: &RunSpec, shape: &Shape, must_count: bool) -> Result<Vec<Report
     for algorithm in chosen(spec)? {
         spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
         let setting = spec.on_shape(&algorithm, shape, &Mask::default(), 0);
-        refuse(&algorithm, &setting, must_count)?;
+        refuse(&algorithm, &setting, shape, must_count)?;
         let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&spec.hardware());
         let splits = algorithm.has_splits().then_some(setting.splits);
-        reports.push(Reported { report: Report::new(&algorithm, &setting, must_count), fits, splits });
+        reports.push(Reported { report: Report::new(&algorithm, &setting, shape, must_count), fits, splits });
     }
     Ok(reports)
 }
 
 /// Refuses what 64 bits cannot hold, and what would take minutes.
-fn refuse(algorithm: &Algorithm, setting: &Setting, must_count: bool) -> Result<(), Failure> {
+fn refuse(algorithm: &Algorithm, setting: &Setting, shape: &Shape, must_count: bool) -> Result<(), Failure> {
     let (name, plan, splits) = (algorithm.name(), &setting.plan, setting.splits);
     // A bound on all that the forward passes of the program do holds for a line of any text.
     let is_known = algorithm::ALL.contains(&algorithm);
     let lines = if is_known { 1 } else { algorithm.text().lines.len() * splits };
-    refuse_too_large(name, plan, lines as u128)?;
+    refuse_too_large(name, plan, lines as u128 * (shape.heads * shape.batch) as u128)?;
     if splits * plan.t_r() > MOST_PARTS {
         let what = format!("--splits: {} query blocks in {splits} splits are too many; take larger blocks", plan.t_r());
         return Err(Failure::bad(name, what));
@@ -162,6 +178,9 @@ fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::V
     let mask = spec.mask(&Mask::default(), shape.n_k);
     let mut all = serde_json::json!({
         "problem": {
+            "batch": shape.batch,
+            "heads": shape.heads,
+            "kv_heads": shape.kv_heads,
             "n_q": shape.n_q,
             "n_k": shape.n_k,
             "d": shape.d,
@@ -187,8 +206,15 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 }
 
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
+    let heads = match (shape.heads, shape.batch) {
+        (1, 1) => "One query head".into(),
+        (heads, 1) => format!("{heads} query heads, {} of keys and values", shape.kv_heads),
+        (heads, batch) => {
+            format!("{batch} batch entries of {heads} query heads, {} of keys and values", shape.kv_heads)
+        }
+    };
     let head = format!(
-        "One query head, n_q {}, n_k {}, d {}, d_v {}, {}{}. Elements moved between HBM and chip.\n",
+        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,

@@ -4,20 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::attention::Shape;
 use crate::machine::{Meter, Totals};
+use crate::number::{bytes, grouped};
 use crate::schedule::language::{peak, visits};
 use crate::schedule::{Algorithm, Flops, OnChip, PerTensor, Setting, TileCounts, Traffic, each_step};
 
 use super::progress::Progress;
-use super::report::{bytes, grouped, table};
+use super::report::table;
 
 /// More places of lines than this are walked only where that is asked for: they take a second or more.
 pub const MOST_COUNTED: u64 = 40_000_000;
 
-/// One algorithm on one query head. What stands beside `counted` is from the closed form, which it must equal.
+/// One algorithm on the query heads of one schedule. What stands beside `counted` is from the closed form, which it must
+/// equal.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub name: String,
+    /// Query heads that all of this is of: one, or those that share a key/value head where what is made of keys is summed.
+    pub(super) heads: usize,
     pub(super) tiling: Blocks,
     pub(super) steps: u64,
     /// `None` where there are too many steps.
@@ -26,6 +31,8 @@ pub struct Report {
     pub(super) counted_reason: Option<String>,
     pub(super) closed_form: Elements,
     pub(super) bytes: Moved,
+    /// Bytes of all query heads of all batch entries.
+    pub(super) bytes_of_all: Moved,
     pub(super) sram: Sram,
     pub(super) tiles: Tiles,
     pub(super) flops: FlopsByKind,
@@ -95,7 +102,8 @@ impl Elements {
 
 impl Report {
     /// The closed form of `algorithm` in `setting`; and every step counted, where they are few or `must_count` says so.
-    pub fn new(algorithm: &Algorithm, setting: &Setting, must_count: bool) -> Self {
+    /// `shape` says how often the schedule is carried out.
+    pub fn new(algorithm: &Algorithm, setting: &Setting, shape: &Shape, must_count: bool) -> Self {
         let (plan, closed, steps) = (&setting.plan, algorithm.closed_form_of(setting), algorithm.steps_of(setting));
         let tiles = TileCounts::of_plan(plan);
         // A line that is no step at most places is walked past, too.
@@ -103,14 +111,18 @@ impl Report {
         let counted = (must_count || places <= MOST_COUNTED).then(|| count(algorithm, setting, steps));
         let sram = |traffic: &Traffic| Moved { read: traffic.sram_read, write: traffic.sram_write };
         let counted_traffic = counted.as_ref().map(|(_, totals)| &totals.traffic);
+        let bytes = Moved { read: closed.read.bytes(), write: closed.write.bytes() };
+        let schedules = (shape.batch * shape.heads / setting.heads) as u64;
         Self {
             name: algorithm.name().to_owned(),
+            heads: setting.heads,
             tiling: Blocks { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
             steps,
             counted: counted_traffic.map(Elements::of),
             counted_reason: counted.is_none().then(|| not_counted(places)),
             closed_form: Elements::of(&closed),
-            bytes: Moved { read: closed.read.bytes(), write: closed.write.bytes() },
+            bytes_of_all: Moved { read: bytes.read * schedules, write: bytes.write * schedules },
+            bytes,
             sram: Sram { counted: counted_traffic.map(sram), closed_form: sram(&closed) },
             tiles: Tiles { full: tiles.full, partial: tiles.partial, skipped: tiles.skipped },
             flops: closed.flops.into(),
@@ -127,7 +139,11 @@ impl Report {
     /// As text, with a line where the buffers are more than a thread block may use.
     pub fn text(&self, fits: bool) -> String {
         let (blocks, tiles) = (&self.tiling, &self.tiles);
-        let head = format!("\n{}, blocks {} x {}, tiles: ", self.name, blocks.br, blocks.bc);
+        let of = match self.heads {
+            1 => String::new(),
+            heads => format!(" of {heads} query heads"),
+        };
+        let head = format!("\n{}{of}, blocks {} x {}, tiles: ", self.name, blocks.br, blocks.bc);
         let tiles = format!("{} full, {} partial, {} skipped\n", tiles.full, tiles.partial, tiles.skipped);
         let on_chip = self.on_chip_bytes;
         let budget = if fits { "" } else { "  does not fit the budget of a thread block" };
@@ -148,7 +164,7 @@ impl Report {
             false => format!("{} (counted {})", grouped(closed), grouped(counted)),
         };
         let of = |elements: &BTreeMap<String, u64>, name: &str| elements.get(name).copied().unwrap_or(0);
-        let mut rows = vec![["", "read", "write"].map(String::from).to_vec()];
+        let mut rows = vec![["  elements", "read", "write"].map(String::from).to_vec()];
         let all = [closed, counted].map(|elements| elements.read.keys().chain(elements.write.keys()));
         for name in all.into_iter().flatten().collect::<BTreeSet<_>>() {
             let read = cell(of(&counted.read, name), of(&closed.read, name));
@@ -158,9 +174,14 @@ impl Report {
         let sum = |elements: &BTreeMap<String, u64>| elements.values().sum::<u64>();
         let sram = &self.sram.closed_form;
         rows.push(vec!["  in all".into(), grouped(sum(&closed.read)), grouped(sum(&closed.write))]);
-        rows.push(vec!["  bytes".into(), bytes(self.bytes.read), bytes(self.bytes.write)]);
-        rows.push(vec!["  on chip (elements)".into(), grouped(sram.read), grouped(sram.write)]);
-        table(&rows)
+        rows.push(vec!["  on chip".into(), grouped(sram.read), grouped(sram.write)]);
+        let told = |of: &str, moved: &Moved| {
+            let [read, write, all] = [moved.read, moved.write, moved.read + moved.write].map(bytes);
+            format!("{of}{read} read, {write} written, {all} in all\n")
+        };
+        let is_all = self.bytes_of_all == self.bytes;
+        let of_all = if is_all { String::new() } else { told("of all heads: ", &self.bytes_of_all) };
+        table(&rows) + &told("", &self.bytes) + &of_all
     }
 
     fn verdict(&self) -> String {
@@ -196,6 +217,7 @@ fn count(algorithm: &Algorithm, setting: &Setting, steps: u64) -> (u64, Totals) 
 fn differences(algorithm: &Algorithm, setting: &Setting, (steps, totals): &(u64, Totals)) -> Vec<&'static str> {
     let (closed, counted) = (algorithm.closed_form_of(setting), &totals.traffic);
     let tiles = TileCounts::of_plan(&setting.plan);
+    let of_heads = |tiles: u64| tiles * setting.heads as u64;
     // Where several lines make scores, or none does, no tile is counted once.
     let lines = 0..algorithm.text().lines.len();
     let makes_scores_once = lines.filter(|&line| algorithm.facts(line).makes_scores).count() == 1;
@@ -205,7 +227,11 @@ fn differences(algorithm: &Algorithm, setting: &Setting, (steps, totals): &(u64,
         ("sram", (counted.sram_read, counted.sram_write) == (closed.sram_read, closed.sram_write)),
         ("flops", counted.flops == closed.flops),
         // `standard` computes tiles that the mask hides, too.
-        ("tiles", !makes_scores_once || (totals.tiles.full, totals.tiles.partial) == (tiles.full, tiles.partial)),
+        (
+            "tiles",
+            !makes_scores_once
+                || (totals.tiles.full, totals.tiles.partial) == (of_heads(tiles.full), of_heads(tiles.partial)),
+        ),
         ("on_chip_bytes", totals.peak == peak(algorithm.text(), setting)),
         ("steps", *steps == algorithm.steps_of(setting)),
     ];

@@ -4,6 +4,7 @@ use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::number;
 use crate::sentence::Sentence;
 
 /// The bytes of a file of at most `most` bytes. `-` is standard input; a pipe (as `<(..)` is one) is read to its end.
@@ -32,7 +33,7 @@ fn bytes(from: impl Read, expected: u64, most: u64) -> Result<Vec<u8>, Sentence>
 }
 
 fn too_large(most: u64) -> Sentence {
-    Sentence::new("it is larger than {0} MiB, the most that is opened").with(most >> 20)
+    Sentence::new("it is larger than {0}, the most that is opened").with(number::bytes(most))
 }
 
 /// What the system says of a file that is read.

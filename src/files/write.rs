@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::number;
 use crate::sentence::Sentence;
 
 use super::part::{self, Part};
@@ -236,8 +237,8 @@ fn through<T, E>(
 fn full(fault: &io::Error, written: u64, folder: Option<&Path>) -> Sentence {
     match (fault.kind(), folder.and_then(free)) {
         (io::ErrorKind::StorageFull, Some(free)) => {
-            let room = (written + free) as f64 / f64::from(1 << 20);
-            Sentence::new("the disk is full: there was room for {0} MiB, and more is needed").with(format!("{room:.1}"))
+            let room = number::bytes(written + free);
+            Sentence::new("the disk is full: there was room for {0}, and more is needed").with(room)
         }
         _ => reason(fault),
     }

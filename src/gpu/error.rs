@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::attention::{Precision, ProblemError};
+use crate::number;
 use crate::sentence::{Sentence, says_a_sentence};
 
 /// Why a backend does not take a problem. Nothing was run.
@@ -91,8 +92,8 @@ impl Refusal {
                 Sentence::new("{0} is {1}, but the kernel takes at most {2}").with(name).with(value).with(limit)
             }
             Self::Binding { name, bytes, limit } => {
-                let text = "{0} takes {1} {1|byte|bytes}, but the device binds at most {2} at once: use fewer tokens or \
-                    heads";
+                let text = "{0} takes {1}, but the device binds at most {2} at once: use fewer tokens or heads";
+                let [bytes, limit] = number::bytes_apart(*bytes, *limit);
                 Sentence::new(text).with(name).with(bytes).with(limit)
             }
             Self::Problem(error) => error.sentence(),
@@ -101,9 +102,9 @@ impl Refusal {
                 Sentence::new("the {0} backend does not measure its kernels by themselves").with(backend)
             }
             Self::Memory { needed, free, total } => {
-                let text = "the run needs {0} {0|byte|bytes} of device memory, but {1} of {2} are free: use fewer tokens \
-                    or heads";
-                Sentence::new(text).with(needed).with(free).with(total)
+                let text = "the run needs {0} of device memory, but {1} of {2} are free: use fewer tokens or heads";
+                let [needed, free] = number::bytes_apart(*needed, *free);
+                Sentence::new(text).with(needed).with(free).with(number::bytes(*total))
             }
             Self::Fit { entry, threads, registers, shared_bytes, sm_threads, sm_registers, sm_shared_bytes } => {
                 let text = "{0} does not fit an SM: a block takes {1} {1|thread|threads}, {2} {2|register|registers} and \
@@ -139,7 +140,7 @@ impl GpuError {
             Self::Refused(refusal) => refusal.sentence(),
             Self::Cancelled { launches } => Sentence::new("cancelled after {0} {0|launch|launches}").with(launches),
             Self::OutOfMemory { bytes } => {
-                Sentence::new("the device is out of memory: the run needs {0} {0|byte|bytes}").with(bytes)
+                Sentence::new("the device is out of memory: the run needs {0}").with(number::bytes(*bytes))
             }
             Self::Lost(reason) => Sentence::new("the device was lost: {0}").and(reason.clone()),
             Self::Hung(after) => {

@@ -1,5 +1,6 @@
 //! Why a text that is right in itself cannot be carried out.
 
+use crate::number;
 use crate::schedule::Place;
 use crate::schedule::language::TEXTS;
 use crate::sentence::{Sentence, says_a_sentence};
@@ -66,9 +67,9 @@ impl Fault {
                 Sentence::new(what).with(forward)
             }
             Self::TooLarge { bytes, most } => {
-                let gib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 30));
-                let sentence = Sentence::new("its tensors take {0} GiB, and {1} GiB is the limit: take fewer tokens");
-                sentence.with(gib(*bytes)).with(gib(*most))
+                let sentence = Sentence::new("its tensors take {0}, and {1} is the limit: take fewer tokens");
+                let [bytes, most] = number::bytes_apart(*bytes, *most);
+                sentence.with(bytes).with(most)
             }
             Self::TooManySteps { steps, most } => {
                 let sentence = Sentence::new(

@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::attention::product::Grid;
 use crate::attention::{Precision, Real};
+use crate::number;
 use crate::schedule::language::{Axis, Inner, Kind, Role, Setting, Tensor, TensorId};
 use crate::schedule::{self, Algorithm, Place, Plan};
 use crate::sentence::Sentence;
@@ -285,11 +286,10 @@ pub fn check_scores(algorithm: &Algorithm, plan: &Plan) -> Result<(), Sentence> 
     if bytes <= MOST_BYTES {
         return Ok(());
     }
-    let fault =
-        "{0} would keep S and P of {1} x {2} in memory, {3} GiB, and {4} GiB is the limit here; flash2 needs neither";
-    let gib = bytes as f64 / (1u64 << 30) as f64;
+    let fault = "{0} would keep S and P of {1} x {2} in memory, {3}, and {4} is the limit here; flash2 needs neither";
     let fault = Sentence::new(fault).with(algorithm.name()).with(plan.n_q).with(plan.n_k);
-    Err(fault.with(format!("{gib:.1}")).with(MOST_BYTES >> 30))
+    let [bytes, most] = number::bytes_apart(bytes, MOST_BYTES);
+    Err(fault.with(bytes).with(most))
 }
 
 fn elements(tensor: &Tensor, setting: &Setting) -> u64 {

@@ -9,6 +9,7 @@ pub mod hardware;
 pub mod language;
 pub mod parts;
 pub mod plan;
+pub mod rework;
 pub mod source;
 pub mod spec;
 pub mod step;

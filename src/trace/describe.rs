@@ -1,6 +1,8 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
-use ndarray::{ArrayView2, ArrayView3, s};
+use std::iter;
+
+use ndarray::{Array2, ArrayView2, ArrayView3, Axis, s};
 
 use super::format::{
     Check, DropoutFacts, ErrorAndBound, FORMAT, Grid, HeadIndex, MaskFacts, Moved, Origin, ProblemFacts, TileTotals,
@@ -8,12 +10,10 @@ use super::format::{
 };
 use super::number::Number;
 use crate::attention::dropout::Keep;
-use crate::attention::error_rule::Errors;
-use crate::attention::expected::{self, Expected};
+use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, WrongNumber};
 use crate::attention::input::Layout;
-use crate::attention::oracle::Output;
 use crate::attention::{Input, Problem, Window};
-use crate::machine;
+use crate::machine::{self, Results};
 use crate::schedule::spec::{KeyLengths, RunSpec};
 use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
@@ -189,28 +189,50 @@ pub(super) fn totals(schedule: &Schedule, counted: &machine::Totals) -> Totals {
     }
 }
 
-/// Compares the results with attention computed in f64; where they are not right, says where first.
-pub(super) fn check(export: &Export<'_>, got: &Output) -> (Check, Option<Sentence>) {
-    let precision = export.schedule.plan().precision;
-    let stored = algorithm::stored(&export.schedule.algorithm, export.schedule.plan());
-    let (reference, bound) = expected::forward(export.problem, (export.batch, export.head), precision, stored);
-    let errors = Errors::between(got, &reference.exact);
-    let results = [Some(got.o.view()), column(&got.m), column(&got.l), column(&got.lse)];
-    let all = Expected::of_forward(&reference.exact, &bound);
-    let mut wrong = all.iter().zip(results).filter_map(|(expected, got)| expected.compare(got?).wrong);
-    let fault = wrong.next().map(|wrong| wrong.sentence());
-    let pair = |error: f64, bound: f64| ErrorAndBound { max_error: Number(error), bound: Number(bound) };
-    let check = Check {
-        passed: errors.within(&bound),
-        o: pair(errors.o, bound.o),
-        m: (!got.m.is_empty()).then(|| pair(errors.m, bound.m)),
-        l: (!got.l.is_empty()).then(|| pair(errors.l, bound.l)),
-        lse: (!got.lse.is_empty()).then(|| pair(errors.lse, bound.lse)),
+/// Holds the results of each head of the schedule against exact ones; where they are not right, says where first. `None`
+/// where nothing was computed, or no rule tells how far it may be off.
+pub(super) fn check(export: &Export<'_>, results: &[Results]) -> Option<(Check, Option<Sentence>)> {
+    let picked = results.get(export.schedule.setting.picked(export.head))?;
+    let has = |names: &[&str]| names.iter().any(|name| picked.called(name).is_some());
+    let forward = if has(&FORWARD) { of_forward(export, picked) } else { Default::default() };
+    let backward = if has(&GRADIENTS) { of_backward(export, results).ok()? } else { Vec::new() };
+    let compared: Vec<Compared> = forward.into_iter().chain(backward).collect();
+    if compared.is_empty() {
+        return None;
+    }
+    let fault = compared.iter().find_map(|of| of.wrong.as_ref()).map(WrongNumber::sentence);
+    // Of dQ, that of the head which is worst.
+    let worst = |name: &str| {
+        let all = compared.iter().filter(|of| of.name == name);
+        all.max_by(|a, b| a.share().total_cmp(&b.share()))
+            .map(|of| ErrorAndBound { max_error: Number(of.error), bound: Number(of.bound) })
     };
-    (check, fault)
+    let [o, m, l, lse] = FORWARD.map(worst);
+    let gradients = GRADIENTS.iter().filter_map(|name| Some(((*name).to_owned(), worst(name)?))).collect();
+    Some((Check { passed: compared.iter().all(Compared::is_right), o, m, l, lse, gradients }, fault))
 }
 
-/// A value per row as a matrix; `None` where a text tells none.
-fn column(values: &[f64]) -> Option<ArrayView2<'_, f64>> {
-    ArrayView2::from_shape((values.len(), 1), values).ok().filter(|_| !values.is_empty())
+fn of_forward(export: &Export<'_>, results: &Results) -> Vec<Compared> {
+    let (algorithm, plan) = (&export.schedule.algorithm, export.schedule.plan());
+    let stored = algorithm::stored(algorithm, plan);
+    let (reference, bound) = expected::forward(export.problem, (export.batch, export.head), plan.precision, stored);
+    let all = Expected::of_forward(&reference.exact, &bound);
+    all.iter().filter_map(|of| Some(of.compare(results.called(of.name)?.view()))).collect()
+}
+
+/// Errors with why no rule tells.
+fn of_backward(export: &Export<'_>, results: &[Results]) -> Result<Vec<Compared>, Sentence> {
+    let (schedule, shape) = (export.schedule, export.problem.shape);
+    let first = export.head - schedule.setting.picked(export.head);
+    let heads = first..first + results.len();
+    let ones = Array2::ones((shape.n_q, shape.d_v));
+    let d_o = |head| export.d_o.map_or(ones.view(), |d_o| d_o.index_axis_move(Axis(0), head));
+    let d_o: Vec<ArrayView2<'_, f64>> = heads.clone().map(d_o).collect();
+    let plan = schedule.plan();
+    let stored = algorithm::stored_before(&schedule.algorithm, plan);
+    let (of_queries, of_keys) =
+        expected::backward(export.problem, (export.batch, heads), &d_o, plan.precision, stored)?;
+    // What is of keys is the sum of the group.
+    let all = of_queries.iter().zip(results).chain(of_keys.iter().zip(iter::repeat(&results[0])));
+    Ok(all.filter_map(|(of, results)| Some(of.compare(results.called(of.name)?.view()))).collect())
 }

@@ -273,7 +273,7 @@ pub struct Moved {
     pub write_bytes: u64,
 }
 
-/// Tiles of the whole grid by class, and those whose scores were computed.
+/// Tiles of the grid of one head by class, and those whose scores were computed for the heads that the schedule is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TileTotals {
     pub full: u64,
@@ -287,15 +287,18 @@ pub struct TileTotals {
 pub struct Check {
     /// Each error is within its bound (a NaN is not).
     pub passed: bool,
-    #[serde(rename = "O")]
-    pub o: ErrorAndBound,
-    /// Absent where the algorithm tells none; so are those of l and L.
+    /// Absent where the algorithm tells none; so are those of m, l and L.
+    #[serde(default, rename = "O", skip_serializing_if = "Option::is_none")]
+    pub o: Option<ErrorAndBound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub m: Option<ErrorAndBound>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l: Option<ErrorAndBound>,
     #[serde(default, rename = "L", skip_serializing_if = "Option::is_none")]
     pub lse: Option<ErrorAndBound>,
+    /// Of a backward pass: dQ (of the head of the group that is worst), dK and dV.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gradients: BTreeMap<String, ErrorAndBound>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -10,6 +10,7 @@ use super::format::{FORMAT, Trace, VERSION};
 use super::number::Values;
 use super::validate::validate;
 use crate::attention::Precision;
+use crate::number::short;
 use crate::sentence::Sentence;
 
 /// Reads a trace, of this version or an older one, and checks that it agrees with itself.
@@ -88,7 +89,7 @@ fn narrow(trace: &mut Trace) -> Result<(), TraceError> {
             values.narrow().map_err(|(index, x)| {
                 let place = Sentence::verbatim(format!("steps[{n}].{name}[{index}]"));
                 let fault = Sentence::new("{0} is outside the range of f32, which this run computed in");
-                TraceError::invalid(place, fault.with(format!("{x:e}")))
+                TraceError::invalid(place, fault.with(short(x)))
             })
         };
         for (name, values) in step.statistics_mut() {

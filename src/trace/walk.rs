@@ -7,7 +7,6 @@ use super::TraceError;
 use super::describe::{self, Export};
 use super::format::{Check, FlopCounts, Lines, Step, Totals};
 use super::number::Values;
-use crate::attention::oracle::Output;
 use crate::attention::{Precision, Real};
 use crate::machine::{Machine, Meter, Program, Results, carry_out, inputs_of_group, shapes};
 use crate::schedule::language::{Action, Extent, NameId, Names, Role, Shape};
@@ -44,18 +43,19 @@ pub(super) fn walk(
     go_on: impl FnMut(u64) -> bool,
     each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
 ) -> Result<End, TraceError> {
-    let (totals, output) = tell(export, tiles, go_on, each)?;
-    let (check, fault) = output.map(|output| describe::check(export, &output)).unzip();
+    let (totals, results) = tell(export, tiles, go_on, each)?;
+    let (check, fault) = describe::check(export, &results).unzip();
     Ok(End { totals, check, fault: fault.flatten() })
 }
 
-/// As [`walk`], without holding the results against exact ones; gives them where they were computed.
+/// As [`walk`], without holding the results against exact ones; gives those of each head of the schedule, none where they
+/// were not computed.
 pub(super) fn tell(
     export: &Export<'_>,
     tiles: Tiles,
     go_on: impl FnMut(u64) -> bool,
     each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
-) -> Result<(Totals, Option<Output>), TraceError> {
+) -> Result<(Totals, Vec<Results>), TraceError> {
     match (tiles, export.schedule.plan().precision) {
         (Tiles::None, _) => schedule_alone(export, go_on, each),
         (_, Precision::F64) => carried_out::<f64>(export, tiles, go_on, each),
@@ -67,7 +67,7 @@ fn schedule_alone(
     export: &Export<'_>,
     mut go_on: impl FnMut(u64) -> bool,
     mut each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
-) -> Result<(Totals, Option<Output>), TraceError> {
+) -> Result<(Totals, Vec<Results>), TraceError> {
     let schedule = export.schedule;
     let (mut teller, mut meter) = (Teller::new(export), Meter::new(schedule));
     let (mut steps, mut n) = (Vec::new(), 0);
@@ -82,7 +82,7 @@ fn schedule_alone(
             }
         }
     }
-    Ok((describe::totals(schedule, &meter.totals), None))
+    Ok((describe::totals(schedule, &meter.totals), Vec::new()))
 }
 
 fn carried_out<T: Real>(
@@ -90,7 +90,7 @@ fn carried_out<T: Real>(
     tiles: Tiles,
     mut go_on: impl FnMut(u64) -> bool,
     mut each: impl FnMut(&Step<'_>) -> Result<(), TraceError>,
-) -> Result<(Totals, Option<Output>), TraceError> {
+) -> Result<(Totals, Vec<Results>), TraceError> {
     let schedule = export.schedule;
     let given = inputs_of_group::<T>(schedule, export.problem, export.d_o, export.batch, export.head)?;
     let program = Program::new(&schedule.algorithm);
@@ -109,10 +109,8 @@ fn carried_out<T: Real>(
     });
     outcome?;
     let machine = carried?;
-    Ok((
-        describe::totals(schedule, &meter.totals),
-        Results::of(&machine, schedule, schedule.setting.picked(export.head)).output(),
-    ))
+    let results = (0..schedule.setting.heads).map(|head| Results::of(&machine, schedule, head)).collect();
+    Ok((describe::totals(schedule, &meter.totals), results))
 }
 
 /// Puts what the schedule says of a step into words.

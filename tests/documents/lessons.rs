@@ -115,6 +115,9 @@ fn the_parser_knows_all_that_the_readme_has() {
             text.split(move |c| !in_word(c)).map(str::to_owned).collect::<Vec<_>>()
         }));
     }
+    // What a formula may be made of.
+    let update = read(&format!("{FOLDER}/build/update.tile"));
+    words.extend(update.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
     words.extend(algorithm::ALL.iter().map(|algorithm| algorithm.name().to_owned()));
     words.insert(random::PREFIX.trim_end_matches(':').to_owned());
     let table = read("lessons/README.md");

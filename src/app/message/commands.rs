@@ -13,6 +13,7 @@ use crate::app::message::kernel::KernelMessage;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::message::strip::StripMessage;
 use crate::app::message::talk::{TalkMessage, TourMessage};
+use crate::app::message::text::TextMessage;
 use crate::app::message::window::{Edge, ODD_ROWS, Overlay, Zoom};
 use crate::app::run::lock::Lock;
 use crate::app::run::source::Source;
@@ -103,6 +104,8 @@ pub static TABLE: &[Entry] = &[
     entry("Change", "Algorithm: standard", &[], Message::Algorithm(0)),
     entry("Change", "Algorithm: flash1", &[], Message::Algorithm(1)),
     entry("Change", "Algorithm: flash2", &[], Message::Algorithm(2)),
+    entry("Change", "Save the text of the algorithm", &[], Message::Text(TextMessage::Save)),
+    entry("Change", "Put the text of the algorithm back", &[], Message::Text(TextMessage::PutBack)),
     entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Message::RunGpu),
     entry("GPU", "Record m and l on the GPU", &[], Message::Gpu(GpuMessage::Record)),
     entry("GPU", "Measure the roofs of the GPU", &[], Message::Gpu(GpuMessage::MeasureRoofs)),

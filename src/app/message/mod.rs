@@ -10,6 +10,7 @@ pub mod plane_lens;
 pub mod steps_lens;
 pub mod strip;
 pub mod talk;
+pub mod text;
 pub mod view;
 pub mod window;
 
@@ -21,6 +22,7 @@ use crate::app::message::kernel::KernelMessage;
 use crate::app::message::lesson::{Answer, LessonMessage};
 use crate::app::message::strip::StripMessage;
 use crate::app::message::talk::{TalkMessage, TourMessage};
+use crate::app::message::text::TextMessage;
 use crate::app::message::view::ViewMessage;
 use crate::app::message::window::{Edge, Overlay, Side, Zoom};
 use crate::app::run::selection::Selection;
@@ -70,6 +72,8 @@ pub enum Message {
     Gpu(GpuMessage),
     /// Something about the kernel's source.
     Kernel(KernelMessage),
+    /// Something about the algorithm's text.
+    Text(TextMessage),
     /// Something about the main view.
     View(ViewMessage),
     /// Something about the comparison of two runs.

@@ -12,7 +12,7 @@ use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Compared;
 use crate::machine::FirstWrong;
-use crate::number::{grouped, short};
+use crate::number::{self, grouped, short};
 use crate::playback::Command;
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
@@ -25,6 +25,13 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
+    stepper(ui, look, messages);
+    ui.add_space(SPACE);
+    device(ui, look, gpu, messages);
+}
+
+/// The results of the run on screen beside exact ones, and the first wrong number of them.
+pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
@@ -40,8 +47,6 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
     }
-    ui.add_space(SPACE);
-    device(ui, look, gpu, messages);
 }
 
 fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
@@ -100,9 +105,9 @@ fn result(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     if let Some(file) = outcome.changed {
         small(ui, &fill(&ui.ctx().clone(), "! changed source of {0}", &[&file]));
     }
-    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3;
+    let time = outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64();
     let what = if outcome.kernel_time.is_some() { "kernel time, all heads" } else { "wall time, all heads" };
-    value_row(ui, what, &format!("{} ms", short(time)), "time of the GPU");
+    value_row(ui, what, &number::time(time), "time of the GPU");
 }
 
 fn small(ui: &mut Ui, text: &str) {

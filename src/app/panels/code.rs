@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, Key, Modifiers, Rect, ScrollArea, Sense, Ui, ve
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::kernel::KernelMessage;
+use crate::app::message::text::TextMessage;
 use crate::app::message::{Message, commands};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::panel::{Home, Panel};
@@ -96,6 +97,7 @@ impl CodeView {
                 }
             }
             // Above the text, where it is in sight however long the text is.
+            edit_text(ui, messages);
             if kernel.is_some() {
                 edit(ui, messages);
             }
@@ -161,7 +163,15 @@ impl CodeView {
     }
 }
 
-/// The way to the editor.
+/// The way to the editor of this text.
+fn edit_text(ui: &mut Ui, messages: &mut Vec<Message>) {
+    let message = Message::Text(TextMessage::Toggle);
+    if ui.button(tr(ui.ctx(), "Edit the text")).on_hover_text(commands::tooltip(ui.ctx(), &message)).clicked() {
+        messages.push(message);
+    }
+}
+
+/// The way to the editor of the kernel.
 fn edit(ui: &mut Ui, messages: &mut Vec<Message>) {
     let action = Message::Kernel(KernelMessage::Toggle);
     let button = ui.button(tr(ui.ctx(), "Edit the kernel"));

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use crate::app::message::commands::{Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
-    block_sizes, breakpoints, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance, setup, tile,
-    traffic,
+    block_sizes, breakpoints, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance, setup, text,
+    tile, traffic,
 };
 
 /// In the order in which they are listed.
-pub static PANELS: [&Panel; 15] = [
+pub static PANELS: [&Panel; 16] = [
     &far::PANEL,
     &tile::PANEL,
     &needle::PANEL,
@@ -24,6 +24,7 @@ pub static PANELS: [&Panel; 15] = [
     &code::PANEL,
     &setup::PANEL,
     &lesson::PANEL,
+    &text::PANEL,
     &gpu::PANEL,
     &kernel::PANEL,
 ];

@@ -5,14 +5,15 @@ use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Stroke, StrokeKind
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::float::column;
-use crate::app::ink::motion::lerp;
+use crate::app::ink::motion::{is_reduced, lerp};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::view::ViewMessage;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::playback::lesson::{Distance, format_number};
+use crate::number;
+use crate::playback::lesson::Distance;
 use crate::schedule::{Buffer, Hardware};
 
 pub static PANEL: Panel = Panel {
@@ -33,7 +34,7 @@ pub static PANEL: Panel = Panel {
 };
 
 /// Bytes whose reading time is told.
-const TOLD_BYTES: f64 = 1e6;
+const TOLD_BYTES: f64 = (1 << 20) as f64;
 /// Seconds that a jump to another memory takes.
 const JUMP_S: f32 = 0.7;
 /// Room around what is looked at.
@@ -99,7 +100,7 @@ fn ends(levels: &[Level]) -> (f64, f64) {
 /// Height of the list with its usual spacing.
 const TIERS: f32 = 352.0;
 /// Width of a size at the end of its line.
-const SIZE: f32 = 64.0;
+const SIZE: f32 = 80.0;
 
 /// The list: what it holds, how fast it is; a click zooms there.
 fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, messages: &mut Vec<Message>) {
@@ -114,7 +115,7 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, messages: &m
     ui.add_space(SPACE);
     for level in levels {
         let at = zoom_of(levels, level);
-        let size = format_number(level.bytes, "B");
+        let size = number::bytes(level.bytes as u64);
         let button = egui::Button::selectable((at - zoom).abs() < 0.02, level.name.as_str()).wrap();
         let response = ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = SPACE;
@@ -149,22 +150,19 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, messages: &m
     draw::caption(ui, note).on_hover_text(format!("{}\n{}", tr(&ctx, chip.source), chip.link));
 }
 
-/// How long a megabyte takes from each memory.
+/// How long a mebibyte takes from each memory.
 fn speeds(ui: &mut Ui, levels: &[Level]) {
     let (ctx, palette) = (ui.ctx().clone(), Palette::of(ui));
-    draw::caption(ui, "Time to read 1 MB, by bandwidth");
+    draw::caption(ui, "Time to read 1 MiB, by bandwidth");
     let times: Vec<(&Level, f64)> = levels
         .iter()
         .filter_map(|level| Some((level, TOLD_BYTES / level.speed.filter(|speed| *speed > 0.0)?)))
         .collect();
     let longest = times.iter().map(|(_, time)| *time).fold(1e-30, f64::max);
     for (level, time) in times {
-        let text = format!("{} s/MB, {}/s", format_number(time, "e"), format_number(level.speed.unwrap_or(0.0), "B"));
-        let shown = fill(
-            &ctx,
-            "{0}: {1} µs ({2}/s)",
-            &[&level.name, &format_number(time * 1e6, ".3"), &format_number(level.speed.unwrap_or(0.0), "B")],
-        );
+        let speed = number::rate(level.speed.unwrap_or(0.0), "B/s");
+        let text = format!("{} s/MiB, {speed}", number::short(time));
+        let shown = fill(&ctx, "{0}: {1} ({2})", &[&level.name, &number::time(time), &speed]);
         let response = ui.label(draw::label(&shown));
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
         let width = (rect.width() * (time / longest) as f32).max(2.0);
@@ -183,7 +181,7 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
     let room = ui.available_size();
     let side = (room.y - 8.0).min(room.x).max(24.0);
     let (area, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-    let time = if crate::app::ink::motion::is_reduced(ui.ctx()) { 0.0 } else { JUMP_S };
+    let time = if is_reduced(ui.ctx()) { 0.0 } else { JUMP_S };
     let shown_zoom = ui.ctx().animate_value_with_time(response.id, zoom, time);
     let (largest, smallest) = ends(levels);
     // A side is the root of the bytes; what is looked at fills the view but for a margin.
@@ -199,7 +197,7 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
         painter.rect_filled(square.intersect(area), 0.0, color);
         let stroke = if level.is_on_chip { palette.accent } else { palette.faint_ink };
         painter.rect_stroke(square, 0.0, Stroke::new(1.5, stroke), StrokeKind::Inside);
-        let part = format!("{:.3}", pixels / side);
+        let part = number::short(f64::from(pixels / side));
         told.push(fill(ui.ctx(), "{0}: {1} of the view", &[&tr(ui.ctx(), level.id), &part]));
         free = name(&painter, area, square, level, free, palette);
     }
@@ -222,7 +220,7 @@ fn name(painter: &egui::Painter, area: Rect, square: Rect, level: &Level, free: 
     }
     let left = if square.width() >= NAMED_INSIDE { square.left() } else { square.right() };
     let place = Rect::from_min_max(pos2(left + 8.0, y - 9.0), pos2(area.right() - 4.0, y + 9.0));
-    let text = format!("{}  {}", level.name, format_number(level.bytes, "B"));
+    let text = format!("{}  {}", level.name, number::bytes(level.bytes as u64));
     fit_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
     y
 }

@@ -24,6 +24,7 @@ pub mod provenance;
 pub mod row_numbers;
 pub mod setup;
 pub mod strip;
+pub mod text;
 pub mod tile;
 pub mod timeline;
 pub mod tour;

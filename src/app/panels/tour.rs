@@ -13,8 +13,8 @@ use crate::app::run::scene::FinishedRun;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::Source;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
-use crate::number::{grouped, short};
+use crate::app::tongue::words::{fill, say, tr};
+use crate::number::{grouped, short, times};
 use crate::playback::lesson::{At, Distance, Scene, quantity};
 use crate::playback::{Command, STEPS_PER_S};
 use crate::schedule::{Algorithm, Part, algorithm};
@@ -206,7 +206,7 @@ fn verdict(ctx: &egui::Context, guess: &str, alpha: Option<f64>) -> String {
             fill(ctx, "You said {0}: the inverse. The old sum shrinks, it does not grow.", &[&guess])
         }
         (Ok(_), Some(alpha)) => fill(ctx, "You said {0}: not quite, it is {1}.", &[&guess, &short(alpha)]),
-        (Err(why), _) => crate::app::tongue::words::say(ctx, &why),
+        (Err(why), _) => say(ctx, &why),
         (Ok(_), None) => fill(ctx, "You said {0}.", &[&guess]),
     }
 }
@@ -222,7 +222,7 @@ fn raced(ctx: &egui::Context, look: &Look<'_>) -> String {
         algorithm.closed_form_of(&settings.setting(&look.scene.source)).hbm_bytes() as f64
     };
     let [first, .., last] = *algorithm::ALL;
-    fill(ctx, RACED, &[&other, &format!("{:.1}", of(first) / of(last)), &own])
+    fill(ctx, RACED, &[&other, &times(of(first) / of(last)), &own])
 }
 
 fn saved(ctx: &egui::Context, look: &Look<'_>) -> String {

@@ -191,12 +191,12 @@ pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
 /// Elements and bytes of each tensor, one line each way.
 pub fn per_tensor(ctx: &Context, traffic: &Traffic) -> String {
     let ways = [
-        ("{0} read: {1} {1|element|elements}, {2} B", &traffic.read),
-        ("{0} write: {1} {1|element|elements}, {2} B", &traffic.write),
+        ("{0} read: {1} {1|element|elements}, {2}", &traffic.read),
+        ("{0} write: {1} {1|element|elements}, {2}", &traffic.write),
     ];
     let lines = ways.into_iter().flat_map(|(way, tensors)| {
         tensors.iter().map(move |(tensor, elements)| {
-            fill(ctx, way, &[&tensor.name(), &grouped(elements), &grouped(tensors.bytes_of(tensor))])
+            fill(ctx, way, &[&tensor.name(), &grouped(elements), &bytes(tensors.bytes_of(tensor))])
         })
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -28,6 +28,7 @@ use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::Look;
 use crate::app::state::store::Store;
 use crate::app::state::talk::Talk;
+use crate::app::state::text_editor::TextEditor;
 use crate::app::state::view::MainView;
 use crate::attention::Input;
 use crate::playback::lesson::Distance;
@@ -104,6 +105,7 @@ impl App {
             || self.saving.is_some()
             || self.sitting.is_some()
             || self.open_panel.is_busy()
+            || self.owned.see().is_some_and(TextEditor::is_busy)
     }
 
     /// What the main view shows, or what a panel over it looks for, is under way.

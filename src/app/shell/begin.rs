@@ -25,6 +25,7 @@ use crate::app::shell::palette::CommandPalette;
 use crate::app::state::folds::Folds;
 use crate::app::state::history::History;
 use crate::app::state::store::Store;
+use crate::app::state::text_editor::TextEditor;
 use crate::app::state::view::MainView;
 use crate::app::tongue::words;
 use crate::attention::Input;
@@ -55,6 +56,7 @@ impl App {
         };
         let document = Document::new(ctx, opened, &mut player, &mut selection);
         let mut owned = Owned::default();
+        owned.put(TextEditor::new(options.folder.as_deref()));
         owned.put(GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu));
         let mut app = Self {
             document,

@@ -61,7 +61,7 @@ impl App {
         self.tell(ctx, saved.unwrap_or_else(|fault| Err(fault.into())));
     }
 
-    fn tell(&mut self, ctx: &Context, ended: Ended) {
+    pub(super) fn tell(&mut self, ctx: &Context, ended: Ended) {
         match ended {
             Ok(text) => self.done = Some(Done::new(ctx, text)),
             Err(fault) => self.document.set_notice(Some(fault)),

@@ -21,5 +21,6 @@ pub mod route;
 pub mod sides;
 pub mod stage;
 pub mod start_cost;
+pub mod text;
 pub mod top_bar;
 pub mod window;

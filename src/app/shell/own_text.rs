@@ -6,6 +6,7 @@ use eframe::egui::Context;
 
 use crate::app::run::settings::Settings;
 use crate::app::shell::app::App;
+use crate::app::state::text_editor::TextEditor;
 use crate::files;
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
@@ -23,7 +24,11 @@ impl App {
         let name = self.document.wanted().algorithm.name();
         if !files::is_text(name) {
             self.own_text.forget();
-        } else if self.own_text.is_saved(ctx, Path::new(name)) {
+            return;
+        }
+        // What the editor writes it runs itself.
+        let is_ours = self.owned.see::<TextEditor>().is_some_and(|editor| editor.keeps(name));
+        if self.own_text.is_saved(ctx, Path::new(name)) && !is_ours {
             let read = files::algorithm(name);
             self.run_text(ctx, read);
         }

@@ -215,7 +215,7 @@ impl App {
             let motion = Motion::of(ui.ctx(), &self.player, snapshot.cursor == self.player.cursor());
             let (check, question) = (self.document.check().cloned(), self.question());
             let (selection, check) = (self.selection, check.as_deref());
-            let look = Look { scene, snapshot, selection, check, generation, motion, question };
+            let look = Look { scene, snapshot, selection, check, generation, motion, question, race: None };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             // They are of a row: beside another picture they would be of nothing that is seen.
             if self.view.distance == Distance::Near && !self.view.compare.is_open {

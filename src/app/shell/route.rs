@@ -9,6 +9,7 @@ use crate::app::message::compare::CompareMessage;
 use crate::app::message::gpu::GpuMessage;
 use crate::app::message::kernel::KernelMessage;
 use crate::app::message::talk::TalkMessage;
+use crate::app::message::text::TextMessage;
 use crate::app::message::window::{Edge, Overlay, Side, Zoom};
 use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::kernel::KernelEditor;
@@ -23,6 +24,7 @@ use crate::app::shell::app::App;
 use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::OpenLesson;
+use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
@@ -83,6 +85,7 @@ impl App {
             }
             Message::Gpu(message) => self.gpu_message(ctx, message),
             Message::Kernel(message) => self.kernel_message(ctx, message),
+            Message::Text(message) => self.text_message(ctx, message),
             Message::Theme(theme) => self.set_theme(ctx, theme),
             Message::SwitchTheme => self.set_theme(ctx, Theme::of(ctx).next()),
             Message::Language(language) => self.set_language(ctx, language),
@@ -167,6 +170,8 @@ impl App {
             self.carry_out(ctx, Message::Talk(TalkMessage::Vote));
         } else if self.talk.is_some() {
             self.carry_out(ctx, Message::Talk(TalkMessage::Stop));
+        } else if self.document.notice().is_none() && self.owned.see().is_some_and(TextEditor::is_open) {
+            self.carry_out(ctx, Message::Text(TextMessage::Toggle));
         } else if self.document.notice().is_none() && self.owned.see().is_some_and(KernelEditor::is_open) {
             self.carry_out(ctx, Message::Kernel(KernelMessage::Toggle));
         } else if self.document.notice().is_none() && self.owned.see().is_some_and(GpuPanel::is_open) {

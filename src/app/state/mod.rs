@@ -8,4 +8,5 @@ pub mod lesson_work;
 pub mod seen;
 pub mod store;
 pub mod talk;
+pub mod text_editor;
 pub mod view;

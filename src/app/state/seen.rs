@@ -5,6 +5,7 @@ use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::run::selection::Selection;
 use crate::app::run::snapshot::Snapshot;
 use crate::playback::lesson::{ClickOn, Hides};
+use crate::schedule::language::Race;
 
 /// One frame's data.
 #[derive(Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct Look<'a> {
     /// How far the picture of the last step has come.
     pub motion: Motion,
     pub question: Question,
+    /// Of the text that is being typed.
+    pub race: Option<&'a Race>,
 }
 
 /// What the lesson asks of the picture, which must not give it away.

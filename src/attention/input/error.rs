@@ -2,6 +2,7 @@
 
 use super::budget::BUDGET;
 use crate::attention::problem::ProblemError;
+use crate::number;
 use crate::sentence::{Sentence, says_a_sentence};
 
 /// Knows no file paths: whoever opened the file says which one it was.
@@ -104,14 +105,14 @@ impl InputError {
                 let fault = fault.with(what).with(said).with(layout).with(found);
                 hint.iter().fold(fault, |fault, hint| Sentence::new("{0}; {1}").and(fault).and(hint.clone()))
             }
-            Self::TooLarge { what, bytes, left } => Sentence::new(
-                "{0} needs {1} {1|byte|bytes}, but only {2} of the {3} MiB for one input are left: use fewer tokens \
-                 or heads",
-            )
+            Self::TooLarge { what, bytes, left } => {
+                let [needed, there] = number::bytes_apart(u64::try_from(*bytes).unwrap_or(u64::MAX), *left);
+                Sentence::new("{0} needs {1}, but only {2} of the {3} for one input are left: use fewer tokens or heads")
             .and(what.clone())
-            .with(bytes)
-            .with(left)
-            .with(BUDGET >> 20),
+            .with(needed)
+            .with(there)
+            .with(number::bytes(BUDGET))
+            }
             Self::Npy { array, offset, fault } => {
                 Sentence::new("array {0} at byte {1}: {2}").with(array).with(offset).and(fault.clone())
             }

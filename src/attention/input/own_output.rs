@@ -8,6 +8,7 @@ use crate::attention::dropout::Keep;
 use crate::attention::error_rule::floor;
 use crate::attention::oracle;
 use crate::attention::{Precision, Shape};
+use crate::number::short;
 use crate::sentence::Sentence;
 
 /// Products of two numbers that a comparison may take: a few hundredths of a second.
@@ -106,11 +107,6 @@ impl OwnOutput {
             (array {1}; rounding explains {2})";
         Some(Sentence::new(warning).with(short(self.max_error)).with(&self.name).with(short(self.bound)).on_one_line())
     }
-}
-
-/// Three digits, with an exponent where the number is small.
-fn short(x: f64) -> String {
-    if x == 0.0 || (0.01..1e4).contains(&x.abs()) { format!("{x:.2}") } else { format!("{x:.1e}") }
 }
 
 /// The largest of what matters to a comparison.

@@ -79,7 +79,7 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
         if let Some(build) = &beat.build {
             report.builds += 1;
             report.wrong_builds += build.wrong.len();
-            report.note(graded(build, &beat.scene, engine, lesson.language));
+            report.note(graded(build, &beat.scene, engine));
         }
     }
     report.faults.sort_by_key(|fault| (fault.line, fault.column));
@@ -200,8 +200,9 @@ fn findable(change: &Change, scene: &Scene, engine: &Engine) -> Result<()> {
 }
 
 /// Right attempts are graded right, wrong ones and an empty one wrong.
-fn graded(build: &Build, scene: &Scene, engine: &Engine, language: Language) -> Result<()> {
-    let reason = |grade: &Grade| grade.findings.first().map_or_else(String::new, |finding| finding.text(language));
+fn graded(build: &Build, scene: &Scene, engine: &Engine) -> Result<()> {
+    let reason =
+        |grade: &Grade| grade.findings.first().map_or_else(String::new, |finding| finding.sentence().to_string());
     let solution = build.solution(engine, scene);
     let solution = solution.ok_or_else(|| LessonError::line(build.line, "the right build cannot be made"))?;
     let grade = build.grade(&solution, engine, scene)?;
@@ -234,6 +235,6 @@ fn graded(build: &Build, scene: &Scene, engine: &Engine, language: Language) -> 
 
 fn grade_of(build: &Build, attempt: &super::build::Attempt, engine: &Engine, scene: &Scene) -> Result<Grade> {
     let cards = build.cards_of(attempt, engine, scene);
-    let cards = cards.map_err(|message| LessonError::line(attempt.line, message))?;
+    let cards = cards.map_err(|why| LessonError::line(attempt.line, why))?;
     build.grade(&cards, engine, scene)
 }

@@ -1,5 +1,6 @@
 //! The text of a lesson to its beats: a header, headings, prose, fenced cues.
 
+use crate::number;
 use crate::sentence::Sentence;
 
 use super::build::Build;
@@ -21,7 +22,10 @@ const FENCE: &str = "```";
 /// Parses the text of a lesson. Errors name the first line that is wrong.
 pub fn parse(text: &str) -> Result<Lesson> {
     if text.len() > MOST_BYTES {
-        return Err(LessonError::line(1, Sentence::new("a lesson has at most {0} KiB").with(MOST_BYTES >> 10)));
+        return Err(LessonError::line(
+            1,
+            Sentence::new("a lesson has at most {0}").with(number::bytes(MOST_BYTES as u64)),
+        ));
     }
     let lines: Vec<&str> = text.lines().collect();
     let (mut lesson, body) = header(&lines)?;

@@ -26,7 +26,6 @@ pub use cue::{CONTROLS, Change, Claim};
 pub use document::{MOST_BYTES, parse};
 pub use engine::Engine;
 pub use error::{LessonError, Result};
-pub use expr::format_number;
 pub use fields::Field;
 pub use figure::{Figure, ShownBar, ShownFigure};
 pub use predict::{Asked, Choice, ClickOn, Hides, Predict, Response, Verdict};

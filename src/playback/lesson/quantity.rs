@@ -1,4 +1,4 @@
-//! What a person types for a number: `4.2 MB`, `e^-1.775`, `2^20`, `1/8`, `1,048,576`, `17 %`, `446 万`.
+//! What a person types for a number: `4 MiB`, `e^-1.775`, `2^20`, `1/8`, `1,048,576`, `17 %`, `446 万`.
 
 use crate::sentence::Sentence;
 
@@ -137,6 +137,8 @@ enum Of {
     Count,
     /// A power of ten, of whatever is asked for.
     Power,
+    /// A letter before a unit: of ten, and in a question for KiB, MiB or GiB of 1024.
+    Prefix,
     Share,
 }
 
@@ -153,10 +155,14 @@ impl Unit {
         let asked = known(unit).unwrap_or(Unit { of: Of::Count, size: 1.0 });
         match (self.of, asked.of) {
             (a, b) if a == b => Some(self.size / asked.size),
+            // In a question for MiB, 4 M is 4.
+            (Of::Prefix, Of::Bytes) if unit.ends_with("iB") => {
+                Some(if self.size == 1e3 { 1024.0 } else { 1024.0 * 1024.0 } / asked.size)
+            }
             // In a question for MB, 4.2 M is 4.2.
-            (Of::Power, _) => Some(self.size / asked.size),
+            (Of::Power | Of::Prefix, _) => Some(self.size / asked.size),
             // A thing that is counted says nothing of a unit: `4 tiles`.
-            (Of::Count, Of::Power) | (Of::Share, Of::Count) => Some(self.size / asked.size),
+            (Of::Count, Of::Power | Of::Prefix) | (Of::Share, Of::Count) => Some(self.size / asked.size),
             _ => None,
         }
     }
@@ -177,9 +183,11 @@ fn known(word: &str) -> Option<Unit> {
         "ms" | "毫秒" => unit(Of::Seconds, 1e-3),
         "µs" | "us" | "微秒" => unit(Of::Seconds, 1e-6),
         "ns" | "纳秒" => unit(Of::Seconds, 1e-9),
-        "k" | "K" | "thousand" | "千" => unit(Of::Power, 1e3),
+        "k" | "K" => unit(Of::Prefix, 1e3),
+        "M" => unit(Of::Prefix, 1e6),
+        "thousand" | "千" => unit(Of::Power, 1e3),
         "万" => unit(Of::Power, 1e4),
-        "M" | "million" | "millions" | "百万" => unit(Of::Power, 1e6),
+        "million" | "millions" | "百万" => unit(Of::Power, 1e6),
         "亿" => unit(Of::Power, 1e8),
         "%" => unit(Of::Share, 0.01),
         "x" | "times" | "time" | "elements" | "element" | "tokens" | "token" | "keys" | "key" | "queries" | "query"
@@ -228,6 +236,12 @@ mod tests {
             ("4 MiB", "MB", 4.194304),
             ("2^22 B", "MB", 4.194304),
             ("4.2 M", "MB", 4.2),
+            ("4 M", "MiB", 4.0),
+            ("4096 k", "MiB", 4.0),
+            ("4.2 MB", "MiB", 4.2e6 / 1_048_576.0),
+            ("4 million", "MiB", 4e6 / 1_048_576.0),
+            ("1 M", "M", 1.0),
+            ("1000 thousand", "M", 1.0),
             ("4.2", "MB", 4.2),
             ("5700 ns", "µs", 5.7),
             ("5.7 us", "µs", 5.7),

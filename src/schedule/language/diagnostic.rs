@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::words::Axis;
 use crate::sentence::Sentence;
 
 /// A piece of one line of a text. Lines and columns count from 1, columns in characters.
@@ -25,11 +26,22 @@ impl Span {
 pub struct Diagnostic {
     pub span: Span,
     pub what: Sentence,
+    /// What is wrong is a race.
+    pub race: Option<Race>,
+}
+
+/// Programs that run at once and meet in a block that one of them writes: the first two along `axis`, in the first block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Race {
+    pub axis: Axis,
+    pub tensor: String,
+    /// Of the tensor's blocks.
+    pub blocks: Vec<Axis>,
 }
 
 impl Diagnostic {
     pub fn new(span: Span, what: impl Into<Sentence>) -> Self {
-        Self { span, what: what.into() }
+        Self { span, what: what.into(), race: None }
     }
 
     /// `mine.tile:12:9: what`.

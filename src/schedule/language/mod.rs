@@ -27,7 +27,7 @@ mod words;
 pub use closed::{closed_form, visits};
 pub use cost::{Cost, Counts, Linear};
 pub use count::{Counter, counted};
-pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Span};
+pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Race, Span};
 pub use effects::{Effects, whole_rows};
 pub use ledger::{buffers, element_bytes, footprint, length, peak};
 pub use setting::Setting;

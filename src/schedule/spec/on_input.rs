@@ -163,22 +163,21 @@ impl RunSpec {
         (cut(shape.n_q), cut(shape.n_k))
     }
 
-    /// What a query head of a batch entry meets, on an input of this shape and mask without modifiers.
+    /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
         let (n_q, n_k) = self.lengths(shape);
         let shape = Shape { n_q, n_k, ..*shape };
         let tiling: Tiling = self.tiling(algorithm, &shape);
         let plan = Plan::new(n_q, n_k, shape.d, tiling, self.precision());
         let plan = Plan { d_v: shape.d_v, band: self.mask(own, n_k).band(&shape, batch), ..plan };
-        Setting { splits: self.splits(algorithm), ..Setting::new(plan) }
+        Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
     }
 
     /// What a query head of a batch entry meets in a run on `input`, whether it is whole still or was
     /// [applied](RunSpec::apply) to. Copies no tensor.
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
-        let Setting { plan, splits, .. } = self.on_shape(algorithm, &problem.shape, &problem.mask, batch);
-        let heads = algorithm.heads(&problem.shape);
+        let Setting { plan, splits, heads } = self.on_shape(algorithm, &problem.shape, &problem.mask, batch);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,

@@ -171,8 +171,16 @@ fn side_b<'a>(
     let generation = OF_B | compare.serial();
     let ghosts = compare.ghosts.get(ctx, &other.scene, generation);
     let (selection, question, motion) = (look.selection, look.question, Motion::still());
-    let look =
-        Look { scene: &other.scene, snapshot, selection, check: Some(&other.check), generation, motion, question };
+    let look = Look {
+        scene: &other.scene,
+        snapshot,
+        selection,
+        check: Some(&other.check),
+        generation,
+        motion,
+        question,
+        race: None,
+    };
     Half { letter: "B", look, rescales: Some(other.rescales), ghosts, textures: ["map of B", "ghosts of B"] }
 }
 

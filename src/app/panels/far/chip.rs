@@ -140,6 +140,7 @@ mod tests {
                     generation: 0,
                     motion: Motion::still(),
                     question: Question::default(),
+                    race: None,
                 };
                 for buffer in crate::app::panels::far::figure::buffers(&look) {
                     let Some(held) = held(&look, &buffer) else {

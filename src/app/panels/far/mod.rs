@@ -9,6 +9,7 @@ mod layout;
 mod lens;
 mod moving;
 mod plane;
+mod race;
 mod window;
 
 use eframe::egui::{Align2, Key, Modifiers, Rect, Sense, Ui, Vec2, pos2, vec2};
@@ -27,7 +28,7 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::ghosts::Ghosts;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{bytes, grouped};
+use crate::number::{self, bytes, grouped};
 use crate::playback::lesson::{ClickOn, Distance};
 use crate::schedule::language::Axis;
 use crate::schedule::{Buffer, TileCounts};
@@ -122,6 +123,7 @@ fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Te
     chip::paint(map);
     inset::paint(map);
     moving::paint(map);
+    race::paint(map);
 }
 
 /// Where everything stands, and the room that is kept for words.
@@ -206,7 +208,7 @@ fn told(map: &Map<'_>, place: Rect) {
     if let Some(fold) = layout.fold() {
         let (pattern, times) =
             if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
-        parts.push(fill(ctx, pattern, &[&format!("{times:.1}").trim_end_matches(".0")]));
+        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
     }
     let line = Rect::from_min_size(place.min, vec2(place.width(), LINE));
     let text = parts.join("; ");
@@ -301,7 +303,7 @@ fn scale_of_weights(painter: &eframe::egui::Painter, at: eframe::egui::Pos2, lim
         let square = Rect::from_min_size(at + vec2(12.0 * n as f32, 0.0), vec2(12.0, 12.0));
         painter.rect_filled(square, 0.0, palette.grey(n as f64, (STEPS - 1) as f64));
     }
-    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&crate::number::short(limit)]);
+    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&number::short(limit)]);
     let place = at + vec2(12.0 * STEPS as f32 + SPACE, 6.0);
     let rect = draw::put_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
     rect.right() - at.x + 3.0 * SPACE

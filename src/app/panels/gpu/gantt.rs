@@ -14,7 +14,7 @@ use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::recorded::Spans;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::number::{grouped, short};
+use crate::number::{self, grouped};
 use crate::trace::Timed;
 
 /// Room for the names of multiprocessors.
@@ -63,8 +63,8 @@ fn timeline(ui: &mut Ui, spans: &Spans, room: f32, messages: &mut Vec<Message>) 
     ui.horizontal(|ui| {
         let text = fill(
             ui.ctx(),
-            "{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2} us",
-            &[&grouped(spans.blocks.len() as u64), &chart.lines.len(), &short(chart.ns as f64 / 1e3)],
+            "{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2}",
+            &[&grouped(spans.blocks.len() as u64), &chart.lines.len(), &number::time(1e-9 * chart.ns as f64)],
         );
         note(ui, &text);
         if ui.button(tr(ui.ctx(), "Save the timeline for Perfetto")).clicked() {
@@ -136,10 +136,11 @@ fn draw_chart(ui: &mut Ui, spans: &Spans, chart: &Chart, height: f32) {
     describe(ui, &response, spans, chart);
     if let Some((block, rect)) = under {
         ui.painter().rect_stroke(rect, 0.0, palette.outline(), StrokeKind::Inside);
-        let us = |ns: u64| short(ns as f64 / 1e3);
-        let took = us(block.end_ns.saturating_sub(block.begin_ns));
-        let values: [&dyn std::fmt::Display; 4] = [&block.block, &block.sm, &us(block.begin_ns - chart.zero), &took];
-        response.on_hover_text_at_pointer(fill(ui.ctx(), "block {0} on SM {1}\nfrom {2} us, for {3} us", &values));
+        let written = |ns: u64| number::time(1e-9 * ns as f64);
+        let took = written(block.end_ns.saturating_sub(block.begin_ns));
+        let values: [&dyn std::fmt::Display; 4] =
+            [&block.block, &block.sm, &written(block.begin_ns - chart.zero), &took];
+        response.on_hover_text_at_pointer(fill(ui.ctx(), "block {0} on SM {1}\nfrom {2}, for {3}", &values));
     }
 }
 
@@ -163,7 +164,7 @@ fn time_axis(ui: &Ui, area: Rect, chart: &Chart) {
     let palette = Palette::of(ui);
     for (part, align) in [(0.0, Align2::LEFT_TOP), (0.5, Align2::CENTER_TOP), (1.0, Align2::RIGHT_TOP)] {
         let at = pos2(area.left() + part * area.width(), area.bottom() + 4.0);
-        let text = format!("{} us", short(f64::from(part) * chart.ns as f64 / 1e3));
+        let text = number::time(1e-9 * f64::from(part) * chart.ns as f64);
         ui.painter().text(at, align, text, theme::figures(theme::LABEL), palette.faint_ink);
     }
 }
@@ -177,7 +178,7 @@ fn describe(ui: &Ui, response: &egui::Response, spans: &Spans, chart: &Chart) {
         *ns += block.end_ns.saturating_sub(block.begin_ns);
     }
     let lines = busy.iter().take(16).map(|(sm, (count, ns))| {
-        fill(ui.ctx(), "SM {0}: {1} {1|block|blocks}, {2} us", &[sm, count, &short(*ns as f64 / 1e3)])
+        fill(ui.ctx(), "SM {0}: {1} {1|block|blocks}, {2}", &[sm, count, &number::time(1e-9 * *ns as f64)])
     });
     let mut text = lines.collect::<Vec<_>>().join("; ");
     if chart.lines.len() > 16 {

@@ -31,6 +31,7 @@ use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
 use crate::gpu::DeviceInfo;
+use crate::number;
 use crate::schedule::Tiling;
 
 pub static PANEL: Panel = Panel {
@@ -300,8 +301,8 @@ fn header<'a>(
             let bar = egui::ProgressBar::new(underway.part.unwrap_or(0.0)).desired_width(160.0);
             // What is still to come is seen too.
             ui.visuals_mut().extreme_bg_color = theme::Palette::of(ui).empty;
-            let percent = underway.part.map_or(String::new(), |part| format!(", {:.0} %", 100.0 * part));
-            ui.add(bar.text(draw::label(&format!("{word} {seconds:.1} s{percent}"))));
+            let percent = underway.part.map_or(String::new(), |part| format!(", {}", number::percent(f64::from(part))));
+            ui.add(bar.text(draw::label(&format!("{word} {}{percent}", number::clock(f64::from(seconds))))));
             ui.request_repaint_after_secs(0.1);
         } else {
             let run = egui::Button::new(tr(ui.ctx(), "Run on this device").to_owned());

@@ -16,7 +16,7 @@ use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::number::{bytes, grouped, short};
+use crate::number::{self, bytes, grouped, short};
 
 const NUMBERS: f32 = 280.0;
 
@@ -75,17 +75,16 @@ fn occupancy(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu) {
     ui.add_space(2.0 * SPACE);
     draw::caption(ui, "What a launch takes of a multiprocessor");
     for stage in stages {
-        let share = format!("{:.0}", 100.0 * stage.share());
-        let value =
-            fill(ui.ctx(), "{0} {0|block|blocks} at once, {1} % of its threads", &[&stage.blocks_per_sm, &share]);
+        let share = number::percent(stage.share());
+        let value = fill(ui.ctx(), "{0} {0|block|blocks} at once, {1} of its threads", &[&stage.blocks_per_sm, &share]);
         let name = fill(ui.ctx(), "occupancy of {0}", &[&stage.entry]);
         let row = value_row(ui, &stage.entry, &value, &name);
         let waves = stage.waves().map_or_else(|| "-".to_owned(), short);
         row.on_hover_text(fill(
             ui.ctx(),
-            "A block has {0} {0|thread|threads}, {1} {1|register|registers} a thread and {2} B of shared memory. {3} \
+            "A block has {0} {0|thread|threads}, {1} {1|register|registers} a thread and {2} of shared memory. {3} \
              {3|block|blocks} on {4} {4|multiprocessor|multiprocessors}: {5} {5|wave|waves}.",
-            &[&stage.threads, &stage.registers, &grouped(stage.shared_bytes as u64), &stage.blocks, &stage.sms, &waves],
+            &[&stage.threads, &stage.registers, &bytes(stage.shared_bytes as u64), &stage.blocks, &stage.sms, &waves],
         ));
     }
 }
@@ -105,10 +104,10 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     if let Some(rate) = rate.filter(|_| !is_software) {
         headline(ui, rate);
     }
-    let ms = |time: std::time::Duration| format!("{} ms", short(time.as_secs_f64() * 1e3));
-    let kernel = outcome.kernel_time.map_or_else(|| tr(ui.ctx(), "no GPU clock").to_owned(), ms);
+    let written = |time: std::time::Duration| number::time(time.as_secs_f64());
+    let kernel = outcome.kernel_time.map_or_else(|| tr(ui.ctx(), "no GPU clock").to_owned(), written);
     value_row(ui, "kernel time", &kernel, "kernel time");
-    let wall = value_row(ui, "wall time", &ms(outcome.wall), "wall time");
+    let wall = value_row(ui, "wall time", &written(outcome.wall), "wall time");
     wall.on_hover_text(tr(ui.ctx(), "From the first byte uploaded to the last byte read back."));
     value_row(ui, "launches", &grouped(outcome.launches as u64), "launches");
     value_row(ui, "device memory", &bytes(outcome.device_bytes), "device memory");
@@ -129,7 +128,7 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     let intensity = format!("{} FLOP/B", short(work.intensity()));
     value_row(ui, "arithmetic intensity", &intensity, "arithmetic intensity");
     if let Some(rate) = outcome.bytes_per_s().filter(|_| !is_software) {
-        let row = value_row(ui, "achieved bandwidth", &metric(rate, "B/s"), "achieved bandwidth");
+        let row = value_row(ui, "achieved bandwidth", &number::rate(rate, "B/s"), "achieved bandwidth");
         row.on_hover_text(tr(ui.ctx(), BYTES));
     }
     if outcome.kernel_time.is_none() && !is_software {
@@ -146,16 +145,9 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     note(ui, &text);
 }
 
-/// Four digits with a decimal prefix: `245.8 MFLOP/s`.
-fn metric(rate: f64, unit: &str) -> String {
-    let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
-    let (scale, prefix) = prefixes.into_iter().find(|(scale, _)| rate >= 0.9995 * scale).unwrap_or((1.0, ""));
-    format!("{} {prefix}{unit}", short(rate / scale))
-}
-
 /// The rate, large.
 fn headline(ui: &mut Ui, rate: f64) {
-    let text = metric(rate, "FLOP/s");
+    let text = number::rate(rate, "FLOP/s");
     let label = ui.label(RichText::new(&text).size(theme::TITLE).strong());
     draw::describe(&label, "rate", &text);
     label.on_hover_text(tr(ui.ctx(), FLOPS));
@@ -166,8 +158,8 @@ fn roofs(ui: &mut Ui, gpu: &Gpu, messages: &mut Vec<Message>) {
     let unknown = tr(ui.ctx(), "not yet measured").to_owned();
     let measured = gpu.roofs();
     let roofs = measured.and_then(Result::ok).copied().unwrap_or_default();
-    let copy = roofs.copy_bytes_per_s.map_or(unknown.clone(), |rate| metric(rate, "B/s"));
-    let fma = roofs.fma_flops_per_s.map_or(unknown, |rate| metric(rate, "FLOP/s"));
+    let copy = roofs.copy_bytes_per_s.map_or(unknown.clone(), |rate| number::rate(rate, "B/s"));
+    let fma = roofs.fma_flops_per_s.map_or(unknown, |rate| number::rate(rate, "FLOP/s"));
     let row = value_row(ui, "copy", &copy, "copy roof");
     row.on_hover_text(tr(
         ui.ctx(),

@@ -13,7 +13,7 @@ use crate::app::run::gpu::sweep::{ALGORITHMS, SIZES, Sweep, SweepAsked, SweepPoi
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::gpu::{DeviceInfo, DeviceKind};
-use crate::number::{bytes, short};
+use crate::number::{self, bytes, short};
 
 /// `end`: the largest N that was chosen, if one was. `room`: the height of the panel.
 pub fn show(
@@ -210,7 +210,7 @@ fn row(ui: &mut Ui, point: &SweepPoint) {
     match &point.what {
         What::Ran { time, is_kernel_time, device_bytes } => {
             let clock = tr(ui.ctx(), if *is_kernel_time { "kernel" } else { "wall" });
-            let time = format!("{} ms, {clock}", short(time.as_secs_f64() * 1e3));
+            let time = format!("{}, {clock}", number::time(time.as_secs_f64()));
             let memory = bytes(*device_bytes);
             ui.label(RichText::new(&time).size(theme::LABEL).monospace());
             ui.label(RichText::new(&memory).size(theme::LABEL).monospace());

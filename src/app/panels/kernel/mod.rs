@@ -3,7 +3,6 @@
 
 mod panel;
 mod report;
-mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +18,8 @@ use crate::app::run::scene::FinishedRun;
 use crate::app::run::snapshot::Snapshot;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::with_blocks;
+use crate::schedule::{Schedule, kernel_lines};
 use crate::sentence::Sentence;
-pub use text::lit;
 
 pub static PANEL: Panel = Panel {
     id: "kernel",
@@ -36,6 +35,11 @@ pub static PANEL: Panel = Panel {
         drawn.owned.of::<KernelEditor>().show(ui.ctx(), drawn.look, drawn.gpu, drawn.messages);
     },
 };
+
+/// Lines of a source that carry out the current step.
+pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
+    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
+}
 
 /// What was typed, by file, and what is shown of it.
 #[derive(Default)]

@@ -9,15 +9,20 @@ use crate::app::message::kernel::KernelMessage;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::has_blocks;
 
-use super::text::{self, Marks, lit};
-use super::{KernelEditor, report};
+use super::{KernelEditor, lit, report};
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, SPACE};
 use crate::app::message::commands;
+use crate::app::panels::parts::source::{self, FieldOf, Marks};
 use crate::app::run::gpu::device::{Gpu, Status, Task};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
+use crate::number;
+
+fn of(kernel: &'static Kernel) -> FieldOf<'static> {
+    FieldOf { name: "source of the kernel", file: kernel.file }
+}
 
 impl KernelEditor {
     pub fn show(&mut self, ctx: &Context, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
@@ -62,11 +67,11 @@ impl KernelEditor {
         let current = self.text(kernel);
         let is_current = last.is_none_or(|last| last.offer.text.as_deref().unwrap_or(kernel.source) == current);
         let faulty = last.filter(|_| is_current).map_or_else(Vec::new, report::faulty);
-        let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty };
+        let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty, ..Marks::default() };
         let mut typed = current.to_owned();
         // What is only measured takes no keyboard.
         let jump = if ui.is_sizing_pass() { None } else { self.jump.take() };
-        text::show(ui, kernel.file, &mut typed, &marks, (jump, (room - below - 3.0 * SPACE).max(60.0)));
+        source::show(ui, of(kernel), &mut typed, &marks, (jump, (room - below - 3.0 * SPACE).max(60.0)));
         if typed != self.text(kernel) {
             self.keep(kernel, typed);
         }
@@ -90,7 +95,7 @@ impl KernelEditor {
         ui.horizontal_wrapped(|ui| {
             let label = ui.label(draw::label(&format!("kernels/{}: {state}", kernel.file)));
             draw::describe(&label, "state of the source", &state);
-            if let Some(line) = text::cursor_line(ui, kernel.file, text) {
+            if let Some(line) = source::cursor_line(ui, of(kernel), text) {
                 let label = note(ui, &fill(ui.ctx(), "cursor at line {0}", &[&line]));
                 draw::describe(&label, "line of the cursor", &line.to_string());
             }
@@ -115,7 +120,7 @@ impl KernelEditor {
                     Task::Compile => "compiling and running ...",
                     _ => "the device is busy ...",
                 };
-                note(ui, &format!("{} {:.1} s", tr(ui.ctx(), word), underway.age.as_secs_f32()));
+                note(ui, &format!("{} {}", tr(ui.ctx(), word), number::clock(underway.age.as_secs_f64())));
                 ui.request_repaint_after_secs(0.1);
             }
             if let Status::Missing(_) = gpu.status() {

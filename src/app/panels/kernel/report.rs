@@ -14,7 +14,7 @@ use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::gpu::SourceError;
 use crate::gpu::source::Remark;
-use crate::number::short;
+use crate::number::{self, short};
 
 /// `is_current`: the text is still the one that was compiled.
 pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, (file, is_current): (&str, bool), messages: &mut Vec<Message>) {
@@ -90,8 +90,8 @@ fn verdict(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
         Some(file) => fill(ui.ctx(), "Changed source of {0}", &[&file]),
         None => tr(ui.ctx(), "The source as it is in kernels/").to_owned(),
     };
-    let ms = short(outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64() * 1e3);
-    note(ui, &fill(ui.ctx(), "{0}: it compiled and ran in {1} ms.", &[&whose, &ms]));
+    let time = number::time(outcome.kernel_time.unwrap_or(outcome.wall).as_secs_f64());
+    note(ui, &fill(ui.ctx(), "{0}: it compiled and ran in {1}.", &[&whose, &time]));
     let (bound, exact) = match look.check {
         Some(Check::Done { bound, exact, .. }) => (bound.o, exact),
         Some(Check::NotComputed(why)) => {

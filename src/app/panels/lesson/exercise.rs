@@ -9,7 +9,8 @@ use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::panels::lesson::task::task;
 use crate::app::state::lesson::OpenLesson;
-use crate::app::tongue::words::{self, fill, tr};
+use crate::app::tongue::words::{self, fill, say, tr};
+use crate::number::{self, grouped};
 use crate::playback::lesson::ShownBuild;
 use crate::playback::lesson::build::{Finding, Grade, Kind, Slot};
 
@@ -300,21 +301,20 @@ fn to_hole(lesson: &OpenLesson, build: &ShownBuild, card: usize) -> Move {
 
 fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
-    let language = words::language(ui.ctx());
     let fill_color = if grade.is_right() { palette.accent_soft } else { palette.trouble_soft };
     egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let text = match grade.findings.first() {
             None => tr(ui.ctx(), "It runs, and every number is right.").to_owned(),
-            Some(finding) => finding.text(language),
+            Some(finding) => say(ui.ctx(), &finding.sentence()),
         };
         let label = ui.label(egui::RichText::new(&text).strong());
         draw::describe(&label, "grade", &text);
         if let Some(moved) = grade.moved {
-            ui.label(fill(ui.ctx(), "It moved {0} {0|element|elements}.", &[&moved]));
+            ui.label(fill(ui.ctx(), "It moved {0} {0|element|elements}.", &[&grouped(moved)]));
         }
         if let Some(bytes) = grade.on_chip {
-            ui.label(fill(ui.ctx(), "It had {0} B on chip at most.", &[&bytes]));
+            ui.label(fill(ui.ctx(), "It had {0} on chip at most.", &[&number::bytes(bytes)]));
         }
         // The stage has the right run: there the number is as it should be.
         if let Some((row, block)) = grade.findings.first().and_then(Finding::place)

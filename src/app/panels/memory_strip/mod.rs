@@ -9,7 +9,7 @@ use crate::app::message::lesson::Answer;
 use crate::app::panels::memory_strip::budget::{budget_text, budgets, paint_budget};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::grouped;
+use crate::number::bytes;
 use crate::playback::lesson::ClickOn;
 use crate::schedule::Tensor;
 use crate::schedule::language::{Axis, Role};
@@ -192,14 +192,14 @@ pub fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
     let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     let moved = match (read, write) {
         (0, 0) => tr(ctx, "this step moves nothing").to_owned(),
-        (read, 0) => fill(ctx, "this step reads {0} B from HBM", &[&grouped(read)]),
-        (_, write) => fill(ctx, "this step writes {0} B to HBM", &[&grouped(write)]),
+        (read, 0) => fill(ctx, "this step reads {0} from HBM", &[&bytes(read)]),
+        (_, write) => fill(ctx, "this step writes {0} to HBM", &[&bytes(write)]),
     };
     let buffers: Vec<String> = look
         .snapshot
         .buffers
         .iter()
-        .map(|buffer| format!("{} {} B", chip::label(ctx, buffer), grouped(buffer.bytes())))
+        .map(|buffer| format!("{} {}", chip::label(ctx, buffer), bytes(buffer.bytes())))
         .collect();
     let budgets: Vec<String> = budgets(look).iter().map(|budget| budget_text(ui, budget)).collect();
     [moved, fill(ctx, "on chip: {0}", &[&buffers.join(", ")]), budgets.join(", ")]

@@ -52,7 +52,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("It compiled. The last result is not of this kernel.", "编译通过。最近的结果不是这个核函数的。"),
     ("Changed source of {0}", "改过的 {0} 源码"),
     ("The source as it is in kernels/", "kernels/ 中的源码"),
-    ("{0}: it compiled and ran in {1} ms.", "{0}：编译通过，运行用了 {1} ms。"),
+    ("{0}: it compiled and ran in {1}.", "{0}：编译通过，运行用了 {1}。"),
     ("{0}, allowed {1}: within the bound", "{0}，允许 {1}：在界限之内"),
     ("{0}, allowed {1}: outside the bound", "{0}，允许 {1}：超出界限"),
     ("Largest error of O against exact f64: {0}", "O 与精确 f64 的最大误差：{0}"),

@@ -99,10 +99,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "第 {0} 行载入 {1} 的一块，而没有哪一步写过它，在 {2}",
     ),
     ("it comes after {0}, which is not there; there are {1}", "它接在 {0} 之后，而没有 {0}；有 {1}"),
-    (
-        "its tensors take {0} GiB, and {1} GiB is the limit: take fewer tokens",
-        "它的张量要占 {0} GiB，上限是 {1} GiB：请减少词元",
-    ),
+    ("its tensors take {0}, and {1} is the limit: take fewer tokens", "它的张量要占 {0}，上限是 {1}：请减少词元"),
     (
         "it takes {0} {0|step|steps}, and {1} is the limit: take fewer tokens or larger blocks",
         "它要 {0} 步，上限是 {1} 步：请减少词元，或用更大的块",

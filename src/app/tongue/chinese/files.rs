@@ -3,7 +3,7 @@
 pub static TABLE: &[(&str, &str)] = &[
     // Outputs.
     ("the disk is full", "磁盘已满"),
-    ("the disk is full: there was room for {0} MiB, and more is needed", "磁盘已满：只有 {0} MiB 的空间，不够用"),
+    ("the disk is full: there was room for {0}, and more is needed", "磁盘已满：只有 {0} 的空间，不够用"),
     ("your part of the disk is full", "你的磁盘配额已满"),
     ("it is larger than a file may be here", "它超过了这里文件大小的上限"),
     ("the disk is read-only", "磁盘是只读的"),

@@ -14,10 +14,10 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Devices", "设备"),
     ("occupancy of {0}", "{0} 的 SM 占用率"),
     ("What a launch takes of a multiprocessor", "一次启动占用多少 SM 资源"),
-    ("{0} {0|block|blocks} at once, {1} % of its threads", "同时 {0} 个线程块，占线程数的 {1}%"),
+    ("{0} {0|block|blocks} at once, {1} of its threads", "同时 {0} 个线程块，占线程数的 {1}"),
     (
-        "A block has {0} {0|thread|threads}, {1} {1|register|registers} a thread and {2} B of shared memory. {3} {3|block|blocks} on {4} {4|multiprocessor|multiprocessors}: {5} {5|wave|waves}.",
-        "每个线程块有 {0} 个线程，每线程 {1} 个寄存器，{2} B 共享内存。{3} 个线程块分到 {4} 个 SM：{5} 个波次。",
+        "A block has {0} {0|thread|threads}, {1} {1|register|registers} a thread and {2} of shared memory. {3} {3|block|blocks} on {4} {4|multiprocessor|multiprocessors}: {5} {5|wave|waves}.",
+        "每个线程块有 {0} 个线程，每线程 {1} 个寄存器，{2} 共享内存。{3} 个线程块分到 {4} 个 SM：{5} 个波次。",
     ),
     ("workgroup storage bytes", "工作组存储字节"),
     ("invocations per workgroup", "每个工作组的调用数"),
@@ -182,11 +182,11 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("why there is no timeline", "没有时间线的原因"),
     ("No block was recorded.", "没有记录任何块。"),
-    ("{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2} us", "{0} 个块，{1} 个多处理器，{2} us"),
+    ("{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2}", "{0} 个块，{1} 个多处理器，{2}"),
     ("Save the timeline for Perfetto", "为 Perfetto 保存时间线"),
     ("The first {0} are drawn; the file has all.", "只画前 {0} 个；文件里有全部。"),
-    ("block {0} on SM {1}\nfrom {2} us, for {3} us", "SM {1} 上的块 {0}\n从 {2} us 起，历时 {3} us"),
-    ("SM {0}: {1} {1|block|blocks}, {2} us", "SM {0}：{1} 个块，{2} us"),
+    ("block {0} on SM {1}\nfrom {2}, for {3}", "SM {1} 上的块 {0}\n从 {2} 起，历时 {3}"),
+    ("SM {0}: {1} {1|block|blocks}, {2}", "SM {0}：{1} 个块，{2}"),
     ("blocks over multiprocessors", "多处理器上的块"),
     (
         "Standard attention against flash2 on random numbers, one head: N doubles until one of them is refused.",
@@ -231,7 +231,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the backend has no such variants of its kernels", "后端没有这样的核函数"),
     ("the {0} backend does not measure its kernels by themselves", "{0} 后端不单独测量它的核函数"),
     (
-        "the run needs {0} {0|byte|bytes} of device memory, but {1} of {2} are free: use fewer tokens or heads",
-        "运行需要 {0} 字节设备内存，但 {2} 中只有 {1} 空闲：请减少词元或注意力头",
+        "the run needs {0} of device memory, but {1} of {2} are free: use fewer tokens or heads",
+        "运行需要 {0} 设备内存，但 {2} 中只有 {1} 空闲：请减少词元或注意力头",
     ),
 ];

@@ -100,8 +100,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the safetensors file: {0}", "safetensors 文件：{0}"),
     ("the metadata key `{0}` {1}", "元数据键 `{0}` {1}"),
     (
-        "{0} needs {1} {1|byte|bytes}, but only {2} of the {3} MiB for one input are left: use fewer tokens or heads",
-        "{0} 需要 {1} 字节，但一个输入的 {3} MiB 只剩 {2} 字节：请减少词元或注意力头",
+        "{0} needs {1}, but only {2} of the {3} for one input are left: use fewer tokens or heads",
+        "{0} 需要 {1}，但一个输入的 {3} 只剩 {2}：请减少词元或注意力头",
     ),
     // Names.
     (

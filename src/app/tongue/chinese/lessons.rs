@@ -103,7 +103,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("a claim is true or false, and this is {0}", "断言是真假，而这是{0}"),
     ("nothing is said", "什么都没有说"),
     ("one line is said at a beat", "一拍只说一句"),
-    ("a lesson has at most {0} KiB", "一课最多 {0} KiB"),
+    ("a lesson has at most {0}", "一课最多 {0}"),
     ("a lesson has at most {0} beats", "一课最多 {0} 拍"),
     ("there is no beat: a beat begins with `## ` and its title", "没有拍：一拍以 `## ` 和标题开头"),
     ("a beat begins with `## ` and its title, or with ---", "一拍以 `## ` 和标题开头，或以 --- 开头"),

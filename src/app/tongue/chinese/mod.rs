@@ -1,5 +1,6 @@
 //! The words of the window in Chinese, by their English. One place to translate; [`super::words`] looks them up.
 
+mod builds;
 mod checks;
 mod code_edit;
 mod devices;
@@ -16,6 +17,7 @@ mod panels;
 mod run;
 mod stage;
 mod teach;
+mod text_editor;
 mod texts;
 mod window;
 mod wrong;
@@ -27,6 +29,7 @@ use std::sync::LazyLock;
 pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
     let tables = [
         TABLE,
+        builds::TABLE,
         stage::TABLE,
         faults::TABLE,
         files::TABLE,
@@ -40,6 +43,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         code_edit::TABLE,
         heads::TABLE,
         texts::TABLE,
+        text_editor::TABLE,
         window::TABLE,
         devices::TABLE,
         kernels::TABLE,
@@ -121,8 +125,8 @@ static TABLE: &[(&str, &str)] = &[
     ("made up for lessons", "为课程虚构"),
     ("Click to zoom there", "单击放大到这里"),
     ("zoom", "缩放"),
-    ("Time to read 1 MB, by bandwidth", "按带宽读 1 MB 的时间"),
-    ("{0}: {1} µs ({2}/s)", "{0}：{1} µs（{2}/s）"),
+    ("Time to read 1 MiB, by bandwidth", "按带宽读 1 MiB 的时间"),
+    ("{0}: {1} ({2})", "{0}：{1}（{2}）"),
     (
         "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM.",
         "容量和速度来自厂商资料，不是测量值。片上存储指 L1 缓存和共享内存：每个 SM 每时钟 128 字节。",
@@ -322,7 +326,7 @@ static TABLE: &[(&str, &str)] = &[
     ("Run it", "运行"),
     ("It runs, and every number is right.", "可以运行，每个数都对。"),
     ("It moved {0} {0|element|elements}.", "移动了 {0} 个元素。"),
-    ("It had {0} B on chip at most.", "片上最多占用 {0} B。"),
+    ("It had {0} on chip at most.", "片上最多占用 {0}。"),
     // The first two minutes.
     ("Watch the maximum rise", "看最大值升高"),
     ("Go on", "继续看"),

@@ -5,6 +5,7 @@ use super::super::error::Result;
 use super::super::scene::Scene;
 use super::{Build, Part};
 use crate::attention::TileClass;
+use crate::number::{apart, bytes_apart, grouped};
 use crate::sentence::Sentence;
 
 /// The grade of one attempt.
@@ -20,7 +21,7 @@ pub struct Grade {
     pub thought: Option<String>,
 }
 
-/// One thing that is wrong. [`Finding::text`] says it in words.
+/// One thing that is wrong. [`Finding::sentence`] says it in words.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
     /// A hole is empty.
@@ -37,7 +38,7 @@ pub enum Finding {
     OnChip { got: u64, limit: u64 },
     /// The condition of the task does not hold.
     Goal,
-    /// A formula cannot be read or evaluated.
+    /// A formula that the tile language cannot read, and what its reader says.
     Formula { formula: String, fault: Sentence },
     /// A tile of another class: query block, key block.
     Class { i: usize, j: usize, got: TileClass, want: TileClass },
@@ -78,6 +79,78 @@ impl Finding {
             Finding::Number { of: "O", row, .. } => Some((*row, None)),
             Finding::Number { row, place, .. } => Some((*row, Some(*place))),
             _ => None,
+        }
+    }
+
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Finding::Empty { hole } => Sentence::new("Place {0} is still empty.").with(hole + 1),
+            Finding::Impossible { card, why } if card.is_empty() => {
+                Sentence::new("This cannot run: {0}.").and(why.sentence())
+            }
+            Finding::Impossible { card, why } => {
+                Sentence::new("“{0}” cannot run here: {1}.").with(card).and(why.sentence())
+            }
+            Finding::Number { of: of @ "O", row, place, got, want } => {
+                let told = "The first number that differs: {0}[{1}, {2}] is {3}, and should be {4}.";
+                let [got, want] = apart(*got, *want);
+                Sentence::new(told).with(of).with(row).with(place).with(got).with(want)
+            }
+            Finding::Number { of, row, place, got, want } => {
+                let told =
+                    "The first number that differs: after key block {0}, {1} of row {2} is {3}, and should be {4}.";
+                let [got, want] = apart(*got, *want);
+                Sentence::new(told).with(place).with(of).with(row).with(got).with(want)
+            }
+            Finding::Moved { got, want } => Sentence::new("It moves {0} {0|element|elements}; {1} {1|is|are} needed.")
+                .with(grouped(*got))
+                .with(grouped(*want)),
+            Finding::Misfit { card, of, line } => {
+                Sentence::new("“{0}” is a value of {1}, and {2} is asked for here.").with(card).with(of).with(line)
+            }
+            Finding::OnChip { got, limit } => {
+                let [got, limit] = bytes_apart(*got, *limit);
+                Sentence::new("It needs {0} on chip, and there are {1}.").with(got).with(limit)
+            }
+            Finding::Goal => "It runs and gives the right numbers, but it is not yet what was asked for.".into(),
+            Finding::Formula { formula, fault } => {
+                Sentence::new("The formula “{0}” cannot be read: {1}").with(formula).and(fault.clone())
+            }
+            Finding::Class { i, j, got, want } => Sentence::new("Tile ({0}, {1}) is painted {2}, and it is {3}.")
+                .with(i)
+                .with(j)
+                .and(got.name())
+                .and(want.name()),
+            Finding::NeedlessMask { i, j } => {
+                Sentence::new("Tile ({0}, {1}) is full: the mask there changes no number and costs time.")
+                    .with(i)
+                    .with(j)
+            }
+        }
+    }
+}
+
+impl Why {
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Why::NeverWritten(name) => {
+                Sentence::new("it reads {0} on chip, and nothing has put it there yet").with(name)
+            }
+            Why::NotInHbm(tensor) => {
+                Sentence::new("it loads {0} from HBM, and nothing has stored it there yet").with(tensor)
+            }
+            Why::OtherBlock { tensor, held, needed } => {
+                let told = "the chip holds block {0} of {1}, and block {2} is needed";
+                Sentence::new(told).with(held).with(tensor).with(needed)
+            }
+            Why::NoLoop(axis) => {
+                Sentence::new("no loop over {0} is around it, so it does not know its block").with(axis)
+            }
+            Why::TwiceTheSameLoop(axis) => Sentence::new("a loop over {0} is around it already").with(axis),
+            Why::Brackets => "loops and their ends do not match".into(),
+            Why::StoresInput(tensor) => Sentence::new("{0} is an input and never changes").with(tensor),
+            Why::NoStart(tensor) => Sentence::new("{0} has no starting value").with(tensor),
+            Why::TooLong => "so many steps are no exercise".into(),
         }
     }
 }

@@ -11,12 +11,9 @@ mod order;
 mod paint;
 mod parse;
 mod settings;
-mod words;
 
 pub use cards::CardOp;
 pub use grade::{Finding, Grade, Why};
-
-use crate::sentence::Sentence;
 
 use super::engine::Engine;
 use super::error::Result;
@@ -25,6 +22,10 @@ use super::fields::Field;
 use super::predict::Hides;
 use super::scene::Scene;
 use super::text::Text;
+use crate::sentence::Sentence;
+
+/// A grade, or why an attempt cannot be graded.
+type Graded = std::result::Result<Grade, Sentence>;
 
 /// A task with its cards.
 #[derive(Clone, Debug)]
@@ -244,7 +245,7 @@ impl Build {
             Kind::Settings => settings::grade(self, filling, engine, scene),
             Kind::Paint => paint::grade(self, filling, engine, scene),
         };
-        let mut grade = graded.map_err(|message| super::LessonError::line(self.line, message))?;
+        let mut grade = graded.map_err(|why| super::LessonError::line(self.line, why))?;
         grade.measure(self, engine, scene)?;
         grade.explain(self, filling, engine, scene)?;
         Ok(grade)

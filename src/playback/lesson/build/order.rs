@@ -7,7 +7,7 @@ use super::super::scene::{Scene, Stage};
 use super::cards::CardOp;
 use super::execute::execute;
 use super::grade::{Finding, Grade, Why, empty_hole};
-use super::{Build, Card, Filled};
+use super::{Build, Card, Filled, Graded};
 use crate::schedule::{Place, Plan};
 use crate::sentence::Sentence;
 
@@ -25,12 +25,7 @@ pub(super) fn parse_ops(field: &Field) -> Result<Vec<CardOp>> {
     field.value.split(',').map(|name| op(name.trim())).collect()
 }
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> std::result::Result<Grade, Sentence> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }
@@ -44,7 +39,7 @@ pub(super) fn grade(
             Filled::Text(_) => None,
         })
         .collect();
-    let impossible = |card: usize, why: Why| -> std::result::Result<Grade, Sentence> {
+    let impossible = |card: usize, why: Why| -> Graded {
         let text = cards.get(card).map(|card| card.text.fill(engine, scene)).transpose();
         let card = text.map_err(|error| error.what)?.unwrap_or_default();
         Ok(Grade::of(Finding::Impossible { card, why }))

@@ -2,11 +2,11 @@
 
 use super::super::engine::Engine;
 use super::super::scene::{Scene, Stage};
-use super::Build;
 use super::cards::{CardOp, line};
 use super::execute::execute;
 use super::grade::{Finding, Grade};
 use super::order::CardStep;
+use super::{Build, Graded};
 use crate::attention::{Band, TileClass};
 use crate::schedule::{Plan, Schedule, algorithm};
 use crate::sentence::Sentence;
@@ -24,12 +24,7 @@ fn tiles(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
     (0..plan.t_r()).flat_map(move |i| (0..t_c).map(move |j| (i, j)))
 }
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> Result<Grade, Sentence> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     let stage = engine.stage(scene)?;
     let plan = &stage.plan;
     let class_of = |card: usize| {
@@ -57,7 +52,7 @@ pub(super) fn grade(
 }
 
 /// Runs flash2's schedule for no mask, changed as it was painted.
-fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass)]) -> Result<Grade, Sentence> {
+fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass)]) -> Graded {
     let flash2 = algorithm::by_name("flash2").ok_or("there is no flash2")?;
     let plan = &stage.plan;
     let open = Plan { band: Band::open(plan.n_q, plan.n_k), ..plan.clone() };

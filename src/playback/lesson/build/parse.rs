@@ -5,6 +5,7 @@ use super::super::error::{LessonError, Result};
 use super::super::fields::{Field, Fields};
 use super::super::predict::{Hides, expression};
 use super::super::text::Text;
+use super::formulas;
 use super::order::parse_ops;
 use super::{Attempt, Build, Card, Filling, Kind, Line, Part};
 use crate::sentence::Sentence;
@@ -120,6 +121,9 @@ fn template(kind: Kind, fields: &mut Fields, cards: &[Card]) -> Result<Vec<Line>
         (parts().filter(|part| **part == Part::Hole).count(), parts().filter(|part| **part == Part::Many).count());
     if kind != Kind::Paint && (holes + many == 0 || many > 1) {
         return Err(LessonError::line(fields.line, "a template has holes `?`, and at most one `...`"));
+    }
+    if kind == Kind::Formulas {
+        formulas::check(&lines)?;
     }
     Ok(lines)
 }

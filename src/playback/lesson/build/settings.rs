@@ -5,7 +5,7 @@ use super::super::fields::Field;
 use super::super::scene::Scene;
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, Card, Filled, Line, written};
+use super::{Build, Card, Filled, Graded, Line, written};
 use crate::schedule::tiling::footprint;
 use crate::sentence::Sentence;
 
@@ -20,12 +20,7 @@ fn misfit<'a>(build: &'a Build, filling: &[Option<usize>]) -> Option<(&'a Card, 
     build.filled(filling).into_iter().find_map(|(line, parts)| misfits(line, parts))
 }
 
-pub(super) fn grade(
-    build: &Build,
-    filling: &[Option<usize>],
-    engine: &Engine,
-    scene: &Scene,
-) -> Result<Grade, Sentence> {
+pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
     }

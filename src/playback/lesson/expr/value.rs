@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::number;
+
 use super::eval::Scope;
 
 /// A value. Objects are the engine's: a row, a run, a chip; only their parts are numbers.
@@ -87,25 +89,25 @@ impl Value {
     }
 }
 
-/// A number as a lesson shows it. Formats: `.3` digits after the point; `,` grouped digits; `B` bytes with a unit;
-/// `M` millions; `%` per cent; `e` a power of ten; none: whole numbers whole, others with four significant digits.
+/// A number as a lesson shows it, as the window and the command line write it ([`number`]). Formats: `.3` digits after the
+/// point; `,` grouped digits; `B` bytes with a unit; `B/s` a bandwidth; `M` millions; `%` per cent; `e` a power of ten;
+/// none: whole numbers whole, others with four significant digits.
 pub fn format_number(number: f64, format: &str) -> String {
-    if number.is_nan() {
-        return "NaN".into();
+    if !number.is_finite() {
+        return number::short(number);
     }
-    if number.is_infinite() {
-        return if number > 0.0 { "∞".into() } else { "-∞".into() };
-    }
+    let signed = |text: String| if number < 0.0 { format!("-{text}") } else { text };
     let text = if let Some(digits) = format.strip_prefix('.') {
         format!("{number:.*}", digits.parse::<usize>().unwrap_or(3).min(12))
     } else {
         match format {
-            "," => grouped(number),
-            "B" => bytes(number),
-            "M" => format!("{:.2}", number / 1e6),
-            "%" => format!("{:.0}%", number * 100.0),
-            "e" => format!("{number:.1e}"),
-            _ => plain(number),
+            "," => signed(number::grouped(number.abs().round() as u64)),
+            "B" => signed(number::bytes(number.abs().round() as u64)),
+            "B/s" => number::rate(number, "B/s"),
+            "M" => number::short(number / 1e6),
+            "%" => number::percent(number),
+            "e" => format!("{number:.3e}"),
+            _ => number::plain(number),
         }
     };
     // A rounded -0 is 0.
@@ -114,51 +116,24 @@ pub fn format_number(number: f64, format: &str) -> String {
 
 /// Whether [`format_number`] knows this format.
 pub fn is_format(format: &str) -> bool {
-    matches!(format, "" | "," | "B" | "M" | "%" | "e")
+    matches!(format, "" | "," | "B" | "B/s" | "M" | "%" | "e")
         || format.strip_prefix('.').is_some_and(|digits| digits.parse::<usize>().is_ok_and(|digits| digits <= 12))
-}
-
-fn plain(number: f64) -> String {
-    if number == number.trunc() && number.abs() < 1e15 {
-        return format!("{number:.0}");
-    }
-    let magnitude = number.abs().log10().floor();
-    if (-4.0..6.0).contains(&magnitude) {
-        format!("{number:.*}", (3.0 - magnitude).max(0.0) as usize)
-    } else {
-        format!("{number:.3e}")
-    }
-}
-
-/// Digits in groups of three, as every counter on the stage writes them; no line breaks within them.
-fn grouped(number: f64) -> String {
-    let digits = format!("{:.0}", number.abs());
-    let mut text = if number < 0.0 { "-".to_owned() } else { String::new() };
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in decimal units, three significant digits.
-fn bytes(number: f64) -> String {
-    let (scaled, unit) = match number.abs() {
-        size if size < 1e4 => return format!("{number:.0} B"),
-        size if size < 1e6 => (number / 1e3, "kB"),
-        size if size < 1e9 => (number / 1e6, "MB"),
-        size if size < 1e12 => (number / 1e9, "GB"),
-        _ => (number / 1e12, "TB"),
-    };
-    let digits = 2 - scaled.abs().log10().floor().clamp(0.0, 2.0) as usize;
-    format!("{scaled:.digits$} {unit}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lessons_write_as_the_window_and_the_command_line_do() {
+        for x in [0.0, 1e-9, -0.0312, 0.5, 2.25, -38.51, 1234.5, 99_999.96, 1e7 + 0.5, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(format_number(x, ""), number::plain(x), "{x}");
+        }
+        for n in [0, 999, 1000, 10_239, 10_240, 1_048_575, 4 << 20, 40 << 30] {
+            assert_eq!(format_number(n as f64, ","), number::grouped(n));
+            assert_eq!(format_number(n as f64, "B"), number::bytes(n));
+        }
+    }
 
     #[test]
     fn numbers_are_shown_as_asked() {
@@ -167,11 +142,12 @@ mod tests {
             (16.6666, "", "16.67"),
             (0.170, ".3", "0.170"),
             (1_179_648.0, ",", "1,179,648"),
-            (1_179_648.0, "M", "1.18"),
-            (2_097_152.0, "B", "2.10 MB"),
+            (1_179_648.0, "M", "1.180"),
+            (2_097_152.0, "B", "2.000 MiB"),
+            (1.555e12, "B/s", "1.555 TB/s"),
             (512.0, "B", "512 B"),
             (-0.0001, ".2", "0.00"),
-            (f64::NEG_INFINITY, "", "-∞"),
+            (f64::NEG_INFINITY, "", "-inf"),
             (f64::NAN, ".3", "NaN"),
             (0.375, "%", "38%"),
             (1e-9, "", "1.000e-9"),

@@ -2,7 +2,7 @@
 
 use crate::sentence::Sentence;
 
-use super::super::diagnostic::{Diagnostic, Span};
+use super::super::diagnostic::{Diagnostic, Race, Span};
 use super::super::syntax::{LoopOver, Node};
 use super::super::words::{Axes, Axis};
 use super::Checker;
@@ -59,7 +59,9 @@ impl Checker {
             .with(program(1))
             .with(&draft.name)
             .with(letters.join(","));
-            self.wrong.push(Diagnostic::new(access.span, what));
+            let blocks = draft.axes.clone().unwrap_or_default();
+            let race = Race { axis: meets.axis, tensor: draft.name.clone(), blocks };
+            self.wrong.push(Diagnostic { race: Some(race), ..Diagnostic::new(access.span, what) });
         }
     }
 }

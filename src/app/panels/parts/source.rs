@@ -1,36 +1,49 @@
-//! The text of a source as it is edited: numbered lines, those lit that the current step carries out, and those marked
-//! that the compiler spoke of.
+//! A text as it is edited: numbered lines, those lit that the current step carries out, those marked that are wrong, and
+//! those that were changed.
 
 use eframe::egui::text::{CCursor, CCursorRange, LayoutJob};
 use eframe::egui::text_edit::{TextEditOutput, TextEditState};
 use eframe::egui::{self, Align2, Color32, Id, Rect, ScrollArea, Shape, TextEdit, Ui, pos2, vec2};
 
 use crate::app::ink::theme::{self, Palette};
-use crate::app::run::snapshot::Snapshot;
 use crate::app::tongue::words::tr;
-use crate::schedule::{Schedule, kernel_lines};
 
 const SIZE: f32 = 12.0;
 /// Room for the numbers of the lines.
 const GUTTER: f32 = 44.0;
 
 /// Lines that stand out, from 1.
+#[derive(Default)]
 pub struct Marks {
     pub lit: Vec<u16>,
     pub faulty: Vec<usize>,
+    pub changed: Vec<usize>,
+}
+
+/// What is edited: the name of the field, and the file, each of which has a cursor of its own.
+#[derive(Clone, Copy)]
+pub struct FieldOf<'a> {
+    pub name: &'static str,
+    pub file: &'a str,
+}
+
+impl FieldOf<'_> {
+    fn id(self) -> Id {
+        Id::unique((self.name, self.file))
+    }
 }
 
 /// Shows the text in `height` points and takes what is typed; `jump` is the line that the cursor goes to now.
-pub fn show(ui: &mut Ui, file: &str, text: &mut String, marks: &Marks, (jump, height): (Option<usize>, f32)) {
-    let id = Id::unique(("kernel source", file));
+pub fn show(ui: &mut Ui, of: FieldOf<'_>, text: &mut String, marks: &Marks, (jump, height): (Option<usize>, f32)) {
+    let id = of.id();
     if let Some(line) = jump {
         put_cursor(ui, id, text, line);
     }
-    let area = ScrollArea::both().id_salt(("kernel source", file)).max_height(height).auto_shrink([false, false]);
+    let area = ScrollArea::both().id_salt((of.name, of.file)).max_height(height).auto_shrink([false, false]);
     area.show(ui, |ui| {
         // What is behind the text is known once the text is laid out.
         let behind = ui.painter().add(Shape::Noop);
-        let output = field(ui, id, text, height);
+        let output = field(ui, (id, of.name), text, height);
         let rows = rows(&output, ui.clip_rect());
         let behind_row = |(line, rect): &(usize, Rect)| {
             let (fill, _) = light(ui, *line, marks)?;
@@ -46,20 +59,20 @@ pub fn show(ui: &mut Ui, file: &str, text: &mut String, marks: &Marks, (jump, he
 }
 
 /// The line of the cursor, from 1.
-pub fn cursor_line(ui: &Ui, file: &str, text: &str) -> Option<usize> {
-    let state = TextEditState::load(ui.ctx(), Id::unique(("kernel source", file)))?;
+pub fn cursor_line(ui: &Ui, of: FieldOf<'_>, text: &str) -> Option<usize> {
+    let state = TextEditState::load(ui.ctx(), of.id())?;
     let at = state.cursor.char_range()?.primary.index.0;
     Some(text.chars().take(at).filter(|c| *c == '\n').count() + 1)
 }
 
-fn field(ui: &mut Ui, id: Id, text: &mut String, height: f32) -> TextEditOutput {
+fn field(ui: &mut Ui, (id, name): (Id, &'static str), text: &mut String, height: f32) -> TextEditOutput {
     let ink = Palette::of(ui).ink;
     // A line of code is one line.
     let mut layouter = |ui: &Ui, text: &dyn egui::TextBuffer, _: f32| {
         let job = LayoutJob::simple(text.as_str().to_owned(), theme::figures(SIZE), ink, f32::INFINITY);
         ui.fonts_mut(|fonts| fonts.layout_job(job))
     };
-    let name = tr(ui.ctx(), "source of the kernel").to_owned();
+    let name = tr(ui.ctx(), name).to_owned();
     let output = ui.horizontal_top(|ui| {
         ui.add_space(GUTTER);
         // The Tab key goes on to the next part, as everywhere: nobody is caught in here.
@@ -115,12 +128,11 @@ fn numbers(ui: &Ui, rows: &[(usize, Rect)], marks: &Marks) {
         if let Some((_, edge)) = light {
             painter.rect_filled(Rect::from_min_size(rect.min, vec2(4.0, rect.height())), 0.0, edge);
         }
+        if marks.changed.contains(line) {
+            let bar = Rect::from_min_size(pos2(gutter.right() - 3.0, rect.top()), vec2(3.0, rect.height()));
+            painter.rect_filled(bar, 0.0, palette.ink);
+        }
         let at = pos2(gutter.right() - 6.0, rect.center().y);
         painter.text(at, Align2::RIGHT_CENTER, line, theme::figures(SIZE - 1.0), palette.faint_ink);
     }
-}
-
-/// Lines of a source that carry out the current step.
-pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
-    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
 }

@@ -1,0 +1,38 @@
+//! The editor of the algorithm's text in Chinese.
+
+pub static TABLE: &[(&str, &str)] = &[
+    ("Edit the text", "编辑文本"),
+    ("Edit the text of the algorithm", "编辑算法的文本"),
+    ("Save the text of the algorithm", "保存算法的文本"),
+    ("Put the text of the algorithm back", "还原算法的文本"),
+    ("Text of the algorithm", "编辑算法的文本"),
+    ("text of the algorithm", "算法的文本"),
+    ("state of the text", "文本的状态"),
+    ("{0} as it stands in its file", "{0}，与文件中的相同"),
+    ("{0} as it comes with the program; it runs as you type", "程序自带的 {0}；边改边运行"),
+    ("{0}, changed here in {1} {1|line|lines}: it runs as you type", "{0}，在这里改了 {1} 行：边改边运行"),
+    ("{0}, changed here; what could be read last still runs", "{0}，在这里改过；仍在运行上一份读得懂的文本"),
+    ("kept in {0}", "存放在 {0}"),
+    ("Save", "保存"),
+    ("Save as a file", "另存为文件"),
+    ("Put the cursor on a line to see what can be done with it.", "把光标放在某一行，就能看到可以对它做什么。"),
+    ("Line {0}:", "第 {0} 行："),
+    ("One turn after the other", "各轮依次进行"),
+    ("All turns at once", "各轮同时进行"),
+    ("type to change it", "直接输入即可修改"),
+    ("Swap with the loop inside", "与内层循环对调"),
+    (
+        "the loop inside is over a part that this one cuts: they cannot change places",
+        "内层循环走的是这一层切出的部分：两层不能对调",
+    ),
+    (
+        "Lines {0} stand between the two loops, so that they cannot just change places.",
+        "第 {0} 行夹在两层循环之间，所以不能直接对调。",
+    ),
+    ("The other order: {0}", "另一种次序：{0}"),
+    ("program {0}", "程序 {0}"),
+    ("race", "竞争"),
+    ("the programs of {0} and of {1} meet in {2}[{3}]", "程序 {0} 与程序 {1} 在 {2}[{3}] 相遇"),
+    ("reading ...", "正在读取……"),
+    ("line {0}, column {1}", "第 {0} 行，第 {1} 列"),
+];
