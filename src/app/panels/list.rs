@@ -22,9 +22,9 @@ pub static PANELS: [&Panel; 16] = [
     &traffic::PANEL,
     &plot::PANEL,
     &code::PANEL,
-    &text::PANEL,
     &setup::PANEL,
     &lesson::PANEL,
+    &text::PANEL,
     &gpu::PANEL,
     &kernel::PANEL,
 ];

@@ -5,7 +5,7 @@ use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Stroke, StrokeKind
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::float::column;
-use crate::app::ink::motion::lerp;
+use crate::app::ink::motion::{is_reduced, lerp};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::view::ViewMessage;
@@ -181,7 +181,7 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
     let room = ui.available_size();
     let side = (room.y - 8.0).min(room.x).max(24.0);
     let (area, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-    let time = if crate::app::ink::motion::is_reduced(ui.ctx()) { 0.0 } else { JUMP_S };
+    let time = if is_reduced(ui.ctx()) { 0.0 } else { JUMP_S };
     let shown_zoom = ui.ctx().animate_value_with_time(response.id, zoom, time);
     let (largest, smallest) = ends(levels);
     // A side is the root of the bytes; what is looked at fills the view but for a margin.

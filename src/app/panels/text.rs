@@ -11,16 +11,12 @@ use crate::app::message::text::TextMessage;
 use crate::app::message::{Message, commands};
 use crate::app::panels::check;
 use crate::app::panels::panel::{Home, Panel};
-use crate::app::panels::parts::source::{self, Marks, Of};
+use crate::app::panels::parts::source::{self, FieldOf, Marks};
 use crate::app::state::seen::Look;
-use crate::app::state::text_editor::{EditedText, TextEditor};
+use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{fill, say, tr};
 use crate::files;
 use crate::schedule::rework::{self, Stays};
-
-const OF: Of<'static> = Of { name: "text of the algorithm", file: "" };
-/// Points; the map stays in sight beside it.
-const WIDTH: f32 = 560.0;
 
 pub static PANEL: Panel = Panel {
     id: "text",
@@ -30,15 +26,16 @@ pub static PANEL: Panel = Panel {
     command: "Edit the text of the algorithm",
     keys: &[(Modifiers::ALT, Key::A)],
     opens: Message::Text(TextMessage::Toggle),
-    also: "tile, code, loop, variant, bug, race",
-    help: "The text of the algorithm, edited while it runs.",
-    show: |ui, drawn| {
-        let ctx = ui.ctx().clone();
-        show(&ctx, drawn.owned.of::<TextEditor>(), drawn.look, drawn.messages);
-    },
+    also: "tile language, swap loops, parallel",
+    help: "The text of the algorithm, edited here: it runs as it is typed.",
+    show: |ui, drawn| show(ui.ctx(), drawn.owned.of::<TextEditor>(), drawn.look, drawn.messages),
 };
 
-/// Shows the window where it is open, and takes what is typed.
+const OF: FieldOf<'static> = FieldOf { name: "text of the algorithm", file: "" };
+/// Points; the map stays in sight beside it.
+const WIDTH: f32 = 560.0;
+
+/// Shows the window where it is open; gives the text as it was typed.
 fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
     let Some(look) = look else { return };
     let jump = editor.jump;
@@ -80,7 +77,7 @@ fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, message
 }
 
 /// The line that the current step carries out, those that are wrong, those that were changed.
-fn marks(edited: &EditedText, look: &Look<'_>) -> Marks {
+fn marks(edited: &Edited, look: &Look<'_>) -> Marks {
     let algorithm = &look.scene.schedule().algorithm;
     let step = look.snapshot.view.step.filter(|_| edited.runs(algorithm));
     let lit = step.map(|step| algorithm.line(step.line).span.line as u16);
@@ -89,7 +86,7 @@ fn marks(edited: &EditedText, look: &Look<'_>) -> Marks {
 }
 
 /// Which text it is, and what runs.
-fn state(ui: &mut Ui, edited: &EditedText) {
+fn state(ui: &mut Ui, edited: &Edited) {
     let ctx = ui.ctx().clone();
     let name = files::printable(edited.start().name());
     let said = match (edited.is_changed(), edited.wrong.is_empty()) {
@@ -107,11 +104,11 @@ fn state(ui: &mut Ui, edited: &EditedText) {
     }
 }
 
-fn buttons(ui: &mut Ui, edited: &EditedText, messages: &mut Vec<Message>) {
+fn buttons(ui: &mut Ui, edited: &Edited, messages: &mut Vec<Message>) {
     let save = if edited.origin().is_some() { "Save" } else { "Save as a file" };
     ui.horizontal_wrapped(|ui| {
-        for (name, asked) in [(save, TextMessage::Save), ("Put back", TextMessage::PutBack)] {
-            let message = Message::Text(asked);
+        for (name, message) in [(save, TextMessage::Save), ("Put back", TextMessage::PutBack)] {
+            let message = Message::Text(message);
             let is_enabled = edited.is_changed() && !(name == save && edited.is_being_read());
             let response = ui.add_enabled(is_enabled, Button::new(tr(ui.ctx(), name).to_owned()));
             if response.on_hover_text(commands::tooltip(ui.ctx(), &message)).clicked() {
@@ -122,7 +119,7 @@ fn buttons(ui: &mut Ui, edited: &EditedText, messages: &mut Vec<Message>) {
 }
 
 /// What can be done with the line of the cursor without typing.
-fn line(ui: &mut Ui, edited: &EditedText, typed: &str, messages: &mut Vec<Message>) {
+fn line(ui: &mut Ui, edited: &Edited, typed: &str, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     let Some(number) = source::cursor_line(ui, OF, typed) else {
         note(ui, tr(&ctx, "Put the cursor on a line to see what can be done with it."));
@@ -157,7 +154,7 @@ fn line(ui: &mut Ui, edited: &EditedText, typed: &str, messages: &mut Vec<Messag
 }
 
 /// Two loops change places, or what stands between them and the text of the other order.
-fn swap(ui: &mut Ui, edited: &EditedText, swapped: Result<String, Stays>, messages: &mut Vec<Message>) {
+fn swap(ui: &mut Ui, edited: &Edited, swapped: Result<String, Stays>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     match swapped {
         Ok(text) => {
@@ -185,7 +182,7 @@ fn swap(ui: &mut Ui, edited: &EditedText, swapped: Result<String, Stays>, messag
 }
 
 /// What is wrong, line by line, or what came of the run.
-fn report(ui: &mut Ui, edited: &EditedText, look: &Look<'_>, messages: &mut Vec<Message>) {
+fn report(ui: &mut Ui, edited: &Edited, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     if edited.is_being_read() {
         note(ui, tr(&ctx, "reading ..."));

@@ -13,7 +13,7 @@ use crate::app::run::scene::FinishedRun;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::Source;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::number::{grouped, short, times};
 use crate::playback::lesson::{At, Distance, Scene, quantity};
 use crate::playback::{Command, STEPS_PER_S};
@@ -206,7 +206,7 @@ fn verdict(ctx: &egui::Context, guess: &str, alpha: Option<f64>) -> String {
             fill(ctx, "You said {0}: the inverse. The old sum shrinks, it does not grow.", &[&guess])
         }
         (Ok(_), Some(alpha)) => fill(ctx, "You said {0}: not quite, it is {1}.", &[&guess, &short(alpha)]),
-        (Err(why), _) => crate::app::tongue::words::say(ctx, &why),
+        (Err(why), _) => say(ctx, &why),
         (Ok(_), None) => fill(ctx, "You said {0}.", &[&guess]),
     }
 }

@@ -56,8 +56,8 @@ impl App {
         };
         let document = Document::new(ctx, opened, &mut player, &mut selection);
         let mut owned = Owned::default();
-        owned.put(GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu));
         owned.put(TextEditor::new(options.folder.as_deref()));
+        owned.put(GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu));
         let mut app = Self {
             document,
             player,

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw;
-use crate::app::message::commands::{keys_text, table};
+use crate::app::message::commands::{Entry, keys_text, table};
 use crate::app::tongue::words::{fill, tr};
 
 /// Gives whether it stays open.
@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui) -> bool {
     is_open && !modal.should_close()
 }
 
-fn column(ui: &mut Ui, entries: &[&crate::app::message::commands::Entry]) {
+fn column(ui: &mut Ui, entries: &[&Entry]) {
     ui.spacing_mut().item_spacing.y = 0.0;
     let mut group = "";
     for entry in entries {

@@ -22,10 +22,13 @@ impl App {
     /// Runs the text that is run again where its file was saved.
     pub(super) fn follow_own_text(&mut self, ctx: &Context) {
         let name = self.document.wanted().algorithm.name();
-        // What the editor writes it runs itself.
-        if !files::is_text(name) || self.owned.see().is_some_and(|editor: &TextEditor| editor.keeps(name)) {
+        if !files::is_text(name) {
             self.own_text.forget();
-        } else if self.own_text.is_saved(ctx, Path::new(name)) {
+            return;
+        }
+        // What the editor writes it runs itself.
+        let is_ours = self.owned.see::<TextEditor>().is_some_and(|editor| editor.keeps(name));
+        if self.own_text.is_saved(ctx, Path::new(name)) && !is_ours {
             let read = files::algorithm(name);
             self.run_text(ctx, read);
         }

@@ -10,6 +10,7 @@ use crate::app::message::window::Overlay;
 use crate::app::message::{Message, commands};
 use crate::app::run::document::Document;
 use crate::app::run::said;
+use crate::app::run::settings::Settings;
 use crate::app::run::source::{Source, preset_title};
 use crate::app::tongue::words::{self, fill, tr};
 use crate::attention::input::bundled::CAPTURES;
@@ -138,10 +139,7 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>)
             for choice in algorithm::of_program() {
                 let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
-                    messages.push(Message::Change(Box::new(crate::app::run::settings::Settings {
-                        algorithm: choice.clone(),
-                        ..wanted.clone()
-                    })));
+                    messages.push(Message::Change(Box::new(Settings { algorithm: choice.clone(), ..wanted.clone() })));
                 }
             }
         },

@@ -6,6 +6,7 @@ use crate::app::ink::motion::{self, Motion};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
+use crate::app::message::talk::TourMessage;
 use crate::app::message::window::{Overlay, Side};
 use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::kernel::KernelEditor;
@@ -23,7 +24,7 @@ use crate::app::shell::{keys, stage, top_bar};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::{Look, Question};
-use crate::app::state::text_editor::{EditedText, TextEditor};
+use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{self, tr};
 use crate::playback::Command;
 
@@ -47,7 +48,6 @@ impl App {
             opened.iter().for_each(|path| self.store.kept.remember_file(path));
         }
         self.follow_own_text(&ctx);
-        self.follow_typed_text(&ctx);
         self.follow_typed_text(&ctx);
         self.follow_own_lesson(&ctx);
         self.follow_lesson();
@@ -181,7 +181,7 @@ impl App {
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();
-        let race = self.owned.of::<TextEditor>().edited().and_then(EditedText::race).cloned();
+        let race = self.owned.see().and_then(TextEditor::edited).and_then(Edited::race).cloned();
         let look = scene.as_deref().zip(snapshot.as_deref()).map(|(scene, snapshot)| Look {
             scene,
             snapshot,
@@ -274,7 +274,7 @@ impl App {
         let Some(tour) = &mut self.tour else { return };
         messages.extend(tour.begin(is_ready, look.scene));
         if tour.is_watched(is_playing) {
-            messages.push(Message::Tour(crate::app::message::talk::TourMessage::Next));
+            messages.push(Message::Tour(TourMessage::Next));
         }
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
         Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, messages));

@@ -21,13 +21,13 @@ pub struct TextEditor {
     /// Where texts that are edited are kept; nowhere, if it is `None`.
     folder: Option<PathBuf>,
     is_open: bool,
-    edited: Option<EditedText>,
+    edited: Option<Edited>,
     /// The line that the cursor goes to.
     pub jump: Option<usize>,
 }
 
 /// A text under way.
-pub struct EditedText {
+pub struct Edited {
     /// What ran when the editing began.
     start: Algorithm,
     /// What ran last of what was typed.
@@ -55,7 +55,7 @@ impl TextEditor {
         self.is_open
     }
 
-    pub fn edited(&self) -> Option<&EditedText> {
+    pub fn edited(&self) -> Option<&Edited> {
         self.edited.as_ref().filter(|_| self.is_open)
     }
 
@@ -83,7 +83,7 @@ impl TextEditor {
         match &mut self.edited {
             Some(edited) if edited.due.is_some() || edited.applied == *running => {}
             Some(edited) if edited.keeps(running) => edited.put(running),
-            _ => self.edited = self.is_open.then(|| EditedText::new(running, self.folder.as_deref())),
+            _ => self.edited = self.is_open.then(|| Edited::new(running, self.folder.as_deref())),
         }
     }
 
@@ -127,7 +127,7 @@ impl TextEditor {
             let _ = std::fs::remove_file(draft);
         }
         let start = edited.start.clone();
-        self.edited = Some(EditedText::new(&start, self.folder.as_deref()));
+        self.edited = Some(Edited::new(&start, self.folder.as_deref()));
         Some(start)
     }
 
@@ -149,7 +149,7 @@ impl TextEditor {
     }
 }
 
-impl EditedText {
+impl Edited {
     fn new(running: &Algorithm, folder: Option<&Path>) -> Self {
         let before = source(running);
         Self {

@@ -4,6 +4,7 @@ use eframe::egui::{Rect, Stroke, vec2};
 
 use super::figure::Map;
 use crate::app::ink::draw::arrow;
+use crate::app::panels::far::layout::Flank;
 use crate::app::panels::memory_strip;
 
 pub fn paint(map: &Map<'_>) {
@@ -29,10 +30,7 @@ fn way(map: &Map<'_>) -> Option<(Rect, Rect, eframe::egui::Color32)> {
         .find(|strip| strip.tensor == tensor && strip.split == strip.split.and(step.place.s()))
     {
         Some(strip) => {
-            let is_along_keys = matches!(
-                strip.side,
-                crate::app::panels::far::layout::Flank::Above | crate::app::panels::far::layout::Flank::Below
-            );
+            let is_along_keys = matches!(strip.side, Flank::Above | Flank::Below);
             let tokens = if is_along_keys { plan.cols(step.place.j()?) } else { plan.rows(step.place.i()?) };
             map.window.part(strip, &tokens)
         }

@@ -12,13 +12,13 @@ use eframe::egui::{Key, Modifiers};
 use crate::app::message::Message;
 use crate::app::message::kernel::KernelMessage;
 use crate::app::panels::panel::{Home, Panel};
-pub use crate::app::panels::parts::source::lit;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::sources::{Offer, Sources};
 use crate::app::run::scene::FinishedRun;
 use crate::app::run::snapshot::Snapshot;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::with_blocks;
+use crate::schedule::{Schedule, kernel_lines};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -35,6 +35,11 @@ pub static PANEL: Panel = Panel {
         drawn.owned.of::<KernelEditor>().show(ui.ctx(), drawn.look, drawn.gpu, drawn.messages);
     },
 };
+
+/// Lines of a source that carry out the current step.
+pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
+    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
+}
 
 /// What was typed, by file, and what is shown of it.
 #[derive(Default)]

@@ -8,20 +8,20 @@ use crate::app::message::gpu::GpuMessage;
 use crate::app::message::kernel::KernelMessage;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::source::has_blocks;
-use crate::number;
 
-use super::{KernelEditor, report};
+use super::{KernelEditor, lit, report};
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, SPACE};
 use crate::app::message::commands;
-use crate::app::panels::parts::source::{self, Marks, Of, lit};
+use crate::app::panels::parts::source::{self, FieldOf, Marks};
 use crate::app::run::gpu::device::{Gpu, Status, Task};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
+use crate::number;
 
-fn of(kernel: &'static Kernel) -> Of<'static> {
-    Of { name: "source of the kernel", file: kernel.file }
+fn of(kernel: &'static Kernel) -> FieldOf<'static> {
+    FieldOf { name: "source of the kernel", file: kernel.file }
 }
 
 impl KernelEditor {

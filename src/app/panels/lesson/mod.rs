@@ -12,6 +12,7 @@ use eframe::egui::{self, Key, Modifiers, Ui};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
 use crate::app::message::Message;
+use crate::app::message::commands::tooltip;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::message::window::Side;
 use crate::app::panels::lesson::task::{TEXT, task};
@@ -19,7 +20,7 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::lesson_work::DoneAlone;
 use crate::app::state::store::LessonProgress;
-use crate::app::tongue::words::{fill, say, tr};
+use crate::app::tongue::words::{fill, language, say, tr};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
 
@@ -47,7 +48,7 @@ fn contents(ui: &mut Ui, kept: &BTreeMap<String, LessonProgress>, messages: &mut
     draw::title(ui, tr(ui.ctx(), "Lessons"));
     draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
     ui.add_space(2.0 * SPACE);
-    let language = crate::app::tongue::words::language(ui.ctx());
+    let language = language(ui.ctx());
     for (index, entry) in LESSONS.iter().enumerate() {
         let Some(lesson) = entry.lesson(language).or_else(|_| entry.lesson(Default::default())).ok() else { continue };
         let progress = kept.get(entry.stem).cloned().unwrap_or_default();
@@ -268,7 +269,7 @@ fn way(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         let wide = egui::vec2(88.0, 28.0);
         let back = egui::Button::new(tr(ui.ctx(), "Back")).min_size(wide);
-        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Message::Lesson(LessonMessage::Previous));
+        let tip = tooltip(ui.ctx(), &Message::Lesson(LessonMessage::Previous));
         if ui.add_enabled(lesson.previous().is_some(), back).on_hover_text(tip).clicked() {
             messages.push(Message::Lesson(LessonMessage::Previous));
         }
@@ -278,7 +279,7 @@ fn way(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
             Some(_) if lesson.is_asking() => "Reveal",
             Some(_) => "Next",
         };
-        let tip = crate::app::message::commands::tooltip(ui.ctx(), &Message::Lesson(LessonMessage::Next));
+        let tip = tooltip(ui.ctx(), &Message::Lesson(LessonMessage::Next));
         let palette = Palette::of(ui);
         let next = egui::Button::new(tr(ui.ctx(), word)).min_size(egui::vec2(112.0, 28.0)).fill(palette.accent_soft);
         if ui.add(next).on_hover_text(tip).clicked() {

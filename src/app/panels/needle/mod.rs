@@ -22,6 +22,7 @@ use crate::app::panels::odd_rows;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::row_numbers::of_row;
 use crate::app::run::row::RowTold;
+use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{self, fill, tr};
 use crate::playback::lesson::Distance;
@@ -70,7 +71,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
     };
     let component = chosen.component.min(look.scene.plan().d_v.saturating_sub(1));
     let exact = match look.check {
-        Some(crate::app::run::scene::Check::Done { exact, .. }) => exact.o.get((query, component)).copied(),
+        Some(Check::Done { exact, .. }) => exact.o.get((query, component)).copied(),
         _ => None,
     };
     let area = ui.available_rect_before_wrap();

@@ -6,9 +6,7 @@ use eframe::egui::text_edit::{TextEditOutput, TextEditState};
 use eframe::egui::{self, Align2, Color32, Id, Rect, ScrollArea, Shape, TextEdit, Ui, pos2, vec2};
 
 use crate::app::ink::theme::{self, Palette};
-use crate::app::run::snapshot::Snapshot;
 use crate::app::tongue::words::tr;
-use crate::schedule::{Schedule, kernel_lines};
 
 const SIZE: f32 = 12.0;
 /// Room for the numbers of the lines.
@@ -24,19 +22,19 @@ pub struct Marks {
 
 /// What is edited: the name of the field, and the file, each of which has a cursor of its own.
 #[derive(Clone, Copy)]
-pub struct Of<'a> {
+pub struct FieldOf<'a> {
     pub name: &'static str,
     pub file: &'a str,
 }
 
-impl Of<'_> {
+impl FieldOf<'_> {
     fn id(self) -> Id {
         Id::unique((self.name, self.file))
     }
 }
 
 /// Shows the text in `height` points and takes what is typed; `jump` is the line that the cursor goes to now.
-pub fn show(ui: &mut Ui, of: Of<'_>, text: &mut String, marks: &Marks, (jump, height): (Option<usize>, f32)) {
+pub fn show(ui: &mut Ui, of: FieldOf<'_>, text: &mut String, marks: &Marks, (jump, height): (Option<usize>, f32)) {
     let id = of.id();
     if let Some(line) = jump {
         put_cursor(ui, id, text, line);
@@ -61,7 +59,7 @@ pub fn show(ui: &mut Ui, of: Of<'_>, text: &mut String, marks: &Marks, (jump, he
 }
 
 /// The line of the cursor, from 1.
-pub fn cursor_line(ui: &Ui, of: Of<'_>, text: &str) -> Option<usize> {
+pub fn cursor_line(ui: &Ui, of: FieldOf<'_>, text: &str) -> Option<usize> {
     let state = TextEditState::load(ui.ctx(), of.id())?;
     let at = state.cursor.char_range()?.primary.index.0;
     Some(text.chars().take(at).filter(|c| *c == '\n').count() + 1)
@@ -137,9 +135,4 @@ fn numbers(ui: &Ui, rows: &[(usize, Rect)], marks: &Marks) {
         let at = pos2(gutter.right() - 6.0, rect.center().y);
         painter.text(at, Align2::RIGHT_CENTER, line, theme::figures(SIZE - 1.0), palette.faint_ink);
     }
-}
-
-/// Lines of a source that carry out the current step.
-pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
-    snapshot.view.step.map_or_else(Vec::new, |step| kernel_lines(source, &schedule.algorithm, step.line))
 }

@@ -14,7 +14,7 @@ use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::steps_lens::{StepsLens, StepsSeen};
 use crate::app::message::strip::StripMessage;
-use crate::app::run::said::place;
+use crate::app::run::said::{operation, place};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::number::grouped;
@@ -167,7 +167,7 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
                 &[
                     &grouped(step + 1),
                     &say(ui.ctx(), &place(look.scene, &of)),
-                    &crate::app::run::said::operation(ui.ctx(), look.scene.schedule(), &of),
+                    &operation(ui.ctx(), look.scene.schedule(), &of),
                 ],
             );
             format!("{step}\n{help}")

@@ -30,4 +30,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("course, exercise, tutorial", "课程、练习、教程"),
     ("CUDA, device, benchmark", "CUDA、设备、测速"),
     ("source, compile, WGSL, CUDA", "源码、编译、WGSL、CUDA"),
+    ("The text of the algorithm, edited here: it runs as it is typed.", "算法的文本，在这里编辑：边输入边运行。"),
+    ("tile language, swap loops, parallel", "分块语言、交换循环、并行"),
 ];
