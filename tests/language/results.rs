@@ -254,30 +254,35 @@ proptest! {
     }
 }
 
-/// A NaN and an infinity behind the mask reach no result, of any text.
+/// A NaN and an infinity behind the mask reach no result, of any text; whether the last tile is hidden or the first ones are.
 #[test]
 fn what_the_mask_hides_reaches_no_result() {
     use tilescope::attention::Mask;
     let case =
         golden::cases().into_iter().find(|case| case.name == "causal_top_left_q64_k130_d16.npz").expect("it is there");
-    let mut problem = case.problem.clone();
-    problem.mask = Mask { key_lengths: Some(vec![37]), causal: true, ..problem.mask };
-    let clean = problem.head::<f64>(0, 0, Precision::F64);
-    let d_o = clean.q.mapv(f64::cos);
-    let want = exact(&clean, &d_o);
-    for (at, bad) in [(37, f64::NAN), (40, f64::INFINITY), (129, f64::NEG_INFINITY)] {
-        problem.k.row_mut_of(at).fill(bad);
-        problem.v.row_mut_of(at).fill(bad);
-    }
-    let dirty = problem.head::<f64>(0, 0, Precision::F64);
-    for tiling in TILINGS {
-        let setting = plan_of(&problem, 0, tiling, Precision::F64, 2);
-        for name in FORWARD.iter().chain(&BACKWARD) {
-            let algorithm = text(name);
-            let got = carried_out(&algorithm, &setting, given(dirty.clone(), &d_o, &want));
-            for (result, got) in got {
-                let error = max_error(&got, &want[result]);
-                assert!(error <= 1e-11, "{name} {tiling:?}: {result} is off by {error:e}");
+    let behind = Mask { key_lengths: Some(vec![37]), causal: true, ..case.problem.mask.clone() };
+    let before = Mask { window_left: Some(5), ..Mask::default() };
+    for (mask, [nan, inf, minus_inf]) in [(behind, [37, 40, 129]), (before, [60, 13, 0])] {
+        let mut problem = case.problem.clone();
+        problem.mask = mask;
+        let clean = problem.head::<f64>(0, 0, Precision::F64);
+        let d_o = clean.q.mapv(f64::cos);
+        let want = exact(&clean, &d_o);
+        for (at, bad) in [(nan, f64::NAN), (inf, f64::INFINITY), (minus_inf, f64::NEG_INFINITY)] {
+            assert!((0..clean.n_q()).all(|i| !clean.sees(i, at)), "key {at}");
+            problem.k.row_mut_of(at).fill(bad);
+            problem.v.row_mut_of(at).fill(bad);
+        }
+        let dirty = problem.head::<f64>(0, 0, Precision::F64);
+        for tiling in TILINGS {
+            let setting = plan_of(&problem, 0, tiling, Precision::F64, 2);
+            for name in FORWARD.iter().chain(&BACKWARD) {
+                let algorithm = text(name);
+                let got = carried_out(&algorithm, &setting, given(dirty.clone(), &d_o, &want));
+                for (result, got) in got {
+                    let error = max_error(&got, &want[result]);
+                    assert!(error <= 1e-11, "{name} {tiling:?}: {result} is off by {error:e}");
+                }
             }
         }
     }
