@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const LIST: &str = include_str!("mutants/engine.txt");
+const SURVIVORS: &str = include_str!("mutants/survivors.txt");
 
 /// What is changed, where, into what, and the test that tells: the library or a file of tests, and its name.
 #[derive(Debug, Default)]
@@ -108,6 +109,33 @@ fn every_mutant_has_its_place_and_its_test() {
         assert!(meets.is_none(), "{name} changes what {:?} changes", meets.map(|meets| meets.2));
     }
     assert!(mutants.len() >= 60, "{} mutants are too few", mutants.len());
+}
+
+/// The survivors of the mutation run are of code that is there, each under a reason.
+#[test]
+fn every_survivor_has_its_place_and_its_reason() {
+    let (mut reason, mut known, mut texts) = ("", BTreeSet::new(), BTreeMap::new());
+    for line in SURVIVORS.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        if let Some(said) = line.strip_prefix("== ") {
+            reason = said;
+            continue;
+        }
+        assert!(reason.ends_with('.'), "{line} stands under {reason:?}");
+        assert!(known.insert(line), "{line} stands twice");
+        let fields: Vec<&str> = line.splitn(4, " | ").collect();
+        let [file, function, change, code] = fields[..] else {
+            panic!("{line}: a file, a function, a change, its line")
+        };
+        assert!(file.starts_with("src/schedule/") || file.starts_with("src/machine/"), "{line}");
+        assert!(!change.is_empty(), "{line}");
+        let text = texts.entry(file).or_insert_with(|| read(&Path::new(ROOT).join(file)));
+        let head = format!("fn {function}");
+        let behind = text.split(&head).skip(1).filter(|rest| rest.starts_with(['(', '<']));
+        let holds = |body: &str| body.lines().any(|line| line.trim() == code) || code == "*";
+        assert!(behind.clone().count() > 0, "{line}: no such function");
+        assert!(behind.clone().any(holds), "{line}: no such line in it");
+    }
+    assert!(known.len() > 100, "{} survivors are too few: the list was not read", known.len());
 }
 
 /// Every room of the engine has mutants, and the rules that a wrong number would come from have many.

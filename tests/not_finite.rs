@@ -3,15 +3,17 @@
 
 mod common;
 
-use common::not_finite::{cases, differences, expected};
+use common::not_finite::{cases, differences, expected, sees};
 use tilescope::attention::cases::Case;
 use tilescope::attention::error_rule::{self, Errors};
 use tilescope::attention::oracle::{self, Output};
 use tilescope::attention::{Compared, Expected, Precision, Problem, naive};
+use tilescope::machine::{Given, Program, carry_out};
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
 fn small_cases() -> Vec<Case> {
-    [(1, 1), (5, 7), (7, 5)].into_iter().flat_map(|(n_q, n_k)| cases(n_q, n_k, 3)).collect()
+    // Rows of one value take other ways than wider ones.
+    [(1, 1, 3), (5, 7, 3), (7, 5, 3), (5, 7, 1)].into_iter().flat_map(|(n_q, n_k, d)| cases(n_q, n_k, d)).collect()
 }
 
 /// How far finite results may be off; m, l and O of sums of a few numbers near 1.
@@ -64,6 +66,26 @@ fn the_stepper_meets_the_table_at_every_block_size() {
             }
         }
     }
+}
+
+/// What a query does not see has no weight, also in a row of NaN.
+#[test]
+fn what_is_hidden_weighs_nothing_in_any_row() {
+    let (mut of_nan, algorithm) = (0, algorithm::by_name("standard").expect("an algorithm"));
+    for Case { name, problem } in small_cases() {
+        for (br, bc) in [(1, 1), (2, 3), (7, 7)] {
+            let plan = Plan::of_problem(&problem, 0, Tiling { br, bc }, Precision::F64);
+            let (schedule, program) = (Schedule::new(algorithm, plan), Program::new(algorithm));
+            let given = [Given::new(problem.head::<f64>(0, 0, Precision::F64))];
+            let machine = carry_out(&schedule, &program, &given, |_, _, _| true).expect("nobody stops it");
+            let weights = machine.tensor("P", 0).expect("it is kept");
+            for ((i, j), &weight) in weights.indexed_iter().filter(|((i, j), _)| !sees(&problem, 0, *i, *j)) {
+                assert_eq!(weight, 0.0, "{name}, {br} x {bc}: query {i}, key {j}");
+                of_nan += usize::from(weights.row(i).iter().any(|x| x.is_nan()));
+            }
+        }
+    }
+    assert!(of_nan > 100, "{of_nan} hidden pairs in rows of NaN");
 }
 
 /// What nobody sees changes no bit.

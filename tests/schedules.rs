@@ -158,6 +158,33 @@ proptest! {
     }
 }
 
+/// What is shown of an input is its block at the rows and keys that are shown, and not the one before it.
+#[test]
+fn an_input_is_shown_at_its_own_place() {
+    let problem = input::random::read("random:7,9,2,1,1", 3).expect("a spec").problem;
+    let head = problem.head::<f64>(0, 0, Precision::F64);
+    for schedule in each_schedule(&problem, Tiling { br: 2, bc: 3 }, Precision::F64) {
+        let name = schedule.algorithm.name().to_owned();
+        let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
+        let (mut rows, mut keys) = (0, 0);
+        for cursor in 0..=run.schedule.len() {
+            let view = run.view(cursor);
+            if let Some(q) = view.get("Q") {
+                rows += 1;
+                assert_eq!(q, head.q.slice(ndarray::s![view.rows.clone(), ..]), "{name}: Q after {cursor} steps");
+            }
+            for (tensor, whole) in [("K", &head.k), ("V", &head.v)] {
+                if let Some(part) = view.get(tensor) {
+                    keys += 1;
+                    let want = whole.slice(ndarray::s![view.cols.clone(), ..]);
+                    assert_eq!(part, want, "{name}: {tensor} after {cursor} steps");
+                }
+            }
+        }
+        assert!(rows + keys > 10, "{name} shows no inputs");
+    }
+}
+
 /// In a schedule so long that most steps have no checkpoint beside them, what is recomputed is what was there.
 #[test]
 fn state_far_from_a_checkpoint_is_the_same() {

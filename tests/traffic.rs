@@ -73,7 +73,48 @@ fn the_toy_chip() {
     let flash2 = algorithm::by_name("flash2").expect("flash2");
     assert_eq!(footprint(flash2, &plan).total(), 352);
     assert!(footprint(flash2, &plan).fits(&toy));
-    assert!(!footprint(flash2, &Plan { br: 8, ..plan }).fits(&toy));
+    assert!(!footprint(flash2, &Plan { br: 8, ..plan.clone() }).fits(&toy));
+    // Either memory alone is too small for it.
+    assert!(!OnChip { shared: toy.shared_bytes_per_block + 1, registers: 0 }.fits(&toy));
+    assert!(!OnChip { shared: 0, registers: toy.register_bytes_per_block + 1 }.fits(&toy));
+    assert_eq!(toy.hbm_bytes, 1_048_576);
+}
+
+/// The A100 of its whitepaper: 164 KiB of 192 to share, 163 of them in a block; 108 processors at 1.41 GHz, each with 32
+/// banks of 4 bytes and 16 special functions a clock.
+#[test]
+fn a_chip_of_a_datasheet() {
+    let chip = hardware::by_name("a100-40gb").expect("it is listed");
+    assert_eq!((chip.shared_bytes_per_sm, chip.sram_bytes_per_sm), (167_936, 196_608));
+    assert_eq!((chip.shared_bytes_per_block, chip.register_bytes_per_block), (166_912, 262_144));
+    assert_eq!(chip.hbm_bytes, 42_949_672_960);
+    for (rate, published) in [
+        (chip.hbm_bytes_per_s, 1.555e12),
+        (chip.matmul_flops_per_s, 312e12),
+        (chip.vector_flops_per_s, 19.5e12),
+        (chip.sram_bytes_per_s, 19.491_84e12),
+        (chip.exp_per_s, 2.436_48e12),
+    ] {
+        assert!((rate / published - 1.0).abs() < 1e-9, "{rate} {published}");
+    }
+}
+
+/// What no total is above, worked out by hand: 15 pairs; 3 queries in 3 key blocks and 5 keys in 2 query blocks, each once
+/// more, are 27 edges.
+#[test]
+fn the_most_of_a_plan() {
+    let plan = Plan { d_v: 4, ..Plan::new(3, 5, 2, Tiling { br: 2, bc: 2 }, Precision::F32) };
+    assert_eq!(plan.most(), 76 * 15 + 8 * 50 * 27);
+}
+
+#[test]
+fn operations_and_bytes_add_up() {
+    let traffic = count("flash1", &plan(16, 4, 4, 4, Precision::F16));
+    let flops = traffic.flops;
+    assert!(flops.matmul > 0 && flops.exp > 0 && flops.other > 0);
+    assert_eq!(flops.total(), flops.matmul + flops.exp + flops.other);
+    let (q, m) = (traffic.read.get(Tensor::Q), traffic.read.get(Tensor::M));
+    assert_eq!((traffic.read.bytes_of(Tensor::Q), traffic.read.bytes_of(Tensor::M)), (2 * q, 4 * m));
 }
 
 #[test]

@@ -76,14 +76,10 @@ impl<T: Real> Chip<T> {
         Self { values, written: Names::default(), whole_rows: Names::default(), hiding: Names::default() }
     }
 
-    /// An empty chip for a program of `kernel`; keeps its memory.
+    /// An empty chip for a program of `kernel`; keeps its memory, and nothing in it.
     pub fn restart(&mut self, algorithm: &Algorithm, kernel: usize) {
+        self.values.iter_mut().for_each(|value| value.data.fill(T::zero()));
         let whole_rows = algorithm.whole_rows(kernel);
-        if self.whole_rows != whole_rows {
-            // The same names are of other sizes now.
-            let changed = self.whole_rows.without(whole_rows).with(whole_rows.without(self.whole_rows));
-            changed.iter().for_each(|name| self.values[name] = Value::default());
-        }
         (self.written, self.whole_rows, self.hiding) = (Names::default(), whole_rows, Names::default());
     }
 

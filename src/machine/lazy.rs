@@ -4,7 +4,7 @@
 //! then needed too. The list, carried out forwards, gives the very bits that carrying out every step would.
 
 use crate::attention::Real;
-use crate::schedule::{Names, Schedule, Step};
+use crate::schedule::{Names, Place, Plan, Schedule, Step};
 
 use super::evaluate::Machine;
 use super::hbm::Block;
@@ -57,6 +57,35 @@ impl Needed {
     }
 }
 
+/// The part of the chip that is looked at: the last query block and key block that a step was at. A ragged block leaves what
+/// was beyond it, which still stands there.
+struct Looked {
+    /// Names of which not all that is looked at was made yet.
+    names: Names,
+    rows: Option<usize>,
+    keys: Option<usize>,
+}
+
+impl Looked {
+    /// A step at `place` writes less than what is looked at.
+    fn is_larger(&mut self, plan: &Plan, place: Place) -> bool {
+        let rows = place.i().map(|i| plan.rows(i).len());
+        let keys = place.j().map(|j| plan.cols(j).len());
+        (self.rows, self.keys) = (self.rows.or(rows), self.keys.or(keys));
+        rows.is_some_and(|rows| self.rows > Some(rows)) || keys.is_some_and(|keys| self.keys > Some(keys))
+    }
+
+    /// Names that a step replaces: whole, or but for what it leaves.
+    fn take(&mut self, needed: &mut Needed, replaced: Names, leaves_some: bool) {
+        if leaves_some {
+            let left = self.names.without(self.names.without(replaced));
+            needed.chip = needed.chip.with(left);
+        } else {
+            self.names = self.names.without(replaced);
+        }
+    }
+}
+
 /// Makes the chip (all of it, or nothing) and `blocks` of HBM as they are after the first `cursor` steps, in `machine`.
 /// `observe` is called after each step that is carried out, with its number.
 pub fn restore<T: Real>(
@@ -92,6 +121,7 @@ fn plan_back<'c, T: Real>(
     blocks: &[Block],
 ) -> Vec<Task<'c, T>> {
     let mut needed = Needed { chip: if chip { Names::ALL } else { Names::default() }, blocks: blocks.to_vec() };
+    let mut looked = Looked { names: needed.chip, rows: None, keys: None };
     let (mut tasks, mut steps) = (Vec::new(), Vec::new());
     if cursor == 0 {
         return tasks;
@@ -110,23 +140,91 @@ fn plan_back<'c, T: Real>(
                         needed.blocks.iter().partition(|block| checkpoint.holds(block));
                     tasks.push(Task::Restore { checkpoint, step, chip: !needed.chip.is_empty(), blocks: held });
                     needed = Needed { chip: Names::default(), blocks: rest };
+                    looked.names = Names::default();
                 }
                 if needed.is_empty() {
                     return tasks;
                 }
+                let leaves_some = looked.is_larger(schedule.plan(), step.place);
                 if needed.take(schedule, &step) {
                     tasks.push(Task::Step { step, n });
+                    looked.take(&mut needed, schedule.effects(&step).replaces, leaves_some);
                 }
             }
         }
         if section.section == 0 {
             // A program starts with nothing on chip.
-            needed.chip = Names::default();
+            (needed.chip, looked.names) = (Names::default(), Names::default());
         }
         if needed.is_empty() || index == 0 {
             return tasks;
         }
         end = range.start;
         index -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::input::random;
+    use crate::attention::{Mask, Precision, Problem};
+    use crate::machine::{Program, Recording, View, inputs};
+    use crate::schedule::{Algorithm, Setting, Tiling, algorithm};
+
+    fn bits(view: &View) -> Vec<(String, Vec<u64>)> {
+        view.iter().map(|seen| (seen.name.clone(), seen.values.iter().map(|x| x.to_bits()).collect())).collect()
+    }
+
+    /// After every step, what is recomputed is what carrying out every step gives: from no checkpoint but one at the end,
+    /// from some, and from none at all.
+    fn is_the_same_after_every_step(algorithm: &Algorithm, problem: &Problem, tiling: Tiling) {
+        let plan = Plan::of_problem(problem, 0, tiling, Precision::F64);
+        let schedule = Schedule::of(algorithm, Setting { splits: 2, ..Setting::new(plan) });
+        let given = [inputs::<f64>(&schedule, problem, None, 0, 0).unwrap()];
+        let program = Program::new(algorithm);
+        let kept = [0, 20_000]
+            .map(|budget| Recording::new(&schedule, &program, &given, 0, budget, |_| true).unwrap().checkpoints);
+        assert!(kept[0].at(schedule.len()).is_some() && (1..schedule.len()).all(|cursor| kept[0].at(cursor).is_none()));
+        let own = || Machine::new(&program, &schedule.setting, &given).unwrap();
+        let (mut stepped, mut cursor) = (own(), 0);
+        schedule.for_each(|_, step| {
+            stepped.execute(step).unwrap();
+            cursor += 1;
+            let wanted = bits(&View::of(&stepped, &schedule, cursor));
+            for (n, checkpoints) in kept.iter().chain([&Checkpoints::none(&schedule)]).enumerate() {
+                let mut machine = own();
+                restore(&mut machine, &schedule, checkpoints, cursor, true, &[], |_, _, _| {});
+                let found = bits(&View::of(&machine, &schedule, cursor));
+                assert_eq!(found, wanted, "{} after {cursor} steps, checkpoints {n}", algorithm.name());
+            }
+        });
+    }
+
+    fn problem(n_q: usize, n_k: usize) -> Problem {
+        let mut problem = random::read(&format!("random:{n_q},{n_k},2,1,1"), 4).unwrap().problem;
+        problem.mask = Mask { causal: true, ..Mask::default() };
+        problem
+    }
+
+    #[test]
+    fn what_no_checkpoint_holds_is_made_again() {
+        for (n_q, n_k, tiling) in [(7, 9, Tiling { br: 2, bc: 3 }), (5, 5, Tiling { br: 1, bc: 2 })] {
+            algorithm::of_program().for_each(|of| is_the_same_after_every_step(of, &problem(n_q, n_k), tiling));
+        }
+    }
+
+    /// A statement that is not carried out at a place, here or one tile further, and a tile that is a part of its row, leave
+    /// what was there.
+    #[test]
+    fn what_a_step_leaves_alone_is_not_lost() {
+        let text = "language 1\ntitle x\nin Q K\nout X\nkernel k\nshared Q, K ; registers S over keys, X\n\
+                    parallel for i in query blocks\n  load Q[i]\n  start: t = 0 per row; X = 0 per row of d\n  \
+                    for j in key blocks\n    load K[j]\n    scores: S = Q @ K^T; t = rowsum(S) when full\n    \
+                    add: X = X + t when full; u = exp(t - t)\n  all: u = rowsum(S); X = X * u\n  store X[i]\n";
+        let algorithm = Algorithm::read("parts", text).unwrap();
+        for tiling in [Tiling { br: 2, bc: 3 }, Tiling { br: 3, bc: 2 }, Tiling { br: 1, bc: 1 }] {
+            is_the_same_after_every_step(&algorithm, &problem(7, 9), tiling);
+        }
     }
 }

@@ -48,12 +48,19 @@ impl View {
         let mut steps = Vec::new();
         schedule.write_section(index, &mut steps);
         let done = &steps[..=(last - schedule.section_steps(index).start) as usize];
-        let is_whole = !schedule.algorithm.whole_rows(section.kernel).is_empty();
-        let (place, rows, cols) = last_tile(schedule, done, is_whole);
+        let whole_rows = schedule.algorithm.whole_rows(section.kernel);
+        let (place, rows, cols) = last_tile(schedule, done, !whole_rows.is_empty());
+        // Of a row that is being made, the tiles that come later are not there.
+        let is_made = |name: NameId| {
+            let is_at = |step: &&Step| step.place.j().is_none_or(|j| place.j().is_none_or(|own| own == j));
+            let mut steps = done.iter().rev().filter(is_at);
+            section.section > 0 || !whole_rows.has(name) || steps.any(|step| schedule.effects(step).writes.has(name))
+        };
         let mut values = Vec::new();
         for (name, shape) in shapes(&schedule.algorithm, section.kernel) {
             let shape = shape.at(place);
-            let found = if shape.is_known_at(place) { machine.value(name, shape, place) } else { None };
+            let is_there = shape.is_known_at(place) && is_made(name);
+            let found = if is_there { machine.value(name, shape, place) } else { None };
             if let Some(found) = found {
                 let name = schedule.algorithm.text().names[name].clone();
                 // One number is that of each row.

@@ -82,8 +82,8 @@ impl<T: Real> Rows<'_, T> {
         }
         for (row, &factor) in factors.iter().enumerate() {
             match into.row(row) {
-                // The factors of single values round like any product.
-                [value] => *value = factor * *value,
+                // A number for each row rounds like any product.
+                [value] if root.shape.cols == Extent::One => *value = factor * *value,
                 values => self.scale(values, factor),
             }
         }

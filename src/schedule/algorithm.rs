@@ -166,11 +166,6 @@ impl Algorithm {
         self.text().lines.iter().any(|line| line.axes().has(language::Axis::S))
     }
 
-    /// A forward pass that tells its output, and the maximum and the sum of every row.
-    pub fn tells_rows(&self) -> bool {
-        [Part::Output, Part::Max, Part::Sum].into_iter().all(|part| self.result(part).is_some())
-    }
-
     /// The names that play parts in a kernel.
     pub fn parts(&self, kernel: usize) -> &Parts {
         self.0.parts.kernel(kernel)

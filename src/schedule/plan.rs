@@ -152,7 +152,7 @@ impl Plan {
         if blocks.is_empty() { 0 } else { ((blocks.end * self.bc).min(self.n_k) - blocks.start * self.bc) as u64 }
     }
 
-    /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r + t_c), visiting no tile.
+    /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r), visiting no tile.
     pub fn tile_sums(&self) -> TileSums {
         let mut sums = TileSums::default();
         for i in 0..self.t_r() {
@@ -165,17 +165,6 @@ impl Plan {
             add(&mut sums.active, &mut sums.active_tiles, self.visible_key_blocks(i));
             add(&mut sums.full, &mut sums.full_tiles, self.full_key_blocks(i));
         }
-        for j in 0..self.t_c() {
-            if !self.visible_query_blocks(j).is_empty() {
-                sums.seen_keys += self.cols(j).len() as u64;
-                sums.seen_key_blocks += 1;
-            }
-        }
-        sums.all = Sums {
-            rc: self.n_q as u64 * self.n_k as u64,
-            r: self.n_q as u64 * self.t_c() as u64,
-            c: self.n_k as u64 * self.t_r() as u64,
-        };
         sums.all_tiles = self.t_r() as u64 * self.t_c() as u64;
         sums
     }
@@ -202,12 +191,8 @@ pub struct TileSums {
     /// Over tiles of which something is visible: A (`rc`), A_r (`r`), A_c (`c`).
     pub active: Sums,
     pub full: Sums,
-    /// Over every tile, masked or not.
-    pub all: Sums,
     pub active_tiles: u64,
     pub full_tiles: u64,
+    /// Every tile, masked or not.
     pub all_tiles: u64,
-    /// K': keys of the blocks that some query sees.
-    pub seen_keys: u64,
-    pub seen_key_blocks: u64,
 }

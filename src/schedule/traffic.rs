@@ -1,7 +1,5 @@
 //! Totals of a schedule or of a part of it: elements moved per tensor, SRAM traffic, FLOPs, tiles.
 
-use std::ops::AddAssign;
-
 use crate::attention::TileClass;
 
 use super::language::{Cost, Counts, MOST_TENSORS};
@@ -71,12 +69,6 @@ impl PerTensor {
     /// Bytes of one tensor.
     pub fn bytes_of(&self, tensor: Tensor) -> u64 {
         self.iter_bytes().find(|(known, _)| *known == tensor).map_or(0, |(_, bytes)| bytes)
-    }
-}
-
-impl AddAssign for PerTensor {
-    fn add_assign(&mut self, other: Self) {
-        other.moved.iter().flatten().for_each(|moved| self.add(moved.of, moved.elements));
     }
 }
 
@@ -159,18 +151,6 @@ impl Traffic {
     /// Bytes moved between HBM and chip, both ways.
     pub fn hbm_bytes(&self) -> u64 {
         self.read.bytes() + self.write.bytes()
-    }
-}
-
-impl AddAssign for Traffic {
-    fn add_assign(&mut self, other: Self) {
-        self.read += other.read;
-        self.write += other.write;
-        self.sram_read += other.sram_read;
-        self.sram_write += other.sram_write;
-        self.flops.matmul += other.flops.matmul;
-        self.flops.exp += other.flops.exp;
-        self.flops.other += other.flops.other;
     }
 }
 

@@ -10,7 +10,7 @@ const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
 /// Whether query `i` sees key `j` of batch entry 0: the definition of the masks, written out once more.
-fn sees(problem: &Problem, head: usize, i: usize, j: usize) -> bool {
+pub fn sees(problem: &Problem, head: usize, i: usize, j: usize) -> bool {
     let (mask, shape) = (&problem.mask, problem.shape);
     let offset = if mask.align == Align::TopLeft { 0 } else { shape.n_k as i64 - shape.n_q as i64 };
     let distance = j as i64 - i as i64 - offset;

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use tilescope::attention::input::random;
 use tilescope::attention::{Align, Mask, Precision, Shape, TileClass};
 use tilescope::machine::{Given, Run};
-use tilescope::schedule::language::{Algorithm, Over, Setting, Step, TEXTS, Test, closed_form, counted, peak, walk};
+use tilescope::schedule::language::{
+    self, Algorithm, Over, Setting, Step, TEXTS, Test, closed_form, counted, peak, walk,
+};
 use tilescope::schedule::{DropoutCost, OnChip, Plan, Schedule, Tiling};
 
 use super::common::{self, plans};
@@ -27,7 +29,7 @@ fn steps(algorithm: &Algorithm, setting: &Setting) -> Vec<Step> {
 fn same_totals(algorithm: &Algorithm, setting: &Setting) {
     let (counted, closed) = (counted(algorithm, setting), closed_form(algorithm, setting));
     for (n, tensor) in algorithm.tensors.iter().enumerate() {
-        let of = |tally: &tilescope::schedule::language::Tally| tally.of_tensor(algorithm, n);
+        let of = |tally: &language::Tally| tally.of_tensor(algorithm, n);
         assert_eq!(of(&counted), of(&closed), "{}\n{}", tensor.name, algorithm.text);
     }
     assert_eq!(counted.total(), closed.total(), "{}", algorithm.text);
@@ -81,6 +83,79 @@ fn all_conditions_of_a_statement_must_hold() {
         let wanted: Vec<(usize, usize)> = all.filter(|&(i, j)| is_met(plan.class(i, j))).collect();
         assert_eq!(at, wanted, "{condition}");
         same_totals(&algorithm, &setting);
+    }
+}
+
+/// A value that one condition gives may be used where another holds, if the one follows from the other at that place.
+#[test]
+fn a_condition_holds_where_it_follows() {
+    let text = |loops: &[(&str, &str)], used: &str| {
+        let mut text = "language 1\ntitle x\nin Q\nout D\nkernel k\n".to_owned();
+        for (depth, (line, statement)) in loops.iter().enumerate() {
+            text += &format!("{}{line}\n", "  ".repeat(depth));
+            if !statement.is_empty() {
+                text += &format!("{}{statement}\n", "  ".repeat(depth + 1));
+            }
+        }
+        text + &format!(
+            "{}use: v = u + 1 {used}\nkernel d\nshared Q\nparallel for i in query blocks\n  load Q[i]\n  \
+                         start: D = 0 per row\n  store D[i]\n",
+            "  ".repeat(loops.len())
+        )
+    };
+    let (i, j, s) = ("for i in query blocks", "for j in key blocks", "for s in splits");
+    let of = |given: &str| format!("give: u = 1 + scale {given}");
+    let is_read = |loops: &[(&str, &str)], used: &str| language::read(&text(loops, used)).is_ok();
+    // Given and used at a tile.
+    for (given, used, follows) in [
+        ("when full", "when full", true),
+        ("when seen", "when full", true),
+        ("when full", "when seen", false),
+        ("when seen", "", false),
+        ("unless full", "unless full", true),
+        ("unless seen", "unless seen", true),
+        ("unless full", "when seen", false),
+        ("when dropout", "when keep is given", true),
+        ("when keep is given", "when dropout", false),
+        ("unless keep is given", "unless dropout", true),
+        ("unless dropout", "unless keep is given", false),
+        ("when dropout", "unless keep is given", false),
+        ("unless keep is given", "when dropout", false),
+        ("when bias", "when bias", true),
+        ("when bias", "when dropout", false),
+        ("when bias", "unless bias", false),
+    ] {
+        assert_eq!(is_read(&[(i, ""), (j, &of(given))], used), follows, "given {given}, used {used}");
+    }
+    // Given in the outer loop, used in the inner one.
+    for (outer, given, inner, used, follows) in [
+        (i, "when seen", j, "when seen", true),
+        (i, "when seen", j, "when full", true),
+        (i, "when seen", j, "unless seen", false),
+        (i, "when seen", j, "", false),
+        (i, "unless seen", j, "unless seen", false),
+        (i, "when seen", "for j in key blocks seen by i", "", true),
+        (i, "unless seen", "for j in key blocks seen by i", "", false),
+        (j, "when seen", i, "when seen", true),
+        (j, "when seen", i, "when full", true),
+        (j, "when seen", i, "", false),
+        (j, "when seen", "for i in query blocks that see j", "", true),
+        ("for j in key blocks that some query sees", "when seen", i, "", true),
+        (i, "when seen", s, "when seen", true),
+        (i, "when seen", s, "", false),
+        (i, "unless seen", s, "unless seen", false),
+    ] {
+        let read = is_read(&[(outer, &of(given)), (inner, "")], used);
+        assert_eq!(read, follows, "given {given} in {outer}, used {used} in {inner}");
+    }
+    let of_split = "for j in key blocks of split s seen by i";
+    assert!(is_read(&[(i, ""), (s, &of("when seen")), (of_split, "")], ""));
+    assert!(is_read(&[(i, &of("when seen")), (s, ""), (of_split, "")], ""));
+    assert!(!is_read(&[(i, ""), (s, &of("when seen")), ("for j in key blocks of split s", "")], ""));
+    // A range of a split stands in a loop over splits.
+    for range in [of_split, "for j in key blocks of split s"] {
+        assert!(!is_read(&[(i, &of("")), (range, "")], ""), "{range}");
+        assert!(is_read(&[(i, &of("")), (s, ""), (range, "")], ""), "{range}");
     }
 }
 

@@ -192,3 +192,11 @@ fn numbers_of_the_run_are_free() {
     assert_eq!(of("x: P = (2 * scale - ln(2)) * S"), [6, 6, 6]);
     assert_eq!(of("x: a = 2 * scale"), [0, 1, 0]);
 }
+
+#[test]
+fn a_sign_is_an_operation_and_a_comparison_is_none() {
+    let of = |line: &str| of_line(line, small_plan());
+    assert_eq!(of("x: P = -S"), [6, 6, 6]);
+    assert_eq!(of("x: P = pick(S > 0, S, 2)"), [6, 6, 0]);
+    assert_eq!(of("x: P = pick(S > 0, S, -S)"), [6, 6, 6]);
+}

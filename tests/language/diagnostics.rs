@@ -76,6 +76,31 @@ fn each_wrong_text_says_what_is_wrong_and_where() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is marked is words of the line, from the first letter of one to the last of one.
+#[test]
+fn what_is_marked_is_whole_words() {
+    let (mut marked, mut wide) = (0, 0);
+    for (name, text, ..) in cases() {
+        let Err(wrong) = language::read(&text) else { continue };
+        for one in wrong {
+            let line: Vec<char> = text.lines().nth(one.span.line as usize - 1).unwrap_or_default().chars().collect();
+            let (start, end) = (one.span.column as usize - 1, (one.span.column - 1 + one.span.width) as usize);
+            // What is missing is marked behind the last word of a line, or where the text begins.
+            if start >= line.len() || (start, end) == (0, 1) {
+                continue;
+            }
+            let is_word = |at: usize| line.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');
+            let shown: String = line[start..end.min(line.len())].iter().collect();
+            assert!(one.span.width > 0 && end <= line.len(), "{name}: {one} marks {shown:?}");
+            assert!(!(is_word(end - 1) && is_word(end)), "{name}: {one} ends in a word, after {shown:?}");
+            assert!(start == 0 || !(is_word(start - 1) && is_word(start)), "{name}: {one} begins in a word: {shown:?}");
+            marked += 1;
+            wide += usize::from(shown.contains(' '));
+        }
+    }
+    assert!(marked > 80 && wide > 10, "{marked} {wide}");
+}
+
 /// What is wrong with a line of a variant may be why a line of its base does not go with it.
 #[test]
 fn a_variants_own_lines_come_first() {

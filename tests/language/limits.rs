@@ -35,6 +35,8 @@ fn a_text_may_be_as_large_as_its_limits() {
     let deep = "brackets stand in brackets more than 32 deep";
     at_most(32, &|n| text(&format!("{}Q{} + 1", "(".repeat(n), ")".repeat(n)), ""), deep);
     at_most(32, &|n| text(&format!("{}Q + 1", "-".repeat(n)), ""), deep);
+    // Beside each other, brackets stand in none.
+    read(&text(&vec!["(Q)"; 40].join(" + "), ""));
     at_most(200, &|n| text(&sum(n), ""), "this expression has more than 200 parts");
     let plain = text("Q + 1", "");
     let written = plain.lines().count();

@@ -7,6 +7,7 @@ mod common;
 mod conditions;
 mod costs;
 mod diagnostics;
+mod facts;
 mod fuzz;
 mod grammar;
 mod groups;

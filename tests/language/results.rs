@@ -254,30 +254,125 @@ proptest! {
     }
 }
 
-/// A NaN and an infinity behind the mask reach no result, of any text.
+/// A NaN and an infinity behind the mask reach no result, of any text; whether the last tile is hidden or the first ones are.
 #[test]
 fn what_the_mask_hides_reaches_no_result() {
     use tilescope::attention::Mask;
     let case =
         golden::cases().into_iter().find(|case| case.name == "causal_top_left_q64_k130_d16.npz").expect("it is there");
+    let behind = Mask { key_lengths: Some(vec![37]), causal: true, ..case.problem.mask.clone() };
+    let before = Mask { window_left: Some(5), ..Mask::default() };
+    for (mask, [nan, inf, minus_inf]) in [(behind, [37, 40, 129]), (before, [60, 13, 0])] {
+        let mut problem = case.problem.clone();
+        problem.mask = mask;
+        let clean = problem.head::<f64>(0, 0, Precision::F64);
+        let d_o = clean.q.mapv(f64::cos);
+        let want = exact(&clean, &d_o);
+        for (at, bad) in [(nan, f64::NAN), (inf, f64::INFINITY), (minus_inf, f64::NEG_INFINITY)] {
+            assert!((0..clean.n_q()).all(|i| !clean.sees(i, at)), "key {at}");
+            problem.k.row_mut_of(at).fill(bad);
+            problem.v.row_mut_of(at).fill(bad);
+        }
+        let dirty = problem.head::<f64>(0, 0, Precision::F64);
+        for tiling in TILINGS {
+            let setting = plan_of(&problem, 0, tiling, Precision::F64, 2);
+            for name in FORWARD.iter().chain(&BACKWARD) {
+                let algorithm = text(name);
+                let got = carried_out(&algorithm, &setting, given(dirty.clone(), &d_o, &want));
+                for (result, got) in got {
+                    let error = max_error(&got, &want[result]);
+                    assert!(error <= 1e-11, "{name} {tiling:?}: {result} is off by {error:e}");
+                }
+            }
+        }
+    }
+}
+
+/// The same of weights that are written in other forms: what is 0 at hidden pairs is known through each of them.
+#[test]
+fn weights_of_any_form_hide_what_the_mask_hides() {
+    use tilescope::attention::Mask;
+    let case = golden::cases().into_iter().find(|case| case.name == "plain_q64_k64_d8.npz").expect("it is there");
     let mut problem = case.problem.clone();
-    problem.mask = Mask { key_lengths: Some(vec![37]), causal: true, ..problem.mask };
+    problem.mask = Mask { causal: true, key_lengths: Some(vec![60]), ..Mask::default() };
     let clean = problem.head::<f64>(0, 0, Precision::F64);
     let d_o = clean.q.mapv(f64::cos);
     let want = exact(&clean, &d_o);
-    for (at, bad) in [(37, f64::NAN), (40, f64::INFINITY), (129, f64::NEG_INFINITY)] {
+    for (at, bad) in [(60, f64::NAN), (61, f64::INFINITY), (63, f64::NEG_INFINITY)] {
         problem.k.row_mut_of(at).fill(bad);
         problem.v.row_mut_of(at).fill(bad);
     }
     let dirty = problem.head::<f64>(0, 0, Precision::F64);
-    for tiling in TILINGS {
-        let setting = plan_of(&problem, 0, tiling, Precision::F64, 2);
-        for name in FORWARD.iter().chain(&BACKWARD) {
-            let algorithm = text(name);
-            let got = carried_out(&algorithm, &setting, given(dirty.clone(), &d_o, &want));
-            for (result, got) in got {
+    let text = text("flash2-backward").text;
+    let (own, of_v) = ("dS = P * (dP - D)", "dV = dV + P^T @ dO unless dropout");
+    assert!(text.contains(own) && text.contains(of_v));
+    for form in [
+        "dS = (dP - D) * P",
+        "dS = -P * (D - dP)",
+        "dS = P / 2 * (2 * (dP - D))",
+        "dS = ratio(P, 1) * (dP - D)",
+        "dS = (P + 0) * (dP - D)",
+        "dS = max(P, 0) * (dP - D)",
+        "dS = pick(P >= 0, P, 0) * (dP - D)",
+        "dS = P * dP; dS = dS - P * D",
+        "dS = P * (dP - D); dS = -dS; dS = -dS",
+        "dS = P * (dP - D); dS = dS * 2; dS = ratio(dS, 2); dS = dS + dS; dS = dS / 2",
+        "dS = P * (dP - D); dS = pick(1 > 0, dS, dS)",
+    ] {
+        let other = super::read(&text.replace(own, form));
+        for tiling in TILINGS {
+            let setting = plan_of(&problem, 0, tiling, Precision::F64, 1);
+            for (result, got) in carried_out(&other, &setting, given(dirty.clone(), &d_o, &want)) {
                 let error = max_error(&got, &want[result]);
-                assert!(error <= 1e-11, "{name} {tiling:?}: {result} is off by {error:e}");
+                assert!(error <= 1e-11, "{form} {tiling:?}: {result} is off by {error:e}");
+            }
+        }
+    }
+}
+
+/// Softmax of whole rows, masked tile by tile, with every modifier of scores.
+const WHOLE_ROWS: &str = "language 1
+title    weights
+in       Q K
+out      P
+report   m
+ideal
+kernel scores
+shared Q, K ; registers S P over keys, m
+parallel for i in query blocks
+  load Q[i]
+  for j in key blocks
+    load K[j] once
+    load bias[i,j] when bias
+    scores:      S = scale * (Q @ K^T); S = cap * tanh(S / cap) when softcap; S = S - slope * distance when alibi; S = S + bias when bias
+    mask:        S = -inf where hidden when seen unless full; S = -inf where hidden unless seen
+  tile-max:    m = rowmax(S)
+  weights:     P = exp2((S - finite(m)) / ln(2))
+  divide-rows: P = ratio(P, rowsum(P))
+  for j in key blocks
+    load keep[i,j] when keep is given
+    dropout:     P = P * keep when dropout
+    store P[i,j]
+";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// What a tile of a whole row is given stands at its keys, and nowhere else.
+    #[test]
+    fn weights_of_whole_rows_are_those_of_the_oracle((problem, tiling, _) in problems()) {
+        let algorithm = super::read(WHOLE_ROWS);
+        let head = problem.head::<f64>(0, 0, Precision::F64);
+        let setting = plan_of(&problem, 0, tiling, Precision::F64, 1);
+        let outcome = carry_out(&algorithm, &setting, &[Given::new(head.clone())]).expect("it fits");
+        let (weights, maxima) = (outcome.tensor("P", 0).expect("an output"), outcome.reported("m", 0).expect("reported"));
+        for i in 0..head.n_q() {
+            let row = oracle::row(&head, i);
+            prop_assert!(max_error(&[maxima[i]], &[row.m]) <= 1e-10, "m of {}: {} and {}", i, maxima[i], row.m);
+            for j in 0..head.n_k() {
+                let want = row.p[j] * if head.dropout.is_some() { head.dropout_factor(i, j) } else { 1.0 };
+                let off = (weights[[i, j]] - want).abs();
+                prop_assert!(off <= 1e-10, "P of {}, {}: {} and {}", i, j, weights[[i, j]], want);
             }
         }
     }

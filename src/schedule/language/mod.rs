@@ -39,7 +39,7 @@ pub use text::{
 };
 pub use totals::{Tally, Totals};
 pub use variant::{LeftOut, Variant};
-pub use variants::{VARIANTS, by_name, variant_of};
+pub use variants::{VARIANTS, variant_of};
 pub use walk::{Block, Ready, Section, Step, Walker, walk};
 pub use words::{Axes, Axis, Function, Inner, Kind, Operator, Over, Test};
 

@@ -45,6 +45,8 @@ mod tests {
         assert_eq!(distance("rowsun", "rowsum"), 1);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("laod", "load"), 1);
+        assert_eq!(distance("rowmxa", "rowmax"), 1);
+        assert_eq!(distance("abcdfegh", "abcdefgh"), 1);
     }
 
     #[test]
@@ -59,5 +61,6 @@ mod tests {
         assert_eq!(nearest("banana", ["rowsum", "rowmax"]), None);
         assert_eq!(nearest("x", ["S", "m"]), None, "one letter for another is no help");
         assert_eq!(nearest("s", ["m", "S"]), Some("S"));
+        assert_eq!(nearest("load", ["lost"]), None, "half of it is another word");
     }
 }

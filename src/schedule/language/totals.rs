@@ -63,11 +63,6 @@ impl Tally {
         self.of(|_| true)
     }
 
-    /// The totals of one kernel.
-    pub fn of_kernel(&self, algorithm: &Algorithm, kernel: usize) -> Totals {
-        self.of(|line| algorithm.lines[line].kernel == kernel)
-    }
-
     fn of(&self, keep: impl Fn(usize) -> bool) -> Totals {
         let mut total = Totals::default();
         self.lines.iter().enumerate().filter(|(line, _)| keep(*line)).for_each(|(_, line)| total += *line);

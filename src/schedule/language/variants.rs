@@ -1,7 +1,5 @@
 //! The variants that come with the program: bugs, for lessons and for tests, and misprints of papers.
 
-use super::TEXTS;
-
 /// The text of which it is a variant, its own name, and its lines. Names of bugs are those of lessons, links and settings.
 pub const VARIANTS: [(&str, &str, &str); 19] = [
     ("flash2", "forget-alpha", include_str!("../algorithms/variants/flash2/forget-alpha.tile")),
@@ -24,14 +22,6 @@ pub const VARIANTS: [(&str, &str, &str); 19] = [
     ("standard", "zero", include_str!("../algorithms/variants/standard/zero.tile")),
     ("standard", "stuck-max", include_str!("../algorithms/variants/standard/stuck-max.tile")),
 ];
-
-/// The text that comes with the program under this name, such as `split-kv`; of a variant, `flash2/forget-alpha`.
-pub fn by_name(name: &str) -> Option<&'static str> {
-    match name.split_once('/') {
-        Some((base, name)) => variant_of(base, name),
-        None => TEXTS.into_iter().find(|(own, _)| *own == name).map(|(_, text)| text),
-    }
-}
 
 /// The variant `name` of the text `base`, where that can have it.
 pub fn variant_of(base: &str, name: &str) -> Option<&'static str> {

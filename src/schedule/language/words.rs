@@ -46,10 +46,6 @@ impl Axes {
         Self(self.0 | 1 << axis as u8)
     }
 
-    pub fn without(self, axis: Axis) -> Self {
-        Self(self.0 & !(1 << axis as u8))
-    }
-
     pub fn has(self, axis: Axis) -> bool {
         self.0 & 1 << axis as u8 != 0
     }

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 
 use super::*;
+use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{By, Fact, Layout, preset, random};
 use crate::attention::{Input, Mask};
-use crate::schedule::{Plan, algorithm, hardware};
+use crate::schedule::{DropoutCost, Plan, algorithm, hardware};
 
 /// A name, texts that it takes, and texts that it refuses with a part of what is said of them.
 type Case = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
@@ -199,7 +200,10 @@ proptest! {
             window: (left > 2).then(|| format!("{left},{right}").parse().unwrap()),
             kv_lengths: Some(lengths).filter(|n| *n % 2 == 0).map(|n| KeyLengths::Each(vec![n])),
             softcap: softcap.then_some(5.0),
+            scale: softcap.then_some(0.75),
             dropout: dropout.then_some(0.25),
+            dropout_seed: dropout.then_some(7),
+            batch: Some(0),
             ..RunSpec::default()
         };
         let flash2 = algorithm::by_name("flash2").unwrap();
@@ -208,6 +212,9 @@ proptest! {
         let plan = Plan::of_problem(&applied.problem, 0, tiling, Precision::F32);
         prop_assert_eq!(&spec.setting(flash2, input, 0).plan, &plan);
         prop_assert_eq!(&spec.setting(flash2, &applied, 0).plan, &plan);
+        // What it chooses of the problem is all that it does to it.
+        let problem = spec.problem().apply(Cow::Borrowed(input)).unwrap().problem;
+        prop_assert_eq!(format!("{problem:?}"), format!("{:?}", applied.problem));
         let least = spec.clone().against(input);
         prop_assert_eq!(&least.setting(flash2, input, 0).plan, &plan);
         prop_assert_eq!(least.apply(Cow::Borrowed(input)).unwrap().problem.mask, applied.problem.mask);
@@ -244,6 +251,64 @@ fn a_choice_holds_against_the_file_and_says_so() {
     assert_eq!(chosen, RunSpec { causal: Some(false), ..RunSpec::default() });
     chosen.choose_mask(input.problem.mask.clone(), &input);
     assert_eq!(chosen, RunSpec::default());
+}
+
+/// Only where later keys are hidden from earlier queries, and each query has its key, is a prefix what the whole would be.
+#[test]
+fn a_prefix_is_exact_of_causal_squares() {
+    let [causal, _, toy, wide] = inputs();
+    let chosen = RunSpec { causal: Some(true), ..RunSpec::default() };
+    let exact = |spec: &RunSpec, input: &Input| spec.has_exact_prefix(&input.problem);
+    assert!(exact(&RunSpec::default(), &causal) && exact(&chosen, &causal));
+    assert!(!toy.problem.mask.causal && !exact(&RunSpec::default(), &toy) && exact(&chosen, &toy));
+    assert!(!exact(&RunSpec { causal: Some(false), ..RunSpec::default() }, &toy));
+    assert!(!exact(&RunSpec::default(), &wide) && !exact(&chosen, &wide));
+    // What is made causal has a prefix too.
+    let run = RunSpec { prefix: Some(2), ..chosen }.apply(Cow::Borrowed(&toy)).unwrap();
+    assert!(run.problem.mask.causal && run.problem.shape.n_q == 2);
+}
+
+/// Modifiers of the input cost what they do, with a mask of its own or a seed; and a rate that is chosen takes its mask.
+#[test]
+fn modifiers_of_the_input_are_in_the_plan() {
+    let mut input = inputs()[3].clone();
+    let flash2 = algorithm::by_name("flash2").unwrap();
+    let plan = |spec: &RunSpec, input: &Input| spec.setting(flash2, input, 0).plan;
+    let whole = RunSpec::default();
+    assert!(!plan(&whole, &input).alibi && !plan(&whole, &input).bias);
+    input.problem.alibi_slopes = Some(ndarray::Array2::from_elem((1, 1), 0.5));
+    assert!(plan(&whole, &input).alibi && !plan(&whole, &input).bias);
+    input.problem.bias = Some(ndarray::Array4::zeros((1, 1, 7, 11)));
+    assert!(plan(&whole, &input).bias);
+    let kept = std::sync::Arc::new(ndarray::Array4::from_elem((1, 1, 7, 11), true));
+    let cost = |spec: &RunSpec, input: &Input| plan(spec, input).dropout;
+    let chosen = RunSpec { dropout: Some(0.25), ..RunSpec::default() };
+    assert_eq!((cost(&whole, &input), cost(&chosen, &input)), (DropoutCost::None, DropoutCost::Regenerated));
+    for (keep, of_input) in
+        [(Keep::Seed(3), DropoutCost::Regenerated), (Keep::Given(kept.clone()), DropoutCost::Materialised)]
+    {
+        input.problem.dropout = Some(Dropout { rate: 0.25, keep });
+        assert_eq!(cost(&whole, &input), of_input);
+    }
+    input.keep = Some(kept);
+    assert_eq!(cost(&chosen, &input), DropoutCost::Materialised);
+}
+
+/// A choice that the input has made already is none; another rate, another seed is one.
+#[test]
+fn a_dropout_of_the_input_is_no_choice() {
+    let mut input = inputs()[3].clone();
+    let dropout = |rate, seed| RunSpec { dropout: Some(rate), dropout_seed: Some(seed), ..RunSpec::default() };
+    let is_left = |spec: RunSpec, input: &Input| spec.against(input).dropout.is_some();
+    assert!(is_left(dropout(0.25, 3), &input), "the input has none");
+    input.problem.dropout = Some(Dropout { rate: 0.25, keep: Keep::Seed(3) });
+    assert!(!is_left(dropout(0.25, 3), &input));
+    assert!(is_left(dropout(0.5, 3), &input) && is_left(dropout(0.25, 4), &input));
+    let kept = std::sync::Arc::new(ndarray::Array4::from_elem((1, 1, 7, 11), true));
+    input.problem.dropout = Some(Dropout { rate: 0.25, keep: Keep::Given(kept) });
+    assert!(!is_left(dropout(0.25, 4), &input) && is_left(dropout(0.5, 4), &input));
+    let scale = |scale| RunSpec { scale: Some(scale), ..RunSpec::default() }.against(&input).scale;
+    assert_eq!((scale(input.problem.scale), scale(input.problem.scale * 2.0)), (None, Some(input.problem.scale * 2.0)));
 }
 
 #[test]
