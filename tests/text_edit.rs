@@ -13,7 +13,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use stage_support::{all_text, click, command, open_as, options, press, settle, value};
 use tempfile::TempDir;
 use tilescope::app::{App, AppOptions, Link};
-use tilescope::schedule::language::by_name;
+use tilescope::schedule::language::TEXTS;
 
 const TEXT: &str = "text of the algorithm";
 
@@ -41,6 +41,10 @@ fn replace(harness: &mut Harness<'_, App>, text: &str) {
     harness.event(Event::Paste(text.to_owned()));
     harness.run_steps(3);
     settle(harness);
+}
+
+fn by_name(name: &str) -> Option<&'static str> {
+    TEXTS.into_iter().find(|(known, _)| *known == name).map(|(_, text)| text)
 }
 
 fn flash2() -> &'static str {
