@@ -45,7 +45,7 @@ fn two_traces_differ_where_a_number_was_changed() {
     assert!((report["distance"].as_f64().expect("how far") - 0.25).abs() < 1e-6);
     let (code, out, error) = diff(folder, &["a.json", "b.json"]);
     assert_eq!(code, Some(1));
-    assert!(out.starts_with(&format!("step {at}: m[1] is ")) && out.contains(", off by 2.5"), "{out}");
+    assert!(out.starts_with(&format!("step {at}: m[1] is ")) && out.contains(", off by 0.2500"), "{out}");
     assert_eq!(error.lines().count(), 1, "{error}");
     assert_eq!(diff(folder, &["a.json", "b.json", "--tolerance", "0.3"]).0, Some(0));
 }

@@ -141,6 +141,12 @@ impl Algorithm {
         &self.0.name
     }
 
+    /// Its name where there is little room: of a text in a file, without the folders.
+    pub fn short_name(&self) -> &str {
+        let name = self.name();
+        if name.ends_with(".tile") { name.rsplit(['/', '\\']).next().unwrap_or(name) } else { name }
+    }
+
     /// One line for a person.
     pub fn title(&self) -> &str {
         &self.0.text.title

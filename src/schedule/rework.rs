@@ -257,7 +257,7 @@ mod tests {
         assert!(Algorithm::read("mine.tile", &keys).is_err());
     }
 
-    const NEST: &str = "language 1\nin Q K\nout S:acc\n\nkernel scores\nshared Q, K ; registers S\n\
+    const NEST: &str = "language 1\ntitle Scores\nin Q K\nout S:acc\n\nkernel scores\nshared Q, K ; registers S\n\
                         for i in query blocks\n  # inside\n  for j in key blocks seen by i\n    load Q[i]\n    load K[j]\n    \
                         scores: S = scale * (Q @ K^T)\n    store S[i,j]\n";
 

@@ -118,7 +118,7 @@ impl CodeView {
                 self.kernel(ui, look, (kernel, gpu), palette);
             }
             None => {
-                draw::caption(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&algorithm.name()]));
+                draw::caption(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&algorithm.short_name()]));
             }
         }
     }

@@ -72,7 +72,7 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
         } else {
             "{0} keeps no maximum and no sum of a row: there is nothing to plot."
         };
-        ui.label(fill(ui.ctx(), text, &[&look.scene.settings.algorithm.name()]));
+        ui.label(fill(ui.ctx(), text, &[&look.scene.settings.algorithm.short_name()]));
         return;
     }
     let [m, l, alpha] = CURVES.each_ref().map(|curve| algorithm.called(curve.part));

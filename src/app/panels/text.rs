@@ -88,12 +88,12 @@ fn marks(edited: &Edited, look: &Look<'_>) -> Marks {
 /// Which text it is, and what runs.
 fn state(ui: &mut Ui, edited: &Edited) {
     let ctx = ui.ctx().clone();
-    let name = files::printable(edited.start().name());
+    let name = files::printable(edited.start().short_name());
     let said = match (edited.is_changed(), edited.wrong.is_empty()) {
         (false, _) if edited.origin().is_some() => fill(&ctx, "{0} as it stands in its file", &[&name]),
         (false, _) => fill(&ctx, "{0} as it comes with the program; it runs as you type", &[&name]),
         (true, true) => {
-            fill(&ctx, "{0}, changed here in {1} {1|line|lines}: it runs as you type", &[&name, &edited.changed.len()])
+            fill(&ctx, "{0}, changed here in {1} {1|line|lines}: it runs as you type", &[&name, &edited.differences()])
         }
         (true, false) => fill(&ctx, "{0}, changed here; what could be read last still runs", &[&name]),
     };

@@ -235,7 +235,7 @@ fn bars(ui: &mut Ui, look: &Look<'_>) {
     let (own, standard) = (look.scene.closed_form.hbm_elements(), look.scene.standard.hbm_elements());
     let most = own.max(standard).max(1) as f32;
     for (name, elements, color) in
-        [("standard", standard, palette.done), (look.scene.settings.algorithm.name(), own, palette.accent)]
+        [("standard", standard, palette.done), (look.scene.settings.algorithm.short_name(), own, palette.accent)]
     {
         let size = egui::vec2(ui.available_width().min(720.0), 24.0);
         let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());

@@ -1,7 +1,5 @@
 //! The traffic counters: what moved so far and in total, per tensor, beside standard attention and the closed form.
 
-use std::path::Path;
-
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
@@ -11,7 +9,6 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::said::{NOT_MODELLED, all_heads, beside_formula, beside_standard, per_tensor};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::files;
 use crate::machine::Totals;
 use crate::number::{bytes, compact, grouped};
 use crate::schedule::{Flops, PerTensor, Traffic};
@@ -149,10 +146,7 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let (own, standard) = (end.hbm_bytes(), look.scene.standard.hbm_bytes());
     let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
     let most = own.max(standard);
-    let name = look.scene.settings.algorithm.name();
-    // Of a text of one's own its file, without the way to it.
-    let file = Path::new(name).file_name().filter(|_| files::is_text(name)).and_then(|file| file.to_str());
-    let names = [file.unwrap_or(name), look.scene.baseline().name()];
+    let names = [look.scene.settings.algorithm.short_name(), look.scene.baseline().name()];
     let width = |name: &str| {
         ui.painter().layout_no_wrap(name.to_owned(), theme::text(theme::LABEL), palette.ink).size().x + SPACE
     };

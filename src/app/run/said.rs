@@ -127,7 +127,7 @@ fn block(schedule: &Schedule, tensor: Tensor) -> Sentence {
 pub fn beside_standard(scene: &FinishedRun) -> Sentence {
     let plan = scene.plan();
     let (own, standard) = (scene.closed_form.hbm_bytes(), scene.standard.hbm_bytes());
-    let name = scene.settings.algorithm.name();
+    let name = scene.settings.algorithm.short_name();
     if scene.is_baseline() {
         return match scene.settings.algorithm.is_backward() {
             false => "This is standard attention: S and P go through HBM whole.".into(),
@@ -160,7 +160,7 @@ pub fn scope(scene: &FinishedRun) -> Sentence {
         (true, false) => "head {0} of {1}, batch entry {3} of {6}; {2}",
         (true, true) => "heads {4} to {5} of {1}, batch entry {3} of {6}; {2}",
     };
-    let run = format!("{} {br}x{bc}, {}", settings.algorithm.name(), settings.run.precision().name());
+    let run = format!("{} {br}x{bc}, {}", settings.algorithm.short_name(), settings.run.precision().name());
     let sentence = Sentence::new(text).with(head).with(shape.heads).with(run).with(settings.run.batch());
     sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch)
 }

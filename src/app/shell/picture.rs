@@ -30,7 +30,8 @@ pub fn caption(ui: &mut Ui, title: &str, look: &Look<'_>) {
     let settings = &look.scene.settings;
     let plan = look.scene.plan();
     let (at, of) = (grouped(look.snapshot.cursor), grouped(look.scene.schedule().len()));
-    let run = format!("{} {}x{}, {}", settings.algorithm.name(), plan.br, plan.bc, settings.run.precision().name());
+    let run =
+        format!("{} {}x{}, {}", settings.algorithm.short_name(), plan.br, plan.bc, settings.run.precision().name());
     let text = fill(ui.ctx(), "{0}, head {1}: {2}, step {3} of {4}", &[&title, &settings.run.head(), &run, &at, &of]);
     let label = ui.label(draw::label(&text).color(Palette::of(ui).ink));
     draw::describe(&label, "caption of the picture", &text);

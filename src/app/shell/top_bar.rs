@@ -133,18 +133,18 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
 
 fn algorithm_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     let wanted = document.wanted();
-    let combo = egui::ComboBox::from_id_salt("algorithm").width(112.0).selected_text(wanted.algorithm.name()).show_ui(
-        ui,
-        |ui| {
+    let combo = egui::ComboBox::from_id_salt("algorithm")
+        .width(112.0)
+        .selected_text(wanted.algorithm.short_name())
+        .show_ui(ui, |ui| {
             for choice in algorithm::of_program() {
                 let response = ui.selectable_label(*choice == wanted.algorithm, choice.name());
                 if response.on_hover_text(tr(&ui.ctx().clone(), choice.title())).clicked() {
                     messages.push(Message::Change(Box::new(Settings { algorithm: choice.clone(), ..wanted.clone() })));
                 }
             }
-        },
-    );
-    let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm.name()]);
+        });
+    let name = fill(ui.ctx(), "Algorithm: {0}", &[&wanted.algorithm.short_name()]);
     combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
 }
 

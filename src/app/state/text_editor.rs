@@ -41,6 +41,8 @@ pub struct Edited {
     pub wrong: Vec<Diagnostic>,
     /// Lines that differ from `before`, from 1.
     pub changed: Vec<usize>,
+    /// Lines of `before` that are not there any more.
+    left_out: usize,
     /// The frame's clock, in seconds, at which it is read.
     due: Option<f64>,
 }
@@ -160,6 +162,7 @@ impl Edited {
             draft: None,
             wrong: Vec::new(),
             changed: Vec::new(),
+            left_out: 0,
             due: None,
         }
         .against_house(folder)
@@ -194,6 +197,11 @@ impl Edited {
 
     pub fn is_changed(&self) -> bool {
         self.typed != self.before
+    }
+
+    /// How many lines are others, or gone.
+    pub fn differences(&self) -> usize {
+        self.changed.len().max(self.left_out)
     }
 
     pub fn is_being_read(&self) -> bool {
@@ -258,6 +266,7 @@ impl Edited {
 
     fn mark(&mut self) {
         let diff = TextDiff::from_lines(&self.before, &self.typed);
+        self.left_out = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Delete).count();
         let new = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Insert);
         self.changed = new.filter_map(|change| change.new_index()).map(|index| index + 1).collect();
     }

@@ -231,14 +231,14 @@ fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 /// All that is said of a side that is only looked at.
 fn name(ui: &mut Ui, settings: &Settings) {
     line(ui, |ui| {
-        ui.label(RichText::new(settings.algorithm.name()).size(theme::TITLE).strong());
+        ui.label(RichText::new(settings.algorithm.short_name()).size(theme::TITLE).strong());
     });
 }
 
 fn title_of_a(ui: &mut Ui, settings: &Settings) {
     let Tiling { br, bc } = settings.tiling();
     line(ui, |ui| {
-        ui.label(RichText::new(format!("A  {}", settings.algorithm.name())).size(theme::HEADING).strong());
+        ui.label(RichText::new(format!("A  {}", settings.algorithm.short_name())).size(theme::HEADING).strong());
         draw::caption(ui, "the run that is open");
     });
     line(ui, |ui| {
@@ -404,7 +404,7 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
 }
 
 fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>) {
-    let name = |side: &Half<'_>| format!("{} ({})", side.letter, side.look.scene.settings.algorithm.name());
+    let name = |side: &Half<'_>| format!("{} ({})", side.letter, side.look.scene.settings.algorithm.short_name());
     let (of_a, of_b) = (name(a), name(b));
     let told = |name, side: &Half<'_>| (name, side.look.scene.plan().clone(), side.total().traffic);
     let ((a, plan_a, traffic_a), (b, plan_b, traffic_b)) = (told(&of_a, a), told(&of_b, b));

@@ -16,7 +16,7 @@ pub fn paint(map: &Map<'_>) {
     let painter = ui.painter();
     let stroke = Stroke::new(2.5, palette.trouble);
     for turn in 0..2 {
-        let Some(rect) = program(map, race.axis, turn).filter(|rect| rect.is_positive()) else { continue };
+        let Some(rect) = program(map, race.axis, turn).filter(Rect::is_positive) else { continue };
         painter.rect_stroke(rect, 0.0, stroke, StrokeKind::Inside);
         let name = fill(ui.ctx(), "program {0}", &[&format!("{} = {turn}", race.axis.name())]);
         let at = rect.left_top() + eframe::egui::vec2(4.0, 4.0);
@@ -24,7 +24,7 @@ pub fn paint(map: &Map<'_>) {
         painter.rect_filled(Rect::from_min_size(at, galley.size()).expand(2.0), 2.0, palette.trouble_soft);
         painter.galley(at, galley, palette.ink);
     }
-    let block = block(map, race).filter(|block| block.is_positive());
+    let block = block(map, race).filter(Rect::is_positive);
     if let Some(block) = block {
         let block = block.expand(1.0);
         painter.rect_filled(block, 0.0, palette.trouble_soft);

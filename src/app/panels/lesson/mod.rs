@@ -32,7 +32,7 @@ pub static PANEL: Panel = Panel {
     command: "Show the lesson",
     keys: &[(Modifiers::ALT, Key::L)],
     opens: Message::Side(Side::Lesson),
-    also: "course, exercise, tutorial",
+    also: "course, exercise",
     help: "The lesson that is open, or the list of lessons.",
     show: |ui, drawn| match &mut drawn.lesson {
         Some(lesson) => show(ui, lesson, drawn.messages),

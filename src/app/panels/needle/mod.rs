@@ -172,7 +172,7 @@ fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, messages: &mut Vec<Message>) {
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
-    let name = look.scene.settings.algorithm.name();
+    let name = look.scene.settings.algorithm.short_name();
     let algorithm = &look.scene.schedule().algorithm;
     let is_whole = algorithm.has_part(Part::Max) && !algorithm.has_part(Part::Alpha) && !algorithm.is_backward();
     let text = if is_whole {

@@ -27,7 +27,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("curve, maximum, error", "曲线、最大值、误差"),
     ("source, text, listing", "源码、文本、列表"),
     ("settings, options, choices", "设置、选项、选择"),
-    ("course, exercise, tutorial", "课程、练习、教程"),
+    ("course, exercise", "课程、练习"),
     ("CUDA, device, benchmark", "CUDA、设备、测速"),
     ("source, compile, WGSL, CUDA", "源码、编译、WGSL、CUDA"),
     ("The text of the algorithm, edited here: it runs as it is typed.", "算法的文本，在这里编辑：边输入边运行。"),
