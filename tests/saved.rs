@@ -498,7 +498,7 @@ fn an_output_that_differs_is_told() {
     (input.problem.mask.window_left, input.problem.mask.window_right, input.problem.softcap) = (None, None, None);
     let understood = Understood::of(&input);
     let warning = understood.warning().expect("a warning").to_string();
-    assert!(warning.contains("the model's own output differs by 1.40: a mask or modifier is missing"), "{warning}");
+    assert!(warning.contains("the model's own output differs by 1.398: a mask or modifier is missing"), "{warning}");
     let mut odd = input.clone();
     odd.about.o.as_mut().expect("an output")[[0, 1, 3, 2]] = f64::NAN;
     assert!(Understood::of(&odd).own_output.is_some_and(|own| own.max_error.is_nan() && !own.agrees));

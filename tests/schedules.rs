@@ -3,6 +3,7 @@
 mod common;
 
 use common::{odd_problems, plans, problems};
+use ndarray::Array4;
 use proptest::prelude::*;
 use tilescope::attention::error_rule::{self, Errors};
 use tilescope::attention::{Mask, Precision, Problem, TileClass, input, oracle};
@@ -199,6 +200,26 @@ fn state_far_from_a_checkpoint_is_the_same() {
             let cursor = run.schedule.len() * n / 7 + n % 5;
             let (found, stepped) = (run.view(cursor), common::stepped(&run, &problem, cursor));
             assert_eq!(common::bits(&found), common::bits(&stepped), "{name} at {cursor}");
+        }
+    }
+}
+
+/// A row whose first key has a score of -inf has no weight yet; what is not finite in that key's V counts all the same.
+#[test]
+fn what_is_not_finite_in_v_outlives_a_first_score_of_minus_infinity() {
+    for odd in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+        for tail in [0.5, f64::NEG_INFINITY] {
+            let row = |values: &[f64]| Array4::from_shape_vec((1, 1, values.len(), 1), values.to_vec()).expect("sizes");
+            let (k, v) = (row(&[f64::NEG_INFINITY, 0.25, tail]), row(&[odd, 2.0, 3.0]));
+            let problem = Problem::new(row(&[1.0]), k, v).expect("sizes that fit together");
+            let exact = oracle::attention(&problem.head::<f64>(0, 0, Precision::F64));
+            assert!(!exact.o[(0, 0)].is_finite(), "{exact:?}");
+            for (algorithm, bc) in each_algorithm().flat_map(|algorithm| (1..=3).map(move |bc| (algorithm, bc))) {
+                let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc }, Precision::F64);
+                let output = common::run(&Schedule::new(algorithm, plan), &problem, 0, 0).0;
+                let bound = Errors { o: 1e-12, m: 1e-12, l: 1e-12, lse: 1e-12 };
+                assert!(Errors::between(&output, &exact).within(&bound), "{}, {bc}: {output:?}", algorithm.name());
+            }
         }
     }
 }

@@ -251,12 +251,18 @@ fn a_race_is_drawn_on_the_map() {
     let folder = folder();
     let mut harness = open(folder.path());
     press(&mut harness, Modifiers::NONE, Key::Num1);
-    replace(&mut harness, by_name("flash1").expect("a text"));
+    // flash1 with a kernel of its own for its starting values, so that its loop over keys stands around a whole kernel.
+    let buffers = "shared Q, K, V, bias, keep ; registers O, S P, m, l, m_tile, l_tile\n";
+    let flash1 =
+        by_name("flash1").expect("a text").replacen(&format!("kernel attention\n{buffers}"), "kernel clear\n", 1);
+    let flash1 = flash1.replacen("for j in key", &format!("\nkernel attention\n{buffers}for j in key"), 1);
+    replace(&mut harness, &flash1);
+    assert_eq!(running(&harness), flash1);
     assert!(harness.query_by_label("race").is_none());
     stand_on(&mut harness, "for j in key blocks");
     click(&mut harness, "All turns at once");
     settle(&mut harness);
-    assert_eq!(running(&harness), by_name("flash1").expect("a text"), "what can be read last runs on");
+    assert_eq!(running(&harness), flash1, "what can be read last runs on");
     assert!(says(&harness, "a race: the programs of j = 0 and of j = 1 meet in"), "{:?}", all_text(&harness));
     let told = value(&harness, "race");
     assert!(told.starts_with("the programs of j = 0 and of j = 1 meet in "), "{told}");

@@ -399,7 +399,14 @@ fn of_one<T: Real>(function: Function, x: T) -> T {
 
 fn of_two<T: Real>(function: Function, a: T, b: T) -> T {
     match function {
-        Function::Ratio if b == T::zero() => T::zero(),
+        // A weight may have rounded to 0 and is none: what is not finite stays.
+        Function::Ratio if b == T::zero() => {
+            if a.is_finite() {
+                T::zero()
+            } else {
+                a
+            }
+        }
         Function::Ratio => a / b,
         _ => larger(a, b),
     }

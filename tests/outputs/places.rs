@@ -138,7 +138,7 @@ fn a_full_disk_leaves_what_was_there() {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(stdout, "2\nold\n2\nold\n2\na.json\nb.json\nc.json\n", "{stderr}");
     assert_eq!(
-        stderr.lines().filter(|line| line.contains("disk is full") && line.contains("MiB")).count(),
+        stderr.lines().filter(|line| line.contains("disk is full") && line.contains("KiB")).count(),
         3,
         "{stderr}"
     );
