@@ -250,7 +250,8 @@ fn another_start_goes_on_with_it() {
 fn a_race_is_drawn_on_the_map() {
     let folder = folder();
     let mut harness = open(folder.path());
-    press(&mut harness, Modifiers::NONE, Key::Num1);
+    command(&mut harness, "Far: the schedule");
+    settle(&mut harness);
     // flash1 with a kernel of its own for its starting values, so that its loop over keys stands around a whole kernel.
     let buffers = "shared Q, K, V, bias, keep ; registers O, S P, m, l, m_tile, l_tile\n";
     let flash1 =
