@@ -3,10 +3,11 @@
 #[cfg(feature = "wgpu")]
 use eframe::egui::{self, Context, Event, RawInput, Rect, Vec2};
 
+#[cfg(feature = "wgpu")]
 use crate::app::run::export::png;
+#[cfg(feature = "wgpu")]
 use crate::app::shell::app::App;
 use crate::app::shell::open::AppOptions;
-#[cfg(feature = "wgpu")]
 use crate::attention::Input;
 use crate::sentence::Sentence;
 
