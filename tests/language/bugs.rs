@@ -212,8 +212,8 @@ fn slipped(head: &Head<f64>, i: usize, tiling: Tiling, first: f64) -> Vec<f64> {
         }
         m = m_new;
     }
-    // ratio(O, l) of a row without keys, whatever O is.
-    o.iter().map(|o| if l == 0.0 { 0.0 } else { o / l }).collect()
+    // ratio(O, l) of a row without keys: 0, unless the slip has made a NaN of it.
+    o.iter().map(|o| if l == 0.0 && o.is_finite() { 0.0 } else { o / l }).collect()
 }
 
 #[test]
