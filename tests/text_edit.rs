@@ -276,3 +276,44 @@ fn a_race_is_drawn_on_the_map() {
     );
     assert!(block.right() < plane.left() + 2.0 || block.left() > plane.right() - 2.0, "{block} {plane}");
 }
+
+/// What somebody else has written to the file since is not written over: the text goes beside it.
+#[test]
+fn a_file_that_was_changed_elsewhere_is_not_written_over() {
+    let folder = folder();
+    let path = folder.path().join("mine.tile");
+    fs::write(&path, flash2()).expect("it can be written");
+    let algorithm = Some(path.to_str().expect("UTF-8").to_owned());
+    let run = tilescope::schedule::RunSpec { algorithm, ..Link::of_scene("toy").run };
+    let place = Link { run, ..Link::of_scene("toy") };
+    let options = AppOptions { folder: Some(folder.path().join("kept")), place, ..options() };
+    let mut harness = open_as(None, &options, Vec2::new(1600.0, 1000.0), 1.0);
+    press(&mut harness, Modifiers::ALT, Key::A);
+    settle(&mut harness);
+    let changed = flash2().replace("O = alpha * O", "O = O * alpha");
+    replace(&mut harness, &changed);
+    let theirs = flash2().replace("title    ", "title    Theirs: ");
+    fs::write(&path, &theirs).expect("it can be written");
+    click(&mut harness, "Save");
+    settle(&mut harness);
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), theirs);
+    let saved = PathBuf::from(harness.state().document().wanted().algorithm.name());
+    assert_eq!(fs::read_to_string(&saved).expect("it is there"), changed);
+    fs::remove_file(saved).expect("it was written by this test");
+}
+
+/// Putting back can be undone, after another start too.
+#[test]
+fn what_was_put_back_is_kept_again_when_that_is_undone() {
+    let folder = folder();
+    let mut harness = open(folder.path());
+    let changed = flash2().replace("O = alpha * O", "O = O * alpha");
+    replace(&mut harness, &changed);
+    click(&mut harness, "Put back");
+    settle(&mut harness);
+    assert_eq!(texts(folder.path()), Vec::<PathBuf>::new());
+    command(&mut harness, "Undo");
+    settle(&mut harness);
+    assert_eq!((running(&harness), value(&harness, TEXT)), (changed.clone(), changed.clone()));
+    assert_eq!(fs::read_to_string(&texts(folder.path())[0]).expect("it is kept"), changed);
+}

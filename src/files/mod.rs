@@ -22,7 +22,7 @@ pub use part::{PREFIX as PART_PREFIX, finish, sweep};
 pub use read::{is_same_file, read};
 pub use signals::{at_end, guard};
 pub use target::{is_standard_output, writable};
-pub use text::{algorithm, is_text};
+pub use text::{MOST_BYTES as MOST_TEXT_BYTES, algorithm, is_text};
 pub use typed::typed;
 pub use write::{WriteError, replace, write, write_new};
 

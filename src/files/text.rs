@@ -11,7 +11,7 @@ use super::{read, shown};
 /// How the name of a text of one's own ends.
 const EXTENSION: &str = ".tile";
 /// A text is a page or two.
-const MOST_BYTES: u64 = 1 << 20;
+pub const MOST_BYTES: u64 = 1 << 20;
 
 /// The name is that of a text of one's own.
 pub fn is_text(name: &str) -> bool {

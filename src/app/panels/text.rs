@@ -109,7 +109,8 @@ fn buttons(ui: &mut Ui, edited: &Edited, messages: &mut Vec<Message>) {
     ui.horizontal_wrapped(|ui| {
         for (name, message) in [(save, TextMessage::Save), ("Put back", TextMessage::PutBack)] {
             let message = Message::Text(message);
-            let is_enabled = edited.is_changed() && !(name == save && edited.is_being_read());
+            let is_enabled =
+                edited.is_changed() && (name != save || edited.wrong.is_empty() && !edited.is_being_read());
             let response = ui.add_enabled(is_enabled, Button::new(tr(ui.ctx(), name).to_owned()));
             if response.on_hover_text(commands::tooltip(ui.ctx(), &message)).clicked() {
                 messages.push(message);

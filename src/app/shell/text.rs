@@ -42,8 +42,10 @@ impl App {
     pub(super) fn follow_typed_text(&mut self, ctx: &Context) {
         let now = ctx.input(|input| input.time);
         if let Some((algorithm, kept)) = self.owned.of::<TextEditor>().read(now) {
-            let settings = Settings { algorithm, ..self.document.wanted().clone() };
-            self.document.change(ctx, settings);
+            if let Some(algorithm) = algorithm {
+                let settings = Settings { algorithm, ..self.document.wanted().clone() };
+                self.document.change(ctx, settings);
+            }
             self.document.set_notice(kept.err());
         }
         if self.owned.of::<TextEditor>().is_busy() {

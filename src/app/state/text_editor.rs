@@ -63,7 +63,7 @@ impl TextEditor {
 
     /// Something was typed that has not run yet.
     pub fn is_busy(&self) -> bool {
-        self.edited().is_some_and(|edited| edited.due.is_some())
+        self.edited.as_ref().is_some_and(|edited| edited.due.is_some())
     }
 
     /// It is the editor's own file, which nobody else writes.
@@ -102,23 +102,16 @@ impl TextEditor {
         self.typed(text, now - CALM_S);
     }
 
-    /// Reads what was typed when it is time, and keeps it. Gives what is to run; `Err` where the file could not be written,
-    /// and what was read runs all the same.
-    pub fn read(&mut self, now: f64) -> Option<(Algorithm, Result<(), Sentence>)> {
+    /// Reads what was typed when it is time, and keeps it. Gives what is to run, if it can be read, and whether its file could
+    /// be written.
+    pub fn read(&mut self, now: f64) -> Option<(Option<Algorithm>, Result<(), Sentence>)> {
         let edited = self.edited.as_mut().filter(|edited| edited.due.is_some_and(|due| now >= due))?;
         edited.due = None;
         let kept = edited.keep(self.folder.as_deref());
-        match Algorithm::read(&edited.name(), &edited.typed) {
-            Ok(algorithm) => {
-                edited.wrong.clear();
-                edited.applied = algorithm.clone();
-                Some((algorithm, kept))
-            }
-            Err(wrong) => {
-                edited.wrong = wrong;
-                None
-            }
-        }
+        let read = Algorithm::read(&edited.name(), &edited.typed);
+        edited.wrong = read.as_ref().err().cloned().unwrap_or_default();
+        edited.applied = read.as_ref().ok().unwrap_or(&edited.applied).clone();
+        Some((read.ok(), kept))
     }
 
     /// The text that the editing began with; its own file goes.
@@ -133,11 +126,16 @@ impl TextEditor {
         Some(start)
     }
 
-    /// Writes it to the file that it came from, or to a new one beside the person's other files. Gives the path.
+    /// Writes it to the file that it came from, or to a new one beside the person's other files: also where somebody else has
+    /// changed that file since. Gives the path.
     pub fn save(&mut self) -> Option<Result<PathBuf, Sentence>> {
         let edited = self.edited.as_mut()?;
+        if !edited.wrong.is_empty() || edited.due.is_some() {
+            return Some(Err("a text that cannot be read is not saved; what was typed is kept as it is".into()));
+        }
         let bytes = edited.typed.as_bytes();
-        let saved = match edited.origin() {
+        let is_as_it_was = |path: &PathBuf| file_text(path).is_none_or(|text| text == edited.before);
+        let saved = match edited.origin().filter(is_as_it_was) {
             Some(path) => files::replace(&path, bytes).map(|()| path),
             None => export::save(edited.stem(), "tile", bytes),
         };
@@ -175,8 +173,13 @@ impl Edited {
         if let Some(base) = self.base().and_then(algorithm::by_name).filter(|_| is_ours(&path)) {
             self.before = source(base);
             self.start = base.clone();
-            self.draft = Some(path);
             self.mark();
+            let is_gone = !path.exists();
+            self.draft = Some(path);
+            if is_gone {
+                // It was put back, and that was undone.
+                let _ = self.keep(None);
+            }
         }
         self
     }
@@ -275,12 +278,14 @@ impl Edited {
 /// The text of an algorithm as one edits it: of a variant in a file, what stands in that file.
 fn source(of: &Algorithm) -> String {
     let text = of.text();
-    let of_file = || {
-        let bytes = files::read(Path::new(of.name()), 1 << 20).ok()?;
-        String::from_utf8(bytes).ok()
-    };
     let is_short = text.variant.is_some() && files::is_text(of.name());
-    is_short.then(of_file).flatten().unwrap_or_else(|| text.text.clone())
+    let written = is_short.then(|| file_text(Path::new(of.name()))).flatten();
+    written.unwrap_or_else(|| text.text.clone())
+}
+
+/// What stands in a file now, where it can be read.
+fn file_text(path: &Path) -> Option<String> {
+    String::from_utf8(files::read(path, files::MOST_TEXT_BYTES).ok()?).ok()
 }
 
 /// `flash2` of `texts/flash2.tile`; of `flash2/forget-alpha`, `flash2-forget-alpha` would be no file of flash2.

@@ -14,6 +14,10 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0}, changed here; what could be read last still runs", "{0}，在这里改过；仍在运行上一份读得懂的文本"),
     ("kept in {0}", "存放在 {0}"),
     ("Save", "保存"),
+    (
+        "a text that cannot be read is not saved; what was typed is kept as it is",
+        "读不懂的文本不保存；输入的内容原样保留",
+    ),
     ("Save as a file", "另存为文件"),
     ("Put the cursor on a line to see what can be done with it.", "把光标放在某一行，就能看到可以对它做什么。"),
     ("Line {0}:", "第 {0} 行："),
