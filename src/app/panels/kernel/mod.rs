@@ -1,4 +1,4 @@
-//! The kernel's source, edited while the program runs: the text as it stands here, and the wishes about it. The device
+//! The kernel's source, edited while the program runs: the text as it stands here, and what is asked about it. The device
 //! compiles and runs it; nothing of it is ever written over `kernels/`.
 
 mod panel;
