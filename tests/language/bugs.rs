@@ -198,7 +198,7 @@ fn slipped(head: &Head<f64>, i: usize, tiling: Tiling, first: f64) -> Vec<f64> {
     let (mut m, mut l, mut o) = (f64::NEG_INFINITY, 0.0, vec![0.0; head.v.ncols()]);
     for start in (0..head.n_k()).step_by(tiling.bc) {
         let keys = start..(start + tiling.bc).min(head.n_k());
-        if !of_block.clone().any(|i| keys.clone().any(|j| head.sees(i, j))) {
+        if !of_block.clone().any(|i| keys.clone().any(|j| head.band.keeps(i, j))) {
             continue;
         }
         let m_new = scores[keys.clone()].iter().copied().fold(m, f64::max);
