@@ -53,7 +53,7 @@ proptest! {
             prop_assert_eq!((totals.tiles.full, totals.tiles.partial), (tiles.full, tiles.partial));
             let mut streamed = Meter::of_plan(algorithm, &plan);
             each_step(algorithm, &Setting::new(plan.clone()), |_, step| streamed.add(step));
-            prop_assert_eq!(&streamed.totals, totals);
+            prop_assert_eq!(&streamed.totals(), totals);
             let all = [
                 totals.traffic.hbm_elements(),
                 totals.traffic.hbm_bytes(),
@@ -75,15 +75,15 @@ proptest! {
             let meters = MeterIndex::new(&schedule);
             let cursor = (at * schedule.len() as f64) as u64;
             let ends = [cursor, cursor + 1, schedule.section_steps(schedule.section_of(cursor)).start, schedule.len() + 1];
-            let mut wanted = vec![(0, Meter::new(&schedule).totals)];
+            let mut wanted = vec![(0, Meter::new(&schedule).totals())];
             let mut meter = Meter::new(&schedule);
             schedule.for_each(|n, step| {
                 meter.add(step);
                 if ends.contains(&(n + 1)) {
-                    wanted.push((n + 1, meter.totals));
+                    wanted.push((n + 1, meter.totals()));
                 }
             });
-            wanted.push((schedule.len() + 1, meter.totals));
+            wanted.push((schedule.len() + 1, meter.totals()));
             for (cursor, totals) in wanted {
                 prop_assert_eq!(&meters.after(&schedule, cursor), &totals, "{} after {}", algorithm.name(), cursor);
             }

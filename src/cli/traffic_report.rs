@@ -210,7 +210,7 @@ fn count(algorithm: &Algorithm, setting: &Setting, steps: u64) -> (u64, Totals) 
             progress.at(n);
         }
     });
-    (counted, meter.totals)
+    (counted, meter.totals())
 }
 
 /// The names of the totals that are not what the closed forms say.

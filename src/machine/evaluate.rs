@@ -292,7 +292,10 @@ impl<'a, T: Real> Machine<'a, T> {
             let rows = self.rows_of(step.head, &[], guards);
             let column = rows.column_of(&code.root, window.rows, &mut spare);
             let (mut data, stride) = self.chip.take(name, shape, plan);
-            (0..window.rows).for_each(|row| data[row * stride] = column[row]);
+            match stride {
+                1 => data[..window.rows].copy_from_slice(&column),
+                _ => (0..window.rows).for_each(|row| data[row * stride] = column[row]),
+            }
             spare.push(column);
             self.finish_sums(code, step, &mut data, stride, window);
             self.chip.put(name, data, hides, false);

@@ -1,6 +1,8 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
-use crate::schedule::{Algorithm, Amounts, Cost, Counts, HbmTensor, OnChip, Plan, Schedule, Step, TileCounts, Traffic};
+use crate::schedule::{
+    Algorithm, Amounts, Cost, Counts, HbmTensor, OnChip, Place, Plan, Schedule, Step, TileCounts, Traffic,
+};
 
 /// Totals after some steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,12 +16,22 @@ pub struct Totals {
     pub tiles: TileCounts,
 }
 
-/// Adds up steps.
+/// Where the last step was, and what that counts: most steps stand where the one before them stood.
+struct At {
+    place: Place,
+    counts: Counts,
+    /// Another with every other count; from 1.
+    number: u64,
+}
+
+/// Adds up steps. What many have in common is multiplied, once the totals are asked for.
 pub struct Meter<'a> {
     algorithm: &'a Algorithm,
     plan: &'a Plan,
-    costs: CostTable,
-    pub totals: Totals,
+    lines: Vec<Vec<Counted>>,
+    at: At,
+    /// But for what is still counted in `lines`.
+    totals: Totals,
 }
 
 impl<'a> Meter<'a> {
@@ -29,60 +41,104 @@ impl<'a> Meter<'a> {
 
     /// For steps of `algorithm` under this plan.
     pub fn of_plan(algorithm: &'a Algorithm, plan: &'a Plan) -> Self {
-        let costs = CostTable(vec![Vec::new(); algorithm.text().lines.len()]);
-        Self { algorithm, plan, costs, totals: Totals::default() }
+        let (lines, place) = (vec![Vec::new(); algorithm.text().lines.len()], Place::default());
+        Self {
+            algorithm,
+            plan,
+            lines,
+            at: At { place, counts: plan.counts_at(place), number: 1 },
+            totals: Totals::default(),
+        }
     }
 
+    #[inline]
     pub fn add(&mut self, step: &Step) {
-        let (algorithm, plan) = (self.algorithm, self.plan);
-        let known = self.costs.known(step, plan.counts_at(step.place), || {
-            let tensor = algorithm.line(step.line).tensor().map(|tensor| algorithm.hbm_tensor(tensor, plan));
-            (algorithm.cost(step.line, step.held, plan), tensor, algorithm.facts(step.line).makes_scores)
-        });
-        self.totals.traffic.add(known.tensor, &known.amounts, step.free);
+        if step.place != self.at.place {
+            self.go_to(step.place);
+        }
+        let known = self.lines[step.line].iter().position(|known| known.held == step.held);
+        let index = known.unwrap_or_else(|| self.learn(step));
+        if self.lines[step.line][index].number != self.at.number {
+            self.resize(step.line, index);
+        }
+        let known = &mut self.lines[step.line][index];
+        *(if step.free { &mut known.free } else { &mut known.paid }) += 1;
         self.totals.live = step.live;
         self.totals.peak = self.totals.peak.max(step.live);
-        if let (true, Some((i, j))) = (known.makes_scores, step.place.tile()) {
-            self.totals.tiles.count(plan.class(i, j));
+        if known.makes_scores {
+            self.count_tile(step.place);
         }
+    }
+
+    // What follows is apart so that the usual step is short.
+
+    #[inline(never)]
+    fn go_to(&mut self, place: Place) {
+        let counts = self.plan.counts_at(place);
+        let number = self.at.number + u64::from(counts != self.at.counts);
+        self.at = At { place, counts, number };
+    }
+
+    #[cold]
+    fn learn(&mut self, step: &Step) -> usize {
+        let known = &mut self.lines[step.line];
+        known.push(Counted::new(self.algorithm, self.plan, step));
+        known.len() - 1
+    }
+
+    #[inline(never)]
+    fn resize(&mut self, line: usize, index: usize) {
+        let known = &mut self.lines[line][index];
+        known.settle(&mut self.totals.traffic);
+        (known.number, known.amounts) = (self.at.number, Amounts::of(&known.cost, self.at.counts));
+    }
+
+    #[inline(never)]
+    fn count_tile(&mut self, place: Place) {
+        if let Some((i, j)) = place.tile() {
+            self.totals.tiles.count(self.plan.class(i, j));
+        }
+    }
+
+    /// After all steps so far.
+    pub fn totals(&mut self) -> Totals {
+        for known in self.lines.iter_mut().flatten() {
+            known.settle(&mut self.totals.traffic);
+        }
+        self.totals
     }
 }
 
-/// Costs worked out once: of each line, for the sets of statements that were met.
+/// Steps of a line that carry out the statements of `held`, on blocks of one size: most are.
 #[derive(Clone)]
-struct CostTable(Vec<Vec<Known>>);
-
-/// The cost of a line that carries out the statements of `held`, and what that came to at the step before: most blocks are
-/// of one size.
-#[derive(Clone)]
-struct Known {
+struct Counted {
     held: u32,
     cost: Cost,
     tensor: Option<HbmTensor>,
     makes_scores: bool,
-    counts: Counts,
+    /// That of the count of their blocks; 0 before the first.
+    number: u64,
+    /// Of one step.
     amounts: Amounts,
+    /// Steps that are not in the totals yet, and those of them that move nothing.
+    paid: u64,
+    free: u64,
 }
 
-impl CostTable {
-    fn known(
-        &mut self,
-        step: &Step,
-        counts: Counts,
-        derive: impl FnOnce() -> (Cost, Option<HbmTensor>, bool),
-    ) -> &Known {
-        let known = &mut self.0[step.line];
-        let index = known.iter().position(|known| known.held == step.held).unwrap_or_else(|| {
-            let (cost, tensor, makes_scores) = derive();
-            let amounts = Amounts::of(&cost, counts);
-            known.push(Known { held: step.held, cost, tensor, makes_scores, counts, amounts });
-            known.len() - 1
-        });
-        let known = &mut known[index];
-        if known.counts != counts {
-            (known.counts, known.amounts) = (counts, Amounts::of(&known.cost, counts));
+impl Counted {
+    fn new(algorithm: &Algorithm, plan: &Plan, step: &Step) -> Self {
+        let (cost, amounts) = (algorithm.cost(step.line, step.held, plan), Amounts::default());
+        let tensor = algorithm.line(step.line).tensor().map(|tensor| algorithm.hbm_tensor(tensor, plan));
+        let makes_scores = algorithm.facts(step.line).makes_scores;
+        Self { held: step.held, cost, tensor, makes_scores, number: 0, amounts, paid: 0, free: 0 }
+    }
+
+    fn settle(&mut self, traffic: &mut Traffic) {
+        for (steps, is_free) in [(std::mem::take(&mut self.paid), false), (std::mem::take(&mut self.free), true)] {
+            if steps > 0 {
+                traffic.add(self.tensor, &self.amounts.times(steps), is_free);
+            }
         }
-        known
     }
 }
 
@@ -96,13 +152,12 @@ impl MeterIndex {
     /// Walks the schedule once.
     pub fn new(schedule: &Schedule) -> Self {
         let mut meter = Meter::new(schedule);
-        let (mut starts, mut steps) = (Vec::with_capacity(schedule.section_count()), Vec::new());
+        let mut starts = Vec::with_capacity(schedule.section_count());
         for index in 0..schedule.section_count() {
-            starts.push(meter.totals);
-            schedule.write_section(index, &mut steps);
-            steps.iter().for_each(|step| meter.add(step));
+            starts.push(meter.totals());
+            schedule.each_of_section(index, |step| meter.add(step));
         }
-        Self { starts, end: meter.totals }
+        Self { starts, end: meter.totals() }
     }
 
     /// Totals of the whole schedule.
@@ -121,7 +176,7 @@ impl MeterIndex {
         schedule.write_section(index, &mut steps);
         let done = (cursor - schedule.section_steps(index).start) as usize;
         steps[..done].iter().for_each(|step| meter.add(step));
-        meter.totals
+        meter.totals()
     }
 
     /// The most steps after which `amount` of the totals, which no step makes smaller, is still at most `limit`.
@@ -133,7 +188,7 @@ impl MeterIndex {
         schedule.write_section(index, &mut steps);
         let within = steps.iter().take_while(|step| {
             meter.add(step);
-            amount(&meter.totals) <= limit
+            amount(&meter.totals()) <= limit
         });
         schedule.section_steps(index).start + within.count() as u64
     }

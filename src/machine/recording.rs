@@ -178,7 +178,7 @@ pub fn run<T: Real>(
         meter.add(step);
         !done.is_multiple_of(REPORT_EVERY) || go_on(done)
     })?;
-    Ok((Results::of(&machine, schedule, 0), meter.totals))
+    Ok((Results::of(&machine, schedule, 0), meter.totals()))
 }
 
 /// The tensors that lines write and read back, small enough to be kept in a checkpoint: no matrices of N x N.

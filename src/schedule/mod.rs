@@ -168,12 +168,17 @@ impl Schedule {
     /// Writes a section again, into `steps` (which is cleared first, and keeps its memory).
     pub fn write_section(&self, index: usize, steps: &mut Vec<Step>) {
         steps.clear();
+        self.each_of_section(index, |step| steps.push(*step));
+    }
+
+    /// Calls `visit` with each step of a section, in order.
+    pub fn each_of_section(&self, index: usize, mut visit: impl FnMut(&Step)) {
         let walker = Walker { algorithm: self.algorithm.text(), setting: &self.setting, ready: &self.ready };
         let Written { at, has_begun, .. } = &self.sections[index];
         let mut read = HashSet::new();
         let is_new = |block| self.first_reads.get(&block) == Some(&index) && read.insert(block);
         let walked: ControlFlow<()> = walker.steps(at, &mut has_begun.clone(), is_new, |step| {
-            steps.push(*step);
+            visit(step);
             ControlFlow::Continue(())
         });
         debug_assert!(walked.is_continue(), "nothing breaks the walk");
@@ -181,13 +186,12 @@ impl Schedule {
 
     /// Calls `visit` with each step and its number, in order.
     pub fn for_each(&self, mut visit: impl FnMut(u64, &Step)) {
-        let (mut steps, mut n) = (Vec::new(), 0);
+        let mut n = 0;
         for index in 0..self.sections.len() {
-            self.write_section(index, &mut steps);
-            for step in &steps {
+            self.each_of_section(index, |step| {
                 visit(n, step);
                 n += 1;
-            }
+            });
         }
     }
 
@@ -215,6 +219,15 @@ impl Schedule {
     /// What a step costs.
     pub fn cost(&self, step: &Step) -> Cost {
         self.algorithm.cost(step.line, step.held, self.plan())
+    }
+
+    /// Elements of `tensor` that a step reads from HBM, and writes there.
+    pub fn moved(&self, step: &Step, tensor: Tensor) -> (u64, u64) {
+        if self.facts(step).tensor != Some(tensor) {
+            return (0, 0);
+        }
+        let (cost, counts) = (self.cost(step), self.counts(step));
+        (if step.free { 0 } else { cost.hbm_read.at(counts) }, cost.hbm_write.at(counts))
     }
 
     /// Pairs, queries and keys that a step works on.

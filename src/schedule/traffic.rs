@@ -107,6 +107,18 @@ impl Amounts {
             flops: Flops { matmul: cost.matmul.at(counts), exp: cost.exp.at(counts), other: cost.other.at(counts) },
         }
     }
+
+    /// What so many such steps come to.
+    pub fn times(&self, steps: u64) -> Self {
+        let Flops { matmul, exp, other } = self.flops;
+        Self {
+            hbm_read: steps * self.hbm_read,
+            hbm_write: steps * self.hbm_write,
+            sram_read: steps * self.sram_read,
+            sram_write: steps * self.sram_write,
+            flops: Flops { matmul: steps * matmul, exp: steps * exp, other: steps * other },
+        }
+    }
 }
 
 /// What moved and what was computed.

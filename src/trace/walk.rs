@@ -82,7 +82,7 @@ fn schedule_alone(
             }
         }
     }
-    Ok((describe::totals(schedule, &meter.totals), Vec::new()))
+    Ok((describe::totals(schedule, &meter.totals()), Vec::new()))
 }
 
 fn carried_out<T: Real>(
@@ -110,7 +110,7 @@ fn carried_out<T: Real>(
     outcome?;
     let machine = carried?;
     let results = (0..schedule.setting.heads).map(|head| Results::of(&machine, schedule, head)).collect();
-    Ok((describe::totals(schedule, &meter.totals), results))
+    Ok((describe::totals(schedule, &meter.totals()), results))
 }
 
 /// Puts what the schedule says of a step into words.

@@ -54,6 +54,8 @@ pub type Block = (usize, TensorId, Place);
 #[derive(Clone, Debug)]
 pub struct Ready {
     lines: Vec<ReadyLine>,
+    /// Of each kernel: its body, without the lines in loops that no place carries out.
+    bodies: Vec<Vec<Node>>,
     /// Of each kernel.
     footprints: Vec<OnChip>,
 }
@@ -70,11 +72,24 @@ struct ReadyLine {
 
 impl Ready {
     pub fn new(algorithm: &Algorithm, setting: &Setting) -> Self {
-        Self {
-            lines: algorithm.lines.iter().map(|line| ReadyLine::new(line, setting)).collect(),
-            footprints: algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting)).collect(),
-        }
+        let lines: Vec<_> = algorithm.lines.iter().map(|line| ReadyLine::new(line, setting)).collect();
+        let bodies = algorithm.kernels.iter().map(|kernel| carried_out(&kernel.body, &lines)).collect();
+        let footprints = algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting)).collect();
+        Self { lines, bodies, footprints }
     }
+}
+
+/// Nodes with loops that leave out what is never carried out; most lines of modifiers are not.
+fn carried_out(nodes: &[Node], lines: &[ReadyLine]) -> Vec<Node> {
+    let in_loop = |node: &Node| match node {
+        Node::Line(line) => Some(Node::Line(*line)).filter(|_| lines[*line].can_hold()),
+        Node::Loop(_) => carried_out(std::slice::from_ref(node), lines).pop(),
+    };
+    let kept = |node: &Node| match node {
+        Node::Line(line) => Node::Line(*line),
+        Node::Loop(of) => Node::Loop(Loop { body: of.body.iter().filter_map(in_loop).collect(), ..of.clone() }),
+    };
+    nodes.iter().map(kept).collect()
 }
 
 impl Ready {
@@ -105,6 +120,11 @@ impl ReadyLine {
         Self { always, at_places, once, is_fill: line.is_fill() }
     }
 
+    /// Some place may carry out a statement.
+    fn can_hold(&self) -> bool {
+        self.always != 0 || !self.at_places.is_empty()
+    }
+
     /// Every set of statements that some place may carry out, as bits; of a line with many conditions, not all.
     fn sets(&self) -> Vec<u32> {
         const MOST: usize = 4;
@@ -112,6 +132,7 @@ impl ReadyLine {
         self.at_places.iter().take(MOST).map(|(bit, _)| *bit).fold(vec![self.always], with)
     }
 
+    #[inline(never)] // Of few lines, and so apart from what every line does.
     fn held(&self, setting: &Setting, place: Place) -> u32 {
         let holds = |tests: &[(Test, bool)]| tests.iter().all(|&(test, wanted)| setting.holds(test, place) == wanted);
         self.at_places.iter().filter(|(_, tests)| holds(tests)).fold(self.always, |held, (bit, _)| held | bit)
@@ -150,12 +171,13 @@ impl Walker<'_> {
     /// Calls `visit` with every section in order, until it breaks. A kernel without `parallel for` is one program a head.
     pub fn sections<B>(&self, visit: &mut dyn FnMut(&Section) -> ControlFlow<B>) -> ControlFlow<B> {
         for (kernel, of) in self.algorithm.kernels.iter().enumerate() {
+            let body = &self.ready.bodies[kernel];
             let heads = if of.is_of_group { 1 } else { self.setting.heads };
             let (place, nodes) = (Place::default(), 0..0);
             let mut next = Section { kernel, head: 0, program: 0, number: 0, nodes, turn_of: None, place };
             for head in 0..heads {
                 next.head = head;
-                if let [Node::Loop(top)] = &of.body[..]
+                if let [Node::Loop(top)] = &body[..]
                     && top.parallel
                 {
                     (next.nodes, next.turn_of) = (0..top.body.len(), Some(0));
@@ -167,7 +189,7 @@ impl Walker<'_> {
                     })?;
                 } else {
                     next.number = 0;
-                    self.sections_of_program(&of.body, &mut next, visit)?;
+                    self.sections_of_program(body, &mut next, visit)?;
                     next.program += 1;
                 }
             }
@@ -236,7 +258,7 @@ impl Walker<'_> {
         is_new: impl FnMut(Block) -> bool,
         visit: impl FnMut(&Step) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let body = &self.algorithm.kernels[section.kernel].body;
+        let body = &self.ready.bodies[section.kernel];
         let nodes = match section.turn_of.map(|at| &body[at]) {
             Some(Node::Loop(outer)) => &outer.body,
             _ => body,
@@ -279,16 +301,25 @@ impl<N: FnMut(Block) -> bool, V> Steps<'_, '_, N, V> {
     {
         let (ready, section) = (self.walker.ready, self.section);
         let line = &ready.lines[number];
-        let held = line.held(self.walker.setting, place);
+        let held = match line.at_places.is_empty() {
+            true => line.always,
+            false => line.held(self.walker.setting, place),
+        };
         if held == 0 {
             return ControlFlow::Continue(());
         }
         *self.has_begun |= !line.is_fill;
         let head = place.h().unwrap_or(section.head);
-        let block = line.once.map(|tensor| (section.kernel, tensor, self.block(tensor, place, head)));
-        let free = block.is_some_and(|block| !(self.is_new)(block));
+        let free = line.once.is_some_and(|tensor| self.is_there(tensor, place, head));
         let live = if *self.has_begun { ready.footprints[section.kernel] } else { OnChip::default() };
         (self.visit)(&Step { line: number, held, place, head, program: section.program, free, live })
+    }
+
+    /// What is read `once` was read before.
+    #[inline(never)]
+    fn is_there(&mut self, tensor: TensorId, place: Place, head: usize) -> bool {
+        let block = (self.section.kernel, tensor, self.block(tensor, place, head));
+        !(self.is_new)(block)
     }
 
     /// The block of a tensor at a place, with the head that it belongs to: heads share nothing on chip, and each reads for
