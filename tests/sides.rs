@@ -23,10 +23,10 @@ fn a_narrow_window_shows_the_picture_first() {
         let mut harness = open_sized(Some(preset::toy()), Vec2::from(size), 1.0);
         let room = map(&mut harness);
         assert!(room.x >= least * size.0, "{room:?} of {size:?}");
-        assert!(harness.query_by_label("Traffic").is_none());
+        assert!(harness.query_by_label("Counts").is_none());
     }
     let mut wide = open_sized(Some(preset::toy()), Vec2::new(1280.0, 800.0), 1.0);
-    assert!(wide.query_by_label("Traffic").is_some());
+    assert!(wide.query_by_label("Counts").is_some());
     assert!(map(&mut wide).x >= 700.0);
 }
 
@@ -34,11 +34,11 @@ fn a_narrow_window_shows_the_picture_first() {
 fn a_folded_side_comes_back_by_its_button_by_key_and_when_it_is_asked_for() {
     let mut harness = open_sized(Some(preset::toy()), Vec2::new(911.0, 512.0), 1.0);
     click(&mut harness, "Fold or show the right side");
-    assert!(harness.query_by_label("Traffic").is_some());
+    assert!(harness.query_by_label("Counts").is_some());
     press(&mut harness, Modifiers::ALT, Key::CloseBracket);
-    assert!(harness.query_by_label("Traffic").is_none());
+    assert!(harness.query_by_label("Counts").is_none());
     command(&mut harness, "Code");
-    assert!(harness.query_by_label("Traffic").is_some(), "its tab is to be seen");
+    assert!(harness.query_by_label("Counts").is_some(), "its tab is to be seen");
     assert!(harness.query_all_by_label("Setup").next().is_some());
     press(&mut harness, Modifiers::ALT, Key::OpenBracket);
     assert!(harness.query_all_by_label("Setup").next().is_none());

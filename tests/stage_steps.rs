@@ -87,6 +87,7 @@ fn the_plot_tells_the_error_after_each_key_block() {
 #[test]
 fn flops_and_the_peak_on_chip_end_at_their_formulas() {
     let mut harness = open(Some(preset::toy()));
+    press(&mut harness, Modifiers::ALT, Key::Num1);
     press(&mut harness, NONE, Key::End);
     let scene = harness.state().document().scene().unwrap().clone();
     let flops = scene.schedule().algorithm.closed_form(scene.plan()).flops.total();

@@ -7,9 +7,9 @@ mod stage_support;
 use std::fs;
 
 use common::program::{ok, tilescope};
-use eframe::egui::Vec2;
+use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
-use stage_support::{all_text, drop_files, open_as, options, seek, settle, value};
+use stage_support::{all_text, drop_files, open_as, options, press, seek, settle, value};
 use tilescope::app::{App, AppOptions, Link};
 use tilescope::attention::Precision;
 use tilescope::attention::input::random;
@@ -38,7 +38,9 @@ fn traffic_is_written_as_the_counters_are() {
         ("flash2", Tiling { br: 1, bc: 1 }),
         ("flash2", Tiling { br: 7, bc: 5 }),
     ] {
-        let harness = window(name, tiling);
+        let mut harness = window(name, tiling);
+        let bytes = value(&harness, "total bytes");
+        press(&mut harness, Modifiers::ALT, Key::Num1);
         let blocks = [tiling.br, tiling.bc].map(|n| n.to_string());
         let mut arguments = vec!["traffic", "--n-q", "37", "--n-k", "41", "--d", "8", "--precision", "f32"];
         arguments.extend(["--algorithm", name, "--br", &blocks[0], "--bc", &blocks[1]]);
@@ -52,7 +54,6 @@ fn traffic_is_written_as_the_counters_are() {
                 compared += 1;
             }
         }
-        let bytes = value(&harness, "total bytes");
         assert!(told.contains(&format!(", {bytes} in all")), "{name}: {bytes}: {told}");
     }
     assert!(compared > 15, "{compared}");

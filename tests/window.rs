@@ -98,6 +98,7 @@ fn the_counters_end_at_the_closed_form() {
         if choice.name() != "flash2" {
             choose(&mut harness, "Algorithm: ", choice.name());
         }
+        press(&mut harness, Modifiers::ALT, Key::Num1);
         press(&mut harness, Modifiers::NONE, Key::End);
         let plan = Plan::new(16, 16, 4, Tiling { br: 4, bc: 4 }, Precision::F32);
         let form = choice.closed_form(&plan);

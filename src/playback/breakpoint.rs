@@ -2,7 +2,7 @@
 
 use crate::attention::{Problem, TileClass};
 use crate::machine::{Probe, Run};
-use crate::schedule::{Beat, Hardware, OnChip, Schedule, Step};
+use crate::schedule::{Beat, Hardware, OnChip, Schedule, Step, Tensor};
 
 /// What to stop at. A hit is the state right after a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,11 @@ pub enum Condition {
     FullyMasked,
     /// What is live on chip exceeds the budgets of this chip.
     OverBudget(Hardware),
+    /// Elements of a tensor go from HBM to the chip, or back.
+    Moves {
+        tensor: Tensor,
+        is_write: bool,
+    },
     /// In some row that had seen keys.
     MaximumRose,
     AlphaBelow(f64),
@@ -51,6 +56,10 @@ impl Condition {
             Self::FullyMasked => class() == Some(TileClass::Skipped),
             // Where it begins, and not at every step of it.
             Self::OverBudget(hardware) => !step.live.fits(hardware) && before.fits(hardware),
+            Self::Moves { tensor, is_write } => {
+                let (read, write) = schedule.moved(step, *tensor);
+                *(if *is_write { &write } else { &read }) > 0
+            }
             Self::MaximumRose | Self::AlphaBelow(_) | Self::NanAppeared | Self::ErrorAbove(_) => false,
         }
     }
@@ -231,6 +240,27 @@ mod tests {
         assert!(hits(&run, &problem, Condition::OverBudget(toy.clone())).is_empty());
         let tight = Hardware { shared_bytes_per_block: 100, ..toy };
         assert_eq!(hits(&run, &problem, Condition::OverBudget(tight)).len(), 4, "once a program");
+    }
+
+    /// In every text: the steps that are found for a tensor move all of it, and no other step moves anything.
+    #[test]
+    fn what_moves_is_found() {
+        for algorithm in *algorithm::ALL {
+            let problem = preset::toy().problem;
+            let plan = Plan::of_problem(&problem, 0, Tiling { br: 4, bc: 3 }, Precision::F32);
+            let schedule = Schedule::new(algorithm, plan);
+            let totals = schedule.algorithm.closed_form_of(&schedule.setting);
+            for (moved, is_write) in [(&totals.read, false), (&totals.write, true)] {
+                for (tensor, elements) in moved.iter() {
+                    let (moves, mut cursor, mut sum) = ([Condition::Moves { tensor, is_write }], 0, 0);
+                    while let Some(next) = by_schedule(&schedule, &moves, cursor, Direction::Next, |_| true) {
+                        let (read, write) = schedule.moved(&schedule.step(next - 1).unwrap(), tensor);
+                        (cursor, sum) = (next, sum + if is_write { write } else { read });
+                    }
+                    assert_eq!(sum, elements, "{} of {}, {is_write}", tensor.name(), algorithm.name());
+                }
+            }
+        }
     }
 
     #[test]

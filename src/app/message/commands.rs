@@ -168,6 +168,8 @@ pub static TABLE: &[Entry] = &[
     entry("Export", "Copy a link to this step", &[(CTRL, Key::L)], Message::Export(ExportMessage::CopyLink)),
     entry("Export", "Copy the tile as CSV", &[], Message::Export(ExportMessage::CopyCsv)),
     entry("Export", "Copy the tile for NumPy", &[], Message::Export(ExportMessage::CopyNumpy)),
+    entry("Export", "Copy the bytes as CSV", &[], Message::Export(ExportMessage::BytesCsv)),
+    entry("Export", "Copy the bytes for NumPy", &[], Message::Export(ExportMessage::BytesNumpy)),
     entry("Export", "Save the trace as JSON", &[], Message::Export(ExportMessage::Trace)),
     entry("Export", "Save the trace for Perfetto", &[], Message::Export(ExportMessage::Perfetto)),
     entry("Export", "Save a worksheet with its key", &[], Message::Export(ExportMessage::Worksheet)),

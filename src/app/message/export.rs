@@ -10,6 +10,9 @@ pub enum ExportMessage {
     CopyLink,
     CopyCsv,
     CopyNumpy,
+    /// Of what each tensor moved.
+    BytesCsv,
+    BytesNumpy,
     Trace,
     Perfetto,
     Worksheet,

@@ -25,11 +25,13 @@ use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
 use crate::app::message::view::ViewMessage;
 use crate::app::message::window::{Edge, Overlay, Side, Zoom};
+use crate::app::run::flows::Way;
 use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::Source;
 use crate::playback::Command;
 use crate::playback::lesson::{Distance, Language};
+use crate::schedule::Tensor;
 
 /// Something that is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +42,8 @@ pub enum Message {
     /// The next speed up or down.
     Faster,
     Slower,
+    /// The next step that moves this tensor this way; after the last, the first.
+    NextMove(Tensor, Way),
     /// Another run of the same input.
     Change(Box<Settings>),
     Open(Source),

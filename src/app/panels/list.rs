@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use crate::app::message::commands::{Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
-    block_sizes, breakpoints, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance, setup, text,
-    tile, traffic,
+    block_sizes, breakpoints, bytes, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance,
+    setup, text, tile, traffic,
 };
 
 /// In the order in which they are listed.
-pub static PANELS: [&Panel; 16] = [
+pub static PANELS: [&Panel; 17] = [
     &far::PANEL,
     &tile::PANEL,
     &needle::PANEL,
@@ -19,6 +19,7 @@ pub static PANELS: [&Panel; 16] = [
     &block_sizes::PANEL,
     &breakpoints::PANEL,
     &provenance::PANEL,
+    &bytes::PANEL,
     &traffic::PANEL,
     &plot::PANEL,
     &code::PANEL,

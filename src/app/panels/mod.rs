@@ -2,6 +2,7 @@
 
 pub mod block_sizes;
 pub mod breakpoints;
+pub mod bytes;
 pub mod check;
 pub mod code;
 pub mod compare;

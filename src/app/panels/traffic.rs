@@ -3,25 +3,26 @@
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
-use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
-use crate::app::run::said::{NOT_MODELLED, all_heads, beside_formula, beside_standard, per_tensor};
+use crate::app::run::flows::Way;
+use crate::app::run::said::{NOT_MODELLED, beside_formula};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::machine::Totals;
-use crate::number::{bytes, compact, grouped};
-use crate::schedule::{Flops, PerTensor, Traffic};
+use crate::number::{compact, grouped};
+use crate::schedule::{Flops, Traffic};
 
 pub static PANEL: Panel = Panel {
     id: "traffic",
-    title: "Traffic",
+    title: "Counts",
     home: Home::Right,
     group: "Look",
-    command: "Traffic",
+    command: "Counts",
     keys: &[(Modifiers::ALT, Key::Num1)],
     opens: Message::Show("traffic"),
-    also: "bytes, HBM, memory",
+    also: "traffic, table, HBM, FLOPs",
     help: "Bytes and FLOPs so far and in all, beside the closed form.",
     show: |ui, drawn| {
         if let Some(look) = drawn.look {
@@ -34,11 +35,8 @@ pub static PANEL: Panel = Panel {
 const LONGEST_HEAD: usize = 10;
 /// Height of a line where there is room; where there is little, it is that of its script.
 const LINE: f32 = 18.0;
-/// What stands below the table: two bars, and captions of seven lines.
-const BELOW: f32 = 146.0;
-
-/// What was read, or what was written.
-type Way = fn(&Traffic) -> &PerTensor;
+/// What stands below the table: captions of four lines.
+const BELOW: f32 = 76.0;
 
 /// One count: at the cursor, at the end, and what the baseline comes to where that is another algorithm.
 #[derive(Clone, Copy)]
@@ -58,11 +56,11 @@ fn show(ui: &mut Ui, look: &Look<'_>) {
     tensors.extend(standard.map(Traffic::tensors).unwrap_or_default());
     tensors.sort();
     tensors.dedup();
-    let ways: [(&str, Way); 2] = [("{0} read", |t| &t.read), ("{0} write", |t| &t.write)];
+    let ways = [("{0} read", Way::Read), ("{0} write", Way::Write)];
     let mut lines: Vec<(String, Count, Option<String>)> = Vec::new();
     for (way, side) in ways {
         for &tensor in &tensors {
-            let count = count(&|traffic: &Traffic| side(traffic).get(tensor));
+            let count = count(&|traffic: &Traffic| side.of(traffic).get(tensor));
             if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
                 lines.push((fill(ui.ctx(), way, &[&tensor.name()]), count, None));
             }
@@ -143,51 +141,8 @@ fn columns(
 }
 
 fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
-    let (own, standard) = (end.hbm_bytes(), look.scene.standard.hbm_bytes());
-    let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
-    let most = own.max(standard);
-    let names = [look.scene.settings.algorithm.short_name(), look.scene.baseline().name()];
-    let width = |name: &str| {
-        ui.painter().layout_no_wrap(name.to_owned(), theme::text(theme::LABEL), palette.ink).size().x + SPACE
-    };
-    let room = names.into_iter().map(width).fold(64.0, f32::max).min(0.4 * ui.available_width());
-    bar(ui, (names[0], room), own, most, palette.accent, "total bytes").on_hover_text(per_tensor(&ctx, end));
-    if !look.scene.is_baseline() {
-        bar(ui, (names[1], room), standard, most, palette.done, "total bytes of standard attention")
-            .on_hover_text(per_tensor(&ctx, &look.scene.standard));
-    }
-    ui.label(draw::label(&say(&ctx, &beside_standard(look.scene))));
+    let (ctx, not_modelled) = (ui.ctx().clone(), tr(ui.ctx(), NOT_MODELLED));
     let formula = say(&ctx, &beside_formula(end, &look.scene.closed_form));
-    let not_modelled = tr(&ctx, NOT_MODELLED);
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
-    if let Some(all) = all_heads(look.scene) {
-        let text = say(&ctx, &all);
-        draw::describe(&ui.label(draw::label(&text)), "all heads", &text);
-    }
     draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
-}
-
-/// A name with the width that it may take, a bar on the scale of `most`, and the bytes it stands for.
-fn bar(
-    ui: &mut Ui,
-    (name, width): (&str, f32),
-    value: u64,
-    most: u64,
-    color: egui::Color32,
-    accessible: &str,
-) -> egui::Response {
-    let palette = Palette::of(ui);
-    let size = egui::vec2(ui.available_width(), ui.spacing().interact_size.y);
-    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
-    let painter = ui.painter();
-    let place = egui::Rect::from_min_size(rect.min, egui::vec2(width - 4.0, rect.height()));
-    let font = theme::text(theme::LABEL);
-    draw::fit_text(painter, place, egui::Align2::LEFT_CENTER, name, font, palette.ink);
-    let number = bytes(value);
-    painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), palette.ink);
-    let room = egui::Rect::from_min_max(rect.min + egui::vec2(width, 4.0), rect.max - egui::vec2(80.0, 4.0));
-    let size = egui::vec2((room.width() * value as f32 / most.max(1) as f32).max(1.0), room.height());
-    painter.rect_filled(egui::Rect::from_min_size(room.min, size), 2.0, color);
-    draw::describe(&response, accessible, &number);
-    response
 }

@@ -3,6 +3,7 @@
 pub mod document;
 pub mod export;
 pub mod file_dialog;
+pub mod flows;
 pub mod ghosts;
 pub mod gpu;
 pub mod job;

@@ -12,7 +12,7 @@ use crate::app::panels::list::COMMANDS;
 use crate::app::panels::open::OpenPanel;
 use crate::app::panels::panel::Owned;
 use crate::app::panels::strip::Strip;
-use crate::app::panels::{tour, traffic};
+use crate::app::panels::{bytes, tour};
 use crate::app::run::document::Document;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::link::{self, Landing, Link, Opened};
@@ -62,7 +62,7 @@ impl App {
             document,
             player,
             selection,
-            tab: traffic::PANEL.id,
+            tab: bytes::PANEL.id,
             side: Side::default(),
             gpu: Gpu::new(ctx, options.find_gpu),
             textures: Textures::default(),

@@ -4,6 +4,7 @@ use eframe::egui::Context;
 
 use crate::app::message::export::ExportMessage;
 use crate::app::run::export::{self, Ended};
+use crate::app::run::flows::{self, Flow};
 use crate::app::run::job::{self, Job};
 use crate::app::run::link::Link;
 use crate::app::shell::app::App;
@@ -26,6 +27,11 @@ impl App {
             ExportMessage::CopyNumpy => self.document.snapshot().map(|snapshot| {
                 ctx.copy_text(export::numpy(snapshot));
                 "The numbers of the tile are on the clipboard."
+            }),
+            ExportMessage::BytesCsv | ExportMessage::BytesNumpy => self.flows().map(|(flows, baseline)| {
+                let is_csv = what == ExportMessage::BytesCsv;
+                ctx.copy_text(if is_csv { flows::csv(&flows, baseline) } else { flows::numpy(&flows) });
+                "What each tensor moved is on the clipboard."
             }),
             ExportMessage::Picture(goal) => {
                 self.saving = Some(picture::take(ctx, None, goal));
@@ -52,6 +58,12 @@ impl App {
         if let Some(notice) = notice {
             self.tell(ctx, Ok(Sentence::new(notice)));
         }
+    }
+
+    /// What each tensor moves, and the name of what it is held against.
+    fn flows(&self) -> Option<(Vec<Flow>, &'static str)> {
+        let (scene, snapshot) = self.document.scene().zip(self.document.snapshot())?;
+        Some((flows::flows(scene, snapshot), scene.baseline().name()))
     }
 
     /// Says what became of a file.

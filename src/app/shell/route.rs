@@ -15,6 +15,7 @@ use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::list;
 use crate::app::panels::panel::Home;
+use crate::app::run::flows::Way;
 use crate::app::run::lesson_file::is_lesson;
 use crate::app::run::link::Link;
 use crate::app::run::pair::{Choices, SURPRISES};
@@ -28,8 +29,9 @@ use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
+use crate::playback::breakpoint::{Condition, Direction, search};
 use crate::playback::lesson::Language;
-use crate::schedule::algorithm;
+use crate::schedule::{Tensor, algorithm};
 
 const SMALLEST: f32 = 0.5;
 const LARGEST: f32 = 4.0;
@@ -39,6 +41,7 @@ impl App {
         match message {
             Message::Player(command) => self.apply(command),
             Message::By(count) => self.apply(Command::by_operations(self.player.cursor(), count)),
+            Message::NextMove(tensor, way) => self.next_move(tensor, way),
             Message::Faster => self.apply(Command::SetSpeed(self.player.speed() * 2.0)),
             Message::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
             Message::Change(settings) => self.document.change(ctx, *settings),
@@ -106,6 +109,15 @@ impl App {
             Message::Tour(message) => self.tour_message(ctx, message),
             Message::Talk(message) => self.talk_message(ctx, message),
             Message::Export(what) => self.export(ctx, what),
+        }
+    }
+
+    fn next_move(&mut self, tensor: Tensor, way: Way) {
+        let Some(scene) = self.document.scene() else { return };
+        let moves = [Condition::Moves { tensor, is_write: way == Way::Write }];
+        let from = |cursor| search(&scene.run, &scene.input.problem, &moves, cursor, Direction::Next, |_| true);
+        if let Some(cursor) = from(self.player.cursor()).or_else(|| from(0)) {
+            self.apply(Command::SeekTo(cursor));
         }
     }
 

@@ -1,0 +1,165 @@
+//! HBM and the chip, joined by an arrow for each flow. All arrows are equally long, so that their heights are bytes.
+
+use eframe::egui::{self, Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::app::ink::draw;
+use crate::app::ink::theme::{self, Palette};
+use crate::app::message::Message;
+use crate::app::panels::bytes::heights::{LEAST_ROW, row, scale};
+use crate::app::run::flows::{Flow, Way};
+use crate::app::run::said::NOT_MODELLED;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::{bytes, grouped};
+use crate::schedule::language::closed_form;
+
+/// Widths of HBM, of the chip, and of the numbers at the right.
+const HBM: f32 = 48.0;
+const CHIP: f32 = 28.0;
+const NUMBERS: f32 = 76.0;
+/// Between an arrow and what it joins, and the length of its head.
+const GAP: f32 = 3.0;
+const HEAD: f32 = 7.0;
+/// The line above the chart, with what it joins.
+const NAMES: f32 = 18.0;
+
+/// Draws `flows` in at most `room` points of height, where their names need no more.
+pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &mut Vec<Message>) {
+    let palette = Palette::of(ui);
+    let most: Vec<u64> = flows.iter().map(Flow::most).collect();
+    let scale = scale(&most, room - NAMES - 8.0);
+    let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale) + 2.0).collect();
+    let height = NAMES + heights.iter().sum::<f32>().max(LEAST_ROW) + 4.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let ground = Rect::from_min_max(pos2(rect.left(), rect.top() + NAMES), pos2(rect.left() + HBM, rect.bottom()));
+    let chip_right = rect.right() - NUMBERS;
+    let chip = Rect::from_min_max(pos2(chip_right - CHIP, ground.top()), pos2(chip_right, rect.bottom()));
+    let painter = ui.painter();
+    painter.rect_filled(ground, 2.0, palette.empty);
+    painter.rect_filled(chip, 2.0, palette.accent_soft);
+    let names = [(ground, "HBM"), (chip.expand2(vec2(12.0, 0.0)), "chip")];
+    for (below, name) in names {
+        let place = Rect::from_min_max(pos2(below.left(), rect.top()), pos2(below.right(), ground.top()));
+        let (font, text) = (theme::text(theme::LABEL), tr(ui.ctx(), name));
+        draw::fit_text(painter, place, Align2::CENTER_CENTER, text, font, palette.faint_ink);
+    }
+    let so_far = Rect::from_min_max(pos2(chip.right() + 12.0, rect.top()), pos2(rect.right(), ground.top()));
+    let (font, text) = (theme::text(theme::LABEL), tr(ui.ctx(), "so far"));
+    draw::fit_text(painter, so_far, Align2::RIGHT_CENTER, text, font, palette.faint_ink);
+    let mut top = ground.top() + 2.0;
+    for (flow, height) in flows.iter().zip(heights) {
+        let line = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + height));
+        top += height;
+        one(ui, look, flow, Placed { line, from: ground.right(), to: chip.left(), scale }, messages);
+    }
+}
+
+/// Where a flow is drawn.
+#[derive(Clone, Copy)]
+struct Placed {
+    line: Rect,
+    /// The edges of HBM and of the chip.
+    from: f32,
+    to: f32,
+    /// Points a byte.
+    scale: f32,
+}
+
+fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed, messages: &mut Vec<Message>) {
+    let (palette, painter) = (Palette::of(ui), ui.painter());
+    let hue = palette.tensor(flow.tensor);
+    let is_read = flow.way == Way::Read;
+    let (left, right) = (at.from + GAP, at.to - GAP);
+    let body = match is_read {
+        true => (left, right - HEAD),
+        false => (left + HEAD, right),
+    };
+    let middle = at.line.center().y;
+    let thick = |bytes: u64| {
+        let half = (bytes as f32 * at.scale).max(if bytes > 0 { 1.0 } else { 0.0 }) / 2.0;
+        Rect::from_min_max(pos2(body.0, middle - half), pos2(body.1, middle + half))
+    };
+    if flow.end.bytes > 0 {
+        painter.rect_filled(thick(flow.end.bytes), CornerRadius::ZERO, palette.pale(hue));
+        painter.rect_filled(thick(flow.now.bytes), CornerRadius::ZERO, hue);
+        let tip = if is_read { pos2(right, middle) } else { pos2(left, middle) };
+        draw::pointer(painter, tip, if is_read { 1.0 } else { -1.0 }, palette.ink);
+    }
+    if let Some(baseline) = flow.baseline.filter(|baseline| baseline.bytes > 0) {
+        let stroke = Stroke::new(1.0, palette.faint_ink);
+        painter.rect_stroke(thick(baseline.bytes), 0.0, stroke, StrokeKind::Inside);
+    }
+    if flow.way.of(&look.snapshot.moved).get(flow.tensor) > 0 {
+        painter.rect_stroke(thick(flow.end.bytes).expand(2.0), 0.0, palette.outline(), StrokeKind::Inside);
+    }
+    let name = Rect::from_min_max(at.line.min, pos2(at.from - 4.0, at.line.bottom())).translate(vec2(4.0, 0.0));
+    let font = theme::text(theme::LABEL);
+    draw::fit_text(painter, name, Align2::LEFT_CENTER, flow.tensor.name(), font, palette.ink);
+    let number = bytes(flow.now.bytes);
+    let color = if flow.end.bytes > 0 { palette.ink } else { palette.faint_ink };
+    let right = pos2(at.line.right(), middle);
+    painter.text(right, Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), color);
+    answer(ui, look, flow, at.line, messages);
+}
+
+/// What a flow says when it is pointed at, and what a click on it does.
+fn answer(ui: &Ui, look: &Look<'_>, flow: &Flow, line: Rect, messages: &mut Vec<Message>) {
+    let ctx = ui.ctx();
+    let way = if flow.way == Way::Read { "{0} read, bytes" } else { "{0} write, bytes" };
+    let name = fill(ctx, way, &[&flow.tensor.name()]);
+    let response = ui.interact(line, ui.scope_id().with((flow.tensor.name(), flow.way)), Sense::click());
+    let value = fill(ctx, "{0} of {1}", &[&bytes(flow.now.bytes), &bytes(flow.end.bytes)]);
+    let value = match flow.baseline {
+        Some(baseline) => {
+            let against = look.scene.baseline().name();
+            fill(ctx, "{0}; {1} moves {2}", &[&value, &against, &bytes(baseline.bytes)])
+        }
+        None => value,
+    };
+    draw::describe(&response, &name, &value);
+    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    if response.clicked() {
+        messages.push(Message::NextMove(flow.tensor, flow.way));
+    }
+    response.on_hover_ui(|ui| {
+        ui.label(draw::label(&format!("{name}: {value}")));
+        let counts = [&grouped(flow.now.elements) as &dyn std::fmt::Display, &grouped(flow.end.elements)];
+        ui.label(draw::label(&fill(ui.ctx(), "{0} of {1} {1|element|elements}", &counts)));
+        for told in lines_of(ui, look, flow) {
+            ui.label(draw::label(&told));
+        }
+        if flow.end.bytes > 0 {
+            draw::caption(ui, "Click: the next step that moves it.");
+        }
+        draw::caption(ui, NOT_MODELLED);
+    });
+}
+
+/// The lines that move the tensor this way, with their counts: `load K_j: 64 steps x 8,192 = 524,288 elements`.
+fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
+    let schedule = look.scene.schedule();
+    let text = schedule.algorithm.text();
+    let lines = text.lines.iter().zip(closed_form(text, &schedule.setting).lines).enumerate();
+    let moved = lines.filter_map(|(number, (line, totals))| {
+        let elements = if flow.way == Way::Read { totals.hbm_read } else { totals.hbm_write };
+        let tensor = line.tensor().map(|id| schedule.algorithm.hbm_tensor(id, schedule.plan()).tensor);
+        (tensor == Some(flow.tensor) && elements > 0)
+            .then(|| (schedule.algorithm.operation(number), totals.steps, elements))
+    });
+    let told = moved.map(|(label, steps, elements)| {
+        let (label, steps_text, all) = (tr(ui.ctx(), &label).to_owned(), grouped(steps), grouped(elements));
+        match elements.checked_rem(steps) {
+            Some(0) => {
+                let each = grouped(elements / steps);
+                let text = "{0}: {1} {1|step|steps} x {2} = {3} {3|element|elements}";
+                fill(ui.ctx(), text, &[&label, &steps_text, &each, &all])
+            }
+            // Ragged blocks, and those that are loaded already.
+            _ => {
+                let text = "{0}: {1} {1|step|steps}, together {2} {2|element|elements}";
+                fill(ui.ctx(), text, &[&label, &steps_text, &all])
+            }
+        }
+    });
+    told.collect()
+}
