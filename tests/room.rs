@@ -4,10 +4,10 @@
 mod stage_support;
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Rect, Vec2};
+use eframe::egui::{Key, Modifiers, Rect, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use stage_support::{click, open, open_as, options, settle};
+use stage_support::{click, open, open_as, options, press, settle};
 use tilescope::app::{App, AppOptions};
 use tilescope::playback::lesson::{Language, Position};
 
@@ -56,13 +56,16 @@ fn the_panel_of_block_sizes_leaves_the_steps_in_sight() {
 }
 
 #[test]
-fn the_whole_table_of_traffic_is_in_sight() {
+fn the_whole_chart_and_table_of_traffic_are_in_sight() {
     // flash1 moves m and l, too: the longest table.
     let lesson = Some((5, Position { beat: 0, is_revealed: false }));
-    let harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 800.0), 1.0);
+    let mut harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 800.0), 1.0);
     let steps = rect(&harness, "current step").top();
-    let last = rect(&harness, "What is not modelled?");
-    assert!(last.bottom() < steps, "{last:?} over {steps}");
+    for (key, name) in [(Key::B, "Copy for NumPy"), (Key::Num1, "What is not modelled?")] {
+        press(&mut harness, Modifiers::ALT, key);
+        let last = rect(&harness, name);
+        assert!(last.bottom() < steps, "{last:?} over {steps}");
+    }
 }
 
 #[test]

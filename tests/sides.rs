@@ -53,3 +53,25 @@ fn a_lesson_is_never_folded_away() {
     assert!(harness.query_by_label("Lesson").is_some());
     assert!(harness.query_by_label("beat").is_some());
 }
+
+/// Each layout shows what it is for, leaves the map its share, and closes what lies over it.
+#[test]
+fn a_layout_puts_everything_in_its_place() {
+    let mut harness = open_sized(Some(preset::toy()), Vec2::new(1280.0, 800.0), 1.0);
+    let shown = |harness: &Harness<'_, App>, label: &str| harness.query_all_by_label(label).next().is_some();
+    for (key, [setup, lesson, bytes]) in
+        [(Key::Num1, [false, false, true]), (Key::Num2, [false, true, false]), (Key::Num3, [true, false, false])]
+    {
+        click(&mut harness, "Breakpoints");
+        press(&mut harness, Modifiers::ALT, Key::Num2);
+        press(&mut harness, Modifiers::NONE, Key::Num3);
+        press(&mut harness, Modifiers::COMMAND, key);
+        assert_eq!(shown(&harness, "Block rows br"), setup, "{key:?}");
+        assert_eq!(shown(&harness, "Lessons"), lesson, "{key:?}");
+        assert_eq!(shown(&harness, "total bytes"), bytes, "{key:?}");
+        assert!(!shown(&harness, "Stop after the step where"), "{key:?}: breakpoints lie over the map");
+        // From the same distance as with the key 1.
+        let room = harness.get_by_label("memory").rect().size();
+        assert!(room.x >= 0.55 * 1280.0, "{key:?}: {room:?}");
+    }
+}

@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod conversion;
+pub mod diagnosis;
 pub mod dropout;
 pub mod error_rule;
 pub mod exp;

@@ -14,7 +14,7 @@ use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
 use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
 use crate::machine::{Fault, Group};
-use crate::schedule::{Algorithm, Part, Plan, Setting, Tiling, algorithm};
+use crate::schedule::{Algorithm, Part, Plan, RunSpec, Setting, Tiling, algorithm};
 use crate::sentence::Sentence;
 
 use super::check_report::{FirstNumber, Row, Status, as_text};
@@ -22,11 +22,19 @@ use super::failure::{print, print_json};
 use super::golden::{self, Golden};
 use super::gradients::Exact;
 use super::judge::{Gradients, Oracle, Rule, each_group, judge};
+use super::mine::OfMine;
+use super::options::RunOptions;
 use super::progress::Progress;
-use super::{Failure, options, taps, text};
+use super::{Failure, mine, options, taps, text};
 
 #[derive(Args)]
 pub struct Arguments {
+    /// An output of another program to be checked: a file with Q, K, V and O (and L, as lse, of an .npz). It says where O
+    /// goes wrong, and which known bug or other convention gives these very numbers
+    #[arg(value_name = "MINE", conflicts_with_all = ["backend", "taps", "algorithm", "golden"])]
+    mine: Vec<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions<OfMine>,
     /// Only this backend: cpu, wgpu or cuda
     #[arg(long, value_name = "NAME", value_parser = ["cpu", "wgpu", "cuda"])]
     backend: Option<String>,
@@ -117,6 +125,13 @@ struct Candidate {
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
+    if !arguments.mine.is_empty() {
+        let spec = RunSpec { input: arguments.mine.clone(), ..arguments.run.spec.clone() };
+        return mine::check(&spec, arguments.json);
+    }
+    if arguments.run.spec != RunSpec::default() {
+        return Err(Failure::Bad("these options are of an output to be checked; name its file".into()));
+    }
     let only = arguments.algorithm.as_deref().map(options::algorithm).transpose()?;
     // A text alone is for the stepper; a kernel of its name is run where its backend is asked for.
     let asked = arguments.backend.as_deref().or(only.as_ref().map(|_| "cpu"));

@@ -13,6 +13,7 @@ mod gradients;
 mod judge;
 mod lessons;
 mod main_job;
+mod mine;
 mod options;
 mod progress;
 #[cfg(feature = "app")]
@@ -61,7 +62,7 @@ enum Command {
     Diff(diff::Arguments),
     /// Count the traffic of a shape and compare it with the closed formulas
     Traffic(traffic::Arguments),
-    /// Hold every backend against the oracle on the built-in cases
+    /// Hold every backend, or an output of another program, against exact attention
     Check(check::Arguments),
     /// Measure speeds as ratios
     Bench(bench::Arguments),

@@ -14,7 +14,7 @@ use crate::app::message::lesson::LessonMessage;
 use crate::app::message::strip::StripMessage;
 use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
-use crate::app::message::window::{Edge, ODD_ROWS, Overlay, Zoom};
+use crate::app::message::window::{Arrangement, Edge, ODD_ROWS, Overlay, Zoom};
 use crate::app::run::lock::Lock;
 use crate::app::run::source::Source;
 use crate::app::tongue::words::tr;
@@ -140,6 +140,9 @@ pub static TABLE: &[Entry] = &[
     entry("Present", "Back to the beat", &[(NONE, Key::Backspace)], Message::Talk(TalkMessage::Return)),
     entry("Present", "Notes in a second window", &[(NONE, Key::N)], Message::Talk(TalkMessage::Notes)),
     entry("Present", "Vote", &[(NONE, Key::V)], Message::Talk(TalkMessage::Vote)),
+    entry("Window", Arrangement::Study.name(), &[(CTRL, Key::Num1)], Message::Arrange(Arrangement::Study)),
+    entry("Window", Arrangement::Learn.name(), &[(CTRL, Key::Num2)], Message::Arrange(Arrangement::Learn)),
+    entry("Window", Arrangement::Engineer.name(), &[(CTRL, Key::Num3)], Message::Arrange(Arrangement::Engineer)),
     entry("Window", "Light colours", &[], Message::Theme(Theme::Light)),
     entry("Window", "Dark colours", &[], Message::Theme(Theme::Dark)),
     entry("Window", "Projector colours", &[], Message::Theme(Theme::Projector)),

@@ -24,7 +24,7 @@ use crate::app::message::strip::StripMessage;
 use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
 use crate::app::message::view::ViewMessage;
-use crate::app::message::window::{Edge, Overlay, Side, Zoom};
+use crate::app::message::window::{Arrangement, Edge, Overlay, Side, Zoom};
 use crate::app::run::flows::Way;
 use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
@@ -62,6 +62,8 @@ pub enum Message {
     /// An index of [`crate::schedule::algorithm::ALL`].
     Algorithm(usize),
     Side(Side),
+    /// Everything in its place for one kind of work.
+    Arrange(Arrangement),
     /// A choice of the setup, by its name, takes the keyboard.
     Setting(&'static str),
     /// Folds a side of the window, or brings it back.

@@ -25,6 +25,28 @@ pub enum Side {
     Lesson,
 }
 
+/// What stands beside the map. Presenting is a layout of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    /// The map, the row, its bytes.
+    Study,
+    /// The lesson and the map.
+    Learn,
+    /// The setup, the map, the code.
+    Engineer,
+}
+
+impl Arrangement {
+    /// In the table of commands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Arrangement::Study => "Study: the map, the row and its bytes",
+            Arrangement::Learn => "Learn: the lesson and the map",
+            Arrangement::Engineer => "Engineer: the setup, the map and the code",
+        }
+    }
+}
+
 /// What lies over everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {

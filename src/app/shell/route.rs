@@ -73,6 +73,7 @@ impl App {
                 self.side = side;
                 self.unfold(ctx, Edge::Left);
             }
+            Message::Arrange(arrangement) => self.arrange(ctx, arrangement),
             Message::Setting(name) => {
                 self.carry_out(ctx, Message::Side(Side::Setup));
                 self.wanted_setting = Some(name);

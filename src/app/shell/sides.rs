@@ -4,14 +4,18 @@
 use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::window::{Edge, Side};
+use crate::app::message::gpu::GpuMessage;
+use crate::app::message::window::{Arrangement, Edge, Side};
 use crate::app::message::{Message, commands};
+use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::list::{self, PANELS};
 use crate::app::panels::panel::Home;
-use crate::app::panels::{lesson, row_numbers, setup};
+use crate::app::panels::{bytes, code, lesson, row_numbers, setup};
 use crate::app::shell::app::App;
+use crate::app::state::folds::Folds;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::tr;
+use crate::playback::lesson::Distance;
 
 /// Narrower windows begin with a side folded: the right one first.
 const ROOM_FOR_RIGHT: f32 = 1000.0;
@@ -34,6 +38,23 @@ impl App {
         match edge {
             Edge::Left => self.folds.left = to,
             Edge::Right => self.folds.right = to,
+        }
+    }
+
+    /// Puts the sides and the main view where one kind of work has them, and takes away what covers the map.
+    pub(super) fn arrange(&mut self, ctx: &Context, arrangement: Arrangement) {
+        let (side, left, right, tab) = match arrangement {
+            Arrangement::Study => (Side::Setup, true, false, bytes::PANEL.id),
+            Arrangement::Learn => (Side::Lesson, false, true, bytes::PANEL.id),
+            Arrangement::Engineer => (Side::Setup, false, false, code::PANEL.id),
+        };
+        self.side = side;
+        self.folds = Folds { left: Some(left), right: Some(right) };
+        self.tab = tab;
+        self.view.close_all();
+        self.look_from(Distance::Far);
+        if self.owned.of::<GpuPanel>().is_open() {
+            self.carry_out(ctx, Message::Gpu(GpuMessage::Toggle));
         }
     }
 

@@ -63,6 +63,10 @@ impl MainView {
         self.over.push(id);
     }
 
+    pub fn close_all(&mut self) {
+        self.over.clear();
+    }
+
     pub fn close(&mut self, id: &str) {
         self.over.retain(|open| *open != id);
     }

@@ -46,7 +46,7 @@ pub use budget::BUDGET;
 pub use built_in::BuiltIn;
 pub use error::InputError;
 pub use layout::Layout;
-pub use npz::read_named;
+pub use npz::{read_named, read_one_of};
 pub use own_output::OwnOutput;
 pub use packed::Packed;
 pub use told::{By, Fact, MaskKind, Told};

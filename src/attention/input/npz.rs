@@ -74,6 +74,14 @@ pub fn read_named<const N: usize>(bytes: &[u8], names: [&str; N]) -> Result<[Arr
     arrays.try_into().map_err(|_| broken("not every array was read"))
 }
 
+/// The first array of `names` that an .npz has, with its name; `None` where it has none of them.
+pub fn read_one_of(bytes: &[u8], names: &[&'static str]) -> Result<Option<(&'static str, ArrayD<f64>)>, InputError> {
+    let archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+    let found = names.iter().find(|name| archive.index_for_name(&format!("{name}.npy")).is_some());
+    drop(archive);
+    found.map(|name| read_named(bytes, [name]).map(|[array]| (*name, array))).transpose()
+}
+
 fn broken(fault: impl Into<Sentence>) -> InputError {
     // Names in the file may hold anything, and a message is one line.
     InputError::Npz { fault: fault.into().on_one_line() }

@@ -135,19 +135,18 @@ fn answer(ui: &Ui, look: &Look<'_>, flow: &Flow, line: Rect, messages: &mut Vec<
     });
 }
 
-/// The lines that move the tensor this way, with their counts: `load K_j: 64 steps x 8,192 = 524,288 elements`.
+/// The lines that move the tensor this way, with their counts: `load: 64 steps x 8,192 = 524,288 elements`.
 fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
     let schedule = look.scene.schedule();
     let text = schedule.algorithm.text();
-    let lines = text.lines.iter().zip(closed_form(text, &schedule.setting).lines).enumerate();
-    let moved = lines.filter_map(|(number, (line, totals))| {
+    let lines = text.lines.iter().zip(closed_form(text, &schedule.setting).lines);
+    let moved = lines.filter_map(|(line, totals)| {
         let elements = if flow.way == Way::Read { totals.hbm_read } else { totals.hbm_write };
         let tensor = line.tensor().map(|id| schedule.algorithm.hbm_tensor(id, schedule.plan()).tensor);
-        (tensor == Some(flow.tensor) && elements > 0)
-            .then(|| (schedule.algorithm.operation(number), totals.steps, elements))
+        (tensor == Some(flow.tensor) && elements > 0).then(|| (line.label.as_str(), totals.steps, elements))
     });
     let told = moved.map(|(label, steps, elements)| {
-        let (label, steps_text, all) = (tr(ui.ctx(), &label).to_owned(), grouped(steps), grouped(elements));
+        let (label, steps_text, all) = (tr(ui.ctx(), label), grouped(steps), grouped(elements));
         match elements.checked_rem(steps) {
             Some(0) => {
                 let each = grouped(elements / steps);

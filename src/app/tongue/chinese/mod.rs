@@ -4,6 +4,7 @@ mod builds;
 mod checks;
 mod code_edit;
 mod devices;
+mod diagnosis;
 mod faults;
 mod files;
 mod gpu_panel;
@@ -46,6 +47,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         text_editor::TABLE,
         window::TABLE,
         devices::TABLE,
+        diagnosis::TABLE,
         kernels::TABLE,
         lessons::TABLE,
         teach::TABLE,

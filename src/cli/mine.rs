@@ -1,0 +1,144 @@
+//! `tilescope check MINE`: the output of another program beside exact attention, and whose bug it is.
+
+use std::path::Path;
+
+use ndarray::{Array3, ArrayD};
+
+use crate::attention::Input;
+use crate::attention::diagnosis::{At, BUDGET, Cause, Comparison, Diagnosis, LSE, Mine, Off, Rounding, Wrong};
+use crate::attention::expected::FORWARD;
+use crate::attention::input::read_one_of;
+use crate::number::{apart, short};
+use crate::schedule::RunSpec;
+use crate::sentence::Sentence;
+
+use super::Failure;
+use super::failure::{print, print_json};
+use super::options::{self, Takes};
+
+/// What `check` chooses of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OfMine;
+
+impl Takes for OfMine {
+    const CHOICES: &'static [&'static str] = &[
+        "layout",
+        "heads",
+        "kv-heads",
+        "bf16-bits",
+        "causal",
+        "align",
+        "window",
+        "kv-lengths",
+        "softcap",
+        "scale",
+        "dropout",
+    ];
+}
+
+pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {
+    let input = options::open(spec)?;
+    let name = options::name_of(spec);
+    let (Some(o), Some((_, element))) = (&input.about.o, &input.told.output) else {
+        let what = "it has no output to be checked: an array O (or out, output, attn_output), [batch, heads, n_q, d_v]";
+        return Err(Failure::bad(name, what));
+    };
+    if input.problem.dropout.as_ref().is_some_and(|dropout| !dropout.is_materialised()) {
+        return Err(Failure::bad(
+            name,
+            "which weights were dropped is not known: it needs a `keep` mask beside --dropout",
+        ));
+    }
+    let lse = match &spec.input[..] {
+        [path] => lse(path, &input).map_err(|what| Failure::bad(&name, what))?,
+        _ => None,
+    };
+    let elements = input.told.arrays.iter().map(|(_, element)| *element).chain([*element]);
+    let rounding = Rounding::coarsest(elements);
+    let mine = Mine { o, lse: lse.as_ref(), rounding };
+    let compared = Comparison::of(&input.problem, mine, |batch| input.queries(batch), BUDGET);
+    let diagnosis = Diagnosis::of(&input.problem, &compared, BUDGET);
+    if json {
+        print_json(&diagnosis)?;
+    } else {
+        print(&as_text(&diagnosis))?;
+    }
+    match diagnosis.is_right() {
+        true => Ok(()),
+        false => {
+            Err(Failure::Check(format!("{name}: {} of {} rows are wrong", diagnosis.wrong_rows, diagnosis.compared)))
+        }
+    }
+}
+
+/// The logsumexp that an .npz has beside O.
+fn lse(path: &Path, input: &Input) -> Result<Option<Array3<f64>>, Sentence> {
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("npz")) {
+        return Ok(None);
+    }
+    let bytes = crate::files::read(path, crate::attention::input::BUDGET)?;
+    let Some((name, values)) = read_one_of(&bytes, &LSE).map_err(|error| error.sentence())? else { return Ok(None) };
+    let shape = input.problem.shape;
+    let wanted = (shape.batch, shape.heads, shape.n_q);
+    let found = values.shape().to_vec();
+    of_heads(values, wanted).map(Some).ok_or_else(|| {
+        let (batch, heads, n_q) = wanted;
+        let needed = format!("[{batch}, {heads}, {n_q}] is needed (batch, heads, n_q)");
+        Sentence::verbatim(format!("{name} has shape {found:?}, but {needed}"))
+    })
+}
+
+/// One number for each row; axes of 1 may be missing.
+fn of_heads(values: ArrayD<f64>, wanted: (usize, usize, usize)) -> Option<Array3<f64>> {
+    let has = |size: &&usize| **size != 1;
+    let sizes = [wanted.0, wanted.1, wanted.2];
+    let fits = values.shape().iter().filter(has).eq(sizes.iter().filter(has));
+    fits.then(|| values.into_shape_with_order(wanted).ok())?
+}
+
+fn as_text(diagnosis: &Diagnosis) -> String {
+    let [o, .., l] = FORWARD;
+    let mut lines = vec![told(o, diagnosis.o)];
+    lines.extend(diagnosis.lse.map(|lse| told(l, lse)));
+    if diagnosis.compared < diagnosis.rows {
+        lines.push(format!("compared in {} of {} rows", diagnosis.compared, diagnosis.rows));
+    }
+    if diagnosis.is_right() {
+        return lines.join("\n") + "\n";
+    }
+    lines.push(format!("{} of {} rows are wrong", diagnosis.wrong_rows, diagnosis.compared));
+    lines.extend(diagnosis.first.map(first));
+    if let Some(format) = diagnosis.as_rounded_to {
+        lines.push(format!("it is as far off as rounding to {} would make it", format.name()));
+    }
+    match &diagnosis.causes[..] {
+        [] => lines.push("no bug or convention that is known here gives these numbers".into()),
+        [cause, others @ ..] => {
+            lines.push(format!("it is what this gives: {}", of_cause(cause)));
+            lines.extend(others.iter().map(|cause| format!("so does this: {}", of_cause(cause))));
+        }
+    }
+    lines.extend(diagnosis.near.iter().map(|cause| format!("nearer than exact attention: {}", of_cause(cause))));
+    lines.join("\n") + "\n"
+}
+
+fn told(name: &str, Off { error, bound }: Off) -> String {
+    let is = if error <= bound { "right" } else { "wrong" };
+    if error.is_nan() {
+        return format!("{name} is wrong: it is NaN or infinite where attention is not, or the other way round");
+    }
+    format!("{name} is {is}: off by {}, and rounding explains {}", short(error), short(bound))
+}
+
+fn first(Wrong { at: At { batch, head, query, component }, got, exact }: Wrong) -> String {
+    let [got, exact] = apart(got, exact);
+    let [o, .., l] = FORWARD;
+    let what = component.map_or_else(|| l.to_owned(), |component| format!("component {component} of {o}"));
+    format!("first wrong number: {what} at query {query}, head {head}, batch entry {batch}: {got}, and exactly {exact}")
+}
+
+/// The cause with its distance, its name, and the text that shows it.
+fn of_cause(cause: &Cause) -> String {
+    let text = cause.text.map_or_else(String::new, |text| format!("; see it run: --algorithm {text}"));
+    format!("{} (off by {}) [{}{text}]", cause.sentence(), short(cause.off), cause.name)
+}
