@@ -1,8 +1,15 @@
-//! The list of the engine's mutants, held to the code: `scripts/engine-mutants` carries them out, which takes too long here.
+//! The list of the engine's mutants, held to the code: `scripts/engine-mutants` carries them out, which takes too long here;
+//! but for those that change a text, which are carried out here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use tilescope::attention::cases::single;
+use tilescope::attention::dropout::Keep;
+use tilescope::attention::{Dropout, Expected, Precision, Problem, expected};
+use tilescope::machine::Run;
+use tilescope::schedule::{Algorithm, Plan, Schedule, Setting, Tiling, algorithm};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const LIST: &str = include_str!("mutants/engine.txt");
@@ -109,6 +116,47 @@ fn every_mutant_has_its_place_and_its_test() {
         assert!(meets.is_none(), "{name} changes what {:?} changes", meets.map(|meets| meets.2));
     }
     assert!(mutants.len() >= 60, "{} mutants are too few", mutants.len());
+}
+
+/// A result of a text is not what it should be, its keys in three parts where it has a loop over them.
+fn is_wrong(text: &str, problem: &Problem) -> bool {
+    let algorithm = Algorithm::read("changed", text).unwrap_or_else(|wrong| panic!("{wrong:?}\n{text}"));
+    let plan = Plan::of_problem(problem, 0, Tiling { br: 2, bc: 3 }, Precision::F64);
+    let splits = if algorithm.has_splits() { 3 } else { 1 };
+    let run =
+        Run::new(Schedule::of(&algorithm, Setting { splits, ..Setting::new(plan.clone()) }), problem, 0, 0, |_| true);
+    let run = run.expect("it runs");
+    let all: Vec<Expected> = if algorithm.is_backward() {
+        let ones = ndarray::Array2::ones((problem.shape.n_q, problem.shape.d_v));
+        let stored = algorithm::stored_before(&algorithm, &plan);
+        let (queries, keys) =
+            expected::backward(problem, (0, 0..1), &[ones.view()], Precision::F64, stored).expect("a rule");
+        queries.into_iter().chain(keys).collect()
+    } else {
+        let stored = algorithm::stored(&algorithm, &plan);
+        let (reference, bound) = expected::forward(problem, (0, 0), Precision::F64, stored);
+        Expected::of_forward(&reference.exact, &bound)
+    };
+    let results = all.iter().filter_map(|of| Some(of.compare(run.results().called(of.name)?.view())));
+    let results: Vec<_> = results.collect();
+    assert!(results.len() >= 2, "{} results", results.len());
+    results.iter().any(|of| !of.is_right())
+}
+
+/// Those that change a text: what it gives is wrong with the change, and right without.
+#[test]
+fn changed_texts_are_wrong() {
+    let mut problem = single(7, 11, 3);
+    problem.dropout = Some(Dropout { rate: 0.5, keep: Keep::Seed(3) });
+    let mut changed = 0;
+    for mutant in mutants().into_iter().filter(|mutant| mutant.fields["file"].ends_with(".tile")) {
+        let text = read(&Path::new(ROOT).join(&mutant.fields["file"]));
+        let with = text.replace(&mutant.from.join("\n"), &mutant.to.join("\n"));
+        assert!(!is_wrong(&text, &problem), "{} without its change", mutant.name);
+        assert!(is_wrong(&with, &problem), "{} survives", mutant.name);
+        changed += 1;
+    }
+    assert!(changed >= 3, "{changed} are too few: the list was not read");
 }
 
 /// The survivors of the mutation run are of code that is there, each under a reason.

@@ -186,6 +186,38 @@ fn an_input_is_shown_at_its_own_place() {
     }
 }
 
+/// Of a row in the making, a tile is there from the step on that makes it; a whole row, when all of it is made.
+#[test]
+fn a_tile_that_is_not_made_is_not_there() {
+    let text = "language 1\ntitle x\nin Q K\nout X\nkernel k\nshared Q, K ; registers S over keys, X\n\
+                parallel for i in query blocks\n  load Q[i]\n  start: X = 0 per row of d\n  for j in key blocks\n    \
+                load K[j]\n    scores: S = Q @ K^T\n    add: u = rowmax(S)\n  all: u = rowsum(S); X = X * u\n  store X[i]\n";
+    let algorithm = Algorithm::read("rows", text).expect("a text");
+    let problem = input::random::read("random:7,9,2,1,1", 3).expect("a spec").problem;
+    let head = problem.head::<f64>(0, 0, Precision::F64);
+    let plan = Plan::of_problem(&problem, 0, Tiling { br: 2, bc: 3 }, Precision::F64);
+    let run = Run::new(Schedule::new(&algorithm, plan), &problem, 0, 0, |_| true).expect("nobody stops it");
+    let (mut absent, mut tiles, mut rows) = (0, 0, 0);
+    for cursor in 1..=run.schedule.len() {
+        let view = run.view(cursor);
+        let step = run.schedule.step(cursor - 1).expect("a step");
+        let (label, found) = (run.schedule.algorithm.operation(step.line), view.get("S"));
+        if matches!(label.as_str(), "load Q" | "start" | "load K") {
+            assert_eq!(found, None, "after {label}, {cursor}");
+            absent += 1;
+            continue;
+        }
+        let cols = if step.place.j().is_some() { view.cols.clone() } else { 0..9 };
+        let keys = head.k.slice(ndarray::s![cols, ..]);
+        let want = head.q.slice(ndarray::s![view.rows.clone(), ..]).dot(&keys.t());
+        let found = found.unwrap_or_else(|| panic!("no S after {label}, {cursor}"));
+        assert_eq!(found.dim(), want.dim(), "after {label}, {cursor}");
+        assert!(found.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "after {label}, {cursor}");
+        *(if step.place.j().is_some() { &mut tiles } else { &mut rows }) += 1;
+    }
+    assert_eq!((absent, tiles, rows), (4 * 5, 4 * 3 * 2, 4 * 2), "four query blocks, three key blocks");
+}
+
 /// In a schedule so long that most steps have no checkpoint beside them, what is recomputed is what was there.
 #[test]
 fn state_far_from_a_checkpoint_is_the_same() {
@@ -221,5 +253,105 @@ fn what_is_not_finite_in_v_outlives_a_first_score_of_minus_infinity() {
                 assert!(Errors::between(&output, &exact).within(&bound), "{}, {bc}: {output:?}", algorithm.name());
             }
         }
+    }
+}
+
+/// Programs of each kernel, and the sections of each in order, numbered from 0: for one head and for three.
+#[test]
+fn programs_and_their_sections_are_numbered() {
+    let plan = Plan::new(7, 9, 2, Tiling { br: 2, bc: 3 }, Precision::F32);
+    let (t_r, t_c, splits) = (4, 3, 2);
+    for heads in [1, 3] {
+        for (name, programs) in [
+            ("standard", vec![t_r * heads; 3]),
+            ("flash1", vec![heads]),
+            ("flash2", vec![t_r * heads]),
+            ("split-kv", vec![t_r * splits * heads, t_r * heads]),
+            ("standard-backward", vec![t_c * heads, t_r * t_c * heads, t_r * heads, t_r * heads, t_c * heads]),
+            ("flash1-backward", vec![heads]),
+            ("flash2-backward", vec![t_r * heads, t_c * heads]),
+            ("two-kernel-backward", vec![t_r * heads, t_r * heads, t_c * heads]),
+        ] {
+            let algorithm = algorithm::by_name(name).expect("a text");
+            let schedule = Schedule::of(algorithm, Setting { splits, heads, plan: plan.clone() });
+            let got: Vec<usize> = schedule.kernels.iter().map(|kernel| kernel.programs).collect();
+            assert_eq!(got, programs, "{name}, {heads} heads");
+            let (mut before, mut seen) = (None, vec![0; programs.len()]);
+            for index in 0..schedule.section_count() {
+                let section = schedule.section(index);
+                let want = match before {
+                    Some((kernel, program, number)) if (kernel, program) == (section.kernel, section.program) => {
+                        number + 1
+                    }
+                    _ => 0,
+                };
+                assert_eq!(section.section, want, "{name}, {heads} heads: section {index}");
+                if want == 0 {
+                    assert_eq!(section.program, seen[section.kernel], "{name}, {heads} heads: section {index}");
+                    seen[section.kernel] += 1;
+                }
+                before = Some((section.kernel, section.program, section.section));
+            }
+            assert_eq!(seen, programs, "{name}, {heads} heads");
+            assert_eq!((schedule.is_empty(), schedule.len() > 0), (false, true));
+        }
+    }
+}
+
+/// What a program holds is alive from its first step that does more than fill HBM, in every later section too.
+#[test]
+fn buffers_stay_alive_in_later_sections() {
+    let text = "language 1\ntitle x\nin Q K\nout D\nhbm E[i]:acc of 1\nkernel k\nshared Q, K ; registers S\n\
+                for i in query blocks\n  for j in key blocks\n    fill E[i] = 0\nfor i in query blocks\n  load Q[i]\n  \
+                start: D = 0 per row\n  for j in key blocks\n    load K[j]\n    it: S = Q @ K^T; D = D + rowsum(S)\n  store D[i]\n  copy: E = D\n  store E[i]\n\
+                for i in query blocks\n  fill E[i] = 1\n  for j in key blocks\n    fill E[i] = 2\n    load E[i]\n    \
+                more: x = E + 1\n";
+    let algorithm = Algorithm::read("mine", text).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let plan = Plan::new(5, 5, 2, Tiling { br: 2, bc: 2 }, Precision::F32);
+    let schedule = Schedule::new(&algorithm, plan.clone());
+    assert!(schedule.section_count() > 6, "a section for each turn of an outer loop");
+    let (mut has_begun, mut fills) = (false, 0);
+    let mut steps = Vec::new();
+    schedule.for_each(|n, step| {
+        let is_fill = algorithm.operation(step.line).starts_with("initialise");
+        has_begun |= !is_fill;
+        fills += usize::from(is_fill && has_begun);
+        assert_eq!(step.live.total() > 0, has_begun, "step {n}");
+        steps.push(*step);
+    });
+    assert!(fills >= 12, "{fills}");
+    each_step(&algorithm, &Setting::new(plan), |n, step| assert_eq!(*step, steps[n as usize], "step {n}"));
+}
+
+/// The keys that are looked at are those of the last tile; all of them after a step over whole rows.
+#[test]
+fn the_keys_that_are_shown_are_those_of_the_last_tile() {
+    let problem = input::random::read("random:7,9,2,1,1", 3).expect("a spec").problem;
+    for schedule in each_schedule(&problem, Tiling { br: 2, bc: 3 }, Precision::F64) {
+        let name = schedule.algorithm.name().to_owned();
+        if !matches!(name.as_str(), "standard" | "flash2" | "split-kv") {
+            continue;
+        }
+        let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
+        let mut kinds = [0; 4];
+        for cursor in 1..=run.schedule.len() {
+            let (view, step) = (run.view(cursor), run.schedule.step(cursor - 1).expect("a step"));
+            let operation = run.schedule.algorithm.operation(step.line);
+            let (kind, keys) = match (operation.as_str(), step.place.j()) {
+                (_, Some(j)) => (0, 3 * j..3 * j + 3),
+                ("tile-max" | "exponentiate" | "row-sum" | "divide-rows", None) => (1, 0..9),
+                ("load Q" | "start-rows" | "start-output" | "start-combine", None) => (2, 0..0),
+                // The last block of a row, or of its split; parts that are put together are of no keys.
+                ("normalise" | "store O_part" | "store L_part", None) if name == "split-kv" => {
+                    let s = step.place.s().expect("a split");
+                    (3, 3 * s..3 * s + 3)
+                }
+                ("normalise" | "store O" | "store L", None) if name != "split-kv" => (3, 6..9),
+                _ => (2, 0..0),
+            };
+            assert_eq!(view.cols, keys, "{name} after {operation}, {cursor}");
+            kinds[kind] += 1;
+        }
+        assert!(kinds[0] > 20 && kinds[2] > 3 && kinds[3] > 3 && (kinds[1] > 0) == (name == "standard"), "{kinds:?}");
     }
 }

@@ -140,6 +140,17 @@ fn block_sizes_of_known_chips() {
     assert_eq!(tiling("flash1", 128, Precision::F16), (128, 163));
     assert_eq!(tiling("flash2", 64, Precision::F16), (128, 128));
     assert_eq!(tiling("flash2", 128, Precision::F16), (128, 128));
+    // Values that are wider than queries and keys take their own room.
+    let flash2 = algorithm::by_name("flash2").expect("flash2");
+    let wide = Shape { d_v: 512, ..Shape::single(4096, 4096, 64) };
+    let tiling = Tiling::for_hardware(flash2, &wide, Precision::F16, &a100);
+    let plan = Plan { d_v: 512, ..Plan::new(4096, 4096, 64, tiling, Precision::F16) };
+    assert!(footprint(flash2, &plan).fits(&a100), "{tiling:?}");
+    let [shared, registers] = [a100.shared_bytes_per_block, a100.register_bytes_per_block];
+    for (more, fits) in [((0, 0), true), ((1, 0), false), ((0, 1), false), ((1, 1), false)] {
+        let taken = OnChip { shared: shared + more.0, registers: registers + more.1 };
+        assert_eq!(taken.fits(&a100), fits, "{more:?}");
+    }
     let toy = hardware::by_name("toy").expect("the toy chip");
     let short = Shape::single(7, 9, 4);
     let tiling = Tiling::for_hardware(algorithm::ALL[2], &short, Precision::F32, &toy);

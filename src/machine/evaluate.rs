@@ -110,7 +110,7 @@ impl<'a, T: Real> Machine<'a, T> {
         self.chip.written.has(name).then(|| self.chip.single(name, row).or_else(|| rows.input_row(name, row)))?
     }
 
-    /// A tensor of HBM, of one head; `[n, 1]` for a value per row. The blocks that no step wrote are 0.
+    /// A tensor that steps write, of one head; `[n, 1]` for a value per row. The blocks that no step wrote are 0.
     pub fn tensor(&self, name: &str, head: usize) -> Option<ArrayView2<'_, T>> {
         self.hbm.tensor(self.algorithm().text().tensor(name)?, head)
     }

@@ -105,23 +105,22 @@ impl<'a, T: Real> Hbm<'a, T> {
         Ok(Self { tensors })
     }
 
-    fn kept(&self, tensor: TensorId, head: usize) -> &Kept<'a, T> {
+    /// `None` of a bias and of a keep mask.
+    fn kept(&self, tensor: TensorId, head: usize) -> Option<&Kept<'a, T>> {
         let heads = &self.tensors[tensor];
-        &heads[head.min(heads.len() - 1)]
+        heads.get(head).or(heads.last())
     }
 
     /// A tensor that steps write, of a head.
     fn slab(&self, tensor: TensorId, head: usize) -> Option<&Slab<T>> {
-        match self.kept(tensor, head) {
+        match self.kept(tensor, head)? {
             Kept::Made(slab) => Some(slab),
             Kept::Input(_) => None,
         }
     }
 
-    fn slab_mut(&mut self, tensor: TensorId, head: usize) -> &mut Slab<T> {
-        let heads = &mut self.tensors[tensor];
-        let last = heads.len() - 1;
-        match &mut heads[head.min(last)] {
+    fn slab_mut(&mut self, block: Block) -> &mut Slab<T> {
+        match &mut self.tensors[block.tensor][block.head] {
             Kept::Made(slab) => slab,
             Kept::Input(_) => unreachable!("the checker lets no line write an input"),
         }
@@ -130,7 +129,7 @@ impl<'a, T: Real> Hbm<'a, T> {
     /// A tensor that is given, of a head.
     #[inline]
     pub fn input(&self, tensor: TensorId, head: usize) -> Option<&Input<'a, T>> {
-        match self.kept(tensor, head) {
+        match self.kept(tensor, head)? {
             Kept::Input(input) => Some(input),
             Kept::Made(_) => None,
         }
@@ -154,7 +153,7 @@ impl<'a, T: Real> Hbm<'a, T> {
     ) {
         let of = &algorithm.text().tensors[block.tensor];
         let area = area(of, setting, block.place);
-        let slab = self.slab_mut(block.tensor, block.head);
+        let slab = self.slab_mut(block);
         (slab.written[area.number], slab.hides[area.number]) = (true, hides);
         let mut values = slab.values.slice_mut(s![area.rows, area.cols]);
         write(values.view_mut());
@@ -163,15 +162,9 @@ impl<'a, T: Real> Hbm<'a, T> {
         }
     }
 
-    /// A whole tensor of one head; the blocks that no step wrote are 0.
+    /// A whole tensor that steps write, of one head; the blocks that no step wrote are 0.
     pub fn tensor(&self, tensor: TensorId, head: usize) -> Option<ArrayView2<'_, T>> {
-        if self.tensors[tensor].is_empty() {
-            return None;
-        }
-        Some(match self.kept(tensor, head) {
-            Kept::Input(input) => input.view(),
-            Kept::Made(slab) => slab.values.view(),
-        })
+        Some(self.slab(tensor, head)?.values.view())
     }
 
     /// A copy of a tensor that steps write, to be given back with [`Self::restore`].
@@ -182,7 +175,7 @@ impl<'a, T: Real> Hbm<'a, T> {
     /// Puts one block back as `copy` has it.
     pub fn restore(&mut self, algorithm: &Algorithm, setting: &Setting, block: Block, copy: &Slab<T>) {
         let area = area(&algorithm.text().tensors[block.tensor], setting, block.place);
-        let slab = self.slab_mut(block.tensor, block.head);
+        let slab = self.slab_mut(block);
         slab.written[area.number] = copy.written[area.number];
         slab.hides[area.number] = copy.hides[area.number];
         let from = copy.values.slice(s![area.rows.clone(), area.cols.clone()]);
@@ -211,11 +204,6 @@ impl<T: Real> Input<'_, T> {
             turned
         });
         Some(turned)
-    }
-
-    fn view(&self) -> ArrayView2<'_, T> {
-        let rows = self.values.len() / self.cols.max(1);
-        ArrayView2::from_shape((rows, self.cols), &self.values).expect("whole rows")
     }
 
     /// All of it is finite: hidden pairs may meet any of it.
@@ -344,4 +332,27 @@ fn area(tensor: &Tensor, setting: &Setting, place: Place) -> Area {
         _ => i + j,
     };
     Area { rows: rows.start + s * n..rows.end + s * n, cols, number: s * blocks_of(tensor, plan) + number }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Tiling, algorithm};
+
+    /// Refused before anything is made: inputs, what goes between kernels, and outputs, of each head.
+    #[test]
+    fn tensors_that_are_too_large_are_refused() {
+        let standard = algorithm::by_name("standard").unwrap();
+        let plan = |n: usize| Plan { d_v: 3, ..Plan::new(n, n, 2, Tiling { br: n, bc: n }, Precision::F32) };
+        let n = 1 << 15;
+        let setting = Setting { heads: 2, ..Setting::new(plan(n)) };
+        // S and P of each head; Q and O of each, K and V of both.
+        let elements = (2 * 2 * n * n + 2 * n * (2 + 3) + n * (2 + 3)) as u64;
+        let fault = Hbm::<f32>::new(standard, &setting, &[]).err();
+        assert_eq!(fault, Some(Fault::TooLarge { bytes: 4 * elements, most: MOST_BYTES }));
+        assert!(check_scores(standard, &plan(1 << 14)).is_ok());
+        let wrong = check_scores(standard, &plan(n)).unwrap_err().to_string();
+        assert!(wrong.starts_with("standard would keep S and P of 32768 x 32768 in memory, "), "{wrong}");
+        assert!(check_scores(algorithm::by_name("flash2").unwrap(), &plan(n)).is_ok());
+    }
 }

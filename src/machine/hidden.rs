@@ -39,7 +39,7 @@ impl<T: Real> Machine<'_, T> {
     pub(super) fn hides_of(&self, node: &Node) -> Hides {
         use Hides::{Nothing, Scores, Zeros};
         match &node.kind {
-            NodeKind::Rows(Source::Name(name, shape)) if shape.is_tile() => self.chip.hides(*name),
+            NodeKind::Rows(Source::Name(name, _)) => self.chip.hides(*name),
             NodeKind::Each(Function::Exp, a) => match self.exponent_hides(a) {
                 Scores => Zeros,
                 _ => Nothing,

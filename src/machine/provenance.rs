@@ -63,6 +63,31 @@ mod tests {
         made.into_iter().map(|n| operation(&schedule, n)).collect()
     }
 
+    /// The step that was done last may be the one that wrote it; what another program left is none of it; and a walk goes 64
+    /// steps back for each that it may tell.
+    #[test]
+    fn a_walk_begins_at_the_last_step_and_ends_with_its_program() {
+        let schedule = schedule("flash2");
+        let name = |name: &str| schedule.algorithm.text().name(name).unwrap();
+        let after: Vec<u64> =
+            (0..schedule.len()).filter(|&n| operation(&schedule, n) == "row-max").map(|n| n + 1).collect();
+        for &cursor in &after {
+            assert_eq!(provenance(&schedule, cursor, name("alpha"), 1000)[0], cursor - 1);
+        }
+        // Two programs of two tiles each: P is not made yet in the first tile of either.
+        assert_eq!(after.len(), 4);
+        let is_empty = |cursor: u64| provenance(&schedule, cursor, name("P"), 1000).is_empty();
+        assert_eq!(after.into_iter().map(is_empty).collect::<Vec<_>>(), [true, false, true, false]);
+
+        let plan = Plan::new(1, 40, 2, Tiling { br: 1, bc: 1 }, Precision::F32);
+        let long = Schedule::new(algorithm::by_name("flash2").unwrap(), plan);
+        let load = (0..long.len()).find(|&n| operation(&long, n) == "load Q").unwrap();
+        for (most, cursor, found) in [(1, 64, true), (1, 65, false), (2, 128, true), (2, 129, false)] {
+            let made = provenance(&long, load + cursor, name("Q"), most);
+            assert_eq!(made, if found { vec![load] } else { vec![] }, "{most}, {cursor}");
+        }
+    }
+
     #[test]
     fn scores_come_from_their_loads() {
         assert_eq!(made("flash2", "S", "row-sum"), ["scores", "load K", "load Q"]);

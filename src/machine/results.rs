@@ -83,3 +83,31 @@ impl Results {
         Some(Output { o, m, l, lse })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::attention::Precision;
+    use crate::attention::input::preset;
+    use crate::machine::Run;
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+    #[test]
+    fn results_come_in_the_order_of_the_text() {
+        let problem = preset::row().problem;
+        for (name, want) in
+            [("standard", &["O", "m", "l"][..]), ("flash1", &["O", "m", "l"]), ("flash2", &["O", "L", "m", "l"])]
+        {
+            let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
+            let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
+            let run = Run::new(schedule, &problem, 0, 0, |_| true).unwrap();
+            let all: Vec<&str> = run.results().iter().map(|(name, _)| name).collect();
+            assert_eq!(all, want, "{name}");
+            assert!(run.results().iter().all(|(name, values)| run.results().get(name) == Some(values)));
+            // L follows from m and l.
+            let lse = run.results().called("L").expect("L").into_owned();
+            assert!((lse[[0, 0]] - run.output().expect("O").lse[0]).abs() < 1e-12);
+            assert_eq!(run.results().called("O").as_deref(), run.results().get("O"));
+            assert!(run.results().called("dQ").is_none());
+        }
+    }
+}

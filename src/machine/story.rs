@@ -204,13 +204,18 @@ mod tests {
     use crate::attention::input::preset;
     use crate::attention::{Precision, oracle};
     use crate::machine::Run;
-    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+    use crate::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
+
+    use super::RowSums;
 
     fn run(name: &str) -> Run {
+        run_of(algorithm::by_name(name).unwrap())
+    }
+
+    fn run_of(algorithm: &Algorithm) -> Run {
         let problem = preset::row().problem;
         let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
-        let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
-        Run::new(schedule, &problem, 0, 0, |_| true).unwrap()
+        Run::new(Schedule::new(algorithm, plan), &problem, 0, 0, |_| true).unwrap()
     }
 
     #[test]
@@ -239,6 +244,84 @@ mod tests {
             let (before, after) = (visit.average_of(&visit.old, 0).unwrap(), visit.average_of(scaled, 0).unwrap());
             assert!((before - after).abs() < 1e-9);
             assert!((scaled.l - visit.old.l * visit.alpha).abs() < 1e-12);
+        }
+    }
+
+    /// Each step that a visit tells of, by its line.
+    #[test]
+    fn a_visit_knows_its_steps() {
+        let own = "language 1\ntitle x\nin Q K V\nout O L\nkernel k\nshared Q, K, V ; registers O, S P\n\
+                   parallel for i in query blocks\n  load Q[i]\n  start: O = 0 per row of d_v; l = 0 per row; m = -inf per row\n  \
+                   for j in key blocks\n    load K[j]\n    load V[j]\n    scores: S = Q @ K^T\n    \
+                   rise: n = max(m, rowmax(S)); a = exp(m - finite(n))\n    weigh: P = exp(S - finite(n))\n    \
+                   keep: m = n\n    gain: l = a * l + rowsum(P); O = a * O + P @ V\n  end: O = ratio(O, l); L = m + ln(l)\n  store O[i]\n  \
+                   store L[i]\n";
+        let own = Algorithm::read("own", own).unwrap();
+        let by_name = |name: &str| algorithm::by_name(name).unwrap().clone();
+        let online = ["scores", "row-max", "rescale", "accumulate", "normalise"];
+        for (algorithm, [scores, max, rescale, done, end]) in [
+            (by_name("flash2"), online),
+            (by_name("flash1"), ["scores", "merge-stats", "", "merge-output", "merge-output"]),
+            (by_name("flash2/forget-alpha"), ["scores", "row-max", "", "accumulate", "normalise"]),
+            (own, ["scores", "keep", "", "gain", "end"]),
+        ] {
+            let run = run_of(&algorithm);
+            let operation = |n: u64| algorithm.operation(run.schedule.step(n).unwrap().line);
+            let story = run.story(0);
+            assert_eq!((story.visits.len(), story.end.map(operation).as_deref()), (3, Some(end)), "{algorithm:?}");
+            for (j, visit) in story.visits.iter().enumerate() {
+                let told = [visit.scores_at, visit.max_at, visit.done_at].map(operation);
+                assert_eq!((visit.j, visit.first_key, told), (j, 2 * j, [scores, max, done].map(str::to_owned)));
+                assert_eq!(visit.rescale_at.map(operation).unwrap_or_default(), rescale, "{algorithm:?}");
+                // A text that shrinks and adds at once has nothing between; one that forgets to shrink has what it was.
+                let is_at_once = matches!(done, "merge-output" | "gain");
+                assert_eq!(visit.scaled.is_none(), is_at_once, "{algorithm:?}");
+                assert_eq!(
+                    visit.scaled.as_ref() == Some(&visit.old),
+                    rescale.is_empty() && !is_at_once || visit.alpha == 1.0 && !is_at_once
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn sums_and_averages_go_by_what_is_kept() {
+        let sums = |m: f64, l: f64, o: f64| RowSums { m, l, o: vec![o] };
+        let mut visit = run("flash2").story(0).visits.swap_remove(1);
+        assert!(!visit.is_divided && visit.is_rescaled());
+        let some = sums(1.0, 4.0, 6.0);
+        assert_eq!((visit.sum_of(&some, 0), visit.average_of(&some, 0)), (6.0, Some(1.5)));
+        assert_eq!((visit.sum_of(&some, 1), visit.average_of(&some, 1)), (0.0, None), "no such component");
+        assert_eq!(visit.average_of(&sums(f64::NEG_INFINITY, 0.0, 0.0), 0), None, "nothing has a weight");
+        visit.is_divided = true;
+        assert_eq!((visit.sum_of(&some, 0), visit.average_of(&some, 0)), (24.0, Some(6.0)));
+        for (alpha, l, is_rescaled) in [
+            (0.5, 2.0, true),
+            (0.0, 2.0, true),
+            (1.0, 2.0, false),
+            (0.5, 0.0, false),
+            (1.0, 0.0, false),
+            (2.0, 1.0, false),
+        ] {
+            (visit.alpha, visit.old) = (alpha, sums(0.0, l, 0.0));
+            assert_eq!(visit.is_rescaled(), is_rescaled, "alpha {alpha}, l {l}");
+        }
+    }
+
+    /// A row that is unlike others says why.
+    #[test]
+    fn an_odd_row_has_its_note() {
+        let mut problem = preset::row().problem;
+        assert_eq!((run("flash2").story(0).note, run("flash2").odd_row(0)), (None, None));
+        problem.q.fill(f64::NAN);
+        for name in ["flash2", "flash2-lazy", "standard"] {
+            for precision in [Precision::F64, Precision::F32] {
+                let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, precision);
+                let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
+                let run = Run::new(schedule, &problem, 0, 0, |_| true).unwrap();
+                let odd = run.odd_row(0).unwrap();
+                assert_eq!(run.story(0).note, Some(odd.why), "{name}");
+            }
         }
     }
 

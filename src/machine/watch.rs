@@ -238,3 +238,53 @@ pub(super) fn watch<T: Real>(
     });
     debug_assert!(matches!(stopped, Ok(_) | Err(Fault::Stopped)), "the first pass carried it out");
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::attention::Precision;
+    use crate::attention::input::preset;
+    use crate::machine::Run;
+    use crate::schedule::{Plan, Schedule, Tiling, algorithm};
+
+    /// What is asked of the row whose maximum rises at its second pair of keys alone.
+    fn asked<A>(name: &str, ask: impl Fn(&dyn super::Probe) -> Option<A>) -> Vec<(String, Option<usize>, A)> {
+        let problem = preset::row().problem;
+        let plan = Plan::of_problem(&problem, 0, Tiling { br: 1, bc: 2 }, Precision::F64);
+        let schedule = Schedule::new(algorithm::by_name(name).unwrap(), plan);
+        let run = Run::new(schedule, &problem, 0, 0, |_| true).unwrap();
+        let mut all = Vec::new();
+        run.watch(Some(&problem), |_, step, probe| {
+            let operation = run.schedule.algorithm.operation(step.line);
+            all.extend(ask(probe).map(|answer| (operation, step.place.j(), answer)));
+            true
+        });
+        all
+    }
+
+    #[test]
+    fn a_risen_maximum_is_counted() {
+        for (name, line) in [("flash2", "row-max"), ("flash1", "merge-stats")] {
+            let risen = [(0, (0, 0)), (1, (1, 1)), (2, (0, 1))].map(|(j, risen)| (line.to_owned(), Some(j), risen));
+            assert_eq!(asked(name, |probe| probe.risen()), risen, "{name}");
+            let alphas = [(1, 0.25), (2, 1.0)].map(|(j, alpha)| (line.to_owned(), Some(j), alpha));
+            // exp(ln(1 / 4)) rounds its last bit.
+            let rounded = |alpha: f64| (alpha * 1e12).round() / 1e12;
+            assert_eq!(asked(name, |probe| probe.least_alpha().map(rounded)), alphas, "{name}");
+        }
+    }
+
+    /// A text that leaves a line out is held against the same steps of the right one: nothing differs in its first tile.
+    #[test]
+    fn an_average_is_held_against_that_of_the_same_step() {
+        let errors = asked("flash2/forget-alpha", |probe| probe.error_of_average());
+        let places: Vec<(&str, Option<usize>)> = errors.iter().map(|(line, j, _)| (line.as_str(), *j)).collect();
+        let [of_tiles @ .., normalise, store] = &places[..] else { panic!("{places:?}") };
+        assert_eq!(of_tiles, [0, 1, 2].map(|j| ("accumulate", Some(j))));
+        assert_eq!([normalise, store], [&("normalise", None), &("store O", None)]);
+        let errors: Vec<f64> = errors.into_iter().map(|(.., error)| error).collect();
+        assert_eq!(errors[0], 0.0);
+        // Of the averages 27.5 and 38.5, by hand: without alpha the first pair of keys, of average 50 / 3, counts fourfold.
+        assert!(errors[1] > 1.0 && errors[2] > 1.0, "{errors:?}");
+        assert!(asked("flash2", |probe| probe.error_of_average()).iter().all(|(.., error)| *error == 0.0));
+    }
+}

@@ -83,12 +83,12 @@ impl Schedule {
             has_begun &= at.number > 0;
             let index = sections.len();
             sections.push(Written { at: at.clone(), first: len, has_begun });
-            let is_new = |block| {
-                let known = first_reads.len();
+            // Steps are only counted here, free or not.
+            let note = |block| {
                 first_reads.entry(block).or_insert(index);
-                first_reads.len() > known
+                true
             };
-            walker.steps(at, &mut has_begun, is_new, |_| {
+            walker.steps(at, &mut has_begun, note, |_| {
                 len += 1;
                 ControlFlow::Continue(())
             })

@@ -277,6 +277,33 @@ mod tests {
         assert_eq!(loop_at(NEST, number(NEST, "for j")).expect("a loop").swapped, Err(Stays::Innermost));
     }
 
+    /// What one loop says of the other is said the other way round, and each goes back where it went back.
+    #[test]
+    fn heads_of_loops_change_places() {
+        let (queries, keys, seen) = ("i in query blocks", "j in key blocks", "j in key blocks that some query sees");
+        let (by_query, by_key) = ("j in key blocks seen by i", "i in query blocks that see j");
+        let back = |head: &str| head.replace("in ", "in reversed ");
+        for (outer, inner, other) in [
+            (queries, keys, Some((keys, queries))),
+            (keys, queries, Some((queries, keys))),
+            (queries, by_query, Some((seen, by_key))),
+            (keys, by_key, Some((queries, by_query))),
+            (seen, by_key, Some((queries, by_query))),
+            (seen, queries, Some((queries, seen))),
+            (queries, "j in key blocks of split s", None),
+            (queries, "j in key blocks of split s seen by i", None),
+            ("h in heads of the group", by_query, None),
+            ("h in heads of the group", by_key, None),
+        ] {
+            let owned = |heads: (&str, &str)| (heads.0.to_owned(), heads.1.to_owned());
+            assert_eq!(exchanged(outer, inner), other.map(owned), "{outer}, {inner}");
+            let reversed = other.map(|(outer, inner)| (outer.to_owned(), back(inner)));
+            assert_eq!(exchanged(&back(outer), inner), reversed, "{outer} back, {inner}");
+            let reversed = other.map(|(outer, inner)| (back(outer), inner.to_owned()));
+            assert_eq!(exchanged(outer, &back(inner)), reversed, "{outer}, {inner} back");
+        }
+    }
+
     #[test]
     fn loops_with_lines_between_them_stay_and_the_other_order_is_another_text() {
         let flash2 = text("flash2");

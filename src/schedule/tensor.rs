@@ -132,6 +132,7 @@ mod tests {
         let [b, a] = ["zz_b", "zz_a"].map(|name| Tensor::named(name).unwrap());
         assert_eq!(Tensor::named("zz_b"), Some(b));
         assert_eq!(Tensor::named(&"z".repeat(LONGEST + 1)), None);
+        assert!(Tensor::named(&"z".repeat(LONGEST)).is_some());
         assert!(Tensor::KEEP < a && a < b, "by name after the forward pass's");
         assert_eq!(Tensor::known("zz_nobody has read this"), None);
     }

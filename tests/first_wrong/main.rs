@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod own_lines;
 mod variants;
 
 use std::fs;
@@ -13,7 +14,7 @@ use tilescope::attention::expected::{self, Expected};
 use tilescope::attention::input::preset;
 use tilescope::attention::{Mask, Precision, Problem};
 use tilescope::machine::{At, Cause, Divergence, FirstWrong, Group, Judged, Run, first_wrong};
-use tilescope::schedule::language::VARIANTS;
+use tilescope::schedule::language::{Extent, VARIANTS};
 use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling, algorithm};
 
 const FLASH2: &str = include_str!("../../src/schedule/algorithms/flash2.tile");
@@ -44,11 +45,20 @@ fn found(algorithm: &Algorithm, problem: &Problem, tiling: Tiling, precision: Pr
         let (reference, bound) = expected::forward(problem, (0, 0), precision, algorithm::stored(algorithm, &plan));
         Expected::of_forward(&reference.exact, &bound)
     };
-    let judged = expected
-        .iter()
-        .filter_map(|expected| Some(Judged { head: 0, expected, got: run.results().get(expected.name)?.view() }));
+    let results = expected.iter().filter_map(|expected| Some((expected, run.results().called(expected.name)?)));
+    let results: Vec<_> = results.collect();
+    let judged = results.iter().map(|(expected, got)| Judged { head: 0, expected, got: got.view() });
     let judged: Vec<Judged<'_>> = judged.collect();
-    first_wrong(&schedule, &Group::of(&schedule, problem, None, 0, 0), &judged)
+    let first = first_wrong(&schedule, &Group::of(&schedule, problem, None, 0, 0), &judged)?;
+    // The state to look at is that after the step that is told.
+    match (&first.cause, first.at()) {
+        (Cause::NeverStored, at) => assert_eq!(at, None),
+        (_, at) => {
+            let at = at.expect("a step");
+            assert_eq!(schedule.step(at.cursor - 1), Some(at.step), "{first:?}");
+        }
+    }
+    Some(first)
 }
 
 fn differs(found: &FirstWrong) -> &Divergence {
@@ -56,6 +66,46 @@ fn differs(found: &FirstWrong) -> &Divergence {
         Cause::Differs(divergence) => divergence,
         other => panic!("{other:?}"),
     }
+}
+
+/// What a view of a run shows of a name after `cursor` steps, at a row and a column of all.
+fn seen(run: &Run, cursor: u64, name: &str, (row, column): (usize, usize)) -> Option<f64> {
+    let view = run.view(cursor);
+    let seen = view.iter().find(|seen| seen.name == name)?;
+    let start = |extent| match extent {
+        Extent::Rows => view.rows.start,
+        Extent::Keys | Extent::AllKeys => view.cols.start,
+        _ => 0,
+    };
+    let at = row.checked_sub(start(seen.shape.rows)).zip(column.checked_sub(start(seen.shape.cols)))?;
+    seen.values.get(at).copied()
+}
+
+/// The first wrong number, with a value that differs: `got` is what a view of the run shows there, and `want` what one of
+/// the right text in f64 does at the same operation and place.
+fn told(algorithm: &Algorithm, problem: &Problem, tiling: Tiling, precision: Precision) -> (FirstWrong, Divergence) {
+    let first = found(algorithm, problem, tiling, precision).unwrap_or_else(|| panic!("{algorithm:?} is wrong"));
+    let divergence = differs(&first).clone();
+    let Divergence { at, left_out, name, row, column, .. } = &divergence;
+    let of = |algorithm: &Algorithm, precision| {
+        let plan = Plan::of_problem(problem, 0, tiling, precision);
+        Run::new(Schedule::new(algorithm, plan), problem, 0, 0, |_| true).expect("it runs")
+    };
+    let (own, right) = (of(algorithm, precision), of(&named(&divergence.right), Precision::F64));
+    // A line that is left out would have made it before the step.
+    let cursor = at.cursor - u64::from(left_out.is_some());
+    assert_eq!(seen(&own, cursor, name, (*row, *column)).map(f64::to_bits), Some(divergence.got.to_bits()));
+    let wanted = left_out.clone().unwrap_or_else(|| operation(algorithm, at));
+    let mut same = None;
+    right.schedule.for_each(|n, step| {
+        let is_it = right.schedule.algorithm.operation(step.line) == wanted && step.place == at.step.place;
+        same = if is_it { Some(n + 1) } else { same };
+    });
+    // A line of its own has no step of the right text.
+    if let Some(cursor) = same {
+        assert_eq!(seen(&right, cursor, name, (*row, *column)).map(f64::to_bits), Some(divergence.want.to_bits()));
+    }
+    (first, divergence)
 }
 
 fn operation(algorithm: &Algorithm, at: &At) -> String {
@@ -70,9 +120,8 @@ fn a_rescale_that_is_left_out_is_missed_where_alpha_is_below_one() {
     let problem = preset::row().problem;
     for precision in Precision::ALL {
         let forgets = named("flash2/forget-alpha");
-        let first = found(&forgets, &problem, ROW, precision).expect("it is wrong");
+        let (first, divergence) = told(&forgets, &problem, ROW, precision);
         assert_eq!((first.number.tensor, first.number.row, first.number.component), ("O", 0, Some(0)));
-        let divergence = differs(&first);
         assert_eq!(divergence.left_out.as_deref(), Some("rescale"));
         assert_eq!(divergence.at.step.place.tile(), Some((0, 1)));
         assert_eq!(operation(&forgets, &divergence.at), "accumulate", "the next step that is no load");
@@ -81,8 +130,7 @@ fn a_rescale_that_is_left_out_is_missed_where_alpha_is_below_one() {
 
         // In flash1 it is a constant, which does no harm at the first pair.
         let forgets = named("flash1/forget-alpha");
-        let first = found(&forgets, &problem, ROW, precision).expect("it is wrong");
-        let divergence = differs(&first);
+        let (_, divergence) = told(&forgets, &problem, ROW, precision);
         assert_eq!((operation(&forgets, &divergence.at).as_str(), divergence.name.as_str()), ("merge-stats", "alpha"));
         assert_eq!(divergence.at.step.place.tile(), Some((0, 1)));
     }
@@ -93,10 +141,9 @@ fn weights_without_a_maximum_differ_at_the_first_exponential() {
     let problem = preset::row().problem;
     for (name, tile) in [("flash1/no-max", Some((0, 0))), ("flash2/no-max", Some((0, 0))), ("standard/no-max", None)] {
         let text = named(name);
-        let first = found(&text, &problem, ROW, Precision::F64).expect("it is wrong");
+        let (first, divergence) = told(&text, &problem, ROW, Precision::F64);
         // standard divides by the sum of the same weights: its O is right as long as nothing overflows.
         assert_eq!(first.number.tensor, if name == "standard/no-max" { "l" } else { "O" }, "{name}: {first:?}");
-        let divergence = differs(&first);
         assert_eq!(operation(&text, &divergence.at), "exponentiate", "{name}");
         assert_eq!((divergence.at.step.place.tile(), divergence.name.as_str()), (tile, "P"), "{name}");
         assert_eq!(divergence.left_out, None);
@@ -113,9 +160,8 @@ fn a_maximum_that_is_stuck_is_told_at_the_tile_that_the_row_does_not_see() {
     problem.k.slice_mut(s![.., .., .., 0]).fill(1.0);
     for (name, line, row, j) in [("flash2/stuck-max", "row-max", 2, 0), ("flash1/stuck-max", "tile-max", 0, 1)] {
         let text = named(name);
-        let first = found(&text, &problem, Tiling { br: 4, bc: 2 }, Precision::F32).expect("it is wrong");
+        let (first, divergence) = told(&text, &problem, Tiling { br: 4, bc: 2 }, Precision::F32);
         assert_eq!((first.number.tensor, first.number.row), ("O", row), "{name}");
-        let divergence = differs(&first);
         assert_eq!(operation(&text, &divergence.at), line);
         assert_eq!(divergence.at.step.place.tile(), Some((0, j)), "{name}");
         assert_eq!((divergence.got, divergence.want, divergence.row), (0.0, f64::NEG_INFINITY, row), "{divergence:?}");
@@ -127,8 +173,7 @@ fn a_wrong_line_of_ones_own_is_found_at_its_first_step_that_matters() {
     let problem = preset::row().problem;
     let says = |from, to| {
         let text = changed(FLASH2, from, to);
-        let first = found(&text, &problem, ROW, Precision::F32).expect("it is wrong");
-        let divergence = differs(&first).clone();
+        let (_, divergence) = told(&text, &problem, ROW, Precision::F32);
         (operation(&text, &divergence.at), divergence.at.step.place.tile(), divergence.name)
     };
     let at = |line: &str, tile, name: &str| (line.to_owned(), tile, name.to_owned());
@@ -149,16 +194,14 @@ fn a_wrong_gradient_is_found_at_its_line() {
         let tiling = Tiling { br, bc: 4 };
         assert_eq!(found(&named("flash2-backward"), &problem, tiling, precision), None);
         let text = changed(FLASH2_BACKWARD, "dS = P * (dP - D)", "dS = P * (dP + D)");
-        let first = found(&text, &problem, tiling, precision).expect("it is wrong");
+        let (first, divergence) = told(&text, &problem, tiling, precision);
         assert_eq!((first.number.tensor, first.number.row), ("dK", 0), "the first that is stored");
-        let divergence = differs(&first);
         assert_eq!(operation(&text, &divergence.at), "grad-scores");
         assert_eq!(divergence.at.step.place.tile(), Some((0, 0)));
         assert_eq!((divergence.name.as_str(), divergence.column), ("dS", 0));
         // dV alone, and at the kernel before: D is the sum of another product.
         let text = changed(FLASH2_BACKWARD, "D = rowsum(O * dO)", "D = rowsum(O * O)");
-        let first = found(&text, &problem, tiling, precision).expect("it is wrong");
-        let divergence = differs(&first);
+        let (_, divergence) = told(&text, &problem, tiling, precision);
         assert_eq!((operation(&text, &divergence.at).as_str(), divergence.name.as_str()), ("row-dot", "D"));
     }
 }

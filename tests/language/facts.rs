@@ -1,8 +1,15 @@
 //! What readers ask of a text: its formulas, its tensors and their sizes, the heads that a run is of.
 
-use tilescope::attention::{Precision, Shape};
+use std::sync::Arc;
+
+use tilescope::attention::cases::single;
+use tilescope::attention::dropout::Keep;
+use tilescope::attention::{Dropout, Precision, Shape};
+use tilescope::machine::Run;
 use tilescope::schedule::algorithm::{by_name, stored, stored_before};
-use tilescope::schedule::{Algorithm, DropoutCost, Part, Plan, Setting, Tensor, Tiling};
+use tilescope::schedule::{
+    Algorithm, Buffer, Counts, DropoutCost, Part, Place, Plan, Schedule, Setting, Tensor, Tiling,
+};
 
 fn text(name: &str) -> &'static Algorithm {
     by_name(name).unwrap_or_else(|| panic!("{name} comes with the program"))
@@ -93,4 +100,78 @@ fn texts_are_the_same_by_name_and_text() {
     assert!(read("flash2", &flash2.text().text) == *flash2);
     assert!(read("another", &flash2.text().text) != *flash2);
     assert!(read("flash2", &format!("{}\n", flash2.text().text)) != *flash2);
+}
+
+/// What a viewer names: buffers, the lines of a run, the sizes of a step's block.
+#[test]
+fn a_run_is_shown_by_its_own_names() {
+    let labels = |name: &str, kernel: usize| -> Vec<String> {
+        text(name).buffers(kernel, &Setting::new(plan())).iter().map(Buffer::label).collect()
+    };
+    assert_eq!(labels("flash2", 0), ["Q_i", "K_j", "V_j", "O_i", "S, P", "m_i", "l_i"]);
+    assert_eq!(labels("flash1", 0)[5..], ["m_i", "l_i", "m_tile", "l_tile"]);
+    let shown = text("flash2").shown(&plan());
+    let kernel = text("flash2").text().kernels[0].span.line;
+    assert_eq!((shown[0].number, shown[0].text.as_str()), (kernel, "kernel attention"));
+    assert!(shown.iter().all(|line| !line.text.contains("load bias")) && shown.len() > 15, "{shown:?}");
+    let biased = text("flash2").shown(&Plan { bias: true, ..plan() });
+    assert_eq!(biased.len(), shown.len() + 1);
+    let schedule = Schedule::new(text("flash2"), plan());
+    let step = |place: Place| {
+        let mut found = None;
+        schedule.for_each(|_, step| found = found.or((step.place == place).then_some(*step)));
+        found.expect("a step there")
+    };
+    let counts = |place: Place| schedule.counts(&step(place));
+    // The last blocks are ragged.
+    assert_eq!(counts(Place::new(Some(3), Some(2))), Counts { rc: 3, r: 1, c: 3, one: 1 });
+    assert_eq!(counts(Place::new(Some(0), None)), Counts { rc: 22, r: 2, c: 11, one: 1 });
+    // A text whose lines all want a bias has no step without one.
+    let biased = "language 1\ntitle x\nin Q\nout D\nkernel k\nparallel for i in query blocks\n  \
+                  it: D = 1 per row when bias\n  store D[i] when bias\n";
+    let biased = Algorithm::read("some/where/biased.tile", biased).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    assert_eq!((biased.short_name(), text("flash2").short_name()), ("biased.tile", "flash2"));
+    let of = |bias| Schedule::new(&biased, Plan { bias, ..plan() });
+    assert_eq!((of(false).is_empty(), of(false).len(), of(true).is_empty()), (true, 0, false));
+    assert!(!schedule.stores_scores() && Schedule::new(text("standard"), plan()).stores_scores());
+}
+
+/// A keep mask that is given costs traffic, one that is drawn from a seed does not.
+#[test]
+fn dropout_costs_what_its_mask_does() {
+    let cost = |keep: Option<Keep>| {
+        let mut problem = single(3, 4, 2);
+        problem.dropout = keep.map(|keep| Dropout { rate: 0.5, keep });
+        Plan::of_problem(&problem, 0, Tiling { br: 2, bc: 2 }, Precision::F32).dropout
+    };
+    let given = Keep::Given(Arc::new(ndarray::Array4::from_elem((1, 1, 3, 4), true)));
+    assert_eq!(cost(Some(given)), DropoutCost::Materialised);
+    assert_eq!((cost(Some(Keep::Seed(1))), cost(None)), (DropoutCost::Regenerated, DropoutCost::None));
+}
+
+/// A gradient that no forward pass leaves is given by itself.
+#[test]
+fn a_text_may_take_the_gradient_alone() {
+    let twice = "language 1\ntitle x\nin dO\nout X[i] of d_v\nkernel k\nshared dO ; registers X\n\
+                 parallel for i in query blocks\n  load dO[i]\n  it: X = 2 * dO\n  store X[i]\n";
+    let algorithm = Algorithm::read("twice", twice).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let plan = Plan::new(3, 4, 2, Tiling { br: 2, bc: 2 }, Precision::F64);
+    let run = Run::new(Schedule::new(&algorithm, plan), &single(3, 4, 2), 0, 0, |_| true).expect("it runs");
+    assert_eq!(run.results().get("X"), Some(&ndarray::Array2::from_elem((3, 2), 2.0)), "ones, twice");
+}
+
+/// What a header does not say of a tensor: values per row or per key are kept as they were accumulated, the rest as
+/// elements.
+#[test]
+fn tensors_have_the_kind_of_their_width() {
+    let of = "language 1\ntitle x\nin Q K A[i] of 1 B[j] of 1 C[i,j] E[i] of d\nout D\nkernel k\nshared C, E\n\
+              parallel for i in query blocks\n  load A[i]\n  load E[i]\n  for j in key blocks\n    load B[j]\n    load C[i,j]\n  \
+              it: D = A + rowsum(E)\n  store D[i]\n";
+    let algorithm = Algorithm::read("kinds", of).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let kinds = ["A", "B", "C", "E"].map(|name| {
+        let tensor = &algorithm.text().tensors[algorithm.text().tensor(name).expect("a tensor")];
+        (tensor.kind, tensor.is_of_keys())
+    });
+    use tilescope::schedule::language::Kind::{Accumulator, Element};
+    assert_eq!(kinds, [(Accumulator, false), (Accumulator, true), (Element, false), (Element, false)]);
 }

@@ -50,4 +50,14 @@ fn a_text_may_be_as_large_as_its_limits() {
     // Q and X are names, too.
     let names = |n: usize| (2..n).map(|n| format!("  s{n}: x{n} = rowsum(Q)\n")).collect::<String>();
     at_most(64, &|n| text("Q + 1", &names(n)), "a text has at most 64 names");
+    // A wrong line gives no more of them: what is wrong with others is told.
+    let more = "  more: x99 = rowsum(nothing)\n  square: x2 = Q @ Q\n";
+    let wrong = lines(&language::read(&text("Q + 1", &(names(64) + more))).expect_err("two wrong lines"));
+    assert!(
+        wrong.contains("nothing has no value here") && wrong.contains("rows x d @ rows x d is no product"),
+        "{wrong}"
+    );
+    let again = "  again: X = rowsum(nothing)\n".to_owned() + &names(64);
+    let wrong = lines(&language::read(&text("Q + 1", &again)).expect_err("a wrong line"));
+    assert!(wrong.contains("nothing has no value here") && !wrong.contains("at most 64 names"), "{wrong}");
 }

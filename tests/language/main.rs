@@ -2,12 +2,14 @@
 #![allow(clippy::print_stdout)] // Tests say how much ran.
 
 mod bugs;
+mod chip;
 #[path = "../common/mod.rs"]
 mod common;
 mod conditions;
 mod costs;
 mod diagnostics;
 mod facts;
+mod forms;
 mod fuzz;
 mod grammar;
 mod groups;

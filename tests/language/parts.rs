@@ -87,6 +87,16 @@ fn its_row_is_told_and_drawn_as_that_of_the_original() {
                 for (got, want) in [(&got.m, &want.m), (&got.l, &want.l), (&got.lse, &want.lse)] {
                     assert_eq!(column(got), column(want), "{place}");
                 }
+                for (symbol, want) in
+                    [("O", want.o.clone()), ("m", per_row(&want.m)), ("l", per_row(&want.l)), ("L", per_row(&want.lse))]
+                {
+                    let called = own.results().called(symbol);
+                    assert_eq!(
+                        called.map(|got| bits(&got)),
+                        (!want.is_empty()).then(|| bits(&want)),
+                        "{place}: {symbol}"
+                    );
+                }
                 for i in 0..right.schedule.plan().t_r() {
                     assert_eq!(format!("{:?}", own.history(i)), format!("{:?}", right.history(i)), "{place}");
                 }
@@ -94,7 +104,18 @@ fn its_row_is_told_and_drawn_as_that_of_the_original() {
                     let (got, want) = (own.story(query), right.story(query));
                     assert_eq!(format!("{got:?}"), format!("{want:?}"), "{place}");
                     let has_pieces = original.has_part(Part::Alpha);
-                    assert!(has_pieces || want.visits.is_empty(), "{place}");
+                    let (i, row) = (query / right.schedule.plan().br, query % right.schedule.plan().br);
+                    let history = right.history(i).swap_remove(row);
+                    assert_eq!(want.visits.len(), history.len(), "{place}");
+                    let blocks = right.schedule.plan().visible_key_blocks(i).len();
+                    assert_eq!(history.len(), if has_pieces { blocks } else { 0 }, "{place}");
+                    for (visit, of) in want.visits.iter().zip(&history) {
+                        let told = [visit.new.m, visit.new.l, visit.alpha].map(f64::to_bits);
+                        assert_eq!(
+                            (visit.j, visit.done_at, told),
+                            (of.j, of.n, [of.m, of.l, of.alpha].map(f64::to_bits))
+                        );
+                    }
                 }
                 let len = right.schedule.len();
                 for cursor in (0..=len).step_by((len / 9 + 1) as usize) {
@@ -103,6 +124,10 @@ fn its_row_is_told_and_drawn_as_that_of_the_original() {
             }
         }
     }
+}
+
+fn per_row(values: &[f64]) -> Array2<f64> {
+    Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row])
 }
 
 /// All that is on chip, by the names of the original.

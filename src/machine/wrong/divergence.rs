@@ -16,7 +16,7 @@ use crate::machine::fault::Fault;
 use crate::machine::given::Given;
 use crate::machine::inputs::inputs;
 use crate::schedule::language::{Extent, Setting, Shape};
-use crate::schedule::{Algorithm, Place, Plan, Schedule};
+use crate::schedule::{Algorithm, Place, Plan, Schedule, Step};
 use crate::sentence::Sentence;
 
 use super::recorder::{Key, Moment, Values, Watched, record};
@@ -123,14 +123,9 @@ impl<'a> Comparison<'a> {
 
     fn first(mut self) -> Option<Divergence> {
         let own_turns: HashSet<Turn> = self.own_turns.iter().cloned().collect();
-        let (mut next, mut before) = (0, None::<(Place, usize, usize)>);
+        let mut next = 0;
         for (at, moment) in self.own.iter().enumerate() {
-            let tile @ (_, kernel, head) =
-                (moment.step.place, self.schedule.line(&moment.step).kernel, moment.step.head);
-            match before.replace(tile) {
-                Some((_, of, by)) if (of, by) == (kernel, head) => self.leave_tile(moment),
-                _ => self.differing.clear(),
-            }
+            self.leave_tile(moment);
             // Steps of the right text that this one leaves out lie between.
             let turn = &self.own_turns[at];
             let passed = self.right_turns[next..].iter().take_while(|right| !own_turns.contains(*right)).count();
@@ -150,13 +145,17 @@ impl<'a> Comparison<'a> {
                 return Some(found);
             }
         }
-        None
+        // Nothing changes any more: what still differs, and outlives its tile, is wrong.
+        let last = self.own.last()?;
+        let differing = std::mem::take(&mut self.differing);
+        differing.into_iter().find(|(key, _)| self.lasts(*key, last)).map(|(_, first)| first)
     }
 
-    /// Before another tile, or the same again, what outlives no tile is forgotten.
+    /// Before a step of another tile, what outlives no tile is forgotten.
     fn leave_tile(&mut self, moment: &Moment<'a>) {
         let differing = std::mem::take(&mut self.differing);
-        let is_left = |at: &At| at.step.place != moment.step.place;
+        let tile = |step: &Step| (step.place, self.schedule.line(step).kernel, step.head);
+        let is_left = |at: &At| tile(&at.step) != tile(&moment.step);
         let kept = differing.into_iter().filter(|(key, of)| !is_left(&of.at) || self.lasts(*key, moment));
         self.differing = kept.collect();
     }

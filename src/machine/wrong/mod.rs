@@ -133,7 +133,7 @@ impl FirstWrong {
         match &self.cause {
             Cause::Differs(divergence) => divergence.sentence(algorithm),
             Cause::Stored(at) => {
-                let pattern = "step {0}, {1}, left it so; which step made it wrong is not known: there is no right text to walk beside";
+                let pattern = "step {0}, {1}, left it so; which step made it wrong is not known: there is no right text to walk beside, or no step of it differs";
                 Sentence::new(pattern).with(at.cursor).and(at.said(algorithm))
             }
             Cause::NeverStored => "no step stores it".into(),

@@ -16,8 +16,8 @@ pub static TABLE: &[(&str, &str)] = &[
         "在第 {0} 步（{1}）之前，缺了 {3} 的 {2} 行：{4} 为 {5}，有此行则为 {6}",
     ),
     (
-        "step {0}, {1}, left it so; which step made it wrong is not known: there is no right text to walk beside",
-        "它是第 {0} 步（{1}）留下的；没有可以对照的正确文本，因此不知道是哪一步先算错的",
+        "step {0}, {1}, left it so; which step made it wrong is not known: there is no right text to walk beside, or no step of it differs",
+        "它是第 {0} 步（{1}）留下的；没有可以对照的正确文本，或者其中没有一步与它不同，因此不知道是哪一步先算错的",
     ),
     ("no step stores it", "没有任何步写回它"),
     ("{0} at {1} (line {2})", "{1}处的 {0}（第 {2} 行）"),

@@ -54,7 +54,6 @@ pub struct Scope {
     pub unknown: Vec<String>,
     /// A loop around is wrong, so that what numbers the blocks here is not known.
     pub is_in_doubt: bool,
-    pub has_group_loop: bool,
 }
 
 /// What a loop changes, to be put back at its end.
@@ -110,7 +109,6 @@ impl Scope {
         };
         for &over in over {
             self.loops.push(over);
-            self.has_group_loop |= over.axis == Axis::H;
             let facts = match over.over {
                 Over::QueryBlocksThatSee | Over::KeyBlocksSeen => self.facts_of(Test::Seen, true),
                 Over::KeyBlocksOfSplitSeen => {

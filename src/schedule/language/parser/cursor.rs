@@ -24,7 +24,7 @@ impl<'t> Cursor<'t> {
     /// The token at hand, which is passed unless it is the end.
     pub fn next(&mut self) -> Token<'t> {
         let token = self.peek();
-        self.at = (self.at + 1).min(self.tokens.len() - 1);
+        self.at += usize::from(token.kind != Kind::End);
         token
     }
 

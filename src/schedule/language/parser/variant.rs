@@ -84,11 +84,11 @@ fn replacement(line: &Written<'_>) -> Result<Replacement, Diagnostic> {
     }
 }
 
-/// The labels of a text, each with the number of its line.
+/// The labels of a text, each with the number of its line. No line of a header reads as one.
 pub fn labels(text: &str) -> Vec<(u32, String)> {
     let lines = lines(text).unwrap_or_default();
-    let steps = lines.iter().skip_while(|line| !begins(line, "kernel"));
-    let labels = steps.filter_map(|line| Some((line.span.line, line::label(line.text, line.span).ok()?.0?.text)));
+    let labels =
+        lines.iter().filter_map(|line| Some((line.span.line, line::label(line.text, line.span).ok()?.0?.text)));
     labels.collect()
 }
 
