@@ -5,11 +5,14 @@
 mod stage_support;
 
 use eframe::egui::{Key, Modifiers, OutputCommand};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use stage_support::{choose, click, cursor, open, press, settle, value};
+use stage_support::{all_text, choose, click, cursor, open, open_with, options, press, settle, value};
+use tilescope::app::{App, AppOptions};
 use tilescope::attention::Precision;
 use tilescope::attention::input::preset;
 use tilescope::number::bytes;
+use tilescope::playback::lesson::Position;
 use tilescope::schedule::{Plan, Tiling, Traffic, algorithm};
 
 const NONE: Modifiers = Modifiers::NONE;
@@ -126,4 +129,21 @@ fn standard_attention_has_no_baseline_beside_it() {
     let of_s = bytes(standard.write.iter().find(|(tensor, _)| tensor.name() == "S").expect("it is stored").1 * ELEMENT);
     assert_eq!(value(&harness, "S write, bytes"), format!("{of_s} of {of_s}"));
     assert!(harness.query_by_label("total bytes of standard attention").is_none());
+}
+
+/// Lesson 5 asks which tensors stay on chip: neither the chart nor the table says so before it is answered.
+#[test]
+fn what_a_lesson_asks_for_is_not_said() {
+    let lesson = Some((4, Position { beat: 1, is_revealed: false }));
+    let mut harness = open_with(&AppOptions { lesson, ..options() });
+    harness.get_by_label_contains("x fewer bytes than standard");
+    let texts = |harness: &Harness<'_, App>| all_text(harness).join("\n");
+    assert!(!texts(&harness).contains("stay on chip"), "{}", texts(&harness));
+    assert!(harness.query_by_label("S read, bytes").is_none());
+    press(&mut harness, Modifiers::ALT, Key::Num1);
+    assert!(harness.query_by_label("S read").is_none());
+    let lesson = Some((4, Position { beat: 1, is_revealed: true }));
+    let harness = open_with(&AppOptions { lesson, ..options() });
+    harness.get_by_label_contains("S, P stay on chip");
+    harness.get_by_label("S read, bytes");
 }

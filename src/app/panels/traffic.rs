@@ -61,7 +61,8 @@ fn show(ui: &mut Ui, look: &Look<'_>) {
     for (way, side) in ways {
         for &tensor in &tensors {
             let count = count(&|traffic: &Traffic| side.of(traffic).get(tensor));
-            if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
+            let is_told = count.standard.is_some_and(|standard| standard > 0) && !look.question.is_of_tensors();
+            if count.end > 0 || is_told {
                 lines.push((fill(ui.ctx(), way, &[&tensor.name()]), count, None));
             }
         }

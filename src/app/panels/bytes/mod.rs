@@ -39,14 +39,16 @@ const BELOW: f32 = 122.0;
 
 fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
-    let said = headline(look.scene).unwrap_or_else(|| beside_standard(look.scene));
+    let is_asked = look.question.is_of_tensors();
+    let said = headline(look.scene, is_asked).unwrap_or_else(|| beside_standard(look.scene));
     let said = say(&ctx, &said);
     ui.add_space(SPACE);
     ui.label(egui::RichText::new(said).size(theme::HEADING));
     ui.add_space(SPACE);
     // (Whatever is scrolled: what stands above is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
-    let flows = flows(look.scene, look.snapshot);
+    let mut flows = flows(look.scene, look.snapshot);
+    flows.retain(|flow| !is_asked || flow.end.bytes > 0);
     chart::show(ui, look, &flows, room, messages);
     ui.add_space(SPACE);
     totals(ui, look);
