@@ -6,7 +6,7 @@ mod stage_support;
 
 use eframe::egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use stage_support::{all_text, choose, click, cursor, open, open_with, options, press, settle, value};
 use tilescope::app::{App, AppOptions};
 use tilescope::attention::Precision;
@@ -146,4 +146,14 @@ fn what_a_lesson_asks_for_is_not_said() {
     let harness = open_with(&AppOptions { lesson, ..options() });
     harness.get_by_label_contains("S, P stay on chip");
     harness.get_by_label("S read, bytes");
+}
+
+/// What stands in the row, in the check and in the bytes says what made it.
+#[test]
+fn numbers_say_where_they_come_from() {
+    let harness = open(Some(preset::toy()));
+    let marks: Vec<_> =
+        harness.get_all_by_label("where these numbers come from").filter_map(|mark| mark.value()).collect();
+    assert_eq!(marks.iter().filter(|mark| *mark == "computed").count(), 2, "{marks:?}");
+    assert_eq!(marks.iter().filter(|mark| *mark == "counted").count(), 1, "{marks:?}");
 }

@@ -1,10 +1,13 @@
 //! Outputs with a known bug, made by programs of their own in NumPy (`museum/make.py`): the diagnosis names the bug that
 //! made each, and none for a right output.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
+use common::golden;
 use ndarray::{ArrayD, Ix2, Ix3, Ix4};
 use serde::Deserialize;
 use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, Rounding};
@@ -88,4 +91,40 @@ fn each_bug_is_named_and_a_right_output_has_none() {
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
     assert_eq!(named.len(), 51, "each bug, and none");
+}
+
+/// The golden results are right under their mask; held against a problem without its causal mask, they are what a causal
+/// mask gives, and the other way round.
+#[test]
+fn golden_results_are_right_and_a_mask_that_is_missing_is_named() {
+    let (mut right, mut named) = (0, 0);
+    for case in golden::cases() {
+        let whole = case.problem.shape;
+        if whole.n_q * whole.n_k > 1 << 15 {
+            continue;
+        }
+        let four = |name: &str| case.tensor(name).into_dimensionality::<Ix4>().expect("four axes");
+        let lse = case.tensor("L").into_dimensionality::<Ix3>().expect("three axes");
+        let o = four("O");
+        let mine = Mine { o: &o, lse: Some(&lse), rounding: Rounding::of_element("f64") };
+        let diagnose = |problem: &Problem| {
+            let compared = Comparison::of(problem, mine, |_| problem.shape.n_q, BUDGET);
+            Diagnosis::of(problem, &compared, BUDGET)
+        };
+        let diagnosis = diagnose(&case.problem);
+        assert!(diagnosis.is_right() && diagnosis.causes.is_empty(), "{}: {diagnosis:?}", case.name);
+        right += 1;
+        let mut problem = case.problem.clone();
+        problem.mask.causal ^= true;
+        let diagnosis = diagnose(&problem);
+        if diagnosis.is_right() {
+            // One query, which sees all keys either way.
+            continue;
+        }
+        let wanted = if case.problem.mask.causal { "causal" } else { "no-causal" };
+        let names: Vec<&str> = diagnosis.causes.iter().map(|cause| cause.name).collect();
+        assert!(names.contains(&wanted), "{}: {names:?}, {diagnosis:?}", case.name);
+        named += 1;
+    }
+    assert!(right >= 20 && named >= 15, "{right} right, {named} named");
 }

@@ -362,7 +362,7 @@ fn what_is_not_used_is_named() {
     warns(&with(&[("block_table", Saved::ints(&[2, 2], |_| 0))]), "not computed here: block_table");
     warns(&with(&[("position_bias", Saved::number(0.5))]), "position_bias");
     warns(&with(&[("weather", Saved::number(0.5)), ("cheese", Saved::number(1.0))]), "not used: ");
-    warns(&with(&[("lse", Saved::number(0.5)), ("dq", Saved::number(1.0))]), "results, not read: ");
+    warns(&with(&[("lse", Saved::number(0.5)), ("dq", Saved::number(1.0))]), "results, computed anew: ");
     warns(&with(&[("dropout_p", Saved::number(0.1))]), "it is not applied");
     warns(&with(&[("o", Saved::number(0.5))]), "not compared");
     warns(&with(&[("max_seqlen", Saved::ints(&[], |_| 9))]), "not used: max_seqlen");

@@ -5,6 +5,7 @@ pub mod draw;
 pub mod float;
 pub mod icon;
 pub mod motion;
+pub mod origin;
 pub mod prose;
 pub mod texture;
 pub mod theme;

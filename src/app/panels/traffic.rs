@@ -3,6 +3,7 @@
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
+use crate::app::ink::origin::{self, Origin};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
@@ -145,5 +146,8 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let (ctx, not_modelled) = (ui.ctx().clone(), tr(ui.ctx(), NOT_MODELLED));
     let formula = say(&ctx, &beside_formula(end, &look.scene.closed_form));
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
-    draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
+    ui.horizontal(|ui| {
+        origin::mark(ui, Origin::Counted);
+        draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
+    });
 }

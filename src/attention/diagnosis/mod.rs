@@ -71,7 +71,7 @@ pub struct Diagnosis {
     pub wrong_rows: usize,
     pub compared: usize,
     pub rows: usize,
-    /// A format whose rounding is as large as the error.
+    /// Where nothing gives these numbers: a format whose rounding is as large as the error.
     pub as_rounded_to: Option<Precision>,
     /// What gives these numbers, the closest first.
     pub causes: Vec<Cause>,
@@ -122,7 +122,6 @@ impl Diagnosis {
         if diagnosis.is_right() {
             return diagnosis;
         }
-        diagnosis.as_rounded_to = compared.as_rounded_to();
         // Rows that are wrong tell what it is; rows that are right tell what it is not.
         let most = (budget / (SUSPECTS * per_row(problem))).clamp(LEAST_ROWS, MOST_ROWS);
         let mut tried = spread(wrong.len(), most - most / 3).map(|n| wrong[n]).collect::<Vec<_>>();
@@ -131,6 +130,7 @@ impl Diagnosis {
         let (fits, others) = trial.suspects();
         diagnosis.causes = fits;
         if diagnosis.causes.is_empty() {
+            diagnosis.as_rounded_to = compared.as_rounded_to();
             let of_tried = trial.compared.o().error;
             let is_near = |cause: &Cause| cause.off < NEAR * of_tried;
             diagnosis.near = others.into_iter().filter(is_near).take(MOST_NEAR).collect();

@@ -90,7 +90,7 @@ impl Found {
             }
         };
         warn("not applied, since it is not computed here: {0}; the model's own output will differ", not_computed);
-        warn("results, not read: {0}", results);
+        warn("results, computed anew: {0}", results);
         warn("not known here, and not used: {0}", unused);
     }
 

@@ -61,7 +61,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "not applied, since it is not computed here: {0}; the model's own output will differ",
         "未应用，因为这里不计算：{0}；模型自己的输出会不同",
     ),
-    ("results, not read: {0}", "是结果，未读取：{0}"),
+    ("results, computed anew: {0}", "是结果，会重新计算：{0}"),
     ("not known here, and not used: {0}", "不认识，未使用：{0}"),
     (
         "{0} is taken for an output, but is not compared: it has not the shape of O, or there is another",

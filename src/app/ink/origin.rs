@@ -1,0 +1,41 @@
+//! Where numbers come from: one of four small marks, the same everywhere.
+
+use eframe::egui::{self, Response, Sense, Ui, vec2};
+
+use crate::app::ink::draw;
+use crate::app::ink::theme::{self, Palette};
+use crate::app::tongue::words::tr;
+
+/// What made a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The arithmetic of the run.
+    Computed,
+    /// What the steps move and do, or the closed form of that.
+    Counted,
+    /// A clock.
+    Measured,
+}
+
+impl Origin {
+    /// Its mark, its name, and what it means.
+    fn told(self) -> [&'static str; 3] {
+        match self {
+            Origin::Computed => ["=", "computed", "Computed: the arithmetic of this run, step by step."],
+            Origin::Counted => ["#", "counted", "Counted: what the steps move and do; the closed form agrees."],
+            Origin::Measured => ["t", "measured", "Measured: by the clock of this device."],
+        }
+    }
+}
+
+/// The mark, in a small frame; what it means is told where it is pointed at.
+pub fn mark(ui: &mut Ui, origin: Origin) -> Response {
+    let [sign, name, told] = origin.told();
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
+    ui.painter().rect_stroke(rect.shrink(1.0), 3.0, palette.hairline(), egui::StrokeKind::Inside);
+    let font = theme::figures(theme::LABEL - 2.0);
+    ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, sign, font, palette.faint_ink);
+    draw::describe(&response, "where these numbers come from", tr(ui.ctx(), name));
+    response.on_hover_text(tr(ui.ctx(), told))
+}
