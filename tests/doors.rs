@@ -207,7 +207,7 @@ fn every_door_leads_to_the_same_run() {
 
         if let Some(scene) = case.scene() {
             scenes += 1;
-            let stage = scene.stage().expect("it can be shown");
+            let stage = scene.stage(lesson::Files::NONE).expect("it can be shown");
             let schedule = stage.schedule(&stage.algorithm).expect("it is short");
             assert_eq!((&stage.plan, &schedule.setting), (&expected.plan, &expected), "{name}: a scene");
             assert_eq!(scene.run.head(), spec.head(), "{name}");

@@ -6,6 +6,7 @@ mod stage_support;
 
 use std::path::Path;
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -377,7 +378,7 @@ fn save(path: &Path, text: &str, later: u64) {
 fn a_lesson_of_ones_own_opens_and_is_shown_again_when_it_is_saved() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.md");
-    let text = include_str!("../src/cli/lesson.md");
+    let text = include_str!("../src/cli/lessons/lesson.md");
     save(&path, text, 0);
     // By drop, onto whatever is open.
     let mut harness = open_with(&options());
@@ -405,4 +406,43 @@ fn a_lesson_of_ones_own_opens_and_is_shown_again_when_it_is_saved() {
     let own = Some((path, Position { beat: 1, is_revealed: false }));
     let harness = open_with(&AppOptions { own_lesson: own, ..options() });
     assert_eq!(value(&harness, "beat"), "Something to change");
+}
+
+/// A choice of the run as a lesson opens it: what is refused is told and changes nothing, what is taken is found and kept.
+#[test]
+fn a_choice_that_is_typed_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.md");
+    let text = "---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n```scene\ninput: real\n```\n```change\n\
+        open: alibi, keys\nfind: f\nuntil: row(13).p(13) > 0.9 and row(13).p(13) < 0.95\n\
+        solution: alibi: 0.5\nfeedback: Found it.\n```\n";
+    std::fs::write(&path, text).expect("it is written");
+    let own = Some((path, Position::default()));
+    let mut harness = open_with(&AppOptions { own_lesson: own, ..options() });
+    settle(&mut harness);
+    let slopes = |harness: &Harness<'_, App>| harness.state().document().wanted().run.alibi.clone();
+    let typed = |harness: &mut Harness<'static, App>, text: &str| {
+        harness.get_by_role_and_label(Role::TextInput, "Slopes of ALiBi").focus();
+        harness.run_steps(2);
+        press(harness, Modifiers::COMMAND, Key::A);
+        type_text(harness, text);
+    };
+    typed(&mut harness, "half");
+    assert!(shows(&harness, "it is none, standard"), "{:?}", all_text(&harness));
+    press(&mut harness, NONE, Key::Tab);
+    settle(&mut harness);
+    assert_eq!(slopes(&harness), None);
+    assert!(harness.query_by_label("change").is_none());
+    typed(&mut harness, "0.5");
+    press(&mut harness, NONE, Key::Tab);
+    settle(&mut harness);
+    assert_eq!(slopes(&harness), "0.5".parse().ok());
+    assert!(harness.query_by_label("change").is_some(), "it is found");
+    // S is made of Q alone now: another number is on the stage, and it is found no more.
+    click(&mut harness, "Q in place of K");
+    settle(&mut harness);
+    assert!(harness.query_by_label("change").is_none(), "it ended");
+    click(&mut harness, "as in the input");
+    settle(&mut harness);
+    assert!(harness.query_by_label("change").is_some());
 }

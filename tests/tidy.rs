@@ -212,11 +212,13 @@ fn colours_live_in_the_theme() {
 }
 
 /// Files that spell a name which a text may choose itself, beside the rooms that say what such names are for.
-const SPELLS_NAMES: [(&str, &str); 5] = [
+const SPELLS_NAMES: [(&str, &str); 7] = [
     ("src/trace/format.rs", "the fields of a trace"),
     ("src/cli/golden.rs", "the arrays of golden data"),
     ("src/number.rs", "prefixes of units"),
     ("src/playback/lesson/objects.rs", "words of a lesson's expressions"),
+    ("src/playback/lesson/results.rs", "words of a lesson's expressions"),
+    ("src/playback/lesson/row.rs", "words of a lesson's expressions"),
     ("src/playback/lesson/build", "the cards of lessons, a text of the program's own"),
 ];
 

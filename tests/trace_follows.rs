@@ -18,8 +18,7 @@ fn schedule(name: &str, problem: &Problem) -> Schedule {
 }
 
 fn export<'a>(problem: &'a Problem, schedule: &'a Schedule) -> Export<'a> {
-    let origin =
-        Origin { name: "a test".into(), sha256: None, seed: Some(7), prefix: None, layout: None, packed: None };
+    let origin = Origin { name: "a test".into(), seed: Some(7), ..Origin::default() };
     Export { origin, problem, schedule, batch: 0, head: 1, hardware: None, kernel_source: None, d_o: None }
 }
 

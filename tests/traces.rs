@@ -26,8 +26,7 @@ fn schedule(name: &str, problem: &Problem, batch: usize, tiling: Tiling, precisi
 }
 
 fn export<'a>(problem: &'a Problem, schedule: &'a Schedule, batch: usize, head: usize) -> Export<'a> {
-    let origin =
-        Origin { name: "a test".into(), sha256: None, seed: Some(7), prefix: None, layout: None, packed: None };
+    let origin = Origin { name: "a test".into(), seed: Some(7), ..Origin::default() };
     Export { origin, problem, schedule, batch, head, hardware: Some("toy"), kernel_source: Some(KERNEL), d_o: None }
 }
 

@@ -35,5 +35,6 @@ pub use shell::headless::{NoPicture, Size, picture};
 pub use shell::open::{AppOptions, Renderer, open};
 pub use shell::start_cost::first_frame;
 pub use state::lesson::OpenLesson;
-pub use state::store::platform_folder;
+pub use state::lesson_work::{Given, LessonTask};
+pub use state::store::{given, platform_folder};
 pub use tongue::chinese::ALL as CHINESE;

@@ -27,6 +27,7 @@ mod traffic;
 mod traffic_report;
 #[cfg(feature = "app")]
 mod window_cost;
+mod worksheet;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +69,8 @@ enum Command {
     Bench(bench::Arguments),
     /// List the lessons, or recompute every number in them
     Lessons(lessons::Arguments),
+    /// Write a lesson's tasks on paper, a sheet for each seed, or mark the answers
+    Worksheet(worksheet::Arguments),
     /// Draw the window at a step into a PNG, without a window
     #[cfg(feature = "app")]
     Render(render::Arguments),
@@ -97,6 +100,7 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Check(arguments)) => check::main(&arguments),
         Some(Command::Bench(arguments)) => bench::main(&arguments),
         Some(Command::Lessons(arguments)) => lessons::main(&arguments),
+        Some(Command::Worksheet(arguments)) => worksheet::main(&arguments),
         Some(Command::Devices(arguments)) => devices::main(&arguments),
         #[cfg(feature = "app")]
         Some(Command::Render(arguments)) => render::main(&arguments),

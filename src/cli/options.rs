@@ -33,7 +33,7 @@ pub struct RunOptions<T> {
 }
 
 /// Choices whose values may begin with a minus.
-const MAY_BE_NEGATIVE: [&str; 4] = ["window", "scale", "softcap", "dropout"];
+const MAY_BE_NEGATIVE: [&str; 5] = ["window", "scale", "softcap", "alibi", "dropout"];
 
 /// Takes back `--causal`.
 const NO_CAUSAL: &str = "no-causal";
@@ -131,6 +131,9 @@ impl Takes for OfInput {
         "window",
         "kv-lengths",
         "softcap",
+        "alibi",
+        "bias",
+        "keys",
         "scale",
         "precision",
         "prefix",

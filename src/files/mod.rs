@@ -2,6 +2,7 @@
 //!
 //! Everything that the command line and the window write goes through [`write()`], [`write_new`] or [`replace`].
 
+mod beside;
 mod input;
 mod name;
 mod part;
@@ -16,6 +17,7 @@ use std::io;
 
 use crate::sentence::Sentence;
 
+pub use beside::{own_algorithm, own_input};
 pub use input::read_input;
 pub use name::{printable, shown};
 pub use part::{PREFIX as PART_PREFIX, finish, sweep};

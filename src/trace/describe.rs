@@ -41,7 +41,12 @@ impl<'a> Export<'a> {
     pub fn of(spec: &RunSpec, input: &'a Input, schedule: &'a Schedule) -> Self {
         let (batch, head) = (spec.batch(), spec.head());
         Self {
-            origin: Origin::of(input, spec.prefix()),
+            origin: Origin {
+                alibi: spec.alibi.as_ref().map(ToString::to_string),
+                bias: spec.bias.as_ref().map(ToString::to_string),
+                keys: spec.keys.as_ref().map(ToString::to_string),
+                ..Origin::of(input, spec.prefix())
+            },
             problem: &input.problem,
             schedule,
             batch,
@@ -58,6 +63,10 @@ impl Trace {
     pub fn run(&self) -> RunSpec {
         let ProblemFacts { mask, scale, softcap, dropout, precision, .. } = &self.problem;
         let [left, right] = mask.window;
+        // What nobody can read is as if it were not said: the problem is held against the trace after that.
+        fn read<T: std::str::FromStr>(said: Option<&String>) -> Option<T> {
+            said.and_then(|text| text.parse().ok())
+        }
         let splits = self.steps.iter().filter_map(|step| step.split).max();
         let run = RunSpec {
             input: vec![self.input.name.clone().into()],
@@ -73,6 +82,9 @@ impl Trace {
             kv_lengths: Some(mask.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each)),
             scale: Some(scale.0),
             softcap: softcap.map(|cap| cap.0),
+            alibi: read(self.input.alibi.as_ref()),
+            bias: read(self.input.bias.as_ref()),
+            keys: read(self.input.keys.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
             precision: Some(*precision),
@@ -92,7 +104,9 @@ impl Origin {
             .packed
             .as_ref()
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
-        Self { name: input.name.clone(), sha256: input.sha256.clone(), seed: input.seed, prefix, layout, packed }
+        let (name, sha256) = (input.name.clone(), input.sha256.clone());
+        let (alibi, bias, keys) = (None, None, None);
+        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys }
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Trace {
 }
 
 /// Where the numbers came from: enough to run it again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// The file's name, or the spec of a random input.
     pub name: String,
@@ -61,6 +61,15 @@ pub struct Origin {
     /// The order of its axes, `bnhd` and the like, where it is not `bhnd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
+    /// Slopes of ALiBi that were chosen in place of what the file says, as `--alibi` takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alibi: Option<String>,
+    /// `none` where the bias of the file was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<String>,
+    /// `q` where the queries were put in place of the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
     /// Of sequences that the file packs into one array, each a batch entry here: the queries and the keys that each has.
     /// What a batch entry has beyond them is padding with zeros, and not of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]

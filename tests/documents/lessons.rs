@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tilescope::attention::input::random;
 use tilescope::playback::lesson::check::check;
 use tilescope::playback::lesson::{BUGS, Distance, Engine, MOST_BYTES, parse};
+use tilescope::schedule::spec::CHOICES;
 use tilescope::schedule::{Algorithm, algorithm};
 
 use super::{below, code, no_faults, read};
@@ -60,6 +61,11 @@ fn cards() -> BTreeSet<String> {
     labels.chain(["for i", "for j", "end", "kernel"].map(str::to_owned)).collect()
 }
 
+/// The choices of a run that a scene may make.
+fn choices() -> BTreeSet<String> {
+    CHOICES.iter().map(|choice| choice.name.to_owned()).filter(|name| name != "scene").collect()
+}
+
 /// Everything that a lesson may write, by where it is known.
 fn known() -> Vec<(&'static str, BTreeSet<String>)> {
     vec![
@@ -82,13 +88,17 @@ fn known() -> Vec<(&'static str, BTreeSet<String>)> {
         ("operation of a card", cards()),
         ("name", arms("functions.rs", "fn name(")),
         ("function", arms("functions.rs", "fn call(")),
-        ("tiles", arms("functions.rs", "fn tiles(")),
+        ("count", arms("counts.rs", "fn count(")),
+        ("tiles", arms("counts.rs", "fn tiles(")),
         ("traffic", arms("objects.rs", "impl Scope for Moved")),
-        ("row", arms("objects.rs", "impl Scope for Row")),
-        ("run", arms("objects.rs", "impl Scope for Results")),
+        ("row", arms("row.rs", "impl Scope for Row")),
+        ("run", arms("results.rs", "impl Scope for Results")),
+        ("gradient", arms("gradient.rs", "impl Scope for Gradient")),
         ("piece", arms("objects.rs", "impl Scope for Piece")),
         ("hardware", arms("objects.rs", "impl Scope for Chip")),
         ("built-in function", arms("expr/eval.rs", "fn built_in(")),
+        ("function of lists", arms("expr/lists.rs", "fn call(")),
+        ("choice", choices()),
     ]
 }
 
@@ -118,6 +128,9 @@ fn the_parser_knows_all_that_the_readme_has() {
     // What a formula may be made of.
     let update = read(&format!("{FOLDER}/build/update.tile"));
     words.extend(update.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
+    // The values of choices.
+    let choices = ["values.rs", "modifiers.rs"].map(|file| read(&format!("src/schedule/spec/{file}")));
+    words.extend(choices.iter().flat_map(|text| literals(text)).filter(|text| text.chars().all(char::is_alphanumeric)));
     words.extend(algorithm::ALL.iter().map(|algorithm| algorithm.name().to_owned()));
     words.insert(random::PREFIX.trim_end_matches(':').to_owned());
     let table = read("lessons/README.md");

@@ -9,19 +9,31 @@ use tilescope::app::COMMANDS;
 
 use super::{DOCUMENTS, code, no_faults, read};
 
+/// What `--help` says of a command, and of the commands below it.
 fn help(command: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tilescope")).args(command).arg("--help").output();
     let output = output.expect("the program starts");
     assert!(output.status.success(), "{command:?}");
-    String::from_utf8(output.stdout).expect("text")
+    let help = String::from_utf8(output.stdout).expect("text");
+    let below = if command.is_empty() { Vec::new() } else { listed(&help) };
+    let below = below.iter().map(|name| self::help(&[command, &[name.as_str()]].concat()));
+    help.clone() + &below.collect::<String>()
+}
+
+/// The commands that a help lists.
+fn listed(help: &str) -> Vec<String> {
+    let Some((_, rest)) = help.split_once("Commands:\n") else { return Vec::new() };
+    let lines = rest.lines().take_while(|line| !line.is_empty());
+    // What is said of a command may go on in the next line, further in.
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(Into::into).collect()
 }
 
 /// The commands that `--help` lists.
 fn commands() -> Vec<String> {
-    let help = help(&[]);
-    let (_, rest) = help.split_once("Commands:\n").expect("it has commands");
-    let lines = rest.lines().take_while(|line| !line.is_empty());
-    lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(Into::into).collect()
+    let commands = listed(&help(&[]));
+    assert!(!commands.is_empty(), "it has commands");
+    commands
 }
 
 fn has_option(help: &str, option: &str) -> bool {

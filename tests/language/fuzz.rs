@@ -257,7 +257,7 @@ fn looked_at(run: &Run, problem: &Problem, rng: &mut ChaCha8Rng) {
         probe.error_of_average();
         true
     });
-    let origin = Origin { name: "a test".into(), sha256: None, seed: None, prefix: None, layout: None, packed: None };
+    let origin = Origin { name: "a test".into(), ..Origin::default() };
     let export =
         Export { origin, problem, schedule, batch: 0, head: 0, hardware: None, kernel_source: None, d_o: None };
     let mut bytes = Vec::new();

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use crate::files;
-use crate::playback::lesson::{Lesson, LessonError, MOST_BYTES, parse};
+use crate::playback::lesson::{Files, Lesson, LessonError, MOST_BYTES, parse_in};
 use crate::sentence::Sentence;
+
+/// How what lies beside a lesson is read.
+pub const FILES: Files = Files { input: files::own_input, algorithm: files::own_algorithm };
 
 /// The name is that of a lesson.
 pub fn is_lesson(path: &Path) -> bool {
@@ -17,7 +20,7 @@ pub fn read(path: &Path) -> Result<Lesson, Sentence> {
     let of_file = |fault: Sentence| Sentence::new("{0}: {1}").with(&name).and(fault);
     let bytes = files::read(path, MOST_BYTES as u64).map_err(of_file)?;
     let text = String::from_utf8(bytes).map_err(|_| of_file("this is not UTF-8 text, as a lesson is".into()))?;
-    parse(&text).map_err(|LessonError { line, column, what }| match column {
+    parse_in(&text, path.parent()).map_err(|LessonError { line, column, what }| match column {
         0 => Sentence::new("{0}:{1}: {2}").with(&name).with(line).and(what),
         column => Sentence::new("{0}:{1}:{2}: {3}").with(&name).with(line).with(column).and(what),
     })

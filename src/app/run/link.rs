@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::run::lesson_file::FILES;
 use crate::app::run::settings::Settings;
 use crate::attention::Input;
 use crate::attention::input::bundled;
@@ -146,9 +147,9 @@ pub fn named(name: &str) -> Result<Scene, Sentence> {
 /// Reads what a lesson's scene shows.
 pub fn of_scene(scene: &Scene) -> Result<Opened, Sentence> {
     // What cannot be shown is refused before anything is made of it.
-    let stage = scene.stage()?;
+    let stage = scene.stage(FILES)?;
     // The whole input, so that words can be added to a prefix of it.
-    let (input, run) = scene.open()?;
+    let (input, run) = scene.open(FILES)?;
     let settings = settings_of(scene, stage.algorithm, &run, &input);
     let selection = scene.selection;
     let row = selection.row.or(selection.tile.map(|(i, _)| i * settings.tiling().br));
@@ -169,9 +170,8 @@ fn settings_of(scene: &Scene, algorithm: Algorithm, run: &RunSpec, input: &Input
 
 /// The settings of a scene that differs from the one whose `input` is open in its choices only.
 pub fn changed(scene: &Scene, input: &Input) -> Option<Settings> {
-    let algorithm = algorithm::by_name(scene.run.algorithm())?.clone();
-    let scale = (scene.flip != 1.0).then_some(input.problem.scale * scene.flip);
-    let run = RunSpec { scale: scale.or(scene.run.scale), ..scene.run.clone() };
+    let algorithm = scene.algorithm(scene.run.algorithm(), FILES).ok()?;
+    let run = RunSpec { scale: scene.scale(input), ..scene.run.clone() };
     Some(settings_of(scene, algorithm, &run, input))
 }
 
@@ -179,7 +179,11 @@ pub fn changed(scene: &Scene, input: &Input) -> Option<Settings> {
 /// is run.
 pub fn scene_under(base: &Scene, settings: &Settings, cursor: u64) -> Option<Scene> {
     let name = settings.algorithm.name();
-    algorithm::by_name(name).filter(|known| **known == settings.algorithm)?;
+    // A text beside the lesson is known by its path.
+    let is_own = base.run.algorithm.as_deref() == Some(name);
+    if !is_own && algorithm::by_name(name).is_none_or(|known| *known != settings.algorithm) {
+        return None;
+    }
     let RunSpec { input, reading, scene, seed, .. } = base.run.clone();
     let origin = Link { run: RunSpec { input, reading, scene, seed, ..RunSpec::default() }, ..Link::default() };
     // The settings have the scale that the factor of the scene made.

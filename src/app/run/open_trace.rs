@@ -82,7 +82,9 @@ fn input_of(trace: &Trace, beside: &ReadBeside<'_>) -> Result<Input, Sentence> {
         }
     }
     let layout = trace.input.layout.as_deref().and_then(Layout::parse).map(|(layout, _)| layout);
-    let (heads, kv_heads) = (layout.map(|_| facts.heads), layout.map(|_| facts.kv_heads));
+    // Queries in place of the keys have key/value heads that the file does not.
+    let kv_heads = layout.filter(|_| trace.input.keys.is_none()).map(|_| facts.kv_heads);
+    let heads = layout.map(|_| facts.heads);
     // A file of whole numbers where numbers are needed was asked for as bits.
     match beside(name, &Reading { layout, heads, kv_heads, bf16_bits: true }) {
         Some(input) if is_it(&input) => Ok(input),
@@ -139,6 +141,7 @@ mod tests {
     use crate::app::run::job::Signals;
     use crate::app::run::scene::FinishedRun;
     use crate::attention::Window;
+    use crate::schedule::spec::KeySource;
     use std::sync::Arc;
 
     /// The bytes of the trace of `settings` on `input`.
@@ -153,10 +156,13 @@ mod tests {
         let chosen = |input: &Input, run: RunSpec| Settings::for_input(input).with(&run, input);
         let window = Some(Window { left: Some(3), right: Some(0) });
         let window = chosen(&capture, RunSpec { window, head: Some(2), ..RunSpec::default() });
+        let (alibi, keys) = ("0.5".parse().ok(), Some(KeySource::Q));
+        let own_keys = chosen(&capture, RunSpec { alibi, keys, head: Some(2), ..RunSpec::default() });
         let padded = preset::Preset::Padding.input(9, 12, 4, 5).unwrap();
         let random = random::read("random:7,10,3,4,2", 11).unwrap();
         for (input, settings) in [
-            (capture, window),
+            (capture.clone(), window),
+            (capture, own_keys),
             (preset::row(), Settings::for_input(&preset::row())),
             (
                 preset::toy(),

@@ -35,7 +35,8 @@ impl App {
         let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
         // One that was gone through begins again, its choices in another order.
         if at.is_none() && kept.is_over {
-            kept = LessonProgress { is_done: kept.is_done, begun: kept.begun + 1, ..LessonProgress::default() };
+            let (is_done, begun, given) = (kept.is_done, kept.begun + 1, kept.given);
+            kept = LessonProgress { is_done, begun, given, ..LessonProgress::default() };
         }
         let position = at.unwrap_or(Position { beat: kept.beat, is_revealed: kept.is_revealed });
         self.lesson = Some(OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone()));
@@ -185,6 +186,7 @@ impl App {
         (progress.beat, progress.is_revealed) = (lesson.position.beat, lesson.position.is_revealed);
         let (done, tasks) = lesson.tally();
         progress.done = done;
+        progress.give(lesson.take_given());
         progress.is_over |= lesson.is_at_end();
         progress.is_done |= lesson.is_at_end() && done == tasks;
         if progress.works != lesson.works() {

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::app::state::lesson_work::{BeatWork, DoneAlone, KeptWork};
+use crate::app::run::lesson_file::FILES;
+use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork, LessonTask};
 use crate::app::state::seen::Question;
 use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
@@ -44,6 +45,8 @@ pub struct OpenLesson {
     pub work: BeatWork,
     /// At all beats, as it is kept.
     works: Vec<KeptWork>,
+    /// What was given since it was kept last.
+    given: Vec<Given>,
     engine: Engine,
 }
 
@@ -61,7 +64,8 @@ impl OpenLesson {
             shown: Err(Sentence::default()),
             work: BeatWork::default(),
             works,
-            engine: Engine::with_seed(seed),
+            given: Vec::new(),
+            engine: Engine::with_seed(seed).reading(FILES),
         };
         open.works.resize_with(open.lesson.beats.len(), KeptWork::default);
         open.go(position);
@@ -79,12 +83,14 @@ impl OpenLesson {
     pub fn replace(&mut self, lesson: Lesson) {
         self.keep();
         let (work, works) = (std::mem::take(&mut self.work), std::mem::take(&mut self.works));
+        let given = std::mem::take(&mut self.given);
         let mut open = Self::open(self.of.clone(), lesson, self.position, self.engine.seed(), works);
         (open.work.scene, open.work.is_found, open.work.brush) = (work.scene, work.is_found, work.brush);
         // What was said of a build is said again, in the other language.
         if work.grade.is_some() {
             open.grade();
         }
+        open.given = given;
         *self = open;
     }
 
@@ -146,6 +152,20 @@ impl OpenLesson {
     pub fn works(&mut self) -> &[KeptWork] {
         self.keep();
         &self.works
+    }
+
+    /// What was given since this was asked last, to be kept.
+    pub fn take_given(&mut self) -> Vec<Given> {
+        std::mem::take(&mut self.given)
+    }
+
+    fn give(&mut self, task: LessonTask, answer: String, is_right: bool) {
+        let is_shown = self.work.is_shown && task != LessonTask::Question;
+        let given = Given { beat: self.position.beat, task, answer, is_right, is_shown };
+        // The same once more is no other answer.
+        if self.given.last() != Some(&given) {
+            self.given.push(given);
+        }
     }
 
     /// How many of the lesson's tasks the person did, and how many there are.
@@ -236,7 +256,13 @@ impl OpenLesson {
         self.work.unread = None;
         self.work.verdict = self.judged(response);
         self.work.tries += 1;
-        self.work.done.question |= self.work.verdict.as_ref().is_some_and(|verdict| verdict.is_right);
+        let is_right = self.work.verdict.as_ref().is_some_and(|verdict| verdict.is_right);
+        self.work.done.question |= is_right;
+        let answer = match response {
+            Response::Choice(chosen) => self.choices().get(*chosen).map(|choice| choice.text.clone()),
+            _ => Some(self.work.typed.trim().to_owned()),
+        };
+        self.give(LessonTask::Question, answer.unwrap_or_default(), is_right);
     }
 
     /// The question may be answered once more: there is more than one answer left to give.
@@ -260,9 +286,14 @@ impl OpenLesson {
             return;
         }
         let found = scene.as_ref().map(|scene| change.is_found(&self.engine, scene));
+        let was_found = self.work.is_found;
         self.work.is_found = found.is_some_and(|found| found.unwrap_or(false));
         self.work.done.change |= self.work.is_found && !self.work.is_shown;
         if let Some(scene) = scene {
+            // On the way there many scenes are seen that nobody meant.
+            if self.work.is_found && !was_found {
+                self.give(LessonTask::Change, self.beat().scene.changes_to(&scene), true);
+            }
             self.work.scene = scene;
         }
     }
@@ -276,7 +307,10 @@ impl OpenLesson {
     pub fn grade(&mut self) {
         let Some(build) = self.build() else { return };
         let grade = build.grade(&self.work.filling, &self.engine, &self.beat().scene);
-        self.work.done.build |= !self.work.is_shown && grade.as_ref().is_ok_and(Grade::is_right);
+        let is_right = grade.as_ref().is_ok_and(Grade::is_right);
+        let keys = build.keys_of(&self.work.filling);
+        self.work.done.build |= !self.work.is_shown && is_right;
+        self.give(LessonTask::Build, keys, is_right);
         self.work.grade = Some(grade.unwrap_or_else(|_| Grade::default()));
     }
 
@@ -384,6 +418,61 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_given_is_kept_in_its_order() {
+        let mut open = open(3, Language::English);
+        let given = |beat: usize, task: LessonTask, answer: &str, is_right: bool, is_shown: bool| Given {
+            beat,
+            task,
+            answer: answer.into(),
+            is_right,
+            is_shown,
+        };
+        for typed in ["1", "abc", "e^-1.775"] {
+            open.begin_answer();
+            open.work.typed = typed.into();
+            open.answer();
+        }
+        open.go(Position { beat: 1, is_revealed: false });
+        let right = open.choices().iter().position(|choice| choice.is_right).unwrap();
+        open.work.chosen = Some(right);
+        let text = open.choices()[right].text.clone();
+        open.answer();
+        assert_eq!(
+            open.take_given(),
+            [
+                given(0, LessonTask::Question, "1", false, false),
+                given(0, LessonTask::Question, "e^-1.775", true, false),
+                given(1, LessonTask::Question, &text, true, false),
+            ]
+        );
+        open.go(Position { beat: 2, is_revealed: false });
+        let scene = open.solved_scene().unwrap();
+        // Seen twice, it was found once.
+        open.see(Some(scene.clone()));
+        open.see(Some(scene));
+        open.go(Position { beat: 3, is_revealed: false });
+        let card = |key: &str| open.build().unwrap().filling_of(key).unwrap();
+        let (plain, empty) = (card("plain"), card("-"));
+        for filling in [plain, empty] {
+            open.work.filling = filling;
+            open.grade();
+            open.grade();
+        }
+        open.solve_build();
+        assert_eq!(
+            open.take_given(),
+            [
+                given(2, LessonTask::Change, "bug: forget-alpha", true, false),
+                given(3, LessonTask::Build, "plain", false, false),
+                given(3, LessonTask::Build, "-", false, false),
+                given(3, LessonTask::Build, "right", true, true),
+            ]
+        );
+        assert_eq!(open.take_given(), []);
+        assert!(open.build().unwrap().filling_of("abacus").is_err());
     }
 
     #[test]

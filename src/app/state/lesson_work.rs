@@ -52,6 +52,28 @@ impl DoneAlone {
     }
 }
 
+/// What a beat asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LessonTask {
+    Question,
+    Change,
+    Build,
+}
+
+/// One answer that was judged: of the person's own, or after the way was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// From 0.
+    pub beat: usize,
+    pub task: LessonTask,
+    /// Of a question what was typed, chosen or clicked; of a change the keys of a scene that it set; of a build the keys of
+    /// its cards, with `-` for a hole left empty.
+    pub answer: String,
+    pub is_right: bool,
+    pub is_shown: bool,
+}
+
 /// What is kept of the work at one beat.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -13,6 +13,10 @@ pub enum Fact {
     KeyLengths,
     Scale,
     Softcap,
+    Alibi,
+    Bias,
+    /// Queries in place of the keys.
+    Keys,
     Dropout,
     Layout,
 }

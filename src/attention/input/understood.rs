@@ -117,7 +117,11 @@ impl Understood {
             clauses.push(from(Sentence::new("softcap {0}").with(cap), self.softcap.from));
         }
         if self.alibi {
-            clauses.push("ALiBi slopes from the file".into());
+            let by = input.told.facts.get(&Fact::Alibi).copied().unwrap_or(By::File);
+            clauses.push(from("ALiBi slopes".into(), Some(by)));
+        }
+        if input.told.facts.contains_key(&Fact::Keys) {
+            clauses.push("the queries in place of the keys".into());
         }
         clauses.push(Sentence::new("mask: {0}").and(mask_in_words(self.mask)));
         if let Some(kind) = self.bias {

@@ -10,6 +10,7 @@ use super::expr::Value;
 use super::predict::{Asked, ClickOn, Predict};
 use super::scene::Scene;
 use super::text::Text;
+use super::typed::typed;
 use super::{Beat, Language, Lesson};
 
 /// What was recomputed, and what is wrong.
@@ -44,6 +45,7 @@ impl Report {
 pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
     let mut report = Report::default();
     for beat in &lesson.beats {
+        report.faults.extend(typed(beat));
         if let Err(fault) = stage(&beat.scene, beat.line, engine) {
             // Nothing else of the beat can be computed.
             report.faults.push(fault);
@@ -71,6 +73,7 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
             report.answers += 1;
             report.distractors += predict.wrong.len();
             report.note(question(predict, &beat.scene, engine));
+            report.faults.extend(varied(beat, predict, engine));
         }
         if let Some(change) = &beat.change {
             report.answers += 1;
@@ -154,6 +157,25 @@ fn question(predict: &Predict, scene: &Scene, engine: &Engine) -> Result<()> {
         Some(pair) => fault(Sentence::new("two choices look the same: {0}").with(&pair[0])),
         None => Ok(()),
     }
+}
+
+/// With all its other numbers it is a question as well: the first with which it is none.
+fn varied(beat: &Beat, predict: &Predict, engine: &Engine) -> Option<LessonError> {
+    let vary = predict.vary.as_ref()?;
+    let of = |scene: &Scene| -> Result<()> {
+        stage(scene, predict.line, engine)?;
+        question(predict, scene, engine)?;
+        let figure = beat.figure.as_ref().map(|figure| figure.shown(engine, scene, true));
+        figure.transpose()?;
+        [&beat.title, &beat.prose]
+            .into_iter()
+            .chain(predict.texts())
+            .try_for_each(|text| text.fill(engine, scene).map(drop))
+    };
+    vary.scenes(&beat.scene).find_map(|(said, scene)| match scene {
+        Ok(scene) => of(&scene).err().map(|fault| vary.fault(&said, &fault)),
+        Err(fault) => Some(fault),
+    })
 }
 
 fn needs_label(predict: &Predict, key: &str) -> bool {

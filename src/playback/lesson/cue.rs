@@ -25,8 +25,33 @@ pub struct Change {
 }
 
 /// Controls that a change may open.
-pub const CONTROLS: [&str; 12] =
-    ["input", "prefix", "head", "algorithm", "blocks", "br", "bc", "hardware", "mask", "precision", "bug", "step"];
+pub const CONTROLS: [&str; 25] = [
+    "input",
+    "seed",
+    "prefix",
+    "head",
+    "algorithm",
+    "blocks",
+    "br",
+    "bc",
+    "splits",
+    "hardware",
+    "mask",
+    "causal",
+    "align",
+    "window",
+    "kv-lengths",
+    "scale",
+    "softcap",
+    "alibi",
+    "bias",
+    "keys",
+    "dropout",
+    "dropout-seed",
+    "precision",
+    "bug",
+    "step",
+];
 
 impl Change {
     pub(super) fn parse(mut fields: Fields) -> Result<Self> {

@@ -1,5 +1,7 @@
 //! The text of a lesson to its beats: a header, headings, prose, fenced cues.
 
+use std::path::Path;
+
 use crate::number;
 use crate::sentence::Sentence;
 
@@ -19,8 +21,13 @@ const MOST_BEATS: usize = 64;
 
 const FENCE: &str = "```";
 
-/// Parses the text of a lesson. Errors name the first line that is wrong.
+/// Parses the text of a lesson that has no files beside it. Errors name the first line that is wrong.
 pub fn parse(text: &str) -> Result<Lesson> {
+    parse_in(text, None)
+}
+
+/// Parses the text of a lesson whose own files lie in `folder`.
+pub fn parse_in(text: &str, folder: Option<&Path>) -> Result<Lesson> {
     if text.len() > MOST_BYTES {
         return Err(LessonError::line(
             1,
@@ -29,7 +36,7 @@ pub fn parse(text: &str) -> Result<Lesson> {
     }
     let lines: Vec<&str> = text.lines().collect();
     let (mut lesson, body) = header(&lines)?;
-    let mut scene = Scene::default();
+    let mut scene = Scene { folder: folder.map(Path::to_owned), ..Scene::default() };
     let mut reader = Reader { lines: &lines, next: body, language: lesson.language };
     while let Some(beat) = reader.beat(&mut scene)? {
         lesson.beats.push(beat);

@@ -4,13 +4,17 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use ndarray::Axis;
+
 use crate::machine::Run;
-use crate::schedule::{Algorithm, Plan};
+use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
 use super::error::{LessonError, Result};
 use super::expr::{self, Expr, Value};
+use super::files::{Files, is_text};
 use super::functions::Names;
+use super::gradient::Exact;
 use super::scene::{Scene, Stage};
 
 /// What lessons are evaluated with. One serves any number of lessons.
@@ -18,8 +22,13 @@ use super::scene::{Scene, Stage};
 pub struct Engine {
     /// Of the order in which choices stand. It changes no number.
     seed: u64,
+    /// How the files of a lesson are read.
+    files: Files,
     stages: RefCell<HashMap<String, Rc<Stage>>>,
     runs: RefCell<HashMap<String, Rc<Run>>>,
+    gradients: RefCell<HashMap<String, Rc<Exact>>>,
+    /// Texts beside the lesson, by their paths.
+    texts: RefCell<HashMap<String, Algorithm>>,
 }
 
 /// A lesson needs a handful; a person who tries block sizes makes more.
@@ -33,6 +42,16 @@ impl Engine {
     /// One under which choices that are texts stand in another order.
     pub fn with_seed(seed: u64) -> Self {
         Self { seed, ..Self::default() }
+    }
+
+    /// From now on choices stand in another order. What was computed stays.
+    pub fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
+    /// It with a way to read what lies beside a lesson.
+    pub fn reading(self, files: Files) -> Self {
+        Self { files, ..self }
     }
 
     pub fn seed(&self) -> u64 {
@@ -66,9 +85,37 @@ impl Engine {
         if let Some(stage) = self.stages.borrow().get(&key) {
             return Ok(Rc::clone(stage));
         }
-        let stage = Rc::new(scene.stage()?);
+        let stage = Rc::new(scene.stage(self.files)?);
         keep(&self.stages, key, &stage);
         Ok(stage)
+    }
+
+    /// The algorithm of this name: one of the program's, or a text, by its path.
+    pub(super) fn algorithm(&self, scene: &Scene, name: &str) -> std::result::Result<Algorithm, Sentence> {
+        if let Some(known) = self.texts.borrow().get(name) {
+            return Ok(known.clone());
+        }
+        let algorithm = scene.algorithm(name, self.files)?;
+        if is_text(name) {
+            self.texts.borrow_mut().insert(name.to_owned(), algorithm.clone());
+        }
+        Ok(algorithm)
+    }
+
+    /// The exact gradients of the head of a scene.
+    pub(super) fn gradients(&self, scene: &Scene) -> std::result::Result<Rc<Exact>, Sentence> {
+        let key = scene.numbers_key();
+        if let Some(exact) = self.gradients.borrow().get(&key) {
+            return Ok(Rc::clone(exact));
+        }
+        let stage = self.stage(scene)?;
+        let group = stage.input.problem.shape.group() as u64;
+        if stage.work().saturating_mul(2 * group) > MOST_WORK {
+            return Err(TOO_MANY.into());
+        }
+        let exact = Rc::new(Exact::new(&stage));
+        keep(&self.gradients, key, &exact);
+        Ok(exact)
     }
 
     /// The whole run of `algorithm` on the input of a scene.
@@ -78,12 +125,13 @@ impl Engine {
             return Ok(Rc::clone(run));
         }
         let stage = self.stage(scene)?;
-        let plan = &stage.plan;
-        if work(plan) > MOST_WORK {
-            return Err("so many numbers are too many to compute in a lesson; take fewer tokens".into());
+        if stage.work() > MOST_WORK {
+            return Err(TOO_MANY.into());
         }
         let schedule = stage.schedule(algorithm)?;
-        let run = Run::new(schedule, &stage.input.problem, scene.run.batch(), scene.run.head(), |_| true);
+        let (batch, head) = (scene.run.batch(), scene.run.head());
+        let d_o = stage.input.d_o.as_ref().map(|d_o| d_o.index_axis(Axis(0), batch));
+        let run = Run::with_gradient(schedule, &stage.input.problem, d_o, batch, head, |_| true);
         let run = Rc::new(run.map_err(|fault| fault.sentence())?);
         keep(&self.runs, key, &run);
         Ok(run)
@@ -93,9 +141,7 @@ impl Engine {
 /// Multiplications that one run may take.
 const MOST_WORK: u64 = 1 << 28;
 
-fn work(plan: &Plan) -> u64 {
-    (plan.n_q as u64).saturating_mul(plan.n_k as u64).saturating_mul((plan.d + plan.d_v) as u64)
-}
+const TOO_MANY: &str = "so many numbers are too many to compute in a lesson; take fewer tokens";
 
 fn keep<T>(kept: &RefCell<HashMap<String, Rc<T>>>, key: String, value: &Rc<T>) {
     let mut kept = kept.borrow_mut();

@@ -1,31 +1,38 @@
-//! The names that an expression may use: the scene's sizes, and functions that ask the engine.
+//! The names that an expression may use: the scene's sizes, and functions that ask the engine for numbers.
 
 use std::rc::Rc;
 
-use crate::attention::{Align, Mask, Precision, Shape};
-use crate::schedule::tiling::footprint;
-use crate::schedule::{Algorithm, Plan, Tensor, TileCounts, algorithm, hardware};
+use ndarray::ArrayView1;
+
+use crate::machine::Run;
+use crate::schedule::spec::Choice;
+use crate::schedule::{Algorithm, hardware};
 use crate::sentence::Sentence;
 
 use super::engine::Engine;
-use super::expr::{Arguments, Scope, Value};
-use super::objects::{Chip, Moved, Piece, Results, Row};
+use super::expr::{Arguments, Budget, Scope, Value};
+use super::gradient::Gradient;
+use super::objects::{Chip, Piece};
+use super::results::Results;
+use super::row::Row;
 use super::scene::{BUGS, Scene, Stage};
 
-type Answer = Result<Value, Sentence>;
+pub(super) type Answer = Result<Value, Sentence>;
 
-/// The names of one scene.
+/// The names of one scene, for one expression.
 pub struct Names<'a> {
-    engine: &'a Engine,
-    scene: &'a Scene,
+    pub(super) engine: &'a Engine,
+    pub(super) scene: &'a Scene,
+    /// Shared with the rows that it gives.
+    pub(super) budget: Rc<Budget>,
 }
 
 impl<'a> Names<'a> {
     pub fn new(engine: &'a Engine, scene: &'a Scene) -> Self {
-        Self { engine, scene }
+        Self { engine, scene, budget: Rc::default() }
     }
 
-    fn stage(&self) -> Result<Rc<Stage>, Sentence> {
+    pub(super) fn stage(&self) -> Result<Rc<Stage>, Sentence> {
         self.engine.stage(self.scene)
     }
 }
@@ -34,7 +41,7 @@ impl Scope for Names<'_> {
     fn name(&self, name: &str) -> Option<Value> {
         let scene = self.scene;
         match name {
-            "algorithm" => return Some(scene.run.algorithm().into()),
+            "algorithm" => return Some(Value::Text(scene.algorithm_name())),
             "precision" => return Some(scene.run.precision().name().into()),
             "bug" => return Some(scene.bug.as_str().into()),
             "budget" => return Some(scene.run.hardware().shared_bytes_per_block.into()),
@@ -43,7 +50,7 @@ impl Scope for Names<'_> {
             _ => {}
         }
         let stage = self.stage().ok()?;
-        let plan = &stage.plan;
+        let (plan, problem) = (&stage.plan, &stage.input.problem);
         Some(match name {
             "n_q" => plan.n_q.into(),
             "n_k" => plan.n_k.into(),
@@ -54,39 +61,39 @@ impl Scope for Names<'_> {
             "bc" => plan.bc.into(),
             "t_r" => plan.t_r().into(),
             "t_c" => plan.t_c().into(),
-            "causal" => stage.input.problem.mask.causal.into(),
-            "align" => stage.input.problem.mask.align.name().into(),
-            "heads" => stage.input.problem.shape.heads.into(),
+            "causal" => problem.mask.causal.into(),
+            "align" => problem.mask.align.name().into(),
+            "scale" => problem.scale.into(),
+            "batch" => scene.run.batch().into(),
+            "head" => scene.run.head().into(),
+            "heads" => problem.shape.heads.into(),
+            "kv_head" => problem.shape.kv_head(scene.run.head()).into(),
+            "kv_heads" => problem.shape.kv_heads.into(),
+            "splits" => stage.run.splits(&stage.algorithm).into(),
             "element_bytes" => plan.precision.element_bytes().into(),
             _ => return None,
         })
     }
 
     fn call(&self, name: &str, arguments: &mut Arguments) -> Option<Answer> {
-        Some(match name {
-            "traffic" => self.traffic(arguments),
-            "moved" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_elements().into()),
-            "bytes" => self.planned(arguments).map(|(of, plan)| of.closed_form(&plan).hbm_bytes().into()),
-            "footprint" => self.planned(arguments).map(|(of, plan)| footprint(of, &plan).total().into()),
-            "fits" => {
-                self.planned(arguments).map(|(of, plan)| footprint(of, &plan).fits(&self.scene.run.hardware()).into())
-            }
-            "tiles" => self.tiles(arguments),
-            "class" => self.class(arguments),
-            "row" => self.row(arguments),
-            "run" => self.run(arguments),
-            "piece" => self.piece(arguments),
-            "hardware" => self.hardware(arguments),
-            "token" => self.token(arguments),
-            "value" => self.value(arguments),
-            "mean_of_values" => self.mean_of_values(arguments),
-            "sees" => self.sees(arguments),
-            "keys_seen" => self.keys_seen(arguments),
-            "dead_rows" => self.stage().map(|stage| stage.plan.band.dead_rows().into()),
-            "returning" => self.returning(arguments),
-            "never_in_hbm" => self.never_in_hbm(arguments),
-            _ => return None,
+        self.count(name, arguments).or_else(|| {
+            Some(match name {
+                "row" => self.row(arguments),
+                "run" => self.run(arguments),
+                "gradient" => self.gradient(arguments),
+                "piece" => self.piece(arguments),
+                "q" | "k" | "v" => self.vector(name, arguments),
+                "hardware" => self.hardware(arguments),
+                "token" => self.token(arguments),
+                "value" => self.value(arguments),
+                "mean_of_values" => self.mean_of_values(arguments),
+                _ => return None,
+            })
         })
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        Some(&self.budget)
     }
 }
 
@@ -114,72 +121,91 @@ impl Names<'_> {
     }
 
     /// The algorithm by place, or the scene's.
-    fn algorithm(&self, arguments: &mut Arguments) -> Result<&'static Algorithm, Sentence> {
-        let name = arguments.text().unwrap_or_else(|| self.scene.run.algorithm().to_owned());
-        algorithm::by_name(&name).ok_or_else(|| Sentence::new("there is no algorithm {0}").with(&name))
-    }
-
-    /// The algorithm and the scene's plan, with the sizes and masks that the arguments override.
-    fn planned(&self, arguments: &mut Arguments) -> Result<(&'static Algorithm, Plan), Sentence> {
-        let (algorithm, stage) = (self.algorithm(arguments)?, self.stage()?);
-        Ok((algorithm, overridden(&stage, self.scene.run.batch(), arguments)?))
-    }
-
-    fn traffic(&self, arguments: &mut Arguments) -> Answer {
-        let (algorithm, plan) = self.planned(arguments)?;
-        let traffic = algorithm.closed_form(&plan);
-        Ok(Value::Object(Rc::new(Moved { traffic })))
-    }
-
-    /// `tiles("skipped")`, or `full`, `partial`, `computed`, `all`.
-    fn tiles(&self, arguments: &mut Arguments) -> Answer {
-        let class = arguments.text().ok_or("a class of tiles is needed")?;
-        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
-        let counts = TileCounts::of_plan(&plan);
-        let number = match class.as_str() {
-            "full" => counts.full,
-            "partial" => counts.partial,
-            "skipped" => counts.skipped,
-            "computed" => counts.full + counts.partial,
-            "all" => counts.full + counts.partial + counts.skipped,
-            _ => return Err(Sentence::new("{0} is no class; full, partial, skipped, computed and all are").with(class)),
+    pub(super) fn algorithm(&self, arguments: &mut Arguments) -> Result<Algorithm, Sentence> {
+        let name = match arguments.text() {
+            Some(name) => self.scene.own_algorithm(&name)?,
+            None => self.scene.run.algorithm().to_owned(),
         };
-        Ok(number.into())
+        self.engine.algorithm(self.scene, &name)
     }
 
-    fn class(&self, arguments: &mut Arguments) -> Answer {
-        let (i, j) = (arguments.index("i")?, arguments.index("j")?);
-        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
-        if i >= plan.t_r() || j >= plan.t_c() {
-            return Err(Sentence::new("the tiles are {0} x {1}").with(plan.t_r()).with(plan.t_c()));
+    /// The scene with the choices that are given by name, such as `scale=1/16` or `head=3`; `_` stands for `-`.
+    fn chosen(&self, arguments: &mut Arguments) -> Result<Scene, Sentence> {
+        let mut scene = self.scene.clone();
+        for name in arguments.names() {
+            let known = Choice::by_name(&name.replace('_', "-"));
+            let Some(choice) = known.filter(|choice| !["scene", "algorithm"].contains(&choice.name)) else { continue };
+            let said = match arguments.take_named(&name) {
+                Some(Value::Number(number)) => number.to_string(),
+                Some(Value::Bool(truth)) => truth.to_string(),
+                Some(Value::Text(text)) => text,
+                _ => return Err(Sentence::new("`{0}` is a number or a text").with(name)),
+            };
+            if choice.name == "scale" {
+                // What is said is the scale, without the factor of the scene.
+                scene.flip = 1.0;
+            }
+            choice
+                .set(&mut scene.run, &said)
+                .map_err(|fault| Sentence::new("`{0}`: {1}").with(format!("{name}={said}")).and(fault))?;
         }
-        Ok(plan.class(i, j).name().into())
+        Ok(scene)
     }
 
     fn row(&self, arguments: &mut Arguments) -> Answer {
         let index = arguments.index("i")?;
-        let (stage, run) = (self.stage()?, self.run_of(arguments)?);
-        Row::new(&stage, run, self.scene, index).map(|row| Value::Object(Rc::new(row)))
+        let (scene, run) = self.run_of(arguments)?;
+        let stage = self.engine.stage(&scene)?;
+        Row::new(&stage, run, index, Rc::clone(&self.budget)).map(|row| Value::Object(Rc::new(row)))
     }
 
     fn run(&self, arguments: &mut Arguments) -> Answer {
-        let (stage, run) = (self.stage()?, self.run_of(arguments)?);
-        Ok(Value::Object(Rc::new(Results::new(&stage, run, self.scene)?)))
+        let (scene, run) = self.run_of(arguments)?;
+        // It is compared with the exact result.
+        self.budget.spend(self.engine.stage(&scene)?.work())?;
+        Ok(Value::Object(Rc::new(Results::new(self.engine, &scene, run?)?)))
     }
 
-    /// The run of an algorithm (by place) under a bug (by name), or of the scene's.
-    fn run_of(&self, arguments: &mut Arguments) -> Result<Rc<crate::machine::Run>, Sentence> {
+    /// The run of an algorithm (by place) under a bug (by name) and other choices, or of the scene's.
+    fn run_of(&self, arguments: &mut Arguments) -> Result<(Scene, Result<Rc<Run>, Sentence>), Sentence> {
         let algorithm = self.algorithm(arguments)?;
         let bug = arguments.named_text("bug")?.unwrap_or_else(|| self.scene.bug.clone());
         if !BUGS.contains(&bug.as_str()) {
             return Err(Sentence::new("there is no bug {0}").with(bug));
         }
-        self.engine.run(self.scene, &algorithm.with_bug(&bug))
+        let scene = self.chosen(arguments)?;
+        let run = self.engine.run(&scene, &algorithm.with_bug(&bug));
+        Ok((scene, run))
+    }
+
+    /// The exact gradients of the head.
+    fn gradient(&self, arguments: &mut Arguments) -> Answer {
+        let scene = self.chosen(arguments)?;
+        Ok(Value::Object(Rc::new(Gradient::new(self.engine, &scene, Rc::clone(&self.budget))?)))
     }
 
     fn piece(&self, arguments: &mut Arguments) -> Answer {
         let (i, from, to) = (arguments.index("i")?, arguments.index("from")?, arguments.index("to")?);
-        Piece::new(&*self.stage()?, self.scene, i, from, to).map(|piece| Value::Object(Rc::new(piece)))
+        let stage = self.engine.stage(&self.chosen(arguments)?)?;
+        self.budget.spend(stage.work_of_row())?;
+        Piece::new(&stage, i, from, to).map(|piece| Value::Object(Rc::new(piece)))
+    }
+
+    /// `q(i)`, `k(j)`, `v(j)`: a row of the head's input.
+    fn vector(&self, name: &str, arguments: &mut Arguments) -> Answer {
+        let index = arguments.index(if name == "q" { "i" } else { "j" })?;
+        let stage = self.engine.stage(&self.chosen(arguments)?)?;
+        let head = stage.exact();
+        let (of, rows) = match name {
+            "q" => (&head.q, "there {0|is|are} {0} {0|query|queries}, from 0"),
+            "k" => (&head.k, "there {0|is|are} {0} {0|key|keys}, from 0"),
+            _ => (&head.v, "there {0|is|are} {0} {0|key|keys}, from 0"),
+        };
+        if index >= of.nrows() {
+            return Err(Sentence::new(rows).with(of.nrows()));
+        }
+        self.budget.spend_list(of.ncols())?;
+        Ok(list(of.row(index)))
     }
 
     fn hardware(&self, arguments: &mut Arguments) -> Answer {
@@ -201,105 +227,19 @@ impl Names<'_> {
     fn value(&self, arguments: &mut Arguments) -> Answer {
         let (j, c) = (arguments.index("j")?, arguments.index_or("c", 0)?);
         let stage = self.stage()?;
-        let problem = &stage.input.problem;
-        let place = [self.scene.run.batch(), problem.shape.kv_head(self.scene.run.head()), j, c];
-        problem.v.get(place).map(|&v| v.into()).ok_or_else(|| "there is no such value".into())
+        stage.exact().v.get([j, c]).map(|&v| v.into()).ok_or_else(|| "there is no such value".into())
     }
 
     fn mean_of_values(&self, arguments: &mut Arguments) -> Answer {
         let (c, stage) = (arguments.index_or("c", 0)?, self.stage()?);
-        let problem = &stage.input.problem;
-        let (shape, batch) = (problem.shape, self.scene.run.batch());
-        if c >= shape.d_v {
-            return Err(Sentence::new("values have {0} {0|component|components}").with(shape.d_v));
+        let v = &stage.exact().v;
+        if c >= v.ncols() {
+            return Err(Sentence::new("values have {0} {0|component|components}").with(v.ncols()));
         }
-        let sum: f64 = (0..shape.n_k).map(|j| problem.v[[batch, shape.kv_head(self.scene.run.head()), j, c]]).sum();
-        Ok((sum / shape.n_k as f64).into())
-    }
-
-    fn sees(&self, arguments: &mut Arguments) -> Answer {
-        let (i, j) = (arguments.index("i")?, arguments.index("j")?);
-        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
-        Ok((i < plan.n_q && plan.band.keeps(i, j)).into())
-    }
-
-    /// How many keys query `i` sees.
-    fn keys_seen(&self, arguments: &mut Arguments) -> Answer {
-        let i = arguments.index("i")?;
-        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
-        if i >= plan.n_q {
-            return Err(Sentence::new("there {0|is|are} {0} {0|query|queries}, from 0").with(plan.n_q));
-        }
-        Ok(plan.band.keys_of(i).len().into())
-    }
-
-    /// Tensors that an algorithm both reads from HBM and writes to it.
-    fn returning(&self, arguments: &mut Arguments) -> Answer {
-        let (algorithm, plan) = self.planned(arguments)?;
-        let traffic = algorithm.closed_form(&plan);
-        let returns = |tensor: &Tensor| traffic.read.get(*tensor) > 0 && traffic.write.get(*tensor) > 0;
-        Ok(names(traffic.tensors().into_iter().filter(returns)))
-    }
-
-    /// Tensors of standard attention that an algorithm never moves.
-    fn never_in_hbm(&self, arguments: &mut Arguments) -> Answer {
-        let (algorithm, plan) = self.planned(arguments)?;
-        let standard = algorithm::by_name("standard").ok_or("there is no standard")?.closed_form(&plan);
-        let traffic = algorithm.closed_form(&plan);
-        let moves = |of: &crate::schedule::Traffic, tensor: Tensor| of.read.get(tensor) + of.write.get(tensor) > 0;
-        let never = |tensor: &Tensor| moves(&standard, *tensor) && !moves(&traffic, *tensor);
-        Ok(names(standard.tensors().into_iter().filter(never)))
+        Ok((v.column(c).sum() / v.nrows() as f64).into())
     }
 }
 
-fn names(tensors: impl Iterator<Item = Tensor>) -> Value {
-    Value::List(tensors.map(|tensor| tensor.name().into()).collect())
-}
-
-/// The plan of a stage with other sizes, blocks, masks or precision: `n`, `n_q`, `n_k`, `d`, `br`, `bc`, `causal`,
-/// `align`, `precision`.
-fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<Plan, Sentence> {
-    let shape = stage.input.problem.shape;
-    let both = arguments.named_index("n")?;
-    let n_q = arguments.named_index("n_q")?.or(both);
-    let n_k = arguments.named_index("n_k")?.or(both);
-    let d = arguments.named_index("d")?;
-    let (br, bc) = (arguments.named_index("br")?, arguments.named_index("bc")?);
-    let causal = arguments.named_bool("causal")?;
-    let align = arguments.named_text("align")?;
-    let precision = arguments.named_text("precision")?;
-    let mut plan = stage.plan.clone();
-    plan.n_q = n_q.unwrap_or(plan.n_q).max(1);
-    plan.n_k = n_k.unwrap_or(plan.n_k).max(1);
-    plan.d = d.unwrap_or(plan.d).max(1);
-    plan.d_v = d.unwrap_or(plan.d_v).max(1);
-    plan.br = br.unwrap_or(plan.br).clamp(1, plan.n_q);
-    plan.bc = bc.unwrap_or(plan.bc).clamp(1, plan.n_k);
-    // Products of these sizes stay within 64 bits.
-    if [plan.n_q, plan.n_k, plan.d].into_iter().fold(1, u64_product) > 1 << 50 {
-        return Err("these sizes are too large".into());
-    }
-    if let Some(name) = precision {
-        plan.precision = Precision::parse(&name).ok_or_else(|| Sentence::new("{0} is no precision").with(name))?;
-    }
-    let other_sizes = n_q.is_some() || n_k.is_some();
-    if other_sizes || causal.is_some() || align.is_some() {
-        let mut mask: Mask = stage.input.problem.mask.clone();
-        mask.causal = causal.unwrap_or(mask.causal);
-        mask.align = match align.as_deref() {
-            None => mask.align,
-            Some("top-left") => Align::TopLeft,
-            Some("bottom-right") => Align::BottomRight,
-            Some(other) => return Err(Sentence::new("{0} is no alignment").with(other)),
-        };
-        if other_sizes {
-            mask.key_lengths = None;
-        }
-        plan.band = mask.band(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch);
-    }
-    Ok(plan)
-}
-
-fn u64_product(product: u64, size: usize) -> u64 {
-    product.saturating_mul(size as u64)
+pub(super) fn list(values: ArrayView1<'_, f64>) -> Value {
+    Value::List(values.iter().map(|&x| x.into()).collect())
 }

@@ -6,6 +6,7 @@ use super::expr::{self, Expr, Value};
 use super::fields::{Field, Fields};
 use super::scene::Scene;
 use super::text::Text;
+use super::vary::Vary;
 use super::{Language, quantity};
 use crate::sentence::Sentence;
 
@@ -26,6 +27,8 @@ pub struct Predict {
     pub feedback: Text,
     /// What would give the answer away: no picture shows it before.
     pub hides: Hides,
+    /// New numbers for it.
+    pub vary: Option<Vary>,
     /// Of the words between several right answers.
     language: Language,
 }
@@ -144,6 +147,7 @@ impl Predict {
             labels: fields.all("label").iter().map(label).collect::<Result<_>>()?,
             feedback: Text::of_field(&fields.need("feedback")?)?,
             hides: Hides::parse(fields.take("hides"))?,
+            vary: fields.take("vary").map(Vary::parse).transpose()?,
             language,
         };
         fields.finish()?;
@@ -189,6 +193,12 @@ impl Predict {
     /// The right answer as it is shown.
     pub fn shown_answer(&self, engine: &Engine, scene: &Scene) -> Result<String> {
         self.show(&engine.eval(&self.answer, scene)?, engine, scene)
+    }
+
+    /// `scene` with the numbers that a seed gives it; as it is where the question has no others.
+    pub fn varied(&self, seed: u64, scene: &Scene) -> Result<Scene> {
+        let number = shuffled(seed, &self.answer.source, "vary");
+        self.vary.as_ref().map_or_else(|| Ok(scene.clone()), |vary| vary.scene(scene, number))
     }
 
     /// What a person typed, as an answer to this question. Says why it is none.

@@ -2,7 +2,7 @@
 
 use crate::sentence::Sentence;
 
-use super::expr::{self, Arguments, Scope, Value};
+use super::expr::{self, Arguments, Budget, Scope, Value};
 
 /// Reads `text` as a number in `unit`, which is that of the question and may be empty. Says what is wrong where it cannot.
 pub fn read(text: &str, unit: &str) -> Result<f64, Sentence> {
@@ -24,7 +24,7 @@ pub fn read(text: &str, unit: &str) -> Result<f64, Sentence> {
         };
     }
     let Ok(expr) = expr::parse(&digits(written), 1, 1) else { return unreadable() };
-    match expr::eval(&expr, &Constants) {
+    match expr::eval(&expr, &Constants::default()) {
         Ok(Value::Number(number)) if (number * factor).is_finite() => Ok(number * factor),
         Ok(Value::Number(_)) => Err(Sentence::new("“{0}” is no finite number").with(text.trim())),
         _ => unreadable(),
@@ -32,7 +32,8 @@ pub fn read(text: &str, unit: &str) -> Result<f64, Sentence> {
 }
 
 /// What may stand in a number beside its digits.
-struct Constants;
+#[derive(Default)]
+struct Constants(Budget);
 
 impl Scope for Constants {
     fn name(&self, name: &str) -> Option<Value> {
@@ -45,6 +46,10 @@ impl Scope for Constants {
 
     fn call(&self, _: &str, _: &mut Arguments) -> Option<Result<Value, Sentence>> {
         None
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        Some(&self.0)
     }
 }
 

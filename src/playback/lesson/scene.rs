@@ -1,15 +1,18 @@
 //! What the stage shows at a beat: an input, how it is computed, where the cursor stands, what is selected.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::path::PathBuf;
 
-use crate::attention::Input;
-use crate::attention::input::BuiltIn;
+use crate::attention::input::{BuiltIn, random};
+use crate::attention::{Head, Input, Precision};
 use crate::schedule::spec::{Choice, RunSpec};
 use crate::schedule::{Algorithm, Plan, Schedule, Setting, algorithm, hardware};
 use crate::sentence::Sentence;
 
 use super::error::Result;
 use super::fields::Field;
+use super::files::{Files, beside, is_text, named, of_file, own_input};
 use super::scene_text::{at, blocks, input, mask, selection};
 
 /// A scene is plain data: the same scene is the same picture.
@@ -17,8 +20,10 @@ use super::scene_text::{at, blocks, input, mask, selection};
 pub struct Scene {
     /// Of the cue that set it last; 0 where none did.
     pub line: usize,
-    /// An input that comes with the program, or a random one, and how it is computed.
+    /// An input that comes with the program, a random one or a file, and how it is computed.
     pub run: RunSpec,
+    /// Where the lesson's own files lie: beside its text. `None` of a lesson that has none.
+    pub folder: Option<PathBuf>,
     /// A factor on the input's scale: -1 turns its scores round.
     pub flip: f64,
     /// The name of a bug that the text has in some of its lines: one of [`BUGS`].
@@ -88,6 +93,7 @@ pub struct Stage {
     pub plan: Plan,
     /// What the scene chooses, on that input.
     pub run: RunSpec,
+    exact: OnceCell<Head<f64>>,
 }
 
 /// Names of the bugs that a text may have, in the order in which lists show them; the first is none.
@@ -107,6 +113,7 @@ impl Default for Scene {
                 hardware: hardware::by_name("toy"),
                 ..RunSpec::default()
             },
+            folder: None,
             flip: 1.0,
             bug: "none".into(),
             step: At::Step(0),
@@ -122,19 +129,27 @@ impl Scene {
         let value = field.value.as_str();
         let unknown = |what: &'static str| field.fault(Sentence::new("`{0}` is no {1}").with(value).and(what));
         match field.key.as_str() {
-            "input" => *self = Self { line: field.line, ..input(value).ok_or_else(|| unknown("input"))? },
+            "input" => {
+                let folder = self.folder.clone();
+                let scene = match own_input(value) {
+                    Some(name) => {
+                        let path = beside(folder.as_deref(), name).map_err(|fault| field.fault(fault))?;
+                        of_file(path)
+                    }
+                    None => input(value).ok_or_else(|| unknown("input"))?,
+                };
+                *self = Self { line: field.line, folder, ..scene };
+            }
             "blocks" => {
                 let tiling = blocks(value).ok_or_else(|| unknown("pair of block sizes such as 4x4"))?;
                 self.run = std::mem::take(&mut self.run).with_blocks(tiling);
             }
             "mask" => mask(value, &mut self.run).ok_or_else(|| unknown("mask"))?,
-            "algorithm" if algorithm::by_name(value).is_none() => return Err(unknown("algorithm")),
-            "prefix" | "batch" | "head" | "algorithm" | "br" | "bc" | "hardware" | "precision" => {
-                let choice = Choice::by_name(&field.key).ok_or_else(|| unknown("choice"))?;
-                choice
-                    .set(&mut self.run, value)
-                    .map_err(|fault| field.fault(Sentence::new("`{0}`: {1}").with(value).and(fault)))?;
+            "algorithm" if is_text(value) => {
+                let path = beside(self.folder.as_deref(), value).map_err(|fault| field.fault(fault))?;
+                self.run.algorithm = Some(path.to_string_lossy().into_owned());
             }
+            "algorithm" if algorithm::by_name(value).is_none() => return Err(unknown("algorithm")),
             "flip" => {
                 let factor = value.parse().ok().filter(|x: &f64| x.is_finite());
                 self.flip = factor.ok_or_else(|| unknown("number"))?;
@@ -151,7 +166,13 @@ impl Scene {
                 self.view =
                     Distance::parse(value).ok_or_else(|| unknown("distance: memory, far, middle and near are"))?;
             }
-            key => return Err(field.fault(Sentence::new("a scene has no `{0}`").with(key))),
+            key => {
+                let choice = Choice::by_name(key).filter(|choice| choice.name != "scene");
+                let choice = choice.ok_or_else(|| field.fault(Sentence::new("a scene has no `{0}`").with(key)))?;
+                choice
+                    .set(&mut self.run, value)
+                    .map_err(|fault| field.fault(Sentence::new("`{0}`: {1}").with(value).and(fault)))?;
+            }
         }
         Ok(())
     }
@@ -169,8 +190,8 @@ impl Scene {
     }
 
     /// Reads the input, applies to it what the scene says, and makes the plan.
-    pub fn stage(&self) -> std::result::Result<Stage, Sentence> {
-        let (input, run) = self.open()?;
+    pub fn stage(&self, files: Files) -> std::result::Result<Stage, Sentence> {
+        let (input, run) = self.open(files)?;
         let input = run.apply(Cow::Owned(input)).map_err(|error| error.sentence())?;
         let shape = input.problem.shape;
         run.check_head(&shape)?;
@@ -178,22 +199,66 @@ impl Scene {
             let fault = Sentence::new("{0} x {1} pairs are too many for a lesson");
             return Err(fault.with(shape.n_q).with(shape.n_k));
         }
-        let algorithm = algorithm::by_name(run.algorithm()).ok_or("there is no such algorithm")?.clone();
+        let algorithm = self.algorithm(run.algorithm(), files)?;
         let plan = run.setting(&algorithm, &input, run.batch()).plan;
-        Ok(Stage { input, algorithm, plan, run })
+        Ok(Stage { input, algorithm, plan, run, exact: OnceCell::new() })
+    }
+
+    /// The algorithm of this name: one of the program's, or a text beside the lesson.
+    pub fn algorithm(&self, name: &str, files: Files) -> std::result::Result<Algorithm, Sentence> {
+        if is_text(name) {
+            return (files.algorithm)(name);
+        }
+        algorithm::by_name(name).cloned().ok_or_else(|| Sentence::new("there is no algorithm {0}").with(name))
+    }
+
+    /// What the lesson calls its algorithm.
+    pub fn algorithm_name(&self) -> String {
+        let name = self.run.algorithm();
+        if is_text(name) { named(self.folder.as_deref(), name.as_ref()) } else { name.to_owned() }
+    }
+
+    /// The name of an algorithm that the lesson calls so: a text lies beside it.
+    pub(super) fn own_algorithm(&self, name: &str) -> std::result::Result<String, Sentence> {
+        if !is_text(name) {
+            return Ok(name.to_owned());
+        }
+        beside(self.folder.as_deref(), name).map(|path| path.to_string_lossy().into_owned())
     }
 
     /// The input, whole, and the run that the scene is of it.
-    pub fn open(&self) -> std::result::Result<(Input, RunSpec), Sentence> {
+    pub fn open(&self, files: Files) -> std::result::Result<(Input, RunSpec), Sentence> {
+        let too_large = || Sentence::new("these sizes are too large for a lesson");
         let name = self.source();
-        let input = BuiltIn::parse(name).ok_or_else(|| Sentence::new("there is no input {0}").with(name))?;
-        // Refused before memory is asked for.
-        if input.most_elements() > 8 * MOST_PAIRS {
-            return Err("these sizes are too large for a lesson".into());
-        }
-        let input = input.input(self.run.seed()).map_err(|error| error.sentence())?;
-        let scale = (self.flip != 1.0).then_some(input.problem.scale * self.flip);
-        Ok((input, RunSpec { scale: scale.or(self.run.scale), ..self.run.clone() }))
+        let input = if self.is_of_file() {
+            let input = (files.input)(&self.run.input, &self.run.reading)?;
+            let problem = &input.problem;
+            let most = [problem.q.len(), problem.k.len(), problem.v.len()].into_iter().max().unwrap_or(0);
+            if most > 8 * MOST_PAIRS {
+                return Err(too_large());
+            }
+            input
+        } else {
+            let input = BuiltIn::parse(name).ok_or_else(|| Sentence::new("there is no input {0}").with(name))?;
+            // Refused before memory is asked for.
+            if input.most_elements() > 8 * MOST_PAIRS {
+                return Err(too_large());
+            }
+            input.input(self.run.seed()).map_err(|error| error.sentence())?
+        };
+        let scale = self.scale(&input);
+        Ok((input, RunSpec { scale, ..self.run.clone() }))
+    }
+
+    /// The scale that it chooses for `input`, with its factor; `None` where it leaves the input's own.
+    pub fn scale(&self, input: &Input) -> Option<f64> {
+        let own = self.run.scale.unwrap_or(input.problem.scale);
+        if self.flip == 1.0 { self.run.scale } else { Some(own * self.flip) }
+    }
+
+    /// Its input is a file beside the lesson.
+    pub fn is_of_file(&self) -> bool {
+        self.run.input.first().is_some_and(|path| !path.to_string_lossy().starts_with(random::PREFIX))
     }
 
     /// The name of the input.
@@ -207,13 +272,33 @@ impl Scene {
 const MOST_TILES: usize = 1 << 14;
 
 impl Stage {
+    /// The head, unrounded: what exact results are made of.
+    pub(super) fn exact(&self) -> &Head<f64> {
+        self.exact.get_or_init(|| self.input.problem.head(self.run.batch(), self.run.head(), Precision::F64))
+    }
+
+    /// Multiplications of exact attention of one row.
+    pub(super) fn work_of_row(&self) -> u64 {
+        (self.plan.n_k as u64).saturating_mul((self.plan.d + self.plan.d_v) as u64)
+    }
+
+    /// Multiplications of a whole run.
+    pub(super) fn work(&self) -> u64 {
+        self.work_of_row().saturating_mul(self.plan.n_q as u64)
+    }
+
     /// The schedule of `algorithm`, unless it is too long for a lesson.
     pub fn schedule(&self, algorithm: &Algorithm) -> std::result::Result<Schedule, Sentence> {
         if self.plan.t_r().saturating_mul(self.plan.t_c()) > MOST_TILES {
             return Err("so many tiles are too many to step through in a lesson; take larger blocks".into());
         }
-        let splits = self.run.splits(algorithm);
-        Ok(Schedule::of(algorithm, Setting { splits, ..Setting::new(self.plan.clone()) }))
+        Ok(Schedule::of(algorithm, self.setting(algorithm, self.plan.clone())))
+    }
+
+    /// What a run of `algorithm` with this plan meets: the splits, and the heads that it is about.
+    pub fn setting(&self, algorithm: &Algorithm, plan: Plan) -> Setting {
+        let (splits, heads) = (self.run.splits(algorithm), algorithm.heads(&self.input.problem.shape));
+        Setting { splits, heads, ..Setting::new(plan) }
     }
 }
 

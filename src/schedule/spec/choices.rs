@@ -59,7 +59,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 23] = [
+pub const CHOICES: [Choice; 26] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -109,6 +109,13 @@ pub const CHOICES: [Choice; 23] = [
         "Factor of the scores; 1/sqrt(d) where the input does not say"),
     choice!("softcap" "C", softcap, number, ToString::to_string,
         "Squash scores: s = C tanh(s / C)"),
+    choice!("alibi" "SLOPES", alibi, str::parse, ToString::to_string,
+        "Lower scores by their distance from the diagonal: a slope, one for each query head with commas, standard (those \
+         of the paper) or none"),
+    choice!("bias" "WHICH", bias, str::parse, ToString::to_string,
+        "What the input adds to the scores, masks among it: own, or none"),
+    choice!("keys" "WHICH", keys, str::parse, ToString::to_string,
+        "The keys: own, or q for the queries in their place (S is symmetric then)"),
     choice!("dropout" "P", dropout, number, ToString::to_string,
         "Drop weights with this probability; a `keep` mask in the input decides which"),
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,

@@ -5,6 +5,7 @@
 //! Every choice may be left out: then it is as the input says, or as [`RunSpec`] defaults it.
 
 mod choices;
+mod modifiers;
 mod on_input;
 mod values;
 
@@ -19,6 +20,7 @@ use crate::sentence::Sentence;
 use super::{Algorithm, Hardware, Tiling};
 
 pub use choices::{CHOICES, Choice};
+pub use modifiers::{Bias, KeySource, Slopes};
 pub use on_input::past;
 pub use values::KeyLengths;
 
@@ -47,7 +49,7 @@ pub struct RunSpec {
     /// Rows of a query block; from the hardware where they are not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub br: Option<usize>,
-    /// Keys of a key block; from the hardware where they are not given.
+    /// KeySource of a key block; from the hardware where they are not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bc: Option<usize>,
     /// Parts that the keys are cut into, by a text with a loop over them.
@@ -70,6 +72,12 @@ pub struct RunSpec {
     pub scale: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub softcap: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alibi: Option<Slopes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bias: Option<Bias>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeySource>,
     /// The probability that a weight is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,

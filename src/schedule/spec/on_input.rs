@@ -9,7 +9,7 @@ use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{KeyLengths, RunSpec};
+use super::{Bias, KeyLengths, KeySource, RunSpec, Slopes};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -37,6 +37,13 @@ impl RunSpec {
         problem.mask = self.mask(&problem.mask, problem.shape.n_k);
         problem.scale = self.scale.unwrap_or(problem.scale);
         problem.softcap = self.softcap.or(problem.softcap);
+        if let Some(slopes) = &self.alibi {
+            problem.alibi_slopes = slopes.array(&problem.shape);
+        }
+        if self.bias == Some(Bias::None) && problem.bias.take().is_some() {
+            (input.told.mask, input.told.bias) = (None, None);
+        }
+        self.keys.unwrap_or(KeySource::Own).apply(problem);
         if let Some(rate) = self.dropout {
             let keep = input.keep.clone().map_or(Keep::Seed(self.dropout_seed.unwrap_or(0)), Keep::Given);
             problem.dropout = Some(Dropout { rate, keep });
@@ -62,6 +69,9 @@ impl RunSpec {
             (Fact::KeyLengths, self.kv_lengths.is_some()),
             (Fact::Scale, self.scale.is_some()),
             (Fact::Softcap, self.softcap.is_some()),
+            (Fact::Alibi, self.alibi.is_some()),
+            (Fact::Bias, self.bias == Some(Bias::None)),
+            (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
         ];
         chosen.into_iter().filter_map(|(fact, is_chosen)| is_chosen.then_some(fact))
@@ -77,6 +87,9 @@ impl RunSpec {
             kv_lengths: self.kv_lengths.clone(),
             scale: self.scale,
             softcap: self.softcap,
+            alibi: self.alibi.clone(),
+            bias: self.bias,
+            keys: self.keys,
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
             ..Self::default()
@@ -117,6 +130,9 @@ impl RunSpec {
         self.kv_lengths.take_if(|chosen| *chosen == lengths);
         self.scale.take_if(|scale| *scale == problem.scale);
         self.softcap.take_if(|softcap| Some(*softcap) == problem.softcap);
+        self.alibi.take_if(|slopes| slopes.array(&problem.shape) == problem.alibi_slopes);
+        self.bias.take_if(|bias| *bias == Bias::Own || problem.bias.is_none());
+        self.keys.take_if(|keys| *keys == KeySource::Own);
         let seed = self.dropout_seed.unwrap_or(0);
         let is_own = |rate: f64| {
             problem.dropout.as_ref().is_some_and(|own| match own.keep {
@@ -144,6 +160,8 @@ impl RunSpec {
         if let Some(KeyLengths::Each(lengths)) = &self.kv_lengths {
             shape.check_key_lengths(lengths)?;
         }
+        self.alibi.iter().try_for_each(|slopes| slopes.check(&shape))?;
+        self.keys.unwrap_or(KeySource::Own).check(&shape)?;
         input.check_mask(&self.mask(&input.problem.mask, shape.n_k))
     }
 
@@ -166,7 +184,7 @@ impl RunSpec {
     /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
         let (n_q, n_k) = self.lengths(shape);
-        let shape = Shape { n_q, n_k, ..*shape };
+        let shape = self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape });
         let tiling: Tiling = self.tiling(algorithm, &shape);
         let plan = Plan::new(n_q, n_k, shape.d, tiling, self.precision());
         let plan = Plan { d_v: shape.d_v, band: self.mask(own, n_k).band(&shape, batch), ..plan };
@@ -187,8 +205,8 @@ impl RunSpec {
         };
         let plan = Plan {
             softcap: self.softcap.or(problem.softcap).is_some(),
-            alibi: problem.alibi_slopes.is_some(),
-            bias: problem.bias.is_some(),
+            alibi: self.alibi.as_ref().map_or(problem.alibi_slopes.is_some(), |slopes| *slopes != Slopes::None),
+            bias: problem.bias.is_some() && self.bias != Some(Bias::None),
             dropout,
             ..plan
         };

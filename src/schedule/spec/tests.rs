@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 26] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -43,6 +43,19 @@ const CASES: [Case; 23] = [
     ("kv-lengths", &["all", "0", "3,5"], &[("", "one length"), ("3,", "one length"), ("-1", "one length")]),
     ("scale", &["0.5", "-1", "0"], NUMBER),
     ("softcap", &["30"], NUMBER),
+    (
+        "alibi",
+        &["none", "standard", "0.5", "0.5,0.25", "-1"],
+        &[
+            ("", "it is none"),
+            ("inf", "it is none"),
+            ("NaN", "it is none"),
+            ("0.5,", "with commas"),
+            ("all", "standard"),
+        ],
+    ),
+    ("bias", &["own", "none"], &[("", "own or none"), ("all", "own or none")]),
+    ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
     ("precision", &["f64", "f32", "f16", "bf16"], &[("f8", "it is f64, f32, f16 or bf16")]),
@@ -292,6 +305,57 @@ fn modifiers_of_the_input_are_in_the_plan() {
     }
     input.keep = Some(kept);
     assert_eq!(cost(&chosen, &input), DropoutCost::Materialised);
+}
+
+/// ALiBi, a bias and queries as keys are made of the input, and its plan needs no copy of it either.
+#[test]
+fn what_is_added_and_where_the_keys_come_from_is_chosen() {
+    let [mut causal, _, _, wide] = inputs();
+    let [flash2, backward] = ["flash2", "flash2-backward"].map(|name| algorithm::by_name(name).unwrap());
+    causal.problem.bias = Some(ndarray::Array4::from_elem((1, 1, 9, 9), 0.25));
+    let slopes = |text: &str| RunSpec { alibi: Some(text.parse().unwrap()), ..RunSpec::default() };
+    let bias = |bias| RunSpec { bias: Some(bias), ..RunSpec::default() };
+    let keys = |keys| RunSpec { keys: Some(keys), ..RunSpec::default() };
+    for spec in
+        [slopes("0.5"), slopes("standard"), slopes("none"), bias(Bias::None), bias(Bias::Own), keys(KeySource::Q)]
+    {
+        let applied = spec.apply(Cow::Borrowed(&causal)).unwrap();
+        let tiling = spec.tiling(flash2, &applied.problem.shape);
+        let plan = Plan::of_problem(&applied.problem, 0, tiling, Precision::F32);
+        for input in [&causal, &applied] {
+            assert_eq!(spec.setting(flash2, input, 0).plan, plan, "{spec:?}");
+        }
+        assert_eq!(spec.setting(backward, &causal, 0).heads, applied.problem.shape.group(), "{spec:?}");
+    }
+    let slopes_of = |text: &str| slopes(text).apply(Cow::Borrowed(&causal)).unwrap().problem.alibi_slopes;
+    assert_eq!(slopes_of("0.5"), Some(ndarray::arr2(&[[0.5; 4]])));
+    assert_eq!(slopes_of("1,2,3,4"), Some(ndarray::arr2(&[[1.0, 2.0, 3.0, 4.0]])));
+    assert_eq!(slopes_of("standard"), Some(ndarray::arr2(&[[0.25, 0.0625, 0.015625, 0.00390625]])));
+    assert_eq!(slopes_of("none"), None);
+    assert_eq!(bias(Bias::None).apply(Cow::Borrowed(&causal)).unwrap().problem.bias, None);
+    assert!(bias(Bias::Own).apply(Cow::Borrowed(&causal)).unwrap().problem.bias.is_some());
+    // Two query heads share a key head before, and none after; each keeps the values of its own.
+    let own = keys(KeySource::Q).apply(Cow::Borrowed(&causal)).unwrap().problem;
+    assert_eq!((own.shape.heads, own.shape.kv_heads, &own.k), (4, 4, &causal.problem.q));
+    for head in 0..4 {
+        let v =
+            |problem: &crate::attention::Problem, head: usize| problem.v.slice(ndarray::s![0, head, .., ..]).to_owned();
+        assert_eq!(v(&own, head), v(&causal.problem, head / 2));
+    }
+    let exact = crate::attention::oracle::row(&own.head(0, 3, Precision::F64), 8);
+    let q = causal.problem.q.slice(ndarray::s![0, 3, .., ..]);
+    assert!((exact.s[5] - own.scale * q.row(8).dot(&q.row(5)) - 0.25).abs() < 1e-12);
+    // What the input says already is no choice; what it cannot have is refused.
+    for spec in [slopes("none"), bias(Bias::Own), keys(KeySource::Own)] {
+        assert_eq!(spec.against(&causal), RunSpec::default());
+    }
+    assert_eq!(bias(Bias::None).against(&wide), RunSpec::default());
+    assert_ne!(bias(Bias::None).against(&causal), RunSpec::default());
+    let fault = |spec: RunSpec, input: &Input| spec.apply(Cow::Borrowed(input)).unwrap_err().to_string();
+    assert!(fault(slopes("1,2"), &causal).contains("one slope, or one for each query head (4)"));
+    assert!(fault(keys(KeySource::Q), &wide).contains("only where there are as many"));
+    let facts = keys(KeySource::Q).apply(Cow::Borrowed(&causal)).unwrap().told.facts;
+    assert_eq!(facts.get(&Fact::Keys), Some(&By::Option));
 }
 
 /// A choice that the input has made already is none; another rate, another seed is one.

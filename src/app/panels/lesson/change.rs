@@ -5,10 +5,11 @@ use eframe::egui::{self, Ui};
 use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::state::lesson::OpenLesson;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
 use crate::playback::lesson::{At, BUGS, Field, Scene};
 use crate::playback::{Command, Unit};
+use crate::schedule::spec::{Choice, SPLITS};
 use crate::schedule::{algorithm, hardware};
 
 pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], messages: &mut Vec<Message>) {
@@ -54,7 +55,58 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
             choice(ui, "Mask", "mask", tr(ui.ctx(), "choose"), &masks, scene);
         }
         "input" => choice(ui, "Input", "input", tr(ui.ctx(), "choose"), &["toy", "row", "real", "count"], scene),
-        _ => {}
+        "causal" => one_of(ui, "Causal mask", "causal", &["true", "false"], scene),
+        "align" => one_of(ui, "Alignment of the diagonal", "align", &["bottom-right", "top-left"], scene),
+        "bias" => one_of(ui, "Bias", "bias", &["own", "none"], scene),
+        "keys" => one_of(ui, "Where K comes from", "keys", &["own", "q"], scene),
+        "splits" => number(ui, "Splits of the keys", "splits", scene.run.splits.unwrap_or(SPLITS), scene),
+        key => typed(ui, key, scene),
+    }
+}
+
+/// A choice of the run among a few.
+fn one_of(ui: &mut Ui, name: &str, key: &str, values: &[&str], scene: &mut Scene) {
+    let now = Choice::by_name(key).and_then(|choice| choice.get(&scene.run)).unwrap_or_default();
+    choice(ui, name, key, &now, values, scene);
+}
+
+/// A choice of the run that is typed, as a scene writes it. What is refused is told, and changes nothing.
+fn typed(ui: &mut Ui, key: &str, scene: &mut Scene) {
+    let Some(choice) = Choice::by_name(key) else { return };
+    let name = tr(ui.ctx(), title_of(key)).to_owned();
+    let id = ui.scope_id().with(("typed", key));
+    let now = choice.get(&scene.run).unwrap_or_default();
+    let mut text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_else(|| now.clone());
+    ui.horizontal(|ui| {
+        ui.add_sized([112.0, 28.0], egui::Label::new(&name).halign(egui::Align::Min));
+        let edit = ui.add(egui::TextEdit::singleline(&mut text).desired_width(120.0));
+        edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &name));
+        if edit.changed() {
+            ui.data_mut(|data| data.insert_temp(id, text.clone()));
+        }
+        if edit.lost_focus() {
+            ui.data_mut(|data| data.remove::<String>(id));
+            set(scene, key, text.trim().to_owned());
+        }
+    });
+    if text != now
+        && let Err(fault) = choice.set(&mut scene.run.clone(), text.trim())
+    {
+        ui.label(say(ui.ctx(), &fault));
+    }
+}
+
+/// What a choice that is typed is called.
+fn title_of(key: &str) -> &'static str {
+    match key {
+        "seed" => "Seed of the input",
+        "window" => "Window: left, right",
+        "kv-lengths" => "Lengths of the keys",
+        "scale" => "Scale of the scores",
+        "softcap" => "Softcap",
+        "alibi" => "Slopes of ALiBi",
+        "dropout" => "Rate of dropout",
+        _ => "Seed of dropout",
     }
 }
 
@@ -130,6 +182,7 @@ fn choice(ui: &mut Ui, name: &str, key: &str, now: &str, names: &[&str], scene: 
             let title = match key {
                 "bug" => tr(ui.ctx(), in_words(choice)),
                 "mask" => tr(ui.ctx(), choice),
+                "causal" | "align" | "bias" | "keys" => tr(ui.ctx(), of_the_run(choice)),
                 _ => choice,
             };
             if ui.add(egui::Button::new(title).selected(*choice == now).frame_when_inactive(true)).clicked() {
@@ -149,5 +202,18 @@ fn in_words(bug: &str) -> &'static str {
         "zero" => "0 for hidden keys",
         "stuck-max" => "the maximum sticks at 0",
         _ => "no bug",
+    }
+}
+
+/// What a choice of the run says.
+fn of_the_run(value: &str) -> &'static str {
+    match value {
+        "true" => "yes",
+        "false" => "no",
+        "own" => "as in the input",
+        "none" => "none",
+        "q" => "Q in place of K",
+        "top-left" => "top-left",
+        _ => "bottom-right",
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::app::ink::theme::Theme;
 use crate::app::run::link::Link;
-use crate::app::state::lesson_work::KeptWork;
+use crate::app::state::lesson_work::{Given, KeptWork};
 use crate::playback::lesson::Position;
 use crate::playback::lesson::library::LESSONS;
 
@@ -52,7 +52,13 @@ pub struct LessonProgress {
     pub done: usize,
     /// By beat.
     pub works: Vec<KeptWork>,
+    /// What was answered, changed and built, in the order in which it was; the last [`MOST_GIVEN`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<Given>,
 }
+
+/// Of one lesson.
+const MOST_GIVEN: usize = 512;
 
 impl Default for Kept {
     fn default() -> Self {
@@ -157,8 +163,18 @@ impl Kept {
 }
 
 impl LessonProgress {
+    /// Keeps what was given.
+    pub fn give(&mut self, given: Vec<Given>) {
+        self.given.extend(given);
+        let over = self.given.len().saturating_sub(MOST_GIVEN);
+        self.given.drain(..over);
+    }
+
     fn merged(self, base: &Self, theirs: Self) -> Self {
         let (is_done, is_over) = (self.is_done || theirs.is_done, self.is_over || theirs.is_over);
+        // What the other window was given, then what this one was since both knew the same.
+        let new = since(&base.given, &self.given);
+        let given = [&theirs.given, new].concat();
         // Work is that of whoever came further; in the same place, of whoever did something.
         let place = |progress: &Self| (progress.begun, progress.beat, progress.is_revealed);
         let further = match (self != *base, theirs != *base) {
@@ -166,8 +182,16 @@ impl LessonProgress {
             (false, true) => theirs,
             _ => self,
         };
-        Self { is_done, is_over, ..further }
+        let mut merged = Self { is_done, is_over, given: Vec::new(), ..further };
+        merged.give(given);
+        merged
     }
+}
+
+/// What `now` has beyond `before`, of which the first may be gone by now.
+fn since<'a>(before: &[Given], now: &'a [Given]) -> &'a [Given] {
+    let kept = (0..=before.len()).map(|gone| &before[gone..]).find(|kept| now.starts_with(kept));
+    &now[kept.map_or(0, <[Given]>::len)..]
 }
 
 /// Whoever changed it last.
@@ -209,6 +233,7 @@ fn overlay(file: &mut Map<String, Value>, ours: &Map<String, Value>, theirs: &Ma
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::state::lesson_work::LessonTask;
 
     fn read(text: &str) -> (Kept, Vec<String>) {
         let value: Value = serde_json::from_str(text).unwrap();
@@ -269,6 +294,35 @@ mod tests {
         assert_eq!(merged, right);
         let again = kept(&[("e", at(1))]).merged(&kept(&[("e", done.clone())]), &kept(&[("e", done)]));
         assert_eq!(again.lessons["e"], LessonProgress { is_done: true, ..at(1) });
+    }
+
+    #[test]
+    fn what_was_given_in_two_windows_is_kept_once() {
+        let one = |answer: &str| Given {
+            beat: 0,
+            task: LessonTask::Question,
+            answer: answer.into(),
+            is_right: false,
+            is_shown: false,
+        };
+        let all = |answers: &str| answers.chars().map(|c| one(&c.to_string())).collect::<Vec<_>>();
+        let of = |answers: &str| LessonProgress { given: all(answers), ..LessonProgress::default() };
+        for (base, ours, theirs, merged) in [
+            ("", "", "", ""),
+            ("ab", "ab", "ab", "ab"),
+            ("ab", "abc", "ab", "abc"),
+            ("ab", "ab", "abd", "abd"),
+            ("ab", "abc", "abd", "abdc"),
+            ("ab", "aba", "abb", "abba"),
+            // The first gave way meanwhile.
+            ("abc", "bcd", "abc", "abcd"),
+            ("abc", "x", "abc", "abcx"),
+        ] {
+            assert_eq!(of(ours).merged(&of(base), of(theirs)).given, all(merged), "{base} {ours} {theirs}");
+        }
+        let mut long = LessonProgress::default();
+        (0..MOST_GIVEN + 3).for_each(|n| long.give(vec![one(&n.to_string())]));
+        assert_eq!((long.given.len(), long.given[0].answer.as_str()), (MOST_GIVEN, "3"));
     }
 
     #[test]

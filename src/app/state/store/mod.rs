@@ -5,10 +5,12 @@ mod kept;
 mod opening;
 mod shelf;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::app::run::link::Link;
+use crate::app::state::lesson_work::Given;
 pub use crate::app::state::store::kept::LessonProgress;
 use crate::app::state::store::shelf::FileFound;
 use crate::attention::input::random;
@@ -17,6 +19,20 @@ use crate::sentence::Sentence;
 use shelf::{FILE, Shelf};
 
 pub use kept::Kept;
+
+/// What was answered in each lesson, by the name under which it is kept. Only reads what is kept in `folder`.
+///
+/// Errors in a sentence where that cannot be read.
+pub fn given(folder: &Path) -> Result<BTreeMap<String, Vec<Given>>, Sentence> {
+    let path = folder.join(FILE);
+    let fault = |fault: Sentence| Err(Sentence::new("{0}: {1}").with(files::shown(&path)).and(fault));
+    match shelf::read(&path) {
+        FileFound::Nothing => Ok(BTreeMap::new()),
+        FileFound::Newer => fault("it is from a newer version".into()),
+        FileFound::Kept(_, kept, _) => Ok(kept.lessons.into_iter().map(|(key, of)| (key, of.given)).collect()),
+        FileFound::Closed(why) | FileFound::Damaged(why) => fault(why),
+    }
+}
 
 /// Seconds between two writes while things change.
 const CALM_S: f64 = 2.0;

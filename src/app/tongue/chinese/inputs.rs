@@ -32,7 +32,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("key lengths {0}", "键的长度 {0}"),
     ("scale {0}", "缩放系数 {0}"),
     ("softcap {0}", "软上限 {0}"),
-    ("ALiBi slopes from the file", "文件给出的 ALiBi 斜率"),
+    ("ALiBi slopes", "ALiBi 斜率"),
     ("mask: {0}", "掩码：{0}"),
     ("bias: {0}", "偏置：{0}"),
     ("boolean from the file (true attends)", "文件给出的布尔值(真为可见)"),

@@ -14,6 +14,7 @@ mod kernels;
 mod lessons;
 mod map;
 mod not_finite;
+mod own_lessons;
 mod panels;
 mod run;
 mod stage;
@@ -38,6 +39,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         map::TABLE,
         checks::TABLE,
         not_finite::TABLE,
+        own_lessons::TABLE,
         panels::TABLE,
         run::TABLE,
         gpu_panel::TABLE,

@@ -137,6 +137,24 @@ impl Build {
         matches!(self.kind, Kind::Paint | Kind::Formulas)
     }
 
+    /// The keys of the cards of `filling`, with commas; `-` for a hole left empty.
+    pub fn keys_of(&self, filling: &[Option<usize>]) -> String {
+        let key = |card: &Option<usize>| card.and_then(|card| self.cards.get(card)).map_or("-", |card| &card.key);
+        filling.iter().map(key).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The cards of these keys, as [`Build::keys_of`] writes them. Errors with a key that no card of the hand has.
+    pub fn filling_of(&self, keys: &str) -> std::result::Result<Vec<Option<usize>>, Sentence> {
+        let card = |key: &str| match key.trim() {
+            "-" | "" => Ok(None),
+            key => {
+                let found = self.hand().find(|(_, card)| card.key == key).map(|(at, _)| Some(at));
+                found.ok_or_else(|| Sentence::new("there is no card {0}").with(key))
+            }
+        };
+        keys.split(',').map(card).collect()
+    }
+
     /// Holes: how many cards a full answer has; `None` where any number goes.
     pub fn holes(&self, engine: &Engine, scene: &Scene) -> Option<usize> {
         if self.kind == Kind::Paint {

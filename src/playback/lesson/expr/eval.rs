@@ -3,6 +3,8 @@
 use crate::sentence::Sentence;
 
 use super::super::error::{LessonError, Result};
+use super::budget::{Budget, OF_A_PART};
+use super::lists;
 use super::value::Value;
 use super::{Argument, Expr, Kind, Node, Operator};
 
@@ -13,6 +15,32 @@ pub trait Scope {
 
     /// A function or, for an object, a method; `None` where there is none.
     fn call(&self, name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, Sentence>>;
+
+    /// What the expression may still cost; `None` where nothing in it can be repeated often.
+    fn budget(&self) -> Option<&Budget> {
+        None
+    }
+}
+
+/// A scope with one more name, which hides another of the same.
+struct With<'a> {
+    outer: &'a dyn Scope,
+    name: &'a str,
+    value: f64,
+}
+
+impl Scope for With<'_> {
+    fn name(&self, name: &str) -> Option<Value> {
+        if name == self.name { Some(self.value.into()) } else { self.outer.name(name) }
+    }
+
+    fn call(&self, name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, Sentence>> {
+        self.outer.call(name, arguments)
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        self.outer.budget()
+    }
 }
 
 /// The arguments of one call. What is not taken is a fault.
@@ -48,6 +76,11 @@ impl Arguments {
 
     pub fn index_or(&mut self, name: &str, fallback: usize) -> std::result::Result<usize, Sentence> {
         self.take(name).map_or(Ok(fallback), |value| whole(value, name))
+    }
+
+    /// The next argument by place, or the one of this name, if there is one.
+    pub fn index_if_given(&mut self, name: &str) -> std::result::Result<Option<usize>, Sentence> {
+        self.take(name).map(|value| whole(value, name)).transpose()
     }
 
     pub fn named_index(&mut self, name: &str) -> std::result::Result<Option<usize>, Sentence> {
@@ -86,12 +119,17 @@ impl Arguments {
         self.places.drain(..).collect()
     }
 
+    /// The names of what is given by name, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.named.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.places.is_empty() && self.named.is_empty()
     }
 }
 
-fn number(value: Value, name: &str) -> std::result::Result<f64, Sentence> {
+pub(super) fn number(value: Value, name: &str) -> std::result::Result<f64, Sentence> {
     match value {
         Value::Number(number) => Ok(number),
         other => Err(Sentence::new("`{0}` is a number, and this is {1}").with(name).and(other.kind())),
@@ -115,6 +153,7 @@ type Evaluated = std::result::Result<Value, (usize, Sentence)>;
 
 fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
     let fault = |message: Sentence| (node_.at, message);
+    scope.budget().map_or(Ok(()), |budget| budget.spend(OF_A_PART)).map_err(fault)?;
     match &node_.kind {
         Kind::Number(number) => Ok(Value::Number(*number)),
         Kind::Text(text) => Ok(Value::Text(text.clone())),
@@ -124,6 +163,7 @@ fn node(node_: &Node, scope: &dyn Scope) -> Evaluated {
         }
         Kind::Name(name) => scope.name(name).ok_or_else(|| fault(Sentence::new("there is no `{0}`").with(name))),
         Kind::Call(name, arguments) if name == "if" => choose(node_.at, arguments, scope),
+        Kind::Call(name, arguments) if name == "each" => each(node_.at, arguments, scope),
         Kind::Call(name, given) => {
             let mut arguments = evaluated(given, scope)?;
             let result = built_in(name, &mut arguments).or_else(|| scope.call(name, &mut arguments));
@@ -181,6 +221,29 @@ fn choose(at: usize, arguments: &[Argument], scope: &dyn Scope) -> Evaluated {
     node(if taken { &then.value } else { &otherwise.value }, scope)
 }
 
+/// The longest list that `each` makes.
+const MOST_EACH: usize = 4096;
+
+/// `each(j, from, to, value)`: the values for j from `from` up to `to`, without `to`.
+fn each(at: usize, arguments: &[Argument], scope: &dyn Scope) -> Evaluated {
+    let takes = || (at, Sentence::new("each takes a name, its first value, the end, and what is made of each"));
+    let [variable, from, to, value] = arguments else { return Err(takes()) };
+    let Kind::Name(name) = &variable.value.kind else { return Err(takes()) };
+    if arguments.iter().any(|argument| argument.name.is_some()) {
+        return Err(takes());
+    }
+    let bound = |bound: &Argument, name: &str| {
+        whole(node(&bound.value, scope)?, name).map_err(|message| (bound.value.at, message))
+    };
+    let (from, to) = (bound(from, "from")?, bound(to, "to")?);
+    if to.saturating_sub(from) > MOST_EACH {
+        let fault = Sentence::new("each makes at most {0}, and these are {1}").with(MOST_EACH).with(to - from);
+        return Err((at, fault));
+    }
+    let one = |n: usize| node(&value.value, &With { outer: scope, name, value: n as f64 });
+    (from..to).map(one).collect::<std::result::Result<_, _>>().map(Value::List)
+}
+
 fn truth(value: Value) -> std::result::Result<bool, Sentence> {
     match value {
         Value::Bool(truth) => Ok(truth),
@@ -224,7 +287,7 @@ fn binary(operator: Operator, left: &Node, right: &Node, scope: &dyn Scope, at: 
     })
 }
 
-/// Functions of numbers and lists, the same in every scope.
+/// Functions of numbers, the same in every scope, and those of lists.
 fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result<Value, Sentence>> {
     let mut of_one = |f: fn(f64) -> f64| Some(arguments.number("x").map(|x| Value::Number(f(x))));
     match name {
@@ -239,30 +302,9 @@ fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result
         "f16" => of_one(|x| half::f16::from_f64(x).to_f64()),
         "bf16" => of_one(|x| half::bf16::from_f64(x).to_f64()),
         "is_nan" => Some(arguments.number("x").map(|x| Value::Bool(x.is_nan()))),
-        "min" => Some(fold(arguments, "min", f64::min)),
-        "max" => Some(fold(arguments, "max", f64::max)),
-        "sum" => Some(fold(arguments, "sum", |a, b| a + b)),
         "near" => Some(near(arguments)),
-        "len" => Some(match arguments.take("list") {
-            Some(Value::List(values)) => Ok(values.len().into()),
-            _ => Err("a list is needed".into()),
-        }),
-        "has" => Some(match (arguments.take("list"), arguments.take("value")) {
-            (Some(Value::List(values)), Some(value)) => Ok(values.contains(&value).into()),
-            _ => Err("a list and a value are needed".into()),
-        }),
-        _ => None,
+        _ => lists::call(name, arguments),
     }
-}
-
-fn fold(arguments: &mut Arguments, name: &str, f: fn(f64, f64) -> f64) -> std::result::Result<Value, Sentence> {
-    let mut values = arguments.rest();
-    if let [Value::List(list)] = values.as_slice() {
-        values = list.clone();
-    }
-    let numbers: Vec<f64> =
-        values.into_iter().map(|value| number(value, name)).collect::<std::result::Result<_, _>>()?;
-    numbers.into_iter().reduce(f).map(Value::Number).ok_or_else(|| "at least one number is needed".into())
 }
 
 /// `near(a, b, within)`; a NaN is near nothing.

@@ -1,10 +1,13 @@
 //! Expressions: small, total, typed. Every number of a lesson that the engine can compute is one of these.
 
+mod budget;
 mod eval;
 mod lex;
+mod lists;
 mod parse;
 mod value;
 
+pub use budget::Budget;
 pub use eval::{Arguments, Scope, eval};
 pub use parse::{MOST_CHARS, parse};
 pub use value::{Value, format_number, is_format};
@@ -23,6 +26,15 @@ impl PartialEq for Expr {
     /// The same text, wherever it stands.
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source
+    }
+}
+
+impl Expr {
+    /// The numbers that are written in it, also in its texts: `"minus-1000"`.
+    pub fn numbers(&self) -> Vec<f64> {
+        let mut found = Vec::new();
+        self.root.numbers(&mut found);
+        found
     }
 }
 
@@ -45,6 +57,30 @@ enum Kind {
     Not(Box<Node>),
     Minus(Box<Node>),
     Binary(Operator, Box<Node>, Box<Node>),
+}
+
+impl Node {
+    fn numbers(&self, found: &mut Vec<f64>) {
+        let arguments = |given: &[Argument], found: &mut Vec<f64>| {
+            given.iter().for_each(|argument| argument.value.numbers(found));
+        };
+        match &self.kind {
+            Kind::Number(number) => found.push(*number),
+            Kind::Text(text) => found.extend(numbers_in(text)),
+            Kind::Bool(_) | Kind::Name(_) => {}
+            Kind::List(values) => values.iter().for_each(|value| value.numbers(found)),
+            Kind::Call(_, given) => arguments(given, found),
+            Kind::Method(of, _, given) => {
+                of.numbers(found);
+                arguments(given, found);
+            }
+            Kind::Not(of) | Kind::Minus(of) => of.numbers(found),
+            Kind::Binary(_, left, right) => {
+                left.numbers(found);
+                right.numbers(found);
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -91,4 +127,10 @@ impl Operator {
     fn is_comparison(self) -> bool {
         self.binding() == 3
     }
+}
+
+/// Every run of digits of a text, with a point if it has one.
+pub(super) fn numbers_in(text: &str) -> impl Iterator<Item = f64> + '_ {
+    let parts = text.split(|c: char| !c.is_ascii_digit() && c != '.');
+    parts.filter_map(|part| part.trim_matches('.').parse().ok())
 }
