@@ -192,18 +192,29 @@ fn a_tile_that_is_not_made_is_not_there() {
     let text = "language 1\ntitle x\nin Q K\nout X\nkernel k\nshared Q, K ; registers S over keys, X\n\
                 parallel for i in query blocks\n  load Q[i]\n  start: X = 0 per row of d\n  for j in key blocks\n    \
                 load K[j]\n    scores: S = Q @ K^T\n    add: u = rowmax(S)\n  all: u = rowsum(S); X = X * u\n  store X[i]\n";
-    let algorithm = Algorithm::read("rows", text).expect("a text");
     let problem = input::random::read("random:7,9,2,1,1", 3).expect("a spec").problem;
+    // Programs of one row each, or one program of all: there the row before is still on chip.
+    for (text, is_one) in [(text.to_owned(), false), (text.replace("parallel for", "for"), true)] {
+        let algorithm = Algorithm::read("rows", &text).expect("a text");
+        rows_in_the_making(&algorithm, &problem, is_one);
+    }
+}
+
+fn rows_in_the_making(algorithm: &Algorithm, problem: &Problem, is_one: bool) {
     let head = problem.head::<f64>(0, 0, Precision::F64);
-    let plan = Plan::of_problem(&problem, 0, Tiling { br: 2, bc: 3 }, Precision::F64);
-    let run = Run::new(Schedule::new(&algorithm, plan), &problem, 0, 0, |_| true).expect("nobody stops it");
+    let plan = Plan::of_problem(problem, 0, Tiling { br: 2, bc: 3 }, Precision::F64);
+    let run = Run::new(Schedule::new(algorithm, plan), problem, 0, 0, |_| true).expect("nobody stops it");
     let (mut absent, mut tiles, mut rows) = (0, 0, 0);
     for cursor in 1..=run.schedule.len() {
         let view = run.view(cursor);
         let step = run.schedule.step(cursor - 1).expect("a step");
         let (label, found) = (run.schedule.algorithm.operation(step.line), view.get("S"));
+        // A value per row is that of the tile before.
+        let is_later = step.place.j().is_some_and(|j| j > 0);
+        assert!(!is_later || view.get("u").is_some(), "no u after {label}, {cursor}");
         if matches!(label.as_str(), "load Q" | "start" | "load K") {
-            assert_eq!(found, None, "after {label}, {cursor}");
+            let is_kept = is_one && step.place.i() > Some(0);
+            assert_eq!(found.is_some(), is_kept, "after {label}, {cursor}");
             absent += 1;
             continue;
         }

@@ -238,6 +238,12 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_words_with_hyphens() {
+        let all = ["  row-max: m = 1", "a b: x", "  : x", "a+b: x", "none", "# row-max: m = 1"];
+        assert_eq!(all.map(label), [Some("row-max"), None, None, None, None, None]);
+    }
+
+    #[test]
     fn a_loop_is_made_parallel_and_back() {
         let flash2 = text("flash2");
         let outer = loop_at(flash2, number(flash2, "parallel for i")).expect("a loop");

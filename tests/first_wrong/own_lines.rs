@@ -51,6 +51,15 @@ fn of_own_key(from: usize) -> Problem {
     problem
 }
 
+/// Weights of 1/8 and more, but for query 3 at key 6 and query 5 at key 5.
+fn of_two_pairs() -> Problem {
+    let mut problem = single(6, 8, 3);
+    problem.k.fill(0.0);
+    let is_less = |i: usize, j: usize| (i, j) == (3, 6) || (i, j) == (5, 5);
+    problem.bias = Some(Array4::from_shape_fn((1, 1, 6, 8), |(_, _, i, j)| if is_less(i, j) { -4.0 } else { 0.0 }));
+    problem
+}
+
 #[test]
 fn a_value_is_told_with_its_place() {
     let row = preset::row().problem;
@@ -94,6 +103,11 @@ fn a_wrong_gradient_is_told_at_the_block_of_its_key() {
         let words = "step {n}, grad-scores at query block 1, key block 1 (line {line}), is the first to differ from \
                      flash2-backward: dS of query 5, key 5 is {got} after it, not {want}";
         says(&scores, &of_own_key(5), tiling, precision, words);
+        // Other keys of the tile are wrong at earlier queries.
+        let least = changed(FLASH2_BACKWARD, "P = exp(S - finite(L))", "P = exp(S - finite(L)); P = max(P, 1 / 8)");
+        let words = "step {n}, recompute at query block 1, key block 1 (line {line}), is the first to differ from \
+                     flash2-backward: P of query 5, key 5 is {got} after it, not {want}";
+        says(&least, &of_two_pairs(), tiling, precision, words);
         let sums = changed(FLASH2_BACKWARD, "dV = dV + P^T @ dO unless dropout", "dV = dV - P^T @ dO unless dropout");
         let words = "step {n}, accumulate-dv at query block 0, key block 0 (line {line}), is the first to differ from \
                      flash2-backward: dV of key 0, component 0 is {got} after it, not {want}";
@@ -252,6 +266,21 @@ fn a_result_comes_before_what_is_reported_of_it() {
     assert!(first.at().is_some());
     let lse = found_alone(&text, &problem, "L");
     assert!(matches!(&lse.cause, Cause::Differs(Divergence { name, .. }) if name == "l"), "{lse:?}");
+}
+
+/// What is reported and stored too is looked at where it is stored, whatever becomes of it on chip.
+#[test]
+fn what_is_stored_is_told_at_its_store() {
+    let text = "language 1\ntitle mine\nin Q K V\nout O sum\nreport sum\n\nkernel mine\nshared Q, K, V ; registers O, S W\n\
+                parallel for i in query blocks\n  load Q[i]\n  begin: O = 0 per row of d_v; sum = 0 per row\n  \
+                for j in key blocks\n    load K[j]\n    load V[j]\n    weigh: S = Q @ K^T; W = exp(S)\n    \
+                gain: O = O + W @ V; sum = sum + rowsum(W)\n  finish: O = ratio(O, sum)\n  store sum[i]\n  \
+                later: sum = sum + 1\n  store O[i]\n";
+    let text = Algorithm::read("mine.tile", text).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let first = found(&text, &single(5, 5, 4), Tiling { br: 2, bc: 2 }, Precision::F64).expect("it is wrong");
+    assert_eq!((first.number.tensor, first.number.row), ("l", 0));
+    let Cause::Stored(at) = &first.cause else { panic!("{first:?}") };
+    assert_eq!(operation(&text, at), "store sum");
 }
 
 /// The first wrong number where one result alone is looked at.

@@ -302,3 +302,38 @@ fn a_row_of_an_input_is_that_of_its_block() {
     }
     assert_eq!(problem.shape, Shape::single(7, 7, 3));
 }
+
+/// A number of each row that is scaled is a product like any other: an infinity times 0 is NaN. Of a row of values whose
+/// factor has rounded to 0 it stays, beside values that are not finite.
+#[test]
+fn a_number_of_each_row_is_scaled_as_a_product() {
+    let text = "language 1\ntitle x\nin Q\nout B[i]:acc of 1\nkernel k\nshared Q\nparallel for i in query blocks\n  \
+                load Q[i]\n  begin: B = rowsum(Q); a = 0 per row\n  scale: B = a * B\n  store B[i]\n";
+    let mut problem = causal();
+    problem.q.slice_mut(s![.., .., 2, 0]).fill(f64::INFINITY);
+    problem.v.slice_mut(s![.., .., 4, 0]).fill(f64::NAN);
+    for tiling in TILINGS {
+        let outcome = outcome(text, &problem, tiling, Given::new(head(&problem)));
+        let want = (0..7).map(|row| if row == 2 { f64::NAN } else { 0.0 });
+        same(outcome.tensor("B", 0).expect("an output").iter().copied(), want, &format!("{tiling:?}"));
+    }
+}
+
+/// A tile of whole rows is written at its keys, value by value too.
+#[test]
+fn a_tile_of_a_row_has_its_place() {
+    let text = "language 1\ntitle x\nin Q K\nout B[i]:acc of 1\nkernel k\nshared Q, K ; registers S over keys\n\
+                parallel for i in query blocks\n  load Q[i]\n  for j in key blocks\n    load K[j]\n    \
+                tile: S = Q @ K^T; S = 2 * S - 1; S = max(S, rowsum(Q))\n  all: B = rowmax(S) - rowsum(S)\n  store B[i]\n";
+    let problem = causal();
+    let head = head(&problem);
+    let want = (0..7).map(|i| {
+        let scores = (0..7).map(|j| (2.0 * head.q.row(i).dot(&head.k.row(j)) - 1.0).max(head.q.row(i).sum()));
+        scores.clone().fold(f64::NEG_INFINITY, f64::max) - scores.sum::<f64>()
+    });
+    for tiling in TILINGS {
+        let outcome = outcome(text, &problem, tiling, Given::new(head.clone()));
+        let got = outcome.tensor("B", 0).expect("an output");
+        same(got.iter().copied(), want.clone(), &format!("{tiling:?}"));
+    }
+}

@@ -110,6 +110,7 @@ fn a_condition_holds_where_it_follows() {
     for (given, used, follows) in [
         ("when full", "when full", true),
         ("when seen", "when full", true),
+        ("when seen", "unless full", false),
         ("when full", "when seen", false),
         ("when seen", "", false),
         ("unless full", "unless full", true),

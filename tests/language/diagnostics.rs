@@ -116,6 +116,15 @@ fn races_are_found_when_a_text_is_read() {
         cases().into_iter().filter(|(_, _, errors, _)| errors.iter().any(|(_, _, what)| what.starts_with("a race")));
     let count = races.count();
     assert!(count >= 12, "{count} races");
+    // Each knows its axis and its tensor.
+    for (name, text, ..) in cases() {
+        for one in language::read(&text).err().into_iter().flatten() {
+            let told = one.what.to_string();
+            assert_eq!(one.race.is_some(), told.starts_with("a race"), "{name}: {told}");
+            let race = one.race.iter().all(|race| told.contains(&race.tensor) && told.contains(race.axis.name()));
+            assert!(race, "{name}: {told}");
+        }
+    }
 }
 
 /// Texts that are too deep, too long or too many.

@@ -104,7 +104,7 @@ fn parts_are_known_in_every_form() {
     let apart = [(4, "shrink: Y = S @ V; U = P @ V; l = a * l"), (5, "gain: O = a * O + U; l = l + t")];
     of("O, S P, U, Y", &apart, ALL);
     // Nothing that rises: rows whole.
-    let whole = [(1, "rise: m = rowmax(S)"), (4, "shrink: l = t"), (5, "gain: Y = S @ V; O = P @ V")];
+    let whole = [(1, "rise: m = rowmax(S)"), (4, "shrink: l = t"), (5, "gain: Y = S @ V; Y = (t * S) @ V; O = P @ V")];
     of("O, S P, Y", &whole, "Scores S, Weights P, Max m, Sum t, Output O");
 }
 
@@ -216,6 +216,26 @@ fn lines_are_told_by_what_they_do() {
             "dropout-grad softmax",
             "grad-scores softmax",
             "uncap softmax",
+            "accumulate-dk accumulate",
+        ]
+        .map(str::to_owned),
+    );
+    of(
+        "standard-backward",
+        &[
+            "start-keys load",
+            "dropout softmax",
+            "accumulate-dv accumulate",
+            "grad-weights score",
+            "dropout-grad softmax",
+            "start-rows load",
+            "row-dot softmax",
+            "grad-scores softmax",
+            "recompute softmax",
+            "uncap softmax",
+            "start-rows load",
+            "accumulate-dq accumulate",
+            "start-keys load",
             "accumulate-dk accumulate",
         ]
         .map(str::to_owned),

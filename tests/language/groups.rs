@@ -198,3 +198,15 @@ fn a_run_is_of_the_group_and_shows_the_head_that_is_picked() {
     println!("{ran} gradients of groups in runs");
     assert!(ran >= 60, "{ran} is too few: the golden data is not all there");
 }
+
+/// What a kernel of the group stores outside its loop over heads is one for all of them: another loads it so.
+#[test]
+fn what_is_stored_for_the_group_is_one_for_all_heads() {
+    let again = "kernel again\nregisters E, dK, dK_head\nparallel for j in key blocks\n  load dK[j]\n  \
+                 start: E = 0 per key of d\n  for h in heads of the group\n    load dK_head[h,j]\n    \
+                 add: E = E + dK + dK_head\n  store E[j]\n";
+    let text = reducing_text().replace("out      dQ dK dV\n", "out      dQ dK dV E[j] of d\n") + again;
+    let algorithm = read(&text);
+    let of_group = |name: &str| algorithm.tensors[algorithm.tensor(name).expect("a tensor")].is_of_group;
+    assert_eq!(["dK", "E", "dK_head", "dQ"].map(of_group), [true, true, false, false]);
+}

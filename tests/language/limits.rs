@@ -42,6 +42,8 @@ fn a_text_may_be_as_large_as_its_limits() {
     let written = plain.lines().count();
     at_most(1000, &|n| plain.clone() + &"#\n".repeat(n - written), "a text has at most 1000 lines");
     at_most(1 << 16, &|n| format!("{plain}#{}\n", "x".repeat(n - plain.len() - 2)), "a text has at most 65536 bytes");
+    let titled = |n: usize| plain.replacen("title x", &format!("title {}", "x".repeat(n)), 1);
+    at_most(200, &titled, "a title is one line of 1 to 200 characters");
     let wide = |n: usize| text("Q + 1", &format!("  wide: x = rowsum({}Q)\n", " ".repeat(n - 21)));
     at_most(1000, &wide, "a line has at most 1000 characters");
     let statements = |n: usize| text("Q + 1", &format!("  many: {}\n", vec!["x = rowsum(Q)"; n].join("; ")));
