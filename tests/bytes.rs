@@ -6,7 +6,7 @@ mod stage_support;
 
 use eframe::egui::{Key, Modifiers, OutputCommand};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 use stage_support::{all_text, choose, click, cursor, open, open_with, options, press, settle, value};
 use tilescope::app::{App, AppOptions};
 use tilescope::attention::Precision;

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw::{self, value_row};
-use crate::app::ink::origin::{self, Origin};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::run::gpu::device::{Gpu, Status};
@@ -19,7 +19,7 @@ use crate::playback::Command;
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         draw::title(ui, "Is it right?");
-        origin::mark(ui, Origin::Computed);
+        made_by::mark(ui, MadeBy::Computed);
     });
     let is_backward = matches!(look.and_then(|look| look.check), Some(Check::Gradients { .. }));
     let of = if is_backward {

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text};
-use crate::app::ink::origin::{self, Origin};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::view::ViewMessage;
@@ -32,7 +32,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
             None => tr(ui.ctx(), "all keys").to_owned(),
         };
         draw::caption(ui, &visit);
-        origin::mark(ui, Origin::Computed);
+        made_by::mark(ui, MadeBy::Computed);
     });
     let (algorithm, called) = (&look.scene.schedule().algorithm, |part| look.snapshot.called(part));
     if STATISTICS.iter().all(|part| !algorithm.has_part(*part)) {

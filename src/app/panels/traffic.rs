@@ -3,7 +3,7 @@
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
-use crate::app::ink::origin::{self, Origin};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
@@ -147,7 +147,7 @@ fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
     let formula = say(&ctx, &beside_formula(end, &look.scene.closed_form));
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
     ui.horizontal(|ui| {
-        origin::mark(ui, Origin::Counted);
+        made_by::mark(ui, MadeBy::Counted);
         draw::caption(ui, "What is not modelled?").on_hover_text(not_modelled);
     });
 }

@@ -4,7 +4,7 @@
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw;
-use crate::app::ink::origin::{self, Origin};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::export::ExportMessage;
@@ -54,7 +54,7 @@ fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     ui.add_space(SPACE);
     totals(ui, look);
     ui.horizontal(|ui| {
-        origin::mark(ui, Origin::Counted);
+        made_by::mark(ui, MadeBy::Counted);
         for (name, message) in [("Copy as CSV", ExportMessage::BytesCsv), ("Copy for NumPy", ExportMessage::BytesNumpy)]
         {
             if ui.link(draw::label(tr(&ctx, name))).clicked() {

@@ -10,7 +10,7 @@ use crate::schedule::Tiling;
 use super::roofline;
 use crate::app::ink::axes::{note, of_changed_source, warning};
 use crate::app::ink::draw::{self, value_row};
-use crate::app::ink::origin::{self, Origin};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, SPACE};
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::outcome::Outcome;
@@ -52,7 +52,7 @@ pub fn show(
                     draw::describe(&label, "why the run gave nothing", &reason);
                 }
                 Some(Ok(outcome)) => {
-                    origin::mark(ui, Origin::Measured);
+                    made_by::mark(ui, MadeBy::Measured);
                     of_changed_source(ui, outcome.changed);
                     error(ui, look, outcome);
                     numbers(ui, outcome, is_software);

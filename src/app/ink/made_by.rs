@@ -8,7 +8,7 @@ use crate::app::tongue::words::tr;
 
 /// What made a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum MadeBy {
     /// The arithmetic of the run.
     Computed,
     /// What the steps move and do, or the closed form of that.
@@ -17,20 +17,20 @@ pub enum Origin {
     Measured,
 }
 
-impl Origin {
+impl MadeBy {
     /// Its mark, its name, and what it means.
     fn told(self) -> [&'static str; 3] {
         match self {
-            Origin::Computed => ["=", "computed", "Computed: the arithmetic of this run, step by step."],
-            Origin::Counted => ["#", "counted", "Counted: what the steps move and do; the closed form agrees."],
-            Origin::Measured => ["t", "measured", "Measured: by the clock of this device."],
+            MadeBy::Computed => ["=", "computed", "Computed: the arithmetic of this run, step by step."],
+            MadeBy::Counted => ["#", "counted", "Counted: what the steps move and do; the closed form agrees."],
+            MadeBy::Measured => ["t", "measured", "Measured: by the clock of this device."],
         }
     }
 }
 
 /// The mark, in a small frame; what it means is told where it is pointed at.
-pub fn mark(ui: &mut Ui, origin: Origin) -> Response {
-    let [sign, name, told] = origin.told();
+pub fn mark(ui: &mut Ui, by: MadeBy) -> Response {
+    let [sign, name, told] = by.told();
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
     ui.painter().rect_stroke(rect.shrink(1.0), 3.0, palette.hairline(), egui::StrokeKind::Inside);
