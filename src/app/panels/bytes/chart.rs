@@ -143,7 +143,7 @@ fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
     let moved = lines.filter_map(|(line, totals)| {
         let elements = if flow.way == Way::Read { totals.hbm_read } else { totals.hbm_write };
         let tensor = line.tensor().map(|id| schedule.algorithm.hbm_tensor(id, schedule.plan()).tensor);
-        (tensor == Some(flow.tensor) && elements > 0).then(|| (line.label.as_str(), totals.steps, elements))
+        (tensor == Some(flow.tensor) && elements > 0).then_some((line.label.as_str(), totals.steps, elements))
     });
     let told = moved.map(|(label, steps, elements)| {
         let (label, steps_text, all) = (tr(ui.ctx(), label), grouped(steps), grouped(elements));
