@@ -13,7 +13,7 @@ use crate::sentence::Sentence;
 
 use super::Beat;
 use super::error::LessonError;
-use super::expr::numbers_in;
+use super::expr::{Expr, numbers_in};
 use super::scene::Scene;
 use super::text::Text;
 
@@ -167,7 +167,7 @@ fn given(beat: &Beat) -> Vec<f64> {
     let wrong = beat.predict.iter().flat_map(|predict| &predict.wrong).map(|wrong| &wrong.value);
     let wrong: Vec<_> = wrong.map(|expr| (expr.line, expr.column)).collect();
     let right = beat.expressions().into_iter().filter(|expr| !wrong.contains(&(expr.line, expr.column)));
-    given.extend(right.flat_map(|expr| expr.numbers()));
+    given.extend(right.flat_map(Expr::numbers));
     given
 }
 
