@@ -25,7 +25,7 @@ pub struct Results {
 
 /// Of which pass it is.
 enum Of {
-    /// What it gave, and what it should have.
+    /// What it gave, and what it should have given.
     Forward(Box<[Output; 2]>),
     Backward(Rc<Exact>),
 }
@@ -33,7 +33,10 @@ enum Of {
 impl Results {
     pub fn new(engine: &Engine, scene: &Scene, run: Rc<Run>) -> Result<Self, Sentence> {
         let of = match run.output() {
-            Some(got) => Of::Forward(Box::new([got.clone(), oracle::attention(engine.stage(scene)?.exact())])),
+            Some(got) => {
+                let exact = oracle::attention(engine.stage(scene)?.exact());
+                Of::Forward(Box::new([got.clone(), exact]))
+            }
             None if GRADIENTS.iter().any(|name| run.results().called(name).is_some()) => {
                 Of::Backward(engine.gradients(scene)?)
             }
@@ -44,7 +47,7 @@ impl Results {
 
     fn forward(&self) -> Result<&Output, Sentence> {
         match &self.of {
-            Of::Forward(of) => Ok(&of[0]),
+            Of::Forward(outputs) => Ok(&outputs[0]),
             Of::Backward(_) => Err(makes_no_o(&self.run)),
         }
     }
@@ -62,7 +65,10 @@ impl Results {
     fn error(&self) -> f64 {
         let larger = |a: f64, b: f64| if a.is_nan() || a > b { a } else { b };
         match &self.of {
-            Of::Forward(of) => max_error(&of[0].o, &of[1].o),
+            Of::Forward(outputs) => {
+                let [got, want] = outputs.as_ref();
+                max_error(&got.o, &want.o)
+            }
             Of::Backward(exact) => {
                 let of = |name: &&str| {
                     let (got, want) = (self.run.results().called(name)?, exact.named(name)?);
@@ -76,7 +82,7 @@ impl Results {
     fn is_nan(&self) -> bool {
         let is_nan = |values: &Array2<f64>| values.iter().any(|x| x.is_nan());
         match &self.of {
-            Of::Forward(of) => is_nan(&of[0].o),
+            Of::Forward(outputs) => is_nan(&outputs[0].o),
             Of::Backward(_) => self.run.results().iter().any(|(_, values)| is_nan(values)),
         }
     }
