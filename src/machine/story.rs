@@ -278,7 +278,7 @@ mod tests {
                 assert_eq!(visit.scaled.is_none(), is_at_once, "{algorithm:?}");
                 assert_eq!(
                     visit.scaled.as_ref() == Some(&visit.old),
-                    rescale.is_empty() && !is_at_once || visit.alpha == 1.0 && !is_at_once
+                    !is_at_once && (rescale.is_empty() || visit.alpha == 1.0)
                 );
             }
         }
