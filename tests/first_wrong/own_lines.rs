@@ -51,11 +51,11 @@ fn of_own_key(from: usize) -> Problem {
     problem
 }
 
-/// Weights of 1/8 and more, but for query 3 at key 6 and query 5 at key 5.
+/// Weights of 1/8 and more, but for query 3 at key 7 and query 5 at key 6.
 fn of_two_pairs() -> Problem {
     let mut problem = single(6, 8, 3);
     problem.k.fill(0.0);
-    let is_less = |i: usize, j: usize| (i, j) == (3, 6) || (i, j) == (5, 5);
+    let is_less = |i: usize, j: usize| (i, j) == (3, 7) || (i, j) == (5, 6);
     problem.bias = Some(Array4::from_shape_fn((1, 1, 6, 8), |(_, _, i, j)| if is_less(i, j) { -4.0 } else { 0.0 }));
     problem
 }
@@ -103,10 +103,12 @@ fn a_wrong_gradient_is_told_at_the_block_of_its_key() {
         let words = "step {n}, grad-scores at query block 1, key block 1 (line {line}), is the first to differ from \
                      flash2-backward: dS of query 5, key 5 is {got} after it, not {want}";
         says(&scores, &of_own_key(5), tiling, precision, words);
+        let words = words.replace("query block 1", "query block 2").replace("query 5, key 5", "query 6, key 6");
+        says(&scores, &of_own_key(6), tiling, precision, &words);
         // Other keys of the tile are wrong at earlier queries.
         let least = changed(FLASH2_BACKWARD, "P = exp(S - finite(L))", "P = exp(S - finite(L)); P = max(P, 1 / 8)");
         let words = "step {n}, recompute at query block 1, key block 1 (line {line}), is the first to differ from \
-                     flash2-backward: P of query 5, key 5 is {got} after it, not {want}";
+                     flash2-backward: P of query 5, key 6 is {got} after it, not {want}";
         says(&least, &of_two_pairs(), tiling, precision, words);
         let sums = changed(FLASH2_BACKWARD, "dV = dV + P^T @ dO unless dropout", "dV = dV - P^T @ dO unless dropout");
         let words = "step {n}, accumulate-dv at query block 0, key block 0 (line {line}), is the first to differ from \
@@ -142,6 +144,17 @@ fn what_another_line_will_change_is_not_wrong_yet() {
         assert_eq!(found(&all_changed(FLASH2, &[apart]), &problem, Tiling { br: 2, bc: 3 }, precision), None);
         let late = [apart, ("O = ratio(O, l)", "O = ratio(O, l) + 1")];
         assert_eq!(of(&late, precision), at("normalise", None, "O"));
+        // All lines that change it are others.
+        let all = [
+            late[0],
+            late[1],
+            (
+                "O = 0 per row of d_v; l = 0 per row; m = -inf per row\n",
+                "O = 0 per row of d_v; m = -inf per row\n  zero: l = 0 per row\n",
+            ),
+            ("l = alpha * l; O = alpha * O\n", "O = alpha * O\n    shrink: l = alpha * l\n"),
+        ];
+        assert_eq!(of(&all, precision), at("normalise", None, "O"));
         // A line that the right text has too changes it before, and not again.
         assert_eq!(of(&[(line, "accumulate:   O = O + P @ V\n")], precision), at("accumulate", Some(0), "l"));
         // Wrong in the first tile, and told there.
@@ -149,6 +162,29 @@ fn what_another_line_will_change_is_not_wrong_yet() {
         let (_, i, j, name) = of(&more, precision);
         assert_eq!((i, j, name.as_str()), (Some(0), Some(0), "l"));
     }
+}
+
+/// Names that are loaded: kept from tile to tile, and changed by a line of its own that the right text has not.
+#[test]
+fn what_is_loaded_is_kept_too() {
+    let flash1 = include_str!("../../src/schedule/algorithms/flash1.tile");
+    let apart = ("; l = l_new; m = m_new\n", "\n    keep: l = l_new; m = m_new\n");
+    let text = all_changed(flash1, &[apart, ("alpha = exp(m - finite(m_new))", "alpha = 1")]);
+    let (_, divergence) = told(&text, &preset::row().problem, ROW, Precision::F64);
+    let place = divergence.at.step.place.tile();
+    assert_eq!((operation(&text, &divergence.at).as_str(), place), ("merge-stats", Some((0, 1))), "{divergence:?}");
+    let text = all_changed(
+        FLASH2,
+        &[
+            ("kernel attention\n", "kernel clear\nparallel for i in query blocks\n  fill O[i] = 0\nkernel attention\n"),
+            ("  load Q[i]\n", "  load Q[i]\n  load O[i]\n"),
+            ("O = 0 per row of d_v; l = 0", "l = 0"),
+            ("O = O + P @ V; l", "O = O + P @ V + P @ V; l"),
+        ],
+    );
+    let (_, divergence) = told(&text, &single(5, 7, 4), Tiling { br: 2, bc: 3 }, Precision::F64);
+    let place = divergence.at.step.place.tile();
+    assert_eq!((operation(&text, &divergence.at).as_str(), place), ("accumulate", Some((0, 0))), "{divergence:?}");
 }
 
 /// Another way to the same number rounds otherwise, also where numbers are large.

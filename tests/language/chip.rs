@@ -87,6 +87,9 @@ fn an_exponential_of_weights_is_of_all_pairs() {
     let problem = causal();
     let head = head(&problem);
     let (n, scores) = (7, head.q.dot(&head.k.t()));
+    // No pair of its last key is left out.
+    let mut e = head.v.clone();
+    e[[6, 0]] = f64::NAN;
     let p = Array2::from_shape_fn((n, n), |(i, j)| if j <= i { scores[[i, j]].exp() } else { 0.0 });
     for (value, by_hand) in [
         ("exp(P / r)", (|p, r| (p / r).exp()) as fn(f64, f64) -> f64),
@@ -95,15 +98,15 @@ fn an_exponential_of_weights_is_of_all_pairs() {
         ("exp(P)", |p, _| p.exp()),
     ] {
         let text = format!(
-            "language 1\ntitle x\nin Q K V\nout O\nkernel k\nshared Q, K, V ; registers O, S P W\n\
-             parallel for i in query blocks\n  load Q[i]\n  start: O = 0 per row of d_v; r = rowmax(square(Q)) + 1\n  \
-             for j in key blocks\n    load K[j]\n    load V[j]\n    scores: S = Q @ K^T; S = -inf where hidden; P = exp(S)\n    \
-             other: W = {value}; O = O + W @ V\n  store O[i]\n"
+            "language 1\ntitle x\nin Q K E[j]:acc of d\nout O[i]:acc of d\nkernel k\nshared Q, K, E ; registers O, S P W\n\
+             parallel for i in query blocks\n  load Q[i]\n  start: O = 0 per row of d; r = rowmax(square(Q)) + 1\n  \
+             for j in key blocks\n    load K[j]\n    load E[j]\n    scores: S = Q @ K^T; S = -inf where hidden; P = exp(S)\n    \
+             other: W = {value}; O = O + W @ E\n  store O[i]\n"
         );
         let r = |i: usize| head.q.row(i).iter().fold(0.0, |most: f64, q| most.max(q * q)) + 1.0;
-        let want = Array2::from_shape_fn((n, n), |(i, j)| by_hand(p[[i, j]], r(i))).dot(&head.v);
+        let want = Array2::from_shape_fn((n, n), |(i, j)| by_hand(p[[i, j]], r(i))).dot(&e);
         for tiling in TILINGS {
-            let outcome = outcome(&text, &problem, tiling, Given::new(head.clone()));
+            let outcome = outcome(&text, &problem, tiling, Given::new(head.clone()).with("E", e.clone()));
             let what = format!("{value}, {tiling:?}");
             same(outcome.tensor("O", 0).expect("an output").iter().copied(), want.iter().copied(), &what);
         }
@@ -322,9 +325,9 @@ fn a_number_of_each_row_is_scaled_as_a_product() {
 /// A tile of whole rows is written at its keys, value by value too.
 #[test]
 fn a_tile_of_a_row_has_its_place() {
-    let text = "language 1\ntitle x\nin Q K\nout B[i]:acc of 1\nkernel k\nshared Q, K ; registers S over keys\n\
+    let text = "language 1\ntitle x\nin Q K\nout B[i]:acc of 1\nkernel k\nshared Q, K ; registers S X over keys\n\
                 parallel for i in query blocks\n  load Q[i]\n  for j in key blocks\n    load K[j]\n    \
-                tile: S = Q @ K^T; S = 2 * S - 1; S = max(S, rowsum(Q))\n  all: B = rowmax(S) - rowsum(S)\n  store B[i]\n";
+                tile: S = Q @ K^T; X = 2 * S - 1; X = max(X, rowsum(Q))\n  all: B = rowmax(X) - rowsum(X)\n  store B[i]\n";
     let problem = causal();
     let head = head(&problem);
     let want = (0..7).map(|i| {

@@ -86,6 +86,31 @@ fn all_conditions_of_a_statement_must_hold() {
     }
 }
 
+/// Lines in a loop over splits, with and without the blocks that those cut: each is counted once a split.
+#[test]
+fn lines_of_splits_are_counted_for_each() {
+    let text = "language 1\ntitle x\nin Q K\nout D\nkernel k\nshared Q, K\nfor s in splits\n  one: u = 1 + scale\n  \
+                for i in query blocks\n    load Q[i]\n    two: v = rowsum(Q)\n    for j in key blocks\n      load K[j]\n      \
+                three: w = rowmax(Q)\n  for j in key blocks\n    load K[j]\n    four: x = rowsum(K)\n\
+                kernel d\nparallel for i in query blocks\n  start: D = 0 per row\n  store D[i]\n";
+    for splits in [1, 3] {
+        let plan = masked(11, 13, Tiling { br: 4, bc: 3 }, &Mask { causal: true, ..Mask::default() });
+        same_totals(&read(text), &Setting { splits, ..Setting::new(plan) });
+    }
+}
+
+/// Tiles that are read once, of places that are seen and then of all.
+#[test]
+fn tiles_are_read_once() {
+    let text = "language 1\ntitle x\nin P\nout D\nkernel k\nshared P\nparallel for i in query blocks\n  \
+                start: D = 0 per row\n  for j in key blocks seen by i\n    load P[i,j] once\n    one: D = D + rowsum(P)\n  \
+                for j in key blocks\n    load P[i,j] once\n    two: D = D + rowmax(P)\n  store D[i]\n";
+    for text in [text.to_owned(), text.replace("for j in key blocks\n", "for j in key blocks seen by i\n")] {
+        let plan = masked(11, 13, Tiling { br: 4, bc: 3 }, &Mask { causal: true, ..Mask::default() });
+        same_totals(&read(&text), &Setting::new(plan));
+    }
+}
+
 /// A value that one condition gives may be used where another holds, if the one follows from the other at that place.
 #[test]
 fn a_condition_holds_where_it_follows() {

@@ -86,7 +86,8 @@ fn parts_are_known_in_every_form() {
     let turned = "scores: M = K^T @ K; X = Q @ M; S = scale * (Q @ K^T)";
     of("O, M, X, S P", &[(0, turned)], ALL);
     // Sums of scores, and of weights that are scaled by a number or by a value per row.
-    of("O, S P W", &[(3, "sum: e = rowsum(S); W = 2 * P; u = rowsum(Q); W = u * W; t = rowsum(W)")], ALL);
+    of("O, S P W", &[(3, "sum: e = rowsum(S); W = 2 * P; t = rowsum(W)")], ALL);
+    of("O, S P W", &[(3, "sum: u = rowsum(Q); W = u * P; t = rowsum(W)")], ALL);
     let at_once = "gain: O = O + P @ V; l = l + rowsum(P)";
     of("O, S P", &[(3, "sum: P = 2 * P"), (5, at_once)], &ALL.replace("TileSum t, ", ""));
     // A maximum of something else that rises too, before and behind; a tile that is held below its row's.
