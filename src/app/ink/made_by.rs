@@ -30,9 +30,21 @@ impl MadeBy {
 
 /// The mark, in a small frame; what it means is told where it is pointed at.
 pub fn mark(ui: &mut Ui, by: MadeBy) -> Response {
+    let (_, response) = ui.allocate_exact_size(SIZE, Sense::hover());
+    drawn(ui, response, by)
+}
+
+/// The mark at the right of what is there, in its line.
+pub fn beside(ui: &Ui, of: &Response, by: MadeBy) -> Response {
+    let rect = egui::Rect::from_center_size(of.rect.right_center() + vec2(SIZE.x, 0.0), SIZE);
+    drawn(ui, ui.interact(rect, of.id.with("made by"), Sense::hover()), by)
+}
+
+const SIZE: egui::Vec2 = vec2(14.0, 14.0);
+
+fn drawn(ui: &Ui, response: Response, by: MadeBy) -> Response {
     let [sign, name, told] = by.told();
-    let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(14.0, 14.0), Sense::hover());
+    let (palette, rect) = (Palette::of(ui), response.rect);
     ui.painter().rect_stroke(rect.shrink(1.0), 3.0, palette.hairline(), egui::StrokeKind::Inside);
     let font = theme::figures(theme::LABEL - 2.0);
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, sign, font, palette.faint_ink);

@@ -17,10 +17,8 @@ use crate::number::{self, grouped, short};
 use crate::playback::Command;
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
-    ui.horizontal(|ui| {
-        draw::title(ui, "Is it right?");
-        made_by::mark(ui, MadeBy::Computed);
-    });
+    let title = draw::title(ui, "Is it right?");
+    made_by::beside(ui, &title, MadeBy::Computed);
     let is_backward = matches!(look.and_then(|look| look.check), Some(Check::Gradients { .. }));
     let of = if is_backward {
         "largest errors of gradients against exact f64"

@@ -37,7 +37,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &
     let painter = ui.painter();
     painter.rect_filled(ground, 2.0, palette.empty);
     painter.rect_filled(chip, 2.0, palette.accent_soft);
-    let names = [(ground, "HBM"), (chip.expand2(vec2(12.0, 0.0)), "chip")];
+    // In Chinese it has a longer name, and nothing stands beside it.
+    let names = [(ground.with_max_x(ground.right() + 24.0), "HBM"), (chip.expand2(vec2(12.0, 0.0)), "chip")];
     for (below, name) in names {
         let place = Rect::from_min_max(pos2(below.left(), rect.top()), pos2(below.right(), ground.top()));
         let (font, text) = (theme::text(theme::LABEL), tr(ui.ctx(), name));
