@@ -256,7 +256,7 @@ def scaled_only(p):
     return (w / np.float32(1 - p["rate"])) @ values(p), lse
 
 
-def problem(rng, needs, half):
+def problem(rng, needs):
     n_k = int(rng.integers(25, 47))
     n_k += n_k % 16 == 0
     n_q = n_k if rng.integers(2) or "even" in needs or "square" in needs else int(rng.integers(9, n_k - 3))
@@ -332,7 +332,7 @@ def main():
     for name, (needs, program) in MUSEUM.items():
         for n in range(4 if name else 28):
             half = n % 2 == 1
-            p = problem(rng, needs.split(), half)
+            p = problem(rng, needs.split())
             o, lse = program(p)
             case = f"{len(cases):03}"
             kind = np.float16 if half else np.float32
@@ -351,8 +351,7 @@ def main():
             cases.append({"case": case, "cause": name, "format": half_name, **own, "has": present, "lse": has_lse})
     np.savez_compressed("museum.npz", **arrays)
     with open("museum.json", "w") as out:
-        json.dump(cases, out, indent=0)
-        out.write("\n")
+        out.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
     print(len(cases), "cases")
 
 

@@ -6,6 +6,7 @@ use crate::app::ink::draw;
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
+use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::flows::Way;
 use crate::app::run::said::{NOT_MODELLED, beside_formula};
@@ -48,6 +49,10 @@ struct Count {
 }
 
 fn show(ui: &mut Ui, look: &Look<'_>) {
+    if look.question.hides.bytes {
+        ui.label(tr(ui.ctx(), HIDDEN));
+        return;
+    }
     let now = &look.snapshot.totals.traffic;
     let end = &look.scene.run.meters().total().traffic;
     let standard = (!look.scene.is_baseline()).then_some(&look.scene.standard);
@@ -62,8 +67,7 @@ fn show(ui: &mut Ui, look: &Look<'_>) {
     for (way, side) in ways {
         for &tensor in &tensors {
             let count = count(&|traffic: &Traffic| side.of(traffic).get(tensor));
-            let is_told = count.standard.is_some_and(|standard| standard > 0) && !look.question.is_of_tensors();
-            if count.end > 0 || is_told {
+            if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
                 lines.push((fill(ui.ctx(), way, &[&tensor.name()]), count, None));
             }
         }

@@ -86,9 +86,8 @@ fn between(now: &Traffic, end: &Traffic, baseline: Option<&Traffic>) -> Vec<Flow
     flows.filter(|flow| flow.most() > 0).collect()
 }
 
-/// The one thing that the counts say, beside the baseline; without the names of what stays on chip where those are asked
-/// for.
-pub fn headline(scene: &FinishedRun, is_asked: bool) -> Option<Sentence> {
+/// The one thing that the counts say, beside the baseline.
+pub fn headline(scene: &FinishedRun) -> Option<Sentence> {
     let (own, baseline) = (scene.closed_form.hbm_bytes(), scene.standard.hbm_bytes());
     if scene.is_baseline() || own >= baseline || own == 0 {
         return None;
@@ -97,7 +96,7 @@ pub fn headline(scene: &FinishedRun, is_asked: bool) -> Option<Sentence> {
     let kept: Vec<&str> =
         scene.standard.tensors().into_iter().filter(|tensor| !moved.contains(tensor)).map(Tensor::name).collect();
     let ratio = baseline as f64 / own as f64;
-    let sentence = match kept.is_empty() || is_asked {
+    let sentence = match kept.is_empty() {
         false => Sentence::new("{0}x fewer bytes than {1}: {2} stay on chip").with(fewer(ratio)),
         true => Sentence::new("{0}x fewer bytes than {1}").with(fewer(ratio)),
     };

@@ -32,13 +32,6 @@ pub struct Question {
     pub asks: Option<ClickOn>,
 }
 
-impl Question {
-    /// Which tensors stay on chip is what is asked.
-    pub fn is_of_tensors(&self) -> bool {
-        self.asks == Some(ClickOn::Tensor)
-    }
-}
-
 impl Look<'_> {
     /// The row on chip that the selection stands for.
     pub fn row(&self) -> Option<usize> {

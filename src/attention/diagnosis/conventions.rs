@@ -136,9 +136,8 @@ pub const ANOTHER: [(&str, &str, Another); 26] = [
         let Shape { d, d_v, .. } = problem.shape;
         (d == d_v).then(|| Head { v: head.k.clone(), odd_values: None, ..head.clone() })
     }),
-    ("queries-for-keys", "Q and K are swapped", |problem, h, head| {
+    ("queries-for-keys", "Q and K are swapped", |problem, _, head| {
         let Shape { n_q, n_k, heads, kv_heads, .. } = problem.shape;
-        let _ = h;
         (n_q == n_k && heads == kv_heads).then(|| Head { q: head.k.clone(), k: head.q.clone(), ..head.clone() })
     }),
 ];

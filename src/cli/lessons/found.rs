@@ -18,9 +18,6 @@ pub struct Named {
     folder: Option<PathBuf>,
 }
 
-/// More lessons than this are no folder of lessons.
-const MOST_LESSONS: usize = 1024;
-
 impl Named {
     pub fn lesson(&self) -> Result<Lesson, LessonError> {
         parse_in(&self.text, self.folder.as_deref())
@@ -64,7 +61,7 @@ pub fn paths_of(path: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
         let entries = fs::read_dir(&folder).map_err(|error| Failure::bad(shown(&folder), reason(&error)))?;
         let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut lessons: Vec<PathBuf> = files.filter(|file| is_lesson(file)).take(MOST_LESSONS).collect();
+        let mut lessons: Vec<PathBuf> = files.filter(|file| is_lesson(file)).collect();
         lessons.sort();
         found.extend(lessons);
     }

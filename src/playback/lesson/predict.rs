@@ -36,6 +36,8 @@ pub struct Predict {
 /// What pictures and panels do not show while a beat asks for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hides {
+    /// What each tensor moves, and what that comes to.
+    pub bytes: bool,
     /// The classes of the tiles.
     pub classes: bool,
     /// The factor of a rescale, and its formula.
@@ -51,10 +53,11 @@ impl Hides {
         let Some(field) = field else { return Ok(hides) };
         for word in field.value.split(',') {
             match word.trim() {
+                "bytes" => hides.bytes = true,
                 "classes" => hides.classes = true,
                 "factor" => hides.factor = true,
                 "steps" => hides.steps = true,
-                _ => return Err(field.fault("classes, factor and steps are what can be hidden")),
+                _ => return Err(field.fault("bytes, classes, factor and steps are what can be hidden")),
             }
         }
         Ok(hides)

@@ -38,18 +38,23 @@ pub static PANEL: Panel = Panel {
 /// What stands below the chart: bars, captions and links.
 const BELOW: f32 = 122.0;
 
+/// In place of what a lesson asks for.
+pub const HIDDEN: &str = "What moves is yours to find.";
+
 fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+    if look.question.hides.bytes {
+        ui.label(tr(ui.ctx(), HIDDEN));
+        return;
+    }
     let ctx = ui.ctx().clone();
-    let is_asked = look.question.is_of_tensors();
-    let said = headline(look.scene, is_asked).unwrap_or_else(|| beside_standard(look.scene));
+    let said = headline(look.scene).unwrap_or_else(|| beside_standard(look.scene));
     let said = say(&ctx, &said);
     ui.add_space(SPACE);
     ui.label(egui::RichText::new(said).size(theme::HEADING));
     ui.add_space(SPACE);
     // (Whatever is scrolled: what stands above is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
-    let mut flows = flows(look.scene, look.snapshot);
-    flows.retain(|flow| !is_asked || flow.end.bytes > 0);
+    let flows = flows(look.scene, look.snapshot);
     chart::show(ui, look, &flows, room, messages);
     ui.add_space(SPACE);
     totals(ui, look);

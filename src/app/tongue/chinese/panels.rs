@@ -40,6 +40,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Study: the map, the row and its bytes", "学习：地图、这一行及其字节"),
     ("Learn: the lesson and the map", "课程：课文和地图"),
     ("Engineer: the setup, the map and the code", "工程：设置、地图和代码"),
+    ("What moves is yours to find.", "搬运了什么，由你来找。"),
     ("where these numbers come from", "这些数字从何而来"),
     ("computed", "计算"),
     ("counted", "计数"),

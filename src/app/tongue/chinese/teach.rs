@@ -49,7 +49,7 @@ pub static TABLE: &[(&str, &str)] = &[
     // Texts of lessons.
     ("`scene` stands before `reveal`, which goes on from it", "`scene` 要写在 `reveal` 之前，后者以它为起点"),
     ("`reveal` is the picture of an answer, and nothing is asked here", "`reveal` 是答案的画面，而这里没有问题"),
-    ("classes, factor and steps are what can be hidden", "可以藏起来的是 classes、factor 和 steps"),
+    ("bytes, classes, factor and steps are what can be hidden", "可以藏起来的是 bytes、classes、factor 和 steps"),
     ("the cards `{0}` and `{1}` do the same: make them one", "卡片 `{0}` 和 `{1}` 做的是同一件事：请合成一张"),
     (
         "`{0}` is no cue; scene, reveal, say, figure, predict, change, build, claim and notes are",
