@@ -9,6 +9,7 @@ pub mod literals;
 pub mod not_finite;
 pub mod program;
 pub mod renamed;
+pub mod saved;
 pub mod skips;
 pub mod taps;
 

@@ -1,0 +1,19 @@
+//! The engine against golden data, oracles and other programs: problems, schedules, numbers, traces, lessons.
+#![allow(clippy::print_stdout)] // Tests say how much ran.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod captured;
+mod golden;
+mod inputs;
+mod lessons;
+mod museum;
+mod mutants;
+mod not_finite;
+mod own_lessons;
+mod packed;
+mod schedules;
+mod trace_follows;
+mod traces;
+mod traffic;

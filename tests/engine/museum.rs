@@ -1,0 +1,128 @@
+//! Outputs with a known bug, made by programs of their own in NumPy (`museum/make.py`): the diagnosis names the bug that
+//! made each, and none for a right output.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use crate::common::golden;
+use ndarray::{ArrayD, Ix2, Ix3, Ix4};
+use serde::Deserialize;
+use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, Rounding};
+use tilescope::attention::dropout::{Dropout, Keep};
+use tilescope::attention::input::read_one_of;
+use tilescope::attention::{Align, Mask, Problem};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/museum/");
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    cause: String,
+    format: String,
+    scale: f64,
+    causal: bool,
+    align: Align,
+    window: [i64; 2],
+    lengths: Option<Vec<usize>>,
+    softcap: Option<f64>,
+    rate: Option<f64>,
+}
+
+fn array(bytes: &[u8], case: &str, name: &str) -> Option<ArrayD<f64>> {
+    let name: &'static str = Box::leak(format!("{case}.{name}").into());
+    read_one_of(bytes, &[name]).expect("the file can be read").map(|(_, array)| array)
+}
+
+fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
+    let given = |name: &str| array(bytes, &case.case, name);
+    let four = |name: &str| given(name).map(|array| array.into_dimensionality::<Ix4>().expect("four axes"));
+    let [q, k, v, o] = ["q", "k", "v", "o"].map(|name| four(name).unwrap_or_else(|| panic!("{}.{name}", case.case)));
+    let mut problem = Problem::new(q, k, v).expect("the shapes fit");
+    let side = |keys: i64| usize::try_from(keys).ok();
+    problem.scale = case.scale;
+    problem.softcap = case.softcap;
+    problem.mask = Mask {
+        causal: case.causal,
+        align: case.align,
+        window_left: side(case.window[0]),
+        window_right: side(case.window[1]),
+        key_lengths: case.lengths.clone(),
+    };
+    problem.bias = four("bias");
+    problem.alibi_slopes = given("slopes").map(|slopes| slopes.into_dimensionality::<Ix2>().expect("two axes"));
+    let keep = four("keep").map(|keep| Arc::new(keep.mapv(|x| x != 0.0)));
+    problem.dropout = case.rate.zip(keep).map(|(rate, keep)| Dropout { rate, keep: Keep::Given(keep) });
+    problem.validate().expect("a problem");
+    let lse = given("lse").map(|lse| lse.into_dimensionality::<Ix3>().expect("three axes"));
+    let mine = Mine { o: &o, lse: lse.as_ref(), rounding: Rounding::of_element(&case.format) };
+    let compared = Comparison::of(&problem, mine, |_| problem.shape.n_q, BUDGET);
+    Diagnosis::of(&problem, &compared, BUDGET)
+}
+
+#[test]
+fn each_bug_is_named_and_a_right_output_has_none() {
+    let bytes = fs::read(format!("{FOLDER}museum.npz")).expect("the outputs");
+    let cases = fs::read_to_string(format!("{FOLDER}museum.json")).expect("what they are");
+    let cases: Vec<Case> = serde_json::from_str(&cases).expect("a list of cases");
+    assert!(cases.len() >= 200, "{}", cases.len());
+    let (mut faults, mut named) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    for case in &cases {
+        let diagnosis = diagnosed(&bytes, case);
+        let causes: Vec<String> =
+            diagnosis.causes.iter().map(|c| format!("{} {:?} {:e}", c.name, c.block, c.off)).collect();
+        let best = diagnosis.causes.first();
+        let is_named = match (case.cause.as_str(), best) {
+            ("", _) => diagnosis.is_right() && causes.is_empty(),
+            // On some inputs two bugs give the same numbers.
+            (cause, Some(best)) => diagnosis.causes.iter().any(|c| c.name == cause && c.off <= 1.01 * best.off + 1e-9),
+            (_, None) => false,
+        };
+        if is_named {
+            *named.entry(&case.cause).or_default() += 1;
+        } else {
+            faults.push(format!(
+                "{} {} ({}): o {:?}, lse {:?}: {causes:?}",
+                case.case, case.cause, case.format, diagnosis.o, diagnosis.lse
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert_eq!(named.len(), 51, "each bug, and none");
+}
+
+/// The golden results are right under their mask; held against a problem without its causal mask, they are what a causal
+/// mask gives, and the other way round.
+#[test]
+fn golden_results_are_right_and_a_mask_that_is_missing_is_named() {
+    let (mut right, mut named) = (0, 0);
+    for case in golden::cases() {
+        let whole = case.problem.shape;
+        if whole.n_q * whole.n_k > 1 << 15 {
+            continue;
+        }
+        let four = |name: &str| case.tensor(name).into_dimensionality::<Ix4>().expect("four axes");
+        let lse = case.tensor("L").into_dimensionality::<Ix3>().expect("three axes");
+        let o = four("O");
+        let mine = Mine { o: &o, lse: Some(&lse), rounding: Rounding::of_element("f64") };
+        let diagnose = |problem: &Problem| {
+            let compared = Comparison::of(problem, mine, |_| problem.shape.n_q, BUDGET);
+            Diagnosis::of(problem, &compared, BUDGET)
+        };
+        let diagnosis = diagnose(&case.problem);
+        assert!(diagnosis.is_right() && diagnosis.causes.is_empty(), "{}: {diagnosis:?}", case.name);
+        right += 1;
+        let mut problem = case.problem.clone();
+        problem.mask.causal ^= true;
+        let diagnosis = diagnose(&problem);
+        if diagnosis.is_right() {
+            // One query, which sees all keys either way.
+            continue;
+        }
+        let wanted = if case.problem.mask.causal { "causal" } else { "no-causal" };
+        let names: Vec<&str> = diagnosis.causes.iter().map(|cause| cause.name).collect();
+        assert!(names.contains(&wanted), "{}: {names:?}, {diagnosis:?}", case.name);
+        named += 1;
+    }
+    assert!(right >= 20 && named >= 15, "{right} right, {named} named");
+}

@@ -1,0 +1,127 @@
+//! `tilescope traffic` from outside: its closed form at once, what is counted beside it, and what it refuses.
+
+use crate::common::program::{ok, refused};
+use serde_json::Value;
+
+fn reports(arguments: &[&str]) -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let text = ok(folder.path(), &[&["traffic", "--json"], arguments].concat());
+    let mut json: Value = serde_json::from_str(&text).expect("JSON");
+    serde_json::from_value(json["algorithms"].take()).expect("a list")
+}
+
+const MILLION: [&str; 7] = ["--n-q", "1000000", "--n-k", "1000000", "--d", "128", "--causal"];
+
+/// Known by hand: at 128 x 128 a causal flash2 sees 7813 blocks of queries, and of keys as many as stand before each.
+#[test]
+fn a_million_tokens_are_not_walked() {
+    let reports = reports(&MILLION);
+    assert_eq!(reports.len(), 3);
+    for report in &reports {
+        assert_eq!(report["counted"], Value::Null);
+        assert_eq!(report["sram"]["counted"], Value::Null);
+        let reason = report["counted_reason"].as_str().expect("a reason");
+        assert!(reason.contains("--count"), "{reason}");
+    }
+    let flash2 = &reports[2];
+    let blocks: u64 = 7813;
+    // The last block has 64 keys.
+    let keys = 128 * (blocks * (blocks + 1) / 2) - 64;
+    assert_eq!(flash2["closed_form"]["read"]["K"], keys * 128);
+    assert_eq!(flash2["tiles"]["full"], blocks * (blocks - 1) / 2);
+    assert_eq!(flash2["tiles"]["partial"], blocks);
+    assert_eq!(flash2["steps"], 5 * blocks + 8 * blocks * (blocks + 1) / 2 + blocks);
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let text = ok(folder.path(), &[&["traffic"][..], &MILLION].concat());
+    assert!(text.contains("closed form; not counted (244,250,006 steps; --count walks them)"), "{text}");
+}
+
+/// `--count` walks more steps than are counted unasked, and finds the same.
+#[test]
+fn counting_can_be_asked_for() {
+    let sizes = ["--n-q", "24000", "--n-k", "24000", "--d", "8", "--br", "16", "--bc", "16", "--algorithm", "flash2"];
+    let [unasked, asked] = [vec![], vec!["--count"]].map(|more| reports(&[&sizes[..], &more].concat()).remove(0));
+    assert!(unasked["steps"].as_u64() > Some(10_000_000), "{}", unasked["steps"]);
+    for report in [&unasked, &asked] {
+        assert_eq!(report["counted"], report["closed_form"]);
+    }
+    let wide = ["--n-q", "30000", "--n-k", "30000", "--d", "8", "--br", "16", "--bc", "16", "--algorithm", "flash2"];
+    let [unasked, asked] = [vec![], vec!["--count"]].map(|more| reports(&[&wide[..], &more].concat()).remove(0));
+    assert_eq!(unasked["counted"], Value::Null);
+    assert_eq!(asked["counted"], unasked["closed_form"]);
+    assert_eq!(asked["sram"]["counted"], unasked["sram"]["closed_form"]);
+    assert!(asked.get("counted_reason").is_none() && asked.get("differs").is_none());
+}
+
+/// Key lengths do not move the diagonal: with 70 of 100 keys, query i still sees keys up to i.
+#[test]
+fn the_diagonal_is_that_of_all_keys() {
+    let sizes = ["--n-q", "100", "--n-k", "100", "--d", "1", "--br", "1", "--bc", "1", "--algorithm", "flash2"];
+    let report = reports(&[&sizes[..], &["--causal", "--kv-lengths", "70"]].concat()).remove(0);
+    let seen: u64 = (0..100).map(|i| u64::min(i + 1, 70)).sum();
+    assert_eq!(report["counted"]["read"]["K"], seen);
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let help = ok(folder.path(), &["traffic", "--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("they do not move the diagonal") && help.contains("the last query sees the last of n_k keys")
+    );
+}
+
+#[test]
+fn what_cannot_be_told_is_one_line() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let traffic = |n: &str, more: &[&str]| {
+        let sizes = ["traffic", "--n-q", n, "--n-k", n, "--d", "64"];
+        refused(folder.path(), &[&sizes[..], more].concat(), 2)
+    };
+    let cases = [
+        (traffic("1000000000000", &[]), "above 2^64"),
+        (traffic("1000000000", &["--algorithm", "flash1"]), "above 2^64"),
+        (traffic("18446744073709551615", &[]), "out of reach"),
+        (traffic("64", &["--d-v", "9223372036854775808"]), "out of reach"),
+        (traffic("60000000", &["--br", "1", "--bc", "1", "--d-v", "1", "--algorithm", "flash2"]), "larger blocks"),
+        (traffic("64", &["--kv-lengths", "3,4"]), "one length"),
+        (traffic("64", &["--kv-lengths", "65"]), "at most n_k = 64"),
+        (traffic("0", &[]), "n_q is 0"),
+    ];
+    for (line, expected) in cases {
+        assert!(line.contains(expected), "{line}, not {expected}");
+    }
+}
+
+/// A side of a window that no integer of the machine can be added to hides nothing.
+#[test]
+fn the_widest_window_is_none() {
+    let sizes = ["--n-q", "33", "--n-k", "50", "--d", "4", "--br", "8", "--bc", "8"];
+    let wide = reports(&[&sizes[..], &["--window", "18446744073709551615,9223372036854775807"]].concat());
+    assert_eq!(wide, reports(&sizes));
+}
+
+/// A schedule is counted for the heads that it is of, and what all heads of all entries move is as often as much.
+#[test]
+fn heads_that_share_keys_are_counted_together() {
+    let sizes = ["--n-q", "37", "--n-k", "41", "--d", "5", "--br", "16", "--bc", "8", "--causal", "--algorithm"];
+    let many = ["--heads", "6", "--kv-heads", "2", "--entries", "5"];
+    for (name, group) in
+        [("standard", 1), ("flash2", 1), ("split-kv", 1), ("flash2-backward", 3), ("two-kernel-backward", 3)]
+    {
+        let [one, all] = [vec![], many.to_vec()].map(|more| reports(&[&sizes[..], &[name], &more].concat()).remove(0));
+        assert_eq!(all["heads"], group, "{name}");
+        assert_eq!(all["counted"], all["closed_form"], "{name}");
+        assert!(all.get("differs").is_none() && one.get("differs").is_none(), "{name}");
+        for way in ["read", "write"] {
+            let [of_one, of_group, of_all] =
+                [&one["bytes"], &all["bytes"], &all["bytes_of_all"]].map(|moved| moved[way].as_u64().expect("bytes"));
+            assert_eq!(of_all, of_group * 30 / group, "{name}, {way}");
+            // Each head of these texts works alone, and what they make of keys is added up outside of them.
+            assert_eq!(of_group, of_one * group, "{name}, {way}");
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let fault = refused(
+        folder.path(),
+        &["traffic", "--n-q", "8", "--n-k", "8", "--d", "4", "--heads", "8", "--kv-heads", "3"],
+        2,
+    );
+    assert!(fault.contains("8 query heads cannot share 3 key/value heads"), "{fault}");
+}

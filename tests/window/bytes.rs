@@ -1,0 +1,161 @@
+//! The chart of bytes: what it shows is what the closed forms say, its arrows lead to the steps that move, and what is
+//! copied is what is shown.
+
+use crate::stage_support::{choose, click, cursor, open, open_with, options, press, settle, value};
+use eframe::egui::{Key, Modifiers, OutputCommand};
+use egui_kittest::kittest::Queryable;
+use tilescope::app::AppOptions;
+use tilescope::attention::Precision;
+use tilescope::attention::input::preset;
+use tilescope::number::bytes;
+use tilescope::playback::lesson::Position;
+use tilescope::schedule::{Plan, Tiling, Traffic, algorithm};
+
+const NONE: Modifiers = Modifiers::NONE;
+/// The toy in f32.
+const ELEMENT: u64 = 4;
+
+fn toy() -> Plan {
+    Plan::new(16, 16, 4, Tiling { br: 4, bc: 4 }, Precision::F32)
+}
+
+/// What the chart is to say of a tensor once the run is over: its bytes, and those of standard attention.
+fn expected(own: &Traffic, standard: &Traffic, name: &str, is_write: bool) -> String {
+    let of = |traffic: &Traffic| {
+        let moved = if is_write { &traffic.write } else { &traffic.read };
+        moved.iter().find(|(tensor, _)| tensor.name() == name).map_or(0, |(_, elements)| elements * ELEMENT)
+    };
+    format!("{0} of {0}; standard moves {1}", bytes(of(own)), bytes(of(standard)))
+}
+
+#[test]
+fn the_arrows_end_at_the_closed_forms_of_the_run_and_of_standard_attention() {
+    let standard = algorithm::by_name("standard").expect("it is there").closed_form(&toy());
+    for choice in ["flash1", "flash2"] {
+        let mut harness = open(Some(preset::toy()));
+        if choice != "flash2" {
+            choose(&mut harness, "Algorithm: ", choice);
+        }
+        press(&mut harness, NONE, Key::Home);
+        assert!(value(&harness, "K read, bytes").starts_with("0 B of "), "{}", value(&harness, "K read, bytes"));
+        press(&mut harness, NONE, Key::End);
+        let own = algorithm::by_name(choice).expect("it is there").closed_form(&toy());
+        for (name, is_write) in [("Q", false), ("K", false), ("V", false), ("O", true), ("S", true), ("P", false)] {
+            let shown = value(&harness, &format!("{name} {}, bytes", if is_write { "write" } else { "read" }));
+            assert_eq!(shown, expected(&own, &standard, name, is_write), "{name} of {choice}");
+        }
+        assert_eq!(value(&harness, "total bytes"), bytes(own.hbm_bytes()));
+        assert_eq!(value(&harness, "total bytes of standard attention"), bytes(standard.hbm_bytes()));
+    }
+}
+
+#[test]
+fn the_sentence_is_the_ratio_of_the_two_and_names_what_stays_on_chip() {
+    let harness = open(Some(preset::toy()));
+    let of = |name| algorithm::by_name(name).expect("it is there").closed_form(&toy()).hbm_bytes() as f64;
+    let ratio = of("standard") / of("flash2");
+    harness.get_by_label(&format!("{ratio:.2}x fewer bytes than standard: S, P stay on chip"));
+    // Where it moves more, it says so, and why.
+    let harness = open(None);
+    harness.get_by_label_contains("At this size tiling does not pay.");
+}
+
+#[test]
+fn an_arrow_leads_to_the_next_step_that_moves_its_tensor_and_after_the_last_to_the_first() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::Home);
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        click(&mut harness, "O write, bytes");
+        settle(&mut harness);
+        seen.push(cursor(&harness));
+    }
+    let scene = harness.state().document().scene().expect("a run is on screen").clone();
+    let schedule = scene.schedule();
+    let stores: Vec<u64> = (0..schedule.len())
+        .filter(|&n| schedule.step(n).is_some_and(|step| schedule.algorithm.operation(step.line) == "store O"))
+        .map(|n| n + 1)
+        .collect();
+    assert_eq!(stores.len(), 4, "one for each query block");
+    assert_eq!(seen, [&stores[..], &stores[..1]].concat());
+    // What this run never moves leads nowhere.
+    click(&mut harness, "S write, bytes");
+    settle(&mut harness);
+    assert_eq!(cursor(&harness), stores[0]);
+}
+
+#[test]
+fn what_is_copied_is_what_is_shown() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::End);
+    let standard = algorithm::by_name("standard").expect("it is there").closed_form(&toy());
+    let own = algorithm::by_name("flash2").expect("it is there").closed_form(&toy());
+    for name in ["Copy as CSV", "Copy for NumPy"] {
+        harness.get_by_label(name).click();
+        let copied = (0..5).find_map(|_| {
+            harness.step();
+            harness.output().platform_output.commands.iter().find_map(|sent| match sent {
+                OutputCommand::CopyText(text) => Some(text.clone()),
+                _ => None,
+            })
+        });
+        let copied = copied.unwrap_or_default();
+        if name.ends_with("CSV") {
+            let mut lines = copied.lines();
+            let head = "tensor,way,elements_so_far,elements,bytes_so_far,bytes,standard_elements,standard_bytes";
+            assert_eq!(lines.next(), Some(head));
+            let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+            let sum = |column: usize| rows.iter().map(|row| row[column].parse::<u64>().expect("a count")).sum::<u64>();
+            assert_eq!([sum(2), sum(3)], [own.hbm_elements(); 2]);
+            assert_eq!([sum(4), sum(5)], [own.hbm_bytes(); 2]);
+            assert_eq!([sum(6), sum(7)], [standard.hbm_elements(), standard.hbm_bytes()]);
+        } else {
+            assert!(copied.contains("import numpy as np\nmoves = [\"Q read\""), "{copied}");
+            assert_eq!(copied.lines().filter(|line| line.contains("np.array")).count(), 3, "{copied}");
+        }
+    }
+}
+
+#[test]
+fn standard_attention_has_no_baseline_beside_it() {
+    let mut harness = open(Some(preset::toy()));
+    choose(&mut harness, "Algorithm: ", "standard");
+    press(&mut harness, NONE, Key::End);
+    let standard = algorithm::by_name("standard").expect("it is there").closed_form(&toy());
+    let of_s = bytes(standard.write.iter().find(|(tensor, _)| tensor.name() == "S").expect("it is stored").1 * ELEMENT);
+    assert_eq!(value(&harness, "S write, bytes"), format!("{of_s} of {of_s}"));
+    assert!(harness.query_by_label("total bytes of standard attention").is_none());
+}
+
+/// Where a lesson asks what moves, neither the chart nor the table says so before it is answered.
+#[test]
+fn what_a_lesson_asks_for_is_not_said() {
+    for (lesson, beat) in [(0, 1), (4, 0), (4, 1), (5, 1), (5, 4)] {
+        let at = |is_revealed: bool| {
+            let lesson = Some((lesson, Position { beat, is_revealed }));
+            open_with(&AppOptions { lesson, ..options() })
+        };
+        let mut harness = at(false);
+        for key in [Key::B, Key::Num1] {
+            press(&mut harness, Modifiers::ALT, key);
+            harness.get_by_label("What moves is yours to find.");
+            for name in ["total bytes", "HBM bytes", "K read", "K read, bytes"] {
+                assert!(harness.query_by_label(name).is_none(), "{name} in lesson {}, beat {}", lesson + 1, beat + 1);
+            }
+        }
+        let mut harness = at(true);
+        harness.get_by_label("total bytes");
+        press(&mut harness, Modifiers::ALT, Key::Num1);
+        harness.get_by_label("HBM bytes");
+    }
+}
+
+/// What stands in the row, in the check and in the bytes says what made it.
+#[test]
+fn numbers_say_where_they_come_from() {
+    let harness = open(Some(preset::toy()));
+    let marks: Vec<_> =
+        harness.get_all_by_label("where these numbers come from").filter_map(|mark| mark.value()).collect();
+    assert_eq!(marks.iter().filter(|mark| *mark == "computed").count(), 2, "{marks:?}");
+    assert_eq!(marks.iter().filter(|mark| *mark == "counted").count(), 1, "{marks:?}");
+}

@@ -1,0 +1,217 @@
+//! One description of a run and its doors: the command line, a link, a scene of a lesson, the window and a trace make the
+//! same run of it, which is the one that is written out here by hand.
+
+use crate::stage_support;
+use std::path::Path;
+
+use crate::common::program::ok;
+use tilescope::app::{AppOptions, Link, Settings};
+use tilescope::attention::input::{Input, random};
+use tilescope::attention::{Align, Mask, Precision};
+use tilescope::playback::lesson;
+use tilescope::schedule::spec::{Choice, RunSpec};
+use tilescope::schedule::{Plan, Schedule, Setting, Tiling, algorithm};
+
+/// What is chosen, by the names of the options; what a scene says instead of the mask's; and what must come of it.
+struct Case {
+    random: &'static str,
+    seed: u64,
+    chosen: &'static [(&'static str, &'static str)],
+    scene_mask: &'static str,
+    /// Of the input that is run.
+    n: (usize, usize),
+    mask: Mask,
+    tiling: Tiling,
+    precision: Precision,
+    splits: usize,
+}
+
+fn cases() -> Vec<Case> {
+    let tiling = |br, bc| Tiling { br, bc };
+    vec![
+        Case {
+            random: "random:13,11,4,4,2",
+            seed: 3,
+            chosen: &[("algorithm", "flash1"), ("br", "5"), ("bc", "3"), ("head", "3"), ("precision", "f16")],
+            scene_mask: "none",
+            n: (13, 11),
+            mask: Mask::default(),
+            tiling: tiling(5, 3),
+            precision: Precision::F16,
+            splits: 1,
+        },
+        Case {
+            random: "random:7,12,3",
+            seed: 0,
+            chosen: &[
+                ("br", "2"),
+                ("bc", "5"),
+                ("causal", "true"),
+                ("align", "top-left"),
+                ("window", "6,-1"),
+                ("kv-lengths", "9"),
+            ],
+            scene_mask: "causal top-left window 6,-1 lengths 9",
+            n: (7, 12),
+            mask: Mask {
+                causal: true,
+                align: Align::TopLeft,
+                window_left: Some(6),
+                window_right: None,
+                key_lengths: Some(vec![9]),
+            },
+            tiling: tiling(2, 5),
+            precision: Precision::F32,
+            splits: 1,
+        },
+        // Blocks that are longer than the prefix, lengths that are, and splits that are not given.
+        Case {
+            random: "random:12,12,4",
+            seed: 1,
+            chosen: &[
+                ("algorithm", "split-kv"),
+                ("br", "64"),
+                ("bc", "2"),
+                ("prefix", "7"),
+                ("causal", "true"),
+                ("kv-lengths", "11"),
+                ("precision", "f64"),
+            ],
+            scene_mask: "causal lengths 11",
+            n: (7, 7),
+            mask: Mask { causal: true, key_lengths: Some(vec![7]), ..Mask::default() },
+            tiling: tiling(7, 2),
+            precision: Precision::F64,
+            splits: 2,
+        },
+        // Sizes from a chip, and a part of the keys that is empty.
+        Case {
+            random: "random:40,9,8",
+            seed: 0,
+            chosen: &[("algorithm", "split-kv"), ("splits", "7"), ("hardware", "toy"), ("br", "16"), ("bc", "4")],
+            scene_mask: "none",
+            n: (40, 9),
+            mask: Mask::default(),
+            tiling: tiling(16, 4),
+            precision: Precision::F32,
+            splits: 7,
+        },
+    ]
+}
+
+impl Case {
+    fn spec(&self) -> RunSpec {
+        let mut spec = RunSpec { input: vec![self.random.into()], seed: Some(self.seed), ..RunSpec::default() };
+        for (name, text) in self.chosen {
+            Choice::by_name(name).expect("a choice").set(&mut spec, text).expect("it is within its limits");
+        }
+        spec
+    }
+
+    fn chosen(&self, name: &str) -> Option<&'static str> {
+        self.chosen.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// By hand, from the problem alone.
+    fn expected(&self) -> Setting {
+        let mut problem = random::read(self.random, self.seed).expect("an input").problem;
+        if self.n.0 < problem.shape.n_q {
+            problem.mask.causal = true;
+            problem = problem.prefix(self.n.0).expect("it is causal");
+        }
+        problem.mask = self.mask.clone();
+        assert_eq!((problem.shape.n_q, problem.shape.n_k), self.n);
+        Setting { plan: Plan::of_problem(&problem, 0, self.tiling, self.precision), splits: self.splits, heads: 1 }
+    }
+
+    fn algorithm(&self) -> &'static algorithm::Algorithm {
+        algorithm::by_name(self.chosen("algorithm").unwrap_or("flash2")).expect("it is known")
+    }
+
+    /// The trace that the command line makes, as what it says of its run.
+    fn trace(&self, folder: &Path) -> (tilescope::trace::Trace, RunSpec) {
+        let mut arguments = vec!["trace".to_owned(), self.random.into(), format!("--seed={}", self.seed)];
+        for (name, text) in self.chosen {
+            match *name {
+                "head" => arguments.push(format!("--head=0,{text}")),
+                "causal" => arguments.push("--causal".into()),
+                name => arguments.push(format!("--{name}={text}")),
+            }
+        }
+        arguments.extend(["--output", "t.json"].map(String::from));
+        ok(folder, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let trace = tilescope::trace::read(&std::fs::read(folder.join("t.json")).expect("a file")).expect("a trace");
+        let run = trace.run();
+        (trace, run)
+    }
+
+    /// What a lesson says of the same run; it has no word for splits.
+    fn scene(&self) -> Option<lesson::Scene> {
+        let seed = format!("{} seed {}", self.random, self.seed);
+        let mut text = format!("---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n```scene\ninput: {seed}\n");
+        for (name, value) in self.chosen {
+            match *name {
+                "causal" | "align" | "window" | "kv-lengths" => {}
+                "splits" => return None,
+                name => text += &format!("{name}: {value}\n"),
+            }
+        }
+        text += &format!("mask: {}\n```\n", self.scene_mask);
+        Some(lesson::parse(&text).expect("a lesson").beats[0].scene.clone())
+    }
+}
+
+fn of_place(place: &Link) -> (Input, Settings) {
+    let opened = place.open().expect("it opens");
+    (opened.input, opened.settings.expect("a link says how it is run"))
+}
+
+#[test]
+fn every_door_leads_to_the_same_run() {
+    let mut scenes = 0;
+    for case in cases() {
+        let (name, expected, spec) = (case.random, case.expected(), case.spec());
+        let input = random::read(case.random, case.seed).expect("an input");
+        assert_eq!(spec.setting(case.algorithm(), &input, 0), expected, "{name}: the description itself");
+        let steps = Schedule::of(case.algorithm(), expected.clone()).len();
+
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (trace, said) = case.trace(folder.path());
+        assert_eq!(said.setting(case.algorithm(), &input, 0), expected, "{name}: what its trace says");
+        assert_eq!((trace.totals.steps, trace.tiling.br), (steps, expected.plan.br), "{name}: the command line");
+        assert_eq!((said.head(), said.algorithm()), (spec.head(), case.algorithm().name()), "{name}");
+
+        // A link leaves to the window what it does not say: the prefix.
+        let run = RunSpec { prefix: Some(spec.prefix.unwrap_or(0)), ..spec.clone() };
+        let place = Link { run, ..Link::default() };
+        let json = serde_json::to_string(&place).expect("JSON");
+        for place in [&place, &serde_json::from_str::<Link>(&json).expect("a place")] {
+            let (input, settings) = of_place(place);
+            assert_eq!(settings.setting(&input), expected, "{name}: a link");
+            let (input, again) = of_place(&place.with(&settings));
+            assert_eq!(
+                (again.setting(&input), &again),
+                (expected.clone(), &settings),
+                "{name}: a link to what it opened"
+            );
+        }
+
+        let window = stage_support::open_with(&AppOptions { place, ..stage_support::options() });
+        let shown = window.state().document().scene().expect("it is shown").clone();
+        assert_eq!(shown.schedule().setting, expected, "{name}: the window");
+        assert_eq!(shown.schedule().algorithm, *case.algorithm(), "{name}");
+        assert_eq!((&shown.input.problem.mask, shown.settings.run.head()), (&case.mask, spec.head()), "{name}");
+
+        if let Some(scene) = case.scene() {
+            scenes += 1;
+            let stage = scene.stage(lesson::Files::NONE).expect("it can be shown");
+            let schedule = stage.schedule(&stage.algorithm).expect("it is short");
+            assert_eq!((&stage.plan, &schedule.setting), (&expected.plan, &expected), "{name}: a scene");
+            assert_eq!(scene.run.head(), spec.head(), "{name}");
+            let window = tilescope::app::of_scene(&scene).expect("it opens");
+            let settings = window.settings.expect("a scene says how it is run");
+            assert_eq!(settings.setting(&window.input), expected, "{name}: a scene in the window");
+        }
+    }
+    assert_eq!(scenes, 3, "all but the one that gives splits");
+}

@@ -1,0 +1,33 @@
+//! The window without a display: what is on screen is found by its accessible name and compared with the engine.
+#![cfg(feature = "app")]
+#![allow(clippy::print_stdout)] // Tests say how much ran.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod gpu_panel_support;
+mod stage_support;
+
+mod any_window;
+mod bytes;
+mod chinese;
+mod code_edit;
+mod compare;
+mod doors;
+mod figures;
+mod frame_window;
+mod gpu_panel;
+mod memories;
+mod met;
+mod numbers;
+mod pictures;
+mod refusals;
+mod room;
+mod sides;
+mod stage_near;
+mod stage_not_finite;
+mod stage_steps;
+mod strip;
+mod teach;
+mod text_edit;
+mod units;
+mod window_texts;

@@ -1,0 +1,81 @@
+//! Nothing stands over anything else: names of views, numbers of the memories, panels and the steps below them.
+
+use crate::stage_support::{click, open, open_as, options, press, settle};
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Key, Modifiers, Rect, Vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use tilescope::app::{App, AppOptions};
+use tilescope::playback::lesson::{Language, Position};
+
+/// Names of the views and the panels, in English and in Chinese.
+const NAMES: [[&str; 7]; 2] = [
+    ["Far: schedule", "Middle: tile", "Near: one row", "Memories", "Compare", "Block sizes", "Breakpoints"],
+    ["远：执行序列", "中：分块", "近：一行", "存储", "比较", "块大小", "断点"],
+];
+
+fn apart(named: &[(&str, Rect)]) {
+    for (n, (name, rect)) in named.iter().enumerate() {
+        for (other, other_rect) in &named[..n] {
+            assert!(!rect.shrink(0.5).intersects(other_rect.shrink(0.5)), "{name} stands over {other}");
+        }
+    }
+}
+
+fn rect(harness: &Harness<'_, App>, name: &str) -> Rect {
+    // A caption may have the same word.
+    let named: Vec<_> = harness.get_all_by_label(name).collect();
+    let button = named.iter().find(|node| node.accesskit_node().role() == Role::Button);
+    button.or_else(|| named.first()).unwrap_or_else(|| panic!("no {name}")).rect()
+}
+
+#[test]
+fn names_of_views_stand_apart_beside_a_lesson() {
+    for (names, language) in NAMES.iter().zip([Language::English, Language::Chinese]) {
+        for width in [1280.0, 1100.0, 1920.0] {
+            let lesson = Some((2, Position { beat: 4, is_revealed: false }));
+            let options = AppOptions { lesson, language: Some(language), ..options() };
+            let harness = open_as(None, &options, Vec2::new(width, 800.0), 1.0);
+            let named: Vec<_> = names.iter().map(|name| (*name, rect(&harness, name))).collect();
+            apart(&named);
+        }
+    }
+}
+
+#[test]
+fn the_panel_of_block_sizes_leaves_the_steps_in_sight() {
+    let mut harness = open(None);
+    click(&mut harness, "Block sizes");
+    harness.run_steps(3);
+    let steps = rect(&harness, "current step").top();
+    let last = harness.get_all_by_label("Run both at 1024 tokens and compare").last().map(|node| node.rect());
+    assert!(last.is_some_and(|last| last.bottom() < steps), "{last:?} over {steps}");
+}
+
+#[test]
+fn the_whole_chart_and_table_of_traffic_are_in_sight() {
+    // flash1 moves m and l, too: the longest table.
+    let lesson = Some((5, Position { beat: 0, is_revealed: false }));
+    let mut harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 800.0), 1.0);
+    let steps = rect(&harness, "current step").top();
+    for (key, name) in [(Key::B, "Copy for NumPy"), (Key::Num1, "What is not modelled?")] {
+        press(&mut harness, Modifiers::ALT, key);
+        let last = rect(&harness, name);
+        assert!(last.bottom() < steps, "{last:?} over {steps}");
+    }
+}
+
+#[test]
+fn names_of_memories_leave_room_for_their_sizes() {
+    for language in [Language::English, Language::Chinese] {
+        let lesson = Some((0, Position { beat: 0, is_revealed: false }));
+        let options = AppOptions { lesson, language: Some(language), ..options() };
+        let mut harness = open_as(None, &options, Vec2::new(1280.0, 800.0), 1.0);
+        settle(&mut harness);
+        let (name, size) = match language {
+            Language::English => ("S of this head, 1024 x 1024", "bytes of S of one head"),
+            Language::Chinese => ("这个注意力头的 S，1024 x 1024", "一个注意力头的 S的字节"),
+        };
+        apart(&[(name, rect(&harness, name)), (size, rect(&harness, size))]);
+    }
+}
