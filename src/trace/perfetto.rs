@@ -83,7 +83,7 @@ fn write_at(
     Ok(Summary { steps: end.totals.steps, bytes: timeline.sink.finish()?, check: end.check, fault: end.fault })
 }
 
-struct Timeline<W> {
+struct Timeline<W: Write> {
     sink: Sink<W>,
     grain: Grain,
     /// The slice that may still grow.
