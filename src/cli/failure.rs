@@ -23,14 +23,25 @@ impl Failure {
         Failure::Bad(format!("{place}: {what}"))
     }
 
-    pub fn report(self) -> ExitCode {
-        let (text, code) = match self {
+    /// What is told, and the exit code.
+    fn told(&self) -> (&str, u8) {
+        match self {
             Failure::Check(text) => (text, 1),
             Failure::Bad(text) => (text, 2),
             Failure::Missing(text) => (text, 3),
-            Failure::Pipe => return ExitCode::SUCCESS,
-        };
-        say(&text);
+            Failure::Pipe => ("", 0),
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        self.told().0
+    }
+
+    pub fn report(self) -> ExitCode {
+        let (text, code) = self.told();
+        if code != 0 {
+            say(text);
+        }
         ExitCode::from(code)
     }
 }

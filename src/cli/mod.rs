@@ -71,6 +71,9 @@ enum Command {
     Lessons(lessons::Arguments),
     /// Write a lesson's tasks on paper, a sheet for each seed, or mark the answers
     Worksheet(worksheet::Arguments),
+    /// Present a running order, or a lesson
+    #[cfg(feature = "app")]
+    Present(render::PresentArguments),
     /// Draw the window at a step into a PNG, without a window
     #[cfg(feature = "app")]
     Render(render::Arguments),
@@ -102,6 +105,8 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Lessons(arguments)) => lessons::main(&arguments),
         Some(Command::Worksheet(arguments)) => worksheet::main(&arguments),
         Some(Command::Devices(arguments)) => devices::main(&arguments),
+        #[cfg(feature = "app")]
+        Some(Command::Present(arguments)) => main_job::main(&[], arguments.renderer, &arguments.place()),
         #[cfg(feature = "app")]
         Some(Command::Render(arguments)) => render::main(&arguments),
         #[cfg(feature = "app")]

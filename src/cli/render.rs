@@ -15,6 +15,7 @@ use crate::schedule::spec::{Choice, RunSpec};
 use crate::sentence::Sentence;
 
 use super::failure::{note, warn};
+use super::main_job::Renderer;
 use super::options::{RunOptions, Takes};
 use super::{Failure, files};
 
@@ -104,6 +105,39 @@ fn theme(text: &str) -> Result<Theme, Sentence> {
 
 fn language(text: &str) -> Result<Language, Sentence> {
     Language::parse(text).ok_or_else(|| "it is en or zh".into())
+}
+
+/// What is presented, and how.
+#[derive(Args)]
+pub struct PresentArguments {
+    /// A running order (.md) that lists beats with their minutes, a lesson from 1 on with a beat of it, or a lesson (.md)
+    #[arg(value_name = "PLAN.md", value_parser = lesson)]
+    what: LessonAt,
+    /// The language of the window
+    #[arg(long, value_name = "LANG", value_parser = language)]
+    lang: Option<Language>,
+    /// light, dark or projector
+    #[arg(long, value_name = "THEME", value_parser = theme)]
+    theme: Option<Theme>,
+    /// What draws the window
+    #[arg(long, value_enum, default_value_t)]
+    pub renderer: Renderer,
+}
+
+impl PresentArguments {
+    pub fn place(&self) -> PlaceOptions {
+        let lesson = match &self.what {
+            LessonAt::File(path, at) => LessonAt::File(std::path::absolute(path).unwrap_or_else(|_| path.clone()), *at),
+            built_in => built_in.clone(),
+        };
+        PlaceOptions {
+            lesson: Some(lesson),
+            present: true,
+            lang: self.lang,
+            theme: self.theme,
+            ..PlaceOptions::default()
+        }
+    }
 }
 
 /// A lesson and a place in it.

@@ -11,7 +11,7 @@ use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, view};
 use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Source};
 use super::fault::Fault;
 use super::given::Given;
-use super::hbm::{Block, Hbm, first_of};
+use super::hbm::{self, Block, Hbm, first_of};
 use super::hidden::hidden_pairs;
 use super::product::{Side, operand, product};
 use super::reported::Reported;
@@ -39,12 +39,22 @@ pub struct Machine<'a, T: Real> {
 impl<'a, T: Real> Machine<'a, T> {
     /// An empty machine, with what it is given for each head of the setting's group.
     pub fn new(program: &'a Program, setting: &'a Setting, given: &'a [Given<T>]) -> Result<Self, Fault> {
+        Self::reusing(program, setting, given, hbm::Spare::default())
+    }
+
+    /// The same, in the memory that another of this program, setting and inputs left.
+    pub fn reusing(
+        program: &'a Program,
+        setting: &'a Setting,
+        given: &'a [Given<T>],
+        spare: hbm::Spare<T>,
+    ) -> Result<Self, Fault> {
         assert_eq!(given.len(), setting.heads, "inputs for each head of the group");
         Ok(Self {
             program,
             setting,
             given,
-            hbm: Hbm::new(&program.algorithm, setting, given)?,
+            hbm: Hbm::new(&program.algorithm, setting, given, spare)?,
             chip: Chip::new(&program.algorithm),
             reported: Reported::new(&program.algorithm, setting),
             spare: Vec::new(),
@@ -52,6 +62,11 @@ impl<'a, T: Real> Machine<'a, T> {
             at: None,
             unnoted: None,
         })
+    }
+
+    /// Its memory, for another machine.
+    pub fn into_spare(self) -> hbm::Spare<T> {
+        self.hbm.into_spare(&self.program.algorithm, self.setting)
     }
 
     pub fn algorithm(&self) -> &'a Algorithm {

@@ -61,8 +61,7 @@ pub struct Input<'a, T: Real> {
     is_finite: OnceCell<bool>,
     /// Rows of a block.
     block: usize,
-    /// Of each block, its columns as rows, once a product has wanted it so: those of K in Q K^T, for one.
-    turned: OnceCell<Vec<OnceCell<Vec<T>>>>,
+    turned: Turned<T>,
 }
 
 /// A tensor that steps write.
@@ -75,6 +74,23 @@ pub struct Slab<T> {
     hides: Vec<Hides>,
 }
 
+/// What a machine leaves for the next, of each tensor and head.
+pub struct Spare<T> {
+    /// The tensors that steps write, with nothing in them.
+    slabs: Vec<Slab<T>>,
+    /// What was turned of the inputs.
+    turned: Vec<Turned<T>>,
+}
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Self { slabs: Vec::new(), turned: Vec::new() }
+    }
+}
+
+/// Of each block, its columns as rows, once a product has wanted it so: those of K in Q K^T, for one.
+type Turned<T> = OnceCell<Vec<OnceCell<Vec<T>>>>;
+
 /// Where a block lies.
 struct Area {
     rows: Range<usize>,
@@ -83,26 +99,46 @@ struct Area {
 }
 
 impl<'a, T: Real> Hbm<'a, T> {
-    /// Empty tensors, and those that are given.
-    pub fn new(algorithm: &Algorithm, setting: &Setting, given: &'a [Given<T>]) -> Result<Self, Fault> {
+    /// Empty tensors, in the memory of `spare` where it has any, and those that are given.
+    pub fn new(
+        algorithm: &Algorithm,
+        setting: &Setting,
+        given: &'a [Given<T>],
+        spare: Spare<T>,
+    ) -> Result<Self, Fault> {
         let elements: u64 = algorithm.text().tensors.iter().map(|tensor| elements(tensor, setting)).sum();
         let bytes = elements.saturating_mul(size_of::<T>() as u64);
         if bytes > MOST_BYTES {
             return Err(Fault::TooLarge { bytes, most: MOST_BYTES });
         }
-        let mut tensors = Vec::new();
+        let (mut tensors, mut slabs, mut turned) = (Vec::new(), spare.slabs.into_iter(), spare.turned.into_iter());
         for tensor in &algorithm.text().tensors {
             let heads = if tensor.is_of_group { 1 } else { setting.heads };
+            let mut empty = || slabs.next().unwrap_or_else(|| Slab::empty(tensor, setting));
             tensors.push(match tensor.role {
                 Role::Modifier(_) => Vec::new(),
                 Role::In => given[..heads]
                     .iter()
-                    .map(|head| input(tensor, setting, head).map(Kept::Input))
+                    .map(|head| input(tensor, setting, head, turned.next().unwrap_or_default()).map(Kept::Input))
                     .collect::<Result<_, _>>()?,
-                Role::Out | Role::Between => (0..heads).map(|_| Kept::Made(Slab::empty(tensor, setting))).collect(),
+                Role::Out | Role::Between => (0..heads).map(|_| Kept::Made(empty())).collect(),
             });
         }
         Ok(Self { tensors })
+    }
+
+    /// Its memory, empty again: what no step wrote is 0 as it is. It is for the same text, setting and inputs.
+    pub fn into_spare(self, algorithm: &Algorithm, setting: &Setting) -> Spare<T> {
+        let mut spare = Spare::default();
+        for (tensor, heads) in algorithm.text().tensors.iter().zip(self.tensors) {
+            for kept in heads {
+                match kept {
+                    Kept::Made(slab) => spare.slabs.push(slab.emptied(tensor, setting)),
+                    Kept::Input(input) => spare.turned.push(input.turned),
+                }
+            }
+        }
+        spare
     }
 
     /// `None` of a bias and of a keep mask.
@@ -238,9 +274,25 @@ impl<T: Real> Slab<T> {
         let (written, hides) = (vec![false; blocks], vec![Hides::Nothing; blocks]);
         Self { values: Array2::zeros((rows * splits, cols)), written, hides }
     }
+
+    /// With nothing written, in the same memory.
+    fn emptied(mut self, tensor: &Tensor, setting: &Setting) -> Self {
+        for number in (0..self.written.len()).filter(|&number| self.written[number]) {
+            let area = area(tensor, setting, place_of(tensor, &setting.plan, number));
+            self.values.slice_mut(s![area.rows, area.cols]).fill(T::zero());
+        }
+        self.written.fill(false);
+        self.hides.fill(Hides::Nothing);
+        self
+    }
 }
 
-fn input<'a, T: Real>(tensor: &Tensor, setting: &Setting, given: &'a Given<T>) -> Result<Input<'a, T>, Fault> {
+fn input<'a, T: Real>(
+    tensor: &Tensor,
+    setting: &Setting,
+    given: &'a Given<T>,
+    turned: Turned<T>,
+) -> Result<Input<'a, T>, Fault> {
     let name = &tensor.name;
     let (values, is_rounded) = given.tensor(name).ok_or_else(|| Fault::NotGiven { name: name.clone() })?;
     let (rows, cols) = size(tensor, &setting.plan);
@@ -261,7 +313,7 @@ fn input<'a, T: Real>(tensor: &Tensor, setting: &Setting, given: &'a Given<T>) -
         _ => OnceCell::new(),
     };
     let block = if tensor.axes().has(Axis::I) { setting.plan.br } else { setting.plan.bc };
-    Ok(Input { values: elements, cols, is_finite, block, turned: OnceCell::new() })
+    Ok(Input { values: elements, cols, is_finite, block, turned })
 }
 
 /// Refuses a run whose text keeps scores in HBM, as `standard` does, where they would take more memory than there may be;
@@ -316,6 +368,15 @@ fn blocks_of(tensor: &Tensor, plan: &Plan) -> usize {
     along(Axis::I, plan.t_r()) * along(Axis::J, plan.t_c())
 }
 
+/// Where the block with this number stands, as [`area`] numbers them.
+fn place_of(tensor: &Tensor, plan: &Plan, number: usize) -> Place {
+    let (axes, blocks) = (tensor.axes(), blocks_of(tensor, plan));
+    let (split, at) = (number / blocks, number % blocks);
+    let is_tile = axes.has(Axis::I) && axes.has(Axis::J);
+    let (i, j) = if is_tile { (at / plan.t_c(), at % plan.t_c()) } else { (at, at) };
+    Place::new(Some(i), Some(j)).with(Axis::S, split)
+}
+
 fn area(tensor: &Tensor, setting: &Setting, place: Place) -> Area {
     let (plan, axes) = (&setting.plan, tensor.axes());
     let (n, width) = size(tensor, plan);
@@ -348,7 +409,7 @@ mod tests {
         let setting = Setting { heads: 2, ..Setting::new(plan(n)) };
         // S and P of each head; Q and O of each, K and V of both.
         let elements = (2 * 2 * n * n + 2 * n * (2 + 3) + n * (2 + 3)) as u64;
-        let fault = Hbm::<f32>::new(standard, &setting, &[]).err();
+        let fault = Hbm::<f32>::new(standard, &setting, &[], Spare::default()).err();
         assert_eq!(fault, Some(Fault::TooLarge { bytes: 4 * elements, most: MOST_BYTES }));
         assert!(check_scores(standard, &plan(1 << 14)).is_ok());
         let wrong = check_scores(standard, &plan(n)).unwrap_err().to_string();

@@ -4,6 +4,7 @@
 //! then needed too. The list, carried out forwards, gives the very bits that carrying out every step would.
 
 use crate::attention::Real;
+use crate::schedule::language::TensorId;
 use crate::schedule::{Names, Place, Plan, Schedule, Step};
 
 use super::evaluate::Machine;
@@ -41,7 +42,12 @@ impl Needed {
     pub fn take(&mut self, schedule: &Schedule, step: &Step) -> bool {
         let effects = schedule.effects(step);
         let block = |tensor| Block::of(&schedule.algorithm, tensor, step.place, step.head);
-        let written = effects.hbm_write.map(block);
+        // Most blocks that are written are others' than those needed; to tell these apart costs less than to name them.
+        let may_be = |needed: &Block, tensor| {
+            needed.tensor == tensor && needed.place.i().is_none_or(|i| step.place.i() == Some(i))
+        };
+        let may_write = |tensor: &TensorId| self.blocks.iter().any(|needed| may_be(needed, *tensor));
+        let written = effects.hbm_write.filter(may_write).map(block);
         let written_block = written.and_then(|block| self.blocks.iter().position(|needed| *needed == block));
         if !effects.writes.meets(self.chip) && written_block.is_none() {
             return false;
@@ -126,29 +132,37 @@ fn plan_back<'c, T: Real>(
     if cursor == 0 {
         return tasks;
     }
+    // Lines that may write HBM: where nothing on chip is needed, the others are passed over.
+    let lines = 0..schedule.algorithm.text().lines.len();
+    let stores: Vec<bool> = lines.map(|line| schedule.algorithm.effects(line, u32::MAX).hbm_write.is_some()).collect();
     let mut index = schedule.section_of(cursor - 1);
     let mut end = cursor;
     loop {
         let (section, range) = (schedule.section(index), schedule.section_steps(index));
         if !needed.chip.is_empty() || checkpoints.section_writes(index, &needed.blocks) {
             schedule.write_section(index, &mut steps);
-            for n in (range.start..end).rev() {
-                let step = steps[(n - range.start) as usize];
+            let mut kept = checkpoints.last_within(end);
+            for (at, step) in steps[..(end - range.start) as usize].iter().enumerate().rev() {
+                let n = range.start + at as u64;
                 // A checkpoint at `n + 1` holds the state after step `n`.
-                if let Some(checkpoint) = checkpoints.at(n + 1) {
+                if let Some((_, checkpoint)) = kept.filter(|(cursor, _)| *cursor == n + 1) {
+                    kept = checkpoints.last_within(n);
                     let (held, rest): (Vec<Block>, Vec<Block>) =
                         needed.blocks.iter().partition(|block| checkpoint.holds(block));
-                    tasks.push(Task::Restore { checkpoint, step, chip: !needed.chip.is_empty(), blocks: held });
+                    tasks.push(Task::Restore { checkpoint, step: *step, chip: !needed.chip.is_empty(), blocks: held });
                     needed = Needed { chip: Names::default(), blocks: rest };
                     looked.names = Names::default();
                 }
                 if needed.is_empty() {
                     return tasks;
                 }
-                let leaves_some = looked.is_larger(schedule.plan(), step.place);
-                if needed.take(schedule, &step) {
-                    tasks.push(Task::Step { step, n });
-                    looked.take(&mut needed, schedule.effects(&step).replaces, leaves_some);
+                if needed.chip.is_empty() && !stores[step.line] {
+                    continue;
+                }
+                let leaves_some = !looked.names.is_empty() && looked.is_larger(schedule.plan(), step.place);
+                if needed.take(schedule, step) {
+                    tasks.push(Task::Step { step: *step, n });
+                    looked.take(&mut needed, schedule.effects(step).replaces, leaves_some);
                 }
             }
         }
@@ -185,7 +199,7 @@ mod tests {
         let program = Program::new(algorithm);
         let kept = [0, 20_000]
             .map(|budget| Recording::new(&schedule, &program, &given, 0, budget, |_| true).unwrap().checkpoints);
-        assert!(kept[0].at(schedule.len()).is_some() && (1..schedule.len()).all(|cursor| kept[0].at(cursor).is_none()));
+        assert!(kept[0].last_within(schedule.len()).is_some() && kept[0].last_within(schedule.len() - 1).is_none());
         let own = || Machine::new(&program, &schedule.setting, &given).unwrap();
         let (mut stepped, mut cursor) = (own(), 0);
         schedule.for_each(|_, step| {

@@ -63,12 +63,10 @@ impl<T: Real> Checkpoints<T> {
         Self { spacing: 0, kept: Vec::new(), writes: written_blocks(schedule) }
     }
 
-    /// The checkpoint after the first `cursor` steps, if one was kept there.
-    pub fn at(&self, cursor: u64) -> Option<&Checkpoint<T>> {
-        if self.spacing == 0 || !cursor.is_multiple_of(self.spacing) || cursor == 0 {
-            return None;
-        }
-        self.kept.get((cursor / self.spacing) as usize - 1)
+    /// The last checkpoint within the first `cursor` steps, and after how many of them it was kept.
+    pub fn last_within(&self, cursor: u64) -> Option<(u64, &Checkpoint<T>)> {
+        let count = cursor.checked_div(self.spacing)?.min(self.kept.len() as u64);
+        Some((count * self.spacing, self.kept.get(count.checked_sub(1)? as usize)?))
     }
 
     /// Whether a section may write one of `blocks`.

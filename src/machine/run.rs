@@ -1,6 +1,6 @@
 //! One schedule on one head, to be looked at anywhere: in f32 or f64 behind one type.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ndarray::ArrayView3;
 
@@ -14,7 +14,7 @@ use super::compile::Program;
 use super::evaluate::Machine;
 use super::fault::Fault;
 use super::given::Given;
-use super::hbm::Block;
+use super::hbm::{Block, Spare};
 use super::inputs::inputs_of_group;
 use super::lazy::restore;
 use super::meter::{MeterIndex, Totals};
@@ -46,6 +46,8 @@ struct Pass<T> {
     picked: usize,
     program: Program,
     recording: Recording<T>,
+    /// What the last look left: to fill HBM with zeros anew takes longer than most looks.
+    spare: Mutex<Spare<T>>,
 }
 
 /// Statistics of one row after a visit of one key block.
@@ -192,7 +194,7 @@ impl<T: Real> Pass<T> {
     ) -> Result<Self, Fault> {
         let (program, picked) = (Program::new(&schedule.algorithm), schedule.setting.picked(head));
         let recording = Recording::new(schedule, &program, &given, picked, CHECKPOINT_BUDGET, go_on)?;
-        Ok(Self { given, picked, program, recording })
+        Ok(Self { given, picked, program, recording, spare: Mutex::default() })
     }
 
     fn machine<'a>(&'a self, schedule: &'a Schedule, program: &'a Program) -> Machine<'a, T> {
@@ -201,9 +203,14 @@ impl<T: Real> Pass<T> {
 
     fn view(&self, schedule: &Schedule, cursor: u64) -> View {
         let cursor = cursor.min(schedule.len());
-        let mut machine = self.machine(schedule, &self.program);
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = std::mem::take(&mut *spare());
+        let mut machine =
+            Machine::reusing(&self.program, &schedule.setting, &self.given, memory).expect("the first pass had one");
         restore(&mut machine, schedule, &self.recording.checkpoints, cursor, true, &[], |_, _, _| {});
-        View::of(&machine, schedule, cursor)
+        let view = View::of(&machine, schedule, cursor);
+        *spare() = machine.into_spare();
+        view
     }
 
     fn history(&self, schedule: &Schedule, i: usize) -> RowHistory {

@@ -559,6 +559,7 @@ fn a_formula_that_is_none_is_told_in_one_line_with_its_reason() {
             assert_eq!(at_fault, formula);
             let words = findings[0].sentence().to_string();
             assert!(words.starts_with("The formula “") && !words.contains('\n'), "{words}");
+            assert!(!words.contains("since line"), "the learner sees no lines: {words}");
             assert!(!fault.to_string().is_empty() && fault.to_string().contains(told), "{words}");
         }
     }

@@ -443,3 +443,36 @@ fn a_choice_that_is_typed_is_found() {
     settle(&mut harness);
     assert!(harness.query_by_label("change").is_some());
 }
+
+/// A running order goes through beats of several lessons, and the notes say how much time is left for each part.
+#[test]
+fn a_running_order_is_presented_with_its_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mine.md"), include_str!("../../src/cli/lessons/lesson.md"))
+        .expect("it is written");
+    let path = folder.path().join("plan.md");
+    let plan = "---\ntitle: Two parts\n---\n\n- mine.md:2: 3 min, Wait for hands.\n- 5.2: 4 min\n";
+    std::fs::write(&path, plan).expect("it is written");
+    let own_lesson = Some((path, Position::default()));
+    let mut harness = open_with(&AppOptions { own_lesson, is_presenting: true, ..options() });
+    press(&mut harness, NONE, Key::N);
+    settle(&mut harness);
+    assert!(shows(&harness, "Something to change") && shows(&harness, "Wait for hands."), "{:?}", all_text(&harness));
+    let left = |harness: &Harness<'_, App>, what: &str| {
+        let text = value(harness, what);
+        let (minutes, seconds) = text.strip_suffix(" left").expect("not over").split_once(':').expect("a clock");
+        minutes.parse::<u32>().expect("minutes") * 60 + seconds.parse::<u32>().expect("seconds")
+    };
+    // Some of the time has gone by, as the clock of the test does.
+    assert!((120..=180).contains(&left(&harness, "This part")) && (360..=420).contains(&left(&harness, "In all")));
+    let title = |harness: &Harness<'_, App>| harness.state().lesson().expect("it is open").position;
+    while title(&harness).beat == 0 {
+        press(&mut harness, NONE, Key::PageDown);
+        settle(&mut harness);
+    }
+    assert!(!shows(&harness, "Wait for hands."));
+    assert!((360..=420).contains(&left(&harness, "This part")), "it ends with the talk");
+    let fifth = LESSONS[4].lesson(Language::English).expect("it parses");
+    let beat = harness.state().lesson().expect("it is open").beat().title.clone();
+    assert_eq!(beat, fifth.beats[1].title);
+}

@@ -150,14 +150,39 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
     });
 }
 
-/// What the teacher sees: the notes, the answer that comes next, the clock.
+/// Seconds as on a clock: 3:07.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// The time left until so many minutes, or by how much they are over.
+fn left(ui: &mut Ui, what: &'static str, minutes: usize, seconds: f64) {
+    let left = minutes as f64 * 60.0 - seconds;
+    let (text, color) = match left < 0.0 {
+        false => (fill(ui.ctx(), "{0} left", &[&clock(left)]), Palette::of(ui).ink),
+        true => (fill(ui.ctx(), "{0} over", &[&clock(-left)]), Palette::of(ui).trouble),
+    };
+    let what = tr(ui.ctx(), what);
+    let label = ui.label(egui::RichText::new(format!("{what}: {text}")).size(theme::HEADING).color(color));
+    draw::describe(&label, what, &text);
+}
+
+/// What the teacher sees: the clock and the time left, the answer that comes next, the notes.
 pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
-    let minutes = (seconds / 60.0).floor();
-    let clock = format!("{:.0}:{:02.0}", minutes, (seconds - 60.0 * minutes).floor());
+    let clock = clock(seconds);
     let label = ui.label(egui::RichText::new(&clock).size(theme::TITLE).monospace());
     draw::describe(&label, "clock", &clock);
     let Some(lesson) = lesson else { return };
+    let part = lesson.beat().part.as_ref();
+    if let Some(part) = part {
+        left(ui, "This part", part.until, seconds);
+    }
+    left(ui, "In all", lesson.lesson.minutes, seconds);
     draw::caption(ui, &lesson.title());
+    if let Some(part) = part.filter(|part| !part.note.is_empty()) {
+        prose::show(ui, &part.note, theme::HEADING);
+    }
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
         let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());

@@ -58,6 +58,8 @@ pub fn main(paths: &[PathBuf], json: bool) -> Result<(), Failure> {
 
 fn one(named: &Named, engine: &Engine) -> Checked {
     let (title, report) = match named.lesson() {
+        // What it lists is checked where it stands.
+        Ok(lesson) if named.is_plan() => (lesson.title, Report::default()),
         Ok(lesson) => (lesson.title.clone(), check(&lesson, engine)),
         Err(error) => (String::new(), Report { faults: vec![error], ..Report::default() }),
     };

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Failure, files};
 use crate::files::{own_algorithm, own_input, reason, shown};
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Engine, Files, Language, Lesson, LessonError, parse_in};
+use crate::playback::lesson::{Engine, Files, Language, Lesson, LessonError, parse_in, plan};
+use crate::sentence::Sentence;
 
 pub const LANGUAGES: [Language; 2] = [Language::English, Language::Chinese];
 
@@ -20,7 +21,19 @@ pub struct Named {
 
 impl Named {
     pub fn lesson(&self) -> Result<Lesson, LessonError> {
-        parse_in(&self.text, self.folder.as_deref())
+        let folder = self.folder.as_deref();
+        if !self.is_plan() {
+            return parse_in(&self.text, folder);
+        }
+        plan::parse(&self.text, folder, &|path| {
+            let part = of_file(path).map_err(|failure| Sentence::verbatim(failure.text()))?;
+            parse_in(&part.text, part.folder.as_deref()).map_err(|error| Sentence::verbatim(place(&part.path, &error)))
+        })
+    }
+
+    /// It lists beats of other lessons.
+    pub fn is_plan(&self) -> bool {
+        plan::is_plan(&self.text)
     }
 }
 

@@ -35,7 +35,7 @@ pub fn parse_in(text: &str, folder: Option<&Path>) -> Result<Lesson> {
         ));
     }
     let lines: Vec<&str> = text.lines().collect();
-    let (mut lesson, body) = header(&lines)?;
+    let (mut lesson, body) = begin(&lines)?;
     let mut scene = Scene { folder: folder.map(Path::to_owned), ..Scene::default() };
     let mut reader = Reader { lines: &lines, next: body, language: lesson.language };
     while let Some(beat) = reader.beat(&mut scene)? {
@@ -53,23 +53,33 @@ pub fn parse_in(text: &str, folder: Option<&Path>) -> Result<Lesson> {
     Ok(lesson)
 }
 
-/// `---`, fields, `---`.
-fn header(lines: &[&str]) -> Result<(Lesson, usize)> {
+/// `---`, fields, `---`; and the number of lines that these are.
+pub(super) fn header(lines: &[&str]) -> Result<(Fields, usize)> {
     let need = || LessonError::line(1, "a lesson begins with a header between two lines of ---");
     if lines.first().map(|line| line.trim_end()) != Some("---") {
         return Err(need());
     }
     let end = 1 + lines[1..].iter().position(|line| line.trim_end() == "---").ok_or_else(need)?;
-    let mut fields = Fields::new(1, fields::parse(&lines[1..end], 2)?);
+    Ok((Fields::new(1, fields::parse(&lines[1..end], 2)?), end + 1))
+}
+
+/// English where the header does not say.
+pub(super) fn language(fields: &mut Fields) -> Result<Language> {
+    match fields.take("language") {
+        None => Ok(Language::English),
+        Some(field) => Language::parse(&field.value).ok_or_else(|| field.fault("languages are en and zh")),
+    }
+}
+
+/// A lesson without beats, and the number of lines before them.
+fn begin(lines: &[&str]) -> Result<(Lesson, usize)> {
+    let (mut fields, body) = header(lines)?;
     let title = fields.need("title")?.value;
     let minutes = fields.need("minutes")?.index()?;
     let goal = fields.need("goal")?.value;
-    let language = match fields.take("language") {
-        None => Language::English,
-        Some(field) => Language::parse(&field.value).ok_or_else(|| field.fault("languages are en and zh"))?,
-    };
+    let language = language(&mut fields)?;
     fields.finish()?;
-    Ok((Lesson { title, minutes, goal, language, beats: Vec::new() }, end + 1))
+    Ok((Lesson { title, minutes, goal, language, beats: Vec::new() }, body))
 }
 
 struct Reader<'a> {

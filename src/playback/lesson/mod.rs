@@ -19,6 +19,7 @@ mod gradient;
 pub mod library;
 mod objects;
 pub mod pair;
+pub mod plan;
 mod predict;
 pub mod quantity;
 mod results;
@@ -45,6 +46,7 @@ pub use text::{Piece, Text};
 
 use build::Build;
 use expr::Expr;
+use plan::Part;
 
 /// A parsed lesson.
 #[derive(Clone, Debug)]
@@ -105,6 +107,8 @@ pub struct Beat {
     pub claims: Vec<Claim>,
     /// For a teacher.
     pub notes: Option<Text>,
+    /// Of a beat in a running order.
+    pub part: Option<Part>,
 }
 
 /// A place in a lesson.
@@ -130,6 +134,7 @@ impl Beat {
             build: None,
             claims: Vec::new(),
             notes: None,
+            part: None,
         }
     }
 

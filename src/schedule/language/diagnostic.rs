@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::words::Axis;
-use crate::sentence::Sentence;
+use crate::sentence::{Sentence, Value};
+
+/// What was said of something before, and its line.
+pub(super) const SINCE: &str = "{0} since line {1}";
 
 /// A piece of one line of a text. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,16 @@ impl Diagnostic {
     pub fn sentence(&self, file: &str) -> Sentence {
         let at = Sentence::new("{0}:{1}:{2}: {3}").with(file).with(self.span.line).with(self.span.column);
         at.and(self.what.clone())
+    }
+
+    /// What is wrong, for someone who does not see the lines of the text.
+    pub fn without_lines(mut self) -> Sentence {
+        for value in &mut self.what.values {
+            if let Value::Said(Sentence { pattern: SINCE, values }) = value {
+                *value = values.swap_remove(0);
+            }
+        }
+        self.what
     }
 }
 

@@ -381,6 +381,10 @@ static TABLE: &[(&str, &str)] = &[
     ("Vote again", "再投一次"),
     ("Notes", "备注"),
     ("Next answer: {0}", "下一个答案：{0}"),
+    ("This part", "这一段"),
+    ("In all", "全部"),
+    ("{0} left", "还有 {0}"),
+    ("{0} over", "超出 {0}"),
     (
         "The link is on the clipboard: a command line that reopens this step.",
         "链接已复制：用这条命令可以重新打开这一步。",

@@ -14,7 +14,7 @@ use super::grade::{Finding, Grade, empty_hole};
 use super::{Build, Graded, Line, written};
 use crate::attention::{Precision, Real};
 use crate::machine::{Given, Machine, Program, Results, carry_out};
-use crate::schedule::language::{Extent, Shape};
+use crate::schedule::language::{Diagnostic, Extent, Shape};
 use crate::schedule::{Algorithm, Schedule};
 use crate::sentence::Sentence;
 
@@ -77,7 +77,7 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
 fn text(formulas: &[Formula]) -> Result<Algorithm, Finding> {
     let read = |formulas: &[Formula]| {
         Algorithm::read("the update of a row", &filled(formulas))
-            .map_err(|wrong| wrong.into_iter().next().map(|first| first.what).unwrap_or_default())
+            .map_err(|wrong| wrong.into_iter().next().map(Diagnostic::without_lines).unwrap_or_default())
     };
     read(formulas).map_err(|fault| {
         // A formula may be told where its value is used: the one at fault cannot be read beside right ones either.

@@ -2,7 +2,7 @@
 
 use crate::sentence::Sentence;
 
-use super::super::diagnostic::Span;
+use super::super::diagnostic::{SINCE, Span};
 use super::super::shape::{Extent, Shape};
 use super::super::syntax::{
     Action as Written, Block, Condition, Expr, ExprKind as As, Line as WrittenLine, Statement as WrittenStatement, Word,
@@ -262,8 +262,9 @@ impl Checker {
             && before != shape
             && !self.scope.over_keys.has(id)
         {
-            let what = Sentence::new("{0} is {1} since line {2}, and this is {3}").with(&name).and(before.sentence());
-            return Err(self.fail(span, what.with(since.line).and(shape.sentence())));
+            let before = Sentence::new(SINCE).and(before.sentence()).with(since.line);
+            let what = Sentence::new("{0} is {1}, and this is {2}").with(&name).and(before).and(shape.sentence());
+            return Err(self.fail(span, what));
         }
         self.scope.give(id, shape, truth, facts, span);
         Ok(())
