@@ -150,6 +150,26 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
+/// What a model says: two significant digits and no more, as in `0.59`, `1200`.
+pub fn modelled(x: f64) -> String {
+    // Rounded first, so that 1234 is 1200.
+    let rounded: f64 = format!("{x:.1e}").parse().unwrap_or(x);
+    let text = digits(rounded, 2);
+    if text.contains('e') { text } else { text.strip_suffix(".0").unwrap_or(&text).to_owned() }
+}
+
+/// A time that a model says: `1.2 ms`.
+pub fn modelled_time(seconds: f64) -> String {
+    let units = [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)];
+    // What rounds to 1000 of one unit is 1 of the next.
+    let (name, unit) = units.into_iter().find(|(_, unit)| seconds.abs() >= 0.995 * unit).unwrap_or(units[3]);
+    if seconds == 0.0 || !seconds.is_finite() {
+        format!("{} s", modelled(seconds))
+    } else {
+        format!("{} {name}", modelled(seconds / unit))
+    }
+}
+
 /// A rate: four digits with a decimal prefix, as makers give them: `1.555 TB/s`, `245.8 MFLOP/s`.
 pub fn rate(per_second: f64, unit: &str) -> String {
     let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
@@ -275,6 +295,27 @@ mod tests {
         });
         assert_eq!(unit.write(4), "3.815e-6", "something is not nothing");
         assert_eq!(Unit::of(0).write(0), "0");
+    }
+
+    #[test]
+    fn a_model_says_two_digits() {
+        for (x, text) in [
+            (0.592_59, "0.59"),
+            (1.185, "1.2"),
+            (9.96, "10"),
+            (4.0, "4"),
+            (113.6, "110"),
+            (1234.0, "1200"),
+            (98_765.0, "99000"),
+            (1.26e9, "1.3e9"),
+            (0.0, "0"),
+            (f64::INFINITY, "inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(modelled(x), text);
+        }
+        let times = [1.234e-3, 0.9996e-3, 0.996e-6, 25.0, 0.0].map(modelled_time);
+        assert_eq!(times, ["1.2 ms", "1 ms", "1 µs", "25 s", "0 s"]);
     }
 
     #[test]

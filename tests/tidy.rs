@@ -10,16 +10,17 @@ mod folders;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Rooms of `src/`, with the rooms that each may import from.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("attention", &[]),
     ("schedule", &["attention"]),
+    ("clock", &["attention", "schedule"]),
     ("machine", &["attention", "schedule"]),
     ("trace", &["attention", "schedule", "machine"]),
-    ("playback", &["attention", "schedule", "machine", "trace"]),
-    ("gpu", &["attention", "schedule"]),
+    ("playback", &["attention", "schedule", "clock", "machine", "trace"]),
+    ("gpu", &["attention", "schedule", "clock"]),
     ("files", &["attention", "schedule"]),
-    ("cli", &["attention", "schedule", "machine", "trace", "playback", "gpu", "files", "app"]),
-    ("app", &["attention", "schedule", "machine", "trace", "playback", "gpu", "files"]),
+    ("cli", &["attention", "schedule", "clock", "machine", "trace", "playback", "gpu", "files", "app"]),
+    ("app", &["attention", "schedule", "clock", "machine", "trace", "playback", "gpu", "files"]),
 ];
 
 /// Text that may stand only in the rooms named.

@@ -20,11 +20,13 @@ mod progress;
 mod render;
 mod report;
 mod run;
+mod shape;
 mod taps;
 mod text;
 mod trace;
 mod traffic;
 mod traffic_report;
+mod what_if;
 #[cfg(feature = "app")]
 mod window_cost;
 mod worksheet;
@@ -63,6 +65,9 @@ enum Command {
     Diff(diff::Arguments),
     /// Count the traffic of a shape and compare it with the closed formulas
     Traffic(traffic::Arguments),
+    /// Model what a shape and block sizes would come to on a chip: waves, roofs, time at best
+    #[command(name = "whatif")]
+    WhatIf(what_if::Arguments),
     /// Hold every backend, or an output of another program, against exact attention
     Check(check::Arguments),
     /// Measure speeds as ratios
@@ -100,6 +105,7 @@ pub fn main(args: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         Some(Command::Trace(arguments)) => trace::main(&arguments),
         Some(Command::Diff(arguments)) => diff::main(&arguments),
         Some(Command::Traffic(arguments)) => traffic::main(&arguments),
+        Some(Command::WhatIf(arguments)) => what_if::main(&arguments),
         Some(Command::Check(arguments)) => check::main(&arguments),
         Some(Command::Bench(arguments)) => bench::main(&arguments),
         Some(Command::Lessons(arguments)) => lessons::main(&arguments),

@@ -10,28 +10,13 @@ use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, RunOptions, Takes};
+use super::shape::ShapeOptions;
 use super::traffic_report::Report;
 
 #[derive(Args)]
 pub struct Arguments {
-    #[arg(long, value_name = "N")]
-    n_q: usize,
-    #[arg(long, value_name = "N")]
-    n_k: usize,
-    #[arg(long, value_name = "D")]
-    d: usize,
-    /// Width of V and O; d where it is not given
-    #[arg(long, value_name = "D")]
-    d_v: Option<usize>,
-    /// Query heads
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    heads: usize,
-    /// Key/value heads, which query heads share; as many as those where they are not given
-    #[arg(long, value_name = "N")]
-    kv_heads: Option<usize>,
-    /// Batch entries
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    entries: usize,
+    #[command(flatten)]
+    shape: ShapeOptions,
     #[command(flatten)]
     run: RunOptions<OfShape>,
     /// Count every step, however many there are; up to 40 million places of lines are walked anyway
@@ -59,14 +44,11 @@ impl Takes for OfShape {
     }
 }
 
-/// Sizes above this are refused before anything is multiplied.
-const LARGEST: usize = 1 << 40;
-
 /// More blocks than this along both axes would take the closed form itself more than a second.
 const MOST_BLOCKS: usize = 100_000_000;
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
-    let shape = shape(arguments)?;
+    let shape = arguments.shape.shape()?;
     let asked = arguments.run.spec.clone();
     let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
     // Whole: what is beyond n_k is refused, and not cut off.
@@ -88,18 +70,6 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
             Err(Failure::Check(format!("{}: counted and closed form differ", report.name)))
         }
         None => Ok(()),
-    }
-}
-
-fn shape(arguments: &Arguments) -> Result<Shape, Failure> {
-    let &Arguments { n_q, n_k, d, d_v, heads, kv_heads, entries, .. } = arguments;
-    let (d_v, kv_heads) = (d_v.unwrap_or(d), kv_heads.unwrap_or(heads));
-    let shape = Shape { batch: entries, heads, kv_heads, n_q, n_k, d, d_v };
-    shape.validate().map_err(|error| Failure::Bad(error.to_string()))?;
-    let sizes = [n_q, n_k, d, d_v, heads, entries, heads.saturating_mul(entries)];
-    match sizes.into_iter().find(|&size| size > LARGEST) {
-        Some(size) => Err(Failure::Bad(format!("a size of {size} is out of reach; the largest is {LARGEST}"))),
-        None => Ok(shape),
     }
 }
 
@@ -206,13 +176,7 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 }
 
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
-    let heads = match (shape.heads, shape.batch) {
-        (1, 1) => "One query head".into(),
-        (heads, 1) => format!("{heads} query heads, {} of keys and values", shape.kv_heads),
-        (heads, batch) => {
-            format!("{batch} batch entries of {heads} query heads, {} of keys and values", shape.kv_heads)
-        }
-    };
+    let heads = super::shape::heads(shape);
     let head = format!(
         "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}. Elements moved between HBM and chip.\n",
         shape.n_q,

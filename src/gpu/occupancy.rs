@@ -1,5 +1,7 @@
 //! What a kernel takes of a multiprocessor, and how many of its blocks run at once: known before it is launched.
 
+use crate::clock;
+
 /// One entry point of a kernel on one device, for one problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Occupancy {
@@ -28,8 +30,7 @@ impl Occupancy {
 
     /// Times that the device is filled; the last time perhaps in part. `None` where no block fits.
     pub fn waves(&self) -> Option<f64> {
-        let at_once = self.blocks_per_sm * self.sms;
-        (at_once > 0).then(|| self.blocks as f64 / at_once as f64)
+        clock::waves(self.blocks as u64, (self.blocks_per_sm * self.sms) as u64)
     }
 }
 

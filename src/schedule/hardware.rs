@@ -20,6 +20,10 @@ pub struct Hardware {
     pub register_bytes_per_sm: u64,
     /// The most that one thread block may use.
     pub register_bytes_per_block: u64,
+    /// The most thread blocks that an SM holds at once, however small they are.
+    pub blocks_per_sm: u64,
+    /// The cache that all SMs share, between them and HBM.
+    pub l2_bytes: u64,
     /// Shared memory and registers count as one budget: a chip for lessons.
     pub is_unified: bool,
     pub hbm_bytes: u64,
@@ -40,6 +44,7 @@ pub struct Hardware {
 pub const LIMITS: &str = "https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities";
 
 const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// What differs from chip to chip; the rest follows.
@@ -51,6 +56,9 @@ struct Figures {
     shared_kib: (u64, u64),
     /// KiB of L1 cache and shared memory per SM.
     sram_kib: u64,
+    /// Thread blocks of an SM at most.
+    blocks_per_sm: u64,
+    l2_mib: u64,
     hbm_gib: u64,
     hbm_gb_per_s: f64,
     /// Tera-operations a second: f16 matrix products, f32.
@@ -79,6 +87,8 @@ impl Figures {
             shared_bytes_per_block: self.shared_kib.1 * KIB,
             register_bytes_per_sm: REGISTER_BYTES,
             register_bytes_per_block: REGISTER_BYTES,
+            blocks_per_sm: self.blocks_per_sm,
+            l2_bytes: self.l2_mib * MIB,
             is_unified: false,
             hbm_bytes: self.hbm_gib * GIB,
             hbm_bytes_per_s: self.hbm_gb_per_s * 1e9,
@@ -100,6 +110,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 40,
             shared_kib: (64, 64),
             sram_kib: 96,
+            blocks_per_sm: 16,
+            l2_mib: 4,
             hbm_gib: 16,
             hbm_gb_per_s: 320.0,
             tflops: (65.0, 8.1),
@@ -113,6 +125,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 108,
             shared_kib: (164, 163),
             sram_kib: 192,
+            blocks_per_sm: 32,
+            l2_mib: 40,
             hbm_gib: 40,
             hbm_gb_per_s: 1555.0,
             tflops: (312.0, 19.5),
@@ -126,6 +140,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 108,
             shared_kib: (164, 163),
             sram_kib: 192,
+            blocks_per_sm: 32,
+            l2_mib: 40,
             hbm_gib: 80,
             hbm_gb_per_s: 2039.0,
             tflops: (312.0, 19.5),
@@ -139,6 +155,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 82,
             shared_kib: (100, 99),
             sram_kib: 128,
+            blocks_per_sm: 16,
+            l2_mib: 6,
             hbm_gib: 24,
             hbm_gb_per_s: 936.0,
             tflops: (71.0, 35.6),
@@ -152,6 +170,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 128,
             shared_kib: (100, 99),
             sram_kib: 128,
+            blocks_per_sm: 24,
+            l2_mib: 72,
             hbm_gib: 24,
             hbm_gb_per_s: 1008.0,
             tflops: (165.2, 82.6),
@@ -165,6 +185,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 58,
             shared_kib: (100, 99),
             sram_kib: 128,
+            blocks_per_sm: 24,
+            l2_mib: 48,
             hbm_gib: 24,
             hbm_gb_per_s: 300.0,
             tflops: (121.0, 30.3),
@@ -178,6 +200,8 @@ pub fn all() -> Vec<Hardware> {
             sms: 132,
             shared_kib: (228, 227),
             sram_kib: 256,
+            blocks_per_sm: 32,
+            l2_mib: 50,
             hbm_gib: 80,
             hbm_gb_per_s: 3350.0,
             tflops: (989.0, 67.0),
@@ -191,11 +215,13 @@ pub fn all() -> Vec<Hardware> {
             sms: 132,
             shared_kib: (228, 227),
             sram_kib: 256,
+            blocks_per_sm: 32,
+            l2_mib: 60,
             hbm_gib: 141,
             hbm_gb_per_s: 4800.0,
             tflops: (989.0, 67.0),
             boost_ghz: 1.83,
-            source: "NVIDIA H200 datasheet; CUDA C++ Programming Guide, compute capability 9.0",
+            source: "NVIDIA H200 datasheet; CUDA C++ Programming Guide, compute capability 9.0; L2 as its driver reports it",
             link: "https://www.nvidia.com/en-us/data-center/h200/",
         },
         Figures {
@@ -204,11 +230,13 @@ pub fn all() -> Vec<Hardware> {
             sms: 148,
             shared_kib: (228, 227),
             sram_kib: 256,
+            blocks_per_sm: 32,
+            l2_mib: 126,
             hbm_gib: 180,
             hbm_gb_per_s: 8000.0,
             tflops: (2250.0, 80.0),
             boost_ghz: 1.85,
-            source: "NVIDIA DGX B200 datasheet; FlashAttention-4 (2026) for operations per clock",
+            source: "NVIDIA DGX B200 datasheet; FlashAttention-4 (2026) for operations per clock; Chips and Cheese (2025) for L2",
             link: "https://www.nvidia.com/en-us/data-center/dgx-b200/",
         },
     ];
@@ -228,6 +256,8 @@ fn toy() -> Hardware {
         shared_bytes_per_block: 512,
         register_bytes_per_sm: 512,
         register_bytes_per_block: 512,
+        blocks_per_sm: 1,
+        l2_bytes: 4096,
         is_unified: true,
         hbm_bytes: 1 << 20,
         hbm_bytes_per_s: 2.039e6,

@@ -135,7 +135,7 @@ impl Plan {
     }
 
     /// Key blocks that query block `i` sees whole.
-    fn full_key_blocks(&self, i: usize) -> Range<usize> {
+    pub(super) fn full_key_blocks(&self, i: usize) -> Range<usize> {
         let visible = self.visible_key_blocks(i);
         // Every key from the last row's first to the first row's last is seen by all rows of the block.
         let rows = self.rows(i);
@@ -148,8 +148,23 @@ impl Plan {
         if start < end.min(visible.end) { start..end.min(visible.end) } else { 0..0 }
     }
 
-    fn keys_in(&self, blocks: &Range<usize>) -> u64 {
+    /// Query blocks that see all of key block `j`.
+    pub(super) fn full_query_blocks(&self, j: usize) -> Range<usize> {
+        let cols = self.cols(j);
+        // A query sees a run of keys, so that it sees all of them where it sees the first and the last.
+        let [first, last] = [cols.start, cols.end - 1].map(|key| self.band.rows_of_keys(key..key + 1));
+        let rows = first.start.max(last.start)..first.end.min(last.end);
+        let start = rows.start.div_ceil(self.br);
+        let end = if rows.end >= self.n_q { self.t_r() } else { rows.end / self.br };
+        if rows.is_empty() || start >= end { 0..0 } else { start..end }
+    }
+
+    pub(super) fn keys_in(&self, blocks: &Range<usize>) -> u64 {
         if blocks.is_empty() { 0 } else { ((blocks.end * self.bc).min(self.n_k) - blocks.start * self.bc) as u64 }
+    }
+
+    pub(super) fn rows_in(&self, blocks: &Range<usize>) -> u64 {
+        if blocks.is_empty() { 0 } else { ((blocks.end * self.br).min(self.n_q) - blocks.start * self.br) as u64 }
     }
 
     /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r), visiting no tile.

@@ -89,6 +89,7 @@ fn known() -> Vec<(&'static str, BTreeSet<String>)> {
         ("name", arms("functions.rs", "fn name(")),
         ("function", arms("functions.rs", "fn call(")),
         ("count", arms("counts.rs", "fn count(")),
+        ("modelled", arms("clock.rs", "fn modelled(")),
         ("tiles", arms("counts.rs", "fn tiles(")),
         ("traffic", arms("objects.rs", "impl Scope for Moved")),
         ("row", arms("row.rs", "impl Scope for Row")),

@@ -16,6 +16,7 @@ mod groups;
 mod limits;
 mod outcome;
 mod parts;
+mod programs;
 mod random_texts;
 mod results;
 mod steps;

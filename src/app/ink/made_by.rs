@@ -15,6 +15,8 @@ pub enum MadeBy {
     Counted,
     /// A clock.
     Measured,
+    /// A model, from counts and a chip's data sheet: two digits and no more.
+    Modelled,
 }
 
 impl MadeBy {
@@ -23,6 +25,9 @@ impl MadeBy {
         match self {
             MadeBy::Computed => ["=", "computed", "Computed: the arithmetic of this run, step by step."],
             MadeBy::Counted => ["#", "counted", "Counted: what the steps move and do; the closed form agrees."],
+            MadeBy::Modelled => {
+                ["~", "modelled", "Modelled: from counts and the data sheet of a chip; two digits, no more."]
+            }
             MadeBy::Measured => ["t", "measured", "Measured: by the clock of this device."],
         }
     }

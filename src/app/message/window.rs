@@ -42,7 +42,7 @@ impl Arrangement {
         match self {
             Arrangement::Study => "Study: the map, the row and its bytes",
             Arrangement::Learn => "Learn: the lesson and the map",
-            Arrangement::Engineer => "Engineer: the setup, the map and the code",
+            Arrangement::Engineer => "Engineer: the setup, the map and what if",
         }
     }
 }

@@ -6,11 +6,11 @@ use crate::app::message::commands::{Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
     block_sizes, breakpoints, bytes, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance,
-    setup, text, tile, traffic,
+    setup, text, tile, traffic, what_if,
 };
 
 /// In the order in which they are listed.
-pub static PANELS: [&Panel; 17] = [
+pub static PANELS: [&Panel; 18] = [
     &far::PANEL,
     &tile::PANEL,
     &needle::PANEL,
@@ -23,6 +23,7 @@ pub static PANELS: [&Panel; 17] = [
     &traffic::PANEL,
     &plot::PANEL,
     &code::PANEL,
+    &what_if::PANEL,
     &setup::PANEL,
     &lesson::PANEL,
     &text::PANEL,

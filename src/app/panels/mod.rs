@@ -30,3 +30,4 @@ pub mod tile;
 pub mod timeline;
 pub mod tour;
 pub mod traffic;
+pub mod what_if;

@@ -11,6 +11,7 @@ use crate::app::panels::open::OpenPanel;
 use crate::app::panels::panel::{Drawn, Owned};
 use crate::app::panels::strip::Strip;
 use crate::app::panels::tour::Tour;
+use crate::app::panels::what_if::WhatIf;
 use crate::app::run::document::Document;
 use crate::app::run::export::Ended;
 use crate::app::run::file_dialog::PickFile;
@@ -101,6 +102,7 @@ impl App {
         self.document.is_busy()
             || self.gpu.is_busy()
             || self.owned.see().is_some_and(GpuPanel::is_busy)
+            || self.owned.see().is_some_and(WhatIf::is_busy)
             || self.is_view_busy()
             || self.saving.is_some()
             || self.sitting.is_some()

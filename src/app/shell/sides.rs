@@ -10,7 +10,7 @@ use crate::app::message::{Message, commands};
 use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::list::{self, PANELS};
 use crate::app::panels::panel::Home;
-use crate::app::panels::{bytes, code, lesson, row_numbers, setup};
+use crate::app::panels::{bytes, lesson, row_numbers, setup, what_if};
 use crate::app::shell::app::App;
 use crate::app::state::folds::Folds;
 use crate::app::state::seen::Look;
@@ -46,7 +46,7 @@ impl App {
         let (side, left, right, tab) = match arrangement {
             Arrangement::Study => (Side::Setup, true, false, bytes::PANEL.id),
             Arrangement::Learn => (Side::Lesson, false, true, bytes::PANEL.id),
-            Arrangement::Engineer => (Side::Setup, false, false, code::PANEL.id),
+            Arrangement::Engineer => (Side::Setup, false, false, what_if::PANEL.id),
         };
         self.side = side;
         self.folds = Folds { left: Some(left), right: Some(right) };
@@ -109,7 +109,7 @@ impl App {
         row_numbers::show(ui, look, messages);
         ui.add_space(4.0);
         ui.separator();
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Right) {
                 let response = ui.selectable_label(panel.id == self.tab, tr(ui.ctx(), panel.title));
                 if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {

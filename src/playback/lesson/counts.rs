@@ -43,7 +43,7 @@ impl Names<'_> {
     }
 
     /// The algorithm, and what a run of it meets.
-    fn planned(&self, arguments: &mut Arguments) -> Result<(Algorithm, Setting), Sentence> {
+    pub(super) fn planned(&self, arguments: &mut Arguments) -> Result<(Algorithm, Setting), Sentence> {
         let (algorithm, stage) = (self.algorithm(arguments)?, self.stage()?);
         let splits = arguments.named_index("splits")?;
         let setting = stage.setting(&algorithm, self.plan(arguments)?);

@@ -76,7 +76,7 @@ impl Scope for Names<'_> {
     }
 
     fn call(&self, name: &str, arguments: &mut Arguments) -> Option<Answer> {
-        self.count(name, arguments).or_else(|| {
+        self.count(name, arguments).or_else(|| self.modelled(name, arguments)).or_else(|| {
             Some(match name {
                 "row" => self.row(arguments),
                 "run" => self.run(arguments),

@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod check;
+mod clock;
 mod counts;
 mod cue;
 mod document;

@@ -100,6 +100,8 @@ impl Scope for Chip {
             "shared_per_block" => chip.shared_bytes_per_block.into(),
             "sram_per_sm" => chip.sram_bytes_per_sm.into(),
             "sram" => (chip.sms * chip.sram_bytes_per_sm).into(),
+            "registers" => chip.register_bytes_per_sm.into(),
+            "l2" => chip.l2_bytes.into(),
             "sram_bandwidth" => chip.sram_bytes_per_s.into(),
             "hbm" => chip.hbm_bytes.into(),
             "bandwidth" => chip.hbm_bytes_per_s.into(),

@@ -15,7 +15,7 @@ struct Cell {
 
 /// What is known of the places of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     FullTile,
     PartialTile,
     /// A tile of which nothing is visible, in a column of which something is.
@@ -30,7 +30,10 @@ enum Kind {
 }
 
 impl Kind {
-    fn holds(self, test: Test) -> bool {
+    pub(super) const ALL: [Self; 7] =
+        [Self::FullTile, Self::PartialTile, Self::SkippedTile, Self::UnseenTile, Self::Seen, Self::Unseen, Self::Whole];
+
+    pub(super) fn holds(self, test: Test) -> bool {
         match test {
             Test::Full => self == Self::FullTile,
             _ => matches!(self, Self::FullTile | Self::PartialTile | Self::Seen | Self::Whole),
@@ -97,16 +100,22 @@ impl Sums {
     fn cells(&self, line: &Line) -> &[Cell] {
         let over = |axis| line.loops.iter().find(|over| over.axis == axis).map(|over| over.over);
         match (over(Axis::I), over(Axis::J)) {
-            (Some(Over::QueryBlocksThatSee), Some(_)) => &self.tiles[..2],
-            (Some(_), Some(Over::KeyBlocksSeen | Over::KeyBlocksOfSplitSeen)) => &self.tiles[..2],
-            (Some(_), Some(Over::KeyBlocksSomeQuerySees)) => &self.tiles[..3],
-            (Some(_), Some(_)) => &self.tiles,
+            (Some(rows), Some(keys)) => &self.tiles[..kinds_of_tiles(rows, keys)],
             (Some(_), None) if line.axes().has(Axis::S) => &self.parts,
             (Some(_), None) => &self.rows,
             (None, Some(Over::KeyBlocksSomeQuerySees)) => &self.keys[..1],
             (None, Some(_)) => &self.keys,
             (None, None) => std::slice::from_ref(&self.whole),
         }
+    }
+}
+
+/// How many kinds of tiles, from the full ones on, loops over these query blocks and key blocks visit.
+pub(super) fn kinds_of_tiles(rows: Over, keys: Over) -> usize {
+    match (rows, keys) {
+        (Over::QueryBlocksThatSee, _) | (_, Over::KeyBlocksSeen | Over::KeyBlocksOfSplitSeen) => 2,
+        (_, Over::KeyBlocksSomeQuerySees) => 3,
+        _ => 4,
     }
 }
 

@@ -197,6 +197,30 @@ impl Walker<'_> {
         ControlFlow::Continue(())
     }
 
+    /// Calls `visit` with the place of each program of a kernel, for one head.
+    pub fn programs<B>(&self, kernel: usize, visit: &mut dyn FnMut(Place) -> ControlFlow<B>) -> ControlFlow<B> {
+        match &self.ready.bodies[kernel][..] {
+            [Node::Loop(top)] if top.parallel => self.turns(top, 0, Place::default(), visit),
+            _ => visit(Place::default()),
+        }
+    }
+
+    /// Calls `visit` with the steps of the program of a kernel at `place`, for one head; every load is a step that moves.
+    pub fn steps_of_program<B>(
+        &self,
+        kernel: usize,
+        place: Place,
+        visit: impl FnMut(&Step) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let body = &self.ready.bodies[kernel];
+        let (nodes, turn_of) = match &body[..] {
+            [Node::Loop(top)] if top.parallel => (0..top.body.len(), Some(0)),
+            _ => (0..body.len(), None),
+        };
+        let section = Section { kernel, head: 0, program: 0, number: 0, nodes, turn_of, place };
+        self.steps(&section, &mut false, |_| true, visit)
+    }
+
     /// Each turn of an outermost loop that has another inside, and what stands between such loops.
     fn sections_of_program<B>(
         &self,

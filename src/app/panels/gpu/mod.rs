@@ -7,7 +7,7 @@ mod errors;
 mod gantt;
 mod heatmap;
 mod result;
-mod roofline;
+pub mod roofline;
 mod sweep_view;
 mod taps;
 

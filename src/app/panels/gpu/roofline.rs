@@ -18,10 +18,10 @@ use crate::gpu::Roofs;
 use crate::number::short;
 
 /// A run in the picture.
-struct Dot {
-    intensity: f64,
-    tflops: f64,
-    name: String,
+pub struct Dot {
+    pub intensity: f64,
+    pub tflops: f64,
+    pub name: String,
     /// It is the run on screen.
     is_now: bool,
     /// Its products may have run on tensor cores, whose roof is another.
@@ -29,7 +29,7 @@ struct Dot {
 }
 
 impl Dot {
-    fn of(outcome: &Outcome, is_now: bool) -> Option<Self> {
+    pub fn of(outcome: &Outcome, is_now: bool) -> Option<Self> {
         let (n_q, n_k) = outcome.n;
         let n = if n_q == n_k { n_q.to_string() } else { format!("{n_q} x {n_k}") };
         let dot = Self {

@@ -21,6 +21,7 @@ mod stage;
 mod teach;
 mod text_editor;
 mod texts;
+mod what_if;
 mod window;
 mod wrong;
 
@@ -47,6 +48,7 @@ pub static ALL: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
         heads::TABLE,
         texts::TABLE,
         text_editor::TABLE,
+        what_if::TABLE,
         window::TABLE,
         devices::TABLE,
         diagnosis::TABLE,

@@ -39,7 +39,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("traffic, chart, arrows, HBM, memory", "访存量、图表、箭头、HBM、存储"),
     ("Study: the map, the row and its bytes", "学习：地图、这一行及其字节"),
     ("Learn: the lesson and the map", "课程：课文和地图"),
-    ("Engineer: the setup, the map and the code", "工程：设置、地图和代码"),
+    ("Engineer: the setup, the map and what if", "工程：设置、地图和假如"),
     ("What moves is yours to find.", "搬运了什么，由你来找。"),
     ("where these numbers come from", "这些数字从何而来"),
     ("computed", "计算"),

@@ -36,6 +36,8 @@ pub enum Finding {
     Misfit { card: String, of: String, line: String },
     /// Bytes on chip.
     OnChip { got: u64, limit: u64 },
+    /// The last thread block ends after so many tiles.
+    Ends { got: u64, want: u64 },
     /// The condition of the task does not hold.
     Goal,
     /// A formula that the tile language cannot read, and what its reader says.
@@ -111,6 +113,10 @@ impl Finding {
             Finding::OnChip { got, limit } => {
                 let [got, limit] = bytes_apart(*got, *limit);
                 Sentence::new("It needs {0} on chip, and there are {1}.").with(got).with(limit)
+            }
+            Finding::Ends { got, want } => {
+                let told = "The last thread block ends after {0} {0|tile|tiles}; {1} {1|is|are} possible.";
+                Sentence::new(told).with(got).with(want)
             }
             Finding::Goal => "It runs and gives the right numbers, but it is not yet what was asked for.".into(),
             Finding::Formula { formula, fault } => {

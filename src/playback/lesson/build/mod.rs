@@ -1,7 +1,7 @@
 //! A task to build something from cards, which the engine then carries out and grades.
 //!
-//! Four kinds: `order` makes a schedule from operations and loops; `formulas` writes the update of a row; `settings`
-//! chooses block sizes; `paint` gives each tile its class.
+//! Five kinds: `order` makes a schedule from operations and loops; `formulas` writes the update of a row; `settings`
+//! chooses block sizes; `paint` gives each tile its class; `queue` hands thread blocks to SMs.
 
 mod cards;
 mod execute;
@@ -10,6 +10,7 @@ mod grade;
 mod order;
 mod paint;
 mod parse;
+mod queue;
 mod settings;
 
 pub use cards::CardOp;
@@ -42,6 +43,8 @@ pub struct Build {
     pub moved: Option<Expr>,
     /// Bytes that it may have on chip.
     pub on_chip: Option<Expr>,
+    /// Tiles after which the last thread block of a queue may end at most.
+    pub ends: Option<Expr>,
     /// Must hold of the scene that was built.
     pub goal: Option<Expr>,
     pub feedback: Text,
@@ -55,6 +58,7 @@ pub enum Kind {
     Formulas,
     Settings,
     Paint,
+    Queue,
 }
 
 /// A line of the template: what it defines (nothing in an order) and its parts.
@@ -252,7 +256,7 @@ impl Build {
     }
 
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
-        self.moved.iter().chain(&self.on_chip).chain(&self.goal)
+        self.moved.iter().chain(&self.on_chip).chain(&self.ends).chain(&self.goal)
     }
 
     /// Carries out what a learner built and says what is wrong with it. `filling` has a card, or none, for each hole.
@@ -262,6 +266,7 @@ impl Build {
             Kind::Formulas => formulas::grade(self, filling, engine, scene),
             Kind::Settings => settings::grade(self, filling, engine, scene),
             Kind::Paint => paint::grade(self, filling, engine, scene),
+            Kind::Queue => queue::grade(self, filling, engine, scene),
         };
         let mut grade = graded.map_err(|why| super::LessonError::line(self.line, why))?;
         grade.measure(self, engine, scene)?;

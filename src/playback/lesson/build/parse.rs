@@ -19,7 +19,8 @@ impl Build {
             "formulas" => Kind::Formulas,
             "settings" => Kind::Settings,
             "paint" => Kind::Paint,
-            _ => return Err(kind.fault("order, formulas, settings and paint are the kinds")),
+            "queue" => Kind::Queue,
+            _ => return Err(kind.fault("order, formulas, settings, paint and queue are the kinds")),
         };
         let mut cards = Vec::new();
         for (key, is_fixed) in [("fixed", true), ("card", false), ("extra", false)] {
@@ -35,7 +36,7 @@ impl Build {
         let right = attempts(fields.all("right"))?;
         let wrong = attempts(fields.all("wrong"))?;
         let mut value = |key: &str| fields.take(key).map(|field| expression(&field)).transpose();
-        let (moved, on_chip, goal) = (value("moved")?, value("on-chip")?, value("goal")?);
+        let (moved, on_chip, ends, goal) = (value("moved")?, value("on-chip")?, value("ends")?, value("goal")?);
         let build = Self {
             line,
             kind,
@@ -46,6 +47,7 @@ impl Build {
             wrong,
             moved,
             on_chip,
+            ends,
             goal,
             feedback: Text::of_field(&fields.need("feedback")?)?,
             hides: Hides::parse(fields.take("hides"))?,
@@ -104,7 +106,7 @@ fn card(field: &Field, kind: Kind, is_fixed: bool) -> Result<Card> {
 fn template(kind: Kind, fields: &mut Fields, cards: &[Card]) -> Result<Vec<Line>> {
     let lines = match kind {
         Kind::Paint => Vec::new(),
-        Kind::Order => {
+        Kind::Order | Kind::Queue => {
             let field = fields.need("template")?;
             let part = |part: &str| match part.trim() {
                 "?" => Ok(Part::Hole),

@@ -1,0 +1,216 @@
+//! `tilescope whatif`: what a shape and block sizes would come to on a chip, modelled from the text and the chip's figures.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::attention::{Mask, Precision, Shape};
+use crate::clock::{Answer, GridAnswer, NOT_MODELLED, Order, Question};
+use crate::number::{self, modelled, modelled_time, percent};
+use crate::schedule::spec::{Choice, RunSpec};
+use crate::schedule::{Algorithm, Hardware};
+
+use super::Failure;
+use super::failure::{print, print_json};
+use super::options::{self, RunOptions, Takes};
+use super::report::table;
+use super::shape::{ShapeOptions, heads};
+use super::traffic::refuse_too_large;
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    shape: ShapeOptions,
+    #[command(flatten)]
+    run: RunOptions<OfGrid>,
+    /// In which order thread blocks are handed out: in-order, reversed or longest-first
+    #[arg(long, value_name = "ORDER", default_value = Order::default().name(), value_parser = order)]
+    order: Order,
+    /// Another number of SMs than the chip has
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 16))]
+    sms: Option<u64>,
+    /// Another bandwidth of HBM, in GB/s
+    #[arg(long, value_name = "GB/S", value_parser = rate)]
+    bandwidth: Option<f64>,
+    /// Another rate of matrix products, in TFLOP/s
+    #[arg(long, value_name = "TFLOP/S", value_parser = rate)]
+    matmul: Option<f64>,
+    /// Another rate of exponentials, in G/s
+    #[arg(long, value_name = "G/S", value_parser = rate)]
+    exp: Option<f64>,
+    /// Another L2 cache, in MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
+    l2: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is chosen of a grid.
+#[derive(Clone, Debug)]
+struct OfGrid;
+
+impl Takes for OfGrid {
+    const CHOICES: &'static [&'static str] =
+        &["br", "bc", "hardware", "splits", "causal", "align", "window", "algorithm", "precision"];
+
+    fn default(choice: &Choice) -> Option<&'static str> {
+        if choice.name == "precision" { Some("f16") } else { choice.default }
+    }
+}
+
+fn order(text: &str) -> Result<Order, String> {
+    let names = || Order::ALL.map(Order::name).join(", ");
+    Order::parse(text).ok_or_else(|| format!("the orders are {}", names()))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate >= 1e-3 && *rate <= 1e9);
+    number.ok_or_else(|| "it is a number from 0.001 to 1e9".into())
+}
+
+pub fn main(arguments: &Arguments) -> Result<(), Failure> {
+    let shape = arguments.shape.shape()?;
+    let asked = arguments.run.spec.clone();
+    let spec = RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
+    let algorithm = options::algorithm(spec.algorithm())?;
+    spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+    let question = question(arguments, &spec, algorithm, shape)?;
+    let answer = question.answer().ok_or_else(|| unanswered(&question))?;
+    match arguments.json {
+        true => print_json(&as_json(&question, &answer)),
+        false => print(&as_text(&question, &answer)),
+    }
+}
+
+fn question(arguments: &Arguments, spec: &RunSpec, algorithm: Algorithm, shape: Shape) -> Result<Question, Failure> {
+    let setting = spec.on_shape(&algorithm, &shape, &Mask::default(), 0);
+    let lines = algorithm.text().lines.len() * setting.splits;
+    refuse_too_large(algorithm.name(), &setting.plan, lines as u128 * (shape.heads * shape.batch) as u128)?;
+    let chip = chip(arguments, spec.hardware());
+    Ok(Question { algorithm, shape, setting, chip, order: arguments.order })
+}
+
+/// The chip that is named, with what is to be different.
+fn chip(arguments: &Arguments, named: Hardware) -> Hardware {
+    let &Arguments { sms, bandwidth, matmul, exp, l2, .. } = arguments;
+    let is_custom = sms.is_some() || l2.is_some() || [bandwidth, matmul, exp].iter().any(Option::is_some);
+    Hardware {
+        name: if is_custom { "custom" } else { named.name },
+        sms: sms.unwrap_or(named.sms),
+        hbm_bytes_per_s: bandwidth.map_or(named.hbm_bytes_per_s, |rate| rate * 1e9),
+        matmul_flops_per_s: matmul.map_or(named.matmul_flops_per_s, |rate| rate * 1e12),
+        exp_per_s: exp.map_or(named.exp_per_s, |rate| rate * 1e9),
+        l2_bytes: l2.map_or(named.l2_bytes, |mib| mib << 20),
+        ..named
+    }
+}
+
+fn unanswered(question: &Question) -> Failure {
+    let name = question.algorithm.name();
+    match question.setting.plan.precision {
+        Precision::F64 => Failure::Bad("--precision f64: no rate of f64 products is known of these chips".into()),
+        _ => Failure::bad(name, "so many thread blocks are too many to list; take larger blocks"),
+    }
+}
+
+fn as_json(question: &Question, answer: &Answer) -> serde_json::Value {
+    let times = |times: &Option<crate::clock::Times>| {
+        times.map(|times| json!({ "overlapped": times.overlapped, "one_by_one": times.one_by_one }))
+    };
+    let grid = |grid: &GridAnswer| {
+        json!({
+            "name": grid.name,
+            "blocks": grid.blocks,
+            "on_chip_bytes": grid.on_chip,
+            "blocks_per_sm": grid.per_sm.count,
+            "limit": grid.per_sm.limit.name(),
+            "waves": grid.waves,
+            "busy": grid.busy,
+            "seconds": times(&grid.times),
+        })
+    };
+    let plan = &question.setting.plan;
+    json!({
+        "made_by": "modelled",
+        "algorithm": question.algorithm.name(),
+        "hardware": question.chip,
+        "br": plan.br,
+        "bc": plan.bc,
+        "order": question.order.name(),
+        "kernels": answer.kernels.iter().map(grid).collect::<Vec<_>>(),
+        "matmul_flops": answer.matmul,
+        "exps": answer.exp,
+        "bytes": answer.bytes,
+        "least_bytes": answer.least_bytes,
+        "flops_per_byte": answer.intensity(),
+        "ridge": answer.roofs.ridge(),
+        "l2_hit_rate": answer.cache.hit_rate(),
+        "at_least": { "seconds": answer.bound.seconds, "by": answer.bound.by.name() },
+        "seconds": times(&answer.times),
+        "not_modelled": NOT_MODELLED,
+    })
+}
+
+fn as_text(question: &Question, answer: &Answer) -> String {
+    let (plan, shape, chip) = (&question.setting.plan, &question.shape, &question.chip);
+    let head = format!(
+        "{}, n_q {}, n_k {}, d {}, {}, blocks {} x {}: {} on {}. All of this is modelled, none of it measured.\n\n",
+        heads(shape),
+        shape.n_q,
+        shape.n_k,
+        shape.d,
+        plan.precision.name(),
+        plan.br,
+        plan.bc,
+        question.algorithm.name(),
+        if chip.name == "custom" { "a chip of your own".to_owned() } else { chip.name.to_owned() },
+    );
+    head + &grids(answer) + "\n" + &roofs(question, answer) + NOT_MODELLED + "\n"
+}
+
+fn grids(answer: &Answer) -> String {
+    let head = ["kernel", "thread blocks", "shared", "registers", "per SM", "limit", "waves", "SMs at work"];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    rows.extend(answer.kernels.iter().map(|grid| {
+        let none = || "-".to_owned();
+        vec![
+            grid.name.clone(),
+            number::grouped(grid.blocks),
+            number::bytes(grid.on_chip.shared),
+            number::bytes(grid.on_chip.registers),
+            if grid.per_sm.count == 0 { "does not fit".into() } else { grid.per_sm.count.to_string() },
+            grid.per_sm.limit.name().into(),
+            grid.waves.map_or_else(none, modelled),
+            grid.busy.map_or_else(none, percent),
+        ]
+    }));
+    table(&rows)
+}
+
+fn roofs(question: &Question, answer: &Answer) -> String {
+    let rates = answer.roofs.seconds(answer.least_bytes, answer.matmul, answer.exp);
+    let bytes = |bytes: f64| number::bytes(bytes.round() as u64);
+    let mut rows = vec![
+        vec!["FLOP per byte that is loaded or stored".into(), modelled(answer.intensity())],
+        vec!["FLOP per byte from which on bytes are not the limit".into(), modelled(answer.roofs.ridge())],
+        vec!["loaded and stored".into(), bytes(answer.bytes)],
+        vec!["inputs and outputs, each once".into(), bytes(answer.least_bytes)],
+    ];
+    if let Some(rate) = answer.cache.hit_rate() {
+        let l2 = number::bytes(question.chip.l2_bytes);
+        let part = if answer.cache.is_whole { "" } else { ", in the beginning" };
+        rows.push(vec![format!("loads found in L2 of {l2}{part}"), percent(rate)]);
+    }
+    rows.extend(
+        rates.map(|(roof, seconds)| vec![format!("under the roof of {}", roof.name()), modelled_time(seconds)]),
+    );
+    rows.push(vec![format!("at least, by {}", answer.bound.by.name()), modelled_time(answer.bound.seconds)]);
+    match answer.times {
+        Some(times) => {
+            rows.push(vec!["if everything in a block overlaps".into(), modelled_time(times.overlapped)]);
+            rows.push(vec!["if nothing does".into(), modelled_time(times.one_by_one)]);
+        }
+        None => rows.push(vec!["a block does not fit on an SM".into(), "-".into()]),
+    }
+    table(&rows) + "\n"
+}

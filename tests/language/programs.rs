@@ -1,0 +1,99 @@
+//! What each program of a kernel does: the closed form against every step of a walk, over random plans, splits and heads.
+
+use std::ops::ControlFlow;
+
+use proptest::prelude::*;
+use tilescope::attention::Precision;
+use tilescope::schedule::language::{Cost, Setting, TEXTS, Test, Work, closed_form, element_bytes, programs, walk};
+use tilescope::schedule::{Plan, Tiling};
+
+use super::common::plans;
+use super::text;
+
+/// Every step, added to its program. A load under `once` is counted where it first is; told apart below.
+fn walked(name: &str, setting: &Setting) -> Vec<Vec<Work>> {
+    let algorithm = text(name);
+    let keep = setting.of_run(Test::KeepGiven);
+    let mut kernels = vec![Vec::new(); algorithm.kernels.len()];
+    let mut tiles = std::collections::HashMap::new();
+    let _: ControlFlow<()> = walk(&algorithm, setting, &mut |step| {
+        let line = &algorithm.lines[step.line];
+        let programs = &mut kernels[line.kernel];
+        let at = step.program as usize;
+        if programs.len() <= at {
+            programs.resize(at + 1, Work::default());
+        }
+        let (cost, counts) = (Cost::of(&algorithm, line, &setting.plan, keep, step.held), setting.counts(step.place));
+        let bytes = line.tensor().map_or(0, |tensor| element_bytes(algorithm.tensors[tensor].kind, &setting.plan));
+        let work = &mut programs[at];
+        work.loaded += (bytes * if step.free { 0 } else { cost.hbm_read.at(counts) }) as f64;
+        work.stored += (bytes * cost.hbm_write.at(counts)) as f64;
+        work.matmul += cost.matmul.at(counts);
+        work.exp += cost.exp.at(counts);
+        work.other += cost.other.at(counts);
+        if step.place.tile().is_some() {
+            let of_line = tiles.entry((step.line, at)).or_insert(0);
+            *of_line += 1;
+            work.tiles = work.tiles.max(*of_line);
+        }
+        ControlFlow::Continue(())
+    });
+    kernels
+}
+
+fn agree(name: &str, setting: &Setting) {
+    let algorithm = text(name);
+    let is_ideal = algorithm.is_ideal;
+    let found = programs(&algorithm, setting).expect("small");
+    let expected = walked(name, setting);
+    let mut bytes = 0.0;
+    for (kernel, mut expected) in found.iter().zip(expected) {
+        let all: Vec<Work> = (0..kernel.heads).flat_map(|_| kernel.programs.clone()).collect();
+        // Programs without a step leave no trace in a walk.
+        expected.resize(all.len(), Work::default());
+        bytes += all.iter().map(Work::bytes).sum::<f64>();
+        for (n, (found, expected)) in all.iter().zip(&expected).enumerate() {
+            let shared = |work: &Work| if is_ideal { Work { loaded: 0.0, ..*work } } else { *work };
+            assert_eq!(shared(found), shared(expected), "{name}, {}, program {n}, {setting:?}", kernel.name);
+        }
+    }
+    let tally = closed_form(&algorithm, setting);
+    let of_line = |(line, total): (&tilescope::schedule::language::Line, &tilescope::schedule::language::Totals)| {
+        let bytes = line.tensor().map_or(0, |tensor| element_bytes(algorithm.tensors[tensor].kind, &setting.plan));
+        (bytes * (total.hbm_read + total.hbm_write)) as f64
+    };
+    let total: f64 = algorithm.lines.iter().zip(&tally.lines).map(of_line).sum();
+    assert!((bytes - total).abs() <= 1e-9 * total, "{name}: {bytes} and {total}, {setting:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn each_program_does_what_its_steps_do(plan in plans(), splits in 1usize..5, heads in 1usize..4) {
+        for (name, _) in TEXTS {
+            agree(name, &Setting { plan: plan.clone(), splits, heads });
+        }
+    }
+}
+
+#[test]
+fn causal_programs_have_one_tile_more_each() {
+    let mut plan = Plan::new(32, 32, 4, Tiling { br: 4, bc: 4 }, Precision::F16);
+    plan.band.right = 0;
+    let found = programs(&text("flash2"), &Setting::new(plan)).expect("small");
+    let tiles: Vec<u64> = found[0].programs.iter().map(|work| work.tiles).collect();
+    assert_eq!(tiles, [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+/// A million tokens take no longer than their grid is large.
+#[test]
+fn a_long_sequence_is_summed_at_once() {
+    let mut plan = Plan::new(1 << 20, 1 << 20, 128, Tiling { br: 128, bc: 128 }, Precision::Bf16);
+    plan.band.right = 0;
+    let found = programs(&text("flash2"), &Setting::new(plan)).expect("8192 programs");
+    assert_eq!(found[0].programs.len(), 8192);
+    assert_eq!(found[0].programs.iter().map(|work| work.tiles).sum::<u64>(), 8192 * 8193 / 2);
+    let tiny = Plan::new(1 << 20, 1 << 20, 128, Tiling { br: 1, bc: 1 }, Precision::Bf16);
+    assert!(programs(&text("standard-backward"), &Setting::new(tiny)).is_none());
+}
