@@ -5,6 +5,7 @@
 mod common;
 
 mod captured;
+mod clock;
 mod golden;
 mod inputs;
 mod lessons;

@@ -96,6 +96,8 @@ pub enum Message {
     Redo,
     /// An index of [`crate::playback::lesson::library::LESSONS`].
     OpenLesson(usize),
+    /// A beat of [`crate::playback::lesson::library::QUESTIONS`].
+    OpenQuestion(usize),
     Lesson(LessonMessage),
     Tour(TourMessage),
     Talk(TalkMessage),

@@ -18,13 +18,22 @@ use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words;
 use crate::playback::Command;
+use crate::playback::lesson::library::{Entry, LESSONS};
 use crate::playback::lesson::{At, Lesson, Position, Scene};
 
 impl App {
-    /// Opens a lesson of the program's where the person left it.
+    /// Opens a lesson of the program's, an index of [`LESSONS`], where the person left it.
     pub(super) fn open_lesson(&mut self, ctx: &Context, index: usize, at: Option<Position>) {
-        match OpenLesson::built_in(index, words::language(ctx)) {
-            Ok(lesson) => self.begin_lesson(ctx, Of::BuiltIn(index), lesson, at),
+        match LESSONS.get(index) {
+            Some(entry) => self.open_entry(ctx, entry, at),
+            None => self.document.tell_refusal("there is no such lesson".into()),
+        }
+    }
+
+    /// Opens a lesson of the program's, or its questions.
+    pub(super) fn open_entry(&mut self, ctx: &Context, entry: &'static Entry, at: Option<Position>) {
+        match OpenLesson::built_in(entry, words::language(ctx)) {
+            Ok(lesson) => self.begin_lesson(ctx, Of::BuiltIn(entry), lesson, at),
             Err(fault) => self.document.tell_refusal(fault),
         }
     }

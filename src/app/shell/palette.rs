@@ -8,7 +8,8 @@ use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::commands::{Entry, keys_text, table};
 use crate::app::run::source::Source;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, language, tr};
+use crate::playback::lesson::library::{LESSONS, QUESTIONS};
 
 /// What the palette remembers while it is open.
 #[derive(Default)]
@@ -111,6 +112,8 @@ const NOTHING: &str = "Nothing is called \"{0}\". Try another word: mask, step, 
 
 /// The group of the setup's choices.
 const SETUP: &str = "Setup";
+/// What people ask.
+const QUESTION: &str = "Question";
 
 /// Other words for what has a name and is no panel.
 const ALSO: [(&str, &str); 11] = [
@@ -152,6 +155,26 @@ fn rows(
             rows.push((score, Row { name, title, keys, action: choice.message }));
         }
     }
+    let (language, is_said) = (language(ctx), !text.trim().is_empty());
+    for (index, entry) in LESSONS.iter().enumerate() {
+        let title = fill(ctx, "Lesson {0}: {1}", &[&entry.number, &entry.title(language)]);
+        // By its start; a word of a title comes after what has that word for its name.
+        let of_title = score(text, &title).map(|score| if score > AT_A_WORD + 200 { score } else { score - 200 });
+        if let Some(score) = of_title.max(score(text, &format!("l{}", entry.number))) {
+            let row = Row { name: "Lesson", title, keys: String::new(), action: Message::OpenLesson(index) };
+            rows.push((score, row));
+        }
+    }
+    // Of questions there are many: they come when something is asked.
+    for (beat, question) in QUESTIONS.headings(language).enumerate().filter(|_| is_said) {
+        if let Some(score) = in_words(text, question) {
+            let keys = tr(ctx, QUESTION).into();
+            rows.push((
+                score,
+                Row { name: QUESTION, title: question.into(), keys, action: Message::OpenQuestion(beat) },
+            ));
+        }
+    }
     for path in recent {
         if let Some(score) = score(text, path) {
             let action = Message::Open(Source::from(path.as_str()));
@@ -174,6 +197,16 @@ fn of_name(ctx: &egui::Context, text: &str, entry: &Entry) -> Option<i64> {
     let also = Some(entry.also).filter(|words| !words.is_empty()).or(listed);
     let also = also.and_then(|words| words.split(", ").chain(tr(ctx, words).split("\u{3001}")).filter_map(whole).max());
     own.max(also).max(whole(tr(ctx, group)))
+}
+
+/// How well a question is meant: by a piece of it, or by words of it in any order.
+fn in_words(text: &str, question: &str) -> Option<i64> {
+    let whole = score(text, question).filter(|score| *score >= INSIDE - 100 && *score > 0);
+    let words = || {
+        let scores: Option<Vec<i64>> = text.split_whitespace().map(|word| score(word, question)).collect();
+        scores?.into_iter().min().filter(|least| *least > INSIDE - 100).map(|least| least - 50)
+    };
+    whole.filter(|score| *score > INSIDE - 100).or_else(words)
 }
 
 /// Of a pattern that stands at the start of a word, and of one that stands anywhere.
@@ -210,6 +243,7 @@ fn score(pattern: &str, text: &str) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::app::panels::list::COMMANDS;
+    use crate::playback::lesson::Language;
 
     fn first(text: &str) -> &'static str {
         rows(
@@ -227,9 +261,32 @@ mod tests {
     fn a_few_letters_find_a_command() {
         assert_eq!(first("undo"), "Undo");
         assert_eq!(first("cop link"), "Copy a link to this step");
-        assert_eq!(first("l4"), "Lesson 4: the online softmax");
+        let fourth = rows(&egui::Context::default(), &COMMANDS, "l4", &[], &[]);
+        assert_eq!(fourth.first().map(|row| &row.action), Some(&Message::OpenLesson(3)));
         assert_eq!(first("dark"), "Dark colours");
         assert_eq!(rows(&egui::Context::default(), &COMMANDS, "zzzzq", &[], &[]).len(), 0);
+    }
+
+    /// Questions are found by a piece of them, and by their words in any order, in the language on screen; and only when
+    /// something is asked.
+    #[test]
+    fn questions_are_found_in_their_own_words() {
+        let ctx = egui::Context::default();
+        let found = |text: &str| {
+            let rows = rows(&ctx, &COMMANDS, text, &[], &[]);
+            rows.into_iter().find(|row| row.name == QUESTION).map(|row| row.action)
+        };
+        for language in [Language::English, Language::Chinese] {
+            crate::app::tongue::words::set_language(&ctx, language);
+            for (beat, question) in QUESTIONS.headings(language).enumerate() {
+                assert_eq!(found(question), Some(Message::OpenQuestion(beat)), "{question}");
+            }
+        }
+        let subtract = QUESTIONS.headings(Language::Chinese).position(|question| question.contains("减")).unwrap();
+        assert_eq!(found("减去"), Some(Message::OpenQuestion(subtract)));
+        crate::app::tongue::words::set_language(&ctx, Language::English);
+        assert_eq!(found("maximum subtract"), Some(Message::OpenQuestion(subtract)), "in another order");
+        assert_eq!((found(""), found("zebra quantum")), (None, None));
     }
 
     #[test]

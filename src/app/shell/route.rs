@@ -24,13 +24,14 @@ use crate::app::run::source::Source;
 use crate::app::shell::app::App;
 use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
-use crate::app::state::lesson::OpenLesson;
+use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
 use crate::playback::breakpoint::{Condition, Direction, search};
-use crate::playback::lesson::Language;
+use crate::playback::lesson::library::QUESTIONS;
+use crate::playback::lesson::{Language, Position};
 use crate::schedule::{Tensor, algorithm};
 
 const SMALLEST: f32 = 0.5;
@@ -106,6 +107,9 @@ impl App {
             Message::Undo => self.put_back(ctx, true),
             Message::Redo => self.put_back(ctx, false),
             Message::OpenLesson(index) => self.open_lesson(ctx, index, None),
+            Message::OpenQuestion(beat) => {
+                self.open_entry(ctx, &QUESTIONS, Some(Position { beat, is_revealed: false }));
+            }
             Message::Lesson(message) => self.lesson_message(ctx, message),
             Message::Tour(message) => self.tour_message(ctx, message),
             Message::Talk(message) => self.talk_message(ctx, message),
@@ -207,7 +211,8 @@ impl App {
         words::set_language(ctx, language);
         self.store.kept.language = language.code().into();
         if let Some(lesson) = &mut self.lesson
-            && let Some(other) = lesson.index().and_then(|index| OpenLesson::built_in(index, language).ok())
+            && let Of::BuiltIn(entry) = lesson.of
+            && let Ok(other) = OpenLesson::built_in(entry, language)
         {
             lesson.replace(other);
         }

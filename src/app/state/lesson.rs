@@ -8,7 +8,7 @@ use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork, Lesso
 use crate::app::state::seen::Question;
 use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
-use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::library::{Entry, LESSONS};
 use crate::playback::lesson::{
     Asked, Beat, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Position, Predict, Response, Scene, Shown,
     Verdict,
@@ -18,8 +18,7 @@ use crate::sentence::Sentence;
 /// Which lesson it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Of {
-    /// An index of [`LESSONS`].
-    BuiltIn(usize),
+    BuiltIn(&'static Entry),
     /// A file of one's own.
     File(PathBuf),
 }
@@ -28,7 +27,7 @@ impl Of {
     /// Under which name progress is kept.
     pub fn key(&self) -> String {
         match self {
-            Of::BuiltIn(index) => LESSONS.get(*index).map_or("", |entry| entry.stem).to_owned(),
+            Of::BuiltIn(entry) => entry.stem.to_owned(),
             Of::File(path) => files::shown(path),
         }
     }
@@ -72,9 +71,8 @@ impl OpenLesson {
         open
     }
 
-    /// One of [`LESSONS`], in English where it is not written in `language` yet.
-    pub fn built_in(index: usize, language: Language) -> Result<Lesson, Sentence> {
-        let entry = LESSONS.get(index).ok_or("there is no such lesson")?;
+    /// One of the program's, in English where it is not written in `language` yet.
+    pub fn built_in(entry: &Entry, language: Language) -> Result<Lesson, Sentence> {
         let lesson = entry.lesson(language).or_else(|_| entry.lesson(Language::English));
         lesson.map_err(|error| Sentence::new("{0}: {1}").with(entry.stem).and(error.sentence()))
     }
@@ -94,9 +92,12 @@ impl OpenLesson {
         *self = open;
     }
 
-    /// The index of a lesson of the program's.
+    /// The index of a lesson of the program's, among [`LESSONS`].
     pub fn index(&self) -> Option<usize> {
-        if let Of::BuiltIn(index) = self.of { Some(index) } else { None }
+        match self.of {
+            Of::BuiltIn(entry) => entry.number.checked_sub(1),
+            Of::File(_) => None,
+        }
     }
 
     /// The next lesson of the program's.
@@ -107,7 +108,10 @@ impl OpenLesson {
     /// The title, with the number of a lesson of the program's.
     pub fn title(&self) -> String {
         let title = &self.lesson.title;
-        self.index().map_or_else(|| title.clone(), |index| format!("{}. {title}", index + 1))
+        match self.of {
+            Of::BuiltIn(Entry { number: number @ 1.., .. }) => format!("{number}. {title}"),
+            _ => title.clone(),
+        }
     }
 
     pub fn beat(&self) -> &Beat {
@@ -395,15 +399,17 @@ impl OpenLesson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playback::lesson::library::all;
 
     fn open(index: usize, language: Language) -> OpenLesson {
-        let lesson = OpenLesson::built_in(index, language).unwrap();
-        OpenLesson::open(Of::BuiltIn(index), lesson, Position::default(), 0, Vec::new())
+        let entry = all().nth(index).unwrap();
+        let lesson = OpenLesson::built_in(entry, language).unwrap();
+        OpenLesson::open(Of::BuiltIn(entry), lesson, Position::default(), 0, Vec::new())
     }
 
     #[test]
     fn every_lesson_opens_and_ends() {
-        for index in 0..LESSONS.len() {
+        for index in 0..all().count() {
             for language in [Language::English, Language::Chinese] {
                 let mut open = open(index, language);
                 while let Some(next) = open.next() {
@@ -477,7 +483,7 @@ mod tests {
 
     #[test]
     fn the_solution_of_every_task_is_graded_right() {
-        for index in 0..LESSONS.len() {
+        for index in 0..all().count() {
             let mut open = open(index, Language::English);
             loop {
                 if open.build().is_some() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Failure, files};
 use crate::files::{own_algorithm, own_input, reason, shown};
-use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::library;
 use crate::playback::lesson::{Engine, Files, Language, Lesson, LessonError, parse_in, plan};
 use crate::sentence::Sentence;
 
@@ -45,7 +45,7 @@ pub fn engine(seed: u64) -> Engine {
 /// Every lesson of the program, in both languages.
 pub fn built_in() -> Vec<Named> {
     let named = |language: Language| {
-        LESSONS.iter().map(move |entry| Named {
+        library::all().map(move |entry| Named {
             path: entry.path(language),
             text: entry.text(language).into(),
             folder: None,

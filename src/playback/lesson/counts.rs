@@ -12,6 +12,9 @@ use super::functions::{Answer, Names};
 use super::objects::Moved;
 use super::scene::Stage;
 
+/// Choices of a mask that counts take by name, beside sizes.
+const MASKS: [&str; 7] = ["window", "kv-lengths", "diagonal", "left-padding", "prefix-keys", "sink-keys", "documents"];
+
 impl Names<'_> {
     /// The count of this name; `None` where there is none.
     pub(super) fn count(&self, name: &str, arguments: &mut Arguments) -> Option<Answer> {
@@ -34,9 +37,14 @@ impl Names<'_> {
         })
     }
 
+    /// The stage of the scene, with the mask that the arguments choose.
+    fn masked(&self, arguments: &mut Arguments) -> Result<Rc<Stage>, Sentence> {
+        self.engine.stage(&self.chosen(arguments, |name| MASKS.contains(&name))?)
+    }
+
     /// The plan of the scene with the sizes and masks that the arguments override.
     fn plan(&self, arguments: &mut Arguments) -> Result<Plan, Sentence> {
-        let plan = overridden(&*self.stage()?, self.scene.run.batch(), arguments)?;
+        let plan = overridden(&*self.masked(arguments)?, self.scene.run.batch(), arguments)?;
         // Counts take as many additions as there are blocks.
         self.budget.spend((plan.t_r() + plan.t_c()) as u64)?;
         Ok(plan)

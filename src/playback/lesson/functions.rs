@@ -37,6 +37,11 @@ impl<'a> Names<'a> {
     }
 }
 
+/// A choice of this name makes another run of the same scene and text.
+fn other_run(name: &str) -> bool {
+    !["scene", "algorithm"].contains(&name)
+}
+
 impl Scope for Names<'_> {
     fn name(&self, name: &str) -> Option<Value> {
         let scene = self.scene;
@@ -130,11 +135,11 @@ impl Names<'_> {
     }
 
     /// The scene with the choices that are given by name, such as `scale=1/16` or `head=3`; `_` stands for `-`.
-    fn chosen(&self, arguments: &mut Arguments) -> Result<Scene, Sentence> {
+    pub(super) fn chosen(&self, arguments: &mut Arguments, takes: impl Fn(&str) -> bool) -> Result<Scene, Sentence> {
         let mut scene = self.scene.clone();
         for name in arguments.names() {
             let known = Choice::by_name(&name.replace('_', "-"));
-            let Some(choice) = known.filter(|choice| !["scene", "algorithm"].contains(&choice.name)) else { continue };
+            let Some(choice) = known.filter(|choice| takes(choice.name)) else { continue };
             let said = match arguments.take_named(&name) {
                 Some(Value::Number(number)) => number.to_string(),
                 Some(Value::Bool(truth)) => truth.to_string(),
@@ -173,20 +178,20 @@ impl Names<'_> {
         if !BUGS.contains(&bug.as_str()) {
             return Err(Sentence::new("there is no bug {0}").with(bug));
         }
-        let scene = self.chosen(arguments)?;
+        let scene = self.chosen(arguments, other_run)?;
         let run = self.engine.run(&scene, &algorithm.with_bug(&bug));
         Ok((scene, run))
     }
 
     /// The exact gradients of the head.
     fn gradient(&self, arguments: &mut Arguments) -> Answer {
-        let scene = self.chosen(arguments)?;
+        let scene = self.chosen(arguments, other_run)?;
         Ok(Value::Object(Rc::new(Gradient::new(self.engine, &scene, Rc::clone(&self.budget))?)))
     }
 
     fn piece(&self, arguments: &mut Arguments) -> Answer {
         let (i, from, to) = (arguments.index("i")?, arguments.index("from")?, arguments.index("to")?);
-        let stage = self.engine.stage(&self.chosen(arguments)?)?;
+        let stage = self.engine.stage(&self.chosen(arguments, other_run)?)?;
         self.budget.spend(stage.work_of_row())?;
         Piece::new(&stage, i, from, to).map(|piece| Value::Object(Rc::new(piece)))
     }
@@ -194,7 +199,7 @@ impl Names<'_> {
     /// `q(i)`, `k(j)`, `v(j)`: a row of the head's input.
     fn vector(&self, name: &str, arguments: &mut Arguments) -> Answer {
         let index = arguments.index(if name == "q" { "i" } else { "j" })?;
-        let stage = self.engine.stage(&self.chosen(arguments)?)?;
+        let stage = self.engine.stage(&self.chosen(arguments, other_run)?)?;
         let head = stage.exact();
         let (of, rows) = match name {
             "q" => (&head.q, "there {0|is|are} {0} {0|query|queries}, from 0"),

@@ -3,9 +3,9 @@
 use super::{Language, Lesson, LessonError, parse};
 
 /// A lesson in both languages.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// From 1.
+    /// From 1; 0 is that of the questions.
     pub number: usize,
     /// The name of its files, without the extension.
     pub stem: &'static str,
@@ -37,7 +37,25 @@ pub static LESSONS: [Entry; 9] = [
     lesson!(16, "16-blocks-over-sms"),
 ];
 
+/// What people ask, in their own words: each question is a beat.
+pub static QUESTIONS: Entry = lesson!(0, "00-questions");
+
+/// The lessons, and the questions.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    LESSONS.iter().chain([&QUESTIONS])
+}
+
 impl Entry {
+    /// The title that its header gives it.
+    pub fn title(&self, language: Language) -> &'static str {
+        self.text(language).lines().find_map(|line| line.strip_prefix("title: ")).unwrap_or_default()
+    }
+
+    /// The headings of its beats, in order.
+    pub fn headings(&self, language: Language) -> impl Iterator<Item = &'static str> {
+        self.text(language).lines().filter_map(|line| line.strip_prefix("## "))
+    }
+
     /// The text of its file.
     pub fn text(&self, language: Language) -> &'static str {
         match language {

@@ -64,6 +64,12 @@ fn contents(ui: &mut Ui, kept: &BTreeMap<String, LessonProgress>, messages: &mut
             messages.push(Message::OpenLesson(index));
         }
     }
+    ui.add_space(2.0 * SPACE);
+    draw::caption(ui, tr(ui.ctx(), "Short answers, each with a picture, a number and one thing to change."));
+    let button = egui::Button::new(tr(ui.ctx(), "What people ask")).min_size(egui::vec2(ui.available_width(), 32.0));
+    if ui.add(button).clicked() {
+        messages.push(Message::OpenQuestion(0));
+    }
 }
 
 /// The beat that is open.
