@@ -4,10 +4,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::attention::{Mask, Precision, Shape};
-use crate::clock::{Answer, GridAnswer, NOT_MODELLED, Order, Question};
+use crate::clock::{GridQuestion, Modelled, ModelledGrid, NOT_MODELLED, Order};
 use crate::number::{self, modelled, modelled_time, percent};
 use crate::schedule::spec::{Choice, RunSpec};
 use crate::schedule::{Algorithm, Hardware};
+use crate::sentence::Sentence;
 
 use super::Failure;
 use super::failure::{print, print_json};
@@ -58,14 +59,14 @@ impl Takes for OfGrid {
     }
 }
 
-fn order(text: &str) -> Result<Order, String> {
-    let names = || Order::ALL.map(Order::name).join(", ");
-    Order::parse(text).ok_or_else(|| format!("the orders are {}", names()))
+fn order(text: &str) -> Result<Order, Sentence> {
+    let fault = || Sentence::new("{0} is no order; in-order, reversed and longest-first are").with(text);
+    Order::parse(text).ok_or_else(fault)
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+fn rate(text: &str) -> Result<f64, Sentence> {
     let number = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate >= 1e-3 && *rate <= 1e9);
-    number.ok_or_else(|| "it is a number from 0.001 to 1e9".into())
+    number.ok_or_else(|| "it is a number from 0.001 to 1,000,000,000".into())
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
@@ -82,12 +83,17 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn question(arguments: &Arguments, spec: &RunSpec, algorithm: Algorithm, shape: Shape) -> Result<Question, Failure> {
+fn question(
+    arguments: &Arguments,
+    spec: &RunSpec,
+    algorithm: Algorithm,
+    shape: Shape,
+) -> Result<GridQuestion, Failure> {
     let setting = spec.on_shape(&algorithm, &shape, &Mask::default(), 0);
     let lines = algorithm.text().lines.len() * setting.splits;
     refuse_too_large(algorithm.name(), &setting.plan, lines as u128 * (shape.heads * shape.batch) as u128)?;
     let chip = chip(arguments, spec.hardware());
-    Ok(Question { algorithm, shape, setting, chip, order: arguments.order })
+    Ok(GridQuestion { algorithm, shape, setting, chip, order: arguments.order })
 }
 
 /// The chip that is named, with what is to be different.
@@ -105,7 +111,7 @@ fn chip(arguments: &Arguments, named: Hardware) -> Hardware {
     }
 }
 
-fn unanswered(question: &Question) -> Failure {
+fn unanswered(question: &GridQuestion) -> Failure {
     let name = question.algorithm.name();
     match question.setting.plan.precision {
         Precision::F64 => Failure::Bad("--precision f64: no rate of f64 products is known of these chips".into()),
@@ -113,11 +119,11 @@ fn unanswered(question: &Question) -> Failure {
     }
 }
 
-fn as_json(question: &Question, answer: &Answer) -> serde_json::Value {
+fn as_json(question: &GridQuestion, answer: &Modelled) -> serde_json::Value {
     let times = |times: &Option<crate::clock::Times>| {
         times.map(|times| json!({ "overlapped": times.overlapped, "one_by_one": times.one_by_one }))
     };
-    let grid = |grid: &GridAnswer| {
+    let grid = |grid: &ModelledGrid| {
         json!({
             "name": grid.name,
             "blocks": grid.blocks,
@@ -151,7 +157,7 @@ fn as_json(question: &Question, answer: &Answer) -> serde_json::Value {
     })
 }
 
-fn as_text(question: &Question, answer: &Answer) -> String {
+fn as_text(question: &GridQuestion, answer: &Modelled) -> String {
     let (plan, shape, chip) = (&question.setting.plan, &question.shape, &question.chip);
     let head = format!(
         "{}, n_q {}, n_k {}, d {}, {}, blocks {} x {}: {} on {}. All of this is modelled, none of it measured.\n\n",
@@ -168,7 +174,7 @@ fn as_text(question: &Question, answer: &Answer) -> String {
     head + &grids(answer) + "\n" + &roofs(question, answer) + NOT_MODELLED + "\n"
 }
 
-fn grids(answer: &Answer) -> String {
+fn grids(answer: &Modelled) -> String {
     let head = ["kernel", "thread blocks", "shared", "registers", "per SM", "limit", "waves", "SMs at work"];
     let mut rows = vec![head.map(String::from).to_vec()];
     rows.extend(answer.kernels.iter().map(|grid| {
@@ -187,7 +193,7 @@ fn grids(answer: &Answer) -> String {
     table(&rows)
 }
 
-fn roofs(question: &Question, answer: &Answer) -> String {
+fn roofs(question: &GridQuestion, answer: &Modelled) -> String {
     let rates = answer.roofs.seconds(answer.least_bytes, answer.matmul, answer.exp);
     let bytes = |bytes: f64| number::bytes(bytes.round() as u64);
     let mut rows = vec![

@@ -13,6 +13,6 @@ mod what_if;
 
 pub use l2::Cache;
 pub use occupancy::{BlocksPerSm, Limit};
-pub use queue::{Order, Placed, makespan, place, share_of_waves, waves};
+pub use queue::{Order, Slotted, makespan, place, share_of_waves, waves};
 pub use roofs::{Bound, Roof, Roofs};
-pub use what_if::{Answer, GridAnswer, NOT_MODELLED, Question, Times};
+pub use what_if::{GridQuestion, Modelled, ModelledGrid, NOT_MODELLED, Times};

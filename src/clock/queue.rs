@@ -56,7 +56,7 @@ impl Order {
 
 /// A block in its slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Placed {
+pub struct Slotted {
     /// Its number in the grid.
     pub block: usize,
     pub slot: usize,
@@ -83,20 +83,20 @@ impl PartialOrd for Free {
 }
 
 /// Calls `visit` with every block in the order in which they start.
-fn each(durations: &[f64], order: Order, slots: usize, mut visit: impl FnMut(Placed)) {
+fn each(durations: &[f64], order: Order, slots: usize, mut visit: impl FnMut(Slotted)) {
     // More slots than blocks stay empty.
     let mut free: BinaryHeap<Reverse<Free>> =
         (0..slots.min(durations.len())).map(|slot| Reverse(Free(0.0, slot))).collect();
     for block in order.of(durations) {
         let Some(Reverse(Free(start, slot))) = free.pop() else { return };
         let end = start + durations[block];
-        visit(Placed { block, slot, start, end });
+        visit(Slotted { block, slot, start, end });
         free.push(Reverse(Free(end, slot)));
     }
 }
 
 /// Every block in its slot, in the order in which they start; none where there is no slot.
-pub fn place(durations: &[f64], order: Order, slots: usize) -> Vec<Placed> {
+pub fn place(durations: &[f64], order: Order, slots: usize) -> Vec<Slotted> {
     let mut placed = Vec::with_capacity(durations.len());
     each(durations, order, slots, |block| placed.push(block));
     placed

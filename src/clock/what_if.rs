@@ -9,13 +9,16 @@ use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
 use super::l2::{Cache, Lru};
 use super::occupancy::{BlocksPerSm, Limit};
-use super::queue::{Order, Placed, makespan, place, waves};
+use super::queue::{Order, Slotted, makespan, place, waves};
 use super::roofs::{Bound, Roof, Roofs};
 
 /// What this model leaves out, in a sentence.
 pub const NOT_MODELLED: &str = "Not modelled: latency, launches, the bandwidth of L2 and of shared memory, bank conflicts, \
     barriers, threads and their registers, and the clock at which a chip really runs.";
 
+/// What an SM takes from L2 and HBM at most, of what its shared memory delivers: 64 of 128 bytes a clock. (NVIDIA's A100
+/// whitepaper gives 5120 for all SMs at once, which are 47 for each.)
+const PORT: f64 = 0.5;
 /// Grids with more thread blocks are not handed out one by one.
 const MOST_BLOCKS: usize = 1 << 20;
 /// Blocks of a grid that are kept for a picture.
@@ -25,7 +28,7 @@ const MOST_TOUCHES: usize = 1 << 17;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct GridQuestion {
     pub algorithm: Algorithm,
     pub shape: Shape,
     /// Blocks, mask, splits and precision, for one head or one group of heads.
@@ -45,7 +48,7 @@ pub struct Times {
 
 /// One kernel.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GridAnswer {
+pub struct ModelledGrid {
     pub name: String,
     /// Thread blocks of all heads and batch entries.
     pub blocks: u64,
@@ -61,13 +64,13 @@ pub struct GridAnswer {
     pub busy: Option<f64>,
     pub times: Option<Times>,
     /// Its blocks in their slots, in seconds; none where there are too many to show.
-    pub placed: Vec<Placed>,
+    pub placed: Vec<Slotted>,
 }
 
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    pub kernels: Vec<GridAnswer>,
+pub struct Modelled {
+    pub kernels: Vec<ModelledGrid>,
     pub roofs: Roofs,
     /// FLOPs of matrix products, and exponentials.
     pub matmul: f64,
@@ -83,7 +86,7 @@ pub struct Answer {
     pub cache: Cache,
 }
 
-impl Answer {
+impl Modelled {
     /// FLOPs of products for each byte that is asked for.
     pub fn intensity(&self) -> f64 {
         self.matmul / self.bytes
@@ -95,15 +98,15 @@ impl Answer {
     }
 
     /// The kernel that works most: the one that pictures show.
-    pub fn main(&self) -> Option<&GridAnswer> {
-        let weight = |grid: &&GridAnswer| grid.work.matmul as f64 + grid.work.bytes();
+    pub fn main(&self) -> Option<&ModelledGrid> {
+        let weight = |grid: &&ModelledGrid| grid.work.matmul as f64 + grid.work.bytes();
         self.kernels.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)))
     }
 }
 
-impl Question {
+impl GridQuestion {
     /// `None` where no rate of products is known in this format, and where a grid has too many blocks to be listed.
-    pub fn answer(&self) -> Option<Answer> {
+    pub fn answer(&self) -> Option<Modelled> {
         let roofs = Roofs::of(&self.chip, self.setting.plan.precision)?;
         let text = self.algorithm.text();
         let works = language::programs(text, &self.setting)?;
@@ -115,11 +118,11 @@ impl Question {
         let largest =
             (0..works.len()).max_by(|&a, &b| sum(&works[a], Work::bytes).total_cmp(&sum(&works[b], Work::bytes)));
         let cache = largest.map_or(Cache::default(), |kernel| self.cache(kernel, &works[kernel]));
-        let kernels: Vec<GridAnswer> = works.iter().map(|kernel| self.grid(kernel, &roofs, &cache)).collect();
+        let kernels: Vec<ModelledGrid> = works.iter().map(|kernel| self.grid(kernel, &roofs, &cache)).collect();
         let least_bytes = self.least_bytes().min(bytes);
         let times = kernels.iter().map(|kernel| kernel.times).sum::<Option<Times>>();
         let bound = self.bound(&works, &roofs, least_bytes);
-        Some(Answer { kernels, roofs, matmul, exp, bytes, least_bytes, bound, times, cache })
+        Some(Modelled { kernels, roofs, matmul, exp, bytes, least_bytes, bound, times, cache })
     }
 
     /// Schedules that cover all heads and batch entries.
@@ -135,7 +138,7 @@ impl Question {
         }
     }
 
-    fn grid(&self, kernel: &KernelWork, roofs: &Roofs, cache: &Cache) -> GridAnswer {
+    fn grid(&self, kernel: &KernelWork, roofs: &Roofs, cache: &Cache) -> ModelledGrid {
         let copies = (kernel.heads * self.schedules()) as u64;
         let blocks = kernel.programs.len() as u64 * copies;
         let per_sm = self.per_sm(kernel);
@@ -151,7 +154,7 @@ impl Question {
         }
         let name = kernel.name.clone();
         let (on_chip, waves) = (kernel.on_chip, waves(blocks, slots));
-        let mut grid = GridAnswer {
+        let mut grid = ModelledGrid {
             name,
             blocks,
             on_chip,
@@ -169,7 +172,10 @@ impl Question {
         // Where there are fewer blocks than slots, an SM shares its rates among those that it has.
         let sharing = slots.min(blocks.div_ceil(self.chip.sms) * self.chip.sms) as f64;
         let miss = 1.0 - cache.hit_rate().unwrap_or(0.0);
-        let moving = slots.min(blocks) as f64 / roofs.bytes_per_s;
+        // Blocks share the bandwidth of HBM, and those of an SM what it takes in.
+        let of_sm = PORT * self.chip.sram_bytes_per_s / self.chip.sms as f64;
+        let on_sm = sharing / self.chip.sms as f64;
+        let moving = (slots.min(blocks) as f64 / roofs.bytes_per_s).max(on_sm / of_sm);
         let lanes = |of: &Work| {
             let per = |work: u64, rate: f64| work as f64 * sharing / rate;
             [

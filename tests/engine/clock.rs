@@ -3,20 +3,20 @@
 use std::fs;
 
 use tilescope::attention::{Mask, Precision, Shape};
-use tilescope::clock::{Answer, Order, Question, Roof, makespan, share_of_waves};
+use tilescope::clock::{GridQuestion, Modelled, Order, Roof, makespan, share_of_waves};
 use tilescope::schedule::{Hardware, OnChip, RunSpec, Tiling, algorithm, hardware};
 
-fn question(name: &str, shape: Shape, tiling: Tiling, chip: &str) -> Question {
+fn question(name: &str, shape: Shape, tiling: Tiling, chip: &str) -> GridQuestion {
     of(name, shape, tiling, chip, RunSpec { precision: Some(Precision::F16), ..RunSpec::default() })
 }
 
-fn of(name: &str, shape: Shape, tiling: Tiling, chip: &str, spec: RunSpec) -> Question {
+fn of(name: &str, shape: Shape, tiling: Tiling, chip: &str, spec: RunSpec) -> GridQuestion {
     let algorithm = algorithm::by_name(name).expect("known").clone();
     let setting = spec.with_blocks(tiling).on_shape(&algorithm, &shape, &Mask::default(), 0);
-    Question { algorithm, shape, setting, chip: hardware::by_name(chip).expect("known"), order: Order::InOrder }
+    GridQuestion { algorithm, shape, setting, chip: hardware::by_name(chip).expect("known"), order: Order::InOrder }
 }
 
-fn answer(question: &Question) -> Answer {
+fn answer(question: &GridQuestion) -> Modelled {
     question.answer().expect("it is small enough")
 }
 
@@ -71,7 +71,7 @@ fn orders_mend_the_tail_of_a_causal_grid() {
     let mut question = question("flash2", square(1, 1, 32, 4), Tiling { br: 4, bc: 4 }, "toy");
     question.setting.plan.band.right = 0;
     question.chip.matmul_flops_per_s = 1.0;
-    let span = |order| answer(&Question { order, ..question.clone() }).times.expect("it fits").overlapped;
+    let span = |order| answer(&GridQuestion { order, ..question.clone() }).times.expect("it fits").overlapped;
     let ratio = span(Order::InOrder) / span(Order::LongestFirst);
     assert!((ratio - 12.0 / 9.0).abs() < 1e-9, "{ratio}");
     assert_eq!(span(Order::Reversed), span(Order::LongestFirst));
@@ -110,7 +110,7 @@ fn decoding_is_bound_by_bytes_and_splits_fill_the_chip() {
         assert!(found.least_bytes >= (2 * 8 * 16_384 * 128 * 2) as f64);
     }
     // The splits' own products end a lot earlier than those of eight blocks alone.
-    let longest = |answer: &Answer| answer.kernels[0].times.expect("it fits").one_by_one;
+    let longest = |answer: &Modelled| answer.kernels[0].times.expect("it fits").one_by_one;
     assert!(longest(&whole) > 1.5 * longest(&split));
 }
 

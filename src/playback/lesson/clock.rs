@@ -69,7 +69,7 @@ impl Names<'_> {
         let chip = self.chip(arguments.text())?;
         let precision = arguments.named_text("precision")?.unwrap_or_else(|| Precision::F16.name().into());
         let known = Precision::parse(&precision).and_then(|precision| Roofs::of(&chip, precision));
-        let roofs = known.ok_or_else(|| Sentence::new("no rate of {0} products is known").with(precision))?;
+        let roofs = known.ok_or_else(|| Sentence::new("no rate of products in {0} is known").with(precision))?;
         Ok(roofs.ridge().into())
     }
 

@@ -3,8 +3,8 @@
 
 use eframe::egui::{ComboBox, DragValue, Slider, Ui};
 
-use super::Choices;
 use crate::app::ink::draw;
+use crate::app::panels::what_if::asked::GridAsked;
 use crate::app::tongue::words::tr;
 use crate::attention::Precision;
 use crate::clock::Order;
@@ -15,7 +15,7 @@ const CUSTOM: &str = "custom";
 const LONGEST: usize = 1 << 20;
 const LARGEST_BLOCK: usize = 1024;
 
-pub(super) fn show(ui: &mut Ui, choices: &mut Choices) {
+pub fn show(ui: &mut Ui, choices: &mut GridAsked) {
     let ctx = ui.ctx().clone();
     ui.horizontal_wrapped(|ui| {
         list(ui, "text of the model", choices.algorithm, |ui| {
@@ -63,11 +63,11 @@ pub(super) fn show(ui: &mut Ui, choices: &mut Choices) {
     };
     slide(&mut choices.n_q, LONGEST, "queries");
     slide(&mut choices.n_k, LONGEST, "keys");
-    slide(&mut choices.d, 256, "d");
+    slide(&mut choices.d, 256, "width d");
     slide(&mut choices.heads, 256, "heads");
     slide(&mut choices.batch, 256, "sequences");
-    slide(&mut choices.tiling.br, LARGEST_BLOCK, "Block rows br");
-    slide(&mut choices.tiling.bc, LARGEST_BLOCK, "Block keys bc");
+    slide(&mut choices.tiling.br, LARGEST_BLOCK, "rows of a block");
+    slide(&mut choices.tiling.bc, LARGEST_BLOCK, "keys of a block");
     if algorithm::by_name(choices.algorithm).is_some_and(algorithm::Algorithm::has_splits) {
         slide(&mut choices.splits, 256, "splits");
     }

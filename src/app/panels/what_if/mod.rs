@@ -1,6 +1,7 @@
 //! What if: a shape, block sizes and a chip, none of which need be here, and what they would come to. Every number is
 //! modelled by the clock ([`crate::clock`]) or counted, and says so; what was measured on a device lies over it.
 
+mod asked;
 mod controls;
 mod roofline;
 mod sms;
@@ -14,15 +15,12 @@ use crate::app::ink::theme::SPACE;
 use crate::app::message::Message;
 use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::panel::{Drawn, Home, Panel};
+use crate::app::panels::what_if::asked::GridAsked;
 use crate::app::run::gpu::background::Background;
 use crate::app::run::gpu::device::Gpu;
-use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::attention::{Mask, Precision, Shape};
-use crate::clock::{Answer, NOT_MODELLED, Order, Question};
+use crate::clock::{Modelled, NOT_MODELLED};
 use crate::number::{self, modelled, modelled_time, percent};
-use crate::schedule::spec::RunSpec;
-use crate::schedule::{Hardware, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -38,90 +36,14 @@ pub static PANEL: Panel = Panel {
     show: |ui, drawn| show(ui, drawn),
 };
 
-/// What is asked.
-#[derive(Clone, Debug, PartialEq)]
-struct Choices {
-    /// A name of the program's.
-    algorithm: &'static str,
-    n_q: usize,
-    n_k: usize,
-    d: usize,
-    heads: usize,
-    batch: usize,
-    tiling: Tiling,
-    splits: usize,
-    causal: bool,
-    precision: Precision,
-    order: Order,
-    chip: Hardware,
-}
-
 /// The choices, what came of them, and what it is held against.
 #[derive(Default)]
 pub struct WhatIf {
-    choices: Option<Choices>,
-    work: Background<Choices, Answer>,
+    choices: Option<GridAsked>,
+    work: Background<GridAsked, Modelled>,
     /// The last answer, while the next is made.
-    shown: Option<(Choices, Answer)>,
-    pinned: Option<(Choices, Answer)>,
-}
-
-impl Choices {
-    /// The run on screen, on its chip; of a chip for lessons, on the default one.
-    fn of_run(look: &Look<'_>) -> Self {
-        let (settings, plan) = (&look.scene.settings, look.scene.plan());
-        let shape = look.scene.input.problem.shape;
-        let own = settings.algorithm.name();
-        let known = algorithm::of_program().find(|known| known.name() == own);
-        let chip = settings.run.hardware();
-        Self {
-            algorithm: known.map_or("flash2", |known| known.name()),
-            n_q: plan.n_q,
-            n_k: plan.n_k,
-            d: plan.d,
-            heads: shape.heads,
-            batch: shape.batch,
-            tiling: Tiling { br: plan.br, bc: plan.bc },
-            splits: settings.run.splits(&settings.algorithm),
-            causal: look.scene.input.problem.mask.causal,
-            // Of f64 no rate is known.
-            precision: if plan.precision == Precision::F64 { Precision::F32 } else { plan.precision },
-            order: Order::default(),
-            chip: if chip.is_unified { Hardware::default() } else { chip },
-        }
-    }
-
-    /// A size at which a chip is full, where there is no run to begin with.
-    fn usual() -> Self {
-        Self {
-            algorithm: "flash2",
-            n_q: 1024,
-            n_k: 1024,
-            d: 64,
-            heads: 16,
-            batch: 8,
-            tiling: Tiling { br: 128, bc: 128 },
-            splits: 1,
-            causal: false,
-            precision: Precision::F16,
-            order: Order::default(),
-            chip: hardware::by_name(hardware::DEFAULT).unwrap_or_default(),
-        }
-    }
-
-    fn question(&self) -> Option<Question> {
-        let algorithm = algorithm::by_name(self.algorithm)?.clone();
-        let &Self { batch, heads, n_q, n_k, d, .. } = self;
-        let shape = Shape { batch, heads, kv_heads: heads, n_q, n_k, d, d_v: d };
-        let spec = RunSpec {
-            precision: Some(self.precision),
-            causal: Some(self.causal),
-            splits: algorithm.has_splits().then_some(self.splits),
-            ..RunSpec::default()
-        };
-        let setting = spec.with_blocks(self.tiling).on_shape(&algorithm, &shape, &Mask::default(), 0);
-        Some(Question { algorithm, shape, setting, chip: self.chip.clone(), order: self.order })
-    }
+    shown: Option<(GridAsked, Modelled)>,
+    pinned: Option<(GridAsked, Modelled)>,
 }
 
 impl WhatIf {
@@ -130,7 +52,7 @@ impl WhatIf {
     }
 
     /// Takes in an answer, and asks for that of what is chosen now.
-    fn update(&mut self, ctx: &Context, choices: &Choices) -> Option<Sentence> {
+    fn update(&mut self, ctx: &Context, choices: &GridAsked) -> Option<Sentence> {
         self.work.update();
         let asked = choices.clone();
         self.work.want(ctx, choices.clone(), move |_| {
@@ -156,14 +78,14 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     }
     let (look, gpu) = (drawn.look, drawn.gpu);
     let state = drawn.owned.of::<WhatIf>();
-    let mut choices = state.choices.clone().unwrap_or_else(Choices::usual);
+    let mut choices = state.choices.clone().unwrap_or_else(GridAsked::usual);
     ui.add_space(SPACE);
     let head = draw::caption(ui, "No GPU needed: text and data sheet say all of this");
     made_by::beside(ui, &head, MadeBy::Modelled);
     controls::show(ui, &mut choices);
     ui.horizontal_wrapped(|ui| {
         if let Some(look) = look.filter(|_| ui.button(tr(ui.ctx(), "As on screen")).clicked()) {
-            choices = Choices::of_run(look);
+            choices = GridAsked::of_run(look);
         }
         if ui.button(tr(ui.ctx(), "Pin as baseline")).clicked() {
             state.pinned = state.shown.clone();
@@ -186,7 +108,7 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     pictures(ui, &choices, answer, pinned, gpu);
 }
 
-fn pictures(ui: &mut Ui, choices: &Choices, answer: &Answer, pinned: Option<&Answer>, gpu: &Gpu) {
+fn pictures(ui: &mut Ui, choices: &GridAsked, answer: &Modelled, pinned: Option<&Modelled>, gpu: &Gpu) {
     ui.add_space(SPACE);
     roofline::show(ui, answer, pinned, gpu);
     if let Some(grid) = answer.main() {
@@ -197,9 +119,9 @@ fn pictures(ui: &mut Ui, choices: &Choices, answer: &Answer, pinned: Option<&Ans
 }
 
 /// A line of the table: its name, and its value in an answer.
-type Row = (&'static str, fn(&Context, &Answer) -> Option<String>);
+type TableRow = (&'static str, fn(&Context, &Modelled) -> Option<String>);
 
-const ROWS: [Row; 11] = [
+const ROWS: [TableRow; 11] = [
     ("thread blocks", |_, of| of.main().map(|grid| number::grouped(grid.blocks))),
     ("kept on chip by a block", |_, of| of.main().map(|grid| number::bytes(grid.on_chip.total()))),
     ("blocks on an SM", |ctx, of| {
@@ -219,7 +141,7 @@ const ROWS: [Row; 11] = [
     ("if nothing does", |_, of| of.times.map(|times| modelled_time(times.one_by_one))),
 ];
 
-fn numbers(ui: &mut Ui, answer: &Answer, pinned: Option<&Answer>) {
+fn numbers(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>) {
     let ctx = ui.ctx().clone();
     for (name, of) in ROWS {
         let Some(value) = of(&ctx, answer) else { continue };
@@ -241,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_it_begins_with_has_an_answer() {
-        let question = Choices::usual().question().expect("flash2 is known");
+        let question = GridAsked::usual().question().expect("flash2 is known");
         let answer = question.answer().expect("it is small");
         assert_eq!(answer.main().map(|grid| grid.blocks), Some(8 * 16 * 8));
         // What a model says has two digits.

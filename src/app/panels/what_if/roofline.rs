@@ -10,19 +10,19 @@ use crate::app::ink::theme::Palette;
 use crate::app::panels::gpu::roofline::Dot;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::tongue::words::{fill, tr};
-use crate::clock::Answer;
+use crate::clock::Modelled;
 use crate::number::modelled;
 
 const HEIGHT: f32 = 190.0;
 
 /// A point of the model: FLOPs a byte, and TFLOP/s where everything overlaps.
-fn point(answer: &Answer) -> Option<[f64; 2]> {
+fn point(answer: &Modelled) -> Option<[f64; 2]> {
     let seconds = answer.times?.overlapped;
     let at = [answer.intensity(), answer.matmul / seconds / 1e12];
     at.iter().all(|x| x.is_finite() && *x > 0.0).then_some(at)
 }
 
-pub(super) fn show(ui: &mut Ui, answer: &Answer, pinned: Option<&Answer>, gpu: &Gpu) {
+pub fn show(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, gpu: &Gpu) {
     let palette = Palette::of(ui);
     draw::caption(ui, "Roofline with exponentials as a third roof");
     let roofs = answer.roofs;
@@ -74,7 +74,7 @@ fn mark(plot: &mut PlotUi<'_>, name: &str, at: [f64; 2], shape: MarkerShape, col
     plot.points(Points::new(name, vec![at]).shape(shape).radius(5.0).color(color));
 }
 
-fn told(ui: &Ui, answer: &Answer, here: Option<[f64; 2]>, measured: usize) -> String {
+fn told(ui: &Ui, answer: &Modelled, here: Option<[f64; 2]>, measured: usize) -> String {
     let roofs = fill(
         ui.ctx(),
         "ridge at {0} FLOP/B; products {1}, exponentials {2} TFLOP/s",

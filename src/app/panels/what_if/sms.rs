@@ -6,7 +6,7 @@ use crate::app::ink::axes::note;
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::fill;
-use crate::clock::{GridAnswer, Placed};
+use crate::clock::{ModelledGrid, Slotted};
 use crate::number::{grouped, modelled, modelled_time, percent};
 use crate::schedule::Hardware;
 
@@ -15,7 +15,7 @@ const ROW: f32 = 8.0;
 const HEIGHT: f32 = 132.0;
 const AXIS: f32 = 18.0;
 
-pub(super) fn show(ui: &mut Ui, grid: &GridAnswer, chip: &Hardware) {
+pub fn show(ui: &mut Ui, grid: &ModelledGrid, chip: &Hardware) {
     let text = "Thread blocks of {0} over {1} SMs, {2} on each";
     draw::caption(ui, &fill(ui.ctx(), text, &[&grid.name, &chip.sms, &grid.per_sm.count]));
     let end = grid.placed.iter().map(|block| block.end).fold(0.0, f64::max);
@@ -30,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, grid: &GridAnswer, chip: &Hardware) {
     let area = Rect::from_min_max(whole.min, whole.max - vec2(0.0, AXIS));
     ui.painter().rect_filled(area, 0.0, palette.empty);
     let x = |seconds: f64| area.left() + (seconds / end) as f32 * area.width();
-    let rect = |block: &Placed| {
+    let rect = |block: &Slotted| {
         // Slots of one SM are neighbours.
         let (sm, part) = (block.slot as u64 % chip.sms, block.slot as u64 / chip.sms);
         let top = area.top() + (sm * grid.per_sm.count + part) as f32 * line;
