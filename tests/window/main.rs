@@ -30,4 +30,5 @@ mod strip;
 mod teach;
 mod text_edit;
 mod units;
+mod what_if;
 mod window_texts;

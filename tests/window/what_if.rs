@@ -1,12 +1,9 @@
 //! What-if in the window: what it says of a shape and a chip, a pinned baseline, its words in both languages.
-#![cfg(feature = "app")]
 
-mod stage_support;
-
+use crate::stage_support::{all_text, click, command, open, press, settle, value};
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use stage_support::{all_text, click, command, open, press, settle, value};
 use tilescope::app::App;
 
 fn opened() -> Harness<'static, App> {
