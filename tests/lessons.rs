@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use tilescope::playback::lesson::build::{Filling, Finding, Kind, Slot};
 use tilescope::playback::lesson::check::check;
-use tilescope::playback::lesson::library::LESSONS;
+use tilescope::playback::lesson::library::{LESSONS, numbered};
 use tilescope::playback::lesson::{
     Asked, Engine, Language, Lesson, LessonError, MOST_BYTES, Position, Response, parse,
 };
@@ -21,7 +21,8 @@ fn all() -> impl Iterator<Item = (String, Lesson)> {
 
 /// The English text of a lesson.
 fn english(number: usize) -> &'static str {
-    LESSONS[number - 1].text(Language::English)
+    let (_, entry) = numbered(number).expect("there is such a lesson");
+    entry.text(Language::English)
 }
 
 fn faults(text: &str) -> Vec<LessonError> {

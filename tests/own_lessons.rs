@@ -489,12 +489,13 @@ fn worksheets_are_written_and_marked() {
     }
     write(at, "bytes.csv", [0xff, 0xfe, 0]);
     write(at, "a file", "");
+    let none = format!("there are {} lessons", LESSONS.len());
     for (arguments, told) in [
         (&["--lesson", "4", "--grade", "bytes.csv"][..], "not UTF-8"),
         (&["--lesson", "4", "--grade", "a"], "a folder"),
         (&["--lesson", "4", "--grade", "none.csv"], "no such file"),
-        (&["--lesson", "9", "--output", "x"], "there are 8 lessons"),
-        (&["--lesson", "0", "--output", "x"], "there are 8 lessons"),
+        (&["--lesson", "99", "--output", "x"], none.as_str()),
+        (&["--lesson", "0", "--output", "x"], none.as_str()),
         (&["--lesson", "none.md", "--output", "x"], "no such file"),
         (&["--lesson", "4", "--seed", "30..1", "--output", "x"], "turn them round"),
         (&["--lesson", "4", "--output", "a file"], "this is a file, where a folder is needed"),

@@ -107,7 +107,9 @@ impl OpenLesson {
     /// The title, with the number of a lesson of the program's.
     pub fn title(&self) -> String {
         let title = &self.lesson.title;
-        self.index().map_or_else(|| title.clone(), |index| format!("{}. {title}", index + 1))
+        self.index()
+            .and_then(|index| LESSONS.get(index))
+            .map_or_else(|| title.clone(), |entry| format!("{}. {title}", entry.number))
     }
 
     pub fn beat(&self) -> &Beat {

@@ -25,7 +25,7 @@ macro_rules! lesson {
 }
 
 /// Every lesson, in order.
-pub static LESSONS: [Entry; 8] = [
+pub static LESSONS: [Entry; 13] = [
     lesson!(1, "01-bytes-cost-time"),
     lesson!(2, "02-safe-softmax"),
     lesson!(3, "03-two-pieces"),
@@ -34,7 +34,17 @@ pub static LESSONS: [Entry; 8] = [
     lesson!(6, "06-flash1"),
     lesson!(7, "07-causal"),
     lesson!(8, "08-padding"),
+    lesson!(9, "09-backward"),
+    lesson!(10, "10-split-kv"),
+    lesson!(11, "11-heads"),
+    lesson!(14, "14-errata"),
+    lesson!(15, "15-bug-museum"),
 ];
+
+/// The lesson with this number, and its index.
+pub fn numbered(number: usize) -> Option<(usize, &'static Entry)> {
+    LESSONS.iter().enumerate().find(|(_, entry)| entry.number == number)
+}
 
 impl Entry {
     /// The text of its file.
