@@ -31,12 +31,7 @@ pub const SLIPS: [(Slip, &str, &str, Option<&str>); 10] = [
         "O is not rescaled where the maximum rises",
         Some("flash2/output-not-rescaled"),
     ),
-    (
-        Slip::SumKept,
-        "sum-not-rescaled",
-        "l is not rescaled where the maximum rises",
-        Some("flash2/sum-not-rescaled"),
-    ),
+    (Slip::SumKept, "sum-not-rescaled", "l is not rescaled where the maximum rises", Some("flash2/sum-not-rescaled")),
     (
         Slip::BothKept,
         "not-rescaled",
