@@ -149,9 +149,8 @@ fn by_hand(head: &Head<f64>, i: usize, base: &str, bug: Bug, tiling: Tiling) -> 
         }
         m = m_new;
         // All that the row sees was made -inf: no weights follow from that.
-        let sees_later = (end..head.n_k()).any(|j| head.sees(i, j));
-        let sees_some = (0..end).any(|j| head.sees(i, j));
-        if bug.diagonal != Diagonal::Own && l == 0.0 && m == f64::NEG_INFINITY && sees_some && !sees_later {
+        let has_seen_all = own.keys_of(i).end <= end && (0..end).any(|j| head.sees(i, j));
+        if bug.diagonal != Diagonal::Own && l == 0.0 && m == f64::NEG_INFINITY && has_seen_all {
             l = f64::NAN;
         }
     }
