@@ -223,7 +223,9 @@ proptest! {
                 if is_dearer {
                     let moves = |line: Totals| (line.hbm_read, line.hbm_write, line.flops.exp, line.flops.matmul);
                     prop_assert_eq!(moves(want.1), moves(got.1), "{}", name);
-                    prop_assert!(got.1.steps >= want.1.steps && got.1.flops.other >= want.1.flops.other, "{}", name);
+                    // Section 3.1.1 has no product of alpha and l.
+                    let is_more = got.1.flops.other >= want.1.flops.other || name == "fa2-section-3-1-1";
+                    prop_assert!(got.1.steps >= want.1.steps && is_more, "{}", name);
                     continue;
                 }
                 if !cheaper.contains(&(name, got.0.as_str())) {
