@@ -16,6 +16,7 @@ use super::{changed, differs, found, named, operation, single};
 type Harm = (&'static str, usize, Option<usize>);
 
 /// What a row has seen of a tile, and before it.
+#[derive(Debug)]
 struct Visit {
     m_old: f64,
     m_new: f64,
@@ -158,7 +159,8 @@ fn is_told(problem: &Problem, tiling: Tiling, precision: Precision, told: &mut B
         let got = (operation(&text, &divergence.at), place.i(), place.j());
         let want = harm(&head, &plan, first.number.row, base, bug);
         let want = want.map(|(operation, i, j)| (operation.to_owned(), Some(i), j));
-        assert_eq!(Some(got), want, "{name} {tiling:?} {precision:?} {:?}\n{first:?}", problem.mask);
+        let visits = Visit::all(&head, &plan, first.number.row);
+        assert_eq!(Some(got), want, "{name} {tiling:?} {precision:?} {:?}\n{first:?}\n{visits:?}", problem.mask);
         assert_eq!(divergence.left_out.is_some(), name == "flash2/forget-alpha", "{name}: {divergence:?}");
         *told.entry(name).or_default() += 1;
     }
