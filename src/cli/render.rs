@@ -9,7 +9,7 @@ use crate::attention::Input;
 use crate::attention::input::random;
 use crate::files::shown;
 use crate::gpu::Probe;
-use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::library::{LESSONS, numbered};
 use crate::playback::lesson::{Language, Lesson, Position};
 use crate::schedule::spec::{Choice, RunSpec};
 use crate::sentence::Sentence;
@@ -160,13 +160,12 @@ fn lesson(text: &str) -> Result<LessonAt, Sentence> {
         return within(&lesson, path, at).map(|at| LessonAt::File(path.into(), at));
     }
     let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
-    let (number, beat) = (index(number)?, index(beat)?);
-    let entry = LESSONS
-        .get(number)
-        .ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
+    let (number, beat) = (index(number)? + 1, index(beat)?);
+    let (at, entry) =
+        numbered(number).ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
     let lesson = entry.lesson(Language::English).map_err(Sentence::verbatim)?;
-    let name = format!("lesson {}", number + 1);
-    within(&lesson, &name, Position { beat, is_revealed }).map(|at| LessonAt::BuiltIn(number, at))
+    let name = format!("lesson {number}");
+    within(&lesson, &name, Position { beat, is_revealed }).map(|position| LessonAt::BuiltIn(at, position))
 }
 
 /// A place that the lesson has.

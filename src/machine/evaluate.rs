@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::attention::not_finite::add_weighted;
 use crate::attention::{Head, Real};
-use crate::schedule::language::{Action, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test};
+use crate::schedule::language::{Action, Diagonal, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test};
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
 use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, view};
@@ -175,7 +175,7 @@ impl<'a, T: Real> Machine<'a, T> {
                 Part { data: &mut data, stride, window }.fill(T::narrow(*value));
                 self.chip.put(*name, data, Hides::Nothing, false);
             }
-            Action::Hide { name, value, shape } => self.hide(*name, *value, *shape, step),
+            Action::Hide { name, value, by, shape } => self.hide(*name, *value, *by, *shape, step),
             Action::Rename { name, from, .. } if name == from => {}
             Action::Rename { name, from, shape } => {
                 let window = self.chip.window(*name, *shape, &self.sizes);
@@ -249,10 +249,10 @@ impl<'a, T: Real> Machine<'a, T> {
         self.chip.put(of.id, data, Hides::Nothing, false);
     }
 
-    fn hide(&mut self, name: NameId, value: f64, shape: Shape, step: &Step) {
+    fn hide(&mut self, name: NameId, value: f64, by: Diagonal, shape: Shape, step: &Step) {
         let (plan, place) = (self.plan(), step.place);
         let (first_row, first_key) = start(plan, place);
-        let band = &self.given[step.head].head.band;
+        let band = by.of(&self.given[step.head].head.band);
         let window = self.chip.window(name, shape, &self.sizes);
         let (hides, is_rounded) = (self.chip.hides(name), self.chip.is_rounded(name));
         let (mut data, stride) = self.chip.take(name, shape, plan);
@@ -265,8 +265,8 @@ impl<'a, T: Real> Machine<'a, T> {
             values[..seen(keys.start)].fill(value);
             values[seen(keys.end)..].fill(value);
         }
-        // Another number is a score like any other: a bug that is to be seen.
-        let hides = if value == T::neg_infinity() { Hides::Scores } else { hides };
+        // Another number is a score like any other, and other pairs are not those of the mask: bugs that are to be seen.
+        let hides = if value == T::neg_infinity() && by == Diagonal::Own { Hides::Scores } else { hides };
         self.chip.put(name, data, hides, is_rounded);
     }
 

@@ -49,6 +49,8 @@ pub struct RowVisit {
     pub beta: f64,
     /// l and O after they shrank; `None` where shrinking and adding are one step.
     pub scaled: Option<RowSums>,
+    /// Both shrank by alpha. A text that is wrong on purpose may shrink one of them, or by something else.
+    pub shrinks_alike: bool,
     /// After the visit.
     pub new: RowSums,
     /// O is kept as the average.
@@ -74,6 +76,27 @@ impl RowVisit {
             _ if self.is_divided => Some(o),
             l => Some(o / l),
         }
+    }
+
+    /// `sums` are the old ones times alpha.
+    fn is_shrunk(&self, sums: &RowSums) -> bool {
+        let is_it = |got: f64, old: f64| {
+            let want = old * self.alpha;
+            got == want || (got - want).abs() <= 1e-3 * want.abs() || got.is_nan() && want.is_nan()
+        };
+        is_it(sums.l, self.old.l) && sums.o.iter().zip(&self.old.o).all(|(got, old)| is_it(*got, *old))
+    }
+
+    /// What is left of the old l, and of the weighted sum of component `c`, where a visit does not shrink them alike. Where
+    /// O shrinks in the step in which it grows, it is not known by how much.
+    pub fn left(&self, c: usize) -> [f64; 2] {
+        let added = self.weights.iter().map(|weight| weight * self.beta).sum::<f64>();
+        let (l, o) = match &self.scaled {
+            Some(scaled) => (scaled.l, Some(self.sum_of(scaled, c))),
+            None => (self.new.l - added, None),
+        };
+        let share = |new: f64, old: f64| if old == 0.0 { 1.0 } else { new / old };
+        [share(l, self.old.l), o.map_or(1.0, |o| share(o, self.sum_of(&self.old, c)))]
     }
 
     /// The maximum rose, and there was something to shrink.
@@ -145,18 +168,29 @@ impl StoryWriter {
             // A maximum that rose by little may be left as it was.
             visit.m = value(names.m);
         }
+        let statements = &algorithm.line(step.line).statements;
+        let takes_alpha = statements.iter().any(|statement| statement.reads.has(names.alpha));
         match changes {
+            None if takes_alpha && is_given(names.l) && visit.rescale_at.is_none() => {
+                // l alone: a line for O may come yet.
+                visit.rescale_at = Some(n);
+                visit.scaled = Some(sums(machine, names, place, row));
+            }
             Some(Change::Rescales) => {
                 visit.rescale_at = Some(n);
                 visit.scaled = Some(sums(machine, names, place, row));
             }
             Some(Change::Accumulates) => {
-                let statements = &algorithm.line(step.line).statements;
-                let takes_alpha = statements.iter().any(|statement| statement.reads.has(names.alpha));
                 if visit.scaled.is_none() && !takes_alpha {
                     // A text that forgets to shrink anything adds to what was there.
                     visit.scaled = Some(visit.old.clone());
                 }
+                let is_of_variant = algorithm
+                    .text()
+                    .variant
+                    .as_ref()
+                    .is_some_and(|variant| variant.replaced.contains(&algorithm.line(step.line).span.line));
+                visit.shrinks_alike = visit.scaled.as_ref().map_or(!is_of_variant, |scaled| visit.is_shrunk(scaled));
                 (visit.new, visit.done_at) = (sums(machine, names, place, row), n);
                 self.story.end = Some(n);
                 self.story.visits.extend(self.open.take());
@@ -179,6 +213,7 @@ impl StoryWriter {
             alpha: 1.0,
             beta: 1.0,
             scaled: None,
+            shrinks_alike: true,
             new: old.clone(),
             old,
             is_divided: names.is_average,
@@ -244,6 +279,33 @@ mod tests {
             let (before, after) = (visit.average_of(&visit.old, 0).unwrap(), visit.average_of(scaled, 0).unwrap());
             assert!((before - after).abs() < 1e-9);
             assert!((scaled.l - visit.old.l * visit.alpha).abs() < 1e-12);
+        }
+    }
+
+    /// What a wrong text leaves of l and of O, where it does not shrink both by alpha.
+    #[test]
+    fn a_wrong_text_does_not_shrink_both() {
+        for (name, is_alike, left) in [
+            ("flash2", true, [0.25, 0.25]),
+            ("flash1", true, [0.25, 1.0]),
+            ("flash2/output-not-rescaled", false, [0.25, 1.0]),
+            ("flash2/sum-not-rescaled", false, [1.0, 0.25]),
+            ("flash2/forget-alpha", false, [1.0, 1.0]),
+            ("flash2/inverse-alpha", false, [0.25, 4.0]),
+            ("flash1/fa2-section-2-3-first", false, [0.25, 1.0]),
+            ("flash1/fa2-section-3-1-1", false, [0.25, 1.0]),
+            ("flash2/lse-base-2", true, [0.25, 0.25]),
+        ] {
+            let story = run(name).story(0);
+            let visit = &story.visits[1];
+            assert_eq!(visit.shrinks_alike, is_alike, "{name}");
+            for (got, want) in visit.left(0).into_iter().zip(left) {
+                assert!((got - want).abs() < 1e-9, "{name}: {:?}", visit.left(0));
+            }
+            // Nothing rises at the last visit, and nothing shrinks.
+            let end = &story.visits[2];
+            let is_of_merge = name.starts_with("flash1/");
+            assert_eq!(end.shrinks_alike, !is_of_merge, "{name}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::attention::{Shape, Stored};
+use crate::attention::{Shape, Stored, TileClass};
 
 use super::buffer::Buffer;
 use super::language::{
@@ -165,6 +165,22 @@ impl Algorithm {
     /// It with a bug of this name, or as it is where its lines cannot have that bug.
     pub fn with_bug(&self, bug: &str) -> Self {
         by_name(&format!("{}/{bug}", self.name())).unwrap_or(self).clone()
+    }
+
+    /// Under its mask query `i` sees key `j`: a text may have one that is wrong on purpose, and gives hidden pairs a score
+    /// like any other, or goes by another diagonal.
+    pub fn keeps(&self, plan: &Plan, i: usize, j: usize) -> bool {
+        let statements = || self.text().lines.iter().flat_map(|line| &line.statements);
+        let mut hides = statements().filter_map(|statement| match statement.action {
+            Action::Hide { value, by, .. } => Some((value, by, statement.conditions.contains(&(Test::Full, false)))),
+            _ => None,
+        });
+        let Some(first) = hides.next() else { return plan.band.keeps(i, j) };
+        let of_mask = std::iter::once(first).chain(hides).find(|(value, ..)| *value == f64::NEG_INFINITY);
+        of_mask.is_none_or(|(_, by, spares_full)| {
+            let is_spared = spares_full && plan.class(i / plan.br, j / plan.bc) == TileClass::Full;
+            is_spared || by.of(&plan.band).keeps(i, j)
+        })
     }
 
     /// It cuts the keys into parts.

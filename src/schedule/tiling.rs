@@ -64,3 +64,42 @@ impl OnChip {
         self.shared <= hardware.shared_bytes_per_block && self.registers <= hardware.register_bytes_per_block
     }
 }
+
+/// Into how many splits flash-attention cuts the keys of a decoding step (`num_splits_heuristic` of its version 2): the
+/// fewest that come within 15 % of the best use of the SMs. `blocks` thread blocks there are without splits, and `n` key
+/// blocks. The library counts each SM twice, since two thread blocks fit one.
+pub fn splits(sms: usize, blocks: usize, n: usize) -> usize {
+    const MOST: usize = 128;
+    if blocks as f64 >= 0.8 * sms as f64 {
+        return 1;
+    }
+    // More splits than before are of use where each has fewer key blocks.
+    let is_of_use = |splits: &usize| *splits == 1 || n.div_ceil(*splits) != n.div_ceil(splits - 1);
+    let used = |splits: usize| {
+        let waves = (blocks * splits) as f64 / sms as f64;
+        waves / waves.ceil()
+    };
+    let tried = || (1..=MOST.min(sms).min(n)).filter(is_of_use);
+    let best = tried().map(used).fold(0.0, f64::max);
+    tried().find(|&splits| used(splits) >= 0.85 * best).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand, for 9 heads and 64 key blocks: an A100 has 108 SMs, an H100 132.
+    #[test]
+    fn splits_fill_the_chip() {
+        assert_eq!([splits(108, 9, 64), splits(216, 9, 64), splits(132, 9, 64), splits(264, 9, 64)], [10, 22, 13, 22]);
+        // Enough thread blocks as it is; one key block cannot be cut.
+        assert_eq!([splits(108, 87, 64), splits(108, 9, 1), splits(1, 1, 1), splits(4, 1, 1000)], [1, 1, 1, 4]);
+        // The fewest that are near the best use, and each of use: no more splits with the same key blocks.
+        for (sms, blocks, n) in (1..40).flat_map(|sms| (1..20).map(move |blocks| (sms, blocks, 1 + sms * blocks % 37)))
+        {
+            let splits = splits(sms, blocks, n);
+            assert!((1..=n.min(sms).max(1)).contains(&splits), "{sms} {blocks} {n}: {splits}");
+            assert!(splits == 1 || n.div_ceil(splits) < n.div_ceil(splits - 1), "{sms} {blocks} {n}: {splits}");
+        }
+    }
+}

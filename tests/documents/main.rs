@@ -148,8 +148,26 @@ fn the_ladder_has_every_kernel_on_its_rung() {
 
 #[test]
 fn counts_in_words_are_right() {
-    const WORDS: [&str; 13] =
-        ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    const WORDS: [&str; 18] = [
+        "no",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+    ];
     let mut faults = Vec::new();
     let captures = WORDS[CAPTURES.len()];
     let lessons = WORDS[LESSONS.len()];

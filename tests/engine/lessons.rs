@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use tilescope::playback::lesson::build::{Filling, Finding, Kind, Slot};
 use tilescope::playback::lesson::check::check;
-use tilescope::playback::lesson::library::LESSONS;
+use tilescope::playback::lesson::library::{LESSONS, numbered};
 use tilescope::playback::lesson::{
     Asked, Engine, Language, Lesson, LessonError, MOST_BYTES, Position, Response, parse,
 };
@@ -21,7 +21,8 @@ fn all() -> impl Iterator<Item = (String, Lesson)> {
 
 /// The English text of a lesson.
 fn english(number: usize) -> &'static str {
-    LESSONS[number - 1].text(Language::English)
+    let (_, entry) = numbered(number).expect("there is such a lesson");
+    entry.text(Language::English)
 }
 
 fn faults(text: &str) -> Vec<LessonError> {
@@ -525,6 +526,45 @@ fn a_right_formula_is_right_however_it_is_written() {
     }
 }
 
+/// The lines of gradients, and of the combine of splits: graded by what the machine makes of them.
+#[test]
+fn lines_of_gradients_and_of_the_combine_are_carried_out() {
+    for scene in SCENES {
+        for lines in [
+            &[("P", "exp(S - finite(L))"), ("D", "rowsum(O * dO)"), ("dS", "P * (dP - D)")][..],
+            &[("dS", "P * dP - D * P")],
+            &[("D", "rowsum(dO * O)")],
+            &[("w", "exp(L_s - finite(L_max))"), ("sum", "w * O_s + O_old"), ("joined", "ratio(O, sum)")],
+            &[("w", "exp2((L_s - finite(L_max)) / ln(2))")],
+            &[("joined", "ratio(O, max(sum, 0))")],
+        ] {
+            assert_eq!(graded(scene, lines), [], "{scene}: {lines:?}");
+        }
+    }
+    let first = |lines: &[(&str, &str)]| match graded("input: real", lines).first() {
+        Some(Finding::Number { of, .. }) => Some(*of),
+        _ => None,
+    };
+    for lines in [&[("dS", "P * dP")][..], &[("P", "exp(S)")], &[("D", "rowsum(dO)")], &[("P", "P_kept"), ("D", "D")]] {
+        let found = graded("input: real", lines);
+        assert!(!found.is_empty(), "{lines:?}");
+    }
+    assert_eq!(first(&[("dS", "P * dP")]), Some("dQ"));
+    for lines in
+        [&[("w", "exp2(L_s - finite(L_max))")][..], &[("w", "L_s")], &[("joined", "O")], &[("sum", "O_old + O_s")]]
+    {
+        assert_eq!(first(lines), Some("O"), "{lines:?}");
+    }
+    // A line of one text stands in no other.
+    for (lines, told) in [
+        (&[("P", "S"), ("w", "L_s")][..], "the gradients of a tile have no line `w`; their lines are `P`, `D`, `dS`"),
+        (&[("w", "L_s"), ("l", "l_old")], "the combine of splits has no line `l`; its lines are `w`, `sum`, `joined`"),
+    ] {
+        let fault = parse(&update("input: real", lines)).expect_err("no such line");
+        assert!(fault.to_string().ends_with(told), "{fault}");
+    }
+}
+
 #[test]
 fn a_formula_that_is_none_is_told_in_one_line_with_its_reason() {
     for (name, formula, told) in [
@@ -709,10 +749,10 @@ fn the_command_lists_and_checks() {
     assert!(list.contains("The online softmax") && list.contains("en zh"), "{list}");
     let (_, json, _) = run(&["lessons", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
-    assert_eq!(listed.as_array().map(Vec::len), Some(8));
+    assert_eq!(listed.as_array().map(Vec::len), Some(LESSONS.len()));
     let (code, checked, error) = run(&["lessons", "check"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
-    assert_eq!(checked.lines().filter(|line| line.ends_with(" ok")).count(), 16, "{checked}");
+    assert_eq!(checked.lines().filter(|line| line.ends_with(" ok")).count(), 2 * LESSONS.len(), "{checked}");
     let (_, json, _) = run(&["lessons", "check", "--json"]);
     let checked: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
     assert!(checked.as_array().is_some_and(|all| all.iter().all(|one| one["builds"].as_u64() >= Some(1))));

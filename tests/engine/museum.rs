@@ -12,6 +12,7 @@ use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, Round
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::input::read_one_of;
 use tilescope::attention::{Align, Mask, Problem};
+use tilescope::schedule::algorithm::by_name;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/museum/");
 
@@ -72,6 +73,8 @@ fn each_bug_is_named_and_a_right_output_has_none() {
         let causes: Vec<String> =
             diagnosis.causes.iter().map(|c| format!("{} {:?} {:e}", c.name, c.block, c.off)).collect();
         let best = diagnosis.causes.first();
+        let texts = diagnosis.causes.iter().chain(&diagnosis.near).filter_map(|cause| cause.text);
+        texts.for_each(|text| assert!(by_name(text).is_some(), "there is no text {text}"));
         let is_named = match (case.cause.as_str(), best) {
             ("", _) => diagnosis.is_right() && causes.is_empty(),
             // On some inputs two bugs give the same numbers.

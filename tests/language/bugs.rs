@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tilescope::attention::{Head, Precision, Problem, Real, oracle};
+use tilescope::attention::mask::UNBOUNDED;
+use tilescope::attention::{Band, Head, Precision, Problem, Real, oracle};
 use tilescope::machine::Given;
 use tilescope::playback::lesson::BUGS;
 use tilescope::schedule::language::{Algorithm, LeftOut, Setting, TEXTS, Totals, VARIANTS, closed_form, variant_of};
@@ -33,11 +34,22 @@ fn results<T: Real>(algorithm: &Algorithm, setting: &Setting, head: Head<T>) -> 
     all
 }
 
+/// Whose diagonal the mask goes by.
+#[derive(Clone, Copy, PartialEq)]
+enum Diagonal {
+    Own,
+    Moved(i64),
+    OtherCorner,
+}
+
 /// What a bug does to a row, as it stands on paper.
 #[derive(Clone, Copy)]
 struct Bug {
-    /// l and O shrink by alpha when the maximum rises.
-    rescales: bool,
+    /// l shrinks by alpha when the maximum rises, and so does O.
+    rescales: [bool; 2],
+    diagonal: Diagonal,
+    /// L is taken to the base 2.
+    is_base_2: bool,
     /// A row that has seen no key subtracts 0 instead of its maximum of -inf.
     guards: bool,
     /// Scores lose their maximum before the exponential.
@@ -48,11 +60,25 @@ struct Bug {
     hidden: f64,
 }
 
-const RIGHT: Bug = Bug { rescales: true, guards: true, subtracts: true, keeps_guard: false, hidden: f64::NEG_INFINITY };
+const RIGHT: Bug = Bug {
+    rescales: [true, true],
+    diagonal: Diagonal::Own,
+    is_base_2: false,
+    guards: true,
+    subtracts: true,
+    keeps_guard: false,
+    hidden: f64::NEG_INFINITY,
+};
 
 fn bug(name: &str) -> Option<Bug> {
     Some(match name {
-        "forget-alpha" => Bug { rescales: false, ..RIGHT },
+        "forget-alpha" => Bug { rescales: [false, false], ..RIGHT },
+        "output-not-rescaled" => Bug { rescales: [true, false], ..RIGHT },
+        "sum-not-rescaled" => Bug { rescales: [false, true], ..RIGHT },
+        "diagonal-one-far" => Bug { diagonal: Diagonal::Moved(1), ..RIGHT },
+        "diagonal-one-short" => Bug { diagonal: Diagonal::Moved(-1), ..RIGHT },
+        "other-corner" => Bug { diagonal: Diagonal::OtherCorner, ..RIGHT },
+        "lse-base-2" => Bug { is_base_2: true, ..RIGHT },
         "no-max" => Bug { subtracts: false, ..RIGHT },
         "no-guard" => Bug { guards: false, ..RIGHT },
         "minus-1000" => Bug { hidden: -1000.0, ..RIGHT },
@@ -67,6 +93,17 @@ impl Bug {
         if self.keeps_guard && max == f64::NEG_INFINITY { 0.0 } else { max }
     }
 
+    /// The mask that it goes by.
+    fn band(self, head: &Head<f64>) -> Band {
+        let corners = head.n_k() as i64 - head.n_q() as i64;
+        let offset = match self.diagonal {
+            Diagonal::Own => head.band.offset,
+            Diagonal::Moved(keys) => head.band.offset + keys,
+            Diagonal::OtherCorner => corners - head.band.offset,
+        };
+        Band { offset, ..head.band.clone() }
+    }
+
     fn weight(self, s: f64, max: f64) -> f64 {
         let is_guarded = self.guards && max == f64::NEG_INFINITY;
         (s - if is_guarded || !self.subtracts { 0.0 } else { max }).exp()
@@ -79,32 +116,43 @@ fn factor(old: f64, new: f64) -> f64 {
 
 /// O, m and l of query `i` by `base` with a bug, one key after another.
 fn by_hand(head: &Head<f64>, i: usize, base: &str, bug: Bug, tiling: Tiling) -> (Vec<f64>, f64, f64) {
-    let exact = oracle::row(head, i).s;
-    let score = |j: usize| if head.band.keeps(i, j) { exact[j] } else { bug.hidden };
+    let (own, band) = (&head.band, bug.band(head));
+    // The scores of all pairs: a mask that is wrong shows some that the right one hides.
+    let open = Band { left: UNBOUNDED, right: UNBOUNDED, kv: head.n_k(), ..own.clone() };
+    let exact = oracle::row(&Head { band: open, ..head.clone() }, i).s;
+    let score = |j: usize, is_masked: bool| if !is_masked || band.keeps(i, j) { exact[j] } else { bug.hidden };
     let of_block = i - i % tiling.br..(i - i % tiling.br + tiling.br).min(head.n_q());
     let size = if base == "standard" { head.n_k() } else { tiling.bc };
     let (mut m, mut l, mut o) = (f64::NEG_INFINITY, 0.0, vec![0.0; head.v.ncols()]);
     for start in (0..head.n_k()).step_by(size) {
         let keys = start..(start + size).min(head.n_k());
-        let is_seen = of_block.clone().any(|i| keys.clone().any(|j| head.band.keeps(i, j)));
+        let is_seen = of_block.clone().any(|i| keys.clone().any(|j| own.keeps(i, j)));
+        let is_full = of_block.clone().all(|i| keys.clone().all(|j| own.keeps(i, j)));
+        let is_masked = !is_full || bug.diagonal == Diagonal::OtherCorner;
         if base != "standard" && !is_seen {
             continue;
         }
-        let most = keys.clone().map(score).fold(f64::NEG_INFINITY, f64::max);
-        let own = base != "flash2";
-        let m_tile = bug.kept(if own { most } else { most.max(m) });
-        let m_new = if own { m.max(m_tile) } else { m_tile };
-        let alpha = if bug.rescales { factor(m, m_new) } else { 1.0 };
-        let beta = if own { factor(m_tile, m_new) } else { 1.0 };
-        l *= alpha;
-        o.iter_mut().for_each(|o| *o *= alpha);
+        let most = keys.clone().map(|j| score(j, is_masked)).fold(f64::NEG_INFINITY, f64::max);
+        let of_tile = base != "flash2";
+        let m_tile = bug.kept(if of_tile { most } else { most.max(m) });
+        let m_new = if of_tile { m.max(m_tile) } else { m_tile };
+        let alpha = |is_applied: bool| if is_applied { factor(m, m_new) } else { 1.0 };
+        let beta = if of_tile { factor(m_tile, m_new) } else { 1.0 };
+        l *= alpha(bug.rescales[0]);
+        o.iter_mut().for_each(|o| *o *= alpha(bug.rescales[1]));
+        let end = keys.end;
         for j in keys {
-            let p = beta * bug.weight(score(j), m_tile);
+            let p = beta * bug.weight(score(j, is_masked), m_tile);
             l += p;
             let v = head.v.row(j);
             o.iter_mut().zip(v).for_each(|(o, v)| *o += p * head.dropout_factor(i, j) * v);
         }
         m = m_new;
+        // All that the row sees was made -inf: no weights follow from that.
+        let has_seen_all = own.keys_of(i).end <= end && (0..end).any(|j| head.sees(i, j));
+        if bug.diagonal != Diagonal::Own && l == 0.0 && m == f64::NEG_INFINITY && has_seen_all {
+            l = f64::NAN;
+        }
     }
     (o.iter().map(|o| if l == 0.0 { *o } else { o / l }).collect(), m, l)
 }
@@ -122,7 +170,9 @@ fn are_those_on_paper(problem: &Problem, batch: usize, tiling: Tiling) {
             let (o, m, l) = by_hand(&head, i, base, bug, tiling);
             let own: Vec<f64> = got["O"][i * o.len()..][..o.len()].to_vec();
             let largest = o.iter().chain([&l]).filter(|x| x.is_finite()).fold(1.0, |most, x| f64::max(most, x.abs()));
-            let pairs = own.iter().zip(&o).map(|(got, want)| ("O", *got, *want));
+            let lse = (m + l.ln()) / if bug.is_base_2 { std::f64::consts::LN_2 } else { 1.0 };
+            let stored = got.get("L").map(|rows| ("L", rows[i], lse));
+            let pairs = own.iter().zip(&o).map(|(got, want)| ("O", *got, *want)).chain(stored);
             for (of, got, want) in pairs.chain([("m", got["m"][i], m), ("l", got["l"][i], l)]) {
                 let is_near = got == want || (got - want).abs() <= 1e-10 * largest || got.is_nan() && want.is_nan();
                 assert!(is_near, "{of} of row {i} of {base} with {name}, {tiling:?}: {got}, on paper {want}");
@@ -156,7 +206,28 @@ proptest! {
             for (want, got) in want.iter().zip(&got) {
                 prop_assert_eq!(&want.0, &got.0);
                 // A subtraction less; a factor that is one number, and not one a row.
-                let cheaper = [("no-max", "exponentiate"), ("forget-alpha", "merge-stats"), ("forget-alpha", "merge-output")];
+                let cheaper = [
+                    ("no-max", "exponentiate"),
+                    ("forget-alpha", "merge-stats"),
+                    ("forget-alpha", "merge-output"),
+                    ("output-not-rescaled", "rescale"),
+                    ("sum-not-rescaled", "rescale"),
+                ];
+                // More arithmetic in a misprint; a mask also where nothing is hidden.
+                let is_dearer = matches!(
+                    (name, got.0.as_str()),
+                    ("fa2-section-2-3-first" | "fa2-section-2-3-revised" | "fa2-section-3-1-1", "merge-output")
+                        | ("lse-base-2", "normalise")
+                        | ("other-corner", "mask")
+                );
+                if is_dearer {
+                    let moves = |line: Totals| (line.hbm_read, line.hbm_write, line.flops.exp, line.flops.matmul);
+                    prop_assert_eq!(moves(want.1), moves(got.1), "{}", name);
+                    // Section 3.1.1 has no product of alpha and l.
+                    let is_more = got.1.flops.other >= want.1.flops.other || name == "fa2-section-3-1-1";
+                    prop_assert!(got.1.steps >= want.1.steps && is_more, "{}", name);
+                    continue;
+                }
                 if !cheaper.contains(&(name, got.0.as_str())) {
                     prop_assert_eq!(want, got, "{}", name);
                     continue;
@@ -189,6 +260,54 @@ proptest! {
             }
         }
     }
+
+    /// What FlashAttention-2 prints of rows that are kept divided, against the same on paper, a row at a time.
+    #[test]
+    fn sections_are_as_printed((problem, tiling, _) in problems()) {
+        let head = problem.head::<f64>(0, 0, Precision::F64);
+        let setting = Setting::new(Plan::of_problem(&problem, 0, tiling, Precision::F64));
+        let ratio = |a: f64, b: f64| if b == 0.0 { 0.0 } else { a / b };
+        type Old = fn(f64, f64, f64, &dyn Fn(f64, f64) -> f64) -> f64;
+        let printed: [(&str, Old); 3] = [
+            ("fa2-section-2-3-first", |o, l_old, l_new, ratio| ratio(l_new, l_old) * o),
+            ("fa2-section-2-3-revised", |o, l_old, l_new, ratio| ratio(l_old, l_new) * o),
+            ("fa2-section-3-1-1", |o, l_old, l_new, ratio| ratio(ratio(o, l_old), l_new)),
+        ];
+        for (name, old) in printed {
+            let got = results(&read(variant_of("flash1", name).expect("a variant of flash1")), &setting, head.clone());
+            for i in 0..head.n_q() {
+                let want = divided(&head, i, tiling, |o, l_old, l_new| old(o, l_old, l_new, &ratio));
+                let got = &got["O"][i * want.len()..][..want.len()];
+                let largest = want.iter().fold(1.0, |most, x| f64::max(most, x.abs()));
+                for (got, want) in got.iter().zip(&want) {
+                    prop_assert!((got - want).abs() <= 1e-10 * largest, "{name}, row {i}: {got} is not {want}");
+                }
+            }
+        }
+    }
+}
+
+/// O of query `i`, kept divided; `old` says what of it stays beside a new block, from O and l before and l after.
+fn divided(head: &Head<f64>, i: usize, tiling: Tiling, old: impl Fn(f64, f64, f64) -> f64) -> Vec<f64> {
+    let scores = oracle::row(head, i).s;
+    let of_block = i - i % tiling.br..(i - i % tiling.br + tiling.br).min(head.n_q());
+    let (mut m, mut l, mut o) = (f64::NEG_INFINITY, 0.0, vec![0.0; head.v.ncols()]);
+    for start in (0..head.n_k()).step_by(tiling.bc) {
+        let keys = start..(start + tiling.bc).min(head.n_k());
+        if !of_block.clone().any(|i| keys.clone().any(|j| head.band.keeps(i, j))) {
+            continue;
+        }
+        let m_new = scores[keys.clone()].iter().copied().fold(m, f64::max);
+        let weights: Vec<(usize, f64)> =
+            keys.filter(|&j| scores[j] > f64::NEG_INFINITY).map(|j| (j, (scores[j] - m_new).exp())).collect();
+        let l_new = factor(m, m_new) * l + weights.iter().map(|(_, p)| p).sum::<f64>();
+        for (c, o) in o.iter_mut().enumerate() {
+            let added: f64 = weights.iter().map(|&(j, p)| p * head.dropout_factor(i, j) * head.v[[j, c]]).sum();
+            *o = old(*o, l, l_new) + if l_new == 0.0 { 0.0 } else { added / l_new };
+        }
+        (m, l) = (m_new, l_new);
+    }
+    o
 }
 
 /// O of query `i` where the old O is divided by the factor; `first` is 0 / 0.
@@ -248,10 +367,38 @@ fn every_bug_is_there() {
     for (base, name, text) in VARIANTS {
         let algorithm = read(text);
         assert_eq!(algorithm.variant.as_ref().map(|variant| variant.base.as_str()), Some(base), "{name}");
-        assert!(bug(name).is_some() || name == "first-print" || name == "inverse-alpha", "{name}");
+        let is_misprint = name.starts_with("fa2-") || name == "first-print" || name == "inverse-alpha";
+        assert!(bug(name).is_some() != is_misprint, "{name}");
     }
     for (name, _) in TEXTS {
         assert_eq!(text(name).variant, None, "{name}");
+    }
+}
+
+/// What a picture of a tile may call masked: the pairs to which the mask of the text gives -inf, and no others.
+#[test]
+fn a_mask_that_is_wrong_hides_its_own_pairs() {
+    let causal = Band { n_q: 6, n_k: 9, offset: 3, left: UNBOUNDED, right: 0, kv: 9 };
+    let plan = Plan { band: causal, ..Plan::new(6, 9, 2, Tiling { br: 2, bc: 3 }, Precision::F32) };
+    let hidden = |name: &str, i: usize| -> Vec<usize> {
+        let of = tilescope::schedule::algorithm::by_name(name).expect("a text");
+        (0..9).filter(|&j| !of.keeps(&plan, i, j)).collect()
+    };
+    for (name, of_row_1, of_row_2) in [
+        ("flash2", &[5, 6, 7, 8][..], &[6, 7, 8][..]),
+        ("standard", &[5, 6, 7, 8], &[6, 7, 8]),
+        ("flash2/output-not-rescaled", &[5, 6, 7, 8], &[6, 7, 8]),
+        ("flash2/diagonal-one-far", &[6, 7, 8], &[7, 8]),
+        // Rows 2 and 3 see all of keys 3 to 5: no mask is applied there.
+        ("flash2/diagonal-one-short", &[4, 5, 6, 7, 8], &[6, 7, 8]),
+        ("flash2/other-corner", &[2, 3, 4, 5, 6, 7, 8], &[3, 4, 5, 6, 7, 8]),
+        ("flash2/zero", &[], &[]),
+        ("flash1/minus-1000", &[], &[]),
+        ("flash2/no-guard", &[5, 6, 7, 8], &[6, 7, 8]),
+        ("two-kernel-backward", &[5, 6, 7, 8], &[6, 7, 8]),
+        ("standard-backward", &[5, 6, 7, 8], &[6, 7, 8]),
+    ] {
+        assert_eq!((hidden(name, 1).as_slice(), hidden(name, 2).as_slice()), (of_row_1, of_row_2), "{name}");
     }
 }
 

@@ -306,7 +306,7 @@ fn the_last_beat_leads_on() {
     press(&mut harness, NONE, Key::PageDown);
     settle(&mut harness);
     assert_eq!(harness.state().lesson().and_then(OpenLesson::index), Some(7), "the next lesson");
-    let mut harness = at(8, beats(8));
+    let mut harness = at(LESSONS.len(), beats(LESSONS.len()));
     click(&mut harness, "Done");
     assert!(harness.state().lesson().is_none());
     assert!(shows(&harness, "8. Padding, and rows that see nothing"), "the list");

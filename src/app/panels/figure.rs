@@ -68,8 +68,9 @@ impl Scale {
         let (low, high) =
             values.filter(|x| x.is_finite()).fold((0.0, 0.0), |(low, high): (f64, f64), x| (low.min(x), high.max(x)));
         let room = (high - low).max(1e-300);
-        // A bar that leaves the picture is higher than all others.
-        Self { chart, low, high: high + 0.12 * room }
+        // A bar that leaves the picture is higher than all others; the number of one below 0 stands under it.
+        let below = if low < 0.0 { 0.12 * room } else { 0.0 };
+        Self { chart, low: low - below, high: high + 0.12 * room }
     }
 
     fn at(&self, value: f64) -> f32 {

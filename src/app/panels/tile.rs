@@ -113,7 +113,10 @@ fn has_masked(look: &Look<'_>) -> bool {
     let is_hidden = |query: usize| view.cols.clone().any(|key| !look.sees(query, key));
     let is_masked = look.scene.plan().band.class(view.rows.clone(), view.cols.clone()) != TileClass::Full;
     let has_bias = look.scene.input.problem.bias.is_some();
-    !view.cols.is_empty() && (is_masked || has_bias && view.rows.clone().any(is_hidden))
+    // A mask that is wrong on purpose may hide others, or none.
+    let has_own = look.scene.schedule().algorithm.base().is_some();
+    let may_hide = is_masked || has_bias || has_own;
+    !view.cols.is_empty() && may_hide && view.rows.clone().any(is_hidden)
 }
 
 fn range_text(ui: &Ui, rows: &Range<usize>, cols: &Range<usize>) -> String {

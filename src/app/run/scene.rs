@@ -90,10 +90,11 @@ impl FinishedRun {
         self.schedule().setting.picked(self.settings.run.head())
     }
 
-    /// The query of a head sees the key: neither a mask nor a bias of -inf hides the pair.
+    /// The query of a head sees the key: neither the mask that the text has nor a bias of -inf hides the pair.
     pub fn sees(&self, head: usize, query: usize, key: usize) -> bool {
         let batch = self.settings.run.batch();
-        self.plan().band.keeps(query, key) && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
+        self.schedule().algorithm.keeps(self.plan(), query, key)
+            && !self.input.problem.is_hidden_by_bias(batch, head, query, key)
     }
 
     /// The token of a key, where the input names it.

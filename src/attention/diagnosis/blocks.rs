@@ -25,8 +25,13 @@ pub enum Slip {
 
 /// Each by its name, what it is, and the text of the program that has it.
 pub const SLIPS: [(Slip, &str, &str, Option<&str>); 10] = [
-    (Slip::OutputKept, "output-not-rescaled", "O is not rescaled where the maximum rises", None),
-    (Slip::SumKept, "sum-not-rescaled", "l is not rescaled where the maximum rises", None),
+    (
+        Slip::OutputKept,
+        "output-not-rescaled",
+        "O is not rescaled where the maximum rises",
+        Some("flash2/output-not-rescaled"),
+    ),
+    (Slip::SumKept, "sum-not-rescaled", "l is not rescaled where the maximum rises", Some("flash2/sum-not-rescaled")),
     (
         Slip::BothKept,
         "not-rescaled",

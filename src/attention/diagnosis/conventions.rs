@@ -232,3 +232,13 @@ pub const OTHER_ROW: [(&str, &str, OtherRow); 14] = [
         (!sees_some).then(|| Told { o: weigh(head, i, 0, &even), lse: f64::NEG_INFINITY })
     }),
 ];
+
+/// Those that a text of the program has.
+pub const TEXTS: [(&str, &str); 6] = [
+    ("diagonal-one-far", "flash2/diagonal-one-far"),
+    ("diagonal-one-short", "flash2/diagonal-one-short"),
+    ("other-corner", "flash2/other-corner"),
+    ("hidden-as-0", "flash2/zero"),
+    ("hidden-as-1000", "flash2/minus-1000"),
+    ("lse-base-2", "flash2/lse-base-2"),
+];

@@ -145,7 +145,8 @@ fn per_row(problem: &Problem) -> usize {
 
 impl Cause {
     fn new(name: &'static str, what: &'static str) -> Self {
-        Self { name, what: Sentence::new(what), text: None, block: None, off: 0.0, lse_off: None }
+        let text = conventions::TEXTS.into_iter().find_map(|(of, text)| (of == name).then_some(text));
+        Self { name, what: Sentence::new(what), text, block: None, off: 0.0, lse_off: None }
     }
 
     /// What it is, with the size of its blocks.

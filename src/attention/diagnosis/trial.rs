@@ -96,6 +96,7 @@ fn share(off: Off) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::conventions::TEXTS;
     use super::*;
 
     #[test]
@@ -116,5 +117,6 @@ mod tests {
         for (n, (name, what)) in names.iter().enumerate() {
             assert!(names[..n].iter().all(|(other, said)| other != name && said != what), "{name} twice");
         }
+        assert!(TEXTS.iter().all(|(of, _)| names.iter().any(|(name, _)| name == of)));
     }
 }

@@ -56,7 +56,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let person = arguments.person.clone().unwrap_or_else(account);
     let mut lines = String::new();
     for (key, given) in &kept {
-        let number = LESSONS.iter().position(|entry| entry.stem == key.as_str()).map(|at| (at + 1).to_string());
+        let number = LESSONS.iter().find(|entry| entry.stem == key.as_str()).map(|entry| entry.number.to_string());
         let name = number.as_deref().unwrap_or(key);
         if arguments.lesson.as_ref().is_some_and(|wanted| wanted != name && wanted != key) {
             continue;

@@ -13,7 +13,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::files::{reason, shown};
-use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::library::{LESSONS, numbered};
 use crate::playback::lesson::worksheet::{Sheet, mark};
 use crate::playback::lesson::{Engine, Language, Lesson};
 use crate::sentence::Sentence;
@@ -90,7 +90,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 /// A lesson with what its sheets are called, and what messages call it.
 fn lesson(said: &str, language: Option<Language>) -> Result<(Lesson, String), Failure> {
     if let Ok(number) = said.parse::<usize>() {
-        let entry = number.checked_sub(1).and_then(|at| LESSONS.get(at)).ok_or_else(|| {
+        let (_, entry) = numbered(number).ok_or_else(|| {
             let what = Sentence::new("there {0|is|are} {0} {0|lesson|lessons}, from 1").with(LESSONS.len());
             Failure::bad(format!("--lesson {said}"), what)
         })?;

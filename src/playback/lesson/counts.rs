@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::attention::{Align, Mask, Precision, Shape};
-use crate::schedule::tiling::footprint;
+use crate::schedule::tiling::{self, footprint};
 use crate::schedule::{Algorithm, Plan, Setting, Tensor, TileCounts, Traffic};
 use crate::sentence::Sentence;
 
@@ -33,6 +33,7 @@ impl Names<'_> {
             "dead_rows" => self.stage().map(|stage| stage.plan.band.dead_rows().into()),
             "returning" => self.returning(arguments),
             "never_in_hbm" => self.never_in_hbm(arguments),
+            "splits" => splits(arguments),
             _ => return None,
         })
     }
@@ -121,6 +122,16 @@ impl Names<'_> {
         let never = |tensor: &Tensor| moves(&standard, *tensor) && !moves(&traffic, *tensor);
         Ok(names(standard.tensors().into_iter().filter(never)))
     }
+}
+
+/// `splits(sms, blocks, n)`: how many splits flash-attention takes on so many SMs, for so many thread blocks without splits
+/// and `n` key blocks.
+fn splits(arguments: &mut Arguments) -> Answer {
+    let (sms, blocks, n) = (arguments.index("sms")?, arguments.index("blocks")?, arguments.index("n")?);
+    if sms == 0 || blocks == 0 || n == 0 {
+        return Err("there is at least one SM, one thread block and one key block".into());
+    }
+    Ok(tiling::splits(sms, blocks, n).into())
 }
 
 fn names(tensors: impl Iterator<Item = Tensor>) -> Value {

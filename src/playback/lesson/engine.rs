@@ -124,6 +124,13 @@ impl Engine {
         if let Some(run) = self.runs.borrow().get(&key) {
             return Ok(Rc::clone(run));
         }
+        let run = Rc::new(self.run_once(scene, algorithm)?);
+        keep(&self.runs, key, &run);
+        Ok(run)
+    }
+
+    /// The same of a text that is asked for once.
+    pub(super) fn run_once(&self, scene: &Scene, algorithm: &Algorithm) -> std::result::Result<Run, Sentence> {
         let stage = self.stage(scene)?;
         if stage.work() > MOST_WORK {
             return Err(TOO_MANY.into());
@@ -132,9 +139,7 @@ impl Engine {
         let (batch, head) = (scene.run.batch(), scene.run.head());
         let d_o = stage.input.d_o.as_ref().map(|d_o| d_o.index_axis(Axis(0), batch));
         let run = Run::with_gradient(schedule, &stage.input.problem, d_o, batch, head, |_| true);
-        let run = Rc::new(run.map_err(|fault| fault.sentence())?);
-        keep(&self.runs, key, &run);
-        Ok(run)
+        run.map_err(|fault| fault.sentence())
     }
 }
 

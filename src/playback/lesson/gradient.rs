@@ -92,6 +92,65 @@ impl Gradient {
     }
 }
 
+/// Key blocks whose parts of dQ are added in every order, at most: 720 orders.
+const MOST_BLOCKS: usize = 6;
+
+impl Gradient {
+    /// What comes of adding the parts of dQ that the key blocks make, each rounded to f32, in every order: how many
+    /// different dQ, and how far two of them are apart at most.
+    fn orders(&self) -> Result<(usize, f64), Sentence> {
+        let (head, plan) = (self.stage.exact(), &self.stage.plan);
+        if plan.t_c() > MOST_BLOCKS {
+            let fault = Sentence::new("the orders of more than {0} key blocks are too many; take larger blocks");
+            return Err(fault.with(MOST_BLOCKS));
+        }
+        if head.softcap.is_some() {
+            return Err("the orders of additions are known without a softcap alone".into());
+        }
+        self.budget.spend(self.stage.work().saturating_mul(1 << plan.t_c()))?;
+        let mut parts = vec![Array2::<f32>::zeros((plan.n_q, plan.d)); plan.t_c()];
+        for i in 0..plan.n_q {
+            let (row, d_o) = (oracle::row(head, i), self.d_o.row(i));
+            let delta: f64 = d_o.dot(&ndarray::ArrayView1::from(&row.o));
+            for (j, part) in parts.iter_mut().enumerate() {
+                let mut exact = vec![0.0; plan.d];
+                for key in plan.cols(j).filter(|&key| head.sees(i, key)) {
+                    let d_s = row.p[key] * (head.dropout_factor(i, key) * d_o.dot(&head.v.row(key)) - delta);
+                    exact.iter_mut().zip(head.k.row(key)).for_each(|(sum, k)| *sum += head.scale * d_s * k);
+                }
+                part.row_mut(i).iter_mut().zip(exact).for_each(|(part, exact)| *part = exact as f32);
+            }
+        }
+        let mut sums: Vec<Array2<f32>> = Vec::new();
+        each_order(&mut (0..parts.len()).collect::<Vec<_>>(), 0, &mut |order| {
+            let zero = Array2::zeros((plan.n_q, plan.d));
+            let sum = order.iter().fold(zero, |sum, &part| sum + &parts[part]);
+            if !sums.contains(&sum) {
+                sums.push(sum);
+            }
+        });
+        let apart = |n: usize| {
+            let of = |sum: &Array2<f32>| f64::from(sum.as_slice().map_or(0.0, |sum| sum[n]));
+            let (low, high) =
+                sums.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
+            high - low
+        };
+        Ok((sums.len(), (0..plan.n_q * plan.d).map(apart).fold(0.0, f64::max)))
+    }
+}
+
+/// Every order of what stands from `from` on.
+fn each_order(order: &mut Vec<usize>, from: usize, visit: &mut dyn FnMut(&[usize])) {
+    if from == order.len() {
+        return visit(order);
+    }
+    for at in from..order.len() {
+        order.swap(from, at);
+        each_order(order, from + 1, visit);
+        order.swap(from, at);
+    }
+}
+
 /// The number of a matrix at the row that is given by this name, and component `c`, or the first.
 pub(super) fn at(values: &Array2<f64>, arguments: &mut Arguments, name: &str) -> Answer {
     let (row, c) = (arguments.index(name)?, arguments.index_or("c", 0)?);
@@ -111,6 +170,8 @@ impl Scope for Gradient {
             "dK" => at(&self.exact.of_keys.d_k, arguments, "j"),
             "dV" => at(&self.exact.of_keys.d_v, arguments, "j"),
             "D" | "dP" | "dS" => self.on_the_way(name, arguments),
+            "orders" => self.orders().map(|(different, _)| different.into()),
+            "apart" => self.orders().map(|(_, apart)| apart.into()),
             _ => return None,
         })
     }

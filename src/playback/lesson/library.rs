@@ -25,7 +25,7 @@ macro_rules! lesson {
 }
 
 /// Every lesson, in order.
-pub static LESSONS: [Entry; 9] = [
+pub static LESSONS: [Entry; 14] = [
     lesson!(1, "01-bytes-cost-time"),
     lesson!(2, "02-safe-softmax"),
     lesson!(3, "03-two-pieces"),
@@ -34,6 +34,11 @@ pub static LESSONS: [Entry; 9] = [
     lesson!(6, "06-flash1"),
     lesson!(7, "07-causal"),
     lesson!(8, "08-padding"),
+    lesson!(9, "09-backward"),
+    lesson!(10, "10-split-kv"),
+    lesson!(11, "11-heads"),
+    lesson!(14, "14-errata"),
+    lesson!(15, "15-bug-museum"),
     lesson!(16, "16-blocks-over-sms"),
 ];
 
@@ -43,6 +48,11 @@ pub static QUESTIONS: Entry = lesson!(0, "00-questions");
 /// The lessons, and the questions.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
     LESSONS.iter().chain([&QUESTIONS])
+}
+
+/// The lesson with this number, and its index.
+pub fn numbered(number: usize) -> Option<(usize, &'static Entry)> {
+    LESSONS.iter().enumerate().find(|(_, entry)| entry.number == number)
 }
 
 impl Entry {

@@ -1,7 +1,7 @@
 //! A text as it is written: what the parser gives and the checker reads.
 
 use super::diagnostic::Span;
-use super::words::{Axis, Function, Inner, Kind, Operator, Over, Size, Test};
+use super::words::{Axis, Diagonal, Function, Inner, Kind, Operator, Over, Size, Test};
 use crate::schedule::Space;
 use crate::schedule::algorithm::BlockRule;
 
@@ -153,6 +153,7 @@ pub(super) enum Action {
     Hide {
         name: Word,
         value: f64,
+        by: Diagonal,
     },
     Assign {
         name: Word,

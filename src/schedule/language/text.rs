@@ -6,7 +6,7 @@ use crate::schedule::algorithm::BlockRule;
 use super::diagnostic::{Diagnostic, Span};
 use super::shape::Shape;
 use super::variant::Variant;
-use super::words::{Axes, Axis, Function, Inner, Kind, Operator, Over, Test};
+use super::words::{Axes, Axis, Diagonal, Function, Inner, Kind, Operator, Over, Test};
 
 /// A name on chip, by its number in [`Algorithm::names`].
 pub type NameId = usize;
@@ -246,6 +246,7 @@ pub enum Action {
     Hide {
         name: NameId,
         value: f64,
+        by: Diagonal,
         shape: Shape,
     },
     /// A second name for a value.

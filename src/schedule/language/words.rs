@@ -1,5 +1,7 @@
 //! The words of the language: axes, ranges of loops, conditions, functions, operators.
 
+use crate::attention::Band;
+
 /// What numbers the blocks of a tensor and the turns of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -124,6 +126,30 @@ impl Over {
             Self::KeyBlocksOfSplitSeen => &[Axis::S, Axis::I],
             _ => &[],
         }
+    }
+}
+
+/// Whose diagonal a statement goes by that gives hidden pairs a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Diagonal {
+    /// That of the run.
+    #[default]
+    Own,
+    /// So many keys further.
+    Moved(i64),
+    /// Top-left where the run has bottom-right, and the reverse.
+    OtherCorner,
+}
+
+impl Diagonal {
+    /// The mask of a run by this diagonal.
+    pub fn of(self, band: &Band) -> Band {
+        let offset = match self {
+            Self::Own => band.offset,
+            Self::Moved(keys) => band.offset + keys,
+            Self::OtherCorner => band.n_k as i64 - band.n_q as i64 - band.offset,
+        };
+        Band { offset, ..band.clone() }
     }
 }
 

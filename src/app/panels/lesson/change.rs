@@ -38,8 +38,14 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "prefix" => number(ui, "First tokens", "prefix", scene.run.prefix.unwrap_or(0), scene),
         "bug" => choice(ui, "Bug", "bug", &scene.bug.clone(), &BUGS, scene),
         "algorithm" => {
-            let names = algorithm::ALL.map(algorithm::Algorithm::name);
             let now = scene.run.algorithm().to_owned();
+            // Beside a backward pass stand the others.
+            let is_backward = algorithm::by_name(&now).is_some_and(algorithm::Algorithm::is_backward);
+            let names: Vec<&str> = if is_backward {
+                algorithm::of_program().filter(|of| of.is_backward()).map(algorithm::Algorithm::name).collect()
+            } else {
+                algorithm::ALL.map(algorithm::Algorithm::name).to_vec()
+            };
             choice(ui, "Algorithm", "algorithm", &now, &names, scene);
         }
         "hardware" => {

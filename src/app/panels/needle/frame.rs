@@ -131,6 +131,9 @@ pub fn sentence(
             .with(short(visit.alpha))
             .with(alpha),
         Frame::Climb => Sentence::new("No new maximum: {0} = 1, nothing will shrink.").with(alpha),
+        Frame::Shrink if !visit.shrinks_alike && !forgets => {
+            Sentence::new("By this text {0} and {1} do not both shrink by {2}.").with(l).with(o).with(alpha)
+        }
         Frame::Shrink if is_first => "Nothing to shrink: these are the first keys.".into(),
         Frame::Shrink if forgets && rises => {
             Sentence::new("{0} is forgotten: the old keys keep their old weight.").with(alpha)

@@ -65,10 +65,19 @@ fn name_of_o(picture: &Picture<'_>) -> String {
     if picture.look.scene.plan().d_v == 1 { name.to_owned() } else { format!("{name}[{}]", picture.component) }
 }
 
-/// How much of its old height what was there before still has, now in the picture.
-fn shrunk(picture: &Picture<'_>) -> f32 {
+/// What a visit leaves of what was there before: of l, and of O.
+fn left(visit: &RowVisit, picture: &Picture<'_>) -> [f64; 2] {
+    match (picture.forgets, visit.shrinks_alike) {
+        (true, _) => [1.0; 2],
+        (false, true) => [visit.alpha; 2],
+        (false, false) => visit.left(picture.component),
+    }
+}
+
+/// How much of its old height l (0) or O (1) still has, now in the picture.
+fn shrunk(picture: &Picture<'_>, of: usize) -> f32 {
     let (visit, frame) = (picture.now.visit, picture.now.frame);
-    let alpha = if picture.forgets { 1.0 } else { visit.alpha as f32 };
+    let alpha = left(visit, picture)[of] as f32;
     let alpha = if alpha.is_finite() && visit.old.l > 0.0 { alpha } else { 1.0 };
     match frame {
         Frame::Rest | Frame::Arrive | Frame::Climb => 1.0,
@@ -90,11 +99,11 @@ fn joined(picture: &Picture<'_>) -> f32 {
 }
 
 /// The weights of earlier visits as they stand before visit `index`: each was shrunk by every alpha since. Latest first.
-fn earlier(story: &RowStory, index: usize, forgets: bool) -> Vec<f64> {
+fn earlier(story: &RowStory, index: usize, picture: &Picture<'_>) -> Vec<f64> {
     let (mut weights, mut kept) = (Vec::new(), 1.0);
     for visit in story.visits[..index].iter().rev() {
         weights.extend(added(visit).map(|weight| weight * kept));
-        kept *= if forgets { 1.0 } else { visit.alpha };
+        kept *= left(visit, picture)[0];
     }
     weights
 }
@@ -108,9 +117,9 @@ fn paint_stack(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     // One scale for the whole visit: only then is a shrinking bar a shrinking sum.
     let scale = rect.height() / largest([visit.old.l, visit.new.l, 1e-300]) as f32;
     let fill = picture.palette.tensor(Tensor::SUM);
-    let kept = shrunk(picture);
+    let kept = shrunk(picture, 0);
     let mut y = rect.bottom();
-    let old = earlier(picture.story, picture.now.index, picture.forgets);
+    let old = earlier(picture.story, picture.now.index, picture);
     y = segments(ui, rect, y, old.into_iter().rev().map(|w| w as f32 * kept * scale), fill, picture);
     let share = joined(picture);
     if share > 0.0 {
@@ -161,8 +170,8 @@ fn paint_bar(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let (low, high) = (old.min(new).min(0.0), old.max(new).max(0.0));
     let zero = rect.bottom() - rect.height() * (-low / (high - low).max(limit)) as f32;
     let scale = rect.height() / (high - low).max(limit) as f32;
-    let kept = old as f32 * shrunk(picture);
-    let target = if picture.forgets { old } else { old * if visit.old.l > 0.0 { visit.alpha } else { 1.0 } };
+    let kept = old as f32 * shrunk(picture, 1);
+    let target = old * if visit.old.l > 0.0 { left(visit, picture)[1] } else { 1.0 };
     let value = kept + (new - target) as f32 * joined(picture);
     if value.is_finite() {
         let fill = picture.palette.tensor(Tensor::O);
@@ -185,12 +194,12 @@ fn base(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
     let (visit, frame, palette) = (picture.now.visit, picture.now.frame, picture.palette);
     let is_due = matches!(frame, Frame::Climb | Frame::Shrink) || (frame == Frame::Join && visit.rescale_at.is_none());
-    if !is_due || visit.old.l <= 0.0 {
+    if !is_due || visit.old.l <= 0.0 || !visit.shrinks_alike && !picture.forgets {
         return;
     }
     let scale = bars.height() / largest([visit.old.l, visit.new.l, 1e-300]) as f32;
     let before = bars.bottom() - visit.old.l as f32 * scale;
-    let y = bars.bottom() - visit.old.l as f32 * scale * shrunk(picture) - 4.0;
+    let y = bars.bottom() - visit.old.l as f32 * scale * shrunk(picture, 0) - 4.0;
     let (left, right) = (bars.left() - 8.0, bars.right() + 8.0);
     if frame != Frame::Climb && visit.is_rescaled() && !picture.forgets {
         dashed(ui, pos2(left, before), pos2(right, before), Stroke::new(1.0, palette.faint_ink));

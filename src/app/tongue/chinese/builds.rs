@@ -34,5 +34,10 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} is an input and never changes", "{0} 是输入，从不改变"),
     ("{0} has no starting value", "{0} 没有初值"),
     ("the update of a row has no line `{0}`; its lines are {1}", "一行的更新里没有 `{0}` 这一行；有的是 {1}"),
+    (
+        "the gradients of a tile have no line `{0}`; their lines are {1}",
+        "一个分块的梯度里没有 `{0}` 这一行；有的是 {1}",
+    ),
+    ("the combine of splits has no line `{0}`; its lines are {1}", "各份的合并里没有 `{0}` 这一行；有的是 {1}"),
     ("so many steps are no exercise", "步数太多了"),
 ];

@@ -79,6 +79,12 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} is no precision", "{0} 不是精度"),
     ("{0} is no alignment", "{0} 不是对齐方式"),
     ("{0} makes no O", "{0} 不产生 O"),
+    ("there is at least one SM, one thread block and one key block", "至少有一个 SM、一个线程块和一个键块"),
+    (
+        "the orders of more than {0} key blocks are too many; take larger blocks",
+        "超过 {0} 个键块，顺序就太多了；请用更大的块",
+    ),
+    ("the orders of additions are known without a softcap alone", "只有没有 softcap 时才能算出各种相加顺序的结果"),
     ("so many numbers are too many to compute in a lesson; take fewer tokens", "这么多数，课程里算不完；请减少词元"),
     // Scenes, cues, beats.
     ("`{0}` is no {1}", "`{0}` 不是{1}"),

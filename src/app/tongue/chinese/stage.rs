@@ -198,6 +198,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Nothing to shrink: these are the first keys.", "没有可缩小的：这是第一批键。"),
     ("{0} is forgotten: the old keys keep their old weight.", "忘了 {0}：旧的键保持旧的权重。"),
     ("{0} and {1} shrink by the same {2}. The needle holds still.", "{0} 和 {1} 按同一个 {2} 缩小。指针不动。"),
+    ("By this text {0} and {1} do not both shrink by {2}.", "按这份文本，{0} 和 {1} 并没有都按 {2} 缩小。"),
     ("No new maximum: {0} and {1} stay as they are.", "没有新的最大值：{0} 和 {1} 不变。"),
     (
         "The new weights join {0}, their values join {1}. Only now does the needle move.",

@@ -231,6 +231,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("there is no text {0}; did you mean {1}?", "没有叫 {0} 的代码文本；是不是 {1}？"),
     ("there is no text {0}; there are {1}", "没有叫 {0} 的代码文本；有 {1}"),
     ("a text is the variant of one other", "一份代码文本只能是另外一份的变体"),
+    ("a diagonal moves by whole keys, from 1 to {0}", "对角线按整数个键移动，从 1 到 {0}"),
     ("{0} has no line {1}; did you mean {2}?", "{0} 没有 {1} 这一行；是不是 {2}？"),
     ("{0} has no line {1}; it has {2}", "{0} 没有 {1} 这一行；它有 {2}"),
     (

@@ -1,8 +1,10 @@
-//! The update of a row as the learner writes it: lines of a text of the tile language (`update.tile`), in which what the
-//! learner writes stands in place of the right formula. The language's reader reads it, and the machine carries it out.
+//! Formulas as the learner writes them: lines of a text of the tile language, in which what the learner writes stands in
+//! place of the right formula. The language's reader reads it, and the machine carries it out.
 //!
-//! Lines may define `hidden` (the score of a key that the mask hides), `m` (the running maximum), `alpha`, `shift` (what
-//! is subtracted from scores), `l`, `O`, and `out` (the last division). A line that is not there means the right thing.
+//! Three texts have such lines. The update of a row: `hidden` (the score of a key that the mask hides), `m` (the running
+//! maximum), `alpha`, `shift` (what is subtracted from scores), `l`, `O`, and `out` (the last division). The gradients of a
+//! tile: `P`, `D`, `dS`. The combine of splits: `w` (the weight of one), `sum`, `joined`. A line that is not there means the
+//! right thing.
 
 use std::slice;
 
@@ -12,24 +14,47 @@ use super::super::scene::{Scene, Stage};
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
 use super::{Build, Graded, Line, written};
+use crate::attention::expected::GRADIENTS;
 use crate::attention::{Precision, Real};
 use crate::machine::{Given, Machine, Program, Results, carry_out};
+use crate::schedule::Algorithm;
 use crate::schedule::language::{Diagnostic, Extent, Shape};
-use crate::schedule::{Algorithm, Schedule};
 use crate::sentence::Sentence;
 
-const TEXT: &str = include_str!("update.tile");
+/// A text with lines for the learner.
+struct Lines {
+    text: &'static str,
+    /// What a line that the learner does not write says.
+    right: &'static [(&'static str, &'static str)],
+    /// What has no such line, as a lesson that asks for one is told.
+    lacks: &'static str,
+}
 
-/// What a line that the learner does not write says.
-const RIGHT: [(&str, &str); 7] = [
-    ("hidden", "-inf"),
-    ("m", "m_new"),
-    ("alpha", "exp(m_old - finite(m_new))"),
-    ("shift", "finite(m_new)"),
-    ("l", "alpha * l_old + sum"),
-    ("O", "alpha * O_old + PV"),
-    ("out", "ratio(O, l)"),
-];
+const UPDATE: Lines = Lines {
+    text: include_str!("update.tile"),
+    right: &[
+        ("hidden", "-inf"),
+        ("m", "m_new"),
+        ("alpha", "exp(m_old - finite(m_new))"),
+        ("shift", "finite(m_new)"),
+        ("l", "alpha * l_old + sum"),
+        ("O", "alpha * O_old + PV"),
+        ("out", "ratio(O, l)"),
+    ],
+    lacks: "the update of a row has no line `{0}`; its lines are {1}",
+};
+
+const GRADIENT: Lines = Lines {
+    text: include_str!("gradient.tile"),
+    right: &[("P", "exp(S - finite(L))"), ("D", "rowsum(dO * O)"), ("dS", "P * (dP - D)")],
+    lacks: "the gradients of a tile have no line `{0}`; their lines are {1}",
+};
+
+const COMBINE: Lines = Lines {
+    text: include_str!("combine.tile"),
+    right: &[("w", "exp(L_s - finite(L_max))"), ("sum", "O_old + w * O_s"), ("joined", "ratio(O, sum)")],
+    lacks: "the combine of splits has no line `{0}`; its lines are {1}",
+};
 
 /// The last line of a visit: m and l are done.
 const VISIT: &str = "visit";
@@ -37,13 +62,25 @@ const VISIT: &str = "visit";
 /// A learner's formula by the name that it defines.
 type Formula = (String, String);
 
-/// Every line has a name of the update, and each stands once.
+impl Lines {
+    /// Those of the text whose line the first is; of the update of a row where no text has it.
+    fn of<'a>(mut names: impl Iterator<Item = &'a str>) -> &'static Self {
+        let first = names.next().unwrap_or_default();
+        [&UPDATE, &GRADIENT, &COMBINE].into_iter().find(|lines| lines.has(first)).unwrap_or(&UPDATE)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.right.iter().any(|(known, _)| *known == name)
+    }
+}
+
+/// Every line has a name of one text, and each stands once.
 pub(super) fn check(lines: &[Line]) -> super::Result<()> {
+    let of = Lines::of(lines.iter().map(|line| line.name.as_str()));
     for (at, line) in lines.iter().enumerate() {
-        if RIGHT.iter().all(|(name, _)| *name != line.name) {
-            let names = RIGHT.map(|(name, _)| format!("`{name}`")).join(", ");
-            let fault = Sentence::new("the update of a row has no line `{0}`; its lines are {1}").with(&line.name);
-            return Err(LessonError::line(line.line, fault.with(names)));
+        if !of.has(&line.name) {
+            let names = of.right.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            return Err(LessonError::line(line.line, Sentence::new(of.lacks).with(&line.name).with(names)));
         }
         if lines[..at].iter().any(|before| before.name == line.name) {
             return Err(LessonError::line(line.line, Sentence::new("{0} stands twice").with(&line.name)));
@@ -58,10 +95,15 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     }
     let lines = build.filled(filling).into_iter();
     let formulas: Vec<Formula> = lines.map(|(line, parts)| (line.name.clone(), written(&parts))).collect();
-    let (algorithm, right) = match (text(&formulas), text(&[])) {
+    let of = Lines::of(formulas.iter().map(|(name, _)| name.as_str()));
+    let (algorithm, right) = match (of.read(&formulas), of.read(&[])) {
         (Ok(algorithm), Ok(right)) => (algorithm, right),
         (Err(finding), _) | (_, Err(finding)) => return Ok(Grade::of(finding)),
     };
+    if algorithm.is_backward() {
+        let finding = wrong_gradient(&algorithm, engine, scene)?;
+        return Ok(Grade { findings: finding.into_iter().collect(), ..Grade::default() });
+    }
     let stage = engine.stage(scene)?;
     let [got, want] = match stage.plan.precision {
         Precision::F64 => [walk::<f64>(&algorithm, &stage, scene)?, walk::<f64>(&right, &stage, scene)?],
@@ -73,29 +115,44 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     Ok(Grade { findings, ..Grade::default() })
 }
 
-/// The text with the learner's formulas in it. Errors with the formula that cannot be read, and what the reader says of it.
-fn text(formulas: &[Formula]) -> Result<Algorithm, Finding> {
-    let read = |formulas: &[Formula]| {
-        Algorithm::read("the update of a row", &filled(formulas))
-            .map_err(|wrong| wrong.into_iter().next().map(Diagnostic::without_lines).unwrap_or_default())
-    };
-    read(formulas).map_err(|fault| {
-        // A formula may be told where its value is used: the one at fault cannot be read beside right ones either.
-        let mut alone = formulas.iter().filter_map(|one| Some((one, read(slice::from_ref(one)).err()?)));
-        let (formula, fault) =
-            alone.next().map_or((String::new(), fault), |((_, formula), own)| (formula.clone(), own));
-        Finding::Formula { formula, fault }
-    })
+/// The first gradient that is not the exact one.
+fn wrong_gradient(algorithm: &Algorithm, engine: &Engine, scene: &Scene) -> Result<Option<Finding>, Sentence> {
+    let (run, exact) = (engine.run_once(scene, algorithm)?, engine.gradients(scene)?);
+    Ok(GRADIENTS.into_iter().find_map(|of| {
+        let (got, want) = (run.results().called(of)?, exact.named(of)?);
+        let (((row, place), &got), &want) =
+            got.indexed_iter().zip(want).find(|((_, got), want)| !is_near(**got, **want))?;
+        Some(Finding::Number { of, row, place, got, want })
+    }))
 }
 
-fn filled(formulas: &[Formula]) -> String {
-    let right = |name: &str| RIGHT.iter().find(|(known, _)| *known == name).map_or("", |(_, right)| right);
-    let written = |name: &str| formulas.iter().find(|(known, _)| known == name).map(|(_, formula)| formula.as_str());
-    let mut pieces = TEXT.split('{');
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces
-        .filter_map(|piece| piece.split_once('}'))
-        .fold(first, |text, (name, rest)| text + written(name).unwrap_or_else(|| right(name)) + rest)
+impl Lines {
+    /// The text with the learner's formulas in it. Errors with the formula that cannot be read, and what the reader says of
+    /// it.
+    fn read(&self, formulas: &[Formula]) -> Result<Algorithm, Finding> {
+        let read = |formulas: &[Formula]| {
+            Algorithm::read("what the cards say", &self.filled(formulas))
+                .map_err(|wrong| wrong.into_iter().next().map(Diagnostic::without_lines).unwrap_or_default())
+        };
+        read(formulas).map_err(|fault| {
+            // A formula may be told where its value is used: the one at fault cannot be read beside right ones either.
+            let mut alone = formulas.iter().filter_map(|one| Some((one, read(slice::from_ref(one)).err()?)));
+            let (formula, fault) =
+                alone.next().map_or((String::new(), fault), |((_, formula), own)| (formula.clone(), own));
+            Finding::Formula { formula, fault }
+        })
+    }
+
+    fn filled(&self, formulas: &[Formula]) -> String {
+        let right = |name: &str| self.right.iter().find(|(known, _)| *known == name).map_or("", |(_, right)| right);
+        let written =
+            |name: &str| formulas.iter().find(|(known, _)| known == name).map(|(_, formula)| formula.as_str());
+        let mut pieces = self.text.split('{');
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces
+            .filter_map(|piece| piece.split_once('}'))
+            .fold(first, |text, (name, rest)| text + written(name).unwrap_or_else(|| right(name)) + rest)
+    }
 }
 
 /// m and l of a row after a key block.
@@ -112,7 +169,7 @@ struct Walked {
 
 /// Carries a text out, and notes m and l at the end of each visit.
 fn walk<T: Real>(algorithm: &Algorithm, stage: &Stage, scene: &Scene) -> Result<Walked, Sentence> {
-    let schedule = Schedule::new(algorithm, stage.plan.clone());
+    let schedule = stage.schedule(algorithm)?;
     let given = [Given::new(stage.input.problem.head::<T>(scene.run.batch(), scene.run.head(), stage.plan.precision))];
     let program = Program::new(algorithm);
     let mut visits = Vec::new();
@@ -157,18 +214,25 @@ mod tests {
     use crate::schedule::Part;
 
     #[test]
-    fn the_text_is_flash2_with_a_line_for_each_name() {
-        let right = text(&[]).expect("it reads");
-        assert!(RIGHT.iter().all(|(name, _)| TEXT.matches(&format!("{{{name}}}")).count() == 1));
-        assert_eq!(TEXT.matches('{').count(), RIGHT.len());
-        assert!([Part::Output, Part::Max, Part::Sum].into_iter().all(|part| right.result(part).is_some()));
+    fn the_texts_have_a_line_for_each_name() {
+        for (lines, parts) in
+            [(&UPDATE, &[Part::Output, Part::Max, Part::Sum][..]), (&GRADIENT, &[]), (&COMBINE, &[Part::Output])]
+        {
+            let right = lines.read(&[]).unwrap_or_else(|fault| panic!("{fault:?}"));
+            assert_eq!(right.text().notes, [], "{}", lines.text);
+            assert!(lines.right.iter().all(|(name, _)| lines.text.matches(&format!("{{{name}}}")).count() == 1));
+            assert_eq!(lines.text.matches('{').count(), lines.right.len());
+            assert!(parts.iter().all(|part| right.result(*part).is_some()), "{}", lines.text);
+            // No name is a line of two texts.
+            assert!(lines.right.iter().all(|(name, _)| std::ptr::eq(Lines::of([*name].into_iter()), lines)));
+        }
     }
 
     #[test]
     fn a_formula_that_cannot_be_read_is_told_in_the_words_of_the_language() {
         for (name, formula, told) in [("alpha", ") -", ""), ("l", "alpha * l_oldd + sum", "l_oldd"), ("O", "", "")] {
             let right: Formula = ("m".into(), "max(m_old, m_tile)".into());
-            let found = text(&[right, (name.into(), formula.into())]).expect_err(formula);
+            let found = UPDATE.read(&[right, (name.into(), formula.into())]).expect_err(formula);
             let Finding::Formula { formula: at_fault, fault } = found else { panic!("{found:?}") };
             assert_eq!(at_fault, formula);
             assert!(fault.to_string().contains(told) && !fault.to_string().is_empty(), "{fault}");

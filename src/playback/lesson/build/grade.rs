@@ -28,7 +28,7 @@ pub enum Finding {
     Empty { hole: usize },
     /// This cannot be carried out: the card at fault, and why.
     Impossible { card: String, why: Why },
-    /// The first number that differs: of what, in which row, in which column (of O) or after which key block.
+    /// The first number that differs: of what, in which row, in which column (of O and gradients) or after which key block.
     Number { of: &'static str, row: usize, place: usize, got: f64, want: f64 },
     /// Elements moved.
     Moved { got: u64, want: u64 },
@@ -78,7 +78,9 @@ impl Finding {
     /// The row of the first wrong number, and the key block after which it is wrong; of O there is the end alone.
     pub fn place(&self) -> Option<(usize, Option<usize>)> {
         match self {
-            Finding::Number { of: "O", row, .. } => Some((*row, None)),
+            Finding::Number { of: "O" | "dQ", row, .. } => Some((*row, None)),
+            // Of a key.
+            Finding::Number { of: "dK" | "dV", .. } => None,
             Finding::Number { row, place, .. } => Some((*row, Some(*place))),
             _ => None,
         }
@@ -93,7 +95,7 @@ impl Finding {
             Finding::Impossible { card, why } => {
                 Sentence::new("“{0}” cannot run here: {1}.").with(card).and(why.sentence())
             }
-            Finding::Number { of: of @ "O", row, place, got, want } => {
+            Finding::Number { of: of @ ("O" | "dQ" | "dK" | "dV"), row, place, got, want } => {
                 let told = "The first number that differs: {0}[{1}, {2}] is {3}, and should be {4}.";
                 let [got, want] = apart(*got, *want);
                 Sentence::new(told).with(of).with(row).with(place).with(got).with(want)

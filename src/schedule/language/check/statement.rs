@@ -8,7 +8,7 @@ use super::super::syntax::{
     Action as Written, Block, Condition, Expr, ExprKind as As, Line as WrittenLine, Statement as WrittenStatement, Word,
 };
 use super::super::text::{Action, ExprKind, Line, MOST_NAMES, Names, Role, Statement};
-use super::super::words::{Axis, Size, Test};
+use super::super::words::{Axis, Diagonal, Size, Test};
 use super::races::{Access, How};
 use super::scope::Fact;
 use super::{Checker, Told};
@@ -127,7 +127,7 @@ impl Checker {
             }
             Written::Add { block, value } => self.add(block, value, facts),
             Written::Start { name, value, size } => self.start(name, *value, *size, facts),
-            Written::Hide { name, value } => self.hide(name, *value, facts),
+            Written::Hide { name, value, by } => self.hide(name, *value, *by, facts),
             Written::Assign { name, value } => self.assign(name, value, facts, span),
         }
     }
@@ -205,7 +205,7 @@ impl Checker {
         Ok(Action::Start { name: id, value, shape })
     }
 
-    fn hide(&mut self, name: &Word, value: f64, facts: &[Fact]) -> Result<Action, Told> {
+    fn hide(&mut self, name: &Word, value: f64, by: Diagonal, facts: &[Fact]) -> Result<Action, Told> {
         let held = self.value(&Expr { span: name.span, kind: As::Name(name.text.clone()) }, facts)?;
         let id = self.assigned(name)?;
         let shape = held.expr.shape;
@@ -215,7 +215,7 @@ impl Checker {
             return Err(self.fail(name.span, what));
         }
         self.give(id, shape, false, facts, name.span)?;
-        Ok(Action::Hide { name: id, value, shape })
+        Ok(Action::Hide { name: id, value, by, shape })
     }
 
     fn assign(&mut self, name: &Word, value: &Expr, facts: &[Fact], span: Span) -> Result<Action, Told> {

@@ -7,7 +7,7 @@ use super::super::diagnostic::{Diagnostic, Span};
 use super::super::lexer::Kind as Token;
 use super::super::nearest::nearest;
 use super::super::syntax::{Action, Block, Buffer, Condition, Expr, ExprKind, Line, LoopOver, Statement, Word};
-use super::super::words::{Axis, Inner, Over, Size, Test};
+use super::super::words::{Axis, Diagonal, Inner, Over, Size, Test};
 use super::cursor::Cursor;
 use super::expression::expression;
 use super::header::{axes, inner};
@@ -193,9 +193,32 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
     }
     if cursor.take_word("where") {
         cursor.expect_keyword("hidden")?;
-        return Ok(Action::Hide { name, value: number(&value)? });
+        let by = if cursor.take_word("by") { diagonal(cursor)? } else { Diagonal::Own };
+        return Ok(Action::Hide { name, value: number(&value)?, by });
     }
     Ok(Action::Assign { name, value })
+}
+
+/// The most keys that a diagonal is moved by.
+const MOST_MOVED: f64 = 1024.0;
+
+/// `diagonal + 1`, `diagonal - 1`, `other corner`.
+fn diagonal(cursor: &mut Cursor<'_>) -> Result<Diagonal, Diagnostic> {
+    if cursor.take_words("other corner") {
+        return Ok(Diagonal::OtherCorner);
+    }
+    cursor.expect_keyword("diagonal")?;
+    let sign = if cursor.take("-") { -1.0 } else { 1.0 };
+    if sign > 0.0 {
+        cursor.expect("+")?;
+    }
+    let moved = expression(cursor)?;
+    let keys = number(&moved)?;
+    if keys.fract() != 0.0 || !(1.0..=MOST_MOVED).contains(&keys) {
+        let what = Sentence::new("a diagonal moves by whole keys, from 1 to {0}").with(MOST_MOVED as usize);
+        return Err(Diagnostic::new(moved.span, what));
+    }
+    Ok(Diagonal::Moved((sign * keys) as i64))
 }
 
 /// `row of d_v`, `key`.
