@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of schedules, files on disk, clocks or windows.
 
+pub mod band;
 pub mod cases;
 pub mod conversion;
 pub mod diagnosis;
@@ -25,10 +26,11 @@ pub mod rows;
 pub mod shape;
 pub mod stored;
 
+pub use band::{Band, Runs, TileClass};
 pub use dropout::Dropout;
 pub use expected::{Compared, Expected, WrongNumber};
 pub use input::Input;
-pub use mask::{Align, Band, Mask, TileClass, Window};
+pub use mask::{Align, Diagonal, Mask, Window};
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
 pub use shape::Shape;

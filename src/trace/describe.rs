@@ -14,7 +14,7 @@ use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, W
 use crate::attention::input::Layout;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
-use crate::schedule::spec::{KeyLengths, RunSpec};
+use crate::schedule::spec::{KeyLengths, Listed, RunSpec};
 use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
@@ -80,6 +80,11 @@ impl Trace {
             align: Some(mask.align),
             window: Some(Window { left, right }),
             kv_lengths: Some(mask.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each)),
+            diagonal: Some(mask.diagonal),
+            left_padding: Some(Listed::of(mask.left_padding.clone())),
+            prefix_keys: Some(mask.prefix_keys),
+            sink_keys: Some(mask.sink_keys),
+            documents: Some(Listed::of(mask.documents.clone())),
             scale: Some(scale.0),
             softcap: softcap.map(|cap| cap.0),
             alibi: read(self.input.alibi.as_ref()),
@@ -113,7 +118,7 @@ impl Origin {
 const CONVENTIONS: [&str; 12] = [
     "Scores are s = scale * dot(q_i, k_j), then softcap, then ALiBi and bias, then masks to -Infinity.",
     "Query head h reads key and value head h / (heads / kv_heads).",
-    "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i.",
+    "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i; where mask.diagonal is lengths, n_k is here the key length of the batch entry.",
     "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0.",
     "alpha = exp(m_old - m_new), and 0 where m_old is -Infinity; flash1 has a second factor beta = exp(m_tile - m_new).",
     "L = m + ln l, with the natural logarithm.",
@@ -162,6 +167,11 @@ fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
             align: mask.align,
             window: [mask.window_left, mask.window_right],
             key_lengths: mask.key_lengths.clone(),
+            diagonal: mask.diagonal,
+            left_padding: mask.left_padding.clone(),
+            prefix_keys: mask.prefix_keys,
+            sink_keys: mask.sink_keys,
+            documents: mask.documents.clone(),
         },
         softcap: problem.softcap.map(Number),
         has_alibi: problem.alibi_slopes.is_some(),

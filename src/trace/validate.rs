@@ -88,7 +88,16 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         window_left,
         window_right,
         key_lengths: lengths.clone(),
+        diagonal: facts.mask.diagonal,
+        left_padding: facts.mask.left_padding.clone(),
+        prefix_keys: facts.mask.prefix_keys,
+        sink_keys: facts.mask.sink_keys,
+        documents: facts.mask.documents.clone(),
     };
+    // Lengths beyond the keys are all of them.
+    if let Err(error) = (Mask { key_lengths: None, ..mask.clone() }).check(&shape) {
+        return refuse("problem.mask", error.sentence());
+    }
     let tiling = Tiling { br: grid.br, bc: grid.bc };
     let plan = Plan {
         d_v: shape.d_v,

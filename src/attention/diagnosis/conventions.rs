@@ -1,7 +1,7 @@
 //! Other conventions, and slips of one line, by which an output is that of another problem: a mask one key off, a scale
 //! twice, the keys of another head.
 
-use crate::attention::mask::UNBOUNDED;
+use crate::attention::band::UNBOUNDED;
 use crate::attention::{Align, Head, Precision, Problem, Shape};
 
 use super::told::{Told, unmasked, weigh};
