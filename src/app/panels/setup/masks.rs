@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Ui};
 
-use super::{is_wanted, number, offer};
+use super::fields::{is_wanted, number, offer};
 use crate::app::ink::draw;
 use crate::app::tongue::words::{say, tr};
 use crate::attention::{Align, Diagonal, Mask, Shape};

@@ -1,10 +1,13 @@
 //! The panel on the left: every choice that makes another run, and what checks the result.
 
+mod fields;
 mod masks;
 
 use std::ops::RangeInclusive;
 
 use eframe::egui::{self, Key, Modifiers, Ui};
+
+use fields::{number, offer, wanted_id};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::SPACE;
@@ -81,22 +84,6 @@ fn show(ui: &mut Ui, document: &Document, wanted: Option<&'static str>, messages
     ui.data_mut(|data| data.remove::<&'static str>(wanted_id()));
 }
 
-fn wanted_id() -> egui::Id {
-    egui::Id::unique("choice that takes the keyboard")
-}
-
-fn is_wanted(ui: &Ui, name: &str) -> bool {
-    ui.data(|data| data.get_temp::<&'static str>(wanted_id())) == Some(name)
-}
-
-/// Gives the keyboard to the choice of this name, if it is the one that is wanted.
-fn offer(ui: &Ui, name: &str, response: &egui::Response) {
-    if is_wanted(ui, name) {
-        response.request_focus();
-        response.scroll_to_me(Some(egui::Align::Center));
-    }
-}
-
 fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     let input = document.source();
     let shape = input.problem.shape;
@@ -166,39 +153,6 @@ fn prefix(ui: &mut Ui, run: &mut RunSpec, range: RangeInclusive<usize>) {
     if response.changed() {
         run.prefix = Some(if prefix < most { prefix } else { 0 });
     }
-}
-
-fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeInclusive<usize>) {
-    let name = tr(ui.ctx(), key).to_owned();
-    let label = ui.label(&name);
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = SPACE;
-        // With the longest name beside it, a number stays within the panel.
-        ui.spacing_mut().interact_size.x = 32.0;
-        let less = value.checked_sub(1).filter(|less| range.contains(less));
-        let more = value.checked_add(1).filter(|more| range.contains(more));
-        let asked_less = stepper(ui, "-", &fill(ui.ctx(), "Less {0}", &[&name]), less);
-        // Asked for before it is drawn, so that it begins with its number selected.
-        let id = ui.next_auto_id();
-        if is_wanted(ui, key) {
-            ui.memory_mut(|memory| memory.request_focus(id));
-        }
-        let field = ui.add(egui::DragValue::new(value).range(range.clone()).speed(0.1)).labelled_by(label.id);
-        offer(ui, key, &field);
-        let asked_more = stepper(ui, "+", &fill(ui.ctx(), "More {0}", &[&name]), more);
-        if let Some(to) = asked_less.or(asked_more) {
-            *value = to;
-        }
-    });
-    ui.end_row();
-}
-
-/// A button that gives `to` when it is clicked.
-fn stepper(ui: &mut Ui, text: &str, name: &str, to: Option<usize>) -> Option<usize> {
-    let button = egui::Button::new(text).min_size(egui::vec2(24.0, 24.0));
-    let response = ui.add_enabled(to.is_some(), button);
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, to.is_some(), name));
-    to.filter(|_| response.clicked())
 }
 
 fn precision(ui: &mut Ui, run: &mut RunSpec) {
