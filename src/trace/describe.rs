@@ -14,7 +14,7 @@ use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, W
 use crate::attention::input::Layout;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
-use crate::schedule::spec::{KeyLengths, Listed, RunSpec};
+use crate::schedule::spec::{KeyLengths, Lengths, RunSpec};
 use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
@@ -81,10 +81,10 @@ impl Trace {
             window: Some(Window { left, right }),
             kv_lengths: Some(mask.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each)),
             diagonal: Some(mask.diagonal),
-            left_padding: Some(Listed::of(mask.left_padding.clone())),
+            left_padding: Some(Lengths::of(mask.left_padding.clone())),
             prefix_keys: Some(mask.prefix_keys),
             sink_keys: Some(mask.sink_keys),
-            documents: Some(Listed::of(mask.documents.clone())),
+            documents: Some(Lengths::of(mask.documents.clone())),
             scale: Some(scale.0),
             softcap: softcap.map(|cap| cap.0),
             alibi: read(self.input.alibi.as_ref()),

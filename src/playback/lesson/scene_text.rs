@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::attention::input::{BuiltIn, random};
 use crate::attention::{Align, Diagonal, Precision, Window};
-use crate::schedule::spec::{CHOICES, KeyLengths, Listed, RunSpec};
+use crate::schedule::spec::{CHOICES, KeyLengths, Lengths, RunSpec};
 use crate::schedule::{Hardware, Tiling};
 
 use super::fields::Field;
@@ -74,10 +74,10 @@ pub(super) fn mask(value: &str, run: &mut RunSpec) -> Option<()> {
         window: Some(Window::OPEN),
         kv_lengths: Some(KeyLengths::All),
         diagonal: Some(Diagonal::default()),
-        left_padding: Some(Listed::None),
+        left_padding: Some(Lengths::None),
         prefix_keys: Some(0),
         sink_keys: Some(0),
-        documents: Some(Listed::None),
+        documents: Some(Lengths::None),
         ..RunSpec::default()
     };
     let mut words = value.split_whitespace();

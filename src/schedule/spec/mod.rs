@@ -22,7 +22,7 @@ use super::{Algorithm, Hardware, Tiling};
 pub use choices::{CHOICES, Choice};
 pub use modifiers::{Bias, KeySource, Slopes};
 pub use on_input::past;
-pub use values::{KeyLengths, Listed};
+pub use values::{KeyLengths, Lengths};
 
 /// Plain data. In JSON, names are those of the command line with `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,14 +72,14 @@ pub struct RunSpec {
     pub diagonal: Option<Diagonal>,
     /// One number of keys for each batch entry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_padding: Option<Listed>,
+    pub left_padding: Option<Lengths>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix_keys: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink_keys: Option<usize>,
     /// Tokens of each document of the whole input: a prefix has as many of them as there are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub documents: Option<Listed>,
+    pub documents: Option<Lengths>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

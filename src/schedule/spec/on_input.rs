@@ -9,7 +9,7 @@ use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Listed, RunSpec, Slopes};
+use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Slopes};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -122,7 +122,7 @@ impl RunSpec {
     /// The mask on a whole input that has `own`.
     pub fn whole_mask(&self, own: &Mask) -> Mask {
         let Window { left, right } = self.window.unwrap_or(own.window());
-        let list = |chosen: &Option<Listed>, own: &Option<Vec<usize>>| match chosen {
+        let list = |chosen: &Option<Lengths>, own: &Option<Vec<usize>>| match chosen {
             None => own.clone(),
             Some(chosen) => chosen.list().cloned(),
         };
@@ -180,9 +180,9 @@ impl RunSpec {
         self.window = Some(mask.window());
         self.kv_lengths = Some(mask.key_lengths.map_or(KeyLengths::All, KeyLengths::Each));
         self.diagonal = Some(mask.diagonal);
-        self.left_padding = Some(Listed::of(mask.left_padding));
+        self.left_padding = Some(Lengths::of(mask.left_padding));
         (self.prefix_keys, self.sink_keys) = (Some(mask.prefix_keys), Some(mask.sink_keys));
-        self.documents = Some(Listed::of(mask.documents));
+        self.documents = Some(Lengths::of(mask.documents));
         *self = std::mem::take(self).against(input);
     }
 

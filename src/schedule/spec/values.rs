@@ -59,12 +59,12 @@ impl From<KeyLengths> for String {
 /// Whole numbers in their order. As text `none`, or `5,7,4`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Listed {
+pub enum Lengths {
     None,
     Each(Vec<usize>),
 }
 
-impl Listed {
+impl Lengths {
     pub fn of(list: Option<Vec<usize>>) -> Self {
         list.map_or(Self::None, Self::Each)
     }
@@ -77,7 +77,7 @@ impl Listed {
     }
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for Lengths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
@@ -86,7 +86,7 @@ impl fmt::Display for Listed {
     }
 }
 
-impl FromStr for Listed {
+impl FromStr for Lengths {
     type Err = Sentence;
 
     fn from_str(text: &str) -> Result<Self, Sentence> {
@@ -98,7 +98,7 @@ impl FromStr for Listed {
     }
 }
 
-impl TryFrom<String> for Listed {
+impl TryFrom<String> for Lengths {
     type Error = Sentence;
 
     fn try_from(text: String) -> Result<Self, Sentence> {
@@ -106,8 +106,8 @@ impl TryFrom<String> for Listed {
     }
 }
 
-impl From<Listed> for String {
-    fn from(list: Listed) -> Self {
+impl From<Lengths> for String {
+    fn from(list: Lengths) -> Self {
         list.to_string()
     }
 }

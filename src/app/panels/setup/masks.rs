@@ -6,7 +6,7 @@ use super::fields::{is_wanted, number, offer};
 use crate::app::ink::draw;
 use crate::app::tongue::words::{say, tr};
 use crate::attention::{Align, Diagonal, Mask, Shape};
-use crate::schedule::spec::Listed;
+use crate::schedule::spec::Lengths;
 
 /// Every mask that comes from indices, of an input of this shape of which n_q and n_k are run.
 pub(super) fn show(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape, batch: usize) {
@@ -70,7 +70,7 @@ fn left_padding(ui: &mut Ui, mask: &mut Mask, n_k: usize, shape: &Shape, batch: 
 
 /// Tokens of each document, typed; what is no cut of `n` tokens is told, and changes nothing.
 fn documents(ui: &mut Ui, mask: &mut Mask, n: usize) {
-    let now = Listed::of(mask.documents.clone());
+    let now = Lengths::of(mask.documents.clone());
     let id = ui.scope_id().with("documents");
     let mut text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_else(|| now.to_string());
     let label = ui.label(tr(ui.ctx(), "Tokens of each document"));
@@ -78,7 +78,7 @@ fn documents(ui: &mut Ui, mask: &mut Mask, n: usize) {
     if edit.changed() {
         ui.data_mut(|data| data.insert_temp(id, text.clone()));
     }
-    let read = text.trim().parse::<Listed>().and_then(|list| {
+    let read = text.trim().parse::<Lengths>().and_then(|list| {
         let chosen = Mask { documents: list.list().cloned(), ..Mask::default() };
         chosen.check(&Shape::single(n, n, 1)).map(|()| chosen.documents).map_err(|error| error.sentence())
     });
