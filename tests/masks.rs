@@ -3,9 +3,12 @@
 //! over the pairs alone.
 
 mod common;
+#[path = "common/saved.rs"]
+mod saved;
 
 use ndarray::{Array2, Array4, s};
-use tilescope::attention::input::random;
+use saved::{Saved, npz};
+use tilescope::attention::input::{self, random};
 use tilescope::attention::{Diagonal, Mask, Precision, Problem, TileClass};
 use tilescope::machine::MeterIndex;
 use tilescope::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm};
@@ -75,11 +78,40 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Masks that come as an array of booleans beside Q, K and V, by their definition.
+fn arrays() -> Vec<(&'static str, fn(usize, usize) -> bool)> {
+    vec![
+        ("chunks", |i, j| i / 5 == j / 5 && j <= i),
+        // Each token sees itself and those that it hangs on.
+        ("a tree", |i, j| std::iter::successors(Some(i), |&at| at.checked_sub(1).map(|at| at / 2)).any(|at| at == j)),
+        ("block-sparse", |i, j| (i / 4 + 2 * (j / 4)).is_multiple_of(3)),
+        ("random", |i, j| (i * 31 + j * 17 + i * j * 7) % 11 < 3 && !(i > 7 && j > 9)),
+    ]
+}
+
+/// Each mask with its problem, and whether it moves as a bias.
+fn problems() -> Vec<(&'static str, Problem, bool, fn(usize, usize) -> bool)> {
+    let by_index = cases().into_iter().map(|(name, mask, sees)| (name, problem(mask), false, sees));
+    let by_array = arrays().into_iter().map(|(name, sees)| (name, read(None, sees), true, sees));
+    by_index.chain(by_array).collect()
+}
+
 fn problem(mask: Mask) -> Problem {
     let mut problem = random::read("random:16,16,4", 0).expect("an input").problem;
     problem.mask = mask;
     problem.validate().expect("a problem");
     problem
+}
+
+/// A file with a mask of booleans, one for `heads` where they are said.
+fn read(heads: Option<usize>, sees: impl Fn(usize, usize) -> bool) -> Problem {
+    let random = format!("random:16,16,4,{}", heads.unwrap_or(1));
+    let of = random::read(&random, 0).expect("an input").problem;
+    let tensor = |tensor: &Array4<f64>| Saved::f64(&tensor.clone().into_dyn());
+    let shape: &[usize] = if heads.is_some() { &[1, 2, N, N] } else { &[N, N] };
+    let mask = Saved::bools(shape, |at| sees(at / N, at % N));
+    let arrays = vec![("q", tensor(&of.q)), ("k", tensor(&of.k)), ("v", tensor(&of.v)), ("attn_mask", mask)];
+    input::read("x.npz", &npz(&arrays)).expect("an input").problem
 }
 
 fn plan(problem: &Problem, tiling: Tiling) -> Plan {
@@ -150,9 +182,9 @@ fn the_classes_and_the_elements_of_the_toy() {
 
 #[test]
 fn tiles_computed_are_the_tiles_that_are_not_empty() {
-    for (name, mask, sees) in cases() {
+    for (name, problem, is_bias, sees) in problems() {
         for (br, bc) in [(4, 4), (1, 1), (5, 3), (3, 7), (16, 2), (7, 16), (16, 16)] {
-            let plan = plan(&problem(mask.clone()), Tiling { br, bc });
+            let plan = plan(&problem, Tiling { br, bc });
             let wanted = tiles(&plan, sees);
             assert_eq!(TileCounts::of_plan(&plan), wanted, "{name}, {br} x {bc}");
             assert!((0..N).all(|i| (0..N).all(|j| plan.band.keeps(i, j) == sees(i, j))), "{name}");
@@ -166,7 +198,8 @@ fn tiles_computed_are_the_tiles_that_are_not_empty() {
                     let seen: u64 = (0..plan.t_r())
                         .flat_map(|i| (0..plan.t_c()).map(move |j| (i, j)))
                         .filter(|&(i, j)| plan.rows(i).any(|i| plan.cols(j).any(|j| sees(i, j))))
-                        .map(|(_, j)| plan.cols(j).len() as u64 * 8)
+                        .map(|(i, j)| plan.cols(j).len() * if is_bias { 8 + plan.rows(i).len() } else { 8 })
+                        .map(|elements| elements as u64)
                         .sum();
                     assert_eq!(totals.traffic.hbm_elements(), 2 * 64 + 16 + seen, "{at}");
                 }
@@ -177,8 +210,7 @@ fn tiles_computed_are_the_tiles_that_are_not_empty() {
 
 #[test]
 fn results_are_those_of_the_pairs() {
-    for (name, mask, sees) in cases() {
-        let problem = problem(mask);
+    for (name, problem, _, sees) in problems() {
         let (o, lse) = dense(&problem, sees);
         for (algorithm, (br, bc)) in algorithm::ALL.into_iter().flat_map(|of| [(of, (4, 4)), (of, (5, 3))]) {
             let schedule = Schedule::new(algorithm, plan(&problem, Tiling { br, bc }));
@@ -188,6 +220,16 @@ fn results_are_those_of_the_pairs() {
             assert!(got.lse.iter().zip(&lse).all(|(a, b)| is_near(*a, *b)), "{at}: {:?} {lse:?}", got.lse);
         }
     }
+}
+
+/// Of two heads with masks of their own, which share a schedule, every tile is computed; alike, they are classified.
+#[test]
+fn an_array_is_classified_where_the_heads_have_the_same() {
+    let tiling = Tiling { br: 4, bc: 4 };
+    let alike = read(Some(2), |i, j| i % N / 8 == j / 8);
+    assert_eq!(TileCounts::of_plan(&plan(&alike, tiling)), TileCounts { full: 8, partial: 0, skipped: 8 });
+    let apart = read(Some(2), |i, j| (i / 8) % 3 == j / 8);
+    assert_eq!(TileCounts::of_plan(&plan(&apart, tiling)), TileCounts { full: 16, partial: 0, skipped: 0 });
 }
 
 /// A batch whose diagonals end at its lengths is a run for each sequence, on the keys that it has.

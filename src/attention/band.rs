@@ -1,7 +1,8 @@
 //! Which keys a query sees, of one batch entry, and the exact classes of tiles that follow.
 //!
 //! What rows see is a list of runs of keys: one for causal masks and windows, more with sink keys, a prefix or documents.
-//! Nothing here visits pairs: each answer takes as many steps as it has runs, or as rows have documents.
+//! Nothing here visits pairs: each answer takes as many steps as it has runs, or as rows have documents. Where an array of
+//! the input has its say, each row is asked.
 
 use std::ops::Range;
 use std::slice;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::mask::Mask;
+use super::pairs::{Pairs, common};
 use super::shape::Shape;
 
 /// Stands for "no bound"; far from overflow when added to an index.
@@ -32,6 +34,8 @@ pub struct Band {
     pub sinks: usize,
     /// Where each document ends, of as many queries as keys.
     pub documents: Option<Arc<[usize]>>,
+    /// What an array leaves of all this, and the batch entry that it is of.
+    pub array: Option<(Arc<Pairs>, usize)>,
     /// ALiBi's distance of a pair is `|i + ahead - j|`.
     pub ahead: i64,
 }
@@ -157,13 +161,14 @@ impl Band {
     /// Each query sees one run of keys, and each key is seen by one run of queries.
     #[inline]
     fn is_one_run(&self) -> bool {
-        self.prefix == 0 && self.sinks == 0 && self.documents.is_none()
+        self.prefix == 0 && self.sinks == 0 && self.documents.is_none() && self.array.is_none()
     }
 
     pub fn keeps(&self, i: usize, j: usize) -> bool {
         let distance = j as i64 - i as i64 - self.offset;
         let is_near = distance <= self.right && (-self.left <= distance || j < self.sinks);
-        self.padding <= j && j < self.kv && (is_near || j < self.prefix) && self.is_one_document(i, j)
+        let is_kept = self.padding <= j && j < self.kv && (is_near || j < self.prefix) && self.is_one_document(i, j);
+        is_kept && self.array.as_ref().is_none_or(|(pairs, batch)| pairs.keeps(*batch, i, j))
     }
 
     fn is_one_document(&self, i: usize, j: usize) -> bool {
@@ -185,12 +190,30 @@ impl Band {
         if self.is_one_run() {
             return Runs::One(self.near_keys(&rows, &(self.padding..self.kv)));
         }
+        match &self.array {
+            Some(_) => Runs::of(rows.flat_map(|i| self.keys_of_row(i).into_vec()).collect()),
+            None => self.keys_by_index(rows),
+        }
+    }
+
+    /// The keys that at least one query of `rows` sees, whatever the array hides.
+    fn keys_by_index(&self, rows: Range<usize>) -> Runs {
         let parts = self.parts(rows);
         Runs::of(parts.flat_map(|(rows, keys)| self.keys_of_part(&rows, &keys)).collect())
     }
 
+    /// The keys of one query, array and all.
+    fn keys_of_row(&self, i: usize) -> Runs {
+        let keys = self.keys_by_index(i..i + 1);
+        self.array.as_ref().map_or(keys.clone(), |(pairs, batch)| pairs.of_row(*batch, i, &keys))
+    }
+
     /// The keys that every query of `rows` sees.
     pub fn keys_of_all_rows(&self, rows: Range<usize>) -> Runs {
+        if self.array.is_some() {
+            let each = rows.map(|i| self.keys_of_row(i));
+            return each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE);
+        }
         let mut parts = self.parts(rows);
         match (parts.next(), parts.next()) {
             // No key is of two documents.
@@ -201,6 +224,15 @@ impl Band {
 
     /// The queries that see at least one key of `cols`.
     pub fn rows_of_keys(&self, cols: Range<usize>) -> Runs {
+        let rows = self.rows_by_index(cols.clone());
+        if self.array.is_none() {
+            return rows;
+        }
+        let sees = |i: &usize| !common(self.keys_of_row(*i).as_slice(), slice::from_ref(&cols)).is_empty();
+        Runs::of(rows.indices().filter(sees).map(|i| i..i + 1).collect())
+    }
+
+    fn rows_by_index(&self, cols: Range<usize>) -> Runs {
         let exist = cols.start.max(self.padding)..cols.end.min(self.kv);
         if exist.is_empty() {
             return Runs::NONE;
@@ -225,6 +257,14 @@ impl Band {
     pub fn class(&self, rows: Range<usize>, cols: Range<usize>) -> TileClass {
         if self.is_one_run() {
             return self.class_of_run(&rows, &cols);
+        }
+        if self.array.is_some() {
+            let seen = |i| common(self.keys_of_row(i).as_slice(), slice::from_ref(&cols)).len();
+            return match rows.clone().map(seen).sum() {
+                0 => TileClass::Skipped,
+                pairs if pairs == rows.len() * cols.len() => TileClass::Full,
+                _ => TileClass::Partial,
+            };
         }
         let (mut is_seen, mut is_full) = (false, true);
         for (rows, keys) in self.parts(rows) {
@@ -336,7 +376,8 @@ mod tests {
         let keys = (0usize..22, any::<bool>(), any::<bool>(), prop_oneof![Just(0), 0usize..6]);
         let kept = (prop_oneof![Just(0), 0usize..9], prop_oneof![Just(0), 0usize..9]);
         let documents = prop::option::of(prop::collection::vec(0usize..7, 1..6));
-        (sizes, keys, kept, documents).prop_map(|(sizes, keys, (prefix_keys, sink_keys), documents)| {
+        let array = prop::option::of((1usize..4, any::<u64>(), any::<bool>()));
+        (sizes, keys, kept, documents, array).prop_map(|(sizes, keys, (prefix_keys, sink_keys), documents, array)| {
             let ((n_q, n_k, top_left, left, right), (kv, causal, moves, padding)) = (sizes, keys);
             let mut n = (n_q, n_k);
             // Documents are of as many queries as keys.
@@ -353,6 +394,14 @@ mod tests {
                 prefix_keys,
                 sink_keys,
                 documents,
+                array: array.and_then(|(share, seed, is_one_row)| {
+                    // Hashed: a pair is hidden by its place and the seed.
+                    let hides = |i: usize, j: usize| (seed >> ((i * 7 + j * 3) % 61)) % 4 < share as u64;
+                    let rows = if is_one_row { 1 } else { n.0 };
+                    let value = |i, j| if hides(i, j) { f64::NEG_INFINITY } else { 0.5 };
+                    let bias = ndarray::Array4::from_shape_fn((1, 2, rows, n.1), |(_, _, i, j)| value(i, j));
+                    Pairs::of_bias(&bias, n.1).map(Arc::new)
+                }),
             };
             mask.check(&Shape::single(n.0, n.1, 1)).unwrap();
             mask.band(&Shape::single(n.0, n.1, 1), 0)

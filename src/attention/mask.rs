@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::band::{Band, UNBOUNDED};
+use super::pairs::Pairs;
 use super::problem::ProblemError;
 use super::shape::Shape;
 use crate::sentence::Sentence;
@@ -128,7 +129,7 @@ impl Diagonal {
     }
 }
 
-/// The masks of a whole problem. Masks come from indices and cost no traffic.
+/// The masks of a whole problem. All but the array come from indices and cost no traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mask {
     pub causal: bool,
@@ -149,6 +150,8 @@ pub struct Mask {
     pub sink_keys: usize,
     /// Tokens of each document, one after the other: a query sees the keys of its own document alone.
     pub documents: Option<Vec<usize>>,
+    /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
+    pub array: Option<Arc<Pairs>>,
 }
 
 impl Mask {
@@ -184,6 +187,7 @@ impl Mask {
             prefix: self.prefix_keys.min(n_k),
             sinks: self.sink_keys.min(n_k),
             documents: self.documents.as_ref().map(|lengths| ends(lengths)),
+            array: self.array.as_ref().map(|pairs| (Arc::clone(pairs), batch)),
             ahead,
         }
     }
@@ -209,6 +213,9 @@ impl Mask {
     pub fn of_first(mut self, tokens: usize) -> Self {
         for lengths in [&mut self.key_lengths, &mut self.left_padding] {
             lengths.iter_mut().flatten().for_each(|length| *length = (*length).min(tokens));
+        }
+        if let Some(cut) = self.array.as_ref().and_then(|pairs| pairs.cut(tokens)) {
+            self.array = Some(Arc::new(cut));
         }
         let mut left = tokens;
         for length in self.documents.iter_mut().flatten() {

@@ -1,6 +1,7 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
 use std::iter;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis, s};
 
@@ -138,7 +139,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         version: VERSION,
         generator: concat!("tilescope ", env!("CARGO_PKG_VERSION")).into(),
         input: export.origin.clone(),
-        problem: facts(export.problem, plan),
+        problem: facts(export.problem, plan, export.batch),
         algorithm: export.schedule.algorithm.name().into(),
         text: Some(export.schedule.algorithm.text().text.clone()),
         tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
@@ -151,7 +152,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
     }
 }
 
-fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
+fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
     let (shape, mask) = (problem.shape, &problem.mask);
     ProblemFacts {
         batch: shape.batch,
@@ -172,6 +173,10 @@ fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
             prefix_keys: mask.prefix_keys,
             sink_keys: mask.sink_keys,
             documents: mask.documents.clone(),
+            array: mask.array.as_ref().map(|pairs| {
+                let row = |row: &Vec<Range<usize>>| row.iter().map(|run| [run.start, run.end]).collect();
+                pairs.rows(batch).iter().take(shape.n_q).map(row).collect()
+            }),
         },
         softcap: problem.softcap.map(Number),
         has_alibi: problem.alibi_slopes.is_some(),

@@ -126,6 +126,10 @@ pub struct MaskFacts {
     /// Tokens of each document; a query sees the keys of its own alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<Vec<usize>>,
+    /// What an array of the input leaves of all this, of the batch entry: for each query, or for all alike, runs of keys
+    /// from the first up to, without, the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<Vec<Vec<[usize; 2]>>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -116,7 +116,9 @@ pub const ANOTHER: [(&str, &str, Another); 26] = [
     }),
     ("no-bias", "no bias", |_, _, head| {
         head.bias.as_ref()?;
-        Some(Head { bias: None, ..head.clone() })
+        let mut without = Head { bias: None, ..head.clone() };
+        without.band.array = None;
+        Some(without)
     }),
     ("bias-scaled", "the bias is added before the scale", |_, _, head| {
         let bias = head.bias.as_ref()?.mapv(|bias| bias * head.scale);

@@ -14,7 +14,7 @@ use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::{Align, Shape, Window};
+use crate::attention::{Align, Pairs, Shape, Window};
 use crate::sentence::Sentence;
 
 /// Sets everything that the file says about the problem.
@@ -210,7 +210,8 @@ fn masks(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
             (one, other) => one.or(other),
         };
     }
-    input.problem.bias = bias;
+    let hidden = bias.as_ref().and_then(|bias| Pairs::of_bias(bias, input.problem.shape.n_k));
+    (input.problem.bias, input.problem.mask.array) = (bias, hidden.map(Arc::new));
     Ok(())
 }
 

@@ -141,6 +141,7 @@ impl RunSpec {
             prefix_keys: self.prefix_keys.unwrap_or(own.prefix_keys),
             sink_keys: self.sink_keys.unwrap_or(own.sink_keys),
             documents: list(&self.documents, &own.documents),
+            array: own.array.clone().filter(|_| self.bias != Some(Bias::None)),
         }
     }
 

@@ -247,6 +247,10 @@ pub static TABLE: &[(&str, &str)] = &[
         "其后没有前缀键，且对角线不随键的长度移动：否则这些词元会看到别的键",
     ),
     ("it is whole numbers with commas, such as 5,7,4, or none", "应为用逗号分隔的整数(如 5,7,4)，或 none"),
+    (
+        "rising runs of keys are needed, for each query or for all alike",
+        "需要递增的键区间，每个查询各一组或全体共用一组",
+    ),
     ("it is whole or lengths", "应为 whole 或 lengths"),
     ("{0} is {1}, but the kernel takes at most {2}", "{0} 是 {1}，但核函数最多支持 {2}"),
     (
