@@ -188,7 +188,7 @@ fn tiles_computed_are_the_tiles_that_are_not_empty() {
             let wanted = tiles(&plan, sees);
             assert_eq!(TileCounts::of_plan(&plan), wanted, "{name}, {br} x {bc}");
             assert!((0..N).all(|i| (0..N).all(|j| plan.band.keeps(i, j) == sees(i, j))), "{name}");
-            for algorithm in algorithm::ALL {
+            for algorithm in algorithm::of_program() {
                 let at = format!("{name}, {br} x {bc}, {}", algorithm.name());
                 let schedule = Schedule::new(algorithm, plan.clone());
                 let totals = MeterIndex::new(&schedule).total().clone();
@@ -212,7 +212,7 @@ fn tiles_computed_are_the_tiles_that_are_not_empty() {
 fn results_are_those_of_the_pairs() {
     for (name, problem, _, sees) in problems() {
         let (o, lse) = dense(&problem, sees);
-        for (algorithm, (br, bc)) in algorithm::ALL.into_iter().flat_map(|of| [(of, (4, 4)), (of, (5, 3))]) {
+        for (algorithm, (br, bc)) in algorithm::ALL.iter().copied().flat_map(|of| [(of, (4, 4)), (of, (5, 3))]) {
             let schedule = Schedule::new(algorithm, plan(&problem, Tiling { br, bc }));
             let (got, _) = common::run(&schedule, &problem, 0, 0);
             let at = format!("{name}, {}, {br} x {bc}", algorithm.name());
@@ -238,7 +238,7 @@ fn a_diagonal_of_each_sequence_is_a_run_of_each() {
     let mut whole = random::read("random:7,12,4", 3).expect("an input").problem;
     let batch = |tensor: &Array4<f64>| {
         let four: Vec<_> = (0..4).map(|n| tensor.mapv(|x| x + f64::from(n) * 0.25)).collect();
-        let views: Vec<_> = four.iter().map(Array4::view).collect();
+        let views: Vec<_> = four.iter().map(|tensor| tensor.view()).collect();
         ndarray::concatenate(ndarray::Axis(0), &views).expect("one shape")
     };
     let lengths = vec![12, 9, 7, 3];

@@ -61,7 +61,7 @@ fn array(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pairs>>, TraceError>
     let pairs = Pairs::of_rows(rows.iter().map(runs).collect()).filter(|_| is_one && rows.iter().all(fits));
     let fault = "rising runs of keys are needed, for each query or for all alike";
     let place = Sentence::verbatim("problem.mask.array");
-    pairs.map(|pairs| Some(Arc::new(pairs))).ok_or_else(|| TraceError::invalid(place, fault.into()))
+    pairs.map(|pairs| Some(Arc::new(pairs))).ok_or_else(|| TraceError::invalid(place, fault))
 }
 
 /// The plan that the sizes, the mask and the tiling describe.

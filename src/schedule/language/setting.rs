@@ -96,7 +96,7 @@ impl Setting {
             Test::Alibi => plan.alibi,
             Test::Dropout => plan.dropout != DropoutCost::None,
             Test::KeepGiven => plan.dropout == DropoutCost::Materialised,
-            Test::Causal => plan.band.right <= 0,
+            Test::Causal => plan.band.right <= 0 && plan.band.prefix == 0,
             Test::Full | Test::Seen => false,
         }
     }
