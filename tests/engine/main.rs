@@ -9,6 +9,7 @@ mod clock;
 mod golden;
 mod inputs;
 mod lessons;
+mod masks;
 mod museum;
 mod mutants;
 mod not_finite;

@@ -46,7 +46,7 @@ impl Visit {
         let (mut m_old, mut has_no_output, mut l) = (f64::NEG_INFINITY, true, 0.0);
         let diagonals = diagonals(head);
         let visited = plan.visible_key_blocks(i / plan.br);
-        let first = visited.start;
+        let first = visited.hull().start;
         let visit = |j: usize| {
             let own = plan.cols(j).map(|key| if head.sees(i, key) { scores[key] } else { f64::NEG_INFINITY });
             let most = own.fold(f64::NEG_INFINITY, f64::max);
@@ -77,7 +77,7 @@ impl Visit {
             has_no_output &= plan.cols(j).all(|key| !head.sees(i, key) || head.dropout_factor(i, key) == 0.0);
             (j, visit)
         };
-        visited.map(visit).collect()
+        visited.indices().map(visit).collect()
     }
 
     fn is_empty(&self) -> bool {

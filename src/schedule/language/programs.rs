@@ -3,7 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use crate::attention::TileClass;
+use crate::attention::{Runs, TileClass};
 use crate::schedule::{OnChip, Place};
 
 use super::closed::{Kind, closed_form, kinds_of_tiles};
@@ -208,9 +208,10 @@ impl<'a> Summary<'a> {
             let (keys, one) = (plan.keys_in(blocks), blocks.len() as u64);
             Counts { rc: rows * keys, r: rows * one, c: keys, one }
         };
-        let active = of(&both(&plan.visible_key_blocks(i), keys));
-        let full = of(&both(&plan.full_key_blocks(i), keys));
-        let seen = self.seen.iter().map(|run| of(&both(run, keys))).fold(Counts::default(), sum);
+        let of_runs = |runs: &[Range<usize>]| runs.iter().map(|run| of(&both(run, keys))).fold(Counts::default(), sum);
+        let active = of_runs(plan.visible_key_blocks(i).as_slice());
+        let full = of_runs(&plan.full_key_blocks(i));
+        let seen = of_runs(&self.seen);
         let cells = [full, less(active, full), less(seen, active), less(of(keys), seen)];
         Kind::ALL.into_iter().zip(cells).take(kinds).filter(|(_, cell)| cell.one > 0).for_each(|(k, c)| add(k, c));
     }
@@ -223,8 +224,9 @@ impl<'a> Summary<'a> {
             let (rows, one) = (plan.rows_in(blocks), blocks.len() as u64);
             Counts { rc: rows * cols, r: rows, c: cols * one, one }
         };
-        let active = of(&plan.visible_query_blocks(j));
-        let full = of(&plan.full_query_blocks(j));
+        let of_runs = |runs: &[Range<usize>]| runs.iter().map(of).fold(Counts::default(), sum);
+        let active = of_runs(plan.visible_query_blocks(j).as_slice());
+        let full = of_runs(&plan.full_query_blocks(j));
         let others = less(of(&(0..plan.t_r())), active);
         let nothing = Counts::default();
         let (skipped, unseen) = if active.one > 0 { (others, nothing) } else { (nothing, others) };
@@ -238,7 +240,7 @@ impl<'a> Summary<'a> {
         let (visible, block) = (plan.visible_key_blocks(i), Counts::place(plan.rows(i).len(), plan.n_k));
         let splits = split.map_or(0..self.setting.splits, |s| s..s + 1);
         let all = splits.len() as u64;
-        let seen = splits.filter(|&s| !both(&visible, &self.setting.split(s)).is_empty()).count() as u64;
+        let seen = splits.filter(|&s| meets(&visible, &self.setting.split(s))).count() as u64;
         for (kind, times) in [(Kind::Seen, seen), (Kind::Unseen, all - seen)] {
             if times > 0 {
                 add(kind, block * times);
@@ -255,6 +257,10 @@ fn is_cut(line: &Line) -> bool {
 fn both(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
     let run = a.start.max(b.start)..a.end.min(b.end);
     if run.is_empty() { 0..0 } else { run }
+}
+
+fn meets(runs: &Runs, blocks: &Range<usize>) -> bool {
+    runs.as_slice().iter().any(|run| !both(run, blocks).is_empty())
 }
 
 fn sum(mut a: Counts, b: Counts) -> Counts {
