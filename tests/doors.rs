@@ -10,7 +10,7 @@ use std::path::Path;
 use common::program::ok;
 use tilescope::app::{AppOptions, Link, Settings};
 use tilescope::attention::input::{Input, random};
-use tilescope::attention::{Align, Mask, Precision};
+use tilescope::attention::{Align, Diagonal, Mask, Precision};
 use tilescope::playback::lesson;
 use tilescope::schedule::spec::{Choice, RunSpec};
 use tilescope::schedule::{Plan, Schedule, Setting, Tiling, algorithm};
@@ -62,6 +62,7 @@ fn cases() -> Vec<Case> {
                 window_left: Some(6),
                 window_right: None,
                 key_lengths: Some(vec![9]),
+                ..Mask::default()
             },
             tiling: tiling(2, 5),
             precision: Precision::F32,
@@ -86,6 +87,47 @@ fn cases() -> Vec<Case> {
             tiling: tiling(7, 2),
             precision: Precision::F64,
             splits: 2,
+        },
+        // Every other mask; documents of the whole input, of which the prefix has two and a part.
+        Case {
+            random: "random:16,16,4",
+            seed: 5,
+            chosen: &[
+                ("br", "3"),
+                ("bc", "4"),
+                ("prefix", "13"),
+                ("causal", "true"),
+                ("window", "3,-1"),
+                ("left-padding", "1"),
+                ("prefix-keys", "2"),
+                ("sink-keys", "7"),
+                ("documents", "5,7,4"),
+            ],
+            scene_mask: "causal window 3,-1 left-padding 1 prefix 2 sink 7 documents 5,7,4",
+            n: (13, 13),
+            mask: Mask {
+                causal: true,
+                window_left: Some(3),
+                left_padding: Some(vec![1]),
+                prefix_keys: 2,
+                sink_keys: 7,
+                documents: Some(vec![5, 7, 1]),
+                ..Mask::default()
+            },
+            tiling: tiling(3, 4),
+            precision: Precision::F32,
+            splits: 1,
+        },
+        Case {
+            random: "random:6,11,4",
+            seed: 2,
+            chosen: &[("br", "2"), ("bc", "4"), ("causal", "true"), ("kv-lengths", "9"), ("diagonal", "lengths")],
+            scene_mask: "causal lengths 9 diagonal lengths",
+            n: (6, 11),
+            mask: Mask { causal: true, key_lengths: Some(vec![9]), diagonal: Diagonal::Lengths, ..Mask::default() },
+            tiling: tiling(2, 4),
+            precision: Precision::F32,
+            splits: 1,
         },
         // Sizes from a chip, and a part of the keys that is empty.
         Case {
@@ -154,7 +196,8 @@ impl Case {
         let mut text = format!("---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n```scene\ninput: {seed}\n");
         for (name, value) in self.chosen {
             match *name {
-                "causal" | "align" | "window" | "kv-lengths" => {}
+                "causal" | "align" | "window" | "kv-lengths" | "diagonal" => {}
+                "left-padding" | "prefix-keys" | "sink-keys" | "documents" => {}
                 "splits" => return None,
                 name => text += &format!("{name}: {value}\n"),
             }
@@ -216,5 +259,5 @@ fn every_door_leads_to_the_same_run() {
             assert_eq!(settings.setting(&window.input), expected, "{name}: a scene in the window");
         }
     }
-    assert_eq!(scenes, 3, "all but the one that gives splits");
+    assert_eq!(scenes, 5, "all but the one that gives splits");
 }

@@ -50,6 +50,7 @@ fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
         window_left: side(case.window[0]),
         window_right: side(case.window[1]),
         key_lengths: case.lengths.clone(),
+        ..Mask::default()
     };
     problem.bias = four("bias");
     problem.alibi_slopes = given("slopes").map(|slopes| slopes.into_dimensionality::<Ix2>().expect("two axes"));

@@ -76,7 +76,7 @@ fn masks() -> Vec<Case> {
         for (n_q, n_k) in [(33, 33), (61, 17), (17, 61), (64, 64)] {
             for (causal, (window_left, window_right)) in [false, true].into_iter().flat_map(|c| windows.map(|w| (c, w)))
             {
-                let mask = Mask { causal, align, window_left, window_right, key_lengths: None };
+                let mask = Mask { causal, align, window_left, window_right, ..Mask::default() };
                 let name = format!("{n_q} x {n_k}, {}", mask_name(&mask));
                 cases.push(case(name, single(n_q, n_k, 8), |p| p.mask = mask));
             }

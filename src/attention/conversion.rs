@@ -20,10 +20,9 @@ pub fn stored(x: f64, precision: Precision) -> f64 {
 /// What a conversion of `problem` to `precision` loses that a rounding does not explain. Keys past the key length are
 /// left out: nothing reads them.
 pub fn warnings(problem: &Problem, precision: Precision) -> Vec<Sentence> {
-    let length = |batch: usize| problem.mask.band(&problem.shape, batch).kv;
     let mut warnings = Vec::new();
     for (name, tensor, is_of_keys) in [("Q", &problem.q, false), ("K", &problem.k, true), ("V", &problem.v, true)] {
-        let is_read = |[batch, _, row, _]: [usize; 4]| !is_of_keys || row < length(batch);
+        let is_read = |[batch, _, row, _]: [usize; 4]| !is_of_keys || exists(problem, batch, row);
         warnings.extend(beyond(name, tensor, precision, is_read));
     }
     if let Some(bias) = &problem.bias {
@@ -44,10 +43,15 @@ pub fn warnings(problem: &Problem, precision: Precision) -> Vec<Sentence> {
 /// The first value of V that is no finite number in `precision`, of a key that exists: its place, such as `V[0, 0, 3, 1]`,
 /// and what it is there.
 pub fn not_finite_value(problem: &Problem, precision: Precision) -> Option<(String, f64)> {
-    let exists = |batch: usize, key: usize| key < problem.mask.band(&problem.shape, batch).kv;
     let values = problem.v.indexed_iter().map(|((b, h, j, c), &v)| ([b, h, j, c], stored(v, precision)));
-    let mut odd = values.filter(|([b, _, j, _], v)| !v.is_finite() && exists(*b, *j));
+    let mut odd = values.filter(|([b, _, j, _], v)| !v.is_finite() && exists(problem, *b, *j));
     odd.next().map(|(at, v)| (format!("V{at:?}"), v))
+}
+
+/// The key is no padding.
+fn exists(problem: &Problem, batch: usize, key: usize) -> bool {
+    let band = problem.mask.band(&problem.shape, batch);
+    (band.padding..band.kv).contains(&key)
 }
 
 /// The largest finite number of a format, in digits that say as much.

@@ -1,10 +1,14 @@
-//! Which key a query may see: causal and window masks in both alignments, key lengths, tile classes.
+//! Which key a query may see, as it is chosen: causal and window masks in both alignments, key lengths, left padding,
+//! documents, keys that every query sees. What follows for pairs and tiles is [`Band`].
 
 use std::fmt;
-use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::band::{Band, UNBOUNDED};
+use super::pairs::Pairs;
+use super::problem::ProblemError;
 use super::shape::Shape;
 use crate::sentence::Sentence;
 
@@ -98,7 +102,34 @@ impl From<Window> for String {
     }
 }
 
-/// The masks of a whole problem. Masks come from indices and cost no traffic.
+/// Where the diagonal of a causal or window mask ends, where a sequence has fewer keys than the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Diagonal {
+    /// It is that of n_q and n_k, whatever the lengths.
+    #[default]
+    Whole,
+    /// The last query sees the last key of its sequence, as libraries with a KV cache have it (flash-attention's
+    /// `cache_seqlens`); ALiBi's distances are measured from there as well.
+    Lengths,
+}
+
+impl Diagonal {
+    pub const ALL: [Diagonal; 2] = [Diagonal::Whole, Diagonal::Lengths];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Diagonal::Whole => "whole",
+            Diagonal::Lengths => "lengths",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|diagonal| diagonal.name() == name)
+    }
+}
+
+/// The masks of a whole problem. All but the array come from indices and cost no traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mask {
     pub causal: bool,
@@ -107,8 +138,20 @@ pub struct Mask {
     pub window_left: Option<usize>,
     /// Keys right of the diagonal that stay visible; `None` is unbounded.
     pub window_right: Option<usize>,
-    /// Keys that exist, one entry per batch entry. Does not move the diagonal.
+    /// Keys that exist, one entry per batch entry.
     pub key_lengths: Option<Vec<usize>>,
+    /// Whether the key lengths move the diagonal.
+    pub diagonal: Diagonal,
+    /// First keys that are padding, one entry per batch entry. Does not move the diagonal.
+    pub left_padding: Option<Vec<usize>>,
+    /// First keys that every query sees, whatever causal mask and window hide (a prefix LM).
+    pub prefix_keys: usize,
+    /// First keys that a window does not hide from later queries (attention sinks).
+    pub sink_keys: usize,
+    /// Tokens of each document, one after the other: a query sees the keys of its own document alone.
+    pub documents: Option<Vec<usize>>,
+    /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
+    pub array: Option<Arc<Pairs>>,
 }
 
 impl Mask {
@@ -116,179 +159,99 @@ impl Mask {
         Window { left: self.window_left, right: self.window_right }
     }
 
-    /// The mask of one batch entry as a band of visible keys.
+    /// Something of it depends on how far a key is from the diagonal.
+    pub fn has_diagonal(&self) -> bool {
+        self.causal || !self.window().is_open()
+    }
+
+    /// The mask of one batch entry.
     pub fn band(&self, shape: &Shape, batch: usize) -> Band {
         let bound =
             |side: Option<usize>| side.and_then(|n| i64::try_from(n).ok()).map_or(UNBOUNDED, |n| n.min(UNBOUNDED));
         let right = bound(self.window_right);
+        let (n_q, n_k) = (shape.n_q, shape.n_k);
+        let of_batch = |lengths: &Vec<usize>| lengths[batch].min(n_k);
+        let kv = self.key_lengths.as_ref().map_or(n_k, of_batch);
+        let ahead = match self.diagonal {
+            Diagonal::Whole => n_k as i64 - n_q as i64,
+            Diagonal::Lengths => kv as i64 - n_q as i64,
+        };
         Band {
-            n_q: shape.n_q,
-            n_k: shape.n_k,
-            offset: match self.align {
-                Align::BottomRight => shape.n_k as i64 - shape.n_q as i64,
-                Align::TopLeft => 0,
-            },
+            n_q,
+            n_k,
+            offset: if self.align == Align::BottomRight { ahead } else { 0 },
             left: bound(self.window_left),
             right: if self.causal { right.min(0) } else { right },
-            kv: self.key_lengths.as_ref().map_or(shape.n_k, |lengths| lengths[batch].min(shape.n_k)),
+            kv,
+            padding: self.left_padding.as_ref().map_or(0, of_batch),
+            prefix: self.prefix_keys.min(n_k),
+            sinks: self.sink_keys.min(n_k),
+            documents: self.documents.as_ref().map(|lengths| ends(lengths)),
+            array: self.array.as_ref().map(|pairs| (Arc::clone(pairs), batch)),
+            ahead,
         }
+    }
+
+    /// Errors where an input of this shape cannot have it.
+    pub fn check(&self, shape: &Shape) -> Result<(), ProblemError> {
+        self.key_lengths.iter().try_for_each(|lengths| shape.check_key_lengths(lengths))?;
+        self.left_padding.iter().try_for_each(|lengths| shape.check_left_padding(lengths))?;
+        let Some(documents) = &self.documents else { return Ok(()) };
+        let (found, Shape { n_q, n_k, .. }) = (documents.clone(), *shape);
+        if n_q != n_k {
+            let expected = Sentence::new("as many queries as keys (here {0} and {1})").with(n_q).with(n_k);
+            return Err(ProblemError::Shape { name: "documents", found, expected });
+        }
+        if documents.iter().try_fold(0usize, |sum, &length| sum.checked_add(length)) != Some(n_k) {
+            let expected = Sentence::new("documents of {0} {0|token|tokens} together").with(n_k);
+            return Err(ProblemError::Shape { name: "documents", found, expected });
+        }
+        Ok(())
+    }
+
+    /// As much of it as the first `tokens` keys have.
+    pub fn of_first(mut self, tokens: usize) -> Self {
+        for lengths in [&mut self.key_lengths, &mut self.left_padding] {
+            lengths.iter_mut().flatten().for_each(|length| *length = (*length).min(tokens));
+        }
+        if let Some(cut) = self.array.as_ref().and_then(|pairs| pairs.cut(tokens)) {
+            self.array = Some(Arc::new(cut));
+        }
+        let mut left = tokens;
+        for length in self.documents.iter_mut().flatten() {
+            *length = (*length).min(left);
+            left -= *length;
+        }
+        // No document is left of those that lie after the tokens.
+        self.documents.iter_mut().for_each(|lengths| lengths.retain(|&length| length > 0));
+        self
+    }
+
+    /// Where it is causal, its first `tokens` see what they would see without those after them.
+    pub fn is_cut_at(&self, tokens: usize) -> bool {
+        let moves = self.diagonal == Diagonal::Lengths && self.key_lengths.is_some();
+        self.prefix_keys <= tokens && !moves
+    }
+
+    /// What of it no kernel knows that has a band and key lengths alone, by its name.
+    pub fn beyond_band(&self) -> Option<&'static str> {
+        let holds = [
+            ("documents", self.documents.is_some()),
+            ("prefix keys", self.prefix_keys > 0),
+            ("sink keys", self.sink_keys > 0),
+            ("left padding", self.left_padding.iter().flatten().any(|&keys| keys > 0)),
+            ("a diagonal of each sequence", self.diagonal == Diagonal::Lengths && self.key_lengths.is_some()),
+        ];
+        holds.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
     }
 }
 
-/// Stands for "no bound"; far from overflow when added to an index.
-pub const UNBOUNDED: i64 = i64::MAX / 4;
-
-/// The visible keys of one batch entry: query `i` sees key `j` iff
-/// `-left <= j - i - offset <= right` and `j < kv`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Band {
-    pub n_q: usize,
-    pub n_k: usize,
-    pub offset: i64,
-    pub left: i64,
-    pub right: i64,
-    pub kv: usize,
-}
-
-/// What a mask leaves of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TileClass {
-    /// Every pair is visible: no mask needed.
-    Full,
-    /// Some pairs are visible: the mask is applied element by element.
-    Partial,
-    /// No pair is visible.
-    Skipped,
-}
-
-impl TileClass {
-    pub fn name(self) -> &'static str {
-        match self {
-            TileClass::Full => "full",
-            TileClass::Partial => "partial",
-            TileClass::Skipped => "skipped",
-        }
-    }
-}
-
-impl Band {
-    /// Every pair visible.
-    pub fn open(n_q: usize, n_k: usize) -> Self {
-        Mask::default().band(&Shape::single(n_q, n_k, 1), 0)
-    }
-
-    pub fn keeps(&self, i: usize, j: usize) -> bool {
-        let distance = j as i64 - i as i64 - self.offset;
-        j < self.kv && -self.left <= distance && distance <= self.right
-    }
-
-    /// The keys that query `i` sees: always one run.
-    pub fn keys_of(&self, i: usize) -> Range<usize> {
-        self.keys_of_rows(i..i + 1)
-    }
-
-    /// The keys that at least one query of `rows` sees, as one run (empty if none).
-    pub fn keys_of_rows(&self, rows: Range<usize>) -> Range<usize> {
-        let start = (rows.start as i64 + self.offset - self.left).max(0);
-        let end = (rows.end as i64 + self.offset + self.right).min(self.kv as i64);
-        if start < end { start as usize..end as usize } else { 0..0 }
-    }
-
-    /// The queries that see at least one key of `cols`, as one run (empty if none).
-    pub fn rows_of_keys(&self, cols: Range<usize>) -> Range<usize> {
-        let last = cols.end.min(self.kv) as i64;
-        if cols.start as i64 >= last {
-            return 0..0;
-        }
-        let start = (cols.start as i64 - self.offset - self.right).max(0);
-        let end = (last - self.offset + self.left).min(self.n_q as i64);
-        if start < end { start as usize..end as usize } else { 0..0 }
-    }
-
-    /// The exact class of the tile `rows` x `cols`: the distance `j - i - offset` takes every integer
-    /// between its least and its greatest value on a rectangle, so comparing those two is enough.
-    pub fn class(&self, rows: Range<usize>, cols: Range<usize>) -> TileClass {
-        let seen_end = cols.end.min(self.kv) as i64;
-        let least = cols.start as i64 - (rows.end as i64 - 1) - self.offset;
-        let greatest = seen_end - 1 - rows.start as i64 - self.offset;
-        if cols.start >= self.kv || least > self.right || greatest < -self.left {
-            TileClass::Skipped
-        } else if cols.end <= self.kv && greatest <= self.right && least >= -self.left {
-            TileClass::Full
-        } else {
-            TileClass::Partial
-        }
-    }
-
-    /// True when no pair is masked anywhere.
-    pub fn is_open(&self) -> bool {
-        self.class(0..self.n_q, 0..self.n_k) == TileClass::Full
-    }
-
-    /// Queries that see no key at all.
-    pub fn dead_rows(&self) -> usize {
-        (0..self.n_q).filter(|&i| self.keys_of(i).is_empty()).count()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn bands() -> impl Strategy<Value = Band> {
-        (1usize..20, 1usize..20, any::<bool>(), -1i64..6, -1i64..6, 0usize..22, any::<bool>()).prop_map(
-            |(n_q, n_k, top_left, left, right, kv, causal)| {
-                let mask = Mask {
-                    causal,
-                    align: if top_left { Align::TopLeft } else { Align::BottomRight },
-                    window_left: usize::try_from(left).ok(),
-                    window_right: usize::try_from(right).ok(),
-                    key_lengths: Some(vec![kv.min(n_k)]),
-                };
-                mask.band(&Shape::single(n_q, n_k, 1), 0)
-            },
-        )
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn class_counts_the_pairs(band in bands(), r0 in 0usize..20, r in 1usize..6, c0 in 0usize..20, c in 1usize..6) {
-            let (r0, c0) = (r0 % band.n_q, c0 % band.n_k);
-            let (rows, cols) = (r0..(r0 + r).min(band.n_q), c0..(c0 + c).min(band.n_k));
-            let kept = rows.clone().map(|i| cols.clone().filter(|&j| band.keeps(i, j)).count()).sum::<usize>();
-            let expected = match kept {
-                0 => TileClass::Skipped,
-                n if n == rows.len() * cols.len() => TileClass::Full,
-                _ => TileClass::Partial,
-            };
-            prop_assert_eq!(band.class(rows, cols), expected);
-        }
-
-        #[test]
-        fn runs_are_the_kept_keys_and_rows(band in bands()) {
-            for i in 0..band.n_q {
-                let kept: Vec<usize> = (0..band.n_k).filter(|&j| band.keeps(i, j)).collect();
-                prop_assert_eq!(kept, band.keys_of(i).collect::<Vec<_>>());
-            }
-            for j in 0..band.n_k {
-                let kept: Vec<usize> = (0..band.n_q).filter(|&i| band.keeps(i, j)).collect();
-                prop_assert_eq!(kept, band.rows_of_keys(j..j + 1).collect::<Vec<_>>());
-            }
-        }
-    }
-
-    #[test]
-    fn both_alignments_of_a_causal_mask() {
-        let shape = Shape::single(5, 2, 1);
-        let seen = |align| {
-            let band = Mask { causal: true, align, ..Mask::default() }.band(&shape, 0);
-            (0..5).map(|i| band.keys_of(i).len()).collect::<Vec<_>>()
-        };
-        assert_eq!(seen(Align::BottomRight), [0, 0, 0, 1, 2]);
-        assert_eq!(seen(Align::TopLeft), [1, 2, 2, 2, 2]);
-    }
+/// Where each of these lengths ends, one after the other.
+fn ends(lengths: &[usize]) -> Arc<[usize]> {
+    let mut end = 0usize;
+    let add = |length: &usize| {
+        end = end.saturating_add(*length);
+        end
+    };
+    lengths.iter().map(add).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of schedules, files on disk, clocks or windows.
 
+pub mod band;
 pub mod cases;
 pub mod conversion;
 pub mod diagnosis;
@@ -18,6 +19,7 @@ pub mod not_finite;
 pub mod npz_out;
 pub mod odd_row;
 pub mod oracle;
+pub mod pairs;
 pub mod precision;
 pub mod problem;
 pub mod product;
@@ -25,10 +27,12 @@ pub mod rows;
 pub mod shape;
 pub mod stored;
 
+pub use band::{Band, Runs, TileClass};
 pub use dropout::Dropout;
 pub use expected::{Compared, Expected, WrongNumber};
 pub use input::Input;
-pub use mask::{Align, Band, Mask, TileClass, Window};
+pub use mask::{Align, Diagonal, Mask, Window};
+pub use pairs::Pairs;
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
 pub use shape::Shape;

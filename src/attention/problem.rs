@@ -2,8 +2,9 @@
 
 use ndarray::{Array2, Array4, Axis, s};
 
+use super::band::Band;
 use super::dropout::Dropout;
-use super::mask::{Band, Mask};
+use super::mask::Mask;
 use super::not_finite::OddValues;
 use super::precision::{Precision, Real};
 use super::shape::Shape;
@@ -124,7 +125,7 @@ impl Problem {
         self.shape.validate()?;
         let Shape { batch, heads, n_q, n_k, .. } = self.shape;
         check_modifiers(self.scale, self.softcap, self.dropout.as_ref().map(|dropout| dropout.rate))?;
-        self.mask.key_lengths.iter().try_for_each(|lengths| self.shape.check_key_lengths(lengths))?;
+        self.mask.check(&self.shape)?;
         if let Some(slopes) = self.alibi_slopes.as_ref().filter(|slopes| slopes.dim() != (batch, heads)) {
             let expected = Sentence::verbatim(format!("[{batch}, {heads}] (batch, heads)"));
             return Err(ProblemError::Shape { name: "alibi_slopes", found: slopes.shape().to_vec(), expected });
@@ -188,9 +189,10 @@ impl Problem {
         let first = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
         let mut short = Self::new(first(&self.q), first(&self.k), first(&self.v))?;
         short.scale = self.scale;
-        short.mask = self.mask.clone();
-        short.mask.key_lengths =
-            self.mask.key_lengths.as_ref().map(|lengths| lengths.iter().map(|&length| length.min(prefix)).collect());
+        if !self.mask.is_cut_at(prefix) {
+            return Err(is_not_cut(prefix));
+        }
+        short.mask = self.mask.clone().of_first(prefix);
         short.softcap = self.softcap;
         short.alibi_slopes = self.alibi_slopes.clone();
         short.bias = self.bias.as_ref().map(|bias| {
@@ -226,6 +228,12 @@ pub fn check_modifiers(scale: f64, softcap: Option<f64>, rate: Option<f64>) -> R
         Some(rate) => Err(value("dropout", rate, "it must be at least 0 and below 1")),
         None => Ok(()),
     }
+}
+
+/// Why `prefix` tokens of a causal input are no input of their own.
+pub fn is_not_cut(prefix: usize) -> ProblemError {
+    let need = "no prefix keys after it, and a diagonal that key lengths do not move: else these tokens see others";
+    ProblemError::Prefix { prefix, need: need.into() }
 }
 
 fn value(name: &'static str, value: impl ToString, need: &'static str) -> ProblemError {
@@ -280,7 +288,7 @@ impl<T: Real> Head<T> {
 
     /// The same of the keys from `start` on.
     pub fn has_seen_all_since(&self, i: usize, start: usize, end: usize) -> bool {
-        let keys = self.band.keys_of(i);
+        let keys = self.band.keys_of(i).hull();
         keys.end <= end && (keys.start.max(start)..keys.end).any(|j| self.sees(i, j))
     }
 
@@ -297,10 +305,11 @@ impl<T: Real> Head<T> {
         })
     }
 
-    /// What ALiBi subtracts from the score of one pair: `slope * |i + (n_k - n_q) - j|`.
+    /// What ALiBi subtracts from the score of one pair: `slope * |i + (n_k - n_q) - j|`, with the length of the sequence
+    /// in the place of n_k where its diagonal ends there.
     pub fn alibi_at(&self, i: usize, j: usize) -> T {
         self.alibi_slope.map_or(T::zero(), |slope| {
-            let distance = i as i64 + self.n_k() as i64 - self.n_q() as i64 - j as i64;
+            let distance = i as i64 + self.band.ahead - j as i64;
             slope * T::narrow(distance.unsigned_abs() as f64)
         })
     }

@@ -45,14 +45,23 @@ impl Shape {
 
     /// Refuses key lengths that are not one for each batch entry, of keys that are there.
     pub fn check_key_lengths(&self, lengths: &[usize]) -> Result<(), ProblemError> {
+        self.check_each("key lengths", "a key length", lengths)
+    }
+
+    /// Refuses what is not one number of padding keys for each batch entry, or more than there are keys.
+    pub fn check_left_padding(&self, lengths: &[usize]) -> Result<(), ProblemError> {
+        self.check_each("left padding", "a left padding", lengths)
+    }
+
+    fn check_each(&self, all: &'static str, one: &'static str, lengths: &[usize]) -> Result<(), ProblemError> {
         if lengths.len() != self.batch {
             let expected = Sentence::new("one length for each of the batch entries ({0})").with(self.batch);
-            return Err(ProblemError::Shape { name: "key lengths", found: vec![lengths.len()], expected });
+            return Err(ProblemError::Shape { name: all, found: vec![lengths.len()], expected });
         }
         match lengths.iter().find(|&&length| length > self.n_k) {
             Some(length) => {
-                let (name, need) = ("a key length", "it must not be above n_k");
-                Err(ProblemError::Value { name, value: length.to_string(), need })
+                let need = "it must not be above n_k";
+                Err(ProblemError::Value { name: one, value: length.to_string(), need })
             }
             None => Ok(()),
         }

@@ -50,12 +50,13 @@ fn stored_sums(head: &Head<f64>, i: usize, keys: usize) -> f64 {
     let seen = head.band.keys_of(i);
     let weights = oracle::row(head, i).p;
     let (mut partial, mut sums) = (vec![0.0; head.v.ncols()], vec![0.0; head.v.ncols()]);
-    for j in seen.clone() {
+    let mut seen = seen.indices().peekable();
+    while let Some(j) = seen.next() {
         let weight = weights[j] * head.dropout_factor(i, j);
         if weight != 0.0 {
             partial.iter_mut().zip(head.v.row(j)).for_each(|(n, v)| *n += weight * v);
         }
-        let ends_block = (j + 1) % keys == 0 && j + 1 < seen.end;
+        let ends_block = seen.peek().is_some_and(|next| next / keys != j / keys);
         if ends_block {
             sums.iter_mut().zip(&partial).for_each(|(sum, n): (&mut f64, &f64)| *sum += n.abs());
         }

@@ -47,8 +47,23 @@ pub struct Arguments {
 struct OfShape;
 
 impl Takes for OfShape {
-    const CHOICES: &'static [&'static str] =
-        &["br", "bc", "hardware", "splits", "causal", "align", "window", "kv-lengths", "algorithm", "precision"];
+    const CHOICES: &'static [&'static str] = &[
+        "br",
+        "bc",
+        "hardware",
+        "splits",
+        "causal",
+        "align",
+        "window",
+        "kv-lengths",
+        "diagonal",
+        "left-padding",
+        "prefix-keys",
+        "sink-keys",
+        "documents",
+        "algorithm",
+        "precision",
+    ];
 
     fn default(choice: &Choice) -> Option<&'static str> {
         match choice.name {
@@ -70,14 +85,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let asked = arguments.run.spec.clone();
     let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
     // Whole: what is beyond n_k is refused, and not cut off.
-    if let Some(lengths) = &spec.mask(&Mask::default(), usize::MAX).key_lengths
-        && (lengths.len() != 1 || lengths[0] > shape.n_k)
-    {
-        return Err(Failure::Bad(format!(
-            "--kv-lengths: this command takes one length, of at most n_k = {}, for all batch entries",
-            shape.n_k
-        )));
+    let mask = spec.whole_mask(&Mask::default());
+    for (name, lengths) in [("kv-lengths", &mask.key_lengths), ("left-padding", &mask.left_padding)] {
+        if lengths.as_ref().is_some_and(|lengths| lengths.len() != 1 || lengths[0] > shape.n_k) {
+            return Err(Failure::Bad(format!(
+                "--{name}: this command takes one length, of at most n_k = {}, for all batch entries",
+                shape.n_k
+            )));
+        }
     }
+    mask.check(&Shape { batch: 1, ..shape }).map_err(|error| Failure::Bad(error.to_string()))?;
     let reports = reports(spec, &shape, arguments.count)?;
     match arguments.json {
         true => print_json(&as_json(&reports, spec, &shape))?,
@@ -190,6 +207,11 @@ fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::V
             "align": mask.align.name(),
             "window": mask.window().sides(),
             "kv_length": mask.key_lengths.as_ref().map_or(shape.n_k, |lengths| lengths[0]),
+            "diagonal": mask.diagonal.name(),
+            "left_padding": mask.left_padding.as_ref().map_or(0, |lengths| lengths[0]),
+            "prefix_keys": mask.prefix_keys,
+            "sink_keys": mask.sink_keys,
+            "documents": mask.documents,
             "hardware": spec.hardware().name,
         },
         "algorithms": reports.iter().map(|of| &of.report).collect::<Vec<_>>(),

@@ -20,6 +20,8 @@ pub enum Refusal {
         precision: Precision,
     },
     Dropout,
+    /// A mask beyond causal, window and key lengths.
+    Mask(&'static str),
     /// A kernel of a backward pass, where a forward pass is asked for.
     Backward {
         algorithm: &'static str,
@@ -79,6 +81,10 @@ impl Refusal {
                 Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
             }
             Self::Dropout => "the kernel has no dropout".into(),
+            Self::Mask(what) => {
+                let told = "the kernel knows causal masks, windows and key lengths, and no {0}: run it on the CPU";
+                Sentence::new(told).and(*what)
+            }
             Self::Backward { algorithm } => {
                 let told = "{0} gives gradients and no O: {1} runs it on the device and checks it";
                 Sentence::new(told).with(algorithm).with("tilescope check --backend cuda")

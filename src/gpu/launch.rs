@@ -91,10 +91,15 @@ impl Pace {
     }
 }
 
+/// What kernels skip by: an array is a bias to them.
+fn by_index(mask: &Mask) -> Mask {
+    Mask { array: None, ..mask.clone() }
+}
+
 /// Most keys that a query block of `br` queries sees.
 pub fn most_keys(shape: &Shape, mask: &Mask, br: usize) -> usize {
     let of_batch = |batch| {
-        let band = mask.band(shape, batch);
+        let band = by_index(mask).band(shape, batch);
         let blocks = (0..shape.n_q).step_by(br);
         blocks.map(|start| band.keys_of_rows(start..(start + br).min(shape.n_q)).len()).max().unwrap_or(0)
     };
@@ -104,7 +109,7 @@ pub fn most_keys(shape: &Shape, mask: &Mask, br: usize) -> usize {
 /// Most queries that see something of a key block of `bc` keys.
 pub fn most_queries(shape: &Shape, mask: &Mask, bc: usize) -> usize {
     let of_batch = |batch| {
-        let band = mask.band(shape, batch);
+        let band = by_index(mask).band(shape, batch);
         let blocks = (0..shape.n_k).step_by(bc);
         blocks.map(|start| band.rows_of_keys(start..(start + bc).min(shape.n_k)).len()).max().unwrap_or(0)
     };

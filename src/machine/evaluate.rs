@@ -245,10 +245,9 @@ impl<'a, T: Real> Machine<'a, T> {
         for row in 0..window.rows {
             let keys = band.keys_of(first_row + row);
             let values = &mut data[row * stride + window.start..][..window.cols];
-            let seen = |key: usize| key.clamp(first_key, first_key + window.cols) - first_key;
-            // Where the row sees no key of the tile, the two are all of it.
-            values[..seen(keys.start)].fill(value);
-            values[seen(keys.end)..].fill(value);
+            for gap in keys.gaps(first_key..first_key + window.cols) {
+                values[gap.start - first_key..gap.end - first_key].fill(value);
+            }
         }
         // Another number is a score like any other: a bug that is to be seen.
         let hides = if value == T::neg_infinity() { Hides::Scores } else { hides };

@@ -102,7 +102,7 @@ impl<'a, T: Real> Rows<'a, T> {
                 out.iter_mut().enumerate().for_each(|(c, out)| *out = columns.row(c)[r]);
             }
             NodeKind::Distance => self.each_pair(r, out, |head, i, j| {
-                let distance = i as i64 + head.n_k() as i64 - head.n_q() as i64 - j as i64;
+                let distance = i as i64 + head.band.ahead - j as i64;
                 T::narrow(distance.unsigned_abs() as f64)
             }),
             NodeKind::Keep => self.each_pair(r, out, Head::dropout_factor),
@@ -205,7 +205,7 @@ impl<'a, T: Real> Rows<'a, T> {
                 let (of_a, of_b) = (a.has_pairs(), b.has_pairs());
                 let mut c = 0;
                 self.both(a, b, r, out, spare, |a, b| {
-                    let hidden = !keys.contains(&(first_key + c));
+                    let hidden = !keys.contains(first_key + c);
                     c += 1;
                     let is_nothing = of_a && a == T::zero() || of_b && b == T::zero();
                     if hidden && is_nothing { T::zero() } else { a * b }

@@ -1,8 +1,8 @@
-//! What an algorithm needs to know to write its schedule: sizes, blocks, the mask as a band. No values.
+//! What an algorithm needs to know to write its schedule: sizes, blocks, the mask of a batch entry. No values.
 
 use std::ops::{AddAssign, Range};
 
-use crate::attention::{Band, Precision, Problem, TileClass};
+use crate::attention::{Band, Precision, Problem, Runs, TileClass};
 
 use super::language::Counts;
 use super::step::Place;
@@ -124,46 +124,46 @@ impl Plan {
         self.band.class(self.rows(i), self.cols(j))
     }
 
-    /// Key blocks of which query block `i` sees something: always one run.
-    pub fn visible_key_blocks(&self, i: usize) -> Range<usize> {
+    /// Key blocks of which query block `i` sees something.
+    pub fn visible_key_blocks(&self, i: usize) -> Runs {
         blocks(self.band.keys_of_rows(self.rows(i)), self.bc)
     }
 
-    /// Query blocks that see something of key block `j`: always one run.
-    pub fn visible_query_blocks(&self, j: usize) -> Range<usize> {
+    /// Query blocks that see something of key block `j`.
+    pub fn visible_query_blocks(&self, j: usize) -> Runs {
         blocks(self.band.rows_of_keys(self.cols(j)), self.br)
     }
 
-    /// Key blocks that query block `i` sees whole.
-    fn full_key_blocks(&self, i: usize) -> Range<usize> {
-        let visible = self.visible_key_blocks(i);
-        // Every key from the last row's first to the first row's last is seen by all rows of the block.
-        let rows = self.rows(i);
-        let (first, last) = (self.band.keys_of(rows.end - 1), self.band.keys_of(rows.start));
-        if first.is_empty() || last.is_empty() {
-            return 0..0;
-        }
-        let start = first.start.div_ceil(self.bc).max(visible.start);
-        let end = if last.end >= self.n_k { self.t_c() } else { last.end / self.bc };
-        if start < end.min(visible.end) { start..end.min(visible.end) } else { 0..0 }
+    /// Key blocks that query block `i` sees whole, in runs of which some may be empty.
+    fn full_key_blocks(&self, i: usize) -> Vec<Range<usize>> {
+        let whole = |run: Range<usize>| {
+            let end = if run.end >= self.n_k { self.t_c() } else { run.end / self.bc };
+            run.start.div_ceil(self.bc)..end
+        };
+        self.band.keys_of_all_rows(self.rows(i)).into_vec().into_iter().map(whole).collect()
     }
 
     fn keys_in(&self, blocks: &Range<usize>) -> u64 {
         if blocks.is_empty() { 0 } else { ((blocks.end * self.bc).min(self.n_k) - blocks.start * self.bc) as u64 }
     }
 
-    /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r), visiting no tile.
+    /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r) for a mask of indices, visiting no
+    /// tile.
     pub fn tile_sums(&self) -> TileSums {
         let mut sums = TileSums::default();
         for i in 0..self.t_r() {
             let rows = self.rows(i).len() as u64;
-            let add = |to: &mut Sums, count: &mut u64, blocks: Range<usize>| {
-                let keys = self.keys_in(&blocks);
+            let add = |to: &mut Sums, count: &mut u64, blocks: &Range<usize>| {
+                let keys = self.keys_in(blocks);
                 *to += Sums { rc: rows * keys, r: rows * blocks.len() as u64, c: keys };
                 *count += blocks.len() as u64;
             };
-            add(&mut sums.active, &mut sums.active_tiles, self.visible_key_blocks(i));
-            add(&mut sums.full, &mut sums.full_tiles, self.full_key_blocks(i));
+            for run in self.visible_key_blocks(i).as_slice() {
+                add(&mut sums.active, &mut sums.active_tiles, run);
+            }
+            for run in self.full_key_blocks(i) {
+                add(&mut sums.full, &mut sums.full_tiles, &run);
+            }
         }
         sums.all_tiles = self.t_r() as u64 * self.t_c() as u64;
         sums
@@ -181,8 +181,13 @@ impl Plan {
     }
 }
 
-fn blocks(run: Range<usize>, size: usize) -> Range<usize> {
-    if run.is_empty() { 0..0 } else { run.start / size..run.end.div_ceil(size) }
+/// The blocks of `size` indices that `runs` meet.
+fn blocks(runs: Runs, size: usize) -> Runs {
+    let met = |run: Range<usize>| run.start / size..run.end.div_ceil(size);
+    match runs {
+        Runs::One(run) => Runs::One(if run.is_empty() { run } else { met(run) }),
+        Runs::Many(runs) => Runs::of(runs.into_iter().map(met).collect()),
+    }
 }
 
 /// Sums over tiles: A_r = sum of rows, A_c = sum of columns, A = sum of pairs.

@@ -1,6 +1,7 @@
 //! What a trace says of a run before and after its steps: problem, grid, conventions, totals, check.
 
 use std::iter;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis, s};
 
@@ -14,7 +15,7 @@ use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, W
 use crate::attention::input::Layout;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
-use crate::schedule::spec::{KeyLengths, RunSpec};
+use crate::schedule::spec::{KeyLengths, Lengths, RunSpec};
 use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
@@ -80,6 +81,11 @@ impl Trace {
             align: Some(mask.align),
             window: Some(Window { left, right }),
             kv_lengths: Some(mask.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each)),
+            diagonal: Some(mask.diagonal),
+            left_padding: Some(Lengths::of(mask.left_padding.clone())),
+            prefix_keys: Some(mask.prefix_keys),
+            sink_keys: Some(mask.sink_keys),
+            documents: Some(Lengths::of(mask.documents.clone())),
             scale: Some(scale.0),
             softcap: softcap.map(|cap| cap.0),
             alibi: read(self.input.alibi.as_ref()),
@@ -113,7 +119,7 @@ impl Origin {
 const CONVENTIONS: [&str; 12] = [
     "Scores are s = scale * dot(q_i, k_j), then softcap, then ALiBi and bias, then masks to -Infinity.",
     "Query head h reads key and value head h / (heads / kv_heads).",
-    "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i.",
+    "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i; where mask.diagonal is lengths, n_k is here the key length of the batch entry.",
     "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0.",
     "alpha = exp(m_old - m_new), and 0 where m_old is -Infinity; flash1 has a second factor beta = exp(m_tile - m_new).",
     "L = m + ln l, with the natural logarithm.",
@@ -133,7 +139,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         version: VERSION,
         generator: concat!("tilescope ", env!("CARGO_PKG_VERSION")).into(),
         input: export.origin.clone(),
-        problem: facts(export.problem, plan),
+        problem: facts(export.problem, plan, export.batch),
         algorithm: export.schedule.algorithm.name().into(),
         text: Some(export.schedule.algorithm.text().text.clone()),
         tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
@@ -146,7 +152,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
     }
 }
 
-fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
+fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
     let (shape, mask) = (problem.shape, &problem.mask);
     ProblemFacts {
         batch: shape.batch,
@@ -162,6 +168,15 @@ fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
             align: mask.align,
             window: [mask.window_left, mask.window_right],
             key_lengths: mask.key_lengths.clone(),
+            diagonal: mask.diagonal,
+            left_padding: mask.left_padding.clone(),
+            prefix_keys: mask.prefix_keys,
+            sink_keys: mask.sink_keys,
+            documents: mask.documents.clone(),
+            array: mask.array.as_ref().map(|pairs| {
+                let row = |row: &Vec<Range<usize>>| row.iter().map(|run| [run.start, run.end]).collect();
+                pairs.rows(batch).iter().take(shape.n_q).map(row).collect()
+            }),
         },
         softcap: problem.softcap.map(Number),
         has_alibi: problem.alibi_slopes.is_some(),

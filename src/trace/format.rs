@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::{Number, Values};
-use crate::attention::{Align, Precision, TileClass};
+use crate::attention::{Align, Diagonal, Precision, TileClass};
 use crate::schedule::{Flops, OnChip, Tensor};
 
 pub const FORMAT: &str = "tilescope-trace";
@@ -111,6 +111,29 @@ pub struct MaskFacts {
     /// Keys that exist, for each batch entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_lengths: Option<Vec<usize>>,
+    /// Where the diagonal of causal, window and ALiBi ends: at n_k (`whole`), or at the key length of the batch entry.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub diagonal: Diagonal,
+    /// First keys that are padding, for each batch entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_padding: Option<Vec<usize>>,
+    /// First keys that every query sees, whatever causal and window hide.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prefix_keys: usize,
+    /// First keys that the window does not hide from later queries.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sink_keys: usize,
+    /// Tokens of each document; a query sees the keys of its own alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<Vec<usize>>,
+    /// What an array of the input leaves of all this, of the batch entry: for each query, or for all alike, runs of keys
+    /// from the first up to, without, the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<Vec<Vec<[usize; 2]>>>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Dropout of weights.

@@ -1,10 +1,11 @@
 //! Whether a trace agrees with itself: steps within the grid, tiles of the class that the mask gives, totals that add up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
-use crate::attention::{Mask, Shape};
+use crate::attention::{Mask, Pairs, Shape};
 use crate::schedule::language::{Kind, element_bytes};
 use crate::schedule::{Algorithm, OnChip, Plan, Tensor, Tiling};
 use crate::sentence::Sentence;
@@ -51,6 +52,18 @@ fn kind_of_forward(tensor: Tensor) -> Kind {
     }
 }
 
+/// What an array leaves of each row. Errors where it is not of as many queries and keys.
+fn array(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pairs>>, TraceError> {
+    let Some(rows) = &trace.problem.mask.array else { return Ok(None) };
+    let fits = |row: &Vec<[usize; 2]>| row.last().is_none_or(|[_, end]| *end <= shape.n_k);
+    let runs = |row: &Vec<[usize; 2]>| row.iter().map(|&[start, end]| start..end).collect();
+    let is_one = rows.len() == 1 || rows.len() == shape.n_q;
+    let pairs = Pairs::of_rows(rows.iter().map(runs).collect()).filter(|_| is_one && rows.iter().all(fits));
+    let fault = "rising runs of keys are needed, for each query or for all alike";
+    let place = Sentence::verbatim("problem.mask.array");
+    pairs.map(|pairs| Some(Arc::new(pairs))).ok_or_else(|| TraceError::invalid(place, fault))
+}
+
 /// The plan that the sizes, the mask and the tiling describe.
 fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     let (facts, grid, head) = (&trace.problem, &trace.tiling, trace.head);
@@ -88,7 +101,17 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         window_left,
         window_right,
         key_lengths: lengths.clone(),
+        diagonal: facts.mask.diagonal,
+        left_padding: facts.mask.left_padding.clone(),
+        prefix_keys: facts.mask.prefix_keys,
+        sink_keys: facts.mask.sink_keys,
+        documents: facts.mask.documents.clone(),
+        array: array(trace, &shape)?,
     };
+    // Lengths beyond the keys are all of them.
+    if let Err(error) = (Mask { key_lengths: None, ..mask.clone() }).check(&shape) {
+        return refuse("problem.mask", error.sentence());
+    }
     let tiling = Tiling { br: grid.br, bc: grid.bc };
     let plan = Plan {
         d_v: shape.d_v,

@@ -21,30 +21,59 @@ use tilescope::attention::dropout::Keep;
 use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
 use tilescope::attention::oracle::Output;
-use tilescope::attention::{Align, Dropout, Mask, Precision, Problem, Real, Shape};
+use tilescope::attention::{Align, Diagonal, Dropout, Mask, Precision, Problem, Real, Shape};
 use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
 use tilescope::schedule::{DropoutCost, Plan, Schedule, Tiling};
 
-fn masks(n_k: usize) -> impl Strategy<Value = Mask> {
+fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
     let bound = prop_oneof![3 => Just(None), 2 => (0usize..8).prop_map(Some)];
-    let length = prop_oneof![3 => Just(None), 1 => (0..=n_k).prop_map(Some)];
-    (any::<bool>(), any::<bool>(), bound.clone(), bound, length).prop_map(|(causal, top_left, left, right, length)| {
-        Mask {
+    let some = prop_oneof![3 => Just(None), 1 => (0..=n_k).prop_map(Some)];
+    let few = prop_oneof![3 => Just(0), 1 => 0..=n_k];
+    let lengths = (some.clone(), some, any::<bool>());
+    let documents = prop_oneof![2 => Just(None), 1 => prop::collection::vec(1usize..9, 1..60).prop_map(Some)];
+    (any::<bool>(), any::<bool>(), bound.clone(), bound, lengths, few.clone(), few, documents).prop_map(
+        move |(causal, top_left, left, right, (length, padding, moves), prefix_keys, sink_keys, documents)| Mask {
             causal,
             align: if top_left { Align::TopLeft } else { Align::BottomRight },
             window_left: left,
             window_right: right,
             key_lengths: length.map(|length| vec![length]),
-        }
-    })
+            diagonal: if moves { Diagonal::Lengths } else { Diagonal::Whole },
+            left_padding: padding.map(|padding| vec![padding]),
+            prefix_keys,
+            sink_keys,
+            documents: documents.filter(|_| n_q == n_k).map(|lengths| cut(n_k, &lengths)),
+            array: None,
+        },
+    )
+}
+
+/// These lengths as far as they go into `n`, and what is left of it.
+fn cut(n: usize, lengths: &[usize]) -> Vec<usize> {
+    let mut left = n;
+    let mut documents: Vec<usize> = lengths
+        .iter()
+        .map(|length| {
+            let length = *length.min(&left);
+            left -= length;
+            length
+        })
+        .collect();
+    documents.push(left);
+    documents
+}
+
+/// Sizes of queries and keys, as many of them more often than chance has it.
+fn tokens(most: usize) -> impl Strategy<Value = (usize, usize)> {
+    prop_oneof![2 => (1..most, 1..most), 1 => (1..most).prop_map(|n| (n, n))]
 }
 
 /// Plans of small random sizes, ragged more often than not.
 pub fn plans() -> impl Strategy<Value = Plan> {
-    let sizes = (1usize..50, 1usize..50, 1usize..9, 1usize..9, 1usize..20, 1usize..20);
+    let sizes = (tokens(50), 1usize..9, 1usize..9, 1usize..20, 1usize..20);
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
-    (sizes, modifiers).prop_flat_map(|((n_q, n_k, d, d_v, br, bc), (softcap, alibi, bias, dropout, precision))| {
-        masks(n_k).prop_map(move |mask| {
+    (sizes, modifiers).prop_flat_map(|(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, dropout, precision))| {
+        masks(n_q, n_k).prop_map(move |mask| {
             let precision = Precision::ALL[precision];
             let dropout = [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised][dropout as usize];
             let band = mask.band(&Shape::single(n_q, n_k, d), 0);
@@ -60,11 +89,11 @@ fn normal(rng: &mut ChaCha8Rng, shape: [usize; 4]) -> Array4<f64> {
 
 /// Problems of small random sizes with blocks and a precision.
 pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
-    let sizes = (1usize..3, 1usize..3, 1usize..3, 1usize..30, 1usize..30, 1usize..9, 1usize..9);
+    let sizes = (1usize..3, 1usize..3, 1usize..3, tokens(30), 1usize..9, 1usize..9);
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (sizes, modifiers, 1usize..12, 1usize..12, 0..4usize, any::<u64>()).prop_flat_map(
-        |((batch, kv_heads, group, n_q, n_k, d, d_v), (cap, alibi, bias, dropout), br, bc, precision, seed)| {
-            masks(n_k).prop_map(move |mut mask| {
+        |((batch, kv_heads, group, (n_q, n_k), d, d_v), (cap, alibi, bias, dropout), br, bc, precision, seed)| {
+            masks(n_q, n_k).prop_map(move |mut mask| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let heads = kv_heads * group;
                 let q = normal(&mut rng, [batch, heads, n_q, d]);
@@ -73,6 +102,9 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
                 let mut problem = Problem::new(q, k, v).expect("the sizes fit");
                 if let Some(lengths) = &mut mask.key_lengths {
                     lengths.resize(batch, n_k);
+                }
+                if let Some(lengths) = &mut mask.left_padding {
+                    lengths.resize(batch, 0);
                 }
                 problem.mask = mask;
                 problem.softcap = cap.then_some(2.0);

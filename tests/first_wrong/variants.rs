@@ -32,7 +32,7 @@ impl Visit {
         let scores = oracle::row(head, i).s;
         let (mut m_old, mut has_no_output) = (f64::NEG_INFINITY, true);
         let visited = plan.visible_key_blocks(i / plan.br);
-        let first = visited.start;
+        let first = visited.hull().start;
         let visit = |j: usize| {
             let own = plan.cols(j).map(|key| if head.sees(i, key) { scores[key] } else { f64::NEG_INFINITY });
             let most = own.fold(f64::NEG_INFINITY, f64::max);
@@ -44,7 +44,7 @@ impl Visit {
             has_no_output &= plan.cols(j).all(|key| !head.sees(i, key) || head.dropout_factor(i, key) == 0.0);
             (j, visit)
         };
-        visited.map(visit).collect()
+        visited.indices().map(visit).collect()
     }
 
     fn is_empty(&self) -> bool {

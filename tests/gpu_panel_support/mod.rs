@@ -238,7 +238,7 @@ pub fn exact_taps(problem: &Problem, head: usize, tiling: Tiling) -> HeadTaps {
     for j in 0..plan.t_c() {
         let prefix = with(problem.clone(), |p| p.mask.key_lengths = Some(vec![plan.cols(j).end; p.shape.batch]));
         let inputs = prefix.head::<f64>(0, head, Precision::F64);
-        for i in (0..plan.t_r()).filter(|i| plan.visible_key_blocks(*i).contains(&j)) {
+        for i in (0..plan.t_r()).filter(|i| plan.visible_key_blocks(*i).contains(j)) {
             for query in plan.rows(i) {
                 let row = oracle::row(&inputs, query);
                 (taps.m[[j, query]], taps.l[[j, query]]) = (row.m, row.l);

@@ -1,7 +1,7 @@
 //! Other conventions, and slips of one line, by which an output is that of another problem: a mask one key off, a scale
 //! twice, the keys of another head.
 
-use crate::attention::mask::UNBOUNDED;
+use crate::attention::band::UNBOUNDED;
 use crate::attention::{Align, Head, Precision, Problem, Shape};
 
 use super::told::{Told, unmasked, weigh};
@@ -116,7 +116,9 @@ pub const ANOTHER: [(&str, &str, Another); 26] = [
     }),
     ("no-bias", "no bias", |_, _, head| {
         head.bias.as_ref()?;
-        Some(Head { bias: None, ..head.clone() })
+        let mut without = Head { bias: None, ..head.clone() };
+        without.band.array = None;
+        Some(without)
     }),
     ("bias-scaled", "the bias is added before the scale", |_, _, head| {
         let bias = head.bias.as_ref()?.mapv(|bias| bias * head.scale);

@@ -14,7 +14,7 @@ use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::{Align, Shape, Window};
+use crate::attention::{Align, Pairs, Shape, Window};
 use crate::sentence::Sentence;
 
 /// Sets everything that the file says about the problem.
@@ -127,14 +127,16 @@ fn key_lengths(making: &mut Making, input: &mut Input) -> Result<(), InputError>
     if lengths.len() == 1 {
         lengths.resize(batch, lengths[0]);
     }
-    // flash-attn puts the diagonal at the end of each sequence; here it stays where the keys end.
+    // flash-attn puts the diagonal at the end of each sequence; here it stays where the keys end, unless it is asked for.
     let moves = ["cache_seqlens", "seqused_k", "context_lens", "cache_lens"];
     let mask = &mut input.problem.mask;
-    let is_bounded = mask.causal || mask.window_left.is_some() || mask.window_right.is_some();
-    if moves.contains(&place.name(&making.held)) && is_bounded && n_q > 1 && lengths.iter().any(|&length| length < n_k)
+    if moves.contains(&place.name(&making.held))
+        && mask.has_diagonal()
+        && n_q > 1
+        && lengths.iter().any(|&length| length < n_k)
     {
-        let warning =
-            "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} {1|key|keys}";
+        let warning = "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} \
+            {1|key|keys}, unless --diagonal lengths is given";
         input.warnings.push(Sentence::new(warning).with(place.name(&making.held)).with(n_k));
     }
     // Lengths that hide nothing are left out, so that the mask stays as simple as it is.
@@ -208,7 +210,8 @@ fn masks(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
             (one, other) => one.or(other),
         };
     }
-    input.problem.bias = bias;
+    let hidden = bias.as_ref().and_then(|bias| Pairs::of_bias(bias, input.problem.shape.n_k));
+    (input.problem.bias, input.problem.mask.array) = (bias, hidden.map(Arc::new));
     Ok(())
 }
 

@@ -183,8 +183,7 @@ impl Packed {
             let need = Sentence::new(need).with(batch).with(self.keys[batch]).with(seen(batch));
             return Err(ProblemError::Packed(need));
         }
-        let is_bounded = mask.causal || mask.window_left.is_some() || mask.window_right.is_some();
-        let has_diagonal = (is_bounded && mask.align == Align::BottomRight) || problem.alibi_slopes.is_some();
+        let has_diagonal = (mask.has_diagonal() && mask.align == Align::BottomRight) || problem.alibi_slopes.is_some();
         let ahead = |batch: usize| self.keys[batch] as i64 - self.queries[batch] as i64;
         match (1..self.keys.len()).find(|&batch| ahead(batch) != ahead(0)) {
             Some(batch) if has_diagonal => {

@@ -11,6 +11,11 @@ pub enum Fact {
     Align,
     Window,
     KeyLengths,
+    Diagonal,
+    LeftPadding,
+    PrefixKeys,
+    SinkKeys,
+    Documents,
     Scale,
     Softcap,
     Alibi,
@@ -33,7 +38,7 @@ pub enum By {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MaskKind {
-    /// Booleans, or zeros and ones: true attends. It is added as 0 and -infinity.
+    /// Booleans, or zeros and ones: true attends. It is added as 0 and -infinity, and its tiles have their classes.
     Boolean,
     /// Numbers that are added to the scores.
     Additive,

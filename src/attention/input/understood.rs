@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::told::{By, Fact, MaskKind};
 use super::{Input, Layout, OwnOutput, Packed};
 use crate::attention::dropout::Keep;
-use crate::attention::{Align, Shape, Window};
+use crate::attention::{Align, Diagonal, Shape, Window};
 use crate::sentence::Sentence;
 
 /// A value, and who said it; nobody where it is the default.
@@ -48,6 +48,16 @@ pub struct Understood {
     pub scale: Said<f64>,
     pub softcap: Said<Option<f64>>,
     pub kv_lengths: Said<Option<Vec<usize>>>,
+    /// Whether the key lengths move the diagonal.
+    pub diagonal: Said<Diagonal>,
+    /// First keys of each batch entry that are padding.
+    pub left_padding: Said<Option<Vec<usize>>>,
+    /// First keys that every query sees.
+    pub prefix_keys: Said<usize>,
+    /// First keys that a window does not hide.
+    pub sink_keys: Said<usize>,
+    /// Tokens of each document.
+    pub documents: Said<Option<Vec<usize>>>,
     /// An array that hides keys.
     pub mask: Option<MaskKind>,
     /// An array that is added to the scores (or hides keys, where it is of booleans).
@@ -88,6 +98,11 @@ impl Understood {
             scale: input.said(Fact::Scale, problem.scale),
             softcap: input.said(Fact::Softcap, problem.softcap),
             kv_lengths: input.said(Fact::KeyLengths, mask.key_lengths.clone()),
+            diagonal: input.said(Fact::Diagonal, mask.diagonal),
+            left_padding: input.said(Fact::LeftPadding, mask.left_padding.clone()),
+            prefix_keys: input.said(Fact::PrefixKeys, mask.prefix_keys),
+            sink_keys: input.said(Fact::SinkKeys, mask.sink_keys),
+            documents: input.said(Fact::Documents, mask.documents.clone()),
             mask: told.mask,
             bias: told.bias,
             alibi: problem.alibi_slopes.is_some(),
@@ -173,11 +188,24 @@ impl Understood {
         if self.align.from.is_some() || (is_bounded && self.n_q != self.n_k) {
             clauses.push(from(Sentence::new("diagonal {0}").with(self.align.value.name()), self.align.from));
         }
-        if let Some(lengths) = &self.kv_lengths.value {
-            let shown: Vec<String> = lengths.iter().take(8).map(ToString::to_string).collect();
-            let more = if lengths.len() > shown.len() { ",.." } else { "" };
-            let text = format!("{}{more}", shown.join(","));
-            clauses.push(from(Sentence::new("key lengths {0}").with(text), self.kv_lengths.from));
+        for (pattern, said) in [
+            ("key lengths {0}", &self.kv_lengths),
+            ("left padding {0}", &self.left_padding),
+            ("documents of {0} tokens", &self.documents),
+        ] {
+            if let Some(list) = &said.value {
+                clauses.push(from(Sentence::new(pattern).with(shown(list)), said.from));
+            }
+        }
+        if self.diagonal.value == Diagonal::Lengths {
+            clauses.push(from("the diagonal ends at each length".into(), self.diagonal.from));
+        }
+        for (pattern, said) in
+            [("prefix of {0} {0|key|keys}", &self.prefix_keys), ("{0} sink {0|key|keys}", &self.sink_keys)]
+        {
+            if said.value > 0 {
+                clauses.push(from(Sentence::new(pattern).with(said.value), said.from));
+            }
         }
         clauses
     }
@@ -191,6 +219,13 @@ impl Understood {
         let how = if is_seeded { "dropout {0} by a seed" } else { "dropout {0} by keep" };
         Some(from(Sentence::new(how).with(rate), self.dropout.from))
     }
+}
+
+/// At most eight numbers.
+fn shown(list: &[usize]) -> String {
+    let shown: Vec<String> = list.iter().take(8).map(ToString::to_string).collect();
+    let more = if list.len() > shown.len() { ",.." } else { "" };
+    format!("{}{more}", shown.join(","))
 }
 
 impl Input {

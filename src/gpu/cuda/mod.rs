@@ -124,6 +124,9 @@ impl CudaBackend {
         if problem.dropout.is_some() {
             return Err(Refusal::Dropout);
         }
+        if let Some(what) = problem.mask.beyond_band() {
+            return Err(Refusal::Mask(what));
+        }
         problem.validate()?;
         for (name, value) in [("n_q", n_q), ("n_k", n_k)] {
             if value > MOST_TOKENS {

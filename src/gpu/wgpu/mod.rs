@@ -181,6 +181,9 @@ impl WgpuBackend {
         if problem.dropout.is_some() {
             return Err(Refusal::Dropout);
         }
+        if let Some(what) = problem.mask.beyond_band() {
+            return Err(Refusal::Mask(what));
+        }
         problem.validate()?;
         for (name, value) in [("d", problem.shape.d), ("d_v", problem.shape.d_v)] {
             if value > kernel.d_max {

@@ -156,7 +156,7 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
             Some(other) => return Err(Sentence::new("{0} is no alignment").with(other)),
         };
         if other_sizes {
-            mask.key_lengths = None;
+            (mask.key_lengths, mask.left_padding, mask.documents, mask.array) = (None, None, None, None);
         }
         plan.band = mask.band(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch);
     }

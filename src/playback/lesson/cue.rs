@@ -25,7 +25,7 @@ pub struct Change {
 }
 
 /// Controls that a change may open.
-pub const CONTROLS: [&str; 25] = [
+pub const CONTROLS: [&str; 30] = [
     "input",
     "seed",
     "prefix",
@@ -41,6 +41,11 @@ pub const CONTROLS: [&str; 25] = [
     "align",
     "window",
     "kv-lengths",
+    "diagonal",
+    "left-padding",
+    "prefix-keys",
+    "sink-keys",
+    "documents",
     "scale",
     "softcap",
     "alibi",

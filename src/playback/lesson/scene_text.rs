@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::attention::input::{BuiltIn, random};
-use crate::attention::{Align, Precision, Window};
-use crate::schedule::spec::{CHOICES, KeyLengths, RunSpec};
+use crate::attention::{Align, Diagonal, Precision, Window};
+use crate::schedule::spec::{CHOICES, KeyLengths, Lengths, RunSpec};
 use crate::schedule::{Hardware, Tiling};
 
 use super::fields::Field;
@@ -65,13 +65,19 @@ pub(super) fn blocks(value: &str) -> Option<Tiling> {
     Some(Tiling { br: size(br)?, bc: size(bc)? })
 }
 
-/// `none`, or words of: `causal`, `top-left`, `window L,R`, `lengths A,B`. It is the whole mask, in place of the input's own.
+/// `none`, or words of: `causal`, `top-left`, `window L,R`, `lengths A,B`, `diagonal lengths`, `left-padding A,B`,
+/// `prefix N`, `sink N`, `documents A,B`. It is the whole mask, in place of the input's own.
 pub(super) fn mask(value: &str, run: &mut RunSpec) -> Option<()> {
     let mut mask = RunSpec {
         causal: Some(false),
         align: Some(Align::default()),
         window: Some(Window::OPEN),
         kv_lengths: Some(KeyLengths::All),
+        diagonal: Some(Diagonal::default()),
+        left_padding: Some(Lengths::None),
+        prefix_keys: Some(0),
+        sink_keys: Some(0),
+        documents: Some(Lengths::None),
         ..RunSpec::default()
     };
     let mut words = value.split_whitespace();
@@ -81,6 +87,11 @@ pub(super) fn mask(value: &str, run: &mut RunSpec) -> Option<()> {
             "causal" => mask.causal = Some(true),
             "window" => mask.window = Some(words.next()?.parse().ok()?),
             "lengths" => mask.kv_lengths = Some(words.next()?.parse().ok()?),
+            "diagonal" => mask.diagonal = Some(Diagonal::parse(words.next()?)?),
+            "left-padding" => mask.left_padding = Some(words.next()?.parse().ok()?),
+            "prefix" => mask.prefix_keys = Some(words.next()?.parse().ok()?),
+            "sink" => mask.sink_keys = Some(words.next()?.parse().ok()?),
+            "documents" => mask.documents = Some(words.next()?.parse().ok()?),
             "top-left" | "bottom-right" => mask.align = Align::parse(word),
             _ => return None,
         }
@@ -227,7 +238,7 @@ mod tests {
     use super::*;
 
     /// Every key of a scene but `input`, with values that it takes.
-    const KEYS: [(&str, &[&str]); 36] = [
+    const KEYS: [(&str, &[&str]); 41] = [
         ("layout", &["bhnd", "thd"]),
         ("heads", &["4"]),
         ("kv-heads", &["2"]),
@@ -244,6 +255,11 @@ mod tests {
         ("align", &["top-left", "bottom-right"]),
         ("window", &["4,0", "-1,-1"]),
         ("kv-lengths", &["all", "3", "3,5"]),
+        ("diagonal", &["whole", "lengths"]),
+        ("left-padding", &["none", "3", "3,0"]),
+        ("prefix-keys", &["0", "6"]),
+        ("sink-keys", &["0", "1"]),
+        ("documents", &["none", "5,7,4"]),
         ("scale", &["0.0625", "-1"]),
         ("softcap", &["30"]),
         ("alibi", &["none", "standard", "0.5", "0.5,0.25"]),
@@ -254,7 +270,7 @@ mod tests {
         ("precision", &["f64", "f16"]),
         ("hardware", &["toy", "t4"]),
         ("blocks", &["2x3"]),
-        ("mask", &["none", "causal", "causal top-left window 3,-1 lengths 4"]),
+        ("mask", &["none", "causal", "causal top-left window 3,-1 lengths 4", "sink 1 documents 5,7,4"]),
         ("flip", &["-1", "8", "1"]),
         ("bug", &["none", "no-max"]),
         ("step", &["start", "end", "7", "before load Q", "after rescale at 1,2"]),

@@ -53,12 +53,12 @@ impl Setting {
 
     /// Key blocks that query block `i` sees, in rising runs without gaps between them.
     pub fn key_runs(&self, i: usize) -> Vec<Range<usize>> {
-        not_empty(self.plan.visible_key_blocks(i))
+        self.plan.visible_key_blocks(i).into_vec()
     }
 
     /// Query blocks that see key block `j`.
     pub fn query_runs(&self, j: usize) -> Vec<Range<usize>> {
-        not_empty(self.plan.visible_query_blocks(j))
+        self.plan.visible_query_blocks(j).into_vec()
     }
 
     /// Key blocks of a split.
@@ -96,7 +96,7 @@ impl Setting {
             Test::Alibi => plan.alibi,
             Test::Dropout => plan.dropout != DropoutCost::None,
             Test::KeepGiven => plan.dropout == DropoutCost::Materialised,
-            Test::Causal => plan.band.right <= 0,
+            Test::Causal => plan.band.right <= 0 && plan.band.prefix == 0,
             Test::Full | Test::Seen => false,
         }
     }

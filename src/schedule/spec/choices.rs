@@ -3,7 +3,7 @@
 use crate::schedule::hardware::DEFAULT as CHIP;
 use crate::sentence::Sentence;
 
-use super::values::{align, hardware, layout, number, precision, seed, text, truth, whole, window};
+use super::values::{align, diagonal, hardware, layout, number, precision, seed, text, truth, whole, window};
 use super::{ALGORITHM, MOST_SPLITS, RunSpec};
 
 /// One choice, by the name that it has as an option and in a scene.
@@ -59,7 +59,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 26] = [
+pub const CHOICES: [Choice; 31] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -103,8 +103,19 @@ pub const CHOICES: [Choice; 26] = [
     choice!("window" "L,R", window, window, ToString::to_string,
         "Keys left and right of the diagonal that stay visible; -1 is unbounded"),
     choice!("kv-lengths" "A,B,..", kv_lengths, str::parse, ToString::to_string,
-        "Keys that exist, one length for each batch entry, or all; they do not move the diagonal, which stays that of n_q \
-         and n_k"),
+        "Keys that exist, one length for each batch entry, or all; whether they move the diagonal is --diagonal"),
+    choice!("diagonal" "WHERE" = "whole", diagonal, diagonal, |diagonal| diagonal.name().into(),
+        "Where the diagonal of causal, window and ALiBi ends: whole (at n_k, whatever the key lengths) or lengths (at the \
+         length of each sequence, as libraries with a KV cache have it)"),
+    choice!("left-padding" "A,B,..", left_padding, str::parse, ToString::to_string,
+        "First keys that are padding, one number for each batch entry, or none; they do not move the diagonal"),
+    choice!("prefix-keys" "N" = "0", prefix_keys, |said| whole("prefix-keys", said, 0..=usize::MAX), ToString::to_string,
+        "First keys that every query sees, whatever causal and window hide (a prefix LM)"),
+    choice!("sink-keys" "N" = "0", sink_keys, |said| whole("sink-keys", said, 0..=usize::MAX), ToString::to_string,
+        "First keys that a window does not hide from later queries (attention sinks)"),
+    choice!("documents" "A,B,..", documents, str::parse, ToString::to_string,
+        "Tokens of documents that lie one after the other, all n_k of them, or none: a query sees the keys of its own \
+         document alone"),
     choice!("scale" "X", scale, number, ToString::to_string,
         "Factor of the scores; 1/sqrt(d) where the input does not say"),
     choice!("softcap" "C", softcap, number, ToString::to_string,
@@ -113,7 +124,8 @@ pub const CHOICES: [Choice; 26] = [
         "Lower scores by their distance from the diagonal: a slope, one for each query head with commas, standard (those \
          of the paper) or none"),
     choice!("bias" "WHICH", bias, str::parse, ToString::to_string,
-        "What the input adds to the scores, masks among it: own, or none"),
+        "What the input adds to the scores, masks among it: own, or none. A mask that is an array moves as a bias does, in \
+         the tiles of which something is seen"),
     choice!("keys" "WHICH", keys, str::parse, ToString::to_string,
         "The keys: own, or q for the queries in their place (S is symmetric then)"),
     choice!("dropout" "P", dropout, number, ToString::to_string,

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::attention::input::Reading;
-use crate::attention::{Align, Precision, Shape, Window};
+use crate::attention::{Align, Diagonal, Precision, Shape, Window};
 use crate::sentence::Sentence;
 
 use super::{Algorithm, Hardware, Tiling};
@@ -22,7 +22,7 @@ use super::{Algorithm, Hardware, Tiling};
 pub use choices::{CHOICES, Choice};
 pub use modifiers::{Bias, KeySource, Slopes};
 pub use on_input::past;
-pub use values::KeyLengths;
+pub use values::{KeyLengths, Lengths};
 
 /// Plain data. In JSON, names are those of the command line with `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,18 @@ pub struct RunSpec {
     pub window: Option<Window>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_lengths: Option<KeyLengths>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagonal: Option<Diagonal>,
+    /// One number of keys for each batch entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_padding: Option<Lengths>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_keys: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink_keys: Option<usize>,
+    /// Tokens of each document of the whole input: a prefix has as many of them as there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<Lengths>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::Fact;
-use crate::attention::problem::check_modifiers;
+use crate::attention::problem::{self, check_modifiers};
 use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, RunSpec, Slopes};
+use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Slopes};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -67,6 +67,11 @@ impl RunSpec {
             (Fact::Align, self.align.is_some()),
             (Fact::Window, self.window.is_some()),
             (Fact::KeyLengths, self.kv_lengths.is_some()),
+            (Fact::Diagonal, self.diagonal.is_some()),
+            (Fact::LeftPadding, self.left_padding.is_some()),
+            (Fact::PrefixKeys, self.prefix_keys.is_some()),
+            (Fact::SinkKeys, self.sink_keys.is_some()),
+            (Fact::Documents, self.documents.is_some()),
             (Fact::Scale, self.scale.is_some()),
             (Fact::Softcap, self.softcap.is_some()),
             (Fact::Alibi, self.alibi.is_some()),
@@ -85,6 +90,11 @@ impl RunSpec {
             align: self.align,
             window: self.window,
             kv_lengths: self.kv_lengths.clone(),
+            diagonal: self.diagonal,
+            left_padding: self.left_padding.clone(),
+            prefix_keys: self.prefix_keys,
+            sink_keys: self.sink_keys,
+            documents: self.documents.clone(),
             scale: self.scale,
             softcap: self.softcap,
             alibi: self.alibi.clone(),
@@ -99,24 +109,39 @@ impl RunSpec {
     /// A prefix of this problem, under what was chosen, is what the whole would have computed for those tokens.
     pub fn has_exact_prefix(&self, problem: &Problem) -> bool {
         let is_causal = problem.mask.causal || self.causal == Some(true);
-        is_causal && problem.shape.n_q == problem.shape.n_k
+        let tokens = self.prefix().unwrap_or(problem.shape.n_k);
+        is_causal && problem.shape.n_q == problem.shape.n_k && self.whole_mask(&problem.mask).is_cut_at(tokens)
     }
 
     /// The mask on `n_k` keys of an input that has `own`. Lengths of the whole input leave as much of a prefix as there
     /// is.
     pub fn mask(&self, own: &Mask, n_k: usize) -> Mask {
+        self.whole_mask(own).of_first(n_k)
+    }
+
+    /// The mask on a whole input that has `own`.
+    pub fn whole_mask(&self, own: &Mask) -> Mask {
         let Window { left, right } = self.window.unwrap_or(own.window());
-        let lengths = match &self.kv_lengths {
-            None => own.key_lengths.as_ref(),
-            Some(KeyLengths::All) => None,
-            Some(KeyLengths::Each(lengths)) => Some(lengths),
+        let list = |chosen: &Option<Lengths>, own: &Option<Vec<usize>>| match chosen {
+            None => own.clone(),
+            Some(chosen) => chosen.list().cloned(),
         };
         Mask {
             causal: self.causal.unwrap_or(own.causal),
             align: self.align.unwrap_or(own.align),
             window_left: left,
             window_right: right,
-            key_lengths: lengths.map(|lengths| lengths.iter().map(|&length| length.min(n_k)).collect()),
+            key_lengths: match &self.kv_lengths {
+                None => own.key_lengths.clone(),
+                Some(KeyLengths::All) => None,
+                Some(KeyLengths::Each(lengths)) => Some(lengths.clone()),
+            },
+            diagonal: self.diagonal.unwrap_or(own.diagonal),
+            left_padding: list(&self.left_padding, &own.left_padding),
+            prefix_keys: self.prefix_keys.unwrap_or(own.prefix_keys),
+            sink_keys: self.sink_keys.unwrap_or(own.sink_keys),
+            documents: list(&self.documents, &own.documents),
+            array: own.array.clone().filter(|_| self.bias != Some(Bias::None)),
         }
     }
 
@@ -128,6 +153,11 @@ impl RunSpec {
         self.align.take_if(|align| *align == own.align);
         self.window.take_if(|window| *window == own.window());
         self.kv_lengths.take_if(|chosen| *chosen == lengths);
+        self.diagonal.take_if(|diagonal| *diagonal == own.diagonal);
+        self.left_padding.take_if(|padding| padding.list() == own.left_padding.as_ref());
+        self.prefix_keys.take_if(|keys| *keys == own.prefix_keys);
+        self.sink_keys.take_if(|keys| *keys == own.sink_keys);
+        self.documents.take_if(|documents| documents.list() == own.documents.as_ref());
         self.scale.take_if(|scale| *scale == problem.scale);
         self.softcap.take_if(|softcap| Some(*softcap) == problem.softcap);
         self.alibi.take_if(|slopes| slopes.array(&problem.shape) == problem.alibi_slopes);
@@ -150,6 +180,10 @@ impl RunSpec {
         self.align = Some(mask.align);
         self.window = Some(mask.window());
         self.kv_lengths = Some(mask.key_lengths.map_or(KeyLengths::All, KeyLengths::Each));
+        self.diagonal = Some(mask.diagonal);
+        self.left_padding = Some(Lengths::of(mask.left_padding));
+        (self.prefix_keys, self.sink_keys) = (Some(mask.prefix_keys), Some(mask.sink_keys));
+        self.documents = Some(Lengths::of(mask.documents));
         *self = std::mem::take(self).against(input);
     }
 
@@ -157,12 +191,14 @@ impl RunSpec {
     pub fn check_problem(&self, input: &Input) -> Result<(), ProblemError> {
         let shape = input.problem.shape;
         check_modifiers(self.scale.unwrap_or(1.0), self.softcap, self.dropout)?;
-        if let Some(KeyLengths::Each(lengths)) = &self.kv_lengths {
-            shape.check_key_lengths(lengths)?;
+        let mask = self.whole_mask(&input.problem.mask);
+        mask.check(&shape)?;
+        if let Some(prefix) = self.prefix().filter(|&prefix| !mask.is_cut_at(prefix)) {
+            return Err(problem::is_not_cut(prefix));
         }
         self.alibi.iter().try_for_each(|slopes| slopes.check(&shape))?;
         self.keys.unwrap_or(KeySource::Own).check(&shape)?;
-        input.check_mask(&self.mask(&input.problem.mask, shape.n_k))
+        input.check_mask(&mask)
     }
 
     /// Errors where an input of this shape has not the batch entry or the head that was chosen.

@@ -41,6 +41,11 @@ const CASES: [Case; 26] = [
         &[("16", "two numbers with a comma"), ("-2,0", "-1 is unbounded"), ("a,b", "such as 16,0"), ("1,2,3", "16,0")],
     ),
     ("kv-lengths", &["all", "0", "3,5"], &[("", "one length"), ("3,", "one length"), ("-1", "one length")]),
+    ("diagonal", &["whole", "lengths"], &[("top-left", "it is whole or lengths")]),
+    ("left-padding", &["none", "0", "3,5"], &[("", "such as 5,7,4"), ("3,", "or none"), ("-1", "whole numbers")]),
+    ("prefix-keys", &["0", "6"], COUNT),
+    ("sink-keys", &["0", "1"], COUNT),
+    ("documents", &["none", "5,7,4"], &[("", "such as 5,7,4"), ("all", "or none"), ("5;7", "with commas")]),
     ("scale", &["0.5", "-1", "0"], NUMBER),
     ("softcap", &["30"], NUMBER),
     (
@@ -206,12 +211,17 @@ proptest! {
         (prefix, lengths, softcap, dropout) in (0usize..6, 0usize..12, any::<bool>(), any::<bool>()),
     ) {
         let input = &inputs()[at];
+        let shape = input.problem.shape;
         let spec = RunSpec {
             causal,
             prefix: Some(prefix),
             align: align.then_some(Align::TopLeft),
             window: (left > 2).then(|| format!("{left},{right}").parse().unwrap()),
             kv_lengths: Some(lengths).filter(|n| *n % 2 == 0).map(|n| KeyLengths::Each(vec![n])),
+            prefix_keys: (lengths > 8).then_some(lengths - 8),
+            sink_keys: (lengths > 5).then_some(lengths / 3),
+            left_padding: dropout.then(|| Lengths::Each(vec![lengths / 4])),
+            documents: softcap.then(|| Lengths::Each(vec![3, shape.n_k.saturating_sub(3)])),
             softcap: softcap.then_some(5.0),
             scale: softcap.then_some(0.75),
             dropout: dropout.then_some(0.25),
@@ -253,6 +263,7 @@ fn a_choice_holds_against_the_file_and_says_so() {
         window_left: Some(2),
         window_right: Some(1),
         key_lengths: Some(vec![5]),
+        ..Mask::default()
     };
     assert_eq!((&run.problem.mask, run.problem.scale, run.problem.softcap), (&mask, 0.25, Some(3.0)));
     assert_eq!(run.problem.shape.n_q, 5);

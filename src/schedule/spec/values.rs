@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::attention::input::Layout;
-use crate::attention::{Align, Precision, Window};
+use crate::attention::{Align, Diagonal, Precision, Window};
 use crate::schedule::{Hardware, hardware};
 use crate::sentence::Sentence;
 
@@ -56,6 +56,62 @@ impl From<KeyLengths> for String {
     }
 }
 
+/// Whole numbers in their order. As text `none`, or `5,7,4`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Lengths {
+    None,
+    Each(Vec<usize>),
+}
+
+impl Lengths {
+    pub fn of(list: Option<Vec<usize>>) -> Self {
+        list.map_or(Self::None, Self::Each)
+    }
+
+    pub fn list(&self) -> Option<&Vec<usize>> {
+        match self {
+            Self::None => None,
+            Self::Each(list) => Some(list),
+        }
+    }
+}
+
+impl fmt::Display for Lengths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Each(list) => f.write_str(&list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+        }
+    }
+}
+
+impl FromStr for Lengths {
+    type Err = Sentence;
+
+    fn from_str(text: &str) -> Result<Self, Sentence> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        let list: Option<Vec<usize>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+        list.map(Self::Each).ok_or("it is whole numbers with commas, such as 5,7,4, or none".into())
+    }
+}
+
+impl TryFrom<String> for Lengths {
+    type Error = Sentence;
+
+    fn try_from(text: String) -> Result<Self, Sentence> {
+        text.parse()
+    }
+}
+
+impl From<Lengths> for String {
+    fn from(list: Lengths) -> Self {
+        list.to_string()
+    }
+}
+
 /// A whole number within `limits`.
 pub(super) fn whole(name: &'static str, text: &str, limits: RangeInclusive<usize>) -> Result<usize, Sentence> {
     let number = text.trim().parse().ok().filter(|number| limits.contains(number));
@@ -87,6 +143,10 @@ pub(super) fn truth(text: &str) -> Result<bool, Sentence> {
 
 pub(super) fn align(text: &str) -> Result<Align, Sentence> {
     Align::parse(text).ok_or("it is bottom-right or top-left".into())
+}
+
+pub(super) fn diagonal(text: &str) -> Result<Diagonal, Sentence> {
+    Diagonal::parse(text).ok_or("it is whole or lengths".into())
 }
 
 pub(super) fn precision(text: &str) -> Result<Precision, Sentence> {

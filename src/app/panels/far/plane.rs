@@ -179,9 +179,8 @@ fn hidden(
     }
     for query in rows.clone() {
         let seen = plan.band.keys_of(query);
-        let (from, to) = (seen.start.clamp(cols.start, cols.end), seen.end.clamp(cols.start, cols.end));
         let row = query..query + 1;
-        for keys in if from < to { [cols.start..from, to..cols.end] } else { [cols.clone(), 0..0] } {
+        for keys in seen.gaps(cols.clone()) {
             hatch(painter, map.window.tile(&row, &keys), map.palette.hatch, 5.0);
         }
     }

@@ -148,7 +148,8 @@ fn nan_after(scene: &FinishedRun, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<
     let settings = &scene.settings;
     let plan = Plan::of_problem(&scene.input.problem, settings.run.batch(), tiling, settings.run.precision());
     let m = scene.run.output().map_or(&[][..], |output| &output.m).iter().enumerate();
-    m.map(|(row, m)| if m.is_nan() { plan.visible_key_blocks(row / plan.br).collect() } else { Vec::new() }).collect()
+    m.map(|(row, m)| if m.is_nan() { plan.visible_key_blocks(row / plan.br).indices().collect() } else { Vec::new() })
+        .collect()
 }
 
 /// Thread blocks by the tiles that they visited: programs of the schedule, head after head. `None` where the device does
@@ -181,7 +182,7 @@ fn bounds(scene: &FinishedRun, m: &Array2<f64>, signals: &Signals) -> Result<Vec
     let settings = &scene.settings;
     let of = |j: usize| {
         let is_visited =
-            m.row(j).iter().any(|m| !m.is_nan()) || (0..plan.t_r()).any(|i| plan.visible_key_blocks(i).contains(&j));
+            m.row(j).iter().any(|m| !m.is_nan()) || (0..plan.t_r()).any(|i| plan.visible_key_blocks(i).contains(j));
         is_visited.then(|| {
             let prefix = keys_until(&scene.input.problem, plan.cols(j).end);
             error_rule::reference(&prefix, settings.run.batch(), settings.run.head(), settings.run.precision()).bound

@@ -230,6 +230,28 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the kernel computes in f32 only, not in {0}", "核函数只用 f32 计算，不支持 {0}"),
     ("there is no kernel for {0} in {1}", "没有 {1} 的 {0} 核函数"),
     ("the kernel has no dropout", "核函数没有 dropout"),
+    (
+        "the kernel knows causal masks, windows and key lengths, and no {0}: run it on the CPU",
+        "核函数只有因果掩码、窗口和键的长度，没有{0}：请在 CPU 上运行",
+    ),
+    ("documents", "文档"),
+    ("prefix keys", "前缀键"),
+    ("sink keys", "汇点键"),
+    ("left padding", "左填充"),
+    ("a left padding", "左填充"),
+    ("a diagonal of each sequence", "各序列自己的对角线"),
+    ("as many queries as keys (here {0} and {1})", "查询与键一样多(这里是 {0} 和 {1})"),
+    ("documents of {0} {0|token|tokens} together", "共 {0} 个词元的文档"),
+    (
+        "no prefix keys after it, and a diagonal that key lengths do not move: else these tokens see others",
+        "其后没有前缀键，且对角线不随键的长度移动：否则这些词元会看到别的键",
+    ),
+    ("it is whole numbers with commas, such as 5,7,4, or none", "应为用逗号分隔的整数(如 5,7,4)，或 none"),
+    (
+        "rising runs of keys are needed, for each query or for all alike",
+        "需要递增的键区间，每个查询各一组或全体共用一组",
+    ),
+    ("it is whole or lengths", "应为 whole 或 lengths"),
     ("{0} is {1}, but the kernel takes at most {2}", "{0} 是 {1}，但核函数最多支持 {2}"),
     (
         "{0} takes {1}, but the device binds at most {2} at once: use fewer tokens or heads",

@@ -30,6 +30,11 @@ pub static TABLE: &[(&str, &str)] = &[
     ("window {0},{1}", "窗口 {0},{1}"),
     ("diagonal {0}", "对角线 {0}"),
     ("key lengths {0}", "键的长度 {0}"),
+    ("left padding {0}", "左填充 {0}"),
+    ("documents of {0} tokens", "文档的词元数 {0}"),
+    ("the diagonal ends at each length", "对角线止于各自的长度"),
+    ("prefix of {0} {0|key|keys}", "前缀 {0} 个键"),
+    ("{0} sink {0|key|keys}", "汇点键 {0} 个"),
     ("scale {0}", "缩放系数 {0}"),
     ("softcap {0}", "软上限 {0}"),
     ("ALiBi slopes", "ALiBi 斜率"),
@@ -76,7 +81,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "{0} 个头多于 {1} 个词元：若轴是 flash-attn 的 [batch, N, heads, d]，请加 --layout bnhd",
     ),
     (
-        "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} {1|key|keys}",
+        "{0} moves the diagonal of a mask in flash-attn; here it stays at the last of the {1} {1|key|keys}, unless --diagonal lengths is given",
         "{0} 在 flash-attn 中会移动掩码的对角线；这里它停在 {1} 个键的最后一个",
     ),
     (

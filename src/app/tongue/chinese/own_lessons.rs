@@ -20,6 +20,11 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the queries in place of the keys", "用查询代替键"),
     // Controls that a lesson opens.
     ("Alignment of the diagonal", "对角线的对齐"),
+    ("Where the diagonal ends", "对角线止于何处"),
+    ("Padding before the keys", "键之前的填充"),
+    ("Keys that every query sees", "每个查询都看到的键"),
+    ("Keys that a window does not hide", "窗口不遮住的键"),
+    ("Tokens of each document", "每个文档的词元"),
     ("Bias", "偏置"),
     ("Where K comes from", "K 的来源"),
     ("Splits of the keys", "键的段数"),

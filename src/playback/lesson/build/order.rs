@@ -8,6 +8,7 @@ use super::cards::CardOp;
 use super::execute::execute;
 use super::grade::{Finding, Grade, Why, empty_hole};
 use super::{Build, Card, Filled, Graded};
+use crate::attention::Runs;
 use crate::schedule::{Place, Plan};
 use crate::sentence::Sentence;
 
@@ -127,13 +128,13 @@ impl Writer<'_> {
         if depth >= 2 || (known.is_some() && blocks > 1) {
             return Err((card, Why::TwiceTheSameLoop(axis)));
         }
-        let range = match (is_rows, i, j) {
+        let runs = match (is_rows, i, j) {
             (true, _, Some(j)) => plan.visible_query_blocks(j),
             (false, Some(i), _) => plan.visible_key_blocks(i),
-            _ => 0..blocks,
+            _ => Runs::One(0..blocks),
         };
         let mut after = None;
-        for block in range {
+        for block in runs.indices() {
             let (i, j) = if is_rows { (Some(block), j) } else { (i, Some(block)) };
             after = Some(self.body(body, i, j, depth + 1)?);
         }
