@@ -189,7 +189,10 @@ fn tiles_computed_are_the_tiles_that_are_not_empty() {
                 let schedule = Schedule::new(algorithm, plan.clone());
                 let totals = MeterIndex::new(&schedule).total().clone();
                 assert_eq!(totals.traffic, algorithm.closed_form(&plan), "{at}");
-                assert_eq!((totals.tiles.full, totals.tiles.partial), (wanted.full, wanted.partial), "{at}");
+                // The backward passes make scores more than once, or not at all.
+                if ["standard", "flash1", "flash2", "split-kv"].contains(&algorithm.name()) {
+                    assert_eq!((totals.tiles.full, totals.tiles.partial), (wanted.full, wanted.partial), "{at}");
+                }
                 if algorithm.name() == "flash2" {
                     let seen: u64 = (0..plan.t_r())
                         .flat_map(|i| (0..plan.t_c()).map(move |j| (i, j)))
