@@ -38,8 +38,11 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
-        Some(Check::Done { errors, bound, wrong, .. }) => {
+        Some(Check::Done { errors, bound, plain, rounding, wrong, .. }) => {
             verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
+            value_row(ui, "plain, same format", &short(*plain), "error of plain attention");
+            value_row(ui, "exact, rounded once", &short(*rounding), "error of the exact result, rounded");
+            saturated(ui, look);
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
         Some(Check::Gradients { compared, wrong }) => {
@@ -48,6 +51,16 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
             }
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
+    }
+}
+
+/// How many numbers e4m3 could only hold as its largest.
+fn saturated(ui: &mut Ui, look: &Look<'_>) {
+    let ctx = ui.ctx().clone();
+    for (name, count) in look.scene.run.results().saturated() {
+        let text = "! {0} of {1} beyond e4m3: kept as 448";
+        let name = if name.is_empty() { tr(&ctx, "a value without a name") } else { name };
+        small(ui, &fill(&ctx, text, &[&grouped(*count), &name]));
     }
 }
 

@@ -25,7 +25,7 @@ macro_rules! lesson {
 }
 
 /// Every lesson, in order.
-pub static LESSONS: [Entry; 8] = [
+pub static LESSONS: [Entry; 9] = [
     lesson!(1, "01-bytes-cost-time"),
     lesson!(2, "02-safe-softmax"),
     lesson!(3, "03-two-pieces"),
@@ -34,6 +34,7 @@ pub static LESSONS: [Entry; 8] = [
     lesson!(6, "06-flash1"),
     lesson!(7, "07-causal"),
     lesson!(8, "08-padding"),
+    lesson!(13, "13-precision"),
 ];
 
 impl Entry {

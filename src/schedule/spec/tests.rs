@@ -58,7 +58,17 @@ const CASES: [Case; 26] = [
     ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
-    ("precision", &["f64", "f32", "f16", "bf16"], &[("f8", "it is f64, f32, f16 or bf16")]),
+    (
+        "precision",
+        &["f64", "f32", "f16", "bf16", "e4m3", "bf16,O=f32,P=e4m3", "e4m3,scales=block"],
+        &[
+            (
+                "f8",
+                "it is f64, f32, f16, bf16 or e4m3, and with commas what differs, as in bf16,O=f32 or e4m3,scales=block",
+            ),
+            ("f16,O=f64", "f64 stands alone: it keeps everything in f64"),
+        ],
+    ),
     ("hardware", &["a100-80gb", "toy"], &[("abacus", "known are t4,")]),
 ];
 

@@ -90,7 +90,7 @@ pub(super) fn align(text: &str) -> Result<Align, Sentence> {
 }
 
 pub(super) fn precision(text: &str) -> Result<Precision, Sentence> {
-    Precision::parse(text).ok_or("it is f64, f32, f16 or bf16".into())
+    Precision::read(text)
 }
 
 pub(super) fn window(text: &str) -> Result<Window, Sentence> {
