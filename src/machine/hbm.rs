@@ -159,7 +159,7 @@ impl<'a, T: Real> Hbm<'a, T> {
         let mut values = slab.values.slice_mut(s![area.rows, area.cols]);
         write(values.view_mut());
         match format_in_hbm(of, setting.plan.precision) {
-            Some(format) if hides == Hides::Scores && format.is_narrow() => {
+            Some(format) if of.shape().is_tile() && format.is_narrow() => {
                 rounded(values, |row| store_scores_as(row, format))
             }
             Some(format) => round(values, format),
