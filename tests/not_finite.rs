@@ -121,7 +121,7 @@ fn the_error_rule_passes_what_is_right_and_nothing_else() {
             let reference = error_rule::reference(&problem, 0, 0, precision);
             let judge = |got: &Output| {
                 let passes = Errors::between(got, &reference.exact).within(&reference.bound);
-                let expected = Expected::of_forward(&reference.exact, &reference.bound);
+                let expected = Expected::of_forward(&reference, &reference.bound);
                 let compared: Vec<_> = expected.iter().map(|expected| expected.compare_output(got)).collect();
                 assert_eq!(passes, compared.iter().all(Compared::is_right), "{name}");
                 assert!(compared.iter().all(|of| of.is_right() == of.wrong.is_none()), "{name}: {compared:?}");

@@ -344,6 +344,7 @@ fn area(tensor: &Tensor, setting: &Setting, place: Place) -> Area {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attention::Precision;
     use crate::schedule::{Tiling, algorithm};
 
     /// Refused before anything is made: inputs, what goes between kernels, and outputs, of each head.

@@ -43,7 +43,7 @@ fn found(algorithm: &Algorithm, problem: &Problem, tiling: Tiling, precision: Pr
         of_queries.into_iter().chain(of_keys).collect()
     } else {
         let (reference, bound) = expected::forward(problem, (0, 0), precision, algorithm::stored(algorithm, &plan));
-        Expected::of_forward(&reference.exact, &bound)
+        Expected::of_forward(&reference, &bound)
     };
     let results = expected.iter().filter_map(|expected| Some((expected, run.results().called(expected.name)?)));
     let results: Vec<_> = results.collect();

@@ -326,7 +326,7 @@ fn found_alone(text: &Algorithm, problem: &Problem, name: &str) -> tilescope::ma
     let run = Run::new(schedule.clone(), problem, 0, 0, |_| true).expect("it runs");
     let stored = algorithm::stored(text, &plan);
     let (reference, bound) = expected::forward(problem, (0, 0), Precision::F64, stored);
-    let expected = expected::Expected::of_forward(&reference.exact, &bound);
+    let expected = expected::Expected::of_forward(&reference, &bound);
     let expected = expected.iter().find(|expected| expected.name == name).expect("a result");
     let got = run.results().called(name).expect("it follows");
     let judged = [Judged { head: 0, expected, got: got.view() }];

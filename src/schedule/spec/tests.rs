@@ -99,7 +99,7 @@ fn what_is_not_chosen_has_one_default() {
     let spec = RunSpec::default();
     let [flash2, split] = ["flash2", "split-kv"].map(|name| algorithm::by_name(name).unwrap());
     assert_eq!((spec.algorithm(), spec.seed(), spec.prefix()), ("flash2", 0, None));
-    assert_eq!((spec.batch(), spec.head(), spec.precision().name()), (0, 0, "f32"));
+    assert_eq!((spec.batch(), spec.head(), spec.precision()), (0, 0, Precision::F32));
     assert_eq!(spec.hardware().name, "a100-80gb");
     assert_eq!((spec.splits(flash2), spec.splits(split)), (1, 2));
     let shape = Shape::single(300, 300, 64);
