@@ -33,6 +33,9 @@ pub const NAMES: [&str; 16] = ["Q", "K", "V", "O", "S", "P", "m", "l", "L", "dO"
 
 const ACC: &str = "acc";
 
+/// Those that a control offers.
+pub const OFFERED: [&str; 9] = ["Q", "K", "V", "S", "P", "O", "m", "l", ACC];
+
 impl Precision {
     pub const F64: Self = Self::of(Format::F64);
     pub const F32: Self = Self::of(Format::F32);
@@ -138,6 +141,16 @@ impl Precision {
     /// Of a tensor that is an input's, or stored like one, and of an operand of a product.
     pub fn format_of(self, name: &str) -> Format {
         self.own(name).filter(|_| name != ACC).unwrap_or(self.format)
+    }
+
+    /// Of the output.
+    pub fn of_output(self) -> Format {
+        self.format_of("O")
+    }
+
+    /// Of scores that are stored.
+    pub fn of_scores(self) -> Format {
+        self.format_of("S")
     }
 
     /// Of values on chip, of m, l and L.

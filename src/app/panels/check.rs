@@ -62,7 +62,7 @@ fn between_visits(ui: &mut Ui, look: &Look<'_>) {
     if look.scene.closed_form.read.get(Tensor::O) == 0 || !precision.format.is_narrow() {
         return;
     }
-    let format = precision.format_of("O");
+    let format = precision.of_output();
     let text = match format.is_narrow() {
         true => "O is rounded to {0} at every visit, as the paper stores it.",
         false => "O stays in {0} between visits, as kernels keep it.",

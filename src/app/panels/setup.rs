@@ -12,6 +12,7 @@ use crate::app::panels::check;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::document::Document;
 use crate::app::tongue::words::{fill, tr};
+use crate::attention::precision::OFFERED;
 use crate::attention::{Align, Format, Mask, Precision, Shape};
 use crate::schedule::hardware;
 use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
@@ -222,7 +223,7 @@ fn formats(ui: &mut Ui, run: &mut RunSpec) {
     }
     let title = tr(ui.ctx(), "Formats of single tensors").to_owned();
     egui::CollapsingHeader::new(title).id_salt("formats").show(ui, |ui| {
-        ui.horizontal_wrapped(|ui| SINGLE.into_iter().for_each(|name| format_of(ui, name, chosen)));
+        ui.horizontal_wrapped(|ui| OFFERED.into_iter().for_each(|name| format_of(ui, name, chosen)));
         let scales = tr(ui.ctx(), "A scale for each block of e4m3 inputs").to_owned();
         let mut has_scales = chosen.has_scales();
         let can = chosen.with_scales(true);
@@ -233,9 +234,6 @@ fn formats(ui: &mut Ui, run: &mut RunSpec) {
         }
     });
 }
-
-/// Names that are offered a format of their own.
-const SINGLE: [&str; 9] = ["Q", "K", "V", "S", "P", "O", "m", "l", "acc"];
 
 fn format_of(ui: &mut Ui, name: &str, chosen: &mut Precision) {
     let mut own = chosen.own(name);

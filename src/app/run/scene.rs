@@ -175,7 +175,7 @@ impl Check {
         let errors = Errors::between(got, &reference.exact);
         let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(&reference, &bound));
         let (plain, exact) = (reference.plain.o, reference.exact);
-        let rounded = exact.o.mapv(|x| conversion::stored(x, plan.precision.format_of("O")));
+        let rounded = exact.o.mapv(|x| conversion::stored(x, plan.precision.of_output()));
         let rounding = max_error(&rounded, &exact.o);
         Check::Done { errors, bound, plain, rounding, wrong, exact: Arc::new(exact) }
     }

@@ -42,11 +42,23 @@ pub fn buffer_bytes(algorithm: &Algorithm, buffer: &Buffer, precision: Precision
 }
 
 /// Of a value that a line makes. A name with a format of its own has that one, unless it is rounded elsewhere: a tensor
-/// when it is stored, an operand of a product when that reads it.
+/// when it is stored, an operand of a product when that reads it. So has a value that gets that name later (`m = m_new`):
+/// the two are one place.
 pub fn format_on_chip(algorithm: &Algorithm, operands: Names, name: NameId, precision: Precision) -> Format {
-    let is_rounded_elsewhere = operands.has(name) || algorithm.tensors.iter().any(|tensor| tensor.id == name);
-    let own = precision.own(&algorithm.names[name]).filter(|_| !is_rounded_elsewhere);
-    own.unwrap_or(precision.acc())
+    let own = |name: NameId| {
+        let is_rounded_elsewhere = operands.has(name) || algorithm.tensors.iter().any(|tensor| tensor.id == name);
+        precision.own(&algorithm.names[name]).filter(|_| !is_rounded_elsewhere)
+    };
+    own(name).or_else(|| second_names(algorithm, name).find_map(own)).unwrap_or(precision.acc())
+}
+
+/// The names that a value gets later.
+fn second_names(algorithm: &Algorithm, name: NameId) -> impl Iterator<Item = NameId> {
+    let statements = algorithm.lines.iter().flat_map(|line| &line.statements);
+    statements.filter_map(move |statement| match statement.action {
+        Action::Rename { name: second, from, .. } if from == name => Some(second),
+        _ => None,
+    })
 }
 
 /// The names that some product of the text multiplies as they are.
@@ -97,6 +109,7 @@ mod tests {
         assert_eq!(of("flash2", "P"), (None, f32), "at its product");
         assert_eq!(of("standard", "P"), (Some(Format::E4m3), f32));
         assert_eq!([of("flash2", "m"), of("flash1", "m")], [(None, f16), (Some(f16), f32)]);
+        assert_eq!([of("flash2", "m_new"), of("flash1", "m_new")], [(None, f16), (None, f32)]);
         let all = Precision::read("f16,acc=bf16").unwrap();
         let text = by_name("flash2").unwrap().text();
         for name in ["O", "S", "P", "m", "alpha"] {
