@@ -2,19 +2,15 @@
 
 use ndarray::Array4;
 
+use super::format::Format;
 use super::precision::{Precision, Real};
 use super::problem::Problem;
 use crate::number::plain;
 use crate::sentence::Sentence;
 
-/// `x` as `precision` holds it.
-pub fn stored(x: f64, precision: Precision) -> f64 {
-    if precision == Precision::F64 {
-        return x;
-    }
-    let mut narrow = [f32::narrow(x)];
-    f32::store_as(&mut narrow, precision);
-    narrow[0].widen()
+/// `x` as `format` holds it.
+pub fn stored(x: f64, format: Format) -> f64 {
+    if format == Format::F64 { x } else { format.round(f32::narrow(x)).widen() }
 }
 
 /// What a conversion of `problem` to `precision` loses that a rounding does not explain. Keys past the key length are
@@ -23,14 +19,17 @@ pub fn warnings(problem: &Problem, precision: Precision) -> Vec<Sentence> {
     let mut warnings = Vec::new();
     for (name, tensor, is_of_keys) in [("Q", &problem.q, false), ("K", &problem.k, true), ("V", &problem.v, true)] {
         let is_read = |[batch, _, row, _]: [usize; 4]| !is_of_keys || exists(problem, batch, row);
-        warnings.extend(beyond(name, tensor, precision, is_read));
+        // A scale brings what it divides within reach.
+        let format = precision.format_of(name);
+        let format = if precision.has_scales() && format == Format::E4m3 { Format::F32 } else { format };
+        warnings.extend(beyond(name, tensor, format, is_read));
     }
     if let Some(bias) = &problem.bias {
-        warnings.extend(beyond("bias", bias, precision, |_| true));
-        warnings.extend(swallows_scores(bias, precision));
+        warnings.extend(beyond("bias", bias, precision.format, |_| true));
+        warnings.extend(swallows_scores(bias, precision.format));
     }
     // Factors are kept in the format of the arithmetic.
-    let arithmetic = if precision == Precision::F64 { precision } else { Precision::F32 };
+    let arithmetic = if precision == Precision::F64 { Format::F64 } else { Format::F32 };
     let slopes = problem.alibi_slopes.iter().flatten().map(|&slope| ("an ALiBi slope", slope));
     let factors = [("the scale", problem.scale)].into_iter().chain(problem.softcap.map(|cap| ("the softcap", cap)));
     let lost = factors.chain(slopes).find(|(_, x)| x.is_finite() && !stored(*x, arithmetic).is_finite());
@@ -43,7 +42,7 @@ pub fn warnings(problem: &Problem, precision: Precision) -> Vec<Sentence> {
 /// The first value of V that is no finite number in `precision`, of a key that exists: its place, such as `V[0, 0, 3, 1]`,
 /// and what it is there.
 pub fn not_finite_value(problem: &Problem, precision: Precision) -> Option<(String, f64)> {
-    let values = problem.v.indexed_iter().map(|((b, h, j, c), &v)| ([b, h, j, c], stored(v, precision)));
+    let values = problem.v.indexed_iter().map(|((b, h, j, c), &v)| ([b, h, j, c], stored(v, precision.format_of("V"))));
     let mut odd = values.filter(|([b, _, j, _], v)| !v.is_finite() && exists(problem, *b, *j));
     odd.next().map(|(at, v)| (format!("V{at:?}"), v))
 }
@@ -54,62 +53,50 @@ fn exists(problem: &Problem, batch: usize, key: usize) -> bool {
     (band.padding..band.kv).contains(&key)
 }
 
-/// The largest finite number of a format, in digits that say as much.
-fn largest(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F64 => "1.80e308",
-        Precision::F32 => "3.40e38",
-        Precision::F16 => "65504",
-        Precision::Bf16 => "3.39e38",
-    }
-}
-
 /// The first finite value that the format has no finite number for, and how many there are.
 fn beyond(
     name: &'static str,
     tensor: &Array4<f64>,
-    precision: Precision,
+    format: Format,
     is_read: impl Fn([usize; 4]) -> bool,
 ) -> Option<Sentence> {
-    let is_lost = |x: f64| x.is_finite() && !stored(x, precision).is_finite();
+    // A hidden pair stays hidden; any other infinity is lost where the format has none.
+    let is_lost = |x: f64| match x.is_finite() {
+        true => format.saturates(x) || !stored(x, format).is_finite(),
+        false => x.is_infinite() && name != "bias" && stored(x, format).is_finite(),
+    };
     let mut lost =
         tensor.indexed_iter().map(|((b, h, i, c), &x)| ([b, h, i, c], x)).filter(|(at, x)| is_lost(*x) && is_read(*at));
     let (at, x) = lost.next()?;
     let others = lost.count();
-    let became = stored(x, precision);
+    let became = stored(x, format);
     let end = match name {
-        "bias" if became < 0.0 => Sentence::new("it becomes {0}, which hides the pair").with(became),
+        "bias" if became == f64::NEG_INFINITY => Sentence::new("it becomes {0}, which hides the pair").with(became),
         _ => Sentence::new("it becomes {0}").with(became),
     };
     let end = if others == 0 { end } else { Sentence::new("{0}; so do others, {1} more").and(end).with(others) };
-    Some(told(Sentence::verbatim(format!("{name}{at:?}")), x, precision, end))
+    Some(told(Sentence::verbatim(format!("{name}{at:?}")), x, format, end))
 }
 
-fn told(name: Sentence, x: f64, precision: Precision, end: Sentence) -> Sentence {
+fn told(name: Sentence, x: f64, format: Format, end: Sentence) -> Sentence {
     let sentence = Sentence::new("{0} is {1}, beyond {2} (at most {3}): {4}").and(name).with(plain(x));
-    sentence.with(precision.name()).with(largest(precision)).and(end)
+    sentence.with(format.name()).with(format.largest()).and(end)
 }
 
 /// The bias furthest from 0 beside which the format tells no two scores apart that differ by less than 1.
-fn swallows_scores(bias: &Array4<f64>, precision: Precision) -> Option<Sentence> {
-    let values = bias.indexed_iter().map(|(at, &x)| (at, stored(x, precision))).filter(|(_, x)| x.is_finite());
+fn swallows_scores(bias: &Array4<f64>, format: Format) -> Option<Sentence> {
+    let values = bias.indexed_iter().map(|(at, &x)| (at, stored(x, format))).filter(|(_, x)| x.is_finite());
     let ((b, h, i, j), x) = values.reduce(|a, b| if b.1.abs() > a.1.abs() { b } else { a })?;
-    let step = spacing(x, precision);
+    let step = spacing(x, format);
     let sentence = "{0} is {1}: a score that is stored with it is rounded to steps of {2} in {3}; a bias of -inf hides \
                     a pair and rounds nothing";
     let sentence = Sentence::new(sentence).with(format!("bias[{b}, {h}, {i}, {j}]")).with(plain(x));
-    (step >= 1.0).then(|| sentence.with(plain(step)).with(precision.name()))
+    (step >= 1.0).then(|| sentence.with(plain(step)).with(format.name()))
 }
 
 /// Distance to the next number of the format.
-fn spacing(x: f64, precision: Precision) -> f64 {
-    let bits = match precision {
-        Precision::F64 => 52,
-        Precision::F32 => 23,
-        Precision::F16 => 10,
-        Precision::Bf16 => 7,
-    };
-    if x == 0.0 { 0.0 } else { (x.abs().log2().floor() - f64::from(bits)).exp2() }
+fn spacing(x: f64, format: Format) -> f64 {
+    if x == 0.0 { 0.0 } else { (x.abs().log2().floor()).exp2() * format.spacing() }
 }
 
 #[cfg(test)]
@@ -147,8 +134,20 @@ mod tests {
             ["V[0, 0, 0, 1] is -1.000e39, beyond f32 (at most 3.40e38): it becomes -inf; so do others, 1 more"],
         );
         assert_eq!(said(Precision::F64, both), Vec::<String>::new());
+        let large = |p: &mut Problem| (p.v[[0, 0, 0, 1]], p.k[[0, 0, 2, 3]]) = (464.0, -500.0);
         assert_eq!(
-            said(Precision::Bf16, |p| p.scale = 1e39),
+            said(Precision::E4M3, large),
+            ["K[0, 0, 2, 3] is -500, beyond e4m3 (at most 448): it becomes -448"],
+            "464 rounds to 448"
+        );
+        assert_eq!(said(Precision::read("e4m3,scales=block").unwrap(), large), Vec::<String>::new());
+        assert_eq!(said(Precision::read("e4m3,K=f16").unwrap(), large), Vec::<String>::new());
+        assert_eq!(
+            said(Precision::E4M3, |p| p.q[[0, 0, 1, 2]] = f64::INFINITY),
+            ["Q[0, 0, 1, 2] is inf, beyond e4m3 (at most 448): it becomes 448"],
+        );
+        assert_eq!(
+            said(Precision::BF16, |p| p.scale = 1e39),
             ["the scale is 1.000e39, beyond f32 (at most 3.40e38): it becomes inf"],
         );
     }

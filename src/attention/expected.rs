@@ -7,6 +7,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 
 use super::error_rule::{self, Errors, LARGE_SCORE, Reference, max_error};
+use super::format::Format;
 use super::gradients::{self, Gradients};
 use super::oracle;
 use super::precision::Precision;
@@ -23,6 +24,8 @@ pub struct Expected {
     /// `[n, width]`; `[n, 1]` for a value per row.
     pub exact: Array2<f64>,
     pub bound: f64,
+    /// How far plain attention in the same format is off; `None` where that is not known.
+    pub plain: Option<f64>,
 }
 
 /// The results of a forward pass.
@@ -37,6 +40,8 @@ pub struct Compared {
     /// The largest of its errors; NaN where no bound accepts one.
     pub error: f64,
     pub bound: f64,
+    /// The error of plain attention in the same format; `None` where that is not known.
+    pub plain: Option<f64>,
     /// The first number that is not within the bound, row by row.
     pub wrong: Option<WrongNumber>,
 }
@@ -56,19 +61,21 @@ pub struct WrongNumber {
 
 impl Expected {
     /// O, m, l and L of one head, with the bounds of [`error_rule`].
-    pub fn of_forward(exact: &oracle::Output, bound: &Errors) -> Vec<Self> {
+    pub fn of_forward(reference: &Reference, bound: &Errors) -> Vec<Self> {
+        let (exact, plain) = (&reference.exact, &reference.plain);
         let column = |values: &[f64]| Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row]);
         let [o, m, l, lse] = [exact.o.clone(), column(&exact.m), column(&exact.l), column(&exact.lse)];
-        let all = [(o, bound.o), (m, bound.m), (l, bound.l), (lse, bound.lse)];
-        FORWARD.into_iter().zip(all).map(|(name, (exact, bound))| Self { name, exact, bound }).collect()
+        let all = [(o, bound.o, plain.o), (m, bound.m, plain.m), (l, bound.l, plain.l), (lse, bound.lse, plain.lse)];
+        let expected = |(name, (exact, bound, plain))| Self { name, exact, bound, plain: Some(plain) };
+        FORWARD.into_iter().zip(all).map(expected).collect()
     }
 
     /// How far `got` is from it. A result of another size is as wrong as one can be.
     pub fn compare(&self, got: ArrayView2<'_, f64>) -> Compared {
-        let Self { name, exact, bound } = self;
-        let (name, bound) = (*name, *bound);
+        let Self { name, exact, bound, plain } = self;
+        let (name, bound, plain) = (*name, *bound, *plain);
         let error = if got.dim() == exact.dim() { max_error(got, exact) } else { f64::NAN };
-        Compared { name, error, bound, wrong: self.wrong_numbers(got).next() }
+        Compared { name, error, bound, plain, wrong: self.wrong_numbers(got).next() }
     }
 
     /// How far the result of this name in `output` is from it; a statistic that `output` lacks is as wrong as one can be.
@@ -84,7 +91,7 @@ impl Expected {
 
     /// The numbers of `got` that are not within the bound, row by row.
     pub fn wrong_numbers<'a>(&'a self, got: ArrayView2<'a, f64>) -> impl Iterator<Item = WrongNumber> + 'a {
-        let Self { name, exact, bound } = self;
+        let Self { name, exact, bound, .. } = self;
         let component = |column| (!matches!(*name, "m" | "l" | "L")).then_some(column);
         let numbers = exact.indexed_iter().map(move |(at, &want)| (at, got.get(at).copied().unwrap_or(f64::NAN), want));
         // Written so that a NaN is wrong.
@@ -185,7 +192,7 @@ pub fn backward(
         let baseline = plain.map_or(0.0, |plain| error_rule::finite_error(plain, exact));
         let largest = error_rule::largest(exact);
         let bound = error_rule::bound_of_gradient(precision, baseline, largest, largest_score);
-        Expected { name, exact: exact.clone(), bound }
+        Expected { name, exact: exact.clone(), bound, plain: Some(baseline) }
     };
     let d_q = |at: usize| expected("dQ", &exact[at].d_q, plain.as_ref().map(|plain| &plain[at].d_q));
     let (sum, plain_sum) = (summed(&exact), plain.as_deref().map(summed));
@@ -200,7 +207,8 @@ pub fn backward(
 /// of scores that are off by whole units.
 pub fn refuse_gradients(precision: Precision, forward: Stored, largest_score: f64) -> Result<(), Sentence> {
     let format = precision.name();
-    match precision.element_bytes() < 4 {
+    match precision.coarsest().is_narrow() {
+        true if precision.coarsest() == Format::E4m3 => Err(Sentence::new("no rule for gradients in {0}").with(format)),
         true if forward.output_every.is_some() => {
             Err(Sentence::new("no rule for gradients after an O that is rounded to {0} at every visit").with(format))
         }

@@ -52,27 +52,31 @@ fn slope_of_softcap<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
 
 /// What un-fused attention gives in `precision`: P, dP and dS are whole matrices, each rounded when it is stored.
 pub fn plain(head: &Head<f32>, d_o: ArrayView2<'_, f64>, precision: Precision) -> Gradients {
-    let stored = |mut values: Array2<f32>| {
-        f32::store_as(values.as_slice_mut().expect("a new matrix is contiguous"), precision);
+    let stored = |name: &str, mut values: Array2<f32>| {
+        f32::store_as(values.as_slice_mut().expect("a new matrix is contiguous"), precision.format_of(name));
         values
     };
-    let d_o = stored(d_o.mapv(|x| x as f32).as_standard_layout().to_owned());
+    let d_o = stored("dO", d_o.mapv(|x| x as f32).as_standard_layout().to_owned());
     // The softmax as it is before dropout.
     let (p, ..) = naive::weights(&Head { dropout: None, ..head.clone() }, precision);
     let keep = Array2::from_shape_fn(p.dim(), |(i, j)| head.dropout_factor(i, j));
-    let kept = stored(&p * &keep);
-    let o = stored(kept.dot(&head.v));
-    let d_v = stored(kept.t().dot(&d_o).as_standard_layout().to_owned());
-    let mut d_s = stored(d_o.dot(&head.v.t()).as_standard_layout().to_owned());
+    let kept = stored("P", &p * &keep);
+    let o = stored("O", kept.dot(&head.v));
+    let d_v = stored("dV", kept.t().dot(&d_o).as_standard_layout().to_owned());
+    let mut d_s = stored("dP", d_o.dot(&head.v.t()).as_standard_layout().to_owned());
     let delta: Vec<f32> = d_o.rows().into_iter().zip(o.rows()).map(|(d_o, o)| d_o.dot(&o)).collect();
     Zip::indexed(&mut d_s).and(&p).and(&keep).for_each(|(i, j), d_s, p, keep| {
         // What is hidden has a weight of 0, and adds nothing.
         *d_s = if *p == 0.0 { 0.0 } else { p * (*d_s * keep - delta[i]) * slope_of_softcap(head, i, j) };
     });
-    let d_s = stored(d_s);
-    let scaled = |gradient: Array2<f32>| stored((gradient * head.scale).as_standard_layout().to_owned());
+    let d_s = stored("dS", d_s);
+    let scaled = |name, gradient: Array2<f32>| stored(name, (gradient * head.scale).as_standard_layout().to_owned());
     let widened = |gradient: Array2<f32>| gradient.mapv(f64::from);
-    Gradients { d_q: widened(scaled(d_s.dot(&head.k))), d_k: widened(scaled(d_s.t().dot(&head.q))), d_v: widened(d_v) }
+    Gradients {
+        d_q: widened(scaled("dQ", d_s.dot(&head.k))),
+        d_k: widened(scaled("dK", d_s.t().dot(&head.q))),
+        d_v: widened(d_v),
+    }
 }
 
 impl Gradients {

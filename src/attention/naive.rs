@@ -1,14 +1,15 @@
 //! Plain attention with the whole score matrix in memory: the yardstick for error and for speed.
 //!
-//! In f16 and bf16 it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O). The error rule
+//! In narrow formats it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O), each to its own. The error rule
 //! measures results against that, and where scores are large against the same with all of these kept in f32.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayViewMut1, Axis};
 
+use super::format::Format;
 use super::not_finite::add_weighted;
 use super::oracle::Output;
-use super::precision::{Precision, Real};
+use super::precision::{Precision, Real, store_scores_as};
 use super::problem::Head;
 use super::rows::{row_max, row_sum, scale_row};
 
@@ -18,7 +19,7 @@ pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
     let (p, m, l) = weights(head, precision);
     let mut o = Array2::zeros((n_q, d_v));
     add_weighted(head, &p.view(), (0, 0), T::zero(), &mut o.view_mut());
-    round(&mut o, precision);
+    round(&mut o, precision.format_of("O"));
     let lse = m.iter().zip(&l).map(|(&m, &l)| m + l.ln());
     Output {
         lse: lse.map(T::widen).collect(),
@@ -31,15 +32,16 @@ pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
 /// The normalised weights `[n_q, n_k]` and the row statistics m and l.
 pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<T>, Vec<T>, Vec<T>) {
     let mut scaled = &head.q * head.scale;
-    round(&mut scaled, precision);
+    round(&mut scaled, precision.format_of("Q"));
     let mut s = Array2::zeros((head.n_q(), head.n_k()));
     general_mat_mul(T::one(), &scaled, &head.k.t(), T::zero(), &mut s);
-    round(&mut s, precision);
+    let (of_scores, of_weights) = (precision.format_of("S"), precision.format_of("P"));
+    round(&mut s, of_scores);
     let plain = head.softcap.is_none() && head.alibi_slope.is_none() && head.bias.is_none() && head.band.is_open();
     let (mut m, mut l) = (Vec::with_capacity(head.n_q()), Vec::with_capacity(head.n_q()));
     for (i, mut row) in s.axis_iter_mut(Axis(0)).enumerate() {
         if !plain {
-            modify(head, i, &mut row, precision);
+            modify(head, i, &mut row, of_scores);
         }
         let row = row.as_slice_mut().expect("rows of a new matrix are contiguous");
         let (max, mut sum) = softmax(row);
@@ -51,26 +53,26 @@ pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<
         m.push(max);
         l.push(sum);
     }
-    round(&mut s, precision);
+    round(&mut s, of_weights);
     if head.dropout.is_some() {
         s.indexed_iter_mut().for_each(|((i, j), p)| *p *= head.dropout_factor(i, j));
-        round(&mut s, precision);
+        round(&mut s, of_weights);
     }
     (s, m, l)
 }
 
 /// Softcap, ALiBi, bias and masks on the scores of query `i`.
-fn modify<T: Real>(head: &Head<T>, i: usize, row: &mut ArrayViewMut1<'_, T>, precision: Precision) {
+fn modify<T: Real>(head: &Head<T>, i: usize, row: &mut ArrayViewMut1<'_, T>, format: Format) {
     if let Some(cap) = head.softcap {
         row.mapv_inplace(|s| (s / cap).tanh());
-        T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
+        T::store_as(row.as_slice_mut().expect("a contiguous row"), format);
         row.mapv_inplace(|s| s * cap);
-        T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
+        T::store_as(row.as_slice_mut().expect("a contiguous row"), format);
     }
     for (j, s) in row.iter_mut().enumerate() {
         *s = if head.band.keeps(i, j) { head.biased(*s, i, j) } else { T::neg_infinity() };
     }
-    T::store_as(row.as_slice_mut().expect("a contiguous row"), precision);
+    store_scores_as(row.as_slice_mut().expect("a contiguous row"), format);
 }
 
 /// Softmax of one row in place; gives its maximum and sum.
@@ -84,6 +86,6 @@ fn softmax<T: Real>(row: &mut [T]) -> (T, T) {
     (max, sum)
 }
 
-fn round<T: Real>(values: &mut Array2<T>, precision: Precision) {
-    T::store_as(values.as_slice_mut().expect("a new matrix is contiguous"), precision);
+fn round<T: Real>(values: &mut Array2<T>, format: Format) {
+    T::store_as(values.as_slice_mut().expect("a new matrix is contiguous"), format);
 }

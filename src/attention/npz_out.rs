@@ -77,7 +77,7 @@ mod tests {
             let exact = input::read("x.npz", &written(&q, Precision::F64)).unwrap().problem;
             prop_assert_eq!(bits(&exact.q), q.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
             prop_assert_eq!(bits(&exact.v), q.t().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
-            let narrow = input::read("x.npz", &written(&q, Precision::Bf16)).unwrap().problem;
+            let narrow = input::read("x.npz", &written(&q, Precision::BF16)).unwrap().problem;
             let rounded = q.mapv(|x| f64::from(x as f32).to_bits());
             prop_assert_eq!(bits(&narrow.q), rounded.iter().copied().collect::<Vec<_>>());
         }

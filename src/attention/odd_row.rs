@@ -1,7 +1,8 @@
 //! Why a row is not like others: it sees no key, or something that is not finite. In a sentence with its place.
 
+use super::format::Format;
 use super::not_finite::Odd;
-use super::precision::{Precision, Real};
+use super::precision::{Precision, Real, store_scores_as};
 use super::problem::Head;
 use crate::number::plain;
 use crate::sentence::Sentence;
@@ -24,16 +25,17 @@ pub fn of<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores
     if keys.is_empty() {
         return only(Odd::NoKey, Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
     }
+    let stored = precision.format_of("S");
     let score = |j: usize| {
         let mut s = [score(head, i, j)];
         if stores_scores {
-            T::store_as(&mut s, precision);
+            store_scores_as(&mut s, stored);
         }
         s[0]
     };
     let scores: Vec<T> = keys.iter().map(|&j| score(j)).collect();
     let first = |is_it: &dyn Fn(T) -> bool| scores.iter().position(|&s| is_it(s)).map(|n| keys[n]);
-    let format = if stores_scores { precision } else { of_arithmetic(precision) };
+    let format = if stores_scores { stored } else { of_arithmetic(precision) };
     let of_score = |j: usize, pattern: &'static str| Sentence::new(pattern).and(place(head, i, j, format));
     let (nan, inf) = (first(&|s| s.is_nan()), first(&|s| s == T::infinity()));
     if let Some(j) = nan.or(inf).filter(|_| m.is_nan()) {
@@ -55,12 +57,12 @@ pub fn of<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores
 }
 
 /// The format that scores on chip are computed in.
-fn of_arithmetic(precision: Precision) -> Precision {
-    if precision == Precision::F64 { precision } else { Precision::F32 }
+fn of_arithmetic(precision: Precision) -> Format {
+    if precision == Precision::F64 { Format::F64 } else { Format::F32 }
 }
 
 /// "The score of query 3, key 5", and whether it is beyond the format or made of something that was not finite.
-fn place<T: Real>(head: &Head<T>, i: usize, j: usize, format: Precision) -> Sentence {
+fn place<T: Real>(head: &Head<T>, i: usize, j: usize, format: Format) -> Sentence {
     let wide = |x: T| x.widen();
     let mut rows = head.q.row(i).into_iter().chain(head.k.row(j));
     let is_overflow = rows.all(|x| x.is_finite()) && head.bias_at(i, j).is_finite() && head.scale.is_finite();

@@ -4,9 +4,10 @@ use ndarray::{Array2, Array4, Axis, s};
 
 use super::band::Band;
 use super::dropout::Dropout;
+use super::format::Format;
 use super::mask::Mask;
 use super::not_finite::OddValues;
-use super::precision::{Precision, Real};
+use super::precision::{Precision, Real, store_scaled, store_scores_as};
 use super::shape::Shape;
 use crate::sentence::{Sentence, says_a_sentence};
 
@@ -148,29 +149,54 @@ impl Problem {
         })
     }
 
-    /// What (batch, head) computes, rounded to `precision`.
+    /// What (batch, head) computes, rounded to `precision`; where that has scales, one for each tensor.
     ///
     /// Panics if `batch` or `head` is out of range.
     pub fn head<T: Real>(&self, batch: usize, head: usize, precision: Precision) -> Head<T> {
+        self.head_in_blocks(batch, head, precision, [usize::MAX; 2])
+    }
+
+    /// The same with a scale for each block of so many queries and keys, where `precision` has scales.
+    ///
+    /// Panics if `batch` or `head` is out of range.
+    pub fn head_in_blocks<T: Real>(
+        &self,
+        batch: usize,
+        head: usize,
+        precision: Precision,
+        [br, bc]: [usize; 2],
+    ) -> Head<T> {
         let kv_head = self.shape.kv_head(head);
-        let matrix = |tensor: &Array4<f64>, head: usize| {
+        let mut saturated = 0;
+        let mut matrix = |name: &str, tensor: &Array4<f64>, head: usize, block: usize| {
             let mut values = tensor.slice(s![batch, head, .., ..]).mapv(T::narrow);
-            T::store_as(values.as_slice_mut().expect("a mapped array is contiguous"), precision);
+            let format = precision.format_of(name);
+            saturated += if precision.has_scales() && format == Format::E4m3 {
+                let blocks = values.axis_chunks_iter_mut(Axis(0), block.clamp(1, tensor.len_of(Axis(2)).max(1)));
+                blocks.map(|block| store_scaled(block, format)).sum()
+            } else {
+                T::store_as(values.as_slice_mut().expect("a mapped array is contiguous"), format)
+            };
             values
         };
         let at = |axis: usize, index: usize, bias: &Array4<f64>| if bias.len_of(Axis(axis)) == 1 { 0 } else { index };
-        let v = matrix(&self.v, kv_head);
+        let q = matrix("Q", &self.q, head, br);
+        let [k, v] = [("K", &self.k), ("V", &self.v)].map(|(name, tensor)| matrix(name, tensor, kv_head, bc));
         Head {
             batch,
             head,
-            q: matrix(&self.q, head),
-            k: matrix(&self.k, kv_head),
+            q,
+            k,
             scale: T::narrow(self.scale),
             softcap: self.softcap.map(T::narrow),
             alibi_slope: self.alibi_slopes.as_ref().map(|slopes| T::narrow(slopes[[batch, head]])),
-            bias: self.bias.as_ref().map(|bias| matrix_of_bias(bias, at(0, batch, bias), at(1, head, bias), precision)),
+            bias: self
+                .bias
+                .as_ref()
+                .map(|bias| matrix_of_bias(bias, at(0, batch, bias), at(1, head, bias), precision.format)),
             odd_values: OddValues::of(&v),
             v,
+            saturated,
             dropout: self.dropout.clone(),
             band: self.mask.band(&self.shape, batch),
         }
@@ -240,9 +266,9 @@ fn value(name: &'static str, value: impl ToString, need: &'static str) -> Proble
     ProblemError::Value { name, value: value.to_string(), need }
 }
 
-fn matrix_of_bias<T: Real>(bias: &Array4<f64>, batch: usize, head: usize, precision: Precision) -> Array2<T> {
+fn matrix_of_bias<T: Real>(bias: &Array4<f64>, batch: usize, head: usize, format: Format) -> Array2<T> {
     let mut values = bias.slice(s![batch, head, .., ..]).mapv(T::narrow);
-    T::store_as(values.as_slice_mut().expect("a mapped array is contiguous"), precision);
+    store_scores_as(values.as_slice_mut().expect("a mapped array is contiguous"), format);
     values
 }
 
@@ -266,6 +292,8 @@ pub struct Head<T> {
     pub bias: Option<Array2<T>>,
     pub dropout: Option<Dropout>,
     pub band: Band,
+    /// Elements of Q, K and V that saturated: see [`Format::saturates`].
+    pub saturated: u64,
 }
 
 impl<T: Real> Head<T> {

@@ -1,6 +1,7 @@
-//! What an algorithm stores between its steps in f16 or bf16, and what that may add to its error.
+//! What an algorithm stores between its steps in a narrow format, and what that may add to its error.
 
 use super::error_rule::{Errors, Reference};
+use super::format::Format;
 use super::oracle;
 use super::precision::Precision;
 use super::problem::Head;
@@ -31,18 +32,14 @@ impl Stored {
     /// rounding at the end is at most `u w(t) |O(t)| = u |N(t)|`, and all of them together at most `u` times the sum of
     /// `|N(t)|`. The last visit's rounding is not in it: plain attention stores its O once, too.
     pub fn of_output(self, head: &Head<f64>, precision: Precision) -> f64 {
-        let (Some(keys), Some(u)) = (self.output_every, half_spacing(precision)) else { return 0.0 };
+        let (Some(keys), Some(u)) = (self.output_every, half_spacing(precision.format_of("O"))) else { return 0.0 };
         (0..head.n_q()).map(|i| u * stored_sums(head, i, keys)).fold(0.0, f64::max)
     }
 }
 
 /// Half the spacing at 1 of a format that is stored in fewer bits than it is computed in.
-fn half_spacing(precision: Precision) -> Option<f64> {
-    match precision {
-        Precision::F16 => Some(1.0 / 2048.0),
-        Precision::Bf16 => Some(1.0 / 256.0),
-        Precision::F32 | Precision::F64 => None,
-    }
+fn half_spacing(format: Format) -> Option<f64> {
+    format.is_narrow().then(|| format.spacing() / 2.0)
 }
 
 /// The largest component of the sum of `|N(t)|` over all visits of query `i` but the last: see [`Stored::of_output`].
@@ -95,7 +92,7 @@ mod tests {
         let head = head(&[4.0, -8.0, 12.0, 100.0]);
         let stored = Stored { output_every: Some(1), ..Stored::default() };
         assert_eq!([Precision::F32, Precision::F64].map(|precision| stored.of_output(&head, precision)), [0.0, 0.0]);
-        assert_eq!(Stored::default().of_output(&head, Precision::Bf16), 0.0);
-        assert_eq!(stored.of_output(&head, Precision::Bf16), 8.0 * stored.of_output(&head, Precision::F16));
+        assert_eq!(Stored::default().of_output(&head, Precision::BF16), 0.0);
+        assert_eq!(stored.of_output(&head, Precision::BF16), 8.0 * stored.of_output(&head, Precision::F16));
     }
 }

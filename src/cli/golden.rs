@@ -118,11 +118,11 @@ impl Golden {
     /// algorithm that stores its scores in them, as the baseline does.
     fn bound(&self, precision: Precision, stores_scores: bool) -> Option<Errors> {
         let keeps_apart = self.entry.max_abs_score > LARGE_SCORE && precision != Precision::F64 && !stores_scores;
-        let format = if keeps_apart { "f32" } else { precision.name() };
+        let format = if keeps_apart { Precision::F32.name() } else { precision.name() };
         let baseline = match precision {
             Precision::F64 => Errors::ZERO,
             _ => {
-                let baseline = self.entry.naive_baseline_max_abs_err.get(format)?;
+                let baseline = self.entry.naive_baseline_max_abs_err.get(format.as_ref())?;
                 let (o, lse) = (baseline.o?, baseline.lse?);
                 Errors { o, m: lse, l: lse, lse }
             }
@@ -159,13 +159,15 @@ impl Rule for Golden {
         let of_output = stored.of_output(&self.problem.head(batch, head, Precision::F64), precision);
         let bounds = [bound.o + of_output, bound.m, bound.l, bound.lse];
         let all = FORWARD.into_iter().zip(&self.results).zip(bounds);
-        Ok(all.map(|((name, all), bound)| Expected { name, exact: matrix(all, batch, head), bound }).collect())
+        Ok(all
+            .map(|((name, all), bound)| Expected { name, exact: matrix(all, batch, head), bound, plain: None })
+            .collect())
     }
 
     fn backward(&self, group: &Group<'_>, precision: Precision, stored: Stored) -> Result<Gradients, Sentence> {
         let (_, gradients) = self.gradients.as_ref().ok_or("the file has no dO, dQ, dK and dV")?;
         expected::refuse_gradients(precision, stored, self.entry.max_abs_score)?;
-        let baseline = self.entry.naive_baseline_max_abs_err.get(precision.name());
+        let baseline = self.entry.naive_baseline_max_abs_err.get(precision.name().as_ref());
         let baseline = |at: usize| match precision {
             Precision::F64 => Ok(0.0),
             _ => baseline.and_then(|of| [of.d_q, of.d_k, of.d_v][at]).ok_or_else(|| cannot_hold(precision)),
@@ -173,7 +175,7 @@ impl Rule for Golden {
         let expected = |at: usize, head: usize| {
             let largest = error_rule::largest(&gradients[at]);
             let bound = 3.0 * baseline(at)? + self.floor_of_gradient(precision) * largest.max(1.0);
-            Ok(Expected { name: GRADIENTS[at], exact: matrix(&gradients[at], group.batch, head), bound })
+            Ok(Expected { name: GRADIENTS[at], exact: matrix(&gradients[at], group.batch, head), bound, plain: None })
         };
         let kv_head = self.problem.shape.kv_head(group.heads.start);
         let of_queries = group.heads.clone().map(|head| expected(0, head)).collect::<Result<_, Sentence>>()?;

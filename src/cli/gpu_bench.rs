@@ -114,7 +114,7 @@ fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
             all.push((file, Workload { shape: Shape { batch: 1, ..all_entries.shape }, ..all_entries }));
         }
     }
-    for precision in [Precision::F16, Precision::Bf16] {
+    for precision in [Precision::F16, Precision::BF16] {
         for size in [(1024, 64), (4096, 64), (16_384, 64), (1024, 128), (4096, 128), (16_384, 128)] {
             for causal in [false, true] {
                 all.push(of("flash2_mma.cu", "flash2", precision, size, causal));
@@ -175,7 +175,7 @@ fn as_text(device: &dyn Backend, copy: &Result<f64, GpuError>, rows: &[Row]) -> 
         let number = |number: Option<f64>| number.map_or("-".to_owned(), short);
         vec![
             if row.splits > 1 { format!("{}, {} splits", row.kernel, row.splits) } else { row.kernel.to_owned() },
-            row.precision.name().to_owned(),
+            row.precision.to_string(),
             if row.n_q == row.n { row.n.to_string() } else { format!("{} x {}", row.n_q, row.n) },
             row.d.to_string(),
             row.batch.to_string(),

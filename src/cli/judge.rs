@@ -80,7 +80,7 @@ impl Rule for Oracle<'_> {
                 return Err(cannot_hold(precision));
             }
         }
-        Ok(Expected::of_forward(&reference.exact, &bound))
+        Ok(Expected::of_forward(&reference, &bound))
     }
 
     fn backward(&self, group: &Group<'_>, precision: Precision, stored: Stored) -> Result<Gradients, Sentence> {

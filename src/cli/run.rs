@@ -1,5 +1,6 @@
 //! `tilescope run`: attention of every head, written as an .npz of O, m, l and L.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -118,9 +119,22 @@ fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &Algorithm, pr
     warn(&format!("{} of {of} rows are not finite; the first, of batch {batch}, head {head}: {why}", rows.len()));
 }
 
+/// Adds what saturated in one run to that of others.
+pub fn add_saturated(all: &mut BTreeMap<String, u64>, of_run: &[(String, u64)]) {
+    of_run.iter().for_each(|(name, count)| *all.entry(name.clone()).or_default() += count);
+}
+
+/// Says how many numbers saturated.
+pub fn warn_of_saturated(saturated: &BTreeMap<String, u64>) {
+    for (name, count) in saturated {
+        let name = if name.is_empty() { "an operand" } else { name };
+        warn(&format!("{} of {name} beyond e4m3: kept as 448", number::grouped(*count)));
+    }
+}
+
 /// The stepper on every (batch, head), in that order.
 pub fn on_cpu(problem: &Problem, algorithm: &Algorithm, plan: impl Fn(usize) -> Plan) -> Result<Vec<Output>, Failure> {
-    let mut outputs = Vec::new();
+    let (mut outputs, mut saturated) = (Vec::new(), BTreeMap::new());
     let shape = problem.shape;
     for batch in 0..shape.batch {
         let plan = plan(batch);
@@ -137,12 +151,14 @@ pub fn on_cpu(problem: &Problem, algorithm: &Algorithm, plan: impl Fn(usize) -> 
                 Precision::F64 => {
                     machine::run(&schedule, &[Given::new(problem.head::<f64>(batch, head, Precision::F64))], go_on)
                 }
-                precision => machine::run(&schedule, &[Given::new(problem.head::<f32>(batch, head, precision))], go_on),
+                _ => machine::run(&schedule, &[Given::new(schedule.plan().head::<f32>(problem, batch, head))], go_on),
             };
             let (results, _) = result.map_err(|fault| of_fault(algorithm, &fault))?;
+            add_saturated(&mut saturated, results.saturated());
             outputs.extend(results.output());
         }
     }
+    warn_of_saturated(&saturated);
     Ok(outputs)
 }
 

@@ -52,7 +52,7 @@ fn rounded(problem: &Problem, precision: Precision) -> Problem {
     let mut problem = problem.clone();
     let round = |x: f64| match precision {
         Precision::F16 => half::f16::from_f64(x).to_f64(),
-        Precision::Bf16 => half::bf16::from_f64(x).to_f64(),
+        Precision::BF16 => half::bf16::from_f64(x).to_f64(),
         _ => x,
     };
     for tensor in [&mut problem.q, &mut problem.k, &mut problem.v].into_iter().chain(&mut problem.bias) {

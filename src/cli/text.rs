@@ -17,6 +17,7 @@ use super::failure::warn;
 use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
+use super::run::{add_saturated, warn_of_saturated};
 
 /// An algorithm as a text, under the name that it was asked for.
 pub struct Text<'n> {
@@ -91,17 +92,19 @@ fn outputs<T: Real>(
 ) -> Result<Vec<u8>, Failure> {
     let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
-    let (mut results, mut told) = (Results::new(), Told::default());
+    let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
     let go_on = || {
         done += 1;
         progress.at(done);
     };
     let d_o = input.d_o.as_ref();
     let run = each_group::<T>(&text.algorithm, settings, &input.problem, d_o, go_on, |group, schedule, machine| {
+        add_saturated(&mut saturated, &machine.saturated());
         collect(&text.algorithm, &schedule.setting, machine, &mut results);
         told.note(group, schedule, machine);
     });
     run.map_err(|fault| text.fault(&fault))?;
+    warn_of_saturated(&saturated);
     told.warn(text.name, &text.algorithm);
     Ok(npz(input, results, precision))
 }

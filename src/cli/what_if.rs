@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::attention::{Mask, Precision, Shape};
-use crate::clock::{GridQuestion, Modelled, ModelledGrid, NOT_MODELLED, Order};
+use crate::clock::{GridQuestion, Modelled, ModelledGrid, NOT_MODELLED, Order, Roofs};
 use crate::number::{self, modelled, modelled_time, percent};
 use crate::schedule::spec::{Choice, RunSpec};
 use crate::schedule::{Algorithm, Hardware};
@@ -113,10 +113,12 @@ fn chip(arguments: &Arguments, named: Hardware) -> Hardware {
 
 fn unanswered(question: &GridQuestion) -> Failure {
     let name = question.algorithm.name();
-    match question.setting.plan.precision {
-        Precision::F64 => Failure::Bad("--precision f64: no rate of f64 products is known of these chips".into()),
-        _ => Failure::bad(name, "so many thread blocks are too many to list; take larger blocks"),
+    let precision = question.setting.plan.precision;
+    if Roofs::of(&question.chip, precision).is_none() {
+        let what = "no rate of products in this format is known of these chips";
+        return Failure::bad(format!("--precision {}", precision.name()), what);
     }
+    Failure::bad(name, "so many thread blocks are too many to list; take larger blocks")
 }
 
 fn as_json(question: &GridQuestion, answer: &Modelled) -> serde_json::Value {

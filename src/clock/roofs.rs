@@ -3,7 +3,7 @@
 //! Williams, Waterman, Patterson, "Roofline" (2009); the third roof, of exponentials, after FlashAttention-3 (2024), section
 //! 3.1: special-function units do far fewer operations a clock than tensor cores.
 
-use crate::attention::Precision;
+use crate::attention::{Format, Precision};
 use crate::schedule::Hardware;
 
 /// Rates of a whole chip.
@@ -46,13 +46,15 @@ pub struct Bound {
 }
 
 impl Roofs {
-    /// Products of f16 and bf16 run on tensor cores, those of f32 beside them. `None` for f64, of which no rate is known.
+    /// Products of f16 and bf16 run on tensor cores, those with an operand in f32 beside them. `None` for f64 and e4m3, of
+    /// which no rate is known.
     pub fn of(chip: &Hardware, precision: Precision) -> Option<Self> {
-        let matmul_per_s = match precision {
-            Precision::F16 | Precision::Bf16 => chip.matmul_flops_per_s,
-            Precision::F32 => chip.vector_flops_per_s,
-            Precision::F64 => return None,
-        };
+        let operands = ["Q", "K", "V", "P"].map(|name| precision.format_of(name));
+        let has = |wanted| operands.contains(&wanted);
+        if has(Format::F64) || has(Format::E4m3) {
+            return None;
+        }
+        let matmul_per_s = if has(Format::F32) { chip.vector_flops_per_s } else { chip.matmul_flops_per_s };
         Some(Self {
             bytes_per_s: chip.hbm_bytes_per_s,
             matmul_per_s,

@@ -238,7 +238,8 @@ impl GridQuestion {
             let (rows, cols) = self.algorithm.size_of(self.algorithm.tensor(id), plan)?;
             let is_given_or_left = matches!(tensor.role, Role::In | Role::Out);
             let heads = if tensor.is_of_keys() || tensor.is_of_group { self.shape.kv_heads } else { self.shape.heads };
-            let bytes = language::element_bytes(tensor.kind, plan) as f64 * rows as f64 * cols as f64;
+            let bytes =
+                language::element_bytes(&tensor.name, tensor.kind, plan.precision) as f64 * rows as f64 * cols as f64;
             is_given_or_left.then_some(bytes * (heads * self.shape.batch) as f64)
         };
         text.tensors.iter().enumerate().filter_map(of_tensor).sum()
@@ -312,7 +313,7 @@ impl GridQuestion {
             let head = if tensor.is_of_keys() || tensor.is_of_group { head / self.shape.group() } else { head };
             let at = tensor.axes().iter().filter_map(|axis| step.place.at(axis).map(|index| (axis, index)));
             let block = at.fold(Place::default(), |place, (axis, index)| place.with(axis, index));
-            let bytes = (read + written) * language::element_bytes(tensor.kind, plan);
+            let bytes = (read + written) * language::element_bytes(&tensor.name, tensor.kind, plan.precision);
             touches.push(Touch { block: (id, head, block), bytes, is_load: read > 0 });
             if touches.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -121,7 +121,7 @@ impl Kernel {
     /// The formats that it computes in, at least one.
     pub fn precisions(&self) -> &'static [Precision] {
         match self.file {
-            "flash2_mma.cu" => &[Precision::F16, Precision::Bf16],
+            "flash2_mma.cu" => &[Precision::F16, Precision::BF16],
             _ => &[Precision::F32],
         }
     }

@@ -89,11 +89,11 @@ static WITH_TAPS: [[Ptx; 2]; 15] = [
     both!("flash2", F16, 80, (128, 64, 128), (64, 64, 128), "flash2_mma.f16.d80"),
     both!("flash2", F16, 96, (128, 64, 128), (64, 64, 128), "flash2_mma.f16.d96"),
     both!("flash2", F16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.f16.d128"),
-    both!("flash2", Bf16, 32, (128, 128, 128), "flash2_mma.bf16.d32"),
-    both!("flash2", Bf16, 64, (128, 128, 128), "flash2_mma.bf16.d64"),
-    both!("flash2", Bf16, 80, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d80"),
-    both!("flash2", Bf16, 96, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d96"),
-    both!("flash2", Bf16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d128"),
+    both!("flash2", BF16, 32, (128, 128, 128), "flash2_mma.bf16.d32"),
+    both!("flash2", BF16, 64, (128, 128, 128), "flash2_mma.bf16.d64"),
+    both!("flash2", BF16, 80, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d80"),
+    both!("flash2", BF16, 96, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d96"),
+    both!("flash2", BF16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d128"),
 ];
 
 /// Every variant of the others, also rising in d.
@@ -115,7 +115,7 @@ impl Ptx {
             ("split-kv", _) => "split_kv.cu",
             ("flash2-backward", _) => "flash2_backward.cu",
             ("two-kernel-backward", _) => "two_kernel_backward.cu",
-            (_, Precision::F16 | Precision::Bf16) => "flash2_mma.cu",
+            (_, Precision::F16 | Precision::BF16) => "flash2_mma.cu",
             _ => "flash2.cu",
         }
     }
@@ -126,7 +126,7 @@ impl Ptx {
         if self.algorithm != "standard" {
             defines.push(format!("D={}", self.d));
         }
-        if self.precision == Precision::Bf16 {
+        if self.precision == Precision::BF16 {
             defines.push("BF16".to_owned());
         }
         if self.taps {
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(name("flash2", Precision::F32, 1), Ok("flash2.d64"));
         assert_eq!(name("flash2", Precision::F32, 65), Ok("flash2.d128"));
         assert_eq!(name("flash2", Precision::F16, 65), Ok("flash2_mma.f16.d80"));
-        assert_eq!(name("flash2", Precision::Bf16, 128), Ok("flash2_mma.bf16.d128"));
+        assert_eq!(name("flash2", Precision::BF16, 128), Ok("flash2_mma.bf16.d128"));
         for d in 1..=128 {
             assert!(find("standard", Precision::F32, d, true).is_ok_and(|ptx| ptx.taps && ptx.d >= d));
         }

@@ -1,17 +1,21 @@
 //! The machine: carries out the statements of one step with real numbers.
 
+use std::cell::Cell;
+
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::attention::not_finite::add_weighted;
-use crate::attention::{Head, Real};
-use crate::schedule::language::{Action, Diagonal, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test};
+use crate::attention::{Format, Head, Real};
+use crate::schedule::language::{
+    Action, Diagonal, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test, format_on_chip, operands,
+};
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
 use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, view};
 use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Source};
 use super::fault::Fault;
 use super::given::Given;
-use super::hbm::{self, Block, Hbm, first_of};
+use super::hbm::{self, Block, Hbm, first_of, round};
 use super::hidden::hidden_pairs;
 use super::product::{Side, operand, product};
 use super::reported::Reported;
@@ -34,6 +38,17 @@ pub struct Machine<'a, T: Real> {
     at: Option<(usize, u64)>,
     /// A query block of a head whose reported values on chip are not noted yet.
     unnoted: Option<(usize, usize)>,
+    /// Of each name, what its value is rounded to when a line makes it, and as an operand of a product.
+    formats: Vec<Formats>,
+    /// Of each name, elements that saturated: see [`Format::saturates`]. The last is of values without a name.
+    saturated: Vec<Cell<u64>>,
+}
+
+/// The formats of a name.
+#[derive(Clone, Copy)]
+struct Formats {
+    made: Format,
+    operand: Format,
 }
 
 impl<'a, T: Real> Machine<'a, T> {
@@ -50,6 +65,12 @@ impl<'a, T: Real> Machine<'a, T> {
         spare: hbm::Spare<T>,
     ) -> Result<Self, Fault> {
         assert_eq!(given.len(), setting.heads, "inputs for each head of the group");
+        let (text, precision) = (program.algorithm.text(), setting.plan.precision);
+        let operands = operands(text);
+        let formats = text.names.iter().enumerate().map(|(id, name)| Formats {
+            made: format_on_chip(text, operands, id, precision),
+            operand: precision.format_of(name),
+        });
         Ok(Self {
             program,
             setting,
@@ -61,6 +82,8 @@ impl<'a, T: Real> Machine<'a, T> {
             sizes: Sizes::at(Place::default(), &setting.plan),
             at: None,
             unnoted: None,
+            formats: formats.collect(),
+            saturated: vec![Cell::new(0); text.names.len() + 1],
         })
     }
 
@@ -156,7 +179,10 @@ impl<'a, T: Real> Machine<'a, T> {
                 let window = self.chip.window(of.id, of.shape(), &self.sizes);
                 let (data, stride) = self.chip.take(of.id, of.shape(), plan);
                 let values = view(grid(&data, stride, window));
-                self.hbm.change(&program.algorithm, self.setting, block(*tensor), hides, |mut to| to.assign(&values));
+                let to = block(*tensor);
+                let saturated =
+                    self.hbm.change(&program.algorithm, self.setting, to, hides, |mut to| to.assign(&values));
+                self.saturate(Some(of.id), saturated);
                 self.chip.put(of.id, data, hides, self.chip.is_rounded(of.id));
             }
             Action::Fill { tensor, value } => {
@@ -167,7 +193,9 @@ impl<'a, T: Real> Machine<'a, T> {
             Action::Add { tensor, value } => {
                 let added = self.whole_value(step, number, value.shape);
                 let to = block(*tensor);
-                self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to += &added);
+                let saturated =
+                    self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to += &added);
+                self.saturate(Some(program.algorithm.text().tensors[*tensor].id), saturated);
             }
             Action::Start { name, value, shape } => {
                 let window = self.chip.window(*name, *shape, &self.sizes);
@@ -182,7 +210,9 @@ impl<'a, T: Real> Machine<'a, T> {
                 let (mut data, stride) = self.chip.take(*name, *shape, plan);
                 let values = self.rows_of(step.head, &[], false).grid(Source::Name(*from, *shape));
                 Part { data: &mut data, stride, window }.copy(values);
-                self.chip.put(*name, data, self.chip.hides(*from), self.chip.is_rounded(*from));
+                let is_rounded =
+                    self.chip.is_rounded(*from) && self.formats[*name].operand == self.formats[*from].operand;
+                self.chip.put(*name, data, self.chip.hides(*from), is_rounded);
             }
             Action::Assign { name, value } => self.assign(step, number, *name, value.shape),
         }
@@ -294,7 +324,7 @@ impl<'a, T: Real> Machine<'a, T> {
                     self.product(step, &code.matrices[0].made, keeps, into, &[], &mut spare);
                 }
             }
-            self.finish_sums(code, step, &mut data, stride, window);
+            self.finish(name, code, step, &mut data, stride, window);
             self.chip.put(name, data, hides, false);
             self.spare = spare;
             return;
@@ -311,7 +341,7 @@ impl<'a, T: Real> Machine<'a, T> {
                 _ => (0..window.rows).for_each(|row| data[row * stride] = column[row]),
             }
             spare.push(column);
-            self.finish_sums(code, step, &mut data, stride, window);
+            self.finish(name, code, step, &mut data, stride, window);
             self.chip.put(name, data, hides, false);
             self.spare = spare;
             return;
@@ -320,8 +350,35 @@ impl<'a, T: Real> Machine<'a, T> {
         let (mut data, stride) = self.chip.take(name, shape, plan);
         Part { data: &mut data, stride, window }.view().assign(&values);
         self.spare.push(values.into_raw_vec_and_offset().0);
-        self.finish_sums(code, step, &mut data, stride, window);
+        self.finish(name, code, step, &mut data, stride, window);
         self.chip.put(name, data, hides, false);
+    }
+
+    /// What is left to be done with a value that a line has made: sums of nothing, and the rounding of values that are kept
+    /// in fewer bits than they are computed in.
+    fn finish(&self, name: NameId, code: &Code, step: &Step, data: &mut [T], stride: usize, window: Window) {
+        self.finish_sums(code, step, data, stride, window);
+        let format = self.formats[name].made;
+        if format.is_narrow() {
+            self.saturate(Some(name), round(Part { data, stride, window }.view(), format));
+        }
+    }
+
+    fn saturate(&self, name: Option<NameId>, elements: u64) {
+        if elements > 0 {
+            let count = &self.saturated[name.unwrap_or(self.saturated.len() - 1)];
+            count.set(count.get() + elements);
+        }
+    }
+
+    /// Elements that saturated since the start, by name; of Q, K and V where they were given. A value without a name is
+    /// an operand that a line works out for its product.
+    pub fn saturated(&self) -> Vec<(String, u64)> {
+        let text = self.program.algorithm.text();
+        let names = text.names.iter().map(String::as_str).chain([""]);
+        let made = names.zip(&self.saturated).map(|(name, count)| (name.to_owned(), count.get()));
+        let given = self.given.iter().map(|given| given.head.saturated).sum();
+        made.chain([("Q, K, V".to_owned(), given)]).filter(|(_, count)| *count > 0).collect()
     }
 
     /// A row that has seen all its keys, each at a score of -inf, has a sum of NaN: no weights follow from those.
@@ -422,15 +479,16 @@ impl<'a, T: Real> Machine<'a, T> {
         let rows = self.rows_of(step.head, matrices, false);
         let (left, right) = (self.side(*a, &rows, step), self.side(*b, &rows, step));
         let keep = if keeps { T::one() } else { T::zero() };
-        let precision = self.plan().precision;
         if let (Some(key), None) = (self.odd_values_of(*b, step), scale) {
             let (row, _) = start(self.plan(), step.place);
-            let rounded = operand(&left, precision);
+            let (rounded, saturated) = operand(&left);
+            self.saturate(name_of(*a), saturated);
             let weights = rounded.as_ref().map_or_else(|| left.view(), |rounded| rounded.view());
             return add_weighted(rows.head, &weights, (row, key), keep, &mut into.view());
         }
         let scale = scale.as_ref().map_or(T::one(), |scale| rows.single(scale, 0, spare));
-        product(&left, &right, scale, keep, precision, into, spare);
+        let saturated = product(&left, &right, scale, keep, into, spare);
+        self.saturate(name_of(*a).or(name_of(*b)), saturated);
     }
 
     /// One side of a product.
@@ -440,6 +498,7 @@ impl<'a, T: Real> Machine<'a, T> {
             Source::Matrix(_) => (Hides::Nothing, false, None),
             Source::Name(name, _) => (self.chip.hides(name), self.chip.is_rounded(name), rows.input_of(name)),
         };
+        let format = name_of(operand).map_or(self.plan().precision.format, |name| self.formats[name].operand);
         let hidden = match operand.source {
             Source::Name(_, shape) if hides != Hides::Nothing && !self.is_full(step.place) => {
                 let hidden = hidden_pairs(&self.given[step.head].head, self.plan(), step.place, shape);
@@ -451,7 +510,7 @@ impl<'a, T: Real> Machine<'a, T> {
             Source::Name(name, _) if is_turned => rows.turned(name, values),
             _ => None,
         };
-        Side { values, is_turned, turned, hidden, is_clean: hides == Hides::Zeros, is_rounded, input }
+        Side { values, is_turned, turned, hidden, is_clean: hides == Hides::Zeros, format, is_rounded, input }
     }
 
     /// The first key of an operand that is V as it is given, where V has a NaN or an infinity.
@@ -465,6 +524,14 @@ impl<'a, T: Real> Machine<'a, T> {
         let is_v = |tensor: &Tensor| tensor.id == name && tensor.name == "V";
         let of = algorithm.tensors.iter().find(|tensor| is_v(tensor))?;
         (of.role == Role::In).then(|| start(self.plan(), step.place).1)
+    }
+}
+
+/// The name that an operand is.
+fn name_of(operand: Operand) -> Option<NameId> {
+    match operand.source {
+        Source::Name(name, _) => Some(name),
+        Source::Matrix(_) => None,
     }
 }
 

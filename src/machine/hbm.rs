@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
+use crate::attention::precision::store_scores_as;
 use crate::attention::product::Grid;
-use crate::attention::{Precision, Real};
+use crate::attention::{Format, Real};
 use crate::number;
-use crate::schedule::language::{Axis, Inner, Kind, Role, Setting, Tensor, TensorId};
+use crate::schedule::language::{Axis, Inner, Role, Setting, Tensor, TensorId, format_in_hbm};
 use crate::schedule::{self, Algorithm, Place, Plan};
 use crate::sentence::Sentence;
 
@@ -178,7 +179,7 @@ impl<'a, T: Real> Hbm<'a, T> {
         slab.written[area.number].then(|| (slab.values.slice(s![area.rows, area.cols]), slab.hides[area.number]))
     }
 
-    /// Lets `write` change a block, and rounds it as its tensor is kept.
+    /// Lets `write` change a block, and rounds it as its tensor is kept. Gives how many of its elements saturate.
     pub fn change(
         &mut self,
         algorithm: &Algorithm,
@@ -186,15 +187,19 @@ impl<'a, T: Real> Hbm<'a, T> {
         block: Block,
         hides: Hides,
         write: impl FnOnce(ArrayViewMut2<'_, T>),
-    ) {
+    ) -> u64 {
         let of = &algorithm.text().tensors[block.tensor];
         let area = area(of, setting, block.place);
         let slab = self.slab_mut(block);
         (slab.written[area.number], slab.hides[area.number]) = (true, hides);
         let mut values = slab.values.slice_mut(s![area.rows, area.cols]);
         write(values.view_mut());
-        if of.kind == Kind::Element {
-            round(values, setting.plan.precision);
+        match format_in_hbm(of, setting.plan.precision) {
+            Some(format) if of.shape().is_tile() && format.is_narrow() => {
+                rounded(values, |row| store_scores_as(row, format))
+            }
+            Some(format) => round(values, format),
+            None => 0,
         }
     }
 
@@ -254,16 +259,17 @@ pub fn first_of(tensor: &Tensor, setting: &Setting, place: Place) -> (usize, usi
     (area.rows.start, area.cols.start)
 }
 
-/// Rounds each value as 16-bit formats do when they are stored.
-pub fn round<T: Real>(mut values: ArrayViewMut2<'_, T>, precision: Precision) {
-    if precision.element_bytes() < 4 {
-        for mut row in values.rows_mut() {
-            match row.as_slice_mut() {
-                Some(row) => T::store_as(row, precision),
-                None => row.iter_mut().for_each(|value| T::store_as(std::slice::from_mut(value), precision)),
-            }
-        }
-    }
+/// Rounds each value to a format, where that is narrower than what computes. Gives how many saturate.
+pub fn round<T: Real>(values: ArrayViewMut2<'_, T>, format: Format) -> u64 {
+    if format.is_narrow() { rounded(values, |row| T::store_as(row, format)) } else { 0 }
+}
+
+fn rounded<T: Real>(mut values: ArrayViewMut2<'_, T>, store: impl Fn(&mut [T]) -> u64) -> u64 {
+    let rows = values.rows_mut().into_iter().map(|mut row| match row.as_slice_mut() {
+        Some(row) => store(row),
+        None => row.iter_mut().map(|value| store(std::slice::from_mut(value))).sum(),
+    });
+    rows.sum()
 }
 
 impl<T: Real> Slab<T> {
@@ -304,8 +310,9 @@ fn input<'a, T: Real>(
         Some(elements) => Cow::Borrowed(elements),
         None => Cow::Owned(values.iter().copied().collect()),
     };
-    if tensor.kind == Kind::Element && !is_rounded && setting.plan.precision.element_bytes() < 4 {
-        T::store_as(elements.to_mut(), setting.plan.precision);
+    let format = format_in_hbm(tensor, setting.plan.precision).filter(|format| format.is_narrow() && !is_rounded);
+    if let Some(format) = format {
+        T::store_as(elements.to_mut(), format);
     }
     // Of V that is known already.
     let is_finite = match name.as_str() {
@@ -398,6 +405,7 @@ fn area(tensor: &Tensor, setting: &Setting, place: Place) -> Area {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attention::Precision;
     use crate::schedule::{Tiling, algorithm};
 
     /// Refused before anything is made: inputs, what goes between kernels, and outputs, of each head.

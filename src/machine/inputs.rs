@@ -20,7 +20,7 @@ pub fn inputs<T: Real>(
     batch: usize,
     head: usize,
 ) -> Result<Given<T>, Fault> {
-    let inputs = problem.head::<T>(batch, head, schedule.plan().precision);
+    let inputs = schedule.plan().head::<T>(problem, batch, head);
     let mut given = Given::new(inputs.clone());
     let text = schedule.algorithm.text();
     let of_forward = |name: &&str| !matches!(*name, "Q" | "K" | "V" | "dO");

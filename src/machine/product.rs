@@ -1,9 +1,9 @@
-//! Matrix products on chip: operands rounded as copies in 16-bit runs, hidden pairs left out.
+//! Matrix products on chip: operands rounded as copies to narrow formats, hidden pairs left out.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::attention::product::{Grid, multiply};
-use crate::attention::{Precision, Real};
+use crate::attention::{Format, Real};
 
 use super::chip::view;
 use super::hbm::{Input, round};
@@ -22,7 +22,9 @@ pub struct Side<'a, T: Real> {
     pub hidden: Option<Array2<bool>>,
     /// 0 stands at hidden pairs already.
     pub is_clean: bool,
-    /// Its elements are ones of the format of the tensors.
+    /// What it is rounded to.
+    pub format: Format,
+    /// Its elements are ones of that format.
     pub is_rounded: bool,
     /// The input that it is a block of, which may be known to be finite.
     pub input: Option<&'a Input<'a, T>>,
@@ -53,21 +55,22 @@ impl<'a, T: Real> Side<'a, T> {
 }
 
 /// `into = scale * a @ b + keep * into`, where `keep` is 1 or 0. Pairs that are hidden add nothing, whatever they meet: an
-/// ordinary product would make NaN of 0 and an infinity.
+/// ordinary product would make NaN of 0 and an infinity. Gives how many elements of operands saturate.
 pub fn product<T: Real>(
     a: &Side<'_, T>,
     b: &Side<'_, T>,
     scale: T,
     keep: T,
-    precision: Precision,
     mut into: Part<'_, T>,
     spare: &mut Spare<T>,
-) {
-    let copies = [a, b].map(|side| operand(side, precision));
+) -> u64 {
+    let [(left, of_left), (right, of_right)] = [a, b].map(operand);
+    let (copies, saturated) = ([left, right], of_left + of_right);
     if [(a, b, &copies[1]), (b, a, &copies[0])].into_iter().any(|(side, other, copy)| leaks(side, other, copy)) {
         let [left, right] = [(&copies[0], a), (&copies[1], b)]
             .map(|(copy, side)| copy.as_ref().map_or_else(|| side.view(), |copy| copy.view()));
-        return pair_by_pair([a, b], &left, &right, scale, keep, &mut into.view());
+        pair_by_pair([a, b], &left, &right, scale, keep, &mut into.view());
+        return saturated;
     }
     let mut memory = [spare.pop().unwrap_or_default(), spare.pop().unwrap_or_default()];
     let [of_left, of_right] = &mut memory;
@@ -75,6 +78,7 @@ pub fn product<T: Real>(
     let right = copies[1].as_ref().map_or_else(|| b.grid(of_right), whole);
     multiply(scale, left, right, keep, &mut into.data[into.window.start..], into.stride);
     spare.extend(memory);
+    saturated
 }
 
 /// What is not finite in `other` would get through a hidden pair of `side`.
@@ -91,17 +95,16 @@ fn whole<T>(matrix: &Array2<T>) -> Grid<'_, T> {
     Grid { data, stride: matrix.ncols(), rows: matrix.nrows(), cols: matrix.ncols() }
 }
 
-/// What takes part: rounded, and 0 at hidden pairs. `None` where that changes nothing.
-pub fn operand<T: Real>(side: &Side<'_, T>, precision: Precision) -> Option<Array2<T>> {
-    let rounds = precision.element_bytes() < 4 && !side.is_rounded;
+/// What takes part: rounded, and 0 at hidden pairs; `None` where that changes nothing. And how many of its elements
+/// saturate.
+pub fn operand<T: Real>(side: &Side<'_, T>) -> (Option<Array2<T>>, u64) {
+    let rounds = side.format.is_narrow() && !side.is_rounded;
     let hidden = side.hidden.as_ref().filter(|_| !side.is_clean);
     if !rounds && hidden.is_none() {
-        return None;
+        return (None, 0);
     }
     let mut copy = side.view().as_standard_layout().into_owned();
-    if rounds {
-        round(copy.view_mut(), precision);
-    }
+    let saturated = if rounds { round(copy.view_mut(), side.format) } else { 0 };
     if let Some(hidden) = hidden {
         copy.zip_mut_with(hidden, |value, &hidden| {
             if hidden {
@@ -109,7 +112,7 @@ pub fn operand<T: Real>(side: &Side<'_, T>, precision: Precision) -> Option<Arra
             }
         });
     }
-    Some(copy)
+    (Some(copy), saturated)
 }
 
 fn pair_by_pair<T: Real>(
@@ -142,7 +145,17 @@ mod tests {
 
     fn side<T: Real>(values: &Array2<T>) -> Side<'_, T> {
         let values = whole(values);
-        Side { values, is_turned: false, turned: None, hidden: None, is_clean: false, is_rounded: false, input: None }
+        let format = Format::F32;
+        Side {
+            values,
+            is_turned: false,
+            turned: None,
+            hidden: None,
+            is_clean: false,
+            format,
+            is_rounded: false,
+            input: None,
+        }
     }
 
     fn into<T>(values: &mut Array2<T>) -> Part<'_, T> {
@@ -158,14 +171,14 @@ mod tests {
         let v = array![[2.0, 4.0], [f64::INFINITY, 8.0]];
         let mut o = array![[1.0, 1.0], [1.0, 1.0]];
         let (left, right) = (Side { hidden: Some(hidden.clone()), ..side(&p) }, side(&v));
-        product(&left, &right, 2.0, 1.0, Precision::F64, into(&mut o), &mut Vec::new());
+        product(&left, &right, 2.0, 1.0, into(&mut o), &mut Vec::new());
         assert_eq!(o, array![[3.0, 5.0], [f64::INFINITY, 15.0]]);
         let turned = hidden.t().to_owned();
         let left = Side { hidden: Some(turned), is_turned: true, ..side(&p) };
-        product(&left, &right, 1.0, 0.0, Precision::F64, into(&mut o), &mut Vec::new());
+        product(&left, &right, 1.0, 0.0, into(&mut o), &mut Vec::new());
         assert_eq!(o.row(1), array![f64::INFINITY, 6.0]);
         assert_eq!(o.row(0), array![f64::INFINITY, 4.0]);
-        product(&side(&v), &side(&p), 1.0, 0.0, Precision::F64, into(&mut o), &mut Vec::new());
+        product(&side(&v), &side(&p), 1.0, 0.0, into(&mut o), &mut Vec::new());
         assert!(o[[0, 1]].is_nan(), "nothing is hidden here");
     }
 
@@ -175,9 +188,16 @@ mod tests {
         let a = array![[1.0f32 + 1.0 / 4096.0]];
         let one = array![[1.0f32]];
         let mut c = array![[0.0f32]];
-        for (precision, expected) in [(Precision::F32, a[[0, 0]]), (Precision::F16, 1.0), (Precision::Bf16, 1.0)] {
-            product(&side(&a), &side(&one), 1.0, 0.0, precision, into(&mut c), &mut Vec::new());
-            assert_eq!(c[[0, 0]], expected, "{}", precision.name());
+        for (format, expected) in
+            [(Format::F32, a[[0, 0]]), (Format::F16, 1.0), (Format::Bf16, 1.0), (Format::E4m3, 1.0)]
+        {
+            let left = Side { format, ..side(&a) };
+            assert_eq!(product(&left, &side(&one), 1.0, 0.0, into(&mut c), &mut Vec::new()), 0);
+            assert_eq!(c[[0, 0]], expected, "{}", format.name());
         }
+        let large = array![[4096.0f32]];
+        let left = Side { format: Format::E4m3, ..side(&large) };
+        assert_eq!(product(&left, &side(&one), 1.0, 0.0, into(&mut c), &mut Vec::new()), 1, "saturates");
+        assert_eq!(c[[0, 0]], 448.0);
     }
 }

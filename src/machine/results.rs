@@ -18,6 +18,7 @@ pub struct Results {
     values: Vec<(String, Array2<f64>)>,
     /// Of each part of a result, the name that it has.
     parts: Vec<(Part, String)>,
+    saturated: Vec<(String, u64)>,
 }
 
 impl Results {
@@ -41,7 +42,7 @@ impl Results {
             }
         }
         let named = |part: Part| schedule.algorithm.result(part).map(|name| (part, name.to_owned()));
-        Self { values, parts: Part::ALL.into_iter().filter_map(named).collect() }
+        Self { values, parts: Part::ALL.into_iter().filter_map(named).collect(), saturated: machine.saturated() }
     }
 
     /// The result that plays this part, whatever the text calls it.
@@ -59,6 +60,11 @@ impl Results {
             None if part == Part::Lse => from_sums().map(Cow::Owned),
             None => None,
         }
+    }
+
+    /// Elements that saturated on the way, by name; of all heads of the group. See [`Machine::saturated`].
+    pub fn saturated(&self) -> &[(String, u64)] {
+        &self.saturated
     }
 
     /// The results with their names, in the order of the text.

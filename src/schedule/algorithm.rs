@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::attention::{Shape, Stored, TileClass};
+use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::buffer::Buffer;
 use super::language::{
@@ -74,11 +74,15 @@ pub fn by_name(name: &str) -> Option<&'static Algorithm> {
 }
 
 /// What `algorithm` stores under `plan` before its results are done, read off its traffic: its scores, or an output that
-/// is read back.
+/// is read back and was rounded.
 pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
     let form = algorithm.closed_form(plan);
     let output = algorithm.result(Part::Output).and_then(Tensor::known);
-    let output_every = output.is_some_and(|output| form.read.get(output) > 0).then_some(plan.bc);
+    let is_rounded = |output: Tensor| {
+        let format = algorithm.of_tensor(output).and_then(|of| language::format_in_hbm(of, plan.precision));
+        format.is_some_and(Format::is_narrow) && form.read.get(output) > 0
+    };
+    let output_every = output.is_some_and(is_rounded).then_some(plan.bc);
     Stored { scores: algorithm.stores_scores(&form), output_every }
 }
 
@@ -322,7 +326,8 @@ impl Algorithm {
 
     /// A tensor of the text with the bytes of its elements.
     pub fn hbm_tensor(&self, id: language::TensorId, plan: &Plan) -> HbmTensor {
-        let element_bytes = language::element_bytes(self.text().tensors[id].kind, plan);
+        let of = &self.text().tensors[id];
+        let element_bytes = language::element_bytes(&of.name, of.kind, plan.precision);
         HbmTensor { tensor: self.tensor(id), element_bytes }
     }
 

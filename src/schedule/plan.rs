@@ -2,7 +2,7 @@
 
 use std::ops::{AddAssign, Range};
 
-use crate::attention::{Band, Precision, Problem, Runs, TileClass};
+use crate::attention::{Band, Head, Precision, Problem, Real, Runs, TileClass};
 
 use super::language::Counts;
 use super::step::Place;
@@ -91,6 +91,13 @@ impl Plan {
             },
             ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision)
         }
+    }
+
+    /// What (batch, head) of `problem` computes, in the formats and the blocks of the plan.
+    ///
+    /// Panics if `batch` or `head` is out of range.
+    pub fn head<T: Real>(&self, problem: &Problem, batch: usize, head: usize) -> Head<T> {
+        problem.head_in_blocks(batch, head, self.precision, [self.br, self.bc])
     }
 
     /// Query blocks.

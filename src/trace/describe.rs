@@ -233,19 +233,24 @@ pub(super) fn check(export: &Export<'_>, results: &[Results]) -> Option<(Check, 
     // Of dQ, that of the head which is worst.
     let worst = |name: &str| {
         let all = compared.iter().filter(|of| of.name == name);
-        all.max_by(|a, b| a.share().total_cmp(&b.share()))
-            .map(|of| ErrorAndBound { max_error: Number(of.error), bound: Number(of.bound) })
+        all.max_by(|a, b| a.share().total_cmp(&b.share())).map(|of| ErrorAndBound {
+            max_error: Number(of.error),
+            bound: Number(of.bound),
+            plain: of.plain.map(Number),
+        })
     };
     let [o, m, l, lse] = FORWARD.map(worst);
     let gradients = GRADIENTS.iter().filter_map(|name| Some(((*name).to_owned(), worst(name)?))).collect();
-    Some((Check { passed: compared.iter().all(Compared::is_right), o, m, l, lse, gradients }, fault))
+    let passed = compared.iter().all(Compared::is_right);
+    let saturated = picked.saturated().iter().cloned().collect();
+    Some((Check { passed, o, m, l, lse, gradients, saturated }, fault))
 }
 
 fn of_forward(export: &Export<'_>, results: &Results) -> Vec<Compared> {
     let (algorithm, plan) = (&export.schedule.algorithm, export.schedule.plan());
     let stored = algorithm::stored(algorithm, plan);
     let (reference, bound) = expected::forward(export.problem, (export.batch, export.head), plan.precision, stored);
-    let all = Expected::of_forward(&reference.exact, &bound);
+    let all = Expected::of_forward(&reference, &bound);
     all.iter().filter_map(|of| Some(of.compare(results.called(of.name)?.view()))).collect()
 }
 

@@ -117,11 +117,8 @@ impl Slack {
         let is_double = plan.precision == Precision::F64;
         let u = if is_double { f64::EPSILON / 2.0 } else { f64::from(f32::EPSILON) / 2.0 };
         // The spacing of what is stored, where that is coarser than what is computed.
-        let spacing = match plan.precision {
-            Precision::F16 => 1.0 / 1024.0,
-            Precision::Bf16 => 1.0 / 128.0,
-            Precision::F32 | Precision::F64 => 0.0,
-        };
+        let coarsest = plan.precision.coarsest();
+        let spacing = if coarsest.is_narrow() { coarsest.spacing() } else { 0.0 };
         let head = problem.head::<f64>(export.batch, export.head, Precision::F64);
         let longest_row = |rows: &ndarray::Array2<f64>| {
             let norms = rows.rows().into_iter().map(|row| row.dot(&row).sqrt());

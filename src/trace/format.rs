@@ -96,7 +96,7 @@ pub struct ProblemFacts {
     pub has_bias: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<DropoutFacts>,
-    /// The format of the tensors in HBM. f64 computes in f64, the others in f32.
+    /// The formats of the tensors in HBM. f64 computes in f64, the others in f32.
     pub precision: Precision,
 }
 
@@ -331,6 +331,10 @@ pub struct Check {
     /// Of a backward pass: dQ (of the head of the group that is worst), dK and dV.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gradients: BTreeMap<String, ErrorAndBound>,
+    /// Elements that e4m3 could only hold as ±448, by the name of the value that was rounded; that of an operand without a
+    /// name is empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub saturated: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -338,6 +342,9 @@ pub struct ErrorAndBound {
     /// Largest absolute difference.
     pub max_error: Number,
     pub bound: Number,
+    /// The largest difference of plain attention in the same formats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain: Option<Number>,
 }
 
 impl Step<'_> {

@@ -223,7 +223,8 @@ impl Sums {
             return Ok(());
         }
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
-        let element = element_bytes(self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan);
+        let element =
+            element_bytes(tensor.name(), self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan.precision);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
             let fault = Sentence::new("it moves part of an element: those of {0} have {1} {1|byte|bytes}");
             return Err(fault.with(tensor.name()).with(element));

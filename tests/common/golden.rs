@@ -97,15 +97,15 @@ impl Case {
         }
         let scores = self.largest_score();
         let is_large = scores > 5e3;
-        let format = if is_large { "f32" } else { precision.name() };
-        let baseline = self.entry["naive_baseline_max_abs_err"][format][name].as_f64().unwrap_or(0.0);
+        let format = if is_large { Precision::F32.name() } else { precision.name() };
+        let baseline = self.entry["naive_baseline_max_abs_err"][format.as_ref()][name].as_f64().unwrap_or(0.0);
         let floor = match precision {
             Precision::F64 => 1e-11,
             // P = exp(S - L) carries the rounding of L.
             _ if is_large => f64::from(f32::EPSILON) * scores,
             Precision::F32 => 2e-6,
             Precision::F16 => 1e-3,
-            Precision::Bf16 => 8e-3,
+            _ => 8e-3,
         };
         let baseline = if precision == Precision::F64 { 0.0 } else { baseline };
         let largest = self.tensor(name).iter().fold(1.0, |most: f64, x| most.max(x.abs()));
@@ -138,12 +138,12 @@ impl Case {
             Precision::F64 => 1e-11,
             Precision::F32 => 2e-6,
             Precision::F16 => 1e-3,
-            Precision::Bf16 => 8e-3,
+            _ => 8e-3,
         };
-        let format = if scores > 5e3 && precision != Precision::F64 { "f32" } else { precision.name() };
+        let format = if scores > 5e3 && precision != Precision::F64 { Precision::F32.name() } else { precision.name() };
         let of = if RESULTS[result] == "O" { "O" } else { "L" };
         // There is no plain baseline in f64: it is the exact result.
-        let baseline = self.entry["naive_baseline_max_abs_err"][format][of].as_f64().unwrap_or(0.0);
+        let baseline = self.entry["naive_baseline_max_abs_err"][format.as_ref()][of].as_f64().unwrap_or(0.0);
         let finite = self.results[result].iter().filter(|x| x.is_finite());
         let largest = finite.fold(1.0, |most: f64, x| most.max(x.abs()));
         if RESULTS[result] == "l" && precision == Precision::F32 {

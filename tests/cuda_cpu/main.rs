@@ -52,7 +52,7 @@ impl Case {
         let problem = &mut case.problem;
         let round = |x: f64| match precision {
             Precision::F16 => half::f16::from_f64(x).to_f64(),
-            Precision::Bf16 => half::bf16::from_f64(x).to_f64(),
+            Precision::BF16 => half::bf16::from_f64(x).to_f64(),
             _ => x,
         };
         for tensor in [&mut problem.q, &mut problem.k, &mut problem.v] {
@@ -111,7 +111,7 @@ static GOLDEN: LazyLock<Vec<golden::Case>> = LazyLock::new(golden::cases);
 /// Every golden and built-in case, dropout aside, and those with what is not finite; golden values are exact in each format.
 fn all_cases(precision: Precision) -> &'static [Case] {
     static SETS: [OnceLock<Vec<Case>>; 3] = [const { OnceLock::new() }; 3];
-    let at = [Precision::F32, Precision::F16, Precision::Bf16].iter().position(|known| *known == precision);
+    let at = [Precision::F32, Precision::F16, Precision::BF16].iter().position(|known| *known == precision);
     SETS[at.expect("a format of a kernel")].get_or_init(|| {
         let golden = GOLDEN.iter().filter(|case| case.problem.dropout.is_none());
         // Beside the blocks of 16, 32 and 64: what is not finite shares tiles with what is, seen and hidden.
@@ -269,5 +269,5 @@ fn flash2_mma_in_f16_meets_all_cases() {
 
 #[test]
 fn flash2_mma_in_bf16_meets_all_cases() {
-    check_variants(&mma(Precision::Bf16), &taken_cases(Precision::Bf16));
+    check_variants(&mma(Precision::BF16), &taken_cases(Precision::BF16));
 }

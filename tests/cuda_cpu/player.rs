@@ -35,7 +35,7 @@ impl Variant {
     }
 
     fn is_half(&self) -> bool {
-        matches!(self.precision, Precision::F16 | Precision::Bf16)
+        matches!(self.precision, Precision::F16 | Precision::BF16)
     }
 
     fn defines(&self) -> Vec<String> {
@@ -47,7 +47,7 @@ impl Variant {
         if self.is_half() {
             defines.push("-DTENSOR_CORES".into());
         }
-        if self.precision == Precision::Bf16 {
+        if self.precision == Precision::BF16 {
             defines.push("-DBF16".into());
         }
         if self.taps {
@@ -202,7 +202,7 @@ impl Player {
             let padded = row.iter().copied().chain(std::iter::repeat_n(0.0, self.columns(d) - d));
             match self.variant.precision {
                 Precision::F16 => bytes.extend(padded.flat_map(|x| f16::from_f64(x).to_le_bytes())),
-                Precision::Bf16 => bytes.extend(padded.flat_map(|x| bf16::from_f64(x).to_le_bytes())),
+                Precision::BF16 => bytes.extend(padded.flat_map(|x| bf16::from_f64(x).to_le_bytes())),
                 _ => bytes.extend(padded.flat_map(|x| (x as f32).to_le_bytes())),
             }
         }
@@ -253,7 +253,7 @@ impl Player {
         let columns = self.columns(shape.d_v);
         let o: Vec<f64> = match self.variant.precision {
             Precision::F16 => take(rest, rows * columns, |b| f16::from_le_bytes(b).to_f64()),
-            Precision::Bf16 => take(rest, rows * columns, |b| bf16::from_le_bytes(b).to_f64()),
+            Precision::BF16 => take(rest, rows * columns, |b| bf16::from_le_bytes(b).to_f64()),
             _ => take(rest, rows * columns, |b| f64::from(f32::from_le_bytes(b))),
         };
         // split_kv tells neither m nor l: they are of a split, and no split knows the row's.

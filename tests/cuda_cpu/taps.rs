@@ -11,7 +11,7 @@ const ALL: [Variant; 5] = [
     Variant { kernel: "flash1", precision: Precision::F32, d: 64, taps: true },
     Variant { kernel: "flash2", precision: Precision::F32, d: 64, taps: true },
     Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: true },
-    Variant { kernel: "flash2_mma", precision: Precision::Bf16, d: 96, taps: true },
+    Variant { kernel: "flash2_mma", precision: Precision::BF16, d: 96, taps: true },
 ];
 
 /// Compares the taps of one head with `expected[j][i]`: m and l of query `i` after key block `j`, where it was visited.
@@ -87,7 +87,7 @@ fn steps(problem: &Problem, at: usize, player: &Player, answer: &Answer) -> Vec<
 
 /// The cases of a variant with taps, and its own.
 fn cases_of(variant: Variant) -> (Vec<&'static Case>, Vec<Case>) {
-    let all = if variant.precision == Precision::Bf16 { Vec::new() } else { taken_cases(variant.precision) };
+    let all = if variant.precision == Precision::BF16 { Vec::new() } else { taken_cases(variant.precision) };
     let fits = |case: &&Case| case.problem().shape.d.max(case.problem().shape.d_v) <= variant.d;
     (all.into_iter().filter(fits).collect(), own_cases(variant.d, variant.precision))
 }

@@ -207,9 +207,9 @@ fn a_launch_gives_the_shared_memory_that_a_kernel_asks_for() {
         (Precision::F32, 64, 0),
         (Precision::F16, 32, 24 << 10),
         (Precision::F16, 64, 48 << 10),
-        (Precision::Bf16, 65, 40 << 10),
+        (Precision::BF16, 65, 40 << 10),
         (Precision::F16, 96, 48 << 10),
-        (Precision::Bf16, 128, 64 << 10),
+        (Precision::BF16, 128, 64 << 10),
     ];
     for (precision, d, shared) in cases {
         let problem = tilescope::attention::cases::problem(Shape::single(40, 40, d));

@@ -21,7 +21,7 @@ const KERNELS: [(&str, Precision); 6] = [
     ("flash1", Precision::F32),
     ("flash2", Precision::F32),
     ("flash2", Precision::F16),
-    ("flash2", Precision::Bf16),
+    ("flash2", Precision::BF16),
     ("split-kv", Precision::F32),
 ];
 

@@ -120,7 +120,7 @@ fn a_bound_is_below_every_model_and_grows_with_the_work() {
     for chip in &chips {
         for name in ["standard", "flash1", "flash2", "split-kv", "flash2-backward", "two-kernel-backward"] {
             for causal in [false, true] {
-                let spec = RunSpec { precision: Some(Precision::Bf16), causal: Some(causal), ..RunSpec::default() };
+                let spec = RunSpec { precision: Some(Precision::BF16), causal: Some(causal), ..RunSpec::default() };
                 let mut last = 0.0;
                 for n in [1, 100, 1024] {
                     let tiling = if chip.name == "toy" { Tiling { br: 1, bc: 1 } } else { Tiling { br: 32, bc: 32 } };
@@ -193,7 +193,7 @@ fn no_bound_is_above_a_measured_time() {
 
 #[test]
 fn a_long_sequence_takes_no_time() {
-    let spec = RunSpec { precision: Some(Precision::Bf16), causal: Some(true), ..RunSpec::default() };
+    let spec = RunSpec { precision: Some(Precision::BF16), causal: Some(true), ..RunSpec::default() };
     let shape = Shape { kv_heads: 8, ..square(1, 32, 1 << 20, 128) };
     let found = answer(&of("flash2", shape, B128, "b200", spec));
     assert_eq!(found.kernels[0].blocks, 32 * 8192);

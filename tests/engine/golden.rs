@@ -57,7 +57,7 @@ fn f32_and_f64_meet_the_golden_data() {
 
 #[test]
 fn flash2_in_half_precision_meets_the_golden_data() {
-    check_all(&[Precision::F16, Precision::Bf16], &["flash2"]);
+    check_all(&[Precision::F16, Precision::BF16], &["flash2"]);
 }
 
 /// Bugs that the golden data must catch. Each changes what the machine computes or what it is told.

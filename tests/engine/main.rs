@@ -15,6 +15,7 @@ mod mutants;
 mod not_finite;
 mod own_lessons;
 mod packed;
+mod precision;
 mod schedules;
 mod trace_follows;
 mod traces;

@@ -2,8 +2,8 @@
 //! empty, what is counted is what is derived and what the published formulas say, and results are those of attention
 //! over the pairs alone.
 
-use ndarray::{Array2, Array4, s};
 use crate::common::saved::{Saved, npz};
+use ndarray::{Array2, Array4, s};
 use tilescope::attention::input::{self, random};
 use tilescope::attention::{Diagonal, Mask, Precision, Problem, TileClass};
 use tilescope::machine::MeterIndex;

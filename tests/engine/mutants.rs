@@ -135,7 +135,7 @@ fn is_wrong(text: &str, problem: &Problem) -> bool {
     } else {
         let stored = algorithm::stored(&algorithm, &plan);
         let (reference, bound) = expected::forward(problem, (0, 0), Precision::F64, stored);
-        Expected::of_forward(&reference.exact, &bound)
+        Expected::of_forward(&reference, &bound)
     };
     let results = all.iter().filter_map(|of| Some(of.compare(run.results().called(of.name)?.view())));
     let results: Vec<_> = results.collect();

@@ -236,7 +236,7 @@ fn traces_of_every_release_stay_readable() {
         for (algorithm, tiles, precision) in [
             ("flash2", Tiles::Full, Precision::F32),
             ("flash1", Tiles::Stats, Precision::F64),
-            ("standard", Tiles::Stats, Precision::Bf16),
+            ("standard", Tiles::Stats, Precision::BF16),
             ("flash2", Tiles::None, Precision::F16),
         ] {
             let name = format!("{algorithm}-{}.json", format!("{tiles:?}").to_lowercase());

@@ -93,7 +93,7 @@ fn refusals_say_why_with_numbers() {
         refusal.to_string()
     };
     let small = single(4, 4, 8);
-    for precision in [Precision::F64, Precision::F16, Precision::Bf16] {
+    for precision in [Precision::F64, Precision::F16, Precision::BF16] {
         let reason = refused(&small, "flash2", precision);
         assert_eq!(reason, format!("the kernel computes in f32 only, not in {}", precision.name()));
     }

@@ -183,7 +183,7 @@ fn what_was_accumulated_is_rounded_in_a_product() {
                 kernel two\nshared X, K ; registers A\nparallel for i in query blocks, j in key blocks\n  load X[i]\n  \
                 load K[j]\n  it: A = X @ K^T\n  store A[i,j]\n";
     let problem = causal();
-    for precision in [Precision::F16, Precision::Bf16] {
+    for precision in [Precision::F16, Precision::BF16] {
         let round = |x: f32| match precision {
             Precision::F16 => f64::from(half::f16::from_f32(x).to_f32()),
             _ => f64::from(half::bf16::from_f32(x).to_f32()),

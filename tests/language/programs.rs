@@ -4,11 +4,18 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use tilescope::attention::Precision;
-use tilescope::schedule::language::{Cost, Setting, TEXTS, Test, Work, closed_form, element_bytes, programs, walk};
+use tilescope::schedule::language::{
+    Cost, Setting, TEXTS, Tensor, Test, Work, closed_form, element_bytes, programs, walk,
+};
 use tilescope::schedule::{Plan, Tiling};
 
 use super::common::plans;
 use super::text;
+
+/// Of one element.
+fn bytes_of(tensor: &Tensor, setting: &Setting) -> u64 {
+    element_bytes(&tensor.name, tensor.kind, setting.plan.precision)
+}
 
 /// Every step, added to its program. A load under `once` is counted where it first is; told apart below.
 fn walked(name: &str, setting: &Setting) -> Vec<Vec<Work>> {
@@ -24,7 +31,7 @@ fn walked(name: &str, setting: &Setting) -> Vec<Vec<Work>> {
             programs.resize(at + 1, Work::default());
         }
         let (cost, counts) = (Cost::of(&algorithm, line, &setting.plan, keep, step.held), setting.counts(step.place));
-        let bytes = line.tensor().map_or(0, |tensor| element_bytes(algorithm.tensors[tensor].kind, &setting.plan));
+        let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
         let work = &mut programs[at];
         work.loaded += (bytes * if step.free { 0 } else { cost.hbm_read.at(counts) }) as f64;
         work.stored += (bytes * cost.hbm_write.at(counts)) as f64;
@@ -59,7 +66,7 @@ fn agree(name: &str, setting: &Setting) {
     }
     let tally = closed_form(&algorithm, setting);
     let of_line = |(line, total): (&tilescope::schedule::language::Line, &tilescope::schedule::language::Totals)| {
-        let bytes = line.tensor().map_or(0, |tensor| element_bytes(algorithm.tensors[tensor].kind, &setting.plan));
+        let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
         (bytes * (total.hbm_read + total.hbm_write)) as f64
     };
     let total: f64 = algorithm.lines.iter().zip(&tally.lines).map(of_line).sum();
@@ -89,11 +96,11 @@ fn causal_programs_have_one_tile_more_each() {
 /// A million tokens take no longer than their grid is large.
 #[test]
 fn a_long_sequence_is_summed_at_once() {
-    let mut plan = Plan::new(1 << 20, 1 << 20, 128, Tiling { br: 128, bc: 128 }, Precision::Bf16);
+    let mut plan = Plan::new(1 << 20, 1 << 20, 128, Tiling { br: 128, bc: 128 }, Precision::BF16);
     plan.band.right = 0;
     let found = programs(&text("flash2"), &Setting::new(plan)).expect("8192 programs");
     assert_eq!(found[0].programs.len(), 8192);
     assert_eq!(found[0].programs.iter().map(|work| work.tiles).sum::<u64>(), 8192 * 8193 / 2);
-    let tiny = Plan::new(1 << 20, 1 << 20, 128, Tiling { br: 1, bc: 1 }, Precision::Bf16);
+    let tiny = Plan::new(1 << 20, 1 << 20, 128, Tiling { br: 1, bc: 1 }, Precision::BF16);
     assert!(programs(&text("standard-backward"), &Setting::new(tiny)).is_none());
 }

@@ -208,7 +208,7 @@ fn backward_texts_meet_the_golden_gradients_in_f32() {
 /// f16 and bf16: what is stored is rounded, and so is each operand of a product.
 #[test]
 fn texts_in_half_precision_meet_the_golden_data() {
-    for precision in [Precision::F16, Precision::Bf16] {
+    for precision in [Precision::F16, Precision::BF16] {
         check_on(golden::cases(), precision, &["flash2", "flash2-lazy", "split-kv"], &TILINGS[..2]);
     }
 }

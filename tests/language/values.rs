@@ -285,7 +285,7 @@ fn sides_of_a_product_are_rounded() {
     let text = "language 1\ntitle x\nin Q K\nout A[i,j]:acc B[i,j]:acc\nkernel k\nshared Q, K ; registers A, B, X\n\
                 parallel for i in query blocks\n  load Q[i]\n  third: X = Q / 3\n  for j in key blocks\n    load K[j]\n    \
                 both: A = X @ K^T; B = Q @ K^T\n    store A[i,j]\n    store B[i,j]\n";
-    for precision in [Precision::F16, Precision::Bf16] {
+    for precision in [Precision::F16, Precision::BF16] {
         let round = |x: f32| match precision {
             Precision::F16 => f64::from(half::f16::from_f32(x).to_f32()),
             _ => f64::from(half::bf16::from_f32(x).to_f32()),

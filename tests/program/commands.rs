@@ -189,7 +189,7 @@ fn bad_options_are_one_clear_line() {
         (&["--br", "0"], "--br"),
         (&["--window", "4"], "--window"),
         (&["--align", "middle"], "bottom-right or top-left"),
-        (&["--precision", "f8"], "f64, f32, f16 or bf16"),
+        (&["--precision", "f8"], "f64, f32, f16, bf16 or e4m3"),
         (&["--hardware", "gtx"], "a100-80gb"),
         (&["--scale", "NaN"], "scale"),
         (&["--softcap", "-1"], "softcap"),

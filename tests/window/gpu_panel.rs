@@ -155,7 +155,7 @@ fn three_bars_show_what_a_format_costs() {
     let mut harness = open(|| StandIn::new(Mode::Right).probe());
     click(&mut harness, "Error");
     let problem = input().problem;
-    for format in [Precision::F16, Precision::Bf16, Precision::F32] {
+    for format in [Precision::F16, Precision::BF16, Precision::F32] {
         let name = format.name();
         click(&mut harness, &format!("bars in {name}"));
         let reference = error_rule::reference(&problem, 0, 8, format);
@@ -168,7 +168,7 @@ fn three_bars_show_what_a_format_costs() {
             .iter()
             .map(|x| match format {
                 Precision::F16 => half::f16::from_f32(*x as f32).to_f64(),
-                Precision::Bf16 => half::bf16::from_f32(*x as f32).to_f64(),
+                Precision::BF16 => half::bf16::from_f32(*x as f32).to_f64(),
                 _ => f64::from(*x as f32),
             })
             .collect();

@@ -15,6 +15,7 @@ use crate::attention::Compared;
 use crate::machine::FirstWrong;
 use crate::number::{self, grouped, short};
 use crate::playback::Command;
+use crate::schedule::Tensor;
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
     let title = draw::title(ui, "Is it right?");
@@ -38,8 +39,12 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     match look.check {
         None => small(ui, tr(&ctx, "comparing ...")),
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
-        Some(Check::Done { errors, bound, wrong, .. }) => {
+        Some(Check::Done { errors, bound, plain, rounding, wrong, .. }) => {
             verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
+            value_row(ui, "plain, same format", &short(*plain), "error of plain attention");
+            value_row(ui, "exact, rounded once", &short(*rounding), "error of the exact result, rounded");
+            between_visits(ui, look);
+            saturated(ui, look);
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
         Some(Check::Gradients { compared, wrong }) => {
@@ -48,6 +53,30 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
             }
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
+    }
+}
+
+/// Of an O that comes back to be changed: whether it is rounded each time it goes.
+fn between_visits(ui: &mut Ui, look: &Look<'_>) {
+    let precision = look.scene.plan().precision;
+    if look.scene.closed_form.read.get(Tensor::O) == 0 || !precision.format.is_narrow() {
+        return;
+    }
+    let format = precision.of_output();
+    let text = match format.is_narrow() {
+        true => "O is rounded to {0} at every visit, as the paper stores it.",
+        false => "O stays in {0} between visits, as kernels keep it.",
+    };
+    small(ui, &fill(&ui.ctx().clone(), text, &[&format.name()]));
+}
+
+/// How many numbers e4m3 could only hold as its largest.
+fn saturated(ui: &mut Ui, look: &Look<'_>) {
+    let ctx = ui.ctx().clone();
+    for (name, count) in look.scene.run.results().saturated() {
+        let text = "! {0} of {1} beyond e4m3: kept as 448";
+        let name = if name.is_empty() { tr(&ctx, "a value without a name") } else { name };
+        small(ui, &fill(&ctx, text, &[&grouped(*count), &name]));
     }
 }
 

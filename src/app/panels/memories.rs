@@ -56,7 +56,7 @@ fn levels(ui: &Ui, look: &Look<'_>, chip: &Hardware) -> Vec<Level> {
     let (ctx, plan) = (ui.ctx(), look.scene.plan());
     let memory = |id, name, bytes: u64, speed, is_on_chip| Level { name, id, bytes: bytes as f64, speed, is_on_chip };
     let sram = chip.sms * chip.sram_bytes_per_sm;
-    let scores = (plan.n_q * plan.n_k) as u64 * plan.precision.element_bytes();
+    let scores = (plan.n_q * plan.n_k) as u64 * plan.precision.of_scores().bytes();
     let algorithm = &look.scene.schedule().algorithm;
     let all_sms = fill(ctx, "SRAM of all {0} SMs", &[&chip.sms]);
     let mut levels = vec![

@@ -9,10 +9,10 @@ use crate::app::run::job::Signals;
 use crate::app::run::overview::Overview;
 use crate::app::run::refusal;
 use crate::app::run::settings::Settings;
-use crate::attention::error_rule::Errors;
+use crate::attention::error_rule::{Errors, max_error};
 use crate::attention::expected::{self, FORWARD, GRADIENTS};
 use crate::attention::oracle::Output;
-use crate::attention::{Compared, Expected, Input};
+use crate::attention::{Compared, Expected, Input, conversion};
 use crate::machine::{self, Fault, FirstWrong, Group, Judged, Run};
 use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
 use crate::sentence::Sentence;
@@ -143,6 +143,9 @@ pub enum Check {
     Done {
         errors: Errors,
         bound: Errors,
+        /// Errors of O: of plain attention in the same formats, and of the exact result rounded once to the format of O.
+        plain: f64,
+        rounding: f64,
         /// The first number that is not within its bound, and the step that made it so.
         wrong: Option<FirstWrong>,
         exact: Arc<Output>,
@@ -171,8 +174,11 @@ impl Check {
         let stored = algorithm::stored(&scene.schedule().algorithm, plan);
         let (reference, bound) = expected::forward(&scene.input.problem, (batch, head), plan.precision, stored);
         let errors = Errors::between(got, &reference.exact);
-        let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(&reference.exact, &bound));
-        Check::Done { errors, bound, wrong, exact: Arc::new(reference.exact) }
+        let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(&reference, &bound));
+        let (plain, exact) = (reference.plain.o, reference.exact);
+        let rounded = exact.o.mapv(|x| conversion::stored(x, plan.precision.of_output()));
+        let rounding = max_error(&rounded, &exact.o);
+        Check::Done { errors, bound, plain, rounding, wrong, exact: Arc::new(exact) }
     }
 
     /// Errors with why there is nothing to hold the results against.

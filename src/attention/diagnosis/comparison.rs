@@ -20,7 +20,7 @@ impl Rounding {
     pub fn of_element(element: &str) -> Self {
         match element {
             "f16" => Self::of(Precision::F16),
-            "bf16" => Self::of(Precision::Bf16),
+            "bf16" => Self::of(Precision::BF16),
             name if name.starts_with("f8") => Self { floor: 8e-2, unit: 2f64.powi(-4) },
             _ => Self::of(Precision::F32),
         }
@@ -28,12 +28,8 @@ impl Rounding {
 
     /// Of a format; of f64, that of f32.
     pub fn of(format: Precision) -> Self {
-        let (format, bits) = match format {
-            Precision::F16 => (format, 11),
-            Precision::Bf16 => (format, 8),
-            Precision::F32 | Precision::F64 => (Precision::F32, 24),
-        };
-        Self { floor: floor(format), unit: 2f64.powi(-bits) }
+        let format = if format == Precision::F64 { Precision::F32 } else { format };
+        Self { floor: floor(format), unit: format.coarsest().spacing() / 2.0 }
     }
 
     /// The coarsest of some element kinds.
@@ -204,7 +200,7 @@ impl Comparison {
     /// The coarser format whose rounding explains O, if one does.
     pub fn as_rounded_to(&self) -> Option<Precision> {
         let error = self.o().error;
-        let coarser = [Precision::F16, Precision::Bf16].into_iter();
+        let coarser = [Precision::F16, Precision::BF16].into_iter();
         let coarser = coarser.filter(|format| Rounding::of(*format).unit > self.rounding.unit);
         coarser.into_iter().find(|&format| error <= self.o_bound(Rounding::of(format)))
     }

@@ -167,7 +167,7 @@ fn noise(bytes: usize, precision: Precision, seed: u32) -> Vec<u8> {
     let count = bytes / precision.element_bytes() as usize;
     match precision {
         Precision::F16 => (0..count).flat_map(|_| half::f16::from_f32(next()).to_ne_bytes()).collect(),
-        Precision::Bf16 => (0..count).flat_map(|_| half::bf16::from_f32(next()).to_ne_bytes()).collect(),
+        Precision::BF16 => (0..count).flat_map(|_| half::bf16::from_f32(next()).to_ne_bytes()).collect(),
         _ => (0..count).flat_map(|_| next().to_ne_bytes()).collect(),
     }
 }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn noise_lies_between_minus_one_and_one_in_each_format() {
-        for precision in [Precision::F32, Precision::F16, Precision::Bf16] {
+        for precision in [Precision::F32, Precision::F16, Precision::BF16] {
             let bytes = noise(4096, precision, 7);
             assert_eq!(bytes.len(), 4096);
             let values: Vec<f32> = match precision {

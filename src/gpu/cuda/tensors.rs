@@ -236,7 +236,7 @@ fn values_of(tensor: Tensor, problem: &Problem, program: &Program) -> Option<Vec
 fn rounded(x: f64, precision: Precision) -> f64 {
     match precision {
         Precision::F16 => f16::from_f64(x).to_f64(),
-        Precision::Bf16 => bf16::from_f64(x).to_f64(),
+        Precision::BF16 => bf16::from_f64(x).to_f64(),
         _ => x,
     }
 }
@@ -250,7 +250,7 @@ fn rows(tensor: &Array4<f64>, width: usize, precision: Precision) -> Vec<u8> {
         let values = row.iter().copied().chain(padding);
         match precision {
             Precision::F16 => bytes.extend(values.flat_map(|x| f16::from_f64(x).to_ne_bytes())),
-            Precision::Bf16 => bytes.extend(values.flat_map(|x| bf16::from_f64(x).to_ne_bytes())),
+            Precision::BF16 => bytes.extend(values.flat_map(|x| bf16::from_f64(x).to_ne_bytes())),
             _ => bytes.extend(values.flat_map(|x| (x as f32).to_ne_bytes())),
         }
     }
@@ -262,7 +262,7 @@ fn decoded(bytes: &[u8], precision: Precision) -> Vec<f64> {
     let pairs = bytes.as_chunks::<2>().0.iter();
     match precision {
         Precision::F16 => pairs.map(|&bytes| f16::from_ne_bytes(bytes).to_f64()).collect(),
-        Precision::Bf16 => pairs.map(|&bytes| bf16::from_ne_bytes(bytes).to_f64()).collect(),
+        Precision::BF16 => pairs.map(|&bytes| bf16::from_ne_bytes(bytes).to_f64()).collect(),
         _ => bytes.as_chunks::<4>().0.iter().map(|&bytes| f64::from(f32::from_ne_bytes(bytes))).collect(),
     }
 }

@@ -162,7 +162,7 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
         return Err("these sizes are too large".into());
     }
     if let Some(name) = precision {
-        plan.precision = Precision::parse(&name).ok_or_else(|| Sentence::new("{0} is no precision").with(name))?;
+        plan.precision = Precision::read(&name)?;
     }
     let other_sizes = n_q.is_some() || n_k.is_some();
     if other_sizes || causal.is_some() || align.is_some() {

@@ -47,7 +47,7 @@ impl Scope for Names<'_> {
         let scene = self.scene;
         match name {
             "algorithm" => return Some(Value::Text(scene.algorithm_name())),
-            "precision" => return Some(scene.run.precision().name().into()),
+            "precision" => return Some(Value::Text(scene.run.precision().to_string())),
             "bug" => return Some(scene.bug.as_str().into()),
             "budget" => return Some(scene.run.hardware().shared_bytes_per_block.into()),
             "cursor" | "operation" => return self.at_cursor(name),

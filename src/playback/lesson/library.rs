@@ -25,7 +25,7 @@ macro_rules! lesson {
 }
 
 /// Every lesson, in order.
-pub static LESSONS: [Entry; 14] = [
+pub static LESSONS: [Entry; 16] = [
     lesson!(1, "01-bytes-cost-time"),
     lesson!(2, "02-safe-softmax"),
     lesson!(3, "03-two-pieces"),
@@ -37,6 +37,8 @@ pub static LESSONS: [Entry; 14] = [
     lesson!(9, "09-backward"),
     lesson!(10, "10-split-kv"),
     lesson!(11, "11-heads"),
+    lesson!(12, "12-masks"),
+    lesson!(13, "13-precision"),
     lesson!(14, "14-errata"),
     lesson!(15, "15-bug-museum"),
     lesson!(16, "16-blocks-over-sms"),

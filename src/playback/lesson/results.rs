@@ -101,6 +101,7 @@ impl Scope for Results {
     fn name(&self, name: &str) -> Option<Value> {
         Some(match name {
             "error" => self.error().into(),
+            "saturated" => self.run.results().saturated().iter().map(|(_, count)| count).sum::<u64>().into(),
             "steps" => self.run.schedule.len().into(),
             "is_nan" => self.is_nan().into(),
             _ => return None,

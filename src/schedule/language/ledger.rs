@@ -3,18 +3,18 @@
 use crate::schedule::{OnChip, Plan, Space};
 
 use super::closed::closed_form;
+use super::formats::buffer_bytes;
 use super::setting::Setting;
 use super::shape::Extent;
 use super::text::{Action, Algorithm, Buffer, Kernel};
-use super::words::Kind;
 
 /// The bytes of the buffers of one program. Blocks are allocated whole, also for a ragged edge.
 pub fn footprint(algorithm: &Algorithm, kernel: &Kernel, setting: &Setting) -> OnChip {
     let mut live = OnChip::default();
     for buffer in buffers(algorithm, kernel, setting) {
         match buffer.space {
-            Space::Shared => live.shared += buffer.bytes(&setting.plan),
-            Space::Registers => live.registers += buffer.bytes(&setting.plan),
+            Space::Shared => live.shared += bytes(algorithm, buffer, &setting.plan),
+            Space::Registers => live.registers += bytes(algorithm, buffer, &setting.plan),
         }
     }
     live
@@ -52,10 +52,9 @@ pub fn buffers<'a>(
     })
 }
 
-impl Buffer {
-    pub fn bytes(&self, plan: &Plan) -> u64 {
-        (length(self.shape.rows, plan) * length(self.shape.cols, plan)) as u64 * element_bytes(self.kind, plan)
-    }
+fn bytes(algorithm: &Algorithm, buffer: &Buffer, plan: &Plan) -> u64 {
+    let elements = length(buffer.shape.rows, plan) * length(buffer.shape.cols, plan);
+    elements as u64 * buffer_bytes(algorithm, buffer, plan.precision)
 }
 
 /// The size of an axis of a whole block.
@@ -67,14 +66,5 @@ pub fn length(extent: Extent, plan: &Plan) -> usize {
         Extent::AllKeys => plan.n_k,
         Extent::D => plan.d,
         Extent::Dv => plan.d_v,
-    }
-}
-
-/// Bytes of one element.
-pub fn element_bytes(kind: Kind, plan: &Plan) -> u64 {
-    match kind {
-        Kind::Element => plan.precision.element_bytes(),
-        Kind::Accumulator => plan.precision.accumulator_bytes(),
-        Kind::Byte => 1,
     }
 }

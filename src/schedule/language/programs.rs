@@ -8,7 +8,8 @@ use crate::schedule::{OnChip, Place};
 
 use super::closed::{Kind, closed_form, kinds_of_tiles};
 use super::cost::{Cost, Counts};
-use super::ledger::{element_bytes, footprint};
+use super::formats::element_bytes;
+use super::ledger::footprint;
 use super::setting::Setting;
 use super::text::{Action, Algorithm, Line};
 use super::walk::{Ready, Walker};
@@ -105,7 +106,10 @@ impl<'a> Summary<'a> {
                 let held = setting.held_where(line, holds);
                 (held != 0).then(|| Cost::of(algorithm, line, &setting.plan, keep_is_given, held))
             };
-            let bytes = |tensor: usize| element_bytes(algorithm.tensors[tensor].kind, &setting.plan) as f64;
+            let bytes = |tensor: usize| {
+                let tensor = &algorithm.tensors[tensor];
+                element_bytes(&tensor.name, tensor.kind, setting.plan.precision) as f64
+            };
             let once = line.statements.iter().any(|of| matches!(of.action, Action::Load { once: true, .. }));
             OfLine {
                 costs: Kind::ALL.map(cost),

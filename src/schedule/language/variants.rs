@@ -1,7 +1,7 @@
 //! The variants that come with the program: bugs, for lessons and for tests, and misprints of papers.
 
 /// The text of which it is a variant, its own name, and its lines. Names of bugs are those of lessons, links and settings.
-pub const VARIANTS: [(&str, &str, &str); 28] = [
+pub const VARIANTS: [(&str, &str, &str); 29] = [
     ("flash2", "forget-alpha", include_str!("../algorithms/variants/flash2/forget-alpha.tile")),
     ("flash2", "no-max", include_str!("../algorithms/variants/flash2/no-max.tile")),
     ("flash2", "no-guard", include_str!("../algorithms/variants/flash2/no-guard.tile")),
@@ -25,6 +25,7 @@ pub const VARIANTS: [(&str, &str, &str); 28] = [
     ("flash1", "fa2-section-2-3-first", include_str!("../algorithms/variants/flash1/fa2-section-2-3-first.tile")),
     ("flash1", "fa2-section-2-3-revised", include_str!("../algorithms/variants/flash1/fa2-section-2-3-revised.tile")),
     ("flash1", "fa2-section-3-1-1", include_str!("../algorithms/variants/flash1/fa2-section-3-1-1.tile")),
+    ("flash2-lazy", "late", include_str!("../algorithms/variants/flash2-lazy/late.tile")),
     ("standard", "no-max", include_str!("../algorithms/variants/standard/no-max.tile")),
     ("standard", "no-guard", include_str!("../algorithms/variants/standard/no-guard.tile")),
     ("standard", "minus-1000", include_str!("../algorithms/variants/standard/minus-1000.tile")),

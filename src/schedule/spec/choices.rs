@@ -132,8 +132,9 @@ pub const CHOICES: [Choice; 31] = [
         "Drop weights with this probability; a `keep` mask in the input decides which"),
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
         "Seed of a dropout without a `keep` mask"),
-    choice!("precision" "FORMAT" = "f32", precision, precision, |precision| precision.name().into(),
-        "f64, f32, f16 or bf16"),
+    choice!("precision" "FORMAT" = "f32", precision, precision, ToString::to_string,
+        "f64, f32, f16, bf16 or e4m3 (fp8), and with commas what differs: bf16,O=f32 keeps O wider, acc=f16 is of \
+         accumulators and values on chip, e4m3,scales=block divides each block of Q, K and V by its largest / 448"),
     choice!("hardware" "NAME" = CHIP, hardware, hardware, |model| model.name.into(),
         "The GPU whose memory sets the budget, and the block sizes that are not given"),
 ];

@@ -63,7 +63,17 @@ const CASES: [Case; 31] = [
     ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
-    ("precision", &["f64", "f32", "f16", "bf16"], &[("f8", "it is f64, f32, f16 or bf16")]),
+    (
+        "precision",
+        &["f64", "f32", "f16", "bf16", "e4m3", "bf16,O=f32,P=e4m3", "e4m3,scales=block"],
+        &[
+            (
+                "f8",
+                "it is f64, f32, f16, bf16 or e4m3, and with commas what differs, as in bf16,O=f32 or e4m3,scales=block",
+            ),
+            ("f16,O=f64", "f64 stands alone: it keeps everything in f64"),
+        ],
+    ),
     ("hardware", &["a100-80gb", "toy"], &[("abacus", "known are t4,")]),
 ];
 
@@ -94,7 +104,7 @@ fn what_is_not_chosen_has_one_default() {
     let spec = RunSpec::default();
     let [flash2, split] = ["flash2", "split-kv"].map(|name| algorithm::by_name(name).unwrap());
     assert_eq!((spec.algorithm(), spec.seed(), spec.prefix()), ("flash2", 0, None));
-    assert_eq!((spec.batch(), spec.head(), spec.precision().name()), (0, 0, "f32"));
+    assert_eq!((spec.batch(), spec.head(), spec.precision()), (0, 0, Precision::F32));
     assert_eq!(spec.hardware().name, "a100-80gb");
     assert_eq!((spec.splits(flash2), spec.splits(split)), (1, 2));
     let shape = Shape::single(300, 300, 64);

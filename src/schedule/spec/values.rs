@@ -150,7 +150,7 @@ pub(super) fn diagonal(text: &str) -> Result<Diagonal, Sentence> {
 }
 
 pub(super) fn precision(text: &str) -> Result<Precision, Sentence> {
-    Precision::parse(text).ok_or("it is f64, f32, f16 or bf16".into())
+    Precision::read(text)
 }
 
 pub(super) fn window(text: &str) -> Result<Window, Sentence> {

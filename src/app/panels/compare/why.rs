@@ -79,7 +79,12 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
     let (plan, format) = (more.plan, more.plan.precision.element_bytes());
     let of_less = less.plan.precision.element_bytes();
     let moves_more = more.traffic.hbm_elements() > less.traffic.hbm_elements();
+    let is_whole = plan.precision.is_whole() && less.plan.precision.is_whole();
     let Some(group) = group.filter(|_| moves_more) else {
+        if !is_whole {
+            let formats = [plan, less.plan].map(|plan| plan.precision.name());
+            return fill(ctx, "its formats are {0}, those of the other {1}", &[&formats[0], &formats[1]]);
+        }
         return fill(ctx, "its elements take {0} B each, those of the other {1} B", &[&format, &of_less]);
     };
     let times = |tensor: Tensor, size: usize| (more.times(tensor, size), less.times(tensor, size));
@@ -107,7 +112,7 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
         }
         TensorGroup::Extras => fill(ctx, "the bias or the dropout mask is read more often", &[]),
     };
-    if format > of_less {
+    if is_whole && format > of_less {
         let format = fill(ctx, "its elements take {0} B each, those of the other {1} B", &[&format, &of_less]);
         return fill(ctx, "{0}; and {1}", &[&why, &format]);
     }

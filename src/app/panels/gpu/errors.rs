@@ -21,7 +21,7 @@ use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 
-const FORMATS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
+const FORMATS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::BF16];
 
 /// What workers have made so far.
 pub struct Known<'a> {

@@ -37,7 +37,7 @@ impl Dot {
             tflops: outcome.flops_per_s()? / 1e12,
             name: format!("{}, N {n}", outcome.algorithm),
             is_now,
-            is_low: matches!(outcome.precision, Precision::F16 | Precision::Bf16),
+            is_low: matches!(outcome.precision, Precision::F16 | Precision::BF16),
         };
         (dot.intensity > 0.0 && dot.intensity.is_finite() && dot.tflops > 0.0).then_some(dot)
     }

@@ -6,7 +6,7 @@ use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::attention::Precision;
+use crate::attention::Format;
 use crate::playback::lesson::{At, BUGS, Field, Scene};
 use crate::playback::{Command, Unit};
 use crate::schedule::spec::{Choice, SPLITS};
@@ -53,8 +53,8 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
             choice(ui, "Chip", "hardware", scene.run.hardware().name, &names, scene);
         }
         "precision" => {
-            let names = Precision::ALL.map(Precision::name);
-            choice(ui, "Precision", "precision", scene.run.precision().name(), &names, scene);
+            let names = Format::ALL.map(Format::name);
+            choice(ui, "Precision", "precision", &scene.run.precision().name(), &names, scene);
         }
         "mask" => {
             let masks = ["none", "causal", "causal top-left", "window 4,0"];

@@ -17,7 +17,8 @@ use crate::app::panels::check;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::document::Document;
 use crate::app::tongue::words::{fill, tr};
-use crate::attention::{Precision, Shape};
+use crate::attention::precision::OFFERED;
+use crate::attention::{Format, Precision, Shape};
 use crate::schedule::hardware;
 use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
 
@@ -116,6 +117,7 @@ fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
         }
         precision(ui, run);
     });
+    formats(ui, run);
     let heads = settings.algorithm.heads(&shape);
     if heads > 1 {
         let head = run.head();
@@ -158,7 +160,8 @@ fn prefix(ui: &mut Ui, run: &mut RunSpec, range: RangeInclusive<usize>) {
 fn precision(ui: &mut Ui, run: &mut RunSpec) {
     let chosen = run.precision.get_or_insert_default();
     ui.label(tr(ui.ctx(), "Precision"));
-    let combo = egui::ComboBox::from_id_salt("precision").width(72.0).selected_text(chosen.name());
+    let shown = if chosen.is_whole() { chosen.name() } else { format!("{}, ..", chosen.format.name()).into() };
+    let combo = egui::ComboBox::from_id_salt("precision").width(72.0).selected_text(shown);
     let response = combo.show_ui(ui, |ui| {
         for precision in Precision::ALL {
             ui.selectable_value(chosen, precision, precision.name());
@@ -168,6 +171,45 @@ fn precision(ui: &mut Ui, run: &mut RunSpec) {
     let name = fill(ui.ctx(), "Precision: {0}", &[&chosen.name()]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
     ui.end_row();
+}
+
+/// Formats of single tensors, of accumulators, and the scales of fp8.
+fn formats(ui: &mut Ui, run: &mut RunSpec) {
+    let chosen = run.precision.get_or_insert_default();
+    // f64 keeps everything in f64.
+    if *chosen == Precision::F64 {
+        return;
+    }
+    let title = tr(ui.ctx(), "Formats of single tensors").to_owned();
+    egui::CollapsingHeader::new(title).id_salt("formats").show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| OFFERED.into_iter().for_each(|name| format_of(ui, name, chosen)));
+        let scales = tr(ui.ctx(), "A scale for each block of e4m3 inputs").to_owned();
+        let mut has_scales = chosen.has_scales();
+        let can = chosen.with_scales(true);
+        if ui.add_enabled(can.is_ok(), egui::Checkbox::new(&mut has_scales, scales)).changed()
+            && let Ok(changed) = chosen.with_scales(has_scales)
+        {
+            *chosen = changed;
+        }
+    });
+}
+
+fn format_of(ui: &mut Ui, name: &str, chosen: &mut Precision) {
+    let mut own = chosen.own(name);
+    let shown = own.map_or("-", Format::name);
+    ui.label(name);
+    let combo = egui::ComboBox::from_id_salt(("format", name)).width(56.0).selected_text(shown);
+    let response = combo.show_ui(ui, |ui| {
+        ui.selectable_value(&mut own, None, "-");
+        for format in Format::ALL.into_iter().filter(|format| *format != Format::F64) {
+            ui.selectable_value(&mut own, Some(format), format.name());
+        }
+    });
+    let label = fill(ui.ctx(), "Format of {0}: {1}", &[&name, &shown]);
+    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &label));
+    if let Ok(changed) = chosen.with(name, own) {
+        *chosen = changed;
+    }
 }
 
 fn chip(ui: &mut Ui, run: &mut RunSpec) {

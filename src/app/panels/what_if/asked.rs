@@ -2,7 +2,7 @@
 
 use crate::app::state::seen::Look;
 use crate::attention::{Mask, Precision, Shape};
-use crate::clock::{GridQuestion, Order};
+use crate::clock::{GridQuestion, Order, Roofs};
 use crate::schedule::spec::RunSpec;
 use crate::schedule::{Hardware, Tiling, algorithm, hardware};
 
@@ -42,8 +42,8 @@ impl GridAsked {
             tiling: Tiling { br: plan.br, bc: plan.bc },
             splits: settings.run.splits(&settings.algorithm),
             causal: look.scene.input.problem.mask.causal,
-            // Of f64 no rate is known.
-            precision: if plan.precision == Precision::F64 { Precision::F32 } else { plan.precision },
+            // Of f64 and e4m3 no rate is known.
+            precision: if Roofs::of(&chip, plan.precision).is_some() { plan.precision } else { Precision::F32 },
             order: Order::default(),
             chip: if chip.is_unified { Hardware::default() } else { chip },
         }

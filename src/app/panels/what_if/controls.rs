@@ -23,8 +23,8 @@ pub fn show(ui: &mut Ui, choices: &mut GridAsked) {
                 ui.selectable_value(&mut choices.algorithm, known.name(), known.name());
             }
         });
-        list(ui, "format of the model", choices.precision.name(), |ui| {
-            for precision in [Precision::F16, Precision::Bf16, Precision::F32] {
+        list(ui, "format of the model", &choices.precision.name(), |ui| {
+            for precision in [Precision::F16, Precision::BF16, Precision::F32] {
                 ui.selectable_value(&mut choices.precision, precision, precision.name());
             }
         });

@@ -126,6 +126,6 @@ fn stored(values: &Array2<f64>, format: Precision) -> Vec<f64> {
         return values.iter().copied().collect();
     }
     let mut narrow: Vec<f32> = values.iter().map(|x| f32::narrow(*x)).collect();
-    f32::store_as(&mut narrow, format);
+    f32::store_as(&mut narrow, format.of_output());
     narrow.into_iter().map(Real::widen).collect()
 }

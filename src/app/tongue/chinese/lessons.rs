@@ -76,7 +76,6 @@ pub static TABLE: &[(&str, &str)] = &[
     ("a visit has no step {0}", "一次访问里没有 {0} 这一步"),
     ("there is no such number in O", "O 里没有这个数"),
     ("these sizes are too large", "这些大小太大"),
-    ("{0} is no precision", "{0} 不是精度"),
     ("{0} is no alignment", "{0} 不是对齐方式"),
     ("{0} makes no O", "{0} 不产生 O"),
     ("there is at least one SM, one thread block and one key block", "至少有一个 SM、一个线程块和一个键块"),

@@ -34,7 +34,7 @@ pub(super) fn execute(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>]) 
 fn execute_in<T: Real>(stage: &Stage, scene: &Scene, programs: &[Vec<CardStep>]) -> Result<Outcome, Impossible> {
     let plan = &stage.plan;
     let schedule = Schedule::new(&TEXT, plan.clone());
-    let given = [Given::new(stage.input.problem.head::<T>(scene.run.batch(), scene.run.head(), plan.precision))];
+    let given = [Given::new(plan.head::<T>(&stage.input.problem, scene.run.batch(), scene.run.head()))];
     let program = Program::new(&TEXT);
     let too_large = |_| (0, Why::TooLong);
     let mut machine = Machine::new(&program, &schedule.setting, &given).map_err(too_large)?;

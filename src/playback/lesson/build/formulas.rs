@@ -170,7 +170,7 @@ struct Walked {
 /// Carries a text out, and notes m and l at the end of each visit.
 fn walk<T: Real>(algorithm: &Algorithm, stage: &Stage, scene: &Scene) -> Result<Walked, Sentence> {
     let schedule = stage.schedule(algorithm)?;
-    let given = [Given::new(stage.input.problem.head::<T>(scene.run.batch(), scene.run.head(), stage.plan.precision))];
+    let given = [Given::new(stage.plan.head::<T>(&stage.input.problem, scene.run.batch(), scene.run.head()))];
     let program = Program::new(algorithm);
     let mut visits = Vec::new();
     let machine = carry_out(&schedule, &program, &given, |_, step, machine| {

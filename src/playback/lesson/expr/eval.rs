@@ -1,5 +1,6 @@
 //! A tree to a value. Arithmetic is that of f64: it gives infinities and NaN where a machine would, and never fails.
 
+use crate::attention::{Format, conversion};
 use crate::sentence::Sentence;
 
 use super::super::error::{LessonError, Result};
@@ -298,13 +299,25 @@ fn built_in(name: &str, arguments: &mut Arguments) -> Option<std::result::Result
         "abs" => of_one(f64::abs),
         "ceil" => of_one(f64::ceil),
         "floor" => of_one(f64::floor),
-        "round" => of_one(f64::round),
+        "round" => Some(round(arguments)),
+        "e4m3" => of_one(|x| conversion::stored(x, Format::E4m3)),
         "f16" => of_one(|x| half::f16::from_f64(x).to_f64()),
         "bf16" => of_one(|x| half::bf16::from_f64(x).to_f64()),
         "is_nan" => Some(arguments.number("x").map(|x| Value::Bool(x.is_nan()))),
         "near" => Some(near(arguments)),
         _ => lists::call(name, arguments),
     }
+}
+
+/// `round(x)` to a whole number, `round(x, "bf16")` to a format.
+fn round(arguments: &mut Arguments) -> std::result::Result<Value, Sentence> {
+    let x = arguments.number("x")?;
+    let Some(name) = arguments.text() else { return Ok(Value::Number(x.round())) };
+    let Some(format) = Format::parse(&name) else {
+        let known = Format::ALL.map(Format::name).join(", ");
+        return Err(Sentence::new("there is no format {0}; there are {1}").with(name).with(known));
+    };
+    Ok(Value::Number(conversion::stored(x, format)))
 }
 
 /// `near(a, b, within)`; a NaN is near nothing.
