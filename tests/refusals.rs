@@ -33,7 +33,7 @@ const CASES: [(&[&str], &str); 29] = [
     (&["--scene", "toy", "--row", "16"], "there is no row 16; the last is 15"),
     (&["--scene", "real", "--prefix", "5", "--row", "5"], "there is no row 5; the last is 4"),
     (&["--lesson", "4.99"], "lesson 4 has 6 beats"),
-    (&["--lesson", "9"], "there are 8 lessons"),
+    (&["--lesson", "99"], "there are 9 lessons"),
     (&["--lesson", "0"], "it is a lesson and a beat"),
     (&["--lesson", "nowhere.md"], "nowhere.md: there is no such file"),
     (&["--lesson", "nowhere.md:2r"], "nowhere.md: there is no such file"),
