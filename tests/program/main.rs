@@ -11,3 +11,4 @@ mod not_finite;
 mod own_texts;
 mod saved;
 mod traffic;
+mod what_if_cli;

@@ -109,7 +109,10 @@ impl App {
         row_numbers::show(ui, look, messages);
         ui.add_space(4.0);
         ui.separator();
-        ui.horizontal_wrapped(|ui| {
+        ui.horizontal(|ui| {
+            // Five names in one line.
+            ui.spacing_mut().button_padding.x = 6.0;
+            ui.spacing_mut().item_spacing.x = 2.0;
             for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Right) {
                 let response = ui.selectable_label(panel.id == self.tab, tr(ui.ctx(), panel.title));
                 if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {

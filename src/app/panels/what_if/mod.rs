@@ -80,7 +80,7 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     let state = drawn.owned.of::<WhatIf>();
     let mut choices = state.choices.clone().unwrap_or_else(GridAsked::usual);
     ui.add_space(SPACE);
-    let head = draw::caption(ui, "No GPU needed: text and data sheet say all of this");
+    let head = draw::caption(ui, "From text and data sheet, without a GPU");
     made_by::beside(ui, &head, MadeBy::Modelled);
     controls::show(ui, &mut choices);
     ui.horizontal_wrapped(|ui| {

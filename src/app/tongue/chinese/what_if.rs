@@ -11,7 +11,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "Modelled: from counts and the data sheet of a chip; two digits, no more.",
         "建模：由计数和芯片的数据手册得到；只有两位数字。",
     ),
-    ("No GPU needed: text and data sheet say all of this", "不需要 GPU：全部由算法文本和数据手册得到"),
+    ("From text and data sheet, without a GPU", "由算法文本和数据手册得到，不需要 GPU"),
     ("As on screen", "与屏幕上相同"),
     ("Pin as baseline", "固定为基准"),
     ("Unpin", "取消固定"),
