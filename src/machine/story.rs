@@ -181,7 +181,10 @@ impl StoryWriter {
                 visit.scaled = Some(sums(machine, names, place, row));
             }
             Some(Change::Accumulates) => {
-                if visit.scaled.is_none() && !takes_alpha {
+                let kernel = algorithm.line(step.line).kernel;
+                let lines = algorithm.text().lines.iter().filter(|line| line.kernel == kernel);
+                let is_alpha_used = lines.flat_map(|line| &line.statements).any(|of| of.reads.has(names.alpha));
+                if visit.scaled.is_none() && !is_alpha_used {
                     // A text that forgets to shrink anything adds to what was there.
                     visit.scaled = Some(visit.old.clone());
                 }

@@ -160,7 +160,14 @@ fn is_told(problem: &Problem, tiling: Tiling, precision: Precision, told: &mut B
         let want = harm(&head, &plan, first.number.row, base, bug);
         let want = want.map(|(operation, i, j)| (operation.to_owned(), Some(i), j));
         let visits = Visit::all(&head, &plan, first.number.row);
-        assert_eq!(Some(got), want, "{name} {tiling:?} {precision:?} {:?}\n{first:?}\n{visits:?}", problem.mask);
+        let kept = |j: usize| (head.dropout_factor(first.number.row, j), head.v.row(j).to_vec());
+        let kept: Vec<(f64, Vec<f64>)> = (0..head.n_k()).map(kept).collect();
+        assert_eq!(
+            Some(got),
+            want,
+            "{name} {tiling:?} {precision:?} {:?}\n{first:?}\n{visits:?}\n{kept:?}",
+            problem.mask
+        );
         assert_eq!(divergence.left_out.is_some(), name == "flash2/forget-alpha", "{name}: {divergence:?}");
         *told.entry(name).or_default() += 1;
     }
