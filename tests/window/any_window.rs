@@ -290,7 +290,7 @@ fn a_trace_that_is_dropped_sets_its_run_up_again() {
 fn masks_of_the_setup_are_those_of_the_run() {
     let mut harness = open_sized(Some(random::read("random:16,16,4,4,2", 0).unwrap()), Vec2::new(1280.0, 1200.0), 1.0);
     let band = |harness: &egui_kittest::Harness<'_, tilescope::app::App>| {
-        harness.state().document().scene().unwrap().plan().band
+        harness.state().document().scene().unwrap().plan().band.clone()
     };
     click(&mut harness, "Sliding window");
     assert_eq!((band(&harness).left, band(&harness).right), (4, 4));

@@ -172,7 +172,7 @@ fn three_bars_show_what_a_format_costs() {
                 _ => f64::from(*x as f32),
             })
             .collect();
-        let shown = |what: &str| value(&harness, &what.replace("{0}", name));
+        let shown = |what: &str| value(&harness, &what.replace("{0}", &name));
         assert_eq!(shown("flash2 in {0}, the stepper"), short_or(max_error(&flash.output().unwrap().o, exact)));
         assert_eq!(shown("plain attention in {0}"), short_or(max_error(&plain.o, exact)));
         assert_eq!(shown("exact (f64), stored in {0}"), short_or(max_error(&stored, exact)));
