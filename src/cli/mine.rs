@@ -10,6 +10,7 @@ use crate::attention::expected::FORWARD;
 use crate::attention::input::read_one_of;
 use crate::number::{apart, short};
 use crate::schedule::RunSpec;
+use crate::schedule::spec::MASK;
 use crate::sentence::Sentence;
 
 use super::Failure;
@@ -21,24 +22,8 @@ use super::options::{self, Takes};
 pub struct OfMine;
 
 impl Takes for OfMine {
-    const CHOICES: &'static [&'static str] = &[
-        "layout",
-        "heads",
-        "kv-heads",
-        "bf16-bits",
-        "causal",
-        "align",
-        "window",
-        "kv-lengths",
-        "diagonal",
-        "left-padding",
-        "prefix-keys",
-        "sink-keys",
-        "documents",
-        "softcap",
-        "scale",
-        "dropout",
-    ];
+    const CHOICES: &'static [&'static [&'static str]] =
+        &[&["layout", "heads", "kv-heads", "bf16-bits"], &MASK, &["softcap", "scale", "dropout"]];
 }
 
 pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::library::{LESSONS, numbered};
 use crate::playback::lesson::{Language, Lesson, Position};
-use crate::schedule::spec::{Choice, RunSpec};
+use crate::schedule::spec::{Choice, MASK, RunSpec};
 use crate::sentence::Sentence;
 
 use super::failure::{note, warn};
@@ -24,37 +24,23 @@ use super::{Failure, files};
 pub struct OfPlace;
 
 impl Takes for OfPlace {
-    const CHOICES: &'static [&'static str] = &[
-        "scene",
-        "layout",
-        "heads",
-        "kv-heads",
-        "bf16-bits",
-        "algorithm",
-        "br",
-        "bc",
-        "splits",
-        "batch",
-        "head",
-        "precision",
-        "causal",
-        "align",
-        "window",
-        "kv-lengths",
-        "diagonal",
-        "left-padding",
-        "prefix-keys",
-        "sink-keys",
-        "documents",
-        "softcap",
-        "alibi",
-        "bias",
-        "keys",
-        "dropout",
-        "dropout-seed",
-        "seed",
-        "prefix",
-        "hardware",
+    const CHOICES: &'static [&'static [&'static str]] = &[
+        &[
+            "scene",
+            "layout",
+            "heads",
+            "kv-heads",
+            "bf16-bits",
+            "algorithm",
+            "br",
+            "bc",
+            "splits",
+            "batch",
+            "head",
+            "precision",
+        ],
+        &MASK,
+        &["softcap", "alibi", "bias", "keys", "dropout", "dropout-seed", "seed", "prefix", "hardware"],
     ];
 
     /// The window opens an input as suits it, and a scene as its lesson does.

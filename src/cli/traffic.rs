@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::attention::{Mask, Precision, Shape};
 use crate::schedule::language::{peak, visits};
-use crate::schedule::spec::{Choice, RunSpec};
+use crate::schedule::spec::{Choice, MASK, RunSpec};
 use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 
 use super::Failure;
@@ -32,23 +32,8 @@ pub struct Arguments {
 struct OfShape;
 
 impl Takes for OfShape {
-    const CHOICES: &'static [&'static str] = &[
-        "br",
-        "bc",
-        "hardware",
-        "splits",
-        "causal",
-        "align",
-        "window",
-        "kv-lengths",
-        "diagonal",
-        "left-padding",
-        "prefix-keys",
-        "sink-keys",
-        "documents",
-        "algorithm",
-        "precision",
-    ];
+    const CHOICES: &'static [&'static [&'static str]] =
+        &[&["br", "bc", "hardware", "splits"], &MASK, &["algorithm", "precision"]];
 
     fn default(choice: &Choice) -> Option<&'static str> {
         match choice.name {

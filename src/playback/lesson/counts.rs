@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::attention::{Align, Mask, Precision, Shape};
+use crate::schedule::spec::MASK;
 use crate::schedule::tiling::{self, footprint};
 use crate::schedule::{Algorithm, Plan, Setting, Tensor, TileCounts, Traffic};
 use crate::sentence::Sentence;
@@ -11,9 +12,6 @@ use super::expr::{Arguments, Value};
 use super::functions::{Answer, Names};
 use super::objects::Moved;
 use super::scene::Stage;
-
-/// Choices of a mask that counts take by name, beside sizes.
-const MASKS: [&str; 7] = ["window", "kv-lengths", "diagonal", "left-padding", "prefix-keys", "sink-keys", "documents"];
 
 impl Names<'_> {
     /// The count of this name; `None` where there is none.
@@ -38,9 +36,9 @@ impl Names<'_> {
         })
     }
 
-    /// The stage of the scene, with the mask that the arguments choose.
+    /// The stage of the scene, with the mask that the arguments choose; those that go with other sizes are left.
     fn masked(&self, arguments: &mut Arguments) -> Result<Rc<Stage>, Sentence> {
-        self.engine.stage(&self.chosen(arguments, |name| MASKS.contains(&name))?)
+        self.engine.stage(&self.chosen(arguments, |name| MASK.contains(&name) && !["causal", "align"].contains(&name))?)
     }
 
     /// The plan of the scene with the sizes and masks that the arguments override.

@@ -40,6 +40,10 @@ impl Choice {
     }
 }
 
+/// The choices of a mask.
+pub const MASK: [&str; 9] =
+    ["causal", "align", "window", "kv-lengths", "diagonal", "left-padding", "prefix-keys", "sink-keys", "documents"];
+
 /// A choice of one field: `$read` makes its value of a text, `$write` a text of its value.
 macro_rules! choice {
     ($name:literal $value:literal $(= $default:expr)?, $($field:ident).+, $read:expr, $write:expr, $help:literal) => {

@@ -19,7 +19,7 @@ use crate::sentence::Sentence;
 
 use super::{Algorithm, Hardware, Tiling};
 
-pub use choices::{CHOICES, Choice};
+pub use choices::{CHOICES, Choice, MASK};
 pub use modifiers::{Bias, KeySource, Slopes};
 pub use on_input::past;
 pub use values::{KeyLengths, Lengths};

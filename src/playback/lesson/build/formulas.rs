@@ -30,7 +30,7 @@ struct Lines {
     lacks: &'static str,
 }
 
-const UPDATE: Lines = Lines {
+static UPDATE: Lines = Lines {
     text: include_str!("update.tile"),
     right: &[
         ("hidden", "-inf"),
@@ -44,13 +44,13 @@ const UPDATE: Lines = Lines {
     lacks: "the update of a row has no line `{0}`; its lines are {1}",
 };
 
-const GRADIENT: Lines = Lines {
+static GRADIENT: Lines = Lines {
     text: include_str!("gradient.tile"),
     right: &[("P", "exp(S - finite(L))"), ("D", "rowsum(dO * O)"), ("dS", "P * (dP - D)")],
     lacks: "the gradients of a tile have no line `{0}`; their lines are {1}",
 };
 
-const COMBINE: Lines = Lines {
+static COMBINE: Lines = Lines {
     text: include_str!("combine.tile"),
     right: &[("w", "exp(L_s - finite(L_max))"), ("sum", "O_old + w * O_s"), ("joined", "ratio(O, sum)")],
     lacks: "the combine of splits has no line `{0}`; its lines are {1}",
