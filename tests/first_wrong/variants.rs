@@ -182,7 +182,11 @@ fn every_variant_is_told_where_it_first_does_harm() {
     println!("told, of 500 runs each: {told:?}");
     for (base, bug, _) in VARIANTS {
         let name = format!("{base}/{bug}");
-        assert!(told.get(&name).is_some_and(|&count| count >= 10), "{name}: {told:?}");
+        // What waits with a rescale does harm in fp8 alone (`tests/precision.rs`), and is never accused elsewhere.
+        match bug {
+            "late" => assert_eq!(told.get(&name), None, "{name}: {told:?}"),
+            _ => assert!(told.get(&name).is_some_and(|&count| count >= 10), "{name}: {told:?}"),
+        }
     }
 }
 

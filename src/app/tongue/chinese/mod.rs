@@ -216,7 +216,7 @@ static TABLE: &[(&str, &str)] = &[
     ("Is it right?", "算得对吗？"),
     ("largest error of O against exact f64", "O 相对参考值(f64)的最大误差"),
     ("stepper", "步进器"),
-    ("plain, same format", "普通注意力，相同格式"),
+    ("plain, same format", "普通，同一格式"),
     ("exact, rounded once", "精确值，舍入一次"),
     ("error of plain attention", "普通注意力的误差"),
     ("error of the exact result, rounded", "精确结果舍入后的误差"),
