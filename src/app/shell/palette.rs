@@ -167,7 +167,8 @@ fn rows(
     }
     // Of questions there are many: they come when something is asked.
     for (beat, question) in QUESTIONS.headings(language).enumerate().filter(|_| is_said) {
-        if let Some(score) = in_words(text, question) {
+        // What has a name comes first.
+        if let Some(score) = in_words(text, question).map(|score| score - 300) {
             let keys = tr(ctx, QUESTION).into();
             rows.push((
                 score,
