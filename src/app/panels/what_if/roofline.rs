@@ -35,7 +35,7 @@ pub fn show(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, gpu: &Gpu
     let low = roofs.at(10f64.powf(x.0)) / 1e12;
     let heights = dots.iter().map(|dot| dot.tflops).chain(here.map(|at| at[1])).chain(before.map(|at| at[1]));
     let y = axes::decades(heights.chain([low, top, exp])).unwrap_or((0.0, 3.0));
-    let y = (y.0, y.1 + 0.2);
+    let (x, y) = ((x.0, x.1 + 0.25), (y.0, y.1 + 0.2));
     let words = ["bytes", "matrix products", "exponentials"].map(|name| tr(ui.ctx(), name).to_owned());
     let axis = |title| LogAxis { title, name: axes::decade };
     let intensity = tr(ui.ctx(), "arithmetic intensity, FLOP per byte");
@@ -51,8 +51,8 @@ pub fn show(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, gpu: &Gpu
             let level = exp.log10();
             let line = Line::new("exponentials", vec![[x.0, level], [x.1, level]]);
             plot.line(line.stroke(Stroke::new(1.5, palette.ink)).style(LineStyle::dashed_loose()));
-            let align = if (level - at(x.1)[1]).abs() < 0.3 { Align2::RIGHT_TOP } else { Align2::RIGHT_BOTTOM };
-            axes::word(plot, [x.1 - 0.05, level], align, &words[2], palette.faint_ink);
+            // At the left, where the slope is far below.
+            axes::word(plot, [x.0 + 0.05, level], Align2::LEFT_TOP, &words[2], palette.faint_ink);
         }
         dots.iter()
             .for_each(|dot| mark(plot, &dot.name, [dot.intensity, dot.tflops], MarkerShape::Diamond, palette.done));
