@@ -42,6 +42,8 @@ pub enum Finding {
     Goal,
     /// A formula that the tile language cannot read, and what its reader says.
     Formula { formula: String, fault: Sentence },
+    /// A setting that no run can have, and why.
+    Setting(Sentence),
     /// A tile of another class: query block, key block.
     Class { i: usize, j: usize, got: TileClass, want: TileClass },
     /// Numbers and traffic are right, but this mask changes nothing.
@@ -124,6 +126,7 @@ impl Finding {
             Finding::Formula { formula, fault } => {
                 Sentence::new("The formula “{0}” cannot be read: {1}").with(formula).and(fault.clone())
             }
+            Finding::Setting(fault) => fault.clone(),
             Finding::Class { i, j, got, want } => Sentence::new("Tile ({0}, {1}) is painted {2}, and it is {3}.")
                 .with(i)
                 .with(j)

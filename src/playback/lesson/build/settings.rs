@@ -31,7 +31,9 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
     let mut built = scene.clone();
     for (line, parts) in build.filled(filling) {
         let field = Field { line: line.line, column: 1, key: line.name.clone(), value: written(&parts) };
-        built.set(&field).map_err(|error| error.what)?;
+        if let Err(error) = built.set(&field) {
+            return Ok(Grade::of(Finding::Setting(error.what)));
+        }
     }
     let stage = engine.stage(&built)?;
     let run = engine.run(&built, &stage.algorithm.with_bug(&built.bug))?;
