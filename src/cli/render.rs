@@ -75,7 +75,7 @@ pub struct PlaceOptions {
     /// en or zh
     #[arg(long, value_name = "CODE", value_parser = language)]
     lang: Option<Language>,
-    /// A lesson from 1 to 8, and a beat of it from 1; `r` after it reveals the answer: 4, 4.2, 4.2r; or one of your own:
+    /// A lesson by its number, and a beat of it from 1; `r` after it reveals the answer: 4, 4.2, 4.2r; or one of your own:
     /// mine.md, mine.md:2, mine.md:2r
     #[arg(long, value_name = "N[.BEAT]", value_parser = lesson)]
     pub(super) lesson: Option<LessonAt>,
