@@ -203,7 +203,7 @@ impl Mask {
             return Err(ProblemError::Shape { name: "documents", found, expected });
         }
         if documents.iter().try_fold(0usize, |sum, &length| sum.checked_add(length)) != Some(n_k) {
-            let expected = Sentence::new("documents of {0} {0|token|tokens} together").with(n_k);
+            let expected = Sentence::new("a sum of {0} {0|token|tokens}").with(n_k);
             return Err(ProblemError::Shape { name: "documents", found, expected });
         }
         Ok(())

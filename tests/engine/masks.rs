@@ -278,8 +278,8 @@ fn a_mask_that_an_input_cannot_have_is_refused() {
         problem.validate().expect_err("it is refused").to_string()
     };
     let documents = |lengths: &[usize]| Mask { documents: Some(lengths.to_vec()), ..none() };
-    assert!(refused("random:16,16,4", documents(&[5, 7])).contains("16 tokens together"));
-    assert!(refused("random:16,16,4", documents(&[usize::MAX, 2, 15])).contains("16 tokens together"));
+    assert!(refused("random:16,16,4", documents(&[5, 7])).contains("a sum of 16 tokens"));
+    assert!(refused("random:16,16,4", documents(&[usize::MAX, 2, 15])).contains("a sum of 16 tokens"));
     assert!(refused("random:8,16,4", documents(&[8, 8])).contains("as many queries as keys"));
     let padded = |lengths: &[usize]| Mask { left_padding: Some(lengths.to_vec()), ..none() };
     assert!(refused("random:8,16,4", padded(&[17])).contains("a left padding is 17"));

@@ -45,8 +45,8 @@ fn more(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape,
     let title = tr(ui.ctx(), "More masks").to_owned();
     let shown = egui::CollapsingHeader::new(title).id_salt("more masks").open(open).show(ui, |ui| {
         egui::Grid::new("more masks").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
-            number(ui, "Prefix: keys that all queries see", &mut mask.prefix_keys, 0..=n_k);
-            number(ui, "Sinks: keys that a window keeps", &mut mask.sink_keys, 0..=n_k);
+            number(ui, "Prefix keys", &mut mask.prefix_keys, 0..=n_k);
+            number(ui, "Sink keys", &mut mask.sink_keys, 0..=n_k);
             left_padding(ui, mask, n_k, shape, batch);
         });
         if n_q == n_k && shape.n_q == shape.n_k {
@@ -60,7 +60,7 @@ fn more(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape,
 fn left_padding(ui: &mut Ui, mask: &mut Mask, n_k: usize, shape: &Shape, batch: usize) {
     let padding = mask.left_padding.as_ref().and_then(|all| all.get(batch).copied()).unwrap_or(0);
     let mut new = padding;
-    number(ui, "Padding before the keys", &mut new, 0..=n_k);
+    number(ui, "Left padding", &mut new, 0..=n_k);
     if new != padding {
         let all = mask.left_padding.get_or_insert_with(|| vec![0; shape.batch]);
         all.iter_mut().skip(batch).take(1).for_each(|padding| *padding = new);

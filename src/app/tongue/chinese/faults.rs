@@ -256,7 +256,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("a left padding", "左填充"),
     ("a diagonal of each sequence", "各序列自己的对角线"),
     ("as many queries as keys (here {0} and {1})", "查询与键一样多(这里是 {0} 和 {1})"),
-    ("documents of {0} {0|token|tokens} together", "共 {0} 个词元的文档"),
+    ("a sum of {0} {0|token|tokens}", "词元数之和 {0}"),
     (
         "no prefix keys after it, and a diagonal that key lengths do not move: else these tokens see others",
         "其后没有前缀键，且对角线不随键的长度移动：否则这些词元会看到别的键",
