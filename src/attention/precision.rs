@@ -53,6 +53,11 @@ impl Precision {
         Self { format, acc: None, own: [None; NAMES.len()], has_scales: false }
     }
 
+    /// Of each operand of the two products of a forward pass.
+    pub fn of_operands(self) -> [Format; 4] {
+        ["Q", "K", "P", "V"].map(|name| self.format_of(name))
+    }
+
     /// As it is written.
     pub fn name(self) -> Cow<'static, str> {
         if self.is_whole() { self.format.name().into() } else { self.to_string().into() }

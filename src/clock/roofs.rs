@@ -49,7 +49,7 @@ impl Roofs {
     /// Products of f16 and bf16 run on tensor cores, those with an operand in f32 beside them. `None` for f64 and e4m3, of
     /// which no rate is known.
     pub fn of(chip: &Hardware, precision: Precision) -> Option<Self> {
-        let operands = ["Q", "K", "V", "P"].map(|name| precision.format_of(name));
+        let operands = precision.of_operands();
         let has = |wanted| operands.contains(&wanted);
         if has(Format::F64) || has(Format::E4m3) {
             return None;

@@ -329,14 +329,14 @@ fn after_the_last_beat_comes_an_end() {
     press(&mut harness, NONE, Key::PageDown);
     assert_eq!(harness.state().lesson().and_then(OpenLesson::index), Some(4));
     // The slide is of its lesson: whatever is shown next is shown.
-    command(&mut harness, "Lesson 4: the online softmax");
+    command(&mut harness, "Lesson 4: The online softmax");
     while !value(&harness, "projected line").starts_with("The end of") {
         press(&mut harness, NONE, Key::PageDown);
     }
     press(&mut harness, NONE, Key::Backspace);
     assert_eq!(value(&harness, "projected line"), last);
     press(&mut harness, NONE, Key::PageDown);
-    command(&mut harness, "Lesson 1: bytes cost time");
+    command(&mut harness, "Lesson 1: Bytes cost time");
     assert!(!value(&harness, "projected line").starts_with("The end of"));
 }
 

@@ -41,11 +41,12 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
         Some(Check::Done { errors, bound, plain, rounding, wrong, .. }) => {
             verdict(ui, "stepper", "error of the stepper", errors.o, bound.o);
+            // What is wrong comes before what it is compared with.
+            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
             value_row(ui, "plain, same format", &short(*plain), "error of plain attention");
             value_row(ui, "exact, rounded once", &short(*rounding), "error of the exact result, rounded");
             between_visits(ui, look);
             saturated(ui, look);
-            wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
         Some(Check::Gradients { compared, wrong }) => {
             for Compared { name, error, bound, .. } in compared {

@@ -28,7 +28,7 @@ pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {
 }
 
 /// The kernels that the window has words for.
-const KERNELS: [&str; 4] = ["attention", "scores", "softmax", "output"];
+const KERNELS: [&str; 8] = ["attention", "scores", "softmax", "output", "splits", "combine", "preprocess", "gradients"];
 
 /// A kernel by its name in the text.
 fn kernel_name(name: &str) -> Sentence {

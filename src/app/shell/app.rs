@@ -1,5 +1,7 @@
 //! The whole application: all its state, of which each part has one owner.
 
+use std::borrow::Cow;
+
 use eframe::egui::Context;
 
 use crate::app::ink::texture::Textures;
@@ -69,7 +71,7 @@ pub struct App {
     pub(super) open_panel: OpenPanel,
     pub(super) pick_file: PickFile,
     /// The name of the command that was carried out last.
-    pub(super) last_command: &'static str,
+    pub(super) last_command: Cow<'static, str>,
     /// The clock of the last frame, while playing.
     pub(super) last_time: Option<f64>,
     pub(super) folds: Folds,
@@ -93,8 +95,8 @@ impl App {
     }
 
     /// The name of the command that was carried out last, in the table of commands.
-    pub fn last_command(&self) -> &'static str {
-        self.last_command
+    pub fn last_command(&self) -> &str {
+        &self.last_command
     }
 
     /// Work is under way that will change what is shown.

@@ -83,7 +83,7 @@ impl App {
             sitting: None,
             open_panel: OpenPanel::default(),
             pick_file: options.pick_file,
-            last_command: "",
+            last_command: "".into(),
             last_time: None,
             folds: Folds::default(),
             to_remember: None,

@@ -18,7 +18,7 @@ use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words;
 use crate::playback::Command;
-use crate::playback::lesson::library::{Entry, LESSONS};
+use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{At, Lesson, Position, Scene};
 
 impl App {
@@ -31,7 +31,7 @@ impl App {
     }
 
     /// Opens a lesson of the program's, or its questions.
-    pub(super) fn open_entry(&mut self, ctx: &Context, entry: &'static Entry, at: Option<Position>) {
+    pub(super) fn open_entry(&mut self, ctx: &Context, entry: &'static HouseLesson, at: Option<Position>) {
         match OpenLesson::built_in(entry, words::language(ctx)) {
             Ok(lesson) => self.begin_lesson(ctx, Of::BuiltIn(entry), lesson, at),
             Err(fault) => self.document.tell_refusal(fault),

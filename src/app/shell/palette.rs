@@ -1,6 +1,8 @@
 //! The palette: every command, every choice of the setup and every recent file, found by a few letters of its name or by
 //! another word for it.
 
+use std::borrow::Cow;
+
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
@@ -23,11 +25,11 @@ pub enum PaletteOutcome {
     Open,
     Closed,
     /// The name of the command, and what it does.
-    Picked(&'static str, Message),
+    Picked(Cow<'static, str>, Message),
 }
 
 struct Row {
-    name: &'static str,
+    name: Cow<'static, str>,
     /// As it is shown, in the language on screen.
     title: String,
     keys: String,
@@ -144,7 +146,7 @@ fn rows(
             let title = tr(ctx, entry.name).into();
             rows.push((
                 score,
-                Row { name: entry.name, title, keys: keys_text(ctx, entry), action: entry.message.clone() },
+                Row { name: entry.name.into(), title, keys: keys_text(ctx, entry), action: entry.message.clone() },
             ));
         }
     }
@@ -152,16 +154,17 @@ fn rows(
         let choice = Entry { group: SETUP, name, keys: &[], message: Message::Setting(name), also: "", help: "" };
         if let Some(score) = of_name(ctx, text, &choice) {
             let (title, keys) = (tr(ctx, name).into(), tr(ctx, SETUP).into());
-            rows.push((score, Row { name, title, keys, action: choice.message }));
+            rows.push((score, Row { name: name.into(), title, keys, action: choice.message }));
         }
     }
     let (language, is_said) = (language(ctx), !text.trim().is_empty());
     for (index, entry) in LESSONS.iter().enumerate() {
         let title = fill(ctx, "Lesson {0}: {1}", &[&entry.number, &entry.title(language)]);
         // By its start; a word of a title comes after what has that word for its name.
-        let of_title = score(text, &title).map(|score| if score > AT_A_WORD + 200 { score } else { score - 200 });
+        let of_title = score(text, &title).map(|score| if score > AT_A_WORD + 200 { score } else { score - 300 });
         if let Some(score) = of_title.max(score(text, &format!("l{}", entry.number))) {
-            let row = Row { name: "Lesson", title, keys: String::new(), action: Message::OpenLesson(index) };
+            let row =
+                Row { name: title.clone().into(), title, keys: String::new(), action: Message::OpenLesson(index) };
             rows.push((score, row));
         }
     }
@@ -172,14 +175,17 @@ fn rows(
             let keys = tr(ctx, QUESTION).into();
             rows.push((
                 score,
-                Row { name: QUESTION, title: question.into(), keys, action: Message::OpenQuestion(beat) },
+                Row { name: QUESTION.into(), title: question.into(), keys, action: Message::OpenQuestion(beat) },
             ));
         }
     }
     for path in recent {
         if let Some(score) = score(text, path) {
             let action = Message::Open(Source::from(path.as_str()));
-            rows.push((score - 20, Row { name: "Recent file", title: path.clone(), keys: String::new(), action }));
+            rows.push((
+                score - 20,
+                Row { name: "Recent file".into(), title: path.clone(), keys: String::new(), action },
+            ));
         }
     }
     // A stable sort keeps the order of the table among equals.
@@ -246,7 +252,7 @@ mod tests {
     use crate::app::panels::list::COMMANDS;
     use crate::playback::lesson::Language;
 
-    fn first(text: &str) -> &'static str {
+    fn first(text: &str) -> Cow<'static, str> {
         rows(
             &egui::Context::default(),
             &COMMANDS,
@@ -254,8 +260,9 @@ mod tests {
             &["Precision", "Causal mask", "Sliding window", "Key/value head"],
             &[],
         )
-        .first()
-        .map_or("", |row| row.name)
+        .into_iter()
+        .next()
+        .map_or("".into(), |row| row.name)
     }
 
     #[test]
@@ -307,7 +314,7 @@ mod tests {
         }
         let masks =
             rows(&egui::Context::default(), &COMMANDS, "mask", &["Causal mask", "Padding mask", "Sliding window"], &[]);
-        let names: Vec<_> = masks.iter().map(|row| row.name).take(3).collect();
+        let names: Vec<&str> = masks.iter().map(|row| &*row.name).take(3).collect();
         assert_eq!(names, ["Causal mask", "Padding mask", "Sliding window"]);
     }
 

@@ -77,7 +77,7 @@ impl App {
     fn keys(&mut self, ctx: &Context, messages: &mut Vec<Message>) {
         let keyboard = Keyboard { is_covered: self.overlay.is_some(), is_presenting: self.talk.is_some() };
         for entry in commands::pressed(ctx, keyboard) {
-            self.last_command = entry.name;
+            self.last_command = entry.name.into();
             messages.push(entry.message.clone());
         }
     }

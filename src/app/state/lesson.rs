@@ -8,7 +8,7 @@ use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork, Lesso
 use crate::app::state::seen::Question;
 use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
-use crate::playback::lesson::library::{Entry, LESSONS};
+use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{
     Asked, Beat, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Position, Predict, Response, Scene, Shown,
     Verdict,
@@ -18,7 +18,7 @@ use crate::sentence::Sentence;
 /// Which lesson it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Of {
-    BuiltIn(&'static Entry),
+    BuiltIn(&'static HouseLesson),
     /// A file of one's own.
     File(PathBuf),
 }
@@ -72,7 +72,7 @@ impl OpenLesson {
     }
 
     /// One of the program's, in English where it is not written in `language` yet.
-    pub fn built_in(entry: &Entry, language: Language) -> Result<Lesson, Sentence> {
+    pub fn built_in(entry: &HouseLesson, language: Language) -> Result<Lesson, Sentence> {
         let lesson = entry.lesson(language).or_else(|_| entry.lesson(Language::English));
         lesson.map_err(|error| Sentence::new("{0}: {1}").with(entry.stem).and(error.sentence()))
     }
@@ -109,7 +109,7 @@ impl OpenLesson {
     pub fn title(&self) -> String {
         let title = &self.lesson.title;
         match self.of {
-            Of::BuiltIn(Entry { number: number @ 1.., .. }) => format!("{number}. {title}"),
+            Of::BuiltIn(HouseLesson { number: number @ 1.., .. }) => format!("{number}. {title}"),
             _ => title.clone(),
         }
     }

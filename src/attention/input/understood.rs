@@ -191,7 +191,7 @@ impl Understood {
         for (pattern, said) in [
             ("key lengths {0}", &self.kv_lengths),
             ("left padding {0}", &self.left_padding),
-            ("documents of {0} tokens", &self.documents),
+            ("documents of {0} {0|token|tokens}", &self.documents),
         ] {
             if let Some(list) = &said.value {
                 clauses.push(from(Sentence::new(pattern).with(shown(list)), said.from));

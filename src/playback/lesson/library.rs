@@ -4,7 +4,7 @@ use super::{Language, Lesson, LessonError, parse};
 
 /// A lesson in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct HouseLesson {
     /// From 1; 0 is that of the questions.
     pub number: usize,
     /// The name of its files, without the extension.
@@ -15,7 +15,7 @@ pub struct Entry {
 
 macro_rules! lesson {
     ($number:literal, $stem:literal) => {
-        Entry {
+        HouseLesson {
             number: $number,
             stem: $stem,
             english: include_str!(concat!("../../../lessons/en/", $stem, ".md")),
@@ -25,7 +25,7 @@ macro_rules! lesson {
 }
 
 /// Every lesson, in order.
-pub static LESSONS: [Entry; 16] = [
+pub static LESSONS: [HouseLesson; 16] = [
     lesson!(1, "01-bytes-cost-time"),
     lesson!(2, "02-safe-softmax"),
     lesson!(3, "03-two-pieces"),
@@ -45,19 +45,19 @@ pub static LESSONS: [Entry; 16] = [
 ];
 
 /// What people ask, in their own words: each question is a beat.
-pub static QUESTIONS: Entry = lesson!(0, "00-questions");
+pub static QUESTIONS: HouseLesson = lesson!(0, "00-questions");
 
 /// The lessons, and the questions.
-pub fn all() -> impl Iterator<Item = &'static Entry> {
+pub fn all() -> impl Iterator<Item = &'static HouseLesson> {
     LESSONS.iter().chain([&QUESTIONS])
 }
 
 /// The lesson with this number, and its index.
-pub fn numbered(number: usize) -> Option<(usize, &'static Entry)> {
+pub fn numbered(number: usize) -> Option<(usize, &'static HouseLesson)> {
     LESSONS.iter().enumerate().find(|(_, entry)| entry.number == number)
 }
 
-impl Entry {
+impl HouseLesson {
     /// The title that its header gives it.
     pub fn title(&self, language: Language) -> &'static str {
         self.text(language).lines().find_map(|line| line.strip_prefix("title: ")).unwrap_or_default()

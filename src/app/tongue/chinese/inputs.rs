@@ -31,7 +31,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("diagonal {0}", "对角线 {0}"),
     ("key lengths {0}", "键的长度 {0}"),
     ("left padding {0}", "左填充 {0}"),
-    ("documents of {0} tokens", "文档的词元数 {0}"),
+    ("documents of {0} {0|token|tokens}", "文档的词元数 {0}"),
     ("the diagonal ends at each length", "对角线止于各自的长度"),
     ("prefix of {0} {0|key|keys}", "前缀 {0} 个键"),
     ("{0} sink {0|key|keys}", "汇点键 {0} 个"),
