@@ -27,7 +27,7 @@ impl Pairs {
         let row = |values: ndarray::ArrayView1<'_, f64>| match values.len() {
             // One value for all keys.
             1 if hides(&values[0]) => Vec::new(),
-            1 => vec![0..n_k],
+            1 => std::iter::once(0..n_k).collect(),
             _ => seen(values.iter().map(|x| !hides(x))),
         };
         let of_batch = |entry: ndarray::ArrayView2<'_, f64>| entry.rows().into_iter().map(row).collect();

@@ -11,8 +11,10 @@ use tilescope::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm};
 
 const N: usize = 16;
 
-/// A mask and its definition: query `i` sees key `j`.
-type Case = (&'static str, Mask, fn(usize, usize) -> bool);
+/// The definition of a mask: query `i` sees key `j`.
+type Sees = fn(usize, usize) -> bool;
+/// A mask and its definition.
+type Case = (&'static str, Mask, Sees);
 
 fn none() -> Mask {
     Mask::default()
@@ -75,7 +77,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// Masks that come as an array of booleans beside Q, K and V, by their definition.
-fn arrays() -> Vec<(&'static str, fn(usize, usize) -> bool)> {
+fn arrays() -> Vec<(&'static str, Sees)> {
     vec![
         ("chunks", |i, j| i / 5 == j / 5 && j <= i),
         // Each token sees itself and those that it hangs on.
@@ -86,7 +88,7 @@ fn arrays() -> Vec<(&'static str, fn(usize, usize) -> bool)> {
 }
 
 /// Each mask with its problem, and whether it moves as a bias.
-fn problems() -> Vec<(&'static str, Problem, bool, fn(usize, usize) -> bool)> {
+fn problems() -> Vec<(&'static str, Problem, bool, Sees)> {
     let by_index = cases().into_iter().map(|(name, mask, sees)| (name, problem(mask), false, sees));
     let by_array = arrays().into_iter().map(|(name, sees)| (name, read(None, sees), true, sees));
     by_index.chain(by_array).collect()
@@ -187,7 +189,7 @@ fn tiles_computed_are_the_tiles_that_are_not_empty() {
             for algorithm in algorithm::of_program() {
                 let at = format!("{name}, {br} x {bc}, {}", algorithm.name());
                 let schedule = Schedule::new(algorithm, plan.clone());
-                let totals = MeterIndex::new(&schedule).total().clone();
+                let totals = *MeterIndex::new(&schedule).total();
                 assert_eq!(totals.traffic, algorithm.closed_form(&plan), "{at}");
                 // The backward passes make scores more than once, or not at all.
                 if ["standard", "flash1", "flash2", "split-kv"].contains(&algorithm.name()) {

@@ -95,12 +95,10 @@ fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
     }
 }
 
-/// The first number that is wrong, what made it so, and the way there.
+/// The way to the first number that is wrong, which is to be in sight; that number, and what made it so.
 fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     let algorithm = &look.scene.schedule().algorithm;
-    small(ui, &fill(&ctx, "First wrong number: {0}.", &[&say(&ctx, &wrong.number.sentence())]));
-    small(ui, &fill(&ctx, "Its cause: {0}.", &[&say(&ctx, &wrong.cause(algorithm))]));
     if let Some(at) = wrong.at() {
         let button = ui.button(fill(&ctx, "Go to step {0}", &[&grouped(at.cursor)]));
         draw::describe(&button, "step of the first wrong number", &at.cursor.to_string());
@@ -108,6 +106,8 @@ fn first_wrong(ui: &mut Ui, look: &Look<'_>, wrong: &FirstWrong, messages: &mut 
             messages.push(Message::Player(Command::SeekTo(at.cursor)));
         }
     }
+    small(ui, &fill(&ctx, "First wrong number: {0}.", &[&say(&ctx, &wrong.number.sentence())]));
+    small(ui, &fill(&ctx, "Its cause: {0}.", &[&say(&ctx, &wrong.cause(algorithm))]));
 }
 
 fn device(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, messages: &mut Vec<Message>) {

@@ -208,12 +208,12 @@ fn of_name(ctx: &egui::Context, text: &str, entry: &Entry) -> Option<i64> {
 
 /// How well a question is meant: by a piece of it, or by words of it in any order.
 fn in_words(text: &str, question: &str) -> Option<i64> {
-    let whole = score(text, question).filter(|score| *score >= INSIDE - 100 && *score > 0);
+    let whole = score(text, question).filter(|score| *score > INSIDE - 100);
     let words = || {
         let scores: Option<Vec<i64>> = text.split_whitespace().map(|word| score(word, question)).collect();
         scores?.into_iter().min().filter(|least| *least > INSIDE - 100).map(|least| least - 50)
     };
-    whole.filter(|score| *score > INSIDE - 100).or_else(words)
+    whole.or_else(words)
 }
 
 /// Of a pattern that stands at the start of a word, and of one that stands anywhere.

@@ -41,8 +41,8 @@ pub(super) fn show(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), sha
 fn more(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape, batch: usize) {
     let is_there = mask.prefix_keys > 0 || mask.sink_keys > 0 || mask.documents.is_some();
     let is_there = is_there || mask.left_padding.is_some();
-    let open = (is_there || is_wanted(ui, "Documents and other masks")).then_some(true);
-    let title = tr(ui.ctx(), "Documents and other masks").to_owned();
+    let open = (is_there || is_wanted(ui, "Other masks")).then_some(true);
+    let title = tr(ui.ctx(), "Other masks").to_owned();
     let shown = egui::CollapsingHeader::new(title).id_salt("more masks").open(open).show(ui, |ui| {
         egui::Grid::new("more masks").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
             number(ui, "Prefix keys", &mut mask.prefix_keys, 0..=n_k);
@@ -53,7 +53,7 @@ fn more(ui: &mut Ui, mask: &mut Mask, (n_q, n_k): (usize, usize), shape: &Shape,
             documents(ui, mask, shape.n_k);
         }
     });
-    offer(ui, "Documents and other masks", &shown.header_response);
+    offer(ui, "Other masks", &shown.header_response);
 }
 
 /// First keys of the batch entry that do not exist.

@@ -54,7 +54,7 @@ pub const NAMES: [&str; 13] = [
     "Causal mask",
     "Sliding window",
     "Padding mask",
-    "Documents and other masks",
+    "Other masks",
 ];
 
 /// Those that this input and algorithm have.

@@ -502,7 +502,7 @@ static TABLE: &[(&str, &str)] = &[
     ("Keys to the right", "右边的键"),
     ("Padding mask", "填充掩码"),
     ("Keys that exist", "存在的键"),
-    ("Documents and other masks", "文档和其他掩码"),
+    ("Other masks", "其他掩码"),
     ("Prefix keys", "前缀键"),
     ("Sink keys", "汇点键"),
     ("Left padding", "左填充"),
