@@ -36,6 +36,25 @@ fn each_schedule(problem: &Problem, tiling: Tiling, precision: Precision) -> imp
     })
 }
 
+/// By seek and forwards: the same bits, also after a look elsewhere, whose memory the next one takes.
+fn is_the_same_however_it_is_reached(
+    problem: &Problem,
+    tiling: Tiling,
+    precision: Precision,
+    at: f64,
+) -> Result<(), TestCaseError> {
+    for schedule in each_schedule(problem, tiling, precision) {
+        let name = schedule.algorithm.name().to_owned();
+        let run = Run::new(schedule, problem, 0, 0, |_| true).expect("nobody stops it");
+        for at in [at, 1.0 - at, at] {
+            let cursor = (at * run.schedule.len() as f64) as u64;
+            let (seen, stepped) = (run.view(cursor), common::stepped(&run, problem, cursor));
+            prop_assert_eq!(common::bits(&seen), common::bits(&stepped), "{} at {}", name, cursor);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -138,23 +157,13 @@ proptest! {
     /// The same with what is not finite.
     #[test]
     fn state_with_nan_is_the_same_however_it_is_reached((problem, tiling, precision) in odd_problems(), at in 0.0..1.0f64) {
-        for schedule in each_schedule(&problem, tiling, precision) {
-            let name = schedule.algorithm.name().to_owned();
-            let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
-            let cursor = (at * run.schedule.len() as f64) as u64;
-            prop_assert_eq!(common::bits(&run.view(cursor)), common::bits(&common::stepped(&run, &problem, cursor)), "{} at {}", name, cursor);
-        }
+        is_the_same_however_it_is_reached(&problem, tiling, precision, at)?;
     }
 
     /// Forwards, by seek and backwards: the same bits.
     #[test]
     fn state_is_the_same_however_it_is_reached((problem, tiling, precision) in problems(), at in 0.0..1.0f64) {
-        for schedule in each_schedule(&problem, tiling, precision) {
-            let name = schedule.algorithm.name().to_owned();
-            let run = Run::new(schedule, &problem, 0, 0, |_| true).expect("nobody stops it");
-            let cursor = (at * run.schedule.len() as f64) as u64;
-            prop_assert_eq!(common::bits(&run.view(cursor)), common::bits(&common::stepped(&run, &problem, cursor)), "{} at {}", name, cursor);
-        }
+        is_the_same_however_it_is_reached(&problem, tiling, precision, at)?;
     }
 }
 
