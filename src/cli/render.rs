@@ -268,6 +268,9 @@ pub struct Arguments {
     /// Pixels of a point
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     scale: f32,
+    /// Without a word or a number: what the picture tells by itself
+    #[arg(long)]
+    without_text: bool,
     /// Where the .png goes; - is standard output
     #[arg(long, short, value_name = "X.png")]
     output: PathBuf,
@@ -293,7 +296,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let mut options = AppOptions { find_gpu, ..AppOptions::default() };
     arguments.place.apply(&mut options, place)?;
     let (width, height) = arguments.size;
-    let picture = app::picture(input, &options, Size { width, height, scale: arguments.scale });
+    let size = Size { width, height, scale: arguments.scale, has_text: !arguments.without_text };
+    let picture = app::picture(input, &options, size);
     let bytes = picture.map_err(|why| match why {
         NoPicture::Refused(fault) => Failure::Bad(fault.to_string()),
         NoPicture::Renderer(why) => Failure::Missing(format!("render: {why}")),

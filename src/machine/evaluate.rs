@@ -19,7 +19,7 @@ use super::hbm::{self, Block, Hbm, first_of, round};
 use super::hidden::hidden_pairs;
 use super::product::{Side, operand, product};
 use super::reported::Reported;
-use super::rows::{Rows, Spare};
+use super::rows::{Rows, Spare, taken};
 use super::write::Part;
 
 /// The machine that a text runs on: HBM, and the chip of the program at hand.
@@ -424,7 +424,7 @@ impl<'a, T: Real> Machine<'a, T> {
                 product @ Made::Product { into, .. } => {
                     let mut value = match into {
                         Some(into) => self.rows(step, into, matrix.shape, &matrices, &mut spare),
-                        None => self.empty(matrix.shape, &mut spare),
+                        None => self.unwritten(matrix.shape, &mut spare),
                     };
                     let keeps = into.is_some();
                     let (rows, cols) = value.dim();
@@ -448,16 +448,14 @@ impl<'a, T: Real> Machine<'a, T> {
         value
     }
 
-    fn empty(&self, shape: Shape, spare: &mut Spare<T>) -> Array2<T> {
+    /// A matrix to be written whole, of whatever values.
+    fn unwritten(&self, shape: Shape, spare: &mut Spare<T>) -> Array2<T> {
         let (rows, cols) = (self.sizes.of(shape.rows), self.sizes.of(shape.cols));
-        let mut memory = spare.pop().unwrap_or_default();
-        memory.clear();
-        memory.resize(rows * cols, T::zero());
-        Array2::from_shape_vec((rows, cols), memory).expect("it was sized so")
+        Array2::from_shape_vec((rows, cols), taken(spare, rows * cols)).expect("it was sized so")
     }
 
     fn rows(&self, step: &Step, node: &Node, shape: Shape, matrices: &[Array2<T>], spare: &mut Spare<T>) -> Array2<T> {
-        let mut value = self.empty(shape, spare);
+        let mut value = self.unwritten(shape, spare);
         let rows = self.rows_of(step.head, matrices, self.guards(node, step.place));
         let (count, cols) = value.dim();
         let data = value.as_slice_mut().expect("a new matrix is contiguous");

@@ -4,7 +4,7 @@
 //! then needed too. The list, carried out forwards, gives the very bits that carrying out every step would.
 
 use crate::attention::Real;
-use crate::schedule::language::TensorId;
+use crate::schedule::language::{Effects, TensorId};
 use crate::schedule::{Names, Place, Plan, Schedule, Step};
 
 use super::evaluate::Machine;
@@ -126,16 +126,21 @@ fn plan_back<'c, T: Real>(
     chip: bool,
     blocks: &[Block],
 ) -> Vec<Task<'c, T>> {
-    let mut needed = Needed { chip: if chip { Names::ALL } else { Names::default() }, blocks: blocks.to_vec() };
-    let mut looked = Looked { names: needed.chip, rows: None, keys: None };
     let (mut tasks, mut steps) = (Vec::new(), Vec::new());
     if cursor == 0 {
         return tasks;
     }
-    // Lines that may write HBM: where nothing on chip is needed, the others are passed over.
-    let lines = 0..schedule.algorithm.text().lines.len();
-    let stores: Vec<bool> = lines.map(|line| schedule.algorithm.effects(line, u32::MAX).hbm_write.is_some()).collect();
+    // What each line may write: steps that write nothing needed are passed over.
+    let lines = &schedule.algorithm.text().lines;
+    let of_line = |(n, line)| schedule.algorithm.effects(n, schedule.setting.held_in_run(line));
+    let may: Vec<Effects> = lines.iter().enumerate().map(of_line).collect();
     let mut index = schedule.section_of(cursor - 1);
+    // On chip is what lines of this kernel write in this run, and nothing else.
+    let kernel = schedule.section(index).kernel;
+    let of_kernel = lines.iter().zip(&may).filter(|(line, _)| chip && line.kernel == kernel);
+    let on_chip = of_kernel.fold(Names::default(), |names, (_, may)| names.with(may.writes));
+    let mut needed = Needed { chip: on_chip, blocks: blocks.to_vec() };
+    let mut looked = Looked { names: on_chip, rows: None, keys: None };
     let mut end = cursor;
     loop {
         let (section, range) = (schedule.section(index), schedule.section_steps(index));
@@ -156,7 +161,8 @@ fn plan_back<'c, T: Real>(
                 if needed.is_empty() {
                     return tasks;
                 }
-                if needed.chip.is_empty() && !stores[step.line] {
+                let may_store = may[step.line].hbm_write.is_some() && !needed.blocks.is_empty();
+                if looked.names.is_empty() && !may_store && !may[step.line].writes.meets(needed.chip) {
                     continue;
                 }
                 let leaves_some = !looked.names.is_empty() && looked.is_larger(schedule.plan(), step.place);

@@ -1,5 +1,6 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
+use crate::attention::TileClass;
 use crate::schedule::{
     Algorithm, Amounts, Cost, Counts, HbmTensor, OnChip, Place, Plan, Schedule, Step, TileCounts, Traffic,
 };
@@ -28,6 +29,8 @@ struct At {
 pub struct Meter<'a> {
     algorithm: &'a Algorithm,
     plan: &'a Plan,
+    /// The mask hides nothing, so that every tile is full.
+    is_open: bool,
     lines: Vec<Vec<Counted>>,
     at: At,
     /// But for what is still counted in `lines`.
@@ -45,6 +48,7 @@ impl<'a> Meter<'a> {
         Self {
             algorithm,
             plan,
+            is_open: plan.band.is_open(),
             lines,
             at: At { place, counts: plan.counts_at(place), number: 1 },
             totals: Totals::default(),
@@ -96,7 +100,8 @@ impl<'a> Meter<'a> {
     #[inline(never)]
     fn count_tile(&mut self, place: Place) {
         if let Some((i, j)) = place.tile() {
-            self.totals.tiles.count(self.plan.class(i, j));
+            let class = if self.is_open { TileClass::Full } else { self.plan.class(i, j) };
+            self.totals.tiles.count(class);
         }
     }
 

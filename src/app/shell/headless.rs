@@ -15,12 +15,13 @@ use crate::sentence::Sentence;
 #[cfg(feature = "wgpu")]
 const MOST_FRAMES: u32 = 60_000;
 
-/// Pixels of a picture, and how many of them make a point.
+/// Pixels of a picture, and how many of them make a point; and whether it has its words.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub width: u32,
     pub height: u32,
     pub scale: f32,
+    pub has_text: bool,
 }
 
 /// The app on its own, moved on by frames.
@@ -100,9 +101,23 @@ pub fn picture(input: Option<Input>, options: &AppOptions, size: Size) -> Result
         return Err(NoPicture::Refused(fault.clone()));
     }
     let scale = headless.ctx.pixels_per_point();
-    let triangles = headless.ctx.tessellate(output.shapes, scale);
+    let mut shapes = output.shapes;
+    if !size.has_text {
+        shapes.iter_mut().for_each(|clipped| blank_text(&mut clipped.shape));
+    }
+    let triangles = headless.ctx.tessellate(shapes, scale);
     let pixels = wgpu_painter::paint(&triangles, headless.textures, [size.width, size.height], scale)?;
     Ok(png(&pixels, size.width, size.height)?)
+}
+
+/// Leaves the picture as it would be to somebody who cannot read.
+#[cfg(feature = "wgpu")]
+fn blank_text(shape: &mut egui::Shape) {
+    match shape {
+        egui::Shape::Text(_) => *shape = egui::Shape::Noop,
+        egui::Shape::Vec(shapes) => shapes.iter_mut().for_each(blank_text),
+        _ => {}
+    }
 }
 
 #[cfg(not(feature = "wgpu"))]

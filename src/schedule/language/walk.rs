@@ -72,7 +72,8 @@ struct ReadyLine {
 
 impl Ready {
     pub fn new(algorithm: &Algorithm, setting: &Setting) -> Self {
-        let lines: Vec<_> = algorithm.lines.iter().map(|line| ReadyLine::new(line, setting)).collect();
+        let hides_nothing = setting.plan.band.is_open();
+        let lines: Vec<_> = algorithm.lines.iter().map(|line| ReadyLine::new(line, setting, hides_nothing)).collect();
         let bodies = algorithm.kernels.iter().map(|kernel| carried_out(&kernel.body, &lines)).collect();
         let footprints = algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting)).collect();
         Self { lines, bodies, footprints }
@@ -100,12 +101,20 @@ impl Ready {
 }
 
 impl ReadyLine {
-    fn new(line: &Line, setting: &Setting) -> Self {
+    fn new(line: &Line, setting: &Setting, hides_nothing: bool) -> Self {
         let (mut always, mut at_places) = (0, Vec::new());
+        let axes = line.axes();
+        let is_full = hides_nothing && axes.has(Axis::I) && axes.has(Axis::J);
+        // What is known of every place that the line stands at.
+        let known = |test: Test| match test {
+            Test::Full => is_full.then_some(true),
+            Test::Seen => None,
+            _ => Some(setting.of_run(test)),
+        };
         for (n, statement) in line.statements.iter().enumerate() {
-            let (of_place, of_run): (Vec<_>, Vec<_>) =
-                statement.conditions.iter().copied().partition(|(test, _)| test.is_of_place());
-            if of_run.iter().all(|&(test, wanted)| setting.of_run(test) == wanted) {
+            let (of_run, of_place): (Vec<_>, Vec<_>) =
+                statement.conditions.iter().copied().partition(|&(test, _)| known(test).is_some());
+            if of_run.iter().all(|&(test, wanted)| known(test) == Some(wanted)) {
                 match of_place.is_empty() {
                     true => always |= 1 << n,
                     false => at_places.push((1 << n, of_place)),

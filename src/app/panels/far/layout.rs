@@ -363,6 +363,9 @@ fn areas(subject: &Subject<'_>, room: Rect) -> Vec<Area> {
     ];
     of.extend(subject.budget.map(|budget| (AreaOf::Chip, budget / bytes)));
     let gap = 8.0;
+    // In a narrow room K, which is as Q mostly, gives its place to the others.
+    let columns = of.len() as f32 * (NAMED_AREA + gap) - gap;
+    of.retain(|(of, _)| *of != AreaOf::Keys || columns + NAMED_AREA <= room.width());
     // Each stands above its name.
     let step = |n: u64, scale: f32| ((n as f32).sqrt() * scale).max(NAMED_AREA) + gap;
     let width = |scale: f32| of.iter().map(|(_, n)| step(*n, scale)).sum::<f32>() - gap;
@@ -474,6 +477,7 @@ mod tests {
         each(|_, setting, buffers, _, layout| {
             let plan = &setting.plan;
             let scores = layout.areas.iter().find(|area| area.of == AreaOf::Scores);
+            let mut largest = 0.0_f32;
             for area in &layout.areas {
                 let elements = match area.of {
                     AreaOf::Scores => plan.n_q * plan.n_k,
@@ -483,11 +487,13 @@ mod tests {
                     AreaOf::Chip => (1 << 17) / 4,
                 };
                 assert_eq!(area.elements, elements as u64);
+                largest = area.rect.width().max(largest);
                 let scores = scores.unwrap();
                 let (ratio, true_ratio) =
                     (f64::from(area.rect.area() / scores.rect.area()), elements as f64 / (plan.n_q * plan.n_k) as f64);
                 assert!((ratio / true_ratio - 1.0).abs() < 0.02 || area.rect.width() < 0.5, "{ratio} for {true_ratio}");
             }
+            assert!(layout.areas.is_empty() || largest >= 16.0, "the largest square is {largest} wide");
             let drawn = layout.slots.iter().filter(|slot| slot.rect.width().min(slot.rect.height()) > LEAST_SLOT);
             let per_byte: Vec<f32> = drawn.map(|slot| slot.rect.area() / buffers[slot.buffer].bytes() as f32).collect();
             for one in &per_byte {

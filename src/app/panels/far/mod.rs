@@ -3,6 +3,7 @@
 
 mod chip;
 mod figure;
+mod foot;
 mod ground;
 mod inset;
 mod layout;
@@ -12,27 +13,26 @@ mod plane;
 mod race;
 mod window;
 
-use eframe::egui::{Align2, Key, Modifiers, Rect, Sense, Ui, Vec2, pos2, vec2};
+use eframe::egui::{Key, Modifiers, Rect, Sense, Ui, Vec2, pos2, vec2};
 
-use crate::app::ink::draw::{self, fit_text, hatch};
+use crate::app::ink::draw;
 use crate::app::ink::texture::Textures;
-use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::ink::theme::{Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::plane_lens::PlaneLens;
 use crate::app::message::view::ViewMessage;
 use crate::app::panels::far::layout::MapLayout;
 use crate::app::panels::far::window::PlaneWindow;
-use crate::app::panels::grid::{self, HIDDEN, cell_text, summary};
+use crate::app::panels::grid::{self, cell_text, summary};
 use crate::app::panels::memory_strip;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::ghosts::Ghosts;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{self, bytes, grouped};
 use crate::playback::lesson::{ClickOn, Distance};
-use crate::schedule::language::Axis;
-use crate::schedule::{Buffer, TileCounts};
-use figure::{LoopOf, Map, buffers, loops};
+use crate::schedule::Buffer;
+use figure::{Map, buffers};
+use foot::Foot;
 use layout::Subject;
 
 pub static PANEL: Panel = Panel {
@@ -54,8 +54,9 @@ pub static PANEL: Panel = Panel {
 
 /// A tile of the largest zoom is about this wide.
 const LARGEST_TILE: f32 = 96.0;
-/// A line of words below the figure.
-const LINE: f32 = 20.0;
+/// The lines below the figure, at least, and the height from which they have room.
+const LEAST_FOOT: f32 = 2.0 * foot::LINE + SPACE;
+const LEAST_WITH_FOOT: f32 = 260.0;
 
 /// `ghosts` are the weights of the run, once they are known.
 pub fn show(
@@ -67,16 +68,27 @@ pub fn show(
     messages: &mut Vec<Message>,
 ) {
     let area = ui.available_rect_before_wrap();
+    let (buffers, palette) = (buffers(look), Palette::of(ui));
     // In a low room the picture comes first.
-    let lines = if area.height() >= 260.0 { 2.0 * LINE + SPACE } else { 0.0 };
-    let figure = Rect::from_min_max(area.min, pos2(area.right(), (area.bottom() - lines).max(area.top())));
-    let buffers = buffers(look);
-    let (layout, words) = layout_of(look, &buffers, figure);
-    if layout.plane.width() < 8.0 || layout.plane.height() < 8.0 {
-        return;
-    }
+    let has_foot = area.height() >= LEAST_WITH_FOOT;
+    let mut lines = if has_foot { LEAST_FOOT } else { 0.0 };
+    // What is told depends on the scale, and the scale on the lines that it takes: once more where they are more.
+    let (figure, layout, words, foot) = loop {
+        let figure = Rect::from_min_max(area.min, pos2(area.right(), (area.bottom() - lines).max(area.top())));
+        let (layout, words) = layout_of(look, &buffers, figure);
+        if layout.plane.width() < 8.0 || layout.plane.height() < 8.0 {
+            return;
+        }
+        let window = PlaneWindow::new(&layout, lens, look.scene.plan());
+        let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
+        let foot = has_foot.then(|| Foot::new(&map, area.width()));
+        let needed = foot.as_ref().map_or(0.0, |foot| foot.height() + SPACE);
+        if needed <= lines {
+            break (figure, layout, words, foot);
+        }
+        lines = needed;
+    };
     let window = PlaneWindow::new(&layout, lens, look.scene.plan());
-    let palette = Palette::of(ui);
     let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
     let response = ui.interact(figure, ui.scope_id().with("memory"), Sense::hover());
     let [moved, on_chip, full] = &memory_strip::summary(ui, look);
@@ -86,11 +98,9 @@ pub fn show(
     if look.question.asks == Some(ClickOn::Tensor) {
         answers(&map, messages);
     }
-    if lines > 0.0 {
+    if let Some(foot) = foot {
         let place = Rect::from_min_max(pos2(area.left(), figure.bottom() + SPACE), area.max);
-        told(&map, place);
-        let ghosts = plane::shown_ghosts(&map).map(|ghosts| ghosts.limit);
-        legend(ui, look, ghosts, place);
+        foot.paint(&map, place);
         if lens.zoom > 1.0 {
             show_all(ui, place, messages);
         }
@@ -188,129 +198,8 @@ fn answers(map: &Map<'_>, messages: &mut Vec<Message>) {
     }
 }
 
-/// The loops of the text, and what of the plane is ever in HBM.
-fn told(map: &Map<'_>, place: Rect) {
-    let (ui, look, layout) = (map.ui, map.look, map.layout);
-    let ctx = ui.ctx();
-    let mut parts = in_words(ctx, &loops(look));
-    let on_chip = plane::on_chip_only(look);
-    match layout.sheets.as_slice() {
-        [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
-        [] => {}
-        sheets => {
-            let names: Vec<&str> = sheets.iter().map(|tensor| tensor.name()).collect();
-            parts.push(fill(ctx, "{0}: whole in HBM", &[&names.join(", ")]));
-        }
-    }
-    if layout.more_splits > 0 {
-        parts.push(fill(ctx, "and {0} more splits", &[&layout.more_splits]));
-    }
-    if let Some(fold) = layout.fold() {
-        let (pattern, times) =
-            if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
-        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
-    }
-    let line = Rect::from_min_size(place.min, vec2(place.width(), LINE));
-    let text = parts.join("; ");
-    let response = ui.interact(line, ui.scope_id().with("loops"), Sense::hover());
-    draw::describe(&response, "loops", &text);
-    fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), map.palette.ink);
-    response.on_hover_text(text);
-}
-
-/// Each loop in words; the axes of one loop together.
-fn in_words(ctx: &eframe::egui::Context, loops: &[LoopOf]) -> Vec<String> {
-    let of_one = loops.chunk_by(|a, b| a.depth == b.depth);
-    let words = |one: &[LoopOf]| {
-        let axes: Vec<&str> = one.iter().map(|told| tr(ctx, axis_word(told.over.axis))).collect();
-        let pattern = match (one[0].depth == 0, one[0].is_parallel) {
-            (true, true) => "outer loop: {0}, in parallel",
-            (true, false) => "outer loop: {0}",
-            (false, true) => "inner loop: {0}, in parallel",
-            (false, false) => "inner loop: {0}",
-        };
-        fill(ctx, pattern, &[&axes.join(", ")])
-    };
-    of_one.map(words).collect()
-}
-
-fn axis_word(axis: Axis) -> &'static str {
-    match axis {
-        Axis::I => "query blocks i",
-        Axis::J => "key blocks j",
-        Axis::S => "splits s",
-        Axis::H => "heads h",
-    }
-}
-
-/// What the signs mean, how far the work is, and what it has moved.
-/// `ghosts` is the largest of the weights that are shown.
-fn legend(ui: &Ui, look: &Look<'_>, ghosts: Option<f64>, place: Rect) {
-    let palette = Palette::of(ui);
-    let line = Rect::from_min_size(place.min + vec2(0.0, LINE), vec2(place.width(), LINE));
-    let ctx = ui.ctx().clone();
-    if look.question.hides.classes {
-        fit_text(
-            ui.painter(),
-            line,
-            Align2::LEFT_CENTER,
-            tr(&ctx, HIDDEN),
-            theme::text(theme::LABEL),
-            palette.faint_ink,
-        );
-        return;
-    }
-    let counts = TileCounts::of_plan(look.scene.plan());
-    let begun = look.snapshot.totals.tiles;
-    let all = grouped(counts.full + counts.partial + counts.skipped);
-    let begun = fill(&ctx, "{0} of {1}", &[&grouped(begun.full + begun.partial + begun.skipped), &all]);
-    let moved = bytes(look.snapshot.totals.traffic.hbm_bytes());
-    let right = format!("{} {begun}   {} {moved}", tr(&ctx, "tiles begun"), tr(&ctx, "moved so far"));
-    let width = fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &right, theme::text(theme::LABEL), palette.ink);
-    let response = ui.interact(line.with_min_x(line.right() - width), ui.scope_id().with("so far"), Sense::hover());
-    draw::describe(&response, "tiles begun", &begun);
-    let painter = ui.painter_at(line.with_max_x(line.right() - width - 12.0));
-    let mut at = line.min + vec2(0.0, 4.0);
-    match ghosts {
-        Some(limit) => at.x += scale_of_weights(&painter, at, limit, palette),
-        None => {
-            for (fill_of, text) in [(palette.done, "done"), (palette.background, "to come")] {
-                at.x += draw::legend_item(&painter, at, fill_of, text, palette);
-            }
-        }
-    }
-    for (name, count, is_hatched) in [("partial {0}", counts.partial, true), ("skipped {0}", counts.skipped, false)] {
-        if count == 0 {
-            continue;
-        }
-        if is_hatched {
-            hatch(&painter, Rect::from_min_size(at, vec2(12.0, 12.0)), palette.faint_ink, 4.0);
-        }
-        let fill_of = if is_hatched { theme::CLEAR } else { palette.background };
-        at.x += draw::legend_item(&painter, at, fill_of, &fill(&ctx, name, &[&grouped(count)]), palette);
-    }
-    if look.scene.map.grid.is_thinned() {
-        let place = Rect::from_min_max(at, line.max);
-        let text = tr(&ctx, "every n-th tile is shown");
-        fit_text(&painter, place, Align2::LEFT_TOP, text, theme::text(theme::LABEL), palette.faint_ink);
-    }
-}
-
-/// The greys of the weights, from 0 to the largest. Gives the width used.
-fn scale_of_weights(painter: &eframe::egui::Painter, at: eframe::egui::Pos2, limit: f64, palette: &Palette) -> f32 {
-    const STEPS: usize = 5;
-    for n in 0..STEPS {
-        let square = Rect::from_min_size(at + vec2(12.0 * n as f32, 0.0), vec2(12.0, 12.0));
-        painter.rect_filled(square, 0.0, palette.grey(n as f64, (STEPS - 1) as f64));
-    }
-    let text = fill(painter.ctx(), "weights, 0 to {0}", &[&number::short(limit)]);
-    let place = at + vec2(12.0 * STEPS as f32 + SPACE, 6.0);
-    let rect = draw::put_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
-    rect.right() - at.x + 3.0 * SPACE
-}
-
 fn show_all(ui: &mut Ui, place: Rect, messages: &mut Vec<Message>) {
-    let button = Rect::from_min_size(place.right_top() - vec2(96.0, 2.0), vec2(96.0, LINE + 2.0));
+    let button = Rect::from_min_size(place.right_top() - vec2(96.0, 2.0), vec2(96.0, foot::LINE + 2.0));
     let text = tr(ui.ctx(), "Show all").to_owned();
     if ui.put(button, eframe::egui::Button::new(text)).clicked() {
         messages.push(Message::View(ViewMessage::Lens(PlaneLens::default())));

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align2, Rect, Ui, pos2, vec2};
 
-use crate::app::ink::draw::fit_text;
+use crate::app::ink::draw::{fit_text, shrink_text};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
@@ -79,7 +79,7 @@ fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
         painter.rect_filled(behind, 4.0, palette.trouble_soft);
     }
     let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
-    fit_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
+    shrink_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
 }
 
 pub fn budget_text(ui: &Ui, budget: &Budget) -> String {

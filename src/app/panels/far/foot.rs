@@ -1,0 +1,230 @@
+//! The lines below the map: the loops of the text, what the signs mean, how far the work is and what it has moved.
+//!
+//! Nothing is cut where another line can take it: what is told breaks into two, and the counts leave the signs' line.
+
+use std::sync::Arc;
+
+use eframe::egui::text::{LayoutJob, TextWrapping};
+use eframe::egui::{Align2, Context, Galley, Painter, Pos2, Rect, Sense, Ui, vec2};
+
+use super::figure::{LoopOf, Map, loops};
+use super::plane;
+use crate::app::ink::draw::{self, fit_text, hatch};
+use crate::app::ink::theme::{self, Palette, SPACE};
+use crate::app::panels::grid::HIDDEN;
+use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::{self, bytes, grouped};
+use crate::schedule::TileCounts;
+use crate::schedule::language::Axis;
+
+/// A line of words.
+pub const LINE: f32 = 20.0;
+/// Lines of what is told.
+const MOST_TOLD: usize = 2;
+/// Between the signs and the counts.
+const APART: f32 = 12.0;
+/// A square of the legend, and the greys of the weights.
+const SQUARE: f32 = 12.0;
+const GREYS: usize = 5;
+
+/// The lines below the map, as wide as they have room.
+pub struct Foot {
+    told: Arc<Galley>,
+    text: String,
+    signs: Vec<(Sign, String)>,
+    so_far: SoFar,
+    /// The counts have a line of their own.
+    is_apart: bool,
+}
+
+/// How far the work is, and what it has moved.
+struct SoFar {
+    begun: String,
+    text: String,
+}
+
+/// What stands before a word of the legend.
+#[derive(Clone, Copy, PartialEq)]
+enum Sign {
+    /// The greys of the weights.
+    Weights,
+    Done,
+    Bare,
+    Hatched,
+    Nothing,
+}
+
+impl Sign {
+    fn width(self) -> f32 {
+        match self {
+            Sign::Weights => GREYS as f32 * SQUARE + SPACE,
+            Sign::Nothing => 0.0,
+            Sign::Done | Sign::Bare | Sign::Hatched => SQUARE + SPACE,
+        }
+    }
+
+    fn paint(self, painter: &Painter, at: Pos2, palette: &Palette) {
+        let square = |n: usize| Rect::from_min_size(at + vec2(SQUARE * n as f32, 0.0), vec2(SQUARE, SQUARE));
+        let fill_of = match self {
+            Sign::Nothing => return,
+            Sign::Weights => {
+                for n in 0..GREYS {
+                    painter.rect_filled(square(n), 0.0, palette.grey(n as f64, (GREYS - 1) as f64));
+                }
+                return;
+            }
+            Sign::Hatched => {
+                hatch(painter, square(0), palette.faint_ink, 4.0);
+                theme::CLEAR
+            }
+            Sign::Done => palette.done,
+            Sign::Bare => palette.background,
+        };
+        painter.rect_filled(square(0), 2.0, fill_of);
+        painter.rect_stroke(square(0), 2.0, palette.hairline(), eframe::egui::StrokeKind::Inside);
+    }
+}
+
+impl Foot {
+    /// `width` is the room of each line.
+    pub fn new(map: &Map<'_>, width: f32) -> Self {
+        let (ui, ctx) = (map.ui, map.ui.ctx());
+        let text = told(map);
+        let font = theme::readable_font(&text, theme::text(theme::LABEL));
+        let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
+        job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
+        let told = ui.painter().layout_job(job);
+        let (signs, so_far) = (signs(map), SoFar::of(ctx, map.look));
+        let signs_width: f32 = signs.iter().map(|(sign, text)| sign.width() + width_of(ui, text) + 3.0 * SPACE).sum();
+        let is_apart = !signs.is_empty() && signs_width + APART + width_of(ui, &so_far.text) > width;
+        Self { told, text, signs, so_far, is_apart }
+    }
+
+    pub fn height(&self) -> f32 {
+        (self.told.rows.len().max(1) + 1 + usize::from(self.is_apart)) as f32 * LINE
+    }
+
+    /// From the top of `place` on, as high as it is.
+    pub fn paint(&self, map: &Map<'_>, place: Rect) {
+        let (ui, palette) = (map.ui, map.palette);
+        let lines = self.told.rows.len().max(1) as f32;
+        let told = Rect::from_min_size(place.min, vec2(place.width(), lines * LINE));
+        let response = ui.interact(told, ui.scope_id().with("loops"), Sense::hover());
+        draw::describe(&response, "loops", &self.text);
+        let at = Align2::LEFT_CENTER.align_size_within_rect(self.told.size(), told).min;
+        ui.painter().galley(at, self.told.clone(), palette.ink);
+        response.on_hover_text(&self.text);
+        let line = Rect::from_min_size(told.left_bottom(), vec2(place.width(), LINE));
+        if map.look.question.hides.classes {
+            let (text, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
+            fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, font, palette.faint_ink);
+        } else {
+            let painter = ui.painter_at(line);
+            let mut at = line.min + vec2(0.0, 4.0);
+            for (sign, text) in &self.signs {
+                sign.paint(&painter, at, palette);
+                let place = at + vec2(sign.width(), SQUARE / 2.0);
+                let font = theme::text(theme::LABEL);
+                draw::put_text(&painter, place, Align2::LEFT_CENTER, text, font, palette.faint_ink);
+                at.x += sign.width() + width_of(ui, text) + 3.0 * SPACE;
+            }
+            let below = if self.is_apart { line.translate(vec2(0.0, LINE)) } else { line };
+            self.so_far.paint(map, below);
+        }
+    }
+}
+
+impl SoFar {
+    fn of(ctx: &Context, look: &Look<'_>) -> Self {
+        let (counts, begun) = (TileCounts::of_plan(look.scene.plan()), look.snapshot.totals.tiles);
+        let all = |counts: &TileCounts| grouped(counts.full + counts.partial + counts.skipped);
+        let begun = fill(ctx, "{0} of {1}", &[&all(&begun), &all(&counts)]);
+        let moved = bytes(look.snapshot.totals.traffic.hbm_bytes());
+        let text = format!("{} {begun}   {} {moved}", tr(ctx, "tiles begun"), tr(ctx, "moved so far"));
+        Self { begun, text }
+    }
+
+    fn paint(&self, map: &Map<'_>, line: Rect) {
+        let (ui, font) = (map.ui, theme::text(theme::LABEL));
+        let width = fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &self.text, font, map.palette.ink);
+        let response = ui.interact(line.with_min_x(line.right() - width), ui.scope_id().with("so far"), Sense::hover());
+        draw::describe(&response, "tiles begun", &self.begun);
+    }
+}
+
+fn width_of(ui: &Ui, text: &str) -> f32 {
+    let font = theme::readable_font(text, theme::text(theme::LABEL));
+    ui.painter().layout_no_wrap(text.to_owned(), font, theme::CLEAR).size().x
+}
+
+/// What the picture is made of, each with its sign; nothing while a question hides the classes of tiles.
+fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
+    let (look, ctx) = (map.look, map.ui.ctx());
+    if look.question.hides.classes {
+        return Vec::new();
+    }
+    let counts = TileCounts::of_plan(look.scene.plan());
+    let mut signs = match plane::shown_ghosts(map) {
+        Some(ghosts) => vec![(Sign::Weights, fill(ctx, "weights, 0 to {0}", &[&number::short(ghosts.limit)]))],
+        None => {
+            [(Sign::Done, "done"), (Sign::Bare, "to come")].map(|(sign, text)| (sign, tr(ctx, text).to_owned())).into()
+        }
+    };
+    let of_class = [("partial {0}", counts.partial, Sign::Hatched), ("skipped {0}", counts.skipped, Sign::Bare)];
+    let of_class = of_class.into_iter().filter(|(_, count, _)| *count > 0);
+    signs.extend(of_class.map(|(pattern, count, sign)| (sign, fill(ctx, pattern, &[&grouped(count)]))));
+    if look.scene.map.grid.is_thinned() {
+        signs.push((Sign::Nothing, tr(ctx, "every n-th tile is shown").to_owned()));
+    }
+    signs
+}
+
+/// The loops of the text, and what of the plane is ever in HBM.
+fn told(map: &Map<'_>) -> String {
+    let (layout, ctx) = (map.layout, map.ui.ctx());
+    let mut parts = in_words(ctx, &loops(map.look));
+    let on_chip = plane::on_chip_only(map.look);
+    match layout.sheets.as_slice() {
+        [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
+        [] => {}
+        sheets => {
+            let names: Vec<&str> = sheets.iter().map(|tensor| tensor.name()).collect();
+            parts.push(fill(ctx, "{0}: whole in HBM", &[&names.join(", ")]));
+        }
+    }
+    if layout.more_splits > 0 {
+        parts.push(fill(ctx, "and {0} more splits", &[&layout.more_splits]));
+    }
+    if let Some(fold) = layout.fold() {
+        let (pattern, times) =
+            if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
+        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
+    }
+    parts.join("; ")
+}
+
+/// Each loop in words; the axes of one loop together.
+fn in_words(ctx: &Context, loops: &[LoopOf]) -> Vec<String> {
+    let of_one = loops.chunk_by(|a, b| a.depth == b.depth);
+    let words = |one: &[LoopOf]| {
+        let axes: Vec<&str> = one.iter().map(|told| tr(ctx, axis_word(told.over.axis))).collect();
+        let pattern = match (one[0].depth == 0, one[0].is_parallel) {
+            (true, true) => "outer loop: {0}, in parallel",
+            (true, false) => "outer loop: {0}",
+            (false, true) => "inner loop: {0}, in parallel",
+            (false, false) => "inner loop: {0}",
+        };
+        fill(ctx, pattern, &[&axes.join(", ")])
+    };
+    of_one.map(words).collect()
+}
+
+fn axis_word(axis: Axis) -> &'static str {
+    match axis {
+        Axis::I => "query blocks i",
+        Axis::J => "key blocks j",
+        Axis::S => "splits s",
+        Axis::H => "heads h",
+    }
+}
