@@ -228,3 +228,77 @@ fn axis_word(axis: Axis) -> &'static str {
         Axis::H => "heads h",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eframe::egui;
+
+    use super::*;
+    use crate::app::ink::motion::Motion;
+    use crate::app::message::plane_lens::PlaneLens;
+    use crate::app::panels::far::window::PlaneWindow;
+    use crate::app::panels::far::{figure, layout_of};
+    use crate::app::run::job::Signals;
+    use crate::app::run::scene::FinishedRun;
+    use crate::app::run::selection::Selection;
+    use crate::app::run::settings::Settings;
+    use crate::app::run::snapshot::Snapshot;
+    use crate::app::state::seen::Question;
+    use crate::app::tongue::words::set_language;
+    use crate::attention::input::preset;
+    use crate::attention::{Input, Mask};
+    use crate::playback::lesson::Language;
+    use crate::schedule::algorithm;
+
+    /// From the width of a map beside a projected question on, no line of any text loses a word, in both languages.
+    #[test]
+    fn no_word_below_the_map_is_cut() {
+        let mut apart = 0;
+        for algorithm in algorithm::of_program() {
+            let mut input: Input = preset::toy();
+            input.problem.mask = Mask { causal: true, ..Mask::default() };
+            let input = Arc::new(input);
+            let settings = Settings { algorithm: algorithm.clone(), ..Settings::for_input(&input) };
+            let scene = FinishedRun::build(input, settings, &Signals::default()).unwrap();
+            let snapshot = Snapshot::new(&scene, scene.schedule().len(), None);
+            let look = Look {
+                scene: &scene,
+                snapshot: &snapshot,
+                selection: Selection::default(),
+                check: None,
+                generation: 0,
+                motion: Motion::still(),
+                question: Question::default(),
+                race: None,
+            };
+            for language in [Language::English, Language::Chinese] {
+                let ctx = egui::Context::default();
+                theme::install(&ctx);
+                set_language(&ctx, language);
+                let mut check = |ui: &mut Ui| {
+                    let buffers = figure::buffers(&look);
+                    for width in [412.0_f32, 420.0, 500.0, 700.0, 1200.0] {
+                        let area = Rect::from_min_size(egui::pos2(0.0, 0.0), vec2(width, 300.0));
+                        let (layout, _) = layout_of(&look, &buffers, area);
+                        let window = PlaneWindow::new(&layout, PlaneLens::default(), scene.plan());
+                        let palette = Palette::of(ui);
+                        let (layout, window) = (&layout, &window);
+                        let map = Map { ui, look: &look, layout, window, buffers: &buffers, ghosts: None, palette };
+                        let foot = Foot::new(&map, width);
+                        let at = format!("{} {} at {width}", algorithm.name(), language.code());
+                        assert!(!foot.told.elided, "{at}: {}", foot.text);
+                        let signs = |(sign, text): &(Sign, String)| sign.width() + width_of(ui, text) + 3.0 * SPACE;
+                        let signs: f32 = foot.signs.iter().map(signs).sum();
+                        let counts = width_of(ui, &foot.so_far.text);
+                        let is_apart = foot.is_apart;
+                        assert!(signs <= width && counts <= width, "{at}: {signs} and {counts}");
+                        assert!(is_apart || signs + counts <= width, "{at}: {signs} over {counts}");
+                        apart += usize::from(is_apart);
+                    }
+                };
+                _ = ctx.run_ui(egui::RawInput::default(), |ui| check(ui));
+            }
+        }
+        assert!(apart > 0, "no room was too narrow for one line");
+    }
+}
