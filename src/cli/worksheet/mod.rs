@@ -2,7 +2,6 @@
 //! written on them.
 
 mod answers;
-mod html;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +14,7 @@ use serde::Serialize;
 use crate::files::{reason, shown};
 use crate::playback::lesson::library::{LESSONS, numbered};
 use crate::playback::lesson::worksheet::{Sheet, mark};
-use crate::playback::lesson::{Engine, Language, Lesson};
+use crate::playback::lesson::{Engine, Language, Lesson, sheet_page};
 use crate::sentence::Sentence;
 
 use super::failure::{print, print_json};
@@ -123,7 +122,7 @@ fn write(lesson: &Lesson, name: &str, seeds: &Seeds, folder: &Path, mut engine: 
             return Err(Failure::bad(name, "this lesson asks nothing"));
         }
         let stem = format!("{name}.{}.seed-{seed:02}", lesson.language.code());
-        for (kind, text) in [("", html::sheet(&sheet)), (".key", html::key(&sheet))] {
+        for (kind, text) in [("", sheet_page::sheet(&sheet)), (".key", sheet_page::key(&sheet))] {
             files::write_bytes(&folder.join(format!("{stem}{kind}.html")), text.as_bytes())?;
             count += 1;
         }
