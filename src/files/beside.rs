@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
 use crate::attention::input::Reading;
-use crate::playback::lesson::markdown::{MOST_BYTES, Picture};
+use crate::playback::lesson::markdown::{LessonPicture, MOST_BYTES};
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
@@ -26,11 +26,11 @@ pub fn own_algorithm(name: &str) -> Result<Algorithm, Sentence> {
 }
 
 /// The picture in a lesson's own file.
-pub fn own_picture(path: &Path) -> Result<Picture, Sentence> {
+pub fn own_picture(path: &Path) -> Result<LessonPicture, Sentence> {
     let of_file = |fault: Sentence| Sentence::new("{0}: {1}").with(shown(path)).and(fault);
     regular(path)?;
     let bytes = read(path, MOST_BYTES as u64).map_err(of_file)?;
-    Picture::of_png(&bytes).map_err(of_file)
+    LessonPicture::of_png(&bytes).map_err(of_file)
 }
 
 fn regular(path: &Path) -> Result<(), Sentence> {

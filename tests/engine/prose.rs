@@ -6,13 +6,13 @@ use std::path::Path;
 
 use tilescope::playback::lesson::check::check;
 use tilescope::playback::lesson::library;
-use tilescope::playback::lesson::markdown::{Block, Picture, Span, blocks, formula, line, words};
+use tilescope::playback::lesson::markdown::{Block, LessonPicture, Span, blocks, formula, line, words};
 use tilescope::playback::lesson::{Engine, Files, Language, Lesson, parse, parse_in};
 use tilescope::sentence::Sentence;
 
-fn picture(path: &Path) -> Result<Picture, Sentence> {
+fn picture(path: &Path) -> Result<LessonPicture, Sentence> {
     let bytes = fs::read(path).map_err(|_| Sentence::from("there is no such file"))?;
-    Picture::of_png(&bytes)
+    LessonPicture::of_png(&bytes)
 }
 
 fn engine() -> Engine {
@@ -171,8 +171,8 @@ fn the_example_of_prose_is_prose() {
     let (_, rest) = rest.split_once("````text\n").expect("it has an example");
     let (example, _) = rest.split_once("\n````").expect("the example ends");
     let folder = tempfile::tempdir().expect("a folder");
-    fs::create_dir(folder.path().join("pictures")).expect("a folder");
-    fs::write(folder.path().join("pictures/chip.png"), png(8)).expect("a picture");
+    fs::create_dir(folder.path().join("PICTURES")).expect("a folder");
+    fs::write(folder.path().join("PICTURES/chip.png"), png(8)).expect("a picture");
     let example = format!("{example}\n```scene\ninput: real\n```");
     assert_eq!(faults(&example, Some(folder.path())), []);
     let lesson = parse_in(&text(&example), Some(folder.path())).expect("it parses");

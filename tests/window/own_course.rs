@@ -35,9 +35,9 @@ fn folder() -> tempfile::TempDir {
     ];
     let arrays =
         arrays.each_ref().map(|(name, values)| (*name, NpyArray { values: values.view(), precision: Precision::F64 }));
-    write_npz(fs::File::create(folder.path().join("words.npz")).expect("a file"), &arrays).expect("it is written");
-    fs::write(folder.path().join("words.png"), png()).expect("it is written");
-    save(&folder.path().join("mine.md"), example(), 0);
+    write_npz(fs::File::create(folder.path().join("WORDS.npz")).expect("a file"), &arrays).expect("it is written");
+    fs::write(folder.path().join("WORDS.png"), png()).expect("it is written");
+    save(&folder.path().join("MINE.md"), example(), 0);
     folder
 }
 
@@ -75,6 +75,7 @@ fn shows(harness: &Harness<'_, App>, text: &str) -> bool {
 fn answer(harness: &mut Harness<'_, App>, text: &str) {
     harness.get_by_label("Your answer").focus();
     harness.run_steps(2);
+    press(harness, Modifiers::COMMAND, Key::A);
     type_text(harness, text);
     press(harness, Modifiers::COMMAND, Key::Enter);
 }
@@ -92,7 +93,7 @@ fn row_sum() -> (f64, f64) {
 #[test]
 fn a_lesson_written_by_the_page_goes_to_a_class() {
     let folder = folder();
-    let path = folder.path().join("mine.md");
+    let path = folder.path().join("MINE.md");
     let mut harness = open_with(&options());
     drop_files(&mut harness, std::slice::from_ref(&path));
     look_again(&mut harness);
@@ -113,7 +114,7 @@ fn a_lesson_written_by_the_page_goes_to_a_class() {
     save(&path, &example().replace("The weights of row 5 are", "These are the weights of row 5:"), 2);
     look_again(&mut harness);
     assert!(shows(&harness, "These are the weights of row 5:"));
-    save(&path, &example().replace("words.png", "gone.png"), 4);
+    save(&path, &example().replace("WORDS.png", "gone.png"), 4);
     look_again(&mut harness);
     assert!(shows(&harness, "The picture gone.png cannot be shown") && shows(&harness, "there is no such file"));
     save(&path, example(), 6);
@@ -122,14 +123,16 @@ fn a_lesson_written_by_the_page_goes_to_a_class() {
     press(&mut harness, NONE, Key::F5);
     settle(&mut harness);
     assert_eq!(value(&harness, "projected line"), "One row, three tiles");
-    assert!(shows(&harness, "3 tiles, each of 4 keys"), "{:?}", all_text(&harness));
+    assert!(shows(&harness, "How many tiles does row 5 read to find its l?") && !shows(&harness, "$"));
     press(&mut harness, NONE, Key::Escape);
     settle(&mut harness);
     assert_eq!(value(&harness, "beat"), "What a row looks at");
-    // The second question and the build.
+    // The second question and the build. The talk began before the answer, which is given already.
+    click(&mut harness, "Reveal");
+    assert!(shows(&harness, "3 tiles, each of 4 keys"), "{:?}", all_text(&harness));
     click(&mut harness, "Next");
     assert!(shows(&harness, "elements moved") && shows(&harness, "flash2"));
-    click(&mut harness, "With many more tokens");
+    click(&mut harness, "The scores and the weights");
     click(&mut harness, "Check my answer");
     click(&mut harness, "Next");
     assert_eq!(value(&harness, "beat"), "Write the update");
@@ -146,7 +149,7 @@ fn a_lesson_written_by_the_page_goes_to_a_class() {
     let expected = [
         (Some(1), Some("12".into()), Some(false)),
         (Some(1), Some("3".into()), Some(true)),
-        (Some(2), Some("With many more tokens".into()), Some(true)),
+        (Some(2), Some("The scores and the weights".into()), Some(true)),
     ];
     assert_eq!(lines.iter().map(given).collect::<Vec<_>>(), expected);
     assert!(lines.iter().all(|line| line["title"] == "Twelve tokens of my own" && line["task"] == "question"));
@@ -156,14 +159,15 @@ fn a_lesson_written_by_the_page_goes_to_a_class() {
 #[test]
 fn a_link_says_where_it_leads() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("mine.md");
+    let path = folder.path().join("MINE.md");
     let text = "---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\nSee [the paper](https://arxiv.org/abs/2205.14135), \
         and not [this](file:///etc/passwd).\n```scene\ninput: toy\n```\n";
     fs::write(&path, text).expect("it is written");
     let mut harness = open_with(&AppOptions { own_lesson: Some((path, Position::default())), ..options() });
     settle(&mut harness);
     let name = "the paper: https://arxiv.org/abs/2205.14135";
-    assert_eq!(harness.get_all_by_role(Role::Link).count(), 1);
+    let links = harness.get_all_by_role(Role::Link).filter(|link| format!("{link:?}").contains("paper"));
+    assert_eq!(links.count(), 1);
     harness.get_by_label(name).click();
     harness.step();
     let opened: Vec<String> = harness
@@ -215,7 +219,7 @@ fn a_folder_of_lessons_is_a_list() {
     click(&mut harness, "Close the lesson");
     assert!(shows(&harness, "The third") && shows(&harness, "Lessons"));
     click(&mut harness, "Close the folder");
-    assert!(!shows(&harness, "The third") && shows(&harness, "Lessons"));
+    assert!(!shows(&harness, "The third") && shows(&harness, "Lessons"), "{:?}", all_text(&harness));
     // By its path, as the command line gives it; in Chinese.
     let lesson_folder = Some(folder.path().to_owned());
     let language = Some(Language::Chinese);

@@ -14,7 +14,6 @@ use crate::app::shell::picture::{self, Sitting};
 use crate::app::state::answers::{account, answers};
 use crate::app::tongue::words;
 use crate::files::shown;
-use crate::playback::lesson::worksheet::Sheet;
 use crate::playback::lesson::{Engine, Lesson, sheet_page};
 use crate::sentence::Sentence;
 
@@ -108,12 +107,10 @@ impl App {
 
 /// Writes a sheet with the questions of a lesson, and its key beside it.
 fn lesson_sheets(lesson: &Lesson, name: &str, seed: u64) -> Ended {
-    let sheet = Sheet::new(lesson, &Engine::with_seed(seed).reading(FILES)).map_err(|error| error.sentence())?;
-    if sheet.tasks.is_empty() {
-        return Err("this lesson asks nothing".into());
-    }
+    let pages = sheet_page::pages(lesson, &Engine::with_seed(seed).reading(FILES)).map_err(|error| error.sentence())?;
+    let [sheet, key] = pages.ok_or("this lesson asks nothing")?;
     let stem = format!("{name}.{}.seed-{seed}", lesson.language.code());
-    let key = export::save(&format!("{stem}.key"), "html", sheet_page::key(&sheet).as_bytes())?;
-    let sheet = export::save(&stem, "html", sheet_page::sheet(&sheet).as_bytes())?;
+    let key = export::save(&format!("{stem}.key"), "html", key.as_bytes())?;
+    let sheet = export::save(&stem, "html", sheet.as_bytes())?;
     Ok(Sentence::new("Saved: {0}, and its key: {1}").with(shown(&sheet)).with(shown(&key)))
 }

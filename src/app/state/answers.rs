@@ -12,7 +12,7 @@ use crate::playback::lesson::{Engine, Language, Lesson};
 
 /// One line. Beats and tries count from 1.
 #[derive(Serialize)]
-struct Line<'a> {
+struct AnswerLine<'a> {
     person: &'a str,
     /// The number of a lesson of the program's, or the file of one's own.
     lesson: &'a str,
@@ -51,14 +51,14 @@ pub fn answers<'a>(
     Ok(lines)
 }
 
-fn lines_of<'a>(person: &'a str, name: &'a str, lesson: Option<&'a Lesson>, given: &'a [Given]) -> Vec<Line<'a>> {
+fn lines_of<'a>(person: &'a str, name: &'a str, lesson: Option<&'a Lesson>, given: &'a [Given]) -> Vec<AnswerLine<'a>> {
     let engine = Engine::new();
     let mut tries: HashMap<(usize, LessonTask), usize> = HashMap::new();
     let mut line = |given: &'a Given| {
         let number = tries.entry((given.beat, given.task)).or_default();
         *number += 1;
         let beat = lesson.and_then(|lesson| lesson.beats.get(given.beat));
-        Line {
+        AnswerLine {
             person,
             lesson: name,
             title: lesson.map(|lesson| lesson.title.as_str()),

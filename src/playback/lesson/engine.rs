@@ -15,7 +15,7 @@ use super::expr::{self, Expr, Value};
 use super::files::{self, Files, is_text};
 use super::functions::Names;
 use super::gradient::Exact;
-use super::markdown::Picture;
+use super::markdown::LessonPicture;
 use super::scene::{Scene, Stage};
 
 /// What lessons are evaluated with. One serves any number of lessons.
@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// The picture `name` of the lesson that a scene is of. A fault is one sentence.
-    pub fn picture(&self, scene: &Scene, name: &str) -> std::result::Result<Picture, Sentence> {
+    pub fn picture(&self, scene: &Scene, name: &str) -> std::result::Result<LessonPicture, Sentence> {
         files::picture(scene.folder.as_deref(), name, self.files)
     }
 

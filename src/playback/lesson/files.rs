@@ -8,7 +8,7 @@ use crate::attention::input::Reading;
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
-use super::markdown::Picture;
+use super::markdown::LessonPicture;
 use super::scene::Scene;
 
 /// How files are read.
@@ -19,7 +19,7 @@ pub struct Files {
     /// The algorithm of a text, by its path.
     pub algorithm: fn(&str) -> Result<Algorithm, Sentence>,
     /// A picture.
-    pub picture: fn(&Path) -> Result<Picture, Sentence>,
+    pub picture: fn(&Path) -> Result<LessonPicture, Sentence>,
 }
 
 const NOT_READ: &str = "files are not read here";
@@ -50,7 +50,7 @@ fn is_picture(name: &str) -> bool {
 }
 
 /// The picture `name` of a lesson in `folder`.
-pub(super) fn picture(folder: Option<&Path>, name: &str, files: Files) -> Result<Picture, Sentence> {
+pub(super) fn picture(folder: Option<&Path>, name: &str, files: Files) -> Result<LessonPicture, Sentence> {
     if !is_picture(name) {
         return Err(Sentence::new("{0} is no .png file, and pictures are").with(name));
     }

@@ -1,9 +1,9 @@
 //! A worksheet and its key as pages that need nothing beside them: no script, no style sheet, no font from elsewhere.
 
 use crate::playback::lesson::build::Slot;
-use crate::playback::lesson::markdown::{self, Block, Mark, Side, Span};
+use crate::playback::lesson::markdown::{self, Block, ColumnSide, Mark, Span};
 use crate::playback::lesson::worksheet::{Form, Sheet, Task, letter};
-use crate::playback::lesson::{ClickOn, Language, ShownFigure};
+use crate::playback::lesson::{ClickOn, Engine, Language, Lesson, Result, ShownFigure};
 
 /// The words of a sheet.
 struct Words {
@@ -78,8 +78,14 @@ ol.choices{list-style:upper-alpha}.line{border-bottom:1px solid #000;height:2em}
 .points{float:right;font-size:.9em}.note{font-size:.9em}
 @media print{body{margin:0;max-width:none}}";
 
+/// The sheet and its key, of the engine's seed; nothing of a lesson that asks nothing.
+pub fn pages(lesson: &Lesson, engine: &Engine) -> Result<Option<[String; 2]>> {
+    let of_seed = Sheet::new(lesson, engine)?;
+    Ok((!of_seed.tasks.is_empty()).then(|| [sheet(&of_seed), key(&of_seed)]))
+}
+
 /// What is handed out.
-pub fn sheet(sheet: &Sheet) -> String {
+fn sheet(sheet: &Sheet) -> String {
     page(sheet, |task, words| {
         let figure = task.figure.as_ref().map_or_else(String::new, figure);
         format!("{}{figure}<p><b>{}</b></p>{}", prose(&task.prose), inline(&task.ask), form(&task.form, words))
@@ -87,7 +93,7 @@ pub fn sheet(sheet: &Sheet) -> String {
 }
 
 /// What the answers are.
-pub fn key(sheet: &Sheet) -> String {
+fn key(sheet: &Sheet) -> String {
     page(sheet, |task, words| {
         let (ask, answer, feedback) = (inline(&task.ask), inline(&task.answer), inline(&task.feedback));
         format!("<p>{ask}</p><p><b>{}: {answer}</b></p><p>{feedback}</p>", words.answer)
@@ -203,11 +209,11 @@ fn block(block: &Block) -> String {
         Block::Table { columns, rows } => {
             let row = |(at, row): (usize, &Vec<Vec<Span>>)| {
                 let tag = if at == 0 { "th" } else { "td" };
-                let cell = |(cell, side): (&Vec<Span>, &Side)| {
+                let cell = |(cell, side): (&Vec<Span>, &ColumnSide)| {
                     let side = match side {
-                        Side::Left => "left",
-                        Side::Middle => "center",
-                        Side::Right => "right",
+                        ColumnSide::Left => "left",
+                        ColumnSide::Middle => "center",
+                        ColumnSide::Right => "right",
                     };
                     format!("<{tag} style=\"text-align:{side}\">{}</{tag}>", spans(cell))
                 };

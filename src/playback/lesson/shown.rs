@@ -4,7 +4,7 @@ use super::build::{Build, Slot};
 use super::engine::Engine;
 use super::error::Result;
 use super::figure::ShownFigure;
-use super::markdown::{self, Picture};
+use super::markdown::{self, LessonPicture};
 use super::predict::{Asked, Choice, Predict};
 use super::scene::Scene;
 use super::{Beat, Lesson, Position};
@@ -40,7 +40,7 @@ pub struct Shown {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShownPicture {
     pub name: String,
-    pub picture: std::result::Result<Picture, Sentence>,
+    pub picture: std::result::Result<LessonPicture, Sentence>,
 }
 
 /// A question. What gives it away is there once it is revealed.

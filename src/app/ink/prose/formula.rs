@@ -36,20 +36,20 @@ impl Set {
     }
 }
 
-type Outcome = Result<Arc<DisplayList>, Sentence>;
+type SetOutcome = Result<Arc<DisplayList>, Sentence>;
 
 /// Sets a formula once for as long as it is shown.
 #[derive(Default)]
 struct Setter;
 
-impl ComputerMut<(&str, bool), Outcome> for Setter {
-    fn compute(&mut self, (tex, is_display): (&str, bool)) -> Outcome {
+impl ComputerMut<(&str, bool), SetOutcome> for Setter {
+    fn compute(&mut self, (tex, is_display): (&str, bool)) -> SetOutcome {
         formula::set(tex, is_display).map(Arc::new).map_err(|fault| fault.what)
     }
 }
 
-pub(super) fn set(ctx: &Context, tex: &str, is_display: bool) -> Outcome {
-    ctx.memory_mut(|memory| memory.caches.cache::<FrameCache<Outcome, Setter>>().get((tex, is_display)).clone())
+pub(super) fn set(ctx: &Context, tex: &str, is_display: bool) -> SetOutcome {
+    ctx.memory_mut(|memory| memory.caches.cache::<FrameCache<SetOutcome, Setter>>().get((tex, is_display)).clone())
 }
 
 /// A formula on a line of its own, in the middle; scrolled where it is wider than the text, or what is wrong with it.

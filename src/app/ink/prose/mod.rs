@@ -10,8 +10,8 @@ use eframe::egui::{self, Response, Ui};
 
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::playback::lesson::ShownPicture;
-use crate::playback::lesson::markdown::{self, Block, Mark, Span};
-use paragraph::Paragraph;
+use crate::playback::lesson::markdown::{self, Block};
+use paragraph::{Paragraph, all_strong};
 
 /// Shows the blocks of `text` in type of `size`, with those of its `pictures`.
 pub fn show(ui: &mut Ui, text: &str, pictures: &[ShownPicture], size: f32) {
@@ -62,14 +62,6 @@ fn show_block(ui: &mut Ui, block: &Block, pictures: &[ShownPicture], size: f32) 
             ui.separator();
         }
     }
-}
-
-fn all_strong(spans: &[Span]) -> Vec<Span> {
-    let strong = |span: &Span| match span.clone() {
-        Span::Words { text, mark, link } => Span::Words { text, mark: Mark { strong: true, ..mark }, link },
-        other => other,
-    };
-    spans.iter().map(strong).collect()
 }
 
 fn list(ui: &mut Ui, first: Option<u64>, items: &[Vec<Block>], pictures: &[ShownPicture], size: f32) {

@@ -31,7 +31,7 @@ pub(super) struct Paragraph {
 /// The words of `spans` in their marks; where a formula cannot stand, it is its TeX.
 pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
     let mut job = LayoutJob::default();
-    let format = Format::new(ui, size);
+    let format = WordFormat::new(ui, size);
     for span in spans {
         match span {
             Span::Words { text, mark, link } => job.append(text, 0.0, format.of(*mark, link.is_some())),
@@ -42,14 +42,23 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
     job
 }
 
+/// The words of a heading.
+pub(super) fn all_strong(spans: &[Span]) -> Vec<Span> {
+    let strong = |span: &Span| match span.clone() {
+        Span::Words { text, mark, link } => Span::Words { text, mark: Mark { strong: true, ..mark }, link },
+        other => other,
+    };
+    spans.iter().map(strong).collect()
+}
+
 /// How the words of a paragraph look.
-struct Format {
+struct WordFormat {
     plain: TextFormat,
     size: f32,
     palette: &'static Palette,
 }
 
-impl Format {
+impl WordFormat {
     fn new(ui: &Ui, size: f32) -> Self {
         let palette = Palette::of(ui);
         let plain = TextFormat {
@@ -81,7 +90,7 @@ impl Format {
 impl Paragraph {
     /// Lays `spans` out in type of `size`, in lines of at most `width`.
     pub fn new(ui: &Ui, spans: &[Span], size: f32, width: f32) -> Self {
-        let format = Format::new(ui, size);
+        let format = WordFormat::new(ui, size);
         let mut job = LayoutJob::default();
         let (mut formulas, mut links, mut words) = (Vec::new(), Vec::<(Range<usize>, String)>::new(), String::new());
         let mut length = 0;

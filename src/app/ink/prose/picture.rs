@@ -8,7 +8,7 @@ use eframe::egui::{self, ColorImage, Context, Id, Sense, TextureHandle, TextureO
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::{fill, say};
 use crate::playback::lesson::ShownPicture;
-use crate::playback::lesson::markdown::Picture;
+use crate::playback::lesson::markdown::LessonPicture;
 
 /// The textures of the pictures on screen, with what they were made of.
 #[derive(Clone, Default)]
@@ -43,7 +43,7 @@ fn trouble(ui: &mut Ui, file: &str, what: &str, size: f32) {
     ui.label(egui::RichText::new(text).size(size).color(Palette::of(ui).trouble));
 }
 
-fn texture(ctx: &Context, file: &str, picture: &Picture) -> TextureHandle {
+fn texture(ctx: &Context, file: &str, picture: &LessonPicture) -> TextureHandle {
     let id = Id::unique("pictures of the lesson");
     let kept: PictureTextures = ctx.data(|data| data.get_temp(id)).unwrap_or_default();
     if let Some((pixels, texture)) = kept.0.get(file)

@@ -2,16 +2,15 @@
 
 use eframe::egui::{self, Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use super::all_strong;
-use super::paragraph::Paragraph;
+use super::paragraph::{Paragraph, all_strong};
 use crate::app::ink::theme::Palette;
-use crate::playback::lesson::markdown::{Side, Span};
+use crate::playback::lesson::markdown::{ColumnSide, Span};
 
 /// Between two columns.
 const GAP: f32 = 16.0;
 
 /// The first row is the head.
-pub(super) fn show(ui: &mut Ui, columns: &[Side], rows: &[Vec<Vec<Span>>], size: f32) {
+pub(super) fn show(ui: &mut Ui, columns: &[ColumnSide], rows: &[Vec<Vec<Span>>], size: f32) {
     let rows: Vec<Vec<Vec<Span>>> = rows.iter().enumerate().map(|(at, row)| head(row, at == 0)).collect();
     let mut wanted = vec![0.0_f32; columns.len()];
     for row in &rows {
@@ -49,7 +48,7 @@ fn shares(wanted: &[f32], room: f32, least: f32) -> Vec<f32> {
     widths
 }
 
-fn show_row(ui: &mut Ui, columns: &[Side], widths: &[f32], row: &[Vec<Span>], size: f32) {
+fn show_row(ui: &mut Ui, columns: &[ColumnSide], widths: &[f32], row: &[Vec<Span>], size: f32) {
     let cells: Vec<Paragraph> =
         row.iter().zip(widths).map(|(cell, width)| Paragraph::new(ui, cell, size, *width)).collect();
     let height = cells.iter().map(|cell| cell.galley.size().y).fold(size * 1.4, f32::max);
@@ -58,9 +57,9 @@ fn show_row(ui: &mut Ui, columns: &[Side], widths: &[f32], row: &[Vec<Span>], si
     for ((cell, width), side) in cells.into_iter().zip(widths).zip(columns) {
         let slack = (width - cell.galley.size().x).max(0.0);
         let before = match side {
-            Side::Left => 0.0,
-            Side::Middle => slack / 2.0,
-            Side::Right => slack,
+            ColumnSide::Left => 0.0,
+            ColumnSide::Middle => slack / 2.0,
+            ColumnSide::Right => slack,
         };
         let place = Rect::from_min_max(pos2(left + before, rect.top()), pos2(left + width, rect.bottom()));
         cell.show(&mut ui.new_child(UiBuilder::new().max_rect(place)));

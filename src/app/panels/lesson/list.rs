@@ -17,10 +17,10 @@ use crate::files;
 use crate::playback::lesson::library::LESSONS;
 
 /// What was done in each lesson, by its key.
-type Done = BTreeMap<String, LessonProgress>;
+type DoneIn = BTreeMap<String, LessonProgress>;
 
 /// The lists, with what is done.
-pub(super) fn show(ui: &mut Ui, folder: Option<&LessonFolder>, done: &Done, messages: &mut Vec<Message>) {
+pub(super) fn show(ui: &mut Ui, folder: Option<&LessonFolder>, done: &DoneIn, messages: &mut Vec<Message>) {
     if let Some(folder) = folder {
         of_folder(ui, folder, done, messages);
         ui.separator();
@@ -39,10 +39,12 @@ pub(super) fn show(ui: &mut Ui, folder: Option<&LessonFolder>, done: &Done, mess
     });
 }
 
-fn of_folder(ui: &mut Ui, folder: &LessonFolder, done: &Done, messages: &mut Vec<Message>) {
+fn of_folder(ui: &mut Ui, folder: &LessonFolder, done: &DoneIn, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         draw::title(ui, &folder.name());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            // Beside the bar of the list, which would take its clicks.
+            ui.add_space(4.0 * SPACE);
             let name = tr(ui.ctx(), "Close the folder").to_owned();
             let close = ui.add(egui::Button::new("\u{00d7}").frame(false)).on_hover_text(&name);
             close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
@@ -66,7 +68,7 @@ fn of_folder(ui: &mut Ui, folder: &LessonFolder, done: &Done, messages: &mut Vec
     }
 }
 
-fn of_file(ui: &mut Ui, lesson: &ListedLesson, done: &Done, messages: &mut Vec<Message>) {
+fn of_file(ui: &mut Ui, lesson: &ListedLesson, done: &DoneIn, messages: &mut Vec<Message>) {
     let head = match &lesson.head {
         Ok(head) => head,
         Err(fault) => return trouble(ui, &say(ui.ctx(), fault)),
@@ -93,7 +95,7 @@ fn entry(ui: &mut Ui, title: &str, minutes: usize, tasks: usize, progress: Optio
     ui.add(egui::Button::new(title).shortcut_text(aside).min_size(egui::vec2(ui.available_width(), 32.0)))
 }
 
-fn of_program(ui: &mut Ui, done: &Done, messages: &mut Vec<Message>) {
+fn of_program(ui: &mut Ui, done: &DoneIn, messages: &mut Vec<Message>) {
     draw::title(ui, tr(ui.ctx(), "Lessons"));
     draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
     ui.add_space(2.0 * SPACE);

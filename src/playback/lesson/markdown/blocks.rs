@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{Alignment, Event, Options, Parser, Tag, TagEnd};
 
-use super::{Block, Fault, Found, Mark, Side, Span, is_chinese};
+use super::{Block, ColumnSide, Fault, Found, Mark, Span, is_chinese};
 
 /// Lists and quotes within each other; what is deeper is shown at this depth.
 const DEEPEST: usize = 6;
@@ -84,7 +84,7 @@ enum Wrap {
 enum Open {
     Blocks(Vec<Block>, Wrap),
     List(Option<u64>, Vec<Vec<Block>>),
-    Table(Vec<Side>, Vec<Vec<Vec<Span>>>),
+    Table(Vec<ColumnSide>, Vec<Vec<Vec<Span>>>),
 }
 
 /// Which block a line of spans becomes.
@@ -155,9 +155,9 @@ impl Builder {
             Tag::Table(columns) => {
                 self.end_line();
                 let side = |side: &Alignment| match side {
-                    Alignment::None | Alignment::Left => Side::Left,
-                    Alignment::Center => Side::Middle,
-                    Alignment::Right => Side::Right,
+                    Alignment::None | Alignment::Left => ColumnSide::Left,
+                    Alignment::Center => ColumnSide::Middle,
+                    Alignment::Right => ColumnSide::Right,
                 };
                 self.open.push(Open::Table(columns.iter().map(side).collect(), Vec::new()));
                 self.line = Line::Cell;
@@ -361,7 +361,7 @@ mod tests {
             Block::List { first: None, items: vec![one("one"), one("two")] },
             Block::List { first: Some(3), items: vec![one("x")] },
             Block::Table {
-                columns: vec![Side::Left, Side::Right],
+                columns: vec![ColumnSide::Left, ColumnSide::Right],
                 rows: vec![
                     vec![vec![plain("a")], vec![plain("b")]],
                     vec![vec![plain("1")], vec![Span::Formula("x_1".into())]],

@@ -9,7 +9,7 @@ mod picture;
 
 pub use blocks::{blocks, line, pictures, words};
 pub use check::check;
-pub use picture::{MOST_BYTES, Picture};
+pub use picture::{LessonPicture, MOST_BYTES};
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ pub enum Block {
     Code(String),
     /// The first row is the head.
     Table {
-        columns: Vec<Side>,
+        columns: Vec<ColumnSide>,
         rows: Vec<Vec<Vec<Span>>>,
     },
     /// TeX.
@@ -41,7 +41,7 @@ pub enum Block {
 
 /// Where the words of a column stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Side {
+pub enum ColumnSide {
     #[default]
     Left,
     Middle,

@@ -15,20 +15,20 @@ const MOST_SIDE: u32 = 2048;
 
 /// A decoded picture. Copies of it share their pixels.
 #[derive(Clone, PartialEq)]
-pub struct Picture {
+pub struct LessonPicture {
     pub width: usize,
     pub height: usize,
     /// Red, green, blue, opacity: a byte each, row by row.
     pub pixels: Arc<[u8]>,
 }
 
-impl fmt::Debug for Picture {
+impl fmt::Debug for LessonPicture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Picture({} x {})", self.width, self.height)
+        write!(f, "LessonPicture({} x {})", self.width, self.height)
     }
 }
 
-impl Picture {
+impl LessonPicture {
     /// Decodes a PNG. Errors in a sentence where it is none, or too large; of an animation the first picture is taken.
     pub fn of_png(bytes: &[u8]) -> Result<Self, Sentence> {
         let broken = |_| Sentence::from("this is no PNG picture, or a part of it is missing");
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_png_has_the_same_pixels() {
-        let of = |color, data: &[u8]| Picture::of_png(&png(2, 1, color, data)).unwrap().pixels.to_vec();
+        let of = |color, data: &[u8]| LessonPicture::of_png(&png(2, 1, color, data)).unwrap().pixels.to_vec();
         assert_eq!(of(ColorType::Rgba, &[1, 2, 3, 4, 5, 6, 7, 8]), [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(of(ColorType::Rgb, &[1, 2, 3, 5, 6, 7]), [1, 2, 3, 255, 5, 6, 7, 255]);
         assert_eq!(of(ColorType::Grayscale, &[7, 9]), [7, 7, 7, 255, 9, 9, 9, 255]);
@@ -87,15 +87,15 @@ mod tests {
     fn what_is_broken_or_too_large_is_refused() {
         let whole = png(64, 64, ColorType::Grayscale, &[5; 64 * 64]);
         for cut in 0..whole.len() - 12 {
-            assert!(Picture::of_png(&whole[..cut]).is_err(), "{cut}");
+            assert!(LessonPicture::of_png(&whole[..cut]).is_err(), "{cut}");
         }
-        assert!(Picture::of_png(b"GIF89a").is_err());
+        assert!(LessonPicture::of_png(b"GIF89a").is_err());
         // A header that promises more than is there.
         let mut large = whole;
         large[16..24].copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0]);
         let crc = crc(&large[12..29]);
         large[29..33].copy_from_slice(&crc.to_be_bytes());
-        let told = Picture::of_png(&large).unwrap_err().to_string();
+        let told = LessonPicture::of_png(&large).unwrap_err().to_string();
         assert!(told.contains("16384 x 16384"), "{told}");
     }
 
