@@ -34,6 +34,7 @@ pub use shell::frame_cost::{FrameTimes, frame_times};
 pub use shell::headless::{NoPicture, Size, picture};
 pub use shell::open::{AppOptions, Renderer, open};
 pub use shell::start_cost::first_frame;
+pub use state::answers::{account, answers};
 pub use state::lesson::OpenLesson;
 pub use state::lesson_work::{Given, LessonTask};
 pub use state::store::{given, platform_folder};

@@ -86,14 +86,20 @@ fn with_lesson(
 ) -> Result<(Vec<PathBuf>, super::render::PlaceOptions), Failure> {
     use super::render::LessonAt;
     use crate::app::{is_lesson, read_lesson};
-    let (lessons, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| is_lesson(path));
+    use crate::files::has_lessons;
+    let is_one = |path: &PathBuf| is_lesson(path) || has_lessons(path);
+    let (lessons, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(is_one);
     let mut place = place.clone();
     match (&lessons[..], &place.lesson) {
         ([], _) => {}
         ([path], None) => {
-            read_lesson(path).map_err(|fault| Failure::Bad(fault.to_string()))?;
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            place.lesson = Some(LessonAt::File(path, crate::playback::lesson::Position::default()));
+            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            place.lesson = Some(if path.is_dir() {
+                LessonAt::Folder(whole)
+            } else {
+                read_lesson(path).map_err(|fault| Failure::Bad(fault.to_string()))?;
+                LessonAt::File(whole, crate::playback::lesson::Position::default())
+            });
         }
         _ => return Err(Failure::Bad(format!("{}: one lesson at a time", files::all_shown(&lessons)))),
     }

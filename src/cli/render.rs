@@ -137,9 +137,11 @@ pub(super) enum LessonAt {
     /// From 0.
     BuiltIn(usize, Position),
     File(PathBuf, Position),
+    /// A folder of lessons, as its list.
+    Folder(PathBuf),
 }
 
-/// `4`, `4.2`, `4.2r`, or a file: `mine.md`, `mine.md:2`, `mine.md:2r`.
+/// `4`, `4.2`, `4.2r`, a file: `mine.md`, `mine.md:2`, `mine.md:2r`, or a folder of lessons.
 fn lesson(text: &str) -> Result<LessonAt, Sentence> {
     let fault = || Sentence::new("it is a lesson and a beat, such as 4.2");
     let (place, is_revealed) = text.strip_suffix('r').map_or((text, false), |place| (place, true));
@@ -149,6 +151,9 @@ fn lesson(text: &str) -> Result<LessonAt, Sentence> {
         let lesson = app::read_lesson(Path::new(path))?;
         let at = Position { beat: index(beat)?, is_revealed: is_revealed && path != text };
         return within(&lesson, path, at).map(|at| LessonAt::File(path.into(), at));
+    }
+    if crate::files::has_lessons(Path::new(text)) {
+        return Ok(LessonAt::Folder(std::path::absolute(text).unwrap_or_else(|_| text.into())));
     }
     let (number, beat) = place.split_once('.').unwrap_or((place, "1"));
     let (number, beat) = (index(number)? + 1, index(beat)?);
@@ -241,6 +246,7 @@ impl PlaceOptions {
         match &self.lesson {
             Some(LessonAt::BuiltIn(index, at)) => options.lesson = Some((*index, *at)),
             Some(LessonAt::File(path, at)) => options.own_lesson = Some((path.clone(), *at)),
+            Some(LessonAt::Folder(path)) => options.lesson_folder = Some(path.clone()),
             None => {}
         }
         (options.is_presenting, options.tour) = (self.present, self.tour);

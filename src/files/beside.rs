@@ -1,14 +1,16 @@
-//! The files of a lesson, which lie beside its text: regular files, each an input or a text of the tile language.
+//! The files of a lesson, which lie beside its text: regular files, each an input, a text of the tile language or
+//! a picture.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
 use crate::attention::input::Reading;
+use crate::playback::lesson::markdown::{LessonPicture, MOST_BYTES};
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
-use super::{algorithm, read_input, shown};
+use super::{algorithm, read, read_input, shown};
 
 /// The input of a lesson's own file. A lesson is read anew whenever it is saved, so that a pipe would be read once and
 /// then never end.
@@ -21,6 +23,14 @@ pub fn own_input(paths: &[PathBuf], how: &Reading) -> Result<Input, Sentence> {
 pub fn own_algorithm(name: &str) -> Result<Algorithm, Sentence> {
     regular(Path::new(name))?;
     algorithm(name)
+}
+
+/// The picture in a lesson's own file.
+pub fn own_picture(path: &Path) -> Result<LessonPicture, Sentence> {
+    let of_file = |fault: Sentence| Sentence::new("{0}: {1}").with(shown(path)).and(fault);
+    regular(path)?;
+    let bytes = read(path, MOST_BYTES as u64).map_err(of_file)?;
+    LessonPicture::of_png(&bytes).map_err(of_file)
 }
 
 fn regular(path: &Path) -> Result<(), Sentence> {

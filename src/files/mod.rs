@@ -4,6 +4,7 @@
 
 mod beside;
 mod input;
+mod lessons;
 mod name;
 mod part;
 mod read;
@@ -17,8 +18,9 @@ use std::io;
 
 use crate::sentence::Sentence;
 
-pub use beside::{own_algorithm, own_input};
+pub use beside::{own_algorithm, own_input, own_picture};
 pub use input::read_input;
+pub use lessons::{has_lessons, lesson_in, lessons_in};
 pub use name::{printable, shown};
 pub use part::{PREFIX as PART_PREFIX, finish, sweep};
 pub use read::{is_same_file, read};

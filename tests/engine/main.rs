@@ -16,6 +16,7 @@ mod not_finite;
 mod own_lessons;
 mod packed;
 mod precision;
+mod prose;
 mod schedules;
 mod trace_follows;
 mod traces;

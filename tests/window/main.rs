@@ -19,6 +19,7 @@ mod gpu_panel;
 mod memories;
 mod met;
 mod numbers;
+mod own_course;
 mod pictures;
 mod refusals;
 mod room;

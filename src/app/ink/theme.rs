@@ -5,6 +5,7 @@ use eframe::egui::{
     self, Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals,
 };
 
+use crate::playback::lesson::markdown::is_chinese;
 use crate::schedule::{Beat, Tensor};
 
 /// Sizes in points, multiples of 4.
@@ -335,11 +336,6 @@ pub fn readable_font(text: &str, font: FontId) -> FontId {
     FontId::new(readable(text, font.size), font.family)
 }
 
-/// A Chinese character, or a sign that is as wide.
-pub fn is_chinese(c: char) -> bool {
-    matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
-}
-
 /// Fonts, type sizes, spacing and both themes.
 pub fn install(ctx: &Context) {
     let mut fonts = FontDefinitions::default();
@@ -352,6 +348,7 @@ pub fn install(ctx: &Context) {
     let chinese = egui::FontData::from_static(include_bytes!("../../../assets/fonts/NotoSansCJKsc-subset.otf"));
     fonts.font_data.insert("chinese".into(), chinese.into());
     fonts.families.values_mut().for_each(|names| names.push("chinese".into()));
+    add_formula_fonts(&mut fonts);
     ctx.set_fonts(fonts);
     // Where the system does not say, the theme that a projector and a printed page share.
     ctx.options_mut(|options| options.fallback_theme = egui::Theme::Light);
@@ -373,6 +370,48 @@ pub fn install(ctx: &Context) {
         });
     }
 }
+
+/// The fonts of these names, with their bytes.
+macro_rules! formula_font {
+    ($($name:literal),*) => {
+        [$(($name, include_bytes!(concat!("../../../assets/fonts/katex/KaTeX_", $name, ".ttf")).as_slice())),*]
+    };
+}
+
+/// Those that formulas may take.
+const FORMULA_FONTS: [(&str, &[u8]); 10] = formula_font!(
+    "Main-Regular",
+    "Main-Italic",
+    "Main-Bold",
+    "Math-Italic",
+    "AMS-Regular",
+    "Caligraphic-Regular",
+    "Size1-Regular",
+    "Size2-Regular",
+    "Size3-Regular",
+    "Size4-Regular"
+);
+
+/// A family for each font of formulas.
+fn add_formula_fonts(fonts: &mut FontDefinitions) {
+    let others = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    for (name, bytes) in FORMULA_FONTS {
+        fonts.font_data.insert(name.into(), egui::FontData::from_static(bytes).into());
+        let family = std::iter::once(name.to_owned()).chain(others.iter().cloned());
+        fonts.families.insert(FontFamily::Name(name.into()), family.collect());
+    }
+}
+
+/// The font `name` of a formula; that of the text where it has none of its own.
+pub fn formula_font(name: &str, size: f32) -> FontId {
+    match FORMULA_FONTS.iter().any(|(known, _)| *known == name) {
+        true => FontId::new(size, FontFamily::Name(name.into())),
+        false => text(size),
+    }
+}
+
+/// What lies under a picture of a lesson: most were drawn for white paper.
+pub const PAPER: Color32 = LIGHT.background;
 
 fn visuals(theme: egui::Theme, palette: &Palette) -> Visuals {
     let mut visuals = if theme == egui::Theme::Dark { Visuals::dark() } else { Visuals::light() };
@@ -415,6 +454,12 @@ fn visuals(theme: egui::Theme, palette: &Palette) -> Visuals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playback::lesson::markdown::formula::FONTS;
+
+    #[test]
+    fn every_font_of_formulas_is_here() {
+        assert_eq!(FORMULA_FONTS.map(|(name, _)| name), FONTS);
+    }
 
     fn luminance(color: Color32) -> f64 {
         let linear = |channel: u8| {

@@ -16,6 +16,10 @@ pub enum ExportMessage {
     Trace,
     Perfetto,
     Worksheet,
+    /// What was answered in lessons, as lines of JSON.
+    Answers,
+    /// The questions of the open lesson, as pages to print.
+    LessonSheets,
 }
 
 /// What is done with a picture.

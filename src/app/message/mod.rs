@@ -49,6 +49,10 @@ pub enum Message {
     Open(Source),
     /// A file dialog of the system.
     PickFile,
+    /// One that asks for a folder of lessons.
+    PickFolder,
+    /// The list of lessons, beside one that is open.
+    CloseFolder,
     Select(Selection),
     /// A click on the picture, in answer to a question.
     Answer(Answer),

@@ -12,6 +12,7 @@ use crate::app::message::Message;
 use crate::app::message::commands::{Entry, Keys};
 use crate::app::run::document::Document;
 use crate::app::run::gpu::device::Gpu;
+use crate::app::run::lesson_folder::LessonFolder;
 use crate::app::run::row::RowTold;
 use crate::app::run::scene::FinishedRun;
 use crate::app::state::lesson::OpenLesson;
@@ -71,6 +72,8 @@ pub struct Drawn<'a> {
     pub lesson: Option<&'a mut OpenLesson>,
     /// What was done in each lesson.
     pub lessons: &'a BTreeMap<String, LessonProgress>,
+    /// The folder of lessons that is open.
+    pub lesson_folder: Option<&'a LessonFolder>,
     /// A choice of the setup that takes the keyboard.
     pub wanted_setting: Option<&'static str>,
     pub owned: &'a mut Owned,

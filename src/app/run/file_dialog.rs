@@ -12,7 +12,7 @@ pub enum Picked {
     Unavailable,
 }
 
-/// Asks a person for a file; a test passes a stand-in.
+/// Asks a person for a file, or a folder; a test passes a stand-in.
 pub type PickFile = fn() -> Picked;
 
 /// With the dialog of the system. Blocks until it is closed.
@@ -24,6 +24,14 @@ pub fn with_dialog() -> Picked {
         .add_filter("Q, K, V", &["safetensors", "npz", "json", "tile", "md"])
         .add_filter("*", &["*"]);
     dialog.pick_file().map_or(Picked::Nothing, Picked::File)
+}
+
+/// The same, for a folder.
+pub fn with_folder_dialog() -> Picked {
+    if !has_dialog() {
+        return Picked::Unavailable;
+    }
+    rfd::FileDialog::new().pick_folder().map_or(Picked::Nothing, Picked::File)
 }
 
 /// On Linux dialogs come over the session bus.

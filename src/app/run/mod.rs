@@ -8,6 +8,7 @@ pub mod ghosts;
 pub mod gpu;
 pub mod job;
 pub mod lesson_file;
+pub mod lesson_folder;
 pub mod link;
 pub mod lock;
 pub mod open_file;

@@ -19,6 +19,7 @@ use crate::app::run::export::Ended;
 use crate::app::run::file_dialog::PickFile;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::job::Job;
+use crate::app::run::lesson_folder::LessonFolder;
 use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
 use crate::app::run::watched::Watched;
@@ -53,6 +54,8 @@ pub struct App {
     pub(super) owned: Owned,
     pub(super) own_text: Watched,
     pub(super) own_lesson: Watched,
+    /// The folder of lessons that is open.
+    pub(super) lesson_folder: Option<LessonFolder>,
     pub(super) overlay: Option<Overlay>,
     pub(super) palette: CommandPalette,
     pub(super) store: Store,
@@ -70,6 +73,7 @@ pub struct App {
     pub(super) sitting: Option<Sitting>,
     pub(super) open_panel: OpenPanel,
     pub(super) pick_file: PickFile,
+    pub(super) pick_folder: PickFile,
     /// The name of the command that was carried out last.
     pub(super) last_command: Cow<'static, str>,
     /// The clock of the last frame, while playing.
@@ -109,6 +113,7 @@ impl App {
             || self.saving.is_some()
             || self.sitting.is_some()
             || self.open_panel.is_busy()
+            || self.lesson_folder.as_ref().is_some_and(LessonFolder::is_busy)
             || self.owned.see().is_some_and(TextEditor::is_busy)
     }
 
@@ -127,6 +132,7 @@ impl App {
             view: &mut self.view,
             lesson: self.lesson.as_mut(),
             lessons: &self.store.kept.lessons,
+            lesson_folder: self.lesson_folder.as_ref(),
             wanted_setting: self.wanted_setting,
             owned: &mut self.owned,
             textures: &mut self.textures,

@@ -45,7 +45,8 @@ impl App {
         let has_wish = input.is_some()
             || options.place.says_anything()
             || options.lesson.is_some()
-            || options.own_lesson.is_some();
+            || options.own_lesson.is_some()
+            || options.lesson_folder.is_some();
         let is_first = options.tour || (!has_wish && store.is_first_start());
         let distance =
             options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
@@ -71,6 +72,7 @@ impl App {
             owned,
             own_text: Watched::default(),
             own_lesson: Watched::default(),
+            lesson_folder: None,
             overlay: options.overlay,
             palette: CommandPalette::default(),
             history: History::default(),
@@ -83,6 +85,7 @@ impl App {
             sitting: None,
             open_panel: OpenPanel::default(),
             pick_file: options.pick_file,
+            pick_folder: options.pick_folder,
             last_command: "".into(),
             last_time: None,
             folds: Folds::default(),
@@ -122,6 +125,9 @@ impl App {
         }
         if let Some((path, position)) = &options.own_lesson {
             self.open_own_lesson(ctx, path.clone(), Some(*position).filter(|at| *at != Position::default()));
+        }
+        if let Some(path) = &options.lesson_folder {
+            self.open_lesson_folder(path.clone());
         }
         match (options.lesson, self.store.kept.lesson) {
             (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),

@@ -6,11 +6,15 @@ use crate::app::message::export::ExportMessage;
 use crate::app::run::export::{self, Ended};
 use crate::app::run::flows::{self, Flow};
 use crate::app::run::job::{self, Job};
+use crate::app::run::lesson_file::FILES;
 use crate::app::run::link::Link;
 use crate::app::shell::app::App;
 use crate::app::shell::done::Done;
 use crate::app::shell::picture::{self, Sitting};
+use crate::app::state::answers::{account, answers};
 use crate::app::tongue::words;
+use crate::files::shown;
+use crate::playback::lesson::{Engine, Lesson, sheet_page};
 use crate::sentence::Sentence;
 
 impl App {
@@ -47,6 +51,26 @@ impl App {
                 });
                 None
             }
+            ExportMessage::Answers => {
+                self.remember();
+                let given = self.store.kept.lessons.iter().map(|(key, progress)| (key, &progress.given));
+                let ended = match answers(&account(), given, None) {
+                    Ok(lines) if lines.is_empty() => Err("nothing was answered yet".into()),
+                    Ok(lines) => export::saved(export::save("tilescope-answers", "jsonl", lines.as_bytes())),
+                    Err(fault) => Err(Sentence::verbatim(fault)),
+                };
+                self.tell(ctx, ended);
+                None
+            }
+            ExportMessage::LessonSheets => {
+                let Some(open) = &self.lesson else {
+                    return self.tell(ctx, Err("open a lesson first: its questions make the sheet".into()));
+                };
+                let (lesson, name) = (open.lesson.clone(), open.of.stem());
+                let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
+                self.saving = Some(Job::start(ctx, move |_| lesson_sheets(&lesson, &name, seed)));
+                None
+            }
             ExportMessage::Worksheet => {
                 let seed = ctx.input(|input| input.time * 1e3) as u64 % 10_000;
                 let written = export::worksheet(seed, words::language(ctx));
@@ -79,4 +103,14 @@ impl App {
             Err(fault) => self.document.set_notice(Some(fault)),
         }
     }
+}
+
+/// Writes a sheet with the questions of a lesson, and its key beside it.
+fn lesson_sheets(lesson: &Lesson, name: &str, seed: u64) -> Ended {
+    let pages = sheet_page::pages(lesson, &Engine::with_seed(seed).reading(FILES)).map_err(|error| error.sentence())?;
+    let [sheet, key] = pages.ok_or("this lesson asks nothing")?;
+    let stem = format!("{name}.{}.seed-{seed}", lesson.language.code());
+    let key = export::save(&format!("{stem}.key"), "html", key.as_bytes())?;
+    let sheet = export::save(&stem, "html", sheet.as_bytes())?;
+    Ok(Sentence::new("Saved: {0}, and its key: {1}").with(shown(&sheet)).with(shown(&key)))
 }

@@ -36,6 +36,8 @@ pub struct AppOptions {
     pub find_gpu: FindGpu,
     /// How a person picks a file.
     pub pick_file: PickFile,
+    /// How a person picks a folder.
+    pub pick_folder: PickFile,
     /// How every GPU is listed, and one of them opened.
     pub list_gpus: ListGpus,
     pub open_gpu: OpenGpu,
@@ -52,6 +54,8 @@ pub struct AppOptions {
     pub lesson: Option<(usize, Position)>,
     /// A lesson of one's own, by its path, in place of one of the program's.
     pub own_lesson: Option<(std::path::PathBuf, Position)>,
+    /// A folder of lessons, whose list is shown.
+    pub lesson_folder: Option<std::path::PathBuf>,
     pub is_presenting: bool,
     /// The first two minutes, also where it is not the first start.
     pub tour: bool,
@@ -66,6 +70,7 @@ impl Default for AppOptions {
             renderer: Renderer::default(),
             find_gpu: gpu::probe_wgpu,
             pick_file: file_dialog::with_dialog,
+            pick_folder: file_dialog::with_folder_dialog,
             list_gpus: gpu::devices,
             open_gpu: gpu::open,
             gpu_panel: false,
@@ -75,6 +80,7 @@ impl Default for AppOptions {
             theme: None,
             lesson: None,
             own_lesson: None,
+            lesson_folder: None,
             is_presenting: false,
             tour: false,
             overlay: None,

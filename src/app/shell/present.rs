@@ -58,7 +58,7 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
     for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
         if let Some(thought) = &choice.misconception {
             ui.add_space(SPACE);
-            ui.add(egui::Label::new(prose::job(ui, &format!("**{}** {thought}", choice.text), TEXT)));
+            prose::line(ui, &format!("**{}** {thought}", choice.text), TEXT);
         }
     }
 }
@@ -181,7 +181,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     left(ui, "In all", lesson.lesson.minutes, seconds);
     draw::caption(ui, &lesson.title());
     if let Some(part) = part.filter(|part| !part.note.is_empty()) {
-        prose::show(ui, &part.note, theme::HEADING);
+        prose::show(ui, &part.note, &[], theme::HEADING);
     }
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
@@ -190,7 +190,7 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     }
     if let Ok(shown) = &lesson.shown {
         ui.label(egui::RichText::new(&shown.title).size(theme::HEADING));
-        prose::show(ui, &shown.notes, theme::BODY);
+        prose::show(ui, &shown.notes, &shown.pictures, theme::BODY);
     }
     ui.request_repaint_after_secs(1.0);
 }

@@ -54,6 +54,8 @@ impl App {
             }
             Message::Open(source) => self.open_source(ctx, source),
             Message::PickFile => self.open_panel.pick(ctx, self.pick_file),
+            Message::PickFolder => self.open_panel.pick(ctx, self.pick_folder),
+            Message::CloseFolder => self.lesson_folder = None,
             Message::Select(selection) => self.selection = selection,
             // What it answers was seen before.
             Message::Answer(_) => {}
@@ -146,6 +148,12 @@ impl App {
         if let Some(path) = lesson {
             return self.open_own_lesson(ctx, path, None);
         }
+        if let Source::Paths(paths) = &source
+            && let [path] = &paths[..]
+            && files::has_lessons(path)
+        {
+            return self.open_lesson_folder(path.clone());
+        }
         let source = match source {
             Source::Paths(paths) => {
                 let (text, others) = own_text::apart(paths);
@@ -210,11 +218,17 @@ impl App {
     fn set_language(&mut self, ctx: &Context, language: Language) {
         words::set_language(ctx, language);
         self.store.kept.language = language.code().into();
-        if let Some(lesson) = &mut self.lesson
-            && let Of::BuiltIn(entry) = lesson.of
-            && let Ok(other) = OpenLesson::built_in(entry, language)
-        {
-            lesson.replace(other);
+        let Some(lesson) = &mut self.lesson else { return };
+        match &lesson.of {
+            Of::BuiltIn(entry) => {
+                if let Ok(other) = OpenLesson::built_in(entry, language) {
+                    lesson.replace(other);
+                }
+            }
+            Of::File(path) => {
+                let path = path.clone();
+                self.turn_own_lesson(&path, language);
+            }
         }
     }
 

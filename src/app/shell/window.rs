@@ -50,6 +50,9 @@ impl App {
         self.follow_own_text(&ctx);
         self.follow_typed_text(&ctx);
         self.follow_own_lesson(&ctx);
+        if let Some(folder) = &mut self.lesson_folder {
+            folder.follow(&ctx);
+        }
         self.follow_lesson();
         self.gpu.update();
         self.owned.of::<GpuPanel>().update(&ctx, &self.document, &mut self.gpu);

@@ -1,7 +1,7 @@
 //! The lesson that is open: where the person is in it, and what they answered, changed and built at this beat.
 //! Everything shown comes from the lesson engine; nothing here computes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::run::lesson_file::FILES;
 use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork, LessonTask};
@@ -29,6 +29,14 @@ impl Of {
         match self {
             Of::BuiltIn(entry) => entry.stem.to_owned(),
             Of::File(path) => files::shown(path),
+        }
+    }
+
+    /// What files that are made of it are called by.
+    pub fn stem(&self) -> String {
+        match self {
+            Of::BuiltIn(entry) => entry.stem.to_owned(),
+            Of::File(path) => path.file_stem().map_or_else(|| "lesson".into(), |stem| files::shown(Path::new(stem))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is chosen and kept, each part with one owner, the only code that changes it.
 
+pub mod answers;
 pub mod compare;
 pub mod folds;
 pub mod history;

@@ -2,7 +2,6 @@
 //! written on them.
 
 mod answers;
-mod html;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +14,7 @@ use serde::Serialize;
 use crate::files::{reason, shown};
 use crate::playback::lesson::library::{LESSONS, numbered};
 use crate::playback::lesson::worksheet::{Sheet, mark};
-use crate::playback::lesson::{Engine, Language, Lesson};
+use crate::playback::lesson::{Engine, Language, Lesson, sheet_page};
 use crate::sentence::Sentence;
 
 use super::failure::{print, print_json};
@@ -118,12 +117,10 @@ fn write(lesson: &Lesson, name: &str, seeds: &Seeds, folder: &Path, mut engine: 
     let mut count = 0;
     for seed in seeds.0..=seeds.1 {
         engine.reseed(seed);
-        let sheet = Sheet::new(lesson, &engine).map_err(|error| fault(name, &error))?;
-        if sheet.tasks.is_empty() {
-            return Err(Failure::bad(name, "this lesson asks nothing"));
-        }
+        let pages = sheet_page::pages(lesson, &engine).map_err(|error| fault(name, &error))?;
+        let Some(pages) = pages else { return Err(Failure::bad(name, "this lesson asks nothing")) };
         let stem = format!("{name}.{}.seed-{seed:02}", lesson.language.code());
-        for (kind, text) in [("", html::sheet(&sheet)), (".key", html::key(&sheet))] {
+        for (kind, text) in ["", ".key"].into_iter().zip(&pages) {
             files::write_bytes(&folder.join(format!("{stem}{kind}.html")), text.as_bytes())?;
             count += 1;
         }

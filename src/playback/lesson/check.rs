@@ -7,6 +7,7 @@ use super::cue::Change;
 use super::engine::Engine;
 use super::error::{LessonError, Result};
 use super::expr::Value;
+use super::markdown;
 use super::predict::{Asked, ClickOn, Predict};
 use super::scene::Scene;
 use super::text::Text;
@@ -57,6 +58,10 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
         for text in beat.texts() {
             report.placeholders += text.expressions().count();
             report.note(text.fill(engine, &beat.scene).map(drop));
+        }
+        for (text, has_blocks) in beat.marked() {
+            // A value that cannot be computed was told above.
+            report.faults.extend(markdown::check(text, has_blocks, engine, &beat.scene).unwrap_or_default());
         }
         if let Some(said) = &beat.say {
             report.note(length(said, beat, lesson.language, engine));

@@ -128,7 +128,7 @@ impl Claim {
             return Err(value.fault(Sentence::new("`{0}` is no format").with(format)));
         }
         let expr = expr::parse(source, number, value.column)?;
-        Ok(Self { text: Some(Text::of_field(&text)?), expr, format: format.into() })
+        Ok(Self { text: Some(Text::of_label(&text)?), expr, format: format.into() })
     }
 
     /// One claim a line.
@@ -157,7 +157,10 @@ pub(super) fn say(lines: &[&str], first: usize) -> Result<Text> {
     let (line, number) = said.next().ok_or_else(|| LessonError::line(first, "nothing is said"))?;
     match said.next() {
         Some((_, number)) => Err(LessonError::line(number, "one line is said at a beat")),
-        None => Text::parse(line.trim(), number, 1 + line.chars().take_while(|c| c.is_whitespace()).count()),
+        None => {
+            let column = 1 + line.chars().take_while(|c| c.is_whitespace()).count();
+            Text::parse(line.trim(), number, column)?.without_formula()
+        }
     }
 }
 

@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         let title =
             title.ok_or_else(|| LessonError::line(line, "a beat begins with `## ` and its title, or with ---"))?;
         self.next += 1;
-        let mut beat = Beat::new(line, Text::parse(title.trim(), line, 4)?, scene.clone());
+        let mut beat = Beat::new(line, Text::parse(title.trim(), line, 4)?.without_formula()?, scene.clone());
         // Prose with the number of its first line.
         let mut prose: Option<(usize, Vec<&str>)> = None;
         while let Some(text) = self.peek() {

@@ -12,9 +12,10 @@ use crate::sentence::Sentence;
 
 use super::error::{LessonError, Result};
 use super::expr::{self, Expr, Value};
-use super::files::{Files, is_text};
+use super::files::{self, Files, is_text};
 use super::functions::Names;
 use super::gradient::Exact;
+use super::markdown::LessonPicture;
 use super::scene::{Scene, Stage};
 
 /// What lessons are evaluated with. One serves any number of lessons.
@@ -100,6 +101,11 @@ impl Engine {
             self.texts.borrow_mut().insert(name.to_owned(), algorithm.clone());
         }
         Ok(algorithm)
+    }
+
+    /// The picture `name` of the lesson that a scene is of. A fault is one sentence.
+    pub fn picture(&self, scene: &Scene, name: &str) -> std::result::Result<LessonPicture, Sentence> {
+        files::picture(scene.folder.as_deref(), name, self.files)
     }
 
     /// The exact gradients of the head of a scene.

@@ -77,8 +77,8 @@ impl Figure {
         let mut has_title = false;
         for field in fields::parse(lines, first)? {
             match field.key.as_str() {
-                "title" => (figure.title, has_title) = (Text::of_field(&field)?, true),
-                "group" => figure.groups.push((figure.bars.len(), Text::of_field(&field)?)),
+                "title" => (figure.title, has_title) = (Text::of_label(&field)?, true),
+                "group" => figure.groups.push((figure.bars.len(), Text::of_label(&field)?)),
                 "bar" | "later" => figure.bars.push(Bar::parse(&field)?),
                 "limit" => figure.limit = Some(limit(&field)?),
                 "format" if expr::is_format(&field.value) => figure.format = field.value,
@@ -138,13 +138,13 @@ impl Figure {
 impl Bar {
     fn parse(field: &Field) -> Result<Self> {
         let (text, value) = field.split(" = ").ok_or_else(|| field.fault("`text = expression` is needed"))?;
-        Ok(Self { text: Text::of_field(&text)?, value: expression(&value)?, is_later: field.key == "later" })
+        Ok(Self { text: Text::of_label(&text)?, value: expression(&value)?, is_later: field.key == "later" })
     }
 }
 
 fn limit(field: &Field) -> Result<(Expr, Text)> {
     let (value, text) = field.split(" | ").ok_or_else(|| field.fault("`expression | text` is needed"))?;
-    Ok((expression(&value)?, Text::of_field(&text)?))
+    Ok((expression(&value)?, Text::of_label(&text)?))
 }
 
 #[cfg(test)]

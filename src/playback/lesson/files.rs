@@ -1,4 +1,4 @@
-//! The files of a lesson: an input and texts of one's own that lie beside it. This room opens none of them; whoever may
+//! The files of a lesson: an input, texts of one's own and pictures that lie beside it. This room opens none of them; whoever may
 //! hands it the means.
 
 use std::path::{Component, Path, PathBuf};
@@ -8,6 +8,7 @@ use crate::attention::input::Reading;
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
+use super::markdown::LessonPicture;
 use super::scene::Scene;
 
 /// How files are read.
@@ -17,13 +18,19 @@ pub struct Files {
     pub input: fn(&[PathBuf], &Reading) -> Result<Input, Sentence>,
     /// The algorithm of a text, by its path.
     pub algorithm: fn(&str) -> Result<Algorithm, Sentence>,
+    /// A picture.
+    pub picture: fn(&Path) -> Result<LessonPicture, Sentence>,
 }
 
 const NOT_READ: &str = "files are not read here";
 
 impl Files {
     /// Where no file is read.
-    pub const NONE: Self = Self { input: |_, _| Err(NOT_READ.into()), algorithm: |_| Err(NOT_READ.into()) };
+    pub const NONE: Self = Self {
+        input: |_, _| Err(NOT_READ.into()),
+        algorithm: |_| Err(NOT_READ.into()),
+        picture: |_| Err(NOT_READ.into()),
+    };
 }
 
 impl Default for Files {
@@ -35,6 +42,19 @@ impl Default for Files {
 /// The name is that of a text of the tile language.
 pub(super) fn is_text(name: &str) -> bool {
     name.ends_with(".tile")
+}
+
+/// The name is that of a picture.
+fn is_picture(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"))
+}
+
+/// The picture `name` of a lesson in `folder`.
+pub(super) fn picture(folder: Option<&Path>, name: &str, files: Files) -> Result<LessonPicture, Sentence> {
+    if !is_picture(name) {
+        return Err(Sentence::new("{0} is no .png file, and pictures are").with(name));
+    }
+    (files.picture)(&beside(folder, name)?)
 }
 
 /// The name of an input's file, where `value` is one: an array file by its ending.

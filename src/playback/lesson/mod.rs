@@ -18,6 +18,7 @@ mod files;
 mod functions;
 mod gradient;
 pub mod library;
+pub mod markdown;
 mod objects;
 pub mod pair;
 pub mod plan;
@@ -27,6 +28,7 @@ mod results;
 mod row;
 mod scene;
 mod scene_text;
+pub mod sheet_page;
 mod shown;
 mod text;
 mod typed;
@@ -42,7 +44,7 @@ pub use figure::{Figure, ShownBar, ShownFigure};
 pub use files::Files;
 pub use predict::{Asked, Choice, ClickOn, Hides, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
-pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPredict};
+pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPicture, ShownPredict};
 pub use text::{Piece, Text};
 
 use build::Build;
@@ -160,6 +162,17 @@ impl Beat {
         texts.extend(self.build.iter().flat_map(Build::texts));
         texts.extend(self.claims.iter().filter_map(|claim| claim.text.as_ref()));
         texts.extend(&self.notes);
+        texts
+    }
+
+    /// The texts that are Markdown, and whether they are more than a line.
+    fn marked(&self) -> Vec<(&Text, bool)> {
+        let mut texts = vec![(&self.prose, true)];
+        texts.extend(self.notes.iter().map(|notes| (notes, true)));
+        let predict = self.predict.iter().flat_map(Predict::marked);
+        let change = self.change.iter().flat_map(|change| [&change.find, &change.feedback]);
+        let build = self.build.iter().flat_map(Build::marked);
+        texts.extend(predict.chain(change).chain(build).map(|text| (text, false)));
         texts
     }
 

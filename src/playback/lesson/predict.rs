@@ -170,8 +170,13 @@ impl Predict {
     }
 
     pub(super) fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.marked().chain(self.labels.iter().map(|(_, text)| text))
+    }
+
+    /// Those of its texts that are Markdown.
+    pub(super) fn marked(&self) -> impl Iterator<Item = &Text> {
         let thoughts = self.wrong.iter().map(|wrong| &wrong.misconception);
-        [&self.question, &self.feedback].into_iter().chain(thoughts).chain(self.labels.iter().map(|(_, text)| text))
+        [&self.question, &self.feedback].into_iter().chain(thoughts)
     }
 
     /// A value as the lesson shows it: a labelled text by its label, a number with its unit, several values as choices.
@@ -235,7 +240,7 @@ impl Predict {
         Ok(Choice {
             text: self.show(value, engine, scene)?,
             is_right: thought.is_none(),
-            misconception: thought.map(|thought| thought.fill(engine, scene)).transpose()?,
+            misconception: thought.map(|thought| thought.marked(engine, scene)).transpose()?,
         })
     }
 
@@ -266,7 +271,7 @@ impl Predict {
             }
             (Response::Number(_), _) => (false, None),
         };
-        let feedback = self.feedback.fill(engine, scene)?;
+        let feedback = self.feedback.marked(engine, scene)?;
         Ok(Verdict { is_right, answer: self.show(&answer, engine, scene)?, misconception: thought, feedback })
     }
 
@@ -274,7 +279,7 @@ impl Predict {
     fn thought(&self, is_it: impl Fn(&Value) -> bool, engine: &Engine, scene: &Scene) -> Result<Option<String>> {
         for wrong in &self.wrong {
             if is_it(&engine.eval(&wrong.value, scene)?) {
-                return wrong.misconception.fill(engine, scene).map(Some);
+                return wrong.misconception.marked(engine, scene).map(Some);
             }
         }
         Ok(None)
@@ -304,7 +309,7 @@ fn shuffled(seed: u64, question: &str, choice: &str) -> u64 {
 /// `key = text`
 fn label(field: &Field) -> Result<(String, Text)> {
     let (key, text) = field.split("=").ok_or_else(|| field.fault("`key = text` is needed"))?;
-    Ok((key.value.clone(), Text::of_field(&text)?))
+    Ok((key.value.clone(), Text::of_label(&text)?))
 }
 
 /// The expression that a field holds.

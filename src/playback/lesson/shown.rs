@@ -4,9 +4,11 @@ use super::build::{Build, Slot};
 use super::engine::Engine;
 use super::error::Result;
 use super::figure::ShownFigure;
+use super::markdown::{self, LessonPicture};
 use super::predict::{Asked, Choice, Predict};
 use super::scene::Scene;
 use super::{Beat, Lesson, Position};
+use crate::sentence::Sentence;
 
 /// Everything at one position.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +19,8 @@ pub struct Shown {
     pub title: String,
     /// Markdown.
     pub prose: String,
+    /// The pictures of prose and notes, each by its name, or why it cannot be shown.
+    pub pictures: Vec<ShownPicture>,
     pub scene: Scene,
     /// The projected line; the title where the beat has none.
     pub say: String,
@@ -30,6 +34,13 @@ pub struct Shown {
     pub notes: String,
     /// The answer to this beat's question, for the teacher's window.
     pub teachers_answer: Option<String>,
+}
+
+/// A picture by the name that its text has for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShownPicture {
+    pub name: String,
+    pub picture: std::result::Result<LessonPicture, Sentence>,
 }
 
 /// A question. What gives it away is there once it is revealed.
@@ -85,16 +96,21 @@ impl Shown {
         let change = beat.change.as_ref().map(|change| {
             Ok(ShownChange {
                 open: change.open.clone(),
-                find: change.find.fill(engine, scene)?,
-                feedback: change.feedback.fill(engine, scene)?,
+                find: change.find.marked(engine, scene)?,
+                feedback: change.feedback.marked(engine, scene)?,
             })
         });
         let figure = beat.figure.as_ref().map(|figure| figure.shown(engine, scene, position.is_revealed));
         let answer = |predict: &Predict| predict.shown_answer(engine, scene);
+        let prose = beat.prose.marked(engine, scene)?;
+        let notes = beat.notes.as_ref().map(|notes| notes.marked(engine, scene)).transpose()?.unwrap_or_default();
+        let names = markdown::pictures(&prose).into_iter().chain(markdown::pictures(&notes));
+        let picture = |name: String| ShownPicture { picture: engine.picture(scene, &name), name };
         Ok(Self {
             position,
             beats: lesson.beats.len(),
-            prose: without_gaps(&beat.prose.fill(engine, scene)?),
+            prose,
+            pictures: names.map(picture).collect(),
             scene: beat.scene_at(position.is_revealed).clone(),
             say: beat.say.as_ref().map_or_else(|| Ok(title.clone()), |say| say.fill(engine, scene))?,
             title,
@@ -103,7 +119,7 @@ impl Shown {
             change: change.transpose()?,
             build: beat.build.as_ref().map(|build| cards(build, scene, engine)).transpose()?,
             facts,
-            notes: beat.notes.as_ref().map_or_else(|| Ok(String::new()), |notes| notes.fill(engine, scene))?,
+            notes,
             teachers_answer: beat.predict.as_ref().map(answer).transpose()?,
         })
     }
@@ -117,13 +133,13 @@ fn question(predict: &Predict, position: Position, scene: &Scene, engine: &Engin
     let revealed = || -> Result<Revealed> {
         Ok(Revealed {
             answer: predict.shown_answer(engine, scene)?,
-            feedback: predict.feedback.fill(engine, scene)?,
+            feedback: predict.feedback.marked(engine, scene)?,
             // A class votes on them also where a number is asked for.
             choices: predict.choices(engine, scene)?,
         })
     };
     Ok(ShownPredict {
-        question: predict.question.fill(engine, scene)?,
+        question: predict.question.marked(engine, scene)?,
         unit: predict.unit.clone(),
         choices: choices.into_iter().map(|choice| choice.text).collect(),
         revealed: position.is_revealed.then(revealed).transpose()?,
@@ -133,21 +149,10 @@ fn question(predict: &Predict, position: Position, scene: &Scene, engine: &Engin
 fn cards(build: &Build, scene: &Scene, engine: &Engine) -> Result<ShownBuild> {
     let hand = build.hand().map(|(index, card)| Ok((index, card.text.fill(engine, scene)?)));
     Ok(ShownBuild {
-        ask: build.ask.fill(engine, scene)?,
+        ask: build.ask.marked(engine, scene)?,
         template: build.slots(engine, scene)?,
         hand: hand.collect::<Result<_>>()?,
         is_reusable: build.is_reusable(),
-        feedback: build.feedback.fill(engine, scene)?,
+        feedback: build.feedback.marked(engine, scene)?,
     })
-}
-
-/// Cues leave blank lines behind; one is enough between paragraphs.
-fn without_gaps(prose: &str) -> String {
-    let mut lines: Vec<&str> = Vec::new();
-    for line in prose.trim().lines() {
-        if !(line.trim().is_empty() && lines.last().is_some_and(|last| last.trim().is_empty())) {
-            lines.push(line);
-        }
-    }
-    lines.join("\n")
 }

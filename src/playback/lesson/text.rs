@@ -1,4 +1,8 @@
-//! Text with expressions in braces, so that no number in it is typed: `alpha is {row(13).alpha(3):.3}`.
+//! Text with expressions in braces, so that no number in it is typed: `alpha is {row(13).alpha(3):.3}`. In a formula
+//! (`$\sqrt{d}$`) braces are TeX's, and an expression stands in `\num{..}`.
+
+use std::iter::Peekable;
+use std::str::Chars;
 
 use crate::sentence::Sentence;
 
@@ -30,6 +34,11 @@ pub enum Piece {
     Data(String),
     /// An expression and the format of its value.
     Value(Expr, String),
+    /// TeX, with the signs around it where the formula begins and ends here. It may go on behind the next piece.
+    Tex {
+        source: String,
+        goes_on: bool,
+    },
 }
 
 impl Text {
@@ -39,10 +48,22 @@ impl Text {
         let mut plain = String::new();
         let (mut line, mut column) = (line, column);
         let mut start = (line, column);
+        let mut is_code = false;
         let mut chars = source.chars().peekable();
         while let Some(c) = chars.next() {
             column += 1;
             match c {
+                '\\' if chars.peek() == Some(&'$') => {
+                    plain.extend([c, '$']);
+                    chars.next();
+                    column += 1;
+                }
+                '$' if !is_code => {
+                    text.push_plain(&mut plain, start);
+                    let mut reader = FormulaReader { text: &mut text, chars: &mut chars, at: (line, column) };
+                    (line, column) = reader.formula((line, column - 1))?;
+                    start = (line, column);
+                }
                 '{' | '}' if chars.peek() == Some(&c) => {
                     chars.next();
                     column += 1;
@@ -61,11 +82,31 @@ impl Text {
                     (line, column) = (line + 1, 1);
                     plain.push(c);
                 }
-                _ => plain.push(c),
+                _ => {
+                    is_code ^= c == '`';
+                    plain.push(c);
+                }
             }
         }
         text.push_plain(&mut plain, start);
         Ok(text)
+    }
+
+    /// Of what is painted as one line, where no formula can stand.
+    pub fn of_label(field: &Field) -> Result<Self> {
+        Self::of_field(field)?.without_formula()
+    }
+
+    pub(super) fn without_formula(self) -> Result<Self> {
+        let formula = self.pieces.iter().zip(&self.starts).find(|(piece, _)| matches!(piece, Piece::Tex { .. }));
+        match formula {
+            None => Ok(self),
+            Some((_, (line, column))) => Err(LessonError::at(
+                *line,
+                *column,
+                "no formula can stand here, as it can in prose, questions, reasons and notes; `\\$` is a dollar",
+            )),
+        }
     }
 
     fn push(&mut self, piece: Piece, start: (usize, usize)) {
@@ -79,12 +120,9 @@ impl Text {
         }
     }
 
-    /// The words between its expressions, each with the line and the column where they begin.
-    pub(super) fn plain(&self) -> impl Iterator<Item = (&str, (usize, usize))> {
-        self.pieces.iter().zip(&self.starts).filter_map(|(piece, start)| match piece {
-            Piece::Plain(plain) => Some((plain.as_str(), *start)),
-            _ => None,
-        })
+    /// Its pieces, each with the line and the column where it begins.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (&Piece, (usize, usize))> {
+        self.pieces.iter().zip(self.starts.iter().copied())
     }
 
     pub fn of_field(field: &Field) -> Result<Self> {
@@ -95,7 +133,7 @@ impl Text {
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Value(expr, _) => Some(expr),
-            Piece::Plain(_) | Piece::Data(_) => None,
+            _ => None,
         })
     }
 
@@ -104,11 +142,90 @@ impl Text {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Plain(plain) | Piece::Data(plain) => text.push_str(plain),
+                Piece::Plain(plain) | Piece::Data(plain) | Piece::Tex { source: plain, .. } => text.push_str(plain),
                 Piece::Value(expr, format) => text.push_str(&engine.eval(expr, scene)?.show(format)),
             }
         }
         Ok(text)
+    }
+}
+
+/// Reads a formula of a text into its pieces.
+struct FormulaReader<'t, 'c, 's> {
+    text: &'t mut Text,
+    chars: &'c mut Peekable<Chars<'s>>,
+    /// Of the next character.
+    at: (usize, usize),
+}
+
+/// A longer formula is refused.
+const MOST_TEX: usize = 2000;
+
+impl FormulaReader<'_, '_, '_> {
+    fn next(&mut self) -> Option<char> {
+        let c = self.chars.next()?;
+        self.at = if c == '\n' { (self.at.0 + 1, 1) } else { (self.at.0, self.at.1 + 1) };
+        Some(c)
+    }
+
+    /// What follows the sign at `open`, up to the sign that closes it; and the place behind that.
+    fn formula(&mut self, open: (usize, usize)) -> Result<(usize, usize)> {
+        let fault = |what: &'static str| Err(LessonError::at(open.0, open.1, what));
+        let is_display = self.chars.next_if_eq(&'$').is_some();
+        self.at.1 += usize::from(is_display);
+        let sign = if is_display { "$$" } else { "$" };
+        let (mut source, mut start) = (sign.to_owned(), open);
+        let (mut depth, mut length, mut is_empty) = (0_usize, 0, true);
+        while let Some(c) = self.next() {
+            length += 1;
+            match c {
+                '$' if !is_display || self.chars.next_if_eq(&'$').is_some() => {
+                    self.at.1 += usize::from(is_display);
+                    source.push_str(sign);
+                    let source = std::mem::take(&mut source);
+                    self.text.push(Piece::Tex { source, goes_on: false }, start);
+                    return match (is_empty, depth) {
+                        (true, _) => fault("nothing stands in this formula; `\\$` is a dollar"),
+                        (_, 0) => Ok(self.at),
+                        _ => fault("the braces of this formula do not match"),
+                    };
+                }
+                '$' | '`' => return fault("a formula holds neither ` nor a $ of its own; `\\$` is a dollar"),
+                '\n' if self.chars.peek() == Some(&'\n') => break,
+                '\\' => {
+                    source.push(c);
+                    source.extend(self.next());
+                }
+                '{' if source.ends_with("\\num") => {
+                    source.truncate(source.len() - "\\num".len());
+                    let place = self.at;
+                    let inside = inside(self.chars, place)?;
+                    self.at.1 += inside.chars().count() + 1;
+                    let source = std::mem::take(&mut source);
+                    self.text.push(Piece::Tex { source, goes_on: true }, start);
+                    self.text.push(value(&inside, place)?, place);
+                    start = self.at;
+                }
+                _ => {
+                    source.push(if c == '\n' { ' ' } else { c });
+                    depth = match c {
+                        '{' => depth + 1,
+                        '}' if depth == 0 => return fault("the braces of this formula do not match"),
+                        '}' => depth - 1,
+                        _ => depth,
+                    };
+                }
+            }
+            is_empty &= c.is_whitespace();
+            if length > MOST_TEX {
+                return Err(LessonError::at(
+                    open.0,
+                    open.1,
+                    Sentence::new("a formula has at most {0} characters").with(MOST_TEX),
+                ));
+            }
+        }
+        fault("this formula is not closed with its `$`; `\\$` is a dollar")
     }
 }
 

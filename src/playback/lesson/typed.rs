@@ -15,7 +15,7 @@ use super::Beat;
 use super::error::LessonError;
 use super::expr::{Expr, numbers_in};
 use super::scene::Scene;
-use super::text::Text;
+use super::text::{Piece, Text};
 
 /// The whole numbers up to this one count things, and are no results.
 const MOST_COUNTED: f64 = 10.0;
@@ -29,11 +29,19 @@ pub(super) fn typed(beat: &Beat) -> Vec<LessonError> {
 fn in_text(text: &Text, given: &[f64]) -> Vec<LessonError> {
     let mut faults = Vec::new();
     let mut is_code = false;
-    for (plain, start) in text.plain() {
-        for found in numbers(plain, &mut is_code) {
+    for (piece, start) in text.placed() {
+        let (words, brace, found) = match piece {
+            Piece::Plain(plain) => (plain, 2, numbers(plain, &mut is_code, false)),
+            Piece::Tex { source, .. } => (source, 1, numbers(source, &mut false, true)),
+            _ => continue,
+        };
+        for found in found {
             if is_result(&found, given) {
-                let (line, column) = place(plain, found.at, start);
-                let what = "{0} is typed: let an expression give it, or mark it as data: {={0}}";
+                let (line, column) = place(words, found.at, start, brace);
+                let what = match piece {
+                    Piece::Tex { .. } => "{0} is typed: let an expression give it, or mark it as data: \\num{={0}}",
+                    _ => "{0} is typed: let an expression give it, or mark it as data: {={0}}",
+                };
                 faults.push(LessonError::at(line, column, Sentence::new(what).with(found.text)));
             }
         }
@@ -41,11 +49,11 @@ fn in_text(text: &Text, given: &[f64]) -> Vec<LessonError> {
     faults
 }
 
-/// Where the byte `at` of `plain` stands. A brace is written twice.
-fn place(plain: &str, at: usize, (line, column): (usize, usize)) -> (usize, usize) {
+/// Where the byte `at` of `plain` stands, in which a brace has `brace` characters: in prose it is written twice.
+pub(super) fn place(plain: &str, at: usize, (line, column): (usize, usize), brace: usize) -> (usize, usize) {
     plain[..at].chars().fold((line, column), |(line, column), c| match c {
         '\n' => (line + 1, 1),
-        '{' | '}' => (line, column + 2),
+        '{' | '}' => (line, column + brace),
         _ => (line, column + 1),
     })
 }
@@ -68,7 +76,8 @@ struct Found<'a> {
 }
 
 /// The numbers of `plain` that are no part of a name, of code, of an address or of a power, and number no list.
-fn numbers<'a>(plain: &'a str, is_code: &mut bool) -> Vec<Found<'a>> {
+/// In TeX an index is part of a name, too.
+fn numbers<'a>(plain: &'a str, is_code: &mut bool, is_tex: bool) -> Vec<Found<'a>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(c) = plain[at..].chars().next() {
@@ -84,8 +93,8 @@ fn numbers<'a>(plain: &'a str, is_code: &mut bool) -> Vec<Found<'a>> {
                 rest.find(char::is_whitespace).unwrap_or(rest.len())
             }
             // An exponent, with its sign.
-            '^' => {
-                let signed = rest[1..].trim_start_matches(['(', '-', '−', '+']);
+            '^' | '_' if c == '^' || is_tex => {
+                let signed = rest[1..].trim_start_matches(['(', '{', '-', '−', '+']);
                 let digits = signed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(signed.len());
                 rest.len() - signed.len() + digits
             }
@@ -178,7 +187,7 @@ mod tests {
     use crate::playback::lesson::Engine;
 
     fn found(text: &str) -> Vec<String> {
-        numbers(text, &mut false).into_iter().map(|found| found.text.to_owned()).collect()
+        numbers(text, &mut false, false).into_iter().map(|found| found.text.to_owned()).collect()
     }
 
     #[test]

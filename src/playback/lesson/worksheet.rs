@@ -124,7 +124,7 @@ fn task(beat: &Beat, scene: &Scene, engine: &Engine, ask: String, form: Form) ->
         number: 0,
         beat: 0,
         heading: beat.title.fill(engine, scene)?,
-        prose: beat.prose.fill(engine, scene)?,
+        prose: beat.prose.marked(engine, scene)?,
         figure,
         ask,
         form,
@@ -146,16 +146,16 @@ fn of_question(beat: &Beat, predict: &Predict, engine: &Engine) -> Result<Task> 
         Some(at) if matches!(form, Form::Choice(_)) => format!("{}: {answer}", letter(at)),
         _ => answer,
     };
-    let feedback = predict.feedback.fill(engine, &scene)?;
-    let task = task(beat, &scene, engine, predict.question.fill(engine, &scene)?, form)?;
+    let feedback = predict.feedback.marked(engine, &scene)?;
+    let task = task(beat, &scene, engine, predict.question.marked(engine, &scene)?, form)?;
     Ok(Task { answer, feedback, ..task })
 }
 
 fn of_change(beat: &Beat, change: &Change, engine: &Engine) -> Result<Task> {
     let solution = change.solution.iter().map(|field| format!("{}: {}", field.key, field.value));
     let answer = solution.collect::<Vec<_>>().join("; ");
-    let feedback = change.feedback.fill(engine, &beat.scene)?;
-    let ask = change.find.fill(engine, &beat.scene)?;
+    let feedback = change.feedback.marked(engine, &beat.scene)?;
+    let ask = change.find.marked(engine, &beat.scene)?;
     Ok(Task { answer, feedback, ..task(beat, &beat.scene, engine, ask, Form::Change(change.open.clone()))? })
 }
 
@@ -174,8 +174,8 @@ fn of_build(beat: &Beat, build: &Build, engine: &Engine) -> Result<Task> {
     let letters = build.solution(engine, scene).unwrap_or_default();
     let letters = letters.into_iter().map(|card| place(card).map_or_else(|| "-".into(), letter));
     let answer = letters.collect::<Vec<_>>().join(", ");
-    let feedback = build.feedback.fill(engine, scene)?;
-    Ok(Task { answer, feedback, ..task(beat, scene, engine, build.ask.fill(engine, scene)?, form)? })
+    let feedback = build.feedback.marked(engine, scene)?;
+    Ok(Task { answer, feedback, ..task(beat, scene, engine, build.ask.marked(engine, scene)?, form)? })
 }
 
 /// Marks the answer to the task with this number, from 1, of the sheet of the engine's seed. `None` where there is no such

@@ -14,6 +14,7 @@ use crate::app::ink::theme;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::{bytes, grouped};
+use crate::playback::lesson::markdown::is_chinese;
 
 /// As many tokens have their words beside the plane.
 const MOST_WORDS: usize = 24;
@@ -242,7 +243,7 @@ fn keys(map: &Map<'_>, height: f32) {
             continue;
         }
         let token = draw::token(map.ui, token);
-        if token.chars().any(theme::is_chinese) {
+        if token.chars().any(is_chinese) {
             upright(map, pos2((from + to) / 2.0, bottom), &token, height);
         } else {
             slanted(map, pos2((from + to) / 2.0 - 4.0, bottom - 12.0), &token, height);

@@ -323,10 +323,10 @@ fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Messag
             messages.push(Message::Lesson(LessonMessage::LookAt(row, block)));
         }
         if let Some(thought) = &grade.thought {
-            ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));
+            prose::line(ui, thought, theme::BODY);
         }
         if grade.is_right() {
-            ui.add(egui::Label::new(prose::job(ui, feedback, theme::BODY)));
+            prose::line(ui, feedback, theme::BODY);
         }
     });
 }

@@ -3,9 +3,8 @@
 pub mod change;
 pub mod click;
 pub mod exercise;
+mod list;
 pub mod task;
-
-use std::collections::BTreeMap;
 
 use eframe::egui::{self, Key, Modifiers, Ui};
 
@@ -18,10 +17,7 @@ use crate::app::message::window::Side;
 use crate::app::panels::lesson::task::{TEXT, task};
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::lesson::OpenLesson;
-use crate::app::state::lesson_work::DoneAlone;
-use crate::app::state::store::LessonProgress;
-use crate::app::tongue::words::{fill, language, say, tr};
-use crate::playback::lesson::library::LESSONS;
+use crate::app::tongue::words::{fill, say, tr};
 use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
 
 pub static PANEL: Panel = Panel {
@@ -37,40 +33,11 @@ pub static PANEL: Panel = Panel {
     show: |ui, drawn| match &mut drawn.lesson {
         Some(lesson) => show(ui, lesson, drawn.messages),
         None => {
-            let lessons = drawn.lessons;
-            egui::ScrollArea::vertical().show(ui, |ui| contents(ui, lessons, drawn.messages));
+            let (lessons, folder) = (drawn.lessons, drawn.lesson_folder);
+            egui::ScrollArea::vertical().show(ui, |ui| list::show(ui, folder, lessons, drawn.messages));
         }
     },
 };
-
-/// The list of lessons, with what is done.
-fn contents(ui: &mut Ui, kept: &BTreeMap<String, LessonProgress>, messages: &mut Vec<Message>) {
-    draw::title(ui, tr(ui.ctx(), "Lessons"));
-    draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
-    ui.add_space(2.0 * SPACE);
-    let language = language(ui.ctx());
-    for (index, entry) in LESSONS.iter().enumerate() {
-        let Some(lesson) = entry.lesson(language).or_else(|_| entry.lesson(Default::default())).ok() else { continue };
-        let progress = kept.get(entry.stem).cloned().unwrap_or_default();
-        let mark = if progress.is_done { "\u{221a} " } else { "" };
-        let title = format!("{mark}{}. {}", entry.number, lesson.title);
-        let tasks: usize = lesson.beats.iter().map(|beat| DoneAlone::all_of(beat).count()).sum();
-        let aside = match progress.done {
-            0 => fill(ui.ctx(), "{0} {0|minute|minutes}", &[&lesson.minutes]),
-            done => fill(ui.ctx(), "{0} of {1} right", &[&done, &tasks]),
-        };
-        let button = egui::Button::new(title).shortcut_text(aside).min_size(egui::vec2(ui.available_width(), 32.0));
-        if ui.add(button).on_hover_text(&lesson.goal).clicked() {
-            messages.push(Message::OpenLesson(index));
-        }
-    }
-    ui.add_space(2.0 * SPACE);
-    draw::caption(ui, tr(ui.ctx(), "Short answers, each with a picture, a number and one thing to change."));
-    let button = egui::Button::new(tr(ui.ctx(), "What people ask")).min_size(egui::vec2(ui.available_width(), 32.0));
-    if ui.add(button).clicked() {
-        messages.push(Message::OpenQuestion(0));
-    }
-}
 
 /// The beat that is open.
 fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
@@ -90,7 +57,7 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
         let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
-        prose::show(ui, &shown.prose, TEXT);
+        prose::show(ui, &shown.prose, &shown.pictures, TEXT);
         beat(ui, lesson, &shown, messages);
     });
     way(ui, lesson, messages);
@@ -189,7 +156,7 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, messag
 /// What was right, and why.
 pub fn answer(ui: &mut Ui, lesson: &OpenLesson, revealed: &Revealed) {
     verdict(ui, lesson, &revealed.answer);
-    ui.add(egui::Label::new(prose::job(ui, &revealed.feedback, TEXT)));
+    prose::line(ui, &revealed.feedback, TEXT);
 }
 
 /// What is wrong with the answer so far, before the right one is shown.
@@ -211,8 +178,8 @@ fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
         ui.set_width(ui.available_width());
         let label = ui.label(egui::RichText::new(text).size(TEXT).strong());
         if let Some(thought) = thought {
-            let label = ui.add(egui::Label::new(prose::job(ui, thought, theme::BODY)));
-            draw::describe(&label, "why", thought);
+            let label = prose::line(ui, thought, theme::BODY);
+            draw::describe(&label, "why", &prose::words(thought));
         }
         label
     });
@@ -264,7 +231,7 @@ fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, messages: &m
             let text = tr(ui.ctx(), "Found.").to_owned();
             let label = ui.label(egui::RichText::new(&text).size(TEXT).strong());
             draw::describe(&label, "change", &text);
-            ui.add(egui::Label::new(prose::job(ui, &change.feedback, TEXT)));
+            prose::line(ui, &change.feedback, TEXT);
         });
     }
 }

@@ -1,6 +1,6 @@
 //! What sets a task of a lesson apart from its text.
 
-use eframe::egui::{self, Ui};
+use eframe::egui::Ui;
 
 use crate::app::ink::theme::SPACE;
 use crate::app::ink::{draw, prose};
@@ -14,5 +14,5 @@ pub fn task(ui: &mut Ui, kind: &str, text: &str) {
     ui.add_space(SPACE);
     ui.separator();
     draw::caption(ui, tr(ui.ctx(), kind));
-    ui.add(egui::Label::new(prose::job(ui, text, TEXT)));
+    prose::line(ui, text, TEXT);
 }

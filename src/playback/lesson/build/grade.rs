@@ -208,7 +208,7 @@ impl Grade {
         });
         let of_card = || filling.iter().flatten().find_map(|&card| build.cards.get(card)?.misconception.as_ref());
         let thought = known.and_then(|attempt| attempt.thought.as_ref()).or_else(of_card);
-        self.thought = thought.map(|thought| thought.fill(engine, scene)).transpose()?;
+        self.thought = thought.map(|thought| thought.marked(engine, scene)).transpose()?;
         Ok(())
     }
 }

@@ -250,7 +250,12 @@ impl Build {
     }
 
     pub fn texts(&self) -> impl Iterator<Item = &Text> {
-        let cards = self.cards.iter().flat_map(|card| [&card.text].into_iter().chain(&card.misconception));
+        self.marked().chain(self.cards.iter().map(|card| &card.text))
+    }
+
+    /// Those of its texts that are Markdown.
+    pub(super) fn marked(&self) -> impl Iterator<Item = &Text> {
+        let cards = self.cards.iter().filter_map(|card| card.misconception.as_ref());
         let thoughts = self.wrong.iter().filter_map(|attempt| attempt.thought.as_ref());
         [&self.ask, &self.feedback].into_iter().chain(cards).chain(thoughts)
     }

@@ -94,7 +94,7 @@ fn card(field: &Field, kind: Kind, is_fixed: bool) -> Result<Card> {
     Ok(Card {
         line: field.line,
         key: key.value.clone(),
-        text: Text::of_field(&text)?,
+        text: Text::of_label(&text)?,
         ops: if kind == Kind::Order { parse_ops(&what)? } else { Vec::new() },
         writes,
         of,

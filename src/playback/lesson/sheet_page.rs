@@ -1,8 +1,9 @@
 //! A worksheet and its key as pages that need nothing beside them: no script, no style sheet, no font from elsewhere.
 
 use crate::playback::lesson::build::Slot;
+use crate::playback::lesson::markdown::{self, Block, ColumnSide, Mark, Span};
 use crate::playback::lesson::worksheet::{Form, Sheet, Task, letter};
-use crate::playback::lesson::{ClickOn, Language, ShownFigure};
+use crate::playback::lesson::{ClickOn, Engine, Language, Lesson, Result, ShownFigure};
 
 /// The words of a sheet.
 struct Words {
@@ -77,8 +78,14 @@ ol.choices{list-style:upper-alpha}.line{border-bottom:1px solid #000;height:2em}
 .points{float:right;font-size:.9em}.note{font-size:.9em}
 @media print{body{margin:0;max-width:none}}";
 
+/// The sheet and its key, of the engine's seed; nothing of a lesson that asks nothing.
+pub fn pages(lesson: &Lesson, engine: &Engine) -> Result<Option<[String; 2]>> {
+    let of_seed = Sheet::new(lesson, engine)?;
+    Ok((!of_seed.tasks.is_empty()).then(|| [sheet(&of_seed), key(&of_seed)]))
+}
+
 /// What is handed out.
-pub fn sheet(sheet: &Sheet) -> String {
+fn sheet(sheet: &Sheet) -> String {
     page(sheet, |task, words| {
         let figure = task.figure.as_ref().map_or_else(String::new, figure);
         format!("{}{figure}<p><b>{}</b></p>{}", prose(&task.prose), inline(&task.ask), form(&task.form, words))
@@ -86,7 +93,7 @@ pub fn sheet(sheet: &Sheet) -> String {
 }
 
 /// What the answers are.
-pub fn key(sheet: &Sheet) -> String {
+fn key(sheet: &Sheet) -> String {
     page(sheet, |task, words| {
         let (ask, answer, feedback) = (inline(&task.ask), inline(&task.answer), inline(&task.feedback));
         format!("<p>{ask}</p><p><b>{}: {answer}</b></p><p>{feedback}</p>", words.answer)
@@ -180,62 +187,72 @@ fn figure(figure: &ShownFigure) -> String {
     format!("<table><caption>{}</caption>{rows}</table>", inline(&figure.title))
 }
 
-/// Paragraphs and lists, and whatever else as it is written.
-fn prose(markdown: &str) -> String {
-    let mut html = String::new();
-    for block in markdown.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
-        let lines: Vec<&str> = block.lines().map(str::trim).collect();
-        if lines.iter().all(|line| line.starts_with("- ")) {
-            let items: String = lines.iter().map(|line| format!("<li>{}</li>", inline(&line[2..]))).collect();
-            html.push_str(&format!("<ul>{items}</ul>"));
-        } else if lines.iter().all(|line| line.starts_with('|')) {
-            let rows: String = lines.iter().filter(|line| !is_rule(line)).map(|line| row(line)).collect();
-            html.push_str(&format!("<table>{rows}</table>"));
-        } else {
-            html.push_str(&format!("<p>{}</p>", inline(&lines.join(" "))));
-        }
-    }
-    html
+/// The blocks of a text. A picture is its words, since a sheet needs nothing beside it, and a formula its TeX.
+fn prose(text: &str) -> String {
+    markdown::blocks(text).iter().map(block).collect()
 }
 
-/// `|---|---|`
-fn is_rule(line: &str) -> bool {
-    line.contains('-') && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
-}
-
-fn row(line: &str) -> String {
-    let cells = line.trim_matches('|').split('|').map(|cell| format!("<td>{}</td>", inline(cell.trim())));
-    format!("<tr>{}</tr>", cells.collect::<String>())
-}
-
-/// `` `code` `` and `**strong**`, with all else escaped.
-fn inline(text: &str) -> String {
-    let mut html = String::new();
-    for (at, part) in text.split('`').enumerate() {
-        let is_last_open = at % 2 == 1 && text.matches('`').count() == at;
-        if at % 2 == 1 && !is_last_open {
-            html.push_str(&format!("<code>{}</code>", escaped(part)));
-            continue;
-        }
-        if is_last_open {
-            html.push('`');
-        }
-        let strong = escaped(part);
-        let parts: Vec<&str> = strong.split("**").collect();
-        for (at, part) in parts.iter().enumerate() {
-            let tag = match (at % 2, at + 1 < parts.len()) {
-                (0, _) => "",
-                (_, true) => "strong",
-                (_, false) => {
-                    html.push_str("**");
-                    ""
-                }
-            };
-            match tag {
-                "" => html.push_str(part),
-                tag => html.push_str(&format!("<{tag}>{part}</{tag}>")),
+fn block(block: &Block) -> String {
+    let blocks = |blocks: &[Block]| blocks.iter().map(self::block).collect::<String>();
+    match block {
+        Block::Paragraph(line) => format!("<p>{}</p>", spans(line)),
+        Block::Heading(line) => format!("<p><b>{}</b></p>", spans(line)),
+        Block::List { first, items } => {
+            let items: String = items.iter().map(|item| format!("<li>{}</li>", blocks(item))).collect();
+            match first {
+                Some(first) => format!("<ol start=\"{first}\">{items}</ol>"),
+                None => format!("<ul>{items}</ul>"),
             }
         }
+        Block::Quote(inside) => format!("<blockquote>{}</blockquote>", blocks(inside)),
+        Block::Code(code) => format!("<pre>{}</pre>", escaped(code)),
+        Block::Table { columns, rows } => {
+            let row = |(at, row): (usize, &Vec<Vec<Span>>)| {
+                let tag = if at == 0 { "th" } else { "td" };
+                let cell = |(cell, side): (&Vec<Span>, &ColumnSide)| {
+                    let side = match side {
+                        ColumnSide::Left => "left",
+                        ColumnSide::Middle => "center",
+                        ColumnSide::Right => "right",
+                    };
+                    format!("<{tag} style=\"text-align:{side}\">{}</{tag}>", spans(cell))
+                };
+                format!("<tr>{}</tr>", row.iter().zip(columns).map(cell).collect::<String>())
+            };
+            format!("<table>{}</table>", rows.iter().enumerate().map(row).collect::<String>())
+        }
+        Block::Formula(tex) => format!("<p><code>{}</code></p>", escaped(tex)),
+        Block::Picture { file, words } => {
+            format!("<p class=\"note\">[{}]</p>", escaped(if words.is_empty() { file } else { words }))
+        }
+        Block::Rule => "<hr>".into(),
+    }
+}
+
+fn inline(text: &str) -> String {
+    spans(&markdown::line(text))
+}
+
+fn spans(line: &[Span]) -> String {
+    let mut html = String::new();
+    for span in line {
+        let (text, mark, link) = match span {
+            Span::Words { text, mark, link } => (text, *mark, link.as_ref()),
+            Span::Formula(tex) => (tex, Mark { code: true, ..Mark::default() }, None),
+            Span::Break => {
+                html.push_str("<br>");
+                continue;
+            }
+        };
+        let mut part = escaped(text);
+        for (tag, is_so) in [("code", mark.code), ("em", mark.emphasis), ("strong", mark.strong)] {
+            if is_so {
+                part = format!("<{tag}>{part}</{tag}>");
+            }
+        }
+        html.push_str(&part);
+        // On paper a link is its address.
+        html.extend(link.map(|to| format!(" ({})", escaped(to))));
     }
     html
 }
@@ -253,10 +270,13 @@ mod tests {
         assert_eq!(inline("a < b & `c > d` **e**"), "a &lt; b &amp; <code>c &gt; d</code> <strong>e</strong>");
         assert_eq!(inline("<script>x</script>"), "&lt;script&gt;x&lt;/script&gt;");
         assert_eq!(inline("2 ** 3 and `open"), "2 ** 3 and `open");
+        assert_eq!(inline("[p](https://x.org/?a&b) $x<y$"), "p (https://x.org/?a&amp;b) <code>x&lt;y</code>");
         assert_eq!(
-            prose("a\nb\n\n- c\n- d\n\n| x | y |\n|---|---|\n| 1 | 2 |"),
-            "<p>a b</p><ul><li>c</li><li>d</li></ul>\
-             <table><tr><td>x</td><td>y</td></tr><tr><td>1</td><td>2</td></tr></table>"
+            prose("a\nb\n\n- c\n- d\n\n| x | y |\n|---|--:|\n| 1 | 2 |\n\n![w](f.png)"),
+            "<p>a b</p><ul><li><p>c</p></li><li><p>d</p></li></ul>\
+             <table><tr><th style=\"text-align:left\">x</th><th style=\"text-align:right\">y</th></tr>\
+             <tr><td style=\"text-align:left\">1</td><td style=\"text-align:right\">2</td></tr></table>\
+             <p class=\"note\">[w]</p>"
         );
         assert_eq!(prose(""), "");
     }

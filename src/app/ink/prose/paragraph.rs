@@ -1,0 +1,227 @@
+//! A paragraph: words in one galley, formulas in the gaps that are left for them, links over their words.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use eframe::egui::text::{CCursor, LayoutJob, TextFormat};
+use eframe::egui::{self, Align, CursorIcon, Galley, OpenUrl, Rect, Response, Sense, Stroke, Ui, vec2};
+
+use super::formula::{self, Set};
+use crate::app::ink::theme::{self, Palette};
+use crate::app::tongue::words::{fill, say};
+use crate::playback::lesson::markdown::{Mark, Span};
+
+/// A gap for a formula is two of these, in type of this size: the first keeps the second from the start of a line, where
+/// its room would be left out.
+const GAP: &str = "\u{a0}";
+const GAP_SIZE: f32 = 1.0;
+
+/// What is laid out, and where in it links and formulas are.
+pub(super) struct Paragraph {
+    pub galley: Arc<Galley>,
+    /// In their order.
+    formulas: Vec<Set>,
+    /// The characters of each link, and where it leads.
+    links: Vec<(Range<usize>, String)>,
+    /// As it is read aloud.
+    words: String,
+    size: f32,
+}
+
+/// The words of `spans` in their marks; where a formula cannot stand, it is its TeX.
+pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
+    let mut job = LayoutJob::default();
+    let format = WordFormat::new(ui, size);
+    for span in spans {
+        match span {
+            Span::Words { text, mark, link } => job.append(text, 0.0, format.of(*mark, link.is_some())),
+            Span::Formula(tex) => job.append(tex, 0.0, format.of(Mark { code: true, ..Mark::default() }, false)),
+            Span::Break => job.append("\n", 0.0, format.plain.clone()),
+        }
+    }
+    job
+}
+
+/// The words of a heading.
+pub(super) fn all_strong(spans: &[Span]) -> Vec<Span> {
+    let strong = |span: &Span| match span.clone() {
+        Span::Words { text, mark, link } => Span::Words { text, mark: Mark { strong: true, ..mark }, link },
+        other => other,
+    };
+    spans.iter().map(strong).collect()
+}
+
+/// How the words of a paragraph look.
+struct WordFormat {
+    plain: TextFormat,
+    size: f32,
+    palette: &'static Palette,
+}
+
+impl WordFormat {
+    fn new(ui: &Ui, size: f32) -> Self {
+        let palette = Palette::of(ui);
+        let plain = TextFormat {
+            font_id: theme::text(size),
+            color: palette.ink,
+            line_height: Some((size * 1.4).round()),
+            valign: Align::Center,
+            ..TextFormat::default()
+        };
+        Self { plain, size, palette }
+    }
+
+    fn of(&self, mark: Mark, is_link: bool) -> TextFormat {
+        let mut format = self.plain.clone();
+        if mark.strong {
+            format.underline = Stroke::new(1.0, self.palette.accent);
+        }
+        if is_link {
+            (format.color, format.underline) = (self.palette.accent, Stroke::new(1.0, self.palette.accent));
+        }
+        if mark.code {
+            (format.font_id, format.background) = (theme::figures(self.size - 1.0), self.palette.empty);
+        }
+        format.italics = mark.emphasis;
+        format
+    }
+}
+
+impl Paragraph {
+    /// Lays `spans` out in type of `size`, in lines of at most `width`.
+    pub fn new(ui: &Ui, spans: &[Span], size: f32, width: f32) -> Self {
+        let format = WordFormat::new(ui, size);
+        let mut job = LayoutJob::default();
+        let (mut formulas, mut links, mut words) = (Vec::new(), Vec::<(Range<usize>, String)>::new(), String::new());
+        let mut length = 0;
+        for span in spans {
+            match span {
+                Span::Words { text, mark, link } => {
+                    let end = length + text.chars().count();
+                    match (link, links.last_mut()) {
+                        // The marks within a link do not part it.
+                        (Some(to), Some((known, last))) if to == last && known.end == length => known.end = end,
+                        (Some(to), _) => links.push((length..end, to.clone())),
+                        (None, _) => {}
+                    }
+                    length = end;
+                    words.push_str(text);
+                    job.append(text, 0.0, format.of(*mark, link.is_some()));
+                }
+                Span::Formula(tex) => match formula::set(ui.ctx(), tex, false) {
+                    Ok(list) => {
+                        let set = Set { list, tex: tex.clone() };
+                        let middle = middle_over_baseline(ui, size);
+                        let half = (set.height(size) - middle).max(set.depth(size) + middle);
+                        let gap = TextFormat {
+                            font_id: theme::text(GAP_SIZE),
+                            line_height: Some((2.0 * half + 2.0).ceil().max(size)),
+                            ..format.plain.clone()
+                        };
+                        job.append(GAP, 0.0, gap.clone());
+                        job.append(GAP, set.width(size), gap);
+                        length += 2;
+                        words.push_str(tex);
+                        formulas.push(set);
+                    }
+                    Err(what) => {
+                        let what = fill(ui.ctx(), " (this formula cannot be set: {0})", &[&say(ui.ctx(), &what)]);
+                        let mark = format.of(Mark { code: true, ..Mark::default() }, false);
+                        let trouble = TextFormat { background: format.palette.trouble_soft, ..mark };
+                        job.append(tex, 0.0, trouble);
+                        job.append(&what, 0.0, format.plain.clone());
+                        length += tex.chars().count() + what.chars().count();
+                        words.extend([tex.as_str(), &what]);
+                    }
+                },
+                Span::Break => {
+                    job.append("\n", 0.0, format.plain.clone());
+                    length += 1;
+                    words.push('\n');
+                }
+            }
+        }
+        job.wrap.max_width = width;
+        let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+        Self { galley, formulas, links, words, size }
+    }
+
+    /// Shows it here.
+    pub fn show(self, ui: &mut Ui) -> Response {
+        let response = ui.add(egui::Label::new(Arc::clone(&self.galley)));
+        if !self.formulas.is_empty() {
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &self.words));
+        }
+        let origin = response.rect.min.to_vec2();
+        for (number, (set, gap)) in self.formulas.iter().zip(gaps(&self.galley)).enumerate() {
+            let middle = middle_over_baseline(ui, self.size);
+            let at = gap.left_center() + origin + vec2(0.0, middle - set.height(self.size));
+            formula::place(ui, response.id.with(("formula", number)), set, at, self.size);
+        }
+        for (at, (range, to)) in self.links.iter().enumerate() {
+            link(ui, response.id.with(at), &places(&self.galley, range, origin), &self.words_of(range), to);
+        }
+        response
+    }
+
+    fn words_of(&self, range: &Range<usize>) -> String {
+        self.galley.text().chars().skip(range.start).take(range.len()).collect()
+    }
+}
+
+/// How far the middle of a line is above its baseline.
+fn middle_over_baseline(ui: &Ui, size: f32) -> f32 {
+    let probe = ui.fonts_mut(|fonts| fonts.layout_no_wrap("x".into(), theme::text(size), Palette::of(ui).ink));
+    let baseline = probe.rows.first().and_then(|row| Some(row.pos.y + row.glyphs.first()?.pos.y));
+    baseline.unwrap_or_default() - probe.size().y / 2.0
+}
+
+/// The rooms that were left for formulas: from the first sign of each to the second, as high as its line.
+fn gaps(galley: &Galley) -> Vec<Rect> {
+    let mut edges = Vec::new();
+    for row in &galley.rows {
+        let is_gap = |glyph: &&egui::epaint::text::Glyph| glyph.chr == '\u{a0}' && glyph.font_height < 3.0;
+        for glyph in row.glyphs.iter().filter(is_gap) {
+            edges.push((row.pos.x + glyph.pos.x, row.rect().y_range()));
+        }
+    }
+    let gap = |edges: &[(f32, egui::Rangef)]| Rect::from_x_y_ranges(edges[0].0..=edges[1].0, edges[0].1);
+    edges.chunks_exact(2).map(gap).collect()
+}
+
+/// Where the characters of `range` stand, line by line.
+fn places(galley: &Galley, range: &Range<usize>, origin: egui::Vec2) -> Vec<Rect> {
+    let mut places: Vec<Rect> = Vec::new();
+    for index in range.clone() {
+        let edge = |index: usize, prefer_next_row| {
+            galley.pos_from_cursor(CCursor { index: index.into(), prefer_next_row }).translate(origin)
+        };
+        let character = edge(index, true).union(edge(index + 1, false));
+        match places.last_mut() {
+            Some(last) if (last.top() - character.top()).abs() < 1.0 => *last = last.union(character),
+            _ => places.push(character),
+        }
+    }
+    places
+}
+
+/// A link over its words: told where it leads, opened by a click or by Enter.
+fn link(ui: &mut Ui, id: egui::Id, places: &[Rect], words: &str, to: &str) {
+    for (at, place) in places.iter().enumerate() {
+        // The words of the second line are the same link; one of them is enough for the keyboard.
+        let sense = if at == 0 { Sense::click() } else { Sense::CLICK };
+        let response =
+            ui.interact(*place, id.with(at), sense).on_hover_text(to).on_hover_cursor(CursorIcon::PointingHand);
+        if at == 0 {
+            let name = format!("{words}: {to}");
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Link, true, &name));
+        }
+        if response.has_focus() {
+            let stroke = Stroke::new(2.0, Palette::of(ui).accent);
+            ui.painter().rect_stroke(place.expand(1.0), 2.0, stroke, egui::StrokeKind::Outside);
+        }
+        if response.clicked() {
+            ui.ctx().open_url(OpenUrl::new_tab(to));
+        }
+    }
+}
