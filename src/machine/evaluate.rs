@@ -7,7 +7,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use crate::attention::not_finite::add_weighted;
 use crate::attention::{Format, Head, Real};
 use crate::schedule::language::{
-    Action, Diagonal, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test, format_on_chip, operands,
+    Action, Diagonal, Extent, Initial, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test, format_on_chip,
+    operands,
 };
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
@@ -186,7 +187,7 @@ impl<'a, T: Real> Machine<'a, T> {
                 self.chip.put(of.id, data, hides, self.chip.is_rounded(of.id));
             }
             Action::Fill { tensor, value } => {
-                let value = T::narrow(*value);
+                let value = self.initial(*value, step.head);
                 let to = block(*tensor);
                 self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to.fill(value));
             }
@@ -199,8 +200,9 @@ impl<'a, T: Real> Machine<'a, T> {
             }
             Action::Start { name, value, shape } => {
                 let window = self.chip.window(*name, *shape, &self.sizes);
+                let value = self.initial(*value, step.head);
                 let (mut data, stride) = self.chip.take(*name, *shape, plan);
-                Part { data: &mut data, stride, window }.fill(T::narrow(*value));
+                Part { data: &mut data, stride, window }.fill(value);
                 self.chip.put(*name, data, Hides::Nothing, false);
             }
             Action::Hide { name, value, by, shape } => self.hide(*name, *value, *by, *shape, step),
@@ -221,6 +223,14 @@ impl<'a, T: Real> Machine<'a, T> {
             self.unnoted = Some((i, step.head));
         }
         Ok(())
+    }
+
+    /// A starting value of a head.
+    fn initial(&self, value: Initial, head: usize) -> T {
+        match value {
+            Initial::Number(number) => T::narrow(number),
+            Initial::Sink => self.given[head].head.sink.unwrap_or_else(T::zero),
+        }
     }
 
     /// Takes note of what is to be reported before the chip goes on to other rows. Whoever carried out the last step calls it.
@@ -391,6 +401,10 @@ impl<'a, T: Real> Machine<'a, T> {
         // A split adds up its own keys.
         let first_key = step.place.s().map_or(0, |s| self.setting.split(s).start * self.plan().bc);
         let head = &self.given[step.head].head;
+        if head.sink.is_some() {
+            // The sink has a weight where no key has one.
+            return;
+        }
         for row in 0..window.rows {
             let sum = &mut data[row * stride];
             let is_low = |max: NameId| self.chip.single(max, row).is_none_or(|max| max == T::neg_infinity());

@@ -46,6 +46,7 @@ impl<'a> Export<'a> {
                 alibi: spec.alibi.as_ref().map(ToString::to_string),
                 bias: spec.bias.as_ref().map(ToString::to_string),
                 keys: spec.keys.as_ref().map(ToString::to_string),
+                sinks: spec.sinks.as_ref().map(ToString::to_string),
                 ..Origin::of(input, spec.prefix())
             },
             problem: &input.problem,
@@ -91,6 +92,7 @@ impl Trace {
             alibi: read(self.input.alibi.as_ref()),
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
+            sinks: read(self.input.sinks.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
             precision: Some(*precision),
@@ -111,8 +113,8 @@ impl Origin {
             .as_ref()
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
         let (name, sha256) = (input.name.clone(), input.sha256.clone());
-        let (alibi, bias, keys) = (None, None, None);
-        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys }
+        let (alibi, bias, keys, sinks) = (None, None, None, None);
+        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, sinks }
     }
 }
 
@@ -181,6 +183,7 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
         softcap: problem.softcap.map(Number),
         has_alibi: problem.alibi_slopes.is_some(),
         has_bias: problem.bias.is_some(),
+        has_sinks: problem.sinks.is_some(),
         dropout: problem.dropout.as_ref().map(|dropout| DropoutFacts {
             rate: Number(dropout.rate),
             seed: match dropout.keep {

@@ -17,6 +17,7 @@ mod own_lessons;
 mod packed;
 mod precision;
 mod schedules;
+mod sinks;
 mod trace_follows;
 mod traces;
 mod traffic;

@@ -22,6 +22,8 @@ pub(super) enum Role {
     KeyLengths,
     Softcap,
     Slopes,
+    /// Logits of learned sinks.
+    Sinks,
     Keep,
     DropoutRate,
     Layout,
@@ -48,7 +50,7 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 32] = [
+const NAMES: [(Role, &[&str]); 33] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
@@ -107,6 +109,7 @@ const NAMES: [(Role, &[&str]); 32] = [
         ],
     ),
     (Role::Slopes, &["alibi_slopes", "alibi_slope", "slopes"]),
+    (Role::Sinks, &["sinks", "s_aux", "attn_sinks", "attention_sinks", "sink_logits"]),
     (Role::Keep, &["keep", "keep_mask", "dropout_keep"]),
     (Role::DropoutRate, &["dropout_p", "dropout", "dropout_rate", "attention_dropout", "attn_dropout", "p_dropout"]),
     (Role::Layout, &["layout", "tensor_layout", "qkv_layout", "input_layout", "qkv_format"]),
@@ -119,13 +122,8 @@ const NAMES: [(Role, &[&str]); 32] = [
     (
         Role::NotComputed,
         &[
-            "sinks",
             "sink",
-            "s_aux",
-            "attn_sinks",
-            "attention_sinks",
             "attention_sink",
-            "sink_logits",
             "sink_bias",
             "block_table",
             "block_tables",
@@ -283,6 +281,7 @@ impl Role {
             Role::KeyLengths => "kv_lengths",
             Role::Softcap => "softcap",
             Role::Slopes => "alibi_slopes",
+            Role::Sinks => "sinks",
             Role::Keep => "keep",
             Role::DropoutRate => "dropout_p",
             Role::Layout => "layout",

@@ -19,6 +19,7 @@ pub enum Fact {
     Scale,
     Softcap,
     Alibi,
+    Sinks,
     Bias,
     /// Queries in place of the keys.
     Keys,

@@ -63,6 +63,8 @@ pub struct Understood {
     /// An array that is added to the scores (or hides keys, where it is of booleans).
     pub bias: Option<MaskKind>,
     pub alibi: bool,
+    /// Learned sinks.
+    pub sinks: bool,
     /// The rate.
     pub dropout: Said<Option<f64>>,
     /// There is a keep mask, and no rate to apply it with.
@@ -106,6 +108,7 @@ impl Understood {
             mask: told.mask,
             bias: told.bias,
             alibi: problem.alibi_slopes.is_some(),
+            sinks: problem.sinks.is_some(),
             dropout: input.said(Fact::Dropout, problem.dropout.as_ref().map(|dropout| dropout.rate)),
             keep_is_unused: input.keep.is_some() && problem.dropout.is_none(),
             own_output: OwnOutput::of(input),
@@ -134,6 +137,10 @@ impl Understood {
         if self.alibi {
             let by = input.told.facts.get(&Fact::Alibi).copied().unwrap_or(By::File);
             clauses.push(from("ALiBi slopes".into(), Some(by)));
+        }
+        if self.sinks {
+            let by = input.told.facts.get(&Fact::Sinks).copied().unwrap_or(By::File);
+            clauses.push(from("learned sinks".into(), Some(by)));
         }
         if input.told.facts.contains_key(&Fact::Keys) {
             clauses.push("the queries in place of the keys".into());

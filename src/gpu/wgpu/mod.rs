@@ -181,6 +181,9 @@ impl WgpuBackend {
         if problem.dropout.is_some() {
             return Err(Refusal::Dropout);
         }
+        if problem.sinks.is_some() {
+            return Err(Refusal::Sinks);
+        }
         if let Some(what) = problem.mask.beyond_band() {
             return Err(Refusal::Mask(what));
         }

@@ -20,7 +20,7 @@ use crate::sentence::Sentence;
 use super::{Algorithm, Hardware, Tiling};
 
 pub use choices::{CHOICES, Choice, MASK};
-pub use modifiers::{Bias, KeySource, Slopes};
+pub use modifiers::{Bias, KeySource, Sinks, Slopes};
 pub use on_input::past;
 pub use values::{KeyLengths, Lengths};
 
@@ -90,6 +90,8 @@ pub struct RunSpec {
     pub bias: Option<Bias>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeySource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sinks: Option<Sinks>,
     /// The probability that a weight is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,

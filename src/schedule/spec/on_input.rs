@@ -9,7 +9,7 @@ use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Slopes};
+use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -39,6 +39,9 @@ impl RunSpec {
         problem.softcap = self.softcap.or(problem.softcap);
         if let Some(slopes) = &self.alibi {
             problem.alibi_slopes = slopes.array(&problem.shape);
+        }
+        if let Some(sinks) = &self.sinks {
+            problem.sinks = sinks.array(problem.shape.heads);
         }
         if self.bias == Some(Bias::None) && problem.bias.take().is_some() {
             (input.told.mask, input.told.bias) = (None, None);
@@ -76,6 +79,7 @@ impl RunSpec {
             (Fact::Softcap, self.softcap.is_some()),
             (Fact::Alibi, self.alibi.is_some()),
             (Fact::Bias, self.bias == Some(Bias::None)),
+            (Fact::Sinks, self.sinks.is_some()),
             (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
         ];
@@ -100,6 +104,7 @@ impl RunSpec {
             alibi: self.alibi.clone(),
             bias: self.bias,
             keys: self.keys,
+            sinks: self.sinks.clone(),
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
             ..Self::default()
@@ -161,6 +166,7 @@ impl RunSpec {
         self.scale.take_if(|scale| *scale == problem.scale);
         self.softcap.take_if(|softcap| Some(*softcap) == problem.softcap);
         self.alibi.take_if(|slopes| slopes.array(&problem.shape) == problem.alibi_slopes);
+        self.sinks.take_if(|sinks| sinks.array(problem.shape.heads) == problem.sinks);
         self.bias.take_if(|bias| *bias == Bias::Own || problem.bias.is_none());
         self.keys.take_if(|keys| *keys == KeySource::Own);
         let seed = self.dropout_seed.unwrap_or(0);
@@ -197,6 +203,7 @@ impl RunSpec {
             return Err(problem::is_not_cut(prefix));
         }
         self.alibi.iter().try_for_each(|slopes| slopes.check(&shape))?;
+        self.sinks.iter().try_for_each(|sinks| sinks.check(shape.heads))?;
         self.keys.unwrap_or(KeySource::Own).check(&shape)?;
         input.check_mask(&mask)
     }
@@ -243,6 +250,7 @@ impl RunSpec {
             softcap: self.softcap.or(problem.softcap).is_some(),
             alibi: self.alibi.as_ref().map_or(problem.alibi_slopes.is_some(), |slopes| *slopes != Slopes::None),
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
+            sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,
             ..plan
         };

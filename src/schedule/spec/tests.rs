@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 31] = [
+const CASES: [Case; 32] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -57,6 +57,17 @@ const CASES: [Case; 31] = [
             ("NaN", "it is none"),
             ("0.5,", "with commas"),
             ("all", "standard"),
+        ],
+    ),
+    (
+        "sinks",
+        &["none", "0.5", "0.5,-1", "random:7"],
+        &[
+            ("", "it is none"),
+            ("inf", "finite"),
+            ("1e39", "finite"),
+            ("0.5,", "with commas"),
+            ("random:x", "random:SEED"),
         ],
     ),
     ("bias", &["own", "none"], &[("", "own or none"), ("all", "own or none")]),
@@ -234,6 +245,7 @@ proptest! {
             documents: softcap.then(|| Lengths::Each(vec![3, shape.n_k.saturating_sub(3)])),
             softcap: softcap.then_some(5.0),
             scale: softcap.then_some(0.75),
+            sinks: dropout.then_some(Sinks::Random(3)),
             dropout: dropout.then_some(0.25),
             dropout_seed: dropout.then_some(7),
             batch: Some(0),

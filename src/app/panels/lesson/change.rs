@@ -116,6 +116,7 @@ fn title_of(key: &str) -> &'static str {
         "scale" => "Scale of the scores",
         "softcap" => "Softcap",
         "alibi" => "Slopes of ALiBi",
+        "sinks" => "Logits of the sinks",
         "dropout" => "Rate of dropout",
         _ => "Seed of dropout",
     }
