@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, Array4, Axis, s};
 use super::band::Band;
 use super::dropout::Dropout;
 use super::format::Format;
-use super::mask::Mask;
+use super::mask::{Mask, OWN_DIAGONALS};
 use super::not_finite::OddValues;
 use super::precision::{Precision, Real, store_scaled, store_scores_as};
 use super::shape::Shape;
@@ -146,6 +146,12 @@ impl Problem {
             }
         }
         Ok(())
+    }
+
+    /// What of its mask or its ALiBi no kernel knows that has a band and key lengths alone, by its name.
+    pub fn beyond_band(&self) -> Option<&'static str> {
+        let has_own = self.mask.sequences.is_some() && self.alibi_slopes.is_some();
+        self.mask.beyond_band().or(has_own.then_some(OWN_DIAGONALS))
     }
 
     /// A bias of -inf hides key `j` from query `i` of (batch, head), as a mask does.

@@ -124,6 +124,7 @@ impl Takes for OfInput {
             "alibi",
             "bias",
             "keys",
+            "pack-heads",
             "sinks",
             "scale",
             "precision",
@@ -163,7 +164,7 @@ impl InputOptions {
 /// The algorithm of `spec`, which has a loop over splits where splits are asked for.
 pub fn algorithm_of(spec: &RunSpec) -> Result<Algorithm, Failure> {
     let algorithm = algorithm(spec.algorithm())?;
-    spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+    spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
     Ok(algorithm)
 }
 

@@ -46,6 +46,7 @@ impl<'a> Export<'a> {
                 alibi: spec.alibi.as_ref().map(ToString::to_string),
                 bias: spec.bias.as_ref().map(ToString::to_string),
                 keys: spec.keys.as_ref().map(ToString::to_string),
+                pack_heads: spec.packs_heads(),
                 sinks: spec.sinks.as_ref().map(ToString::to_string),
                 ..Origin::of(input, spec.prefix())
             },
@@ -92,6 +93,7 @@ impl Trace {
             alibi: read(self.input.alibi.as_ref()),
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
+            pack_heads: self.input.pack_heads.then_some(true),
             sinks: read(self.input.sinks.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
@@ -114,7 +116,7 @@ impl Origin {
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
         let (name, sha256) = (input.name.clone(), input.sha256.clone());
         let (alibi, bias, keys, sinks) = (None, None, None, None);
-        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, sinks }
+        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, pack_heads: false, sinks }
     }
 }
 

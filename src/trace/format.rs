@@ -67,6 +67,9 @@ pub struct Origin {
     /// `none` where the bias of the file was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<String>,
+    /// The query heads of a group were packed as the rows of one query block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pack_heads: bool,
     /// Logits of learned sinks that were chosen in place of what the file says, as `--sinks` takes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sinks: Option<String>,

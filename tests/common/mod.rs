@@ -44,6 +44,7 @@ fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
             prefix_keys,
             sink_keys,
             documents: documents.filter(|_| n_q == n_k).map(|lengths| cut(n_k, &lengths)),
+            sequences: None,
             array: None,
         },
     )

@@ -14,6 +14,7 @@ mod museum;
 mod mutants;
 mod not_finite;
 mod own_lessons;
+mod pack_heads;
 mod packed;
 mod precision;
 mod schedules;

@@ -156,6 +156,7 @@ impl Making<'_> {
                 input.problem.mask.key_lengths = Some(packed.keys.clone());
                 input.told.by_file(Fact::KeyLengths);
             }
+            input.problem.mask.sequences = packed.diagonals();
             input.packed = Some(packed.clone());
         }
         if axes.by_option {

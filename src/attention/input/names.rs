@@ -300,7 +300,9 @@ impl Role {
 
     /// It can be said in a word of the metadata; the others are arrays.
     pub fn is_word(self) -> bool {
-        use Role::{Align, Causal, DropoutRate, HeadDim, Heads, KeyLengths, KvHeads, Layout, Scale, Slopes, Softcap};
+        use Role::{
+            Align, Causal, DropoutRate, HeadDim, Heads, KeyLengths, KvHeads, Layout, Scale, Sinks, Slopes, Softcap,
+        };
         use Role::{Longest, LongestK, LongestQ, Offsets, OffsetsK, OffsetsQ, Window, WindowLeft, WindowRight};
         matches!(
             self,
@@ -313,6 +315,7 @@ impl Role {
                 | KeyLengths
                 | Softcap
                 | Slopes
+                | Sinks
                 | DropoutRate
                 | Layout
                 | Heads

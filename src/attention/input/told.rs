@@ -20,6 +20,8 @@ pub enum Fact {
     Softcap,
     Alibi,
     Sinks,
+    /// Query heads as rows.
+    PackedHeads,
     Bias,
     /// Queries in place of the keys.
     Keys,

@@ -142,6 +142,9 @@ impl Understood {
             let by = input.told.facts.get(&Fact::Sinks).copied().unwrap_or(By::File);
             clauses.push(from("learned sinks".into(), Some(by)));
         }
+        if input.has_packed_heads {
+            clauses.push("query heads of a group packed as rows".into());
+        }
         if input.told.facts.contains_key(&Fact::Keys) {
             clauses.push("the queries in place of the keys".into());
         }

@@ -127,7 +127,7 @@ impl CudaBackend {
         if problem.sinks.is_some() {
             return Err(Refusal::Sinks);
         }
-        if let Some(what) = problem.mask.beyond_band() {
+        if let Some(what) = problem.beyond_band() {
             return Err(Refusal::Mask(what));
         }
         problem.validate()?;

@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 32] = [
+const CASES: [Case; 33] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -59,6 +59,9 @@ const CASES: [Case; 32] = [
             ("all", "standard"),
         ],
     ),
+    ("bias", &["own", "none"], &[("", "own or none"), ("all", "own or none")]),
+    ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
+    ("pack-heads", &["true", "false"], &[("yes", "true or false")]),
     (
         "sinks",
         &["none", "0.5", "0.5,-1", "random:7"],
@@ -70,8 +73,6 @@ const CASES: [Case; 32] = [
             ("random:x", "random:SEED"),
         ],
     ),
-    ("bias", &["own", "none"], &[("", "own or none"), ("all", "own or none")]),
-    ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
     (
@@ -128,9 +129,9 @@ fn what_is_not_chosen_has_one_default() {
     }
     // Splits that were asked of a text without a loop over them are refused, and never dropped.
     let asked = RunSpec { splits: Some(1), ..RunSpec::default() };
-    assert_eq!(asked.check_splits(split), Ok(()));
-    assert_eq!(asked.check_splits(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
-    assert_eq!(RunSpec::default().check_splits(flash2), Ok(()));
+    assert_eq!(asked.check_text(split), Ok(()));
+    assert_eq!(asked.check_text(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
+    assert_eq!(RunSpec::default().check_text(flash2), Ok(()));
 }
 
 /// What a file says may be beyond what anyone can type.
