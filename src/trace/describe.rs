@@ -124,7 +124,7 @@ const CONVENTIONS: [&str; 12] = [
     "Scores are s = scale * dot(q_i, k_j), then softcap, then ALiBi and bias, then masks to -Infinity.",
     "Query head h reads key and value head h / (heads / kv_heads).",
     "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i; where mask.diagonal is lengths, n_k is here the key length of the batch entry.",
-    "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0.",
+    "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0; with a learned sink m = L = sink and l = 1.",
     "alpha = exp(m_old - m_new), and 0 where m_old is -Infinity; flash1 has a second factor beta = exp(m_tile - m_new).",
     "L = m + ln l, with the natural logarithm.",
     "f16 and bf16 round the inputs, P before its product, and what is stored in that format; all else is f32.",

@@ -16,6 +16,7 @@ mod not_finite;
 mod own_lessons;
 mod pack_heads;
 mod packed;
+mod paged;
 mod precision;
 mod schedules;
 mod sinks;

@@ -23,6 +23,7 @@ mod npy_header;
 mod npz;
 mod own_output;
 mod packed;
+mod paged;
 mod pieces;
 pub mod preset;
 pub mod random;
@@ -49,6 +50,7 @@ pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
 pub use own_output::OwnOutput;
 pub use packed::{Packed, diagonals};
+pub use paged::Pages;
 pub use told::{By, Fact, MaskKind, Told};
 pub use understood::Understood;
 
@@ -68,6 +70,8 @@ pub struct Input {
     pub layout: Layout,
     /// The sequences of a file that packs several into one array; each is a batch entry.
     pub packed: Option<Packed>,
+    /// Where K and V lay, of a file that keeps them in pages.
+    pub pages: Option<Pages>,
     /// The query heads of a group are the queries of a key/value head; outputs get them as heads again.
     pub has_packed_heads: bool,
     /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
@@ -183,6 +187,7 @@ impl Input {
             rank,
             layout: Layout::default(),
             packed: None,
+            pages: None,
             has_packed_heads: false,
             keep: None,
             d_o: None,
@@ -210,8 +215,9 @@ impl Input {
         self.check_mask(&self.problem.mask)
     }
 
-    /// Errors where `mask` cannot be that of packed sequences.
+    /// Errors where `mask` cannot be that of packed sequences, or of keys in pages.
     pub fn check_mask(&self, mask: &Mask) -> Result<(), ProblemError> {
+        self.pages.as_ref().map_or(Ok(()), |pages| pages.check(self.problem.shape.n_k, mask))?;
         self.packed.as_ref().map_or(Ok(()), |packed| packed.check(&self.problem, mask))
     }
 

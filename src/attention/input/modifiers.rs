@@ -14,7 +14,7 @@ use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::{Align, Pairs, Shape, Window};
+use crate::attention::{Align, Diagonal, Pairs, Shape, Window};
 use crate::sentence::Sentence;
 
 /// Sets everything that the file says about the problem.
@@ -133,6 +133,7 @@ fn key_lengths(making: &mut Making, input: &mut Input) -> Result<(), InputError>
     let mask = &mut input.problem.mask;
     if moves.contains(&place.name(&making.held))
         && mask.has_diagonal()
+        && mask.diagonal == Diagonal::Whole
         && n_q > 1
         && lengths.iter().any(|&length| length < n_k)
     {

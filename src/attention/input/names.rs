@@ -24,6 +24,8 @@ pub(super) enum Role {
     Slopes,
     /// Logits of learned sinks.
     Sinks,
+    /// The pages of each sequence in a pool of keys and values.
+    BlockTable,
     Keep,
     DropoutRate,
     Layout,
@@ -50,7 +52,7 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 33] = [
+const NAMES: [(Role, &[&str]); 34] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
@@ -110,6 +112,7 @@ const NAMES: [(Role, &[&str]); 33] = [
     ),
     (Role::Slopes, &["alibi_slopes", "alibi_slope", "slopes"]),
     (Role::Sinks, &["sinks", "s_aux", "attn_sinks", "attention_sinks", "sink_logits"]),
+    (Role::BlockTable, &["block_table", "block_tables", "page_table", "page_tables"]),
     (Role::Keep, &["keep", "keep_mask", "dropout_keep"]),
     (Role::DropoutRate, &["dropout_p", "dropout", "dropout_rate", "attention_dropout", "attn_dropout", "p_dropout"]),
     (Role::Layout, &["layout", "tensor_layout", "qkv_layout", "input_layout", "qkv_format"]),
@@ -125,10 +128,6 @@ const NAMES: [(Role, &[&str]); 33] = [
             "sink",
             "attention_sink",
             "sink_bias",
-            "block_table",
-            "block_tables",
-            "page_table",
-            "page_tables",
             "kv_indices",
             "cache_batch_idx",
             "cache_leftpad",
@@ -282,6 +281,7 @@ impl Role {
             Role::Softcap => "softcap",
             Role::Slopes => "alibi_slopes",
             Role::Sinks => "sinks",
+            Role::BlockTable => "block_table",
             Role::Keep => "keep",
             Role::DropoutRate => "dropout_p",
             Role::Layout => "layout",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::told::{By, Fact, MaskKind};
-use super::{Input, Layout, OwnOutput, Packed};
+use super::{Input, Layout, OwnOutput, Packed, Pages};
 use crate::attention::dropout::Keep;
 use crate::attention::{Align, Diagonal, Shape, Window};
 use crate::sentence::Sentence;
@@ -41,6 +41,9 @@ pub struct Understood {
     pub layout: Said<&'static str>,
     /// Sequences that the file holds one after the other; each is a batch entry.
     pub packed: Option<Packed>,
+    /// Where K and V lie in a pool of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     pub causal: Said<bool>,
     pub align: Said<Align>,
     /// Keys left and right of the diagonal; `None` is unbounded.
@@ -94,6 +97,7 @@ impl Understood {
             arrays: names.map(|(is, (name, element))| ArrayFacts { is, name: name.clone(), element }).collect(),
             layout: input.said(Fact::Layout, input.layout.name()),
             packed: input.packed.clone(),
+            pages: input.pages.clone(),
             causal: input.said(Fact::Causal, mask.causal),
             align: input.said(Fact::Align, mask.align),
             window: input.said(Fact::Window, [mask.window_left, mask.window_right]),
@@ -183,6 +187,7 @@ impl Understood {
             clauses.push(from(Sentence::new("layout {0}").with(self.layout.value), self.layout.from));
         }
         clauses.extend(self.packed.as_ref().map(Packed::sentence));
+        clauses.extend(self.pages.as_ref().map(Pages::sentence));
         clauses
     }
 
