@@ -285,5 +285,7 @@ fn each_operand_counts_its_own() {
     assert_eq!(of(&problem, "e4m3"), [("B".to_owned(), 5)]);
     problem.q[[0, 0, 1, 1]] = 3.0;
     assert_eq!(of(&problem, "e4m3"), [("A".to_owned(), 1), ("B".to_owned(), 5)]);
-    assert_eq!(of(&problem, "e4m3,A=bf16"), [("B".to_owned(), 5)]);
+    problem.k.fill(0.25);
+    assert_eq!(of(&problem, "e4m3"), [("A".to_owned(), 1)]);
+    assert_eq!(of(&problem, "bf16"), []);
 }
