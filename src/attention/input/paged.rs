@@ -33,7 +33,7 @@ pub(super) fn read(making: &mut Making, pool: usize, size: usize) -> Result<Opti
     let (name, shape) = (making.held.names[at].clone(), making.held.header(at)?.1);
     let &[_, width] = &shape[..] else {
         let fault = Sentence::new("has shape {0}, but {1} is needed").with(format!("{shape:?}"));
-        return InputError::array(&name, fault.with("[batch, pages of a sequence]"));
+        return InputError::array(&name, fault.and("[batch, pages of a sequence]"));
     };
     let numbers = making.held.numbers(at, false, &mut making.budget)?;
     let mut table = Vec::new();

@@ -60,6 +60,8 @@ pub static TABLE: &[(&str, &str)] = &[
         "K and V from {0} {0|page|pages} of {1} {1|key|keys}, by a block table",
         "K 和 V 按块表取自 {0} 页，每页 {1} 个键",
     ),
+    ("has shape {0}, but {1} is needed", "的形状是 {0}，但需要 {1}"),
+    ("[batch, pages of a sequence]", "[批次, 序列的页]"),
     ("{0}, its pages in order", "按顺序排好页的 {0}"),
     ("has {0} {0|page|pages} of {1}, and K has {2} of {3}", "有 {0} 页，每页 {1} 个，而 K 有 {2} 页，每页 {3} 个"),
     (
