@@ -400,6 +400,7 @@ mod tests {
                 prefix_keys,
                 sink_keys,
                 documents,
+                sequences: None,
                 array: array.and_then(|(share, seed, is_one_row)| {
                     // Hashed: a pair is hidden by its place and the seed.
                     let hides = |i: usize, j: usize| (seed >> ((i * 7 + j * 3) % 61)) % 4 < share as u64;

@@ -150,6 +150,9 @@ pub struct Mask {
     pub sink_keys: usize,
     /// Tokens of each document, one after the other: a query sees the keys of its own document alone.
     pub documents: Option<Vec<usize>>,
+    /// Queries and keys of each batch entry, where sequences that a file packs have diagonals of their own (a mixed batch of
+    /// prefills, chunks and decode steps): the last query of each sees its last key.
+    pub sequences: Option<Arc<[[usize; 2]]>>,
     /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
     pub array: Option<Arc<Pairs>>,
 }
@@ -172,9 +175,11 @@ impl Mask {
         let (n_q, n_k) = (shape.n_q, shape.n_k);
         let of_batch = |lengths: &Vec<usize>| lengths[batch].min(n_k);
         let kv = self.key_lengths.as_ref().map_or(n_k, of_batch);
+        let own = self.sequences.as_ref().and_then(|all| all.get(batch).copied());
+        let [own_q, own_k] = own.map_or([n_q, n_k], |[queries, keys]| [queries.min(n_q), keys.min(n_k)]);
         let ahead = match self.diagonal {
-            Diagonal::Whole => n_k as i64 - n_q as i64,
-            Diagonal::Lengths => kv as i64 - n_q as i64,
+            Diagonal::Whole => own_k as i64 - own_q as i64,
+            Diagonal::Lengths => kv as i64 - own_q as i64,
         };
         Band {
             n_q,
@@ -230,7 +235,7 @@ impl Mask {
     /// Where it is causal, its first `tokens` see what they would see without those after them.
     pub fn is_cut_at(&self, tokens: usize) -> bool {
         let moves = self.diagonal == Diagonal::Lengths && self.key_lengths.is_some();
-        self.prefix_keys <= tokens && !moves
+        self.prefix_keys <= tokens && !moves && self.sequences.is_none()
     }
 
     /// What of it no kernel knows that has a band and key lengths alone, by its name.
@@ -240,11 +245,15 @@ impl Mask {
             ("prefix keys", self.prefix_keys > 0),
             ("sink keys", self.sink_keys > 0),
             ("left padding", self.left_padding.iter().flatten().any(|&keys| keys > 0)),
-            ("a diagonal of each sequence", self.diagonal == Diagonal::Lengths && self.key_lengths.is_some()),
+            (OWN_DIAGONALS, self.diagonal == Diagonal::Lengths && self.key_lengths.is_some()),
+            (OWN_DIAGONALS, self.sequences.is_some() && self.has_diagonal() && self.align == Align::BottomRight),
         ];
         holds.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
     }
 }
+
+/// What a kernel with one diagonal for all batch entries lacks.
+pub const OWN_DIAGONALS: &str = "a diagonal of each sequence";
 
 /// Where each of these lengths ends, one after the other.
 fn ends(lengths: &[usize]) -> Arc<[usize]> {

@@ -44,7 +44,7 @@ pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<
             modify(head, i, &mut row, of_scores);
         }
         let row = row.as_slice_mut().expect("rows of a new matrix are contiguous");
-        let (max, mut sum) = softmax(row);
+        let (max, mut sum) = softmax(row, head.sink);
         if max == T::neg_infinity() && head.has_seen_all(i, head.n_k()) {
             // Scores of -inf alone: no weights follow from them.
             sum = T::nan();
@@ -75,11 +75,11 @@ fn modify<T: Real>(head: &Head<T>, i: usize, row: &mut ArrayViewMut1<'_, T>, for
     store_scores_as(row.as_slice_mut().expect("a contiguous row"), format);
 }
 
-/// Softmax of one row in place; gives its maximum and sum.
-fn softmax<T: Real>(row: &mut [T]) -> (T, T) {
-    let max = row_max(row, T::neg_infinity());
+/// Softmax of one row in place, beside a sink whose weight is dropped; gives its maximum and sum.
+fn softmax<T: Real>(row: &mut [T], sink: Option<T>) -> (T, T) {
+    let max = row_max(row, sink.unwrap_or_else(T::neg_infinity));
     T::exp_minus(row, if max == T::neg_infinity() { T::zero() } else { max });
-    let sum = row_sum(row);
+    let sum = row_sum(row) + sink.map_or(T::zero(), |sink| (sink - max).exp());
     // A row that sees no key keeps its weights of 0.
     let factor = if sum == T::zero() { T::zero() } else { T::one() / sum };
     scale_row(row, factor);

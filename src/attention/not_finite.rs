@@ -11,6 +11,9 @@
 //! Before the last key of a row that has seen scores of -inf alone, the stepper's l is the 0 that it has summed. What a
 //! kernel's taps record of such a row is that, or the NaN that the row is if it ends there.
 //!
+//! A learned sink is one more score of its row, and finite: with it no row is without weights, and one that sees no key, or
+//! scores of -inf alone, has m = L = sink, l = 1 and O = 0.
+//!
 //! So l = 0 at the end of a row means that the row sees no key, and nothing else does.
 
 use ndarray::linalg::general_mat_mul;

@@ -22,6 +22,10 @@ pub struct OddRow {
 pub fn of<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores: bool, m: f64) -> Option<OddRow> {
     let only = |odd: Odd, why: Sentence| Some(OddRow { why, odds: vec![odd] });
     let keys: Vec<usize> = (0..head.n_k()).filter(|&j| head.sees(i, j)).collect();
+    // With a sink, a row has a finite score whatever it sees of keys.
+    if keys.is_empty() && head.sink.is_some() {
+        return None;
+    }
     if keys.is_empty() {
         return only(Odd::NoKey, Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
     }
@@ -44,7 +48,7 @@ pub fn of<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores
     if let Some(j) = inf.or(nan).filter(|_| m == f64::INFINITY) {
         return only(Odd::PlusInfScore, of_score(j, "{0} is inf: m of the row is inf, and l, L and O are NaN."));
     }
-    if scores.iter().all(|&s| s == T::neg_infinity()) {
+    if head.sink.is_none() && scores.iter().all(|&s| s == T::neg_infinity()) {
         let pattern = "{0} is -inf, as are all of the row: m is -inf, and l, L and O are NaN.";
         return only(Odd::OnlyMinusInfScores, of_score(keys[0], pattern));
     }

@@ -14,9 +14,9 @@ pub struct Row {
     pub p: Vec<f64>,
     /// Output, `[d_v]`.
     pub o: Vec<f64>,
-    /// Largest score; `-inf` for a row that sees no key.
+    /// Largest score, a sink's among them; `-inf` for a row that sees no key and has no sink.
     pub m: f64,
-    /// Sum of `exp(s - m)`; 0 for a row that sees no key, and only for it.
+    /// Sum of `exp(s - m)`, a sink's with the others; 0 for a row that sees no key and has no sink, and only for it.
     pub l: f64,
     /// Logsumexp `m + ln l`.
     pub lse: f64,
@@ -32,14 +32,15 @@ pub fn row(head: &Head<f64>, i: usize) -> Row {
 pub fn row_until(head: &Head<f64>, i: usize, end: usize) -> Row {
     let end = end.min(head.n_k());
     let s: Vec<f64> = (0..end).map(|j| score(head, i, j)).collect();
-    let m = s.iter().copied().fold(f64::NEG_INFINITY, larger);
+    let m = s.iter().copied().fold(head.sink.unwrap_or(f64::NEG_INFINITY), larger);
     // Without a maximum to subtract, the weights are exp(-inf) = 0.
     let shift = if m == f64::NEG_INFINITY { 0.0 } else { m };
     // What is hidden weighs nothing, also in a row whose maximum is NaN.
     let e: Vec<f64> =
         s.iter().enumerate().map(|(j, s)| if head.sees(i, j) { (s - shift).exp() } else { 0.0 }).collect();
     let is_without_weight = m == f64::NEG_INFINITY && head.has_seen_all(i, end);
-    let l: f64 = if is_without_weight { f64::NAN } else { e.iter().sum() };
+    let of_sink = head.sink.map_or(0.0, |sink| (sink - shift).exp());
+    let l: f64 = if is_without_weight { f64::NAN } else { e.iter().sum::<f64>() + of_sink };
     let p: Vec<f64> =
         e.iter().enumerate().map(|(j, e)| if head.sees(i, j) && l != 0.0 { e / l } else { 0.0 }).collect();
     // Without a sum there are no weights, whatever dropout leaves of them.

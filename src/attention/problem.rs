@@ -1,11 +1,11 @@
 //! One attention problem, and the view of it that a single (batch, query head) computes.
 
-use ndarray::{Array2, Array4, Axis, s};
+use ndarray::{Array1, Array2, Array4, Axis, s};
 
 use super::band::Band;
 use super::dropout::Dropout;
 use super::format::Format;
-use super::mask::Mask;
+use super::mask::{Mask, OWN_DIAGONALS};
 use super::not_finite::OddValues;
 use super::precision::{Precision, Real, store_scaled, store_scores_as};
 use super::shape::Shape;
@@ -32,6 +32,9 @@ pub struct Problem {
     pub alibi_slopes: Option<Array2<f64>>,
     /// Added to the scores; each axis is of full size or 1 (`[batch, heads, n_q, n_k]`). May hold `-inf`.
     pub bias: Option<Array4<f64>>,
+    /// `[heads]`, logits of learned sinks: each takes part in the softmax of every row of its head as one more score, whose
+    /// weight gives nothing to O (gpt-oss, 2025). Finite in f32.
+    pub sinks: Option<Array1<f64>>,
     pub dropout: Option<Dropout>,
 }
 
@@ -117,6 +120,7 @@ impl Problem {
             softcap: None,
             alibi_slopes: None,
             bias: None,
+            sinks: None,
             dropout: None,
         })
     }
@@ -131,6 +135,9 @@ impl Problem {
             let expected = Sentence::verbatim(format!("[{batch}, {heads}] (batch, heads)"));
             return Err(ProblemError::Shape { name: "alibi_slopes", found: slopes.shape().to_vec(), expected });
         }
+        if let Some(sinks) = &self.sinks {
+            check_sinks(sinks, heads)?;
+        }
         if let Some(bias) = &self.bias {
             let fits = bias.shape().iter().zip([batch, heads, n_q, n_k]).all(|(&size, full)| size == 1 || size == full);
             if !fits {
@@ -139,6 +146,12 @@ impl Problem {
             }
         }
         Ok(())
+    }
+
+    /// What of its mask or its ALiBi no kernel knows that has a band and key lengths alone, by its name.
+    pub fn beyond_band(&self) -> Option<&'static str> {
+        let has_own = self.mask.sequences.is_some() && self.alibi_slopes.is_some();
+        self.mask.beyond_band().or(has_own.then_some(OWN_DIAGONALS))
     }
 
     /// A bias of -inf hides key `j` from query `i` of (batch, head), as a mask does.
@@ -194,6 +207,7 @@ impl Problem {
                 .bias
                 .as_ref()
                 .map(|bias| matrix_of_bias(bias, at(0, batch, bias), at(1, head, bias), precision.format)),
+            sink: self.sinks.as_ref().map(|sinks| T::narrow(sinks[head])),
             odd_values: OddValues::of(&v),
             v,
             saturated,
@@ -225,6 +239,7 @@ impl Problem {
             let (rows, cols) = (bias.len_of(Axis(2)).min(prefix), bias.len_of(Axis(3)).min(prefix));
             bias.slice(s![.., .., ..rows, ..cols]).to_owned()
         });
+        short.sinks = self.sinks.clone();
         short.dropout = self.dropout.clone();
         Ok(short)
     }
@@ -252,6 +267,18 @@ pub fn check_modifiers(scale: f64, softcap: Option<f64>, rate: Option<f64>) -> R
     }
     match rate.filter(|rate| !(0.0..1.0).contains(rate)) {
         Some(rate) => Err(value("dropout", rate, "it must be at least 0 and below 1")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses sinks that are not one finite logit for each of `heads` query heads.
+fn check_sinks(sinks: &Array1<f64>, heads: usize) -> Result<(), ProblemError> {
+    if sinks.len() != heads {
+        let expected = Sentence::verbatim(format!("[{heads}] (heads)"));
+        return Err(ProblemError::Shape { name: "sinks", found: sinks.shape().to_vec(), expected });
+    }
+    match sinks.iter().find(|sink| !(**sink as f32).is_finite()) {
+        Some(sink) => Err(value("a sink", sink, "it must be finite, and in f32 as well")),
         None => Ok(()),
     }
 }
@@ -290,6 +317,8 @@ pub struct Head<T> {
     pub alibi_slope: Option<T>,
     /// `[n_q or 1, n_k or 1]`
     pub bias: Option<Array2<T>>,
+    /// The logit of the head's sink.
+    pub sink: Option<T>,
     pub dropout: Option<Dropout>,
     pub band: Band,
     /// Elements of Q, K and V that saturated: see [`Format::saturates`].

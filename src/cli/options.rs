@@ -33,7 +33,7 @@ pub struct RunOptions<T> {
 }
 
 /// Choices whose values may begin with a minus.
-const MAY_BE_NEGATIVE: [&str; 5] = ["window", "scale", "softcap", "alibi", "dropout"];
+const MAY_BE_NEGATIVE: [&str; 6] = ["window", "scale", "softcap", "alibi", "sinks", "dropout"];
 
 /// Takes back `--causal`.
 const NO_CAUSAL: &str = "no-causal";
@@ -119,7 +119,20 @@ impl Takes for OfInput {
     const CHOICES: &'static [&'static [&'static str]] = &[
         &["layout", "heads", "kv-heads", "bf16-bits", "algorithm", "br", "bc", "hardware", "splits"],
         &MASK,
-        &["softcap", "alibi", "bias", "keys", "scale", "precision", "prefix", "dropout", "dropout-seed", "seed"],
+        &[
+            "softcap",
+            "alibi",
+            "bias",
+            "keys",
+            "pack-heads",
+            "sinks",
+            "scale",
+            "precision",
+            "prefix",
+            "dropout",
+            "dropout-seed",
+            "seed",
+        ],
     ];
 }
 
@@ -131,7 +144,7 @@ pub struct InputOptions {
     ///
     /// Arrays are found by their names: q, k and v (or Q, query, xq, .., or arr_0, arr_1, arr_2), and optionally mask
     /// (attn_mask, attention_mask: of booleans, true attends; else added), bias (added; any shape that broadcasts to
-    /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), keep (a dropout mask, with dropout_p), dO, and
+    /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), sinks ([heads]), keep (a dropout mask, with dropout_p), dO, and
     /// O, which is compared with. Numbers beside them, as arrays or as safetensors metadata: scale, causal, align, window
     /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads, cu_seqlens (of packed sequences). What is not
     /// known is named in a warning.
@@ -151,7 +164,7 @@ impl InputOptions {
 /// The algorithm of `spec`, which has a loop over splits where splits are asked for.
 pub fn algorithm_of(spec: &RunSpec) -> Result<Algorithm, Failure> {
     let algorithm = algorithm(spec.algorithm())?;
-    spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+    spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
     Ok(algorithm)
 }
 

@@ -40,7 +40,19 @@ impl Takes for OfPlace {
             "precision",
         ],
         &MASK,
-        &["softcap", "alibi", "bias", "keys", "dropout", "dropout-seed", "seed", "prefix", "hardware"],
+        &[
+            "softcap",
+            "alibi",
+            "bias",
+            "keys",
+            "pack-heads",
+            "sinks",
+            "dropout",
+            "dropout-seed",
+            "seed",
+            "prefix",
+            "hardware",
+        ],
     ];
 
     /// The window opens an input as suits it, and a scene as its lesson does.

@@ -42,12 +42,18 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::check_output(&arguments.output, "npz", &spec.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
     let algorithm = options::algorithm_of(spec)?;
+    let is_backward = algorithm.is_backward();
     // What has no kernels may have results of any name.
     let (input, bytes) = match algorithm::ALL.contains(&&algorithm) {
         true => run(spec, &algorithm, &arguments.backend)?,
         false => text::run(&text::Text::of(spec.algorithm(), algorithm), spec, &arguments.backend)?,
     };
     warn_of_conversion(&input.problem, spec.precision());
+    if is_backward && input.problem.sinks.is_some() {
+        warn(
+            "dQ, dK and dV are those beside the learned sinks; the gradient of the sinks themselves is not worked out",
+        );
+    }
     files::write_bytes(&arguments.output, &bytes)?;
     options::tell(spec, &input, arguments.json)
 }

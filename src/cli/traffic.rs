@@ -88,7 +88,7 @@ struct Reported {
 fn reports(spec: &RunSpec, shape: &Shape, must_count: bool) -> Result<Vec<Reported>, Failure> {
     let mut reports = Vec::new();
     for algorithm in chosen(spec)? {
-        spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+        spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
         let setting = spec.on_shape(&algorithm, shape, &Mask::default(), 0);
         refuse(&algorithm, &setting, shape, must_count)?;
         let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&spec.hardware());

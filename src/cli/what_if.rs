@@ -74,7 +74,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let asked = arguments.run.spec.clone();
     let spec = RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
     let algorithm = options::algorithm(spec.algorithm())?;
-    spec.check_splits(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+    spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
     let question = question(arguments, &spec, algorithm, shape)?;
     let answer = question.answer().ok_or_else(|| unanswered(&question))?;
     match arguments.json {

@@ -20,6 +20,7 @@ pub enum Refusal {
         precision: Precision,
     },
     Dropout,
+    Sinks,
     /// A mask beyond causal, window and key lengths.
     Mask(&'static str),
     /// A kernel of a backward pass, where a forward pass is asked for.
@@ -81,6 +82,7 @@ impl Refusal {
                 Sentence::new("there is no kernel for {0} in {1}").with(algorithm).with(precision.name())
             }
             Self::Dropout => "the kernel has no dropout".into(),
+            Self::Sinks => "the kernel has no learned sinks: run it on the CPU".into(),
             Self::Mask(what) => {
                 let told = "the kernel knows causal masks, windows and key lengths, and no {0}: run it on the CPU";
                 Sentence::new(told).and(*what)

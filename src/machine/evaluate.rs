@@ -1,23 +1,22 @@
 //! The machine: carries out the statements of one step with real numbers.
 
+mod multiply;
+
 use std::cell::Cell;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
-use crate::attention::not_finite::add_weighted;
 use crate::attention::{Format, Head, Real};
 use crate::schedule::language::{
-    Action, Diagonal, Extent, Kind, NameId, Role, Setting, Shape, Tensor, TensorId, Test, format_on_chip, operands,
+    Action, Diagonal, Extent, Initial, Kind, NameId, Role, Setting, Shape, TensorId, Test, format_on_chip, operands,
 };
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
 use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, view};
-use super::compile::{Code, Made, Node, NodeKind, Operand, Program, Shortcut, Source};
+use super::compile::{Code, Made, Node, NodeKind, Program, Shortcut, Source};
 use super::fault::Fault;
 use super::given::Given;
 use super::hbm::{self, Block, Hbm, first_of, round};
-use super::hidden::hidden_pairs;
-use super::product::{Side, operand, product};
 use super::reported::Reported;
 use super::rows::{Rows, Spare, taken};
 use super::write::Part;
@@ -186,7 +185,7 @@ impl<'a, T: Real> Machine<'a, T> {
                 self.chip.put(of.id, data, hides, self.chip.is_rounded(of.id));
             }
             Action::Fill { tensor, value } => {
-                let value = T::narrow(*value);
+                let value = self.initial(*value, step.head);
                 let to = block(*tensor);
                 self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to.fill(value));
             }
@@ -199,8 +198,9 @@ impl<'a, T: Real> Machine<'a, T> {
             }
             Action::Start { name, value, shape } => {
                 let window = self.chip.window(*name, *shape, &self.sizes);
+                let value = self.initial(*value, step.head);
                 let (mut data, stride) = self.chip.take(*name, *shape, plan);
-                Part { data: &mut data, stride, window }.fill(T::narrow(*value));
+                Part { data: &mut data, stride, window }.fill(value);
                 self.chip.put(*name, data, Hides::Nothing, false);
             }
             Action::Hide { name, value, by, shape } => self.hide(*name, *value, *by, *shape, step),
@@ -221,6 +221,14 @@ impl<'a, T: Real> Machine<'a, T> {
             self.unnoted = Some((i, step.head));
         }
         Ok(())
+    }
+
+    /// A starting value of a head.
+    fn initial(&self, value: Initial, head: usize) -> T {
+        match value {
+            Initial::Number(number) => T::narrow(number),
+            Initial::Sink => self.given[head].head.sink.unwrap_or_else(T::zero),
+        }
     }
 
     /// Takes note of what is to be reported before the chip goes on to other rows. Whoever carried out the last step calls it.
@@ -391,6 +399,10 @@ impl<'a, T: Real> Machine<'a, T> {
         // A split adds up its own keys.
         let first_key = step.place.s().map_or(0, |s| self.setting.split(s).start * self.plan().bc);
         let head = &self.given[step.head].head;
+        if head.sink.is_some() {
+            // The sink has a weight where no key has one.
+            return;
+        }
         for row in 0..window.rows {
             let sum = &mut data[row * stride];
             let is_low = |max: NameId| self.chip.single(max, row).is_none_or(|max| max == T::neg_infinity());
@@ -461,75 +473,6 @@ impl<'a, T: Real> Machine<'a, T> {
         let data = value.as_slice_mut().expect("a new matrix is contiguous");
         rows.write(node, Part { data, stride: cols, window: Window { rows: count, cols, start: 0 } }, spare);
         value
-    }
-
-    /// `into = scale * a @ b`, added to what is there where it `keeps` that.
-    fn product(
-        &self,
-        step: &Step,
-        made: &Made,
-        keeps: bool,
-        mut into: Part<'_, T>,
-        matrices: &[Array2<T>],
-        spare: &mut Spare<T>,
-    ) {
-        let Made::Product { a, b, scale, .. } = made else { return };
-        let rows = self.rows_of(step.head, matrices, false);
-        let (left, right) = (self.side(*a, &rows, step), self.side(*b, &rows, step));
-        let keep = if keeps { T::one() } else { T::zero() };
-        if let (Some(key), None) = (self.odd_values_of(*b, step), scale) {
-            let (row, _) = start(self.plan(), step.place);
-            let (rounded, saturated) = operand(&left);
-            self.saturate(name_of(*a), saturated);
-            let weights = rounded.as_ref().map_or_else(|| left.view(), |rounded| rounded.view());
-            return add_weighted(rows.head, &weights, (row, key), keep, &mut into.view());
-        }
-        let scale = scale.as_ref().map_or(T::one(), |scale| rows.single(scale, 0, spare));
-        let saturated = product(&left, &right, scale, keep, into, spare);
-        self.saturate(name_of(*a).or(name_of(*b)), saturated);
-    }
-
-    /// One side of a product.
-    fn side<'m>(&'m self, operand: Operand, rows: &'m Rows<'m, T>, step: &Step) -> Side<'m, T> {
-        let (values, is_turned) = (rows.grid(operand.source), operand.is_transposed);
-        let (hides, is_rounded, input) = match operand.source {
-            Source::Matrix(_) => (Hides::Nothing, false, None),
-            Source::Name(name, _) => (self.chip.hides(name), self.chip.is_rounded(name), rows.input_of(name)),
-        };
-        let format = name_of(operand).map_or(self.plan().precision.format, |name| self.formats[name].operand);
-        let hidden = match operand.source {
-            Source::Name(_, shape) if hides != Hides::Nothing && !self.is_full(step.place) => {
-                let hidden = hidden_pairs(&self.given[step.head].head, self.plan(), step.place, shape);
-                Some(if operand.is_transposed { hidden.reversed_axes() } else { hidden })
-            }
-            _ => None,
-        };
-        let turned = match operand.source {
-            Source::Name(name, _) if is_turned => rows.turned(name, values),
-            _ => None,
-        };
-        Side { values, is_turned, turned, hidden, is_clean: hides == Hides::Zeros, format, is_rounded, input }
-    }
-
-    /// The first key of an operand that is V as it is given, where V has a NaN or an infinity.
-    fn odd_values_of(&self, operand: Operand, step: &Step) -> Option<usize> {
-        let Source::Name(name, _) = operand.source else { return None };
-        let head = &self.given[step.head].head;
-        if head.odd_values.is_none() || operand.is_transposed {
-            return None;
-        }
-        let algorithm = self.program.algorithm.text();
-        let is_v = |tensor: &Tensor| tensor.id == name && tensor.name == "V";
-        let of = algorithm.tensors.iter().find(|tensor| is_v(tensor))?;
-        (of.role == Role::In).then(|| start(self.plan(), step.place).1)
-    }
-}
-
-/// The name that an operand is.
-fn name_of(operand: Operand) -> Option<NameId> {
-    match operand.source {
-        Source::Name(name, _) => Some(name),
-        Source::Matrix(_) => None,
     }
 }
 

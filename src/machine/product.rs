@@ -55,7 +55,7 @@ impl<'a, T: Real> Side<'a, T> {
 }
 
 /// `into = scale * a @ b + keep * into`, where `keep` is 1 or 0. Pairs that are hidden add nothing, whatever they meet: an
-/// ordinary product would make NaN of 0 and an infinity. Gives how many elements of operands saturate.
+/// ordinary product would make NaN of 0 and an infinity. Gives how many elements of each operand saturate.
 pub fn product<T: Real>(
     a: &Side<'_, T>,
     b: &Side<'_, T>,
@@ -63,9 +63,9 @@ pub fn product<T: Real>(
     keep: T,
     mut into: Part<'_, T>,
     spare: &mut Spare<T>,
-) -> u64 {
+) -> [u64; 2] {
     let [(left, of_left), (right, of_right)] = [a, b].map(operand);
-    let (copies, saturated) = ([left, right], of_left + of_right);
+    let (copies, saturated) = ([left, right], [of_left, of_right]);
     if [(a, b, &copies[1]), (b, a, &copies[0])].into_iter().any(|(side, other, copy)| leaks(side, other, copy)) {
         let [left, right] = [(&copies[0], a), (&copies[1], b)]
             .map(|(copy, side)| copy.as_ref().map_or_else(|| side.view(), |copy| copy.view()));
@@ -192,12 +192,12 @@ mod tests {
             [(Format::F32, a[[0, 0]]), (Format::F16, 1.0), (Format::Bf16, 1.0), (Format::E4m3, 1.0)]
         {
             let left = Side { format, ..side(&a) };
-            assert_eq!(product(&left, &side(&one), 1.0, 0.0, into(&mut c), &mut Vec::new()), 0);
+            assert_eq!(product(&left, &side(&one), 1.0, 0.0, into(&mut c), &mut Vec::new()), [0, 0]);
             assert_eq!(c[[0, 0]], expected, "{}", format.name());
         }
         let large = array![[4096.0f32]];
         let left = Side { format: Format::E4m3, ..side(&large) };
-        assert_eq!(product(&left, &side(&one), 1.0, 0.0, into(&mut c), &mut Vec::new()), 1, "saturates");
+        assert_eq!(product(&left, &side(&one), 1.0, 0.0, into(&mut c), &mut Vec::new()), [1, 0], "saturates");
         assert_eq!(c[[0, 0]], 448.0);
     }
 }

@@ -169,6 +169,7 @@ impl<'a, T: Real> Rows<'a, T> {
             Parameter::Scale => Some(self.head.scale),
             Parameter::Cap => self.head.softcap,
             Parameter::Slope => self.head.alibi_slope,
+            Parameter::Sink => self.head.sink,
         };
         // Where a run has none, no statement that uses it is carried out.
         value.unwrap_or_else(T::zero)

@@ -42,6 +42,8 @@ pub struct Plan {
     pub softcap: bool,
     pub alibi: bool,
     pub bias: bool,
+    /// A learned sink takes part in the softmax of each row: one number of a head, which costs no traffic.
+    pub sinks: bool,
     pub dropout: DropoutCost,
 }
 
@@ -71,6 +73,7 @@ impl Plan {
             softcap: false,
             alibi: false,
             bias: false,
+            sinks: false,
             dropout: DropoutCost::None,
         }
     }
@@ -84,6 +87,7 @@ impl Plan {
             softcap: problem.softcap.is_some(),
             alibi: problem.alibi_slopes.is_some(),
             bias: problem.bias.is_some(),
+            sinks: problem.sinks.is_some(),
             dropout: match &problem.dropout {
                 None => DropoutCost::None,
                 Some(dropout) if dropout.is_materialised() => DropoutCost::Materialised,

@@ -46,6 +46,8 @@ impl<'a> Export<'a> {
                 alibi: spec.alibi.as_ref().map(ToString::to_string),
                 bias: spec.bias.as_ref().map(ToString::to_string),
                 keys: spec.keys.as_ref().map(ToString::to_string),
+                pack_heads: spec.packs_heads(),
+                sinks: spec.sinks.as_ref().map(ToString::to_string),
                 ..Origin::of(input, spec.prefix())
             },
             problem: &input.problem,
@@ -91,6 +93,8 @@ impl Trace {
             alibi: read(self.input.alibi.as_ref()),
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
+            pack_heads: self.input.pack_heads.then_some(true),
+            sinks: read(self.input.sinks.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
             precision: Some(*precision),
@@ -111,8 +115,8 @@ impl Origin {
             .as_ref()
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
         let (name, sha256) = (input.name.clone(), input.sha256.clone());
-        let (alibi, bias, keys) = (None, None, None);
-        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys }
+        let (alibi, bias, keys, sinks) = (None, None, None, None);
+        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, pack_heads: false, sinks }
     }
 }
 
@@ -120,7 +124,7 @@ const CONVENTIONS: [&str; 12] = [
     "Scores are s = scale * dot(q_i, k_j), then softcap, then ALiBi and bias, then masks to -Infinity.",
     "Query head h reads key and value head h / (heads / kv_heads).",
     "The causal diagonal: bottom-right lets query i see key j if j <= i + n_k - n_q, top-left if j <= i; where mask.diagonal is lengths, n_k is here the key length of the batch entry.",
-    "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0.",
+    "A row that sees no key has m = -Infinity, l = 0, L = -Infinity and O = 0; with a learned sink m = L = sink and l = 1.",
     "alpha = exp(m_old - m_new), and 0 where m_old is -Infinity; flash1 has a second factor beta = exp(m_tile - m_new).",
     "L = m + ln l, with the natural logarithm.",
     "f16 and bf16 round the inputs, P before its product, and what is stored in that format; all else is f32.",
@@ -181,6 +185,7 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
         softcap: problem.softcap.map(Number),
         has_alibi: problem.alibi_slopes.is_some(),
         has_bias: problem.bias.is_some(),
+        has_sinks: problem.sinks.is_some(),
         dropout: problem.dropout.as_ref().map(|dropout| DropoutFacts {
             rate: Number(dropout.rate),
             seed: match dropout.keep {

@@ -128,6 +128,7 @@ impl Slack {
         let bias = head.bias.iter().flatten().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
         let added = head.softcap.unwrap_or(0.0)
             + head.alibi_slope.map_or(0.0, |slope| slope.abs() * (plan.n_q + plan.n_k) as f64)
+            + head.sink.map_or(0.0, f64::abs)
             + bias;
         let stores_scores = export.schedule.stores_scores();
         let of_storage = if stores_scores { spacing * (of_products + added) } else { 0.0 };
@@ -136,7 +137,7 @@ impl Slack {
         let values = head.v.iter().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
         let kept = problem.dropout.as_ref().map_or(1.0, |dropout| 1.0 / (1.0 - dropout.rate));
         let outputs = (2.0 * weights + (2 + plan.t_c()) as f64 * spacing) * values * kept;
-        let longest = plan.n_k as f64;
+        let longest = (plan.n_k + usize::from(head.sink.is_some())) as f64;
         let gradients = (weights + outputs) * longest * (1.0 + of_products + values);
         let is_backward = export.schedule.algorithm.is_backward();
         Self { scores, weights, outputs, longest, gradients, is_backward, is_double }

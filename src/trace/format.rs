@@ -67,6 +67,12 @@ pub struct Origin {
     /// `none` where the bias of the file was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<String>,
+    /// The query heads of a group were packed as the rows of one query block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pack_heads: bool,
+    /// Logits of learned sinks that were chosen in place of what the file says, as `--sinks` takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sinks: Option<String>,
     /// `q` where the queries were put in place of the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
@@ -94,6 +100,9 @@ pub struct ProblemFacts {
     pub softcap: Option<Number>,
     pub has_alibi: bool,
     pub has_bias: bool,
+    /// Each query head has a learned sink: one more score of every row, whose weight gives nothing to O.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_sinks: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<DropoutFacts>,
     /// The formats of the tensors in HBM. f64 computes in f64, the others in f32.

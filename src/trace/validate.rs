@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
+use crate::attention::input::diagonals;
 use crate::attention::{Mask, Pairs, Shape};
 use crate::schedule::language::{Kind, element_bytes};
 use crate::schedule::{Algorithm, OnChip, Plan, Tensor, Tiling};
@@ -106,6 +107,7 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         prefix_keys: facts.mask.prefix_keys,
         sink_keys: facts.mask.sink_keys,
         documents: facts.mask.documents.clone(),
+        sequences: trace.input.packed.as_ref().and_then(|packed| diagonals(packed.iter().copied())),
         array: array(trace, &shape)?,
     };
     // Lengths beyond the keys are all of them.

@@ -44,6 +44,7 @@ fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
             prefix_keys,
             sink_keys,
             documents: documents.filter(|_| n_q == n_k).map(|lengths| cut(n_k, &lengths)),
+            sequences: None,
             array: None,
         },
     )
@@ -72,15 +73,27 @@ fn tokens(most: usize) -> impl Strategy<Value = (usize, usize)> {
 /// Plans of small random sizes, ragged more often than not.
 pub fn plans() -> impl Strategy<Value = Plan> {
     let sizes = (tokens(50), 1usize..9, 1usize..9, 1usize..20, 1usize..20);
-    let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
-    (sizes, modifiers).prop_flat_map(|(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, dropout, precision))| {
-        masks(n_q, n_k).prop_map(move |mask| {
-            let precision = Precision::ALL[precision];
-            let dropout = [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised][dropout as usize];
-            let band = mask.band(&Shape::single(n_q, n_k, d), 0);
-            Plan { d_v, band, softcap, alibi, bias, dropout, ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision) }
-        })
-    })
+    let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
+    (sizes, modifiers).prop_flat_map(
+        |(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, sinks, dropout, precision))| {
+            masks(n_q, n_k).prop_map(move |mask| {
+                let precision = Precision::ALL[precision];
+                let dropout =
+                    [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised][dropout as usize];
+                let band = mask.band(&Shape::single(n_q, n_k, d), 0);
+                Plan {
+                    d_v,
+                    band,
+                    softcap,
+                    alibi,
+                    bias,
+                    sinks,
+                    dropout,
+                    ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision)
+                }
+            })
+        },
+    )
 }
 
 fn normal(rng: &mut ChaCha8Rng, shape: [usize; 4]) -> Array4<f64> {
@@ -91,9 +104,17 @@ fn normal(rng: &mut ChaCha8Rng, shape: [usize; 4]) -> Array4<f64> {
 /// Problems of small random sizes with blocks and a precision.
 pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
     let sizes = (1usize..3, 1usize..3, 1usize..3, tokens(30), 1usize..9, 1usize..9);
-    let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let sinks = prop_oneof![2 => Just(None), 1 => prop::collection::vec(-160i32..160, 4).prop_map(Some)];
+    let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), sinks);
     (sizes, modifiers, 1usize..12, 1usize..12, 0..4usize, any::<u64>()).prop_flat_map(
-        |((batch, kv_heads, group, (n_q, n_k), d, d_v), (cap, alibi, bias, dropout), br, bc, precision, seed)| {
+        |(
+            (batch, kv_heads, group, (n_q, n_k), d, d_v),
+            (cap, alibi, bias, dropout, sinks),
+            br,
+            bc,
+            precision,
+            seed,
+        )| {
             masks(n_q, n_k).prop_map(move |mut mask| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let heads = kv_heads * group;
@@ -112,6 +133,9 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
                 problem.alibi_slopes = alibi.then(|| ndarray::Array2::from_elem((batch, heads), 0.25));
                 problem.bias = bias
                     .then(|| normal(&mut rng, [1, 1, n_q, n_k]).mapv(|x| if x > 1.5 { f64::NEG_INFINITY } else { x }));
+                // Multiples of 1/64 as well, from -2.5 to 2.5.
+                let logits = |logits: &Vec<i32>| (0..heads).map(|head| f64::from(logits[head % 4]) / 64.0).collect();
+                problem.sinks = sinks.as_ref().map(logits);
                 problem.dropout = dropout.then_some(Dropout { rate: 0.25, keep: Keep::Seed(seed) });
                 problem.validate().expect("valid");
                 (problem, Tiling { br, bc }, Precision::ALL[precision])

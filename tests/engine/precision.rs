@@ -261,3 +261,31 @@ fn every_text_runs_in_mixed_formats() {
         }
     }
 }
+
+/// Of a product of two values that a line makes, each counts what of its own saturates.
+#[test]
+fn each_operand_counts_its_own() {
+    let text = "language 1\ntitle x\nin Q K V\nout O\nkernel k\nshared Q, K, V ; registers A, B, S, O\n\
+                parallel for i in query blocks\n  load Q[i]\n  start: O = 0 per row of d_v\n  large: A = 1000 * Q\n  \
+                for j in key blocks\n    load K[j]\n    load V[j]\n    larger: B = 1000 * K\n    \
+                scores: S = A @ B^T\n    sum: O = O + S @ V\n  store O[i]\n";
+    let text = Algorithm::read("own", text).expect("a text");
+    let mut problem = random::read("random:2,3,2", 1).expect("an input").problem;
+    problem.q.fill(0.25);
+    // Of 4 elements of A none is beyond 448, and of 6 of B five are.
+    problem.k.fill(1.0);
+    problem.k[[0, 0, 0, 0]] = 0.25;
+    let plan = Plan::of_problem(&problem, 0, Tiling { br: 2, bc: 3 }, Precision::F32);
+    let of = |problem: &Problem, formats: &str| {
+        let plan = Plan { precision: precision(formats), ..plan.clone() };
+        let run = Run::new(Schedule::new(&text, plan), problem, 0, 0, |_| true).expect("it runs");
+        let saturated = run.results().saturated().iter().filter(|(name, _)| name == "A" || name == "B");
+        saturated.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of(&problem, "e4m3"), [("B".to_owned(), 5)]);
+    problem.q[[0, 0, 1, 1]] = 3.0;
+    assert_eq!(of(&problem, "e4m3"), [("A".to_owned(), 1), ("B".to_owned(), 5)]);
+    problem.k.fill(0.25);
+    assert_eq!(of(&problem, "e4m3"), [("A".to_owned(), 1)]);
+    assert_eq!(of(&problem, "bf16"), []);
+}

@@ -98,10 +98,12 @@ fn refusals_say_why_with_numbers() {
         assert_eq!(reason, format!("the kernel computes in f32 only, not in {}", precision.name()));
     }
     let dropped = with(small.clone(), |p| p.dropout = Some(Dropout { rate: 0.1, keep: Keep::Seed(1) }));
+    let sunk = with(small.clone(), |p| p.sinks = Some(ndarray::arr1(&[0.5])));
     let long = single(1, (128 << 20) / 64 + 1, 1);
     for (problem, algorithm, reason) in [
         (&small, "split-kv", "wgpu has no kernel for \"split-kv\"; it has: standard, flash1, flash2"),
         (&dropped, "flash2", "the kernel has no dropout"),
+        (&sunk, "flash2", "the kernel has no learned sinks: run it on the CPU"),
         (
             &single(5800, 5800, 1),
             "standard",

@@ -165,7 +165,7 @@ fn matmul(name: &str, sums: &Sums) -> u64 {
 
 fn plain(plan: &Plan) -> Plan {
     use tilescope::schedule::DropoutCost;
-    Plan { softcap: false, alibi: false, bias: false, dropout: DropoutCost::None, ..plan.clone() }
+    Plan { softcap: false, alibi: false, bias: false, sinks: false, dropout: DropoutCost::None, ..plan.clone() }
 }
 
 proptest! {

@@ -7,9 +7,9 @@ use std::path::Path;
 use crate::common::program::ok;
 use tilescope::app::{AppOptions, Link, Settings};
 use tilescope::attention::input::{Input, random};
-use tilescope::attention::{Align, Diagonal, Mask, Precision};
+use tilescope::attention::{Align, Diagonal, Mask, Precision, Shape};
 use tilescope::playback::lesson;
-use tilescope::schedule::spec::{Choice, RunSpec};
+use tilescope::schedule::spec::{Choice, RunSpec, Sinks};
 use tilescope::schedule::{Plan, Schedule, Setting, Tiling, algorithm};
 
 /// What is chosen, by the names of the options; what a scene says instead of the mask's; and what must come of it.
@@ -126,6 +126,29 @@ fn cases() -> Vec<Case> {
             precision: Precision::F32,
             splits: 1,
         },
+        Case {
+            random: "random:6,11,4",
+            seed: 4,
+            chosen: &[("br", "2"), ("bc", "4"), ("sinks", "random:3")],
+            scene_mask: "none",
+            n: (6, 11),
+            mask: Mask::default(),
+            tiling: tiling(2, 4),
+            precision: Precision::F32,
+            splits: 1,
+        },
+        // Four query heads as the rows of two, of which the second is shown.
+        Case {
+            random: "random:1,9,4,4,2",
+            seed: 4,
+            chosen: &[("br", "2"), ("bc", "4"), ("head", "1"), ("kv-lengths", "7"), ("pack-heads", "true")],
+            scene_mask: "lengths 7",
+            n: (2, 9),
+            mask: Mask { key_lengths: Some(vec![7]), ..Mask::default() },
+            tiling: tiling(2, 4),
+            precision: Precision::F32,
+            splits: 1,
+        },
         // Sizes from a chip, and a part of the keys that is empty.
         Case {
             random: "random:40,9,8",
@@ -161,6 +184,11 @@ impl Case {
             problem.mask.causal = true;
             problem = problem.prefix(self.n.0).expect("it is causal");
         }
+        if self.chosen("pack-heads").is_some() {
+            problem.q = problem.q.to_shape((1, 2, 2, 4)).expect("as many elements").into_owned();
+            problem.shape = Shape { heads: 2, n_q: 2, ..problem.shape };
+        }
+        problem.sinks = self.chosen("sinks").and_then(|said| said.parse::<Sinks>().expect("sinks").array(1));
         problem.mask = self.mask.clone();
         assert_eq!((problem.shape.n_q, problem.shape.n_k), self.n);
         Setting { plan: Plan::of_problem(&problem, 0, self.tiling, self.precision), splits: self.splits, heads: 1 }
@@ -176,7 +204,7 @@ impl Case {
         for (name, text) in self.chosen {
             match *name {
                 "head" => arguments.push(format!("--head=0,{text}")),
-                "causal" => arguments.push("--causal".into()),
+                "causal" | "pack-heads" => arguments.push(format!("--{name}")),
                 name => arguments.push(format!("--{name}={text}")),
             }
         }
@@ -256,5 +284,5 @@ fn every_door_leads_to_the_same_run() {
             assert_eq!(settings.setting(&window.input), expected, "{name}: a scene in the window");
         }
     }
-    assert_eq!(scenes, 5, "all but the one that gives splits");
+    assert_eq!(scenes, 7, "all but the one that gives splits");
 }

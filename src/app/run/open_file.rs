@@ -80,7 +80,7 @@ impl Link {
         if let Some(name) = &self.run.algorithm {
             settings.algorithm = files::algorithm(name)?;
         }
-        self.run.check_splits(&settings.algorithm)?;
+        self.run.check_text(&settings.algorithm)?;
         if let Some(name) = &self.bug {
             settings.bug = BUGS.into_iter().find(|bug| bug == name).ok_or_else(|| unknown("bug", name))?;
         }

@@ -131,6 +131,7 @@ fn describes(facts: &ProblemFacts, problem: &Problem) -> bool {
     let sizes = [facts.batch, facts.heads, facts.kv_heads, facts.n_q, facts.n_k, facts.d, facts.d_v];
     sizes == [shape.batch, shape.heads, shape.kv_heads, shape.n_q, shape.n_k, shape.d, shape.d_v]
         && facts.has_bias == problem.bias.is_some()
+        && facts.has_sinks == problem.sinks.is_some()
         && facts.has_alibi == problem.alibi_slopes.is_some()
 }
 

@@ -35,7 +35,9 @@ impl RowTold {
 
 fn errors(scene: &FinishedRun, query: usize, story: &RowStory) -> Vec<f64> {
     let settings = &scene.settings;
-    let head = scene.input.problem.head::<f64>(settings.run.batch(), settings.run.head(), Precision::F64);
+    let mut head = scene.input.problem.head::<f64>(settings.run.batch(), settings.run.head(), Precision::F64);
+    // Splits average their keys alone: a sink enters when they are combined.
+    head.sink = head.sink.filter(|_| !scene.schedule().algorithm.has_splits());
     let of_visit = |visit: &RowVisit| {
         let exact = oracle::row_until(&head, query, visit.first_key + visit.scores.len()).o;
         let distance = |(c, exact): (usize, f64)| (visit.average_of(&visit.new, c).unwrap_or(0.0) - exact).abs();

@@ -10,10 +10,11 @@ use super::held::Held;
 use super::layout::Layout;
 use super::names::Role;
 use super::packed::{self, Packed};
+use super::paged::{self, Pages};
 use super::told::Fact;
 use super::word::Word;
 use super::{Input, Reading, about, modifiers, understood};
-use crate::attention::{Problem, Shape};
+use crate::attention::{Diagonal, Problem, Shape};
 use crate::sentence::Sentence;
 
 /// The input that the file `name` makes.
@@ -141,6 +142,7 @@ impl Making<'_> {
         let q = self.tensor(q, axes.layout, axes.heads, of(|packed| &packed.queries))?;
         let k = self.tensor(k, axes.layout, kv_heads, of(|packed| &packed.keys))?;
         let v = self.tensor(v, axes.layout, kv_heads, of(|packed| &packed.keys))?;
+        let (k, v, pages) = self.in_order(k, v)?;
         packed::check_longest(self, axes.layout, [q.len_of(Axis(2)), k.len_of(Axis(2))])?;
         let (k, v) = (self.over_batch(k, q.len_of(Axis(0)))?, self.over_batch(v, q.len_of(Axis(0)))?);
         let hint = if axes.is_said { None } else { as_flash_attn(rank, &q, &k) };
@@ -156,7 +158,15 @@ impl Making<'_> {
                 input.problem.mask.key_lengths = Some(packed.keys.clone());
                 input.told.by_file(Fact::KeyLengths);
             }
+            input.problem.mask.sequences = packed.diagonals();
             input.packed = Some(packed.clone());
+        }
+        if let Some(pages) = pages {
+            // As every library with pages has it.
+            input.problem.mask.diagonal = Diagonal::Lengths;
+            input.told.by_file(Fact::Diagonal);
+            input.problem.mask.key_lengths = pages.lengths();
+            input.pages = Some(pages);
         }
         if axes.by_option {
             input.told.by_option(Fact::Layout);
@@ -233,6 +243,17 @@ impl Making<'_> {
         let (q, k) = (width(self.held.header(q)?.1), width(self.held.header(k)?.1));
         let d = q.checked_div(heads).unwrap_or(0);
         Ok(if d > 0 && k.is_multiple_of(d) { Some(k / d) } else { Some(heads) })
+    }
+
+    /// Keys and values that lie in pages, in their order; and where they lay.
+    fn in_order(
+        &mut self,
+        k: Array4<f64>,
+        v: Array4<f64>,
+    ) -> Result<(Array4<f64>, Array4<f64>, Option<Pages>), InputError> {
+        let Some(pages) = paged::read(self, k.len_of(Axis(0)), k.len_of(Axis(2)))? else { return Ok((k, v, None)) };
+        let (k, v) = (pages.gather("K", &k, &mut self.budget)?, pages.gather("V", &v, &mut self.budget)?);
+        Ok((k, v, Some(pages)))
     }
 
     /// Keys or values that all batch entries share, once for each.

@@ -23,6 +23,7 @@ mod npy_header;
 mod npz;
 mod own_output;
 mod packed;
+mod paged;
 mod pieces;
 pub mod preset;
 pub mod random;
@@ -34,7 +35,7 @@ mod word;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{Array3, Array4, ArrayD, s};
+use ndarray::{Array3, Array4, ArrayD, Axis, s};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -48,7 +49,8 @@ pub use error::InputError;
 pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
 pub use own_output::OwnOutput;
-pub use packed::Packed;
+pub use packed::{Packed, diagonals};
+pub use paged::Pages;
 pub use told::{By, Fact, MaskKind, Told};
 pub use understood::Understood;
 
@@ -68,6 +70,10 @@ pub struct Input {
     pub layout: Layout,
     /// The sequences of a file that packs several into one array; each is a batch entry.
     pub packed: Option<Packed>,
+    /// Where K and V lay, of a file that keeps them in pages.
+    pub pages: Option<Pages>,
+    /// The query heads of a group are the queries of a key/value head; outputs get them as heads again.
+    pub has_packed_heads: bool,
     /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
     /// files do not hold.
     pub keep: Option<Arc<Array4<bool>>>,
@@ -181,6 +187,8 @@ impl Input {
             rank,
             layout: Layout::default(),
             packed: None,
+            pages: None,
+            has_packed_heads: false,
             keep: None,
             d_o: None,
             about: About::default(),
@@ -207,8 +215,9 @@ impl Input {
         self.check_mask(&self.problem.mask)
     }
 
-    /// Errors where `mask` cannot be that of packed sequences.
+    /// Errors where `mask` cannot be that of packed sequences, or of keys in pages.
     pub fn check_mask(&self, mask: &Mask) -> Result<(), ProblemError> {
+        self.pages.as_ref().map_or(Ok(()), |pages| pages.check(self.problem.shape.n_k, mask))?;
         self.packed.as_ref().map_or(Ok(()), |packed| packed.check(&self.problem, mask))
     }
 
@@ -221,6 +230,7 @@ impl Input {
     /// A tensor `[batch, heads, n_q, d]` as the file would have it: in its layout and rank, and packed as it is.
     pub fn restore(&self, tensor: Array4<f64>) -> ArrayD<f64> {
         let tensor = self.packed.as_ref().map(|packed| packed.unpad(&tensor)).unwrap_or(tensor);
+        let tensor = if self.has_packed_heads { heads_again(tensor) } else { tensor };
         self.layout.restore(tensor, self.rank)
     }
 
@@ -228,6 +238,7 @@ impl Input {
     pub fn restore_rows(&self, rows: Array3<f64>) -> ArrayD<f64> {
         let rows = match &self.packed {
             Some(packed) => packed.unpad_rows(rows),
+            None if self.has_packed_heads => heads_again(rows.insert_axis(Axis(3))).remove_axis(Axis(3)),
             None => rows,
         };
         self.layout.restore_rows(rows, self.rank)
@@ -249,4 +260,11 @@ impl Input {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `[batch, kv_heads, g, width]` of packed heads as `[batch, heads, 1, width]`.
+fn heads_again(tensor: Array4<f64>) -> Array4<f64> {
+    let (batch, kv_heads, rows, width) = tensor.dim();
+    let heads = tensor.to_shape((batch, kv_heads * rows, 1, width));
+    heads.expect("as many elements").into_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Array4};
+use ndarray::{Array1, Array2, Array4};
 
 use super::Input;
 use super::assemble::Making;
@@ -14,7 +14,7 @@ use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::{Align, Pairs, Shape, Window};
+use crate::attention::{Align, Diagonal, Pairs, Shape, Window};
 use crate::sentence::Sentence;
 
 /// Sets everything that the file says about the problem.
@@ -26,6 +26,7 @@ pub(super) fn apply(making: &mut Making, input: &mut Input) -> Result<(), InputE
     key_lengths(making, input)?;
     softcap(making, input)?;
     slopes(making, input)?;
+    sinks(making, input)?;
     masks(making, input)?;
     dropout(making, input)
 }
@@ -132,6 +133,7 @@ fn key_lengths(making: &mut Making, input: &mut Input) -> Result<(), InputError>
     let mask = &mut input.problem.mask;
     if moves.contains(&place.name(&making.held))
         && mask.has_diagonal()
+        && mask.diagonal == Diagonal::Whole
         && n_q > 1
         && lengths.iter().any(|&length| length < n_k)
     {
@@ -162,32 +164,56 @@ fn softcap(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
 
 /// `[heads]`, the same in each batch entry, or `[batch, heads]`. Shapes are checked before anything is copied.
 fn slopes(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
-    let Some(place) = making.found.take(Role::Slopes) else { return Ok(()) };
     let Shape { batch, heads, .. } = input.problem.shape;
-    let (shape, values) = match &place {
-        Place::Array(at) => {
-            let shape = making.held.header(*at)?.1;
-            check_slopes(making, &place, &shape, batch, heads)?;
-            (shape, making.held.numbers(*at, false, &mut making.budget)?.into_iter().collect::<Vec<_>>())
-        }
-        Place::Key(key) => match making.held.metadata.get(key).map(|text| Word::of(text)) {
-            Some(Word::Numbers(slopes)) => (vec![slopes.len()], slopes),
-            Some(Word::Nothing) | None => return Ok(()),
-            Some(word) => return wrong(making, &place, "is {0}, but a list of numbers is needed", &word),
-        },
-    };
-    check_slopes(making, &place, &shape, batch, heads)?;
+    let Some((shape, values)) = of_heads(making, Role::Slopes, batch, heads)? else { return Ok(()) };
     let whole = if shape.len() == 2 && shape[0] == batch { values } else { values.repeat(batch) };
     let slopes = Array2::from_shape_vec((batch, heads), whole);
     input.problem.alibi_slopes = Some(slopes.expect("the shape was checked"));
     Ok(())
 }
 
-fn check_slopes(making: &Making, place: &Place, shape: &[usize], batch: usize, heads: usize) -> Result<(), InputError> {
+/// Logits of sinks, `[heads]`.
+fn sinks(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
+    let heads = input.problem.shape.heads;
+    // With one batch entry, so that no axis but that of the heads is taken.
+    if let Some((_, logits)) = of_heads(making, Role::Sinks, 1, heads)? {
+        input.problem.sinks = Some(Array1::from_vec(logits));
+        input.told.by_file(Fact::Sinks);
+    }
+    Ok(())
+}
+
+/// The shape and the values of what is of query heads, in its array or its metadata, if it is there: `[heads]`,
+/// `[1, heads]` or `[batch, heads]`.
+fn of_heads(
+    making: &mut Making,
+    role: Role,
+    batch: usize,
+    heads: usize,
+) -> Result<Option<(Vec<usize>, Vec<f64>)>, InputError> {
+    let Some(place) = making.found.take(role) else { return Ok(None) };
+    let (shape, values) = match &place {
+        Place::Array(at) => {
+            let shape = making.held.header(*at)?.1;
+            check_heads(making, &place, &shape, batch, heads)?;
+            (shape, making.held.numbers(*at, false, &mut making.budget)?.into_iter().collect::<Vec<_>>())
+        }
+        Place::Key(key) => match making.held.metadata.get(key).map(|text| Word::of(text)) {
+            Some(Word::Numbers(values)) => (vec![values.len()], values),
+            Some(Word::Nothing) | None => return Ok(None),
+            Some(word) => return wrong(making, &place, "is {0}, but a list of numbers is needed", &word),
+        },
+    };
+    check_heads(making, &place, &shape, batch, heads)?;
+    Ok(Some((shape, values)))
+}
+
+fn check_heads(making: &Making, place: &Place, shape: &[usize], batch: usize, heads: usize) -> Result<(), InputError> {
     if shape == [heads] || shape == [batch, heads] || shape == [1, heads] {
         return Ok(());
     }
-    let need = Sentence::verbatim(format!("[{heads}] (heads), [{batch}, {heads}] (batch, heads)"));
+    let batches = if batch > 1 { format!(", [{batch}, {heads}] (batch, heads)") } else { String::new() };
+    let need = Sentence::verbatim(format!("[{heads}] (heads){batches}"));
     let fault = Sentence::new("has shape {0}, but {1} is needed (leading axes of 1 may be left out)");
     place.wrong(&making.held, fault.with(format!("{shape:?}")).and(need))
 }

@@ -22,6 +22,10 @@ pub(super) enum Role {
     KeyLengths,
     Softcap,
     Slopes,
+    /// Logits of learned sinks.
+    Sinks,
+    /// The pages of each sequence in a pool of keys and values.
+    BlockTable,
     Keep,
     DropoutRate,
     Layout,
@@ -48,7 +52,7 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 32] = [
+const NAMES: [(Role, &[&str]); 34] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
@@ -107,6 +111,8 @@ const NAMES: [(Role, &[&str]); 32] = [
         ],
     ),
     (Role::Slopes, &["alibi_slopes", "alibi_slope", "slopes"]),
+    (Role::Sinks, &["sinks", "s_aux", "attn_sinks", "attention_sinks", "sink_logits"]),
+    (Role::BlockTable, &["block_table", "block_tables", "page_table", "page_tables"]),
     (Role::Keep, &["keep", "keep_mask", "dropout_keep"]),
     (Role::DropoutRate, &["dropout_p", "dropout", "dropout_rate", "attention_dropout", "attn_dropout", "p_dropout"]),
     (Role::Layout, &["layout", "tensor_layout", "qkv_layout", "input_layout", "qkv_format"]),
@@ -119,18 +125,9 @@ const NAMES: [(Role, &[&str]); 32] = [
     (
         Role::NotComputed,
         &[
-            "sinks",
             "sink",
-            "s_aux",
-            "attn_sinks",
-            "attention_sinks",
             "attention_sink",
-            "sink_logits",
             "sink_bias",
-            "block_table",
-            "block_tables",
-            "page_table",
-            "page_tables",
             "kv_indices",
             "cache_batch_idx",
             "cache_leftpad",
@@ -283,6 +280,8 @@ impl Role {
             Role::KeyLengths => "kv_lengths",
             Role::Softcap => "softcap",
             Role::Slopes => "alibi_slopes",
+            Role::Sinks => "sinks",
+            Role::BlockTable => "block_table",
             Role::Keep => "keep",
             Role::DropoutRate => "dropout_p",
             Role::Layout => "layout",
@@ -301,7 +300,9 @@ impl Role {
 
     /// It can be said in a word of the metadata; the others are arrays.
     pub fn is_word(self) -> bool {
-        use Role::{Align, Causal, DropoutRate, HeadDim, Heads, KeyLengths, KvHeads, Layout, Scale, Slopes, Softcap};
+        use Role::{
+            Align, Causal, DropoutRate, HeadDim, Heads, KeyLengths, KvHeads, Layout, Scale, Sinks, Slopes, Softcap,
+        };
         use Role::{Longest, LongestK, LongestQ, Offsets, OffsetsK, OffsetsQ, Window, WindowLeft, WindowRight};
         matches!(
             self,
@@ -314,6 +315,7 @@ impl Role {
                 | KeyLengths
                 | Softcap
                 | Slopes
+                | Sinks
                 | DropoutRate
                 | Layout
                 | Heads

@@ -1,6 +1,8 @@
 //! Sequences one after the other in one array, as flash-attn's varlen functions and Transformer Engine's `thd` have them:
 //! each becomes a batch entry, and shorter ones are padded with zeros to the longest.
 
+use std::sync::Arc;
+
 use ndarray::{Array3, Array4, Axis, concatenate, s};
 use serde::Serialize;
 
@@ -11,7 +13,7 @@ use super::error::InputError;
 use super::found::Place;
 use super::layout::Layout;
 use super::names::Role;
-use crate::attention::{Align, Mask, Problem, ProblemError};
+use crate::attention::{Mask, Problem, ProblemError};
 use crate::sentence::Sentence;
 
 /// Tokens of each sequence. Rows of a batch entry past them are padding: no row of the file, and of no result.
@@ -172,8 +174,12 @@ impl Packed {
         [&self.queries, &self.keys].iter().any(|lengths| lengths.iter().any(|length| *length != lengths[0]))
     }
 
-    /// Errors where `mask` on `problem` would show padding to a query, and where its diagonal is not that of each
-    /// sequence: flash-attn has it at the end of each, and a problem has one for all.
+    /// Queries and keys of each sequence, where diagonals that end at the last key of each are not one for all.
+    pub fn diagonals(&self) -> Option<Arc<[[usize; 2]]>> {
+        diagonals(self.queries.iter().zip(&self.keys).map(|(&queries, &keys)| [queries, keys]))
+    }
+
+    /// Errors where `mask` on `problem` would show padding to a query.
     pub fn check(&self, problem: &Problem, mask: &Mask) -> Result<(), ProblemError> {
         let n_k = problem.shape.n_k;
         let seen = |batch: usize| mask.key_lengths.as_ref().and_then(|all| all.get(batch)).map_or(n_k, |&keys| keys);
@@ -183,18 +189,15 @@ impl Packed {
             let need = Sentence::new(need).with(batch).with(self.keys[batch]).with(seen(batch));
             return Err(ProblemError::Packed(need));
         }
-        let has_diagonal = (mask.has_diagonal() && mask.align == Align::BottomRight) || problem.alibi_slopes.is_some();
-        let ahead = |batch: usize| self.keys[batch] as i64 - self.queries[batch] as i64;
-        match (1..self.keys.len()).find(|&batch| ahead(batch) != ahead(0)) {
-            Some(batch) if has_diagonal => {
-                let need = "packed sequences 0 and {0} need diagonals of their own ({1} {1|query|queries} on {2} \
-                    {2|key|keys}, {3} on {4}), and a run has one: save one sequence of them";
-                let need = Sentence::new(need).with(batch).with(self.queries[0]).with(self.keys[0]);
-                Err(ProblemError::Packed(need.with(self.queries[batch]).with(self.keys[batch])))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
+}
+
+/// These queries and keys of sequences, where not all have as many keys ahead of their queries.
+pub fn diagonals(sequences: impl Iterator<Item = [usize; 2]>) -> Option<Arc<[[usize; 2]]>> {
+    let all: Arc<[[usize; 2]]> = sequences.collect();
+    let ahead = |[queries, keys]: [usize; 2]| keys.wrapping_sub(queries);
+    all.windows(2).any(|pair| ahead(pair[0]) != ahead(pair[1])).then_some(all)
 }
 
 /// At most eight lengths: `5, 7 and 3`.

@@ -1,11 +1,11 @@
 //! Random inputs, `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`, the same on every machine and in every version.
 //!
 //! The generator is ChaCha with 8 rounds (`rand_chacha::ChaCha8Rng`). Its key is the seed as eight little-endian bytes
-//! followed by zeros; Q, K, V and dO are its streams 0, 1, 2 and 3, so that one does not depend on the size of another.
+//! followed by zeros; Q, K, V, dO and sinks are its streams 0, 1, 2, 3 and 4, so that one does not depend on the size of another.
 //! Values follow the standard normal distribution (`rand_distr::StandardNormal`), row-major, rounded to f32, so that a
 //! run in f32 starts from the same numbers as one in f64.
 
-use ndarray::Array4;
+use ndarray::{Array1, Array4};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -59,6 +59,11 @@ pub(super) fn problem(shape: Shape, seed: u64) -> Result<Problem, InputError> {
 /// A random gradient of the output, `[batch, heads, n_q, d_v]`.
 pub fn d_o(shape: &Shape, seed: u64) -> Array4<f64> {
     normal([shape.batch, shape.heads, shape.n_q, shape.d_v], seed, 3)
+}
+
+/// Random logits of sinks, `[heads]`.
+pub fn sinks(heads: usize, seed: u64) -> Array1<f64> {
+    normal([heads, 1, 1, 1], seed, 4).into_iter().collect()
 }
 
 fn normal(shape: [usize; 4], seed: u64, stream: u64) -> Array4<f64> {

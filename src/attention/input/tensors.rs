@@ -221,9 +221,15 @@ mod tests {
         assert_eq!((problem.softcap, problem.mask.align.name()), (Some(2.5), "top-left"));
         assert_eq!(problem.alibi_slopes, Some(ndarray::arr2(&[[0.5, 0.25]])));
         assert!(input.told.facts.contains_key(&Fact::Window) && input.warnings.is_empty());
-        let sinks = read(&capture(&[("sinks", "[0.1]"), ("colour", "red")], &[])).unwrap().warnings;
-        assert!(sinks[0].to_string().contains("not computed here: sinks"), "{sinks:?}");
-        assert!(sinks[1].to_string().contains("not used: colour"), "{sinks:?}");
+        let sinks = read(&capture(&[("s_aux", "[0.5, -1]")], &[])).unwrap();
+        assert_eq!(sinks.problem.sinks, Some(ndarray::arr1(&[0.5, -1.0])));
+        assert!(sinks.told.facts.contains_key(&Fact::Sinks) && sinks.warnings.is_empty());
+        let fault = read(&capture(&[("sinks", "[0.5]")], &[])).unwrap_err().to_string();
+        assert!(fault.contains("[2] (heads)"), "{fault}");
+        // One number may be how many keys are sinks.
+        let unused = read(&capture(&[("sink", "[0.1]"), ("colour", "red")], &[])).unwrap().warnings;
+        assert!(unused[0].to_string().contains("not computed here: sink"), "{unused:?}");
+        assert!(unused[1].to_string().contains("not used: colour"), "{unused:?}");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub enum Fact {
     Scale,
     Softcap,
     Alibi,
+    Sinks,
+    /// Query heads as rows.
+    PackedHeads,
     Bias,
     /// Queries in place of the keys.
     Keys,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::told::{By, Fact, MaskKind};
-use super::{Input, Layout, OwnOutput, Packed};
+use super::{Input, Layout, OwnOutput, Packed, Pages};
 use crate::attention::dropout::Keep;
 use crate::attention::{Align, Diagonal, Shape, Window};
 use crate::sentence::Sentence;
@@ -41,6 +41,9 @@ pub struct Understood {
     pub layout: Said<&'static str>,
     /// Sequences that the file holds one after the other; each is a batch entry.
     pub packed: Option<Packed>,
+    /// Where K and V lie in a pool of pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     pub causal: Said<bool>,
     pub align: Said<Align>,
     /// Keys left and right of the diagonal; `None` is unbounded.
@@ -63,6 +66,8 @@ pub struct Understood {
     /// An array that is added to the scores (or hides keys, where it is of booleans).
     pub bias: Option<MaskKind>,
     pub alibi: bool,
+    /// Learned sinks.
+    pub sinks: bool,
     /// The rate.
     pub dropout: Said<Option<f64>>,
     /// There is a keep mask, and no rate to apply it with.
@@ -92,6 +97,7 @@ impl Understood {
             arrays: names.map(|(is, (name, element))| ArrayFacts { is, name: name.clone(), element }).collect(),
             layout: input.said(Fact::Layout, input.layout.name()),
             packed: input.packed.clone(),
+            pages: input.pages.clone(),
             causal: input.said(Fact::Causal, mask.causal),
             align: input.said(Fact::Align, mask.align),
             window: input.said(Fact::Window, [mask.window_left, mask.window_right]),
@@ -106,6 +112,7 @@ impl Understood {
             mask: told.mask,
             bias: told.bias,
             alibi: problem.alibi_slopes.is_some(),
+            sinks: problem.sinks.is_some(),
             dropout: input.said(Fact::Dropout, problem.dropout.as_ref().map(|dropout| dropout.rate)),
             keep_is_unused: input.keep.is_some() && problem.dropout.is_none(),
             own_output: OwnOutput::of(input),
@@ -134,6 +141,13 @@ impl Understood {
         if self.alibi {
             let by = input.told.facts.get(&Fact::Alibi).copied().unwrap_or(By::File);
             clauses.push(from("ALiBi slopes".into(), Some(by)));
+        }
+        if self.sinks {
+            let by = input.told.facts.get(&Fact::Sinks).copied().unwrap_or(By::File);
+            clauses.push(from("learned sinks".into(), Some(by)));
+        }
+        if input.has_packed_heads {
+            clauses.push("query heads of a group packed as rows".into());
         }
         if input.told.facts.contains_key(&Fact::Keys) {
             clauses.push("the queries in place of the keys".into());
@@ -173,6 +187,7 @@ impl Understood {
             clauses.push(from(Sentence::new("layout {0}").with(self.layout.value), self.layout.from));
         }
         clauses.extend(self.packed.as_ref().map(Packed::sentence));
+        clauses.extend(self.pages.as_ref().map(Pages::sentence));
         clauses
     }
 

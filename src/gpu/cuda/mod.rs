@@ -124,7 +124,10 @@ impl CudaBackend {
         if problem.dropout.is_some() {
             return Err(Refusal::Dropout);
         }
-        if let Some(what) = problem.mask.beyond_band() {
+        if problem.sinks.is_some() {
+            return Err(Refusal::Sinks);
+        }
+        if let Some(what) = problem.beyond_band() {
             return Err(Refusal::Mask(what));
         }
         problem.validate()?;

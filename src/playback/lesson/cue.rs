@@ -25,7 +25,7 @@ pub struct Change {
 }
 
 /// Controls that a change may open.
-pub const CONTROLS: [&str; 30] = [
+pub const CONTROLS: [&str; 32] = [
     "input",
     "seed",
     "prefix",
@@ -51,6 +51,8 @@ pub const CONTROLS: [&str; 30] = [
     "alibi",
     "bias",
     "keys",
+    "pack-heads",
+    "sinks",
     "dropout",
     "dropout-seed",
     "precision",

@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     /// Every key of a scene but `input`, with values that it takes.
-    const KEYS: [(&str, &[&str]); 41] = [
+    const KEYS: [(&str, &[&str]); 43] = [
         ("layout", &["bhnd", "thd"]),
         ("heads", &["4"]),
         ("kv-heads", &["2"]),
@@ -265,6 +265,8 @@ mod tests {
         ("alibi", &["none", "standard", "0.5", "0.5,0.25"]),
         ("bias", &["own", "none"]),
         ("keys", &["own", "q"]),
+        ("pack-heads", &["true", "false"]),
+        ("sinks", &["none", "0.5", "0.5,-1", "random:3"]),
         ("dropout", &["0.1"]),
         ("dropout-seed", &["7"]),
         ("precision", &["f64", "f16"]),

@@ -45,7 +45,7 @@ pub use totals::{Tally, Totals};
 pub use variant::{LeftOut, Variant};
 pub use variants::{VARIANTS, variant_of};
 pub use walk::{Block, Ready, Section, Step, Walker, walk};
-pub use words::{Axes, Axis, Diagonal, Function, Inner, Kind, Operator, Over, Test};
+pub use words::{Axes, Axis, Diagonal, Function, Initial, Inner, Kind, Operator, Over, Test};
 
 /// Reads a text: an algorithm, or all that is wrong with it, in the order of its lines.
 pub fn read(text: &str) -> Result<Algorithm, Vec<Diagnostic>> {

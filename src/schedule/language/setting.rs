@@ -94,6 +94,7 @@ impl Setting {
             Test::Bias => plan.bias,
             Test::Softcap => plan.softcap,
             Test::Alibi => plan.alibi,
+            Test::Sinks => plan.sinks,
             Test::Dropout => plan.dropout != DropoutCost::None,
             Test::KeepGiven => plan.dropout == DropoutCost::Materialised,
             Test::Causal => plan.band.right <= 0 && plan.band.prefix == 0,

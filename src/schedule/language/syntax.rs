@@ -1,7 +1,7 @@
 //! A text as it is written: what the parser gives and the checker reads.
 
 use super::diagnostic::Span;
-use super::words::{Axis, Diagonal, Function, Inner, Kind, Operator, Over, Size, Test};
+use super::words::{Axis, Diagonal, Function, Initial, Inner, Kind, Operator, Over, Size, Test};
 use crate::schedule::Space;
 use crate::schedule::algorithm::BlockRule;
 
@@ -137,7 +137,8 @@ pub(super) enum Action {
     },
     Fill {
         block: Block,
-        value: f64,
+        value: Initial,
+        span: Span,
     },
     Add {
         block: Block,
@@ -146,7 +147,7 @@ pub(super) enum Action {
     /// `O = 0 per row of d_v`.
     Start {
         name: Word,
-        value: f64,
+        value: Initial,
         size: Size,
     },
     /// `S = -inf where hidden`.

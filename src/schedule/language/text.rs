@@ -6,7 +6,7 @@ use crate::schedule::algorithm::BlockRule;
 use super::diagnostic::{Diagnostic, Span};
 use super::shape::Shape;
 use super::variant::Variant;
-use super::words::{Axes, Axis, Diagonal, Function, Inner, Kind, Operator, Over, Test};
+use super::words::{Axes, Axis, Diagonal, Function, Initial, Inner, Kind, Operator, Over, Test};
 
 /// A name on chip, by its number in [`Algorithm::names`].
 pub type NameId = usize;
@@ -229,7 +229,7 @@ pub enum Action {
     /// A starting value in HBM.
     Fill {
         tensor: TensorId,
-        value: f64,
+        value: Initial,
     },
     /// An atomic addition to a block in HBM.
     Add {
@@ -239,7 +239,7 @@ pub enum Action {
     /// A starting value on chip.
     Start {
         name: NameId,
-        value: f64,
+        value: Initial,
         shape: Shape,
     },
     /// A value for the pairs that the mask hides.
@@ -304,6 +304,8 @@ pub enum Parameter {
     Cap,
     /// Of ALiBi.
     Slope,
+    /// The logit of the head's sink.
+    Sink,
 }
 
 #[derive(Clone, Debug)]

@@ -163,6 +163,8 @@ pub enum Test {
     Bias,
     Softcap,
     Alibi,
+    /// The softmax of a row has a learned sink.
+    Sinks,
     Dropout,
     /// The mask of dropout is a tensor in HBM.
     KeepGiven,
@@ -171,8 +173,17 @@ pub enum Test {
 }
 
 impl Test {
-    pub const ALL: [Self; 8] =
-        [Self::Full, Self::Seen, Self::Bias, Self::Softcap, Self::Alibi, Self::Dropout, Self::KeepGiven, Self::Causal];
+    pub const ALL: [Self; 9] = [
+        Self::Full,
+        Self::Seen,
+        Self::Bias,
+        Self::Softcap,
+        Self::Alibi,
+        Self::Sinks,
+        Self::Dropout,
+        Self::KeepGiven,
+        Self::Causal,
+    ];
 
     pub fn phrase(self) -> &'static str {
         match self {
@@ -181,6 +192,7 @@ impl Test {
             Self::Bias => "bias",
             Self::Softcap => "softcap",
             Self::Alibi => "alibi",
+            Self::Sinks => "sinks",
             Self::Dropout => "dropout",
             Self::KeepGiven => "keep is given",
             Self::Causal => "causal",
@@ -304,6 +316,14 @@ pub enum Kind {
     Byte,
 }
 
+/// A value that is given and not worked out: in HBM by `fill`, on chip by `per row`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Initial {
+    Number(f64),
+    /// The logit of the head's sink.
+    Sink,
+}
+
 /// The size of a starting value: `per row of d_v`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -313,7 +333,7 @@ pub struct Size {
 }
 
 /// Words that no name may be.
-pub const RESERVED: [&str; 36] = [
+pub const RESERVED: [&str; 37] = [
     "i",
     "j",
     "s",
@@ -321,6 +341,7 @@ pub const RESERVED: [&str; 36] = [
     "scale",
     "cap",
     "slope",
+    "sink",
     "distance",
     "hidden",
     "full",

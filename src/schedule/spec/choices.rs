@@ -63,7 +63,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 31] = [
+pub const CHOICES: [Choice; 33] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -132,6 +132,12 @@ pub const CHOICES: [Choice; 31] = [
          the tiles of which something is seen"),
     choice!("keys" "WHICH", keys, str::parse, ToString::to_string,
         "The keys: own, or q for the queries in their place (S is symmetric then)"),
+    choice!("pack-heads" "", pack_heads, truth, ToString::to_string,
+        "Pack the query heads of a group as the rows of one query block, in a decode step (n_q = 1): a block of K and V is \
+         loaded once for all of them"),
+    choice!("sinks" "LOGITS", sinks, str::parse, ToString::to_string,
+        "Learned sinks, a logit that takes weight in every row and gives nothing (gpt-oss): one, one for each query head with \
+         commas, random:SEED or none; those of the input are in its array sinks"),
     choice!("dropout" "P", dropout, number, ToString::to_string,
         "Drop weights with this probability; a `keep` mask in the input decides which"),
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,

@@ -7,6 +7,7 @@
 mod choices;
 mod modifiers;
 mod on_input;
+mod pack_heads;
 mod values;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use crate::sentence::Sentence;
 use super::{Algorithm, Hardware, Tiling};
 
 pub use choices::{CHOICES, Choice, MASK};
-pub use modifiers::{Bias, KeySource, Slopes};
+pub use modifiers::{Bias, KeySource, Sinks, Slopes};
 pub use on_input::past;
 pub use values::{KeyLengths, Lengths};
 
@@ -90,6 +91,11 @@ pub struct RunSpec {
     pub bias: Option<Bias>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeySource>,
+    /// Query heads that share a key/value head are the rows of one query block, in a decode step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack_heads: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sinks: Option<Sinks>,
     /// The probability that a weight is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
@@ -147,9 +153,17 @@ impl RunSpec {
         if algorithm.has_splits() { self.splits.unwrap_or(SPLITS) } else { 1 }
     }
 
-    /// Refuses splits that were asked of a text that has none.
-    pub fn check_splits(&self, algorithm: &Algorithm) -> Result<(), Sentence> {
+    pub fn packs_heads(&self) -> bool {
+        self.pack_heads == Some(true)
+    }
+
+    /// Refuses splits that were asked of a text that has none, and packed heads of a backward pass.
+    pub fn check_text(&self, algorithm: &Algorithm) -> Result<(), Sentence> {
         match self.splits {
+            _ if self.packs_heads() && algorithm.is_backward() => {
+                Err(Sentence::new("--pack-heads: {0} is a backward pass, and a decode step has none")
+                    .with(algorithm.name()))
+            }
             Some(_) if !algorithm.has_splits() => {
                 Err(Sentence::new("--splits: {0} has no loop over splits").with(algorithm.name()))
             }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{Array2, Array4, Axis};
+use ndarray::{Array1, Array2, Array4, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::attention::input::random;
 use crate::attention::{Problem, ProblemError, Shape};
 use crate::sentence::Sentence;
 
@@ -18,6 +19,17 @@ pub enum Slopes {
     Standard,
     /// One for all query heads, or one for each; finite.
     Each(Vec<f64>),
+}
+
+/// Logits of learned sinks. As text `none`, `0.5`, `0.5,-1`, or `random:7`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Sinks {
+    None,
+    /// One for all query heads, or one for each; finite.
+    Each(Vec<f64>),
+    /// Of a standard normal distribution, by seed.
+    Random(u64),
 }
 
 /// What is added to the scores beside ALiBi.
@@ -56,6 +68,31 @@ impl Slopes {
             Self::Each(slopes) if slopes.len() > 1 && slopes.len() != shape.heads => {
                 let expected = Sentence::new("one slope, or one for each query head ({0})").with(shape.heads);
                 Err(ProblemError::Shape { name: "alibi", found: vec![slopes.len()], expected })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Sinks {
+    /// `[heads]`; `None` without sinks.
+    pub fn array(&self, heads: usize) -> Option<Array1<f64>> {
+        match self {
+            Self::None => None,
+            Self::Each(logits) => {
+                let logit = |head: usize| logits.get(head).or(logits.first()).copied().unwrap_or(0.0);
+                Some(Array1::from_shape_fn(heads, logit))
+            }
+            Self::Random(seed) => Some(random::sinks(heads, *seed)),
+        }
+    }
+
+    /// Errors where there are several logits, and not one for each head.
+    pub(super) fn check(&self, heads: usize) -> Result<(), ProblemError> {
+        match self {
+            Self::Each(logits) if logits.len() > 1 && logits.len() != heads => {
+                let expected = Sentence::new("one logit, or one for each query head ({0})").with(heads);
+                Err(ProblemError::Shape { name: "sinks", found: vec![logits.len()], expected })
             }
             _ => Ok(()),
         }
@@ -120,6 +157,47 @@ impl fmt::Display for Slopes {
             Self::Standard => f.write_str("standard"),
             Self::Each(slopes) => f.write_str(&slopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         }
+    }
+}
+
+impl FromStr for Sinks {
+    type Err = Sentence;
+
+    fn from_str(text: &str) -> Result<Self, Sentence> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        let what = "it is none, a finite logit such as 0.5, one for each query head with commas, or random:SEED";
+        if let Some(seed) = text.strip_prefix(random::PREFIX) {
+            return seed.trim().parse().map(Self::Random).map_err(|_| Sentence::new(what));
+        }
+        let logit = |text: &str| text.trim().parse().ok().filter(|logit: &f64| (*logit as f32).is_finite());
+        let logits: Option<Vec<f64>> = text.split(',').map(logit).collect();
+        logits.map(Self::Each).ok_or(Sentence::new(what))
+    }
+}
+
+impl fmt::Display for Sinks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Each(logits) => f.write_str(&logits.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+            Self::Random(seed) => write!(f, "{}{seed}", random::PREFIX),
+        }
+    }
+}
+
+impl TryFrom<String> for Sinks {
+    type Error = Sentence;
+
+    fn try_from(text: String) -> Result<Self, Sentence> {
+        text.parse()
+    }
+}
+
+impl From<Sinks> for String {
+    fn from(sinks: Sinks) -> Self {
+        sinks.to_string()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Slopes};
+use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -40,6 +40,9 @@ impl RunSpec {
         if let Some(slopes) = &self.alibi {
             problem.alibi_slopes = slopes.array(&problem.shape);
         }
+        if let Some(sinks) = &self.sinks {
+            problem.sinks = sinks.array(problem.shape.heads);
+        }
         if self.bias == Some(Bias::None) && problem.bias.take().is_some() {
             (input.told.mask, input.told.bias) = (None, None);
         }
@@ -47,6 +50,9 @@ impl RunSpec {
         if let Some(rate) = self.dropout {
             let keep = input.keep.clone().map_or(Keep::Seed(self.dropout_seed.unwrap_or(0)), Keep::Given);
             problem.dropout = Some(Dropout { rate, keep });
+        }
+        if self.packs_heads() {
+            pack_heads::apply(input);
         }
         self.chosen().for_each(|fact| input.told.by_option(fact));
     }
@@ -76,6 +82,8 @@ impl RunSpec {
             (Fact::Softcap, self.softcap.is_some()),
             (Fact::Alibi, self.alibi.is_some()),
             (Fact::Bias, self.bias == Some(Bias::None)),
+            (Fact::PackedHeads, self.packs_heads()),
+            (Fact::Sinks, self.sinks.is_some()),
             (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
         ];
@@ -100,6 +108,8 @@ impl RunSpec {
             alibi: self.alibi.clone(),
             bias: self.bias,
             keys: self.keys,
+            pack_heads: self.pack_heads,
+            sinks: self.sinks.clone(),
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
             ..Self::default()
@@ -141,6 +151,7 @@ impl RunSpec {
             prefix_keys: self.prefix_keys.unwrap_or(own.prefix_keys),
             sink_keys: self.sink_keys.unwrap_or(own.sink_keys),
             documents: list(&self.documents, &own.documents),
+            sequences: own.sequences.clone(),
             array: own.array.clone().filter(|_| self.bias != Some(Bias::None)),
         }
     }
@@ -161,6 +172,8 @@ impl RunSpec {
         self.scale.take_if(|scale| *scale == problem.scale);
         self.softcap.take_if(|softcap| Some(*softcap) == problem.softcap);
         self.alibi.take_if(|slopes| slopes.array(&problem.shape) == problem.alibi_slopes);
+        self.pack_heads.take_if(|packs| !*packs);
+        self.sinks.take_if(|sinks| sinks.array(problem.shape.heads) == problem.sinks);
         self.bias.take_if(|bias| *bias == Bias::Own || problem.bias.is_none());
         self.keys.take_if(|keys| *keys == KeySource::Own);
         let seed = self.dropout_seed.unwrap_or(0);
@@ -197,12 +210,26 @@ impl RunSpec {
             return Err(problem::is_not_cut(prefix));
         }
         self.alibi.iter().try_for_each(|slopes| slopes.check(&shape))?;
+        self.sinks.iter().try_for_each(|sinks| sinks.check(shape.heads))?;
         self.keys.unwrap_or(KeySource::Own).check(&shape)?;
+        if self.packs_heads() {
+            pack_heads::check(input, &mask, self.of_each_head(&input.problem))?;
+        }
         input.check_mask(&mask)
+    }
+
+    /// A modifier of a run on `problem` that is another in each head.
+    fn of_each_head(&self, problem: &Problem) -> Option<&'static str> {
+        let sinks = self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None);
+        let alibi = self.alibi.as_ref().map_or(problem.alibi_slopes.is_some(), |slopes| *slopes != Slopes::None);
+        let dropout = self.dropout.is_some() || problem.dropout.is_some();
+        let names = [("ALiBi", alibi), ("learned sink", sinks), ("dropout", dropout)];
+        names.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
     }
 
     /// Errors where an input of this shape has not the batch entry or the head that was chosen.
     pub fn check_head(&self, shape: &Shape) -> Result<(), Sentence> {
+        let shape = if self.packs_heads() { pack_heads::shape(*shape) } else { *shape };
         for (name, asked, count) in [("batch entry", self.batch(), shape.batch), ("head", self.head(), shape.heads)] {
             if asked >= count {
                 return Err(past(name, asked, count - 1));
@@ -211,8 +238,12 @@ impl RunSpec {
         Ok(())
     }
 
-    /// Queries and keys that the prefix leaves of `shape`; at least 1.
+    /// Queries and keys that the prefix leaves of `shape`, or rows that packed heads are; at least 1.
     pub fn lengths(&self, shape: &Shape) -> (usize, usize) {
+        if self.packs_heads() {
+            let shape = pack_heads::shape(*shape);
+            return (shape.n_q.max(1), shape.n_k.max(1));
+        }
         let cut = |n: usize| self.prefix().map_or(n, |prefix| prefix.min(n)).max(1);
         (cut(shape.n_q), cut(shape.n_k))
     }
@@ -220,11 +251,26 @@ impl RunSpec {
     /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
         let (n_q, n_k) = self.lengths(shape);
-        let shape = self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape });
+        let (shape, mask) = self.shape_and_mask(shape, own);
         let tiling: Tiling = self.tiling(algorithm, &shape);
         let plan = Plan::new(n_q, n_k, shape.d, tiling, self.precision());
-        let plan = Plan { d_v: shape.d_v, band: self.mask(own, n_k).band(&shape, batch), ..plan };
+        let plan = Plan { d_v: shape.d_v, band: mask.band(&shape, batch), ..plan };
         Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
+    }
+
+    /// The sizes and the mask of the problem that is run, of an input of this shape and mask.
+    fn shape_and_mask(&self, shape: &Shape, own: &Mask) -> (Shape, Mask) {
+        let (n_q, n_k) = self.lengths(shape);
+        // One that is packed already has the mask that its heads were packed under.
+        if self.packs_heads() && shape.n_q > 1 {
+            return (*shape, own.clone());
+        }
+        let whole = self.keys.unwrap_or(KeySource::Own).shape(*shape);
+        if self.packs_heads() && pack_heads::has_some(&whole) {
+            return (pack_heads::shape(whole), pack_heads::mask(&self.mask(own, n_k), &whole));
+        }
+        let shape = self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape });
+        (shape, self.mask(own, n_k))
     }
 
     /// What a query head of a batch entry meets in a run on `input`, whether it is whole still or was
@@ -243,6 +289,7 @@ impl RunSpec {
             softcap: self.softcap.or(problem.softcap).is_some(),
             alibi: self.alibi.as_ref().map_or(problem.alibi_slopes.is_some(), |slopes| *slopes != Slopes::None),
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
+            sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,
             ..plan
         };

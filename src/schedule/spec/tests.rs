@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 31] = [
+const CASES: [Case; 33] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -61,6 +61,18 @@ const CASES: [Case; 31] = [
     ),
     ("bias", &["own", "none"], &[("", "own or none"), ("all", "own or none")]),
     ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
+    ("pack-heads", &["true", "false"], &[("yes", "true or false")]),
+    (
+        "sinks",
+        &["none", "0.5", "0.5,-1", "random:7"],
+        &[
+            ("", "it is none"),
+            ("inf", "finite"),
+            ("1e39", "finite"),
+            ("0.5,", "with commas"),
+            ("random:x", "random:SEED"),
+        ],
+    ),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
     (
@@ -117,9 +129,9 @@ fn what_is_not_chosen_has_one_default() {
     }
     // Splits that were asked of a text without a loop over them are refused, and never dropped.
     let asked = RunSpec { splits: Some(1), ..RunSpec::default() };
-    assert_eq!(asked.check_splits(split), Ok(()));
-    assert_eq!(asked.check_splits(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
-    assert_eq!(RunSpec::default().check_splits(flash2), Ok(()));
+    assert_eq!(asked.check_text(split), Ok(()));
+    assert_eq!(asked.check_text(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
+    assert_eq!(RunSpec::default().check_text(flash2), Ok(()));
 }
 
 /// What a file says may be beyond what anyone can type.
@@ -234,6 +246,7 @@ proptest! {
             documents: softcap.then(|| Lengths::Each(vec![3, shape.n_k.saturating_sub(3)])),
             softcap: softcap.then_some(5.0),
             scale: softcap.then_some(0.75),
+            sinks: dropout.then_some(Sinks::Random(3)),
             dropout: dropout.then_some(0.25),
             dropout_seed: dropout.then_some(7),
             batch: Some(0),

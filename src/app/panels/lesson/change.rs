@@ -66,6 +66,7 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "diagonal" => one_of(ui, "Where the diagonal ends", "diagonal", &["whole", "lengths"], scene),
         "bias" => one_of(ui, "Bias", "bias", &["own", "none"], scene),
         "keys" => one_of(ui, "Where K comes from", "keys", &["own", "q"], scene),
+        "pack-heads" => one_of(ui, "Query heads as rows", "pack-heads", &["true", "false"], scene),
         "splits" => number(ui, "Splits of the keys", "splits", scene.run.splits.unwrap_or(SPLITS), scene),
         key => typed(ui, key, scene),
     }
@@ -116,6 +117,7 @@ fn title_of(key: &str) -> &'static str {
         "scale" => "Scale of the scores",
         "softcap" => "Softcap",
         "alibi" => "Slopes of ALiBi",
+        "sinks" => "Logits of the sinks",
         "dropout" => "Rate of dropout",
         _ => "Seed of dropout",
     }
@@ -193,7 +195,7 @@ fn choice(ui: &mut Ui, name: &str, key: &str, now: &str, names: &[&str], scene: 
             let title = match key {
                 "bug" => tr(ui.ctx(), in_words(choice)),
                 "mask" => tr(ui.ctx(), choice),
-                "causal" | "align" | "bias" | "keys" => tr(ui.ctx(), of_the_run(choice)),
+                "causal" | "align" | "bias" | "keys" | "pack-heads" => tr(ui.ctx(), of_the_run(choice)),
                 _ => choice,
             };
             if ui.add(egui::Button::new(title).selected(*choice == now).frame_when_inactive(true)).clicked() {

@@ -245,6 +245,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the kernel computes in f32 only, not in {0}", "核函数只用 f32 计算，不支持 {0}"),
     ("there is no kernel for {0} in {1}", "没有 {1} 的 {0} 核函数"),
     ("the kernel has no dropout", "核函数没有 dropout"),
+    ("the kernel has no learned sinks: run it on the CPU", "核函数没有可学习的汇点：请在 CPU 上运行"),
     (
         "the kernel knows causal masks, windows and key lengths, and no {0}: run it on the CPU",
         "核函数只有因果掩码、窗口和键的长度，没有{0}：请在 CPU 上运行",

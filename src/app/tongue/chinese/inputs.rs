@@ -37,6 +37,44 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} sink {0|key|keys}", "汇点键 {0} 个"),
     ("scale {0}", "缩放系数 {0}"),
     ("softcap {0}", "软上限 {0}"),
+    ("query heads of a group packed as rows", "一组的查询头打包成行"),
+    (
+        "packed heads are of a decode step, with one query, and the input has {0}",
+        "打包查询头只用于一步解码(只有一个查询)，而输入有 {0} 个",
+    ),
+    (
+        "heads are not packed where sequences are: save one sequence of them",
+        "序列已打包时不再打包查询头：请只保存其中一个序列",
+    ),
+    ("packed heads have no {0}: it is another in each of them", "打包的查询头没有 {0}：它在每个头里各不相同"),
+    ("learned sink", "可学习的汇点"),
+    (
+        "packed heads see one run of keys, and this mask leaves several",
+        "打包的查询头只看一段连续的键，而这个掩码留下了几段",
+    ),
+    (
+        "--pack-heads: {0} is a backward pass, and a decode step has none",
+        "--pack-heads：{0} 是反向传播，而一步解码没有反向传播",
+    ),
+    (
+        "K and V from {0} {0|page|pages} of {1} {1|key|keys}, by a block table",
+        "K 和 V 按块表取自 {0} 页，每页 {1} 个键",
+    ),
+    ("has shape {0}, but {1} is needed", "的形状是 {0}，但需要 {1}"),
+    ("[batch, pages of a sequence]", "[批次, 序列的页]"),
+    ("{0}, its pages in order", "按顺序排好页的 {0}"),
+    ("has {0} {0|page|pages} of {1}, and K has {2} of {3}", "有 {0} 页，每页 {1} 个，而 K 有 {2} 页，每页 {3} 个"),
+    (
+        "names page {0} for batch entry {1}, and the pool has {2} {2|page|pages}, from 0",
+        "为批次条目 {1} 指定了页 {0}，而页池有 {2} 页，从 0 数起",
+    ),
+    (
+        "the pages of batch entry {0} hold {1} {1|key|keys}, and {2} would be seen: give it no larger key length",
+        "批次条目 {0} 的页里有 {1} 个键，而会看到 {2} 个：请不要给它更大的键长度",
+    ),
+    ("learned sinks", "可学习的汇点"),
+    ("it must be finite, and in f32 as well", "它必须是有限的，在 f32 中也是"),
+    ("a sink", "一个汇点"),
     ("ALiBi slopes", "ALiBi 斜率"),
     ("mask: {0}", "掩码：{0}"),
     ("bias: {0}", "偏置：{0}"),
@@ -154,10 +192,6 @@ pub static TABLE: &[(&str, &str)] = &[
     (
         "sequence {0} of the packed input has {1} {1|key|keys}, and {2} would be seen: give it no larger key length",
         "打包输入的序列 {0} 有 {1} 个键，却会看到 {2} 个：请不要给更大的键长度",
-    ),
-    (
-        "packed sequences 0 and {0} need diagonals of their own ({1} {1|query|queries} on {2} {2|key|keys}, {3} on {4}), and a run has one: save one sequence of them",
-        "打包的序列 0 和 {0} 需要各自的对角线({1} 个查询对 {2} 个键，{3} 对 {4})，而一次运行只有一条：请只保存其中一个序列",
     ),
     (
         "says True for keys to ignore in torch.nn.MultiheadAttention and for keys to keep elsewhere; save it as attn_mask, where True attends",

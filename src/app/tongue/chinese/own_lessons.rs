@@ -72,6 +72,13 @@ pub static TABLE: &[(&str, &str)] = &[
         "it is none, standard, a slope such as 0.5, or one for each query head, with commas",
         "应为 none、standard、一个斜率(如 0.5)，或每个查询头一个，用逗号分隔",
     ),
+    ("one logit, or one for each query head ({0})", "一个 logit，或每个查询头一个(共 {0} 个)"),
+    (
+        "it is none, a finite logit such as 0.5, one for each query head with commas, or random:SEED",
+        "它是 none、一个有限的 logit(例如 0.5)、用逗号隔开的每个查询头各一个，或 random:SEED",
+    ),
+    ("Query heads as rows", "查询头作为行"),
+    ("Logits of the sinks", "汇点的 logit"),
     ("one slope, or one for each query head ({0})", "一个斜率，或每个查询头一个(共 {0} 个)"),
     ("it is own or none", "应为 own 或 none"),
     ("it is own, or q for the queries in place of the keys", "应为 own，或 q(用查询代替键)"),

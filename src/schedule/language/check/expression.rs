@@ -12,7 +12,7 @@ use super::scope::Fact;
 use super::{Checker, Told};
 
 /// Words that are values of a run.
-const VALUES: [&str; 6] = ["scale", "cap", "slope", "distance", "keep", "inf"];
+const VALUES: [&str; 7] = ["scale", "cap", "slope", "sink", "distance", "keep", "inf"];
 
 /// A value, and whether it is a yes or no.
 pub struct Typed {
@@ -141,6 +141,7 @@ impl Checker {
             "scale" => Ok(number(Parameter::Scale)),
             "cap" => self.only_when(Test::Softcap, name, span, conditions).map(|()| number(Parameter::Cap)),
             "slope" => self.only_when(Test::Alibi, name, span, conditions).map(|()| number(Parameter::Slope)),
+            "sink" => self.only_when(Test::Sinks, name, span, conditions).map(|()| number(Parameter::Sink)),
             "distance" => self.of_pairs(name, span).map(|shape| plain(shape, ExprKind::Distance)),
             "keep" => self.keep(span, conditions),
             "hidden" | "full" | "seen" => {
@@ -151,7 +152,7 @@ impl Checker {
         }
     }
 
-    fn only_when(&mut self, test: Test, name: &str, span: Span, conditions: &[Fact]) -> Result<(), Told> {
+    pub(super) fn only_when(&mut self, test: Test, name: &str, span: Span, conditions: &[Fact]) -> Result<(), Told> {
         if self.have(&self.scope.facts_of(test, true)[..1], conditions).is_none() {
             return Ok(());
         }

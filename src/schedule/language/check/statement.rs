@@ -8,7 +8,7 @@ use super::super::syntax::{
     Action as Written, Block, Condition, Expr, ExprKind as As, Line as WrittenLine, Statement as WrittenStatement, Word,
 };
 use super::super::text::{Action, ExprKind, Line, MOST_NAMES, Names, Role, Statement};
-use super::super::words::{Axis, Diagonal, Size, Test};
+use super::super::words::{Axis, Diagonal, Initial, Size, Test};
 use super::races::{Access, How};
 use super::scope::Fact;
 use super::{Checker, Told};
@@ -118,7 +118,8 @@ impl Checker {
         match written {
             Written::Load { block, once } => self.load(block, *once, facts),
             Written::Store { block } => self.store(block, facts),
-            Written::Fill { block, value } => {
+            Written::Fill { block, value, span } => {
+                self.initial(*value, *span, facts)?;
                 let tensor = self.writable(block)?;
                 self.width(tensor, None, block)?;
                 self.touch(tensor, How::Write, block.span);
@@ -194,7 +195,16 @@ impl Checker {
         Ok(Action::Add { tensor, value: typed.expr })
     }
 
-    fn start(&mut self, name: &Word, value: f64, size: Size, facts: &[Fact]) -> Result<Action, Told> {
+    /// A run without sinks has none to begin with.
+    fn initial(&mut self, value: Initial, span: Span, facts: &[Fact]) -> Result<(), Told> {
+        match value {
+            Initial::Number(_) => Ok(()),
+            Initial::Sink => self.only_when(Test::Sinks, "sink", span, facts),
+        }
+    }
+
+    fn start(&mut self, name: &Word, value: Initial, size: Size, facts: &[Fact]) -> Result<Action, Told> {
+        self.initial(value, name.span, facts)?;
         let (axis, word) = if size.rows { (Axis::I, "row") } else { (Axis::J, "key") };
         if !self.scope.is_in(axis) {
             let what = Sentence::new("a value per {0} stands in a loop over {1}").with(word).with(axis.name());

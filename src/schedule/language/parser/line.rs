@@ -7,7 +7,7 @@ use super::super::diagnostic::{Diagnostic, Span};
 use super::super::lexer::Kind as Token;
 use super::super::nearest::nearest;
 use super::super::syntax::{Action, Block, Buffer, Condition, Expr, ExprKind, Line, LoopOver, Statement, Word};
-use super::super::words::{Axis, Diagonal, Inner, Over, Size, Test};
+use super::super::words::{Axis, Diagonal, Initial, Inner, Over, Size, Test};
 use super::cursor::Cursor;
 use super::expression::expression;
 use super::header::{axes, inner};
@@ -165,8 +165,8 @@ fn action(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
     if cursor.take_word("fill") {
         let block = block(cursor)?;
         cursor.expect("=")?;
-        let value = number(&expression(cursor)?)?;
-        return Ok(Action::Fill { block, value });
+        let value = expression(cursor)?;
+        return Ok(Action::Fill { block, value: initial(&value)?, span: value.span });
     }
     if cursor.take_word("add") {
         let block = block(cursor)?;
@@ -189,7 +189,7 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
     cursor.expect("=")?;
     let value = expression(cursor)?;
     if cursor.take_word("per") {
-        return Ok(Action::Start { name, value: number(&value)?, size: size(cursor)? });
+        return Ok(Action::Start { name, value: initial(&value)?, size: size(cursor)? });
     }
     if cursor.take_word("where") {
         cursor.expect_keyword("hidden")?;
@@ -229,6 +229,14 @@ fn size(cursor: &mut Cursor<'_>) -> Result<Size, Diagnostic> {
     }
     let of = if cursor.take_word("of") { inner(cursor)? } else { Inner::One };
     Ok(Size { rows, of })
+}
+
+/// A number, or `sink`.
+fn initial(value: &Expr) -> Result<Initial, Diagnostic> {
+    match &value.kind {
+        ExprKind::Name(name) if name == "sink" => Ok(Initial::Sink),
+        _ => number(value).map(Initial::Number),
+    }
 }
 
 fn number(value: &Expr) -> Result<f64, Diagnostic> {
