@@ -272,7 +272,7 @@ mod tests {
                 race: None,
             };
             for language in [Language::English, Language::Chinese] {
-                let ctx = egui::Context::default();
+                let ctx = Context::default();
                 theme::install(&ctx);
                 set_language(&ctx, language);
                 let mut check = |ui: &mut Ui| {
