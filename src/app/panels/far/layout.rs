@@ -149,10 +149,15 @@ impl Unscaled {
         }
     }
 
-    /// With all its splits.
-    fn room(&self, scale: f32, longest: f32) -> f32 {
+    /// All its splits.
+    fn all(&self, scale: f32, longest: f32) -> f32 {
         let thick = self.thick(scale, longest);
-        let all = self.splits.map_or(thick, |splits| splits as f32 * (thick + 2.0) - 2.0);
+        self.splits.map_or(thick, |splits| splits as f32 * (thick + 2.0) - 2.0)
+    }
+
+    /// With its name.
+    fn room(&self, scale: f32, longest: f32) -> f32 {
+        let all = self.all(scale, longest);
         let is_row = matches!(self.side, Flank::Above | Flank::Below);
         GAP + if is_row { all } else { all.max(self.name) }
     }
@@ -225,7 +230,10 @@ impl MapLayout {
                     pos2(at_left + (room - GAP - thick) / 2.0, self.plane.top()),
                     vec2(thick, plane.y),
                 ),
-                Flank::Right => Rect::from_min_size(pos2(at_right, self.plane.top()), vec2(thick, plane.y)),
+                Flank::Right => {
+                    let before = (room - GAP - tensor.all(scale, longest)) / 2.0;
+                    Rect::from_min_size(pos2(at_right + before, self.plane.top()), vec2(thick, plane.y))
+                }
                 Flank::Above => Rect::from_min_size(pos2(self.plane.left(), at_top), vec2(plane.x, thick)),
                 Flank::Below => Rect::from_min_size(pos2(self.plane.left(), at_bottom), vec2(plane.x, thick)),
                 Flank::Plane => continue,

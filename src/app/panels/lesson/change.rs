@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Ui};
 
+use crate::app::ink::theme::Palette;
 use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::state::lesson::OpenLesson;
@@ -72,6 +73,28 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
     }
 }
 
+/// Width of a name, of a field, and of a number with its buttons.
+const NAME: f32 = 112.0;
+const FIELD: f32 = 120.0;
+const BUTTONS: f32 = 176.0;
+
+/// Controls behind their name; below it where the room is too narrow for both.
+fn named(ui: &mut Ui, name: &str, width: f32, add: impl FnOnce(&mut Ui)) {
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let of_name = ui.painter().layout_no_wrap(name.to_owned(), font, egui::Color32::PLACEHOLDER).size().x.max(NAME);
+    let is_beside = of_name + ui.spacing().item_spacing.x + width <= ui.available_width();
+    if !is_beside {
+        ui.label(name);
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        if is_beside {
+            ui.add_sized([of_name, 28.0], egui::Label::new(name).halign(egui::Align::Min));
+        }
+        add(ui);
+    });
+}
+
 /// A choice of the run among a few.
 fn one_of(ui: &mut Ui, name: &str, key: &str, values: &[&str], scene: &mut Scene) {
     let now = Choice::by_name(key).and_then(|choice| choice.get(&scene.run)).unwrap_or_default();
@@ -85,9 +108,10 @@ fn typed(ui: &mut Ui, key: &str, scene: &mut Scene) {
     let id = ui.scope_id().with(("typed", key));
     let now = choice.get(&scene.run).unwrap_or_default();
     let mut text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_else(|| now.clone());
-    ui.horizontal(|ui| {
-        ui.add_sized([112.0, 28.0], egui::Label::new(&name).halign(egui::Align::Min));
-        let edit = ui.add(egui::TextEdit::singleline(&mut text).desired_width(120.0));
+    named(ui, &name, FIELD, |ui| {
+        let border = egui::Frame::new().stroke(Palette::of(ui).hairline()).corner_radius(4.0);
+        let field = egui::TextEdit::singleline(&mut text).desired_width(FIELD);
+        let edit = border.show(ui, |ui| ui.add(field)).inner;
         edit.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &name));
         if edit.changed() {
             ui.data_mut(|data| data.insert_temp(id, text.clone()));
@@ -125,9 +149,8 @@ fn title_of(key: &str) -> &'static str {
 
 /// Steps of the player: the keys and the strip move it as well.
 fn step(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        ui.label(tr(ui.ctx(), "Steps done"));
+    let name = tr(ui.ctx(), "Steps done").to_owned();
+    named(ui, &name, BUTTONS, |ui| {
         if small(ui, "-", tr(ui.ctx(), "Step back").to_owned()) {
             messages.push(Message::Player(Command::StepBack(Unit::Operation)));
         }
@@ -152,9 +175,7 @@ fn set(scene: &mut Scene, key: &str, value: String) {
 /// A number to type, with its neighbours, its half and its double a click away.
 fn number(ui: &mut Ui, name: &str, key: &str, value: usize, scene: &mut Scene) {
     let name = tr(ui.ctx(), name).to_owned();
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        ui.add_sized([112.0, 28.0], egui::Label::new(&name).halign(egui::Align::Min));
+    named(ui, &name, BUTTONS, |ui| {
         let mut new = value;
         let half = fill(ui.ctx(), "half of {0}", &[&name]);
         let twice = fill(ui.ctx(), "twice {0}", &[&name]);

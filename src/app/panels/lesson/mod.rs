@@ -216,7 +216,7 @@ fn verdict(ui: &mut Ui, lesson: &OpenLesson, answer: &str) {
 fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, messages: &mut Vec<Message>) {
     task(ui, "Change it", &change.find);
     change::show(ui, lesson, &change.open, messages);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked() {
             messages.push(Message::Lesson(LessonMessage::ShowWay));
         }
