@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
 use crate::attention::input::Reading;
-use crate::playback::lesson::markdown::{LessonPicture, MOST_BYTES};
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
@@ -25,12 +24,10 @@ pub fn own_algorithm(name: &str) -> Result<Algorithm, Sentence> {
     algorithm(name)
 }
 
-/// The picture in a lesson's own file.
-pub fn own_picture(path: &Path) -> Result<LessonPicture, Sentence> {
-    let of_file = |fault: Sentence| Sentence::new("{0}: {1}").with(shown(path)).and(fault);
+/// The bytes of a lesson's own file, `most` at most.
+pub fn own_bytes(path: &Path, most: u64) -> Result<Vec<u8>, Sentence> {
     regular(path)?;
-    let bytes = read(path, MOST_BYTES as u64).map_err(of_file)?;
-    LessonPicture::of_png(&bytes).map_err(of_file)
+    read(path, most).map_err(|fault| Sentence::new("{0}: {1}").with(shown(path)).and(fault))
 }
 
 fn regular(path: &Path) -> Result<(), Sentence> {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::playback::lesson::Language;
 use crate::sentence::Sentence;
 
 use super::reason;
@@ -43,20 +42,20 @@ fn is_one(path: &Path) -> bool {
     is_named && !is_about && path.is_file()
 }
 
-/// The lesson at `path` in `language`, where it is there: `x.zh.md` beside `x.md` (or `x.en.md`), `zh/x.md` beside
+/// The lesson at `path` in the language `code`, `en` or `zh`, where it is there: `x.zh.md` beside `x.md` (or `x.en.md`), `zh/x.md` beside
 /// `en/x.md`.
-pub fn lesson_in(path: &Path, language: Language) -> Option<PathBuf> {
+pub fn lesson_in(path: &Path, code: &str) -> Option<PathBuf> {
     let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
     let stem = name.strip_suffix(".md")?;
     let plain = stem.strip_suffix(".zh").or_else(|| stem.strip_suffix(".en")).unwrap_or(stem);
     let named = |name: String| folder.join(name);
-    let beside = match language {
-        Language::English => vec![named(format!("{plain}.md")), named(format!("{plain}.en.md"))],
-        Language::Chinese => vec![named(format!("{plain}.zh.md"))],
+    let beside = match code {
+        "zh" => vec![named(format!("{plain}.zh.md"))],
+        _ => vec![named(format!("{plain}.md")), named(format!("{plain}.en.md"))],
     };
-    let code = folder.file_name().and_then(|name| name.to_str()).and_then(Language::parse);
-    let other = code.map(|_| folder.with_file_name(language.code()).join(name));
-    let candidates = if code.is_some() { other.into_iter().chain(beside) } else { None.into_iter().chain(beside) };
+    let is_of_two = folder.file_name().is_some_and(|name| name == "en" || name == "zh");
+    let other = is_of_two.then(|| folder.with_file_name(code).join(name));
+    let candidates = other.into_iter().chain(beside);
     candidates.into_iter().find(|candidate| candidate.is_file())
 }
 
@@ -89,8 +88,8 @@ mod tests {
             ("en/e.md", Some("en/e.md"), Some("zh/e.md")),
             ("zh/e.md", Some("en/e.md"), Some("zh/e.md")),
         ] {
-            assert_eq!(lesson_in(&at(name), Language::English), english.map(at), "{name}");
-            assert_eq!(lesson_in(&at(name), Language::Chinese), chinese.map(at), "{name}");
+            assert_eq!(lesson_in(&at(name), "en"), english.map(at), "{name}");
+            assert_eq!(lesson_in(&at(name), "zh"), chinese.map(at), "{name}");
         }
         assert!(has_lessons(folder.path()) && !has_lessons(&at("x.txt")) && !has_lessons(&at("gone")));
         (0..=MOST_LESSONS).for_each(|n| fs::write(at(&format!("{n}.md")), "").unwrap());

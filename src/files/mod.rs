@@ -18,7 +18,7 @@ use std::io;
 
 use crate::sentence::Sentence;
 
-pub use beside::{own_algorithm, own_input, own_picture};
+pub use beside::{own_algorithm, own_bytes, own_input};
 pub use input::read_input;
 pub use lessons::{has_lessons, lesson_in, lessons_in};
 pub use name::{printable, shown};

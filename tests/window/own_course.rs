@@ -220,6 +220,17 @@ fn a_folder_of_lessons_is_a_list() {
     assert!(shows(&harness, "The third") && shows(&harness, "Lessons"));
     click(&mut harness, "Close the folder");
     assert!(!shows(&harness, "The third") && shows(&harness, "Lessons"), "{:?}", all_text(&harness));
+    // Where the system has no dialog, a path can be typed.
+    let pick_folder: tilescope::app::PickFile = || tilescope::app::Picked::Unavailable;
+    let mut without = open_with(&AppOptions { pick_folder, ..options() });
+    command(&mut without, "Open a folder of lessons");
+    assert!(value(&without, "file dialog").contains("has no file dialog"));
+    without.get_by_label("Path of a file").focus();
+    without.run_steps(2);
+    type_text(&mut without, &folder.path().to_string_lossy());
+    press(&mut without, NONE, Key::Enter);
+    look_again(&mut without);
+    assert!(shows(&without, "The third"), "{:?}", all_text(&without));
     // By its path, as the command line gives it; in Chinese.
     let lesson_folder = Some(folder.path().to_owned());
     let language = Some(Language::Chinese);

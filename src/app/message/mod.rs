@@ -51,7 +51,7 @@ pub enum Message {
     PickFile,
     /// One that asks for a folder of lessons.
     PickFolder,
-    /// The list of lessons, beside one that is open.
+    /// The list of a folder's lessons goes.
     CloseFolder,
     Select(Selection),
     /// A click on the picture, in answer to a question.

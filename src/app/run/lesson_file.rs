@@ -7,8 +7,7 @@ use crate::playback::lesson::{Files, Lesson, LessonError, MOST_BYTES, parse_in, 
 use crate::sentence::Sentence;
 
 /// How what lies beside a lesson is read.
-pub const FILES: Files =
-    Files { input: files::own_input, algorithm: files::own_algorithm, picture: files::own_picture };
+pub const FILES: Files = Files { input: files::own_input, algorithm: files::own_algorithm, picture: files::own_bytes };
 
 /// The name is that of a lesson.
 pub fn is_lesson(path: &Path) -> bool {

@@ -119,7 +119,8 @@ fn read_all(path: &Path) -> Result<Vec<FolderLesson>, Sentence> {
     let listed = |path: PathBuf| ListedLesson { head: read(&path).map(LessonHead::new), path };
     let mut lessons = Vec::new();
     for path in lessons_in(path)? {
-        let [english, chinese] = [Language::English, Language::Chinese].map(|language| lesson_in(&path, language));
+        let [english, chinese] =
+            [Language::English, Language::Chinese].map(|language| lesson_in(&path, language.code()));
         // Where both are there, the English one stands for both.
         if chinese.as_ref() == Some(&path) && english.is_some() {
             continue;

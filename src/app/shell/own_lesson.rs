@@ -42,7 +42,7 @@ impl App {
 
     /// The lesson at `path` in another language, where it is there: the same beat, with what was done there.
     pub(super) fn turn_own_lesson(&mut self, path: &Path, language: Language) {
-        let other = files::lesson_in(path, language).filter(|other| other != path);
+        let other = files::lesson_in(path, language.code()).filter(|other| other != path);
         let Some((lesson, other)) = other.and_then(|other| Some((read(&other).ok()?, other))) else { return };
         self.remember();
         if let Some(open) = &mut self.lesson {

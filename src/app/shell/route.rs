@@ -54,7 +54,13 @@ impl App {
             }
             Message::Open(source) => self.open_source(ctx, source),
             Message::PickFile => self.open_panel.pick(ctx, self.pick_file),
-            Message::PickFolder => self.open_panel.pick(ctx, self.pick_folder),
+            Message::PickFolder => {
+                // What becomes of the dialog is told there, where a path can be typed as well.
+                if self.overlay != Some(Overlay::Open) {
+                    self.toggle_overlay(Overlay::Open);
+                }
+                self.open_panel.pick(ctx, self.pick_folder);
+            }
             Message::CloseFolder => self.lesson_folder = None,
             Message::Select(selection) => self.selection = selection,
             // What it answers was seen before.

@@ -58,7 +58,10 @@ impl App {
         self.owned.of::<GpuPanel>().update(&ctx, &self.document, &mut self.gpu);
         self.owned.of::<KernelEditor>().update(&self.gpu, self.document.scene());
         self.take_saved(&ctx);
-        messages.extend(self.open_panel.take_picked());
+        if let Some(picked) = self.open_panel.take_picked() {
+            self.overlay = None;
+            messages.push(picked);
+        }
         if self.talk.is_some() {
             self.talk(ui, &mut messages);
         } else {

@@ -29,8 +29,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let folder = folder.ok_or_else(|| Failure::Bad("there is no folder for settings; name one with --from".into()))?;
     let kept = app::given(&folder).map_err(|fault| Failure::Bad(fault.to_string()))?;
     let person = arguments.person.clone().unwrap_or_else(app::account);
-    let given = kept.iter().map(|(key, given)| (key, given));
-    let lines = app::answers(&person, given, arguments.lesson.as_deref());
+    let lines = app::answers(&person, &kept, arguments.lesson.as_deref());
     let lines = lines.map_err(|error| Failure::Bad(error.to_string()))?;
     if crate::files::is_standard_output(&arguments.output) {
         return print(&lines);

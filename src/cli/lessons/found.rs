@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Failure, files};
-use crate::files::{lesson_in, lessons_in, own_algorithm, own_input, own_picture, shown};
+use crate::files::{lesson_in, lessons_in, own_algorithm, own_bytes, own_input, shown};
 use crate::playback::lesson::library;
 use crate::playback::lesson::{Engine, Files, Language, Lesson, LessonError, parse_in, plan};
 use crate::sentence::Sentence;
@@ -38,7 +38,7 @@ impl Named {
 
 /// What computes the numbers of a lesson, and reads what lies beside it.
 pub fn engine(seed: u64) -> Engine {
-    Engine::with_seed(seed).reading(Files { input: own_input, algorithm: own_algorithm, picture: own_picture })
+    Engine::with_seed(seed).reading(Files { input: own_input, algorithm: own_algorithm, picture: own_bytes })
 }
 
 /// Every lesson of the program, in both languages.
@@ -74,7 +74,7 @@ pub fn paths_of(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// The Chinese of an English lesson.
 pub fn pair_of(path: &Path) -> Option<PathBuf> {
-    lesson_in(path, Language::Chinese).filter(|other| other != path)
+    lesson_in(path, Language::Chinese.code()).filter(|other| other != path)
 }
 
 /// `file:line: message`, as editors read it.

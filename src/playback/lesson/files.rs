@@ -8,7 +8,7 @@ use crate::attention::input::Reading;
 use crate::schedule::Algorithm;
 use crate::sentence::Sentence;
 
-use super::markdown::LessonPicture;
+use super::markdown::{LessonPicture, MOST_BYTES};
 use super::scene::Scene;
 
 /// How files are read.
@@ -18,8 +18,8 @@ pub struct Files {
     pub input: fn(&[PathBuf], &Reading) -> Result<Input, Sentence>,
     /// The algorithm of a text, by its path.
     pub algorithm: fn(&str) -> Result<Algorithm, Sentence>,
-    /// A picture.
-    pub picture: fn(&Path) -> Result<LessonPicture, Sentence>,
+    /// The bytes of a picture, so many at most.
+    pub picture: fn(&Path, u64) -> Result<Vec<u8>, Sentence>,
 }
 
 const NOT_READ: &str = "files are not read here";
@@ -29,7 +29,7 @@ impl Files {
     pub const NONE: Self = Self {
         input: |_, _| Err(NOT_READ.into()),
         algorithm: |_| Err(NOT_READ.into()),
-        picture: |_| Err(NOT_READ.into()),
+        picture: |_, _| Err(NOT_READ.into()),
     };
 }
 
@@ -54,7 +54,8 @@ pub(super) fn picture(folder: Option<&Path>, name: &str, files: Files) -> Result
     if !is_picture(name) {
         return Err(Sentence::new("{0} is no .png file, and pictures are").with(name));
     }
-    (files.picture)(&beside(folder, name)?)
+    let bytes = (files.picture)(&beside(folder, name)?, MOST_BYTES as u64)?;
+    LessonPicture::of_png(&bytes).map_err(|fault| Sentence::new("{0}: {1}").with(name).and(fault))
 }
 
 /// The name of an input's file, where `value` is one: an array file by its ending.
