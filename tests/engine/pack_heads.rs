@@ -84,7 +84,7 @@ fn keys_are_loaded_once_for_a_block_of_heads() {
         let spec = packed(&spec(&[("br", &br_text), ("bc", "16"), causal]));
         let input = spec.apply(Cow::Borrowed(&source)).expect("a decode step");
         assert_eq!((input.problem.shape.heads, input.problem.shape.n_q), (2, group));
-        let totals = MeterIndex::new(&Schedule::of(text, spec.setting(text, &source, 0))).total().clone();
+        let totals = *MeterIndex::new(&Schedule::of(text, spec.setting(text, &source, 0))).total();
         let blocks = group.div_ceil(br.min(group));
         for tensor in [Tensor::K, Tensor::V] {
             assert_eq!(totals.traffic.read.get(tensor), (blocks * n_k * d) as u64, "{group} heads, br {br}");

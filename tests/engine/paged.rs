@@ -91,7 +91,7 @@ fn pages_give_the_bits_of_keys_in_order() {
                     let schedules = [&paged, &plain].map(|input| {
                         Schedule::new(text, Plan::of_problem(&input.problem, batch, tiling, Precision::F32))
                     });
-                    let totals = schedules.each_ref().map(|schedule| MeterIndex::new(schedule).total().clone());
+                    let totals = schedules.each_ref().map(|schedule| *MeterIndex::new(schedule).total());
                     assert_eq!(totals[0], totals[1], "{name}");
                     for head in 0..H {
                         let [a, b] = [(&schedules[0], &paged), (&schedules[1], &plain)]

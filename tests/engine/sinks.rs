@@ -65,7 +65,7 @@ proptest! {
         let heads = problem.shape.heads;
         problem.sinks = Some(Array1::from_shape_fn(heads, |head| logits[head]));
         problem.validate().expect("valid");
-        for head in 0..heads {
+        for (head, &logit) in logits.iter().enumerate().take(heads) {
             is_the_softmax_with_a_column(&problem, tiling, head, splits);
             let inputs = problem.head::<f64>(0, head, Precision::F64);
             for i in 0..problem.shape.n_q {
@@ -73,7 +73,7 @@ proptest! {
                 prop_assert!(own.m == m && is_near(own.l, l) && is_near(own.lse, lse));
                 prop_assert!(own.o.iter().zip(&o).all(|(a, b)| is_near(*a, *b)));
                 // What the keys and the sink weigh is 1.
-                let of_sink = (logits[head] - lse).exp();
+                let of_sink = (logit - lse).exp();
                 prop_assert!(is_near(own.p.iter().sum::<f64>() + of_sink, 1.0));
             }
         }
@@ -85,7 +85,7 @@ proptest! {
         for text in algorithm::of_program() {
             let of = |sinks| Schedule::of(text, Setting::new(Plan { sinks, ..plan.clone() }));
             let (with, without) = (of(true), of(false));
-            let [with_totals, without_totals] = [&with, &without].map(|schedule| MeterIndex::new(schedule).total().clone());
+            let [with_totals, without_totals] = [&with, &without].map(|schedule| *MeterIndex::new(schedule).total());
             prop_assert_eq!(with.len(), without.len(), "{}", text.name());
             prop_assert_eq!(&with_totals.traffic.read, &without_totals.traffic.read, "{}", text.name());
             prop_assert_eq!(&with_totals.traffic.write, &without_totals.traffic.write, "{}", text.name());

@@ -142,7 +142,7 @@ impl Making<'_> {
         let q = self.tensor(q, axes.layout, axes.heads, of(|packed| &packed.queries))?;
         let k = self.tensor(k, axes.layout, kv_heads, of(|packed| &packed.keys))?;
         let v = self.tensor(v, axes.layout, kv_heads, of(|packed| &packed.keys))?;
-        let (k, v, pages) = self.in_order(k, v)?;
+        let ([k, v], pages) = self.in_order([k, v])?;
         packed::check_longest(self, axes.layout, [q.len_of(Axis(2)), k.len_of(Axis(2))])?;
         let (k, v) = (self.over_batch(k, q.len_of(Axis(0)))?, self.over_batch(v, q.len_of(Axis(0)))?);
         let hint = if axes.is_said { None } else { as_flash_attn(rank, &q, &k) };
@@ -246,14 +246,10 @@ impl Making<'_> {
     }
 
     /// Keys and values that lie in pages, in their order; and where they lay.
-    fn in_order(
-        &mut self,
-        k: Array4<f64>,
-        v: Array4<f64>,
-    ) -> Result<(Array4<f64>, Array4<f64>, Option<Pages>), InputError> {
-        let Some(pages) = paged::read(self, k.len_of(Axis(0)), k.len_of(Axis(2)))? else { return Ok((k, v, None)) };
+    fn in_order(&mut self, [k, v]: [Array4<f64>; 2]) -> Result<([Array4<f64>; 2], Option<Pages>), InputError> {
+        let Some(pages) = paged::read(self, k.len_of(Axis(0)), k.len_of(Axis(2)))? else { return Ok(([k, v], None)) };
         let (k, v) = (pages.gather("K", &k, &mut self.budget)?, pages.gather("V", &v, &mut self.budget)?);
-        Ok((k, v, Some(pages)))
+        Ok(([k, v], Some(pages)))
     }
 
     /// Keys or values that all batch entries share, once for each.

@@ -165,7 +165,7 @@ fn softcap(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
 /// `[heads]`, the same in each batch entry, or `[batch, heads]`. Shapes are checked before anything is copied.
 fn slopes(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
     let Shape { batch, heads, .. } = input.problem.shape;
-    let Some((shape, values)) = of_heads(making, Role::Slopes, batch, heads)? else { return Ok(()) };
+    let Some(OfHeads { shape, values }) = of_heads(making, Role::Slopes, batch, heads)? else { return Ok(()) };
     let whole = if shape.len() == 2 && shape[0] == batch { values } else { values.repeat(batch) };
     let slopes = Array2::from_shape_vec((batch, heads), whole);
     input.problem.alibi_slopes = Some(slopes.expect("the shape was checked"));
@@ -176,21 +176,22 @@ fn slopes(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
 fn sinks(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
     let heads = input.problem.shape.heads;
     // With one batch entry, so that no axis but that of the heads is taken.
-    if let Some((_, logits)) = of_heads(making, Role::Sinks, 1, heads)? {
-        input.problem.sinks = Some(Array1::from_vec(logits));
+    if let Some(logits) = of_heads(making, Role::Sinks, 1, heads)? {
+        input.problem.sinks = Some(Array1::from_vec(logits.values));
         input.told.by_file(Fact::Sinks);
     }
     Ok(())
 }
 
-/// The shape and the values of what is of query heads, in its array or its metadata, if it is there: `[heads]`,
+/// A number of each query head, as a file has it.
+struct OfHeads {
+    shape: Vec<usize>,
+    values: Vec<f64>,
+}
+
+/// What is of query heads, in its array or its metadata, if it is there: `[heads]`,
 /// `[1, heads]` or `[batch, heads]`.
-fn of_heads(
-    making: &mut Making,
-    role: Role,
-    batch: usize,
-    heads: usize,
-) -> Result<Option<(Vec<usize>, Vec<f64>)>, InputError> {
+fn of_heads(making: &mut Making, role: Role, batch: usize, heads: usize) -> Result<Option<OfHeads>, InputError> {
     let Some(place) = making.found.take(role) else { return Ok(None) };
     let (shape, values) = match &place {
         Place::Array(at) => {
@@ -205,7 +206,7 @@ fn of_heads(
         },
     };
     check_heads(making, &place, &shape, batch, heads)?;
-    Ok(Some((shape, values)))
+    Ok(Some(OfHeads { shape, values }))
 }
 
 fn check_heads(making: &Making, place: &Place, shape: &[usize], batch: usize, heads: usize) -> Result<(), InputError> {

@@ -39,7 +39,7 @@ pub(super) fn read(making: &mut Making, pool: usize, size: usize) -> Result<Opti
     let mut table = Vec::new();
     for (batch, row) in numbers.outer_iter().enumerate() {
         let mut pages = Vec::new();
-        for &page in row.iter().take_while(|page| !(**page < 0.0)) {
+        for &page in row.iter().take_while(|page| **page >= 0.0 || page.is_nan()) {
             if page.fract() != 0.0 || page >= pool as f64 {
                 let fault = "names page {0} for batch entry {1}, and the pool has {2} {2|page|pages}, from 0";
                 return InputError::array(&name, Sentence::new(fault).with(page).with(batch).with(pool));

@@ -58,19 +58,22 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     (
         "K and V from {0} {0|page|pages} of {1} {1|key|keys}, by a block table",
-        "K 和 V 按块表取自 {0} 页，每页 {1} 个键",
+        "K 和 V 按块表取自 {0} 个存储块，每块 {1} 个键",
     ),
     ("has shape {0}, but {1} is needed", "的形状是 {0}，但需要 {1}"),
-    ("[batch, pages of a sequence]", "[批次, 序列的页]"),
-    ("{0}, its pages in order", "按顺序排好页的 {0}"),
-    ("has {0} {0|page|pages} of {1}, and K has {2} of {3}", "有 {0} 页，每页 {1} 个，而 K 有 {2} 页，每页 {3} 个"),
+    ("[batch, pages of a sequence]", "[批次, 序列的存储块]"),
+    ("{0}, its pages in order", "按顺序排好存储块的 {0}"),
+    (
+        "has {0} {0|page|pages} of {1}, and K has {2} of {3}",
+        "有 {0} 个存储块，每块 {1} 个，而 K 有 {2} 个，每块 {3} 个",
+    ),
     (
         "names page {0} for batch entry {1}, and the pool has {2} {2|page|pages}, from 0",
-        "为批次条目 {1} 指定了页 {0}，而页池有 {2} 页，从 0 数起",
+        "为批次条目 {1} 指定了存储块 {0}，而一共有 {2} 个，从 0 数起",
     ),
     (
         "the pages of batch entry {0} hold {1} {1|key|keys}, and {2} would be seen: give it no larger key length",
-        "批次条目 {0} 的页里有 {1} 个键，而会看到 {2} 个：请不要给它更大的键长度",
+        "批次条目 {0} 的存储块里有 {1} 个键，而会看到 {2} 个：请不要给它更大的键长度",
     ),
     ("learned sinks", "可学习的汇点"),
     ("it must be finite, and in f32 as well", "它必须是有限的，在 f32 中也是"),
