@@ -98,7 +98,8 @@ fn numbers<'a>(plain: &'a str, is_code: &mut bool, is_tex: bool) -> Vec<Found<'a
                 let digits = signed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(signed.len());
                 rest.len() - signed.len() + digits
             }
-            _ if is_letter(c) => rest.find(|c: char| !is_of_name(c)).unwrap_or(rest.len()),
+            // In a formula an index is told apart below.
+            _ if is_letter(c) => rest.find(|c: char| !is_of_name(c) || (is_tex && c == '_')).unwrap_or(rest.len()),
             _ if c.is_ascii_digit() => {
                 let text = &rest[..length_of(rest)];
                 let value = text.replace(',', "").parse().unwrap_or(f64::NAN);
