@@ -50,6 +50,9 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// The width from which every title of a column has its line.
+const WITH_SHORT_TITLES: f32 = 720.0;
+
 /// What the needle shows of a row, and how.
 #[derive(Clone, Copy)]
 pub struct Chosen {
@@ -83,7 +86,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
     let forgets = look.scene.settings.bug == "forget-alpha";
     let right = &told.right;
     let asked = Cell::new(None);
-    let picture = Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, asked };
+    let title_lines = if ui.available_width() < WITH_SHORT_TITLES * zoom { 2 } else { 1 };
+    let picture =
+        Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, title_lines, asked };
     if heading(ui, &picture) {
         messages.push(Message::Overlay(Overlay::OddRows));
     }

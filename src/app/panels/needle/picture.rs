@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
+use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{self, Align2, Rect, Sense, Stroke, Ui, vec2};
 
-use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::draw;
 use crate::app::ink::motion;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::state::seen::Look;
@@ -32,6 +33,8 @@ pub struct Picture<'a> {
     pub palette: &'static Palette,
     /// Text grows with the room, up to a size for the last row.
     pub zoom: f32,
+    /// Lines that the title of each column has room for.
+    pub title_lines: usize,
     /// The number whose origin the person asks for.
     pub asked: Cell<Option<Part>>,
 }
@@ -121,10 +124,15 @@ impl<'a> Name<'a> {
 
 /// The title of a column. Gives what is left below it.
 pub fn column_title(ui: &Ui, rect: Rect, text: &str, picture: &Picture<'_>) -> Rect {
-    let height = 20.0 * picture.zoom;
+    let height = (4.0 + 16.0 * picture.title_lines as f32) * picture.zoom;
     let line = Rect::from_min_size(rect.min, vec2(rect.width(), height));
     let text = tr(ui.ctx(), text);
-    fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, picture.label(), picture.palette.faint_ink);
+    let (font, ink) = (theme::readable_font(text, picture.label()), picture.palette.faint_ink);
+    let mut job = LayoutJob::simple(text.to_owned(), font, ink, rect.width());
+    job.wrap = TextWrapping { max_rows: picture.title_lines, max_width: rect.width(), ..TextWrapping::default() };
+    let galley = ui.painter().layout_job(job);
+    let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), line).min;
+    ui.painter().galley(at, galley, ink);
     Rect::from_min_max(rect.min + vec2(0.0, height + SPACE), rect.max)
 }
 
