@@ -231,13 +231,14 @@ fn axis_word(axis: Axis) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use eframe::egui;
+    use eframe::egui::{self, Vec2};
 
     use super::*;
     use crate::app::ink::motion::Motion;
     use crate::app::message::plane_lens::PlaneLens;
+    use crate::app::panels::far::figure;
+    use crate::app::panels::far::layout::{MapLayout, Subject};
     use crate::app::panels::far::window::PlaneWindow;
-    use crate::app::panels::far::{figure, layout_of};
     use crate::app::run::job::Signals;
     use crate::app::run::scene::FinishedRun;
     use crate::app::run::selection::Selection;
@@ -275,11 +276,15 @@ mod tests {
                 let ctx = Context::default();
                 theme::install(&ctx);
                 set_language(&ctx, language);
+                let schedule = scene.schedule();
+                let (algorithm, setting) = (&schedule.algorithm, &schedule.setting);
                 let mut check = |ui: &mut Ui| {
                     let buffers = figure::buffers(&look);
+                    let words = Vec2::ZERO;
+                    let subject = Subject { algorithm, setting, buffers: &buffers, budget: None, words };
                     for width in [412.0_f32, 420.0, 500.0, 700.0, 1200.0] {
                         let area = Rect::from_min_size(egui::pos2(0.0, 0.0), vec2(width, 300.0));
-                        let (layout, _) = layout_of(&look, &buffers, area);
+                        let layout = MapLayout::new(&subject, area);
                         let window = PlaneWindow::new(&layout, PlaneLens::default(), scene.plan());
                         let palette = Palette::of(ui);
                         let (layout, window) = (&layout, &window);
