@@ -149,7 +149,8 @@ fn what_another_line_will_change_is_not_wrong_yet() {
             late[0],
             late[1],
             (
-                "O = 0 per row of d_v; l = 0 per row; m = -inf per row\n",
+                "O = 0 per row of d_v; l = 0 per row; m = -inf per row; \
+                 l = 1 per row when sinks; m = sink per row when sinks\n",
                 "O = 0 per row of d_v; m = -inf per row\n  zero: l = 0 per row\n",
             ),
             ("l = alpha * l; O = alpha * O\n", "O = alpha * O\n    shrink: l = alpha * l\n"),
@@ -295,7 +296,7 @@ fn a_result_comes_before_what_is_reported_of_it() {
     assert_eq!((first.number.tensor, first.number.row, first.number.component), ("O", 0, Some(0)));
     assert_eq!((operation(&text, &divergence.at).as_str(), divergence.name.as_str()), ("row-sum", "l"));
     // What follows from m and l counts as stored with l.
-    let text = changed(STANDARD, "l = rowsum(P)\n", "l = rowsum(P)\n  again: l = 2 * l\n");
+    let text = changed(STANDARD, "(sink - m) when sinks\n", "(sink - m) when sinks\n  again: l = 2 * l\n");
     let text = changed(&text.text().text, "P = ratio(P, l)", "P = ratio(P, l / 2)");
     let first = found(&text, &problem, Tiling { br: 2, bc: 3 }, Precision::F64).expect("it is wrong");
     assert_eq!((first.number.tensor, first.number.row), ("l", 0), "{first:?}");
