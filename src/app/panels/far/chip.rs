@@ -46,7 +46,13 @@ fn title(map: &Map<'_>, card: Rect) {
         left.max.x -= width + 8.0;
     }
     let text = tr(ui.ctx(), "on chip");
-    fit_text(ui.painter(), left, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
+    let font = theme::readable_font(text, theme::text(theme::LABEL));
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, palette.faint_ink);
+    // What moves comes first, where there is no room for both.
+    if galley.size().x <= left.width() {
+        let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), left).min;
+        ui.painter().galley(at, galley, palette.faint_ink);
+    }
 }
 
 fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {

@@ -114,7 +114,12 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
             ui.painter().circle_filled(at, radius, color.gamma_multiply(1.0 - 0.7 * drift));
             if named == Some(n) {
                 let label = pos2(at.x.max(axis.rect.left() + 26.0 * picture.zoom), at.y - radius - 2.0);
-                ui.painter().text(label, Align2::CENTER_BOTTOM, short(score), picture.figures(), palette.ink);
+                let galley = ui.painter().layout_no_wrap(short(score), picture.figures(), palette.ink);
+                let place = Align2::CENTER_BOTTOM.anchor_size(label, galley.size());
+                // What is said of the line's climb stands at the right of the axis.
+                if now.frame < Frame::Climb || place.right() <= axis.rect.right() + 8.0 {
+                    ui.painter().galley(place.min, galley, palette.ink);
+                }
             }
         }
     }
