@@ -313,3 +313,11 @@ fn no_text_does_harm() {
     println!("{cases} texts: {ran} ran, {faulted} told of a fault; the slowest, {}, took {:?}", slowest.1, slowest.0);
     assert!(ran * 10 >= cases, "too few of the texts run");
 }
+
+/// Found by fuzzing: a label left out was told as it stood, with the character that ends a line elsewhere.
+#[test]
+fn a_character_that_cannot_be_seen_is_told_by_its_escape() {
+    let wrong =
+        Algorithm::read("x", "language 1\ntitle x\nvariant of flash2\nwithout dropo\0ut, rescale\n").unwrap_err();
+    assert_eq!(wrong[0].to_string(), "4:9: dropo\\0ut means nothing here");
+}

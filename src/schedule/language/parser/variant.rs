@@ -1,5 +1,7 @@
 //! A variant of a text as it is written: a title, the text that it is of, and lines to put in place of that one's.
 
+use crate::sentence::Sentence;
+
 use super::super::diagnostic::{Diagnostic, Diagnostics, Span};
 use super::super::syntax::{Header, Replacement, Variant, Word};
 use super::cursor::Cursor;
@@ -62,6 +64,10 @@ fn left_out(line: &Written<'_>) -> Result<Vec<Word>, Diagnostic> {
         Word { text: text.to_owned(), span }
     });
     let words: Vec<Word> = words.skip(1).filter(|word| !word.text.is_empty()).collect();
+    if let Some(word) = words.iter().find(|word| word.text.contains(char::is_control)) {
+        let what = Sentence::new("{0} means nothing here").with(word.text.escape_debug());
+        return Err(Diagnostic::new(word.span, what));
+    }
     match words.is_empty() {
         true => Err(Diagnostic::new(line.span, "which line is left out? Write its label: without rescale")),
         false => Ok(words),
