@@ -33,3 +33,4 @@ mod text_edit;
 mod units;
 mod what_if;
 mod window_texts;
+mod zooms;

@@ -124,6 +124,7 @@ fn choices_make_other_runs() {
     press(&mut harness, Modifiers::NONE, Key::End);
     assert!(value(&harness, "m of the row").ends_with(&short(oracle::row(&head, 13).m)));
 
+    press(&mut harness, Modifiers::NONE, Key::Num1);
     click(&mut harness, "More Block keys bc");
     assert!(
         value(&harness, "schedule grid").contains("at tile") || value(&harness, "schedule grid").contains("no tile")

@@ -38,7 +38,7 @@ pub fn titled(ui: &mut Ui, title: &str) -> bool {
 /// Where a panel on demand opens: over the right of the stage, below its own button, so that the row stays in sight.
 fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
     let right = ctx.content_rect().right_top();
-    right + vec2(-(theme::NEAR + width + 32.0), theme::TOP_BAR + theme::MEMORY_STRIP + 40.0)
+    right + vec2(-(theme::NEAR + width + 32.0), theme::TOP_BAR + 52.0)
 }
 
 /// A part of the stage that keeps to its place.

@@ -9,3 +9,4 @@ pub mod motion;
 pub mod prose;
 pub mod texture;
 pub mod theme;
+pub mod zoom;

@@ -39,7 +39,7 @@ pub fn is_reduced(ctx: &Context) -> bool {
 }
 
 /// Slow at both ends.
-fn eased(t: f64) -> f32 {
+pub fn eased(t: f64) -> f32 {
     let t = t.clamp(0.0, 1.0);
     (t * t * (3.0 - 2.0 * t)) as f32
 }

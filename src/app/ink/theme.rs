@@ -15,7 +15,6 @@ pub const TIMELINE: f32 = 92.0;
 pub const SETUP: f32 = 216.0;
 pub const LESSON: f32 = 344.0;
 pub const NEAR: f32 = 296.0;
-pub const MEMORY_STRIP: f32 = 152.0;
 /// A cell at least this wide has room for its number.
 pub const NUMBER_CELL: f32 = 48.0;
 

@@ -14,7 +14,6 @@ pub mod kernel;
 pub mod lesson;
 pub mod list;
 pub mod memories;
-pub mod memory_strip;
 pub mod needle;
 pub mod odd_rows;
 pub mod open;

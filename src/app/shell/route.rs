@@ -70,7 +70,7 @@ impl App {
             Message::Hide(id) => self.view.close(id),
             Message::Distance(distance) => {
                 self.hides_figure = true;
-                self.view.stand_at(distance);
+                self.view.go_to(distance);
             }
             Message::Compare(message) => self.compare_message(ctx, message),
             Message::View(message) => self.view.carry_out(message),

@@ -3,12 +3,14 @@
 use eframe::egui::{self, Layout, Ui};
 
 use crate::app::ink::theme::SPACE;
+use crate::app::ink::zoom::Glide;
 use crate::app::message::{Message, commands};
 use crate::app::panels::compare;
 use crate::app::panels::list::PANELS;
 use crate::app::panels::panel::{Drawn, Home, Panel};
 use crate::app::state::view::MainView;
 use crate::app::tongue::words::tr;
+use crate::playback::lesson::Distance;
 
 /// Below this width the names of the views stand closer, and wrap rather than cover each other.
 const ROOM_FOR_NAMES: f32 = 680.0;
@@ -41,10 +43,20 @@ pub fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     view(ui, drawn);
 }
 
-/// The view alone, as it is presented.
+/// The view alone, as it is presented; for a moment after it has changed, the way from the one before.
 pub fn view(ui: &mut Ui, drawn: &mut Drawn<'_>) {
-    if let Some(panel) = of_home(Home::Main).find(|panel| is_on(panel, drawn.view)) {
-        (panel.show)(ui, drawn);
+    let Some((wider, closer, part)) = drawn.view.on_the_way(ui.ctx()) else {
+        if let Some(panel) = of_home(Home::Main).find(|panel| is_on(panel, drawn.view)) {
+            (panel.show)(ui, drawn);
+        }
+        return;
+    };
+    let room = ui.available_rect_before_wrap();
+    let focus = drawn.view.focus[usize::from(wider == Distance::Middle)].unwrap_or(room);
+    let glide = Glide::new(part, focus, room);
+    let seen = Message::Distance(if glide.shows_wider { wider } else { closer });
+    if let Some(panel) = of_home(Home::Main).find(|panel| panel.opens == seen) {
+        glide.draw(ui, room, |ui| (panel.show)(ui, drawn));
     }
 }
 

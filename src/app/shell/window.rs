@@ -14,7 +14,7 @@ use crate::app::panels::lesson::click;
 use crate::app::panels::list::PANELS;
 use crate::app::panels::odd_rows::{self, LookedAt};
 use crate::app::panels::panel::Home;
-use crate::app::panels::{figure, memory_strip, setup, timeline, tour};
+use crate::app::panels::{figure, setup, timeline, tour};
 use crate::app::run::link::Link;
 use crate::app::run::source::Source;
 use crate::app::shell::app::App;
@@ -232,11 +232,6 @@ impl App {
         };
         self.tour_band(ui, look, messages);
         self.sit(ui, look);
-        if !self.view.shows_memory() {
-            let strip =
-                Panel::top("memory").exact_size(theme::MEMORY_STRIP).frame(memory_strip::frame(ui)).resizable(false);
-            strip.show(ui, |ui| memory_strip::show(ui, look, messages));
-        }
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         self.figure(ui, frame, 44.0);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use eframe::egui::Context;
+use eframe::egui::{Context, Rect};
 
+use crate::app::ink::{motion, zoom};
 use crate::app::message::plane_lens::PlaneLens;
 use crate::app::message::view::{PROVENANCE, ValueAsked, ViewMessage};
 use crate::app::run::ghosts::{Ghosts, Keeper};
@@ -27,16 +28,51 @@ pub struct MainView {
     pub memory: f32,
     /// A question about a value, until the panel that answers it has it.
     pub asked: Option<ValueAsked>,
+    /// What the map and the tile have of the next closer view, as they were drawn last.
+    pub focus: [Option<Rect>; 2],
+    passage: Option<Passage>,
     stories: Stories,
     ghosts: Keeper,
     /// Panels that stand over it, by their ids, the latest last.
     over: Vec<&'static str>,
 }
 
+/// From one distance to the one that it stands at.
+struct Passage {
+    from: Distance,
+    /// The clock of its first frame.
+    since: Option<f64>,
+}
+
 impl MainView {
     /// Standing at `distance`, with nothing else chosen.
     pub fn at(distance: Distance) -> Self {
         Self { distance, ..Self::default() }
+    }
+
+    /// As [`Self::stand_at`], and the way there is seen.
+    pub fn go_to(&mut self, distance: Distance) {
+        // The memories of the chip are another picture, and no zoom of the map.
+        let is_other = [distance, self.distance].contains(&Distance::Memory);
+        let is_seen = !self.compare.is_open && !is_other && distance != self.distance;
+        self.passage = is_seen.then_some(Passage { from: self.distance, since: None });
+        self.stand_at(distance);
+    }
+
+    /// On the way to where it stands: the wider view, the closer one, and how far towards that. Without motion, never.
+    pub fn on_the_way(&mut self, ctx: &Context) -> Option<(Distance, Distance, f32)> {
+        let way = self.passage.as_mut().filter(|_| !motion::is_reduced(ctx));
+        let now = ctx.input(|input| input.time);
+        let passed = way.map(|way| (way.from, now - *way.since.get_or_insert(now)));
+        let Some((from, passed)) = passed.filter(|(_, passed)| *passed < zoom::SECONDS && !self.compare.is_open) else {
+            self.passage = None;
+            return None;
+        };
+        ctx.request_repaint();
+        let part = motion::eased(passed / zoom::SECONDS);
+        let comes_closer = from < self.distance;
+        let closer = if comes_closer { part } else { 1.0 - part };
+        Some((from.min(self.distance), from.max(self.distance), closer))
     }
 
     /// Moves closer or farther, and away from a comparison.
@@ -79,11 +115,6 @@ impl MainView {
     /// The panel of this id stands over the view.
     pub fn is_open(&self, id: &str) -> bool {
         self.over.contains(&id)
-    }
-
-    /// The view itself shows what is in HBM and on chip.
-    pub fn shows_memory(&self) -> bool {
-        self.distance == Distance::Far || self.compare.is_open
     }
 
     pub fn is_busy(&self) -> bool {

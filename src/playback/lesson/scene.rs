@@ -56,8 +56,8 @@ pub struct Selection {
     pub tile: Option<(usize, usize)>,
 }
 
-/// How close the main view is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How close the main view is, from the farthest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Distance {
     /// The memories of the chip, to scale.
     Memory,

@@ -5,10 +5,11 @@ use eframe::egui::{Align2, Context, Rect, Sense, Stroke, StrokeKind, pos2, vec2}
 use crate::schedule::Buffer;
 
 use super::figure::Map;
-use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::draw;
 use crate::app::ink::theme;
-use crate::app::panels::memory_strip::budget;
-use crate::app::state::seen::Look;
+use crate::app::panels::parts::budget;
+use crate::app::panels::parts::held::{held, label};
+use crate::app::panels::parts::moved;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::bytes;
 
@@ -19,7 +20,8 @@ pub fn paint(map: &Map<'_>) {
     ui.painter().rect_filled(card, 4.0, palette.panel);
     let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
     ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
-    title(map, card);
+    let line = Rect::from_min_size(card.min + vec2(8.0, 4.0), vec2(card.width() - 16.0, 18.0));
+    moved::title(ui, line, map.look);
     for slot in &map.layout.slots {
         paint_slot(map, slot.rect, &map.buffers[slot.buffer]);
     }
@@ -29,30 +31,6 @@ pub fn paint(map: &Map<'_>) {
         map.look,
         palette,
     );
-}
-
-/// Whose chip it is, and what the step moves.
-fn title(map: &Map<'_>, card: Rect) {
-    let (ui, palette) = (map.ui, map.palette);
-    let line = Rect::from_min_size(card.min + vec2(8.0, 4.0), vec2(card.width() - 16.0, 18.0));
-    let moved = &map.look.snapshot.moved;
-    let step = map.look.snapshot.view.step.map(|step| map.look.scene.schedule().facts(&step));
-    let (read, write) = (moved.read.bytes(), moved.write.bytes());
-    let mut left = line;
-    if let Some(tensor) = step.and_then(|facts| facts.tensor).filter(|_| read + write > 0) {
-        let pattern = if read > 0 { "load {0}: {1}" } else { "store {0}: {1}" };
-        let text = fill(ui.ctx(), pattern, &[&tensor.name(), &bytes(read + write)]);
-        let width = fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &text, theme::text(theme::BODY), palette.ink);
-        left.max.x -= width + 8.0;
-    }
-    let text = tr(ui.ctx(), "on chip");
-    let font = theme::readable_font(text, theme::text(theme::LABEL));
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, palette.faint_ink);
-    // What moves comes first, where there is no room for both.
-    if galley.size().x <= left.width() {
-        let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), left).min;
-        ui.painter().galley(at, galley, palette.faint_ink);
-    }
 }
 
 fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
@@ -80,30 +58,6 @@ fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
     response.on_hover_text(text);
 }
 
-/// What a buffer holds of the block at hand.
-pub struct Held {
-    pub name: String,
-    /// Its block along the axis of the buffer.
-    pub block: Option<usize>,
-}
-
-/// The name that was written last of those that share the buffer; `None` while all that it has is of another block.
-pub fn held(look: &Look<'_>, buffer: &Buffer) -> Option<Held> {
-    let snapshot = look.snapshot;
-    let name = buffer.names.iter().rev().find(|name| snapshot.view.get(name).is_some() && snapshot.holds(name))?;
-    let place = snapshot.place_of(name);
-    Some(Held { name: name.clone(), block: place.zip(buffer.axis).and_then(|(place, axis)| place.at(axis)) })
-}
-
-/// `K_j`, or `K_2` once it holds that block; of names that share a buffer, the one that it holds.
-fn label(buffer: &Buffer, held: Option<&Held>) -> String {
-    match held {
-        Some(Held { name, block: Some(block) }) if !name.contains('_') => format!("{name}_{block}"),
-        Some(Held { name, .. }) => name.clone(),
-        None => buffer.label(),
-    }
-}
-
 fn told(ctx: &Context, buffer: &Buffer, is_held: bool) -> String {
     let size = fill(ctx, "{0} x {1} elements, {2}", &[&buffer.rows, &buffer.cols, &bytes(buffer.bytes())]);
     if is_held { size } else { format!("{size}; {}", tr(ctx, "holds nothing of this block yet")) }
@@ -122,7 +76,7 @@ mod tests {
     use crate::app::run::job::Signals;
     use crate::app::run::settings::Settings;
     use crate::app::run::snapshot::Snapshot;
-    use crate::app::state::seen::Question;
+    use crate::app::state::seen::{Look, Question};
     use crate::attention::input::preset;
     use crate::schedule::{Tiling, algorithm};
 

@@ -6,7 +6,7 @@ mod figure;
 mod foot;
 mod ground;
 mod inset;
-mod layout;
+pub mod layout;
 mod lens;
 mod moving;
 mod plane;
@@ -24,8 +24,8 @@ use crate::app::message::view::ViewMessage;
 use crate::app::panels::far::layout::MapLayout;
 use crate::app::panels::far::window::PlaneWindow;
 use crate::app::panels::grid::{self, cell_text, summary};
-use crate::app::panels::memory_strip;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::moved;
 use crate::app::run::ghosts::Ghosts;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
@@ -48,7 +48,7 @@ pub static PANEL: Panel = Panel {
     show: |ui, drawn| {
         let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
         let ghosts = drawn.view.ghosts(ui.ctx(), scene, look.generation);
-        show(ui, look, drawn.view.lens, ghosts.as_deref(), drawn.textures, drawn.messages);
+        drawn.view.focus[0] = show(ui, look, drawn.view.lens, ghosts.as_deref(), drawn.textures, drawn.messages);
     },
 };
 
@@ -58,7 +58,7 @@ const LARGEST_TILE: f32 = 96.0;
 const LEAST_FOOT: f32 = 2.0 * foot::LINE + SPACE;
 const LEAST_WITH_FOOT: f32 = 260.0;
 
-/// `ghosts` are the weights of the run, once they are known.
+/// `ghosts` are the weights of the run, once they are known. Gives the place of the tile at hand.
 pub fn show(
     ui: &mut Ui,
     look: &Look<'_>,
@@ -66,7 +66,7 @@ pub fn show(
     ghosts: Option<&Ghosts>,
     textures: &mut Textures,
     messages: &mut Vec<Message>,
-) {
+) -> Option<Rect> {
     let area = ui.available_rect_before_wrap();
     let (buffers, palette) = (buffers(look), Palette::of(ui));
     // In a low room the picture comes first.
@@ -77,7 +77,7 @@ pub fn show(
         let figure = Rect::from_min_max(area.min, pos2(area.right(), (area.bottom() - lines).max(area.top())));
         let (layout, words) = layout_of(look, &buffers, figure);
         if layout.plane.width() < 8.0 || layout.plane.height() < 8.0 {
-            return;
+            return None;
         }
         let window = PlaneWindow::new(&layout, lens, look.scene.plan());
         let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
@@ -91,10 +91,11 @@ pub fn show(
     let window = PlaneWindow::new(&layout, lens, look.scene.plan());
     let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
     let response = ui.interact(figure, ui.scope_id().with("memory"), Sense::hover());
-    let [moved, on_chip, full] = &memory_strip::summary(ui, look);
+    let [moved, on_chip, full] = &moved::summary(ui, look);
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
     paint(&map, words, ["map", "ghosts"], textures);
-    steer(ui, look, &layout, &window, lens, messages);
+    let tile = plane::tile_at_hand(&map);
+    steer(ui, look, &layout, &window, (lens, tile), messages);
     if look.question.asks == Some(ClickOn::Tensor) {
         answers(&map, messages);
     }
@@ -106,6 +107,7 @@ pub fn show(
         }
     }
     ui.advance_cursor_after_rect(area);
+    tile
 }
 
 /// The figure alone, as one of several; `names` are those of its textures.
@@ -152,7 +154,7 @@ fn steer(
     look: &Look<'_>,
     layout: &MapLayout,
     window: &PlaneWindow,
-    lens: PlaneLens,
+    (lens, tile): (PlaneLens, Option<Rect>),
     messages: &mut Vec<Message>,
 ) {
     let plane = layout.plane;
@@ -160,7 +162,7 @@ fn steer(
     draw::describe(&response, "schedule grid", &summary(ui, look));
     let plan = look.scene.plan();
     let most = LARGEST_TILE * plan.t_r().max(plan.t_c()) as f32 / plane.width().max(plane.height());
-    lens::steer(ui, &response, plane, lens, most, messages);
+    lens::steer(ui, &response, plane, lens, (most, tile), messages);
     let Some((i, j)) = response.hover_pos().and_then(|at| window.tile_at(at)) else { return };
     let grid = &look.scene.map.grid;
     let (row, col) = grid.position(i, j);
@@ -177,10 +179,10 @@ fn answers(map: &Map<'_>, messages: &mut Vec<Message>) {
     let (ui, layout) = (map.ui, map.layout);
     let strips = layout.strips.iter().filter(|strip| strip.split.is_none_or(|split| split == 0));
     for strip in strips {
-        memory_strip::answer(ui, strip.rect.expand(2.0), strip.tensor, messages);
+        moved::answer(ui, strip.rect.expand(2.0), strip.tensor, messages);
     }
     if let Some(tensor) = plane::front_sheet(map) {
-        memory_strip::answer(ui, layout.plane, tensor, messages);
+        moved::answer(ui, layout.plane, tensor, messages);
     }
     let slots = layout.slots.iter().flat_map(|slot| {
         let names = &map.buffers[slot.buffer].names;
@@ -193,7 +195,7 @@ fn answers(map: &Map<'_>, messages: &mut Vec<Message>) {
     let in_hbm = |name: &str| layout.strips.iter().any(|strip| strip.tensor.name() == name);
     for (name, rect) in slots.filter(|(name, _)| !in_hbm(name)) {
         if let Some(tensor) = crate::schedule::Tensor::known(name) {
-            memory_strip::answer(ui, rect.expand(4.0), tensor, messages);
+            moved::answer(ui, rect.expand(4.0), tensor, messages);
         }
     }
 }

@@ -5,13 +5,13 @@ use eframe::egui::{Rect, Stroke, vec2};
 use super::figure::Map;
 use crate::app::ink::draw::arrow;
 use crate::app::panels::far::layout::Flank;
-use crate::app::panels::memory_strip;
+use crate::app::panels::parts::moved;
 
 pub fn paint(map: &Map<'_>) {
     let Some((from, to, hue)) = way(map) else { return };
     let stroke = Stroke::new(1.5, map.palette.ink);
     arrow(map.ui.painter(), edge(from, to), edge(to, from), stroke);
-    memory_strip::glide(map.ui, from, to, hue, map.look.motion, map.palette);
+    moved::glide(map.ui, from, to, hue, map.look.motion, map.palette);
 }
 
 /// From where to where, in the hue of the tensor; `None` where the step moves nothing or there is no chip to see.

@@ -246,7 +246,15 @@ fn brackets(map: &Map<'_>) {
     }
 }
 
-/// The tile at hand.
+/// Where the tile at hand is, as far as it is seen.
+pub fn tile_at_hand(map: &Map<'_>) -> Option<Rect> {
+    let (i, j) = GridAt::of(map.look).tile?;
+    let plan = map.look.scene.plan();
+    let tile = map.window.tile(&plan.rows(i), &plan.cols(j)).intersect(map.layout.plane);
+    tile.is_positive().then_some(tile)
+}
+
+/// The tile at hand, with its outline.
 fn tile(map: &Map<'_>, at: &GridAt<'_>) {
     let Some((i, j)) = at.tile else { return };
     let plan = map.look.scene.plan();

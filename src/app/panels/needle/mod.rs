@@ -20,6 +20,7 @@ use crate::app::message::view::ViewMessage;
 use crate::app::message::window::Overlay;
 use crate::app::panels::odd_rows;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::lead::lead;
 use crate::app::panels::row_numbers::of_row;
 use crate::app::run::row::RowTold;
 use crate::app::run::scene::Check;
@@ -94,7 +95,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
     }
     let below = if chosen.is_projected { 0.0 } else { controls::HEIGHT };
     let height = (ui.available_height() - below).max(40.0);
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    lead(ui, &response, Distance::Near, messages);
     if rect.width() > 160.0 && rect.height() > 80.0 {
         paint(ui, rect, &picture);
     }

@@ -1,10 +1,12 @@
 //! The scores of the row as dots on a vertical axis, and the line m that climbs over them.
 
-use eframe::egui::{Align2, Rect, Stroke, Ui, pos2, vec2};
+use std::ops::Range;
+
+use eframe::egui::{Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::Frame;
 use super::picture::{Name, Picture, between, column_title, dashed};
-use crate::app::ink::draw::{arrow, fit_text};
+use crate::app::ink::draw::{arrow, fit_text, hatch};
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;
 use crate::app::tongue::words::{self, fill, tr};
@@ -14,6 +16,9 @@ use crate::schedule::{Part, Tensor};
 
 /// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.
 const MOST_DOTS: usize = 256;
+
+/// Of the row below the axis.
+const ROW: f32 = 16.0;
 
 /// What stays free above the highest score and below the lowest, as a part of what lies between them.
 const ROOM: f64 = 0.12;
@@ -70,7 +75,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
         rect.min + vec2(labels, 8.0),
-        pos2(rect.right() - 100.0 * picture.zoom, rect.bottom() - 20.0 * picture.zoom),
+        pos2(rect.right() - 100.0 * picture.zoom, rect.bottom() - (20.0 + ROW) * picture.zoom),
     );
     let axis = ScoreAxis { rect: inner, low: low - room, high: high + room };
     paint_scale(ui, &axis, picture);
@@ -123,7 +128,39 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
             }
         }
     }
+    paint_row(ui, axis, slot, visits, picture);
     paint_tokens(ui, axis, slot, visits.len(), picture);
+}
+
+/// The row as the plane of the map has it, below its scores: what each key weighs against the maximum so far, the tile of
+/// this visit outlined.
+fn paint_row(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: &[RowVisit], picture: &Picture<'_>) {
+    let (palette, painter) = (picture.palette, ui.painter());
+    let (top, height) = (axis.rect.bottom() + 3.0, (ROW - 4.0) * picture.zoom);
+    let place = |keys: Range<usize>| {
+        let x = |key: usize| axis.rect.left() + slot * key as f32;
+        Rect::from_min_max(pos2(x(keys.start), top), pos2(x(keys.end), top + height))
+    };
+    let m = visits.iter().flat_map(|visit| &visit.scores).copied().fold(f64::NEG_INFINITY, f64::max);
+    for visit in visits {
+        // Many keys a point: each point has the largest of them.
+        let stride = ((1.0 / slot).ceil() as usize).max(1);
+        for (n, scores) in visit.scores.chunks(stride).enumerate() {
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let from = visit.first_key + n * stride;
+            let cell = place(from..from + scores.len());
+            if top.is_finite() {
+                painter.rect_filled(cell, 0.0, palette.grey((top - m).exp(), 1.0));
+            } else if slot >= 6.0 {
+                hatch(painter, cell, palette.hatch, 5.0);
+            }
+        }
+    }
+    let last = picture.story.visits.last().map_or(0, |visit| visit.first_key + visit.scores.len());
+    painter.rect_stroke(place(0..last), 0.0, palette.hairline(), StrokeKind::Outside);
+    let visit = &picture.now.visit;
+    let tile = place(visit.first_key..visit.first_key + visit.scores.len());
+    painter.rect_stroke(tile, 0.0, palette.outline(), StrokeKind::Outside);
 }
 
 /// The key of the visit whose score is written above its dot: the first of the largest, for equal ones would be written
@@ -144,7 +181,7 @@ fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &P
             let text = token.map_or(key.to_string(), |text| crate::app::ink::draw::token(ui, text));
             let left = axis.rect.left() + slot * key as f32;
             let place = Rect::from_min_size(
-                pos2(left, axis.rect.bottom() + 2.0),
+                pos2(left, axis.rect.bottom() + 2.0 + ROW * picture.zoom),
                 vec2(slot * stride as f32 - 1.0, 16.0 * picture.zoom),
             );
             let place = place.translate(vec2((slot - slot * stride as f32) / 2.0, 0.0));

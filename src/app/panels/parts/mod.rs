@@ -1,5 +1,7 @@
 //! What two panels draw alike.
 
-pub mod matrix;
-pub mod operands;
+pub mod budget;
+pub mod held;
+pub mod lead;
+pub mod moved;
 pub mod source;

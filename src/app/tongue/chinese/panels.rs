@@ -5,7 +5,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "The whole run to scale: tensors in HBM, the tiles, the chip.",
         "按比例画出整个运行：HBM 中的张量、各分块、芯片。",
     ),
-    ("The tile on chip in numbers, beside the schedule.", "片上分块的数值，旁边是计划。"),
+    ("The map drawn closer: the tile on chip, in numbers.", "放大地图：片上的分块与数值。"),
     ("One row and its online softmax: what shrinks, what joins.", "一行及其在线 softmax：什么缩小，什么加入。"),
     ("The memories of the chip to scale, and how fast each is.", "按比例画出芯片的各级存储，以及各有多快。"),
     ("Two runs of one input under one cursor.", "同一输入的两次运行，共用一个光标。"),

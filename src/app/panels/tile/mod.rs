@@ -1,29 +1,35 @@
-//! The tile view: S and P of the current tile with their tokens, and the rows and keys on chip that make them.
+//! Middle: the map drawn closer, at the tile on the chip. S and P in numbers, the rows that made them at the left, their
+//! keys above, what comes of them at the right.
+
+mod blocks;
+mod layout;
+mod sheet;
 
 use std::ops::Range;
 
-use eframe::egui::{self, Key, Modifiers, Pos2, Rect, Sense, Ui, vec2};
+use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, Ui, vec2};
 use ndarray::Array2;
 
-use crate::app::ink::draw;
-use crate::app::ink::float::column;
+use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::texture::Textures;
-use crate::app::ink::theme::SPACE;
+use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::view::ViewMessage;
-use crate::app::panels::grid;
 use crate::app::panels::panel::{Home, Panel};
-use crate::app::panels::parts::matrix::{Matrix, MatrixLayout};
-use crate::app::panels::parts::operands;
+use crate::app::panels::parts::lead::lead;
+use crate::app::panels::parts::{budget, moved};
 use crate::app::run::said::NOTHING_ON_CHIP;
 use crate::app::run::selection::Selection;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::TileClass;
 use crate::number::short;
-use crate::playback::lesson::Distance;
-use crate::schedule::Part;
+use crate::playback::lesson::{ClickOn, Distance};
+use crate::schedule::{Part, Tensor};
 use crate::sentence::Sentence;
+use blocks::Chip;
+use layout::TileLayout;
+use sheet::{Matrix, Sheets};
 
 pub static PANEL: Panel = Panel {
     id: "tile",
@@ -34,77 +40,91 @@ pub static PANEL: Panel = Panel {
     keys: &[(Modifiers::NONE, Key::Num2)],
     opens: Message::Distance(Distance::Middle),
     also: "scores, weights, matrix",
-    help: "The tile on chip in numbers, beside the schedule.",
+    help: "The map drawn closer: the tile on chip, in numbers.",
     show: |ui, drawn| {
         let Some(look) = drawn.look else { return };
-        match drawn.view.is_projected {
-            true => show(ui, look, drawn.textures, drawn.messages),
-            false => beside_the_schedule(ui, look, drawn.textures, drawn.messages),
-        }
+        drawn.view.focus[1] = show(ui, look, drawn.textures, drawn.messages);
     },
 };
 
 /// What is drawn, from the left.
 const TILES: [Part; 2] = [Part::Scores, Part::Weights];
 
-/// Height of the line above the matrices.
-const TITLE: f32 = 28.0;
+/// What stands above the figure, and below it.
+const TITLE: f32 = 30.0;
+const BUDGETS: f32 = 20.0;
 
-/// The tile, with the schedule as a thumbnail beside it.
-fn beside_the_schedule(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
-    let side = (ui.available_width() * 0.26).clamp(96.0, 320.0);
-    let area = ui.available_rect_before_wrap();
-    let (left, right) = area.split_left_right_at_x(area.left() + side);
-    column(ui, left, &mut |ui| grid::show(ui, look, textures, messages));
-    let right = Rect::from_min_max(right.min + vec2(24.0, 0.0), right.max);
-    column(ui, right, &mut |ui| show(ui, look, textures, messages));
-}
-
-pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
+/// Gives the place of the row that is looked at.
+pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) -> Option<Rect> {
     let view = &look.snapshot.view;
     if view.rows.is_empty() {
         draw::title(ui, "Tile");
         ui.add_space(4.0 * SPACE);
         ui.label(tr(ui.ctx(), NOTHING_ON_CHIP));
-        return;
+        return None;
     }
-    let matrices = [matrix_s(look), matrix_p(look)];
-    let height = ui.available_height() - TITLE - operands::height(ui.available_height());
+    let palette = Palette::of(ui);
+    let card = ui.available_rect_before_wrap();
+    let response = ui.interact(card, ui.scope_id().with("memory"), Sense::hover());
+    lead(ui, &response, Distance::Middle, messages);
+    let [moved, on_chip, full] = &moved::summary(ui, look);
+    draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
+    ui.painter().rect_filled(card, 4.0, palette.panel);
+    let is_over = budget::budgets(look).iter().any(budget::Budget::is_over);
+    let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
+    ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
+    let inner = card.shrink2(vec2(10.0, 6.0));
+    let figure = Rect::from_min_max(inner.min + vec2(0.0, TITLE), inner.max - vec2(0.0, BUDGETS));
     // Before the first tile of a block its frame already stands where the cells will be.
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
-    let layout = MatrixLayout::new(ui, view.rows.len(), cols, height);
-    title(ui, look, layout.is_lined());
-    ui.add_space(SPACE);
-    let (rect, response) = ui.allocate_exact_size(layout.size, Sense::click());
-    let corner = rect.min;
-    if ui.is_rect_visible(rect) {
-        for (n, matrix) in matrices.iter().enumerate() {
-            layout.paint(ui, corner, n, matrix, look, textures);
-        }
-        layout.paint_row_labels(ui, corner, look);
-    }
+    let blocks = blocks::blocks(look);
+    let layout = TileLayout::new((view.rows.len(), cols), blocks::around(&blocks), figure);
+    title(ui, Rect::from_min_size(inner.min, vec2(inner.width(), TITLE)), look, sheet::is_lined(&layout));
+    let response = ui.interact(figure, ui.scope_id().with("tile"), Sense::click());
     draw::describe(&response, "tile", &summary(ui, look));
-    interact(ui, &response, &layout, corner, look, messages);
-    ui.add_space(2.0 * SPACE);
-    operands::show(ui, look, textures);
+    let sheets = Sheets { layout: &layout, look, palette };
+    for (n, matrix) in [matrix_s(look), matrix_p(look)].iter().enumerate() {
+        sheets.paint(ui, n, matrix, textures);
+    }
+    sheets.paint_row_labels(ui);
+    let chip = Chip { look, layout: &layout, card, palette };
+    blocks::paint(ui, &chip, &blocks, textures, messages);
+    interact(ui, &response, &layout, look, messages);
+    if look.question.asks == Some(ClickOn::Tensor) {
+        let named = TILES.map(|part| Tensor::known(look.snapshot.called(part)));
+        for (sheet, tensor) in layout.sheets.into_iter().zip(named) {
+            tensor.into_iter().for_each(|tensor| moved::answer(ui, sheet, tensor, messages));
+        }
+    }
+    let line = Rect::from_min_max(inner.left_bottom() - vec2(0.0, BUDGETS - 4.0), inner.max);
+    budget::paint_budget(ui, line, look, palette);
+    ui.advance_cursor_after_rect(card);
+    let row = look.row()?.checked_sub(view.rows.start)?;
+    Some(layout.cell(layout.sheets[1], row, 0).union(layout.cell(layout.sheets[1], row, layout.cols - 1)))
 }
 
-fn title(ui: &mut Ui, look: &Look<'_>, is_hatched: bool) {
-    let view = &look.snapshot.view;
+/// Which tile it is, and what the step moves.
+fn title(ui: &Ui, mut line: Rect, look: &Look<'_>, is_hatched: bool) {
+    let (view, palette) = (&look.snapshot.view, Palette::of(ui));
+    if let Some(text) = moved::told(ui.ctx(), look) {
+        let font = theme::text(theme::BODY);
+        line.max.x -= fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &text, font, palette.ink) + 8.0;
+    }
     let text = match look.snapshot.tile() {
         Some((i, j)) => fill(ui.ctx(), "Tile (i {0}, j {1})", &[&i, &j]),
         None => fill(ui.ctx(), "Query block i {0}", &[&(view.rows.start / look.scene.plan().br)]),
     };
-    ui.horizontal(|ui| {
-        draw::title(ui, &text);
-        let masked = match has_masked(look) {
-            false => "",
-            true if is_hatched => "; hatched: masked",
-            true => "; grey: masked",
-        };
-        let text = format!("{}{}", range_text(ui, &view.rows, &view.cols), tr(ui.ctx(), masked));
-        draw::caption(ui, &text);
-    });
+    let font = theme::text(theme::HEADING);
+    let width = fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, font, palette.ink);
+    line.min.x += width + 3.0 * SPACE;
+    let masked = match has_masked(look) {
+        false => "",
+        true if is_hatched => "; hatched: masked",
+        true => "; grey: masked",
+    };
+    let range = range_text(ui, &view.rows, &view.cols);
+    let text = format!("{}: {range}{}", tr(ui.ctx(), "on chip"), tr(ui.ctx(), masked));
+    fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
 }
 
 /// The mask hides a pair of the tile.
@@ -143,17 +163,10 @@ fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
 }
 
 /// Clicks select; the tooltip has the formula with its numbers.
-fn interact(
-    ui: &Ui,
-    response: &egui::Response,
-    layout: &MatrixLayout,
-    corner: Pos2,
-    look: &Look<'_>,
-    messages: &mut Vec<Message>,
-) {
+fn interact(ui: &Ui, response: &egui::Response, layout: &TileLayout, look: &Look<'_>, messages: &mut Vec<Message>) {
     let Some(at) = response.hover_pos() else { return };
     let view = &look.snapshot.view;
-    let found = (0..2).map(|n| (n, layout.matrix(corner, n))).find(|(_, rect)| rect.contains(at));
+    let found = layout.sheets.into_iter().enumerate().find(|(_, rect)| rect.contains(at));
     let Some((n, rect)) = found else { return };
     let part = (at - rect.min) / layout.cell;
     let (row, col) = ((part.y as usize).min(layout.rows - 1), (part.x as usize).min(layout.cols - 1));

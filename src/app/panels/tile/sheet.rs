@@ -1,21 +1,20 @@
 //! S and P drawn as cells: colours, numbers where there is room, tokens along both sides, the selection.
 
-use eframe::egui::{self, Align2, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
-use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::draw::{self, fit_text, shrink_text};
 use crate::app::ink::texture::Textures;
-use crate::app::ink::theme::{self, NUMBER_CELL, Palette, SPACE};
+use crate::app::ink::theme::{self, NUMBER_CELL, Palette};
 use crate::app::panels::grid::UV;
+use crate::app::panels::tile::layout::{self, TileLayout};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::{cell, short};
 use crate::schedule::Part;
 
-/// Room for the tokens of the rows, and for those of the keys above.
-const ROW_LABELS: f32 = 80.0;
-const KEY_LABELS: f32 = 20.0;
-const LARGEST_CELL: f32 = 120.0;
+/// Room for the words of a row.
+const LABELS: f32 = 64.0;
 /// Cells from this size on are told apart by lines and can be hatched.
 const LINED_CELL: f32 = 10.0;
 
@@ -29,70 +28,31 @@ pub struct Matrix<'a> {
     pub limit: f64,
 }
 
-/// Where everything of the view stands.
-pub struct MatrixLayout {
-    pub rows: usize,
-    pub cols: usize,
-    pub cell: egui::Vec2,
-    gap: f32,
-    pub size: egui::Vec2,
+/// A sheet in its place.
+pub struct Sheets<'a> {
+    pub layout: &'a TileLayout,
+    pub look: &'a Look<'a>,
+    pub palette: &'static Palette,
 }
 
-impl MatrixLayout {
-    pub fn new(ui: &Ui, rows: usize, cols: usize, height: f32) -> Self {
-        let (rows, cols) = (rows.max(1), cols.max(1));
-        let gap = 6.0 * SPACE;
-        let room =
-            vec2((ui.available_width() - ROW_LABELS - gap - 2.0) / 2.0, (height - KEY_LABELS - 2.0 * LEGEND).max(24.0));
-        let width = (room.x / cols as f32).clamp(0.05, LARGEST_CELL);
-        let height = (room.y / rows as f32).clamp(0.05, LARGEST_CELL * 0.75);
-        // Hardly higher than wide where rows are few; a tile of many rows is squeezed instead.
-        let cell = vec2(width, height.min(width.max(24.0)));
-        let size =
-            vec2(ROW_LABELS + gap + 2.0 * cell.x * cols as f32, KEY_LABELS + 2.0 * LEGEND + cell.y * rows as f32);
-        Self { rows, cols, cell, gap, size }
-    }
-
-    /// The cells of matrix `n`.
-    pub fn matrix(&self, corner: Pos2, n: usize) -> Rect {
-        let size = vec2(self.cell.x * self.cols as f32, self.cell.y * self.rows as f32);
-        let x = ROW_LABELS + n as f32 * (size.x + self.gap);
-        Rect::from_min_size(corner + vec2(x, LEGEND + KEY_LABELS), size)
-    }
-
-    fn cell(&self, matrix: Rect, row: usize, col: usize) -> Rect {
-        Rect::from_min_size(matrix.min + vec2(col as f32 * self.cell.x, row as f32 * self.cell.y), self.cell)
-    }
-
+impl Sheets<'_> {
     /// Larger cells have larger labels.
     fn label_font(&self) -> egui::FontId {
-        theme::text(if self.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
-    }
-
-    /// Cells are told apart by lines, and can be hatched.
-    pub fn is_lined(&self) -> bool {
-        self.cell.x >= LINED_CELL && self.cell.y >= LINED_CELL
+        theme::text(if self.layout.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
     }
 
     fn has_numbers(&self) -> bool {
-        self.cell.x >= NUMBER_CELL && self.cell.y >= 18.0
+        self.layout.cell.x >= NUMBER_CELL - 8.0 && self.layout.cell.y >= 18.0
     }
 
-    pub fn paint(
-        &self,
-        ui: &Ui,
-        corner: Pos2,
-        n: usize,
-        matrix: &Matrix<'_>,
-        look: &Look<'_>,
-        textures: &mut Textures,
-    ) {
-        let palette = Palette::of(ui);
-        let rect = self.matrix(corner, n);
-        let painter = ui.painter();
-        let heading = Rect::from_min_size(pos2(rect.left(), corner.y), vec2(rect.width().max(120.0), LEGEND));
-        fit_text(painter, heading, Align2::LEFT_CENTER, &matrix.title, theme::text(theme::BODY), palette.ink);
-        self.paint_key_labels(ui, rect, look);
+    /// The sheet of this number.
+    pub fn paint(&self, ui: &Ui, n: usize, matrix: &Matrix<'_>, textures: &mut Textures) {
+        let Self { layout, look, palette } = *self;
+        let (rect, painter) = (layout.sheets[n], ui.painter());
+        painter.rect_filled(rect, 0.0, palette.background);
+        let font = theme::text(theme::BODY);
+        shrink_text(painter, layout.formulas[n], Align2::LEFT_CENTER, &matrix.title, font, palette.ink);
+        self.paint_key_labels(ui, rect);
         match matrix.values {
             None => {
                 painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
@@ -108,23 +68,16 @@ impl MatrixLayout {
                 );
             }
             Some(values) => {
-                self.paint_values(ui, rect, values, matrix, look, textures);
-                self.paint_selection(ui, rect, look);
-                legend(ui, rect, matrix, palette);
+                self.paint_values(ui, rect, values, matrix, textures);
+                self.paint_selection(ui, rect);
+                let below = Rect::from_x_y_ranges(rect.x_range(), rect.top()..=layout.bottom(n));
+                legend(ui, below, matrix, palette);
             }
         }
     }
 
-    fn paint_values(
-        &self,
-        ui: &Ui,
-        rect: Rect,
-        values: &Array2<f64>,
-        matrix: &Matrix<'_>,
-        look: &Look<'_>,
-        textures: &mut Textures,
-    ) {
-        let palette = Palette::of(ui);
+    fn paint_values(&self, ui: &Ui, rect: Rect, values: &Array2<f64>, matrix: &Matrix<'_>, textures: &mut Textures) {
+        let Self { layout, look, palette } = *self;
         let view = &look.snapshot.view;
         let masked = |row: usize, col: usize| !look.sees(view.rows.start + row, view.cols.start + col);
         let color = |row: usize, col: usize| match values.get((row, col)) {
@@ -133,7 +86,7 @@ impl MatrixLayout {
             Some(&x) => palette.grey(x, matrix.limit),
             None => palette.background,
         };
-        let is_lined = self.is_lined();
+        let is_lined = is_lined(layout);
         let small = |row, col| if masked(row, col) { palette.hatch } else { color(row, col) };
         let key = look.key(ui.visuals().dark_mode);
         let shown = |row, col| if is_lined { color(row, col) } else { small(row, col) };
@@ -141,20 +94,21 @@ impl MatrixLayout {
         ui.painter().image(texture, rect, UV, theme::NO_TINT);
         if is_lined {
             for ((row, col), &x) in values.indexed_iter() {
-                self.paint_cell(ui, self.cell(rect, row, col), x, masked(row, col), palette);
+                self.paint_cell(ui, layout.cell(rect, row, col), x, masked(row, col));
             }
         }
         ui.painter().rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
     }
 
-    fn paint_cell(&self, ui: &Ui, rect: Rect, x: f64, is_masked: bool, palette: &Palette) {
+    fn paint_cell(&self, ui: &Ui, rect: Rect, x: f64, is_masked: bool) {
+        let palette = self.palette;
         let painter = ui.painter();
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
         if is_masked {
             draw::hatch(painter, rect, palette.hatch, 7.0);
         } else if self.has_numbers() {
             // Six figures fill two thirds of a cell of any size.
-            let font = theme::figures((self.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
+            let font = theme::figures((self.layout.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
             fit_text(painter, rect, Align2::CENTER_CENTER, &cell(x), font, palette.ink);
         }
         if !x.is_finite() && !is_masked {
@@ -163,12 +117,12 @@ impl MatrixLayout {
     }
 
     /// The selected row is outlined across, the selected key down.
-    fn paint_selection(&self, ui: &Ui, rect: Rect, look: &Look<'_>) {
-        let palette = Palette::of(ui);
+    fn paint_selection(&self, ui: &Ui, rect: Rect) {
+        let Self { layout, look, palette } = *self;
         let view = &look.snapshot.view;
         if let Some(row) = look.row().map(|query| query - view.rows.start) {
-            let line = self.cell(rect, row, 0).union(self.cell(rect, row, self.cols - 1));
-            if self.cell.y >= LINED_CELL {
+            let line = layout.cell(rect, row, 0).union(layout.cell(rect, row, layout.cols - 1));
+            if layout.cell.y >= LINED_CELL {
                 ui.painter().rect_stroke(line, 0.0, palette.outline(), StrokeKind::Middle);
             } else {
                 // An outline would hide a row of a few pixels: it is pointed at from both sides.
@@ -177,40 +131,36 @@ impl MatrixLayout {
             }
         }
         if let Some(col) = look.selection.key.filter(|key| view.cols.contains(key)).map(|key| key - view.cols.start) {
-            let line = self.cell(rect, 0, col).union(self.cell(rect, self.rows - 1, col));
+            let line = layout.cell(rect, 0, col).union(layout.cell(rect, layout.rows - 1, col));
             ui.painter().rect_stroke(line, 0.0, Stroke::new(1.0, palette.ink), StrokeKind::Middle);
         }
     }
 
-    fn paint_key_labels(&self, ui: &Ui, rect: Rect, look: &Look<'_>) {
-        if self.cell.x < 14.0 {
+    /// Above what stands over the sheet.
+    fn paint_key_labels(&self, ui: &Ui, rect: Rect) {
+        let Self { layout, look, palette } = *self;
+        if layout.cell.x < 14.0 {
             return;
         }
-        let palette = Palette::of(ui);
         for (col, key) in look.snapshot.view.cols.clone().enumerate() {
-            let cell = self.cell(rect, 0, col);
-            let place =
-                Rect::from_min_size(pos2(cell.left(), rect.top() - KEY_LABELS), vec2(cell.width() - 2.0, KEY_LABELS));
-            let token = look.scene.key_token(key).filter(|_| self.cell.x >= 28.0);
+            let left = layout.cell(rect, 0, col).left();
+            let place = Rect::from_min_size(pos2(left, layout.keys), vec2(layout.cell.x - 2.0, layout::KEYS));
+            let token = look.scene.key_token(key).filter(|_| layout.cell.x >= 28.0);
             let text = token.map_or(key.to_string(), |text| draw::token(ui, text));
             fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, self.label_font(), palette.ink);
         }
     }
 
-    pub fn paint_row_labels(&self, ui: &Ui, corner: Pos2, look: &Look<'_>) {
-        let palette = Palette::of(ui);
-        let rect = self.matrix(corner, 0);
+    pub fn paint_row_labels(&self, ui: &Ui) {
+        let Self { layout, look, palette } = *self;
         let selected = look.row();
         for (row, query) in look.snapshot.view.rows.clone().enumerate() {
             // Where rows are narrower than a line of text, only the selected one has a label.
-            if self.cell.y < 14.0 && Some(query) != selected {
+            if layout.cell.y < 14.0 && Some(query) != selected {
                 continue;
             }
-            let cell = self.cell(rect, row, 0);
-            let place = Rect::from_center_size(
-                pos2(corner.x + ROW_LABELS / 2.0 - 1.5 * SPACE, cell.center().y),
-                vec2(ROW_LABELS - 3.0 * SPACE, 16.0),
-            );
+            let middle = layout.cell(layout.sheets[0], row, 0).center().y;
+            let place = Rect::from_x_y_ranges(layout.words - LABELS..=layout.words, middle - 8.0..=middle + 8.0);
             let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
             let text = format!("{query} {token}");
             let color = if Some(query) == selected { palette.ink } else { palette.faint_ink };
@@ -219,9 +169,12 @@ impl MatrixLayout {
     }
 }
 
-/// Height of the title above a matrix, and of the colours below it.
-const LEGEND: f32 = 24.0;
+/// Cells are told apart by lines, and can be hatched.
+pub fn is_lined(layout: &TileLayout) -> bool {
+    layout.cell.min_elem() >= LINED_CELL
+}
 
+/// The colours below a sheet, with their numbers.
 fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
     // A tile that is masked whole has no scale.
     if matrix.limit <= 0.0 {
@@ -252,6 +205,6 @@ fn legend(ui: &Ui, rect: Rect, matrix: &Matrix<'_>, palette: &Palette) {
     let place =
         Rect::from_min_max(bar.right_center() + vec2(6.0, -8.0), pos2(rect.right() + 24.0, bar.center().y + 8.0));
     if place.width() > 24.0 {
-        draw::shrink_text(painter, place, Align2::LEFT_CENTER, &text, font, palette.faint_ink);
+        shrink_text(painter, place, Align2::LEFT_CENTER, &text, font, palette.faint_ink);
     }
 }

@@ -1,0 +1,28 @@
+//! What a buffer on chip holds of the block at hand, and what it is called then.
+
+use crate::app::state::seen::Look;
+use crate::schedule::Buffer;
+
+/// What a buffer holds of the block at hand.
+pub struct Held {
+    pub name: String,
+    /// Its block along the axis of the buffer.
+    pub block: Option<usize>,
+}
+
+/// The name that was written last of those that share the buffer; `None` while all that it has is of another block.
+pub fn held(look: &Look<'_>, buffer: &Buffer) -> Option<Held> {
+    let snapshot = look.snapshot;
+    let name = buffer.names.iter().rev().find(|name| snapshot.view.get(name).is_some() && snapshot.holds(name))?;
+    let place = snapshot.place_of(name);
+    Some(Held { name: name.clone(), block: place.zip(buffer.axis).and_then(|(place, axis)| place.at(axis)) })
+}
+
+/// `K_j`, or `K_2` once it holds that block; of names that share a buffer, the one that it holds.
+pub fn label(buffer: &Buffer, held: Option<&Held>) -> String {
+    match held {
+        Some(Held { name, block: Some(block) }) if !name.contains('_') => format!("{name}_{block}"),
+        Some(Held { name, .. }) => name.clone(),
+        None => buffer.label(),
+    }
+}

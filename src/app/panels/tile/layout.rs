@@ -1,0 +1,191 @@
+//! Where everything of the tile stands: the map drawn closer. Rows lie at the left and what they give at the right, keys
+//! above, as around the plane of the map; S and P stand side by side, each with what it is multiplied with. A pure function.
+
+use eframe::egui::{Rect, Vec2, pos2, vec2};
+
+use crate::app::ink::theme::NUMBER_CELL;
+
+/// Room for the words of the queries.
+const WORDS: f32 = 70.0;
+const GAP: f32 = 6.0;
+/// Between the two sheets: the names of the blocks above the second stand there.
+const BETWEEN: f32 = 44.0;
+/// A block beside a sheet is so thick, as a part of the smaller side of the room.
+const THICK: f32 = 0.075;
+const LEAST_THICK: f32 = 16.0;
+const MOST_THICK: f32 = 64.0;
+/// A value of each row, with its number and without.
+const VALUE: f32 = 58.0;
+const BAR: f32 = 10.0;
+/// Lines: a formula, the words of the keys, the names of what lies beside the rows, the colours.
+const FORMULA: f32 = 22.0;
+pub const KEYS: f32 = 18.0;
+pub const NAMES: f32 = 18.0;
+pub const COLOURS: f32 = 22.0;
+/// Of a figure that does not fill its room, so much stays free above at most.
+const MOST_ABOVE: f32 = 80.0;
+const LARGEST_CELL: f32 = 120.0;
+const LEAST_CELL: f32 = 0.05;
+
+/// How many blocks stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    pub left: usize,
+    pub right: usize,
+    /// Of the first sheet, and of the second.
+    pub above: [usize; 2],
+    pub below: [usize; 2],
+    /// One number a row.
+    pub values: usize,
+}
+
+/// Where everything stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TileLayout {
+    pub rows: usize,
+    pub cols: usize,
+    pub cell: Vec2,
+    /// The lines of the formulas.
+    pub formulas: [Rect; 2],
+    pub sheets: [Rect; 2],
+    pub left: Vec<Rect>,
+    pub right: Vec<Rect>,
+    pub above: [Vec<Rect>; 2],
+    pub below: [Vec<Rect>; 2],
+    pub values: Vec<Rect>,
+    /// The words of the queries end here.
+    pub words: f32,
+    /// The words of the keys stand from here on, over the blocks above the sheets.
+    pub keys: f32,
+}
+
+impl TileLayout {
+    pub fn new((rows, cols): (usize, usize), around: Around, area: Rect) -> Self {
+        let (rows, cols) = (rows.max(1), cols.max(1));
+        let thick = (area.size().min_elem() * THICK).clamp(LEAST_THICK, MOST_THICK);
+        let across = |n: usize| n as f32 * (thick + GAP);
+        let most = |of: [usize; 2]| across(of[0].max(of[1]));
+        let beside = WORDS + across(around.left + around.right) + BETWEEN;
+        let width = |value: f32| {
+            let room = area.width() - beside - around.values as f32 * (value + GAP);
+            (room / 2.0 / cols as f32).clamp(LEAST_CELL, LARGEST_CELL)
+        };
+        // Numbers of rows have a place where those of the cells have one.
+        let has_numbers = |width: f32| width >= NUMBER_CELL - 8.0;
+        let value = if has_numbers(width(VALUE)) { VALUE } else { BAR };
+        let width = width(value);
+        let over = FORMULA + KEYS + most(around.above) + NAMES;
+        let under = most(around.below) + COLOURS;
+        let height = ((area.height() - over - under) / rows as f32).clamp(LEAST_CELL, LARGEST_CELL * 0.75);
+        // Hardly higher than wide where rows are few; a tile of many rows is squeezed instead.
+        let cell = vec2(width, height.min(width.max(24.0)));
+        let sheet = vec2(cell.x * cols as f32, cell.y * rows as f32);
+        // What is left of the room stands on both sides.
+        let used = beside + around.values as f32 * (value + GAP) + 2.0 * sheet.x;
+        let left = area.left() + ((area.width() - used) / 2.0).clamp(0.0, 3.0 * WORDS);
+        let words = left + WORDS - GAP;
+        let free = (area.height() - over - under - sheet.y).max(0.0);
+        let area = area.translate(vec2(0.0, (free / 2.0).min(MOST_ABOVE)));
+        let top = area.top() + over;
+        let first = Rect::from_min_size(pos2(left + WORDS + across(around.left), top), sheet);
+        let second = first.translate(vec2(sheet.x + BETWEEN, 0.0));
+        let sheets = [first, second];
+        let column = |x: f32, width: f32| Rect::from_x_y_ranges(x..=x + width, first.y_range());
+        let line = |sheet: Rect, y: f32| Rect::from_x_y_ranges(sheet.x_range(), y..=y + thick);
+        let right = second.right() + GAP;
+        let places = |count: [usize; 2], at: &dyn Fn(usize, usize) -> f32| {
+            [0, 1].map(|sheet| (0..count[sheet]).map(|n| line(sheets[sheet], at(sheet, n))).collect())
+        };
+        Self {
+            rows,
+            cols,
+            cell,
+            formulas: sheets.map(|sheet| {
+                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(sheet.width().max(120.0), FORMULA))
+            }),
+            sheets,
+            left: (0..around.left).map(|n| column(left + WORDS + across(n), thick)).collect(),
+            right: (0..around.right).map(|n| column(right + across(n), thick)).collect(),
+            // The nearest to the sheet is the last.
+            above: places(around.above, &|sheet, n| top - NAMES - across(around.above[sheet] - n) + GAP),
+            below: places(around.below, &|_, n| first.bottom() + GAP + across(n)),
+            values: (0..around.values)
+                .map(|n| column(right + across(around.right) + n as f32 * (value + GAP), value))
+                .collect(),
+            words,
+            keys: area.top() + FORMULA,
+        }
+    }
+
+    pub fn cell(&self, sheet: Rect, row: usize, col: usize) -> Rect {
+        Rect::from_min_size(sheet.min + vec2(col as f32 * self.cell.x, row as f32 * self.cell.y), self.cell)
+    }
+
+    /// The lowest edge of a sheet with what lies below it.
+    pub fn bottom(&self, sheet: usize) -> f32 {
+        self.below[sheet].iter().map(|rect| rect.bottom()).fold(self.sheets[sheet].bottom(), f32::max)
+    }
+
+    /// There is room for a number of each row.
+    pub fn has_values(&self) -> bool {
+        self.values.first().is_some_and(|rect| rect.width() >= VALUE)
+    }
+
+    /// All that is drawn.
+    #[cfg(test)]
+    fn all(&self) -> impl Iterator<Item = Rect> {
+        let beside = [&self.left, &self.right, &self.values].into_iter().flatten();
+        let lines = self.above.iter().chain(&self.below).flatten();
+        self.sheets.iter().chain(beside).chain(lines).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(754.0, 600.0) };
+    const FORWARD: Around = Around { left: 1, right: 1, above: [1, 1], below: [0, 0], values: 2 };
+    const BACKWARD: Around = Around { left: 2, right: 1, above: [1, 1], below: [1, 1], values: 2 };
+
+    #[test]
+    fn nothing_leaves_the_room_and_nothing_lies_over_another() {
+        let areas = [AREA, Rect::from_min_size(pos2(0.0, 0.0), vec2(480.0, 300.0)), AREA.expand2(vec2(500.0, 200.0))];
+        for (around, area) in [FORWARD, BACKWARD, Around::default()].into_iter().flat_map(|a| areas.map(|b| (a, b))) {
+            for shape in [(1, 1), (4, 4), (1, 7), (13, 3), (128, 128), (5, 64)] {
+                let layout = TileLayout::new(shape, around, area);
+                let all: Vec<Rect> = layout.all().collect();
+                for (n, rect) in all.iter().enumerate() {
+                    assert!(area.expand(0.5).contains_rect(*rect), "{shape:?} {around:?}: {rect:?} leaves {area:?}");
+                    for other in &all[..n] {
+                        assert!(!rect.shrink(0.1).intersects(other.shrink(0.1)), "{shape:?}: {rect:?} over {other:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_rows_stands_along_rows_and_what_belongs_to_keys_along_keys() {
+        for shape in [(4, 4), (3, 8), (64, 16)] {
+            let layout = TileLayout::new(shape, BACKWARD, AREA);
+            let [first, second] = layout.sheets;
+            assert!(layout.left.iter().all(|rect| rect.right() < first.left() && rect.y_range() == first.y_range()));
+            let right = layout.right.iter().chain(&layout.values);
+            assert!(right.clone().count() == 3);
+            assert!(right.clone().all(|rect| rect.left() > second.right() && rect.y_range() == first.y_range()));
+            for n in 0..2 {
+                let sheet = layout.sheets[n];
+                assert!(layout.above[n].iter().all(|r| r.bottom() < sheet.top() && r.x_range() == sheet.x_range()));
+                assert!(layout.below[n].iter().all(|r| r.top() > sheet.bottom() && r.x_range() == sheet.x_range()));
+            }
+            assert_eq!(first.size(), second.size());
+        }
+    }
+
+    #[test]
+    fn a_tile_of_four_has_numbers_and_one_of_128_has_bars() {
+        assert!(TileLayout::new((4, 4), FORWARD, AREA).has_values());
+        assert!(!TileLayout::new((128, 128), FORWARD, AREA).has_values());
+    }
+}
