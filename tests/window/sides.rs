@@ -72,3 +72,57 @@ fn a_layout_puts_everything_in_its_place() {
         assert!(room.x >= 0.55 * 1280.0, "{key:?}: {room:?}");
     }
 }
+
+/// A side can be widened where the map keeps three fifths of the width, and not where it would not.
+#[test]
+fn a_side_is_widened_at_its_edge_as_far_as_the_map_allows() {
+    use eframe::egui::{Event, PointerButton, Pos2};
+    let narrow = open_sized(Some(preset::toy()), Vec2::new(1200.0, 800.0), 1.0);
+    assert!(narrow.query_by_label("Width of this side").is_none());
+    let mut harness = open_sized(Some(preset::toy()), Vec2::new(1920.0, 1080.0), 1.0);
+    let before = map(&mut harness);
+    let edges: Vec<Pos2> = harness.get_all_by_label("Width of this side").map(|edge| edge.rect().center()).collect();
+    assert_eq!(edges.len(), 2, "of both sides");
+    for (n, edge) in edges.into_iter().enumerate() {
+        let to = edge + Vec2::new(if edge.x < 960.0 { 900.0 } else { -900.0 }, 0.0);
+        harness.event(Event::PointerMoved(edge));
+        harness.run_steps(1);
+        for (pos, pressed) in [(edge, true), (to, false)] {
+            harness.event(Event::PointerMoved(pos));
+            harness.run_steps(1);
+            harness.event(Event::PointerButton {
+                pos,
+                button: PointerButton::Primary,
+                pressed,
+                modifiers: Modifiers::NONE,
+            });
+            harness.run_steps(2);
+        }
+        let after = map(&mut harness);
+        assert!(after.x < before.x - 60.0 * (n + 1) as f32, "{after:?} of {before:?}");
+        // With its margins.
+        assert!(after.x + 24.0 >= 0.6 * 1920.0 - 1.0, "{after:?}");
+    }
+}
+
+/// What is asked for stands at the side: it covers nothing of the map, the latest is the first, and Esc takes them one by one.
+#[test]
+fn what_is_asked_for_stands_beside_the_map() {
+    for size in [Vec2::new(1280.0, 800.0), Vec2::new(911.0, 512.0)] {
+        let mut harness = open_sized(Some(preset::toy()), size, 1.0);
+        press(&mut harness, Modifiers::NONE, Key::Num1);
+        for (name, inside) in [("Breakpoints", "Stop after the step where"), ("Block sizes", "N of the surface")] {
+            click(&mut harness, name);
+            let plane = harness.get_by_label("memory").rect();
+            let panel = harness.get_by_label(inside).rect();
+            assert!(panel.left() >= plane.right(), "{name} at {panel:?} over {plane:?}");
+        }
+        let place = |harness: &Harness<'_, App>, label: &str| harness.get_by_label(label).rect().top();
+        assert!(place(&harness, "N of the surface") < place(&harness, "Stop after the step where"));
+        press(&mut harness, Modifiers::NONE, Key::Escape);
+        assert!(harness.query_by_label("N of the surface").is_none());
+        assert!(harness.query_by_label("Stop after the step where").is_some());
+        press(&mut harness, Modifiers::NONE, Key::Escape);
+        assert!(harness.query_by_label("Stop after the step where").is_none());
+    }
+}

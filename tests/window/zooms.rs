@@ -1,13 +1,14 @@
 //! Far, Middle and Near are one picture, drawn closer: the wheel leads from one into the next, what is looked at is marked
 //! in each, and the numbers around the tile are the oracle's.
 
-use crate::stage_support::{open, open_as, options, press, seek, settle, short, value};
+use crate::stage_support::{open, open_with, options, press, seek, settle, short, value};
 use eframe::egui::{Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Pos2, TouchPhase, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use tilescope::app::{App, AppOptions};
+use tilescope::app::{App, AppOptions, Link};
 use tilescope::attention::input::preset;
 use tilescope::attention::{Precision, oracle};
+use tilescope::schedule::spec::RunSpec;
 
 const NONE: Modifiers = Modifiers::NONE;
 
@@ -121,8 +122,9 @@ fn what_stands_around_the_tile_is_what_the_chip_holds() {
 /// A tensor stands where the map has it: rows left and right of the tile, keys above and below.
 #[test]
 fn a_backward_tile_has_its_tensors_where_the_map_has_them() {
-    let options = AppOptions { algorithm: Some("flash2-backward".to_owned()), ..options() };
-    let mut harness = open_as(Some(preset::toy()), &options, Vec2::new(1280.0, 800.0), 1.0);
+    let run =
+        RunSpec { scene: Some("toy".to_owned()), algorithm: Some("flash2-backward".to_owned()), ..RunSpec::default() };
+    let mut harness = open_with(&AppOptions { place: Link { run, ..Link::default() }, ..options() });
     press(&mut harness, NONE, Key::Num2);
     let scene = harness.state().document().scene().unwrap().clone();
     let tile = (0..scene.schedule().len())

@@ -1,22 +1,20 @@
-//! What stands over the stage while it is asked for, and a part of the stage that keeps to its place.
+//! What stands at the side while it is asked for, and a part of the stage that keeps to its place.
 
-use eframe::egui::{self, Layout, Rect, Ui, UiBuilder, vec2};
+use eframe::egui::{self, Layout, Rect, Ui, UiBuilder};
 
 use crate::app::ink::{draw, theme};
 use crate::app::tongue::words::tr;
 
-/// A panel on demand, over the stage. Gives whether it stays open.
-pub fn on_demand(ctx: &egui::Context, title: &str, width: f32, add: impl FnOnce(&mut Ui)) -> bool {
+/// A panel on demand, in its place at the side. Gives whether it stays open.
+pub fn on_demand(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) -> bool {
     let mut is_open = true;
-    // The steps below stay in sight and in reach.
-    let mut room = ctx.content_rect();
-    room.max.y -= theme::TIMELINE.min(room.height() / 2.0);
-    let window = egui::Window::new(tr(ctx, title)).id(egui::Id::unique(title)).default_pos(corner(ctx, width));
-    let window = window.constrain_to(room);
-    window.title_bar(false).resizable(false).default_width(width).show(ctx, |ui| {
+    ui.push_id(title, |ui| {
         is_open = titled(ui, title);
+        ui.add_space(theme::SPACE);
         add(ui);
     });
+    ui.add_space(2.0 * theme::SPACE);
+    ui.separator();
     is_open
 }
 
@@ -33,12 +31,6 @@ pub fn titled(ui: &mut Ui, title: &str) -> bool {
         });
     });
     is_open
-}
-
-/// Where a panel on demand opens: over the right of the stage, below its own button, so that the row stays in sight.
-fn corner(ctx: &egui::Context, width: f32) -> egui::Pos2 {
-    let right = ctx.content_rect().right_top();
-    right + vec2(-(theme::NEAR + width + 32.0), theme::TOP_BAR + 52.0)
 }
 
 /// A part of the stage that keeps to its place.

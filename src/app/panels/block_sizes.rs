@@ -1,7 +1,7 @@
 //! The explorer of block sizes: what every pair (Br, Bc) would move, by the closed forms; what does not fit; what the
 //! paper chooses. And the surprises of these formulas, each one click away.
 
-use eframe::egui::{self, Context, Rect, Sense, StrokeKind, Ui, vec2};
+use eframe::egui::{self, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
@@ -30,7 +30,7 @@ pub static PANEL: Panel = Panel {
     help: "What every pair of block sizes would move, and what fits.",
     show: |ui, drawn| {
         if drawn.view.is_open(PANEL.id) {
-            drawn.owned.of::<BlockSizes>().show(ui.ctx(), drawn.textures, drawn.messages);
+            drawn.owned.of::<BlockSizes>().show(ui, drawn.textures, drawn.messages);
         }
     },
 };
@@ -131,21 +131,16 @@ impl SizesAsked {
 }
 
 impl BlockSizes {
-    pub fn show(&mut self, ctx: &Context, textures: &mut Textures, messages: &mut Vec<Message>) {
-        // Between the top bar and the steps; what does not fit there is scrolled to.
-        let room = ctx.content_rect().height() - theme::TOP_BAR - theme::TIMELINE - 48.0;
-        let is_open = on_demand(ctx, PANEL.title, SIDE + 24.0, |ui| {
-            let scroll = egui::ScrollArea::vertical().max_height(room.max(48.0)).min_scrolled_height(room.max(48.0));
-            scroll.show(ui, |ui| {
-                self.choices(ui);
-                if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
-                    self.surface = Some((self.question, self.question.surface()));
-                }
-                self.map(ui, textures);
-                self.verdict(ui);
-                ui.separator();
-                self.surprises(ui, messages);
-            });
+    pub fn show(&mut self, ui: &mut Ui, textures: &mut Textures, messages: &mut Vec<Message>) {
+        let is_open = on_demand(ui, PANEL.title, |ui| {
+            self.choices(ui);
+            if self.surface.as_ref().is_none_or(|(of, _)| *of != self.question) {
+                self.surface = Some((self.question, self.question.surface()));
+            }
+            self.map(ui, textures);
+            self.verdict(ui);
+            ui.separator();
+            self.surprises(ui, messages);
         });
         if !is_open {
             messages.push(Message::Hide(PANEL.id));
@@ -191,7 +186,10 @@ impl BlockSizes {
     fn map(&mut self, ui: &mut Ui, textures: &mut Textures) {
         let Some((question, points)) = &self.surface else { return };
         let palette = Palette::of(ui);
-        let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE * 0.5), Sense::click());
+        let (rect, response) = {
+            let side = ui.available_width().min(SIDE);
+            ui.allocate_exact_size(vec2(side, side * 0.5), Sense::click())
+        };
         let (low, high) = extremes(points);
         // Br grows upwards: the first row of the texture is the largest.
         let at = |row: usize, col: usize| points[(SIZES - 1 - row) * SIZES + col];

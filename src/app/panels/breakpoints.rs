@@ -33,7 +33,7 @@ pub static PANEL: Panel = Panel {
         let breakpoints = drawn.owned.of::<Breakpoints>();
         breakpoints.take(drawn.messages);
         if drawn.view.is_open(PANEL.id) {
-            breakpoints.show(ui.ctx(), scene, look, drawn.messages);
+            breakpoints.show(ui, scene, look, drawn.messages);
         }
     },
 };
@@ -110,7 +110,8 @@ impl Breakpoints {
         .collect()
     }
 
-    pub fn show(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, look: &Look<'_>, messages: &mut Vec<Message>) {
+    pub fn show(&mut self, ui: &mut Ui, scene: &Arc<FinishedRun>, look: &Look<'_>, messages: &mut Vec<Message>) {
+        let ctx = &ui.ctx().clone();
         let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::F9) {
             let here = look
@@ -124,7 +125,7 @@ impl Breakpoints {
         if pressed(Key::F11) {
             wanted = Some(Direction::Previous);
         }
-        let is_open = on_demand(ctx, PANEL.title, 280.0, |ui| {
+        let is_open = on_demand(ui, PANEL.title, |ui| {
             self.choices(ui, look);
             ui.separator();
             ui.horizontal(|ui| {

@@ -47,7 +47,8 @@ pub enum Home {
     Main,
     /// Below the numbers of the row, one at a time.
     Right,
-    /// Over the main view, while it is asked for. It is called in every frame, so that work under way ends.
+    /// At the right above the row, while it is asked for: nothing lies over the map. It is called in every frame, so that
+    /// work under way ends.
     Over,
     /// A window of its own, which it opens and closes itself.
     Own,

@@ -1,6 +1,6 @@
 //! Where did this number come from? The steps that made a value, each a click away, and the way back.
 
-use eframe::egui::{self, Context, ScrollArea};
+use eframe::egui::{self, ScrollArea, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
@@ -35,7 +35,7 @@ pub static PANEL: Panel = Panel {
         }
         *trail = trail.take().filter(|trail| trail.is_of(look));
         match trail {
-            Some(trail) => trail.show(ui.ctx(), look, drawn.messages),
+            Some(trail) => trail.show(ui, look, drawn.messages),
             None => drawn.messages.push(Message::Hide(PANEL.id)),
         }
     },
@@ -71,8 +71,9 @@ impl Trail {
         self.generation == look.generation
     }
 
-    fn show(&self, ctx: &Context, look: &Look<'_>, messages: &mut Vec<Message>) {
-        let is_open = on_demand(ctx, PANEL.title, 360.0, |ui| {
+    fn show(&self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+        let ctx = &ui.ctx().clone();
+        let is_open = on_demand(ui, PANEL.title, |ui| {
             let asked = say(ctx, &self.asked.what);
             let what = fill(ctx, "{0}, as it is after step {1}", &[&asked, &grouped(self.at)]);
             let response = ui.label(&what);
@@ -101,7 +102,7 @@ impl Trail {
         }
     }
 
-    fn line(&self, ui: &mut egui::Ui, look: &Look<'_>, n: u64, messages: &mut Vec<Message>) {
+    fn line(&self, ui: &mut Ui, look: &Look<'_>, n: u64, messages: &mut Vec<Message>) {
         let Some(step) = look.scene.schedule().step(n) else { return };
         let schedule = look.scene.schedule();
         let tensor = schedule.facts(&step).tensor.map_or(String::new(), |tensor| format!(" {}", tensor.name()));

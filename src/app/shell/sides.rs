@@ -12,6 +12,7 @@ use crate::app::panels::list::{self, PANELS};
 use crate::app::panels::panel::Home;
 use crate::app::panels::{bytes, lesson, row_numbers, setup, what_if};
 use crate::app::shell::app::App;
+use crate::app::shell::stage;
 use crate::app::state::folds::Folds;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::tr;
@@ -20,6 +21,9 @@ use crate::playback::lesson::Distance;
 /// Narrower windows begin with a side folded: the right one first.
 const ROOM_FOR_RIGHT: f32 = 1000.0;
 const ROOM_FOR_LEFT: f32 = 720.0;
+/// Of the window's width, what each side takes at most: three fifths are the map's.
+const MOST_LEFT: f32 = 0.17;
+const MOST_RIGHT: f32 = 0.23;
 /// Of a side that is folded.
 const FOLDED: f32 = 32.0;
 
@@ -29,15 +33,21 @@ impl App {
         let width = ctx.content_rect().width();
         match edge {
             Edge::Left => self.folds.left.unwrap_or(width < ROOM_FOR_LEFT && self.side == Side::Setup),
+            // What is asked for is to be seen.
+            Edge::Right if self.view.has_on_demand() => false,
             Edge::Right => self.folds.right.unwrap_or(width < ROOM_FOR_RIGHT),
         }
     }
 
+    /// Folds a side or shows it; with the right one what was asked for goes.
     pub(super) fn turn(&mut self, ctx: &Context, edge: Edge) {
         let to = Some(!self.is_folded(ctx, edge));
         match edge {
             Edge::Left => self.folds.left = to,
-            Edge::Right => self.folds.right = to,
+            Edge::Right => {
+                self.view.close_all();
+                self.folds.right = to;
+            }
         }
     }
 
@@ -73,29 +83,34 @@ impl App {
         if self.side == Side::Lesson {
             return self.lesson_panel(ui, frame, look, messages);
         }
-        Panel::left("setup").exact_size(theme::SETUP).frame(frame).resizable(false).show(ui, |ui| {
+        sized(Panel::left("setup"), ui, theme::SETUP, MOST_LEFT).frame(frame).show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| {
                 heads(ui, self.side, messages);
                 (setup::PANEL.show)(ui, &mut self.drawn(look, messages));
                 self.wanted_setting = None;
             });
         });
+        name_of_edge(ui, "setup");
     }
 
     fn lesson_panel(&mut self, ui: &mut Ui, frame: Frame, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let width = theme::LESSON.min(ui.available_width() * 0.4);
-        Panel::left("lesson").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
+        sized(Panel::left("lesson"), ui, width, MOST_LEFT).frame(frame).show(ui, |ui| {
             heads(ui, self.side, messages);
             (lesson::PANEL.show)(ui, &mut self.drawn(look, messages));
         });
+        name_of_edge(ui, "lesson");
     }
 
     pub(super) fn right(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
         if self.is_folded(ui.ctx(), Edge::Right) {
-            return folded(ui, Edge::Right, messages);
+            folded(ui, Edge::Right, messages);
+            // They draw nothing, and take in what their workers have found.
+            look.into_iter().for_each(|look| self.on_demand(ui, look, messages));
+            return;
         }
-        let panel = Panel::right("near").exact_size(theme::NEAR).frame(frame).resizable(false);
+        let panel = sized(Panel::right("near"), ui, theme::NEAR, MOST_RIGHT).frame(frame);
         panel.show(ui, |ui| {
             let Some(look) = look else { return };
             let corner = ui.max_rect().right_top() - egui::vec2(20.0, 2.0);
@@ -103,9 +118,11 @@ impl App {
             let place = egui::Rect::from_min_size(corner, egui::vec2(20.0, 20.0));
             ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| fold(ui, Edge::Right, ">", messages));
         });
+        name_of_edge(ui, "near");
     }
 
     fn row_and_tables(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+        self.on_demand(ui, look, messages);
         row_numbers::show(ui, look, messages);
         ui.add_space(4.0);
         ui.separator();
@@ -123,6 +140,30 @@ impl App {
         if let Some(panel) = list::by_id(self.tab) {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));
         }
+    }
+
+    /// The panels that were asked for, the latest first.
+    fn on_demand(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+        let mut panels: Vec<_> = stage::of_home(Home::Over).collect();
+        panels.sort_by_key(|panel| std::cmp::Reverse(self.view.opened_as(panel.id)));
+        for panel in panels {
+            (panel.show)(ui, &mut self.drawn(Some(look), messages));
+        }
+    }
+}
+
+/// A side of `least` points, that can be widened as long as the map keeps its share of the window.
+fn sized(panel: Panel, ui: &Ui, least: f32, most: f32) -> Panel {
+    let most = (ui.ctx().content_rect().width() * most).max(least);
+    panel.default_size(least).size_range(least..=most).resizable(most > least)
+}
+
+/// The library's name of the edge that is dragged is English.
+fn name_of_edge(ui: &Ui, panel: &str) {
+    let name = tr(ui.ctx(), "Width of this side").to_owned();
+    let edge = ui.scope_id().with_salt(egui::IdSalt::new(panel)).with("__resize");
+    if ui.ctx().read_response(edge).is_some() {
+        ui.ctx().accesskit_node_builder(edge, |node| node.set_label(name));
     }
 }
 

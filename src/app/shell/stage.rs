@@ -1,4 +1,4 @@
-//! The stage: the main view, what chooses it, and the panels that stand over it.
+//! The stage: the main view, what chooses it, and what opens the panels on demand.
 
 use eframe::egui::{self, Layout, Ui};
 
@@ -39,7 +39,6 @@ pub fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
         });
     }
     ui.add_space(4.0);
-    of_home(Home::Over).for_each(|panel| (panel.show)(ui, drawn));
     view(ui, drawn);
 }
 
@@ -60,7 +59,7 @@ pub fn view(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     }
 }
 
-fn of_home(home: Home) -> impl DoubleEndedIterator<Item = &'static Panel> {
+pub(super) fn of_home(home: Home) -> impl DoubleEndedIterator<Item = &'static Panel> {
     PANELS.into_iter().filter(move |panel| panel.home == home)
 }
 
@@ -82,7 +81,7 @@ fn views(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     }
 }
 
-/// Opens a panel over the view, or closes it; one that is opened by what it is about has none.
+/// Opens a panel on demand, or closes it; one that is opened by what it is about has none.
 fn button(ui: &mut Ui, panel: &Panel, drawn: &mut Drawn<'_>) {
     let is_open = drawn.view.is_open(panel.id);
     if panel.command.is_empty() {

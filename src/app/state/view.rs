@@ -117,6 +117,16 @@ impl MainView {
         self.over.contains(&id)
     }
 
+    /// A panel was asked for.
+    pub fn has_on_demand(&self) -> bool {
+        !self.over.is_empty()
+    }
+
+    /// How late the panel of this id was asked for; `None` where it was not.
+    pub fn opened_as(&self, id: &str) -> Option<usize> {
+        self.over.iter().position(|open| *open == id)
+    }
+
     pub fn is_busy(&self) -> bool {
         self.stories.is_busy() || self.ghosts.is_busy() || self.compare.is_busy()
     }
