@@ -43,7 +43,7 @@ pub fn gradients(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
 }
 
 /// How much a capped score of a pair changes with the score below it: `1 - tanh(s / cap)^2`; 1 without a cap.
-fn slope_of_softcap<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
+pub(super) fn slope_of_softcap<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
     let Some(cap) = head.softcap else { return T::one() };
     let s = head.scale * head.q.row(i).dot(&head.k.row(j));
     let squashed = (s / cap).tanh();

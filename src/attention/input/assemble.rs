@@ -30,6 +30,7 @@ pub(super) fn assemble(name: &str, held: Held, how: &Reading) -> Result<Input, I
     input.validate()?;
     making.gradient(&mut input)?;
     making.output(&mut input)?;
+    making.own_gradients(&mut input);
     about::describe(&making.held, &mut input);
     input.warnings.append(&mut making.found.warnings);
     input.warn_of_not_finite();
@@ -301,6 +302,41 @@ impl Making<'_> {
             }
         }
         Ok(())
+    }
+
+    /// dQ, dK and dV that someone else computed, in the layout of Q, K and V.
+    fn own_gradients(&mut self, input: &mut Input) {
+        for (role, at) in std::mem::take(&mut self.found.gradients) {
+            let n = [Role::DQ, Role::DK, Role::DV].iter().position(|of| *of == role).unwrap_or_default();
+            let fitting = if input.about.gradients[n].is_none() { self.fitting_gradient(n, at, input) } else { None };
+            match fitting {
+                Some((tensor, element)) => {
+                    input.about.gradients[n] = Some(tensor);
+                    input.told.gradients.push(element.name());
+                }
+                None => {
+                    let fault = "{0} is taken for a gradient, but is not compared: it has not the shape of its tensor, \
+                        or there is another";
+                    self.found.warnings.push(Sentence::new(fault).with(&self.held.names[at]).on_one_line());
+                }
+            }
+        }
+    }
+
+    fn fitting_gradient(&mut self, n: usize, at: usize, input: &Input) -> Option<(Array4<f64>, Element)> {
+        let problem = &input.problem;
+        let (heads, of) = match n {
+            0 => (problem.shape.heads, &problem.q),
+            1 => (problem.shape.kv_heads, &problem.k),
+            _ => (problem.shape.kv_heads, &problem.v),
+        };
+        let (element, _) = self.held.header(at).ok()?;
+        element.is_float().then_some(())?;
+        let packed = input.packed.clone();
+        let sequences = packed.as_ref().map(|packed| if n == 0 { &packed.queries[..] } else { &packed.keys[..] });
+        // What cannot be read is no reason to refuse the input.
+        let tensor = self.tensor(at, input.layout, Some(heads), sequences).ok()?;
+        (tensor.shape() == of.shape()).then_some((tensor, element))
     }
 
     fn fitting_output(&mut self, at: usize, input: &Input) -> Result<Option<(Array4<f64>, Element)>, InputError> {

@@ -48,7 +48,7 @@ pub use built_in::BuiltIn;
 pub use error::InputError;
 pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
-pub use own_output::OwnOutput;
+pub use own_output::{OwnOutput, judged_gradients};
 pub use packed::{Packed, diagonals};
 pub use paged::Pages;
 pub use told::{By, Fact, MaskKind, Told};
@@ -102,6 +102,8 @@ pub struct About {
     pub kv_heads: Vec<usize>,
     /// The output that the model computed, `[batch, heads, n_q, d_v]`.
     pub o: Option<Array4<f64>>,
+    /// dQ `[batch, heads, n_q, d]`, dK and dV `[batch, kv_heads, n_k, ..]` that it computed.
+    pub gradients: [Option<Array4<f64>>; 3],
     /// Largest distance of `o` from attention computed in f64, as recorded with the capture.
     pub recorded_error: Option<f64>,
 }
@@ -203,6 +205,8 @@ impl Input {
         let rows = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
         let mut about = self.about.clone();
         about.o = about.o.as_ref().map(rows);
+        // Those of keys are sums over all queries.
+        about.gradients = Default::default();
         about.tokens.iter_mut().for_each(|tokens| tokens.truncate(prefix));
         let keep = self.keep.as_ref().map(|keep| Arc::new(keep.slice(s![.., .., ..prefix, ..prefix]).to_owned()));
         let packed = self.packed.as_ref().map(|packed| packed.prefix(prefix));

@@ -10,6 +10,10 @@ pub(super) enum Role {
     DO,
     /// The output that someone else computed.
     Output,
+    /// Gradients that someone else computed.
+    DQ,
+    DK,
+    DV,
     Bias,
     /// Which keys are seen: of booleans, or added to the scores.
     Mask,
@@ -52,7 +56,7 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 34] = [
+const NAMES: [(Role, &[&str]); 37] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
@@ -61,6 +65,9 @@ const NAMES: [(Role, &[&str]); 34] = [
     ),
     (Role::DO, &["do", "d_o", "dout", "d_out", "grad_o", "grad_out", "grad_output"]),
     (Role::Output, &["o", "out", "output", "attn_output", "attn_out", "attention_output"]),
+    (Role::DQ, &["dq", "d_q", "grad_q", "q_grad"]),
+    (Role::DK, &["dk", "d_k", "grad_k", "k_grad"]),
+    (Role::DV, &["dv", "d_v", "grad_v", "v_grad"]),
     (Role::Bias, &["bias", "attn_bias", "attention_bias", "score_bias"]),
     (Role::Mask, &["mask", "attn_mask", "attention_mask"]),
     (Role::Scale, &["scale", "softmax_scale", "sm_scale", "scaling", "attn_scale", "attention_scale", "qk_scale"]),
@@ -200,7 +207,7 @@ const NAMES: [(Role, &[&str]); 34] = [
 ];
 
 /// What attention makes: `D` is the rowsum of dO * O.
-const RESULTS: [&str; 32] = [
+const RESULTS: [&str; 26] = [
     "l",
     "m",
     "s",
@@ -221,14 +228,8 @@ const RESULTS: [&str; 32] = [
     "attn_probs",
     "probs",
     "weights_softmax",
-    "dq",
-    "dk",
-    "dv",
     "ds",
     "dp",
-    "grad_q",
-    "grad_k",
-    "grad_v",
     "dbias",
     "o_ref",
     "out_ref",
@@ -271,6 +272,9 @@ impl Role {
             Role::V => "V",
             Role::DO => "dO",
             Role::Output => "O",
+            Role::DQ => "dQ",
+            Role::DK => "dK",
+            Role::DV => "dV",
             Role::Bias => "bias",
             Role::Mask => "mask",
             Role::Scale => "scale",
