@@ -1,7 +1,7 @@
 // Flash-Decoding in f32, for any GPU: the keys of a query block in splits, each a workgroup of its own, then a kernel that
 // combines.
 //
-// Rung 4: work for every core where there are few queries.
+// Rung 5: work for every core where there are few queries.
 //
 // Idea     A split is a run of key blocks. Each gives an O of its own, normalised over its keys, and their L; both go to
 //          memory. The second kernel weighs them: with top the largest L, split s weighs exp(L_s - top), O is the
@@ -158,13 +158,13 @@ fn split_kv_splits(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
 
     // [step: normalise]
     // A query that sees no key of the split has l = 0: its O stays 0, and its L is HIDDEN. Where the largest score is a
-    // stand-in, so is L: whether other splits have more to say, the second kernel knows.
+    // stand-in, so is L, beside which a logarithm is nothing: what other splits have to say, the second kernel knows.
     let dead = m == HIDDEN;
     let inverse = 1.0 / select(l, 1.0, dead);
     for (var n = 0u; n < DV_VECS; n++) {
         o[n] *= inverse;
     }
-    let lse = select(m + log(select(l, 1.0, dead)), m, dead || is_odd(m));
+    let lse = log(select(l, 1.0, dead)) + m;
 
     if (stores) {
         let at = part_row(batch, head, split, i);
@@ -215,10 +215,8 @@ fn split_kv_combine(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 
         // [step: merge]
         weight = alpha * weight + w;
-        if (w != 0.0) {             // a split that sees no key has nothing to add
-            for (var n = 0u; n < DV_VECS; n++) {
-                o[n] = alpha * o[n] + w * o_part[n];
-            }
+        for (var n = 0u; n < DV_VECS; n++) {
+            o[n] = alpha * o[n] + w * o_part[n];
         }
     }
 

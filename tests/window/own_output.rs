@@ -1,6 +1,6 @@
 //! A file with an output of its own that is wrong: the map marks where, and a click leads there.
 
-use crate::stage_support::{all_text, click, open, press, value};
+use crate::stage_support::{all_text, click, open, press, settle, value};
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -47,8 +47,11 @@ fn the_first_wrong_number_of_a_file_is_marked_and_a_click_leads_there() {
 fn what_is_wrong_in_another_head_leads_to_it_and_what_is_right_has_no_mark() {
     let mut harness = open(Some(input(Some([1, 40, 0]))));
     assert!(harness.query_by_label("first wrong number of the file").is_none());
-    click(&mut harness, "Show head 1 of batch entry 0");
-    click(&mut harness, "Show it on the map");
+    for button in ["Show head 1 of batch entry 0", "Show it on the map"] {
+        harness.get_by_label(button).scroll_to_me();
+        settle(&mut harness);
+        click(&mut harness, button);
+    }
     assert!(value(&harness, "first wrong number of the file").starts_with("O of query 40, component 0 is "));
     assert_eq!(block_of(&harness), Some(40 / 16));
     let harness = open(Some(input(None)));

@@ -30,8 +30,8 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
-    stepper(ui, look, messages);
     own(ui, look, messages);
+    stepper(ui, look, messages);
     ui.add_space(SPACE);
     device(ui, look, gpu, messages);
 }
@@ -64,7 +64,6 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
 fn own(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let Some(Some(verdict)) = look.scene.own.get() else { return };
     let (ctx, palette) = (ui.ctx().clone(), Palette::of(ui));
-    ui.add_space(SPACE);
     draw::caption(ui, "what the file says it computed");
     for (told, is_right) in &verdict.told {
         let text = draw::label(&say(&ctx, told)).color(palette.ink);
