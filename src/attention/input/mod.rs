@@ -4,6 +4,7 @@
 //! [`InputError`] of one line, and nothing here opens a file.
 
 mod about;
+mod appended;
 mod assemble;
 mod budget;
 mod built_in;
@@ -72,6 +73,8 @@ pub struct Input {
     pub packed: Option<Packed>,
     /// Where K and V lay, of a file that keeps them in pages.
     pub pages: Option<Pages>,
+    /// The last keys, of a file that has those of the past apart; where each past has a length, they follow it.
+    pub appended: Option<usize>,
     /// The query heads of a group are the queries of a key/value head; outputs get them as heads again.
     pub has_packed_heads: bool,
     /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
@@ -190,6 +193,7 @@ impl Input {
             layout: Layout::default(),
             packed: None,
             pages: None,
+            appended: None,
             has_packed_heads: false,
             keep: None,
             d_o: None,

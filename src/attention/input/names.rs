@@ -6,6 +6,11 @@ pub(super) enum Role {
     Q,
     K,
     V,
+    /// Keys and values before K and V, and after them.
+    PastK,
+    PastV,
+    NewK,
+    NewV,
     /// The gradient of the output.
     DO,
     /// The output that someone else computed.
@@ -56,13 +61,17 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 37] = [
+const NAMES: [(Role, &[&str]); 41] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
         Role::V,
         &["v", "value", "values", "xv", "v_proj", "value_states", "value_layer", "v_states", "v_cache", "value_cache"],
     ),
+    (Role::PastK, &["past_k", "k_past", "past_key", "past_keys", "past_key_states"]),
+    (Role::PastV, &["past_v", "v_past", "past_value", "past_values", "past_value_states"]),
+    (Role::NewK, &["k_new", "new_k", "key_new", "new_key", "new_keys"]),
+    (Role::NewV, &["v_new", "new_v", "value_new", "new_value", "new_values"]),
     (Role::DO, &["do", "d_o", "dout", "d_out", "grad_o", "grad_out", "grad_output"]),
     (Role::Output, &["o", "out", "output", "attn_output", "attn_out", "attention_output"]),
     (Role::DQ, &["dq", "d_q", "grad_q", "q_grad"]),
@@ -270,6 +279,10 @@ impl Role {
             Role::Q => "Q",
             Role::K => "K",
             Role::V => "V",
+            Role::PastK => "past_K",
+            Role::PastV => "past_V",
+            Role::NewK => "K_new",
+            Role::NewV => "V_new",
             Role::DO => "dO",
             Role::Output => "O",
             Role::DQ => "dQ",
