@@ -54,6 +54,7 @@ struct Params {
     softcap: f32,               // 0: none
     key_blocks: u32,            // all of the problem
     span: u32,                  // key blocks of this launch (flash1)
+    splits: u32,                // parts of the keys (split_kv)
 }
 
 // WebGPU grants eight storage bindings to a kernel: small tensors share one, and no kernel uses all of these.
@@ -68,6 +69,8 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> taps_out: array<u32>;    // [batch, heads, key blocks, n_q, (m, l)], bits
 @group(0) @binding(9) var<storage, read_write> s_mem: array<f32>;       // [batch, heads, n_q, n_k], standard only
 @group(0) @binding(10) var<storage, read_write> p_mem: array<f32>;      // the same
+@group(0) @binding(11) var<storage, read_write> part_o: array<vec4f>;   // [batch, heads, splits, n_q, d_v], split_kv only
+@group(0) @binding(12) var<storage, read_write> part_lse: array<f32>;   // [batch, heads, splits, n_q], stand-ins and all
 
 // exp(x - shift), with exp of a hidden x exactly 0, and of no other. Never evaluates HIDDEN - shift, which may overflow.
 fn exp_minus(x: f32, shift: f32) -> f32 {

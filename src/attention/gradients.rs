@@ -42,8 +42,19 @@ pub fn gradients(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
     all
 }
 
+/// The gradient of the logit of a head's sink, which every row has: `-sum_i exp(sink - L_i) D_i`. 0 without a sink.
+pub fn of_sink(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> f64 {
+    let Some(sink) = head.sink else { return 0.0 };
+    let of_row = |i: usize| {
+        let row = oracle::row(head, i);
+        let delta: f64 = d_o.row(i).iter().zip(&row.o).map(|(d_o, o)| d_o * o).sum();
+        -(sink - row.lse).exp() * delta
+    };
+    (0..head.n_q()).map(of_row).sum()
+}
+
 /// How much a capped score of a pair changes with the score below it: `1 - tanh(s / cap)^2`; 1 without a cap.
-fn slope_of_softcap<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
+pub(super) fn slope_of_softcap<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
     let Some(cap) = head.softcap else { return T::one() };
     let s = head.scale * head.q.row(i).dot(&head.k.row(j));
     let squashed = (s / cap).tanh();

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use ndarray::{Array3, ArrayD};
+use ndarray::{Array3, Array4, ArrayD};
+use serde::Serialize;
 
 use crate::attention::Input;
-use crate::attention::diagnosis::{At, BUDGET, Cause, Comparison, Diagnosis, LSE, Mine, Off, Rounding, Wrong};
+use crate::attention::diagnosis::{
+    At, BUDGET, Cause, Comparison, Diagnosis, LSE, Mine, OfGradients, Off, Rounding, Wrong, WrongGradient,
+};
 use crate::attention::expected::FORWARD;
 use crate::attention::input::read_one_of;
 use crate::number::{apart, short};
@@ -26,13 +29,24 @@ impl Takes for OfMine {
         &[&["layout", "heads", "kv-heads", "bf16-bits"], &MASK, &["softcap", "scale", "dropout"]];
 }
 
+/// What is told of a file: of its output, and of its gradients.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    output: Option<Diagnosis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gradients: Option<OfGradients>,
+}
+
 pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {
     let input = options::open(spec)?;
     let name = options::name_of(spec);
-    let (Some(o), Some((_, element))) = (&input.about.o, &input.told.output) else {
-        let what = "it has no output to be checked: an array O (or out, output, attn_output), [batch, heads, n_q, d_v]";
+    let has_gradients = input.about.gradients.iter().any(Option::is_some);
+    if input.about.o.is_none() && !has_gradients {
+        let what = "it has no output to be checked: an array O (or out, output, attn_output), [batch, heads, n_q, d_v]; \
+            or gradients dQ, dK, dV beside dO";
         return Err(Failure::bad(name, what));
-    };
+    }
     if input.problem.dropout.as_ref().is_some_and(|dropout| !dropout.is_materialised()) {
         return Err(Failure::bad(
             name,
@@ -40,25 +54,42 @@ pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {
         ));
     }
     let lse = match &spec.input[..] {
-        [path] => lse(path, &input).map_err(|what| Failure::bad(&name, what))?,
+        [path] if input.about.o.is_some() => lse(path, &input).map_err(|what| Failure::bad(&name, what))?,
         _ => None,
     };
-    let elements = input.told.arrays.iter().map(|(_, element)| *element).chain([*element]);
-    let rounding = Rounding::coarsest(elements);
-    let mine = Mine { o, lse: lse.as_ref(), rounding };
-    let compared = Comparison::of(&input.problem, mine, |batch| input.queries(batch), BUDGET);
-    let diagnosis = Diagnosis::of(&input.problem, &compared, BUDGET);
+    let output = input.about.o.as_ref().map(|o| of_output(&input, o, lse.as_ref()));
+    let gradients = if has_gradients { Some(of_gradients(&input, &name)?) } else { None };
+    let report = Report { output, gradients };
     if json {
-        print_json(&diagnosis)?;
+        print_json(&report)?;
     } else {
-        print(&as_text(&diagnosis))?;
+        let of_output = report.output.as_ref().map_or_else(String::new, as_text);
+        print(&(of_output + &report.gradients.as_ref().map_or_else(String::new, gradients_as_text)))?;
     }
-    match diagnosis.is_right() {
-        true => Ok(()),
-        false => {
-            Err(Failure::Check(format!("{name}: {} of {} rows are wrong", diagnosis.wrong_rows, diagnosis.compared)))
-        }
+    let output = report.output.as_ref().filter(|output| !output.is_right());
+    let output = output.map(|output| format!("{} of {} rows are wrong", output.wrong_rows, output.compared));
+    let wrong: Vec<&str> = report.gradients.iter().flat_map(OfGradients::wrong).collect();
+    let gradients = (!wrong.is_empty()).then(|| format!("wrong gradients: {}", wrong.join(", ")));
+    match output.into_iter().chain(gradients).reduce(|all, more| format!("{all}; {more}")) {
+        None => Ok(()),
+        Some(faults) => Err(Failure::Check(format!("{name}: {faults}"))),
     }
+}
+
+fn of_output(input: &Input, o: &Array4<f64>, lse: Option<&Array3<f64>>) -> Diagnosis {
+    let of_inputs = input.told.arrays.iter().map(|(_, element)| *element);
+    let rounding = Rounding::coarsest(of_inputs.chain(input.told.output.as_ref().map(|(_, element)| *element)));
+    let compared = Comparison::of(&input.problem, Mine { o, lse, rounding }, |batch| input.queries(batch), BUDGET);
+    Diagnosis::of(&input.problem, &compared, BUDGET)
+}
+
+/// Those of the file, for its dO.
+fn of_gradients(input: &Input, name: &str) -> Result<OfGradients, Failure> {
+    let Some(mine) = input.own_gradients() else {
+        let what = "its gradients need the gradient of the output: an array dO, of ones where O was summed";
+        return Err(Failure::bad(name, what));
+    };
+    OfGradients::of(&input.problem, mine, BUDGET).map_err(|why| Failure::bad(name, why))
 }
 
 /// The logsumexp that an .npz has beside O.
@@ -101,13 +132,7 @@ fn as_text(diagnosis: &Diagnosis) -> String {
     if let Some(format) = diagnosis.as_rounded_to {
         lines.push(format!("it is as far off as rounding to {} would make it", format.name()));
     }
-    match &diagnosis.causes[..] {
-        [] => lines.push("no bug or convention that is known here gives these numbers".into()),
-        [cause, others @ ..] => {
-            lines.push(format!("it is what this gives: {}", of_cause(cause)));
-            lines.extend(others.iter().map(|cause| format!("so does this: {}", of_cause(cause))));
-        }
-    }
+    lines.extend(causes(&diagnosis.causes, "no bug or convention that is known here gives these numbers"));
     lines.extend(diagnosis.near.iter().map(|cause| format!("nearer than exact attention: {}", of_cause(cause))));
     lines.join("\n") + "\n"
 }
@@ -125,6 +150,40 @@ fn first(Wrong { at: At { batch, head, query, component }, got, exact }: Wrong) 
     let [o, .., l] = FORWARD;
     let what = component.map_or_else(|| l.to_owned(), |component| format!("component {component} of {o}"));
     format!("first wrong number: {what} at query {query}, head {head}, batch entry {batch}: {got}, and exactly {exact}")
+}
+
+fn gradients_as_text(of: &OfGradients) -> String {
+    let mut lines: Vec<String> = of.tensors.iter().map(|tensor| told(tensor.name, tensor.off)).collect();
+    if of.compared < of.groups {
+        lines.push(format!("gradients compared of {} of {} key/value heads", of.compared, of.groups));
+    }
+    if let Some(first) = of.first {
+        let [got, exact] = apart(first.got, first.exact);
+        let WrongGradient { head, batch, .. } = first;
+        let place = first.place();
+        lines.push(format!(
+            "first wrong gradient: {place}, head {head}, batch entry {batch}: {got}, and exactly {exact}"
+        ));
+    }
+    if of.is_too_large {
+        lines.push("it is too large for a search for what gives these gradients".into());
+    } else if !of.is_right() {
+        lines.extend(causes(&of.causes, "no bug or convention that is known here gives these gradients"));
+    }
+    lines.extend(of.near.iter().map(|cause| format!("nearer than exact gradients: {}", of_cause(cause))));
+    lines.join("\n") + "\n"
+}
+
+/// What gives the numbers; `none` where nothing does.
+fn causes(causes: &[Cause], none: &str) -> Vec<String> {
+    match causes {
+        [] => vec![none.into()],
+        [cause, others @ ..] => {
+            let first = format!("it is what this gives: {}", of_cause(cause));
+            let others = others.iter().map(|cause| format!("so does this: {}", of_cause(cause)));
+            [first].into_iter().chain(others).collect()
+        }
+    }
 }
 
 /// The cause with its distance, its name, and the text that shows it.

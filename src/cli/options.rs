@@ -144,8 +144,9 @@ pub struct InputOptions {
     ///
     /// Arrays are found by their names: q, k and v (or Q, query, xq, .., or arr_0, arr_1, arr_2), and optionally mask
     /// (attn_mask, attention_mask: of booleans, true attends; else added), bias (added; any shape that broadcasts to
-    /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), sinks ([heads]), keep (a dropout mask, with dropout_p), dO, and
-    /// O, which is compared with. Numbers beside them, as arrays or as safetensors metadata: scale, causal, align, window
+    /// [batch, heads, n_q, n_k]), alibi_slopes ([heads] or [batch, heads]), sinks ([heads]), keep (a dropout mask, with dropout_p), dO,
+    /// and O, which is compared with. past_K and past_V come before K and V, K_new and V_new after them (where each past has
+    /// a length, at that length). Numbers beside them, as arrays or as safetensors metadata: scale, causal, align, window
     /// (left, right) or sliding_window, kv_lengths, softcap, layout, heads, cu_seqlens (of packed sequences). What is not
     /// known is named in a warning.
     #[arg(required = true, num_args = 1..)]

@@ -10,8 +10,8 @@ use ndarray::{Array3, Array4};
 
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
-use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row};
-use crate::gpu::{self, GpuError, Probe};
+use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row, oracle};
+use crate::gpu::{self, GpuError, Probe, kernels};
 use crate::machine::{self, Fault, Given};
 use crate::number;
 use crate::schedule::tiling::footprint;
@@ -44,14 +44,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let algorithm = options::algorithm_of(spec)?;
     let is_backward = algorithm.is_backward();
     // What has no kernels may have results of any name.
-    let (input, bytes) = match algorithm::ALL.contains(&&algorithm) {
+    let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| *known == algorithm)
+        && kernels::algorithms(&arguments.backend).contains(&algorithm.name());
+    let (input, bytes) = match has_kernel || algorithm::ALL.contains(&&algorithm) {
         true => run(spec, &algorithm, &arguments.backend)?,
         false => text::run(&text::Text::of(spec.algorithm(), algorithm), spec, &arguments.backend)?,
     };
     warn_of_conversion(&input.problem, spec.precision());
     if is_backward && input.problem.sinks.is_some() {
         warn(
-            "dQ, dK and dV are those beside the learned sinks; the gradient of the sinks themselves is not worked out",
+            "dSinks, the gradient of the learned sinks, is worked out by its formula in f64: no text has a line for it",
         );
     }
     files::write_bytes(&arguments.output, &bytes)?;
@@ -67,7 +69,7 @@ fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, V
     }
     let outputs = match backend {
         "cpu" => on_cpu(&input.problem, algorithm, plan)?,
-        backend => on_gpu(&input.problem, algorithm.name(), precision, backend)?,
+        backend => on_gpu(&input.problem, algorithm, (precision, spec.splits), backend)?,
     };
     warn_of_odd_rows(&input, &outputs, algorithm, precision);
     let bytes = npz(&input, &outputs, precision);
@@ -102,9 +104,10 @@ fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &Algorithm, pr
     let problem = &input.problem;
     // A row that sees no key has l = 0.
     let is_odd = |output: &Output, i: usize| {
-        let is_finite =
-            output.m[i].is_finite() && output.l[i].is_finite() && output.o.row(i).iter().all(|o| o.is_finite());
-        !is_finite && output.l[i] != 0.0
+        // Split-KV tells neither m nor l.
+        let is_finite = |of: &[f64]| of.get(i).is_none_or(|x| x.is_finite());
+        let is_finite = is_finite(&output.m) && is_finite(&output.l) && output.o.row(i).iter().all(|o| o.is_finite());
+        !is_finite && output.l.get(i) != Some(&0.0)
     };
     let rows = outputs.iter().enumerate().flat_map(|(at, output)| {
         (0..input.queries(at / problem.shape.heads))
@@ -115,7 +118,8 @@ fn warn_of_odd_rows(input: &Input, outputs: &[Output], algorithm: &Algorithm, pr
     let Some(&(batch, head, i)) = rows.first() else { return };
     let plan = Plan::of_problem(problem, batch, Tiling { br: 1, bc: 1 }, precision);
     let stores_scores = algorithm.stores_scores(&algorithm.closed_form(&plan));
-    let m = outputs[batch * problem.shape.heads + head].m[i];
+    let m = outputs[batch * problem.shape.heads + head].m.get(i).copied();
+    let m = m.unwrap_or_else(|| oracle::row(&problem.head(batch, head, Precision::F64), i).m);
     let why = match precision {
         Precision::F64 => odd_row::of(&problem.head::<f64>(batch, head, precision), i, precision, stores_scores, m),
         _ => odd_row::of(&problem.head::<f32>(batch, head, precision), i, precision, stores_scores, m),
@@ -179,19 +183,25 @@ pub fn refuse_too_large(algorithm: &Algorithm, plan: &Plan) -> Result<(), Failur
 }
 
 /// A real kernel on every (batch, head), in that order.
-pub fn on_gpu(problem: &Problem, algorithm: &str, precision: Precision, backend: &str) -> Result<Vec<Output>, Failure> {
+fn on_gpu(
+    problem: &Problem,
+    algorithm: &Algorithm,
+    (precision, splits): (Precision, Option<usize>),
+    backend: &str,
+) -> Result<Vec<Output>, Failure> {
     let mut device = match gpu::probe(backend) {
         Probe::Ready(device) => device,
         Probe::Unavailable(reason) => return Err(Failure::Missing(format!("--backend {backend}: {reason}"))),
     };
-    match device.run(problem, algorithm, precision, &AtomicBool::new(false)) {
+    splits.into_iter().for_each(|splits| device.set_splits(splits));
+    match device.run(problem, algorithm.name(), precision, &AtomicBool::new(false)) {
         Ok(run) => Ok(run.outputs),
         Err(GpuError::Refused(refusal)) => Err(Failure::Bad(format!("--backend {backend}: {refusal}"))),
         Err(error) => Err(Failure::Check(format!("--backend {backend}: {error}"))),
     }
 }
 
-/// O as the file of the input would have it, and m, l, L without its last axis.
+/// O as the file of the input would have it, and those of m, l, L that there are without its last axis.
 fn npz(input: &Input, outputs: &[Output], precision: Precision) -> Vec<u8> {
     let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
     let all = |values: &dyn Fn(&Output) -> Vec<f64>| outputs.iter().flat_map(values).collect::<Vec<f64>>();
@@ -202,11 +212,13 @@ fn npz(input: &Input, outputs: &[Output], precision: Precision) -> Vec<u8> {
         let rows = Array3::from_shape_vec((batch, heads, n_q), values).expect("one output for each (batch, head)");
         input.restore_rows(rows)
     };
-    let rows = [
-        (Part::Max.symbol(), rows(all(&|output| output.m.clone()))),
-        (Part::Sum.symbol(), rows(all(&|output| output.l.clone()))),
-        (Part::Lse.symbol(), rows(all(&|output| output.lse.clone()))),
+    let told = [
+        (Part::Max.symbol(), all(&|output| output.m.clone())),
+        (Part::Sum.symbol(), all(&|output| output.l.clone())),
+        (Part::Lse.symbol(), all(&|output| output.lse.clone())),
     ];
+    let told = told.into_iter().filter(|(_, values)| !values.is_empty());
+    let rows: Vec<_> = told.map(|(name, values)| (name, rows(values))).collect();
     let mut arrays = vec![(Part::Output.symbol(), NpyArray { values: o.view(), precision })];
     arrays.extend(rows.iter().map(|(name, values)| (*name, NpyArray { values: values.view(), precision })));
     let mut bytes = Cursor::new(Vec::new());

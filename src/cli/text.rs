@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use ndarray::{ArrayD, Axis, Ix3, Ix4, IxDyn};
+use ndarray::{Array1, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
 
+use crate::attention::expected::GRADIENTS;
+use crate::attention::gradients;
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::{Input, Precision, Real};
 use crate::machine::{Fault, FirstWrong, Group, Machine};
@@ -180,16 +182,29 @@ fn is_column(tensor: &language::Tensor) -> bool {
     tensor.shape().cols == language::Extent::One
 }
 
+/// Of the learned sinks, `[heads]`: sums over all rows of all batch entries.
+fn gradients_of_sinks(input: &Input) -> Option<Array1<f64>> {
+    let (problem, d_o) = (&input.problem, input.d_o.as_ref()?);
+    problem.sinks.as_ref()?;
+    let of = |batch: usize, head: usize| {
+        let d_o = d_o.slice(s![batch, head, .., ..]);
+        gradients::of_sink(&problem.head(batch, head, Precision::F64), d_o)
+    };
+    Some((0..problem.shape.heads).map(|head| (0..problem.shape.batch).map(|batch| of(batch, head)).sum()).collect())
+}
+
 /// Results in the rank and layout of the input.
 fn npz(input: &Input, results: Results, precision: Precision) -> Vec<u8> {
     let batch = input.problem.shape.batch;
+    let of_sinks = results.contains_key(GRADIENTS[0]).then(|| gradients_of_sinks(input)).flatten();
     let arrays = results.into_iter().map(|(name, (shape, values))| {
         let heads = values.len() / shape.iter().product::<usize>().max(1) / batch;
         let full: Vec<usize> = [batch, heads].into_iter().chain(shape).collect();
         let array = ArrayD::from_shape_vec(IxDyn(&full), values).expect("as many values for each batch and head");
         (name, as_the_input_is(input, array))
     });
-    let arrays: Vec<(String, ArrayD<f64>)> = arrays.collect();
+    let arrays: Vec<(String, ArrayD<f64>)> =
+        arrays.chain(of_sinks.map(|sinks| ("dSinks".to_owned(), sinks.into_dyn()))).collect();
     let entries: Vec<(&str, NpyArray<'_>)> =
         arrays.iter().map(|(name, values)| (name.as_str(), NpyArray { values: values.view(), precision })).collect();
     let mut bytes = Cursor::new(Vec::new());

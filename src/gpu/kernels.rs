@@ -66,6 +66,17 @@ pub const FLASH2_WIDE_WGSL: Kernel = Kernel {
     source: include_str!("../../kernels/flash2_wide.wgsl"),
 };
 
+/// FlashAttention-2 with the keys in splits, for any GPU.
+pub const SPLIT_KV_WGSL: Kernel = Kernel {
+    file: "split_kv.wgsl",
+    algorithm: "split-kv",
+    backend: "wgpu",
+    br: 16,
+    bc: 16,
+    d_max: 128,
+    source: include_str!("../../kernels/split_kv.wgsl"),
+};
+
 /// A CUDA kernel; its block sizes are those of the largest head dimension.
 const fn cuda(file: &'static str, algorithm: &'static str, (br, bc): (usize, usize), source: &'static str) -> Kernel {
     Kernel { file, algorithm, backend: "cuda", br, bc, d_max: 128, source }
@@ -108,6 +119,7 @@ pub const KERNELS: &[Kernel] = &[
     FLASH1_WGSL,
     FLASH2_WGSL,
     FLASH2_WIDE_WGSL,
+    SPLIT_KV_WGSL,
     STANDARD_CU,
     FLASH1_CU,
     FLASH2_CU,
@@ -128,7 +140,7 @@ impl Kernel {
 
     /// Whether it has a variant that records m, l and times of tiles.
     pub fn has_taps(&self) -> bool {
-        self.file != SPLIT_KV_CU.file && !self.is_backward()
+        self.algorithm != SPLIT_KV_CU.algorithm && !self.is_backward()
     }
 
     /// It gives dQ, dK and dV, and no O.

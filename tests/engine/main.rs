@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod appended;
 mod captured;
 mod clock;
 mod golden;

@@ -6,9 +6,9 @@ use std::fs;
 use std::sync::Arc;
 
 use crate::common::golden;
-use ndarray::{ArrayD, Ix2, Ix3, Ix4};
+use ndarray::{Array4, ArrayD, Ix1, Ix2, Ix3, Ix4};
 use serde::Deserialize;
-use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, Rounding};
+use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding};
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::input::read_one_of;
 use tilescope::attention::{Align, Mask, Problem};
@@ -35,10 +35,11 @@ fn array(bytes: &[u8], case: &str, name: &str) -> Option<ArrayD<f64>> {
     read_one_of(bytes, &[name]).expect("the file can be read").map(|(_, array)| array)
 }
 
-fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
+/// The problem of a case, and its output if it has one.
+fn problem(bytes: &[u8], case: &Case) -> Problem {
     let given = |name: &str| array(bytes, &case.case, name);
     let four = |name: &str| given(name).map(|array| array.into_dimensionality::<Ix4>().expect("four axes"));
-    let [q, k, v, o] = ["q", "k", "v", "o"].map(|name| four(name).unwrap_or_else(|| panic!("{}.{name}", case.case)));
+    let [q, k, v] = ["q", "k", "v"].map(|name| four(name).unwrap_or_else(|| panic!("{}.{name}", case.case)));
     let mut problem = Problem::new(q, k, v).expect("the shapes fit");
     let side = |keys: i64| usize::try_from(keys).ok();
     problem.scale = case.scale;
@@ -53,9 +54,21 @@ fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
     };
     problem.bias = four("bias");
     problem.alibi_slopes = given("slopes").map(|slopes| slopes.into_dimensionality::<Ix2>().expect("two axes"));
+    problem.sinks = given("sinks").map(|sinks| sinks.into_dimensionality::<Ix1>().expect("one axis"));
     let keep = four("keep").map(|keep| Arc::new(keep.mapv(|x| x != 0.0)));
     problem.dropout = case.rate.zip(keep).map(|(rate, keep)| Dropout { rate, keep: Keep::Given(keep) });
     problem.validate().expect("a problem");
+    problem
+}
+
+fn four(bytes: &[u8], case: &Case, name: &str) -> Array4<f64> {
+    let found = array(bytes, &case.case, name).unwrap_or_else(|| panic!("{}.{name}", case.case));
+    found.into_dimensionality::<Ix4>().expect("four axes")
+}
+
+fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
+    let given = |name: &str| array(bytes, &case.case, name);
+    let (problem, o) = (problem(bytes, case), four(bytes, case, "o"));
     let lse = given("lse").map(|lse| lse.into_dimensionality::<Ix3>().expect("three axes"));
     let mine = Mine { o: &o, lse: lse.as_ref(), rounding: Rounding::of_element(&case.format) };
     let compared = Comparison::of(&problem, mine, |_| problem.shape.n_q, BUDGET);
@@ -92,7 +105,7 @@ fn each_bug_is_named_and_a_right_output_has_none() {
         }
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
-    assert_eq!(named.len(), 51, "each bug, and none");
+    assert_eq!(named.len(), 54, "each bug, and none");
 }
 
 /// The golden results are right under their mask; held against a problem without its causal mask, they are what a causal
@@ -129,4 +142,43 @@ fn golden_results_are_right_and_a_mask_that_is_missing_is_named() {
         named += 1;
     }
     assert!(right >= 20 && named >= 15, "{right} right, {named} named");
+}
+
+/// The same of gradients (`museum/gradients.py`).
+#[test]
+fn each_bug_of_a_backward_pass_is_named_and_right_gradients_have_none() {
+    let bytes = fs::read(format!("{FOLDER}gradients.npz")).expect("the gradients");
+    let cases = fs::read_to_string(format!("{FOLDER}gradients.json")).expect("what they are");
+    let cases: Vec<Case> = serde_json::from_str(&cases).expect("a list of cases");
+    assert!(cases.len() >= 200, "{}", cases.len());
+    let (mut faults, mut named) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    for case in &cases {
+        let problem = problem(&bytes, case);
+        let [d_o, d_q, d_k, d_v] = ["do", "dq", "dk", "dv"].map(|name| four(&bytes, case, name));
+        let mine = MyGradients {
+            d_o: &d_o,
+            tensors: [Some(&d_q), Some(&d_k), Some(&d_v)],
+            precision: MyGradients::coarsest([case.format.as_str()]),
+        };
+        let found = OfGradients::of(&problem, mine, BUDGET).expect("a rule");
+        assert_eq!(found.is_right(), found.first.is_none(), "{found:?}");
+        let best = found.causes.first();
+        let is_named = match (case.cause.as_str(), best) {
+            ("", _) => found.is_right() && found.causes.is_empty(),
+            (cause, Some(best)) => found.causes.iter().any(|c| c.name == cause && c.off <= 1.01 * best.off + 1e-9),
+            (_, None) => false,
+        };
+        if is_named {
+            *named.entry(&case.cause).or_default() += 1;
+        } else {
+            let causes: Vec<String> =
+                found.causes.iter().map(|c| format!("{} {:?} {:e}", c.name, c.block, c.off)).collect();
+            let near: Vec<&str> = found.near.iter().map(|c| c.name).collect();
+            let off: Vec<String> =
+                found.tensors.iter().map(|t| format!("{} {:.2e}/{:.2e}", t.name, t.off.error, t.off.bound)).collect();
+            faults.push(format!("{} {} ({}): {off:?}: {causes:?}, near {near:?}", case.case, case.cause, case.format));
+        }
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert_eq!(named.len(), 46, "each bug, and none");
 }

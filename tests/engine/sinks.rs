@@ -3,6 +3,7 @@
 
 use ndarray::Array1;
 use proptest::prelude::*;
+use tilescope::attention::gradients;
 use tilescope::attention::{Dropout, Mask, Precision, Problem, oracle};
 use tilescope::machine::{self, Given, MeterIndex};
 use tilescope::schedule::{Plan, Schedule, Setting, Tiling, algorithm};
@@ -50,6 +51,35 @@ fn is_the_softmax_with_a_column(problem: &Problem, tiling: Tiling, head: usize, 
                 let (own_m, own_l) = (output.m[i], output.l[i]);
                 assert!(is_near(own_m, m) && is_near(own_l, l), "{name}: m {own_m}, l {own_l}; not {m}, {l}");
             }
+        }
+    }
+}
+
+/// The gradient of each sink against central differences of the sum of dO * O, by the softmax with a column more.
+#[test]
+fn the_gradient_of_a_sink_is_a_difference_of_outputs() {
+    for seed in 0..30 {
+        let mut input = tilescope::attention::input::random::read("random:7,11,4,4,2", seed).expect("an input");
+        let problem = &mut input.problem;
+        problem.sinks = Some(tilescope::attention::input::random::sinks(4, seed));
+        problem.mask.causal = seed % 2 == 1;
+        problem.softcap = (seed % 3 == 0).then_some(2.0);
+        let d_o = tilescope::attention::input::random::d_o(&problem.shape, seed);
+        for head in 0..4 {
+            let d_o = d_o.slice(ndarray::s![0, head, .., ..]);
+            let loss = |by: f64| {
+                let mut moved = problem.clone();
+                moved.sinks.as_mut().expect("it has sinks")[head] += by;
+                let of_row = |i: usize| {
+                    let (o, ..) = row_with_column(&moved, 0, head, i);
+                    o.iter().zip(d_o.row(i)).map(|(o, d_o)| o * d_o).sum::<f64>()
+                };
+                (0..7).map(of_row).sum::<f64>()
+            };
+            let want = (loss(1e-5) - loss(-1e-5)) / 2e-5;
+            let got = gradients::of_sink(&problem.head(0, head, Precision::F64), d_o);
+            assert!((got - want).abs() <= 1e-8 * (1.0 + want.abs()), "seed {seed}, head {head}: {got}, not {want}");
+            assert!(got != 0.0);
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::common::gpu::{Prepared, backend, cases};
 use tilescope::attention::Shape;
 use tilescope::attention::cases::{Case, problem};
+use tilescope::gpu::Backend;
 use tilescope::gpu::kernels::by_file;
 use tilescope::gpu::wgpu::WgpuBackend;
 
@@ -138,6 +139,41 @@ const FLASH2: &[Mutant] = &[
     ("O of a row of NaN is a number", "if (is_odd(m)) { o[n] = vec4f(nan()); }", ""),
 ];
 
+const SPLIT_KV: &[Mutant] = &[
+    (
+        "products before all keys are there",
+        "workgroupBarrier();\n\n        // [step: scores]",
+        "\n        // [step: scores]",
+    ),
+    (
+        "products before all values are there",
+        "workgroupBarrier();\n\n        // [step: accumulate]",
+        "\n        // [step: accumulate]",
+    ),
+    ("O is not rescaled", "o[n] *= alpha;", ""),
+    ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
+    ("the tile's maximum replaces the row's", "var m_new = m;", "var m_new = HIDDEN;"),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
+    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
+    ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
+    ("O of a split is not normalised", "o[n] *= inverse;\n    }\n    let lse", "}\n    let lse"),
+    ("a key block is in two splits", "(split + 1u) * each", "(split + 1u) * each + 1u"),
+    ("the first key block of a split is left out", "i32(min(split * each,", "i32(min(split * each + 1u,"),
+    ("every split is the first", "(params.origin.x + group.x) % params.splits", "0u"),
+    ("splits are not weighed", "let w = exp_minus(lse, top);", "let w = exp_minus(lse, lse);"),
+    ("O of the splits so far is not rescaled", "alpha * o[n] + w * o_part[n]", "o[n] + w * o_part[n]"),
+    ("the weights so far are not rescaled", "weight = alpha * weight + w;", "weight = weight + w;"),
+    (
+        "L of the first split stands for all",
+        "let lse = part_lse[at];",
+        "let lse = part_lse[part_row(batch, head, 0u, i)];",
+    ),
+    ("the last split is left out", "split < params.splits; split++", "split + 1u < params.splits; split++"),
+    ("O of a row of NaN is a number", "if (is_odd(top)) { o[n] = vec4f(nan()); }", ""),
+    ("L is not stored", "stats_out[3u * q_row + 2u] = ", "_ = "),
+];
+
 /// What only shows when programs run one at a time, the last first. Without its bounds check on queries a program writes
 /// into the next head, which mends it when its turn comes later; and flash1 may be done in a single launch.
 const ORDER: &[(&str, Mutant)] = &[
@@ -160,6 +196,14 @@ const ORDER: &[(&str, Mutant)] = &[
     ),
     (
         "flash2_wide.wgsl",
+        (
+            "queries past the last are stored",
+            "let last = min(block * BR + BR, params.n_q) - 1u;",
+            "let last = block * BR + BR - 1u;",
+        ),
+    ),
+    (
+        "split_kv.wgsl",
         (
             "queries past the last are stored",
             "let last = min(block * BR + BR, params.n_q) - 1u;",
@@ -223,6 +267,8 @@ const FLASH2_WIDE: &[Mutant] = &[
 /// Catches every one of `own` and `shared`, mutants of one kernel.
 fn catch_all(file: &str, own: &[Mutant], shared: &[Mutant]) {
     let Some(mut backend) = backend(own.len() + shared.len()) else { return };
+    // Several key blocks in each.
+    backend.set_splits(2);
     let mut cases = cases();
     // Each head dimension is a pipeline of its own, and most time goes into those: cases that share one come first.
     cases.sort_by_key(Prepared::vectors);
@@ -250,6 +296,16 @@ fn every_mutant_of_standard_is_caught() {
 #[test]
 fn every_mutant_of_flash1_is_caught() {
     catch_all("flash1.wgsl", FLASH1, SHARED);
+}
+
+/// It tells L, and neither m nor l.
+#[test]
+fn every_mutant_of_split_kv_is_caught() {
+    let of_m_or_l = ["a dead row has a finite m", "m of a row of NaN", "m of a row of +inf", "l of a row of NaN"];
+    let is_told = |mutant: &&Mutant| !of_m_or_l.iter().any(|name| mutant.0.starts_with(name));
+    let shared: Vec<Mutant> = SHARED.iter().filter(is_told).copied().collect();
+    assert_eq!(shared.len() + of_m_or_l.len(), SHARED.len());
+    catch_all("split_kv.wgsl", SPLIT_KV, &shared);
 }
 
 #[test]

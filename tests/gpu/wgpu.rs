@@ -9,7 +9,7 @@ use crate::common::gpu::{NEVER, Prepared, backend, cases, kernels};
 use tilescope::attention::cases::{Case, problem, single, with};
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::{Precision, Problem, Shape};
-use tilescope::gpu::kernels::FLASH2_WGSL;
+use tilescope::gpu::kernels::{FLASH2_WGSL, SPLIT_KV_WGSL};
 use tilescope::gpu::wgpu::WgpuBackend;
 use tilescope::gpu::{Backend, GpuError, SourceError};
 
@@ -61,6 +61,18 @@ fn a_long_run_is_cut_and_can_be_cancelled() {
     }
 }
 
+/// One split is flash2; more than there are key blocks are as many as there are; O and L are right with any number.
+#[test]
+fn any_number_of_splits_is_right() {
+    let case = problem(Shape { batch: 2, heads: 4, kv_heads: 2, ..Shape::single(3, 131, 24) });
+    let case = prepared("131 keys", with(case, |p| p.mask.key_lengths = Some(vec![131, 17])));
+    let Some(mut backend) = backend(9) else { return };
+    for splits in [1, 2, 3, 4, 5, 8, 9, 10, 100] {
+        backend.set_splits(splits);
+        case.check(&mut backend, &SPLIT_KV_WGSL).unwrap_or_else(|why| panic!("{splits} splits: {why}"));
+    }
+}
+
 /// Programs share nothing that they write: the order in which they run leaves no trace in any bit.
 #[test]
 fn the_order_of_programs_changes_nothing() {
@@ -101,7 +113,7 @@ fn refusals_say_why_with_numbers() {
     let sunk = with(small.clone(), |p| p.sinks = Some(ndarray::arr1(&[0.5])));
     let long = single(1, (128 << 20) / 64 + 1, 1);
     for (problem, algorithm, reason) in [
-        (&small, "split-kv", "wgpu has no kernel for \"split-kv\"; it has: standard, flash1, flash2"),
+        (&small, "flash3", "wgpu has no kernel for \"flash3\"; it has: standard, flash1, flash2, split-kv"),
         (&dropped, "flash2", "the kernel has no dropout"),
         (&sunk, "flash2", "the kernel has no learned sinks: run it on the CPU"),
         (

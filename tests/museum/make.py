@@ -64,11 +64,15 @@ def values(p, v=None):
     return np.repeat(v, p["q"].shape[1] // v.shape[1], axis=1)
 
 
-def softmax(s):
+def softmax(s, sinks=None):
+    """Weights, logsumexp, maximum and sum of each row; a sink, `[heads]`, is a score of it that gives nothing."""
     m = s.max(-1, keepdims=True)
+    sink = None if sinks is None else np.asarray(sinks, np.float32)[None, :, None, None]
+    m = m if sink is None else np.maximum(m, sink)
     m0 = np.where(np.isfinite(m), m, 0)
     e = np.exp(s - m0)
     l = e.sum(-1, keepdims=True)
+    l = l if sink is None else l + np.exp(sink - m0)
     with np.errstate(divide="ignore", invalid="ignore"):
         w = np.where(l > 0, e / l, 0)
         lse = (m + np.log(l))[..., 0]
@@ -85,7 +89,7 @@ def drop(p, w, scale=True):
 def attention(p, s=None, keep=None, v=None):
     s = scores_of(p) if s is None else s
     keep = seen(p) if keep is None else keep
-    w, lse, _, _ = softmax(np.where(keep, s, -INF))
+    w, lse, _, _ = softmax(np.where(keep, s, -INF), p.get("sinks"))
     return drop(p, w) @ values(p, v), lse
 
 
@@ -243,6 +247,9 @@ MUSEUM = {
     "parts-averaged": ("blocks", lambda p: parts(p, 16, False)),
     "parts-by-sums": ("blocks", lambda p: parts(p, 16, True)),
     "": ("any", lambda p: attention(p)),
+    "no-sinks": ("sinks", lambda p: attention({**p, "sinks": None})),
+    "sink-scaled": ("sinks", lambda p: attention({**p, "sinks": p["sinks"] * np.float32(p["scale"])})),
+    "sink-of-next-head": ("sinks heads", lambda p: attention({**p, "sinks": np.roll(p["sinks"], -1)})),
 }
 
 
@@ -323,6 +330,8 @@ def problem(rng, needs):
         p["q"] = p["q"] / 8
     if "scale" in needs:
         p["scale"] = float(1.5 / np.sqrt(d))
+    if "sinks" in needs:
+        p["sinks"] = 2 * draw(h) + 4
     return p
 
 
@@ -336,9 +345,9 @@ def main():
             o, lse = program(p)
             case = f"{len(cases):03}"
             kind = np.float16 if half else np.float32
-            for key in ["q", "k", "v", "bias", "slopes"]:
-                if p[key] is not None:
-                    arrays[f"{case}.{key}"] = p[key].astype(kind if key != "slopes" else np.float32)
+            for key in ["q", "k", "v", "bias", "slopes", "sinks"]:
+                if p.get(key) is not None:
+                    arrays[f"{case}.{key}"] = p[key].astype(np.float32 if key in ["slopes", "sinks"] else kind)
             if p["keep"] is not None:
                 arrays[f"{case}.keep"] = p["keep"]
             arrays[f"{case}.o"] = o.astype(kind)
@@ -346,7 +355,7 @@ def main():
             if has_lse:
                 arrays[f"{case}.lse"] = lse.astype(np.float32)
             own = {key: p[key] for key in ["scale", "causal", "align", "window", "lengths", "softcap", "rate"]}
-            present = [key for key in ["bias", "slopes", "keep"] if p[key] is not None]
+            present = [key for key in ["bias", "slopes", "keep", "sinks"] if p.get(key) is not None]
             half_name = "f16" if half else "f32"
             cases.append({"case": case, "cause": name, "format": half_name, **own, "has": present, "lse": has_lse})
     np.savez_compressed("museum.npz", **arrays)
@@ -355,4 +364,5 @@ def main():
     print(len(cases), "cases")
 
 
-main()
+if __name__ == "__main__":
+    main()

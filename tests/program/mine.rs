@@ -70,6 +70,44 @@ fn json_has_the_causes_and_their_distance() {
     assert_eq!(json["rows"], 48);
 }
 
+/// `mine.npz` with Q, K, V, dO of 24 random tokens of four query heads over two, and what `tilescope run` makes of them as
+/// dQ, dK and dV, those of `left_out` but for.
+fn write_gradients(folder: &Path, options: &[&str], left_out: &[&str]) {
+    let d_o = [("dO", random::d_o(&random::read("random:24,24,8,4,2", 0).expect("tokens").problem.shape, 5))];
+    let problem = random::read("random:24,24,8,4,2", 0).expect("tokens").problem;
+    let inputs = [("Q", problem.q), ("K", problem.k), ("V", problem.v)].into_iter().chain(d_o);
+    let mut arrays: saved::Arrays = inputs.map(|(name, array)| (name, saved::Saved::f64(&array.into_dyn()))).collect();
+    std::fs::write(folder.join("in.npz"), saved::npz(&arrays)).expect("a file");
+    let run = ["run", "in.npz", "--algorithm", "two-kernel-backward", "--precision", "f64", "--output", "out.npz"];
+    ok(folder, &[&run[..], options].concat());
+    let bytes = std::fs::read(folder.join("out.npz")).expect("what was computed");
+    let made = input::read_named(&bytes, ["dQ", "dK", "dV"]).expect("its arrays");
+    arrays.extend(["dQ", "dK", "dV"].into_iter().zip(&made).map(|(name, array)| (name, saved::Saved::f64(array))));
+    arrays.retain(|(name, _)| !left_out.contains(name));
+    std::fs::write(folder.join("mine.npz"), saved::npz(&arrays)).expect("a file");
+}
+
+#[test]
+fn gradients_are_judged_and_their_bug_is_named() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    write_gradients(folder.path(), &["--causal"], &[]);
+    let out = ok(folder.path(), &["check", "mine.npz", "--causal"]);
+    assert_eq!(out.matches(" is right: off by ").count(), 3, "{out}");
+    let told = tilescope(folder.path(), &["check", "mine.npz"]);
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert_eq!(told.status.code(), Some(1), "{out}{err}");
+    assert!(out.contains("it is what this gives: a causal mask where none is asked for"), "{out}");
+    assert!(out.contains("first wrong gradient: dQ of query 0, component 0, head 0, batch entry 0: "), "{out}");
+    assert!(err.contains("wrong gradients: dQ, dK, dV"), "{err}");
+    // What is there is judged, and nothing else.
+    write_gradients(folder.path(), &[], &["dQ", "dV"]);
+    let told = tilescope(folder.path(), &["check", "mine.npz", "--json", "--scale", "0.5"]);
+    let json: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let tensors = json["gradients"]["tensors"].as_array().expect("a list");
+    assert!(tensors.len() == 1 && tensors[0]["name"] == "dK", "{json}");
+    assert!(json.get("o").is_none() && json["gradients"]["first"]["tensor"] == "dK", "{json}");
+}
+
 #[test]
 fn what_cannot_be_checked_is_refused() {
     let folder = tempfile::tempdir().expect("a folder for the test");
@@ -83,4 +121,7 @@ fn what_cannot_be_checked_is_refused() {
     let line = refused(folder.path(), &["check", "mine.npz", "--dropout", "0.5"], 2);
     assert!(line.contains("it needs a `keep` mask"), "{line}");
     refused(folder.path(), &["check", "nothing.npz"], 2);
+    write_gradients(folder.path(), &[], &["dO"]);
+    let line = refused(folder.path(), &["check", "mine.npz"], 2);
+    assert!(line.contains("its gradients need the gradient of the output: an array dO"), "{line}");
 }

@@ -20,6 +20,7 @@ mod memories;
 mod met;
 mod numbers;
 mod own_course;
+mod own_output;
 mod pictures;
 mod refusals;
 mod room;

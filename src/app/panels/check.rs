@@ -6,6 +6,7 @@ use crate::app::ink::draw::{self, value_row};
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{Palette, SPACE};
 use crate::app::message::Message;
+use crate::app::panels::far;
 use crate::app::run::gpu::device::{Gpu, Status};
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::scene::Check;
@@ -15,6 +16,7 @@ use crate::attention::Compared;
 use crate::machine::FirstWrong;
 use crate::number::{self, grouped, short};
 use crate::playback::Command;
+use crate::playback::lesson::Distance;
 use crate::schedule::Tensor;
 
 pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
@@ -28,6 +30,7 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
+    own(ui, look, messages);
     stepper(ui, look, messages);
     ui.add_space(SPACE);
     device(ui, look, gpu, messages);
@@ -54,6 +57,30 @@ pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
             }
             wrong.iter().for_each(|wrong| first_wrong(ui, look, wrong, messages));
         }
+    }
+}
+
+/// What the file holds that was computed elsewhere, and the way to its first wrong number.
+fn own(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+    let Some(Some(verdict)) = look.scene.own.get() else { return };
+    let (ctx, palette) = (ui.ctx().clone(), Palette::of(ui));
+    draw::caption(ui, "what the file says it computed");
+    for (told, is_right) in &verdict.told {
+        let text = draw::label(&say(&ctx, told)).color(palette.ink);
+        ui.label(if *is_right { text } else { text.background_color(palette.trouble_soft) });
+    }
+    let Some(wrong) = &verdict.wrong else { return };
+    small(ui, &fill(&ctx, "First wrong number: {0}.", &[&say(&ctx, &wrong.what)]));
+    let scene = look.scene;
+    if scene.own_wrong().is_some() {
+        if ui.button(tr(&ctx, "Show it on the map")).clicked() {
+            messages.push(Message::Distance(Distance::Far));
+            messages.extend(far::own::way(scene, wrong));
+        }
+    } else if ui.button(fill(&ctx, "Show head {0} of batch entry {1}", &[&wrong.head, &wrong.batch])).clicked() {
+        let mut settings = scene.settings.clone();
+        (settings.run.batch, settings.run.head) = (Some(wrong.batch), Some(wrong.head));
+        messages.push(Message::Change(Box::new(settings)));
     }
 }
 

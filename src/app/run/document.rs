@@ -9,6 +9,7 @@ use eframe::egui::Context;
 use crate::app::run::job::{self, Job};
 use crate::app::run::link::{self, Landing, Link, Opened};
 use crate::app::run::open_file;
+use crate::app::run::own_verdict::OwnVerdict;
 use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
@@ -161,7 +162,10 @@ impl Document {
             && let Some(scene) = self.scene.clone()
         {
             let generation = self.generation;
-            self.checking = Some(Job::start(ctx, move |_| (generation, Check::of(&scene))));
+            self.checking = Some(Job::start(ctx, move |_| {
+                scene.own.get_or_init(|| OwnVerdict::of(&scene.input));
+                (generation, Check::of(&scene))
+            }));
         }
     }
 

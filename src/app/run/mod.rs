@@ -14,6 +14,7 @@ pub mod lock;
 pub mod open_file;
 pub mod open_trace;
 pub mod overview;
+pub mod own_verdict;
 pub mod pair;
 pub mod refusal;
 pub mod row;

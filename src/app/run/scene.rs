@@ -1,12 +1,13 @@
 //! One finished run with all that is shown of it: made on a worker thread, then only read.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::app::run::job::Signals;
 use crate::app::run::overview::Overview;
+use crate::app::run::own_verdict::{OwnVerdict, OwnWrong};
 use crate::app::run::refusal;
 use crate::app::run::settings::Settings;
 use crate::attention::error_rule::{Errors, max_error};
@@ -30,6 +31,8 @@ pub struct FinishedRun {
     pub closed_form: Traffic,
     /// What the un-fused algorithm moves on the same problem, by its formula: see [`Self::baseline`].
     pub standard: Traffic,
+    /// Of what the file holds that was computed elsewhere; found when the run is checked.
+    pub own: OnceLock<Option<OwnVerdict>>,
 }
 
 /// Queries or keys above which no exact result is computed: it costs O(N^2 d) in f64.
@@ -58,7 +61,7 @@ impl FinishedRun {
         let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, .., .., ..]));
         let run = Run::with_gradient(schedule, &input.problem, d_o, batch, head, go_on);
         let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
-        Ok(Self { source, input, settings, run, map, closed_form, standard })
+        Ok(Self { source, input, settings, run, map, closed_form, standard, own: OnceLock::new() })
     }
 
     /// The algorithm that this one is held against.
@@ -77,6 +80,14 @@ impl FinishedRun {
 
     pub fn plan(&self) -> &Plan {
         self.run.schedule.plan()
+    }
+
+    /// What is wrong first of the file's own, where that is of the heads that are shown.
+    pub fn own_wrong(&self) -> Option<&OwnWrong> {
+        let wrong = self.own.get()?.as_ref()?.wrong.as_ref()?;
+        let (shape, head) = (self.input.problem.shape, self.settings.run.head());
+        let same = if wrong.is_of_key { shape.kv_head(wrong.head) == shape.kv_head(head) } else { wrong.head == head };
+        (wrong.batch == self.settings.run.batch() && same).then_some(wrong)
     }
 
     /// The query heads that the run is of.

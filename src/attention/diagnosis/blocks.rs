@@ -73,13 +73,16 @@ pub fn row(head: &Head<f64>, i: usize, size: usize, slip: Slip) -> Option<Told> 
     let scores: Vec<f64> =
         scores.into_iter().enumerate().map(|(j, s)| if head.sees(i, j) { s } else { f64::NEG_INFINITY }).collect();
     match slip {
+        // Nothing says what such a merge makes of a learned sink.
+        Slip::PartsAveraged | Slip::PartsBySums if head.sink.is_some() => None,
         Slip::PartsAveraged | Slip::PartsBySums => Some(of_parts(head, i, &scores, size, slip)),
         _ => Some(online(head, i, &scores, size, slip)),
     }
 }
 
 fn online(head: &Head<f64>, i: usize, scores: &[f64], size: usize, slip: Slip) -> Told {
-    let (mut m, mut l, mut o) = (f64::NEG_INFINITY, 0.0, vec![0.0; head.v.ncols()]);
+    let sink = head.sink.unwrap_or(f64::NEG_INFINITY);
+    let (mut m, mut l, mut o) = (sink, if head.sink.is_some() { 1.0 } else { 0.0 }, vec![0.0; head.v.ncols()]);
     let mut starts: Vec<usize> = (0..scores.len()).step_by(size).collect();
     match slip {
         Slip::LastBlockLost => _ = starts.pop(),

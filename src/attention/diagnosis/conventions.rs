@@ -15,14 +15,14 @@ fn has_diagonal(head: &Head<f64>) -> bool {
     head.band.right < UNBOUNDED || head.band.left < UNBOUNDED
 }
 
-fn moved(head: &Head<f64>, by: i64) -> Option<Head<f64>> {
+pub(super) fn moved(head: &Head<f64>, by: i64) -> Option<Head<f64>> {
     let mut moved = has_diagonal(head).then(|| head.clone())?;
     moved.band.offset += by;
     Some(moved)
 }
 
 /// Problems by their name and what they are.
-pub const ANOTHER: [(&str, &str, Another); 26] = [
+pub const ANOTHER: [(&str, &str, Another); 29] = [
     ("diagonal-one-far", "the diagonal one key too far: a query sees the key after its own", |_, _, head| {
         moved(head, 1)
     }),
@@ -128,6 +128,17 @@ pub const ANOTHER: [(&str, &str, Another); 26] = [
         head.dropout.as_ref()?;
         Some(Head { dropout: None, ..head.clone() })
     }),
+    ("no-sinks", "the learned sinks are left out", |_, _, head| {
+        head.sink?;
+        Some(Head { sink: None, ..head.clone() })
+    }),
+    ("sink-scaled", "the learned sinks are multiplied by the scale, as scores are", |_, _, head| {
+        Some(Head { sink: Some(head.sink? * head.scale), ..head.clone() })
+    }),
+    ("sink-of-next-head", "the learned sink is that of another head", |problem, h, head| {
+        let other = problem.sinks.as_ref()?[(h + 1) % problem.shape.heads];
+        (head.sink != Some(other)).then(|| Head { sink: Some(other), ..head.clone() })
+    }),
     ("head-by-rest", "a query head takes the key/value head h mod kv_heads, and not h / group", |problem, h, head| {
         of_kv_head(problem, h % problem.shape.kv_heads, h, head)
     }),
@@ -148,7 +159,7 @@ fn scaled(head: &Head<f64>, scale: f64) -> Option<Head<f64>> {
     (scale != head.scale).then(|| Head { scale, ..head.clone() })
 }
 
-fn of_kv_head(problem: &Problem, kv_head: usize, h: usize, head: &Head<f64>) -> Option<Head<f64>> {
+pub(super) fn of_kv_head(problem: &Problem, kv_head: usize, h: usize, head: &Head<f64>) -> Option<Head<f64>> {
     let shape = problem.shape;
     // Any query head of its group has it.
     let of_group = kv_head * (shape.heads / shape.kv_heads);
@@ -178,7 +189,8 @@ fn seen_scores(head: &Head<f64>, i: usize) -> Vec<f64> {
 /// Scores to the power of 2 and not of e, or made for the power of 2 and taken to that of e.
 fn in_base(head: &Head<f64>, i: usize, factor: f64) -> Told {
     let scores: Vec<f64> = seen_scores(head, i).into_iter().map(|s| s * factor).collect();
-    Told::softmax(head, i, &scores)
+    let head = Head { sink: head.sink.map(|sink| sink * factor), ..head.clone() };
+    Told::softmax(&head, i, &scores)
 }
 
 /// Rows by their name and what they are.
@@ -189,8 +201,9 @@ pub const OTHER_ROW: [(&str, &str, OtherRow); 14] = [
     ("weights-then-mask", "the mask hides weights after the softmax, which is over all keys", |head, i| {
         let hidden = hidden(head, i)?;
         let scores = unmasked(head, i);
-        let m = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let l: f64 = scores.iter().map(|s| (s - m).exp()).sum();
+        let sink = head.sink.unwrap_or(f64::NEG_INFINITY);
+        let m = scores.iter().copied().fold(sink, f64::max);
+        let l: f64 = scores.iter().map(|s| (s - m).exp()).sum::<f64>() + (sink - m).exp();
         let weights = scores.iter().zip(hidden).map(|(s, hidden)| if hidden { 0.0 } else { (s - m).exp() / l });
         Some(Told { o: weigh(head, i, 0, &weights.collect::<Vec<f64>>()), lse: m + l.ln() })
     }),
@@ -229,7 +242,7 @@ pub const OTHER_ROW: [(&str, &str, OtherRow); 14] = [
         (told.lse == f64::NEG_INFINITY).then_some(Told { lse: f64::INFINITY, ..told })
     }),
     ("mean-of-unseen", "a row that sees no key is the mean of all values", |head, i| {
-        let sees_some = (0..head.n_k()).any(|j| head.sees(i, j));
+        let sees_some = head.sink.is_some() || (0..head.n_k()).any(|j| head.sees(i, j));
         let even = vec![1.0 / head.n_k() as f64; head.n_k()];
         (!sees_some).then(|| Told { o: weigh(head, i, 0, &even), lse: f64::NEG_INFINITY })
     }),

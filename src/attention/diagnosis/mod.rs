@@ -1,6 +1,7 @@
 //! Whose bug is it? The output of another program, held against exact attention and against what known bugs and other
 //! conventions make of the same inputs: the cause is the one that gives these very numbers.
 
+mod backward;
 mod blocks;
 mod comparison;
 mod conventions;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use super::{Precision, Problem};
 use crate::sentence::Sentence;
+pub use backward::{MyGradients, OfGradients, OfTensor, WrongGradient};
 use comparison::spread;
 pub use comparison::{Comparison, Off, Rounding};
 use trial::{SUSPECTS, Trial};

@@ -17,12 +17,14 @@ impl Told {
         Self { o: row.o, lse: row.lse }
     }
 
-    /// The softmax of `scores` over the values of `head`, where what is -inf weighs nothing.
+    /// The softmax of `scores`, and of a sink, over the values of `head`, where what is -inf weighs nothing.
     pub fn softmax(head: &Head<f64>, i: usize, scores: &[f64]) -> Self {
-        let m = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sink = head.sink.unwrap_or(f64::NEG_INFINITY);
+        let m = scores.iter().copied().fold(sink, f64::max);
         let weights = scores.iter().map(|s| if *s == f64::NEG_INFINITY { 0.0 } else { (s - m).exp() });
         let weights: Vec<f64> = weights.collect();
-        let l: f64 = weights.iter().sum();
+        let of_sink = if sink == f64::NEG_INFINITY { 0.0 } else { (sink - m).exp() };
+        let l: f64 = weights.iter().sum::<f64>() + of_sink;
         let o = weigh(head, i, 0, &weights);
         Self { o: o.into_iter().map(|o| if l == 0.0 { 0.0 } else { o / l }).collect(), lse: m + l.ln() }
     }

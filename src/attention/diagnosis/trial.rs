@@ -84,12 +84,12 @@ struct Tried {
 }
 
 /// Where bounds are wide, what is a little beyond one of them is within another's, too, and comes of neither.
-fn explains(off: Off, own: Off) -> bool {
+pub(super) fn explains(off: Off, own: Off) -> bool {
     own.is_right() || !own.error.is_finite() || off.error <= NEAR * own.error
 }
 
 /// A NaN is more than any.
-fn share(off: Off) -> f64 {
+pub(super) fn share(off: Off) -> f64 {
     let share = off.error / off.bound;
     if share.is_nan() { f64::INFINITY } else { share }
 }

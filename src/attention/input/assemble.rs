@@ -13,7 +13,7 @@ use super::packed::{self, Packed};
 use super::paged::{self, Pages};
 use super::told::Fact;
 use super::word::Word;
-use super::{Input, Reading, about, modifiers, understood};
+use super::{Input, Reading, about, appended, modifiers, understood};
 use crate::attention::{Diagonal, Problem, Shape};
 use crate::sentence::Sentence;
 
@@ -27,9 +27,11 @@ pub(super) fn assemble(name: &str, held: Held, how: &Reading) -> Result<Input, I
     let axes = making.axes()?;
     let mut input = making.tensors(name, &axes)?;
     modifiers::apply(&mut making, &mut input)?;
+    appended::place(&mut input);
     input.validate()?;
     making.gradient(&mut input)?;
     making.output(&mut input)?;
+    making.own_gradients(&mut input);
     about::describe(&making.held, &mut input);
     input.warnings.append(&mut making.found.warnings);
     input.warn_of_not_finite();
@@ -145,6 +147,17 @@ impl Making<'_> {
         let ([k, v], pages) = self.in_order([k, v])?;
         packed::check_longest(self, axes.layout, [q.len_of(Axis(2)), k.len_of(Axis(2))])?;
         let (k, v) = (self.over_batch(k, q.len_of(Axis(0)))?, self.over_batch(v, q.len_of(Axis(0)))?);
+        let ([k, v], appended) = match appended::find(self)? {
+            Some(_) if packed.is_some() => {
+                let fault = "is of packed sequences, to which nothing is appended: give all keys of each as K and V";
+                return InputError::array("cu_seqlens", fault);
+            }
+            Some(parts) => {
+                let (joined, count) = parts.join(self, axes.layout, kv_heads, [k, v])?;
+                (joined, Some(count))
+            }
+            None => ([k, v], None),
+        };
         let hint = if axes.is_said { None } else { as_flash_attn(rank, &q, &k) };
         let problem = Problem::new(q, k, v).map_err(|error| match hint.clone() {
             Some(hint) => InputError::Hinted { error: Box::new(error), hint },
@@ -153,6 +166,7 @@ impl Making<'_> {
         check_counts(axes, &problem.shape, hint)?;
         let mut input = Input::new(name, problem, rank);
         input.layout = axes.layout;
+        input.appended = appended;
         if let Some(packed) = packed {
             if packed.is_ragged() {
                 input.problem.mask.key_lengths = Some(packed.keys.clone());
@@ -219,7 +233,7 @@ impl Making<'_> {
     }
 
     /// One tensor as `[batch, heads, N, d]`; of packed sequences, each a batch entry.
-    fn tensor(
+    pub fn tensor(
         &mut self,
         at: usize,
         layout: Layout,
@@ -253,7 +267,7 @@ impl Making<'_> {
     }
 
     /// Keys or values that all batch entries share, once for each.
-    fn over_batch(&mut self, tensor: Array4<f64>, batch: usize) -> Result<Array4<f64>, InputError> {
+    pub fn over_batch(&mut self, tensor: Array4<f64>, batch: usize) -> Result<Array4<f64>, InputError> {
         let (own, heads, n, d) = tensor.dim();
         if own != 1 || batch <= 1 {
             return Ok(tensor);
@@ -301,6 +315,41 @@ impl Making<'_> {
             }
         }
         Ok(())
+    }
+
+    /// dQ, dK and dV that someone else computed, in the layout of Q, K and V.
+    fn own_gradients(&mut self, input: &mut Input) {
+        for (role, at) in std::mem::take(&mut self.found.gradients) {
+            let n = [Role::DQ, Role::DK, Role::DV].iter().position(|of| *of == role).unwrap_or_default();
+            let fitting = if input.about.gradients[n].is_none() { self.fitting_gradient(n, at, input) } else { None };
+            match fitting {
+                Some((tensor, element)) => {
+                    input.about.gradients[n] = Some(tensor);
+                    input.told.gradients.push(element.name());
+                }
+                None => {
+                    let fault = "{0} is taken for a gradient, but is not compared: it has not the shape of its tensor, \
+                        or there is another";
+                    self.found.warnings.push(Sentence::new(fault).with(&self.held.names[at]).on_one_line());
+                }
+            }
+        }
+    }
+
+    fn fitting_gradient(&mut self, n: usize, at: usize, input: &Input) -> Option<(Array4<f64>, Element)> {
+        let problem = &input.problem;
+        let (heads, of) = match n {
+            0 => (problem.shape.heads, &problem.q),
+            1 => (problem.shape.kv_heads, &problem.k),
+            _ => (problem.shape.kv_heads, &problem.v),
+        };
+        let (element, _) = self.held.header(at).ok()?;
+        element.is_float().then_some(())?;
+        let packed = input.packed.clone();
+        let sequences = packed.as_ref().map(|packed| if n == 0 { &packed.queries[..] } else { &packed.keys[..] });
+        // What cannot be read is no reason to refuse the input.
+        let tensor = self.tensor(at, input.layout, Some(heads), sequences).ok()?;
+        (tensor.shape() == of.shape()).then_some((tensor, element))
     }
 
     fn fitting_output(&mut self, at: usize, input: &Input) -> Result<Option<(Array4<f64>, Element)>, InputError> {

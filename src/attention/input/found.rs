@@ -21,6 +21,8 @@ pub(super) struct Found {
     places: BTreeMap<Role, Place>,
     /// Outputs that someone else computed, in the order of the file.
     pub outputs: Vec<usize>,
+    /// Gradients that someone else computed.
+    pub gradients: Vec<(Role, usize)>,
     pub warnings: Vec<Sentence>,
 }
 
@@ -28,7 +30,7 @@ impl Found {
     /// Errors where a name comes twice, where its meaning depends on the library that wrote it, and where Q, K or V is not
     /// there.
     pub fn sort(held: &Held) -> Result<Self, InputError> {
-        let mut found = Found { places: BTreeMap::new(), outputs: vec![], warnings: vec![] };
+        let mut found = Found { places: BTreeMap::new(), outputs: vec![], gradients: vec![], warnings: vec![] };
         let (mut results, mut not_computed, mut unused) = (Vec::new(), Vec::new(), Vec::new());
         let mut packed = None;
         for (at, role) in roles(&held.names)?.into_iter().enumerate() {
@@ -38,6 +40,10 @@ impl Found {
                 Some(Role::Result) => results.push(name),
                 Some(Role::NotComputed) => not_computed.push(name),
                 Some(Role::Output) => found.outputs.push(at),
+                Some(role @ (Role::DQ | Role::DK | Role::DV)) => {
+                    results.push(name);
+                    found.gradients.push((role, at));
+                }
                 Some(Role::Packed) => packed = Some(name),
                 Some(Role::Unclear) => return InputError::array(name, UNCLEAR),
                 Some(Role::OffsetsWithGaps) => return InputError::array(name, GAPS),

@@ -4,6 +4,7 @@
 //! [`InputError`] of one line, and nothing here opens a file.
 
 mod about;
+mod appended;
 mod assemble;
 mod budget;
 mod built_in;
@@ -48,7 +49,7 @@ pub use built_in::BuiltIn;
 pub use error::InputError;
 pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
-pub use own_output::OwnOutput;
+pub use own_output::{OwnOutput, judged_gradients};
 pub use packed::{Packed, diagonals};
 pub use paged::Pages;
 pub use told::{By, Fact, MaskKind, Told};
@@ -72,6 +73,8 @@ pub struct Input {
     pub packed: Option<Packed>,
     /// Where K and V lay, of a file that keeps them in pages.
     pub pages: Option<Pages>,
+    /// The last keys, of a file that has those of the past apart; where each past has a length, they follow it.
+    pub appended: Option<usize>,
     /// The query heads of a group are the queries of a key/value head; outputs get them as heads again.
     pub has_packed_heads: bool,
     /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
@@ -102,6 +105,8 @@ pub struct About {
     pub kv_heads: Vec<usize>,
     /// The output that the model computed, `[batch, heads, n_q, d_v]`.
     pub o: Option<Array4<f64>>,
+    /// dQ `[batch, heads, n_q, d]`, dK and dV `[batch, kv_heads, n_k, ..]` that it computed.
+    pub gradients: [Option<Array4<f64>>; 3],
     /// Largest distance of `o` from attention computed in f64, as recorded with the capture.
     pub recorded_error: Option<f64>,
 }
@@ -188,6 +193,7 @@ impl Input {
             layout: Layout::default(),
             packed: None,
             pages: None,
+            appended: None,
             has_packed_heads: false,
             keep: None,
             d_o: None,
@@ -203,6 +209,8 @@ impl Input {
         let rows = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
         let mut about = self.about.clone();
         about.o = about.o.as_ref().map(rows);
+        // Those of keys are sums over all queries.
+        about.gradients = Default::default();
         about.tokens.iter_mut().for_each(|tokens| tokens.truncate(prefix));
         let keep = self.keep.as_ref().map(|keep| Arc::new(keep.slice(s![.., .., ..prefix, ..prefix]).to_owned()));
         let packed = self.packed.as_ref().map(|packed| packed.prefix(prefix));

@@ -6,10 +6,19 @@ pub(super) enum Role {
     Q,
     K,
     V,
+    /// Keys and values before K and V, and after them.
+    PastK,
+    PastV,
+    NewK,
+    NewV,
     /// The gradient of the output.
     DO,
     /// The output that someone else computed.
     Output,
+    /// Gradients that someone else computed.
+    DQ,
+    DK,
+    DV,
     Bias,
     /// Which keys are seen: of booleans, or added to the scores.
     Mask,
@@ -52,15 +61,22 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 34] = [
+const NAMES: [(Role, &[&str]); 41] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
         Role::V,
         &["v", "value", "values", "xv", "v_proj", "value_states", "value_layer", "v_states", "v_cache", "value_cache"],
     ),
+    (Role::PastK, &["past_k", "k_past", "past_key", "past_keys", "past_key_states"]),
+    (Role::PastV, &["past_v", "v_past", "past_value", "past_values", "past_value_states"]),
+    (Role::NewK, &["k_new", "new_k", "key_new", "new_key", "new_keys"]),
+    (Role::NewV, &["v_new", "new_v", "value_new", "new_value", "new_values"]),
     (Role::DO, &["do", "d_o", "dout", "d_out", "grad_o", "grad_out", "grad_output"]),
     (Role::Output, &["o", "out", "output", "attn_output", "attn_out", "attention_output"]),
+    (Role::DQ, &["dq", "d_q", "grad_q", "q_grad"]),
+    (Role::DK, &["dk", "d_k", "grad_k", "k_grad"]),
+    (Role::DV, &["dv", "d_v", "grad_v", "v_grad"]),
     (Role::Bias, &["bias", "attn_bias", "attention_bias", "score_bias"]),
     (Role::Mask, &["mask", "attn_mask", "attention_mask"]),
     (Role::Scale, &["scale", "softmax_scale", "sm_scale", "scaling", "attn_scale", "attention_scale", "qk_scale"]),
@@ -200,7 +216,7 @@ const NAMES: [(Role, &[&str]); 34] = [
 ];
 
 /// What attention makes: `D` is the rowsum of dO * O.
-const RESULTS: [&str; 32] = [
+const RESULTS: [&str; 26] = [
     "l",
     "m",
     "s",
@@ -221,14 +237,8 @@ const RESULTS: [&str; 32] = [
     "attn_probs",
     "probs",
     "weights_softmax",
-    "dq",
-    "dk",
-    "dv",
     "ds",
     "dp",
-    "grad_q",
-    "grad_k",
-    "grad_v",
     "dbias",
     "o_ref",
     "out_ref",
@@ -269,8 +279,15 @@ impl Role {
             Role::Q => "Q",
             Role::K => "K",
             Role::V => "V",
+            Role::PastK => "past_K",
+            Role::PastV => "past_V",
+            Role::NewK => "K_new",
+            Role::NewV => "V_new",
             Role::DO => "dO",
             Role::Output => "O",
+            Role::DQ => "dQ",
+            Role::DK => "dK",
+            Role::DV => "dV",
             Role::Bias => "bias",
             Role::Mask => "mask",
             Role::Scale => "scale",

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::Input;
-use crate::attention::diagnosis::{Cause, Comparison, Diagnosis, Mine, Rounding};
+use crate::attention::diagnosis::{Cause, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding, Wrong};
 use crate::attention::dropout::Keep;
 use crate::number::short;
 use crate::sentence::Sentence;
@@ -29,6 +29,29 @@ pub struct OwnOutput {
     pub agrees: bool,
     /// What gives these numbers, where they are wrong and a known bug or another convention does.
     pub cause: Option<Cause>,
+    /// In the order of the output.
+    #[serde(skip)]
+    pub first: Option<Wrong>,
+}
+
+impl Input {
+    /// The gradients of the file, where it has some and the gradient of the output.
+    pub fn own_gradients(&self) -> Option<MyGradients<'_>> {
+        let (d_o, [d_q, d_k, d_v]) = (self.d_o.as_ref()?, &self.about.gradients);
+        let tensors = [d_q.as_ref(), d_k.as_ref(), d_v.as_ref()];
+        tensors.iter().any(Option::is_some).then_some(())?;
+        let of_inputs = self.told.arrays.iter().map(|(_, element)| *element);
+        let elements = of_inputs.chain(self.told.gradients.iter().copied());
+        Some(MyGradients { d_o, tensors, precision: MyGradients::coarsest(elements) })
+    }
+}
+
+/// Gradients that a file holds beside dO, held against exact ones: a window has no time for many.
+pub fn judged_gradients(input: &Input) -> Option<Result<OfGradients, Sentence>> {
+    if input.problem.dropout.as_ref().is_some_and(|dropout| !dropout.is_materialised()) {
+        return None;
+    }
+    Some(OfGradients::of(&input.problem, input.own_gradients()?, CAUSE_BUDGET))
 }
 
 impl OwnOutput {
@@ -56,6 +79,7 @@ impl OwnOutput {
             of_rows: compared.of_rows,
             agrees: off.is_right(),
             cause,
+            first: compared.apart().0.first().and_then(|&n| compared.first_wrong(n)),
         })
     }
 

@@ -61,6 +61,8 @@ pub struct Told {
     pub bias: Option<MaskKind>,
     /// What the file calls the output that it holds, and its element kind.
     pub output: Option<(String, &'static str)>,
+    /// The element kinds of the gradients that it holds.
+    pub gradients: Vec<&'static str>,
     /// It came with the program, which knows it well.
     pub is_bundled: bool,
 }

@@ -44,6 +44,9 @@ pub struct Understood {
     /// Where K and V lie in a pool of pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages: Option<Pages>,
+    /// Keys that were appended to those of the past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appended: Option<usize>,
     pub causal: Said<bool>,
     pub align: Said<Align>,
     /// Keys left and right of the diagonal; `None` is unbounded.
@@ -98,6 +101,7 @@ impl Understood {
             layout: input.said(Fact::Layout, input.layout.name()),
             packed: input.packed.clone(),
             pages: input.pages.clone(),
+            appended: input.appended,
             causal: input.said(Fact::Causal, mask.causal),
             align: input.said(Fact::Align, mask.align),
             window: input.said(Fact::Window, [mask.window_left, mask.window_right]),
@@ -188,6 +192,10 @@ impl Understood {
         }
         clauses.extend(self.packed.as_ref().map(Packed::sentence));
         clauses.extend(self.pages.as_ref().map(Pages::sentence));
+        clauses.extend(
+            self.appended
+                .map(|keys| Sentence::new("the last {0} {0|key|keys} appended to those of the past").with(keys)),
+        );
         clauses
     }
 

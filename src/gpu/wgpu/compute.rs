@@ -26,6 +26,8 @@ struct Job<'a> {
     variant: Variant,
     clock: Option<Clock>,
     cancel: &'a AtomicBool,
+    /// Parts that the keys are cut into; 1 where the kernel has none.
+    splits: usize,
     /// FLOPs of all stages.
     flops: f64,
 }
@@ -48,17 +50,21 @@ impl WgpuBackend {
         cancel: &AtomicBool,
     ) -> Result<(GpuRun, Vec<HeadTaps>), GpuError> {
         let started = Instant::now();
+        let splits = stages::splits(problem, kernel, self.splits.get());
         let job = Job {
             kernel,
             problem,
-            tensors: Tensors::upload(&self.device, &self.queue, problem, kernel, taps)?,
-            params: Params::new(problem, kernel.bc),
+            tensors: Tensors::upload(&self.device, &self.queue, problem, kernel, splits, taps)?,
+            params: Params::new(problem, kernel.bc, splits),
             variant: Variant::new(&problem.shape, taps),
             clock: Clock::new(&self.device, &self.queue)?,
             cancel,
+            splits,
             flops: stages::of(kernel)
                 .iter()
-                .map(|stage| stage.grid(problem, kernel).programs() as f64 * stage.flops(problem, kernel))
+                .map(|stage| {
+                    stage.grid(problem, kernel, splits).programs() as f64 * stage.flops(problem, kernel, splits)
+                })
                 .sum(),
         };
         self.progress.set(0.0);
@@ -82,7 +88,8 @@ impl WgpuBackend {
         let pipeline = self.pipeline(job.kernel, stage, job.variant)?;
         let bindings = checked(&self.device, 0, || pipeline.bind(&self.device, stage, &job.tensors))?;
         let per_axis = self.device.limits().max_compute_workgroups_per_dimension as usize;
-        let (grid, flops) = (stage.grid(job.problem, job.kernel), stage.flops(job.problem, job.kernel));
+        let Job { problem, kernel, splits, .. } = *job;
+        let (grid, flops) = (stage.grid(problem, kernel, splits), stage.flops(problem, kernel, splits));
         let mut pace = self.paces.get(stage.entry).cloned().unwrap_or_default();
         let mut done = 0;
         while done < grid.programs() {

@@ -20,17 +20,17 @@ const WORD: u64 = 4;
 
 /// Bytes of each tensor that a kernel binds, each once. A binding may not be empty: what a problem does not have is
 /// one word that is never used.
-pub(super) fn tensor_bytes(problem: &Problem, kernel: &Kernel, taps: bool) -> Vec<(Slot, u64)> {
+pub(super) fn tensor_bytes(problem: &Problem, kernel: &Kernel, splits: usize, taps: bool) -> Vec<(Slot, u64)> {
     let mut slots: Vec<Slot> = Vec::new();
     for &slot in stages::of(kernel).iter().flat_map(|stage| stage.slots) {
         if !slots.contains(&slot) {
             slots.push(slot);
         }
     }
-    slots.into_iter().map(|slot| (slot, bytes_of(slot, problem, kernel, taps))).collect()
+    slots.into_iter().map(|slot| (slot, bytes_of(slot, problem, kernel, splits, taps))).collect()
 }
 
-fn bytes_of(slot: Slot, problem: &Problem, kernel: &Kernel, taps: bool) -> u64 {
+fn bytes_of(slot: Slot, problem: &Problem, kernel: &Kernel, splits: usize, taps: bool) -> u64 {
     let Shape { batch, heads, kv_heads, n_q, n_k, d, d_v } = problem.shape;
     // Products in f64 cannot wrap; they are exact far beyond any limit they are compared with.
     let bytes = |sizes: &[usize]| sizes.iter().map(|&size| size as f64).product::<f64>() as u64 * WORD;
@@ -45,6 +45,8 @@ fn bytes_of(slot: Slot, problem: &Problem, kernel: &Kernel, taps: bool) -> u64 {
         Slot::Taps if taps => bytes(&[batch, heads, n_k.div_ceil(kernel.bc), n_q, TAPS]),
         Slot::Taps => WORD,
         Slot::S | Slot::P => bytes(&[batch, heads, n_q, n_k]),
+        Slot::PartO => bytes(&[batch, heads, splits, n_q, padded(d_v)]),
+        Slot::PartLse => bytes(&[batch, heads, splits, n_q]),
     }
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Tensors {
     tensors: Vec<(Slot, Buffer)>,
     /// What results are copied to, to be read.
     back: Vec<(Slot, Buffer)>,
+    /// What a split knows of a row is not m and l of the row.
+    tells_l_alone: bool,
 }
 
 impl Tensors {
@@ -63,9 +67,11 @@ impl Tensors {
         queue: &Queue,
         problem: &Problem,
         kernel: &Kernel,
+        splits: usize,
         taps: bool,
     ) -> Result<Self, GpuError> {
-        let sizes = tensor_bytes(problem, kernel, taps);
+        let sizes = tensor_bytes(problem, kernel, splits, taps);
+        let tells_l_alone = sizes.iter().any(|(slot, _)| *slot == Slot::PartLse);
         let results: &[Slot] = if taps { &[Slot::O, Slot::Stats, Slot::Taps] } else { &[Slot::O, Slot::Stats] };
         let is_result = |slot: &Slot| results.contains(slot);
         let bytes = |slot: &Slot, bytes: u64| if is_result(slot) { 2 * bytes } else { bytes };
@@ -86,7 +92,7 @@ impl Tensors {
             let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
             let wanted = sizes.iter().filter(|(slot, _)| is_result(slot));
             let back = wanted.map(|&(slot, size)| (slot, allocate("results", size, usage))).collect();
-            Self { params, tensors, back }
+            Self { params, tensors, back, tells_l_alone }
         })
     }
 
@@ -127,7 +133,7 @@ impl Tensors {
             }
         }
         let heads = o.chunks_exact(shape.n_q * padded(shape.d_v)).zip(stats.chunks_exact(shape.n_q * STATS));
-        let outputs = heads.map(|(o, stats)| output(o, stats, shape)).collect();
+        let outputs = heads.map(|(o, stats)| output(o, stats, shape, self.tells_l_alone)).collect();
         let per_head = taps.len() / (shape.batch * shape.heads);
         let taps = taps.chunks_exact(per_head.max(1)).map(|words| head_taps(words, shape.n_q)).collect();
         Ok((outputs, taps))
@@ -144,7 +150,7 @@ fn words_of(slot: Slot, problem: &Problem, length: u64, taps: bool) -> Option<Ve
         Slot::PerBatch => per_batch(problem),
         // What stays NaN was never visited.
         Slot::Taps if taps => vec![f32::NAN.to_bits(); length as usize],
-        Slot::Taps | Slot::O | Slot::Stats | Slot::S | Slot::P => return None,
+        Slot::Taps | Slot::O | Slot::Stats | Slot::S | Slot::P | Slot::PartO | Slot::PartLse => return None,
     })
 }
 
@@ -152,14 +158,15 @@ fn value(bits: u32) -> f64 {
     f64::from(f32::from_bits(bits))
 }
 
-/// The results of one head from its padded rows of O and its triples (m, l, L).
-fn output(o: &[u32], stats: &[u32], shape: &Shape) -> Output {
+/// The results of one head from its padded rows of O and its triples (m, l, L), or the L alone of them.
+fn output(o: &[u32], stats: &[u32], shape: &Shape, tells_l_alone: bool) -> Output {
     let width = padded(shape.d_v);
     let column = |at: usize| stats.iter().skip(at).step_by(STATS).map(|&bits| value(bits)).collect();
+    let statistic = |at: usize| if tells_l_alone { Vec::new() } else { column(at) };
     Output {
         o: Array2::from_shape_fn((shape.n_q, shape.d_v), |(i, c)| value(o[i * width + c])),
-        m: column(0),
-        l: column(1),
+        m: statistic(0),
+        l: statistic(1),
         lse: column(2),
     }
 }

@@ -10,6 +10,7 @@ mod pipeline;
 mod roofs;
 mod stages;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
@@ -28,6 +29,9 @@ use stages::Slot;
 
 const NAME: &str = "wgpu";
 
+/// Splits where none are asked for, as many as on CUDA.
+const SPLITS: usize = 4;
+
 /// One opened wgpu device, with the WGSL kernels that were needed so far compiled for it.
 pub struct WgpuBackend {
     device: Device,
@@ -41,6 +45,8 @@ pub struct WgpuBackend {
     backwards: bool,
     /// Files that were asked for by name.
     preferred: Vec<String>,
+    /// Parts of the keys, for an algorithm that has splits.
+    splits: Cell<usize>,
     progress: Progress,
 }
 
@@ -145,6 +151,7 @@ impl WgpuBackend {
             paces: HashMap::new(),
             backwards: false,
             preferred: Vec::new(),
+            splits: Cell::new(SPLITS),
             progress: Progress::default(),
         })
     }
@@ -196,7 +203,10 @@ impl WgpuBackend {
         let limits = self.device.limits();
         // The kernels count floats in u32; half of that range is beyond what any device binds by default.
         let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(1 << 31);
-        match tensor_bytes(problem, kernel, taps).into_iter().find(|&(_, bytes)| bytes > limit) {
+        match tensor_bytes(problem, kernel, stages::splits(problem, kernel, self.splits.get()), taps)
+            .into_iter()
+            .find(|&(_, bytes)| bytes > limit)
+        {
             Some((slot, bytes)) => Err(Refusal::Binding { name: slot.name(), bytes, limit }),
             None => Ok(kernel),
         }
@@ -236,6 +246,10 @@ impl Backend for WgpuBackend {
 
     fn supports(&self, problem: &Problem, algorithm: &str, precision: Precision) -> Result<(), Refusal> {
         self.kernel_for(problem, algorithm, precision, false).map(|_| ())
+    }
+
+    fn set_splits(&self, splits: usize) {
+        self.splits.set(splits);
     }
 
     fn prefer(&mut self, file: &str) {
@@ -282,6 +296,9 @@ impl Backend for WgpuBackend {
         cancel: &AtomicBool,
     ) -> Result<Taps, GpuError> {
         let kernel = self.kernel_for(problem, algorithm, precision, true)?;
+        if !kernel.has_taps() {
+            return Err(Refusal::Taps("the kernel has no variant that records them").into());
+        }
         if !stages::of(kernel).iter().any(|stage| stage.slots.contains(&Slot::Taps)) {
             return Err(Refusal::Taps("the kernel sees whole rows: m and l do not run").into());
         }

@@ -30,11 +30,14 @@ pub(super) struct Params {
     softcap: f32,
     key_blocks: u32,
     span: u32,
+    splits: u32,
+    /// A uniform is a multiple of 16 bytes.
+    unused: [u32; 3],
 }
 
 impl Params {
-    /// The parameters of a problem for a kernel with key blocks of `bc` keys.
-    pub(super) fn new(problem: &Problem, bc: usize) -> Self {
+    /// The parameters of a problem for a kernel with key blocks of `bc` keys, and with the keys in splits.
+    pub(super) fn new(problem: &Problem, bc: usize, splits: usize) -> Self {
         let shape = problem.shape;
         // All batch entries share the band but for its key length, which has a buffer of its own.
         let band = problem.mask.band(&shape, 0);
@@ -56,6 +59,8 @@ impl Params {
             softcap: problem.softcap.unwrap_or(0.0) as f32,
             key_blocks: shape.n_k.div_ceil(bc) as u32,
             span: 0,
+            splits: splits as u32,
+            unused: [0; 3],
         }
     }
 

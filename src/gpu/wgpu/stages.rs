@@ -20,6 +20,8 @@ pub(super) enum Slot {
     Taps,
     S,
     P,
+    PartO,
+    PartLse,
 }
 
 impl Slot {
@@ -44,6 +46,8 @@ impl Slot {
             Slot::Taps => "m and l of every key block",
             Slot::S => "S",
             Slot::P => "P",
+            Slot::PartO => "O of the splits",
+            Slot::PartLse => "L of the splits",
         }
     }
 }
@@ -63,15 +67,20 @@ const fn stage(entry: &'static str, slots: &'static [Slot], kind: Kind) -> Stage
 
 /// The entry points of a kernel, in the order in which they run.
 pub(super) fn of(kernel: &Kernel) -> &'static [Stage] {
-    use Slot::{Bias, K, O, P, PerBatch, Q, S, Stats, Taps, V};
+    use Slot::{Bias, K, O, P, PartLse, PartO, PerBatch, Q, S, Stats, Taps, V};
     const FUSED: &[Slot] = &[Q, K, V, Bias, PerBatch, O, Stats, Taps];
     const STANDARD: &[Stage] = &[
         stage("scores", &[Q, K, Bias, PerBatch, S], Kind::Scores),
         stage("softmax", &[S, P, Stats], Kind::Softmax),
         stage("output", &[P, V, O, Stats], Kind::Output),
     ];
+    const SPLIT: &[Stage] = &[
+        stage("split_kv_splits", &[Q, K, V, Bias, PerBatch, PartO, PartLse], Kind::Splits),
+        stage("split_kv_combine", &[PartO, PartLse, O, Stats], Kind::Combine),
+    ];
     match kernel.file {
         "standard.wgsl" => STANDARD,
+        "split_kv.wgsl" => SPLIT,
         "flash1.wgsl" => const { &[stage("flash1", FUSED, Kind::KeysOutside)] },
         "flash2.wgsl" => const { &[stage("flash2", FUSED, Kind::Fused)] },
         "flash2_wide.wgsl" => const { &[stage("flash2_wide", FUSED, Kind::Fused)] },
@@ -103,8 +112,8 @@ pub(super) struct Dispatch {
 
 impl Stage {
     /// The pieces that launches are made of.
-    pub(super) fn grid(&self, problem: &Problem, kernel: &Kernel) -> Grid {
-        self.kind.grid(&problem.shape, &blocks(problem, kernel))
+    pub(super) fn grid(&self, problem: &Problem, kernel: &Kernel, splits: usize) -> Grid {
+        self.kind.grid(&problem.shape, &blocks(problem, kernel, splits))
     }
 
     pub(super) fn dispatch(&self, launch: &Launch) -> Dispatch {
@@ -128,14 +137,20 @@ impl Stage {
     }
 
     /// As [`Kind::flops`].
-    pub(super) fn flops(&self, problem: &Problem, kernel: &Kernel) -> f64 {
-        self.kind.flops(&problem.shape, &problem.mask, &blocks(problem, kernel))
+    pub(super) fn flops(&self, problem: &Problem, kernel: &Kernel, splits: usize) -> f64 {
+        self.kind.flops(&problem.shape, &problem.mask, &blocks(problem, kernel, splits))
     }
 }
 
-fn blocks(problem: &Problem, kernel: &Kernel) -> Blocks {
+/// Parts that the keys of a problem are cut into where `wanted` are asked for: more splits than key blocks would be empty.
+pub(super) fn splits(problem: &Problem, kernel: &Kernel, wanted: usize) -> usize {
+    let has_splits = of(kernel).iter().any(|stage| stage.kind == Kind::Splits);
+    if has_splits { wanted.clamp(1, problem.shape.n_k.div_ceil(kernel.bc).max(1)) } else { 1 }
+}
+
+fn blocks(problem: &Problem, kernel: &Kernel, splits: usize) -> Blocks {
     let (d, d_v) = (padded(problem.shape.d), padded(problem.shape.d_v));
-    Blocks { br: kernel.br, bc: kernel.bc, d, d_v, splits: 1 }
+    Blocks { br: kernel.br, bc: kernel.bc, d, d_v, splits }
 }
 
 #[cfg(test)]
@@ -155,8 +170,8 @@ mod tests {
             let written = kernel.source.matches("@compute").count();
             assert_eq!(of(kernel).len(), written, "{}: entry points", kernel.file);
         }
-        assert_eq!(entries, 6);
-        for slot in [Slot::Q, Slot::PerBatch, Slot::O, Slot::Taps, Slot::S, Slot::P] {
+        assert_eq!(entries, 8);
+        for slot in [Slot::Q, Slot::PerBatch, Slot::O, Slot::Taps, Slot::S, Slot::P, Slot::PartO, Slot::PartLse] {
             let access = if slot.is_input() { "read>" } else { "read_write>" };
             let text = format!("@binding({}) var<storage, {access}", slot.binding());
             assert!(ATTENTION_WGSL.contains(&text), "{text}");

@@ -69,6 +69,7 @@ pub(super) fn apply(input: &mut Input) {
     problem.shape = shape(whole);
     input.d_o = input.d_o.as_ref().map(packed);
     input.about.o = input.about.o.as_ref().map(packed);
+    input.about.gradients[0] = input.about.gradients[0].as_ref().map(packed);
     input.about.q_heads.clear();
     (input.keep, input.has_packed_heads) = (None, true);
 }

@@ -9,6 +9,7 @@ mod inset;
 pub mod layout;
 mod lens;
 mod moving;
+pub mod own;
 mod plane;
 mod race;
 mod window;
@@ -98,6 +99,8 @@ pub fn show(
     steer(ui, look, &layout, &window, (lens, tile), messages);
     if look.question.asks == Some(ClickOn::Tensor) {
         answers(&map, messages);
+    } else {
+        own::steer(&map, messages);
     }
     if let Some(foot) = foot {
         let place = Rect::from_min_max(pos2(area.left(), figure.bottom() + SPACE), area.max);
@@ -136,6 +139,7 @@ fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Te
     inset::paint(map);
     moving::paint(map);
     race::paint(map);
+    own::paint(map);
 }
 
 /// Where everything stands, and the room that is kept for words.

@@ -1,0 +1,93 @@
+//! What a file says that it computed, held against exact attention: where it is wrong first, and which known bug gives it.
+
+use crate::attention::Input;
+use crate::attention::diagnosis::{OfTensor, WrongGradient};
+use crate::attention::expected::{FORWARD, place};
+use crate::attention::input::{OwnOutput, judged_gradients};
+use crate::number::{apart, short};
+use crate::sentence::Sentence;
+
+/// The first number of a file's own that is wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnWrong {
+    /// O, dQ, dK or dV.
+    pub tensor: &'static str,
+    pub batch: usize,
+    /// A query head; of dK and dV the first that takes their key/value head.
+    pub head: usize,
+    /// A query, or of dK and dV a key.
+    pub row: usize,
+    pub is_of_key: bool,
+    /// The number, and what it should be.
+    pub what: Sentence,
+}
+
+/// Of a file that has an output or gradients of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnVerdict {
+    /// Each tensor in a sentence, and whether it is right.
+    pub told: Vec<(Sentence, bool)>,
+    /// The first of the output; else that of the gradients.
+    pub wrong: Option<OwnWrong>,
+}
+
+impl OwnVerdict {
+    /// `None` of a file that has neither.
+    pub fn of(input: &Input) -> Option<Self> {
+        let mut found = Self::default();
+        if let Some(own) = OwnOutput::of(input) {
+            found.told.push((own.warning().unwrap_or_else(|| own.sentence()), own.agrees));
+            found.wrong = own.first.map(|first| {
+                OwnWrong::new(
+                    FORWARD[0],
+                    (first.at.batch, first.at.head),
+                    (first.at.query, first.at.component),
+                    [first.got, first.exact],
+                )
+            });
+        }
+        match judged_gradients(input) {
+            None => {}
+            Some(Err(why)) => found.told.push((why, true)),
+            Some(Ok(gradients)) => {
+                found.told.extend(gradients.tensors.iter().map(of_tensor));
+                let cause = gradients
+                    .causes
+                    .first()
+                    .map(|cause| Sentence::new("it is what this gives: {0}").and(cause.sentence()));
+                found.told.extend(cause.map(|cause| (cause, false)));
+                found.wrong = found.wrong.or_else(|| gradients.first.map(|first| of_gradient(&first, input)));
+            }
+        }
+        (!found.told.is_empty()).then_some(found)
+    }
+}
+
+impl OwnWrong {
+    fn new(
+        tensor: &'static str,
+        (batch, head): (usize, usize),
+        (row, component): (usize, Option<usize>),
+        [got, exact]: [f64; 2],
+    ) -> Self {
+        let is_of_key = matches!(tensor, "dK" | "dV");
+        let [got, exact] = apart(got, exact);
+        let what = Sentence::new("{0} is {1}, the exact one {2}").and(place(tensor, row, component, is_of_key));
+        Self { tensor, batch, head, row, is_of_key, what: what.with(got).with(exact) }
+    }
+}
+
+fn of_tensor(OfTensor { name, off }: &OfTensor) -> (Sentence, bool) {
+    let pattern = if off.is_right() {
+        "its own {0} is right: off by {1}"
+    } else {
+        "its own {0} is off by {1}, and {2} is allowed"
+    };
+    (Sentence::new(pattern).with(name).with(short(off.error)).with(short(off.bound)), off.is_right())
+}
+
+fn of_gradient(first: &WrongGradient, input: &Input) -> OwnWrong {
+    let is_of_key = first.tensor != "dQ";
+    let head = if is_of_key { first.head * input.problem.shape.group() } else { first.head };
+    OwnWrong::new(first.tensor, (first.batch, head), (first.row, Some(first.component)), [first.got, first.exact])
+}
