@@ -6,6 +6,7 @@ use crate::app::message::Message;
 use crate::app::message::lesson::{Answer, LessonMessage};
 use crate::app::message::talk::TourMessage;
 use crate::app::message::window::Side;
+use crate::app::panels::bytes;
 use crate::app::panels::tour::{self, Tour};
 use crate::app::run::link::Landing;
 use crate::app::run::lock::Lock;
@@ -19,7 +20,8 @@ use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words;
 use crate::playback::Command;
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
-use crate::playback::lesson::{At, Lesson, Position, Scene};
+use crate::playback::lesson::{At, Lesson, Picture, Position, Scene};
+use crate::schedule::algorithm;
 
 impl App {
     /// Opens a lesson of the program's, an index of [`LESSONS`], where the person left it.
@@ -85,6 +87,7 @@ impl App {
     fn show_scene(&mut self, ctx: &Context, scene: Scene) {
         self.hides_figure = false;
         self.view.stand_at(scene.view);
+        self.show_picture(ctx);
         let selection = scene.selection;
         if self.document.shows(&scene) {
             let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling().br));
@@ -95,6 +98,19 @@ impl App {
         }
         if let Some(talk) = &mut self.talk {
             (talk.is_away, talk.is_over) = (false, false);
+        }
+    }
+
+    /// What the picture of the beat needs beside the main view: the other run of a race, the panel of the bytes.
+    fn show_picture(&mut self, ctx: &Context) {
+        let shown = self.lesson.as_ref().and_then(|lesson| lesson.shown.as_ref().ok());
+        match shown.map(|shown| (shown.picture, shown.beside.clone())) {
+            Some((Picture::Race, beside)) => {
+                let algorithm = beside.as_deref().and_then(algorithm::by_name).cloned();
+                self.view.compare.open(Choices { algorithm, ..Choices::default() });
+            }
+            Some((Picture::Chart, _)) => self.show_panel(ctx, bytes::PANEL.id),
+            _ => {}
         }
     }
 

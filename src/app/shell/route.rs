@@ -135,7 +135,7 @@ impl App {
     }
 
     /// Opens a panel where it stands.
-    fn show_panel(&mut self, ctx: &Context, id: &'static str) {
+    pub(super) fn show_panel(&mut self, ctx: &Context, id: &'static str) {
         match list::by_id(id).map(|panel| panel.home) {
             Some(Home::Right) => {
                 self.tab = id;

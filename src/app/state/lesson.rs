@@ -10,8 +10,8 @@ use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{
-    Asked, Beat, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Position, Predict, Response, Scene, Shown,
-    Verdict,
+    Asked, Beat, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Picture, Position, Predict, Response, Scene,
+    Shown, Verdict,
 };
 use crate::sentence::Sentence;
 
@@ -126,6 +126,11 @@ impl OpenLesson {
         &self.lesson.beats[self.position.beat.min(self.lesson.beats.len() - 1)]
     }
 
+    /// The picture of the beat is what the main view shows.
+    pub fn shows_main_view(&self) -> bool {
+        !matches!(self.beat().picture(self.position.is_revealed), Picture::Figure | Picture::Chart)
+    }
+
     /// Goes to `position`. What was done at a beat stays with it.
     pub fn go(&mut self, position: Position) {
         let is_same_beat = position.beat == self.position.beat && self.shown.is_ok();
@@ -209,13 +214,13 @@ impl OpenLesson {
         self.beat().build.as_ref()
     }
 
-    /// A question waits for its answer.
     /// The beat asks something, or sets a task.
     pub fn has_task(&self) -> bool {
         let beat = self.beat();
         beat.predict.is_some() || beat.change.is_some() || beat.build.is_some()
     }
 
+    /// A question waits for its answer.
     pub fn is_asking(&self) -> bool {
         self.predict().is_some() && !self.position.is_revealed
     }
