@@ -16,11 +16,12 @@ use crate::app::run::source::Source;
 use crate::app::shell::app::App;
 use crate::app::state::folds::Folds;
 use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::state::returning::returning;
 use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words;
 use crate::playback::Command;
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
-use crate::playback::lesson::{At, Lesson, Picture, Position, Scene};
+use crate::playback::lesson::{At, BeatPicture, Lesson, Position, Scene};
 use crate::schedule::algorithm;
 
 impl App {
@@ -46,11 +47,14 @@ impl App {
         let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
         // One that was gone through begins again, its choices in another order.
         if at.is_none() && kept.is_over {
-            let (is_done, begun, given) = (kept.is_done, kept.begun + 1, kept.given);
-            kept = LessonProgress { is_done, begun, given, ..LessonProgress::default() };
+            let LessonProgress { is_done, begun, given, came_back, .. } = kept;
+            kept = LessonProgress { is_done, begun: begun + 1, given, came_back, ..LessonProgress::default() };
         }
         let position = at.unwrap_or(Position { beat: kept.beat, is_revealed: kept.is_revealed });
-        self.lesson = Some(OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone()));
+        let questions = returning(&self.store.kept.lessons, &key, words::language(ctx));
+        let mut open = OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone());
+        open.open_with(questions);
+        self.lesson = Some(open);
         self.store.kept.lessons.insert(key, kept);
         self.end_tour();
         self.side = Side::Lesson;
@@ -105,11 +109,11 @@ impl App {
     fn show_picture(&mut self, ctx: &Context) {
         let shown = self.lesson.as_ref().and_then(|lesson| lesson.shown.as_ref().ok());
         match shown.map(|shown| (shown.picture, shown.beside.clone())) {
-            Some((Picture::Race, beside)) => {
+            Some((BeatPicture::Race, beside)) => {
                 let algorithm = beside.as_deref().and_then(algorithm::by_name).cloned();
                 self.view.compare.open(Choices { algorithm, ..Choices::default() });
             }
-            Some((Picture::Chart, _)) => self.show_panel(ctx, bytes::PANEL.id),
+            Some((BeatPicture::Chart, _)) => self.show_panel(ctx, bytes::PANEL.id),
             _ => {}
         }
     }
@@ -176,6 +180,16 @@ impl App {
                     self.try_scene(ctx, scene);
                 }
             }
+            LessonMessage::CheckReturning(index) => {
+                let question = lesson.returning_here().get_mut(index);
+                let judged = question.and_then(|question| Some((question.check()?, question.owed.clone())));
+                if let Some((is_right, owed)) = judged {
+                    let progress = self.store.kept.lessons.entry(owed.lesson).or_default();
+                    let came = progress.came_back.entry(owed.beat).or_default();
+                    (came.times, came.is_settled) = (came.times + 1, is_right);
+                }
+            }
+            LessonMessage::SkipReturning => lesson.open_with(Vec::new()),
             LessonMessage::LookAt(row, block) => self.look_at(ctx, row, block),
             LessonMessage::Close => {
                 self.lesson = None;

@@ -19,7 +19,7 @@ use crate::app::state::talk::{Talk, Vote};
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::short;
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{Distance, Picture, Shown};
+use crate::playback::lesson::{BeatPicture, Distance, Shown};
 
 /// A screen has this many points of height while one presents, so that type grows with it: the smallest label, of 12, has a
 /// thirtieth of it.
@@ -258,8 +258,8 @@ impl App {
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
             let shown = self.lesson.as_ref().filter(|_| !talk.is_away).and_then(|lesson| lesson.shown.clone().ok());
             egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
-                Some(shown) if shown.picture == Picture::Figure && !self.hides_figure => own_picture(ui, &shown),
-                Some(shown) if shown.picture == Picture::Chart && !self.hides_figure => {
+                Some(shown) if shown.picture == BeatPicture::Figure && !self.hides_figure => own_picture(ui, &shown),
+                Some(shown) if shown.picture == BeatPicture::Chart && !self.hides_figure => {
                     bytes::projected(ui, &look, messages)
                 }
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),

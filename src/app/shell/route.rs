@@ -25,6 +25,7 @@ use crate::app::shell::app::App;
 use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::state::returning::returning;
 use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::files;
@@ -229,6 +230,9 @@ impl App {
             Of::BuiltIn(entry) => {
                 if let Ok(other) = OpenLesson::built_in(entry, language) {
                     lesson.replace(other);
+                    if !lesson.returning_here().is_empty() {
+                        lesson.open_with(returning(&self.store.kept.lessons, &lesson.of.key(), language));
+                    }
                 }
             }
             Of::File(path) => {

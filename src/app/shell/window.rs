@@ -27,7 +27,7 @@ use crate::app::state::seen::{Look, Question};
 use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{self, tr};
 use crate::playback::Command;
-use crate::playback::lesson::Picture;
+use crate::playback::lesson::BeatPicture;
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
@@ -256,7 +256,7 @@ impl App {
         let room = ui.available_height();
         let height = match room > ROOM_FOR_BOTH {
             true => room * 0.5,
-            false if shown.is_some_and(|shown| shown.picture == Picture::Figure) => room - KEPT,
+            false if shown.is_some_and(|shown| shown.picture == BeatPicture::Figure) => room - KEPT,
             false => return,
         };
         Panel::top("figure")

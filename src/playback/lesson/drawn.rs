@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::error::{LessonError, Result};
 use super::markdown::{self, Block};
 use super::scene::{Distance, Scene, Stage};
-use super::show::{Picture, Show};
+use super::show::{BeatPicture, Show};
 use super::text::{Piece, Text};
 use super::typed::place;
 use super::{Beat, Figure};
@@ -87,7 +87,7 @@ const UNDIVIDED: &str = "Õ";
 pub(super) fn check(beat: &Beat, engine: &Engine) -> Vec<LessonError> {
     let Some(show) = &beat.show else {
         let what = "this beat names no picture: write `show: {0}` into its scene; there are {1}";
-        let names = Picture::ALL.map(Picture::name).join(", ");
+        let names = BeatPicture::ALL.map(BeatPicture::name).join(", ");
         return vec![LessonError::line(beat.line, Sentence::new(what).with(beat.picture(false).name()).with(names))];
     };
     let then = beat.shows_then.as_ref().map(|then| (then, beat.scene_at(true)));
@@ -105,10 +105,10 @@ fn nothing(show: &Show, beat: &Beat, scene: &Scene, engine: &Engine) -> Option<L
     let fault = |what: &'static str| Some(LessonError::at(show.line, show.column, what));
     let is_open = beat.shows_then.as_ref() != Some(show);
     match show.picture {
-        Picture::Figure if beat.figure.is_none() && projected(&beat.prose, engine, scene).is_none() => fault(
+        BeatPicture::Figure if beat.figure.is_none() && projected(&beat.prose, engine, scene).is_none() => fault(
             "this beat has no figure: write bars in a `figure`, or a table, a picture or a formula on lines of its own",
         ),
-        Picture::Chart if beat.hides().bytes && is_open => {
+        BeatPicture::Chart if beat.hides().bytes && is_open => {
             fault("the chart of bytes is what the question hides: name another picture, and this one in `reveal`")
         }
         _ => None,
@@ -129,10 +129,10 @@ fn undrawn(show: &Show, beat: &Beat, engine: &Engine) -> Result<Vec<LessonError>
     for text in [said].into_iter().chain(question) {
         for (thing, word, at) in named_in(text) {
             if !drawn.contains(&thing) {
-                let others = Picture::ALL
+                let others = BeatPicture::ALL
                     .into_iter()
                     .filter(|picture| drawn_by(*picture, None, beat, engine).is_ok_and(|drawn| drawn.contains(&thing)));
-                let names: Vec<&str> = others.map(Picture::name).collect();
+                let names: Vec<&str> = others.map(BeatPicture::name).collect();
                 let what = match names.is_empty() {
                     false => "`{0}` is named, and `show: {1}` draws none: {2} would, or say what is seen",
                     true => "`{0}` is named, and `show: {1}` draws none: draw it in a `figure`, or say what is seen",
@@ -147,7 +147,7 @@ fn undrawn(show: &Show, beat: &Beat, engine: &Engine) -> Result<Vec<LessonError>
 }
 
 /// What a picture draws of the scene of a beat, and of the change that the beat leads to.
-fn drawn_by(picture: Picture, beside: Option<&str>, beat: &Beat, engine: &Engine) -> Result<HashSet<Thing>> {
+fn drawn_by(picture: BeatPicture, beside: Option<&str>, beat: &Beat, engine: &Engine) -> Result<HashSet<Thing>> {
     let mut things = drawn_of(picture, beside, beat, &beat.scene, engine)?;
     if let Some(change) = &beat.change {
         things.extend(drawn_of(picture, beside, beat, &change.solved(&beat.scene)?, engine)?);
@@ -156,7 +156,7 @@ fn drawn_by(picture: Picture, beside: Option<&str>, beat: &Beat, engine: &Engine
 }
 
 fn drawn_of(
-    picture: Picture,
+    picture: BeatPicture,
     beside: Option<&str>,
     beat: &Beat,
     scene: &Scene,
@@ -165,24 +165,24 @@ fn drawn_of(
     let stage = engine.stage(scene).map_err(|what| LessonError::line(beat.line, what))?;
     let own = &stage.algorithm;
     Ok(match picture {
-        Picture::Map if scene.view == Distance::Middle => tile(own, &stage),
-        Picture::Map => map(own, &stage),
-        Picture::Row => row(own, &stage),
-        Picture::Memory => {
+        BeatPicture::Map if scene.view == Distance::Middle => tile(own, &stage),
+        BeatPicture::Map => map(own, &stage),
+        BeatPicture::Row => row(own, &stage),
+        BeatPicture::Memory => {
             let mut things = HashSet::from([Hbm, Chip, Gpus, Bytes]);
             things.insert(Name(Part::Scores.symbol().into()));
             // What one of them keeps on chip, unless its kernels are ideal.
             things.extend(own.is_budgeted().then_some([Tile, ThreadBlock]).into_iter().flatten());
             things
         }
-        Picture::Race => {
+        BeatPicture::Race => {
             let [first, .., last] = *algorithm::ALL;
             let counterpart = if own == first { last } else { first };
             let other = beside.and_then(algorithm::by_name).unwrap_or(counterpart);
             map(own, &stage).into_iter().chain(map(other, &stage)).collect()
         }
-        Picture::Chart => [Hbm, Chip, Bytes].into_iter().chain(tensors(own, &stage.plan)).collect(),
-        Picture::Figure => match &beat.figure {
+        BeatPicture::Chart => [Hbm, Chip, Bytes].into_iter().chain(tensors(own, &stage.plan)).collect(),
+        BeatPicture::Figure => match &beat.figure {
             Some(figure) => of_figure(figure),
             None => projected(&beat.prose, engine, scene).iter().flat_map(of_block).collect(),
         },

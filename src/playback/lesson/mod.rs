@@ -46,7 +46,7 @@ pub use figure::{Figure, ShownBar, ShownFigure};
 pub use files::Files;
 pub use predict::{Asked, Choice, ClickOn, Hides, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
-pub use show::{Picture, Show};
+pub use show::{BeatPicture, Show};
 pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPicture, ShownPredict};
 pub use text::{Piece, Text};
 
@@ -161,11 +161,11 @@ impl Beat {
     }
 
     /// Its picture before or with the answer: what it names, else its bars, else what the main view shows.
-    pub fn picture(&self, is_revealed: bool) -> Picture {
+    pub fn picture(&self, is_revealed: bool) -> BeatPicture {
         match (self.named_picture(is_revealed), &self.figure) {
             (Some(show), _) => show.picture,
-            (None, Some(_)) => Picture::Figure,
-            (None, None) => Picture::at(self.scene_at(is_revealed).view),
+            (None, Some(_)) => BeatPicture::Figure,
+            (None, None) => BeatPicture::at(self.scene_at(is_revealed).view),
         }
     }
 

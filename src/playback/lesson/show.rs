@@ -9,7 +9,7 @@ use super::scene::{Distance, Scene};
 
 /// A picture of the stage, or the beat's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Picture {
+pub enum BeatPicture {
     /// The plane of queries and keys with its tensors, whole or close up at a tile.
     #[default]
     Map,
@@ -25,7 +25,7 @@ pub enum Picture {
     Figure,
 }
 
-impl Picture {
+impl BeatPicture {
     pub const ALL: [Self; 6] = [Self::Map, Self::Memory, Self::Row, Self::Race, Self::Chart, Self::Figure];
 
     /// As lessons have it.
@@ -64,7 +64,7 @@ impl Picture {
 /// The picture that a beat names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Show {
-    pub picture: Picture,
+    pub picture: BeatPicture,
     /// The algorithm beside the scene's in a race; `None` is what that is best held against.
     pub beside: Option<String>,
     /// Of the value.
@@ -79,14 +79,14 @@ impl Show {
             Some((name, beside)) => (name, Some(beside.trim())),
             None => (field.value.as_str(), None),
         };
-        let picture = Picture::ALL.into_iter().find(|picture| picture.name() == name);
+        let picture = BeatPicture::ALL.into_iter().find(|picture| picture.name() == name);
         let no_picture = || {
-            let names = Picture::ALL.map(Picture::name).join(", ");
+            let names = BeatPicture::ALL.map(BeatPicture::name).join(", ");
             field.fault(Sentence::new("`{0}` is no picture; there are {1}").with(name).with(names))
         };
         let picture = picture.ok_or_else(no_picture)?;
         match beside {
-            Some(_) if picture != Picture::Race => {
+            Some(_) if picture != BeatPicture::Race => {
                 return Err(field.fault("only a race names the algorithm beside the scene's"));
             }
             Some(name) if algorithm::by_name(name).is_none() => {

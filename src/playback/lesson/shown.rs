@@ -7,7 +7,7 @@ use super::figure::ShownFigure;
 use super::markdown::{self, LessonPicture};
 use super::predict::{Asked, Choice, Predict};
 use super::scene::Scene;
-use super::{Beat, Lesson, Picture, Position};
+use super::{Beat, BeatPicture, Lesson, Position};
 use crate::sentence::Sentence;
 
 /// Everything at one position.
@@ -25,7 +25,7 @@ pub struct Shown {
     /// The projected line, a paragraph of Markdown; the title where the beat has none.
     pub say: String,
     /// The picture that it is about.
-    pub picture: Picture,
+    pub picture: BeatPicture,
     /// In a race, the algorithm beside the scene's.
     pub beside: Option<String>,
     pub figure: Option<ShownFigure>,
