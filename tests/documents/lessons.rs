@@ -164,12 +164,13 @@ fn limits_are_those_told() {
         let text = format!("---\ntitle: t\nminutes: 5\ngoal: g\n---\n{body}");
         parse(&text).map(|lesson| check(&lesson, &Engine::new()).faults.len())
     };
-    let beats = |count: usize| "## b\n".repeat(count);
+    let show = "```scene\nshow: map\n```\n";
+    let beats = |count: usize| format!("## b\n{show}").repeat(count);
     assert_eq!((lesson(&beats(64)).ok(), lesson(&beats(65)).ok()), (Some(0), None));
-    let bars = |count: usize| format!("## b\n```figure\ntitle: t\n{}```\n", "bar: a = 1\n".repeat(count));
+    let bars = |count: usize| format!("## b\n{show}```figure\ntitle: t\n{}```\n", "bar: a = 1\n".repeat(count));
     assert_eq!((lesson(&bars(24)).ok(), lesson(&bars(25)).ok()), (Some(0), None));
-    let lines = |count: usize| format!("## b\n```scene\n{}```\n", "head: 0\n".repeat(count));
+    let lines = |count: usize| format!("## b\n{show}```scene\n{}```\n", "head: 0\n".repeat(count));
     assert_eq!((lesson(&lines(64)).ok(), lesson(&lines(65)).ok()), (Some(0), None));
-    let said = |length: usize| format!("## b\n```say\n{}\n```\n", "a".repeat(length));
+    let said = |length: usize| format!("## b\n{show}```say\n{}\n```\n", "a".repeat(length));
     assert_eq!((lesson(&said(60)).ok(), lesson(&said(61)).ok()), (Some(0), Some(1)));
 }

@@ -92,8 +92,29 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         (3, "```reveal\nstep: after accumulate at 0,1", "```reveal\nstep: after accumulate at 9,9", "no such step"),
         (3, "```reveal\nstep: after accumulate at 0,1", "```reveal\nsteps: after accumulate at 0,1", "has no `steps`"),
         (3, "## One ruler for both\n", "## One ruler for both\n```reveal\nstep: end\n```\n", "stands before `reveal`"),
-        (4, "## Now m and l\n", "## Now m and l\n```reveal\nstep: end\n```\n", "nothing is asked here"),
+        (
+            4,
+            "Now write m and l.\n```\n",
+            "Now write m and l.\n```\n```reveal\nstep: end\n```\n",
+            "nothing is asked here",
+        ),
         (3, "hides: factor", "hides: beta", "classes, factor and steps"),
+        // A picture that does not draw what the sentence names, or draws nothing.
+        (4, "One factor squeezes l and O. What", "One loop squeezes l and O. What", "`loop` is named, and `show: row`"),
+        (4, "What does the needle do?\n```", "Where is dS?\n```", "`dS` is named, and `show: row` draws none: draw it"),
+        (4, "does the needle at O/l do?", "do the tiles of S do to HBM?", "`HBM` is named"),
+        (6, "show: race flash2", "show: race flash9", "there is no algorithm flash9"),
+        (6, "show: race flash2", "show: map flash2", "only a race"),
+        (6, "show: race flash2", "show: picture", "`picture` is no picture; there are map, memory, row, race"),
+        (9, "show: chart", "show: figure", "this beat has no figure"),
+        (
+            1,
+            "step: before tile-max\nview: far\nshow: map",
+            "step: before tile-max\nshow: chart",
+            "what the question hides",
+        ),
+        (1, "view: far\nshow: map", "view: far\nshow: row", "leave `view` out"),
+        (4, "show: row\n```\n\n```say\nNow write m and l.", "```\n\n```say\nNow write m and l.", "names no picture"),
         // Text.
         (4, "Write the update of l.", "Write the update of l, and of whatever else you think is missing here.", "long"),
         (4, "{row(13).alpha(4) * row(13)", "{row(99).alpha(4) * row(13)", "there are 16 queries"),
@@ -128,6 +149,8 @@ fn both_languages_have_the_same_beats_cues_and_expressions() {
                 beat.reveal.clone().map(|scene| tilescope::playback::lesson::Scene { line: 0, ..scene })
             };
             assert_eq!((reveal(a), a.hides()), (reveal(b), b.hides()), "{place}");
+            let pictures = [a, b].map(|beat| [false, true].map(|is_revealed| beat.picture(is_revealed)));
+            assert_eq!(pictures[0], pictures[1], "{place}");
             let sources = |beat: &tilescope::playback::lesson::Beat| {
                 let mut sources: Vec<String> = beat.expressions().iter().map(|expr| expr.source.clone()).collect();
                 sources.sort();

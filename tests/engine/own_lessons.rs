@@ -284,7 +284,7 @@ fn own_npz() -> Vec<u8> {
     bytes.into_inner()
 }
 
-const OWN: &str = "```scene\ninput: own.npz\nalgorithm: deep/own.tile\nblocks: 2x2\n```\n```claim\nn_q == 4 and n_k == 5\n\
+const OWN: &str = "```scene\ninput: own.npz\nalgorithm: deep/own.tile\nblocks: 2x2\nshow: map\n```\n```claim\nn_q == 4 and n_k == 5\n\
                    algorithm == \"deep/own.tile\"\nvalue(2, 1) == 5\nrun().error < 0.0001\nmoved() == moved(\"flash2\")\n\
                    moved(\"deep/own.tile\") == moved()\n```\n";
 
@@ -349,7 +349,7 @@ fn a_pipe_beside_a_lesson_is_not_waited_for() {
 fn a_folder_of_lessons_is_checked_in_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
-    let english = lesson_text("Here are {n} tokens.\n```claim\nn == 16\n```\n");
+    let english = lesson_text("Here are {n} tokens.\n```scene\nshow: map\n```\n```claim\nn == 16\n```\n");
     let chinese =
         english.replace("goal: g\n", "goal: g\nlanguage: zh\n").replace("Here are {n} tokens.", "共 {n} 个词元。");
     for (first, second) in [("a.md", "a.zh.md"), ("b.en.md", "b.zh.md"), ("en/c.md", "zh/c.md")] {
@@ -366,6 +366,7 @@ fn a_folder_of_lessons_is_checked_in_pairs() {
         ("minutes: 5", "minutes: 6", 1, "takes 5 minutes, and this one 6"),
         ("language: zh", "language: en", 1, "both lessons of a pair are in one language"),
         ("## b\n", "## b\n```scene\nblocks: 2x2\n```\n", 7, "the scene of this beat differs from that of line 6"),
+        ("show: map", "show: chart", 7, "the show of this beat differs from that of line 6"),
         ("## b\n", "## a\n\n## b\n", 1, "has 1 beat, and this one 2"),
         ("## b\n", "## b\n```say\nx\n```\n", 7, "the say of this beat differs"),
     ] {
@@ -412,7 +413,7 @@ fn every_lesson_has_a_worksheet_whose_key_is_right() {
     }
 }
 
-const VARIED: &str = "Row {row(13).visits} of {n}.\n```scene\ninput: real\n```\n```predict\nkind: number\n\
+const VARIED: &str = "Row {row(13).visits} of {n}.\n```scene\ninput: real\nshow: map\n```\n```predict\nkind: number\n\
     question: Where does head {head} of {n} tokens look?\nanswer: argmax(row(n - 1).weights)\ntolerance: 0\n\
     wrong: n | There are keys 0 to {n - 1}.\nfeedback: Key {argmax(row(n - 1).weights)}.\n\
     vary: head: 0 | 3 | 8; prefix: 14 | 15 | 16\n```\n";

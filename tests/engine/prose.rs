@@ -20,7 +20,7 @@ fn engine() -> Engine {
 
 /// A lesson of one beat, whose prose begins at line 7.
 fn text(prose: &str) -> String {
-    format!("---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n{prose}\n")
+    format!("---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n{prose}\n```scene\nshow: map\n```\n")
 }
 
 /// Line, column and words of each fault.
@@ -99,7 +99,6 @@ fn what_cannot_be_shown_is_named_with_its_place() {
 #[test]
 fn no_formula_stands_where_none_can_be_set() {
     for body in [
-        "```say\nIt is $x$\n```",
         "```figure\ntitle: $x$\nbar: a = 1\n```",
         "```figure\ntitle: t\nbar: $x$ = 1\n```",
         "```claim\n$x$ = 1\n```",

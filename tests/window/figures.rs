@@ -34,9 +34,9 @@ fn an_f16_bar_overflows_once_it_is_revealed() {
 #[test]
 fn two_rulers_measure_two_pieces() {
     let mut harness = open(2, 0);
-    assert_eq!(value(&harness, "figure"), "1: 0.500; 2: 1.000; 8: ?; 1: ?");
+    assert_eq!(value(&harness, "figure"), "1: 0.500; 2: 1.000; l: 1.500; 8: ?; 1: ?; l: ?");
     press(&mut harness, Modifiers::NONE, Key::PageDown);
-    assert_eq!(value(&harness, "figure"), "1: 0.500; 2: 1.000; 8: 1.000; 1: 0.125");
+    assert_eq!(value(&harness, "figure"), "1: 0.500; 2: 1.000; l: 1.500; 8: 1.000; 1: 0.125; l: 1.125");
 }
 
 #[test]

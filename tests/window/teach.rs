@@ -260,6 +260,78 @@ fn work_survives_a_step_back_and_another_start() {
     assert_eq!(value(&harness, "verdict"), "Right: 0.170", "after another start");
 }
 
+#[test]
+fn what_was_wrong_comes_back_with_other_numbers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut harness = kept(4, 1, Some(folder.path()));
+    let asked = "m climbs from 4.733 to 6.508";
+    assert!(shows(&harness, asked));
+    answer(&mut harness, "5.9");
+    answer(&mut harness, "1");
+    harness.run_steps(200);
+    drop(harness);
+    // Another lesson opens with it, also after another start; the lesson itself asks it anyway.
+    let name = "question 1 that came back";
+    assert!(kept(4, 2, Some(folder.path())).query_by_label(name).is_none());
+    let mut harness = kept(5, 1, Some(folder.path()));
+    let question = value(&harness, name);
+    let numbers = |text: &str| -> Vec<f64> {
+        let words = text.split([' ', '?']).map(|word| word.trim_end_matches('.'));
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    let [from, to] = numbers(&question)[..] else { panic!("{question}") };
+    assert!(question.starts_with("m climbs from ") && from < to && !question.contains(asked), "{question}");
+    assert!(harness.query_by_label("question 2 that came back").is_none());
+    // It stays with the beat that the lesson opened with, and what is no answer is told.
+    click(&mut harness, "Check this one");
+    assert!(shows(&harness, "type a number first"));
+    press(&mut harness, NONE, Key::PageDown);
+    press(&mut harness, NONE, Key::PageDown);
+    assert!(harness.query_by_label(name).is_none());
+    press(&mut harness, NONE, Key::PageUp);
+    press(&mut harness, NONE, Key::PageUp);
+    let field = "answer to question 1 that came back";
+    let give = |harness: &mut Harness<'_, App>, text: &str| {
+        harness.get_by_label(field).focus();
+        harness.run_steps(2);
+        type_text(harness, text);
+        click(harness, "Check this one");
+    };
+    give(&mut harness, "1");
+    let verdict = "verdict on question 1 that came back";
+    assert!(value(&harness, verdict).starts_with("Not quite. The answer is "), "{}", value(&harness, verdict));
+    harness.run_steps(200);
+    drop(harness);
+    // Wrong again: it comes back, with still other numbers, and is answered by its formula.
+    let mut harness = kept(6, 1, Some(folder.path()));
+    let again = value(&harness, name);
+    let [from, to] = numbers(&again)[..] else { panic!("{again}") };
+    give(&mut harness, &format!("e^({from} - {to})"));
+    assert!(value(&harness, verdict).starts_with("Right: "), "{again}: {}", value(&harness, verdict));
+    harness.run_steps(200);
+    drop(harness);
+    assert!(kept(7, 1, Some(folder.path())).query_by_label(name).is_none(), "it is answered");
+}
+
+#[test]
+fn what_comes_back_can_be_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut harness = kept(4, 1, Some(folder.path()));
+    answer(&mut harness, "5.9");
+    harness.run_steps(200);
+    drop(harness);
+    let name = "question 1 that came back";
+    let mut harness = kept(2, 1, Some(folder.path()));
+    command(&mut harness, "Chinese (中文)");
+    assert!(value(&harness, "再问的第 1 题").contains("m 从"), "{}", value(&harness, "再问的第 1 题"));
+    command(&mut harness, "English");
+    click(&mut harness, "Not now");
+    assert!(harness.query_by_label(name).is_none());
+    harness.run_steps(200);
+    drop(harness);
+    assert!(kept(3, 1, Some(folder.path())).query_by_label(name).is_some(), "it was not answered");
+}
+
 fn value_of_places(harness: &Harness<'_, App>) -> Vec<String> {
     let places = harness.query_all_by_label_contains("place ");
     places.filter_map(|node| node.accesskit_node().label()).collect()

@@ -20,6 +20,10 @@ pub enum LessonMessage {
     ShowWay,
     /// Where a build goes wrong: the row, after this key block or at its end.
     LookAt(usize, Option<usize>),
+    /// Judge what was answered to a question that came back.
+    CheckReturning(usize),
+    /// None of those that came back now.
+    SkipReturning,
     Close,
 }
 

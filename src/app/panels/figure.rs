@@ -10,6 +10,8 @@ use crate::playback::lesson::{ShownBar, ShownFigure};
 const LINE: f32 = 20.0;
 /// The widest a bar gets.
 const WIDEST: f32 = 96.0;
+/// The share of its room that a bar is wide.
+const SHARE: f32 = 0.62;
 
 pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     let palette = Palette::of(ui);
@@ -25,12 +27,14 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     let chart = Rect::from_min_max(rect.min + vec2(0.0, LINE), rect.max - vec2(0.0, names));
     let scale = Scale::of(figure, chart);
     let columns = columns(figure, chart);
+    // A name has the room of its bar, so that no two meet.
+    let slot = columns.first().map_or(0.0, |column| column.width() / SHARE - 4.0);
     ui.painter().hline(chart.x_range(), scale.base(), Stroke::new(1.5, palette.ink));
     for (bar, column) in figure.bars.iter().zip(&columns) {
         paint_bar(ui, *column, bar, &scale, palette);
         let under =
-            Rect::from_min_size(pos2(column.left() - 12.0, chart.bottom() + 2.0), vec2(column.width() + 24.0, LINE));
-        fit_text(ui.painter(), under, Align2::CENTER_CENTER, &bar.text, theme::text(theme::BODY), palette.ink);
+            Rect::from_center_size(pos2(column.center().x, chart.bottom() + 2.0 + LINE / 2.0), vec2(slot, LINE));
+        shrink_text(ui.painter(), under, Align2::CENTER_CENTER, &bar.text, theme::text(theme::BODY), palette.ink);
     }
     if let Some((limit, text)) = &figure.limit {
         let y = scale.at(*limit);
@@ -40,7 +44,17 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
             6.0,
             4.0,
         ));
-        let place = Rect::from_min_size(pos2(chart.left(), y - LINE), vec2(chart.width(), LINE));
+        // Below the line where a bar reaches over it at the left.
+        let font = theme::text(theme::LABEL);
+        let width = ui.painter().layout_no_wrap(text.clone(), font, palette.ink).size().x;
+        let is_free = |top: f32| {
+            let place = Rect::from_min_size(pos2(chart.left(), top), vec2(width, LINE));
+            let bars = figure.bars.iter().zip(&columns);
+            !bars.into_iter().any(|(bar, column)| painted(bar, *column, &scale).intersects(place))
+        };
+        let tops = [y - LINE, y, scale.chart.top() - LINE];
+        let top = tops.into_iter().find(|top| is_free(*top)).unwrap_or(y - LINE);
+        let place = Rect::from_min_size(pos2(chart.left(), top), vec2(chart.width(), LINE));
         fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.ink);
     }
     for (n, (first, text)) in figure.groups.iter().enumerate() {
@@ -91,10 +105,21 @@ fn columns(figure: &ShownFigure, chart: Rect) -> Vec<Rect> {
     let left = chart.center().x - slot * slots as f32 / 2.0;
     let column = |n: usize| {
         let before = figure.groups.iter().filter(|(at, _)| *at > 0 && *at <= n).count();
-        let x = left + slot * (n + before) as f32 + slot * 0.19;
-        Rect::from_min_max(pos2(x, chart.top()), pos2(x + slot * 0.62, chart.bottom()))
+        let x = left + slot * (n + before) as f32 + slot * (1.0 - SHARE) / 2.0;
+        Rect::from_min_max(pos2(x, chart.top()), pos2(x + slot * SHARE, chart.bottom()))
     };
     (0..figure.bars.len()).map(column).collect()
+}
+
+/// Where a bar is painted, with its number.
+fn painted(bar: &ShownBar, column: Rect, scale: &Scale) -> Rect {
+    let base = scale.base();
+    let top = match bar.value {
+        None => base - 3.0 * LINE,
+        Some(value) if value.is_nan() => base - 2.0 * LINE,
+        Some(value) => scale.at(value) - LINE,
+    };
+    Rect::from_two_pos(pos2(column.left(), base), pos2(column.right(), top)).expand2(vec2(column.width() * 0.25, 0.0))
 }
 
 fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Palette) {

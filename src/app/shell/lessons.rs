@@ -6,6 +6,7 @@ use crate::app::message::Message;
 use crate::app::message::lesson::{Answer, LessonMessage};
 use crate::app::message::talk::TourMessage;
 use crate::app::message::window::Side;
+use crate::app::panels::bytes;
 use crate::app::panels::tour::{self, Tour};
 use crate::app::run::link::Landing;
 use crate::app::run::lock::Lock;
@@ -15,11 +16,13 @@ use crate::app::run::source::Source;
 use crate::app::shell::app::App;
 use crate::app::state::folds::Folds;
 use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::state::returning::returning;
 use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words;
 use crate::playback::Command;
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
-use crate::playback::lesson::{At, Lesson, Position, Scene};
+use crate::playback::lesson::{At, BeatPicture, Lesson, Position, Scene};
+use crate::schedule::algorithm;
 
 impl App {
     /// Opens a lesson of the program's, an index of [`LESSONS`], where the person left it.
@@ -44,11 +47,14 @@ impl App {
         let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
         // One that was gone through begins again, its choices in another order.
         if at.is_none() && kept.is_over {
-            let (is_done, begun, given) = (kept.is_done, kept.begun + 1, kept.given);
-            kept = LessonProgress { is_done, begun, given, ..LessonProgress::default() };
+            let LessonProgress { is_done, begun, given, came_back, .. } = kept;
+            kept = LessonProgress { is_done, begun: begun + 1, given, came_back, ..LessonProgress::default() };
         }
         let position = at.unwrap_or(Position { beat: kept.beat, is_revealed: kept.is_revealed });
-        self.lesson = Some(OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone()));
+        let questions = returning(&self.store.kept.lessons, &key, words::language(ctx));
+        let mut open = OpenLesson::open(of, lesson, position, kept.begun, kept.works.clone());
+        open.open_with(questions);
+        self.lesson = Some(open);
         self.store.kept.lessons.insert(key, kept);
         self.end_tour();
         self.side = Side::Lesson;
@@ -85,6 +91,7 @@ impl App {
     fn show_scene(&mut self, ctx: &Context, scene: Scene) {
         self.hides_figure = false;
         self.view.stand_at(scene.view);
+        self.show_picture(ctx);
         let selection = scene.selection;
         if self.document.shows(&scene) {
             let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling().br));
@@ -95,6 +102,19 @@ impl App {
         }
         if let Some(talk) = &mut self.talk {
             (talk.is_away, talk.is_over) = (false, false);
+        }
+    }
+
+    /// What the picture of the beat needs beside the main view: the other run of a race, the panel of the bytes.
+    fn show_picture(&mut self, ctx: &Context) {
+        let shown = self.lesson.as_ref().and_then(|lesson| lesson.shown.as_ref().ok());
+        match shown.map(|shown| (shown.picture, shown.beside.clone())) {
+            Some((BeatPicture::Race, beside)) => {
+                let algorithm = beside.as_deref().and_then(algorithm::by_name).cloned();
+                self.view.compare.open(Choices { algorithm, ..Choices::default() });
+            }
+            Some((BeatPicture::Chart, _)) => self.show_panel(ctx, bytes::PANEL.id),
+            _ => {}
         }
     }
 
@@ -160,6 +180,16 @@ impl App {
                     self.try_scene(ctx, scene);
                 }
             }
+            LessonMessage::CheckReturning(index) => {
+                let question = lesson.returning_here().get_mut(index);
+                let judged = question.and_then(|question| Some((question.check()?, question.owed.clone())));
+                if let Some((is_right, owed)) = judged {
+                    let progress = self.store.kept.lessons.entry(owed.lesson).or_default();
+                    let came = progress.came_back.entry(owed.beat).or_default();
+                    (came.times, came.is_settled) = (came.times + 1, is_right);
+                }
+            }
+            LessonMessage::SkipReturning => lesson.open_with(Vec::new()),
             LessonMessage::LookAt(row, block) => self.look_at(ctx, row, block),
             LessonMessage::Close => {
                 self.lesson = None;

@@ -9,7 +9,7 @@ use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TalkMessage;
 use crate::app::panels::lesson::task::{self, TEXT};
-use crate::app::panels::{lesson, row_numbers};
+use crate::app::panels::{bytes, figure, lesson, row_numbers};
 use crate::app::run::said::current_step;
 use crate::app::shell::app::App;
 use crate::app::shell::stage;
@@ -18,8 +18,8 @@ use crate::app::state::seen::Look;
 use crate::app::state::talk::{Talk, Vote};
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::short;
-use crate::playback::lesson::Distance;
 use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::{BeatPicture, Distance, Shown};
 
 /// A screen has this many points of height while one presents, so that type grows with it: the smallest label, of 12, has a
 /// thirtieth of it.
@@ -36,8 +36,8 @@ fn zoom_for(height: f32) -> f32 {
 fn line(ui: &mut Ui, lesson: Option<&OpenLesson>, step: Option<&str>) {
     let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
     if let Some(text) = shown.map(|shown| shown.say.as_str()).or(step) {
-        let label = ui.add(egui::Label::new(egui::RichText::new(text).size(20.0).strong()));
-        draw::describe(&label, "projected line", text);
+        let label = prose::line(ui, text, 20.0);
+        draw::describe(&label, "projected line", &prose::words(text));
     }
 }
 
@@ -60,6 +60,14 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
             ui.add_space(SPACE);
             prose::line(ui, &format!("**{}** {thought}", choice.text), TEXT);
         }
+    }
+}
+
+/// The beat's own picture: its bars, or the table, the picture or the formula of its prose.
+fn own_picture(ui: &mut Ui, shown: &Shown) {
+    match &shown.figure {
+        Some(figure) => figure::show(ui, figure),
+        None => prose::projected(ui, &shown.prose, &shown.pictures),
     }
 }
 
@@ -243,16 +251,19 @@ impl App {
             let look = Look { scene, snapshot, selection, check, generation, motion, question, race: None };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             // They are of a row: beside another picture they would be of nothing that is seen.
-            if self.view.distance == Distance::Near && !self.view.compare.is_open {
+            let is_row = self.lesson.as_ref().filter(|_| !talk.is_away).is_none_or(OpenLesson::shows_main_view);
+            if self.view.distance == Distance::Near && !self.view.compare.is_open && is_row {
                 Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
             }
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
-            if !talk.is_away {
-                self.figure(ui, frame, 0.0);
-            }
-            egui::CentralPanel::default()
-                .frame(frame)
-                .show(ui, |ui| stage::view(ui, &mut self.drawn(Some(&look), messages)));
+            let shown = self.lesson.as_ref().filter(|_| !talk.is_away).and_then(|lesson| lesson.shown.clone().ok());
+            egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
+                Some(shown) if shown.picture == BeatPicture::Figure && !self.hides_figure => own_picture(ui, &shown),
+                Some(shown) if shown.picture == BeatPicture::Chart && !self.hides_figure => {
+                    bytes::projected(ui, &look, messages)
+                }
+                _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
+            });
         }
         if talk.has_notes {
             notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, messages);

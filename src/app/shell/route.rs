@@ -25,6 +25,7 @@ use crate::app::shell::app::App;
 use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::{Of, OpenLesson};
+use crate::app::state::returning::returning;
 use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::files;
@@ -135,7 +136,7 @@ impl App {
     }
 
     /// Opens a panel where it stands.
-    fn show_panel(&mut self, ctx: &Context, id: &'static str) {
+    pub(super) fn show_panel(&mut self, ctx: &Context, id: &'static str) {
         match list::by_id(id).map(|panel| panel.home) {
             Some(Home::Right) => {
                 self.tab = id;
@@ -229,6 +230,9 @@ impl App {
             Of::BuiltIn(entry) => {
                 if let Ok(other) = OpenLesson::built_in(entry, language) {
                     lesson.replace(other);
+                    if !lesson.returning_here().is_empty() {
+                        lesson.open_with(returning(&self.store.kept.lessons, &lesson.of.key(), language));
+                    }
                 }
             }
             Of::File(path) => {

@@ -27,9 +27,12 @@ use crate::app::state::seen::{Look, Question};
 use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{self, tr};
 use crate::playback::Command;
+use crate::playback::lesson::BeatPicture;
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
+/// Points that stay free below a figure in place of the main view.
+const KEPT: f32 = 44.0;
 
 impl App {
     /// One frame. A harness that renders without a window calls this.
@@ -233,20 +236,24 @@ impl App {
         self.tour_band(ui, look, messages);
         self.sit(ui, look);
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
-        self.figure(ui, frame, 44.0);
+        self.figure(ui, frame);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             stage::show(ui, &mut self.drawn(Some(look), messages));
         });
     }
 
-    /// The figure of the beat: above the main view where both have room, else in its place until the person chooses a
-    /// distance. `kept` stays free below it.
-    pub(super) fn figure(&self, ui: &mut Ui, frame: Frame, kept: f32) {
+    /// The figure of the beat: above the main view where both have room, else in its place, where the beat is about it,
+    /// until the person chooses a distance. `KEPT` stays free below it.
+    fn figure(&self, ui: &mut Ui, frame: Frame) {
         let lesson = self.lesson.as_ref().filter(|_| self.side == Side::Lesson && !self.hides_figure);
         let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
         let Some(figure) = shown.and_then(|shown| shown.figure.as_ref()) else { return };
         let room = ui.available_height();
-        let height = if room > ROOM_FOR_BOTH { room * 0.5 } else { room - kept };
+        let height = match room > ROOM_FOR_BOTH {
+            true => room * 0.5,
+            false if shown.is_some_and(|shown| shown.picture == BeatPicture::Figure) => room - KEPT,
+            false => return,
+        };
         Panel::top("figure")
             .exact_size(height.max(0.0))
             .frame(frame)

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::app::run::lesson_file::FILES;
 use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork, LessonTask};
+use crate::app::state::returning::ReturningQuestion;
 use crate::app::state::seen::Question;
 use crate::files;
 use crate::playback::lesson::build::{Build, Grade, Kind};
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{
-    Asked, Beat, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Position, Predict, Response, Scene, Shown,
-    Verdict,
+    Asked, Beat, BeatPicture, Choice, Claim, ClickOn, Engine, Hides, Language, Lesson, Position, Predict, Response,
+    Scene, Shown, Verdict,
 };
 use crate::sentence::Sentence;
 
@@ -54,6 +55,9 @@ pub struct OpenLesson {
     works: Vec<KeptWork>,
     /// What was given since it was kept last.
     given: Vec<Given>,
+    /// The questions that it opened with, and the beat where it did.
+    returning: Vec<ReturningQuestion>,
+    opened_at: usize,
     engine: Engine,
 }
 
@@ -72,6 +76,8 @@ impl OpenLesson {
             work: BeatWork::default(),
             works,
             given: Vec::new(),
+            returning: Vec::new(),
+            opened_at: position.beat,
             engine: Engine::with_seed(seed).reading(FILES),
         };
         open.works.resize_with(open.lesson.beats.len(), KeptWork::default);
@@ -89,7 +95,7 @@ impl OpenLesson {
     pub fn replace(&mut self, lesson: Lesson) {
         self.keep();
         let (work, works) = (std::mem::take(&mut self.work), std::mem::take(&mut self.works));
-        let given = std::mem::take(&mut self.given);
+        let (given, returning) = (std::mem::take(&mut self.given), std::mem::take(&mut self.returning));
         let mut open = Self::open(self.of.clone(), lesson, self.position, self.engine.seed(), works);
         (open.work.scene, open.work.is_found, open.work.brush) = (work.scene, work.is_found, work.brush);
         // What was said of a build is said again, in the other language.
@@ -97,7 +103,19 @@ impl OpenLesson {
             open.grade();
         }
         open.given = given;
+        (open.returning, open.opened_at) = (returning, self.opened_at);
         *self = open;
+    }
+
+    /// Puts questions that came back above the beat at hand.
+    pub fn open_with(&mut self, questions: Vec<ReturningQuestion>) {
+        (self.returning, self.opened_at) = (questions, self.position.beat);
+    }
+
+    /// The questions that came back, where the lesson opened with them.
+    pub fn returning_here(&mut self) -> &mut [ReturningQuestion] {
+        let is_here = self.position.beat == self.opened_at;
+        if is_here { &mut self.returning } else { &mut [] }
     }
 
     /// The index of a lesson of the program's, among [`LESSONS`].
@@ -124,6 +142,11 @@ impl OpenLesson {
 
     pub fn beat(&self) -> &Beat {
         &self.lesson.beats[self.position.beat.min(self.lesson.beats.len() - 1)]
+    }
+
+    /// The picture of the beat is what the main view shows.
+    pub fn shows_main_view(&self) -> bool {
+        !matches!(self.beat().picture(self.position.is_revealed), BeatPicture::Figure | BeatPicture::Chart)
     }
 
     /// Goes to `position`. What was done at a beat stays with it.
@@ -209,13 +232,13 @@ impl OpenLesson {
         self.beat().build.as_ref()
     }
 
-    /// A question waits for its answer.
     /// The beat asks something, or sets a task.
     pub fn has_task(&self) -> bool {
         let beat = self.beat();
         beat.predict.is_some() || beat.change.is_some() || beat.build.is_some()
     }
 
+    /// A question waits for its answer.
     pub fn is_asking(&self) -> bool {
         self.predict().is_some() && !self.position.is_revealed
     }

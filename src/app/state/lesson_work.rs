@@ -74,6 +74,14 @@ pub struct Given {
     pub is_shown: bool,
 }
 
+/// How often a question was asked again, and whether that was enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CameBack {
+    pub times: u64,
+    pub is_settled: bool,
+}
+
 /// What is kept of the work at one beat.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -6,6 +6,7 @@ pub mod folds;
 pub mod history;
 pub mod lesson;
 pub mod lesson_work;
+pub mod returning;
 pub mod seen;
 pub mod store;
 pub mod talk;

@@ -12,7 +12,7 @@ use super::predict::{Asked, ClickOn, Predict};
 use super::scene::Scene;
 use super::text::Text;
 use super::typed::typed;
-use super::{Beat, Language, Lesson};
+use super::{Beat, Language, Lesson, drawn};
 
 /// What was recomputed, and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn check(lesson: &Lesson, engine: &Engine) -> Report {
         if let Some(reveal) = &beat.reveal {
             report.note(stage(reveal, beat.line, engine));
         }
+        report.faults.extend(drawn::check(beat, engine));
         for text in beat.texts() {
             report.placeholders += text.expressions().count();
             report.note(text.fill(engine, &beat.scene).map(drop));
@@ -112,7 +113,7 @@ fn stage(scene: &Scene, line: usize, engine: &Engine) -> Result<()> {
 
 fn length(said: &Text, beat: &Beat, language: Language, engine: &Engine) -> Result<()> {
     let text = said.fill(engine, &beat.scene)?;
-    let length: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    let length: usize = without_tex(&text).chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
     let most = MOST_SAID.iter().find(|(known, _)| *known == language).map_or(60, |(_, most)| *most);
     if length > most {
         return Err(LessonError::line(
@@ -121,6 +122,17 @@ fn length(said: &Text, beat: &Beat, language: Language, engine: &Engine) -> Resu
         ));
     }
     Ok(())
+}
+
+/// A text in which a formula is only what is seen of it, about: no signs of TeX.
+fn without_tex(text: &str) -> String {
+    let of_formula = |tex: &str| {
+        let commands = tex.split('\\').enumerate();
+        let seen = commands.map(|(at, part)| if at == 0 { part } else { part.trim_start_matches(char::is_alphabetic) });
+        seen.flat_map(str::chars).filter(|c| !matches!(c, '{' | '}' | '^' | '_' | ' ')).collect::<String>()
+    };
+    let parts = text.split('$').enumerate();
+    parts.map(|(at, part)| if at % 2 == 0 { part.to_owned() } else { of_formula(part) }).collect()
 }
 
 /// The answer is one, and no wrong choice is right or the same as another.

@@ -161,7 +161,7 @@ pub(super) fn say(lines: &[&str], first: usize) -> Result<Text> {
         Some((_, number)) => Err(LessonError::line(number, "one line is said at a beat")),
         None => {
             let column = 1 + line.chars().take_while(|c| c.is_whitespace()).count();
-            Text::parse(line.trim(), number, column)?.without_formula()
+            Text::parse(line.trim(), number, column)
         }
     }
 }

@@ -12,6 +12,7 @@ use super::fields::{self, Fields};
 use super::figure::Figure;
 use super::predict::Predict;
 use super::scene::Scene;
+use super::show::Show;
 use super::text::Text;
 use super::{Beat, Language, Lesson};
 
@@ -163,12 +164,13 @@ fn add(beat: &mut Beat, name: &str, body: &[&str], first: usize, language: Langu
                 return Err(LessonError::line(fence, "`scene` stands before `reveal`, which goes on from it"));
             }
             beat.scene.line = fence;
-            fields::parse(body, first)?.iter().try_for_each(|field| beat.scene.set(field))?;
+            let show = Show::set(&mut beat.scene, &fields::parse(body, first)?)?;
+            beat.show = show.or(beat.show.take());
         }
         "reveal" => {
             once(beat.reveal.is_some())?;
             let mut scene = Scene { line: fence, ..beat.scene.clone() };
-            fields::parse(body, first)?.iter().try_for_each(|field| scene.set(field))?;
+            beat.shows_then = Show::set(&mut scene, &fields::parse(body, first)?)?;
             beat.reveal = Some(scene);
         }
         "say" => {

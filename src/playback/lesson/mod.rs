@@ -9,6 +9,7 @@ mod clock;
 mod counts;
 mod cue;
 mod document;
+mod drawn;
 mod engine;
 mod error;
 pub mod expr;
@@ -29,6 +30,7 @@ mod row;
 mod scene;
 mod scene_text;
 pub mod sheet_page;
+mod show;
 mod shown;
 mod text;
 mod typed;
@@ -44,6 +46,7 @@ pub use figure::{Figure, ShownBar, ShownFigure};
 pub use files::Files;
 pub use predict::{Asked, Choice, ClickOn, Hides, Predict, Response, Verdict};
 pub use scene::{At, BUGS, Distance, Scene, Selection, Stage};
+pub use show::{BeatPicture, Show};
 pub use shown::{Revealed, Shown, ShownBuild, ShownChange, ShownPicture, ShownPredict};
 pub use text::{Piece, Text};
 
@@ -102,6 +105,10 @@ pub struct Beat {
     pub scene: Scene,
     /// What the stage shows with the answer, where that is another picture. The next beat goes on from `scene`.
     pub reveal: Option<Scene>,
+    /// The picture that it is about.
+    pub show: Option<Show>,
+    /// The picture of its answer, where that is another one.
+    pub shows_then: Option<Show>,
     pub say: Option<Text>,
     pub figure: Option<Figure>,
     pub predict: Option<Predict>,
@@ -130,6 +137,8 @@ impl Beat {
             prose: Text::default(),
             scene,
             reveal: None,
+            show: None,
+            shows_then: None,
             say: None,
             figure: None,
             predict: None,
@@ -144,6 +153,20 @@ impl Beat {
     /// What the stage shows before or with the answer.
     pub fn scene_at(&self, is_revealed: bool) -> &Scene {
         self.reveal.as_ref().filter(|_| is_revealed).unwrap_or(&self.scene)
+    }
+
+    /// What it names as its picture before or with the answer.
+    pub fn named_picture(&self, is_revealed: bool) -> Option<&Show> {
+        self.shows_then.as_ref().filter(|_| is_revealed).or(self.show.as_ref())
+    }
+
+    /// Its picture before or with the answer: what it names, else its bars, else what the main view shows.
+    pub fn picture(&self, is_revealed: bool) -> BeatPicture {
+        match (self.named_picture(is_revealed), &self.figure) {
+            (Some(show), _) => show.picture,
+            (None, Some(_)) => BeatPicture::Figure,
+            (None, None) => BeatPicture::at(self.scene_at(is_revealed).view),
+        }
     }
 
     /// What its pictures and panels do not show until it is answered or built.
@@ -169,6 +192,7 @@ impl Beat {
     fn marked(&self) -> Vec<(&Text, bool)> {
         let mut texts = vec![(&self.prose, true)];
         texts.extend(self.notes.iter().map(|notes| (notes, true)));
+        texts.extend(self.say.iter().map(|say| (say, false)));
         let predict = self.predict.iter().flat_map(Predict::marked);
         let change = self.change.iter().flat_map(|change| [&change.find, &change.feedback]);
         let build = self.build.iter().flat_map(Build::marked);

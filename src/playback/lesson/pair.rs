@@ -4,7 +4,7 @@ use crate::sentence::Sentence;
 
 use super::build::Filling;
 use super::error::LessonError;
-use super::{Beat, Lesson, Scene};
+use super::{Beat, Lesson, Scene, Show};
 
 /// In what `other` differs from `lesson`, by the lines of `other`.
 pub fn differences(lesson: &Lesson, other: &Lesson) -> Vec<LessonError> {
@@ -93,7 +93,9 @@ fn cues(beat: &Beat) -> Vec<(&'static str, String)> {
         });
         format!("{:?} {cards:?} {template:?} {:?} {:?}", build.kind, attempts.collect::<Vec<_>>(), build.hides)
     });
+    let show = |show: &Option<Show>| show.as_ref().map(|show| (show.picture, show.beside.clone()));
     vec![
+        ("show", format!("{:?} {:?}", show(&beat.show), show(&beat.shows_then))),
         ("figure", format!("{figure:?}")),
         ("predict", format!("{predict:?}")),
         ("change", format!("{change:?}")),

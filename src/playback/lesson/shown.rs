@@ -7,7 +7,7 @@ use super::figure::ShownFigure;
 use super::markdown::{self, LessonPicture};
 use super::predict::{Asked, Choice, Predict};
 use super::scene::Scene;
-use super::{Beat, Lesson, Position};
+use super::{Beat, BeatPicture, Lesson, Position};
 use crate::sentence::Sentence;
 
 /// Everything at one position.
@@ -22,8 +22,12 @@ pub struct Shown {
     /// The pictures of prose and notes, each by its name, or why it cannot be shown.
     pub pictures: Vec<ShownPicture>,
     pub scene: Scene,
-    /// The projected line; the title where the beat has none.
+    /// The projected line, a paragraph of Markdown; the title where the beat has none.
     pub say: String,
+    /// The picture that it is about.
+    pub picture: BeatPicture,
+    /// In a race, the algorithm beside the scene's.
+    pub beside: Option<String>,
     pub figure: Option<ShownFigure>,
     pub predict: Option<ShownPredict>,
     pub change: Option<ShownChange>,
@@ -112,8 +116,10 @@ impl Shown {
             prose,
             pictures: names.map(picture).collect(),
             scene: beat.scene_at(position.is_revealed).clone(),
-            say: beat.say.as_ref().map_or_else(|| Ok(title.clone()), |say| say.fill(engine, scene))?,
+            say: beat.say.as_ref().unwrap_or(&beat.title).marked(engine, scene)?,
             title,
+            picture: beat.picture(position.is_revealed),
+            beside: beat.named_picture(position.is_revealed).and_then(|show| show.beside.clone()),
             figure: figure.transpose()?,
             predict: beat.predict.as_ref().map(|predict| question(predict, position, scene, engine)).transpose()?,
             change: change.transpose()?,

@@ -71,6 +71,21 @@ pub(super) fn show(ui: &mut Ui, tex: &str, size: f32) {
     });
 }
 
+/// The largest type, of 40 points at most, in which a formula needs no more than `room`.
+pub(super) fn size_for(ui: &Ui, tex: &str, room: egui::Vec2) -> f32 {
+    let Ok(list) = set(ui.ctx(), tex, true) else { return theme::TITLE };
+    let set = Set { list, tex: tex.to_owned() };
+    let (width, height) = (set.width(1.0), set.height(1.0) + set.depth(1.0));
+    (room.x / width.max(0.01)).min(room.y / (height + 0.5).max(0.01)).min(40.0)
+}
+
+/// The points that a formula on a line of its own takes.
+pub(super) fn height(ui: &Ui, tex: &str, size: f32) -> f32 {
+    let Ok(list) = set(ui.ctx(), tex, true) else { return size };
+    let set = Set { list, tex: tex.to_owned() };
+    set.height(size) + set.depth(size) + 0.5 * size
+}
+
 /// Paints a formula with its top left corner at `at`; its TeX can be read aloud and copied.
 pub(super) fn place(ui: &mut Ui, id: egui::Id, set: &Set, at: Pos2, size: f32) {
     let rect = Rect::from_min_size(at, vec2(set.width(size), set.height(size) + set.depth(size)));

@@ -21,6 +21,23 @@ pub fn show(ui: &mut Ui, text: &str, pictures: &[ShownPicture], size: f32) {
     }
 }
 
+/// Shows the block of `text` that carries its evidence as the picture of a screen: a table in type as large as the room
+/// allows, a formula or a picture over its width.
+pub fn projected(ui: &mut Ui, text: &str, pictures: &[ShownPicture]) {
+    let Some(block) = markdown::projected(text) else { return };
+    let room = ui.available_size();
+    match &block {
+        Block::Table { columns, rows } => table::show(ui, columns, rows, table::size_for(ui, rows, room)),
+        Block::Formula(tex) => {
+            let size = formula::size_for(ui, tex, room);
+            ui.add_space((room.y - formula::height(ui, tex, size)).max(0.0) / 2.0);
+            formula::show(ui, tex, size);
+        }
+        Block::Picture { file, words } => picture::projected(ui, file, words, pictures),
+        _ => {}
+    }
+}
+
 /// Shows a text that is one line, or a paragraph, with its marks, links and formulas.
 pub fn line(ui: &mut Ui, text: &str, size: f32) -> Response {
     Paragraph::new(ui, &markdown::line(text), size, ui.available_width()).show(ui)

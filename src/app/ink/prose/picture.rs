@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use eframe::egui::{self, ColorImage, Context, Id, Sense, TextureHandle, TextureOptions, Ui, vec2};
+use eframe::egui::{self, ColorImage, Context, Id, Sense, TextureHandle, TextureOptions, Ui, Vec2, vec2};
 
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::{fill, say};
@@ -25,9 +25,21 @@ pub(super) fn show(ui: &mut Ui, file: &str, words: &str, pictures: &[ShownPictur
         Some(Err(what)) => return trouble(ui, file, &say(ui.ctx(), what), size),
         None => return,
     };
-    let texture = texture(ui.ctx(), file, picture);
     let whole = vec2(picture.width as f32, picture.height as f32);
-    let shown = whole * (ui.available_width() / whole.x).min(1.0);
+    paint(ui, file, words, picture, whole * (ui.available_width() / whole.x).min(1.0));
+}
+
+/// The picture as large as the room allows.
+pub(super) fn projected(ui: &mut Ui, file: &str, words: &str, pictures: &[ShownPicture]) {
+    let found = pictures.iter().find(|picture| picture.name == file).and_then(|picture| picture.picture.as_ref().ok());
+    let Some(picture) = found else { return show(ui, file, words, pictures, theme::TITLE) };
+    let (whole, room) = (vec2(picture.width as f32, picture.height as f32), ui.available_size());
+    let shown = whole * (room.x / whole.x).min(room.y / whole.y);
+    ui.vertical_centered(|ui| paint(ui, file, words, picture, shown));
+}
+
+fn paint(ui: &mut Ui, file: &str, words: &str, picture: &LessonPicture, shown: Vec2) {
+    let texture = texture(ui.ctx(), file, picture);
     let (rect, response) = ui.allocate_exact_size(shown, Sense::hover());
     let name = if words.is_empty() { file } else { words };
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, name));

@@ -1,6 +1,6 @@
 //! Tables: columns as wide as their words, narrower where the text is.
 
-use eframe::egui::{self, Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+use eframe::egui::{self, Rect, Sense, Stroke, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use super::paragraph::{Paragraph, all_strong};
 use crate::app::ink::theme::Palette;
@@ -28,6 +28,26 @@ pub(super) fn show(ui: &mut Ui, columns: &[ColumnSide], rows: &[Vec<Vec<Span>>],
             }
         }
     });
+}
+
+/// Types of a projected table, from the largest.
+const SIZES: [f32; 4] = [26.0, 22.0, 18.0, 15.0];
+
+/// The largest type in which a table needs no more than `room`.
+pub(super) fn size_for(ui: &Ui, rows: &[Vec<Vec<Span>>], room: Vec2) -> f32 {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |size: f32| -> f32 {
+        let widest = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells
+                .map(|cell| Paragraph::new(ui, &all_strong(cell), size, f32::INFINITY).galley.size().x)
+                .fold(0.0, f32::max)
+        };
+        (0..columns).map(widest).sum::<f32>() + GAP * columns.saturating_sub(1) as f32
+    };
+    let height = |size: f32| rows.len() as f32 * (size * 1.6 + ui.spacing().item_spacing.y);
+    let fits = |size: &f32| width(*size) <= room.x && height(*size) <= room.y;
+    SIZES.into_iter().find(fits).unwrap_or(SIZES[SIZES.len() - 1])
 }
 
 fn head(row: &[Vec<Span>], is_head: bool) -> Vec<Vec<Span>> {

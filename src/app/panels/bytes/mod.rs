@@ -38,6 +38,9 @@ pub static PANEL: Panel = Panel {
 /// What stands below the chart: bars, captions and links.
 const BELOW: f32 = 122.0;
 
+/// The same where it is projected, without links.
+const PROJECTED_BELOW: f32 = 72.0;
+
 /// In place of what a lesson asks for.
 pub const HIDDEN: &str = "What moves is yours to find.";
 
@@ -67,6 +70,22 @@ fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
             }
         }
     });
+}
+
+/// The chart as the picture of a screen: the sentence, the arrows, what both come to.
+pub fn projected(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+    if look.question.hides.bytes {
+        ui.label(tr(ui.ctx(), HIDDEN));
+        return;
+    }
+    let said = headline(look.scene).unwrap_or_else(|| beside_standard(look.scene));
+    let said = say(ui.ctx(), &said);
+    ui.label(egui::RichText::new(said).size(theme::HEADING));
+    ui.add_space(SPACE);
+    let room = ui.available_height() - PROJECTED_BELOW;
+    chart::show(ui, look, &flows(look.scene, look.snapshot), room, messages);
+    ui.add_space(SPACE);
+    totals(ui, look);
 }
 
 /// What this run and its baseline come to, and what the counts are of.

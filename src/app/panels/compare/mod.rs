@@ -53,6 +53,8 @@ pub static PANEL: Panel = Panel {
 /// Height of the sentence below both, and of one line of a side's choices.
 const SENTENCE: f32 = 48.0;
 const LINE: f32 = 28.0;
+/// The sentence of three lines, beside the task of a lesson that is presented.
+const BARE_SENTENCE: f32 = 68.0;
 /// Height of a meter, and of the facts.
 const METER: f32 = 40.0;
 const FACTS: f32 = 176.0;
@@ -75,7 +77,7 @@ struct Sizes {
 
 impl Sizes {
     fn bare(width: f32, height: f32) -> Self {
-        let upper = (height - SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
+        let upper = (height - BARE_SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
         Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
     }
 
@@ -387,7 +389,12 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let painter = ui.painter();
     let of = fill(ui.ctx(), "{0} of {1}", &[&bytes(now), &bytes(total)]);
     let font = theme::text(theme::LABEL);
-    fit_text(painter, words, Align2::LEFT_CENTER, tr(ui.ctx(), "HBM bytes so far"), font, palette.faint_ink);
+    let name = tr(ui.ctx(), "HBM bytes so far");
+    let wide = |text: &str, font| painter.layout_no_wrap(text.to_owned(), font, palette.ink).size().x;
+    // Projected beside a task there is no room for both, and the numbers have their unit.
+    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < words.width() {
+        fit_text(painter, words, Align2::LEFT_CENTER, name, font, palette.faint_ink);
+    }
     fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
     let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
     let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));

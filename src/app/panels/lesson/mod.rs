@@ -4,6 +4,7 @@ pub mod change;
 pub mod click;
 pub mod exercise;
 mod list;
+mod returning;
 pub mod task;
 
 use eframe::egui::{self, Key, Modifiers, Ui};
@@ -54,6 +55,7 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     let id = (lesson.of.key(), lesson.position.beat);
     egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
+        returning::show(ui, lesson.returning_here(), messages);
         let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);

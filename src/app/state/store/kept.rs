@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::app::ink::theme::Theme;
 use crate::app::run::link::Link;
-use crate::app::state::lesson_work::{Given, KeptWork};
+use crate::app::state::lesson_work::{CameBack, Given, KeptWork};
 use crate::playback::lesson::Position;
 use crate::playback::lesson::library::LESSONS;
 
@@ -55,6 +55,9 @@ pub struct LessonProgress {
     /// What was answered, changed and built, in the order in which it was; the last [`MOST_GIVEN`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<Given>,
+    /// The questions that were asked again, by beat.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub came_back: BTreeMap<usize, CameBack>,
 }
 
 /// Of one lesson.
@@ -175,6 +178,12 @@ impl LessonProgress {
         // What the other window was given, then what this one was since both knew the same.
         let new = since(&base.given, &self.given);
         let given = [&theirs.given, new].concat();
+        let mut came_back = theirs.came_back.clone();
+        for (beat, ours) in &self.came_back {
+            let came = came_back.entry(*beat).or_default();
+            came.times = came.times.max(ours.times);
+            came.is_settled |= ours.is_settled;
+        }
         // Work is that of whoever came further; in the same place, of whoever did something.
         let place = |progress: &Self| (progress.begun, progress.beat, progress.is_revealed);
         let further = match (self != *base, theirs != *base) {
@@ -182,7 +191,7 @@ impl LessonProgress {
             (false, true) => theirs,
             _ => self,
         };
-        let mut merged = Self { is_done, is_over, given: Vec::new(), ..further };
+        let mut merged = Self { is_done, is_over, given: Vec::new(), came_back, ..further };
         merged.give(given);
         merged
     }

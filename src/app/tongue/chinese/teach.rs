@@ -55,4 +55,27 @@ pub static TABLE: &[(&str, &str)] = &[
         "`{0}` is no cue; scene, reveal, say, figure, predict, change, build, claim and notes are",
         "没有 `{0}` 这种提示；有 scene、reveal、say、figure、predict、change、build、claim 和 notes",
     ),
+    ("`{0}` is no picture; there are {1}", "没有 `{0}` 这种画面；有 {1}"),
+    ("only a race names the algorithm beside the scene's", "只有 race 才写明场景旁边的算法"),
+    ("`show: {0}` is not seen at `view: {1}`: leave `view` out", "`view: {1}` 看不到 `show: {0}`：去掉 `view`"),
+    (
+        "this beat names no picture: write `show: {0}` into its scene; there are {1}",
+        "这一拍没有写明画面：在场景中写 `show: {0}`；有 {1}",
+    ),
+    (
+        "this beat has no figure: write bars in a `figure`, or a table, a picture or a formula on lines of its own",
+        "这一拍没有图：在 `figure` 中写条，或者让表格、图片或公式独占几行",
+    ),
+    (
+        "the chart of bytes is what the question hides: name another picture, and this one in `reveal`",
+        "问题要藏的正是字节图：写另一种画面，把这一种写进 `reveal`",
+    ),
+    (
+        "`{0}` is named, and `show: {1}` draws none: {2} would, or say what is seen",
+        "提到了 `{0}`，而 `show: {1}` 没有画它：{2} 会画，或者只说看得见的",
+    ),
+    (
+        "`{0}` is named, and `show: {1}` draws none: draw it in a `figure`, or say what is seen",
+        "提到了 `{0}`，而 `show: {1}` 没有画它：在 `figure` 中画出来，或者只说看得见的",
+    ),
 ];

@@ -14,6 +14,13 @@ pub fn blocks(text: &str) -> Vec<Block> {
     read(text).0
 }
 
+/// The block of `text` that can be projected in place of a picture: the first table, picture or formula that stands on lines
+/// of its own.
+pub fn projected(text: &str) -> Option<Block> {
+    let is_projected = |block: &Block| matches!(block, Block::Table { .. } | Block::Formula(_) | Block::Picture { .. });
+    blocks(text).into_iter().find(is_projected)
+}
+
 /// The files of the pictures of `text`, each once.
 pub fn pictures(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

@@ -7,7 +7,7 @@ mod fill;
 pub mod formula;
 mod picture;
 
-pub use blocks::{blocks, line, pictures, words};
+pub use blocks::{blocks, line, pictures, projected, words};
 pub use check::check;
 pub use picture::{LessonPicture, MOST_BYTES};
 
