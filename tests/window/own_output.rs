@@ -11,7 +11,7 @@ use tilescope::attention::{Input, Precision, oracle};
 
 /// Two heads of 96 tokens, and what attention gives; with `odd` of it changed.
 fn input(odd: Option<[usize; 3]>) -> Input {
-    let mut input = random::read("random:96,96,8,2", 4).unwrap();
+    let mut input = random::read("random:96,96,8,2", 4).expect("an input");
     let shape = input.problem.shape;
     let mut o = ndarray::Array4::zeros((1, shape.heads, shape.n_q, shape.d_v));
     for head in 0..shape.heads {
@@ -41,6 +41,27 @@ fn the_first_wrong_number_of_a_file_is_marked_and_a_click_leads_there() {
     assert!(what.starts_with("O of query 77, component 3 is "), "{what}");
     click(&mut harness, "first wrong number of the file");
     assert_eq!(block_of(&harness), Some(77 / 16));
+}
+
+/// A file of which the first tokens alone are run: the number that is wrong lies beyond them, and a button runs them all.
+#[test]
+fn what_is_wrong_beyond_the_tokens_that_are_run_can_be_run() {
+    let mut input = input(Some([0, 77, 3]));
+    input.problem.mask.causal = true;
+    let exact = oracle::attention(&input.problem.head(0, 0, Precision::F64));
+    let o = input.about.o.as_mut().expect("an output");
+    o.slice_mut(s![0, 0, ..77, ..]).assign(&exact.o.slice(s![..77, ..]));
+    let mut harness = open(Some(input));
+    press(&mut harness, Modifiers::NONE, Key::Num1);
+    let tokens = |harness: &Harness<'_, App>| harness.state().document().scene().expect("a run").plan().n_q;
+    if tokens(&harness) <= 77 {
+        let button = "Run all tokens of head 0 of batch entry 0";
+        harness.get_by_label(button).scroll_to_me();
+        settle(&mut harness);
+        click(&mut harness, button);
+    }
+    assert_eq!(tokens(&harness), 96);
+    assert!(value(&harness, "first wrong number of the file").starts_with("O of query 77, "));
 }
 
 #[test]

@@ -77,8 +77,15 @@ fn own(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
             messages.push(Message::Distance(Distance::Far));
             messages.extend(far::own::way(scene, wrong));
         }
-    } else if ui.button(fill(&ctx, "Show head {0} of batch entry {1}", &[&wrong.head, &wrong.batch])).clicked() {
+        return;
+    }
+    let text = match scene.has_row(wrong) {
+        true => "Show head {0} of batch entry {1}",
+        false => "Run all tokens of head {0} of batch entry {1}",
+    };
+    if ui.button(fill(&ctx, text, &[&wrong.head, &wrong.batch])).clicked() {
         let mut settings = scene.settings.clone();
+        settings.run.prefix.take_if(|_| !scene.has_row(wrong));
         (settings.run.batch, settings.run.head) = (Some(wrong.batch), Some(wrong.head));
         messages.push(Message::Change(Box::new(settings)));
     }

@@ -163,7 +163,7 @@ impl Document {
         {
             let generation = self.generation;
             self.checking = Some(Job::start(ctx, move |_| {
-                scene.own.get_or_init(|| OwnVerdict::of(&scene.input));
+                scene.own.get_or_init(|| OwnVerdict::of(&scene.settings.run.on_whole(&scene.source)));
                 (generation, Check::of(&scene))
             }));
         }

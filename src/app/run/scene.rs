@@ -82,12 +82,17 @@ impl FinishedRun {
         self.run.schedule.plan()
     }
 
-    /// What is wrong first of the file's own, where that is of the heads that are shown.
+    /// What is wrong first of the file's own, where that is of the heads and tokens that are shown.
     pub fn own_wrong(&self) -> Option<&OwnWrong> {
         let wrong = self.own.get()?.as_ref()?.wrong.as_ref()?;
         let (shape, head) = (self.input.problem.shape, self.settings.run.head());
         let same = if wrong.is_of_key { shape.kv_head(wrong.head) == shape.kv_head(head) } else { wrong.head == head };
-        (wrong.batch == self.settings.run.batch() && same).then_some(wrong)
+        (wrong.batch == self.settings.run.batch() && same && self.has_row(wrong)).then_some(wrong)
+    }
+
+    /// The row is of a token that is run.
+    pub fn has_row(&self, wrong: &OwnWrong) -> bool {
+        wrong.row < if wrong.is_of_key { self.plan().n_k } else { self.plan().n_q }
     }
 
     /// The query heads that the run is of.

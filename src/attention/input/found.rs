@@ -40,15 +40,16 @@ impl Found {
                 Some(Role::Result) => results.push(name),
                 Some(Role::NotComputed) => not_computed.push(name),
                 Some(Role::Output) => found.outputs.push(at),
-                Some(role @ (Role::DQ | Role::DK | Role::DV)) => {
-                    results.push(name);
-                    found.gradients.push((role, at));
-                }
+                Some(role @ (Role::DQ | Role::DK | Role::DV)) => found.gradients.push((role, at)),
                 Some(Role::Packed) => packed = Some(name),
                 Some(Role::Unclear) => return InputError::array(name, UNCLEAR),
                 Some(Role::OffsetsWithGaps) => return InputError::array(name, GAPS),
                 Some(role) => found.insert(held, role, Place::Array(at))?,
             }
+        }
+        // Without dO nothing says what they are gradients of.
+        if !found.places.contains_key(&Role::DO) {
+            results.extend(found.gradients.iter().map(|(_, at)| held.names[*at].as_str()));
         }
         for (key, value) in &held.metadata {
             // A list of head numbers is for people; a count is not.

@@ -81,6 +81,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("what the file says it computed", "文件自称算出的结果"),
     ("first wrong number of the file", "文件里第一个错误的数"),
     ("Show it on the map", "在图上显示"),
+    ("Run all tokens of head {0} of batch entry {1}", "运行批次 {1} 第 {0} 个头的全部词元"),
     ("Show head {0} of batch entry {1}", "显示批次 {1} 的第 {0} 个头"),
     ("the learned sinks are left out", "漏掉了学习到的 sink"),
     ("the learned sinks are multiplied by the scale, as scores are", "学习到的 sink 像得分一样乘了缩放"),

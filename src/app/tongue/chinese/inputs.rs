@@ -95,10 +95,10 @@ pub static TABLE: &[(&str, &str)] = &[
         "has {0} beside those of K and V, and the {1} that belong to them are not there",
         "在 K 和 V 之外另有{0}，却没有与之对应的{1}",
     ),
-    ("is there beside keys to be appended: K is one of the two already", "与要追加的键同时存在：K 已是两者之一"),
+    ("is there beside keys to be appended: K is one of the two already", "与要接上的键同时存在：K 已是两者之一"),
     (
         "has {0} {0|key|keys} to be appended, and there {1|is|are} {1} {1|value|values}",
-        "要追加 {0} 个键，却有 {1} 个值",
+        "要接上 {0} 个键，却有 {1} 个值",
     ),
     (
         "has shape {0}, and what it belongs to has another batch, heads or width",
@@ -107,7 +107,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} and what it belongs to", "{0} 及其所属的张量"),
     (
         "is of packed sequences, to which nothing is appended: give all keys of each as K and V",
-        "是打包的序列，不能追加：请把每个序列的全部键作为 K 和 V 给出",
+        "是打包的序列，不能再接：请把每个序列的全部键作为 K 和 V 给出",
     ),
     ("its own output {0} agrees to {1}", "它自带的输出 {0} 与此相符(误差 {1})"),
     ("its own output {0} differs by {1}", "它自带的输出 {0} 相差 {1}"),

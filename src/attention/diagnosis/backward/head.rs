@@ -83,7 +83,7 @@ impl HeadParts {
 
     /// What these weights make with factors of dropout for dV and for dP, and with this D.
     pub fn of(&self, p: &Array2<f64>, of_v: &Array2<f64>, of_p: &Array2<f64>, delta: &Array1<f64>) -> Factors {
-        let mut d_s = &self.d_p * of_p - &delta.view().insert_axis(Axis(1));
+        let mut d_s = &self.d_p * of_p - delta.view().insert_axis(Axis(1));
         Zip::from(&mut d_s).and(p).and(&self.slope).for_each(|d_s, p, slope| {
             *d_s = if *p == 0.0 { 0.0 } else { *d_s * p * slope };
         });

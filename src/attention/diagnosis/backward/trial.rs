@@ -20,6 +20,9 @@ const OF_OTHER_HEADS: [&str; 4] = ["head-by-rest", "first-kv-head", "keys-for-va
 /// Groups that suspects make of one group.
 pub const SUSPECTS: usize = ANOTHER.len() + SLIPS.len() + SUMS.len() + 2 + OF_BLOCKS.len() * SIZES.len();
 
+/// The key/value head that a query head takes.
+type TakesHead = fn(usize, &Problem) -> usize;
+
 /// What makes gradients that may be those.
 #[derive(Clone, Copy)]
 enum Suspect {
@@ -28,7 +31,7 @@ enum Suspect {
     Blocks(OfBlocks, usize),
     Sum(Sum),
     /// The key/value head that a query head takes, and adds to.
-    Heads(fn(usize, &Problem) -> usize),
+    Heads(TakesHead),
 }
 
 /// Groups to be explained, and the parts of their heads.
@@ -65,7 +68,7 @@ impl<'p> Trial<'p> {
         all.extend(
             SUMS.into_iter().filter_map(|(sum, name, what)| self.tried(Cause::new(name, what), Suspect::Sum(sum))),
         );
-        let heads: [(&str, fn(usize, &Problem) -> usize); 2] =
+        let heads: [(&str, TakesHead); 2] =
             [("head-by-rest", |head, problem| head % problem.shape.kv_heads), ("first-kv-head", |_, _| 0)];
         for (name, of_head) in heads {
             let what = ANOTHER.iter().find_map(|(of, what, _)| (*of == name).then_some(*what)).unwrap_or_default();
@@ -105,7 +108,7 @@ impl<'p> Trial<'p> {
                 off = if from_mine.error.is_nan() { f64::NAN } else { f64::max(off, from_mine.error) };
             }
         }
-        differs.then(|| Tried { cause: Cause { off, ..cause }, fits, share: worst, left })
+        differs.then_some(Tried { cause: Cause { off, ..cause }, fits, share: worst, left })
     }
 
     /// What the suspect makes of a group; `None` where it is the exact one.
