@@ -136,6 +136,30 @@ fn a_lesson_written_by_the_page_goes_to_a_class() {
     click(&mut harness, "Check my answer");
     click(&mut harness, "Next");
     assert_eq!(value(&harness, "beat"), "Write the update");
+    // A wrong card first, then the right one.
+    for (card, told) in [
+        ("card: l_old + sum", "two different lines"),
+        ("card: alpha * l_old + sum", "It runs, and every number is right."),
+    ] {
+        click(&mut harness, card);
+        click(&mut harness, "Run it");
+        assert!(shows(&harness, told), "{card}: {:?}", all_text(&harness));
+        if card.contains("alpha") {
+            break;
+        }
+        harness.get_by_label_contains("place 1: ").click();
+        settle(&mut harness);
+    }
+    // Sheets to print, with their key.
+    command(&mut harness, "Save sheets of this lesson with their keys");
+    settle(&mut harness);
+    let told = value(&harness, "what was done");
+    let (sheet, key) = told.strip_prefix("Saved: ").and_then(|told| told.split_once(", and its key: ")).expect("saved");
+    let page = fs::read_to_string(sheet).expect("it is there");
+    assert!(page.contains("Twelve tokens of my own") && page.contains("How many tiles does row 5 read"), "{told}");
+    let answers = fs::read_to_string(key).expect("it is there");
+    assert!(answers.contains("The scores and the weights"), "{key}");
+    [sheet, key].iter().for_each(|path| fs::remove_file(path).expect("it is removed"));
     // What was answered leaves as lines of JSON.
     command(&mut harness, "Save what I answered");
     let told = value(&harness, "what was done");
@@ -150,9 +174,51 @@ fn a_lesson_written_by_the_page_goes_to_a_class() {
         (Some(1), Some("12".into()), Some(false)),
         (Some(1), Some("3".into()), Some(true)),
         (Some(2), Some("The scores and the weights".into()), Some(true)),
+        (Some(3), Some("plain".into()), Some(false)),
+        (Some(3), Some("right".into()), Some(true)),
     ];
     assert_eq!(lines.iter().map(given).collect::<Vec<_>>(), expected);
-    assert!(lines.iter().all(|line| line["title"] == "Twelve tokens of my own" && line["task"] == "question"));
+    let tasks: Vec<&serde_json::Value> = lines.iter().map(|line| &line["task"]).collect();
+    assert_eq!(tasks, ["question", "question", "question", "build", "build"]);
+    assert!(lines.iter().all(|line| line["title"] == "Twelve tokens of my own"));
+}
+
+/// The list of a folder is there again at the next start, and what was done in a lesson is one for both its languages.
+#[test]
+fn a_folder_is_open_again_and_answers_have_no_language() {
+    let (course, settings) = (folder(), tempfile::tempdir().expect("a folder"));
+    let english = "---\ntitle: The second\nminutes: 7\ngoal: g\n---\n## b\n```scene\ninput: toy\nshow: map\n```\n```predict\n\
+        kind: number\nquestion: q\nanswer: n\ntolerance: 0\nfeedback: f\n```\n## c\n```scene\nshow: map\n```\n";
+    save(&course.path().join("two.md"), english, 0);
+    save(&course.path().join("two.zh.md"), &english.replace("goal: g\n", "goal: g\nlanguage: zh\n"), 0);
+    let start = |lesson_folder: Option<PathBuf>, language: Language| {
+        let folder = Some(settings.path().to_owned());
+        let mut harness = open_with(&AppOptions { folder, lesson_folder, language: Some(language), ..options() });
+        look_again(&mut harness);
+        harness
+    };
+    let mut harness = start(Some(course.path().to_owned()), Language::Chinese);
+    harness.get_by_label_contains("The second").click();
+    settle(&mut harness);
+    harness.get_by_label("你的答案").focus();
+    harness.run_steps(2);
+    type_text(&mut harness, "16");
+    press(&mut harness, Modifiers::COMMAND, Key::Enter);
+    assert_eq!(harness.state().lesson().map(|lesson| lesson.work.done.question), Some(true));
+    harness.run_steps(200);
+    drop(harness);
+    // In the other language, without being told where the folder is.
+    let mut harness = start(None, Language::English);
+    command(&mut harness, "Show the lesson");
+    harness.get_by_label_contains("The second").click();
+    settle(&mut harness);
+    let lesson = harness.state().lesson().expect("it is open");
+    assert_eq!((lesson.lesson.language, lesson.tally()), (Language::English, (1, 1)));
+    click(&mut harness, "Close the lesson");
+    click(&mut harness, "Close the folder");
+    harness.run_steps(200);
+    drop(harness);
+    assert!(!shows(&start(None, Language::English), "The second"), "it was closed");
 }
 
 /// A link says where it leads, is reached by Tab, and opens nothing but pages.

@@ -6,6 +6,7 @@ use eframe::egui::{Key, Modifiers, Rect, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tilescope::app::{App, AppOptions};
+use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 
 /// Names of the views and the panels, in English and in Chinese.
@@ -38,6 +39,24 @@ fn names_of_views_stand_apart_beside_a_lesson() {
             let harness = open_as(None, &options, Vec2::new(width, 800.0), 1.0);
             let named: Vec<_> = names.iter().map(|name| (*name, rect(&harness, name))).collect();
             apart(&named);
+        }
+    }
+}
+
+/// On a projector nobody scrolls: the cards of a build and what runs them are all on the screen.
+#[test]
+fn every_build_fits_a_projected_screen() {
+    let run = ["Run it", "运行"];
+    for (name, language) in run.iter().zip([Language::English, Language::Chinese]) {
+        for (lesson, entry) in LESSONS.iter().enumerate() {
+            let beats = entry.lesson(language).expect("it parses").beats;
+            for beat in (0..beats.len()).filter(|beat| beats[*beat].build.is_some()) {
+                let lesson = Some((lesson, Position { beat, is_revealed: false }));
+                let options = AppOptions { lesson, language: Some(language), is_presenting: true, ..options() };
+                let harness = open_as(None, &options, Vec2::new(1280.0, 720.0), 1.0);
+                let (button, screen) = (rect(&harness, name), harness.ctx.content_rect());
+                assert!(button.bottom() <= screen.bottom() - 2.0, "{} {}: {button} in {screen}", entry.stem, beat + 1);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::app::panels::strip::Strip;
 use crate::app::panels::{bytes, tour};
 use crate::app::run::document::Document;
 use crate::app::run::gpu::device::Gpu;
+use crate::app::run::lesson_folder::LessonFolder;
 use crate::app::run::link::{self, Landing, Link, Opened};
 use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
@@ -126,6 +127,9 @@ impl App {
         if let Some((path, position)) = &options.own_lesson {
             self.open_own_lesson(ctx, path.clone(), Some(*position).filter(|at| *at != Position::default()));
         }
+        // The list stands where it stood; one that is gone is no fault of the person.
+        let folder = self.store.kept.lesson_folder.as_ref().map(std::path::PathBuf::from).filter(|path| path.is_dir());
+        self.lesson_folder = folder.map(LessonFolder::open);
         if let Some(path) = &options.lesson_folder {
             self.open_lesson_folder(path.clone());
         }

@@ -43,7 +43,7 @@ impl App {
 
     /// Shows a lesson, with what was done in it before.
     pub(super) fn begin_lesson(&mut self, ctx: &Context, of: Of, lesson: Lesson, at: Option<Position>) {
-        let key = of.key();
+        let key = of.kept_as();
         let mut kept = self.store.kept.lessons.get(&key).cloned().unwrap_or_default();
         // One that was gone through begins again, its choices in another order.
         if at.is_none() && kept.is_over {
@@ -221,7 +221,7 @@ impl App {
     /// Keeps how far the person came and what they did, with the stage as it is.
     pub(super) fn remember(&mut self) {
         let Some(lesson) = &mut self.lesson else { return };
-        let progress = self.store.kept.lessons.entry(lesson.of.key()).or_default();
+        let progress = self.store.kept.lessons.entry(lesson.key.clone()).or_default();
         (progress.beat, progress.is_revealed) = (lesson.position.beat, lesson.position.is_revealed);
         let (done, tasks) = lesson.tally();
         progress.done = done;

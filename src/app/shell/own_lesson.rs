@@ -31,6 +31,8 @@ impl App {
     pub(super) fn open_lesson_folder(&mut self, path: PathBuf) {
         if let Some(name) = path.to_str() {
             self.store.kept.remember_file(name);
+            self.store.kept.lesson_folder =
+                std::path::absolute(&path).ok().and_then(|path| Some(path.to_str()?.to_owned()));
         }
         self.remember();
         (self.lesson, self.store.kept.lesson) = (None, None);

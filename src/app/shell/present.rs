@@ -238,7 +238,7 @@ impl App {
             let width = ui.available_width() * TASK;
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
-                let id = (lesson.of.key(), lesson.position.beat);
+                let id = (lesson.key.clone(), lesson.position.beat);
                 let scroll = egui::ScrollArea::vertical().id_salt(id).auto_shrink([false, false]);
                 scroll.show(ui, |ui| asked(ui, &mut talk, lesson, messages));
             });
@@ -260,7 +260,7 @@ impl App {
             egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
                 Some(shown) if shown.picture == BeatPicture::Figure && !self.hides_figure => own_picture(ui, &shown),
                 Some(shown) if shown.picture == BeatPicture::Chart && !self.hides_figure => {
-                    bytes::projected(ui, &look, messages)
+                    bytes::projected(ui, &look, messages);
                 }
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });

@@ -62,7 +62,7 @@ impl App {
                 }
                 self.open_panel.pick(ctx, self.pick_folder);
             }
-            Message::CloseFolder => self.lesson_folder = None,
+            Message::CloseFolder => (self.lesson_folder, self.store.kept.lesson_folder) = (None, None),
             Message::Select(selection) => self.selection = selection,
             // What it answers was seen before.
             Message::Answer(_) => {}
@@ -231,7 +231,7 @@ impl App {
                 if let Ok(other) = OpenLesson::built_in(entry, language) {
                     lesson.replace(other);
                     if !lesson.returning_here().is_empty() {
-                        lesson.open_with(returning(&self.store.kept.lessons, &lesson.of.key(), language));
+                        lesson.open_with(returning(&self.store.kept.lessons, &lesson.key, language));
                     }
                 }
             }

@@ -25,11 +25,15 @@ pub enum Of {
 }
 
 impl Of {
-    /// Under which name progress is kept.
-    pub fn key(&self) -> String {
+    /// Under which name progress is kept: one for both languages, so that of a file it is that of the English one where
+    /// there are two.
+    pub fn kept_as(&self) -> String {
         match self {
             Of::BuiltIn(entry) => entry.stem.to_owned(),
-            Of::File(path) => files::shown(path),
+            Of::File(path) => {
+                let code = Language::English.code();
+                files::shown(&files::lesson_in(path, code).unwrap_or_else(|| path.clone()))
+            }
         }
     }
 
@@ -45,6 +49,8 @@ impl Of {
 /// An open lesson.
 pub struct OpenLesson {
     pub of: Of,
+    /// Under which name progress is kept.
+    pub key: String,
     pub lesson: Lesson,
     pub position: Position,
     /// What the engine shows here, or why it cannot.
@@ -69,6 +75,7 @@ impl OpenLesson {
     pub fn open(of: Of, lesson: Lesson, position: Position, seed: u64, works: Vec<KeptWork>) -> Self {
         let position = Position { beat: position.beat.min(lesson.beats.len() - 1), ..position };
         let mut open = Self {
+            key: of.kept_as(),
             of,
             lesson,
             position,
@@ -445,13 +452,7 @@ mod tests {
                 let mut open = open(index, language);
                 while let Some(next) = open.next() {
                     open.go(next);
-                    assert!(
-                        open.shown.is_ok(),
-                        "{} {:?}: {:?}",
-                        open.of.key(),
-                        open.position,
-                        open.shown.as_ref().err()
-                    );
+                    assert!(open.shown.is_ok(), "{} {:?}: {:?}", open.key, open.position, open.shown.as_ref().err());
                 }
             }
         }
@@ -519,12 +520,7 @@ mod tests {
             loop {
                 if open.build().is_some() {
                     open.solve_build();
-                    assert!(
-                        open.work.grade.as_ref().is_some_and(Grade::is_right),
-                        "{} {:?}",
-                        open.of.key(),
-                        open.position
-                    );
+                    assert!(open.work.grade.as_ref().is_some_and(Grade::is_right), "{} {:?}", open.key, open.position);
                 }
                 let Some(next) = open.next() else { break };
                 open.go(next);

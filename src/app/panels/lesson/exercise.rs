@@ -1,13 +1,13 @@
 //! Cards to put in place, by drag and drop or by keyboard: a card in the hand goes to the next hole, a card in a hole goes
 //! back. The engine carries out what was built.
 
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, Ui, Vec2, vec2};
 
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
 use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
-use crate::app::panels::lesson::task::task;
+use crate::app::panels::lesson::task::{TaskPlace, task_with_cards};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::{self, grouped};
@@ -29,16 +29,45 @@ enum Move {
     Brush(usize),
 }
 
-pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, messages: &mut Vec<Message>) {
-    task(ui, "Build it", &build.ask);
+/// How large cards and holes are.
+#[derive(Clone, Copy)]
+struct CardSizes {
+    text: f32,
+    hole: Vec2,
+    gap: f32,
+    /// The holes of a schedule stand in lines, a number in each, so that all of them fit a screen.
+    in_lines: bool,
+}
+
+impl CardSizes {
+    fn at(place: TaskPlace) -> Self {
+        match place {
+            TaskPlace::Panel => Self { text: theme::BODY, hole: vec2(120.0, 28.0), gap: 6.0, in_lines: false },
+            TaskPlace::Screen => Self { text: theme::LABEL, hole: vec2(68.0, 20.0), gap: 3.0, in_lines: true },
+        }
+    }
+}
+
+pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: TaskPlace, messages: &mut Vec<Message>) {
+    let sizes = CardSizes::at(place);
+    if place == TaskPlace::Screen {
+        ui.spacing_mut().button_padding = vec2(4.0, 1.0);
+        ui.spacing_mut().interact_size.y = 18.0;
+        ui.spacing_mut().item_spacing.y = sizes.gap;
+    }
+    task_with_cards(ui, "Build it", &build.ask, place);
     let is_painting = lesson.build().is_some_and(|build| build.kind == Kind::Paint);
     let mut moves = Vec::new();
     if is_painting {
         painting(ui, lesson, build, &mut moves);
     } else {
-        template(ui, lesson, build, &mut moves);
+        template(ui, lesson, build, sizes, &mut moves);
     }
-    hand(ui, lesson, build, &mut moves);
+    // Once it runs, the room goes to what came of it.
+    let is_right = lesson.work.grade.as_ref().is_some_and(Grade::is_right);
+    if place == TaskPlace::Panel || !is_right {
+        hand(ui, lesson, build, sizes, &mut moves);
+    }
     for made in moves {
         carry_out(lesson, build, made);
     }
@@ -91,33 +120,44 @@ fn text_of(build: &ShownBuild, card: usize) -> &str {
     build.hand.iter().find(|(index, _)| *index == card).map_or("", |(_, text)| text)
 }
 
-fn template(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, moves: &mut Vec<Move>) {
+fn template(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSizes, moves: &mut Vec<Move>) {
     // A schedule is read from top to bottom, a formula from left to right.
     let is_order = lesson.build().is_some_and(|build| build.kind == Kind::Order);
-    let lines =
-        build.template.iter().flat_map(|line| if is_order { line.chunks(1) } else { line.chunks(line.len().max(1)) });
+    let lines = build.template.iter().flat_map(|line| match (is_order, sizes.in_lines) {
+        (true, false) => line.chunks(1).collect::<Vec<_>>(),
+        // What is there begins a line, and the holes behind it go on with it.
+        (true, true) => line.chunk_by(|_, next| matches!(next, Slot::Hole(_))).collect(),
+        (false, _) => vec![line.as_slice()],
+    });
     for line in lines {
         ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::vec2(6.0, 4.0);
+            ui.spacing_mut().item_spacing = vec2(sizes.gap, sizes.gap.min(4.0));
             for slot in line {
                 match slot {
                     Slot::Fixed(text) => {
-                        ui.add(egui::Label::new(egui::RichText::new(text).monospace()));
+                        ui.add(egui::Label::new(egui::RichText::new(text).font(theme::figures(sizes.text))));
                     }
-                    Slot::Hole(hole) => one_hole(ui, lesson, build, *hole, moves),
+                    Slot::Hole(hole) => one_hole(ui, lesson, build, *hole, sizes, moves),
                     Slot::Many(_) => {}
                 }
             }
         });
         if let Some(Slot::Many(from)) = line.iter().find(|slot| matches!(slot, Slot::Many(_))) {
-            many(ui, lesson, build, *from, moves);
+            many(ui, lesson, build, *from, sizes, moves);
         }
     }
 }
 
-fn one_hole(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, hole: usize, moves: &mut Vec<Move>) {
+fn one_hole(
+    ui: &mut Ui,
+    lesson: &OpenLesson,
+    build: &ShownBuild,
+    hole: usize,
+    sizes: CardSizes,
+    moves: &mut Vec<Move>,
+) {
     let card = lesson.work.filling.get(hole).copied().flatten();
-    let response = slot(ui, hole, card.map(|card| text_of(build, card)), 120.0);
+    let response = slot(ui, hole, card.map(|card| text_of(build, card)), sizes);
     if let (Some(card), true) = (card, response.drag_started()) {
         response.dnd_set_drag_payload(Dragged(card));
     }
@@ -132,17 +172,19 @@ fn one_hole(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, hole: usize, m
 }
 
 /// A place for a card.
-fn slot(ui: &mut Ui, hole: usize, text: Option<&str>, width: f32) -> egui::Response {
+fn slot(ui: &mut Ui, hole: usize, text: Option<&str>, sizes: CardSizes) -> egui::Response {
     let palette = Palette::of(ui);
-    let shown = text.unwrap_or(" ");
+    let number = (hole + 1).to_string();
+    let shown = text.unwrap_or(if sizes.in_lines { &number } else { " " });
+    let ink = if text.is_some() { palette.ink } else { palette.faint_ink };
     let fill = if text.is_some() { palette.accent_soft } else { palette.background };
-    let button = egui::Button::new(egui::RichText::new(shown).monospace())
+    let button = egui::Button::new(egui::RichText::new(shown).font(theme::figures(sizes.text)).color(ink))
         .fill(fill)
         .stroke(egui::Stroke::new(1.0, palette.faint_ink))
         .frame_when_inactive(true)
         .wrap()
         .sense(egui::Sense::click_and_drag())
-        .min_size(egui::vec2(width, 28.0));
+        .min_size(sizes.hole);
     let response = ui.add(button);
     if response.dnd_hover_payload::<Dragged>().is_some() {
         ui.painter().rect_stroke(response.rect, 4.0, palette.outline(), egui::StrokeKind::Inside);
@@ -154,7 +196,7 @@ fn slot(ui: &mut Ui, hole: usize, text: Option<&str>, width: f32) -> egui::Respo
 }
 
 /// The cards of a schedule in their order, each with its way up and down.
-fn many(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, moves: &mut Vec<Move>) {
+fn many(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, sizes: CardSizes, moves: &mut Vec<Move>) {
     let filling = &lesson.work.filling;
     for (at, card) in filling.iter().enumerate().skip(from) {
         let Some(card) = *card else { continue };
@@ -162,7 +204,8 @@ fn many(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, moves
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.add_space(12.0 * depth(build, filling, from, at) as f32);
             let width = (ui.available_width() - 72.0).max(60.0);
-            let response = slot(ui, at, Some(text_of(build, card)), width);
+            let wide = CardSizes { hole: vec2(width, sizes.hole.y), ..sizes };
+            let response = slot(ui, at, Some(text_of(build, card)), wide);
             if response.drag_started() {
                 response.dnd_set_drag_payload(Dragged(card));
             }
@@ -184,8 +227,8 @@ fn many(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, moves
     }
     let hint = tr(ui.ctx(), "drop a card here").to_owned();
     let end = filling.len().max(from);
-    let width = ui.available_width();
-    let response = slot(ui, end, None, width);
+    let whole = CardSizes { hole: vec2(ui.available_width(), sizes.hole.y), in_lines: false, ..sizes };
+    let response = slot(ui, end, None, whole);
     ui.painter().text(
         response.rect.center(),
         egui::Align2::CENTER_CENTER,
@@ -244,7 +287,7 @@ fn tile(ui: &mut Ui, (i, j): (usize, usize), text: Option<&str>, side: f32) -> e
         .fill(fill)
         .stroke(palette.hairline())
         .frame_when_inactive(true)
-        .min_size(egui::vec2(side, 28.0));
+        .min_size(vec2(side, 28.0));
     let response = ui.add_sized([side, 28.0], button);
     let name = format!("i {i}, j {j}: {}", text.unwrap_or("?"));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &name));
@@ -260,14 +303,18 @@ fn next_card(lesson: &OpenLesson, build: &ShownBuild, now: Option<usize>) -> Opt
     build.hand.get(at % build.hand.len().max(1)).map(|(card, _)| *card)
 }
 
-fn hand(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, moves: &mut Vec<Move>) {
-    draw::caption(ui, tr(ui.ctx(), "Cards: click, or drag them"));
+fn hand(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSizes, moves: &mut Vec<Move>) {
+    if !sizes.in_lines {
+        draw::caption(ui, tr(ui.ctx(), "Cards: click, or drag them"));
+    } else {
+        ui.separator();
+    }
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = egui::vec2(6.0, 6.0);
+        ui.spacing_mut().item_spacing = vec2(sizes.gap, sizes.gap);
         for (card, text) in &build.hand {
             let is_used = !build.is_reusable && lesson.work.filling.contains(&Some(*card));
-            let button = egui::Button::new(egui::RichText::new(text).monospace())
+            let button = egui::Button::new(egui::RichText::new(text).font(theme::figures(sizes.text)))
                 .selected(build.is_reusable && lesson.work.brush == Some(*card))
                 .stroke(palette.hairline())
                 .frame_when_inactive(true)

@@ -15,7 +15,7 @@ use crate::app::message::Message;
 use crate::app::message::commands::tooltip;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::message::window::Side;
-use crate::app::panels::lesson::task::{TEXT, task};
+use crate::app::panels::lesson::task::{TEXT, TaskPlace, task};
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{fill, say, tr};
@@ -52,7 +52,7 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
         }
     };
     let height = (ui.available_height() - 48.0).max(40.0);
-    let id = (lesson.of.key(), lesson.position.beat);
+    let id = (lesson.key.clone(), lesson.position.beat);
     egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
         returning::show(ui, lesson.returning_here(), messages);
@@ -60,7 +60,7 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
         prose::show(ui, &shown.prose, &shown.pictures, TEXT);
-        beat(ui, lesson, &shown, messages);
+        beat(ui, lesson, &shown, TaskPlace::Panel, messages);
     });
     way(ui, lesson, messages);
 }
@@ -68,11 +68,11 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
 /// What the beat asks, as it is projected.
 pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     if let Ok(shown) = lesson.shown.clone() {
-        beat(ui, lesson, &shown, messages);
+        beat(ui, lesson, &shown, TaskPlace::Screen, messages);
     }
 }
 
-fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, messages: &mut Vec<Message>) {
+fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, place: TaskPlace, messages: &mut Vec<Message>) {
     if let Some(predict) = &shown.predict {
         question(ui, lesson, predict, messages);
     }
@@ -80,7 +80,7 @@ fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, messages: &mut Vec<
         find(ui, lesson, change, messages);
     }
     if let Some(build) = &shown.build {
-        exercise::show(ui, lesson, build, messages);
+        exercise::show(ui, lesson, build, place, messages);
     }
     if !shown.facts.is_empty() && !lesson.is_asking() {
         for (name, value) in &lesson.facts() {

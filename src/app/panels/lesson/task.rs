@@ -9,10 +9,28 @@ use crate::app::tongue::words::tr;
 /// Lesson text, as the design has it.
 pub const TEXT: f32 = 16.0;
 
+/// The same of a task that shares a projected screen with its cards.
+const PROJECTED: f32 = 14.0;
+
+/// Where a task stands: beside the text of its beat, or alone beside a picture that is projected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskPlace {
+    Panel,
+    Screen,
+}
+
 /// A band that sets a task apart.
 pub fn task(ui: &mut Ui, kind: &str, text: &str) {
     ui.add_space(SPACE);
     ui.separator();
     draw::caption(ui, tr(ui.ctx(), kind));
     prose::line(ui, text, TEXT);
+}
+
+/// A task with cards: on a screen they have the room, and nothing needs to be set apart.
+pub fn task_with_cards(ui: &mut Ui, kind: &str, text: &str, place: TaskPlace) {
+    match place {
+        TaskPlace::Panel => task(ui, kind, text),
+        TaskPlace::Screen => _ = prose::line(ui, text, PROJECTED),
+    }
 }

@@ -34,6 +34,9 @@ pub struct Kept {
     /// The lesson that was open, from 0.
     pub lesson: Option<usize>,
     pub session: Option<Link>,
+    /// The folder of lessons that was open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lesson_folder: Option<String>,
 }
 
 /// How far a person came, and what they did.
@@ -76,6 +79,7 @@ impl Default for Kept {
             lessons: BTreeMap::new(),
             lesson: None,
             session: None,
+            lesson_folder: None,
         }
     }
 }
@@ -148,6 +152,7 @@ impl Kept {
             lessons: stems.map(progress).collect(),
             lesson: last(&base.lesson, &self.lesson, &theirs.lesson),
             session: last(&base.session, &self.session, &theirs.session),
+            lesson_folder: last(&base.lesson_folder, &self.lesson_folder, &theirs.lesson_folder),
         }
     }
 
