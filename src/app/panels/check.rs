@@ -30,10 +30,10 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
-    own(ui, look, messages);
     stepper(ui, look, messages);
     ui.add_space(SPACE);
     device(ui, look, gpu, messages);
+    own(ui, look, messages);
 }
 
 /// The results of the run on screen beside exact ones, and the first wrong number of them.
