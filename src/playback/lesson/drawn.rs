@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use crate::schedule::{Algorithm, Part, Plan, TileCounts, algorithm};
+use crate::schedule::{Algorithm, Part, Plan, Tensor, TileCounts, algorithm};
 use crate::sentence::Sentence;
 
 use super::engine::Engine;
@@ -244,7 +244,7 @@ fn map(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
 /// S and P of a tile in numbers, and the blocks that make it.
 fn tile(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
     let mut things = HashSet::from([Tile, Key, Query, Row, Chip]);
-    things.extend(["Q", "K", "V", "O"].map(|name| Name(name.into())));
+    things.extend([Tensor::Q, Tensor::K, Tensor::V, Tensor::O].map(|tensor| Name(tensor.name().to_owned())));
     things.extend(parts(algorithm, &[Part::Scores, Part::Weights]));
     // The titles of both have their formulas.
     let formulas = [Part::Scores, Part::Weights].into_iter().filter_map(|part| algorithm.formula(None, part));
@@ -279,13 +279,14 @@ fn measured(source: &str) -> Vec<Thing> {
 
 fn of_function(word: &str) -> Vec<Thing> {
     let name = |name: &str| Name(name.to_owned());
+    let of = |part: Part| name(part.symbol());
     match word {
-        "p" => vec![name("P"), Weight, Key],
-        "s" => vec![name("S"), Score, Key],
-        "m" => vec![name("m"), Maximum],
-        "l" => vec![name("l")],
-        "lse" => vec![name("L")],
-        "o" | "exact" | "average" | "output" => vec![name("O"), Average],
+        "p" => vec![of(Part::Weights), Weight, Key],
+        "s" => vec![of(Part::Scores), Score, Key],
+        _ if word == Part::Max.symbol() => vec![of(Part::Max), Maximum],
+        _ if word == Part::Sum.symbol() => vec![of(Part::Sum)],
+        "lse" => vec![of(Part::Lse)],
+        "o" | "exact" | "average" | "output" => vec![of(Part::Output), Average],
         "piece" => vec![Key],
         "traffic" | "moved" | "bytes" => vec![Hbm, Chip, Bytes],
         "blocks" | "block_tiles" | "per_sm" => vec![ThreadBlock],
@@ -389,14 +390,17 @@ mod tests {
     fn things_are_told_from_other_words() {
         let name = |name: &str| (Name(name.into()), name.to_owned());
         let of = |thing: Thing, word: &str| (thing, word.to_owned());
-        assert_eq!(all("Does the needle at O/l hold?"), [of(Needle, "needle"), name("O"), name("l")]);
+        assert_eq!(all("Does the needle at O/l hold?"), [of(Needle, "needle"), of(Part::Output), of(Part::Sum)]);
         assert_eq!(all("S = Q K^T, K_0 and m_old; A moves I/O"), {
-            [name("S"), name("Q"), name("K"), name("K"), name("m"), name("O")]
+            [of(Part::Scores), name("Q"), name("K"), name("K"), of(Part::Max), of(Part::Output)]
         });
         assert_eq!(all("Thread blocks and key blocks: blockers"), {
             [of(ThreadBlock, "Thread blocks"), of(Tile, "key blocks")]
         });
-        assert_eq!(all("指针指向 O/l；键块不动。"), [of(Needle, "指针"), name("O"), name("l"), of(Tile, "键块")]);
+        assert_eq!(
+            all("指针指向 O/l；键块不动。"),
+            [of(Needle, "指针"), of(Part::Output), of(Part::Sum), of(Tile, "键块")]
+        );
         assert_eq!(all("Older values, lost."), []);
     }
 }
