@@ -222,6 +222,8 @@ mod tests {
         let faults = check(&lesson, &Engine::new()).faults;
         faults
             .into_iter()
+            // These beats have no scene, so no picture either.
+            .filter(|fault| !fault.what.to_string().starts_with("this beat names no picture"))
             .map(|fault| {
                 let words = fault.what.to_string();
                 let (number, rest) = words.split_once(' ').unwrap();
