@@ -79,3 +79,18 @@ fn what_is_wrong_in_another_head_leads_to_it_and_what_is_right_has_no_mark() {
     assert!(harness.query_by_label("first wrong number of the file").is_none());
     assert!(all_text(&harness).iter().any(|line| line.contains("its own output O agrees to ")));
 }
+
+/// A capture that says that it is causal, run without the mask: its own O is of another problem, and is not called wrong.
+#[test]
+fn an_output_is_not_judged_under_another_mask_than_its_own() {
+    let mut harness = open(None);
+    let told = "what the file says it computed";
+    assert!(harness.query_by_label(told).is_some());
+    click(&mut harness, "Causal mask");
+    let scene = harness.state().document().scene().unwrap();
+    assert!(!scene.input.problem.mask.causal && scene.own.get().is_some_and(Option::is_none));
+    assert!(harness.query_by_label(told).is_none());
+    assert!(harness.query_by_label("first wrong number of the file").is_none());
+    click(&mut harness, "Causal mask");
+    assert!(harness.query_by_label(told).is_some());
+}

@@ -163,7 +163,10 @@ impl Document {
         {
             let generation = self.generation;
             self.checking = Some(Job::start(ctx, move |_| {
-                scene.own.get_or_init(|| OwnVerdict::of(&scene.settings.run.on_whole(&scene.source)));
+                scene.own.get_or_init(|| {
+                    let (run, source) = (&scene.settings.run, &scene.source);
+                    run.keeps_to(source).then(|| OwnVerdict::of(&run.on_whole(source)))?
+                });
                 (generation, Check::of(&scene))
             }));
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::input::Fact;
+use crate::attention::input::{By, Fact};
 use crate::attention::problem::{self, check_modifiers};
 use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
@@ -64,6 +64,12 @@ impl RunSpec {
             self.choose(input.to_mut());
         }
         input
+    }
+
+    /// What the file of `input` computed is comparable with this run: nothing is chosen in place of what it says of
+    /// itself. Of a file that says nothing, what is chosen is what it was computed under.
+    pub fn keeps_to(&self, input: &Input) -> bool {
+        self.chosen().next().is_none() || input.told.facts.values().all(|by| *by != By::File)
     }
 
     /// What is chosen in place of what an input says.

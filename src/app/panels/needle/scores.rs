@@ -19,6 +19,8 @@ const MOST_DOTS: usize = 256;
 
 /// Of the row below the axis.
 const ROW: f32 = 16.0;
+/// On a narrower axis its cells could not be told apart.
+const LEAST_ROW: f32 = 64.0;
 
 /// What stays free above the highest score and below the lowest, as a part of what lies between them.
 const ROOM: f64 = 0.12;
@@ -137,6 +139,9 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
 fn paint_row(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: &[RowVisit], picture: &Picture<'_>) {
     let (palette, painter) = (picture.palette, ui.painter());
     let (top, height) = (axis.rect.bottom() + 3.0, (ROW - 4.0) * picture.zoom);
+    if axis.rect.width() < LEAST_ROW * picture.zoom {
+        return;
+    }
     let place = |keys: Range<usize>| {
         let x = |key: usize| axis.rect.left() + slot * key as f32;
         Rect::from_min_max(pos2(x(keys.start), top), pos2(x(keys.end), top + height))

@@ -123,7 +123,7 @@ impl TileLayout {
 
     /// The lowest edge of a sheet with what lies below it.
     pub fn bottom(&self, sheet: usize) -> f32 {
-        self.below[sheet].iter().map(|rect| rect.bottom()).fold(self.sheets[sheet].bottom(), f32::max)
+        self.below[sheet].iter().map(Rect::bottom).fold(self.sheets[sheet].bottom(), f32::max)
     }
 
     /// There is room for a number of each row.
