@@ -16,7 +16,7 @@ use crate::number::bytes;
 pub fn paint(map: &Map<'_>) {
     let Some(card) = map.layout.chip else { return };
     let (ui, palette) = (map.ui, map.palette);
-    let is_over = budget::budgets(map.look).iter().any(budget::Budget::is_over);
+    let is_over = budget::is_over(map.look);
     ui.painter().rect_filled(card, 4.0, palette.panel);
     let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
     ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);

@@ -35,6 +35,11 @@ pub fn budgets(look: &Look<'_>) -> Vec<Budget> {
     ]
 }
 
+/// More is in use than there is, of a text that is held against a budget.
+pub fn is_over(look: &Look<'_>) -> bool {
+    look.scene.schedule().algorithm.is_budgeted() && budgets(look).iter().any(Budget::is_over)
+}
+
 pub fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     if !look.scene.schedule().algorithm.is_budgeted() {
         let text = tr(ui.ctx(), "ideal products: not held against a budget");

@@ -22,6 +22,9 @@ const FORMULA: f32 = 22.0;
 pub const KEYS: f32 = 18.0;
 pub const NAMES: f32 = 18.0;
 pub const COLOURS: f32 = 22.0;
+/// The width from which all beside the sheets has its room, and what of it is left at least.
+const WITH_ALL: f32 = 700.0;
+const LEAST_PART: f32 = 0.65;
 /// Of a figure that does not fill its room, so much stays free above at most.
 const MOST_ABOVE: f32 = 80.0;
 const LARGEST_CELL: f32 = 120.0;
@@ -62,10 +65,13 @@ pub struct TileLayout {
 impl TileLayout {
     pub fn new((rows, cols): (usize, usize), around: Around, area: Rect) -> Self {
         let (rows, cols) = (rows.max(1), cols.max(1));
-        let thick = (area.size().min_elem() * THICK).clamp(LEAST_THICK, MOST_THICK);
+        // In a narrow room the numbers of the cells come first.
+        let part = (area.width() / WITH_ALL).clamp(LEAST_PART, 1.0);
+        let (words_width, between) = (WORDS * part, BETWEEN * part);
+        let thick = (area.size().min_elem() * THICK * part).clamp(LEAST_THICK, MOST_THICK);
         let across = |n: usize| n as f32 * (thick + GAP);
         let most = |of: [usize; 2]| across(of[0].max(of[1]));
-        let beside = WORDS + across(around.left + around.right) + BETWEEN;
+        let beside = words_width + across(around.left + around.right) + between;
         let width = |value: f32| {
             let room = area.width() - beside - around.values as f32 * (value + GAP);
             (room / 2.0 / cols as f32).clamp(LEAST_CELL, LARGEST_CELL)
@@ -83,12 +89,12 @@ impl TileLayout {
         // What is left of the room stands on both sides.
         let used = beside + around.values as f32 * (value + GAP) + 2.0 * sheet.x;
         let left = area.left() + ((area.width() - used) / 2.0).clamp(0.0, 3.0 * WORDS);
-        let words = left + WORDS - GAP;
+        let words = left + words_width - GAP;
         let free = (area.height() - over - under - sheet.y).max(0.0);
         let area = area.translate(vec2(0.0, (free / 2.0).min(MOST_ABOVE)));
         let top = area.top() + over;
-        let first = Rect::from_min_size(pos2(left + WORDS + across(around.left), top), sheet);
-        let second = first.translate(vec2(sheet.x + BETWEEN, 0.0));
+        let first = Rect::from_min_size(pos2(left + words_width + across(around.left), top), sheet);
+        let second = first.translate(vec2(sheet.x + between, 0.0));
         let sheets = [first, second];
         let column = |x: f32, width: f32| Rect::from_x_y_ranges(x..=x + width, first.y_range());
         let line = |sheet: Rect, y: f32| Rect::from_x_y_ranges(sheet.x_range(), y..=y + thick);
@@ -104,7 +110,7 @@ impl TileLayout {
                 Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(sheet.width().max(120.0), FORMULA))
             }),
             sheets,
-            left: (0..around.left).map(|n| column(left + WORDS + across(n), thick)).collect(),
+            left: (0..around.left).map(|n| column(left + words_width + across(n), thick)).collect(),
             right: (0..around.right).map(|n| column(right + across(n), thick)).collect(),
             // The nearest to the sheet is the last.
             above: places(around.above, &|sheet, n| top - NAMES - across(around.above[sheet] - n) + GAP),
@@ -181,6 +187,13 @@ mod tests {
             }
             assert_eq!(first.size(), second.size());
         }
+    }
+
+    /// As it stands beside a question that is presented.
+    #[test]
+    fn the_cells_of_four_keys_have_room_for_numbers_in_a_narrow_room() {
+        let area = Rect::from_min_size(pos2(0.0, 0.0), vec2(510.0, 380.0));
+        assert!(TileLayout::new((4, 4), FORWARD, area).cell.x >= NUMBER_CELL - 8.0);
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mu
     let [moved, on_chip, full] = &moved::summary(ui, look);
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
     ui.painter().rect_filled(card, 4.0, palette.panel);
-    let is_over = budget::budgets(look).iter().any(budget::Budget::is_over);
+    let is_over = budget::is_over(look);
     let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
     ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
     let inner = card.shrink2(vec2(10.0, 6.0));

@@ -160,7 +160,8 @@ impl Sheets<'_> {
                 continue;
             }
             let middle = layout.cell(layout.sheets[0], row, 0).center().y;
-            let place = Rect::from_x_y_ranges(layout.words - LABELS..=layout.words, middle - 8.0..=middle + 8.0);
+            let left = (layout.words - LABELS).max(ui.max_rect().left());
+            let place = Rect::from_x_y_ranges(left..=layout.words, middle - 8.0..=middle + 8.0);
             let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
             let text = format!("{query} {token}");
             let color = if Some(query) == selected { palette.ink } else { palette.faint_ink };
