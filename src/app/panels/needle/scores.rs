@@ -74,10 +74,11 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     }
     let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));
     let labels = 52.0 * picture.zoom;
+    let beside = (rect.width() * 0.34).clamp(70.0 * picture.zoom, 100.0 * picture.zoom);
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
         rect.min + vec2(labels, 8.0),
-        pos2(rect.right() - 100.0 * picture.zoom, rect.bottom() - (20.0 + ROW) * picture.zoom),
+        pos2(rect.right() - beside, rect.bottom() - (20.0 + ROW) * picture.zoom),
     );
     let axis = ScoreAxis { rect: inner, low: low - room, high: high + room };
     paint_scale(ui, &axis, picture);
