@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use eframe::egui::{Color32, ColorImage, Context, TextureHandle, TextureId, TextureOptions};
+use eframe::egui::{Color32, ColorImage, Context, Rect, TextureHandle, TextureId, TextureOptions, pos2};
 
 use crate::app::ink::theme;
 
 /// The longest side of a texture: below the limit of every graphics driver; of longer matrices every n-th line is shown.
 pub const LONGEST_SIDE: usize = 1024;
+
+/// The whole of a texture.
+pub const UV: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
 /// One texture per name.
 #[derive(Default)]

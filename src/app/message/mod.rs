@@ -60,7 +60,7 @@ pub enum Message {
     SelectRow(i64),
     /// A panel, by its id.
     Show(&'static str),
-    /// Closes a panel that stands over the main view.
+    /// Closes a panel that was asked for.
     Hide(&'static str),
     Distance(Distance),
     /// An index of [`crate::schedule::algorithm::ALL`].

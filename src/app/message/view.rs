@@ -1,4 +1,4 @@
-//! What is asked of the main view, and of the panels that stand over it.
+//! What is asked of the main view, and of the panels that are asked for beside it.
 
 use crate::app::message::plane_lens::PlaneLens;
 use crate::schedule::Part;

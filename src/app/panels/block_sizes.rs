@@ -5,11 +5,10 @@ use eframe::egui::{self, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
-use crate::app::ink::texture::Textures;
+use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::compare::CompareMessage;
-use crate::app::panels::grid::UV;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::pair;
 use crate::app::tongue::words::{fill, tr};
@@ -21,7 +20,7 @@ use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 pub static PANEL: Panel = Panel {
     id: "block sizes",
     title: "Block sizes",
-    home: Home::Over,
+    home: Home::OnDemand,
     group: "Look",
     command: "Block sizes",
     keys: &[],

@@ -21,7 +21,7 @@ use crate::sentence::Sentence;
 pub static PANEL: Panel = Panel {
     id: "breakpoints",
     title: "Breakpoints",
-    home: Home::Over,
+    home: Home::OnDemand,
     group: "Look",
     command: "Breakpoints",
     keys: &[],

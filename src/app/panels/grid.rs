@@ -1,6 +1,6 @@
 //! The tiles of a schedule in words: what the mask leaves of each, and how far the work has come.
 
-use eframe::egui::{self, Rect, Ui, pos2};
+use eframe::egui::{self, Ui};
 
 use crate::app::message::Message;
 use crate::app::message::lesson::Answer;
@@ -70,9 +70,6 @@ impl<'a> GridAt<'a> {
         (self.id, ui.visuals().dark_mode, section, begun, self.tile, progress, self.hides_classes)
     }
 }
-
-/// The whole of a texture.
-pub const UV: Rect = Rect { min: pos2(0.0, 0.0), max: pos2(1.0, 1.0) };
 
 /// The whole grid in a line: for those who cannot see it.
 pub fn summary(ui: &Ui, look: &Look<'_>) -> String {

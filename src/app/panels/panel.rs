@@ -49,7 +49,7 @@ pub enum Home {
     Right,
     /// At the right above the row, while it is asked for: nothing lies over the map. It is called in every frame, so that
     /// work under way ends.
-    Over,
+    OnDemand,
     /// A window of its own, which it opens and closes itself.
     Own,
 }

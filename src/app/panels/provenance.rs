@@ -17,7 +17,7 @@ use crate::playback::Command;
 pub static PANEL: Panel = Panel {
     id: PROVENANCE,
     title: "Where did this number come from?",
-    home: Home::Over,
+    home: Home::OnDemand,
     group: "Look",
     command: "",
     keys: &[],

@@ -142,7 +142,7 @@ impl App {
                 self.tab = id;
                 self.unfold(ctx, Edge::Right);
             }
-            Some(Home::Over) => self.view.open(id),
+            Some(Home::OnDemand) => self.view.open(id),
             Some(Home::Left | Home::Main | Home::Own) | None => {}
         }
     }

@@ -1,5 +1,5 @@
-//! The sides of the window: setup or lesson at the left, the row with its tables at the right. Where the window is narrow
-//! they fold, so that the picture keeps its room; a button brings each back.
+//! The sides of the window: setup or lesson at the left; at the right what was asked for, then the row with its tables.
+//! Where the window is narrow they fold, so that the picture keeps its room; a button brings each back.
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
@@ -144,7 +144,7 @@ impl App {
 
     /// The panels that were asked for, the latest first.
     fn on_demand(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
-        let mut panels: Vec<_> = stage::of_home(Home::Over).collect();
+        let mut panels: Vec<_> = stage::of_home(Home::OnDemand).collect();
         panels.sort_by_key(|panel| std::cmp::Reverse(self.view.opened_as(panel.id)));
         for panel in panels {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));

@@ -27,14 +27,14 @@ pub fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
             ui.spacing_mut().button_padding.x = SPACE;
             ui.horizontal_wrapped(|ui| {
                 views(ui, drawn);
-                of_home(Home::Over).for_each(|panel| button(ui, panel, drawn));
+                of_home(Home::OnDemand).for_each(|panel| button(ui, panel, drawn));
             });
         });
     } else {
         ui.horizontal(|ui| {
             views(ui, drawn);
             ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                of_home(Home::Over).rev().for_each(|panel| button(ui, panel, drawn));
+                of_home(Home::OnDemand).rev().for_each(|panel| button(ui, panel, drawn));
             });
         });
     }

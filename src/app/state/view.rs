@@ -1,4 +1,4 @@
-//! The main view: how close it stands, what was chosen about it, and which panels stand over it.
+//! The main view: how close it stands, what was chosen about it, and which panels were asked for beside it.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ pub struct MainView {
     passage: Option<Passage>,
     stories: Stories,
     ghosts: Keeper,
-    /// Panels that stand over it, by their ids, the latest last.
-    over: Vec<&'static str>,
+    /// Panels that were asked for, by their ids, the latest last.
+    asked_for: Vec<&'static str>,
 }
 
 /// From one distance to the one that it stands at.
@@ -93,38 +93,38 @@ impl MainView {
         }
     }
 
-    /// Puts a panel over the view.
+    /// Shows a panel beside the view.
     pub fn open(&mut self, id: &'static str) {
         self.close(id);
-        self.over.push(id);
+        self.asked_for.push(id);
     }
 
     pub fn close_all(&mut self) {
-        self.over.clear();
+        self.asked_for.clear();
     }
 
     pub fn close(&mut self, id: &str) {
-        self.over.retain(|open| *open != id);
+        self.asked_for.retain(|open| *open != id);
     }
 
-    /// Closes the panel that was put over the view last, if one is seen there.
+    /// Closes the panel that was asked for last, if one is seen.
     pub fn close_top(&mut self) -> bool {
-        !self.is_projected && self.over.pop().is_some()
+        !self.is_projected && self.asked_for.pop().is_some()
     }
 
-    /// The panel of this id stands over the view.
+    /// The panel of this id was asked for.
     pub fn is_open(&self, id: &str) -> bool {
-        self.over.contains(&id)
+        self.asked_for.contains(&id)
     }
 
     /// A panel was asked for.
     pub fn has_on_demand(&self) -> bool {
-        !self.over.is_empty()
+        !self.asked_for.is_empty()
     }
 
     /// How late the panel of this id was asked for; `None` where it was not.
     pub fn opened_as(&self, id: &str) -> Option<usize> {
-        self.over.iter().position(|open| *open == id)
+        self.asked_for.iter().position(|open| *open == id)
     }
 
     pub fn is_busy(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The chip, a card of the map: each buffer in its real area, filled when it holds the block at hand; the budget as a bar.
 
-use eframe::egui::{Align2, Context, Rect, Sense, Stroke, StrokeKind, pos2, vec2};
+use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind, pos2, vec2};
 
 use crate::schedule::Buffer;
 
@@ -8,18 +8,14 @@ use super::figure::Map;
 use crate::app::ink::draw;
 use crate::app::ink::theme;
 use crate::app::panels::parts::budget;
-use crate::app::panels::parts::held::{held, label};
+use crate::app::panels::parts::held::{held, label, told};
 use crate::app::panels::parts::moved;
-use crate::app::tongue::words::{fill, tr};
-use crate::number::bytes;
+use crate::app::tongue::words::fill;
 
 pub fn paint(map: &Map<'_>) {
     let Some(card) = map.layout.chip else { return };
     let (ui, palette) = (map.ui, map.palette);
-    let is_over = budget::is_over(map.look);
-    ui.painter().rect_filled(card, 4.0, palette.panel);
-    let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
-    ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
+    budget::paint_card(ui, card, map.look, palette);
     let line = Rect::from_min_size(card.min + vec2(8.0, 4.0), vec2(card.width() - 16.0, 18.0));
     moved::title(ui, line, map.look);
     for slot in &map.layout.slots {
@@ -56,11 +52,6 @@ fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
     let text = told(ui.ctx(), buffer, held.is_some());
     draw::describe(&response, &fill(ui.ctx(), "{0} on chip", &[&buffer.names.join(", ")]), &format!("{name}: {text}"));
     response.on_hover_text(text);
-}
-
-fn told(ctx: &Context, buffer: &Buffer, is_held: bool) -> String {
-    let size = fill(ctx, "{0} x {1} elements, {2}", &[&buffer.rows, &buffer.cols, &bytes(buffer.bytes())]);
-    if is_held { size } else { format!("{size}; {}", tr(ctx, "holds nothing of this block yet")) }
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use eframe::egui::{Align2, Rect, Response, Sense, StrokeKind, Ui, pos2, vec2};
 
-use crate::app::ink::texture::Textures;
+use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{axes, draw};
 use crate::app::message::Message;
-use crate::app::panels::grid::UV;
 use crate::app::run::gpu::comparison::ErrorMap;
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::run::selection::Selection;

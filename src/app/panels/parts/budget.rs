@@ -1,6 +1,6 @@
 //! The budgets of a thread block, and how much of each is in use.
 
-use eframe::egui::{Align2, Rect, Ui, pos2, vec2};
+use eframe::egui::{Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{fit_text, shrink_text};
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -35,8 +35,15 @@ pub fn budgets(look: &Look<'_>) -> Vec<Budget> {
     ]
 }
 
+/// The chip under all that it holds.
+pub fn paint_card(ui: &Ui, card: Rect, look: &Look<'_>, palette: &Palette) {
+    ui.painter().rect_filled(card, 4.0, palette.panel);
+    let stroke = if is_over(look) { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
+    ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
+}
+
 /// More is in use than there is, of a text that is held against a budget.
-pub fn is_over(look: &Look<'_>) -> bool {
+fn is_over(look: &Look<'_>) -> bool {
     look.scene.schedule().algorithm.is_budgeted() && budgets(look).iter().any(Budget::is_over)
 }
 

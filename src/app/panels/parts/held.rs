@@ -1,6 +1,10 @@
 //! What a buffer on chip holds of the block at hand, and what it is called then.
 
+use eframe::egui::Context;
+
 use crate::app::state::seen::Look;
+use crate::app::tongue::words::{fill, tr};
+use crate::number::bytes;
 use crate::schedule::Buffer;
 
 /// What a buffer holds of the block at hand.
@@ -25,4 +29,10 @@ pub fn label(buffer: &Buffer, held: Option<&Held>) -> String {
         Some(Held { name, .. }) => name.clone(),
         None => buffer.label(),
     }
+}
+
+/// Its size, and whether it holds something of the block at hand.
+pub fn told(ctx: &Context, buffer: &Buffer, is_held: bool) -> String {
+    let size = fill(ctx, "{0} x {1} elements, {2}", &[&buffer.rows, &buffer.cols, &bytes(buffer.bytes())]);
+    if is_held { size } else { format!("{size}; {}", tr(ctx, "holds nothing of this block yet")) }
 }

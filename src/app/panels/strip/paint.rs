@@ -3,10 +3,9 @@
 use eframe::egui::{Align2, Rect, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::draw::fit_text;
-use crate::app::ink::texture::Textures;
+use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::steps_lens::StepsSeen;
-use crate::app::panels::grid::UV;
 use crate::app::run::share::Column;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::tr;

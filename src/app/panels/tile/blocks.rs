@@ -5,17 +5,16 @@ use eframe::egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, v
 use ndarray::Array2;
 
 use crate::app::ink::draw::{self, fit_text, put_text};
-use crate::app::ink::texture::Textures;
+use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::panels::far::layout::{Flank, side};
-use crate::app::panels::grid::UV;
-use crate::app::panels::parts::held::{Held, held, label};
+use crate::app::panels::parts::held::{Held, held, label, told};
 use crate::app::panels::parts::moved;
 use crate::app::panels::tile::layout::{Around, TileLayout};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{bytes, short};
+use crate::number::short;
 use crate::playback::lesson::ClickOn;
 use crate::schedule::language::Axis;
 use crate::schedule::{Buffer, Part, Tensor};
@@ -260,11 +259,10 @@ fn listed(look: &Look<'_>, name: &str) -> String {
 fn tell(ui: &Ui, chip: &Chip<'_>, block: &BlockOnChip<'_>, rect: Rect, messages: &mut Vec<Message>) {
     let buffer = block.buffer;
     let names = block.held.as_ref().map_or_else(|| buffer.names.join(", "), |held| held.name.clone());
-    let size = fill(ui.ctx(), "{0} x {1} elements, {2}", &[&buffer.rows, &buffer.cols, &bytes(buffer.bytes())]);
+    let size = told(ui.ctx(), buffer, block.held.is_some());
     let text = match &block.held {
         Some(held) if block.beside == Beside::Value => format!("{size}: {}", listed(chip.look, &held.name)),
-        Some(_) => size,
-        None => format!("{size}; {}", tr(ui.ctx(), "holds nothing of this block yet")),
+        _ => size,
     };
     let response = ui.interact(rect, ui.scope_id().with(("block", &names)), Sense::hover());
     let name = label(buffer, block.held.as_ref());

@@ -7,7 +7,7 @@ mod sheet;
 
 use std::ops::Range;
 
-use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, Ui, vec2};
+use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Ui, vec2};
 use ndarray::Array2;
 
 use crate::app::ink::draw::{self, fit_text};
@@ -69,10 +69,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mu
     lead(ui, &response, Distance::Middle, messages);
     let [moved, on_chip, full] = &moved::summary(ui, look);
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
-    ui.painter().rect_filled(card, 4.0, palette.panel);
-    let is_over = budget::is_over(look);
-    let stroke = if is_over { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
-    ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
+    budget::paint_card(ui, card, look, palette);
     let inner = card.shrink2(vec2(10.0, 6.0));
     let figure = Rect::from_min_max(inner.min + vec2(0.0, TITLE), inner.max - vec2(0.0, BUDGETS));
     // Before the first tile of a block its frame already stands where the cells will be.

@@ -4,9 +4,8 @@ use eframe::egui::{self, Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
 use crate::app::ink::draw::{self, fit_text, shrink_text};
-use crate::app::ink::texture::Textures;
+use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, NUMBER_CELL, Palette};
-use crate::app::panels::grid::UV;
 use crate::app::panels::tile::layout::{self, TileLayout};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
