@@ -125,6 +125,25 @@ impl Problem {
         })
     }
 
+    /// The sizes of a problem and none of its values: there is nothing to compute, and all to count.
+    ///
+    /// Errors when a size is 0 or heads do not divide.
+    pub fn of_shape(shape: Shape) -> Result<Self, ProblemError> {
+        shape.validate()?;
+        let Shape { batch, heads, kv_heads, d, d_v, .. } = shape;
+        let no_rows = |heads: usize, width: usize| Array4::zeros((batch, heads, 0, width));
+        let (q, k, v) = (no_rows(heads, d), no_rows(kv_heads, d), no_rows(kv_heads, d_v));
+        let scale = 1.0 / (d as f64).sqrt();
+        let mask = Mask::default();
+        let (softcap, alibi_slopes, bias, sinks, dropout) = (None, None, None, None, None);
+        Ok(Self { shape, q, k, v, scale, mask, softcap, alibi_slopes, bias, sinks, dropout })
+    }
+
+    /// It has Q, K and V, and is no shape alone.
+    pub fn has_values(&self) -> bool {
+        !self.q.is_empty()
+    }
+
     /// Checks the fields that callers set after [`Problem::new`].
     pub fn validate(&self) -> Result<(), ProblemError> {
         self.shape.validate()?;
@@ -227,7 +246,10 @@ impl Problem {
             return refuse(Sentence::new("a number from 1 to {0}, the length of the input").with(n_q));
         }
         let first = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..prefix, ..]).to_owned();
-        let mut short = Self::new(first(&self.q), first(&self.k), first(&self.v))?;
+        let mut short = match self.has_values() {
+            true => Self::new(first(&self.q), first(&self.k), first(&self.v))?,
+            false => Self::of_shape(Shape { n_q: prefix, n_k: prefix, ..self.shape })?,
+        };
         short.scale = self.scale;
         if !self.mask.is_cut_at(prefix) {
             return Err(is_not_cut(prefix));

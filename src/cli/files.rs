@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::attention::Input;
-use crate::attention::input::{BUDGET, Reading, random};
+use crate::attention::input::{BUDGET, InputError, Reading, random};
 use crate::files::{self, WriteError, shown};
 
 use super::Failure;
@@ -14,13 +14,27 @@ use super::failure::warn;
 /// Reads an input: `random:..` from the seed, anything else from a file, from several `.npy` files, or from a folder of
 /// them. Says what a person should know of it.
 pub fn open(paths: &[PathBuf], seed: u64, how: &Reading) -> Result<Input, Failure> {
+    open_as(paths, how, &|spec| random::read(spec, seed))
+}
+
+/// The same for the window, which counts where there are too many numbers to hold.
+#[cfg(feature = "app")]
+pub fn open_to_look(paths: &[PathBuf], seed: u64, how: &Reading) -> Result<Input, Failure> {
+    open_as(paths, how, &|spec| random::read_or_count(spec, seed))
+}
+
+fn open_as(
+    paths: &[PathBuf],
+    how: &Reading,
+    random: &dyn Fn(&str) -> Result<Input, InputError>,
+) -> Result<Input, Failure> {
     let name = all_shown(paths);
     let spec = match paths {
         [path] => path.to_str().filter(|path| path.starts_with(random::PREFIX)),
         _ => None,
     };
     let input = match spec {
-        Some(spec) => random::read(spec, seed).map_err(|error| Failure::bad(spec, error))?,
+        Some(spec) => random(spec).map_err(|error| Failure::bad(spec, error))?,
         None => files::read_input(paths, how, &called).map_err(|fault| Failure::Bad(fault.to_string()))?,
     };
     for warning in &input.warnings {

@@ -239,7 +239,7 @@ impl PlaceOptions {
             [] if self.place(None).says_anything() => opens(&self.place(None)),
             [] => Ok(None),
             _ => {
-                let input = files::open(paths, self.run.spec.seed(), &self.run.spec.reading)?;
+                let input = files::open_to_look(paths, self.run.spec.seed(), &self.run.spec.reading)?;
                 self.settings(&input).map_err(|fault| Failure::bad(files::all_shown(paths), fault))?;
                 Ok(Some(input))
             }

@@ -5,9 +5,10 @@
 
 use crate::attention::Real;
 use crate::schedule::language::{Effects, TensorId};
-use crate::schedule::{Names, Place, Plan, Schedule, Step};
+use crate::schedule::{Names, Place, Plan, Schedule, Step, WrittenBlocks};
 
 use super::evaluate::Machine;
+use super::fault::Fault;
 use super::hbm::Block;
 use super::recording::{Checkpoint, Checkpoints};
 
@@ -92,40 +93,44 @@ impl Looked {
     }
 }
 
+/// What a look back goes by.
+pub struct Past<'a, T> {
+    pub schedule: &'a Schedule,
+    /// Of each section, what it may write.
+    pub written: &'a [Vec<WrittenBlocks>],
+    /// To seek from, once there are any; without, every look starts at the beginning of what made it.
+    pub checkpoints: Option<&'a Checkpoints<T>>,
+}
+
 /// Makes the chip (all of it, or nothing) and `blocks` of HBM as they are after the first `cursor` steps, in `machine`.
-/// `observe` is called after each step that is carried out, with its number.
+/// `observe` is called after each step that is carried out, with its number. Errors with what stops a step, where no first
+/// pass has shown that nothing does.
 pub fn restore<T: Real>(
     machine: &mut Machine<'_, T>,
-    schedule: &Schedule,
-    checkpoints: &Checkpoints<T>,
+    past: &Past<'_, T>,
     cursor: u64,
     chip: bool,
     blocks: &[Block],
     mut observe: impl FnMut(u64, &Step, &Machine<'_, T>),
-) {
-    for task in plan_back(schedule, checkpoints, cursor, chip, blocks).into_iter().rev() {
+) -> Result<(), Fault> {
+    for task in plan_back(past, cursor, chip, blocks).into_iter().rev() {
         match task {
             Task::Step { step, n } => {
-                let done = machine.execute(&step);
-                debug_assert!(done.is_ok(), "the first pass carried it out");
+                machine.execute(&step)?;
                 observe(n, &step, machine);
             }
             Task::Restore { checkpoint, step, chip, blocks } => {
                 machine.enter(&step);
-                checkpoint.give(machine, schedule, chip, &blocks);
+                checkpoint.give(machine, past.schedule, chip, &blocks);
             }
         }
     }
+    Ok(())
 }
 
 /// The steps to carry out, latest first.
-fn plan_back<'c, T: Real>(
-    schedule: &Schedule,
-    checkpoints: &'c Checkpoints<T>,
-    cursor: u64,
-    chip: bool,
-    blocks: &[Block],
-) -> Vec<Task<'c, T>> {
+fn plan_back<'c, T: Real>(past: &Past<'c, T>, cursor: u64, chip: bool, blocks: &[Block]) -> Vec<Task<'c, T>> {
+    let &Past { schedule, written, checkpoints } = past;
     let (mut tasks, mut steps) = (Vec::new(), Vec::new());
     if cursor == 0 {
         return tasks;
@@ -144,14 +149,14 @@ fn plan_back<'c, T: Real>(
     let mut end = cursor;
     loop {
         let (section, range) = (schedule.section(index), schedule.section_steps(index));
-        if !needed.chip.is_empty() || checkpoints.section_writes(index, &needed.blocks) {
+        if !needed.chip.is_empty() || may_write(&written[index], &needed.blocks) {
             schedule.write_section(index, &mut steps);
-            let mut kept = checkpoints.last_within(end);
+            let mut kept = checkpoints.and_then(|kept| kept.last_within(end));
             for (at, step) in steps[..(end - range.start) as usize].iter().enumerate().rev() {
                 let n = range.start + at as u64;
                 // A checkpoint at `n + 1` holds the state after step `n`.
                 if let Some((_, checkpoint)) = kept.filter(|(cursor, _)| *cursor == n + 1) {
-                    kept = checkpoints.last_within(n);
+                    kept = checkpoints.and_then(|kept| kept.last_within(n));
                     let (held, rest): (Vec<Block>, Vec<Block>) =
                         needed.blocks.iter().partition(|block| checkpoint.holds(block));
                     tasks.push(Task::Restore { checkpoint, step: *step, chip: !needed.chip.is_empty(), blocks: held });
@@ -184,13 +189,17 @@ fn plan_back<'c, T: Real>(
     }
 }
 
+fn may_write(written: &[WrittenBlocks], blocks: &[Block]) -> bool {
+    written.iter().any(|of| blocks.iter().any(|block| of.tensor == block.tensor && of.has(block.place)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attention::input::random;
     use crate::attention::{Mask, Precision, Problem};
     use crate::machine::{Program, Recording, View, inputs};
-    use crate::schedule::{Algorithm, Setting, Tiling, algorithm};
+    use crate::schedule::{Algorithm, Setting, Tiling, algorithm, written};
 
     fn bits(view: &View) -> Vec<(String, Vec<u64>)> {
         view.iter().map(|seen| (seen.name.clone(), seen.values.iter().map(|x| x.to_bits()).collect())).collect()
@@ -206,15 +215,17 @@ mod tests {
         let kept = [0, 20_000]
             .map(|budget| Recording::new(&schedule, &program, &given, 0, budget, |_| true).unwrap().checkpoints);
         assert!(kept[0].last_within(schedule.len()).is_some() && kept[0].last_within(schedule.len() - 1).is_none());
+        let written = written::of_sections(&schedule);
         let own = || Machine::new(&program, &schedule.setting, &given).unwrap();
         let (mut stepped, mut cursor) = (own(), 0);
         schedule.for_each(|_, step| {
             stepped.execute(step).unwrap();
             cursor += 1;
             let wanted = bits(&View::of(&stepped, &schedule, cursor));
-            for (n, checkpoints) in kept.iter().chain([&Checkpoints::none(&schedule)]).enumerate() {
+            for (n, checkpoints) in kept.iter().map(Some).chain([None]).enumerate() {
                 let mut machine = own();
-                restore(&mut machine, &schedule, checkpoints, cursor, true, &[], |_, _, _| {});
+                let past = Past { schedule: &schedule, written: &written, checkpoints };
+                restore(&mut machine, &past, cursor, true, &[], |_, _, _| {}).unwrap();
                 let found = bits(&View::of(&machine, &schedule, cursor));
                 assert_eq!(found, wanted, "{} after {cursor} steps, checkpoints {n}", algorithm.name());
             }

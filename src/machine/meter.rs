@@ -1,6 +1,7 @@
 //! The meters: traffic, SRAM, FLOPs, tiles and the peak on chip after any number of steps, without walking all of them.
 
 use crate::attention::TileClass;
+use crate::schedule::language::Alike;
 use crate::schedule::{
     Algorithm, Amounts, Cost, Counts, HbmTensor, OnChip, Place, Plan, Schedule, Step, TileCounts, Traffic,
 };
@@ -105,6 +106,17 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Steps that are alike, all at once; `live` are the buffers after them.
+    fn add_alike(&mut self, steps: &Alike<'_>, live: OnChip) {
+        let tensor =
+            self.algorithm.line(steps.line).tensor().map(|tensor| self.algorithm.hbm_tensor(tensor, self.plan));
+        self.totals.traffic.add(tensor, &Amounts::of(steps.cost, steps.counts), false);
+        (self.totals.live, self.totals.peak) = (live, self.totals.peak.max(live));
+        if let Some(class) = steps.class.filter(|_| self.algorithm.facts(steps.line).makes_scores) {
+            self.totals.tiles.add(class, steps.counts.one);
+        }
+    }
+
     /// After all steps so far.
     pub fn totals(&mut self) -> Totals {
         for known in self.lines.iter_mut().flatten() {
@@ -151,18 +163,46 @@ impl Counted {
 pub struct MeterIndex {
     starts: Vec<Totals>,
     end: Totals,
+    /// Every step was counted; else the sections before the one that is looked at are closed sums.
+    pub is_counted: bool,
 }
 
+/// Schedules of more steps are not counted one by one: that would take longer than a person waits.
+const MOST_COUNTED: u64 = 1 << 22;
+
 impl MeterIndex {
-    /// Walks the schedule once.
+    /// Walks a schedule once. One that is long is added up section by section, to the same totals.
     pub fn new(schedule: &Schedule) -> Self {
+        let added_up = if schedule.len() > MOST_COUNTED { Self::added_up(schedule) } else { None };
+        added_up.unwrap_or_else(|| Self::counted(schedule))
+    }
+
+    /// From every step.
+    pub fn counted(schedule: &Schedule) -> Self {
         let mut meter = Meter::new(schedule);
         let mut starts = Vec::with_capacity(schedule.section_count());
         for index in 0..schedule.section_count() {
             starts.push(meter.totals());
             schedule.each_of_section(index, |step| meter.add(step));
         }
-        Self { starts, end: meter.totals() }
+        Self { starts, end: meter.totals(), is_counted: true }
+    }
+
+    /// From the closed sums of its sections; `None` of a text that has none.
+    pub fn added_up(schedule: &Schedule) -> Option<Self> {
+        let sections = schedule.closed_sections()?;
+        let (mut meter, mut has_begun) = (Meter::new(schedule), false);
+        let mut starts = Vec::with_capacity(schedule.section_count());
+        for index in 0..schedule.section_count() {
+            starts.push(meter.totals);
+            has_begun &= schedule.section(index).section > 0;
+            sections.each(schedule.at(index), &mut |steps| {
+                has_begun |= !steps.is_fill;
+                let live = if has_begun { schedule.footprint_of(index) } else { OnChip::default() };
+                meter.add_alike(steps, live);
+            });
+        }
+        Some(Self { starts, end: meter.totals, is_counted: false })
     }
 
     /// Totals of the whole schedule.

@@ -10,15 +10,14 @@ use super::evaluate::Machine;
 use super::fault::Fault;
 use super::given::Given;
 use super::hbm::{Block, Slab};
-use super::meter::{Meter, MeterIndex, Totals};
+use super::meter::{Meter, Totals};
 use super::results::Results;
 
 /// State to seek from, at evenly spaced steps within a budget of bytes.
 pub struct Checkpoints<T> {
-    /// Steps between two of them; 0 when there are none.
+    /// Steps between two of them.
     spacing: u64,
     kept: Vec<Checkpoint<T>>,
-    writes: Vec<Vec<WrittenBlocks>>,
 }
 
 /// The state after some step: the chip, and those tensors in HBM that the algorithm reads back.
@@ -28,50 +27,11 @@ pub struct Checkpoint<T> {
     hbm: Vec<(TensorId, Vec<Slab<T>>)>,
 }
 
-/// Blocks of one tensor that a section writes: a rectangle of block indices that holds them all.
-struct WrittenBlocks {
-    tensor: TensorId,
-    i: (usize, usize),
-    j: (usize, usize),
-}
-
-impl WrittenBlocks {
-    fn new(block: Block) -> Self {
-        let (i, j) = indices(block);
-        Self { tensor: block.tensor, i: (i, i), j: (j, j) }
-    }
-
-    fn grow(&mut self, block: Block) {
-        let (i, j) = indices(block);
-        self.i = (self.i.0.min(i), self.i.1.max(i));
-        self.j = (self.j.0.min(j), self.j.1.max(j));
-    }
-
-    fn may_hold(&self, block: Block) -> bool {
-        let (i, j) = indices(block);
-        self.tensor == block.tensor && (self.i.0..=self.i.1).contains(&i) && (self.j.0..=self.j.1).contains(&j)
-    }
-}
-
-fn indices(block: Block) -> (usize, usize) {
-    (block.place.i().unwrap_or(0), block.place.j().unwrap_or(0))
-}
-
 impl<T: Real> Checkpoints<T> {
-    /// No checkpoints yet: every look starts at the beginning of what made it.
-    pub fn none(schedule: &Schedule) -> Self {
-        Self { spacing: 0, kept: Vec::new(), writes: written_blocks(schedule) }
-    }
-
     /// The last checkpoint within the first `cursor` steps, and after how many of them it was kept.
     pub fn last_within(&self, cursor: u64) -> Option<(u64, &Checkpoint<T>)> {
-        let count = cursor.checked_div(self.spacing)?.min(self.kept.len() as u64);
+        let count = (cursor / self.spacing).min(self.kept.len() as u64);
         Some((count * self.spacing, self.kept.get(count.checked_sub(1)? as usize)?))
-    }
-
-    /// Whether a section may write one of `blocks`.
-    pub fn section_writes(&self, section: usize, blocks: &[Block]) -> bool {
-        self.writes[section].iter().any(|written| blocks.iter().any(|&block| written.may_hold(block)))
     }
 }
 
@@ -100,11 +60,10 @@ impl<T: Real> Checkpoint<T> {
     }
 }
 
-/// What the first pass leaves: results, checkpoints and meters.
+/// What the first pass leaves: results and checkpoints.
 pub struct Recording<T> {
     pub results: Results,
     pub checkpoints: Checkpoints<T>,
-    pub meters: MeterIndex,
 }
 
 /// Bytes that checkpoints may take where nothing else is said.
@@ -135,8 +94,7 @@ impl<T: Real> Recording<T> {
             }
             !done.is_multiple_of(REPORT_EVERY) || go_on(done)
         })?;
-        let checkpoints = Checkpoints { spacing, kept, writes: written_blocks(schedule) };
-        Ok(Self { results: Results::of(&machine, schedule, head), checkpoints, meters: MeterIndex::new(schedule) })
+        Ok(Self { results: Results::of(&machine, schedule, head), checkpoints: Checkpoints { spacing, kept } })
     }
 }
 
@@ -210,26 +168,4 @@ fn spacing<T: Real>(schedule: &Schedule, read_back: &[TensorId], budget: usize) 
     let bytes = Chip::<T>::bytes(algorithm, &setting.plan) + of_hbm;
     let count = ((budget / bytes.max(1)) as u64).clamp(1, MOST_CHECKPOINTS);
     schedule.len().div_ceil(count).max(1)
-}
-
-/// For each section, what it writes to HBM.
-fn written_blocks(schedule: &Schedule) -> Vec<Vec<WrittenBlocks>> {
-    let (mut all, mut steps) = (Vec::with_capacity(schedule.section_count()), Vec::new());
-    for index in 0..schedule.section_count() {
-        schedule.write_section(index, &mut steps);
-        let mut written: Vec<WrittenBlocks> = Vec::new();
-        for step in &steps {
-            let Some(tensor) = schedule.line(step).tensor() else { continue };
-            if schedule.effects(step).hbm_write.is_none() {
-                continue;
-            }
-            let block = Block::of(&schedule.algorithm, tensor, step.place, step.head);
-            match written.iter_mut().find(|known| known.tensor == block.tensor) {
-                Some(known) => known.grow(block),
-                None => written.push(WrittenBlocks::new(block)),
-            }
-        }
-        all.push(written);
-    }
-    all
 }

@@ -22,6 +22,8 @@ pub struct Results {
 }
 
 impl Results {
+    pub const NONE: Self = Self { values: Vec::new(), parts: Vec::new(), saturated: Vec::new() };
+
     /// Those of `machine` after the last step of `schedule`, for `head` of its group.
     pub fn of<T: Real>(machine: &Machine<'_, T>, schedule: &Schedule, head: usize) -> Self {
         let text = schedule.algorithm.text();

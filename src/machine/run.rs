@@ -1,4 +1,5 @@
-//! One schedule on one head, to be looked at anywhere: in f32 or f64 behind one type.
+//! One schedule on one head, to be looked at anywhere: in f32 or f64 behind one type. A look carries out what it needs; the
+//! first pass over every step makes the results, and the checkpoints that make later looks short.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -8,7 +9,7 @@ use crate::attention::odd_row::{self, OddRow};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem, Real};
 use crate::schedule::language::{Axis, Role, Tensor as Declared};
-use crate::schedule::{Algorithm, Change, Part, Place, Schedule, Step};
+use crate::schedule::{Algorithm, Change, Part, Place, Schedule, Step, WrittenBlocks, written};
 
 use super::compile::Program;
 use super::evaluate::Machine;
@@ -16,20 +17,21 @@ use super::fault::Fault;
 use super::given::Given;
 use super::hbm::{Block, Spare};
 use super::inputs::inputs_of_group;
-use super::lazy::restore;
+use super::lazy::{Past, restore};
 use super::meter::{MeterIndex, Totals};
 use super::names::{Online, gives, per_row};
-use super::recording::{CHECKPOINT_BUDGET, Checkpoints, Recording};
+use super::recording::{CHECKPOINT_BUDGET, Recording};
 use super::results::Results;
 use super::story::{RowStory, StoryWriter};
 use super::view::View;
 use super::watch::{Exact, Probe, watch};
 
-/// A finished first pass with everything a viewer asks of it.
+/// A schedule with what it is given, and everything a viewer asks of it.
 pub struct Run {
     pub schedule: Schedule,
     pub batch: usize,
     pub head: usize,
+    meters: MeterIndex,
     inner: Inner,
     output: OnceLock<Option<Output>>,
 }
@@ -37,6 +39,8 @@ pub struct Run {
 enum Inner {
     F32(Pass<f32>),
     F64(Pass<f64>),
+    /// Counted alone: there is no number to look at.
+    Counted,
 }
 
 struct Pass<T> {
@@ -45,7 +49,10 @@ struct Pass<T> {
     /// The head that is shown, among them.
     picked: usize,
     program: Program,
-    recording: Recording<T>,
+    /// Of each section, what it may write.
+    written: Vec<Vec<WrittenBlocks>>,
+    /// What the first pass left, once it is over.
+    recording: OnceLock<Recording<T>>,
     /// What the last look left: to fill HBM with zeros anew takes longer than most looks.
     spare: Mutex<Spare<T>>,
 }
@@ -89,17 +96,57 @@ impl Run {
         head: usize,
         go_on: impl FnMut(u64) -> bool,
     ) -> Result<Self, Fault> {
+        let run = Self::ready(schedule, problem, d_o, batch, head)?;
+        run.carry_out(go_on)?;
+        Ok(run)
+    }
+
+    /// The same before its first pass: what is looked at is carried out for that look.
+    pub fn ready(
+        schedule: Schedule,
+        problem: &Problem,
+        d_o: Option<ArrayView3<'_, f64>>,
+        batch: usize,
+        head: usize,
+    ) -> Result<Self, Fault> {
         let inner = match schedule.plan().precision {
             Precision::F64 => {
-                let given = inputs_of_group(&schedule, problem, d_o, batch, head)?;
-                Inner::F64(Pass::new(&schedule, given, head, go_on)?)
+                Inner::F64(Pass::new(&schedule, inputs_of_group(&schedule, problem, d_o, batch, head)?, head)?)
             }
-            _ => {
-                let given = inputs_of_group(&schedule, problem, d_o, batch, head)?;
-                Inner::F32(Pass::new(&schedule, given, head, go_on)?)
-            }
+            _ => Inner::F32(Pass::new(&schedule, inputs_of_group(&schedule, problem, d_o, batch, head)?, head)?),
         };
-        Ok(Self { schedule, batch, head, inner, output: OnceLock::new() })
+        let meters = MeterIndex::new(&schedule);
+        Ok(Self { schedule, batch, head, meters, inner, output: OnceLock::new() })
+    }
+
+    /// A run of which only steps and counts are known.
+    pub fn counted(schedule: Schedule, batch: usize, head: usize) -> Self {
+        let meters = MeterIndex::new(&schedule);
+        Self { schedule, batch, head, meters, inner: Inner::Counted, output: OnceLock::new() }
+    }
+
+    /// Carries out every step once, where that was not done. `go_on` gets the steps done; when it says `false`, the pass
+    /// stops and leaves nothing: [`Fault::Stopped`].
+    pub fn carry_out(&self, go_on: impl FnMut(u64) -> bool) -> Result<(), Fault> {
+        match &self.inner {
+            Inner::F32(pass) => pass.carry_out(&self.schedule, go_on),
+            Inner::F64(pass) => pass.carry_out(&self.schedule, go_on),
+            Inner::Counted => Ok(()),
+        }
+    }
+
+    /// The first pass is over: there are results.
+    pub fn is_carried_out(&self) -> bool {
+        match &self.inner {
+            Inner::F32(pass) => pass.recording.get().is_some(),
+            Inner::F64(pass) => pass.recording.get().is_some(),
+            Inner::Counted => false,
+        }
+    }
+
+    /// There are numbers to look at, and not counts alone.
+    pub fn has_numbers(&self) -> bool {
+        !matches!(self.inner, Inner::Counted)
     }
 
     /// The query head of the problem that a step is for.
@@ -112,24 +159,27 @@ impl Run {
         self.schedule.is_of(step, self.head)
     }
 
-    /// What the text leaves, by name.
+    /// What the text leaves, by name; nothing before the first pass is over.
     pub fn results(&self) -> &Results {
-        match &self.inner {
-            Inner::F32(pass) => &pass.recording.results,
-            Inner::F64(pass) => &pass.recording.results,
-        }
+        static NOTHING: Results = Results::NONE;
+        let found = match &self.inner {
+            Inner::F32(pass) => pass.recording.get().map(|recording| &recording.results),
+            Inner::F64(pass) => pass.recording.get().map(|recording| &recording.results),
+            Inner::Counted => None,
+        };
+        found.unwrap_or(&NOTHING)
     }
 
-    /// O, m, l and L at the end; `None` of a text that makes no O.
+    /// O, m, l and L at the end; `None` of a text that makes no O, and before the first pass is over.
     pub fn output(&self) -> Option<&Output> {
+        if !self.is_carried_out() {
+            return None;
+        }
         self.output.get_or_init(|| self.results().output()).as_ref()
     }
 
     pub fn meters(&self) -> &MeterIndex {
-        match &self.inner {
-            Inner::F32(pass) => &pass.recording.meters,
-            Inner::F64(pass) => &pass.recording.meters,
-        }
+        &self.meters
     }
 
     /// Totals after the first `cursor` steps.
@@ -142,24 +192,28 @@ impl Run {
         match &self.inner {
             Inner::F32(pass) => pass.view(&self.schedule, cursor),
             Inner::F64(pass) => pass.view(&self.schedule, cursor),
+            Inner::Counted => View::counted(&self.schedule, cursor.min(self.schedule.len())),
         }
     }
 
-    /// m, l and alpha of the rows of query block `i` after each key block.
+    /// m, l and alpha of the rows of query block `i` after each key block; no visits where nothing is computed.
     pub fn history(&self, i: usize) -> RowHistory {
         match &self.inner {
             Inner::F32(pass) => pass.history(&self.schedule, i),
             Inner::F64(pass) => pass.history(&self.schedule, i),
+            Inner::Counted => vec![Vec::new(); self.schedule.plan().rows(i).len()],
         }
     }
 
     /// Carries the run out again; `go_on` sees the steps done, the last of them, and what can be asked of its numbers.
     /// With the `problem` that the run is of, the same steps are carried out in f64 beside it, for its errors.
     pub fn watch(&self, problem: Option<&Problem>, go_on: impl FnMut(u64, &Step, &dyn Probe) -> bool) {
+        let problem = problem.filter(|_| self.has_numbers());
         let exact = problem.and_then(|problem| Exact::new(&self.schedule, problem, self.batch, self.head).ok());
         match &self.inner {
             Inner::F32(pass) => watch(&self.schedule, &pass.program, &pass.given, exact.as_ref(), go_on),
             Inner::F64(pass) => watch(&self.schedule, &pass.program, &pass.given, exact.as_ref(), go_on),
+            Inner::Counted => {}
         }
     }
 
@@ -168,10 +222,11 @@ impl Run {
         match &self.inner {
             Inner::F32(pass) => pass.odd_row(&self.schedule, query),
             Inner::F64(pass) => pass.odd_row(&self.schedule, query),
+            Inner::Counted => None,
         }
     }
 
-    /// What happens to one row, visit by visit.
+    /// What happens to one row, visit by visit; no visit where nothing is computed.
     pub fn story(&self, query: usize) -> RowStory {
         self.story_of(&self.schedule.algorithm, query)
     }
@@ -181,24 +236,32 @@ impl Run {
         match &self.inner {
             Inner::F32(pass) => pass.story(&self.schedule, algorithm, query),
             Inner::F64(pass) => pass.story(&self.schedule, algorithm, query),
+            Inner::Counted => StoryWriter::new(query, self.schedule.plan().br, 0).finish(None),
         }
     }
 }
 
 impl<T: Real> Pass<T> {
-    fn new(
-        schedule: &Schedule,
-        given: Vec<Given<T>>,
-        head: usize,
-        go_on: impl FnMut(u64) -> bool,
-    ) -> Result<Self, Fault> {
+    /// Errors where there is no machine for it.
+    fn new(schedule: &Schedule, given: Vec<Given<T>>, head: usize) -> Result<Self, Fault> {
         let (program, picked) = (Program::new(&schedule.algorithm), schedule.setting.picked(head));
-        let recording = Recording::new(schedule, &program, &given, picked, CHECKPOINT_BUDGET, go_on)?;
-        Ok(Self { given, picked, program, recording, spare: Mutex::default() })
+        let spare = Machine::new(&program, &schedule.setting, &given)?.into_spare();
+        let (written, recording) = (written::of_sections(schedule), OnceLock::new());
+        Ok(Self { given, picked, program, written, recording, spare: Mutex::new(spare) })
+    }
+
+    fn carry_out(&self, schedule: &Schedule, go_on: impl FnMut(u64) -> bool) -> Result<(), Fault> {
+        if self.recording.get().is_none() {
+            let budget = CHECKPOINT_BUDGET;
+            let made = Recording::new(schedule, &self.program, &self.given, self.picked, budget, go_on)?;
+            // Of two passes at once, the first that is over counts: their bits are the same.
+            let _ = self.recording.set(made);
+        }
+        Ok(())
     }
 
     fn machine<'a>(&'a self, schedule: &'a Schedule, program: &'a Program) -> Machine<'a, T> {
-        Machine::new(program, &schedule.setting, &self.given).expect("the first pass had one")
+        Machine::new(program, &schedule.setting, &self.given).expect("there was one when the run was made ready")
     }
 
     fn view(&self, schedule: &Schedule, cursor: u64) -> View {
@@ -206,9 +269,15 @@ impl<T: Real> Pass<T> {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let memory = std::mem::take(&mut *spare());
         let mut machine =
-            Machine::reusing(&self.program, &schedule.setting, &self.given, memory).expect("the first pass had one");
-        restore(&mut machine, schedule, &self.recording.checkpoints, cursor, true, &[], |_, _, _| {});
-        let view = View::of(&machine, schedule, cursor);
+            Machine::reusing(&self.program, &schedule.setting, &self.given, memory).expect("there was one at first");
+        let checkpoints = self.recording.get().map(|recording| &recording.checkpoints);
+        let past = Past { schedule, written: &self.written, checkpoints };
+        let made = restore(&mut machine, &past, cursor, true, &[], |_, _, _| {});
+        let view = match made {
+            Ok(()) => View::of(&machine, schedule, cursor),
+            // The first pass tells what stops it; until then there is nothing to be seen of it.
+            Err(_) => View::counted(schedule, cursor),
+        };
         *spare() = machine.into_spare();
         view
     }
@@ -230,8 +299,9 @@ impl<T: Real> Pass<T> {
             }
         };
         // Checkpoints would cut the history short: every visit is wanted.
-        let all = Checkpoints::none(schedule);
-        restore(&mut machine, schedule, &all, schedule.len(), false, &results_of(schedule, i, self.picked), observe);
+        let past = Past { schedule, written: &self.written, checkpoints: None };
+        let results = results_of(schedule, i, self.picked);
+        let _ = restore(&mut machine, &past, schedule.len(), false, &results, observe);
         history
     }
 
@@ -242,15 +312,18 @@ impl<T: Real> Pass<T> {
         let mut machine = self.machine(own, &program);
         let mut writer = StoryWriter::new(query, own.plan().br, self.picked);
         // Checkpoints would cut the story short, and hold what the run's own text made.
-        let all = Checkpoints::none(own);
-        restore(&mut machine, own, &all, own.len(), false, &results_of(own, i, self.picked), |n, step, machine| {
+        let of_other = other.as_ref().map(written::of_sections);
+        let written = of_other.as_ref().unwrap_or(&self.written);
+        let past = Past { schedule: own, written, checkpoints: None };
+        let results = results_of(own, i, self.picked);
+        let _ = restore(&mut machine, &past, own.len(), false, &results, |n, step, machine| {
             writer.add(n, step, machine);
         });
         writer.finish(self.odd_row(schedule, query).map(|row| row.why))
     }
 
     fn odd_row(&self, schedule: &Schedule, query: usize) -> Option<OddRow> {
-        let results = &self.recording.results;
+        let results = &self.recording.get()?.results;
         let m = results.part(Part::Max).or_else(|| results.part(Part::Lse))?.get((query, 0)).copied()?;
         odd_row::of(&self.given[self.picked].head, query, schedule.plan().precision, schedule.stores_scores(), m)
     }

@@ -6,7 +6,7 @@ use ndarray::Array2;
 
 use crate::attention::Real;
 use crate::schedule::language::{NameId, Names, Shape};
-use crate::schedule::{Algorithm, Place, Schedule, Step};
+use crate::schedule::{Algorithm, Place, Plan, Schedule, Step};
 
 use super::evaluate::Machine;
 
@@ -43,20 +43,17 @@ impl View {
     /// Looks at `machine`, which is as it is after the first `cursor` steps.
     pub fn of<T: Real>(machine: &Machine<'_, T>, schedule: &Schedule, cursor: u64) -> Self {
         let Some(last) = cursor.checked_sub(1) else { return Self::start() };
-        let index = schedule.section_of(last);
+        let (index, steps) = until(schedule, last);
         let section = schedule.section(index);
-        let mut steps = Vec::new();
-        schedule.write_section(index, &mut steps);
-        let done = &steps[..=(last - schedule.section_steps(index).start) as usize];
         let whole_rows = schedule.algorithm.whole_rows(section.kernel);
-        let (place, rows, cols) = last_tile(schedule, done, !whole_rows.is_empty());
+        let place = last_place(&steps, !whole_rows.is_empty());
+        let mut view = Self::at(schedule, index, &steps);
         // Of a row that is being made, the tiles that come later are not there.
         let is_made = |name: NameId| {
             let is_at = |step: &&Step| step.place.j().is_none_or(|j| place.j().is_none_or(|own| own == j));
-            let mut steps = done.iter().rev().filter(is_at);
+            let mut steps = steps.iter().rev().filter(is_at);
             section.section > 0 || !whole_rows.has(name) || steps.any(|step| schedule.effects(step).writes.has(name))
         };
-        let mut values = Vec::new();
         for (name, shape) in shapes(&schedule.algorithm, section.kernel) {
             let shape = shape.at(place);
             let is_there = shape.is_known_at(place) && is_made(name);
@@ -64,21 +61,31 @@ impl View {
             if let Some(found) = found {
                 let name = schedule.algorithm.text().names[name].clone();
                 // One number is that of each row.
-                let values_of_name = match found.first().filter(|_| shape.is_number()) {
-                    Some(single) => Array2::from_elem((rows.len(), 1), single.widen()),
+                let values = match found.first().filter(|_| shape.is_number()) {
+                    Some(single) => Array2::from_elem((view.rows.len(), 1), single.widen()),
                     None => found.mapv(T::widen),
                 };
-                values.push(Seen { name, shape, values: values_of_name });
+                view.values.push(Seen { name, shape, values });
             }
         }
-        Self {
-            cursor,
-            step: done.last().copied(),
-            program: Some((section.kernel, section.program)),
-            rows,
-            cols,
-            values,
-        }
+        view
+    }
+
+    /// The same without a number: where the steps stand, of a run that is counted alone.
+    pub fn counted(schedule: &Schedule, cursor: u64) -> Self {
+        let Some(last) = cursor.checked_sub(1) else { return Self::start() };
+        let (index, steps) = until(schedule, last);
+        Self::at(schedule, index, &steps)
+    }
+
+    /// After `steps`, all that were done of a section.
+    fn at(schedule: &Schedule, index: usize, steps: &[Step]) -> Self {
+        let section = schedule.section(index);
+        let whole_rows = schedule.algorithm.whole_rows(section.kernel);
+        let (rows, cols) = tile(schedule.plan(), steps, !whole_rows.is_empty());
+        let cursor = schedule.section_steps(index).start + steps.len() as u64;
+        let program = Some((section.kernel, section.program));
+        Self { cursor, step: steps.last().copied(), program, rows, cols, values: Vec::new() }
     }
 
     /// What is on chip, in the order of the text's names.
@@ -113,17 +120,29 @@ pub fn shapes(algorithm: &Algorithm, kernel: usize) -> Vec<(NameId, Shape)> {
     shapes.into_iter().enumerate().filter_map(|(name, shape)| Some((name, shape?))).collect()
 }
 
-/// The place of the last tile, its queries and its keys; a step over whole rows has all keys.
-fn last_tile(schedule: &Schedule, done: &[Step], is_whole: bool) -> (Place, Range<usize>, Range<usize>) {
-    let plan = schedule.plan();
+/// The section of step `last`, and its steps until and with that.
+fn until(schedule: &Schedule, last: u64) -> (usize, Vec<Step>) {
+    let (index, mut steps) = (schedule.section_of(last), Vec::new());
+    schedule.write_section(index, &mut steps);
+    steps.truncate((last - schedule.section_steps(index).start) as usize + 1);
+    (index, steps)
+}
+
+/// The query block and the key block that steps were at last; a step over whole rows is at all keys.
+fn last_place(done: &[Step], is_whole: bool) -> Place {
     let i = done.iter().rev().find_map(|step| step.place.i());
-    let rows = i.map_or(0..0, |i| plan.rows(i));
-    let is_over_keys = is_whole && done.last().is_some_and(|step| step.place.j().is_none());
-    let j = done.iter().rev().find_map(|step| step.place.j()).filter(|_| !is_over_keys);
-    let cols = match j {
-        Some(j) => plan.cols(j),
-        None if is_over_keys => 0..plan.n_k,
-        None => 0..0,
-    };
-    (Place::new(i, j), rows, cols)
+    let j = done.iter().rev().find_map(|step| step.place.j());
+    Place::new(i, j.filter(|_| !is_over_keys(done, is_whole)))
+}
+
+/// The queries and the keys of the last tile.
+fn tile(plan: &Plan, done: &[Step], is_whole: bool) -> (Range<usize>, Range<usize>) {
+    let place = last_place(done, is_whole);
+    let rows = place.i().map_or(0..0, |i| plan.rows(i));
+    let all = if is_over_keys(done, is_whole) { plan.n_k } else { 0 };
+    (rows, place.j().map_or(0..all, |j| plan.cols(j)))
+}
+
+fn is_over_keys(done: &[Step], is_whole: bool) -> bool {
+    is_whole && done.last().is_some_and(|step| step.place.j().is_none())
 }

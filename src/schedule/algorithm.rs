@@ -59,6 +59,11 @@ pub fn of_program() -> impl Iterator<Item = &'static Algorithm> {
     TEXTS.into_iter().filter_map(|(name, _)| by_name(name))
 }
 
+/// It comes with the program, and is no text of the person's own by a name of the program's.
+pub fn is_of_program(algorithm: &Algorithm) -> bool {
+    by_name(algorithm.name()).is_some_and(|own| own == algorithm)
+}
+
 /// The algorithm that comes with the program under this name, such as `split-kv`; of a variant, `flash2/forget-alpha`.
 pub fn by_name(name: &str) -> Option<&'static Algorithm> {
     static READ: [OnceLock<Algorithm>; TEXTS.len()] = [const { OnceLock::new() }; TEXTS.len()];

@@ -16,6 +16,7 @@ pub mod step;
 pub mod tensor;
 pub mod tiling;
 pub mod traffic;
+pub mod written;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
@@ -32,6 +33,7 @@ pub use step::{Beat, Lane, OnChip, Place};
 pub use tensor::Tensor;
 pub use tiling::Tiling;
 pub use traffic::{Amounts, Flops, HbmTensor, PerTensor, TileCounts, Traffic};
+pub use written::WrittenBlocks;
 
 use language::{Block, Line, Ready, Walker};
 
@@ -42,7 +44,7 @@ pub struct Schedule {
     pub algorithm: Algorithm,
     pub kernels: Vec<Kernel>,
     ready: Ready,
-    sections: Vec<Written>,
+    sections: Vec<KeptSection>,
     /// The section in which a kernel first reads a block that it reads `once`.
     first_reads: HashMap<Block, usize>,
     /// Of each line, for the sets of statements that some place carries out.
@@ -61,7 +63,7 @@ pub struct Section {
 
 /// What is kept of a section.
 #[derive(Clone, Debug)]
-struct Written {
+struct KeptSection {
     at: language::Section,
     first: u64,
     /// The buffers of its program are alive before its first step.
@@ -74,15 +76,24 @@ impl Schedule {
         Self::of(algorithm, Setting::new(plan))
     }
 
-    /// Walks the text once to learn how many steps each section has.
+    /// Learns how many steps each section has: from closed sums, so that the steps are not walked, but for a text that
+    /// reads blocks `once`, where each first read is to be found.
     pub fn of(algorithm: &Algorithm, setting: Setting) -> Self {
         let ready = Ready::new(algorithm.text(), &setting);
         let walker = Walker { algorithm: algorithm.text(), setting: &setting, ready: &ready };
         let (mut sections, mut first_reads, mut len, mut has_begun) = (Vec::new(), HashMap::new(), 0, false);
+        let sums = language::Sections::new(walker);
         let walked: ControlFlow<()> = walker.sections(&mut |at| {
             has_begun &= at.number > 0;
             let index = sections.len();
-            sections.push(Written { at: at.clone(), first: len, has_begun });
+            sections.push(KeptSection { at: at.clone(), first: len, has_begun });
+            if let Some(sums) = &sums {
+                sums.each(at, &mut |steps| {
+                    len += steps.counts.one;
+                    has_begun |= !steps.is_fill;
+                });
+                return ControlFlow::Continue(());
+            }
             // Steps are only counted here, free or not.
             let note = |block| {
                 first_reads.entry(block).or_insert(index);
@@ -133,6 +144,14 @@ impl Schedule {
         is_of_group || step.head == self.setting.picked(head)
     }
 
+    /// The steps of a section are for this query head of the problem, or for all of its group; those of a loop over heads may
+    /// be for others.
+    pub fn is_section_of(&self, index: usize, head: usize) -> bool {
+        let at = self.at(index);
+        let is_of_group = self.algorithm.text().kernels[at.kernel].is_of_group;
+        is_of_group || at.head == self.setting.picked(head)
+    }
+
     /// Steps in all.
     pub fn len(&self) -> u64 {
         self.len
@@ -165,6 +184,30 @@ impl Schedule {
         self.sections.partition_point(|section| section.first <= last).saturating_sub(1)
     }
 
+    /// Adds up the steps of sections without visiting them; `None` of a text that reads blocks `once`.
+    pub fn closed_sections(&self) -> Option<language::Sections<'_>> {
+        language::Sections::new(self.walker())
+    }
+
+    /// Which part of the text a section is.
+    pub fn at(&self, index: usize) -> &language::Section {
+        &self.sections[index].at
+    }
+
+    /// Bytes of buffers that the program of a section has alive once it has begun.
+    pub fn footprint_of(&self, index: usize) -> OnChip {
+        self.ready.footprint(self.at(index).kernel)
+    }
+
+    /// Calls `visit` with the lines that a section may carry out, each once.
+    pub fn each_line(&self, section: &language::Section, visit: &mut dyn FnMut(usize)) {
+        self.walker().each_line(section, visit);
+    }
+
+    fn walker(&self) -> Walker<'_> {
+        Walker { algorithm: self.algorithm.text(), setting: &self.setting, ready: &self.ready }
+    }
+
     /// Writes a section again, into `steps` (which is cleared first, and keeps its memory).
     pub fn write_section(&self, index: usize, steps: &mut Vec<Step>) {
         steps.clear();
@@ -173,8 +216,8 @@ impl Schedule {
 
     /// Calls `visit` with each step of a section, in order.
     pub fn each_of_section(&self, index: usize, mut visit: impl FnMut(&Step)) {
-        let walker = Walker { algorithm: self.algorithm.text(), setting: &self.setting, ready: &self.ready };
-        let Written { at, has_begun, .. } = &self.sections[index];
+        let walker = self.walker();
+        let KeptSection { at, has_begun, .. } = &self.sections[index];
         let mut read = HashSet::new();
         let is_new = |block| self.first_reads.get(&block) == Some(&index) && read.insert(block);
         let walked: ControlFlow<()> = walker.steps(at, &mut has_begun.clone(), is_new, |step| {

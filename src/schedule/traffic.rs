@@ -176,10 +176,15 @@ pub struct TileCounts {
 
 impl TileCounts {
     pub fn count(&mut self, class: TileClass) {
+        self.add(class, 1);
+    }
+
+    /// Tiles of one class.
+    pub fn add(&mut self, class: TileClass, tiles: u64) {
         match class {
-            TileClass::Full => self.full += 1,
-            TileClass::Partial => self.partial += 1,
-            TileClass::Skipped => self.skipped += 1,
+            TileClass::Full => self.full += tiles,
+            TileClass::Partial => self.partial += tiles,
+            TileClass::Skipped => self.skipped += tiles,
         }
     }
 

@@ -19,6 +19,7 @@ mod parts;
 mod programs;
 mod random_texts;
 mod results;
+mod sections;
 mod steps;
 mod traffic;
 mod values;

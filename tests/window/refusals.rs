@@ -13,7 +13,10 @@ const TOY: &str = "random:9,11,8,4,2";
 /// What `render` and the window are asked for, and what the line says of it.
 const CASES: [(&[&str], &str); 29] = [
     (&["random:65536,65536,1", "--algorithm", "standard"], "32.00 GiB, and 4.000 GiB is the limit"),
-    (&["random:262144,262144,1", "--algorithm", "flash1"], "steps are too many to carry out (at most 50000000)"),
+    (
+        &["random:262144,262144,1", "--algorithm", "standard"],
+        "steps of a text that reads blocks once are too many to walk",
+    ),
     (&["--scene", "real", "--prefix", "99999"], "a prefix of 99999 tokens needs a number from 1 to 93"),
     (&[TOY, "--prefix", "4"], "only a causal input"),
     (&[TOY, "--kv-lengths", "3,3"], "one length for each of the batch entries (1)"),

@@ -9,10 +9,10 @@ use crate::app::ink::theme::Palette;
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::row_numbers;
-use crate::app::run::row::RowTold;
+use crate::app::run::row::{LONGEST_ROW, RowTold};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::machine::Visit;
+use crate::machine::{RowStory, Visit};
 use crate::number::short;
 use crate::schedule::Part;
 
@@ -124,21 +124,24 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
     draw::describe(&response.response, "plot of the row", &value);
     draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]));
     match told {
-        Some(told) => errors(ui, look, told),
+        Some(RowTold { errors: Some(errors), own, .. }) => errors_of(ui, look, own, errors),
+        Some(_) => {
+            let text = "Not computed for more than {0} tokens.";
+            draw::caption(ui, &fill(ui.ctx(), text, &[&LONGEST_ROW]));
+        }
         None => drop(draw::caption(ui, "Following the row ...")),
     }
 }
 
 /// The error of the average after each key block, on a logarithmic scale: an exact one has no point.
-fn errors(ui: &mut Ui, look: &Look<'_>, told: &RowTold) {
+fn errors_of(ui: &mut Ui, look: &Look<'_>, own: &RowStory, errors: &[f64]) {
     let palette = Palette::of(ui);
     let text = "error of {0} after each key block, against f64 (power of ten)";
     draw::caption(ui, &fill(ui.ctx(), text, &[&row_numbers::ratio(look)]));
-    let points: Vec<[f64; 2]> = told
-        .own
+    let points: Vec<[f64; 2]> = own
         .visits
         .iter()
-        .zip(&told.errors)
+        .zip(errors)
         .filter(|(_, error)| error.is_finite() && **error > 0.0)
         .map(|(visit, error)| [visit.j as f64, error.log10()])
         .collect();
@@ -149,12 +152,12 @@ fn errors(ui: &mut Ui, look: &Look<'_>, told: &RowTold) {
         .allow_drag(false)
         .allow_boxed_zoom(false)
         .include_x(0.0)
-        .include_x(told.own.visits.last().map_or(1.0, |visit| visit.j as f64) * 1.18 + 0.2)
+        .include_x(own.visits.last().map_or(1.0, |visit| visit.j as f64) * 1.18 + 0.2)
         .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { mark.value.to_string() } else { String::new() })
         .show(ui, |plot| {
             plot.line(Line::new("error", points.clone()).color(palette.faint_ink));
             plot.points(Points::new("error", points).radius(4.0).color(palette.ink));
         });
-    let shown: Vec<String> = told.errors.iter().map(|error| short(*error)).collect();
+    let shown: Vec<String> = errors.iter().map(|error| short(*error)).collect();
     draw::describe(&response.response, "errors of the row", &shown.join(", "));
 }

@@ -39,7 +39,8 @@ pub struct Document {
     opening: Option<Job<Result<Opened, Sentence>>>,
     building: Option<Job<Result<FinishedRun, Sentence>>>,
     looking: Option<Job<Snapshot>>,
-    /// With the generation of the scene it is of. It cannot be stopped, so that only one runs at a time.
+    /// With the generation of the scene it is of: the rest of its first pass, and the comparison. That cannot be stopped
+    /// everywhere, so that only one runs at a time.
     checking: Option<Job<(u64, Check)>>,
     /// Where the next scene is looked at.
     landing: Option<Landing>,
@@ -156,13 +157,17 @@ impl Document {
             Some(Ok((generation, check))) if generation == self.generation => self.check = Some(Arc::new(check)),
             _ => {}
         }
+
         if self.check.is_none()
             && self.checking.is_none()
             && self.building.is_none()
             && let Some(scene) = self.scene.clone()
         {
             let generation = self.generation;
-            self.checking = Some(Job::start(ctx, move |_| {
+            self.checking = Some(Job::start(ctx, move |signals| {
+                if let Err(fault) = scene.carry_out(signals) {
+                    return (generation, Check::NotComputed(fault.sentence()));
+                }
                 scene.own.get_or_init(|| {
                     let (run, source) = (&scene.settings.run, &scene.source);
                     run.keeps_to(source).then(|| OwnVerdict::of(&run.on_whole(source)))?
@@ -264,6 +269,8 @@ impl Document {
             player.apply(&schedule, Command::Pause);
         }
         self.generation += 1;
+        // Of the scene before.
+        self.checking.iter().for_each(Job::cancel);
         self.wanted = scene.settings.clone();
         (self.snapshot, self.check, self.looking) = (None, None, None);
         self.look(ctx, player.cursor());
@@ -414,9 +421,10 @@ impl Document {
         self.opening.is_some()
     }
 
-    /// Anything is under way.
+    /// Anything is under way that changes what is seen: of a run too long to be compared, the first pass does not.
     pub fn is_busy(&self) -> bool {
-        self.waiting().is_some() || self.looking.is_some() || self.checking.is_some()
+        let is_compared = self.scene.as_ref().is_none_or(|scene| scene.is_compared());
+        self.waiting().is_some() || self.looking.is_some() || (self.checking.is_some() && is_compared)
     }
 }
 

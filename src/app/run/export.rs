@@ -85,6 +85,7 @@ pub fn trace(scene: &FinishedRun, is_perfetto: bool) -> Result<PathBuf, Sentence
 
 /// The trace of a run.
 pub fn trace_bytes(scene: &FinishedRun, is_perfetto: bool) -> Result<Vec<u8>, Sentence> {
+    scene.run.has_numbers().then_some(()).ok_or("there are no numbers to export: the run is counted alone")?;
     let algorithm = scene.settings.algorithm.name();
     let export = Export {
         kernel_source: KERNELS.iter().find(|kernel| kernel.algorithm == algorithm).map(|kernel| kernel.source),

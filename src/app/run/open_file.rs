@@ -51,7 +51,7 @@ pub fn input(source: &Source) -> Result<Input, Sentence> {
         }
         Source::Toy => Ok(preset::toy()),
         Source::Row => Ok(preset::row()),
-        Source::Random(spec, seed) => random::read(spec, *seed).map_err(|error| error.sentence()),
+        Source::Random(spec, seed) => random::read_or_count(spec, *seed).map_err(|error| error.sentence()),
         Source::Paths(paths) => read_paths(paths, &Reading::default()),
     }
 }

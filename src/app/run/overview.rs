@@ -4,7 +4,8 @@
 use crate::app::run::share::Column;
 use crate::app::run::stored::{MOST_CELLS, Stored, TileProgress};
 use crate::attention::TileClass;
-use crate::schedule::{Plan, Schedule};
+use crate::schedule::language::Sections;
+use crate::schedule::{Place, Plan, Schedule};
 
 /// Columns of the strip of beats.
 pub const STRIP_COLUMNS: usize = 16_384;
@@ -48,9 +49,20 @@ pub struct BeatStrip {
     pub blocks: Vec<u64>,
 }
 
+/// Schedules of more steps are not walked: the sections that the picture has something of are, and no others.
+const MOST_WALKED: u64 = 1 << 22;
+
 impl Overview {
-    /// Walks the schedule once. The grid is that of `head`.
+    /// The grid is that of `head`.
     pub fn new(schedule: &Schedule, head: usize) -> Self {
+        match schedule.closed_sections().filter(|_| schedule.len() > MOST_WALKED) {
+            Some(sections) => Self::by_sections(schedule, &sections, head),
+            None => Self::walked(schedule, head),
+        }
+    }
+
+    /// From every step.
+    fn walked(schedule: &Schedule, head: usize) -> Self {
         let mut grid = Grid::new(schedule.plan());
         let mut strip = StripBuilder::new(schedule, head);
         let mut stored = Stored::new(&schedule.algorithm, &schedule.setting);
@@ -66,6 +78,60 @@ impl Overview {
         });
         Self { grid, strip: strip.finish(), stored }
     }
+
+    /// From the sections of the tiles that are shown, and from those that write a block first or last.
+    fn by_sections(schedule: &Schedule, sections: &Sections<'_>, head: usize) -> Self {
+        let mut grid = Grid::new(schedule.plan());
+        let mut stored = Stored::new(&schedule.algorithm, &schedule.setting);
+        let is_of = |index: usize| schedule.is_section_of(index, head);
+        let mut picked = stored.sections(schedule, is_of);
+        picked.extend(
+            (0..schedule.section_count()).filter(|&index| is_of(index) && grid.shows(schedule.at(index).place())),
+        );
+        for index in picked {
+            let mut n = schedule.section_steps(index).start;
+            schedule.each_of_section(index, |step| {
+                if schedule.is_of(step, head) {
+                    step.place.tile().into_iter().for_each(|(i, j)| grid.add(i, j, n));
+                    stored.add(n, step);
+                }
+                n += 1;
+            });
+        }
+        Self { grid, strip: strip_of_sections(schedule, sections, head), stored }
+    }
+}
+
+/// A column for each of as many equal stretches, with the shares of the section in its middle.
+fn strip_of_sections(schedule: &Schedule, sections: &Sections<'_>, head: usize) -> BeatStrip {
+    let (len, count) = (u128::from(schedule.len()), STRIP_COLUMNS as u128);
+    let mut known: Option<(usize, Column)> = None;
+    let column = |at: u128| {
+        let index = schedule.section_of(((2 * at + 1) * len / (2 * count)) as u64);
+        if known.as_ref().is_none_or(|(of, _)| *of != index) {
+            let mut column = Column::default();
+            sections.each(schedule.at(index), &mut |steps| {
+                column.add(
+                    schedule.algorithm.facts(steps.line).beat,
+                    steps.counts.one,
+                    !schedule.is_section_of(index, head),
+                );
+            });
+            known = Some((index, column));
+        }
+        known.as_ref().map_or_else(Column::default, |(_, column)| column.clone())
+    };
+    BeatStrip { columns: (0..count).map(column).collect(), head, tiles: Vec::new(), blocks: blocks(schedule) }
+}
+
+/// Where sections begin, where they are few.
+fn blocks(schedule: &Schedule) -> Vec<u64> {
+    let sections = (0..schedule.section_count()).take(MOST_NOTCHES + 1);
+    few(sections.map(|index| schedule.section_steps(index).start).collect())
+}
+
+fn few(steps: Vec<u64>) -> Vec<u64> {
+    if steps.len() <= MOST_NOTCHES { steps } else { Vec::new() }
 }
 
 impl Grid {
@@ -88,6 +154,12 @@ impl Grid {
             }
             cell.end = n + 1;
         }
+    }
+
+    /// A section at `place` may work on a tile that is a cell of the grid.
+    fn shows(&self, place: Place) -> bool {
+        place.i().is_none_or(|i| i.is_multiple_of(self.row_stride))
+            && place.j().is_none_or(|j| j.is_multiple_of(self.col_stride))
     }
 
     /// The tile at a row and column of the grid.
@@ -150,7 +222,7 @@ impl<'a> StripBuilder<'a> {
             self.end = (self.columns.len() as u64 * len).div_ceil(of.max(1));
         }
         if let Some(column) = self.columns.last_mut() {
-            column.add(self.schedule.facts(step).beat, is_other);
+            column.add(self.schedule.facts(step).beat, 1, is_other);
         }
         let tile = step.place.tile();
         if tile != self.last_tile && self.tiles.len() <= MOST_NOTCHES {
@@ -160,10 +232,7 @@ impl<'a> StripBuilder<'a> {
     }
 
     fn finish(self) -> BeatStrip {
-        let few = |steps: Vec<u64>| if steps.len() <= MOST_NOTCHES { steps } else { Vec::new() };
-        let sections = (0..self.schedule.section_count()).take(MOST_NOTCHES + 1);
-        let blocks = sections.map(|index| self.schedule.section_steps(index).start).collect();
-        BeatStrip { columns: self.columns, head: self.head, tiles: few(self.tiles), blocks: few(blocks) }
+        BeatStrip { columns: self.columns, head: self.head, tiles: few(self.tiles), blocks: blocks(self.schedule) }
     }
 }
 
@@ -171,7 +240,7 @@ impl<'a> StripBuilder<'a> {
 mod tests {
     use super::*;
     use crate::attention::{Mask, Precision, Shape};
-    use crate::schedule::{Beat, Tiling, algorithm};
+    use crate::schedule::{Beat, Setting, Tiling, algorithm};
 
     fn schedule(n: usize, block: usize, name: &str) -> Schedule {
         let band = Mask { causal: true, ..Mask::default() }.band(&Shape::single(n, n, 2), 0);
@@ -202,6 +271,40 @@ mod tests {
         assert!(map.strip.tiles.is_empty() && map.strip.blocks.is_empty());
         let visible = map.grid.cell(map.grid.rows - 1, 0).unwrap();
         assert!(visible.end > visible.first);
+    }
+
+    /// What is made of a few sections is what a walk of all finds.
+    #[test]
+    fn few_sections_tell_what_a_walk_tells() {
+        for (n, block) in [(1030, 2), (61, 3), (40, 1)] {
+            for algorithm in algorithm::of_program() {
+                let plan = schedule(n, block, "flash2").plan().clone();
+                let schedule = Schedule::of(algorithm, Setting { splits: 3, heads: 2, ..Setting::new(plan) });
+                let Some(sections) = schedule.closed_sections() else { continue };
+                for head in [0, 1] {
+                    let (walked, few) =
+                        (Overview::walked(&schedule, head), Overview::by_sections(&schedule, &sections, head));
+                    assert!(walked.grid.cells == few.grid.cells, "{} {n} {head}", algorithm.name());
+                    assert!(walked.stored == few.stored, "{} {n} {head}", algorithm.name());
+                    assert_eq!(few.strip.columns.len(), STRIP_COLUMNS);
+                    assert_eq!(few.strip.blocks, walked.strip.blocks);
+                }
+            }
+        }
+    }
+
+    /// A million tokens in blocks of 128: 470 million steps, of which a thousandth is written.
+    #[test]
+    fn a_million_tokens_have_a_map() {
+        for name in ["flash1", "flash2", "flash2-backward"] {
+            let schedule = schedule(1 << 20, 128, name);
+            let map = Overview::new(&schedule, 0);
+            assert_eq!((map.grid.rows, map.grid.cols, map.grid.row_stride), (256, 256, 32), "{name}");
+            let last = map.grid.cell(255, 255).unwrap();
+            assert!(last.end > last.first && last.end <= schedule.len(), "{name}");
+            assert_eq!(map.grid.cell(0, 255).unwrap().class, TileClass::Skipped, "{name}");
+            assert!(map.strip.columns.iter().all(|column| column.at(0.5).is_some()), "{name}");
+        }
     }
 
     #[test]

@@ -4,13 +4,15 @@
 use crate::app::run::link::Link;
 use crate::app::run::settings::Settings;
 use crate::attention::{Input, ProblemError};
-use crate::machine;
-use crate::schedule::Setting;
 use crate::schedule::spec::past;
+use crate::schedule::{Setting, language};
 use crate::sentence::Sentence;
 
-/// Steps that one run may have: a first pass of a minute or so.
+/// Steps that are walked one by one at most: a second or so.
 pub const MOST_STEPS: u64 = 50_000_000;
+/// Sections that a longer schedule may have, and blocks along an axis: a look writes a section of so many again.
+const MOST_SECTIONS: usize = 1 << 19;
+const MOST_BLOCKS: usize = 1 << 16;
 
 /// Errors with the first thing of `place`, which led to `settings`, that is not there.
 pub fn not_there(place: &Link, settings: &Settings, input: &Input) -> Result<(), Sentence> {
@@ -34,16 +36,27 @@ pub fn not_there(place: &Link, settings: &Settings, input: &Input) -> Result<(),
     place.at.filter(|&at| at > steps).map_or(Ok(()), |at| Err(past("step", at, steps)))
 }
 
-/// Errors where a run would keep more in memory, or take more steps, than a window can wait for.
+/// Errors where a schedule is longer than a window can wait for: one that is to be walked step by step, or one of too many
+/// blocks.
 pub fn too_large(settings: &Settings, setting: &Setting) -> Result<(), Sentence> {
-    let algorithm = &settings.algorithm;
-    machine::check_scores(algorithm, &setting.plan)?;
+    let (algorithm, plan) = (&settings.algorithm, &setting.plan);
     let steps = algorithm.steps_of(setting);
-    if steps > MOST_STEPS {
-        let fault = "{0} steps are too many to carry out (at most {1}); choose larger blocks";
-        return Err(Sentence::new(fault).with(steps).with(MOST_STEPS));
+    if steps <= MOST_STEPS {
+        return Ok(());
     }
-    Ok(())
+    let fault = if language::reads_once(algorithm.text()) {
+        let fault =
+            "{0} steps of a text that reads blocks once are too many to walk (at most {1}); choose larger blocks";
+        Sentence::new(fault).with(steps).with(MOST_STEPS)
+    } else if plan.t_r().max(plan.t_c()) > MOST_BLOCKS
+        || !language::has_sections(algorithm.text(), setting, MOST_SECTIONS)
+    {
+        let fault = "{0} steps over {1} x {2} blocks are too many; choose larger blocks";
+        Sentence::new(fault).with(steps).with(plan.t_r()).with(plan.t_c())
+    } else {
+        return Ok(());
+    };
+    Err(fault)
 }
 
 #[cfg(test)]
@@ -100,10 +113,14 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_refused_before_it_is_walked() {
-        let standard = run(RunSpec { algorithm: Some("standard".into()), ..RunSpec::default() });
-        assert!(fault("random:65536,65536,1", standard).contains("GiB is the limit"));
-        let flash1 =
-            run(RunSpec { algorithm: Some("flash1".into()), br: Some(16), bc: Some(16), ..RunSpec::default() });
-        assert!(fault("random:262144,262144,1", flash1).contains("too many to carry out"));
+        let of = |name: &str, side: usize| {
+            run(RunSpec { algorithm: Some(name.into()), br: Some(side), bc: Some(side), ..RunSpec::default() })
+        };
+        assert!(fault("random:262144,262144,1", of("standard", 16)).contains("too many to walk"));
+        assert!(fault("random:262144,262144,1", of("flash1", 2)).contains("over 131072 x 131072 blocks"));
+        let input = random::read("random:262144,262144,1", 0).unwrap();
+        for place in [of("flash1", 16), of("flash2", 4)] {
+            assert!(place.settings(Settings::for_input(&input), &input).is_ok());
+        }
     }
 }

@@ -19,16 +19,21 @@ pub struct RowTold {
     pub own: RowStory,
     pub right: RowStory,
     /// After each visit of the run on screen, how far the average so far is from that of the same keys in f64: the
-    /// largest component.
-    pub errors: Vec<f64>,
+    /// largest component. `None` of a row of too many keys.
+    pub errors: Option<Vec<f64>>,
 }
+
+/// Keys of a row above which its errors are not computed: each visit is held against all keys so far.
+pub const LONGEST_ROW: usize = 16_384;
 
 impl RowTold {
     fn of(scene: &FinishedRun, query: usize) -> Self {
         let algorithm = &scene.schedule().algorithm;
         let right = algorithm.base().unwrap_or(algorithm);
-        let [own, right] = [algorithm, right].map(|algorithm| scene.run.story_of(algorithm, query));
-        let errors = errors(scene, query, &own);
+        let own = scene.run.story_of(algorithm, query);
+        let right = if right == algorithm { own.clone() } else { scene.run.story_of(right, query) };
+        let is_short = scene.plan().n_k <= LONGEST_ROW && scene.run.has_numbers();
+        let errors = is_short.then(|| errors(scene, query, &own));
         Self { own, right, errors }
     }
 }

@@ -13,7 +13,7 @@ use crate::app::run::settings::Settings;
 use crate::attention::error_rule::{Errors, max_error};
 use crate::attention::expected::{self, FORWARD, GRADIENTS};
 use crate::attention::oracle::Output;
-use crate::attention::{Compared, Expected, Input, conversion};
+use crate::attention::{Compared, Expected, Input, Problem, conversion};
 use crate::machine::{self, Fault, FirstWrong, Group, Judged, Run};
 use crate::schedule::{Algorithm, Plan, Schedule, Setting, Traffic, algorithm};
 use crate::sentence::Sentence;
@@ -26,6 +26,8 @@ pub struct FinishedRun {
     pub input: Input,
     pub settings: Settings,
     pub run: Run,
+    /// Why the run is counted alone, without a number.
+    pub counted_alone: Option<Sentence>,
     pub map: Overview,
     /// What this algorithm moves by its formula.
     pub closed_form: Traffic,
@@ -35,11 +37,18 @@ pub struct FinishedRun {
     pub own: OnceLock<Option<OwnVerdict>>,
 }
 
+/// Operations of a first pass that is done before the first picture: a moment.
+const AT_ONCE: u64 = 1 << 30;
+/// Operations of a first pass that is done at all, beside the picture: a minute or so. Of a longer run, what is looked at
+/// is computed and nothing else.
+const BESIDE: u64 = 1 << 41;
+
 /// Queries or keys above which no exact result is computed: it costs O(N^2 d) in f64.
 pub const LONGEST_CHECKED: usize = 4096;
 
 impl FinishedRun {
-    /// Runs `settings` on `source` once. Errors in a sentence when it would need too much or does not fit.
+    /// Makes `settings` on `source` ready to be looked at. A short run is carried out at once, and so is one by a text of
+    /// the person's own, which may not be possible. Errors in a sentence when it does not fit.
     pub fn build(source: Arc<Input>, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
         let input = settings.run.apply(Cow::Borrowed(&source)).map_err(|error| error.sentence())?;
         let mut settings = settings;
@@ -52,16 +61,44 @@ impl FinishedRun {
         let plan = schedule.plan();
         let closed_form = schedule.algorithm.closed_form_of(&schedule.setting);
         let standard = baseline(&schedule.algorithm).closed_form_of(&Setting { heads, ..Setting::new(plan.clone()) });
-        let len = schedule.len();
-        let go_on = |done| {
+        let (batch, head) = (settings.run.batch(), settings.run.head());
+        let counted_alone = counted_alone(&input, &schedule);
+        let run = match counted_alone {
+            Some(_) => Run::counted(schedule, batch, head),
+            None => {
+                let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, .., .., ..]));
+                Run::ready(schedule, &input.problem, d_o, batch, head).map_err(told)?
+            }
+        };
+        let own = OnceLock::new();
+        let scene = Self { source, input, settings, run, counted_alone, map, closed_form, standard, own };
+        if scene.flops() <= AT_ONCE || !algorithm::is_of_program(&scene.settings.algorithm) {
+            scene.carry_out(signals).map_err(told)?;
+        }
+        Ok(scene)
+    }
+
+    /// Carries out the first pass, where that was not done and does not take too long.
+    pub fn carry_out(&self, signals: &Signals) -> Result<(), Fault> {
+        if self.flops() > BESIDE {
+            return Ok(());
+        }
+        let len = self.schedule().len();
+        self.run.carry_out(|done| {
             signals.report(done, len);
             !signals.is_cancelled()
-        };
-        let (batch, head) = (settings.run.batch(), settings.run.head());
-        let d_o = input.d_o.as_ref().map(|d_o| d_o.slice(ndarray::s![batch, .., .., ..]));
-        let run = Run::with_gradient(schedule, &input.problem, d_o, batch, head, go_on);
-        let run = run.map_err(|fault| if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() })?;
-        Ok(Self { source, input, settings, run, map, closed_form, standard, own: OnceLock::new() })
+        })
+    }
+
+    /// It is short enough to be compared with an exact result.
+    pub fn is_compared(&self) -> bool {
+        self.plan().n_q.max(self.plan().n_k) <= LONGEST_CHECKED
+    }
+
+    /// The problem as something to compute. Errors where it is a shape alone.
+    pub fn problem_with_values(&self) -> Result<&Problem, Sentence> {
+        let problem = &self.input.problem;
+        problem.has_values().then_some(problem).ok_or_else(|| "the input is a shape alone, without numbers".into())
     }
 
     /// The algorithm that this one is held against.
@@ -147,6 +184,22 @@ impl FinishedRun {
     }
 }
 
+fn told(fault: Fault) -> Sentence {
+    if fault == Fault::Stopped { "cancelled".into() } else { fault.sentence() }
+}
+
+/// Why a run is counted alone: its input is a shape, its scores would not fit in memory, or what it is given would be long
+/// in the making.
+fn counted_alone(input: &Input, schedule: &Schedule) -> Option<Sentence> {
+    if !input.problem.has_values() {
+        return Some("The input is a shape alone, without numbers.".into());
+    }
+    if schedule.algorithm.is_backward() && schedule.algorithm.closed_form_of(&schedule.setting).flops.total() > BESIDE {
+        return Some("A backward pass needs all of its forward pass, which is too long here.".into());
+    }
+    machine::check_scores(&schedule.algorithm, schedule.plan()).err()
+}
+
 /// The un-fused forward pass, or the un-fused backward pass.
 fn baseline(algorithm: &Algorithm) -> &'static Algorithm {
     let name = if algorithm.is_backward() { "standard-backward" } else { "standard" };
@@ -175,8 +228,10 @@ pub enum Check {
 impl Check {
     /// Compares the run's results with the f64 oracle.
     pub fn of(scene: &FinishedRun) -> Self {
-        let plan = scene.plan();
-        if plan.n_q.max(plan.n_k) > LONGEST_CHECKED {
+        if let Some(why) = &scene.counted_alone {
+            return Check::NotComputed(why.clone());
+        }
+        if !scene.is_compared() {
             return Check::NotComputed(Sentence::new("Not computed for more than {0} tokens.").with(LONGEST_CHECKED));
         }
         match scene.run.output() {

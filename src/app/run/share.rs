@@ -5,15 +5,15 @@ use crate::schedule::Beat;
 /// Steps counted by their beat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Column {
-    counts: [u32; Beat::ALL.len()],
+    counts: [u64; Beat::ALL.len()],
     /// Those of another head of the group than the one that is shown.
-    others: u32,
+    others: u64,
 }
 
 impl Column {
-    pub fn add(&mut self, beat: Beat, is_other: bool) {
-        self.counts[beat as usize] += 1;
-        self.others += u32::from(is_other);
+    pub fn add(&mut self, beat: Beat, steps: u64, is_other: bool) {
+        self.counts[beat as usize] += steps;
+        self.others += if is_other { steps } else { 0 };
     }
 
     pub fn join(&mut self, other: &Self) {
@@ -23,18 +23,18 @@ impl Column {
 
     /// The beat at a height from 0 to 1: each has its share of the column, in the order of [`Beat::ALL`].
     pub fn at(&self, height: f32) -> Option<Beat> {
-        let total: u32 = self.counts.iter().sum();
-        let wanted = f64::from(height) * f64::from(total);
+        let total: u64 = self.counts.iter().sum();
+        let wanted = f64::from(height) * total as f64;
         let mut so_far = 0;
         Beat::ALL.into_iter().find(|beat| {
             so_far += self.counts[*beat as usize];
-            wanted < f64::from(so_far)
+            wanted < so_far as f64
         })
     }
 
     /// The steps of the column are for another head, more than half of them.
     pub fn is_other(&self) -> bool {
-        2 * self.others > self.counts.iter().sum()
+        2 * self.others > self.counts.iter().sum::<u64>()
     }
 }
 
@@ -47,10 +47,10 @@ mod tests {
         use Beat::{Load, Score, Softmax, Store};
         let mut column = Column::default();
         for (beat, count) in [(Load, 2), (Score, 1), (Store, 1)] {
-            (0..count).for_each(|_| column.add(beat, false));
+            column.add(beat, count, false);
         }
         let mut more = Column::default();
-        (0..4).for_each(|_| more.add(Softmax, true));
+        more.add(Softmax, 4, true);
         column.join(&more);
         let seen: Vec<_> = (0..8).filter_map(|row| column.at((row as f32 + 0.5) / 8.0)).collect();
         assert_eq!(seen, [Load, Load, Score, Softmax, Softmax, Softmax, Softmax, Store]);

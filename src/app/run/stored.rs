@@ -1,7 +1,9 @@
 //! When each block in HBM is written, first and last: made once per run, of bounded size.
 
+use std::collections::BTreeSet;
+
 use crate::schedule::language::{Action, Axis};
-use crate::schedule::{Algorithm, Place, Setting, Step, Tensor};
+use crate::schedule::{Algorithm, Place, Schedule, Setting, Step, Tensor, WrittenBlocks, written};
 
 /// Rows and columns of the grid that are kept at most; of more tiles, every n-th is shown.
 pub const MOST_CELLS: usize = 256;
@@ -17,6 +19,7 @@ pub enum TileProgress {
 }
 
 /// The blocks of every tensor that some line writes.
+#[derive(PartialEq)]
 pub struct Stored {
     tensors: Vec<StoredBlocks>,
     /// Of each line of the text, the tensors that it writes, by their number above.
@@ -24,6 +27,7 @@ pub struct Stored {
 }
 
 /// The blocks of one tensor: query blocks, and by key block or split; thinned out where there are many.
+#[derive(PartialEq)]
 struct StoredBlocks {
     tensor: Tensor,
     axes: [Option<Axis>; 2],
@@ -61,6 +65,23 @@ impl Stored {
         }
     }
 
+    /// The sections, among those that `is_of` holds for, that may write a cell first or last: what they write is all that
+    /// is kept.
+    pub fn sections(&self, schedule: &Schedule, is_of: impl Fn(usize) -> bool) -> BTreeSet<usize> {
+        let mut met: Vec<Vec<Option<(usize, usize)>>> =
+            self.tensors.iter().map(|blocks| vec![None; blocks.cells.len()]).collect();
+        for (index, written) in written::of_sections(schedule).iter().enumerate().filter(|(index, _)| is_of(*index)) {
+            for of in written {
+                let tensor = schedule.algorithm.tensor(of.tensor);
+                let known = self.tensors.iter().zip(&mut met).filter(|(blocks, _)| blocks.tensor == tensor);
+                for (blocks, met) in known {
+                    blocks.each_cell(of, |cell| met[cell] = Some((met[cell].map_or(index, |(first, _)| first), index)));
+                }
+            }
+        }
+        met.into_iter().flatten().flatten().flat_map(|(first, last)| [first, last]).collect()
+    }
+
     /// How far the writing of a block has come after `cursor` steps. `None` of a tensor that no line writes.
     pub fn progress(&self, tensor: Tensor, place: Place, cursor: u64) -> Option<TileProgress> {
         let blocks = self.tensors.iter().find(|blocks| blocks.tensor == tensor)?;
@@ -89,6 +110,19 @@ impl StoredBlocks {
         let at = |axis: Option<Axis>| axis.map_or(Some(0), |axis| place.at(axis));
         let (row, col) = (at(self.axes[0])?, at(self.axes[1])?);
         Some(row / self.strides[0] * self.cols + col / self.strides[1])
+    }
+
+    /// The cells of blocks that a section writes.
+    fn each_cell(&self, written: &WrittenBlocks, mut visit: impl FnMut(usize)) {
+        let cells = |axis: Option<Axis>, stride: usize| {
+            let blocks = axis.map_or(0..1, |axis| written.along(axis));
+            blocks.start / stride..blocks.end.div_ceil(stride)
+        };
+        for row in cells(self.axes[0], self.strides[0]) {
+            for col in cells(self.axes[1], self.strides[1]) {
+                visit(row * self.cols + col);
+            }
+        }
     }
 
     fn add(&mut self, n: u64, place: Place) {

@@ -11,10 +11,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::Input;
-use super::budget::Budget;
+use super::budget::{BUDGET, Budget};
 use super::element::Element;
 use super::error::InputError;
 use crate::attention::{Problem, Shape};
+use crate::number;
 use crate::sentence::Sentence;
 
 /// How a spec begins.
@@ -24,6 +25,31 @@ pub const PREFIX: &str = "random:";
 ///
 /// Errors when the spec does not parse, a size is 0, heads do not divide, or the tensors exceed the budget.
 pub fn read(spec: &str, seed: u64) -> Result<Input, InputError> {
+    let (shape, rank) = sizes(spec)?;
+    let mut input = Input::new(spec, problem(shape, seed)?, rank);
+    input.seed = Some(seed);
+    Ok(input)
+}
+
+/// The same where steps and counts are enough: of tensors that exceed the budget, their shape without numbers, and a warning
+/// that says so.
+pub fn read_or_count(spec: &str, seed: u64) -> Result<Input, InputError> {
+    match read(spec, seed) {
+        Err(InputError::TooLarge { bytes, .. }) => {
+            let (shape, rank) = sizes(spec)?;
+            let mut input = Input::new(spec, Problem::of_shape(shape)?, rank);
+            input.seed = Some(seed);
+            let said = "counted alone, without numbers: one of Q, K and V is {0}, and {1} is the limit of all";
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            input.warnings.push(Sentence::new(said).with(number::bytes(bytes)).with(number::bytes(BUDGET)));
+            Ok(input)
+        }
+        read => read,
+    }
+}
+
+/// The sizes that a spec names, with the rank of its arrays.
+fn sizes(spec: &str) -> Result<(Shape, usize), InputError> {
     let refuse = |fault: &'static str| InputError::Random { spec: spec.into(), fault: fault.into() };
     let sizes = spec.strip_prefix(PREFIX).ok_or_else(|| refuse("a random input begins with random:"))?;
     let sizes: Vec<usize> = sizes
@@ -38,9 +64,8 @@ pub fn read(spec: &str, seed: u64) -> Result<Input, InputError> {
         _ => return Err(refuse("three to five numbers are needed")),
     };
     let shape = Shape { batch: 1, heads, kv_heads, n_q, n_k, d, d_v: d };
-    let mut input = Input::new(spec, problem(shape, seed)?, if sizes.len() == 3 { 2 } else { 3 });
-    input.seed = Some(seed);
-    Ok(input)
+    shape.validate()?;
+    Ok((shape, if sizes.len() == 3 { 2 } else { 3 }))
 }
 
 /// A problem of random Q, K and V. Errors when the shape is not valid or exceeds the budget.

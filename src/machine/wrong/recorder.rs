@@ -8,11 +8,10 @@ use crate::machine::compile::Program;
 use crate::machine::evaluate::Machine;
 use crate::machine::given::Given;
 use crate::machine::hbm::{Block, first_of};
-use crate::machine::lazy::restore;
-use crate::machine::recording::Checkpoints;
+use crate::machine::lazy::{Past, restore};
 use crate::machine::view::shapes;
 use crate::schedule::language::{Axis, Extent, NameId, Role, Shape};
-use crate::schedule::{Place, Schedule, Step};
+use crate::schedule::{Place, Schedule, Step, written};
 
 /// The row that is looked at: a query, or a key, of a head of the group.
 #[derive(Clone, Copy)]
@@ -52,15 +51,15 @@ pub fn record<'s, T: Real>(schedule: &'s Schedule, given: &[Given<T>], watched: 
     let mut machine = Machine::new(&program, &schedule.setting, given).ok()?;
     let blocks = blocks_of(schedule, watched);
     let (mut moments, mut kept) = (Vec::new(), 0);
-    let none = Checkpoints::none(schedule);
-    restore(&mut machine, schedule, &none, schedule.len(), false, &blocks, |n, step, machine| {
+    let past = Past { schedule, written: &written::of_sections(schedule), checkpoints: None };
+    let done = restore(&mut machine, &past, schedule.len(), false, &blocks, |n, step, machine| {
         if kept < MOST_NUMBERS && !is_load(schedule, step) {
             let values = left_by(schedule, step, machine, watched);
             kept += values.iter().map(|values| values.numbers.len()).sum::<usize>();
             moments.push(Moment { n, step: *step, values });
         }
     });
-    (kept < MOST_NUMBERS).then_some(moments)
+    (done.is_ok() && kept < MOST_NUMBERS).then_some(moments)
 }
 
 /// What is loaded was made by another step.

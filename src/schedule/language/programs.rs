@@ -79,7 +79,7 @@ pub fn programs(algorithm: &Algorithm, setting: &Setting) -> Option<Vec<KernelWo
 }
 
 /// What is the same for every program.
-struct Summary<'a> {
+pub(super) struct Summary<'a> {
     algorithm: &'a Algorithm,
     setting: &'a Setting,
     /// Of each line.
@@ -97,7 +97,7 @@ struct OfLine {
 }
 
 impl<'a> Summary<'a> {
-    fn new(algorithm: &'a Algorithm, setting: &'a Setting) -> Self {
+    pub fn new(algorithm: &'a Algorithm, setting: &'a Setting) -> Self {
         let keep_is_given = setting.of_run(Test::KeepGiven);
         let tally = closed_form(algorithm, setting);
         let of_line = |(line, total): (&Line, &super::Totals)| {
@@ -119,6 +119,11 @@ impl<'a> Summary<'a> {
         };
         let lines = algorithm.lines.iter().zip(&tally.lines).map(of_line).collect();
         Self { algorithm, setting, lines, seen: setting.runs(Over::KeyBlocksSomeQuerySees, Place::default()) }
+    }
+
+    /// What a line costs at places of a kind; `None` where it is no step there.
+    pub fn cost(&self, line: usize, kind: Kind) -> Option<&Cost> {
+        self.lines[line].costs[kind as usize].as_ref()
     }
 
     fn work(&self, kernel: usize, place: Place) -> Work {
@@ -144,7 +149,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The places of a line in the program at `place`, those of one kind together.
-    fn each_cell(&self, line: &Line, place: Place, add: &mut dyn FnMut(Kind, Counts)) {
+    pub fn each_cell(&self, line: &Line, place: Place, add: &mut dyn FnMut(Kind, Counts)) {
         let over = |axis| line.loops.iter().find(|over| over.axis == axis).map(|over| over.over);
         let plan = &self.setting.plan;
         let times = self.repeats(line, place);

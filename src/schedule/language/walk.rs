@@ -47,6 +47,13 @@ pub struct Section {
     place: Place,
 }
 
+impl Section {
+    /// The axes that are the same for all of it.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+}
+
 /// A block that some line reads `once`: its kernel and tensor; its place, with the head whose it is.
 pub type Block = (usize, TensorId, Place);
 
@@ -94,6 +101,11 @@ fn carried_out(nodes: &[Node], lines: &[ReadyLine]) -> Vec<Node> {
 }
 
 impl Ready {
+    /// Bytes of buffers of a program of a kernel.
+    pub fn footprint(&self, kernel: usize) -> OnChip {
+        self.footprints[kernel]
+    }
+
     /// Of each line, the sets of statements that some place may carry out, as bits.
     pub fn sets(&self) -> impl Iterator<Item = Vec<u32>> {
         self.lines.iter().map(ReadyLine::sets)
@@ -291,13 +303,30 @@ impl Walker<'_> {
         is_new: impl FnMut(Block) -> bool,
         visit: impl FnMut(&Step) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
+        let mut steps = Steps { walker: *self, section, has_begun, is_new, visit };
+        steps.nodes(self.nodes(section), section.place)
+    }
+
+    fn nodes(&self, section: &Section) -> &[Node] {
         let body = &self.ready.bodies[section.kernel];
         let nodes = match section.turn_of.map(|at| &body[at]) {
             Some(Node::Loop(outer)) => &outer.body,
             _ => body,
         };
-        let mut steps = Steps { walker: *self, section, has_begun, is_new, visit };
-        steps.nodes(&nodes[section.nodes.clone()], section.place)
+        &nodes[section.nodes.clone()]
+    }
+
+    /// Calls `visit` with the lines that a section may carry out, each once.
+    pub fn each_line(&self, section: &Section, visit: &mut dyn FnMut(usize)) {
+        fn each(nodes: &[Node], visit: &mut dyn FnMut(usize)) {
+            for node in nodes {
+                match node {
+                    Node::Line(line) => visit(*line),
+                    Node::Loop(inner) => each(&inner.body, visit),
+                }
+            }
+        }
+        each(self.nodes(section), visit);
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn apply(input: &mut Input) {
 /// `[batch, heads, 1, width]` as `[batch, kv_heads, g, width]`; what is one for all heads is one for all rows.
 fn rows(tensor: &Array4<f64>, whole: &Shape) -> Array4<f64> {
     let (batch, heads, _, width) = tensor.dim();
-    if heads != whole.heads {
+    if heads != whole.heads || tensor.is_empty() {
         return tensor.clone();
     }
     let sizes = (batch, whole.kv_heads, whole.group(), width);

@@ -64,7 +64,7 @@ impl Detail {
                         self.tiles.push(n);
                     }
                     let column = self.column_of(n);
-                    self.columns[column].add(schedule.facts(step).beat, !schedule.is_of(step, head));
+                    self.columns[column].add(schedule.facts(step).beat, 1, !schedule.is_of(step, head));
                     if self.end - self.first <= MOST_NAMED {
                         self.ops.push(step.line);
                     }
@@ -160,7 +160,7 @@ mod tests {
         let mut sum = Column::default();
         whole.columns.iter().for_each(|column| sum.join(column));
         let mut all = Column::default();
-        schedule.for_each(|_, step| all.add(schedule.facts(step).beat, false));
+        schedule.for_each(|_, step| all.add(schedule.facts(step).beat, 1, false));
         assert_eq!(sum, all);
     }
 }

@@ -86,7 +86,7 @@ impl Bars {
     /// Errors in a sentence, and when it is cancelled.
     pub fn of(scene: &FinishedRun, format: Precision, signals: &Signals) -> Result<Self, Sentence> {
         let settings = &scene.settings;
-        let problem = &scene.input.problem;
+        let problem = scene.problem_with_values()?;
         let (batch, head) = (settings.run.batch(), settings.run.head());
         let go_on = || if signals.is_cancelled() { Err(Sentence::new("cancelled")) } else { Ok(()) };
         let reference = error_rule::reference(problem, batch, head, format);

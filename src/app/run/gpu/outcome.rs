@@ -39,7 +39,7 @@ pub struct Outcome {
 impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
     pub fn run(backend: &mut dyn Backend, scene: &FinishedRun, signals: &Signals) -> Result<Self, GpuFault> {
-        let (problem, settings) = (&scene.input.problem, &scene.settings);
+        let (problem, settings) = (scene.problem_with_values()?, &scene.settings);
         let splits = settings.run.splits(&settings.algorithm);
         backend.set_splits(splits);
         backend.supports(problem, settings.algorithm.name(), settings.run.precision()).map_err(GpuError::from)?;

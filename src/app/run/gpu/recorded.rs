@@ -74,7 +74,7 @@ impl Recorded {
     /// Runs the taps of the scene's problem and compares them.
     pub fn new(backend: &mut dyn Backend, scene: &FinishedRun, signals: &Signals) -> Result<Self, GpuFault> {
         let settings = &scene.settings;
-        let problem = &scene.input.problem;
+        let problem = scene.problem_with_values()?;
         let taps = backend.taps(problem, settings.algorithm.name(), settings.run.precision(), signals.cancel())?;
         Self::of(taps, scene, signals)
     }

@@ -198,9 +198,24 @@ pub static TABLE: &[(&str, &str)] = &[
     ("this version has no algorithm {0}", "这个版本没有算法 {0}"),
     // Runs.
     (
-        "{0} steps are too many to carry out (at most {1}); choose larger blocks",
-        "{0} 步太多(最多 {1} 步)；请选更大的块",
+        "{0} steps of a text that reads blocks once are too many to walk (at most {1}); choose larger blocks",
+        "文本只读一次各块，{0} 步太多，无法逐步走完(最多 {1} 步)；请选更大的块",
     ),
+    (
+        "{0} steps over {1} x {2} blocks are too many; choose larger blocks",
+        "{1} x {2} 块共 {0} 步，太多了；请选更大的块",
+    ),
+    (
+        "counted alone, without numbers: one of Q, K and V is {0}, and {1} is the limit of all",
+        "只计数，没有数值：Q、K、V 之一有 {0}，而全部的上限是 {1}",
+    ),
+    ("the input is a shape alone, without numbers", "输入只有形状，没有数值"),
+    ("The input is a shape alone, without numbers.", "输入只有形状，没有数值。"),
+    (
+        "A backward pass needs all of its forward pass, which is too long here.",
+        "反向需要完整的前向结果，而这里的前向太长。",
+    ),
+    ("there are no numbers to export: the run is counted alone", "没有数值可导出：这次运行只计数"),
     ("cancelled", "已取消"),
     (
         "{0} would keep S and P of {1} x {2} in memory, {3}, and {4} is the limit here; flash2 needs neither",
