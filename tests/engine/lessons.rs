@@ -109,8 +109,8 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         (9, "show: chart", "show: figure", "this beat has no figure"),
         (
             1,
-            "step: before tile-max\nview: far\nshow: map",
-            "step: before tile-max\nshow: chart",
+            "step: before load S\nview: far\nshow: map",
+            "step: before load S\nshow: chart",
             "what the question hides",
         ),
         (1, "view: far\nshow: map", "view: far\nshow: row", "leave `view` out"),
