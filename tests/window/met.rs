@@ -104,7 +104,12 @@ fn a_first_start_speaks_the_language_of_the_system() {
 /// A choice of the setup is found by its name, and has the keyboard.
 #[test]
 fn the_palette_finds_what_the_setup_has() {
-    for (typed, name) in [("mask", "Causal mask"), ("chip", "Chip: a100-80gb"), ("first tok", "First tokens")] {
+    for (typed, name) in [
+        ("mask", "Causal mask"),
+        ("chip", "Chip: a100-80gb"),
+        ("precis", "Precision: f32"),
+        ("first tok", "First tokens"),
+    ] {
         let mut harness = open_with(&place("real"));
         press(&mut harness, Modifiers::COMMAND, Key::P);
         type_text(&mut harness, typed);
