@@ -320,6 +320,22 @@ fn a_talk_is_read_from_the_last_row() {
     }
 }
 
+/// The answer with all its reasons is on the screen, in type that nobody has to scroll.
+#[test]
+fn the_reasons_of_an_answer_fit_the_screen() {
+    for (lesson, beat, last) in [(14, 1, "neither wins"), (5, 2, "It is read once"), (16, 3, "Look at the registers")] {
+        for (width, height) in [(1280.0, 720.0), (1920.0, 1080.0)] {
+            let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: true }));
+            let options = AppOptions { lesson, is_presenting: true, ..options() };
+            let mut harness = open_as(None, &options, Vec2::new(width, height), 1.0);
+            harness.run_steps(20);
+            let place = harness.get_by_label_contains(last).rect();
+            let screen = harness.ctx.content_rect();
+            assert!(place.bottom() <= screen.bottom(), "{last}: {place:?} of {screen:?}");
+        }
+    }
+}
+
 #[test]
 fn after_the_last_beat_comes_an_end() {
     let beats = LESSONS[3].lesson(Language::English).unwrap().beats.len();

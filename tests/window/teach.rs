@@ -137,6 +137,16 @@ fn a_change_is_found_by_whichever_control_and_withdrawn_when_it_ends() {
     assert!(!found(&harness));
 }
 
+/// What is NaN says so in every part of Near, also where nothing has a weight yet.
+#[test]
+fn a_nan_before_the_first_weight_is_no_dash() {
+    let position = Position { beat: 0, is_revealed: true };
+    let harness = open_with(&AppOptions { lesson: Some((13, position)), ..options() });
+    assert_eq!(value(&harness, "stack l"), "l = 0");
+    assert_eq!(value(&harness, "bar of O"), "O = NaN");
+    assert_eq!(value(&harness, "needle"), "O / l = NaN");
+}
+
 /// The control of an algorithm lists every text that the scene could run, as the beat is: forwards, or backwards.
 #[test]
 fn a_change_of_the_algorithm_offers_every_text_that_runs() {

@@ -181,9 +181,6 @@ impl GpuPanel {
     }
 }
 
-/// Points of width from which two pictures stand beside each other.
-const ROOM_FOR_TWO: f32 = 560.0;
-
 /// What a tab reads, and how high it is before it scrolls.
 #[derive(Clone, Copy)]
 struct TabShown<'a> {

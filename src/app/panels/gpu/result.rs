@@ -41,7 +41,7 @@ pub fn show(
         ui.add_space(SPACE);
     }
     let height = (room - if is_software { 72.0 } else { 32.0 }).clamp(200.0, 720.0);
-    if ui.available_width() < super::ROOM_FOR_TWO {
+    if ui.available_width() < theme::ROOM_FOR_TWO {
         numbers_and_roofs(ui, look, gpu, is_software, messages);
         ui.add_space(2.0 * SPACE);
         return roofline::show(ui, look, gpu, is_software, height.min(360.0));

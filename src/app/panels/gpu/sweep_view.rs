@@ -62,7 +62,7 @@ pub fn show(
         What::Stopped(_) => None,
     };
     // One above the other where each would be too narrow beside the other.
-    let across = if ui.available_width() < super::ROOM_FOR_TWO { 1 } else { 2 };
+    let across = if ui.available_width() < theme::ROOM_FOR_TWO { 1 } else { 2 };
     ui.columns(across, |columns| {
         plot(&mut columns[0], "time in ms", "sweep: time", &points, height, time);
         plot(&mut columns[across - 1], "device memory in MiB", "sweep: memory", &points, height, memory);

@@ -19,11 +19,12 @@ pub fn size(ui: &Ui) -> f32 {
     ui.style().text_styles.get(&style()).map_or(TEXT, |font| font.size)
 }
 
-/// All text of this scope is so much smaller, though none below a label.
+/// All text of this scope is so much smaller, though none below a label in the script on screen.
 pub fn shrink(ui: &mut Ui, part: f32) {
+    let least = theme::readable(tr(ui.ctx(), "Predict"), theme::LABEL);
     let styles = &mut ui.style_mut().text_styles;
     styles.insert(style(), theme::text(TEXT));
-    let smaller = |font: &FontId| FontId { size: (font.size * part).max(theme::LABEL), ..font.clone() };
+    let smaller = |font: &FontId| FontId { size: (font.size * part).max(least), ..font.clone() };
     styles.values_mut().for_each(|font| *font = smaller(font));
 }
 

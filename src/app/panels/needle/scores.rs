@@ -35,6 +35,7 @@ const OF_VISIT: Name<'_> = Name { pattern: "{0} of the visit", part: Some(Part::
 
 /// Scores that differ by less than this part of their size are told by their distance.
 const NEAR: f64 = 1e-3;
+const EQUAL: f64 = 1e-7;
 
 /// What is written at an end of the axis.
 #[derive(Debug, PartialEq)]
@@ -63,7 +64,8 @@ impl ScoreAxis {
         let span = self.high - self.low;
         let [low, high] = [self.low + span * ROOM / (1.0 + 2.0 * ROOM), self.high - span * ROOM / (1.0 + 2.0 * ROOM)];
         let score = |value: f64| AxisEnd::Score(short(without_dust(value, span)));
-        let are_near = high - low < NEAR * high.abs() && high > low;
+        // Of equal ones the axis has a little room only.
+        let are_near = (EQUAL..NEAR).contains(&((high - low) / high.abs()));
         let lowest = if are_near { AxisEnd::Lower(short(high - low)) } else { score(low) };
         [(low, lowest), (high, score(high))]
     }
@@ -312,9 +314,9 @@ mod tests {
         for (scores, expected) in [
             ([-10_000.0, -9_999.0], [AxisEnd::Lower("1.000".into()), AxisEnd::Score("-9999".into())]),
             ([-10_000.0, -9_000.0], [AxisEnd::Score("-10000".into()), AxisEnd::Score("-9000".into())]),
-            ([0.0, 0.0], [AxisEnd::Score("0".into()), AxisEnd::Score("0".into())]),
+            ([3.0, 3.0], [AxisEnd::Score("3.000".into()), AxisEnd::Score("3.000".into())]),
         ] {
-            let room = ((scores[1] - scores[0]) * ROOM).max(1e-9);
+            let room = ((scores[1] - scores[0]) * ROOM).max(1e-9 * scores[1].abs());
             let axis = ScoreAxis { rect: Rect::ZERO, low: scores[0] - room, high: scores[1] + room };
             assert_eq!(axis.ends().map(|(_, text)| text), expected, "{scores:?}");
         }

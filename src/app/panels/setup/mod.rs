@@ -57,6 +57,11 @@ const CHIP: Section = Section { name: "Chip", choices: &["Chip"], is_open: false
 
 const SECTIONS: [&Section; 5] = [&INPUT, &BLOCKS, &MASK, &PRECISION, &CHIP];
 
+/// Every choice, by the name that the palette finds it by.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    SECTIONS.into_iter().flat_map(|section| section.choices).copied()
+}
+
 /// Those that this input and algorithm have.
 pub fn names(document: &Document) -> Vec<&'static str> {
     let (input, settings) = (document.source(), document.wanted());
@@ -69,7 +74,7 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "Batch entry" => shape.batch > 1,
         _ => true,
     };
-    SECTIONS.into_iter().flat_map(|section| section.choices).copied().filter(|name| has(name)).collect()
+    known().filter(|name| has(name)).collect()
 }
 
 fn has_groups(shape: &Shape) -> bool {

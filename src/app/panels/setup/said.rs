@@ -2,7 +2,6 @@
 
 use eframe::egui::Context;
 
-use super::has_groups;
 use super::section::SectionSaid;
 use crate::app::run::settings::Settings;
 use crate::app::tongue::words::{fill, tr};
@@ -14,7 +13,7 @@ pub(super) fn input(ctx: &Context, now: &Settings, before: &Settings, shape: &Sh
     let (run, opened) = (&now.run, &before.run);
     let mut parts = Vec::new();
     parts.extend(run.prefix().map(|n| fill(ctx, "first {0} {0|token|tokens}", &[&n])));
-    if shape.heads > 1 || has_groups(shape) {
+    if shape.heads > 1 {
         parts.push(fill(ctx, "head {0}", &[&run.head()]));
     }
     if shape.batch > 1 {

@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn few_rows_fill_the_height_and_a_wide_room_has_large_numbers() {
+        let layout = TileLayout::new((4, 4), FORWARD, AREA);
+        assert!(layout.cell.y > layout.cell.x && layout.cell.y <= HIGHEST * layout.cell.x + 0.1, "{:?}", layout.cell);
+        assert!((layout.value_zoom() - AREA.width() / WITH_ALL).abs() < 1e-3, "{}", layout.value_zoom());
+        let wide = TileLayout::new((4, 4), FORWARD, AREA.expand2(vec2(300.0, 120.0)));
+        assert!(wide.value_zoom() > 1.4 && wide.cell.x > layout.cell.x);
+    }
+
+    #[test]
     fn a_tile_of_four_has_numbers_and_one_of_128_has_bars() {
         assert!(TileLayout::new((4, 4), FORWARD, AREA).has_values());
         assert!(!TileLayout::new((128, 128), FORWARD, AREA).has_values());
