@@ -26,6 +26,10 @@ pub fn of<T: Real>(head: &Head<T>, i: usize, precision: Precision, stores_scores
     if keys.is_empty() && head.sink.is_some() {
         return None;
     }
+    // A text without a guard gives such a row something else: the sentence tells what the run gave.
+    if keys.is_empty() && m != f64::NEG_INFINITY {
+        return None;
+    }
     if keys.is_empty() {
         return only(Odd::NoKey, Sentence::new("Query {0} sees no key: m and L are -inf, l and O are 0.").with(i));
     }

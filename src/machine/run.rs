@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ndarray::ArrayView3;
 
+use crate::attention::not_finite::Odd;
 use crate::attention::odd_row::{self, OddRow};
 use crate::attention::oracle::Output;
 use crate::attention::{Precision, Problem, Real};
@@ -325,7 +326,11 @@ impl<T: Real> Pass<T> {
     fn odd_row(&self, schedule: &Schedule, query: usize) -> Option<OddRow> {
         let results = &self.recording.get()?.results;
         let m = results.part(Part::Max).or_else(|| results.part(Part::Lse))?.get((query, 0)).copied()?;
-        odd_row::of(&self.given[self.picked].head, query, schedule.plan().precision, schedule.stores_scores(), m)
+        let head = &self.given[self.picked].head;
+        let odd = odd_row::of(head, query, schedule.plan().precision, schedule.stores_scores(), m)?;
+        // Without its guard a text gives a row without keys no l of 0.
+        let l = results.part(Part::Sum).and_then(|l| l.get((query, 0)));
+        (odd.odds != [Odd::NoKey] || l.is_none_or(|l| *l == 0.0)).then_some(odd)
     }
 }
 

@@ -24,11 +24,19 @@ enum TensorGroup {
     Queries,
     Outputs,
     Extras,
+    /// What one text alone has: parts of an output, gradients.
+    Others,
 }
 
 impl TensorGroup {
-    const ALL: [TensorGroup; 5] =
-        [TensorGroup::Scores, TensorGroup::Keys, TensorGroup::Queries, TensorGroup::Outputs, TensorGroup::Extras];
+    const ALL: [TensorGroup; 6] = [
+        TensorGroup::Scores,
+        TensorGroup::Keys,
+        TensorGroup::Queries,
+        TensorGroup::Outputs,
+        TensorGroup::Extras,
+        TensorGroup::Others,
+    ];
 
     fn tensors(self) -> &'static [Tensor] {
         match self {
@@ -37,7 +45,13 @@ impl TensorGroup {
             TensorGroup::Queries => &[Tensor::Q],
             TensorGroup::Outputs => &[Tensor::O, Tensor::M, Tensor::SUM, Tensor::LSE],
             TensorGroup::Extras => &[Tensor::BIAS, Tensor::KEEP],
+            TensorGroup::Others => &[],
         }
+    }
+
+    fn of(tensor: Tensor) -> Self {
+        let has = |group: &Self| group.tensors().contains(&tensor);
+        Self::ALL.into_iter().find(has).unwrap_or(TensorGroup::Others)
     }
 }
 
@@ -51,7 +65,11 @@ impl RunTold<'_> {
     }
 
     fn of_group(self, group: TensorGroup) -> u64 {
-        group.tensors().iter().map(|tensor| self.elements(*tensor)).sum()
+        self.tensors_of(group).into_iter().map(|tensor| self.elements(tensor)).sum()
+    }
+
+    fn tensors_of(self, group: TensorGroup) -> Vec<Tensor> {
+        self.traffic.tensors().into_iter().filter(|tensor| TensorGroup::of(*tensor) == group).collect()
     }
 
     /// How often `tensor`, of `size` elements, went between HBM and the chip.
@@ -91,8 +109,8 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
     let why = match group {
         TensorGroup::Scores => fill(
             ctx,
-            "S and P go through HBM, {0} {0|element|elements} more than in the other",
-            &[&grouped(excess(group))],
+            "S and P go through HBM with {0} {0|element|elements}, in the other with {1}",
+            &[&grouped(more.of_group(group)), &grouped(less.of_group(group))],
         ),
         TensorGroup::Keys => {
             let (own, other) = times(Tensor::K, plan.n_k * plan.d);
@@ -111,6 +129,14 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
             )
         }
         TensorGroup::Extras => fill(ctx, "the bias or the dropout mask is read more often", &[]),
+        TensorGroup::Others => {
+            let names: Vec<_> = more.tensors_of(group).into_iter().map(Tensor::name).collect();
+            fill(
+                ctx,
+                "{0} {0|element|elements} of {2} pass between HBM and the chip, in the other {1} of such tensors",
+                &[&grouped(more.of_group(group)), &grouped(less.of_group(group)), &names.join(", ")],
+            )
+        }
     };
     if is_whole && format > of_less {
         let format = fill(ctx, "its elements take {0} B each, those of the other {1} B", &[&format, &of_less]);
@@ -145,7 +171,8 @@ mod tests {
         // 1280 and 656 elements, of which S and P are 4 x 256.
         assert_eq!(
             told(("flash2", 4, 4, f32), ("standard", 4, 4, f32), 16, 4),
-            "B moves 1.951 times the bytes of A: S and P go through HBM, 1,024 elements more than in the other."
+            "B moves 1.951 times the bytes of A: S and P go through HBM with 1,024 elements, in the other \
+             with 0."
         );
         assert_eq!(
             told(("flash1", 4, 4, f32), ("flash2", 4, 4, f32), 16, 4),
@@ -156,6 +183,9 @@ mod tests {
         let more = told(("flash2", 64, 326, f16), ("flash1", 64, 326, f16), 1024, 64);
         assert!(more.starts_with("A moves 2."), "{more}");
         assert!(more.ends_with("K and V are loaded 16 times over, in the other 1."), "{more}");
+        // Each of 16 rows leaves 4 parts of O and of L, written and read once.
+        let parts = told(("split-kv", 4, 4, f32), ("flash2", 4, 4, f32), 16, 4);
+        assert!(parts.contains("O_part") && !parts.contains("Q is loaded"), "{parts}");
         // 656 x 8 bytes; 640 x 2, and the 16 of L in four bytes each.
         assert_eq!(
             told(("flash2", 4, 4, f16), ("flash2", 4, 4, Precision::F64), 16, 4),

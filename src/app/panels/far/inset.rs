@@ -16,11 +16,13 @@ pub fn paint(map: &Map<'_>) {
     let text = tr(ui.ctx(), "true areas, in elements");
     fit_text(ui.painter(), caption, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
     let is_stored = !map.layout.sheets.is_empty();
+    let plan = map.look.scene.plan();
+    let of_scores = if plan.n_q == plan.n_k { "n x n" } else { "n_q x n_k" };
     for area in &map.layout.areas {
         // What is too small to be drawn still has a place.
         let rect = Rect::from_center_size(area.rect.center(), area.rect.size().max(vec2(1.0, 1.0)));
         let (name, hue) = match area.of {
-            AreaOf::Scores => ("n x n", if is_stored { palette.done } else { palette.background }),
+            AreaOf::Scores => (of_scores, if is_stored { palette.done } else { palette.background }),
             AreaOf::Queries => ("Q", palette.named("Q")),
             AreaOf::Keys => ("K", palette.named("K")),
             AreaOf::Tile => ("tile", palette.done),

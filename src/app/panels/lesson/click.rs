@@ -21,7 +21,7 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, on: ClickOn) {
         ClickOn::Tensor => {
             ("Click it in the picture, or choose it here.", TENSORS.map(|tensor| tensor.name().to_owned()).to_vec())
         }
-        ClickOn::Tile => ("Click the tile in the schedule, or choose it here.", tiles(lesson)),
+        ClickOn::Tile => ("Click the tile in the picture, or choose it here.", tiles(lesson)),
         ClickOn::Row => ("Click the row, or type its number.", Vec::new()),
         ClickOn::Key => ("Click the key, or type its number.", Vec::new()),
     };

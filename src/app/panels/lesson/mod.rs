@@ -230,15 +230,7 @@ fn verdict(ui: &mut Ui, lesson: &OpenLesson, answer: &str) {
 
 fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, messages: &mut Vec<Message>) {
     task(ui, "Change it", &change.find);
-    change::show(ui, lesson, &change.open, messages);
-    ui.horizontal_wrapped(|ui| {
-        if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked() {
-            messages.push(Message::Lesson(LessonMessage::ShowWay));
-        }
-        if ui.button(tr(ui.ctx(), "Restore")).clicked() {
-            messages.push(Message::Lesson(LessonMessage::Restore));
-        }
-    });
+    // Above the controls: below them it could lie beyond the edge.
     if lesson.work.is_found {
         let palette = Palette::of(ui);
         egui::Frame::new().fill(palette.accent_soft).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
@@ -249,6 +241,15 @@ fn find(ui: &mut Ui, lesson: &mut OpenLesson, change: &ShownChange, messages: &m
             prose::line(ui, &change.feedback, TEXT);
         });
     }
+    change::show(ui, lesson, &change.open, messages);
+    ui.horizontal_wrapped(|ui| {
+        if ui.button(tr(ui.ctx(), "Show me a change that does it")).clicked() {
+            messages.push(Message::Lesson(LessonMessage::ShowWay));
+        }
+        if ui.button(tr(ui.ctx(), "Restore")).clicked() {
+            messages.push(Message::Lesson(LessonMessage::Restore));
+        }
+    });
 }
 
 /// Back and on.

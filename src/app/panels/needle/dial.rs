@@ -49,7 +49,13 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     paint_needle(ui, &dial, picture);
     let top = pivot.y + 12.0 + ENDS * picture.zoom;
     let place = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), 28.0 * picture.zoom));
-    let value = named(&ratio(picture.look), picture.needle());
+    let name = ratio(picture.look);
+    let is_over = picture.now.frame >= Frame::Join;
+    let value = match picture.needle() {
+        // Of a row that has seen no key both are 0.
+        None if is_over && !picture.now.visit.is_divided => format!("{name} = 0 / 0"),
+        needle => named(&name, needle),
+    };
     picture.text(
         ui,
         place,

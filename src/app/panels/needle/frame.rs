@@ -130,6 +130,11 @@ pub fn sentence(
             .with(short(visit.m - visit.old.m))
             .with(short(visit.alpha))
             .with(alpha),
+        Frame::Climb if leaves_line(visit) => {
+            Sentence::new("{0} stands above the line, but this text leaves the line: {1} = 1, nothing will shrink.")
+                .with(short(highest))
+                .with(alpha)
+        }
         Frame::Climb => Sentence::new("No new maximum: {0} = 1, nothing will shrink.").with(alpha),
         Frame::Shrink if !visit.shrinks_alike && !forgets => {
             Sentence::new("By this text {0} and {1} do not both shrink by {2}.").with(l).with(o).with(alpha)
@@ -140,6 +145,9 @@ pub fn sentence(
         }
         Frame::Shrink if rises => {
             Sentence::new("{0} and {1} shrink by the same {2}. The needle holds still.").with(l).with(o).with(alpha)
+        }
+        Frame::Shrink if leaves_line(visit) => {
+            Sentence::new("This text leaves the line: {0} and {1} stay as they are.").with(l).with(o)
         }
         Frame::Shrink => Sentence::new("No new maximum: {0} and {1} stay as they are.").with(l).with(o),
         Frame::Join if visit.new.l == 0.0 && visit.sees_some => "Every score so far is -inf: nothing joins.".into(),
@@ -159,6 +167,11 @@ pub fn sentence(
             _ => "The row is done.".into(),
         },
     }
+}
+
+/// A score stands above the line, and the text does not move it: it shrinks only where much is to be gained.
+pub fn leaves_line(visit: &RowVisit) -> bool {
+    visit.m <= visit.old.m && visit.scores.iter().any(|score| *score > visit.old.m)
 }
 
 /// What the frame shows of a row that is no row of numbers.
@@ -226,6 +239,22 @@ mod tests {
         let last = story.visits.last().unwrap();
         for frame in Frame::ALL {
             assert_eq!(at(&story, cursor_of(&story, last, frame)).unwrap().frame, frame);
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_text_leaves_below_a_score_is_no_missing_maximum() {
+        let mut story = story("flash2");
+        let visit = &mut story.visits[1];
+        // As a text leaves it that rescales only where the maximum rises by much.
+        (visit.m, visit.alpha) = (visit.old.m, 1.0);
+        let visit = &story.visits[1];
+        assert!(leaves_line(visit) && !leaves_line(&story.visits[2]));
+        for frame in [Frame::Climb, Frame::Shrink] {
+            let now = Scenelet { visit, index: 1, frame, is_fresh: false };
+            let text = algorithm::by_name("flash2").unwrap();
+            let told = sentence(&now, text, false, false, None, None).to_string();
+            assert!(told.contains("leaves the line") && !told.contains("No new maximum"), "{told}");
         }
     }
 

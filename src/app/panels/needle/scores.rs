@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use eframe::egui::{Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::frame::Frame;
+use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, between, column_title, dashed};
 use crate::app::ink::draw::{arrow, fit_text, hatch};
 use crate::app::ink::motion::lerp;
@@ -246,7 +246,8 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
     let line =
         |n: f32| Rect::from_min_size(pos2(right + 4.0, y + 4.0 + n * height), vec2(rect.right() - right - 4.0, height));
     if visit.m <= visit.old.m {
-        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), "no new max"), picture.label());
+        let text = if leaves_line(visit) { "the line stays" } else { "no new max" };
+        picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), text), picture.label());
         let text = format!("{} = 1", picture.called(Part::Alpha));
         picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
         return;

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::frame::Frame;
+use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, column_title, dashed, largest, named};
 use crate::app::ink::draw::{self, hatch};
 use crate::app::ink::motion::lerp;
@@ -37,9 +37,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     };
     let l = named(picture.called(Part::Sum), Some(sums.l));
     let o = visit.sum_of(sums, picture.component);
-    // Before the first weight there is no sum, and a NaN is one.
-    let is_shown = sums.l != 0.0 || o.is_nan();
-    let o = named(picture.called(Part::Output), is_shown.then_some(o));
+    let o = named(picture.called(Part::Output), Some(o));
     let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
     for (n, accessible, text) in [(0.0, stack, &l), (1.0, bar_of, &o)] {
         paint_sum(ui, under(n, names), accessible, text, is_narrow, picture);
@@ -223,6 +221,7 @@ fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
         (true, true) => fill(ui.ctx(), "{0} forgotten", &[&picture.called(Part::Alpha)]),
         (_, true) if picture.look.question.hides.factor => format!("x {}", picture.called(Part::Alpha)),
         (_, true) => format!("x {}", short(visit.alpha)),
+        (_, false) if leaves_line(visit) => tr(ui.ctx(), "x 1: the line stays").to_owned(),
         (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
     };
     let height = 20.0 * picture.zoom;
@@ -232,17 +231,22 @@ fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
 
 /// With alpha forgotten: where the first number is wrong, and what it should be.
 fn paint_first_fault(ui: &Ui, line: Rect, picture: &Picture<'_>) {
-    let Some((l, right)) = first_fault(picture) else { return };
+    let Some((index, l, right)) = first_fault(picture) else { return };
     let palette = picture.palette;
     ui.painter().rect_filled(line, 4.0, palette.trouble_soft);
     ui.painter().rect_stroke(line, 4.0, Stroke::new(1.5, palette.trouble), StrokeKind::Inside);
-    let text = fill(ui.ctx(), "! {2} = {0}, should be {1}", &[&short(l), &short(right), &picture.called(Part::Sum)]);
+    let (name, l, right) = (picture.called(Part::Sum), short(l), short(right));
+    // Beside the l of a later tile, the badge says whose it is.
+    let text = match picture.story.visits[index].j {
+        _ if index == picture.now.index => fill(ui.ctx(), "! {2} = {0}, should be {1}", &[&l, &right, &name]),
+        j => fill(ui.ctx(), "! at tile {3}: {2} = {0}, should be {1}", &[&l, &right, &name, &j]),
+    };
     let font = theme::text(theme::LABEL * picture.zoom);
     picture.text(ui, line.shrink2(vec2(4.0, 0.0)), Align2::CENTER_CENTER, "first wrong number".into(), &text, font);
 }
 
-/// The first l of the story that differs from the right one, once the picture has come so far.
-fn first_fault(picture: &Picture<'_>) -> Option<(f64, f64)> {
+/// The first l of the story that differs from the right one, with its visit, once the picture has come so far.
+fn first_fault(picture: &Picture<'_>) -> Option<(usize, f64, f64)> {
     if !picture.forgets {
         return None;
     }
@@ -254,7 +258,7 @@ fn first_fault(picture: &Picture<'_>) -> Option<(f64, f64)> {
         let is_over = index < last || picture.now.frame >= Frame::Join;
         let ended = Some((&visit.new, &right.new)).filter(|_| is_over);
         if let Some((wrong, right)) = [scaled, ended].into_iter().flatten().find(|(a, b)| a.l != b.l) {
-            return Some((wrong.l, right.l));
+            return Some((index, wrong.l, right.l));
         }
     }
     None

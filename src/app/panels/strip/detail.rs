@@ -152,7 +152,7 @@ mod tests {
         for (at, column) in (0..).zip(&part.columns) {
             let mut counted = Column::default();
             for n in 1000 + at * wide..1000 + (at + 1) * wide {
-                counted.add(schedule.facts(&schedule.step(n).unwrap()).beat, false);
+                counted.add(schedule.facts(&schedule.step(n).unwrap()).beat, 1, false);
             }
             assert_eq!(*column, counted, "column {at}");
         }

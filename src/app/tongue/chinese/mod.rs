@@ -292,8 +292,8 @@ static TABLE: &[(&str, &str)] = &[
     ("its formats are {0}, those of the other {1}", "它的格式是 {0}，另一个是 {1}"),
     ("its elements take {0} B each, those of the other {1} B", "它每个元素占 {0} B，另一个占 {1} B"),
     (
-        "S and P go through HBM, {0} {0|element|elements} more than in the other",
-        "S 和 P 要经过显存(HBM)，比另一个多 {0} 个元素",
+        "S and P go through HBM with {0} {0|element|elements}, in the other with {1}",
+        "S 和 P 要经过显存(HBM)，共 {0} 个元素，另一个是 {1} 个",
     ),
     ("K and V are loaded {0} {0|time|times} over, in the other {1}", "K 和 V 载入了 {0} 遍，另一个是 {1} 遍"),
     ("Q is loaded {0} {0|time|times} over, in the other {1}", "Q 载入了 {0} 遍，另一个是 {1} 遍"),
@@ -302,6 +302,10 @@ static TABLE: &[(&str, &str)] = &[
         "O 和各行的统计量在显存(HBM)和片上之间走了 {0} 次，另一个是 {1} 次",
     ),
     ("the bias or the dropout mask is read more often", "偏置或 dropout 掩码读得更多"),
+    (
+        "{0} {0|element|elements} of {2} pass between HBM and the chip, in the other {1} of such tensors",
+        "{2} 有 {0} 个元素在显存(HBM)和片上之间走，另一个是 {1} 个",
+    ),
     // Lessons.
     ("Lessons", "课程"),
     ("Each has one thing to predict, one to change, one to build.", "每课有一处预测，有一处动手改，有一处动手搭。"),
@@ -322,7 +326,7 @@ static TABLE: &[(&str, &str)] = &[
     ("Next lesson", "下一课"),
     ("Done", "完成"),
     ("Click it in the picture, or choose it here.", "在图上点它，或在这里选。"),
-    ("Click the tile in the schedule, or choose it here.", "在执行序列里点分块，或在这里选。"),
+    ("Click the tile in the picture, or choose it here.", "在图上点分块，或在这里选。"),
     ("Click the row, or type its number.", "点这一行，或输入行号。"),
     ("Click the key, or type its number.", "点这个键，或输入编号。"),
     ("Bug", "错误"),

@@ -97,7 +97,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Seed of the input", "输入的种子"),
     ("Window: left, right", "窗口：左，右"),
     ("Lengths of the keys", "键的长度"),
-    ("Scale of the scores", "分数的缩放系数"),
+    ("Scale of the scores", "得分的缩放系数"),
     ("Softcap", "软上限"),
     ("Slopes of ALiBi", "ALiBi 的斜率"),
     ("Rate of dropout", "dropout 的比率"),

@@ -203,6 +203,11 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} is forgotten: the old keys keep their old weight.", "忘了 {0}：旧的键保持旧的权重。"),
     ("{0} and {1} shrink by the same {2}. The needle holds still.", "{0} 和 {1} 按同一个 {2} 缩小。指针不动。"),
     ("By this text {0} and {1} do not both shrink by {2}.", "按这份文本，{0} 和 {1} 并没有都按 {2} 缩小。"),
+    (
+        "{0} stands above the line, but this text leaves the line: {1} = 1, nothing will shrink.",
+        "{0} 高过横线，但这份文本不动横线：{1} = 1，什么都不缩小。",
+    ),
+    ("This text leaves the line: {0} and {1} stay as they are.", "这份文本不动横线：{0} 和 {1} 不变。"),
     ("No new maximum: {0} and {1} stay as they are.", "没有新的最大值：{0} 和 {1} 不变。"),
     (
         "The new weights join {0}, their values join {1}. Only now does the needle move.",
@@ -216,6 +221,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("gap", "差"),
     ("gap {0}", "差 {0}"),
     ("no new max", "没有新最大值"),
+    ("the line stays", "横线不动"),
     ("{0} of the visit", "本次的 {0}"),
     ("{0} as a power", "{0} 的幂"),
     ("what is kept: {1} and {0}", "保留的：{1} 和 {0}"),
@@ -224,6 +230,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("bracket", "括号"),
     ("{0} forgotten", "忘了 {0}"),
     ("x 1: no new maximum", "x 1：没有新最大值"),
+    ("x 1: the line stays", "x 1：横线不动"),
+    ("! at tile {3}: {2} = {0}, should be {1}", "! 分块 {3}：{2} = {0}，应为 {1}"),
     ("! {2} = {0}, should be {1}", "! {2} = {0}，应为 {1}"),
     ("first wrong number", "第一个错的数"),
     ("their ratio: the average so far", "二者之比：至今的平均"),

@@ -20,7 +20,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("a plain number is asked for, and “{0}” is a unit", "这里要的是不带单位的数，而“{0}”是单位"),
     ("the answer is asked for in {0}, and “{1}” is no such unit", "答案要以 {0} 为单位，而“{1}”不是这样的单位"),
     ("yours to find", "由你来找"),
-    ("The line climbs by {0}; the scores stay.", "线上升 {0}，得分不动。"),
+    ("The line climbs by {0}; the scores stay.", "横线上升 {0}，得分不动。"),
     ("You said {0}: right.", "你说 {0}：对。"),
     (
         "You said {0}: the inverse. The old sum shrinks, it does not grow.",
