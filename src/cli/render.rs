@@ -100,6 +100,14 @@ pub struct PlaceOptions {
     /// What lies over the window: keys, commands, open or odd-rows
     #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open", "odd-rows"], hide = true)]
     overlay: Option<String>,
+    /// A panel that stands open: text, kernel, gpu, breakpoints, block sizes or code
+    #[arg(long, value_name = "PANEL", value_parser = panel, hide = true)]
+    panel: Option<&'static str>,
+}
+
+fn panel(text: &str) -> Result<&'static str, Sentence> {
+    let ids = ["text", "kernel", "gpu", "breakpoints", "block sizes", "code"];
+    ids.into_iter().find(|id| *id == text).ok_or_else(|| "no panel is called so".into())
 }
 
 fn theme(text: &str) -> Result<Theme, Sentence> {
@@ -262,6 +270,7 @@ impl PlaceOptions {
             None => {}
         }
         (options.is_presenting, options.tour) = (self.present, self.tour);
+        options.panel = self.panel;
         options.overlay = match self.overlay.as_deref() {
             Some("keys") => Some(Overlay::Keys),
             Some("odd-rows") => Some(Overlay::OddRows),

@@ -68,11 +68,11 @@ impl RowVisit {
         if self.is_divided { o * sums.l } else { o }
     }
 
-    /// The average of the values of component `c`; `None` where nothing has a weight yet.
+    /// The average of the values of component `c`; `None` where nothing has a weight yet, unless O is NaN already.
     pub fn average_of(&self, sums: &RowSums, c: usize) -> Option<f64> {
         let o = sums.o.get(c).copied()?;
         match sums.l {
-            0.0 => None,
+            0.0 if !o.is_nan() => None,
             _ if self.is_divided => Some(o),
             l => Some(o / l),
         }

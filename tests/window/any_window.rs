@@ -310,6 +310,7 @@ fn masks_of_the_setup_are_those_of_the_run() {
         press(&mut harness, NONE, Key::ArrowDown);
     }
     assert!(value(&harness, "m of the row").ends_with(&stage_support::short(oracle::row(&head, row).m)));
+    click(&mut harness, "Input");
     click(&mut harness, "More Key/value head");
     assert_eq!(harness.state().document().wanted().run.head(), 2);
     click(&mut harness, "Padding mask");

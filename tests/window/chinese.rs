@@ -231,6 +231,9 @@ fn overlays_menus_and_panels_on_demand_are_chinese() {
         }
         reader.press(NONE, Key::Escape);
     }
+    for section in ["精度", "芯片"] {
+        click(&mut reader.harness, section);
+    }
     for menu in ["输入：", "算法：", "精度：", "芯片：", "更多"] {
         reader.harness.get_by_label_contains(menu).click();
         reader.harness.run_steps(4);
@@ -296,7 +299,7 @@ fn two_runs_compared_are_chinese() {
 fn the_gpu_panel_is_chinese_with_a_gpu_and_without() {
     for (find_gpu, has_gpu) in [((|| Probe::Unavailable("没有".into())) as FindGpu, false), (stand_in, true)] {
         let mut reader = Reader::new(Link::default(), |options| {
-            (options.find_gpu, options.gpu_panel) = (find_gpu, true);
+            (options.find_gpu, options.panel) = (find_gpu, Some("gpu"));
             options.list_gpus =
                 || vec![("wgpu", Ok(info("没有名字", DeviceKind::Discrete))), ("cuda", Err("没有".into()))];
         });
@@ -333,7 +336,7 @@ fn the_editor_of_a_kernel_is_chinese() {
     for (find_gpu, typed) in [(stand_in as FindGpu, TYPO), (stand_in, ""), (stand_in, LOSES), (cuda, "//"), (none, "")]
     {
         let mut reader = Reader::new(Link::default(), |options| {
-            (options.find_gpu, options.gpu_panel) = (find_gpu, false);
+            (options.find_gpu, options.panel) = (find_gpu, None);
         });
         reader.allow("wgpu cuda error no such word warning unused the kernel broke it cu");
         reader.press(Modifiers::ALT, Key::Num3);

@@ -35,7 +35,7 @@ fn open_second(backend: &str, nth: usize) -> Probe {
 
 fn open_with(input: Option<Input>, find_gpu: FindGpu, size: Vec2) -> Harness<'static, App> {
     let options =
-        AppOptions { find_gpu, list_gpus: list, open_gpu: open_second, gpu_panel: true, ..AppOptions::default() };
+        AppOptions { find_gpu, list_gpus: list, open_gpu: open_second, panel: Some("gpu"), ..AppOptions::default() };
     let builder = Harness::builder().with_size(size).with_max_steps(50);
     let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, input, &options));
     settle(&mut harness);

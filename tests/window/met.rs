@@ -104,7 +104,12 @@ fn a_first_start_speaks_the_language_of_the_system() {
 /// A choice of the setup is found by its name, and has the keyboard.
 #[test]
 fn the_palette_finds_what_the_setup_has() {
-    for (typed, name) in [("mask", "Causal mask"), ("chip", "Chip: a100-80gb"), ("first tok", "First tokens")] {
+    for (typed, name) in [
+        ("mask", "Causal mask"),
+        ("chip", "Chip: a100-80gb"),
+        ("precis", "Precision: f32"),
+        ("first tok", "First tokens"),
+    ] {
         let mut harness = open_with(&place("real"));
         press(&mut harness, Modifiers::COMMAND, Key::P);
         type_text(&mut harness, typed);
@@ -312,6 +317,22 @@ fn a_talk_is_read_from_the_last_row() {
         assert!(harness.ctx.content_rect().height() < points.y - 20.0, "and the person's own zoom holds on top");
         press(&mut harness, Modifiers::COMMAND, Key::Num0);
         assert!((harness.ctx.content_rect().height() - points.y).abs() < 2.0);
+    }
+}
+
+/// The answer with all its reasons is on the screen, in type that nobody has to scroll.
+#[test]
+fn the_reasons_of_an_answer_fit_the_screen() {
+    for (lesson, beat, last) in [(14, 1, "neither wins"), (5, 2, "It is read once"), (16, 3, "Look at the registers")] {
+        for (width, height) in [(1280.0, 720.0), (1920.0, 1080.0)] {
+            let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: true }));
+            let options = AppOptions { lesson, is_presenting: true, ..options() };
+            let mut harness = open_as(None, &options, Vec2::new(width, height), 1.0);
+            harness.run_steps(20);
+            let place = harness.get_by_label_contains(last).rect();
+            let screen = harness.ctx.content_rect();
+            assert!(place.bottom() <= screen.bottom(), "{last}: {place:?} of {screen:?}");
+        }
     }
 }
 

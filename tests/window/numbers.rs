@@ -118,6 +118,7 @@ fn the_counters_end_at_the_closed_form() {
 #[test]
 fn choices_make_other_runs() {
     let mut harness = open(None);
+    click(&mut harness, "Input");
     click(&mut harness, "Less Head");
     let input = bundled::CAPTURES[0].input().prefix(16).unwrap();
     let head = input.problem.head::<f64>(0, 7, Precision::F64);
@@ -134,6 +135,7 @@ fn choices_make_other_runs() {
 
     click(&mut harness, "Causal mask");
     assert!(value(&harness, "schedule grid").starts_with("16 full, 0 partial, 0 skipped"));
+    click(&mut harness, "Precision");
     choose(&mut harness, "Precision: ", "f16");
     assert_eq!(harness.state().document().scene().unwrap().settings.run.precision(), Precision::F16);
     choose(&mut harness, "Algorithm: ", "standard");
@@ -192,6 +194,7 @@ fn a_dropped_input_opens() {
     assert!(message.starts_with("understood: batch 4") && message.contains("agrees"), "{message}");
     let scene = harness.state().document().scene().unwrap().clone();
     assert_eq!(scene.source.name, "capture.safetensors");
+    click(&mut harness, "Input");
     click(&mut harness, "More Batch entry");
     assert_eq!(harness.state().document().scene().unwrap().settings.run.batch(), 1);
     // Nothing is wrong, and what is said stays until it is closed.
@@ -358,6 +361,7 @@ fn the_gpu_is_compared_with_the_oracle() {
     assert_eq!(value(&harness, "time of the GPU"), "1.500 ms");
     harness.get_by_label_contains("outside the bound");
     // The result belongs to that run only.
+    click(&mut harness, "Input");
     click(&mut harness, "Less Head");
     assert!(harness.query_by_label("error of the GPU").is_none());
 

@@ -137,6 +137,50 @@ fn a_change_is_found_by_whichever_control_and_withdrawn_when_it_ends() {
     assert!(!found(&harness));
 }
 
+/// What is NaN says so in every part of Near, also where nothing has a weight yet.
+#[test]
+fn a_nan_before_the_first_weight_is_no_dash() {
+    let position = Position { beat: 0, is_revealed: true };
+    let harness = open_with(&AppOptions { lesson: Some((13, position)), ..options() });
+    assert_eq!(value(&harness, "stack l"), "l = 0");
+    assert_eq!(value(&harness, "bar of O"), "O = NaN");
+    assert_eq!(value(&harness, "needle"), "O / l = NaN");
+}
+
+/// The control of an algorithm lists every text that the scene could run, as the beat is: forwards, or backwards.
+#[test]
+fn a_change_of_the_algorithm_offers_every_text_that_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.md");
+    for (scene, expected) in [
+        ("algorithm: flash2", ["standard", "flash1", "flash2", "flash2-lazy", "split-kv"].as_slice()),
+        ("algorithm: flash2/forget-alpha", &["standard", "split-kv", "flash2/forget-alpha"]),
+        (
+            "algorithm: flash2-backward",
+            &["standard-backward", "flash1-backward", "flash2-backward", "two-kernel-backward"],
+        ),
+        ("algorithm: split-kv\nsplits: 2", &["split-kv"]),
+    ] {
+        let text = format!(
+            "---\ntitle: t\nminutes: 5\ngoal: g\n---\n## b\n```scene\ninput: toy\n{scene}\n```\n```change\n\
+            open: algorithm\nfind: f\nuntil: 1 > 2\nsolution: algorithm: standard\nfeedback: Found it.\n```\n"
+        );
+        std::fs::write(&path, text).expect("it is written");
+        let own = Some((path.clone(), Position::default()));
+        let mut harness = open_with(&AppOptions { own_lesson: own, ..options() });
+        settle(&mut harness);
+        for name in expected {
+            assert!(harness.query_by_role_and_label(Role::Button, name).is_some(), "{scene}: {name}");
+        }
+        let is_backward = scene.contains("backward");
+        assert_eq!(
+            harness.query_by_role_and_label(Role::Button, "flash2").is_some(),
+            !is_backward && !scene.contains("splits")
+        );
+        assert_eq!(harness.query_by_role_and_label(Role::Button, "flash2-backward").is_some(), is_backward);
+    }
+}
+
 #[test]
 fn the_first_nan_is_found_where_it_is() {
     let mut harness = at(2, 3);

@@ -15,6 +15,8 @@ pub const TIMELINE: f32 = 92.0;
 pub const SETUP: f32 = 216.0;
 pub const LESSON: f32 = 344.0;
 pub const NEAR: f32 = 296.0;
+/// Points of width from which two pictures stand beside each other in a panel.
+pub const ROOM_FOR_TWO: f32 = 560.0;
 /// A cell at least this wide has room for its number.
 pub const NUMBER_CELL: f32 = 48.0;
 

@@ -28,7 +28,7 @@ pub static PANEL: Panel = Panel {
     also: "tile size, tuning, autotune",
     help: "What every pair of block sizes would move, and what fits.",
     show: |ui, drawn| {
-        if drawn.view.is_open(PANEL.id) {
+        if drawn.view.is_seen(PANEL.id) {
             drawn.owned.of::<BlockSizes>().show(ui, drawn.textures, drawn.messages);
         }
     },

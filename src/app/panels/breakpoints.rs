@@ -32,7 +32,7 @@ pub static PANEL: Panel = Panel {
         let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
         let breakpoints = drawn.owned.of::<Breakpoints>();
         breakpoints.take(drawn.messages);
-        if drawn.view.is_open(PANEL.id) {
+        if drawn.view.is_seen(PANEL.id) {
             breakpoints.show(ui, scene, look, drawn.messages);
         }
     },

@@ -50,8 +50,8 @@ pub enum Home {
     /// At the right above the row, while it is asked for: nothing lies over the map. It is called in every frame, so that
     /// work under way ends.
     OnDemand,
-    /// A window of its own, which it opens and closes itself.
-    Own,
+    /// At the right in place of the row, while it is asked for: what takes room to work in.
+    Workbench,
 }
 
 impl Panel {
@@ -77,6 +77,8 @@ pub struct Drawn<'a> {
     pub lesson_folder: Option<&'a LessonFolder>,
     /// A choice of the setup that takes the keyboard.
     pub wanted_setting: Option<&'static str>,
+    /// The sections of the setup that were folded or opened, by name; kept over a start.
+    pub sections: &'a mut BTreeMap<String, bool>,
     pub owned: &'a mut Owned,
     pub textures: &'a mut Textures,
     pub messages: &'a mut Vec<Message>,

@@ -30,7 +30,7 @@ pub static PANEL: Panel = Panel {
         if let Some(asked) = drawn.view.asked.take() {
             *trail = Some(Trail::of(asked, look));
         }
-        if !drawn.view.is_open(PANEL.id) {
+        if !drawn.view.is_seen(PANEL.id) {
             return;
         }
         *trail = trail.take().filter(|trail| trail.is_of(look));

@@ -1,12 +1,11 @@
-//! The window in which the algorithm's text is edited: the text, what is wrong with it or what came of it, and what can be
+//! Where the algorithm's text is edited: the text, what is wrong with it or what came of it, and what can be
 //! done with the line of the cursor without typing.
 
-use eframe::egui::{self, Button, Context, Key, Modifiers, ScrollArea, Ui, Window, pos2, vec2};
+use eframe::egui::{Button, Key, Modifiers, ScrollArea, Ui};
 
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
-use crate::app::ink::float::titled;
-use crate::app::ink::theme::{self, SPACE};
+use crate::app::ink::theme::SPACE;
 use crate::app::message::text::TextMessage;
 use crate::app::message::{Message, commands};
 use crate::app::panels::check;
@@ -21,59 +20,37 @@ use crate::schedule::rework::{self, Stays};
 pub static PANEL: Panel = Panel {
     id: "text",
     title: "Text of the algorithm",
-    home: Home::Own,
+    home: Home::Workbench,
     group: "Change",
     command: "Edit the text of the algorithm",
     keys: &[(Modifiers::ALT, Key::A)],
     opens: Message::Text(TextMessage::Toggle),
     also: "tile language, swap loops, parallel",
     help: "The text of the algorithm, edited here: it runs as it is typed.",
-    show: |ui, drawn| show(ui.ctx(), drawn.owned.of::<TextEditor>(), drawn.look, drawn.messages),
+    show: |ui, drawn| show(ui, drawn.owned.of::<TextEditor>(), drawn.look, drawn.messages),
 };
 
 const OF: FieldOf<'static> = FieldOf { name: "text of the algorithm", file: "" };
-/// Points; the map stays in sight beside it.
-const WIDTH: f32 = 560.0;
 
-/// Shows the window where it is open; gives the text as it was typed.
-fn show(ctx: &Context, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
+/// Takes the text as it is typed.
+fn show(ui: &mut Ui, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
     let Some(look) = look else { return };
-    let jump = editor.jump;
+    let jump = source::can_jump(ui).then(|| editor.jump.take()).flatten();
     let Some(edited) = editor.edited() else { return };
-    let screen = ctx.content_rect();
-    let corner = pos2(screen.left() + 12.0, screen.top() + theme::TOP_BAR + 12.0);
-    let room = screen.size() - vec2(48.0, theme::TOP_BAR + theme::TIMELINE + 72.0);
-    let size = vec2(WIDTH, 900.0).min(room).max(vec2(300.0, 220.0));
-    let (mut is_open, mut typed, mut has_jumped) = (true, edited.typed.clone(), false);
-    Window::new(tr(ctx, "Text of the algorithm"))
-        .id(egui::Id::unique("text editor"))
-        .default_pos(corner)
-        .fixed_size(size)
-        .title_bar(false)
-        .show(ctx, |ui| {
-            is_open = titled(ui, "Text of the algorithm");
-            state(ui, edited);
-            buttons(ui, edited, messages);
-            line(ui, edited, &typed, messages);
-            ui.separator();
-            let room = ui.available_height();
-            let below = (0.26 * room).clamp(64.0, 180.0);
-            let jump = jump.filter(|_| !ui.is_sizing_pass());
-            has_jumped = jump.is_some();
-            source::show(ui, OF, &mut typed, &marks(edited, look), (jump, (room - below - 3.0 * SPACE).max(60.0)));
-            ui.separator();
-            ScrollArea::vertical().id_salt("text report").auto_shrink([false, false]).show(ui, |ui| {
-                ui.set_max_width(ui.available_width() - 3.0 * SPACE);
-                report(ui, edited, look, messages);
-            });
-        });
-    if has_jumped {
-        editor.jump = None;
-    }
-    editor.typed(typed, ctx.input(|input| input.time));
-    if !is_open {
-        messages.push(Message::Text(TextMessage::Toggle));
-    }
+    let mut typed = edited.typed.clone();
+    state(ui, edited);
+    buttons(ui, edited, messages);
+    line(ui, edited, &typed, messages);
+    ui.separator();
+    let room = ui.available_height();
+    let below = (0.26 * room).clamp(40.0, 180.0);
+    source::show(ui, OF, &mut typed, &marks(edited, look), (jump, (room - below - 3.0 * SPACE).max(60.0)));
+    ui.separator();
+    ScrollArea::vertical().id_salt("text report").auto_shrink([false, false]).show(ui, |ui| {
+        ui.set_max_width(ui.available_width() - 3.0 * SPACE);
+        report(ui, edited, look, messages);
+    });
+    editor.typed(typed, ui.input(|input| input.time));
 }
 
 /// The line that the current step carries out, those that are wrong, those that were changed.

@@ -134,6 +134,7 @@ impl App {
             lessons: &self.store.kept.lessons,
             lesson_folder: self.lesson_folder.as_ref(),
             wanted_setting: self.wanted_setting,
+            sections: &mut self.store.kept.sections,
             owned: &mut self.owned,
             textures: &mut self.textures,
             messages,

@@ -59,7 +59,7 @@ impl App {
         let document = Document::new(ctx, opened, &mut player, &mut selection);
         let mut owned = Owned::default();
         owned.put(TextEditor::new(options.folder.as_deref()));
-        owned.put(GpuPanel::new(options.gpu_panel, options.list_gpus, options.open_gpu));
+        owned.put(GpuPanel::new(options.list_gpus, options.open_gpu));
         let mut app = Self {
             document,
             player,
@@ -98,6 +98,7 @@ impl App {
             },
         };
         app.start(ctx, options, fault, has_wish);
+        options.panel.into_iter().for_each(|id| app.show_panel(ctx, id));
         if is_first && app.lesson.is_none() && app.talk.is_none() {
             app.begin_tour();
         }

@@ -4,8 +4,8 @@ use eframe::egui::Context;
 
 use crate::app::message::gpu::GpuMessage;
 use crate::app::message::kernel::KernelMessage;
-use crate::app::panels::gpu::GpuPanel;
-use crate::app::panels::kernel::KernelEditor;
+use crate::app::panels::gpu::{self, GpuPanel};
+use crate::app::panels::kernel::{self, KernelEditor};
 use crate::app::run::export;
 use crate::app::run::gpu::device::Status;
 use crate::app::run::job::Job;
@@ -14,17 +14,23 @@ use crate::trace::write_timeline;
 
 impl App {
     pub(super) fn gpu_message(&mut self, ctx: &Context, message: GpuMessage) {
-        if message == GpuMessage::SaveTimeline {
-            self.save_timeline(ctx);
-        } else {
-            self.owned.of::<GpuPanel>().carry_out(ctx, message, &mut self.document, &mut self.gpu);
+        match message {
+            GpuMessage::Toggle => drop(self.toggle(gpu::PANEL.id)),
+            GpuMessage::SaveTimeline => self.save_timeline(ctx),
+            _ => self.owned.of::<GpuPanel>().carry_out(ctx, message, &mut self.document, &mut self.gpu),
         }
+        // What the panel shows now may have to be computed.
+        let is_open = self.view.is_open(gpu::PANEL.id);
+        self.owned.of::<GpuPanel>().update(ctx, is_open, &self.document, &mut self.gpu);
     }
 
     pub(super) fn kernel_message(&mut self, ctx: &Context, message: KernelMessage) {
         let scene = self.document.scene().cloned();
-        let at = scene.as_deref().zip(self.document.snapshot().map(AsRef::as_ref));
-        let offer = self.owned.of::<KernelEditor>().carry_out(message, at, self.gpu.sources());
+        if message == KernelMessage::Toggle && self.toggle(kernel::PANEL.id) {
+            let at = scene.as_deref().zip(self.document.snapshot().map(AsRef::as_ref));
+            self.owned.of::<KernelEditor>().begin(at);
+        }
+        let offer = self.owned.of::<KernelEditor>().carry_out(message, self.gpu.sources());
         if let Some((offer, scene)) = offer.zip(scene) {
             self.gpu.compile(ctx, &scene, self.document.generation(), offer);
         }

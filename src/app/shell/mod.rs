@@ -18,6 +18,7 @@ pub mod picture;
 pub mod present;
 pub mod presenting;
 pub mod route;
+pub mod side_width;
 pub mod sides;
 pub mod stage;
 pub mod start_cost;

@@ -41,8 +41,8 @@ pub struct AppOptions {
     /// How every GPU is listed, and one of them opened.
     pub list_gpus: ListGpus,
     pub open_gpu: OpenGpu,
-    /// The GPU panel is open.
-    pub gpu_panel: bool,
+    /// A panel that stands open, by its id.
+    pub panel: Option<&'static str>,
     /// What is opened, and where in it.
     pub place: Link,
     /// In place of what was kept.
@@ -73,7 +73,7 @@ impl Default for AppOptions {
             pick_folder: file_dialog::with_folder_dialog,
             list_gpus: gpu::devices,
             open_gpu: gpu::open,
-            gpu_panel: false,
+            panel: None,
             place: Link::default(),
             language: None,
             system_language: None,

@@ -8,7 +8,7 @@ use crate::app::ink::{draw, prose};
 use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TalkMessage;
-use crate::app::panels::lesson::task::{self, TEXT};
+use crate::app::panels::lesson::task;
 use crate::app::panels::{bytes, figure, lesson, row_numbers};
 use crate::app::run::said::current_step;
 use crate::app::shell::app::App;
@@ -58,8 +58,30 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
     for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
         if let Some(thought) = &choice.misconception {
             ui.add_space(SPACE);
-            prose::line(ui, &format!("**{}** {thought}", choice.text), TEXT);
+            prose::line(ui, &format!("**{}** {thought}", choice.text), task::size(ui));
         }
+    }
+}
+
+/// The least that text is shrunk to: that of a task is that of a label then.
+const LEAST_TEXT: f32 = 0.75;
+
+/// Shows what is scrolled in type as large as lets all of it be seen; what is longer yet is scrolled in the smallest. Before
+/// the answer, where there are controls, nothing changes its size.
+fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) {
+    let room = ui.available_size().round();
+    let id = ui.scope_id().with(("part of the text", is_revealed, room.x as u32, room.y as u32));
+    let part = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(1.0);
+    let scroll = egui::ScrollArea::vertical().id_salt("asked").auto_shrink([false, false]);
+    let shown = scroll.show(ui, |ui| {
+        if is_revealed {
+            task::shrink(ui, part);
+        }
+        add(ui);
+    });
+    if is_revealed && part > LEAST_TEXT && shown.content_size.y > shown.inner_rect.height() + 0.5 {
+        ui.data_mut(|data| data.insert_temp(id, (part - 0.05).max(LEAST_TEXT)));
+        ui.request_repaint();
     }
 }
 
@@ -238,9 +260,9 @@ impl App {
             let width = ui.available_width() * TASK;
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
-                let id = (lesson.key.clone(), lesson.position.beat);
-                let scroll = egui::ScrollArea::vertical().id_salt(id).auto_shrink([false, false]);
-                scroll.show(ui, |ui| asked(ui, &mut talk, lesson, messages));
+                ui.push_id((lesson.key.clone(), lesson.position.beat), |ui| {
+                    fitted(ui, lesson.position.is_revealed, |ui| asked(ui, &mut talk, lesson, messages));
+                });
             });
         }
         if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {

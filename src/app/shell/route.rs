@@ -6,13 +6,8 @@ use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::Theme;
 use crate::app::message::Message;
 use crate::app::message::compare::CompareMessage;
-use crate::app::message::gpu::GpuMessage;
-use crate::app::message::kernel::KernelMessage;
 use crate::app::message::talk::TalkMessage;
-use crate::app::message::text::TextMessage;
 use crate::app::message::window::{Edge, Overlay, Side, Zoom};
-use crate::app::panels::gpu::GpuPanel;
-use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::list;
 use crate::app::panels::panel::Home;
 use crate::app::run::flows::Way;
@@ -26,7 +21,6 @@ use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::returning::returning;
-use crate::app::state::text_editor::TextEditor;
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
@@ -83,7 +77,7 @@ impl App {
                 self.side = side;
                 self.unfold(ctx, Edge::Left);
             }
-            Message::Arrange(arrangement) => self.arrange(ctx, arrangement),
+            Message::Arrange(arrangement) => self.arrange(arrangement),
             Message::Setting(name) => {
                 self.carry_out(ctx, Message::Side(Side::Setup));
                 self.wanted_setting = Some(name);
@@ -143,8 +137,19 @@ impl App {
                 self.unfold(ctx, Edge::Right);
             }
             Some(Home::OnDemand) => self.view.open(id),
-            Some(Home::Left | Home::Main | Home::Own) | None => {}
+            Some(Home::Workbench) => self.view.open_workbench(id),
+            Some(Home::Left | Home::Main) | None => {}
         }
+    }
+
+    /// Opens a workbench, or closes it where it is seen. Gives whether it is open now.
+    pub(super) fn toggle(&mut self, id: &'static str) -> bool {
+        let is_seen = self.view.is_seen(id);
+        match is_seen {
+            true => self.view.close(id),
+            false => self.view.open_workbench(id),
+        }
+        !is_seen
     }
 
     pub(super) fn open_source(&mut self, ctx: &Context, source: Source) {
@@ -202,12 +207,6 @@ impl App {
             self.carry_out(ctx, Message::Talk(TalkMessage::Vote));
         } else if self.talk.is_some() {
             self.carry_out(ctx, Message::Talk(TalkMessage::Stop));
-        } else if self.document.notice().is_none() && self.owned.see().is_some_and(TextEditor::is_open) {
-            self.carry_out(ctx, Message::Text(TextMessage::Toggle));
-        } else if self.document.notice().is_none() && self.owned.see().is_some_and(KernelEditor::is_open) {
-            self.carry_out(ctx, Message::Kernel(KernelMessage::Toggle));
-        } else if self.document.notice().is_none() && self.owned.see().is_some_and(GpuPanel::is_open) {
-            self.carry_out(ctx, Message::Gpu(GpuMessage::Toggle));
         } else if self.document.notice().is_some() {
             self.document.set_notice(None);
         } else {

@@ -1,17 +1,18 @@
-//! The sides of the window: setup or lesson at the left; at the right what was asked for, then the row with its tables.
-//! Where the window is narrow they fold, so that the picture keeps its room; a button brings each back.
+//! The sides of the window: setup or lesson at the left; at the right what was asked for, then the row with its tables, or
+//! in their place a workbench, where a text or a kernel is edited. Where the window is narrow they fold, so that the picture keeps its room; a button brings each back.
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
+use crate::app::ink::draw;
+use crate::app::ink::float::titled;
 use crate::app::ink::theme::{self, Palette};
-use crate::app::message::gpu::GpuMessage;
 use crate::app::message::window::{Arrangement, Edge, Side};
 use crate::app::message::{Message, commands};
-use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::list::{self, PANELS};
 use crate::app::panels::panel::Home;
 use crate::app::panels::{bytes, lesson, row_numbers, setup, what_if};
 use crate::app::shell::app::App;
+use crate::app::shell::side_width::SizedSide;
 use crate::app::shell::stage;
 use crate::app::state::folds::Folds;
 use crate::app::state::seen::Look;
@@ -24,6 +25,14 @@ const ROOM_FOR_LEFT: f32 = 720.0;
 /// Of the window's width, what each side takes at most: three fifths are the map's.
 const MOST_LEFT: f32 = 0.17;
 const MOST_RIGHT: f32 = 0.23;
+/// Of the window's width, what a workbench takes with what stands at the left: three fifths are the map's.
+const MOST_BENCH: f32 = 0.4;
+/// Points of a workbench: narrower, no line of a text can be read; less than half of the window in any case.
+const LEAST_BENCH: f32 = 360.0;
+/// Narrower windows have no room for the setup beside a workbench.
+const ROOM_FOR_SETUP: f32 = (LEAST_BENCH + theme::SETUP) / MOST_BENCH;
+/// Points of height of a workbench: what is asked for earlier is covered where there is less.
+const BENCH_HEIGHT: f32 = 360.0;
 /// Of a side that is folded.
 const FOLDED: f32 = 32.0;
 
@@ -32,6 +41,7 @@ impl App {
     fn is_folded(&self, ctx: &Context, edge: Edge) -> bool {
         let width = ctx.content_rect().width();
         match edge {
+            Edge::Left if self.is_setup_crowded(width) => true,
             Edge::Left => self.folds.left.unwrap_or(width < ROOM_FOR_LEFT && self.side == Side::Setup),
             // What is asked for is to be seen.
             Edge::Right if self.view.has_on_demand() => false,
@@ -39,11 +49,19 @@ impl App {
         }
     }
 
+    /// A workbench has the room of the setup, unless that was asked for since.
+    fn is_setup_crowded(&self, width: f32) -> bool {
+        self.view.has_workbench() && self.side == Side::Setup && width < ROOM_FOR_SETUP && !self.folds.keeps_setup
+    }
+
     /// Folds a side or shows it; with the right one what was asked for goes.
     pub(super) fn turn(&mut self, ctx: &Context, edge: Edge) {
         let to = Some(!self.is_folded(ctx, edge));
         match edge {
-            Edge::Left => self.folds.left = to,
+            Edge::Left => {
+                self.folds.left = to;
+                self.folds.keeps_setup = self.view.has_workbench();
+            }
             Edge::Right => {
                 self.view.close_all();
                 self.folds.right = to;
@@ -52,20 +70,17 @@ impl App {
     }
 
     /// Puts the sides and the main view where one kind of work has them, and takes away what covers the map.
-    pub(super) fn arrange(&mut self, ctx: &Context, arrangement: Arrangement) {
+    pub(super) fn arrange(&mut self, arrangement: Arrangement) {
         let (side, left, right, tab) = match arrangement {
             Arrangement::Study => (Side::Setup, true, false, bytes::PANEL.id),
             Arrangement::Learn => (Side::Lesson, false, true, bytes::PANEL.id),
             Arrangement::Engineer => (Side::Setup, false, false, what_if::PANEL.id),
         };
         self.side = side;
-        self.folds = Folds { left: Some(left), right: Some(right) };
+        self.folds = Folds { left: Some(left), right: Some(right), ..Folds::default() };
         self.tab = tab;
         self.view.close_all();
         self.look_from(Distance::Far);
-        if self.owned.of::<GpuPanel>().is_open() {
-            self.carry_out(ctx, Message::Gpu(GpuMessage::Toggle));
-        }
     }
 
     /// What was asked for is to be seen.
@@ -77,29 +92,34 @@ impl App {
 
     pub(super) fn left(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::same(12));
+        self.folds.keeps_setup &= self.view.has_workbench();
         if self.is_folded(ui.ctx(), Edge::Left) {
             return folded(ui, Edge::Left, messages);
         }
         if self.side == Side::Lesson {
             return self.lesson_panel(ui, frame, look, messages);
         }
-        sized(Panel::left("setup"), ui, theme::SETUP, MOST_LEFT).frame(frame).show(ui, |ui| {
+        let side = sized(ui, "setup", theme::SETUP, MOST_LEFT);
+        let panel = side.panel(ui, Panel::left, &self.store.kept.widths).frame(frame);
+        let shown = panel.show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| {
                 heads(ui, self.side, messages);
                 (setup::PANEL.show)(ui, &mut self.drawn(look, messages));
                 self.wanted_setting = None;
             });
         });
-        name_of_edge(ui, "setup");
+        side.keep(ui, shown.response.rect, &mut self.store.kept.widths);
     }
 
     fn lesson_panel(&mut self, ui: &mut Ui, frame: Frame, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let width = theme::LESSON.min(ui.available_width() * 0.4);
-        sized(Panel::left("lesson"), ui, width, MOST_LEFT).frame(frame).show(ui, |ui| {
+        let side = sized(ui, "lesson", width, MOST_LEFT);
+        let panel = side.panel(ui, Panel::left, &self.store.kept.widths).frame(frame);
+        let shown = panel.show(ui, |ui| {
             heads(ui, self.side, messages);
             (lesson::PANEL.show)(ui, &mut self.drawn(look, messages));
         });
-        name_of_edge(ui, "lesson");
+        side.keep(ui, shown.response.rect, &mut self.store.kept.widths);
     }
 
     pub(super) fn right(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
@@ -110,15 +130,19 @@ impl App {
             look.into_iter().for_each(|look| self.on_demand(ui, look, messages));
             return;
         }
-        let panel = sized(Panel::right("near"), ui, theme::NEAR, MOST_RIGHT).frame(frame);
-        panel.show(ui, |ui| {
+        if let Some(look) = look.filter(|_| self.view.has_workbench()) {
+            return self.workbench(ui, frame, look, messages);
+        }
+        let side = sized(ui, "near", theme::NEAR, MOST_RIGHT);
+        let panel = side.panel(ui, Panel::right, &self.store.kept.widths).frame(frame);
+        let shown = panel.show(ui, |ui| {
             let Some(look) = look else { return };
             let corner = ui.max_rect().right_top() - egui::vec2(20.0, 2.0);
             ScrollArea::vertical().show(ui, |ui| self.row_and_tables(ui, look, messages));
             let place = egui::Rect::from_min_size(corner, egui::vec2(20.0, 20.0));
             ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| fold(ui, Edge::Right, ">", messages));
         });
-        name_of_edge(ui, "near");
+        side.keep(ui, shown.response.rect, &mut self.store.kept.widths);
     }
 
     fn row_and_tables(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
@@ -142,29 +166,68 @@ impl App {
         }
     }
 
-    /// The panels that were asked for, the latest first.
+    /// The panels that were asked for, the latest first. What is not seen takes in what its worker has found.
     fn on_demand(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+        let seen: Vec<_> = self.view.seen().collect();
         let mut panels: Vec<_> = stage::of_home(Home::OnDemand).collect();
-        panels.sort_by_key(|panel| std::cmp::Reverse(self.view.opened_as(panel.id)));
+        panels.sort_by_key(|panel| seen.iter().position(|id| *id == panel.id));
         for panel in panels {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));
         }
     }
+
+    /// What takes room to work in, the latest first, as many as the height has room for.
+    fn workbench(&mut self, ui: &mut Ui, frame: Frame, look: &Look<'_>, messages: &mut Vec<Message>) {
+        let width = ui.ctx().content_rect().width();
+        let most = ui.available_width() - (1.0 - MOST_BENCH) * width;
+        let least = LEAST_BENCH.min(width / 2.0);
+        let side = SizedSide::new("workbench", most, (least, most));
+        let panel = side.panel(ui, Panel::right, &self.store.kept.widths).frame(frame);
+        let shown = panel.show(ui, |ui| {
+            self.on_demand(ui, look, messages);
+            self.covered(ui, messages);
+            self.view.benches = (ui.available_height() / BENCH_HEIGHT) as usize;
+            let seen: Vec<_> = self.view.seen().filter_map(list::by_id).collect();
+            let gap = 4.0 * theme::SPACE;
+            let height = (ui.available_height() + gap) / seen.len().max(1) as f32 - gap;
+            for (n, panel) in seen.into_iter().enumerate() {
+                if n > 0 {
+                    ui.separator();
+                }
+                let size = egui::vec2(ui.available_width(), height.max(0.0));
+                ui.allocate_ui(size, |ui| {
+                    ui.push_id(panel.id, |ui| {
+                        if !titled(ui, panel.title) {
+                            messages.push(Message::Hide(panel.id));
+                        }
+                        (panel.show)(ui, &mut self.drawn(Some(look), messages));
+                    });
+                });
+            }
+        });
+        side.keep(ui, shown.response.rect, &mut self.store.kept.widths);
+    }
+
+    /// The names of what was asked for and has no room now; each brings it back.
+    fn covered(&self, ui: &mut Ui, messages: &mut Vec<Message>) {
+        let covered: Vec<_> = self.view.covered().filter_map(list::by_id).collect();
+        if covered.is_empty() {
+            return;
+        }
+        ui.horizontal_wrapped(|ui| {
+            draw::caption(ui, tr(ui.ctx(), "Also open:"));
+            for panel in covered {
+                if ui.selectable_label(false, tr(ui.ctx(), panel.title)).clicked() {
+                    messages.push(Message::Show(panel.id));
+                }
+            }
+        });
+    }
 }
 
 /// A side of `least` points, that can be widened as long as the map keeps its share of the window.
-fn sized(panel: Panel, ui: &Ui, least: f32, most: f32) -> Panel {
-    let most = (ui.ctx().content_rect().width() * most).max(least);
-    panel.default_size(least).size_range(least..=most).resizable(most > least)
-}
-
-/// The library's name of the edge that is dragged is English.
-fn name_of_edge(ui: &Ui, panel: &str) {
-    let name = tr(ui.ctx(), "Width of this side").to_owned();
-    let edge = ui.scope_id().with_salt(egui::IdSalt::new(panel)).with("__resize");
-    if ui.ctx().read_response(edge).is_some() {
-        ui.ctx().accesskit_node_builder(edge, |node| node.set_label(name));
-    }
+fn sized(ui: &Ui, id: &'static str, least: f32, most: f32) -> SizedSide {
+    SizedSide::new(id, least, (least, ui.ctx().content_rect().width() * most))
 }
 
 /// Setup or lesson: which of them the left side shows.

@@ -3,6 +3,7 @@
 use eframe::egui::Context;
 
 use crate::app::message::text::TextMessage;
+use crate::app::panels::text;
 use crate::app::run::export;
 use crate::app::run::settings::Settings;
 use crate::app::shell::app::App;
@@ -18,7 +19,9 @@ impl App {
                     let step = snapshot.view.step?;
                     Some(scene.schedule().algorithm.line(step.line).span.line)
                 });
-                self.owned.of::<TextEditor>().toggle(&self.document.wanted().algorithm, line);
+                if self.toggle(text::PANEL.id) {
+                    self.owned.of::<TextEditor>().begin(&self.document.wanted().algorithm, line);
+                }
             }
             TextMessage::Take(text) => self.owned.of::<TextEditor>().take(text, now),
             TextMessage::PutBack => {
@@ -51,6 +54,7 @@ impl App {
         if self.owned.of::<TextEditor>().is_busy() {
             ctx.request_repaint_after_secs(0.1);
         }
-        self.owned.of::<TextEditor>().follow(&self.document.wanted().algorithm);
+        let is_open = self.view.is_open(text::PANEL.id);
+        self.owned.of::<TextEditor>().follow(&self.document.wanted().algorithm, is_open);
     }
 }

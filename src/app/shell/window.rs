@@ -8,13 +8,11 @@ use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TourMessage;
 use crate::app::message::window::{Overlay, Side};
-use crate::app::panels::gpu::GpuPanel;
+use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
-use crate::app::panels::list::PANELS;
 use crate::app::panels::odd_rows::{self, LookedAt};
-use crate::app::panels::panel::Home;
-use crate::app::panels::{figure, setup, timeline, tour};
+use crate::app::panels::{figure, setup, text, timeline, tour};
 use crate::app::run::link::Link;
 use crate::app::run::source::Source;
 use crate::app::shell::app::App;
@@ -58,7 +56,8 @@ impl App {
         }
         self.follow_lesson();
         self.gpu.update();
-        self.owned.of::<GpuPanel>().update(&ctx, &self.document, &mut self.gpu);
+        let is_open = self.view.is_open(gpu::PANEL.id);
+        self.owned.of::<GpuPanel>().update(&ctx, is_open, &self.document, &mut self.gpu);
         self.owned.of::<KernelEditor>().update(&self.gpu, self.document.scene());
         self.take_saved(&ctx);
         if let Some(picked) = self.open_panel.take_picked() {
@@ -190,7 +189,8 @@ impl App {
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let check = self.document.check().cloned();
-        let race = self.owned.see().and_then(TextEditor::edited).and_then(Edited::race).cloned();
+        let editor = self.owned.see().filter(|_| self.view.is_open(text::PANEL.id));
+        let race = editor.and_then(TextEditor::edited).and_then(Edited::race).cloned();
         let look = scene.as_deref().zip(snapshot.as_deref()).map(|(scene, snapshot)| Look {
             scene,
             snapshot,
@@ -205,9 +205,6 @@ impl App {
         self.left(ui, look.as_ref(), messages);
         self.right(ui, look.as_ref(), messages);
         self.center(ui, look.as_ref(), messages);
-        for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Own) {
-            (panel.show)(ui, &mut self.drawn(look.as_ref(), messages));
-        }
     }
 
     /// What the lesson asks of the picture.

@@ -5,11 +5,13 @@
 pub struct Folds {
     pub left: Option<bool>,
     pub right: Option<bool>,
+    /// The setup stays beside a workbench that would have its room.
+    pub keeps_setup: bool,
 }
 
 impl Folds {
     /// The picture has the whole width.
     pub fn both() -> Self {
-        Self { left: Some(true), right: Some(true) }
+        Self { left: Some(true), right: Some(true), keeps_setup: false }
     }
 }

@@ -20,7 +20,6 @@ const FOLDER: &str = "texts";
 pub struct TextEditor {
     /// Where texts that are edited are kept; nowhere, if it is `None`.
     folder: Option<PathBuf>,
-    is_open: bool,
     edited: Option<Edited>,
     /// The line that the cursor goes to.
     pub jump: Option<usize>,
@@ -53,12 +52,8 @@ impl TextEditor {
         Self { folder: folder.map(|folder| folder.join(FOLDER)), ..Self::default() }
     }
 
-    pub fn is_open(&self) -> bool {
-        self.is_open
-    }
-
     pub fn edited(&self) -> Option<&Edited> {
-        self.edited.as_ref().filter(|_| self.is_open)
+        self.edited.as_ref()
     }
 
     /// Something was typed that has not run yet.
@@ -71,21 +66,18 @@ impl TextEditor {
         self.edited.as_ref().and_then(|edited| edited.draft.as_deref()).is_some_and(|draft| draft == Path::new(name))
     }
 
-    /// Opens it on what runs, or closes it. What was typed stays, and what is typed last is read.
-    pub fn toggle(&mut self, running: &Algorithm, line: Option<u32>) {
-        self.is_open ^= true;
-        if self.is_open {
-            self.follow(running);
-            self.jump = Some(line.map_or(1, |line| line as usize));
-        }
+    /// It was opened on what runs, the cursor at this line. What was typed before is there.
+    pub fn begin(&mut self, running: &Algorithm, line: Option<u32>) {
+        self.follow(running, true);
+        self.jump = Some(line.map_or(1, |line| line as usize));
     }
 
     /// Follows what runs where that was changed elsewhere: by the setup, by undoing.
-    pub fn follow(&mut self, running: &Algorithm) {
+    pub fn follow(&mut self, running: &Algorithm, is_open: bool) {
         match &mut self.edited {
             Some(edited) if edited.due.is_some() || edited.applied == *running => {}
             Some(edited) if edited.keeps(running) => edited.put(running),
-            _ => self.edited = self.is_open.then(|| Edited::new(running, self.folder.as_deref())),
+            _ => self.edited = is_open.then(|| Edited::new(running, self.folder.as_deref())),
         }
     }
 

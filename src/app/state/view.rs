@@ -33,8 +33,17 @@ pub struct MainView {
     passage: Option<Passage>,
     stories: Stories,
     ghosts: Keeper,
-    /// Panels that were asked for, by their ids, the latest last.
-    asked_for: Vec<&'static str>,
+    /// Panels that were asked for, the latest last.
+    asked_for: Vec<AskedFor>,
+    /// How many workbenches the side has room for, one above the other, at least one.
+    pub benches: usize,
+}
+
+/// A panel that was asked for.
+struct AskedFor {
+    id: &'static str,
+    /// It stands in place of the row, and not above it.
+    is_workbench: bool,
 }
 
 /// From one distance to the one that it stands at.
@@ -93,10 +102,16 @@ impl MainView {
         }
     }
 
-    /// Shows a panel beside the view.
+    /// Shows a panel beside the view, above the row.
     pub fn open(&mut self, id: &'static str) {
         self.close(id);
-        self.asked_for.push(id);
+        self.asked_for.push(AskedFor { id, is_workbench: false });
+    }
+
+    /// Shows a panel beside the view, in place of the row.
+    pub fn open_workbench(&mut self, id: &'static str) {
+        self.close(id);
+        self.asked_for.push(AskedFor { id, is_workbench: true });
     }
 
     pub fn close_all(&mut self) {
@@ -104,7 +119,7 @@ impl MainView {
     }
 
     pub fn close(&mut self, id: &str) {
-        self.asked_for.retain(|open| *open != id);
+        self.asked_for.retain(|open| open.id != id);
     }
 
     /// Closes the panel that was asked for last, if one is seen.
@@ -114,17 +129,36 @@ impl MainView {
 
     /// The panel of this id was asked for.
     pub fn is_open(&self, id: &str) -> bool {
-        self.asked_for.contains(&id)
+        self.asked_for.iter().any(|open| open.id == id)
+    }
+
+    /// The panel of this id was asked for, and nothing that was asked for later has its place.
+    pub fn is_seen(&self, id: &str) -> bool {
+        self.seen().any(|seen| seen == id)
+    }
+
+    /// What stands at the side, the latest first: workbenches as far as they have room, or what stands above the row.
+    pub fn seen(&self) -> impl Iterator<Item = &'static str> {
+        let has_workbench = self.has_workbench();
+        let most = if has_workbench { self.benches.max(1) } else { usize::MAX };
+        let seen = self.asked_for.iter().rev().filter(move |open| open.is_workbench == has_workbench);
+        seen.take(most).map(|open| open.id)
+    }
+
+    /// What was asked for and is not seen, the latest first.
+    pub fn covered(&self) -> impl Iterator<Item = &'static str> {
+        let open = self.asked_for.iter().rev().map(|open| open.id);
+        open.filter(|id| !self.is_seen(id))
+    }
+
+    /// The side is a workbench now.
+    pub fn has_workbench(&self) -> bool {
+        self.asked_for.last().is_some_and(|open| open.is_workbench)
     }
 
     /// A panel was asked for.
     pub fn has_on_demand(&self) -> bool {
         !self.asked_for.is_empty()
-    }
-
-    /// How late the panel of this id was asked for; `None` where it was not.
-    pub fn opened_as(&self, id: &str) -> Option<usize> {
-        self.asked_for.iter().position(|open| *open == id)
     }
 
     pub fn is_busy(&self) -> bool {

@@ -34,12 +34,17 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
     let format = WordFormat::new(ui, size);
     for span in spans {
         match span {
-            Span::Words { text, mark, link } => job.append(text, 0.0, format.of(*mark, link.is_some())),
+            Span::Words { text, mark, link } => job.append(&unparted(text), 0.0, format.of(*mark, link.is_some())),
             Span::Formula(tex) => job.append(tex, 0.0, format.of(Mark { code: true, ..Mark::default() }, false)),
             Span::Break => job.append("\n", 0.0, format.plain.clone()),
         }
     }
     job
+}
+
+/// The text with its equations whole: `L = -inf` is not parted at the end of a line.
+fn unparted(text: &str) -> String {
+    text.replace(" = ", "\u{a0}=\u{a0}")
 }
 
 /// The words of a heading.
@@ -106,7 +111,7 @@ impl Paragraph {
                     }
                     length = end;
                     words.push_str(text);
-                    job.append(text, 0.0, format.of(*mark, link.is_some()));
+                    job.append(&unparted(text), 0.0, format.of(*mark, link.is_some()));
                 }
                 Span::Formula(tex) => match formula::set(ui.ctx(), tex, false) {
                     Ok(list) => {
@@ -149,7 +154,7 @@ impl Paragraph {
     /// Shows it here.
     pub fn show(self, ui: &mut Ui) -> Response {
         let response = ui.add(egui::Label::new(Arc::clone(&self.galley)));
-        if !self.formulas.is_empty() {
+        if self.galley.text() != self.words {
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &self.words));
         }
         let origin = response.rect.min.to_vec2();

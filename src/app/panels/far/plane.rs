@@ -1,7 +1,7 @@
 //! The plane of all pairs of query and key: what of it exists in HBM, what was computed and never stored, what the mask
 //! skips; the loops at its edges; the tile at hand.
 
-use eframe::egui::{Color32, Rect, Stroke, StrokeKind, vec2};
+use eframe::egui::{Color32, Rect, Shape, Stroke, StrokeKind, vec2};
 
 use crate::app::run::ghosts::Ghosts;
 use crate::app::run::stored::TileProgress;
@@ -53,10 +53,24 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
         }
         cells(map, &at, front, ghosts.is_some());
     }
-    painter.rect_stroke(layout.plane, 0.0, Stroke::new(1.0, palette.faint_ink), StrokeKind::Outside);
+    edge(map);
     row(map);
     brackets(map);
     tile(map, &at);
+}
+
+/// A sheet of HBM has an edge; where no tensor of tiles is stored the plane is none, and has a broken line.
+fn edge(map: &Map<'_>) {
+    let (painter, plane) = (map.ui.painter(), map.layout.plane);
+    let stroke = Stroke::new(1.0, map.palette.faint_ink);
+    if !map.layout.sheets.is_empty() {
+        painter.rect_stroke(plane, 0.0, stroke, StrokeKind::Outside);
+        return;
+    }
+    let around = plane.expand(0.5);
+    let corners =
+        [around.left_top(), around.right_top(), around.right_bottom(), around.left_bottom(), around.left_top()];
+    painter.extend(Shape::dashed_line(&corners, stroke, 3.0, 3.0));
 }
 
 /// Of the tensors that lie whole in HBM, the one that the kernel at hand writes, else one that it reads.

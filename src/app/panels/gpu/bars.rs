@@ -9,8 +9,8 @@ use crate::app::run::gpu::comparison::Bars;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::short;
 
-const NAME: f32 = 212.0;
-const NUMBER: f32 = 84.0;
+const NAME: f32 = 190.0;
+const NUMBER: f32 = 76.0;
 const LINE: f32 = 24.0;
 
 /// A line of the picture.
@@ -34,7 +34,7 @@ pub fn show(ui: &mut Ui, bars: &Bars, gpu: Option<f64>) {
     let (low, high) = axes::decades(values).unwrap_or((-8.0, 0.0));
     // A bar of the smallest value is still seen.
     let low = low - 0.5;
-    let width = (ui.available_width() - NAME - NUMBER).max(80.0);
+    let width = (ui.available_width() - NAME - NUMBER).max(48.0);
     let part = |error: f64| ((error.log10() - low) / (high - low)).clamp(0.0, 1.0) as f32;
     let top = ui.cursor().top();
     for bar in &lines {

@@ -68,7 +68,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
 }
 
 fn three_bars(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, messages: &mut Vec<Message>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         draw::caption(ui, "What a format costs: three ways to the same head");
         for format in FORMATS {
             let name = fill(ui.ctx(), "bars in {0}", &[&format.name()]);

@@ -60,7 +60,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, messages: &mut V
 
 fn timeline(ui: &mut Ui, spans: &Spans, room: f32, messages: &mut Vec<Message>) {
     let chart = Chart::new(spans);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let text = fill(
             ui.ctx(),
             "{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2}",

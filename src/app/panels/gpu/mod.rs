@@ -11,11 +11,10 @@ pub mod roofline;
 mod sweep_view;
 mod taps;
 
-use eframe::egui::{self, Context, Key, Modifiers, ScrollArea, Ui, Window, pos2, vec2};
+use eframe::egui::{self, Context, Key, Modifiers, ScrollArea, Ui};
 
 use crate::app::ink::axes::note;
 use crate::app::ink::draw;
-use crate::app::ink::float::titled;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, SPACE};
 use crate::app::message::Message;
@@ -37,7 +36,7 @@ use crate::schedule::Tiling;
 pub static PANEL: Panel = Panel {
     id: "gpu",
     title: "GPU",
-    home: Home::Own,
+    home: Home::Workbench,
     group: "GPU",
     command: "GPU panel",
     keys: &[(Modifiers::ALT, Key::G)],
@@ -45,13 +44,12 @@ pub static PANEL: Panel = Panel {
     also: "CUDA, device, benchmark",
     help: "Devices, what a run took, its errors, and a sweep over N.",
     show: |ui, drawn| {
-        drawn.owned.of::<GpuPanel>().show(ui.ctx(), drawn.look, drawn.gpu, drawn.textures, drawn.messages);
+        drawn.owned.of::<GpuPanel>().show(ui, drawn.look, drawn.gpu, drawn.textures, drawn.messages);
     },
 };
 
 /// What was chosen, and what workers made for it.
 pub struct GpuPanel {
-    is_open: bool,
     tab: GpuTab,
     list: ListGpus,
     open: OpenGpu,
@@ -69,14 +67,13 @@ pub struct GpuPanel {
 
 impl Default for GpuPanel {
     fn default() -> Self {
-        Self::new(false, crate::gpu::devices, crate::gpu::open)
+        Self::new(crate::gpu::devices, crate::gpu::open)
     }
 }
 
 impl GpuPanel {
-    pub fn new(is_open: bool, list: ListGpus, open: OpenGpu) -> Self {
+    pub fn new(list: ListGpus, open: OpenGpu) -> Self {
         Self {
-            is_open,
             tab: GpuTab::default(),
             list,
             open,
@@ -90,16 +87,12 @@ impl GpuPanel {
         }
     }
 
-    pub fn is_open(&self) -> bool {
-        self.is_open
-    }
-
     pub fn is_busy(&self) -> bool {
         self.listing.is_some() || self.map.is_busy() || self.bars.is_busy()
     }
 
-    /// Takes in what workers have finished, and starts what the open tab needs.
-    pub fn update(&mut self, ctx: &Context, document: &Document, gpu: &mut Gpu) {
+    /// Takes in what workers have finished, and starts what the tab needs where the panel is open.
+    pub fn update(&mut self, ctx: &Context, is_open: bool, document: &Document, gpu: &mut Gpu) {
         match job::take(&mut self.listing) {
             Some(Ok(found)) => self.found = Some(found),
             Some(Err(fault)) => self.found = Some(crate::gpu::BACKENDS.map(|name| (name, Err(fault.into()))).to_vec()),
@@ -107,7 +100,7 @@ impl GpuPanel {
         }
         self.map.update();
         self.bars.update();
-        if !self.is_open {
+        if !is_open {
             return;
         }
         if self.found.is_none() && self.listing.is_none() {
@@ -122,7 +115,8 @@ impl GpuPanel {
     /// Does what was asked. A file is written by the window.
     pub fn carry_out(&mut self, ctx: &Context, message: GpuMessage, document: &mut Document, gpu: &mut Gpu) {
         match message {
-            GpuMessage::Toggle => self.is_open ^= true,
+            // The window opens it.
+            GpuMessage::Toggle => {}
             GpuMessage::Tab(tab) => self.tab = tab,
             GpuMessage::Use(place) => gpu.open(ctx, Some((self.open, place))),
             GpuMessage::LookAgain => {
@@ -149,8 +143,6 @@ impl GpuPanel {
             GpuMessage::SweepEnd(end) => self.sweep_end = Some(end),
             GpuMessage::SaveTimeline => {}
         }
-        // What the panel shows now may have to be computed.
-        self.update(ctx, document, gpu);
     }
 
     fn look_again(&mut self, ctx: &Context) {
@@ -202,42 +194,22 @@ struct TabShown<'a> {
 impl GpuPanel {
     pub fn show(
         &mut self,
-        ctx: &Context,
+        ui: &mut Ui,
         look: Option<&Look<'_>>,
         gpu: &Gpu,
         textures: &mut Textures,
         messages: &mut Vec<Message>,
     ) {
-        if !self.is_open {
-            return;
-        }
-        let screen = ctx.content_rect();
-        // Over the stage: what is chosen and the row stay in sight.
-        let corner = pos2(screen.left() + theme::SETUP + 20.0, screen.top() + theme::TOP_BAR + 12.0);
-        let room = screen.size() - vec2(theme::SETUP + theme::NEAR + 56.0, theme::TOP_BAR + theme::TIMELINE + 64.0);
-        let size = room.clamp(vec2(320.0, 240.0), vec2(1040.0, 860.0));
-        let mut is_open = true;
-        Window::new(tr(ctx, "GPU"))
-            .id(egui::Id::unique("gpu panel"))
-            .default_pos(corner)
-            .fixed_size(size)
-            .title_bar(false)
-            .show(ctx, |ui| {
-                is_open = titled(ui, "GPU");
-                let info = header(ui, look, gpu, self.found.as_deref(), messages);
-                ui.separator();
-                self.tabs(ui, messages);
-                ui.add_space(SPACE);
-                let room = ui.available_height();
-                ScrollArea::vertical().id_salt("gpu panel").auto_shrink([false, false]).show(ui, |ui| {
-                    // The bar of the scroll area stands over what it scrolls.
-                    ui.set_max_width(ui.available_width() - 3.0 * SPACE);
-                    self.content(ui, &TabShown { look, gpu, info, room }, textures, messages);
-                });
-            });
-        if !is_open {
-            messages.push(Message::Gpu(GpuMessage::Toggle));
-        }
+        let info = header(ui, look, gpu, self.found.as_deref(), messages);
+        ui.separator();
+        self.tabs(ui, messages);
+        ui.add_space(SPACE);
+        let room = ui.available_height();
+        ScrollArea::vertical().id_salt("gpu panel").auto_shrink([false, false]).show(ui, |ui| {
+            // The bar of the scroll area stands over what it scrolls.
+            ui.set_max_width(ui.available_width() - 3.0 * SPACE);
+            self.content(ui, &TabShown { look, gpu, info, room }, textures, messages);
+        });
     }
 
     fn tabs(&self, ui: &mut Ui, messages: &mut Vec<Message>) {
@@ -286,7 +258,7 @@ fn header<'a>(
         Status::Missing(reason) => (fill(ui.ctx(), "No GPU: {0}", &[&say(ui.ctx(), reason)]), None),
         Status::Ready(info) | Status::Running(info) => (format!("{}: {}", info.backend, info.name), Some(info)),
     };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         chooser(ui, gpu, &text, found, messages);
         if info.is_none() && !gpu.is_busy() && ui.button(tr(ui.ctx(), "Open it again")).clicked() {
             messages.push(Message::Gpu(GpuMessage::LookAgain));
@@ -320,10 +292,11 @@ fn header<'a>(
 
 /// Every device that there is; the open one is shown.
 fn chooser(ui: &mut Ui, gpu: &Gpu, text: &str, found: Option<&[Found]>, messages: &mut Vec<Message>) {
+    let width = ui.available_width().min(260.0);
     let short: String = text.chars().take(36).collect();
     let is_free = !gpu.is_busy();
     let response = ui.add_enabled_ui(is_free, |ui| {
-        egui::ComboBox::from_id_salt("gpu device").width(260.0).selected_text(short).show_ui(ui, |ui| {
+        egui::ComboBox::from_id_salt("gpu device").width(width).truncate().selected_text(short).show_ui(ui, |ui| {
             let open = gpu.place_in(found.unwrap_or_default());
             for (place, (backend, device)) in devices::places(found.unwrap_or_default()) {
                 let info = match device {

@@ -41,30 +41,39 @@ pub fn show(
         ui.add_space(SPACE);
     }
     let height = (room - if is_software { 72.0 } else { 32.0 }).clamp(200.0, 720.0);
+    if ui.available_width() < theme::ROOM_FOR_TWO {
+        numbers_and_roofs(ui, look, gpu, is_software, messages);
+        ui.add_space(2.0 * SPACE);
+        return roofline::show(ui, look, gpu, is_software, height.min(360.0));
+    }
     ui.horizontal_top(|ui| {
         ui.allocate_ui_with_layout(vec2(NUMBERS, height), egui::Layout::top_down(egui::Align::Min), |ui| {
             ui.set_width(NUMBERS);
-            match gpu.result(look.generation) {
-                None => drop(note(ui, tr(ui.ctx(), "Nothing has run on this device for the run on screen."))),
-                Some(Err(reason)) => {
-                    let reason = say(ui.ctx(), reason);
-                    let label = warning(ui, &reason);
-                    draw::describe(&label, "why the run gave nothing", &reason);
-                }
-                Some(Ok(outcome)) => {
-                    made_by::mark(ui, MadeBy::Measured);
-                    of_changed_source(ui, outcome.changed);
-                    error(ui, look, outcome);
-                    numbers(ui, outcome, is_software);
-                }
-            }
-            occupancy(ui, look, gpu);
-            ui.add_space(2.0 * SPACE);
-            roofs(ui, gpu, messages);
+            numbers_and_roofs(ui, look, gpu, is_software, messages);
         });
         ui.add_space(2.0 * SPACE);
         ui.vertical(|ui| roofline::show(ui, look, gpu, is_software, height));
     });
+}
+
+fn numbers_and_roofs(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, is_software: bool, messages: &mut Vec<Message>) {
+    match gpu.result(look.generation) {
+        None => drop(note(ui, tr(ui.ctx(), "Nothing has run on this device for the run on screen."))),
+        Some(Err(reason)) => {
+            let reason = say(ui.ctx(), reason);
+            let label = warning(ui, &reason);
+            draw::describe(&label, "why the run gave nothing", &reason);
+        }
+        Some(Ok(outcome)) => {
+            made_by::mark(ui, MadeBy::Measured);
+            of_changed_source(ui, outcome.changed);
+            error(ui, look, outcome);
+            numbers(ui, outcome, is_software);
+        }
+    }
+    occupancy(ui, look, gpu);
+    ui.add_space(2.0 * SPACE);
+    roofs(ui, gpu, messages);
 }
 
 /// What the kernel will take of a multiprocessor, and how many of its blocks run at once.

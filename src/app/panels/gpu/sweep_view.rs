@@ -53,18 +53,19 @@ pub fn show(
     axes::of_changed_source(ui, sweep.changed);
     of_what(ui, sweep);
     let height = (room * 0.45).clamp(140.0, 320.0);
-    ui.columns(2, |columns| {
-        let time = |point: &SweepPoint| match &point.what {
-            What::Ran { time, .. } => Some(time.as_secs_f64() * 1e3),
-            What::Stopped(_) => None,
-        };
-        let memory = |point: &SweepPoint| match &point.what {
-            What::Ran { device_bytes, .. } => Some(*device_bytes as f64 / f64::from(1 << 20)),
-            What::Stopped(_) => None,
-        };
-        let [left, right] = columns else { return };
-        plot(left, "time in ms", "sweep: time", &points, height, time);
-        plot(right, "device memory in MiB", "sweep: memory", &points, height, memory);
+    let time = |point: &SweepPoint| match &point.what {
+        What::Ran { time, .. } => Some(time.as_secs_f64() * 1e3),
+        What::Stopped(_) => None,
+    };
+    let memory = |point: &SweepPoint| match &point.what {
+        What::Ran { device_bytes, .. } => Some(*device_bytes as f64 / f64::from(1 << 20)),
+        What::Stopped(_) => None,
+    };
+    // One above the other where each would be too narrow beside the other.
+    let across = if ui.available_width() < theme::ROOM_FOR_TWO { 1 } else { 2 };
+    ui.columns(across, |columns| {
+        plot(&mut columns[0], "time in ms", "sweep: time", &points, height, time);
+        plot(&mut columns[across - 1], "device memory in MiB", "sweep: memory", &points, height, memory);
     });
     legend(ui);
     for point in &points {
@@ -79,7 +80,7 @@ pub fn show(
 }
 
 fn choices(ui: &mut Ui, gpu: &Gpu, question: SweepAsked, kind: DeviceKind, messages: &mut Vec<Message>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         draw::caption(ui, "up to N");
         let combo = egui::ComboBox::from_id_salt("end of the sweep").selected_text(question.end.to_string());
         let response = combo.show_ui(ui, |ui| {

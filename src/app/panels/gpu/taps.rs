@@ -17,7 +17,7 @@ use crate::number::short;
 use crate::schedule::{Part, Tiling};
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, room: f32, messages: &mut Vec<Message>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let button = egui::Button::new(tr(ui.ctx(), "Record m and l").to_owned());
         if ui.add_enabled(gpu.is_ready(), button).clicked() {
             messages.push(Message::Gpu(GpuMessage::Record));

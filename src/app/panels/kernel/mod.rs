@@ -24,7 +24,7 @@ use crate::sentence::Sentence;
 pub static PANEL: Panel = Panel {
     id: "kernel",
     title: "Source of the kernel",
-    home: Home::Own,
+    home: Home::Workbench,
     group: "GPU",
     command: "Edit the kernel",
     keys: &[(Modifiers::ALT, Key::E)],
@@ -32,7 +32,7 @@ pub static PANEL: Panel = Panel {
     also: "source, compile, WGSL, CUDA",
     help: "The source of the kernel, edited, compiled and run here.",
     show: |ui, drawn| {
-        drawn.owned.of::<KernelEditor>().show(ui.ctx(), drawn.look, drawn.gpu, drawn.messages);
+        drawn.owned.of::<KernelEditor>().show(ui, drawn.look, drawn.gpu, drawn.messages);
     },
 };
 
@@ -44,7 +44,6 @@ pub fn lit(source: &str, schedule: &Schedule, snapshot: &Snapshot) -> Vec<u16> {
 /// What was typed, by file, and what is shown of it.
 #[derive(Default)]
 pub struct KernelEditor {
-    is_open: bool,
     /// That of the open device for the scene on screen.
     kernel: Option<&'static Kernel>,
     /// Files that were changed here.
@@ -57,31 +56,23 @@ pub struct KernelEditor {
 }
 
 impl KernelEditor {
-    pub fn is_open(&self) -> bool {
-        self.is_open
-    }
-
     /// The kernel of the open device for the scene on screen.
     pub fn kernel(&self) -> Option<&'static Kernel> {
         self.kernel
     }
 
-    /// Does what was asked, beside what is on screen. Gives what the device is to compile.
-    pub fn carry_out(
-        &mut self,
-        message: KernelMessage,
-        at: Option<(&FinishedRun, &Snapshot)>,
-        sources: &Sources,
-    ) -> Option<Offer> {
+    /// It was opened: the cursor goes to the line of the current step.
+    pub fn begin(&mut self, at: Option<(&FinishedRun, &Snapshot)>) {
+        let lit =
+            self.kernel.zip(at).map(|(kernel, (scene, snapshot))| lit(self.text(kernel), scene.schedule(), snapshot));
+        self.jump = Some(lit.and_then(|lit| lit.first().copied()).map_or(1, usize::from));
+    }
+
+    /// Does what was asked. Gives what the device is to compile.
+    pub fn carry_out(&mut self, message: KernelMessage, sources: &Sources) -> Option<Offer> {
         match message {
-            KernelMessage::Toggle => {
-                self.is_open ^= true;
-                self.jump = self.is_open.then_some(1);
-                if let Some((kernel, (scene, snapshot))) = self.kernel.zip(at).filter(|_| self.is_open) {
-                    let lit = lit(self.text(kernel), scene.schedule(), snapshot);
-                    self.jump = Some(lit.first().map_or(1, |line| usize::from(*line)));
-                }
-            }
+            // The window opens it.
+            KernelMessage::Toggle => {}
             KernelMessage::CompileAndRun => {
                 let kernel = self.kernel?;
                 let text = self.texts.get(kernel.file).map(|text| text.as_str().into());

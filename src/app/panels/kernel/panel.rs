@@ -1,8 +1,7 @@
-//! The window of the editor: what runs, the text, and what came of it. It draws and asks; the device's worker compiles.
+//! The editor: what runs, the text, and what came of it. It draws and asks; the device's worker compiles.
 
-use eframe::egui::{self, Button, Context, DragValue, ScrollArea, Ui, Window, pos2, vec2};
+use eframe::egui::{Button, DragValue, ScrollArea, Ui};
 
-use crate::app::ink::float::titled;
 use crate::app::message::Message;
 use crate::app::message::gpu::GpuMessage;
 use crate::app::message::kernel::KernelMessage;
@@ -12,7 +11,7 @@ use crate::gpu::source::has_blocks;
 use super::{KernelEditor, lit, report};
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
-use crate::app::ink::theme::{self, SPACE};
+use crate::app::ink::theme::SPACE;
 use crate::app::message::commands;
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
 use crate::app::run::gpu::device::{Gpu, Status, Task};
@@ -25,26 +24,14 @@ fn of(kernel: &'static Kernel) -> FieldOf<'static> {
 }
 
 impl KernelEditor {
-    pub fn show(&mut self, ctx: &Context, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
-        let Some((look, kernel)) = look.zip(self.kernel).filter(|_| self.is_open) else { return };
-        let screen = ctx.content_rect();
-        // Over the stage and the setup: the row and the lit lines of the paper stay in sight.
-        let corner = pos2(screen.left() + 12.0, screen.top() + theme::TOP_BAR + 12.0);
-        let room = screen.size() - vec2(theme::NEAR + 48.0, theme::TOP_BAR + theme::TIMELINE + 72.0);
-        let size = room.clamp(vec2(320.0, 240.0), vec2(1100.0, 1000.0));
-        let mut is_open = true;
-        Window::new(tr(ctx, "Source of the kernel"))
-            .id(egui::Id::unique("kernel editor"))
-            .default_pos(corner)
-            .fixed_size(size)
-            .title_bar(false)
-            .show(ctx, |ui| {
-                is_open = titled(ui, "Source of the kernel");
-                self.content(ui, look, gpu, kernel, messages);
-            });
-        if !is_open {
-            messages.push(Message::Kernel(KernelMessage::Toggle));
-        }
+    pub fn show(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
+        let Some(look) = look else { return };
+        let Some(kernel) = self.kernel else {
+            let name = look.scene.schedule().algorithm.short_name();
+            note(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&name]));
+            return;
+        };
+        self.content(ui, look, gpu, kernel, messages);
     }
 
     fn content(
@@ -62,15 +49,14 @@ impl KernelEditor {
         }
         ui.separator();
         let room = ui.available_height();
-        let below = (0.24 * room).clamp(72.0, 160.0);
+        let below = (0.24 * room).clamp(40.0, 160.0);
         let last = gpu.sources().last(kernel.file);
         let current = self.text(kernel);
         let is_current = last.is_none_or(|last| last.offer.text.as_deref().unwrap_or(kernel.source) == current);
         let faulty = last.filter(|_| is_current).map_or_else(Vec::new, report::faulty);
         let marks = Marks { lit: lit(current, look.scene.schedule(), look.snapshot), faulty, ..Marks::default() };
         let mut typed = current.to_owned();
-        // What is only measured takes no keyboard.
-        let jump = if ui.is_sizing_pass() { None } else { self.jump.take() };
+        let jump = source::can_jump(ui).then(|| self.jump.take()).flatten();
         source::show(ui, of(kernel), &mut typed, &marks, (jump, (room - below - 3.0 * SPACE).max(60.0)));
         if typed != self.text(kernel) {
             self.keep(kernel, typed);

@@ -11,19 +11,41 @@ use crate::attention::Format;
 use crate::playback::lesson::{At, BUGS, Field, Scene};
 use crate::playback::{Command, Unit};
 use crate::schedule::spec::{Choice, SPLITS};
-use crate::schedule::{algorithm, hardware};
+use crate::schedule::{Algorithm, algorithm, hardware};
 
 pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], messages: &mut Vec<Message>) {
     let mut scene = lesson.work.scene.clone();
     for control in open {
         match control.as_str() {
             "step" => step(ui, lesson, messages),
+            "algorithm" => {
+                let now = scene.run.algorithm().to_owned();
+                choice(ui, "Algorithm", "algorithm", &now, &texts(lesson, &scene), &mut scene);
+            }
             control => one(ui, control, &mut scene),
         }
     }
     if scene != lesson.work.scene {
         messages.push(Message::Lesson(LessonMessage::Try(Box::new(scene))));
     }
+}
+
+/// Every text of the program that the scene could run, forwards or backwards as the beat is, and the variants that the beat
+/// names.
+fn texts(lesson: &OpenLesson, scene: &Scene) -> Vec<&'static str> {
+    let beat = lesson.beat();
+    let solution = beat.change.iter().flat_map(|change| &change.solution).filter(|field| field.key == "algorithm");
+    let named = solution.map(|field| field.value.as_str()).chain([beat.scene.run.algorithm(), scene.run.algorithm()]);
+    let named: Vec<&Algorithm> = named.filter_map(algorithm::by_name).collect();
+    let is_backward = named.last().is_some_and(|now| now.is_backward());
+    let fits = |of: &&Algorithm| of.is_backward() == is_backward && scene.run.check_text(of).is_ok();
+    let mut names: Vec<&str> = Vec::new();
+    for name in algorithm::of_program().filter(fits).chain(named).map(Algorithm::name) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
@@ -38,17 +60,6 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "head" => number(ui, "Head", "head", scene.run.head(), scene),
         "prefix" => number(ui, "First tokens", "prefix", scene.run.prefix.unwrap_or(0), scene),
         "bug" => choice(ui, "Bug", "bug", &scene.bug.clone(), &BUGS, scene),
-        "algorithm" => {
-            let now = scene.run.algorithm().to_owned();
-            // Beside a backward pass stand the others.
-            let is_backward = algorithm::by_name(&now).is_some_and(algorithm::Algorithm::is_backward);
-            let names: Vec<&str> = if is_backward {
-                algorithm::of_program().filter(|of| of.is_backward()).map(algorithm::Algorithm::name).collect()
-            } else {
-                algorithm::ALL.map(algorithm::Algorithm::name).to_vec()
-            };
-            choice(ui, "Algorithm", "algorithm", &now, &names, scene);
-        }
         "hardware" => {
             let names: Vec<_> = hardware::all().iter().map(|model| model.name).collect();
             choice(ui, "Chip", "hardware", scene.run.hardware().name, &names, scene);

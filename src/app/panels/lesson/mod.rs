@@ -19,7 +19,7 @@ use crate::app::panels::lesson::task::{TEXT, TaskPlace, task};
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::playback::lesson::{Asked, Revealed, Shown, ShownChange, ShownPredict};
+use crate::playback::lesson::{Asked, Choice, Revealed, Shown, ShownChange, ShownPredict};
 
 pub static PANEL: Panel = Panel {
     id: "lesson",
@@ -74,7 +74,7 @@ pub fn tasks(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) 
 
 fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, place: TaskPlace, messages: &mut Vec<Message>) {
     if let Some(predict) = &shown.predict {
-        question(ui, lesson, predict, messages);
+        question(ui, lesson, predict, place, messages);
     }
     if let Some(change) = &shown.change {
         find(ui, lesson, change, messages);
@@ -119,11 +119,21 @@ fn small_button(ui: &mut Ui, text: &str, name: &str) -> egui::Response {
     response
 }
 
-fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, messages: &mut Vec<Message>) {
+fn question(
+    ui: &mut Ui,
+    lesson: &mut OpenLesson,
+    predict: &ShownPredict,
+    place: TaskPlace,
+    messages: &mut Vec<Message>,
+) {
     task(ui, "Predict", &predict.question);
     let Some(kind) = lesson.predict().map(|predict| predict.kind.clone()) else { return };
     let is_open = predict.revealed.is_none();
+    // On a screen the answer and the reasons name them again.
+    let has_reason = |choice: &Choice| choice.is_right || choice.misconception.is_some();
+    let names_all = predict.revealed.as_ref().is_some_and(|revealed| revealed.choices.iter().all(has_reason));
     match kind {
+        Asked::Choice if place == TaskPlace::Screen && names_all => {}
         Asked::Choice => choices(ui, lesson, &predict.choices, is_open),
         Asked::Number { .. } if is_open => {
             ui.horizontal(|ui| {
@@ -158,7 +168,7 @@ fn question(ui: &mut Ui, lesson: &mut OpenLesson, predict: &ShownPredict, messag
 /// What was right, and why.
 pub fn answer(ui: &mut Ui, lesson: &OpenLesson, revealed: &Revealed) {
     verdict(ui, lesson, &revealed.answer);
-    prose::line(ui, &revealed.feedback, TEXT);
+    prose::line(ui, &revealed.feedback, task::size(ui));
 }
 
 /// What is wrong with the answer so far, before the right one is shown.
@@ -178,9 +188,9 @@ fn another_try(ui: &mut Ui, lesson: &OpenLesson) {
 fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
     let label = egui::Frame::new().fill(fill).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        let label = ui.label(egui::RichText::new(text).size(TEXT).strong());
+        let label = ui.label(egui::RichText::new(text).size(task::size(ui)).strong());
         if let Some(thought) = thought {
-            let label = prose::line(ui, thought, theme::BODY);
+            let label = prose::line(ui, thought, task::size(ui).min(theme::BODY));
             draw::describe(&label, "why", &prose::words(thought));
         }
         label
@@ -190,7 +200,10 @@ fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
 
 fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bool) {
     for (index, choice) in choices.iter().enumerate() {
-        let radio = egui::RadioButton::new(lesson.work.chosen == Some(index), prose::job(ui, choice, theme::BODY));
+        let radio = egui::RadioButton::new(
+            lesson.work.chosen == Some(index),
+            prose::job(ui, choice, task::size(ui).min(theme::BODY)),
+        );
         if ui.add_enabled(is_open, radio).clicked() {
             lesson.begin_answer();
             lesson.work.chosen = Some(index);

@@ -145,7 +145,9 @@ fn paint_scale(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
 fn paint_needle(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
     let (visit, c) = (picture.now.visit, picture.component);
     let Some(target) = picture.needle().filter(|value| value.is_finite()) else {
-        ui.painter().circle_filled(dial.pivot, 6.0, picture.palette.rule);
+        let is_nan = picture.needle().is_some_and(f64::is_nan);
+        let fill = if is_nan { picture.palette.trouble } else { picture.palette.rule };
+        ui.painter().circle_filled(dial.pivot, 6.0, fill);
         return;
     };
     let from = visit.average_of(&visit.old, c).filter(|value| value.is_finite()).unwrap_or(target);

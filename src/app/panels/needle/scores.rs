@@ -33,6 +33,18 @@ fn without_dust(value: f64, span: f64) -> f64 {
 /// The factor of the visit.
 const OF_VISIT: Name<'_> = Name { pattern: "{0} of the visit", part: Some(Part::Alpha), of: None };
 
+/// Scores that differ by less than this part of their size are told by their distance.
+const NEAR: f64 = 1e-3;
+const EQUAL: f64 = 1e-7;
+
+/// What is written at an end of the axis.
+#[derive(Debug, PartialEq)]
+enum AxisEnd {
+    Score(String),
+    /// By so much below the other end.
+    Lower(String),
+}
+
 /// Where a score stands on the axis.
 struct ScoreAxis {
     rect: Rect,
@@ -46,11 +58,16 @@ impl ScoreAxis {
         lerp(self.rect.bottom(), self.rect.top(), t)
     }
 
-    /// The lowest and the highest score, as they are written beside the axis.
-    fn ends(&self) -> [(f64, String); 2] {
+    /// The lowest and the highest score, as they are written beside the axis: of scores that differ by little beside their
+    /// size, such as -9999 and -10000, the lowest is told by how much it is lower.
+    fn ends(&self) -> [(f64, AxisEnd); 2] {
         let span = self.high - self.low;
-        [self.low + span * ROOM / (1.0 + 2.0 * ROOM), self.high - span * ROOM / (1.0 + 2.0 * ROOM)]
-            .map(|value| (value, short(without_dust(value, span))))
+        let [low, high] = [self.low + span * ROOM / (1.0 + 2.0 * ROOM), self.high - span * ROOM / (1.0 + 2.0 * ROOM)];
+        let score = |value: f64| AxisEnd::Score(short(without_dust(value, span)));
+        // Of equal ones the axis has a little room only.
+        let are_near = (EQUAL..NEAR).contains(&((high - low) / high.abs()));
+        let lowest = if are_near { AxisEnd::Lower(short(high - low)) } else { score(low) };
+        [(low, lowest), (high, score(high))]
     }
 }
 
@@ -93,6 +110,10 @@ fn paint_scale(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
         let at = pos2(axis.rect.left(), axis.y(value));
         ui.painter().hline(at.x - 4.0..=at.x, at.y, Stroke::new(1.0, picture.palette.faint_ink));
         let font = theme::figures(theme::LABEL * picture.zoom);
+        let text = match text {
+            AxisEnd::Score(text) => text,
+            AxisEnd::Lower(by) => format!("{by}\n{}", tr(ui.ctx(), "lower")),
+        };
         ui.painter().text(at - vec2(7.0, 0.0), Align2::RIGHT_CENTER, text, font, picture.palette.faint_ink);
     }
 }
@@ -279,12 +300,25 @@ mod tests {
         let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
         let room = (high - low) * ROOM;
         let axis = ScoreAxis { rect: Rect::ZERO, low: low - room, high: high + room };
-        assert_eq!(axis.ends().map(|(_, text)| text), ["0", "2.079"]);
+        assert_eq!(axis.ends().map(|(_, text)| text), ["0", "2.079"].map(|text| AxisEnd::Score(text.into())));
         let last = story.visits.last().unwrap();
         assert_eq!(last.scores[0], last.scores[1]);
         assert_eq!(top_to_name(last, Frame::Arrive), Some(0));
         // The second tile holds the largest of all: once the line is there, it says the number.
         assert_eq!(top_to_name(&story.visits[1], Frame::Arrive), Some(0));
         assert_eq!(top_to_name(&story.visits[1], Frame::Climb), None);
+    }
+
+    #[test]
+    fn scores_that_differ_by_little_are_told_by_their_distance() {
+        for (scores, expected) in [
+            ([-10_000.0, -9_999.0], [AxisEnd::Lower("1.000".into()), AxisEnd::Score("-9999".into())]),
+            ([-10_000.0, -9_000.0], [AxisEnd::Score("-10000".into()), AxisEnd::Score("-9000".into())]),
+            ([3.0, 3.0], [AxisEnd::Score("3.000".into()), AxisEnd::Score("3.000".into())]),
+        ] {
+            let room = ((scores[1] - scores[0]) * ROOM).max(1e-9 * scores[1].abs());
+            let axis = ScoreAxis { rect: Rect::ZERO, low: scores[0] - room, high: scores[1] + room };
+            assert_eq!(axis.ends().map(|(_, text)| text), expected, "{scores:?}");
+        }
     }
 }

@@ -35,9 +35,10 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let under = |n: f32, rect: Rect| {
         Rect::from_min_size(pos2(rect.left() + half * n, rect.top()), vec2(half - 4.0, rect.height()))
     };
-    let is_shown = sums.l > 0.0;
     let l = named(picture.called(Part::Sum), Some(sums.l));
     let o = visit.sum_of(sums, picture.component);
+    // Before the first weight there is no sum, and a NaN is one.
+    let is_shown = sums.l != 0.0 || o.is_nan();
     let o = named(picture.called(Part::Output), is_shown.then_some(o));
     let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
     for (n, accessible, text) in [(0.0, stack, &l), (1.0, bar_of, &o)] {
@@ -130,6 +131,7 @@ fn paint_stack(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         hatch(ui.painter(), place, picture.palette.ink.gamma_multiply(0.45), 7.0);
     }
     base(ui, rect, picture);
+    mark_nan(ui, rect, rect.bottom(), picture.sums().l, picture);
 }
 
 /// Stacks upwards from `y`; gives the new top.
@@ -184,6 +186,14 @@ fn paint_bar(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         }
     }
     ui.painter().hline(rect.x_range(), zero, Stroke::new(1.5, picture.palette.faint_ink));
+    mark_nan(ui, rect, zero, visit.sum_of(picture.sums(), c), picture);
+}
+
+/// A bar that is NaN has no height: it is a line in the colour of trouble.
+fn mark_nan(ui: &Ui, bar: Rect, zero: f32, value: f64, picture: &Picture<'_>) {
+    if value.is_nan() {
+        ui.painter().hline(bar.x_range(), zero, Stroke::new(5.0, picture.palette.trouble));
+    }
 }
 
 fn base(ui: &Ui, rect: Rect, picture: &Picture<'_>) {

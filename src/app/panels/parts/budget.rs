@@ -9,6 +9,9 @@ use crate::app::tongue::words::{fill, tr};
 use crate::number::bytes;
 use crate::schedule::{Buffer, Space};
 
+/// Of a text whose products need no block on chip.
+const IDEAL: &str = "ideal products: not held against a budget";
+
 /// One budget of a thread block, and how much of it is in use.
 pub struct Budget {
     pub name: &'static str,
@@ -49,7 +52,7 @@ fn is_over(look: &Look<'_>) -> bool {
 
 pub fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     if !look.scene.schedule().algorithm.is_budgeted() {
-        let text = tr(ui.ctx(), "ideal products: not held against a budget");
+        let text = tr(ui.ctx(), IDEAL);
         fit_text(ui.painter(), rect, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
         return;
     }
@@ -65,7 +68,12 @@ pub fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
 /// The budgets of a thread block, one below the other.
 pub fn paint_budgets(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     if !look.scene.schedule().algorithm.is_budgeted() {
-        return paint_budget(ui, rect, look, palette);
+        let (text, font) = (tr(ui.ctx(), IDEAL), theme::text(theme::LABEL));
+        let font = theme::readable_font(text, font);
+        let galley = ui.painter().layout(text.to_owned(), font, palette.faint_ink, rect.width() - 2.0 * SPACE);
+        let at = Align2::LEFT_BOTTOM.align_size_within_rect(galley.size(), rect.translate(vec2(0.0, -2.0))).min;
+        ui.painter().galley(at, galley, palette.faint_ink);
+        return;
     }
     let budgets = budgets(look);
     let height = (rect.height() / budgets.len().max(1) as f32).min(16.0);

@@ -90,6 +90,11 @@ fn field(ui: &mut Ui, (id, name): (Id, &'static str), text: &mut String, height:
     output.inner
 }
 
+/// A text can have the keyboard in this frame: nothing that has it lies over the window.
+pub fn can_jump(ui: &Ui) -> bool {
+    ui.memory(|memory| memory.allows_interaction(ui.layer_id()))
+}
+
 /// The cursor to the start of a line, and the keyboard to the text.
 fn put_cursor(ui: &Ui, id: Id, text: &str, line: usize) {
     let at: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(|line| line.chars().count()).sum();
@@ -124,7 +129,7 @@ fn numbers(ui: &Ui, rows: &[(usize, Rect)], marks: &Marks) {
     for (line, rect) in rows.iter().filter(|(_, rect)| rect.intersects(ui.clip_rect())) {
         let light = light(ui, *line, marks);
         let gutter = Rect::from_min_size(rect.min, vec2(GUTTER - 4.0, rect.height()));
-        painter.rect_filled(gutter, 0.0, light.map_or(ui.visuals().window_fill, |(fill, _)| fill));
+        painter.rect_filled(gutter, 0.0, light.map_or(palette.panel, |(fill, _)| fill));
         if let Some((_, edge)) = light {
             painter.rect_filled(Rect::from_min_size(rect.min, vec2(4.0, rect.height())), 0.0, edge);
         }

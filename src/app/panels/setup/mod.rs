@@ -2,23 +2,28 @@
 
 mod fields;
 mod masks;
+mod said;
+mod section;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use fields::{number, offer, wanted_id};
+use section::Section;
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::SPACE;
 use crate::app::message::Message;
 use crate::app::message::window::Side;
 use crate::app::panels::check;
-use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::panel::{Drawn, Home, Panel};
 use crate::app::run::document::Document;
+use crate::app::run::settings::Settings;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::precision::OFFERED;
-use crate::attention::{Format, Precision, Shape};
+use crate::attention::{Format, Input, Precision, Shape};
 use crate::schedule::hardware;
 use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
 
@@ -33,29 +38,29 @@ pub static PANEL: Panel = Panel {
     also: "settings, options, choices",
     help: "Every choice that makes another run, and whether it is right.",
     show: |ui, drawn| {
-        show(ui, drawn.document, drawn.wanted_setting, drawn.messages);
+        show(ui, drawn);
         ui.add_space(8.0);
         ui.separator();
         check::show(ui, drawn.look, drawn.gpu, drawn.messages);
     },
 };
 
+/// Which part of the input is run.
+const INPUT: Section =
+    Section { name: "Input", choices: &["First tokens", "Head", "Key/value head", "Batch entry"], is_open: false };
+const BLOCKS: Section =
+    Section { name: "Blocks", choices: &["Block rows br", "Block keys bc", "Splits of the keys"], is_open: true };
+const MASK: Section =
+    Section { name: "Mask", choices: &["Causal mask", "Sliding window", "Padding mask", "Other masks"], is_open: true };
+const PRECISION: Section = Section { name: "Precision", choices: &["Precision"], is_open: false };
+const CHIP: Section = Section { name: "Chip", choices: &["Chip"], is_open: false };
+
+const SECTIONS: [&Section; 5] = [&INPUT, &BLOCKS, &MASK, &PRECISION, &CHIP];
+
 /// Every choice, by the name that the palette finds it by.
-pub const NAMES: [&str; 13] = [
-    "First tokens",
-    "Block rows br",
-    "Block keys bc",
-    "Splits of the keys",
-    "Head",
-    "Key/value head",
-    "Batch entry",
-    "Precision",
-    "Chip",
-    "Causal mask",
-    "Sliding window",
-    "Padding mask",
-    "Other masks",
-];
+pub fn known() -> impl Iterator<Item = &'static str> {
+    SECTIONS.into_iter().flat_map(|section| section.choices).copied()
+}
 
 /// Those that this input and algorithm have.
 pub fn names(document: &Document) -> Vec<&'static str> {
@@ -69,43 +74,80 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "Batch entry" => shape.batch > 1,
         _ => true,
     };
-    NAMES.into_iter().filter(|name| has(name)).collect()
+    known().filter(|name| has(name)).collect()
 }
 
 fn has_groups(shape: &Shape) -> bool {
     shape.kv_heads < shape.heads && shape.kv_heads > 1
 }
 
-/// `wanted` is the name of the choice that takes the keyboard.
-fn show(ui: &mut Ui, document: &Document, wanted: Option<&'static str>, messages: &mut Vec<Message>) {
-    if let Some(name) = wanted {
+/// Of a choice that takes the keyboard the section opens.
+fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
+    if let Some(name) = drawn.wanted_setting {
         ui.data_mut(|data| data.insert_temp(wanted_id(), name));
+        let of = SECTIONS.into_iter().find(|section| section.choices.contains(&name));
+        drawn.sections.extend(of.map(|section| (section.name.to_owned(), true)));
     }
-    choices(ui, document, messages);
+    choices(ui, drawn.document, drawn.sections, drawn.messages);
     ui.data_mut(|data| data.remove::<&'static str>(wanted_id()));
 }
 
-fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
+fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>, messages: &mut Vec<Message>) {
     let input = document.source();
     let shape = input.problem.shape;
-    let mut settings = document.wanted().clone();
-    draw::title(ui, "Setup");
+    let (mut settings, opened) = (document.wanted().clone(), Settings::for_input(input));
+    let ctx = ui.ctx().clone();
     let (n_q, n_k) = settings.run.lengths(&shape);
     draw::caption(ui, &format!("n_q {n_q}, n_k {n_k}, d {}, d_v {}", shape.d, shape.d_v));
     ui.add_space(SPACE);
-    if settings.run.has_exact_prefix(&input.problem) {
-        let least = settings.run.mask(&input.problem.mask, shape.n_k).prefix_keys.clamp(1, shape.n_q);
-        prefix(ui, &mut settings.run, least..=shape.n_q);
-        ui.add_space(SPACE);
+    let has_prefix = settings.run.has_exact_prefix(&input.problem);
+    if has_prefix || shape.heads > 1 || shape.batch > 1 {
+        let said = said::input(&ctx, &settings, &opened, &shape);
+        INPUT.show(ui, folds, &said, |ui| of_input(ui, &mut settings.run, input));
+    }
+    let heads = settings.algorithm.heads(&shape);
+    if heads > 1 {
+        let head = settings.run.head();
+        let first = head - head % heads;
+        let text = "The run is of heads {0} to {1}, which share a key/value head; head {2} is drawn.";
+        draw::caption(ui, &fill(&ctx, text, &[&first, &(first + heads - 1), &head]));
     }
     let (n_q, n_k) = settings.run.lengths(&shape);
+    let said = said::blocks(&ctx, &settings, &opened);
+    BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k)));
+    let own = settings.run.mask(&input.problem.mask, shape.n_k);
+    let mut chosen = own.clone();
+    let said = said::mask(&ctx, &own, &opened.run.mask(&input.problem.mask, shape.n_k));
+    let batch = settings.run.batch();
+    MASK.show(ui, folds, &said, |ui| masks::show(ui, &mut chosen, (n_q, n_k), &shape, batch));
     let run = &mut settings.run;
-    egui::Grid::new("setup").num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, |ui| {
-        number(ui, "Block rows br", run.br.get_or_insert(1), 1..=n_q);
-        number(ui, "Block keys bc", run.bc.get_or_insert(1), 1..=n_k);
-        if settings.algorithm.has_splits() {
-            number(ui, "Splits of the keys", run.splits.get_or_insert(SPLITS), 1..=n_k.min(MOST_SPLITS));
-        }
+    if chosen != own {
+        run.choose_mask(chosen, input);
+        // A prefix is exact only as long as no token sees a later one.
+        let is_exact = run.has_exact_prefix(&input.problem);
+        run.prefix.take_if(|_| !is_exact);
+    }
+    let said = said::precision(&settings, &opened);
+    PRECISION.show(ui, folds, &said, |ui| {
+        precision(ui, &mut settings.run);
+        formats(ui, &mut settings.run);
+    });
+    let said = said::chip(&settings, &opened);
+    CHIP.show(ui, folds, &said, |ui| chip(ui, &mut settings.run));
+    settings.clamp(&shape);
+    if settings != *document.wanted() {
+        messages.push(Message::Change(Box::new(settings)));
+    }
+}
+
+fn of_input(ui: &mut Ui, run: &mut RunSpec, input: &Input) {
+    let shape = input.problem.shape;
+    if run.has_exact_prefix(&input.problem) {
+        let least = run.mask(&input.problem.mask, shape.n_k).prefix_keys.clamp(1, shape.n_q);
+        prefix(ui, run, least..=shape.n_q);
+        ui.add_space(SPACE);
+    }
+    grid(ui, "of the input", |ui| {
         if shape.heads > 1 {
             number(ui, "Head", run.head.get_or_insert(0), 0..=shape.heads - 1);
         }
@@ -115,32 +157,23 @@ fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
         if shape.batch > 1 {
             number(ui, "Batch entry", run.batch.get_or_insert(0), 0..=shape.batch - 1);
         }
-        precision(ui, run);
     });
-    formats(ui, run);
-    let heads = settings.algorithm.heads(&shape);
-    if heads > 1 {
-        let head = run.head();
-        let first = head - head % heads;
-        let text = "The run is of heads {0} to {1}, which share a key/value head; head {2} is drawn.";
-        draw::caption(ui, &fill(ui.ctx(), text, &[&first, &(first + heads - 1), &head]));
-    }
-    // A line of its own: beside the longest name above, that of a chip would leave the panel.
-    ui.horizontal(|ui| chip(ui, run));
-    ui.add_space(SPACE);
-    let own = run.mask(&input.problem.mask, shape.n_k);
-    let mut chosen = own.clone();
-    masks::show(ui, &mut chosen, (n_q, n_k), &shape, run.batch());
-    if chosen != own {
-        run.choose_mask(chosen, input);
-        // A prefix is exact only as long as no token sees a later one.
-        let is_exact = run.has_exact_prefix(&input.problem);
-        run.prefix.take_if(|_| !is_exact);
-    }
-    settings.clamp(&shape);
-    if settings != *document.wanted() {
-        messages.push(Message::Change(Box::new(settings)));
-    }
+}
+
+fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize)) {
+    let (algorithm, run) = (&settings.algorithm, &mut settings.run);
+    grid(ui, "blocks", |ui| {
+        number(ui, "Block rows br", run.br.get_or_insert(1), 1..=n_q);
+        number(ui, "Block keys bc", run.bc.get_or_insert(1), 1..=n_k);
+        if algorithm.has_splits() {
+            number(ui, "Splits of the keys", run.splits.get_or_insert(SPLITS), 1..=n_k.min(MOST_SPLITS));
+        }
+    });
+}
+
+/// Names and numbers in two columns.
+fn grid(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui)) {
+    egui::Grid::new(id).num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, add);
 }
 
 fn prefix(ui: &mut Ui, run: &mut RunSpec, range: RangeInclusive<usize>) {
@@ -159,7 +192,6 @@ fn prefix(ui: &mut Ui, run: &mut RunSpec, range: RangeInclusive<usize>) {
 
 fn precision(ui: &mut Ui, run: &mut RunSpec) {
     let chosen = run.precision.get_or_insert_default();
-    ui.label(tr(ui.ctx(), "Precision"));
     let shown = if chosen.is_whole() { chosen.name() } else { format!("{}, ..", chosen.format.name()).into() };
     let combo = egui::ComboBox::from_id_salt("precision").width(72.0).selected_text(shown);
     let response = combo.show_ui(ui, |ui| {
@@ -170,7 +202,6 @@ fn precision(ui: &mut Ui, run: &mut RunSpec) {
     offer(ui, "Precision", &response.response);
     let name = fill(ui.ctx(), "Precision: {0}", &[&chosen.name()]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
-    ui.end_row();
 }
 
 /// Formats of single tensors, of accumulators, and the scales of fp8.
@@ -215,7 +246,6 @@ fn format_of(ui: &mut Ui, name: &str, chosen: &mut Precision) {
 fn chip(ui: &mut Ui, run: &mut RunSpec) {
     let chosen = run.hardware.get_or_insert_default();
     let hint = tr(ui.ctx(), "Whose budget the buffers are held against. Changes no number of the run.").to_owned();
-    ui.label(tr(ui.ctx(), "Chip")).on_hover_text(hint);
     let combo = egui::ComboBox::from_id_salt("chip").width(96.0).selected_text(chosen.name);
     let response = combo.show_ui(ui, |ui| {
         let ctx = ui.ctx().clone();
@@ -227,6 +257,7 @@ fn chip(ui: &mut Ui, run: &mut RunSpec) {
     offer(ui, "Chip", &response.response);
     let name = fill(ui.ctx(), "Chip: {0}", &[&chosen.name]);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
+    response.response.on_hover_text(hint);
 }
 
 /// The key/value head that the query head reads; another one keeps the place within its group.

@@ -194,12 +194,13 @@ fn numbers(ui: &Ui, chip: &Chip<'_>, rect: Rect, hue: Color32, values: &Array2<f
     let bar = Rect::from_min_max(rect.min, pos2(rect.left() + 4.0, rect.bottom()));
     painter.rect_filled(bar, 0.0, hue);
     let rows = &chip.look.snapshot.view.rows;
+    let (font, half) = (theme::figures(theme::LABEL * layout.value_zoom()), 8.0 * layout.value_zoom());
     for (row, &x) in values.column(0).iter().enumerate().take(layout.rows) {
         let middle = layout.cell(layout.sheets[0], row, 0).center().y;
-        let place = Rect::from_x_y_ranges(rect.left() + 6.0..=rect.right() - 3.0, middle - 8.0..=middle + 8.0);
+        let place = Rect::from_x_y_ranges(rect.left() + 6.0..=rect.right() - 3.0, middle - half..=middle + half);
         let is_selected = chip.look.row() == Some(rows.start + row);
         let ink = if is_selected { palette.ink } else { palette.faint_ink };
-        fit_text(painter, place, Align2::RIGHT_CENTER, &short(x), theme::figures(theme::LABEL), ink);
+        fit_text(painter, place, Align2::RIGHT_CENTER, &short(x), font.clone(), ink);
     }
 }
 

@@ -17,6 +17,8 @@ const MOST_THICK: f32 = 64.0;
 /// A value of each row, with its number and without.
 const VALUE: f32 = 58.0;
 const BAR: f32 = 10.0;
+/// Where the room is wide, numbers of rows grow by so much at most.
+const MOST_VALUE: f32 = 1.5;
 /// Lines: a formula, the words of the keys, the names of what lies beside the rows, the colours.
 const FORMULA: f32 = 22.0;
 pub const KEYS: f32 = 18.0;
@@ -27,7 +29,9 @@ const WITH_ALL: f32 = 700.0;
 const LEAST_PART: f32 = 0.65;
 /// Of a figure that does not fill its room, so much stays free above at most.
 const MOST_ABOVE: f32 = 80.0;
-const LARGEST_CELL: f32 = 120.0;
+const LARGEST_CELL: f32 = 150.0;
+/// A cell is so much higher than wide at most.
+const HIGHEST: f32 = 1.4;
 const LEAST_CELL: f32 = 0.05;
 
 /// How many blocks stand where.
@@ -67,6 +71,7 @@ impl TileLayout {
         let (rows, cols) = (rows.max(1), cols.max(1));
         // In a narrow room the numbers of the cells come first.
         let part = (area.width() / WITH_ALL).clamp(LEAST_PART, 1.0);
+        let roomy = VALUE * (area.width() / WITH_ALL).clamp(1.0, MOST_VALUE);
         let (words_width, between) = (WORDS * part, BETWEEN * part);
         let thick = (area.size().min_elem() * THICK * part).clamp(LEAST_THICK, MOST_THICK);
         let across = |n: usize| n as f32 * (thick + GAP);
@@ -78,13 +83,17 @@ impl TileLayout {
         };
         // Numbers of rows have a place where those of the cells have one.
         let has_numbers = |width: f32| width >= NUMBER_CELL - 8.0;
-        let value = if has_numbers(width(VALUE)) { VALUE } else { BAR };
+        let value = match (has_numbers(width(roomy)), has_numbers(width(VALUE))) {
+            (true, _) => roomy,
+            (false, true) => VALUE,
+            (false, false) => BAR,
+        };
         let width = width(value);
         let over = FORMULA + KEYS + most(around.above) + NAMES;
         let under = most(around.below) + COLOURS;
-        let height = ((area.height() - over - under) / rows as f32).clamp(LEAST_CELL, LARGEST_CELL * 0.75);
-        // Hardly higher than wide where rows are few; a tile of many rows is squeezed instead.
-        let cell = vec2(width, height.min(width.max(24.0)));
+        let height = ((area.height() - over - under) / rows as f32).clamp(LEAST_CELL, LARGEST_CELL);
+        // Few rows have the height that there is, as far as cells stay cells; a tile of many rows is squeezed instead.
+        let cell = vec2(width, height.min(HIGHEST * width.max(24.0)));
         let sheet = vec2(cell.x * cols as f32, cell.y * rows as f32);
         // What is left of the room stands on both sides.
         let used = beside + around.values as f32 * (value + GAP) + 2.0 * sheet.x;
@@ -135,6 +144,11 @@ impl TileLayout {
     /// There is room for a number of each row.
     pub fn has_values(&self) -> bool {
         self.values.first().is_some_and(|rect| rect.width() >= VALUE)
+    }
+
+    /// How much larger than a label the numbers of rows are.
+    pub fn value_zoom(&self) -> f32 {
+        self.values.first().map_or(1.0, |rect| (rect.width() / VALUE).max(1.0))
     }
 
     /// All that is drawn.
@@ -194,6 +208,15 @@ mod tests {
     fn the_cells_of_four_keys_have_room_for_numbers_in_a_narrow_room() {
         let area = Rect::from_min_size(pos2(0.0, 0.0), vec2(510.0, 380.0));
         assert!(TileLayout::new((4, 4), FORWARD, area).cell.x >= NUMBER_CELL - 8.0);
+    }
+
+    #[test]
+    fn few_rows_fill_the_height_and_a_wide_room_has_large_numbers() {
+        let layout = TileLayout::new((4, 4), FORWARD, AREA);
+        assert!(layout.cell.y > layout.cell.x && layout.cell.y <= HIGHEST * layout.cell.x + 0.1, "{:?}", layout.cell);
+        assert!((layout.value_zoom() - AREA.width() / WITH_ALL).abs() < 1e-3, "{}", layout.value_zoom());
+        let wide = TileLayout::new((4, 4), FORWARD, AREA.expand2(vec2(300.0, 120.0)));
+        assert!(wide.value_zoom() > 1.4 && wide.cell.x > layout.cell.x);
     }
 
     #[test]

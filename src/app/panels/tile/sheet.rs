@@ -108,7 +108,7 @@ impl Sheets<'_> {
         } else if self.has_numbers() {
             // Six figures fill two thirds of a cell of any size.
             let font = theme::figures((self.layout.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
-            fit_text(painter, rect, Align2::CENTER_CENTER, &cell(x), font, palette.ink);
+            shrink_text(painter, rect.shrink2(vec2(1.0, 0.0)), Align2::CENTER_CENTER, &cell(x), font, palette.ink);
         }
         if !x.is_finite() && !is_masked {
             painter.rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(2.0, palette.trouble), StrokeKind::Inside);

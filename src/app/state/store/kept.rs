@@ -37,6 +37,12 @@ pub struct Kept {
     /// The folder of lessons that was open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lesson_folder: Option<String>,
+    /// Widths in points that the sides of the window were given, by the id of the side.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub widths: BTreeMap<String, f32>,
+    /// The sections of the setup that were folded or opened, by name: true is open.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sections: BTreeMap<String, bool>,
 }
 
 /// How far a person came, and what they did.
@@ -80,6 +86,8 @@ impl Default for Kept {
             lesson: None,
             session: None,
             lesson_folder: None,
+            widths: BTreeMap::new(),
+            sections: BTreeMap::new(),
         }
     }
 }
@@ -153,6 +161,8 @@ impl Kept {
             lesson: last(&base.lesson, &self.lesson, &theirs.lesson),
             session: last(&base.session, &self.session, &theirs.session),
             lesson_folder: last(&base.lesson_folder, &self.lesson_folder, &theirs.lesson_folder),
+            widths: last(&base.widths, &self.widths, &theirs.widths),
+            sections: last(&base.sections, &self.sections, &theirs.sections),
         }
     }
 

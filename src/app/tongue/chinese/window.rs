@@ -42,6 +42,14 @@ pub static TABLE: &[(&str, &str)] = &[
     ("Esc: the end.", "Esc：结束。"),
     ("found", "找到的"),
     ("what was done", "做了什么"),
+    ("Also open:", "还开着："),
+    ("lower", "更低"),
+    // The sections of the setup.
+    ("Blocks", "分块大小"),
+    ("first {0} {0|token|tokens}", "前 {0} 个词元"),
+    ("head {0}", "第 {0} 头"),
+    ("batch entry {0}", "批次 {0}"),
+    ("{0} {0|split|splits}", "{0} 份"),
     ("Look inside", "看看里面"),
     (
         "The same attention over {0} {0|token|tokens}, twice. {1} writes every score to memory and reads it back; {2} keeps them on chip.",
