@@ -107,12 +107,7 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         (6, "show: race flash2", "show: map flash2", "only a race"),
         (6, "show: race flash2", "show: picture", "`picture` is no picture; there are map, memory, row, race"),
         (9, "show: chart", "show: figure", "this beat has no figure"),
-        (
-            1,
-            "step: before load S\nview: far\nshow: map",
-            "step: before load S\nshow: chart",
-            "what the question hides",
-        ),
+        (1, "step: before load S\nview: far\nshow: map", "step: before load S\nshow: chart", "what the question hides"),
         (1, "view: far\nshow: map", "view: far\nshow: row", "leave `view` out"),
         (4, "show: row\n```\n\n```say\nNow write m and l.", "```\n\n```say\nNow write m and l.", "names no picture"),
         // Text.

@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_long_stretch_costs_what_a_short_one_costs() {
-        let schedule = schedule("flash1", 2048, 2);
+        let schedule = schedule("flash1", 1024, 2);
         let strip = Overview::new(&schedule, 0).strip;
         assert!(schedule.len() > 10 * MOST_WRITTEN);
         let whole = Detail::new(&schedule, &strip, 0, schedule.len());
@@ -152,7 +152,7 @@ mod tests {
         for (at, column) in (0..).zip(&part.columns) {
             let mut counted = Column::default();
             for n in 1000 + at * wide..1000 + (at + 1) * wide {
-                counted.add(schedule.facts(&schedule.step(n).unwrap()).beat, false);
+                counted.add(schedule.facts(&schedule.step(n).unwrap()).beat, 1, false);
             }
             assert_eq!(*column, counted, "column {at}");
         }
