@@ -323,10 +323,15 @@ fn a_talk_is_read_from_the_last_row() {
 /// The answer with all its reasons is on the screen, in type that nobody has to scroll.
 #[test]
 fn the_reasons_of_an_answer_fit_the_screen() {
-    for (lesson, beat, last) in [(14, 1, "neither wins"), (5, 2, "It is read once"), (16, 3, "Look at the registers")] {
+    for (lesson, beat, last, language) in [
+        (14, 1, "neither wins", Language::English),
+        (5, 2, "It is read once", Language::English),
+        (16, 3, "Look at the registers", Language::English),
+        (16, 1, "那样每个 SM", Language::Chinese),
+    ] {
         for (width, height) in [(1280.0, 720.0), (1920.0, 1080.0)] {
             let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: true }));
-            let options = AppOptions { lesson, is_presenting: true, ..options() };
+            let options = AppOptions { lesson, is_presenting: true, language: Some(language), ..options() };
             let mut harness = open_as(None, &options, Vec2::new(width, height), 1.0);
             harness.run_steps(20);
             let place = harness.get_by_label_contains(last).rect();

@@ -12,9 +12,12 @@ const TOY: &str = "random:9,11,8,4,2";
 
 /// What `render` and the window are asked for, and what the line says of it.
 const CASES: [(&[&str], &str); 29] = [
-    (&["random:65536,65536,1", "--algorithm", "standard"], "32.00 GiB, and 4.000 GiB is the limit"),
     (
-        &["random:262144,262144,1", "--algorithm", "standard"],
+        &["random:262144,262144,1", "--algorithm", "flash1", "--br", "2", "--bc", "2"],
+        "steps over 131072 x 131072 blocks are too many",
+    ),
+    (
+        &["random:262144,262144,1", "--algorithm", "standard", "--br", "64", "--bc", "64"],
         "steps of a text that reads blocks once are too many to walk",
     ),
     (&["--scene", "real", "--prefix", "99999"], "a prefix of 99999 tokens needs a number from 1 to 93"),

@@ -209,6 +209,12 @@ impl Breakpoints {
             self.said = Some("Choose what to stop at.".into());
             return;
         }
+        if let Some(why) = &scene.counted_alone
+            && !conditions.iter().all(Condition::is_of_schedule)
+        {
+            self.said = Some(why.clone());
+            return;
+        }
         let scene = scene.clone();
         self.said = Some("searching ...".into());
         self.searching = Some(Job::start(ctx, move |signals| {

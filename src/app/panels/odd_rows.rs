@@ -72,6 +72,9 @@ fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
     let (query, output) = (row.query, row.run.output());
     let why = match odd {
         Some(odd) => say(ui.ctx(), &odd.why),
+        None if !row.run.is_carried_out() => {
+            fill(ui.ctx(), "Of row {0} nothing is known yet: the run has not been carried out.", &[&query])
+        }
         None => fill(ui.ctx(), "Row {0} is like any other: no line is marked.", &[&query]),
     };
     let text = |text: &str| egui::RichText::new(text).size(theme::readable(text, theme::BODY * zoom));

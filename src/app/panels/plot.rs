@@ -11,7 +11,7 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::row_numbers;
 use crate::app::run::row::{LONGEST_ROW, RowTold};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::machine::{RowStory, Visit};
 use crate::number::short;
 use crate::schedule::Part;
@@ -64,6 +64,10 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
         ui.label(tr(ui.ctx(), "No row is on chip now."));
         return;
     };
+    if let Some(why) = &look.scene.counted_alone {
+        ui.label(say(ui.ctx(), why));
+        return;
+    }
     let visits = look.snapshot.all_visits(query);
     let algorithm = &look.scene.schedule().algorithm;
     if visits.is_empty() {

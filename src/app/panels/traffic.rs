@@ -96,7 +96,7 @@ fn show(ui: &mut Ui, look: &Look<'_>) {
             response.on_hover_text(told);
         }
     }
-    beside(ui, look, end);
+    beside(ui, look);
 }
 
 /// FLOPs by kind, with how they are counted.
@@ -146,9 +146,9 @@ fn columns(
     response
 }
 
-fn beside(ui: &mut Ui, look: &Look<'_>, end: &Traffic) {
+fn beside(ui: &mut Ui, look: &Look<'_>) {
     let (ctx, not_modelled) = (ui.ctx().clone(), tr(ui.ctx(), NOT_MODELLED));
-    let formula = say(&ctx, &beside_formula(end, &look.scene.closed_form));
+    let formula = say(&ctx, &beside_formula(look.scene.run.meters(), &look.scene.closed_form));
     ui.label(draw::label(&formula)).on_hover_text(not_modelled);
     ui.horizontal(|ui| {
         made_by::mark(ui, MadeBy::Counted);

@@ -5,6 +5,7 @@ use eframe::egui::Context;
 use crate::app::run::scene::FinishedRun;
 use crate::app::run::snapshot::Snapshot;
 use crate::app::tongue::words::{fill, tr};
+use crate::machine::MeterIndex;
 use crate::number::{bytes, grouped, short};
 use crate::schedule::language::{self, Action, Axes, Axis};
 use crate::schedule::{Part, Schedule, Step, Tensor, Tiling, Traffic};
@@ -162,7 +163,8 @@ pub fn scope(scene: &FinishedRun) -> Sentence {
     };
     let run = format!("{} {br}x{bc}, {}", settings.algorithm.short_name(), settings.run.precision().name());
     let sentence = Sentence::new(text).with(head).with(shape.heads).with(run).with(settings.run.batch());
-    sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch)
+    let sentence = sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch);
+    if scene.run.has_numbers() { sentence } else { Sentence::new("{0}; counted alone").and(sentence) }
 }
 
 /// What all heads of all entries move, beside the counts of a few; nothing where the run is of all.
@@ -178,9 +180,15 @@ pub fn all_heads(scene: &FinishedRun) -> Option<Sentence> {
     Some(sentence.with(shape.batch).with(scene.schedule().setting.heads))
 }
 
-/// The counters equal the formula, or by how much they do not.
-pub fn beside_formula(counted: &Traffic, formula: &Traffic) -> Sentence {
-    let (counted, formula) = (counted.hbm_elements(), formula.hbm_elements());
+/// The counters equal the formula, or by how much they do not; of a long run, that it is the formula's own sections which are
+/// added up.
+pub fn beside_formula(meters: &MeterIndex, formula: &Traffic) -> Sentence {
+    let (counted, formula) = (meters.total().traffic.hbm_elements(), formula.hbm_elements());
+    if counted == formula && !meters.is_counted {
+        let text = "Closed form: {0} {0|element|elements}. The steps are too many to be counted one by one: sections are \
+            added up by it.";
+        return Sentence::new(text).with(grouped(formula));
+    }
     if counted == formula {
         return Sentence::new("Closed form: {0} {0|element|elements}, the same.").with(grouped(formula));
     }

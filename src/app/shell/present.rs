@@ -74,8 +74,9 @@ fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) {
     let part = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(1.0);
     let scroll = egui::ScrollArea::vertical().id_salt("asked").auto_shrink([false, false]);
     let shown = scroll.show(ui, |ui| {
-        if is_revealed {
+        if is_revealed && part < 1.0 {
             task::shrink(ui, part);
+            ui.spacing_mut().item_spacing.y *= 0.5;
         }
         add(ui);
     });

@@ -122,6 +122,17 @@ impl App {
 
     fn next_move(&mut self, tensor: Tensor, way: Way) {
         let Some(scene) = self.document.scene() else { return };
+        // What never moves is not looked for step by step.
+        let all = &scene.closed_form;
+        if match way {
+            Way::Write => &all.write,
+            Way::Read => &all.read,
+        }
+        .get(tensor)
+            == 0
+        {
+            return;
+        }
         let moves = [Condition::Moves { tensor, is_write: way == Way::Write }];
         let from = |cursor| search(&scene.run, &scene.input.problem, &moves, cursor, Direction::Next, |_| true);
         if let Some(cursor) = from(self.player.cursor()).or_else(|| from(0)) {

@@ -34,7 +34,7 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
     let format = WordFormat::new(ui, size);
     for span in spans {
         match span {
-            Span::Words { text, mark, link } => job.append(&unparted(text), 0.0, format.of(*mark, link.is_some())),
+            Span::Words { text, mark, link } => _ = words(&mut job, text, &format.of(*mark, link.is_some())),
             Span::Formula(tex) => job.append(tex, 0.0, format.of(Mark { code: true, ..Mark::default() }, false)),
             Span::Break => job.append("\n", 0.0, format.plain.clone()),
         }
@@ -42,9 +42,25 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
     job
 }
 
-/// The text with its equations whole: `L = -inf` is not parted at the end of a line.
-fn unparted(text: &str) -> String {
-    text.replace(" = ", "\u{a0}=\u{a0}")
+/// Appends a text; gives how many characters that took. Its equations are whole: `L = -inf` is not parted at the end of a
+/// line. After the punctuation of Chinese a line may end, also before a word of Latin letters, where the library would see
+/// one long word: a space of no width stands there.
+fn words(job: &mut LayoutJob, text: &str, format: &TextFormat) -> usize {
+    let text = text.replace(" = ", "\u{a0}=\u{a0}");
+    let may_end = |(at, c): (usize, char)| {
+        let next = text[at + c.len_utf8()..].chars().next();
+        let is_latin = next.is_some_and(|next| next.is_ascii_alphanumeric() || "-+(".contains(next));
+        ("，。：；、！？）".contains(c) && is_latin).then_some(at + c.len_utf8())
+    };
+    let space = TextFormat { font_id: theme::text(GAP_SIZE), ..format.clone() };
+    let (mut from, mut spaces) = (0, 0);
+    for end in text.char_indices().filter_map(may_end) {
+        job.append(&text[from..end], 0.0, format.clone());
+        job.append(" ", 0.0, space.clone());
+        (from, spaces) = (end, spaces + 1);
+    }
+    job.append(&text[from..], 0.0, format.clone());
+    text.chars().count() + spaces
 }
 
 /// The words of a heading.
@@ -102,7 +118,7 @@ impl Paragraph {
         for span in spans {
             match span {
                 Span::Words { text, mark, link } => {
-                    let end = length + text.chars().count();
+                    let end = length + self::words(&mut job, text, &format.of(*mark, link.is_some()));
                     match (link, links.last_mut()) {
                         // The marks within a link do not part it.
                         (Some(to), Some((known, last))) if to == last && known.end == length => known.end = end,
@@ -111,7 +127,6 @@ impl Paragraph {
                     }
                     length = end;
                     words.push_str(text);
-                    job.append(&unparted(text), 0.0, format.of(*mark, link.is_some()));
                 }
                 Span::Formula(tex) => match formula::set(ui.ctx(), tex, false) {
                     Ok(list) => {
@@ -227,6 +242,27 @@ fn link(ui: &mut Ui, id: egui::Id, places: &[Rect], words: &str, to: &str) {
         }
         if response.clicked() {
             ui.ctx().open_url(OpenUrl::new_tab(to));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the library may end a line, told by the text that it is given: a space, though of no width.
+    #[test]
+    fn a_line_may_end_after_chinese_punctuation_and_within_no_equation() {
+        for (text, laid, extra) in [
+            ("108 个 SM：11%。flash2 有", "108 个 SM： 11%。 flash2 有", 2),
+            ("O = 0，L = -inf。", "O\u{a0}=\u{a0}0， L\u{a0}=\u{a0}-inf。", 1),
+            ("键，值。", "键，值。", 0),
+            ("plain, words: none", "plain, words: none", 0),
+            ("", "", 0),
+        ] {
+            let mut job = LayoutJob::default();
+            let count = words(&mut job, text, &TextFormat::default());
+            assert_eq!((job.text.as_str(), count), (laid, text.chars().count() + extra));
         }
     }
 }

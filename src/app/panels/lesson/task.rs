@@ -38,10 +38,12 @@ pub enum TaskPlace {
     Screen,
 }
 
-/// A band that sets a task apart.
+/// A band that sets a task apart from what stands above it.
 pub fn task(ui: &mut Ui, kind: &str, text: &str) {
-    ui.add_space(SPACE);
-    ui.separator();
+    if ui.next_widget_position().y > ui.max_rect().top() + 0.5 {
+        ui.add_space(SPACE);
+        ui.separator();
+    }
     draw::caption(ui, tr(ui.ctx(), kind));
     prose::line(ui, text, size(ui));
 }

@@ -25,7 +25,7 @@ use crate::app::panels::row_numbers::of_row;
 use crate::app::run::row::RowTold;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{self, fill, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::playback::lesson::Distance;
 use crate::schedule::Part;
 
@@ -126,7 +126,7 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0 * zoom), Sense::hover());
     fit_text(ui.painter(), line, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
-    let text = words::say(
+    let text = say(
         ui.ctx(),
         &frame::sentence(
             &now,
@@ -184,6 +184,11 @@ fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, messages: &mut Vec<Message>) {
     draw::title(ui, &fill(ui.ctx(), "Row {0}{1}", &[&query, &""]));
     ui.add_space(2.0 * SPACE);
+    if let Some(why) = &look.scene.counted_alone {
+        let text = say(ui.ctx(), why);
+        draw::describe(&ui.label(&text), "frame of the needle", &text);
+        return;
+    }
     let name = look.scene.settings.algorithm.short_name();
     let algorithm = &look.scene.schedule().algorithm;
     let is_whole = algorithm.has_part(Part::Max) && !algorithm.has_part(Part::Alpha) && !algorithm.is_backward();

@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_long_stretch_costs_what_a_short_one_costs() {
-        let schedule = schedule("flash1", 2048, 2);
+        let schedule = schedule("flash1", 1024, 2);
         let strip = Overview::new(&schedule, 0).strip;
         assert!(schedule.len() > 10 * MOST_WRITTEN);
         let whole = Detail::new(&schedule, &strip, 0, schedule.len());

@@ -206,7 +206,8 @@ fn numbers(ui: &Ui, chip: &Chip<'_>, rect: Rect, hue: Color32, values: &Array2<f
 
 /// An outline, until it is filled.
 fn empty(ui: &Ui, chip: &Chip<'_>, block: &BlockOnChip<'_>, rect: Rect) {
-    if matches!(block.beside, Beside::Above(_) | Beside::Below(_)) {
+    let has_numbers = chip.look.scene.run.has_numbers();
+    if has_numbers && matches!(block.beside, Beside::Above(_) | Beside::Below(_)) {
         let (text, font) = (tr(ui.ctx(), "not loaded yet"), theme::text(theme::LABEL));
         fit_text(ui.painter(), rect.shrink(4.0), Align2::CENTER_CENTER, text, font, chip.palette.faint_ink);
     }

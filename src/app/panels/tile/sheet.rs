@@ -56,7 +56,11 @@ impl Sheets<'_> {
             None => {
                 painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
                 let is_due = look.snapshot.has_buffer(look.snapshot.called(matrix.part));
-                let text = if is_due { "not computed yet" } else { "not on chip" };
+                let text = match look.scene.run.has_numbers() {
+                    false => "counted alone, without numbers",
+                    true if is_due => "not computed yet",
+                    true => "not on chip",
+                };
                 fit_text(
                     painter,
                     rect.shrink(4.0),

@@ -215,6 +215,13 @@ pub static TABLE: &[(&str, &str)] = &[
         "A backward pass needs all of its forward pass, which is too long here.",
         "反向需要完整的前向结果，而这里的前向太长。",
     ),
+    ("Of row {0} nothing is known yet: the run has not been carried out.", "第 {0} 行还不知道：这次运行还没有执行完。"),
+    ("{0}; counted alone", "{0}；只计数"),
+    ("counted alone, without numbers", "只计数，没有数值"),
+    (
+        "Closed form: {0} {0|element|elements}. The steps are too many to be counted one by one: sections are added up by it.",
+        "闭式公式：{0} 个元素。步太多，无法逐步计数：各段按公式相加。",
+    ),
     ("there are no numbers to export: the run is counted alone", "没有数值可导出：这次运行只计数"),
     ("cancelled", "已取消"),
     (
