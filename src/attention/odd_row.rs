@@ -147,6 +147,15 @@ mod tests {
     }
 
     #[test]
+    fn a_row_without_keys_that_a_text_gave_something_else_is_not_told_by_the_rule() {
+        let problem = with(single(3, 4, 2), |p| p.mask.key_lengths = Some(vec![0]));
+        let head = problem.head::<f32>(0, 0, Precision::F32);
+        let told = |m: f64| of(&head, 1, Precision::F32, false, m).map(|row| row.odds);
+        assert_eq!(told(f64::NEG_INFINITY), Some(vec![Odd::NoKey]));
+        assert_eq!([told(f64::NAN), told(-1000.0)], [None, None]);
+    }
+
+    #[test]
     fn an_overflow_is_named_with_its_place_and_never_a_row_without_keys() {
         let high = |p: &mut Problem| (p.q[[0, 0, 1, 0]], p.k[[0, 0, 2, 0]]) = (1e20, 1e20);
         assert_eq!(

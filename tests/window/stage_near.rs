@@ -81,7 +81,7 @@ fn a_forgotten_alpha_is_found_at_its_first_wrong_number() {
     assert!(value(&harness, "frame of the needle").contains("The needle misses"));
     // Of row 13 the second key block is the first to raise the maximum: l was 1.293, and 0.7051 of it is left.
     let fault = value(&harness, "first wrong number");
-    assert!(fault.starts_with("! l = 1.293, should be 0.91"), "{fault}");
+    assert!(fault.starts_with("! at tile 1: l = 1.293, should be 0.91"), "{fault}");
     click(&mut harness, "Forget alpha");
     assert!(harness.query_by_label("first wrong number").is_none());
     assert!(value(&harness, "frame of the needle").contains("fits the needle"));

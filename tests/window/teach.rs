@@ -204,6 +204,9 @@ fn a_change_takes_no_step_that_there_is_not() {
     click(&mut harness, "+ Block keys bc");
     assert!(harness.state().document().notice().is_none(), "{:?}", harness.state().document().notice());
     assert!(harness.query_by_label("change").is_some());
+    // Above the controls, which may reach beyond the edge.
+    let top = |name: &str| harness.get_by_label(name).rect().top();
+    assert!(top("change") < top("Show me a change that does it"));
     assert_eq!(value(&harness, "pieces"), "2", "the facts are those of the stage");
     assert_eq!(value(&harness, "average at the end"), "38.50");
 }

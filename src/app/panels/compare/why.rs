@@ -133,7 +133,7 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
             let names: Vec<_> = more.tensors_of(group).into_iter().map(Tensor::name).collect();
             fill(
                 ctx,
-                "{0} {0|element|elements} of {2} pass between HBM and the chip, in the other {1} of such tensors",
+                "{2} go through HBM with {0} {0|element|elements}, in the other with {1}",
                 &[&grouped(more.of_group(group)), &grouped(less.of_group(group)), &names.join(", ")],
             )
         }

@@ -303,8 +303,8 @@ static TABLE: &[(&str, &str)] = &[
     ),
     ("the bias or the dropout mask is read more often", "偏置或 dropout 掩码读得更多"),
     (
-        "{0} {0|element|elements} of {2} pass between HBM and the chip, in the other {1} of such tensors",
-        "{2} 有 {0} 个元素在显存(HBM)和片上之间走，另一个是 {1} 个",
+        "{2} go through HBM with {0} {0|element|elements}, in the other with {1}",
+        "{2} 要经过显存(HBM)，共 {0} 个元素，另一个是 {1} 个",
     ),
     // Lessons.
     ("Lessons", "课程"),
