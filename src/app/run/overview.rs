@@ -119,7 +119,7 @@ fn strip_of_sections(schedule: &Schedule, sections: &Sections<'_>, head: usize) 
             });
             known = Some((index, column));
         }
-        known.as_ref().map_or_else(Column::default, |(_, column)| column.clone())
+        known.as_ref().map_or_else(Column::default, |(_, column)| *column)
     };
     BeatStrip { columns: (0..count).map(column).collect(), head, tiles: Vec::new(), blocks: blocks(schedule) }
 }
