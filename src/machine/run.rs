@@ -238,9 +238,9 @@ impl<T: Real> Pass<T> {
     fn story(&self, schedule: &Schedule, algorithm: &Algorithm, query: usize) -> RowStory {
         let other = (schedule.algorithm != *algorithm).then(|| Schedule::of(algorithm, schedule.setting.clone()));
         let program = Program::new(algorithm);
-        let (own, i) = (other.as_ref().unwrap_or(schedule), query / schedule.plan().br);
+        let (own, i) = (other.as_ref().unwrap_or(schedule), schedule.plan().query_block(query));
         let mut machine = self.machine(own, &program);
-        let mut writer = StoryWriter::new(query, own.plan().br, self.picked);
+        let mut writer = StoryWriter::new(query, own.plan(), self.picked);
         // Checkpoints would cut the story short, and hold what the run's own text made.
         let all = Checkpoints::none(own);
         restore(&mut machine, own, &all, own.len(), false, &results_of(own, i, self.picked), |n, step, machine| {

@@ -122,7 +122,7 @@ fn last_tile(schedule: &Schedule, done: &[Step], is_whole: bool) -> (Place, Rang
     let j = done.iter().rev().find_map(|step| step.place.j()).filter(|_| !is_over_keys);
     let cols = match j {
         Some(j) => plan.cols(j),
-        None if is_over_keys => 0..plan.n_k,
+        None if is_over_keys => plan.whole_row(Place::new(i, None)),
         None => 0..0,
     };
     (Place::new(i, j), rows, cols)

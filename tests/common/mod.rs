@@ -22,7 +22,7 @@ use tilescope::attention::dropout::Keep;
 use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
 use tilescope::attention::oracle::Output;
-use tilescope::attention::{Align, Diagonal, Dropout, Mask, Precision, Problem, Real, Shape};
+use tilescope::attention::{Align, Diagonal, Dropout, Mask, Precision, Problem, Real, Sequence, Shape};
 use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
 use tilescope::schedule::{DropoutCost, Plan, Schedule, Tiling};
 
@@ -45,9 +45,33 @@ fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
             sink_keys,
             documents: documents.filter(|_| n_q == n_k).map(|lengths| cut(n_k, &lengths)),
             sequences: None,
+            varlen: None,
             array: None,
         },
     )
+}
+
+/// Masks, and at times those of sequences one after the other, of which some may lack queries, keys or both.
+fn masks_and_sequences(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
+    let lengths = || prop::collection::vec(0usize..9, 1..6);
+    let sequences = (lengths(), lengths(), any::<bool>());
+    let sequences = prop_oneof![3 => Just(None), 1 => sequences.prop_map(Some)];
+    (masks(n_q, n_k), sequences).prop_map(move |(mask, sequences)| match sequences {
+        None => mask,
+        Some((queries, keys, is_apart)) => {
+            let (queries, keys) = (cut(n_q, &queries), cut(n_k, &keys));
+            let length = |lengths: &[usize], n: usize| lengths.get(n).copied().unwrap_or(0);
+            let of = |n: usize| {
+                let (queries, keys) = (length(&queries, n), length(&keys, n));
+                let ahead = keys as i64 - queries as i64 + if is_apart { n as i64 } else { 0 };
+                Sequence { queries, keys, ahead }
+            };
+            let all = (0..queries.len().max(keys.len())).map(of).collect();
+            let Mask { causal, align, window_left, window_right, prefix_keys, sink_keys, .. } = mask;
+            let varlen = Some(all);
+            Mask { causal, align, window_left, window_right, prefix_keys, sink_keys, varlen, ..Mask::default() }
+        }
+    })
 }
 
 /// These lengths as far as they go into `n`, and what is left of it.
@@ -76,20 +100,19 @@ pub fn plans() -> impl Strategy<Value = Plan> {
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
     (sizes, modifiers).prop_flat_map(
         |(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, sinks, dropout, precision))| {
-            masks(n_q, n_k).prop_map(move |mask| {
+            masks_and_sequences(n_q, n_k).prop_map(move |mask| {
                 let precision = Precision::ALL[precision];
                 let dropout =
                     [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised][dropout as usize];
                 let band = mask.band(&Shape::single(n_q, n_k, d), 0);
                 Plan {
                     d_v,
-                    band,
                     softcap,
                     alibi,
                     bias,
                     sinks,
                     dropout,
-                    ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision)
+                    ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision).with_band(band)
                 }
             })
         },
@@ -115,7 +138,9 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
             precision,
             seed,
         )| {
-            masks(n_q, n_k).prop_map(move |mut mask| {
+            masks_and_sequences(n_q, n_k).prop_map(move |mut mask| {
+                // One batch entry has them all.
+                let batch = if mask.varlen.is_some() { 1 } else { batch };
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let heads = kv_heads * group;
                 let q = normal(&mut rng, [batch, heads, n_q, d]);

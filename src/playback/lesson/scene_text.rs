@@ -266,6 +266,7 @@ mod tests {
         ("bias", &["own", "none"]),
         ("keys", &["own", "q"]),
         ("pack-heads", &["true", "false"]),
+        ("varlen", &["true", "false"]),
         ("sinks", &["none", "0.5", "0.5,-1", "random:3"]),
         ("dropout", &["0.1"]),
         ("dropout-seed", &["7"]),

@@ -5,6 +5,7 @@ use super::setting::Setting;
 use super::text::{Action, Algorithm, Line, TensorId};
 use super::totals::Tally;
 use super::words::{Axes, Axis, Over, Test};
+use crate::schedule::Place;
 
 /// Places of one kind, all alike in their conditions.
 #[derive(Clone, Copy, Debug)]
@@ -54,32 +55,30 @@ struct Sums {
 impl Sums {
     fn new(setting: &Setting) -> Self {
         let plan = &setting.plan;
-        let (t_r, t_c, n_q, n_k) = (plan.t_r(), plan.t_c(), plan.n_q, plan.n_k);
+        let (t_r, t_c) = (plan.t_r(), plan.t_c());
         let [mut rows, mut keys, mut parts] = [[Counts::default(); 2]; 3];
         for i in 0..t_r {
             let runs = setting.key_runs(i);
-            let block = Counts::place(plan.rows(i).len(), n_k);
+            let block = setting.counts(Place::new(Some(i), None));
             rows[usize::from(runs.is_empty())] += block;
-            let splits = splits_met(&runs, setting.blocks_of_split());
+            let beside = plan.key_blocks_beside(i);
+            let splits = splits_met(&runs, beside.start, setting.blocks_of_split(&beside));
             parts[0] += block * splits;
             parts[1] += block * (setting.splits as u64 - splits);
         }
+        // Columns of tiles: of the key blocks that some query sees, and of the others.
+        let mut columns = [Counts::default(); 2];
         for j in 0..t_c {
-            let seen = !setting.query_runs(j).is_empty();
-            keys[usize::from(!seen)] += Counts::place(n_q, plan.cols(j).len());
+            let is_unseen = usize::from(setting.query_runs(j).is_empty());
+            let (block, beside) = (setting.counts(Place::new(None, Some(j))), plan.query_blocks_beside(j).len() as u64);
+            keys[is_unseen] += block;
+            columns[is_unseen] += Counts { rc: block.rc, r: block.r, c: block.c * beside, one: beside };
         }
         let sums = plan.tile_sums();
         let counts = |sums: crate::schedule::Sums, one| Counts { rc: sums.rc, r: sums.r, c: sums.c, one };
         let active = counts(sums.active, sums.active_tiles);
         let full = counts(sums.full, sums.full_tiles);
-        // Columns of tiles: of the key blocks that some query sees, and of the others.
-        let column = |keys: Counts| Counts {
-            rc: keys.c * n_q as u64,
-            r: keys.one * n_q as u64,
-            c: keys.c * t_r as u64,
-            one: keys.one * t_r as u64,
-        };
-        let (seen, unseen) = (column(keys[0]), column(keys[1]));
+        let [seen, unseen] = columns;
         let cell = |kind, counts| Cell { kind, counts };
         let pair = |[seen, unseen]: [Counts; 2]| [cell(Kind::Seen, seen), cell(Kind::Unseen, unseen)];
         Self {
@@ -92,7 +91,7 @@ impl Sums {
             rows: pair(rows),
             keys: pair(keys),
             parts: pair(parts),
-            whole: cell(Kind::Whole, Counts::place(n_q, n_k)),
+            whole: cell(Kind::Whole, setting.counts(Place::default())),
         }
     }
 
@@ -226,11 +225,11 @@ fn visited(held: &[&Cell], is_rows: bool, of: &[Cell; 2]) -> Vec<Cell> {
     }
 }
 
-/// Splits that have a block of `runs`, which rise.
-fn splits_met(runs: &[std::ops::Range<usize>], each: usize) -> u64 {
+/// Splits that have a block of `runs`, which rise, where the first split begins at a block and each has so many.
+fn splits_met(runs: &[std::ops::Range<usize>], begin: usize, each: usize) -> u64 {
     let (mut met, mut next) = (0, 0);
     for run in runs {
-        let (first, last) = (run.start / each, (run.end - 1) / each);
+        let (first, last) = ((run.start - begin) / each, (run.end - 1 - begin) / each);
         met += (last + 1).saturating_sub(first.max(next)) as u64;
         next = next.max(last + 1);
     }

@@ -90,7 +90,7 @@ fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     let shape = input.problem.shape;
     let mut settings = document.wanted().clone();
     draw::title(ui, "Setup");
-    let (n_q, n_k) = settings.run.lengths(&shape);
+    let Shape { n_q, n_k, .. } = settings.run.shape(input);
     draw::caption(ui, &format!("n_q {n_q}, n_k {n_k}, d {}, d_v {}", shape.d, shape.d_v));
     ui.add_space(SPACE);
     if settings.run.has_exact_prefix(&input.problem) {
