@@ -192,6 +192,11 @@ impl Plan {
         }
     }
 
+    /// Every tile, masked or not; between sequences there are none.
+    pub fn tiles(&self) -> u64 {
+        (0..self.t_r()).map(|i| self.key_blocks_beside(i).len() as u64).sum()
+    }
+
     /// The keys of a whole row at a place: of its sequence, or all.
     pub fn whole_row(&self, place: Place) -> Range<usize> {
         match (place.i(), place.j(), &self.cuts) {
@@ -278,8 +283,8 @@ impl Plan {
             for run in self.full_key_blocks(i) {
                 add(&mut sums.full, &mut sums.full_tiles, &run);
             }
-            sums.all_tiles += self.key_blocks_beside(i).len() as u64;
         }
+        sums.all_tiles = self.tiles();
         sums
     }
 

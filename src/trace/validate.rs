@@ -254,7 +254,7 @@ impl Sums {
             ("peak_on_chip_bytes.shared", totals.peak_on_chip_bytes.shared.into(), self.peak.shared.into()),
             ("peak_on_chip_bytes.registers", totals.peak_on_chip_bytes.registers.into(), self.peak.registers.into()),
             ("tiles.computed", tiles.computed.into(), self.computed.into()),
-            ("tiles", classes, plan.t_r() as u128 * plan.t_c() as u128),
+            ("tiles", classes, plan.tiles().into()),
         ];
         if let Some((field, found, expected)) = pairs.into_iter().find(|(_, found, expected)| found != expected) {
             return Err((field, Sentence::new("{0}, but the steps make {1}").with(found).with(expected)));

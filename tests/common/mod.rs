@@ -96,11 +96,26 @@ fn tokens(most: usize) -> impl Strategy<Value = (usize, usize)> {
 
 /// Plans of small random sizes, ragged more often than not.
 pub fn plans() -> impl Strategy<Value = Plan> {
+    plans_under(|n_q, n_k| masks(n_q, n_k).boxed())
+}
+
+/// The same, some of them of sequences one after the other.
+pub fn any_plans() -> impl Strategy<Value = Plan> {
+    plans_under(|n_q, n_k| masks_and_sequences(n_q, n_k).boxed())
+}
+
+/// The tile is of one sequence: there is such a tile.
+pub fn is_tile(plan: &Plan, i: usize, j: usize) -> bool {
+    let first = (plan.rows(i).start, plan.cols(j).start);
+    plan.band.sequences.as_ref().is_none_or(|all| all.place(first.0, first.1).is_some())
+}
+
+fn plans_under(masks: fn(usize, usize) -> BoxedStrategy<Mask>) -> impl Strategy<Value = Plan> {
     let sizes = (tokens(50), 1usize..9, 1usize..9, 1usize..20, 1usize..20);
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
     (sizes, modifiers).prop_flat_map(
-        |(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, sinks, dropout, precision))| {
-            masks_and_sequences(n_q, n_k).prop_map(move |mask| {
+        move |(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, sinks, dropout, precision))| {
+            masks(n_q, n_k).prop_map(move |mask| {
                 let precision = Precision::ALL[precision];
                 let dropout =
                     [DropoutCost::None, DropoutCost::Regenerated, DropoutCost::Materialised][dropout as usize];
@@ -126,11 +141,22 @@ fn normal(rng: &mut ChaCha8Rng, shape: [usize; 4]) -> Array4<f64> {
 
 /// Problems of small random sizes with blocks and a precision.
 pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
+    problems_under(|n_q, n_k| masks(n_q, n_k).boxed())
+}
+
+/// The same, some of them of sequences one after the other.
+pub fn any_problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
+    problems_under(|n_q, n_k| masks_and_sequences(n_q, n_k).boxed())
+}
+
+fn problems_under(
+    masks: fn(usize, usize) -> BoxedStrategy<Mask>,
+) -> impl Strategy<Value = (Problem, Tiling, Precision)> {
     let sizes = (1usize..3, 1usize..3, 1usize..3, tokens(30), 1usize..9, 1usize..9);
     let sinks = prop_oneof![2 => Just(None), 1 => prop::collection::vec(-160i32..160, 4).prop_map(Some)];
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), sinks);
     (sizes, modifiers, 1usize..12, 1usize..12, 0..4usize, any::<u64>()).prop_flat_map(
-        |(
+        move |(
             (batch, kv_heads, group, (n_q, n_k), d, d_v),
             (cap, alibi, bias, dropout, sinks),
             br,
@@ -138,7 +164,7 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
             precision,
             seed,
         )| {
-            masks_and_sequences(n_q, n_k).prop_map(move |mut mask| {
+            masks(n_q, n_k).prop_map(move |mut mask| {
                 // One batch entry has them all.
                 let batch = if mask.varlen.is_some() { 1 } else { batch };
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -173,7 +199,7 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
 pub fn odd_problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let poke = (0..4usize, any::<prop::sample::Index>(), prop::sample::select(odd.to_vec()));
-    (problems(), prop::collection::vec(poke, 1..6)).prop_map(|((mut problem, tiling, precision), pokes)| {
+    (any_problems(), prop::collection::vec(poke, 1..6)).prop_map(|((mut problem, tiling, precision), pokes)| {
         for (tensor, place, x) in pokes {
             let tensors = [Some(&mut problem.q), Some(&mut problem.k), Some(&mut problem.v), problem.bias.as_mut()];
             if let Some(tensor) = tensors.into_iter().nth(tensor).flatten() {

@@ -49,7 +49,8 @@ impl Setting {
                 _ => Vec::new(),
             },
             Over::KeyBlocksSomeQuerySees => {
-                let seen = (0..plan.t_c()).filter(|&j| !self.query_runs(j).is_empty());
+                let beside = place.i().map_or(0..plan.t_c(), |i| plan.key_blocks_beside(i));
+                let seen = beside.filter(|&j| !self.query_runs(j).is_empty());
                 joined(seen)
             }
         }

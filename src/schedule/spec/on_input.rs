@@ -235,6 +235,13 @@ impl RunSpec {
         input.check_mask(&mask)
     }
 
+    /// Errors where a batch of this shape, without an input, cannot have the mask that was chosen.
+    pub fn check_shape(&self, shape: &Shape) -> Result<(), ProblemError> {
+        let mask = self.whole_mask(&Mask::default());
+        mask.check(shape)?;
+        if self.is_varlen() { varlen::check_mask(&mask, shape, None) } else { Ok(()) }
+    }
+
     /// A modifier of a run on `problem` that is another in each head.
     fn of_each_head(&self, problem: &Problem) -> Option<&'static str> {
         let sinks = self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None);

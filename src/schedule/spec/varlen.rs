@@ -53,22 +53,35 @@ pub(super) fn check(spec: &RunSpec, input: &Input, mask: &Mask) -> Result<(), Pr
     let has = [
         ("a bias or a mask that is an array", problem.bias.is_some() && spec.bias != Some(Bias::None)),
         ("a dropout mask of the input", keep_is_used),
-        ("left padding", mask.left_padding.iter().flatten().any(|&keys| keys > 0)),
-        ("documents", mask.documents.is_some()),
         ("ALiBi slopes that differ by sequence", differ && spec.alibi.is_none()),
         ("packed heads", spec.packs_heads()),
     ];
-    if let Some((what, _)) = has.into_iter().find(|(_, is_there)| *is_there) {
-        let need = "--varlen: a batch in one schedule has no {0}; run its sequences one by one, without --varlen";
-        return Err(ProblemError::Packed(Sentence::new(need).and(what)));
-    }
-    let all = sequences(mask, &problem.shape, input.packed.as_ref());
-    let total = shape(&problem.shape, &all);
+    refuse(&has)?;
+    check_mask(mask, &problem.shape, input.packed.as_ref())
+}
+
+/// The same of a batch of this shape without modifiers.
+pub(super) fn check_mask(mask: &Mask, whole: &Shape, packed: Option<&Packed>) -> Result<(), ProblemError> {
+    refuse(&[
+        ("left padding", mask.left_padding.iter().flatten().any(|&keys| keys > 0)),
+        ("documents", mask.documents.is_some()),
+    ])?;
+    let total = shape(whole, &sequences(mask, whole, packed));
     if total.n_q == 0 || total.n_k == 0 {
         let need = "--varlen: the sequences of the batch have {0} {0|query|queries} and {1} {1|key|keys} in all";
         return Err(ProblemError::Packed(Sentence::new(need).with(total.n_q).with(total.n_k)));
     }
     Ok(())
+}
+
+fn refuse(has: &[(&'static str, bool)]) -> Result<(), ProblemError> {
+    match has.iter().find(|(_, is_there)| *is_there) {
+        None => Ok(()),
+        Some((what, _)) => {
+            let need = "--varlen: a batch in one schedule has no {0}; run its sequences one by one, without --varlen";
+            Err(ProblemError::Packed(Sentence::new(need).and(*what)))
+        }
+    }
 }
 
 /// Lays the sequences of `input`, whole or a prefix, one after the other; its mask is that of the batch still.

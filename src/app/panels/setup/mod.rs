@@ -40,8 +40,11 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// What a batch in one schedule is called.
+const VARLEN: &str = "The batch as one schedule";
+
 /// Every choice, by the name that the palette finds it by.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "First tokens",
     "Block rows br",
     "Block keys bc",
@@ -49,6 +52,7 @@ pub const NAMES: [&str; 13] = [
     "Head",
     "Key/value head",
     "Batch entry",
+    VARLEN,
     "Precision",
     "Chip",
     "Causal mask",
@@ -66,7 +70,8 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "Splits of the keys" => settings.algorithm.has_splits(),
         "Head" => shape.heads > 1,
         "Key/value head" => has_groups(&shape),
-        "Batch entry" => shape.batch > 1,
+        "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
+        VARLEN => shape.batch > 1,
         _ => true,
     };
     NAMES.into_iter().filter(|name| has(name)).collect()
@@ -112,12 +117,15 @@ fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
         if has_groups(&shape) {
             kv_head(ui, run, &shape);
         }
-        if shape.batch > 1 {
+        if shape.batch > 1 && !run.is_varlen() {
             number(ui, "Batch entry", run.batch.get_or_insert(0), 0..=shape.batch - 1);
         }
         precision(ui, run);
     });
     formats(ui, run);
+    if shape.batch > 1 {
+        one_schedule(ui, run);
+    }
     let heads = settings.algorithm.heads(&shape);
     if heads > 1 {
         let head = run.head();
@@ -140,6 +148,17 @@ fn choices(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
     settings.clamp(&shape);
     if settings != *document.wanted() {
         messages.push(Message::Change(Box::new(settings)));
+    }
+}
+
+/// All sequences of the batch, or one entry of it.
+fn one_schedule(ui: &mut Ui, run: &mut RunSpec) {
+    let mut is_varlen = run.is_varlen();
+    let response = ui.checkbox(&mut is_varlen, tr(ui.ctx(), VARLEN).to_owned());
+    offer(ui, VARLEN, &response);
+    if is_varlen != run.is_varlen() {
+        // There is one batch entry then.
+        (run.varlen, run.batch) = (is_varlen.then_some(true), Some(0));
     }
 }
 
