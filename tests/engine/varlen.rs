@@ -188,3 +188,85 @@ proptest! {
         compare(&Batch::new(&sequences, d, d_v), &chosen);
     }
 }
+
+/// A mixed batch of a prefill, a chunk and two decode steps, and sequences beside the size of a tile.
+#[test]
+fn mixed_batches() {
+    for sequences in [&[[13, 13], [4, 21], [1, 30], [1, 7]][..], &[[1, 1]], &[[3, 4], [4, 4], [5, 4], [4, 3]]] {
+        compare(&Batch::new(sequences, 3, 2), &[("br", "4"), ("bc", "4"), ("causal", "true"), ("splits", "3")]);
+    }
+}
+
+/// Dropout is drawn as in a run of each batch entry, and the result comes back as the file has it.
+#[test]
+fn outputs_come_back_packed() {
+    let batch = Batch::new(&[[5, 7], [1, 9], [8, 3]], 3, 2);
+    let text = algorithm::by_name("flash2").expect("it is of the program");
+    let chosen = [("br", "3"), ("bc", "4"), ("causal", "true"), ("dropout", "0.4"), ("dropout-seed", "5")];
+    let outputs = |spec: &RunSpec| {
+        let input = spec.apply(Cow::Borrowed(&batch.input)).expect("it can be run");
+        let shape = input.problem.shape;
+        let mut o = Vec::new();
+        for (entry, head) in (0..shape.batch).flat_map(|entry| (0..shape.heads).map(move |head| (entry, head))) {
+            o.extend(run(text, spec, &batch.input, entry, head).results.get("O").expect("O").iter().copied());
+        }
+        let o = Array4::from_shape_vec((shape.batch, shape.heads, shape.n_q, shape.d_v), o).expect("each head");
+        input.restore(o)
+    };
+    let (each, one) = (outputs(&spec(&chosen)), outputs(&spec(&[&chosen[..], &[("varlen", "true")]].concat())));
+    assert_eq!(each.shape(), one.shape());
+    assert_eq!(each.len(), 14 * 4 * 2);
+    assert!(each.iter().zip(&one).all(|(a, b)| (a - b).abs() <= 1e-12), "{each:?} {one:?}");
+}
+
+/// Sequences of one batch entry with key lengths, in a layout with a batch: no keys beyond the lengths, all queries.
+#[test]
+fn a_batch_with_key_lengths() {
+    let source = random::read("random:5,9,4,2", 3).expect("an input");
+    let of = |tensor: &Array4<f64>| ndarray::concatenate![Axis(0), tensor.view(), tensor.mapv(|x| -x), tensor.view()];
+    let of = [&source.problem.q, &source.problem.k, &source.problem.v].map(of);
+    let [q, k, v] = of;
+    let input = Input::new("batch", Problem::new(q, k, v).expect("they fit"), 4);
+    let chosen = [("br", "2"), ("bc", "4"), ("causal", "true"), ("kv-lengths", "9,0,5"), ("diagonal", "lengths")];
+    let text = algorithm::by_name("flash2").expect("it is of the program");
+    let one = spec(&[&chosen[..], &[("varlen", "true")]].concat());
+    let setting = one.setting(text, &input, 0);
+    assert_eq!((setting.plan.n_q, setting.plan.n_k, setting.plan.t_r(), setting.plan.t_c()), (15, 14, 9, 5));
+    // The second has no key: its rows see nothing, and its query blocks have no tile.
+    assert_eq!(setting.plan.tiles(), 3 * 3 + 3 * 2);
+    for head in 0..2 {
+        let together = run(text, &one, &input, 0, head);
+        let alone: Vec<_> = (0..3).map(|batch| run(text, &spec(&chosen), &input, batch, head)).collect();
+        for name in ["O", "L", "m", "l"] {
+            let want: Vec<_> = alone.iter().map(|done| done.results.get(name).expect(name).clone()).collect();
+            assert!(is_near(together.results.get(name).expect(name), &want), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_one_schedule_is_one_line() {
+    let batch = Batch::new(&[[4, 4], [6, 6]], 2, 2);
+    let fault = |chosen: &[(&str, &str)], input: &Input| {
+        let spec = spec(&[chosen, &[("varlen", "true")]].concat());
+        spec.apply(Cow::Borrowed(input)).map(drop).expect_err("it is refused").to_string()
+    };
+    for (chosen, expected) in [
+        (&[("left-padding", "1,0")][..], "left padding"),
+        (&[("documents", "2,4")], "documents"),
+        (&[("pack-heads", "true")], "pack"),
+        (&[("kv-lengths", "0,0")], "10 queries and 0 keys"),
+    ] {
+        let said = fault(chosen, &batch.input);
+        assert!(said.contains(expected) && !said.contains('\n'), "{said}");
+    }
+    let mut biased = batch.input.clone();
+    biased.problem.bias = Some(Array4::zeros((1, 1, 1, 1)));
+    assert!(fault(&[], &biased).contains("a bias"));
+    let mut slopes = batch.input.clone();
+    slopes.problem.alibi_slopes = Some(Array2::from_shape_fn((2, 4), |(batch, _)| batch as f64));
+    assert!(fault(&[], &slopes).contains("slopes"));
+    // The kernels of the GPU have it not.
+    let one = spec(&[("varlen", "true")]).apply(Cow::Borrowed(&batch.input)).expect("it can be run");
+    assert_eq!(one.problem.beyond_band(), Some("sequences in one schedule"));
+}

@@ -253,6 +253,13 @@ impl Input {
         self.layout.restore(tensor, self.rank)
     }
 
+    /// A tensor `[batch, kv_heads, n_k, d]` of keys as the file would have it: as [`Input::restore`], of its keys.
+    pub fn restore_keys(&self, tensor: Array4<f64>) -> ArrayD<f64> {
+        let tensor = self.varlen.as_ref().map(|varlen| varlen.split_keys(&tensor)).unwrap_or(tensor);
+        let tensor = self.packed.as_ref().map(|packed| varlen::joined(&tensor, &packed.keys)).unwrap_or(tensor);
+        self.layout.restore(tensor, self.rank)
+    }
+
     /// Numbers of rows `[batch, heads, n_q]` as the file would have them: as [`Input::restore`], without `d`.
     pub fn restore_rows(&self, rows: Array3<f64>) -> ArrayD<f64> {
         let rows = match &self.varlen {
