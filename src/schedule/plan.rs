@@ -188,7 +188,7 @@ impl Plan {
     pub fn key_blocks_by_sequence(&self) -> Vec<Range<usize>> {
         match (&self.cuts, &self.band.sequences) {
             (Some(cuts), Some(all)) => (0..all.count()).map(|n| cuts.keys.blocks_of(n)).collect(),
-            _ => vec![0..self.t_c()],
+            _ => std::iter::once(0..self.t_c()).collect(),
         }
     }
 

@@ -95,11 +95,11 @@ impl Sums {
         }
         // Columns of tiles: of the key blocks that some query sees, and of the others.
         let mut columns = [Counts::default(); 2];
-        for j in 0..t_c {
-            let is_unseen = usize::from(!key_is_seen[j]);
+        for (j, &is_seen) in key_is_seen.iter().enumerate() {
+            let is_unseen = usize::from(!is_seen);
             let (block, beside) = (setting.counts(Place::new(None, Some(j))), plan.query_blocks_beside(j).len() as u64);
             keys[is_unseen] += block;
-            let set = match (key_is_seen[j], beside) {
+            let set = match (is_seen, beside) {
                 (true, _) => Set::Seen,
                 (false, 0) => Set::Alone,
                 (false, _) => Set::Unseen,
