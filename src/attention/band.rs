@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mask::Mask;
 use super::pairs::{Pairs, common};
+use super::sequences::Sequences;
 use super::shape::Shape;
 
 /// Stands for "no bound"; far from overflow when added to an index.
@@ -38,6 +39,8 @@ pub struct Band {
     pub array: Option<(Arc<Pairs>, usize)>,
     /// ALiBi's distance of a pair is `|i + ahead - j|`.
     pub ahead: i64,
+    /// Sequences one after the other, which have masks of their own in place of all this.
+    pub sequences: Option<Arc<Sequences>>,
 }
 
 /// What a mask leaves of a tile.
@@ -161,10 +164,17 @@ impl Band {
     /// Each query sees one run of keys, and each key is seen by one run of queries.
     #[inline]
     fn is_one_run(&self) -> bool {
-        self.prefix == 0 && self.sinks == 0 && self.documents.is_none() && self.array.is_none()
+        self.prefix == 0
+            && self.sinks == 0
+            && self.documents.is_none()
+            && self.array.is_none()
+            && self.sequences.is_none()
     }
 
     pub fn keeps(&self, i: usize, j: usize) -> bool {
+        if let Some(sequences) = &self.sequences {
+            return sequences.keeps(i, j);
+        }
         let distance = j as i64 - i as i64 - self.offset;
         let is_near = distance <= self.right && (-self.left <= distance || j < self.sinks);
         let is_kept = self.padding <= j && j < self.kv && (is_near || j < self.prefix) && self.is_one_document(i, j);
@@ -190,9 +200,10 @@ impl Band {
         if self.is_one_run() {
             return Runs::One(self.near_keys(&rows, &(self.padding..self.kv)));
         }
-        match &self.array {
-            Some(_) => Runs::of(rows.flat_map(|i| self.keys_of_row(i).into_vec()).collect()),
-            None => self.keys_by_index(rows),
+        match (&self.sequences, &self.array) {
+            (Some(sequences), _) => sequences.keys_of_rows(rows),
+            (None, Some(_)) => Runs::of(rows.flat_map(|i| self.keys_of_row(i).into_vec()).collect()),
+            (None, None) => self.keys_by_index(rows),
         }
     }
 
@@ -210,6 +221,9 @@ impl Band {
 
     /// The keys that every query of `rows` sees.
     pub fn keys_of_all_rows(&self, rows: Range<usize>) -> Runs {
+        if let Some(sequences) = &self.sequences {
+            return sequences.keys_of_all_rows(rows);
+        }
         if self.array.is_some() {
             let each = rows.map(|i| self.keys_of_row(i));
             return each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE);
@@ -224,6 +238,9 @@ impl Band {
 
     /// The queries that see at least one key of `cols`.
     pub fn rows_of_keys(&self, cols: Range<usize>) -> Runs {
+        if let Some(sequences) = &self.sequences {
+            return sequences.rows_of_keys(cols);
+        }
         let rows = self.rows_by_index(cols.clone());
         if self.array.is_none() {
             return rows;
@@ -264,6 +281,9 @@ impl Band {
         if self.is_one_run() {
             return self.class_of_run(&rows, &cols);
         }
+        if let Some(sequences) = &self.sequences {
+            return sequences.class(&rows, &cols);
+        }
         if self.array.is_some() {
             let seen = |i| common(self.keys_of_row(i).as_slice(), slice::from_ref(&cols)).len();
             return match rows.clone().map(seen).sum() {
@@ -298,6 +318,27 @@ impl Band {
             TileClass::Full
         } else {
             TileClass::Partial
+        }
+    }
+
+    /// How far key `j` is from the diagonal in the row of query `i`, as ALiBi has it; 0 between sequences.
+    #[inline]
+    pub fn distance(&self, i: usize, j: usize) -> u64 {
+        let of = |ahead: i64, i: usize, j: usize| (i as i64 + ahead - j as i64).unsigned_abs();
+        match &self.sequences {
+            None => of(self.ahead, i, j),
+            Some(all) => all.place(i, j).map_or(0, |(n, i, j)| of(all.band(n).ahead, i, j)),
+        }
+    }
+
+    /// It, or each of its sequences, with another diagonal.
+    pub fn with_offset(&self, offset: impl Fn(&Self) -> i64) -> Self {
+        match &self.sequences {
+            None => Self { offset: offset(self), ..self.clone() },
+            Some(all) => {
+                let moved = all.map(|band| Self { offset: offset(band), ..band.clone() });
+                Self { sequences: Some(Arc::new(moved)), ..self.clone() }
+            }
         }
     }
 
@@ -401,6 +442,7 @@ mod tests {
                 sink_keys,
                 documents,
                 sequences: None,
+                varlen: None,
                 array: array.and_then(|(share, seed, is_one_row)| {
                     // Hashed: a pair is hidden by its place and the seed.
                     let hides = |i: usize, j: usize| (seed >> ((i * 7 + j * 3) % 61)) % 4 < share as u64;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::band::{Band, UNBOUNDED};
 use super::pairs::Pairs;
 use super::problem::ProblemError;
+use super::sequences::{Sequence, Sequences};
 use super::shape::Shape;
 use crate::sentence::Sentence;
 
@@ -153,6 +154,8 @@ pub struct Mask {
     /// Queries and keys of each batch entry, where sequences that a file packs have diagonals of their own (a mixed batch of
     /// prefills, chunks and decode steps): the last query of each sees its last key.
     pub sequences: Option<Arc<[[usize; 2]]>>,
+    /// Sequences one after the other on both axes, in one batch entry.
+    pub varlen: Option<Arc<[Sequence]>>,
     /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
     pub array: Option<Arc<Pairs>>,
 }
@@ -181,6 +184,17 @@ impl Mask {
             Diagonal::Whole => own_k as i64 - own_q as i64,
             Diagonal::Lengths => kv as i64 - own_q as i64,
         };
+        let sequences = self.varlen.as_ref().map(|all| {
+            let band = |of: &Sequence| {
+                let (key_lengths, left_padding, documents) = (None, None, None);
+                let of_batch = Self { sequences: None, array: None, varlen: None, ..self.clone() };
+                let alone = Self { key_lengths, left_padding, documents, ..of_batch };
+                let shape = Shape { batch: 1, n_q: of.queries, n_k: of.keys, ..*shape };
+                let offset = if self.align == Align::BottomRight { of.ahead } else { 0 };
+                Band { offset, ahead: of.ahead, ..alone.band(&shape, 0) }
+            };
+            Arc::new(Sequences::new(all.iter().map(band).collect()))
+        });
         Band {
             n_q,
             n_k,
@@ -194,6 +208,7 @@ impl Mask {
             documents: self.documents.as_ref().map(|lengths| ends(lengths)),
             array: self.array.as_ref().map(|pairs| (Arc::clone(pairs), batch)),
             ahead,
+            sequences,
         }
     }
 
@@ -201,6 +216,19 @@ impl Mask {
     pub fn check(&self, shape: &Shape) -> Result<(), ProblemError> {
         self.key_lengths.iter().try_for_each(|lengths| shape.check_key_lengths(lengths))?;
         self.left_padding.iter().try_for_each(|lengths| shape.check_left_padding(lengths))?;
+        if let Some(all) = &self.varlen {
+            let sum = |of: fn(&Sequence) -> usize| all.iter().try_fold(0usize, |sum, each| sum.checked_add(of(each)));
+            let found = [sum(|of| of.queries), sum(|of| of.keys)];
+            if shape.batch != 1 || found != [Some(shape.n_q), Some(shape.n_k)] {
+                let expected = Sentence::new("{0} {0|query|queries} and {1} {1|key|keys} in one batch entry");
+                let found = found.map(Option::unwrap_or_default).to_vec();
+                return Err(ProblemError::Shape {
+                    name: "sequences",
+                    found,
+                    expected: expected.with(shape.n_q).with(shape.n_k),
+                });
+            }
+        }
         let Some(documents) = &self.documents else { return Ok(()) };
         let (found, Shape { n_q, n_k, .. }) = (documents.clone(), *shape);
         if n_q != n_k {
@@ -235,12 +263,13 @@ impl Mask {
     /// Where it is causal, its first `tokens` see what they would see without those after them.
     pub fn is_cut_at(&self, tokens: usize) -> bool {
         let moves = self.diagonal == Diagonal::Lengths && self.key_lengths.is_some();
-        self.prefix_keys <= tokens && !moves && self.sequences.is_none()
+        self.prefix_keys <= tokens && !moves && self.sequences.is_none() && self.varlen.is_none()
     }
 
     /// What of it no kernel knows that has a band and key lengths alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
         let holds = [
+            ("sequences in one schedule", self.varlen.is_some()),
             ("documents", self.documents.is_some()),
             ("prefix keys", self.prefix_keys > 0),
             ("sink keys", self.sink_keys > 0),

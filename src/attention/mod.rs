@@ -26,6 +26,7 @@ pub mod precision;
 pub mod problem;
 pub mod product;
 pub mod rows;
+pub mod sequences;
 pub mod shape;
 pub mod stored;
 
@@ -38,5 +39,6 @@ pub use mask::{Align, Diagonal, Mask, Window};
 pub use pairs::Pairs;
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
+pub use sequences::{Sequence, Sequences};
 pub use shape::Shape;
 pub use stored::Stored;

@@ -185,10 +185,11 @@ impl Problem {
     ///
     /// Panics if `batch` or `head` is out of range.
     pub fn head<T: Real>(&self, batch: usize, head: usize, precision: Precision) -> Head<T> {
-        self.head_in_blocks(batch, head, precision, [usize::MAX; 2])
+        self.head_in_blocks(batch, head, precision, [&[self.shape.n_q], &[self.shape.n_k]])
     }
 
-    /// The same with a scale for each block of so many queries and keys, where `precision` has scales.
+    /// The same with a scale for each block of queries and of keys, of which the ends are given, where `precision` has
+    /// scales.
     ///
     /// Panics if `batch` or `head` is out of range.
     pub fn head_in_blocks<T: Real>(
@@ -196,24 +197,25 @@ impl Problem {
         batch: usize,
         head: usize,
         precision: Precision,
-        [br, bc]: [usize; 2],
+        [of_queries, of_keys]: [&[usize]; 2],
     ) -> Head<T> {
         let kv_head = self.shape.kv_head(head);
         let mut saturated = 0;
-        let mut matrix = |name: &str, tensor: &Array4<f64>, head: usize, block: usize| {
+        let mut matrix = |name: &str, tensor: &Array4<f64>, head: usize, ends: &[usize]| {
             let mut values = tensor.slice(s![batch, head, .., ..]).mapv(T::narrow);
             let format = precision.format_of(name);
             saturated += if precision.has_scales() && format == Format::E4m3 {
-                let blocks = values.axis_chunks_iter_mut(Axis(0), block.clamp(1, tensor.len_of(Axis(2)).max(1)));
-                blocks.map(|block| store_scaled(block, format)).sum()
+                let starts = std::iter::once(0).chain(ends.iter().copied());
+                let block = |(start, &end): (usize, &usize)| store_scaled(values.slice_mut(s![start..end, ..]), format);
+                starts.zip(ends).map(block).sum()
             } else {
                 T::store_as(values.as_slice_mut().expect("a mapped array is contiguous"), format)
             };
             values
         };
         let at = |axis: usize, index: usize, bias: &Array4<f64>| if bias.len_of(Axis(axis)) == 1 { 0 } else { index };
-        let q = matrix("Q", &self.q, head, br);
-        let [k, v] = [("K", &self.k), ("V", &self.v)].map(|(name, tensor)| matrix(name, tensor, kv_head, bc));
+        let q = matrix("Q", &self.q, head, of_queries);
+        let [k, v] = [("K", &self.k), ("V", &self.v)].map(|(name, tensor)| matrix(name, tensor, kv_head, of_keys));
         Head {
             batch,
             head,
@@ -387,16 +389,16 @@ impl<T: Real> Head<T> {
     /// What ALiBi subtracts from the score of one pair: `slope * |i + (n_k - n_q) - j|`, with the length of the sequence
     /// in the place of n_k where its diagonal ends there.
     pub fn alibi_at(&self, i: usize, j: usize) -> T {
-        self.alibi_slope.map_or(T::zero(), |slope| {
-            let distance = i as i64 + self.band.ahead - j as i64;
-            slope * T::narrow(distance.unsigned_abs() as f64)
-        })
+        self.alibi_slope.map_or(T::zero(), |slope| slope * T::narrow(self.band.distance(i, j) as f64))
     }
 
     /// The factor of one weight under dropout: 0, or `1 / (1 - rate)`; 1 without dropout.
     pub fn dropout_factor(&self, i: usize, j: usize) -> T {
         self.dropout.as_ref().map_or(T::one(), |dropout| {
-            if dropout.keeps(self.batch, self.head, i, j) { T::narrow(1.0 / (1.0 - dropout.rate)) } else { T::zero() }
+            // A pair is drawn as in a run of its own sequence.
+            let own = self.band.sequences.as_ref().and_then(|all| all.place(i, j));
+            let (batch, i, j) = own.unwrap_or((self.batch, i, j));
+            if dropout.keeps(batch, self.head, i, j) { T::narrow(1.0 / (1.0 - dropout.rate)) } else { T::zero() }
         })
     }
 }

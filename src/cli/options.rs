@@ -125,6 +125,7 @@ impl Takes for OfInput {
             "bias",
             "keys",
             "pack-heads",
+            "varlen",
             "sinks",
             "scale",
             "precision",

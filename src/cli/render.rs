@@ -46,6 +46,7 @@ impl Takes for OfPlace {
             "bias",
             "keys",
             "pack-heads",
+            "varlen",
             "sinks",
             "dropout",
             "dropout-seed",

@@ -201,7 +201,8 @@ fn npz(input: &Input, results: Results, precision: Precision) -> Vec<u8> {
         let heads = values.len() / shape.iter().product::<usize>().max(1) / batch;
         let full: Vec<usize> = [batch, heads].into_iter().chain(shape).collect();
         let array = ArrayD::from_shape_vec(IxDyn(&full), values).expect("as many values for each batch and head");
-        (name, as_the_input_is(input, array))
+        let array = as_the_input_is(input, &name, array);
+        (name, array)
     });
     let arrays: Vec<(String, ArrayD<f64>)> =
         arrays.chain(of_sinks.map(|sinks| ("dSinks".to_owned(), sinks.into_dyn()))).collect();
@@ -214,10 +215,14 @@ fn npz(input: &Input, results: Results, precision: Precision) -> Vec<u8> {
 
 /// An array `[batch, heads, ..]` as the file of the input would have it; one with an axis of splits, which no file has,
 /// only leaves out axes of size 1.
-fn as_the_input_is(input: &Input, array: ArrayD<f64>) -> ArrayD<f64> {
-    let rank = input.rank;
-    // Of packed sequences, what has no row for each query stays apart for each.
-    if input.packed.is_some() && array.shape().get(2) != Some(&input.problem.shape.n_q) {
+fn as_the_input_is(input: &Input, name: &str, array: ArrayD<f64>) -> ArrayD<f64> {
+    let (rank, shape) = (input.rank, input.problem.shape);
+    let rows = array.shape().get(2).copied().filter(|_| array.ndim() == 4);
+    if GRADIENTS[1..].contains(&name) || (rows == Some(shape.n_k) && rows != Some(shape.n_q)) {
+        return input.restore_keys(array.into_dimensionality::<Ix4>().expect("of each key"));
+    }
+    // Of packed sequences, what has no row for each query or key stays apart for each.
+    if input.packed.is_some() && array.shape().get(2) != Some(&shape.n_q) {
         return array;
     }
     match array.ndim() {

@@ -33,7 +33,7 @@ struct OfShape;
 
 impl Takes for OfShape {
     const CHOICES: &'static [&'static [&'static str]] =
-        &[&["br", "bc", "hardware", "splits"], &MASK, &["algorithm", "precision"]];
+        &[&["br", "bc", "hardware", "splits"], &MASK, &["varlen", "algorithm", "precision"]];
 
     fn default(choice: &Choice) -> Option<&'static str> {
         match choice.name {
@@ -54,14 +54,16 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     // Whole: what is beyond n_k is refused, and not cut off.
     let mask = spec.whole_mask(&Mask::default());
     for (name, lengths) in [("kv-lengths", &mask.key_lengths), ("left-padding", &mask.left_padding)] {
-        if lengths.as_ref().is_some_and(|lengths| lengths.len() != 1 || lengths[0] > shape.n_k) {
+        if !spec.is_varlen() && lengths.as_ref().is_some_and(|lengths| lengths.len() != 1 || lengths[0] > shape.n_k) {
             return Err(Failure::Bad(format!(
                 "--{name}: this command takes one length, of at most n_k = {}, for all batch entries",
                 shape.n_k
             )));
         }
     }
-    mask.check(&Shape { batch: 1, ..shape }).map_err(|error| Failure::Bad(error.to_string()))?;
+    // One schedule is of the whole batch; else each entry is as one.
+    let batch = if spec.is_varlen() { shape.batch } else { 1 };
+    spec.check_shape(&Shape { batch, ..shape }).map_err(|error| Failure::Bad(error.to_string()))?;
     let reports = reports(spec, &shape, arguments.count)?;
     match arguments.json {
         true => print_json(&as_json(&reports, spec, &shape))?,
@@ -93,7 +95,8 @@ fn reports(spec: &RunSpec, shape: &Shape, must_count: bool) -> Result<Vec<Report
         refuse(&algorithm, &setting, shape, must_count)?;
         let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&spec.hardware());
         let splits = algorithm.has_splits().then_some(setting.splits);
-        reports.push(Reported { report: Report::new(&algorithm, &setting, shape, must_count), fits, splits });
+        let of = Shape { batch: if spec.is_varlen() { 1 } else { shape.batch }, ..*shape };
+        reports.push(Reported { report: Report::new(&algorithm, &setting, &of, must_count), fits, splits });
     }
     Ok(reports)
 }
@@ -174,6 +177,11 @@ fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::V
     if let Some(splits) = splits(reports) {
         all["problem"]["splits"] = splits.into();
     }
+    if spec.is_varlen() {
+        all["problem"]["varlen"] = true.into();
+        all["problem"]["kv_lengths"] = mask.key_lengths.unwrap_or_else(|| vec![shape.n_k; shape.batch]).into();
+        all["problem"]["kv_length"] = serde_json::Value::Null;
+    }
     all
 }
 
@@ -185,13 +193,14 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
     let heads = super::shape::heads(shape);
     let head = format!(
-        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}. Elements moved between HBM and chip.\n",
+        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
         shape.d_v,
         spec.precision().name(),
         splits(reports).map_or(String::new(), |splits| format!(", --splits {splits}")),
+        if spec.is_varlen() { ", the batch in one schedule" } else { "" },
     );
     reports.iter().fold(head, |text, of| text + &of.report.text(of.fits))
 }

@@ -87,7 +87,7 @@ impl<T: Real> Chip<T> {
     #[inline]
     pub fn window(&self, name: NameId, shape: Shape, sizes: &Sizes) -> Window {
         let is_part = shape.cols == Extent::Keys && self.whole_rows.has(name);
-        let start = if is_part { sizes.first_key } else { 0 };
+        let start = if is_part { sizes.first_key - sizes.first_of_all } else { 0 };
         Window { rows: sizes.of(shape.rows), cols: sizes.of(shape.cols), start }
     }
 
@@ -115,7 +115,7 @@ impl<T: Real> Chip<T> {
 
     /// Takes the buffer of a name out, so that it can be written while others are read; [`Self::put`] puts it back.
     pub fn take(&mut self, name: NameId, shape: Shape, plan: &Plan) -> (Vec<T>, usize) {
-        let width = if self.whole_rows.has(name) { plan.n_k } else { most(shape.cols, plan) };
+        let width = if self.whole_rows.has(name) { plan.most_keys_beside() } else { most(shape.cols, plan) };
         let value = &mut self.values[name];
         let len = most(shape.rows, plan) * width;
         if value.data.len() != len || value.stride != width {
@@ -173,7 +173,7 @@ impl<T: Real> Chip<T> {
             let mut sizes = vec![0; text.names.len()];
             for statement in text.lines.iter().filter(|line| line.kernel == kernel).flat_map(|line| &line.statements) {
                 if let Some((name, shape)) = statement.action.gives() {
-                    let width = if whole_rows.has(name) { plan.n_k } else { most(shape.cols, plan) };
+                    let width = if whole_rows.has(name) { plan.most_keys_beside() } else { most(shape.cols, plan) };
                     sizes[name] = most(shape.rows, plan) * width;
                 }
             }
@@ -205,21 +205,24 @@ pub struct Sizes {
     keys: usize,
     pub first_row: usize,
     pub first_key: usize,
+    /// Of the whole row: its keys, and the first of them.
     all_keys: usize,
+    first_of_all: usize,
     d: usize,
     d_v: usize,
 }
 
 impl Sizes {
     pub fn at(place: Place, plan: &Plan) -> Self {
-        let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
-        let keys = place.j().map_or(0..plan.n_k, |j| plan.cols(j));
+        let (rows, keys) = plan.spans(place);
+        let all = plan.whole_row(place);
         Self {
             rows: rows.len(),
             keys: keys.len(),
             first_row: rows.start,
             first_key: keys.start,
-            all_keys: plan.n_k,
+            all_keys: all.len(),
+            first_of_all: all.start,
             d: plan.d,
             d_v: plan.d_v,
         }

@@ -275,8 +275,7 @@ impl<'a, T: Real> Machine<'a, T> {
         let of = &self.program.algorithm.text().tensors[tensor];
         let (plan, place) = (self.plan(), step.place);
         let head = &self.given[step.head].head;
-        let (first, column) =
-            (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start));
+        let (first, column) = start(plan, place);
         let is_bias = of.role == Role::Modifier(Test::Bias);
         let window = self.chip.window(of.id, of.shape(), &self.sizes);
         let (mut data, stride) = self.chip.take(of.id, of.shape(), plan);
@@ -395,9 +394,11 @@ impl<'a, T: Real> Machine<'a, T> {
             return;
         }
         let (first_row, _) = start(self.plan(), step.place);
-        let end = step.place.j().map_or(self.plan().n_k, |j| self.plan().cols(j).end);
+        let (_, keys) = self.plan().spans(step.place);
+        let end = keys.end;
         // A split adds up its own keys.
-        let first_key = step.place.s().map_or(0, |s| self.setting.split(s).start * self.plan().bc);
+        let split = step.place.i().zip(step.place.s()).map(|(i, s)| self.setting.split(i, s).start);
+        let first_key = split.map_or(0, |block| self.plan().cols(block).start);
         let head = &self.given[step.head].head;
         if head.sink.is_some() {
             // The sink has a weight where no key has one.
@@ -478,5 +479,6 @@ impl<'a, T: Real> Machine<'a, T> {
 
 /// The first query and the first key of a place.
 fn start(plan: &Plan, place: Place) -> (usize, usize) {
-    (place.i().map_or(0, |i| plan.rows(i).start), place.j().map_or(0, |j| plan.cols(j).start))
+    let (rows, keys) = plan.spans(place);
+    (rows.start, keys.start)
 }

@@ -10,6 +10,7 @@ use crate::attention::precision::store_scores_as;
 use crate::attention::product::Grid;
 use crate::attention::{Format, Real};
 use crate::number;
+use crate::schedule::cuts::Cut;
 use crate::schedule::language::{Axis, Inner, Role, Setting, Tensor, TensorId, format_in_hbm};
 use crate::schedule::{self, Algorithm, Place, Plan};
 use crate::sentence::Sentence;
@@ -62,6 +63,8 @@ pub struct Input<'a, T: Real> {
     is_finite: OnceCell<bool>,
     /// Rows of a block.
     block: usize,
+    /// Where blocks begin, of several sequences.
+    cut: Option<Cut>,
     turned: Turned<T>,
 }
 
@@ -234,11 +237,18 @@ impl<T: Real> Input<'_, T> {
     /// The columns of a whole block as rows, one behind the other; `None` of rows that are no block.
     pub fn turned(&self, first: usize, rows: usize) -> Option<&[T]> {
         let all = self.values.len() / self.cols.max(1);
-        if !first.is_multiple_of(self.block) || first + rows != all.min(first + self.block) {
+        let (count, number, block) = match &self.cut {
+            None => {
+                let number = first / self.block;
+                (all.div_ceil(self.block), number, number * self.block..all.min((number + 1) * self.block))
+            }
+            Some(cut) => (cut.blocks(), cut.block_of(first), cut.block(cut.block_of(first))),
+        };
+        if block != (first..first + rows) {
             return None;
         }
-        let blocks = self.turned.get_or_init(|| vec![OnceCell::new(); all.div_ceil(self.block)]);
-        let turned = blocks[first / self.block].get_or_init(|| {
+        let blocks = self.turned.get_or_init(|| vec![OnceCell::new(); count]);
+        let turned = blocks[number].get_or_init(|| {
             let mut turned = Vec::new();
             let data = &self.values[first * self.cols..];
             Grid { data, stride: self.cols, rows, cols: self.cols }.turned_into(&mut turned);
@@ -319,8 +329,10 @@ fn input<'a, T: Real>(
         "V" => OnceCell::from(given.head.odd_values.is_none()),
         _ => OnceCell::new(),
     };
-    let block = if tensor.axes().has(Axis::I) { setting.plan.br } else { setting.plan.bc };
-    Ok(Input { values: elements, cols, is_finite, block, turned })
+    let (plan, is_of_rows) = (&setting.plan, tensor.axes().has(Axis::I));
+    let block = if is_of_rows { plan.br } else { plan.bc };
+    let cut = plan.cuts.as_ref().map(|cuts| if is_of_rows { cuts.queries.clone() } else { cuts.keys.clone() });
+    Ok(Input { values: elements, cols, is_finite, block, cut, turned })
 }
 
 /// Refuses a run whose text keeps scores in HBM, as `standard` does, where they would take more memory than there may be;

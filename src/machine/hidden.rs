@@ -74,8 +74,9 @@ impl<T: Real> Machine<'_, T> {
 
 /// Of each pair of a tile, or of whole rows: the mask hides it.
 pub fn hidden_pairs<T: Real>(head: &Head<T>, plan: &Plan, place: Place, shape: Shape) -> Array2<bool> {
-    let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
-    let whole = shape.cols == Extent::AllKeys;
-    let cols = place.j().filter(|_| !whole).map_or(0..plan.n_k, |j| plan.cols(j));
+    let (rows, mut cols) = plan.spans(place);
+    if shape.cols == Extent::AllKeys {
+        cols = plan.whole_row(place);
+    }
     Array2::from_shape_fn((rows.len(), cols.len()), |(r, c)| !head.band.keeps(rows.start + r, cols.start + c))
 }

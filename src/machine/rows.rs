@@ -101,10 +101,7 @@ impl<'a, T: Real> Rows<'a, T> {
                 let columns = self.grid(*source);
                 out.iter_mut().enumerate().for_each(|(c, out)| *out = columns.row(c)[r]);
             }
-            NodeKind::Distance => self.each_pair(r, out, |head, i, j| {
-                let distance = i as i64 + head.band.ahead - j as i64;
-                T::narrow(distance.unsigned_abs() as f64)
-            }),
+            NodeKind::Distance => self.each_pair(r, out, |head, i, j| T::narrow(head.band.distance(i, j) as f64)),
             NodeKind::Keep => self.each_pair(r, out, Head::dropout_factor),
             NodeKind::Negative(inner) => {
                 self.row(inner, r, out, spare);

@@ -237,7 +237,7 @@ impl Run {
         match &self.inner {
             Inner::F32(pass) => pass.story(&self.schedule, algorithm, query),
             Inner::F64(pass) => pass.story(&self.schedule, algorithm, query),
-            Inner::Counted => StoryWriter::new(query, self.schedule.plan().br, 0).finish(None),
+            Inner::Counted => StoryWriter::new(query, self.schedule.plan(), 0).finish(None),
         }
     }
 }
@@ -309,9 +309,9 @@ impl<T: Real> Pass<T> {
     fn story(&self, schedule: &Schedule, algorithm: &Algorithm, query: usize) -> RowStory {
         let other = (schedule.algorithm != *algorithm).then(|| Schedule::of(algorithm, schedule.setting.clone()));
         let program = Program::new(algorithm);
-        let (own, i) = (other.as_ref().unwrap_or(schedule), query / schedule.plan().br);
+        let (own, i) = (other.as_ref().unwrap_or(schedule), schedule.plan().query_block(query));
         let mut machine = self.machine(own, &program);
-        let mut writer = StoryWriter::new(query, own.plan().br, self.picked);
+        let mut writer = StoryWriter::new(query, own.plan(), self.picked);
         // Checkpoints would cut the story short, and hold what the run's own text made.
         let of_other = other.as_ref().map(written::of_sections);
         let written = of_other.as_ref().unwrap_or(&self.written);

@@ -2,7 +2,7 @@
 
 use crate::attention::Real;
 use crate::schedule::language::{NameId, Shape};
-use crate::schedule::{Change, Part, Place, Step};
+use crate::schedule::{Change, Part, Place, Plan, Step};
 use crate::sentence::Sentence;
 
 use super::evaluate::Machine;
@@ -119,9 +119,10 @@ pub(super) struct StoryWriter {
 }
 
 impl StoryWriter {
-    pub fn new(query: usize, br: usize, head: usize) -> Self {
+    pub fn new(query: usize, plan: &Plan, head: usize) -> Self {
         let story = RowStory { query, ..RowStory::default() };
-        Self { story, i: query / br, row: query % br, head, open: None, before: None }
+        let i = plan.query_block(query);
+        Self { story, i, row: query - plan.rows(i).start, head, open: None, before: None }
     }
 
     pub fn add<T: Real>(&mut self, n: u64, step: &Step, machine: &Machine<'_, T>) {

@@ -139,8 +139,8 @@ fn last_place(done: &[Step], is_whole: bool) -> Place {
 fn tile(plan: &Plan, done: &[Step], is_whole: bool) -> (Range<usize>, Range<usize>) {
     let place = last_place(done, is_whole);
     let rows = place.i().map_or(0..0, |i| plan.rows(i));
-    let all = if is_over_keys(done, is_whole) { plan.n_k } else { 0 };
-    (rows, place.j().map_or(0..all, |j| plan.cols(j)))
+    let all = if is_over_keys(done, is_whole) { plan.whole_row(place) } else { 0..0 };
+    (rows, place.j().map_or(all, |j| plan.cols(j)))
 }
 
 fn is_over_keys(done: &[Step], is_whole: bool) -> bool {

@@ -187,7 +187,7 @@ impl Algorithm {
         let Some(first) = hides.next() else { return plan.band.keeps(i, j) };
         let of_mask = std::iter::once(first).chain(hides).find(|(value, ..)| *value == f64::NEG_INFINITY);
         of_mask.is_none_or(|(_, by, spares_full)| {
-            let is_spared = spares_full && plan.class(i / plan.br, j / plan.bc) == TileClass::Full;
+            let is_spared = spares_full && plan.class(plan.query_block(i), plan.key_block(j)) == TileClass::Full;
             is_spared || by.of(&plan.band).keeps(i, j)
         })
     }

@@ -5,6 +5,7 @@
 
 pub mod algorithm;
 pub mod buffer;
+pub mod cuts;
 pub mod hardware;
 pub mod language;
 pub mod parts;

@@ -1,9 +1,11 @@
 //! What an algorithm needs to know to write its schedule: sizes, blocks, the mask of a batch entry. No values.
 
 use std::ops::{AddAssign, Range};
+use std::sync::Arc;
 
 use crate::attention::{Band, Head, Precision, Problem, Real, Runs, TileClass};
 
+use super::cuts::{Cut, Cuts};
 use super::language::Counts;
 use super::step::Place;
 use super::tiling::Tiling;
@@ -37,6 +39,8 @@ pub struct Plan {
     /// Keys of a key block.
     pub bc: usize,
     pub band: Band,
+    /// Of several sequences, blocks begin anew at each: made with the band, by [`Plan::with_band`].
+    pub cuts: Option<Arc<Cuts>>,
     pub precision: Precision,
     /// Score modifiers, which cost arithmetic and, for a bias, traffic.
     pub softcap: bool,
@@ -69,6 +73,7 @@ impl Plan {
             br: tiling.br.clamp(1, n_q),
             bc: tiling.bc.clamp(1, n_k),
             band: Band::open(n_q, n_k),
+            cuts: None,
             precision,
             softcap: false,
             alibi: false,
@@ -83,7 +88,6 @@ impl Plan {
         let shape = problem.shape;
         Self {
             d_v: shape.d_v,
-            band: problem.mask.band(&shape, batch),
             softcap: problem.softcap.is_some(),
             alibi: problem.alibi_slopes.is_some(),
             bias: problem.bias.is_some(),
@@ -93,42 +97,139 @@ impl Plan {
                 Some(dropout) if dropout.is_materialised() => DropoutCost::Materialised,
                 Some(_) => DropoutCost::Regenerated,
             },
-            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision)
+            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision).with_band(problem.mask.band(&shape, batch))
         }
+    }
+
+    /// It under another mask, with blocks that begin anew at each of its sequences.
+    pub fn with_band(self, band: Band) -> Self {
+        let cuts = band.sequences.as_ref().map(|all| {
+            let (queries, keys) = (Cut::new(all.query_starts(), self.br), Cut::new(all.key_starts(), self.bc));
+            Arc::new(Cuts { queries, keys })
+        });
+        Self { band, cuts, ..self }
+    }
+
+    /// It in other blocks.
+    pub fn with_blocks(self, tiling: Tiling) -> Self {
+        let (br, bc) = (tiling.br.clamp(1, self.n_q), tiling.bc.clamp(1, self.n_k));
+        let band = self.band.clone();
+        Self { br, bc, ..self }.with_band(band)
     }
 
     /// What (batch, head) of `problem` computes, in the formats and the blocks of the plan.
     ///
     /// Panics if `batch` or `head` is out of range.
     pub fn head<T: Real>(&self, problem: &Problem, batch: usize, head: usize) -> Head<T> {
-        problem.head_in_blocks(batch, head, self.precision, [self.br, self.bc])
+        let queries: Vec<usize> = (0..self.t_r()).map(|i| self.rows(i).end).collect();
+        let keys: Vec<usize> = (0..self.t_c()).map(|j| self.cols(j).end).collect();
+        problem.head_in_blocks(batch, head, self.precision, [&queries, &keys])
     }
 
     /// Query blocks.
     pub fn t_r(&self) -> usize {
-        self.n_q.div_ceil(self.br)
+        self.cuts.as_ref().map_or(self.n_q.div_ceil(self.br), |cuts| cuts.queries.blocks())
     }
 
     /// Key blocks.
     pub fn t_c(&self) -> usize {
-        self.n_k.div_ceil(self.bc)
+        self.cuts.as_ref().map_or(self.n_k.div_ceil(self.bc), |cuts| cuts.keys.blocks())
     }
 
-    /// Queries of block `i`; the last block may be ragged.
+    /// Queries of block `i`; the last block, of each sequence, may be ragged.
+    #[inline]
     pub fn rows(&self, i: usize) -> Range<usize> {
-        i * self.br..((i + 1) * self.br).min(self.n_q)
+        match &self.cuts {
+            None => i * self.br..((i + 1) * self.br).min(self.n_q),
+            Some(cuts) => cuts.queries.block(i),
+        }
     }
 
-    /// Keys of block `j`; the last block may be ragged.
+    /// Keys of block `j`; the last block, of each sequence, may be ragged.
+    #[inline]
     pub fn cols(&self, j: usize) -> Range<usize> {
-        j * self.bc..((j + 1) * self.bc).min(self.n_k)
+        match &self.cuts {
+            None => j * self.bc..((j + 1) * self.bc).min(self.n_k),
+            Some(cuts) => cuts.keys.block(j),
+        }
     }
 
-    /// Pairs, queries and keys at a place; `None` stands for the whole axis.
+    /// The block that query `i` is in.
+    pub fn query_block(&self, i: usize) -> usize {
+        self.cuts.as_ref().map_or(i / self.br, |cuts| cuts.queries.block_of(i))
+    }
+
+    /// The block that key `j` is in.
+    pub fn key_block(&self, j: usize) -> usize {
+        self.cuts.as_ref().map_or(j / self.bc, |cuts| cuts.keys.block_of(j))
+    }
+
+    /// The keys beside query block `i`: of its sequence, or all.
+    pub fn keys_beside(&self, i: usize) -> Range<usize> {
+        self.cuts.as_ref().map_or(0..self.n_k, |cuts| cuts.keys.indices(cuts.queries.sequence_of(i)))
+    }
+
+    /// The queries beside key block `j`: of its sequence, or all.
+    pub fn queries_beside(&self, j: usize) -> Range<usize> {
+        self.cuts.as_ref().map_or(0..self.n_q, |cuts| cuts.queries.indices(cuts.keys.sequence_of(j)))
+    }
+
+    /// The key blocks beside query block `i`.
+    pub fn key_blocks_beside(&self, i: usize) -> Range<usize> {
+        self.cuts.as_ref().map_or(0..self.t_c(), |cuts| cuts.keys.blocks_of(cuts.queries.sequence_of(i)))
+    }
+
+    /// The query blocks beside key block `j`.
+    pub fn query_blocks_beside(&self, j: usize) -> Range<usize> {
+        self.cuts.as_ref().map_or(0..self.t_r(), |cuts| cuts.queries.blocks_of(cuts.keys.sequence_of(j)))
+    }
+
+    /// The key blocks of each sequence; of one alone, all.
+    pub fn key_blocks_by_sequence(&self) -> Vec<Range<usize>> {
+        match (&self.cuts, &self.band.sequences) {
+            (Some(cuts), Some(all)) => (0..all.count()).map(|n| cuts.keys.blocks_of(n)).collect(),
+            _ => std::iter::once(0..self.t_c()).collect(),
+        }
+    }
+
+    /// Every tile, masked or not; between sequences there are none.
+    pub fn tiles(&self) -> u64 {
+        (0..self.t_r()).map(|i| self.key_blocks_beside(i).len() as u64).sum()
+    }
+
+    /// The keys of a whole row at a place: of its sequence, or all.
+    pub fn whole_row(&self, place: Place) -> Range<usize> {
+        match (place.i(), place.j(), &self.cuts) {
+            (None, Some(j), Some(cuts)) => cuts.keys.indices(cuts.keys.sequence_of(j)),
+            (Some(i), ..) => self.keys_beside(i),
+            _ => 0..self.n_k,
+        }
+    }
+
+    /// The most keys that stand beside a query block.
+    pub fn most_keys_beside(&self) -> usize {
+        self.cuts.as_ref().map_or(self.n_k, |cuts| cuts.keys.longest())
+    }
+
+    /// Pairs, queries and keys at a place; `None` stands for the whole axis, of the sequence where the place is of one.
     pub fn counts_at(&self, place: Place) -> Counts {
-        let rows = place.i().map_or(self.n_q, |i| self.rows(i).len());
-        let cols = place.j().map_or(self.n_k, |j| self.cols(j).len());
-        Counts::place(rows, cols)
+        let (rows, cols) = self.spans(place);
+        Counts::place(rows.len(), cols.len())
+    }
+
+    /// The queries and the keys of a place: of its blocks, or of the whole axis beside them.
+    pub fn spans(&self, place: Place) -> (Range<usize>, Range<usize>) {
+        let rows = match (place.i(), place.j()) {
+            (Some(i), _) => self.rows(i),
+            (None, Some(j)) => self.queries_beside(j),
+            (None, None) => 0..self.n_q,
+        };
+        let cols = match (place.j(), place.i()) {
+            (Some(j), _) => self.cols(j),
+            (None, Some(i)) => self.keys_beside(i),
+            (None, None) => 0..self.n_k,
+        };
+        (rows, cols)
     }
 
     pub fn class(&self, i: usize, j: usize) -> TileClass {
@@ -137,30 +238,32 @@ impl Plan {
 
     /// Key blocks of which query block `i` sees something.
     pub fn visible_key_blocks(&self, i: usize) -> Runs {
-        blocks(self.band.keys_of_rows(self.rows(i)), self.bc)
+        blocks(self.band.keys_of_rows(self.rows(i)), |key| self.key_block(key))
     }
 
     /// Query blocks that see something of key block `j`.
     pub fn visible_query_blocks(&self, j: usize) -> Runs {
-        blocks(self.band.rows_of_keys(self.cols(j)), self.br)
+        blocks(self.band.rows_of_keys(self.cols(j)), |query| self.query_block(query))
     }
 
     /// Key blocks that query block `i` sees whole, in runs of which some may be empty.
     pub(super) fn full_key_blocks(&self, i: usize) -> Vec<Range<usize>> {
-        whole_blocks(self.band.keys_of_all_rows(self.rows(i)), self.bc, self.n_k)
+        let block = |key: usize| (self.key_block(key), self.cols(self.key_block(key)));
+        whole_blocks(self.band.keys_of_all_rows(self.rows(i)), block)
     }
 
     /// Query blocks that see all of key block `j`, in runs of which some may be empty.
     pub(super) fn full_query_blocks(&self, j: usize) -> Vec<Range<usize>> {
-        whole_blocks(self.band.rows_of_all_keys(self.cols(j)), self.br, self.n_q)
+        let block = |query: usize| (self.query_block(query), self.rows(self.query_block(query)));
+        whole_blocks(self.band.rows_of_all_keys(self.cols(j)), block)
     }
 
     pub(super) fn keys_in(&self, blocks: &Range<usize>) -> u64 {
-        if blocks.is_empty() { 0 } else { ((blocks.end * self.bc).min(self.n_k) - blocks.start * self.bc) as u64 }
+        if blocks.is_empty() { 0 } else { (self.cols(blocks.end - 1).end - self.cols(blocks.start).start) as u64 }
     }
 
     pub(super) fn rows_in(&self, blocks: &Range<usize>) -> u64 {
-        if blocks.is_empty() { 0 } else { ((blocks.end * self.br).min(self.n_q) - blocks.start * self.br) as u64 }
+        if blocks.is_empty() { 0 } else { (self.rows(blocks.end - 1).end - self.rows(blocks.start).start) as u64 }
     }
 
     /// The sums of `reference` traffic formulas over the tiles of each kind, in O(t_r) for a mask of indices, visiting no
@@ -181,7 +284,7 @@ impl Plan {
                 add(&mut sums.full, &mut sums.full_tiles, &run);
             }
         }
-        sums.all_tiles = self.t_r() as u64 * self.t_c() as u64;
+        sums.all_tiles = self.tiles();
         sums
     }
 
@@ -197,20 +300,21 @@ impl Plan {
     }
 }
 
-/// The blocks of `size` indices that `runs` meet.
-fn blocks(runs: Runs, size: usize) -> Runs {
-    let met = |run: Range<usize>| run.start / size..run.end.div_ceil(size);
+/// The blocks that `runs` meet.
+fn blocks(runs: Runs, block_of: impl Fn(usize) -> usize) -> Runs {
+    let met = |run: Range<usize>| block_of(run.start)..block_of(run.end - 1) + 1;
     match runs {
         Runs::One(run) => Runs::One(if run.is_empty() { run } else { met(run) }),
         Runs::Many(runs) => Runs::of(runs.into_iter().map(met).collect()),
     }
 }
 
-/// The blocks of `size` indices that lie in one of `runs`, of `all` indices.
-fn whole_blocks(runs: Runs, size: usize, all: usize) -> Vec<Range<usize>> {
+/// The blocks that lie in one of `runs`, by the block of an index and what that spans.
+fn whole_blocks(runs: Runs, block: impl Fn(usize) -> (usize, Range<usize>)) -> Vec<Range<usize>> {
     let whole = |run: Range<usize>| {
-        let end = if run.end >= all { all.div_ceil(size) } else { run.end / size };
-        run.start.div_ceil(size)..end
+        let ((first, start), (last, end)) = (block(run.start), block(run.end - 1));
+        let first = if start.start == run.start { first } else { first + 1 };
+        first..if end.end == run.end { last + 1 } else { last }
     };
     runs.into_vec().into_iter().map(whole).collect()
 }
@@ -223,6 +327,6 @@ pub struct TileSums {
     pub full: Sums,
     pub active_tiles: u64,
     pub full_tiles: u64,
-    /// Every tile, masked or not.
+    /// Every tile, masked or not; between sequences there are none.
     pub all_tiles: u64,
 }

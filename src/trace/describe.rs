@@ -82,7 +82,7 @@ impl Trace {
             causal: Some(mask.causal),
             align: Some(mask.align),
             window: Some(Window { left, right }),
-            kv_lengths: Some(mask.key_lengths.clone().map_or(KeyLengths::All, KeyLengths::Each)),
+            kv_lengths: Some(mask.lengths().map_or(KeyLengths::All, KeyLengths::Each)),
             diagonal: Some(mask.diagonal),
             left_padding: Some(Lengths::of(mask.left_padding.clone())),
             prefix_keys: Some(mask.prefix_keys),
@@ -94,6 +94,7 @@ impl Trace {
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
             pack_heads: self.input.pack_heads.then_some(true),
+            varlen: mask.sequences.is_some().then_some(true),
             sinks: read(self.input.sinks.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
@@ -102,6 +103,14 @@ impl Trace {
             ..RunSpec::default()
         };
         run.with_blocks(Tiling { br: self.tiling.br, bc: self.tiling.bc })
+    }
+}
+
+impl MaskFacts {
+    /// Keys that exist, for each batch entry of the input.
+    fn lengths(&self) -> Option<Vec<usize>> {
+        let of_each = self.sequences.as_ref().map(|all| all.iter().map(|of| of.keys).collect());
+        of_each.or_else(|| self.key_lengths.clone())
     }
 }
 
@@ -177,6 +186,7 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
             prefix_keys: mask.prefix_keys,
             sink_keys: mask.sink_keys,
             documents: mask.documents.clone(),
+            sequences: mask.varlen.as_ref().map(|all| all.to_vec()),
             array: mask.array.as_ref().map(|pairs| {
                 let row = |row: &Vec<Range<usize>>| row.iter().map(|run| [run.start, run.end]).collect();
                 pairs.rows(batch).iter().take(shape.n_q).map(row).collect()

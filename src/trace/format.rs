@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::{Number, Values};
-use crate::attention::{Align, Diagonal, Precision, TileClass};
+use crate::attention::{Align, Diagonal, Precision, Sequence, TileClass};
 use crate::schedule::{Flops, OnChip, Tensor};
 
 pub const FORMAT: &str = "tilescope-trace";
@@ -135,6 +135,10 @@ pub struct MaskFacts {
     /// Tokens of each document; a query sees the keys of its own alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<Vec<usize>>,
+    /// The sequences of a batch that is one schedule, one after the other on both axes: the queries and keys that each has,
+    /// and the keys before its first query where the diagonal aligns bottom-right. The masks are those of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<Vec<Sequence>>,
     /// What an array of the input leaves of all this, of the batch entry: for each query, or for all alike, runs of keys
     /// from the first up to, without, the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]

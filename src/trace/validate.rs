@@ -8,7 +8,7 @@ use super::format::{FlopCounts, Moved, Step, Totals, Trace};
 use crate::attention::input::diagonals;
 use crate::attention::{Mask, Pairs, Shape};
 use crate::schedule::language::{Kind, element_bytes};
-use crate::schedule::{Algorithm, OnChip, Plan, Tensor, Tiling};
+use crate::schedule::{Algorithm, OnChip, Place, Plan, Tensor, Tiling};
 use crate::sentence::Sentence;
 
 /// Sizes above this are refused, so that no product of an index and a block size overflows.
@@ -96,6 +96,8 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     }
     // No size is above MOST, so that a wider window leaves as much of it.
     let [window_left, window_right] = facts.mask.window.map(|side| side.map(|keys| keys.min(MOST)));
+    // Of a batch in one schedule, each sequence says where its diagonal lies.
+    let packed = trace.input.packed.as_ref().filter(|_| facts.mask.sequences.is_none());
     let mask = Mask {
         causal: facts.mask.causal,
         align: facts.mask.align,
@@ -107,7 +109,8 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         prefix_keys: facts.mask.prefix_keys,
         sink_keys: facts.mask.sink_keys,
         documents: facts.mask.documents.clone(),
-        sequences: trace.input.packed.as_ref().and_then(|packed| diagonals(packed.iter().copied())),
+        sequences: packed.and_then(|packed| diagonals(packed.iter().copied())),
+        varlen: facts.mask.sequences.as_ref().map(|all| all.iter().copied().collect()),
         array: array(trace, &shape)?,
     };
     // Lengths beyond the keys are all of them.
@@ -117,8 +120,7 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     let tiling = Tiling { br: grid.br, bc: grid.bc };
     let plan = Plan {
         d_v: shape.d_v,
-        band: mask.band(&shape, head.batch),
-        ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, facts.precision)
+        ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, facts.precision).with_band(mask.band(&shape, head.batch))
     };
     // The plan clamps blocks to the sequence.
     if (plan.br, plan.bc) != (grid.br, grid.bc) {
@@ -144,9 +146,8 @@ fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
     if let Some(j) = step.j.filter(|&j| j >= t_c) {
         return Err(Sentence::new("j is {0}, but there {1|is|are} {1} key {1|block|blocks}").with(j).with(t_c));
     }
-    let of_block = |block: Option<std::ops::Range<usize>>, size: usize| block.map_or([0, size], |b| [b.start, b.end]);
-    let rows = of_block(step.i.map(|i| plan.rows(i)), plan.n_q);
-    let cols = of_block(step.j.map(|j| plan.cols(j)), plan.n_k);
+    let (rows, cols) = plan.spans(Place::new(step.i, step.j));
+    let [rows, cols] = [rows, cols].map(|block| [block.start, block.end]);
     for (name, index, found, expected) in [("rows", step.i, step.rows, rows), ("cols", step.j, step.cols, cols)] {
         if found.map_or(index.is_some(), |found| found != expected) {
             let fault = Sentence::new("{0} are {1}, but its block is {2}").with(name);
@@ -253,7 +254,7 @@ impl Sums {
             ("peak_on_chip_bytes.shared", totals.peak_on_chip_bytes.shared.into(), self.peak.shared.into()),
             ("peak_on_chip_bytes.registers", totals.peak_on_chip_bytes.registers.into(), self.peak.registers.into()),
             ("tiles.computed", tiles.computed.into(), self.computed.into()),
-            ("tiles", classes, plan.t_r() as u128 * plan.t_c() as u128),
+            ("tiles", classes, plan.tiles().into()),
         ];
         if let Some((field, found, expected)) = pairs.into_iter().find(|(_, found, expected)| found != expected) {
             return Err((field, Sentence::new("{0}, but the steps make {1}").with(found).with(expected)));

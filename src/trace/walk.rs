@@ -192,7 +192,7 @@ impl<'a> Teller<'a> {
         let Known { cost, element_bytes, pseudo, kernel, uses, .. } = self.known(step);
         let (place, sums) = (step.place, plan.counts_at(step.place));
         let moved = |elements: u64| if step.free { 0 } else { elements * element_bytes };
-        let whole = |used: bool, size: usize| used.then_some([0, size]);
+        let (rows, cols) = plan.spans(place);
         Step {
             n,
             kernel: section.kernel,
@@ -201,8 +201,8 @@ impl<'a> Teller<'a> {
             tensor: schedule.facts(step).tensor,
             i: place.i(),
             j: place.j(),
-            rows: place.i().map_or(whole(uses.0, plan.n_q), |i| Some(pair(plan.rows(i)))),
-            cols: place.j().map_or(whole(uses.1, plan.n_k), |j| Some(pair(plan.cols(j)))),
+            rows: (uses.0 || place.i().is_some()).then(|| pair(rows)),
+            cols: (uses.1 || place.j().is_some()).then(|| pair(cols)),
             class: place.tile().map(|(i, j)| plan.class(i, j)),
             hbm_read_bytes: moved(cost.hbm_read.at(sums)),
             hbm_write_bytes: moved(cost.hbm_write.at(sums)),

@@ -22,7 +22,7 @@ use tilescope::attention::dropout::Keep;
 use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
 use tilescope::attention::oracle::Output;
-use tilescope::attention::{Align, Diagonal, Dropout, Mask, Precision, Problem, Real, Shape};
+use tilescope::attention::{Align, Diagonal, Dropout, Mask, Precision, Problem, Real, Sequence, Shape};
 use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
 use tilescope::schedule::{DropoutCost, Plan, Schedule, Tiling};
 
@@ -45,9 +45,33 @@ fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
             sink_keys,
             documents: documents.filter(|_| n_q == n_k).map(|lengths| cut(n_k, &lengths)),
             sequences: None,
+            varlen: None,
             array: None,
         },
     )
+}
+
+/// Masks, and at times those of sequences one after the other, of which some may lack queries, keys or both.
+fn masks_and_sequences(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
+    let lengths = || prop::collection::vec(0usize..9, 1..6);
+    let sequences = (lengths(), lengths(), any::<bool>());
+    let sequences = prop_oneof![3 => Just(None), 1 => sequences.prop_map(Some)];
+    (masks(n_q, n_k), sequences).prop_map(move |(mask, sequences)| match sequences {
+        None => mask,
+        Some((queries, keys, is_apart)) => {
+            let (queries, keys) = (cut(n_q, &queries), cut(n_k, &keys));
+            let length = |lengths: &[usize], n: usize| lengths.get(n).copied().unwrap_or(0);
+            let of = |n: usize| {
+                let (queries, keys) = (length(&queries, n), length(&keys, n));
+                let ahead = keys as i64 - queries as i64 + if is_apart { n as i64 } else { 0 };
+                Sequence { queries, keys, ahead }
+            };
+            let all = (0..queries.len().max(keys.len())).map(of).collect();
+            let Mask { causal, align, window_left, window_right, prefix_keys, sink_keys, .. } = mask;
+            let varlen = Some(all);
+            Mask { causal, align, window_left, window_right, prefix_keys, sink_keys, varlen, ..Mask::default() }
+        }
+    })
 }
 
 /// These lengths as far as they go into `n`, and what is left of it.
@@ -72,10 +96,25 @@ fn tokens(most: usize) -> impl Strategy<Value = (usize, usize)> {
 
 /// Plans of small random sizes, ragged more often than not.
 pub fn plans() -> impl Strategy<Value = Plan> {
+    plans_under(|n_q, n_k| masks(n_q, n_k).boxed())
+}
+
+/// The same, some of them of sequences one after the other.
+pub fn any_plans() -> impl Strategy<Value = Plan> {
+    plans_under(|n_q, n_k| masks_and_sequences(n_q, n_k).boxed())
+}
+
+/// The tile is of one sequence: there is such a tile.
+pub fn is_tile(plan: &Plan, i: usize, j: usize) -> bool {
+    let first = (plan.rows(i).start, plan.cols(j).start);
+    plan.band.sequences.as_ref().is_none_or(|all| all.place(first.0, first.1).is_some())
+}
+
+fn plans_under(masks: fn(usize, usize) -> BoxedStrategy<Mask>) -> impl Strategy<Value = Plan> {
     let sizes = (tokens(50), 1usize..9, 1usize..9, 1usize..20, 1usize..20);
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..4usize);
     (sizes, modifiers).prop_flat_map(
-        |(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, sinks, dropout, precision))| {
+        move |(((n_q, n_k), d, d_v, br, bc), (softcap, alibi, bias, sinks, dropout, precision))| {
             masks(n_q, n_k).prop_map(move |mask| {
                 let precision = Precision::ALL[precision];
                 let dropout =
@@ -83,13 +122,12 @@ pub fn plans() -> impl Strategy<Value = Plan> {
                 let band = mask.band(&Shape::single(n_q, n_k, d), 0);
                 Plan {
                     d_v,
-                    band,
                     softcap,
                     alibi,
                     bias,
                     sinks,
                     dropout,
-                    ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision)
+                    ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision).with_band(band)
                 }
             })
         },
@@ -103,11 +141,22 @@ fn normal(rng: &mut ChaCha8Rng, shape: [usize; 4]) -> Array4<f64> {
 
 /// Problems of small random sizes with blocks and a precision.
 pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
+    problems_under(|n_q, n_k| masks(n_q, n_k).boxed())
+}
+
+/// The same, some of them of sequences one after the other.
+pub fn any_problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
+    problems_under(|n_q, n_k| masks_and_sequences(n_q, n_k).boxed())
+}
+
+fn problems_under(
+    masks: fn(usize, usize) -> BoxedStrategy<Mask>,
+) -> impl Strategy<Value = (Problem, Tiling, Precision)> {
     let sizes = (1usize..3, 1usize..3, 1usize..3, tokens(30), 1usize..9, 1usize..9);
     let sinks = prop_oneof![2 => Just(None), 1 => prop::collection::vec(-160i32..160, 4).prop_map(Some)];
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), sinks);
     (sizes, modifiers, 1usize..12, 1usize..12, 0..4usize, any::<u64>()).prop_flat_map(
-        |(
+        move |(
             (batch, kv_heads, group, (n_q, n_k), d, d_v),
             (cap, alibi, bias, dropout, sinks),
             br,
@@ -116,6 +165,8 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
             seed,
         )| {
             masks(n_q, n_k).prop_map(move |mut mask| {
+                // One batch entry has them all.
+                let batch = if mask.varlen.is_some() { 1 } else { batch };
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let heads = kv_heads * group;
                 let q = normal(&mut rng, [batch, heads, n_q, d]);
@@ -148,7 +199,7 @@ pub fn problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
 pub fn odd_problems() -> impl Strategy<Value = (Problem, Tiling, Precision)> {
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let poke = (0..4usize, any::<prop::sample::Index>(), prop::sample::select(odd.to_vec()));
-    (problems(), prop::collection::vec(poke, 1..6)).prop_map(|((mut problem, tiling, precision), pokes)| {
+    (any_problems(), prop::collection::vec(poke, 1..6)).prop_map(|((mut problem, tiling, precision), pokes)| {
         for (tensor, place, x) in pokes {
             let tensors = [Some(&mut problem.q), Some(&mut problem.k), Some(&mut problem.v), problem.bias.as_mut()];
             if let Some(tensor) = tensors.into_iter().nth(tensor).flatten() {

@@ -25,3 +25,4 @@ mod sinks;
 mod trace_follows;
 mod traces;
 mod traffic;
+mod varlen;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::common::{gradients, problems};
+use crate::common::{any_problems, gradients};
 use ndarray::{Array4, Axis, s};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ proptest! {
 
     #[test]
     fn traces_of_random_problems_come_back_and_hold_what_the_machine_held(
-        (problem, tiling, precision) in problems(),
+        (problem, tiling, precision) in any_problems(),
         mode in 0..3usize,
         at in any::<prop::sample::Index>(),
     ) {

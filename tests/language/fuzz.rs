@@ -272,7 +272,7 @@ fn case(corpus: &Corpus, seed: u64) -> (String, Problem, Tiling, Precision, ChaC
     let text = changed(corpus, &mut rng);
     let own = TestRng::from_seed(RngAlgorithm::ChaCha, &rng.random::<[u8; 32]>());
     let mut runner = TestRunner::new_with_rng(Config::default(), own);
-    let (problem, tiling, precision) = common::problems().new_tree(&mut runner).expect("a problem").current();
+    let (problem, tiling, precision) = common::any_problems().new_tree(&mut runner).expect("a problem").current();
     (text, problem, tiling, precision, rng)
 }
 

@@ -8,7 +8,7 @@ use tilescope::machine::Given;
 use tilescope::schedule::Plan;
 use tilescope::schedule::language::{Setting, closed_form};
 
-use super::common::problems;
+use super::common::any_problems;
 use super::outcome::carry_out;
 use super::read;
 
@@ -149,7 +149,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn random_texts_run_and_are_counted(seed in any::<u64>(), (problem, tiling, precision) in problems()) {
+    fn random_texts_run_and_are_counted(seed in any::<u64>(), (problem, tiling, precision) in any_problems()) {
         let precision = if precision == Precision::F64 { Precision::F16 } else { precision };
         let setting = Setting::new(Plan::of_problem(&problem, 0, tiling, precision));
         let [forwards, backwards] = text(seed);

@@ -10,8 +10,8 @@ use tilescope::machine::{Given, column};
 use tilescope::schedule::language::{Algorithm, Setting, closed_form};
 use tilescope::schedule::{Plan, Tiling};
 
+use super::common::any_problems;
 use super::common::golden::{self, Case};
-use super::common::problems;
 use super::common::skips;
 use super::outcome::{Outcome, carry_out};
 use super::text;
@@ -232,7 +232,7 @@ proptest! {
 
     /// Ragged shapes, d_v apart from d, every mask and modifier: results and gradients of all texts.
     #[test]
-    fn every_text_meets_the_oracle((problem, tiling, _) in problems(), splits in 1usize..9) {
+    fn every_text_meets_the_oracle((problem, tiling, _) in any_problems(), splits in 1usize..9) {
         for batch in 0..problem.shape.batch {
             for head in 0..problem.shape.heads {
                 let inputs = problem.head::<f64>(batch, head, Precision::F64);
@@ -360,7 +360,7 @@ proptest! {
 
     /// What a tile of a whole row is given stands at its keys, and nowhere else.
     #[test]
-    fn weights_of_whole_rows_are_those_of_the_oracle((mut problem, tiling, _) in problems()) {
+    fn weights_of_whole_rows_are_those_of_the_oracle((mut problem, tiling, _) in any_problems()) {
         // A text of its own, which knows none.
         problem.sinks = None;
         let algorithm = super::read(WHOLE_ROWS);

@@ -190,7 +190,38 @@ MUSEUM = {
     "no-dropout": ("dropout", lambda p: backward({**p, "rate": None})),
     "no-sinks": ("sinks", lambda p: backward(p, sinks=None)),
     "": ("any", lambda p: backward(p)),
+    # Slips of the forward pass that the backward pass shares.
+    "diagonal-one-short": ("causal", lambda p: backward(p, keep_mask=seen(p, shift=-1))),
+    "other-corner": (
+        "causal uneven",
+        lambda p: backward(p, keep_mask=seen(p, corner="top-left" if p["align"] == "bottom-right" else "bottom-right")),
+    ),
+    "diagonal-by-lengths": ("causal lengths bottom", lambda p: backward(p, keep_mask=seen(p, by_lengths=True))),
+    "causal": ("open", lambda p: backward(p, keep_mask=seen(p, causal=True))),
+    "no-window": ("window", lambda p: backward(p, keep_mask=seen(p, window=(-1, -1)))),
+    "window-one-wide": ("window", lambda p: backward(p, keep_mask=seen(p, window=wider(p, 1)))),
+    "window-one-narrow": ("window", lambda p: backward(p, keep_mask=seen(p, window=wider(p, -1)))),
+    "length-one-long": ("lengths", lambda p: backward(p, keep_mask=seen(p, lengths=[n + 1 for n in p["lengths"]]))),
+    "last-key-lost": ("lengths", lambda p: backward(p, keep_mask=seen(p, lengths=[n - 1 for n in p["lengths"]]))),
+    "scale-twice": ("", lambda p: backward({**p, "scale": p["scale"] ** 2})),
+    "scale-by-d": ("scale", lambda p: backward({**p, "scale": 1 / p["q"].shape[-1]})),
+    "no-alibi": ("alibi", lambda p: backward(p, scores=lambda of: scores_of(of, slopes=None))),
+    "alibi-of-next-head": (
+        "alibi heads",
+        lambda p: backward(p, scores=lambda of: scores_of(of, slopes=np.roll(p["slopes"], -1, 1))),
+    ),
+    "bias-scaled": (
+        "bias",
+        lambda p: backward(p, scores=lambda of: scores_of(of, bias=p["bias"] * np.float32(p["scale"]))),
+    ),
+    "sink-scaled": ("sinks", lambda p: backward(p, sinks=p["sinks"] * np.float32(p["scale"]))),
+    "sink-of-next-head": ("sinks heads", lambda p: backward(p, sinks=np.roll(p["sinks"], -1))),
 }
+
+
+def wider(p, keys):
+    """The window with so many keys more at its left."""
+    return p["window"][0] + keys, p["window"][1]
 
 
 def without_sink(p):

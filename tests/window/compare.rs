@@ -187,12 +187,18 @@ fn another_input_makes_b_again_and_what_cannot_run_says_why() {
     let standard = algorithm::by_name("standard").unwrap().closed_form(&plan).hbm_bytes();
     assert_eq!(pair(&harness, "B: HBM bytes").1, standard);
 
-    let mut harness = open(Some(random::read("random:40000,40000,1", 0).unwrap()));
+    let mut harness = open(Some(random::read("random:524288,524288,1", 0).unwrap()));
     press(&mut harness, NONE, Key::Num4);
     let why = value(&harness, "run of B");
-    assert!(why.starts_with("! B cannot run: standard would keep S and P of 40000 x 40000"), "{why}");
+    assert!(why.starts_with("! B cannot run: ") && why.contains("are too many to walk"), "{why}");
     assert!(harness.query_by_label("B: HBM bytes").is_none());
     assert!(pair(&harness, "A: HBM bytes").1 > 0);
+
+    // What does not fit in memory is counted.
+    let mut harness = open(Some(random::read("random:40000,40000,1", 0).unwrap()));
+    press(&mut harness, NONE, Key::Num4);
+    let n: u64 = 40_000;
+    assert_eq!(pair(&harness, "B: HBM bytes").1, 4 * (4 * n * n + 4 * n));
 }
 
 #[test]

@@ -5,9 +5,10 @@ use crate::stage_support;
 use std::path::Path;
 
 use crate::common::program::ok;
+use ndarray::{Array4, s};
 use tilescope::app::{AppOptions, Link, Settings};
 use tilescope::attention::input::{Input, random};
-use tilescope::attention::{Align, Diagonal, Mask, Precision, Shape};
+use tilescope::attention::{Align, Diagonal, Mask, Precision, Sequence, Shape};
 use tilescope::playback::lesson;
 use tilescope::schedule::spec::{Choice, RunSpec, Sinks};
 use tilescope::schedule::{Plan, Schedule, Setting, Tiling, algorithm};
@@ -149,6 +150,22 @@ fn cases() -> Vec<Case> {
             precision: Precision::F32,
             splits: 1,
         },
+        // A batch of one in one schedule: of the keys that exist alone.
+        Case {
+            random: "random:6,11,4",
+            seed: 2,
+            chosen: &[("br", "2"), ("bc", "4"), ("causal", "true"), ("kv-lengths", "9"), ("varlen", "true")],
+            scene_mask: "causal lengths 9",
+            n: (6, 9),
+            mask: Mask {
+                causal: true,
+                varlen: Some([Sequence { queries: 6, keys: 9, ahead: 5 }].into()),
+                ..Mask::default()
+            },
+            tiling: tiling(2, 4),
+            precision: Precision::F32,
+            splits: 1,
+        },
         // Sizes from a chip, and a part of the keys that is empty.
         Case {
             random: "random:40,9,8",
@@ -188,6 +205,11 @@ impl Case {
             problem.q = problem.q.to_shape((1, 2, 2, 4)).expect("as many elements").into_owned();
             problem.shape = Shape { heads: 2, n_q: 2, ..problem.shape };
         }
+        if self.chosen("varlen").is_some() {
+            let keys = |tensor: &Array4<f64>| tensor.slice(s![.., .., ..self.n.1, ..]).to_owned();
+            (problem.k, problem.v) = (keys(&problem.k), keys(&problem.v));
+            problem.shape.n_k = self.n.1;
+        }
         problem.sinks = self.chosen("sinks").and_then(|said| said.parse::<Sinks>().expect("sinks").array(1));
         problem.mask = self.mask.clone();
         assert_eq!((problem.shape.n_q, problem.shape.n_k), self.n);
@@ -204,7 +226,7 @@ impl Case {
         for (name, text) in self.chosen {
             match *name {
                 "head" => arguments.push(format!("--head=0,{text}")),
-                "causal" | "pack-heads" => arguments.push(format!("--{name}")),
+                "causal" | "pack-heads" | "varlen" => arguments.push(format!("--{name}")),
                 name => arguments.push(format!("--{name}={text}")),
             }
         }
@@ -284,5 +306,5 @@ fn every_door_leads_to_the_same_run() {
             assert_eq!(settings.setting(&window.input), expected, "{name}: a scene in the window");
         }
     }
-    assert_eq!(scenes, 7, "all but the one that gives splits");
+    assert_eq!(scenes, 8, "all but the one that gives splits");
 }

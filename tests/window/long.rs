@@ -39,7 +39,6 @@ fn a_million_tokens_are_counted() {
         press(&mut harness, NONE, Key::ArrowRight);
         assert_eq!(cursor(&harness), before + 1);
         for tab in ["Bytes", "Counts", "Plot", "Code", "What-if"] {
-            eprintln!("{name} {tab}");
             click(&mut harness, tab);
         }
         for key in [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5] {

@@ -321,7 +321,7 @@ impl Document {
     /// Puts the cursor and the selection where a link or a lesson wants them.
     pub fn land(&mut self, ctx: &Context, landing: &Landing, player: &mut Player, selection: &mut Selection) {
         let Some(scene) = self.scene.clone() else { return };
-        let of_row = |row: usize| At::Step(last_product_of(scene.schedule(), row / scene.plan().br));
+        let of_row = |row: usize| At::Step(last_product_of(scene.schedule(), scene.plan().query_block(row)));
         if let Some(at) = landing.at.clone().or(landing.row.map(of_row)) {
             match at.cursor(scene.schedule()) {
                 Ok(cursor) => player.apply(scene.schedule(), Command::SeekTo(cursor)),

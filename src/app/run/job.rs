@@ -22,6 +22,8 @@ pub struct Signals {
     cancel: Arc<AtomicBool>,
     /// Thousandths of the work that are done.
     progress: Arc<AtomicU64>,
+    /// The work has ended, with a result or without.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -59,10 +61,11 @@ impl<T: Send + 'static> Job<T> {
             if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(&theirs))) {
                 let _ = sender.send(result);
             }
+            theirs.is_over.store(true, Ordering::Release);
             ctx.request_repaint();
         });
         // Without a thread the closure and its sender are gone too: the job is lost, and says so.
-        drop(thread);
+        signals.is_over.fetch_or(thread.is_err(), Ordering::Release);
         Self { receiver, signals, started: Instant::now() }
     }
 
@@ -84,6 +87,11 @@ impl<T> Job<T> {
     /// From 0 to 1.
     pub fn progress(&self) -> f32 {
         self.signals.progress.load(Ordering::Relaxed) as f32 / 1e3
+    }
+
+    /// It ended: its result, or that it is lost, can be taken.
+    pub fn is_over(&self) -> bool {
+        self.signals.is_over.load(Ordering::Acquire)
     }
 
     /// Tells the thread to stop, and still waits for what it gives.
@@ -160,8 +168,9 @@ impl<K: PartialEq, T: Clone + Send + 'static> Latest<K, T> {
         None
     }
 
+    /// A worker is at it. What it made may wait to be asked for: nobody does where it is not shown any more.
     pub fn is_busy(&self) -> bool {
-        self.making.is_some()
+        self.making.as_ref().is_some_and(|(_, job)| !job.is_over())
     }
 
     fn take(&mut self) {

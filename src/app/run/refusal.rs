@@ -3,7 +3,7 @@
 
 use crate::app::run::link::Link;
 use crate::app::run::settings::Settings;
-use crate::attention::{Input, ProblemError};
+use crate::attention::{Input, ProblemError, Shape};
 use crate::schedule::spec::past;
 use crate::schedule::{Setting, language};
 use crate::sentence::Sentence;
@@ -24,7 +24,7 @@ pub fn not_there(place: &Link, settings: &Settings, input: &Input) -> Result<(),
     }
     settings.run.check_problem(input).or_else(error)?;
     place.run.check_head(&shape)?;
-    let (n_q, n_k) = settings.run.lengths(&shape);
+    let Shape { n_q, n_k, .. } = settings.run.shape(input);
     for (name, asked, count) in [("row", place.row, n_q), ("key", place.key, n_k)] {
         if let Some(asked) = asked.filter(|&asked| asked >= count) {
             return Err(past(name, asked, count - 1));

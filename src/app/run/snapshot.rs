@@ -8,7 +8,7 @@ use ndarray::Array2;
 use crate::app::run::scene::FinishedRun;
 use crate::machine::{Online, RowHistory, Totals, View, Visit, shapes};
 use crate::schedule::language::{Extent, NameId};
-use crate::schedule::{Algorithm, Amounts, Buffer, Change, Part, Place, Schedule, Step, Traffic};
+use crate::schedule::{Algorithm, Amounts, Buffer, Change, Part, Place, Plan, Schedule, Step, Traffic};
 
 /// The state after the first `cursor` steps.
 pub struct Snapshot {
@@ -64,7 +64,7 @@ impl Snapshot {
             let tensor = schedule.line(&step).tensor().map(|id| schedule.algorithm.hbm_tensor(id, plan));
             moved.add(tensor, &Amounts::of(&schedule.cost(&step), schedule.counts(&step)), step.free);
         }
-        let history = block_of(&view.rows, plan.br).map(|i| match known {
+        let history = block_of(&view.rows, plan).map(|i| match known {
             Some((of, history)) if of == i => (i, history),
             _ => (i, scene.run.history(i)),
         });
@@ -105,12 +105,13 @@ impl Snapshot {
     }
 
     /// The row on chip that stands for a selected query: itself, or the one at the same place of the block on chip.
-    pub fn row_for(&self, query: usize, br: usize) -> Option<usize> {
+    pub fn row_for(&self, query: usize, plan: &Plan) -> Option<usize> {
         let rows = &self.view.rows;
         if rows.is_empty() || rows.contains(&query) {
             return rows.contains(&query).then_some(query);
         }
-        Some((rows.start + query % br.max(1)).min(rows.end - 1))
+        let place = query - plan.rows(plan.query_block(query)).start;
+        Some((rows.start + place).min(rows.end - 1))
     }
 
     /// Visits of `query` that are over.
@@ -268,6 +269,6 @@ impl Writers {
     }
 }
 
-fn block_of(rows: &Range<usize>, br: usize) -> Option<usize> {
-    (!rows.is_empty()).then(|| rows.start / br.max(1))
+fn block_of(rows: &Range<usize>, plan: &Plan) -> Option<usize> {
+    (!rows.is_empty()).then(|| plan.query_block(rows.start))
 }

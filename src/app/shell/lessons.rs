@@ -211,7 +211,7 @@ impl App {
         let Some(scene) = self.document.scene().cloned() else { return };
         let grid = &scene.map.grid;
         let end = block.and_then(|j| {
-            let (line, column) = grid.position(row / scene.plan().br, j);
+            let (line, column) = grid.position(scene.plan().query_block(row), j);
             grid.cell(line, column).map(|cell| At::Step(cell.end))
         });
         let landing = Landing { at: end, row: Some(row), key: None };
@@ -246,7 +246,7 @@ impl App {
                 (ClickOn::Row, Message::Select(Selection { query, .. })) => query.to_string(),
                 (ClickOn::Key, Message::Select(Selection { key: Some(key), .. })) => key.to_string(),
                 (ClickOn::Tile, Message::Select(Selection { query, key: Some(key) })) => {
-                    format!("{},{}", query / plan.br, key / plan.bc)
+                    format!("{},{}", plan.query_block(*query), plan.key_block(*key))
                 }
                 _ => continue,
             };

@@ -311,7 +311,7 @@ impl App {
 
     pub(super) fn select_row(&mut self, by: i64) {
         let Some((scene, snapshot)) = self.document.scene().zip(self.document.snapshot()) else { return };
-        let from = snapshot.row_for(self.selection.query, scene.plan().br).unwrap_or(self.selection.query);
+        let from = snapshot.row_for(self.selection.query, scene.plan()).unwrap_or(self.selection.query);
         let rows = &snapshot.view.rows;
         if !rows.is_empty() {
             let to = from.saturating_add_signed(by as isize).clamp(rows.start, rows.end - 1);

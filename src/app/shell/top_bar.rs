@@ -13,6 +13,7 @@ use crate::app::run::said;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::{Source, preset_title};
 use crate::app::tongue::words::{self, fill, tr};
+use crate::attention::Shape;
 use crate::attention::input::bundled::CAPTURES;
 use crate::attention::input::preset::Preset;
 use crate::files::printable;
@@ -122,7 +123,7 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
         },
     };
     let settings = document.wanted();
-    let (n_q, n_k) = settings.run.lengths(&input.problem.shape);
+    let Shape { n_q, n_k, .. } = settings.run.shape(input);
     let short: String = printable(&name).chars().take(48).collect();
     if n_q == n_k {
         fill(ui.ctx(), "{0}, {1} {1|token|tokens}", &[&short, &n_q])

@@ -82,7 +82,8 @@ impl Compare {
     }
 
     pub fn is_busy(&self) -> bool {
-        self.making.is_some() || self.ghosts.is_busy() || (self.is_open && self.is_asked)
+        let is_making = self.making.as_ref().is_some_and(|(_, job)| !job.is_over());
+        is_making || self.ghosts.is_busy() || (self.is_open && self.is_asked)
     }
 
     /// Has B made by a worker where it is not that of `a` as it is now; what of the last pair still holds is kept.

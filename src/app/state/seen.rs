@@ -35,7 +35,7 @@ pub struct Question {
 impl Look<'_> {
     /// The row on chip that the selection stands for.
     pub fn row(&self) -> Option<usize> {
-        self.snapshot.row_for(self.selection.query, self.scene.plan().br)
+        self.snapshot.row_for(self.selection.query, self.scene.plan())
     }
 
     /// The query head that the step carried out last was for: what is on chip is of it.

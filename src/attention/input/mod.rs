@@ -31,6 +31,7 @@ pub mod random;
 mod tensors;
 mod told;
 mod understood;
+mod varlen;
 mod word;
 
 use std::collections::BTreeMap;
@@ -54,6 +55,7 @@ pub use packed::{Packed, diagonals};
 pub use paged::Pages;
 pub use told::{By, Fact, MaskKind, Told};
 pub use understood::Understood;
+pub use varlen::Varlen;
 
 /// A problem with its origin.
 #[derive(Clone, Debug)]
@@ -77,6 +79,8 @@ pub struct Input {
     pub appended: Option<usize>,
     /// The query heads of a group are the queries of a key/value head; outputs get them as heads again.
     pub has_packed_heads: bool,
+    /// The batch lies one sequence after the other, as one batch entry; outputs get it apart again.
+    pub varlen: Option<Varlen>,
     /// A dropout mask of the file, `[batch, heads, n_q, n_k]`. It becomes part of the problem with a rate, which many
     /// files do not hold.
     pub keep: Option<Arc<Array4<bool>>>,
@@ -195,6 +199,7 @@ impl Input {
             pages: None,
             appended: None,
             has_packed_heads: false,
+            varlen: None,
             keep: None,
             d_o: None,
             about: About::default(),
@@ -225,25 +230,42 @@ impl Input {
 
     /// Errors where `mask` cannot be that of packed sequences, or of keys in pages.
     pub fn check_mask(&self, mask: &Mask) -> Result<(), ProblemError> {
+        if self.varlen.is_some() {
+            // Its lengths are those of the sequences.
+            return Ok(());
+        }
         self.pages.as_ref().map_or(Ok(()), |pages| pages.check(self.problem.shape.n_k, mask))?;
         self.packed.as_ref().map_or(Ok(()), |packed| packed.check(&self.problem, mask))
     }
 
     /// Queries that a batch entry has in the file; the rows after them are padding.
     pub fn queries(&self, batch: usize) -> usize {
-        let own = self.packed.as_ref().and_then(|packed| packed.queries.get(batch).copied());
+        let packed = self.packed.as_ref().filter(|_| self.varlen.is_none());
+        let own = packed.and_then(|packed| packed.queries.get(batch).copied());
         own.unwrap_or(self.problem.shape.n_q)
     }
 
     /// A tensor `[batch, heads, n_q, d]` as the file would have it: in its layout and rank, and packed as it is.
     pub fn restore(&self, tensor: Array4<f64>) -> ArrayD<f64> {
+        let tensor = self.varlen.as_ref().map(|varlen| varlen.split_queries(&tensor)).unwrap_or(tensor);
         let tensor = self.packed.as_ref().map(|packed| packed.unpad(&tensor)).unwrap_or(tensor);
         let tensor = if self.has_packed_heads { heads_again(tensor) } else { tensor };
         self.layout.restore(tensor, self.rank)
     }
 
+    /// A tensor `[batch, kv_heads, n_k, d]` of keys as the file would have it: as [`Input::restore`], of its keys.
+    pub fn restore_keys(&self, tensor: Array4<f64>) -> ArrayD<f64> {
+        let tensor = self.varlen.as_ref().map(|varlen| varlen.split_keys(&tensor)).unwrap_or(tensor);
+        let tensor = self.packed.as_ref().map(|packed| varlen::joined(&tensor, &packed.keys)).unwrap_or(tensor);
+        self.layout.restore(tensor, self.rank)
+    }
+
     /// Numbers of rows `[batch, heads, n_q]` as the file would have them: as [`Input::restore`], without `d`.
     pub fn restore_rows(&self, rows: Array3<f64>) -> ArrayD<f64> {
+        let rows = match &self.varlen {
+            Some(varlen) => varlen.split_queries(&rows.insert_axis(Axis(3))).remove_axis(Axis(3)),
+            None => rows,
+        };
         let rows = match &self.packed {
             Some(packed) => packed.unpad_rows(rows),
             None if self.has_packed_heads => heads_again(rows.insert_axis(Axis(3))).remove_axis(Axis(3)),

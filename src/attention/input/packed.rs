@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array3, Array4, Axis, concatenate, s};
+use ndarray::{Array3, Array4, Axis};
 use serde::Serialize;
 
 use super::assemble::Making;
@@ -13,6 +13,7 @@ use super::error::InputError;
 use super::found::Place;
 use super::layout::Layout;
 use super::names::Role;
+use super::varlen::{apart, joined};
 use crate::attention::{Mask, Problem, ProblemError};
 use crate::sentence::Sentence;
 
@@ -118,22 +119,14 @@ pub(super) fn pad(
     let shape = [lengths.len(), heads, lengths.iter().copied().max().unwrap_or(0), d];
     // Before it is made: a small file may ask for many sequences as long as its longest.
     budget.take(Sentence::new("{0}, padded to its longest sequence").with(name), &shape, Element::F32)?;
-    let mut padded = Array4::zeros(shape);
-    let mut start = 0;
-    for (batch, &length) in lengths.iter().enumerate() {
-        padded.slice_mut(s![batch, .., ..length, ..]).assign(&tensor.slice(s![0, .., start..start + length, ..]));
-        start += length;
-    }
-    Ok(padded)
+    Ok(apart(&tensor, lengths, shape[2]))
 }
 
 impl Packed {
     /// Of each batch entry `[batch, heads, n_q, d]` the rows that are of the file, one sequence after the other:
     /// `[1, heads, total, d]`.
     pub(super) fn unpad(&self, tensor: &Array4<f64>) -> Array4<f64> {
-        let of = |(batch, &length): (usize, &usize)| tensor.slice(s![batch..=batch, .., ..length, ..]);
-        let sequences: Vec<_> = self.queries.iter().enumerate().map(of).collect();
-        concatenate(Axis(2), &sequences).expect("they differ in their lengths alone")
+        joined(tensor, &self.queries)
     }
 
     /// As [`Packed::unpad`], of numbers of rows `[batch, heads, n_q]`.
@@ -142,7 +135,7 @@ impl Packed {
     }
 
     /// Of the first `prefix` tokens of each sequence.
-    pub(super) fn prefix(&self, prefix: usize) -> Self {
+    pub fn prefix(&self, prefix: usize) -> Self {
         let cut = |lengths: &[usize]| lengths.iter().map(|&length| length.min(prefix)).collect();
         Self { queries: cut(&self.queries), keys: cut(&self.keys) }
     }

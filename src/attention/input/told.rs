@@ -22,6 +22,8 @@ pub enum Fact {
     Sinks,
     /// Query heads as rows.
     PackedHeads,
+    /// The batch as one schedule.
+    Varlen,
     Bias,
     /// Queries in place of the keys.
     Keys,

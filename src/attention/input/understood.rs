@@ -153,6 +153,10 @@ impl Understood {
         if input.has_packed_heads {
             clauses.push("query heads of a group packed as rows".into());
         }
+        if let Some(varlen) = &input.varlen {
+            let clause = "the {0} {0|sequence|sequences} of the batch in one schedule";
+            clauses.push(Sentence::new(clause).with(varlen.queries.len()));
+        }
         if input.told.facts.contains_key(&Fact::Keys) {
             clauses.push("the queries in place of the keys".into());
         }

@@ -23,7 +23,10 @@ pub fn first_stored(schedule: &Schedule, wrong: Vec<(usize, WrongNumber)>) -> Op
     let plan = schedule.plan();
     let stores = Stores::of(schedule);
     let numbers = wrong.into_iter().map(|(head, number)| {
-        let block = number.row / if number.is_of_key() { plan.bc } else { plan.br };
+        let block = match number.is_of_key() {
+            true => plan.key_block(number.row),
+            false => plan.query_block(number.row),
+        };
         let at = stores.of.get(&(own_name(&schedule.algorithm, number.tensor), block)).copied();
         // What is never stored comes last.
         let own = at.map_or(u64::MAX, |at| at.cursor);

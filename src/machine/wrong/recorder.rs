@@ -73,8 +73,8 @@ fn blocks_of(schedule: &Schedule, watched: Watched) -> Vec<Block> {
     let (algorithm, plan) = (&schedule.algorithm, schedule.plan());
     let axis = if watched.is_key { Axis::J } else { Axis::I };
     let place = match watched.is_key {
-        true => Place::new(None, Some(watched.row / plan.bc)),
-        false => Place::new(Some(watched.row / plan.br), None),
+        true => Place::new(None, Some(plan.key_block(watched.row))),
+        false => Place::new(Some(plan.query_block(watched.row)), None),
     };
     let tensors = algorithm.text().tensors.iter().enumerate();
     let is_it = |tensor: &crate::schedule::language::Tensor| {
@@ -130,8 +130,7 @@ impl Part<'_> {
     /// `None` of a block of other rows.
     fn of<'s, T: Real>(&self, name: &'s str, is_in_hbm: bool, values: ArrayView2<'_, T>) -> Option<Values<'s>> {
         let (plan, place) = (self.schedule.plan(), self.step.place);
-        let queries = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
-        let keys = place.j().map_or(0..plan.n_k, |j| plan.cols(j));
+        let (queries, keys) = plan.spans(place);
         let start = |extent| match extent {
             Extent::Rows => queries.start,
             Extent::Keys | Extent::AllKeys => keys.start,

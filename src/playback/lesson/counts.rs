@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::attention::{Align, Mask, Precision, Shape};
 use crate::schedule::spec::MASK;
 use crate::schedule::tiling::{self, footprint};
-use crate::schedule::{Algorithm, Plan, Setting, Tensor, TileCounts, Traffic};
+use crate::schedule::{Algorithm, Plan, Setting, Tensor, TileCounts, Tiling, Traffic};
 use crate::sentence::Sentence;
 
 use super::expr::{Arguments, Value};
@@ -153,8 +153,8 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
     plan.n_k = n_k.unwrap_or(plan.n_k).max(1);
     plan.d = d.unwrap_or(plan.d).max(1);
     plan.d_v = d.unwrap_or(plan.d_v).max(1);
-    plan.br = br.unwrap_or(plan.br).clamp(1, plan.n_q);
-    plan.bc = bc.unwrap_or(plan.bc).clamp(1, plan.n_k);
+    let tiling = Tiling { br: br.unwrap_or(plan.br), bc: bc.unwrap_or(plan.bc) };
+    plan = plan.with_blocks(tiling);
     // Products of these sizes stay within 64 bits.
     if [plan.n_q, plan.n_k, plan.d].into_iter().fold(1, u64_product) > 1 << 50 {
         return Err("these sizes are too large".into());
@@ -174,8 +174,10 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
         };
         if other_sizes {
             (mask.key_lengths, mask.left_padding, mask.documents, mask.array) = (None, None, None, None);
+            mask.varlen = None;
         }
-        plan.band = mask.band(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch);
+        let band = mask.band(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch);
+        plan = plan.with_band(band);
     }
     Ok(plan)
 }

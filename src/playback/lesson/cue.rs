@@ -25,7 +25,7 @@ pub struct Change {
 }
 
 /// Controls that a change may open.
-pub const CONTROLS: [&str; 32] = [
+pub const CONTROLS: [&str; 33] = [
     "input",
     "seed",
     "prefix",
@@ -52,6 +52,7 @@ pub const CONTROLS: [&str; 32] = [
     "bias",
     "keys",
     "pack-heads",
+    "varlen",
     "sinks",
     "dropout",
     "dropout-seed",

@@ -41,7 +41,9 @@ impl Row {
             return Err(Sentence::new("there {0|is|are} {0} {0|query|queries}, from 0").with(plan.n_q));
         }
         budget.spend(stage.work_of_row())?;
-        let (place, work) = ((index / plan.br, index % plan.br), stage.work_of_row().saturating_mul(plan.br as u64));
+        let block = plan.query_block(index);
+        let place = (block, index - plan.rows(block).start);
+        let work = stage.work_of_row().saturating_mul(plan.br as u64);
         let (exact, visits) = (oracle::row(stage.exact(), index), OnceCell::new());
         Ok(Self { exact, run, index, place, visits, work, budget })
     }

@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     /// Every key of a scene but `input`, with values that it takes.
-    const KEYS: [(&str, &[&str]); 43] = [
+    const KEYS: [(&str, &[&str]); 44] = [
         ("layout", &["bhnd", "thd"]),
         ("heads", &["4"]),
         ("kv-heads", &["2"]),
@@ -266,6 +266,7 @@ mod tests {
         ("bias", &["own", "none"]),
         ("keys", &["own", "q"]),
         ("pack-heads", &["true", "false"]),
+        ("varlen", &["true", "false"]),
         ("sinks", &["none", "0.5", "0.5,-1", "random:3"]),
         ("dropout", &["0.1"]),
         ("dropout-seed", &["7"]),

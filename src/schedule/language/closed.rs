@@ -5,6 +5,7 @@ use super::setting::Setting;
 use super::text::{Action, Algorithm, Line, TensorId};
 use super::totals::Tally;
 use super::words::{Axes, Axis, Over, Test};
+use crate::schedule::Place;
 
 /// Places of one kind, all alike in their conditions.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,22 @@ impl Kind {
     }
 }
 
+/// What is known of a block, by whom it is read under `once`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Seen,
+    /// Nothing of it is visible; a key block beside it is seen.
+    BesideSeen,
+    /// Nothing of it is visible, and it has tiles.
+    Unseen,
+    /// There is nothing beside it: its sequence has queries alone, or keys.
+    Alone,
+}
+
+impl Set {
+    const ALL: [Self; 4] = [Self::Seen, Self::BesideSeen, Self::Unseen, Self::Alone];
+}
+
 /// The sums over all blocks and tiles of a setting.
 struct Sums {
     tiles: [Cell; 4],
@@ -49,37 +66,52 @@ struct Sums {
     /// Query blocks in splits.
     parts: [Cell; 2],
     whole: Cell,
+    /// Query blocks and key blocks by [`Set`].
+    sets: [[Counts; Set::ALL.len()]; 2],
 }
 
 impl Sums {
     fn new(setting: &Setting) -> Self {
         let plan = &setting.plan;
-        let (t_r, t_c, n_q, n_k) = (plan.t_r(), plan.t_c(), plan.n_q, plan.n_k);
+        let (t_r, t_c) = (plan.t_r(), plan.t_c());
         let [mut rows, mut keys, mut parts] = [[Counts::default(); 2]; 3];
+        let mut sets = [[Counts::default(); Set::ALL.len()]; 2];
+        let key_is_seen: Vec<bool> = (0..t_c).map(|j| !setting.query_runs(j).is_empty()).collect();
         for i in 0..t_r {
             let runs = setting.key_runs(i);
-            let block = Counts::place(plan.rows(i).len(), n_k);
+            let block = setting.counts(Place::new(Some(i), None));
             rows[usize::from(runs.is_empty())] += block;
-            let splits = splits_met(&runs, setting.blocks_of_split());
+            let beside = plan.key_blocks_beside(i);
+            let set = match () {
+                () if !runs.is_empty() => Set::Seen,
+                () if beside.is_empty() => Set::Alone,
+                () if key_is_seen[beside.clone()].contains(&true) => Set::BesideSeen,
+                () => Set::Unseen,
+            };
+            sets[0][set as usize] += block;
+            let splits = splits_met(&runs, beside.start, setting.blocks_of_split(&beside));
             parts[0] += block * splits;
             parts[1] += block * (setting.splits as u64 - splits);
         }
-        for j in 0..t_c {
-            let seen = !setting.query_runs(j).is_empty();
-            keys[usize::from(!seen)] += Counts::place(n_q, plan.cols(j).len());
+        // Columns of tiles: of the key blocks that some query sees, and of the others.
+        let mut columns = [Counts::default(); 2];
+        for (j, &is_seen) in key_is_seen.iter().enumerate() {
+            let is_unseen = usize::from(!is_seen);
+            let (block, beside) = (setting.counts(Place::new(None, Some(j))), plan.query_blocks_beside(j).len() as u64);
+            keys[is_unseen] += block;
+            let set = match (is_seen, beside) {
+                (true, _) => Set::Seen,
+                (false, 0) => Set::Alone,
+                (false, _) => Set::Unseen,
+            };
+            sets[1][set as usize] += block;
+            columns[is_unseen] += Counts { rc: block.rc, r: block.r, c: block.c * beside, one: beside };
         }
         let sums = plan.tile_sums();
         let counts = |sums: crate::schedule::Sums, one| Counts { rc: sums.rc, r: sums.r, c: sums.c, one };
         let active = counts(sums.active, sums.active_tiles);
         let full = counts(sums.full, sums.full_tiles);
-        // Columns of tiles: of the key blocks that some query sees, and of the others.
-        let column = |keys: Counts| Counts {
-            rc: keys.c * n_q as u64,
-            r: keys.one * n_q as u64,
-            c: keys.c * t_r as u64,
-            one: keys.one * t_r as u64,
-        };
-        let (seen, unseen) = (column(keys[0]), column(keys[1]));
+        let [seen, unseen] = columns;
         let cell = |kind, counts| Cell { kind, counts };
         let pair = |[seen, unseen]: [Counts; 2]| [cell(Kind::Seen, seen), cell(Kind::Unseen, unseen)];
         Self {
@@ -92,7 +124,8 @@ impl Sums {
             rows: pair(rows),
             keys: pair(keys),
             parts: pair(parts),
-            whole: cell(Kind::Whole, Counts::place(n_q, n_k)),
+            whole: cell(Kind::Whole, setting.counts(Place::default())),
+            sets,
         }
     }
 
@@ -134,8 +167,7 @@ pub fn closed_form(algorithm: &Algorithm, setting: &Setting) -> Tally {
     let sums = Sums::new(setting);
     let keep_is_given = setting.of_run(Test::KeepGiven);
     let mut tally = Tally::new(algorithm);
-    // Blocks that a kernel has read under `once`: kernel, tensor, kinds of places.
-    let mut read: Vec<(usize, TensorId, Vec<Kind>)> = Vec::new();
+    let mut read = Read::new();
     for (line, total) in algorithm.lines.iter().zip(&mut tally.lines) {
         let times = repeats(algorithm, line, setting);
         let once = line.statements.iter().find_map(|statement| match statement.action {
@@ -179,6 +211,9 @@ fn elements(algorithm: &Algorithm, line: &Line, setting: &Setting, tensor: Tenso
     cost.hbm_read.at(counts) * if each_head { setting.heads as u64 } else { 1 }
 }
 
+/// What a kernel has read of a tensor under `once`: sets of blocks, or kinds of tiles, by number.
+type Read = Vec<((usize, TensorId), Vec<usize>)>;
+
 /// The sums over the blocks that this line is the first of its kernel to read.
 fn first_reads(
     algorithm: &Algorithm,
@@ -186,51 +221,52 @@ fn first_reads(
     line: &Line,
     tensor: TensorId,
     held: &[&Cell],
-    read: &mut Vec<(usize, TensorId, Vec<Kind>)>,
+    read: &mut Read,
 ) -> Vec<Counts> {
     let axes = algorithm.tensors[tensor].axes();
     let is_tile = axes.contains(Axes::of(&[Axis::I, Axis::J]));
-    let blocks: Vec<Cell> = match axes.has(Axis::I) {
-        _ if is_tile => held.iter().map(|cell| **cell).collect(),
-        true => visited(held, true, &sums.rows),
-        false => visited(held, false, &sums.keys),
+    let of_axis = &sums.sets[usize::from(!axes.has(Axis::I))];
+    let blocks: Vec<(usize, Counts)> = match is_tile {
+        true => held.iter().map(|cell| (cell.kind as usize, cell.counts)).collect(),
+        false => visited(held).into_iter().map(|set| (set as usize, of_axis[set as usize])).collect(),
     };
-    let entry = match read.iter().position(|(kernel, of, _)| (*kernel, *of) == (line.kernel, tensor)) {
+    let key = (line.kernel, tensor);
+    let entry = match read.iter().position(|(of, _)| *of == key) {
         Some(entry) => entry,
         None => {
-            read.push((line.kernel, tensor, Vec::new()));
+            read.push((key, Vec::new()));
             read.len() - 1
         }
     };
-    let kinds = &mut read[entry].2;
-    let new: Vec<Cell> = blocks.into_iter().filter(|cell| !kinds.contains(&cell.kind)).collect();
-    kinds.extend(new.iter().map(|cell| cell.kind));
-    new.into_iter().map(|cell| cell.counts).collect()
+    let known = &mut read[entry].1;
+    let new: Vec<_> = blocks.into_iter().filter(|(number, _)| !known.contains(number)).collect();
+    known.extend(new.iter().map(|(number, _)| number));
+    new.into_iter().map(|(_, counts)| counts).collect()
 }
 
 /// The blocks of one axis that places of these kinds visit at least once.
-fn visited(held: &[&Cell], is_rows: bool, of: &[Cell; 2]) -> Vec<Cell> {
+fn visited(held: &[&Cell]) -> Vec<Set> {
     let has = |kind| held.iter().any(|cell| cell.kind == kind && cell.counts.one > 0);
-    let tiles = held.iter().any(|cell| !matches!(cell.kind, Kind::Seen | Kind::Unseen | Kind::Whole));
-    if !tiles {
-        // Places of the same axis.
-        return of.iter().copied().filter(|cell| has(cell.kind)).collect();
-    }
-    // A skipped tile visits its row and its column; in a column that some query sees, that column is visited anyway.
-    let beyond_seen = has(Kind::UnseenTile) || (is_rows && has(Kind::SkippedTile));
     let some = held.iter().any(|cell| cell.counts.one > 0);
-    match (beyond_seen, some) {
-        (true, _) => of.to_vec(),
-        (false, true) => of[..1].to_vec(),
-        (false, false) => Vec::new(),
-    }
+    let tiles = held.iter().any(|cell| !matches!(cell.kind, Kind::Seen | Kind::Unseen | Kind::Whole));
+    let is_visited = |set: &Set| match set {
+        // Places of the same axis.
+        Set::Seen if !tiles => has(Kind::Seen),
+        _ if !tiles => has(Kind::Unseen),
+        Set::Seen => some,
+        // A skipped tile visits its row; its column is one that some query sees.
+        Set::BesideSeen => has(Kind::SkippedTile),
+        Set::Unseen => has(Kind::UnseenTile),
+        Set::Alone => false,
+    };
+    Set::ALL.into_iter().filter(is_visited).collect()
 }
 
-/// Splits that have a block of `runs`, which rise.
-fn splits_met(runs: &[std::ops::Range<usize>], each: usize) -> u64 {
+/// Splits that have a block of `runs`, which rise, where the first split begins at a block and each has so many.
+fn splits_met(runs: &[std::ops::Range<usize>], begin: usize, each: usize) -> u64 {
     let (mut met, mut next) = (0, 0);
     for run in runs {
-        let (first, last) = (run.start / each, (run.end - 1) / each);
+        let (first, last) = ((run.start - begin) / each, (run.end - 1 - begin) / each);
         met += (last + 1).saturating_sub(first.max(next)) as u64;
         next = next.max(last + 1);
     }

@@ -63,7 +63,7 @@ pub fn length(extent: Extent, plan: &Plan) -> usize {
         Extent::One => 1,
         Extent::Rows => plan.br,
         Extent::Keys => plan.bc,
-        Extent::AllKeys => plan.n_k,
+        Extent::AllKeys => plan.most_keys_beside(),
         Extent::D => plan.d,
         Extent::Dv => plan.d_v,
     }

@@ -162,15 +162,16 @@ impl<'a> Summary<'a> {
                     (Some(i), Some(j)) => self.tile(i, j, kinds, add),
                     (None, Some(j)) => self.column(j, kinds, add),
                     _ => {
-                        let keys = place.s().filter(|_| is_cut(line)).map_or(0..plan.t_c(), |s| self.setting.split(s));
-                        rows.for_each(|i| self.row(i, &keys, kinds, add));
+                        let split = place.s().filter(|_| is_cut(line));
+                        let keys = |i| split.map_or(plan.key_blocks_beside(i), |s| self.setting.split(i, s));
+                        rows.for_each(|i| self.row(i, &keys(i), kinds, add));
                     }
                 }
             }
             (Some(_), None) if line.axes().has(Axis::S) => rows.for_each(|i| self.parts(i, place.s(), add)),
             (Some(_), None) => rows.for_each(|i| {
                 let kind = if plan.visible_key_blocks(i).is_empty() { Kind::Unseen } else { Kind::Seen };
-                add(kind, Counts::place(plan.rows(i).len(), plan.n_k));
+                add(kind, self.setting.counts(Place::new(Some(i), None)));
             }),
             (None, Some(of_keys)) => {
                 let keys = place.j().map_or(0..plan.t_c(), |j| j..j + 1);
@@ -178,11 +179,11 @@ impl<'a> Summary<'a> {
                     let is_seen = !plan.visible_query_blocks(j).is_empty();
                     if is_seen || of_keys != Over::KeyBlocksSomeQuerySees {
                         let kind = if is_seen { Kind::Seen } else { Kind::Unseen };
-                        add(kind, Counts::place(plan.n_q, plan.cols(j).len()));
+                        add(kind, self.setting.counts(Place::new(None, Some(j))));
                     }
                 }
             }
-            (None, None) => add(Kind::Whole, Counts::place(plan.n_q, plan.n_k)),
+            (None, None) => add(Kind::Whole, self.setting.counts(Place::default())),
         }
     }
 
@@ -236,7 +237,7 @@ impl<'a> Summary<'a> {
         let of_runs = |runs: &[Range<usize>]| runs.iter().map(of).fold(Counts::default(), sum);
         let active = of_runs(plan.visible_query_blocks(j).as_slice());
         let full = of_runs(&plan.full_query_blocks(j));
-        let others = less(of(&(0..plan.t_r())), active);
+        let others = less(of(&plan.query_blocks_beside(j)), active);
         let nothing = Counts::default();
         let (skipped, unseen) = if active.one > 0 { (others, nothing) } else { (nothing, others) };
         let cells = [full, less(active, full), skipped, unseen];
@@ -246,10 +247,10 @@ impl<'a> Summary<'a> {
     /// Query block `i` in one split, or in each.
     fn parts(&self, i: usize, split: Option<usize>, add: &mut dyn FnMut(Kind, Counts)) {
         let plan = &self.setting.plan;
-        let (visible, block) = (plan.visible_key_blocks(i), Counts::place(plan.rows(i).len(), plan.n_k));
+        let (visible, block) = (plan.visible_key_blocks(i), self.setting.counts(Place::new(Some(i), None)));
         let splits = split.map_or(0..self.setting.splits, |s| s..s + 1);
         let all = splits.len() as u64;
-        let seen = splits.filter(|&s| meets(&visible, &self.setting.split(s))).count() as u64;
+        let seen = splits.filter(|&s| meets(&visible, &self.setting.split(i, s))).count() as u64;
         for (kind, times) in [(Kind::Seen, seen), (Kind::Unseen, all - seen)] {
             if times > 0 {
                 add(kind, block * times);

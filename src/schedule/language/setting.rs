@@ -33,19 +33,24 @@ impl Setting {
     pub fn runs(&self, over: Over, place: Place) -> Vec<Range<usize>> {
         let plan = &self.plan;
         match over {
-            Over::QueryBlocks => not_empty(0..plan.t_r()),
-            Over::KeyBlocks => not_empty(0..plan.t_c()),
+            Over::QueryBlocks => not_empty(place.j().map_or(0..plan.t_r(), |j| plan.query_blocks_beside(j))),
+            Over::KeyBlocks => not_empty(place.i().map_or(0..plan.t_c(), |i| plan.key_blocks_beside(i))),
             Over::Splits => not_empty(0..self.splits),
             Over::Heads => not_empty(0..self.heads),
             Over::QueryBlocksThatSee => place.j().map_or(Vec::new(), |j| self.query_runs(j)),
             Over::KeyBlocksSeen => place.i().map_or(Vec::new(), |i| self.key_runs(i)),
-            Over::KeyBlocksOfSplit => place.s().map_or(Vec::new(), |s| not_empty(self.split(s))),
+            Over::KeyBlocksOfSplit => match (place.i(), place.s()) {
+                (Some(i), Some(s)) => not_empty(self.split(i, s)),
+                (None, Some(s)) => self.split_of_all(s),
+                (_, None) => Vec::new(),
+            },
             Over::KeyBlocksOfSplitSeen => match (place.i(), place.s()) {
-                (Some(i), Some(s)) => within(self.key_runs(i), &self.split(s)),
+                (Some(i), Some(s)) => within(self.key_runs(i), &self.split(i, s)),
                 _ => Vec::new(),
             },
             Over::KeyBlocksSomeQuerySees => {
-                let seen = (0..plan.t_c()).filter(|&j| !self.query_runs(j).is_empty());
+                let beside = place.i().map_or(0..plan.t_c(), |i| plan.key_blocks_beside(i));
+                let seen = beside.filter(|&j| !self.query_runs(j).is_empty());
                 joined(seen)
             }
         }
@@ -61,15 +66,26 @@ impl Setting {
         self.plan.visible_query_blocks(j).into_vec()
     }
 
-    /// Key blocks of a split.
-    pub fn split(&self, s: usize) -> Range<usize> {
-        let (blocks, each) = (self.plan.t_c(), self.blocks_of_split());
-        (s * each).min(blocks)..((s + 1) * each).min(blocks)
+    /// Key blocks of a split beside query block `i`: each sequence has splits of its own.
+    pub fn split(&self, i: usize, s: usize) -> Range<usize> {
+        self.split_of(&self.plan.key_blocks_beside(i), s)
     }
 
-    /// Key blocks of a split that is full.
-    pub fn blocks_of_split(&self) -> usize {
-        self.plan.t_c().div_ceil(self.splits.max(1))
+    /// The same of every sequence.
+    fn split_of_all(&self, s: usize) -> Vec<Range<usize>> {
+        let of_each = self.plan.key_blocks_by_sequence().into_iter().map(|blocks| self.split_of(&blocks, s));
+        of_each.filter(|split| !split.is_empty()).collect()
+    }
+
+    fn split_of(&self, blocks: &Range<usize>, s: usize) -> Range<usize> {
+        let each = self.blocks_of_split(blocks);
+        let at = |s: usize| blocks.start.saturating_add(s.saturating_mul(each)).min(blocks.end);
+        at(s)..at(s + 1)
+    }
+
+    /// How many of the key blocks of a sequence a split has that is full.
+    pub(super) fn blocks_of_split(&self, blocks: &Range<usize>) -> usize {
+        blocks.len().div_ceil(self.splits.max(1))
     }
 
     /// Whether a condition holds at `place`.
@@ -78,7 +94,7 @@ impl Setting {
             Test::Full => self.class(place) == Some(TileClass::Full),
             Test::Seen => match (place.i(), place.j(), place.s()) {
                 (Some(_), Some(_), _) => self.class(place) != Some(TileClass::Skipped),
-                (Some(i), None, Some(s)) => !within(self.key_runs(i), &self.split(s)).is_empty(),
+                (Some(i), None, Some(s)) => !within(self.key_runs(i), &self.split(i, s)).is_empty(),
                 (Some(i), None, None) => !self.key_runs(i).is_empty(),
                 (None, Some(j), _) => !self.query_runs(j).is_empty(),
                 (None, None, _) => true,
@@ -125,7 +141,7 @@ impl Setting {
         bits.fold(0, |bits, bit| bits | bit)
     }
 
-    /// Pairs, queries and keys of a place; an axis that it does not stand on counts whole.
+    /// Pairs, queries and keys of a place; an axis that it does not stand on counts whole, of its sequence.
     pub fn counts(&self, place: Place) -> Counts {
         self.plan.counts_at(place)
     }
@@ -165,7 +181,7 @@ mod tests {
         for (n_k, splits) in [(1, 1), (1, 7), (10, 3), (9, 9), (23, 4), (7, 40)] {
             let setting =
                 Setting { splits, ..Setting::new(Plan::new(3, n_k, 1, Tiling { br: 2, bc: 1 }, Precision::F32)) };
-            let blocks: Vec<usize> = (0..splits).flat_map(|s| setting.split(s)).collect();
+            let blocks: Vec<usize> = (0..splits).flat_map(|s| setting.split(0, s)).collect();
             assert_eq!(blocks, (0..n_k).collect::<Vec<_>>(), "{n_k} in {splits}");
         }
     }

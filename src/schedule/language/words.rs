@@ -144,12 +144,14 @@ pub enum Diagonal {
 impl Diagonal {
     /// The mask of a run by this diagonal.
     pub fn of(self, band: &Band) -> Band {
-        let offset = match self {
+        if self == Self::Own {
+            return band.clone();
+        }
+        band.with_offset(|band| match self {
             Self::Own => band.offset,
             Self::Moved(keys) => band.offset + keys,
             Self::OtherCorner => band.n_k as i64 - band.n_q as i64 - band.offset,
-        };
-        Band { offset, ..band.clone() }
+        })
     }
 }
 

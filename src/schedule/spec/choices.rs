@@ -63,7 +63,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 33] = [
+pub const CHOICES: [Choice; 34] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -135,6 +135,9 @@ pub const CHOICES: [Choice; 33] = [
     choice!("pack-heads" "", pack_heads, truth, ToString::to_string,
         "Pack the query heads of a group as the rows of one query block, in a decode step (n_q = 1): a block of K and V is \
          loaded once for all of them"),
+    choice!("varlen" "", varlen, truth, ToString::to_string,
+        "The sequences of the batch, packed or with key lengths, as one schedule (flash-attention's varlen): blocks begin \
+         anew at each, none is of two, and each has its own diagonal"),
     choice!("sinks" "LOGITS", sinks, str::parse, ToString::to_string,
         "Learned sinks, a logit that takes weight in every row and gives nothing (gpt-oss): one, one for each query head with \
          commas, random:SEED or none; those of the input are in its array sinks"),

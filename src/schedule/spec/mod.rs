@@ -9,6 +9,7 @@ mod modifiers;
 mod on_input;
 mod pack_heads;
 mod values;
+mod varlen;
 
 use std::path::PathBuf;
 
@@ -94,6 +95,9 @@ pub struct RunSpec {
     /// Query heads that share a key/value head are the rows of one query block, in a decode step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack_heads: Option<bool>,
+    /// The sequences of the batch are one schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub varlen: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sinks: Option<Sinks>,
     /// The probability that a weight is dropped.
@@ -155,6 +159,11 @@ impl RunSpec {
 
     pub fn packs_heads(&self) -> bool {
         self.pack_heads == Some(true)
+    }
+
+    /// The sequences of the batch are one schedule.
+    pub fn is_varlen(&self) -> bool {
+        self.varlen == Some(true)
     }
 
     /// Refuses splits that were asked of a text that has none, and packed heads of a backward pass.

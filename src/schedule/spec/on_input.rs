@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::input::{By, Fact};
+use crate::attention::input::{By, Fact, Packed};
 use crate::attention::problem::{self, check_modifiers};
 use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads};
+use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads, varlen};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -54,6 +54,9 @@ impl RunSpec {
         if self.packs_heads() {
             pack_heads::apply(input);
         }
+        if self.is_varlen() && input.varlen.is_none() {
+            varlen::apply(input);
+        }
         self.chosen().for_each(|fact| input.told.by_option(fact));
     }
 
@@ -69,7 +72,8 @@ impl RunSpec {
     /// What the file of `input` computed is comparable with this run: nothing is chosen in place of what it says of
     /// itself. Of a file that says nothing, what is chosen is what it was computed under.
     pub fn keeps_to(&self, input: &Input) -> bool {
-        self.chosen().next().is_none() || input.told.facts.values().all(|by| *by != By::File)
+        // How the batch is laid out changes no number.
+        self.chosen().all(|fact| fact == Fact::Varlen) || input.told.facts.values().all(|by| *by != By::File)
     }
 
     /// What is chosen in place of what an input says.
@@ -89,6 +93,7 @@ impl RunSpec {
             (Fact::Alibi, self.alibi.is_some()),
             (Fact::Bias, self.bias == Some(Bias::None)),
             (Fact::PackedHeads, self.packs_heads()),
+            (Fact::Varlen, self.is_varlen()),
             (Fact::Sinks, self.sinks.is_some()),
             (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
@@ -115,6 +120,7 @@ impl RunSpec {
             bias: self.bias,
             keys: self.keys,
             pack_heads: self.pack_heads,
+            varlen: self.varlen,
             sinks: self.sinks.clone(),
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
@@ -158,6 +164,7 @@ impl RunSpec {
             sink_keys: self.sink_keys.unwrap_or(own.sink_keys),
             documents: list(&self.documents, &own.documents),
             sequences: own.sequences.clone(),
+            varlen: own.varlen.clone(),
             array: own.array.clone().filter(|_| self.bias != Some(Bias::None)),
         }
     }
@@ -179,6 +186,7 @@ impl RunSpec {
         self.softcap.take_if(|softcap| Some(*softcap) == problem.softcap);
         self.alibi.take_if(|slopes| slopes.array(&problem.shape) == problem.alibi_slopes);
         self.pack_heads.take_if(|packs| !*packs);
+        self.varlen.take_if(|is_one| !*is_one);
         self.sinks.take_if(|sinks| sinks.array(problem.shape.heads) == problem.sinks);
         self.bias.take_if(|bias| *bias == Bias::Own || problem.bias.is_none());
         self.keys.take_if(|keys| *keys == KeySource::Own);
@@ -221,7 +229,17 @@ impl RunSpec {
         if self.packs_heads() {
             pack_heads::check(input, &mask, self.of_each_head(&input.problem))?;
         }
+        if self.is_varlen() {
+            varlen::check(self, input, &mask)?;
+        }
         input.check_mask(&mask)
+    }
+
+    /// Errors where a batch of this shape, without an input, cannot have the mask that was chosen.
+    pub fn check_shape(&self, shape: &Shape) -> Result<(), ProblemError> {
+        let mask = self.whole_mask(&Mask::default());
+        mask.check(shape)?;
+        if self.is_varlen() { varlen::check_mask(&mask, shape, None) } else { Ok(()) }
     }
 
     /// A modifier of a run on `problem` that is another in each head.
@@ -235,7 +253,10 @@ impl RunSpec {
 
     /// Errors where an input of this shape has not the batch entry or the head that was chosen.
     pub fn check_head(&self, shape: &Shape) -> Result<(), Sentence> {
-        let shape = if self.packs_heads() { pack_heads::shape(*shape) } else { *shape };
+        let mut shape = if self.packs_heads() { pack_heads::shape(*shape) } else { *shape };
+        if self.is_varlen() {
+            shape.batch = 1;
+        }
         for (name, asked, count) in [("batch entry", self.batch(), shape.batch), ("head", self.head(), shape.heads)] {
             if asked >= count {
                 return Err(past(name, asked, count - 1));
@@ -256,16 +277,26 @@ impl RunSpec {
 
     /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
-        let (n_q, n_k) = self.lengths(shape);
-        let (shape, mask) = self.shape_and_mask(shape, own);
-        let tiling: Tiling = self.tiling(algorithm, &shape);
-        let plan = Plan::new(n_q, n_k, shape.d, tiling, self.precision());
-        let plan = Plan { d_v: shape.d_v, band: mask.band(&shape, batch), ..plan };
+        self.on_sizes(algorithm, self.shape_and_mask(shape, own, None), batch)
+    }
+
+    fn on_sizes(&self, algorithm: &Algorithm, (shape, mask): (Shape, Mask), batch: usize) -> Setting {
+        let tiling: Tiling = self.tiling(algorithm, &varlen::longest(&shape, &mask));
+        let plan = Plan::new(shape.n_q.max(1), shape.n_k.max(1), shape.d, tiling, self.precision());
+        let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band(&shape, batch));
         Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
     }
 
+    /// The sizes of the problem that is run on `input`, whole or [applied](RunSpec::apply) to.
+    pub fn shape(&self, input: &Input) -> Shape {
+        self.shape_and_mask(&input.problem.shape, &input.problem.mask, input.packed.as_ref()).0
+    }
+
     /// The sizes and the mask of the problem that is run, of an input of this shape and mask.
-    fn shape_and_mask(&self, shape: &Shape, own: &Mask) -> (Shape, Mask) {
+    fn shape_and_mask(&self, shape: &Shape, own: &Mask, packed: Option<&Packed>) -> (Shape, Mask) {
+        if own.varlen.is_some() {
+            return (*shape, own.clone());
+        }
         let (n_q, n_k) = self.lengths(shape);
         // One that is packed already has the mask that its heads were packed under.
         if self.packs_heads() && shape.n_q > 1 {
@@ -276,14 +307,21 @@ impl RunSpec {
             return (pack_heads::shape(whole), pack_heads::mask(&self.mask(own, n_k), &whole));
         }
         let shape = self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape });
-        (shape, self.mask(own, n_k))
+        let mask = self.mask(own, n_k);
+        if self.is_varlen() {
+            let packed = packed.map(|packed| packed.prefix(self.prefix().unwrap_or(usize::MAX)));
+            let sequences = varlen::sequences(&mask, &shape, packed.as_ref());
+            return (varlen::shape(&shape, &sequences), varlen::mask(mask, sequences));
+        }
+        (shape, mask)
     }
 
     /// What a query head of a batch entry meets in a run on `input`, whether it is whole still or was
     /// [applied](RunSpec::apply) to. Copies no tensor.
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
-        let Setting { plan, splits, heads } = self.on_shape(algorithm, &problem.shape, &problem.mask, batch);
+        let sizes = self.shape_and_mask(&problem.shape, &problem.mask, input.packed.as_ref());
+        let Setting { plan, splits, heads } = self.on_sizes(algorithm, sizes, batch);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,

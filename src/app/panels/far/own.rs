@@ -18,7 +18,7 @@ use crate::playback::Command;
 /// The tokens of the block that holds the number: rows, or of dK and dV columns.
 fn tokens(scene: &FinishedRun, wrong: &OwnWrong) -> Range<usize> {
     let plan = scene.plan();
-    if wrong.is_of_key { plan.cols(wrong.row / plan.bc.max(1)) } else { plan.rows(wrong.row / plan.br.max(1)) }
+    if wrong.is_of_key { plan.cols(plan.key_block(wrong.row)) } else { plan.rows(plan.query_block(wrong.row)) }
 }
 
 /// Its row or column of tiles, and its block of the tensor where that stands beside the plane.
@@ -65,9 +65,9 @@ pub fn steer(map: &Map<'_>, messages: &mut Vec<Message>) {
 pub fn way(scene: &FinishedRun, wrong: &OwnWrong) -> Vec<Message> {
     let (plan, grid) = (scene.plan(), &scene.map.grid);
     let tiles: Vec<(usize, usize)> = if wrong.is_of_key {
-        (0..plan.t_r()).map(|i| (i, wrong.row / plan.bc.max(1))).collect()
+        (0..plan.t_r()).map(|i| (i, plan.key_block(wrong.row))).collect()
     } else {
-        (0..plan.t_c()).map(|j| (wrong.row / plan.br.max(1), j)).collect()
+        (0..plan.t_c()).map(|j| (plan.query_block(wrong.row), j)).collect()
     };
     let ends = tiles.into_iter().filter_map(|(i, j)| {
         let (row, col) = grid.position(i, j);

@@ -138,7 +138,8 @@ pub fn shown_ghosts<'a>(map: &Map<'a>) -> Option<&'a Ghosts> {
 /// A cell of the ghosts: the weight that was computed there, on its way to nowhere.
 fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts, (row, col): (usize, usize)) -> Color32 {
     let plan = map.look.scene.plan();
-    let (i, j) = (row * plan.n_q / ghosts.rows / plan.br, col * plan.n_k / ghosts.cols / plan.bc);
+    let i = plan.query_block(row * plan.n_q / ghosts.rows);
+    let j = plan.key_block(col * plan.n_k / ghosts.cols);
     if ghosts.is_made((i, j), at.cursor) {
         return map.palette.grey(ghosts.at(row, col), ghosts.limit);
     }

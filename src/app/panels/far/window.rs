@@ -12,13 +12,12 @@ use crate::schedule::Plan;
 pub struct PlaneWindow {
     pub plane: Rect,
     seen: Rect,
-    n: [usize; 2],
-    block: [usize; 2],
+    plan: Plan,
 }
 
 impl PlaneWindow {
     pub fn new(layout: &MapLayout, lens: PlaneLens, plan: &Plan) -> Self {
-        Self { plane: layout.plane, seen: lens.seen(), n: [plan.n_k, plan.n_q], block: [plan.bc, plan.br] }
+        Self { plane: layout.plane, seen: lens.seen(), plan: plan.clone() }
     }
 
     pub fn seen(&self) -> Rect {
@@ -27,13 +26,13 @@ impl PlaneWindow {
 
     /// Where a key begins.
     pub fn x(&self, key: usize) -> f32 {
-        let part = key as f32 / self.n[0].max(1) as f32;
+        let part = key as f32 / self.plan.n_k.max(1) as f32;
         self.plane.left() + (part - self.seen.left()) / self.seen.width() * self.plane.width()
     }
 
     /// Where a query begins.
     pub fn y(&self, query: usize) -> f32 {
-        let part = query as f32 / self.n[1].max(1) as f32;
+        let part = query as f32 / self.plan.n_q.max(1) as f32;
         self.plane.top() + (part - self.seen.top()) / self.seen.height() * self.plane.height()
     }
 
@@ -57,9 +56,9 @@ impl PlaneWindow {
     /// Blocks of an axis (0 keys, 1 queries) that are seen.
     pub fn blocks(&self, axis: usize) -> Range<usize> {
         let (from, to) = [(self.seen.left(), self.seen.right()), (self.seen.top(), self.seen.bottom())][axis];
-        let (n, block) = (self.n[axis], self.block[axis].max(1));
-        let first = (from.max(0.0) * n as f32) as usize / block;
-        first..((to * n as f32).ceil() as usize).div_ceil(block).min(n.div_ceil(block))
+        let n = self.n(axis);
+        let last = ((to * n as f32).ceil() as usize).min(n);
+        self.block_at(from, axis)..if last == 0 { 0 } else { self.block_of(last - 1, axis) + 1 }
     }
 
     /// The tile at a point of the plane.
@@ -68,10 +67,21 @@ impl PlaneWindow {
             return None;
         }
         let part = self.seen.min + self.seen.size() * ((at - self.plane.min) / self.plane.size());
-        let index = |part: f32, axis: usize| {
-            let token = ((part * self.n[axis] as f32) as usize).min(self.n[axis].saturating_sub(1));
-            token / self.block[axis].max(1)
-        };
-        Some((index(part.y, 1), index(part.x, 0)))
+        Some((self.block_at(part.y, 1), self.block_at(part.x, 0)))
+    }
+
+    /// Tokens of an axis.
+    fn n(&self, axis: usize) -> usize {
+        if axis == 0 { self.plan.n_k } else { self.plan.n_q }
+    }
+
+    fn block_of(&self, token: usize, axis: usize) -> usize {
+        if axis == 0 { self.plan.key_block(token) } else { self.plan.query_block(token) }
+    }
+
+    /// The block at a part of an axis.
+    fn block_at(&self, part: f32, axis: usize) -> usize {
+        let n = self.n(axis);
+        self.block_of(((part.max(0.0) * n as f32) as usize).min(n.saturating_sub(1)), axis)
     }
 }

@@ -79,6 +79,7 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "bias" => one_of(ui, "Bias", "bias", &["own", "none"], scene),
         "keys" => one_of(ui, "Where K comes from", "keys", &["own", "q"], scene),
         "pack-heads" => one_of(ui, "Query heads as rows", "pack-heads", &["true", "false"], scene),
+        "varlen" => one_of(ui, "The batch as one schedule", "varlen", &["true", "false"], scene),
         "splits" => number(ui, "Splits of the keys", "splits", scene.run.splits.unwrap_or(SPLITS), scene),
         key => typed(ui, key, scene),
     }
@@ -227,7 +228,7 @@ fn choice(ui: &mut Ui, name: &str, key: &str, now: &str, names: &[&str], scene: 
             let title = match key {
                 "bug" => tr(ui.ctx(), in_words(choice)),
                 "mask" => tr(ui.ctx(), choice),
-                "causal" | "align" | "bias" | "keys" | "pack-heads" => tr(ui.ctx(), of_the_run(choice)),
+                "causal" | "align" | "bias" | "keys" | "pack-heads" | "varlen" => tr(ui.ctx(), of_the_run(choice)),
                 _ => choice,
             };
             if ui.add(egui::Button::new(title).selected(*choice == now).frame_when_inactive(true)).clicked() {

@@ -45,9 +45,15 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// What a batch in one schedule is called.
+const VARLEN: &str = "The batch as one schedule";
+
 /// Which part of the input is run.
-const INPUT: Section =
-    Section { name: "Input", choices: &["First tokens", "Head", "Key/value head", "Batch entry"], is_open: false };
+const INPUT: Section = Section {
+    name: "Input",
+    choices: &["First tokens", "Head", "Key/value head", "Batch entry", VARLEN],
+    is_open: false,
+};
 const BLOCKS: Section =
     Section { name: "Blocks", choices: &["Block rows br", "Block keys bc", "Splits of the keys"], is_open: true };
 const MASK: Section =
@@ -71,7 +77,8 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "Splits of the keys" => settings.algorithm.has_splits(),
         "Head" => shape.heads > 1,
         "Key/value head" => has_groups(&shape),
-        "Batch entry" => shape.batch > 1,
+        "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
+        VARLEN => shape.batch > 1,
         _ => true,
     };
     known().filter(|name| has(name)).collect()
@@ -97,7 +104,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
     let shape = input.problem.shape;
     let (mut settings, opened) = (document.wanted().clone(), Settings::for_input(input));
     let ctx = ui.ctx().clone();
-    let (n_q, n_k) = settings.run.lengths(&shape);
+    let Shape { n_q, n_k, .. } = settings.run.shape(input);
     draw::caption(ui, &format!("n_q {n_q}, n_k {n_k}, d {}, d_v {}", shape.d, shape.d_v));
     ui.add_space(SPACE);
     let has_prefix = settings.run.has_exact_prefix(&input.problem);
@@ -112,7 +119,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         let text = "The run is of heads {0} to {1}, which share a key/value head; head {2} is drawn.";
         draw::caption(ui, &fill(&ctx, text, &[&first, &(first + heads - 1), &head]));
     }
-    let (n_q, n_k) = settings.run.lengths(&shape);
+    let Shape { n_q, n_k, .. } = settings.run.shape(input);
     let said = said::blocks(&ctx, &settings, &opened);
     BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k)));
     let own = settings.run.mask(&input.problem.mask, shape.n_k);
@@ -154,10 +161,13 @@ fn of_input(ui: &mut Ui, run: &mut RunSpec, input: &Input) {
         if has_groups(&shape) {
             kv_head(ui, run, &shape);
         }
-        if shape.batch > 1 {
+        if shape.batch > 1 && !run.is_varlen() {
             number(ui, "Batch entry", run.batch.get_or_insert(0), 0..=shape.batch - 1);
         }
     });
+    if shape.batch > 1 {
+        one_schedule(ui, run);
+    }
 }
 
 fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize)) {
@@ -174,6 +184,17 @@ fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize)) {
 /// Names and numbers in two columns.
 fn grid(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui)) {
     egui::Grid::new(id).num_columns(2).spacing([8.0, 8.0]).min_col_width(72.0).show(ui, add);
+}
+
+/// All sequences of the batch, or one entry of it.
+fn one_schedule(ui: &mut Ui, run: &mut RunSpec) {
+    let mut is_varlen = run.is_varlen();
+    let response = ui.checkbox(&mut is_varlen, tr(ui.ctx(), VARLEN).to_owned());
+    offer(ui, VARLEN, &response);
+    if is_varlen != run.is_varlen() {
+        // There is one batch entry then.
+        (run.varlen, run.batch) = (is_varlen.then_some(true), Some(0));
+    }
 }
 
 fn prefix(ui: &mut Ui, run: &mut RunSpec, range: RangeInclusive<usize>) {

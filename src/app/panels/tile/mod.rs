@@ -109,7 +109,7 @@ fn title(ui: &Ui, mut line: Rect, look: &Look<'_>, is_hatched: bool) {
     }
     let text = match look.snapshot.tile() {
         Some((i, j)) => fill(ui.ctx(), "Tile (i {0}, j {1})", &[&i, &j]),
-        None => fill(ui.ctx(), "Query block i {0}", &[&(view.rows.start / look.scene.plan().br)]),
+        None => fill(ui.ctx(), "Query block i {0}", &[&look.scene.plan().query_block(view.rows.start)]),
     };
     let font = theme::text(theme::HEADING);
     let width = fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, font, palette.ink);

@@ -42,7 +42,8 @@ impl<K: PartialEq + Clone, T: Send + 'static> Background<K, T> {
         Some(value.as_ref())
     }
 
+    /// A worker is at it; what it made may wait for a panel that is not shown.
     pub fn is_busy(&self) -> bool {
-        self.making.is_some()
+        self.making.as_ref().is_some_and(|(_, job)| !job.is_over())
     }
 }

@@ -148,8 +148,12 @@ fn nan_after(scene: &FinishedRun, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<
     let settings = &scene.settings;
     let plan = Plan::of_problem(&scene.input.problem, settings.run.batch(), tiling, settings.run.precision());
     let m = scene.run.output().map_or(&[][..], |output| &output.m).iter().enumerate();
-    m.map(|(row, m)| if m.is_nan() { plan.visible_key_blocks(row / plan.br).indices().collect() } else { Vec::new() })
-        .collect()
+    m.map(
+        |(row, m)| {
+            if m.is_nan() { plan.visible_key_blocks(plan.query_block(row)).indices().collect() } else { Vec::new() }
+        },
+    )
+    .collect()
 }
 
 /// Thread blocks by the tiles that they visited: programs of the schedule, head after head. `None` where the device does

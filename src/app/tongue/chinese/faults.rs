@@ -273,6 +273,8 @@ pub static TABLE: &[(&str, &str)] = &[
         "核函数只有因果掩码、窗口和键的长度，没有{0}：请在 CPU 上运行",
     ),
     ("documents", "文档"),
+    ("sequences in one schedule", "同一个执行序列里的多个序列"),
+    ("{0} {0|query|queries} and {1} {1|key|keys} in one batch entry", "一个批次里 {0} 个查询和 {1} 个键"),
     ("prefix keys", "前缀键"),
     ("sink keys", "汇点键"),
     ("left padding", "左填充"),

@@ -38,6 +38,19 @@ pub static TABLE: &[(&str, &str)] = &[
     ("scale {0}", "缩放系数 {0}"),
     ("softcap {0}", "软上限 {0}"),
     ("query heads of a group packed as rows", "一组的查询头打包成行"),
+    ("the {0} {0|sequence|sequences} of the batch in one schedule", "批次的 {0} 个序列在同一个执行序列里"),
+    (
+        "--varlen: a batch in one schedule has no {0}; run its sequences one by one, without --varlen",
+        "--varlen：在同一个执行序列里的批次没有 {0}；请不用 --varlen，逐个运行它的序列",
+    ),
+    ("a bias or a mask that is an array", "偏置，也没有作为数组的掩码"),
+    ("a dropout mask of the input", "输入的 dropout 掩码"),
+    ("ALiBi slopes that differ by sequence", "各序列不同的 ALiBi 斜率"),
+    ("packed heads", "打包的查询头"),
+    (
+        "--varlen: the sequences of the batch have {0} {0|query|queries} and {1} {1|key|keys} in all",
+        "--varlen：批次的序列共有 {0} 个查询和 {1} 个键",
+    ),
     (
         "packed heads are of a decode step, with one query, and the input has {0}",
         "打包查询头只用于一步解码(只有一个查询)，而输入有 {0} 个",

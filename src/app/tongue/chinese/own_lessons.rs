@@ -78,6 +78,7 @@ pub static TABLE: &[(&str, &str)] = &[
         "它是 none、一个有限的 logit(例如 0.5)、用逗号隔开的每个查询头各一个，或 random:SEED",
     ),
     ("Query heads as rows", "查询头作为行"),
+    ("The batch as one schedule", "批次作为一个执行序列"),
     ("Logits of the sinks", "汇点的 logit"),
     ("one slope, or one for each query head ({0})", "一个斜率，或每个查询头一个(共 {0} 个)"),
     ("it is own or none", "应为 own 或 none"),

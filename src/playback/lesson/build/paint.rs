@@ -55,7 +55,7 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
 fn carry_out(stage: &Stage, scene: &Scene, painted: &[((usize, usize), TileClass)]) -> Graded {
     let flash2 = algorithm::by_name("flash2").ok_or("there is no flash2")?;
     let plan = &stage.plan;
-    let open = Plan { band: Band::open(plan.n_q, plan.n_k), ..plan.clone() };
+    let open = plan.clone().with_band(Band::open(plan.n_q, plan.n_k));
     if painted.len() > 256 {
         return Err("so many tiles are too many to paint".into());
     }
