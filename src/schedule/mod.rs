@@ -53,6 +53,9 @@ pub struct Schedule {
     len: u64,
 }
 
+/// Steps that are walked to learn where sections begin; a longer schedule is added up.
+const MOST_WALKED: u64 = 1 << 22;
+
 /// Which part of a schedule a section is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section {
@@ -77,33 +80,61 @@ impl Schedule {
         Self::of(algorithm, Setting::new(plan))
     }
 
-    /// Learns how many steps each section has: from closed sums, so that the steps are not walked, but for a text that
-    /// reads blocks `once`, where each first read is to be found.
+    /// Learns how many steps each section has: by a walk, or where that would be long from closed sums.
     pub fn of(algorithm: &Algorithm, setting: Setting) -> Self {
-        let ready = Ready::new(algorithm.text(), &setting);
-        let walker = Walker { algorithm: algorithm.text(), setting: &setting, ready: &ready };
-        let (mut sections, mut first_reads, mut len, mut has_begun) = (Vec::new(), HashMap::new(), 0, false);
-        let sums = language::Sections::new(walker);
-        let walked: ControlFlow<()> = walker.sections(&mut |at| {
-            has_begun &= at.number > 0;
-            let index = sections.len();
-            sections.push(KeptSection { at: at.clone(), first: len, has_begun });
-            if let Some(sums) = &sums {
-                sums.each(at, &mut |steps| {
-                    len += steps.counts.one;
-                    has_begun |= !steps.is_fill;
-                });
-                return ControlFlow::Continue(());
-            }
+        let is_long = language::visits(algorithm.text(), &setting) > MOST_WALKED;
+        let added_up = is_long.then(|| Self::added_up(algorithm, &setting)).flatten();
+        added_up.unwrap_or_else(|| Self::walked(algorithm, setting))
+    }
+
+    /// Walks the text once.
+    pub fn walked(algorithm: &Algorithm, setting: Setting) -> Self {
+        Self::with(algorithm, setting, |walker, at, index, has_begun, first_reads| {
+            let mut steps = 0;
             // Steps are only counted here, free or not.
             let note = |block| {
                 first_reads.entry(block).or_insert(index);
                 true
             };
-            walker.steps(at, &mut has_begun, note, |_| {
-                len += 1;
+            let walked: ControlFlow<()> = walker.steps(at, has_begun, note, |_| {
+                steps += 1;
                 ControlFlow::Continue(())
-            })
+            });
+            debug_assert!(walked.is_continue(), "nothing breaks the walk");
+            steps
+        })
+    }
+
+    /// From the closed sums of its sections, visiting no step; `None` of a text that reads blocks `once`, where each first
+    /// read is to be found.
+    pub fn added_up(algorithm: &Algorithm, setting: &Setting) -> Option<Self> {
+        let ready = Ready::new(algorithm.text(), setting);
+        let sections = language::Sections::new(Walker { algorithm: algorithm.text(), setting, ready: &ready })?;
+        Some(Self::with(algorithm, setting.clone(), |_, at, _, has_begun, _| {
+            let mut steps = 0;
+            sections.each(at, &mut |alike| {
+                steps += alike.counts.one;
+                *has_begun |= !alike.is_fill;
+            });
+            steps
+        }))
+    }
+
+    /// `steps` gives how many steps a section has, and notes whether its program has begun and what it reads first.
+    fn with(
+        algorithm: &Algorithm,
+        setting: Setting,
+        mut steps: impl FnMut(Walker<'_>, &language::Section, usize, &mut bool, &mut HashMap<Block, usize>) -> u64,
+    ) -> Self {
+        let ready = Ready::new(algorithm.text(), &setting);
+        let walker = Walker { algorithm: algorithm.text(), setting: &setting, ready: &ready };
+        let (mut sections, mut first_reads, mut len, mut has_begun) = (Vec::new(), HashMap::new(), 0, false);
+        let walked: ControlFlow<()> = walker.sections(&mut |at| {
+            has_begun &= at.number > 0;
+            let index = sections.len();
+            sections.push(KeptSection { at: at.clone(), first: len, has_begun });
+            len += steps(walker, at, index, &mut has_begun, &mut first_reads);
+            ControlFlow::Continue(())
         });
         debug_assert!(walked.is_continue(), "nothing breaks the walk");
         let kernels = algorithm.kernels(&setting);

@@ -21,6 +21,7 @@ use tilescope::trace::{Export, Origin, Tiles, read, write_json};
 
 use super::common;
 use super::random_texts;
+use super::sections;
 
 const CASES: u64 = 4000;
 const WRONG: &str = include_str!("../data/wrong.tiles");
@@ -219,6 +220,7 @@ fn tried(text: &str, problem: &Problem, tiling: Tiling, precision: Precision, rn
     let closed = closed_form(own, &group).total();
     assert!(visits(own, &group) >= closed.steps);
     assert_eq!(counted(own, &group).total(), closed, "counted is the closed form");
+    sections::agree(&algorithm, &group);
     let schedule = Schedule::of(&algorithm, Setting { heads: 1, ..group });
     assert_eq!(schedule.len(), closed_form(own, &schedule.setting).total().steps);
     let run = match Run::new(schedule, problem, 0, 0, |_| true) {

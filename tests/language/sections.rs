@@ -7,21 +7,24 @@ use tilescope::machine::MeterIndex;
 use tilescope::schedule::language::Setting;
 use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
 
-use super::common::plans;
+use super::common::any_plans;
 
 /// The number of each section's first step is the steps that a walk writes before it, and so are the totals there.
-fn agree(algorithm: &tilescope::schedule::Algorithm, setting: &Setting) {
-    let schedule = Schedule::of(algorithm, setting.clone());
+pub fn agree(algorithm: &tilescope::schedule::Algorithm, setting: &Setting) {
+    let Some(schedule) = Schedule::added_up(algorithm, setting) else { return };
+    let walked = Schedule::walked(algorithm, setting.clone());
+    assert_eq!(schedule.section_count(), walked.section_count());
     let (mut first, mut steps) = (0, Vec::new());
     for index in 0..schedule.section_count() {
         schedule.write_section(index, &mut steps);
         let range = schedule.section_steps(index);
+        assert_eq!(range, walked.section_steps(index));
         assert_eq!(range, first..first + steps.len() as u64, "{}, section {index}, {setting:?}", algorithm.name());
         first = range.end;
     }
     assert_eq!(schedule.len(), first, "{}", algorithm.name());
     let counted = MeterIndex::counted(&schedule);
-    let Some(added_up) = MeterIndex::added_up(&schedule) else { return };
+    let added_up = MeterIndex::added_up(&schedule).expect("it has closed sections");
     assert!(counted.is_counted && !added_up.is_counted);
     assert_eq!(added_up.total(), counted.total(), "{}, {setting:?}", algorithm.name());
     for index in 0..schedule.section_count() {
@@ -35,7 +38,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn each_section_has_what_its_steps_have(plan in plans(), splits in 1usize..5, heads in 1usize..4) {
+    fn each_section_has_what_its_steps_have(plan in any_plans(), splits in 1usize..5, heads in 1usize..4) {
         for of in algorithm::of_program() {
             agree(of, &Setting { plan: plan.clone(), splits, heads });
         }
@@ -48,7 +51,7 @@ fn what_has_no_closed_sections_reads_once() {
     let plan = || Plan::new(8, 8, 2, Tiling { br: 4, bc: 4 }, Precision::F32);
     let without: Vec<&str> = algorithm::of_program()
         .filter(|of| Schedule::new(of, plan()).closed_sections().is_none())
-        .map(|of| of.name())
+        .map(tilescope::schedule::Algorithm::name)
         .collect();
     assert_eq!(without, ["standard", "standard-backward"]);
 }

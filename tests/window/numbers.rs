@@ -211,7 +211,8 @@ fn what_needs_too_much_memory_is_counted_alone_and_says_why() {
     let scene = harness.state().document().scene().unwrap().clone();
     assert_eq!(scene.settings.algorithm.name(), "standard");
     assert!(!scene.run.has_numbers());
-    harness.get_by_label_contains("flash2 needs neither");
+    let text = all_text(&harness).join("\n");
+    assert!(text.contains("40000 x 40000 in memory") && text.contains("flash2 needs neither"), "{text}");
 }
 
 #[test]

@@ -106,6 +106,11 @@ impl Keeper {
         self.0.by_worker(ctx, generation, move |signals| Ghosts::of(&scene, signals).map(Arc::new)).flatten()
     }
 
+    /// Takes in what a worker has made, asked for or not.
+    pub fn update(&mut self) {
+        self.0.update();
+    }
+
     pub fn is_busy(&self) -> bool {
         self.0.is_busy()
     }

@@ -156,7 +156,7 @@ impl<K: PartialEq, T: Clone + Send + 'static> Latest<K, T> {
         key: K,
         work: impl FnOnce(&Signals) -> T + Send + 'static,
     ) -> Option<T> {
-        self.take();
+        self.update();
         if let Some((known, made)) = &self.known
             && *known == key
         {
@@ -168,12 +168,12 @@ impl<K: PartialEq, T: Clone + Send + 'static> Latest<K, T> {
         None
     }
 
-    /// A worker is at it. What it made may wait to be asked for: nobody does where it is not shown any more.
     pub fn is_busy(&self) -> bool {
-        self.making.as_ref().is_some_and(|(_, job)| !job.is_over())
+        self.making.is_some()
     }
 
-    fn take(&mut self) {
+    /// Takes in what the worker has made; to be called in every frame, since nobody asks for what is not shown any more.
+    pub fn update(&mut self) {
         let Some((key, making)) = self.making.take() else { return };
         let mut slot = Some(making);
         match take(&mut slot) {
@@ -224,6 +224,25 @@ mod tests {
         assert_eq!((latest.by_worker(&ctx, 3, |_| "again"), latest.is_busy()), (None, false));
         latest.by_worker(&ctx, 4, |_| "for nobody");
         assert_eq!((latest.at_once(5, || "cheap"), latest.is_busy()), ("cheap", false));
+    }
+
+    /// Of a tab that was left nobody asks any more: the window comes to rest all the same.
+    #[test]
+    fn what_is_made_and_not_asked_for_is_no_work() {
+        let ctx = egui::Context::default();
+        for lost in [false, true] {
+            let mut latest = Latest::default();
+            latest.by_worker(&ctx, 1, move |_| assert!(!lost, "on purpose"));
+            for _ in 0..10_000 {
+                latest.update();
+                if !latest.is_busy() {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            assert!(!latest.is_busy());
+            assert_eq!(latest.by_worker(&ctx, 1, |_| ()), (!lost).then_some(()));
+        }
     }
 
     #[test]

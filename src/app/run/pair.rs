@@ -7,7 +7,6 @@ use crate::app::run::link::Link;
 use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::run::settings::Settings;
 use crate::attention::Precision;
-use crate::machine::Run;
 use crate::playback::lesson::BUGS;
 use crate::schedule::{Algorithm, RunSpec, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
@@ -91,17 +90,23 @@ pub struct Rescales {
     pub of: u64,
 }
 
+/// Operations of a run that is carried out again for its rescales: some seconds.
+const MOST_CARRIED_OUT: u64 = 1 << 37;
+
 impl Rescales {
-    /// Carries `run` out again.
-    pub fn of(run: &Run, signals: &Signals) -> Self {
+    /// Carries the run out again; `None` of a long one, of which they are not known.
+    pub fn of(scene: &FinishedRun, signals: &Signals) -> Option<Self> {
+        if !scene.run.has_numbers() || scene.flops() > MOST_CARRIED_OUT {
+            return None;
+        }
         let mut rescales = Self::default();
-        run.watch(None, |_, _, probe| {
+        scene.run.watch(None, |_, _, probe| {
             if let Some((rows, of)) = probe.risen() {
                 (rescales.rows, rescales.of) = (rescales.rows + rows, rescales.of + of);
             }
             !signals.is_cancelled()
         });
-        rescales
+        Some(rescales)
     }
 }
 
@@ -109,17 +114,20 @@ impl Rescales {
 pub struct Other {
     pub scene: Arc<FinishedRun>,
     pub check: Check,
-    pub rescales: Rescales,
+    pub rescales: Option<Rescales>,
 }
 
 impl Other {
     pub fn new(a: &FinishedRun, settings: Settings, signals: &Signals) -> Result<Self, Sentence> {
         let scene = FinishedRun::build(a.source.clone(), settings, signals)?;
+        if scene.is_compared() {
+            scene.carry_out(signals).map_err(|fault| fault.sentence())?;
+        }
         // The exact result cannot be stopped once it is begun.
         if signals.is_cancelled() {
             return Err("cancelled".into());
         }
-        let (check, rescales) = (Check::of(&scene), Rescales::of(&scene.run, signals));
+        let (check, rescales) = (Check::of(&scene), Rescales::of(&scene, signals));
         Ok(Self { scene: Arc::new(scene), check, rescales })
     }
 }

@@ -76,6 +76,11 @@ impl Stories {
         self.0.by_worker(ctx, key, move |_| Arc::new(RowTold::of(&scene, query)))
     }
 
+    /// Takes in what a worker has made, asked for or not.
+    pub fn update(&mut self) {
+        self.0.update();
+    }
+
     pub fn is_busy(&self) -> bool {
         self.0.is_busy()
     }

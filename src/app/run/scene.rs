@@ -234,6 +234,9 @@ impl Check {
         if !scene.is_compared() {
             return Check::NotComputed(Sentence::new("Not computed for more than {0} tokens.").with(LONGEST_CHECKED));
         }
+        if !scene.run.is_carried_out() {
+            return Check::NotComputed("cancelled".into());
+        }
         match scene.run.output() {
             Some(got) => Self::of_output(scene, got),
             None => Self::of_gradients(scene).unwrap_or_else(Check::NotComputed),

@@ -44,6 +44,7 @@ impl App {
         messages.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
+        self.view.update();
         if !self.document.is_opening() {
             let opened = self.to_remember.take().filter(|path| self.document.origin().path() == Some(path));
             opened.iter().for_each(|path| self.store.kept.remember_file(path));

@@ -21,7 +21,7 @@ type PairKey = (u64, Settings);
 pub struct Made {
     pub key: PairKey,
     /// Of A.
-    pub rescales: Rescales,
+    pub rescales: Option<Rescales>,
     /// B, or why it cannot run.
     pub other: Result<Arc<Other>, Sentence>,
 }
@@ -82,8 +82,13 @@ impl Compare {
     }
 
     pub fn is_busy(&self) -> bool {
-        let is_making = self.making.as_ref().is_some_and(|(_, job)| !job.is_over());
-        is_making || self.ghosts.is_busy() || (self.is_open && self.is_asked)
+        self.making.is_some() || self.ghosts.is_busy() || (self.is_open && self.is_asked)
+    }
+
+    /// Takes in what workers have made, shown or not.
+    pub fn update(&mut self) {
+        self.take();
+        self.ghosts.update();
     }
 
     /// Has B made by a worker where it is not that of `a` as it is now; what of the last pair still holds is kept.
@@ -103,7 +108,7 @@ impl Compare {
         let other = other.filter(|other| Arc::ptr_eq(&other.scene.source, &a.source));
         let (a, asked) = (a.clone(), key.clone());
         let work = move |signals: &Signals| Made {
-            rescales: rescales.unwrap_or_else(|| Rescales::of(&a.run, signals)),
+            rescales: rescales.unwrap_or_else(|| Rescales::of(&a, signals)),
             other: other.map_or_else(|| Other::new(&a, asked.1.clone(), signals).map(Arc::new), Ok),
             key: asked,
         };
@@ -119,8 +124,7 @@ impl Compare {
                 self.made = Some(made);
             }
             Some(Err(fault)) => {
-                let rescales = Rescales::default();
-                self.made = Some(Made { key, rescales, other: Err(fault.into()) });
+                self.made = Some(Made { key, rescales: None, other: Err(fault.into()) });
             }
             None => self.making = slot.map(|making| (key, making)),
         }

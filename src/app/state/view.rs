@@ -161,6 +161,13 @@ impl MainView {
         !self.asked_for.is_empty()
     }
 
+    /// Takes in what workers have made, also of what is not shown any more.
+    pub fn update(&mut self) {
+        self.stories.update();
+        self.ghosts.update();
+        self.compare.update();
+    }
+
     pub fn is_busy(&self) -> bool {
         self.stories.is_busy() || self.ghosts.is_busy() || self.compare.is_busy()
     }

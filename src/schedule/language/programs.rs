@@ -174,8 +174,10 @@ impl<'a> Summary<'a> {
                 add(kind, self.setting.counts(Place::new(Some(i), None)));
             }),
             (None, Some(of_keys)) => {
-                let keys = place.j().map_or(0..plan.t_c(), |j| j..j + 1);
-                for j in keys {
+                let of_split = place.s().filter(|_| is_cut(line)).map(|s| self.setting.split_of_all(s));
+                let all = || of_split.unwrap_or_else(|| vec![0..plan.t_c()]);
+                let keys = place.j().map_or_else(all, |j| vec![j..j + 1]);
+                for j in keys.into_iter().flatten() {
                     let is_seen = !plan.visible_query_blocks(j).is_empty();
                     if is_seen || of_keys != Over::KeyBlocksSomeQuerySees {
                         let kind = if is_seen { Kind::Seen } else { Kind::Unseen };

@@ -72,7 +72,7 @@ impl Setting {
     }
 
     /// The same of every sequence.
-    fn split_of_all(&self, s: usize) -> Vec<Range<usize>> {
+    pub(super) fn split_of_all(&self, s: usize) -> Vec<Range<usize>> {
         let of_each = self.plan.key_blocks_by_sequence().into_iter().map(|blocks| self.split_of(&blocks, s));
         of_each.filter(|split| !split.is_empty()).collect()
     }

@@ -123,7 +123,7 @@ pub fn show(
         head(ui, compare, messages);
     }
     let made = compare.made(look.scene, look.generation);
-    let (rescales, other) = (made.map(|made| made.rescales), made.map(|made| made.other.clone()));
+    let (rescales, other) = (made.and_then(|made| made.rescales), made.map(|made| made.other.clone()));
     let a = Half { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
     let ready = other.as_ref().and_then(|other| other.as_ref().ok());
     let moment = ready.map(|other| compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene));
@@ -183,7 +183,7 @@ fn side_b<'a>(
         question,
         race: None,
     };
-    Half { letter: "B", look, rescales: Some(other.rescales), ghosts, textures: ["map of B", "ghosts of B"] }
+    Half { letter: "B", look, rescales: other.rescales, ghosts, textures: ["map of B", "ghosts of B"] }
 }
 
 impl Half<'_> {
