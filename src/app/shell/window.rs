@@ -44,7 +44,6 @@ impl App {
         messages.extend(dropped(&ctx));
         self.tick(&ctx);
         self.document.update(&ctx, &mut self.player, &mut self.selection);
-        self.view.update();
         if !self.document.is_opening() {
             let opened = self.to_remember.take().filter(|path| self.document.origin().path() == Some(path));
             opened.iter().for_each(|path| self.store.kept.remember_file(path));
@@ -80,6 +79,8 @@ impl App {
             messages.into_iter().for_each(|message| self.carry_out(&ctx, message));
             ctx.request_repaint();
         }
+        // What was not shown in this frame was not asked for.
+        self.view.update();
         self.keep(&ctx);
     }
 
