@@ -14,9 +14,9 @@ use super::failure::{print, warn};
 /// Starts of each kind that are measured, in turns.
 const STARTS: usize = 7;
 
-type Measure = fn() -> Result<Row, Sentence>;
+type Measure = fn() -> Result<Vec<Row>, Sentence>;
 
-const MEASUREMENTS: [(&str, Measure); 2] = [("frame", frame), ("start", start)];
+const MEASUREMENTS: [(&str, Measure); 2] = [("frame", frames), ("start", start)];
 
 /// The rows that are wanted; says why one could not be measured.
 pub fn rows(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
@@ -26,20 +26,24 @@ pub fn rows(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
             let row = measure();
             row.map_err(|reason| warn(&format!("{name} is not measured: {reason}"))).ok()
         })
+        .flatten()
         .collect()
 }
 
-/// Processor time at its 95th percentile, against what keeps a slow laptop fluent.
-fn frame() -> Result<Row, Sentence> {
+/// Processor time of each view at its 95th percentile, against what keeps a slow laptop fluent.
+fn frames() -> Result<Vec<Row>, Sentence> {
     let measured = app::frame_times(16384).ok_or("the run cannot be made")?;
-    let late = measured.times.get(measured.times.len() * 95 / 100).ok_or("there are no frames")?;
-    let name = format!("frame, {} steps", measured.steps);
-    Ok(Row::against(&name, millis(*late), "ms, 95th percentile", 4.0))
+    let row = |(view, times): &(&str, Vec<Duration>)| {
+        let late = times.get(times.len() * 95 / 100).ok_or("there are no frames")?;
+        let name = format!("frame, {view}, {} steps", measured.steps);
+        Ok(Row::against(&name, millis(*late), "ms, 95th percentile", 4.0))
+    };
+    measured.views.iter().map(row).collect()
 }
 
 /// Medians of starts of the window and of an empty one, each in a process of its own with the same library, renderer
 /// and driver: from the start of the process to its first line, which says that a first frame was handed over.
-fn start() -> Result<Row, Sentence> {
+fn start() -> Result<Vec<Row>, Sentence> {
     app::display()?;
     let mut times = [Vec::new(), Vec::new()];
     for n in 0..2 * STARTS {
@@ -49,7 +53,7 @@ fn start() -> Result<Row, Sentence> {
         times.sort_unstable();
         millis(times[times.len() / 2])
     });
-    Ok(Row::against("start", own, "ms to the first frame, against an empty window", empty))
+    Ok(vec![Row::against("start", own, "ms to the first frame, against an empty window", empty)])
 }
 
 fn first_line_of(is_empty: bool) -> Result<Duration, Sentence> {

@@ -58,7 +58,8 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
     for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
         if let Some(thought) = &choice.misconception {
             ui.add_space(SPACE);
-            prose::line(ui, &format!("**{}** {thought}", choice.text), task::size(ui));
+            let text = fill(ui.ctx(), "{0}: {1}", &[&format!("**{}**", choice.text), thought]);
+            prose::line(ui, &text, task::size(ui));
         }
     }
 }

@@ -93,13 +93,26 @@ fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
     painter.rect_filled(bar, 3.0, palette.empty);
     let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
     painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
-    let text = budget_text(ui, budget);
     if is_over {
         let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
         painter.rect_filled(behind, 4.0, palette.trouble_soft);
     }
     let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
-    shrink_text(painter, line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.ink);
+    let font = theme::text(theme::LABEL);
+    let fits = |text: &String| {
+        let font = theme::readable_font(text, font.clone());
+        painter.layout_no_wrap(text.clone(), font, palette.ink).size().x <= line.width()
+    };
+    // Where room is short the mark says that it is over, and the bar's place which it is.
+    let [whole, shorter, least] =
+        [budget_text(ui, budget), short_text(ui, budget, "{0} of {1} {2}"), short_text(ui, budget, "{0} of {1}")];
+    let text = [whole, shorter].into_iter().find(fits).unwrap_or(least);
+    shrink_text(painter, line, Align2::LEFT_CENTER, &text, font, palette.ink);
+}
+
+fn short_text(ui: &Ui, budget: &Budget, pattern: &str) -> String {
+    let text = fill(ui.ctx(), pattern, &[&bytes(budget.used), &bytes(budget.of), &tr(ui.ctx(), budget.name)]);
+    if budget.is_over() { format!("! {text}") } else { text }
 }
 
 pub fn budget_text(ui: &Ui, budget: &Budget) -> String {
