@@ -42,6 +42,8 @@ pub struct Document {
     /// With the generation of the scene it is of: the rest of its first pass, and the comparison. That cannot be stopped
     /// everywhere, so that only one runs at a time.
     checking: Option<Job<(u64, Check)>>,
+    /// The generation of which that was begun last.
+    verified: u64,
     /// Where the next scene is looked at.
     landing: Option<Landing>,
     /// What a link to the input begins with.
@@ -85,6 +87,7 @@ impl Document {
             building: None,
             looking: None,
             checking: None,
+            verified: 0,
             landing,
             origin,
             lesson_scene: None,
@@ -157,21 +160,21 @@ impl Document {
             Some(Ok((generation, check))) if generation == self.generation => self.check = Some(Arc::new(check)),
             _ => {}
         }
-
-        if self.check.is_none()
+        if self.verified != self.generation
             && self.checking.is_none()
             && self.building.is_none()
             && let Some(scene) = self.scene.clone()
         {
             let generation = self.generation;
+            self.verified = generation;
             self.checking = Some(Job::start(ctx, move |signals| {
-                if let Err(fault) = scene.carry_out(signals) {
-                    return (generation, Check::NotComputed(fault.sentence()));
-                }
                 scene.own.get_or_init(|| {
                     let (run, source) = (&scene.settings.run, &scene.source);
                     run.keeps_to(source).then(|| OwnVerdict::of(&run.on_whole(source)))?
                 });
+                if let Err(fault) = scene.carry_out(signals) {
+                    return (generation, Check::NotComputed(fault.sentence()));
+                }
                 (generation, Check::of(&scene))
             }));
         }
@@ -272,7 +275,9 @@ impl Document {
         // Of the scene before.
         self.checking.iter().for_each(Job::cancel);
         self.wanted = scene.settings.clone();
-        (self.snapshot, self.check, self.looking) = (None, None, None);
+        (self.snapshot, self.looking) = (None, None);
+        // Why there is nothing to compare is known at once.
+        self.check = (!scene.is_compared()).then(|| Arc::new(Check::of(&scene)));
         self.look(ctx, player.cursor());
         if same_input.is_none() {
             let snapshot = self.snapshot.as_deref();
