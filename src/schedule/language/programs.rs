@@ -174,10 +174,12 @@ impl<'a> Summary<'a> {
                 add(kind, self.setting.counts(Place::new(Some(i), None)));
             }),
             (None, Some(of_keys)) => {
-                let of_split = place.s().filter(|_| is_cut(line)).map(|s| self.setting.split_of_all(s));
-                let all = || of_split.unwrap_or_else(|| vec![0..plan.t_c()]);
-                let keys = place.j().map_or_else(all, |j| vec![j..j + 1]);
-                for j in keys.into_iter().flatten() {
+                let keys: Vec<usize> = match (place.j(), place.s().filter(|_| is_cut(line))) {
+                    (Some(j), _) => vec![j],
+                    (None, Some(s)) => self.setting.split_of_all(s).into_iter().flatten().collect(),
+                    (None, None) => (0..plan.t_c()).collect(),
+                };
+                for j in keys {
                     let is_seen = !plan.visible_query_blocks(j).is_empty();
                     if is_seen || of_keys != Over::KeyBlocksSomeQuerySees {
                         let kind = if is_seen { Kind::Seen } else { Kind::Unseen };
