@@ -32,11 +32,11 @@ pub fn read(spec: &str, seed: u64) -> Result<Input, InputError> {
 }
 
 /// The same where steps and counts are enough: of tensors that exceed the budget, their shape without numbers, and a warning
-/// that says so.
+/// that says so. Errors as [`read`] does where the counts themselves would be out of reach.
 pub fn read_or_count(spec: &str, seed: u64) -> Result<Input, InputError> {
+    let (shape, rank) = sizes(spec)?;
     match read(spec, seed) {
-        Err(InputError::TooLarge { bytes, .. }) => {
-            let (shape, rank) = sizes(spec)?;
+        Err(InputError::TooLarge { bytes, .. }) if can_be_counted(&shape) => {
             let mut input = Input::new(spec, Problem::of_shape(shape)?, rank);
             input.seed = Some(seed);
             let said = "counted alone, without numbers: one of Q, K and V is {0}, and {1} is the limit of all";
@@ -46,6 +46,14 @@ pub fn read_or_count(spec: &str, seed: u64) -> Result<Input, InputError> {
         }
         read => read,
     }
+}
+
+/// No count of a pass over all heads exceeds 64 bits, whatever the blocks: of bytes, elements and operations each is at most
+/// 32 times the pairs times the widths.
+fn can_be_counted(shape: &Shape) -> bool {
+    let &Shape { batch, heads, n_q, n_k, d, d_v, .. } = shape;
+    let product = [batch, heads, n_q, n_k].into_iter().fold(32u128, |all, n| all.saturating_mul(n as u128));
+    product.saturating_mul(d as u128 + d_v as u128 + 16) <= u128::from(u64::MAX)
 }
 
 /// The sizes that a spec names, with the rank of its arrays.
@@ -118,6 +126,21 @@ mod tests {
     }
 
     const PINNED: [f64; 4] = [1.377697229385376, 0.4053468108177185, -1.196268916130066, -1.9350470304489136];
+
+    /// What no memory holds is a shape; what no counter holds is refused, as is what no spec is.
+    #[test]
+    fn what_is_too_large_to_hold_is_counted() {
+        let shape = |spec: &str| read_or_count(spec, 0).map(|input| (input.problem.has_values(), input.problem.shape));
+        assert!(shape("random:8,8,4").unwrap().0);
+        let (has_values, counted) = shape("random:1048576,1048576,128,32,8").unwrap();
+        assert_eq!((has_values, counted.n_q, counted.heads, counted.kv_heads), (false, 1 << 20, 32, 8));
+        for spec in
+            ["random:8000000,8000000,100000", "random:8000000,8000000,64,100000", "random:4000000000,4000000000,9"]
+        {
+            assert!(shape(spec).unwrap_err().to_string().contains("use fewer tokens or heads"), "{spec}");
+        }
+        assert!(shape("random:0,2,3").is_err() && shape("random:1,2").is_err());
+    }
 
     #[test]
     fn values_are_standard_normal() {

@@ -12,6 +12,9 @@ use crate::schedule::{Buffer, Space};
 /// Of a text whose products need no block on chip.
 const IDEAL: &str = "ideal products: not held against a budget";
 
+/// The least that a line is shrunk to before it is shortened.
+const LEAST_PART: f32 = 0.8;
+
 /// One budget of a thread block, and how much of it is in use.
 pub struct Budget {
     pub name: &'static str,
@@ -101,7 +104,7 @@ fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
     let font = theme::text(theme::LABEL);
     let fits = |text: &String| {
         let font = theme::readable_font(text, font.clone());
-        painter.layout_no_wrap(text.clone(), font, palette.ink).size().x <= line.width()
+        LEAST_PART * painter.layout_no_wrap(text.clone(), font, palette.ink).size().x <= line.width()
     };
     // Where room is short the mark says that it is over, and the bar's place which it is.
     let [whole, shorter, least] =
