@@ -27,12 +27,18 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// The kernels of an NVIDIA GPU by themselves, by its own clock, at sizes of real models
+    /// The kernels of a GPU by themselves, by its own clock, at sizes of real models
     #[arg(long)]
     gpu: bool,
     /// With --gpu: tokens of all batch entries together
     #[arg(long, value_name = "N", default_value_t = gpu_bench::TOKENS, value_parser = clap::value_parser!(u32).range(1..))]
     tokens: u32,
+    /// With --gpu: only at so many keys
+    #[arg(long, value_name = "N", requires = "gpu")]
+    n: Option<usize>,
+    /// With --gpu: only at this head dimension
+    #[arg(long, value_name = "D", requires = "gpu")]
+    d: Option<usize>,
     /// Only the row of this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -41,7 +47,9 @@ pub struct Arguments {
 /// Measures every row, or the one asked for.
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.gpu {
-        return gpu_bench::main(arguments.json, arguments.tokens as usize, arguments.only.as_deref());
+        let Arguments { tokens, n, d, ref only, .. } = *arguments;
+        let wanted = gpu_bench::Wanted { file: only.as_deref(), n, d };
+        return gpu_bench::main(arguments.json, tokens as usize, &wanted);
     }
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let (mut rows, mut missing) = (Vec::new(), 0);

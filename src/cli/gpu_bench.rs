@@ -1,13 +1,13 @@
-//! `tilescope bench --gpu`: every CUDA kernel by itself, by the GPU's clock, at the sizes that attention is measured at.
+//! `tilescope bench --gpu`: every kernel by itself, by the GPU's clock, at the sizes that attention is measured at.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::attention::{Precision, Shape};
-use crate::gpu::{self, Backend, GpuError, Measured, Probe, Workload};
+use crate::gpu::{self, Backend, DeviceKind, GpuError, Measured, Probe, Workload};
 use crate::number::{self, short};
 use crate::sentence::Sentence;
 
@@ -17,7 +17,8 @@ use super::failure::{print, print_json};
 use super::progress::Progress;
 use super::report::table;
 
-const BACKEND: &str = "cuda";
+/// Backends with kernels to measure, the fastest first.
+const BACKENDS: [&str; 2] = ["cuda", "wgpu"];
 /// Tokens of all batch entries, and width of all heads together: the sizes of the FlashAttention papers.
 pub const TOKENS: u32 = 16_384;
 const WIDTH: usize = 2_048;
@@ -26,6 +27,7 @@ const WIDTH: usize = 2_048;
 #[derive(Debug, Serialize)]
 struct Row {
     kernel: &'static str,
+    backend: &'static str,
     algorithm: &'static str,
     precision: Precision,
     batch: usize,
@@ -50,77 +52,84 @@ struct Row {
     reason: Option<String>,
 }
 
-/// Measures every kernel, or the one whose file is asked for.
-pub fn main(as_json: bool, tokens: usize, only: Option<&str>) -> Result<(), Failure> {
-    let workloads: Vec<_> =
-        workloads(tokens).into_iter().filter(|(file, _)| only.is_none_or(|only| only == *file)).collect();
-    if workloads.is_empty() {
-        let has = gpu::kernels::KERNELS.iter().filter(|kernel| kernel.backend == BACKEND).map(|kernel| kernel.file);
-        let (only, has) = (only.unwrap_or_default(), has.collect::<Vec<_>>().join(", "));
-        return Err(Failure::Bad(format!("--only {only}: there is no such kernel; there are {has}")));
-    }
-    let mut device = match gpu::probe(BACKEND) {
-        Probe::Ready(device) => device,
-        Probe::Unavailable(reason) => return Err(Failure::Missing(format!("--gpu: {reason}"))),
-    };
-    let mut progress = Progress::new("measuring", workloads.len() as u64);
-    let copy = device.copy_bandwidth();
-    let mut rows = Vec::new();
-    for (file, workload) in workloads {
-        progress.at(rows.len() as u64);
-        let measured = device.measure(&workload, &AtomicBool::new(false));
-        rows.push(Row::new(file, &workload, &measured));
-    }
-    drop(progress);
-    if as_json {
-        print_json(&json!({
-            "device": device_json(BACKEND, &Ok::<_, Sentence>(device.info().clone())),
-            "copy_gb_s": copy.as_ref().ok().map(|bytes| bytes / 1e9),
-            "copy_reason": copy.as_ref().err().map(GpuError::to_string),
-            "rows": rows,
-        }))
-    } else {
-        print(&as_text(device.as_ref(), &copy, &rows))
+/// Which workloads are asked for; `None` is any.
+pub struct Wanted<'a> {
+    /// Of this kernel.
+    pub file: Option<&'a str>,
+    /// Keys.
+    pub n: Option<usize>,
+    /// The head dimension.
+    pub d: Option<usize>,
+}
+
+impl Wanted<'_> {
+    fn holds(&self, file: &str, Shape { n_k, d, .. }: Shape) -> bool {
+        self.file.is_none_or(|only| only == file)
+            && self.n.is_none_or(|n| n == n_k)
+            && self.d.is_none_or(|only| only == d)
     }
 }
 
-/// Kernel files with their workloads; sequences are no longer than all tokens.
-fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
-    let of = |file, algorithm, precision, (n, d): (usize, usize), causal| {
-        let n = usize::min(n, tokens);
-        let (batch, heads) = (tokens / n, WIDTH / d);
-        let shape = Shape { batch, heads, kv_heads: heads, n_q: n, n_k: n, d, d_v: d };
-        (file, Workload { algorithm, precision, shape, causal, splits: 1 })
-    };
-    // One query of each head over all keys.
-    let decode = |d, splits| {
-        let (file, open) = of("split_kv.cu", "split-kv", Precision::F32, (tokens, d), false);
-        (file, Workload { shape: Shape { n_q: 1, ..open.shape }, splits, ..open })
-    };
-    let mut all = Vec::new();
-    for (file, algorithm) in [("standard.cu", "standard"), ("flash1.cu", "flash1"), ("flash2.cu", "flash2")] {
-        for size in [(1024, 64), (4096, 64), (4096, 128)] {
-            all.push(of(file, algorithm, Precision::F32, size, false));
-        }
-        all.push(of(file, algorithm, Precision::F32, (4096, 64), true));
-    }
-    all.extend([(64, 1), (64, 4), (64, 16), (128, 16)].map(|(d, splits)| decode(d, splits)));
-    for (file, algorithm) in
-        [("flash2_backward.cu", "flash2-backward"), ("two_kernel_backward.cu", "two-kernel-backward")]
+/// Measures the kernels that are asked for, on the devices that are there.
+pub fn main(as_json: bool, tokens: usize, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    if let Some(only) = wanted.file
+        && gpu::kernels::by_file(only).is_none()
     {
-        for (d, causal) in [(64, false), (64, true), (128, false)] {
-            // Of one batch entry: its heads and key blocks fill a device.
-            let (file, all_entries) = of(file, algorithm, Precision::F32, (4096, d), causal);
-            all.push((file, Workload { shape: Shape { batch: 1, ..all_entries.shape }, ..all_entries }));
-        }
+        let has = gpu::kernels::KERNELS.iter().map(|kernel| kernel.file).collect::<Vec<_>>().join(", ");
+        return Err(Failure::Bad(format!("--only {only}: there is no such kernel; there are {has}")));
     }
-    for precision in [Precision::F16, Precision::BF16] {
-        for size in [(1024, 64), (4096, 64), (16_384, 64), (1024, 128), (4096, 128), (16_384, 128)] {
-            for causal in [false, true] {
-                all.push(of("flash2_mma.cu", "flash2", precision, size, causal));
+    if !BACKENDS.iter().flat_map(|backend| workloads(backend, tokens)).any(|(file, w)| wanted.holds(file, w.shape)) {
+        return Err(Failure::Bad("--n, --d: no kernel is measured at that size".to_owned()));
+    }
+    let mut benches = Vec::new();
+    let mut missing = Vec::new();
+    for backend in BACKENDS {
+        let mut workloads = workloads(backend, tokens);
+        workloads.retain(|(file, workload)| wanted.holds(file, workload.shape));
+        match gpu::probe(backend) {
+            _ if workloads.is_empty() => {}
+            Probe::Ready(device) if device.info().kind == DeviceKind::Software => {
+                missing.push(
+                    Sentence::new("{0} is a software driver: its speed says nothing about a GPU")
+                        .with(&device.info().name),
+                );
             }
+            Probe::Ready(device) => benches.push((device, workloads)),
+            Probe::Unavailable(reason) => missing.push(reason),
         }
     }
+    let reason = Sentence::list(missing);
+    if benches.is_empty() {
+        let reason = reason.as_ref().map(Sentence::to_string).unwrap_or_default();
+        return Err(Failure::Missing(format!("--gpu: {reason}")));
+    }
+    let mut progress = Progress::new("measuring", benches.iter().map(|(_, workloads)| workloads.len() as u64).sum());
+    let mut measured: Vec<Bench> = Vec::new();
+    for (mut device, workloads) in benches {
+        let copy = device.copy_bandwidth();
+        let mut rows = Vec::new();
+        for (file, workload) in workloads {
+            progress.at(measured.iter().map(|bench| bench.rows.len()).sum::<usize>() as u64 + rows.len() as u64);
+            device.prefer(file);
+            let times = device.measure(&workload, &AtomicBool::new(false));
+            rows.push(Row::new(file, device.info().backend, &workload, &times));
+        }
+        measured.push(Bench { device, copy, rows });
+    }
+    drop(progress);
+    if as_json { print_json(&as_document(&measured, reason.as_ref())) } else { print(&as_text(&measured)) }
+}
+
+/// What a device gave.
+struct Bench {
+    device: Box<dyn Backend>,
+    copy: Result<f64, GpuError>,
+    rows: Vec<Row>,
+}
+
+/// Kernel files of a backend with their workloads; sequences are no longer than all tokens.
+fn workloads(backend: &str, tokens: usize) -> Vec<(&'static str, Workload)> {
+    let all = if backend == "cuda" { of_cuda(tokens) } else { of_wgpu(tokens) };
     // Shorter sequences may have made two of them one.
     let mut each: Vec<(&'static str, Workload)> = Vec::new();
     for one in all {
@@ -131,8 +140,80 @@ fn workloads(tokens: usize) -> Vec<(&'static str, Workload)> {
     each
 }
 
+/// A kernel's file with one size of all tokens, in as many batch entries as they fill.
+fn of(
+    file: &'static str,
+    precision: Precision,
+    tokens: usize,
+    (n, d): (usize, usize),
+    causal: bool,
+) -> (&'static str, Workload) {
+    let n = usize::min(n, tokens);
+    let (batch, heads) = (tokens / n, WIDTH / d);
+    let shape = Shape { batch, heads, kv_heads: heads, n_q: n, n_k: n, d, d_v: d };
+    let algorithm = gpu::kernels::by_file(file).map_or("", |kernel| kernel.algorithm);
+    (file, Workload { algorithm, precision, shape, causal, splits: 1 })
+}
+
+/// The same of one batch entry: its heads and blocks fill a device.
+fn of_one(file: &'static str, tokens: usize, size: (usize, usize), causal: bool) -> (&'static str, Workload) {
+    let (file, all) = of(file, Precision::F32, tokens, size, causal);
+    (file, Workload { shape: Shape { batch: 1, ..all.shape }, ..all })
+}
+
+/// One query of each head over all keys.
+fn decode(file: &'static str, tokens: usize, d: usize, splits: usize) -> (&'static str, Workload) {
+    let (file, open) = of(file, Precision::F32, tokens, (tokens, d), false);
+    (file, Workload { shape: Shape { n_q: 1, ..open.shape }, splits, ..open })
+}
+
+/// d and splits that a decoding kernel is measured at.
+const DECODES: [(usize, usize); 4] = [(64, 1), (64, 4), (64, 16), (128, 16)];
+
+fn of_cuda(tokens: usize) -> Vec<(&'static str, Workload)> {
+    let mut all = Vec::new();
+    for file in ["standard.cu", "flash1.cu", "flash2.cu"] {
+        for size in [(1024, 64), (4096, 64), (4096, 128)] {
+            all.push(of(file, Precision::F32, tokens, size, false));
+        }
+        all.push(of(file, Precision::F32, tokens, (4096, 64), true));
+    }
+    all.extend(DECODES.map(|(d, splits)| decode("split_kv.cu", tokens, d, splits)));
+    for file in ["flash2_backward.cu", "two_kernel_backward.cu"] {
+        for (d, causal) in [(64, false), (64, true), (128, false)] {
+            all.push(of_one(file, tokens, (4096, d), causal));
+        }
+    }
+    for precision in [Precision::F16, Precision::BF16] {
+        for size in [(1024, 64), (4096, 64), (16_384, 64), (1024, 128), (4096, 128), (16_384, 128)] {
+            for causal in [false, true] {
+                all.push(of("flash2_mma.cu", precision, tokens, size, causal));
+            }
+        }
+    }
+    all
+}
+
+/// In f32, of one batch entry, and within what WebGPU binds at once, 128 MiB: S of 1024 x 1024 and 32 heads is as much.
+fn of_wgpu(tokens: usize) -> Vec<(&'static str, Workload)> {
+    let mut all =
+        vec![of_one("standard.wgsl", tokens, (1024, 64), false), of_one("standard.wgsl", tokens, (1024, 128), false)];
+    for file in ["flash1.wgsl", "flash2.wgsl", "flash2_wide.wgsl"] {
+        for (size, causal) in [((1024, 64), false), ((4096, 64), false), ((4096, 64), true), ((4096, 128), false)] {
+            all.push(of_one(file, tokens, size, causal));
+        }
+    }
+    all.extend(DECODES.map(|(d, splits)| decode("split_kv.wgsl", tokens, d, splits)));
+    all
+}
+
 impl Row {
-    fn new(kernel: &'static str, workload: &Workload, measured: &Result<Measured, GpuError>) -> Self {
+    fn new(
+        kernel: &'static str,
+        backend: &'static str,
+        workload: &Workload,
+        measured: &Result<Measured, GpuError>,
+    ) -> Self {
         let Shape { batch, heads, n_q, n_k: n, d, .. } = workload.shape;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let done = measured.as_ref().ok();
@@ -140,6 +221,7 @@ impl Row {
         let rate = |amount: f64| median.filter(|time| !time.is_zero()).map(|time| amount / time.as_secs_f64());
         Self {
             kernel,
+            backend,
             algorithm: workload.algorithm,
             precision: workload.precision,
             batch,
@@ -163,12 +245,32 @@ impl Row {
     }
 }
 
-fn as_text(device: &dyn Backend, copy: &Result<f64, GpuError>, rows: &[Row]) -> String {
-    let copy = match copy {
-        Ok(bytes) => format!("copies {}", number::rate(*bytes, "B/s")),
-        Err(error) => format!("copies were not measured: {error}"),
-    };
-    let mut text = format!("{}, {}; {copy}\n", device.info().name, device.info().driver);
+fn as_document(benches: &[Bench], missing: Option<&Sentence>) -> Value {
+    let devices = benches.iter().map(|Bench { device, copy, .. }| {
+        let info = device.info();
+        json!({
+            "device": device_json(info.backend, &Ok::<_, Sentence>(info.clone())),
+            "copy_gb_s": copy.as_ref().ok().map(|bytes| bytes / 1e9),
+            "copy_reason": copy.as_ref().err().map(GpuError::to_string),
+        })
+    });
+    json!({
+        "devices": devices.collect::<Vec<_>>(),
+        "missing": missing.map(Sentence::to_string),
+        "rows": benches.iter().flat_map(|bench| &bench.rows).collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(benches: &[Bench]) -> String {
+    let mut text = String::new();
+    for Bench { device, copy, .. } in benches {
+        let copy = match copy {
+            Ok(bytes) => format!("copies {}", number::rate(*bytes, "B/s")),
+            Err(error) => format!("copies were not measured: {error}"),
+        };
+        text += &format!("{}, {}; {copy}\n", device.info().name, device.info().driver);
+    }
+    let rows: Vec<&Row> = benches.iter().flat_map(|bench| &bench.rows).collect();
     let head = ["kernel", "format", "N", "d", "batch", "heads", "causal", "ms", "TFLOP/s", "launches"];
     let mut cells = vec![head.map(String::from).to_vec()];
     cells.extend(rows.iter().map(|row| {
@@ -201,18 +303,21 @@ mod tests {
     use crate::gpu::kernels::{KERNELS, by_file};
 
     #[test]
-    fn every_cuda_kernel_is_measured_at_sizes_that_fit_it() {
-        let all = workloads(TOKENS as usize);
-        for kernel in KERNELS.iter().filter(|kernel| kernel.backend == BACKEND) {
-            assert!(all.iter().any(|(file, _)| *file == kernel.file), "{}", kernel.file);
+    fn every_kernel_is_measured_at_sizes_that_fit_it() {
+        for backend in BACKENDS {
+            let all = workloads(backend, TOKENS as usize);
+            for kernel in KERNELS.iter().filter(|kernel| kernel.backend == backend) {
+                assert!(all.iter().any(|(file, _)| *file == kernel.file), "{}", kernel.file);
+            }
+            for (file, workload) in &all {
+                let kernel = by_file(file).expect("a kernel");
+                assert_eq!((kernel.backend, kernel.algorithm), (backend, workload.algorithm));
+                assert!(kernel.precisions().contains(&workload.precision) && workload.shape.d <= kernel.d_max);
+                assert_eq!(workload.shape.validate(), Ok(()));
+            }
+            assert!(workloads(backend, 512).iter().all(|(_, w)| w.shape.n_k == 512 && w.shape.batch == 1));
         }
-        for (file, workload) in &all {
-            let kernel = by_file(file).expect("a kernel");
-            assert_eq!(kernel.algorithm, workload.algorithm);
-            assert!(kernel.precisions().contains(&workload.precision) && workload.shape.d <= kernel.d_max);
-            assert_eq!(workload.shape.validate(), Ok(()));
-        }
-        assert!(workloads(512).iter().all(|(_, w)| w.shape.n_k == 512 && w.shape.batch == 1));
+        let all = workloads("cuda", TOKENS as usize);
         // What the tensor core kernel is judged by.
         for (n, d) in [(4096, 64), (4096, 128), (16_384, 64), (16_384, 128)] {
             let of = |causal| {
@@ -224,15 +329,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_is_measured_and_no_more() {
+        let all = workloads("cuda", TOKENS as usize);
+        let count = |wanted: Wanted<'_>| all.iter().filter(|(file, w)| wanted.holds(file, w.shape)).count();
+        assert_eq!(count(Wanted { file: None, n: None, d: None }), all.len());
+        assert_eq!(count(Wanted { file: Some("flash2_mma.cu"), n: Some(4096), d: Some(128) }), 4);
+        assert_eq!(count(Wanted { file: Some("standard.cu"), n: Some(1024), d: Some(128) }), 0);
+        let nowhere = Wanted { file: None, n: Some(17), d: None };
+        assert!(matches!(main(true, TOKENS as usize, &nowhere), Err(Failure::Bad(_))));
+    }
+
+    #[test]
     fn a_row_holds_the_rates_of_its_median() {
-        let (file, workload) = workloads(TOKENS as usize).swap_remove(0);
+        let (file, workload) = workloads("cuda", TOKENS as usize).swap_remove(0);
         let times = [2, 1, 4].map(Duration::from_millis).to_vec();
         let measured = Measured { kernel: file, variant: "x".into(), times, sets: 2, launches: 3, device_bytes: 1 };
-        let row = Row::new(file, &workload, &Ok(measured));
+        let row = Row::new(file, "cuda", &workload, &Ok(measured));
         assert_eq!((row.median_ms, row.min_ms, row.max_ms, row.runs), (Some(2.0), Some(1.0), Some(4.0), 3));
         let tflops = row.tflops.expect("a time");
         assert!((tflops - workload.flops() / 2e-3 / 1e12).abs() < 1e-9);
-        let refused = Row::new(file, &workload, &Err(GpuError::Lost("gone".into())));
+        let refused = Row::new(file, "cuda", &workload, &Err(GpuError::Lost("gone".into())));
         assert_eq!((refused.median_ms, refused.tflops), (None, None));
         assert!(refused.reason.is_some_and(|reason| reason.contains("gone")));
     }

@@ -65,6 +65,8 @@ pub enum Refusal {
     Measure {
         backend: &'static str,
     },
+    /// A measurement where the device does not tell the time.
+    Clock,
     Problem(ProblemError),
 }
 
@@ -109,6 +111,7 @@ impl Refusal {
             Self::Measure { backend } => {
                 Sentence::new("the {0} backend does not measure its kernels by themselves").with(backend)
             }
+            Self::Clock => "the device has no clock of its own that would time a kernel by itself".into(),
             Self::Memory { needed, free, total } => {
                 let text = "the run needs {0} of device memory, but {1} of {2} are free: use fewer tokens or heads";
                 let [needed, free] = number::bytes_apart(*needed, *free);

@@ -11,7 +11,7 @@ use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::{Precision, Problem, Shape};
 use tilescope::gpu::kernels::{FLASH2_WGSL, SPLIT_KV_WGSL};
 use tilescope::gpu::wgpu::WgpuBackend;
-use tilescope::gpu::{Backend, GpuError, SourceError};
+use tilescope::gpu::{Backend, GpuError, Refusal, SourceError, Workload};
 
 fn prepared(name: &str, problem: Problem) -> Prepared {
     Prepared::new(Case { name: name.into(), problem })
@@ -231,4 +231,27 @@ fn a_changed_source_runs_until_it_is_taken_back() {
     backend.set_source(file, None).expect("its own again");
     assert_eq!(o(&mut backend), own);
     assert!(backend.set_source("flash2.cu", None).is_err());
+}
+
+#[test]
+fn a_kernel_is_timed_by_itself() {
+    let Some(mut backend) = backend(kernels().count()) else { return };
+    let shape = Shape { heads: 2, kv_heads: 2, ..Shape::single(48, 80, 32) };
+    for kernel in kernels() {
+        backend.prefer(kernel.file);
+        let workload =
+            Workload { algorithm: kernel.algorithm, precision: Precision::F32, shape, causal: true, splits: 2 };
+        match backend.measure(&workload, &NEVER) {
+            Ok(measured) => {
+                assert_eq!(measured.kernel, kernel.file);
+                assert!(measured.sets == 16 && (3..=30).contains(&measured.times.len()), "{measured:?}");
+                assert!(measured.median().is_some_and(|time| !time.is_zero()), "{measured:?}");
+                // Q, K, V and O of each set at the least.
+                assert!(measured.device_bytes >= 16 * 4 * 2 * (2 * 48 + 2 * 80) * 32, "{measured:?}");
+            }
+            Err(error) => assert_eq!(error, GpuError::Refused(Refusal::Clock)),
+        }
+        let in_f16 = Workload { precision: Precision::F16, ..workload };
+        assert_eq!(backend.measure(&in_f16, &NEVER), Err(Refusal::Precision(Precision::F16).into()));
+    }
 }

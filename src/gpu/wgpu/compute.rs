@@ -18,7 +18,7 @@ use super::stages::{self, Dispatch, Stage};
 use crate::attention::Problem;
 
 /// What every launch of a run shares.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     kernel: &'static Kernel,
     problem: &'a Problem,
     tensors: Tensors,
@@ -32,11 +32,22 @@ struct Job<'a> {
     flops: f64,
 }
 
+impl Job<'_> {
+    pub(super) fn has_clock(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> u64 {
+        self.tensors.bytes()
+    }
+}
+
 /// What the launches so far took.
 #[derive(Default)]
-struct Spent {
-    kernel_time: Duration,
-    launches: usize,
+pub(super) struct Spent {
+    pub(super) kernel_time: Duration,
+    pub(super) launches: usize,
     flops: f64,
 }
 
@@ -51,7 +62,29 @@ impl WgpuBackend {
     ) -> Result<(GpuRun, Vec<HeadTaps>), GpuError> {
         let started = Instant::now();
         let splits = stages::splits(problem, kernel, self.splits.get());
-        let job = Job {
+        let job = self.job(kernel, problem, splits, taps, cancel)?;
+        let spent = self.carry_out(&job)?;
+        let (outputs, taps) = job.tensors.download(&self.device, &self.queue, &problem.shape)?;
+        let run = GpuRun {
+            outputs,
+            kernel_time: job.clock.map(|_| spent.kernel_time),
+            wall: started.elapsed(),
+            launches: spent.launches,
+            device_bytes: job.tensors.bytes(),
+        };
+        Ok((run, taps))
+    }
+
+    /// Uploads the inputs of a run.
+    pub(super) fn job<'a>(
+        &self,
+        kernel: &'static Kernel,
+        problem: &'a Problem,
+        splits: usize,
+        taps: bool,
+        cancel: &'a AtomicBool,
+    ) -> Result<Job<'a>, GpuError> {
+        Ok(Job {
             kernel,
             problem,
             tensors: Tensors::upload(&self.device, &self.queue, problem, kernel, splits, taps)?,
@@ -66,21 +99,17 @@ impl WgpuBackend {
                     stage.grid(problem, kernel, splits).programs() as f64 * stage.flops(problem, kernel, splits)
                 })
                 .sum(),
-        };
+        })
+    }
+
+    /// Runs every entry point over its whole grid.
+    pub(super) fn carry_out(&mut self, job: &Job<'_>) -> Result<Spent, GpuError> {
         self.progress.set(0.0);
         let mut spent = Spent::default();
-        for stage in stages::of(kernel) {
-            self.stage(&job, stage, &mut spent)?;
+        for stage in stages::of(job.kernel) {
+            self.stage(job, stage, &mut spent)?;
         }
-        let (outputs, taps) = job.tensors.download(&self.device, &self.queue, &problem.shape)?;
-        let run = GpuRun {
-            outputs,
-            kernel_time: job.clock.map(|_| spent.kernel_time),
-            wall: started.elapsed(),
-            launches: spent.launches,
-            device_bytes: job.tensors.bytes(),
-        };
-        Ok((run, taps))
+        Ok(spent)
     }
 
     /// Runs one entry point over its whole grid.

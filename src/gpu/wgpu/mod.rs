@@ -4,6 +4,7 @@ mod adapter;
 mod clock;
 mod compute;
 mod guard;
+mod measure;
 mod memory;
 mod params;
 mod pipeline;
@@ -18,7 +19,8 @@ use wgpu::{Adapter, Device, DeviceDescriptor, Features, Limits, Queue};
 
 use super::launch::Pace;
 use super::{
-    Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Progress, Refusal, Roofs, SourceError, Taps, kernels,
+    Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Measured, Progress, Refusal, Roofs, SourceError, Taps,
+    Workload, kernels,
 };
 use crate::attention::{Precision, Problem, Shape};
 use crate::sentence::Sentence;
@@ -304,6 +306,15 @@ impl Backend for WgpuBackend {
         }
         let (_, heads) = self.guarded(|backend| backend.compute(kernel, problem, true, cancel))?;
         Ok(Taps { br: kernel.br, bc: kernel.bc, heads })
+    }
+
+    fn measure(&mut self, workload: &Workload, cancel: &AtomicBool) -> Result<Measured, GpuError> {
+        self.guarded(|backend| backend.measure_workload(workload, cancel))
+    }
+
+    fn copy_bandwidth(&mut self) -> Result<f64, GpuError> {
+        let roofs = self.roofs(&AtomicBool::new(false))?;
+        roofs.copy_bytes_per_s.ok_or_else(|| Refusal::Measure { backend: NAME }.into())
     }
 
     fn roofs(&mut self, cancel: &AtomicBool) -> Result<Roofs, GpuError> {

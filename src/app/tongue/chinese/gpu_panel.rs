@@ -231,6 +231,10 @@ pub static TABLE: &[(&str, &str)] = &[
     ("the backend has no such variants of its kernels", "后端没有这样的核函数"),
     ("the {0} backend does not measure its kernels by themselves", "{0} 后端不单独测量它的核函数"),
     (
+        "the device has no clock of its own that would time a kernel by itself",
+        "设备没有自己的时钟，不能单独给核函数计时",
+    ),
+    (
         "the run needs {0} of device memory, but {1} of {2} are free: use fewer tokens or heads",
         "运行需要 {0} 设备内存，但 {2} 中只有 {1} 空闲：请减少词元或注意力头",
     ),
