@@ -31,8 +31,8 @@ const TINY = 1.6458114e-38;
 override D_VECS: u32 = 4u;
 override DV_VECS: u32 = 4u;
 
-// vec4s of a block of Q, and of a block of K or V with one vec4 more in each row (flash2_wide).
-override Q_TILE: u32 = 512u;
+// vec4s of a block of Q, and of a block of K or V, with one vec4 more in each row (flash2_wide).
+override Q_TILE: u32 = 544u;
 override KV_TILE: u32 = 544u;
 
 // Also set then: record m and l of every query after every key block, for comparison with the stepper.

@@ -38,7 +38,12 @@ fn the_suite_runs_from_the_checks_to_the_table() {
     let [library, modules] = stand_in().expect("the library that plays a driver");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let result = folder.path().join("result.json");
+    let tools = tempfile::tempdir().expect("a temporary folder");
+    let path = with_ncu(tools.path());
     let output = script("gpu-suite")
+        .env("PATH", path)
+        // No adapter on this platform: what else there is here is not asked.
+        .env("WGPU_BACKEND", "dx12")
         .args(["--tokens", "256", "--output"])
         .args([&result, Path::new(PROGRAM)])
         .env("LD_LIBRARY_PATH", library)
@@ -102,7 +107,43 @@ fn the_suite_runs_from_the_checks_to_the_table() {
     let table = std::fs::read_to_string(&readme).expect("the file");
     assert!(table.starts_with("before\n") && table.ends_with("\nafter\n"));
     assert!(table.contains("| `flash2.cu` | Played GPU | f32 | 256 | 64 | no | 0.500 |"), "{table}");
+    // Issue slots to warps as the counters say, then the two longest waits of 8 (2 of them no wait); what failed says why.
+    let told = "| `flash2` | 4096 | 64 | 44 | 50 | - | - | 74 | - | 0 | - | data from shared memory or the exp unit 50 %, sleeping 12 % |";
+    assert!(table.contains(told), "{table}");
+    assert!(
+        table.contains("| `flash1` | 4096 | 64 | - | - | - | - | - | - | - | - | ==ERROR== no counters here |"),
+        "{table}"
+    );
     assert!(report(&["--check"]).expect("it starts").status.success());
+}
+
+/// What Nsight Compute prints of a launch, with few counters; of one kernel it gives none.
+const NCU: &str = r#"#!/bin/bash
+while [ $# -gt 0 ]; do
+    case $1 in
+        --log-file) log=$2 ;;
+        --kernel-name) kernel=$2 ;;
+    esac
+    shift
+done
+[ "$kernel" != flash1 ] || { echo "==ERROR== no counters here" >"$log"; exit 1; }
+stall() { printf '"smsp__average_warps_issue_stalled_%s_per_issue_active.ratio"' "$1"; }
+{
+    echo "==PROF== Connected"
+    echo "\"Kernel Name\",\"smsp__issue_active.avg.pct_of_peak_sustained_active\",\"sm__inst_executed_pipe_tensor_op_hmma.avg.pct_of_peak_sustained_active\",\"l1tex__throughput.avg.pct_of_peak_sustained_active\",\"gpu__dram_throughput.avg.pct_of_peak_sustained_elapsed\",$(stall short_scoreboard),$(stall sleeping),$(stall selected),$(stall barrier)"
+    echo '"","%","%","%","%","inst","inst","inst","inst"'
+    echo "\"$kernel\",\"43.5\",\"50.2\",\"73.5\",\"0.2\",\"4\",\"1\",\"2\",\"1\""
+} >"$log"
+"#;
+
+/// PATH with a profiler in front.
+fn with_ncu(folder: &Path) -> std::ffi::OsString {
+    use std::os::unix::fs::PermissionsExt;
+    let program = folder.join("ncu");
+    std::fs::write(&program, NCU).expect("a writable folder");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths([folder.to_owned()].into_iter().chain(std::env::split_paths(&rest))).expect("a path")
 }
 
 #[test]

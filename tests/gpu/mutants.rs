@@ -4,9 +4,9 @@
 use crate::common::gpu::{Prepared, backend, cases};
 use tilescope::attention::Shape;
 use tilescope::attention::cases::{Case, problem};
-use tilescope::gpu::Backend;
 use tilescope::gpu::kernels::by_file;
 use tilescope::gpu::wgpu::WgpuBackend;
+use tilescope::gpu::{Backend, DeviceKind};
 
 /// What is changed, which text, into what.
 type Mutant = (&'static str, &'static str, &'static str);
@@ -237,8 +237,8 @@ fn programs_that_run_backwards_show_what_their_order_hides() {
 }
 
 const FLASH2_WIDE: &[Mutant] = &[
-    ("O is not rescaled", "o[r][n] *= alpha;", ""),
-    ("l is not rescaled", "l[r] = alpha * l[r] + sum[r];", "l[r] = l[r] + sum[r];"),
+    ("O is not rescaled", "o[n] = mat4x4f(alpha.x * o[n][0]", "o[n] = mat4x4f(o[n][0]"),
+    ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
     ("the tile's maximum replaces the row's", "var m_new = m;", "var m_new = vec4f(HIDDEN);"),
     (
         "products before all keys are there",
@@ -250,18 +250,20 @@ const FLASH2_WIDE: &[Mutant] = &[
         "workgroupBarrier();\n\n        // [step: accumulate]",
         "\n        // [step: accumulate]",
     ),
+    ("the maximum leaves out a key", "max(max(s[0], s[1]), max(s[2], s[3]))", "max(max(s[0], s[1]), s[2])"),
     (
-        "the maximum leaves out a key",
-        "max(max(s[r].x, s[r].y), max(s[r].z, s[r].w))",
-        "max(max(s[r].x, s[r].y), s[r].z)",
+        "two queries change places",
+        "q_tile[at + 2u * step], q_tile[at + 3u * step]",
+        "q_tile[at + 3u * step], q_tile[at + 2u * step]",
     ),
-    ("two keys change places", "dot(q, k2), dot(q, k3)", "dot(q, k3), dot(q, k2)"),
     ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
     ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("a window ends where it begins", "(key < starts) | (key >= ends)", "key >= ends"),
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
-    ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
-    ("O is not normalised", "o[r][n] *= inverse;", ""),
-    ("O of a row of NaN is a number", "if (is_odd(m[r])) { o[r][n] = vec4f(nan()); }", ""),
+    ("V of a masked key leaks", "if (all(weights != vec4f()))", "if (true)"),
+    ("V of a key that one query does not see leaks", "if (weights.z != 0.0)", "if (true)"),
+    ("O is not normalised", "mat4x4f(inverse.x * o[n][0]", "mat4x4f(o[n][0]"),
+    ("O of a row of NaN is a number", "if (is_odd(m.y)) { o[n][1] = vec4f(nan()); }", ""),
 ];
 
 /// Catches every one of `own` and `shared`, mutants of one kernel.
@@ -285,6 +287,10 @@ fn catch_all(file: &str, own: &[Mutant], shared: &[Mutant]) {
         }
     }
     println!("{file}: {ran} mutants, {} survive", survivors.len());
+    // A missing barrier is a race, which a GPU may win every time; a software driver runs one thread after another.
+    if backend.info().kind != DeviceKind::Software {
+        survivors.retain(|name| !name.starts_with("products before all "));
+    }
     assert!(survivors.is_empty(), "{file}: {survivors:?} survive");
 }
 

@@ -145,7 +145,7 @@ impl WgpuBackend {
     fn pipeline(&mut self, kernel: &'static Kernel, stage: &Stage, variant: Variant) -> Result<Pipeline, GpuError> {
         let program = match self.programs.entry(kernel.file) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Program::new(&self.device, kernel, &kernel.text())?),
+            Entry::Vacant(new) => new.insert(Program::own(&self.device, kernel)?),
         };
         program.pipeline(&self.device, stage, variant)
     }

@@ -223,7 +223,7 @@ impl WgpuBackend {
         let mut kernels = kernels::of(NAME, algorithm).filter(fits);
         let best = match self.info.kind {
             DeviceKind::Software => kernels.clone().next(),
-            _ => kernels.clone().next_back(),
+            _ => kernels.clone().rfind(|kernel| stages::pays(kernel, shape)),
         };
         kernels.find(asked_for).or(best).ok_or_else(|| Refusal::Algorithm {
             backend: NAME,

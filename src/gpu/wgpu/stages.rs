@@ -92,14 +92,19 @@ pub(super) fn of(kernel: &Kernel) -> &'static [Stage] {
 pub(super) fn workgroup_bytes(kernel: &Kernel, shape: &Shape) -> usize {
     let (d, d_v, vec4) = (padded(shape.d), padded(shape.d_v), 4);
     match kernel.file {
-        // Q, then K or V with a vec4 more in each row, then P with a float more, then 8 partial sums of each row.
+        // Q, then K or V, with a vec4 more in each row; then P by key, with a vec4 more; then 8 partial sums of each row.
         "flash2_wide.wgsl" => {
             let Kernel { br, bc, .. } = kernel;
-            4 * (br * d + bc * (d.max(d_v) + vec4) + br * (bc + 1) + br * 8)
+            4 * (br * (d + vec4) + bc * (d.max(d_v) + vec4) + bc * (br + vec4) + br * 8)
         }
         // Sized for the largest head dimension, within what every device grants.
         _ => 16_384,
     }
+}
+
+/// Whether a kernel is worth choosing: flash2_wide is slower than flash2 where rows are longer (`kernels/README.md`).
+pub(super) fn pays(kernel: &Kernel, shape: &Shape) -> bool {
+    kernel.file != "flash2_wide.wgsl" || shape.d.max(shape.d_v) <= 64
 }
 
 /// One dispatch: what the kernel is told of its place, and how many workgroups run.

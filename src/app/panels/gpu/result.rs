@@ -127,6 +127,11 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
             let text = "No FLOPs and bytes: the closed forms count those of the kernel as it is in kernels/.";
             note(ui, tr(ui.ctx(), text));
         }
+        if outcome.changed.is_some_and(|file| file.ends_with(".wgsl")) {
+            let text = "Its time is not that of the text in kernels/: in a changed text wgpu counts the rounds of each loop, \
+                so that none runs for ever, and that is slower.";
+            note(ui, tr(ui.ctx(), text));
+        }
         return;
     };
     let Tiling { br, bc } = work.tiling;

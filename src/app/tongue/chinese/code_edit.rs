@@ -60,6 +60,11 @@ pub static TABLE: &[(&str, &str)] = &[
     ("largest error", "最大误差"),
     ("largest error of the run", "本次运行的最大误差"),
     ("changed source", "改过的源码"),
+    (
+        "Its time is not that of the text in kernels/: in a changed text wgpu counts the rounds of each loop, \
+            so that none runs for ever, and that is slower.",
+        "它的用时不能与 kernels/ 里的文本相比：改过的文本里，wgpu 会数每个循环的轮数，不让它一直运行，因此更慢。",
+    ),
     ("! changed source of {0}", "! 改过的 {0} 源码"),
     ("Changed source: these numbers are of {0} as it was edited here.", "改过的源码：这些数值来自在这里编辑过的 {0}。"),
     (
