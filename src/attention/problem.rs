@@ -1,5 +1,7 @@
 //! One attention problem, and the view of it that a single (batch, query head) computes.
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2, Array4, Axis, s};
 
 use super::band::Band;
@@ -7,6 +9,7 @@ use super::dropout::Dropout;
 use super::format::Format;
 use super::mask::{Mask, OWN_DIAGONALS};
 use super::not_finite::OddValues;
+use super::pages::Pages;
 use super::precision::{Precision, Real, store_scaled, store_scores_as};
 use super::shape::Shape;
 use crate::sentence::{Sentence, says_a_sentence};
@@ -36,6 +39,8 @@ pub struct Problem {
     /// weight gives nothing to O (gpt-oss, 2025). Finite in f32.
     pub sinks: Option<Array1<f64>>,
     pub dropout: Option<Dropout>,
+    /// Where K and V lie, of an input that keeps them in pages: it changes what is read, and no number.
+    pub pages: Option<Arc<Pages>>,
 }
 
 /// Why a problem cannot be set up. Every message says what, where and what to do.
@@ -122,6 +127,7 @@ impl Problem {
             bias: None,
             sinks: None,
             dropout: None,
+            pages: None,
         })
     }
 
@@ -135,8 +141,8 @@ impl Problem {
         let (q, k, v) = (no_rows(heads, d), no_rows(kv_heads, d), no_rows(kv_heads, d_v));
         let scale = 1.0 / (d as f64).sqrt();
         let mask = Mask::default();
-        let (softcap, alibi_slopes, bias, sinks, dropout) = (None, None, None, None, None);
-        Ok(Self { shape, q, k, v, scale, mask, softcap, alibi_slopes, bias, sinks, dropout })
+        let (softcap, alibi_slopes, bias, sinks, dropout, pages) = (None, None, None, None, None, None);
+        Ok(Self { shape, q, k, v, scale, mask, softcap, alibi_slopes, bias, sinks, dropout, pages })
     }
 
     /// It has Q, K and V, and is no shape alone.
@@ -265,6 +271,7 @@ impl Problem {
         });
         short.sinks = self.sinks.clone();
         short.dropout = self.dropout.clone();
+        short.pages = self.pages.clone();
         Ok(short)
     }
 

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::attention::Shape;
+use crate::attention::{Pages, Shape};
 use crate::schedule::language::{self, KernelWork, Role, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
@@ -242,7 +242,9 @@ impl GridQuestion {
                 language::element_bytes(&tensor.name, tensor.kind, plan.precision) as f64 * rows as f64 * cols as f64;
             is_given_or_left.then_some(bytes * (heads * self.shape.batch) as f64)
         };
-        text.tensors.iter().enumerate().filter_map(of_tensor).sum()
+        let entries: u64 = plan.key_blocks_by_sequence().iter().map(|blocks| plan.entries_of_all(blocks)).sum();
+        let table = (entries * Pages::ENTRY_BYTES) as f64 * self.shape.batch as f64;
+        text.tensors.iter().enumerate().filter_map(of_tensor).sum::<f64>() + table
     }
 
     /// The blocks of `kernel` go through their loads and stores step by step, as many at once as the chip holds.
@@ -309,12 +311,19 @@ impl GridQuestion {
             let counts = self.setting.counts(step.place);
             let (read, written) = (cost.hbm_read.at(counts), cost.hbm_write.at(counts));
             // Of a group, the key head; else the query head.
-            let head = if text.kernels[kernel].is_of_group { copy * self.setting.heads } else { copy };
-            let head = if tensor.is_of_keys() || tensor.is_of_group { head / self.shape.group() } else { head };
+            let query_head = if text.kernels[kernel].is_of_group { copy * self.setting.heads } else { copy };
+            let is_of_key_head = tensor.is_of_keys() || tensor.is_of_group;
+            let head = if is_of_key_head { query_head / self.shape.group() } else { query_head };
             let at = tensor.axes().iter().filter_map(|axis| step.place.at(axis).map(|index| (axis, index)));
             let block = at.fold(Place::default(), |place, (axis, index)| place.with(axis, index));
             let bytes = (read + written) * language::element_bytes(&tensor.name, tensor.kind, plan.precision);
             touches.push(Touch { block: (id, head, block), bytes, is_load: read > 0 });
+            if cost.lookups * counts.entries > 0 {
+                // All heads of a batch entry read the same row of the table.
+                let batch = query_head / self.shape.heads;
+                let bytes = cost.lookups * counts.entries * Pages::ENTRY_BYTES;
+                touches.push(Touch { block: (text.tensors.len(), batch, block), bytes, is_load: true });
+            }
             if touches.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         touches

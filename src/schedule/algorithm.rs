@@ -428,6 +428,7 @@ impl Algorithm {
                 write.add(self.hbm_tensor(tensor, plan), total.hbm_write);
             }
         }
+        read.add(HbmTensor::BLOCK_TABLE, total.table_read);
         Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
     }
 

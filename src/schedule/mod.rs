@@ -27,7 +27,7 @@ pub use buffer::{Buffer, Space};
 pub use hardware::Hardware;
 pub use language::{Cost, Counts, Effects, Names, Setting, Step};
 pub use parts::{Change, Part, Parts};
-pub use plan::{DropoutCost, Plan, Sums};
+pub use plan::{DropoutCost, PagesOfBatch, Plan, Sums};
 pub use source::kernel_lines;
 pub use spec::RunSpec;
 pub use step::{Beat, Lane, OnChip, Place};
@@ -298,11 +298,25 @@ impl Schedule {
 
     /// Elements of `tensor` that a step reads from HBM, and writes there.
     pub fn moved(&self, step: &Step, tensor: Tensor) -> (u64, u64) {
+        if tensor == Tensor::BLOCK_TABLE {
+            return (self.entries(step), 0);
+        }
         if self.facts(step).tensor != Some(tensor) {
             return (0, 0);
         }
         let (cost, counts) = (self.cost(step), self.counts(step));
         (if step.free { 0 } else { cost.hbm_read.at(counts) }, cost.hbm_write.at(counts))
+    }
+
+    /// Entries of the block table that a step reads.
+    pub fn entries(&self, step: &Step) -> u64 {
+        if step.free { 0 } else { self.cost(step).lookups * self.counts(step).entries }
+    }
+
+    /// The pages that a step reads a block of K or V from, in order, `None` for an entry of the table that names none; where
+    /// it reads one, and they lie in pages.
+    pub fn pages(&self, step: &Step) -> Option<Vec<Option<usize>>> {
+        if self.entries(step) == 0 { None } else { self.plan().pages_of(step.place.j()?) }
     }
 
     /// Pairs, queries and keys that a step works on.

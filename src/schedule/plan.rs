@@ -3,7 +3,7 @@
 use std::ops::{AddAssign, Range};
 use std::sync::Arc;
 
-use crate::attention::{Band, Head, Precision, Problem, Real, Runs, TileClass};
+use crate::attention::{Band, Head, Pages, Precision, Problem, Real, Runs, TileClass};
 
 use super::cuts::{Cut, Cuts};
 use super::language::Counts;
@@ -19,11 +19,18 @@ pub struct Sums {
     pub r: u64,
     /// Keys.
     pub c: u64,
+    /// Entries of the block table, where K and V lie in pages.
+    pub entries: u64,
 }
 
 impl AddAssign for Sums {
     fn add_assign(&mut self, other: Self) {
-        *self = Self { rc: self.rc + other.rc, r: self.r + other.r, c: self.c + other.c };
+        *self = Self {
+            rc: self.rc + other.rc,
+            r: self.r + other.r,
+            c: self.c + other.c,
+            entries: self.entries + other.entries,
+        };
     }
 }
 
@@ -49,6 +56,16 @@ pub struct Plan {
     /// A learned sink takes part in the softmax of each row: one number of a head, which costs no traffic.
     pub sinks: bool,
     pub dropout: DropoutCost,
+    /// Where K and V lie, if in pages: a load of a block of theirs reads its entries of the table.
+    pub pages: Option<PagesOfBatch>,
+}
+
+/// A block table, and the row of it that a plan is of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PagesOfBatch {
+    pub pages: Arc<Pages>,
+    /// The row, of a plan of one sequence; of several, each has its own.
+    pub batch: usize,
 }
 
 /// What dropout costs a kernel.
@@ -80,6 +97,7 @@ impl Plan {
             bias: false,
             sinks: false,
             dropout: DropoutCost::None,
+            pages: None,
         }
     }
 
@@ -97,6 +115,7 @@ impl Plan {
                 Some(dropout) if dropout.is_materialised() => DropoutCost::Materialised,
                 Some(_) => DropoutCost::Regenerated,
             },
+            pages: problem.pages.clone().map(|pages| PagesOfBatch { pages, batch }),
             ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision).with_band(problem.mask.band(&shape, batch))
         }
     }
@@ -214,7 +233,34 @@ impl Plan {
     /// Pairs, queries and keys at a place; `None` stands for the whole axis, of the sequence where the place is of one.
     pub fn counts_at(&self, place: Place) -> Counts {
         let (rows, cols) = self.spans(place);
-        Counts::place(rows.len(), cols.len())
+        let entries = place.j().map_or(0, |j| self.entries_in(&(j..j + 1)));
+        Counts { entries, ..Counts::place(rows.len(), cols.len()) }
+    }
+
+    /// Entries of the block table that loads of these key blocks, all of one sequence, read; 0 where K and V lie in no
+    /// pages.
+    pub(super) fn entries_in(&self, blocks: &Range<usize>) -> u64 {
+        let Some(PagesOfBatch { pages, .. }) = self.pages.as_ref().filter(|_| !blocks.is_empty()) else { return 0 };
+        let first = self.cuts.as_ref().map_or(0, |cuts| cuts.keys.indices(cuts.keys.sequence_of(blocks.start)).start);
+        let [start, end] = [self.cols(blocks.start).start, self.cols(blocks.end - 1).end];
+        pages.entries(start - first..end - first, self.bc)
+    }
+
+    /// Entries of the block table that stand for the keys of these blocks, each once.
+    pub fn entries_of_all(&self, blocks: &Range<usize>) -> u64 {
+        self.pages.as_ref().map_or(0, |of| self.keys_in(blocks).div_ceil(of.pages.size as u64))
+    }
+
+    /// The pages that key block `j` lies in, in order, `None` for an entry of the table that names none; where K and V lie in
+    /// pages.
+    pub fn pages_of(&self, j: usize) -> Option<Vec<Option<usize>>> {
+        let PagesOfBatch { pages, batch } = self.pages.as_ref()?;
+        let (first, row) = self.cuts.as_ref().map_or((0, *batch), |cuts| {
+            let sequence = cuts.keys.sequence_of(j);
+            (cuts.keys.indices(sequence).start, sequence)
+        });
+        let keys = self.cols(j);
+        Some(pages.of(row, keys.start - first..keys.end - first))
     }
 
     /// The queries and the keys of a place: of its blocks, or of the whole axis beside them.
@@ -274,7 +320,8 @@ impl Plan {
             let rows = self.rows(i).len() as u64;
             let add = |to: &mut Sums, count: &mut u64, blocks: &Range<usize>| {
                 let keys = self.keys_in(blocks);
-                *to += Sums { rc: rows * keys, r: rows * blocks.len() as u64, c: keys };
+                *to +=
+                    Sums { rc: rows * keys, r: rows * blocks.len() as u64, c: keys, entries: self.entries_in(blocks) };
                 *count += blocks.len() as u64;
             };
             for run in self.visible_key_blocks(i).as_slice() {

@@ -13,11 +13,15 @@ pub struct Tensor(u16);
 /// The tensors of the forward passes, in the order in which lists show them.
 const FORWARD: [&str; 11] = ["Q", "K", "V", "O", "S", "P", "m", "l", "L", "bias", "keep"];
 
+/// The block table of paged K and V, which is read with their blocks and by no line of its own.
+pub const BLOCK_TABLE: &str = "block_table";
+
 /// Names that one process keeps, and bytes of one.
 const MOST: usize = 10_000;
 const LONGEST: usize = 64;
 
-static NAMES: LazyLock<RwLock<Vec<&'static str>>> = LazyLock::new(|| RwLock::new(FORWARD.to_vec()));
+static NAMES: LazyLock<RwLock<Vec<&'static str>>> =
+    LazyLock::new(|| RwLock::new([&FORWARD[..], &[BLOCK_TABLE]].concat()));
 
 impl Tensor {
     pub const Q: Self = Self(0);
@@ -35,6 +39,8 @@ impl Tensor {
     pub const BIAS: Self = Self(9);
     /// A dropout mask that is stored.
     pub const KEEP: Self = Self(10);
+
+    pub const BLOCK_TABLE: Self = Self(FORWARD.len() as u16);
 
     /// The tensors of the forward passes.
     pub const FORWARD: [Self; FORWARD.len()] =
@@ -129,6 +135,7 @@ mod tests {
         for (tensor, name) in Tensor::FORWARD.into_iter().zip(FORWARD) {
             assert_eq!((tensor.name(), Tensor::named(name), Tensor::known(name)), (name, Some(tensor), Some(tensor)));
         }
+        assert_eq!((Tensor::BLOCK_TABLE.name(), Tensor::known(BLOCK_TABLE)), (BLOCK_TABLE, Some(Tensor::BLOCK_TABLE)));
         let [b, a] = ["zz_b", "zz_a"].map(|name| Tensor::named(name).unwrap());
         assert_eq!(Tensor::named("zz_b"), Some(b));
         assert_eq!(Tensor::named(&"z".repeat(LONGEST + 1)), None);

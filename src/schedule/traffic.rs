@@ -1,6 +1,6 @@
 //! Totals of a schedule or of a part of it: elements moved per tensor, SRAM traffic, FLOPs, tiles.
 
-use crate::attention::TileClass;
+use crate::attention::{Pages, TileClass};
 
 use super::language::{Cost, Counts, MOST_TENSORS};
 use super::plan::Plan;
@@ -9,7 +9,7 @@ use super::tensor::Tensor;
 /// Elements of tensors, in the order of their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PerTensor {
-    moved: [Option<Moved>; MOST_TENSORS],
+    moved: [Option<Moved>; MOST_TENSORS + 1],
 }
 
 /// Elements of one tensor.
@@ -26,12 +26,16 @@ pub struct HbmTensor {
     pub element_bytes: u64,
 }
 
+impl HbmTensor {
+    pub const BLOCK_TABLE: Self = Self { tensor: Tensor::BLOCK_TABLE, element_bytes: Pages::ENTRY_BYTES };
+}
+
 impl PerTensor {
     pub fn get(&self, tensor: Tensor) -> u64 {
         self.moved.iter().flatten().find(|moved| moved.of.tensor == tensor).map_or(0, |moved| moved.elements)
     }
 
-    /// A text has at most [`MOST_TENSORS`] tensors.
+    /// A text has at most [`MOST_TENSORS`] tensors, and a run a block table beside them.
     pub fn add(&mut self, of: HbmTensor, elements: u64) {
         if elements == 0 {
             return;
@@ -91,6 +95,8 @@ impl Flops {
 pub struct Amounts {
     hbm_read: u64,
     hbm_write: u64,
+    /// Entries of the block table.
+    table_read: u64,
     sram_read: u64,
     sram_write: u64,
     flops: Flops,
@@ -102,6 +108,7 @@ impl Amounts {
         Self {
             hbm_read: cost.hbm_read.at(counts),
             hbm_write: cost.hbm_write.at(counts),
+            table_read: cost.lookups * counts.entries,
             sram_read: cost.sram_read.at(counts),
             sram_write: cost.sram_write.at(counts),
             flops: Flops { matmul: cost.matmul.at(counts), exp: cost.exp.at(counts), other: cost.other.at(counts) },
@@ -114,6 +121,7 @@ impl Amounts {
         Self {
             hbm_read: steps * self.hbm_read,
             hbm_write: steps * self.hbm_write,
+            table_read: steps * self.table_read,
             sram_read: steps * self.sram_read,
             sram_write: steps * self.sram_write,
             flops: Flops { matmul: steps * matmul, exp: steps * exp, other: steps * other },
@@ -139,6 +147,7 @@ impl Traffic {
         if let (Some(tensor), false) = (tensor, free) {
             self.read.add(tensor, amounts.hbm_read);
             self.write.add(tensor, amounts.hbm_write);
+            self.read.add(HbmTensor::BLOCK_TABLE, amounts.table_read);
         }
         self.sram_read += amounts.sram_read;
         self.sram_write += amounts.sram_write;

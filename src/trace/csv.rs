@@ -15,7 +15,7 @@ use super::walk::{Tiles, walk};
 
 /// The first line.
 pub const HEADER: &str = "n,kernel,program,op,tensor,i,j,row_start,row_end,col_start,col_end,class,\
-    hbm_read_bytes,hbm_write_bytes,shared_bytes,register_bytes,matmul_flops,exp_flops,other_flops,m,l,alpha";
+    hbm_read_bytes,hbm_write_bytes,shared_bytes,register_bytes,matmul_flops,exp_flops,other_flops,m,l,alpha,pages";
 
 /// Writes the steps of `export` as CSV. Tile values have no column: `Full` is as `Stats`.
 /// `go_on`, errors and panics are those of [`super::write_json`].
@@ -33,12 +33,18 @@ pub fn write_csv(
     Ok(Summary { steps: end.totals.steps, bytes: sink.finish()?, check: end.check, fault: end.fault })
 }
 
+/// Numbers of pages with spaces between, `-1` for none.
+fn pages(step: &Step<'_>) -> String {
+    let number = |page: &Option<usize>| page.map_or("-1".into(), |page| page.to_string());
+    step.pages.iter().flatten().map(number).collect::<Vec<_>>().join(" ")
+}
+
 fn row(step: &Step<'_>) -> String {
     let index = |index: Option<usize>| index.map_or(String::new(), |index| index.to_string());
     let range = |range: Option<[usize; 2]>| range.map_or(",".into(), |[start, end]| format!("{start},{end}"));
     let values = |values: &Option<Values>| values.as_ref().map_or(String::new(), Values::text);
     format!(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
         step.n,
         step.kernel,
         step.program,
@@ -59,5 +65,6 @@ fn row(step: &Step<'_>) -> String {
         values(&step.m),
         values(&step.l),
         values(&step.alpha),
+        pages(step),
     )
 }

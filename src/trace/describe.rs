@@ -144,6 +144,8 @@ const CONVENTIONS: [&str; 12] = [
     "Not modelled: caches, coalescing, bank conflicts, padding of transfers, other heads, time.",
 ];
 
+const OF_PAGES: &str = "Each load of a block of K or V reads from the block table an entry of 4 bytes for every page that its keys lie in.";
+
 /// Everything before the steps, which it has none of; `totals` are empty.
 pub(super) fn head_of(export: &Export<'_>) -> Trace {
     let plan = export.schedule.plan();
@@ -158,7 +160,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
         hardware: export.hardware.map(Into::into),
         head: HeadIndex { batch: export.batch, head: export.head },
-        conventions: CONVENTIONS.map(Into::into).to_vec(),
+        conventions: CONVENTIONS.into_iter().chain(plan.pages.as_ref().map(|_| OF_PAGES)).map(Into::into).collect(),
         steps: Vec::new(),
         totals: totals(export.schedule, &machine::Totals::default()),
         check: None,
@@ -203,6 +205,7 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
                 Keep::Given(_) => None,
             },
         }),
+        pages: problem.pages.as_deref().cloned(),
         precision: plan.precision,
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::{Number, Values};
-use crate::attention::{Align, Diagonal, Precision, Sequence, TileClass};
+use crate::attention::{Align, Diagonal, Pages, Precision, Sequence, TileClass};
 use crate::schedule::{Flops, OnChip, Tensor};
 
 pub const FORMAT: &str = "tilescope-trace";
@@ -105,6 +105,9 @@ pub struct ProblemFacts {
     pub has_sinks: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<DropoutFacts>,
+    /// Where K and V lie, of an input that keeps them in pages; here they are in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     /// The formats of the tensors in HBM. f64 computes in f64, the others in f32.
     pub precision: Precision,
 }
@@ -207,6 +210,10 @@ pub struct Step<'a> {
     /// What the mask leaves of tile (i, j).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<TileClass>,
+    /// The pages that a block of K or V is read from, in order; null for an entry of the block table that names none. Each
+    /// entry is 4 of the bytes read, and of the tensor `block_table`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Vec<Option<usize>>>,
     pub hbm_read_bytes: u64,
     pub hbm_write_bytes: u64,
     /// Buffers alive after the step.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
 use crate::attention::input::diagonals;
-use crate::attention::{Mask, Pairs, Shape};
+use crate::attention::{Mask, Pages, Pairs, Shape};
 use crate::schedule::language::{Kind, element_bytes};
-use crate::schedule::{Algorithm, OnChip, Place, Plan, Tensor, Tiling};
+use crate::schedule::{Algorithm, OnChip, PagesOfBatch, Place, Plan, Tensor, Tiling};
 use crate::sentence::Sentence;
 
 /// Sizes above this are refused, so that no product of an index and a block size overflows.
@@ -65,6 +65,19 @@ fn array(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pairs>>, TraceError>
     pairs.map(|pairs| Some(Arc::new(pairs))).ok_or_else(|| TraceError::invalid(place, fault))
 }
 
+/// Where K and V lie. Errors where that is no table of the batch.
+fn pages(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pages>>, TraceError> {
+    let Some(pages) = &trace.problem.pages else { return Ok(None) };
+    let rows = trace.problem.mask.sequences.as_ref().map_or(shape.batch, Vec::len);
+    let fits = |row: &Vec<usize>| row.len() <= pages.width && row.iter().all(|&page| page < pages.pool);
+    let is_table = pages.table.len() == rows && pages.table.iter().all(fits);
+    if !is_table || pages.size == 0 || pages.width.checked_mul(pages.size).is_none_or(|keys| keys > MOST) {
+        let fault = "a row of pages of the pool is needed for each batch entry";
+        return Err(TraceError::invalid(Sentence::verbatim("problem.pages"), fault));
+    }
+    Ok(Some(Arc::new(pages.clone())))
+}
+
 /// The plan that the sizes, the mask and the tiling describe.
 fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     let (facts, grid, head) = (&trace.problem, &trace.tiling, trace.head);
@@ -118,8 +131,10 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         return refuse("problem.mask", error.sentence());
     }
     let tiling = Tiling { br: grid.br, bc: grid.bc };
+    let pages = pages(trace, &shape)?.map(|pages| PagesOfBatch { pages, batch: head.batch });
     let plan = Plan {
         d_v: shape.d_v,
+        pages,
         ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, facts.precision).with_band(mask.band(&shape, head.batch))
     };
     // The plan clamps blocks to the sequence.
@@ -159,6 +174,12 @@ fn check_step(n: u64, step: &Step<'_>, plan: &Plan) -> Result<(), Sentence> {
         let name = |class: Option<crate::attention::TileClass>| class.map_or("absent", |class| class.name());
         let fault = Sentence::new("class is {0}, but the mask makes it {1}");
         return Err(fault.and(name(step.class)).and(name(class)));
+    }
+    if let Some(pages) = &step.pages {
+        let own = step.j.and_then(|j| plan.pages_of(j));
+        if own.as_ref() != Some(pages) {
+            return Err(Sentence::new("its pages are not those of its block"));
+        }
     }
     check_lengths(step, rows[1] - rows[0], cols[1] - cols[0], plan.d_v)
 }
@@ -226,11 +247,19 @@ impl Sums {
             return Ok(());
         }
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
+        let entries = step.pages.as_ref().map_or(0, |pages| pages.len() as u64);
+        let of_pages = "it reads fewer bytes than its entries of the block table have";
+        let read = read.checked_sub(entries * Pages::ENTRY_BYTES).ok_or(of_pages)?;
         let element =
             element_bytes(tensor.name(), self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan.precision);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
             let fault = Sentence::new("it moves part of an element: those of {0} have {1} {1|byte|bytes}");
             return Err(fault.with(tensor.name()).with(element));
+        }
+        if entries > 0 {
+            let table = self.tensors.entry(Tensor::BLOCK_TABLE).or_default();
+            grow(&mut table.read_elements, entries);
+            grow(&mut table.read_bytes, entries * Pages::ENTRY_BYTES);
         }
         let moved = self.tensors.entry(tensor).or_default();
         grow(&mut moved.read_bytes, read);

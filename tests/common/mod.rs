@@ -13,6 +13,8 @@ pub mod saved;
 pub mod skips;
 pub mod taps;
 
+use std::sync::Arc;
+
 use ndarray::Array4;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -22,9 +24,9 @@ use tilescope::attention::dropout::Keep;
 use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
 use tilescope::attention::oracle::Output;
-use tilescope::attention::{Align, Diagonal, Dropout, Mask, Precision, Problem, Real, Sequence, Shape};
+use tilescope::attention::{Align, Diagonal, Dropout, Mask, Pages, Precision, Problem, Real, Sequence, Shape};
 use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
-use tilescope::schedule::{DropoutCost, Plan, Schedule, Tiling};
+use tilescope::schedule::{DropoutCost, PagesOfBatch, Plan, Schedule, Tiling};
 
 fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
     let bound = prop_oneof![3 => Just(None), 2 => (0usize..8).prop_map(Some)];
@@ -101,7 +103,18 @@ pub fn plans() -> impl Strategy<Value = Plan> {
 
 /// The same, some of them of sequences one after the other.
 pub fn any_plans() -> impl Strategy<Value = Plan> {
-    plans_under(|n_q, n_k| masks_and_sequences(n_q, n_k).boxed())
+    (plans_under(|n_q, n_k| masks_and_sequences(n_q, n_k).boxed()), 0usize..12)
+        .prop_map(|(plan, size)| if size == 0 || size > 8 { plan } else { in_pages(plan, size) })
+}
+
+/// It with K and V in pages of this many keys, of which the last names none.
+pub fn in_pages(plan: Plan, size: usize) -> Plan {
+    let cuts = plan.cuts.as_ref();
+    let (rows, longest) = cuts.map_or((2, plan.n_k), |cuts| (plan.key_blocks_by_sequence().len(), cuts.keys.longest()));
+    let width = longest.div_ceil(size);
+    let table = (0..rows).map(|row| (0..width.saturating_sub(1)).map(|at| (at * 7 + row) % 50).collect()).collect();
+    let pages = Arc::new(Pages { pool: 50, size, table, width });
+    Plan { pages: Some(PagesOfBatch { pages, batch: 1 }), ..plan }
 }
 
 /// The tile is of one sequence: there is such a tile.

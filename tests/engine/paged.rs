@@ -1,12 +1,18 @@
-//! Paged K and V: a block table as data gives the very bits of the same keys one after the other.
+//! Paged K and V: a block table as data gives the very bits of the same keys one after the other, and is read with each
+//! block of them.
+
+use std::ops::ControlFlow;
 
 use crate::common::saved::{Arrays, Saved, everywhere, npz, numbers};
 use ndarray::{Array4, ArrayD, Ix4, s};
+use proptest::prelude::*;
 use tilescope::attention::input::{self, Input, Layout, Reading, Understood};
 use tilescope::attention::{Diagonal, Precision};
 use tilescope::machine::MeterIndex;
-use tilescope::schedule::spec::RunSpec;
-use tilescope::schedule::{Plan, Schedule, Tiling, algorithm};
+use tilescope::schedule::language::{self, walk};
+use tilescope::schedule::spec::{KeySource, RunSpec};
+use tilescope::schedule::{Algorithm, Plan, Schedule, Setting, Tensor, Tiling, Traffic, algorithm};
+use tilescope::trace::{Export, Tiles, read, write_csv, write_json};
 
 use crate::common;
 
@@ -71,6 +77,82 @@ fn both(table: &[Vec<i64>], lengths: &[i64], n_q: usize, size: usize) -> (Input,
     (paged.last().expect("a container"), plain)
 }
 
+/// What a run moves of each tensor, and computes, apart from the block table.
+fn without_table(traffic: &Traffic) -> impl PartialEq + std::fmt::Debug + use<> {
+    let of = |moved: &tilescope::schedule::PerTensor| -> Vec<_> {
+        moved.iter().filter(|(tensor, _)| *tensor != Tensor::BLOCK_TABLE).collect()
+    };
+    let on_chip = (traffic.sram_read, traffic.sram_write, traffic.flops);
+    (of(&traffic.read), of(&traffic.write), on_chip)
+}
+
+/// Entries that the loads of a run read: of each that moves K or V, the pages that its keys lie in, key by key.
+fn entries_by_key(of: &Algorithm, setting: &Setting) -> u64 {
+    let (plan, mut entries) = (&setting.plan, 0);
+    let Some(pages) = plan.pages.as_ref().map(|of| &of.pages) else { return 0 };
+    let _: ControlFlow<()> = walk(of.text(), setting, &mut |step| {
+        let line = &of.text().lines[step.line];
+        let is_load = matches!(line.statements[0].action, language::Action::Load { .. });
+        let moves = line.tensor().map(|tensor| of.text().tensors[tensor].name.as_str());
+        if let (true, false, Some("K" | "V"), Some(j)) = (is_load, step.free, moves, step.place.j()) {
+            let first = plan.cuts.as_ref().map_or(0, |cuts| cuts.keys.indices(cuts.keys.sequence_of(j)).start);
+            let mut met: Vec<usize> = plan.cols(j).map(|key| (key - first) / pages.size).collect();
+            met.dedup();
+            entries += met.len() as u64;
+        }
+        ControlFlow::Continue(())
+    });
+    entries
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Every text of the program, forward and backward, under every mask, with splits, heads and sequences.
+    #[test]
+    fn the_table_is_read_with_each_block(
+        (plan, size) in (common::any_plans(), 1usize..12),
+        (splits, heads) in (1usize..5, 1usize..4),
+    ) {
+        let setting = Setting { plan: common::in_pages(plan, size), splits, heads };
+        let plain = Setting { plan: Plan { pages: None, ..setting.plan.clone() }, ..setting.clone() };
+        for of in algorithm::of_program() {
+            let (closed, wanted) = (of.closed_form_of(&setting), entries_by_key(of, &setting));
+            prop_assert_eq!(closed.read.get(Tensor::BLOCK_TABLE), wanted, "{}", of.name());
+            prop_assert_eq!(closed.read.bytes(), of.closed_form_of(&plain).read.bytes() + 4 * wanted, "{}", of.name());
+            prop_assert_eq!(without_table(&closed), without_table(&of.closed_form_of(&plain)), "{}", of.name());
+            let schedule = Schedule::of(of, setting.clone());
+            prop_assert_eq!(MeterIndex::new(&schedule).total().traffic, closed, "{}", of.name());
+            let mut steps = 0;
+            schedule.for_each(|_, step| {
+                steps += schedule.moved(step, Tensor::BLOCK_TABLE).0;
+                let named = schedule.pages(step).map_or(0, |pages| pages.len() as u64);
+                assert_eq!(named, schedule.entries(step), "as many pages as entries");
+            });
+            prop_assert_eq!(steps, wanted, "{}", of.name());
+        }
+    }
+}
+
+/// K and V of a query block each read `t_c + ceil(n_k / p) - ceil(n_k / lcm(p, bc))` entries.
+#[test]
+fn entries_in_round_numbers() {
+    let flash2 = algorithm::by_name("flash2").expect("it is of the program");
+    for (n_k, bc, size, of_a_sweep) in [
+        (4096, 128, 16, 256), // Eight pages in each block.
+        (4096, 16, 256, 256), // Sixteen blocks in each page: each looks its page up.
+        (4096, 128, 128, 32),
+        (300, 100, 64, 7), // Pages 0 1, 1 2 3, 3 4.
+        (37, 5, 7, 12),
+        (1, 1, 1, 1),
+    ] {
+        let plan = Plan::new(256, n_k, 8, Tiling { br: 64, bc }, Precision::F16);
+        let read = flash2.closed_form(&common::in_pages(plan, size)).read;
+        assert_eq!(read.get(Tensor::BLOCK_TABLE), 4 * 2 * of_a_sweep, "{n_k} keys, {bc}, pages of {size}");
+        assert_eq!(read.bytes_of(Tensor::BLOCK_TABLE), 4 * 4 * 2 * of_a_sweep);
+    }
+}
+
 #[test]
 fn pages_give_the_bits_of_keys_in_order() {
     for (size, n_q, table, lengths) in [
@@ -92,7 +174,10 @@ fn pages_give_the_bits_of_keys_in_order() {
                         Schedule::new(text, Plan::of_problem(&input.problem, batch, tiling, Precision::F32))
                     });
                     let totals = schedules.each_ref().map(|schedule| *MeterIndex::new(schedule).total());
-                    assert_eq!(totals[0], totals[1], "{name}");
+                    let [all, unpaged] = totals.map(|totals| totals.traffic);
+                    assert_eq!(without_table(&all), without_table(&unpaged), "{name}");
+                    assert!(all.read.get(Tensor::BLOCK_TABLE) > 0 || lengths[batch] == 0, "{name}");
+                    assert_eq!(unpaged.read.get(Tensor::BLOCK_TABLE), 0, "{name}");
                     for head in 0..H {
                         let [a, b] = [(&schedules[0], &paged), (&schedules[1], &plain)]
                             .map(|(schedule, input)| common::run(schedule, &input.problem, batch, head).0);
@@ -139,8 +224,69 @@ fn a_table_that_does_not_fit_is_refused() {
     let longer = RunSpec { kv_lengths: Some("8,8".parse().expect("lengths")), ..RunSpec::default() };
     let fault = longer.apply(std::borrow::Cow::Borrowed(&input)).map(drop).expect_err("it is refused").to_string();
     assert!(fault.contains("hold 4 keys, and 8 would be seen"), "{fault}");
+    let symmetric = RunSpec { keys: Some(KeySource::Q), ..RunSpec::default() };
+    let fault = symmetric.apply(std::borrow::Cow::Borrowed(&input)).map(drop).expect_err("it is refused").to_string();
+    assert!(fault.contains("as many of them") || fault.contains("lies in no pages"), "{fault}");
+    let [past_k, past_v] = [&k, &v].map(|tensor| saved(&tensor.slice(s![..2, .., .., ..]).to_owned()));
+    let beside: Arrays = vec![
+        ("q", saved(&q)),
+        ("k", saved(&k)),
+        ("v", saved(&v)),
+        ("past_k", past_k),
+        ("past_v", past_v),
+        ("block_table", table(&good)),
+    ];
+    let beside =
+        input::read_as("x.npz", &npz(&beside), &flash_attn()).map(drop).expect_err("it is refused").to_string();
+    assert!(beside.contains("beside keys of the past that lie in no page"), "{beside}");
+    // One row of the table for both batch entries: each has the same pages.
+    let shared: Arrays =
+        vec![("q", saved(&q)), ("k", saved(&k)), ("v", saved(&v)), ("block_table", table(&[vec![4, 2]]))];
+    let shared = input::read_as("x.npz", &npz(&shared), &flash_attn()).expect("an input");
+    assert_eq!(shared.problem.pages.expect("pages").table, [[4, 2], [4, 2]]);
     // Without lengths, a sequence is as long as its pages.
     let arrays: Arrays = vec![("q", saved(&q)), ("k", saved(&k)), ("v", saved(&v)), ("block_table", table(&good))];
     let whole = input::read_as("x.npz", &npz(&arrays), &flash_attn()).expect("an input");
     assert_eq!(whole.problem.mask.key_lengths, Some(vec![8, 4]));
+}
+
+/// A step of a file's run says which pages it reads, in the trace too; a trace that says others is refused.
+#[test]
+fn a_load_names_its_pages() {
+    let (input, _) = both(&[vec![3, 0, 6], vec![5, 2, -1]], &[12, 7], 1, 4);
+    let flash2 = algorithm::by_name("flash2").expect("it is of the program");
+    let spec = RunSpec { br: Some(1), bc: Some(3), batch: Some(1), ..RunSpec::default() };
+    let schedule = Schedule::of(flash2, spec.setting(flash2, &input, 1));
+    let mut loads = Vec::new();
+    schedule.for_each(|_, step| loads.extend(schedule.pages(step)));
+    // Keys 0..3, 3..6, 6..7 of seven; K and then V.
+    let pages = |all: &[usize]| all.iter().copied().map(Some).collect::<Vec<_>>();
+    let of_blocks = [pages(&[5]), pages(&[5, 2]), vec![Some(2), None]];
+    assert_eq!(loads, of_blocks.iter().flat_map(|of| [of.clone(), of.clone()]).collect::<Vec<_>>());
+    let export = Export::of(&spec, &input, &schedule);
+    let mut bytes = Vec::new();
+    write_json(&mut bytes, &export, Tiles::Stats, |_| true).expect("it is written");
+    let trace = read(&bytes).expect("a trace");
+    assert_eq!(trace.to_json(), bytes);
+    let told: Vec<_> = trace.steps.iter().filter_map(|step| step.pages.clone()).collect();
+    assert_eq!(told, loads);
+    assert_eq!(trace.problem.pages.as_ref(), input.problem.pages.as_deref());
+    let moved = trace.totals.tensors[&Tensor::BLOCK_TABLE];
+    assert_eq!((moved.read_elements, moved.read_bytes, moved.write_bytes), (10, 40, 0));
+    let text = String::from_utf8(bytes).expect("JSON is text");
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        read(text.replacen(from, to, 1).as_bytes()).expect_err("it is refused").to_string()
+    };
+    assert!(refused("\"pages\":[5,2]", "\"pages\":[5,3]").contains("its pages are not those of its block"));
+    assert!(refused("\"pages\":[5],", "").contains("tensors"));
+    for (from, to) in [("\"size\":4", "\"size\":0"), ("\"pool\":7", "\"pool\":5"), ("[[3,0,6],", "[")] {
+        let fault = refused(from, to);
+        assert!(fault.contains("a row of pages of the pool is needed for each batch entry"), "{fault}");
+    }
+    let mut csv = Vec::new();
+    write_csv(&mut csv, &export, Tiles::None, |_| true).expect("it is written");
+    let csv = String::from_utf8(csv).expect("text");
+    assert!(csv.starts_with("n,kernel") && csv.lines().next().is_some_and(|head| head.ends_with(",alpha,pages")));
+    assert_eq!(csv.lines().filter(|line| line.ends_with(",2 -1")).count(), 2, "{csv}");
 }

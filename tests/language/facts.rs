@@ -124,8 +124,8 @@ fn a_run_is_shown_by_its_own_names() {
     };
     let counts = |place: Place| schedule.counts(&step(place));
     // The last blocks are ragged.
-    assert_eq!(counts(Place::new(Some(3), Some(2))), Counts { rc: 3, r: 1, c: 3, one: 1 });
-    assert_eq!(counts(Place::new(Some(0), None)), Counts { rc: 22, r: 2, c: 11, one: 1 });
+    assert_eq!(counts(Place::new(Some(3), Some(2))), Counts { rc: 3, r: 1, c: 3, one: 1, entries: 0 });
+    assert_eq!(counts(Place::new(Some(0), None)), Counts { rc: 22, r: 2, c: 11, one: 1, entries: 0 });
     // A text whose lines all want a bias has no step without one.
     let biased = "language 1\ntitle x\nin Q\nout D\nkernel k\nparallel for i in query blocks\n  \
                   it: D = 1 per row when bias\n  store D[i] when bias\n";

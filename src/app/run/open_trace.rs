@@ -133,6 +133,7 @@ fn describes(facts: &ProblemFacts, problem: &Problem) -> bool {
         && facts.has_bias == problem.bias.is_some()
         && facts.has_sinks == problem.sinks.is_some()
         && facts.has_alibi == problem.alibi_slopes.is_some()
+        && facts.pages.as_ref() == problem.pages.as_deref()
 }
 
 #[cfg(test)]

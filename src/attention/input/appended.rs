@@ -17,7 +17,7 @@ use crate::sentence::Sentence;
 /// The arrays of K and of V that are further parts of them, and whether these come before.
 pub(super) struct Parts {
     arrays: [usize; 2],
-    is_past: bool,
+    pub is_past: bool,
 }
 
 /// The parts that the file has beside K and V. Errors where one of a pair is missing, and where there are two pairs.

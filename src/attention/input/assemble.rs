@@ -10,11 +10,11 @@ use super::held::Held;
 use super::layout::Layout;
 use super::names::Role;
 use super::packed::{self, Packed};
-use super::paged::{self, Pages};
+use super::paged;
 use super::told::Fact;
 use super::word::Word;
 use super::{Input, Reading, about, appended, modifiers, understood};
-use crate::attention::{Diagonal, Problem, Shape};
+use crate::attention::{Diagonal, Pages, Problem, Shape};
 use crate::sentence::Sentence;
 
 /// The input that the file `name` makes.
@@ -144,10 +144,18 @@ impl Making<'_> {
         let q = self.tensor(q, axes.layout, axes.heads, of(|packed| &packed.queries))?;
         let k = self.tensor(k, axes.layout, kv_heads, of(|packed| &packed.keys))?;
         let v = self.tensor(v, axes.layout, kv_heads, of(|packed| &packed.keys))?;
-        let ([k, v], pages) = self.in_order([k, v])?;
+        let ([k, v], mut pages) = self.in_order([k, v])?;
         packed::check_longest(self, axes.layout, [q.len_of(Axis(2)), k.len_of(Axis(2))])?;
         let (k, v) = (self.over_batch(k, q.len_of(Axis(0)))?, self.over_batch(v, q.len_of(Axis(0)))?);
+        if let Some(pages) = pages.as_mut().filter(|pages| pages.table.len() == 1) {
+            // One row of the table that all batch entries share.
+            pages.table = vec![pages.table[0].clone(); k.len_of(Axis(0))];
+        }
         let ([k, v], appended) = match appended::find(self)? {
+            Some(parts) if parts.is_past && pages.is_some() => {
+                let fault = "is beside keys of the past that lie in no page: give the pages of all keys";
+                return InputError::array("block_table", fault);
+            }
             Some(_) if packed.is_some() => {
                 let fault = "is of packed sequences, to which nothing is appended: give all keys of each as K and V";
                 return InputError::array("cu_seqlens", fault);
@@ -180,7 +188,7 @@ impl Making<'_> {
             input.problem.mask.diagonal = Diagonal::Lengths;
             input.told.by_file(Fact::Diagonal);
             input.problem.mask.key_lengths = pages.lengths();
-            input.pages = Some(pages);
+            input.problem.pages = Some(pages.into());
         }
         if axes.by_option {
             input.told.by_option(Fact::Layout);

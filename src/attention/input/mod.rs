@@ -52,7 +52,6 @@ pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
 pub use own_output::{OwnOutput, judged_gradients};
 pub use packed::{Packed, diagonals};
-pub use paged::Pages;
 pub use told::{By, Fact, MaskKind, Told};
 pub use understood::Understood;
 pub use varlen::Varlen;
@@ -73,8 +72,6 @@ pub struct Input {
     pub layout: Layout,
     /// The sequences of a file that packs several into one array; each is a batch entry.
     pub packed: Option<Packed>,
-    /// Where K and V lay, of a file that keeps them in pages.
-    pub pages: Option<Pages>,
     /// The last keys, of a file that has those of the past apart; where each past has a length, they follow it.
     pub appended: Option<usize>,
     /// The query heads of a group are the queries of a key/value head; outputs get them as heads again.
@@ -196,7 +193,6 @@ impl Input {
             rank,
             layout: Layout::default(),
             packed: None,
-            pages: None,
             appended: None,
             has_packed_heads: false,
             varlen: None,
@@ -234,7 +230,7 @@ impl Input {
             // Its lengths are those of the sequences.
             return Ok(());
         }
-        self.pages.as_ref().map_or(Ok(()), |pages| pages.check(self.problem.shape.n_k, mask))?;
+        self.problem.pages.as_ref().map_or(Ok(()), |pages| pages.check(self.problem.shape.n_k, mask))?;
         self.packed.as_ref().map_or(Ok(()), |packed| packed.check(&self.problem, mask))
     }
 

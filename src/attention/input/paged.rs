@@ -1,30 +1,15 @@
-//! Paged K and V, as KV caches keep them (vLLM; flash-attn's `block_table`): pages of a pool, and for each sequence the
-//! numbers of its pages in order. They are put in order when they are read, so that a run computes the same numbers as on
-//! keys that lie one after the other.
+//! The block table of a file, and its pages of K and V put in order, so that a run computes the same numbers as on keys that
+//! lie one after the other.
 
 use ndarray::{Array4, s};
-use serde::Serialize;
 
 use super::assemble::Making;
 use super::budget::Budget;
 use super::element::Element;
 use super::error::InputError;
 use super::names::Role;
-use crate::attention::{Mask, ProblemError};
+use crate::attention::Pages;
 use crate::sentence::Sentence;
-
-/// Which pages of the pool each sequence has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Pages {
-    /// Pages in the pool.
-    pub pool: usize,
-    /// Keys of a page.
-    pub size: usize,
-    /// Of each batch entry, the numbers of its pages in the order of its keys; as far as it has any.
-    pub table: Vec<Vec<usize>>,
-    /// Pages that the longest row of the table has room for.
-    width: usize,
-}
 
 /// The block table of the file, whose pool of keys is `[pages, kv_heads, size, d]`; `None` where it has none. A number below 0
 /// is no page, and ends a sequence.
@@ -75,36 +60,5 @@ impl Pages {
             }
         }
         Ok(ordered)
-    }
-
-    /// Keys that the pages of a batch entry hold.
-    fn keys(&self, batch: usize) -> usize {
-        self.table.get(batch).map_or(0, |pages| pages.len() * self.size)
-    }
-
-    /// The keys of each batch entry, where some have fewer pages than others.
-    pub(super) fn lengths(&self) -> Option<Vec<usize>> {
-        let lengths: Vec<usize> = (0..self.table.len()).map(|batch| self.keys(batch)).collect();
-        lengths.iter().any(|&keys| keys != self.width * self.size).then_some(lengths)
-    }
-
-    /// Errors where `mask` on `n_k` keys would show a query what lies in no page.
-    pub fn check(&self, n_k: usize, mask: &Mask) -> Result<(), ProblemError> {
-        let seen = |batch: usize| mask.key_lengths.as_ref().and_then(|all| all.get(batch)).map_or(n_k, |&keys| keys);
-        match (0..self.table.len()).find(|&batch| seen(batch).min(n_k) > self.keys(batch)) {
-            Some(batch) => {
-                let need = "the pages of batch entry {0} hold {1} {1|key|keys}, and {2} would be seen: give it no larger \
-                    key length";
-                let need = Sentence::new(need).with(batch).with(self.keys(batch)).with(seen(batch));
-                Err(ProblemError::Packed(need))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// In a clause.
-    pub(super) fn sentence(&self) -> Sentence {
-        let said = "K and V from {0} {0|page|pages} of {1} {1|key|keys}, by a block table";
-        Sentence::new(said).with(self.pool).with(self.size)
     }
 }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::told::{By, Fact, MaskKind};
-use super::{Input, Layout, OwnOutput, Packed, Pages};
+use super::{Input, Layout, OwnOutput, Packed};
 use crate::attention::dropout::Keep;
-use crate::attention::{Align, Diagonal, Shape, Window};
+use crate::attention::{Align, Diagonal, Pages, Shape, Window};
 use crate::sentence::Sentence;
 
 /// A value, and who said it; nobody where it is the default.
@@ -100,7 +100,7 @@ impl Understood {
             arrays: names.map(|(is, (name, element))| ArrayFacts { is, name: name.clone(), element }).collect(),
             layout: input.said(Fact::Layout, input.layout.name()),
             packed: input.packed.clone(),
-            pages: input.pages.clone(),
+            pages: problem.pages.as_deref().cloned(),
             appended: input.appended,
             causal: input.said(Fact::Causal, mask.causal),
             align: input.said(Fact::Align, mask.align),

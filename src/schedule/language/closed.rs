@@ -105,10 +105,12 @@ impl Sums {
                 (false, _) => Set::Unseen,
             };
             sets[1][set as usize] += block;
-            columns[is_unseen] += Counts { rc: block.rc, r: block.r, c: block.c * beside, one: beside };
+            let (c, entries) = (block.c * beside, block.entries * beside);
+            columns[is_unseen] += Counts { c, one: beside, entries, ..block };
         }
         let sums = plan.tile_sums();
-        let counts = |sums: crate::schedule::Sums, one| Counts { rc: sums.rc, r: sums.r, c: sums.c, one };
+        let counts =
+            |sums: crate::schedule::Sums, one| Counts { rc: sums.rc, r: sums.r, c: sums.c, one, entries: sums.entries };
         let active = counts(sums.active, sums.active_tiles);
         let full = counts(sums.full, sums.full_tiles);
         let [seen, unseen] = columns;
@@ -117,8 +119,8 @@ impl Sums {
         Self {
             tiles: [
                 cell(Kind::FullTile, full),
-                cell(Kind::PartialTile, less(active, full)),
-                cell(Kind::SkippedTile, less(seen, active)),
+                cell(Kind::PartialTile, active.less(full)),
+                cell(Kind::SkippedTile, seen.less(active)),
                 cell(Kind::UnseenTile, unseen),
             ],
             rows: pair(rows),
@@ -186,8 +188,12 @@ pub fn closed_form(algorithm: &Algorithm, setting: &Setting) -> Tally {
         }
         if let Some(tensor) = once {
             let new = first_reads(algorithm, &sums, line, tensor, &held_cells, &mut read);
-            total.hbm_read +=
-                new.into_iter().map(|counts| elements(algorithm, line, setting, tensor, counts)).sum::<u64>();
+            let cost = Cost::of(algorithm, line, &setting.plan, true, u32::MAX);
+            let heads = heads_that_read(algorithm, line, setting, tensor);
+            for counts in new {
+                total.hbm_read += cost.hbm_read.at(counts) * heads;
+                total.table_read += cost.lookups * counts.entries * heads;
+            }
         }
     }
     tally
@@ -203,12 +209,11 @@ pub fn visits(algorithm: &Algorithm, setting: &Setting) -> u64 {
     algorithm.lines.iter().map(of_line).fold(0, u64::saturating_add)
 }
 
-/// Elements of the blocks of `tensor` over `counts`, once for each head that has its own.
-fn elements(algorithm: &Algorithm, line: &Line, setting: &Setting, tensor: TensorId, counts: Counts) -> u64 {
-    let cost = Cost::of(algorithm, line, &setting.plan, true, u32::MAX);
+/// How often a line reads blocks of `tensor` under `once`: once for each head that has its own.
+fn heads_that_read(algorithm: &Algorithm, line: &Line, setting: &Setting, tensor: TensorId) -> u64 {
     let kernel = &algorithm.kernels[line.kernel];
     let each_head = !kernel.is_of_group || (line.axes().has(Axis::H) && !algorithm.tensors[tensor].is_of_group);
-    cost.hbm_read.at(counts) * if each_head { setting.heads as u64 } else { 1 }
+    if each_head { setting.heads as u64 } else { 1 }
 }
 
 /// What a kernel has read of a tensor under `once`: sets of blocks, or kinds of tiles, by number.
@@ -271,8 +276,4 @@ fn splits_met(runs: &[std::ops::Range<usize>], begin: usize, each: usize) -> u64
         next = next.max(last + 1);
     }
     met
-}
-
-fn less(a: Counts, b: Counts) -> Counts {
-    Counts { rc: a.rc - b.rc, r: a.r - b.r, c: a.c - b.c, one: a.one - b.one }
 }

@@ -12,33 +12,58 @@ use super::shape::{Extent, Shape};
 use super::text::{Action, Algorithm, Expr, ExprKind, Line, NameId, Names};
 use super::words::{Function, Operator};
 
-/// Sums over places: of their pairs (query, key), queries, keys, and how many there are. Costs are linear in these.
+/// Sums over places: of their pairs (query, key), queries, keys, how many there are, and the entries of the block table that
+/// stand for their key blocks. Costs are linear in these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub rc: u64,
     pub r: u64,
     pub c: u64,
     pub one: u64,
+    pub entries: u64,
 }
 
 impl Counts {
-    /// One place.
+    /// One place, of keys that lie in no pages.
     pub fn place(rows: usize, cols: usize) -> Self {
         let (r, c) = (rows as u64, cols as u64);
-        Self { rc: r * c, r, c, one: 1 }
+        Self { rc: r * c, r, c, one: 1, entries: 0 }
+    }
+
+    /// What is left without `others`, which are some of them.
+    pub(super) fn less(self, others: Self) -> Self {
+        Self {
+            rc: self.rc - others.rc,
+            r: self.r - others.r,
+            c: self.c - others.c,
+            one: self.one - others.one,
+            entries: self.entries - others.entries,
+        }
     }
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        *self = Self { rc: self.rc + other.rc, r: self.r + other.r, c: self.c + other.c, one: self.one + other.one };
+        *self = Self {
+            rc: self.rc + other.rc,
+            r: self.r + other.r,
+            c: self.c + other.c,
+            one: self.one + other.one,
+            entries: self.entries + other.entries,
+        };
     }
 }
 
 impl Mul<u64> for Counts {
     type Output = Self;
     fn mul(self, times: u64) -> Self {
-        Self { rc: self.rc * times, r: self.r * times, c: self.c * times, one: self.one * times }
+        Self {
+            rc: self.rc * times,
+            r: self.r * times,
+            c: self.c * times,
+            one: self.one * times,
+            entries: self.entries * times,
+        }
     }
 }
 
@@ -96,6 +121,8 @@ pub struct Cost {
     /// Elements between HBM and chip, of the tensor that the line moves.
     pub hbm_read: Linear,
     pub hbm_write: Linear,
+    /// How often each entry of the block table that stands for the block is read.
+    pub lookups: u64,
     /// Elements on chip: each operand once.
     pub sram_read: Linear,
     pub sram_write: Linear,
@@ -140,7 +167,9 @@ impl Adder<'_> {
         let block =
             action.tensor().map_or(Linear::default(), |tensor| self.elements(algorithm.tensors[tensor].shape()));
         match action {
-            Action::Load { .. } => {
+            Action::Load { tensor, .. } => {
+                let is_paged = self.plan.pages.is_some() && algorithm.tensors[*tensor].is_of_cache();
+                self.cost.lookups += u64::from(is_paged);
                 self.cost.hbm_read += block;
                 self.cost.sram_write += block;
             }

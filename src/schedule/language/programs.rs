@@ -3,7 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use crate::attention::{Runs, TileClass};
+use crate::attention::{Pages, Runs, TileClass};
 use crate::schedule::{OnChip, Place};
 
 use super::closed::{Kind, closed_form, kinds_of_tiles};
@@ -50,6 +50,8 @@ pub struct KernelWork {
     pub on_chip: OnChip,
 }
 
+const ENTRY_BYTES: f64 = Pages::ENTRY_BYTES as f64;
+
 /// Kernels with more programs a head than this are not listed.
 pub const MOST_PROGRAMS: usize = 1 << 20;
 
@@ -92,7 +94,7 @@ struct OfLine {
     /// By [`Kind`]; `None` where the line is no step there.
     costs: [Option<Cost>; Kind::ALL.len()],
     element_bytes: f64,
-    /// Elements that each of its steps reads on average, where it reads `once`.
+    /// Bytes that each of its steps reads on average, where it reads `once`.
     once: Option<f64>,
 }
 
@@ -111,11 +113,9 @@ impl<'a> Summary<'a> {
                 element_bytes(&tensor.name, tensor.kind, setting.plan.precision) as f64
             };
             let once = line.statements.iter().any(|of| matches!(of.action, Action::Load { once: true, .. }));
-            OfLine {
-                costs: Kind::ALL.map(cost),
-                element_bytes: line.tensor().map_or(0.0, bytes),
-                once: once.then(|| total.hbm_read as f64 / total.steps.max(1) as f64),
-            }
+            let element_bytes = line.tensor().map_or(0.0, bytes);
+            let read = element_bytes * total.hbm_read as f64 + ENTRY_BYTES * total.table_read as f64;
+            OfLine { costs: Kind::ALL.map(cost), element_bytes, once: once.then(|| read / total.steps.max(1) as f64) }
         };
         let lines = algorithm.lines.iter().zip(&tally.lines).map(of_line).collect();
         Self { algorithm, setting, lines, seen: setting.runs(Over::KeyBlocksSomeQuerySees, Place::default()) }
@@ -133,8 +133,13 @@ impl<'a> Summary<'a> {
             let mut tiles = 0;
             self.each_cell(line, place, &mut |kind, counts| {
                 let Some(cost) = &of.costs[kind as usize] else { return };
-                let read = of.once.map_or_else(|| cost.hbm_read.at(counts) as f64, |each| each * counts.one as f64);
-                work.loaded += of.element_bytes * read;
+                work.loaded += match of.once {
+                    Some(each) => each * counts.one as f64,
+                    None => {
+                        let entries = (cost.lookups * counts.entries) as f64;
+                        of.element_bytes * cost.hbm_read.at(counts) as f64 + ENTRY_BYTES * entries
+                    }
+                };
                 work.stored += of.element_bytes * cost.hbm_write.at(counts) as f64;
                 work.matmul += cost.matmul.at(counts);
                 work.exp += cost.exp.at(counts);
@@ -210,7 +215,7 @@ impl<'a> Summary<'a> {
             TileClass::Skipped => Kind::UnseenTile,
         };
         if (kind as usize) < kinds {
-            add(kind, Counts::place(plan.rows(i).len(), plan.cols(j).len()));
+            add(kind, self.setting.counts(Place::new(Some(i), Some(j))));
         }
     }
 
@@ -220,31 +225,31 @@ impl<'a> Summary<'a> {
         let rows = plan.rows(i).len() as u64;
         let of = |blocks: &Range<usize>| {
             let (keys, one) = (plan.keys_in(blocks), blocks.len() as u64);
-            Counts { rc: rows * keys, r: rows * one, c: keys, one }
+            Counts { rc: rows * keys, r: rows * one, c: keys, one, entries: plan.entries_in(blocks) }
         };
         let of_runs = |runs: &[Range<usize>]| runs.iter().map(|run| of(&both(run, keys))).fold(Counts::default(), sum);
         let active = of_runs(plan.visible_key_blocks(i).as_slice());
         let full = of_runs(&plan.full_key_blocks(i));
         let seen = of_runs(&self.seen);
-        let cells = [full, less(active, full), less(seen, active), less(of(keys), seen)];
+        let cells = [full, active.less(full), seen.less(active), of(keys).less(seen)];
         Kind::ALL.into_iter().zip(cells).take(kinds).filter(|(_, cell)| cell.one > 0).for_each(|(k, c)| add(k, c));
     }
 
     /// The tiles of key block `j`.
     fn column(&self, j: usize, kinds: usize, add: &mut dyn FnMut(Kind, Counts)) {
         let plan = &self.setting.plan;
-        let cols = plan.cols(j).len() as u64;
+        let (cols, entries) = (plan.cols(j).len() as u64, plan.entries_in(&(j..j + 1)));
         let of = |blocks: &Range<usize>| {
             let (rows, one) = (plan.rows_in(blocks), blocks.len() as u64);
-            Counts { rc: rows * cols, r: rows, c: cols * one, one }
+            Counts { rc: rows * cols, r: rows, c: cols * one, one, entries: entries * one }
         };
         let of_runs = |runs: &[Range<usize>]| runs.iter().map(of).fold(Counts::default(), sum);
         let active = of_runs(plan.visible_query_blocks(j).as_slice());
         let full = of_runs(&plan.full_query_blocks(j));
-        let others = less(of(&plan.query_blocks_beside(j)), active);
+        let others = of(&plan.query_blocks_beside(j)).less(active);
         let nothing = Counts::default();
         let (skipped, unseen) = if active.one > 0 { (others, nothing) } else { (nothing, others) };
-        let cells = [full, less(active, full), skipped, unseen];
+        let cells = [full, active.less(full), skipped, unseen];
         Kind::ALL.into_iter().zip(cells).take(kinds).filter(|(_, cell)| cell.one > 0).for_each(|(k, c)| add(k, c));
     }
 
@@ -280,8 +285,4 @@ fn meets(runs: &Runs, blocks: &Range<usize>) -> bool {
 fn sum(mut a: Counts, b: Counts) -> Counts {
     a += b;
     a
-}
-
-fn less(a: Counts, b: Counts) -> Counts {
-    Counts { rc: a.rc - b.rc, r: a.r - b.r, c: a.c - b.c, one: a.one - b.one }
 }

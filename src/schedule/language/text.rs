@@ -127,6 +127,11 @@ impl Tensor {
         self.axes().has(Axis::J) && !self.axes().has(Axis::I)
     }
 
+    /// K or V as a run gives them: what a KV cache keeps, in pages or not.
+    pub fn is_of_cache(&self) -> bool {
+        self.role == Role::In && matches!(self.name.as_str(), "K" | "V")
+    }
+
     /// The shape of one block.
     pub fn shape(&self) -> Shape {
         Shape::of_block(self.axes(), self.of)

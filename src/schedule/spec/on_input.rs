@@ -6,7 +6,7 @@ use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{By, Fact, Packed};
 use crate::attention::problem::{self, check_modifiers};
 use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
-use crate::schedule::{Algorithm, DropoutCost, Plan, Setting, Tiling};
+use crate::schedule::{Algorithm, DropoutCost, PagesOfBatch, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
 use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads, varlen};
@@ -226,6 +226,10 @@ impl RunSpec {
         self.alibi.iter().try_for_each(|slopes| slopes.check(&shape))?;
         self.sinks.iter().try_for_each(|sinks| sinks.check(shape.heads))?;
         self.keys.unwrap_or(KeySource::Own).check(&shape)?;
+        if self.keys == Some(KeySource::Q) && input.problem.pages.is_some() {
+            let need = "queries take the place of keys only where K lies in no pages";
+            return Err(ProblemError::Value { name: "keys", value: "q".into(), need });
+        }
         if self.packs_heads() {
             pack_heads::check(input, &mask, self.of_each_head(&input.problem))?;
         }
@@ -335,6 +339,7 @@ impl RunSpec {
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
             sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,
+            pages: problem.pages.clone().map(|pages| PagesOfBatch { pages, batch }),
             ..plan
         };
         Setting { plan, splits, heads }

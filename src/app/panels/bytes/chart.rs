@@ -11,6 +11,7 @@ use crate::app::run::said::NOT_MODELLED;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::{bytes, grouped};
+use crate::schedule::Tensor;
 use crate::schedule::language::closed_form;
 
 /// Widths of HBM, of the chip, and of the numbers at the right.
@@ -142,6 +143,9 @@ fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
     let text = schedule.algorithm.text();
     let lines = text.lines.iter().zip(closed_form(text, &schedule.setting).lines);
     let moved = lines.filter_map(|(line, totals)| {
+        if flow.tensor == Tensor::BLOCK_TABLE {
+            return (totals.table_read > 0).then_some((line.label.as_str(), totals.steps, totals.table_read));
+        }
         let elements = if flow.way == Way::Read { totals.hbm_read } else { totals.hbm_write };
         let tensor = line.tensor().map(|id| schedule.algorithm.hbm_tensor(id, schedule.plan()).tensor);
         (tensor == Some(flow.tensor) && elements > 0).then_some((line.label.as_str(), totals.steps, elements))

@@ -40,7 +40,23 @@ pub fn told(ctx: &Context, look: &Look<'_>) -> Option<String> {
     let (read, write) = (moved.read.bytes(), moved.write.bytes());
     let tensor = look.scene.schedule().facts(&look.snapshot.view.step?).tensor.filter(|_| read + write > 0)?;
     let pattern = if read > 0 { "load {0}: {1}" } else { "store {0}: {1}" };
-    Some(fill(ctx, pattern, &[&tensor.name(), &bytes(read + write)]))
+    let told = fill(ctx, pattern, &[&tensor.name(), &bytes(read + write)]);
+    Some(match pages(ctx, look) {
+        Some(pages) => format!("{told}; {pages}"),
+        None => told,
+    })
+}
+
+/// Pages that are named one by one; of more, the first.
+const MOST_PAGES: usize = 6;
+
+/// `pages 3, 0, 6`: where the block of K or V that the step reads lies, if in pages.
+fn pages(ctx: &Context, look: &Look<'_>) -> Option<String> {
+    let pages = look.scene.schedule().pages(&look.snapshot.view.step?)?;
+    let number = |page: &Option<usize>| page.map_or("-".to_owned(), |page| page.to_string());
+    let more = if pages.len() > MOST_PAGES { ", …" } else { "" };
+    let numbers: Vec<String> = pages.iter().take(MOST_PAGES).map(number).collect();
+    Some(fill(ctx, "{0|page|pages} {1}", &[&pages.len(), &(numbers.join(", ") + more)]))
 }
 
 /// What moves, on its way from one place to the other.
@@ -82,7 +98,10 @@ pub fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
     let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     let moved = match (read, write) {
         (0, 0) => tr(ctx, "this step moves nothing").to_owned(),
-        (read, 0) => fill(ctx, "this step reads {0} from HBM", &[&bytes(read)]),
+        (read, 0) => {
+            let told = fill(ctx, "this step reads {0} from HBM", &[&bytes(read)]);
+            pages(ctx, look).map_or(told.clone(), |pages| format!("{told}; {pages}"))
+        }
         (_, write) => fill(ctx, "this step writes {0} to HBM", &[&bytes(write)]),
     };
     let buffers: Vec<String> = look

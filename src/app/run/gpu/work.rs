@@ -23,7 +23,8 @@ impl Work {
         let heads = problem.shape.heads as u64;
         let mut work = Self { flops: 0, bytes: 0, heads: problem.shape.batch as u64 * heads, tiling };
         for batch in 0..problem.shape.batch {
-            let plan = Plan::of_problem(problem, batch, tiling, precision);
+            // The kernels read keys in order, and no block table.
+            let plan = Plan { pages: None, ..Plan::of_problem(problem, batch, tiling, precision) };
             let form = algorithm.closed_form_of(&Setting { splits, ..Setting::new(plan) });
             work.flops += heads * form.flops.matmul;
             work.bytes += heads * form.hbm_bytes();

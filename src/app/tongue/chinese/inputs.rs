@@ -75,6 +75,10 @@ pub static TABLE: &[(&str, &str)] = &[
     ),
     ("has shape {0}, but {1} is needed", "的形状是 {0}，但需要 {1}"),
     ("[batch, pages of a sequence]", "[批次, 序列的存储块]"),
+    (
+        "is beside keys of the past that lie in no page: give the pages of all keys",
+        "与不在存储块中的过去的键并存：请给出所有键的存储块",
+    ),
     ("{0}, its pages in order", "按顺序排好存储块的 {0}"),
     (
         "has {0} {0|page|pages} of {1}, and K has {2} of {3}",

@@ -23,6 +23,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("and {0} more splits", "另有 {0} 个切分未画出"),
     ("load {0}: {1}", "载入 {0}：{1}"),
     ("store {0}: {1}", "写回 {0}：{1}"),
+    ("{0|page|pages} {1}", "存储块 {1}"),
     ("true areas, in elements", "真实面积，按元素数"),
     ("area of {0}", "{0} 的面积"),
     ("{0} on chip", "片上的 {0}"),

@@ -83,6 +83,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("one slope, or one for each query head ({0})", "一个斜率，或每个查询头一个(共 {0} 个)"),
     ("it is own or none", "应为 own 或 none"),
     ("it is own, or q for the queries in place of the keys", "应为 own，或 q(用查询代替键)"),
+    ("queries take the place of keys only where K lies in no pages", "K 按存储块存放时，查询不能代替键"),
     ("queries take the place of keys only where there are as many of them", "只有查询与键一样多时，查询才能代替键"),
     ("the queries in place of the keys", "用查询代替键"),
     // Controls that a lesson opens.
