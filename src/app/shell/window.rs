@@ -20,7 +20,6 @@ use crate::app::shell::palette::PaletteOutcome;
 use crate::app::shell::picture::{self, Sitting};
 use crate::app::shell::{keys, stage, top_bar};
 use crate::app::state::history::Moment;
-use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::{Look, Question};
 use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{self, tr};
@@ -211,7 +210,8 @@ impl App {
 
     /// What the lesson asks of the picture.
     pub(super) fn question(&self) -> Question {
-        self.lesson.as_ref().map(OpenLesson::question).unwrap_or_default()
+        let asked = self.lesson.as_ref().map(|lesson| Question { mark: self.document.mark(), ..lesson.question() });
+        asked.unwrap_or_default()
     }
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {

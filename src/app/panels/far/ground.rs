@@ -206,11 +206,11 @@ fn queries(map: &Map<'_>, width: f32) {
     let plan = look.scene.plan();
     let left = map.layout.strips.iter().filter(|strip| strip.side == Flank::Left).map(|strip| strip.rect.left());
     let right = left.fold(map.layout.plane.left(), f32::min) - 6.0;
-    let selected = look.row().unwrap_or(look.selection.query);
+    let selected = look.marked_row();
     let mut queries: Vec<usize> = match look.snapshot.view.rows.clone() {
         _ if plan.n_q <= MOST_WORDS => (0..plan.n_q).collect(),
         rows if rows.is_empty() => Vec::new(),
-        rows => vec![selected, rows.start, rows.end - 1],
+        rows => selected.into_iter().chain([rows.start, rows.end - 1]).collect(),
     };
     queries.dedup();
     let mut taken: Vec<f32> = Vec::new();
@@ -223,7 +223,7 @@ fn queries(map: &Map<'_>, width: f32) {
         taken.push(y);
         let Some(token) = look.scene.query_token(query) else { continue };
         let place = Rect::from_min_max(pos2(right - width + 6.0, y - WORD / 2.0), pos2(right, y + WORD / 2.0));
-        let ink = if query == selected { map.palette.ink } else { map.palette.faint_ink };
+        let ink = if Some(query) == selected { map.palette.ink } else { map.palette.faint_ink };
         let token = draw::token(map.ui, token);
         fit_text(map.ui.painter(), place, Align2::RIGHT_CENTER, &token, theme::text(theme::LABEL), ink);
     }

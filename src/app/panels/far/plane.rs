@@ -227,9 +227,9 @@ fn sheet_behind(map: &Map<'_>, n: usize) {
     painter.rect_stroke(rect, 0.0, Stroke::new(1.0, palette.faint_ink), StrokeKind::Inside);
 }
 
-/// The row that is looked at, across the plane.
+/// The row that is looked at, across the plane; none where nobody looks at one.
 fn row(map: &Map<'_>) {
-    let query = map.look.row().unwrap_or(map.look.selection.query);
+    let Some(query) = map.look.marked_row() else { return };
     let n_k = map.look.scene.plan().n_k;
     let band = map.window.tile(&(query..query + 1), &(0..n_k)).intersect(map.layout.plane);
     if band.height() >= 6.0 {
