@@ -19,13 +19,22 @@ pub fn describe(response: &Response, name: &str, value: &str) {
     });
 }
 
-/// A line of a table: a name on the left, a number at the right edge; the number can be read by its accessible name.
+/// A line of a table: a name on the left, on as many lines as it needs, a number at the right edge; the number can be read
+/// by its accessible name.
 pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Response {
     let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
     let shown = tr(ui.ctx(), name);
-    fit_text(ui.painter(), rect, Align2::LEFT_CENTER, shown, theme::text(theme::LABEL), palette.faint_ink);
-    ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, value, theme::figures(theme::LABEL), palette.ink);
+    let font = theme::readable_font(shown, theme::text(theme::LABEL));
+    let number = ui.painter().layout_no_wrap(value.to_owned(), theme::figures(theme::LABEL), palette.ink);
+    let room = (ui.available_width() - number.size().x - 2.0 * SPACE).max(40.0);
+    let name = ui.painter().layout(shown.to_owned(), font, palette.faint_ink, room);
+    let size = vec2(ui.available_width(), name.size().y.max(20.0));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    for (galley, align, ink) in
+        [(name, Align2::LEFT_CENTER, palette.faint_ink), (number, Align2::RIGHT_CENTER, palette.ink)]
+    {
+        ui.painter().galley(align.align_size_within_rect(galley.size(), rect).min, galley, ink);
+    }
     describe(&response, accessible, value);
     response
 }
