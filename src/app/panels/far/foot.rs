@@ -12,8 +12,9 @@ use super::plane;
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::panels::grid::HIDDEN;
+use crate::app::run::said::scope;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, say, tr};
 use crate::number::{self, bytes, grouped};
 use crate::schedule::TileCounts;
 use crate::schedule::language::Axis;
@@ -21,7 +22,7 @@ use crate::schedule::language::Axis;
 /// A line of words.
 pub const LINE: f32 = 20.0;
 /// Lines of what is told.
-const MOST_TOLD: usize = 2;
+const MOST_TOLD: usize = 3;
 /// Between the signs and the counts.
 const APART: f32 = 12.0;
 /// A square of the legend, and the greys of the weights.
@@ -88,9 +89,12 @@ impl Sign {
 
 impl Foot {
     /// `width` is the room of each line.
-    pub fn new(map: &Map<'_>, width: f32) -> Self {
+    pub fn new(map: &Map<'_>, width: f32, has_scope: bool) -> Self {
         let (ui, ctx) = (map.ui, map.ui.ctx());
-        let text = told(map);
+        let shape = map.look.scene.input.problem.shape;
+        // Of a single head there is nothing to say.
+        let scope = (has_scope && shape.heads * shape.batch > 1).then(|| say(ctx, &scope(map.look.scene)));
+        let text = scope.into_iter().chain([told(map)]).collect::<Vec<_>>().join("; ");
         let font = theme::readable_font(&text, theme::text(theme::LABEL));
         let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
         job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };

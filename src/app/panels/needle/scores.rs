@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use eframe::egui::{Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, FontId, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, between, column_title, dashed};
@@ -103,7 +103,8 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let beside = (rect.width() * 0.34).clamp(70.0 * picture.zoom, 100.0 * picture.zoom);
     // No maximum of the row is written smaller than the others: the widest has its room.
     let maxima = picture.story.visits.iter().flat_map(|visit| [visit.old.m, visit.m]).map(|m| maximum(picture, m));
-    let widest = maxima.map(|text| ui.painter().layout_no_wrap(text, picture.figures(), picture.palette.ink).size().x);
+    let widest =
+        maxima.map(|text| ui.painter().layout_no_wrap(text, beside_font(picture), picture.palette.ink).size().x);
     let beside = beside.max(widest.fold(0.0, f32::max) + 14.0).min(rect.width() * 0.5);
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
@@ -235,6 +236,11 @@ fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &P
     }
 }
 
+/// Of what is written beside the line m: in a narrow picture the dots need the room.
+fn beside_font(picture: &Picture<'_>) -> FontId {
+    if picture.title_lines > 1 { theme::figures(theme::LABEL * picture.zoom) } else { picture.figures() }
+}
+
 /// What is written beside the line m.
 fn maximum(picture: &Picture<'_>, m: f64) -> String {
     format!("{} = {}", picture.called(Part::Max), short(m))
@@ -259,14 +265,14 @@ fn paint_line(ui: &Ui, axis: &ScoreAxis, rect: Rect, picture: &Picture<'_>) {
     let name = maximum(picture, shown_maximum(picture));
     let Some(y) = line_at(axis, picture) else {
         let place = Rect::from_min_size(pos2(rect.left(), axis.rect.bottom() - 18.0), vec2(rect.width(), 16.0));
-        picture.text(ui, place, Align2::RIGHT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
+        picture.text(ui, place, Align2::RIGHT_CENTER, Name::of("maximum {0}", Part::Max), &name, beside_font(picture));
         return;
     };
     let right = axis.rect.right() + 8.0;
     ui.painter().hline(axis.rect.left()..=right, y, Stroke::new(2.5, palette.ink));
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(right + 4.0, y - height), pos2(rect.right(), y));
-    picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
+    picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, beside_font(picture));
     if frame >= Frame::Climb && visit.old.m.is_finite() && frame != Frame::Fit {
         paint_gap(ui, axis, rect, y, picture);
     }
@@ -282,7 +288,7 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
         let text = if leaves_line(visit) { "the line stays" } else { "no new max" };
         picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), text), picture.label());
         let text = format!("{} = 1", picture.called(Part::Alpha));
-        picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
+        picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, beside_font(picture));
         return;
     }
     let old = axis.y(visit.old.m);
@@ -297,7 +303,7 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
         Align2::LEFT_CENTER,
         "gap".into(),
         &fill(ui.ctx(), "gap {0}", &[&gap]),
-        picture.figures(),
+        beside_font(picture),
     );
     if picture.look.question.hides.factor {
         return;
@@ -309,10 +315,10 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
         Align2::LEFT_CENTER,
         Name::about("{0} as a power", Part::Alpha),
         &text,
-        picture.figures(),
+        beside_font(picture),
     );
     let text = format!("= {}", short(visit.alpha));
-    picture.text(ui, line(2.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
+    picture.text(ui, line(2.0), Align2::LEFT_CENTER, OF_VISIT, &text, beside_font(picture));
 }
 
 #[cfg(test)]
