@@ -39,3 +39,17 @@ pub fn say(ctx: &Context, sentence: &Sentence) -> String {
     let language = language(ctx);
     sentence.say(&|pattern| in_language(language, pattern))
 }
+
+/// Names or numbers side by side.
+pub fn list(ctx: &Context, items: &[impl AsRef<str>]) -> String {
+    joined(items, tr(ctx, sentence::BETWEEN))
+}
+
+/// What is said of one thing, part by part.
+pub fn clauses(ctx: &Context, parts: &[impl AsRef<str>]) -> String {
+    joined(parts, tr(ctx, "; "))
+}
+
+fn joined(parts: &[impl AsRef<str>], between: &str) -> String {
+    parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(between)
+}

@@ -12,7 +12,7 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::flows::{flows, headline};
 use crate::app::run::said::{all_heads, beside_standard, per_tensor};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, say, tr};
+use crate::app::tongue::words::{fill, list, say, tr};
 use crate::number::bytes;
 
 mod chart;
@@ -90,7 +90,7 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let room = if left_out.is_empty() { room } else { room - LEFT_OUT };
     chart::show(ui, look, &shown, room, messages);
     if !left_out.is_empty() {
-        ui.label(draw::label(&format!("{}: {}", left_out.join(", "), bytes(0))));
+        ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &bytes(0)])));
     }
     ui.add_space(SPACE);
     totals(ui, look);

@@ -14,7 +14,7 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::panels::grid::HIDDEN;
 use crate::app::run::said::scope;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, say, tr};
+use crate::app::tongue::words::{clauses, fill, list, say, tr};
 use crate::number::{self, bytes, grouped};
 use crate::schedule::TileCounts;
 use crate::schedule::language::Axis;
@@ -94,7 +94,7 @@ impl Foot {
         let shape = map.look.scene.input.problem.shape;
         // Of a single head there is nothing to say.
         let scope = (has_scope && shape.heads * shape.batch > 1).then(|| say(ctx, &scope(map.look.scene)));
-        let text = scope.into_iter().chain([told(map)]).collect::<Vec<_>>().join("; ");
+        let text = clauses(ctx, &scope.into_iter().chain([told(map)]).collect::<Vec<_>>());
         let font = theme::readable_font(&text, theme::text(theme::LABEL));
         let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
         job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
@@ -188,13 +188,13 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
 fn told(map: &Map<'_>) -> String {
     let (layout, ctx) = (map.layout, map.ui.ctx());
     let mut parts = in_words(ctx, &loops(map.look));
-    let on_chip = plane::on_chip_only(map.look);
+    let on_chip = list(ctx, &plane::on_chip_only(map.look));
     match layout.sheets.as_slice() {
         [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
         [] => {}
         sheets => {
             let names: Vec<&str> = sheets.iter().map(|tensor| tensor.name()).collect();
-            parts.push(fill(ctx, "{0}: whole in HBM", &[&names.join(", ")]));
+            parts.push(fill(ctx, "{0}: whole in HBM", &[&list(ctx, &names)]));
         }
     }
     if layout.more_splits > 0 {
@@ -205,7 +205,7 @@ fn told(map: &Map<'_>) -> String {
             if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
         parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
     }
-    parts.join("; ")
+    clauses(ctx, &parts)
 }
 
 /// Each loop in words; the axes of one loop together.
@@ -219,7 +219,7 @@ fn in_words(ctx: &Context, loops: &[LoopOf]) -> Vec<String> {
             (false, true) => "inner loop: {0}, in parallel",
             (false, false) => "inner loop: {0}",
         };
-        fill(ctx, pattern, &[&axes.join(", ")])
+        fill(ctx, pattern, &[&list(ctx, &axes)])
     };
     of_one.map(words).collect()
 }

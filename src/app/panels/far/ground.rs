@@ -9,7 +9,7 @@ use crate::schedule::Place;
 use crate::schedule::language::{Axis, Role};
 
 use super::figure::Map;
-use crate::app::ink::draw::{self, fit_text, hatch};
+use crate::app::ink::draw::{self, hatch, squeeze_text};
 use crate::app::ink::theme;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
@@ -228,7 +228,7 @@ fn queries(map: &Map<'_>, width: f32) {
         let place = Rect::from_min_max(pos2(right - width + 6.0, y - WORD / 2.0), pos2(right, y + WORD / 2.0));
         let ink = if Some(query) == selected { map.palette.ink } else { map.palette.faint_ink };
         let token = draw::token(map.ui, token);
-        fit_text(map.ui.painter(), place, Align2::RIGHT_CENTER, &token, theme::text(theme::LABEL), ink);
+        squeeze_text(map.ui.painter(), place, Align2::RIGHT_CENTER, &token, theme::text(theme::LABEL), ink);
     }
 }
 

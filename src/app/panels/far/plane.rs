@@ -89,7 +89,7 @@ pub fn front_sheet(map: &Map<'_>) -> Option<Tensor> {
 }
 
 /// Names of tiles on chip of the kernel at hand, where no tile goes to HBM.
-pub fn on_chip_only(look: &Look<'_>) -> String {
+pub fn on_chip_only(look: &Look<'_>) -> Vec<String> {
     let buffers = figure::buffers(look);
     let tiles = buffers.iter().filter(|buffer| buffer.axis.is_none() && !buffer.is_whole_rows && buffer.cols > 1);
     let plan = look.scene.plan();
@@ -97,7 +97,7 @@ pub fn on_chip_only(look: &Look<'_>) -> String {
     let stored = |name: &&String| {
         Tensor::known(name).and_then(|tensor| look.scene.schedule().algorithm.of_tensor(tensor)).is_none()
     };
-    tiles.flat_map(|buffer| &buffer.names).filter(stored).cloned().collect::<Vec<_>>().join(", ")
+    tiles.flat_map(|buffer| &buffer.names).filter(stored).cloned().collect()
 }
 
 /// What a tile that is over looks like: there is less of it where nothing was stored.

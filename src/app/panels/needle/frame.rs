@@ -47,6 +47,8 @@ pub struct Scenelet<'a> {
     pub frame: Frame,
     /// The step carried out last made this frame: its picture may be under way.
     pub is_fresh: bool,
+    /// The line lies below a score that the row has seen.
+    pub is_behind: bool,
 }
 
 /// The frame after `cursor` steps; `None` where the row has no visits.
@@ -70,7 +72,9 @@ pub fn at(story: &RowStory, cursor: u64) -> Option<Scenelet<'_>> {
     } else {
         (Frame::Join, Some(visit.done_at))
     };
-    Some(Scenelet { visit, index, frame, is_fresh: made_by.is_some_and(|n| cursor == n + 1) })
+    let seen = story.visits[..index].iter().flat_map(|visit| &visit.scores);
+    let is_behind = seen.into_iter().any(|score| *score > visit.old.m);
+    Some(Scenelet { visit, index, frame, is_fresh: made_by.is_some_and(|n| cursor == n + 1), is_behind })
 }
 
 /// The cursor at which `frame` of a visit stands.
@@ -107,8 +111,11 @@ pub fn sentence(
             Sentence::new("No key yet: {0} = -inf, {1} = 0, and nothing to average.").with(m).with(l)
         }
         Frame::Rest => {
-            let pattern =
-                "At rest. {0} is the largest score so far, {1} the sum of the weights, {2} / {1} the average.";
+            let pattern = if now.is_behind {
+                "At rest. {0} is the line, which this text leaves below the largest score; {1} is the sum of the weights, {2} / {1} the average."
+            } else {
+                "At rest. {0} is the largest score so far, {1} the sum of the weights, {2} / {1} the average."
+            };
             Sentence::new(pattern).with(m).with(l).with(o)
         }
         Frame::Arrive if highest == f64::NEG_INFINITY && visit.sees_some => {
