@@ -178,3 +178,28 @@ fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
     });
     told.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::run::flows::Amount;
+    use crate::schedule::Tensor;
+
+    #[test]
+    fn where_rows_are_too_many_those_of_nothing_go_and_are_named() {
+        let flow = |tensor, bytes| Flow {
+            tensor,
+            way: Way::Read,
+            now: Amount::default(),
+            end: Amount { elements: bytes, bytes },
+            baseline: Some(Amount { elements: 8, bytes: 8 }),
+        };
+        let flows =
+            [flow(Tensor::Q, 4), flow(Tensor::S, 0), flow(Tensor::P, 0), flow(Tensor::P, 0), flow(Tensor::O, 4)];
+        let names = |flows: &[Flow]| flows.iter().map(|flow| flow.tensor.name()).collect::<Vec<_>>().join(" ");
+        let (shown, left_out) = fitting(&flows, 200.0);
+        assert_eq!((names(&shown).as_str(), left_out), ("Q S P P O", vec![]));
+        let (shown, left_out) = fitting(&flows, 100.0);
+        assert_eq!((names(&shown).as_str(), left_out), ("Q O", vec!["S", "P"]));
+    }
+}

@@ -202,7 +202,7 @@ fn told(map: &Map<'_>) -> String {
     }
     if let Some(fold) = layout.fold() {
         let (pattern, times) =
-            if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
+            if fold < 1.0 { ("d is folded {0}\u{a0}x", 1.0 / fold) } else { ("d is stretched {0}\u{a0}x", fold) };
         parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
     }
     clauses(ctx, &parts)
@@ -293,7 +293,7 @@ mod tests {
                         let palette = Palette::of(ui);
                         let (layout, window) = (&layout, &window);
                         let map = Map { ui, look: &look, layout, window, buffers: &buffers, ghosts: None, palette };
-                        let foot = Foot::new(&map, width);
+                        let foot = Foot::new(&map, width, true);
                         let at = format!("{} {} at {width}", algorithm.name(), language.code());
                         assert!(!foot.told.elided, "{at}: {}", foot.text);
                         let signs = |(sign, text): &(Sign, String)| sign.width() + width_of(ui, text) + 3.0 * SPACE;

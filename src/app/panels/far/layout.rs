@@ -566,6 +566,43 @@ mod tests {
         });
     }
 
+    /// The scale in a room, with the plane and the card that it gives.
+    fn in_room(name: &str, size: (usize, usize, usize), room: Vec2, most: f32) -> (f32, MapLayout) {
+        let algorithm = algorithm::by_name(name).unwrap();
+        let setting = setting(size, (size.0.min(128), size.1.min(128)), 3);
+        let buffers = algorithm.buffers(0, &setting);
+        let budget = Some(1 << 17);
+        let subject = Subject { algorithm, setting: &setting, buffers: &buffers, budget, words: Vec2::ZERO };
+        let area = Rect::from_min_size(pos2(0.0, 0.0), room);
+        (MapLayout::scale(&subject, area), MapLayout::at_most(&subject, area, most))
+    }
+
+    /// As it stands beside a question: a decode step's plane has the width, and the chip what is left below it.
+    #[test]
+    fn a_plane_of_one_query_has_the_width_of_its_room() {
+        let room = vec2(409.0, 276.0);
+        for (name, keys) in [("flash2", 1024), ("split-kv", 6), ("flash2", 8192)] {
+            let (_, layout) = in_room(name, (1, keys, 4), room, f32::INFINITY);
+            let chip = layout.chip.expect("a card");
+            assert!(layout.plane.width() > 0.5 * room.x, "{name}: {:?}", layout.plane);
+            assert!(chip.top() > layout.plane.bottom() && chip.bottom() <= room.y && chip.width() > 200.0);
+            assert!(!layout.areas.is_empty() && layout.areas.iter().all(|area| area.rect.right() <= room.x));
+        }
+        let (_, square) = in_room("flash2", (16, 16, 4), room, f32::INFINITY);
+        assert!(square.chip.is_some_and(|chip| chip.left() > square.plane.right()));
+    }
+
+    #[test]
+    fn two_maps_of_a_race_have_one_scale() {
+        for room in [vec2(192.0, 220.0), vec2(420.0, 300.0), vec2(600.0, 420.0)] {
+            for size in [(1, 8192, 64), (16, 16, 4), (128, 64, 64)] {
+                let [a, b] = ["split-kv", "flash2"].map(|name| in_room(name, size, room, f32::INFINITY).0);
+                let [a, b] = ["split-kv", "flash2"].map(|name| in_room(name, size, room, a.min(b)).1.plane.size());
+                assert!((a - b).length() < 0.1, "{a:?} and {b:?} in {room:?}");
+            }
+        }
+    }
+
     #[test]
     fn squares_and_slots_have_true_areas() {
         each(|_, setting, buffers, _, layout| {

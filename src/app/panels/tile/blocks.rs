@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use eframe::egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
-use crate::app::ink::draw::{self, fit_text, put_text, squeeze_text};
+use crate::app::ink::draw::{self, fit_text, put_text, shrink_text};
 use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
@@ -179,7 +179,7 @@ fn paint_block(
         Beside::Left | Beside::Right => {
             let size = vec2(rect.width() + GAP - 1.0, NAMES - 2.0);
             let place = Rect::from_min_size(pos2(at.x - size.x / 2.0, at.y - size.y), size);
-            squeeze_text(painter, place, align, &text, font, ink);
+            shrink_text(painter, place, align, &text, font, ink);
         }
         _ => _ = put_text(painter, at, align, &text, font, ink),
     }
