@@ -18,7 +18,12 @@ pub enum Value {
     Same(String),
     /// Words of their own.
     Said(Sentence),
+    /// Names or numbers side by side, with what the language has between them.
+    Listed(Vec<String>),
 }
+
+/// What stands between the parts of a list, which is translated like a pattern.
+pub const BETWEEN: &str = ", ";
 
 impl Sentence {
     pub const fn new(pattern: &'static str) -> Self {
@@ -33,6 +38,12 @@ impl Sentence {
     /// With a next value that is the same in every language.
     pub fn with(mut self, value: impl fmt::Display) -> Self {
         self.values.push(Value::Same(value.to_string()));
+        self
+    }
+
+    /// With a next value that is a list of such.
+    pub fn with_list(mut self, values: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        self.values.push(Value::Listed(values.into_iter().map(|value| value.to_string()).collect()));
         self
     }
 
@@ -53,6 +64,7 @@ impl Sentence {
             match value {
                 Value::Same(text) => *text = text.replace(char::is_control, " "),
                 Value::Said(sentence) => *sentence = std::mem::take(sentence).on_one_line(),
+                Value::Listed(all) => all.iter_mut().for_each(|text| *text = text.replace(char::is_control, " ")),
             }
         }
         self
@@ -66,6 +78,7 @@ impl Sentence {
             .map(|value| match value {
                 Value::Same(text) => text.clone(),
                 Value::Said(sentence) => sentence.say(translate),
+                Value::Listed(all) => all.join(translate(BETWEEN)),
             })
             .collect();
         fill(translate(self.pattern), &values)

@@ -8,8 +8,8 @@ use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::buffer::Buffer;
 use super::language::{
-    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, TEXTS, Tally, Test,
-    VARIANTS, Walker,
+    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, Statement, TEXTS, Tally,
+    Test, VARIANTS, Walker,
 };
 use super::parts::{self, Change, OfText, Part, Parts};
 use super::plan::Plan;
@@ -237,20 +237,36 @@ impl Algorithm {
     /// The statement that makes the value of this part, as the text has it but for guards and conditions: `P = exp(S - m)`.
     /// Of `kernel` if that makes it, else of the first that does.
     pub fn formula(&self, kernel: Option<usize>, part: Part) -> Option<String> {
+        self.made_by(kernel, part, |_| true).into_iter().next()
+    }
+
+    /// The same with what its line makes of the value further in a run of `setting`: `S = cap * tanh(S / cap)`.
+    pub fn formulas(&self, kernel: Option<usize>, part: Part, setting: &Setting) -> Vec<String> {
+        self.made_by(kernel, part, |statement| {
+            let of_run = statement.conditions.iter().filter(|(test, _)| !matches!(test, Test::Full | Test::Seen));
+            of_run.into_iter().all(|(test, holds)| setting.of_run(*test) == *holds)
+        })
+    }
+
+    fn made_by(&self, kernel: Option<usize>, part: Part, is_made: impl Fn(&Statement) -> bool) -> Vec<String> {
         let text = self.text();
+        let makes = |name: NameId, statement: &Statement| {
+            is_made(statement) && matches!(&statement.action, Action::Assign { name: own, .. } if *own == name)
+        };
         let in_kernel = |of: usize| {
             let name = self.parts(of).get(part)?;
-            let lines = text.lines.iter().filter(|line| line.kernel == of);
-            lines
-                .flat_map(|line| line.statements.iter().map(move |statement| (line, statement)))
-                .find(|(_, statement)| matches!(&statement.action, Action::Assign { name: own, .. } if *own == name))
+            let mut lines = text.lines.iter().filter(|line| line.kernel == of);
+            lines.find(|line| line.statements.iter().any(|of| makes(name, of))).map(|line| (name, line))
         };
         let found = kernel.and_then(in_kernel).or_else(|| (0..text.kernels.len()).find_map(in_kernel));
-        let (line, statement) = found?;
-        let source = text.text.lines().nth(line.span.line.saturating_sub(1) as usize)?;
-        let source: String = source.chars().skip(statement.span.column.saturating_sub(1) as usize).collect();
-        let end = [";", " when ", " unless "].into_iter().filter_map(|end| source.find(end)).min();
-        Some(parts::without_guards(source[..end.unwrap_or(source.len())].trim()))
+        let Some((name, line)) = found else { return Vec::new() };
+        let Some(source) = text.text.lines().nth(line.span.line.saturating_sub(1) as usize) else { return Vec::new() };
+        let written = |statement: &Statement| {
+            let source: String = source.chars().skip(statement.span.column.saturating_sub(1) as usize).collect();
+            let end = [";", " when ", " unless "].into_iter().filter_map(|end| source.find(end)).min();
+            parts::without_guards(source[..end.unwrap_or(source.len())].trim())
+        };
+        line.statements.iter().filter(|of| makes(name, of)).map(written).collect()
     }
 
     /// Its scores are written to HBM, by the totals of a run.

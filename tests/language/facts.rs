@@ -36,6 +36,15 @@ fn formulas_are_those_of_the_text() {
     ] {
         assert_eq!(text(name).formula(kernel, part).as_deref(), formula, "{name} {kernel:?} {part:?}");
     }
+    // What a run makes of them further, and nothing that it does not.
+    let of_run = |plan: Plan| text("flash2").formulas(None, Part::Scores, &Setting::new(plan));
+    let product = "S = scale * (Q @ K^T)";
+    assert_eq!(of_run(plan()), [product]);
+    assert_eq!(of_run(Plan { softcap: true, ..plan() }), [product, "S = cap * tanh(S / cap)"]);
+    assert_eq!(
+        of_run(Plan { alibi: true, bias: true, ..plan() }),
+        [product, "S = S - slope * distance", "S = S + bias"]
+    );
     let shifts = |name: &str| (0..text(name).text().kernels.len()).map(|kernel| text(name).shift(kernel)).collect();
     let shifts = |name: &str| -> Vec<Option<&str>> { shifts(name) };
     assert_eq!(shifts("flash2"), [Some("m")]);

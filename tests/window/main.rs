@@ -22,6 +22,7 @@ mod met;
 mod numbers;
 mod own_course;
 mod own_output;
+mod painted;
 mod pictures;
 mod refusals;
 mod room;

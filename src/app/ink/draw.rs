@@ -19,13 +19,24 @@ pub fn describe(response: &Response, name: &str, value: &str) {
     });
 }
 
-/// A line of a table: a name on the left, a number at the right edge; the number can be read by its accessible name.
+/// A line of a table: a name on the left, on as many lines as it needs, a number at the right edge; the number can be read
+/// by its accessible name.
 pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Response {
     let palette = Palette::of(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
     let shown = tr(ui.ctx(), name);
-    fit_text(ui.painter(), rect, Align2::LEFT_CENTER, shown, theme::text(theme::LABEL), palette.faint_ink);
-    ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, value, theme::figures(theme::LABEL), palette.ink);
+    let font = theme::readable_font(shown, theme::text(theme::LABEL));
+    let number = ui.painter().layout_no_wrap(value.to_owned(), theme::figures(theme::LABEL), palette.ink);
+    let room = (ui.available_width() - number.size().x - 2.0 * SPACE).max(40.0);
+    let name = ui.painter().layout(shown.to_owned(), font, palette.faint_ink, room);
+    // Where type was made smaller, so are its lines.
+    let body = egui::TextStyle::Body.resolve(ui.style()).size;
+    let size = vec2(ui.available_width(), name.size().y.max(20.0 * (body / theme::BODY).min(1.0)));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    for (galley, align, ink) in
+        [(name, Align2::LEFT_CENTER, palette.faint_ink), (number, Align2::RIGHT_CENTER, palette.ink)]
+    {
+        ui.painter().galley(align.align_size_within_rect(galley.size(), rect).min, galley, ink);
+    }
     describe(&response, accessible, value);
     response
 }
@@ -88,6 +99,17 @@ pub fn shrink_text(painter: &Painter, rect: Rect, align: Align2, text: &str, fon
     let galley = painter.layout_no_wrap(text.to_owned(), font, color);
     let place = align.align_size_within_rect(galley.size(), rect);
     painter.galley(place.min, galley, color);
+}
+
+/// The least part of its size that a word is shrunk to before it is shortened.
+const LEAST_PART: f32 = 0.8;
+
+/// A word on one line: where it does not fit it is a little smaller, and where that is not enough, shorter.
+pub fn squeeze_text(painter: &Painter, rect: Rect, align: Align2, text: &str, font: FontId, color: Color32) {
+    let font = theme::readable_font(text, font);
+    let width = painter.layout_no_wrap(text.to_owned(), font.clone(), color).size().x;
+    let part = ((rect.width() - 0.5) / width.max(1.0)).clamp(LEAST_PART, 1.0);
+    fit_text(painter, rect, align, text, FontId::new(font.size * part, font.family), color);
 }
 
 /// A token as it can be shown: spaces made visible at its start, characters without a glyph by their number.

@@ -30,8 +30,9 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     // A name has the room of its bar, so that no two meet.
     let slot = columns.first().map_or(0.0, |column| column.width() / SHARE - 4.0);
     ui.painter().hline(chart.x_range(), scale.base(), Stroke::new(1.5, palette.ink));
+    let numbers: Vec<(f32, String)> =
+        figure.bars.iter().zip(&columns).map(|(bar, column)| paint_bar(ui, *column, bar, &scale, palette)).collect();
     for (bar, column) in figure.bars.iter().zip(&columns) {
-        paint_bar(ui, *column, bar, &scale, palette);
         let under =
             Rect::from_center_size(pos2(column.center().x, chart.bottom() + 2.0 + LINE / 2.0), vec2(slot, LINE));
         shrink_text(ui.painter(), under, Align2::CENTER_CENTER, &bar.text, theme::text(theme::BODY), palette.ink);
@@ -56,6 +57,9 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
         let top = tops.into_iter().find(|top| is_free(*top)).unwrap_or(y - LINE);
         let place = Rect::from_min_size(pos2(chart.left(), top), vec2(chart.width(), LINE));
         fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.ink);
+    }
+    for ((y, text), column) in numbers.iter().zip(&columns) {
+        number(ui, *y, text, *column, palette);
     }
     for (n, (first, text)) in figure.groups.iter().enumerate() {
         let end = figure.groups.get(n + 1).map_or(columns.len(), |(next, _)| *next);
@@ -122,22 +126,28 @@ fn painted(bar: &ShownBar, column: Rect, scale: &Scale) -> Rect {
     Rect::from_two_pos(pos2(column.left(), base), pos2(column.right(), top)).expand2(vec2(column.width() * 0.25, 0.0))
 }
 
-fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Palette) {
+/// The number of a bar, which the line of the limit does not strike through.
+fn number(ui: &Ui, y: f32, text: &str, column: Rect, palette: &Palette) {
+    let (painter, font) = (ui.painter(), theme::figures(theme::BODY));
+    let place = Rect::from_center_size(pos2(column.center().x, y), vec2(column.width() * 1.5, LINE));
+    let size = painter.layout_no_wrap(text.to_owned(), font.clone(), palette.ink).size().min(place.size());
+    painter.rect_filled(Rect::from_center_size(place.center(), size + vec2(SPACE, 0.0)), 0.0, palette.background);
+    shrink_text(painter, place, Align2::CENTER_CENTER, text, font, palette.ink);
+}
+
+/// Gives the middle of its number's line, and the number.
+fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Palette) -> (f32, String) {
     let painter = ui.painter();
     let base = scale.base();
-    let text = |y: f32, text: &str| {
-        let place = Rect::from_center_size(pos2(column.center().x, y), vec2(column.width() * 1.5, LINE));
-        shrink_text(painter, place, Align2::CENTER_CENTER, text, theme::figures(theme::BODY), palette.ink);
-    };
     match bar.value {
         None => {
             let place = Rect::from_min_max(pos2(column.left(), base - 3.0 * LINE), pos2(column.right(), base));
             painter.rect_stroke(place, 2.0, Stroke::new(1.0, palette.faint_ink), eframe::egui::StrokeKind::Inside);
-            text(place.center().y, &bar.shown);
+            (place.center().y, bar.shown.clone())
         }
         Some(value) if value.is_nan() => {
             painter.hline(column.x_range(), base, Stroke::new(4.0, palette.trouble));
-            text(base - LINE, &format!("! {}", bar.shown));
+            (base - LINE, format!("! {}", bar.shown))
         }
         Some(value) if value.is_infinite() => {
             let top = if value > 0.0 { column.top() } else { column.bottom() };
@@ -147,7 +157,7 @@ fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Pal
                 palette.trouble,
             );
             broken(ui, pos2(column.left(), (base + top) / 2.0), column.width(), palette);
-            text(top - LINE / 2.0, &format!("! {}", bar.shown));
+            (top - LINE / 2.0, format!("! {}", bar.shown))
         }
         Some(value) => {
             let top = scale.at(value);
@@ -157,7 +167,7 @@ fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Pal
                 palette.accent,
             );
             let above = if value < 0.0 { top + LINE / 2.0 } else { top - LINE / 2.0 };
-            text(above, &bar.shown);
+            (above, bar.shown.clone())
         }
     }
 }

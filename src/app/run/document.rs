@@ -11,7 +11,7 @@ use crate::app::run::link::{self, Landing, Link, Opened};
 use crate::app::run::open_file;
 use crate::app::run::own_verdict::OwnVerdict;
 use crate::app::run::scene::{Check, FinishedRun};
-use crate::app::run::selection::Selection;
+use crate::app::run::selection::{RowMark, Selection};
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
 use crate::app::run::source::Source;
@@ -46,6 +46,8 @@ pub struct Document {
     verified: u64,
     /// Where the next scene is looked at.
     landing: Option<Landing>,
+    /// Which row a picture marks, as the last scene has it.
+    mark: RowMark,
     /// What a link to the input begins with.
     origin: Link,
     /// The lesson's scene that is open, or on its way.
@@ -89,6 +91,7 @@ impl Document {
             checking: None,
             verified: 0,
             landing,
+            mark: RowMark::default(),
             origin,
             lesson_scene: None,
             lesson_input: None,
@@ -395,6 +398,16 @@ impl Document {
 
     pub fn notice(&self) -> Option<&Sentence> {
         self.notice.as_ref()
+    }
+
+    /// Which row a picture of all rows marks.
+    pub fn mark(&self) -> RowMark {
+        self.mark
+    }
+
+    /// A scene of a lesson comes, which names a row or none; or a person picked one.
+    pub fn set_mark(&mut self, mark: RowMark) {
+        self.mark = mark;
     }
 
     /// What was understood of the file that is open, as it is run.

@@ -100,7 +100,7 @@ pub fn headline(scene: &FinishedRun) -> Option<Sentence> {
         false => Sentence::new("{0}x fewer bytes than {1}: {2} stay on chip").with(fewer(ratio)),
         true => Sentence::new("{0}x fewer bytes than {1}").with(fewer(ratio)),
     };
-    Some(sentence.with(scene.baseline().name()).with(kept.join(", ")))
+    Some(sentence.with(scene.baseline().name()).with_list(kept))
 }
 
 /// Two digits below 10, so that 1.03 is no 1.

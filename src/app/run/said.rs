@@ -80,12 +80,13 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
     let said = |pattern, parts: &[Part]| {
         parts.iter().fold(Sentence::new(pattern), |sentence, part| sentence.with(snapshot.called(*part)))
     };
+    let formula = |part| snapshot.formulas(part, &schedule.setting).join("; ");
     match line.label.as_str() {
         "start-rows" if kernel_has("row-max") => {
             said("{0} = 0, {1} = 0, {2} = -inf on chip", &[Part::Output, Part::Sum, Part::Max])
         }
         "start-output" => said("{0} = 0 on chip", &[Part::Output]),
-        "scores" => Sentence::new("computed the scores {0}").with(snapshot.formula(Part::Scores)),
+        "scores" => Sentence::new("computed the scores {0}").with(formula(Part::Scores)),
         "mask" => "hid the masked scores".into(),
         "row-max" | "merge-stats" => match snapshot.risen() {
             Some((0, of)) => {
@@ -95,7 +96,7 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
             None => "took the row maximum".into(),
         },
         "tile-max" => "took the row maximum".into(),
-        "exponentiate" => Sentence::new("weights {0}").with(snapshot.formula(Part::Weights)),
+        "exponentiate" => Sentence::new("weights {0}").with(formula(Part::Weights)),
         "row-sum" => "summed the weights of each row".into(),
         "dropout" => "dropped weights".into(),
         "rescale" => said("shrank {0} and {1} by {2}", &[Part::Sum, Part::Output, Part::Alpha]),

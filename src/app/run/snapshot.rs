@@ -8,7 +8,7 @@ use ndarray::Array2;
 use crate::app::run::scene::FinishedRun;
 use crate::machine::{Online, RowHistory, Totals, View, Visit, shapes};
 use crate::schedule::language::{Extent, NameId};
-use crate::schedule::{Algorithm, Amounts, Buffer, Change, Part, Place, Plan, Schedule, Step, Traffic};
+use crate::schedule::{Algorithm, Amounts, Buffer, Change, Part, Place, Plan, Schedule, Setting, Step, Traffic};
 
 /// The state after the first `cursor` steps.
 pub struct Snapshot {
@@ -94,9 +94,10 @@ impl Snapshot {
         self.name(part).unwrap_or_else(|| self.algorithm.called(part))
     }
 
-    /// The statement that makes this part, here or in another kernel; its name where none does.
-    pub fn formula(&self, part: Part) -> String {
-        self.algorithm.formula(self.kernel(), part).unwrap_or_else(|| self.called(part).to_owned())
+    /// The statements of a run of `setting` that make this part, here or in another kernel; its name where none does.
+    pub fn formulas(&self, part: Part, setting: &Setting) -> Vec<String> {
+        let formulas = self.algorithm.formulas(self.kernel(), part, setting);
+        if formulas.is_empty() { vec![self.called(part).to_owned()] } else { formulas }
     }
 
     /// The current tile, or that of the step before in the same program.

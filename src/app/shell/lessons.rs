@@ -11,7 +11,7 @@ use crate::app::panels::tour::{self, Tour};
 use crate::app::run::link::Landing;
 use crate::app::run::lock::Lock;
 use crate::app::run::pair::Choices;
-use crate::app::run::selection::Selection;
+use crate::app::run::selection::{RowMark, Selection};
 use crate::app::run::source::Source;
 use crate::app::shell::app::App;
 use crate::app::state::folds::Folds;
@@ -93,6 +93,12 @@ impl App {
         self.view.stand_at(scene.view);
         self.show_picture(ctx);
         let selection = scene.selection;
+        self.document.set_mark(match (selection.row, selection.tile) {
+            (Some(_), _) => RowMark::Named,
+            // A row of the tile stands for it, and is none of its own.
+            (None, Some(_)) => RowMark::OnChip,
+            (None, None) => RowMark::Nobody,
+        });
         if self.document.shows(&scene) {
             let row = selection.row.or(selection.tile.map(|(i, _)| i * self.document.wanted().tiling().br));
             let landing = Landing { at: Some(scene.step.clone()), row, key: selection.key };
@@ -215,6 +221,7 @@ impl App {
             grid.cell(line, column).map(|cell| At::Step(cell.end))
         });
         let landing = Landing { at: end, row: Some(row), key: None };
+        self.document.set_mark(RowMark::OnChip);
         self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
     }
 

@@ -67,22 +67,29 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
 /// The least that text is shrunk to: that of a task is that of a label then.
 const LEAST_TEXT: f32 = 0.75;
 
+/// By so much it gets smaller at a time.
+const STEP: f32 = 0.05;
+
 /// Shows what is scrolled in type as large as lets all of it be seen; what is longer yet is scrolled in the smallest. Before
-/// the answer, where there are controls, nothing changes its size.
+/// the answer, where there are controls, nothing changes its size, but things may stand closer.
 fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) {
     let room = ui.available_size().round();
     let id = ui.scope_id().with(("part of the text", is_revealed, room.x as u32, room.y as u32));
     let part = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(1.0);
     let scroll = egui::ScrollArea::vertical().id_salt("asked").auto_shrink([false, false]);
     let shown = scroll.show(ui, |ui| {
+        if part < 1.0 {
+            ui.spacing_mut().item_spacing.y *= 0.5;
+        }
         if is_revealed && part < 1.0 {
             task::shrink(ui, part);
-            ui.spacing_mut().item_spacing.y *= 0.5;
+            prose::close_lines(ui);
         }
         add(ui);
     });
-    if is_revealed && part > LEAST_TEXT && shown.content_size.y > shown.inner_rect.height() + 0.5 {
-        ui.data_mut(|data| data.insert_temp(id, (part - 0.05).max(LEAST_TEXT)));
+    let least = if is_revealed { LEAST_TEXT } else { 1.0 - STEP };
+    if part > least && shown.content_size.y > shown.inner_rect.height() + 0.5 {
+        ui.data_mut(|data| data.insert_temp(id, (part - STEP).max(LEAST_TEXT)));
         ui.request_repaint();
     }
 }

@@ -14,6 +14,7 @@ use crate::app::run::flows::Way;
 use crate::app::run::lesson_file::is_lesson;
 use crate::app::run::link::Link;
 use crate::app::run::pair::{Choices, SURPRISES};
+use crate::app::run::selection::RowMark;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::Source;
 use crate::app::shell::app::App;
@@ -57,7 +58,10 @@ impl App {
                 self.open_panel.pick(ctx, self.pick_folder);
             }
             Message::CloseFolder => (self.lesson_folder, self.store.kept.lesson_folder) = (None, None),
-            Message::Select(selection) => self.selection = selection,
+            Message::Select(selection) => {
+                self.selection = selection;
+                self.document.set_mark(RowMark::OnChip);
+            }
             // What it answers was seen before.
             Message::Answer(_) => {}
             Message::SelectRow(by) => self.select_row(by),
@@ -316,6 +320,7 @@ impl App {
         if !rows.is_empty() {
             let to = from.saturating_add_signed(by as isize).clamp(rows.start, rows.end - 1);
             self.selection.query = to;
+            self.document.set_mark(RowMark::OnChip);
         }
     }
 

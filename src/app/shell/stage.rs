@@ -20,8 +20,19 @@ pub fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     if drawn.view.compare.is_open && drawn.view.compare.is_bare {
         return view(ui, drawn);
     }
-    let is_narrow = ui.available_width() < ROOM_FOR_NAMES;
-    if is_narrow {
+    names(ui, drawn);
+    ui.add_space(4.0);
+    view(ui, drawn);
+}
+
+/// The names of the views stand on two lines in so narrow a room.
+pub fn is_narrow(width: f32) -> bool {
+    width < ROOM_FOR_NAMES
+}
+
+/// What chooses the main view, and what opens the panels on demand.
+pub fn names(ui: &mut Ui, drawn: &mut Drawn<'_>) {
+    if is_narrow(ui.available_width()) {
         ui.scope(|ui| {
             ui.spacing_mut().item_spacing.x = SPACE;
             ui.spacing_mut().button_padding.x = SPACE;
@@ -38,8 +49,6 @@ pub fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
             });
         });
     }
-    ui.add_space(4.0);
-    view(ui, drawn);
 }
 
 /// The view alone, as it is presented; for a moment after it has changed, the way from the one before.

@@ -20,7 +20,6 @@ use crate::app::shell::palette::PaletteOutcome;
 use crate::app::shell::picture::{self, Sitting};
 use crate::app::shell::{keys, stage, top_bar};
 use crate::app::state::history::Moment;
-use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::{Look, Question};
 use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{self, tr};
@@ -29,6 +28,8 @@ use crate::playback::lesson::BeatPicture;
 
 /// Points of height from which on a figure and the main view are both shown.
 const ROOM_FOR_BOTH: f32 = 640.0;
+/// Of a second line of the names of the views.
+const NAMES: f32 = 28.0;
 /// Points that stay free below a figure in place of the main view.
 const KEPT: f32 = 44.0;
 
@@ -211,7 +212,8 @@ impl App {
 
     /// What the lesson asks of the picture.
     pub(super) fn question(&self) -> Question {
-        self.lesson.as_ref().map(OpenLesson::question).unwrap_or_default()
+        let asked = self.lesson.as_ref().map(|lesson| Question { mark: self.document.mark(), ..lesson.question() });
+        asked.unwrap_or_default()
     }
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
@@ -235,29 +237,32 @@ impl App {
         self.tour_band(ui, look, messages);
         self.sit(ui, look);
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
-        self.figure(ui, frame);
+        let is_covered = self.figure(ui, frame);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            stage::show(ui, &mut self.drawn(Some(look), messages));
+            let show = if is_covered { stage::names } else { stage::show };
+            show(ui, &mut self.drawn(Some(look), messages));
         });
     }
 
     /// The figure of the beat: above the main view where both have room, else in its place, where the beat is about it,
-    /// until the person chooses a distance. `KEPT` stays free below it.
-    fn figure(&self, ui: &mut Ui, frame: Frame) {
+    /// until the person chooses a distance: the names of the views stay below it. Gives whether it has that place.
+    fn figure(&self, ui: &mut Ui, frame: Frame) -> bool {
         let lesson = self.lesson.as_ref().filter(|_| self.side == Side::Lesson && !self.hides_figure);
         let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
-        let Some(figure) = shown.and_then(|shown| shown.figure.as_ref()) else { return };
-        let room = ui.available_height();
-        let height = match room > ROOM_FOR_BOTH {
+        let Some(figure) = shown.and_then(|shown| shown.figure.as_ref()) else { return false };
+        let (room, has_both) = (ui.available_height(), ui.available_height() > ROOM_FOR_BOTH);
+        let kept = if stage::is_narrow(ui.available_width() - 24.0) { KEPT + NAMES } else { KEPT };
+        let height = match has_both {
             true => room * 0.5,
-            false if shown.is_some_and(|shown| shown.picture == BeatPicture::Figure) => room - KEPT,
-            false => return,
+            false if shown.is_some_and(|shown| shown.picture == BeatPicture::Figure) => room - kept,
+            false => return false,
         };
         Panel::top("figure")
             .exact_size(height.max(0.0))
             .frame(frame)
             .resizable(false)
             .show(ui, |ui| figure::show(ui, figure));
+        !has_both
     }
 
     /// While a picture of the main view is taken, its caption stands below it.

@@ -377,7 +377,11 @@ impl OpenLesson {
         let is_open = self.is_asking() || self.build().is_some() && !is_built;
         let hides = if is_open { self.beat().hides() } else { Hides::default() };
         let paints = self.build().is_some_and(|build| build.kind == Kind::Paint) && !is_built;
-        Question { hides: Hides { classes: hides.classes || paints, ..hides }, asks: self.click_on() }
+        Question {
+            hides: Hides { classes: hides.classes || paints, ..hides },
+            asks: self.click_on(),
+            ..Question::default()
+        }
     }
 
     /// The facts of the beat, of what is on the stage.

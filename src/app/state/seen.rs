@@ -2,7 +2,7 @@
 
 use crate::app::ink::motion::Motion;
 use crate::app::run::scene::{Check, FinishedRun};
-use crate::app::run::selection::Selection;
+use crate::app::run::selection::{RowMark, Selection};
 use crate::app::run::snapshot::Snapshot;
 use crate::playback::lesson::{ClickOn, Hides};
 use crate::schedule::language::Race;
@@ -30,12 +30,24 @@ pub struct Question {
     pub hides: Hides,
     /// What is to be clicked.
     pub asks: Option<ClickOn>,
+    /// Which row it is about.
+    pub mark: RowMark,
 }
 
 impl Look<'_> {
     /// The row on chip that the selection stands for.
     pub fn row(&self) -> Option<usize> {
         self.snapshot.row_for(self.selection.query, self.scene.plan())
+    }
+
+    /// The row that a picture of all rows marks.
+    pub fn marked_row(&self) -> Option<usize> {
+        let selected = self.selection.query;
+        match self.question.mark {
+            RowMark::OnChip => self.row().or(Some(selected)),
+            RowMark::Named => Some(selected),
+            RowMark::Nobody => None,
+        }
     }
 
     /// The query head that the step carried out last was for: what is on chip is of it.

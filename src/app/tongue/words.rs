@@ -39,3 +39,32 @@ pub fn say(ctx: &Context, sentence: &Sentence) -> String {
     let language = language(ctx);
     sentence.say(&|pattern| in_language(language, pattern))
 }
+
+/// Names or numbers side by side.
+pub fn list(ctx: &Context, items: &[impl AsRef<str>]) -> String {
+    joined(items, tr(ctx, sentence::BETWEEN))
+}
+
+/// What is said of one thing, part by part.
+pub fn clauses(ctx: &Context, parts: &[impl AsRef<str>]) -> String {
+    joined(parts, tr(ctx, "; "))
+}
+
+fn joined(parts: &[impl AsRef<str>], between: &str) -> String {
+    parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_clauses_have_the_marks_of_the_language() {
+        let ctx = Context::default();
+        let (names, sentence) = (["O", "m", "l"], Sentence::new("{0}: {1}").with("x").with_list(["S", "P"]));
+        let said = || [list(&ctx, &names), clauses(&ctx, &names), say(&ctx, &sentence)];
+        assert_eq!(said(), ["O, m, l", "O; m; l", "x: S, P"]);
+        set_language(&ctx, Language::Chinese);
+        assert_eq!(said(), ["O、m、l", "O；m；l", "x：S、P"]);
+    }
+}

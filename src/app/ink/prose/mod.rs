@@ -43,6 +43,11 @@ pub fn line(ui: &mut Ui, text: &str, size: f32) -> Response {
     Paragraph::new(ui, &markdown::line(text), size, ui.available_width()).show(ui)
 }
 
+/// Lines of this scope stand closer: room is short.
+pub fn close_lines(ui: &mut Ui) {
+    paragraph::close_lines(ui);
+}
+
 /// A label with its `code` and **strong** parts, for a widget.
 pub fn job(ui: &Ui, text: &str, size: f32) -> LayoutJob {
     paragraph::job(ui, &markdown::line(text), size)

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use eframe::egui::text::{CCursor, LayoutJob, TextFormat};
-use eframe::egui::{self, Align, CursorIcon, Galley, OpenUrl, Rect, Response, Sense, Stroke, Ui, vec2};
+use eframe::egui::{self, Align, CursorIcon, Galley, OpenUrl, Rect, Response, Sense, Stroke, TextStyle, Ui, vec2};
 
 use super::formula::{self, Set};
 use crate::app::ink::theme::{self, Palette};
@@ -15,6 +15,9 @@ use crate::playback::lesson::markdown::{Mark, Span};
 /// its room would be left out.
 const GAP: &str = "\u{a0}";
 const GAP_SIZE: f32 = 1.0;
+/// The height of a line, as a part of its type; and where room is short.
+const LINE_HEIGHT: f32 = 1.4;
+const CLOSE_LINES: f32 = 1.25;
 
 /// What is laid out, and where in it links and formulas are.
 pub(super) struct Paragraph {
@@ -46,7 +49,7 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
 /// line. After the punctuation of Chinese a line may end, also before a word of Latin letters, where the library would see
 /// one long word: a space of no width stands there.
 fn words(job: &mut LayoutJob, text: &str, format: &TextFormat) -> usize {
-    let text = text.replace(" = ", "\u{a0}=\u{a0}");
+    let text = whole(text);
     let may_end = |(at, c): (usize, char)| {
         let next = text[at + c.len_utf8()..].chars().next();
         let is_latin = next.is_some_and(|next| next.is_ascii_alphanumeric() || "-+(".contains(next));
@@ -63,6 +66,32 @@ fn words(job: &mut LayoutJob, text: &str, format: &TextFormat) -> usize {
     text.chars().count() + spaces
 }
 
+/// With the spaces within an equation, a product (`4 x n x 512`) and a number with its unit (`94 %`) as ones at which no line
+/// ends.
+fn whole(text: &str) -> String {
+    const UNITS: [&str; 8] = ["%", "x", "B", "KiB", "MiB", "GiB", "MB", "GB"];
+    let mut words = text.split(' ').peekable();
+    let (mut whole, mut before) = (String::with_capacity(text.len()), "");
+    while let Some(word) = words.next() {
+        whole.push_str(word);
+        let Some(next) = words.peek() else { break };
+        // What follows a unit or a factor may be punctuation: `94 %.`, or a word of Chinese.
+        let sign = next.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '%');
+        let is_number = word.ends_with(|c: char| c.is_ascii_digit());
+        // A letter or a number: `1.5 x the bytes` is no product.
+        let is_factor = |next: &str| next.starts_with(|c: char| c.is_ascii_digit()) || sign.len() == 1;
+        let is_kept = match (word, *next) {
+            ("=", _) | (_, "=") => true,
+            ("x", next) => !before.is_empty() && is_factor(next),
+            (word, "x") => word.ends_with(|c: char| c.is_ascii_alphanumeric()),
+            _ => is_number && UNITS.contains(&sign),
+        };
+        whole.push(if is_kept { '\u{a0}' } else { ' ' });
+        before = word;
+    }
+    whole
+}
+
 /// The words of a heading.
 pub(super) fn all_strong(spans: &[Span]) -> Vec<Span> {
     let strong = |span: &Span| match span.clone() {
@@ -70,6 +99,20 @@ pub(super) fn all_strong(spans: &[Span]) -> Vec<Span> {
         other => other,
     };
     spans.iter().map(strong).collect()
+}
+
+/// The height of a line, as a part of its type, in a scope that sets it.
+fn of_scope() -> TextStyle {
+    TextStyle::Name("line height".into())
+}
+
+fn line_height(ui: &Ui) -> f32 {
+    ui.style().text_styles.get(&of_scope()).map_or(LINE_HEIGHT, |font| font.size)
+}
+
+/// Lines of this scope stand closer.
+pub(super) fn close_lines(ui: &mut Ui) {
+    ui.style_mut().text_styles.insert(of_scope(), theme::text(CLOSE_LINES));
 }
 
 /// How the words of a paragraph look.
@@ -85,7 +128,7 @@ impl WordFormat {
         let plain = TextFormat {
             font_id: theme::text(size),
             color: palette.ink,
-            line_height: Some((size * 1.4).round()),
+            line_height: Some((size * line_height(ui)).round()),
             valign: Align::Center,
             ..TextFormat::default()
         };
@@ -258,6 +301,9 @@ mod tests {
             ("O = 0，L = -inf。", "O\u{a0}=\u{a0}0， L\u{a0}=\u{a0}-inf。", 1),
             ("键，值。", "键，值。", 0),
             ("plain, words: none", "plain, words: none", 0),
+            ("of 4 x n x 512 at 94 %.", "of 4\u{a0}x\u{a0}n\u{a0}x\u{a0}512 at 94\u{a0}%.", 0),
+            ("占 94 %，共 4 x 4 块", "占 94\u{a0}%，共 4\u{a0}x\u{a0}4 块", 0),
+            ("1.5 x the 3 rows", "1.5\u{a0}x the 3 rows", 0),
             ("", "", 0),
         ] {
             let mut job = LayoutJob::default();

@@ -21,15 +21,30 @@ const NUMBERS: f32 = 76.0;
 /// Between an arrow and what it joins, and the length of its head.
 const GAP: f32 = 3.0;
 const HEAD: f32 = 7.0;
+/// Between two rows.
+const APART: f32 = 2.0;
 /// The line above the chart, with what it joins.
 const NAMES: f32 = 18.0;
+
+/// What of `flows` has a row in `room` points of height, and the tensors of the others: where not all have one, those that
+/// this run never moves go first.
+pub fn fitting(flows: &[Flow], room: f32) -> (Vec<Flow>, Vec<&'static str>) {
+    let is_room_for = |rows: usize| NAMES + 8.0 + rows as f32 * (LEAST_ROW + APART) <= room;
+    if is_room_for(flows.len()) {
+        return (flows.to_vec(), Vec::new());
+    }
+    let (moved, none): (Vec<Flow>, Vec<Flow>) = flows.iter().cloned().partition(|flow| flow.end.bytes > 0);
+    let mut names: Vec<&str> = none.iter().map(|flow| flow.tensor.name()).collect();
+    names.dedup();
+    (moved, names)
+}
 
 /// Draws `flows` in at most `room` points of height, where their names need no more.
 pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let most: Vec<u64> = flows.iter().map(Flow::most).collect();
-    let scale = scale(&most, room - NAMES - 8.0);
-    let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale) + 2.0).collect();
+    let scale = scale(&most, room - NAMES - 8.0 - APART * most.len() as f32);
+    let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale) + APART).collect();
     let height = NAMES + heights.iter().sum::<f32>().max(LEAST_ROW) + 4.0;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let ground = Rect::from_min_max(pos2(rect.left(), rect.top() + NAMES), pos2(rect.left() + HBM, rect.bottom()));
@@ -166,4 +181,29 @@ fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
         }
     });
     told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::run::flows::Amount;
+    use crate::schedule::Tensor;
+
+    #[test]
+    fn where_rows_are_too_many_those_of_nothing_go_and_are_named() {
+        let flow = |tensor, bytes| Flow {
+            tensor,
+            way: Way::Read,
+            now: Amount::default(),
+            end: Amount { elements: bytes, bytes },
+            baseline: Some(Amount { elements: 8, bytes: 8 }),
+        };
+        let flows =
+            [flow(Tensor::Q, 4), flow(Tensor::S, 0), flow(Tensor::P, 0), flow(Tensor::P, 0), flow(Tensor::O, 4)];
+        let names = |flows: &[Flow]| flows.iter().map(|flow| flow.tensor.name()).collect::<Vec<_>>().join(" ");
+        let (shown, left_out) = fitting(&flows, 200.0);
+        assert_eq!((names(&shown).as_str(), left_out), ("Q S P P O", vec![]));
+        let (shown, left_out) = fitting(&flows, 100.0);
+        assert_eq!((names(&shown).as_str(), left_out), ("Q O", vec!["S", "P"]));
+    }
 }

@@ -12,7 +12,7 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::flows::{flows, headline};
 use crate::app::run::said::{all_heads, beside_standard, per_tensor};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, say, tr};
+use crate::app::tongue::words::{fill, list, say, tr};
 use crate::number::bytes;
 
 mod chart;
@@ -40,6 +40,9 @@ const BELOW: f32 = 122.0;
 
 /// The same where it is projected, without links.
 const PROJECTED_BELOW: f32 = 72.0;
+
+/// The line of the tensors that have no row.
+const LEFT_OUT: f32 = 20.0;
 
 /// In place of what a lesson asks for.
 pub const HIDDEN: &str = "What moves is yours to find.";
@@ -83,7 +86,12 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     ui.label(egui::RichText::new(said).size(theme::HEADING));
     ui.add_space(SPACE);
     let room = ui.available_height() - PROJECTED_BELOW;
-    chart::show(ui, look, &flows(look.scene, look.snapshot), room, messages);
+    let (shown, left_out) = chart::fitting(&flows(look.scene, look.snapshot), room);
+    let room = if left_out.is_empty() { room } else { room - LEFT_OUT };
+    chart::show(ui, look, &shown, room, messages);
+    if !left_out.is_empty() {
+        ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &bytes(0)])));
+    }
     ui.add_space(SPACE);
     totals(ui, look);
 }

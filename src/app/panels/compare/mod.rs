@@ -133,24 +133,31 @@ pub fn show(
     let gap = 3.0 * SPACE;
     let of_side = if is_bare { Sizes::bare } else { Sizes::of };
     let sizes = of_side(area.width() / 2.0 - gap, area.height());
+    // A token is as large in both maps, so that they compare.
+    let room = map_room(Rect::from_min_size(area.min, sizes.map));
+    let scale = [Some(&a), b.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|half| far::scale(&half.look, room))
+        .fold(f32::INFINITY, f32::min);
     let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
     let (left, right) = upper.split_left_right_at_fraction(0.5);
     column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
         if is_bare {
-            name(ui, &a.look.scene.settings);
+            name(ui, "A", &a.look.scene.settings);
         } else {
             title_of_a(ui, &a.look.scene.settings);
         }
-        side(ui, &a, sizes, most, textures);
+        side(ui, &a, sizes, (most, scale), textures);
     });
     column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
         if is_bare {
-            name(ui, &compare.settings(&look.scene.settings));
+            name(ui, "B", &compare.settings(&look.scene.settings));
         } else {
             choices(ui, look.scene, compare, messages);
         }
         match (&b, &other) {
-            (Some(b), _) => side(ui, b, sizes, most, textures),
+            (Some(b), _) => side(ui, b, sizes, (most, scale), textures),
             (None, Some(Err(fault))) => why_not(ui, fault),
             (None, _) => coming(ui, compare),
         }
@@ -231,9 +238,9 @@ fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 }
 
 /// All that is said of a side that is only looked at.
-fn name(ui: &mut Ui, settings: &Settings) {
+fn name(ui: &mut Ui, letter: &str, settings: &Settings) {
     line(ui, |ui| {
-        ui.label(RichText::new(settings.algorithm.short_name()).size(theme::TITLE).strong());
+        ui.label(RichText::new(format!("{letter}  {}", settings.algorithm.short_name())).size(theme::TITLE).strong());
     });
 }
 
@@ -301,11 +308,11 @@ fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
 }
 
 /// A map with the facts, and the meter below.
-fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, most: u64, textures: &mut Textures) {
+fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), textures: &mut Textures) {
     let area = ui.available_rect_before_wrap();
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
     let map = Rect::from_min_size(area.min, sizes.map);
-    map_of(ui, map, side, textures);
+    map_of(ui, map, side, scale, textures);
     let facts_at = if sizes.is_below {
         Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
     } else {
@@ -319,12 +326,15 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, most: u64, textures: &mut Te
 }
 
 /// The run as far as it has come.
-fn map_of(ui: &mut Ui, room: Rect, side: &Half<'_>, textures: &mut Textures) {
+fn map_of(ui: &mut Ui, room: Rect, side: &Half<'_>, scale: f32, textures: &mut Textures) {
     let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
     let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
     draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
-    let room = room.shrink2(vec2(0.0, SPACE));
-    far::picture(ui, &side.look, room, side.ghosts.as_deref(), side.textures, textures);
+    far::picture(ui, &side.look, (map_room(room), scale), side.ghosts.as_deref(), side.textures, textures);
+}
+
+fn map_room(room: Rect) -> Rect {
+    room.shrink2(vec2(0.0, SPACE))
 }
 
 fn facts(ui: &mut Ui, side: &Half<'_>) {

@@ -2,7 +2,7 @@
 
 use eframe::egui::Context;
 
-use crate::app::tongue::words::fill;
+use crate::app::tongue::words::{fill, list};
 use crate::number::{grouped, short};
 use crate::schedule::{Plan, Tensor, Traffic};
 
@@ -134,7 +134,7 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
             fill(
                 ctx,
                 "{2} go through HBM with {0} {0|element|elements}, in the other with {1}",
-                &[&grouped(more.of_group(group)), &grouped(less.of_group(group)), &names.join(", ")],
+                &[&grouped(more.of_group(group)), &grouped(less.of_group(group)), &list(ctx, &names)],
             )
         }
     };

@@ -10,7 +10,7 @@ use crate::app::ink::theme;
 use crate::app::panels::parts::budget;
 use crate::app::panels::parts::held::{held, label, told};
 use crate::app::panels::parts::moved;
-use crate::app::tongue::words::fill;
+use crate::app::tongue::words::{fill, list};
 
 pub fn paint(map: &Map<'_>) {
     let Some(card) = map.layout.chip else { return };
@@ -50,7 +50,11 @@ fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
     );
     let response = ui.interact(rect.expand(2.0), ui.scope_id().with(("slot", &buffer.names)), Sense::hover());
     let text = told(ui.ctx(), buffer, held.is_some());
-    draw::describe(&response, &fill(ui.ctx(), "{0} on chip", &[&buffer.names.join(", ")]), &format!("{name}: {text}"));
+    draw::describe(
+        &response,
+        &fill(ui.ctx(), "{0} on chip", &[&list(ui.ctx(), &buffer.names)]),
+        &format!("{name}: {text}"),
+    );
     response.on_hover_text(text);
 }
 

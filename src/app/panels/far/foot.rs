@@ -12,8 +12,9 @@ use super::plane;
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::panels::grid::HIDDEN;
+use crate::app::run::said::scope;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{clauses, fill, list, say, tr};
 use crate::number::{self, bytes, grouped};
 use crate::schedule::TileCounts;
 use crate::schedule::language::Axis;
@@ -21,7 +22,7 @@ use crate::schedule::language::Axis;
 /// A line of words.
 pub const LINE: f32 = 20.0;
 /// Lines of what is told.
-const MOST_TOLD: usize = 2;
+const MOST_TOLD: usize = 3;
 /// Between the signs and the counts.
 const APART: f32 = 12.0;
 /// A square of the legend, and the greys of the weights.
@@ -88,9 +89,12 @@ impl Sign {
 
 impl Foot {
     /// `width` is the room of each line.
-    pub fn new(map: &Map<'_>, width: f32) -> Self {
+    pub fn new(map: &Map<'_>, width: f32, has_scope: bool) -> Self {
         let (ui, ctx) = (map.ui, map.ui.ctx());
-        let text = told(map);
+        let shape = map.look.scene.input.problem.shape;
+        // Of a single head there is nothing to say.
+        let scope = (has_scope && shape.heads * shape.batch > 1).then(|| say(ctx, &scope(map.look.scene)));
+        let text = clauses(ctx, &scope.into_iter().chain([told(map)]).collect::<Vec<_>>());
         let font = theme::readable_font(&text, theme::text(theme::LABEL));
         let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
         job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
@@ -184,13 +188,13 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
 fn told(map: &Map<'_>) -> String {
     let (layout, ctx) = (map.layout, map.ui.ctx());
     let mut parts = in_words(ctx, &loops(map.look));
-    let on_chip = plane::on_chip_only(map.look);
+    let on_chip = list(ctx, &plane::on_chip_only(map.look));
     match layout.sheets.as_slice() {
         [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
         [] => {}
         sheets => {
             let names: Vec<&str> = sheets.iter().map(|tensor| tensor.name()).collect();
-            parts.push(fill(ctx, "{0}: whole in HBM", &[&names.join(", ")]));
+            parts.push(fill(ctx, "{0}: whole in HBM", &[&list(ctx, &names)]));
         }
     }
     if layout.more_splits > 0 {
@@ -198,10 +202,10 @@ fn told(map: &Map<'_>) -> String {
     }
     if let Some(fold) = layout.fold() {
         let (pattern, times) =
-            if fold < 1.0 { ("d is folded {0} x", 1.0 / fold) } else { ("d is stretched {0} x", fold) };
+            if fold < 1.0 { ("d is folded {0}\u{a0}x", 1.0 / fold) } else { ("d is stretched {0}\u{a0}x", fold) };
         parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
     }
-    parts.join("; ")
+    clauses(ctx, &parts)
 }
 
 /// Each loop in words; the axes of one loop together.
@@ -215,7 +219,7 @@ fn in_words(ctx: &Context, loops: &[LoopOf]) -> Vec<String> {
             (false, true) => "inner loop: {0}, in parallel",
             (false, false) => "inner loop: {0}",
         };
-        fill(ctx, pattern, &[&axes.join(", ")])
+        fill(ctx, pattern, &[&list(ctx, &axes)])
     };
     of_one.map(words).collect()
 }
@@ -289,7 +293,7 @@ mod tests {
                         let palette = Palette::of(ui);
                         let (layout, window) = (&layout, &window);
                         let map = Map { ui, look: &look, layout, window, buffers: &buffers, ghosts: None, palette };
-                        let foot = Foot::new(&map, width);
+                        let foot = Foot::new(&map, width, true);
                         let at = format!("{} {} at {width}", algorithm.name(), language.code());
                         assert!(!foot.told.elided, "{at}: {}", foot.text);
                         let signs = |(sign, text): &(Sign, String)| sign.width() + width_of(ui, text) + 3.0 * SPACE;

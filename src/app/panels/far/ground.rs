@@ -9,7 +9,7 @@ use crate::schedule::Place;
 use crate::schedule::language::{Axis, Role};
 
 use super::figure::Map;
-use crate::app::ink::draw::{self, fit_text, hatch};
+use crate::app::ink::draw::{self, hatch, squeeze_text};
 use crate::app::ink::theme;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
@@ -27,9 +27,11 @@ const WORD: f32 = 16.0;
 /// Room for the words at the left and above.
 pub fn room_for_words(look: &Look<'_>, figure: Rect) -> Vec2 {
     let plan = look.scene.plan();
-    let is_small = figure.width() < 420.0 || figure.height() < 280.0;
+    let is_small = figure.width() < 360.0 || figure.height() < 240.0;
     let has = |token: Option<&str>| token.is_some() && !is_small;
-    let left = if has(look.scene.query_token(0)) { 64.0 } else { 0.0 };
+    // Beside a question the figure is narrow, and its words are what is asked of.
+    let width = if figure.width() < 480.0 { 52.0 } else { 64.0 };
+    let left = if has(look.scene.query_token(0)) { width } else { 0.0 };
     let above = if has(look.scene.key_token(0)) && plan.n_k <= MOST_WORDS { 44.0 } else { 0.0 };
     vec2(left, above)
 }
@@ -200,17 +202,18 @@ fn told(map: &Map<'_>, strip: &Band) -> String {
     text
 }
 
-/// Words left of their rows: all of them, or the first and the last of the block at hand and the row that is looked at.
+/// Words left of their rows, the row that is looked at first, the others where there is room: all of them, or the first and
+/// the last of the block at hand.
 fn queries(map: &Map<'_>, width: f32) {
     let look = map.look;
     let plan = look.scene.plan();
     let left = map.layout.strips.iter().filter(|strip| strip.side == Flank::Left).map(|strip| strip.rect.left());
     let right = left.fold(map.layout.plane.left(), f32::min) - 6.0;
-    let selected = look.row().unwrap_or(look.selection.query);
+    let selected = look.marked_row();
     let mut queries: Vec<usize> = match look.snapshot.view.rows.clone() {
-        _ if plan.n_q <= MOST_WORDS => (0..plan.n_q).collect(),
+        _ if plan.n_q <= MOST_WORDS => selected.into_iter().chain(0..plan.n_q).collect(),
         rows if rows.is_empty() => Vec::new(),
-        rows => vec![selected, rows.start, rows.end - 1],
+        rows => selected.into_iter().chain([rows.start, rows.end - 1]).collect(),
     };
     queries.dedup();
     let mut taken: Vec<f32> = Vec::new();
@@ -223,25 +226,29 @@ fn queries(map: &Map<'_>, width: f32) {
         taken.push(y);
         let Some(token) = look.scene.query_token(query) else { continue };
         let place = Rect::from_min_max(pos2(right - width + 6.0, y - WORD / 2.0), pos2(right, y + WORD / 2.0));
-        let ink = if query == selected { map.palette.ink } else { map.palette.faint_ink };
+        let ink = if Some(query) == selected { map.palette.ink } else { map.palette.faint_ink };
         let token = draw::token(map.ui, token);
-        fit_text(map.ui.painter(), place, Align2::RIGHT_CENTER, &token, theme::text(theme::LABEL), ink);
+        squeeze_text(map.ui.painter(), place, Align2::RIGHT_CENTER, &token, theme::text(theme::LABEL), ink);
     }
 }
 
-/// Words above their keys: slanted, Chinese upright.
+/// Words above their keys, that of the row that is looked at first, the others where there is room: slanted, Chinese
+/// upright.
 fn keys(map: &Map<'_>, height: f32) {
     let top = map.layout.strips.iter().filter(|strip| strip.side == Flank::Above).map(|strip| strip.rect.top());
     let bottom = top.fold(map.layout.plane.top(), f32::min) - 3.0;
-    for key in 0..map.look.scene.plan().n_k {
+    let plan = map.look.scene.plan();
+    let own = map.look.marked_row().filter(|_| plan.n_q == plan.n_k);
+    let mut taken: Vec<f32> = Vec::new();
+    for key in own.into_iter().chain(0..plan.n_k) {
         let (from, to) = (map.window.x(key), map.window.x(key + 1));
         let Some(token) = map.look.scene.key_token(key) else { continue };
-        if (from + to) / 2.0 < map.layout.plane.left()
-            || (from + to) / 2.0 > map.layout.plane.right()
-            || to - from < 12.0
-        {
+        let middle = (from + to) / 2.0;
+        let is_free = taken.iter().all(|other| (other - middle).abs() >= WORD - 4.0);
+        if !is_free || !map.layout.plane.x_range().contains(middle) {
             continue;
         }
+        taken.push(middle);
         let token = draw::token(map.ui, token);
         if token.chars().any(is_chinese) {
             upright(map, pos2((from + to) / 2.0, bottom), &token, height);

@@ -10,9 +10,10 @@ use crate::app::tongue::words::{fill, tr};
 use crate::number::grouped;
 
 pub fn paint(map: &Map<'_>) {
-    let Some(chip) = map.layout.chip.filter(|_| !map.layout.areas.is_empty()) else { return };
-    let (ui, palette) = (map.ui, map.palette);
-    let caption = Rect::from_min_size(pos2(chip.left(), chip.bottom() + 4.0), vec2(chip.width(), 18.0));
+    if map.layout.areas.is_empty() {
+        return;
+    }
+    let (ui, palette, caption) = (map.ui, map.palette, map.layout.caption);
     let text = tr(ui.ctx(), "true areas, in elements");
     fit_text(ui.painter(), caption, Align2::LEFT_CENTER, text, theme::text(theme::LABEL), palette.faint_ink);
     let is_stored = !map.layout.sheets.is_empty();

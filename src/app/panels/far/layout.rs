@@ -6,13 +6,15 @@
 use eframe::egui::{Rect, Vec2, pos2, vec2};
 
 use crate::schedule::language::{self, Axis, Role};
-use crate::schedule::{Algorithm, Buffer, Setting, Tensor};
+use crate::schedule::{Algorithm, Buffer, Plan, Setting, Tensor};
 
 /// No axis of the plane is shorter.
 const LEAST_AXIS: f32 = 28.0;
 /// A matrix beside the plane is at least so thick, and at most this part of the plane.
 const LEAST_THICK: f32 = 20.0;
 const MOST_THICK: f32 = 1.0 / 8.0;
+/// Of a ground narrower than this it is less.
+const NARROW: f32 = 260.0;
 /// A value of each row, and the columns of splits.
 const THIN: f32 = 8.0;
 const SPLIT: f32 = 20.0;
@@ -21,14 +23,24 @@ const GAP: f32 = 6.0;
 /// A line of names.
 const NAMES: f32 = 18.0;
 /// Of one letter of a name.
-const LETTER: f32 = 7.5;
+const LETTER: f32 = 6.75;
 /// How far each sheet of the plane stands behind the one before.
 pub const BEHIND: f32 = 8.0;
 /// Of a slot, from side to side: more is folded to this at the same area.
 const MOST_ASPECT: f32 = 4.0;
 const LEAST_SLOT: f32 = 3.0;
-/// Room for the name of a square.
+/// Room for the name of a square; for that of the plane where it has two sizes.
 const NAMED_AREA: f32 = 26.0;
+const NAMED_PLANE: f32 = 52.0;
+/// A card below the map is at least and at most so high, so far below it, where the scale grows by so much.
+const LEAST_CARD: f32 = 124.0;
+const MOST_CARD: f32 = 320.0;
+const UNDER: f32 = 16.0;
+const WORTH: f32 = 1.15;
+/// A card so much wider than high has the squares of true area at its right, from this width on.
+const LOW_CARD: f32 = 1.6;
+const WITH_AREAS: f32 = 380.0;
+const LEAST_AREAS: f32 = 188.0;
 
 /// What the map is of.
 #[derive(Clone, Copy)]
@@ -107,6 +119,8 @@ pub struct MapLayout {
     pub chip: Option<Rect>,
     pub slots: Vec<ChipSlot>,
     pub areas: Vec<Area>,
+    /// The line above them.
+    pub caption: Rect,
 }
 
 /// The side of a tensor of the text; `None` where it has no blocks along the tokens.
@@ -130,6 +144,8 @@ struct Unscaled {
     splits: Option<usize>,
     /// How thick one of them is.
     split: f32,
+    /// How thick a matrix is at least.
+    least: f32,
     /// Room for its name.
     name: f32,
 }
@@ -145,7 +161,7 @@ impl Unscaled {
                 }
             }
             1 => THIN,
-            cols => (cols as f32 * scale).clamp(LEAST_THICK, (longest * MOST_THICK).max(LEAST_THICK)),
+            cols => (cols as f32 * scale).clamp(self.least, (longest * MOST_THICK).max(self.least)),
         }
     }
 
@@ -163,45 +179,101 @@ impl Unscaled {
     }
 }
 
-impl MapLayout {
-    pub fn new(subject: &Subject<'_>, area: Rect) -> Self {
-        let (ground, card) = ground_and_card(area);
+/// The ground of the map with the card of the chip, and the scale that the tokens have there.
+struct Placed {
+    ground: Rect,
+    card: Option<Rect>,
+    beside: Vec<Unscaled>,
+    sheets: Vec<Tensor>,
+    more_splits: usize,
+    scale: f32,
+}
+
+impl Placed {
+    fn new(subject: &Subject<'_>, ground: Rect, card: Option<Rect>) -> Self {
         let (beside, sheets, more_splits) = tensors(subject, ground.width());
-        let plan = &subject.setting.plan;
-        let size = |scale: f32| vec2(plan.n_k as f32, plan.n_q as f32) * scale;
-        let plane = |scale: f32| size(scale).max(vec2(LEAST_AXIS, LEAST_AXIS));
-        let behind = BEHIND * sheets.len().saturating_sub(1) as f32;
-        let needs = |scale: f32| {
-            let plane = plane(scale);
-            let longest = plane.max_elem();
-            let of = |sides: [Flank; 2]| -> f32 {
-                beside.iter().filter(|b| sides.contains(&b.side)).map(|b| b.room(scale, longest)).sum()
-            };
-            let names = named_at_the_left(&beside);
-            let left = beside.iter().filter(|b| b.side == Flank::Left).map(|b| b.room(scale, longest)).sum::<f32>();
-            let right = of([Flank::Right, Flank::Right]);
-            let width = (subject.words.x + left).max(names) + GAP + plane.x + behind + right;
-            let height = subject.words.y + of([Flank::Above, Flank::Below]) + NAMES + plane.y + behind + GAP;
-            vec2(width, height)
-        };
-        let scale = largest(ground.width().max(ground.height()), |scale| {
-            let needed = needs(scale);
+        let mut placed = Self { ground, card, beside, sheets, more_splits, scale: 0.0 };
+        placed.scale = largest(ground.width().max(ground.height()), |scale| {
+            let needed = placed.needs(subject, scale);
             needed.x <= ground.width() && needed.y <= ground.height()
         });
+        placed
+    }
+
+    /// Of a wide room the card takes the right; where many more keys than queries are, it stands below if the plane gains
+    /// by it.
+    fn best(subject: &Subject<'_>, area: Rect) -> Self {
+        let (ground, card) = ground_and_card(area);
+        let first = Self::new(subject, ground, card);
+        let plan = &subject.setting.plan;
+        if !card.is_some_and(|card| card.left() > ground.right()) || plan.n_k <= 2 * plan.n_q {
+            return first;
+        }
+        let ground = Rect::from_min_max(area.min, area.max - vec2(0.0, LEAST_CARD + UNDER));
+        let mut other = Self::new(subject, ground, None);
+        if other.scale <= first.scale * WORTH {
+            return first;
+        }
+        let top = ground.top() + other.needs(subject, other.scale).y + UNDER;
+        let bottom = area.bottom().min(top + MOST_CARD);
+        other.card = Some(Rect::from_min_max(pos2(area.left(), top), pos2(area.right(), bottom)));
+        other
+    }
+
+    fn behind(&self) -> f32 {
+        BEHIND * self.sheets.len().saturating_sub(1) as f32
+    }
+
+    /// The room that all of it takes.
+    fn needs(&self, subject: &Subject<'_>, scale: f32) -> Vec2 {
+        let plane = plane(&subject.setting.plan, scale);
+        let longest = plane.max_elem();
+        let of = |sides: &[Flank]| -> f32 {
+            self.beside.iter().filter(|b| sides.contains(&b.side)).map(|b| b.room(scale, longest)).sum()
+        };
+        let left = (subject.words.x + of(&[Flank::Left])).max(named_at_the_left(&self.beside));
+        let width = left + GAP + plane.x + self.behind() + of(&[Flank::Right]);
+        let beyond = of(&[Flank::Above, Flank::Below]);
+        let height = subject.words.y + beyond + NAMES + plane.y + self.behind() + GAP;
+        vec2(width, height)
+    }
+}
+
+/// All pairs of query and key.
+fn plane(plan: &Plan, scale: f32) -> Vec2 {
+    (vec2(plan.n_k as f32, plan.n_q as f32) * scale).max(vec2(LEAST_AXIS, LEAST_AXIS))
+}
+
+impl MapLayout {
+    pub fn new(subject: &Subject<'_>, area: Rect) -> Self {
+        Self::at_most(subject, area, f32::INFINITY)
+    }
+
+    /// The points that a token has in `area`.
+    pub fn scale(subject: &Subject<'_>, area: Rect) -> f32 {
+        Placed::best(subject, area).scale
+    }
+
+    /// With no more than so many points a token, as beside another map.
+    pub fn at_most(subject: &Subject<'_>, area: Rect, most: f32) -> Self {
+        let mut placed = Placed::best(subject, area);
+        placed.scale = placed.scale.min(most);
+        let (ground, scale) = (placed.ground, placed.scale);
         let mut layout = Self {
             plane: Rect::NOTHING,
             strips: Vec::new(),
-            sheets,
-            more_splits,
+            sheets: placed.sheets.clone(),
+            more_splits: placed.more_splits,
             chip: None,
             slots: Vec::new(),
             areas: Vec::new(),
+            caption: Rect::NOTHING,
         };
-        layout.put(subject, &beside, ground, plane(scale), scale);
-        if let Some(mut card) = card {
+        layout.put(subject, &placed.beside, ground, plane(&subject.setting.plan, scale), scale);
+        if let Some(mut card) = placed.card {
             // A card at the right takes the width that the map leaves, up to what it can fill.
             if card.left() > ground.right() {
-                let free = ground.left() + needs(scale).x + (card.left() - ground.right());
+                let free = ground.left() + placed.needs(subject, scale).x + (card.left() - ground.right());
                 card.min.x = free.clamp(card.right() - card.height().max(card.width()), card.left());
             }
             layout.fill_card(subject, card);
@@ -252,17 +324,27 @@ impl MapLayout {
         }
     }
 
-    /// Slots above, squares of true area below them.
+    /// Slots, and squares of true area below them; at their right where the card is low and wide.
     fn fill_card(&mut self, subject: &Subject<'_>, card: Rect) {
-        let inset = if card.height() >= 240.0 { (card.height() * 0.36).min(150.0) } else { 0.0 };
-        let chip = Rect::from_min_max(card.min, card.max - vec2(0.0, inset));
+        let is_low = card.width() >= LOW_CARD * card.height() && card.width() >= WITH_AREAS;
+        let (chip, inset) = if is_low {
+            let (chip, inset) =
+                card.split_left_right_at_x(card.right() - (card.width() * 0.36).clamp(LEAST_AREAS, 320.0));
+            (chip, Some(inset.with_min_x(inset.left() + 16.0)))
+        } else if card.height() >= 240.0 {
+            let (chip, inset) = card.split_top_bottom_at_y(card.bottom() - (card.height() * 0.36).min(150.0));
+            (chip, Some(inset))
+        } else {
+            (card, None)
+        };
         self.chip = Some(chip);
         let room = Rect::from_min_max(chip.min + vec2(8.0, 26.0), chip.max - vec2(8.0, 32.0));
         let scale = largest(room.width().max(room.height()), |scale| flow(subject.buffers, room, scale).is_some());
         let places = flow(subject.buffers, room, scale).unwrap_or_default();
         self.slots = places.into_iter().enumerate().map(|(buffer, rect)| ChipSlot { buffer, rect }).collect();
-        if inset > 0.0 {
-            let room = Rect::from_min_max(pos2(card.left(), chip.bottom() + 24.0), card.max - vec2(0.0, 20.0));
+        if let Some(inset) = inset {
+            self.caption = Rect::from_min_size(inset.min + vec2(0.0, 4.0), vec2(inset.width(), 18.0));
+            let room = Rect::from_min_max(inset.min + vec2(0.0, 24.0), inset.max - vec2(0.0, 20.0));
             self.areas = areas(subject, room);
         }
     }
@@ -306,8 +388,11 @@ fn tensors(subject: &Subject<'_>, width: f32) -> (Vec<Unscaled>, Vec<Tensor>, us
         let name = tensor.name().len() as f32 * LETTER;
         // All splits together leave most of the width to the plane.
         let split = (width * 0.25 / splits.unwrap_or(1).clamp(1, MOST_SPLITS) as f32 - 2.0).clamp(4.0, SPLIT);
+        // In a room as narrow as a side of a race beside a task, all of them are thinner.
+        let least = LEAST_THICK * (width / NARROW).clamp(0.6, 1.0);
         beside.push(Unscaled {
             split,
+            least,
             tensor,
             side,
             cols: cols.max(1),
@@ -372,20 +457,21 @@ fn areas(subject: &Subject<'_>, room: Rect) -> Vec<Area> {
     of.extend(subject.budget.map(|budget| (AreaOf::Chip, budget / bytes)));
     let gap = 8.0;
     // In a narrow room K, which is as Q mostly, gives its place to the others.
-    let columns = of.len() as f32 * (NAMED_AREA + gap) - gap;
+    let named = |of: AreaOf| if of == AreaOf::Scores && plan.n_q != plan.n_k { NAMED_PLANE } else { NAMED_AREA };
+    let columns = of.iter().map(|(of, _)| named(*of) + gap).sum::<f32>() - gap;
     of.retain(|(of, _)| *of != AreaOf::Keys || columns + NAMED_AREA <= room.width());
     // Each stands above its name.
-    let step = |n: u64, scale: f32| ((n as f32).sqrt() * scale).max(NAMED_AREA) + gap;
-    let width = |scale: f32| of.iter().map(|(_, n)| step(*n, scale)).sum::<f32>() - gap;
+    let step = |(of, n): (AreaOf, u64), scale: f32| ((n as f32).sqrt() * scale).max(named(of)) + gap;
+    let width = |scale: f32| of.iter().map(|of| step(*of, scale)).sum::<f32>() - gap;
     let scale = largest(room.width(), |scale| {
         width(scale) <= room.width() && of.iter().all(|(_, n)| (*n as f32).sqrt() * scale <= room.height())
     });
     let mut left = room.left();
     let place = |(of, elements): (AreaOf, u64)| {
         let side = (elements as f32).sqrt() * scale;
-        let middle = left + side.max(NAMED_AREA) / 2.0;
+        let middle = left + side.max(named(of)) / 2.0;
         let rect = Rect::from_min_size(pos2(middle - side / 2.0, room.bottom() - side), vec2(side, side));
-        left += step(elements, scale);
+        left += step((of, elements), scale);
         Area { of, elements, rect }
     };
     of.into_iter().map(place).collect()
@@ -395,7 +481,7 @@ fn areas(subject: &Subject<'_>, room: Rect) -> Vec<Area> {
 mod tests {
     use super::*;
     use crate::attention::Precision;
-    use crate::schedule::{Plan, Tiling, algorithm};
+    use crate::schedule::{Tiling, algorithm};
 
     const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(770.0, 480.0) };
 
@@ -478,6 +564,43 @@ mod tests {
                 }
             }
         });
+    }
+
+    /// The scale in a room, with the plane and the card that it gives.
+    fn in_room(name: &str, size: (usize, usize, usize), room: Vec2, most: f32) -> (f32, MapLayout) {
+        let algorithm = algorithm::by_name(name).unwrap();
+        let setting = setting(size, (size.0.min(128), size.1.min(128)), 3);
+        let buffers = algorithm.buffers(0, &setting);
+        let budget = Some(1 << 17);
+        let subject = Subject { algorithm, setting: &setting, buffers: &buffers, budget, words: Vec2::ZERO };
+        let area = Rect::from_min_size(pos2(0.0, 0.0), room);
+        (MapLayout::scale(&subject, area), MapLayout::at_most(&subject, area, most))
+    }
+
+    /// As it stands beside a question: a decode step's plane has the width, and the chip what is left below it.
+    #[test]
+    fn a_plane_of_one_query_has_the_width_of_its_room() {
+        let room = vec2(409.0, 276.0);
+        for (name, keys) in [("flash2", 1024), ("split-kv", 6), ("flash2", 8192)] {
+            let (_, layout) = in_room(name, (1, keys, 4), room, f32::INFINITY);
+            let chip = layout.chip.expect("a card");
+            assert!(layout.plane.width() > 0.5 * room.x, "{name}: {:?}", layout.plane);
+            assert!(chip.top() > layout.plane.bottom() && chip.bottom() <= room.y && chip.width() > 200.0);
+            assert!(!layout.areas.is_empty() && layout.areas.iter().all(|area| area.rect.right() <= room.x));
+        }
+        let (_, square) = in_room("flash2", (16, 16, 4), room, f32::INFINITY);
+        assert!(square.chip.is_some_and(|chip| chip.left() > square.plane.right()));
+    }
+
+    #[test]
+    fn two_maps_of_a_race_have_one_scale() {
+        for room in [vec2(192.0, 220.0), vec2(420.0, 300.0), vec2(600.0, 420.0)] {
+            for size in [(1, 8192, 64), (16, 16, 4), (128, 64, 64)] {
+                let [a, b] = ["split-kv", "flash2"].map(|name| in_room(name, size, room, f32::INFINITY).0);
+                let [a, b] = ["split-kv", "flash2"].map(|name| in_room(name, size, room, a.min(b)).1.plane.size());
+                assert!((a - b).length() < 0.1, "{a:?} and {b:?} in {room:?}");
+            }
+        }
     }
 
     #[test]

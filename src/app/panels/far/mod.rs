@@ -49,7 +49,8 @@ pub static PANEL: Panel = Panel {
     show: |ui, drawn| {
         let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
         let ghosts = drawn.view.ghosts(ui.ctx(), scene, look.generation);
-        drawn.view.focus[0] = show(ui, look, drawn.view.lens, ghosts.as_deref(), drawn.textures, drawn.messages);
+        let seen = (drawn.view.lens, drawn.view.is_projected);
+        drawn.view.focus[0] = show(ui, look, seen, ghosts.as_deref(), drawn.textures, drawn.messages);
     },
 };
 
@@ -59,11 +60,12 @@ const LARGEST_TILE: f32 = 96.0;
 const LEAST_FOOT: f32 = 2.0 * foot::LINE + SPACE;
 const LEAST_WITH_FOOT: f32 = 260.0;
 
-/// `ghosts` are the weights of the run, once they are known. Gives the place of the tile at hand.
+/// `ghosts` are the weights of the run, once they are known. What is projected says its scope itself, since no bar does.
+/// Gives the place of the tile at hand.
 pub fn show(
     ui: &mut Ui,
     look: &Look<'_>,
-    lens: PlaneLens,
+    (lens, is_projected): (PlaneLens, bool),
     ghosts: Option<&Ghosts>,
     textures: &mut Textures,
     messages: &mut Vec<Message>,
@@ -76,13 +78,14 @@ pub fn show(
     // What is told depends on the scale, and the scale on the lines that it takes: once more where they are more.
     let (figure, layout, words, foot) = loop {
         let figure = Rect::from_min_max(area.min, pos2(area.right(), (area.bottom() - lines).max(area.top())));
-        let (layout, words) = layout_of(look, &buffers, figure);
+        let subject = subject(look, &buffers, figure);
+        let (layout, words) = (MapLayout::new(&subject, figure), subject.words);
         if layout.plane.width() < 8.0 || layout.plane.height() < 8.0 {
             return None;
         }
         let window = PlaneWindow::new(&layout, lens, look.scene.plan());
         let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
-        let foot = has_foot.then(|| Foot::new(&map, area.width()));
+        let foot = has_foot.then(|| Foot::new(&map, area.width(), is_projected));
         let needed = foot.as_ref().map_or(0.0, |foot| foot.height() + SPACE);
         if needed <= lines {
             break (figure, layout, words, foot);
@@ -113,17 +116,24 @@ pub fn show(
     tile
 }
 
-/// The figure alone, as one of several; `names` are those of its textures.
+/// The points that a token has in a figure alone.
+pub fn scale(look: &Look<'_>, area: Rect) -> f32 {
+    let buffers = buffers(look);
+    MapLayout::scale(&subject(look, &buffers, area), area)
+}
+
+/// The figure alone, as one of several, a token no larger than `most` points; `names` are those of its textures.
 pub fn picture(
     ui: &Ui,
     look: &Look<'_>,
-    area: Rect,
+    (area, most): (Rect, f32),
     ghosts: Option<&Ghosts>,
     names: [&'static str; 2],
     textures: &mut Textures,
 ) {
     let buffers = buffers(look);
-    let (layout, words) = layout_of(look, &buffers, area);
+    let subject = subject(look, &buffers, area);
+    let (layout, words) = (MapLayout::at_most(&subject, area, most), subject.words);
     if layout.plane.width() >= 8.0 && layout.plane.height() >= 8.0 {
         let window = PlaneWindow::new(&layout, PlaneLens::default(), look.scene.plan());
         let palette = Palette::of(ui);
@@ -142,14 +152,13 @@ fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Te
     own::paint(map);
 }
 
-/// Where everything stands, and the room that is kept for words.
-fn layout_of(look: &Look<'_>, buffers: &[Buffer], figure: Rect) -> (MapLayout, Vec2) {
+/// What the map is of, with the room that is kept for words.
+fn subject<'a>(look: &Look<'a>, buffers: &'a [Buffer], figure: Rect) -> Subject<'a> {
     let schedule = look.scene.schedule();
     let is_budgeted = schedule.algorithm.is_budgeted();
     let budget = is_budgeted.then(|| look.scene.settings.hardware().shared_bytes_per_block);
     let words = ground::room_for_words(look, figure);
-    let subject = Subject { algorithm: &schedule.algorithm, setting: &schedule.setting, buffers, budget, words };
-    (MapLayout::new(&subject, figure), words)
+    Subject { algorithm: &schedule.algorithm, setting: &schedule.setting, buffers, budget, words }
 }
 
 /// Zoom, and what a tile is: a click goes to its last step.

@@ -89,7 +89,7 @@ pub fn front_sheet(map: &Map<'_>) -> Option<Tensor> {
 }
 
 /// Names of tiles on chip of the kernel at hand, where no tile goes to HBM.
-pub fn on_chip_only(look: &Look<'_>) -> String {
+pub fn on_chip_only(look: &Look<'_>) -> Vec<String> {
     let buffers = figure::buffers(look);
     let tiles = buffers.iter().filter(|buffer| buffer.axis.is_none() && !buffer.is_whole_rows && buffer.cols > 1);
     let plan = look.scene.plan();
@@ -97,7 +97,7 @@ pub fn on_chip_only(look: &Look<'_>) -> String {
     let stored = |name: &&String| {
         Tensor::known(name).and_then(|tensor| look.scene.schedule().algorithm.of_tensor(tensor)).is_none()
     };
-    tiles.flat_map(|buffer| &buffer.names).filter(stored).cloned().collect::<Vec<_>>().join(", ")
+    tiles.flat_map(|buffer| &buffer.names).filter(stored).cloned().collect()
 }
 
 /// What a tile that is over looks like: there is less of it where nothing was stored.
@@ -227,9 +227,9 @@ fn sheet_behind(map: &Map<'_>, n: usize) {
     painter.rect_stroke(rect, 0.0, Stroke::new(1.0, palette.faint_ink), StrokeKind::Inside);
 }
 
-/// The row that is looked at, across the plane.
+/// The row that is looked at, across the plane; none where nobody looks at one.
 fn row(map: &Map<'_>) {
-    let query = map.look.row().unwrap_or(map.look.selection.query);
+    let Some(query) = map.look.marked_row() else { return };
     let n_k = map.look.scene.plan().n_k;
     let band = map.window.tile(&(query..query + 1), &(0..n_k)).intersect(map.layout.plane);
     if band.height() >= 6.0 {

@@ -126,7 +126,11 @@ fn question(
     place: TaskPlace,
     messages: &mut Vec<Message>,
 ) {
-    task(ui, "Predict", &predict.question);
+    match predict.revealed {
+        // The answer says what it was, and the reasons need the room.
+        Some(_) if place == TaskPlace::Screen => _ = prose::line(ui, &predict.question, task::size(ui)),
+        _ => task(ui, "Predict", &predict.question),
+    }
     let Some(kind) = lesson.predict().map(|predict| predict.kind.clone()) else { return };
     let is_open = predict.revealed.is_none();
     // On a screen the answer and the reasons name them again.
@@ -186,7 +190,8 @@ fn another_try(ui: &mut Ui, lesson: &OpenLesson) {
 
 /// A verdict with the thought behind it.
 fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
-    let label = egui::Frame::new().fill(fill).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+    let margin = if task::size(ui) < TEXT { egui::Margin::symmetric(8, 4) } else { egui::Margin::same(8) };
+    let label = egui::Frame::new().fill(fill).corner_radius(4.0).inner_margin(margin).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let label = ui.label(egui::RichText::new(text).size(task::size(ui)).strong());
         if let Some(thought) = thought {
@@ -199,6 +204,8 @@ fn band(ui: &mut Ui, fill: egui::Color32, text: &str, thought: Option<&str>) {
 }
 
 fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bool) {
+    // After the answer they are still read.
+    ui.visuals_mut().disabled_alpha = 1.0;
     for (index, choice) in choices.iter().enumerate() {
         let radio = egui::RadioButton::new(
             lesson.work.chosen == Some(index),

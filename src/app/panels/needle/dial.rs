@@ -16,8 +16,14 @@ use crate::schedule::Part;
 /// Half of the arc.
 const SPREAD: f32 = FRAC_PI_3;
 
-/// Height of the numbers at both ends of the scale.
+/// Height of the numbers of the scale, of the exact answer above it, and of the value below it.
 const ENDS: f32 = 16.0;
+const EXACT: f32 = 20.0;
+const VALUE: f32 = 28.0;
+/// So far beyond the arc the ghost of the exact answer reaches; the number of the middle stands beyond it.
+const REACH: f32 = 8.0;
+/// Between the pivot and the numbers below it.
+const UNDER: f32 = 12.0;
 
 /// The arc with its scale.
 struct Dial {
@@ -28,6 +34,34 @@ struct Dial {
 }
 
 impl Dial {
+    /// As large as the room lets it be, with its numbers around it.
+    fn placed(rect: Rect, zoom: f32, (low, high): (f64, f64)) -> Self {
+        let above = (EXACT + ENDS + REACH + 2.0) * zoom;
+        let below = UNDER + (ENDS + VALUE) * zoom;
+        let radius = (rect.width() * 0.52).min(rect.height() - above - below).max(24.0);
+        let free = (rect.height() - above - below - radius).max(0.0);
+        let pivot = pos2(rect.center().x, rect.top() + above + free / 2.0 + radius);
+        Self { pivot, radius, low, high }
+    }
+
+    /// The line of the exact answer, above all else.
+    fn exact(&self, rect: Rect, zoom: f32) -> Rect {
+        let bottom = self.middle(rect, zoom).top();
+        Rect::from_x_y_ranges(rect.x_range(), bottom - EXACT * zoom..=bottom)
+    }
+
+    /// The number of the middle of the scale.
+    fn middle(&self, rect: Rect, zoom: f32) -> Rect {
+        let bottom = self.pivot.y - self.radius - (REACH + 2.0) * zoom;
+        Rect::from_x_y_ranges(rect.x_range(), bottom - ENDS * zoom..=bottom)
+    }
+
+    /// The value below the numbers of the ends.
+    fn value(&self, rect: Rect, zoom: f32) -> Rect {
+        let top = self.pivot.y + UNDER + ENDS * zoom;
+        Rect::from_x_y_ranges(rect.x_range(), top..=top + VALUE * zoom)
+    }
+
     fn at(&self, value: f64, part: f32) -> Pos2 {
         let t = ((value - self.low) / (self.high - self.low)).clamp(-0.04, 1.04) as f32;
         let angle = lerp(-SPREAD, SPREAD, t);
@@ -37,18 +71,14 @@ impl Dial {
 
 pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let rect = column_title(ui, rect, "their ratio: the average so far", picture);
-    let Some((low, high)) = range(picture) else { return };
-    let text = (44.0 + ENDS) * picture.zoom;
-    let radius = (rect.width() * 0.52).min(rect.height() - text - 44.0).max(24.0);
-    let pivot = pos2(rect.center().x, rect.top() + (rect.height() - text + radius) / 2.0);
-    let dial = Dial { pivot, radius, low, high };
+    let Some(range) = range(picture) else { return };
+    let dial = Dial::placed(rect, picture.zoom, range);
     paint_scale(ui, rect, &dial, picture);
     if picture.now.frame == Frame::Fit || is_last_join(picture) {
         paint_ghost(ui, rect, &dial, picture);
     }
     paint_needle(ui, &dial, picture);
-    let top = pivot.y + 12.0 + ENDS * picture.zoom;
-    let place = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), 28.0 * picture.zoom));
+    let place = dial.value(rect, picture.zoom);
     let name = ratio(picture.look);
     let is_over = picture.now.frame >= Frame::Join;
     let value = match picture.needle() {
@@ -125,7 +155,8 @@ fn paint_scale(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
             let text = scale_number(value(t), dial.high - dial.low);
             let font = theme::figures(theme::LABEL * picture.zoom);
             if n == 5 {
-                ui.painter().text(end - vec2(0.0, 4.0), Align2::CENTER_BOTTOM, text, font, palette.faint_ink);
+                let place = dial.middle(rect, picture.zoom);
+                draw::shrink_text(ui.painter(), place, Align2::CENTER_BOTTOM, &text, font, palette.faint_ink);
                 continue;
             }
             // The ends are written below the pivot, where the needle never is, each in its own half of the column.
@@ -173,9 +204,9 @@ fn paint_needle(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
 fn paint_ghost(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
     let Some(exact) = picture.exact.filter(|value| value.is_finite()) else { return };
     let palette = picture.palette;
-    let ends = [dial.pivot, dial.at(exact, 1.12)];
+    let ends = [dial.pivot, dial.at(exact, 1.0 + REACH * picture.zoom / dial.radius)];
     ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(2.5, palette.accent), 6.0, 4.0));
-    let place = Rect::from_min_size(rect.min, vec2(rect.width(), 20.0 * picture.zoom));
+    let place = dial.exact(rect, picture.zoom);
     let text = named(tr(ui.ctx(), "exact"), Some(exact));
     picture.text(ui, place, Align2::CENTER_CENTER, "exact needle".into(), &text, picture.figures());
 }
@@ -183,6 +214,23 @@ fn paint_ghost(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_numbers_around_the_dial_stand_apart_and_the_ghost_reaches_none_of_them() {
+        let sizes = [(70.0, 150.0), (118.0, 180.0), (118.0, 240.0), (240.0, 300.0), (400.0, 620.0), (600.0, 260.0)];
+        for (width, height) in sizes {
+            for zoom in [1.0, 1.3, 1.8] {
+                let rect = Rect::from_min_size(pos2(7.0, 11.0), vec2(width, height * zoom));
+                let dial = Dial::placed(rect, zoom, (0.0, 1.0));
+                let [exact, middle, value] = [dial.exact(rect, zoom), dial.middle(rect, zoom), dial.value(rect, zoom)];
+                let tip = dial.at(0.5, 1.0 + REACH * zoom / dial.radius).y;
+                let of = format!("{width} x {height} at {zoom}");
+                assert!(exact.top() >= rect.top() - 0.1 && exact.bottom() <= middle.top() + 0.1, "{of}");
+                assert!(middle.bottom() < tip, "{of}");
+                assert!(value.top() > dial.pivot.y && value.bottom() <= rect.bottom() + 0.1, "{of}");
+            }
+        }
+    }
 
     #[test]
     fn the_scale_stands_at_round_numbers_around_the_values() {

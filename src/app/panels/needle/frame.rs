@@ -47,6 +47,8 @@ pub struct Scenelet<'a> {
     pub frame: Frame,
     /// The step carried out last made this frame: its picture may be under way.
     pub is_fresh: bool,
+    /// The line lies below a score that the row has seen.
+    pub is_behind: bool,
 }
 
 /// The frame after `cursor` steps; `None` where the row has no visits.
@@ -70,7 +72,9 @@ pub fn at(story: &RowStory, cursor: u64) -> Option<Scenelet<'_>> {
     } else {
         (Frame::Join, Some(visit.done_at))
     };
-    Some(Scenelet { visit, index, frame, is_fresh: made_by.is_some_and(|n| cursor == n + 1) })
+    let seen = story.visits[..index].iter().flat_map(|visit| &visit.scores);
+    let is_behind = seen.into_iter().any(|score| *score > visit.old.m);
+    Some(Scenelet { visit, index, frame, is_fresh: made_by.is_some_and(|n| cursor == n + 1), is_behind })
 }
 
 /// The cursor at which `frame` of a visit stands.
@@ -107,8 +111,11 @@ pub fn sentence(
             Sentence::new("No key yet: {0} = -inf, {1} = 0, and nothing to average.").with(m).with(l)
         }
         Frame::Rest => {
-            let pattern =
-                "At rest. {0} is the largest score so far, {1} the sum of the weights, {2} / {1} the average.";
+            let pattern = if now.is_behind {
+                "At rest. {0} is the line, which this text leaves below the largest score; {1} is the sum of the weights, {2} / {1} the average."
+            } else {
+                "At rest. {0} is the largest score so far, {1} the sum of the weights, {2} / {1} the average."
+            };
             Sentence::new(pattern).with(m).with(l).with(o)
         }
         Frame::Arrive if highest == f64::NEG_INFINITY && visit.sees_some => {
@@ -233,6 +240,24 @@ mod tests {
         }
     }
 
+    /// A text that rescales only where much is to be gained leaves its line below a score: m is not the largest then.
+    #[test]
+    fn at_rest_the_line_is_the_largest_score_only_where_it_is() {
+        let mut behind = 0;
+        for name in ["flash2", "flash1", "flash2-lazy"] {
+            let (story, text) = (story(name), algorithm::by_name(name).unwrap());
+            for (index, visit) in story.visits.iter().enumerate().skip(1) {
+                let now = at(&story, cursor_of(&story, visit, Frame::Rest)).unwrap();
+                let before = story.visits[..index].iter().flat_map(|visit| visit.scores.iter().copied());
+                let largest = before.fold(f64::NEG_INFINITY, f64::max);
+                let said = sentence(&now, text, false, false, None, None).to_string();
+                assert_eq!(said.contains("the largest score so far"), largest == visit.old.m, "{name} {index}: {said}");
+                behind += usize::from(said.contains("below the largest score"));
+            }
+        }
+        assert!(behind > 0, "no line was left");
+    }
+
     #[test]
     fn a_click_on_a_frame_leads_to_it() {
         let story = story("flash2");
@@ -251,7 +276,7 @@ mod tests {
         let visit = &story.visits[1];
         assert!(leaves_line(visit) && !leaves_line(&story.visits[2]));
         for frame in [Frame::Climb, Frame::Shrink] {
-            let now = Scenelet { visit, index: 1, frame, is_fresh: false };
+            let now = Scenelet { visit, index: 1, frame, is_fresh: false, is_behind: false };
             let text = algorithm::by_name("flash2").unwrap();
             let told = sentence(&now, text, false, false, None, None).to_string();
             assert!(told.contains("leaves the line") && !told.contains("No new maximum"), "{told}");

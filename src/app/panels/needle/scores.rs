@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use eframe::egui::{Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, FontId, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, between, column_title, dashed};
@@ -50,24 +50,34 @@ struct ScoreAxis {
     rect: Rect,
     low: f64,
     high: f64,
+    /// The lowest and the highest of the scores.
+    scores: [f64; 2],
 }
 
 impl ScoreAxis {
+    /// With room beyond the lowest and the highest score.
+    fn of(scores: [f64; 2], rect: Rect) -> Self {
+        let [low, high] = scores;
+        let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));
+        Self { rect, low: low - room, high: high + room, scores }
+    }
+
     fn y(&self, value: f64) -> f32 {
         let t = ((value - self.low) / (self.high - self.low)) as f32;
         lerp(self.rect.bottom(), self.rect.top(), t)
     }
 
     /// The lowest and the highest score, as they are written beside the axis: of scores that differ by little beside their
-    /// size, such as -9999 and -10000, the lowest is told by how much it is lower.
-    fn ends(&self) -> [(f64, AxisEnd); 2] {
-        let span = self.high - self.low;
-        let [low, high] = [self.low + span * ROOM / (1.0 + 2.0 * ROOM), self.high - span * ROOM / (1.0 + 2.0 * ROOM)];
+    /// size, such as -9999 and -10000, the lowest is told by how much it is lower. Equal ones are told once.
+    fn ends(&self) -> Vec<(f64, AxisEnd)> {
+        let ([low, high], span) = (self.scores, self.high - self.low);
         let score = |value: f64| AxisEnd::Score(short(without_dust(value, span)));
-        // Of equal ones the axis has a little room only.
-        let are_near = (EQUAL..NEAR).contains(&((high - low) / high.abs()));
-        let lowest = if are_near { AxisEnd::Lower(short(high - low)) } else { score(low) };
-        [(low, lowest), (high, score(high))]
+        let apart = (high - low) / high.abs().max(low.abs()).max(f64::MIN_POSITIVE);
+        if apart < EQUAL {
+            return vec![(f64::midpoint(low, high), score(high))];
+        }
+        let lowest = if apart < NEAR { AxisEnd::Lower(short(high - low)) } else { score(low) };
+        vec![(low, lowest), (high, score(high))]
     }
 }
 
@@ -89,15 +99,19 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         picture.tell(ui, rect, "scores of the row".into(), &text);
         return;
     }
-    let room = ((high - low) * ROOM).max(1e-9 * high.abs().max(1.0));
     let labels = 52.0 * picture.zoom;
     let beside = (rect.width() * 0.34).clamp(70.0 * picture.zoom, 100.0 * picture.zoom);
+    // No maximum of the row is written smaller than the others: the widest has its room.
+    let maxima = picture.story.visits.iter().flat_map(|visit| [visit.old.m, visit.m]).map(|m| maximum(picture, m));
+    let widest =
+        maxima.map(|text| ui.painter().layout_no_wrap(text, beside_font(picture), picture.palette.ink).size().x);
+    let beside = beside.max(widest.fold(0.0, f32::max) + 14.0).min(rect.width() * 0.5);
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
         rect.min + vec2(labels, 8.0),
         pos2(rect.right() - beside, rect.bottom() - (20.0 + ROW) * picture.zoom),
     );
-    let axis = ScoreAxis { rect: inner, low: low - room, high: high + room };
+    let axis = ScoreAxis::of([low, high], inner);
     paint_scale(ui, &axis, picture);
     // The dot that is the maximum lies on its line, and is seen there.
     paint_line(ui, &axis, rect, picture);
@@ -142,9 +156,14 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
             let color = if is_new { palette.ink } else { palette.tensor(Tensor::S) };
             ui.painter().circle_filled(at, radius, color.gamma_multiply(1.0 - 0.7 * drift));
             if named == Some(n) {
-                let label = pos2(at.x.max(axis.rect.left() + 26.0 * picture.zoom), at.y - radius - 2.0);
+                let x = at.x.max(axis.rect.left() + 26.0 * picture.zoom);
                 let galley = ui.painter().layout_no_wrap(short(score), picture.figures(), palette.ink);
-                let place = Align2::CENTER_BOTTOM.anchor_size(label, galley.size());
+                let above = Align2::CENTER_BOTTOM.anchor_size(pos2(x, at.y - radius - 2.0), galley.size());
+                let below = Align2::CENTER_TOP.anchor_size(pos2(x, at.y + radius + 2.0), galley.size());
+                // The line m strikes through no number.
+                let line = line_at(axis, picture);
+                let is_struck = |place: &Rect| line.is_some_and(|y| place.y_range().expand(2.0).contains(y));
+                let place = if is_struck(&above) && !is_struck(&below) { below } else { above };
                 // What is said of the line's climb stands at the right of the axis.
                 if now.frame < Frame::Climb || place.right() <= axis.rect.right() + 8.0 {
                     ui.painter().galley(place.min, galley, palette.ink);
@@ -217,24 +236,44 @@ fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &P
     }
 }
 
+/// Of what is written beside the line m: in a narrow picture the dots need the room.
+fn beside_font(picture: &Picture<'_>) -> FontId {
+    if picture.title_lines > 1 { theme::figures(theme::LABEL * picture.zoom) } else { picture.figures() }
+}
+
+/// What is written beside the line m.
+fn maximum(picture: &Picture<'_>, m: f64) -> String {
+    format!("{} = {}", picture.called(Part::Max), short(m))
+}
+
+/// The maximum that the line stands for: that of the visit, once it has begun to climb.
+fn shown_maximum(picture: &Picture<'_>) -> f64 {
+    let visit = picture.now.visit;
+    if picture.now.frame >= Frame::Climb { visit.m } else { visit.old.m }
+}
+
+/// Where the line m stands now; nowhere before the first score.
+fn line_at(axis: &ScoreAxis, picture: &Picture<'_>) -> Option<f32> {
+    let (visit, frame, m) = (picture.now.visit, picture.now.frame, shown_maximum(picture));
+    let moving = if frame == Frame::Climb { picture.phase() } else { 1.0 };
+    let value = if frame >= Frame::Climb { between(visit.old.m, visit.m, moving) } else { m };
+    m.is_finite().then(|| axis.y(value))
+}
+
 fn paint_line(ui: &Ui, axis: &ScoreAxis, rect: Rect, picture: &Picture<'_>) {
     let (palette, visit, frame) = (picture.palette, picture.now.visit, picture.now.frame);
-    let has_climbed = frame >= Frame::Climb;
-    let m = if has_climbed { visit.m } else { visit.old.m };
-    let name = format!("{} = {}", picture.called(Part::Max), short(m));
-    if !m.is_finite() {
+    let name = maximum(picture, shown_maximum(picture));
+    let Some(y) = line_at(axis, picture) else {
         let place = Rect::from_min_size(pos2(rect.left(), axis.rect.bottom() - 18.0), vec2(rect.width(), 16.0));
-        picture.text(ui, place, Align2::RIGHT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
+        picture.text(ui, place, Align2::RIGHT_CENTER, Name::of("maximum {0}", Part::Max), &name, beside_font(picture));
         return;
-    }
-    let moving = if frame == Frame::Climb { picture.phase() } else { 1.0 };
-    let y = axis.y(if has_climbed { between(visit.old.m, visit.m, moving) } else { m });
+    };
     let right = axis.rect.right() + 8.0;
     ui.painter().hline(axis.rect.left()..=right, y, Stroke::new(2.5, palette.ink));
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(right + 4.0, y - height), pos2(rect.right(), y));
-    picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, picture.figures());
-    if has_climbed && visit.old.m.is_finite() && frame != Frame::Fit {
+    picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, beside_font(picture));
+    if frame >= Frame::Climb && visit.old.m.is_finite() && frame != Frame::Fit {
         paint_gap(ui, axis, rect, y, picture);
     }
 }
@@ -249,7 +288,7 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
         let text = if leaves_line(visit) { "the line stays" } else { "no new max" };
         picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), text), picture.label());
         let text = format!("{} = 1", picture.called(Part::Alpha));
-        picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
+        picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, beside_font(picture));
         return;
     }
     let old = axis.y(visit.old.m);
@@ -264,7 +303,7 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
         Align2::LEFT_CENTER,
         "gap".into(),
         &fill(ui.ctx(), "gap {0}", &[&gap]),
-        picture.figures(),
+        beside_font(picture),
     );
     if picture.look.question.hides.factor {
         return;
@@ -276,10 +315,10 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
         Align2::LEFT_CENTER,
         Name::about("{0} as a power", Part::Alpha),
         &text,
-        picture.figures(),
+        beside_font(picture),
     );
     let text = format!("= {}", short(visit.alpha));
-    picture.text(ui, line(2.0), Align2::LEFT_CENTER, OF_VISIT, &text, picture.figures());
+    picture.text(ui, line(2.0), Align2::LEFT_CENTER, OF_VISIT, &text, beside_font(picture));
 }
 
 #[cfg(test)]
@@ -299,9 +338,11 @@ mod tests {
         let story = Run::new(schedule, &problem, 0, 0, |_| true).unwrap().story(0);
         let scores = story.visits.iter().flat_map(|visit| visit.scores.iter().copied());
         let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
-        let room = (high - low) * ROOM;
-        let axis = ScoreAxis { rect: Rect::ZERO, low: low - room, high: high + room };
-        assert_eq!(axis.ends().map(|(_, text)| text), ["0", "2.079"].map(|text| AxisEnd::Score(text.into())));
+        let ends = ScoreAxis::of([low, high], Rect::ZERO).ends();
+        assert_eq!(
+            ends.into_iter().map(|(_, text)| text).collect::<Vec<_>>(),
+            ["0", "2.079"].map(|text| AxisEnd::Score(text.into()))
+        );
         let last = story.visits.last().unwrap();
         assert_eq!(last.scores[0], last.scores[1]);
         assert_eq!(top_to_name(last, Frame::Arrive), Some(0));
@@ -312,14 +353,18 @@ mod tests {
 
     #[test]
     fn scores_that_differ_by_little_are_told_by_their_distance() {
+        let score = |text: &str| AxisEnd::Score(text.into());
         for (scores, expected) in [
-            ([-10_000.0, -9_999.0], [AxisEnd::Lower("1.000".into()), AxisEnd::Score("-9999".into())]),
-            ([-10_000.0, -9_000.0], [AxisEnd::Score("-10000".into()), AxisEnd::Score("-9000".into())]),
-            ([3.0, 3.0], [AxisEnd::Score("3.000".into()), AxisEnd::Score("3.000".into())]),
+            ([-10_000.0, -9_999.0], vec![AxisEnd::Lower("1.000".into()), score("-9999")]),
+            ([-10_000.0, -9_000.0], vec![score("-10000"), score("-9000")]),
+            ([3.0, 3.0], vec![score("3.000")]),
+            ([3.0, 3.0 + 1e-12], vec![score("3.000")]),
+            // Scores that a scale of 0 makes equal: no dust is told, and nothing twice.
+            ([0.0, 0.0], vec![score("0")]),
+            ([-0.0, 0.0], vec![score("0")]),
         ] {
-            let room = ((scores[1] - scores[0]) * ROOM).max(1e-9 * scores[1].abs());
-            let axis = ScoreAxis { rect: Rect::ZERO, low: scores[0] - room, high: scores[1] + room };
-            assert_eq!(axis.ends().map(|(_, text)| text), expected, "{scores:?}");
+            let ends = ScoreAxis::of(scores, Rect::from_min_size(pos2(0.0, 0.0), vec2(10.0, 100.0))).ends();
+            assert_eq!(ends.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected, "{scores:?}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The weights stacked to l beside the bar of O, and the one bracket that shrinks both.
 
-use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{Align, Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, column_title, dashed, largest, named};
-use crate::app::ink::draw::{self, hatch};
+use crate::app::ink::draw::hatch;
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;
 use crate::app::tongue::words::{fill, tr};
@@ -39,24 +40,26 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let o = visit.sum_of(sums, picture.component);
     let o = named(picture.called(Part::Output), Some(o));
     let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
-    for (n, accessible, text) in [(0.0, stack, &l), (1.0, bar_of, &o)] {
-        paint_sum(ui, under(n, names), accessible, text, is_narrow, picture);
+    // On one line two sums would read as one: in a narrow column each has a line, from below its bar on.
+    let places = if is_narrow {
+        [(names.translate(vec2(0.0, -line)), Align2::LEFT_CENTER), (names, Align2::RIGHT_CENTER)]
+    } else {
+        [0.0, 1.0].map(|n| (under(n, names), Align2::CENTER_CENTER))
+    };
+    // Both in one size.
+    let wide = |text: &str| {
+        let galley = ui.painter().layout_no_wrap(text.to_owned(), picture.figures(), picture.palette.ink);
+        galley.size().x
+    };
+    let mut font = picture.figures();
+    font.size *= ((places[0].0.width() - 1.0) / wide(&l).max(wide(&o))).clamp(0.1, 1.0);
+    for ((place, align), (accessible, text)) in places.into_iter().zip([(stack, &l), (bar_of, &o)]) {
+        picture.text(ui, place, align, accessible, text, font.clone());
     }
     paint_stack(ui, bar(0.0), picture);
     paint_bar(ui, bar(1.0), picture);
-    paint_bracket(ui, bar(0.0).union(bar(1.0)), picture);
+    paint_bracket(ui, rect, bar(0.0).union(bar(1.0)), picture);
     paint_first_fault(ui, heads, picture);
-}
-
-/// A sum below its bar. On one line two sums would read as one: in a narrow column each stands below its name.
-fn paint_sum(ui: &Ui, place: Rect, accessible: Name<'_>, text: &str, is_narrow: bool, picture: &Picture<'_>) {
-    let Some((name, value)) = text.split_once(" = ").filter(|_| is_narrow) else {
-        return picture.text(ui, place, Align2::CENTER_CENTER, accessible, text, picture.figures());
-    };
-    let above = place.translate(vec2(0.0, -place.height()));
-    draw::fit_text(ui.painter(), above, Align2::CENTER_CENTER, name, picture.figures(), picture.palette.faint_ink);
-    draw::shrink_text(ui.painter(), place, Align2::CENTER_CENTER, value, picture.figures(), picture.palette.ink);
-    picture.tell(ui, above.union(place), accessible, text);
 }
 
 fn name_of_o(picture: &Picture<'_>) -> String {
@@ -199,7 +202,7 @@ fn base(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 }
 
 /// One bracket over both bars: they shrink together, by the same factor.
-fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
+fn paint_bracket(ui: &Ui, column: Rect, bars: Rect, picture: &Picture<'_>) {
     let (visit, frame, palette) = (picture.now.visit, picture.now.frame, picture.palette);
     let is_due = matches!(frame, Frame::Climb | Frame::Shrink) || (frame == Frame::Join && visit.rescale_at.is_none());
     if !is_due || visit.old.l <= 0.0 || !visit.shrinks_alike && !picture.forgets {
@@ -224,9 +227,16 @@ fn paint_bracket(ui: &Ui, bars: Rect, picture: &Picture<'_>) {
         (_, false) if leaves_line(visit) => tr(ui.ctx(), "x 1: the line stays").to_owned(),
         (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
     };
-    let height = 20.0 * picture.zoom;
-    let place = Rect::from_min_max(pos2(left, y - height - 2.0), pos2(right, y - 2.0));
-    picture.text(ui, place, Align2::CENTER_CENTER, "bracket".into(), &text, picture.figures());
+    // What has joined stands over the bracket: what is said of it stands above that.
+    let y = if joined(picture) > 0.0 { y.min(bars.top()) } else { y };
+    // Words have the width of the column, and two lines where one is too short.
+    let font = theme::readable_font(&text, if visit.is_rescaled() { picture.figures() } else { picture.label() });
+    let mut job = LayoutJob::simple(text.clone(), font, palette.ink, column.width());
+    job.halign = Align::Center;
+    let galley = ui.painter().layout_job(job);
+    let place = Rect::from_x_y_ranges(column.x_range(), y - 2.0 - galley.size().y..=y - 2.0);
+    picture.tell(ui, place, "bracket".into(), &text);
+    ui.painter().galley(place.center_top(), galley, palette.ink);
 }
 
 /// With alpha forgotten: where the first number is wrong, and what it should be.

@@ -9,7 +9,7 @@ use crate::app::message::Message;
 use crate::app::message::lesson::Answer;
 use crate::app::panels::parts::budget::{budget_text, budgets};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, list, tr};
 use crate::number::bytes;
 use crate::schedule::{Buffer, Tensor};
 
@@ -111,7 +111,7 @@ pub fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
         .map(|buffer| format!("{} {}", label(ctx, buffer), bytes(buffer.bytes())))
         .collect();
     let budgets: Vec<String> = budgets(look).iter().map(|budget| budget_text(ui, budget)).collect();
-    [moved, fill(ctx, "on chip: {0}", &[&buffers.join(", ")]), budgets.join(", ")]
+    [moved, fill(ctx, "on chip: {0}", &[&list(ctx, &buffers)]), list(ctx, &budgets)]
 }
 
 /// What a buffer is called.

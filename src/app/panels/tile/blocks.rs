@@ -1,23 +1,25 @@
 //! The blocks on chip around the tile, where the map has their tensors: rows at the left, keys above, what comes of them
 //! at the right and below, and the numbers of each row.
 
+use std::borrow::Cow;
+
 use eframe::egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
-use crate::app::ink::draw::{self, fit_text, put_text};
+use crate::app::ink::draw::{self, fit_text, put_text, shrink_text};
 use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::panels::far::layout::{Flank, side};
 use crate::app::panels::parts::held::{Held, held, label, told};
 use crate::app::panels::parts::moved;
-use crate::app::panels::tile::layout::{Around, TileLayout};
+use crate::app::panels::tile::layout::{Around, GAP, NAMES, TileLayout};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, list, tr};
 use crate::number::short;
 use crate::playback::lesson::ClickOn;
 use crate::schedule::language::Axis;
-use crate::schedule::{Buffer, Part, Tensor};
+use crate::schedule::{Buffer, Part, Space, Tensor};
 
 /// Where a block stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +36,46 @@ pub enum Beside {
 /// A block on chip beside the tile.
 pub struct BlockOnChip<'a> {
     pub beside: Beside,
-    buffer: &'a Buffer,
+    buffer: Cow<'a, Buffer>,
     held: Option<Held>,
+}
+
+impl BlockOnChip<'_> {
+    fn label(&self) -> String {
+        label(&self.buffer, self.held.as_ref())
+    }
 }
 
 /// Names of pictures of what no tensor of HBM is called like.
 const OF_CHIP: [&str; 4] = ["chip 0", "chip 1", "chip 2", "chip 3"];
 
-/// Every buffer that has blocks along one axis of the tile.
+/// Every buffer that has blocks along one axis of the tile, and what the weights are taken off by, such as L of a backward
+/// pass, which takes no room of its own.
 pub fn blocks<'a>(look: &Look<'a>) -> Vec<BlockOnChip<'a>> {
-    let buffers = look.snapshot.buffers.iter();
-    buffers
-        .filter_map(|buffer| Some(BlockOnChip { beside: beside(look, buffer)?, buffer, held: held(look, buffer) }))
-        .collect()
+    let buffers = look.snapshot.buffers.iter().map(Cow::Borrowed).chain(shift(look).map(Cow::Owned));
+    let block = |buffer: Cow<'a, Buffer>| {
+        Some(BlockOnChip { beside: beside(look, &buffer)?, held: held(look, &buffer), buffer })
+    };
+    buffers.filter_map(block).collect()
+}
+
+fn shift(look: &Look<'_>) -> Option<Buffer> {
+    let (snapshot, plan, rows) = (look.snapshot, look.scene.plan(), look.snapshot.view.rows.len());
+    let algorithm = &look.scene.schedule().algorithm;
+    let name = algorithm.shift(snapshot.view.program?.0)?;
+    if snapshot.has_buffer(name) || !snapshot.holds(name) {
+        return None;
+    }
+    let element_bytes = algorithm.tensors(plan).find(|of| of.tensor.name() == name)?.element_bytes;
+    Some(Buffer {
+        names: vec![name.to_owned()],
+        rows,
+        cols: 1,
+        element_bytes,
+        space: Space::Registers,
+        axis: Some(Axis::I),
+        is_whole_rows: false,
+    })
 }
 
 /// As on the map; over the sheet in whose formula it stands.
@@ -54,7 +83,7 @@ fn beside(look: &Look<'_>, buffer: &Buffer) -> Option<Beside> {
     let tensor = buffer.names.iter().find_map(|name| Tensor::known(name));
     let flank = tensor.and_then(|tensor| side(look.scene.schedule().algorithm.of_tensor(tensor)?));
     let is_of_scores = || {
-        let formula = look.snapshot.formula(Part::Scores);
+        let formula = look.snapshot.formulas(Part::Scores, &look.scene.schedule().setting).join("; ");
         let mut words = formula.split(|c: char| !c.is_alphanumeric() && c != '_');
         // A gradient stands where its tensor does.
         words.any(|word| buffer.names.iter().any(|name| name == word || name.strip_prefix('d') == Some(word)))
@@ -69,7 +98,8 @@ fn beside(look: &Look<'_>, buffer: &Buffer) -> Option<Beside> {
     }
 }
 
-pub fn around(blocks: &[BlockOnChip<'_>]) -> Around {
+/// `formulas` are the lines of the longer one of the sheets.
+pub fn around(blocks: &[BlockOnChip<'_>], formulas: usize) -> Around {
     let count = |beside| blocks.iter().filter(|block| block.beside == beside).count();
     Around {
         left: count(Beside::Left),
@@ -77,6 +107,13 @@ pub fn around(blocks: &[BlockOnChip<'_>]) -> Around {
         above: [0, 1].map(|sheet| count(Beside::Above(sheet))),
         below: [0, 1].map(|sheet| count(Beside::Below(sheet))),
         values: count(Beside::Value),
+        formulas,
+        letters: blocks
+            .iter()
+            .filter(|block| matches!(block.beside, Beside::Above(1) | Beside::Below(1)))
+            .map(|block| block.label().len())
+            .max()
+            .unwrap_or(0),
     }
 }
 
@@ -134,9 +171,18 @@ fn paint_block(
     let is_bar = block.beside == Beside::Value && !chip.layout.has_values();
     let text = match (is_bar, name.or(block.buffer.names.first().map(String::as_str))) {
         (true, Some(name)) => name.chars().take(2).collect(),
-        _ => label(block.buffer, block.held.as_ref()),
+        _ => block.label(),
     };
-    put_text(painter, at, align, &text, theme::text(theme::LABEL), ink);
+    let font = theme::text(theme::LABEL);
+    match block.beside {
+        // Two names side by side have the width of their blocks each.
+        Beside::Left | Beside::Right => {
+            let size = vec2(rect.width() + GAP - 1.0, NAMES - 2.0);
+            let place = Rect::from_min_size(pos2(at.x - size.x / 2.0, at.y - size.y), size);
+            shrink_text(painter, place, align, &text, font, ink);
+        }
+        _ => _ = put_text(painter, at, align, &text, font, ink),
+    }
     let values = name.and_then(|name| chip.look.snapshot.view.get(name));
     let hue = palette.named(name.unwrap_or_else(|| block.buffer.names.first().map_or("", String::as_str)));
     painter.rect_filled(rect, 0.0, palette.background);
@@ -259,15 +305,15 @@ fn listed(look: &Look<'_>, name: &str) -> String {
 
 /// What it is, for those who point at it; an answer, where the lesson asks for one.
 fn tell(ui: &Ui, chip: &Chip<'_>, block: &BlockOnChip<'_>, rect: Rect, messages: &mut Vec<Message>) {
-    let buffer = block.buffer;
-    let names = block.held.as_ref().map_or_else(|| buffer.names.join(", "), |held| held.name.clone());
+    let buffer = block.buffer.as_ref();
+    let names = block.held.as_ref().map_or_else(|| list(ui.ctx(), &buffer.names), |held| held.name.clone());
     let size = told(ui.ctx(), buffer, block.held.is_some());
     let text = match &block.held {
         Some(held) if block.beside == Beside::Value => format!("{size}: {}", listed(chip.look, &held.name)),
         _ => size,
     };
     let response = ui.interact(rect, ui.scope_id().with(("block", &names)), Sense::hover());
-    let name = label(buffer, block.held.as_ref());
+    let name = block.label();
     draw::describe(&response, &fill(ui.ctx(), "{0} on chip", &[&names]), &format!("{name}: {text}"));
     response.on_hover_text(text);
     if chip.look.question.asks == Some(ClickOn::Tensor) {

@@ -7,9 +7,11 @@ use crate::app::ink::theme::NUMBER_CELL;
 
 /// Room for the words of the queries.
 const WORDS: f32 = 70.0;
-const GAP: f32 = 6.0;
+pub const GAP: f32 = 6.0;
 /// Between the two sheets: the names of the blocks above the second stand there.
 const BETWEEN: f32 = 44.0;
+/// Of one letter of a name.
+const LETTER: f32 = 6.75;
 /// A block beside a sheet is so thick, as a part of the smaller side of the room.
 const THICK: f32 = 0.075;
 const LEAST_THICK: f32 = 16.0;
@@ -21,6 +23,8 @@ const BAR: f32 = 10.0;
 const MOST_VALUE: f32 = 1.5;
 /// Lines: a formula, the words of the keys, the names of what lies beside the rows, the colours.
 const FORMULA: f32 = 22.0;
+/// Of each further line of a formula.
+pub const FURTHER: f32 = 18.0;
 pub const KEYS: f32 = 18.0;
 pub const NAMES: f32 = 18.0;
 pub const COLOURS: f32 = 22.0;
@@ -44,6 +48,10 @@ pub struct Around {
     pub below: [usize; 2],
     /// One number a row.
     pub values: usize,
+    /// Lines of the formulas; one at least.
+    pub formulas: usize,
+    /// Letters of the longest name above or below the second sheet, which stands between both.
+    pub letters: usize,
 }
 
 /// Where everything stands.
@@ -72,7 +80,7 @@ impl TileLayout {
         // In a narrow room the numbers of the cells come first.
         let part = (area.width() / WITH_ALL).clamp(LEAST_PART, 1.0);
         let roomy = VALUE * (area.width() / WITH_ALL).clamp(1.0, MOST_VALUE);
-        let (words_width, between) = (WORDS * part, BETWEEN * part);
+        let (words_width, between) = (WORDS * part, (BETWEEN * part).max(LETTER * around.letters as f32 + 10.0));
         let thick = (area.size().min_elem() * THICK * part).clamp(LEAST_THICK, MOST_THICK);
         let across = |n: usize| n as f32 * (thick + GAP);
         let most = |of: [usize; 2]| across(of[0].max(of[1]));
@@ -89,7 +97,8 @@ impl TileLayout {
             (false, false) => BAR,
         };
         let width = width(value);
-        let over = FORMULA + KEYS + most(around.above) + NAMES;
+        let formula = FORMULA + FURTHER * around.formulas.saturating_sub(1) as f32;
+        let over = formula + KEYS + most(around.above) + NAMES;
         let under = most(around.below) + COLOURS;
         let height = ((area.height() - over - under) / rows as f32).clamp(LEAST_CELL, LARGEST_CELL);
         // Few rows have the height that there is, as far as cells stay cells; a tile of many rows is squeezed instead.
@@ -116,7 +125,7 @@ impl TileLayout {
             cols,
             cell,
             formulas: sheets.map(|sheet| {
-                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(sheet.width().max(120.0), FORMULA))
+                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(sheet.width().max(120.0), formula))
             }),
             sheets,
             left: (0..around.left).map(|n| column(left + words_width + across(n), thick)).collect(),
@@ -128,7 +137,7 @@ impl TileLayout {
                 .map(|n| column(right + across(around.right) + n as f32 * (value + GAP), value))
                 .collect(),
             words,
-            keys: area.top() + FORMULA,
+            keys: area.top() + formula,
         }
     }
 
@@ -165,8 +174,10 @@ mod tests {
     use super::*;
 
     const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(754.0, 600.0) };
-    const FORWARD: Around = Around { left: 1, right: 1, above: [1, 1], below: [0, 0], values: 2 };
-    const BACKWARD: Around = Around { left: 2, right: 1, above: [1, 1], below: [1, 1], values: 2 };
+    const FORWARD: Around =
+        Around { left: 1, right: 1, above: [1, 1], below: [0, 0], values: 2, formulas: 1, letters: 3 };
+    const BACKWARD: Around =
+        Around { left: 2, right: 1, above: [1, 1], below: [1, 1], values: 2, formulas: 3, letters: 10 };
 
     #[test]
     fn nothing_leaves_the_room_and_nothing_lies_over_another() {

@@ -21,7 +21,7 @@ use crate::app::panels::parts::{budget, moved};
 use crate::app::run::said::NOTHING_ON_CHIP;
 use crate::app::run::selection::Selection;
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, list, tr};
 use crate::attention::TileClass;
 use crate::number::short;
 use crate::playback::lesson::{ClickOn, Distance};
@@ -74,13 +74,14 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mu
     let figure = Rect::from_min_max(inner.min + vec2(0.0, TITLE), inner.max - vec2(0.0, BUDGETS));
     // Before the first tile of a block its frame already stands where the cells will be.
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
-    let blocks = blocks::blocks(look);
-    let layout = TileLayout::new((view.rows.len(), cols), blocks::around(&blocks), figure);
+    let (blocks, matrices) = (blocks::blocks(look), [matrix_s(look), matrix_p(look)]);
+    let lines = matrices.iter().map(|matrix| matrix.formulas.len()).max().unwrap_or(1);
+    let layout = TileLayout::new((view.rows.len(), cols), blocks::around(&blocks, lines), figure);
     title(ui, Rect::from_min_size(inner.min, vec2(inner.width(), TITLE)), look, sheet::is_lined(&layout));
     let response = ui.interact(figure, ui.scope_id().with("tile"), Sense::click());
     draw::describe(&response, "tile", &summary(ui, look));
     let sheets = Sheets { layout: &layout, look, palette };
-    for (n, matrix) in [matrix_s(look), matrix_p(look)].iter().enumerate() {
+    for (n, matrix) in matrices.iter().enumerate() {
         sheets.paint(ui, n, matrix, textures);
     }
     sheets.paint_row_labels(ui);
@@ -119,9 +120,17 @@ fn title(ui: &Ui, mut line: Rect, look: &Look<'_>, is_hatched: bool) {
         true if is_hatched => "; hatched: masked",
         true => "; grey: masked",
     };
-    let range = range_text(ui, &view.rows, &view.cols);
-    let text = format!("{}: {range}{}", tr(ui.ctx(), "on chip"), tr(ui.ctx(), masked));
-    fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, theme::text(theme::LABEL), palette.faint_ink);
+    let (range, masked) = (range_text(ui, &view.rows, &view.cols), tr(ui.ctx(), masked));
+    let font = theme::text(theme::LABEL);
+    // Where room is short what both sides of the sheet say as well goes first.
+    let shorter = masked.trim_start_matches([';', '；', ' ']).to_owned();
+    let texts = [format!("{}{masked}", fill(ui.ctx(), "on chip: {0}", &[&range])), format!("{range}{masked}"), shorter];
+    let fits = |text: &&String| {
+        let font = theme::readable_font(text, font.clone());
+        ui.painter().layout_no_wrap((*text).clone(), font, palette.ink).size().x <= line.width()
+    };
+    let text = texts.iter().find(fits).unwrap_or(&texts[2]);
+    fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, font, palette.faint_ink);
 }
 
 /// The mask hides a pair of the tile.
@@ -151,12 +160,16 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
     let values = look.snapshot.scores();
     let finite = |x: &&f64| x.is_finite();
     let limit = values.map_or(1.0, |s| s.iter().filter(finite).fold(0.0, |most, x| f64::max(most, x.abs())));
-    Matrix { part: Part::Scores, title: look.snapshot.formula(Part::Scores), values, limit }
+    Matrix { part: Part::Scores, formulas: formulas(look, Part::Scores), values, limit }
 }
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
-    let title = look.snapshot.formula(Part::Weights);
-    Matrix { part: Part::Weights, title, values: look.snapshot.weights(), limit: 1.0 }
+    let formulas = formulas(look, Part::Weights);
+    Matrix { part: Part::Weights, formulas, values: look.snapshot.weights(), limit: 1.0 }
+}
+
+fn formulas(look: &Look<'_>, part: Part) -> Vec<String> {
+    look.snapshot.formulas(part, &look.scene.schedule().setting)
 }
 
 /// Clicks select; the tooltip has the formula with its numbers.
@@ -241,7 +254,7 @@ fn summary(ui: &Ui, look: &Look<'_>) -> String {
             // A row of a large tile is not read out.
             let numbers: Vec<String> = values.row(row).iter().take(16).map(|x| short(*x)).collect();
             let query = view.rows.start + row;
-            text += &fill(ui.ctx(), "; row {0}: {1} = {2}", &[&query, &name, &numbers.join(", ")]);
+            text += &fill(ui.ctx(), "; row {0}: {1} = {2}", &[&query, &name, &list(ui.ctx(), &numbers)]);
         }
     }
     text

@@ -1,9 +1,10 @@
 //! S and P drawn as cells: colours, numbers where there is room, tokens along both sides, the selection.
 
-use eframe::egui::{self, Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{self, Align, Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 use ndarray::Array2;
 
-use crate::app::ink::draw::{self, fit_text, shrink_text};
+use crate::app::ink::draw::{self, shrink_text, squeeze_text};
 use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, NUMBER_CELL, Palette};
 use crate::app::panels::tile::layout::{self, TileLayout};
@@ -20,8 +21,8 @@ const LINED_CELL: f32 = 10.0;
 /// Scores or weights.
 pub struct Matrix<'a> {
     pub part: Part,
-    /// The statement that makes it.
-    pub title: String,
+    /// The statements that make it.
+    pub formulas: Vec<String>,
     pub values: Option<&'a Array2<f64>>,
     /// The value at the end of the colours.
     pub limit: f64,
@@ -49,8 +50,13 @@ impl Sheets<'_> {
         let Self { layout, look, palette } = *self;
         let (rect, painter) = (layout.sheets[n], ui.painter());
         painter.rect_filled(rect, 0.0, palette.background);
-        let font = theme::text(theme::BODY);
-        shrink_text(painter, layout.formulas[n], Align2::LEFT_CENTER, &matrix.title, font, palette.ink);
+        let lines = matrix.formulas.len() as f32;
+        for (line, formula) in matrix.formulas.iter().enumerate() {
+            let bottom = layout.formulas[n].bottom() - (lines - 1.0 - line as f32) * layout::FURTHER;
+            let top = if line == 0 { layout.formulas[n].top() } else { bottom - layout::FURTHER };
+            let place = Rect::from_x_y_ranges(layout.formulas[n].x_range(), top..=bottom);
+            shrink_text(painter, place, Align2::LEFT_CENTER, formula, theme::text(theme::BODY), palette.ink);
+        }
         self.paint_key_labels(ui, rect);
         match matrix.values {
             None => {
@@ -61,14 +67,12 @@ impl Sheets<'_> {
                     true if is_due => "not computed yet",
                     true => "not on chip",
                 };
-                fit_text(
-                    painter,
-                    rect.shrink(4.0),
-                    Align2::CENTER_CENTER,
-                    tr(ui.ctx(), text),
-                    theme::text(theme::LABEL),
-                    palette.faint_ink,
-                );
+                let text = tr(ui.ctx(), text);
+                let font = theme::readable_font(text, theme::text(theme::LABEL));
+                let mut job = LayoutJob::simple(text.to_owned(), font, palette.faint_ink, rect.width() - 8.0);
+                job.halign = Align::Center;
+                let galley = painter.layout_job(job);
+                painter.galley(rect.center() - vec2(0.0, galley.size().y / 2.0), galley, palette.faint_ink);
             }
             Some(values) => {
                 self.paint_values(ui, rect, values, matrix, textures);
@@ -150,7 +154,7 @@ impl Sheets<'_> {
             let place = Rect::from_min_size(pos2(left, layout.keys), vec2(layout.cell.x - 2.0, layout::KEYS));
             let token = look.scene.key_token(key).filter(|_| layout.cell.x >= 28.0);
             let text = token.map_or(key.to_string(), |text| draw::token(ui, text));
-            fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, self.label_font(), palette.ink);
+            squeeze_text(ui.painter(), place, Align2::CENTER_CENTER, &text, self.label_font(), palette.ink);
         }
     }
 
@@ -168,7 +172,7 @@ impl Sheets<'_> {
             let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
             let text = format!("{query} {token}");
             let color = if Some(query) == selected { palette.ink } else { palette.faint_ink };
-            fit_text(ui.painter(), place, Align2::RIGHT_CENTER, &text, self.label_font(), color);
+            squeeze_text(ui.painter(), place, Align2::RIGHT_CENTER, &text, self.label_font(), color);
         }
     }
 }

@@ -3,6 +3,8 @@
 pub static TABLE: &[(&str, &str)] = &[
     // Joints.
     ("Width of this side", "这一侧的宽度"),
+    (", ", "、"),
+    ("; ", "；"),
     ("{0}, {1}", "{0}，{1}"),
     ("{0}: {1}", "{0}：{1}"),
     ("{0}; {1}; {2}", "{0}；{1}；{2}"),
@@ -190,6 +192,10 @@ pub static TABLE: &[(&str, &str)] = &[
     (
         "At rest. {0} is the largest score so far, {1} the sum of the weights, {2} / {1} the average.",
         "静止。{0} 是至今最大的得分，{1} 是权重之和，{2} / {1} 是平均。",
+    ),
+    (
+        "At rest. {0} is the line, which this text leaves below the largest score; {1} is the sum of the weights, {2} / {1} the average.",
+        "静止。{0} 是横线，这个文本让它留在最大的得分之下；{1} 是权重之和，{2} / {1} 是平均。",
     ),
     ("Every key so far is masked: nothing joins.", "至今的键都被掩蔽：没有权重加进来。"),
     ("Every new key is masked: no score arrives.", "新的键都被掩蔽：没有得分到来。"),

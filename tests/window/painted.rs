@@ -1,0 +1,164 @@
+//! What is painted while a lesson is presented: no text lies over another, none is cut, and the map marks the row that is
+//! meant.
+
+use crate::stage_support::{open_as, open_with, options, press, value};
+use eframe::egui::epaint::{Shape, TextShape};
+use eframe::egui::{Key, Modifiers, Rect, Vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use tilescope::app::{App, AppOptions};
+use tilescope::playback::lesson::library::LESSONS;
+use tilescope::playback::lesson::{Language, Position};
+
+/// The smallest text on a screen of 720 lines, in points of the window.
+const SMALLEST: f32 = 14.0;
+
+/// A text with the places of its lines, as far as they are painted.
+struct Painted {
+    text: String,
+    lines: Vec<Rect>,
+    clip: Rect,
+    is_cut: bool,
+    size: f32,
+}
+
+fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
+    match shape {
+        Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts(shape, clip, found)),
+        // Words above their keys are slanted.
+        Shape::Text(TextShape { pos, galley, angle, .. }) if *angle == 0.0 => {
+            let place = |row: &eframe::egui::epaint::text::PlacedRow| {
+                row.visuals.mesh_bounds.translate(pos.to_vec2() + row.pos.to_vec2())
+            };
+            let lines: Vec<Rect> = galley.rows.iter().map(place).filter(|line| line.is_positive()).collect();
+            let size = galley.job.sections.iter().map(|section| section.format.font_id.size).fold(0.0, f32::max);
+            // A formula stands in the gap of its line.
+            let has_formula = galley.text().contains("\u{a0}\u{a0}");
+            if lines.iter().any(|line| clip.intersects(*line)) && !has_formula {
+                found.push(Painted { text: galley.text().to_owned(), lines, clip, is_cut: galley.elided, size });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is wrong with the texts on screen.
+fn faults(harness: &Harness<'_, App>) -> Vec<String> {
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, shape.clip_rect, &mut found));
+    for (n, one) in found.iter().enumerate() {
+        let text = &one.text;
+        let is_over = |other: &&Painted| {
+            one.lines.iter().any(|a| {
+                other.lines.iter().map(|b| a.intersect(*b)).any(|both| both.width() > 1.0 && both.height() > 1.0)
+            })
+        };
+        faults.extend(found[..n].iter().find(is_over).map(|other| format!("{text:?} over {:?}", other.text)));
+        if one.is_cut {
+            faults.push(format!("{text:?} is cut"));
+        }
+        if one.lines.iter().any(|line| !one.clip.expand(1.0).contains_rect(*line)) {
+            faults.push(format!("{text:?} leaves its place"));
+        }
+        if one.size * harness.ctx.zoom_factor() < SMALLEST {
+            faults.push(format!("{text:?} is small"));
+        }
+    }
+    faults
+}
+
+/// Every beat of every lesson, revealed too, on a projected screen.
+fn each_beat(language: Language) {
+    let mut all = Vec::new();
+    for (lesson, entry) in LESSONS.iter().enumerate() {
+        let beats = entry.lesson(language).expect("it parses").beats;
+        for (beat, of) in beats.iter().enumerate() {
+            for is_revealed in [false, true].into_iter().take(if of.predict.is_some() { 2 } else { 1 }) {
+                let lesson = Some((lesson, Position { beat, is_revealed }));
+                let options = AppOptions { lesson, language: Some(language), is_presenting: true, ..options() };
+                let mut harness = open_as(None, &options, Vec2::new(1280.0, 720.0), 1.0);
+                // What sizes itself by its content needs a few frames more.
+                harness.run_steps(20);
+                let at = format!("{}.{}{}", entry.number, beat + 1, if is_revealed { "r" } else { "" });
+                all.extend(faults(&harness).into_iter().map(|fault| format!("{at}: {fault}")));
+            }
+        }
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn no_text_of_a_presented_lesson_is_cut_small_or_over_another() {
+    each_beat(Language::English);
+}
+
+#[test]
+fn nor_is_one_in_chinese() {
+    each_beat(Language::Chinese);
+}
+
+fn presented(lesson: usize, beat: usize, language: Language) -> Harness<'static, App> {
+    let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: false }));
+    let options = AppOptions { lesson, language: Some(language), is_presenting: true, ..options() };
+    open_as(None, &options, Vec2::new(1280.0, 720.0), 1.0)
+}
+
+/// A map that is projected says its scope, since no bar does; in Chinese with the marks of Chinese.
+#[test]
+fn a_presented_map_says_of_which_head_it_is() {
+    let told = value(&presented(11, 5, Language::English), "loops");
+    assert!(told.starts_with("head 0 of 9; flash2 1x128, f16; outer loop"), "{told}");
+    let told = value(&presented(11, 5, Language::Chinese), "循环");
+    assert!(!told.contains("; ") && !told.contains(", S") && told.contains("；"), "{told}");
+}
+
+/// What a weight is taken off by stands in the tile, though it takes no room on chip.
+#[test]
+fn the_tile_of_a_backward_pass_shows_its_l() {
+    let told = value(&presented(9, 1, Language::English), "L on chip");
+    assert!(told.contains("2.996"), "{told}");
+}
+
+fn rects(shape: &Shape, found: &mut Vec<Rect>) {
+    match shape {
+        Shape::Vec(shapes) => shapes.iter().for_each(|shape| rects(shape, found)),
+        Shape::Rect(rect) if rect.stroke.width > 0.0 => found.push(rect.rect),
+        _ => {}
+    }
+}
+
+/// The rows that the map marks: outlines as wide as the plane and a query high.
+fn marked(harness: &Harness<'_, App>, n_q: usize) -> Vec<usize> {
+    let zoom = harness.ctx.zoom_factor();
+    let plane = harness.get_by_label("schedule grid").accesskit_node().raw_bounds().expect("a plane");
+    let (top, height) = (plane.y0 as f32 / zoom, (plane.y1 - plane.y0) as f32 / zoom / n_q as f32);
+    let mut found = Vec::new();
+    harness.output().shapes.iter().for_each(|shape| rects(&shape.shape, &mut found));
+    let is_band = |rect: &&Rect| {
+        (rect.height() - height).abs() < 0.1
+            && (rect.left() - plane.x0 as f32 / zoom).abs() < 0.1
+            && rect.width() > 5.0 * height
+    };
+    found.iter().filter(is_band).map(|rect| ((rect.top() - top) / height).round() as usize).collect()
+}
+
+/// The map marks the row that the scene of a lesson names, wherever the cursor stands, and no other; then the one picked.
+#[test]
+fn the_map_marks_the_row_that_is_meant() {
+    let at = |lesson: usize, beat: usize, is_revealed: bool| {
+        let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed }));
+        open_with(&AppOptions { lesson, ..options() })
+    };
+    for (lesson, beat, n_q) in [(7, 1, 16), (7, 3, 16), (7, 5, 12), (8, 1, 16), (12, 1, 16), (12, 7, 16)] {
+        for is_revealed in [false, true] {
+            let harness = at(lesson, beat, is_revealed);
+            assert_eq!(marked(&harness, n_q), [0; 0], "{lesson}.{beat}");
+        }
+    }
+    for is_revealed in [false, true] {
+        assert_eq!(marked(&at(7, 4, is_revealed), 8), [0]);
+    }
+    let mut harness = at(7, 1, true);
+    press(&mut harness, Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(marked(&harness, 16).len(), 1);
+}
