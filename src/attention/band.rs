@@ -41,6 +41,8 @@ pub struct Band {
     pub ahead: i64,
     /// Sequences one after the other, which have masks of their own in place of all this.
     pub sequences: Option<Arc<Sequences>>,
+    /// Each query is so many rows, one for each of its heads, which see what it does: the mask of the queries.
+    pub packed: Option<(usize, Arc<Self>)>,
 }
 
 /// What a mask leaves of a tile.
@@ -169,9 +171,13 @@ impl Band {
             && self.documents.is_none()
             && self.array.is_none()
             && self.sequences.is_none()
+            && self.packed.is_none()
     }
 
     pub fn keeps(&self, i: usize, j: usize) -> bool {
+        if let Some((heads, of)) = &self.packed {
+            return of.keeps(i / heads, j);
+        }
         if let Some(sequences) = &self.sequences {
             return sequences.keeps(i, j);
         }
@@ -200,6 +206,9 @@ impl Band {
         if self.is_one_run() {
             return Runs::One(self.near_keys(&rows, &(self.padding..self.kv)));
         }
+        if let Some((heads, of)) = &self.packed {
+            return of.keys_of_rows(queries(&rows, *heads));
+        }
         match (&self.sequences, &self.array) {
             (Some(sequences), _) => sequences.keys_of_rows(rows),
             (None, Some(_)) => Runs::of(rows.flat_map(|i| self.keys_of_row(i).into_vec()).collect()),
@@ -224,6 +233,9 @@ impl Band {
         if let Some(sequences) = &self.sequences {
             return sequences.keys_of_all_rows(rows);
         }
+        if let Some((heads, of)) = &self.packed {
+            return of.keys_of_all_rows(queries(&rows, *heads));
+        }
         if self.array.is_some() {
             let each = rows.map(|i| self.keys_of_row(i));
             return each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE);
@@ -240,6 +252,10 @@ impl Band {
     pub fn rows_of_keys(&self, cols: Range<usize>) -> Runs {
         if let Some(sequences) = &self.sequences {
             return sequences.rows_of_keys(cols);
+        }
+        if let Some((heads, of)) = &self.packed {
+            let rows = |run: Range<usize>| run.start * heads..run.end * heads;
+            return Runs::of(of.rows_of_keys(cols).into_vec().into_iter().map(rows).collect());
         }
         let rows = self.rows_by_index(cols.clone());
         if self.array.is_none() {
@@ -284,6 +300,9 @@ impl Band {
         if let Some(sequences) = &self.sequences {
             return sequences.class(&rows, &cols);
         }
+        if let Some((heads, of)) = &self.packed {
+            return of.class(queries(&rows, *heads), cols);
+        }
         if self.array.is_some() {
             let seen = |i| common(self.keys_of_row(i).as_slice(), slice::from_ref(&cols)).len();
             return match rows.clone().map(seen).sum() {
@@ -324,6 +343,9 @@ impl Band {
     /// How far key `j` is from the diagonal in the row of query `i`, as ALiBi has it; 0 between sequences.
     #[inline]
     pub fn distance(&self, i: usize, j: usize) -> u64 {
+        if let Some((heads, of)) = &self.packed {
+            return of.distance(i / heads, j);
+        }
         let of = |ahead: i64, i: usize, j: usize| (i as i64 + ahead - j as i64).unsigned_abs();
         match &self.sequences {
             None => of(self.ahead, i, j),
@@ -333,6 +355,9 @@ impl Band {
 
     /// It, or each of its sequences, with another diagonal.
     pub fn with_offset(&self, offset: impl Fn(&Self) -> i64) -> Self {
+        if let Some((heads, of)) = &self.packed {
+            return of.with_offset(offset).packed(*heads);
+        }
         match &self.sequences {
             None => Self { offset: offset(self), ..self.clone() },
             Some(all) => {
@@ -340,6 +365,11 @@ impl Band {
                 Self { sequences: Some(Arc::new(moved)), ..self.clone() }
             }
         }
+    }
+
+    /// It with each query as so many rows, one for each of its heads.
+    pub fn packed(self, heads: usize) -> Self {
+        Self { n_q: self.n_q * heads, packed: Some((heads, Arc::new(self.clone()))), ..self }
     }
 
     /// True when no pair is masked anywhere.
@@ -405,6 +435,11 @@ impl Band {
     }
 }
 
+/// The queries that these rows are of.
+fn queries(rows: &Range<usize>, heads: usize) -> Range<usize> {
+    rows.start / heads..rows.end.div_ceil(heads)
+}
+
 /// What of `within` lies from `start` up to `end`.
 #[inline]
 fn between(start: i64, end: i64, within: &Range<usize>) -> Range<usize> {
@@ -424,37 +459,50 @@ mod tests {
         let kept = (prop_oneof![Just(0), 0usize..9], prop_oneof![Just(0), 0usize..9]);
         let documents = prop::option::of(prop::collection::vec(0usize..7, 1..6));
         let array = prop::option::of((1usize..4, any::<u64>(), any::<bool>()));
-        (sizes, keys, kept, documents, array).prop_map(|(sizes, keys, (prefix_keys, sink_keys), documents, array)| {
-            let ((n_q, n_k, top_left, left, right), (kv, causal, moves, padding)) = (sizes, keys);
-            let mut n = (n_q, n_k);
-            // Documents are of as many queries as keys.
-            let sum = documents.iter().flatten().sum::<usize>();
-            let documents = documents.filter(|_| sum > 0).inspect(|_| n = (sum, sum));
-            let mask = Mask {
-                causal,
-                align: if top_left { Align::TopLeft } else { Align::BottomRight },
-                window_left: usize::try_from(left).ok(),
-                window_right: usize::try_from(right).ok(),
-                key_lengths: Some(vec![kv.min(n.1)]),
-                diagonal: if moves { Diagonal::Lengths } else { Diagonal::Whole },
-                left_padding: Some(vec![padding.min(n.1)]),
-                prefix_keys,
-                sink_keys,
-                documents,
-                sequences: None,
-                varlen: None,
-                array: array.and_then(|(share, seed, is_one_row)| {
-                    // Hashed: a pair is hidden by its place and the seed.
-                    let hides = |i: usize, j: usize| (seed >> ((i * 7 + j * 3) % 61)) % 4 < share as u64;
-                    let rows = if is_one_row { 1 } else { n.0 };
-                    let value = |i, j| if hides(i, j) { f64::NEG_INFINITY } else { 0.5 };
-                    let bias = ndarray::Array4::from_shape_fn((1, 2, rows, n.1), |(_, _, i, j)| value(i, j));
-                    Pairs::of_bias(&bias, n.1).map(Arc::new)
-                }),
-            };
-            mask.check(&Shape::single(n.0, n.1, 1)).unwrap();
-            mask.band(&Shape::single(n.0, n.1, 1), 0)
-        })
+        let heads = prop_oneof![2 => Just(None), 1 => (1usize..5).prop_map(Some)];
+        (sizes, keys, kept, documents, (array, heads)).prop_map(
+            |(sizes, keys, (prefix_keys, sink_keys), documents, more)| {
+                let (array, heads) = more;
+                let ((n_q, n_k, top_left, left, right), (kv, causal, moves, padding)) = (sizes, keys);
+                let mut n = (n_q, n_k);
+                // Documents are of as many queries as keys.
+                let sum = documents.iter().flatten().sum::<usize>();
+                let documents = documents.filter(|_| sum > 0).inspect(|_| n = (sum, sum));
+                let mask = Mask {
+                    causal,
+                    align: if top_left { Align::TopLeft } else { Align::BottomRight },
+                    window_left: usize::try_from(left).ok(),
+                    window_right: usize::try_from(right).ok(),
+                    key_lengths: Some(vec![kv.min(n.1)]),
+                    diagonal: if moves { Diagonal::Lengths } else { Diagonal::Whole },
+                    left_padding: Some(vec![padding.min(n.1)]),
+                    prefix_keys,
+                    sink_keys,
+                    documents,
+                    sequences: None,
+                    varlen: None,
+                    heads_as_rows: None,
+                    array: array.and_then(|(share, seed, is_one_row)| {
+                        // Hashed: a pair is hidden by its place and the seed.
+                        let hides = |i: usize, j: usize| (seed >> ((i * 7 + j * 3) % 61)) % 4 < share as u64;
+                        let rows = if is_one_row { 1 } else { n.0 };
+                        let value = |i, j| if hides(i, j) { f64::NEG_INFINITY } else { 0.5 };
+                        let bias = ndarray::Array4::from_shape_fn((1, 2, rows, n.1), |(_, _, i, j)| value(i, j));
+                        Pairs::of_bias(&bias, n.1).map(Arc::new)
+                    }),
+                };
+                mask.check(&Shape::single(n.0, n.1, 1)).unwrap();
+                let band = mask.band(&Shape::single(n.0, n.1, 1), 0);
+                let Some(heads) = heads else { return band };
+                let packed = Mask { heads_as_rows: Some(heads), ..mask }.band(&Shape::single(n.0 * heads, n.1, 1), 0);
+                assert_eq!(packed, band.clone().packed(heads));
+                for (row, j) in (0..packed.n_q).flat_map(|row| (0..n.1).map(move |j| (row, j))) {
+                    assert_eq!(packed.keeps(row, j), band.keeps(row / heads, j));
+                    assert_eq!(packed.distance(row, j), band.distance(row / heads, j));
+                }
+                packed
+            },
+        )
     }
 
     fn indices(runs: &Runs) -> Vec<usize> {

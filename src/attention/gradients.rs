@@ -44,8 +44,8 @@ pub fn gradients(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
 
 /// The gradient of the logit of a head's sink, which every row has: `-sum_i exp(sink - L_i) D_i`. 0 without a sink.
 pub fn of_sink(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> f64 {
-    let Some(sink) = head.sink else { return 0.0 };
     let of_row = |i: usize| {
+        let Some(sink) = head.sink_at(i) else { return 0.0 };
         let row = oracle::row(head, i);
         let delta: f64 = d_o.row(i).iter().zip(&row.o).map(|(d_o, o)| d_o * o).sum();
         -(sink - row.lse).exp() * delta

@@ -156,6 +156,8 @@ pub struct Mask {
     pub sequences: Option<Arc<[[usize; 2]]>>,
     /// Sequences one after the other on both axes, in one batch entry.
     pub varlen: Option<Arc<[Sequence]>>,
+    /// Query heads of a group that are the rows of each query, one after the other (packed GQA): all see what it sees.
+    pub heads_as_rows: Option<usize>,
     /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
     pub array: Option<Arc<Pairs>>,
 }
@@ -172,6 +174,10 @@ impl Mask {
 
     /// The mask of one batch entry.
     pub fn band(&self, shape: &Shape, batch: usize) -> Band {
+        if let Some(heads) = self.heads_as_rows {
+            let of_queries = Self { heads_as_rows: None, ..self.clone() };
+            return of_queries.band(&Shape { n_q: shape.n_q / heads.max(1), ..*shape }, batch).packed(heads.max(1));
+        }
         let bound =
             |side: Option<usize>| side.and_then(|n| i64::try_from(n).ok()).map_or(UNBOUNDED, |n| n.min(UNBOUNDED));
         let right = bound(self.window_right);
@@ -209,6 +215,7 @@ impl Mask {
             array: self.array.as_ref().map(|pairs| (Arc::clone(pairs), batch)),
             ahead,
             sequences,
+            packed: None,
         }
     }
 
@@ -231,6 +238,7 @@ impl Mask {
         }
         let Some(documents) = &self.documents else { return Ok(()) };
         let (found, Shape { n_q, n_k, .. }) = (documents.clone(), *shape);
+        let n_q = n_q / self.heads_as_rows.unwrap_or(1).max(1);
         if n_q != n_k {
             let expected = Sentence::new("as many queries as keys (here {0} and {1})").with(n_q).with(n_k);
             return Err(ProblemError::Shape { name: "documents", found, expected });
@@ -270,6 +278,7 @@ impl Mask {
     pub fn beyond_band(&self) -> Option<&'static str> {
         let holds = [
             ("sequences in one schedule", self.varlen.is_some()),
+            ("query heads as rows of a block", self.heads_as_rows.is_some() && self.has_diagonal()),
             ("documents", self.documents.is_some()),
             ("prefix keys", self.prefix_keys > 0),
             ("sink keys", self.sink_keys > 0),

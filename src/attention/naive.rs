@@ -44,7 +44,7 @@ pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<
             modify(head, i, &mut row, of_scores);
         }
         let row = row.as_slice_mut().expect("rows of a new matrix are contiguous");
-        let (max, mut sum) = softmax(row, head.sink);
+        let (max, mut sum) = softmax(row, head.sink_at(i));
         if max == T::neg_infinity() && head.has_seen_all(i, head.n_k()) {
             // Scores of -inf alone: no weights follow from them.
             sum = T::nan();

@@ -32,14 +32,14 @@ pub fn row(head: &Head<f64>, i: usize) -> Row {
 pub fn row_until(head: &Head<f64>, i: usize, end: usize) -> Row {
     let end = end.min(head.n_k());
     let s: Vec<f64> = (0..end).map(|j| score(head, i, j)).collect();
-    let m = s.iter().copied().fold(head.sink.unwrap_or(f64::NEG_INFINITY), larger);
+    let m = s.iter().copied().fold(head.sink_at(i).unwrap_or(f64::NEG_INFINITY), larger);
     // Without a maximum to subtract, the weights are exp(-inf) = 0.
     let shift = if m == f64::NEG_INFINITY { 0.0 } else { m };
     // What is hidden weighs nothing, also in a row whose maximum is NaN.
     let e: Vec<f64> =
         s.iter().enumerate().map(|(j, s)| if head.sees(i, j) { (s - shift).exp() } else { 0.0 }).collect();
     let is_without_weight = m == f64::NEG_INFINITY && head.has_seen_all(i, end);
-    let of_sink = head.sink.map_or(0.0, |sink| (sink - shift).exp());
+    let of_sink = head.sink_at(i).map_or(0.0, |sink| (sink - shift).exp());
     let l: f64 = if is_without_weight { f64::NAN } else { e.iter().sum::<f64>() + of_sink };
     let p: Vec<f64> =
         e.iter().enumerate().map(|(j, e)| if head.sees(i, j) && l != 0.0 { e / l } else { 0.0 }).collect();

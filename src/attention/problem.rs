@@ -156,12 +156,14 @@ impl Problem {
         let Shape { batch, heads, n_q, n_k, .. } = self.shape;
         check_modifiers(self.scale, self.softcap, self.dropout.as_ref().map(|dropout| dropout.rate))?;
         self.mask.check(&self.shape)?;
-        if let Some(slopes) = self.alibi_slopes.as_ref().filter(|slopes| slopes.dim() != (batch, heads)) {
-            let expected = Sentence::verbatim(format!("[{batch}, {heads}] (batch, heads)"));
+        // Those of the rows, where they are of several.
+        let all_heads = heads * self.heads_as_rows();
+        if let Some(slopes) = self.alibi_slopes.as_ref().filter(|slopes| slopes.dim() != (batch, all_heads)) {
+            let expected = Sentence::verbatim(format!("[{batch}, {all_heads}] (batch, heads)"));
             return Err(ProblemError::Shape { name: "alibi_slopes", found: slopes.shape().to_vec(), expected });
         }
         if let Some(sinks) = &self.sinks {
-            check_sinks(sinks, heads)?;
+            check_sinks(sinks, all_heads)?;
         }
         if let Some(bias) = &self.bias {
             let fits = bias.shape().iter().zip([batch, heads, n_q, n_k]).all(|(&size, full)| size == 1 || size == full);
@@ -173,10 +175,35 @@ impl Problem {
         Ok(())
     }
 
+    /// Query heads that the rows of one query are of: 1, or a group of packed heads.
+    pub fn heads_as_rows(&self) -> usize {
+        self.mask.heads_as_rows.unwrap_or(1).max(1)
+    }
+
+    /// The numbers of the query heads that the rows of `head` are of, where `of` gives that of one.
+    fn of_rows<T>(&self, head: usize, of: impl Fn(usize) -> T) -> PerHead<T> {
+        let heads = self.heads_as_rows();
+        PerHead((head * heads..(head + 1) * heads).map(of).collect())
+    }
+
+    /// The slopes of ALiBi of (batch, head), if it has any.
+    pub fn slopes_of<T: Real>(&self, batch: usize, head: usize) -> Option<PerHead<T>> {
+        let slopes = self.alibi_slopes.as_ref()?;
+        Some(self.of_rows(head, |head| T::narrow(slopes[[batch, head]])))
+    }
+
+    /// The logits of the sinks of a head, if it has any.
+    pub fn sinks_of<T: Real>(&self, head: usize) -> Option<PerHead<T>> {
+        let sinks = self.sinks.as_ref()?;
+        Some(self.of_rows(head, |head| T::narrow(sinks[head])))
+    }
+
     /// What of its mask or its ALiBi no kernel knows that has a band and key lengths alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
         let has_own = self.mask.sequences.is_some() && self.alibi_slopes.is_some();
-        self.mask.beyond_band().or(has_own.then_some(OWN_DIAGONALS))
+        let is_packed = self.heads_as_rows() > 1 && (self.alibi_slopes.is_some() || self.dropout.is_some());
+        let of_heads = is_packed.then_some("ALiBi or dropout of query heads as rows of a block");
+        self.mask.beyond_band().or(has_own.then_some(OWN_DIAGONALS)).or(of_heads)
     }
 
     /// A bias of -inf hides key `j` from query `i` of (batch, head), as a mask does.
@@ -229,12 +256,12 @@ impl Problem {
             k,
             scale: T::narrow(self.scale),
             softcap: self.softcap.map(T::narrow),
-            alibi_slope: self.alibi_slopes.as_ref().map(|slopes| T::narrow(slopes[[batch, head]])),
+            alibi_slope: self.slopes_of(batch, head),
             bias: self
                 .bias
                 .as_ref()
                 .map(|bias| matrix_of_bias(bias, at(0, batch, bias), at(1, head, bias), precision.format)),
-            sink: self.sinks.as_ref().map(|sinks| T::narrow(sinks[head])),
+            sink: self.sinks_of(head),
             odd_values: OddValues::of(&v),
             v,
             saturated,
@@ -330,6 +357,26 @@ fn matrix_of_bias<T: Real>(bias: &Array4<f64>, batch: usize, head: usize, format
     values
 }
 
+/// A number of each query head whose rows a [`Head`] has: of a head alone, one; of packed heads, those of the group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerHead<T>(Vec<T>);
+
+impl<T: Copy> PerHead<T> {
+    /// That of the head which row `i` is of.
+    #[inline]
+    pub fn at(&self, i: usize) -> T {
+        self.0[i % self.0.len()]
+    }
+
+    pub fn map(&self, of: impl FnMut(T) -> T) -> Self {
+        Self(self.0.iter().copied().map(of).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.0.iter().copied()
+    }
+}
+
 /// The inputs of one (batch, query head) in the type that computes.
 #[derive(Clone, Debug)]
 pub struct Head<T> {
@@ -345,11 +392,11 @@ pub struct Head<T> {
     pub odd_values: Option<OddValues<T>>,
     pub scale: T,
     pub softcap: Option<T>,
-    pub alibi_slope: Option<T>,
+    pub alibi_slope: Option<PerHead<T>>,
     /// `[n_q or 1, n_k or 1]`
     pub bias: Option<Array2<T>>,
     /// The logit of the head's sink.
-    pub sink: Option<T>,
+    pub sink: Option<PerHead<T>>,
     pub dropout: Option<Dropout>,
     pub band: Band,
     /// Elements of Q, K and V that saturated: see [`Format::saturates`].
@@ -396,7 +443,19 @@ impl<T: Real> Head<T> {
     /// What ALiBi subtracts from the score of one pair: `slope * |i + (n_k - n_q) - j|`, with the length of the sequence
     /// in the place of n_k where its diagonal ends there.
     pub fn alibi_at(&self, i: usize, j: usize) -> T {
-        self.alibi_slope.map_or(T::zero(), |slope| slope * T::narrow(self.band.distance(i, j) as f64))
+        self.slope_at(i).map_or(T::zero(), |slope| slope * T::narrow(self.band.distance(i, j) as f64))
+    }
+
+    /// The slope of ALiBi of a row.
+    #[inline]
+    pub fn slope_at(&self, i: usize) -> Option<T> {
+        self.alibi_slope.as_ref().map(|slopes| slopes.at(i))
+    }
+
+    /// The logit of the sink of a row.
+    #[inline]
+    pub fn sink_at(&self, i: usize) -> Option<T> {
+        self.sink.as_ref().map(|sinks| sinks.at(i))
     }
 
     /// The factor of one weight under dropout: 0, or `1 / (1 - rate)`; 1 without dropout.
@@ -405,7 +464,13 @@ impl<T: Real> Head<T> {
             // A pair is drawn as in a run of its own sequence.
             let own = self.band.sequences.as_ref().and_then(|all| all.place(i, j));
             let (batch, i, j) = own.unwrap_or((self.batch, i, j));
-            if dropout.keeps(batch, self.head, i, j) { T::narrow(1.0 / (1.0 - dropout.rate)) } else { T::zero() }
+            // And a row of packed heads as the query of its own head.
+            let heads = self.band.packed.as_ref().map_or(1, |(heads, _)| *heads);
+            if dropout.keeps(batch, self.head * heads + i % heads, i / heads, j) {
+                T::narrow(1.0 / (1.0 - dropout.rate))
+            } else {
+                T::zero()
+            }
         })
     }
 }

@@ -33,7 +33,7 @@ struct OfShape;
 
 impl Takes for OfShape {
     const CHOICES: &'static [&'static [&'static str]] =
-        &[&["br", "bc", "hardware", "splits"], &MASK, &["varlen", "algorithm", "precision"]];
+        &[&["br", "bc", "hardware", "splits"], &MASK, &["varlen", "pack-heads", "algorithm", "precision"]];
 
     fn default(choice: &Choice) -> Option<&'static str> {
         match choice.name {
@@ -60,6 +60,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
                 shape.n_k
             )));
         }
+    }
+    if spec.is_varlen() && spec.packs_heads() {
+        return Err(Failure::Bad("--varlen: a batch in one schedule has no packed heads".into()));
     }
     // One schedule is of the whole batch; else each entry is as one.
     let batch = if spec.is_varlen() { shape.batch } else { 1 };
@@ -95,7 +98,7 @@ fn reports(spec: &RunSpec, shape: &Shape, must_count: bool) -> Result<Vec<Report
         refuse(&algorithm, &setting, shape, must_count)?;
         let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&spec.hardware());
         let splits = algorithm.has_splits().then_some(setting.splits);
-        let of = Shape { batch: if spec.is_varlen() { 1 } else { shape.batch }, ..*shape };
+        let of = spec.shape_of(shape);
         reports.push(Reported { report: Report::new(&algorithm, &setting, &of, must_count), fits, splits });
     }
     Ok(reports)
@@ -177,6 +180,9 @@ fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::V
     if let Some(splits) = splits(reports) {
         all["problem"]["splits"] = splits.into();
     }
+    if spec.packs_heads() {
+        all["problem"]["pack_heads"] = true.into();
+    }
     if spec.is_varlen() {
         all["problem"]["varlen"] = true.into();
         all["problem"]["kv_lengths"] = mask.key_lengths.unwrap_or_else(|| vec![shape.n_k; shape.batch]).into();
@@ -193,7 +199,7 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
     let heads = super::shape::heads(shape);
     let head = format!(
-        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}. Elements moved between HBM and chip.\n",
+        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
@@ -201,6 +207,7 @@ fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
         spec.precision().name(),
         splits(reports).map_or(String::new(), |splits| format!(", --splits {splits}")),
         if spec.is_varlen() { ", the batch in one schedule" } else { "" },
+        if spec.packs_heads() { ", the query heads of a group as rows" } else { "" },
     );
     reports.iter().fold(head, |text, of| text + &of.report.text(of.fits))
 }

@@ -185,9 +185,12 @@ impl<'a, T: Real> Machine<'a, T> {
                 self.chip.put(of.id, data, hides, self.chip.is_rounded(of.id));
             }
             Action::Fill { tensor, value } => {
-                let value = self.initial(*value, step.head);
+                let values = self.initial(*value, step);
                 let to = block(*tensor);
-                self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, |mut to| to.fill(value));
+                let fill = |mut to: ArrayViewMut2<'_, T>| {
+                    to.rows_mut().into_iter().zip(values.iter().cycle()).for_each(|(mut row, &value)| row.fill(value));
+                };
+                self.hbm.change(&program.algorithm, self.setting, to, Hides::Nothing, fill);
             }
             Action::Add { tensor, value } => {
                 let added = self.whole_value(step, number, value.shape);
@@ -198,9 +201,10 @@ impl<'a, T: Real> Machine<'a, T> {
             }
             Action::Start { name, value, shape } => {
                 let window = self.chip.window(*name, *shape, &self.sizes);
-                let value = self.initial(*value, step.head);
+                let values = self.initial(*value, step);
                 let (mut data, stride) = self.chip.take(*name, *shape, plan);
-                Part { data: &mut data, stride, window }.fill(value);
+                let mut part = Part { data: &mut data, stride, window };
+                (0..window.rows).zip(values.iter().cycle()).for_each(|(row, &value)| part.row(row).fill(value));
                 self.chip.put(*name, data, Hides::Nothing, false);
             }
             Action::Hide { name, value, by, shape } => self.hide(*name, *value, *by, *shape, step),
@@ -223,11 +227,16 @@ impl<'a, T: Real> Machine<'a, T> {
         Ok(())
     }
 
-    /// A starting value of a head.
-    fn initial(&self, value: Initial, head: usize) -> T {
-        match value {
-            Initial::Number(number) => T::narrow(number),
-            Initial::Sink => self.given[head].head.sink.unwrap_or_else(T::zero),
+    /// The starting values of the rows at hand, over and over: one, or those of the heads that the rows are of.
+    fn initial(&self, value: Initial, step: &Step) -> Vec<T> {
+        let head = &self.given[step.head].head;
+        match (value, &head.sink) {
+            (Initial::Number(number), _) => vec![T::narrow(number)],
+            (Initial::Sink, None) => vec![T::zero()],
+            (Initial::Sink, Some(sinks)) => {
+                let (first, _) = start(self.plan(), step.place);
+                (first..first + sinks.iter().count()).map(|row| sinks.at(row)).collect()
+            }
         }
     }
 

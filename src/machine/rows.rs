@@ -91,15 +91,15 @@ impl<'a, T: Real> Rows<'a, T> {
 
     /// Row `r` of `node` into `out`, which has its width.
     pub fn row(&self, node: &Node, r: usize, out: &mut [T], spare: &mut Spare<T>) {
-        // A value with one row is the same for every row.
-        let r = if node.shape.rows == Extent::One { 0 } else { r };
+        // A value with one row is the same for every row, but for a number of each head where rows are of several.
+        let at = if node.shape.rows == Extent::One { 0 } else { r };
         match &node.kind {
             NodeKind::Number(number) => out.fill(T::narrow(*number)),
-            NodeKind::Parameter(parameter) => out.fill(self.parameter(*parameter)),
-            NodeKind::Rows(source) => out.copy_from_slice(self.source_row(*source, r)),
+            NodeKind::Parameter(parameter) => out.fill(self.parameter(*parameter, r)),
+            NodeKind::Rows(source) => out.copy_from_slice(self.source_row(*source, at)),
             NodeKind::Columns(source) => {
                 let columns = self.grid(*source);
-                out.iter_mut().enumerate().for_each(|(c, out)| *out = columns.row(c)[r]);
+                out.iter_mut().enumerate().for_each(|(c, out)| *out = columns.row(c)[at]);
             }
             NodeKind::Distance => self.each_pair(r, out, |head, i, j| T::narrow(head.band.distance(i, j) as f64)),
             NodeKind::Keep => self.each_pair(r, out, Head::dropout_factor),
@@ -161,12 +161,14 @@ impl<'a, T: Real> Rows<'a, T> {
         });
     }
 
-    fn parameter(&self, parameter: Parameter) -> T {
+    /// A number of the run; in row `r`, where it is one of each head.
+    fn parameter(&self, parameter: Parameter, r: usize) -> T {
+        let row = self.sizes.first_row + r;
         let value = match parameter {
             Parameter::Scale => Some(self.head.scale),
             Parameter::Cap => self.head.softcap,
-            Parameter::Slope => self.head.alibi_slope,
-            Parameter::Sink => self.head.sink,
+            Parameter::Slope => self.head.slope_at(row),
+            Parameter::Sink => self.head.sink_at(row),
         };
         // Where a run has none, no statement that uses it is carried out.
         value.unwrap_or_else(T::zero)
@@ -256,9 +258,13 @@ impl<'a, T: Real> Rows<'a, T> {
 
     /// Every row of a node with one column. What is asked of each row alone costs more than the number itself.
     pub fn column(&self, node: &Node, out: &mut [T], spare: &mut Spare<T>) {
-        if node.shape.rows == Extent::One {
+        if node.shape.rows == Extent::One && self.head.band.packed.is_none() {
             let value = self.single(node, 0, spare);
             return out.fill(value);
+        }
+        if node.shape.rows == Extent::One {
+            // A number of each head, where rows are of several.
+            return out.iter_mut().enumerate().for_each(|(r, out)| *out = self.single(node, r, spare));
         }
         match &node.kind {
             NodeKind::Negative(inner) => {
@@ -298,14 +304,14 @@ impl<'a, T: Real> Rows<'a, T> {
 
     /// The value of a node with one column.
     pub fn single(&self, node: &Node, r: usize, spare: &mut Spare<T>) -> T {
-        let r = if node.shape.rows == Extent::One { 0 } else { r };
+        let at = if node.shape.rows == Extent::One { 0 } else { r };
         match &node.kind {
             NodeKind::Number(number) => T::narrow(*number),
-            NodeKind::Parameter(parameter) => self.parameter(*parameter),
+            NodeKind::Parameter(parameter) => self.parameter(*parameter, r),
             NodeKind::Rows(source @ Source::Name(name, shape)) if shape.cols == Extent::One => {
-                self.chip.single(*name, r).unwrap_or_else(|| self.source_row(*source, r)[0])
+                self.chip.single(*name, at).unwrap_or_else(|| self.source_row(*source, at)[0])
             }
-            NodeKind::Rows(source) => self.source_row(*source, r)[0],
+            NodeKind::Rows(source) => self.source_row(*source, at)[0],
             NodeKind::Negative(inner) => -self.single(inner, r, spare),
             NodeKind::Each(function, inner) => of_one(*function, self.single(inner, r, spare)),
             NodeKind::Reduce(function, inner) => self.reduce(*function, inner, r, spare),
@@ -328,7 +334,8 @@ impl<'a, T: Real> Rows<'a, T> {
     /// `rowmax` or `rowsum` of row `r`.
     fn reduce(&self, function: Function, inner: &Node, r: usize, spare: &mut Spare<T>) -> T {
         if let NodeKind::Rows(source) = inner.kind {
-            return of_row(function, self.source_row(source, r));
+            let at = if inner.shape.rows == Extent::One { 0 } else { r };
+            return of_row(function, self.source_row(source, at));
         }
         let mut row = taken(spare, self.width(inner.shape));
         self.row(inner, r, &mut row, spare);

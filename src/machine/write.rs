@@ -23,10 +23,6 @@ impl<T: Copy> Part<'_, T> {
         &mut self.data[row * self.stride + self.window.start..][..self.window.cols]
     }
 
-    pub fn fill(&mut self, value: T) {
-        (0..self.window.rows).for_each(|row| self.row(row).fill(value));
-    }
-
     /// Rows of the same size.
     pub fn copy(&mut self, from: Grid<'_, T>) {
         let Window { rows, cols, start } = self.window;

@@ -189,6 +189,7 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
             sink_keys: mask.sink_keys,
             documents: mask.documents.clone(),
             sequences: mask.varlen.as_ref().map(|all| all.to_vec()),
+            heads_as_rows: mask.heads_as_rows,
             array: mask.array.as_ref().map(|pairs| {
                 let row = |row: &Vec<Range<usize>>| row.iter().map(|run| [run.start, run.end]).collect();
                 pairs.rows(batch).iter().take(shape.n_q).map(row).collect()

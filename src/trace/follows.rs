@@ -4,6 +4,7 @@ use super::TraceError;
 use super::describe::Export;
 use super::format::{Step, Trace};
 use super::walk::{Tiles, tell};
+use crate::attention::problem::PerHead;
 use crate::attention::{Precision, Problem};
 use crate::schedule::{Algorithm, Part, Plan};
 use crate::sentence::Sentence;
@@ -126,9 +127,10 @@ impl Slack {
         };
         let of_products = head.scale.abs() * longest_row(&head.q) * longest_row(&head.k);
         let bias = head.bias.iter().flatten().filter(|x| x.is_finite()).fold(0.0, |most: f64, x| most.max(x.abs()));
+        let largest = |of: &Option<PerHead<f64>>| of.iter().flat_map(PerHead::iter).map(f64::abs).fold(0.0, f64::max);
         let added = head.softcap.unwrap_or(0.0)
-            + head.alibi_slope.map_or(0.0, |slope| slope.abs() * (plan.n_q + plan.n_k) as f64)
-            + head.sink.map_or(0.0, f64::abs)
+            + largest(&head.alibi_slope) * (plan.n_q + plan.n_k) as f64
+            + largest(&head.sink)
             + bias;
         let stores_scores = export.schedule.stores_scores();
         let of_storage = if stores_scores { spacing * (of_products + added) } else { 0.0 };

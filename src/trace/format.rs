@@ -142,6 +142,9 @@ pub struct MaskFacts {
     /// and the keys before its first query where the diagonal aligns bottom-right. The masks are those of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequences: Option<Vec<Sequence>>,
+    /// Query heads that are the rows of each query: the masks are of queries, and each row sees what its query does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads_as_rows: Option<usize>,
     /// What an array of the input leaves of all this, of the batch entry: for each query, or for all alike, runs of keys
     /// from the first up to, without, the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -78,6 +78,16 @@ fn pages(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pages>>, TraceError>
     Ok(Some(Arc::new(pages.clone())))
 }
 
+/// Query heads that are the rows of each query. Errors where the rows are not those of whole queries.
+fn heads_as_rows(trace: &Trace, shape: &Shape) -> Result<Option<usize>, TraceError> {
+    let heads = trace.problem.mask.heads_as_rows;
+    if heads.is_some_and(|heads| heads == 0 || !shape.n_q.is_multiple_of(heads)) {
+        let place = Sentence::verbatim("problem.mask.heads_as_rows");
+        return Err(TraceError::invalid(place, "the rows are not those of whole queries"));
+    }
+    Ok(heads)
+}
+
 /// The plan that the sizes, the mask and the tiling describe.
 fn plan(trace: &Trace) -> Result<Plan, TraceError> {
     let (facts, grid, head) = (&trace.problem, &trace.tiling, trace.head);
@@ -124,6 +134,7 @@ fn plan(trace: &Trace) -> Result<Plan, TraceError> {
         documents: facts.mask.documents.clone(),
         sequences: packed.and_then(|packed| diagonals(packed.iter().copied())),
         varlen: facts.mask.sequences.as_ref().map(|all| all.iter().copied().collect()),
+        heads_as_rows: heads_as_rows(trace, &shape)?,
         array: array(trace, &shape)?,
     };
     // Lengths beyond the keys are all of them.

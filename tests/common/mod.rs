@@ -48,6 +48,7 @@ fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
             documents: documents.filter(|_| n_q == n_k).map(|lengths| cut(n_k, &lengths)),
             sequences: None,
             varlen: None,
+            heads_as_rows: None,
             array: None,
         },
     )

@@ -157,7 +157,8 @@ impl FinishedRun {
 
     /// The token of a query: queries are tokens too where there are as many as keys.
     pub fn query_token(&self, query: usize) -> Option<&str> {
-        (self.plan().n_q == self.plan().n_k).then(|| self.key_token(query)).flatten()
+        let heads = self.input.problem.heads_as_rows();
+        (self.plan().n_q == self.plan().n_k * heads).then(|| self.key_token(query / heads)).flatten()
     }
 
     /// Bytes between HBM and chip of every head of every batch entry, by the closed form: the run is of some of them.

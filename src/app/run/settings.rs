@@ -67,7 +67,8 @@ impl Settings {
         let (n_q, n_k) = self.run.lengths(shape);
         let Tiling { br, bc } = self.tiling();
         self.run.batch = Some(self.run.batch().min(shape.batch.saturating_sub(1)));
-        self.run.head = Some(self.run.head().min(shape.heads.saturating_sub(1)));
+        let heads = if self.run.packs_heads() { shape.kv_heads } else { shape.heads };
+        self.run.head = Some(self.run.head().min(heads.saturating_sub(1)));
         (self.run.br, self.run.bc) = (Some(br.clamp(1, n_q)), Some(bc.clamp(1, n_k)));
     }
 

@@ -81,7 +81,7 @@ pub fn row(head: &Head<f64>, i: usize, size: usize, slip: Slip) -> Option<Told> 
 }
 
 fn online(head: &Head<f64>, i: usize, scores: &[f64], size: usize, slip: Slip) -> Told {
-    let sink = head.sink.unwrap_or(f64::NEG_INFINITY);
+    let sink = head.sink_at(i).unwrap_or(f64::NEG_INFINITY);
     let (mut m, mut l, mut o) = (sink, if head.sink.is_some() { 1.0 } else { 0.0 }, vec![0.0; head.v.ncols()]);
     let mut starts: Vec<usize> = (0..scores.len()).step_by(size).collect();
     match slip {

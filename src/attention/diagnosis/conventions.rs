@@ -103,16 +103,15 @@ pub const ANOTHER: [(&str, &str, Another); 29] = [
         Some(Head { softcap: None, ..head.clone() })
     }),
     ("no-alibi", "no ALiBi", |_, _, head| {
-        head.alibi_slope?;
+        head.alibi_slope.as_ref()?;
         Some(Head { alibi_slope: None, ..head.clone() })
     }),
     ("alibi-added", "ALiBi is added and not subtracted", |_, _, head| {
-        Some(Head { alibi_slope: Some(-head.alibi_slope?), ..head.clone() })
+        Some(Head { alibi_slope: Some(head.alibi_slope.as_ref()?.map(|slope| -slope)), ..head.clone() })
     }),
     ("alibi-of-next-head", "the ALiBi slope is that of another head", |problem, h, head| {
-        let slopes = problem.alibi_slopes.as_ref()?;
-        let other = slopes[[head.batch, (h + 1) % problem.shape.heads]];
-        (head.alibi_slope != Some(other)).then(|| Head { alibi_slope: Some(other), ..head.clone() })
+        let other = Some(problem.slopes_of(head.batch, (h + 1) % problem.shape.heads)?);
+        (head.alibi_slope != other).then(|| Head { alibi_slope: other, ..head.clone() })
     }),
     ("no-bias", "no bias", |_, _, head| {
         head.bias.as_ref()?;
@@ -129,15 +128,15 @@ pub const ANOTHER: [(&str, &str, Another); 29] = [
         Some(Head { dropout: None, ..head.clone() })
     }),
     ("no-sinks", "the learned sinks are left out", |_, _, head| {
-        head.sink?;
+        head.sink.as_ref()?;
         Some(Head { sink: None, ..head.clone() })
     }),
     ("sink-scaled", "the learned sinks are multiplied by the scale, as scores are", |_, _, head| {
-        Some(Head { sink: Some(head.sink? * head.scale), ..head.clone() })
+        Some(Head { sink: Some(head.sink.as_ref()?.map(|sink| sink * head.scale)), ..head.clone() })
     }),
     ("sink-of-next-head", "the learned sink is that of another head", |problem, h, head| {
-        let other = problem.sinks.as_ref()?[(h + 1) % problem.shape.heads];
-        (head.sink != Some(other)).then(|| Head { sink: Some(other), ..head.clone() })
+        let other = Some(problem.sinks_of((h + 1) % problem.shape.heads)?);
+        (head.sink != other).then(|| Head { sink: other, ..head.clone() })
     }),
     ("head-by-rest", "a query head takes the key/value head h mod kv_heads, and not h / group", |problem, h, head| {
         of_kv_head(problem, h % problem.shape.kv_heads, h, head)
@@ -189,7 +188,7 @@ fn seen_scores(head: &Head<f64>, i: usize) -> Vec<f64> {
 /// Scores to the power of 2 and not of e, or made for the power of 2 and taken to that of e.
 fn in_base(head: &Head<f64>, i: usize, factor: f64) -> Told {
     let scores: Vec<f64> = seen_scores(head, i).into_iter().map(|s| s * factor).collect();
-    let head = Head { sink: head.sink.map(|sink| sink * factor), ..head.clone() };
+    let head = Head { sink: head.sink.as_ref().map(|sinks| sinks.map(|sink| sink * factor)), ..head.clone() };
     Told::softmax(&head, i, &scores)
 }
 
@@ -201,7 +200,7 @@ pub const OTHER_ROW: [(&str, &str, OtherRow); 14] = [
     ("weights-then-mask", "the mask hides weights after the softmax, which is over all keys", |head, i| {
         let hidden = hidden(head, i)?;
         let scores = unmasked(head, i);
-        let sink = head.sink.unwrap_or(f64::NEG_INFINITY);
+        let sink = head.sink_at(i).unwrap_or(f64::NEG_INFINITY);
         let m = scores.iter().copied().fold(sink, f64::max);
         let l: f64 = scores.iter().map(|s| (s - m).exp()).sum::<f64>() + (sink - m).exp();
         let weights = scores.iter().zip(hidden).map(|(s, hidden)| if hidden { 0.0 } else { (s - m).exp() / l });

@@ -19,7 +19,7 @@ impl Told {
 
     /// The softmax of `scores`, and of a sink, over the values of `head`, where what is -inf weighs nothing.
     pub fn softmax(head: &Head<f64>, i: usize, scores: &[f64]) -> Self {
-        let sink = head.sink.unwrap_or(f64::NEG_INFINITY);
+        let sink = head.sink_at(i).unwrap_or(f64::NEG_INFINITY);
         let m = scores.iter().copied().fold(sink, f64::max);
         let weights = scores.iter().map(|s| if *s == f64::NEG_INFINITY { 0.0 } else { (s - m).exp() });
         let weights: Vec<f64> = weights.collect();

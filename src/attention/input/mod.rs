@@ -245,7 +245,7 @@ impl Input {
     pub fn restore(&self, tensor: Array4<f64>) -> ArrayD<f64> {
         let tensor = self.varlen.as_ref().map(|varlen| varlen.split_queries(&tensor)).unwrap_or(tensor);
         let tensor = self.packed.as_ref().map(|packed| packed.unpad(&tensor)).unwrap_or(tensor);
-        let tensor = if self.has_packed_heads { heads_again(tensor) } else { tensor };
+        let tensor = if self.has_packed_heads { self.heads_again(tensor) } else { tensor };
         self.layout.restore(tensor, self.rank)
     }
 
@@ -264,10 +264,19 @@ impl Input {
         };
         let rows = match &self.packed {
             Some(packed) => packed.unpad_rows(rows),
-            None if self.has_packed_heads => heads_again(rows.insert_axis(Axis(3))).remove_axis(Axis(3)),
+            None if self.has_packed_heads => self.heads_again(rows.insert_axis(Axis(3))).remove_axis(Axis(3)),
             None => rows,
         };
         self.layout.restore_rows(rows, self.rank)
+    }
+
+    /// `[batch, kv_heads, n_q g, width]` of packed heads as `[batch, heads, n_q, width]`.
+    fn heads_again(&self, tensor: Array4<f64>) -> Array4<f64> {
+        let (batch, kv_heads, rows, width) = tensor.dim();
+        let group = self.problem.heads_as_rows();
+        Array4::from_shape_fn((batch, kv_heads * group, rows / group, width), |(batch, head, i, column)| {
+            tensor[[batch, head / group, i * group + head % group, column]]
+        })
     }
 
     /// NaN and infinity are a lesson, not an error: the run goes on.
@@ -286,11 +295,4 @@ impl Input {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// `[batch, kv_heads, g, width]` of packed heads as `[batch, heads, 1, width]`.
-fn heads_again(tensor: Array4<f64>) -> Array4<f64> {
-    let (batch, kv_heads, rows, width) = tensor.dim();
-    let heads = tensor.to_shape((batch, kv_heads * rows, 1, width));
-    heads.expect("as many elements").into_owned()
 }

@@ -133,8 +133,8 @@ pub const CHOICES: [Choice; 34] = [
     choice!("keys" "WHICH", keys, str::parse, ToString::to_string,
         "The keys: own, or q for the queries in their place (S is symmetric then)"),
     choice!("pack-heads" "", pack_heads, truth, ToString::to_string,
-        "Pack the query heads of a group as the rows of one query block, in a decode step (n_q = 1): a block of K and V is \
-         loaded once for all of them"),
+        "Pack the query heads of a group as rows of the query blocks (packed GQA), beside each other for each query: a block \
+         of K and V is loaded once for all of them"),
     choice!("varlen" "", varlen, truth, ToString::to_string,
         "The sequences of the batch, packed or with key lengths, as one schedule (flash-attention's varlen): blocks begin \
          anew at each, none is of two, and each has its own diagonal"),

@@ -92,7 +92,7 @@ pub struct RunSpec {
     pub bias: Option<Bias>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeySource>,
-    /// Query heads that share a key/value head are the rows of one query block, in a decode step.
+    /// Query heads that share a key/value head are rows of the query blocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack_heads: Option<bool>,
     /// The sequences of the batch are one schedule.
@@ -170,12 +170,13 @@ impl RunSpec {
     pub fn check_text(&self, algorithm: &Algorithm) -> Result<(), Sentence> {
         match self.splits {
             _ if self.packs_heads() && algorithm.is_backward() => {
-                Err(Sentence::new("--pack-heads: {0} is a backward pass, and a decode step has none")
+                Err(Sentence::new("--pack-heads: {0} is a backward pass, and heads are packed in forward passes alone")
                     .with(algorithm.name()))
             }
             Some(_) if !algorithm.has_splits() => {
                 Err(Sentence::new("--splits: {0} has no loop over splits").with(algorithm.name()))
             }
+            _ if self.packs_heads() => pack_heads::check_text(algorithm),
             _ => Ok(()),
         }
     }

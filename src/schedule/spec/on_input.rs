@@ -165,6 +165,7 @@ impl RunSpec {
             documents: list(&self.documents, &own.documents),
             sequences: own.sequences.clone(),
             varlen: own.varlen.clone(),
+            heads_as_rows: own.heads_as_rows,
             array: own.array.clone().filter(|_| self.bias != Some(Bias::None)),
         }
     }
@@ -231,7 +232,7 @@ impl RunSpec {
             return Err(ProblemError::Value { name: "keys", value: "q".into(), need });
         }
         if self.packs_heads() {
-            pack_heads::check(input, &mask, self.of_each_head(&input.problem))?;
+            pack_heads::check(input)?;
         }
         if self.is_varlen() {
             varlen::check(self, input, &mask)?;
@@ -246,13 +247,9 @@ impl RunSpec {
         if self.is_varlen() { varlen::check_mask(&mask, shape, None) } else { Ok(()) }
     }
 
-    /// A modifier of a run on `problem` that is another in each head.
-    fn of_each_head(&self, problem: &Problem) -> Option<&'static str> {
-        let sinks = self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None);
-        let alibi = self.alibi.as_ref().map_or(problem.alibi_slopes.is_some(), |slopes| *slopes != Slopes::None);
-        let dropout = self.dropout.is_some() || problem.dropout.is_some();
-        let names = [("ALiBi", alibi), ("learned sink", sinks), ("dropout", dropout)];
-        names.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
+    /// A run on an input that has slopes of its own, or none, has ALiBi.
+    fn has_alibi(&self, own: bool) -> bool {
+        self.alibi.as_ref().map_or(own, |slopes| *slopes != Slopes::None)
     }
 
     /// Errors where an input of this shape has not the batch entry or the head that was chosen.
@@ -269,19 +266,21 @@ impl RunSpec {
         Ok(())
     }
 
-    /// Queries and keys that the prefix leaves of `shape`, or rows that packed heads are; at least 1.
+    /// Queries, or rows that packed heads are, and keys that the prefix leaves of `shape`; at least 1.
     pub fn lengths(&self, shape: &Shape) -> (usize, usize) {
-        if self.packs_heads() {
-            let shape = pack_heads::shape(*shape);
-            return (shape.n_q.max(1), shape.n_k.max(1));
-        }
+        let (n_q, n_k) = self.tokens(shape);
+        (if self.packs_heads() { n_q * shape.group() } else { n_q }, n_k)
+    }
+
+    /// Queries and keys that the prefix leaves of `shape`; at least 1.
+    fn tokens(&self, shape: &Shape) -> (usize, usize) {
         let cut = |n: usize| self.prefix().map_or(n, |prefix| prefix.min(n)).max(1);
         (cut(shape.n_q), cut(shape.n_k))
     }
 
     /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
-        self.on_sizes(algorithm, self.shape_and_mask(shape, own, None), batch)
+        self.on_sizes(algorithm, self.shape_and_mask(shape, own, None, false), batch)
     }
 
     fn on_sizes(&self, algorithm: &Algorithm, (shape, mask): (Shape, Mask), batch: usize) -> Setting {
@@ -291,27 +290,28 @@ impl RunSpec {
         Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
     }
 
+    /// The sizes of the problem that is run on an input of this shape.
+    pub fn shape_of(&self, shape: &Shape) -> Shape {
+        self.shape_and_mask(shape, &Mask::default(), None, false).0
+    }
+
     /// The sizes of the problem that is run on `input`, whole or [applied](RunSpec::apply) to.
     pub fn shape(&self, input: &Input) -> Shape {
-        self.shape_and_mask(&input.problem.shape, &input.problem.mask, input.packed.as_ref()).0
+        self.shape_and_mask_of(input).0
     }
 
     /// The sizes and the mask of the problem that is run, of an input of this shape and mask.
-    fn shape_and_mask(&self, shape: &Shape, own: &Mask, packed: Option<&Packed>) -> (Shape, Mask) {
-        if own.varlen.is_some() {
+    fn shape_and_mask(&self, shape: &Shape, own: &Mask, packed: Option<&Packed>, has_alibi: bool) -> (Shape, Mask) {
+        // One that was applied to already has the mask that its sequences or its heads were packed under.
+        if own.varlen.is_some() || own.heads_as_rows.is_some() {
             return (*shape, own.clone());
         }
-        let (n_q, n_k) = self.lengths(shape);
-        // One that is packed already has the mask that its heads were packed under.
-        if self.packs_heads() && shape.n_q > 1 {
-            return (*shape, own.clone());
-        }
-        let whole = self.keys.unwrap_or(KeySource::Own).shape(*shape);
-        if self.packs_heads() && pack_heads::has_some(&whole) {
-            return (pack_heads::shape(whole), pack_heads::mask(&self.mask(own, n_k), &whole));
-        }
+        let (n_q, n_k) = self.tokens(shape);
         let shape = self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape });
         let mask = self.mask(own, n_k);
+        if self.packs_heads() && pack_heads::has_some(&shape) {
+            return (pack_heads::shape(shape), pack_heads::mask(&mask, &shape, self.has_alibi(has_alibi)));
+        }
         if self.is_varlen() {
             let packed = packed.map(|packed| packed.prefix(self.prefix().unwrap_or(usize::MAX)));
             let sequences = varlen::sequences(&mask, &shape, packed.as_ref());
@@ -320,11 +320,16 @@ impl RunSpec {
         (shape, mask)
     }
 
+    fn shape_and_mask_of(&self, input: &Input) -> (Shape, Mask) {
+        let problem = &input.problem;
+        self.shape_and_mask(&problem.shape, &problem.mask, input.packed.as_ref(), problem.alibi_slopes.is_some())
+    }
+
     /// What a query head of a batch entry meets in a run on `input`, whether it is whole still or was
     /// [applied](RunSpec::apply) to. Copies no tensor.
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
-        let sizes = self.shape_and_mask(&problem.shape, &problem.mask, input.packed.as_ref());
+        let sizes = self.shape_and_mask_of(input);
         let Setting { plan, splits, heads } = self.on_sizes(algorithm, sizes, batch);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
@@ -335,7 +340,7 @@ impl RunSpec {
         };
         let plan = Plan {
             softcap: self.softcap.or(problem.softcap).is_some(),
-            alibi: self.alibi.as_ref().map_or(problem.alibi_slopes.is_some(), |slopes| *slopes != Slopes::None),
+            alibi: self.has_alibi(problem.alibi_slopes.is_some()),
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
             sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,

@@ -48,10 +48,13 @@ pub static PANEL: Panel = Panel {
 /// What a batch in one schedule is called.
 const VARLEN: &str = "The batch as one schedule";
 
+/// What packed query heads are called.
+const PACKED: &str = "Query heads as rows";
+
 /// Which part of the input is run.
 const INPUT: Section = Section {
     name: "Input",
-    choices: &["First tokens", "Head", "Key/value head", "Batch entry", VARLEN],
+    choices: &["First tokens", "Head", "Key/value head", "Batch entry", VARLEN, PACKED],
     is_open: false,
 };
 const BLOCKS: Section =
@@ -76,9 +79,10 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "First tokens" => settings.run.has_exact_prefix(&input.problem),
         "Splits of the keys" => settings.algorithm.has_splits(),
         "Head" => shape.heads > 1,
-        "Key/value head" => has_groups(&shape),
+        "Key/value head" => has_groups(&shape) && !settings.run.packs_heads(),
         "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
         VARLEN => shape.batch > 1,
+        PACKED => can_pack(&settings.run, settings.algorithm.is_backward(), &shape),
         _ => true,
     };
     known().filter(|name| has(name)).collect()
@@ -86,6 +90,11 @@ pub fn names(document: &Document) -> Vec<&'static str> {
 
 fn has_groups(shape: &Shape) -> bool {
     shape.kv_heads < shape.heads && shape.kv_heads > 1
+}
+
+/// Heads share keys in a forward pass; what is chosen can be taken back in any.
+fn can_pack(run: &RunSpec, is_backward: bool, shape: &Shape) -> bool {
+    shape.group() > 1 && (!is_backward || run.packs_heads())
 }
 
 /// Of a choice that takes the keyboard the section opens.
@@ -110,7 +119,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
     let has_prefix = settings.run.has_exact_prefix(&input.problem);
     if has_prefix || shape.heads > 1 || shape.batch > 1 {
         let said = said::input(&ctx, &settings, &opened, &shape);
-        INPUT.show(ui, folds, &said, |ui| of_input(ui, &mut settings.run, input));
+        INPUT.show(ui, folds, &said, |ui| of_input(ui, &mut settings, input));
     }
     let heads = settings.algorithm.heads(&shape);
     if heads > 1 {
@@ -147,18 +156,20 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
     }
 }
 
-fn of_input(ui: &mut Ui, run: &mut RunSpec, input: &Input) {
-    let shape = input.problem.shape;
+fn of_input(ui: &mut Ui, settings: &mut Settings, input: &Input) {
+    let (shape, is_backward) = (input.problem.shape, settings.algorithm.is_backward());
+    let run = &mut settings.run;
+    let heads = if run.packs_heads() { shape.kv_heads } else { shape.heads };
     if run.has_exact_prefix(&input.problem) {
         let least = run.mask(&input.problem.mask, shape.n_k).prefix_keys.clamp(1, shape.n_q);
         prefix(ui, run, least..=shape.n_q);
         ui.add_space(SPACE);
     }
     grid(ui, "of the input", |ui| {
-        if shape.heads > 1 {
-            number(ui, "Head", run.head.get_or_insert(0), 0..=shape.heads - 1);
+        if heads > 1 {
+            number(ui, "Head", run.head.get_or_insert(0), 0..=heads - 1);
         }
-        if has_groups(&shape) {
+        if has_groups(&shape) && !run.packs_heads() {
             kv_head(ui, run, &shape);
         }
         if shape.batch > 1 && !run.is_varlen() {
@@ -167,6 +178,9 @@ fn of_input(ui: &mut Ui, run: &mut RunSpec, input: &Input) {
     });
     if shape.batch > 1 {
         one_schedule(ui, run);
+    }
+    if can_pack(run, is_backward, &shape) {
+        packed_heads(ui, run, &shape);
     }
 }
 
@@ -194,6 +208,18 @@ fn one_schedule(ui: &mut Ui, run: &mut RunSpec) {
     if is_varlen != run.is_varlen() {
         // There is one batch entry then.
         (run.varlen, run.batch) = (is_varlen.then_some(true), Some(0));
+    }
+}
+
+/// The query heads of a group as the rows of one block, or each by itself.
+fn packed_heads(ui: &mut Ui, run: &mut RunSpec, shape: &Shape) {
+    let mut packs = run.packs_heads();
+    let response = ui.checkbox(&mut packs, tr(ui.ctx(), PACKED).to_owned());
+    offer(ui, PACKED, &response);
+    if packs != run.packs_heads() {
+        // What is one head then is a group of them.
+        let head = if packs { run.head() / shape.group() } else { run.head() * shape.group() };
+        (run.pack_heads, run.head) = (packs.then_some(true), Some(head));
     }
 }
 

@@ -52,22 +52,16 @@ pub static TABLE: &[(&str, &str)] = &[
         "--varlen：批次的序列共有 {0} 个查询和 {1} 个键",
     ),
     (
-        "packed heads are of a decode step, with one query, and the input has {0}",
-        "打包查询头只用于一步解码(只有一个查询)，而输入有 {0} 个",
-    ),
-    (
         "heads are not packed where sequences are: save one sequence of them",
         "序列已打包时不再打包查询头：请只保存其中一个序列",
     ),
-    ("packed heads have no {0}: it is another in each of them", "打包的查询头没有 {0}：它在每个头里各不相同"),
-    ("learned sink", "可学习的汇点"),
     (
-        "packed heads see one run of keys, and this mask leaves several",
-        "打包的查询头只看一段连续的键，而这个掩码留下了几段",
+        "--pack-heads: {0} is a backward pass, and heads are packed in forward passes alone",
+        "--pack-heads：{0} 是反向传播，而只有前向传播才打包查询头",
     ),
     (
-        "--pack-heads: {0} is a backward pass, and a decode step has none",
-        "--pack-heads：{0} 是反向传播，而一步解码没有反向传播",
+        "--pack-heads: line {0} of {1} makes one number of a slope or a sink, and each row has that of its head",
+        "--pack-heads：{1} 的第 {0} 行把斜率或汇点当作一个数，而每一行用的是它那个头的数",
     ),
     (
         "K and V from {0} {0|page|pages} of {1} {1|key|keys}, by a block table",

@@ -90,8 +90,9 @@ pub const SLIPS: [(&str, &str, OfHead); 27] = [
         with_weights(parts, &parts.weights(&parts.sees, &(&parts.lse * LN_2)))
     }),
     ("lse-without-sink", "L of the backward pass is without the learned sink", |parts| {
-        let sink = parts.head.sink?;
-        let without = parts.lse.mapv(|lse| lse + (-(sink - lse).exp()).ln_1p());
+        let sinks = parts.head.sink.as_ref()?;
+        let mut without = parts.lse.clone();
+        without.iter_mut().enumerate().for_each(|(i, lse)| *lse += (-(sinks.at(i) - *lse).exp()).ln_1p());
         with_weights(parts, &parts.weights(&parts.sees, &without))
     }),
     ("dv-unmasked", "dV is summed with weights that no mask hides", |parts| {
