@@ -28,9 +28,9 @@ pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Resp
     let number = ui.painter().layout_no_wrap(value.to_owned(), theme::figures(theme::LABEL), palette.ink);
     let room = (ui.available_width() - number.size().x - 2.0 * SPACE).max(40.0);
     let name = ui.painter().layout(shown.to_owned(), font, palette.faint_ink, room);
-    // Where type was made smaller, so are its lines.
-    let body = egui::TextStyle::Body.resolve(ui.style()).size;
-    let size = vec2(ui.available_width(), name.size().y.max(20.0 * (body / theme::BODY).min(1.0)));
+    // Where type was made smaller, lines are as high as it is.
+    let least = if ui.spacing().interact_size.y > 0.0 { 20.0 } else { 0.0 };
+    let size = vec2(ui.available_width(), name.size().y.max(least));
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     for (galley, align, ink) in
         [(name, Align2::LEFT_CENTER, palette.faint_ink), (number, Align2::RIGHT_CENTER, palette.ink)]

@@ -57,7 +57,7 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
     // A class has chosen each of them.
     for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
         if let Some(thought) = &choice.misconception {
-            ui.add_space(SPACE);
+            ui.add_space(ui.spacing().item_spacing.y.min(SPACE));
             let text = fill(ui.ctx(), "{0}: {1}", &[&format!("**{}**", choice.text), thought]);
             prose::line(ui, &text, task::size(ui));
         }
@@ -84,6 +84,7 @@ fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) {
         if is_revealed && part < 1.0 {
             task::shrink(ui, part);
             prose::close_lines(ui);
+            ui.spacing_mut().interact_size.y = 0.0;
         }
         add(ui);
     });

@@ -17,7 +17,7 @@ const GAP: &str = "\u{a0}";
 const GAP_SIZE: f32 = 1.0;
 /// The height of a line, as a part of its type; and where room is short.
 const LINE_HEIGHT: f32 = 1.4;
-const CLOSE_LINES: f32 = 1.25;
+const CLOSE_LINES: f32 = 1.2;
 
 /// What is laid out, and where in it links and formulas are.
 pub(super) struct Paragraph {

@@ -58,7 +58,8 @@ const BARE_SENTENCE: f32 = 68.0;
 /// Height of a meter, and of the facts.
 const METER: f32 = 40.0;
 const FACTS: f32 = 176.0;
-/// Width that they need where there is more than enough.
+/// Width that they need at least, and where there is more than enough.
+const LEAST_FACTS: f32 = 150.0;
 const BESIDE: f32 = 280.0;
 /// A map of the whole width is at least so high.
 const LEAST_MAP: f32 = 180.0;
@@ -71,7 +72,7 @@ struct Sizes {
     is_below: bool,
     /// Of the map and the facts.
     upper: f32,
-    /// There are neither facts nor choices.
+    /// There are no facts.
     is_bare: bool,
 }
 
@@ -89,6 +90,10 @@ impl Sizes {
             return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
         }
         let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
+        // Facts that would lie over the map and each other leave it the room.
+        if width - side < LEAST_FACTS {
+            return Self { map: vec2(width, room), is_below: false, upper: room, is_bare: true };
+        }
         Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
     }
 
@@ -446,4 +451,22 @@ fn coming(ui: &mut Ui, compare: &Compare) {
     let response = ui.label(tr(ui.ctx(), "B is being run ..."));
     draw::describe(&response, "run of B", tr(ui.ctx(), "B is being run ..."));
     ui.add(egui::ProgressBar::new(progress).desired_width(160.0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_have_the_width_that_they_need_or_none() {
+        for width in [120.0_f32, 165.0, 240.0, 320.0, 480.0, 700.0] {
+            for height in [220.0, 300.0, 420.0, 700.0] {
+                let sizes = Sizes::of(width, height);
+                let room = if sizes.is_below { width } else { width - sizes.map.x };
+                assert!(sizes.is_bare || room >= LEAST_FACTS.min(width), "{room} of {width} x {height}");
+                assert!(sizes.map.x <= width && sizes.map.y <= sizes.upper);
+            }
+        }
+        assert!(Sizes::of(165.0, 220.0).is_bare && !Sizes::of(480.0, 420.0).is_bare);
+    }
 }

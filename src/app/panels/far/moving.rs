@@ -42,7 +42,9 @@ fn way(map: &Map<'_>) -> Option<(Rect, Rect, eframe::egui::Color32)> {
     let card = layout.chip?;
     // A factor of a row has no buffer of its own.
     let slot = layout.slots.iter().find(|slot| map.buffers[slot.buffer].names.iter().any(|name| name == tensor.name()));
-    let edge = card.shrink(8.0).clamp(block.center());
+    // A card of no size is one, too: that is no range to clamp to.
+    let inner = card.shrink(8.0);
+    let edge = block.center().max(inner.min).min(inner.max);
     let on_chip = slot.map_or(Rect::from_center_size(edge, vec2(8.0, 8.0)), |slot| slot.rect);
     if !block.is_positive() {
         return None;
