@@ -12,6 +12,7 @@ use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
 use crate::app::panels::odd_rows::{self, LookedAt};
+use crate::app::panels::what_if::WhatIf;
 use crate::app::panels::{figure, setup, text, timeline, tour};
 use crate::app::run::link::Link;
 use crate::app::run::source::Source;
@@ -81,6 +82,7 @@ impl App {
         }
         // What was not shown in this frame was not asked for.
         self.view.update();
+        self.owned.of::<WhatIf>().update();
         self.keep(&ctx);
     }
 
