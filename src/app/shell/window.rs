@@ -140,7 +140,7 @@ impl App {
     fn odd_rows(&self, ui: &mut Ui) -> bool {
         let row = self.document.scene().zip(self.document.snapshot()).map(|(scene, snapshot)| {
             let selected = self.selection.query;
-            LookedAt { run: &scene.run, query: snapshot.row_for(selected, scene.plan()).unwrap_or(selected) }
+            LookedAt { scene, query: snapshot.row_for(selected, scene.plan()).unwrap_or(selected) }
         });
         odd_rows::show(ui, row, self.talk.is_some())
     }
