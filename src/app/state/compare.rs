@@ -67,7 +67,7 @@ impl Compare {
     }
 
     pub fn set_lock(&mut self, lock: Lock) {
-        self.lock = lock;
+        (self.lock, self.is_asked) = (lock, true);
     }
 
     pub fn lock(&self) -> Lock {
@@ -117,7 +117,7 @@ impl Compare {
     }
 
     /// A at a cursor, and B where the lock has it then; where that takes more than a moment, the two as they stood
-    /// together last. `None` of a pair that was not looked at yet.
+    /// together last. `None` of a pair that was not looked at yet under this lock.
     pub fn moment(
         &mut self,
         ctx: &Context,
@@ -137,6 +137,7 @@ impl Compare {
         } else {
             self.moment.follow(ctx, key, move |_| Ok(look()));
         }
-        self.moment.known().filter(|((of, ..), _)| *of == serial).map(|(_, moment)| moment.clone())
+        let is_of = |(of, by, _): &PairAt| *of == serial && *by == lock;
+        self.moment.known().filter(|(key, _)| is_of(key)).map(|(_, moment)| moment.clone())
     }
 }
