@@ -178,9 +178,9 @@ pub fn rate(per_second: f64, unit: &str) -> String {
     format!("{} {prefix}{unit}", short(per_second / scale))
 }
 
-/// A share of a whole in per cent: `38%`.
+/// A share of a whole in per cent, a space before the sign as before every unit: `38 %`.
 pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.0}%", 100.0 * share) } else { format!("{}%", short(share)) }
+    if share.is_finite() { format!("{:.0} %", 100.0 * share) } else { format!("{} %", short(share)) }
 }
 
 /// A time that runs, in tenths of a second.
@@ -347,8 +347,8 @@ mod tests {
         ] {
             assert_eq!(rate(per_second, "B/s"), text);
         }
-        assert_eq!([0.0, 0.375, 1.0, 12.5].map(percent), ["0%", "38%", "100%", "1250%"]);
-        assert_eq!(percent(f64::INFINITY), "inf%");
+        assert_eq!([0.0, 0.375, 1.0, 12.5].map(percent), ["0 %", "38 %", "100 %", "1250 %"]);
+        assert_eq!(percent(f64::INFINITY), "inf %");
         assert_eq!([8.0, -0.0, 0.5, 1e15, f64::NAN].map(plain), ["8", "0", "0.5000", "1.000e15", "NaN"]);
         assert_eq!(plain(-65504.0), "-65504");
         assert_eq!([1.0, 1.55, 2.04].map(times), ["1", "1.6", "2"]);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ndarray::{Array4, Axis};
 
-use super::band::Runs;
+use super::runs::{Runs, common};
 
 /// Runs of keys by batch entry and query; one entry stands for all where the array has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,15 +84,4 @@ fn seen(keys: impl Iterator<Item = bool>) -> Vec<Range<usize>> {
         }
     }
     runs
-}
-
-/// What is in both lists of rising runs.
-pub(super) fn common(a: &[Range<usize>], b: &[Range<usize>]) -> Runs {
-    let mut both = Vec::new();
-    for run in a {
-        let first = b.partition_point(|other| other.end <= run.start);
-        let met = b[first..].iter().take_while(|other| other.start < run.end);
-        both.extend(met.map(|other| run.start.max(other.start)..run.end.min(other.end)));
-    }
-    Runs::of(both)
 }

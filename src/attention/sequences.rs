@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::band::{Band, Runs, TileClass};
+use super::band::{Band, TileClass};
+use super::runs::Runs;
 
 /// One of the sequences of a packed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

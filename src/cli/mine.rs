@@ -13,7 +13,7 @@ use crate::attention::expected::FORWARD;
 use crate::attention::input::read_one_of;
 use crate::number::{apart, short};
 use crate::schedule::RunSpec;
-use crate::schedule::spec::MASK;
+use crate::schedule::spec::{MASK, READING};
 use crate::sentence::Sentence;
 
 use super::Failure;
@@ -25,8 +25,9 @@ use super::options::{self, Takes};
 pub struct OfMine;
 
 impl Takes for OfMine {
-    const CHOICES: &'static [&'static [&'static str]] =
-        &[&["layout", "heads", "kv-heads", "bf16-bits"], &MASK, &["softcap", "scale", "dropout"]];
+    fn takes(name: &str) -> bool {
+        READING.contains(&name) || MASK.contains(&name) || ["softcap", "scale", "dropout"].contains(&name)
+    }
 }
 
 /// What is told of a file: of its output, and of its gradients.

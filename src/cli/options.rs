@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crate::attention::Input;
 use crate::attention::input::Understood;
 use crate::schedule::Algorithm;
-use crate::schedule::spec::{Choice, MASK, RunSpec};
+use crate::schedule::spec::{CHOICES, Choice, RunSpec};
 use crate::sentence::Sentence;
 
 use super::failure::{note, print_json, warn};
@@ -17,8 +17,8 @@ use super::{Failure, files};
 
 /// A command, as far as the options go that make its run.
 pub trait Takes {
-    /// The names of the choices that are options of it, in groups.
-    const CHOICES: &'static [&'static [&'static str]];
+    /// A choice of this name is an option of it.
+    fn takes(name: &str) -> bool;
     /// What holds where another default holds than that of [`RunSpec`]; `None` where nothing is chosen by default.
     fn default(choice: &Choice) -> Option<&'static str> {
         choice.default
@@ -40,7 +40,7 @@ const NO_CAUSAL: &str = "no-causal";
 
 impl<T: Takes> RunOptions<T> {
     fn choices() -> impl Iterator<Item = &'static Choice> {
-        T::CHOICES.iter().copied().flatten().filter_map(|name| Choice::by_name(name))
+        CHOICES.iter().filter(|choice| T::takes(choice.name))
     }
 
     fn argument(choice: &'static Choice) -> Arg {
@@ -111,30 +111,14 @@ pub fn algorithm(name: &str) -> Result<Algorithm, Failure> {
     Ok(algorithm)
 }
 
-/// What `run` and `trace` choose of a run. Heads are the affair of each.
+/// What `run` and `trace` choose of a run: of an input of its own, every choice but a head, which is the affair of each.
 #[derive(Clone, Debug)]
 pub struct OfInput;
 
 impl Takes for OfInput {
-    const CHOICES: &'static [&'static [&'static str]] = &[
-        &["layout", "heads", "kv-heads", "bf16-bits", "algorithm", "br", "bc", "hardware", "splits"],
-        &MASK,
-        &[
-            "softcap",
-            "alibi",
-            "bias",
-            "keys",
-            "pack-heads",
-            "varlen",
-            "sinks",
-            "scale",
-            "precision",
-            "prefix",
-            "dropout",
-            "dropout-seed",
-            "seed",
-        ],
-    ];
+    fn takes(name: &str) -> bool {
+        !["scene", "batch", "head"].contains(&name)
+    }
 }
 
 /// What `run` and `trace` share.

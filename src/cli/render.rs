@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::app::{self, AppOptions, Link, NoPicture, Overlay, Settings, Size, Theme};
 use crate::attention::Input;
@@ -10,8 +11,8 @@ use crate::attention::input::random;
 use crate::files::shown;
 use crate::gpu::Probe;
 use crate::playback::lesson::library::{LESSONS, numbered};
-use crate::playback::lesson::{Language, Lesson, Position};
-use crate::schedule::spec::{Choice, MASK, RunSpec};
+use crate::playback::lesson::{Distance, Language, Lesson, Position};
+use crate::schedule::spec::{Choice, RunSpec};
 use crate::sentence::Sentence;
 
 use super::failure::{note, warn};
@@ -19,42 +20,14 @@ use super::main_job::Renderer;
 use super::options::{RunOptions, Takes};
 use super::{Failure, files};
 
-/// What a link says of a run. `--scale` is that of the picture here.
+/// What a link says of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OfPlace;
 
 impl Takes for OfPlace {
-    const CHOICES: &'static [&'static [&'static str]] = &[
-        &[
-            "scene",
-            "layout",
-            "heads",
-            "kv-heads",
-            "bf16-bits",
-            "algorithm",
-            "br",
-            "bc",
-            "splits",
-            "batch",
-            "head",
-            "precision",
-        ],
-        &MASK,
-        &[
-            "softcap",
-            "alibi",
-            "bias",
-            "keys",
-            "pack-heads",
-            "varlen",
-            "sinks",
-            "dropout",
-            "dropout-seed",
-            "seed",
-            "prefix",
-            "hardware",
-        ],
-    ];
+    fn takes(name: &str) -> bool {
+        Link::has(name)
+    }
 
     /// The window opens an input as suits it, and a scene as its lesson does.
     fn default(_: &Choice) -> Option<&'static str> {
@@ -80,7 +53,7 @@ pub struct PlaceOptions {
     #[arg(long, value_name = "N")]
     key: Option<usize>,
     /// memory, far, middle or near
-    #[arg(long, value_name = "DISTANCE", value_parser = ["memory", "far", "middle", "near"])]
+    #[arg(long, value_name = "DISTANCE", value_parser = PossibleValuesParser::new(Distance::ALL.map(Distance::name)))]
     view: Option<String>,
     /// light, dark or projector
     #[arg(long, value_name = "NAME", value_parser = theme)]

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::attention::{Mask, Precision, Shape};
 use crate::schedule::language::{peak, visits};
-use crate::schedule::spec::{Choice, MASK, RunSpec};
+use crate::schedule::spec::{Choice, GRID, MASK, RunSpec};
 use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 
 use super::Failure;
@@ -32,8 +32,9 @@ pub struct Arguments {
 struct OfShape;
 
 impl Takes for OfShape {
-    const CHOICES: &'static [&'static [&'static str]] =
-        &[&["br", "bc", "hardware", "splits"], &MASK, &["varlen", "pack-heads", "algorithm", "precision"]];
+    fn takes(name: &str) -> bool {
+        GRID.contains(&name) || MASK.contains(&name) || matches!(name, "varlen" | "pack-heads")
+    }
 
     fn default(choice: &Choice) -> Option<&'static str> {
         match choice.name {

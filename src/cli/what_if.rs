@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::attention::{Mask, Precision, Shape};
 use crate::clock::{GridQuestion, Modelled, ModelledGrid, NOT_MODELLED, Order, Roofs};
 use crate::number::{self, modelled, modelled_time, percent};
-use crate::schedule::spec::{Choice, MASK, RunSpec};
+use crate::schedule::spec::{Choice, GRID, MASK, RunSpec};
 use crate::schedule::{Algorithm, Hardware};
 use crate::sentence::Sentence;
 
@@ -51,8 +51,9 @@ pub struct Arguments {
 struct OfGrid;
 
 impl Takes for OfGrid {
-    const CHOICES: &'static [&'static [&'static str]] =
-        &[&["br", "bc", "hardware", "splits"], &MASK, &["algorithm", "precision"]];
+    fn takes(name: &str) -> bool {
+        GRID.contains(&name) || MASK.contains(&name)
+    }
 
     fn default(choice: &Choice) -> Option<&'static str> {
         if choice.name == "precision" { Some("f16") } else { choice.default }

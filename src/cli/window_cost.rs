@@ -33,12 +33,11 @@ pub fn rows(wanted: &dyn Fn(&str) -> bool) -> Vec<Row> {
 /// Processor time of each view at its 95th percentile, against what keeps a slow laptop fluent.
 fn frames() -> Result<Vec<Row>, Sentence> {
     let measured = app::frame_times(16384).ok_or("the run cannot be made")?;
-    let row = |(view, times): &(&str, Vec<Duration>)| {
+    let row = |app::FrameTimes { view, steps, times }: &app::FrameTimes| {
         let late = times.get(times.len() * 95 / 100).ok_or("there are no frames")?;
-        let name = format!("frame, {view}, {} steps", measured.steps);
-        Ok(Row::against(&name, millis(*late), "ms, 95th percentile", 4.0))
+        Ok(Row::against(&format!("frame, {view}, {steps} steps"), millis(*late), "ms, 95th percentile", 4.0))
     };
-    measured.views.iter().map(row).collect()
+    measured.iter().map(row).collect()
 }
 
 /// Medians of starts of the window and of an empty one, each in a process of its own with the same library, renderer

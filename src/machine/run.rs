@@ -56,6 +56,8 @@ struct Pass<T> {
     recording: OnceLock<Recording<T>>,
     /// What the last look left: to fill HBM with zeros anew takes longer than most looks.
     spare: Mutex<Spare<T>>,
+    /// What was told last of a row: it takes all of its scores, and is asked with every frame.
+    odd: Mutex<Option<(usize, Option<OddRow>)>>,
 }
 
 /// Statistics of one row after a visit of one key block.
@@ -248,7 +250,7 @@ impl<T: Real> Pass<T> {
         let (program, picked) = (Program::new(&schedule.algorithm), schedule.setting.picked(head));
         let spare = Machine::new(&program, &schedule.setting, &given)?.into_spare();
         let (written, recording) = (written::of_sections(schedule), OnceLock::new());
-        Ok(Self { given, picked, program, written, recording, spare: Mutex::new(spare) })
+        Ok(Self { given, picked, program, written, recording, spare: Mutex::new(spare), odd: Mutex::new(None) })
     }
 
     fn carry_out(&self, schedule: &Schedule, go_on: impl FnMut(u64) -> bool) -> Result<(), Fault> {
@@ -325,6 +327,18 @@ impl<T: Real> Pass<T> {
 
     fn odd_row(&self, schedule: &Schedule, query: usize) -> Option<OddRow> {
         let results = &self.recording.get()?.results;
+        let mut last = self.odd.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((of, known)) if *of == query => known.clone(),
+            _ => {
+                let found = self.find_odd_row(schedule, results, query);
+                *last = Some((query, found.clone()));
+                found
+            }
+        }
+    }
+
+    fn find_odd_row(&self, schedule: &Schedule, results: &Results, query: usize) -> Option<OddRow> {
         let m = results.part(Part::Max).or_else(|| results.part(Part::Lse))?.get((query, 0)).copied()?;
         let head = &self.given[self.picked].head;
         let odd = odd_row::of(head, query, schedule.plan().precision, schedule.stores_scores(), m)?;

@@ -255,3 +255,50 @@ fn no_window_is_too_small_or_too_large_to_compare_loop_and_zoom() {
         settle(&mut harness);
     }
 }
+
+/// A long run is looked at by workers, which take their time while the cursor goes on: whatever is on screen, the two
+/// cursors are locked, and at rest they are where the player is.
+#[test]
+fn while_workers_look_the_two_are_never_apart() {
+    let input = random::read("random:1024,1024,16", 0).expect("it is small");
+    for lock in ["share of steps", "bytes moved"] {
+        let mut harness = open(Some(input.clone()));
+        press(&mut harness, NONE, Key::Num4);
+        click(&mut harness, lock);
+        let tiling = harness.state().document().wanted().tiling();
+        let run = |name: &str| {
+            let plan = Plan::of_problem(&input.problem, 0, tiling, Precision::F32);
+            Run::counted(Schedule::new(algorithm::by_name(name).expect("it is known"), plan), 0, 0)
+        };
+        let (a, b) = (run("flash2"), run("standard"));
+        let mut seen = 0;
+        for n in 0..120 {
+            harness.event(Event::Key {
+                key: if n % 40 == 39 { Key::Home } else { Key::ArrowRight },
+                physical_key: None,
+                pressed: true,
+                repeat: false,
+                modifiers: NONE,
+            });
+            harness.step();
+            let Some(of_b) = harness.query_by_label("B: step").and_then(|node| node.value()) else { continue };
+            assert!(!of_b.is_empty());
+            let ((at_a, all_a), (at_b, all_b)) = (pair(&harness, "A: step"), pair(&harness, "B: step"));
+            assert_eq!((all_a, all_b), (a.schedule.len(), b.schedule.len()), "the blocks are those of the input");
+            let expected = match lock {
+                "bytes moved" => {
+                    let moved = a.totals(at_a).traffic.hbm_bytes();
+                    b.meters().cursor_within(&b.schedule, moved, |totals| totals.traffic.hbm_bytes())
+                }
+                _ => ((2 * at_a * all_b + all_a) / (2 * all_a)).min(all_b),
+            };
+            assert_eq!(at_b, expected, "{lock}: A at {at_a}");
+            assert_eq!(pair(&harness, "A: HBM bytes").0, a.totals(at_a).traffic.hbm_bytes(), "{lock}: A at {at_a}");
+            assert_eq!(pair(&harness, "B: HBM bytes").0, b.totals(at_b).traffic.hbm_bytes(), "{lock}: B at {at_b}");
+            seen += 1;
+        }
+        assert!(seen > 20, "{seen} frames had both");
+        settle(&mut harness);
+        assert_eq!(pair(&harness, "A: step").0, cursor(&harness), "{lock}");
+    }
+}

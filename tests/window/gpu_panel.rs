@@ -485,6 +485,6 @@ fn frames_go_on_while_a_device_hangs() {
 fn what_a_launch_takes_is_told_before_it() {
     let harness = open(|| StandIn::new(Mode::Right).probe());
     // 4 blocks of 128 threads of 2048.
-    assert_eq!(value(&harness, "occupancy of stand_in"), "4 blocks at once, 25% of its threads");
+    assert_eq!(value(&harness, "occupancy of stand_in"), "4 blocks at once, 25 % of its threads");
     assert!(harness.query_by_label("kernel time").is_none(), "nothing has run");
 }

@@ -46,9 +46,12 @@ impl Textures {
 
 fn image(rows: usize, cols: usize, color: impl Fn(usize, usize) -> Color32) -> ColorImage {
     let (height, width) = (rows.clamp(1, LONGEST_SIDE), cols.clamp(1, LONGEST_SIDE));
-    let pixels = (0..height * width).map(|index| {
-        let (y, x) = (index / width, index % width);
-        if rows == 0 || cols == 0 { theme::CLEAR } else { color(y * rows / height, x * cols / width) }
-    });
-    ColorImage::new([width, height], pixels.collect())
+    let is_empty = rows == 0 || cols == 0;
+    let columns: Vec<usize> = (0..width).map(|x| x * cols / width).collect();
+    let mut pixels = Vec::with_capacity(height * width);
+    for y in 0..height {
+        let row = y * rows / height;
+        pixels.extend(columns.iter().map(|&col| if is_empty { theme::CLEAR } else { color(row, col) }));
+    }
+    ColorImage::new([width, height], pixels)
 }

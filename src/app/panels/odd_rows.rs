@@ -6,19 +6,20 @@ use eframe::egui::{self, Align2, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::window::ODD_ROWS;
+use crate::app::run::scene::FinishedRun;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::not_finite::{Line, STATISTICS, TABLE};
 use crate::attention::odd_row::OddRow;
-use crate::machine::Run;
 use crate::number::short;
+use crate::sentence::Sentence;
 
 /// What leads to it from a row.
 pub const BUTTON: &str = "The rule for such rows";
 
-/// The row of `run` that is looked at.
+/// The row of a run that is looked at.
 pub struct LookedAt<'a> {
-    pub run: &'a Run,
+    pub scene: &'a FinishedRun,
     pub query: usize,
 }
 
@@ -34,6 +35,29 @@ pub fn met(look: &Look<'_>, query: usize) -> Option<OddRow> {
     if is_odd { look.scene.run.odd_row(query) } else { None }
 }
 
+/// What is said of a row in place of why it is odd, where its numbers are not finite and its end is not known.
+pub fn untold(look: &Look<'_>, query: usize) -> Option<Sentence> {
+    let state = look.snapshot.row_state(query);
+    let is_finite = |value: Option<f64>| value.is_none_or(f64::is_finite);
+    let is_odd = !is_finite(state.m)
+        || !is_finite(state.l)
+        || look.snapshot.average(query).is_some_and(|o| o.iter().any(|x| !x.is_finite()))
+        // A score of -inf is mostly one that the mask hides.
+        || look.snapshot.score_row(query).is_some_and(|s| s.iter().any(|x| x.is_nan() || *x == f64::INFINITY));
+    (is_odd && !look.scene.run.is_carried_out()).then(|| not_yet(look.scene, query))
+}
+
+fn not_yet(scene: &FinishedRun, query: usize) -> Sentence {
+    if let Some(why) = &scene.counted_alone {
+        return why.clone();
+    }
+    let said = match scene.has_first_pass() {
+        true => "Whether row {0} is odd, and why, is known once the first pass is done.",
+        false => "The run is too long to be carried out whole: whether row {0} is odd, and why, is not known.",
+    };
+    Sentence::new(said).with(query)
+}
+
 /// Gives whether it stays open. `is_far` where it is read from the last row of a room.
 pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool {
     let mut is_open = true;
@@ -46,7 +70,7 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
         let sheet = Sheet::new(ui, zoom, is_far);
         ui.set_width(sheet.width().min(room));
         ui.heading(tr(ui.ctx(), ODD_ROWS));
-        let odd = looked_at.as_ref().and_then(|row| row.run.odd_row(row.query));
+        let odd = looked_at.as_ref().and_then(|row| row.scene.run.odd_row(row.query));
         egui::ScrollArea::both().max_height((screen.y - 220.0).max(40.0)).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.add_space(2.0 * SPACE);
@@ -69,12 +93,10 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
 
 /// Why the row is marked, and what the run made of it. Of other rows no number: a lesson may ask for it.
 fn own(ui: &mut Ui, row: &LookedAt<'_>, odd: Option<&OddRow>, zoom: f32) {
-    let (query, output) = (row.query, row.run.output());
+    let (query, output) = (row.query, row.scene.run.output());
     let why = match odd {
         Some(odd) => say(ui.ctx(), &odd.why),
-        None if !row.run.is_carried_out() => {
-            fill(ui.ctx(), "Of row {0} nothing is known yet: the run has not been carried out.", &[&query])
-        }
+        None if !row.scene.run.is_carried_out() => say(ui.ctx(), &not_yet(row.scene, query)),
         None => fill(ui.ctx(), "Row {0} is like any other: no line is marked.", &[&query]),
     };
     let text = |text: &str| egui::RichText::new(text).size(theme::readable(text, theme::BODY * zoom));
@@ -183,5 +205,55 @@ impl Sheet {
             x += width + self.gap;
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::ink::motion::Motion;
+    use crate::app::run::job::Signals;
+    use crate::app::run::selection::Selection;
+    use crate::app::run::settings::Settings;
+    use crate::app::run::snapshot::Snapshot;
+    use crate::app::state::seen::Question;
+    use crate::attention::input::random;
+    use crate::schedule::Tiling;
+
+    /// Of a run that is looked at before its first pass, the numbers of a row are seen and their reason is not known.
+    #[test]
+    fn why_a_row_is_odd_is_untold_until_the_first_pass_is_done() {
+        let mut input = random::read("random:4096,4096,32", 0).unwrap();
+        input.problem.k[[0, 0, 5, 0]] = f64::NAN;
+        let mut settings = Settings::for_input(&input).with_blocks(Tiling { br: 128, bc: 128 });
+        settings.run.causal = Some(true);
+        let scene = FinishedRun::build(Arc::new(input), settings, &Signals::default()).unwrap();
+        assert!(!scene.run.is_carried_out() && scene.has_first_pass());
+        let told = |cursor: u64, query: usize| {
+            let snapshot = Snapshot::new(&scene, cursor, None);
+            let look = Look {
+                scene: &scene,
+                snapshot: &snapshot,
+                selection: Selection::default(),
+                check: None,
+                generation: 0,
+                motion: Motion::still(),
+                question: Question::default(),
+                race: None,
+            };
+            (untold(&look, query).map(|said| said.to_string()), met(&look, query).map(|odd| odd.why.to_string()))
+        };
+        // In the first block: rows 4 and 5 after their last product.
+        let end = scene.schedule().section_steps(0).end;
+        let said = "Whether row 5 is odd, and why, is known once the first pass is done.";
+        assert_eq!(told(end - 3, 5), (Some(said.to_owned()), None));
+        assert_eq!(told(end - 3, 4), (None, None), "the mask alone leaves it -inf");
+        scene.carry_out(&Signals::default()).unwrap();
+        let (before, after) = told(end - 3, 5);
+        assert_eq!(before, None);
+        assert!(after.is_some_and(|why| why.contains("NaN")));
+        assert_eq!(told(end - 3, 4), (None, None));
     }
 }

@@ -66,6 +66,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         if ui.button(draw::label(tr(ui.ctx(), odd_rows::BUTTON))).clicked() {
             messages.push(Message::Overlay(Overlay::OddRows));
         }
+    } else if let Some(said) = odd_rows::untold(look, query) {
+        let text = words::say(ui.ctx(), &said);
+        draw::describe(&ui.label(draw::label(&text)), "note on the row", &text);
     }
     visits(ui, look, query);
 }

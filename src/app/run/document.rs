@@ -7,6 +7,7 @@ use std::time::Duration;
 use eframe::egui::Context;
 
 use crate::app::run::job::{self, Job};
+use crate::app::run::latest::Latest;
 use crate::app::run::link::{self, Landing, Link, Opened};
 use crate::app::run::open_file;
 use crate::app::run::own_verdict::OwnVerdict;
@@ -16,15 +17,11 @@ use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
 use crate::app::run::source::Source;
 use crate::attention::Input;
-use crate::machine::RowHistory;
 use crate::playback::lesson::{self, At};
 use crate::playback::{Command, Player};
 use crate::schedule::{Beat, Schedule, Step};
 use crate::sentence::Sentence;
 
-/// Runs with fewer operations than this are looked at within the frame.
-pub const CHEAP_FLOPS: u64 = 4_000_000;
-pub const CHEAP_STEPS: u64 = 20_000;
 /// How long the first frame waits for the first picture.
 const FIRST_PICTURE: Duration = Duration::from_millis(500);
 
@@ -34,11 +31,11 @@ pub struct Document {
     /// What was asked for last; the scene may still be behind.
     wanted: Settings,
     scene: Option<Arc<FinishedRun>>,
-    snapshot: Option<Arc<Snapshot>>,
+    /// By the cursor.
+    snapshot: Latest<u64, Arc<Snapshot>>,
     check: Option<Arc<Check>>,
     opening: Option<Job<Result<Opened, Sentence>>>,
     building: Option<Job<Result<FinishedRun, Sentence>>>,
-    looking: Option<Job<Snapshot>>,
     /// With the generation of the scene it is of: the rest of its first pass, and the comparison. That cannot be stopped
     /// everywhere, so that only one runs at a time.
     checking: Option<Job<(u64, Check)>>,
@@ -83,11 +80,10 @@ impl Document {
             source: Arc::new(input),
             wanted: wanted.clone(),
             scene: None,
-            snapshot: None,
+            snapshot: Latest::default(),
             check: None,
             opening: None,
             building: None,
-            looking: None,
             checking: None,
             verified: 0,
             landing,
@@ -278,12 +274,12 @@ impl Document {
         // Of the scene before.
         self.checking.iter().for_each(Job::cancel);
         self.wanted = scene.settings.clone();
-        (self.snapshot, self.looking) = (None, None);
+        self.snapshot = Latest::default();
         // Why there is nothing to compare is known at once.
         self.check = (!scene.is_compared()).then(|| Arc::new(Check::of(&scene)));
         self.look(ctx, player.cursor());
         if same_input.is_none() {
-            let snapshot = self.snapshot.as_deref();
+            let snapshot = self.snapshot().map(AsRef::as_ref);
             *selection = Selection { query: snapshot.map_or(0, most_rescaled_row), key: None };
         }
         if let Some(landing) = self.landing.take() {
@@ -345,20 +341,17 @@ impl Document {
 
     /// Makes the snapshot of `cursor`: at once where that is cheap, else by a worker while the last one stays.
     fn look(&mut self, ctx: &Context, cursor: u64) {
-        if let Some(Ok(snapshot)) = job::take(&mut self.looking) {
-            self.snapshot = Some(Arc::new(snapshot));
-        }
         let Some(scene) = &self.scene else { return };
-        let shown = self.snapshot.as_ref();
-        if shown.is_some_and(|snapshot| snapshot.cursor == cursor) || self.looking.is_some() {
-            return;
-        }
-        let known: Option<(usize, RowHistory)> = shown.and_then(|snapshot| snapshot.history.clone());
-        if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
-            self.snapshot = Some(Arc::new(Snapshot::new(scene, cursor, known)));
+        let (scene, last) = (scene.clone(), self.snapshot.last().cloned());
+        let is_cheap = scene.is_cheap();
+        let look = move || {
+            let known = last.and_then(|last| last.history.clone());
+            Arc::new(Snapshot::new(&scene, cursor, known))
+        };
+        if is_cheap {
+            self.snapshot.at_once(cursor, look);
         } else {
-            let scene = scene.clone();
-            self.looking = Some(Job::start(ctx, move |_| Snapshot::new(&scene, cursor, known)));
+            self.snapshot.follow(ctx, cursor, move |_| Ok(look()));
         }
     }
 
@@ -367,7 +360,7 @@ impl Document {
     }
 
     pub fn snapshot(&self) -> Option<&Arc<Snapshot>> {
-        self.snapshot.as_ref()
+        self.snapshot.last()
     }
 
     pub fn check(&self) -> Option<&Arc<Check>> {
@@ -442,7 +435,7 @@ impl Document {
     /// Anything is under way that changes what is seen: of a run too long to be compared, the first pass does not.
     pub fn is_busy(&self) -> bool {
         let is_compared = self.scene.as_ref().is_none_or(|scene| scene.is_compared());
-        self.waiting().is_some() || self.looking.is_some() || (self.checking.is_some() && is_compared)
+        self.waiting().is_some() || self.snapshot.is_busy() || (self.checking.is_some() && is_compared)
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use eframe::egui::Context;
 
-use crate::app::run::job::{Latest, Signals};
+use crate::app::run::job::Signals;
+use crate::app::run::latest::Latest;
 use crate::app::run::scene::FinishedRun;
 use crate::schedule::language::Names;
 use crate::schedule::{Part, Plan};
@@ -103,7 +104,8 @@ impl Keeper {
     /// `None` while they are being made, or where there are none.
     pub fn get(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, generation: u64) -> Option<Arc<Ghosts>> {
         let scene = scene.clone();
-        self.0.by_worker(ctx, generation, move |signals| Ghosts::of(&scene, signals).map(Arc::new)).flatten()
+        let made = self.0.by_worker(ctx, generation, move |signals| Ok(Ghosts::of(&scene, signals).map(Arc::new)));
+        made?.ok()?.clone()
     }
 
     /// Takes in what a worker has made, asked for or not.

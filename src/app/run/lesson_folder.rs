@@ -1,6 +1,7 @@
 //! A folder of lessons of one's own: read on a thread, and read again when something in it is saved.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use eframe::egui::Context;
@@ -8,6 +9,7 @@ use eframe::egui::Context;
 use crate::app::run::job::{self, Job};
 use crate::app::run::lesson_file::read;
 use crate::files::{self, lesson_in, lessons_in};
+use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{Language, Lesson};
 use crate::sentence::Sentence;
 
@@ -32,6 +34,20 @@ pub struct LessonHead {
 }
 
 impl LessonHead {
+    /// Those of the program's lessons, in their order, each in English where it is not written in `language` yet: read once.
+    pub fn of_program(language: Language) -> &'static [(&'static HouseLesson, LessonHead)] {
+        static READ: [OnceLock<Vec<(&HouseLesson, LessonHead)>>; 2] = [const { OnceLock::new() }; 2];
+        let [english, chinese] = &READ;
+        let read = match language {
+            Language::English => english,
+            Language::Chinese => chinese,
+        };
+        read.get_or_init(|| {
+            let lesson = |house: &HouseLesson| house.lesson(language).or_else(|_| house.lesson(Language::English)).ok();
+            LESSONS.iter().filter_map(|house| Some((house, Self::new(lesson(house)?)))).collect()
+        })
+    }
+
     fn new(lesson: Lesson) -> Self {
         let tasks = lesson.beats.iter().map(|beat| {
             usize::from(beat.predict.is_some()) + usize::from(beat.change.is_some()) + usize::from(beat.build.is_some())

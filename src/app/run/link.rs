@@ -107,12 +107,16 @@ impl Link {
         }
     }
 
+    /// The choice of this name is part of it: `--scale` of the window is that of its pictures.
+    pub fn has(name: &str) -> bool {
+        name != "scale"
+    }
+
     /// The command line that opens it.
     pub fn command_line(&self) -> String {
         let mut words = vec!["tilescope".to_owned()];
         words.extend(self.run.input.iter().map(|path| quoted(&path.to_string_lossy())));
-        // `--scale` of the window is that of its pictures.
-        let choices = CHOICES.iter().filter(|choice| choice.name != "scale");
+        let choices = CHOICES.iter().filter(|choice| Self::has(choice.name));
         let said = choices.filter_map(|choice| Some((choice, choice.get(&self.run)?)));
         words.extend(said.map(|(choice, value)| match (choice.value, value.as_str()) {
             ("", "true") => format!("--{}", choice.name),

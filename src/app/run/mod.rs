@@ -7,6 +7,7 @@ pub mod flows;
 pub mod ghosts;
 pub mod gpu;
 pub mod job;
+pub mod latest;
 pub mod lesson_file;
 pub mod lesson_folder;
 pub mod link;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use eframe::egui::Context;
 
-use crate::app::run::document::{CHEAP_FLOPS, CHEAP_STEPS};
-use crate::app::run::job::Latest;
+use crate::app::run::latest::Latest;
 use crate::app::run::scene::FinishedRun;
 use crate::attention::{Precision, oracle};
 use crate::machine::{RowStory, RowVisit};
@@ -69,11 +68,11 @@ impl Stories {
         query: usize,
     ) -> Option<Arc<RowTold>> {
         let key = (generation, query);
-        if scene.flops() < CHEAP_FLOPS && scene.schedule().len() < CHEAP_STEPS {
-            return Some(self.0.at_once(key, || Arc::new(RowTold::of(scene, query))));
+        if scene.is_cheap() {
+            return self.0.at_once(key, || Arc::new(RowTold::of(scene, query))).cloned();
         }
         let scene = scene.clone();
-        self.0.by_worker(ctx, key, move |_| Arc::new(RowTold::of(&scene, query)))
+        self.0.by_worker(ctx, key, move |_| Ok(Arc::new(RowTold::of(&scene, query))))?.ok().cloned()
     }
 
     /// Takes in what a worker has made, asked for or not.

@@ -43,6 +43,10 @@ const AT_ONCE: u64 = 1 << 30;
 /// is computed and nothing else.
 const BESIDE: u64 = 1 << 41;
 
+/// A run with fewer operations and steps is looked at within the frame.
+const CHEAP_FLOPS: u64 = 4_000_000;
+const CHEAP_STEPS: u64 = 20_000;
+
 /// Queries or keys above which no exact result is computed: it costs O(N^2 d) in f64.
 pub const LONGEST_CHECKED: usize = 4096;
 
@@ -80,7 +84,7 @@ impl FinishedRun {
 
     /// Carries out the first pass, where that was not done and does not take too long.
     pub fn carry_out(&self, signals: &Signals) -> Result<(), Fault> {
-        if self.flops() > BESIDE {
+        if !self.has_first_pass() {
             return Ok(());
         }
         let len = self.schedule().len();
@@ -88,6 +92,16 @@ impl FinishedRun {
             signals.report(done, len);
             !signals.is_cancelled()
         })
+    }
+
+    /// It is carried out whole at some time.
+    pub fn has_first_pass(&self) -> bool {
+        self.flops() <= BESIDE
+    }
+
+    /// A look at it is made within the frame.
+    pub fn is_cheap(&self) -> bool {
+        self.flops() < CHEAP_FLOPS && self.schedule().len() < CHEAP_STEPS
     }
 
     /// It is short enough to be compared with an exact result.

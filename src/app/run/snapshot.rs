@@ -56,22 +56,31 @@ pub struct RowState {
 impl Snapshot {
     /// Looks at `scene` after `cursor` steps; the history is taken from `known` if it is of the same query block.
     pub fn new(scene: &FinishedRun, cursor: u64, known: Option<(usize, RowHistory)>) -> Self {
-        let (schedule, plan) = (scene.schedule(), scene.plan());
-        let cursor = cursor.min(schedule.len());
-        let view = scene.run.view(cursor);
+        let snapshot = Self::of_view(scene, scene.run.view(cursor));
+        let history = block_of(&snapshot.view.rows, scene.plan()).map(|i| match known {
+            Some((of, history)) if of == i => (i, history),
+            _ => (i, scene.run.history(i)),
+        });
+        Self { history, ..snapshot }
+    }
+
+    /// The same without numbers: what steps, buffers and meters tell, which is all that a map draws.
+    pub fn without_numbers(scene: &FinishedRun, cursor: u64) -> Self {
+        Self::of_view(scene, View::counted(scene.schedule(), cursor.min(scene.schedule().len())))
+    }
+
+    fn of_view(scene: &FinishedRun, view: View) -> Self {
+        let (schedule, plan, cursor) = (scene.schedule(), scene.plan(), view.cursor);
         let mut moved = Traffic::default();
         if let Some(step) = view.step {
             let tensor = schedule.line(&step).tensor().map(|id| schedule.algorithm.hbm_tensor(id, plan));
             moved.add(tensor, &Amounts::of(&schedule.cost(&step), schedule.counts(&step)), step.free);
         }
-        let history = block_of(&view.rows, plan).map(|i| match known {
-            Some((of, history)) if of == i => (i, history),
-            _ => (i, scene.run.history(i)),
-        });
         let buffers = if cursor == 0 { Vec::new() } else { schedule.buffers_after(cursor - 1) };
         let writers = Writers::at(schedule, cursor);
         let algorithm = schedule.algorithm.clone();
-        Self { cursor, algorithm, totals: scene.run.totals(cursor), view, moved, buffers, writers, history }
+        let totals = scene.run.totals(cursor);
+        Self { cursor, algorithm, totals, view, moved, buffers, writers, history: None }
     }
 
     /// The kernel of the step carried out last.

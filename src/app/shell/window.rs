@@ -12,6 +12,7 @@ use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
 use crate::app::panels::odd_rows::{self, LookedAt};
+use crate::app::panels::what_if::WhatIf;
 use crate::app::panels::{figure, setup, text, timeline, tour};
 use crate::app::run::link::Link;
 use crate::app::run::source::Source;
@@ -82,6 +83,7 @@ impl App {
         }
         // What was not shown in this frame was not asked for.
         self.view.update();
+        self.owned.of::<WhatIf>().update();
         self.keep(&ctx);
     }
 
@@ -139,7 +141,7 @@ impl App {
     fn odd_rows(&self, ui: &mut Ui) -> bool {
         let row = self.document.scene().zip(self.document.snapshot()).map(|(scene, snapshot)| {
             let selected = self.selection.query;
-            LookedAt { run: &scene.run, query: snapshot.row_for(selected, scene.plan()).unwrap_or(selected) }
+            LookedAt { scene, query: snapshot.row_for(selected, scene.plan()).unwrap_or(selected) }
         });
         odd_rows::show(ui, row, self.talk.is_some())
     }

@@ -1,5 +1,6 @@
 //! The other cues of a beat: the projected line, a change to make, claims, notes.
 
+use crate::schedule::spec::{CHOICES, READING};
 use crate::sentence::Sentence;
 
 use super::engine::Engine;
@@ -24,50 +25,23 @@ pub struct Change {
     pub feedback: Text,
 }
 
-/// Controls that a change may open.
-pub const CONTROLS: [&str; 33] = [
-    "input",
-    "seed",
-    "prefix",
-    "head",
-    "algorithm",
-    "blocks",
-    "br",
-    "bc",
-    "splits",
-    "hardware",
-    "mask",
-    "causal",
-    "align",
-    "window",
-    "kv-lengths",
-    "diagonal",
-    "left-padding",
-    "prefix-keys",
-    "sink-keys",
-    "documents",
-    "scale",
-    "softcap",
-    "alibi",
-    "bias",
-    "keys",
-    "pack-heads",
-    "varlen",
-    "sinks",
-    "dropout",
-    "dropout-seed",
-    "precision",
-    "bug",
-    "step",
-];
+/// Controls that a change may open: what a scene has beside its run or in one word for several choices, and the choices of
+/// the run, but for those that say what the input is.
+fn controls() -> Vec<&'static str> {
+    let of_scene = ["input", "blocks", "mask", "bug", "step"];
+    let is_of_input = |name: &&str| READING.contains(name) || ["scene", "batch"].contains(name);
+    let of_run = CHOICES.iter().map(|choice| choice.name).filter(|name| !is_of_input(name));
+    of_scene.into_iter().chain(of_run).collect()
+}
 
 impl Change {
     pub(super) fn parse(mut fields: Fields) -> Result<Self> {
         let open = fields.need("open")?;
         let keys: Vec<String> = open.value.split(',').map(|key| key.trim().to_owned()).collect();
-        if let Some(key) = keys.iter().find(|key| !CONTROLS.contains(&key.as_str())) {
-            return Err(open
-                .fault(Sentence::new("there is no control `{0}`; there are {1}").with(key).with(CONTROLS.join(", "))));
+        let known = controls();
+        if let Some(key) = keys.iter().find(|key| !known.contains(&key.as_str())) {
+            let fault = "there is no control `{0}`; there are {1}";
+            return Err(open.fault(Sentence::new(fault).with(key).with(known.join(", "))));
         }
         let change = Self {
             line: fields.line,

@@ -37,7 +37,7 @@ mod typed;
 mod vary;
 pub mod worksheet;
 
-pub use cue::{CONTROLS, Change, Claim};
+pub use cue::{Change, Claim};
 pub use document::{MOST_BYTES, parse, parse_in};
 pub use engine::Engine;
 pub use error::{LessonError, Result};

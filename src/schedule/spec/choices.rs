@@ -40,6 +40,12 @@ impl Choice {
     }
 }
 
+/// How a file is read, where it does not say so itself.
+pub const READING: [&str; 4] = ["layout", "heads", "kv-heads", "bf16-bits"];
+
+/// What makes a grid of thread blocks of a shape and a mask.
+pub const GRID: [&str; 6] = ["br", "bc", "hardware", "splits", "algorithm", "precision"];
+
 /// The choices of a mask.
 pub const MASK: [&str; 9] =
     ["causal", "align", "window", "kv-lengths", "diagonal", "left-padding", "prefix-keys", "sink-keys", "documents"];

@@ -21,7 +21,7 @@ use crate::sentence::Sentence;
 
 use super::{Algorithm, Hardware, Tiling};
 
-pub use choices::{CHOICES, Choice, MASK};
+pub use choices::{CHOICES, Choice, GRID, MASK, READING};
 pub use modifiers::{Bias, KeySource, Sinks, Slopes};
 pub use on_input::past;
 pub use values::{KeyLengths, Lengths};

@@ -24,7 +24,7 @@ use crate::app::run::said::{NOT_MODELLED, per_tensor};
 use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
-use crate::app::state::compare::Compare;
+use crate::app::state::compare::{BothAt, Compare};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
@@ -45,8 +45,9 @@ pub static PANEL: Panel = Panel {
     help: "Two runs of one input under one cursor.",
     show: |ui, drawn| {
         let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
+        let Some(at) = drawn.document.snapshot() else { return };
         let ghosts = drawn.view.ghosts(ui.ctx(), scene, look.generation);
-        show(ui, scene, look, ghosts, &mut drawn.view.compare, drawn.textures, drawn.messages);
+        show(ui, (scene, at), look, ghosts, &mut drawn.view.compare, drawn.textures, drawn.messages);
     },
 };
 
@@ -112,28 +113,29 @@ struct Half<'a> {
     textures: [&'static str; 2],
 }
 
-/// `ghosts` are those of A.
+/// `ghosts` are those of A, `at` is where it stands.
 pub fn show(
     ui: &mut Ui,
-    scene: &Arc<FinishedRun>,
+    (scene, at): (&Arc<FinishedRun>, &Arc<Snapshot>),
     look: &Look<'_>,
     ghosts: Option<Arc<Ghosts>>,
     compare: &mut Compare,
     textures: &mut Textures,
     messages: &mut Vec<Message>,
 ) {
-    compare.prepare(ui.ctx(), scene, look.generation);
     let is_bare = compare.is_bare;
     if !is_bare {
         head(ui, compare, messages);
     }
-    let made = compare.made(look.scene, look.generation);
-    let (rescales, other) = (made.and_then(|made| made.rescales), made.map(|made| made.other.clone()));
-    let a = Half { letter: "A", look: *look, rescales, ghosts, textures: ["map", "ghosts"] };
+    let pair = compare.pair(ui.ctx(), scene, look.generation);
+    let (rescales, serial) = pair.and_then(Result::ok).map_or((None, 0), |made| (made.rescales, made.serial));
+    let other = pair.map(|pair| pair.map_err(Clone::clone).and_then(|made| made.other.clone()));
     let ready = other.as_ref().and_then(|other| other.as_ref().ok());
-    let moment = ready.map(|other| compare.moment(&look.scene.run, look.snapshot.cursor, &other.scene));
-    let b = ready.zip(moment.as_deref()).map(|(other, moment)| side_b(ui.ctx(), look, compare, other, moment));
-    let most = a.total_bytes().max(b.as_ref().map_or(0, Half::total_bytes));
+    let moment = ready.and_then(|other| compare.moment(ui.ctx(), serial, (scene, at), &other.scene));
+    let a = Half { letter: "A", look: side_a(look, moment.as_ref()), rescales, ghosts, textures: ["map", "ghosts"] };
+    let b = ready.zip(moment.as_ref());
+    let b = b.map(|(other, moment)| side_b(ui.ctx(), look, compare, other, (serial, &moment.b)));
+    let most = a.total_bytes().max(ready.map_or(0, |other| total_bytes(&other.scene)));
     let area = ui.available_rect_before_wrap();
     let gap = 3.0 * SPACE;
     let of_side = if is_bare { Sizes::bare } else { Sizes::of };
@@ -172,6 +174,16 @@ pub fn show(
     }
 }
 
+/// A where it stands, or where it stood when B came to the same moment: the two are never apart.
+fn side_a<'a>(look: &Look<'a>, moment: Option<&'a BothAt>) -> Look<'a> {
+    match moment.map(|moment| &*moment.a) {
+        Some(snapshot) if snapshot.cursor != look.snapshot.cursor => {
+            Look { snapshot, motion: Motion::still(), ..*look }
+        }
+        _ => *look,
+    }
+}
+
 /// B has a generation that no A has.
 const OF_B: u64 = 1 << 63;
 
@@ -180,9 +192,9 @@ fn side_b<'a>(
     look: &Look<'_>,
     compare: &mut Compare,
     other: &'a Other,
-    snapshot: &'a Snapshot,
+    (serial, snapshot): (u64, &'a Snapshot),
 ) -> Half<'a> {
-    let generation = OF_B | compare.serial();
+    let generation = OF_B | serial;
     let ghosts = compare.ghosts.get(ctx, &other.scene, generation);
     let (selection, question, motion) = (look.selection, look.question, Motion::still());
     let look = Look {
@@ -198,13 +210,17 @@ fn side_b<'a>(
     Half { letter: "B", look, rescales: other.rescales, ghosts, textures: ["map of B", "ghosts of B"] }
 }
 
+fn total_bytes(scene: &FinishedRun) -> u64 {
+    scene.run.meters().total().traffic.hbm_bytes()
+}
+
 impl Half<'_> {
     fn total(&self) -> &Totals {
         self.look.scene.run.meters().total()
     }
 
     fn total_bytes(&self) -> u64 {
-        self.total().traffic.hbm_bytes()
+        total_bytes(self.look.scene)
     }
 
     fn name(&self, ctx: &egui::Context, what: &str) -> String {
@@ -422,7 +438,7 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
         &side.name(ui.ctx(), "HBM bytes"),
         &fill(ui.ctx(), "{0} of {1}", &[&grouped(now), &grouped(total)]),
     );
-    response.on_hover_text(per_tensor(ui.ctx(), &side.total().traffic));
+    response.on_hover_ui(|ui| drop(ui.label(per_tensor(ui.ctx(), &side.total().traffic))));
 }
 
 fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>) {

@@ -21,10 +21,10 @@ use crate::app::message::Message;
 use crate::app::message::gpu::{GpuMessage, GpuTab};
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::document::Document;
-use crate::app::run::gpu::background::Background;
 use crate::app::run::gpu::comparison::{Bars, ErrorMap};
 use crate::app::run::gpu::device::{Found, Gpu, ListGpus, OpenGpu, Status};
 use crate::app::run::job::{self, Job};
+use crate::app::run::latest::Latest;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
@@ -61,8 +61,8 @@ pub struct GpuPanel {
     /// The blocks with which m and l are recorded as soon as they are on screen.
     awaited: Option<Tiling>,
     /// By the generation of the scene and the number of the run.
-    map: Background<(u64, u64), ErrorMap>,
-    bars: Background<(u64, Precision), Bars>,
+    map: Latest<(u64, u64), ErrorMap>,
+    bars: Latest<(u64, Precision), Bars>,
 }
 
 impl Default for GpuPanel {
@@ -82,8 +82,8 @@ impl GpuPanel {
             format: None,
             sweep_end: None,
             awaited: None,
-            map: Background::default(),
-            bars: Background::default(),
+            map: Latest::default(),
+            bars: Latest::default(),
         }
     }
 
@@ -169,10 +169,10 @@ impl GpuPanel {
         if let Some(Ok(outcome)) = gpu.result(generation) {
             let (outcome, exact, bound) = (outcome.clone(), exact.clone(), bound.o);
             let key = (generation, outcome.serial);
-            self.map.want(ctx, key, move |_| ErrorMap::new(&outcome, &exact, bound));
+            self.map.by_worker(ctx, key, move |_| ErrorMap::new(&outcome, &exact, bound));
         }
         let (scene, format) = (scene.clone(), self.format_of(scene.settings.run.precision()));
-        self.bars.want(ctx, (generation, format), move |signals| Bars::of(&scene, format, signals));
+        self.bars.by_worker(ctx, (generation, format), move |signals| Bars::of(&scene, format, signals));
     }
 
     /// f64 is no low precision: it is the oracle's.

@@ -8,13 +8,12 @@ use crate::app::ink::draw;
 use crate::app::ink::theme::{Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::export::ExportMessage;
-use crate::app::run::lesson_folder::{LessonFolder, ListedLesson};
+use crate::app::run::lesson_folder::{LessonFolder, LessonHead, ListedLesson};
 use crate::app::run::source::Source;
-use crate::app::state::lesson_work::DoneAlone;
 use crate::app::state::store::LessonProgress;
 use crate::app::tongue::words::{fill, language, say, tr};
 use crate::files;
-use crate::playback::lesson::library::LESSONS;
+use crate::playback::lesson::library::numbered;
 
 /// What was done in each lesson, by its key.
 type DoneIn = BTreeMap<String, LessonProgress>;
@@ -99,12 +98,10 @@ fn of_program(ui: &mut Ui, done: &DoneIn, messages: &mut Vec<Message>) {
     draw::title(ui, tr(ui.ctx(), "Lessons"));
     draw::caption(ui, tr(ui.ctx(), "Each has one thing to predict, one to change, one to build."));
     ui.add_space(2.0 * SPACE);
-    let language = language(ui.ctx());
-    for (index, house) in LESSONS.iter().enumerate() {
-        let Some(lesson) = house.lesson(language).or_else(|_| house.lesson(Default::default())).ok() else { continue };
-        let title = format!("{}. {}", house.number, lesson.title);
-        let tasks: usize = lesson.beats.iter().map(|beat| DoneAlone::all_of(beat).count()).sum();
-        if entry(ui, &title, lesson.minutes, tasks, done.get(house.stem)).on_hover_text(&lesson.goal).clicked() {
+    for (house, head) in LessonHead::of_program(language(ui.ctx())) {
+        let title = format!("{}. {}", house.number, head.title);
+        let entry = entry(ui, &title, head.minutes, head.tasks, done.get(house.stem)).on_hover_text(&head.goal);
+        if let Some((index, _)) = numbered(house.number).filter(|_| entry.clicked()) {
             messages.push(Message::OpenLesson(index));
         }
     }

@@ -14,12 +14,11 @@ pub struct Held {
     pub block: Option<usize>,
 }
 
-/// The name that was written last of those that share the buffer; `None` while all that it has is of another block. Of a run
-/// that is counted alone, the steps tell it without a value.
+/// The name that was written last of those that share the buffer; `None` while all that it has is of another block. The
+/// steps tell it, without a value.
 pub fn held(look: &Look<'_>, buffer: &Buffer) -> Option<Held> {
-    let (snapshot, has_numbers) = (look.snapshot, look.scene.run.has_numbers());
-    let is_there = |name: &str| !has_numbers || snapshot.view.get(name).is_some();
-    let name = buffer.names.iter().rev().find(|name| is_there(name) && snapshot.holds(name))?;
+    let snapshot = look.snapshot;
+    let name = buffer.names.iter().rev().find(|name| snapshot.holds(name))?;
     let place = snapshot.place_of(name);
     Some(Held { name: name.clone(), block: place.zip(buffer.axis).and_then(|(place, axis)| place.at(axis)) })
 }

@@ -16,8 +16,8 @@ use crate::app::message::Message;
 use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::panel::{Drawn, Home, Panel};
 use crate::app::panels::what_if::asked::GridAsked;
-use crate::app::run::gpu::background::Background;
 use crate::app::run::gpu::device::Gpu;
+use crate::app::run::latest::Latest;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::clock::{Modelled, NOT_MODELLED};
 use crate::number::{self, modelled, modelled_time, percent};
@@ -40,7 +40,7 @@ pub static PANEL: Panel = Panel {
 #[derive(Default)]
 pub struct WhatIf {
     choices: Option<GridAsked>,
-    work: Background<GridAsked, Modelled>,
+    work: Latest<GridAsked, Modelled>,
     /// The last answer, while the next is made.
     shown: Option<(GridAsked, Modelled)>,
     pinned: Option<(GridAsked, Modelled)>,
@@ -51,15 +51,19 @@ impl WhatIf {
         self.work.is_busy()
     }
 
-    /// Takes in an answer, and asks for that of what is chosen now.
-    fn update(&mut self, ctx: &Context, choices: &GridAsked) -> Option<Sentence> {
+    /// Takes in an answer, shown or not.
+    pub fn update(&mut self) {
         self.work.update();
+    }
+
+    /// Asks for what is chosen now; gives why it has no answer.
+    fn ask(&mut self, ctx: &Context, choices: &GridAsked) -> Option<Sentence> {
         let asked = choices.clone();
-        self.work.want(ctx, choices.clone(), move |_| {
+        let answer = self.work.by_worker(ctx, choices.clone(), move |_| {
             let answer = asked.question().and_then(|question| question.answer());
             answer.ok_or_else(|| "so many thread blocks are too many to list; take larger blocks".into())
         });
-        match self.work.get(choices)? {
+        match answer? {
             Ok(answer) => {
                 if self.shown.as_ref().is_none_or(|(shown, _)| shown != choices) {
                     self.shown = Some((choices.clone(), answer.clone()));
@@ -94,7 +98,7 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
             state.pinned = None;
         }
     });
-    let fault = state.update(ui.ctx(), &choices);
+    let fault = state.ask(ui.ctx(), &choices);
     state.choices = Some(choices.clone());
     ui.separator();
     if let Some(fault) = fault {

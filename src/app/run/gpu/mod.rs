@@ -1,6 +1,5 @@
 //! What the device is asked, and what it found.
 
-pub mod background;
 pub mod comparison;
 pub mod device;
 pub mod fault;

@@ -218,7 +218,14 @@ pub static TABLE: &[(&str, &str)] = &[
         "A backward pass needs all of its forward pass, which is too long here.",
         "反向需要完整的前向结果，而这里的前向太长。",
     ),
-    ("Of row {0} nothing is known yet: the run has not been carried out.", "第 {0} 行还不知道：这次运行还没有执行完。"),
+    (
+        "Whether row {0} is odd, and why, is known once the first pass is done.",
+        "第 {0} 行是否特殊、为什么，要等第一遍执行完才知道。",
+    ),
+    (
+        "The run is too long to be carried out whole: whether row {0} is odd, and why, is not known.",
+        "这次运行太长，不能整个执行：第 {0} 行是否特殊、为什么，都不知道。",
+    ),
     ("{0}; counted alone", "{0}；只计数"),
     ("counted alone, without numbers", "只计数，没有数值"),
     (

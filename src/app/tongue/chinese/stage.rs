@@ -400,4 +400,19 @@ pub static TABLE: &[(&str, &str)] = &[
         "{0} in matrix products (2 for each multiply-add), {1} {1|exponential|exponentials}, {2} other; counted over every tile that is not skipped. Not modelled: how fast each kind runs.",
         "矩阵乘法 {0}（每次乘加算 2），指数 {1}，其他 {2}；按所有未跳过的分块计。未建模：各类运算的速度。",
     ),
+    // The strip of steps and breakpoints.
+    (
+        "Drag: go to a step. Shift and drag: loop. Wheel: zoom. Double click: show all.",
+        "拖动：到某一步。Shift 加拖动：循环。滚轮：缩放。双击：显示全部。",
+    ),
+    ("step {0}: {1}: {2}", "第 {0} 步：{1}:{2}"),
+    ("steps {0} to {1} of {2} are seen", "显示第 {0} 到 {1} 步，共 {2} 步"),
+    ("the error is above", "误差大于"),
+    (
+        "How far the average so far, O / l, of any row of the tile is from the same step carried out \
+    in f64: the largest distance of a component, not relative. At the last store of a row it is that row's error; the \
+    largest of these stands under \"Is it right?\". A NaN is above every limit.",
+        "分块任一行目前的平均值 O / l 与同一步用 f64 计算的结果相差多少:各分量中最大的差,不是相对值。\
+         一行最后写回时,就是这一行的误差;其中最大的在“算得对吗?”之下。NaN 大于任何数。",
+    ),
 ];

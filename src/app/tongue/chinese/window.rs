@@ -59,4 +59,43 @@ pub static TABLE: &[(&str, &str)] = &[
         "{0} moves {1}x fewer bytes than {2}: no score leaves the chip.",
         "{0} 搬运的字节只有 {2} 的 {1} 分之一：没有一个得分离开芯片。",
     ),
+    // The first two minutes.
+    ("Watch the maximum rise", "看最大值升高"),
+    ("Go on", "继续看"),
+    ("Forget alpha", "忘掉 alpha"),
+    ("What if alpha is forgotten?", "如果忘了 alpha 呢？"),
+    ("Zoom out", "看全局"),
+    ("What it saves", "省了多少"),
+    ("Skip", "跳过"),
+    ("Start lesson 1", "开始第 1 课"),
+    ("Explore", "自己看看"),
+    ("Open my tensors", "打开我的张量"),
+    (
+        "This row is a comma in a real sentence, reading four words at a time. Its last tile holds a new maximum.",
+        "这一行是真实句子里的一个逗号，每次读四个词元。最后一个分块里有新的最大值。",
+    ),
+    (
+        "The maximum rises; one factor alpha shrinks what was summed before; then the new words join.",
+        "最大值升高；同一个 alpha 缩小之前的累加；然后新词元加入。",
+    ),
+    (
+        "Your turn: one tile earlier the maximum rises from {0} to {1}. By what factor alpha will the old sum shrink?",
+        "轮到你了：前一个分块里，最大值从 {0} 升到 {1}。旧的和将乘以多大的 alpha?",
+    ),
+    (
+        "alpha = exp({0} - {1}) = {2}. The old words count for less, and nothing is read again.",
+        "alpha = exp({0} - {1}) = {2}。旧词元的权重变小，什么都不用重读。",
+    ),
+    (
+        "Without alpha the old words keep their weight, and the result misses the exact one.",
+        "没有 alpha，旧词元保持原来的权重，结果偏离参考值。",
+    ),
+    (
+        "The whole schedule: every tile is one visit like this. The arrow keys step through it.",
+        "整个执行序列：每个分块都是这样的一次访问。用方向键步进。",
+    ),
+    (
+        "At 1024 tokens flash2 moves {0} {0|element|elements}, standard attention {1}.",
+        "1024 个词元时，flash2 移动 {0} 个元素，标准注意力移动 {1} 个。",
+    ),
 ];

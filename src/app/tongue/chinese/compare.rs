@@ -1,0 +1,63 @@
+//! Comparing two runs, in Chinese.
+
+pub static TABLE: &[(&str, &str)] = &[
+    ("Compare", "比较"),
+    ("One cursor, locked by", "一个光标，锁定于"),
+    ("share of steps", "步的比例"),
+    ("bytes moved", "移动的字节"),
+    ("Swap A and B", "交换 A 和 B"),
+    ("the run that is open", "打开的运行"),
+    ("as A", "同 A"),
+    ("step", "步"),
+    ("tile", "分块"),
+    ("Steps done, and all of them.", "已完成的步，和全部的步。"),
+    ("The tile that the last step worked on.", "上一步处理的分块。"),
+    ("in the whole run", "整次运行"),
+    ("SRAM peak", "片上最大占用"),
+    ("FLOPs", "FLOPs"),
+    ("row rescales", "行的重缩放"),
+    ("error of O", "O 的误差"),
+    ("not computed", "没有计算"),
+    (
+        "Bytes of live buffers at their most; ! where they do not fit the chip.",
+        "同时占用的片上字节的最大值；！表示放不下。",
+    ),
+    ("Floating-point operations of all kinds.", "各种浮点运算的总数。"),
+    ("Compared with exact attention in f64.", "与参考值(f64)比较。"),
+    (
+        "How often a row's maximum rose, so that its sum and output shrank by an alpha below 1; of all \
+    visits of a row that had seen a key. None: the algorithm sees whole rows at once.",
+        "一行的最大值升高、使它的和与输出乘以小于 1 的 alpha 的次数;共多少次访问已见过键的行。\
+         无:算法一次看到整行。",
+    ),
+    ("HBM bytes so far", "目前的显存(HBM)字节"),
+    ("! B cannot run: {0}.", "! B 不能运行：{0}。"),
+    ("B is being run ...", "正在运行 B……"),
+    ("Run both at {0} {0|token|tokens} and compare", "用 {0} 个词元运行两者并比较"),
+    ("Both move the same {0} {0|byte|bytes}.", "两者都移动 {0} 个字节。"),
+    ("{0} moves {1} {1|time|times} the bytes of {2}: {3}.", "{0} 移动的字节是 {2} 的 {1} 倍：{3}。"),
+    ("{0}; and {1}", "{0}；而且{1}"),
+    ("its formats are {0}, those of the other {1}", "它的格式是 {0}，另一个是 {1}"),
+    ("its elements take {0} B each, those of the other {1} B", "它每个元素占 {0} B，另一个占 {1} B"),
+    (
+        "S and P go through HBM with {0} {0|element|elements}, in the other with {1}",
+        "S 和 P 要经过显存(HBM)，共 {0} 个元素，另一个是 {1} 个",
+    ),
+    ("K and V are loaded {0} {0|time|times} over, in the other {1}", "K 和 V 载入了 {0} 遍，另一个是 {1} 遍"),
+    ("Q is loaded {0} {0|time|times} over, in the other {1}", "Q 载入了 {0} 遍，另一个是 {1} 遍"),
+    (
+        "O and the statistics of its rows pass between HBM and the chip {0} {0|time|times}, in the other {1}",
+        "O 和各行的统计量在显存(HBM)和片上之间走了 {0} 次，另一个是 {1} 次",
+    ),
+    ("the bias or the dropout mask is read more often", "偏置或 dropout 掩码读得更多"),
+    (
+        "{2} go through HBM with {0} {0|element|elements}, in the other with {1}",
+        "{2} 要经过显存(HBM)，共 {0} 个元素，另一个是 {1} 个",
+    ),
+    ("B algorithm: {0}", "B 的算法：{0}"),
+    ("B block rows", "B 的查询块行数"),
+    ("B block keys", "B 的键块大小"),
+    ("B precision: {0}", "B 的精度：{0}"),
+    ("which moves more", "哪个访存量大"),
+    ("run of B", "B 的运行"),
+];

@@ -1,0 +1,45 @@
+//! Presenting, votes, notes and what leaves the window, in Chinese.
+
+pub static TABLE: &[(&str, &str)] = &[
+    // Presenting and exporting.
+    ("Vote again", "再投一次"),
+    ("Notes", "备注"),
+    ("Next answer: {0}", "下一个答案：{0}"),
+    ("Lesson {0}: {1}", "第 {0} 课：{1}"),
+    ("Question", "问题"),
+    ("What people ask", "常见问题"),
+    (
+        "Short answers, each with a picture, a number and one thing to change.",
+        "简短的回答：一幅图、一个数、一处可以动手改的地方。",
+    ),
+    ("This part", "这一段"),
+    ("In all", "全部"),
+    ("{0} left", "还有 {0}"),
+    ("{0} over", "超出 {0}"),
+    (
+        "The link is on the clipboard: a command line that reopens this step.",
+        "链接已复制：用这条命令可以重新打开这一步。",
+    ),
+    ("The numbers of the tile are on the clipboard.", "分块的数值已复制。"),
+    ("The picture is on the clipboard.", "图片已复制。"),
+    ("This system gives no picture of the window.", "此系统无法给出窗口的图片。"),
+    ("{0} to {1} of {2}", "{0} 到 {1}，共 {2}"),
+    ("seen steps", "显示的步"),
+    ("loop start", "循环起点"),
+    ("loop end", "循环终点"),
+    ("limit of the error", "误差的界限"),
+    ("figure", "图"),
+    // Parts that are read by name.
+    ("tour", "导览"),
+    ("beat", "本拍"),
+    ("verdict", "判定"),
+    ("change", "更改结果"),
+    ("grade", "评分"),
+    ("projected line", "投影的一句"),
+    ("answer", "答案"),
+    ("next answer", "下一个答案"),
+    ("clock", "时钟"),
+    ("votes for {0}", "{0} 的票数"),
+    ("{0}, projected", "投影的 {0}"),
+    ("elements of {0}", "{0} 的元素"),
+];
