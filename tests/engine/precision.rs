@@ -310,7 +310,7 @@ proptest! {
 
     /// The meters, the closed form, and elements times bytes are the same.
     #[test]
-    fn bytes_are_those_of_the_formats(plan in crate::common::any_plans(), (text, formats) in texts()) {
+    fn bytes_are_those_of_the_formats(plan in any_plans(), (text, formats) in texts()) {
         let plan = Plan { precision: precision(&text), bias: false, ..plan };
         let forward: Vec<&Algorithm> = ["standard", "flash1", "flash2", "flash2-lazy"].map(|name| by_name(name).unwrap()).into();
         for algorithm in forward {
