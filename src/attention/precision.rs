@@ -164,6 +164,11 @@ impl Precision {
     }
 
     /// Blocks of inputs in e4m3 have a scale.
+    /// Each block of the input of this name has a scale, an f32 of 4 bytes.
+    pub fn scales(self, name: &str) -> bool {
+        self.has_scales && matches!(name, "Q" | "K" | "V") && self.format_of(name) == Format::E4m3
+    }
+
     pub fn has_scales(self) -> bool {
         self.has_scales
     }

@@ -237,7 +237,7 @@ impl Problem {
         let mut matrix = |name: &str, tensor: &Array4<f64>, head: usize, ends: &[usize]| {
             let mut values = tensor.slice(s![batch, head, .., ..]).mapv(T::narrow);
             let format = precision.format_of(name);
-            saturated += if precision.has_scales() && format == Format::E4m3 {
+            saturated += if precision.scales(name) {
                 let starts = std::iter::once(0).chain(ends.iter().copied());
                 let block = |(start, &end): (usize, &usize)| store_scaled(values.slice_mut(s![start..end, ..]), format);
                 starts.zip(ends).map(block).sum()

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::attention::{Pages, Shape};
-use crate::schedule::language::{self, KernelWork, Role, Test, Work};
+use crate::schedule::language::{self, KernelWork, Role, SCALE_BYTES, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
 use super::l2::{Cache, Lru};
@@ -240,7 +240,10 @@ impl GridQuestion {
             let heads = if tensor.is_of_keys() || tensor.is_of_group { self.shape.kv_heads } else { self.shape.heads };
             let bytes =
                 language::element_bytes(&tensor.name, tensor.kind, plan.precision) as f64 * rows as f64 * cols as f64;
-            is_given_or_left.then_some(bytes * (heads * self.shape.batch) as f64)
+            let blocks = if tensor.is_of_keys() { plan.t_c() } else { plan.t_r() };
+            let is_scaled = tensor.role == Role::In && plan.precision.scales(&tensor.name);
+            let scales = if is_scaled { SCALE_BYTES as f64 * blocks as f64 } else { 0.0 };
+            is_given_or_left.then_some((bytes + scales) * (heads * self.shape.batch) as f64)
         };
         let entries: u64 = plan.key_blocks_by_sequence().iter().map(|blocks| plan.entries_of_all(blocks)).sum();
         let table = (entries * Pages::ENTRY_BYTES) as f64 * self.shape.batch as f64;
@@ -323,6 +326,10 @@ impl GridQuestion {
                 let batch = query_head / self.shape.heads;
                 let bytes = cost.lookups * counts.entries * Pages::ENTRY_BYTES;
                 touches.push(Touch { block: (text.tensors.len(), batch, block), bytes, is_load: true });
+            }
+            if cost.scales > 0 {
+                let bytes = cost.scales * counts.one * SCALE_BYTES;
+                touches.push(Touch { block: (text.tensors.len() + 1 + id, head, block), bytes, is_load: true });
             }
             if touches.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -301,6 +301,9 @@ impl Schedule {
         if tensor == Tensor::BLOCK_TABLE {
             return (self.entries(step), 0);
         }
+        if tensor == Tensor::SCALES {
+            return (if step.free { 0 } else { self.cost(step).scales }, 0);
+        }
         if self.facts(step).tensor != Some(tensor) {
             return (0, 0);
         }
@@ -311,6 +314,11 @@ impl Schedule {
     /// Entries of the block table that a step reads.
     pub fn entries(&self, step: &Step) -> u64 {
         if step.free { 0 } else { self.cost(step).lookups * self.counts(step).entries }
+    }
+
+    /// Bytes that a step reads beside the block of its tensor.
+    pub fn bytes_beside(&self, step: &Step) -> u64 {
+        if step.free { 0 } else { self.cost(step).bytes_beside(self.counts(step)) }
     }
 
     /// The pages that a step reads a block of K or V from, in order, `None` for an entry of the table that names none; where

@@ -16,12 +16,15 @@ const FORWARD: [&str; 11] = ["Q", "K", "V", "O", "S", "P", "m", "l", "L", "bias"
 /// The block table of paged K and V, which is read with their blocks and by no line of its own.
 pub const BLOCK_TABLE: &str = "block_table";
 
+/// The scales of blocks of inputs in e4m3, which are read with them.
+pub const SCALES: &str = "scales";
+
 /// Names that one process keeps, and bytes of one.
 const MOST: usize = 10_000;
 const LONGEST: usize = 64;
 
 static NAMES: LazyLock<RwLock<Vec<&'static str>>> =
-    LazyLock::new(|| RwLock::new([&FORWARD[..], &[BLOCK_TABLE]].concat()));
+    LazyLock::new(|| RwLock::new([&FORWARD[..], &[BLOCK_TABLE, SCALES]].concat()));
 
 impl Tensor {
     pub const Q: Self = Self(0);
@@ -41,6 +44,7 @@ impl Tensor {
     pub const KEEP: Self = Self(10);
 
     pub const BLOCK_TABLE: Self = Self(FORWARD.len() as u16);
+    pub const SCALES: Self = Self(FORWARD.len() as u16 + 1);
 
     /// The tensors of the forward passes.
     pub const FORWARD: [Self; FORWARD.len()] =
@@ -136,6 +140,7 @@ mod tests {
             assert_eq!((tensor.name(), Tensor::named(name), Tensor::known(name)), (name, Some(tensor), Some(tensor)));
         }
         assert_eq!((Tensor::BLOCK_TABLE.name(), Tensor::known(BLOCK_TABLE)), (BLOCK_TABLE, Some(Tensor::BLOCK_TABLE)));
+        assert_eq!((Tensor::SCALES.name(), Tensor::known(SCALES)), (SCALES, Some(Tensor::SCALES)));
         let [b, a] = ["zz_b", "zz_a"].map(|name| Tensor::named(name).unwrap());
         assert_eq!(Tensor::named("zz_b"), Some(b));
         assert_eq!(Tensor::named(&"z".repeat(LONGEST + 1)), None);

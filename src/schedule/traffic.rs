@@ -2,14 +2,14 @@
 
 use crate::attention::{Pages, TileClass};
 
-use super::language::{Cost, Counts, MOST_TENSORS};
+use super::language::{Cost, Counts, MOST_TENSORS, SCALE_BYTES};
 use super::plan::Plan;
 use super::tensor::Tensor;
 
 /// Elements of tensors, in the order of their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PerTensor {
-    moved: [Option<Moved>; MOST_TENSORS + 1],
+    moved: [Option<Moved>; MOST_TENSORS + 2],
 }
 
 /// Elements of one tensor.
@@ -28,6 +28,7 @@ pub struct HbmTensor {
 
 impl HbmTensor {
     pub const BLOCK_TABLE: Self = Self { tensor: Tensor::BLOCK_TABLE, element_bytes: Pages::ENTRY_BYTES };
+    pub const SCALES: Self = Self { tensor: Tensor::SCALES, element_bytes: SCALE_BYTES };
 }
 
 impl PerTensor {
@@ -35,7 +36,7 @@ impl PerTensor {
         self.moved.iter().flatten().find(|moved| moved.of.tensor == tensor).map_or(0, |moved| moved.elements)
     }
 
-    /// A text has at most [`MOST_TENSORS`] tensors, and a run a block table beside them.
+    /// A text has at most [`MOST_TENSORS`] tensors, and a run a block table and scales beside them.
     pub fn add(&mut self, of: HbmTensor, elements: u64) {
         if elements == 0 {
             return;
@@ -95,8 +96,9 @@ impl Flops {
 pub struct Amounts {
     hbm_read: u64,
     hbm_write: u64,
-    /// Entries of the block table.
+    /// Entries of the block table, and scales of blocks.
     table_read: u64,
+    scales_read: u64,
     sram_read: u64,
     sram_write: u64,
     flops: Flops,
@@ -109,6 +111,7 @@ impl Amounts {
             hbm_read: cost.hbm_read.at(counts),
             hbm_write: cost.hbm_write.at(counts),
             table_read: cost.lookups * counts.entries,
+            scales_read: cost.scales * counts.one,
             sram_read: cost.sram_read.at(counts),
             sram_write: cost.sram_write.at(counts),
             flops: Flops { matmul: cost.matmul.at(counts), exp: cost.exp.at(counts), other: cost.other.at(counts) },
@@ -122,6 +125,7 @@ impl Amounts {
             hbm_read: steps * self.hbm_read,
             hbm_write: steps * self.hbm_write,
             table_read: steps * self.table_read,
+            scales_read: steps * self.scales_read,
             sram_read: steps * self.sram_read,
             sram_write: steps * self.sram_write,
             flops: Flops { matmul: steps * matmul, exp: steps * exp, other: steps * other },
@@ -148,6 +152,7 @@ impl Traffic {
             self.read.add(tensor, amounts.hbm_read);
             self.write.add(tensor, amounts.hbm_write);
             self.read.add(HbmTensor::BLOCK_TABLE, amounts.table_read);
+            self.read.add(HbmTensor::SCALES, amounts.scales_read);
         }
         self.sram_read += amounts.sram_read;
         self.sram_write += amounts.sram_write;

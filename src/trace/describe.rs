@@ -144,6 +144,7 @@ const CONVENTIONS: [&str; 12] = [
     "Not modelled: caches, coalescing, bank conflicts, padding of transfers, other heads, time.",
 ];
 
+const OF_SCALES: &str = "Each load of a block of Q, K or V in e4m3 reads the scale of the block, 4 bytes.";
 const OF_PAGES: &str = "Each load of a block of K or V reads from the block table an entry of 4 bytes for every page that its keys lie in.";
 
 /// Everything before the steps, which it has none of; `totals` are empty.
@@ -160,7 +161,12 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
         hardware: export.hardware.map(Into::into),
         head: HeadIndex { batch: export.batch, head: export.head },
-        conventions: CONVENTIONS.into_iter().chain(plan.pages.as_ref().map(|_| OF_PAGES)).map(Into::into).collect(),
+        conventions: CONVENTIONS
+            .into_iter()
+            .chain(plan.pages.as_ref().map(|_| OF_PAGES))
+            .chain(plan.precision.has_scales().then_some(OF_SCALES))
+            .map(Into::into)
+            .collect(),
         steps: Vec::new(),
         totals: totals(export.schedule, &machine::Totals::default()),
         check: None,

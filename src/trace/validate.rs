@@ -7,7 +7,7 @@ use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
 use crate::attention::input::diagonals;
 use crate::attention::{Mask, Pages, Pairs, Shape};
-use crate::schedule::language::{Kind, element_bytes};
+use crate::schedule::language::{Kind, SCALE_BYTES, element_bytes};
 use crate::schedule::{Algorithm, OnChip, PagesOfBatch, Place, Plan, Tensor, Tiling};
 use crate::sentence::Sentence;
 
@@ -18,7 +18,12 @@ const MOST: usize = 1 << 40;
 pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
     let plan = plan(trace)?;
     let own = trace.text.as_ref().and_then(|text| Algorithm::read(&trace.algorithm, text).ok());
-    let mut sums = Sums { kinds: kinds(own.as_ref()), makes_scores: makes_scores(own.as_ref()), ..Sums::default() };
+    let mut sums = Sums {
+        kinds: kinds(own.as_ref()),
+        makes_scores: makes_scores(own.as_ref()),
+        counts_scales: trace.totals.tensors.contains_key(&Tensor::SCALES),
+        ..Sums::default()
+    };
     for (n, step) in (0..).zip(&trace.steps) {
         check_step(n, step, &plan)
             .and_then(|()| within(step.on_chip_bytes, trace.totals.peak_on_chip_bytes))
@@ -231,6 +236,8 @@ struct Sums {
     computed: u64,
     /// Tensors that are not kept in the format of the inputs.
     kinds: BTreeMap<Tensor, Kind>,
+    /// Scales of blocks are among the bytes read; in traces before they were counted, they are not.
+    counts_scales: bool,
     /// Where the text is there, its lines that make scores; they are known by their name else.
     makes_scores: Option<Vec<u32>>,
 }
@@ -259,18 +266,23 @@ impl Sums {
         }
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
         let entries = step.pages.as_ref().map_or(0, |pages| pages.len() as u64);
-        let of_pages = "it reads fewer bytes than its entries of the block table have";
-        let read = read.checked_sub(entries * Pages::ENTRY_BYTES).ok_or(of_pages)?;
+        let scales = u64::from(self.counts_scales && read > 0 && plan.precision.scales(tensor.name()));
+        let beside = entries * Pages::ENTRY_BYTES + scales * SCALE_BYTES;
+        let read = read.checked_sub(beside).ok_or("it reads fewer bytes than stand beside its block")?;
         let element =
             element_bytes(tensor.name(), self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan.precision);
         if !read.is_multiple_of(element) || !write.is_multiple_of(element) {
             let fault = Sentence::new("it moves part of an element: those of {0} have {1} {1|byte|bytes}");
             return Err(fault.with(tensor.name()).with(element));
         }
-        if entries > 0 {
-            let table = self.tensors.entry(Tensor::BLOCK_TABLE).or_default();
-            grow(&mut table.read_elements, entries);
-            grow(&mut table.read_bytes, entries * Pages::ENTRY_BYTES);
+        for (beside, elements, bytes) in
+            [(Tensor::BLOCK_TABLE, entries, Pages::ENTRY_BYTES), (Tensor::SCALES, scales, SCALE_BYTES)]
+        {
+            if elements > 0 {
+                let moved = self.tensors.entry(beside).or_default();
+                grow(&mut moved.read_elements, elements);
+                grow(&mut moved.read_bytes, elements * bytes);
+            }
         }
         let moved = self.tensors.entry(tensor).or_default();
         grow(&mut moved.read_bytes, read);

@@ -7,7 +7,7 @@ use super::TraceError;
 use super::describe::{self, Export};
 use super::format::{Check, FlopCounts, Lines, Step, Totals};
 use super::number::Values;
-use crate::attention::{Pages, Precision, Real};
+use crate::attention::{Precision, Real};
 use crate::machine::{Machine, Meter, Program, Results, carry_out, inputs_of_group, shapes};
 use crate::schedule::language::{Action, Extent, NameId, Names, Role, Shape};
 use crate::schedule::{self, Beat, Cost, Counts, Flops, Lane, Part, Place, Schedule, Section, kernel_lines};
@@ -205,7 +205,7 @@ impl<'a> Teller<'a> {
             cols: (uses.1 || place.j().is_some()).then(|| pair(cols)),
             class: place.tile().map(|(i, j)| plan.class(i, j)),
             pages: schedule.pages(step),
-            hbm_read_bytes: moved(cost.hbm_read.at(sums)) + schedule.entries(step) * Pages::ENTRY_BYTES,
+            hbm_read_bytes: moved(cost.hbm_read.at(sums)) + schedule.bytes_beside(step),
             hbm_write_bytes: moved(cost.hbm_write.at(sums)),
             on_chip_bytes: step.live,
             flops: FlopCounts::from(Flops {

@@ -7,9 +7,13 @@ use tilescope::attention::error_rule::{self, max_error};
 use tilescope::attention::input::bundled::CAPTURES;
 use tilescope::attention::input::random;
 use tilescope::attention::{Precision, Problem, naive};
-use tilescope::machine::{Meter, Run, View};
+use tilescope::machine::{Meter, MeterIndex, Run, View};
 use tilescope::schedule::algorithm::{self, by_name};
-use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling};
+use tilescope::schedule::language::Action;
+use tilescope::schedule::{Algorithm, Plan, Schedule, Setting, Tensor, Tiling, each_step};
+use tilescope::trace::{self, Export, Origin, Tiles, write_json};
+
+use crate::common::any_plans;
 
 fn precision(text: &str) -> Precision {
     Precision::read(text).unwrap_or_else(|fault| panic!("{text}: {fault}"))
@@ -193,6 +197,81 @@ fn scales_keep_large_inputs() {
     assert!(with == 0 && error < 0.2, "{with} {error}");
 }
 
+/// Loads of a run that move a block of one of `names`, step by step.
+fn loads_of(of: &Algorithm, setting: &Setting, names: &[&str]) -> u64 {
+    let mut loads = 0;
+    each_step(of, setting, |_, step| {
+        let line = of.line(step.line);
+        let is_load = matches!(line.statements[0].action, Action::Load { .. }) && !step.free;
+        let tensor = line.tensor().map(|tensor| of.text().tensors[tensor].name.as_str());
+        loads += u64::from(is_load && tensor.is_some_and(|name| names.contains(&name)));
+    });
+    loads
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// A scale is read with each block of an input that has some, 4 bytes, by every text under every mask.
+    #[test]
+    fn scales_are_read_with_their_blocks(plan in any_plans(), splits in 1usize..4, heads in 1usize..3) {
+        for (format, names) in [
+            ("e4m3,scales=block", &["Q", "K", "V"][..]),
+            ("bf16,K=e4m3,V=e4m3,scales=block", &["K", "V"]),
+            ("e4m3,Q=f16,O=f32,scales=block", &["K", "V"]),
+            ("e4m3", &[]),
+        ] {
+            let precision = Precision::read(format).expect(format);
+            let setting = Setting { plan: Plan { precision, ..plan.clone() }, splits, heads };
+            for of in algorithm::of_program() {
+                let (closed, wanted) = (of.closed_form_of(&setting), loads_of(of, &setting, names));
+                prop_assert_eq!(closed.read.get(Tensor::SCALES), wanted, "{} in {}", of.name(), format);
+                prop_assert_eq!(closed.read.bytes_of(Tensor::SCALES), 4 * wanted, "{} in {}", of.name(), format);
+                prop_assert_eq!(closed.write.get(Tensor::SCALES), 0);
+                let schedule = Schedule::of(of, setting.clone());
+                prop_assert_eq!(MeterIndex::new(&schedule).total().traffic, closed, "{} in {}", of.name(), format);
+                let mut steps = 0;
+                schedule.for_each(|_, step| steps += schedule.moved(step, Tensor::SCALES).0);
+                prop_assert_eq!(steps, wanted, "{} in {}", of.name(), format);
+            }
+        }
+    }
+}
+
+/// Of flash2 without a mask: one for each query block, and two for each tile. A trace adds them up, and one that was written
+/// before they were counted is read as it is.
+#[test]
+fn scales_of_a_trace_add_up() {
+    let problem = problem();
+    let run = run("flash2", &problem, TILING, "e4m3,O=f32,scales=block");
+    let plan = run.schedule.plan();
+    let (t_r, t_c) = (plan.t_r() as u64, plan.t_c() as u64);
+    let read_of = |tensor| run.totals(run.schedule.len()).traffic.read.get(tensor);
+    assert_eq!(read_of(Tensor::SCALES), t_r + 2 * t_r * t_c);
+    let export = Export {
+        origin: Origin::default(),
+        problem: &problem,
+        schedule: &run.schedule,
+        batch: 0,
+        head: 0,
+        hardware: None,
+        kernel_source: None,
+        d_o: None,
+    };
+    let mut bytes = Vec::new();
+    write_json(&mut bytes, &export, Tiles::None, |_| true).expect("it is written");
+    let trace = trace::read(&bytes).expect("a trace");
+    assert_eq!(trace.totals.tensors[&Tensor::SCALES].read_bytes, 4 * (t_r + 2 * t_r * t_c));
+    let mut before = trace.clone();
+    for step in before.steps.iter_mut().filter(|step| step.hbm_read_bytes > 0) {
+        step.hbm_read_bytes -= 4;
+    }
+    before.totals.hbm_read_bytes -= before.totals.tensors.remove(&Tensor::SCALES).expect("it has scales").read_bytes;
+    assert!(trace::read(&before.to_json()).is_ok());
+    before.steps[0].hbm_read_bytes += 4;
+    assert!(trace::read(&before.to_json()).is_err());
+}
+
 /// Bytes of one element, written out apart.
 fn bytes(format: &str) -> u64 {
     match format {
@@ -231,7 +310,7 @@ proptest! {
 
     /// The meters, the closed form, and elements times bytes are the same.
     #[test]
-    fn bytes_are_those_of_the_formats(plan in crate::common::any_plans(), (text, formats) in texts()) {
+    fn bytes_are_those_of_the_formats(plan in any_plans(), (text, formats) in texts()) {
         let plan = Plan { precision: precision(&text), bias: false, ..plan };
         let forward: Vec<&Algorithm> = ["standard", "flash1", "flash2", "flash2-lazy"].map(|name| by_name(name).unwrap()).into();
         for algorithm in forward {

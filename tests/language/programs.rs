@@ -33,7 +33,7 @@ fn walked(name: &str, setting: &Setting) -> Vec<Vec<Work>> {
         let (cost, counts) = (Cost::of(&algorithm, line, &setting.plan, keep, step.held), setting.counts(step.place));
         let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
         let work = &mut programs[at];
-        let read = bytes * cost.hbm_read.at(counts) + 4 * cost.lookups * counts.entries;
+        let read = bytes * cost.hbm_read.at(counts) + 4 * (cost.lookups * counts.entries + cost.scales * counts.one);
         work.loaded += if step.free { 0 } else { read } as f64;
         work.stored += (bytes * cost.hbm_write.at(counts)) as f64;
         work.matmul += cost.matmul.at(counts);
@@ -68,7 +68,7 @@ fn agree(name: &str, setting: &Setting) {
     let tally = closed_form(&algorithm, setting);
     let of_line = |(line, total): (&tilescope::schedule::language::Line, &tilescope::schedule::language::Totals)| {
         let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
-        (bytes * (total.hbm_read + total.hbm_write) + 4 * total.table_read) as f64
+        (bytes * (total.hbm_read + total.hbm_write) + 4 * (total.table_read + total.scales_read)) as f64
     };
     let total: f64 = algorithm.lines.iter().zip(&tally.lines).map(of_line).sum();
     assert!((bytes - total).abs() <= 1e-9 * total, "{name}: {bytes} and {total}, {setting:?}");

@@ -145,7 +145,7 @@ fn cases() -> Vec<Case> {
             chosen: &[("br", "2"), ("bc", "4"), ("head", "1"), ("kv-lengths", "7"), ("pack-heads", "true")],
             scene_mask: "lengths 7",
             n: (2, 9),
-            mask: Mask { key_lengths: Some(vec![7]), ..Mask::default() },
+            mask: Mask { key_lengths: Some(vec![7]), heads_as_rows: Some(2), ..Mask::default() },
             tiling: tiling(2, 4),
             precision: Precision::F32,
             splits: 1,

@@ -193,6 +193,7 @@ pub fn closed_form(algorithm: &Algorithm, setting: &Setting) -> Tally {
             for counts in new {
                 total.hbm_read += cost.hbm_read.at(counts) * heads;
                 total.table_read += cost.lookups * counts.entries * heads;
+                total.scales_read += cost.scales * counts.one * heads;
             }
         }
     }

@@ -6,10 +6,11 @@
 
 use std::ops::{Add, AddAssign, Mul};
 
+use crate::attention::Pages;
 use crate::schedule::{Lane, Plan};
 
 use super::shape::{Extent, Shape};
-use super::text::{Action, Algorithm, Expr, ExprKind, Line, NameId, Names};
+use super::text::{Action, Algorithm, Expr, ExprKind, Line, NameId, Names, Role};
 use super::words::{Function, Operator};
 
 /// Sums over places: of their pairs (query, key), queries, keys, how many there are, and the entries of the block table that
@@ -123,6 +124,8 @@ pub struct Cost {
     pub hbm_write: Linear,
     /// How often each entry of the block table that stands for the block is read.
     pub lookups: u64,
+    /// Scales of blocks of e4m3 that are read with them.
+    pub scales: u64,
     /// Elements on chip: each operand once.
     pub sram_read: Linear,
     pub sram_write: Linear,
@@ -133,7 +136,15 @@ pub struct Cost {
     pub other: Linear,
 }
 
+/// Bytes of a scale: an f32.
+pub const SCALE_BYTES: u64 = 4;
+
 impl Cost {
+    /// Bytes that a load reads beside its block: entries of the block table, and scales.
+    pub fn bytes_beside(&self, counts: Counts) -> u64 {
+        Pages::ENTRY_BYTES * self.lookups * counts.entries + SCALE_BYTES * self.scales * counts.one
+    }
+
     /// The cost of `line` when the statements of which `held` has the bit are carried out.
     pub fn of(algorithm: &Algorithm, line: &Line, plan: &Plan, keep_is_given: bool, held: u32) -> Self {
         let (none, cost) = (Names::default(), Self::default());
@@ -170,6 +181,9 @@ impl Adder<'_> {
             Action::Load { tensor, .. } => {
                 let is_paged = self.plan.pages.is_some() && algorithm.tensors[*tensor].is_of_cache();
                 self.cost.lookups += u64::from(is_paged);
+                let tensor = &algorithm.tensors[*tensor];
+                let is_scaled = tensor.role == Role::In && self.plan.precision.scales(&tensor.name);
+                self.cost.scales += u64::from(is_scaled);
                 self.cost.hbm_read += block;
                 self.cost.sram_write += block;
             }

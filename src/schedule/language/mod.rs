@@ -28,7 +28,7 @@ mod walk;
 mod words;
 
 pub use closed::{closed_form, visits};
-pub use cost::{Cost, Counts, Linear};
+pub use cost::{Cost, Counts, Linear, SCALE_BYTES};
 pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Race, Span};
 pub use effects::{Effects, whole_rows};

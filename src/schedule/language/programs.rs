@@ -7,7 +7,7 @@ use crate::attention::{Pages, Runs, TileClass};
 use crate::schedule::{OnChip, Place};
 
 use super::closed::{Kind, closed_form, kinds_of_tiles};
-use super::cost::{Cost, Counts};
+use super::cost::{Cost, Counts, SCALE_BYTES};
 use super::formats::element_bytes;
 use super::ledger::footprint;
 use super::setting::Setting;
@@ -49,8 +49,6 @@ pub struct KernelWork {
     /// What a program holds on chip.
     pub on_chip: OnChip,
 }
-
-const ENTRY_BYTES: f64 = Pages::ENTRY_BYTES as f64;
 
 /// Kernels with more programs a head than this are not listed.
 pub const MOST_PROGRAMS: usize = 1 << 20;
@@ -114,7 +112,8 @@ impl<'a> Summary<'a> {
             };
             let once = line.statements.iter().any(|of| matches!(of.action, Action::Load { once: true, .. }));
             let element_bytes = line.tensor().map_or(0.0, bytes);
-            let read = element_bytes * total.hbm_read as f64 + ENTRY_BYTES * total.table_read as f64;
+            let beside = Pages::ENTRY_BYTES * total.table_read + SCALE_BYTES * total.scales_read;
+            let read = element_bytes * total.hbm_read as f64 + beside as f64;
             OfLine { costs: Kind::ALL.map(cost), element_bytes, once: once.then(|| read / total.steps.max(1) as f64) }
         };
         let lines = algorithm.lines.iter().zip(&tally.lines).map(of_line).collect();
@@ -135,10 +134,7 @@ impl<'a> Summary<'a> {
                 let Some(cost) = &of.costs[kind as usize] else { return };
                 work.loaded += match of.once {
                     Some(each) => each * counts.one as f64,
-                    None => {
-                        let entries = (cost.lookups * counts.entries) as f64;
-                        of.element_bytes * cost.hbm_read.at(counts) as f64 + ENTRY_BYTES * entries
-                    }
+                    None => of.element_bytes * cost.hbm_read.at(counts) as f64 + cost.bytes_beside(counts) as f64,
                 };
                 work.stored += of.element_bytes * cost.hbm_write.at(counts) as f64;
                 work.matmul += cost.matmul.at(counts);

@@ -14,8 +14,9 @@ pub struct Totals {
     /// Elements between HBM and chip.
     pub hbm_read: u64,
     pub hbm_write: u64,
-    /// Entries of the block table.
+    /// Entries of the block table, and scales of blocks.
     pub table_read: u64,
+    pub scales_read: u64,
     /// Elements on chip.
     pub sram_read: u64,
     pub sram_write: u64,
@@ -29,6 +30,7 @@ impl Totals {
         self.hbm_read += if free { 0 } else { cost.hbm_read.at(counts) };
         self.hbm_write += cost.hbm_write.at(counts);
         self.table_read += if free { 0 } else { cost.lookups * counts.entries };
+        self.scales_read += if free { 0 } else { cost.scales * counts.one };
         self.sram_read += cost.sram_read.at(counts);
         self.sram_write += cost.sram_write.at(counts);
         self.flops.matmul += cost.matmul.at(counts);
@@ -43,6 +45,7 @@ impl AddAssign for Totals {
         self.hbm_read += other.hbm_read;
         self.hbm_write += other.hbm_write;
         self.table_read += other.table_read;
+        self.scales_read += other.scales_read;
         self.sram_read += other.sram_read;
         self.sram_write += other.sram_write;
         self.flops.matmul += other.flops.matmul;

@@ -158,8 +158,9 @@ fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
     let text = schedule.algorithm.text();
     let lines = text.lines.iter().zip(closed_form(text, &schedule.setting).lines);
     let moved = lines.filter_map(|(line, totals)| {
-        if flow.tensor == Tensor::BLOCK_TABLE {
-            return (totals.table_read > 0).then_some((line.label.as_str(), totals.steps, totals.table_read));
+        let beside = [(Tensor::BLOCK_TABLE, totals.table_read), (Tensor::SCALES, totals.scales_read)];
+        if let Some((_, read)) = beside.into_iter().find(|(tensor, _)| *tensor == flow.tensor) {
+            return (read > 0).then_some((line.label.as_str(), totals.steps, read));
         }
         let elements = if flow.way == Way::Read { totals.hbm_read } else { totals.hbm_write };
         let tensor = line.tensor().map(|id| schedule.algorithm.hbm_tensor(id, schedule.plan()).tensor);

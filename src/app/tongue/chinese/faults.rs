@@ -176,7 +176,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} are {1}, but its block is {2}", "{0} 是 {1}，但它的块是 {2}"),
     ("absent", "缺失"),
     ("its pages are not those of its block", "它的存储块不是它那一块的"),
-    ("it reads fewer bytes than its entries of the block table have", "它读取的字节少于块表中它的条目所占的字节"),
+    ("it reads fewer bytes than stand beside its block", "它读取的字节少于与它的块一起读取的字节"),
     ("a row of pages of the pool is needed for each batch entry", "每个批次项都需要一行池中的存储块"),
     ("class is {0}, but the mask makes it {1}", "类别是{0}，但按掩码应为{1}"),
     ("{0} has {1} {1|number|numbers} for {2} {2|row|rows}", "{0} 有 {1} 个数，却有 {2} 行"),

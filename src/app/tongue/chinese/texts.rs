@@ -36,8 +36,8 @@ pub static TABLE: &[(&str, &str)] = &[
     ("{0} stands twice", "{0} 出现了两次"),
     ("{0} stands twice in the header", "{0} 在文本开头出现了两次"),
     (
-        "{0} is read with the blocks of K and V of a run that has pages, and stands in no header",
-        "{0} 随按存储块存放的 K 和 V 的块一起读取，不写在开头",
+        "{0} is read with the blocks of inputs that have one, and stands in no header",
+        "{0} 随有它的输入的块一起读取，不写在开头",
     ),
     (
         "{0} is given with a run that has one, and stands in no header: load {0}[i,j] when ..",
