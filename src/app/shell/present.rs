@@ -27,7 +27,7 @@ const HEIGHT: f32 = 400.0;
 /// The share of the width that a task has; the picture keeps its height.
 const TASK: f32 = 0.38;
 /// Of an answer whose reasons would be scrolled in that.
-const LONG_TASK: f32 = 0.46;
+const LONG_TASK: f32 = 0.5;
 
 /// How much larger everything is on a screen of so many points at its own scale.
 fn zoom_for(height: f32) -> f32 {
