@@ -26,6 +26,8 @@ use crate::playback::lesson::{BeatPicture, Distance, Shown};
 const HEIGHT: f32 = 400.0;
 /// The share of the width that a task has; the picture keeps its height.
 const TASK: f32 = 0.38;
+/// Of an answer whose reasons would be scrolled in that.
+const LONG_TASK: f32 = 0.5;
 
 /// How much larger everything is on a screen of so many points at its own scale.
 fn zoom_for(height: f32) -> f32 {
@@ -72,7 +74,8 @@ const STEP: f32 = 0.05;
 
 /// Shows what is scrolled in type as large as lets all of it be seen; what is longer yet is scrolled in the smallest. Before
 /// the answer, where there are controls, nothing changes its size, but things may stand closer.
-fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) {
+/// Gives whether some of it has to be scrolled even so.
+fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) -> bool {
     let room = ui.available_size().round();
     let id = ui.scope_id().with(("part of the text", is_revealed, room.x as u32, room.y as u32));
     let part = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(1.0);
@@ -89,10 +92,12 @@ fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) {
         add(ui);
     });
     let least = if is_revealed { LEAST_TEXT } else { 1.0 - STEP };
-    if part > least && shown.content_size.y > shown.inner_rect.height() + 0.5 {
+    let is_over = shown.content_size.y > shown.inner_rect.height() + 0.5;
+    if part > least && is_over {
         ui.data_mut(|data| data.insert_temp(id, (part - STEP).max(LEAST_TEXT)));
         ui.request_repaint();
     }
+    is_over && part <= least
 }
 
 /// The beat's own picture: its bars, or the table, the picture or the formula of its prose.
@@ -267,12 +272,21 @@ impl App {
             .resizable(false)
             .show(ui, |ui| line(ui, self.lesson.as_ref().filter(|_| !talk.is_away), step.as_deref()));
         if let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.has_task() && !talk.is_away) {
-            let width = ui.available_width() * TASK;
+            // Reasons that are too long for that in the smallest type have more of the width.
+            let screen = ctx.content_rect().size().round();
+            let at = (lesson.key.clone(), lesson.position.beat, screen.x as u32, screen.y as u32);
+            let id = egui::Id::unique(("long reasons", at));
+            let is_long = lesson.position.is_revealed && ctx.data(|data| data.get_temp(id)).unwrap_or(false);
+            let width = ui.available_width() * if is_long { LONG_TASK } else { TASK };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
-                ui.push_id((lesson.key.clone(), lesson.position.beat), |ui| {
-                    fitted(ui, lesson.position.is_revealed, |ui| asked(ui, &mut talk, lesson, messages));
+                let is_over = ui.push_id((lesson.key.clone(), lesson.position.beat), |ui| {
+                    fitted(ui, lesson.position.is_revealed, |ui| asked(ui, &mut talk, lesson, messages))
                 });
+                if lesson.position.is_revealed && is_over.inner && !is_long {
+                    ctx.data_mut(|data| data.insert_temp(id, true));
+                    ctx.request_repaint();
+                }
             });
         }
         if let Some((scene, snapshot)) = scene.as_ref().zip(snapshot.as_deref()) {

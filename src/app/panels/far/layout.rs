@@ -180,7 +180,7 @@ impl Unscaled {
 }
 
 /// The ground of the map with the card of the chip, and the scale that the tokens have there.
-struct Placed {
+struct Ground {
     ground: Rect,
     card: Option<Rect>,
     beside: Vec<Unscaled>,
@@ -189,7 +189,7 @@ struct Placed {
     scale: f32,
 }
 
-impl Placed {
+impl Ground {
     fn new(subject: &Subject<'_>, ground: Rect, card: Option<Rect>) -> Self {
         let (beside, sheets, more_splits) = tensors(subject, ground.width());
         let mut placed = Self { ground, card, beside, sheets, more_splits, scale: 0.0 };
@@ -251,12 +251,12 @@ impl MapLayout {
 
     /// The points that a token has in `area`.
     pub fn scale(subject: &Subject<'_>, area: Rect) -> f32 {
-        Placed::best(subject, area).scale
+        Ground::best(subject, area).scale
     }
 
     /// With no more than so many points a token, as beside another map.
     pub fn at_most(subject: &Subject<'_>, area: Rect, most: f32) -> Self {
-        let mut placed = Placed::best(subject, area);
+        let mut placed = Ground::best(subject, area);
         placed.scale = placed.scale.min(most);
         let (ground, scale) = (placed.ground, placed.scale);
         let mut layout = Self {
