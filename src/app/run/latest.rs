@@ -161,7 +161,12 @@ mod tests {
         latest.by_worker(&ctx, 4, |_| Ok("for nobody"));
         assert_eq!(latest.at_once(5, || "cheap"), Some(&"cheap"));
         assert!(!latest.is_busy());
-        latest.by_worker(&ctx, 6, |_| Ok("for nobody"));
+        latest.by_worker(&ctx, 6, |signals| {
+            while !signals.is_cancelled() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Ok("for nobody")
+        });
         assert_eq!(latest.by_worker(&ctx, 5, |_| panic!("it is known")), Some(Ok(&"cheap")));
         assert!(!latest.is_busy());
     }
