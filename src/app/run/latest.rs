@@ -6,13 +6,17 @@ use eframe::egui::Context;
 use crate::app::run::job::{self, Job, Signals};
 use crate::sentence::Sentence;
 
+/// The work towards a value, or why there is none; and what begins it.
+type MakingJob<T> = Job<Result<T, Sentence>>;
+type StartMaking<T> = Box<dyn FnOnce() -> MakingJob<T>>;
+
 /// What was made last and of which key, and the work towards the next.
 pub struct Latest<K, T> {
     /// Or why it could not be made: it is not asked for again.
     known: Option<(K, Result<T, Sentence>)>,
-    making: Option<(K, Job<Result<T, Sentence>>)>,
+    making: Option<(K, MakingJob<T>)>,
     /// What is made once nothing else is.
-    next: Option<(K, Box<dyn FnOnce() -> Job<Result<T, Sentence>>>)>,
+    next: Option<(K, StartMaking<T>)>,
 }
 
 impl<K, T> Default for Latest<K, T> {
@@ -157,7 +161,12 @@ mod tests {
         latest.by_worker(&ctx, 4, |_| Ok("for nobody"));
         assert_eq!(latest.at_once(5, || "cheap"), Some(&"cheap"));
         assert!(!latest.is_busy());
-        latest.by_worker(&ctx, 6, |_| Ok("for nobody"));
+        latest.by_worker(&ctx, 6, |signals| {
+            while !signals.is_cancelled() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Ok("for nobody")
+        });
         assert_eq!(latest.by_worker(&ctx, 5, |_| panic!("it is known")), Some(Ok(&"cheap")));
         assert!(!latest.is_busy());
     }
