@@ -60,7 +60,9 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
     for choice in revealed.into_iter().flat_map(|revealed| &revealed.choices) {
         if let Some(thought) = &choice.misconception {
             ui.add_space(ui.spacing().item_spacing.y.min(SPACE));
-            let text = fill(ui.ctx(), "{0}: {1}", &[&format!("**{}**", choice.text), thought]);
+            // What is a sentence ends at the colon, and not before it.
+            let choice = choice.text.trim_end_matches(['.', '。']);
+            let text = fill(ui.ctx(), "{0}: {1}", &[&format!("**{choice}**"), thought]);
             prose::line(ui, &text, task::size(ui));
         }
     }
