@@ -177,7 +177,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("absent", "缺失"),
     ("its pages are not those of its block", "它的存储块不是它那一块的"),
     ("it reads fewer bytes than stand beside its block", "它读取的字节少于与它的块一起读取的字节"),
-    ("a row of pages of the pool is needed for each batch entry", "每个批次项都需要一行池中的存储块"),
+    ("a row of pages of the pool is needed for each batch entry", "每个批次项都需要一行存储块"),
     ("class is {0}, but the mask makes it {1}", "类别是{0}，但按掩码应为{1}"),
     ("{0} has {1} {1|number|numbers} for {2} {2|row|rows}", "{0} 有 {1} 个数，却有 {2} 行"),
     ("{0} is not a tile of {1} x {2}", "{0} 不是 {1} x {2} 的分块"),
