@@ -21,7 +21,8 @@ const KEYS = 4u;                // keys of a thread: every eighth, likewise
 const GROUPS = BR / ROWS;       // threads that share a key
 const LANES = BC / KEYS;        // threads that share a query
 const THREADS = GROUPS * LANES;
-const MAX_OUT = 4u;             // vec4s of O that a thread holds of each of its queries: 4 * 8 lanes * 4 floats = 128
+const MAX_VECS = 8u;            // d and d_v are 16 * 8 at most
+const MAX_OUT = MAX_VECS * 4u / LANES;                      // vec4s of O that a thread holds of each of its queries
 override OUT: u32 = (DV_VECS + 1u) / 2u;                    // of them in use
 
 // One vec4 more in each row: eight threads that read eight rows meet eight different banks.

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod clock;
+mod committed;
 mod compute;
 mod guard;
 mod measure;

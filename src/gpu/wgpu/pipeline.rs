@@ -1,18 +1,18 @@
 //! A compiled kernel: its bindings, and its pipelines, made when they are first needed and kept.
-#![allow(unsafe_code)] // One call, of which a note says why it is sound.
 
 use std::collections::HashMap;
 
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
     BindingType, BufferBindingType, CompilationInfo, ComputePipeline, ComputePipelineDescriptor, Device,
-    PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderRuntimeChecks,
-    ShaderSource, ShaderStages,
+    PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource,
+    ShaderStages,
 };
 
 use super::super::kernels::ATTENTION_WGSL;
 use super::super::source::Remark;
 use super::super::{GpuError, Kernel, SourceError};
+use super::committed;
 use super::guard::compiled;
 use super::memory::Tensors;
 use super::params::{ROW_UNIT, padded};
@@ -48,19 +48,9 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Compiles a kernel as it is committed. wgpu adds a counter to every loop, so that each ends: with it the kernels take two to
-    /// five times as long (`kernels/README.md`). Accesses out of bounds are caught as ever.
+    /// Compiles a kernel as it is committed.
     pub(super) fn own(device: &Device, kernel: &'static Kernel) -> Result<Self, GpuError> {
-        let checks = ShaderRuntimeChecks { force_loop_bounding: false, ..ShaderRuntimeChecks::checked() };
-        compiled(device, || {
-            let label = Some(kernel.file);
-            let source = ShaderSource::Wgsl(kernel.text().into());
-            // SAFETY: the loops of the committed texts count up to a bound that does not change; all checks that keep memory
-            // safe stay on.
-            let module =
-                unsafe { device.create_shader_module_trusted(ShaderModuleDescriptor { label, source }, checks) };
-            Self { kernel, module, pipelines: HashMap::new() }
-        })
+        compiled(device, || Self { kernel, module: committed::module(device, kernel), pipelines: HashMap::new() })
     }
 
     /// Compiles the whole text of a kernel; errors with the compiler's message.
