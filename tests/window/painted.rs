@@ -30,7 +30,7 @@ fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
             let place = |row: &eframe::egui::epaint::text::PlacedRow| {
                 row.visuals.mesh_bounds.translate(pos.to_vec2() + row.pos.to_vec2())
             };
-            let lines: Vec<Rect> = galley.rows.iter().map(place).filter(|line| line.is_positive()).collect();
+            let lines: Vec<Rect> = galley.rows.iter().map(place).filter(Rect::is_positive).collect();
             let size = galley.job.sections.iter().map(|section| section.format.font_id.size).fold(0.0, f32::max);
             // A formula stands in the gap of its line.
             let has_formula = galley.text().contains("\u{a0}\u{a0}");

@@ -33,7 +33,7 @@ pub fn fitting(flows: &[Flow], room: f32) -> (Vec<Flow>, Vec<&'static str>) {
     if is_room_for(flows.len()) {
         return (flows.to_vec(), Vec::new());
     }
-    let (moved, none): (Vec<Flow>, Vec<Flow>) = flows.iter().cloned().partition(|flow| flow.end.bytes > 0);
+    let (moved, none): (Vec<Flow>, Vec<Flow>) = flows.iter().copied().partition(|flow| flow.end.bytes > 0);
     let mut names: Vec<&str> = none.iter().map(|flow| flow.tensor.name()).collect();
     names.dedup();
     (moved, names)
