@@ -29,9 +29,11 @@ pub const BEHIND: f32 = 8.0;
 /// Of a slot, from side to side: more is folded to this at the same area.
 const MOST_ASPECT: f32 = 4.0;
 const LEAST_SLOT: f32 = 3.0;
-/// Room for the name of a square; for that of the plane where it has two sizes.
+/// Room for the name of a square; for that of the plane where it has two sizes, and for a letter.
 const NAMED_AREA: f32 = 26.0;
 const NAMED_PLANE: f32 = 52.0;
+const NAMED_LETTER: f32 = 14.0;
+const GAP_OF_AREAS: f32 = 8.0;
 /// A card below the map is at least and at most so high, so far below it, where the scale grows by so much.
 const LEAST_CARD: f32 = 124.0;
 const MOST_CARD: f32 = 320.0;
@@ -455,11 +457,18 @@ fn areas(subject: &Subject<'_>, room: Rect) -> Vec<Area> {
         (AreaOf::Tile, product(plan.br, plan.bc)),
     ];
     of.extend(subject.budget.map(|budget| (AreaOf::Chip, budget / bytes)));
-    let gap = 8.0;
-    // In a narrow room K, which is as Q mostly, gives its place to the others.
-    let named = |of: AreaOf| if of == AreaOf::Scores && plan.n_q != plan.n_k { NAMED_PLANE } else { NAMED_AREA };
-    let columns = of.iter().map(|(of, _)| named(*of) + gap).sum::<f32>() - gap;
-    of.retain(|(of, _)| *of != AreaOf::Keys || columns + NAMED_AREA <= room.width());
+    let name = |of: AreaOf| match of {
+        AreaOf::Scores if plan.n_q != plan.n_k => NAMED_PLANE,
+        AreaOf::Queries | AreaOf::Keys => NAMED_LETTER,
+        _ => NAMED_AREA,
+    };
+    let columns = |of: &[(AreaOf, u64)]| of.iter().map(|(of, _)| name(*of) + GAP_OF_AREAS).sum::<f32>() - GAP_OF_AREAS;
+    // In a narrow room K, which is as Q mostly, gives its place to the others; in one that is narrower yet the names stand
+    // closer, and the squares stay.
+    let is_narrow = columns(&of) + NAMED_AREA > room.width();
+    of.retain(|(of, _)| *of != AreaOf::Keys || !is_narrow);
+    let closer = (room.width() / columns(&of)).min(1.0);
+    let (gap, named) = (GAP_OF_AREAS * closer, |of: AreaOf| name(of) * closer);
     // Each stands above its name.
     let step = |(of, n): (AreaOf, u64), scale: f32| ((n as f32).sqrt() * scale).max(named(of)) + gap;
     let width = |scale: f32| of.iter().map(|of| step(*of, scale)).sum::<f32>() - gap;

@@ -152,6 +152,22 @@ fn squares_and_slots_have_true_areas() {
     });
 }
 
+/// Also where the plane has two sizes, and its name is long, beside a question.
+#[test]
+fn squares_are_drawn_in_the_narrowest_card() {
+    let algorithm = algorithm::by_name("flash2").unwrap();
+    for shape in [(8, 8, 4), (8, 12, 4), (12, 8, 4), (1, 1024, 64)] {
+        let setting = setting(shape, (4, 4), 1);
+        for (width, height) in (300..1000).step_by(10).flat_map(|w| (240..600).step_by(30).map(move |h| (w, h))) {
+            let area = Rect::from_min_size(pos2(0.0, 0.0), vec2(width as f32, height as f32));
+            let subject = Subject { algorithm, setting: &setting, buffers: &[], budget: Some(512), words: Vec2::ZERO };
+            let layout = MapLayout::new(&subject, area);
+            let largest = layout.areas.iter().map(|area| area.rect.width()).fold(0.0, f32::max);
+            assert!(layout.areas.is_empty() || largest >= 16.0, "{largest} in {area:?} of {shape:?}");
+        }
+    }
+}
+
 #[test]
 fn a_tensor_stands_where_the_header_says() {
     let stands = |name: &str| {
