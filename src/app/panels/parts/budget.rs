@@ -1,8 +1,8 @@
 //! The budgets of a thread block, and how much of each is in use.
 
-use eframe::egui::{Align2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use eframe::egui::{Align2, Color32, FontId, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use crate::app::ink::draw::{fit_text, shrink_text};
+use crate::app::ink::draw::fit_text;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
@@ -64,7 +64,7 @@ pub fn paint_budget(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     for (n, budget) in budgets.iter().enumerate() {
         let left = rect.left() + n as f32 * width;
         let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 2.0 * SPACE, rect.height()));
-        paint_one_budget(ui, place, budget, palette);
+        paint_one_budget(ui, place, budget, palette, part_of(ui, place, budget));
     }
 }
 
@@ -80,37 +80,65 @@ pub fn paint_budgets(ui: &Ui, rect: Rect, look: &Look<'_>, palette: &Palette) {
     }
     let budgets = budgets(look);
     let height = (rect.height() / budgets.len().max(1) as f32).min(16.0);
-    for (n, budget) in budgets.iter().enumerate() {
+    let places = (0..budgets.len()).map(|n| {
         let top = rect.bottom() - (budgets.len() - n) as f32 * height - 2.0;
-        let place = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right() - 2.0 * SPACE, top + height));
-        paint_one_budget(ui, place, budget, palette);
+        Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right() - 2.0 * SPACE, top + height))
+    });
+    // Lines that stand together have one size, that of the longest.
+    let part = places.clone().zip(&budgets).map(|(place, budget)| part_of(ui, place, budget)).fold(1.0, f32::min);
+    for (place, budget) in places.zip(&budgets) {
+        paint_one_budget(ui, place, budget, palette, part);
     }
 }
 
-fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette) {
-    let bar =
-        Rect::from_min_size(pos2(place.left(), place.center().y - 3.0), vec2(64.0_f32.min(place.width() / 5.0), 6.0));
+/// The bar of a line.
+fn bar_of(place: Rect) -> Rect {
+    Rect::from_min_size(pos2(place.left(), place.center().y - 3.0), vec2(64.0_f32.min(place.width() / 5.0), 6.0))
+}
+
+/// Where its text stands.
+fn line_of(place: Rect) -> Rect {
+    Rect::from_min_max(pos2(bar_of(place).right() + 2.0 * SPACE, place.top()), place.max)
+}
+
+fn width_of(ui: &Ui, text: &str) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), font_of(text), Color32::PLACEHOLDER).size().x
+}
+
+fn font_of(text: &str) -> FontId {
+    theme::readable_font(text, theme::text(theme::LABEL))
+}
+
+/// The part of its size that a line's text has room for.
+fn part_of(ui: &Ui, place: Rect, budget: &Budget) -> f32 {
+    let line = line_of(place);
+    ((line.width() - 1.0) / width_of(ui, &line_text(ui, line, budget)).max(1.0)).clamp(0.1, 1.0)
+}
+
+/// Where room is short the mark says that it is over, and the bar's place which it is.
+fn line_text(ui: &Ui, line: Rect, budget: &Budget) -> String {
+    let [whole, shorter, least] =
+        [budget_text(ui, budget), short_text(ui, budget, "{0} of {1} {2}"), short_text(ui, budget, "{0} of {1}")];
+    [whole, shorter].into_iter().find(|text| LEAST_PART * width_of(ui, text) <= line.width()).unwrap_or(least)
+}
+
+/// `part` is the size of the text, of that of a label.
+fn paint_one_budget(ui: &Ui, place: Rect, budget: &Budget, palette: &Palette, part: f32) {
+    let (bar, line) = (bar_of(place), line_of(place));
     let is_over = budget.is_over();
-    let part = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
+    let in_use = (budget.used as f32 / budget.of.max(1) as f32).min(1.0);
     let painter = ui.painter();
     painter.rect_filled(bar, 3.0, palette.empty);
-    let used = Rect::from_min_size(bar.min, vec2((bar.width() * part).max(2.0), bar.height()));
+    let used = Rect::from_min_size(bar.min, vec2((bar.width() * in_use).max(2.0), bar.height()));
     painter.rect_filled(used, 3.0, if is_over { palette.trouble } else { palette.ink });
     if is_over {
         let behind = Rect::from_min_max(pos2(bar.right() + SPACE, place.top() - 1.0), place.max);
         painter.rect_filled(behind, 4.0, palette.trouble_soft);
     }
-    let line = Rect::from_min_max(pos2(bar.right() + 2.0 * SPACE, place.top()), place.max);
-    let font = theme::text(theme::LABEL);
-    let fits = |text: &String| {
-        let font = theme::readable_font(text, font.clone());
-        LEAST_PART * painter.layout_no_wrap(text.clone(), font, palette.ink).size().x <= line.width()
-    };
-    // Where room is short the mark says that it is over, and the bar's place which it is.
-    let [whole, shorter, least] =
-        [budget_text(ui, budget), short_text(ui, budget, "{0} of {1} {2}"), short_text(ui, budget, "{0} of {1}")];
-    let text = [whole, shorter].into_iter().find(fits).unwrap_or(least);
-    shrink_text(painter, line, Align2::LEFT_CENTER, &text, font, palette.ink);
+    let text = line_text(ui, line, budget);
+    let font = font_of(&text);
+    let font = FontId::new(part * font.size, font.family);
+    painter.text(line.left_center(), Align2::LEFT_CENTER, text, font, palette.ink);
 }
 
 fn short_text(ui: &Ui, budget: &Budget, pattern: &str) -> String {

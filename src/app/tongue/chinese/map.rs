@@ -15,7 +15,7 @@ pub static TABLE: &[(&str, &str)] = &[
     ("key blocks j", "键块 j"),
     ("splits s", "切分 s"),
     ("heads h", "注意力头 h"),
-    ("{0}: computed, never stored", "{0}：算出来，但从不存入显存"),
+    ("{0}: computed, never stored", "{0}：算出，从不存入显存"),
     ("{0}: whole in HBM", "{0}：整个存在显存里"),
     ("d is folded {0}\u{a0}x", "d 方向压缩 {0}\u{a0}倍"),
     ("d is stretched {0}\u{a0}x", "d 方向拉宽 {0}\u{a0}倍"),
