@@ -113,7 +113,7 @@ pub struct Measurement {
 }
 
 /// The rows that need no GPU and no window.
-pub const ENGINE: [Measurement; 9] = [
+pub const ENGINE: [Measurement; 11] = [
     row("gemm-calibration", "the matrix product of the engine, 64x64x64 f32, against that of plain attention", gemm),
     row("stepper-vs-naive", "instrumented flash2, N 4096, d 64, 64x64, against plain attention", stepper_vs_naive),
     Measurement {
@@ -132,6 +132,8 @@ pub const ENGINE: [Measurement; 9] = [
     row("schedule-build", "flash2, N 16384, 64x64: the schedule with its meters", build),
     row("seek-flash2", "seek to a random step, N 16384, 64x64", seek_flash2),
     row("seek-flash1", "seek to a random step, N 16384, 64x64", seek_flash1),
+    row("seek-flash2-backward", "seek to a random step of a backward pass, N 16384, 64x64", seek_flash2_backward),
+    row("seek-flash1-backward", "seek to a random step of a backward pass, N 16384, 64x64", seek_flash1_backward),
     row("trace-export", "JSON trace without tile values", super::trace::export_speed),
 ];
 
@@ -312,15 +314,23 @@ fn build() -> Option<Row> {
 }
 
 fn seek_flash2() -> Option<Row> {
-    seek("seek-flash2", "flash2")
+    seek("seek-flash2", "flash2", 16.0)
 }
 
 fn seek_flash1() -> Option<Row> {
-    seek("seek-flash1", "flash1")
+    seek("seek-flash1", "flash1", 16.0)
 }
 
-/// The slowest of 200 seeks to random steps.
-fn seek(name: &str, algorithm: &str) -> Option<Row> {
+fn seek_flash2_backward() -> Option<Row> {
+    seek("seek-flash2-backward", "flash2-backward", 32.0)
+}
+
+fn seek_flash1_backward() -> Option<Row> {
+    seek("seek-flash1-backward", "flash1-backward", 32.0)
+}
+
+/// The slowest of 200 seeks to random steps, against a limit in milliseconds.
+fn seek(name: &str, algorithm: &str, limit: f64) -> Option<Row> {
     let problem = problem(16384, 16384, 64);
     let run = Run::new(schedule(algorithm, &problem, 64), &problem, 0, 0, |_| true).expect("nobody stops it");
     let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -331,7 +341,7 @@ fn seek(name: &str, algorithm: &str) -> Option<Row> {
         std::hint::black_box(run.view(cursor));
         worst = worst.max(start.elapsed());
     }
-    Some(Row::against(name, millis(worst), "ms, slowest of 200", 16.0))
+    Some(Row::against(name, millis(worst), "ms, slowest of 200", limit))
 }
 
 pub(super) fn millis(time: Duration) -> f64 {
