@@ -185,7 +185,8 @@ pub trait Backend: Send {
 
     /// Times a kernel by itself, warm, by the GPU's clock, on numbers that mean nothing.
     ///
-    /// Errors as [`Backend::run`] does, and with [`Refusal::Measure`] where the backend cannot.
+    /// Errors as [`Backend::run`] does, with [`Refusal::Measure`] where the backend cannot, and with [`Refusal::Clock`] where
+    /// the device does not tell the time.
     fn measure(&mut self, _workload: &Workload, _cancel: &AtomicBool) -> Result<Measured, GpuError> {
         Err(Refusal::Measure { backend: self.info().backend }.into())
     }

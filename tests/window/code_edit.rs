@@ -124,6 +124,8 @@ fn every_result_of_a_changed_kernel_says_so() {
     press(&mut harness, NONE, Key::F8);
     assert_eq!(said(&harness).as_deref(), Some(CHANGED));
     assert_eq!(value(&harness, "largest error of the run"), "! 0.2500");
+    let slower = |harness: &Harness<'_, App>| all_text(harness).iter().any(|line| line.contains("counts the rounds"));
+    assert!(slower(&harness), "its time is no time of the committed text");
     // The closed forms count the work of another kernel.
     assert!(harness.query_by_label("FLOPs of the run").is_none() && harness.query_by_label("rate").is_none());
     assert!(value(&harness, "roofline").starts_with("no run"));
@@ -135,6 +137,7 @@ fn every_result_of_a_changed_kernel_says_so() {
             click(&mut harness, button);
         }
         assert_eq!(said(&harness).as_deref(), Some(CHANGED), "{tab}");
+        assert_eq!(slower(&harness), tab == "Sweep", "{tab}");
     }
     // Another device begins with the house's kernels, and the text stays.
     let text_before = text(&harness);

@@ -5,7 +5,7 @@ use egui_plot::{GridInput, GridMark, Plot, PlotBounds, PlotPoint, PlotUi, Text};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::Palette;
-use crate::app::tongue::words::fill;
+use crate::app::tongue::words::{fill, tr};
 
 /// A plot with two logarithmic axes that stands still, `height` points high.
 pub fn plot<'a>(ui: &Ui, name: &'a str, height: f32, x: LogAxis<'a>, y: LogAxis<'a>) -> Plot<'a> {
@@ -118,6 +118,15 @@ pub fn of_changed_source(ui: &mut Ui, changed: Option<&str>) {
     let text = fill(ui.ctx(), "Changed source: these numbers are of {0} as it was edited here.", &[&file]);
     let label = warning(ui, &format!("! {text}"));
     draw::describe(&label, "changed source", &text);
+}
+
+/// Why a time of a changed WGSL text is none of the text in `kernels/`.
+pub fn of_changed_time(ui: &mut Ui, changed: Option<&str>) {
+    if changed.is_some_and(|file| file.ends_with(".wgsl")) {
+        let text = "Its time is not that of the text in kernels/: in a changed text wgpu counts the rounds of each loop, \
+            so that none runs for ever, and that is slower.";
+        note(ui, tr(ui.ctx(), text));
+    }
 }
 
 /// A sentence that must not be overlooked.

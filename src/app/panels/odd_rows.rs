@@ -213,12 +213,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::app::ink::motion::Motion;
     use crate::app::run::job::Signals;
-    use crate::app::run::selection::Selection;
     use crate::app::run::settings::Settings;
     use crate::app::run::snapshot::Snapshot;
-    use crate::app::state::seen::Question;
     use crate::attention::input::random;
     use crate::schedule::Tiling;
 
@@ -233,16 +230,7 @@ mod tests {
         assert!(!scene.run.is_carried_out() && scene.has_first_pass());
         let told = |cursor: u64, query: usize| {
             let snapshot = Snapshot::new(&scene, cursor, None);
-            let look = Look {
-                scene: &scene,
-                snapshot: &snapshot,
-                selection: Selection::default(),
-                check: None,
-                generation: 0,
-                motion: Motion::still(),
-                question: Question::default(),
-                race: None,
-            };
+            let look = Look::at(&scene, &snapshot);
             (untold(&look, query).map(|said| said.to_string()), met(&look, query).map(|odd| odd.why.to_string()))
         };
         // In the first block: rows 4 and 5 after their last product.

@@ -23,6 +23,23 @@ pub struct Look<'a> {
     pub race: Option<&'a Race>,
 }
 
+#[cfg(test)]
+impl<'a> Look<'a> {
+    /// A step at rest, of which nothing is asked.
+    pub fn at(scene: &'a FinishedRun, snapshot: &'a Snapshot) -> Self {
+        Self {
+            scene,
+            snapshot,
+            selection: Selection::default(),
+            check: None,
+            generation: 0,
+            motion: Motion::still(),
+            question: Question::default(),
+            race: None,
+        }
+    }
+}
+
 /// What the lesson asks of the picture, which must not give it away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Question {

@@ -61,17 +61,15 @@ fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
 #[cfg(test)]
 mod tests {
     use crate::app::run::scene::FinishedRun;
-    use crate::app::run::selection::Selection;
     use std::sync::Arc;
 
     use ndarray::s;
 
     use super::*;
-    use crate::app::ink::motion::Motion;
     use crate::app::run::job::Signals;
     use crate::app::run::settings::Settings;
     use crate::app::run::snapshot::Snapshot;
-    use crate::app::state::seen::{Look, Question};
+    use crate::app::state::seen::Look;
     use crate::attention::input::preset;
     use crate::schedule::{Tiling, algorithm};
 
@@ -87,16 +85,7 @@ mod tests {
             let (mut compared, mut empty) = (0, 0);
             for cursor in 0..=scene.schedule().len() {
                 let snapshot = Snapshot::new(&scene, cursor, None);
-                let look = Look {
-                    scene: &scene,
-                    snapshot: &snapshot,
-                    selection: Selection::default(),
-                    check: None,
-                    generation: 0,
-                    motion: Motion::still(),
-                    question: Question::default(),
-                    race: None,
-                };
+                let look = Look::at(&scene, &snapshot);
                 for buffer in crate::app::panels::far::figure::buffers(&look) {
                     let Some(held) = held(&look, &buffer) else {
                         empty += 1;

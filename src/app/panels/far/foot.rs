@@ -238,17 +238,14 @@ mod tests {
     use eframe::egui::{self, Vec2};
 
     use super::*;
-    use crate::app::ink::motion::Motion;
     use crate::app::message::plane_lens::PlaneLens;
     use crate::app::panels::far::figure;
     use crate::app::panels::far::layout::{MapLayout, Subject};
     use crate::app::panels::far::window::PlaneWindow;
     use crate::app::run::job::Signals;
     use crate::app::run::scene::FinishedRun;
-    use crate::app::run::selection::Selection;
     use crate::app::run::settings::Settings;
     use crate::app::run::snapshot::Snapshot;
-    use crate::app::state::seen::Question;
     use crate::app::tongue::words::set_language;
     use crate::attention::input::preset;
     use crate::attention::{Input, Mask};
@@ -266,16 +263,7 @@ mod tests {
             let settings = Settings { algorithm: algorithm.clone(), ..Settings::for_input(&input) };
             let scene = FinishedRun::build(input, settings, &Signals::default()).unwrap();
             let snapshot = Snapshot::new(&scene, scene.schedule().len(), None);
-            let look = Look {
-                scene: &scene,
-                snapshot: &snapshot,
-                selection: Selection::default(),
-                check: None,
-                generation: 0,
-                motion: Motion::still(),
-                question: Question::default(),
-                race: None,
-            };
+            let look = Look::at(&scene, &snapshot);
             for language in [Language::English, Language::Chinese] {
                 let ctx = Context::default();
                 theme::install(&ctx);

@@ -8,7 +8,7 @@ use crate::gpu::{DeviceInfo, DeviceKind};
 use crate::schedule::Tiling;
 
 use super::roofline;
-use crate::app::ink::axes::{note, of_changed_source, warning};
+use crate::app::ink::axes::{note, of_changed_source, of_changed_time, warning};
 use crate::app::ink::draw::{self, value_row};
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, SPACE};
@@ -127,11 +127,7 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
             let text = "No FLOPs and bytes: the closed forms count those of the kernel as it is in kernels/.";
             note(ui, tr(ui.ctx(), text));
         }
-        if outcome.changed.is_some_and(|file| file.ends_with(".wgsl")) {
-            let text = "Its time is not that of the text in kernels/: in a changed text wgpu counts the rounds of each loop, \
-                so that none runs for ever, and that is slower.";
-            note(ui, tr(ui.ctx(), text));
-        }
+        of_changed_time(ui, outcome.changed);
         return;
     };
     let Tiling { br, bc } = work.tiling;

@@ -51,6 +51,7 @@ pub fn show(
         );
     }
     axes::of_changed_source(ui, sweep.changed);
+    axes::of_changed_time(ui, sweep.changed);
     of_what(ui, sweep);
     let height = (room * 0.45).clamp(140.0, 320.0);
     let time = |point: &SweepPoint| match &point.what {
