@@ -9,8 +9,9 @@
 //          and no loop runs over it: so it stays in registers.
 // Cost     23,040 B of workgroup memory at d = 64, 39,424 B at d = 128: the host takes flash2 where a device grants
 //          less. Five barriers for a tile of four times the size.
-// Limits   d and d_v up to 128. No matrix units, nothing overlaps. Short sequences leave more of a tile empty, and make
-//          fewer workgroups. No dropout. NaN and infinity: see attention.wgsl.
+// Limits   d and d_v up to 128; above 64 it was slower than flash2, which the host takes there. No matrix units, nothing
+//          overlaps. Short sequences leave more of a tile empty, and make fewer workgroups. No dropout. NaN and infinity:
+//          see attention.wgsl.
 //
 // Parameters, bindings, score() and the mask are in attention.wgsl. HIDDEN stands for minus infinity.
 

@@ -1,4 +1,4 @@
-//! How a committed kernel is compiled: without the counter that wgpu adds to each loop, which takes most of the time of a kernel
+//! How a committed kernel is compiled: without the counter that wgpu adds to each loop, which took most of the time of most of them
 //! (`kernels/README.md`).
 #![allow(unsafe_code)]
 
