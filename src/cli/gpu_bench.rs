@@ -13,7 +13,7 @@ use crate::sentence::Sentence;
 
 use super::Failure;
 use super::devices::device_json;
-use super::failure::{print, print_json};
+use super::failure::{note, print, print_json};
 use super::progress::Progress;
 use super::report::table;
 
@@ -81,24 +81,7 @@ pub fn main(as_json: bool, tokens: usize, wanted: &Wanted<'_>) -> Result<(), Fai
     if !BACKENDS.iter().flat_map(|backend| workloads(backend, tokens)).any(|(file, w)| wanted.holds(file, w.shape)) {
         return Err(Failure::Bad("--n, --d: no kernel is measured at that size".to_owned()));
     }
-    let mut benches = Vec::new();
-    let mut missing = Vec::new();
-    for backend in BACKENDS {
-        let mut workloads = workloads(backend, tokens);
-        workloads.retain(|(file, workload)| wanted.holds(file, workload.shape));
-        match gpu::probe(backend) {
-            _ if workloads.is_empty() => {}
-            Probe::Ready(device) if device.info().kind == DeviceKind::Software => {
-                missing.push(
-                    Sentence::new("{0} is a software driver: its speed says nothing about a GPU")
-                        .with(&device.info().name),
-                );
-            }
-            Probe::Ready(device) => benches.push((device, workloads)),
-            Probe::Unavailable(reason) => missing.push(reason),
-        }
-    }
-    let reason = Sentence::list(missing);
+    let (benches, reason) = devices(tokens, wanted);
     if benches.is_empty() {
         let reason = reason.as_ref().map(Sentence::to_string).unwrap_or_default();
         return Err(Failure::Missing(format!("--gpu: {reason}")));
@@ -111,13 +94,54 @@ pub fn main(as_json: bool, tokens: usize, wanted: &Wanted<'_>) -> Result<(), Fai
         for (file, workload) in workloads {
             progress.at(measured.iter().map(|bench| bench.rows.len()).sum::<usize>() as u64 + rows.len() as u64);
             device.prefer(file);
-            let times = device.measure(&workload, &AtomicBool::new(false));
+            let times = device.measure(&workload, &AtomicBool::new(false)).map_err(|error| error.sentence());
+            let times = times.and_then(|times| of_file(file, times));
             rows.push(Row::new(file, device.info().backend, &workload, &times));
         }
         measured.push(Bench { device, copy, rows });
     }
     drop(progress);
+    if let Some(reason) = &reason {
+        note(&format!("not measured: {reason}"));
+    }
     if as_json { print_json(&as_document(&measured, reason.as_ref())) } else { print(&as_text(&measured)) }
+}
+
+/// A device, and what is to be measured on it.
+type OfDevice = (Box<dyn Backend>, Vec<(&'static str, Workload)>);
+
+/// The devices that are there with their workloads, and why another is not measured.
+fn devices(tokens: usize, wanted: &Wanted<'_>) -> (Vec<OfDevice>, Option<Sentence>) {
+    let mut benches = Vec::new();
+    let mut missing = Vec::new();
+    for backend in BACKENDS {
+        let mut workloads = workloads(backend, tokens);
+        workloads.retain(|(file, workload)| wanted.holds(file, workload.shape));
+        if workloads.is_empty() {
+            continue;
+        }
+        match gpu::probe(backend) {
+            Probe::Ready(device) if device.info().kind == DeviceKind::Software => {
+                missing.push(
+                    Sentence::new("{0} is a software driver: its speed says nothing about a GPU")
+                        .with(&device.info().name),
+                );
+            }
+            Probe::Ready(device) => benches.push((device, workloads)),
+            Probe::Unavailable(reason) => missing.push(reason),
+        }
+    }
+    (benches, Sentence::list(missing))
+}
+
+/// The times of a kernel, or which one ran in its place: where it does not fit, a device takes a simpler one.
+fn of_file(file: &str, measured: Measured) -> Result<Measured, Sentence> {
+    match measured.kernel {
+        other if other != file => {
+            Err(Sentence::new("the device has no room for {0}, and would run {1}").with(file).with(other))
+        }
+        _ => Ok(measured),
+    }
 }
 
 /// What a device gave.
@@ -212,7 +236,7 @@ impl Row {
         kernel: &'static str,
         backend: &'static str,
         workload: &Workload,
-        measured: &Result<Measured, GpuError>,
+        measured: &Result<Measured, Sentence>,
     ) -> Self {
         let Shape { batch, heads, n_q, n_k: n, d, .. } = workload.shape;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
@@ -240,7 +264,7 @@ impl Row {
             launches: done.map_or(0, |measured| measured.launches),
             tflops: rate(workload.flops()).map(|flops| flops / 1e12),
             least_gb_s: rate(workload.least_bytes()).map(|bytes| bytes / 1e9),
-            reason: measured.as_ref().err().map(GpuError::to_string),
+            reason: measured.as_ref().err().map(Sentence::to_string),
         }
     }
 }
@@ -348,7 +372,18 @@ mod tests {
         assert_eq!((row.median_ms, row.min_ms, row.max_ms, row.runs), (Some(2.0), Some(1.0), Some(4.0), 3));
         let tflops = row.tflops.expect("a time");
         assert!((tflops - workload.flops() / 2e-3 / 1e12).abs() < 1e-9);
-        let refused = Row::new(file, "cuda", &workload, &Err(GpuError::Lost("gone".into())));
+        let times = Measured {
+            kernel: "flash2.wgsl",
+            variant: String::new(),
+            times: vec![],
+            sets: 1,
+            launches: 1,
+            device_bytes: 1,
+        };
+        assert_eq!(of_file("flash2.wgsl", times.clone()), Ok(times.clone()));
+        let other = of_file("flash2_wide.wgsl", times).expect_err("no time of one kernel is told of another");
+        assert_eq!(other.to_string(), "the device has no room for flash2_wide.wgsl, and would run flash2.wgsl");
+        let refused = Row::new(file, "cuda", &workload, &Err(GpuError::Lost("gone".into()).sentence()));
         assert_eq!((refused.median_ms, refused.tflops), (None, None));
         assert!(refused.reason.is_some_and(|reason| reason.contains("gone")));
     }
