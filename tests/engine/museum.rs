@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::common::golden;
 use ndarray::{Array4, ArrayD, Ix1, Ix2, Ix3, Ix4};
 use serde::Deserialize;
-use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding};
+use tilescope::attention::diagnosis::{BUDGET, Batch, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding};
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::input::read_one_of;
 use tilescope::attention::{Align, Mask, Problem};
@@ -71,8 +71,8 @@ fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
     let (problem, o) = (problem(bytes, case), four(bytes, case, "o"));
     let lse = given("lse").map(|lse| lse.into_dimensionality::<Ix3>().expect("three axes"));
     let mine = Mine { o: &o, lse: lse.as_ref(), rounding: Rounding::of_element(&case.format) };
-    let compared = Comparison::of(&problem, mine, |_| problem.shape.n_q, BUDGET);
-    Diagnosis::of(&problem, &compared, BUDGET)
+    let batch = Batch::of(&problem);
+    Diagnosis::of(&batch, &Comparison::of(&batch, mine, BUDGET), BUDGET)
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn golden_results_are_right_and_a_mask_that_is_missing_is_named() {
         let o = four("O");
         let mine = Mine { o: &o, lse: Some(&lse), rounding: Rounding::of_element("f64") };
         let diagnose = |problem: &Problem| {
-            let compared = Comparison::of(problem, mine, |_| problem.shape.n_q, BUDGET);
-            Diagnosis::of(problem, &compared, BUDGET)
+            let batch = Batch::of(problem);
+            Diagnosis::of(&batch, &Comparison::of(&batch, mine, BUDGET), BUDGET)
         };
         let diagnosis = diagnose(&case.problem);
         assert!(diagnosis.is_right() && diagnosis.causes.is_empty(), "{}: {diagnosis:?}", case.name);
@@ -160,7 +160,7 @@ fn each_bug_of_a_backward_pass_is_named_and_right_gradients_have_none() {
             tensors: [Some(&d_q), Some(&d_k), Some(&d_v)],
             precision: MyGradients::coarsest([case.format.as_str()]),
         };
-        let found = OfGradients::of(&problem, mine, BUDGET).expect("a rule");
+        let found = OfGradients::of(&Batch::of(&problem), mine, BUDGET).expect("a rule");
         assert_eq!(found.is_right(), found.first.is_none(), "{found:?}");
         let best = found.causes.first();
         let is_named = match (case.cause.as_str(), best) {
