@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::attention::Input;
 use crate::attention::diagnosis::{
-    At, BUDGET, Batch, Cause, Comparison, Diagnosis, LSE, Mine, OfGradients, Off, OtherKey, Rounding, Wrong,
-    WrongGradient,
+    At, BUDGET, Batch, Cause, Comparison, Diagnosis, LSE, Mine, OfGradients, OfSinks, Off, OtherKey, Rounding, Wrong,
+    WrongGradient, WrongSink,
 };
-use crate::attention::expected::FORWARD;
+use crate::attention::expected::{FORWARD, SINKS};
 use crate::attention::input::{Packed, Varlen, read_one_of};
 use crate::number::{apart, short};
 use crate::schedule::spec::{ALGORITHM, MASK, READING};
@@ -20,6 +20,9 @@ use crate::sentence::Sentence;
 use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, Takes};
+
+/// Products of two numbers that the gradients of learned sinks may take: some ten seconds.
+const MOST_OF_SINKS: usize = 1 << 34;
 
 /// What `check` chooses of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +45,8 @@ struct Report {
     tile: Option<Tile>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gradients: Option<OfGradients>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sinks: Option<OfSinks>,
     /// Of the first wrong gradient.
     #[serde(skip_serializing_if = "Option::is_none")]
     gradient_tile: Option<Tile>,
@@ -71,9 +76,10 @@ pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {
     let name = options::name_of(spec);
     spec.check_problem(&input).map_err(|what| Failure::bad(&name, what))?;
     let has_gradients = input.about.gradients.iter().any(Option::is_some);
-    if input.about.o.is_none() && !has_gradients {
+    let has_sinks = input.about.d_sinks.is_some();
+    if input.about.o.is_none() && !has_gradients && !has_sinks {
         let what = "it has no output to be checked: an array O (or out, output, attn_output), [batch, heads, n_q, d_v]; \
-            or gradients dQ, dK, dV beside dO";
+            or gradients dQ, dK, dV, dSinks beside dO";
         return Err(Failure::bad(name, what));
     }
     if input.problem.dropout.as_ref().is_some_and(|dropout| !dropout.is_materialised()) {
@@ -90,9 +96,10 @@ pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {
     let subject = Subject::new(&input, spec, algorithm);
     let output = input.about.o.as_ref().map(|o| subject.output(o, lse.as_ref()));
     let gradients = if has_gradients { Some(subject.gradients(&name)?) } else { None };
+    let sinks = if has_sinks { Some(subject.sinks(&name)?) } else { None };
     let tile = output.as_ref().and_then(|output| subject.tile(output));
     let gradient_tile = gradients.as_ref().and_then(|of| of.first).map(|first| subject.tile_of_gradient(&first));
-    let report = Report { output, tile, gradients, gradient_tile };
+    let report = Report { output, tile, gradients, sinks, gradient_tile };
     if json {
         print_json(&report)?;
     } else {
@@ -100,7 +107,8 @@ pub fn check(spec: &RunSpec, json: bool) -> Result<(), Failure> {
     }
     let output = report.output.as_ref().filter(|output| !output.is_right());
     let output = output.map(|output| format!("{} of {} rows are wrong", output.wrong_rows, output.compared));
-    let wrong: Vec<&str> = report.gradients.iter().flat_map(OfGradients::wrong).collect();
+    let wrong_sinks = report.sinks.iter().filter(|sinks| !sinks.off.is_right()).map(|_| SINKS);
+    let wrong: Vec<&str> = report.gradients.iter().flat_map(OfGradients::wrong).chain(wrong_sinks).collect();
     let gradients = (!wrong.is_empty()).then(|| format!("wrong gradients: {}", wrong.join(", ")));
     match output.into_iter().chain(gradients).reduce(|all, more| format!("{all}; {more}")) {
         None => Ok(()),
@@ -136,6 +144,15 @@ impl<'a> Subject<'a> {
             return Err(Failure::bad(name, what));
         };
         OfGradients::of(&self.batch, mine, BUDGET).map_err(|why| Failure::bad(name, why))
+    }
+
+    /// dSinks of the file, for its dO.
+    fn sinks(&self, name: &str) -> Result<OfSinks, Failure> {
+        let Some(mine) = self.input.own_sinks() else {
+            let what = "its gradients need the gradient of the output: an array dO, of ones where O was summed";
+            return Err(Failure::bad(name, what));
+        };
+        OfSinks::of(&self.batch, mine, MOST_OF_SINKS).map_err(|why| Failure::bad(name, why))
     }
 
     /// The plan that a batch entry is run by, and its first query and key there.
@@ -184,6 +201,7 @@ impl<'a> Subject<'a> {
     fn as_text(&self, report: &Report) -> String {
         let mut lines = report.output.as_ref().map_or_else(Vec::new, |output| self.output_as_text(output, report.tile));
         lines.extend(report.gradients.iter().flat_map(|of| self.gradients_as_text(of, report.gradient_tile)));
+        lines.extend(report.sinks.iter().flat_map(sinks_as_text));
         lines.join("\n") + "\n"
     }
 
@@ -303,6 +321,17 @@ fn told(name: &str, Off { error, bound }: Off) -> String {
         return format!("{name} is wrong: it is NaN or infinite where attention is not, or the other way round");
     }
     format!("{name} is {is}: off by {}, and rounding explains {}", short(error), short(bound))
+}
+
+fn sinks_as_text(of: &OfSinks) -> Vec<String> {
+    let mut lines = vec![told(SINKS, of.off)];
+    if let Some(WrongSink { head, got, exact }) = of.first {
+        let [got, exact] = apart(got, exact);
+        lines.push(format!("first wrong gradient: {SINKS} of head {head}: {got}, and exactly {exact}"));
+        lines.extend(causes(&of.causes, "no bug or convention that is known here gives these gradients"));
+    }
+    lines.extend(of.near.iter().map(|cause| format!("nearer than exact gradients: {}", of_cause(cause))));
+    lines
 }
 
 /// What gives the numbers; `none` where nothing does.

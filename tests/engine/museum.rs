@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::common::golden;
 use ndarray::{Array4, ArrayD, Ix1, Ix2, Ix3, Ix4};
 use serde::Deserialize;
-use tilescope::attention::diagnosis::{BUDGET, Batch, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding};
+use tilescope::attention::diagnosis::{
+    BUDGET, Batch, Comparison, Diagnosis, Mine, MyGradients, MySinks, OfGradients, OfSinks, Rounding,
+};
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::input::read_one_of;
 use tilescope::attention::{Align, Mask, Problem};
@@ -181,4 +183,45 @@ fn each_bug_of_a_backward_pass_is_named_and_right_gradients_have_none() {
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
     assert_eq!(named.len(), 62, "each bug, and none");
+}
+
+/// The same of the gradient of learned sinks (`museum/sinks.py`).
+#[test]
+fn each_bug_of_a_sum_of_sinks_is_named_and_a_right_one_has_none() {
+    let bytes = fs::read(format!("{FOLDER}sinks.npz")).expect("the gradients");
+    let cases = fs::read_to_string(format!("{FOLDER}sinks.json")).expect("what they are");
+    let cases: Vec<Case> = serde_json::from_str(&cases).expect("a list of cases");
+    let (mut faults, mut named) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    for case in &cases {
+        let (problem, d_o) = (problem(&bytes, case), four(&bytes, case, "do"));
+        let d_sinks = array(&bytes, &case.case, "dsinks").expect("a gradient");
+        let d_sinks = d_sinks.into_dimensionality::<Ix1>().expect("one axis");
+        let precision = MyGradients::coarsest([case.format.as_str()]);
+        let mine = MySinks { d_o: &d_o, d_sinks: &d_sinks, precision };
+        let found = OfSinks::of(&Batch::of(&problem), mine, BUDGET).expect("a rule");
+        assert_eq!(found.off.is_right(), found.first.is_none(), "{found:?}");
+        let best = found.causes.first();
+        let is_named = match (case.cause.as_str(), best) {
+            ("", _) => found.off.is_right() && found.causes.is_empty(),
+            (cause, Some(best)) => found.causes.iter().any(|c| c.name == cause && c.off <= 1.01 * best.off + 1e-9),
+            (_, None) => false,
+        };
+        if is_named {
+            *named.entry(&case.cause).or_default() += 1;
+        } else {
+            let causes: Vec<&str> = found.causes.iter().map(|cause| cause.name).collect();
+            let near: Vec<&str> = found.near.iter().map(|cause| cause.name).collect();
+            faults.push(format!(
+                "{} {} ({}): {:?} {causes:?}, near {near:?}",
+                case.case, case.cause, case.format, found.off
+            ));
+        }
+        // A bound is no excuse: a tenth of the largest number more is wrong.
+        let largest = d_sinks.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        let moved = d_sinks.mapv(|x| x + 0.1 * largest);
+        let found = OfSinks::of(&Batch::of(&problem), MySinks { d_sinks: &moved, ..mine }, BUDGET).expect("a rule");
+        assert!(largest == 0.0 || !found.off.is_right(), "{}: {:?}", case.case, found.off);
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert_eq!(named.len(), 14, "each bug, and none");
 }

@@ -240,3 +240,32 @@ fn a_padded_batch_is_checked_by_its_lengths() {
     let line = refused(folder, &["check", "mine.npz", "--varlen", "--left-padding", "1,2"], 2);
     assert!(line.contains("--varlen: a batch in one schedule has no left padding"), "{line}");
 }
+
+/// The gradient of learned sinks that `run` works out is right, and one of the other sign is named.
+#[test]
+fn the_gradient_of_sinks_is_judged() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let folder = folder.path();
+    let problem = random::read("random:24,24,8,4,2", 0).expect("tokens").problem;
+    let d_o = random::d_o(&problem.shape, 5);
+    let inputs = [("Q", problem.q), ("K", problem.k), ("V", problem.v), ("dO", d_o)];
+    let mut arrays: saved::Arrays =
+        inputs.into_iter().map(|(name, array)| (name, saved::Saved::f64(&array.into_dyn()))).collect();
+    arrays.push(("sinks", saved::Saved::f64(&random::sinks(4, 7).into_dyn())));
+    std::fs::write(folder.join("in.npz"), saved::npz(&arrays)).expect("a file");
+    ok(folder, &["run", "in.npz", "--algorithm", "flash2-backward", "--precision", "f64", "--output", "out.npz"]);
+    let bytes = std::fs::read(folder.join("out.npz")).expect("what was computed");
+    let [d_sinks] = input::read_named(&bytes, ["dSinks"]).expect("its gradient");
+    let write = |d_sinks: &ArrayD<f64>| {
+        let arrays = arrays.iter().cloned().chain([("dSinks", saved::Saved::f64(d_sinks))]).collect();
+        std::fs::write(folder.join("mine.npz"), saved::npz(&arrays)).expect("a file");
+    };
+    write(&d_sinks);
+    assert!(ok(folder, &["check", "mine.npz"]).starts_with("dSinks is right: off by "));
+    write(&d_sinks.mapv(|x| -x));
+    let told = tilescope(folder, &["check", "mine.npz"]);
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.code() == Some(1) && err.contains("wrong gradients: dSinks"), "{out}{err}");
+    assert!(out.contains("it is what this gives: dSinks has the other sign"), "{out}");
+    assert!(out.contains("first wrong gradient: dSinks of head 0: "), "{out}");
+}

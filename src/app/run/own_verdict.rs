@@ -2,8 +2,8 @@
 
 use crate::attention::Input;
 use crate::attention::diagnosis::{OfTensor, WrongGradient};
-use crate::attention::expected::{FORWARD, place};
-use crate::attention::input::{OwnOutput, judged_gradients};
+use crate::attention::expected::{FORWARD, SINKS, place};
+use crate::attention::input::{OwnOutput, judged_gradients, judged_sinks};
 use crate::number::{apart, short};
 use crate::schedule::spec::ALGORITHM;
 use crate::schedule::{RunSpec, algorithm};
@@ -73,6 +73,16 @@ impl OwnVerdict {
                     .map(|cause| Sentence::new("it is what this gives: {0}").and(cause.sentence()));
                 found.told.extend(cause.map(|cause| (cause, false)));
                 found.wrong = found.wrong.or_else(|| gradients.first.map(|first| of_gradient(&first, input, place)));
+            }
+        }
+        match judged_sinks(input) {
+            None => {}
+            Some(Err(why)) => found.told.push((why, true)),
+            Some(Ok(sinks)) => {
+                found.told.push(of_tensor(&OfTensor { name: SINKS, off: sinks.off }));
+                let cause = sinks.causes.first();
+                let cause = cause.map(|cause| Sentence::new("it is what this gives: {0}").and(cause.sentence()));
+                found.told.extend(cause.map(|cause| (cause, false)));
             }
         }
         (!found.told.is_empty()).then_some(found)

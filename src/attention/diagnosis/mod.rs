@@ -6,6 +6,7 @@ mod batch;
 mod blocks;
 mod comparison;
 mod conventions;
+mod sinks;
 mod told;
 mod trial;
 
@@ -19,6 +20,7 @@ pub use batch::Batch;
 use batch::LEAKS;
 use comparison::spread;
 pub use comparison::{Comparison, Off, Rounding};
+pub use sinks::{MySinks, OfSinks, WrongSink};
 use trial::{SUSPECTS, Trial};
 
 /// What another program computed.

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::{Input, Packed};
 use crate::attention::diagnosis::{
-    Batch, Cause, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding, Wrong,
+    Batch, Cause, Comparison, Diagnosis, Mine, MyGradients, MySinks, OfGradients, OfSinks, Rounding, Wrong,
 };
-use crate::attention::dropout::Keep;
+use crate::attention::dropout::{Dropout, Keep};
 use crate::number::short;
 use crate::sentence::Sentence;
 
@@ -57,6 +57,14 @@ impl Input {
         let elements = of_inputs.chain(self.told.gradients.iter().copied());
         Some(MyGradients { d_o, tensors, precision: MyGradients::coarsest(elements) })
     }
+
+    /// The gradient of learned sinks of the file, where it has that and the gradient of the output.
+    pub fn own_sinks(&self) -> Option<MySinks<'_>> {
+        let (d_o, d_sinks) = (self.d_o.as_ref()?, self.about.d_sinks.as_ref()?);
+        let of_inputs = self.told.arrays.iter().map(|(_, element)| *element);
+        let elements = of_inputs.chain(self.told.gradients.iter().copied());
+        Some(MySinks { d_o, d_sinks, precision: MyGradients::coarsest(elements) })
+    }
 }
 
 /// Gradients that a file holds beside dO, held against exact ones: a window has no time for many.
@@ -65,6 +73,13 @@ pub fn judged_gradients(input: &Input) -> Option<Result<OfGradients, Sentence>> 
         return None;
     }
     Some(OfGradients::of(&input.batch(), input.own_gradients()?, CAUSE_BUDGET))
+}
+
+/// The same of the gradient of learned sinks.
+pub fn judged_sinks(input: &Input) -> Option<Result<OfSinks, Sentence>> {
+    let is_known = input.problem.dropout.as_ref().is_none_or(Dropout::is_materialised);
+    let mine = input.own_sinks().filter(|_| is_known && !input.has_packed_heads)?;
+    Some(OfSinks::of(&input.batch(), mine, CAUSE_BUDGET))
 }
 
 impl OwnOutput {
