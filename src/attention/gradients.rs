@@ -93,7 +93,7 @@ pub fn plain(head: &Head<f32>, d_o: ArrayView2<'_, f64>, precision: Precision) -
     };
     let d_o = stored("dO", d_o.mapv(|x| x as f32).as_standard_layout().to_owned());
     // The softmax as it is before dropout.
-    let (p, ..) = naive::weights(&Head { dropout: None, ..head.clone() }, precision);
+    let (p, ..) = naive::weights(&Head { dropout: None, ..head.clone() }, 0..head.n_q(), precision);
     let keep = Array2::from_shape_fn(p.dim(), |(i, j)| head.dropout_factor(i, j));
     let kept = stored("P", &p * &keep);
     let o = stored("O", kept.dot(&head.v));
