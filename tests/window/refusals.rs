@@ -41,6 +41,7 @@ const CASES: [(&[&str], &str); 29] = [
     (&["--lesson", "nowhere.md"], "nowhere.md: there is no such file"),
     (&["--lesson", "nowhere.md:2r"], "nowhere.md: there is no such file"),
     (&["--lesson", "4.3r"], "asks nothing whose answer could be revealed"),
+    (&["--lesson", "4.1s"], "has no change and no build that could be done"),
     (&["--lesson", "3", "--row", "2"], "leave out the file and the options of a run"),
     (&[TOY, "--lesson", "3"], "leave out the file and the options of a run"),
     (&[TOY, "--present"], "leave out the file and the options of a run"),

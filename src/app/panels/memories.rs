@@ -187,7 +187,10 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
     // A side is the root of the bytes; what is looked at fills the view but for a margin.
     let visible = lerp(largest.sqrt().ln() as f32, smallest.sqrt().ln() as f32, shown_zoom).exp() * MARGIN;
     let painter = ui.painter_at(area.expand(1.0));
-    painter.rect_stroke(area, 0.0, palette.hairline(), StrokeKind::Inside);
+    // A frame around what is seen whole would be one more memory.
+    if largest.sqrt() as f32 > visible {
+        painter.rect_stroke(area, 0.0, palette.hairline(), StrokeKind::Inside);
+    }
     let mut free = f32::INFINITY;
     let mut told = Vec::new();
     for level in levels {

@@ -7,7 +7,7 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
 use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
-use crate::app::panels::lesson::task::{TaskPlace, task_with_cards};
+use crate::app::panels::lesson::task::{self, TaskPlace, task_with_cards};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::{self, grouped};
@@ -63,24 +63,33 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
     } else {
         template(ui, lesson, build, sizes, &mut moves);
     }
-    // Once it runs, the room goes to what came of it.
-    let is_right = lesson.work.grade.as_ref().is_some_and(Grade::is_right);
-    if place == TaskPlace::Panel || !is_right {
+    // Once it runs, the room goes to what came of it; a card that is taken out brings the others back.
+    let is_right = lesson.is_built();
+    if !is_right {
         hand(ui, lesson, build, sizes, &mut moves);
     }
     for made in moves {
         carry_out(lesson, build, made);
     }
-    ui.horizontal(|ui| {
-        if ui.button(tr(ui.ctx(), "Run it")).clicked() {
-            messages.push(Message::Lesson(LessonMessage::Check));
-        }
-        if ui.button(tr(ui.ctx(), "Show me")).clicked() {
-            messages.push(Message::Lesson(LessonMessage::GiveUp));
-        }
-    });
+    if place == TaskPlace::Panel || !is_right {
+        ui.horizontal(|ui| {
+            if ui.button(tr(ui.ctx(), "Run it")).clicked() {
+                messages.push(Message::Lesson(LessonMessage::Check));
+            }
+            if ui.button(tr(ui.ctx(), "Show me")).clicked() {
+                messages.push(Message::Lesson(LessonMessage::GiveUp));
+            }
+        });
+    }
+    let id = ui.scope_id().with("was graded");
+    let was_graded =
+        ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(id), lesson.work.grade.is_some()));
     if let Some(grade) = &lesson.work.grade {
-        verdict(ui, grade, &build.feedback, messages);
+        let seen = verdict(ui, grade, &build.feedback, messages);
+        // Below the edge it would look as if nothing had happened.
+        if !was_graded {
+            ui.scroll_to_rect(seen.rect, None);
+        }
     }
 }
 
@@ -142,8 +151,11 @@ fn template(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSiz
                 }
             }
         });
-        if let Some(Slot::Many(from)) = line.iter().find(|slot| matches!(slot, Slot::Many(_))) {
-            many(ui, lesson, build, *from, sizes, moves);
+        match line.iter().find(|slot| matches!(slot, Slot::Many(_))) {
+            // What is right is read as what it is.
+            Some(Slot::Many(from)) if !is_order && lesson.is_built() => written(ui, lesson, build, *from, sizes, moves),
+            Some(Slot::Many(from)) => many(ui, lesson, build, *from, sizes, moves),
+            _ => {}
         }
     }
 }
@@ -239,6 +251,21 @@ fn many(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, sizes
     if let Some(dragged) = response.dnd_release_payload::<Dragged>() {
         moves.push(Move::Insert(end, dragged.0));
     }
+}
+
+/// The cards of a formula as the line that they make.
+fn written(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, sizes: CardSizes, moves: &mut Vec<Move>) {
+    let sizes = CardSizes { hole: vec2(0.0, sizes.hole.y), ..sizes };
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(sizes.gap.min(4.0), sizes.gap.min(4.0));
+        for (at, card) in lesson.work.filling.iter().enumerate().skip(from) {
+            if let Some(card) = card
+                && slot(ui, at, Some(text_of(build, *card)), sizes).clicked()
+            {
+                moves.push(Move::Remove(at));
+            }
+        }
+    });
 }
 
 /// How many loops a line stands in, from the words of the cards before it.
@@ -346,10 +373,11 @@ fn to_hole(lesson: &OpenLesson, build: &ShownBuild, card: usize) -> Move {
     }
 }
 
-fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Message>) {
+fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Message>) -> egui::Response {
     let palette = Palette::of(ui);
     let fill_color = if grade.is_right() { palette.accent_soft } else { palette.trouble_soft };
-    egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+    let size = task::size(ui).min(theme::BODY);
+    let band = egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let text = match grade.findings.first() {
             None => tr(ui.ctx(), "It runs, and every number is right.").to_owned(),
@@ -370,10 +398,11 @@ fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Messag
             messages.push(Message::Lesson(LessonMessage::LookAt(row, block)));
         }
         if let Some(thought) = &grade.thought {
-            prose::line(ui, thought, theme::BODY);
+            prose::line(ui, thought, size);
         }
         if grade.is_right() {
-            prose::line(ui, feedback, theme::BODY);
+            prose::line(ui, feedback, size);
         }
     });
+    band.response
 }

@@ -10,7 +10,7 @@ use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork};
 use crate::app::state::returning::ReturningQuestion;
 use crate::app::state::seen::Question;
 use crate::files;
-use crate::playback::lesson::build::{Build, Grade, Kind};
+use crate::playback::lesson::build::{Build, Kind};
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{Beat, BeatPicture, Claim, Engine, Hides, Language, Lesson, Position, Predict, Shown};
 use crate::sentence::Sentence;
@@ -221,7 +221,7 @@ impl OpenLesson {
 
     /// What the picture must not give away, and what is asked of it.
     pub fn question(&self) -> Question {
-        let is_built = self.work.grade.as_ref().is_some_and(Grade::is_right);
+        let is_built = self.is_built();
         let is_open = self.is_asking() || self.build().is_some() && !is_built;
         let hides = if is_open { self.beat().hides() } else { Hides::default() };
         let paints = self.build().is_some_and(|build| build.kind == Kind::Paint) && !is_built;
@@ -254,6 +254,7 @@ impl OpenLesson {
 mod tests {
     use super::*;
     use crate::app::state::lesson_work::LessonTask;
+    use crate::playback::lesson::build::Grade;
     use crate::playback::lesson::library::all;
 
     fn open(index: usize, language: Language) -> OpenLesson {
