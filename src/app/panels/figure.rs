@@ -1,8 +1,9 @@
 //! The figure of a beat: bars side by side, in groups, under a line they may reach. Infinite and NaN have marks.
 
-use eframe::egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text, shrink_text};
+use crate::app::ink::prose;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::playback::lesson::{ShownBar, ShownFigure};
 
@@ -15,7 +16,9 @@ const SHARE: f32 = 0.62;
 
 pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     let palette = Palette::of(ui);
-    draw::title(ui, &figure.title);
+    let ink = ui.visuals().strong_text_color();
+    let title = ui.label(prose::scripted(&figure.title, theme::text(theme::HEADING), ink));
+    title.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &figure.title));
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let told: Vec<String> = figure.bars.iter().map(|bar| format!("{}: {}", bar.text, bar.shown)).collect();
     draw::describe(&response, "figure", &told.join("; "));
@@ -142,7 +145,7 @@ fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Pal
     match bar.value {
         None => {
             let place = Rect::from_min_max(pos2(column.left(), base - 3.0 * LINE), pos2(column.right(), base));
-            painter.rect_stroke(place, 2.0, Stroke::new(1.0, palette.faint_ink), eframe::egui::StrokeKind::Inside);
+            painter.rect_stroke(place, 2.0, Stroke::new(1.0, palette.faint_ink), egui::StrokeKind::Inside);
             (place.center().y, bar.shown.clone())
         }
         Some(value) if value.is_nan() => {

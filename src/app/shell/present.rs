@@ -233,10 +233,12 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
         let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());
-        draw::describe(&label, "next answer", &answer);
+        draw::describe(&label, "next answer", answer);
     }
     if let Ok(shown) = &lesson.shown {
-        ui.label(egui::RichText::new(&shown.title).size(theme::HEADING));
+        let ink = Palette::of(ui).ink;
+        let title = ui.label(prose::scripted(&shown.title, theme::text(theme::HEADING), ink));
+        title.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &shown.title));
         prose::show(ui, &shown.notes, &shown.pictures, theme::BODY);
     }
     ui.request_repaint_after_secs(1.0);

@@ -144,7 +144,9 @@ fn template(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSiz
             for slot in line {
                 match slot {
                     Slot::Fixed(text) => {
-                        ui.add(egui::Label::new(egui::RichText::new(text).font(theme::figures(sizes.text))));
+                        let ink = Palette::of(ui).ink;
+                        let label = ui.add(egui::Label::new(prose::scripted(text, theme::figures(sizes.text), ink)));
+                        label.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
                     }
                     Slot::Hole(hole) => one_hole(ui, lesson, build, *hole, sizes, moves),
                     Slot::Many(_) => {}
@@ -190,7 +192,7 @@ fn slot(ui: &mut Ui, hole: usize, text: Option<&str>, sizes: CardSizes) -> egui:
     let shown = text.unwrap_or(if sizes.in_lines { &number } else { " " });
     let ink = if text.is_some() { palette.ink } else { palette.faint_ink };
     let fill = if text.is_some() { palette.accent_soft } else { palette.background };
-    let button = egui::Button::new(egui::RichText::new(shown).font(theme::figures(sizes.text)).color(ink))
+    let button = egui::Button::new(prose::scripted(shown, theme::figures(sizes.text), ink))
         .fill(fill)
         .stroke(egui::Stroke::new(1.0, palette.faint_ink))
         .frame_when_inactive(true)
@@ -341,7 +343,7 @@ fn hand(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSizes, 
         ui.spacing_mut().item_spacing = vec2(sizes.gap, sizes.gap);
         for (card, text) in &build.hand {
             let is_used = !build.is_reusable && lesson.work.filling.contains(&Some(*card));
-            let button = egui::Button::new(egui::RichText::new(text).font(theme::figures(sizes.text)))
+            let button = egui::Button::new(prose::scripted(text, theme::figures(sizes.text), palette.ink))
                 .selected(build.is_reusable && lesson.work.brush == Some(*card))
                 .stroke(palette.hairline())
                 .frame_when_inactive(true)

@@ -56,7 +56,8 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
         returning::show(ui, lesson.returning_here(), messages);
-        let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
+        let ink = ui.visuals().strong_text_color();
+        let title = ui.label(prose::scripted(&shown.title, theme::text(theme::TITLE), ink));
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
         prose::show(ui, &shown.prose, &shown.pictures, TEXT);
@@ -211,7 +212,11 @@ fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bo
             lesson.work.chosen == Some(index),
             prose::job(ui, choice, task::size(ui).min(theme::BODY)),
         );
-        if ui.add_enabled(is_open, radio).clicked() {
+        let response = ui.add_enabled(is_open, radio);
+        let is_chosen = lesson.work.chosen == Some(index);
+        let words = prose::words(choice);
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::RadioButton, is_open, is_chosen, &words));
+        if response.clicked() {
             lesson.begin_answer();
             lesson.work.chosen = Some(index);
         }

@@ -23,6 +23,8 @@ const BAR: f32 = 10.0;
 const MOST_VALUE: f32 = 1.5;
 /// Lines: a formula, the words of the keys, the names of what lies beside the rows, the colours.
 const FORMULA: f32 = 22.0;
+/// A formula may be wider than its sheet, but not reach the next one.
+const LEAST_FORMULA: f32 = 120.0;
 /// Of each further line of a formula.
 pub const FURTHER: f32 = 18.0;
 pub const KEYS: f32 = 18.0;
@@ -132,8 +134,9 @@ impl TileLayout {
             rows,
             cols,
             cell,
-            formulas: sheets.map(|sheet| {
-                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(sheet.width().max(120.0), formula))
+            formulas: [(first, second.left() - GAP), (second, area.right())].map(|(sheet, free)| {
+                let width = sheet.width().max(LEAST_FORMULA.min(free - sheet.left()));
+                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(width, formula))
             }),
             sheets,
             left: (0..around.left).map(|n| column(left + words_width + across(n), thick)).collect(),
@@ -194,6 +197,8 @@ mod tests {
             for shape in [(1, 1), (4, 4), (1, 7), (13, 3), (128, 128), (5, 64)] {
                 let layout = TileLayout::new(shape, around, area);
                 let all: Vec<Rect> = layout.all().collect();
+                let [one, other] = layout.formulas;
+                assert!(one.right() <= other.left() && other.right() <= area.right() + 0.5, "{shape:?}: {one:?}");
                 for (n, rect) in all.iter().enumerate() {
                     assert!(area.expand(0.5).contains_rect(*rect), "{shape:?} {around:?}: {rect:?} leaves {area:?}");
                     for other in &all[..n] {

@@ -17,6 +17,9 @@ use crate::schedule::Part;
 const LABELS: f32 = 64.0;
 /// Cells from this size on are told apart by lines and can be hatched.
 const LINED_CELL: f32 = 10.0;
+/// Characters of a short number with its sign, and the width of a figure as a part of its type.
+const SHORT: usize = 5;
+const FIGURE: f32 = 0.6;
 
 /// Scores or weights.
 pub struct Matrix<'a> {
@@ -39,6 +42,15 @@ impl Sheets<'_> {
     /// Larger cells have larger labels.
     fn label_font(&self) -> egui::FontId {
         theme::text(if self.layout.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
+    }
+
+    /// Six figures fill two thirds of a cell of any size, and short numbers of a narrow one have one size.
+    fn figure_size(&self) -> f32 {
+        let width = self.layout.cell.x;
+        match width >= NUMBER_CELL - 8.0 {
+            true => (width * 0.24).clamp(theme::LABEL, theme::TITLE).round(),
+            false => (width - 4.0) / (SHORT as f32 * FIGURE),
+        }
     }
 
     /// How the number of a cell is written, where there is room for it.
@@ -122,8 +134,7 @@ impl Sheets<'_> {
         if is_masked {
             draw::hatch(painter, rect, palette.hatch, 7.0);
         } else if let Some(written) = self.written(ui) {
-            // Six figures fill two thirds of a cell of any size.
-            let font = theme::figures((self.layout.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
+            let font = theme::figures(self.figure_size());
             shrink_text(painter, rect.shrink2(vec2(1.0, 0.0)), Align2::CENTER_CENTER, &written(x), font, palette.ink);
         }
         if !x.is_finite() && !is_masked {

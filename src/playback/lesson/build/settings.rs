@@ -35,7 +35,8 @@ impl Build {
     pub fn built(&self, filling: &[Option<usize>], scene: &Scene) -> Option<Scene> {
         let is_whole = self.kind == Kind::Settings && empty_hole(self, filling).is_none();
         let run = is_whole.then(|| built(self, filling, scene).ok()).flatten()?;
-        Some(Scene { step: At::End, ..run })
+        // Another input leaves what is looked at.
+        Some(Scene { step: At::End, view: scene.view, selection: scene.selection, ..run })
     }
 }
 
