@@ -38,9 +38,9 @@ fn of_script(script: Script, format: &TextFormat) -> TextFormat {
     let line = format.line_height.unwrap_or(LINE_OF_FONT * size);
     let (part, valign, height) = match script {
         Script::Line => return format.clone(),
-        Script::Index => (0.72, Align::BOTTOM, line - 0.5 * size),
-        Script::Power => (0.72, Align::TOP, line - 0.42 * size),
-        Script::IndexInPower => (0.55, Align::TOP, line - 0.1 * size),
+        Script::Index => (0.75, Align::BOTTOM, line - 0.5 * size),
+        Script::Power => (0.75, Align::TOP, line - 0.42 * size),
+        Script::IndexInPower => (0.62, Align::TOP, line - 0.1 * size),
     };
     let font = FontId { size: size * part, ..format.font_id.clone() };
     TextFormat { font_id: font, valign, line_height: Some(height), ..format.clone() }

@@ -58,7 +58,7 @@ const LINE: f32 = 28.0;
 const BARE_SENTENCE: f32 = 68.0;
 /// Of two lines, over the whole width; how much larger the maps are to be for one to stand above the other; and the name
 /// that stands before a meter then.
-const STACKED_SENTENCE: f32 = 48.0;
+const STACKED_SENTENCE: f32 = 40.0;
 const STACKED_IS_LARGER: f32 = 1.25;
 const STACKED_NAME: f32 = 136.0;
 /// Height of a meter, and of the facts.
@@ -92,7 +92,7 @@ impl Sizes {
 
     /// The same with the whole width for each side, and half of the height.
     fn stacked(width: f32, height: f32) -> Self {
-        let upper = ((height - STACKED_SENTENCE) / 2.0 - LINE - 4.0 * SPACE).max(24.0);
+        let upper = ((height - STACKED_SENTENCE) / 2.0 - LINE - 2.0 * SPACE).max(24.0);
         Self { map: vec2(width, upper), is_below: false, upper, is_bare: true, is_stacked: true }
     }
 
@@ -114,7 +114,7 @@ impl Sizes {
     /// Of one side.
     fn height(self) -> f32 {
         match self.is_stacked {
-            true => LINE + self.upper + 4.0 * SPACE,
+            true => LINE + self.upper + 2.0 * SPACE,
             false => 2.0 * LINE + self.upper + METER + 6.0 * SPACE,
         }
     }
@@ -171,7 +171,7 @@ pub fn show(
     let of_side = if is_bare { Sizes::bare } else { Sizes::of };
     // A token is as large in both maps, so that they compare.
     let scale = |sizes: Sizes| {
-        let room = map_room(Rect::from_min_size(area.min, sizes.map));
+        let room = map_room(Rect::from_min_size(area.min, sizes.map), sizes);
         let halves = [Some(&a), b.as_ref()].into_iter().flatten();
         halves.map(|half| far::scale(&half.look, room)).fold(f32::INFINITY, f32::min)
     };
@@ -366,7 +366,7 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
     let area = ui.available_rect_before_wrap();
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
     let map = Rect::from_min_size(area.min, sizes.map);
-    map_of(ui, map, side, scale, textures);
+    map_of(ui, (map, map_room(map, sizes)), side, scale, textures);
     let facts_at = if sizes.is_below {
         Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
     } else {
@@ -383,15 +383,16 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
 }
 
 /// The run as far as it has come.
-fn map_of(ui: &mut Ui, room: Rect, side: &Half<'_>, scale: f32, textures: &mut Textures) {
+fn map_of(ui: &mut Ui, (room, inner): (Rect, Rect), side: &Half<'_>, scale: f32, textures: &mut Textures) {
     let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
     let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
     draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
-    far::picture(ui, &side.look, (map_room(room), scale), side.ghosts.as_deref(), side.textures, textures);
+    far::picture(ui, &side.look, (inner, scale), side.ghosts.as_deref(), side.textures, textures);
 }
 
-fn map_room(room: Rect) -> Rect {
-    room.shrink2(vec2(0.0, SPACE))
+/// A map that is low already has all of its room.
+fn map_room(room: Rect, sizes: Sizes) -> Rect {
+    if sizes.is_stacked { room } else { room.shrink2(vec2(0.0, SPACE)) }
 }
 
 fn facts(ui: &mut Ui, side: &Half<'_>) {

@@ -40,16 +40,20 @@ struct CardSizes {
 }
 
 impl CardSizes {
-    fn at(place: TaskPlace) -> Self {
-        match place {
-            TaskPlace::Panel => Self { text: theme::BODY, hole: vec2(120.0, 28.0), gap: 6.0, in_lines: false },
-            TaskPlace::Screen => Self { text: theme::LABEL, hole: vec2(68.0, 20.0), gap: 3.0, in_lines: true },
+    fn at(place: TaskPlace, kind: Option<Kind>) -> Self {
+        match (place, kind) {
+            (TaskPlace::Panel, _) => Self { text: theme::BODY, hole: vec2(120.0, 28.0), gap: 6.0, in_lines: false },
+            // A formula has a few cards, and small letters in them.
+            (TaskPlace::Screen, Some(Kind::Formulas)) => {
+                Self { text: theme::BODY, hole: vec2(68.0, 24.0), gap: 3.0, in_lines: true }
+            }
+            (TaskPlace::Screen, _) => Self { text: theme::LABEL, hole: vec2(68.0, 20.0), gap: 3.0, in_lines: true },
         }
     }
 }
 
 pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: TaskPlace, messages: &mut Vec<Message>) {
-    let sizes = CardSizes::at(place);
+    let sizes = CardSizes::at(place, lesson.build().map(|build| build.kind));
     if place == TaskPlace::Screen {
         ui.spacing_mut().button_padding = vec2(4.0, 1.0);
         ui.spacing_mut().interact_size.y = 18.0;
