@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     for (bar, column) in figure.bars.iter().zip(&columns) {
         let under =
             Rect::from_center_size(pos2(column.center().x, chart.bottom() + 2.0 + LINE / 2.0), vec2(slot, LINE));
-        shrink_text(ui.painter(), under, Align2::CENTER_CENTER, &bar.text, theme::text(theme::BODY), palette.ink);
+        name(ui, under, &bar.text, palette);
     }
     if let Some((limit, text)) = &figure.limit {
         let y = scale.at(*limit);
@@ -74,6 +74,20 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
         let place = Rect::from_min_max(pos2(first.left() - 24.0, top), pos2(last.right() + 24.0, top + LINE));
         fit_text(ui.painter(), place, Align2::CENTER_CENTER, text, theme::text(theme::BODY), palette.faint_ink);
     }
+}
+
+/// The name of a bar, smaller where its room is narrow.
+fn name(ui: &Ui, place: Rect, text: &str, palette: &Palette) {
+    let font = theme::readable_font(text, theme::text(theme::BODY));
+    let laid = |size: f32| {
+        let font = egui::FontId { size, ..font.clone() };
+        ui.painter().layout_job(prose::scripted(text, font, palette.ink))
+    };
+    let whole = laid(font.size);
+    let part = (place.width() - 1.0).max(1.0) / whole.size().x.max(1.0);
+    let galley = if part < 1.0 { laid((font.size * part).max(1.0)) } else { whole };
+    let at = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), place).min;
+    ui.painter().galley(at, galley, palette.ink);
 }
 
 /// Values to heights: 0 is always on it.

@@ -75,15 +75,8 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
     for made in moves {
         carry_out(lesson, build, made);
     }
-    if place == TaskPlace::Panel || !is_right {
-        ui.horizontal(|ui| {
-            if ui.button(tr(ui.ctx(), "Run it")).clicked() {
-                messages.push(Message::Lesson(LessonMessage::Check));
-            }
-            if ui.button(tr(ui.ctx(), "Show me")).clicked() {
-                messages.push(Message::Lesson(LessonMessage::GiveUp));
-            }
-        });
+    if place == TaskPlace::Screen && !is_right {
+        buttons(ui, messages);
     }
     let id = ui.scope_id().with("was graded");
     let was_graded =
@@ -95,6 +88,18 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
             ui.scroll_to_rect(seen.rect, None);
         }
     }
+}
+
+/// What runs the build, and what shows it.
+pub fn buttons(ui: &mut Ui, messages: &mut Vec<Message>) {
+    ui.horizontal(|ui| {
+        if ui.button(tr(ui.ctx(), "Run it")).clicked() {
+            messages.push(Message::Lesson(LessonMessage::Check));
+        }
+        if ui.button(tr(ui.ctx(), "Show me")).clicked() {
+            messages.push(Message::Lesson(LessonMessage::GiveUp));
+        }
+    });
 }
 
 fn carry_out(lesson: &mut OpenLesson, build: &ShownBuild, made: Move) {

@@ -40,6 +40,9 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// Height of the buttons of a build.
+const BUTTONS: f32 = 36.0;
+
 /// The beat that is open.
 fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     head(ui, lesson, messages);
@@ -51,7 +54,9 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
             return way(ui, lesson, messages);
         }
     };
-    let height = (ui.available_height() - 48.0).max(40.0);
+    // What runs a build is in sight beside any number of cards.
+    let below = if shown.build.is_some() { 48.0 + BUTTONS } else { 48.0 };
+    let height = (ui.available_height() - below).max(40.0);
     let id = (lesson.key.clone(), lesson.position.beat);
     egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
@@ -63,6 +68,9 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
         prose::show(ui, &shown.prose, &shown.pictures, TEXT);
         beat(ui, lesson, &shown, TaskPlace::Panel, messages);
     });
+    if shown.build.is_some() {
+        exercise::buttons(ui, messages);
+    }
     way(ui, lesson, messages);
 }
 
