@@ -11,7 +11,7 @@ use tilescope::app::AppOptions;
 const TOY: &str = "random:9,11,8,4,2";
 
 /// What `render` and the window are asked for, and what the line says of it.
-const CASES: [(&[&str], &str); 29] = [
+const CASES: [(&[&str], &str); 30] = [
     (
         &["random:262144,262144,1", "--algorithm", "flash1", "--br", "2", "--bc", "2"],
         "steps over 131072 x 131072 blocks are too many",

@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use crate::stage_support::{
-    all_text, click, command, cursor, drop_files, open_as, open_with, options, press, settle, type_text, value, word,
+    all_text, click, command, cursor, drop_files, grouped, open_as, open_with, options, press, settle, type_text,
+    value, word,
 };
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tilescope::app::{App, AppOptions, OpenLesson};
-use tilescope::number::grouped;
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 
