@@ -21,6 +21,12 @@ pub fn apart(a: f64, b: f64) -> [String; 2] {
     (4..17).map(written).find(differ).unwrap_or_else(|| written(17))
 }
 
+/// What is left of the first number after the second, as they stand on screen: who subtracts there gets this.
+pub fn difference_shown(a: f64, b: f64) -> f64 {
+    let shown = |x: f64| short(x).parse().unwrap_or(x);
+    shown(a) - shown(b)
+}
+
 /// `count` significant digits.
 fn digits(x: f64, count: usize) -> String {
     if x.is_nan() {
@@ -210,6 +216,14 @@ pub fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_that_of_the_shown_numbers() {
+        assert_eq!(short(difference_shown(6.507_54, 4.733_15)), "1.775");
+        assert_eq!(short(6.507_54 - 4.733_15), "1.774");
+        assert_eq!(difference_shown(f64::INFINITY, 1.0), f64::INFINITY);
+        assert_eq!(difference_shown(2.0e-9, 1.0e-9), 1.0e-9);
+    }
 
     #[test]
     fn four_significant_digits() {

@@ -166,7 +166,11 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
     let formulas = formulas(look, Part::Weights);
-    Matrix { part: Part::Weights, formulas, values: look.snapshot.weights(), limit: 1.0 }
+    let values = look.snapshot.weights();
+    // Above 1 only where no maximum was subtracted, or one that is left behind.
+    let finite = values.into_iter().flatten().filter(|p| p.is_finite());
+    let limit = finite.fold(1.0, |most: f64, p| most.max(*p));
+    Matrix { part: Part::Weights, formulas, values, limit }
 }
 
 fn formulas(look: &Look<'_>, part: Part) -> Vec<String> {
