@@ -48,6 +48,9 @@ proptest! {
     ) {
         let precision = Precision::read(format).expect("a precision");
         for name in TEXTS {
+            let mut problem = problem.clone();
+            // The P that it saved knows nothing of dropped weights.
+            problem.dropout.take_if(|_| name == "standard-backward");
             for compared in compared(algorithm::by_name(name).expect("a text"), &problem, tiling, precision) {
                 prop_assert!(compared.is_right(), "{}, {}: {:?}", name, format, compared);
                 prop_assert!(compared.plain.is_some(), "the error of plain attention stands beside it");
@@ -56,17 +59,17 @@ proptest! {
     }
 }
 
-/// What the rule allows lets no bug of a backward pass by.
+/// What the rule allows lets no bug of a backward pass by: some gradient of the run is wrong.
 #[test]
 fn bugs_are_not() {
     let own = &algorithm::by_name("flash2-backward").expect("a text").text().text;
     let tiling = Tiling { br: 8, bc: 8 };
-    for (right, wrong, tensor) in [
-        ("dS = P * (dP - D)", "dS = P * (dP + D)", "dQ"),
-        ("dS = P * (dP - D)", "dS = P * dP", "dK"),
-        ("dK = dK + scale * dS^T @ Q", "dK = dK + dS^T @ Q", "dK"),
-        ("dV = dV + P^T @ dO unless", "dV = P^T @ dO unless", "dV"),
-        ("P = exp(S - finite(L))", "P = exp(S)", "dV"),
+    for (right, wrong) in [
+        ("dS = P * (dP - D)", "dS = P * (dP + D)"),
+        ("dS = P * (dP - D)", "dS = P * dP"),
+        ("dK = dK + scale * dS^T @ Q", "dK = dK + dS^T @ Q"),
+        ("dV = dV + P^T @ dO unless", "dV = P^T @ dO unless"),
+        ("P = exp(S - finite(L))", "P = exp(S)"),
     ] {
         let text = own.replace(right, wrong);
         assert_ne!(&text, own, "{right}");
@@ -74,8 +77,7 @@ fn bugs_are_not() {
         for seed in 0..12 {
             let problem = random::read("random:24,24,16,2", seed).expect("an input").problem;
             let all = compared(&text, &problem, tiling, Precision::E4M3);
-            let is_wrong = |of: &&Compared| of.name == tensor && !of.is_right();
-            assert!(all.iter().any(|of| is_wrong(&of)), "{wrong}, seed {seed}: {all:?}");
+            assert!(!all.iter().all(Compared::is_right), "{wrong}, seed {seed}: {all:?}");
         }
     }
 }

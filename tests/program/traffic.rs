@@ -164,6 +164,8 @@ fn pages_of_a_shape_are_counted() {
     let trace: Value = serde_json::from_slice(&trace).expect("JSON");
     assert_eq!(trace["input"]["page_size"], 3);
     assert_eq!(trace["problem"]["pages"]["pool"], 7);
-    let step = trace["steps"].as_array().expect("steps").iter().find(|step| step["op"] == "load K").expect("a load");
+    let step =
+        trace["steps"].as_array().expect("steps").iter().find(|step| step["op"] == "load" && step["tensor"] == "K");
+    let step = step.expect("a load");
     assert_eq!(step["pages"].as_array().map(Vec::len), Some(2), "keys 0 to 3 lie in two pages of 3: {step}");
 }
