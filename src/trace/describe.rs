@@ -47,6 +47,7 @@ impl<'a> Export<'a> {
                 bias: spec.bias.as_ref().map(ToString::to_string),
                 keys: spec.keys.as_ref().map(ToString::to_string),
                 pack_heads: spec.packs_heads(),
+                page_size: spec.page_size,
                 sinks: spec.sinks.as_ref().map(ToString::to_string),
                 ..Origin::of(input, spec.prefix())
             },
@@ -94,6 +95,7 @@ impl Trace {
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
             pack_heads: self.input.pack_heads.then_some(true),
+            page_size: self.input.page_size,
             varlen: mask.sequences.is_some().then_some(true),
             sinks: read(self.input.sinks.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
@@ -124,8 +126,21 @@ impl Origin {
             .as_ref()
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
         let (name, sha256) = (input.name.clone(), input.sha256.clone());
-        let (alibi, bias, keys, sinks) = (None, None, None, None);
-        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, pack_heads: false, sinks }
+        let (alibi, bias, keys, page_size, sinks) = (None, None, None, None, None);
+        Self {
+            name,
+            sha256,
+            seed: input.seed,
+            prefix,
+            layout,
+            packed,
+            alibi,
+            bias,
+            keys,
+            pack_heads: false,
+            page_size,
+            sinks,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod common;
 mod appended;
 mod captured;
 mod clock;
+mod e4m3_gradients;
 mod golden;
 mod inputs;
 mod lessons;

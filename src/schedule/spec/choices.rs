@@ -69,7 +69,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 34] = [
+pub const CHOICES: [Choice; 35] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -144,6 +144,9 @@ pub const CHOICES: [Choice; 34] = [
     choice!("varlen" "", varlen, truth, ToString::to_string,
         "The sequences of the batch, packed or with key lengths, as one schedule (flash-attention's varlen): blocks begin \
          anew at each, none is of two, and each has its own diagonal"),
+    choice!("page-size" "N", page_size, |said| whole("page-size", said, 1..=usize::MAX), ToString::to_string,
+        "Lay K and V in pages of so many keys, as a KV cache does: each load of a block reads its entries of a block table, \
+         whose pages are in an order that is the same for the same sizes; an input with a block_table has its own"),
     choice!("sinks" "LOGITS", sinks, str::parse, ToString::to_string,
         "Learned sinks, a logit that takes weight in every row and gives nothing (gpt-oss): one, one for each query head with \
          commas, random:SEED or none; those of the input are in its array sinks"),
