@@ -63,10 +63,29 @@ fn every_sentence_has_its_chinese() {
     assert!(missing.is_empty(), "{} have none:\n{}", missing.len(), missing.join("\n"));
 }
 
+/// Where words come from that stand in no literal: the titles of texts, and a key as egui names it.
+#[cfg(feature = "app")]
+fn said_elsewhere() -> impl Iterator<Item = String> {
+    let titles = tilescope::schedule::algorithm::of_program().map(|algorithm| algorithm.title().to_owned());
+    titles.chain(["Space".to_owned()])
+}
+
+#[cfg(feature = "app")]
+#[test]
+fn every_line_of_the_chinese_is_said_and_every_title_has_one() {
+    let lines: std::collections::HashSet<&str> = tilescope::app::CHINESE.iter().map(|(english, _)| *english).collect();
+    let untold: Vec<String> = said_elsewhere().filter(|words| !lines.contains(words.as_str())).collect();
+    assert!(untold.is_empty(), "without a line:\n{}", untold.join("\n"));
+    let said = literals(&["src"]).into_iter().map(|one| one.text).chain(said_elsewhere());
+    let said: std::collections::HashSet<String> = said.collect();
+    let unsaid: Vec<&str> = lines.into_iter().filter(|english| !said.contains(*english)).collect();
+    assert!(unsaid.is_empty(), "{} lines that nothing says:\n{}", unsaid.len(), unsaid.join("\n"));
+}
+
 #[test]
 fn literals_are_read_as_the_program_has_them() {
-    let code = "let a = f(\"one\"); // \"none\"\nlet q = '\"'; g(\n    \"two \\\n     lines \\\"x\\\"\",\n)";
+    let code = "let a = f(\"one\"); // \"none\"\nlet q = '\"'; g(\n    \"two \\\n     lines \\\"x\\\"\\u{a0}\",\n)";
     let found = of_code(code);
     let found: Vec<(&str, &str)> = found.iter().map(|(text, before)| (text.as_str(), before.trim_start())).collect();
-    assert_eq!(found, [("one", "let a = f("), ("two lines \"x\"", "let q = ; g(")]);
+    assert_eq!(found, [("one", "let a = f("), ("two lines \"x\"\u{a0}", "let q = ; g(")]);
 }

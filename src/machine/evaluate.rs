@@ -8,7 +8,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::attention::{Format, Head, Real};
 use crate::schedule::language::{
-    Action, Diagonal, Extent, Initial, Kind, NameId, Role, Setting, Shape, TensorId, Test, format_on_chip, operands,
+    Action, Diagonal, Extent, Initial, Kind, NameId, Names, Role, Setting, Shape, TensorId, Test, format_on_chip,
+    operands,
 };
 use crate::schedule::{Algorithm, Place, Plan, Step};
 

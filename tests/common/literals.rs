@@ -82,6 +82,11 @@ fn literal(source: &str) -> (String, usize) {
                 Some((_, '\n')) => while chars.next_if(|(_, c)| c.is_whitespace()).is_some() {},
                 Some((_, 'n')) => text.push('\n'),
                 Some((_, 't')) => text.push('\t'),
+                Some((_, 'u')) => {
+                    let hex: String = chars.by_ref().map(|(_, c)| c).skip(1).take_while(|c| *c != '}').collect();
+                    let code = u32::from_str_radix(&hex, 16).expect("it is hexadecimal");
+                    text.push(char::from_u32(code).expect("it is a character"));
+                }
                 Some((_, c)) => text.push(c),
                 None => break,
             },

@@ -36,10 +36,8 @@ fn torn(schedule: &Schedule, step: &Step, snapshot: &Snapshot, deed: Sentence) -
         _ => None,
     });
     names.fold(deed, |deed, name| match snapshot.view.torn(name) {
-        Some(block) => {
-            Sentence::new("{0}; the second half of {1} was still that of block {2}").and(deed).with(name).with(block)
-        }
-        None => Sentence::new("{0}; nothing of {1} was torn").and(deed).with(name),
+        Some(block) => Sentence::new("half of {1} still of block {2}; {0}").and(deed).with(name).with(block),
+        None => Sentence::new("no row of {1} torn; {0}").and(deed).with(name),
     })
 }
 
