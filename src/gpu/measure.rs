@@ -21,6 +21,8 @@ pub struct Workload {
     pub causal: bool,
     /// Parts of the keys; 1 where the algorithm has no splits.
     pub splits: usize,
+    /// As [`super::Backend::set_deterministic`].
+    pub deterministic: bool,
 }
 
 /// Times of one kernel on one workload.
@@ -98,7 +100,14 @@ mod tests {
     #[test]
     fn flops_and_bytes_are_those_of_the_formula() {
         let shape = Shape { batch: 2, heads: 4, kv_heads: 2, n_q: 8, n_k: 16, d: 32, d_v: 32 };
-        let open = Workload { algorithm: "flash2", precision: Precision::F16, shape, causal: false, splits: 1 };
+        let open = Workload {
+            algorithm: "flash2",
+            precision: Precision::F16,
+            shape,
+            causal: false,
+            splits: 1,
+            deterministic: false,
+        };
         assert_eq!(open.flops(), 4.0 * 2.0 * 4.0 * 8.0 * 16.0 * 32.0);
         assert_eq!(Workload { causal: true, ..open.clone() }.flops(), open.flops() / 2.0);
         // Q and O of four heads, K and V of two.

@@ -27,6 +27,7 @@ impl CudaBackend {
         let shape = &workload.shape;
         shape.validate().map_err(Refusal::from)?;
         let ptx = ptx::find(workload.algorithm, workload.precision, shape.d.max(shape.d_v), false)?;
+        let ptx = if workload.deterministic { ptx.in_order() } else { ptx };
         let program = self.program(ptx).map_err(|error| Refusal::Source(error.sentence()))?;
         let program = program.in_splits(workload.splits);
         self.guarded(program.edited, |backend, session| backend.time(session, &program, workload, cancel))

@@ -187,6 +187,9 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
         }
     }
     cursor.expect("=")?;
+    if cursor.take_words("old in the second half") {
+        return Ok(Action::Tear { name });
+    }
     let value = expression(cursor)?;
     if cursor.take_word("per") {
         return Ok(Action::Start { name, value: initial(&value)?, size: size(cursor)? });
