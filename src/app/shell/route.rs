@@ -325,7 +325,7 @@ impl App {
     }
 
     /// The place on screen, as a link names it.
-    pub(super) fn place(&self) -> Option<Link> {
+    pub fn place(&self) -> Option<Link> {
         let place = self.document.origin().with(self.document.wanted());
         Some(Link {
             at: Some(self.player.cursor()),
