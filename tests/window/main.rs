@@ -11,6 +11,7 @@ mod any_window;
 mod bytes;
 mod chinese;
 mod code_edit;
+mod commands;
 mod compare;
 mod doors;
 mod figures;
