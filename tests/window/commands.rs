@@ -24,12 +24,7 @@ struct Does {
     shows: &'static str,
 }
 
-const fn does(
-    name: &'static str,
-    after: &'static [&'static str],
-    changes: &'static str,
-    shows: &'static str,
-) -> Does {
+const fn does(name: &'static str, after: &'static [&'static str], changes: &'static str, shows: &'static str) -> Does {
     Does { name, after, changes, shows }
 }
 
@@ -134,7 +129,12 @@ const TABLE: &[Does] = &[
     does("Back to the beat", &["@lesson", "@present", "To the start"], "cursor ?row", ""),
     does("Notes in a second window", &["@lesson", "@present"], "", "next answer"),
     does("Vote", &["@lesson", "@present"], "", "votes for"),
-    does("Study: the map, the row and its bytes", &["Engineer: the setup, the map and what if"], "?view", "total bytes"),
+    does(
+        "Study: the map, the row and its bytes",
+        &["Engineer: the setup, the map and what if"],
+        "?view",
+        "total bytes",
+    ),
     does("Learn: the lesson and the map", &[], "?view", "Lessons"),
     does("Engineer: the setup, the map and what if", &["Show the lesson"], "?view", "Block rows br"),
     does("Light colours", &["Dark colours"], "theme", ""),
@@ -208,12 +208,9 @@ fn hear(harness: &Harness<'_, App>, told: &mut Vec<String>) {
 fn strike(harness: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) -> Vec<String> {
     let mut told = Vec::new();
     let of_key = |pressed| Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
-    for event in [
-        Event::ModifiersChanged(modifiers),
-        of_key(true),
-        of_key(false),
-        Event::ModifiersChanged(Modifiers::NONE),
-    ] {
+    for event in
+        [Event::ModifiersChanged(modifiers), of_key(true), of_key(false), Event::ModifiersChanged(Modifiers::NONE)]
+    {
         harness.event(event);
         harness.step();
         hear(harness, &mut told);
@@ -271,8 +268,7 @@ fn prepare(harness: &mut Harness<'_, App>, step: &str) {
 fn open_for(does: &Does) -> Harness<'static, App> {
     let lesson = does.after.contains(&"@lesson").then_some((3, Position::default()));
     let find_gpu = || StandIn { has_kernel: true, ..StandIn::new(Mode::Right) }.probe();
-    let mut harness =
-        open_with(&AppOptions { find_gpu, lesson, pick_folder: || Picked::Unavailable, ..options() });
+    let mut harness = open_with(&AppOptions { find_gpu, lesson, pick_folder: || Picked::Unavailable, ..options() });
     does.after.iter().for_each(|step| prepare(&mut harness, step));
     // What was told of them fades.
     while harness.query_by_label("what was done").is_some() {
