@@ -5,7 +5,7 @@
 use crate::common::skips;
 use std::collections::HashSet;
 
-use crate::stage_support::{click, press, seek, settle, type_text, value, word};
+use crate::stage_support::{choose, click, press, seek, settle, type_text, value, word};
 use eframe::egui::{Key, Modifiers, OutputCommand, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -50,8 +50,15 @@ fn every_way_to_a_step_draws_the_same_pixels() {
         return;
     }
     let mut seen = HashSet::new();
-    for (key, theme) in [(Key::Num1, Theme::Light), (Key::Num2, Theme::Dark), (Key::Num3, Theme::Projector)] {
+    // Each distance in each theme, and each theme with another text.
+    let texts = ["flash2", "flash1", "split-kv"];
+    let pairs = [Key::Num1, Key::Num2, Key::Num3].into_iter().flat_map(|key| Theme::ALL.map(|theme| (key, theme)));
+    for (n, (key, theme)) in pairs.enumerate() {
         let mut harness = open(theme);
+        let text = texts[(n + n / 3) % 3];
+        if text != "flash2" {
+            choose(&mut harness, "Algorithm: ", text);
+        }
         press(&mut harness, Modifiers::NONE, key);
         let sought: Vec<Vec<u8>> = STEPS
             .iter()
@@ -72,7 +79,7 @@ fn every_way_to_a_step_draws_the_same_pixels() {
         }
         seen.extend(sought);
     }
-    assert_eq!(seen.len(), 3 * STEPS.len(), "two steps look the same");
+    assert_eq!(seen.len(), 9 * STEPS.len(), "two steps look the same");
 }
 
 /// Where a person can look at what a test has drawn.

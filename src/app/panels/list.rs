@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use eframe::egui::{Context, Id};
+
 use crate::app::message::commands::{Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
@@ -34,9 +36,21 @@ pub static PANELS: [&Panel; 18] = [
 /// Every command.
 pub static COMMANDS: LazyLock<Vec<Entry>> = LazyLock::new(|| commands(&PANELS));
 
+/// The panels of a context: those that were installed, else all of the program.
+pub fn of(ctx: &Context) -> &'static [&'static Panel] {
+    ctx.data(|data| data.get_temp(Id::unique("panels"))).unwrap_or(&PANELS)
+}
+
+/// The window of a context has these panels from now on, in menu, palette and place.
+#[cfg(test)]
+pub fn install(ctx: &Context, panels: &'static [&'static Panel]) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("panels"), panels));
+    crate::app::message::commands::install(ctx, commands(panels).leak());
+}
+
 /// The panel that a message calls so.
-pub fn by_id(id: &str) -> Option<&'static Panel> {
-    PANELS.into_iter().find(|panel| panel.id == id)
+pub fn by_id(ctx: &Context, id: &str) -> Option<&'static Panel> {
+    of(ctx).iter().copied().find(|panel| panel.id == id)
 }
 
 /// The table of commands with the lines of `panels`, which come first in their groups.
@@ -53,7 +67,7 @@ fn commands(panels: &[&Panel]) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
-    use eframe::egui::{Context, Key, Modifiers};
+    use eframe::egui::{Key, Modifiers};
 
     use super::*;
     use crate::app::message::Message;

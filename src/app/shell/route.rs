@@ -146,7 +146,7 @@ impl App {
 
     /// Opens a panel where it stands.
     pub(super) fn show_panel(&mut self, ctx: &Context, id: &'static str) {
-        match list::by_id(id).map(|panel| panel.home) {
+        match list::by_id(ctx, id).map(|panel| panel.home) {
             Some(Home::Right) => {
                 self.tab = id;
                 self.unfold(ctx, Edge::Right);
