@@ -146,14 +146,14 @@ pub fn append(job: &mut LayoutJob, line: &str, parts: &[ListedPart], font: &Font
 
 /// A listing that is to be shown in a size of type.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct ListingAsked<'a> {
     text: &'a str,
     written_in: WrittenIn,
     size: f32,
     palette: &'static Palette,
 }
 
-impl Hash for Asked<'_> {
+impl Hash for ListingAsked<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // No two themes have the same inks.
         (self.text, self.written_in, self.size.to_bits(), self.palette.listed(Listed::Keyword)).hash(state);
@@ -161,10 +161,10 @@ impl Hash for Asked<'_> {
 }
 
 #[derive(Default)]
-struct Cut;
+struct ListingCut;
 
-impl ComputerMut<Asked<'_>, LayoutJob> for Cut {
-    fn compute(&mut self, asked: Asked<'_>) -> LayoutJob {
+impl ComputerMut<ListingAsked<'_>, LayoutJob> for ListingCut {
+    fn compute(&mut self, asked: ListingAsked<'_>) -> LayoutJob {
         let font = theme::figures(asked.size);
         // Where nothing is written, a line is as high as any.
         let mut job = LayoutJob::simple(String::new(), font.clone(), asked.palette.ink, f32::INFINITY);
@@ -182,8 +182,8 @@ impl ComputerMut<Asked<'_>, LayoutJob> for Cut {
 
 /// A whole text, each line on one of its own: cut once, and again when it or the colours change.
 pub fn job(ctx: &Context, text: &str, written_in: WrittenIn, size: f32, palette: &'static Palette) -> LayoutJob {
-    let asked = Asked { text, written_in, size, palette };
-    ctx.memory_mut(|memory| memory.caches.cache::<FrameCache<LayoutJob, Cut>>().get(asked).clone())
+    let asked = ListingAsked { text, written_in, size, palette };
+    ctx.memory_mut(|memory| memory.caches.cache::<FrameCache<LayoutJob, ListingCut>>().get(asked).clone())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use eframe::egui::{Context, Id};
 
-use crate::app::message::commands::{Entry, TABLE};
+use crate::app::message::commands::{self, Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
     block_sizes, breakpoints, bytes, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance,
@@ -41,11 +41,10 @@ pub fn of(ctx: &Context) -> &'static [&'static Panel] {
     ctx.data(|data| data.get_temp(Id::unique("panels"))).unwrap_or(&PANELS)
 }
 
-/// The window of a context has these panels from now on, in menu, palette and place.
-#[cfg(test)]
-pub fn install(ctx: &Context, panels: &'static [&'static Panel]) {
+/// The window of a context has these panels from now on, in menu, palette and place, with their commands among all.
+pub fn install(ctx: &Context, panels: &'static [&'static Panel], commands: &'static [Entry]) {
     ctx.data_mut(|data| data.insert_temp(Id::unique("panels"), panels));
-    crate::app::message::commands::install(ctx, commands(panels).leak());
+    commands::install(ctx, commands);
 }
 
 /// The panel that a message calls so.
@@ -54,7 +53,7 @@ pub fn by_id(ctx: &Context, id: &str) -> Option<&'static Panel> {
 }
 
 /// The table of commands with the lines of `panels`, which come first in their groups.
-fn commands(panels: &[&Panel]) -> Vec<Entry> {
+pub fn commands(panels: &[&Panel]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for entry in TABLE {
         if entries.last().is_none_or(|last| last.group != entry.group) {

@@ -144,7 +144,8 @@ mod tests {
         let builder = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).with_max_steps(50);
         let mut harness = builder.build_eframe(|cc| {
             let app = App::new(&cc.egui_ctx, None, &options);
-            list::install(&cc.egui_ctx, [&PANELS[..], &[one]].concat().leak());
+            let panels: &'static [&'static Panel] = [&PANELS[..], &[one]].concat().leak();
+            list::install(&cc.egui_ctx, panels, list::commands(panels).leak());
             app
         });
         settle(&mut harness);
