@@ -4,6 +4,7 @@ pub mod axes;
 pub mod draw;
 pub mod float;
 pub mod icon;
+pub mod listing;
 pub mod made_by;
 pub mod motion;
 pub mod prose;

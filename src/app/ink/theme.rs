@@ -6,6 +6,7 @@ use eframe::egui::{
 };
 
 use crate::playback::lesson::markdown::is_chinese;
+use crate::schedule::language::Listed;
 use crate::schedule::{Beat, Tensor};
 
 /// Sizes in points, multiples of 4.
@@ -56,6 +57,17 @@ pub struct Palette {
     dark: Color32,
     /// The map of errors, from small to large; no hue of a tensor.
     errors: [Color32; 3],
+    /// The inks of a listing; names and signs have the common one.
+    listing: Listing,
+}
+
+/// Darker than any fill, so that no word of a listing passes for a tensor's hue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Listing {
+    keyword: Color32,
+    number: Color32,
+    label: Color32,
+    comment: Color32,
 }
 
 const LIGHT: Palette = Palette {
@@ -81,6 +93,12 @@ const LIGHT: Palette = Palette {
         Color32::from_rgb(0x7f, 0x86, 0xc4),
         Color32::from_rgb(0x2a, 0x1f, 0x6b),
     ],
+    listing: Listing {
+        keyword: Color32::from_rgb(0x5a, 0x35, 0xa8),
+        number: Color32::from_rgb(0x00, 0x61, 0x6b),
+        label: Color32::from_rgb(0x8a, 0x2b, 0x4f),
+        comment: Color32::from_rgb(0x4f, 0x58, 0x62),
+    },
 };
 
 const DARK: Palette = Palette {
@@ -106,6 +124,12 @@ const DARK: Palette = Palette {
         Color32::from_rgb(0x6a, 0x63, 0xb4),
         Color32::from_rgb(0xd9, 0xd2, 0xff),
     ],
+    listing: Listing {
+        keyword: Color32::from_rgb(0xc3, 0xb1, 0xfa),
+        number: Color32::from_rgb(0x86, 0xd3, 0xdc),
+        label: Color32::from_rgb(0xf0, 0xb0, 0xc4),
+        comment: Color32::from_rgb(0xb4, 0xbc, 0xc6),
+    },
 };
 
 /// For a bright room: black on white, no pale grey that a lamp washes out.
@@ -132,6 +156,12 @@ const PROJECTOR: Palette = Palette {
         Color32::from_rgb(0x6f, 0x78, 0xc0),
         Color32::from_rgb(0x1a, 0x10, 0x52),
     ],
+    listing: Listing {
+        keyword: Color32::from_rgb(0x42, 0x20, 0x8a),
+        number: Color32::from_rgb(0x00, 0x4a, 0x52),
+        label: Color32::from_rgb(0x70, 0x1b, 0x3c),
+        comment: Color32::from_rgb(0x3a, 0x3f, 0x46),
+    },
 };
 
 /// Which colours.
@@ -252,6 +282,17 @@ impl Palette {
     /// What is written on it.
     pub fn on_beat(&self, beat: Beat) -> Color32 {
         if darkness(beat) > 0.5 { self.background } else { self.ink }
+    }
+
+    /// The ink of a part of a listing.
+    pub fn listed(&self, part: Listed) -> Color32 {
+        match part {
+            Listed::Label => self.listing.label,
+            Listed::Keyword => self.listing.keyword,
+            Listed::Number => self.listing.number,
+            Listed::Comment => self.listing.comment,
+            Listed::Plain => self.ink,
+        }
     }
 
     /// The hue as a fill for what is only there in part, or about to come.
@@ -493,6 +534,14 @@ mod tests {
                         contrast(palette.ink, fill)
                     );
                 }
+            }
+            let listed = [Listed::Label, Listed::Keyword, Listed::Number, Listed::Comment, Listed::Plain];
+            for (n, ink) in listed.map(|part| palette.listed(part)).into_iter().enumerate() {
+                // A listing lies on the panel or in a field, and its lines are lit or faulty.
+                for fill in [palette.background, palette.panel, palette.accent_soft, palette.trouble_soft] {
+                    assert!(contrast(ink, fill) >= least, "{:?} on {fill:?}: {}", listed[n], contrast(ink, fill));
+                }
+                assert!(listed[..n].iter().all(|other| palette.listed(*other) != ink), "{:?} is no ink", listed[n]);
             }
             for tensor in Tensor::FORWARD {
                 let fill = palette.pale(palette.tensor(tensor));

@@ -146,7 +146,7 @@ impl App {
 
     /// Opens a panel where it stands.
     pub(super) fn show_panel(&mut self, ctx: &Context, id: &'static str) {
-        match list::by_id(id).map(|panel| panel.home) {
+        match list::by_id(ctx, id).map(|panel| panel.home) {
             Some(Home::Right) => {
                 self.tab = id;
                 self.unfold(ctx, Edge::Right);
@@ -325,7 +325,7 @@ impl App {
     }
 
     /// The place on screen, as a link names it.
-    pub(super) fn place(&self) -> Option<Link> {
+    pub fn place(&self) -> Option<Link> {
         let place = self.document.origin().with(self.document.wanted());
         Some(Link {
             at: Some(self.player.cursor()),
