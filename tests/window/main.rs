@@ -16,6 +16,7 @@ mod doors;
 mod figures;
 mod frame_window;
 mod gpu_panel;
+mod keyboard;
 mod long;
 mod memories;
 mod met;
