@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::app::message::commands::{Entry, TABLE};
+use crate::app::message::commands::{ALGORITHMS, Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
     block_sizes, breakpoints, bytes, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance,
@@ -39,12 +39,13 @@ pub fn by_id(id: &str) -> Option<&'static Panel> {
     PANELS.into_iter().find(|panel| panel.id == id)
 }
 
-/// The table of commands with the lines of `panels`, which come first in their groups.
+/// The table of commands with the lines of `panels` and of the algorithms, which come first in their groups.
 fn commands(panels: &[&Panel]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for entry in TABLE {
         if entries.last().is_none_or(|last| last.group != entry.group) {
             entries.extend(panels.iter().filter(|panel| panel.group == entry.group).filter_map(|panel| panel.entry()));
+            entries.extend(ALGORITHMS.iter().filter(|algorithm| algorithm.group == entry.group).cloned());
         }
         entries.push(entry.clone());
     }
