@@ -177,6 +177,7 @@ impl App {
     fn keep(&mut self, ctx: &Context) {
         if !self.document.is_busy() {
             let moment = Moment { settings: self.document.wanted().clone(), selection: self.selection };
+            self.view.compare.remember(&moment.settings.algorithm);
             self.history.see(self.document.source_arc(), moment);
             self.store.kept.session = self.place().filter(Link::has_input);
             if !self.is_view_busy() {
