@@ -10,6 +10,7 @@ mod stage_support;
 mod any_window;
 mod bytes;
 mod chinese;
+mod choices;
 mod code_edit;
 mod compare;
 mod doors;
