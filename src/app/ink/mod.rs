@@ -3,6 +3,7 @@
 pub mod axes;
 pub mod draw;
 pub mod float;
+pub mod focus;
 pub mod icon;
 pub mod listing;
 pub mod made_by;

@@ -2,6 +2,8 @@
 //! panel has its line by being a panel.
 //! Keys that hold only while something is open (breakpoints, a vote, the palette) are read where that is.
 
+use std::sync::LazyLock;
+
 use eframe::egui::{Context, Event, Id, Key, Modifiers};
 
 use crate::app::ink::theme::Theme;
@@ -20,6 +22,7 @@ use crate::app::run::source::Source;
 use crate::app::tongue::words::tr;
 use crate::playback::lesson::Language;
 use crate::playback::{Command, Unit};
+use crate::schedule::{Algorithm, algorithm};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -65,7 +68,7 @@ pub fn install(ctx: &Context, table: &'static [Entry]) {
     ctx.data_mut(|data| data.insert_temp(Id::unique("commands"), table));
 }
 
-/// Every command but those that open panels. A name is looked up in the table of words.
+/// Every command but those that open panels and [`ALGORITHMS`]. A name is looked up in the table of words.
 pub static TABLE: &[Entry] = &[
     entry("Play", "Play or pause", &[(NONE, Key::Space)], Message::Player(Command::Toggle)),
     entry("Play", "Faster", &[(NONE, Key::CloseBracket)], Message::Faster),
@@ -101,9 +104,6 @@ pub static TABLE: &[Entry] = &[
     entry("Look", "Fold or show the right side", &[(ALT, Key::CloseBracket)], Message::Fold(Edge::Right)),
     entry("Change", "Undo", &[(CTRL, Key::Z)], Message::Undo),
     entry("Change", "Redo", &[(CTRL_SHIFT, Key::Z), (CTRL, Key::Y)], Message::Redo),
-    entry("Change", "Algorithm: standard", &[], Message::Algorithm(0)),
-    entry("Change", "Algorithm: flash1", &[], Message::Algorithm(1)),
-    entry("Change", "Algorithm: flash2", &[], Message::Algorithm(2)),
     entry("Change", "Save the text of the algorithm", &[], Message::Text(TextMessage::Save)),
     entry("Change", "Put the text of the algorithm back", &[], Message::Text(TextMessage::PutBack)),
     entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Message::RunGpu),
@@ -176,6 +176,15 @@ pub static TABLE: &[Entry] = &[
     entry("Help", ODD_ROWS, &[], Message::Overlay(Overlay::OddRows)),
     entry("Help", "Close", &[(NONE, Key::Escape)], Message::Dismiss),
 ];
+
+/// One for every text that comes with the program, which are found by the words of their titles as well.
+pub static ALGORITHMS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let entry_of = |(index, of): (usize, &'static Algorithm)| {
+        let name = format!("Algorithm: {}", of.name()).leak();
+        Entry { also: of.title(), help: of.title(), ..entry("Change", name, &[], Message::Algorithm(index)) }
+    };
+    algorithm::of_program().enumerate().map(entry_of).collect()
+});
 
 /// Its name with its keys and its help, for the tooltip of a button.
 pub fn tooltip(ctx: &Context, message: &Message) -> String {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use eframe::egui::{Context, Id};
 
-use crate::app::message::commands::{self, Entry, TABLE};
+use crate::app::message::commands::{self, ALGORITHMS, Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
     block_sizes, breakpoints, bytes, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance,
@@ -52,12 +52,13 @@ pub fn by_id(ctx: &Context, id: &str) -> Option<&'static Panel> {
     of(ctx).iter().copied().find(|panel| panel.id == id)
 }
 
-/// The table of commands with the lines of `panels`, which come first in their groups.
+/// The table of commands with the lines of `panels` and of the algorithms, which come first in their groups.
 pub fn commands(panels: &[&Panel]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for entry in TABLE {
         if entries.last().is_none_or(|last| last.group != entry.group) {
             entries.extend(panels.iter().filter(|panel| panel.group == entry.group).filter_map(|panel| panel.entry()));
+            entries.extend(ALGORITHMS.iter().filter(|algorithm| algorithm.group == entry.group).cloned());
         }
         entries.push(entry.clone());
     }

@@ -91,6 +91,7 @@ impl App {
             last_time: None,
             folds: Folds::default(),
             to_remember: None,
+            focused_at_beat: None,
             wanted_setting: None,
             store: {
                 store.kept.has_started = true;

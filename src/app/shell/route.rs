@@ -43,8 +43,8 @@ impl App {
             Message::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
             Message::Change(settings) => self.document.change(ctx, *settings),
             Message::Algorithm(index) => {
-                if let Some(algorithm) = algorithm::ALL.get(index) {
-                    let settings = Settings { algorithm: (*algorithm).clone(), ..self.document.wanted().clone() };
+                if let Some(algorithm) = algorithm::of_program().nth(index) {
+                    let settings = Settings { algorithm: algorithm.clone(), ..self.document.wanted().clone() };
                     self.document.change(ctx, settings);
                 }
             }

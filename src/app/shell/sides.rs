@@ -5,6 +5,7 @@ use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::titled;
+use crate::app::ink::focus;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::window::{Arrangement, Edge, Side};
 use crate::app::message::{Message, commands};
@@ -38,7 +39,7 @@ const FOLDED: f32 = 32.0;
 
 impl App {
     /// Beside a lesson that is followed the left side stays.
-    fn is_folded(&self, ctx: &Context, edge: Edge) -> bool {
+    pub(super) fn is_folded(&self, ctx: &Context, edge: Edge) -> bool {
         let width = ctx.content_rect().width();
         match edge {
             Edge::Left if self.is_setup_crowded(width) => true,
@@ -106,6 +107,7 @@ impl App {
                 heads(ui, self.side, messages);
                 (setup::PANEL.show)(ui, &mut self.drawn(look, messages));
                 self.wanted_setting = None;
+                focus::follow(ui);
             });
         });
         side.keep(ui, shown.response.rect, &mut self.store.kept.widths);
@@ -138,7 +140,10 @@ impl App {
         let shown = panel.show(ui, |ui| {
             let Some(look) = look else { return };
             let corner = ui.max_rect().right_top() - egui::vec2(20.0, 2.0);
-            ScrollArea::vertical().show(ui, |ui| self.row_and_tables(ui, look, messages));
+            ScrollArea::vertical().show(ui, |ui| {
+                self.row_and_tables(ui, look, messages);
+                focus::follow(ui);
+            });
             let place = egui::Rect::from_min_size(corner, egui::vec2(20.0, 20.0));
             ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| fold(ui, Edge::Right, ">", messages));
         });

@@ -34,6 +34,11 @@ impl Choice {
         (self.get)(spec)
     }
 
+    /// Nothing is chosen.
+    pub fn take_back(&self, spec: &mut RunSpec) {
+        self.copy(&RunSpec::default(), spec);
+    }
+
     /// `to` chooses what `from` does.
     pub(super) fn copy(&self, from: &RunSpec, to: &mut RunSpec) {
         (self.copy)(from, to);

@@ -30,7 +30,7 @@ use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
 use crate::machine::Totals;
 use crate::number::{bytes, compact, grouped, short};
-use crate::schedule::{Part, Tiling, algorithm};
+use crate::schedule::{Algorithm, Part, RunSpec, Tiling, algorithm};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -67,6 +67,8 @@ const FACTS: f32 = 176.0;
 /// Width that they need at least, and where there is more than enough.
 const LEAST_FACTS: f32 = 150.0;
 const BESIDE: f32 = 280.0;
+/// Width of the names of three texts and of a menu of the others.
+const ROOM_FOR_NAMES: f32 = 300.0;
 /// A map of the whole width is at least so high.
 const LEAST_MAP: f32 = 180.0;
 
@@ -315,16 +317,22 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
     let (mut chosen, old) = (compare.choices(), compare.choices());
     line(ui, |ui| {
         ui.label(RichText::new("B").size(theme::HEADING).strong());
-        for choice in *algorithm::ALL {
-            let is_chosen = settings.algorithm == *choice;
-            let response =
-                ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
-            let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
-            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
-            if response.clicked() {
-                chosen.algorithm = Some(choice.clone());
+        let all = texts(a, compare);
+        // The first three are the papers' own; where there is no room for them they are with the others.
+        let beside = if ui.available_width() < ROOM_FOR_NAMES { 0 } else { algorithm::ALL.len() };
+        let (names, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|of| algorithm::ALL.iter().take(beside).any(|known| *known == of));
+        chosen.algorithm = names.iter().fold(chosen.algorithm.take(), |chosen, of| text(ui, of, &settings).or(chosen));
+        let is_other = others.contains(&settings.algorithm);
+        let shown = if is_other { settings.algorithm.short_name() } else { tr(ui.ctx(), "More") }.to_owned();
+        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).selected_text(shown);
+        let response = combo.show_ui(ui, |ui| {
+            for of in &others {
+                chosen.algorithm = text(ui, of, &settings).or(chosen.algorithm.take());
             }
-        }
+        });
+        let name = tr(ui.ctx(), "Other algorithms of B");
+        response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name));
     });
     line(ui, |ui| {
         let plan = a.plan();
@@ -346,6 +354,23 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
     if chosen != old {
         messages.push(Message::Compare(CompareMessage::Choose(chosen)));
     }
+}
+
+/// What B can run of the input of `a`: every text of the program, and those that were opened.
+fn texts(a: &FinishedRun, compare: &Compare) -> Vec<Algorithm> {
+    // How many splits there are is said for whichever text has some.
+    let run = RunSpec { splits: None, ..a.settings.run.clone() };
+    let all = algorithm::of_program().cloned().chain(compare.opened().cloned());
+    all.filter(|of| run.check_text(of).is_ok()).collect()
+}
+
+/// A text that B can be; gives it where it is chosen.
+fn text(ui: &mut Ui, of: &Algorithm, settings: &Settings) -> Option<Algorithm> {
+    let is_chosen = settings.algorithm == *of;
+    let response = ui.selectable_label(is_chosen, of.short_name()).on_hover_text(tr(&ui.ctx().clone(), of.title()));
+    let name = fill(ui.ctx(), "B algorithm: {0}", &[&of.short_name()]);
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
+    response.clicked().then(|| of.clone())
 }
 
 fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {

@@ -57,6 +57,8 @@ pub struct OpenLesson {
     pub shown: Result<Shown, Sentence>,
     /// At this beat.
     pub work: BeatWork,
+    /// The first control of the beat takes the keyboard where it is drawn next.
+    pub takes_keyboard: bool,
     /// At all beats, as it is kept.
     works: Vec<KeptWork>,
     /// What was given since it was kept last.
@@ -80,6 +82,7 @@ impl OpenLesson {
             position,
             shown: Err(Sentence::default()),
             work: BeatWork::default(),
+            takes_keyboard: false,
             works,
             given: Vec::new(),
             returning: Vec::new(),
