@@ -22,6 +22,7 @@ pub mod side_width;
 pub mod sides;
 pub mod stage;
 pub mod start_cost;
+pub mod tally;
 pub mod text;
 pub mod top_bar;
 pub mod window;

@@ -12,10 +12,10 @@ use crate::app::panels::lesson::task;
 use crate::app::panels::{bytes, figure, lesson, row_numbers};
 use crate::app::run::said::current_step;
 use crate::app::shell::app::App;
-use crate::app::shell::stage;
+use crate::app::shell::{stage, tally};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::Look;
-use crate::app::state::talk::{Talk, Vote};
+use crate::app::state::talk::Talk;
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::short;
 use crate::playback::lesson::library::LESSONS;
@@ -51,8 +51,9 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
     match (&mut talk.vote, &predict) {
         (Some(vote), Some(predict)) => {
             task::task(ui, "Predict", &predict.question);
-            tally(ui, vote, lesson, revealed.is_some(), messages);
+            tally::show(ui, vote, &lesson.choices(), revealed.is_some(), messages);
             revealed.into_iter().for_each(|revealed| lesson::answer(ui, lesson, revealed));
+            return;
         }
         _ => lesson::tasks(ui, lesson, messages),
     }
@@ -74,26 +75,40 @@ const LEAST_TEXT: f32 = 0.75;
 /// By so much it gets smaller at a time.
 const STEP: f32 = 0.05;
 
-/// Shows what is scrolled in type as large as lets all of it be seen; what is longer yet is scrolled in the smallest. Before
-/// the answer, where there are controls, nothing changes its size, but things may stand closer.
+/// What stands beside the picture.
+#[derive(Clone, Copy)]
+struct Asking {
+    is_revealed: bool,
+    is_voted_on: bool,
+}
+
+impl Asking {
+    /// It is read alone: where there are controls, nothing changes its size, but things may stand closer.
+    fn is_read(self) -> bool {
+        self.is_revealed || self.is_voted_on
+    }
+}
+
+/// Shows what is scrolled in type as large as lets all of it be seen; what is longer yet is scrolled in the smallest.
 /// Gives whether some of it has to be scrolled even so.
-fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) -> bool {
+fn fitted(ui: &mut Ui, asking: Asking, add: impl FnOnce(&mut Ui)) -> bool {
     let room = ui.available_size().round();
-    let id = ui.scope_id().with(("part of the text", is_revealed, room.x as u32, room.y as u32));
+    let kind = (asking.is_revealed, asking.is_voted_on);
+    let id = ui.scope_id().with(("part of the text", kind, room.x as u32, room.y as u32));
     let part = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(1.0);
     let scroll = egui::ScrollArea::vertical().id_salt("asked").auto_shrink([false, false]);
     let shown = scroll.show(ui, |ui| {
         if part < 1.0 {
             ui.spacing_mut().item_spacing.y *= 0.5;
         }
-        if is_revealed && part < 1.0 {
+        if asking.is_read() && part < 1.0 {
             task::shrink(ui, part);
             prose::close_lines(ui);
             ui.spacing_mut().interact_size.y = 0.0;
         }
         add(ui);
     });
-    let least = if is_revealed { LEAST_TEXT } else { 1.0 - STEP };
+    let least = if asking.is_read() { LEAST_TEXT } else { 1.0 - STEP };
     let is_over = shown.content_size.y > shown.inner_rect.height() + 0.5;
     if part > least && is_over {
         ui.data_mut(|data| data.insert_temp(id, (part - STEP).max(LEAST_TEXT)));
@@ -129,55 +144,6 @@ fn end(ui: &mut Ui, lesson: &OpenLesson) {
         ui.label(egui::RichText::new(on).size(16.0).color(Palette::of(ui).faint_ink));
     });
 }
-
-/// The choices with their counts. A number key counts one hand up, with Shift one down.
-fn tally(ui: &mut Ui, vote: &mut Vote, lesson: &OpenLesson, is_revealed: bool, messages: &mut Vec<Message>) {
-    let palette = Palette::of(ui);
-    let choices = lesson.choices();
-    for (index, key) in NUMBERS.iter().enumerate().take(choices.len()) {
-        if ui.input_mut(|input| input.consume_key(egui::Modifiers::SHIFT, *key)) {
-            vote.add(index, -1);
-        }
-        if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, *key)) {
-            vote.add(index, 1);
-        }
-    }
-    let most = vote.rounds.iter().flatten().copied().max().unwrap_or(0).max(1) as f32;
-    for (index, choice) in choices.iter().enumerate() {
-        let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 22.0), egui::Sense::click());
-        if response.clicked() {
-            vote.add(index, 1);
-        }
-        let counts: Vec<u32> = vote.rounds.iter().filter_map(|round| round.get(index).copied()).collect();
-        let room = rect.width() * 0.5;
-        for (round, count) in counts.iter().enumerate() {
-            let height = rect.height() / counts.len() as f32;
-            let at = rect.min + egui::vec2(room, height * round as f32);
-            let bar = egui::Rect::from_min_size(at, egui::vec2((room - 40.0) * *count as f32 / most, height - 2.0));
-            let is_last = round + 1 == counts.len();
-            ui.painter().rect_filled(bar, 2.0, if is_last { palette.accent } else { palette.done });
-        }
-        let mark = if is_revealed && choice.is_right { "\u{221a} " } else { "" };
-        let text = format!("{}  {mark}{}", index + 1, choice.text);
-        let place = egui::Rect::from_min_size(rect.min, egui::vec2(room - 8.0, rect.height()));
-        draw::fit_text(ui.painter(), place, egui::Align2::LEFT_CENTER, &text, theme::text(14.0), palette.ink);
-        let shown = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(" > ");
-        let right = rect.right_center();
-        ui.painter().text(right, egui::Align2::RIGHT_CENTER, &shown, theme::figures(14.0), palette.ink);
-        draw::describe(&response, &fill(ui.ctx(), "votes for {0}", &[&choice.text]), &shown);
-    }
-    ui.horizontal(|ui| {
-        if ui.button(tr(ui.ctx(), "Vote again")).clicked() {
-            vote.rounds.push(vec![0; choices.len()]);
-        }
-        if ui.button(tr(ui.ctx(), "Close")).clicked() {
-            messages.push(Message::Talk(TalkMessage::Vote));
-        }
-    });
-}
-
-const NUMBERS: [egui::Key; 6] =
-    [egui::Key::Num1, egui::Key::Num2, egui::Key::Num3, egui::Key::Num4, egui::Key::Num5, egui::Key::Num6];
 
 /// The numbers of the row, large, on one line.
 pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
@@ -278,14 +244,15 @@ impl App {
             let screen = ctx.content_rect().size().round();
             let at = (lesson.key.clone(), lesson.position.beat, screen.x as u32, screen.y as u32);
             let id = egui::Id::unique(("long reasons", at));
-            let is_long = lesson.position.is_revealed && ctx.data(|data| data.get_temp(id)).unwrap_or(false);
+            let asking = Asking { is_revealed: lesson.position.is_revealed, is_voted_on: talk.vote.is_some() };
+            let is_long = asking.is_revealed && ctx.data(|data| data.get_temp(id)).unwrap_or(false);
             let width = ui.available_width() * if is_long { LONG_TASK } else { TASK };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
                 let is_over = ui.push_id((lesson.key.clone(), lesson.position.beat), |ui| {
-                    fitted(ui, lesson.position.is_revealed, |ui| asked(ui, &mut talk, lesson, messages))
+                    fitted(ui, asking, |ui| asked(ui, &mut talk, lesson, messages))
                 });
-                if lesson.position.is_revealed && is_over.inner && !is_long {
+                if asking.is_revealed && is_over.inner && !is_long {
                     ctx.data_mut(|data| data.insert_temp(id, true));
                     ctx.request_repaint();
                 }
