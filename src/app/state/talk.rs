@@ -1,18 +1,34 @@
 //! A talk that is being held, what it gives back at its end, and the votes of the class.
 
+use crate::app::message::window::Side;
 use crate::app::run::document::OpenInput;
 use crate::app::run::link::Landing;
+use crate::app::run::pair::Choices;
+use crate::app::run::selection::RowMark;
 use crate::app::state::lesson::Of;
 use crate::playback::lesson::{Distance, Position};
 
-/// The stage as it was before a talk.
+/// What was on screen before a talk.
 #[derive(Clone, Debug)]
 pub struct Before {
-    pub kept: OpenInput,
+    pub zoom: f32,
+    /// Nothing yet, where the program began with the talk: there the stage stays where the talk came to.
+    pub stage: Option<StageBefore>,
+}
+
+/// The stage as it was before a talk.
+#[derive(Clone, Debug)]
+pub struct StageBefore {
+    /// `None` while an input was on its way: the beat has it.
+    pub kept: Option<OpenInput>,
     pub landing: Landing,
     pub distance: Distance,
     pub is_comparing: bool,
-    pub zoom: f32,
+    /// The other run of a comparison.
+    pub compared: Choices,
+    pub mark: RowMark,
+    pub side: Side,
+    pub hides_figure: bool,
     /// The beat of the lesson that was open.
     pub beat: Option<(Of, Position)>,
 }
