@@ -1,7 +1,7 @@
 //! What is painted while a lesson is presented: no text lies over another, none is cut, and the map marks the row that is
 //! meant.
 
-use crate::stage_support::{open_as, open_with, options, press, value, word};
+use crate::stage_support::{open_as, open_with, options, presented_picture, press, value, word};
 use eframe::egui::epaint::{Shape, TextShape};
 use eframe::egui::{Key, Modifiers, Rect, Vec2, vec2};
 use egui_kittest::Harness;
@@ -20,6 +20,10 @@ const SMALLEST_MARK: f32 = 14.0 / 720.0;
 /// The share of the width at the left edge of what is asked, as a rule and where reasons are long, and the margin there.
 const TASKS: [f32; 2] = [0.62, 0.5];
 const MARGIN: f32 = 16.0;
+
+/// The share of the height that the picture has at least, and what is free above and below it, in points.
+pub const LEAST_PICTURE: f32 = 0.75;
+pub const FREE: f32 = 8.0;
 
 /// Screens that are projected on, with the colours there.
 const SCREENS: [(Theme, Vec2); 2] = [(Theme::Light, vec2(1280.0, 720.0)), (Theme::Projector, vec2(1920.0, 1080.0))];
@@ -75,7 +79,14 @@ fn painted(harness: &Harness<'_, App>) -> Vec<Painted> {
 fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
     let (found, mut faults) = (painted(harness), Vec::new());
     let screen = harness.ctx.content_rect();
-    let sentence = harness.get_by_label(word(language, "projected line")).rect();
+    let (sentence, second) =
+        (word(language, "projected line"), word(language, "projected line, in the other language"));
+    let sentence = harness.get_by_label(sentence).rect();
+    let second = harness.query_by_label(second).map_or(Rect::NOTHING, |second| second.rect());
+    let share = (presented_picture(harness).height() - 2.0 * FREE) / screen.height();
+    if share < LEAST_PICTURE {
+        faults.push(format!("the picture has {share} of the height"));
+    }
     for (n, one) in found.iter().enumerate() {
         let text = &one.text;
         let is_over = |other: &&Painted| {
@@ -90,7 +101,7 @@ fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
         if one.lines.iter().any(|line| !one.clip.expand(1.0).contains_rect(*line)) {
             faults.push(format!("{text:?} leaves its place"));
         }
-        let is_said = one.is_asked(screen.width()) || one.is_within(sentence);
+        let is_said = one.is_asked(screen.width()) || one.is_within(sentence) || one.is_within(second);
         let least = if is_said { SMALLEST_SAID } else { SMALLEST_MARK };
         if one.size < least * screen.height() {
             faults.push(format!("{text:?} is small: {} of {}", one.size, screen.height()));
@@ -99,13 +110,13 @@ fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
     faults
 }
 
-/// What is wrong on either screen at a beat, and while a class votes there.
+/// What is wrong on either screen at a beat, while a class votes there, and on the last with both languages.
 fn faults_of(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> {
     let mut all = Vec::new();
     let has_choices = harness.state().lesson().is_some_and(|lesson| !lesson.choices().is_empty());
     for (theme, size) in SCREENS {
         theme.apply(&harness.ctx);
-        harness.set_size(size);
+        harness.set_size(size / harness.ctx.zoom_factor());
         for is_voting in [false, true].into_iter().take(if has_choices { 2 } else { 1 }) {
             if has_choices && is_voting == harness.query_by_label(&first_choice(harness, language)).is_none() {
                 press(harness, Modifiers::NONE, Key::V);
@@ -116,6 +127,9 @@ fn faults_of(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> 
             all.extend(faults(harness, language).into_iter().map(|fault| format!("{at}: {fault}")));
         }
     }
+    press(harness, Modifiers::NONE, Key::T);
+    harness.run_steps(20);
+    all.extend(faults(harness, language).into_iter().map(|fault| format!("both languages: {fault}")));
     all
 }
 

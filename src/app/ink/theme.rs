@@ -320,6 +320,8 @@ impl Palette {
 pub const NO_TINT: Color32 = Color32::WHITE;
 /// A screen that shows nothing, so that a class looks at its teacher.
 pub const BLANK: Color32 = Color32::BLACK;
+/// Over what the lecturer does not point at.
+pub const SHADE: Color32 = Color32::from_black_alpha(0x90);
 /// Nothing.
 pub const CLEAR: Color32 = Color32::TRANSPARENT;
 

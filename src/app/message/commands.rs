@@ -133,6 +133,8 @@ pub static TABLE: &[Entry] = &[
     entry("Present", "Back to the beat", &[(NONE, Key::Backspace)], Message::Talk(TalkMessage::Return)),
     entry("Present", "Notes in a second window", &[(NONE, Key::N)], Message::Talk(TalkMessage::Notes)),
     entry("Present", "Vote", &[(NONE, Key::V)], Message::Talk(TalkMessage::Vote)),
+    entry("Present", "Spotlight at the pointer", &[(NONE, Key::S)], Message::Talk(TalkMessage::Spotlight)),
+    entry("Present", "The other language below", &[(NONE, Key::T)], Message::Talk(TalkMessage::BothLanguages)),
     entry("Window", Arrangement::Study.name(), &[(CTRL, Key::Num1)], Message::Arrange(Arrangement::Study)),
     entry("Window", Arrangement::Learn.name(), &[(CTRL, Key::Num2)], Message::Arrange(Arrangement::Learn)),
     entry("Window", Arrangement::Engineer.name(), &[(CTRL, Key::Num3)], Message::Arrange(Arrangement::Engineer)),
@@ -253,8 +255,8 @@ pub fn pressed(ctx: &Context, keyboard: Keyboard) -> Vec<&'static Entry> {
 
 /// Keys that mean something else outside of a talk.
 fn is_for_a_talk(message: &Message) -> bool {
-    use TalkMessage::{Blank, Notes, Return, Stop, Vote};
-    matches!(message, Message::Talk(Blank | Return | Notes | Vote | Stop))
+    use TalkMessage::{FromStart, Here};
+    matches!(message, Message::Talk(of_talk) if !matches!(of_talk, FromStart | Here))
 }
 
 /// The entry with most modifiers that match: a plain arrow also matches one with Shift held.

@@ -22,4 +22,8 @@ pub enum TalkMessage {
     Return,
     Notes,
     Vote,
+    /// All but what the pointer points at is dimmed.
+    Spotlight,
+    /// The sentence in the other language, below it.
+    BothLanguages,
 }

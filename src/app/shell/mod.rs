@@ -18,6 +18,7 @@ pub mod picture;
 pub mod present;
 pub mod presenting;
 pub mod route;
+pub mod said;
 pub mod side_width;
 pub mod sides;
 pub mod stage;

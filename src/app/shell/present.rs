@@ -9,17 +9,16 @@ use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TalkMessage;
 use crate::app::panels::lesson::task;
-use crate::app::panels::{bytes, figure, lesson, row_numbers};
+use crate::app::panels::{bytes, figure, lesson};
 use crate::app::run::said::current_step;
 use crate::app::shell::app::App;
-use crate::app::shell::{stage, tally};
+use crate::app::shell::{said, stage, tally};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::Look;
 use crate::app::state::talk::Talk;
-use crate::app::tongue::words::{self, fill, say, tr};
-use crate::number::short;
+use crate::app::tongue::words::{self, fill, tr};
 use crate::playback::lesson::library::LESSONS;
-use crate::playback::lesson::{BeatPicture, Distance, Shown};
+use crate::playback::lesson::{BeatPicture, Shown};
 
 /// A screen has this many points of height while one presents, so that type grows with it: the smallest label, of 12, has a
 /// thirtieth of it.
@@ -32,15 +31,6 @@ const LONG_TASK: f32 = 0.5;
 /// How much larger everything is on a screen of so many points at its own scale.
 fn zoom_for(height: f32) -> f32 {
     (height / HEIGHT).clamp(1.0, 8.0)
-}
-
-/// The line above the picture: what the beat says, or without a lesson, what the `step` did.
-fn line(ui: &mut Ui, lesson: Option<&OpenLesson>, step: Option<&str>) {
-    let shown = lesson.and_then(|lesson| lesson.shown.as_ref().ok());
-    if let Some(text) = shown.map(|shown| shown.say.as_str()).or(step) {
-        let label = prose::line(ui, text, 20.0);
-        draw::describe(&label, "projected line", &prose::words(text));
-    }
 }
 
 /// What the beat asks, beside the picture: the question with its vote, the answer with its reasons, a task with its
@@ -145,24 +135,6 @@ fn end(ui: &mut Ui, lesson: &OpenLesson) {
     });
 }
 
-/// The numbers of the row, large, on one line.
-pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
-    let palette = Palette::of(ui);
-    let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 8.0;
-        let alpha = state.alpha.filter(|_| !look.question.hides.factor);
-        for (part, value) in row_numbers::STATISTICS.into_iter().zip([state.m, alpha, state.l]) {
-            let name = look.snapshot.called(part);
-            let text = value.map_or("-".into(), short);
-            ui.label(egui::RichText::new(name).size(14.0).color(palette.faint_ink));
-            let label = ui.label(egui::RichText::new(&text).size(20.0).monospace());
-            draw::describe(&label, &fill(ui.ctx(), "{0}, projected", &[&name]), &text);
-            ui.add_space(12.0);
-        }
-    });
-}
-
 /// Seconds as on a clock: 3:07.
 fn clock(seconds: f64) -> String {
     let seconds = seconds.max(0.0) as u64;
@@ -208,6 +180,19 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     ui.request_repaint_after_secs(1.0);
 }
 
+/// What the spotlight leaves, as a part of the screen's height.
+const SPOT: f32 = 0.18;
+
+/// Dims all but a round area around the pointer, or at the middle of the screen where it was not moved yet.
+fn spotlight(ctx: &Context) {
+    let screen = ctx.content_rect();
+    let at = ctx.input(|input| input.pointer.latest_pos()).unwrap_or(screen.center());
+    // A ring so wide that it reaches every corner.
+    let (radius, width) = (SPOT * screen.height(), screen.size().length());
+    let layer = egui::LayerId::new(egui::Order::Middle, egui::Id::unique("spotlight"));
+    ctx.layer_painter(layer).circle_stroke(at, radius + width / 2.0, egui::Stroke::new(width, theme::SHADE));
+}
+
 impl App {
     /// Another layout while presenting: no panel, one view, one line.
     pub(super) fn talk(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
@@ -234,11 +219,11 @@ impl App {
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let step = scene.as_ref().zip(snapshot.as_deref());
-        let step = step.map(|(scene, snapshot)| say(ui.ctx(), &current_step(scene, snapshot)));
+        let step = step.map(|(scene, snapshot)| current_step(scene, snapshot));
         Panel::top("line")
             .frame(Frame::new().fill(palette.panel).inner_margin(margin))
             .resizable(false)
-            .show(ui, |ui| line(ui, self.lesson.as_ref().filter(|_| !talk.is_away), step.as_deref()));
+            .show(ui, |ui| said::show(ui, &mut talk, self.lesson.as_ref(), step.as_ref()));
         if let Some(lesson) = self.lesson.as_mut().filter(|lesson| lesson.has_task() && !talk.is_away) {
             // Reasons that are too long for that in the smallest type have more of the width.
             let screen = ctx.content_rect().size().round();
@@ -265,11 +250,6 @@ impl App {
             let (selection, check) = (self.selection, check.as_deref());
             let look = Look { scene, snapshot, selection, check, generation, motion, question, race: None };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
-            // They are of a row: beside another picture they would be of nothing that is seen.
-            let is_row = self.lesson.as_ref().filter(|_| !talk.is_away).is_none_or(OpenLesson::shows_main_view);
-            if self.view.distance == Distance::Near && !self.view.compare.is_open && is_row {
-                Panel::bottom("numbers").frame(frame).resizable(false).show(ui, |ui| key_numbers(ui, &look));
-            }
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
             let shown = self.lesson.as_ref().filter(|_| !talk.is_away).and_then(|lesson| lesson.shown.clone().ok());
             egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
@@ -279,6 +259,9 @@ impl App {
                 }
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });
+        }
+        if talk.has_spotlight {
+            spotlight(&ctx);
         }
         if talk.has_notes {
             notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, messages);

@@ -45,6 +45,8 @@ impl App {
                 let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
                 talk.vote = (choices > 0).then(|| Vote::new(choices));
             }
+            (TalkMessage::Spotlight, Some(talk)) => talk.has_spotlight ^= true,
+            (TalkMessage::BothLanguages, Some(talk)) => talk.has_both_languages ^= true,
             (TalkMessage::Return, Some(_)) => self.show_beat(ctx),
             _ => {}
         }

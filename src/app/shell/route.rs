@@ -218,6 +218,8 @@ impl App {
         if egui::Popup::is_any_open(ctx) {
             egui::Popup::close_all(ctx);
         } else if self.overlay.take().is_some() || self.view.close_top() {
+        } else if self.talk.as_ref().is_some_and(|talk| talk.has_spotlight) {
+            self.carry_out(ctx, Message::Talk(TalkMessage::Spotlight));
         } else if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
             self.carry_out(ctx, Message::Talk(TalkMessage::Vote));
         } else if self.talk.is_some() {

@@ -239,6 +239,11 @@ impl OpenLesson {
         claims.filter_map(shown).collect()
     }
 
+    /// What another text of the lesson says here.
+    pub fn said_in(&self, other: &Lesson) -> Option<String> {
+        other.at(self.position, &self.engine).ok().map(|shown| shown.say)
+    }
+
     /// The next question's answer, for the teacher.
     pub fn next_answer(&self) -> Option<String> {
         let here = self.shown.as_ref().ok().and_then(|shown| shown.teachers_answer.clone());
