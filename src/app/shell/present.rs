@@ -1,4 +1,4 @@
-//! Presenting: one line, one view, the key number; notes for the teacher in a second window; a class that votes.
+//! Presenting: one sentence, one view, what is asked beside it; notes for the teacher in a second window; a spotlight.
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
@@ -249,7 +249,6 @@ impl App {
             let (check, question) = (self.document.check().cloned(), self.question());
             let (selection, check) = (self.selection, check.as_deref());
             let look = Look { scene, snapshot, selection, check, generation, motion, question, race: None };
-            let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
             let shown = self.lesson.as_ref().filter(|_| !talk.is_away).and_then(|lesson| lesson.shown.clone().ok());
             egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
@@ -260,7 +259,7 @@ impl App {
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });
         }
-        if talk.has_spotlight {
+        if talk.is_lit() {
             spotlight(&ctx);
         }
         if talk.has_notes {

@@ -56,6 +56,13 @@ pub struct Talk {
     pub scale: f32,
 }
 
+impl Talk {
+    /// The spotlight is seen.
+    pub fn is_lit(&self) -> bool {
+        self.has_spotlight && !self.is_blank && !self.is_over
+    }
+}
+
 /// What a lesson says in the other language: read once, said anew at each beat.
 #[derive(Clone, Debug, Default)]
 pub struct SecondText {
