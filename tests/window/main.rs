@@ -38,6 +38,7 @@ mod stage_near;
 mod stage_not_finite;
 mod stage_steps;
 mod strip;
+mod talk;
 mod teach;
 mod text_edit;
 mod units;

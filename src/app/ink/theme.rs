@@ -55,6 +55,8 @@ pub struct Palette {
     /// The two ends of the map of weights.
     light: Color32,
     dark: Color32,
+    /// The two ends of the greys of ghosts, which nothing is written on: a lamp washes out what is pale.
+    ghosts: [Color32; 2],
     /// The map of errors, from small to large; no hue of a tensor.
     errors: [Color32; 3],
     /// The inks of a listing; names and signs have the common one.
@@ -88,6 +90,7 @@ const LIGHT: Palette = Palette {
     positive: Color32::from_rgb(0xe8, 0x92, 0x6e),
     light: Color32::from_rgb(0xf7, 0xf7, 0xf7),
     dark: Color32::from_rgb(0x8c, 0x91, 0x98),
+    ghosts: [Color32::from_rgb(0xf7, 0xf7, 0xf7), Color32::from_rgb(0x8c, 0x91, 0x98)],
     errors: [
         Color32::from_rgb(0xe9, 0xec, 0xf7),
         Color32::from_rgb(0x7f, 0x86, 0xc4),
@@ -119,6 +122,7 @@ const DARK: Palette = Palette {
     positive: Color32::from_rgb(0x8f, 0x48, 0x2a),
     light: Color32::from_rgb(0x26, 0x29, 0x2e),
     dark: Color32::from_rgb(0x5f, 0x65, 0x6e),
+    ghosts: [Color32::from_rgb(0x26, 0x29, 0x2e), Color32::from_rgb(0x5f, 0x65, 0x6e)],
     errors: [
         Color32::from_rgb(0x2c, 0x2f, 0x48),
         Color32::from_rgb(0x6a, 0x63, 0xb4),
@@ -151,6 +155,7 @@ const PROJECTOR: Palette = Palette {
     positive: Color32::from_rgb(0xf0, 0x9a, 0x74),
     light: Color32::from_rgb(0xff, 0xff, 0xff),
     dark: Color32::from_rgb(0x98, 0x9d, 0xa4),
+    ghosts: [Color32::from_rgb(0xe4, 0xe6, 0xea), Color32::from_rgb(0x7e, 0x83, 0x8b)],
     errors: [
         Color32::from_rgb(0xe3, 0xe8, 0xf8),
         Color32::from_rgb(0x6f, 0x78, 0xc0),
@@ -311,11 +316,20 @@ impl Palette {
 
     /// A weight from 0 to `limit`, in greys.
     pub fn grey(&self, value: f64, limit: f64) -> Color32 {
+        self.between([self.light, self.dark], value, limit)
+    }
+
+    /// The same of one that was computed and not stored.
+    pub fn ghost(&self, value: f64, limit: f64) -> Color32 {
+        self.between(self.ghosts, value, limit)
+    }
+
+    fn between(&self, [light, dark]: [Color32; 2], value: f64, limit: f64) -> Color32 {
         if !value.is_finite() {
             return self.trouble_soft;
         }
         let t = if limit > 0.0 { (value / limit).clamp(0.0, 1.0) as f32 } else { 0.0 };
-        mix(self.light, self.dark, t)
+        mix(light, dark, t)
     }
 
     /// An error by its place between the smallest and the largest shown, of their logarithms; `None` is no error at all.
@@ -347,6 +361,8 @@ impl Palette {
 pub const NO_TINT: Color32 = Color32::WHITE;
 /// A screen that shows nothing, so that a class looks at its teacher.
 pub const BLANK: Color32 = Color32::BLACK;
+/// Over what the lecturer does not point at.
+pub const SHADE: Color32 = Color32::from_black_alpha(0x90);
 /// Nothing.
 pub const CLEAR: Color32 = Color32::TRANSPARENT;
 
@@ -548,5 +564,19 @@ mod tests {
                 assert!(contrast(palette.ink, fill) >= least, "ink on pale {tensor:?}");
             }
         }
+    }
+
+    /// A lamp makes paler what it shows: there a ghost of the same weight is darker, and one of no weight is seen.
+    #[test]
+    fn ghosts_are_darker_on_a_projector() {
+        let mut last = 1.0;
+        for step in 0..=10 {
+            let of = |palette: &Palette| luminance(palette.ghost(f64::from(step) / 10.0, 1.0));
+            assert!(of(&PROJECTOR) < 0.92 * of(&LIGHT), "at {step}: {} and {}", of(&PROJECTOR), of(&LIGHT));
+            assert!(of(&PROJECTOR) < last, "a larger weight is darker, at {step}");
+            last = of(&PROJECTOR);
+        }
+        assert!(contrast(PROJECTOR.ghost(0.0, 1.0), PROJECTOR.background) > 1.2);
+        assert_eq!(PROJECTOR.ghost(f64::NAN, 1.0), PROJECTOR.trouble_soft);
     }
 }

@@ -74,7 +74,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
 }
 
 /// The numbers of a row, in the order in which they are shown.
-pub const STATISTICS: [Part; 3] = [Part::Max, Part::Alpha, Part::Sum];
+const STATISTICS: [Part; 3] = [Part::Max, Part::Alpha, Part::Sum];
 
 pub fn of_row(name: &str, query: usize) -> Sentence {
     Sentence::new("{0} of row {1}").with(name).with(query)

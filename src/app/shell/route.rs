@@ -22,6 +22,7 @@ use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::returning::returning;
+use crate::app::state::talk::Talk;
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
@@ -218,6 +219,8 @@ impl App {
         if egui::Popup::is_any_open(ctx) {
             egui::Popup::close_all(ctx);
         } else if self.overlay.take().is_some() || self.view.close_top() {
+        } else if self.talk.as_ref().is_some_and(Talk::is_lit) {
+            self.carry_out(ctx, Message::Talk(TalkMessage::Spotlight));
         } else if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
             self.carry_out(ctx, Message::Talk(TalkMessage::Vote));
         } else if self.talk.is_some() {

@@ -225,6 +225,10 @@ impl Paragraph {
         Self { galley, formulas, links, words, size }
     }
 
+    pub fn height(&self) -> f32 {
+        self.galley.size().y
+    }
+
     /// Shows it here.
     pub fn show(self, ui: &mut Ui) -> Response {
         let response = ui.add(egui::Label::new(Arc::clone(&self.galley)));

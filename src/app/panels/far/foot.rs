@@ -71,7 +71,7 @@ impl Sign {
             Sign::Nothing => return,
             Sign::Weights => {
                 for n in 0..GREYS {
-                    painter.rect_filled(square(n), 0.0, palette.grey(n as f64, (GREYS - 1) as f64));
+                    painter.rect_filled(square(n), 0.0, palette.ghost(n as f64, (GREYS - 1) as f64));
                 }
                 return;
             }

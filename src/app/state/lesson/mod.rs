@@ -247,6 +247,11 @@ impl OpenLesson {
         claims.filter_map(shown).collect()
     }
 
+    /// What another text of the lesson says here.
+    pub fn said_in(&self, other: &Lesson) -> Option<String> {
+        other.at(self.position, &self.engine).ok().map(|shown| shown.say)
+    }
+
     /// The next question's answer, for the teacher.
     pub fn next_answer(&self) -> Option<&str> {
         if self.is_asking() {
