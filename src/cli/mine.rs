@@ -26,7 +26,7 @@ pub struct OfMine;
 
 impl Takes for OfMine {
     fn takes(name: &str) -> bool {
-        READING.contains(&name) || MASK.contains(&name) || ["softcap", "scale", "dropout"].contains(&name)
+        READING.contains(&name) || MASK.contains(&name) || ["softcap", "scale", "dropout", "grad"].contains(&name)
     }
 }
 
@@ -87,7 +87,7 @@ fn of_output(input: &Input, o: &Array4<f64>, lse: Option<&Array3<f64>>) -> Diagn
 /// Those of the file, for its dO.
 fn of_gradients(input: &Input, name: &str) -> Result<OfGradients, Failure> {
     let Some(mine) = input.own_gradients() else {
-        let what = "its gradients need the gradient of the output: an array dO, of ones where O was summed";
+        let what = "its gradients need the gradient of the output: an array dO, or --grad ones where O was summed";
         return Err(Failure::bad(name, what));
     };
     OfGradients::of(&input.problem, mine, BUDGET).map_err(|why| Failure::bad(name, why))

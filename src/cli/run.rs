@@ -42,22 +42,21 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::check_output(&arguments.output, "npz", &spec.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
     let algorithm = options::algorithm_of(spec)?;
-    let is_backward = algorithm.is_backward();
     // What has no kernels may have results of any name.
     let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| *known == algorithm)
         && kernels::algorithms(&arguments.backend).contains(&algorithm.name());
     let (input, bytes) = match has_kernel || algorithm::ALL.contains(&&algorithm) {
         true => run(spec, &algorithm, &arguments.backend)?,
-        false => text::run(&text::Text::of(spec.algorithm(), algorithm), spec, &arguments.backend)?,
+        false => text::run(&text::Text::of(spec.algorithm(), algorithm.clone()), spec, &arguments.backend)?,
     };
     warn_of_conversion(&input.problem, spec.precision());
-    if is_backward && input.problem.sinks.is_some() {
+    if algorithm.is_backward() && input.problem.sinks.is_some() {
         warn(
             "dSinks, the gradient of the learned sinks, is worked out by its formula in f64: no text has a line for it",
         );
     }
     files::write_bytes(&arguments.output, &bytes)?;
-    options::tell(spec, &input, arguments.json)
+    options::tell(spec, &algorithm, &input, arguments.json)
 }
 
 /// The results of an algorithm that the program has, as an .npz, and the input that they are of.

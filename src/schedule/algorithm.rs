@@ -288,6 +288,11 @@ impl Algorithm {
         self.text().after.is_some()
     }
 
+    /// The gradient of the output is one of its inputs.
+    pub fn takes_gradient(&self) -> bool {
+        self.text().tensor("dO").is_some_and(|id| self.text().tensors[id].role == Role::In)
+    }
+
     /// A line of the text, by its number in [`language::Algorithm::lines`].
     pub fn line(&self, line: usize) -> &Line {
         &self.text().lines[line]

@@ -45,6 +45,7 @@ impl<'a> Export<'a> {
             origin: Origin {
                 alibi: spec.alibi.as_ref().map(ToString::to_string),
                 bias: spec.bias.as_ref().map(ToString::to_string),
+                grad: spec.grad.map(|grad| grad.seeded(Some(input.seed.unwrap_or(spec.seed()))).to_string()),
                 keys: spec.keys.as_ref().map(ToString::to_string),
                 pack_heads: spec.packs_heads(),
                 sinks: spec.sinks.as_ref().map(ToString::to_string),
@@ -96,6 +97,7 @@ impl Trace {
             pack_heads: self.input.pack_heads.then_some(true),
             varlen: mask.sequences.is_some().then_some(true),
             sinks: read(self.input.sinks.as_ref()),
+            grad: read(self.input.grad.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
             precision: Some(*precision),
@@ -124,8 +126,7 @@ impl Origin {
             .as_ref()
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
         let (name, sha256) = (input.name.clone(), input.sha256.clone());
-        let (alibi, bias, keys, sinks) = (None, None, None, None);
-        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, pack_heads: false, sinks }
+        Self { name, sha256, seed: input.seed, prefix, layout, packed, ..Self::default() }
     }
 }
 

@@ -166,6 +166,18 @@ fn cases() -> Vec<Case> {
             precision: Precision::F32,
             splits: 1,
         },
+        // A gradient of the output by a seed of its own.
+        Case {
+            random: "random:6,11,4",
+            seed: 4,
+            chosen: &[("algorithm", "flash2-backward"), ("br", "2"), ("bc", "4"), ("grad", "random:3")],
+            scene_mask: "none",
+            n: (6, 11),
+            mask: Mask::default(),
+            tiling: tiling(2, 4),
+            precision: Precision::F32,
+            splits: 1,
+        },
         // Sizes from a chip, and a part of the keys that is empty.
         Case {
             random: "random:40,9,8",

@@ -53,7 +53,8 @@ impl Settings {
     /// It with what `run` chooses for a run on `input`; whose input that is and what computes it is left out.
     pub fn with(self, run: &RunSpec, input: &Input) -> Self {
         let asked = RunSpec { input: Vec::new(), scene: None, seed: None, algorithm: None, ..run.clone() };
-        let asked = RunSpec { reading: self.run.reading.clone(), ..asked };
+        let grad = run.grad.map(|grad| grad.seeded(run.seed));
+        let asked = RunSpec { reading: self.run.reading.clone(), grad, ..asked };
         Self { run: self.run.overlaid(&asked).against(input), ..self }
     }
 

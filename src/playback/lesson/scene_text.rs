@@ -270,6 +270,7 @@ mod tests {
         ("sinks", &["none", "0.5", "0.5,-1", "random:3"]),
         ("dropout", &["0.1"]),
         ("dropout-seed", &["7"]),
+        ("grad", &["ones", "random", "random:3"]),
         ("precision", &["f64", "f16"]),
         ("hardware", &["toy", "t4"]),
         ("blocks", &["2x3"]),

@@ -69,7 +69,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 34] = [
+pub const CHOICES: [Choice; 35] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -151,6 +151,9 @@ pub const CHOICES: [Choice; 34] = [
         "Drop weights with this probability; a `keep` mask in the input decides which"),
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
         "Seed of a dropout without a `keep` mask"),
+    choice!("grad" "WHICH", grad, str::parse, ToString::to_string,
+        "The gradient dO of the output, for a backward pass, in place of that of the input: ones, random (of the seed of the \
+         run, as a random: input has it) or random:SEED; ones where neither says it"),
     choice!("precision" "FORMAT" = "f32", precision, precision, ToString::to_string,
         "f64, f32, f16, bf16 or e4m3 (fp8), and with commas what differs: bf16,O=f32 keeps O wider, acc=f16 is of \
          accumulators and values on chip, e4m3,scales=block divides each block of Q, K and V by its largest / 448"),

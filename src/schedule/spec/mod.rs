@@ -22,7 +22,7 @@ use crate::sentence::Sentence;
 use super::{Algorithm, Hardware, Tiling};
 
 pub use choices::{CHOICES, Choice, GRID, MASK, READING};
-pub use modifiers::{Bias, KeySource, Sinks, Slopes};
+pub use modifiers::{Bias, KeySource, OutputGrad, Sinks, Slopes};
 pub use on_input::past;
 pub use values::{KeyLengths, Lengths};
 
@@ -106,6 +106,9 @@ pub struct RunSpec {
     /// Of a dropout without a mask; 0 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout_seed: Option<u64>,
+    /// The gradient of the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grad: Option<OutputGrad>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
     /// Whose memory sets block sizes and budget. Changes no number of a run whose blocks are given.

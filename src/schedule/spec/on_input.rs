@@ -9,7 +9,7 @@ use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, PagesOfBatch, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads, varlen};
+use super::{Bias, KeyLengths, KeySource, Lengths, OutputGrad, RunSpec, Sinks, Slopes, pack_heads, varlen};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -51,6 +51,9 @@ impl RunSpec {
             let keep = input.keep.clone().map_or(Keep::Seed(self.dropout_seed.unwrap_or(0)), Keep::Given);
             problem.dropout = Some(Dropout { rate, keep });
         }
+        if let Some(grad) = self.grad {
+            grad.apply(input, self.seed());
+        }
         if self.packs_heads() {
             pack_heads::apply(input);
         }
@@ -72,8 +75,9 @@ impl RunSpec {
     /// What the file of `input` computed is comparable with this run: nothing is chosen in place of what it says of
     /// itself. Of a file that says nothing, what is chosen is what it was computed under.
     pub fn keeps_to(&self, input: &Input) -> bool {
-        // How the batch is laid out changes no number.
-        self.chosen().all(|fact| fact == Fact::Varlen) || input.told.facts.values().all(|by| *by != By::File)
+        // How the batch is laid out changes no number, and O has no need of dO.
+        self.chosen().all(|fact| matches!(fact, Fact::Varlen | Fact::Grad))
+            || input.told.facts.values().all(|by| *by != By::File)
     }
 
     /// What is chosen in place of what an input says.
@@ -97,6 +101,7 @@ impl RunSpec {
             (Fact::Sinks, self.sinks.is_some()),
             (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
+            (Fact::Grad, self.grad.is_some()),
         ];
         chosen.into_iter().filter_map(|(fact, is_chosen)| is_chosen.then_some(fact))
     }
@@ -124,6 +129,7 @@ impl RunSpec {
             sinks: self.sinks.clone(),
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
+            grad: self.grad.map(|grad| grad.seeded(self.seed)),
             ..Self::default()
         }
     }
@@ -199,6 +205,7 @@ impl RunSpec {
             })
         };
         self.dropout.take_if(|rate| is_own(*rate));
+        self.grad.take_if(|grad| *grad == OutputGrad::Ones && input.d_o.is_none());
         self
     }
 

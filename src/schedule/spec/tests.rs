@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::input::{By, Fact, Layout, preset, random};
+use crate::attention::input::{By, Fact, GradSource, Layout, Understood, preset, random};
 use crate::attention::{Input, Mask};
 use crate::schedule::{DropoutCost, Plan, algorithm, hardware};
 
@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 35] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -76,6 +76,16 @@ const CASES: [Case; 34] = [
     ),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
+    (
+        "grad",
+        &["ones", "random", "random:7"],
+        &[
+            ("", "it is ones"),
+            ("zeros", "random or random:SEED"),
+            ("random:x", "random:SEED"),
+            ("random:-1", "random:SEED"),
+        ],
+    ),
     (
         "precision",
         &["f64", "f32", "f16", "bf16", "e4m3", "bf16,O=f32,P=e4m3", "e4m3,scales=block"],
@@ -408,6 +418,47 @@ fn a_dropout_of_the_input_is_no_choice() {
     assert!(!is_left(dropout(0.25, 4), &input) && is_left(dropout(0.5, 4), &input));
     let scale = |scale| RunSpec { scale: Some(scale), ..RunSpec::default() }.against(&input).scale;
     assert_eq!((scale(input.problem.scale), scale(input.problem.scale * 2.0)), (None, Some(input.problem.scale * 2.0)));
+}
+
+/// Of random: inputs by their seed, of others by that of the run; of the shape that is run; and the line says so.
+#[test]
+fn a_gradient_of_the_output_is_chosen() {
+    let [causal, padded, toy, wide] = inputs();
+    let chosen = |text: &str| RunSpec { grad: Some(text.parse().unwrap()), seed: Some(5), ..RunSpec::default() };
+    let run = |spec: RunSpec, input: &Input| spec.apply(Cow::Borrowed(input)).unwrap();
+    let said = |run: &Input| Understood::of(run).sentence;
+    let shape = wide.problem.shape;
+    assert_eq!(run(RunSpec::default(), &wide).d_o, None);
+    let ones = run(chosen("ones"), &wide);
+    assert_eq!(ones.d_o, Some(ndarray::Array4::ones((1, 1, 7, 3))));
+    assert!(said(&ones).ends_with("dO of ones from the option"), "{}", said(&ones));
+    // That input is of seed 1, the others of none.
+    for (text, input, seed) in [("random", &wide, 1), ("random:9", &wide, 9), ("random", &toy, 5)] {
+        let random = run(chosen(text), input);
+        assert_eq!(random.d_o, Some(random::d_o(&input.problem.shape, seed)), "{text}");
+        assert!(said(&random).ends_with(&format!("dO random by seed {seed} from the option")), "{}", said(&random));
+    }
+    let cut = run(RunSpec { prefix: Some(5), ..chosen("random:2") }, &causal);
+    assert_eq!(cut.d_o.unwrap().dim(), (1, 4, 5, 4));
+    let joined = run(RunSpec { varlen: Some(true), ..chosen("random:2") }, &padded);
+    assert_eq!(joined.d_o.unwrap().len_of(ndarray::Axis(2)), joined.problem.shape.n_q);
+    // Gradients that a file has answer its own dO, or where it has none the one that is chosen.
+    let mut own = wide.clone();
+    own.about.gradients[0] = Some(own.problem.q.clone());
+    assert!(run(chosen("ones"), &own).about.gradients[0].is_some());
+    own.d_o = Some(random::d_o(&shape, 3));
+    (own.told.grad, own.told.facts) = (Some(GradSource::Array), [(Fact::Grad, By::File)].into());
+    assert!(said(&own).ends_with("dO from the file"), "{}", said(&own));
+    assert!(run(chosen("ones"), &own).about.gradients[0].is_none());
+    // A text that takes one is given ones, and that is said; another has no need of it.
+    let taken = |name: &str| algorithm::by_name(name).unwrap().takes_gradient();
+    assert_eq!(["flash2", "split-kv", "flash2-backward", "standard-backward"].map(taken), [false, false, true, true]);
+    let line = |takes| Understood::for_text(&wide, takes).sentence;
+    assert!(line(true).ends_with(", dO of ones") && !line(false).contains("dO"), "{}", line(true));
+    // What holds anyway is no choice, and no O depends on it.
+    assert_eq!(chosen("ones").against(&wide).grad, None);
+    assert!(chosen("ones").against(&own).grad.is_some() && chosen("random").against(&wide).grad.is_some());
+    assert!(chosen("random").keeps_to(&own));
 }
 
 #[test]

@@ -155,6 +155,7 @@ fn title_of(key: &str) -> &'static str {
         "alibi" => "Slopes of ALiBi",
         "sinks" => "Logits of the sinks",
         "dropout" => "Rate of dropout",
+        "grad" => "Gradient of the output dO",
         _ => "Seed of dropout",
     }
 }
