@@ -42,6 +42,11 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::check_output(&arguments.output, "npz", &spec.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
     let algorithm = options::algorithm_of(spec)?;
+    if spec.arrival.is_some() && arguments.backend != "cpu" {
+        let what =
+            "on a device the order of arrival is its own; it is chosen where the stepper computes, --backend cpu";
+        return Err(Failure::bad("--arrival", what));
+    }
     // What has no kernels may have results of any name.
     let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| *known == algorithm)
         && kernels::algorithms(&arguments.backend).contains(&algorithm.name());

@@ -16,7 +16,7 @@ use crate::attention::input::Layout;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
 use crate::schedule::spec::{KeyLengths, Lengths, RunSpec};
-use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
+use crate::schedule::{Arrival, Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
 /// A run to be exported.
@@ -44,6 +44,7 @@ impl<'a> Export<'a> {
         Self {
             origin: Origin {
                 alibi: spec.alibi.as_ref().map(ToString::to_string),
+                arrival: Some(schedule.setting.arrival).filter(|of| *of != Arrival::InOrder).map(|of| of.to_string()),
                 bias: spec.bias.as_ref().map(ToString::to_string),
                 grad: spec.grad.map(|grad| grad.seeded(Some(input.seed.unwrap_or(spec.seed()))).to_string()),
                 keys: spec.keys.as_ref().map(ToString::to_string),
@@ -98,6 +99,7 @@ impl Trace {
             varlen: mask.sequences.is_some().then_some(true),
             sinks: read(self.input.sinks.as_ref()),
             grad: read(self.input.grad.as_ref()),
+            arrival: read(self.input.arrival.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
             precision: Some(*precision),

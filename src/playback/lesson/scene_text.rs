@@ -249,6 +249,7 @@ mod tests {
         ("br", &["1", "4", "128"]),
         ("bc", &["1", "4", "128"]),
         ("splits", &["1", "8"]),
+        ("arrival", &["in-order", "shuffled:3"]),
         ("batch", &["0", "1"]),
         ("head", &["0", "8"]),
         ("causal", &["true", "false"]),

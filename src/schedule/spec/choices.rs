@@ -69,7 +69,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 35] = [
+pub const CHOICES: [Choice; 36] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -101,6 +101,9 @@ pub const CHOICES: [Choice; 35] = [
         "Keys of a key block"),
     choice!("splits" "N" = "2", splits, |said| whole("splits", said, 1..=MOST_SPLITS), ToString::to_string,
         "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096"),
+    choice!("arrival" "ORDER" = "in-order", arrival, str::parse, ToString::to_string,
+        "The order in which thread blocks add to what they share (dQ of flash2-backward): in-order, the same bits in every run \
+         as a deterministic kernel has, or shuffled:SEED, as atomic additions on a GPU may come"),
     choice!("batch" "N", batch, |said| whole("batch", said, 0..=usize::MAX), ToString::to_string,
         "The batch entry, from 0"),
     choice!("head" "N", head, |said| whole("head", said, 0..=usize::MAX), ToString::to_string,

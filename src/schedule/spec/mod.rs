@@ -19,7 +19,7 @@ use crate::attention::input::Reading;
 use crate::attention::{Align, Diagonal, Precision, Shape, Window};
 use crate::sentence::Sentence;
 
-use super::{Algorithm, Hardware, Tiling};
+use super::{Algorithm, Arrival, Hardware, Tiling};
 
 pub use choices::{CHOICES, Choice, GRID, MASK, READING};
 pub use modifiers::{Bias, KeySource, OutputGrad, Sinks, Slopes};
@@ -57,6 +57,9 @@ pub struct RunSpec {
     /// Parts that the keys are cut into, by a text with a loop over them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub splits: Option<usize>,
+    /// Of thread blocks that add to what they share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
     /// The query head.
@@ -160,6 +163,11 @@ impl RunSpec {
         if algorithm.has_splits() { self.splits.unwrap_or(SPLITS) } else { 1 }
     }
 
+    /// The order in which thread blocks of `algorithm` come: in that of the text where nothing depends on it.
+    pub fn arrival(&self, algorithm: &Algorithm) -> Arrival {
+        self.arrival.filter(|_| algorithm.depends_on_arrival()).unwrap_or_default()
+    }
+
     pub fn packs_heads(&self) -> bool {
         self.pack_heads == Some(true)
     }
@@ -169,7 +177,8 @@ impl RunSpec {
         self.varlen == Some(true)
     }
 
-    /// Refuses splits that were asked of a text that has none, and packed heads of a backward pass.
+    /// Refuses splits and an order of arrival that were asked of a text that has no use of them, and packed heads of a backward
+    /// pass.
     pub fn check_text(&self, algorithm: &Algorithm) -> Result<(), Sentence> {
         match self.splits {
             _ if self.packs_heads() && algorithm.is_backward() => {
@@ -178,6 +187,11 @@ impl RunSpec {
             }
             Some(_) if !algorithm.has_splits() => {
                 Err(Sentence::new("--splits: {0} has no loop over splits").with(algorithm.name()))
+            }
+            _ if self.arrival.is_some() && !algorithm.depends_on_arrival() => {
+                let fault =
+                    "--arrival: no thread blocks of {0} add to the same place, so that no order changes a number";
+                Err(Sentence::new(fault).with(algorithm.name()))
             }
             _ if self.packs_heads() => pack_heads::check_text(algorithm),
             _ => Ok(()),

@@ -294,7 +294,8 @@ impl RunSpec {
         let tiling: Tiling = self.tiling(algorithm, &varlen::longest(&shape, &mask));
         let plan = Plan::new(shape.n_q.max(1), shape.n_k.max(1), shape.d, tiling, self.precision());
         let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band(&shape, batch));
-        Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
+        let (splits, arrival) = (self.splits(algorithm), self.arrival(algorithm));
+        Setting { splits, arrival, heads: algorithm.heads(&shape), plan }
     }
 
     /// The sizes of the problem that is run on an input of this shape.
@@ -337,7 +338,7 @@ impl RunSpec {
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
         let sizes = self.shape_and_mask_of(input);
-        let Setting { plan, splits, heads } = self.on_sizes(algorithm, sizes, batch);
+        let Setting { plan, splits, heads, arrival } = self.on_sizes(algorithm, sizes, batch);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,
@@ -354,7 +355,7 @@ impl RunSpec {
             pages: problem.pages.clone().map(|pages| PagesOfBatch { pages, batch }),
             ..plan
         };
-        Setting { plan, splits, heads }
+        Setting { plan, splits, heads, arrival }
     }
 }
 

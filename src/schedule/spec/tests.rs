@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 35] = [
+const CASES: [Case; 36] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -31,6 +31,16 @@ const CASES: [Case; 35] = [
     ("br", &["1", "128", "1000000"], FROM_ONE),
     ("bc", &["1", "128", "1000000"], FROM_ONE),
     ("splits", &["1", "2", "4096"], &[("0", "is 0; it is a whole number from 1 to 4096"), ("4097", "is 4097")]),
+    (
+        "arrival",
+        &["in-order", "shuffled:0", "shuffled:18446744073709551615"],
+        &[
+            ("", "it is in-order"),
+            ("shuffled", "shuffled:SEED"),
+            ("shuffled:x", "in-order or"),
+            ("random:3", "in-order"),
+        ],
+    ),
     ("batch", &["0", "7"], COUNT),
     ("head", &["0", "7"], COUNT),
     ("causal", &["true", "false"], &[("yes", "true or false")]),
@@ -143,6 +153,12 @@ fn what_is_not_chosen_has_one_default() {
     assert_eq!(asked.check_text(split), Ok(()));
     assert_eq!(asked.check_text(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
     assert_eq!(RunSpec::default().check_text(flash2), Ok(()));
+    // An order of arrival where nobody waits for anything, likewise.
+    let asked = RunSpec { arrival: Some(Arrival::Shuffled(3)), ..RunSpec::default() };
+    let backward = algorithm::by_name("flash2-backward").unwrap();
+    assert_eq!((asked.check_text(backward), asked.arrival(backward)), (Ok(()), Arrival::Shuffled(3)));
+    assert_eq!((asked.arrival(flash2), RunSpec::default().arrival(backward)), (Arrival::InOrder, Arrival::InOrder));
+    assert!(asked.check_text(flash2).unwrap_err().to_string().starts_with("--arrival: no thread blocks of flash2 add"));
 }
 
 /// What a file says may be beyond what anyone can type.

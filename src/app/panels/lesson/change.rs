@@ -156,6 +156,7 @@ fn title_of(key: &str) -> &'static str {
         "sinks" => "Logits of the sinks",
         "dropout" => "Rate of dropout",
         "grad" => "Gradient of the output dO",
+        "arrival" => "Order in which additions arrive",
         _ => "Seed of dropout",
     }
 }
