@@ -73,7 +73,10 @@ fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, V
     }
     let outputs = match backend {
         "cpu" => on_cpu(&input.problem, algorithm, plan)?,
-        backend => on_gpu(&input.problem, algorithm, (precision, spec.splits), backend)?,
+        backend => {
+            let splits = spec.splits.map(|_| spec.setting(algorithm, &input, 0).splits);
+            on_gpu(&input.problem, algorithm, (precision, splits), backend)?
+        }
     };
     warn_of_odd_rows(&input, &outputs, algorithm, precision);
     let bytes = npz(&input, &outputs, precision);

@@ -15,7 +15,7 @@ use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, W
 use crate::attention::input::Layout;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
-use crate::schedule::spec::{KeyLengths, Lengths, RunSpec};
+use crate::schedule::spec::{KeyLengths, Lengths, RunSpec, Splits};
 use crate::schedule::{Arrival, Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
@@ -78,7 +78,7 @@ impl Trace {
             seed: self.input.seed,
             prefix: Some(self.input.prefix.unwrap_or(0)),
             algorithm: Some(self.algorithm.clone()),
-            splits: splits.map(|last| last + 1),
+            splits: splits.map(|last| Splits::Count(last + 1)),
             batch: Some(self.head.batch),
             head: Some(self.head.head),
             causal: Some(mask.causal),

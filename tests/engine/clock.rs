@@ -173,7 +173,7 @@ fn no_bound_is_above_a_measured_time() {
             let spec = RunSpec {
                 precision: row["precision"].as_str().and_then(Precision::parse),
                 causal: row["causal"].as_bool(),
-                splits: (name == "split-kv").then(|| size("splits")),
+                splits: (name == "split-kv").then(|| Splits::Count(size("splits"))),
                 ..RunSpec::default()
             };
             for tiling in [Tiling { br: 16, bc: 16 }, Tiling { br: 64, bc: 64 }, B128] {

@@ -2,7 +2,7 @@
 
 use crate::attention::{Input, Shape};
 use crate::playback::lesson::BUGS;
-use crate::schedule::spec::{RunSpec, SPLITS};
+use crate::schedule::spec::{RunSpec, SPLITS, Splits};
 use crate::schedule::{Algorithm, Hardware, Setting, Tiling, algorithm, hardware};
 
 /// The choices of one run.
@@ -39,7 +39,7 @@ impl Settings {
         let run = RunSpec {
             br: Some(clamp(prefix.unwrap_or(shape.n_q))),
             bc: Some(clamp(prefix.unwrap_or(shape.n_k))),
-            splits: Some(SPLITS),
+            splits: Some(Splits::Count(SPLITS)),
             batch: Some(0),
             head: Some(0),
             precision: Some(RunSpec::default().precision()),

@@ -248,7 +248,7 @@ mod tests {
         ("algorithm", &["standard", "flash2", "split-kv", "flash2/no-max", "own.tile", "deep/own.tile"]),
         ("br", &["1", "4", "128"]),
         ("bc", &["1", "4", "128"]),
-        ("splits", &["1", "8"]),
+        ("splits", &["1", "8", "rule"]),
         ("arrival", &["in-order", "shuffled:3"]),
         ("batch", &["0", "1"]),
         ("head", &["0", "8"]),

@@ -4,7 +4,7 @@ use crate::schedule::hardware::DEFAULT as CHIP;
 use crate::sentence::Sentence;
 
 use super::values::{align, diagonal, hardware, layout, number, precision, seed, text, truth, whole, window};
-use super::{ALGORITHM, MOST_SPLITS, RunSpec};
+use super::{ALGORITHM, RunSpec};
 
 /// One choice, by the name that it has as an option and in a scene.
 pub struct Choice {
@@ -99,8 +99,9 @@ pub const CHOICES: [Choice; 36] = [
         "Rows of a query block"),
     choice!("bc" "N", bc, |said| whole("bc", said, 1..=usize::MAX), ToString::to_string,
         "Keys of a key block"),
-    choice!("splits" "N" = "2", splits, |said| whole("splits", said, 1..=MOST_SPLITS), ToString::to_string,
-        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096"),
+    choice!("splits" "N" = "2", splits, str::parse, ToString::to_string,
+        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096; or \
+         rule: as many as flash-attention 2 takes for this grid of thread blocks on this GPU (--hardware)"),
     choice!("arrival" "ORDER" = "in-order", arrival, str::parse, ToString::to_string,
         "The order in which thread blocks add to what they share (dQ of flash2-backward): in-order, the same bits in every run \
          as a deterministic kernel has, or shuffled:SEED, as atomic additions on a GPU may come"),

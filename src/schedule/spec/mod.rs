@@ -19,12 +19,12 @@ use crate::attention::input::Reading;
 use crate::attention::{Align, Diagonal, Precision, Shape, Window};
 use crate::sentence::Sentence;
 
-use super::{Algorithm, Arrival, Hardware, Tiling};
+use super::{Algorithm, Arrival, Hardware, Plan, Tiling, tiling};
 
 pub use choices::{CHOICES, Choice, GRID, MASK, READING};
 pub use modifiers::{Bias, KeySource, OutputGrad, Sinks, Slopes};
 pub use on_input::past;
-pub use values::{KeyLengths, Lengths};
+pub use values::{KeyLengths, Lengths, Splits};
 
 /// Plain data. In JSON, names are those of the command line with `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct RunSpec {
     pub bc: Option<usize>,
     /// Parts that the keys are cut into, by a text with a loop over them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub splits: Option<usize>,
+    pub splits: Option<Splits>,
     /// Of thread blocks that add to what they share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival: Option<Arrival>,
@@ -158,9 +158,15 @@ impl RunSpec {
         self.hardware.clone().unwrap_or_default()
     }
 
-    /// Parts that `algorithm` cuts the keys into: 1 where it has no loop over them.
-    pub fn splits(&self, algorithm: &Algorithm) -> usize {
-        if algorithm.has_splits() { self.splits.unwrap_or(SPLITS) } else { 1 }
+    /// Parts that `algorithm` cuts the keys into, of a problem of this shape in these blocks: 1 where it has no loop over
+    /// them.
+    pub fn splits(&self, algorithm: &Algorithm, shape: &Shape, plan: &Plan) -> usize {
+        match self.splits {
+            _ if !algorithm.has_splits() => 1,
+            Some(Splits::Rule) => tiling::splits_on(&self.hardware(), shape, plan),
+            Some(Splits::Count(count)) => count,
+            None => SPLITS,
+        }
     }
 
     /// The order in which thread blocks of `algorithm` come: in that of the text where nothing depends on it.

@@ -294,7 +294,7 @@ impl RunSpec {
         let tiling: Tiling = self.tiling(algorithm, &varlen::longest(&shape, &mask));
         let plan = Plan::new(shape.n_q.max(1), shape.n_k.max(1), shape.d, tiling, self.precision());
         let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band(&shape, batch));
-        let (splits, arrival) = (self.splits(algorithm), self.arrival(algorithm));
+        let (splits, arrival) = (self.splits(algorithm, &shape, &plan), self.arrival(algorithm));
         Setting { splits, arrival, heads: algorithm.heads(&shape), plan }
     }
 

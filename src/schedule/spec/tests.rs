@@ -30,7 +30,11 @@ const CASES: [Case; 36] = [
     ("algorithm", &["flash2", "flash2/forget-alpha", "mine.tile"], &[]),
     ("br", &["1", "128", "1000000"], FROM_ONE),
     ("bc", &["1", "128", "1000000"], FROM_ONE),
-    ("splits", &["1", "2", "4096"], &[("0", "is 0; it is a whole number from 1 to 4096"), ("4097", "is 4097")]),
+    (
+        "splits",
+        &["1", "2", "4096", "rule"],
+        &[("0", "is 0; it is a whole number from 1 to 4096"), ("4097", "is 4097"), ("all", "1 to 4096, or rule")],
+    ),
     (
         "arrival",
         &["in-order", "shuffled:0", "shuffled:18446744073709551615"],
@@ -139,8 +143,9 @@ fn what_is_not_chosen_has_one_default() {
     assert_eq!((spec.algorithm(), spec.seed(), spec.prefix()), ("flash2", 0, None));
     assert_eq!((spec.batch(), spec.head(), spec.precision()), (0, 0, Precision::F32));
     assert_eq!(spec.hardware().name, "a100-80gb");
-    assert_eq!((spec.splits(flash2), spec.splits(split)), (1, 2));
     let shape = Shape::single(300, 300, 64);
+    let splits = |spec: &RunSpec, of| spec.on_shape(of, &shape, &Mask::default(), 0).splits;
+    assert_eq!((splits(&spec, flash2), splits(&spec, split)), (1, 2));
     for precision in Precision::ALL {
         let spec = RunSpec { precision: Some(precision), ..RunSpec::default() };
         let chosen = Tiling::for_hardware(flash2, &shape, precision, &hardware::by_name("a100-80gb").unwrap());
@@ -149,7 +154,7 @@ fn what_is_not_chosen_has_one_default() {
         assert_eq!(br.tiling(flash2, &shape), Tiling { br: 3, ..chosen });
     }
     // Splits that were asked of a text without a loop over them are refused, and never dropped.
-    let asked = RunSpec { splits: Some(1), ..RunSpec::default() };
+    let asked = RunSpec { splits: Some(Splits::Count(1)), ..RunSpec::default() };
     assert_eq!(asked.check_text(split), Ok(()));
     assert_eq!(asked.check_text(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
     assert_eq!(RunSpec::default().check_text(flash2), Ok(()));
@@ -159,6 +164,33 @@ fn what_is_not_chosen_has_one_default() {
     assert_eq!((asked.check_text(backward), asked.arrival(backward)), (Ok(()), Arrival::Shuffled(3)));
     assert_eq!((asked.arrival(flash2), RunSpec::default().arrival(backward)), (Arrival::InOrder, Arrival::InOrder));
     assert!(asked.check_text(flash2).unwrap_err().to_string().starts_with("--arrival: no thread blocks of flash2 add"));
+}
+
+/// Of the grid of all heads and batch entries, on the chip that is chosen: as `tiling::splits` has them by hand. Packed heads
+/// are fewer thread blocks, and a sequence among others is cut by itself.
+#[test]
+fn splits_by_the_rule_follow_the_grid_and_the_chip() {
+    let [flash2, split] = ["flash2", "split-kv"].map(|name| algorithm::by_name(name).unwrap());
+    let spec = |hardware: &str| {
+        let hardware = hardware::by_name(hardware);
+        let blocks = Tiling { br: 64, bc: 128 };
+        RunSpec { splits: Some(Splits::Rule), hardware, ..RunSpec::default() }.with_blocks(blocks)
+    };
+    let shape = Shape { batch: 1, heads: 9, kv_heads: 3, ..Shape::single(1, 64 * 128, 64) };
+    let of = |spec: &RunSpec, shape: &Shape| spec.on_shape(split, shape, &Mask::default(), 0).splits;
+    let rule = |sms, blocks, n| crate::schedule::tiling::splits(sms, blocks, n);
+    assert_eq!((of(&spec("a100-80gb"), &shape), rule(216, 9, 64)), (22, 22));
+    assert_eq!(of(&spec("t4"), &shape), rule(80, 9, 64));
+    let packed = RunSpec { pack_heads: Some(true), ..spec("a100-80gb") };
+    assert_eq!(of(&packed, &shape), rule(216, 3, 64));
+    assert!(rule(216, 3, 64) != rule(216, 9, 64) && rule(80, 9, 64) != rule(216, 9, 64));
+    // Enough thread blocks as it is, by batch entries or by query blocks.
+    assert_eq!(of(&spec("a100-80gb"), &Shape { batch: 20, ..shape }), 1);
+    assert_eq!(of(&spec("a100-80gb"), &Shape { n_q: 20 * 64, ..shape }), 1);
+    let lengths = Some(KeyLengths::Each(vec![64 * 128, 4 * 128]));
+    let varlen = RunSpec { varlen: Some(true), kv_lengths: lengths, ..spec("a100-80gb") };
+    assert_eq!(of(&varlen, &Shape { batch: 2, ..shape }), rule(216, 18, 64));
+    assert_eq!(spec("a100-80gb").on_shape(flash2, &shape, &Mask::default(), 0).splits, 1);
 }
 
 /// What a file says may be beyond what anyone can type.
@@ -173,7 +205,13 @@ fn limits_hold_for_what_a_file_says() {
         let spec: RunSpec = serde_json::from_str(json).unwrap();
         assert_eq!(spec.check().unwrap_err().to_string(), why);
     }
-    for json in [r#"{"precision": "f8"}"#, r#"{"window": "3"}"#, r#"{"hardware": "abacus"}"#, r#"{"br": -1}"#] {
+    for json in [
+        r#"{"precision": "f8"}"#,
+        r#"{"window": "3"}"#,
+        r#"{"hardware": "abacus"}"#,
+        r#"{"br": -1}"#,
+        r#"{"splits": "all"}"#,
+    ] {
         assert!(serde_json::from_str::<RunSpec>(json).is_err(), "{json}");
     }
 }
@@ -187,7 +225,7 @@ fn an_old_link_is_read() {
     let spec: RunSpec = serde_json::from_str(json).unwrap();
     assert_eq!(spec.input, [PathBuf::from("x.npz")]);
     assert_eq!((spec.reading.layout, spec.reading.heads, spec.seed()), (Some(Layout::Bnd), Some(4), 7));
-    assert_eq!((spec.algorithm(), spec.br, spec.bc, spec.splits), ("flash1", Some(4), Some(8), Some(3)));
+    assert_eq!((spec.algorithm(), spec.br, spec.bc, spec.splits), ("flash1", Some(4), Some(8), Some(Splits::Count(3))));
     assert_eq!((spec.batch(), spec.head(), spec.precision(), spec.causal), (1, 2, Precision::F16, Some(false)));
     assert_eq!(spec.window, Some(Window { left: Some(16), right: None }));
     assert_eq!(spec.kv_lengths, Some(KeyLengths::Each(vec![3, 5])));
