@@ -55,6 +55,19 @@ pub fn cell(x: f64) -> String {
     }
 }
 
+/// For narrow cells of a matrix: at most four characters and a sign.
+pub fn narrow_cell(x: f64) -> String {
+    match x.abs() {
+        _ if !x.is_finite() => short(x),
+        0.0 => "0".into(),
+        a if a < 0.005 => "~0".into(),
+        a if a < 9.995 => format!("{x:.2}"),
+        a if a < 99.95 => format!("{x:.1}"),
+        a if a < 9999.5 => format!("{x:.0}"),
+        _ => format!("{x:.0e}"),
+    }
+}
+
 /// A count, exactly: `12,345`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -244,6 +257,20 @@ mod tests {
     fn cells_are_short() {
         for x in [0.0, 1e-9, -0.1234, 9.99999, -99.999, 999.99, 12345.6, -1e30, f64::NAN, f64::INFINITY, f64::MIN] {
             assert!(cell(x).len() <= 6, "{}", cell(x));
+            assert!(narrow_cell(x).len() <= 6, "{}", narrow_cell(x));
+        }
+        for (x, text) in [
+            (0.0, "0"),
+            (0.004, "~0"),
+            (-0.1234, "-0.12"),
+            (9.996, "10.0"),
+            (-99.96, "-100"),
+            (9999.4, "9999"),
+            (-10002.0, "-1e4"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(narrow_cell(x), text);
         }
     }
 

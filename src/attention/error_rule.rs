@@ -135,7 +135,7 @@ pub(super) fn largest_score(head: &Head<f64>) -> f64 {
 }
 
 /// The size of a row of O that its floor is relative to: the largest component of it, or of `sqrt(sum (p_j v_j)^2)`.
-fn size_of_output(head: &Head<f64>, i: usize, row: &oracle::Row) -> f64 {
+pub(super) fn size_of_output(head: &Head<f64>, i: usize, row: &oracle::Row) -> f64 {
     let mut squares = vec![0.0; head.v.ncols()];
     for (j, p) in row.p.iter().enumerate().filter(|(_, p)| **p > 0.0) {
         let weight = p * head.dropout_factor(i, j);

@@ -10,7 +10,7 @@ use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, RunOptions, Takes};
-use super::shape::ShapeOptions;
+use super::shape::{ShapeOptions, one_length};
 use super::traffic_report::Report;
 
 #[derive(Args)]
@@ -52,15 +52,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let shape = arguments.shape.shape()?;
     let asked = arguments.run.spec.clone();
     let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
-    // Whole: what is beyond n_k is refused, and not cut off.
-    let mask = spec.whole_mask(&Mask::default());
-    for (name, lengths) in [("kv-lengths", &mask.key_lengths), ("left-padding", &mask.left_padding)] {
-        if !spec.is_varlen() && lengths.as_ref().is_some_and(|lengths| lengths.len() != 1 || lengths[0] > shape.n_k) {
-            return Err(Failure::Bad(format!(
-                "--{name}: this command takes one length, of at most n_k = {}, for all batch entries",
-                shape.n_k
-            )));
-        }
+    if !spec.is_varlen() {
+        one_length(spec, &shape)?;
     }
     if spec.is_varlen() && spec.packs_heads() {
         return Err(Failure::Bad("--varlen: a batch in one schedule has no packed heads".into()));

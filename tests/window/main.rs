@@ -13,6 +13,7 @@ mod chinese;
 mod code_edit;
 mod compare;
 mod doors;
+mod drawn;
 mod figures;
 mod frame_window;
 mod gpu_panel;

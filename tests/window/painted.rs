@@ -67,19 +67,27 @@ fn faults(harness: &Harness<'_, App>) -> Vec<String> {
     faults
 }
 
-/// Every beat of every lesson, revealed too, on a projected screen.
+/// Every beat of every lesson, revealed and its build done too, on a projected screen.
 fn each_beat(language: Language) {
     let mut all = Vec::new();
     for (lesson, entry) in LESSONS.iter().enumerate() {
         let beats = entry.lesson(language).expect("it parses").beats;
         for (beat, of) in beats.iter().enumerate() {
-            for is_revealed in [false, true].into_iter().take(if of.predict.is_some() { 2 } else { 1 }) {
+            let (revealed, solved) =
+                (of.predict.as_ref().map(|_| (true, false)), of.build.as_ref().map(|_| (false, true)));
+            for (is_revealed, is_solved) in [(false, false)].into_iter().chain(revealed).chain(solved) {
                 let lesson = Some((lesson, Position { beat, is_revealed }));
-                let options = AppOptions { lesson, language: Some(language), is_presenting: true, ..options() };
+                let language = Some(language);
+                let options = AppOptions { lesson, language, is_solved, is_presenting: true, ..options() };
                 let mut harness = open_as(None, &options, Vec2::new(1280.0, 720.0), 1.0);
                 // What sizes itself by its content needs a few frames more.
                 harness.run_steps(20);
-                let at = format!("{}.{}{}", entry.number, beat + 1, if is_revealed { "r" } else { "" });
+                let done = match (is_revealed, is_solved) {
+                    (true, _) => "r",
+                    (_, true) => "s",
+                    _ => "",
+                };
+                let at = format!("{}.{}{done}", entry.number, beat + 1);
                 all.extend(faults(&harness).into_iter().map(|fault| format!("{at}: {fault}")));
             }
         }

@@ -142,6 +142,9 @@ impl App {
             }
             _ => {}
         }
+        if options.is_solved {
+            self.solve(ctx);
+        }
         if options.is_presenting {
             self.carry_out(ctx, Message::Talk(TalkMessage::Here));
         }

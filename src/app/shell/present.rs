@@ -77,23 +77,23 @@ const STEP: f32 = 0.05;
 /// Shows what is scrolled in type as large as lets all of it be seen; what is longer yet is scrolled in the smallest. Before
 /// the answer, where there are controls, nothing changes its size, but things may stand closer.
 /// Gives whether some of it has to be scrolled even so.
-fn fitted(ui: &mut Ui, is_revealed: bool, add: impl FnOnce(&mut Ui)) -> bool {
+fn fitted(ui: &mut Ui, is_settled: bool, add: impl FnOnce(&mut Ui)) -> bool {
     let room = ui.available_size().round();
-    let id = ui.scope_id().with(("part of the text", is_revealed, room.x as u32, room.y as u32));
+    let id = ui.scope_id().with(("part of the text", is_settled, room.x as u32, room.y as u32));
     let part = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(1.0);
     let scroll = egui::ScrollArea::vertical().id_salt("asked").auto_shrink([false, false]);
     let shown = scroll.show(ui, |ui| {
         if part < 1.0 {
             ui.spacing_mut().item_spacing.y *= 0.5;
         }
-        if is_revealed && part < 1.0 {
+        if is_settled && part < 1.0 {
             task::shrink(ui, part);
             prose::close_lines(ui);
             ui.spacing_mut().interact_size.y = 0.0;
         }
         add(ui);
     });
-    let least = if is_revealed { LEAST_TEXT } else { 1.0 - STEP };
+    let least = if is_settled { LEAST_TEXT } else { 1.0 - STEP };
     let is_over = shown.content_size.y > shown.inner_rect.height() + 0.5;
     if part > least && is_over {
         ui.data_mut(|data| data.insert_temp(id, (part - STEP).max(LEAST_TEXT)));
@@ -233,10 +233,12 @@ pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
     if let Some(answer) = lesson.next_answer() {
         let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
         let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());
-        draw::describe(&label, "next answer", &answer);
+        draw::describe(&label, "next answer", answer);
     }
     if let Ok(shown) = &lesson.shown {
-        ui.label(egui::RichText::new(&shown.title).size(theme::HEADING));
+        let ink = Palette::of(ui).ink;
+        let title = ui.label(prose::scripted(&shown.title, theme::text(theme::HEADING), ink));
+        title.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &shown.title));
         prose::show(ui, &shown.notes, &shown.pictures, theme::BODY);
     }
     ui.request_repaint_after_secs(1.0);
@@ -278,14 +280,15 @@ impl App {
             let screen = ctx.content_rect().size().round();
             let at = (lesson.key.clone(), lesson.position.beat, screen.x as u32, screen.y as u32);
             let id = egui::Id::unique(("long reasons", at));
-            let is_long = lesson.position.is_revealed && ctx.data(|data| data.get_temp(id)).unwrap_or(false);
+            let is_settled = lesson.is_settled();
+            let is_long = is_settled && ctx.data(|data| data.get_temp(id)).unwrap_or(false);
             let width = ui.available_width() * if is_long { LONG_TASK } else { TASK };
             let frame = Frame::new().fill(palette.panel).inner_margin(margin);
             Panel::right("task").exact_size(width).frame(frame).resizable(false).show(ui, |ui| {
                 let is_over = ui.push_id((lesson.key.clone(), lesson.position.beat), |ui| {
-                    fitted(ui, lesson.position.is_revealed, |ui| asked(ui, &mut talk, lesson, messages))
+                    fitted(ui, is_settled, |ui| asked(ui, &mut talk, lesson, messages))
                 });
-                if lesson.position.is_revealed && is_over.inner && !is_long {
+                if is_settled && is_over.inner && !is_long {
                     ctx.data_mut(|data| data.insert_temp(id, true));
                     ctx.request_repaint();
                 }

@@ -169,7 +169,9 @@ impl Understood {
         if input.told.facts.contains_key(&Fact::Keys) {
             clauses.push("the queries in place of the keys".into());
         }
-        clauses.push(Sentence::new("mask: {0}").and(mask_in_words(self.mask)));
+        let is_replaced = self.mask == Some(MaskKind::Padding) && self.kv_lengths.from == Some(By::Option);
+        let of_mask = if is_replaced { REPLACED } else { mask_in_words(self.mask) };
+        clauses.push(Sentence::new("mask: {0}").and(of_mask));
         if let Some(kind) = self.bias {
             clauses.push(Sentence::new("bias: {0}").and(mask_in_words(Some(kind))));
         }
@@ -303,6 +305,9 @@ fn gradient_in_words(source: GradSource) -> Sentence {
         GradSource::Random(seed) => Sentence::new("dO random by seed {0}").with(seed),
     }
 }
+
+/// Of a mask that hides the last keys, where other key lengths were chosen.
+const REPLACED: &str = "padding from the file, replaced by the key lengths that were chosen";
 
 fn mask_in_words(kind: Option<MaskKind>) -> &'static str {
     match kind {

@@ -154,7 +154,8 @@ pub const CHOICES: [Choice; 36] = [
     choice!("dropout" "P", dropout, number, ToString::to_string,
         "Drop weights with this probability; a `keep` mask in the input decides which"),
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
-        "Seed of a dropout without a `keep` mask"),
+        "Seed of a dropout without a `keep` mask: Philox 4x32-10, the very weights that PyTorch's memory-efficient attention \
+         drops after torch.manual_seed(N)"),
     choice!("grad" "WHICH", grad, str::parse, ToString::to_string,
         "The gradient dO of the output, for a backward pass, in place of that of the input: ones, random (of the seed of the \
          run, as a random: input has it) or random:SEED; ones where neither says it"),

@@ -166,7 +166,7 @@ impl OutputGrad {
         // Of an input that is counted alone there are no numbers.
         let d_o = (!input.problem.q.is_empty()).then(draw);
         if std::mem::replace(&mut input.d_o, d_o).is_some() {
-            input.about.gradients = Default::default();
+            (input.about.gradients, input.about.d_sinks) = (Default::default(), None);
         }
         input.told.grad = Some(source);
         input.told.by_option(Fact::Grad);

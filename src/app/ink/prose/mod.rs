@@ -3,6 +3,7 @@
 mod formula;
 mod paragraph;
 mod picture;
+mod scripts;
 mod table;
 
 use eframe::egui::text::LayoutJob;
@@ -12,6 +13,7 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::playback::lesson::ShownPicture;
 use crate::playback::lesson::markdown::{self, Block};
 use paragraph::{Paragraph, all_strong};
+pub use scripts::scripted;
 
 /// Shows the blocks of `text` in type of `size`, with those of its `pictures`.
 pub fn show(ui: &mut Ui, text: &str, pictures: &[ShownPicture], size: f32) {

@@ -76,7 +76,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mu
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
     let (blocks, matrices) = (blocks::blocks(look), [matrix_s(look), matrix_p(look)]);
     let lines = matrices.iter().map(|matrix| matrix.formulas.len()).max().unwrap_or(1);
-    let layout = TileLayout::new((view.rows.len(), cols), blocks::around(&blocks, lines), figure);
+    let layout =
+        TileLayout::new((view.rows.len(), cols), blocks::around(&blocks, lines, sheet::row_words(ui, look)), figure);
     title(ui, Rect::from_min_size(inner.min, vec2(inner.width(), TITLE)), look, sheet::is_lined(&layout));
     let response = ui.interact(figure, ui.scope_id().with("tile"), Sense::click());
     draw::describe(&response, "tile", &summary(ui, look));
