@@ -10,7 +10,7 @@ use crate::app::run::flows::{Flow, Way};
 use crate::app::run::said::NOT_MODELLED;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{bytes, grouped};
+use crate::number::{Unit, bytes, grouped};
 use crate::schedule::Tensor;
 use crate::schedule::language::closed_form;
 
@@ -39,8 +39,8 @@ pub fn fitting(flows: &[Flow], room: f32) -> (Vec<Flow>, Vec<&'static str>) {
     (moved, names)
 }
 
-/// Draws `flows` in at most `room` points of height, where their names need no more.
-pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &mut Vec<Message>) {
+/// Draws `flows` in at most `room` points of height, where their names need no more; their numbers are in `unit`.
+pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], (room, unit): (f32, Unit), messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let most: Vec<u64> = flows.iter().map(Flow::most).collect();
     let scale = scale(&most, room - NAMES - 8.0 - APART * most.len() as f32);
@@ -61,13 +61,13 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &
         draw::fit_text(painter, place, Align2::CENTER_CENTER, text, font, palette.faint_ink);
     }
     let so_far = Rect::from_min_max(pos2(chip.right() + 12.0, rect.top()), pos2(rect.right(), ground.top()));
-    let (font, text) = (theme::text(theme::LABEL), tr(ui.ctx(), "so far"));
-    draw::fit_text(painter, so_far, Align2::RIGHT_CENTER, text, font, palette.faint_ink);
+    let (font, text) = (theme::text(theme::LABEL), fill(ui.ctx(), "{0}, {1}", &[&tr(ui.ctx(), "so far"), &unit.name]));
+    draw::fit_text(painter, so_far, Align2::RIGHT_CENTER, &text, font, palette.faint_ink);
     let mut top = ground.top() + 2.0;
     for (flow, height) in flows.iter().zip(heights) {
         let line = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + height));
         top += height;
-        one(ui, look, flow, Placed { line, from: ground.right(), to: chip.left(), scale }, messages);
+        one(ui, look, flow, Placed { line, from: ground.right(), to: chip.left(), scale, unit }, messages);
     }
 }
 
@@ -80,6 +80,7 @@ struct Placed {
     to: f32,
     /// Points a byte.
     scale: f32,
+    unit: Unit,
 }
 
 fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed, messages: &mut Vec<Message>) {
@@ -112,7 +113,7 @@ fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed, messages: &mut Vec<Mes
     let name = Rect::from_min_max(at.line.min, pos2(at.from - 4.0, at.line.bottom())).translate(vec2(4.0, 0.0));
     let font = theme::text(theme::LABEL);
     draw::fit_text(painter, name, Align2::LEFT_CENTER, flow.tensor.name(), font, palette.ink);
-    let number = bytes(flow.now.bytes);
+    let number = at.unit.write(flow.now.bytes);
     let color = if flow.end.bytes > 0 { palette.ink } else { palette.faint_ink };
     let right = pos2(at.line.right(), middle);
     painter.text(right, Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), color);

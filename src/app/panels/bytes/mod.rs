@@ -13,7 +13,7 @@ use crate::app::run::flows::{flows, headline};
 use crate::app::run::said::{all_heads, beside_standard, per_tensor};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, list, say, tr};
-use crate::number::bytes;
+use crate::number::Unit;
 
 mod chart;
 mod heights;
@@ -61,7 +61,7 @@ fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     // (Whatever is scrolled: what stands above is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
     let flows = flows(look.scene, look.snapshot);
-    chart::show(ui, look, &flows, room, messages);
+    chart::show(ui, look, &flows, (room, unit(look)), messages);
     ui.add_space(SPACE);
     totals(ui, look);
     ui.horizontal(|ui| {
@@ -88,19 +88,28 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let room = ui.available_height() - PROJECTED_BELOW;
     let (shown, left_out) = chart::fitting(&flows(look.scene, look.snapshot), room);
     let room = if left_out.is_empty() { room } else { room - LEFT_OUT };
-    chart::show(ui, look, &shown, room, messages);
+    chart::show(ui, look, &shown, (room, unit(look)), messages);
     if !left_out.is_empty() {
-        ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &bytes(0)])));
+        ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &unit(look).with_name(0)])));
     }
     ui.add_space(SPACE);
     totals(ui, look);
+}
+
+/// Of every number of the panel: they stand in one column.
+fn unit(look: &Look<'_>) -> Unit {
+    Unit::of(total_of(look).max(look.scene.standard.hbm_bytes()))
+}
+
+fn total_of(look: &Look<'_>) -> u64 {
+    look.scene.run.meters().total().traffic.hbm_bytes()
 }
 
 /// What this run and its baseline come to, and what the counts are of.
 fn totals(ui: &mut Ui, look: &Look<'_>) {
     let (scene, ctx) = (look.scene, ui.ctx().clone());
     let end = &scene.run.meters().total().traffic;
-    let (own, standard) = (end.hbm_bytes(), scene.standard.hbm_bytes());
+    let (own, standard) = (total_of(look), scene.standard.hbm_bytes());
     let palette = Palette::of(ui);
     let most = own.max(standard);
     let names = [scene.settings.algorithm.short_name(), scene.baseline().name()];
@@ -109,9 +118,10 @@ fn totals(ui: &mut Ui, look: &Look<'_>) {
     };
     let room = names.into_iter().map(width).fold(64.0, f32::max).min(0.4 * ui.available_width());
     let now = look.snapshot.totals.traffic.hbm_bytes();
-    bar(ui, (names[0], room), (Some(now), own), most, "total bytes").on_hover_text(per_tensor(&ctx, end));
+    let scale = (most, unit(look));
+    bar(ui, (names[0], room), (Some(now), own), scale, "total bytes").on_hover_text(per_tensor(&ctx, end));
     if !scene.is_baseline() {
-        bar(ui, (names[1], room), (None, standard), most, "total bytes of standard attention")
+        bar(ui, (names[1], room), (None, standard), scale, "total bytes of standard attention")
             .on_hover_text(per_tensor(&ctx, &scene.standard));
     }
     if let Some(all) = all_heads(scene) {
@@ -120,12 +130,13 @@ fn totals(ui: &mut Ui, look: &Look<'_>) {
     }
 }
 
-/// A name with the width that it may take, and a bar on the scale of `most`: a part of it done, where that is known.
+/// A name with the width that it may take, and a bar on the scale of `most`, its number in `unit`: a part of it done, where
+/// that is known.
 fn bar(
     ui: &mut Ui,
     (name, width): (&str, f32),
     (now, end): (Option<u64>, u64),
-    most: u64,
+    (most, unit): (u64, Unit),
     accessible: &str,
 ) -> egui::Response {
     let palette = Palette::of(ui);
@@ -134,7 +145,7 @@ fn bar(
     let place = egui::Rect::from_min_size(rect.min, egui::vec2(width - 4.0, rect.height()));
     let font = theme::text(theme::LABEL);
     draw::fit_text(painter, place, egui::Align2::LEFT_CENTER, name, font, palette.ink);
-    let number = bytes(end);
+    let number = unit.with_name(end);
     painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), palette.ink);
     let room = egui::Rect::from_min_max(rect.min + egui::vec2(width, 4.0), rect.max - egui::vec2(80.0, 4.0));
     let long = |value: u64| {
@@ -151,7 +162,7 @@ fn bar(
     }
     draw::describe(&response, accessible, &number);
     match now {
-        Some(now) => response.on_hover_text(fill(ui.ctx(), "{0} of {1} so far", &[&bytes(now), &number])),
+        Some(now) => response.on_hover_text(fill(ui.ctx(), "{0} of {1} so far", &[&unit.with_name(now), &number])),
         None => response,
     }
 }
