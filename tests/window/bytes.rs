@@ -1,10 +1,15 @@
 //! The chart of bytes: what it shows is what the closed forms say, its arrows lead to the steps that move, and what is
 //! copied is what is shown.
 
-use crate::stage_support::{choose, click, cursor, open, open_with, options, press, settle, value};
-use eframe::egui::{Key, Modifiers, OutputCommand};
+use std::collections::BTreeMap;
+
+use crate::stage_support::{
+    choose, click, command, cursor, open, open_sized, open_with, options, press, settle, value,
+};
+use eframe::egui::{Key, Modifiers, OutputCommand, Vec2};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use tilescope::app::AppOptions;
+use tilescope::app::{App, AppOptions};
 use tilescope::attention::Precision;
 use tilescope::attention::input::preset;
 use tilescope::number::bytes;
@@ -150,12 +155,63 @@ fn what_a_lesson_asks_for_is_not_said() {
     }
 }
 
-/// What stands in the row, in the check and in the bytes says what made it.
+/// How many marks of each kind are on screen.
+fn marks(harness: &Harness<'_, App>) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for mark in harness.query_all_by_label("where these numbers come from") {
+        *found.entry(mark.value().expect("a mark names what made the number")).or_default() += 1;
+    }
+    found
+}
+
+/// Every panel that shows a number says what made it: beside the row and its check, which stand there always.
 #[test]
 fn numbers_say_where_they_come_from() {
-    let harness = open(Some(preset::toy()));
-    let marks: Vec<_> =
-        harness.get_all_by_label("where these numbers come from").filter_map(|mark| mark.value()).collect();
-    assert_eq!(marks.iter().filter(|mark| *mark == "computed").count(), 2, "{marks:?}");
-    assert_eq!(marks.iter().filter(|mark| *mark == "counted").count(), 1, "{marks:?}");
+    const ALT: Modifiers = Modifiers::ALT;
+    let mut harness = open_sized(Some(preset::toy()), Vec2::new(1600.0, 1000.0), 1.0);
+    press(&mut harness, NONE, Key::End);
+    settle(&mut harness);
+    // The text has no number: what is left is the row, its check, and the main view.
+    press(&mut harness, ALT, Key::Num3);
+    press(&mut harness, NONE, Key::Num0);
+    settle(&mut harness);
+    let always = |kind: &str| if kind == "computed" { 2 } else { 0 };
+    assert_eq!(marks(&harness), BTreeMap::from([("computed".to_owned(), 2), ("modelled".to_owned(), 1)]));
+    for (modifiers, key, kinds) in [
+        (NONE, Key::Num1, &[("counted", 1), ("computed", 1)][..]),
+        (NONE, Key::Num2, &[("computed", 1)]),
+        (NONE, Key::Num3, &[("computed", 1)]),
+        // Both maps, and what either run comes to.
+        (NONE, Key::Num4, &[("counted", 6), ("computed", 4)]),
+    ] {
+        press(&mut harness, modifiers, key);
+        settle(&mut harness);
+        for (kind, least) in kinds {
+            let found = marks(&harness).get(*kind).copied().unwrap_or(0);
+            assert!(found >= always(kind) + least, "{key:?}: {found} {kind}");
+        }
+    }
+    press(&mut harness, NONE, Key::Num0);
+    for (key, kind) in [(Key::B, "counted"), (Key::Num1, "counted"), (Key::Num2, "computed"), (Key::Num4, "modelled")] {
+        press(&mut harness, ALT, key);
+        settle(&mut harness);
+        let found = marks(&harness).get(kind).copied().unwrap_or(0);
+        let beside = always(kind) + usize::from(kind == "modelled");
+        assert!(found > beside, "Alt {key:?}: {found} {kind}");
+    }
+    press(&mut harness, ALT, Key::Num3);
+    command(&mut harness, "Block sizes");
+    settle(&mut harness);
+    assert!(marks(&harness).get("counted").copied().unwrap_or(0) >= 1, "block sizes");
+}
+
+/// What is projected as well: the numbers below the row, and the chart.
+#[test]
+fn projected_numbers_say_where_they_come_from() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::End);
+    press(&mut harness, NONE, Key::Num3);
+    press(&mut harness, NONE, Key::F5);
+    settle(&mut harness);
+    assert!(marks(&harness).get("computed").copied().unwrap_or(0) >= 2, "{:?}", marks(&harness));
 }

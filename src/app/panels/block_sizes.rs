@@ -5,6 +5,7 @@ use eframe::egui::{self, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
@@ -179,7 +180,9 @@ impl BlockSizes {
                 }
             });
         });
-        draw::caption(ui, "HBM bytes by the closed form, f16, no mask; hatched: does not fit a block");
+        made_by::before(ui, MadeBy::Counted, |ui| {
+            draw::caption(ui, "HBM bytes by the closed form, f16, no mask; hatched: does not fit a block")
+        });
     }
 
     fn map(&mut self, ui: &mut Ui, textures: &mut Textures) {

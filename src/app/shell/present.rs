@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::Motion;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
@@ -185,6 +186,7 @@ pub fn key_numbers(ui: &mut Ui, look: &Look<'_>) {
     let Some(state) = look.row().map(|row| look.snapshot.row_state(row)) else { return };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
+        made_by::mark(ui, MadeBy::Computed);
         let alpha = state.alpha.filter(|_| !look.question.hides.factor);
         for (part, value) in row_numbers::STATISTICS.into_iter().zip([state.m, alpha, state.l]) {
             let name = look.snapshot.called(part);

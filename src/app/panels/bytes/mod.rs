@@ -83,7 +83,7 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     }
     let said = headline(look.scene).unwrap_or_else(|| beside_standard(look.scene));
     let said = say(ui.ctx(), &said);
-    ui.label(egui::RichText::new(said).size(theme::HEADING));
+    made_by::before(ui, MadeBy::Counted, |ui| ui.label(egui::RichText::new(said).size(theme::HEADING)));
     ui.add_space(SPACE);
     let room = ui.available_height() - PROJECTED_BELOW;
     let (shown, left_out) = chart::fitting(&flows(look.scene, look.snapshot), room);
