@@ -33,6 +33,9 @@ pub const FORWARD: [&str; 4] = ["O", "m", "l", "L"];
 /// Those of a backward pass.
 pub const GRADIENTS: [&str; 3] = ["dQ", "dK", "dV"];
 
+/// The gradient of learned sinks.
+pub const SINKS: &str = "dSinks";
+
 /// A result of a run beside what it should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {

@@ -53,6 +53,30 @@ pub fn of_sink(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> f64 {
     (0..head.n_q()).map(of_row).sum()
 }
 
+/// The same of un-fused attention in `precision`, from its stored O.
+pub fn plain_of_sink(head: &Head<f32>, d_o: ArrayView2<'_, f64>, precision: Precision) -> f64 {
+    let output = naive::attention(head, precision);
+    let mut d_o = d_o.mapv(|x| x as f32).as_standard_layout().into_owned();
+    f32::store_as(d_o.as_slice_mut().expect("a new matrix is contiguous"), precision.format_of("dO"));
+    let of_row = |i: usize| {
+        let Some(sink) = head.sink_at(i) else { return 0.0 };
+        let delta: f32 = d_o.row(i).iter().zip(output.o.row(i)).map(|(d_o, o)| d_o * *o as f32).sum();
+        -(sink - output.lse[i] as f32).exp() * delta
+    };
+    f64::from((0..head.n_q()).map(of_row).sum::<f32>())
+}
+
+/// The sum of the squares of all products that [`of_sink`] is a sum of: roundings of them add up to a share of its root.
+pub fn squares_of_sink(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> f64 {
+    let of_row = |i: usize| {
+        let Some(sink) = head.sink_at(i) else { return 0.0 };
+        let row = oracle::row(head, i);
+        let squares: f64 = d_o.row(i).iter().zip(&row.o).map(|(d_o, o)| (d_o * o).powi(2)).sum();
+        (2.0 * (sink - row.lse)).exp() * squares
+    };
+    (0..head.n_q()).map(of_row).sum()
+}
+
 /// How much a capped score of a pair changes with the score below it: `1 - tanh(s / cap)^2`; 1 without a cap.
 pub(super) fn slope_of_softcap<T: Real>(head: &Head<T>, i: usize, j: usize) -> T {
     let Some(cap) = head.softcap else { return T::one() };

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use ndarray::{Array1, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
 
-use crate::attention::expected::GRADIENTS;
+use crate::attention::expected::{GRADIENTS, SINKS};
 use crate::attention::gradients;
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::{Input, Precision, Real};
@@ -205,7 +205,7 @@ fn npz(input: &Input, results: Results, precision: Precision) -> Vec<u8> {
         (name, array)
     });
     let arrays: Vec<(String, ArrayD<f64>)> =
-        arrays.chain(of_sinks.map(|sinks| ("dSinks".to_owned(), sinks.into_dyn()))).collect();
+        arrays.chain(of_sinks.map(|sinks| (SINKS.to_owned(), sinks.into_dyn()))).collect();
     let entries: Vec<(&str, NpyArray<'_>)> =
         arrays.iter().map(|(name, values)| (name.as_str(), NpyArray { values: values.view(), precision })).collect();
     let mut bytes = Cursor::new(Vec::new());

@@ -208,7 +208,7 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
         dropout: problem.dropout.as_ref().map(|dropout| DropoutFacts {
             rate: Number(dropout.rate),
             seed: match dropout.keep {
-                Keep::Seed(seed) => Some(seed),
+                Keep::Seed(stream) => Some(stream.seed),
                 Keep::Given(_) => None,
             },
         }),

@@ -12,6 +12,7 @@ mod inputs;
 mod lessons;
 mod masks;
 mod museum;
+mod museum_packed;
 mod mutants;
 mod not_finite;
 mod own_lessons;

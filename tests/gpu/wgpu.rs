@@ -109,7 +109,7 @@ fn refusals_say_why_with_numbers() {
         let reason = refused(&small, "flash2", precision);
         assert_eq!(reason, format!("the kernel computes in f32 only, not in {}", precision.name()));
     }
-    let dropped = with(small.clone(), |p| p.dropout = Some(Dropout { rate: 0.1, keep: Keep::Seed(1) }));
+    let dropped = with(small.clone(), |p| p.dropout = Some(Dropout { rate: 0.1, keep: Keep::by_seed(1, &p.shape) }));
     let sunk = with(small.clone(), |p| p.sinks = Some(ndarray::arr1(&[0.5])));
     let long = single(1, (128 << 20) / 64 + 1, 1);
     for (problem, algorithm, reason) in [

@@ -64,14 +64,15 @@ pub const SLIPS: [(Slip, &str, &str, Option<&str>); 10] = [
 
 /// Row `i` by a loop over blocks of `size` keys; `None` where one block is all there is, or the slip has nothing to act on.
 pub fn row(head: &Head<f64>, i: usize, size: usize, slip: Slip) -> Option<Told> {
-    let n_k = head.n_k();
+    // A loop ends at the length of the sequence.
+    let n_k = head.n_k().min(head.band.kv);
     let is_ragged = !n_k.is_multiple_of(size);
     if size >= n_k || matches!(slip, Slip::LastBlockLost | Slip::PaddingCounts) && !is_ragged {
         return None;
     }
-    let scores = unmasked(head, i);
+    let scores = unmasked(head, i).into_iter().take(n_k);
     let scores: Vec<f64> =
-        scores.into_iter().enumerate().map(|(j, s)| if head.sees(i, j) { s } else { f64::NEG_INFINITY }).collect();
+        scores.enumerate().map(|(j, s)| if head.sees(i, j) { s } else { f64::NEG_INFINITY }).collect();
     match slip {
         // Nothing says what such a merge makes of a learned sink.
         Slip::PartsAveraged | Slip::PartsBySums if head.sink.is_some() => None,

@@ -4,9 +4,9 @@ use ndarray::s;
 use serde::Serialize;
 
 use super::told::Told;
-use super::{At, Mine, Wrong};
+use super::{At, Batch, Mine, Wrong};
 use crate::attention::error_rule::{floor, max_error};
-use crate::attention::{Head, Precision, Problem, oracle};
+use crate::attention::{Head, Precision, oracle};
 
 /// What a format does to a number: the least error allowed for a value of 1, and half the spacing of numbers around 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,10 +87,11 @@ pub fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
 }
 
 impl Comparison {
-    /// Of `mine` beside `problem`, in about `budget` multiply-adds; `queries` are the rows of a batch entry that count.
+    /// Of `mine` beside the problem of `batch`, in about `budget` multiply-adds.
     ///
     /// Panics if the shapes do not fit, which whoever reads the file has made sure of.
-    pub fn of(problem: &Problem, mine: Mine<'_>, queries: impl Fn(usize) -> usize, budget: usize) -> Self {
+    pub fn of(batch: &Batch<'_>, mine: Mine<'_>, budget: usize) -> Self {
+        let (problem, queries) = (batch.problem, |at: usize| batch.queries(at));
         let shape = problem.shape;
         // The rows before each batch entry, and all. What packed sequences are padded with is none of them.
         let mut before = vec![0];

@@ -328,6 +328,10 @@ impl Making<'_> {
     /// dQ, dK and dV that someone else computed, in the layout of Q, K and V.
     fn own_gradients(&mut self, input: &mut Input) {
         for (role, at) in std::mem::take(&mut self.found.gradients) {
+            if role == Role::DSinks {
+                self.own_gradient_of_sinks(at, input);
+                continue;
+            }
             let n = [Role::DQ, Role::DK, Role::DV].iter().position(|of| *of == role).unwrap_or_default();
             let fitting = if input.about.gradients[n].is_none() { self.fitting_gradient(n, at, input) } else { None };
             match fitting {
@@ -340,6 +344,26 @@ impl Making<'_> {
                         or there is another";
                     self.found.warnings.push(Sentence::new(fault).with(&self.held.names[at]).on_one_line());
                 }
+            }
+        }
+    }
+
+    /// dSinks that someone else computed, one number for each query head.
+    fn own_gradient_of_sinks(&mut self, at: usize, input: &mut Input) {
+        let heads = input.problem.shape.heads;
+        let found = self.held.header(at).ok().filter(|(element, _)| element.is_float());
+        let fitting = found.filter(|(_, shape)| shape.iter().filter(|size| **size != 1).all(|size| *size == heads));
+        let values = fitting.and_then(|_| self.held.numbers(at, false, &mut self.budget).ok());
+        let values = values.filter(|values| values.len() == heads && input.problem.sinks.is_some());
+        match values.zip(self.held.header(at).ok()).filter(|_| input.about.d_sinks.is_none()) {
+            Some((values, (element, _))) => {
+                input.about.d_sinks = Some(values.into_iter().collect());
+                input.told.gradients.push(element.name());
+            }
+            None => {
+                let fault = "{0} is taken for the gradient of learned sinks, but is not compared: the input has none, or \
+                    it is not [heads], or there is another";
+                self.found.warnings.push(Sentence::new(fault).with(&self.held.names[at]).on_one_line());
             }
         }
     }

@@ -150,7 +150,8 @@ pub const CHOICES: [Choice; 34] = [
     choice!("dropout" "P", dropout, number, ToString::to_string,
         "Drop weights with this probability; a `keep` mask in the input decides which"),
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
-        "Seed of a dropout without a `keep` mask"),
+        "Seed of a dropout without a `keep` mask: Philox 4x32-10, the very weights that PyTorch's memory-efficient attention \
+         drops after torch.manual_seed(N)"),
     choice!("precision" "FORMAT" = "f32", precision, precision, ToString::to_string,
         "f64, f32, f16, bf16 or e4m3 (fp8), and with commas what differs: bf16,O=f32 keeps O wider, acc=f16 is of \
          accumulators and values on chip, e4m3,scales=block divides each block of Q, K and V by its largest / 448"),

@@ -48,7 +48,9 @@ impl RunSpec {
         }
         self.keys.unwrap_or(KeySource::Own).apply(problem);
         if let Some(rate) = self.dropout {
-            let keep = input.keep.clone().map_or(Keep::Seed(self.dropout_seed.unwrap_or(0)), Keep::Given);
+            let keep = input.keep.clone();
+            let by_seed = Keep::by_seed(self.dropout_seed.unwrap_or(0), &problem.shape);
+            let keep = keep.map_or(by_seed, Keep::Given);
             problem.dropout = Some(Dropout { rate, keep });
         }
         if self.packs_heads() {
@@ -194,7 +196,7 @@ impl RunSpec {
         let seed = self.dropout_seed.unwrap_or(0);
         let is_own = |rate: f64| {
             problem.dropout.as_ref().is_some_and(|own| match own.keep {
-                Keep::Seed(own_seed) => own.rate == rate && own_seed == seed,
+                Keep::Seed(stream) => own.rate == rate && stream.seed == seed,
                 Keep::Given(_) => own.rate == rate,
             })
         };

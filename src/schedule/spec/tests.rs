@@ -332,9 +332,10 @@ fn modifiers_of_the_input_are_in_the_plan() {
     let cost = |spec: &RunSpec, input: &Input| plan(spec, input).dropout;
     let chosen = RunSpec { dropout: Some(0.25), ..RunSpec::default() };
     assert_eq!((cost(&whole, &input), cost(&chosen, &input)), (DropoutCost::None, DropoutCost::Regenerated));
-    for (keep, of_input) in
-        [(Keep::Seed(3), DropoutCost::Regenerated), (Keep::Given(kept.clone()), DropoutCost::Materialised)]
-    {
+    for (keep, of_input) in [
+        (Keep::by_seed(3, &input.problem.shape), DropoutCost::Regenerated),
+        (Keep::Given(kept.clone()), DropoutCost::Materialised),
+    ] {
         input.problem.dropout = Some(Dropout { rate: 0.25, keep });
         assert_eq!(cost(&whole, &input), of_input);
     }
@@ -400,7 +401,7 @@ fn a_dropout_of_the_input_is_no_choice() {
     let dropout = |rate, seed| RunSpec { dropout: Some(rate), dropout_seed: Some(seed), ..RunSpec::default() };
     let is_left = |spec: RunSpec, input: &Input| spec.against(input).dropout.is_some();
     assert!(is_left(dropout(0.25, 3), &input), "the input has none");
-    input.problem.dropout = Some(Dropout { rate: 0.25, keep: Keep::Seed(3) });
+    input.problem.dropout = Some(Dropout { rate: 0.25, keep: Keep::by_seed(3, &input.problem.shape) });
     assert!(!is_left(dropout(0.25, 3), &input));
     assert!(is_left(dropout(0.5, 3), &input) && is_left(dropout(0.25, 4), &input));
     let kept = std::sync::Arc::new(ndarray::Array4::from_elem((1, 1, 7, 11), true));
