@@ -50,7 +50,7 @@ fn the_arrows_end_at_the_closed_forms_of_the_run_and_of_standard_attention() {
             assert_eq!(shown, expected(&own, &standard, name, is_write), "{name} of {choice}");
         }
         assert_eq!(value(&harness, "total bytes"), bytes(own.hbm_bytes()));
-        assert_eq!(value(&harness, "total bytes of standard attention"), bytes(standard.hbm_bytes()));
+        assert_eq!(value(&harness, "total bytes of the baseline"), bytes(standard.hbm_bytes()));
     }
 }
 
@@ -129,7 +129,7 @@ fn standard_attention_has_no_baseline_beside_it() {
     let standard = algorithm::by_name("standard").expect("it is there").closed_form(&toy());
     let of_s = bytes(standard.write.iter().find(|(tensor, _)| tensor.name() == "S").expect("it is stored").1 * ELEMENT);
     assert_eq!(value(&harness, "S write, bytes"), format!("{of_s} of {of_s}"));
-    assert!(harness.query_by_label("total bytes of standard attention").is_none());
+    assert!(harness.query_by_label("total bytes of the baseline").is_none());
 }
 
 /// Where a lesson asks what moves, neither the chart nor the table says so before it is answered.
@@ -153,6 +153,39 @@ fn what_a_lesson_asks_for_is_not_said() {
         press(&mut harness, Modifiers::ALT, Key::Num1);
         harness.get_by_label("HBM bytes");
     }
+}
+
+/// The scope stands above, and a click on it counts all heads; a second one counts this head again.
+#[test]
+fn the_scope_switches_to_all_heads_and_back() {
+    let mut harness = open(None);
+    press(&mut harness, NONE, Key::End);
+    let one = value(&harness, "total bytes");
+    let scope = value(&harness, "scope");
+    assert!(scope.starts_with("head 8 of 9; one program of 4; flash2 4x4"), "{scope}");
+    let all = harness.state().document().scene().expect("a run").bytes_of_all();
+    click(&mut harness, "scope");
+    assert_eq!(value(&harness, "total bytes"), bytes(all));
+    assert!(value(&harness, "scope").starts_with("bytes in the chart: all 9 heads; all else: head 8 of 9"));
+    assert!(value(&harness, "all heads").starts_with("These counts are of all 9 heads; the picture is of 1 head."));
+    command(&mut harness, "Bytes of all heads, or of this run's");
+    assert_eq!((value(&harness, "total bytes"), value(&harness, "scope")), (one, scope));
+}
+
+/// A run that is pinned stands as the outline of the next one, by its name, until it is unpinned.
+#[test]
+fn a_pinned_run_is_the_baseline_of_the_next() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::End);
+    let flash2 = value(&harness, "total bytes");
+    click(&mut harness, "Pin as baseline");
+    choose(&mut harness, "Algorithm: ", "flash1");
+    settle(&mut harness);
+    press(&mut harness, NONE, Key::End);
+    assert_eq!(value(&harness, "total bytes of the baseline"), flash2);
+    assert!(value(&harness, "K read, bytes").contains("; flash2 4x4 f32"), "{}", value(&harness, "K read, bytes"));
+    click(&mut harness, "Unpin");
+    assert!(value(&harness, "K read, bytes").contains("; standard moves"));
 }
 
 /// How many marks of each kind are on screen.

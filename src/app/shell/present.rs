@@ -310,7 +310,7 @@ impl App {
             egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
                 Some(shown) if shown.picture == BeatPicture::Figure && !self.hides_figure => own_picture(ui, &shown),
                 Some(shown) if shown.picture == BeatPicture::Chart && !self.hides_figure => {
-                    bytes::projected(ui, &look, messages);
+                    bytes::projected(ui, &look, &self.view.counts, messages);
                 }
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });

@@ -99,7 +99,8 @@ impl Foot {
         let (ui, ctx) = (map.ui, map.ui.ctx());
         let shape = map.look.scene.input.problem.shape;
         // Of a single head there is nothing to say.
-        let scope = (has_scope && shape.heads * shape.batch > 1).then(|| say(ctx, &scope(map.look.scene)));
+        let scope = (has_scope && shape.heads * shape.batch > 1)
+            .then(|| say(ctx, &scope(map.look.scene, map.look.snapshot.view.program, false)));
         let text = clauses(ctx, &scope.into_iter().chain([told(map)]).collect::<Vec<_>>());
         let font = theme::readable_font(&text, theme::text(theme::LABEL));
         let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
