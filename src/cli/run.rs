@@ -46,8 +46,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::refuse_mixing(&arguments.output, arguments.json)?;
     let algorithm = options::algorithm_of(spec)?;
     if spec.arrival.is_some() && arguments.backend != "cpu" {
-        let what =
-            "on a device the order of arrival is its own, which --deterministic fixes; one is chosen where the stepper \
+        let what = "on a device the order of arrival is its own, which --deterministic fixes; one is chosen where the stepper \
              computes, --backend cpu";
         return Err(Failure::bad("--arrival", what));
     }
