@@ -143,7 +143,9 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, room: ListRo
         let size = number::bytes(level.bytes as u64);
         let is_shown = (at - zoom).abs() < 0.02;
         let sized = |ui: &mut Ui| {
-            let label = ui.label(egui::RichText::new(&size).font(theme::figures(theme::BODY)));
+            // A number and its unit are not parted.
+            let whole = size.replace(' ', "\u{a0}");
+            let label = ui.label(egui::RichText::new(whole).font(theme::figures(theme::BODY)));
             draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
         };
         let response = if room.is_narrow {
