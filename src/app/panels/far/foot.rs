@@ -118,7 +118,7 @@ impl Foot {
             places.push((row, end));
             end += own + 3.0 * SPACE;
         }
-        let is_apart = !signs.is_empty() && end + APART + width_of(ui, &so_far.text) > width;
+        let is_apart = !signs.is_empty() && end + APART + so_far.width(ui) > width;
         Self { told, text, signs, places, so_far, is_apart }
     }
 
@@ -146,17 +146,10 @@ impl Foot {
             let (text, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
             fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, font, palette.faint_ink);
         } else {
-<<<<<<< HEAD
             let painter = ui.painter_at(line.with_max_y(line.bottom() + self.last() as f32 * LINE));
             for ((sign, text), (row, x)) in self.signs.iter().zip(&self.places) {
                 let at = line.min + vec2(*x, 4.0 + *row as f32 * LINE);
-                sign.paint(&painter, at, palette);
-=======
-            let painter = ui.painter_at(line);
-            let mut at = line.min + vec2(0.0, 4.0);
-            for (sign, text) in &self.signs {
                 sign.paint(ui, &painter, at, palette);
->>>>>>> main
                 let place = at + vec2(sign.width(), SQUARE / 2.0);
                 let font = theme::text(theme::LABEL);
                 draw::put_text(&painter, place, Align2::LEFT_CENTER, text, font, palette.faint_ink);
