@@ -148,7 +148,9 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, room: ListRo
         let (size, shown) = (number::bytes(level.bytes as u64), unit.write(level.bytes as u64));
         let is_shown = (at - zoom).abs() < 0.02;
         let sized = |ui: &mut Ui| {
-            let label = ui.label(egui::RichText::new(&shown).font(theme::figures(theme::BODY)));
+            // A number and its unit are not parted.
+            let whole = shown.replace(' ', "\u{a0}");
+            let label = ui.label(egui::RichText::new(whole).font(theme::figures(theme::BODY)));
             draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
             label.on_hover_text(&size);
         };

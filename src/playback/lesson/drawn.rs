@@ -2,7 +2,7 @@
 //! thread.
 //!
 //! What is drawn is worked out from the texts, the plan and the words of the beat's own figure; of each kind of picture
-//! only that is fixed which all of its kind have.
+//! only that is fixed which all of its kind have. `tests/window/drawn.rs` holds it to what is painted.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
@@ -247,20 +247,24 @@ fn diagonal(plan: &Plan) -> Option<Thing> {
     (counts.partial + counts.skipped > 0).then_some(Diagonal)
 }
 
+/// What each kernel keeps on chip, by its names and by the words for them.
+fn on_chip(algorithm: &Algorithm, stage: &Stage) -> Vec<Thing> {
+    let setting = stage.setting(algorithm, stage.plan.clone());
+    let kernels = 0..algorithm.text().kernels.len();
+    let buffers = kernels.flat_map(|kernel| algorithm.buffers(kernel, &setting));
+    let names: Vec<String> = buffers.flat_map(|buffer| buffer.names).collect();
+    let is_kept = |part: &Part| names.iter().any(|name| name == algorithm.called(*part));
+    let kept: Vec<Part> = Part::ALL.into_iter().filter(is_kept).collect();
+    parts(algorithm, &kept).into_iter().chain(names.into_iter().map(Name)).collect()
+}
+
 /// Tensors in HBM around the plane, buffers on the chip, loops, what has moved.
 fn map(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
     let plan = &stage.plan;
-    let setting = stage.setting(algorithm, plan.clone());
-    let kernels = algorithm.text().kernels.len();
-    let buffers = (0..kernels).flat_map(|kernel| algorithm.buffers(kernel, &setting));
-    let on_chip: Vec<String> = buffers.flat_map(|buffer| buffer.names).collect();
-    let is_kept = |part: &Part| on_chip.iter().any(|name| name == algorithm.called(*part));
-    let kept: Vec<Part> = Part::ALL.into_iter().filter(is_kept).collect();
     let mut things = HashSet::from([Hbm, Chip, Bytes, Tile, ThreadBlock, Loop, Key, Query, Row]);
     things.extend(tensors(algorithm, plan));
-    things.extend(parts(algorithm, &kept));
-    things.extend(on_chip.into_iter().map(Name));
-    things.extend((kernels > 1).then_some(Kernel));
+    things.extend(on_chip(algorithm, stage));
+    things.extend((algorithm.text().kernels.len() > 1).then_some(Kernel));
     things.extend(algorithm.has_splits().then_some(Split));
     things.extend(tokens(stage));
     things.extend(diagonal(plan));
@@ -272,6 +276,10 @@ fn tile(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
     let mut things = HashSet::from([Tile, Key, Query, Row, Chip]);
     things.extend([Tensor::Q, Tensor::K, Tensor::V, Tensor::O].map(|tensor| Name(tensor.name().to_owned())));
     things.extend(parts(algorithm, &[Part::Scores, Part::Weights]));
+    things.extend(on_chip(algorithm, stage));
+    // How much of the chip that takes, and what a step moves.
+    things.insert(Bytes);
+    things.extend(algorithm.has_part(Part::Lse).then(|| Name(Part::Lse.symbol().into())));
     // The titles of both have their formulas.
     let formulas = [Part::Scores, Part::Weights].into_iter().filter_map(|part| algorithm.formula(None, part));
     things.extend(formulas.flat_map(|formula| words_of(&formula)));
@@ -283,7 +291,8 @@ fn tile(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
 
 /// The scores of a row under its maximum, what is kept of it, and the needle.
 fn row(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
-    let mut things = HashSet::from([Row, Key, Needle, Average, Tile, Score, Weight]);
+    // A row is that of a query.
+    let mut things = HashSet::from([Row, Query, Key, Needle, Average, Tile, Score, Weight]);
     let drawn = [Part::Max, Part::Sum, Part::Alpha, Part::Output, Part::Lse];
     things.extend(parts(algorithm, &drawn));
     things.extend(algorithm.has_part(Part::Output).then(|| Name(UNDIVIDED.into())));

@@ -15,13 +15,19 @@ enum Script {
 /// Letters of a name that can have an index at most: `dO_i` is one, and `flash_attn` is the name of a file.
 const LONGEST_NAME: usize = 2;
 
+const APART: &str = "\u{200b}";
+
 /// Appends `text` in its format; gives how many characters that took.
 pub(super) fn append(job: &mut LayoutJob, text: &str, format: &TextFormat) -> usize {
-    let parts = parts(text);
-    for (part, script) in &parts {
+    let mut count = 0;
+    for (n, (part, script)) in parts(text).iter().enumerate() {
+        // Of no width: who reads the letters does not take a name and its index for one word.
+        let apart = if n > 0 { APART } else { "" };
+        job.append(apart, 0.0, format.clone());
         job.append(part, 0.0, of_script(*script, format));
+        count += apart.chars().count() + part.chars().count();
     }
-    parts.iter().map(|(part, _)| part.chars().count()).sum()
+    count
 }
 
 /// A short text, such as a title or a card, in one font.

@@ -23,7 +23,7 @@ use crate::schedule::language::Axis;
 /// A line of words.
 pub const LINE: f32 = 20.0;
 /// Lines of what is told.
-const MOST_TOLD: usize = 3;
+const MOST_TOLD: usize = 4;
 /// Between the signs and the counts.
 const APART: f32 = 12.0;
 /// A square of the legend, and the greys of the weights.
@@ -35,6 +35,8 @@ pub struct Foot {
     told: Arc<Galley>,
     text: String,
     signs: Vec<(Sign, String)>,
+    /// The line and the place in it of each sign.
+    places: Vec<(usize, f32)>,
     so_far: SoFar,
     /// The counts have a line of their own.
     is_apart: bool,
@@ -107,13 +109,26 @@ impl Foot {
         job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
         let told = ui.painter().layout_job(job);
         let (signs, so_far) = (signs(map), SoFar::of(ctx, map.look));
-        let signs_width: f32 = signs.iter().map(|(sign, text)| sign.width() + width_of(ui, text) + 3.0 * SPACE).sum();
-        let is_apart = !signs.is_empty() && signs_width + APART + so_far.width(ui) > width;
-        Self { told, text, signs, so_far, is_apart }
+        let (mut places, mut row, mut end) = (Vec::new(), 0, 0.0);
+        for (sign, text) in &signs {
+            let own = sign.width() + width_of(ui, text);
+            if end > 0.0 && end + own > width {
+                (row, end) = (row + 1, 0.0);
+            }
+            places.push((row, end));
+            end += own + 3.0 * SPACE;
+        }
+        let is_apart = !signs.is_empty() && end + APART + so_far.width(ui) > width;
+        Self { told, text, signs, places, so_far, is_apart }
+    }
+
+    /// The last line of the signs.
+    fn last(&self) -> usize {
+        self.places.last().map_or(0, |(row, _)| *row)
     }
 
     pub fn height(&self) -> f32 {
-        (self.told.rows.len().max(1) + 1 + usize::from(self.is_apart)) as f32 * LINE
+        (self.told.rows.len().max(1) + self.last() + 1 + usize::from(self.is_apart)) as f32 * LINE
     }
 
     /// From the top of `place` on, as high as it is.
@@ -131,16 +146,15 @@ impl Foot {
             let (text, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
             fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, font, palette.faint_ink);
         } else {
-            let painter = ui.painter_at(line);
-            let mut at = line.min + vec2(0.0, 4.0);
-            for (sign, text) in &self.signs {
+            let painter = ui.painter_at(line.with_max_y(line.bottom() + self.last() as f32 * LINE));
+            for ((sign, text), (row, x)) in self.signs.iter().zip(&self.places) {
+                let at = line.min + vec2(*x, 4.0 + *row as f32 * LINE);
                 sign.paint(ui, &painter, at, palette);
                 let place = at + vec2(sign.width(), SQUARE / 2.0);
                 let font = theme::text(theme::LABEL);
                 draw::put_text(&painter, place, Align2::LEFT_CENTER, text, font, palette.faint_ink);
-                at.x += sign.width() + width_of(ui, text) + 3.0 * SPACE;
             }
-            let below = if self.is_apart { line.translate(vec2(0.0, LINE)) } else { line };
+            let below = line.translate(vec2(0.0, (self.last() + usize::from(self.is_apart)) as f32 * LINE));
             self.so_far.paint(map, below);
         }
     }
