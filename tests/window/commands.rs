@@ -29,7 +29,7 @@ const fn does(name: &'static str, after: &'static [&'static str], changes: &'sta
 }
 
 /// Those without an effect that this test could see, each with the reason and with the test that has it instead.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("Save the text of the algorithm", "it writes a file: text_edit.rs"),
     ("Save a picture of the window", "it writes a file where the test runs: pictures.rs has the picture"),
     ("Save a picture of the main view", "it writes a file where the test runs: pictures.rs has the picture"),
@@ -40,6 +40,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("Save a worksheet with its key", "it writes a file where the test runs"),
     ("Copy a picture of the window", "a picture needs a driver: pictures.rs"),
     ("Copy a picture of the main view", "a picture needs a driver: pictures.rs"),
+    ("Spotlight at the pointer", "it is painted at a pointer, which no key has: talk.rs"),
     ("Stop the GPU", "a run that goes on is needed: gpu_panel.rs"),
     ("Record m and l on the GPU", "what is recorded is held against the oracle in gpu_panel.rs"),
 ];
@@ -103,6 +104,15 @@ const TABLE: &[Does] = &[
     does("Algorithm: standard", &[], RUN, "Algorithm: standard"),
     does("Algorithm: flash1", &[], RUN, "Algorithm: flash1"),
     does("Algorithm: flash2", &["Algorithm: flash1"], RUN, "Algorithm: flash2"),
+    does("Algorithm: flash2-lazy", &[], RUN, "Algorithm: flash2-lazy"),
+    does("Algorithm: split-kv", &[], RUN, "Algorithm: split-kv"),
+    does("Algorithm: standard-backward", &[], RUN, "Algorithm: standard-backward"),
+    does("Algorithm: flash1-backward", &[], RUN, "Algorithm: flash1-backward"),
+    does("Algorithm: flash2-backward", &[], RUN, "Algorithm: flash2-backward"),
+    does("Algorithm: two-kernel-backward", &[], RUN, "Algorithm: two-kernel-backward"),
+    does("Bytes of all heads, or of this run's", &[], "", "bytes in the chart: all 9 heads"),
+    does("Pin this run as the baseline of bytes", &[], "", "Unpin"),
+    does("Unpin the baseline of bytes", &["Pin this run as the baseline of bytes"], "", "Pin as baseline"),
     does("Put the text of the algorithm back", &["@another text"], RUN, "as it comes with the program"),
     does("Run on the GPU", &["GPU panel"], "", ""),
     does("Measure the roofs of the GPU", &["GPU panel"], "", ""),
@@ -129,6 +139,7 @@ const TABLE: &[Does] = &[
     does("Back to the beat", &["@lesson", "@present", "To the start"], "cursor ?row", ""),
     does("Notes in a second window", &["@lesson", "@present"], "", "next answer"),
     does("Vote", &["@lesson", "@present"], "", "votes for"),
+    does("The other language below", &["@lesson", "@present"], "", ""),
     does(
         "Study: the map, the row and its bytes",
         &["Engineer: the setup, the map and what if"],
