@@ -21,6 +21,7 @@ mod keyboard;
 mod long;
 mod memories;
 mod met;
+mod narrow;
 mod numbers;
 mod own_course;
 mod own_output;

@@ -14,10 +14,10 @@ use tilescope::playback::lesson::{Language, Position};
 const SMALLEST: f32 = 14.0;
 
 /// A text with the places of its lines, as far as they are painted.
-struct Painted {
-    text: String,
-    lines: Vec<Rect>,
-    clip: Rect,
+pub struct Painted {
+    pub text: String,
+    pub lines: Vec<Rect>,
+    pub clip: Rect,
     is_cut: bool,
     size: f32,
 }
@@ -42,18 +42,30 @@ fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
     }
 }
 
+/// Every text on screen, in the order in which they are painted.
+pub fn all_painted(harness: &Harness<'_, App>) -> Vec<Painted> {
+    let mut found = Vec::new();
+    harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, shape.clip_rect, &mut found));
+    found
+}
+
+/// The first of `others` that a text lies over.
+pub fn lies_over<'a>(one: &Painted, others: &'a [Painted]) -> Option<&'a Painted> {
+    let is_over = |other: &&Painted| {
+        let both = |a: &Rect| {
+            other.lines.iter().map(|b| a.intersect(*b)).any(|both| both.width() > 1.0 && both.height() > 1.0)
+        };
+        one.lines.iter().any(both)
+    };
+    others.iter().find(is_over)
+}
+
 /// What is wrong with the texts on screen.
 fn faults(harness: &Harness<'_, App>) -> Vec<String> {
-    let (mut found, mut faults) = (Vec::new(), Vec::new());
-    harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, shape.clip_rect, &mut found));
+    let (found, mut faults) = (all_painted(harness), Vec::new());
     for (n, one) in found.iter().enumerate() {
         let text = &one.text;
-        let is_over = |other: &&Painted| {
-            one.lines.iter().any(|a| {
-                other.lines.iter().map(|b| a.intersect(*b)).any(|both| both.width() > 1.0 && both.height() > 1.0)
-            })
-        };
-        faults.extend(found[..n].iter().find(is_over).map(|other| format!("{text:?} over {:?}", other.text)));
+        faults.extend(lies_over(one, &found[..n]).map(|other| format!("{text:?} over {:?}", other.text)));
         if one.is_cut {
             faults.push(format!("{text:?} is cut"));
         }
