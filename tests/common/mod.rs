@@ -203,7 +203,7 @@ fn problems_under(
                 // Multiples of 1/64 as well, from -2.5 to 2.5.
                 let logits = |logits: &Vec<i32>| (0..heads).map(|head| f64::from(logits[head % 4]) / 64.0).collect();
                 problem.sinks = sinks.as_ref().map(logits);
-                problem.dropout = dropout.then_some(Dropout { rate: 0.25, keep: Keep::Seed(seed) });
+                problem.dropout = dropout.then_some(Dropout { rate: 0.25, keep: Keep::by_seed(seed, &problem.shape) });
                 problem.validate().expect("valid");
                 (problem, Tiling { br, bc }, Precision::ALL[precision])
             })

@@ -5,13 +5,16 @@
 mod common;
 
 mod appended;
+mod arrival;
 mod captured;
 mod clock;
+mod e4m3_gradients;
 mod golden;
 mod inputs;
 mod lessons;
 mod masks;
 mod museum;
+mod museum_packed;
 mod mutants;
 mod not_finite;
 mod own_lessons;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::common::golden;
 use ndarray::{Array4, ArrayD, Ix1, Ix2, Ix3, Ix4};
 use serde::Deserialize;
-use tilescope::attention::diagnosis::{BUDGET, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding};
+use tilescope::attention::diagnosis::{
+    BUDGET, Batch, Comparison, Diagnosis, Mine, MyGradients, MySinks, OfGradients, OfSinks, Rounding,
+};
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::input::read_one_of;
 use tilescope::attention::{Align, Mask, Problem};
@@ -71,8 +73,8 @@ fn diagnosed(bytes: &[u8], case: &Case) -> Diagnosis {
     let (problem, o) = (problem(bytes, case), four(bytes, case, "o"));
     let lse = given("lse").map(|lse| lse.into_dimensionality::<Ix3>().expect("three axes"));
     let mine = Mine { o: &o, lse: lse.as_ref(), rounding: Rounding::of_element(&case.format) };
-    let compared = Comparison::of(&problem, mine, |_| problem.shape.n_q, BUDGET);
-    Diagnosis::of(&problem, &compared, BUDGET)
+    let batch = Batch::of(&problem);
+    Diagnosis::of(&batch, &Comparison::of(&batch, mine, BUDGET), BUDGET)
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn each_bug_is_named_and_a_right_output_has_none() {
         }
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
-    assert_eq!(named.len(), 54, "each bug, and none");
+    assert_eq!(named.len(), 55, "each bug, and none");
 }
 
 /// The golden results are right under their mask; held against a problem without its causal mask, they are what a causal
@@ -123,8 +125,8 @@ fn golden_results_are_right_and_a_mask_that_is_missing_is_named() {
         let o = four("O");
         let mine = Mine { o: &o, lse: Some(&lse), rounding: Rounding::of_element("f64") };
         let diagnose = |problem: &Problem| {
-            let compared = Comparison::of(problem, mine, |_| problem.shape.n_q, BUDGET);
-            Diagnosis::of(problem, &compared, BUDGET)
+            let batch = Batch::of(problem);
+            Diagnosis::of(&batch, &Comparison::of(&batch, mine, BUDGET), BUDGET)
         };
         let diagnosis = diagnose(&case.problem);
         assert!(diagnosis.is_right() && diagnosis.causes.is_empty(), "{}: {diagnosis:?}", case.name);
@@ -160,7 +162,7 @@ fn each_bug_of_a_backward_pass_is_named_and_right_gradients_have_none() {
             tensors: [Some(&d_q), Some(&d_k), Some(&d_v)],
             precision: MyGradients::coarsest([case.format.as_str()]),
         };
-        let found = OfGradients::of(&problem, mine, BUDGET).expect("a rule");
+        let found = OfGradients::of(&Batch::of(&problem), mine, BUDGET).expect("a rule");
         assert_eq!(found.is_right(), found.first.is_none(), "{found:?}");
         let best = found.causes.first();
         let is_named = match (case.cause.as_str(), best) {
@@ -181,4 +183,45 @@ fn each_bug_of_a_backward_pass_is_named_and_right_gradients_have_none() {
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
     assert_eq!(named.len(), 62, "each bug, and none");
+}
+
+/// The same of the gradient of learned sinks (`museum/sinks.py`).
+#[test]
+fn each_bug_of_a_sum_of_sinks_is_named_and_a_right_one_has_none() {
+    let bytes = fs::read(format!("{FOLDER}sinks.npz")).expect("the gradients");
+    let cases = fs::read_to_string(format!("{FOLDER}sinks.json")).expect("what they are");
+    let cases: Vec<Case> = serde_json::from_str(&cases).expect("a list of cases");
+    let (mut faults, mut named) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    for case in &cases {
+        let (problem, d_o) = (problem(&bytes, case), four(&bytes, case, "do"));
+        let d_sinks = array(&bytes, &case.case, "dsinks").expect("a gradient");
+        let d_sinks = d_sinks.into_dimensionality::<Ix1>().expect("one axis");
+        let precision = MyGradients::coarsest([case.format.as_str()]);
+        let mine = MySinks { d_o: &d_o, d_sinks: &d_sinks, precision };
+        let found = OfSinks::of(&Batch::of(&problem), mine, BUDGET).expect("a rule");
+        assert_eq!(found.off.is_right(), found.first.is_none(), "{found:?}");
+        let best = found.causes.first();
+        let is_named = match (case.cause.as_str(), best) {
+            ("", _) => found.off.is_right() && found.causes.is_empty(),
+            (cause, Some(best)) => found.causes.iter().any(|c| c.name == cause && c.off <= 1.01 * best.off + 1e-9),
+            (_, None) => false,
+        };
+        if is_named {
+            *named.entry(&case.cause).or_default() += 1;
+        } else {
+            let causes: Vec<&str> = found.causes.iter().map(|cause| cause.name).collect();
+            let near: Vec<&str> = found.near.iter().map(|cause| cause.name).collect();
+            faults.push(format!(
+                "{} {} ({}): {:?} {causes:?}, near {near:?}",
+                case.case, case.cause, case.format, found.off
+            ));
+        }
+        // A bound is no excuse: a tenth of the largest number more is wrong.
+        let largest = d_sinks.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        let moved = d_sinks.mapv(|x| x + 0.1 * largest);
+        let found = OfSinks::of(&Batch::of(&problem), MySinks { d_sinks: &moved, ..mine }, BUDGET).expect("a rule");
+        assert!(largest == 0.0 || !found.off.is_right(), "{}: {:?}", case.case, found.off);
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert_eq!(named.len(), 14, "each bug, and none");
 }

@@ -147,7 +147,7 @@ fn is_wrong(text: &str, problem: &Problem) -> bool {
 #[test]
 fn changed_texts_are_wrong() {
     let mut problem = single(7, 11, 3);
-    problem.dropout = Some(Dropout { rate: 0.5, keep: Keep::Seed(3) });
+    problem.dropout = Some(Dropout { rate: 0.5, keep: Keep::by_seed(3, &problem.shape) });
     let mut changed = 0;
     for mutant in mutants().into_iter().filter(|mutant| mutant.fields["file"].ends_with(".tile")) {
         let text = read(&Path::new(ROOT).join(&mutant.fields["file"]));

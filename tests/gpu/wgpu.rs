@@ -109,7 +109,7 @@ fn refusals_say_why_with_numbers() {
         let reason = refused(&small, "flash2", precision);
         assert_eq!(reason, format!("the kernel computes in f32 only, not in {}", precision.name()));
     }
-    let dropped = with(small.clone(), |p| p.dropout = Some(Dropout { rate: 0.1, keep: Keep::Seed(1) }));
+    let dropped = with(small.clone(), |p| p.dropout = Some(Dropout { rate: 0.1, keep: Keep::by_seed(1, &p.shape) }));
     let sunk = with(small.clone(), |p| p.sinks = Some(ndarray::arr1(&[0.5])));
     let long = single(1, (128 << 20) / 64 + 1, 1);
     for (problem, algorithm, reason) in [
@@ -239,8 +239,14 @@ fn a_kernel_is_timed_by_itself() {
     let shape = Shape { heads: 2, kv_heads: 2, ..Shape::single(48, 80, 32) };
     for kernel in kernels() {
         backend.prefer(kernel.file);
-        let workload =
-            Workload { algorithm: kernel.algorithm, precision: Precision::F32, shape, causal: true, splits: 2 };
+        let workload = Workload {
+            algorithm: kernel.algorithm,
+            precision: Precision::F32,
+            shape,
+            causal: true,
+            splits: 2,
+            deterministic: false,
+        };
         match backend.measure(&workload, &NEVER) {
             Ok(measured) => {
                 assert_eq!(measured.kernel, kernel.file);

@@ -99,6 +99,13 @@ fn gradients_are_judged_and_their_bug_is_named() {
     assert!(out.contains("it is what this gives: a causal mask where none is asked for"), "{out}");
     assert!(out.contains("first wrong gradient: dQ of query 0, component 0, head 0, batch entry 0: "), "{out}");
     assert!(err.contains("wrong gradients: dQ, dK, dV"), "{err}");
+    // Without a dO of the file, under the one that is said.
+    write_gradients(folder.path(), &["--grad", "ones"], &["dO"]);
+    let out = ok(folder.path(), &["check", "mine.npz", "--grad", "ones"]);
+    assert_eq!(out.matches(" is right: off by ").count(), 3, "{out}");
+    assert_eq!(tilescope(folder.path(), &["check", "mine.npz", "--grad", "random"]).status.code(), Some(1));
+    let line = refused(folder.path(), &["check", "mine.npz"], 2);
+    assert!(line.contains("an array dO, or --grad ones where O was summed"), "{line}");
     // What is there is judged, and nothing else.
     write_gradients(folder.path(), &[], &["dQ", "dV"]);
     let told = tilescope(folder.path(), &["check", "mine.npz", "--json", "--scale", "0.5"]);
@@ -124,4 +131,148 @@ fn what_cannot_be_checked_is_refused() {
     write_gradients(folder.path(), &[], &["dO"]);
     let line = refused(folder.path(), &["check", "mine.npz"], 2);
     assert!(line.contains("its gradients need the gradient of the output: an array dO"), "{line}");
+}
+
+/// Sequences of the mixed batch below: a prefill, a chunk of a prompt, a decode step.
+const QUERIES: [usize; 3] = [7, 4, 1];
+const KEYS: [usize; 3] = [7, 13, 11];
+
+fn offsets(lengths: [usize; 3]) -> saved::Saved {
+    saved::Saved::ints(&[4], move |at| lengths[..at].iter().sum::<usize>() as i64)
+}
+
+/// `in.npz`: a mixed batch as one array, and `flat.npz`, the same tokens as one sequence.
+fn write_batch(folder: &Path) {
+    let of = |n: usize, seed: u64| {
+        let tokens = random::read(&format!("random:{n},{n},8,2"), seed).expect("tokens").problem;
+        // [total, heads, d]
+        tokens.q.index_axis_move(ndarray::Axis(0), 0).permuted_axes([1, 0, 2]).as_standard_layout().into_owned()
+    };
+    let (q, k, v) = (of(12, 1), of(31, 2), of(31, 3));
+    let mut arrays: saved::Arrays = [("q", q), ("k", k), ("v", v)]
+        .into_iter()
+        .map(|(name, array)| (name, saved::Saved::f32(&array.into_dyn())))
+        .collect();
+    std::fs::write(folder.join("flat.npz"), saved::npz(&arrays)).expect("a file");
+    arrays.extend([("cu_seqlens_q", offsets(QUERIES)), ("cu_seqlens_k", offsets(KEYS))]);
+    std::fs::write(folder.join("in.npz"), saved::npz(&arrays)).expect("a file");
+}
+
+/// `mine.npz`: the batch of `in.npz`, with O and lse that a run of `input` makes.
+fn write_output(folder: &Path, input: &str, options: &[&str]) {
+    ok(folder, &[&["run", input, "--precision", "f64", "--output", "out.npz"], options].concat());
+    let [q, k, v] = ["q", "k", "v"].map(|name| {
+        let bytes = std::fs::read(folder.join("in.npz")).expect("the batch");
+        input::read_named(&bytes, [name]).expect("an array")[0].clone()
+    });
+    let bytes = std::fs::read(folder.join("out.npz")).expect("what was computed");
+    let [o, lse] = input::read_named(&bytes, ["O", "L"]).expect("its arrays");
+    let numbers = [("q", q), ("k", k), ("v", v), ("O", o), ("lse", lse)];
+    let arrays = numbers.into_iter().map(|(name, array)| (name, saved::Saved::f32(&array)));
+    let arrays = arrays.chain([("cu_seqlens_q", offsets(QUERIES)), ("cu_seqlens_k", offsets(KEYS))]).collect();
+    std::fs::write(folder.join("mine.npz"), saved::npz(&arrays)).expect("a file");
+}
+
+#[test]
+fn a_mixed_batch_is_checked_by_its_sequences() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let folder = folder.path();
+    write_batch(folder);
+    let blocks = ["check", "mine.npz", "--causal", "--br", "4", "--bc", "4"];
+    for options in [&["--causal"][..], &["--causal", "--varlen"]] {
+        write_output(folder, "in.npz", options);
+        for asked in [&blocks[..], &[&blocks[..], &["--varlen"]].concat()] {
+            let out = ok(folder, asked);
+            assert!(out.contains("O is right") && out.contains("L is right"), "{options:?} {asked:?}: {out}");
+        }
+    }
+    let wrong = |more: &[&str]| {
+        let told = tilescope(folder, &[&blocks[..], more].concat());
+        assert_eq!(told.status.code(), Some(1), "{told:?}");
+        String::from_utf8(told.stdout).expect("text")
+    };
+    write_output(folder, "in.npz", &["--causal", "--align", "top-left"]);
+    let out = wrong(&[]);
+    assert!(out.contains("it is what this gives: the diagonal from the other corner"), "{out}");
+    // The prefill has one diagonal either way; of the chunk the first query misses keys 1 to 9.
+    let place = "first wrong number: component 0 of O at query 0, head 0, sequence 1 (query 7 of all): ";
+    assert!(out.contains(place), "{out}");
+    let tile = "it is in tile 0,0 (query block, key block) of blocks of 4 x 4; there, key 1 of sequence 1 (key 8 of all) \
+        is not seen and should be";
+    assert!(out.contains(tile), "{out}");
+    // In one schedule, the prefill has two blocks of queries and of keys before those of the chunk.
+    assert!(wrong(&["--varlen"]).contains("it is in tile 2,2 (query block, key block)"), "{}", wrong(&["--varlen"]));
+    // All tokens as one sequence: the first queries see keys of the next sequence.
+    write_output(folder, "flat.npz", &["--causal", "--layout", "thd"]);
+    let out = wrong(&[]);
+    assert!(out.contains("it is what this gives: the sequences are ignored: all tokens are one"), "{out}");
+    assert!(out.contains("; there, key 0 of sequence 1 (key 7 of all) is seen and should not be"), "{out}");
+    let told = tilescope(folder, &[&blocks[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let cause = &json["causes"][0];
+    assert!(cause["name"] == "sequences-ignored" && cause["key"]["batch"] == 1 && cause["key"]["key"] == 0, "{json}");
+    assert!(json["tile"]["query_block"] == 0 && json["tile"]["br"] == 4, "{json}");
+}
+
+/// Key lengths of a padded batch: an option, whose diagonal is at the padding or at the lengths.
+#[test]
+fn a_padded_batch_is_checked_by_its_lengths() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let folder = folder.path();
+    let problem = random::read("random:5,16,8,2", 4).expect("tokens").problem;
+    let twice = |tensor: &ndarray::Array4<f64>| {
+        ndarray::concatenate(ndarray::Axis(0), &[tensor.view(), (tensor * -0.5).view()]).expect("one shape").into_dyn()
+    };
+    let mut arrays: saved::Arrays = [("q", &problem.q), ("k", &problem.k), ("v", &problem.v)]
+        .into_iter()
+        .map(|(name, array)| (name, saved::Saved::f64(&twice(array))))
+        .collect();
+    std::fs::write(folder.join("in.npz"), saved::npz(&arrays)).expect("a file");
+    let lengths = ["--causal", "--kv-lengths", "9,14"];
+    ok(folder, &[&["run", "in.npz", "--precision", "f64", "--output", "out.npz"], &lengths[..]].concat());
+    let bytes = std::fs::read(folder.join("out.npz")).expect("what was computed");
+    let [o] = input::read_named(&bytes, ["O"]).expect("its output");
+    arrays.push(("O", saved::Saved::f64(&o)));
+    std::fs::write(folder.join("mine.npz"), saved::npz(&arrays)).expect("a file");
+    let check = |more: &[&str]| tilescope(folder, &[&["check", "mine.npz"], &lengths[..], more].concat());
+    for more in [&[][..], &["--varlen"]] {
+        assert_eq!(check(more).status.code(), Some(0), "{more:?}: {:?}", check(more));
+    }
+    for more in [&["--diagonal", "lengths"][..], &["--diagonal", "lengths", "--varlen"]] {
+        let told = check(more);
+        let out = String::from_utf8_lossy(&told.stdout);
+        assert_eq!(told.status.code(), Some(1), "{out}");
+        assert!(out.contains("the diagonal ends at the padded length, and not at that of each sequence"), "{out}");
+    }
+    let line = refused(folder, &["check", "mine.npz", "--varlen", "--left-padding", "1,2"], 2);
+    assert!(line.contains("--varlen: a batch in one schedule has no left padding"), "{line}");
+}
+
+/// The gradient of learned sinks that `run` works out is right, and one of the other sign is named.
+#[test]
+fn the_gradient_of_sinks_is_judged() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let folder = folder.path();
+    let problem = random::read("random:24,24,8,4,2", 0).expect("tokens").problem;
+    let d_o = random::d_o(&problem.shape, 5);
+    let inputs = [("Q", problem.q), ("K", problem.k), ("V", problem.v), ("dO", d_o)];
+    let mut arrays: saved::Arrays =
+        inputs.into_iter().map(|(name, array)| (name, saved::Saved::f64(&array.into_dyn()))).collect();
+    arrays.push(("sinks", saved::Saved::f64(&random::sinks(4, 7).into_dyn())));
+    std::fs::write(folder.join("in.npz"), saved::npz(&arrays)).expect("a file");
+    ok(folder, &["run", "in.npz", "--algorithm", "flash2-backward", "--precision", "f64", "--output", "out.npz"]);
+    let bytes = std::fs::read(folder.join("out.npz")).expect("what was computed");
+    let [d_sinks] = input::read_named(&bytes, ["dSinks"]).expect("its gradient");
+    let write = |d_sinks: &ArrayD<f64>| {
+        let arrays = arrays.iter().cloned().chain([("dSinks", saved::Saved::f64(d_sinks))]).collect();
+        std::fs::write(folder.join("mine.npz"), saved::npz(&arrays)).expect("a file");
+    };
+    write(&d_sinks);
+    assert!(ok(folder, &["check", "mine.npz"]).starts_with("dSinks is right: off by "));
+    write(&d_sinks.mapv(|x| -x));
+    let told = tilescope(folder, &["check", "mine.npz"]);
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.code() == Some(1) && err.contains("wrong gradients: dSinks"), "{out}{err}");
+    assert!(out.contains("it is what this gives: dSinks has the other sign"), "{out}");
+    assert!(out.contains("first wrong gradient: dSinks of head 0: "), "{out}");
 }

@@ -2,9 +2,11 @@
 
 use crate::attention::Input;
 use crate::attention::diagnosis::{OfTensor, WrongGradient};
-use crate::attention::expected::{FORWARD, place};
-use crate::attention::input::{OwnOutput, judged_gradients};
+use crate::attention::expected::{FORWARD, SINKS, place};
+use crate::attention::input::{OwnOutput, judged_gradients, judged_sinks};
 use crate::number::{apart, short};
+use crate::schedule::spec::ALGORITHM;
+use crate::schedule::{RunSpec, algorithm};
 use crate::sentence::Sentence;
 
 /// The first number of a file's own that is wrong.
@@ -32,18 +34,32 @@ pub struct OwnVerdict {
 }
 
 impl OwnVerdict {
+    /// Of `source` under what `run` chooses of it, in the places of that run. `None` of a file that has neither.
+    pub fn of_run(run: &RunSpec, source: &Input) -> Option<Self> {
+        // One schedule changes no number: sequences are held against attention one by one.
+        let apart = RunSpec { varlen: None, ..run.clone() };
+        let text = algorithm::by_name(ALGORITHM)?;
+        let all = run.setting(text, source, 0).plan.band.sequences.filter(|_| run.is_varlen());
+        Self::of(&apart.on_whole(source), |batch, row, is_of_key| {
+            let Some(all) = &all else { return (batch, row) };
+            let starts = if is_of_key { all.key_starts() } else { all.query_starts() };
+            let at = starts[batch] + row;
+            // Beyond the tokens of its sequence that are run: after all of them.
+            (0, if at < starts[batch + 1] { at } else { starts[starts.len() - 1] })
+        })
+    }
+
     /// `None` of a file that has neither.
-    pub fn of(input: &Input) -> Option<Self> {
+    ///
+    /// `place` is where a run has a row of a batch entry, or a key.
+    fn of(input: &Input, place: impl Fn(usize, usize, bool) -> (usize, usize)) -> Option<Self> {
         let mut found = Self::default();
         if let Some(own) = OwnOutput::of(input) {
             found.told.push((own.warning().unwrap_or_else(|| own.sentence()), own.agrees));
             found.wrong = own.first.map(|first| {
-                OwnWrong::new(
-                    FORWARD[0],
-                    (first.at.batch, first.at.head),
-                    (first.at.query, first.at.component),
-                    [first.got, first.exact],
-                )
+                let (batch, row) = place(first.at.batch, first.at.query, false);
+                let (head, component) = (first.at.head, first.at.component);
+                OwnWrong::new(FORWARD[0], (batch, head), (row, component), [first.got, first.exact])
             });
         }
         match judged_gradients(input) {
@@ -56,7 +72,17 @@ impl OwnVerdict {
                     .first()
                     .map(|cause| Sentence::new("it is what this gives: {0}").and(cause.sentence()));
                 found.told.extend(cause.map(|cause| (cause, false)));
-                found.wrong = found.wrong.or_else(|| gradients.first.map(|first| of_gradient(&first, input)));
+                found.wrong = found.wrong.or_else(|| gradients.first.map(|first| of_gradient(&first, input, place)));
+            }
+        }
+        match judged_sinks(input) {
+            None => {}
+            Some(Err(why)) => found.told.push((why, true)),
+            Some(Ok(sinks)) => {
+                found.told.push(of_tensor(&OfTensor { name: SINKS, off: sinks.off }));
+                let cause = sinks.causes.first();
+                let cause = cause.map(|cause| Sentence::new("it is what this gives: {0}").and(cause.sentence()));
+                found.told.extend(cause.map(|cause| (cause, false)));
             }
         }
         (!found.told.is_empty()).then_some(found)
@@ -86,8 +112,9 @@ fn of_tensor(OfTensor { name, off }: &OfTensor) -> (Sentence, bool) {
     (Sentence::new(pattern).with(name).with(short(off.error)).with(short(off.bound)), off.is_right())
 }
 
-fn of_gradient(first: &WrongGradient, input: &Input) -> OwnWrong {
-    let is_of_key = first.tensor != "dQ";
+fn of_gradient(first: &WrongGradient, input: &Input, place: impl Fn(usize, usize, bool) -> (usize, usize)) -> OwnWrong {
+    let is_of_key = first.is_of_key();
     let head = if is_of_key { first.head * input.problem.shape.group() } else { first.head };
-    OwnWrong::new(first.tensor, (first.batch, head), (first.row, Some(first.component)), [first.got, first.exact])
+    let (batch, row) = place(first.batch, first.row, is_of_key);
+    OwnWrong::new(first.tensor, (batch, head), (row, Some(first.component)), [first.got, first.exact])
 }

@@ -9,7 +9,7 @@ use crate::app::ink::focus;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::window::{Arrangement, Edge, Side};
 use crate::app::message::{Message, commands};
-use crate::app::panels::list::{self, PANELS};
+use crate::app::panels::list;
 use crate::app::panels::panel::Home;
 use crate::app::panels::{bytes, lesson, row_numbers, setup, what_if};
 use crate::app::shell::app::App;
@@ -159,14 +159,14 @@ impl App {
             // Five names in one line.
             ui.spacing_mut().button_padding.x = 6.0;
             ui.spacing_mut().item_spacing.x = 2.0;
-            for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Right) {
+            for panel in stage::of_home(ui.ctx(), Home::Right) {
                 let response = ui.selectable_label(panel.id == self.tab, tr(ui.ctx(), panel.title));
                 if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {
                     messages.push(panel.opens.clone());
                 }
             }
         });
-        if let Some(panel) = list::by_id(self.tab) {
+        if let Some(panel) = list::by_id(ui.ctx(), self.tab) {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));
         }
     }
@@ -174,7 +174,7 @@ impl App {
     /// The panels that were asked for, the latest first. What is not seen takes in what its worker has found.
     fn on_demand(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         let seen: Vec<_> = self.view.seen().collect();
-        let mut panels: Vec<_> = stage::of_home(Home::OnDemand).collect();
+        let mut panels: Vec<_> = stage::of_home(ui.ctx(), Home::OnDemand).collect();
         panels.sort_by_key(|panel| seen.iter().position(|id| *id == panel.id));
         for panel in panels {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));
@@ -192,7 +192,7 @@ impl App {
             self.on_demand(ui, look, messages);
             self.covered(ui, messages);
             self.view.benches = (ui.available_height() / BENCH_HEIGHT) as usize;
-            let seen: Vec<_> = self.view.seen().filter_map(list::by_id).collect();
+            let seen: Vec<_> = self.view.seen().filter_map(|id| list::by_id(ui.ctx(), id)).collect();
             let gap = 4.0 * theme::SPACE;
             let height = (ui.available_height() + gap) / seen.len().max(1) as f32 - gap;
             for (n, panel) in seen.into_iter().enumerate() {
@@ -215,7 +215,7 @@ impl App {
 
     /// The names of what was asked for and has no room now; each brings it back.
     fn covered(&self, ui: &mut Ui, messages: &mut Vec<Message>) {
-        let covered: Vec<_> = self.view.covered().filter_map(list::by_id).collect();
+        let covered: Vec<_> = self.view.covered().filter_map(|id| list::by_id(ui.ctx(), id)).collect();
         if covered.is_empty() {
             return;
         }
@@ -238,7 +238,7 @@ fn sized(ui: &Ui, id: &'static str, least: f32, most: f32) -> SizedSide {
 /// Setup or lesson: which of them the left side shows.
 fn heads(ui: &mut Ui, side: Side, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
-        for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Left).rev() {
+        for panel in stage::of_home(ui.ctx(), Home::Left).rev() {
             let response = ui.selectable_label(panel.opens == Message::Side(side), tr(ui.ctx(), panel.title));
             if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {
                 messages.push(panel.opens.clone());

@@ -22,7 +22,7 @@ pub(super) fn moved(head: &Head<f64>, by: i64) -> Option<Head<f64>> {
 }
 
 /// Problems by their name and what they are.
-pub const ANOTHER: [(&str, &str, Another); 29] = [
+pub const ANOTHER: [(&str, &str, Another); 30] = [
     ("diagonal-one-far", "the diagonal one key too far: a query sees the key after its own", |_, _, head| {
         moved(head, 1)
     }),
@@ -33,20 +33,11 @@ pub const ANOTHER: [(&str, &str, Another); 29] = [
         "other-corner",
         "the diagonal from the other corner: top-left for bottom-right, or the reverse",
         |problem, _, head| {
-            let Shape { n_q, n_k, .. } = problem.shape;
             let ends = match problem.mask.align {
                 Align::BottomRight => 0,
-                Align::TopLeft => n_k as i64 - n_q as i64,
+                Align::TopLeft => head.band.ahead,
             };
             (ends != head.band.offset).then(|| moved(head, ends - head.band.offset))?
-        },
-    ),
-    (
-        "diagonal-by-lengths",
-        "the diagonal ends at the length of each sequence, as libraries with a KV cache have it",
-        |_, _, head| {
-            let by = head.band.kv as i64 - head.band.n_q as i64 - head.band.offset;
-            (by != 0).then(|| moved(head, by))?
         },
     ),
     ("no-causal", "no causal mask", |problem, _, head| {
@@ -92,6 +83,17 @@ pub const ANOTHER: [(&str, &str, Another); 29] = [
         let mut short = (head.band.kv > 1).then(|| head.clone())?;
         short.band.kv -= 1;
         Some(short)
+    }),
+    ("no-documents", "the documents are ignored: a query sees the keys of others", |_, _, head| {
+        head.band.documents.as_ref()?;
+        let mut all = head.clone();
+        all.band.documents = None;
+        Some(all)
+    }),
+    ("no-left-padding", "the padding before the keys is seen", |_, _, head| {
+        let mut all = (head.band.padding > 0).then(|| head.clone())?;
+        all.band.padding = 0;
+        Some(all)
     }),
     ("no-scale", "no scale: the scores are Q K^T", |_, _, head| scaled(head, 1.0)),
     ("scale-twice", "the scale is applied twice", |_, _, head| scaled(head, head.scale * head.scale)),

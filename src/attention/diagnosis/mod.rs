@@ -2,20 +2,25 @@
 //! conventions make of the same inputs: the cause is the one that gives these very numbers.
 
 mod backward;
+mod batch;
 mod blocks;
 mod comparison;
 mod conventions;
+mod sinks;
 mod told;
 mod trial;
 
 use ndarray::{Array3, Array4};
 use serde::Serialize;
 
-use super::{Precision, Problem};
+use super::Precision;
 use crate::sentence::Sentence;
 pub use backward::{MyGradients, OfGradients, OfTensor, WrongGradient};
+pub use batch::Batch;
+use batch::LEAKS;
 use comparison::spread;
 pub use comparison::{Comparison, Off, Rounding};
+pub use sinks::{MySinks, OfSinks, WrongSink};
 use trial::{SUSPECTS, Trial};
 
 /// What another program computed.
@@ -57,9 +62,20 @@ pub struct Cause {
     pub text: Option<&'static str>,
     /// Keys of a block, where they matter.
     pub block: Option<usize>,
+    /// Of another mask: the first key that it changes in the row of the first wrong number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<OtherKey>,
     /// The largest distance of O, and of L, from what it gives.
     pub off: f64,
     pub lse_off: Option<f64>,
+}
+
+/// A key that a row sees and should not, or the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OtherKey {
+    pub batch: usize,
+    pub key: usize,
+    pub is_seen: bool,
 }
 
 /// The verdict.
@@ -99,8 +115,8 @@ const MOST_NEAR: usize = 3;
 
 impl Diagnosis {
     /// Multiply-adds that the least of them takes.
-    pub fn cost(problem: &Problem) -> usize {
-        LEAST_ROWS * SUSPECTS * per_row(problem)
+    pub fn cost(batch: &Batch<'_>) -> usize {
+        LEAST_ROWS * per_row(batch)
     }
 
     pub fn is_right(&self) -> bool {
@@ -108,7 +124,7 @@ impl Diagnosis {
     }
 
     /// Of what was compared, in about `budget` multiply-adds.
-    pub fn of(problem: &Problem, compared: &Comparison, budget: usize) -> Self {
+    pub fn of(batch: &Batch<'_>, compared: &Comparison, budget: usize) -> Self {
         let (wrong, right) = compared.apart();
         let mut diagnosis = Self {
             o: compared.o(),
@@ -125,10 +141,10 @@ impl Diagnosis {
             return diagnosis;
         }
         // Rows that are wrong tell what it is; rows that are right tell what it is not.
-        let most = (budget / (SUSPECTS * per_row(problem))).clamp(LEAST_ROWS, MOST_ROWS);
+        let most = (budget / per_row(batch)).clamp(LEAST_ROWS, MOST_ROWS);
         let mut tried = spread(wrong.len(), most - most / 3).map(|n| wrong[n]).collect::<Vec<_>>();
         tried.extend(spread(right.len(), most / 3).map(|n| right[n]));
-        let trial = Trial::new(problem, compared.only(&tried));
+        let trial = Trial::new(batch, compared.only(&tried));
         let (fits, others) = trial.suspects();
         diagnosis.causes = fits;
         if diagnosis.causes.is_empty() {
@@ -141,14 +157,17 @@ impl Diagnosis {
     }
 }
 
-fn per_row(problem: &Problem) -> usize {
-    problem.shape.n_k * (problem.shape.d + problem.shape.d_v)
+/// Of all suspects; a leak is of the keys of all sequences.
+fn per_row(batch: &Batch<'_>) -> usize {
+    let shape = batch.problem.shape;
+    let of_leaks = if batch.is_packed() { LEAKS.len() * batch.all()[1] } else { 0 };
+    (SUSPECTS * shape.n_k + of_leaks) * (shape.d + shape.d_v)
 }
 
 impl Cause {
     fn new(name: &'static str, what: &'static str) -> Self {
         let text = conventions::TEXTS.into_iter().find_map(|(of, text)| (of == name).then_some(text));
-        Self { name, what: Sentence::new(what), text, block: None, off: 0.0, lse_off: None }
+        Self { name, what: Sentence::new(what), text, block: None, key: None, off: 0.0, lse_off: None }
     }
 
     /// What it is, with the size of its blocks.

@@ -2,42 +2,46 @@
 
 use std::collections::HashMap;
 
+use super::batch::{DIAGONALS, LEAKS};
 use super::blocks::{self, SIZES, SLIPS};
 use super::comparison::{Comparison, Off, Row};
 use super::conventions::{ANOTHER, OTHER_ROW};
 use super::told::Told;
-use super::{Cause, NEAR};
-use crate::attention::{Head, Precision, Problem};
+use super::{Batch, Cause, NEAR, OtherKey};
+use crate::attention::{Head, Precision};
 
-/// Rows that suspects make of one row, at most.
-pub const SUSPECTS: usize = ANOTHER.len() + OTHER_ROW.len() + SLIPS.len() * SIZES.len();
+/// Rows that suspects make of one row, at most, of keys of its own.
+pub const SUSPECTS: usize = ANOTHER.len() + DIAGONALS.len() + OTHER_ROW.len() + SLIPS.len() * SIZES.len();
 
 /// Rows to be explained, with their heads.
 pub struct Trial<'p> {
-    problem: &'p Problem,
+    batch: &'p Batch<'p>,
     pub compared: Comparison,
     heads: HashMap<(usize, usize), Head<f64>>,
 }
 
 impl<'p> Trial<'p> {
-    pub fn new(problem: &'p Problem, compared: Comparison) -> Self {
+    pub fn new(of: &'p Batch<'p>, compared: Comparison) -> Self {
         let mut heads = HashMap::new();
         for &(batch, head, _) in &compared.rows {
-            heads.entry((batch, head)).or_insert_with(|| problem.head(batch, head, Precision::F64));
+            heads.entry((batch, head)).or_insert_with(|| of.problem.head(batch, head, Precision::F64));
         }
-        Self { problem, compared, heads }
+        Self { batch: of, compared, heads }
     }
 
     /// Those that give the numbers, and the others: the closest first. What gives what exact attention gives is neither.
     pub fn suspects(&self) -> (Vec<Cause>, Vec<Cause>) {
         let mut all = Vec::new();
         for (name, what, make) in ANOTHER {
-            let mut made: HashMap<(usize, usize), Option<Head<f64>>> = HashMap::new();
-            let row = |row: &Row, head: &Head<f64>| {
-                let other = made.entry((row.0, row.1)).or_insert_with(|| make(self.problem, row.1, head));
-                other.as_ref().map(|other| Told::exact(other, row.2))
-            };
-            all.extend(self.tried(Cause::new(name, what), row));
+            let make = |h: usize, head: &Head<f64>| Some((make(self.batch.problem, h, head)?, None));
+            all.extend(self.of_heads(Cause::new(name, what), make));
+        }
+        for (name, what, make) in DIAGONALS {
+            all.extend(self.of_heads(Cause::new(name, what), |_, head| Some((make(self.batch, head)?, None))));
+        }
+        for (name, what, make) in LEAKS {
+            let make = |h: usize, head: &Head<f64>| make(self.batch, h, head).map(|(head, first)| (head, Some(first)));
+            all.extend(self.of_heads(Cause::new(name, what), make));
         }
         for (name, what, make) in OTHER_ROW {
             all.extend(self.tried(Cause::new(name, what), |row, head| make(head, row.2)));
@@ -52,6 +56,47 @@ impl<'p> Trial<'p> {
         all.sort_by(|a, b| a.share.total_cmp(&b.share));
         let (fits, others): (Vec<Tried>, Vec<Tried>) = all.into_iter().partition(|tried| tried.fits);
         (fits.into_iter().map(|tried| tried.cause).collect(), others.into_iter().map(|tried| tried.cause).collect())
+    }
+
+    /// `make` gives the head of another problem; where it has keys of all sequences, with the number of the first.
+    fn of_heads(
+        &self,
+        cause: Cause,
+        make: impl Fn(usize, &Head<f64>) -> Option<(Head<f64>, Option<usize>)>,
+    ) -> Option<Tried> {
+        let mut made: HashMap<(usize, usize), Option<(Head<f64>, Option<usize>)>> = HashMap::new();
+        let row = |row: &Row, head: &Head<f64>| {
+            let other = made.entry((row.0, row.1)).or_insert_with(|| make(row.1, head));
+            other.as_ref().map(|(other, _)| Told::exact(other, row.2))
+        };
+        let mut tried = self.tried(cause, row)?;
+        let first = self.compared.rows.first()?;
+        let other = made.get(&(first.0, first.1)).and_then(Option::as_ref);
+        tried.cause.key = other.and_then(|(other, start)| self.other_key(first, other, *start));
+        Some(tried)
+    }
+
+    /// The first key of a row that `other` shows and its head does not, or the other way round; one of another sequence
+    /// before all.
+    fn other_key(&self, row: &Row, other: &Head<f64>, start: Option<usize>) -> Option<OtherKey> {
+        let &(batch, h, i) = row;
+        let (own, keys) = (&self.heads[&(batch, h)], self.batch.keys(batch));
+        let place = |key: usize| match start {
+            Some(start) => self.batch.place_of_key(start + key),
+            None => (batch, key),
+        };
+        let added = (0..other.n_k()).filter(|&key| other.sees(i, key)).map(place);
+        let added = added.filter(|&(of, at)| of != batch || !own.sees(i, at)).min_by_key(|&(of, _)| of == batch);
+        if let Some((of, key)) = added.filter(|&(of, _)| of != batch) {
+            return Some(OtherKey { batch: of, key, is_seen: true });
+        }
+        let added = added.map(|(_, key)| OtherKey { batch, key, is_seen: true });
+        let lost = (0..own.n_k()).find_map(|key| {
+            let at = start.map_or(Some(key), |start| (keys.start + key).checked_sub(start));
+            let is_other = at.is_some_and(|at| at < other.n_k() && other.sees(i, at));
+            (own.sees(i, key) && !is_other).then_some(OtherKey { batch, key, is_seen: false })
+        });
+        added.into_iter().chain(lost).min_by_key(|found| found.key)
     }
 
     /// `make` gives what the suspect tells of a row; `None` where it is the exact one.
@@ -112,6 +157,8 @@ mod tests {
     fn suspects_have_names_of_their_own_and_texts_that_there_are() {
         let blocks = SLIPS.iter().map(|(_, name, what, _)| (*name, *what));
         let others = ANOTHER.iter().map(|(name, what, _)| (*name, *what));
+        let others = others.chain(DIAGONALS.iter().map(|(name, what, _)| (*name, *what)));
+        let others = others.chain(LEAKS.iter().map(|(name, what, _)| (*name, *what)));
         let names: Vec<(&str, &str)> =
             others.chain(OTHER_ROW.iter().map(|(name, what, _)| (*name, *what))).chain(blocks).collect();
         for (n, (name, what)) in names.iter().enumerate() {

@@ -40,7 +40,7 @@ impl Found {
                 Some(Role::Result) => results.push(name),
                 Some(Role::NotComputed) => not_computed.push(name),
                 Some(Role::Output) => found.outputs.push(at),
-                Some(role @ (Role::DQ | Role::DK | Role::DV)) => found.gradients.push((role, at)),
+                Some(role @ (Role::DQ | Role::DK | Role::DV | Role::DSinks)) => found.gradients.push((role, at)),
                 Some(Role::Packed) => packed = Some(name),
                 Some(Role::Unclear) => return InputError::array(name, UNCLEAR),
                 Some(Role::OffsetsWithGaps) => return InputError::array(name, GAPS),

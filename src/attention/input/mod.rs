@@ -37,7 +37,7 @@ mod word;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{Array3, Array4, ArrayD, Axis, s};
+use ndarray::{Array1, Array3, Array4, ArrayD, Axis, s};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -50,9 +50,9 @@ pub use built_in::BuiltIn;
 pub use error::InputError;
 pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
-pub use own_output::{OwnOutput, judged_gradients};
+pub use own_output::{OwnOutput, judged_gradients, judged_sinks};
 pub use packed::{Packed, diagonals};
-pub use told::{By, Fact, MaskKind, Told};
+pub use told::{By, Fact, GradSource, MaskKind, Told};
 pub use understood::Understood;
 pub use varlen::Varlen;
 
@@ -108,6 +108,8 @@ pub struct About {
     pub o: Option<Array4<f64>>,
     /// dQ `[batch, heads, n_q, d]`, dK and dV `[batch, kv_heads, n_k, ..]` that it computed.
     pub gradients: [Option<Array4<f64>>; 3],
+    /// The gradient of learned sinks that it computed, `[heads]`.
+    pub d_sinks: Option<Array1<f64>>,
     /// Largest distance of `o` from attention computed in f64, as recorded with the capture.
     pub recorded_error: Option<f64>,
 }
@@ -212,6 +214,7 @@ impl Input {
         about.o = about.o.as_ref().map(rows);
         // Those of keys are sums over all queries.
         about.gradients = Default::default();
+        about.d_sinks = None;
         about.tokens.iter_mut().for_each(|tokens| tokens.truncate(prefix));
         let keep = self.keep.as_ref().map(|keep| Arc::new(keep.slice(s![.., .., ..prefix, ..prefix]).to_owned()));
         let packed = self.packed.as_ref().map(|packed| packed.prefix(prefix));

@@ -19,6 +19,7 @@ pub(super) enum Role {
     DQ,
     DK,
     DV,
+    DSinks,
     Bias,
     /// Which keys are seen: of booleans, or added to the scores.
     Mask,
@@ -61,7 +62,7 @@ pub(super) enum Role {
     Result,
 }
 
-const NAMES: [(Role, &[&str]); 41] = [
+const NAMES: [(Role, &[&str]); 42] = [
     (Role::Q, &["q", "query", "queries", "xq", "q_proj", "query_states", "query_layer", "q_states"]),
     (Role::K, &["k", "key", "keys", "xk", "k_proj", "key_states", "key_layer", "k_states", "k_cache", "key_cache"]),
     (
@@ -77,6 +78,7 @@ const NAMES: [(Role, &[&str]); 41] = [
     (Role::DQ, &["dq", "d_q", "grad_q", "q_grad"]),
     (Role::DK, &["dk", "d_k", "grad_k", "k_grad"]),
     (Role::DV, &["dv", "d_v", "grad_v", "v_grad"]),
+    (Role::DSinks, &["dsinks", "d_sinks", "dsink", "d_sink", "grad_sinks", "sinks_grad", "sink_grad"]),
     (Role::Bias, &["bias", "attn_bias", "attention_bias", "score_bias"]),
     (Role::Mask, &["mask", "attn_mask", "attention_mask"]),
     (Role::Scale, &["scale", "softmax_scale", "sm_scale", "scaling", "attn_scale", "attention_scale", "qk_scale"]),
@@ -288,6 +290,7 @@ impl Role {
             Role::DQ => "dQ",
             Role::DK => "dK",
             Role::DV => "dV",
+            Role::DSinks => "dSinks",
             Role::Bias => "bias",
             Role::Mask => "mask",
             Role::Scale => "scale",

@@ -3,9 +3,11 @@
 
 use serde::Serialize;
 
-use super::Input;
-use crate::attention::diagnosis::{Cause, Comparison, Diagnosis, Mine, MyGradients, OfGradients, Rounding, Wrong};
-use crate::attention::dropout::Keep;
+use super::{Input, Packed};
+use crate::attention::diagnosis::{
+    Batch, Cause, Comparison, Diagnosis, Mine, MyGradients, MySinks, OfGradients, OfSinks, Rounding, Wrong,
+};
+use crate::attention::dropout::{Dropout, Keep};
 use crate::number::short;
 use crate::sentence::Sentence;
 
@@ -35,6 +37,17 @@ pub struct OwnOutput {
 }
 
 impl Input {
+    /// How its batch entries lie: one after the other where the file packs them.
+    pub fn batch(&self) -> Batch<'_> {
+        match self.packed.as_ref().filter(|_| self.varlen.is_none()) {
+            Some(Packed { queries, keys }) => {
+                let sequences = queries.iter().zip(keys).map(|(&queries, &keys)| [queries, keys]);
+                Batch::packed(&self.problem, sequences.collect())
+            }
+            None => Batch::of(&self.problem),
+        }
+    }
+
     /// The gradients of the file, where it has some and the gradient of the output.
     pub fn own_gradients(&self) -> Option<MyGradients<'_>> {
         let (d_o, [d_q, d_k, d_v]) = (self.d_o.as_ref()?, &self.about.gradients);
@@ -44,6 +57,14 @@ impl Input {
         let elements = of_inputs.chain(self.told.gradients.iter().copied());
         Some(MyGradients { d_o, tensors, precision: MyGradients::coarsest(elements) })
     }
+
+    /// The gradient of learned sinks of the file, where it has that and the gradient of the output.
+    pub fn own_sinks(&self) -> Option<MySinks<'_>> {
+        let (d_o, d_sinks) = (self.d_o.as_ref()?, self.about.d_sinks.as_ref()?);
+        let of_inputs = self.told.arrays.iter().map(|(_, element)| *element);
+        let elements = of_inputs.chain(self.told.gradients.iter().copied());
+        Some(MySinks { d_o, d_sinks, precision: MyGradients::coarsest(elements) })
+    }
 }
 
 /// Gradients that a file holds beside dO, held against exact ones: a window has no time for many.
@@ -51,7 +72,14 @@ pub fn judged_gradients(input: &Input) -> Option<Result<OfGradients, Sentence>> 
     if input.problem.dropout.as_ref().is_some_and(|dropout| !dropout.is_materialised()) {
         return None;
     }
-    Some(OfGradients::of(&input.problem, input.own_gradients()?, CAUSE_BUDGET))
+    Some(OfGradients::of(&input.batch(), input.own_gradients()?, CAUSE_BUDGET))
+}
+
+/// The same of the gradient of learned sinks.
+pub fn judged_sinks(input: &Input) -> Option<Result<OfSinks, Sentence>> {
+    let is_known = input.problem.dropout.as_ref().is_none_or(Dropout::is_materialised);
+    let mine = input.own_sinks().filter(|_| is_known && !input.has_packed_heads)?;
+    Some(OfSinks::of(&input.batch(), mine, CAUSE_BUDGET))
 }
 
 impl OwnOutput {
@@ -66,10 +94,11 @@ impl OwnOutput {
         }
         let elements = input.told.arrays.iter().map(|(_, element)| *element).chain([element]);
         let mine = Mine { o, lse: None, rounding: Rounding::coarsest(elements) };
-        let compared = Comparison::of(&input.problem, mine, |batch| input.queries(batch), BUDGET);
+        let batch = input.batch();
+        let compared = Comparison::of(&batch, mine, BUDGET);
         let off = compared.o();
-        let cause = (!off.is_right() && Diagnosis::cost(&input.problem) <= CAUSE_BUDGET)
-            .then(|| Diagnosis::of(&input.problem, &compared, CAUSE_BUDGET).causes.into_iter().next())
+        let cause = (!off.is_right() && Diagnosis::cost(&batch) <= CAUSE_BUDGET)
+            .then(|| Diagnosis::of(&batch, &compared, CAUSE_BUDGET).causes.into_iter().next())
             .flatten();
         Some(Self {
             name,

@@ -9,6 +9,7 @@ use eframe::egui::{self, Align, Align2, Key, Layout, Modifiers, Rect, RichText, 
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::float::column;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::Motion;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -56,6 +57,11 @@ const SENTENCE: f32 = 48.0;
 const LINE: f32 = 28.0;
 /// The sentence of three lines, beside the task of a lesson that is presented.
 const BARE_SENTENCE: f32 = 68.0;
+/// Of two lines, over the whole width; how much larger the maps are to be for one to stand above the other; and the name
+/// that stands before a meter then.
+const STACKED_SENTENCE: f32 = 40.0;
+const STACKED_IS_LARGER: f32 = 1.25;
+const STACKED_NAME: f32 = 136.0;
 /// Height of a meter, and of the facts.
 const METER: f32 = 40.0;
 const FACTS: f32 = 176.0;
@@ -77,12 +83,20 @@ struct Sizes {
     upper: f32,
     /// There are no facts.
     is_bare: bool,
+    /// One side stands above the other, its meter beside its name.
+    is_stacked: bool,
 }
 
 impl Sizes {
     fn bare(width: f32, height: f32) -> Self {
         let upper = (height - BARE_SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
-        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true, is_stacked: false }
+    }
+
+    /// The same with the whole width for each side, and half of the height.
+    fn stacked(width: f32, height: f32) -> Self {
+        let upper = ((height - STACKED_SENTENCE) / 2.0 - LINE - 2.0 * SPACE).max(24.0);
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true, is_stacked: true }
     }
 
     /// In a side of this width, the sentence below being part of the height.
@@ -90,18 +104,35 @@ impl Sizes {
         let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
         let is_below = room - FACTS >= LEAST_MAP;
         if is_below {
-            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false, is_stacked: false };
         }
         let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
         // Facts that would lie over the map and each other leave it the room.
         if width - side < LEAST_FACTS {
-            return Self { map: vec2(width, room), is_below: false, upper: room, is_bare: true };
+            return Self { map: vec2(width, room), is_below: false, upper: room, is_bare: true, is_stacked: false };
         }
-        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false, is_stacked: false }
     }
 
+    /// Of one side.
     fn height(self) -> f32 {
-        2.0 * LINE + self.upper + METER + 6.0 * SPACE
+        match self.is_stacked {
+            true => LINE + self.upper + 2.0 * SPACE,
+            false => 2.0 * LINE + self.upper + METER + 6.0 * SPACE,
+        }
+    }
+
+    /// The places of both sides, and of what stands below them.
+    fn places(self, area: Rect, gap: f32) -> ([Rect; 2], Rect) {
+        let split = |rect: Rect, height: f32| rect.split_top_bottom_at_y((rect.top() + height).min(rect.bottom()));
+        let (first, below) = split(area, self.height());
+        if self.is_stacked {
+            let (second, below) = split(below, self.height());
+            return ([first, second], below);
+        }
+        let (left, right) = first.split_left_right_at_fraction(0.5);
+        let left = Rect::from_min_max(left.min, left.max - vec2(gap, 0.0));
+        ([left, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max)], below)
     }
 }
 
@@ -141,17 +172,20 @@ pub fn show(
     let area = ui.available_rect_before_wrap();
     let gap = 3.0 * SPACE;
     let of_side = if is_bare { Sizes::bare } else { Sizes::of };
-    let sizes = of_side(area.width() / 2.0 - gap, area.height());
     // A token is as large in both maps, so that they compare.
-    let room = map_room(Rect::from_min_size(area.min, sizes.map));
-    let scale = [Some(&a), b.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(|half| far::scale(&half.look, room))
-        .fold(f32::INFINITY, f32::min);
-    let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
-    let (left, right) = upper.split_left_right_at_fraction(0.5);
-    column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
+    let scale = |sizes: Sizes| {
+        let room = map_room(Rect::from_min_size(area.min, sizes.map), sizes);
+        let halves = [Some(&a), b.as_ref()].into_iter().flatten();
+        halves.map(|half| far::scale(&half.look, room)).fold(f32::INFINITY, f32::min)
+    };
+    let side_by_side = of_side(area.width() / 2.0 - gap, area.height());
+    let stacked = Sizes::stacked(area.width(), area.height());
+    // Planes of a few rows are wide and low: one above the other they have the width.
+    let is_stacked = is_bare && scale(stacked) > STACKED_IS_LARGER * scale(side_by_side);
+    let sizes = if is_stacked { stacked } else { side_by_side };
+    let scale = scale(sizes);
+    let ([of_a, of_b], lower) = sizes.places(area, gap);
+    column(ui, of_a, &mut |ui| {
         if is_bare {
             name(ui, "A", &a.look.scene.settings);
         } else {
@@ -159,7 +193,7 @@ pub fn show(
         }
         side(ui, &a, sizes, (most, scale), textures);
     });
-    column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
+    column(ui, of_b, &mut |ui| {
         if is_bare {
             name(ui, "B", &compare.settings(&look.scene.settings));
         } else {
@@ -358,7 +392,7 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
     let area = ui.available_rect_before_wrap();
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
     let map = Rect::from_min_size(area.min, sizes.map);
-    map_of(ui, map, side, scale, textures);
+    map_of(ui, (map, map_room(map, sizes)), side, scale, textures);
     let facts_at = if sizes.is_below {
         Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
     } else {
@@ -367,26 +401,36 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
     if !sizes.is_bare {
         column(ui, facts_at, &mut |ui| facts(ui, side));
     }
-    let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
+    let meter_at = match sizes.is_stacked {
+        true => Rect::from_min_max(pos2(area.left() + STACKED_NAME, upper.top() - LINE), upper.right_top()),
+        false => Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER)),
+    };
     meter(ui, meter_at, side, most);
 }
 
 /// The run as far as it has come.
-fn map_of(ui: &mut Ui, room: Rect, side: &Half<'_>, scale: f32, textures: &mut Textures) {
+fn map_of(ui: &mut Ui, (room, inner): (Rect, Rect), side: &Half<'_>, scale: f32, textures: &mut Textures) {
     let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
     let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
     draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
-    far::picture(ui, &side.look, (map_room(room), scale), side.ghosts.as_deref(), side.textures, textures);
+    far::picture(ui, &side.look, (inner, scale), side.ghosts.as_deref(), side.textures, textures);
 }
 
-fn map_room(room: Rect) -> Rect {
-    room.shrink2(vec2(0.0, SPACE))
+/// A map that is low already has all of its room.
+fn map_room(room: Rect, sizes: Sizes) -> Rect {
+    if sizes.is_stacked { room } else { room.shrink2(vec2(0.0, SPACE)) }
 }
 
 fn facts(ui: &mut Ui, side: &Half<'_>) {
     ui.spacing_mut().item_spacing.y = 2.0;
     let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
         draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
+    };
+    let made = |ui: &mut Ui, by: MadeBy, name: &str, value: &str, tip: &str| {
+        ui.horizontal(|ui| {
+            made_by::mark(ui, by);
+            row(ui, name, value, tip);
+        });
     };
     let ctx = ui.ctx().clone();
     let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
@@ -400,16 +444,28 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
     let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
-    row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
-    row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
+    made(
+        ui,
+        MadeBy::Counted,
+        "SRAM peak",
+        &peak,
+        "Bytes of live buffers at their most; ! where they do not fit the chip.",
+    );
+    made(
+        ui,
+        MadeBy::Counted,
+        "FLOPs",
+        &compact(total.traffic.flops.total()),
+        "Floating-point operations of all kinds.",
+    );
     let rescales = match side.rescales {
         None => "...".into(),
         Some(Rescales { of: 0, .. }) => tr(ui.ctx(), "none").to_owned(),
         Some(Rescales { rows, of: visits }) => of(rows, visits),
     };
-    row(ui, "row rescales", &rescales, RESCALES);
+    made(ui, MadeBy::Computed, "row rescales", &rescales, RESCALES);
     let (name, error, tip) = error(&ctx, side.look.check);
-    row(ui, name, &error, &tip);
+    made(ui, MadeBy::Computed, name, &error, &tip);
 }
 
 /// The error of O at the end, or of the gradient that is closest to its bound: of what, how much, and what it means.
@@ -448,10 +504,14 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let name = tr(ui.ctx(), "HBM bytes so far");
     let wide = |text: &str, font| painter.layout_no_wrap(text.to_owned(), font, palette.ink).size().x;
     // Projected beside a task there is no room for both, and the numbers have their unit.
-    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < words.width() {
+    let room = words.width() - made_by::WIDTH;
+    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < room {
         fit_text(painter, words, Align2::LEFT_CENTER, name, font, palette.faint_ink);
     }
-    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let numbers = words.with_min_x(words.left() + made_by::WIDTH);
+    let wide = fit_text(painter, numbers, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let before = pos2(words.right() - wide - made_by::WIDTH / 2.0, words.center().y);
+    made_by::at(ui, before, side.letter, MadeBy::Counted);
     let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
     let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
     painter.rect_filled(part(total), 2.0, palette.accent_soft);

@@ -40,6 +40,9 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// Height of the buttons of a build.
+const BUTTONS: f32 = 36.0;
+
 /// The beat that is open.
 fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     head(ui, lesson, messages);
@@ -52,11 +55,16 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
             return way(ui, lesson, messages);
         }
     };
-    let size = egui::vec2(ui.available_width(), (ui.available_height() - 48.0).max(40.0));
+    // What runs a build is in sight beside any number of cards.
+    let below = if shown.build.is_some() { 48.0 + BUTTONS } else { 48.0 };
+    let size = egui::vec2(ui.available_width(), (ui.available_height() - below).max(40.0));
     ui.allocate_ui(size, |ui| {
         ui.set_min_height(size.y);
         text_and_task(ui, lesson, &shown, messages);
     });
+    if shown.build.is_some() {
+        exercise::buttons(ui, messages);
+    }
     way(ui, lesson, messages);
 }
 
@@ -80,7 +88,8 @@ fn text_and_task(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, messages: 
             give_keyboard(ui, lesson);
         }
         returning::show(ui, lesson.returning_here(), messages);
-        let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
+        let ink = ui.visuals().strong_text_color();
+        let title = ui.label(prose::scripted(&shown.title, theme::text(theme::TITLE), ink));
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
         prose::show(ui, &shown.prose, &shown.pictures, TEXT);
@@ -270,7 +279,11 @@ fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bo
             lesson.work.chosen == Some(index),
             prose::job(ui, choice, task::size(ui).min(theme::BODY)),
         );
-        if ui.add_enabled(is_open, radio).clicked() {
+        let response = ui.add_enabled(is_open, radio);
+        let is_chosen = lesson.work.chosen == Some(index);
+        let words = prose::words(choice);
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::RadioButton, is_open, is_chosen, &words));
+        if response.clicked() {
             lesson.begin_answer();
             lesson.work.chosen = Some(index);
         }

@@ -64,13 +64,19 @@ pub fn sums(picture: &Picture<'_>) -> [(Name<'static>, String); 2] {
     let o = visit.sum_of(sums, picture.component);
     [
         (Name::of("stack {0}", Part::Sum), named(picture.called(Part::Sum), Some(sums.l))),
-        (Name::of("bar of {0}", Part::Output), named(picture.called(Part::Output), Some(o))),
+        (Name::of("bar of {0}", Part::Output), named(&name_of_sum(picture), Some(o))),
     ]
 }
 
+/// The sum of weighted values: `O`, or `l O` where the text keeps the average.
 fn name_of_o(picture: &Picture<'_>) -> String {
+    let name = name_of_sum(picture);
+    if picture.look.scene.plan().d_v == 1 { name } else { format!("{name}[{}]", picture.component) }
+}
+
+fn name_of_sum(picture: &Picture<'_>) -> String {
     let name = picture.called(Part::Output);
-    if picture.look.scene.plan().d_v == 1 { name.to_owned() } else { format!("{name}[{}]", picture.component) }
+    if picture.now.visit.is_divided { format!("{} {name}", picture.called(Part::Sum)) } else { name.to_owned() }
 }
 
 /// What a visit leaves of what was there before: of l, and of O.

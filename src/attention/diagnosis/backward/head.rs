@@ -8,6 +8,8 @@ use crate::attention::{Head, oracle};
 /// What a backward pass of one head knows, in f64.
 pub struct HeadParts {
     pub head: Head<f64>,
+    /// Those that there are: the rows after them are padding.
+    pub queries: usize,
     /// `[n_q, d_v]`
     pub d_o: Array2<f64>,
     /// Scores with modifiers and without any mask, `[n_q, n_k]`.
@@ -37,7 +39,7 @@ pub struct Factors {
 }
 
 impl HeadParts {
-    pub fn new(head: Head<f64>, d_o: Array2<f64>) -> Self {
+    pub fn new(head: Head<f64>, queries: usize, d_o: Array2<f64>) -> Self {
         let shape = (head.n_q(), head.n_k());
         let rows: Vec<oracle::Row> = (0..head.n_q()).map(|i| oracle::row(&head, i)).collect();
         let dots = head.q.dot(&head.k.t());
@@ -58,6 +60,7 @@ impl HeadParts {
             delta: delta.collect(),
             s,
             head,
+            queries,
             d_o,
         }
     }

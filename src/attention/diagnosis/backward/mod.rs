@@ -9,7 +9,7 @@ use ndarray::{Array2, Array4, ArrayView2, s};
 use serde::Serialize;
 
 use super::comparison::spread;
-use super::{Cause, MOST_NEAR, NEAR, Off};
+use super::{Batch, Cause, MOST_NEAR, NEAR, Off};
 use crate::attention::error_rule::floor;
 use crate::attention::expected::{self, Expected, GRADIENTS};
 use crate::attention::{Precision, Problem, Stored};
@@ -172,12 +172,13 @@ fn worse(a: Option<Off>, b: Off) -> Off {
 }
 
 impl OfGradients {
-    /// Of `mine` for a right `problem`, in about `budget` products of two numbers: as many key/value heads as that allows
+    /// Of `mine` for the right problem of `batch`, in about `budget` products of two numbers: as many key/value heads as that allows
     /// are compared, evenly.
     ///
     /// Errors with why nothing tells: an input that is not finite, a format without a rule, a head that is too large.
     /// Panics if the shapes do not fit, which whoever reads the file has made sure of.
-    pub fn of(problem: &Problem, mine: MyGradients<'_>, budget: usize) -> Result<Self, Sentence> {
+    pub fn of(batch: &Batch<'_>, mine: MyGradients<'_>, budget: usize) -> Result<Self, Sentence> {
+        let problem = batch.problem;
         let (shape, cost) = (problem.shape, per_group(problem));
         if cost > MOST_PER_GROUP {
             let fault = "gradients of {0} queries and {1} keys are too many to be checked in a short time";
@@ -202,7 +203,7 @@ impl OfGradients {
         };
         found.is_too_large = !found.is_right() && shape.n_q * shape.n_k * shape.group() > MOST_PAIRS;
         if !found.is_right() && !found.is_too_large {
-            found.search(problem, mine, judged, budget);
+            found.search(batch, mine, judged, budget);
         }
         Ok(found)
     }
@@ -217,12 +218,12 @@ impl OfGradients {
     }
 
     /// Groups that are wrong tell what it is; those that are right tell what it is not.
-    fn search(&mut self, problem: &Problem, mine: MyGradients<'_>, judged: Vec<Judged>, budget: usize) {
-        let most = (budget / trial::SUSPECTS / per_group(problem)).clamp(1, MOST_TRIED);
+    fn search(&mut self, batch: &Batch<'_>, mine: MyGradients<'_>, judged: Vec<Judged>, budget: usize) {
+        let most = (budget / trial::SUSPECTS / per_group(batch.problem)).clamp(1, MOST_TRIED);
         let (wrong, right): (Vec<Judged>, Vec<Judged>) = judged.into_iter().partition(|group| group.first.is_some());
         let of_right = most / 4;
         let tried = wrong.into_iter().take(most - of_right).chain(right.into_iter().take(of_right)).collect();
-        let (fits, others) = Trial::new(problem, mine, tried).suspects();
+        let (fits, others) = Trial::new(batch, mine, tried).suspects();
         if fits.is_empty() {
             self.near =
                 others.into_iter().filter(|(_, left)| *left < NEAR).map(|(cause, _)| cause).take(MOST_NEAR).collect();
@@ -232,9 +233,13 @@ impl OfGradients {
 }
 
 impl WrongGradient {
+    /// Its row is that of a key.
+    pub fn is_of_key(&self) -> bool {
+        self.tensor != GRADIENTS[0]
+    }
+
     /// Its place in words.
     pub fn place(&self) -> Sentence {
-        let is_of_key = self.tensor != GRADIENTS[0];
-        expected::place(self.tensor, self.row, Some(self.component), is_of_key)
+        expected::place(self.tensor, self.row, Some(self.component), self.is_of_key())
     }
 }

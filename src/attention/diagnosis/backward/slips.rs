@@ -127,8 +127,9 @@ pub const SLIPS: [(&str, &str, OfHead); 27] = [
         dropout_as(parts, true, true, |keep| keep * (1.0 - rate))
     }),
     ("output-gradient-left-out", "dO is left out: these are the gradients of the sum of O", |parts| {
-        let ones = Array2::ones(parts.d_o.raw_dim());
-        let other = HeadParts::new(parts.head.clone(), ones);
+        let mut ones = Array2::ones(parts.d_o.raw_dim());
+        ones.slice_mut(s![parts.queries.., ..]).fill(0.0);
+        let other = HeadParts::new(parts.head.clone(), parts.queries, ones);
         Some(other.gradients(&other.right()))
     }),
     ("dk-dv-swapped", "dK and dV are swapped", |parts| {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayView2, s};
 
+use super::super::Batch;
+use super::super::batch::{DIAGONALS, LEAKS, Leak, OtherDiagonal};
 use super::super::blocks::SIZES;
 use super::super::conventions::{ANOTHER, Another, of_kv_head};
 use super::super::trial::{explains, share};
@@ -18,7 +20,8 @@ use crate::attention::{Head, Precision, Problem};
 const OF_OTHER_HEADS: [&str; 4] = ["head-by-rest", "first-kv-head", "keys-for-values", "queries-for-keys"];
 
 /// Groups that suspects make of one group.
-pub const SUSPECTS: usize = ANOTHER.len() + SLIPS.len() + SUMS.len() + 2 + OF_BLOCKS.len() * SIZES.len();
+pub const SUSPECTS: usize =
+    ANOTHER.len() + DIAGONALS.len() + SLIPS.len() + SUMS.len() + 2 + OF_BLOCKS.len() * SIZES.len();
 
 /// The key/value head that a query head takes.
 type TakesHead = fn(usize, &Problem) -> usize;
@@ -27,6 +30,9 @@ type TakesHead = fn(usize, &Problem) -> usize;
 #[derive(Clone, Copy)]
 enum Suspect {
     Problem(Another),
+    Diagonal(OtherDiagonal),
+    /// Queries see keys of other sequences, and add to their gradients.
+    Leak(Leak),
     Slip(OfHead),
     Blocks(OfBlocks, usize),
     Sum(Sum),
@@ -36,6 +42,7 @@ enum Suspect {
 
 /// Groups to be explained, and the parts of their heads.
 pub struct Trial<'p> {
+    batch: &'p Batch<'p>,
     problem: &'p Problem,
     mine: MyGradients<'p>,
     groups: Vec<Judged>,
@@ -43,16 +50,17 @@ pub struct Trial<'p> {
 }
 
 impl<'p> Trial<'p> {
-    pub fn new(problem: &'p Problem, mine: MyGradients<'p>, groups: Vec<Judged>) -> Self {
+    pub fn new(batch: &'p Batch<'p>, mine: MyGradients<'p>, groups: Vec<Judged>) -> Self {
+        let problem = batch.problem;
         let mut parts = BTreeMap::new();
         let group = problem.shape.group();
         for judged in &groups {
             for head in judged.kv_head * group..(judged.kv_head + 1) * group {
                 let view = problem.head(judged.batch, head, Precision::F64);
-                parts.insert((judged.batch, head), parts_of(view, &mine, judged.batch, head));
+                parts.insert((judged.batch, head), parts_of(view, batch, &mine, head));
             }
         }
-        Self { problem, mine, groups, parts }
+        Self { batch, problem, mine, groups, parts }
     }
 
     /// Those that give the numbers, the closest first; and the others, with the share of the error that each leaves.
@@ -62,6 +70,12 @@ impl<'p> Trial<'p> {
         all.extend(
             of_problems.filter_map(|(name, what, make)| self.tried(Cause::new(name, what), Suspect::Problem(make))),
         );
+        let diagonals = DIAGONALS.into_iter();
+        all.extend(
+            diagonals.filter_map(|(name, what, make)| self.tried(Cause::new(name, what), Suspect::Diagonal(make))),
+        );
+        let leaks = LEAKS.into_iter().filter(|_| self.can_leak());
+        all.extend(leaks.filter_map(|(name, what, make)| self.tried(Cause::new(name, what), Suspect::Leak(make))));
         all.extend(
             SLIPS.into_iter().filter_map(|(name, what, make)| self.tried(Cause::new(name, what), Suspect::Slip(make))),
         );
@@ -89,7 +103,7 @@ impl<'p> Trial<'p> {
     fn tried(&self, cause: Cause, suspect: Suspect) -> Option<Tried> {
         let (mut fits, mut differs, mut worst, mut left, mut off) = (true, false, 0.0, 0.0, 0.0);
         for judged in &self.groups {
-            let told = self.told(suspect, judged);
+            let told = self.told(suspect, judged).map(|told| self.of_tokens(told, judged));
             for n in 0..3 {
                 let group = self.problem.shape.group();
                 let Some(got) = self.mine.of_group(n, judged.batch, judged.kv_head, group) else { continue };
@@ -111,6 +125,16 @@ impl<'p> Trial<'p> {
         differs.then_some(Tried { cause: Cause { off, ..cause }, fits, share: worst, left })
     }
 
+    /// Without what lies beyond the keys of a sequence, which no array of a packed batch has.
+    fn of_tokens(&self, mut told: OfGroup, judged: &Judged) -> OfGroup {
+        if self.batch.is_packed() {
+            let keys = self.batch.keys(judged.batch).len();
+            told.d_k.slice_mut(s![keys.., ..]).fill(0.0);
+            told.d_v.slice_mut(s![keys.., ..]).fill(0.0);
+        }
+        told
+    }
+
     /// What the suspect makes of a group; `None` where it is the exact one.
     fn told(&self, suspect: Suspect, judged: &Judged) -> Option<OfGroup> {
         let (batch, shape) = (judged.batch, self.problem.shape);
@@ -119,9 +143,15 @@ impl<'p> Trial<'p> {
         match suspect {
             Suspect::Problem(make) => of_heads(heads(), judged, own, |head| {
                 let other = make(self.problem, head, &self.parts[&(batch, head)].head)?;
-                let parts = parts_of(other, &self.mine, batch, head);
+                let parts = parts_of(other, self.batch, &self.mine, head);
                 Some(parts.gradients(&parts.right()))
             }),
+            Suspect::Diagonal(make) => of_heads(heads(), judged, own, |head| {
+                let other = make(self.batch, &self.parts[&(batch, head)].head)?;
+                let parts = parts_of(other, self.batch, &self.mine, head);
+                Some(parts.gradients(&parts.right()))
+            }),
+            Suspect::Leak(make) => self.of_leak(make, judged),
             Suspect::Slip(make) => of_heads(heads(), judged, own, |head| make(&self.parts[&(batch, head)])),
             Suspect::Blocks(make, size) => {
                 of_heads(heads(), judged, own, |head| make(&self.parts[&(batch, head)], size))
@@ -131,7 +161,7 @@ impl<'p> Trial<'p> {
                 let is_another = shape.kv_heads > 1 && shape.group() > 1;
                 let all =
                     is_another.then(|| (0..shape.heads).filter(|head| head % shape.kv_heads == judged.kv_head))?;
-                let own = all.map(|head| self.gradients(self.problem.head(batch, head, Precision::F64), batch, head));
+                let own = all.map(|head| self.gradients(self.problem.head(batch, head, Precision::F64), head));
                 let (d_k, d_v) = summed(own, judged);
                 Some(OfGroup { d_q: judged.exact.d_q.clone(), d_k, d_v })
             }
@@ -158,7 +188,7 @@ impl<'p> Trial<'p> {
                 let made = |head: usize| {
                     let own = self.problem.head(batch, head, Precision::F64);
                     let other = of_kv_head(self.problem, takes(head), head, &own).unwrap_or(own);
-                    self.gradients(other, batch, head)
+                    self.gradients(other, head)
                 };
                 let adding = (0..shape.heads).filter(|head| takes(*head) == judged.kv_head);
                 let (d_k, d_v) = summed(adding.map(made), judged);
@@ -167,8 +197,44 @@ impl<'p> Trial<'p> {
         }
     }
 
-    fn gradients(&self, head: Head<f64>, batch: usize, at: usize) -> Gradients {
-        right(&parts_of(head, &self.mine, batch, at))
+    /// The matrices of all queries and keys of a head are not too large.
+    fn can_leak(&self) -> bool {
+        let ([_, keys], shape) = (self.batch.all(), self.problem.shape);
+        self.batch.is_packed() && shape.group() * shape.batch * shape.n_q * keys <= super::MOST_PAIRS
+    }
+
+    /// Of all sequences, whose queries see keys of this one: dQ of its own queries, dK and dV of its own keys.
+    fn of_leak(&self, make: Leak, judged: &Judged) -> Option<OfGroup> {
+        let shape = self.problem.shape;
+        let (mut group, mut differs) = (judged.exact.clone(), false);
+        group.d_k.fill(0.0);
+        group.d_v.fill(0.0);
+        let keys = self.batch.keys(judged.batch);
+        for batch in 0..shape.batch {
+            for (at, h) in (judged.kv_head * shape.group()..(judged.kv_head + 1) * shape.group()).enumerate() {
+                let own: Head<f64> = self.problem.head(batch, h, Precision::F64);
+                let leak = make(self.batch, h, &own);
+                differs |= leak.is_some();
+                // Its own keys alone, where it has no others.
+                let (head, first) = leak.unwrap_or((own, self.batch.keys(batch).start));
+                let made = self.gradients(head, h);
+                let of = keys.start.max(first)..keys.end.min(first + made.d_k.nrows());
+                if batch == judged.batch {
+                    group.d_q[at].assign(&made.d_q);
+                }
+                for (sum, own) in [(&mut group.d_k, &made.d_k), (&mut group.d_v, &made.d_v)] {
+                    if !of.is_empty() {
+                        let mut sum = sum.slice_mut(s![of.start - keys.start..of.end - keys.start, ..]);
+                        sum += &own.slice(s![of.start - first..of.end - first, ..]);
+                    }
+                }
+            }
+        }
+        differs.then_some(group)
+    }
+
+    fn gradients(&self, head: Head<f64>, at: usize) -> Gradients {
+        right(&parts_of(head, self.batch, &self.mine, at))
     }
 }
 
@@ -176,8 +242,10 @@ fn right(parts: &HeadParts) -> Gradients {
     parts.gradients(&parts.right())
 }
 
-fn parts_of(head: Head<f64>, mine: &MyGradients<'_>, batch: usize, at: usize) -> HeadParts {
-    HeadParts::new(head, mine.d_o.slice(s![batch, at, .., ..]).to_owned())
+fn parts_of(head: Head<f64>, of: &Batch<'_>, mine: &MyGradients<'_>, at: usize) -> HeadParts {
+    let d_o = mine.d_o.slice(s![head.batch, at, .., ..]).to_owned();
+    let queries = of.queries(head.batch);
+    HeadParts::new(head, queries, d_o)
 }
 
 /// Of all heads of a group what `make` gives, and its `own` where that is nothing; `None` where it is nothing of all.
