@@ -2,7 +2,6 @@
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
-use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::Motion;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
