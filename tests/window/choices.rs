@@ -116,7 +116,7 @@ fn the_scores_are_chosen_in_the_setup() {
         problem.alibi_slopes.as_ref().map(|all| all.iter().copied().collect()),
         Some(vec![0.0625, 0.003_906_25])
     );
-    let dropout = problem.dropout.as_ref().expect("some weights are dropped");
+    let dropout = problem.dropout.as_ref().expect("weights are dropped");
     assert!(dropout.rate == 0.25 && matches!(dropout.keep, Keep::Seed(stream) if stream.seed == 7), "{dropout:?}");
     // Folded, the section says what was chosen.
     click(&mut harness, "Scores");

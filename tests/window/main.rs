@@ -25,6 +25,7 @@ mod listing;
 mod long;
 mod memories;
 mod met;
+mod narrow;
 mod numbers;
 mod own_course;
 mod own_output;

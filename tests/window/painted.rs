@@ -29,10 +29,10 @@ pub const FREE: f32 = 8.0;
 const SCREENS: [(Theme, Vec2); 2] = [(Theme::Light, vec2(1280.0, 720.0)), (Theme::Projector, vec2(1920.0, 1080.0))];
 
 /// A text with the places of its lines, as far as they are painted.
-struct Painted {
-    text: String,
-    lines: Vec<Rect>,
-    clip: Rect,
+pub struct Painted {
+    pub text: String,
+    pub lines: Vec<Rect>,
+    pub clip: Rect,
     is_cut: bool,
     size: f32,
 }
@@ -68,16 +68,27 @@ fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
     }
 }
 
-/// What is painted as text.
-fn painted(harness: &Harness<'_, App>) -> Vec<Painted> {
+/// Every text on screen, in the order in which they are painted.
+pub fn all_painted(harness: &Harness<'_, App>) -> Vec<Painted> {
     let mut found = Vec::new();
     harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, shape.clip_rect, &mut found));
     found
 }
 
+/// The first of `others` that a text lies over.
+pub fn lies_over<'a>(one: &Painted, others: &'a [Painted]) -> Option<&'a Painted> {
+    let is_over = |other: &&Painted| {
+        let both = |a: &Rect| {
+            other.lines.iter().map(|b| a.intersect(*b)).any(|both| both.width() > 1.0 && both.height() > 1.0)
+        };
+        one.lines.iter().any(both)
+    };
+    others.iter().find(is_over)
+}
+
 /// What is wrong with the texts on screen.
 fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
-    let (found, mut faults) = (painted(harness), Vec::new());
+    let (found, mut faults) = (all_painted(harness), Vec::new());
     let screen = harness.ctx.content_rect();
     let (sentence, second) =
         (word(language, "projected line"), word(language, "projected line, in the other language"));
@@ -89,12 +100,7 @@ fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
     }
     for (n, one) in found.iter().enumerate() {
         let text = &one.text;
-        let is_over = |other: &&Painted| {
-            one.lines.iter().any(|a| {
-                other.lines.iter().map(|b| a.intersect(*b)).any(|both| both.width() > 1.0 && both.height() > 1.0)
-            })
-        };
-        faults.extend(found[..n].iter().find(is_over).map(|other| format!("{text:?} over {:?}", other.text)));
+        faults.extend(lies_over(one, &found[..n]).map(|other| format!("{text:?} over {:?}", other.text)));
         if one.is_cut {
             faults.push(format!("{text:?} is cut"));
         }
@@ -160,7 +166,7 @@ fn each_beat(language: Language) {
                 let at = format!("{}.{}{done}", entry.number, beat + 1);
                 all.extend(faults_of(&mut harness, language).into_iter().map(|fault| format!("{at}: {fault}")));
                 let width = harness.ctx.content_rect().width();
-                asked += painted(&harness).iter().filter(|one| one.is_asked(width)).count();
+                asked += all_painted(&harness).iter().filter(|one| one.is_asked(width)).count();
             }
         }
     }

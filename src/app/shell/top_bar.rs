@@ -1,6 +1,7 @@
 //! The top bar: what is open, how it is computed, presenting, the keys, a menu of the rest; below it a message when there
 //! is one.
 
+use eframe::egui::containers::menu::MenuButton;
 use eframe::egui::{self, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
@@ -20,16 +21,28 @@ use crate::attention::input::preset::Preset;
 use crate::files::printable;
 use crate::schedule::algorithm;
 
+/// Points of width from which the name of the program stands at the left.
+const ROOM_FOR_NAME: f32 = 760.0;
+/// What is kept for the name of the algorithm with its menu, for the scope, and at least for the input; a button is so wide.
+const ALGORITHM: f32 = 136.0;
+const SCOPE: f32 = 180.0;
+const LEAST_INPUT: f32 = 96.0;
+const LEAST_BUTTON: f32 = 28.0;
+
 /// Work shorter than this is not worth a bar.
 const PATIENCE_S: f32 = 0.3;
 
 pub fn show(ui: &mut Ui, document: &Document, counts: &CountsShown, messages: &mut Vec<Message>) {
     ui.horizontal_centered(|ui| {
-        ui.label(egui::RichText::new("tilescope").size(16.0).strong());
-        ui.add_space(2.0 * SPACE);
-        input_menu(ui, document, messages);
+        let room = ui.available_width();
+        if room >= ROOM_FOR_NAME {
+            ui.label(egui::RichText::new("tilescope").size(16.0).strong());
+            ui.add_space(2.0 * SPACE);
+        }
+        // The scope and the buttons keep their room: the name of the input has what is left.
+        let of_input = ui.available_width() - ALGORITHM - SCOPE - buttons(ui);
+        input_menu(ui, document, of_input, messages);
         algorithm_menu(ui, document, messages);
-        waiting(ui, document);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let keys = Message::Overlay(Overlay::Keys);
             if named_button(ui, "?", tr(&ui.ctx().clone(), "Keys"), &commands::tooltip(ui.ctx(), &keys)).clicked() {
@@ -42,14 +55,28 @@ pub fn show(ui: &mut Ui, document: &Document, counts: &CountsShown, messages: &m
             if named_button(ui, &word, &word, &tip).clicked() {
                 messages.push(present);
             }
+            waiting(ui, document);
             scope(ui, document, counts, messages);
         });
     });
 }
 
-fn input_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
+/// Points of the buttons at the right.
+fn buttons(ui: &Ui) -> f32 {
+    let font = egui::TextStyle::Button.resolve(ui.style());
+    let width = |text: &str| {
+        ui.painter().layout_no_wrap(tr(ui.ctx(), text).to_owned(), font.clone(), Palette::of(ui).ink).size().x
+    };
+    let (between, around) = (ui.spacing().item_spacing.x, 2.0 * ui.spacing().button_padding.x);
+    width("Present") + width("More") + LEAST_BUTTON + 2.0 * around + 4.0 * between
+}
+
+fn input_menu(ui: &mut Ui, document: &Document, room: f32, messages: &mut Vec<Message>) {
     let title = fill(ui.ctx(), "Input: {0}", &[&input_title(ui, document)]);
-    let response = ui.menu_button(title, |ui| {
+    let font = egui::TextStyle::Button.resolve(ui.style());
+    let wanted = ui.painter().layout_no_wrap(title.clone(), font, Palette::of(ui).ink).size().x;
+    let width = (wanted + 2.0 * ui.spacing().button_padding.x + 1.0).min(room.max(LEAST_INPUT));
+    let menu = |ui: &mut Ui| {
         ui.set_min_width(280.0);
         let mut entry = |ui: &mut Ui, source: Source| {
             if ui.button(tr(&ui.ctx().clone(), source.title())).clicked() {
@@ -71,9 +98,13 @@ fn input_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
             messages.push(open);
             ui.close();
         }
-    });
+    };
+    let button = egui::Button::new(title.as_str()).truncate();
+    let place = egui::vec2(width, ui.available_height());
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    let shown = ui.allocate_ui_with_layout(place, layout, |ui| MenuButton::from_button(button).ui(ui, menu).0);
     let hint = tr(ui.ctx(), "Drop a .safetensors or .npz file here, or q, k and v.npy together");
-    response.response.on_hover_text(hint);
+    shown.inner.on_hover_text(format!("{title}\n{hint}"));
 }
 
 /// Every command, by its group.
@@ -107,7 +138,7 @@ fn more(ui: &mut Ui, messages: &mut Vec<Message>) {
 }
 
 fn named_button(ui: &mut Ui, text: &str, name: &str, tooltip: &str) -> egui::Response {
-    let response = ui.add(egui::Button::new(text).min_size(egui::vec2(28.0, 28.0))).on_hover_text(tooltip);
+    let response = ui.add(egui::Button::new(text).min_size(egui::vec2(LEAST_BUTTON, 28.0))).on_hover_text(tooltip);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
     response
 }
@@ -177,7 +208,11 @@ fn waiting(ui: &mut Ui, document: &Document) {
         return;
     }
     ui.request_repaint_after_secs(0.1);
-    ui.add(egui::ProgressBar::new(progress).desired_width(160.0).text(tr(&ui.ctx().clone(), "computing")));
+    ui.add(
+        egui::ProgressBar::new(progress)
+            .desired_width((ui.available_width() / 2.0).min(160.0))
+            .text(tr(&ui.ctx().clone(), "computing")),
+    );
 }
 
 /// A message on one line, with a button that takes it away.

@@ -57,9 +57,32 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     };
     // What runs a build is in sight beside any number of cards.
     let below = if shown.build.is_some() { 48.0 + BUTTONS } else { 48.0 };
-    let height = (ui.available_height() - below).max(40.0);
+    let size = egui::vec2(ui.available_width(), (ui.available_height() - below).max(40.0));
+    ui.allocate_ui(size, |ui| {
+        ui.set_min_height(size.y);
+        text_and_task(ui, lesson, &shown, messages);
+    });
+    if shown.build.is_some() {
+        exercise::buttons(ui, messages);
+    }
+    way(ui, lesson, messages);
+}
+
+/// Of the height, what a task has at most beside the text of its beat; and the line between them.
+const TASK: f32 = 0.72;
+const DIVIDER: f32 = 16.0;
+/// Lower than this no part of a beat is scrolled.
+const LEAST_PART: f32 = 24.0;
+
+/// The text of the beat, and below it what it asks: where both do not fit each scrolls in its part, so that no question
+/// begins out of sight.
+fn text_and_task(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, messages: &mut Vec<Message>) {
+    let (height, has_task) = (ui.available_height(), lesson.has_task());
     let id = (lesson.key.clone(), lesson.position.beat);
-    egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
+    let kept = ui.scope_id().with(("height of the task", &id));
+    let wanted = ui.data(|data| data.get_temp::<f32>(kept)).unwrap_or(0.0);
+    let of_task = if has_task { (wanted + DIVIDER).min(TASK * height) } else { 0.0 };
+    part(("text", &id), height - of_task).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
         if !lesson.returning_here().is_empty() {
             give_keyboard(ui, lesson);
@@ -70,14 +93,33 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
         prose::show(ui, &shown.prose, &shown.pictures, TEXT);
-        give_keyboard(ui, lesson);
-        beat(ui, lesson, &shown, TaskPlace::Panel, messages);
+        if !has_task {
+            give_keyboard(ui, lesson);
+            beat(ui, lesson, shown, TaskPlace::Panel, messages);
+        }
         focus::follow(ui);
     });
-    if shown.build.is_some() {
-        exercise::buttons(ui, messages);
+    if !has_task {
+        return;
     }
-    way(ui, lesson, messages);
+    ui.separator();
+    let room = ui.available_height();
+    let drawn = part(("task", &id), room).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 6.0;
+        give_keyboard(ui, lesson);
+        beat(ui, lesson, shown, TaskPlace::Panel, messages);
+        focus::follow(ui);
+    });
+    if (drawn.content_size.y - wanted).abs() > 0.5 {
+        ui.data_mut(|data| data.insert_temp(kept, drawn.content_size.y));
+        ui.ctx().request_repaint();
+    }
+}
+
+/// A part of a beat, no higher than it needs.
+fn part(id: impl std::hash::Hash + std::fmt::Debug, height: f32) -> egui::ScrollArea {
+    let area = egui::ScrollArea::vertical().id_salt(id).max_height(height.max(LEAST_PART));
+    area.min_scrolled_height(LEAST_PART).auto_shrink([false, true])
 }
 
 /// What is drawn next that can have the keyboard takes it, if the beat is to have it.
@@ -114,12 +156,16 @@ fn beat(ui: &mut Ui, lesson: &mut OpenLesson, shown: &Shown, place: TaskPlace, m
 fn head(ui: &mut Ui, lesson: &OpenLesson, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         let beats = lesson.lesson.beats.len();
-        draw::caption(ui, &lesson.title());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if small_button(ui, "\u{00d7}", "Close the lesson").clicked() {
                 messages.push(Message::Lesson(LessonMessage::Close));
             }
             draw::caption(ui, &format!("{} / {beats}", lesson.position.beat + 1));
+            // The title has what is left.
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let title = draw::label(&lesson.title()).color(Palette::of(ui).faint_ink);
+                ui.add(egui::Label::new(title).truncate());
+            });
         });
     });
     let (rect, _) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 4.0), egui::Sense::hover());

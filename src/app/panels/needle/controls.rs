@@ -14,11 +14,15 @@ use crate::schedule::Part;
 
 pub const HEIGHT: f32 = 36.0;
 
+/// Points of width that all of them need; in less the component is as it was chosen.
+const ROOM_FOR_COMPONENT: f32 = 490.0;
+
 /// The bug of the run that the switch is of.
 const FORGETS: &str = "forget-alpha";
 
 pub fn show(ui: &mut Ui, picture: &Picture<'_>, messages: &mut Vec<Message>) {
     ui.add_space(4.0);
+    let is_wide = ui.available_width() >= ROOM_FOR_COMPONENT;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         for frame in Frame::ALL {
@@ -36,7 +40,9 @@ pub fn show(ui: &mut Ui, picture: &Picture<'_>, messages: &mut Vec<Message>) {
             }
         }
         ui.add_space(12.0);
-        component(ui, picture, messages);
+        if is_wide {
+            component(ui, picture, messages);
+        }
         if !picture.can_forget {
             return;
         }

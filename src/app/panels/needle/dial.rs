@@ -74,11 +74,14 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let Some(range) = range(picture) else { return };
     let dial = Dial::placed(rect, picture.zoom, range);
     paint_scale(ui, rect, &dial, picture);
-    if picture.now.frame == Frame::Fit || is_last_join(picture) {
-        paint_ghost(ui, rect, &dial, picture);
-    }
+    paint_ghost(ui, rect, &dial, picture);
     paint_needle(ui, &dial, picture);
-    let place = dial.value(rect, picture.zoom);
+    let (place, (name, value)) = (dial.value(rect, picture.zoom), value(picture));
+    picture.text(ui, place, Align2::CENTER_CENTER, name, &value, theme::figures(theme::TITLE * picture.zoom));
+}
+
+/// What the needle points at, with its name.
+pub fn value(picture: &Picture<'_>) -> (Name<'static>, String) {
     let name = ratio(picture.look);
     let is_over = picture.now.frame >= Frame::Join;
     let value = match picture.needle() {
@@ -86,14 +89,14 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         None if is_over && !picture.now.visit.is_divided => format!("{name} = 0 / 0"),
         needle => named(&name, needle),
     };
-    picture.text(
-        ui,
-        place,
-        Align2::CENTER_CENTER,
-        Name::of("needle", Part::Output),
-        &value,
-        theme::figures(theme::TITLE * picture.zoom),
-    );
+    (Name::of("needle", Part::Output), value)
+}
+
+/// The exact answer, where it can no longer be guessed from.
+pub fn exact(ui: &Ui, picture: &Picture<'_>) -> Option<(Name<'static>, String)> {
+    let is_over = picture.now.frame == Frame::Fit || is_last_join(picture);
+    let exact = picture.exact.filter(|value| is_over && value.is_finite())?;
+    Some(("exact needle".into(), named(tr(ui.ctx(), "exact"), Some(exact))))
 }
 
 /// The answer is shown when it can no longer be guessed from.
@@ -202,13 +205,12 @@ fn paint_needle(ui: &Ui, dial: &Dial, picture: &Picture<'_>) {
 }
 
 fn paint_ghost(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
-    let Some(exact) = picture.exact.filter(|value| value.is_finite()) else { return };
+    let Some(((name, text), exact)) = exact(ui, picture).zip(picture.exact) else { return };
     let palette = picture.palette;
     let ends = [dial.pivot, dial.at(exact, 1.0 + REACH * picture.zoom / dial.radius)];
     ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(2.5, palette.accent), 6.0, 4.0));
     let place = dial.exact(rect, picture.zoom);
-    let text = named(tr(ui.ctx(), "exact"), Some(exact));
-    picture.text(ui, place, Align2::CENTER_CENTER, "exact needle".into(), &text, picture.figures());
+    picture.text(ui, place, Align2::CENTER_CENTER, name, &text, picture.figures());
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod frame;
 
 mod controls;
 mod dial;
+mod low;
 mod picture;
 mod scores;
 mod stacks;
@@ -92,7 +93,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
     let right = &told.right;
     let asked = Cell::new(None);
     let title_lines = if ui.available_width() < WITH_SHORT_TITLES * zoom { 2 } else { 1 };
-    let picture =
+    let mut picture =
         Picture { look, story, right, now, forgets, can_forget, component, exact, palette, zoom, title_lines, asked };
     if heading(ui, &picture) {
         messages.push(Message::Overlay(Overlay::OddRows));
@@ -101,7 +102,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
     let height = (ui.available_height() - below).max(40.0);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     lead(ui, &response, Distance::Near, messages);
-    if rect.width() > 160.0 && rect.height() > 80.0 {
+    if rect.height() < low::LEAST * zoom {
+        picture.title_lines = 0;
+    }
+    if rect.width() > 160.0 && rect.height() > 48.0 {
+        let paint = if picture.is_low() { low::paint } else { paint };
         paint(ui, rect, &picture);
     }
     if let Some(part) = picture.asked.get() {

@@ -33,7 +33,7 @@ pub struct Picture<'a> {
     pub palette: &'static Palette,
     /// Text grows with the room, up to a size for the last row.
     pub zoom: f32,
-    /// Lines that the title of each column has room for.
+    /// Lines that the title of each column has room for; none where there is little height.
     pub title_lines: usize,
     /// The number whose origin the person asks for.
     pub asked: Cell<Option<Part>>,
@@ -63,6 +63,11 @@ impl Picture<'_> {
     /// The text whose row it is.
     pub fn algorithm(&self) -> &Algorithm {
         &self.look.scene.schedule().algorithm
+    }
+
+    /// There is little height: what is kept stands there in numbers, and what the sentence above says, nowhere else.
+    pub fn is_low(&self) -> bool {
+        self.title_lines == 0
     }
 
     /// What the text calls a part.
@@ -124,6 +129,9 @@ impl<'a> Name<'a> {
 
 /// The title of a column. Gives what is left below it.
 pub fn column_title(ui: &Ui, rect: Rect, text: &str, picture: &Picture<'_>) -> Rect {
+    if picture.is_low() {
+        return rect;
+    }
     let height = (4.0 + 16.0 * picture.title_lines as f32) * picture.zoom;
     let line = Rect::from_min_size(rect.min, vec2(rect.width(), height));
     let text = tr(ui.ctx(), text);

@@ -108,7 +108,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let beside = beside.max(widest.fold(0.0, f32::max) + 14.0).min(rect.width() * 0.5);
     // m is written left of the axis, the gap right of the dots; tokens stand below.
     let inner = Rect::from_min_max(
-        rect.min + vec2(labels, 8.0),
+        rect.min + vec2(labels, if picture.is_low() { 14.0 } else { 8.0 }),
         pos2(rect.right() - beside, rect.bottom() - (20.0 + ROW) * picture.zoom),
     );
     let axis = ScoreAxis::of([low, high], inner);
@@ -155,7 +155,7 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
             let at = pos2(x, axis.y(score));
             let color = if is_new { palette.ink } else { palette.tensor(Tensor::S) };
             ui.painter().circle_filled(at, radius, color.gamma_multiply(1.0 - 0.7 * drift));
-            if named == Some(n) {
+            if named == Some(n) && !picture.is_low() {
                 let x = at.x.max(axis.rect.left() + 26.0 * picture.zoom);
                 let galley = ui.painter().layout_no_wrap(short(score), picture.figures(), palette.ink);
                 let above = Align2::CENTER_BOTTOM.anchor_size(pos2(x, at.y - radius - 2.0), galley.size());
@@ -238,7 +238,7 @@ fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &P
 
 /// Of what is written beside the line m: in a narrow picture the dots need the room.
 fn beside_font(picture: &Picture<'_>) -> FontId {
-    if picture.title_lines > 1 { theme::figures(theme::LABEL * picture.zoom) } else { picture.figures() }
+    if picture.title_lines != 1 { theme::figures(theme::LABEL * picture.zoom) } else { picture.figures() }
 }
 
 /// What is written beside the line m.
@@ -273,7 +273,7 @@ fn paint_line(ui: &Ui, axis: &ScoreAxis, rect: Rect, picture: &Picture<'_>) {
     let height = 20.0 * picture.zoom;
     let place = Rect::from_min_max(pos2(right + 4.0, y - height), pos2(rect.right(), y));
     picture.text(ui, place, Align2::LEFT_CENTER, Name::of("maximum {0}", Part::Max), &name, beside_font(picture));
-    if frame >= Frame::Climb && visit.old.m.is_finite() && frame != Frame::Fit {
+    if frame >= Frame::Climb && visit.old.m.is_finite() && frame != Frame::Fit && !picture.is_low() {
         paint_gap(ui, axis, rect, y, picture);
     }
 }

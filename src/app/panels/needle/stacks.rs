@@ -32,14 +32,10 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         let x = rect.left() + half * (n + 0.5);
         Rect::from_min_max(pos2(x - width / 2.0, bars.top()), pos2(x + width / 2.0, bars.bottom()))
     };
-    let (sums, visit) = (picture.sums(), picture.now.visit);
     let under = |n: f32, rect: Rect| {
         Rect::from_min_size(pos2(rect.left() + half * n, rect.top()), vec2(half - 4.0, rect.height()))
     };
-    let l = named(picture.called(Part::Sum), Some(sums.l));
-    let o = visit.sum_of(sums, picture.component);
-    let o = named(&name_of_sum(picture), Some(o));
-    let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
+    let [(stack, l), (bar_of, o)] = sums(picture);
     // On one line two sums would read as one: in a narrow column each has a line, from below its bar on.
     let places = if is_narrow {
         [(names.translate(vec2(0.0, -line)), Align2::LEFT_CENTER), (names, Align2::RIGHT_CENTER)]
@@ -60,6 +56,16 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     paint_bar(ui, bar(1.0), picture);
     paint_bracket(ui, rect, bar(0.0).union(bar(1.0)), picture);
     paint_first_fault(ui, heads, picture);
+}
+
+/// The numbers of both bars, each with its name.
+pub fn sums(picture: &Picture<'_>) -> [(Name<'static>, String); 2] {
+    let (sums, visit) = (picture.sums(), picture.now.visit);
+    let o = visit.sum_of(sums, picture.component);
+    [
+        (Name::of("stack {0}", Part::Sum), named(picture.called(Part::Sum), Some(sums.l))),
+        (Name::of("bar of {0}", Part::Output), named(&name_of_sum(picture), Some(o))),
+    ]
 }
 
 /// The sum of weighted values: `O`, or `l O` where the text keeps the average.
@@ -246,7 +252,7 @@ fn paint_bracket(ui: &Ui, column: Rect, bars: Rect, picture: &Picture<'_>) {
 }
 
 /// With alpha forgotten: where the first number is wrong, and what it should be.
-fn paint_first_fault(ui: &Ui, line: Rect, picture: &Picture<'_>) {
+pub fn paint_first_fault(ui: &Ui, line: Rect, picture: &Picture<'_>) {
     let Some((index, l, right)) = first_fault(picture) else { return };
     let palette = picture.palette;
     ui.painter().rect_filled(line, 4.0, palette.trouble_soft);
