@@ -40,7 +40,7 @@ struct Painted {
 impl Painted {
     /// It is of what is asked beside the picture of a screen so wide.
     fn is_asked(&self, width: f32) -> bool {
-        TASKS.iter().any(|part| (self.clip.left() - part * width - MARGIN).abs() < 4.0)
+        TASKS.iter().any(|part| (-4.0..MARGIN + 4.0).contains(&(self.clip.left() - part * width)))
     }
 
     fn is_within(&self, place: Rect) -> bool {
