@@ -45,14 +45,18 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::check_output(&arguments.output, "npz", &spec.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
     let algorithm = options::algorithm_of(spec)?;
-    let is_backward = algorithm.is_backward();
+    if spec.arrival.is_some() && arguments.backend != "cpu" {
+        let what = "on a device the order of arrival is its own, which --deterministic fixes; one is chosen where the stepper \
+             computes, --backend cpu";
+        return Err(Failure::bad("--arrival", what));
+    }
     // What has no kernels may have results of any name.
     let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| *known == algorithm)
         && kernels::algorithms(&arguments.backend).contains(&algorithm.name());
     let (input, bytes) = match has_kernel || algorithm::ALL.contains(&&algorithm) {
         true => run(spec, &algorithm, &arguments.backend)?,
         false => {
-            let text = text::Text::of(spec.algorithm(), algorithm);
+            let text = text::Text::of(spec.algorithm(), algorithm.clone());
             match arguments.backend.as_str() {
                 "cpu" => text::run(&text, spec)?,
                 backend => text::run_on_gpu(&text, spec, backend, arguments.deterministic)?,
@@ -60,13 +64,13 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         }
     };
     warn_of_conversion(&input.problem, spec.precision());
-    if is_backward && input.problem.sinks.is_some() {
+    if algorithm.is_backward() && input.problem.sinks.is_some() {
         warn(
             "dSinks, the gradient of the learned sinks, is worked out by its formula in f64: no text has a line for it",
         );
     }
     files::write_bytes(&arguments.output, &bytes)?;
-    options::tell(spec, &input, arguments.json)
+    options::tell(spec, &algorithm, &input, arguments.json)
 }
 
 /// The results of an algorithm that the program has, as an .npz, and the input that they are of.
@@ -78,7 +82,10 @@ fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, V
     }
     let outputs = match backend {
         "cpu" => on_cpu(&input.problem, algorithm, plan)?,
-        backend => on_gpu(&input.problem, algorithm, (precision, spec.splits), backend)?,
+        backend => {
+            let splits = spec.splits.map(|_| spec.setting(algorithm, &input, 0).splits);
+            on_gpu(&input.problem, algorithm, (precision, splits), backend)?
+        }
     };
     warn_of_odd_rows(&input, &outputs, algorithm, precision);
     let bytes = npz(&input, &outputs, precision);

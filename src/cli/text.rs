@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::atomic::AtomicBool;
 
-use ndarray::{Array1, Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
+use ndarray::{Array1, Array2, Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
 
 use crate::attention::expected::{GRADIENTS, SINKS};
 use crate::attention::gradients;
@@ -212,10 +212,11 @@ fn is_column(tensor: &language::Tensor) -> bool {
 
 /// Of the learned sinks, `[heads]`: sums over all rows of all batch entries.
 fn gradients_of_sinks(input: &Input) -> Option<Array1<f64>> {
-    let (problem, d_o) = (&input.problem, input.d_o.as_ref()?);
+    let problem = &input.problem;
     problem.sinks.as_ref()?;
+    let ones = Array2::ones((problem.shape.n_q, problem.shape.d_v));
     let of = |batch: usize, head: usize| {
-        let d_o = d_o.slice(s![batch, head, .., ..]);
+        let d_o = input.d_o.as_ref().map_or(ones.view(), |d_o| d_o.slice(s![batch, head, .., ..]));
         gradients::of_sink(&problem.head(batch, head, Precision::F64), d_o)
     };
     Some((0..problem.shape.heads).map(|head| (0..problem.shape.batch).map(|batch| of(batch, head)).sum()).collect())

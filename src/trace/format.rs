@@ -76,6 +76,13 @@ pub struct Origin {
     /// Logits of learned sinks that were chosen in place of what the file says, as `--sinks` takes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sinks: Option<String>,
+    /// The order in which thread blocks add to what they share, as `--arrival` takes it, where it is another than that of the
+    /// text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<String>,
+    /// The gradient of the output that was chosen in place of that of the file, as `--grad` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grad: Option<String>,
     /// `q` where the queries were put in place of the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,

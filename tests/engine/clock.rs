@@ -4,7 +4,7 @@ use std::fs;
 
 use tilescope::attention::{Mask, Precision, Shape};
 use tilescope::clock::{GridQuestion, Modelled, Order, Roof, makespan, share_of_waves};
-use tilescope::schedule::spec::Choice;
+use tilescope::schedule::spec::{Choice, Splits};
 use tilescope::schedule::{Hardware, OnChip, RunSpec, Tiling, algorithm, hardware};
 
 fn question(name: &str, shape: Shape, tiling: Tiling, chip: &str) -> GridQuestion {
@@ -197,7 +197,7 @@ fn no_bound_is_above_a_measured_time() {
             let spec = RunSpec {
                 precision: row["precision"].as_str().and_then(Precision::parse),
                 causal: row["causal"].as_bool(),
-                splits: (name == "split-kv").then(|| size("splits")),
+                splits: (name == "split-kv").then(|| Splits::Count(size("splits"))),
                 ..RunSpec::default()
             };
             for tiling in [Tiling { br: 16, bc: 16 }, Tiling { br: 64, bc: 64 }, B128] {

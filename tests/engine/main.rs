@@ -5,6 +5,7 @@
 mod common;
 
 mod appended;
+mod arrival;
 mod captured;
 mod clock;
 mod e4m3_gradients;

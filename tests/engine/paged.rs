@@ -116,7 +116,7 @@ proptest! {
         (plan, size) in (common::any_plans(), 1usize..12),
         (splits, heads) in (1usize..5, 1usize..4),
     ) {
-        let setting = Setting { plan: common::in_pages(plan, size), splits, heads };
+        let setting = Setting { splits, heads, ..Setting::new(common::in_pages(plan, size)) };
         let plain = Setting { plan: Plan { pages: None, ..setting.plan.clone() }, ..setting.clone() };
         for of in algorithm::of_program() {
             let (closed, wanted) = (of.closed_form_of(&setting), entries_by_key(of, &setting));

@@ -371,7 +371,7 @@ fn after_the_last_beat_comes_an_end() {
 fn counts_say_their_scope() {
     let harness = open_with(&place("real"));
     let scope = value(&harness, "scope");
-    assert!(scope.starts_with("head 8 of 9; flash2 4x4, f32"), "{scope}");
+    assert!(scope.starts_with("head 8 of 9; one program of 4; flash2 4x4, f32"), "{scope}");
     let bytes = harness.state().document().scene().unwrap().closed_form.hbm_bytes();
     let all = value(&harness, "all heads");
     assert!(all.contains("all 9 heads") && all.contains(&kib(9 * bytes)), "{all}");

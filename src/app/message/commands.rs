@@ -17,6 +17,7 @@ use crate::app::message::strip::StripMessage;
 use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
 use crate::app::message::window::{Arrangement, Edge, ODD_ROWS, Overlay, Zoom};
+use crate::app::run::flows::CountsAsked;
 use crate::app::run::lock::Lock;
 use crate::app::run::source::Source;
 use crate::app::tongue::words::tr;
@@ -98,6 +99,9 @@ pub static TABLE: &[Entry] = &[
     entry("Look", "Swap the two runs that are compared", &[], Message::Compare(CompareMessage::Swap)),
     entry("Look", "Compare: flash2 moves more than flash1", &[], Message::Compare(CompareMessage::Surprise(0))),
     entry("Look", "Compare: flash1 moves more than standard", &[], Message::Compare(CompareMessage::Surprise(1))),
+    entry("Look", "Bytes of all heads, or of this run's", &[], Message::Counts(CountsAsked::AllHeads)),
+    entry("Look", "Pin this run as the baseline of bytes", &[], Message::Counts(CountsAsked::Pin)),
+    entry("Look", "Unpin the baseline of bytes", &[], Message::Counts(CountsAsked::Unpin)),
     entry("Look", "Row above", &[(NONE, Key::ArrowUp)], Message::SelectRow(-1)),
     entry("Look", "Row below", &[(NONE, Key::ArrowDown)], Message::SelectRow(1)),
     entry("Look", "Fold or show the left side", &[(ALT, Key::OpenBracket)], Message::Fold(Edge::Left)),

@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::Motion;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
@@ -257,7 +258,7 @@ impl App {
             egui::CentralPanel::default().frame(frame).show(ui, |ui| match shown {
                 Some(shown) if shown.picture == BeatPicture::Figure && !self.hides_figure => own_picture(ui, &shown),
                 Some(shown) if shown.picture == BeatPicture::Chart && !self.hides_figure => {
-                    bytes::projected(ui, &look, messages);
+                    bytes::projected(ui, &look, &self.view.counts, messages);
                 }
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });

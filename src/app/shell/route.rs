@@ -74,6 +74,11 @@ impl App {
             }
             Message::Compare(message) => self.compare_message(ctx, message),
             Message::View(message) => self.view.carry_out(message),
+            Message::Counts(message) => {
+                if let Some(scene) = self.document.scene() {
+                    self.view.counts.carry_out(message, scene);
+                }
+            }
             Message::Strip(message) => {
                 let len = self.document.scene().map_or(0, |scene| scene.schedule().len());
                 self.strip.carry_out(message, self.player.cursor(), len);

@@ -212,7 +212,7 @@ impl App {
     fn panels(&mut self, ui: &mut Ui, messages: &mut Vec<Message>) {
         let panel = |ui: &Ui| Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 4));
         Panel::top("top").exact_size(theme::TOP_BAR).frame(panel(ui)).resizable(false).show(ui, |ui| {
-            top_bar::show(ui, &self.document, messages);
+            top_bar::show(ui, &self.document, &self.view.counts, messages);
         });
         if let Some(text) = self.document.notice() {
             top_bar::notice(ui, &words::say(ui.ctx(), text), messages);

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::names::Role;
 use super::packed::{self, Packed};
 use super::paged;
-use super::told::Fact;
+use super::told::{Fact, GradSource};
 use super::word::Word;
 use super::{Input, Reading, about, appended, modifiers, understood};
 use crate::attention::{Diagonal, Pages, Problem, Shape};
@@ -301,6 +301,8 @@ impl Making<'_> {
             );
         }
         input.d_o = Some(tensor);
+        input.told.grad = Some(GradSource::Array);
+        input.told.by_file(Fact::Grad);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use crate::schedule::hardware::DEFAULT as CHIP;
 use crate::sentence::Sentence;
 
 use super::values::{align, diagonal, hardware, layout, number, precision, seed, text, truth, whole, window};
-use super::{ALGORITHM, MOST_SPLITS, RunSpec};
+use super::{ALGORITHM, RunSpec};
 
 /// One choice, by the name that it has as an option and in a scene.
 pub struct Choice {
@@ -74,7 +74,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 35] = [
+pub const CHOICES: [Choice; 37] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -104,8 +104,12 @@ pub const CHOICES: [Choice; 35] = [
         "Rows of a query block"),
     choice!("bc" "N", bc, |said| whole("bc", said, 1..=usize::MAX), ToString::to_string,
         "Keys of a key block"),
-    choice!("splits" "N" = "2", splits, |said| whole("splits", said, 1..=MOST_SPLITS), ToString::to_string,
-        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096"),
+    choice!("splits" "N" = "2", splits, str::parse, ToString::to_string,
+        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096; or \
+         rule: as many as flash-attention 2 takes for this grid of thread blocks on this GPU (--hardware)"),
+    choice!("arrival" "ORDER" = "in-order", arrival, str::parse, ToString::to_string,
+        "The order in which thread blocks add to what they share (dQ of flash2-backward): in-order, the same bits in every run \
+         as a deterministic kernel has, or shuffled:SEED, as atomic additions on a GPU may come"),
     choice!("batch" "N", batch, |said| whole("batch", said, 0..=usize::MAX), ToString::to_string,
         "The batch entry, from 0"),
     choice!("head" "N", head, |said| whole("head", said, 0..=usize::MAX), ToString::to_string,
@@ -160,6 +164,9 @@ pub const CHOICES: [Choice; 35] = [
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
         "Seed of a dropout without a `keep` mask: Philox 4x32-10, the very weights that PyTorch's memory-efficient attention \
          drops after torch.manual_seed(N)"),
+    choice!("grad" "WHICH", grad, str::parse, ToString::to_string,
+        "The gradient dO of the output, for a backward pass, in place of that of the input: ones, random (of the seed of the \
+         run, as a random: input has it) or random:SEED; ones where neither says it"),
     choice!("precision" "FORMAT" = "f32", precision, precision, ToString::to_string,
         "f64, f32, f16, bf16 or e4m3 (fp8), and with commas what differs: bf16,O=f32 keeps O wider, acc=f16 is of \
          accumulators and values on chip, e4m3,scales=block divides each block of Q, K and V by its largest / 448"),

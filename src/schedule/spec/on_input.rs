@@ -10,7 +10,7 @@ use crate::attention::{Input, Mask, Pages, Problem, ProblemError, Shape, Window}
 use crate::schedule::{Algorithm, DropoutCost, PagesOfBatch, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads, paged, varlen};
+use super::{Bias, KeyLengths, KeySource, Lengths, OutputGrad, RunSpec, Sinks, Slopes, pack_heads, paged, varlen};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -54,6 +54,9 @@ impl RunSpec {
             let keep = keep.map_or(by_seed, Keep::Given);
             problem.dropout = Some(Dropout { rate, keep });
         }
+        if let Some(grad) = self.grad {
+            grad.apply(input, self.seed());
+        }
         if let Some(size) = self.page_size {
             paged::apply(size, input);
         }
@@ -78,8 +81,9 @@ impl RunSpec {
     /// What the file of `input` computed is comparable with this run: nothing is chosen in place of what it says of
     /// itself. Of a file that says nothing, what is chosen is what it was computed under.
     pub fn keeps_to(&self, input: &Input) -> bool {
-        // How the batch is laid out changes no number.
-        self.chosen().all(|fact| fact == Fact::Varlen) || input.told.facts.values().all(|by| *by != By::File)
+        // How the batch is laid out changes no number, and O has no need of dO.
+        self.chosen().all(|fact| matches!(fact, Fact::Varlen | Fact::Grad))
+            || input.told.facts.values().all(|by| *by != By::File)
     }
 
     /// What is chosen in place of what an input says.
@@ -103,6 +107,7 @@ impl RunSpec {
             (Fact::Sinks, self.sinks.is_some()),
             (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
+            (Fact::Grad, self.grad.is_some()),
         ];
         chosen.into_iter().filter_map(|(fact, is_chosen)| is_chosen.then_some(fact))
     }
@@ -131,6 +136,7 @@ impl RunSpec {
             sinks: self.sinks.clone(),
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
+            grad: self.grad.map(|grad| grad.seeded(self.seed)),
             ..Self::default()
         }
     }
@@ -206,6 +212,7 @@ impl RunSpec {
             })
         };
         self.dropout.take_if(|rate| is_own(*rate));
+        self.grad.take_if(|grad| *grad == OutputGrad::Ones && input.d_o.is_none());
         self
     }
 
@@ -300,7 +307,8 @@ impl RunSpec {
         let tiling: Tiling = self.tiling(algorithm, &varlen::longest(&shape, &mask));
         let plan = Plan::new(shape.n_q.max(1), shape.n_k.max(1), shape.d, tiling, self.precision());
         let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band(&shape, batch));
-        Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
+        let (splits, arrival) = (self.splits(algorithm, &shape, &plan), self.arrival(algorithm));
+        Setting { splits, arrival, heads: algorithm.heads(&shape), plan }
     }
 
     /// The sizes of the problem that is run on an input of this shape.
@@ -347,7 +355,7 @@ impl RunSpec {
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
         let sizes = self.shape_and_mask_of(input);
-        let Setting { plan, splits, heads } = self.on_sizes(algorithm, sizes, batch);
+        let Setting { plan, splits, heads, arrival } = self.on_sizes(algorithm, sizes, batch);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,
@@ -364,7 +372,7 @@ impl RunSpec {
             pages: self.pages_of(input).map(|pages| PagesOfBatch { pages, batch }),
             ..plan
         };
-        Setting { plan, splits, heads }
+        Setting { plan, splits, heads, arrival }
     }
 }
 

@@ -9,6 +9,7 @@ use eframe::egui::{self, Align, Align2, Key, Layout, Modifiers, Rect, RichText, 
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::float::column;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::Motion;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -425,6 +426,12 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
         draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
     };
+    let made = |ui: &mut Ui, by: MadeBy, name: &str, value: &str, tip: &str| {
+        ui.horizontal(|ui| {
+            made_by::mark(ui, by);
+            row(ui, name, value, tip);
+        });
+    };
     let ctx = ui.ctx().clone();
     let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
     let step = of(side.look.snapshot.cursor, side.look.scene.schedule().len());
@@ -437,16 +444,28 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
     let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
-    row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
-    row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
+    made(
+        ui,
+        MadeBy::Counted,
+        "SRAM peak",
+        &peak,
+        "Bytes of live buffers at their most; ! where they do not fit the chip.",
+    );
+    made(
+        ui,
+        MadeBy::Counted,
+        "FLOPs",
+        &compact(total.traffic.flops.total()),
+        "Floating-point operations of all kinds.",
+    );
     let rescales = match side.rescales {
         None => "...".into(),
         Some(Rescales { of: 0, .. }) => tr(ui.ctx(), "none").to_owned(),
         Some(Rescales { rows, of: visits }) => of(rows, visits),
     };
-    row(ui, "row rescales", &rescales, RESCALES);
+    made(ui, MadeBy::Computed, "row rescales", &rescales, RESCALES);
     let (name, error, tip) = error(&ctx, side.look.check);
-    row(ui, name, &error, &tip);
+    made(ui, MadeBy::Computed, name, &error, &tip);
 }
 
 /// The error of O at the end, or of the gradient that is closest to its bound: of what, how much, and what it means.
@@ -485,10 +504,14 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let name = tr(ui.ctx(), "HBM bytes so far");
     let wide = |text: &str, font| painter.layout_no_wrap(text.to_owned(), font, palette.ink).size().x;
     // Projected beside a task there is no room for both, and the numbers have their unit.
-    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < words.width() {
+    let room = words.width() - made_by::WIDTH;
+    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < room {
         fit_text(painter, words, Align2::LEFT_CENTER, name, font, palette.faint_ink);
     }
-    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let numbers = words.with_min_x(words.left() + made_by::WIDTH);
+    let wide = fit_text(painter, numbers, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let before = pos2(words.right() - wide - made_by::WIDTH / 2.0, words.center().y);
+    made_by::at(ui, before, side.letter, MadeBy::Counted);
     let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
     let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
     painter.rect_filled(part(total), 2.0, palette.accent_soft);

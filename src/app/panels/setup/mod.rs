@@ -25,8 +25,8 @@ use crate::app::run::settings::Settings;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::precision::OFFERED;
 use crate::attention::{Format, Input, Precision, Shape};
-use crate::schedule::hardware;
-use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
+use crate::schedule::spec::{MOST_SPLITS, RunSpec, Splits};
+use crate::schedule::{Arrival, hardware};
 
 pub static PANEL: Panel = Panel {
     id: "setup",
@@ -49,6 +49,12 @@ pub static PANEL: Panel = Panel {
 /// What a batch in one schedule is called.
 const VARLEN: &str = "The batch as one schedule";
 
+/// What splits by the rule are called.
+const BY_RULE: &str = "Splits by FlashAttention-2's rule";
+
+/// What an order of arrival by a seed is called.
+const SHUFFLED: &str = "Additions arrive in a shuffled order";
+
 /// What packed query heads are called.
 const PACKED: &str = "Query heads as rows";
 
@@ -58,8 +64,11 @@ const INPUT: Section = Section {
     choices: &["First tokens", "Head", "Key/value head", "Batch entry", VARLEN, PACKED],
     is_open: false,
 };
-const BLOCKS: Section =
-    Section { name: "Blocks", choices: &["Block rows br", "Block keys bc", "Splits of the keys"], is_open: true };
+const BLOCKS: Section = Section {
+    name: "Blocks",
+    choices: &["Block rows br", "Block keys bc", "Splits of the keys", BY_RULE, SHUFFLED],
+    is_open: true,
+};
 const MASK: Section =
     Section { name: "Mask", choices: &["Causal mask", "Sliding window", "Padding mask", "Other masks"], is_open: true };
 const SCORES: Section = Section { name: "Scores", choices: &scores::NAMES, is_open: false };
@@ -79,7 +88,8 @@ pub fn names(document: &Document) -> Vec<&'static str> {
     let shape = input.problem.shape;
     let has = |name: &str| match name {
         "First tokens" => settings.run.has_exact_prefix(&input.problem),
-        "Splits of the keys" => settings.algorithm.has_splits(),
+        "Splits of the keys" | BY_RULE => settings.algorithm.has_splits(),
+        SHUFFLED => settings.algorithm.depends_on_arrival(),
         "Head" => shape.heads > 1,
         "Key/value head" => has_groups(&shape) && !settings.run.packs_heads(),
         "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
@@ -131,8 +141,9 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         draw::caption(ui, &fill(&ctx, text, &[&first, &(first + heads - 1), &head]));
     }
     let Shape { n_q, n_k, .. } = settings.run.shape(input);
-    let said = said::blocks(&ctx, &settings, &opened);
-    BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k)));
+    let splits = settings.setting(input).splits;
+    let said = said::blocks(&ctx, &settings, &opened, splits);
+    BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k), splits));
     let own = settings.run.mask(&input.problem.mask, shape.n_k);
     let mut chosen = own.clone();
     let said = said::mask(&ctx, &own, &opened.run.mask(&input.problem.mask, shape.n_k));
@@ -188,15 +199,53 @@ fn of_input(ui: &mut Ui, settings: &mut Settings, input: &Input) {
     }
 }
 
-fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize)) {
+/// `splits` is how many there are now.
+fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize), splits: usize) {
     let (algorithm, run) = (&settings.algorithm, &mut settings.run);
     grid(ui, "blocks", |ui| {
         number(ui, "Block rows br", run.br.get_or_insert(1), 1..=n_q);
         number(ui, "Block keys bc", run.bc.get_or_insert(1), 1..=n_k);
         if algorithm.has_splits() {
-            number(ui, "Splits of the keys", run.splits.get_or_insert(SPLITS), 1..=n_k.min(MOST_SPLITS));
+            let mut count = splits;
+            number(ui, "Splits of the keys", &mut count, 1..=n_k.min(MOST_SPLITS));
+            if count != splits {
+                run.splits = Some(Splits::Count(count));
+            }
         }
     });
+    if algorithm.has_splits() {
+        let mut is_by_rule = run.splits == Some(Splits::Rule);
+        let response = ui.checkbox(&mut is_by_rule, tr(ui.ctx(), BY_RULE).to_owned());
+        offer(ui, BY_RULE, &response);
+        if response.changed() {
+            run.splits = Some(if is_by_rule { Splits::Rule } else { Splits::Count(splits) });
+        }
+    }
+    if algorithm.depends_on_arrival() {
+        arrival(ui, run);
+    }
+}
+
+/// Additions come in the order of the text, or by a seed.
+fn arrival(ui: &mut Ui, run: &mut RunSpec) {
+    let mut seed = match run.arrival {
+        Some(Arrival::Shuffled(seed)) => Some(seed),
+        _ => None,
+    };
+    let mut is_shuffled = seed.is_some();
+    let response = ui.checkbox(&mut is_shuffled, tr(ui.ctx(), SHUFFLED).to_owned());
+    offer(ui, SHUFFLED, &response);
+    if response.changed() {
+        seed = is_shuffled.then_some(0);
+    }
+    if let Some(seed) = &mut seed {
+        let name = tr(ui.ctx(), "Seed of the order").to_owned();
+        ui.horizontal(|ui| {
+            let label = ui.label(&name);
+            ui.add(egui::DragValue::new(seed).speed(0.1)).labelled_by(label.id);
+        });
+    }
+    run.arrival = seed.map(Arrival::Shuffled);
 }
 
 /// Names and numbers in two columns.

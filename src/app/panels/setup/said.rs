@@ -24,14 +24,14 @@ pub(super) fn input(ctx: &Context, now: &Settings, before: &Settings, shape: &Sh
     SectionSaid { text: parts.join(", "), is_default }
 }
 
-pub(super) fn blocks(ctx: &Context, now: &Settings, before: &Settings) -> SectionSaid {
+/// `splits` is how many there are.
+pub(super) fn blocks(ctx: &Context, now: &Settings, before: &Settings, splits: usize) -> SectionSaid {
     let (tiling, has_splits) = (now.tiling(), now.algorithm.has_splits());
     let mut text = format!("{} x {}", tiling.br, tiling.bc);
-    let splits = [now, before].map(|settings| settings.run.splits(&now.algorithm));
     if has_splits {
-        text = format!("{text}, {}", fill(ctx, "{0} {0|split|splits}", &[&splits[0]]));
+        text = format!("{text}, {}", fill(ctx, "{0} {0|split|splits}", &[&splits]));
     }
-    SectionSaid { text, is_default: tiling == before.tiling() && (!has_splits || splits[0] == splits[1]) }
+    SectionSaid { text, is_default: tiling == before.tiling() && (!has_splits || now.run.splits == before.run.splits) }
 }
 
 /// What hides keys by their indices; `own` is what the input says itself.
