@@ -8,7 +8,7 @@ use super::*;
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{By, Fact, GradSource, Layout, Understood, preset, random};
 use crate::attention::{Input, Mask};
-use crate::schedule::{DropoutCost, Plan, algorithm, hardware};
+use crate::schedule::{DropoutCost, Plan, algorithm, hardware, tiling};
 
 /// A name, texts that it takes, and texts that it refuses with a part of what is said of them.
 type Case = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 36] = [
+const CASES: [Case; 37] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -179,7 +179,7 @@ fn splits_by_the_rule_follow_the_grid_and_the_chip() {
     };
     let shape = Shape { batch: 1, heads: 9, kv_heads: 3, ..Shape::single(1, 64 * 128, 64) };
     let of = |spec: &RunSpec, shape: &Shape| spec.on_shape(split, shape, &Mask::default(), 0).splits;
-    let rule = |sms, blocks, n| crate::schedule::tiling::splits(sms, blocks, n);
+    let rule = |sms, blocks, n| tiling::splits(sms, blocks, n);
     assert_eq!((of(&spec("a100-80gb"), &shape), rule(216, 9, 64)), (22, 22));
     assert_eq!(of(&spec("t4"), &shape), rule(80, 9, 64));
     let packed = RunSpec { pack_heads: Some(true), ..spec("a100-80gb") };

@@ -136,7 +136,7 @@ mod tests {
                 if let Some((i, j)) = at_scores.and_then(|step| step.place.tile()) {
                     let (rows, cols) = (scene.plan().rows(i), scene.plan().cols(j));
                     let (q, k) = (problem.q.slice(s![0, 0, rows, ..]), problem.k.slice(s![0, 0, cols, ..]));
-                    let want = q.dot(&k.t()) * problem.scale;
+                    let want: Array2<f64> = q.dot(&k.t()) * problem.scale;
                     let shown = snapshot.view.get("S").unwrap_or_else(|| panic!("{name} step {cursor}: no S"));
                     assert!(close(shown, &want), "{name} step {cursor}: S");
                     scores += 1;

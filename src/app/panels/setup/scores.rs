@@ -138,7 +138,7 @@ fn own(ctx: &Context, choice: &Choice, input: &Input) -> String {
         "sinks" => has_own(problem.sinks.is_some()),
         "dropout" => number(problem.dropout.as_ref().map(|own| own.rate)),
         _ => match problem.dropout.as_ref().map(|own| &own.keep) {
-            Some(Keep::Seed(seed)) => seed.to_string(),
+            Some(Keep::Seed(stream)) => stream.seed.to_string(),
             _ => choice.default.unwrap_or_default().to_owned(),
         },
     }
