@@ -3,7 +3,7 @@
 
 use crate::stage_support::{open_as, open_with, options, presented_picture, press, value, word};
 use eframe::egui::epaint::{Shape, TextShape};
-use eframe::egui::{Key, Modifiers, Rect, Vec2, vec2};
+use eframe::egui::{FontFamily, Key, Modifiers, Rect, Vec2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tilescope::app::{App, AppOptions, OpenLesson, Theme};
@@ -16,6 +16,9 @@ const SMALLEST_SAID: f32 = 1.0 / 40.0;
 /// That of what is written in the picture. A word at an axis is as large as its token and a number as its cell: which one is
 /// meant is told by its place and its outline, and Middle and Near write the one that is looked at larger.
 const SMALLEST_MARK: f32 = 14.0 / 720.0;
+
+/// That of an index or a power, which TeX sets at 0.55 of its word: of an index within one, in the smallest line.
+const SMALLEST_INDEX: f32 = 0.55 * 12.0 / 400.0;
 
 /// The share of the width at the left edge of what is asked, as a rule and where reasons are long, and the margin there.
 const TASKS: [f32; 2] = [0.62, 0.5];
@@ -35,12 +38,14 @@ pub struct Painted {
     pub clip: Rect,
     is_cut: bool,
     size: f32,
+    /// A sign of a formula, or an index.
+    is_set: bool,
 }
 
 impl Painted {
     /// It is of what is asked beside the picture of a screen so wide.
     fn is_asked(&self, width: f32) -> bool {
-        TASKS.iter().any(|part| (self.clip.left() - part * width - MARGIN).abs() < 4.0)
+        TASKS.iter().any(|part| (-4.0..MARGIN + 4.0).contains(&(self.clip.left() - part * width)))
     }
 
     fn is_within(&self, place: Rect) -> bool {
@@ -58,10 +63,19 @@ fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
             };
             let lines: Vec<Rect> = galley.rows.iter().map(place).filter(Rect::is_positive).collect();
             let size = galley.job.sections.iter().map(|section| section.format.font_id.size).fold(0.0, f32::max);
+            let is_set =
+                galley.job.sections.iter().any(|section| matches!(section.format.font_id.family, FontFamily::Name(_)));
             // A formula stands in the gap of its line.
             let has_formula = galley.text().contains("\u{a0}\u{a0}");
             if lines.iter().any(|line| clip.intersects(*line)) && !has_formula {
-                found.push(Painted { text: galley.text().to_owned(), lines, clip, is_cut: galley.elided, size });
+                found.push(Painted {
+                    text: galley.text().to_owned(),
+                    lines,
+                    clip,
+                    is_cut: galley.elided,
+                    size,
+                    is_set,
+                });
             }
         }
         _ => {}
@@ -108,7 +122,11 @@ fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
             faults.push(format!("{text:?} leaves its place"));
         }
         let is_said = one.is_asked(screen.width()) || one.is_within(sentence) || one.is_within(second);
-        let least = if is_said { SMALLEST_SAID } else { SMALLEST_MARK };
+        let least = match (is_said, one.is_set) {
+            (_, true) => SMALLEST_INDEX,
+            (true, false) => SMALLEST_SAID,
+            (false, false) => SMALLEST_MARK,
+        };
         if one.size < least * screen.height() {
             faults.push(format!("{text:?} is small: {} of {}", one.size, screen.height()));
         }
@@ -132,6 +150,9 @@ fn faults_of(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> 
             let at = format!("{}{}", theme.name(), if is_voting { ", voting" } else { "" });
             all.extend(faults(harness, language).into_iter().map(|fault| format!("{at}: {fault}")));
         }
+    }
+    if has_choices {
+        press(harness, Modifiers::NONE, Key::V);
     }
     press(harness, Modifiers::NONE, Key::T);
     harness.run_steps(20);

@@ -148,6 +148,8 @@ impl App {
         }
         if options.is_presenting {
             self.carry_out(ctx, Message::Talk(TalkMessage::Here));
+            // Nothing was on screen before it.
+            self.talk.iter_mut().flat_map(|talk| &mut talk.before).for_each(|before| before.stage = None);
         }
     }
 }

@@ -42,7 +42,10 @@ fn asked(ui: &mut Ui, talk: &mut Talk, lesson: &mut OpenLesson, messages: &mut V
         (Some(vote), Some(predict)) => {
             task::task(ui, "Predict", &predict.question);
             tally::show(ui, vote, &lesson.choices(), revealed.is_some(), messages);
-            revealed.into_iter().for_each(|revealed| lesson::answer(ui, lesson, revealed));
+            // Which is right is marked among them.
+            if let Some(revealed) = revealed {
+                prose::line(ui, &revealed.feedback, task::size(ui));
+            }
             return;
         }
         _ => lesson::tasks(ui, lesson, messages),
@@ -97,9 +100,13 @@ fn fitted(ui: &mut Ui, asking: Asking, add: impl FnOnce(&mut Ui)) -> bool {
             prose::close_lines(ui);
             ui.spacing_mut().interact_size.y = 0.0;
         }
+        // Controls keep their size, and the lines between them stand closer.
+        if part < 1.0 - 1.5 * STEP {
+            prose::close_lines(ui);
+        }
         add(ui);
     });
-    let least = if asking.is_read() { LEAST_TEXT } else { 1.0 - STEP };
+    let least = if asking.is_read() { LEAST_TEXT } else { 1.0 - 2.0 * STEP };
     let is_over = shown.content_size.y > shown.inner_rect.height() + 0.5;
     if part > least && is_over {
         ui.data_mut(|data| data.insert_temp(id, (part - STEP).max(LEAST_TEXT)));
@@ -231,7 +238,7 @@ impl App {
             // Reasons that are too long for that in the smallest type have more of the width.
             let screen = ctx.content_rect().size().round();
             let at = (lesson.key.clone(), lesson.position.beat, screen.x as u32, screen.y as u32);
-            let id = egui::Id::unique(("long reasons", at));
+            let id = egui::Id::unique(("long reasons", at, talk.vote.is_some()));
             let asking = Asking { is_settled: lesson.is_settled(), is_voted_on: talk.vote.is_some() };
             let is_long = asking.is_settled && ctx.data(|data| data.get_temp(id)).unwrap_or(false);
             let width = ui.available_width() * if is_long { LONG_TASK } else { TASK };

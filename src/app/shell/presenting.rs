@@ -54,7 +54,7 @@ impl App {
 
     fn before(&self, ctx: &Context) -> Before {
         let Selection { query, key } = self.selection;
-        let stage = self.document.scene().map(|_| StageBefore {
+        let stage = StageBefore {
             kept: (!self.document.is_opening()).then(|| self.document.kept()),
             landing: Landing { at: Some(At::Step(self.player.cursor())), row: Some(query), key },
             distance: self.view.distance,
@@ -64,8 +64,8 @@ impl App {
             side: self.side,
             hides_figure: self.hides_figure,
             beat: self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)),
-        });
-        Before { zoom: ctx.zoom_factor(), stage }
+        };
+        Before { zoom: ctx.zoom_factor(), stage: Some(stage) }
     }
 
     /// The beat and the stage are given back as they were, whatever was shown meanwhile.

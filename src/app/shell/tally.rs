@@ -1,6 +1,6 @@
 //! The vote of a class beside the picture: each choice whole, its hands as a bar below it.
 
-use eframe::egui::{Align2, Key, Modifiers, Rect, Sense, Ui, pos2, vec2};
+use eframe::egui::{Align2, Key, Modifiers, Rect, Response, Sense, Ui, vec2};
 
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
@@ -31,11 +31,11 @@ pub fn show(ui: &mut Ui, vote: &mut Vote, choices: &[Choice], is_revealed: bool,
     for (index, choice) in choices.iter().enumerate() {
         let counts: Vec<u32> = vote.rounds.iter().filter_map(|round| round.get(index).copied()).collect();
         let mark = if is_revealed && choice.is_right { "\u{221a} " } else { "" };
-        if option(ui, &format!("{}  {mark}{}", index + 1, choice.text), choice, &counts, most) {
+        if is_revealed {
+            told(ui, index + 1, choice);
+            bars(ui, choice, &counts, most, Sense::hover());
+        } else if option(ui, index + 1, choice, &counts, most) {
             vote.add(index, 1);
-        }
-        if let Some(thought) = choice.misconception.as_ref().filter(|_| is_revealed) {
-            prose::line(ui, thought, task::size(ui).min(theme::BODY));
         }
     }
     // What was answered is not voted on again.
@@ -52,17 +52,35 @@ pub fn show(ui: &mut Ui, vote: &mut Vote, choices: &[Choice], is_revealed: bool,
     });
 }
 
-/// One choice over the whole width, a bar for each round below it, as long as its share of the `most` hands. Gives whether
-/// it was clicked.
-fn option(ui: &mut Ui, text: &str, choice: &Choice, counts: &[u32], most: u32) -> bool {
+/// A choice once the answer is there: whether it is right, or the thought that led to it.
+fn told(ui: &mut Ui, number: usize, choice: &Choice) {
+    let mark = if choice.is_right { "\u{221a} " } else { "" };
+    let text = match &choice.misconception {
+        Some(thought) => {
+            // What is a sentence ends at the colon, and not before it.
+            let choice = choice.text.trim_end_matches(['.', '。']);
+            fill(ui.ctx(), "{0}: {1}", &[&format!("**{choice}**"), thought])
+        }
+        None => choice.text.clone(),
+    };
+    prose::line(ui, &format!("{number}  {mark}{text}"), task::size(ui).min(theme::BODY));
+}
+
+/// A choice over the whole width, its bars below. Gives whether it was clicked.
+fn option(ui: &mut Ui, number: usize, choice: &Choice, counts: &[u32], most: u32) -> bool {
     let palette = Palette::of(ui);
-    let mut job = prose::job(ui, text, task::size(ui).min(theme::BODY));
+    let mut job = prose::job(ui, &format!("{number}  {}", choice.text), task::size(ui).min(theme::BODY));
     job.wrap.max_width = ui.available_width();
     let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
-    let size = vec2(ui.available_width(), galley.size().y + BARS);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y), Sense::click());
     ui.painter().galley(rect.min, galley, palette.ink);
-    let bars = Rect::from_min_max(pos2(rect.left(), rect.bottom() - BARS), rect.max);
+    bars(ui, choice, counts, most, Sense::click()).clicked() || response.clicked()
+}
+
+/// A bar for each round, as long as its share of the `most` hands, with the counts at the right.
+fn bars(ui: &mut Ui, choice: &Choice, counts: &[u32], most: u32, sense: Sense) -> Response {
+    let palette = Palette::of(ui);
+    let (bars, response) = ui.allocate_exact_size(vec2(ui.available_width(), BARS), sense);
     let shown = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(" > ");
     let (font, right) = (theme::figures(theme::LABEL), bars.right_center());
     let number = ui.painter().text(right, Align2::RIGHT_CENTER, &shown, font, palette.ink);
@@ -74,5 +92,5 @@ fn option(ui: &mut Ui, text: &str, choice: &Choice, counts: &[u32], most: u32) -
         ui.painter().rect_filled(bar, 2.0, if is_last { palette.accent } else { palette.done });
     }
     draw::describe(&response, &fill(ui.ctx(), "votes for {0}", &[&choice.text]), &shown);
-    response.clicked()
+    response
 }
