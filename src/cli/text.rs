@@ -20,6 +20,7 @@ use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
 use super::run::{add_saturated, warn_of_saturated};
+use super::run_errors::RunErrors;
 
 /// An algorithm as a text, under the name that it was asked for.
 pub struct Text<'n> {
@@ -63,8 +64,9 @@ pub fn of_fault(algorithm: &Algorithm, name: &str, fault: &Fault) -> Failure {
     Failure::Bad(format!("{name}: {fault}{advice}"))
 }
 
-/// `tilescope run` with a text: every output that it names, as an .npz. Gives the input, for what is said of it.
-pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec<u8>), Failure> {
+/// `tilescope run` with a text: every output that it names, as an .npz. Gives the input and the errors, for what is said of
+/// them.
+pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
     if backend != "cpu" {
         let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
         return Err(Failure::Bad(what));
@@ -75,11 +77,11 @@ pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec
     let of_group = |setting| Setting { heads: shape.group(), ..setting };
     let settings = (0..shape.batch).map(|batch| of_group(spec.setting(&text.algorithm, &input, batch)));
     let settings: Vec<Setting> = settings.collect();
-    let bytes = match spec.precision() {
+    let (bytes, errors) = match spec.precision() {
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
         precision => outputs::<f32>(text, &input, &settings, precision)?,
     };
-    Ok((input, bytes))
+    Ok((input, bytes, errors))
 }
 
 /// The results of all heads by name, in the order of the input's axes: shape and values.
@@ -91,10 +93,11 @@ fn outputs<T: Real>(
     input: &Input,
     settings: &[Setting],
     precision: Precision,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<(Vec<u8>, RunErrors), Failure> {
     let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
     let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
+    let mut errors = RunErrors::default();
     let go_on = || {
         done += 1;
         progress.at(done);
@@ -104,11 +107,12 @@ fn outputs<T: Real>(
         add_saturated(&mut saturated, &machine.saturated());
         collect(&text.algorithm, &schedule.setting, machine, &mut results);
         told.note(group, schedule, machine);
+        errors.note(group, schedule, machine);
     });
     run.map_err(|fault| text.fault(&fault))?;
     warn_of_saturated(&saturated);
     told.warn(text.name, &text.algorithm);
-    Ok(npz(input, results, precision))
+    Ok((npz(input, results, precision), errors))
 }
 
 /// Queries or keys above which `run` holds no result against an exact one, which costs O(N^2 d) in f64.

@@ -9,6 +9,7 @@ mod arrival;
 mod captured;
 mod clock;
 mod golden;
+mod gradients;
 mod inputs;
 mod lessons;
 mod masks;
