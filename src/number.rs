@@ -21,6 +21,12 @@ pub fn apart(a: f64, b: f64) -> [String; 2] {
     (4..17).map(written).find(differ).unwrap_or_else(|| written(17))
 }
 
+/// What is left of the first number after the second, as they stand on screen: who subtracts there gets this.
+pub fn difference_shown(a: f64, b: f64) -> f64 {
+    let shown = |x: f64| short(x).parse().unwrap_or(x);
+    shown(a) - shown(b)
+}
+
 /// `count` significant digits.
 fn digits(x: f64, count: usize) -> String {
     if x.is_nan() {
@@ -98,20 +104,30 @@ pub fn compact(n: u64) -> String {
     format!("{} {prefix}", short(value))
 }
 
-/// The unit that bytes are written in.
+/// The unit that numbers of bytes or counts are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit {
     pub name: &'static str,
-    bytes: u64,
+    size: u64,
 }
 
 const UNITS: [Unit; 6] = [
-    Unit { name: "B", bytes: 1 },
-    Unit { name: "KiB", bytes: 1 << 10 },
-    Unit { name: "MiB", bytes: 1 << 20 },
-    Unit { name: "GiB", bytes: 1 << 30 },
-    Unit { name: "TiB", bytes: 1 << 40 },
-    Unit { name: "PiB", bytes: 1 << 50 },
+    Unit { name: "B", size: 1 },
+    Unit { name: "KiB", size: 1 << 10 },
+    Unit { name: "MiB", size: 1 << 20 },
+    Unit { name: "GiB", size: 1 << 30 },
+    Unit { name: "TiB", size: 1 << 40 },
+    Unit { name: "PiB", size: 1 << 50 },
+];
+
+/// Of counts, of which a thousand has none.
+const COUNTS: [Unit; 6] = [
+    Unit { name: "", size: 1 },
+    Unit { name: "M", size: 1_000_000 },
+    Unit { name: "G", size: 1_000_000_000 },
+    Unit { name: "T", size: 1_000_000_000_000 },
+    Unit { name: "P", size: 1_000_000_000_000_000 },
+    Unit { name: "E", size: 1_000_000_000_000_000_000 },
 ];
 
 impl Unit {
@@ -122,27 +138,45 @@ impl Unit {
             return UNITS[0];
         }
         // What rounds to 1024 of one unit is 1 of the next.
-        let is_enough = |unit: &&Unit| most as f64 / unit.bytes as f64 >= 1023.5 / 1024.0;
+        let is_enough = |unit: &&Unit| most as f64 / unit.size as f64 >= 1023.5 / 1024.0;
         *UNITS.iter().rev().find(is_enough).unwrap_or(&UNITS[0])
     }
 
-    /// A number of bytes in this unit, without its name: for a column, whose head has that.
-    pub fn write(self, bytes: u64) -> String {
-        let value = bytes as f64 / self.bytes as f64;
+    /// The one for counts of which `most` is the largest: exact below a million.
+    pub fn of_count(most: u64) -> Self {
+        let is_enough = |unit: &&Unit| most as f64 / unit.size as f64 >= 0.99995;
+        let enough = COUNTS.iter().rev().find(is_enough);
+        *enough.filter(|_| most >= 1_000_000).unwrap_or(&COUNTS[0])
+    }
+
+    /// The one for numbers of bytes that lie far apart, of which `least` is the smallest and still a tenth of it.
+    pub fn down_to(least: u64) -> Self {
+        let is_enough = |unit: &&Unit| least as f64 / unit.size as f64 >= 0.1;
+        *UNITS.iter().rev().find(is_enough).unwrap_or(&UNITS[0])
+    }
+
+    /// A number in this unit, without its name: for a column, whose head has that.
+    pub fn write(self, n: u64) -> String {
+        let value = n as f64 / self.size as f64;
         match value {
-            _ if self.bytes == 1 => grouped(bytes),
+            _ if self.size == 1 => grouped(n),
             0.0 => "0".into(),
             _ if value < 0.0005 => short(value),
             _ if value < 9.9995 => format!("{value:.3}"),
-            _ => short(value),
+            _ if value < 9999.5 => short(value),
+            _ => grouped(value.round() as u64),
         }
+    }
+
+    /// With its name: for one of several numbers that stand below each other.
+    pub fn with_name(self, n: u64) -> String {
+        format!("{} {}", self.write(n), self.name)
     }
 }
 
 /// Bytes with their unit: exact below 10 KiB, four significant digits above.
 pub fn bytes(n: u64) -> String {
-    let unit = Unit::of(n);
-    format!("{} {}", unit.write(n), unit.name)
+    Unit::of(n).with_name(n)
 }
 
 /// Two numbers of bytes, to the byte where they would look the same.
@@ -210,6 +244,14 @@ pub fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_that_of_the_shown_numbers() {
+        assert_eq!(short(difference_shown(6.507_54, 4.733_15)), "1.775");
+        assert_eq!(short(6.507_54 - 4.733_15), "1.774");
+        assert_eq!(difference_shown(f64::INFINITY, 1.0), f64::INFINITY);
+        assert_eq!(difference_shown(2.0e-9, 1.0e-9), 1.0e-9);
+    }
 
     #[test]
     fn four_significant_digits() {
@@ -308,7 +350,7 @@ mod tests {
             (1 << 20, "1.000 MiB"),
             ((8 << 20) + (1 << 19), "8.500 MiB"),
             (4 << 30, "4.000 GiB"),
-            (u64::MAX, "16384 PiB"),
+            (u64::MAX, "16,384 PiB"),
         ] {
             assert_eq!(bytes(n), text);
         }
@@ -322,6 +364,34 @@ mod tests {
         });
         assert_eq!(unit.write(4), "3.815e-6", "something is not nothing");
         assert_eq!(Unit::of(0).write(0), "0");
+        assert_eq!(unit.with_name(1 << 10), "0.001 MiB");
+    }
+
+    #[test]
+    fn a_column_of_counts_has_one_unit() {
+        let column = |counts: &[u64]| {
+            let unit = Unit::of_count(counts.iter().copied().max().unwrap_or(0));
+            (unit.name, counts.iter().map(|n| unit.write(*n)).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(column(&[999_999, 0, 12]), ("", "999,999 0 12".into()));
+        assert_eq!(column(&[4_460_000, 65_536, 1]), ("M", "4.460 0.066 1.000e-6".into()));
+        assert_eq!(column(&[999_960_000, 1_000_000]), ("G", "1.000 0.001".into()));
+        assert_eq!(column(&[u64::MAX, 0]), ("E", "18.45 0".into()));
+        assert_eq!(column(&[]), ("", String::new()));
+    }
+
+    #[test]
+    fn numbers_far_apart_have_the_unit_of_the_smallest() {
+        let sizes = [80_u64 << 30, 20_736 << 10, 192 << 10, 352];
+        let unit = Unit::down_to(sizes[3]);
+        assert_eq!((unit.name, sizes.map(|size| unit.write(size))), {
+            ("KiB", ["83,886,080".into(), "20,736".into(), "192.0".into(), "0.344".into()])
+        });
+        let unit = Unit::down_to(192 << 10);
+        assert_eq!((unit.name, unit.write(80 << 30), unit.write(192 << 10)), {
+            ("MiB", "81,920".into(), "0.188".into())
+        });
+        assert_eq!([0, 1, 102].map(|least| Unit::down_to(least).name), ["B"; 3]);
     }
 
     #[test]

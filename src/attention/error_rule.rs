@@ -112,10 +112,11 @@ pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs
 }
 
 /// What the rule allows a gradient: three times the error of plain gradients, since one more product adds to it, and a
-/// floor that grows with the scores, since P = exp(S - L) carries the rounding of L, which is kept in f32 or f64.
-pub fn bound_of_gradient(precision: Precision, baseline: f64, largest: f64, max_abs_score: f64) -> f64 {
+/// floor that grows with the scores, since P = exp(S - L) carries the rounding of L, which is kept in f32 or f64. The floor
+/// is of values of `size`.
+pub fn bound_of_gradient(precision: Precision, baseline: f64, size: f64, max_abs_score: f64) -> f64 {
     let epsilon = if precision == Precision::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-    3.0 * baseline + floor(precision).max(epsilon * max_abs_score) * largest.max(1.0)
+    3.0 * baseline + floor(precision).max(epsilon * max_abs_score) * size
 }
 
 /// The largest finite value.

@@ -1,6 +1,8 @@
 //! How far a run is off, in one line: its error beside that of plain attention in the same format, both from exact
 //! attention in f64.
 
+use ndarray::{Array4, s};
+
 use crate::attention::expected::{self, Expected, FORWARD, GRADIENTS};
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Precision, Problem, Real, Shape, Stored};
@@ -33,6 +35,33 @@ impl RunErrors {
                 let (reference, bound) = expected::forward(problem, (at / heads, at % heads), precision, stored);
                 let all = Expected::of_forward(&reference, &bound);
                 errors.add(all.iter().map(|expected| expected.compare_output(output)));
+            }
+        }
+        errors
+    }
+
+    /// Of dQ `[batch, heads, n_q, d]`, dK and dV `[batch, kv_heads, n_k, ..]`, for this gradient of the output.
+    pub fn of_gradients(
+        problem: &Problem,
+        d_o: &Array4<f64>,
+        [d_q, d_k, d_v]: [&Array4<f64>; 3],
+        stored: Stored,
+        precision: Precision,
+    ) -> Self {
+        let mut errors = Self::default();
+        let (shape, group) = (problem.shape, problem.shape.group());
+        for (batch, kv_head) in (0..shape.batch).flat_map(|batch| (0..shape.kv_heads).map(move |head| (batch, head))) {
+            let heads = kv_head * group..(kv_head + 1) * group;
+            let of_output: Vec<_> = heads.clone().map(|head| d_o.slice(s![batch, head, .., ..])).collect();
+            if !errors.takes(&shape, group) {
+                continue;
+            }
+            let exact = expected::backward(problem, (batch, heads.clone()), &of_output, precision, stored);
+            if let Ok((of_queries, of_keys)) = exact {
+                let of_query = |(of, head): (&Expected, usize)| of.compare(d_q.slice(s![batch, head, .., ..]));
+                errors.add(of_queries.iter().zip(heads).map(of_query));
+                let of_key = |(of, got): (&Expected, &Array4<f64>)| of.compare(got.slice(s![batch, kv_head, .., ..]));
+                errors.add(of_keys.iter().zip([d_k, d_v]).map(of_key));
             }
         }
         errors

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::atomic::AtomicBool;
 
-use ndarray::{Array1, Array2, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
+use ndarray::{Array1, Array2, Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
 
 use crate::attention::expected::{GRADIENTS, SINKS};
 use crate::attention::gradients;
 use crate::attention::npz_out::{NpyArray, write_npz};
-use crate::attention::{Input, Precision, Real};
+use crate::attention::{Input, Precision, Real, Shape};
+use crate::gpu::kernels;
 use crate::machine::{Fault, FirstWrong, Group, Machine};
 use crate::number;
 use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak};
@@ -19,7 +21,7 @@ use super::failure::warn;
 use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
-use super::run::{add_saturated, warn_of_saturated};
+use super::run::{add_saturated, device, of_gpu, warn_of_saturated};
 use super::run_errors::RunErrors;
 
 /// An algorithm as a text, under the name that it was asked for.
@@ -66,11 +68,7 @@ pub fn of_fault(algorithm: &Algorithm, name: &str, fault: &Fault) -> Failure {
 
 /// `tilescope run` with a text: every output that it names, as an .npz. Gives the input and the errors, for what is said of
 /// them.
-pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
-    if backend != "cpu" {
-        let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
-        return Err(Failure::Bad(what));
-    }
+pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
     let input = options::open(spec)?;
     let shape = input.problem.shape;
     text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
@@ -81,6 +79,39 @@ pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
         precision => outputs::<f32>(text, &input, &settings, precision)?,
     };
+    Ok((input, bytes, errors))
+}
+
+/// `tilescope run` with a backward pass of the program, on a GPU: dQ, dK and dV as an .npz.
+pub fn run_on_gpu(
+    text: &Text<'_>,
+    spec: &RunSpec,
+    backend: &str,
+    deterministic: bool,
+) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
+    let algorithm = &text.algorithm;
+    let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| known == algorithm)
+        && kernels::of(backend, algorithm.name()).any(kernels::Kernel::is_backward);
+    if !has_kernel {
+        let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
+        return Err(Failure::Bad(what));
+    }
+    let input = options::open(spec)?;
+    let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
+    let ones = || Array4::ones((batch, heads, n_q, d_v));
+    let d_o = input.d_o.clone().unwrap_or_else(ones);
+    let mut device = device(backend)?;
+    device.set_deterministic(deterministic);
+    let never = AtomicBool::new(false);
+    let got = device.gradients(&input.problem, &d_o, algorithm.name(), spec.precision(), &never);
+    let got = got.map_err(|error| of_gpu(backend, &error))?;
+    let stored = algorithm::stored_before(algorithm, &spec.setting(algorithm, &input, 0).plan);
+    let gradients = [&got.dq, &got.dk, &got.dv];
+    let errors = RunErrors::of_gradients(&input.problem, &d_o, gradients, stored, spec.precision());
+    let of = |values: Array4<f64>| (values.shape()[2..].to_vec(), values.into_iter().collect());
+    let results = GRADIENTS.into_iter().zip([got.dq, got.dk, got.dv]);
+    let results = results.map(|(name, values)| (name.to_owned(), of(values))).collect();
+    let bytes = npz(&input, results, spec.precision());
     Ok((input, bytes, errors))
 }
 

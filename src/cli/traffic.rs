@@ -33,7 +33,7 @@ struct OfShape;
 
 impl Takes for OfShape {
     fn takes(name: &str) -> bool {
-        GRID.contains(&name) || MASK.contains(&name) || matches!(name, "varlen" | "pack-heads")
+        GRID.contains(&name) || MASK.contains(&name) || matches!(name, "varlen" | "pack-heads" | "page-size")
     }
 
     fn default(choice: &Choice) -> Option<&'static str> {
@@ -169,6 +169,9 @@ fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::V
     if spec.packs_heads() {
         all["problem"]["pack_heads"] = true.into();
     }
+    if let Some(size) = spec.page_size {
+        all["problem"]["page_size"] = size.into();
+    }
     if spec.is_varlen() {
         all["problem"]["varlen"] = true.into();
         all["problem"]["kv_lengths"] = mask.key_lengths.unwrap_or_else(|| vec![shape.n_k; shape.batch]).into();
@@ -185,7 +188,7 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
     let heads = super::shape::heads(shape);
     let head = format!(
-        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}. Elements moved between HBM and chip.\n",
+        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
@@ -193,6 +196,7 @@ fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
         spec.precision().name(),
         splits(reports).map_or(String::new(), |splits| format!(", --splits {splits}")),
         layout_in_words(spec),
+        spec.page_size.map_or(String::new(), |size| format!(", K and V in pages of {size}")),
     );
     reports.iter().fold(head, |text, of| text + &of.report.text(of.fits))
 }

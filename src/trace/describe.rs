@@ -49,6 +49,7 @@ impl<'a> Export<'a> {
                 grad: spec.grad.map(|grad| grad.seeded(Some(input.seed.unwrap_or(spec.seed()))).to_string()),
                 keys: spec.keys.as_ref().map(ToString::to_string),
                 pack_heads: spec.packs_heads(),
+                page_size: spec.page_size,
                 sinks: spec.sinks.as_ref().map(ToString::to_string),
                 ..Origin::of(input, spec.prefix())
             },
@@ -96,6 +97,7 @@ impl Trace {
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
             pack_heads: self.input.pack_heads.then_some(true),
+            page_size: self.input.page_size,
             varlen: mask.sequences.is_some().then_some(true),
             sinks: read(self.input.sinks.as_ref()),
             grad: read(self.input.grad.as_ref()),

@@ -70,6 +70,9 @@ pub struct Origin {
     /// The query heads of a group were packed as the rows of one query block.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pack_heads: bool,
+    /// Keys of a page, where K and V were laid in pages that the file does not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<usize>,
     /// Logits of learned sinks that were chosen in place of what the file says, as `--sinks` takes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sinks: Option<String>,

@@ -8,6 +8,7 @@ mod appended;
 mod arrival;
 mod captured;
 mod clock;
+mod e4m3_gradients;
 mod golden;
 mod gradients;
 mod inputs;

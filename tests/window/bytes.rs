@@ -1,10 +1,15 @@
 //! The chart of bytes: what it shows is what the closed forms say, its arrows lead to the steps that move, and what is
 //! copied is what is shown.
 
-use crate::stage_support::{choose, click, cursor, open, open_with, options, press, settle, value};
-use eframe::egui::{Key, Modifiers, OutputCommand};
+use std::collections::BTreeMap;
+
+use crate::stage_support::{
+    choose, click, command, cursor, open, open_sized, open_with, options, press, settle, value,
+};
+use eframe::egui::{Key, Modifiers, OutputCommand, Vec2};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use tilescope::app::AppOptions;
+use tilescope::app::{App, AppOptions};
 use tilescope::attention::Precision;
 use tilescope::attention::input::preset;
 use tilescope::number::bytes;
@@ -45,7 +50,7 @@ fn the_arrows_end_at_the_closed_forms_of_the_run_and_of_standard_attention() {
             assert_eq!(shown, expected(&own, &standard, name, is_write), "{name} of {choice}");
         }
         assert_eq!(value(&harness, "total bytes"), bytes(own.hbm_bytes()));
-        assert_eq!(value(&harness, "total bytes of standard attention"), bytes(standard.hbm_bytes()));
+        assert_eq!(value(&harness, "total bytes of the baseline"), bytes(standard.hbm_bytes()));
     }
 }
 
@@ -124,7 +129,7 @@ fn standard_attention_has_no_baseline_beside_it() {
     let standard = algorithm::by_name("standard").expect("it is there").closed_form(&toy());
     let of_s = bytes(standard.write.iter().find(|(tensor, _)| tensor.name() == "S").expect("it is stored").1 * ELEMENT);
     assert_eq!(value(&harness, "S write, bytes"), format!("{of_s} of {of_s}"));
-    assert!(harness.query_by_label("total bytes of standard attention").is_none());
+    assert!(harness.query_by_label("total bytes of the baseline").is_none());
 }
 
 /// Where a lesson asks what moves, neither the chart nor the table says so before it is answered.
@@ -150,12 +155,96 @@ fn what_a_lesson_asks_for_is_not_said() {
     }
 }
 
-/// What stands in the row, in the check and in the bytes says what made it.
+/// The scope stands above, and a click on it counts all heads; a second one counts this head again.
+#[test]
+fn the_scope_switches_to_all_heads_and_back() {
+    let mut harness = open(None);
+    press(&mut harness, NONE, Key::End);
+    let one = value(&harness, "total bytes");
+    let scope = value(&harness, "scope");
+    assert!(scope.starts_with("head 8 of 9; one program of 4; flash2 4x4"), "{scope}");
+    let all = harness.state().document().scene().expect("a run").bytes_of_all();
+    click(&mut harness, "scope");
+    assert_eq!(value(&harness, "total bytes"), bytes(all));
+    assert!(value(&harness, "scope").starts_with("bytes in the chart: all 9 heads; all else: head 8 of 9"));
+    assert!(value(&harness, "all heads").starts_with("These counts are of all 9 heads; the picture is of 1 head."));
+    command(&mut harness, "Bytes of all heads, or of this run's");
+    assert_eq!((value(&harness, "total bytes"), value(&harness, "scope")), (one, scope));
+}
+
+/// A run that is pinned stands as the outline of the next one, by its name, until it is unpinned.
+#[test]
+fn a_pinned_run_is_the_baseline_of_the_next() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::End);
+    let flash2 = value(&harness, "total bytes");
+    click(&mut harness, "Pin as baseline");
+    choose(&mut harness, "Algorithm: ", "flash1");
+    settle(&mut harness);
+    press(&mut harness, NONE, Key::End);
+    assert_eq!(value(&harness, "total bytes of the baseline"), flash2);
+    assert!(value(&harness, "K read, bytes").contains("; flash2 4x4 f32"), "{}", value(&harness, "K read, bytes"));
+    click(&mut harness, "Unpin");
+    assert!(value(&harness, "K read, bytes").contains("; standard moves"));
+}
+
+/// How many marks of each kind are on screen.
+fn marks(harness: &Harness<'_, App>) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for mark in harness.query_all_by_label("where these numbers come from") {
+        *found.entry(mark.value().expect("a mark names what made the number")).or_default() += 1;
+    }
+    found
+}
+
+/// Every panel that shows a number says what made it: beside the row and its check, which stand there always.
 #[test]
 fn numbers_say_where_they_come_from() {
-    let harness = open(Some(preset::toy()));
-    let marks: Vec<_> =
-        harness.get_all_by_label("where these numbers come from").filter_map(|mark| mark.value()).collect();
-    assert_eq!(marks.iter().filter(|mark| *mark == "computed").count(), 2, "{marks:?}");
-    assert_eq!(marks.iter().filter(|mark| *mark == "counted").count(), 1, "{marks:?}");
+    const ALT: Modifiers = Modifiers::ALT;
+    let mut harness = open_sized(Some(preset::toy()), Vec2::new(1600.0, 1000.0), 1.0);
+    press(&mut harness, NONE, Key::End);
+    settle(&mut harness);
+    // The text has no number: what is left is the row, its check, and the main view.
+    press(&mut harness, ALT, Key::Num3);
+    press(&mut harness, NONE, Key::Num0);
+    settle(&mut harness);
+    let always = |kind: &str| if kind == "computed" { 2 } else { 0 };
+    assert_eq!(marks(&harness), BTreeMap::from([("computed".to_owned(), 2), ("modelled".to_owned(), 1)]));
+    for (modifiers, key, kinds) in [
+        (NONE, Key::Num1, &[("counted", 1), ("computed", 1)][..]),
+        (NONE, Key::Num2, &[("computed", 1)]),
+        (NONE, Key::Num3, &[("computed", 1)]),
+        // Both maps, and what either run comes to.
+        (NONE, Key::Num4, &[("counted", 6), ("computed", 4)]),
+    ] {
+        press(&mut harness, modifiers, key);
+        settle(&mut harness);
+        for (kind, least) in kinds {
+            let found = marks(&harness).get(*kind).copied().unwrap_or(0);
+            assert!(found >= always(kind) + least, "{key:?}: {found} {kind}");
+        }
+    }
+    press(&mut harness, NONE, Key::Num0);
+    for (key, kind) in [(Key::B, "counted"), (Key::Num1, "counted"), (Key::Num2, "computed"), (Key::Num4, "modelled")] {
+        press(&mut harness, ALT, key);
+        settle(&mut harness);
+        let found = marks(&harness).get(kind).copied().unwrap_or(0);
+        let beside = always(kind) + usize::from(kind == "modelled");
+        assert!(found > beside, "Alt {key:?}: {found} {kind}");
+    }
+    press(&mut harness, ALT, Key::Num3);
+    command(&mut harness, "Block sizes");
+    settle(&mut harness);
+    assert!(marks(&harness).get("counted").copied().unwrap_or(0) >= 1, "block sizes");
+}
+
+/// What is projected as well: the numbers below the row, and the chart.
+#[test]
+fn projected_numbers_say_where_they_come_from() {
+    let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::End);
+    press(&mut harness, NONE, Key::Num3);
+    press(&mut harness, NONE, Key::F5);
+    settle(&mut harness);
+    assert!(marks(&harness).get("computed").copied().unwrap_or(0) >= 2, "{:?}", marks(&harness));
 }

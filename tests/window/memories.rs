@@ -3,6 +3,7 @@
 use crate::stage_support::{click, grouped, open, press, value};
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use tilescope::app::App;
 use tilescope::schedule::hardware;
 
@@ -37,6 +38,24 @@ fn squares_are_as_large_as_their_memories() {
     assert!((ratio / chip.sms as f64 - 1.0).abs() < 1e-2, "{ratio} SMs");
     let scores = side("S of one head") / side("SRAM of one SM");
     assert!((scores.powi(2) / (4.0 * n * n / chip.sram_bytes_per_sm as f64) - 1.0).abs() < 1e-2, "{scores}");
+}
+
+/// A time that follows from a data sheet has two digits, and says that it is modelled.
+#[test]
+fn times_of_memories_are_modelled() {
+    let chip = hardware::by_name(hardware::DEFAULT).unwrap();
+    let mut harness = open(None);
+    press(&mut harness, Modifiers::NONE, Key::Num0);
+    for (name, speed) in [("HBM", chip.hbm_bytes_per_s), ("SRAM of all SMs", chip.sram_bytes_per_s)] {
+        let shown = value(&harness, &format!("speed of {name}"));
+        let (seconds, _) = shown.split_once(" s/MiB").expect("it has a unit");
+        let digits = seconds.split('e').next().unwrap_or("").trim_start_matches(['0', '.']);
+        assert!(digits.chars().filter(char::is_ascii_digit).count() <= 2, "{shown}");
+        let seconds: f64 = seconds.parse().expect("a number");
+        assert!((seconds * speed / f64::from(1 << 20) - 1.0).abs() < 0.05, "{shown}");
+    }
+    let marks = harness.get_all_by_label("where these numbers come from");
+    assert!(marks.filter_map(|mark| mark.value()).any(|mark| mark == "modelled"));
 }
 
 #[test]

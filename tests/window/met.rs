@@ -371,7 +371,7 @@ fn after_the_last_beat_comes_an_end() {
 fn counts_say_their_scope() {
     let harness = open_with(&place("real"));
     let scope = value(&harness, "scope");
-    assert!(scope.starts_with("head 8 of 9; flash2 4x4, f32"), "{scope}");
+    assert!(scope.starts_with("head 8 of 9; one program of 4; flash2 4x4, f32"), "{scope}");
     let bytes = harness.state().document().scene().unwrap().closed_form.hbm_bytes();
     let all = value(&harness, "all heads");
     assert!(all.contains("all 9 heads") && all.contains(&kib(9 * bytes)), "{all}");
@@ -429,7 +429,7 @@ fn a_talk_shows_what_is_on_screen_and_not_the_lesson_that_was_left() {
     press(&mut harness, NONE, Key::Escape);
     command(&mut harness, "Open toy: 16 random tokens, d = 4");
     let step = value(&harness, "current step");
-    press(&mut harness, Modifiers::SHIFT, Key::F5);
+    press(&mut harness, NONE, Key::F5);
     assert_eq!(value(&harness, "projected line"), step);
     press(&mut harness, NONE, Key::Backspace);
     assert_eq!(value(&harness, "projected line"), of_beat);

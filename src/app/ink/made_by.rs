@@ -1,6 +1,6 @@
 //! Where numbers come from: one of four small marks, the same everywhere.
 
-use eframe::egui::{self, Response, Sense, Ui, vec2};
+use eframe::egui::{self, Pos2, Response, Sense, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
@@ -45,6 +45,23 @@ pub fn beside(ui: &Ui, of: &Response, by: MadeBy) -> Response {
     drawn(ui, ui.interact(rect, of.id.with("made by"), Sense::hover()), by)
 }
 
+/// The mark around a point of what is painted; `of` is what stands there.
+pub fn at(ui: &Ui, center: Pos2, of: &str, by: MadeBy) -> Response {
+    let rect = egui::Rect::from_center_size(center, SIZE);
+    drawn(ui, ui.interact(rect, ui.scope_id().with(("made by", of)), Sense::hover()), by)
+}
+
+/// The mark, and after it in its line what `add` draws.
+pub fn before<R>(ui: &mut Ui, by: MadeBy, add: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.horizontal_wrapped(|ui| {
+        mark(ui, by);
+        add(ui)
+    })
+    .inner
+}
+
+/// Of the mark in its line.
+pub const WIDTH: f32 = 18.0;
 const SIZE: egui::Vec2 = vec2(14.0, 14.0);
 
 fn drawn(ui: &Ui, response: Response, by: MadeBy) -> Response {

@@ -25,7 +25,7 @@ use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
 use crate::app::message::view::ViewMessage;
 use crate::app::message::window::{Arrangement, Edge, Overlay, Side, Zoom};
-use crate::app::run::flows::Way;
+use crate::app::run::flows::{CountsAsked, Way};
 use crate::app::run::selection::Selection;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::Source;
@@ -63,7 +63,7 @@ pub enum Message {
     /// Closes a panel that was asked for.
     Hide(&'static str),
     Distance(Distance),
-    /// An index of [`crate::schedule::algorithm::ALL`].
+    /// An index of [`crate::schedule::algorithm::of_program`].
     Algorithm(usize),
     Side(Side),
     /// Everything in its place for one kind of work.
@@ -86,6 +86,8 @@ pub enum Message {
     Text(TextMessage),
     /// Something about the main view.
     View(ViewMessage),
+    /// Of what the bytes are counted, and what they are held against.
+    Counts(CountsAsked),
     /// Something about the comparison of two runs.
     Compare(CompareMessage),
     /// How much of the strip of steps is seen.

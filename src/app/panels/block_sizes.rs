@@ -1,10 +1,11 @@
 //! The explorer of block sizes: what every pair (Br, Bc) would move, by the closed forms; what does not fit; what the
 //! paper chooses. And the surprises of these formulas, each one click away.
 
-use eframe::egui::{self, Rect, Sense, StrokeKind, Ui, vec2};
+use eframe::egui::{self, Key, Modifiers, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
@@ -13,7 +14,7 @@ use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::pair;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::{Precision, Shape};
-use crate::number::{bytes, short};
+use crate::number::{Unit, bytes, short};
 use crate::schedule::tiling::footprint;
 use crate::schedule::{Algorithm, Hardware, Plan, Tiling, algorithm, hardware};
 
@@ -23,7 +24,7 @@ pub static PANEL: Panel = Panel {
     home: Home::OnDemand,
     group: "Look",
     command: "Block sizes",
-    keys: &[],
+    keys: &[(Modifiers::ALT, Key::Num6)],
     opens: Message::Show("block sizes"),
     also: "tile size, tuning, autotune",
     help: "What every pair of block sizes would move, and what fits.",
@@ -179,7 +180,9 @@ impl BlockSizes {
                 }
             });
         });
-        draw::caption(ui, "HBM bytes by the closed form, f16, no mask; hatched: does not fit a block");
+        made_by::before(ui, MadeBy::Counted, |ui| {
+            draw::caption(ui, "HBM bytes by the closed form, f16, no mask; hatched: does not fit a block")
+        });
     }
 
     fn map(&mut self, ui: &mut Ui, textures: &mut Textures) {
@@ -235,10 +238,12 @@ impl BlockSizes {
         let text = fill(ui.ctx(), text, &[&br, &bc, &question.hardware]);
         draw::describe(&ui.label(&text), "picked blocks", &text);
         let standard = question.bytes("standard", self.picked);
-        for choice in *algorithm::ALL {
-            let moved = question.bytes(choice.name(), self.picked);
+        let moved = algorithm::ALL.iter().map(|choice| (choice, question.bytes(choice.name(), self.picked)));
+        let moved: Vec<_> = moved.collect();
+        let unit = Unit::of(moved.iter().map(|(_, moved)| *moved).max().unwrap_or(0));
+        for (choice, moved) in moved {
             let ratio = short(moved as f64 / standard.max(1) as f64);
-            let text = fill(ui.ctx(), "{0}, {1} x standard", &[&bytes(moved), &ratio]);
+            let text = fill(ui.ctx(), "{0}, {1} x standard", &[&unit.with_name(moved), &ratio]);
             let accessible = fill(ui.ctx(), "{0} at the picked blocks", &[&choice.name()]);
             draw::value_row(ui, choice.name(), &text, &accessible);
         }

@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Stroke, StrokeKind
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::float::column;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::{is_reduced, lerp};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
@@ -12,7 +13,7 @@ use crate::app::message::view::ViewMessage;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number;
+use crate::number::{self, Unit};
 use crate::playback::lesson::Distance;
 use crate::schedule::{Buffer, Hardware};
 
@@ -125,7 +126,7 @@ fn ends(levels: &[Level]) -> (f64, f64) {
 /// Height of the list with its usual spacing.
 const TIERS: f32 = 352.0;
 /// Width of a size at the end of its line.
-const SIZE: f32 = 80.0;
+const SIZE: f32 = 96.0;
 
 /// The list: what it holds, how fast it is; a click zooms there.
 fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, room: ListRoom, messages: &mut Vec<Message>) {
@@ -136,15 +137,20 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, room: ListRo
         ui.spacing_mut().interact_size.y = 20.0;
     }
     draw::title(ui, "Memories, each as large as what it holds");
-    draw::caption(ui, chip.title);
+    let unit = Unit::down_to(ends(levels).1 as u64);
+    ui.horizontal(|ui| {
+        draw::caption(ui, chip.title);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| draw::caption(ui, unit.name));
+    });
     ui.add_space(SPACE);
     for level in levels {
         let at = zoom_of(levels, level);
-        let size = number::bytes(level.bytes as u64);
+        let (size, shown) = (number::bytes(level.bytes as u64), unit.write(level.bytes as u64));
         let is_shown = (at - zoom).abs() < 0.02;
         let sized = |ui: &mut Ui| {
-            let label = ui.label(egui::RichText::new(&size).font(theme::figures(theme::BODY)));
+            let label = ui.label(egui::RichText::new(&shown).font(theme::figures(theme::BODY)));
             draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
+            label.on_hover_text(&size);
         };
         let response = if room.is_narrow {
             // The size goes on where the name ends, or on the next line.
@@ -195,7 +201,8 @@ fn note(ui: &mut Ui, chip: &Hardware) {
 /// How long a mebibyte takes from each memory.
 fn speeds(ui: &mut Ui, levels: &[Level]) {
     let (ctx, palette) = (ui.ctx().clone(), Palette::of(ui));
-    draw::caption(ui, "Time to read 1 MiB, by bandwidth");
+    let head = draw::caption(ui, "Time to read 1 MiB, by bandwidth");
+    made_by::beside(ui, &head, MadeBy::Modelled);
     let times: Vec<(&Level, f64)> = levels
         .iter()
         .filter_map(|level| Some((level, TOLD_BYTES / level.speed.filter(|speed| *speed > 0.0)?)))
@@ -203,8 +210,8 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
     let longest = times.iter().map(|(_, time)| *time).fold(1e-30, f64::max);
     for (level, time) in times {
         let speed = number::rate(level.speed.unwrap_or(0.0), "B/s");
-        let text = format!("{} s/MiB, {speed}", number::short(time));
-        let shown = fill(&ctx, "{0}: {1} ({2})", &[&level.name, &number::time(time), &speed]);
+        let text = format!("{} s/MiB, {speed}", number::modelled(time));
+        let shown = fill(&ctx, "{0}: {1} ({2})", &[&level.name, &number::modelled_time(time), &speed]);
         let response = ui.label(draw::label(&shown));
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
         let width = (rect.width() * (time / longest) as f32).max(2.0);

@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, Key, Modifiers, Stroke, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text, VLine};
 
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::Palette;
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
@@ -80,7 +81,8 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
         return;
     }
     let [m, l, alpha] = CURVES.each_ref().map(|curve| algorithm.called(curve.part));
-    draw::caption(ui, &fill(ui.ctx(), "{1}, {2} and {3} of row {0} after each key block", &[&query, &m, &l, &alpha]));
+    let what = fill(ui.ctx(), "{1}, {2} and {3} of row {0} after each key block", &[&query, &m, &l, &alpha]);
+    made_by::before(ui, MadeBy::Computed, |ui| draw::caption(ui, &what));
     let done = look.snapshot.visits(query).len();
     let rescaled: Vec<&Visit> = visits.iter().skip(1).filter(|visit| visit.alpha < 1.0).collect();
     let rescales = rescaled.len();
@@ -141,7 +143,8 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
 fn errors_of(ui: &mut Ui, look: &Look<'_>, own: &RowStory, errors: &[f64]) {
     let palette = Palette::of(ui);
     let text = "error of {0} after each key block, against f64 (power of ten)";
-    draw::caption(ui, &fill(ui.ctx(), text, &[&row_numbers::ratio(look)]));
+    let what = fill(ui.ctx(), text, &[&row_numbers::ratio(look)]);
+    made_by::before(ui, MadeBy::Computed, |ui| draw::caption(ui, &what));
     let points: Vec<[f64; 2]> = own
         .visits
         .iter()

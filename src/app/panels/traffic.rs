@@ -13,7 +13,7 @@ use crate::app::run::said::{NOT_MODELLED, beside_formula};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::machine::Totals;
-use crate::number::{compact, grouped};
+use crate::number::{Unit, grouped};
 use crate::schedule::{Flops, Traffic};
 
 pub static PANEL: Panel = Panel {
@@ -40,12 +40,29 @@ const LINE: f32 = 18.0;
 /// What stands below the table: captions of four lines.
 const BELOW: f32 = 76.0;
 
+/// A line of the table.
+struct Line {
+    /// For those who read the screen without seeing it.
+    name: String,
+    /// With its unit, where that is not the column's.
+    shown: String,
+    count: Count,
+    unit: Unit,
+    told: Option<String>,
+}
+
 /// One count: at the cursor, at the end, and what the baseline comes to where that is another algorithm.
 #[derive(Clone, Copy)]
 struct Count {
     now: u64,
     end: u64,
     standard: Option<u64>,
+}
+
+impl Count {
+    fn most(&self) -> u64 {
+        self.end.max(self.standard.unwrap_or(0))
+    }
 }
 
 fn show(ui: &mut Ui, look: &Look<'_>) {
@@ -63,40 +80,54 @@ fn show(ui: &mut Ui, look: &Look<'_>) {
     tensors.sort();
     tensors.dedup();
     let ways = [("{0} read", Way::Read), ("{0} write", Way::Write)];
-    let mut lines: Vec<(String, Count, Option<String>)> = Vec::new();
+    let mut elements: Vec<(String, Count)> = Vec::new();
     for (way, side) in ways {
         for &tensor in &tensors {
             let count = count(&|traffic: &Traffic| side.of(traffic).get(tensor));
             if count.end > 0 || count.standard.is_some_and(|standard| standard > 0) {
-                lines.push((fill(ui.ctx(), way, &[&tensor.name()]), count, None));
+                elements.push((fill(ui.ctx(), way, &[&tensor.name()]), count));
             }
         }
     }
-    let of = |name: &str, count: Count, told: Option<String>| (tr(&ctx, name).to_owned(), count, told);
-    lines.push(of("HBM bytes", count(&|traffic: &Traffic| traffic.hbm_bytes()), None));
-    lines.push(of("SRAM read", count(&|traffic: &Traffic| traffic.sram_read), None));
-    lines.push(of("SRAM write", count(&|traffic: &Traffic| traffic.sram_write), None));
+    elements.push((tr(&ctx, "SRAM read").to_owned(), count(&|traffic: &Traffic| traffic.sram_read)));
+    elements.push((tr(&ctx, "SRAM write").to_owned(), count(&|traffic: &Traffic| traffic.sram_write)));
+    // Elements have one unit, which the head says; each of the other lines has its own, and says it.
+    let unit = Unit::of_count(elements.iter().map(|(_, count)| count.most()).max().unwrap_or(0));
+    let of_elements = |(name, count): (String, Count)| Line { shown: name.clone(), name, count, unit, told: None };
+    let mut lines: Vec<Line> = elements.into_iter().map(of_elements).collect();
+    let of = |name: &str, shown: &str, count: Count, unit: Unit, told: Option<String>| {
+        let name = tr(&ctx, name).to_owned();
+        Line { name, shown: with_unit(&ctx, shown, unit), count, unit, told }
+    };
+    let moved = count(&|traffic: &Traffic| traffic.hbm_bytes());
+    lines.push(of("HBM bytes", "HBM", moved, Unit::of(moved.most()), None));
     let flops = count(&|traffic: &Traffic| traffic.flops.total());
-    lines.push(of("FLOPs", flops, Some(flops_text(&ctx, end.flops))));
+    lines.push(of("FLOPs", "FLOPs", flops, Unit::of_count(flops.most()), Some(flops_text(&ctx, end.flops))));
     let peak = |totals: &Totals| totals.peak.total();
     let (now, total) = (peak(&look.snapshot.totals), peak(look.scene.run.meters().total()));
     let told = tr(&ctx, "The most bytes that one thread block holds at once: shared memory and registers.");
     let peak = Count { now, end: total, standard: None };
-    lines.push(of("peak on chip, B", peak, Some(told.to_owned())));
+    lines.push(of("peak on chip, B", "peak on chip", peak, Unit::of(total), Some(told.to_owned())));
     // Where the whole table would not fit, its lines stand closer rather than that its end is out of sight.
     // (Whatever is scrolled: what stands above the table is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
-    let script = lines.iter().map(|(name, ..)| theme::readable(name, theme::LABEL)).fold(theme::LABEL, f32::max);
+    let script = lines.iter().map(|line| theme::readable(&line.shown, theme::LABEL)).fold(theme::LABEL, f32::max);
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.spacing_mut().interact_size.y = (room / (lines.len() + 1) as f32).clamp(script, LINE);
-    header(ui, standard.map(|_| look.scene.baseline().name()));
-    for (name, count, told) in lines {
-        let response = line(ui, &name, count);
-        if let Some(told) = told {
+    header(ui, unit, standard.map(|_| look.scene.baseline().name()));
+    for of in lines {
+        let response = line(ui, &of);
+        if let Some(told) = of.told {
             response.on_hover_text(told);
         }
     }
     beside(ui, look);
+}
+
+/// `FLOPs, M`; a count below a million has no unit.
+fn with_unit(ctx: &egui::Context, name: &str, unit: Unit) -> String {
+    let name = tr(ctx, name);
+    if unit.name.is_empty() { name.to_owned() } else { fill(ctx, "{0}, {1}", &[&name, &unit.name]) }
 }
 
 /// FLOPs by kind, with how they are counted.
@@ -107,24 +138,25 @@ fn flops_text(ctx: &egui::Context, flops: Flops) -> String {
 }
 
 /// `baseline` heads the third column; the bars below say a name that is too long for it.
-fn header(ui: &mut Ui, baseline: Option<&str>) {
+fn header(ui: &mut Ui, unit: Unit, baseline: Option<&str>) {
     let (palette, ctx) = (Palette::of(ui), ui.ctx().clone());
     let baseline = baseline.map_or("", |name| if name.len() <= LONGEST_HEAD { name } else { tr(&ctx, "baseline") });
     let texts = [tr(&ctx, "so far"), tr(&ctx, "in total"), baseline];
     let font = theme::text(theme::LABEL);
-    let name = (tr(&ctx, "elements"), palette.faint_ink);
-    columns(ui, name, texts, font, palette.faint_ink).on_hover_text(tr(&ctx, NOT_MODELLED));
+    let name = with_unit(&ctx, "elements", unit);
+    columns(ui, (&name, palette.faint_ink), texts, font, palette.faint_ink).on_hover_text(tr(&ctx, NOT_MODELLED));
 }
 
 /// A name with its counts; the accessible value reads `now of end`.
-fn line(ui: &mut Ui, name: &str, count: Count) -> egui::Response {
-    let palette = Palette::of(ui);
-    let texts = [Some(count.now), Some(count.end), count.standard].map(|n| n.map_or_else(String::new, compact));
+fn line(ui: &mut Ui, of: &Line) -> egui::Response {
+    let (palette, Line { name, shown, count, unit, .. }) = (Palette::of(ui), of);
+    let numbers = [Some(count.now), Some(count.end), count.standard];
+    let texts = numbers.map(|n| n.map_or_else(String::new, |n| unit.write(n)));
     let texts = texts.each_ref().map(String::as_str);
-    let response = columns(ui, (name, palette.ink), texts, theme::figures(theme::LABEL), palette.ink);
+    let response = columns(ui, (shown, palette.ink), texts, theme::figures(theme::LABEL), palette.ink);
     let value = fill(ui.ctx(), "{0} of {1}", &[&grouped(count.now), &grouped(count.end)]);
     draw::describe(&response, name, &value);
-    response.on_hover_text(fill(ui.ctx(), "{0}: {1}", &[&name, &value]))
+    response.on_hover_text(fill(ui.ctx(), "{0}: {1}", &[name, &value]))
 }
 
 /// A name on the left, and three numbers aligned at their last digits; the third column is left out when it is empty.

@@ -25,7 +25,20 @@ pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {
         None => place(scene, &step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
-    sentence.and(place).and(deed(scene.schedule(), &step, snapshot))
+    sentence.and(place).and(torn(scene.schedule(), &step, snapshot, deed(scene.schedule(), &step, snapshot)))
+}
+
+/// What a step did, with which block it tore for that.
+fn torn(schedule: &Schedule, step: &Step, snapshot: &Snapshot, deed: Sentence) -> Sentence {
+    let writes = schedule.effects(step).writes;
+    let names = schedule.line(step).statements.iter().filter_map(|statement| match statement.action {
+        Action::Tear { name, .. } if writes.has(name) => Some(&schedule.algorithm.text().names[name]),
+        _ => None,
+    });
+    names.fold(deed, |deed, name| match snapshot.view.torn(name) {
+        Some(block) => Sentence::new("half of {1} still of block {2}; {0}").and(deed).with(name).with(block),
+        None => Sentence::new("no row of {1} torn; {0}").and(deed).with(name),
+    })
 }
 
 /// The kernels that the window has words for.
@@ -151,8 +164,9 @@ pub fn beside_standard(scene: &FinishedRun) -> Sentence {
     Sentence::new(sentence).with(name).with(short(ratio)).with(standard_name).and(why)
 }
 
-/// What every number of a run is of: its heads, entry, text, blocks and precision.
-pub fn scope(scene: &FinishedRun) -> Sentence {
+/// What every number of a run is of: its heads, entry, programs, text, blocks and precision. `program` is the kernel and
+/// the program at the cursor, which is alone lit; `is_of_all`: the chart of bytes is of all heads.
+pub fn scope(scene: &FinishedRun, program: Option<(usize, usize)>, is_of_all: bool) -> Sentence {
     let (shape, settings) = (scene.input.problem.shape, &scene.settings);
     let (heads, head, Tiling { br, bc }) = (scene.schedule().setting.heads, settings.run.head(), settings.tiling());
     let first = head - head % heads.max(1);
@@ -163,17 +177,32 @@ pub fn scope(scene: &FinishedRun) -> Sentence {
         (true, true) => "heads {4} to {5} of {1}, batch entry {3} of {6}; {2}",
     };
     let run = format!("{} {br}x{bc}, {}", settings.algorithm.short_name(), settings.run.precision().name());
-    let sentence = Sentence::new(text).with(head).with(shape.heads).with(run).with(settings.run.batch());
+    let programs = scene.schedule().kernels.get(program.map_or(0, |(kernel, _)| kernel)).map_or(1, |of| of.programs);
+    let run = match programs {
+        0 | 1 => Sentence::verbatim(run),
+        _ => Sentence::new("one program of {0}; {1}").with(grouped(programs as u64)).with(run),
+    };
+    let sentence = Sentence::new(text).with(head).with(shape.heads).and(run).with(settings.run.batch());
     let sentence = sentence.with(first).with(first + heads.max(1) - 1).with(shape.batch);
-    if scene.run.has_numbers() { sentence } else { Sentence::new("{0}; counted alone").and(sentence) }
+    let sentence = if scene.run.has_numbers() { sentence } else { Sentence::new("{0}; counted alone").and(sentence) };
+    let all = match shape.batch {
+        _ if !is_of_all => return sentence,
+        1 => "bytes in the chart: all {0} {0|head|heads}; all else: {1}",
+        _ => "bytes in the chart: all {0} {0|head|heads} of {2} batch entries; all else: {1}",
+    };
+    Sentence::new(all).with(shape.heads).and(sentence).with(shape.batch)
 }
 
-/// What all heads of all entries move, beside the counts of a few; nothing where the run is of all.
-pub fn all_heads(scene: &FinishedRun) -> Option<Sentence> {
+/// What all heads of all entries move, beside the counts of a few; nothing where the run is of all. `is_shown`: the counts
+/// are of all now.
+pub fn all_heads(scene: &FinishedRun, is_shown: bool) -> Option<Sentence> {
     let shape = scene.input.problem.shape;
-    let of_all = shape.heads * shape.batch;
     let text = match shape.batch {
-        _ if of_all == scene.schedule().setting.heads => return None,
+        _ if scene.is_of_all_heads() => return None,
+        1 if is_shown => "These counts are of all {0} {0|head|heads}; the picture is of {3} {3|head|heads}.",
+        _ if is_shown => {
+            "These counts are of all {0} {0|head|heads} of {2} batch entries; the picture is of {3} {3|head|heads}."
+        }
         1 => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} move {1}.",
         _ => "These counts are of {3} {3|head|heads}; all {0} {0|head|heads} of {2} batch entries move {1}.",
     };

@@ -37,6 +37,14 @@ pub struct FinishedRun {
     pub own: OnceLock<Option<OwnVerdict>>,
 }
 
+/// What the run's heads of a batch entry move, and those of the baseline.
+pub struct EntryMoved {
+    pub own: Traffic,
+    pub standard: Traffic,
+    /// So many groups of heads move it.
+    pub times: u64,
+}
+
 /// Operations of a first pass that is done before the first picture: a moment.
 const AT_ONCE: u64 = 1 << 30;
 /// Operations of a first pass that is done at all, beside the picture: a minute or so. Of a longer run, what is looked at
@@ -175,22 +183,35 @@ impl FinishedRun {
         (self.plan().n_q == self.plan().n_k * heads).then(|| self.key_token(query / heads)).flatten()
     }
 
+    /// The run is of every head of every batch entry.
+    pub fn is_of_all_heads(&self) -> bool {
+        let shape = self.input.problem.shape;
+        shape.heads * shape.batch == self.schedule().setting.heads
+    }
+
     /// Bytes between HBM and chip of every head of every batch entry, by the closed form: the run is of some of them.
     pub fn bytes_of_all(&self) -> u64 {
-        let shape = self.input.problem.shape;
-        let (heads, of_run) = (shape.heads as u64, self.schedule().setting.heads.max(1) as u64);
-        let of_entry = |batch: usize| {
-            let setting = self.settings.run.setting(&self.schedule().algorithm, &self.input, batch);
-            self.schedule().algorithm.closed_form_of(&setting).hbm_bytes()
-        };
+        self.of_all_heads().iter().map(|entry| entry.times * entry.own.hbm_bytes()).sum()
+    }
+
+    /// What every head of every batch entry moves, and what the baseline does, by their closed forms.
+    pub fn of_all_heads(&self) -> Vec<EntryMoved> {
+        let (shape, heads) = (self.input.problem.shape, self.schedule().setting.heads.max(1));
+        let groups = (shape.heads / heads) as u64;
         // Entries differ in their lengths alone.
         let differ = self.input.problem.mask.key_lengths.is_some() || self.input.problem.bias.is_some();
-        let entries = if differ {
-            (0..shape.batch).map(of_entry).sum()
-        } else {
-            shape.batch as u64 * self.closed_form.hbm_bytes()
+        if !differ {
+            let (own, standard) = (self.closed_form, self.standard);
+            return vec![EntryMoved { own, standard, times: shape.batch as u64 * groups }];
+        }
+        let algorithm = &self.schedule().algorithm;
+        let of_entry = |batch: usize| {
+            let setting = self.settings.run.setting(algorithm, &self.input, batch);
+            let plain = Setting { heads, ..Setting::new(setting.plan.clone()) };
+            let (own, standard) = (algorithm.closed_form_of(&setting), self.baseline().closed_form_of(&plain));
+            EntryMoved { own, standard, times: groups }
         };
-        entries * heads / of_run
+        (0..shape.batch).map(of_entry).collect()
     }
 
     /// Floating-point operations of the whole run: what any look at it can cost at most.

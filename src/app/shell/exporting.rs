@@ -85,9 +85,10 @@ impl App {
     }
 
     /// What each tensor moves, and the name of what it is held against.
-    fn flows(&self) -> Option<(Vec<Flow>, &'static str)> {
+    fn flows(&self) -> Option<(Vec<Flow>, &str)> {
         let (scene, snapshot) = self.document.scene().zip(self.document.snapshot())?;
-        Some((flows::flows(scene, snapshot), scene.baseline().name()))
+        let counts = &self.view.counts;
+        Some((flows::flows(scene, snapshot, counts), counts.baseline(scene).unwrap_or_default()))
     }
 
     /// Says what became of a file.

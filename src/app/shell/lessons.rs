@@ -64,6 +64,7 @@ impl App {
     /// The stage follows the beat.
     pub(super) fn show_beat(&mut self, ctx: &Context) {
         self.remember();
+        self.focused_at_beat = ctx.memory(|memory| memory.focused());
         let Some(lesson) = &self.lesson else { return };
         self.store.kept.lesson = lesson.index();
         let scene = lesson.work.scene.clone();

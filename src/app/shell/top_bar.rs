@@ -9,6 +9,7 @@ use crate::app::message::talk::TalkMessage;
 use crate::app::message::window::Overlay;
 use crate::app::message::{Message, commands};
 use crate::app::run::document::Document;
+use crate::app::run::flows::{CountsAsked, CountsShown};
 use crate::app::run::said;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::{Source, preset_title};
@@ -22,7 +23,7 @@ use crate::schedule::algorithm;
 /// Work shorter than this is not worth a bar.
 const PATIENCE_S: f32 = 0.3;
 
-pub fn show(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
+pub fn show(ui: &mut Ui, document: &Document, counts: &CountsShown, messages: &mut Vec<Message>) {
     ui.horizontal_centered(|ui| {
         ui.label(egui::RichText::new("tilescope").size(16.0).strong());
         ui.add_space(2.0 * SPACE);
@@ -41,7 +42,7 @@ pub fn show(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
             if named_button(ui, &word, &word, &tip).clicked() {
                 messages.push(present);
             }
-            scope(ui, document);
+            scope(ui, document, counts, messages);
         });
     });
 }
@@ -150,16 +151,22 @@ fn algorithm_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>)
 }
 
 /// What the numbers on screen are of, in what room is left.
-fn scope(ui: &mut Ui, document: &Document) {
+fn scope(ui: &mut Ui, document: &Document, counts: &CountsShown, messages: &mut Vec<Message>) {
     let Some(scene) = document.scene() else { return };
-    let text = words::say(ui.ctx(), &said::scope(scene));
+    let program = document.snapshot().and_then(|snapshot| snapshot.view.program);
+    let text = words::say(ui.ctx(), &said::scope(scene, program, counts.is_of_all(scene)));
+    let sense = if scene.is_of_all_heads() { egui::Sense::hover() } else { egui::Sense::click() };
     let size = egui::vec2(ui.available_width(), 28.0);
-    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(size, sense);
     let (font, ink) = (theme::text(theme::LABEL), Palette::of(ui).faint_ink);
     let place = rect.shrink2(egui::vec2(2.0 * SPACE, 0.0));
     fit_text(ui.painter(), place, egui::Align2::RIGHT_CENTER, &text, font, ink);
     draw::describe(&response, "scope", &text);
-    response.on_hover_text(text);
+    let switch = Message::Counts(CountsAsked::AllHeads);
+    let more = if scene.is_of_all_heads() { String::new() } else { commands::tooltip(ui.ctx(), &switch) };
+    if response.on_hover_text(format!("{text}\n{more}").trim_end()).clicked() {
+        messages.push(switch);
+    }
 }
 
 fn waiting(ui: &mut Ui, document: &Document) {

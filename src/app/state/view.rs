@@ -7,6 +7,7 @@ use eframe::egui::{Context, Rect};
 use crate::app::ink::{motion, zoom};
 use crate::app::message::plane_lens::PlaneLens;
 use crate::app::message::view::{PROVENANCE, ValueAsked, ViewMessage};
+use crate::app::run::flows::CountsShown;
 use crate::app::run::ghosts::{Ghosts, Keeper};
 use crate::app::run::row::{RowTold, Stories};
 use crate::app::run::scene::FinishedRun;
@@ -24,6 +25,8 @@ pub struct MainView {
     pub is_projected: bool,
     pub component: usize,
     pub lens: PlaneLens,
+    /// Of what the bytes are counted, and what they are held against.
+    pub counts: CountsShown,
     /// As [`ViewMessage::Memory`].
     pub memory: f32,
     /// A question about a value, until the panel that answers it has it.

@@ -278,7 +278,7 @@ mod tests {
         let input = random::read("random:16,4096,16", 1).expect("an input");
         for (element, format) in [("f16", Precision::F16), ("bf16", Precision::BF16)] {
             let plain = naive::attention(&input.problem.head::<f32>(0, 0, format), format).o;
-            let plain = Array4::from_shape_vec((1, 1, 16, 16), plain).expect("O");
+            let plain = plain.into_shape_with_order((1, 1, 16, 16)).expect("one head");
             let is_right = |o: &Array4<f64>| compared(&input, o, element).is_right();
             assert!(is_right(&plain), "{element}");
             let wrong = [-&plain, &plain * 0.0, &plain * 1.5];

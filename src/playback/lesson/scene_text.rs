@@ -268,6 +268,7 @@ mod tests {
         ("keys", &["own", "q"]),
         ("pack-heads", &["true", "false"]),
         ("varlen", &["true", "false"]),
+        ("page-size", &["1", "16"]),
         ("sinks", &["none", "0.5", "0.5,-1", "random:3"]),
         ("dropout", &["0.1"]),
         ("dropout-seed", &["7"]),

@@ -34,6 +34,11 @@ impl Choice {
         (self.get)(spec)
     }
 
+    /// Nothing is chosen.
+    pub fn take_back(&self, spec: &mut RunSpec) {
+        self.copy(&RunSpec::default(), spec);
+    }
+
     /// `to` chooses what `from` does.
     pub(super) fn copy(&self, from: &RunSpec, to: &mut RunSpec) {
         (self.copy)(from, to);
@@ -69,7 +74,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 36] = [
+pub const CHOICES: [Choice; 37] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -148,6 +153,9 @@ pub const CHOICES: [Choice; 36] = [
     choice!("varlen" "", varlen, truth, ToString::to_string,
         "The sequences of the batch, packed or with key lengths, as one schedule (flash-attention's varlen): blocks begin \
          anew at each, none is of two, and each has its own diagonal"),
+    choice!("page-size" "N", page_size, |said| whole("page-size", said, 1..=usize::MAX), ToString::to_string,
+        "Lay K and V in pages of so many keys, as a KV cache does: each load of a block reads its entries of a block table, \
+         whose pages are in an order that is the same for the same sizes; an input with a block_table has its own"),
     choice!("sinks" "LOGITS", sinks, str::parse, ToString::to_string,
         "Learned sinks, a logit that takes weight in every row and gives nothing (gpt-oss): one, one for each query head with \
          commas, random:SEED or none; those of the input are in its array sinks"),

@@ -8,6 +8,7 @@ mod choices;
 mod modifiers;
 mod on_input;
 mod pack_heads;
+mod paged;
 mod values;
 mod varlen;
 
@@ -101,6 +102,9 @@ pub struct RunSpec {
     /// The sequences of the batch are one schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub varlen: Option<bool>,
+    /// Keys of a page, where K and V are laid in pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sinks: Option<Sinks>,
     /// The probability that a weight is dropped.

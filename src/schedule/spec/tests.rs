@@ -77,6 +77,7 @@ const CASES: [Case; 36] = [
     ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
     ("pack-heads", &["true", "false"], &[("yes", "true or false")]),
     ("varlen", &["true", "false"], &[("yes", "true or false")]),
+    ("page-size", &["1", "16"], &[("0", "page-size"), ("-1", "page-size"), ("x", "page-size")]),
     (
         "sinks",
         &["none", "0.5", "0.5,-1", "random:7"],

@@ -45,6 +45,11 @@ pub fn line(ui: &mut Ui, text: &str, size: f32) -> Response {
     Paragraph::new(ui, &markdown::line(text), size, ui.available_width()).show(ui)
 }
 
+/// How high that is here.
+pub fn height(ui: &Ui, text: &str, size: f32) -> f32 {
+    Paragraph::new(ui, &markdown::line(text), size, ui.available_width()).height()
+}
+
 /// Lines of this scope stand closer: room is short.
 pub fn close_lines(ui: &mut Ui) {
     paragraph::close_lines(ui);

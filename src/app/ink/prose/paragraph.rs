@@ -225,6 +225,10 @@ impl Paragraph {
         Self { galley, formulas, links, words, size }
     }
 
+    pub fn height(&self) -> f32 {
+        self.galley.size().y
+    }
+
     /// Shows it here.
     pub fn show(self, ui: &mut Ui) -> Response {
         let response = ui.add(egui::Label::new(Arc::clone(&self.galley)));
@@ -294,10 +298,6 @@ fn link(ui: &mut Ui, id: egui::Id, places: &[Rect], words: &str, to: &str) {
         if at == 0 {
             let name = format!("{words}: {to}");
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Link, true, &name));
-        }
-        if response.has_focus() {
-            let stroke = Stroke::new(2.0, Palette::of(ui).accent);
-            ui.painter().rect_stroke(place.expand(1.0), 2.0, stroke, egui::StrokeKind::Outside);
         }
         if response.clicked() {
             ui.ctx().open_url(OpenUrl::new_tab(to));

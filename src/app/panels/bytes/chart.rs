@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
+use crate::app::panels::bytes::Shown;
 use crate::app::panels::bytes::heights::{LEAST_ROW, row, scale};
 use crate::app::run::flows::{Flow, Way};
 use crate::app::run::said::NOT_MODELLED;
@@ -40,8 +41,9 @@ pub fn fitting(flows: &[Flow], room: f32) -> (Vec<Flow>, Vec<&'static str>) {
 }
 
 /// Draws `flows` in at most `room` points of height, where their names need no more.
-pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &mut Vec<Message>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &Shown<'_>, room: f32, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
+    let (flows, unit) = (shown.flows.as_slice(), shown.unit);
     let most: Vec<u64> = flows.iter().map(Flow::most).collect();
     let scale = scale(&most, room - NAMES - 8.0 - APART * most.len() as f32);
     let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale) + APART).collect();
@@ -61,28 +63,30 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, flows: &[Flow], room: f32, messages: &
         draw::fit_text(painter, place, Align2::CENTER_CENTER, text, font, palette.faint_ink);
     }
     let so_far = Rect::from_min_max(pos2(chip.right() + 12.0, rect.top()), pos2(rect.right(), ground.top()));
-    let (font, text) = (theme::text(theme::LABEL), tr(ui.ctx(), "so far"));
-    draw::fit_text(painter, so_far, Align2::RIGHT_CENTER, text, font, palette.faint_ink);
+    let of = if shown.is_of_all { "in total" } else { "so far" };
+    let (font, text) = (theme::text(theme::LABEL), fill(ui.ctx(), "{0}, {1}", &[&tr(ui.ctx(), of), &unit.name]));
+    draw::fit_text(painter, so_far, Align2::RIGHT_CENTER, &text, font, palette.faint_ink);
     let mut top = ground.top() + 2.0;
     for (flow, height) in flows.iter().zip(heights) {
         let line = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + height));
         top += height;
-        one(ui, look, flow, Placed { line, from: ground.right(), to: chip.left(), scale }, messages);
+        one(ui, look, flow, Placed { line, from: ground.right(), to: chip.left(), scale, shown }, messages);
     }
 }
 
 /// Where a flow is drawn.
 #[derive(Clone, Copy)]
-struct Placed {
+struct Placed<'a> {
     line: Rect,
     /// The edges of HBM and of the chip.
     from: f32,
     to: f32,
     /// Points a byte.
     scale: f32,
+    shown: &'a Shown<'a>,
 }
 
-fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed, messages: &mut Vec<Message>) {
+fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed<'_>, messages: &mut Vec<Message>) {
     let (palette, painter) = (Palette::of(ui), ui.painter());
     let hue = palette.tensor(flow.tensor);
     let is_read = flow.way == Way::Read;
@@ -119,23 +123,23 @@ fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed, messages: &mut Vec<Mes
     let name = Rect::from_min_max(at.line.min, pos2(at.from - 4.0, at.line.bottom())).translate(vec2(4.0, 0.0));
     let font = theme::text(theme::LABEL);
     draw::fit_text(painter, name, Align2::LEFT_CENTER, flow.tensor.name(), font, palette.ink);
-    let number = bytes(flow.now.bytes);
+    let number = at.shown.unit.write(flow.now.bytes);
     let color = if flow.end.bytes > 0 { palette.ink } else { palette.faint_ink };
     let right = pos2(at.line.right(), middle);
     painter.text(right, Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), color);
-    answer(ui, look, flow, at.line, messages);
+    answer(ui, look, flow, at, messages);
 }
 
 /// What a flow says when it is pointed at, and what a click on it does.
-fn answer(ui: &Ui, look: &Look<'_>, flow: &Flow, line: Rect, messages: &mut Vec<Message>) {
+fn answer(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx();
     let way = if flow.way == Way::Read { "{0} read, bytes" } else { "{0} write, bytes" };
     let name = fill(ctx, way, &[&flow.tensor.name()]);
-    let response = ui.interact(line, ui.scope_id().with((flow.tensor.name(), flow.way)), Sense::click());
+    let response = ui.interact(at.line, ui.scope_id().with((flow.tensor.name(), flow.way)), Sense::click());
     let value = fill(ctx, "{0} of {1}", &[&bytes(flow.now.bytes), &bytes(flow.end.bytes)]);
     let value = match flow.baseline {
         Some(baseline) => {
-            let against = look.scene.baseline().name();
+            let against = at.shown.baseline.unwrap_or_default();
             fill(ctx, "{0}; {1} moves {2}", &[&value, &against, &bytes(baseline.bytes)])
         }
         None => value,
@@ -149,7 +153,8 @@ fn answer(ui: &Ui, look: &Look<'_>, flow: &Flow, line: Rect, messages: &mut Vec<
         ui.label(draw::label(&format!("{name}: {value}")));
         let counts = [&grouped(flow.now.elements) as &dyn std::fmt::Display, &grouped(flow.end.elements)];
         ui.label(draw::label(&fill(ui.ctx(), "{0} of {1} {1|element|elements}", &counts)));
-        for told in lines_of(ui, look, flow) {
+        // A line is told of the run's heads.
+        for told in lines_of(ui, look, flow).into_iter().filter(|_| !at.shown.is_of_all) {
             ui.label(draw::label(&told));
         }
         if flow.end.bytes > 0 {

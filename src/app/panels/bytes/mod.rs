@@ -9,11 +9,11 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::export::ExportMessage;
 use crate::app::panels::panel::{Home, Panel};
-use crate::app::run::flows::{flows, headline};
-use crate::app::run::said::{all_heads, beside_standard, per_tensor};
+use crate::app::run::flows::{CountsAsked, CountsShown, Flow, flows, headline, sums};
+use crate::app::run::said::{all_heads, per_tensor};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, list, say, tr};
-use crate::number::bytes;
+use crate::number::Unit;
 
 mod chart;
 mod heights;
@@ -30,13 +30,13 @@ pub static PANEL: Panel = Panel {
     help: "What each tensor moved so far, of what it will, beside the baseline.",
     show: |ui, drawn| {
         if let Some(look) = drawn.look {
-            show(ui, look, drawn.messages);
+            show(ui, look, &drawn.view.counts, drawn.messages);
         }
     },
 };
 
 /// What stands below the chart: bars, captions and links.
-const BELOW: f32 = 122.0;
+const BELOW: f32 = 144.0;
 
 /// The same where it is projected, without links.
 const PROJECTED_BELOW: f32 = 72.0;
@@ -47,25 +47,28 @@ const LEFT_OUT: f32 = 20.0;
 /// In place of what a lesson asks for.
 pub const HIDDEN: &str = "What moves is yours to find.";
 
-fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+fn show(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<Message>) {
     if look.question.hides.bytes {
         ui.label(tr(ui.ctx(), HIDDEN));
         return;
     }
     let ctx = ui.ctx().clone();
-    let said = headline(look.scene).unwrap_or_else(|| beside_standard(look.scene));
-    let said = say(&ctx, &said);
+    let shown = Shown::of(look, counts);
+    let said = say(&ctx, &headline(look.scene, &shown.flows, counts));
     ui.add_space(SPACE);
     ui.label(egui::RichText::new(said).size(theme::HEADING));
     ui.add_space(SPACE);
     // (Whatever is scrolled: what stands above is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
-    let flows = flows(look.scene, look.snapshot);
-    chart::show(ui, look, &flows, room, messages);
+    chart::show(ui, look, &shown, room, messages);
     ui.add_space(SPACE);
-    totals(ui, look);
-    ui.horizontal(|ui| {
+    totals(ui, look, &shown);
+    ui.horizontal_wrapped(|ui| {
         made_by::mark(ui, MadeBy::Counted);
+        let pin = if counts.has_pin() { ("Unpin", CountsAsked::Unpin) } else { ("Pin as baseline", CountsAsked::Pin) };
+        if ui.link(draw::label(tr(&ctx, pin.0))).clicked() {
+            messages.push(Message::Counts(pin.1));
+        }
         for (name, message) in [("Copy as CSV", ExportMessage::BytesCsv), ("Copy for NumPy", ExportMessage::BytesNumpy)]
         {
             if ui.link(draw::label(tr(&ctx, name))).clicked() {
@@ -76,56 +79,80 @@ fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
 }
 
 /// The chart as the picture of a screen: the sentence, the arrows, what both come to.
-pub fn projected(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
+pub fn projected(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<Message>) {
     if look.question.hides.bytes {
         ui.label(tr(ui.ctx(), HIDDEN));
         return;
     }
-    let said = headline(look.scene).unwrap_or_else(|| beside_standard(look.scene));
-    let said = say(ui.ctx(), &said);
-    ui.label(egui::RichText::new(said).size(theme::HEADING));
+    let shown = Shown::of(look, counts);
+    let said = say(ui.ctx(), &headline(look.scene, &shown.flows, counts));
+    made_by::before(ui, MadeBy::Counted, |ui| ui.label(egui::RichText::new(said).size(theme::HEADING)));
     ui.add_space(SPACE);
     let room = ui.available_height() - PROJECTED_BELOW;
-    let (shown, left_out) = chart::fitting(&flows(look.scene, look.snapshot), room);
+    let (fitting, left_out) = chart::fitting(&shown.flows, room);
     let room = if left_out.is_empty() { room } else { room - LEFT_OUT };
+    let shown = Shown { flows: fitting, ..shown };
     chart::show(ui, look, &shown, room, messages);
     if !left_out.is_empty() {
-        ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &bytes(0)])));
+        ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &shown.unit.with_name(0)])));
     }
     ui.add_space(SPACE);
-    totals(ui, look);
+    totals(ui, look, &shown);
+}
+
+/// What is shown of a run: its flows, and what they are held against.
+struct Shown<'a> {
+    flows: Vec<Flow>,
+    /// Bytes so far, in the end, and of the baseline.
+    sums: (u64, u64, Option<u64>),
+    baseline: Option<&'a str>,
+    is_of_all: bool,
+    /// Of every number: they stand in one column.
+    unit: Unit,
+}
+
+impl<'a> Shown<'a> {
+    fn of(look: &Look<'_>, counts: &'a CountsShown) -> Self {
+        let flows = flows(look.scene, look.snapshot, counts);
+        let sums = sums(&flows);
+        let unit = Unit::of(sums.1.max(sums.2.unwrap_or(0)));
+        let (baseline, is_of_all) = (counts.baseline(look.scene), counts.is_of_all(look.scene));
+        Self { flows, sums, baseline, is_of_all, unit }
+    }
 }
 
 /// What this run and its baseline come to, and what the counts are of.
-fn totals(ui: &mut Ui, look: &Look<'_>) {
+fn totals(ui: &mut Ui, look: &Look<'_>, shown: &Shown<'_>) {
     let (scene, ctx) = (look.scene, ui.ctx().clone());
-    let end = &scene.run.meters().total().traffic;
-    let (own, standard) = (end.hbm_bytes(), scene.standard.hbm_bytes());
+    let (now, own, baseline) = shown.sums;
     let palette = Palette::of(ui);
-    let most = own.max(standard);
-    let names = [scene.settings.algorithm.short_name(), scene.baseline().name()];
+    let most = own.max(baseline.unwrap_or(0));
+    let names = [scene.settings.algorithm.short_name(), shown.baseline.unwrap_or_default()];
     let width = |name: &str| {
         ui.painter().layout_no_wrap(name.to_owned(), theme::text(theme::LABEL), palette.ink).size().x + SPACE
     };
     let room = names.into_iter().map(width).fold(64.0, f32::max).min(0.4 * ui.available_width());
-    let now = look.snapshot.totals.traffic.hbm_bytes();
-    bar(ui, (names[0], room), (Some(now), own), most, "total bytes").on_hover_text(per_tensor(&ctx, end));
-    if !scene.is_baseline() {
-        bar(ui, (names[1], room), (None, standard), most, "total bytes of standard attention")
-            .on_hover_text(per_tensor(&ctx, &scene.standard));
+    let scale = (most, shown.unit);
+    let response = bar(ui, (names[0], room), (Some(now), own), scale, "total bytes");
+    if !shown.is_of_all {
+        response.on_hover_text(per_tensor(&ctx, &scene.run.meters().total().traffic));
     }
-    if let Some(all) = all_heads(scene) {
+    if let Some(baseline) = baseline {
+        bar(ui, (names[1], room), (None, baseline), scale, "total bytes of the baseline").on_hover_text(names[1]);
+    }
+    if let Some(all) = all_heads(scene, shown.is_of_all) {
         let text = say(&ctx, &all);
         draw::describe(&ui.label(draw::label(&text)), "all heads", &text);
     }
 }
 
-/// A name with the width that it may take, and a bar on the scale of `most`: a part of it done, where that is known.
+/// A name with the width that it may take, and a bar on the scale of `most`, its number in `unit`: a part of it done, where
+/// that is known.
 fn bar(
     ui: &mut Ui,
     (name, width): (&str, f32),
     (now, end): (Option<u64>, u64),
-    most: u64,
+    (most, unit): (u64, Unit),
     accessible: &str,
 ) -> egui::Response {
     let palette = Palette::of(ui);
@@ -134,7 +161,7 @@ fn bar(
     let place = egui::Rect::from_min_size(rect.min, egui::vec2(width - 4.0, rect.height()));
     let font = theme::text(theme::LABEL);
     draw::fit_text(painter, place, egui::Align2::LEFT_CENTER, name, font, palette.ink);
-    let number = bytes(end);
+    let number = unit.with_name(end);
     painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &number, theme::figures(theme::LABEL), palette.ink);
     let room = egui::Rect::from_min_max(rect.min + egui::vec2(width, 4.0), rect.max - egui::vec2(80.0, 4.0));
     let long = |value: u64| {
@@ -151,7 +178,7 @@ fn bar(
     }
     draw::describe(&response, accessible, &number);
     match now {
-        Some(now) => response.on_hover_text(fill(ui.ctx(), "{0} of {1} so far", &[&bytes(now), &number])),
+        Some(now) => response.on_hover_text(fill(ui.ctx(), "{0} of {1} so far", &[&unit.with_name(now), &number])),
         None => response,
     }
 }

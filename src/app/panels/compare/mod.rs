@@ -9,6 +9,7 @@ use eframe::egui::{self, Align, Align2, Key, Layout, Modifiers, Rect, RichText, 
 
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::float::column;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::Motion;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -30,7 +31,7 @@ use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
 use crate::machine::Totals;
 use crate::number::{bytes, compact, grouped, short};
-use crate::schedule::{Part, Tiling, algorithm};
+use crate::schedule::{Algorithm, Part, RunSpec, Tiling, algorithm};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -67,6 +68,8 @@ const FACTS: f32 = 176.0;
 /// Width that they need at least, and where there is more than enough.
 const LEAST_FACTS: f32 = 150.0;
 const BESIDE: f32 = 280.0;
+/// Width of the names of three texts and of a menu of the others.
+const ROOM_FOR_NAMES: f32 = 300.0;
 /// A map of the whole width is at least so high.
 const LEAST_MAP: f32 = 180.0;
 
@@ -315,16 +318,22 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
     let (mut chosen, old) = (compare.choices(), compare.choices());
     line(ui, |ui| {
         ui.label(RichText::new("B").size(theme::HEADING).strong());
-        for choice in *algorithm::ALL {
-            let is_chosen = settings.algorithm == *choice;
-            let response =
-                ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
-            let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
-            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
-            if response.clicked() {
-                chosen.algorithm = Some(choice.clone());
+        let all = texts(a, compare);
+        // The first three are the papers' own; where there is no room for them they are with the others.
+        let beside = if ui.available_width() < ROOM_FOR_NAMES { 0 } else { algorithm::ALL.len() };
+        let (names, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|of| algorithm::ALL.iter().take(beside).any(|known| *known == of));
+        chosen.algorithm = names.iter().fold(chosen.algorithm.take(), |chosen, of| text(ui, of, &settings).or(chosen));
+        let is_other = others.contains(&settings.algorithm);
+        let shown = if is_other { settings.algorithm.short_name() } else { tr(ui.ctx(), "More") }.to_owned();
+        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).selected_text(shown);
+        let response = combo.show_ui(ui, |ui| {
+            for of in &others {
+                chosen.algorithm = text(ui, of, &settings).or(chosen.algorithm.take());
             }
-        }
+        });
+        let name = tr(ui.ctx(), "Other algorithms of B");
+        response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name));
     });
     line(ui, |ui| {
         let plan = a.plan();
@@ -346,6 +355,23 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
     if chosen != old {
         messages.push(Message::Compare(CompareMessage::Choose(chosen)));
     }
+}
+
+/// What B can run of the input of `a`: every text of the program, and those that were opened.
+fn texts(a: &FinishedRun, compare: &Compare) -> Vec<Algorithm> {
+    // How many splits there are is said for whichever text has some.
+    let run = RunSpec { splits: None, ..a.settings.run.clone() };
+    let all = algorithm::of_program().cloned().chain(compare.opened().cloned());
+    all.filter(|of| run.check_text(of).is_ok()).collect()
+}
+
+/// A text that B can be; gives it where it is chosen.
+fn text(ui: &mut Ui, of: &Algorithm, settings: &Settings) -> Option<Algorithm> {
+    let is_chosen = settings.algorithm == *of;
+    let response = ui.selectable_label(is_chosen, of.short_name()).on_hover_text(tr(&ui.ctx().clone(), of.title()));
+    let name = fill(ui.ctx(), "B algorithm: {0}", &[&of.short_name()]);
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
+    response.clicked().then(|| of.clone())
 }
 
 fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
@@ -400,6 +426,12 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
         draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
     };
+    let made = |ui: &mut Ui, by: MadeBy, name: &str, value: &str, tip: &str| {
+        ui.horizontal(|ui| {
+            made_by::mark(ui, by);
+            row(ui, name, value, tip);
+        });
+    };
     let ctx = ui.ctx().clone();
     let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
     let step = of(side.look.snapshot.cursor, side.look.scene.schedule().len());
@@ -412,16 +444,28 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
     let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
-    row(ui, "SRAM peak", &peak, "Bytes of live buffers at their most; ! where they do not fit the chip.");
-    row(ui, "FLOPs", &compact(total.traffic.flops.total()), "Floating-point operations of all kinds.");
+    made(
+        ui,
+        MadeBy::Counted,
+        "SRAM peak",
+        &peak,
+        "Bytes of live buffers at their most; ! where they do not fit the chip.",
+    );
+    made(
+        ui,
+        MadeBy::Counted,
+        "FLOPs",
+        &compact(total.traffic.flops.total()),
+        "Floating-point operations of all kinds.",
+    );
     let rescales = match side.rescales {
         None => "...".into(),
         Some(Rescales { of: 0, .. }) => tr(ui.ctx(), "none").to_owned(),
         Some(Rescales { rows, of: visits }) => of(rows, visits),
     };
-    row(ui, "row rescales", &rescales, RESCALES);
+    made(ui, MadeBy::Computed, "row rescales", &rescales, RESCALES);
     let (name, error, tip) = error(&ctx, side.look.check);
-    row(ui, name, &error, &tip);
+    made(ui, MadeBy::Computed, name, &error, &tip);
 }
 
 /// The error of O at the end, or of the gradient that is closest to its bound: of what, how much, and what it means.
@@ -460,10 +504,14 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let name = tr(ui.ctx(), "HBM bytes so far");
     let wide = |text: &str, font| painter.layout_no_wrap(text.to_owned(), font, palette.ink).size().x;
     // Projected beside a task there is no room for both, and the numbers have their unit.
-    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < words.width() {
+    let room = words.width() - made_by::WIDTH;
+    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < room {
         fit_text(painter, words, Align2::LEFT_CENTER, name, font, palette.faint_ink);
     }
-    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let numbers = words.with_min_x(words.left() + made_by::WIDTH);
+    let wide = fit_text(painter, numbers, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    let before = pos2(words.right() - wide - made_by::WIDTH / 2.0, words.center().y);
+    made_by::at(ui, before, side.letter, MadeBy::Counted);
     let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
     let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
     painter.rect_filled(part(total), 2.0, palette.accent_soft);

@@ -10,6 +10,7 @@ use eframe::egui::{Align2, Context, Galley, Painter, Pos2, Rect, Sense, Ui, vec2
 use super::figure::{LoopOf, Map, loops};
 use super::plane;
 use crate::app::ink::draw::{self, fit_text, hatch};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::panels::grid::HIDDEN;
 use crate::app::run::said::scope;
@@ -59,19 +60,24 @@ enum Sign {
 impl Sign {
     fn width(self) -> f32 {
         match self {
-            Sign::Weights => GREYS as f32 * SQUARE + SPACE,
+            Sign::Weights => made_by::WIDTH + GREYS as f32 * SQUARE + SPACE,
             Sign::Nothing => 0.0,
             Sign::Done | Sign::Bare | Sign::Hatched => SQUARE + SPACE,
         }
     }
 
-    fn paint(self, painter: &Painter, at: Pos2, palette: &Palette) {
+    fn paint(self, ui: &Ui, painter: &Painter, at: Pos2, palette: &Palette) {
         let square = |n: usize| Rect::from_min_size(at + vec2(SQUARE * n as f32, 0.0), vec2(SQUARE, SQUARE));
         let fill_of = match self {
             Sign::Nothing => return,
             Sign::Weights => {
+                made_by::at(ui, at + vec2(SQUARE, SQUARE) / 2.0, "weights", MadeBy::Computed);
                 for n in 0..GREYS {
-                    painter.rect_filled(square(n), 0.0, palette.grey(n as f64, (GREYS - 1) as f64));
+                    painter.rect_filled(
+                        square(n).translate(vec2(made_by::WIDTH, 0.0)),
+                        0.0,
+                        palette.ghost(n as f64, (GREYS - 1) as f64),
+                    );
                 }
                 return;
             }
@@ -93,7 +99,8 @@ impl Foot {
         let (ui, ctx) = (map.ui, map.ui.ctx());
         let shape = map.look.scene.input.problem.shape;
         // Of a single head there is nothing to say.
-        let scope = (has_scope && shape.heads * shape.batch > 1).then(|| say(ctx, &scope(map.look.scene)));
+        let scope = (has_scope && shape.heads * shape.batch > 1)
+            .then(|| say(ctx, &scope(map.look.scene, map.look.snapshot.view.program, false)));
         let text = clauses(ctx, &scope.into_iter().chain([told(map)]).collect::<Vec<_>>());
         let font = theme::readable_font(&text, theme::text(theme::LABEL));
         let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
@@ -101,7 +108,7 @@ impl Foot {
         let told = ui.painter().layout_job(job);
         let (signs, so_far) = (signs(map), SoFar::of(ctx, map.look));
         let signs_width: f32 = signs.iter().map(|(sign, text)| sign.width() + width_of(ui, text) + 3.0 * SPACE).sum();
-        let is_apart = !signs.is_empty() && signs_width + APART + width_of(ui, &so_far.text) > width;
+        let is_apart = !signs.is_empty() && signs_width + APART + so_far.width(ui) > width;
         Self { told, text, signs, so_far, is_apart }
     }
 
@@ -127,7 +134,7 @@ impl Foot {
             let painter = ui.painter_at(line);
             let mut at = line.min + vec2(0.0, 4.0);
             for (sign, text) in &self.signs {
-                sign.paint(&painter, at, palette);
+                sign.paint(ui, &painter, at, palette);
                 let place = at + vec2(sign.width(), SQUARE / 2.0);
                 let font = theme::text(theme::LABEL);
                 draw::put_text(&painter, place, Align2::LEFT_CENTER, text, font, palette.faint_ink);
@@ -149,11 +156,18 @@ impl SoFar {
         Self { begun, text }
     }
 
+    /// With the mark before it.
+    fn width(&self, ui: &Ui) -> f32 {
+        made_by::WIDTH + width_of(ui, &self.text)
+    }
+
     fn paint(&self, map: &Map<'_>, line: Rect) {
         let (ui, font) = (map.ui, theme::text(theme::LABEL));
         let width = fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &self.text, font, map.palette.ink);
         let response = ui.interact(line.with_min_x(line.right() - width), ui.scope_id().with("so far"), Sense::hover());
         draw::describe(&response, "tiles begun", &self.begun);
+        let before = line.right_center() - vec2(width + made_by::WIDTH / 2.0, 0.0);
+        made_by::at(ui, before, "so far", MadeBy::Counted);
     }
 }
 
@@ -286,7 +300,7 @@ mod tests {
                         assert!(!foot.told.elided, "{at}: {}", foot.text);
                         let signs = |(sign, text): &(Sign, String)| sign.width() + width_of(ui, text) + 3.0 * SPACE;
                         let signs: f32 = foot.signs.iter().map(signs).sum();
-                        let counts = width_of(ui, &foot.so_far.text);
+                        let counts = foot.so_far.width(ui);
                         let is_apart = foot.is_apart;
                         assert!(signs <= width && counts <= width, "{at}: {signs} and {counts}");
                         assert!(is_apart || signs + counts <= width, "{at}: {signs} over {counts}");

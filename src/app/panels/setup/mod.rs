@@ -3,6 +3,7 @@
 mod fields;
 mod masks;
 mod said;
+mod scores;
 mod section;
 
 use std::collections::BTreeMap;
@@ -70,10 +71,11 @@ const BLOCKS: Section = Section {
 };
 const MASK: Section =
     Section { name: "Mask", choices: &["Causal mask", "Sliding window", "Padding mask", "Other masks"], is_open: true };
+const SCORES: Section = Section { name: "Scores", choices: &scores::NAMES, is_open: false };
 const PRECISION: Section = Section { name: "Precision", choices: &["Precision"], is_open: false };
 const CHIP: Section = Section { name: "Chip", choices: &["Chip"], is_open: false };
 
-const SECTIONS: [&Section; 5] = [&INPUT, &BLOCKS, &MASK, &PRECISION, &CHIP];
+const SECTIONS: [&Section; 6] = [&INPUT, &BLOCKS, &MASK, &SCORES, &PRECISION, &CHIP];
 
 /// Every choice, by the name that the palette finds it by.
 pub fn known() -> impl Iterator<Item = &'static str> {
@@ -93,7 +95,7 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
         VARLEN => shape.batch > 1,
         PACKED => can_pack(&settings.run, settings.algorithm.is_backward(), &shape),
-        _ => true,
+        name => scores::has(name, &settings.run, input),
     };
     known().filter(|name| has(name)).collect()
 }
@@ -131,7 +133,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         let said = said::input(&ctx, &settings, &opened, &shape);
         INPUT.show(ui, folds, &said, |ui| of_input(ui, &mut settings, input));
     }
-    let heads = settings.algorithm.heads(&shape);
+    let heads = settings.algorithm.heads(&settings.run.shape(input));
     if heads > 1 {
         let head = settings.run.head();
         let first = head - head % heads;
@@ -154,6 +156,8 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         let is_exact = run.has_exact_prefix(&input.problem);
         run.prefix.take_if(|_| !is_exact);
     }
+    let said = said::scores(&ctx, &settings, &opened);
+    SCORES.show(ui, folds, &said, |ui| scores::show(ui, &mut settings.run, input));
     let said = said::precision(&settings, &opened);
     PRECISION.show(ui, folds, &said, |ui| {
         precision(ui, &mut settings.run);

@@ -11,6 +11,7 @@ use eframe::egui::{self, Align2, Key, Modifiers, Rect, Sense, Ui, vec2};
 use ndarray::Array2;
 
 use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
@@ -115,7 +116,9 @@ fn title(ui: &Ui, mut line: Rect, look: &Look<'_>, is_hatched: bool) {
     };
     let font = theme::text(theme::HEADING);
     let width = fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, font, palette.ink);
-    line.min.x += width + 3.0 * SPACE;
+    line.min.x += width + SPACE;
+    made_by::at(ui, line.left_center() + vec2(made_by::WIDTH / 2.0, 0.0), "tile", MadeBy::Computed);
+    line.min.x += made_by::WIDTH + 2.0 * SPACE;
     let masked = match has_masked(look) {
         false => "",
         true if is_hatched => "; hatched: masked",
@@ -166,7 +169,11 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
     let formulas = formulas(look, Part::Weights);
-    Matrix { part: Part::Weights, formulas, values: look.snapshot.weights(), limit: 1.0 }
+    let values = look.snapshot.weights();
+    // Above 1 only where no maximum was subtracted, or one that is left behind.
+    let finite = values.into_iter().flatten().filter(|p| p.is_finite());
+    let limit = finite.fold(1.0, |most: f64, p| most.max(*p));
+    Matrix { part: Part::Weights, formulas, values, limit }
 }
 
 fn formulas(look: &Look<'_>, part: Part) -> Vec<String> {

@@ -57,6 +57,8 @@ pub struct OpenLesson {
     pub shown: Result<Shown, Sentence>,
     /// At this beat.
     pub work: BeatWork,
+    /// The first control of the beat takes the keyboard where it is drawn next.
+    pub takes_keyboard: bool,
     /// At all beats, as it is kept.
     works: Vec<KeptWork>,
     /// What was given since it was kept last.
@@ -80,6 +82,7 @@ impl OpenLesson {
             position,
             shown: Err(Sentence::default()),
             work: BeatWork::default(),
+            takes_keyboard: false,
             works,
             given: Vec::new(),
             returning: Vec::new(),
@@ -242,6 +245,11 @@ impl OpenLesson {
         let claims = self.beat().claims.iter().filter(|claim| claim.text.is_some());
         let shown = |claim: &Claim| claim.shown(&self.engine, &self.work.scene).ok().flatten();
         claims.filter_map(shown).collect()
+    }
+
+    /// What another text of the lesson says here.
+    pub fn said_in(&self, other: &Lesson) -> Option<String> {
+        other.at(self.position, &self.engine).ok().map(|shown| shown.say)
     }
 
     /// The next question's answer, for the teacher.
