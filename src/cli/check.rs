@@ -335,6 +335,7 @@ impl Candidate {
             tensor: None,
             max_error: None,
             bound: None,
+            plain: None,
             first_wrong: None,
         }
     }
@@ -446,8 +447,9 @@ impl Candidate {
         let row = self.row(case, Status::Ran, None);
         let worse = |a: Compared, b: Compared| if a.share() >= b.share() { a } else { b };
         match compared.into_iter().reduce(worse) {
-            Some(Compared { name, error, bound, .. }) => {
-                Row { tensor: Some(name), max_error: Some(error), bound: Some(bound), ..row }.judged()
+            Some(Compared { name, error, bound, plain, .. }) => {
+                let plain = plain.filter(|_| self.precision != Precision::F64);
+                Row { tensor: Some(name), max_error: Some(error), bound: Some(bound), plain, ..row }.judged()
             }
             None => row,
         }

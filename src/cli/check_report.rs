@@ -29,6 +29,8 @@ pub struct Row {
     pub tensor: Option<&'static str>,
     pub max_error: Option<f64>,
     pub bound: Option<f64>,
+    /// How far plain attention in the same format is off, where that is known.
+    pub plain: Option<f64>,
     /// Where a text of one's own, or a variant, went wrong first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_wrong: Option<FirstNumber>,
@@ -64,6 +66,15 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Its error beside that of plain attention, both from exact attention.
+    fn errors(&self) -> Option<String> {
+        let (tensor, error) = (self.tensor?, short(self.max_error?));
+        let plain = self.plain.map_or_else(String::new, |plain| format!(", plain attention by {}", short(plain)));
+        Some(format!(" ({tensor} off by {error}{plain})"))
+    }
+}
+
 impl FirstNumber {
     pub fn of(first: &FirstWrong, (batch, head): (usize, usize), problem: &Problem, algorithm: &Algorithm) -> Self {
         let number = &first.number;
@@ -96,15 +107,18 @@ pub fn as_text(rows: &[Row], devices: &[String]) -> String {
     for group in groups {
         let of_group = || rows.iter().filter(|row| (row.backend, row.algorithm.as_str(), row.precision) == group);
         let count = |status: Status| of_group().filter(|row| row.status == status).count();
-        let share = of_group().filter_map(|row| Some(row.max_error? / row.bound?)).fold(0.0, f64::max);
+        let share = |row: &Row| Some(row.max_error? / row.bound?);
+        let worst = of_group().filter(|row| share(row).is_some());
+        let worst = worst.max_by(|a, b| share(a).unwrap_or(0.0).total_cmp(&share(b).unwrap_or(0.0)));
         let (backend, algorithm, precision) = group;
         text += &format!(
-            "{backend} {algorithm} {}: {} ran, {} skipped, {} failed; largest error {} of its bound\n",
+            "{backend} {algorithm} {}: {} ran, {} skipped, {} failed; largest error {} of its bound{}\n",
             precision.name(),
             count(Status::Ran),
             count(Status::Skipped),
             count(Status::Failed),
-            percent(share),
+            percent(worst.and_then(share).unwrap_or(0.0)),
+            worst.and_then(|row| row.errors()).unwrap_or_default(),
         );
     }
     let mut reasons: Vec<(&str, usize)> = Vec::new();

@@ -159,9 +159,15 @@ impl Rule for Golden {
         let of_output = stored.of_output(&self.problem.head(batch, head, Precision::F64), precision);
         let bounds = [bound.o + of_output, bound.m, bound.l, bound.lse];
         let all = FORWARD.into_iter().zip(&self.results).zip(bounds);
-        Ok(all
-            .map(|((name, all), bound)| Expected { name, exact: matrix(all, batch, head), bound, plain: None })
-            .collect())
+        let baseline = self.entry.naive_baseline_max_abs_err.get(precision.name().as_ref());
+        let plain = |name: &str| match name {
+            "O" => baseline?.o,
+            "L" => baseline?.lse,
+            _ => None,
+        };
+        let expected =
+            |((name, all), bound)| Expected { name, exact: matrix(all, batch, head), bound, plain: plain(name) };
+        Ok(all.map(expected).collect())
     }
 
     fn backward(&self, group: &Group<'_>, precision: Precision, stored: Stored) -> Result<Gradients, Sentence> {
@@ -178,7 +184,12 @@ impl Rule for Golden {
         let expected = |at: usize, head: usize| {
             let largest = error_rule::largest(&gradients[at]);
             let bound = 3.0 * baseline(at)? + self.floor_of_gradient(precision) * largest.max(1.0);
-            Ok(Expected { name: GRADIENTS[at], exact: matrix(&gradients[at], group.batch, head), bound, plain: None })
+            Ok(Expected {
+                name: GRADIENTS[at],
+                exact: matrix(&gradients[at], group.batch, head),
+                bound,
+                plain: baseline(at).ok(),
+            })
         };
         let kv_head = self.problem.shape.kv_head(group.heads.start);
         let of_queries = group.heads.clone().map(|head| expected(0, head)).collect::<Result<_, Sentence>>()?;

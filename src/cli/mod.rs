@@ -20,6 +20,7 @@ mod progress;
 mod render;
 mod report;
 mod run;
+mod run_errors;
 mod shape;
 mod taps;
 mod text;

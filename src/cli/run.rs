@@ -17,9 +17,10 @@ use crate::number;
 use crate::schedule::tiling::footprint;
 use crate::schedule::{Algorithm, Hardware, Part, Plan, RunSpec, Schedule, Tiling, algorithm};
 
-use super::failure::warn;
+use super::failure::{note, warn};
 use super::options::{self, InputOptions};
 use super::progress::Progress;
+use super::run_errors::RunErrors;
 use super::{Failure, files, text};
 
 #[derive(Args)]
@@ -53,7 +54,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     // What has no kernels may have results of any name.
     let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| *known == algorithm)
         && kernels::algorithms(&arguments.backend).contains(&algorithm.name());
-    let (input, bytes) = match has_kernel || algorithm::ALL.contains(&&algorithm) {
+    let (input, bytes, errors) = match has_kernel || algorithm::ALL.contains(&&algorithm) {
         true => run(spec, &algorithm, &arguments.backend)?,
         false => {
             let text = text::Text::of(spec.algorithm(), algorithm.clone());
@@ -70,11 +71,12 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
         );
     }
     files::write_bytes(&arguments.output, &bytes)?;
+    errors.line(spec.precision()).iter().for_each(|line| note(line));
     options::tell(spec, &algorithm, &input, arguments.json)
 }
 
-/// The results of an algorithm that the program has, as an .npz, and the input that they are of.
-fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, Vec<u8>), Failure> {
+/// The results of an algorithm that the program has, as an .npz, the input that they are of, and how far they are off.
+fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
     let input = options::open(spec)?;
     let (plan, precision) = (|batch| spec.setting(algorithm, &input, batch).plan, spec.precision());
     if backend == "cpu" {
@@ -89,7 +91,9 @@ fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, V
     };
     warn_of_odd_rows(&input, &outputs, algorithm, precision);
     let bytes = npz(&input, &outputs, precision);
-    Ok((input, bytes))
+    let stored = algorithm::stored(algorithm, &plan(0));
+    let errors = RunErrors::of_outputs(&input.problem, &outputs, stored, precision);
+    Ok((input, bytes, errors))
 }
 
 /// Says so where the buffers of a program are more than a thread block may use. It can still be stepped.

@@ -49,7 +49,7 @@ impl ShapeOptions {
 
 /// Errors with a list of lengths, where all batch entries are counted as one is, and with a length beyond n_k, which is
 /// not cut off.
-pub fn one_length(spec: &RunSpec, shape: &Shape) -> Result<(), Failure> {
+fn one_length(spec: &RunSpec, shape: &Shape) -> Result<(), Failure> {
     let mask = spec.whole_mask(&Mask::default());
     let is_one = |lengths: &Vec<usize>| lengths.len() == 1 && lengths[0] <= shape.n_k;
     for (name, lengths) in [("kv-lengths", &mask.key_lengths), ("left-padding", &mask.left_padding)] {
@@ -71,5 +71,27 @@ pub fn heads(shape: &Shape) -> String {
         (heads, batch) => {
             format!("{batch} batch entries of {heads} query heads, {} of keys and values", shape.kv_heads)
         }
+    }
+}
+
+/// Errors where a batch of this shape cannot be laid out, or masked, as `spec` says: one schedule is of the whole batch, else
+/// each entry is as one.
+pub fn check_layout(spec: &RunSpec, shape: &Shape) -> Result<(), Failure> {
+    if spec.is_varlen() && spec.packs_heads() {
+        return Err(Failure::Bad("--varlen: a batch in one schedule has no packed heads".into()));
+    }
+    if !spec.is_varlen() {
+        one_length(spec, shape)?;
+    }
+    let batch = if spec.is_varlen() { shape.batch } else { 1 };
+    spec.check_shape(&Shape { batch, ..*shape }).map_err(|error| Failure::Bad(error.to_string()))
+}
+
+/// How the batch and its heads are laid out, where it is not one by one.
+pub fn layout_in_words(spec: &RunSpec) -> &'static str {
+    match (spec.is_varlen(), spec.packs_heads()) {
+        (true, _) => ", the batch in one schedule",
+        (_, true) => ", the query heads of a group as rows",
+        _ => "",
     }
 }

@@ -22,6 +22,7 @@ use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
 use super::run::{add_saturated, device, of_gpu, warn_of_saturated};
+use super::run_errors::RunErrors;
 
 /// An algorithm as a text, under the name that it was asked for.
 pub struct Text<'n> {
@@ -65,19 +66,20 @@ pub fn of_fault(algorithm: &Algorithm, name: &str, fault: &Fault) -> Failure {
     Failure::Bad(format!("{name}: {fault}{advice}"))
 }
 
-/// `tilescope run` with a text: every output that it names, as an .npz. Gives the input, for what is said of it.
-pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>), Failure> {
+/// `tilescope run` with a text: every output that it names, as an .npz. Gives the input and the errors, for what is said of
+/// them.
+pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
     let input = options::open(spec)?;
     let shape = input.problem.shape;
     text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
     let of_group = |setting| Setting { heads: shape.group(), ..setting };
     let settings = (0..shape.batch).map(|batch| of_group(spec.setting(&text.algorithm, &input, batch)));
     let settings: Vec<Setting> = settings.collect();
-    let bytes = match spec.precision() {
+    let (bytes, errors) = match spec.precision() {
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
         precision => outputs::<f32>(text, &input, &settings, precision)?,
     };
-    Ok((input, bytes))
+    Ok((input, bytes, errors))
 }
 
 /// `tilescope run` with a backward pass of the program, on a GPU: dQ, dK and dV as an .npz.
@@ -86,7 +88,7 @@ pub fn run_on_gpu(
     spec: &RunSpec,
     backend: &str,
     deterministic: bool,
-) -> Result<(Input, Vec<u8>), Failure> {
+) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
     let algorithm = &text.algorithm;
     let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| known == algorithm)
         && kernels::of(backend, algorithm.name()).any(kernels::Kernel::is_backward);
@@ -103,11 +105,14 @@ pub fn run_on_gpu(
     let never = AtomicBool::new(false);
     let got = device.gradients(&input.problem, &d_o, algorithm.name(), spec.precision(), &never);
     let got = got.map_err(|error| of_gpu(backend, &error))?;
+    let stored = algorithm::stored_before(algorithm, &spec.setting(algorithm, &input, 0).plan);
+    let gradients = [&got.dq, &got.dk, &got.dv];
+    let errors = RunErrors::of_gradients(&input.problem, &d_o, gradients, stored, spec.precision());
     let of = |values: Array4<f64>| (values.shape()[2..].to_vec(), values.into_iter().collect());
     let results = GRADIENTS.into_iter().zip([got.dq, got.dk, got.dv]);
     let results = results.map(|(name, values)| (name.to_owned(), of(values))).collect();
     let bytes = npz(&input, results, spec.precision());
-    Ok((input, bytes))
+    Ok((input, bytes, errors))
 }
 
 /// The results of all heads by name, in the order of the input's axes: shape and values.
@@ -119,10 +124,11 @@ fn outputs<T: Real>(
     input: &Input,
     settings: &[Setting],
     precision: Precision,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<(Vec<u8>, RunErrors), Failure> {
     let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
     let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
+    let mut errors = RunErrors::default();
     let go_on = || {
         done += 1;
         progress.at(done);
@@ -132,11 +138,12 @@ fn outputs<T: Real>(
         add_saturated(&mut saturated, &machine.saturated());
         collect(&text.algorithm, &schedule.setting, machine, &mut results);
         told.note(group, schedule, machine);
+        errors.note(group, schedule, machine);
     });
     run.map_err(|fault| text.fault(&fault))?;
     warn_of_saturated(&saturated);
     told.warn(text.name, &text.algorithm);
-    Ok(npz(input, results, precision))
+    Ok((npz(input, results, precision), errors))
 }
 
 /// Queries or keys above which `run` holds no result against an exact one, which costs O(N^2 d) in f64.

@@ -10,7 +10,7 @@ use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, RunOptions, Takes};
-use super::shape::{ShapeOptions, one_length};
+use super::shape::{ShapeOptions, check_layout, layout_in_words};
 use super::traffic_report::Report;
 
 #[derive(Args)]
@@ -52,15 +52,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let shape = arguments.shape.shape()?;
     let asked = arguments.run.spec.clone();
     let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
-    if !spec.is_varlen() {
-        one_length(spec, &shape)?;
-    }
-    if spec.is_varlen() && spec.packs_heads() {
-        return Err(Failure::Bad("--varlen: a batch in one schedule has no packed heads".into()));
-    }
-    // One schedule is of the whole batch; else each entry is as one.
-    let batch = if spec.is_varlen() { shape.batch } else { 1 };
-    spec.check_shape(&Shape { batch, ..shape }).map_err(|error| Failure::Bad(error.to_string()))?;
+    check_layout(spec, &shape)?;
     let reports = reports(spec, &shape, arguments.count)?;
     match arguments.json {
         true => print_json(&as_json(&reports, spec, &shape))?,
@@ -196,16 +188,15 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
     let heads = super::shape::heads(shape);
     let head = format!(
-        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}{}{}. Elements moved between HBM and chip.\n",
+        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
         shape.d_v,
         spec.precision().name(),
         splits(reports).map_or(String::new(), |splits| format!(", --splits {splits}")),
-        if spec.is_varlen() { ", the batch in one schedule" } else { "" },
+        layout_in_words(spec),
         spec.page_size.map_or(String::new(), |size| format!(", K and V in pages of {size}")),
-        if spec.packs_heads() { ", the query heads of a group as rows" } else { "" },
     );
     reports.iter().fold(head, |text, of| text + &of.report.text(of.fits))
 }

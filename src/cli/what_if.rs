@@ -14,7 +14,7 @@ use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, RunOptions, Takes};
 use super::report::table;
-use super::shape::{ShapeOptions, heads, one_length};
+use super::shape::{ShapeOptions, check_layout, heads, layout_in_words};
 use super::traffic::refuse_too_large;
 
 #[derive(Args)]
@@ -52,7 +52,7 @@ struct OfGrid;
 
 impl Takes for OfGrid {
     fn takes(name: &str) -> bool {
-        GRID.contains(&name) || MASK.contains(&name)
+        GRID.contains(&name) || MASK.contains(&name) || matches!(name, "varlen" | "pack-heads")
     }
 
     fn default(choice: &Choice) -> Option<&'static str> {
@@ -73,30 +73,25 @@ fn rate(text: &str) -> Result<f64, Sentence> {
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let shape = arguments.shape.shape()?;
     let asked = arguments.run.spec.clone();
-    let spec = RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
+    // Splits by the rule are those of the chip as it is asked for.
+    let hardware = Some(chip(arguments, asked.hardware()));
+    let spec = RunSpec { precision: asked.precision.or(Some(Precision::F16)), hardware, ..asked };
     let algorithm = options::algorithm(spec.algorithm())?;
     spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
-    one_length(&spec, &shape)?;
-    spec.check_shape(&Shape { batch: 1, ..shape }).map_err(|error| Failure::Bad(error.to_string()))?;
-    let question = question(arguments, &spec, algorithm, shape)?;
+    check_layout(&spec, &shape)?;
+    let question = question(arguments.order, &spec, algorithm, shape)?;
     let answer = question.answer().ok_or_else(|| unanswered(&question))?;
     match arguments.json {
-        true => print_json(&as_json(&question, &answer)),
-        false => print(&as_text(&question, &answer)),
+        true => print_json(&as_json(&question, &spec, &answer)),
+        false => print(&as_text(&question, &spec, &shape, &answer)),
     }
 }
 
-fn question(
-    arguments: &Arguments,
-    spec: &RunSpec,
-    algorithm: Algorithm,
-    shape: Shape,
-) -> Result<GridQuestion, Failure> {
+fn question(order: Order, spec: &RunSpec, algorithm: Algorithm, shape: Shape) -> Result<GridQuestion, Failure> {
     let setting = spec.on_shape(&algorithm, &shape, &Mask::default(), 0);
     let lines = algorithm.text().lines.len() * setting.splits;
     refuse_too_large(algorithm.name(), &setting.plan, lines as u128 * (shape.heads * shape.batch) as u128)?;
-    let chip = chip(arguments, spec.hardware());
-    Ok(GridQuestion { algorithm, shape, setting, chip, order: arguments.order })
+    Ok(GridQuestion { algorithm, shape: spec.shape_of(&shape), setting, chip: spec.hardware(), order })
 }
 
 /// The chip that is named, with what is to be different.
@@ -124,7 +119,7 @@ fn unanswered(question: &GridQuestion) -> Failure {
     Failure::bad(name, "so many thread blocks are too many to list; take larger blocks")
 }
 
-fn as_json(question: &GridQuestion, answer: &Modelled) -> serde_json::Value {
+fn as_json(question: &GridQuestion, spec: &RunSpec, answer: &Modelled) -> serde_json::Value {
     let times = |times: &Option<crate::clock::Times>| {
         times.map(|times| json!({ "overlapped": times.overlapped, "one_by_one": times.one_by_one }))
     };
@@ -148,6 +143,9 @@ fn as_json(question: &GridQuestion, answer: &Modelled) -> serde_json::Value {
         "hardware": question.chip,
         "br": plan.br,
         "bc": plan.bc,
+        "splits": question.setting.splits,
+        "pack_heads": spec.packs_heads(),
+        "varlen": spec.is_varlen(),
         "order": question.order.name(),
         "kernels": answer.kernels.iter().map(grid).collect::<Vec<_>>(),
         "matmul_flops": answer.matmul,
@@ -163,15 +161,18 @@ fn as_json(question: &GridQuestion, answer: &Modelled) -> serde_json::Value {
     })
 }
 
-fn as_text(question: &GridQuestion, answer: &Modelled) -> String {
-    let (plan, shape, chip) = (&question.setting.plan, &question.shape, &question.chip);
+/// `shape` is the one that was asked about; that of the run may have its heads or its sequences one after the other.
+fn as_text(question: &GridQuestion, spec: &RunSpec, shape: &Shape, answer: &Modelled) -> String {
+    let (setting, plan, chip) = (&question.setting, &question.setting.plan, &question.chip);
     let head = format!(
-        "{}, n_q {}, n_k {}, d {}, {}, blocks {} x {}: {} on {}. All of this is modelled, none of it measured.\n\n",
+        "{}, n_q {}, n_k {}, d {}, {}{}{}, blocks {} x {}: {} on {}. All of this is modelled, none of it measured.\n\n",
         heads(shape),
         shape.n_q,
         shape.n_k,
         shape.d,
         plan.precision.name(),
+        if question.algorithm.has_splits() { format!(", --splits {}", setting.splits) } else { String::new() },
+        layout_in_words(spec),
         plan.br,
         plan.bc,
         question.algorithm.name(),

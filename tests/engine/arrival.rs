@@ -120,7 +120,5 @@ fn orders_are_permutations() {
         }
     }
     // For good: a link or a trace of this seed means this order.
-    assert_eq!(Arrival::Shuffled(7).order(6), PINNED);
+    assert_eq!(Arrival::Shuffled(7).order(6), [0, 1, 5, 4, 2, 3]);
 }
-
-const PINNED: [usize; 6] = [0, 1, 2, 3, 4, 5];

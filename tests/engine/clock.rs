@@ -154,6 +154,41 @@ fn a_bound_is_below_every_model_and_grows_with_the_work() {
     );
 }
 
+/// With key lengths, windows and both alignments, where queries and keys differ in number. Without a cache what loads ask for
+/// all comes from HBM, so that no roof is excepted.
+#[test]
+fn a_bound_is_below_every_model_under_masks() {
+    let masks: [&[(&str, &str)]; 7] = [
+        &[("kv-lengths", "64")],
+        &[("kv-lengths", "1"), ("causal", "true"), ("diagonal", "lengths")],
+        &[("window", "31,0")],
+        &[("window", "5,9"), ("sink-keys", "3")],
+        &[("causal", "true"), ("align", "top-left")],
+        &[("causal", "true"), ("align", "top-left"), ("window", "40,-1"), ("kv-lengths", "100")],
+        &[("left-padding", "200"), ("prefix-keys", "260")],
+    ];
+    for options in masks {
+        let mut spec = RunSpec { precision: Some(Precision::F16), ..RunSpec::default() };
+        for (name, value) in options {
+            Choice::by_name(name).expect("a choice").set(&mut spec, value).expect("its value");
+        }
+        for name in ["flash1", "flash2", "split-kv", "flash2-backward", "two-kernel-backward"] {
+            for (n_q, n_k) in [(1, 331), (512, 1021), (1021, 331)] {
+                for (heads, br, bc) in [(1, 16, 64), (40, 64, 32)] {
+                    let shape = Shape { n_q, n_k, ..square(2, heads, 0, 16) };
+                    let question = of(name, shape, Tiling { br, bc }, "a100-80gb", spec.clone());
+                    let chip = Hardware { l2_bytes: 0, ..question.chip.clone() };
+                    let found = answer(&GridQuestion { chip, ..question });
+                    let times = found.times.expect("a block fits");
+                    let what = format!("{name}, {options:?}, {n_q} x {n_k}, {heads} heads: {:?}", found.bound);
+                    assert!(found.least_bytes > 0.0 && found.least_bytes <= found.bytes, "{what}");
+                    assert!(times.overlapped >= 0.999_999 * found.bound.seconds, "{what}: {times:?}");
+                }
+            }
+        }
+    }
+}
+
 /// Keys that no query sees and queries that see no key need not be read.
 #[test]
 fn a_bound_leaves_out_what_no_pair_needs() {

@@ -10,6 +10,7 @@ mod captured;
 mod clock;
 mod e4m3_gradients;
 mod golden;
+mod gradients;
 mod inputs;
 mod lessons;
 mod masks;

@@ -50,6 +50,58 @@ fn a_chip_of_ones_own_has_the_figures_that_are_given() {
     assert!((seconds - 4.0 * 1024.0 * 1024.0 * 64.0 / 1e13).abs() < 1e-12, "{seconds}");
 }
 
+/// Packed heads load a block of K and V once for all of them, a batch in one schedule has thread blocks of its sequences
+/// alone, and what is asked for is what `traffic` counts.
+#[test]
+fn heads_and_sequences_are_laid_out_as_traffic_has_them() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let answer = |command: &str, more: &[&str]| -> serde_json::Value {
+        let text = ok(folder.path(), &[&[command], more, &["--json"]].concat());
+        serde_json::from_str(&text).expect("it is JSON")
+    };
+    let sizes = ["--n-q", "2", "--n-k", "320", "--d", "16", "--br", "4", "--bc", "32", "--heads", "12"];
+    let decode = [&sizes[..], &["--kv-heads", "3", "--entries", "5"]].concat();
+    let batch = [&sizes[..], &["--entries", "3", "--kv-lengths", "320,33,1", "--varlen"]].concat();
+    for (more, blocks) in [
+        (decode.clone(), 12 * 5),
+        // Eight rows of a group in blocks of four.
+        ([&decode[..], &["--pack-heads"]].concat(), 2 * 3 * 5),
+        ([&decode[..], &["--pack-heads", "--causal"]].concat(), 2 * 3 * 5),
+        (batch.clone(), 12 * 3),
+        ([&batch[..], &["--causal"]].concat(), 12 * 3),
+    ] {
+        let more = [&more[..], &["--algorithm", "flash2"]].concat();
+        let (modelled, counted) = (answer("whatif", &more), answer("traffic", &more));
+        assert_eq!(modelled["kernels"][0]["blocks"], blocks, "{more:?}");
+        let moved = &counted["algorithms"][0]["bytes_of_all"];
+        let all = [&moved["read"], &moved["write"]].map(|bytes| bytes.as_f64().expect("bytes"));
+        assert_eq!(modelled["bytes"].as_f64(), Some(all[0] + all[1]), "{more:?}: {moved}");
+    }
+    let line = refused(folder.path(), &[&["whatif"], &batch[..], &["--pack-heads"]].concat(), 2);
+    assert!(line.contains("--varlen: a batch in one schedule has no packed heads"), "{line}");
+    let text = ok(folder.path(), &[&["whatif"], &decode[..], &["--pack-heads"]].concat());
+    assert!(text.starts_with("5 batch entries of 12 query heads, 3 of keys and values, n_q 2, n_k 320"), "{text}");
+    assert!(text.contains(", the query heads of a group as rows, blocks 4 x 32: "), "{text}");
+}
+
+/// Of the chip that is named or made: 9 heads, 64 key blocks (`tiling::splits` has them by hand).
+#[test]
+fn splits_by_the_rule_are_those_of_the_chip() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let sizes = ["--n-q", "1", "--n-k", "8192", "--d", "64", "--heads", "9", "--br", "64", "--bc", "128"];
+    let run = |command: &str, more: &[&str]| {
+        ok(folder.path(), &[&[command], &sizes[..], &["--algorithm", "split-kv"], more].concat())
+    };
+    for command in ["whatif", "traffic"] {
+        let chip = ["--hardware", "a100-80gb", "--splits"];
+        let told = run(command, &[&chip[..], &["rule"]].concat());
+        assert_eq!(told, run(command, &[&chip[..], &["22"]].concat()));
+        assert!(told.contains(", --splits 22"), "{told}");
+    }
+    // 4 SMs take two thread blocks each, and 9 are enough.
+    assert!(run("whatif", &["--sms", "4", "--splits", "rule"]).contains(", --splits 1,"));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_in_a_line() {
     let folder = tempfile::tempdir().expect("a folder for the test");

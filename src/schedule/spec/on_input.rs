@@ -7,7 +7,7 @@ use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{By, Fact, Packed};
 use crate::attention::problem::{self, check_modifiers};
 use crate::attention::{Input, Mask, Pages, Problem, ProblemError, Shape, Window};
-use crate::schedule::{Algorithm, DropoutCost, PagesOfBatch, Plan, Setting, Tiling};
+use crate::schedule::{Algorithm, Arrival, DropoutCost, PagesOfBatch, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
 use super::{Bias, KeyLengths, KeySource, Lengths, OutputGrad, RunSpec, Sinks, Slopes, pack_heads, paged, varlen};
@@ -212,6 +212,7 @@ impl RunSpec {
             })
         };
         self.dropout.take_if(|rate| is_own(*rate));
+        self.arrival.take_if(|arrival| *arrival == Arrival::InOrder);
         self.grad.take_if(|grad| *grad == OutputGrad::Ones && input.d_o.is_none());
         self
     }
