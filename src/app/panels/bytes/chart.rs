@@ -53,8 +53,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &Shown<'_>, room: f32, messages
     let chip_right = rect.right() - NUMBERS;
     let chip = Rect::from_min_max(pos2(chip_right - CHIP, ground.top()), pos2(chip_right, rect.bottom()));
     let painter = ui.painter();
-    painter.rect_filled(ground, 2.0, palette.empty);
-    painter.rect_filled(chip, 2.0, palette.accent_soft);
+    painter.rect_filled(ground, 2.0, palette.hbm);
+    painter.rect_filled(chip, 2.0, palette.sram);
     // In Chinese it has a longer name, and nothing stands beside it.
     let names = [(ground.with_max_x(ground.right() + 24.0), "HBM"), (chip.expand2(vec2(12.0, 0.0)), "chip")];
     for (below, name) in names {

@@ -97,7 +97,7 @@ pub fn show(
     let response = ui.interact(figure, ui.scope_id().with("memory"), Sense::hover());
     let [moved, on_chip, full] = &moved::summary(ui, look);
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
-    paint(&map, words, ["map", "ghosts"], textures);
+    paint(&map, (figure, words), ["map", "ghosts"], textures);
     let tile = plane::tile_at_hand(&map);
     steer(ui, look, &layout, &window, (lens, tile), messages);
     if look.question.asks == Some(ClickOn::Tensor) {
@@ -138,11 +138,15 @@ pub fn picture(
         let window = PlaneWindow::new(&layout, PlaneLens::default(), look.scene.plan());
         let palette = Palette::of(ui);
         let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
-        paint(&map, words, names, textures);
+        paint(&map, (area, words), names, textures);
     }
 }
 
-fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Textures) {
+/// How far the ground reaches beyond what stands on it.
+const BEYOND: f32 = 4.0;
+
+fn paint(map: &Map<'_>, (area, words): (Rect, Vec2), names: [&'static str; 2], textures: &mut Textures) {
+    map.ui.painter().rect_filled(area.expand(BEYOND), 4.0, map.palette.hbm);
     ground::paint(map, words);
     plane::paint(map, names, textures);
     chip::paint(map);
