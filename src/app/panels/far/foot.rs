@@ -8,7 +8,8 @@ use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{Align2, Context, Galley, Painter, Pos2, Rect, Sense, Ui, vec2};
 
 use super::figure::{LoopOf, Map, loops};
-use super::plane;
+use super::head::Head;
+use super::{ground, plane};
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -30,7 +31,7 @@ const APART: f32 = 12.0;
 const SQUARE: f32 = 12.0;
 const GREYS: usize = 5;
 
-/// The lines below the map, as wide as they have room.
+/// The lines below the map, as wide as they have room; `text` has all that the figure says at its place as well.
 pub struct Foot {
     told: Arc<Galley>,
     text: String,
@@ -101,9 +102,15 @@ impl Foot {
         // Of a single head there is nothing to say.
         let scope = (has_scope && shape.heads * shape.batch > 1)
             .then(|| say(ctx, &scope(map.look.scene, map.look.snapshot.view.program, false)));
-        let text = clauses(ctx, &scope.into_iter().chain([told(map)]).collect::<Vec<_>>());
-        let font = theme::readable_font(&text, theme::text(theme::LABEL));
-        let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
+        let with_scope = |parts: Vec<String>| clauses(ctx, &scope.iter().cloned().chain(parts).collect::<Vec<_>>());
+        // What stands at its place in the figure is not said again.
+        let (loops, of_plane, fold) = (in_words(ctx, &loops(map.look)), of_plane(map), fold(map));
+        let text = with_scope([loops.clone(), of_plane.clone(), fold.clone()].concat());
+        let loops = if Head::new(map).has_loops() { Vec::new() } else { loops };
+        let fold = if ground::has_fold_marks(map) { Vec::new() } else { fold };
+        let shown = with_scope([loops, of_plane, fold].concat());
+        let font = theme::readable_font(&shown, theme::text(theme::LABEL));
+        let mut job = LayoutJob::simple(shown, font, map.palette.ink, width);
         job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
         let told = ui.painter().layout_job(job);
         let (signs, so_far) = (signs(map), SoFar::of(ctx, map.look));
@@ -198,10 +205,10 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
     signs
 }
 
-/// The loops of the text, and what of the plane is ever in HBM.
-fn told(map: &Map<'_>) -> String {
+/// What of the plane is ever in HBM, and what of it is not drawn.
+fn of_plane(map: &Map<'_>) -> Vec<String> {
     let (layout, ctx) = (map.layout, map.ui.ctx());
-    let mut parts = in_words(ctx, &loops(map.look));
+    let mut parts = Vec::new();
     let on_chip = list(ctx, &plane::on_chip_only(map.look));
     match layout.sheets.as_slice() {
         [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
@@ -214,12 +221,17 @@ fn told(map: &Map<'_>) -> String {
     if layout.more_splits > 0 {
         parts.push(fill(ctx, "and {0} more splits", &[&layout.more_splits]));
     }
-    if let Some(fold) = layout.fold() {
+    parts
+}
+
+/// That the matrices beside the plane are thicker or thinner than to scale.
+fn fold(map: &Map<'_>) -> Vec<String> {
+    let of = |fold: f32| {
         let (pattern, times) =
             if fold < 1.0 { ("d is folded {0}\u{a0}x", 1.0 / fold) } else { ("d is stretched {0}\u{a0}x", fold) };
-        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
-    }
-    clauses(ctx, &parts)
+        fill(map.ui.ctx(), pattern, &[&number::times(f64::from(times))])
+    };
+    map.layout.fold().map(of).into_iter().collect()
 }
 
 /// Each loop in words; the axes of one loop together.

@@ -5,6 +5,7 @@ mod chip;
 mod figure;
 mod foot;
 mod ground;
+mod head;
 mod inset;
 pub mod layout;
 mod lens;
@@ -34,6 +35,7 @@ use crate::playback::lesson::{ClickOn, Distance};
 use crate::schedule::Buffer;
 use figure::{Map, buffers};
 use foot::Foot;
+use head::Head;
 use layout::Subject;
 
 pub static PANEL: Panel = Panel {
@@ -154,6 +156,7 @@ fn paint(map: &Map<'_>, (area, words): (Rect, Vec2), names: [&'static str; 2], t
     moving::paint(map);
     race::paint(map);
     own::paint(map);
+    Head::new(map).paint(map);
 }
 
 /// What the map is of, with the room that is kept for words.
