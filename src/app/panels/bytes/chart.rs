@@ -5,8 +5,8 @@ use eframe::egui::{self, Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
-use crate::app::panels::bytes::Shown;
 use crate::app::panels::bytes::heights::{LEAST_ROW, row, scale};
+use crate::app::panels::bytes::shown::Shown;
 use crate::app::run::flows::{Flow, Way};
 use crate::app::run::said::NOT_MODELLED;
 use crate::app::state::seen::Look;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{Align2, Context, Galley, Painter, Pos2, Rect, Sense, Ui, vec2};
 
-use super::figure::{LoopOf, Map, loops};
+use super::figure::{LoopOf, Map, RunsAtOnce, loops};
 use super::head::Head;
 use super::{ground, plane};
 use crate::app::ink::draw::{self, fit_text, hatch};
@@ -221,7 +221,24 @@ fn of_plane(map: &Map<'_>) -> Vec<String> {
     if layout.more_splits > 0 {
         parts.push(fill(ctx, "and {0} more splits", &[&layout.more_splits]));
     }
+    parts.extend(beside(map));
     parts
+}
+
+/// That programs are outlined, which is modelled, or why none is.
+fn beside(map: &Map<'_>) -> Option<String> {
+    let ctx = map.ui.ctx();
+    Some(match map.beside? {
+        RunsAtOnce::Programs(places, chip) => {
+            let count = number::modelled(places.len() as f64);
+            fill(
+                ctx,
+                "{0} {0|program|programs} of this head outlined: at once on this chip ({1}), modelled",
+                &[&count, chip],
+            )
+        }
+        RunsAtOnce::Unknown(why) => fill(ctx, "at once on this chip: {0}", &[&say(ctx, why)]),
+    })
 }
 
 /// That the matrices beside the plane are thicker or thinner than to scale.
@@ -306,7 +323,16 @@ mod tests {
                         let window = PlaneWindow::new(&layout, PlaneLens::default(), scene.plan());
                         let palette = Palette::of(ui);
                         let (layout, window) = (&layout, &window);
-                        let map = Map { ui, look: &look, layout, window, buffers: &buffers, ghosts: None, palette };
+                        let map = Map {
+                            ui,
+                            look: &look,
+                            layout,
+                            window,
+                            buffers: &buffers,
+                            ghosts: None,
+                            beside: None,
+                            palette,
+                        };
                         let foot = Foot::new(&map, width, true);
                         let at = format!("{} {} at {width}", algorithm.name(), language.code());
                         assert!(!foot.told.elided, "{at}: {}", foot.text);
