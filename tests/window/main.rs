@@ -17,6 +17,7 @@ mod figures;
 mod frame_window;
 mod gpu_panel;
 mod long;
+mod map_words;
 mod memories;
 mod met;
 mod numbers;

@@ -24,7 +24,7 @@ use crate::schedule::language::Axis;
 /// A line of words.
 pub const LINE: f32 = 20.0;
 /// Lines of what is told.
-const MOST_TOLD: usize = 3;
+const MOST_TOLD: usize = 4;
 /// Between the signs and the counts.
 const APART: f32 = 12.0;
 /// A square of the legend, and the greys of the weights.

@@ -20,7 +20,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Where not all has room the kernel alone stands there.
+    /// Where not all has room the kernel alone stands there; where that has none, nothing.
     pub fn new(map: &Map<'_>) -> Self {
         let ctx = map.ui.ctx();
         let kernel =
@@ -32,15 +32,14 @@ impl Head {
             [left.clone(), long.clone(), right.clone()],
             [left, short.clone(), right],
             [none(), long, none()],
-            [none(), short.clone(), none()],
+            [none(), short, none()],
         ];
         let fits = |words: [String; 3]| {
             let places = places(line_above(map.layout), words.each_ref().map(|word| width_of(map.ui, word)))?;
             Some(Self { words, places })
         };
-        let line = line_above(map.layout);
-        let cut = Self { words: [none(), short, none()], places: [line; 3] };
-        tries.into_iter().find_map(fits).unwrap_or(cut)
+        let nothing = Self { words: [none(), none(), none()], places: [Rect::ZERO; 3] };
+        tries.into_iter().find_map(fits).unwrap_or(nothing)
     }
 
     /// Every loop stands at its bracket.
