@@ -98,9 +98,12 @@ pub static TABLE: &[Entry] = &[
     entry("Look", "Compare: flash2 moves more than flash1", &[], Message::Compare(CompareMessage::Surprise(0))),
     entry("Look", "Compare: flash1 moves more than standard", &[], Message::Compare(CompareMessage::Surprise(1))),
     Entry {
+        group: "Look",
+        name: "At once on this chip, modelled",
+        keys: &[(ALT, Key::W)],
+        message: Message::View(ViewMessage::AtOnce),
         also: "wave, clock, thread blocks, SM, parallel",
         help: "Outlines the programs that a chip would run beside that of the cursor.",
-        ..entry("Look", "At once on this chip, modelled", &[(ALT, Key::W)], Message::View(ViewMessage::AtOnce))
     },
     entry("Look", "Bytes of all heads, or of this run's", &[], Message::Counts(CountsAsked::AllHeads)),
     entry("Look", "Pin this run as the baseline of bytes", &[], Message::Counts(CountsAsked::Pin)),

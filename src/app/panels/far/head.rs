@@ -3,7 +3,7 @@
 use eframe::egui::{Align2, Rect, Sense, Ui, pos2, vec2};
 
 use super::figure::{LoopOf, Map, loops};
-use super::layout::{MapLayout, line_above};
+use super::layout::line_above;
 use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme;
 use crate::app::run::said::running_kernel;
