@@ -29,6 +29,7 @@ struct Attention {
     const float *grad_o;        // backward only, and all that follows: dO, as O is
     float *delta;               // D of the papers, rowsum(dO * O): [batch, heads, n_q]
     float *grad_q;              // dQ, as Q is
+    float *part_q;              // flash2_backward DETERMINISTIC: [batch, heads, splits, n_q, d]
     float *grad_k, *grad_v;     // dK and dV, as K and V are: summed over the query heads that share them
     float *tap_m, *tap_l;       // TAPS only: [batch, heads, key blocks, n_q]
     TileTime *tap_tiles;        // TAPS only: [batch, heads, query blocks, key blocks]
@@ -41,7 +42,7 @@ struct Attention {
     int first_block;            // this launch begins at this query block (flash1: key block), ...
     int first_head, first_batch;
     int end_block;              // flash1 only: ... and ends before this key block
-    int splits;                 // split_kv only: parts that the key blocks are cut into
+    int splits;                 // split_kv, and flash2_backward DETERMINISTIC: parts that the key blocks are cut into
 };
 
 // What is hidden has the score -inf and the weight 0, and nothing else has: a score of -inf that is seen becomes LOWEST,

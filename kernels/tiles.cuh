@@ -40,6 +40,19 @@ __device__ inline void store_row(float *row, const float4 (&part)[VECS], int lan
     }
 }
 
+// Adds a row to one in memory, to which nobody else adds.
+template <int LANES, int VECS>
+__device__ inline void add_to_row(float *row, const float4 (&part)[VECS], int lane, int columns) {
+    #pragma unroll
+    for (int n = 0; n < VECS; n++) {
+        int c = 4 * (n * LANES + lane);
+        if (c < columns) row[c] += part[n].x;
+        if (c + 1 < columns) row[c + 1] += part[n].y;
+        if (c + 2 < columns) row[c + 2] += part[n].z;
+        if (c + 3 < columns) row[c + 3] += part[n].w;
+    }
+}
+
 // Adds a row to one in memory, to which others add at the same time.
 template <int LANES, int VECS>
 __device__ inline void atomic_add_row(float *row, const float4 (&part)[VECS], int lane, int columns) {

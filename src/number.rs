@@ -21,6 +21,12 @@ pub fn apart(a: f64, b: f64) -> [String; 2] {
     (4..17).map(written).find(differ).unwrap_or_else(|| written(17))
 }
 
+/// What is left of the first number after the second, as they stand on screen: who subtracts there gets this.
+pub fn difference_shown(a: f64, b: f64) -> f64 {
+    let shown = |x: f64| short(x).parse().unwrap_or(x);
+    shown(a) - shown(b)
+}
+
 /// `count` significant digits.
 fn digits(x: f64, count: usize) -> String {
     if x.is_nan() {
@@ -51,6 +57,19 @@ pub fn cell(x: f64) -> String {
         a if a < 99.995 => format!("{x:.2}"),
         a if a < 999.95 => format!("{x:.1}"),
         a if a < 1e5 => format!("{x:.0}"),
+        _ => format!("{x:.0e}"),
+    }
+}
+
+/// For narrow cells of a matrix: at most four characters and a sign.
+pub fn narrow_cell(x: f64) -> String {
+    match x.abs() {
+        _ if !x.is_finite() => short(x),
+        0.0 => "0".into(),
+        a if a < 0.005 => "~0".into(),
+        a if a < 9.995 => format!("{x:.2}"),
+        a if a < 99.95 => format!("{x:.1}"),
+        a if a < 9999.5 => format!("{x:.0}"),
         _ => format!("{x:.0e}"),
     }
 }
@@ -227,6 +246,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_difference_is_that_of_the_shown_numbers() {
+        assert_eq!(short(difference_shown(6.507_54, 4.733_15)), "1.775");
+        assert_eq!(short(6.507_54 - 4.733_15), "1.774");
+        assert_eq!(difference_shown(f64::INFINITY, 1.0), f64::INFINITY);
+        assert_eq!(difference_shown(2.0e-9, 1.0e-9), 1.0e-9);
+    }
+
+    #[test]
     fn four_significant_digits() {
         for (x, text) in [
             (6.50761, "6.508"),
@@ -272,6 +299,20 @@ mod tests {
     fn cells_are_short() {
         for x in [0.0, 1e-9, -0.1234, 9.99999, -99.999, 999.99, 12345.6, -1e30, f64::NAN, f64::INFINITY, f64::MIN] {
             assert!(cell(x).len() <= 6, "{}", cell(x));
+            assert!(narrow_cell(x).len() <= 6, "{}", narrow_cell(x));
+        }
+        for (x, text) in [
+            (0.0, "0"),
+            (0.004, "~0"),
+            (-0.1234, "-0.12"),
+            (9.996, "10.0"),
+            (-99.96, "-100"),
+            (9999.4, "9999"),
+            (-10002.0, "-1e4"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(narrow_cell(x), text);
         }
     }
 

@@ -63,11 +63,13 @@ fn every_sentence_has_its_chinese() {
     assert!(missing.is_empty(), "{} have none:\n{}", missing.len(), missing.join("\n"));
 }
 
-/// Where words come from that stand in no literal: the titles of texts, and a key as egui names it.
+/// Where words come from that stand in no literal: the titles of texts and what runs them, and a key as egui names it.
 #[cfg(feature = "app")]
 fn said_elsewhere() -> impl Iterator<Item = String> {
-    let titles = tilescope::schedule::algorithm::of_program().map(|algorithm| algorithm.title().to_owned());
-    titles.chain(["Space".to_owned()])
+    let of = |algorithm: &tilescope::schedule::Algorithm| {
+        [algorithm.title().to_owned(), format!("Algorithm: {}", algorithm.name())]
+    };
+    tilescope::schedule::algorithm::of_program().flat_map(of).chain(["Space".to_owned()])
 }
 
 #[cfg(feature = "app")]

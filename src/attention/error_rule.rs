@@ -112,10 +112,11 @@ pub fn bounds(precision: Precision, baseline: &Errors, largest: &Errors, max_abs
 }
 
 /// What the rule allows a gradient: three times the error of plain gradients, since one more product adds to it, and a
-/// floor that grows with the scores, since P = exp(S - L) carries the rounding of L, which is kept in f32 or f64.
-pub fn bound_of_gradient(precision: Precision, baseline: f64, largest: f64, max_abs_score: f64) -> f64 {
+/// floor that grows with the scores, since P = exp(S - L) carries the rounding of L, which is kept in f32 or f64. The floor
+/// is of values of `size`.
+pub fn bound_of_gradient(precision: Precision, baseline: f64, size: f64, max_abs_score: f64) -> f64 {
     let epsilon = if precision == Precision::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-    3.0 * baseline + floor(precision).max(epsilon * max_abs_score) * largest.max(1.0)
+    3.0 * baseline + floor(precision).max(epsilon * max_abs_score) * size
 }
 
 /// The largest finite value.
@@ -135,7 +136,7 @@ pub(super) fn largest_score(head: &Head<f64>) -> f64 {
 }
 
 /// The size of a row of O that its floor is relative to: the largest component of it, or of `sqrt(sum (p_j v_j)^2)`.
-fn size_of_output(head: &Head<f64>, i: usize, row: &oracle::Row) -> f64 {
+pub(super) fn size_of_output(head: &Head<f64>, i: usize, row: &oracle::Row) -> f64 {
     let mut squares = vec![0.0; head.v.ncols()];
     for (j, p) in row.p.iter().enumerate().filter(|(_, p)| **p > 0.0) {
         let weight = p * head.dropout_factor(i, j);

@@ -191,18 +191,29 @@ pub fn backward(
         let head = |head: usize| problem.head::<f32>(batch, head, precision);
         heads.zip(d_o).map(|(at, d_o)| gradients::plain(&head(at), *d_o, precision)).collect()
     });
-    let expected = |name, exact: &Array2<f64>, plain: Option<&Array2<f64>>| {
+    let expected = |name, exact: &Array2<f64>, plain: Option<&Array2<f64>>, size: Option<f64>| {
         let baseline = plain.map_or(0.0, |plain| error_rule::finite_error(plain, exact));
         let largest = error_rule::largest(exact);
-        let bound = error_rule::bound_of_gradient(precision, baseline, largest, largest_score);
+        let bound = error_rule::bound_of_gradient(precision, baseline, size.unwrap_or(largest.max(1.0)), largest_score);
         Expected { name, exact: exact.clone(), bound, plain: Some(baseline) }
     };
-    let d_q = |at: usize| expected("dQ", &exact[at].d_q, plain.as_ref().map(|plain| &plain[at].d_q));
-    let (sum, plain_sum) = (summed(&exact), plain.as_deref().map(summed));
+    // A floor of values of 1 would be larger than most gradients in e4m3.
+    let walks: Option<Vec<Gradients>> = (precision.coarsest() == Format::E4m3)
+        .then(|| inputs.iter().zip(d_o).map(|(head, d_o)| gradients::squares(head, *d_o)).collect());
+    let size = |exact: &Array2<f64>, squares: &Array2<f64>| {
+        error_rule::largest(exact).max(error_rule::largest(squares).sqrt())
+    };
+    let d_q = |at: usize| {
+        let size = walks.as_ref().map(|walks| size(&exact[at].d_q, &walks[at].d_q));
+        expected("dQ", &exact[at].d_q, plain.as_ref().map(|plain| &plain[at].d_q), size)
+    };
+    let (sum, plain_sum, walk) = (summed(&exact), plain.as_deref().map(summed), walks.as_deref().map(summed));
     let of_keys = [
-        expected("dK", &sum.d_k, plain_sum.as_ref().map(|plain| &plain.d_k)),
-        expected("dV", &sum.d_v, plain_sum.as_ref().map(|plain| &plain.d_v)),
+        ("dK", &sum.d_k, plain_sum.as_ref().map(|plain| &plain.d_k), walk.as_ref().map(|walk| &walk.d_k)),
+        ("dV", &sum.d_v, plain_sum.as_ref().map(|plain| &plain.d_v), walk.as_ref().map(|walk| &walk.d_v)),
     ];
+    let of_keys =
+        of_keys.map(|(name, exact, plain, walk)| expected(name, exact, plain, walk.map(|walk| size(exact, walk))));
     Ok(((0..exact.len()).map(d_q).collect(), of_keys))
 }
 
@@ -211,7 +222,6 @@ pub fn backward(
 pub fn refuse_gradients(precision: Precision, forward: Stored, largest_score: f64) -> Result<(), Sentence> {
     let format = precision.name();
     match precision.coarsest().is_narrow() {
-        true if precision.coarsest() == Format::E4m3 => Err(Sentence::new("no rule for gradients in {0}").with(format)),
         true if forward.output_every.is_some() => {
             Err(Sentence::new("no rule for gradients after an O that is rounded to {0} at every visit").with(format))
         }

@@ -42,6 +42,31 @@ pub fn gradients(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
     all
 }
 
+/// The sums of squares that roundings of dS and P, independent of each other, make of gradients: what is rounded is of the
+/// size of `P (|dP| + |D|)` before D is taken off.
+pub fn squares(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
+    let (n_q, n_k, d, d_v) = (head.n_q(), head.n_k(), head.q.ncols(), head.v.ncols());
+    let mut all =
+        Gradients { d_q: Array2::zeros((n_q, d)), d_k: Array2::zeros((n_k, d)), d_v: Array2::zeros((n_k, d_v)) };
+    let add = |mut to: ndarray::ArrayViewMut1<'_, f64>, weight: f64, of: ndarray::ArrayView1<'_, f64>| {
+        to.iter_mut().zip(of).for_each(|(sum, x)| *sum += (weight * x).powi(2));
+    };
+    for i in 0..n_q {
+        let row = oracle::row(head, i);
+        let d_row = d_o.row(i);
+        let delta: f64 = d_row.iter().zip(&row.o).map(|(d_o, o)| d_o * o).sum();
+        for j in (0..n_k).filter(|&j| head.sees(i, j)) {
+            let (p, keep) = (row.p[j], head.dropout_factor(i, j));
+            let d_p = keep * d_row.dot(&head.v.row(j));
+            let d_s = p * (d_p.abs() + delta.abs()) * slope_of_softcap(head, i, j) * head.scale;
+            add(all.d_v.row_mut(j), p * keep, d_row);
+            add(all.d_q.row_mut(i), d_s, head.k.row(j));
+            add(all.d_k.row_mut(j), d_s, head.q.row(i));
+        }
+    }
+    all
+}
+
 /// The gradient of the logit of a head's sink, which every row has: `-sum_i exp(sink - L_i) D_i`. 0 without a sink.
 pub fn of_sink(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> f64 {
     let of_row = |i: usize| {
@@ -93,7 +118,7 @@ pub fn plain(head: &Head<f32>, d_o: ArrayView2<'_, f64>, precision: Precision) -
     };
     let d_o = stored("dO", d_o.mapv(|x| x as f32).as_standard_layout().to_owned());
     // The softmax as it is before dropout.
-    let (p, ..) = naive::weights(&Head { dropout: None, ..head.clone() }, precision);
+    let (p, ..) = naive::weights(&Head { dropout: None, ..head.clone() }, 0..head.n_q(), precision);
     let keep = Array2::from_shape_fn(p.dim(), |(i, j)| head.dropout_factor(i, j));
     let kept = stored("P", &p * &keep);
     let o = stored("O", kept.dot(&head.v));

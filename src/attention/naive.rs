@@ -1,10 +1,12 @@
 //! Plain attention with the whole score matrix in memory: the yardstick for error and for speed.
 //!
-//! In narrow formats it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O), each to its own. The error rule
-//! measures results against that, and where scores are large against the same with all of these kept in f32.
+//! In narrow formats it rounds every tensor that an un-fused implementation stores (the scaled Q, S, P, O), each to its own.
+//! The error rule measures results against that, and where scores are large against the same with all of these kept in f32.
+
+use std::ops::Range;
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayViewMut1, Axis};
+use ndarray::{Array2, ArrayViewMut1, Axis, s};
 
 use super::format::Format;
 use super::not_finite::add_weighted;
@@ -15,10 +17,14 @@ use super::rows::{row_max, row_sum, scale_row};
 
 /// Un-fused attention of one head.
 pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
-    let (n_q, d_v) = (head.n_q(), head.v.ncols());
-    let (p, m, l) = weights(head, precision);
-    let mut o = Array2::zeros((n_q, d_v));
-    add_weighted(head, &p.view(), (0, 0), T::zero(), &mut o.view_mut());
+    attention_of(head, 0..head.n_q(), precision)
+}
+
+/// The same of some of its queries.
+pub(super) fn attention_of<T: Real>(head: &Head<T>, rows: Range<usize>, precision: Precision) -> Output {
+    let (p, m, l) = weights(head, rows.clone(), precision);
+    let mut o = Array2::zeros((rows.len(), head.v.ncols()));
+    add_weighted(head, &p.view(), (rows.start, 0), T::zero(), &mut o.view_mut());
     round(&mut o, precision.format_of("O"));
     let lse = m.iter().zip(&l).map(|(&m, &l)| m + l.ln());
     Output {
@@ -29,17 +35,21 @@ pub fn attention<T: Real>(head: &Head<T>, precision: Precision) -> Output {
     }
 }
 
-/// The normalised weights `[n_q, n_k]` and the row statistics m and l.
-pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<T>, Vec<T>, Vec<T>) {
-    let mut scaled = &head.q * head.scale;
+/// The normalised weights `[rows, n_k]` of some queries, and their row statistics m and l.
+pub(super) fn weights<T: Real>(
+    head: &Head<T>,
+    rows: Range<usize>,
+    precision: Precision,
+) -> (Array2<T>, Vec<T>, Vec<T>) {
+    let mut scaled = &head.q.slice(s![rows.clone(), ..]) * head.scale;
     round(&mut scaled, precision.format_of("Q"));
-    let mut s = Array2::zeros((head.n_q(), head.n_k()));
+    let mut s = Array2::zeros((rows.len(), head.n_k()));
     general_mat_mul(T::one(), &scaled, &head.k.t(), T::zero(), &mut s);
     let (of_scores, of_weights) = (precision.format_of("S"), precision.format_of("P"));
     round(&mut s, of_scores);
     let plain = head.softcap.is_none() && head.alibi_slope.is_none() && head.bias.is_none() && head.band.is_open();
-    let (mut m, mut l) = (Vec::with_capacity(head.n_q()), Vec::with_capacity(head.n_q()));
-    for (i, mut row) in s.axis_iter_mut(Axis(0)).enumerate() {
+    let (mut m, mut l) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    for (i, mut row) in rows.clone().zip(s.axis_iter_mut(Axis(0))) {
         if !plain {
             modify(head, i, &mut row, of_scores);
         }
@@ -55,7 +65,7 @@ pub(super) fn weights<T: Real>(head: &Head<T>, precision: Precision) -> (Array2<
     }
     round(&mut s, of_weights);
     if head.dropout.is_some() {
-        s.indexed_iter_mut().for_each(|((i, j), p)| *p *= head.dropout_factor(i, j));
+        s.indexed_iter_mut().for_each(|((i, j), p)| *p *= head.dropout_factor(rows.start + i, j));
         round(&mut s, of_weights);
     }
     (s, m, l)

@@ -122,6 +122,8 @@ struct Candidate {
     backend: &'static str,
     algorithm: Algorithm,
     precision: Precision,
+    /// By the variants of kernels that give the same bits in every run.
+    deterministic: bool,
 }
 
 pub fn main(arguments: &Arguments) -> Result<(), Failure> {
@@ -152,7 +154,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     for name in gpu::BACKENDS.into_iter().filter(|name| wanted(name)) {
         let candidates: Vec<Candidate> = candidates_of_gpu(name).into_iter().filter(is_wanted).collect();
         let backward = candidates_of(name, gpu::kernels::backward_subjects(name));
-        let backward: Vec<Candidate> = backward.into_iter().filter(is_wanted).collect();
+        let backward: Vec<Candidate> = in_each_order(backward).filter(is_wanted).collect();
         if let (Some(only), true) = (&arguments.algorithm, candidates.is_empty() && backward.is_empty()) {
             let what = format!("--backend {name}: {only} has no kernel of its own; it runs on the cpu");
             return Err(Failure::Bad(what));
@@ -195,9 +197,24 @@ fn candidates_of_gpu(backend: &'static str) -> Vec<Candidate> {
 
 fn candidates_of(backend: &'static str, subjects: Vec<(&str, Precision)>) -> Vec<Candidate> {
     let named = |(name, precision): (&str, Precision)| {
-        algorithm::by_name(name).map(|algorithm| Candidate { backend, algorithm: algorithm.clone(), precision })
+        algorithm::by_name(name).map(|algorithm| Candidate {
+            backend,
+            algorithm: algorithm.clone(),
+            precision,
+            deterministic: false,
+        })
     };
     subjects.into_iter().filter_map(named).collect()
+}
+
+/// Those of which a kernel has a deterministic variant once more by that one.
+fn in_each_order(candidates: Vec<Candidate>) -> impl Iterator<Item = Candidate> {
+    let has_variant =
+        |of: &Candidate| gpu::kernels::of(of.backend, of.algorithm.name()).any(gpu::Kernel::has_deterministic);
+    candidates.into_iter().flat_map(move |candidate| {
+        let in_order = has_variant(&candidate).then(|| Candidate { deterministic: true, ..candidate.clone() });
+        std::iter::once(candidate).chain(in_order)
+    })
 }
 
 /// Blocks of the stepper, for which many cases have sizes on either side.
@@ -213,8 +230,12 @@ fn on_cpu(cases: &[Subject], algorithms: &[Algorithm]) -> Result<Vec<Row>, Failu
     let formats = if is_golden { &Precision::WITH_INFINITY[..] } else { &Precision::ALL };
     let of = |algorithm: &Algorithm| {
         let algorithm = algorithm.clone();
-        let of_format =
-            move |&precision: &Precision| Candidate { backend: "cpu", algorithm: algorithm.clone(), precision };
+        let of_format = move |&precision: &Precision| Candidate {
+            backend: "cpu",
+            algorithm: algorithm.clone(),
+            precision,
+            deterministic: false,
+        };
         formats.iter().map(of_format)
     };
     let candidates: Vec<Candidate> = algorithms.iter().flat_map(of).collect();
@@ -305,7 +326,7 @@ fn taps_on_gpu(cases: &[Subject], candidates: &[Candidate], device: &mut dyn Bac
 impl Candidate {
     fn row(&self, case: &Subject, status: Status, reason: Option<String>) -> Row {
         Row {
-            case: case.name().to_owned(),
+            case: if self.deterministic { format!("{}, deterministic", case.name()) } else { case.name().to_owned() },
             backend: self.backend,
             algorithm: self.algorithm.name().to_owned(),
             precision: self.precision,
@@ -374,12 +395,25 @@ impl Candidate {
             Ok(exact) => exact,
             Err(reason) => return self.skipped(case, reason.to_string()),
         };
-        let (name, never) = (self.algorithm.name(), AtomicBool::new(false));
-        match device.gradients(case.problem(), &exact.d_o, name, self.precision, &never) {
-            Ok(got) => self.closest(case, exact.compare(&got)),
-            Err(GpuError::Refused(refusal)) => self.skipped(case, refusal.to_string()),
-            Err(error) => self.failed(case, error.to_string()),
-        }
+        device.set_deterministic(self.deterministic);
+        let mut run = || {
+            let never = AtomicBool::new(false);
+            device.gradients(case.problem(), &exact.d_o, self.algorithm.name(), self.precision, &never)
+        };
+        // One alone says nothing of what every run gives.
+        let again = if self.deterministic { Some(run()) } else { None };
+        let row = match (run(), again) {
+            (Ok(got), Some(Ok(again))) if !got.has_bits_of(&again) => {
+                self.failed(case, "two runs of the deterministic kernel have other bits".to_owned())
+            }
+            (Err(error), _) | (_, Some(Err(error))) => match error {
+                GpuError::Refused(refusal) => self.skipped(case, refusal.to_string()),
+                error => self.failed(case, error.to_string()),
+            },
+            (Ok(got), _) => self.closest(case, exact.compare(&got)),
+        };
+        device.set_deterministic(false);
+        row
     }
 
     /// The outputs of a GPU's kernel on every (batch, head), in that order.

@@ -9,7 +9,7 @@ use crate::attention::dropout::Keep;
 use crate::attention::error_rule::{self, Errors, LARGE_SCORE};
 use crate::attention::expected::{self, Expected, FORWARD, GRADIENTS};
 use crate::attention::input;
-use crate::attention::{Align, Dropout, Precision, Problem, Stored};
+use crate::attention::{Align, Dropout, Format, Precision, Problem, Stored};
 use crate::files::shown;
 use crate::machine::Group;
 use crate::sentence::Sentence;
@@ -166,6 +166,9 @@ impl Rule for Golden {
 
     fn backward(&self, group: &Group<'_>, precision: Precision, stored: Stored) -> Result<Gradients, Sentence> {
         let (_, gradients) = self.gradients.as_ref().ok_or("the file has no dO, dQ, dK and dV")?;
+        if precision.coarsest() == Format::E4m3 {
+            return Err(Sentence::new("no rule for gradients in {0}").with(precision.name()));
+        }
         expected::refuse_gradients(precision, stored, self.entry.max_abs_score)?;
         let baseline = self.entry.naive_baseline_max_abs_err.get(precision.name().as_ref());
         let baseline = |at: usize| match precision {

@@ -38,6 +38,7 @@ struct Row {
     d: usize,
     causal: bool,
     splits: usize,
+    deterministic: bool,
     variant: Option<String>,
     median_ms: Option<f64>,
     min_ms: Option<f64>,
@@ -176,7 +177,7 @@ fn of(
     let (batch, heads) = (tokens / n, WIDTH / d);
     let shape = Shape { batch, heads, kv_heads: heads, n_q: n, n_k: n, d, d_v: d };
     let algorithm = gpu::kernels::by_file(file).map_or("", |kernel| kernel.algorithm);
-    (file, Workload { algorithm, precision, shape, causal, splits: 1 })
+    (file, Workload { algorithm, precision, shape, causal, splits: 1, deterministic: false })
 }
 
 /// The same of one batch entry: its heads and blocks fill a device.
@@ -205,7 +206,11 @@ fn of_cuda(tokens: usize) -> Vec<(&'static str, Workload)> {
     all.extend(DECODES.map(|(d, splits)| decode("split_kv.cu", tokens, d, splits)));
     for file in ["flash2_backward.cu", "two_kernel_backward.cu"] {
         for (d, causal) in [(64, false), (64, true), (128, false)] {
-            all.push(of_one(file, tokens, (4096, d), causal));
+            let (file, open) = of_one(file, tokens, (4096, d), causal);
+            let has_deterministic = gpu::kernels::by_file(file).is_some_and(gpu::Kernel::has_deterministic);
+            let in_order = Workload { deterministic: true, ..open.clone() };
+            all.push((file, open));
+            all.extend(has_deterministic.then_some((file, in_order)));
         }
     }
     for precision in [Precision::F16, Precision::BF16] {
@@ -255,6 +260,7 @@ impl Row {
             d,
             causal: workload.causal,
             splits: workload.splits,
+            deterministic: workload.deterministic,
             variant: done.map(|measured| measured.variant.clone()),
             median_ms: median.map(ms),
             min_ms: done.and_then(|measured| measured.times.iter().min().copied().map(ms)),
@@ -300,7 +306,11 @@ fn as_text(benches: &[Bench]) -> String {
     cells.extend(rows.iter().map(|row| {
         let number = |number: Option<f64>| number.map_or("-".to_owned(), short);
         vec![
-            if row.splits > 1 { format!("{}, {} splits", row.kernel, row.splits) } else { row.kernel.to_owned() },
+            match row.splits {
+                _ if row.deterministic => format!("{}, deterministic", row.kernel),
+                1 => row.kernel.to_owned(),
+                splits => format!("{}, {splits} splits", row.kernel),
+            },
             row.precision.to_string(),
             if row.n_q == row.n { row.n.to_string() } else { format!("{} x {}", row.n_q, row.n) },
             row.d.to_string(),

@@ -98,7 +98,7 @@ fn with_lesson(
                 LessonAt::Folder(whole)
             } else {
                 read_lesson(path).map_err(|fault| Failure::Bad(fault.to_string()))?;
-                LessonAt::File(whole, crate::playback::lesson::Position::default())
+                LessonAt::File(whole, super::render::BeatAt::default())
             });
         }
         _ => return Err(Failure::Bad(format!("{}: one lesson at a time", files::all_shown(&lessons)))),

@@ -30,7 +30,7 @@ pub struct OfMine;
 
 impl Takes for OfMine {
     fn takes(name: &str) -> bool {
-        let others = ["softcap", "scale", "dropout", "varlen", "br", "bc", "hardware"];
+        let others = ["softcap", "scale", "dropout", "grad", "varlen", "br", "bc", "hardware"];
         READING.contains(&name) || MASK.contains(&name) || others.contains(&name)
     }
 }
@@ -140,7 +140,7 @@ impl<'a> Subject<'a> {
     /// Those of the file, for its dO.
     fn gradients(&self, name: &str) -> Result<OfGradients, Failure> {
         let Some(mine) = self.input.own_gradients() else {
-            let what = "its gradients need the gradient of the output: an array dO, of ones where O was summed";
+            let what = "its gradients need the gradient of the output: an array dO, or --grad ones where O was summed";
             return Err(Failure::bad(name, what));
         };
         OfGradients::of(&self.batch, mine, BUDGET).map_err(|why| Failure::bad(name, why))
@@ -149,7 +149,7 @@ impl<'a> Subject<'a> {
     /// dSinks of the file, for its dO.
     fn sinks(&self, name: &str) -> Result<OfSinks, Failure> {
         let Some(mine) = self.input.own_sinks() else {
-            let what = "its gradients need the gradient of the output: an array dO, of ones where O was summed";
+            let what = "its gradients need the gradient of the output: an array dO, or --grad ones where O was summed";
             return Err(Failure::bad(name, what));
         };
         OfSinks::of(&self.batch, mine, MOST_OF_SINKS).map_err(|why| Failure::bad(name, why))

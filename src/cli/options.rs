@@ -169,9 +169,10 @@ pub fn open(spec: &RunSpec) -> Result<Input, Failure> {
     spec.apply(Cow::Owned(input)).map_err(|error| Failure::bad(name_of(spec), error))
 }
 
-/// Says what was understood of `input`, in one line on stderr or as JSON on stdout, and what does not agree.
-pub fn tell(spec: &RunSpec, input: &Input, json: bool) -> Result<(), Failure> {
-    let understood = Understood::of(input);
+/// Says what was understood of `input`, which `algorithm` is run on, in one line on stderr or as JSON on stdout, and what does
+/// not agree.
+pub fn tell(spec: &RunSpec, algorithm: &Algorithm, input: &Input, json: bool) -> Result<(), Failure> {
+    let understood = Understood::for_text(input, algorithm.takes_gradient());
     if let Some(warning) = understood.warning() {
         warn(&format!("{}: {warning}", name_of(spec)));
     }

@@ -61,8 +61,8 @@ pub struct PlaceOptions {
     /// en or zh
     #[arg(long, value_name = "CODE", value_parser = language)]
     lang: Option<Language>,
-    /// A lesson by its number, and a beat of it from 1; `r` after it reveals the answer: 4, 4.2, 4.2r; or one of your own:
-    /// mine.md, mine.md:2, mine.md:2r
+    /// A lesson by its number, and a beat of it from 1; `r` after it reveals the answer, `s` shows its change or build done:
+    /// 4, 4.2, 4.2r, 4.4s; or one of your own: mine.md, mine.md:2, mine.md:2r
     #[arg(long, value_name = "N[.BEAT]", value_parser = lesson)]
     pub(super) lesson: Option<LessonAt>,
     /// The layout for a projector
@@ -129,21 +129,30 @@ impl PresentArguments {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum LessonAt {
     /// From 0.
-    BuiltIn(usize, Position),
-    File(PathBuf, Position),
+    BuiltIn(usize, BeatAt),
+    File(PathBuf, BeatAt),
     /// A folder of lessons, as its list.
     Folder(PathBuf),
 }
 
-/// `4`, `4.2`, `4.2r`, a file: `mine.md`, `mine.md:2`, `mine.md:2r`, or a folder of lessons.
+/// A beat, and what of it is done: the answer shown, the change or the build made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct BeatAt {
+    position: Position,
+    is_solved: bool,
+}
+
+/// `4`, `4.2`, `4.2r`, `4.4s`, a file: `mine.md`, `mine.md:2`, `mine.md:2r`, `mine.md:4s`, or a folder of lessons.
 fn lesson(text: &str) -> Result<LessonAt, Sentence> {
     let fault = || Sentence::new("it is a lesson and a beat, such as 4.2");
     let (place, is_revealed) = text.strip_suffix('r').map_or((text, false), |place| (place, true));
+    let (place, is_solved) = place.strip_suffix('s').map_or((place, false), |place| (place, true));
     let index = |text: &str| text.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(fault);
     let (path, beat) = place.rsplit_once(':').unwrap_or((text, "1"));
     if app::is_lesson(Path::new(path)) {
         let lesson = app::read_lesson(Path::new(path))?;
         let at = Position { beat: index(beat)?, is_revealed: is_revealed && path != text };
+        let at = BeatAt { position: at, is_solved: is_solved && path != text };
         return within(&lesson, path, at).map(|at| LessonAt::File(path.into(), at));
     }
     if crate::files::has_lessons(Path::new(text)) {
@@ -155,16 +164,22 @@ fn lesson(text: &str) -> Result<LessonAt, Sentence> {
         numbered(number).ok_or_else(|| Sentence::new("there {0|is|are} {0} {0|lesson|lessons}").with(LESSONS.len()))?;
     let lesson = entry.lesson(Language::English).map_err(Sentence::verbatim)?;
     let name = format!("lesson {number}");
-    within(&lesson, &name, Position { beat, is_revealed }).map(|position| LessonAt::BuiltIn(at, position))
+    let wanted = BeatAt { position: Position { beat, is_revealed }, is_solved };
+    within(&lesson, &name, wanted).map(|wanted| LessonAt::BuiltIn(at, wanted))
 }
 
 /// A place that the lesson has.
-fn within(lesson: &Lesson, name: &str, at: Position) -> Result<Position, Sentence> {
-    match lesson.beats.get(at.beat) {
+fn within(lesson: &Lesson, name: &str, at: BeatAt) -> Result<BeatAt, Sentence> {
+    let BeatAt { position: Position { beat, is_revealed }, is_solved } = at;
+    match lesson.beats.get(beat) {
         None => Err(Sentence::new("{0} has {1} {1|beat|beats}").with(name).with(lesson.beats.len())),
-        Some(shown) if at.is_revealed && shown.predict.is_none() => {
+        Some(shown) if is_revealed && shown.predict.is_none() => {
             let fault = "beat {0} of {1} asks nothing whose answer could be revealed";
-            Err(Sentence::new(fault).with(at.beat + 1).with(name))
+            Err(Sentence::new(fault).with(beat + 1).with(name))
+        }
+        Some(shown) if is_solved && shown.change.is_none() && shown.build.is_none() => {
+            let fault = "beat {0} of {1} has no change and no build that could be done";
+            Err(Sentence::new(fault).with(beat + 1).with(name))
         }
         Some(_) => Ok(at),
     }
@@ -238,8 +253,12 @@ impl PlaceOptions {
         options.place = place;
         (options.language, options.theme) = (self.lang, self.theme);
         match &self.lesson {
-            Some(LessonAt::BuiltIn(index, at)) => options.lesson = Some((*index, *at)),
-            Some(LessonAt::File(path, at)) => options.own_lesson = Some((path.clone(), *at)),
+            Some(LessonAt::BuiltIn(index, at)) => {
+                (options.lesson, options.is_solved) = (Some((*index, at.position)), at.is_solved);
+            }
+            Some(LessonAt::File(path, at)) => {
+                (options.own_lesson, options.is_solved) = (Some((path.clone(), at.position)), at.is_solved);
+            }
             Some(LessonAt::Folder(path)) => options.lesson_folder = Some(path.clone()),
             None => {}
         }

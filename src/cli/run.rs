@@ -11,7 +11,7 @@ use ndarray::{Array3, Array4};
 use crate::attention::npz_out::{NpyArray, write_npz};
 use crate::attention::oracle::Output;
 use crate::attention::{Input, Precision, Problem, Shape, conversion, odd_row, oracle};
-use crate::gpu::{self, GpuError, Probe, kernels};
+use crate::gpu::{self, Backend, GpuError, Probe, kernels};
 use crate::machine::{self, Fault, Given};
 use crate::number;
 use crate::schedule::tiling::footprint;
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// What computes: cpu (the stepper), wgpu or cuda
     #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = ["cpu", "wgpu", "cuda"])]
     backend: String,
+    /// Adds dQ of flash2-backward up in one order, where cuda leaves it to the device: every run gives the same bits
+    #[arg(long)]
+    deterministic: bool,
     /// Where the .npz goes; - is standard output
     #[arg(long, short, value_name = "OUT.npz")]
     output: PathBuf,
@@ -42,22 +45,32 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     files::check_output(&arguments.output, "npz", &spec.input)?;
     files::refuse_mixing(&arguments.output, arguments.json)?;
     let algorithm = options::algorithm_of(spec)?;
-    let is_backward = algorithm.is_backward();
+    if spec.arrival.is_some() && arguments.backend != "cpu" {
+        let what = "on a device the order of arrival is its own, which --deterministic fixes; one is chosen where the stepper \
+             computes, --backend cpu";
+        return Err(Failure::bad("--arrival", what));
+    }
     // What has no kernels may have results of any name.
     let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| *known == algorithm)
         && kernels::algorithms(&arguments.backend).contains(&algorithm.name());
     let (input, bytes) = match has_kernel || algorithm::ALL.contains(&&algorithm) {
         true => run(spec, &algorithm, &arguments.backend)?,
-        false => text::run(&text::Text::of(spec.algorithm(), algorithm), spec, &arguments.backend)?,
+        false => {
+            let text = text::Text::of(spec.algorithm(), algorithm.clone());
+            match arguments.backend.as_str() {
+                "cpu" => text::run(&text, spec)?,
+                backend => text::run_on_gpu(&text, spec, backend, arguments.deterministic)?,
+            }
+        }
     };
     warn_of_conversion(&input.problem, spec.precision());
-    if is_backward && input.problem.sinks.is_some() {
+    if algorithm.is_backward() && input.problem.sinks.is_some() {
         warn(
             "dSinks, the gradient of the learned sinks, is worked out by its formula in f64: no text has a line for it",
         );
     }
     files::write_bytes(&arguments.output, &bytes)?;
-    options::tell(spec, &input, arguments.json)
+    options::tell(spec, &algorithm, &input, arguments.json)
 }
 
 /// The results of an algorithm that the program has, as an .npz, and the input that they are of.
@@ -69,7 +82,10 @@ fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, V
     }
     let outputs = match backend {
         "cpu" => on_cpu(&input.problem, algorithm, plan)?,
-        backend => on_gpu(&input.problem, algorithm, (precision, spec.splits), backend)?,
+        backend => {
+            let splits = spec.splits.map(|_| spec.setting(algorithm, &input, 0).splits);
+            on_gpu(&input.problem, algorithm, (precision, splits), backend)?
+        }
     };
     warn_of_odd_rows(&input, &outputs, algorithm, precision);
     let bytes = npz(&input, &outputs, precision);
@@ -189,16 +205,24 @@ fn on_gpu(
     (precision, splits): (Precision, Option<usize>),
     backend: &str,
 ) -> Result<Vec<Output>, Failure> {
-    let mut device = match gpu::probe(backend) {
-        Probe::Ready(device) => device,
-        Probe::Unavailable(reason) => return Err(Failure::Missing(format!("--backend {backend}: {reason}"))),
-    };
+    let mut device = device(backend)?;
     splits.into_iter().for_each(|splits| device.set_splits(splits));
-    match device.run(problem, algorithm.name(), precision, &AtomicBool::new(false)) {
-        Ok(run) => Ok(run.outputs),
-        Err(GpuError::Refused(refusal)) => Err(Failure::Bad(format!("--backend {backend}: {refusal}"))),
-        Err(error) => Err(Failure::Check(format!("--backend {backend}: {error}"))),
+    let run = device.run(problem, algorithm.name(), precision, &AtomicBool::new(false));
+    run.map(|run| run.outputs).map_err(|error| of_gpu(backend, &error))
+}
+
+/// The device of a backend that was asked for by name.
+pub fn device(backend: &str) -> Result<Box<dyn Backend>, Failure> {
+    match gpu::probe(backend) {
+        Probe::Ready(device) => Ok(device),
+        Probe::Unavailable(reason) => Err(Failure::Missing(format!("--backend {backend}: {reason}"))),
     }
+}
+
+/// Why a device gave no results.
+pub fn of_gpu(backend: &str, error: &GpuError) -> Failure {
+    let line = format!("--backend {backend}: {error}");
+    if matches!(error, GpuError::Refused(_)) { Failure::Bad(line) } else { Failure::Check(line) }
 }
 
 /// O as the file of the input would have it, and those of m, l, L that there are without its last axis.

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::attention::Shape;
+use crate::attention::{Mask, Shape};
+use crate::schedule::spec::RunSpec;
 
 use super::Failure;
 
@@ -44,6 +45,22 @@ impl ShapeOptions {
             None => Ok(shape),
         }
     }
+}
+
+/// Errors with a list of lengths, where all batch entries are counted as one is, and with a length beyond n_k, which is
+/// not cut off.
+pub fn one_length(spec: &RunSpec, shape: &Shape) -> Result<(), Failure> {
+    let mask = spec.whole_mask(&Mask::default());
+    let is_one = |lengths: &Vec<usize>| lengths.len() == 1 && lengths[0] <= shape.n_k;
+    for (name, lengths) in [("kv-lengths", &mask.key_lengths), ("left-padding", &mask.left_padding)] {
+        if !lengths.as_ref().is_none_or(is_one) {
+            return Err(Failure::Bad(format!(
+                "--{name}: this command takes one length, of at most n_k = {}, for all batch entries",
+                shape.n_k
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// How many heads, in words.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::atomic::AtomicBool;
 
-use ndarray::{Array1, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
+use ndarray::{Array1, Array2, Array4, ArrayD, Axis, Ix3, Ix4, IxDyn, s};
 
 use crate::attention::expected::{GRADIENTS, SINKS};
 use crate::attention::gradients;
 use crate::attention::npz_out::{NpyArray, write_npz};
-use crate::attention::{Input, Precision, Real};
+use crate::attention::{Input, Precision, Real, Shape};
+use crate::gpu::kernels;
 use crate::machine::{Fault, FirstWrong, Group, Machine};
 use crate::number;
 use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak};
@@ -19,7 +21,7 @@ use super::failure::warn;
 use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
-use super::run::{add_saturated, warn_of_saturated};
+use super::run::{add_saturated, device, of_gpu, warn_of_saturated};
 
 /// An algorithm as a text, under the name that it was asked for.
 pub struct Text<'n> {
@@ -64,11 +66,7 @@ pub fn of_fault(algorithm: &Algorithm, name: &str, fault: &Fault) -> Failure {
 }
 
 /// `tilescope run` with a text: every output that it names, as an .npz. Gives the input, for what is said of it.
-pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec<u8>), Failure> {
-    if backend != "cpu" {
-        let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
-        return Err(Failure::Bad(what));
-    }
+pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>), Failure> {
     let input = options::open(spec)?;
     let shape = input.problem.shape;
     text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
@@ -79,6 +77,36 @@ pub fn run(text: &Text<'_>, spec: &RunSpec, backend: &str) -> Result<(Input, Vec
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
         precision => outputs::<f32>(text, &input, &settings, precision)?,
     };
+    Ok((input, bytes))
+}
+
+/// `tilescope run` with a backward pass of the program, on a GPU: dQ, dK and dV as an .npz.
+pub fn run_on_gpu(
+    text: &Text<'_>,
+    spec: &RunSpec,
+    backend: &str,
+    deterministic: bool,
+) -> Result<(Input, Vec<u8>), Failure> {
+    let algorithm = &text.algorithm;
+    let has_kernel = algorithm::by_name(algorithm.name()).is_some_and(|known| known == algorithm)
+        && kernels::of(backend, algorithm.name()).any(kernels::Kernel::is_backward);
+    if !has_kernel {
+        let what = format!("--backend {backend}: {} has no kernel of its own; it runs on the cpu", text.name);
+        return Err(Failure::Bad(what));
+    }
+    let input = options::open(spec)?;
+    let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
+    let ones = || Array4::ones((batch, heads, n_q, d_v));
+    let d_o = input.d_o.clone().unwrap_or_else(ones);
+    let mut device = device(backend)?;
+    device.set_deterministic(deterministic);
+    let never = AtomicBool::new(false);
+    let got = device.gradients(&input.problem, &d_o, algorithm.name(), spec.precision(), &never);
+    let got = got.map_err(|error| of_gpu(backend, &error))?;
+    let of = |values: Array4<f64>| (values.shape()[2..].to_vec(), values.into_iter().collect());
+    let results = GRADIENTS.into_iter().zip([got.dq, got.dk, got.dv]);
+    let results = results.map(|(name, values)| (name.to_owned(), of(values))).collect();
+    let bytes = npz(&input, results, spec.precision());
     Ok((input, bytes))
 }
 
@@ -184,10 +212,11 @@ fn is_column(tensor: &language::Tensor) -> bool {
 
 /// Of the learned sinks, `[heads]`: sums over all rows of all batch entries.
 fn gradients_of_sinks(input: &Input) -> Option<Array1<f64>> {
-    let (problem, d_o) = (&input.problem, input.d_o.as_ref()?);
+    let problem = &input.problem;
     problem.sinks.as_ref()?;
+    let ones = Array2::ones((problem.shape.n_q, problem.shape.d_v));
     let of = |batch: usize, head: usize| {
-        let d_o = d_o.slice(s![batch, head, .., ..]);
+        let d_o = input.d_o.as_ref().map_or(ones.view(), |d_o| d_o.slice(s![batch, head, .., ..]));
         gradients::of_sink(&problem.head(batch, head, Precision::F64), d_o)
     };
     Some((0..problem.shape.heads).map(|head| (0..problem.shape.batch).map(|batch| of(batch, head)).sum()).collect())

@@ -72,7 +72,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let schedule = Schedule::of(&algorithm, setting);
     let export = Export { kernel_source: kernel_source(&algorithm), ..Export::of(spec, &input, &schedule) };
     let summary = files::write_file(&arguments.output, |out| write(out, &export, &arguments.format, arguments.tiles))?;
-    options::tell(spec, &input, arguments.json)?;
+    options::tell(spec, &algorithm, &input, arguments.json)?;
     match summary.check {
         Some(check) if !check.passed => {
             let why = summary.fault.map(|fault| format!(": {fault}")).unwrap_or_default();

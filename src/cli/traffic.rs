@@ -10,7 +10,7 @@ use crate::schedule::{Algorithm, Plan, Setting, algorithm};
 use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, RunOptions, Takes};
-use super::shape::ShapeOptions;
+use super::shape::{ShapeOptions, one_length};
 use super::traffic_report::Report;
 
 #[derive(Args)]
@@ -33,7 +33,7 @@ struct OfShape;
 
 impl Takes for OfShape {
     fn takes(name: &str) -> bool {
-        GRID.contains(&name) || MASK.contains(&name) || matches!(name, "varlen" | "pack-heads")
+        GRID.contains(&name) || MASK.contains(&name) || matches!(name, "varlen" | "pack-heads" | "page-size")
     }
 
     fn default(choice: &Choice) -> Option<&'static str> {
@@ -52,15 +52,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let shape = arguments.shape.shape()?;
     let asked = arguments.run.spec.clone();
     let spec = &RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
-    // Whole: what is beyond n_k is refused, and not cut off.
-    let mask = spec.whole_mask(&Mask::default());
-    for (name, lengths) in [("kv-lengths", &mask.key_lengths), ("left-padding", &mask.left_padding)] {
-        if !spec.is_varlen() && lengths.as_ref().is_some_and(|lengths| lengths.len() != 1 || lengths[0] > shape.n_k) {
-            return Err(Failure::Bad(format!(
-                "--{name}: this command takes one length, of at most n_k = {}, for all batch entries",
-                shape.n_k
-            )));
-        }
+    if !spec.is_varlen() {
+        one_length(spec, &shape)?;
     }
     if spec.is_varlen() && spec.packs_heads() {
         return Err(Failure::Bad("--varlen: a batch in one schedule has no packed heads".into()));
@@ -184,6 +177,9 @@ fn as_json(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> serde_json::V
     if spec.packs_heads() {
         all["problem"]["pack_heads"] = true.into();
     }
+    if let Some(size) = spec.page_size {
+        all["problem"]["page_size"] = size.into();
+    }
     if spec.is_varlen() {
         all["problem"]["varlen"] = true.into();
         all["problem"]["kv_lengths"] = mask.key_lengths.unwrap_or_else(|| vec![shape.n_k; shape.batch]).into();
@@ -200,7 +196,7 @@ fn splits(reports: &[Reported]) -> Option<usize> {
 fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
     let heads = super::shape::heads(shape);
     let head = format!(
-        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}{}. Elements moved between HBM and chip.\n",
+        "{heads}, n_q {}, n_k {}, d {}, d_v {}, {}{}{}{}{}. Elements moved between HBM and chip.\n",
         shape.n_q,
         shape.n_k,
         shape.d,
@@ -208,6 +204,7 @@ fn as_text(reports: &[Reported], spec: &RunSpec, shape: &Shape) -> String {
         spec.precision().name(),
         splits(reports).map_or(String::new(), |splits| format!(", --splits {splits}")),
         if spec.is_varlen() { ", the batch in one schedule" } else { "" },
+        spec.page_size.map_or(String::new(), |size| format!(", K and V in pages of {size}")),
         if spec.packs_heads() { ", the query heads of a group as rows" } else { "" },
     );
     reports.iter().fold(head, |text, of| text + &of.report.text(of.fits))

@@ -14,7 +14,7 @@ use super::Failure;
 use super::failure::{print, print_json};
 use super::options::{self, RunOptions, Takes};
 use super::report::table;
-use super::shape::{ShapeOptions, heads};
+use super::shape::{ShapeOptions, heads, one_length};
 use super::traffic::refuse_too_large;
 
 #[derive(Args)]
@@ -76,6 +76,8 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let spec = RunSpec { precision: asked.precision.or(Some(Precision::F16)), ..asked };
     let algorithm = options::algorithm(spec.algorithm())?;
     spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
+    one_length(&spec, &shape)?;
+    spec.check_shape(&Shape { batch: 1, ..shape }).map_err(|error| Failure::Bad(error.to_string()))?;
     let question = question(arguments, &spec, algorithm, shape)?;
     let answer = question.answer().ok_or_else(|| unanswered(&question))?;
     match arguments.json {
@@ -134,6 +136,7 @@ fn as_json(question: &GridQuestion, answer: &Modelled) -> serde_json::Value {
             "blocks_per_sm": grid.per_sm.count,
             "limit": grid.per_sm.limit.name(),
             "waves": grid.waves,
+            "sms": grid.sms,
             "busy": grid.busy,
             "seconds": times(&grid.times),
         })
@@ -174,11 +177,21 @@ fn as_text(question: &GridQuestion, answer: &Modelled) -> String {
         question.algorithm.name(),
         if chip.name == "custom" { "a chip of your own".to_owned() } else { chip.name.to_owned() },
     );
-    head + &grids(answer) + "\n" + &roofs(question, answer) + NOT_MODELLED + "\n"
+    head + &grids(answer, chip.sms) + "\n" + &roofs(question, answer) + NOT_MODELLED + "\n"
 }
 
-fn grids(answer: &Modelled) -> String {
-    let head = ["kernel", "thread blocks", "shared", "registers", "per SM", "limit", "waves", "SMs at work"];
+fn grids(answer: &Modelled, sms: u64) -> String {
+    let head = [
+        "kernel",
+        "thread blocks",
+        "shared",
+        "registers",
+        "per SM",
+        "limit",
+        "waves",
+        "SMs with work",
+        "slots at work",
+    ];
     let mut rows = vec![head.map(String::from).to_vec()];
     rows.extend(answer.kernels.iter().map(|grid| {
         let none = || "-".to_owned();
@@ -190,6 +203,7 @@ fn grids(answer: &Modelled) -> String {
             if grid.per_sm.count == 0 { "does not fit".into() } else { grid.per_sm.count.to_string() },
             grid.per_sm.limit.name().into(),
             grid.waves.map_or_else(none, modelled),
+            format!("{} of {sms}", grid.sms),
             grid.busy.map_or_else(none, percent),
         ]
     }));

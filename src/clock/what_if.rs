@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::attention::{Pages, Shape};
-use crate::schedule::language::{self, KernelWork, Role, SCALE_BYTES, Test, Work};
+use crate::schedule::language::{self, Axis, KernelWork, Role, SCALE_BYTES, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
 use super::l2::{Cache, Lru};
@@ -56,6 +56,8 @@ pub struct ModelledGrid {
     pub per_sm: BlocksPerSm,
     /// Thread blocks that the chip holds at once.
     pub slots: u64,
+    /// SMs that have a block: all of the chip where there are enough.
+    pub sms: u64,
     /// `None` where no block fits.
     pub waves: Option<f64>,
     /// What all its blocks do.
@@ -182,6 +184,7 @@ impl GridQuestion {
             on_chip,
             per_sm,
             slots,
+            sms: blocks.min(self.chip.sms).min(slots),
             waves,
             work,
             busy: None,
@@ -253,16 +256,27 @@ impl GridQuestion {
         bounds.max_by(|a, b| a.seconds.total_cmp(&b.seconds)).unwrap_or(Bound { seconds: 0.0, by: Roof::Bytes })
     }
 
-    /// Bytes of the inputs and outputs of all heads, each once. Keys and values belong to a key head.
+    /// Bytes of the inputs and outputs of all heads, each once, but for what no pair that is seen needs: keys that no query
+    /// sees, queries that see no key, and arrays of pairs, of which a mask may leave anything. Keys and values belong to a
+    /// key head.
     fn least_bytes(&self) -> f64 {
         let (text, plan) = (self.algorithm.text(), &self.setting.plan);
+        let seen_keys = plan.band.keys_of_rows(0..plan.n_q).len();
+        let seeing_rows = plan.band.rows_of_keys(0..plan.n_k).len();
         let of_tensor = |(id, tensor): (usize, &language::Tensor)| {
             let (rows, cols) = self.algorithm.size_of(self.algorithm.tensor(id), plan)?;
             let is_given_or_left = matches!(tensor.role, Role::In | Role::Out);
+            let rows = match (tensor.role, tensor.axes().has(Axis::I), tensor.axes().has(Axis::J)) {
+                (Role::In, true, true) => 0,
+                (Role::In, true, false) => seeing_rows,
+                (Role::In, false, true) => seen_keys,
+                _ => rows,
+            };
             let heads = if tensor.is_of_keys() || tensor.is_of_group { self.shape.kv_heads } else { self.shape.heads };
             let bytes =
                 language::element_bytes(&tensor.name, tensor.kind, plan.precision) as f64 * rows as f64 * cols as f64;
-            let blocks = if tensor.is_of_keys() { plan.t_c() } else { plan.t_r() };
+            let (all, size) = if tensor.is_of_keys() { (seen_keys, plan.bc) } else { (seeing_rows, plan.br) };
+            let blocks = all.div_ceil(size);
             let is_scaled = tensor.role == Role::In && plan.precision.scales(&tensor.name);
             let scales = if is_scaled { SCALE_BYTES as f64 * blocks as f64 } else { 0.0 };
             is_given_or_left.then_some((bytes + scales) * (heads * self.shape.batch) as f64)

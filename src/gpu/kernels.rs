@@ -143,6 +143,11 @@ impl Kernel {
         self.algorithm != SPLIT_KV_CU.algorithm && !self.is_backward()
     }
 
+    /// Whether it leaves the order of additions to the device, and has a variant that does not.
+    pub fn has_deterministic(&self) -> bool {
+        self.file == FLASH2_BACKWARD_CU.file
+    }
+
     /// It gives dQ, dK and dV, and no O.
     pub fn is_backward(&self) -> bool {
         algorithm::by_name(self.algorithm).is_some_and(Algorithm::is_backward)

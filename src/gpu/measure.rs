@@ -1,9 +1,16 @@
 //! How fast a kernel is: what is measured, and what came of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::attention::{Mask, Precision, Shape};
 use crate::schedule::{Algorithm, algorithm};
+
+/// Runs that count.
+pub(super) const RUNS: usize = 30;
+/// No workload is measured for longer than this.
+pub(super) const LONGEST: Duration = Duration::from_secs(3);
+/// Runs that are enough where they take long.
+const LEAST_RUNS: usize = 3;
 
 /// A problem whose values do not matter.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +21,8 @@ pub struct Workload {
     pub causal: bool,
     /// Parts of the keys; 1 where the algorithm has no splits.
     pub splits: usize,
+    /// As [`super::Backend::set_deterministic`].
+    pub deterministic: bool,
 }
 
 /// Times of one kernel on one workload.
@@ -59,6 +68,22 @@ impl Workload {
     }
 }
 
+/// Times of runs one by one, and the launches of the last; `run` makes one by its number, and gives both.
+pub(super) fn one_by_one<E>(
+    mut run: impl FnMut(usize) -> Result<(Duration, usize), E>,
+) -> Result<(Vec<Duration>, usize), E> {
+    let (mut times, mut launches, began) = (Vec::new(), 0, Instant::now());
+    for at in 0..RUNS {
+        let (time, of_run) = run(at)?;
+        times.push(time);
+        launches = of_run;
+        if began.elapsed() > LONGEST && times.len() >= LEAST_RUNS {
+            break;
+        }
+    }
+    Ok((times, launches))
+}
+
 impl Measured {
     /// The time in the middle.
     pub fn median(&self) -> Option<Duration> {
@@ -75,7 +100,14 @@ mod tests {
     #[test]
     fn flops_and_bytes_are_those_of_the_formula() {
         let shape = Shape { batch: 2, heads: 4, kv_heads: 2, n_q: 8, n_k: 16, d: 32, d_v: 32 };
-        let open = Workload { algorithm: "flash2", precision: Precision::F16, shape, causal: false, splits: 1 };
+        let open = Workload {
+            algorithm: "flash2",
+            precision: Precision::F16,
+            shape,
+            causal: false,
+            splits: 1,
+            deterministic: false,
+        };
         assert_eq!(open.flops(), 4.0 * 2.0 * 4.0 * 8.0 * 16.0 * 32.0);
         assert_eq!(Workload { causal: true, ..open.clone() }.flops(), open.flops() / 2.0);
         // Q and O of four heads, K and V of two.
@@ -87,5 +119,14 @@ mod tests {
         let of = |times| Measured { kernel: "", variant: String::new(), times, sets: 1, launches: 1, device_bytes: 0 };
         assert_eq!(of(ms(&[9, 1, 5])).median(), Some(Duration::from_millis(5)));
         assert_eq!(of(ms(&[])).median(), None);
+    }
+
+    #[test]
+    fn runs_are_counted_and_the_first_error_ends_them() {
+        let run = |at: usize| Ok::<_, ()>((Duration::from_micros(at as u64), at + 1));
+        let (times, launches) = one_by_one(run).expect("no run fails");
+        assert_eq!((times.len(), times[7], launches), (RUNS, Duration::from_micros(7), RUNS));
+        let fails = |at: usize| if at < 4 { Ok((Duration::ZERO, 1)) } else { Err(at) };
+        assert_eq!(one_by_one(fails), Err(4));
     }
 }

@@ -112,6 +112,10 @@ pub trait Backend: Send {
     /// From now on an algorithm that has splits cuts the keys into as many parts. Without effect on others.
     fn set_splits(&self, _splits: usize) {}
 
+    /// From now on a kernel that leaves the order of its additions to the device adds in one that never changes, so that
+    /// every run gives the same bits, where it has such a variant ([`Kernel::has_deterministic`]). Without effect on others.
+    fn set_deterministic(&self, _deterministic: bool) {}
+
     /// The kernel that [`Backend::run`] would take for this problem; `None` where it would refuse it or does not say.
     fn kernel(&self, _problem: &Problem, _algorithm: &str) -> Option<&'static Kernel> {
         None
@@ -240,6 +244,16 @@ pub struct GpuGradients {
     pub kernel_time: Duration,
     /// Memory allocated on the device for both.
     pub device_bytes: u64,
+}
+
+impl GpuGradients {
+    /// Whether every gradient is that of another run, bit by bit.
+    pub fn has_bits_of(&self, other: &Self) -> bool {
+        let same = |a: &Array4<f64>, b: &Array4<f64>| {
+            a.dim() == b.dim() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+        };
+        same(&self.dq, &other.dq) && same(&self.dk, &other.dk) && same(&self.dv, &other.dv)
+    }
 }
 
 /// Looks for a backend by name.

@@ -18,6 +18,8 @@ pub struct Ptx {
     pub d: usize,
     /// Records m, l and times of every tile.
     pub taps: bool,
+    /// Adds in an order that never changes, where the variant beside it leaves that to the device.
+    pub deterministic: bool,
     /// Queries and keys of a block, and threads.
     pub br: usize,
     pub bc: usize,
@@ -60,7 +62,7 @@ const fn ptx(
     name: &'static str,
     text: &'static str,
 ) -> Ptx {
-    Ptx { name, algorithm, precision, d, taps, br, bc, threads, text }
+    Ptx { name, algorithm, precision, d, taps, deterministic: false, br, bc, threads, text }
 }
 
 /// A variant without taps.
@@ -96,12 +98,18 @@ static WITH_TAPS: [[Ptx; 2]; 15] = [
     both!("flash2", BF16, 128, (128, 64, 128), (64, 64, 128), "flash2_mma.bf16.d128"),
 ];
 
+const fn deterministic(ptx: Ptx) -> Ptx {
+    Ptx { deterministic: true, ..ptx }
+}
+
 /// Every variant of the others, also rising in d.
-static WITHOUT_TAPS: [Ptx; 6] = [
+static WITHOUT_TAPS: [Ptx; 8] = [
     one!("split-kv", 64, (32, 32, 128), "split_kv.d64"),
     one!("split-kv", 128, (32, 32, 128), "split_kv.d128"),
     one!("flash2-backward", 64, (32, 32, 128), "flash2_backward.d64"),
     one!("flash2-backward", 128, (16, 32, 128), "flash2_backward.d128"),
+    deterministic(one!("flash2-backward", 64, (32, 32, 128), "flash2_backward.d64.deterministic")),
+    deterministic(one!("flash2-backward", 128, (16, 32, 128), "flash2_backward.d128.deterministic")),
     one!("two-kernel-backward", 64, (32, 32, 128), "two_kernel_backward.d64"),
     one!("two-kernel-backward", 128, (16, 32, 128), "two_kernel_backward.d128"),
 ];
@@ -132,7 +140,16 @@ impl Ptx {
         if self.taps {
             defines.push("TAPS".to_owned());
         }
+        if self.deterministic {
+            defines.push("DETERMINISTIC".to_owned());
+        }
         defines
+    }
+
+    /// The variant beside this one that gives the same bits in every run; itself where it does so.
+    pub fn in_order(&'static self) -> &'static Self {
+        let is_beside = |other: &&Ptx| other.deterministic && (other.algorithm, other.d) == (self.algorithm, self.d);
+        all().find(is_beside).unwrap_or(self)
     }
 }
 
@@ -147,8 +164,10 @@ pub fn find(algorithm: &str, precision: Precision, d: usize, taps: bool) -> Resu
         let has = kernels::algorithms("cuda").join(", ");
         return Err(Refusal::Algorithm { backend: "cuda", algorithm: algorithm.to_owned(), has });
     }
-    let of =
-        |taps: bool| all().filter(move |ptx| (ptx.algorithm, ptx.precision, ptx.taps) == (algorithm, precision, taps));
+    let of = |taps: bool| {
+        let plain = all().filter(|ptx| !ptx.deterministic);
+        plain.filter(move |ptx| (ptx.algorithm, ptx.precision, ptx.taps) == (algorithm, precision, taps))
+    };
     if of(false).next().is_none() {
         return Err(Refusal::Format { algorithm: algorithm.to_owned(), precision });
     }
@@ -246,6 +265,12 @@ mod tests {
         for d in 1..=128 {
             assert!(find("standard", Precision::F32, d, true).is_ok_and(|ptx| ptx.taps && ptx.d >= d));
         }
+        let in_order = |algorithm, d| find(algorithm, Precision::F32, d, false).map(|ptx| ptx.in_order().name);
+        assert_eq!(name("flash2-backward", Precision::F32, 65), Ok("flash2_backward.d128"));
+        assert_eq!(in_order("flash2-backward", 64), Ok("flash2_backward.d64.deterministic"));
+        assert_eq!(in_order("flash2-backward", 65), Ok("flash2_backward.d128.deterministic"));
+        assert_eq!(in_order("two-kernel-backward", 65), Ok("two_kernel_backward.d128"));
+        assert_eq!(in_order("flash2", 64), Ok("flash2.d64"));
         let said = |algorithm, precision, d| name(algorithm, precision, d).expect_err("a refusal").to_string();
         assert_eq!(said("flash2", Precision::F16, 129), "d is 129, but the kernel takes at most 128");
         assert_eq!(said("flash1", Precision::F16, 64), "there is no kernel for flash1 in f16");

@@ -27,6 +27,10 @@ pub enum Kind {
     QueryGradients,
     /// A block per key block of a key head; it goes over the queries of every head of the group that see its keys.
     KeyGradients,
+    /// The same for a block per split: it goes over the key blocks of the split, one after the other.
+    SplitGradients,
+    /// A block per query block; it goes over the rows of dQ that each split left.
+    SumOfSplits,
 }
 
 /// Queries and keys of a block, what a row of Q and of V takes in memory, and the splits of the keys (1: none).
@@ -47,6 +51,7 @@ impl Kind {
             // Heads go side by side and key blocks one after the other: boxes grow along heads first, key blocks last.
             Kind::KeysOutside => Grid { blocks: shape.heads, heads: shape.batch, batch: shape.n_k.div_ceil(blocks.bc) },
             Kind::Splits => Grid { blocks: query_blocks * blocks.splits, heads: shape.heads, batch: shape.batch },
+            Kind::SplitGradients => Grid { blocks: blocks.splits, heads: shape.kv_heads, batch: shape.batch },
             Kind::KeyGradients => {
                 Grid { blocks: shape.n_k.div_ceil(blocks.bc), heads: shape.kv_heads, batch: shape.batch }
             }
@@ -62,6 +67,10 @@ impl Kind {
         const PER_PARTIAL: usize = 8;
         let Blocks { br, bc, d, d_v, splits } = *blocks;
         let all_keys = shape.n_k.next_multiple_of(bc);
+        let of_key_block = || {
+            let queries = shape.group() * most_queries(shape, mask, bc).next_multiple_of(br);
+            2 * bc * queries * (3 * d + 2 * d_v)
+        };
         let flops = match self {
             Kind::Scores => 2 * br * all_keys * d,
             Kind::Softmax => br * all_keys * PER_WEIGHT,
@@ -71,12 +80,11 @@ impl Kind {
                 let split = shape.n_k.div_ceil(bc).div_ceil(splits) * bc;
                 2 * br * most_keys(shape, mask, br).next_multiple_of(bc).min(split) * (d + d_v)
             }
-            Kind::RowDot => br * (d + 2 * d_v) * PER_PARTIAL,
+            Kind::RowDot => br * (splits * d + 2 * d_v) * PER_PARTIAL,
+            Kind::SumOfSplits => br * (splits + 1) * d * PER_PARTIAL,
             Kind::QueryGradients => 2 * br * most_keys(shape, mask, br).next_multiple_of(bc) * (2 * d + d_v),
-            Kind::KeyGradients => {
-                let queries = shape.group() * most_queries(shape, mask, bc).next_multiple_of(br);
-                2 * bc * queries * (3 * d + 2 * d_v)
-            }
+            Kind::KeyGradients => of_key_block(),
+            Kind::SplitGradients => shape.n_k.div_ceil(bc).div_ceil(splits) * of_key_block(),
             Kind::Combine => br * splits * (d_v * PER_PARTIAL + PER_WEIGHT),
             Kind::KeysOutside => 2 * bc * most_queries(shape, mask, bc).next_multiple_of(br) * (d + d_v),
         };

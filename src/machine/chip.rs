@@ -27,6 +27,8 @@ struct Value<T> {
     stride: usize,
     /// A block of an input, which never changes in HBM, is held by its place there.
     input: Option<InputBlock>,
+    /// The block of an input that was loaded last, and the one before it, in this program; with how many rows each has.
+    loaded: [Option<(InputBlock, usize)>; 2],
     hides: Hides,
     /// Its elements are ones of the format of the tensors.
     is_rounded: bool,
@@ -53,6 +55,8 @@ pub struct Chip<T> {
     whole_rows: Names,
     /// Names with pairs that the mask hides.
     hiding: Names,
+    /// Names of which the second half is of the block before.
+    pub torn: Names,
 }
 
 /// The size of a value where it is used: rows, columns, and where its columns begin in a whole row.
@@ -73,14 +77,19 @@ pub enum Held<'c, T> {
 impl<T: Real> Chip<T> {
     pub fn new(algorithm: &Algorithm) -> Self {
         let values = vec![Value::default(); algorithm.text().names.len()];
-        Self { values, written: Names::default(), whole_rows: Names::default(), hiding: Names::default() }
+        let none = Names::default();
+        Self { values, written: none, whole_rows: none, hiding: none, torn: none }
     }
 
     /// An empty chip for a program of `kernel`; keeps its memory, and nothing in it.
     pub fn restart(&mut self, algorithm: &Algorithm, kernel: usize) {
-        self.values.iter_mut().for_each(|value| value.data.fill(T::zero()));
+        for value in &mut self.values {
+            value.data.fill(T::zero());
+            value.loaded = [None; 2];
+        }
         let whole_rows = algorithm.whole_rows(kernel);
-        (self.written, self.whole_rows, self.hiding) = (Names::default(), whole_rows, Names::default());
+        let none = Names::default();
+        (self.written, self.whole_rows, self.hiding, self.torn) = (none, whole_rows, none, none);
     }
 
     /// Where a value of this shape lies in its buffer.
@@ -137,10 +146,22 @@ impl<T: Real> Chip<T> {
         self.note(name);
     }
 
-    /// Holds a block of an input.
-    pub fn hold(&mut self, name: NameId, block: InputBlock, hides: Hides) {
+    /// The block of an input that was loaded last under this name.
+    pub fn loaded(&self, name: NameId) -> Option<InputBlock> {
+        self.values[name].loaded[0].map(|(block, _)| block)
+    }
+
+    /// The block that was there before it, and its rows.
+    pub fn before(&self, name: NameId) -> Option<(InputBlock, usize)> {
+        self.values[name].loaded[1]
+    }
+
+    /// Holds a block of an input, of so many rows.
+    pub fn hold(&mut self, name: NameId, block: InputBlock, rows: usize, hides: Hides) {
         let value = &mut self.values[name];
+        value.loaded = [Some((block, rows)), value.loaded[0]];
         (value.input, value.hides, value.is_rounded) = (Some(block), hides, true);
+        self.torn = self.torn.without(Names::of(name));
         self.note(name);
     }
 

@@ -8,11 +8,12 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::attention::{Format, Head, Real};
 use crate::schedule::language::{
-    Action, Diagonal, Extent, Initial, Kind, NameId, Role, Setting, Shape, TensorId, Test, format_on_chip, operands,
+    Action, Diagonal, Extent, Initial, Kind, NameId, Names, Role, Setting, Shape, TensorId, Test, format_on_chip,
+    operands,
 };
 use crate::schedule::{Algorithm, Place, Plan, Step};
 
-use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, view};
+use super::chip::{Chip, Held, Hides, InputBlock, Sizes, Window, grid, most, view};
 use super::compile::{Code, Made, Node, NodeKind, Program, Shortcut, Source};
 use super::fault::Fault;
 use super::given::Given;
@@ -131,14 +132,19 @@ impl<'a, T: Real> Machine<'a, T> {
     /// A value on chip, as it lies at `place`: `None` where the program has not written it, or where the block of an input
     /// that it holds is that of another place.
     pub fn value(&self, name: NameId, shape: Shape, place: Place) -> Option<ArrayView2<'_, T>> {
-        let is_of_place = match (self.chip.place(name), shape.rows) {
-            (Held::Input(block), Extent::Rows) => block.first == start(self.plan(), place).0,
-            (Held::Input(block), Extent::Keys) => block.first == start(self.plan(), place).1,
+        let is_of_place = match (self.chip.loaded(name), shape.rows) {
+            (Some(block), Extent::Rows) => block.first == start(self.plan(), place).0,
+            (Some(block), Extent::Keys) => block.first == start(self.plan(), place).1,
             _ => true,
         };
         let is_there = self.chip.written.has(name) && is_of_place;
         is_there
             .then(|| view(self.rows_at(Sizes::at(place, self.plan()), 0, &[], false).grid(Source::Name(name, shape))))
+    }
+
+    /// The first row of the block that the second half of a value on chip is of, where that is another than the rest.
+    pub fn torn(&self, name: NameId) -> Option<usize> {
+        self.chip.before(name).filter(|_| self.chip.torn.has(name)).map(|(block, _)| block.first)
     }
 
     /// The value of one row on chip, or the one of all rows: `None` where the program has not written it.
@@ -208,6 +214,7 @@ impl<'a, T: Real> Machine<'a, T> {
                 self.chip.put(*name, data, Hides::Nothing, false);
             }
             Action::Hide { name, value, by, shape } => self.hide(*name, *value, *by, *shape, step),
+            Action::Tear { name, shape } => self.tear(*name, *shape, step),
             Action::Rename { name, from, .. } if name == from => {}
             Action::Rename { name, from, shape } => {
                 let window = self.chip.window(*name, *shape, &self.sizes);
@@ -266,7 +273,8 @@ impl<'a, T: Real> Machine<'a, T> {
             let (first, column) = first_of(of, self.setting, block.place);
             // A tile of pairs that a forward pass made has 0 at hidden ones.
             let hides = if of.shape().is_tile() { Hides::Zeros } else { Hides::Nothing };
-            self.chip.hold(of.id, InputBlock { tensor, head: block.head, first, column }, hides);
+            let rows = self.sizes.of(of.shape().rows);
+            self.chip.hold(of.id, InputBlock { tensor, head: block.head, first, column }, rows, hides);
             return Ok(());
         }
         let window = self.chip.window(of.id, of.shape(), &self.sizes);
@@ -313,6 +321,28 @@ impl<'a, T: Real> Machine<'a, T> {
         // Another number is a score like any other, and other pairs are not those of the mask: bugs that are to be seen.
         let hides = if value == T::neg_infinity() && by == Diagonal::Own { Hides::Scores } else { hides };
         self.chip.put(name, data, hides, is_rounded);
+    }
+
+    /// Puts what was there before the block at hand into the rows of its second half: those from half of a whole block on,
+    /// which other threads copy.
+    fn tear(&mut self, name: NameId, shape: Shape, step: &Step) {
+        let (Held::Input(block), Some((before, rows))) = (self.chip.place(name), self.chip.before(name)) else {
+            return;
+        };
+        let window = self.chip.window(name, shape, &self.sizes);
+        let half = most(shape.rows, self.plan()).div_ceil(2);
+        if window.rows <= half {
+            return;
+        }
+        let (mut data, stride) = self.chip.take(name, shape, self.plan());
+        let rows_in_hbm = self.rows_of(step.head, &[], false);
+        let mut part = Part { data: &mut data, stride, window };
+        for row in 0..window.rows {
+            let from = if row >= half && row < rows { before } else { block };
+            part.row(row).copy_from_slice(rows_in_hbm.of_input(from, row));
+        }
+        self.chip.put(name, data, self.chip.hides(name), self.chip.is_rounded(name));
+        self.chip.torn = self.chip.torn.with(Names::of(name));
     }
 
     fn assign(&mut self, step: &Step, number: usize, name: NameId, shape: Shape) {

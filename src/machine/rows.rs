@@ -8,7 +8,7 @@ use crate::attention::rows::{row_max, row_maxima, row_sum, row_sums, scale_row};
 use crate::attention::{Head, Real};
 use crate::schedule::language::{Extent, Function, NameId, Operator, Parameter, Shape};
 
-use super::chip::{Chip, Held, Sizes, Window, grid};
+use super::chip::{Chip, Held, InputBlock, Sizes, Window, grid};
 use super::compile::{Node, NodeKind, Source};
 use super::hbm::{Hbm, Input};
 
@@ -77,6 +77,12 @@ impl<'a, T: Real> Rows<'a, T> {
         let Held::Input(block) = self.chip.place(name) else { return None };
         let (data, stride) = self.hbm.input(block.tensor, block.head)?.rows();
         data.get((block.first + row) * stride + block.column).copied()
+    }
+
+    /// A row of a block of an input, which is no tile.
+    pub fn of_input(&self, block: InputBlock, row: usize) -> &'a [T] {
+        let (data, stride) = self.hbm.input(block.tensor, block.head).expect("it was held as an input's").rows();
+        &data[(block.first + row) * stride..][..stride]
     }
 
     /// Columns of a value.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use crate::attention::Real;
-use crate::schedule::language::{NameId, Names, Shape};
+use crate::schedule::language::{Extent, NameId, Names, Shape};
 use crate::schedule::{Algorithm, Place, Plan, Schedule, Step};
 
 use super::evaluate::Machine;
@@ -32,6 +32,8 @@ pub struct Seen {
     pub shape: Shape,
     /// By the rows or keys at hand, and by keys or columns; of whole rows, the part at hand.
     pub values: Array2<f64>,
+    /// The block that its second half is of, where a line tears it (`V = old in the second half`) and there was one before.
+    pub torn: Option<usize>,
 }
 
 impl View {
@@ -59,13 +61,17 @@ impl View {
             let is_there = shape.is_known_at(place) && is_made(name);
             let found = if is_there { machine.value(name, shape, place) } else { None };
             if let Some(found) = found {
+                let is_of_keys = shape.rows == Extent::Keys;
+                let block_of =
+                    |row| if is_of_keys { schedule.plan().key_block(row) } else { schedule.plan().query_block(row) };
+                let torn = machine.torn(name).map(block_of);
                 let name = schedule.algorithm.text().names[name].clone();
                 // One number is that of each row.
                 let values = match found.first().filter(|_| shape.is_number()) {
                     Some(single) => Array2::from_elem((view.rows.len(), 1), single.widen()),
                     None => found.mapv(T::widen),
                 };
-                view.values.push(Seen { name, shape, values });
+                view.values.push(Seen { name, shape, values, torn });
             }
         }
         view
@@ -96,6 +102,11 @@ impl View {
     /// A value on chip, by its name in the text.
     pub fn get(&self, name: &str) -> Option<&Array2<f64>> {
         self.values.iter().find(|seen| seen.name == name).map(|seen| &seen.values)
+    }
+
+    /// Of a name whose block is torn, the block that its second half is of.
+    pub fn torn(&self, name: &str) -> Option<usize> {
+        self.values.iter().find(|seen| seen.name == name)?.torn
     }
 
     /// A value per row or per key.

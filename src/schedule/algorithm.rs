@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::attention::{Format, Shape, Stored, TileClass};
 
+use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
 use super::language::{
     self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, Statement, TEXTS, Tally,
@@ -288,6 +289,16 @@ impl Algorithm {
         self.text().after.is_some()
     }
 
+    /// Thread blocks of some kernel add to the same place, so that the bits of the results depend on their order.
+    pub fn depends_on_arrival(&self) -> bool {
+        (0..self.text().kernels.len()).any(|kernel| adds_in_hbm(self.text(), kernel))
+    }
+
+    /// The gradient of the output is one of its inputs.
+    pub fn takes_gradient(&self) -> bool {
+        self.text().tensor("dO").is_some_and(|id| self.text().tensors[id].role == Role::In)
+    }
+
     /// A line of the text, by its number in [`language::Algorithm::lines`].
     pub fn line(&self, line: usize) -> &Line {
         &self.text().lines[line]
@@ -384,7 +395,7 @@ impl Algorithm {
         let mut programs = vec![0; text.kernels.len()];
         let walker = Walker { algorithm: text, setting, ready: &ready };
         let walked: ControlFlow<()> = walker.sections(&mut |section| {
-            programs[section.kernel] = section.program as usize + 1;
+            programs[section.kernel] = programs[section.kernel].max(section.program as usize + 1);
             ControlFlow::Continue(())
         });
         debug_assert!(walked.is_continue(), "nothing breaks the walk");

@@ -4,6 +4,7 @@
 //! program begins is kept: steps are written again when they are looked at.
 
 pub mod algorithm;
+pub mod arrival;
 pub mod buffer;
 pub mod cuts;
 pub mod hardware;
@@ -23,6 +24,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 
 pub use algorithm::{Algorithm, Kernel, LineFacts};
+pub use arrival::Arrival;
 pub use buffer::{Buffer, Space};
 pub use hardware::Hardware;
 pub use language::{Cost, Counts, Effects, Names, Setting, Step};

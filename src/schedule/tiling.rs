@@ -65,6 +65,16 @@ impl OnChip {
     }
 }
 
+/// The splits that flash-attention takes for the heads of all batch entries of a problem of this shape, in the blocks of
+/// `plan`, on `hardware`.
+pub fn splits_on(hardware: &Hardware, shape: &Shape, plan: &Plan) -> usize {
+    let sms = usize::try_from(hardware.sms.saturating_mul(2)).unwrap_or(usize::MAX);
+    let blocks = shape.batch.saturating_mul(shape.heads).saturating_mul(plan.t_r());
+    // A sequence is cut, and not what lies of several one after the other.
+    let longest = plan.key_blocks_by_sequence().iter().map(std::ops::Range::len).max();
+    splits(sms, blocks, longest.unwrap_or(0))
+}
+
 /// Into how many splits flash-attention cuts the keys of a decoding step (`num_splits_heuristic` of its version 2): the
 /// fewest that come within 15 % of the best use of the SMs. `blocks` thread blocks there are without splits, and `n` key
 /// blocks. The library counts each SM twice, since two thread blocks fit one.

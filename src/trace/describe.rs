@@ -15,8 +15,8 @@ use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, W
 use crate::attention::input::Layout;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
-use crate::schedule::spec::{KeyLengths, Lengths, RunSpec};
-use crate::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
+use crate::schedule::spec::{KeyLengths, Lengths, RunSpec, Splits};
+use crate::schedule::{Arrival, Plan, Schedule, TileCounts, Tiling, algorithm, hardware};
 use crate::sentence::Sentence;
 
 /// A run to be exported.
@@ -44,9 +44,12 @@ impl<'a> Export<'a> {
         Self {
             origin: Origin {
                 alibi: spec.alibi.as_ref().map(ToString::to_string),
+                arrival: Some(schedule.setting.arrival).filter(|of| *of != Arrival::InOrder).map(|of| of.to_string()),
                 bias: spec.bias.as_ref().map(ToString::to_string),
+                grad: spec.grad.map(|grad| grad.seeded(Some(input.seed.unwrap_or(spec.seed()))).to_string()),
                 keys: spec.keys.as_ref().map(ToString::to_string),
                 pack_heads: spec.packs_heads(),
+                page_size: spec.page_size,
                 sinks: spec.sinks.as_ref().map(ToString::to_string),
                 ..Origin::of(input, spec.prefix())
             },
@@ -76,7 +79,7 @@ impl Trace {
             seed: self.input.seed,
             prefix: Some(self.input.prefix.unwrap_or(0)),
             algorithm: Some(self.algorithm.clone()),
-            splits: splits.map(|last| last + 1),
+            splits: splits.map(|last| Splits::Count(last + 1)),
             batch: Some(self.head.batch),
             head: Some(self.head.head),
             causal: Some(mask.causal),
@@ -94,8 +97,11 @@ impl Trace {
             bias: read(self.input.bias.as_ref()),
             keys: read(self.input.keys.as_ref()),
             pack_heads: self.input.pack_heads.then_some(true),
+            page_size: self.input.page_size,
             varlen: mask.sequences.is_some().then_some(true),
             sinks: read(self.input.sinks.as_ref()),
+            grad: read(self.input.grad.as_ref()),
+            arrival: read(self.input.arrival.as_ref()),
             dropout: dropout.as_ref().map(|dropout| dropout.rate.0),
             dropout_seed: dropout.as_ref().and_then(|dropout| dropout.seed),
             precision: Some(*precision),
@@ -124,8 +130,7 @@ impl Origin {
             .as_ref()
             .map(|packed| packed.queries.iter().zip(&packed.keys).map(|(&queries, &keys)| [queries, keys]).collect());
         let (name, sha256) = (input.name.clone(), input.sha256.clone());
-        let (alibi, bias, keys, sinks) = (None, None, None, None);
-        Self { name, sha256, seed: input.seed, prefix, layout, packed, alibi, bias, keys, pack_heads: false, sinks }
+        Self { name, sha256, seed: input.seed, prefix, layout, packed, ..Self::default() }
     }
 }
 

@@ -70,9 +70,19 @@ pub struct Origin {
     /// The query heads of a group were packed as the rows of one query block.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pack_heads: bool,
+    /// Keys of a page, where K and V were laid in pages that the file does not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<usize>,
     /// Logits of learned sinks that were chosen in place of what the file says, as `--sinks` takes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sinks: Option<String>,
+    /// The order in which thread blocks add to what they share, as `--arrival` takes it, where it is another than that of the
+    /// text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<String>,
+    /// The gradient of the output that was chosen in place of that of the file, as `--grad` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grad: Option<String>,
     /// `q` where the queries were put in place of the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,

@@ -11,15 +11,22 @@ use super::player::{Job, ORDERS, Player, Variant, take};
 use super::{Fault, GOLDEN, can_build};
 
 /// Kernel and head dimension.
-pub const ALL: [Variant; 4] = [
+pub const ALL: [Variant; 6] = [
     variant("flash2_backward", 64),
     variant("flash2_backward", 128),
+    in_order(64),
+    in_order(128),
     variant("two_kernel_backward", 64),
     variant("two_kernel_backward", 128),
 ];
 
-const fn variant(kernel: &'static str, d: usize) -> Variant {
-    Variant { kernel, precision: Precision::F32, d, taps: false }
+pub const fn variant(kernel: &'static str, d: usize) -> Variant {
+    Variant { kernel, precision: Precision::F32, d, taps: false, deterministic: false }
+}
+
+/// The variant of flash2_backward that has an order of its own.
+pub const fn in_order(d: usize) -> Variant {
+    Variant { deterministic: true, ..variant("flash2_backward", d) }
 }
 
 /// A problem with its exact gradients and how far each may be off.
@@ -103,7 +110,7 @@ pub fn cases_of(variant: Variant, smaller: usize) -> Result<Vec<Case>, String> {
     let golden = GOLDEN.iter().filter(|case| case.problem.dropout.is_none());
     let golden = golden.filter(|case| (smaller + 1..=variant.d).contains(&case.problem.shape.d)).map(Case::golden);
     let mut cases: Vec<Case> = own_cases(variant.d).into_iter().chain(golden).collect();
-    let forward = Player::new(Variant { kernel: "flash2", ..variant }, &[])?;
+    let forward = Player::new(Variant { kernel: "flash2", deterministic: false, ..variant }, &[])?;
     let jobs: Vec<Job<'_>> = cases.iter().map(|case| Job::new(&case.problem, 0)).collect();
     let answers = forward.run(&jobs)?;
     for (case, answer) in cases.iter_mut().zip(answers) {
@@ -121,17 +128,22 @@ fn decode(problem: &Problem, rest: &mut &[u8]) -> [Vec<f32>; 3] {
     [&problem.q, &problem.k, &problem.v].map(|like| take(rest, like.len(), f32::from_le_bytes))
 }
 
+/// The job of a case in an order of threads and thread blocks, an index of [`ORDERS`]. From one split to four, of which
+/// some are empty.
+fn job(case: &Case, at: usize, order: usize) -> Job<'_> {
+    Job { given: &case.given, splits: at % 4 + 1, ..Job::new(&case.problem, order) }
+}
+
 /// Runs cases in all orders; gives what is wrong, and in which case. Where atomic additions come in another order, dQ may
 /// have other bits, and each is judged by itself.
 pub fn check(player: &Player, cases: &[&Case]) -> Vec<Fault> {
-    let jobs = cases
-        .iter()
-        .flat_map(|case| (0..ORDERS.len()).map(|order| Job { given: &case.given, ..Job::new(&case.problem, order) }));
+    let jobs = cases.iter().enumerate();
+    let jobs = jobs.flat_map(|(at, case)| (0..ORDERS.len()).map(move |order| job(case, at, order)));
     let output = match player.results(&jobs.collect::<Vec<_>>()) {
         Ok(output) => output,
         Err(what) => return vec![Fault { case: None, what }],
     };
-    let is_in_order = player.variant.kernel == "two_kernel_backward";
+    let is_in_order = player.variant.kernel == "two_kernel_backward" || player.variant.deterministic;
     let (mut rest, mut faults) = (&output[..], Vec::new());
     for (at, case) in cases.iter().enumerate() {
         let got = ORDERS.map(|_| decode(&case.problem, &mut rest));
@@ -154,8 +166,9 @@ pub fn check(player: &Player, cases: &[&Case]) -> Vec<Fault> {
 }
 
 /// The variants of one kernel.
-fn check_kernel(kernel: &str) {
-    let variants = || ALL.into_iter().filter(|variant| variant.kernel == kernel);
+fn check_kernel(kernel: &str, deterministic: bool) {
+    let is_chosen = |variant: &Variant| (variant.kernel, variant.deterministic) == (kernel, deterministic);
+    let variants = || ALL.into_iter().filter(is_chosen);
     if !can_build(2) {
         return;
     }
@@ -174,10 +187,42 @@ fn check_kernel(kernel: &str) {
 
 #[test]
 fn flash2_backward_gives_the_gradients() {
-    check_kernel("flash2_backward");
+    check_kernel("flash2_backward", false);
+}
+
+#[test]
+fn flash2_backward_that_is_deterministic_gives_the_same_bits_in_every_order() {
+    check_kernel("flash2_backward", true);
 }
 
 #[test]
 fn two_kernel_backward_gives_the_gradients_and_the_same_bits_in_every_order() {
-    check_kernel("two_kernel_backward");
+    check_kernel("two_kernel_backward", false);
+}
+
+/// The order of the deterministic variant is that of the keys: in one split, its dQ has the bits that atomic additions give
+/// where the thread blocks come in order. Where they come in another, those have others.
+#[test]
+fn the_deterministic_order_is_that_of_thread_blocks_in_order() {
+    if !can_build(8) {
+        return;
+    }
+    let [forwards, backwards] = [0, 1];
+    for d in [64, 128] {
+        let cases = cases_of(in_order(d), d - 1).expect("flash2 runs them");
+        let dq = |variant: Variant, order: usize| -> Vec<Vec<u32>> {
+            let jobs = cases.iter().map(|case| Job { splits: 1, ..job(case, 0, order) }).collect::<Vec<_>>();
+            let player = Player::new(variant, &[]).expect("the kernel compiles for the CPU");
+            let output = player.results(&jobs).expect("it runs");
+            let mut rest = &output[..];
+            let mut of = |case: &Case| decode(&case.problem, &mut rest)[0].iter().map(|x| x.to_bits()).collect();
+            cases.iter().map(&mut of).collect()
+        };
+        let atomic = variant("flash2_backward", d);
+        assert!(dq(in_order(d), backwards) == dq(atomic, forwards), "d {d}: in another order");
+        let (one, other) = (dq(atomic, forwards), dq(atomic, backwards));
+        let differ = one.iter().zip(&other).filter(|(one, other)| one != other).count();
+        println!("d {d}: of {} cases {differ} have other bits of dQ in another order of thread blocks", cases.len());
+        assert!(differ > 0, "d {d}: the order of additions does not matter");
+    }
 }

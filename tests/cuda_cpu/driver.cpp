@@ -40,23 +40,24 @@ struct Array {
 
 static int blocks_of(int rows, int size) { return (rows + size - 1) / size; }
 
-// Runs `kernel` on the grid in several launches, so that the places where a launch begins are used.
+// Runs `kernel` on the grid in several launches, so that the places where a launch begins are used; backwards, the last
+// launch comes first.
 template <class Kernel>
 static void in_pieces(const Header &h, Attention a, int blocks, int all_heads, Kernel kernel) {
-    for (int batch = 0; batch < h.batch; batch++) {
-        for (int begin : {0, 1}) {
-            int count = begin ? blocks - 1 : 1;
-            a.first_batch = batch;
-            a.first_block = begin;
-            int split = all_heads / 2;
-            for (int head : {0, split}) {
-                unsigned heads = head ? all_heads - split : split ? split : all_heads;
-                a.first_head = head;
-                if (!count || (!split && head)) continue;
-                uint3 grid = {(unsigned)count, heads, 1};
-                cpu::launch(grid, THREADS, (cpu::Order)h.order, h.seed, [=] { kernel(a); });
-                if (!split) break;
-            }
+    int pieces = 2 * h.batch;
+    for (int n = 0; n < pieces; n++) {
+        int at = (cpu::Order)h.order == cpu::Order::Backwards ? pieces - 1 - n : n;
+        int begin = at % 2, count = begin ? blocks - 1 : 1;
+        a.first_batch = at / 2;
+        a.first_block = begin;
+        int split = all_heads / 2;
+        for (int head : {0, split}) {
+            unsigned heads = head ? all_heads - split : split ? split : all_heads;
+            a.first_head = head;
+            if (!count || (!split && head)) continue;
+            uint3 grid = {(unsigned)count, heads, 1};
+            cpu::launch(grid, THREADS, (cpu::Order)h.order, h.seed, [=] { kernel(a); });
+            if (!split) break;
         }
     }
 }
@@ -88,7 +89,12 @@ static void run(const Header &h, Attention a) {
     in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, split_kv_combine);
 #elif defined(KERNEL_FLASH2_BACKWARD)
     in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, flash2_backward_preprocess);
+#if DETERMINISTIC
+    in_pieces(h, a, h.splits, h.kv_heads, flash2_backward_gradients);
+    in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, flash2_backward_sum);
+#else
     in_pieces(h, a, blocks_of(h.n_k, BC), h.kv_heads, flash2_backward_gradients);
+#endif
 #elif defined(KERNEL_TWO_KERNEL_BACKWARD)
     in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, two_kernel_backward_preprocess);
     in_pieces(h, a, blocks_of(h.n_q, BR), h.heads, two_kernel_backward_dq);
@@ -144,6 +150,11 @@ int main(int count, char **arguments) {
         o.read(problems), lse.read(problems), grad_o.read(problems);
         a.grad_o = grad_o.data, a.delta = delta.data;
         a.grad_q = grad_q.data, a.grad_k = grad_k.data, a.grad_v = grad_v.data;
+#if defined(KERNEL_FLASH2_BACKWARD) && DETERMINISTIC
+        Array<float> part_q(rows * h.splits * h.d);
+        a.part_q = part_q.data;
+        a.splits = h.splits;
+#endif
 #endif
         run(h, a);
 #if defined(BACKWARD)

@@ -24,13 +24,13 @@ use tilescope::attention::{Align, Mask, Precision, Problem, Shape, conversion};
 
 /// The f32 kernels, as they are compiled for a GPU.
 const SCALAR: [Variant; 7] = [
-    Variant { kernel: "standard", precision: Precision::F32, d: 128, taps: false },
-    Variant { kernel: "flash1", precision: Precision::F32, d: 64, taps: false },
-    Variant { kernel: "flash1", precision: Precision::F32, d: 128, taps: false },
-    Variant { kernel: "flash2", precision: Precision::F32, d: 64, taps: false },
-    Variant { kernel: "flash2", precision: Precision::F32, d: 128, taps: false },
-    Variant { kernel: "split_kv", precision: Precision::F32, d: 64, taps: false },
-    Variant { kernel: "split_kv", precision: Precision::F32, d: 128, taps: false },
+    Variant { kernel: "standard", precision: Precision::F32, d: 128, taps: false, deterministic: false },
+    Variant { kernel: "flash1", precision: Precision::F32, d: 64, taps: false, deterministic: false },
+    Variant { kernel: "flash1", precision: Precision::F32, d: 128, taps: false, deterministic: false },
+    Variant { kernel: "flash2", precision: Precision::F32, d: 64, taps: false, deterministic: false },
+    Variant { kernel: "flash2", precision: Precision::F32, d: 128, taps: false, deterministic: false },
+    Variant { kernel: "split_kv", precision: Precision::F32, d: 64, taps: false, deterministic: false },
+    Variant { kernel: "split_kv", precision: Precision::F32, d: 128, taps: false, deterministic: false },
 ];
 
 /// A problem with what counts as a right answer.
@@ -244,7 +244,9 @@ fn split_kv_meets_all_cases() {
 
 /// The tensor core kernel in both formats and all its head dimensions.
 fn mma(precision: Precision) -> Vec<Variant> {
-    [32, 64, 80, 96, 128].map(|d| Variant { kernel: "flash2_mma", precision, d, taps: false }).to_vec()
+    [32, 64, 80, 96, 128]
+        .map(|d| Variant { kernel: "flash2_mma", precision, d, taps: false, deterministic: false })
+        .to_vec()
 }
 
 /// The cases of a format: for tensor cores, those that the backend would not refuse for what is not finite in V.

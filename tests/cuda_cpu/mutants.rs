@@ -297,20 +297,24 @@ const FLASH2_BACKWARD: &[Mutant] = &[
     ("dQ without the scale", "a.scale * ds[key][query]", "ds[key][query]"),
     (
         "dQ does not start at 0",
-        "if (place < a.n_q) store_row<QUERY_LANES>(a.grad_q",
-        "if (false) store_row<QUERY_LANES>(a.grad_q",
+        "if (place < a.n_q) store_row<QUERY_LANES>(dq_of",
+        "if (false) store_row<QUERY_LANES>(dq_of",
     ),
     (
         "D of a query past the last is stored",
         "if (place < a.n_q && lane == 0) a.delta[q_row]",
         "a.delta[q_row + place - i]",
     ),
-    ("no barrier after dO is loaded", "a.n_q, a.d_v);\n            __syncthreads();", "a.n_q, a.d_v);"),
-    ("no barrier before dQ", "of_score;\n            }\n            __syncthreads();", "of_score;\n            }"),
+    ("no barrier after dO is loaded", "a.n_q, a.d_v);\n                __syncthreads();", "a.n_q, a.d_v);"),
+    (
+        "no barrier before dQ",
+        "of_score;\n                }\n                __syncthreads();",
+        "of_score;\n                }",
+    ),
     (
         "no barrier before the next Q",
-        "weight, q_tile[i], lane);\n            }\n            __syncthreads();",
-        "weight, q_tile[i], lane);\n            }",
+        "weight, q_tile[i], lane);\n                }\n                __syncthreads();",
+        "weight, q_tile[i], lane);\n                }",
     ),
     ("lanes do not wait for each other's P", "            __syncwarp();\n", ""),
     ("nothing is masked", "if (!whole) {", "if (false) {"),
@@ -324,10 +328,47 @@ const FLASH2_BACKWARD: &[Mutant] = &[
     ("a hidden key of NaN leaks into dQ", "if (weight != 0.0f) add_row<QUERY_LANES>", "add_row<QUERY_LANES>"),
     ("a query of NaN that sees nothing leaks", "if (weight != 0.0f) add_row<LANES>", "add_row<LANES>"),
     ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
-    ("dQ past the last query is added to", "if (i0 + query < a.n_q) atomic", "atomic"),
+    ("dQ past the last query is added to", "if (i0 + query < a.n_q) {", "{"),
     ("dK of a key past the last is stored", "if (inside) {", "if (inside || (j = j0 + row)) {"),
-    ("a later launch begins at the first key block", "(a.first_block + blockIdx.x) * BC", "blockIdx.x * BC"),
-    ("a later launch begins at the first query block", "(a.first_block + blockIdx.x) * BR", "blockIdx.x * BR"),
+    (
+        "a later launch begins at the first key block",
+        "int slice = a.first_block + blockIdx.x;",
+        "int slice = blockIdx.x;",
+    ),
+    (
+        "a later launch begins at the first query block",
+        "int place = (a.first_block + blockIdx.x) * BR",
+        "int place = blockIdx.x * BR",
+    ),
+];
+
+/// In what is of its deterministic variant alone.
+const IN_ORDER: &[Mutant] = &[
+    ("a slice takes the key blocks of the next", "(j0 += a.splits * BC)", "(j0 += BC)"),
+    ("a slice ends after its first key block", "(j0 += a.splits * BC) < a.n_k", "(j0 += a.splits * BC) < 0"),
+    ("a slice begins at the first key block", "int j0 = slice * BC;", "int j0 = 0;"),
+    (
+        "slices share a dQ, in the order of arrival",
+        "float *to = dq_of(a, q_base, slice, i0 + query);",
+        "float *to = dq_of(a, q_base, 0, i0 + query);",
+    ),
+    ("slices of a head lie in one place", "(size_t)slice * a.n_q + i) * a.d", "i) * a.d"),
+    ("heads share their slices", "(q_base * a.splits + ", "(q_base + "),
+    ("only the first slice starts at 0", "slice < (DETERMINISTIC ? a.splits : 1)", "slice < 1"),
+    (
+        "the last slice is left out",
+        "for (int slice = 0; slice < a.splits;",
+        "for (int slice = 0; slice + 1 < a.splits;",
+    ),
+    ("the first slice is left out", "for (int slice = 0; slice < a.splits;", "for (int slice = 1; slice < a.splits;"),
+    ("queries past the last are added up", "if (i >= a.n_q) return;", ""),
+    (
+        "a later launch adds up the first query block",
+        "int i = (a.first_block + blockIdx.x) * BR",
+        "int i = blockIdx.x * BR",
+    ),
+    ("dQ past the last query is added to", "if (i0 + query < a.n_q) {", "{"),
+    ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
 ];
 
 const TWO_KERNEL_BACKWARD: &[Mutant] = &[
@@ -374,6 +415,12 @@ const BACKWARD: &[Mutant] = &[
     ("the cap is of the bare product", "tanhf(a.scale * product / a.softcap)", "tanhf(product / a.softcap)"),
     ("queries before the diagonal are visited too late", "j0 - a.offset - a.right)", "j0 - a.offset - a.right + BR)"),
     ("queries past the window are not visited", "key_end - a.offset + a.left)", "key_end - a.offset + a.left - BR)"),
+];
+
+/// In what adds to memory that is its own.
+const OWN: &[Mutant] = &[
+    ("dQ of the key blocks before is lost", "row[c + 1] += part[n].y", "row[c + 1] = part[n].y"),
+    ("dQ is added to past its end", "if (c + 3 < columns) row[c + 3] += part[n].w;", "row[c + 3] += part[n].w;"),
 ];
 
 /// In what adds to memory.
@@ -478,7 +525,7 @@ fn every_mutant_of_a_scalar_kernel_is_caught() {
         .into_iter()
         .flat_map(|(kernel, file, mutants)| {
             let d = if kernel == "standard" { 128 } else { 64 };
-            let variant = Variant { kernel, precision: Precision::F32, d, taps: false };
+            let variant = Variant { kernel, precision: Precision::F32, d, taps: false, deterministic: false };
             mutants.iter().map(move |&mutant| (variant, file, mutant))
         })
         .collect();
@@ -487,26 +534,26 @@ fn every_mutant_of_a_scalar_kernel_is_caught() {
 
 #[test]
 fn every_mutant_of_the_tensor_core_kernel_is_caught() {
-    let variant = Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: false };
+    let variant = Variant { kernel: "flash2_mma", precision: Precision::F16, d: 32, taps: false, deterministic: false };
     let mutants: Vec<_> = FLASH2_MMA.iter().map(|&mutant| (variant, "flash2_mma.cu", mutant)).collect();
     check_all(&mutants, &taken_cases(Precision::F16));
 }
 
 #[test]
 fn every_mutant_of_a_backward_kernel_is_caught() {
-    let files: [(&str, &str, &[Mutant]); 4] = [
-        ("flash2_backward", "flash2_backward.cu", FLASH2_BACKWARD),
-        ("two_kernel_backward", "two_kernel_backward.cu", TWO_KERNEL_BACKWARD),
-        ("flash2_backward", "backward.cuh", BACKWARD),
-        ("flash2_backward", "tiles.cuh", ATOMIC),
+    let [atomic, two_kernel] = ["flash2_backward", "two_kernel_backward"].map(|kernel| backward::variant(kernel, 64));
+    let files: [(Variant, &str, &[Mutant]); 6] = [
+        (atomic, "flash2_backward.cu", FLASH2_BACKWARD),
+        (backward::in_order(64), "flash2_backward.cu", IN_ORDER),
+        (two_kernel, "two_kernel_backward.cu", TWO_KERNEL_BACKWARD),
+        (atomic, "backward.cuh", BACKWARD),
+        (atomic, "tiles.cuh", ATOMIC),
+        (backward::in_order(64), "tiles.cuh", OWN),
     ];
-    let mutants: Vec<_> = files
-        .into_iter()
-        .flat_map(|(kernel, file, mutants)| {
-            let variant = Variant { kernel, precision: Precision::F32, d: 64, taps: false };
-            mutants.iter().map(move |&mutant| (variant, file, mutant))
-        })
-        .collect();
+    let of_file = |(variant, file, mutants): (Variant, &'static str, &'static [Mutant])| {
+        mutants.iter().map(move |&mutant| (variant, file, mutant))
+    };
+    let mutants: Vec<_> = files.into_iter().flat_map(of_file).collect();
     if !can_build(mutants.len()) {
         return;
     }

@@ -26,12 +26,14 @@ pub struct Variant {
     /// Largest head dimension; in half precision the only one, to which rows are padded with zeros.
     pub d: usize,
     pub taps: bool,
+    pub deterministic: bool,
 }
 
 impl Variant {
     pub fn name(&self) -> String {
         let taps = if self.taps { " with taps" } else { "" };
-        format!("{} {} D={}{taps}", self.kernel, self.precision.name(), self.d)
+        let order = if self.deterministic { ", deterministic" } else { "" };
+        format!("{} {} D={}{taps}{order}", self.kernel, self.precision.name(), self.d)
     }
 
     fn is_half(&self) -> bool {
@@ -53,6 +55,9 @@ impl Variant {
         if self.taps {
             defines.push("-DTAPS".into());
         }
+        if self.deterministic {
+            defines.push("-DDETERMINISTIC".into());
+        }
         defines
     }
 }
@@ -68,7 +73,7 @@ pub struct Player {
 pub struct Job<'a> {
     pub problem: &'a Problem,
     pub order: usize,
-    /// Parts that split_kv cuts the keys into.
+    /// Parts that split_kv, and flash2_backward where it is deterministic, cut the keys into.
     pub splits: usize,
     /// What a backward kernel takes beside the problem: O, L and dO, as f32.
     pub given: &'a [f32],

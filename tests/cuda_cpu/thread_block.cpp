@@ -230,9 +230,12 @@ void launch(uint3 grid, unsigned size, Order order, uint32_t seed, void (*kernel
         block.threads.emplace_back().index = index;
         start_fibre(block.threads.back().context, run_fibre);
     }
-    unsigned blocks = grid.x * grid.y * grid.z;
-    for (unsigned n = 0; n < blocks; n++) {
-        unsigned at = order == Order::Backwards ? blocks - 1 - n : n;
+    std::vector<unsigned> turn(grid.x * grid.y * grid.z);
+    for (unsigned n = 0; n < turn.size(); n++) turn[n] = order == Order::Backwards ? turn.size() - 1 - n : n;
+    if (order == Order::Random) {
+        for (unsigned left = turn.size(); left > 1; left--) std::swap(turn[left - 1], turn[next_random() % left]);
+    }
+    for (unsigned at : turn) {
         place.block = {at % grid.x, at / grid.x % grid.y, at / grid.x / grid.y};
         run_block();
     }

@@ -152,7 +152,7 @@ struct Product {
 void multiply_f16(void **operands);
 void multiply_bf16(void **operands);
 
-// Runs a grid of blocks, one after another; backwards, the last block comes first.
+// Runs a grid of blocks, one after another; backwards, the last block comes first, at random any.
 void launch(uint3 grid, unsigned size, Order order, uint32_t seed, void (*kernel)(const void *), const void *argument);
 
 template <class Kernel>

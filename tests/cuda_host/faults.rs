@@ -259,7 +259,14 @@ fn a_measurement_takes_turns_among_sets_that_no_cache_holds() {
     let driver = Arc::new(MemoryDriver::new(Facts::default(), Failing::Never));
     let mut backend = CudaBackend::with_driver(driver.clone()).expect("it opens");
     let shape = Shape { heads: 2, kv_heads: 2, ..Shape::single(256, 256, 64) };
-    let workload = Workload { algorithm: "flash2", precision: Precision::F16, shape, causal: true, splits: 1 };
+    let workload = Workload {
+        algorithm: "flash2",
+        precision: Precision::F16,
+        shape,
+        causal: true,
+        splits: 1,
+        deterministic: false,
+    };
     let measured = backend.measure(&workload, &NEVER).expect("it is measured");
     assert_eq!((measured.kernel, &*measured.variant), ("flash2_mma.cu", "flash2_mma.f16.d64"));
     assert_eq!((measured.launches, measured.times.len()), (1, 30));
@@ -274,6 +281,7 @@ fn a_measurement_takes_turns_among_sets_that_no_cache_holds() {
         precision: Precision::F32,
         causal: false,
         splits: 1,
+        deterministic: false,
     };
     assert!(matches!(backend.measure(&large, &NEVER), Err(GpuError::Refused(Refusal::Memory { .. }))));
     drop(backend);

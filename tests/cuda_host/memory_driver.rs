@@ -381,7 +381,7 @@ impl Driver for MemoryDriver {
         parameters: &[u8],
         stream: Stream,
     ) -> Result<(), Fault> {
-        assert_eq!(parameters.len(), 272);
+        assert_eq!(parameters.len(), 280);
         self.uses("cuLaunchKernel", &[("module", function.0), ("stream", stream.0)])?;
         let mut books = self.books();
         books.check_shared(function, block);

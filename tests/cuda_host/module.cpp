@@ -32,6 +32,9 @@ extern "C" int module_launch(const char *name, bool run, uint3 grid, unsigned th
 #elif defined(KERNEL_FLASH2_BACKWARD)
     ENTRY(flash2_backward_preprocess)
     ENTRY(flash2_backward_gradients)
+#if DETERMINISTIC
+    ENTRY(flash2_backward_sum)
+#endif
 #elif defined(KERNEL_TWO_KERNEL_BACKWARD)
     ENTRY(two_kernel_backward_preprocess)
     ENTRY(two_kernel_backward_dq)

@@ -196,6 +196,9 @@ fn results_do_not_depend_on_how_a_run_is_cut() {
     }
 }
 
+/// What says that a kernel of gradients is to add in one order.
+const IN_ORDER: &str = ", deterministic";
+
 /// Gradients of a kernel on what another left in the same memory, however the launches are cut.
 #[test]
 fn gradients_follow_a_forward_pass_on_the_device() {
@@ -207,9 +210,13 @@ fn gradients_follow_a_forward_pass_on_the_device() {
     let value = |(b, h, i, c): (usize, usize, usize, usize)| ((b + 3 * h + 7 * i + 5 * c) % 16) as f64 / 8.0 - 1.0;
     let d_o = Array4::from_shape_fn(problem.q.dim(), value);
     let exact = gradients::exact(&problem, &d_o);
-    let mut of = |name: &str| backend.gradients(&problem, &d_o, name, Precision::F32, &NEVER);
+    let mut of = |name: &str| {
+        backend.set_deterministic(name.ends_with(IN_ORDER));
+        backend.gradients(&problem, &d_o, name.trim_end_matches(IN_ORDER), Precision::F32, &NEVER)
+    };
     let bits = |got: &Array4<f64>| got.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-    for name in ["flash2-backward", "two-kernel-backward"] {
+    let mut bytes = Vec::new();
+    for name in ["flash2-backward", "flash2-backward, deterministic", "two-kernel-backward"] {
         *driver.launch_ms.lock().expect("no panic") = 0.01;
         let whole = of(name).expect("it runs");
         for ((tensor, want), got) in exact.named().into_iter().zip([&whole.dq, &whole.dk, &whole.dv]) {
@@ -217,6 +224,7 @@ fn gradients_follow_a_forward_pass_on_the_device() {
             let error = error_rule::max_error(got, want);
             assert!(error <= 4e-6 * largest, "{name}: {tensor} is off by {error:e}");
         }
+        bytes.push(whole.device_bytes);
         *driver.launch_ms.lock().expect("no panic") = 1e9;
         let before = driver.launches.load(Ordering::Relaxed);
         let cut = [of(name).expect("it runs"), of(name).expect("it runs")];
@@ -225,6 +233,9 @@ fn gradients_follow_a_forward_pass_on_the_device() {
         let same = cut.iter().all(|cut| bits(&cut.dq) == bits(&whole.dq));
         assert!(same || name == "flash2-backward", "{name}: dQ has other bits");
     }
+    // A dQ more for each split of the key blocks, of which there are few here.
+    let Shape { batch, heads, n_q, n_k, d, .. } = problem.shape;
+    assert_eq!(bytes[1] - bytes[0], (n_k.div_ceil(32) * batch * heads * n_q * d * 4) as u64);
     let said = |error: GpuError| error.to_string();
     assert_eq!(said(of("flash2").expect_err("a forward pass")), "flash2 gives no gradients");
     let short = Array4::zeros((1, 1, 1, 1));

@@ -60,10 +60,11 @@ fn the_suite_runs_from_the_checks_to_the_table() {
     let result_json: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(result_json["device"]["name"], "Played GPU");
     let checks = &result_json["checks"];
-    assert_eq!(checks["golden"]["ran"], 8 * 74);
-    assert_eq!(checks["golden"]["skipped"], json!({ "the kernel has no dropout": 32 }));
-    // All cases for six kernels of O with formats and two of gradients, and once more with taps for four.
-    assert!(checks["built-in"]["ran"].as_u64().is_some_and(|ran| ran > 1000 && ran % 12 == 0), "{checks}");
+    assert_eq!(checks["golden"]["ran"], 9 * 74);
+    assert_eq!(checks["golden"]["skipped"], json!({ "the kernel has no dropout": 36 }));
+    // All cases for six kernels of O with formats and two of gradients, one of them in both orders, and once more with taps
+    // for four.
+    assert!(checks["built-in"]["ran"].as_u64().is_some_and(|ran| ran > 1000 && ran % 13 == 0), "{checks}");
     for check in ["built-in", "golden"] {
         assert_eq!(checks[check]["failed"], json!([]));
         assert!(
@@ -80,6 +81,9 @@ fn the_suite_runs_from_the_checks_to_the_table() {
         let tflops = half * 2.0 * products * heads * n_q * n * d / 0.5e-3 / 1e12;
         assert!((row["tflops"].as_f64().expect("a rate") / tflops - 1.0).abs() < 1e-9, "{row}");
     }
+    let in_order = rows.iter().filter(|row| row["deterministic"] == true).collect::<Vec<_>>();
+    assert!(!in_order.is_empty() && in_order.iter().all(|row| row["kernel"] == "flash2_backward.cu"));
+    assert!(in_order.iter().all(|row| row["variant"].as_str().is_some_and(|name| name.ends_with(".deterministic"))));
     let files: std::collections::BTreeSet<_> = rows.iter().filter_map(|row| row["kernel"].as_str()).collect();
     assert_eq!(
         files.into_iter().collect::<Vec<_>>(),
@@ -341,5 +345,49 @@ fn the_committed_table_is_what_the_committed_results_give() {
     if has_python() {
         let output = script("gpu-report").arg("--check").output().expect("the report starts");
         assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+/// Gradients of a kernel by the command line; deterministic, of two runs the same bytes, and dQ, dK and dV in the input's axes.
+#[test]
+fn gradients_of_a_kernel_are_written() {
+    if !can_build(1) {
+        return;
+    }
+    let [library, modules] = stand_in().expect("the library that plays a driver");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let golden = Path::new(ROOT).join("tests/golden/gqa_b2_h4_kv2_q64_k64_d8.npz");
+    let run = |name: &str, more: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .env("LD_LIBRARY_PATH", &library)
+            .env("PLAYER_ROOT", ROOT)
+            .env("PLAYER_CACHE", &modules)
+            .env("PLAYER_THREADS", threads::object().expect("what runs the threads"))
+            .current_dir(folder.path())
+            .arg("run")
+            .arg(&golden)
+            .args(["--causal", "--algorithm", "flash2-backward", "--output", name])
+            .args(more)
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "{}", said(&output));
+        std::fs::read(folder.path().join(name)).expect("its results")
+    };
+    let read = |bytes: &[u8]| {
+        let arrays = tilescope::attention::input::read_named(bytes, ["dQ", "dK", "dV"]).expect("three gradients");
+        arrays.map(|array| array.into_dimensionality::<ndarray::Ix4>().expect("four axes"))
+    };
+    let stepped = read(&run("cpu.npz", &[]));
+    let cuda = ["--backend", "cuda"];
+    let in_order = [&cuda[..], &["--deterministic"]].concat();
+    let first = run("first.npz", &in_order);
+    assert!(first == run("second.npz", &in_order), "two runs have other bytes");
+    for got in [read(&first), read(&run("atomic.npz", &cuda))] {
+        for (got, want) in got.iter().zip(&stepped) {
+            assert_eq!(got.dim(), want.dim());
+            let largest = want.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+            let error = tilescope::attention::error_rule::max_error(got, want);
+            assert!(error <= 1e-5 * largest, "{error:e}");
+        }
     }
 }

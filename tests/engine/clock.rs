@@ -4,6 +4,7 @@ use std::fs;
 
 use tilescope::attention::{Mask, Precision, Shape};
 use tilescope::clock::{GridQuestion, Modelled, Order, Roof, makespan, share_of_waves};
+use tilescope::schedule::spec::{Choice, Splits};
 use tilescope::schedule::{Hardware, OnChip, RunSpec, Tiling, algorithm, hardware};
 
 fn question(name: &str, shape: Shape, tiling: Tiling, chip: &str) -> GridQuestion {
@@ -153,6 +154,29 @@ fn a_bound_is_below_every_model_and_grows_with_the_work() {
     );
 }
 
+/// Keys that no query sees and queries that see no key need not be read.
+#[test]
+fn a_bound_leaves_out_what_no_pair_needs() {
+    let shape = Shape { n_q: 100, n_k: 300, ..square(1, 2, 0, 16) };
+    let least = |options: &[(&str, &str)]| {
+        let mut spec = RunSpec { precision: Some(Precision::F16), ..RunSpec::default() };
+        for (name, value) in options {
+            Choice::by_name(name).expect("a choice").set(&mut spec, value).expect("its value");
+        }
+        answer(&of("flash2", shape, Tiling { br: 32, bc: 32 }, "h100", spec)).least_bytes
+    };
+    // Q and O of 16 numbers in two bytes, L in four; K and V of the keys that are seen.
+    let bytes = |rows: usize, keys: usize| 2.0 * (2 * 16 * (rows + 100) + 4 * 100 + 2 * 2 * 16 * keys) as f64;
+    assert_eq!(least(&[]), bytes(100, 300));
+    assert_eq!(least(&[("kv-lengths", "7")]), bytes(100, 7));
+    assert_eq!(least(&[("kv-lengths", "0")]), bytes(0, 0));
+    assert_eq!(least(&[("causal", "true"), ("align", "top-left"), ("window", "0,0")]), bytes(100, 100));
+    assert_eq!(
+        least(&[("causal", "true"), ("kv-lengths", "7"), ("window", "3,0"), ("align", "top-left")]),
+        bytes(10, 7)
+    );
+}
+
 /// Every time that was ever measured, ours and those of other libraries, is above what the clock says nothing can beat.
 #[test]
 fn no_bound_is_above_a_measured_time() {
@@ -173,7 +197,7 @@ fn no_bound_is_above_a_measured_time() {
             let spec = RunSpec {
                 precision: row["precision"].as_str().and_then(Precision::parse),
                 causal: row["causal"].as_bool(),
-                splits: (name == "split-kv").then(|| size("splits")),
+                splits: (name == "split-kv").then(|| Splits::Count(size("splits"))),
                 ..RunSpec::default()
             };
             for tiling in [Tiling { br: 16, bc: 16 }, Tiling { br: 64, bc: 64 }, B128] {

@@ -5,8 +5,10 @@
 mod common;
 
 mod appended;
+mod arrival;
 mod captured;
 mod clock;
+mod e4m3_gradients;
 mod golden;
 mod inputs;
 mod lessons;

@@ -86,7 +86,8 @@ fn without_table(traffic: &Traffic) -> impl PartialEq + std::fmt::Debug + use<> 
     (of(&traffic.read), of(&traffic.write), on_chip)
 }
 
-/// Entries that the loads of a run read: of each that moves K or V, the pages that its keys lie in, key by key.
+/// Entries that the loads of a run read: of each that moves K or V, the pages that its keys lie in, key by key,
+/// of keys that the table has entries for.
 fn entries_by_key(of: &Algorithm, setting: &Setting) -> u64 {
     let (plan, mut entries) = (&setting.plan, 0);
     let Some(pages) = plan.pages.as_ref().map(|of| &of.pages) else { return 0 };
@@ -96,7 +97,8 @@ fn entries_by_key(of: &Algorithm, setting: &Setting) -> u64 {
         let moves = line.tensor().map(|tensor| of.text().tensors[tensor].name.as_str());
         if let (true, false, Some("K" | "V"), Some(j)) = (is_load, step.free, moves, step.place.j()) {
             let first = plan.cuts.as_ref().map_or(0, |cuts| cuts.keys.indices(cuts.keys.sequence_of(j)).start);
-            let mut met: Vec<usize> = plan.cols(j).map(|key| (key - first) / pages.size).collect();
+            let of_table = plan.cols(j).map(|key| (key - first) / pages.size).filter(|page| *page < pages.width);
+            let mut met: Vec<usize> = of_table.collect();
             met.dedup();
             entries += met.len() as u64;
         }
@@ -114,7 +116,7 @@ proptest! {
         (plan, size) in (common::any_plans(), 1usize..12),
         (splits, heads) in (1usize..5, 1usize..4),
     ) {
-        let setting = Setting { plan: common::in_pages(plan, size), splits, heads };
+        let setting = Setting { splits, heads, ..Setting::new(common::in_pages(plan, size)) };
         let plain = Setting { plan: Plan { pages: None, ..setting.plan.clone() }, ..setting.clone() };
         for of in algorithm::of_program() {
             let (closed, wanted) = (of.closed_form_of(&setting), entries_by_key(of, &setting));
@@ -289,4 +291,78 @@ fn a_load_names_its_pages() {
     let csv = String::from_utf8(csv).expect("text");
     assert!(csv.starts_with("n,kernel") && csv.lines().next().is_some_and(|head| head.ends_with(",alpha,pages")));
     assert_eq!(csv.lines().filter(|line| line.ends_with(",2 -1")).count(), 2, "{csv}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Pages that an option lays: of a shape alone, of an input and of what a run has, under masks, prefixes, sequences and
+    /// packed heads, with every text; page sizes of 1, of a block and one beside it, primes, and more than there are keys.
+    #[test]
+    fn pages_of_an_option_are_counted_as_those_of_a_file(
+        ((problem, tiling, _), size) in (common::problems(), 1usize..40),
+        (prefix, is_varlen, packs) in (1usize..30, any::<bool>(), any::<bool>()),
+    ) {
+        let input = Input::new("input", problem, 4);
+        let spec = |size| RunSpec {
+            page_size: Some(size),
+            br: Some(tiling.br),
+            bc: Some(tiling.bc),
+            varlen: is_varlen.then_some(true),
+            pack_heads: (packs && !is_varlen).then_some(true),
+            prefix: Some(if input.problem.mask.causal && prefix < input.problem.shape.n_q { prefix } else { 0 }),
+            ..RunSpec::default()
+        };
+        for size in [size, tiling.bc, tiling.bc + 1, tiling.bc.saturating_sub(1).max(1), 1, 1000] {
+            let spec = spec(size);
+            let Ok(applied) = spec.apply(std::borrow::Cow::Borrowed(&input)) else { continue };
+            let pages = applied.problem.pages.as_ref().expect("it has pages");
+            let mut all: Vec<usize> = pages.table.iter().flatten().copied().collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..pages.pool).collect::<Vec<_>>(), "each page of the pool is of one sequence");
+            for of in algorithm::of_program().into_iter().filter(|of| spec.check_text(of).is_ok()) {
+                let setting = spec.setting(of, &applied, 0);
+                prop_assert_eq!(&setting.plan.pages, &spec.setting(of, &input, 0).plan.pages, "before it is applied");
+                let wanted = entries_by_key(of, &setting);
+                let closed = of.closed_form_of(&setting);
+                prop_assert_eq!(closed.read.get(Tensor::BLOCK_TABLE), wanted, "{} {}", of.name(), size);
+                prop_assert_eq!(MeterIndex::new(&Schedule::of(of, setting)).total().traffic, closed, "{}", of.name());
+            }
+        }
+    }
+
+    /// A shape alone, as `traffic` counts it.
+    #[test]
+    fn pages_of_a_shape_are_those_of_its_input(
+        (n_q, n_k, d, bc, size) in (1usize..40, 1usize..60, 1usize..5, 1usize..20, 1usize..30),
+        (length, is_causal) in (1usize..60, any::<bool>()),
+    ) {
+        let input = input::random::read(&format!("random:{n_q},{n_k},{d}"), 1).expect("an input");
+        let spec = RunSpec {
+            page_size: Some(size),
+            br: Some(5),
+            bc: Some(bc),
+            causal: Some(is_causal),
+            kv_lengths: Some(tilescope::schedule::spec::KeyLengths::Each(vec![length.min(n_k)])),
+            ..RunSpec::default()
+        };
+        for of in algorithm::of_program() {
+            let of_shape = spec.on_shape(of, &input.problem.shape, &input.problem.mask, 0);
+            let closed = of.closed_form_of(&of_shape);
+            prop_assert_eq!(closed.read.get(Tensor::BLOCK_TABLE), entries_by_key(of, &of_shape), "{}", of.name());
+            prop_assert_eq!(&closed, &of.closed_form_of(&spec.setting(of, &input, 0)), "{}", of.name());
+        }
+    }
+}
+
+#[test]
+fn an_input_in_pages_is_laid_in_no_others() {
+    let (paged, plain) = both(&[vec![3, 0, 6]], &[12], 1, 4);
+    let spec = RunSpec { page_size: Some(4), ..RunSpec::default() };
+    let why = |spec: &RunSpec, input: &Input| spec.check_problem(input).expect_err("refused").to_string();
+    assert!(why(&spec, &paged).contains("--page-size: K and V of this input lie in the pages of its own block table"));
+    let keys = RunSpec { keys: Some(KeySource::Q), ..spec.clone() };
+    let square = input::random::read("random:12,12,3", 1).expect("an input");
+    assert!(why(&keys, &square).contains("queries take the place of keys only where K lies in no pages"));
+    assert_eq!(spec.check_problem(&plain), Ok(()));
 }

@@ -222,7 +222,7 @@ proptest! {
             ("e4m3", &[]),
         ] {
             let precision = Precision::read(format).expect(format);
-            let setting = Setting { plan: Plan { precision, ..plan.clone() }, splits, heads };
+            let setting = Setting { splits, heads, ..Setting::new(Plan { precision, ..plan.clone() }) };
             for of in algorithm::of_program() {
                 let (closed, wanted) = (of.closed_form_of(&setting), loads_of(of, &setting, names));
                 prop_assert_eq!(closed.read.get(Tensor::SCALES), wanted, "{} in {}", of.name(), format);

@@ -23,6 +23,8 @@ struct Visit {
     sees_some: bool,
     hides_some: bool,
     is_first: bool,
+    /// Some key that is seen, and not dropped, in the second half of the tile has other values than the key a block before.
+    is_torn: bool,
     /// O is still 0: dropout has dropped all that it has seen, or its values are 0.
     has_no_output: bool,
     /// The sum before it and after it, each on the ruler of its own maximum.
@@ -47,6 +49,7 @@ impl Visit {
         let diagonals = diagonals(head);
         let visited = plan.visible_key_blocks(i / plan.br);
         let first = visited.hull().start;
+        let mut last = first;
         let visit = |j: usize| {
             let own = plan.cols(j).map(|key| if head.sees(i, key) { scores[key] } else { f64::NEG_INFINITY });
             let most = own.fold(f64::NEG_INFINITY, f64::max);
@@ -64,7 +67,16 @@ impl Visit {
             if m_old > f64::NEG_INFINITY {
                 l = l * (before - m_old).exp() + plan.cols(j).map(weight).sum::<f64>();
             }
+            let adds = |key: usize| head.sees(i, key) && head.dropout_factor(i, key) != 0.0;
+            let is_second_half = |key: &usize| key - plan.cols(j).start >= plan.bc.div_ceil(2);
+            let mut second = plan.cols(j).filter(is_second_half);
+            let is_torn = j != first
+                && second.any(|key| {
+                    adds(key) && head.v.row(key) != head.v.row(plan.cols(last).start + key - plan.cols(j).start)
+                });
+            last = j;
             let visit = Self {
+                is_torn,
                 m_old: before,
                 m_new: m_old,
                 sees_some,
@@ -100,6 +112,7 @@ impl Visit {
             // 0 / 0: the factor of the first tile is 0.
             ("first-print", _) => self.is_first,
             ("no-max", _) => self.sees_some,
+            ("drop-barrier", _) => self.is_torn,
             ("no-guard", "flash1") => !self.sees_some,
             ("stuck-max", "flash1") => !self.sees_some && self.m_old < 0.0,
             ("no-guard" | "stuck-max", _) => self.is_empty(),
@@ -114,6 +127,7 @@ fn operation_of(base: &str, bug: &str) -> &'static str {
     match (bug, base) {
         // The line is left out: it is told at the next that is no load.
         ("forget-alpha", "flash2") => "accumulate",
+        ("drop-barrier", _) => "accumulate",
         ("forget-alpha", _) => "merge-stats",
         ("first-print" | "inverse-alpha" | "output-not-rescaled" | "sum-not-rescaled", _) => "rescale",
         ("fa2-section-2-3-first" | "fa2-section-2-3-revised" | "fa2-section-3-1-1", _) => "merge-output",

@@ -239,8 +239,14 @@ fn a_kernel_is_timed_by_itself() {
     let shape = Shape { heads: 2, kv_heads: 2, ..Shape::single(48, 80, 32) };
     for kernel in kernels() {
         backend.prefer(kernel.file);
-        let workload =
-            Workload { algorithm: kernel.algorithm, precision: Precision::F32, shape, causal: true, splits: 2 };
+        let workload = Workload {
+            algorithm: kernel.algorithm,
+            precision: Precision::F32,
+            shape,
+            causal: true,
+            splits: 2,
+            deterministic: false,
+        };
         match backend.measure(&workload, &NEVER) {
             Ok(measured) => {
                 assert_eq!(measured.kernel, kernel.file);

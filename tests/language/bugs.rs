@@ -57,6 +57,8 @@ struct Bug {
     keeps_guard: bool,
     /// What the mask makes of the score of a hidden key.
     hidden: f64,
+    /// Keys in the second half of a block have the values of the block that was visited before, if there is one.
+    tears: bool,
 }
 
 const RIGHT: Bug = Bug {
@@ -67,6 +69,7 @@ const RIGHT: Bug = Bug {
     subtracts: true,
     keeps_guard: false,
     hidden: f64::NEG_INFINITY,
+    tears: false,
 };
 
 fn bug(name: &str) -> Option<Bug> {
@@ -83,6 +86,7 @@ fn bug(name: &str) -> Option<Bug> {
         "minus-1000" => Bug { hidden: -1000.0, ..RIGHT },
         "zero" => Bug { hidden: 0.0, ..RIGHT },
         "stuck-max" => Bug { keeps_guard: true, ..RIGHT },
+        "drop-barrier" => Bug { tears: true, ..RIGHT },
         _ => return None,
     })
 }
@@ -123,6 +127,8 @@ fn by_hand(head: &Head<f64>, i: usize, base: &str, bug: Bug, tiling: Tiling) -> 
     let of_block = i - i % tiling.br..(i - i % tiling.br + tiling.br).min(head.n_q());
     let size = if base == "standard" { head.n_k() } else { tiling.bc };
     let (mut m, mut l, mut o) = (f64::NEG_INFINITY, 0.0, vec![0.0; head.v.ncols()]);
+    // The block that was visited before.
+    let mut last: Option<usize> = None;
     for start in (0..head.n_k()).step_by(size) {
         let keys = start..(start + size).min(head.n_k());
         let is_seen = of_block.clone().any(|i| keys.clone().any(|j| own.keeps(i, j)));
@@ -143,10 +149,11 @@ fn by_hand(head: &Head<f64>, i: usize, base: &str, bug: Bug, tiling: Tiling) -> 
         for j in keys {
             let p = beta * bug.weight(score(j, is_masked), m_tile);
             l += p;
-            let v = head.v.row(j);
+            let is_torn = bug.tears && j - start >= size.div_ceil(2);
+            let v = head.v.row(last.filter(|_| is_torn).map_or(j, |last| last + j - start));
             o.iter_mut().zip(v).for_each(|(o, v)| *o += p * head.dropout_factor(i, j) * v);
         }
-        m = m_new;
+        (m, last) = (m_new, Some(start));
         // All that the row sees was made -inf: no weights follow from that.
         let has_seen_all = own.keys_of(i).hull().end <= end && (0..end).any(|j| head.sees(i, j));
         if bug.diagonal != Diagonal::Own && l == 0.0 && m == f64::NEG_INFINITY && has_seen_all {

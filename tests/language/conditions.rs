@@ -271,7 +271,7 @@ proptest! {
 
     #[test]
     fn every_loop_is_counted(plan in any_plans(), splits in 1usize..6, heads in 1usize..4) {
-        let setting = Setting { plan, splits, heads };
+        let setting = Setting { splits, heads, ..Setting::new(plan) };
         for algorithm in nests() {
             same_totals(&algorithm, &setting);
         }
@@ -282,7 +282,7 @@ proptest! {
 #[test]
 fn once_is_once_a_kernel() {
     let plan = Plan::new(7, 9, 4, Tiling { br: 2, bc: 4 }, Precision::F32);
-    let setting = Setting { plan, splits: 1, heads: 3 };
+    let setting = Setting { heads: 3, ..Setting::new(plan) };
     let loops = ["for i in query blocks", "for j in key blocks"];
     let in_group = [loops[0], "for h in heads of the group", loops[1]];
     for (loops, times_q, times_k) in [(&loops[..], 3, 3), (&in_group[..], 3, 1)] {

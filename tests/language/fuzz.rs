@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use tilescope::attention::{Precision, Problem};
 use tilescope::machine::{Run, provenance};
 use tilescope::schedule::language::{self, MOST_DIAGNOSTICS, Setting, TEXTS, VARIANTS, closed_form, counted, visits};
-use tilescope::schedule::{Algorithm, Plan, Schedule, Tiling};
+use tilescope::schedule::{Algorithm, Arrival, Plan, Schedule, Tiling};
 use tilescope::trace::{Export, Origin, Tiles, read, write_json};
 
 use super::common;
@@ -216,7 +216,9 @@ fn tried(text: &str, problem: &Problem, tiling: Tiling, precision: Precision, rn
     let own = algorithm.text();
     assert_eq!(language::read(&own.text).expect("what was read reads again").text, own.text);
     let plan = Plan::of_problem(problem, 0, tiling, precision);
-    let group = Setting { splits: rng.random_range(1..5), heads: rng.random_range(1..4), plan };
+    let (splits, heads) = (rng.random_range(1..5), rng.random_range(1..4));
+    let arrival = if splits % 2 == 0 { Arrival::Shuffled(rng.random()) } else { Arrival::InOrder };
+    let group = Setting { splits, heads, arrival, plan };
     let closed = closed_form(own, &group).total();
     assert!(visits(own, &group) >= closed.steps);
     assert_eq!(counted(own, &group).total(), closed, "counted is the closed form");

@@ -18,7 +18,7 @@ fn each_example_reads_and_is_counted() {
     for text in examples {
         let algorithm = read(text);
         let plan = Plan::new(11, 13, 3, Tiling { br: 4, bc: 3 }, tilescope::attention::Precision::F32);
-        let setting = Setting { plan, splits: 3, heads: 2 };
+        let setting = Setting { splits: 3, heads: 2, ..Setting::new(plan) };
         assert_eq!(counted(&algorithm, &setting).total(), closed_form(&algorithm, &setting).total(), "{text}");
     }
 }

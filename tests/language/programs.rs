@@ -80,7 +80,7 @@ proptest! {
     #[test]
     fn each_program_does_what_its_steps_do(plan in any_plans(), splits in 1usize..5, heads in 1usize..4) {
         for (name, _) in TEXTS {
-            agree(name, &Setting { plan: plan.clone(), splits, heads });
+            agree(name, &Setting { splits, heads, ..Setting::new(plan.clone()) });
         }
     }
 }

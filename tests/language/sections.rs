@@ -40,7 +40,7 @@ proptest! {
     #[test]
     fn each_section_has_what_its_steps_have(plan in any_plans(), splits in 1usize..5, heads in 1usize..4) {
         for of in algorithm::of_program() {
-            agree(of, &Setting { plan: plan.clone(), splits, heads });
+            agree(of, &Setting { splits, heads, ..Setting::new(plan.clone()) });
         }
     }
 }

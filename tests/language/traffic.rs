@@ -186,7 +186,7 @@ proptest! {
 
     #[test]
     fn counted_equals_closed_form(plan in any_plans(), splits in 1usize..9, heads in 1usize..4) {
-        let setting = Setting { plan, splits, heads };
+        let setting = Setting { splits, heads, ..Setting::new(plan) };
         for (name, _) in TEXTS {
             let algorithm = text(name);
             let (counted, closed) = (counted(&algorithm, &setting), closed_form(&algorithm, &setting));

@@ -138,6 +138,16 @@ def blocks(p, size, kind):
         return np.where(l > 0, o / l, o), (m + np.log(l))[..., 0]
 
 
+def torn(p, size):
+    """Each block of V but the first has in its second half the rows that the block before has there."""
+    v = p["v"].copy()
+    for a in range(size, v.shape[2], size):
+        half, z = a + (size + 1) // 2, min(a + size, v.shape[2])
+        if half < z:
+            v[:, :, half:z] = p["v"][:, :, half - size : z - size]
+    return attention(p, v=v)
+
+
 def parts(p, size, by_sums):
     s = np.where(seen(p), scores_of(p), -INF).astype(np.float32)
     v, n_k = values(p), s.shape[-1]
@@ -250,6 +260,7 @@ MUSEUM = {
     "no-sinks": ("sinks", lambda p: attention({**p, "sinks": None})),
     "sink-scaled": ("sinks", lambda p: attention({**p, "sinks": p["sinks"] * np.float32(p["scale"])})),
     "sink-of-next-head": ("sinks heads", lambda p: attention({**p, "sinks": np.roll(p["sinks"], -1)})),
+    "torn-tile": ("blocks causal lse", lambda p: torn(p, 8)),
 }
 
 

@@ -99,6 +99,13 @@ fn gradients_are_judged_and_their_bug_is_named() {
     assert!(out.contains("it is what this gives: a causal mask where none is asked for"), "{out}");
     assert!(out.contains("first wrong gradient: dQ of query 0, component 0, head 0, batch entry 0: "), "{out}");
     assert!(err.contains("wrong gradients: dQ, dK, dV"), "{err}");
+    // Without a dO of the file, under the one that is said.
+    write_gradients(folder.path(), &["--grad", "ones"], &["dO"]);
+    let out = ok(folder.path(), &["check", "mine.npz", "--grad", "ones"]);
+    assert_eq!(out.matches(" is right: off by ").count(), 3, "{out}");
+    assert_eq!(tilescope(folder.path(), &["check", "mine.npz", "--grad", "random"]).status.code(), Some(1));
+    let line = refused(folder.path(), &["check", "mine.npz"], 2);
+    assert!(line.contains("an array dO, or --grad ones where O was summed"), "{line}");
     // What is there is judged, and nothing else.
     write_gradients(folder.path(), &[], &["dQ", "dV"]);
     let told = tilescope(folder.path(), &["check", "mine.npz", "--json", "--scale", "0.5"]);

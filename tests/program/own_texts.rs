@@ -73,6 +73,42 @@ fn backward_texts_agree() {
     }
 }
 
+/// Where dO is from is said, and it is what is used: dQ of the random one differs from that of ones.
+#[test]
+fn a_line_says_where_the_gradient_of_the_output_is_from() {
+    let folder = folder();
+    let run = |options: &[&str]| {
+        let run = ["run", "random:5,7,4", "--seed", "3", "--algorithm", "flash2-backward", "--output", "out.npz"];
+        let done = tilescope(folder.path(), &[&run[..], options].concat());
+        let said = String::from_utf8(done.stderr).expect("a line");
+        assert!(done.status.success(), "{said}");
+        let d_q = arrays(&folder.path().join("out.npz")).into_iter().find(|array| array.0 == "dQ").expect("a gradient");
+        (said, d_q.2)
+    };
+    let (by_default, ones, random) = (run(&[]), run(&["--grad", "ones"]), run(&["--grad", "random"]));
+    assert!(by_default.0.trim_end().ends_with(", dO of ones"), "{}", by_default.0);
+    assert!(ones.0.trim_end().ends_with(", dO of ones from the option"), "{}", ones.0);
+    assert!(random.0.trim_end().ends_with(", dO random by seed 3 from the option"), "{}", random.0);
+    assert!(by_default.1 == ones.1 && ones.1 != random.1 && random.1 == run(&["--grad", "random:3"]).1);
+    assert!(random.1 != run(&["--grad", "random:4"]).1);
+}
+
+/// In another order of arrival the last bits of dQ are others, by seed; a device has an order of its own.
+#[test]
+fn an_order_of_arrival_is_chosen() {
+    let folder = folder();
+    let run =
+        ["run", "random:40,40,8", "--algorithm", "flash2-backward", "--br", "8", "--bc", "4", "--output", "out.npz"];
+    let d_q = |arrival: &str| {
+        ok(folder.path(), &[&run[..], &["--arrival", arrival]].concat());
+        arrays(&folder.path().join("out.npz")).into_iter().find(|array| array.0 == "dQ").expect("a gradient").2
+    };
+    let (in_order, shuffled) = (d_q("in-order"), d_q("shuffled:1"));
+    assert!(in_order != shuffled && shuffled == d_q("shuffled:1"));
+    let line = refused(folder.path(), &[&run[..], &["--arrival", "shuffled:1", "--backend", "cuda"]].concat(), 2);
+    assert!(line.contains("--arrival: on a device the order of arrival is its own"), "{line}");
+}
+
 /// Of heads that share keys, dK and dV are the sums: those of the golden data.
 #[test]
 fn gradients_of_a_group_are_those_of_the_oracle() {

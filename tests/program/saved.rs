@@ -1,10 +1,14 @@
 //! Files as people save them: each container, name, layout, mask and element kind gives the right attention, or a word.
 
+use std::borrow::Cow;
+
 use crate::common::saved::{Arrays, Saved, everywhere, named, npz, numbers, safetensors, tensor};
 use ndarray::{Array4, ArrayD, IxDyn};
 use tilescope::attention::error_rule::max_error;
 use tilescope::attention::input::{self, Input, Layout, Reading, Understood};
 use tilescope::attention::{Precision, oracle};
+use tilescope::schedule::RunSpec;
+use tilescope::schedule::spec::KeyLengths;
 
 const B: usize = 2;
 const H: usize = 4;
@@ -315,6 +319,38 @@ fn heads_that_outnumber_tokens_are_asked_about() {
     refuses(&decode, "with --layout bnhd they are 8 heads over 2, 1 query and 9 keys");
     let told = [wrong, vec![("num_heads", Saved::ints(&[], |_| 2))]].concat();
     refuses(&told, "heads is said to be 2");
+}
+
+/// Of bits of bf16 as whole numbers, an output is one as Q is.
+#[test]
+fn an_output_of_bits_is_compared() {
+    let bits = |array: Array4<f64>| {
+        let bytes = array.iter().flat_map(|x| half::bf16::from_f64(*x).to_le_bytes()).collect();
+        Saved { descr: "<u2", shape: array.shape().to_vec(), bytes }
+    };
+    let [q, k, v] = [1, 2, 3].map(|seed| tensor([1, 2, 5, 4], seed));
+    let arrays: Arrays = vec![("q", bits(q.clone())), ("k", bits(k)), ("v", bits(v)), ("o", bits(q))];
+    let how = Reading { bf16_bits: true, ..Reading::default() };
+    let input = input::read_as("x.npz", &npz(&arrays), &how).expect("an input");
+    let own = Understood::of(&input).own_output.expect("it is compared");
+    assert!(!own.agrees, "Q is no output");
+}
+
+/// Key lengths that are chosen stand in the place of a mask that hides the last keys, and that is said.
+#[test]
+fn a_padding_mask_that_is_replaced_is_named() {
+    let mut arrays = named(["q", "k", "v"], [1, 2, 3].map(|seed| tensor([1, 2, 8, 4], seed)));
+    arrays.push(("mask", Saved::bools(&[1, 1, 1, 8], |at| at < 3)));
+    let input = input::read_as("x.npz", &npz(&arrays), &Reading::default()).expect("an input");
+    let told = |lengths: Option<KeyLengths>| {
+        let spec = RunSpec { kv_lengths: lengths, ..RunSpec::default() };
+        Understood::of(&spec.apply(Cow::Borrowed(&input)).expect("a run")).sentence
+    };
+    assert!(told(None).contains("mask: padding from the file, as key lengths"), "{}", told(None));
+    for lengths in [KeyLengths::Each(vec![6]), KeyLengths::All] {
+        let told = told(Some(lengths));
+        assert!(told.contains("padding from the file, replaced by the key lengths that were chosen"), "{told}");
+    }
 }
 
 #[test]

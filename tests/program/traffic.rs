@@ -125,3 +125,47 @@ fn heads_that_share_keys_are_counted_together() {
     );
     assert!(fault.contains("8 query heads cannot share 3 key/value heads"), "{fault}");
 }
+
+/// Pages of a shape alone: each block of K and of V reads an entry for each page that it lies in, page by page here.
+#[test]
+fn pages_of_a_shape_are_counted() {
+    let (n_q, n_k, br, bc) = (130_usize, 257_usize, 32_usize, 64_usize);
+    let shape =
+        ["--n-q", "130", "--n-k", "257", "--d", "8", "--br", "32", "--bc", "64", "--causal", "--align", "top-left"];
+    for size in [1_usize, 7, 16, 63, 64, 65, 128, 1000] {
+        let size_text = size.to_string();
+        let all = reports(&[&shape[..], &["--page-size", &size_text]].concat());
+        let pages = |j: usize| {
+            let mut met: Vec<usize> = (j * bc..((j + 1) * bc).min(n_k)).map(|key| key / size).collect();
+            met.dedup();
+            met.len() as u64
+        };
+        // Of flash2, a query block loads the key blocks that begin before its last query.
+        let of_rows = |i: usize| (0..n_k.div_ceil(bc)).filter(move |j| j * bc < ((i + 1) * br).min(n_q));
+        let wanted: u64 = (0..n_q.div_ceil(br)).flat_map(of_rows).map(|j| 2 * pages(j)).sum();
+        assert_eq!(all[2]["closed_form"]["read"]["block_table"], wanted, "pages of {size}");
+        for report in &all {
+            assert_eq!(report["counted"], report["closed_form"], "pages of {size}");
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let text = ok(folder.path(), &[&["traffic"][..], &shape, &["--page-size", "16"]].concat());
+    assert!(text.contains(", K and V in pages of 16. ") && text.contains("block_table"), "{text}");
+    let line = refused(folder.path(), &[&["traffic"][..], &shape, &["--page-size", "0"]].concat(), 2);
+    assert!(line.contains("page-size"), "{line}");
+    // A run of a random shape has the same numbers in pages, and a trace says which.
+    let run = |more: &[&str]| {
+        ok(folder.path(), &[&["run", "random:9,20,4", "--output", "out.npz"], more].concat());
+        std::fs::read(folder.path().join("out.npz")).expect("what was computed")
+    };
+    assert_eq!(run(&[]), run(&["--page-size", "3"]));
+    ok(folder.path(), &["trace", "random:9,20,4", "--page-size", "3", "--bc", "4", "--br", "4", "--output", "t.json"]);
+    let trace = std::fs::read(folder.path().join("t.json")).expect("a trace");
+    let trace: Value = serde_json::from_slice(&trace).expect("JSON");
+    assert_eq!(trace["input"]["page_size"], 3);
+    assert_eq!(trace["problem"]["pages"]["pool"], 7);
+    let step =
+        trace["steps"].as_array().expect("steps").iter().find(|step| step["op"] == "load" && step["tensor"] == "K");
+    let step = step.expect("a load");
+    assert_eq!(step["pages"].as_array().map(Vec::len), Some(2), "keys 0 to 3 lie in two pages of 3: {step}");
+}

@@ -24,6 +24,21 @@ fn it_says_that_it_is_modelled_and_what_it_leaves_out() {
     assert_eq!(json(&[])["made_by"], "modelled");
 }
 
+/// FlashAttention's grid of 12 heads reaches 12 of 108 SMs, each of which could hold two blocks.
+#[test]
+fn an_sm_with_work_is_told_from_a_slot_at_work() {
+    let grid = |algorithm, more: &[&str]| {
+        json(&[&["--heads", "12", "--algorithm", algorithm, "--hardware", "a100-40gb"], more].concat())["kernels"][0]
+            .clone()
+    };
+    let flash1 = grid("flash1", &["--br", "128", "--bc", "128"]);
+    assert_eq!((flash1["sms"].as_u64(), flash1["blocks_per_sm"].as_u64()), (Some(12), Some(1)), "{flash1}");
+    let small = grid("flash1", &["--br", "64", "--bc", "64"]);
+    let (sms, slots) = (small["sms"].as_u64().expect("SMs"), small["blocks_per_sm"].as_u64().expect("slots"));
+    assert_eq!((sms, small["busy"].as_f64()), (12, Some(12.0 / (108 * slots) as f64)), "{small}");
+    assert_eq!(grid("flash2", &["--br", "128", "--bc", "128"])["sms"], 96);
+}
+
 #[test]
 fn a_chip_of_ones_own_has_the_figures_that_are_given() {
     let chip = ["--sms", "4", "--bandwidth", "100", "--matmul", "10", "--exp", "1e6", "--l2", "0"];
@@ -45,6 +60,8 @@ fn what_makes_no_sense_is_refused_in_a_line() {
         (&["--sms", "0"], "--sms"),
         (&["--precision", "f64"], "f64"),
         (&["--splits", "4"], "no loop over splits"),
+        (&["--entries", "2", "--kv-lengths", "1,16"], "--kv-lengths: this command takes one length"),
+        (&["--kv-lengths", "1025"], "of at most n_k = 1024"),
     ] {
         let line = refused(folder.path(), &[&SIZES[..], more].concat(), 2);
         assert!(line.contains(what), "{more:?}: {line}");

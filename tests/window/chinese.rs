@@ -403,7 +403,7 @@ fn tour_lessons_and_talk_are_chinese() {
             }
             reader.press(NONE, Key::PageDown);
         }
-        reader.press(NONE, Key::F5);
+        reader.press(Modifiers::SHIFT, Key::F5);
         reader.press(NONE, Key::N);
         reader.press(NONE, Key::V);
         reader.read(&format!("lesson {}, presented", index + 1));

@@ -11,7 +11,7 @@ use tilescope::attention::input::{Input, random};
 use tilescope::attention::{Align, Diagonal, Mask, Precision, Sequence, Shape};
 use tilescope::playback::lesson;
 use tilescope::schedule::spec::{Choice, RunSpec, Sinks};
-use tilescope::schedule::{Plan, Schedule, Setting, Tiling, algorithm};
+use tilescope::schedule::{Arrival, Plan, Schedule, Setting, Tiling, algorithm};
 
 /// What is chosen, by the names of the options; what a scene says instead of the mask's; and what must come of it.
 struct Case {
@@ -166,6 +166,24 @@ fn cases() -> Vec<Case> {
             precision: Precision::F32,
             splits: 1,
         },
+        // A gradient of the output by a seed of its own, and additions that arrive out of order.
+        Case {
+            random: "random:6,11,4",
+            seed: 4,
+            chosen: &[
+                ("algorithm", "flash2-backward"),
+                ("br", "2"),
+                ("bc", "4"),
+                ("grad", "random:3"),
+                ("arrival", "shuffled:2"),
+            ],
+            scene_mask: "none",
+            n: (6, 11),
+            mask: Mask::default(),
+            tiling: tiling(2, 4),
+            precision: Precision::F32,
+            splits: 1,
+        },
         // Sizes from a chip, and a part of the keys that is empty.
         Case {
             random: "random:40,9,8",
@@ -213,7 +231,9 @@ impl Case {
         problem.sinks = self.chosen("sinks").and_then(|said| said.parse::<Sinks>().expect("sinks").array(1));
         problem.mask = self.mask.clone();
         assert_eq!((problem.shape.n_q, problem.shape.n_k), self.n);
-        Setting { plan: Plan::of_problem(&problem, 0, self.tiling, self.precision), splits: self.splits, heads: 1 }
+        let plan = Plan::of_problem(&problem, 0, self.tiling, self.precision);
+        let arrival = self.chosen("arrival").map_or(Arrival::InOrder, |said| said.parse().expect("an order"));
+        Setting { splits: self.splits, arrival, ..Setting::new(plan) }
     }
 
     fn algorithm(&self) -> &'static algorithm::Algorithm {

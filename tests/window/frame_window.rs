@@ -32,20 +32,6 @@ fn every_command_is_reached_by_keyboard_alone() {
 }
 
 #[test]
-fn every_shortcut_does_what_the_table_says() {
-    for entry in COMMANDS.iter().filter(|entry| !writes(entry.name)) {
-        for (modifiers, key) in entry.keys {
-            let mut harness = open(&options());
-            if entry.group == "Present" && entry.name != "Present from the first beat" {
-                press(&mut harness, Modifiers::NONE, Key::F5);
-            }
-            press(&mut harness, *modifiers, *key);
-            assert_eq!(harness.state().last_command(), entry.name, "{modifiers:?} {key:?}");
-        }
-    }
-}
-
-#[test]
 fn undo_puts_settings_and_selection_back() {
     let mut harness = open(&options());
     let before = harness.state().document().wanted().clone();

@@ -429,7 +429,7 @@ fn a_talk_shows_what_is_on_screen_and_not_the_lesson_that_was_left() {
     press(&mut harness, NONE, Key::Escape);
     command(&mut harness, "Open toy: 16 random tokens, d = 4");
     let step = value(&harness, "current step");
-    press(&mut harness, Modifiers::SHIFT, Key::F5);
+    press(&mut harness, NONE, Key::F5);
     assert_eq!(value(&harness, "projected line"), step);
     press(&mut harness, NONE, Key::Backspace);
     assert_eq!(value(&harness, "projected line"), of_beat);

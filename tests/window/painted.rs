@@ -1,17 +1,32 @@
 //! What is painted while a lesson is presented: no text lies over another, none is cut, and the map marks the row that is
 //! meant.
 
-use crate::stage_support::{open_as, open_with, options, press, value};
+use crate::stage_support::{open_as, open_with, options, presented_picture, press, value, word};
 use eframe::egui::epaint::{Shape, TextShape};
-use eframe::egui::{Key, Modifiers, Rect, Vec2};
+use eframe::egui::{Key, Modifiers, Rect, Vec2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use tilescope::app::{App, AppOptions};
+use tilescope::app::{App, AppOptions, OpenLesson, Theme};
 use tilescope::playback::lesson::library::LESSONS;
 use tilescope::playback::lesson::{Language, Position};
 
-/// The smallest text on a screen of 720 lines, in points of the window.
-const SMALLEST: f32 = 14.0;
+/// The smallest type of the sentence, the task and the question, as a part of the screen's height: the last row reads it.
+const SMALLEST_SAID: f32 = 1.0 / 40.0;
+
+/// That of what is written in the picture. A word at an axis is as large as its token and a number as its cell: which one is
+/// meant is told by its place and its outline, and Middle and Near write the one that is looked at larger.
+const SMALLEST_MARK: f32 = 14.0 / 720.0;
+
+/// The share of the width at the left edge of what is asked, as a rule and where reasons are long, and the margin there.
+const TASKS: [f32; 2] = [0.62, 0.5];
+const MARGIN: f32 = 16.0;
+
+/// The share of the height that the picture has at least, and what is free above and below it, in points.
+pub const LEAST_PICTURE: f32 = 0.75;
+pub const FREE: f32 = 8.0;
+
+/// Screens that are projected on, with the colours there.
+const SCREENS: [(Theme, Vec2); 2] = [(Theme::Light, vec2(1280.0, 720.0)), (Theme::Projector, vec2(1920.0, 1080.0))];
 
 /// A text with the places of its lines, as far as they are painted.
 struct Painted {
@@ -20,6 +35,17 @@ struct Painted {
     clip: Rect,
     is_cut: bool,
     size: f32,
+}
+
+impl Painted {
+    /// It is of what is asked beside the picture of a screen so wide.
+    fn is_asked(&self, width: f32) -> bool {
+        TASKS.iter().any(|part| (self.clip.left() - part * width - MARGIN).abs() < 4.0)
+    }
+
+    fn is_within(&self, place: Rect) -> bool {
+        self.lines.iter().any(|line| place.contains(line.center()))
+    }
 }
 
 fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
@@ -42,10 +68,25 @@ fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
     }
 }
 
-/// What is wrong with the texts on screen.
-fn faults(harness: &Harness<'_, App>) -> Vec<String> {
-    let (mut found, mut faults) = (Vec::new(), Vec::new());
+/// What is painted as text.
+fn painted(harness: &Harness<'_, App>) -> Vec<Painted> {
+    let mut found = Vec::new();
     harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, shape.clip_rect, &mut found));
+    found
+}
+
+/// What is wrong with the texts on screen.
+fn faults(harness: &Harness<'_, App>, language: Language) -> Vec<String> {
+    let (found, mut faults) = (painted(harness), Vec::new());
+    let screen = harness.ctx.content_rect();
+    let (sentence, second) =
+        (word(language, "projected line"), word(language, "projected line, in the other language"));
+    let sentence = harness.get_by_label(sentence).rect();
+    let second = harness.query_by_label(second).map_or(Rect::NOTHING, |second| second.rect());
+    let share = (presented_picture(harness).height() - 2.0 * FREE) / screen.height();
+    if share < LEAST_PICTURE {
+        faults.push(format!("the picture has {share} of the height"));
+    }
     for (n, one) in found.iter().enumerate() {
         let text = &one.text;
         let is_over = |other: &&Painted| {
@@ -60,30 +101,70 @@ fn faults(harness: &Harness<'_, App>) -> Vec<String> {
         if one.lines.iter().any(|line| !one.clip.expand(1.0).contains_rect(*line)) {
             faults.push(format!("{text:?} leaves its place"));
         }
-        if one.size * harness.ctx.zoom_factor() < SMALLEST {
-            faults.push(format!("{text:?} is small"));
+        let is_said = one.is_asked(screen.width()) || one.is_within(sentence) || one.is_within(second);
+        let least = if is_said { SMALLEST_SAID } else { SMALLEST_MARK };
+        if one.size < least * screen.height() {
+            faults.push(format!("{text:?} is small: {} of {}", one.size, screen.height()));
         }
     }
     faults
 }
 
-/// Every beat of every lesson, revealed too, on a projected screen.
-fn each_beat(language: Language) {
+/// What is wrong on either screen at a beat, while a class votes there, and on the last with both languages.
+fn faults_of(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> {
     let mut all = Vec::new();
+    let has_choices = harness.state().lesson().is_some_and(|lesson| !lesson.choices().is_empty());
+    for (theme, size) in SCREENS {
+        theme.apply(&harness.ctx);
+        harness.set_size(size / harness.ctx.zoom_factor());
+        for is_voting in [false, true].into_iter().take(if has_choices { 2 } else { 1 }) {
+            if has_choices && is_voting == harness.query_by_label(&first_choice(harness, language)).is_none() {
+                press(harness, Modifiers::NONE, Key::V);
+            }
+            // What sizes itself by its content needs a few frames more.
+            harness.run_steps(20);
+            let at = format!("{}{}", theme.name(), if is_voting { ", voting" } else { "" });
+            all.extend(faults(harness, language).into_iter().map(|fault| format!("{at}: {fault}")));
+        }
+    }
+    press(harness, Modifiers::NONE, Key::T);
+    harness.run_steps(20);
+    all.extend(faults(harness, language).into_iter().map(|fault| format!("both languages: {fault}")));
+    all
+}
+
+/// Its name while it is voted on.
+fn first_choice(harness: &Harness<'_, App>, language: Language) -> String {
+    let choices = harness.state().lesson().map(OpenLesson::choices).unwrap_or_default();
+    word(language, "votes for {0}").replace("{0}", &choices[0].text)
+}
+
+/// Every beat of every lesson, revealed and its build done too, on projected screens.
+fn each_beat(language: Language) {
+    let (mut all, mut asked) = (Vec::new(), 0);
     for (lesson, entry) in LESSONS.iter().enumerate() {
         let beats = entry.lesson(language).expect("it parses").beats;
         for (beat, of) in beats.iter().enumerate() {
-            for is_revealed in [false, true].into_iter().take(if of.predict.is_some() { 2 } else { 1 }) {
+            let (revealed, solved) =
+                (of.predict.as_ref().map(|_| (true, false)), of.build.as_ref().map(|_| (false, true)));
+            for (is_revealed, is_solved) in [(false, false)].into_iter().chain(revealed).chain(solved) {
                 let lesson = Some((lesson, Position { beat, is_revealed }));
-                let options = AppOptions { lesson, language: Some(language), is_presenting: true, ..options() };
-                let mut harness = open_as(None, &options, Vec2::new(1280.0, 720.0), 1.0);
-                // What sizes itself by its content needs a few frames more.
-                harness.run_steps(20);
-                let at = format!("{}.{}{}", entry.number, beat + 1, if is_revealed { "r" } else { "" });
-                all.extend(faults(&harness).into_iter().map(|fault| format!("{at}: {fault}")));
+                let options =
+                    AppOptions { lesson, language: Some(language), is_solved, is_presenting: true, ..options() };
+                let mut harness = open_as(None, &options, SCREENS[0].1, 1.0);
+                let done = match (is_revealed, is_solved) {
+                    (true, _) => "r",
+                    (_, true) => "s",
+                    _ => "",
+                };
+                let at = format!("{}.{}{done}", entry.number, beat + 1);
+                all.extend(faults_of(&mut harness, language).into_iter().map(|fault| format!("{at}: {fault}")));
+                let width = harness.ctx.content_rect().width();
+                asked += painted(&harness).iter().filter(|one| one.is_asked(width)).count();
             }
         }
     }
+    assert!(asked > 0, "what is asked was not looked at");
     assert!(all.is_empty(), "{}", all.join("\n"));
 }
 

@@ -11,7 +11,7 @@ use tilescope::app::AppOptions;
 const TOY: &str = "random:9,11,8,4,2";
 
 /// What `render` and the window are asked for, and what the line says of it.
-const CASES: [(&[&str], &str); 29] = [
+const CASES: [(&[&str], &str); 30] = [
     (
         &["random:262144,262144,1", "--algorithm", "flash1", "--br", "2", "--bc", "2"],
         "steps over 131072 x 131072 blocks are too many",
@@ -41,6 +41,7 @@ const CASES: [(&[&str], &str); 29] = [
     (&["--lesson", "nowhere.md"], "nowhere.md: there is no such file"),
     (&["--lesson", "nowhere.md:2r"], "nowhere.md: there is no such file"),
     (&["--lesson", "4.3r"], "asks nothing whose answer could be revealed"),
+    (&["--lesson", "4.1s"], "has no change and no build that could be done"),
     (&["--lesson", "3", "--row", "2"], "leave out the file and the options of a run"),
     (&[TOY, "--lesson", "3"], "leave out the file and the options of a run"),
     (&[TOY, "--present"], "leave out the file and the options of a run"),

@@ -43,6 +43,38 @@ fn names_of_views_stand_apart_beside_a_lesson() {
     }
 }
 
+/// However many cards there are, what runs them is in sight in a small window.
+#[test]
+fn every_build_can_be_run_without_scrolling() {
+    for (lesson, entry) in LESSONS.iter().enumerate() {
+        let beats = entry.lesson(Language::English).expect("it parses").beats;
+        for beat in (0..beats.len()).filter(|beat| beats[*beat].build.is_some()) {
+            let lesson = Some((lesson, Position { beat, is_revealed: false }));
+            let harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 720.0), 1.0);
+            let [run, next] = ["Run it", "Back"].map(|name| rect(&harness, name));
+            assert!(run.bottom() < next.top(), "{} {}: {run} over {next}", entry.stem, beat + 1);
+        }
+    }
+}
+
+/// What came of a build comes into view where it is run; that of one that is presented is among what `painted` looks at.
+#[test]
+fn the_verdict_of_every_build_is_seen() {
+    for (lesson, entry) in LESSONS.iter().enumerate() {
+        let beats = entry.lesson(Language::English).expect("it parses").beats;
+        for beat in (0..beats.len()).filter(|beat| beats[*beat].build.is_some()) {
+            let lesson = Some((lesson, Position { beat, is_revealed: false }));
+            let options = AppOptions { lesson, is_solved: true, ..options() };
+            let mut harness = open_as(None, &options, Vec2::new(1280.0, 720.0), 1.0);
+            harness.run_steps(60);
+            let (grade, run) = (rect(&harness, "grade"), rect(&harness, "Run it"));
+            assert!(grade.top() > 0.0 && grade.bottom() < run.top(), "{} {}: {grade}", entry.stem, beat + 1);
+            let told = harness.get_by_label("grade").value();
+            assert_eq!(told.as_deref(), Some("It runs, and every number is right."), "{}", entry.stem);
+        }
+    }
+}
+
 /// On a projector nobody scrolls: the cards of a build and what runs them are all on the screen.
 #[test]
 fn every_build_fits_a_projected_screen() {

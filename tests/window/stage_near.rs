@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::stage_support::{all_text, click, cursor, open, press, seek, settle, short, value};
+use crate::stage_support::{all_text, click, command, cursor, open, press, seek, settle, short, value};
 use eframe::egui::epaint::ClippedShape;
 use eframe::egui::{Key, Modifiers, Shape};
 use egui_kittest::Harness;
@@ -57,7 +57,9 @@ fn the_six_frames_of_the_comma_show_the_numbers_of_the_oracle() {
     let score = |key: usize| head.scale * head.q.row(13).dot(&head.k.row(key));
     let most = |keys: std::ops::Range<usize>| keys.map(score).fold(f64::NEG_INFINITY, f64::max);
     let gap = most(0..14) - most(0..12);
-    assert_eq!(value(&harness, "gap"), format!("gap {}", short(gap)));
+    // What one gets who subtracts 4.733 from 6.508, of which both are rounded.
+    assert_eq!(value(&harness, "gap"), "gap 1.775");
+    assert!((gap - 1.775).abs() < 1e-3, "{gap}");
     assert!((number(&value(&harness, "alpha of the visit")) - (-gap).exp()).abs() < 2e-4);
     assert_eq!(value(&harness, "stack l"), "l = 3.417");
     click(&mut harness, "Frame 4: l and O shrink");
@@ -70,6 +72,21 @@ fn the_six_frames_of_the_comma_show_the_numbers_of_the_oracle() {
     let exact = oracle::row(&head, 13).o[0];
     assert_eq!(value(&harness, "exact needle"), format!("exact = {}", short(exact)));
     assert!((number(&value(&harness, "needle")) - exact).abs() < 1e-3 * exact.abs());
+}
+
+/// flash1 keeps O divided: what stands beside the stack is l times it, and the needle is O itself.
+#[test]
+fn a_text_that_keeps_the_average_is_shown_with_it() {
+    let mut harness = open(None);
+    command(&mut harness, "Algorithm: flash1");
+    press(&mut harness, NONE, Key::Num3);
+    press(&mut harness, NONE, Key::End);
+    let [sum, needle, l] = ["bar of O", "needle", "stack l"].map(|name| value(&harness, name));
+    assert!(sum.starts_with("l O = ") && needle.starts_with("O = "), "{sum}, {needle}");
+    assert!((number(&sum) - number(&l) * number(&needle)).abs() < 1e-3, "{sum}, {l}, {needle}");
+    let head = bundled::CAPTURES[0].input().prefix(16).unwrap().problem.head::<f64>(0, 8, Precision::F64);
+    let exact = oracle::row(&head, 13).o[0];
+    assert!((number(&needle) - exact).abs() < 1e-3 * exact.abs(), "{needle} for {exact}");
 }
 
 #[test]

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use crate::stage_support::{
-    all_text, click, command, cursor, drop_files, open_with, options, press, settle, type_text, value, word,
+    all_text, click, command, cursor, drop_files, grouped, open_as, open_with, options, press, settle, type_text,
+    value, word,
 };
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, Key, Modifiers};
+use eframe::egui::{Event, Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tilescope::app::{App, AppOptions, OpenLesson};
@@ -274,6 +275,47 @@ fn a_question_is_not_answered_by_the_panel_beside_it() {
     press(&mut harness, NONE, Key::PageDown);
     settle(&mut harness);
     assert!(value(&harness, "alpha of the row").starts_with("0.169") && shows(&harness, "e^-"));
+}
+
+/// What O of a row without keys is, is asked for: the rule is told with the answer.
+#[test]
+fn nor_by_the_rule_for_the_row_that_it_is_about() {
+    let mut harness = at(8, 2);
+    assert!(!shows(&harness, "sees no key") && !shows(&harness, "The rule for such rows"));
+    press(&mut harness, NONE, Key::PageDown);
+    settle(&mut harness);
+    assert!(shows(&harness, "Query 0 sees no key") && shows(&harness, "The rule for such rows"));
+}
+
+/// Settings that were built are the run on the stage, right or wrong, also where they are of another input.
+#[test]
+fn the_stage_shows_the_run_of_the_settings_that_were_built() {
+    for (lesson, beat, keys, want) in [
+        (5, 4, "r8, c2", (8, 2)),
+        (5, 4, "r4, c2", (4, 2)),
+        (11, 6, "one", (1, 128)),
+        (15, 7, "rising, causal, small", (4, 4)),
+    ] {
+        let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: false }));
+        let mut harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 1600.0), 1.0);
+        let texts: Vec<String> = {
+            let lesson = harness.state().lesson().expect("a lesson");
+            let build = lesson.build().expect("a build");
+            let cards = build.filling_of(keys).expect("its cards");
+            let hand = &lesson.shown.as_ref().expect("shown").build.as_ref().expect("cards").hand;
+            let text = |card: usize| hand.iter().find(|(at, _)| *at == card).map(|(_, text)| format!("card: {text}"));
+            cards.into_iter().flatten().filter_map(text).collect()
+        };
+        texts.iter().for_each(|text| click(&mut harness, text));
+        click(&mut harness, "Run it");
+        settle(&mut harness);
+        let scene = harness.state().document().scene().expect("a run");
+        let tiling = scene.settings.tiling();
+        assert_eq!((tiling.br, tiling.bc), want, "{lesson:?} {keys}");
+        let moved = grouped(scene.run.meters().total().traffic.hbm_elements());
+        assert!(shows(&harness, &format!("It moved {moved} elements.")), "{lesson:?} {keys}: {moved}");
+        assert_eq!(harness.state().player().cursor(), scene.schedule().len());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::stage_support::{all_text, click, command, open_as, options, press, settle, value};
-use eframe::egui::{Event, Key, Modifiers, Vec2};
+use eframe::egui::{Event, Key, Modifiers, Pos2, Rect, Shape, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tempfile::TempDir;
@@ -272,6 +272,87 @@ fn a_race_is_drawn_on_the_map() {
         "{block} {plane}"
     );
     assert!(block.right() < plane.left() + 2.0 || block.left() > plane.right() - 2.0, "{block} {plane}");
+}
+
+/// Rectangles that are painted with a stroke of this width.
+fn outlined(shape: &Shape, width: f32, found: &mut Vec<Rect>) {
+    match shape {
+        Shape::Vec(shapes) => shapes.iter().for_each(|shape| outlined(shape, width, found)),
+        Shape::Rect(one) if one.stroke.width == width => found.push(one.rect),
+        _ => {}
+    }
+}
+
+/// The places of a painted text.
+fn places(shape: &Shape, text: &str, found: &mut Vec<Pos2>) {
+    match shape {
+        Shape::Vec(shapes) => shapes.iter().for_each(|shape| places(shape, text, found)),
+        Shape::Text(one) if one.galley.text() == text => found.push(one.pos),
+        _ => {}
+    }
+}
+
+/// Both programs of a race are outlined where their keys stand, each with its name in its corner.
+#[test]
+fn both_programs_of_a_race_are_outlined() {
+    let folder = folder();
+    let mut harness = open(folder.path());
+    command(&mut harness, "Far: the schedule");
+    replace(&mut harness, &by_name("flash1").expect("a text").replace("for j in key", "parallel for j in key"));
+    assert!(says(&harness, "a race: "), "{:?}", all_text(&harness));
+    let plane = harness.get_by_label("schedule grid").rect();
+    let (mut outlines, scene) = (Vec::new(), harness.state().document().scene().expect("it runs").clone());
+    harness.output().shapes.iter().for_each(|shape| outlined(&shape.shape, 2.5, &mut outlines));
+    let (n_k, bc) = (16.0, scene.plan().bc as f32);
+    for turn in 0..2 {
+        let left = plane.left() + plane.width() * turn as f32 * bc / n_k;
+        let program = Rect::from_min_max(
+            Pos2::new(left, plane.top()),
+            Pos2::new(left + plane.width() * bc / n_k, plane.bottom()),
+        );
+        let is_there = outlines
+            .iter()
+            .any(|rect| (rect.min - program.min).length() < 0.5 && (rect.max - program.max).length() < 0.5);
+        assert!(is_there, "program {turn} at {program:?}: {outlines:?}");
+        let mut named = Vec::new();
+        let name = format!("program j = {turn}");
+        harness.output().shapes.iter().for_each(|shape| places(&shape.shape, &name, &mut named));
+        assert!(matches!(named[..], [at] if program.contains(at)), "{name} at {named:?} in {program:?}");
+    }
+    assert_eq!(outlines.len(), 3, "two programs and the block in which they meet: {outlines:?}");
+}
+
+/// Two loops with nothing between them change places by a button and back; what is stored is the same.
+#[test]
+fn a_loop_is_swapped_with_the_one_inside() {
+    const NEST: &str = "language 1\ntitle    Scores\nin       Q K\nout      S:acc\n\nkernel scores\nshared Q, K ; registers S\n\
+                        for i in query blocks\n  for j in key blocks seen by i\n    load Q[i]\n    load K[j]\n    \
+                        scores: S = scale * (Q @ K^T)\n    store S[i,j]\n";
+    let folder = folder();
+    let mut harness = open(folder.path());
+    replace(&mut harness, NEST);
+    assert_eq!(running(&harness), NEST);
+    command(&mut harness, "Counts");
+    let stored = |harness: &mut Harness<'_, App>| {
+        press(harness, Modifiers::NONE, Key::Escape);
+        press(harness, Modifiers::NONE, Key::End);
+        let stored = value(harness, "S write");
+        command(harness, "Edit the text of the algorithm");
+        stored
+    };
+    assert_eq!(stored(&mut harness), "256 of 256", "16 x 16 scores");
+    stand_on(&mut harness, "for i in query blocks");
+    click(&mut harness, "Swap with the loop inside");
+    settle(&mut harness);
+    let swapped = running(&harness);
+    let at = |part: &str| swapped.lines().position(|line| line.trim_start() == part);
+    let (outer, inner) = (at("for j in key blocks that some query sees"), at("for i in query blocks that see j"));
+    assert!(outer.is_some_and(|outer| inner == Some(outer + 1)), "{swapped}");
+    assert_eq!(stored(&mut harness), "256 of 256");
+    stand_on(&mut harness, "for j in key blocks");
+    click(&mut harness, "Swap with the loop inside");
+    settle(&mut harness);
+    assert_eq!(running(&harness), NEST);
 }
 
 /// What somebody else has written to the file since is not written over: the text goes beside it.

@@ -28,9 +28,6 @@ pub fn button(ui: &mut Ui, icon: Icon, name: &str, tooltip: &str) -> Response {
     painter.rect(rect, visuals.corner_radius, visuals.weak_bg_fill, visuals.bg_stroke, StrokeKind::Inside);
     paint(painter, rect.center(), icon, visuals.fg_stroke.color);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
-    if response.has_focus() {
-        painter.rect_stroke(rect, visuals.corner_radius, ui.visuals().selection.stroke, StrokeKind::Inside);
-    }
     response.on_hover_text(tooltip)
 }
 

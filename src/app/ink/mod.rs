@@ -3,7 +3,9 @@
 pub mod axes;
 pub mod draw;
 pub mod float;
+pub mod focus;
 pub mod icon;
+pub mod listing;
 pub mod made_by;
 pub mod motion;
 pub mod prose;

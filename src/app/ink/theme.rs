@@ -6,6 +6,7 @@ use eframe::egui::{
 };
 
 use crate::playback::lesson::markdown::is_chinese;
+use crate::schedule::language::Listed;
 use crate::schedule::{Beat, Tensor};
 
 /// Sizes in points, multiples of 4.
@@ -60,8 +61,21 @@ pub struct Palette {
     /// The two ends of the map of weights.
     light: Color32,
     dark: Color32,
+    /// The two ends of the greys of ghosts, which nothing is written on: a lamp washes out what is pale.
+    ghosts: [Color32; 2],
     /// The map of errors, from small to large; no hue of a tensor.
     errors: [Color32; 3],
+    /// The inks of a listing; names and signs have the common one.
+    listing: Listing,
+}
+
+/// Darker than any fill, so that no word of a listing passes for a tensor's hue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Listing {
+    keyword: Color32,
+    number: Color32,
+    label: Color32,
+    comment: Color32,
 }
 
 const LIGHT: Palette = Palette {
@@ -86,11 +100,18 @@ const LIGHT: Palette = Palette {
     positive: Color32::from_rgb(0xe8, 0x92, 0x6e),
     light: Color32::from_rgb(0xf7, 0xf7, 0xf7),
     dark: Color32::from_rgb(0x8c, 0x91, 0x98),
+    ghosts: [Color32::from_rgb(0xf7, 0xf7, 0xf7), Color32::from_rgb(0x8c, 0x91, 0x98)],
     errors: [
         Color32::from_rgb(0xe9, 0xec, 0xf7),
         Color32::from_rgb(0x7f, 0x86, 0xc4),
         Color32::from_rgb(0x2a, 0x1f, 0x6b),
     ],
+    listing: Listing {
+        keyword: Color32::from_rgb(0x5a, 0x35, 0xa8),
+        number: Color32::from_rgb(0x00, 0x61, 0x6b),
+        label: Color32::from_rgb(0x8a, 0x2b, 0x4f),
+        comment: Color32::from_rgb(0x4f, 0x58, 0x62),
+    },
 };
 
 const DARK: Palette = Palette {
@@ -115,11 +136,18 @@ const DARK: Palette = Palette {
     positive: Color32::from_rgb(0x8f, 0x48, 0x2a),
     light: Color32::from_rgb(0x26, 0x29, 0x2e),
     dark: Color32::from_rgb(0x5f, 0x65, 0x6e),
+    ghosts: [Color32::from_rgb(0x26, 0x29, 0x2e), Color32::from_rgb(0x5f, 0x65, 0x6e)],
     errors: [
         Color32::from_rgb(0x2c, 0x2f, 0x48),
         Color32::from_rgb(0x6a, 0x63, 0xb4),
         Color32::from_rgb(0xd9, 0xd2, 0xff),
     ],
+    listing: Listing {
+        keyword: Color32::from_rgb(0xc3, 0xb1, 0xfa),
+        number: Color32::from_rgb(0x86, 0xd3, 0xdc),
+        label: Color32::from_rgb(0xf0, 0xb0, 0xc4),
+        comment: Color32::from_rgb(0xb4, 0xbc, 0xc6),
+    },
 };
 
 /// For a bright room: black on white, no pale grey that a lamp washes out.
@@ -145,11 +173,18 @@ const PROJECTOR: Palette = Palette {
     positive: Color32::from_rgb(0xf0, 0x9a, 0x74),
     light: Color32::from_rgb(0xff, 0xff, 0xff),
     dark: Color32::from_rgb(0x98, 0x9d, 0xa4),
+    ghosts: [Color32::from_rgb(0xe4, 0xe6, 0xea), Color32::from_rgb(0x7e, 0x83, 0x8b)],
     errors: [
         Color32::from_rgb(0xe3, 0xe8, 0xf8),
         Color32::from_rgb(0x6f, 0x78, 0xc0),
         Color32::from_rgb(0x1a, 0x10, 0x52),
     ],
+    listing: Listing {
+        keyword: Color32::from_rgb(0x42, 0x20, 0x8a),
+        number: Color32::from_rgb(0x00, 0x4a, 0x52),
+        label: Color32::from_rgb(0x70, 0x1b, 0x3c),
+        comment: Color32::from_rgb(0x3a, 0x3f, 0x46),
+    },
 };
 
 /// Which colours.
@@ -272,6 +307,17 @@ impl Palette {
         if darkness(beat) > 0.5 { self.background } else { self.ink }
     }
 
+    /// The ink of a part of a listing.
+    pub fn listed(&self, part: Listed) -> Color32 {
+        match part {
+            Listed::Label => self.listing.label,
+            Listed::Keyword => self.listing.keyword,
+            Listed::Number => self.listing.number,
+            Listed::Comment => self.listing.comment,
+            Listed::Plain => self.ink,
+        }
+    }
+
     /// The hue as a fill for what is only there in part, or about to come.
     pub fn pale(&self, color: Color32) -> Color32 {
         mix(self.background, color, 0.30)
@@ -288,11 +334,20 @@ impl Palette {
 
     /// A weight from 0 to `limit`, in greys.
     pub fn grey(&self, value: f64, limit: f64) -> Color32 {
+        self.between([self.light, self.dark], value, limit)
+    }
+
+    /// The same of one that was computed and not stored.
+    pub fn ghost(&self, value: f64, limit: f64) -> Color32 {
+        self.between(self.ghosts, value, limit)
+    }
+
+    fn between(&self, [light, dark]: [Color32; 2], value: f64, limit: f64) -> Color32 {
         if !value.is_finite() {
             return self.trouble_soft;
         }
         let t = if limit > 0.0 { (value / limit).clamp(0.0, 1.0) as f32 } else { 0.0 };
-        mix(self.light, self.dark, t)
+        mix(light, dark, t)
     }
 
     /// An error by its place between the smallest and the largest shown, of their logarithms; `None` is no error at all.
@@ -324,6 +379,8 @@ impl Palette {
 pub const NO_TINT: Color32 = Color32::WHITE;
 /// A screen that shows nothing, so that a class looks at its teacher.
 pub const BLANK: Color32 = Color32::BLACK;
+/// Over what the lecturer does not point at.
+pub const SHADE: Color32 = Color32::from_black_alpha(0x90);
 /// Nothing.
 pub const CLEAR: Color32 = Color32::TRANSPARENT;
 
@@ -536,10 +593,32 @@ mod tests {
                     );
                 }
             }
+            let listed = [Listed::Label, Listed::Keyword, Listed::Number, Listed::Comment, Listed::Plain];
+            for (n, ink) in listed.map(|part| palette.listed(part)).into_iter().enumerate() {
+                // A listing lies on the panel or in a field, and its lines are lit or faulty.
+                for fill in [palette.background, palette.panel, palette.accent_soft, palette.trouble_soft] {
+                    assert!(contrast(ink, fill) >= least, "{:?} on {fill:?}: {}", listed[n], contrast(ink, fill));
+                }
+                assert!(listed[..n].iter().all(|other| palette.listed(*other) != ink), "{:?} is no ink", listed[n]);
+            }
             for tensor in Tensor::FORWARD {
                 let fill = palette.pale(palette.tensor(tensor));
                 assert!(contrast(palette.ink, fill) >= least, "ink on pale {tensor:?}");
             }
         }
+    }
+
+    /// A lamp makes paler what it shows: there a ghost of the same weight is darker, and one of no weight is seen.
+    #[test]
+    fn ghosts_are_darker_on_a_projector() {
+        let mut last = 1.0;
+        for step in 0..=10 {
+            let of = |palette: &Palette| luminance(palette.ghost(f64::from(step) / 10.0, 1.0));
+            assert!(of(&PROJECTOR) < 0.92 * of(&LIGHT), "at {step}: {} and {}", of(&PROJECTOR), of(&LIGHT));
+            assert!(of(&PROJECTOR) < last, "a larger weight is darker, at {step}");
+            last = of(&PROJECTOR);
+        }
+        assert!(contrast(PROJECTOR.ghost(0.0, 1.0), PROJECTOR.background) > 1.2);
+        assert_eq!(PROJECTOR.ghost(f64::NAN, 1.0), PROJECTOR.trouble_soft);
     }
 }

@@ -2,6 +2,8 @@
 //! panel has its line by being a panel.
 //! Keys that hold only while something is open (breakpoints, a vote, the palette) are read where that is.
 
+use std::sync::LazyLock;
+
 use eframe::egui::{Context, Event, Id, Key, Modifiers};
 
 use crate::app::ink::theme::Theme;
@@ -22,6 +24,7 @@ use crate::app::run::source::Source;
 use crate::app::tongue::words::tr;
 use crate::playback::lesson::Language;
 use crate::playback::{Command, Unit};
+use crate::schedule::{Algorithm, algorithm};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -67,7 +70,7 @@ pub fn install(ctx: &Context, table: &'static [Entry]) {
     ctx.data_mut(|data| data.insert_temp(Id::unique("commands"), table));
 }
 
-/// Every command but those that open panels. A name is looked up in the table of words.
+/// Every command but those that open panels and [`ALGORITHMS`]. A name is looked up in the table of words.
 pub static TABLE: &[Entry] = &[
     entry("Play", "Play or pause", &[(NONE, Key::Space)], Message::Player(Command::Toggle)),
     entry("Play", "Faster", &[(NONE, Key::CloseBracket)], Message::Faster),
@@ -114,9 +117,6 @@ pub static TABLE: &[Entry] = &[
     entry("Look", "Fold or show the right side", &[(ALT, Key::CloseBracket)], Message::Fold(Edge::Right)),
     entry("Change", "Undo", &[(CTRL, Key::Z)], Message::Undo),
     entry("Change", "Redo", &[(CTRL_SHIFT, Key::Z), (CTRL, Key::Y)], Message::Redo),
-    entry("Change", "Algorithm: standard", &[], Message::Algorithm(0)),
-    entry("Change", "Algorithm: flash1", &[], Message::Algorithm(1)),
-    entry("Change", "Algorithm: flash2", &[], Message::Algorithm(2)),
     entry("Change", "Save the text of the algorithm", &[], Message::Text(TextMessage::Save)),
     entry("Change", "Put the text of the algorithm back", &[], Message::Text(TextMessage::PutBack)),
     entry("GPU", "Run on the GPU", &[(CTRL, Key::G)], Message::RunGpu),
@@ -139,13 +139,15 @@ pub static TABLE: &[Entry] = &[
     entry("Lesson", "Restore the scene of the lesson", &[(ALT, Key::R)], Message::Lesson(LessonMessage::Restore)),
     entry("Lesson", "Close the lesson", &[(CTRL, Key::W)], Message::Lesson(LessonMessage::Close)),
     entry("Lesson", "The first two minutes again", &[], Message::Tour(TourMessage::Start)),
-    entry("Present", "Present from the first beat", &[(NONE, Key::F5)], Message::Talk(TalkMessage::FromStart)),
-    entry("Present", "Present from here", &[(SHIFT, Key::F5)], Message::Talk(TalkMessage::Here)),
+    entry("Present", "Present from here", &[(NONE, Key::F5)], Message::Talk(TalkMessage::Here)),
+    entry("Present", "Present from the first beat", &[(SHIFT, Key::F5)], Message::Talk(TalkMessage::FromStart)),
     entry("Present", "Stop presenting", &[(CTRL_SHIFT, Key::F5)], Message::Talk(TalkMessage::Stop)),
     entry("Present", "Blank the screen", &[(NONE, Key::B)], Message::Talk(TalkMessage::Blank)),
     entry("Present", "Back to the beat", &[(NONE, Key::Backspace)], Message::Talk(TalkMessage::Return)),
     entry("Present", "Notes in a second window", &[(NONE, Key::N)], Message::Talk(TalkMessage::Notes)),
     entry("Present", "Vote", &[(NONE, Key::V)], Message::Talk(TalkMessage::Vote)),
+    entry("Present", "Spotlight at the pointer", &[(NONE, Key::S)], Message::Talk(TalkMessage::Spotlight)),
+    entry("Present", "The other language below", &[(NONE, Key::T)], Message::Talk(TalkMessage::BothLanguages)),
     entry("Window", Arrangement::Study.name(), &[(CTRL, Key::Num1)], Message::Arrange(Arrangement::Study)),
     entry("Window", Arrangement::Learn.name(), &[(CTRL, Key::Num2)], Message::Arrange(Arrangement::Learn)),
     entry("Window", Arrangement::Engineer.name(), &[(CTRL, Key::Num3)], Message::Arrange(Arrangement::Engineer)),
@@ -189,6 +191,15 @@ pub static TABLE: &[Entry] = &[
     entry("Help", ODD_ROWS, &[], Message::Overlay(Overlay::OddRows)),
     entry("Help", "Close", &[(NONE, Key::Escape)], Message::Dismiss),
 ];
+
+/// One for every text that comes with the program, which are found by the words of their titles as well.
+pub static ALGORITHMS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let entry_of = |(index, of): (usize, &'static Algorithm)| {
+        let name = format!("Algorithm: {}", of.name()).leak();
+        Entry { also: of.title(), help: of.title(), ..entry("Change", name, &[], Message::Algorithm(index)) }
+    };
+    algorithm::of_program().enumerate().map(entry_of).collect()
+});
 
 /// Its name with its keys and its help, for the tooltip of a button.
 pub fn tooltip(ctx: &Context, message: &Message) -> String {
@@ -266,8 +277,8 @@ pub fn pressed(ctx: &Context, keyboard: Keyboard) -> Vec<&'static Entry> {
 
 /// Keys that mean something else outside of a talk.
 fn is_for_a_talk(message: &Message) -> bool {
-    use TalkMessage::{Blank, Notes, Return, Stop, Vote};
-    matches!(message, Message::Talk(Blank | Return | Notes | Vote | Stop))
+    use TalkMessage::{FromStart, Here};
+    matches!(message, Message::Talk(of_talk) if !matches!(of_talk, FromStart | Here))
 }
 
 /// The entry with most modifiers that match: a plain arrow also matches one with Shift held.

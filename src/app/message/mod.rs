@@ -63,7 +63,7 @@ pub enum Message {
     /// Closes a panel that was asked for.
     Hide(&'static str),
     Distance(Distance),
-    /// An index of [`crate::schedule::algorithm::ALL`].
+    /// An index of [`crate::schedule::algorithm::of_program`].
     Algorithm(usize),
     Side(Side),
     /// Everything in its place for one kind of work.

@@ -12,13 +12,18 @@ pub enum TourMessage {
 /// What a remote's keys do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TalkMessage {
-    /// From the first beat, or from where the lesson is.
-    FromStart,
+    /// From where the lesson is: what is on screen.
     Here,
+    /// From its first beat.
+    FromStart,
     Stop,
     Blank,
     /// Back to the beat after a look at something else.
     Return,
     Notes,
     Vote,
+    /// All but what the pointer points at is dimmed.
+    Spotlight,
+    /// The sentence in the other language, below it.
+    BothLanguages,
 }

@@ -1,7 +1,7 @@
 //! The explorer of block sizes: what every pair (Br, Bc) would move, by the closed forms; what does not fit; what the
 //! paper chooses. And the surprises of these formulas, each one click away.
 
-use eframe::egui::{self, Rect, Sense, StrokeKind, Ui, vec2};
+use eframe::egui::{self, Key, Modifiers, Rect, Sense, StrokeKind, Ui, vec2};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
@@ -24,7 +24,7 @@ pub static PANEL: Panel = Panel {
     home: Home::OnDemand,
     group: "Look",
     command: "Block sizes",
-    keys: &[],
+    keys: &[(Modifiers::ALT, Key::Num6)],
     opens: Message::Show("block sizes"),
     also: "tile size, tuning, autotune",
     help: "What every pair of block sizes would move, and what fits.",

@@ -24,7 +24,7 @@ pub static PANEL: Panel = Panel {
     home: Home::OnDemand,
     group: "Look",
     command: "Breakpoints",
-    keys: &[],
+    keys: &[(Modifiers::ALT, Key::Num5)],
     opens: Message::Show("breakpoints"),
     also: "stop when, condition, watch",
     help: "What to stop at, and the way to its next or previous hit.",

@@ -1,8 +1,10 @@
 //! The algorithm's text and the kernel's own source, with the lines lit that the current step carries out.
 
+use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{self, Align2, Key, Modifiers, Rect, ScrollArea, Sense, Ui, vec2};
 
 use crate::app::ink::draw;
+use crate::app::ink::listing;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::kernel::KernelMessage;
 use crate::app::message::text::TextMessage;
@@ -14,6 +16,7 @@ use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::gpu::kernels::Kernel;
 use crate::schedule::Plan;
+use crate::schedule::language::{ListedPart, listed};
 
 pub static PANEL: Panel = Panel {
     id: "code",
@@ -142,8 +145,12 @@ impl CodeView {
             area = area.vertical_scroll_offset(((line - 3.0) * KERNEL_LINE).max(0.0));
         }
         let output = area.show_rows(ui, KERNEL_LINE, lines.len(), |ui, range| {
-            for index in range {
-                kernel_line(ui, index + 1, lines[index], lit.contains(&((index + 1) as u16)), palette);
+            let mut in_comment = false;
+            for (n, line) in (1..).zip(&lines[..range.end.min(lines.len())]) {
+                let parts = listing::of_kernel(line, &mut in_comment);
+                if n > range.start {
+                    kernel_line(ui, n, (line, &parts), lit.contains(&(n as u16)), palette);
+                }
             }
         });
         let rect = output.inner_rect;
@@ -180,13 +187,17 @@ fn edit(ui: &mut Ui, messages: &mut Vec<Message>) {
     }
 }
 
-fn kernel_line(ui: &mut Ui, n: usize, text: &str, is_lit: bool, palette: &Palette) {
+fn kernel_line(ui: &mut Ui, n: usize, (text, parts): (&str, &[ListedPart]), is_lit: bool, palette: &Palette) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), KERNEL_LINE), Sense::hover());
     light(ui, rect, is_lit, palette);
     let number = egui::pos2(rect.left() + CODE - 8.0, rect.center().y);
     ui.painter().text(number, Align2::RIGHT_CENTER, n, theme::figures(10.0), palette.faint_ink);
     let place = Rect::from_min_max(egui::pos2(rect.left() + CODE, rect.top()), rect.max);
-    draw::fit_text(ui.painter(), place, Align2::LEFT_CENTER, text, theme::figures(10.0), palette.ink);
+    let mut job = LayoutJob { wrap: TextWrapping::truncate_at_width(place.width().max(0.0)), ..LayoutJob::default() };
+    listing::append(&mut job, text, parts, &theme::figures(10.0), palette);
+    let galley = ui.painter().layout_job(job);
+    let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), place).min;
+    ui.painter().galley(at, galley, palette.ink);
 }
 
 /// The light behind a line, with an edge for those who do not see it.
@@ -205,7 +216,9 @@ fn line(ui: &mut Ui, n: u32, text: &str, is_lit: bool, palette: &Palette) -> egu
     // The text sets what follows its labels below each other; here the room is narrow.
     let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let room = (ui.available_width() - indent).max(40.0);
-    let galley = ui.painter().layout(code, theme::figures(11.0), palette.ink, room);
+    let mut job = LayoutJob { wrap: TextWrapping::wrap_at_width(room), ..LayoutJob::default() };
+    listing::append(&mut job, &code, &listed(&code), &theme::figures(11.0), palette);
+    let galley = ui.painter().layout_job(job);
     let size = vec2(ui.available_width(), galley.size().y + PADDING);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     light(ui, rect, is_lit, palette);

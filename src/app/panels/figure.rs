@@ -1,8 +1,9 @@
 //! The figure of a beat: bars side by side, in groups, under a line they may reach. Infinite and NaN have marks.
 
-use eframe::egui::{Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use eframe::egui::{self, Align2, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text, shrink_text};
+use crate::app::ink::prose;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::playback::lesson::{ShownBar, ShownFigure};
 
@@ -15,7 +16,9 @@ const SHARE: f32 = 0.62;
 
 pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     let palette = Palette::of(ui);
-    draw::title(ui, &figure.title);
+    let ink = ui.visuals().strong_text_color();
+    let title = ui.label(prose::scripted(&figure.title, theme::text(theme::HEADING), ink));
+    title.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &figure.title));
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let told: Vec<String> = figure.bars.iter().map(|bar| format!("{}: {}", bar.text, bar.shown)).collect();
     draw::describe(&response, "figure", &told.join("; "));
@@ -35,7 +38,7 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
     for (bar, column) in figure.bars.iter().zip(&columns) {
         let under =
             Rect::from_center_size(pos2(column.center().x, chart.bottom() + 2.0 + LINE / 2.0), vec2(slot, LINE));
-        shrink_text(ui.painter(), under, Align2::CENTER_CENTER, &bar.text, theme::text(theme::BODY), palette.ink);
+        name(ui, under, &bar.text, palette);
     }
     if let Some((limit, text)) = &figure.limit {
         let y = scale.at(*limit);
@@ -71,6 +74,20 @@ pub fn show(ui: &mut Ui, figure: &ShownFigure) {
         let place = Rect::from_min_max(pos2(first.left() - 24.0, top), pos2(last.right() + 24.0, top + LINE));
         fit_text(ui.painter(), place, Align2::CENTER_CENTER, text, theme::text(theme::BODY), palette.faint_ink);
     }
+}
+
+/// The name of a bar, smaller where its room is narrow.
+fn name(ui: &Ui, place: Rect, text: &str, palette: &Palette) {
+    let font = theme::readable_font(text, theme::text(theme::BODY));
+    let laid = |size: f32| {
+        let font = egui::FontId { size, ..font.clone() };
+        ui.painter().layout_job(prose::scripted(text, font, palette.ink))
+    };
+    let whole = laid(font.size);
+    let part = (place.width() - 1.0).max(1.0) / whole.size().x.max(1.0);
+    let galley = if part < 1.0 { laid((font.size * part).max(1.0)) } else { whole };
+    let at = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), place).min;
+    ui.painter().galley(at, galley, palette.ink);
 }
 
 /// Values to heights: 0 is always on it.
@@ -142,7 +159,7 @@ fn paint_bar(ui: &Ui, column: Rect, bar: &ShownBar, scale: &Scale, palette: &Pal
     match bar.value {
         None => {
             let place = Rect::from_min_max(pos2(column.left(), base - 3.0 * LINE), pos2(column.right(), base));
-            painter.rect_stroke(place, 2.0, Stroke::new(1.0, palette.faint_ink), eframe::egui::StrokeKind::Inside);
+            painter.rect_stroke(place, 2.0, Stroke::new(1.0, palette.faint_ink), egui::StrokeKind::Inside);
             (place.center().y, bar.shown.clone())
         }
         Some(value) if value.is_nan() => {

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::app::message::commands::{Entry, TABLE};
+use eframe::egui::{Context, Id};
+
+use crate::app::message::commands::{self, ALGORITHMS, Entry, TABLE};
 use crate::app::panels::panel::Panel;
 use crate::app::panels::{
     block_sizes, breakpoints, bytes, code, compare, far, gpu, kernel, lesson, memories, needle, plot, provenance,
@@ -34,17 +36,29 @@ pub static PANELS: [&Panel; 18] = [
 /// Every command.
 pub static COMMANDS: LazyLock<Vec<Entry>> = LazyLock::new(|| commands(&PANELS));
 
-/// The panel that a message calls so.
-pub fn by_id(id: &str) -> Option<&'static Panel> {
-    PANELS.into_iter().find(|panel| panel.id == id)
+/// The panels of a context: those that were installed, else all of the program.
+pub fn of(ctx: &Context) -> &'static [&'static Panel] {
+    ctx.data(|data| data.get_temp(Id::unique("panels"))).unwrap_or(&PANELS)
 }
 
-/// The table of commands with the lines of `panels`, which come first in their groups.
-fn commands(panels: &[&Panel]) -> Vec<Entry> {
+/// The window of a context has these panels from now on, in menu, palette and place, with their commands among all.
+pub fn install(ctx: &Context, panels: &'static [&'static Panel], commands: &'static [Entry]) {
+    ctx.data_mut(|data| data.insert_temp(Id::unique("panels"), panels));
+    commands::install(ctx, commands);
+}
+
+/// The panel that a message calls so.
+pub fn by_id(ctx: &Context, id: &str) -> Option<&'static Panel> {
+    of(ctx).iter().copied().find(|panel| panel.id == id)
+}
+
+/// The table of commands with the lines of `panels` and of the algorithms, which come first in their groups.
+pub fn commands(panels: &[&Panel]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for entry in TABLE {
         if entries.last().is_none_or(|last| last.group != entry.group) {
             entries.extend(panels.iter().filter(|panel| panel.group == entry.group).filter_map(|panel| panel.entry()));
+            entries.extend(ALGORITHMS.iter().filter(|algorithm| algorithm.group == entry.group).cloned());
         }
         entries.push(entry.clone());
     }
@@ -53,7 +67,7 @@ fn commands(panels: &[&Panel]) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
-    use eframe::egui::{Context, Key, Modifiers};
+    use eframe::egui::{Key, Modifiers};
 
     use super::*;
     use crate::app::message::Message;

@@ -29,7 +29,7 @@ pub static PANEL: Panel = Panel {
     help: "The memories of the chip to scale, and how fast each is.",
     show: |ui, drawn| {
         if let Some(look) = drawn.look {
-            show(ui, look, drawn.view.memory, drawn.messages);
+            show(ui, look, (drawn.view.memory, drawn.view.is_projected), drawn.messages);
         }
     },
 };
@@ -75,16 +75,41 @@ fn levels(ui: &Ui, look: &Look<'_>, chip: &Hardware) -> Vec<Level> {
     levels
 }
 
-pub fn show(ui: &mut Ui, look: &Look<'_>, zoom: f32, messages: &mut Vec<Message>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, (zoom, is_projected): (f32, bool), messages: &mut Vec<Message>) {
     let chip = look.scene.settings.hardware();
     let levels = levels(ui, look, &chip);
     let area = ui.available_rect_before_wrap();
     // The squares are no wider than they are high; what they leave is the list's.
     let list = (area.width() - area.height() - 6.0 * SPACE).clamp(area.width() * 0.4, area.width() * 0.5);
     let (left, right) = area.split_left_right_at_x(area.left() + list);
-    column(ui, left, &mut |ui| tiers(ui, &levels, &chip, zoom, messages));
+    let room = ListRoom { is_narrow: area.width() < WIDE, is_projected };
+    column(ui, left, &mut |ui| {
+        tiers(ui, &levels, &chip, zoom, room, messages);
+        if !room.is_narrow {
+            ui.add_space(SPACE);
+            note(ui, &chip);
+        }
+    });
     let right = Rect::from_min_max(right.min + vec2(6.0 * SPACE, 0.0), right.max);
-    column(ui, right, &mut |ui| squares(ui, &levels, zoom, messages));
+    column(ui, right, &mut |ui| {
+        squares(ui, &levels, zoom, messages);
+        // Beside a task that is presented the room below the squares is free.
+        if room.is_narrow {
+            ui.add_space(SPACE);
+            note(ui, &chip);
+        }
+    });
+}
+
+/// The width from which a size stands at the end of the line of its name.
+const WIDE: f32 = 480.0;
+
+/// What the list has room for.
+#[derive(Clone, Copy)]
+struct ListRoom {
+    is_narrow: bool,
+    /// Nobody drags a control.
+    is_projected: bool,
 }
 
 /// Where the zoom stands that shows a level whole.
@@ -104,7 +129,7 @@ const TIERS: f32 = 352.0;
 const SIZE: f32 = 96.0;
 
 /// The list: what it holds, how fast it is; a click zooms there.
-fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, messages: &mut Vec<Message>) {
+fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, room: ListRoom, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     // Where a talk's large text leaves little room, the lines stand closer: the note at the end is seen, too.
     if ui.available_height() < TIERS {
@@ -121,39 +146,56 @@ fn tiers(ui: &mut Ui, levels: &[Level], chip: &Hardware, zoom: f32, messages: &m
     for level in levels {
         let at = zoom_of(levels, level);
         let (size, shown) = (number::bytes(level.bytes as u64), unit.write(level.bytes as u64));
-        let button = egui::Button::selectable((at - zoom).abs() < 0.02, level.name.as_str()).wrap();
-        let response = ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = SPACE;
-            let named = |ui: &mut Ui| {
-                ui.set_max_width((ui.available_width() - SIZE).max(SIZE));
-                ui.add(button)
-            };
-            let response = ui.scope(named).inner;
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let label = ui.label(egui::RichText::new(&shown).font(theme::figures(theme::BODY)));
-                draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
-                label.on_hover_text(size);
-            });
-            response
-        });
+        let is_shown = (at - zoom).abs() < 0.02;
+        let sized = |ui: &mut Ui| {
+            let label = ui.label(egui::RichText::new(&shown).font(theme::figures(theme::BODY)));
+            draw::describe(&label, &fill(&ctx, "bytes of {0}", &[&tr(&ctx, level.id)]), &size);
+            label.on_hover_text(&size);
+        };
+        let response = if room.is_narrow {
+            // The size goes on where the name ends, or on the next line.
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().button_padding = vec2(SPACE, 0.0);
+                let response = ui.add(egui::Button::selectable(is_shown, draw::label(&level.name)));
+                sized(ui);
+                response
+            })
+        } else {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = SPACE;
+                let named = |ui: &mut Ui| {
+                    ui.set_max_width((ui.available_width() - SIZE).max(SIZE));
+                    ui.add(egui::Button::selectable(is_shown, level.name.as_str()).wrap())
+                };
+                let response = ui.scope(named).inner;
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), sized);
+                response
+            })
+        };
         if response.inner.on_hover_text(tr(&ctx, "Click to zoom there")).clicked() {
             messages.push(Message::View(ViewMessage::Memory(at)));
         }
     }
-    let mut wanted = zoom;
-    let slider = egui::Slider::new(&mut wanted, 0.0..=1.0).show_value(false).text(tr(&ctx, "zoom"));
-    if ui.add(slider).changed() {
-        messages.push(Message::View(ViewMessage::Memory(wanted)));
+    if !room.is_projected {
+        let mut wanted = zoom;
+        let slider = egui::Slider::new(&mut wanted, 0.0..=1.0).show_value(false).text(tr(&ctx, "zoom"));
+        if ui.add(slider).changed() {
+            messages.push(Message::View(ViewMessage::Memory(wanted)));
+        }
     }
     ui.add_space(2.0 * SPACE);
     speeds(ui, levels);
-    ui.add_space(SPACE);
+}
+
+/// Where the numbers are from.
+fn note(ui: &mut Ui, chip: &Hardware) {
     let note = if chip.link.is_empty() {
         "Sizes and speeds are made up for lessons: an A100's speeds, divided by a million."
     } else {
         "Sizes and speeds are the maker's, not measured. SRAM is L1 cache and shared memory: 128 bytes a clock in each SM."
     };
-    draw::caption(ui, note).on_hover_text(format!("{}\n{}", tr(&ctx, chip.source), chip.link));
+    let source = format!("{}\n{}", tr(ui.ctx(), chip.source), chip.link);
+    draw::caption(ui, note).on_hover_text(source);
 }
 
 /// How long a mebibyte takes from each memory.
@@ -179,9 +221,6 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
     }
 }
 
-/// A square at least this wide has its name inside.
-const NAMED_INSIDE: f32 = 200.0;
-
 /// The squares, with a corner in common.
 fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
@@ -194,8 +233,11 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
     // A side is the root of the bytes; what is looked at fills the view but for a margin.
     let visible = lerp(largest.sqrt().ln() as f32, smallest.sqrt().ln() as f32, shown_zoom).exp() * MARGIN;
     let painter = ui.painter_at(area.expand(1.0));
-    painter.rect_stroke(area, 0.0, palette.hairline(), StrokeKind::Inside);
-    let mut free = f32::INFINITY;
+    // A frame around what is seen whole would be one more memory.
+    if largest.sqrt() as f32 > visible {
+        painter.rect_stroke(area, 0.0, palette.hairline(), StrokeKind::Inside);
+    }
+    let (mut free, mut outer) = (f32::INFINITY, area);
     let mut told = Vec::new();
     for level in levels {
         let pixels = level.bytes.sqrt() as f32 / visible * side;
@@ -206,7 +248,8 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
         painter.rect_stroke(square, 0.0, Stroke::new(1.5, stroke), StrokeKind::Inside);
         let part = number::short(f64::from(pixels / side));
         told.push(fill(ui.ctx(), "{0}: {1} of the view", &[&tr(ui.ctx(), level.id), &part]));
-        free = name(&painter, area, square, level, free, palette);
+        free = name(&painter, (area, outer), square, level, free, palette);
+        outer = square.intersect(area);
     }
     draw::describe(&response, "memories to scale", &told.join("; "));
     if response.hovered() {
@@ -219,15 +262,27 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
 }
 
 /// The name of a square: inside at its lower edge, or right of it where it is small, above `free` as the names of larger
-/// ones stand below. Gives where the name stands.
-fn name(painter: &egui::Painter, area: Rect, square: Rect, level: &Level, free: f32, palette: &Palette) -> f32 {
+/// ones stand below; with its size where that stays within the square around it. Gives where the name stands.
+fn name(
+    painter: &egui::Painter,
+    (area, outer): (Rect, Rect),
+    square: Rect,
+    level: &Level,
+    free: f32,
+    palette: &Palette,
+) -> f32 {
     let y = (square.bottom() - 12.0).max(area.top() + 10.0).min(free - 18.0);
     if square.width() > area.width() * MARGIN || y < area.top() + 10.0 {
         return free;
     }
-    let left = if square.width() >= NAMED_INSIDE { square.left() } else { square.right() };
+    let font = theme::readable_font(&level.name, theme::text(theme::BODY));
+    let wide = |text: &str| painter.layout_no_wrap(text.to_owned(), font.clone(), palette.ink).size().x + 12.0;
+    let mut text = format!("{}  {}", level.name, number::bytes(level.bytes as u64));
+    let left = if square.width() >= wide(&text) { square.left() } else { square.right() };
+    if left + wide(&text) > outer.right() {
+        text = level.name.clone();
+    }
     let place = Rect::from_min_max(pos2(left + 8.0, y - 9.0), pos2(area.right() - 4.0, y + 9.0));
-    let text = format!("{}  {}", level.name, number::bytes(level.bytes as u64));
     fit_text(painter, place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
     y
 }

@@ -23,8 +23,11 @@ pub struct LookedAt<'a> {
     pub query: usize,
 }
 
-/// What makes the row of `look` unlike others, once its numbers show it.
+/// What makes the row of `look` unlike others, once its numbers show it and no lesson asks for it.
 pub fn met(look: &Look<'_>, query: usize) -> Option<OddRow> {
+    if look.question.hides.rule {
+        return None;
+    }
     let state = look.snapshot.row_state(query);
     let has_odd = |values: &[f64]| values.iter().any(|x| !x.is_finite());
     let is_odd = state.m.is_some_and(|m| !m.is_finite())

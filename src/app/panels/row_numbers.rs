@@ -74,7 +74,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
 }
 
 /// The numbers of a row, in the order in which they are shown.
-pub const STATISTICS: [Part; 3] = [Part::Max, Part::Alpha, Part::Sum];
+const STATISTICS: [Part; 3] = [Part::Max, Part::Alpha, Part::Sum];
 
 pub fn of_row(name: &str, query: usize) -> Sentence {
     Sentence::new("{0} of row {1}").with(name).with(query)
@@ -140,8 +140,11 @@ fn average(ui: &mut Ui, look: &Look<'_>, query: usize) -> Response {
     response.on_hover_text(fill(ui.ctx(), "{3} of row {0}: {1}{2}", &[&query, &text, &more, &ratio]))
 }
 
-/// The average of the values so far, in the names of the text: `O / l`.
+/// The average of the values so far, in the names of the text: `O / l`, or `O` where that is what it keeps.
 pub fn ratio(look: &Look<'_>) -> String {
+    if look.scene.schedule().algorithm.text().average.is_some() {
+        return look.snapshot.called(Part::Output).to_owned();
+    }
     [Part::Output, Part::Sum].map(|part| look.snapshot.called(part)).join(" / ")
 }
 

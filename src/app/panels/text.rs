@@ -5,6 +5,7 @@ use eframe::egui::{Button, Key, Modifiers, ScrollArea, Ui};
 
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
+use crate::app::ink::listing::WrittenIn;
 use crate::app::ink::theme::SPACE;
 use crate::app::message::text::TextMessage;
 use crate::app::message::{Message, commands};
@@ -30,7 +31,7 @@ pub static PANEL: Panel = Panel {
     show: |ui, drawn| show(ui, drawn.owned.of::<TextEditor>(), drawn.look, drawn.messages),
 };
 
-const OF: FieldOf<'static> = FieldOf { name: "text of the algorithm", file: "" };
+const OF: FieldOf<'static> = FieldOf { name: "text of the algorithm", file: "", written_in: WrittenIn::TileLanguage };
 
 /// Takes the text as it is typed.
 fn show(ui: &mut Ui, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {

@@ -153,6 +153,59 @@ mod tests {
         }
     }
 
+    /// What a ghost is of, by the name of its text: what is subtracted from a score before its exponential.
+    fn shift(name: &str, scores: &[f64], (key, block, splits): (usize, usize, usize)) -> f64 {
+        let most = |from: usize, to: usize| scores[from..to.min(scores.len())].iter().copied().fold(f64::MIN, f64::max);
+        let first = key - key % block;
+        let blocks = scores.len().div_ceil(block);
+        match name {
+            "flash1" => most(first, first + block),
+            "flash2" => most(0, first + block),
+            "split-kv" => {
+                // A split is so many whole blocks.
+                let of_split = blocks.div_ceil(splits) * block;
+                most(key - key % of_split, first + block)
+            }
+            _ => most(0, scores.len()),
+        }
+    }
+
+    /// The weights of every forward text, and P again of every backward one, by dot products and exponentials.
+    #[test]
+    fn ghosts_are_exponentials_of_scores() {
+        for algorithm in algorithm::of_program() {
+            let name = algorithm.name();
+            // The maximum of the one may be stale; the others load and store their weights, so that nothing is a ghost.
+            if ["flash2-lazy", "standard", "standard-backward"].contains(&name) {
+                continue;
+            }
+            for (br, bc) in [(4, 4), (5, 4), (16, 2)] {
+                let input = Arc::new(preset::toy());
+                let settings = Settings {
+                    algorithm: algorithm.clone(),
+                    ..Settings::for_input(&input).with_blocks(Tiling { br, bc })
+                };
+                let scene = FinishedRun::build(input.clone(), settings, &Signals::default()).unwrap();
+                let ghosts = Ghosts::of(&scene, &Signals::default()).unwrap();
+                let problem = &input.problem;
+                for query in 0..16 {
+                    let dot = |key: usize| (0..4).map(|c| problem.q[[0, 0, query, c]] * problem.k[[0, 0, key, c]]);
+                    let scores: Vec<f64> = (0..16).map(|key| dot(key).sum::<f64>() * problem.scale).collect();
+                    let sum: f64 = scores.iter().map(|score| (score - scores[0]).exp()).sum();
+                    for key in 0..16 {
+                        let expected = match algorithm.is_backward() {
+                            true => (scores[key] - scores[0]).exp() / sum,
+                            false => (scores[key] - shift(name, &scores, (key, bc, 2))).exp(),
+                        };
+                        let shown = ghosts.at(query, key);
+                        let is_same = (shown - expected).abs() <= 1e-5 * expected.max(1e-2);
+                        assert!(is_same, "{name} {br}x{bc} {query},{key}: {shown} for {expected}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn no_ghosts_where_a_look_would_take_long() {
         let input = Arc::new(crate::attention::input::random::read("random:2048,2048,64", 0).unwrap());

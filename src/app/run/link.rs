@@ -99,9 +99,10 @@ impl Link {
         let RunSpec { input, reading, scene, seed, .. } = self.run.clone();
         let algorithm = Some(settings.algorithm.name().to_owned());
         let splits = settings.run.splits.filter(|_| settings.algorithm.has_splits());
+        let arrival = settings.run.arrival.filter(|_| settings.algorithm.depends_on_arrival());
         let batch = settings.run.batch.filter(|batch| *batch > 0);
         Link {
-            run: RunSpec { input, reading, scene, seed, algorithm, splits, batch, ..settings.run.clone() },
+            run: RunSpec { input, reading, scene, seed, algorithm, splits, arrival, batch, ..settings.run.clone() },
             bug: (settings.bug != BUGS[0]).then(|| settings.bug.into()),
             ..Link::default()
         }

@@ -152,7 +152,7 @@ pub fn told(input: &Input, settings: &Settings) -> InputTold {
 /// What is understood of `input` as `settings` run it, in one line; and where its own output differs from that.
 pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sentence>) {
     let run = settings.run.on_whole(input);
-    let understood = Understood::of(&run);
+    let understood = Understood::for_text(&run, settings.algorithm.takes_gradient());
     let line = understood.line(&run);
     let line = match settings.run.prefix().filter(|&prefix| prefix < input.problem.shape.n_q) {
         Some(1) => Sentence::new("{0}; the first token of it is run").and(line),

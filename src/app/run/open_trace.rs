@@ -175,6 +175,7 @@ mod tests {
             ),
             (padded.clone(), Settings::for_input(&padded)),
             (random.clone(), chosen(&random, RunSpec { head: Some(3), ..RunSpec::default() })),
+            (random.clone(), chosen(&random, RunSpec { page_size: Some(3), ..RunSpec::default() })),
         ] {
             let bytes = trace_of(input.clone(), settings.clone());
             let opened = read(&bytes, &|_, _| None).unwrap();

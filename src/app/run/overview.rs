@@ -240,7 +240,7 @@ impl<'a> StripBuilder<'a> {
 mod tests {
     use super::*;
     use crate::attention::{Mask, Precision, Shape};
-    use crate::schedule::{Beat, Setting, Tiling, algorithm};
+    use crate::schedule::{Arrival, Beat, Setting, Tiling, algorithm};
 
     fn schedule(n: usize, block: usize, name: &str) -> Schedule {
         let band = Mask { causal: true, ..Mask::default() }.band(&Shape::single(n, n, 2), 0);
@@ -279,7 +279,9 @@ mod tests {
         for (n, block) in [(1030, 2), (61, 3), (40, 1)] {
             for algorithm in algorithm::of_program() {
                 let plan = schedule(n, block, "flash2").plan().clone();
-                let schedule = Schedule::of(algorithm, Setting { splits: 3, heads: 2, ..Setting::new(plan) });
+                let arrival = Arrival::Shuffled(n as u64);
+                let setting = Setting { splits: 3, heads: 2, arrival, ..Setting::new(plan) };
+                let schedule = Schedule::of(algorithm, setting);
                 let Some(sections) = schedule.closed_sections() else { continue };
                 for head in [0, 1] {
                     let (walked, few) =

@@ -25,7 +25,20 @@ pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {
         None => place(scene, &step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
-    sentence.and(place).and(deed(scene.schedule(), &step, snapshot))
+    sentence.and(place).and(torn(scene.schedule(), &step, snapshot, deed(scene.schedule(), &step, snapshot)))
+}
+
+/// What a step did, with which block it tore for that.
+fn torn(schedule: &Schedule, step: &Step, snapshot: &Snapshot, deed: Sentence) -> Sentence {
+    let writes = schedule.effects(step).writes;
+    let names = schedule.line(step).statements.iter().filter_map(|statement| match statement.action {
+        Action::Tear { name, .. } if writes.has(name) => Some(&schedule.algorithm.text().names[name]),
+        _ => None,
+    });
+    names.fold(deed, |deed, name| match snapshot.view.torn(name) {
+        Some(block) => Sentence::new("half of {1} still of block {2}; {0}").and(deed).with(name).with(block),
+        None => Sentence::new("no row of {1} torn; {0}").and(deed).with(name),
+    })
 }
 
 /// The kernels that the window has words for.

@@ -2,7 +2,7 @@
 
 use crate::attention::{Input, Shape};
 use crate::playback::lesson::BUGS;
-use crate::schedule::spec::{RunSpec, SPLITS};
+use crate::schedule::spec::{RunSpec, SPLITS, Splits};
 use crate::schedule::{Algorithm, Hardware, Setting, Tiling, algorithm, hardware};
 
 /// The choices of one run.
@@ -39,7 +39,7 @@ impl Settings {
         let run = RunSpec {
             br: Some(clamp(prefix.unwrap_or(shape.n_q))),
             bc: Some(clamp(prefix.unwrap_or(shape.n_k))),
-            splits: Some(SPLITS),
+            splits: Some(Splits::Count(SPLITS)),
             batch: Some(0),
             head: Some(0),
             precision: Some(RunSpec::default().precision()),
@@ -53,7 +53,8 @@ impl Settings {
     /// It with what `run` chooses for a run on `input`; whose input that is and what computes it is left out.
     pub fn with(self, run: &RunSpec, input: &Input) -> Self {
         let asked = RunSpec { input: Vec::new(), scene: None, seed: None, algorithm: None, ..run.clone() };
-        let asked = RunSpec { reading: self.run.reading.clone(), ..asked };
+        let grad = run.grad.map(|grad| grad.seeded(run.seed));
+        let asked = RunSpec { reading: self.run.reading.clone(), grad, ..asked };
         Self { run: self.run.overlaid(&asked).against(input), ..self }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use eframe::egui::Context;
+use eframe::egui::{Context, Id};
 
 use crate::app::ink::texture::Textures;
 use crate::app::message::Message;
@@ -81,6 +81,8 @@ pub struct App {
     pub(super) folds: Folds,
     /// A file that is being opened: it was opened before once it is there.
     pub(super) to_remember: Option<String>,
+    /// What had the keyboard when the beat opened, until something else has it.
+    pub(super) focused_at_beat: Option<Id>,
     /// A choice of the setup that is to have the keyboard in the next frame.
     pub(super) wanted_setting: Option<&'static str>,
 }

@@ -4,11 +4,11 @@ use eframe::egui::Context;
 
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme;
+use crate::app::message::Message;
 use crate::app::message::talk::TalkMessage;
 use crate::app::message::window::Side;
-use crate::app::message::{Message, commands};
 use crate::app::panels::gpu::GpuPanel;
-use crate::app::panels::list::COMMANDS;
+use crate::app::panels::list::{self, COMMANDS, PANELS};
 use crate::app::panels::open::OpenPanel;
 use crate::app::panels::panel::Owned;
 use crate::app::panels::strip::Strip;
@@ -38,7 +38,7 @@ impl App {
     /// Opens on `input`, or where the options, the last session or the first start say.
     pub fn new(ctx: &Context, input: Option<Input>, options: &AppOptions) -> Self {
         theme::install(ctx);
-        commands::install(ctx, &COMMANDS);
+        list::install(ctx, &PANELS, &COMMANDS);
         // Its keys are commands of the table.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let mut store = Store::open(options.folder.as_deref());
@@ -91,6 +91,7 @@ impl App {
             last_time: None,
             folds: Folds::default(),
             to_remember: None,
+            focused_at_beat: None,
             wanted_setting: None,
             store: {
                 store.kept.has_started = true;
@@ -141,6 +142,9 @@ impl App {
                 self.open_lesson(ctx, index, Some(position));
             }
             _ => {}
+        }
+        if options.is_solved {
+            self.solve(ctx);
         }
         if options.is_presenting {
             self.carry_out(ctx, Message::Talk(TalkMessage::Here));

@@ -64,6 +64,7 @@ impl App {
     /// The stage follows the beat.
     pub(super) fn show_beat(&mut self, ctx: &Context) {
         self.remember();
+        self.focused_at_beat = ctx.memory(|memory| memory.focused());
         let Some(lesson) = &self.lesson else { return };
         self.store.kept.lesson = lesson.index();
         let scene = lesson.work.scene.clone();
@@ -166,13 +167,17 @@ impl App {
             }
             LessonMessage::Check => {
                 lesson.grade();
+                self.show_built(ctx);
                 self.remember();
             }
             LessonMessage::GiveUp if lesson.is_asking() => {
                 lesson.reveal();
                 self.show_answer(ctx);
             }
-            LessonMessage::GiveUp => lesson.solve_build(),
+            LessonMessage::GiveUp => {
+                lesson.solve_build();
+                self.show_built(ctx);
+            }
             LessonMessage::Restore => {
                 let scene = lesson.beat().scene_at(lesson.position.is_revealed).clone();
                 lesson.work.scene = scene.clone();
@@ -201,6 +206,26 @@ impl App {
                 self.lesson = None;
                 self.store.kept.lesson = None;
             }
+        }
+    }
+
+    /// Settings that were built are a run, which the stage shows from then on.
+    fn show_built(&mut self, ctx: &Context) {
+        if let Some(scene) = self.lesson.as_mut().and_then(OpenLesson::take_built_scene) {
+            self.try_scene(ctx, scene);
+        }
+    }
+
+    /// Does what the beat asks for beside its question.
+    pub(super) fn solve(&mut self, ctx: &Context) {
+        let Some(lesson) = &mut self.lesson else { return };
+        if lesson.build().is_some() {
+            lesson.solve_build();
+            self.show_built(ctx);
+        }
+        let Some(lesson) = &self.lesson else { return };
+        if lesson.beat().change.is_some() {
+            self.lesson_message(ctx, LessonMessage::ShowWay);
         }
     }
 

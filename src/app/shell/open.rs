@@ -54,6 +54,8 @@ pub struct AppOptions {
     pub lesson: Option<(usize, Position)>,
     /// A lesson of one's own, by its path, in place of one of the program's.
     pub own_lesson: Option<(std::path::PathBuf, Position)>,
+    /// The change or the build of the lesson's beat is made, as its "Show me" makes it.
+    pub is_solved: bool,
     /// A folder of lessons, whose list is shown.
     pub lesson_folder: Option<std::path::PathBuf>,
     pub is_presenting: bool,
@@ -80,6 +82,7 @@ impl Default for AppOptions {
             theme: None,
             lesson: None,
             own_lesson: None,
+            is_solved: false,
             lesson_folder: None,
             is_presenting: false,
             tour: false,

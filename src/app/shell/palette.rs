@@ -118,7 +118,7 @@ const SETUP: &str = "Setup";
 const QUESTION: &str = "Question";
 
 /// Other words for what has a name and is no panel.
-const ALSO: [(&str, &str); 11] = [
+const ALSO: [(&str, &str); 15] = [
     ("The first two minutes again", "tutorial, tour, introduction"),
     ("Keys", "shortcuts, keyboard, help"),
     ("All commands", "palette, search"),
@@ -130,6 +130,10 @@ const ALSO: [(&str, &str); 11] = [
     ("Precision", "dtype, f16, bf16, half"),
     ("Chip", "gpu, hardware, SRAM budget"),
     ("Sliding window", "mask, local attention"),
+    ("Scale of the scores", "temperature, 1/sqrt(d)"),
+    ("Where K comes from", "Q for K, symmetric"),
+    ("Logits of the sinks", "learned sinks, attention sink"),
+    ("Bias", "additive mask"),
 ];
 
 /// The rows that match, the closest first.
@@ -309,6 +313,10 @@ mod tests {
             ("gqa", "Key/value head"),
             ("tutorial", "The first two minutes again"),
             ("tile size", "Block sizes"),
+            ("split-kv", "Algorithm: split-kv"),
+            ("lazy", "Algorithm: flash2-lazy"),
+            ("Flash-Decoding", "Algorithm: split-kv"),
+            ("two-kernel", "Algorithm: two-kernel-backward"),
         ] {
             assert_eq!(first(text), name, "{text}");
         }

@@ -6,7 +6,8 @@ use crate::app::message::talk::TalkMessage;
 use crate::app::run::link::Landing;
 use crate::app::run::selection::Selection;
 use crate::app::shell::app::App;
-use crate::app::state::talk::{Before, Talk, Vote};
+use crate::app::state::lesson::Of;
+use crate::app::state::talk::{Before, StageBefore, Talk, Vote};
 use crate::playback::lesson::{At, Position};
 
 impl App {
@@ -21,6 +22,7 @@ impl App {
                     ..Talk::default()
                 });
                 self.end_tour();
+                show_hover_texts(ctx, false);
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
                 if message == TalkMessage::FromStart
                     && let Some(lesson) = &mut self.lesson
@@ -31,6 +33,7 @@ impl App {
             }
             (TalkMessage::Stop, Some(talk)) => {
                 let before = talk.before.take();
+                show_hover_texts(ctx, true);
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(false));
                 self.talk = None;
                 before.into_iter().for_each(|before| self.stand_as_before(ctx, before));
@@ -42,6 +45,8 @@ impl App {
                 let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
                 talk.vote = (choices > 0).then(|| Vote::new(choices));
             }
+            (TalkMessage::Spotlight, Some(talk)) => talk.has_spotlight ^= true,
+            (TalkMessage::BothLanguages, Some(talk)) => talk.has_both_languages ^= true,
             (TalkMessage::Return, Some(_)) => self.show_beat(ctx),
             _ => {}
         }
@@ -49,26 +54,67 @@ impl App {
 
     fn before(&self, ctx: &Context) -> Before {
         let Selection { query, key } = self.selection;
-        Before {
-            kept: self.document.kept(),
+        let stage = self.document.scene().map(|_| StageBefore {
+            kept: (!self.document.is_opening()).then(|| self.document.kept()),
             landing: Landing { at: Some(At::Step(self.player.cursor())), row: Some(query), key },
             distance: self.view.distance,
             is_comparing: self.view.compare.is_open,
-            zoom: ctx.zoom_factor(),
+            compared: self.view.compare.choices(),
+            mark: self.document.mark(),
+            side: self.side,
+            hides_figure: self.hides_figure,
             beat: self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)),
-        }
+        });
+        Before { zoom: ctx.zoom_factor(), stage }
     }
 
-    /// The stage is given back as it was; a lesson that went on stays where it came to, with its own stage.
+    /// The beat and the stage are given back as they were, whatever was shown meanwhile.
     fn stand_as_before(&mut self, ctx: &Context, before: Before) {
         ctx.set_zoom_factor(before.zoom);
-        if self.lesson.as_ref().map(|lesson| (lesson.of.clone(), lesson.position)) != before.beat {
-            return;
+        let Some(stage) = before.stage else { return };
+        self.go_back_to(ctx, stage.beat);
+        match stage.kept {
+            Some(kept) => {
+                if let Some(landing) = self.document.put_back(ctx, kept, stage.landing) {
+                    self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+                }
+            }
+            None => self.show_beat(ctx),
         }
-        self.view.stand_at(before.distance);
-        self.view.compare.is_open = before.is_comparing;
-        if let Some(landing) = self.document.put_back(ctx, before.kept, before.landing) {
-            self.document.land(ctx, &landing, &mut self.player, &mut self.selection);
+        self.view.stand_at(stage.distance);
+        if stage.is_comparing {
+            self.view.compare.open(stage.compared);
+        }
+        self.document.set_mark(stage.mark);
+        (self.side, self.hides_figure) = (stage.side, stage.hides_figure);
+    }
+
+    /// Opens the lesson again where another one is open by now.
+    fn go_back_to(&mut self, ctx: &Context, beat: Option<(Of, Position)>) {
+        let Some((of, position)) = beat else {
+            self.remember();
+            (self.lesson, self.store.kept.lesson) = (None, None);
+            return;
+        };
+        match (&mut self.lesson, of) {
+            // In another language it may be another file.
+            (Some(lesson), of) if lesson.key == of.kept_as() => {
+                if lesson.position != position {
+                    lesson.go(position);
+                }
+                self.remember();
+            }
+            (_, Of::BuiltIn(entry)) => self.open_entry(ctx, entry, Some(position)),
+            (_, Of::File(path)) => self.open_own_lesson(ctx, path, Some(position)),
         }
     }
+}
+
+/// Texts that come up under the pointer would lie over a picture that is projected: while it is, none waits to come.
+fn show_hover_texts(ctx: &Context, shows: bool) {
+    let usual = egui::style::Interaction::default();
+    let (delay, grace) = if shows { (usual.tooltip_delay, usual.tooltip_grace_time) } else { (f32::MAX, 0.0) };
+    ctx.all_styles_mut(|style| {
+        (style.interaction.tooltip_delay, style.interaction.tooltip_grace_time) = (delay, grace);
+    });
 }

@@ -22,6 +22,7 @@ use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::returning::returning;
+use crate::app::state::talk::Talk;
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
@@ -43,8 +44,8 @@ impl App {
             Message::Slower => self.apply(Command::SetSpeed(self.player.speed() / 2.0)),
             Message::Change(settings) => self.document.change(ctx, *settings),
             Message::Algorithm(index) => {
-                if let Some(algorithm) = algorithm::ALL.get(index) {
-                    let settings = Settings { algorithm: (*algorithm).clone(), ..self.document.wanted().clone() };
+                if let Some(algorithm) = algorithm::of_program().nth(index) {
+                    let settings = Settings { algorithm: algorithm.clone(), ..self.document.wanted().clone() };
                     self.document.change(ctx, settings);
                 }
             }
@@ -151,7 +152,7 @@ impl App {
 
     /// Opens a panel where it stands.
     pub(super) fn show_panel(&mut self, ctx: &Context, id: &'static str) {
-        match list::by_id(id).map(|panel| panel.home) {
+        match list::by_id(ctx, id).map(|panel| panel.home) {
             Some(Home::Right) => {
                 self.tab = id;
                 self.unfold(ctx, Edge::Right);
@@ -223,6 +224,8 @@ impl App {
         if egui::Popup::is_any_open(ctx) {
             egui::Popup::close_all(ctx);
         } else if self.overlay.take().is_some() || self.view.close_top() {
+        } else if self.talk.as_ref().is_some_and(Talk::is_lit) {
+            self.carry_out(ctx, Message::Talk(TalkMessage::Spotlight));
         } else if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
             self.carry_out(ctx, Message::Talk(TalkMessage::Vote));
         } else if self.talk.is_some() {
@@ -330,7 +333,7 @@ impl App {
     }
 
     /// The place on screen, as a link names it.
-    pub(super) fn place(&self) -> Option<Link> {
+    pub fn place(&self) -> Option<Link> {
         let place = self.document.origin().with(self.document.wanted());
         Some(Link {
             at: Some(self.player.cursor()),

@@ -5,10 +5,11 @@ use eframe::egui::{self, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use crate::app::ink::draw;
 use crate::app::ink::float::titled;
+use crate::app::ink::focus;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::window::{Arrangement, Edge, Side};
 use crate::app::message::{Message, commands};
-use crate::app::panels::list::{self, PANELS};
+use crate::app::panels::list;
 use crate::app::panels::panel::Home;
 use crate::app::panels::{bytes, lesson, row_numbers, setup, what_if};
 use crate::app::shell::app::App;
@@ -38,7 +39,7 @@ const FOLDED: f32 = 32.0;
 
 impl App {
     /// Beside a lesson that is followed the left side stays.
-    fn is_folded(&self, ctx: &Context, edge: Edge) -> bool {
+    pub(super) fn is_folded(&self, ctx: &Context, edge: Edge) -> bool {
         let width = ctx.content_rect().width();
         match edge {
             Edge::Left if self.is_setup_crowded(width) => true,
@@ -106,6 +107,7 @@ impl App {
                 heads(ui, self.side, messages);
                 (setup::PANEL.show)(ui, &mut self.drawn(look, messages));
                 self.wanted_setting = None;
+                focus::follow(ui);
             });
         });
         side.keep(ui, shown.response.rect, &mut self.store.kept.widths);
@@ -138,7 +140,10 @@ impl App {
         let shown = panel.show(ui, |ui| {
             let Some(look) = look else { return };
             let corner = ui.max_rect().right_top() - egui::vec2(20.0, 2.0);
-            ScrollArea::vertical().show(ui, |ui| self.row_and_tables(ui, look, messages));
+            ScrollArea::vertical().show(ui, |ui| {
+                self.row_and_tables(ui, look, messages);
+                focus::follow(ui);
+            });
             let place = egui::Rect::from_min_size(corner, egui::vec2(20.0, 20.0));
             ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| fold(ui, Edge::Right, ">", messages));
         });
@@ -154,14 +159,14 @@ impl App {
             // Five names in one line.
             ui.spacing_mut().button_padding.x = 6.0;
             ui.spacing_mut().item_spacing.x = 2.0;
-            for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Right) {
+            for panel in stage::of_home(ui.ctx(), Home::Right) {
                 let response = ui.selectable_label(panel.id == self.tab, tr(ui.ctx(), panel.title));
                 if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {
                     messages.push(panel.opens.clone());
                 }
             }
         });
-        if let Some(panel) = list::by_id(self.tab) {
+        if let Some(panel) = list::by_id(ui.ctx(), self.tab) {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));
         }
     }
@@ -169,7 +174,7 @@ impl App {
     /// The panels that were asked for, the latest first. What is not seen takes in what its worker has found.
     fn on_demand(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         let seen: Vec<_> = self.view.seen().collect();
-        let mut panels: Vec<_> = stage::of_home(Home::OnDemand).collect();
+        let mut panels: Vec<_> = stage::of_home(ui.ctx(), Home::OnDemand).collect();
         panels.sort_by_key(|panel| seen.iter().position(|id| *id == panel.id));
         for panel in panels {
             (panel.show)(ui, &mut self.drawn(Some(look), messages));
@@ -187,7 +192,7 @@ impl App {
             self.on_demand(ui, look, messages);
             self.covered(ui, messages);
             self.view.benches = (ui.available_height() / BENCH_HEIGHT) as usize;
-            let seen: Vec<_> = self.view.seen().filter_map(list::by_id).collect();
+            let seen: Vec<_> = self.view.seen().filter_map(|id| list::by_id(ui.ctx(), id)).collect();
             let gap = 4.0 * theme::SPACE;
             let height = (ui.available_height() + gap) / seen.len().max(1) as f32 - gap;
             for (n, panel) in seen.into_iter().enumerate() {
@@ -210,7 +215,7 @@ impl App {
 
     /// The names of what was asked for and has no room now; each brings it back.
     fn covered(&self, ui: &mut Ui, messages: &mut Vec<Message>) {
-        let covered: Vec<_> = self.view.covered().filter_map(list::by_id).collect();
+        let covered: Vec<_> = self.view.covered().filter_map(|id| list::by_id(ui.ctx(), id)).collect();
         if covered.is_empty() {
             return;
         }
@@ -233,7 +238,7 @@ fn sized(ui: &Ui, id: &'static str, least: f32, most: f32) -> SizedSide {
 /// Setup or lesson: which of them the left side shows.
 fn heads(ui: &mut Ui, side: Side, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
-        for panel in PANELS.into_iter().filter(|panel| panel.home == Home::Left).rev() {
+        for panel in stage::of_home(ui.ctx(), Home::Left).rev() {
             let response = ui.selectable_label(panel.opens == Message::Side(side), tr(ui.ctx(), panel.title));
             if response.on_hover_text(commands::tooltip(ui.ctx(), &panel.opens)).clicked() {
                 messages.push(panel.opens.clone());

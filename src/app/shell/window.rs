@@ -1,13 +1,14 @@
 //! One frame of the window, from top to bottom. What panels ask for is carried out at the end.
 
-use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
+use eframe::egui::{self, Context, Event, FocusDirection, Frame, Key, Margin, Modifiers, Panel, Ui};
 
+use crate::app::ink::focus;
 use crate::app::ink::motion::{self, Motion};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TourMessage;
-use crate::app::message::window::{Overlay, Side};
+use crate::app::message::window::{Edge, Overlay, Side};
 use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
@@ -40,6 +41,7 @@ impl App {
         let ctx = ui.ctx().clone();
         let mut messages = Vec::new();
         self.type_answer(&ctx);
+        self.tab_into_beat(&ctx);
         if self.talk.as_ref().is_none_or(|talk| talk.vote.is_none()) {
             self.keys(&ctx, &mut messages);
         }
@@ -72,6 +74,7 @@ impl App {
             self.panels(ui, &mut messages);
         }
         self.overlay(ui, &mut messages);
+        focus::ring(ui);
         // A vote has the number keys first.
         if self.talk.as_ref().is_some_and(|talk| talk.vote.is_some()) {
             self.keys(&ctx, &mut messages);
@@ -107,6 +110,30 @@ impl App {
             lesson.begin_answer();
             lesson.work.typed.push_str(&typed);
             click::focus(ctx, &lesson.work.typed);
+        }
+    }
+
+    /// The first Tab after a beat has opened leads to what it asks, and so does one while nothing has the keyboard: the
+    /// bar, the transport and the steps before it have their keys.
+    fn tab_into_beat(&mut self, ctx: &Context) {
+        let focused = ctx.memory(|memory| memory.focused());
+        self.focused_at_beat.take_if(|at_beat| Some(*at_beat) != focused);
+        let is_free = self.overlay.is_none() && self.talk.is_none() && !egui::Popup::is_any_open(ctx);
+        if !is_free || self.side != Side::Lesson || self.is_folded(ctx, Edge::Left) {
+            return;
+        }
+        let is_tab = |event: &Event| {
+            matches!(event, Event::Key { key: Key::Tab, pressed: true, modifiers: Modifiers::NONE, .. })
+        };
+        let (Some(lesson), true) = (&mut self.lesson, ctx.input(|input| input.events.iter().any(is_tab))) else {
+            return;
+        };
+        if focused.is_none() || self.focused_at_beat.take().is_some() {
+            ctx.memory_mut(|memory| {
+                focused.iter().for_each(|id| memory.surrender_focus(*id));
+                memory.move_focus(FocusDirection::None);
+            });
+            lesson.takes_keyboard = true;
         }
     }
 
@@ -150,6 +177,7 @@ impl App {
     fn keep(&mut self, ctx: &Context) {
         if !self.document.is_busy() {
             let moment = Moment { settings: self.document.wanted().clone(), selection: self.selection };
+            self.view.compare.remember(&moment.settings.algorithm);
             self.history.see(self.document.source_arc(), moment);
             self.store.kept.session = self.place().filter(Link::has_input);
             if !self.is_view_busy() {

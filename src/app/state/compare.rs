@@ -11,10 +11,14 @@ use crate::app::run::pair::{Choices, Other, Rescales};
 use crate::app::run::scene::FinishedRun;
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
+use crate::schedule::{Algorithm, algorithm};
 use crate::sentence::Sentence;
 
 /// Which A, and what B is asked to be.
 type PairKey = (u64, Settings);
+
+/// Texts of one's own that are listed.
+const MOST_OPENED: usize = 8;
 
 /// What a worker gave.
 pub struct Made {
@@ -43,6 +47,8 @@ pub struct Compare {
     /// Only to be looked at, from afar: names, maps and meters.
     pub is_bare: bool,
     choices: Choices,
+    /// Texts that are none of the program's and were run, the latest first.
+    opened: Vec<Algorithm>,
     lock: Lock,
     made: Latest<PairKey, Made>,
     /// Something else was asked for since the last frame.
@@ -64,6 +70,21 @@ impl Compare {
 
     pub fn choices(&self) -> Choices {
         self.choices.clone()
+    }
+
+    /// A text that is run: B can be it from now on, as it was read last.
+    pub fn remember(&mut self, text: &Algorithm) {
+        if algorithm::is_of_program(text) || self.opened.first() == Some(text) {
+            return;
+        }
+        self.opened.retain(|known| known.name() != text.name());
+        self.opened.insert(0, text.clone());
+        self.opened.truncate(MOST_OPENED);
+    }
+
+    /// The texts that were opened.
+    pub fn opened(&self) -> impl Iterator<Item = &Algorithm> {
+        self.opened.iter()
     }
 
     pub fn set_lock(&mut self, lock: Lock) {

@@ -1,18 +1,36 @@
 //! A talk that is being held, what it gives back at its end, and the votes of the class.
 
+use crate::app::message::window::Side;
 use crate::app::run::document::OpenInput;
+use crate::app::run::lesson_file;
 use crate::app::run::link::Landing;
-use crate::app::state::lesson::Of;
-use crate::playback::lesson::{Distance, Position};
+use crate::app::run::pair::Choices;
+use crate::app::run::selection::RowMark;
+use crate::app::state::lesson::{Of, OpenLesson};
+use crate::files;
+use crate::playback::lesson::{Distance, Language, Lesson, Position};
+
+/// What was on screen before a talk.
+#[derive(Clone, Debug)]
+pub struct Before {
+    pub zoom: f32,
+    /// Nothing yet, where the program began with the talk: there the stage stays where the talk came to.
+    pub stage: Option<StageBefore>,
+}
 
 /// The stage as it was before a talk.
 #[derive(Clone, Debug)]
-pub struct Before {
-    pub kept: OpenInput,
+pub struct StageBefore {
+    /// `None` while an input was on its way: the beat has it.
+    pub kept: Option<OpenInput>,
     pub landing: Landing,
     pub distance: Distance,
     pub is_comparing: bool,
-    pub zoom: f32,
+    /// The other run of a comparison.
+    pub compared: Choices,
+    pub mark: RowMark,
+    pub side: Side,
+    pub hides_figure: bool,
     /// The beat of the lesson that was open.
     pub beat: Option<(Of, Position)>,
 }
@@ -23,6 +41,10 @@ pub struct Talk {
     pub is_blank: bool,
     pub has_notes: bool,
     pub vote: Option<Vote>,
+    pub has_spotlight: bool,
+    pub has_both_languages: bool,
+    /// The lesson in the other language, once it was asked for.
+    pub second: SecondText,
     /// Seconds of the clock at which it began.
     pub began: f64,
     pub before: Option<Before>,
@@ -32,6 +54,42 @@ pub struct Talk {
     pub is_over: bool,
     /// What the person made of the size, as a factor.
     pub scale: f32,
+}
+
+impl Talk {
+    /// The spotlight is seen.
+    pub fn is_lit(&self) -> bool {
+        self.has_spotlight && !self.is_blank && !self.is_over
+    }
+}
+
+/// What a lesson says in the other language: read once, said anew at each beat.
+#[derive(Clone, Debug, Default)]
+pub struct SecondText {
+    read: Option<((Of, Language), Option<Lesson>)>,
+    said: Option<(Position, Option<String>)>,
+}
+
+impl SecondText {
+    /// What `open`, which is on screen in another language, says here in `language`; `None` where it is not written in it.
+    pub fn said(&mut self, open: &OpenLesson, language: Language) -> Option<&str> {
+        let key = (open.of.clone(), language);
+        if self.read.as_ref().is_none_or(|(known, _)| *known != key) {
+            let lesson = match &open.of {
+                Of::BuiltIn(entry) => entry.lesson(language).ok(),
+                Of::File(path) => {
+                    let other = files::lesson_in(path, language.code()).filter(|other| other != path);
+                    other.and_then(|other| lesson_file::read(&other).ok())
+                }
+            };
+            (self.read, self.said) = (Some((key, lesson)), None);
+        }
+        if self.said.as_ref().is_none_or(|(at, _)| *at != open.position) {
+            let lesson = self.read.as_ref().and_then(|(_, lesson)| lesson.as_ref());
+            self.said = Some((open.position, lesson.and_then(|lesson| open.said_in(lesson))));
+        }
+        self.said.as_ref().and_then(|(_, said)| said.as_deref())
+    }
 }
 
 /// A vote of the class: counts by choice, one row for each round.

@@ -36,7 +36,10 @@ pub fn fill(ctx: &Context, english: &str, values: &[&dyn std::fmt::Display]) -> 
 
 /// A sentence in the language on screen.
 pub fn say(ctx: &Context, sentence: &Sentence) -> String {
-    let language = language(ctx);
+    say_in(language(ctx), sentence)
+}
+
+pub fn say_in(language: Language, sentence: &Sentence) -> String {
     sentence.say(&|pattern| in_language(language, pattern))
 }
 

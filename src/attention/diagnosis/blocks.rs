@@ -21,10 +21,11 @@ pub enum Slip {
     FirstBlockTwice,
     PartsAveraged,
     PartsBySums,
+    TornTile,
 }
 
 /// Each by its name, what it is, and the text of the program that has it.
-pub const SLIPS: [(Slip, &str, &str, Option<&str>); 10] = [
+pub const SLIPS: [(Slip, &str, &str, Option<&str>); 11] = [
     (
         Slip::OutputKept,
         "output-not-rescaled",
@@ -60,6 +61,12 @@ pub const SLIPS: [(Slip, &str, &str, Option<&str>); 10] = [
         "the outputs of all blocks are merged by their sums, without their maxima",
         None,
     ),
+    (
+        Slip::TornTile,
+        "torn-tile",
+        "half of the rows of each block of V are those of the block before, as without a barrier behind the load",
+        Some("flash2/drop-barrier"),
+    ),
 ];
 
 /// Row `i` by a loop over blocks of `size` keys; `None` where one block is all there is, or the slip has nothing to act on.
@@ -90,6 +97,7 @@ fn online(head: &Head<f64>, i: usize, scores: &[f64], size: usize, slip: Slip) -
         Slip::FirstBlockTwice => starts.insert(1, 0),
         _ => {}
     }
+    let mut is_first = true;
     for start in starts {
         let block = &scores[start..(start + size).min(scores.len())];
         let padding = if slip == Slip::PaddingCounts { size - block.len() } else { 0 };
@@ -117,10 +125,26 @@ fn online(head: &Head<f64>, i: usize, scores: &[f64], size: usize, slip: Slip) -
         let weights: Vec<f64> =
             block.iter().map(|s| if *s == f64::NEG_INFINITY { 0.0 } else { (s - m_new).exp() }).collect();
         l = of_l * l + weights.iter().sum::<f64>() + padding as f64 * (-m_new).exp();
-        o.iter_mut().zip(weigh(head, i, start, &weights)).for_each(|(o, added)| *o = of_o * *o + added);
-        m = m_new;
+        let added = match slip {
+            Slip::TornTile if !is_first => weigh_torn(head, i, start, &weights, size),
+            _ => weigh(head, i, start, &weights),
+        };
+        o.iter_mut().zip(added).for_each(|(o, added)| *o = of_o * *o + added);
+        (m, is_first) = (m_new, false);
     }
     Told { o: o.into_iter().map(|o| if l == 0.0 { o } else { o / l }).collect(), lse: m + l.ln() }
+}
+
+/// As [`weigh`], of a block that is not the row's first: its keys from half of `size` on have the values of the block before.
+fn weigh_torn(head: &Head<f64>, i: usize, start: usize, weights: &[f64], size: usize) -> Vec<f64> {
+    let mut o = vec![0.0; head.v.ncols()];
+    for (n, p) in weights.iter().enumerate().filter(|(_, p)| **p != 0.0) {
+        let key = start + n;
+        let read = if n >= size.div_ceil(2) { key - size } else { key };
+        let p = p * head.dropout_factor(i, key);
+        o.iter_mut().zip(head.v.row(read)).for_each(|(o, v)| *o += p * v);
+    }
+    o
 }
 
 fn of_parts(head: &Head<f64>, i: usize, scores: &[f64], size: usize, slip: Slip) -> Told {

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::names::Role;
 use super::packed::{self, Packed};
 use super::paged;
-use super::told::Fact;
+use super::told::{Fact, GradSource};
 use super::word::Word;
 use super::{Input, Reading, about, appended, modifiers, understood};
 use crate::attention::{Diagonal, Pages, Problem, Shape};
@@ -301,6 +301,8 @@ impl Making<'_> {
             );
         }
         input.d_o = Some(tensor);
+        input.told.grad = Some(GradSource::Array);
+        input.told.by_file(Fact::Grad);
         Ok(())
     }
 
@@ -351,12 +353,13 @@ impl Making<'_> {
     /// dSinks that someone else computed, one number for each query head.
     fn own_gradient_of_sinks(&mut self, at: usize, input: &mut Input) {
         let heads = input.problem.shape.heads;
-        let found = self.held.header(at).ok().filter(|(element, _)| element.is_float());
-        let fitting = found.filter(|(_, shape)| shape.iter().filter(|size| **size != 1).all(|size| *size == heads));
-        let values = fitting.and_then(|_| self.held.numbers(at, false, &mut self.budget).ok());
+        let element = self.number_kind(at).ok().filter(|element| element.is_float());
+        let shape = element.and_then(|_| self.held.header(at).ok()).map(|(_, shape)| shape);
+        let fitting = shape.filter(|shape| shape.iter().filter(|size| **size != 1).all(|size| *size == heads));
+        let values = fitting.and_then(|_| self.held.numbers(at, self.how.bf16_bits, &mut self.budget).ok());
         let values = values.filter(|values| values.len() == heads && input.problem.sinks.is_some());
-        match values.zip(self.held.header(at).ok()).filter(|_| input.about.d_sinks.is_none()) {
-            Some((values, (element, _))) => {
+        match values.zip(element).filter(|_| input.about.d_sinks.is_none()) {
+            Some((values, element)) => {
                 input.about.d_sinks = Some(values.into_iter().collect());
                 input.told.gradients.push(element.name());
             }
@@ -375,7 +378,7 @@ impl Making<'_> {
             1 => (problem.shape.kv_heads, &problem.k),
             _ => (problem.shape.kv_heads, &problem.v),
         };
-        let (element, _) = self.held.header(at).ok()?;
+        let element = self.number_kind(at).ok()?;
         element.is_float().then_some(())?;
         let packed = input.packed.clone();
         let sequences = packed.as_ref().map(|packed| if n == 0 { &packed.queries[..] } else { &packed.keys[..] });
@@ -387,7 +390,7 @@ impl Making<'_> {
     fn fitting_output(&mut self, at: usize, input: &Input) -> Result<Option<(Array4<f64>, Element)>, InputError> {
         let Shape { batch, heads, n_q, d_v, .. } = input.problem.shape;
         // What cannot be read is no reason to refuse the input.
-        let Ok((element, shape)) = self.held.header(at) else { return Ok(None) };
+        let (Ok(element), Ok((_, shape))) = (self.number_kind(at), self.held.header(at)) else { return Ok(None) };
         let count = shape.iter().fold(1usize, |count, &size| count.saturating_mul(size));
         let sequences = input.packed.as_ref().map(|packed| packed.queries.as_slice());
         let wanted = match sequences {
@@ -397,7 +400,7 @@ impl Making<'_> {
         if count != wanted.iter().product::<usize>() || !(element.is_float()) {
             return Ok(None);
         }
-        let array = self.held.numbers(at, false, &mut self.budget)?;
+        let array = self.held.numbers(at, self.how.bf16_bits, &mut self.budget)?;
         let tensor = [input.layout, Layout::Bhnd, Layout::Bnhd, Layout::Bnd]
             .into_iter()
             .filter_map(|layout| layout.lift("O", array.clone(), Some(heads)).ok())

@@ -52,7 +52,7 @@ pub use layout::Layout;
 pub use npz::{read_named, read_one_of};
 pub use own_output::{OwnOutput, judged_gradients, judged_sinks};
 pub use packed::{Packed, diagonals};
-pub use told::{By, Fact, MaskKind, Told};
+pub use told::{By, Fact, GradSource, MaskKind, Told};
 pub use understood::Understood;
 pub use varlen::Varlen;
 

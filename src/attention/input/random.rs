@@ -14,7 +14,7 @@ use super::Input;
 use super::budget::{BUDGET, Budget};
 use super::element::Element;
 use super::error::InputError;
-use crate::attention::{Problem, Shape};
+use crate::attention::{Pages, Problem, Shape};
 use crate::number;
 use crate::sentence::Sentence;
 
@@ -108,6 +108,21 @@ fn normal(shape: [usize; 4], seed: u64, stream: u64) -> Array4<f64> {
         let x: f64 = rng.sample(StandardNormal);
         f64::from(x as f32)
     })
+}
+
+/// Pages of a cache that was in use for a while: so many keys of each sequence in pages of `size`, which lie anywhere in the
+/// pool. The same for the same sizes: the key is of ones, the stream 5.
+pub fn pages(lengths: &[usize], size: usize) -> Pages {
+    let counts: Vec<usize> = lengths.iter().map(|keys| keys.div_ceil(size)).collect();
+    let pool = counts.iter().sum();
+    let mut numbers: Vec<usize> = (0..pool).collect();
+    let mut rng = ChaCha8Rng::from_seed([1; 32]);
+    rng.set_stream(5);
+    // Fisher and Yates, from the last.
+    (1..pool).rev().for_each(|at| numbers.swap(at, rng.random_range(0..=at)));
+    let mut numbers = numbers.into_iter();
+    let table = counts.iter().map(|&count| numbers.by_ref().take(count).collect()).collect();
+    Pages { pool, size, table, width: counts.into_iter().max().unwrap_or(0) }
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub enum Fact {
     /// Queries in place of the keys.
     Keys,
     Dropout,
+    /// The gradient of the output.
+    Grad,
     Layout,
 }
 
@@ -37,6 +39,17 @@ pub enum Fact {
 pub enum By {
     File,
     Option,
+}
+
+/// Where the gradient of the output is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GradSource {
+    /// An array.
+    Array,
+    Ones,
+    /// By this seed.
+    Random(u64),
 }
 
 /// What an array of a file was taken for.
@@ -61,6 +74,8 @@ pub struct Told {
     pub facts: BTreeMap<Fact, By>,
     pub mask: Option<MaskKind>,
     pub bias: Option<MaskKind>,
+    /// Where the gradient of the output is from; where nothing says so, a text that takes one is given ones.
+    pub grad: Option<GradSource>,
     /// What the file calls the output that it holds, and its element kind.
     pub output: Option<(String, &'static str)>,
     /// The element kinds of the gradients that it holds.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::told::{By, Fact, MaskKind};
+use super::told::{By, Fact, GradSource, MaskKind};
 use super::{Input, Layout, OwnOutput, Packed};
 use crate::attention::dropout::Keep;
 use crate::attention::{Align, Diagonal, Pages, Shape, Window};
@@ -73,6 +73,9 @@ pub struct Understood {
     pub sinks: bool,
     /// The rate.
     pub dropout: Said<Option<f64>>,
+    /// Where the gradient of the output is from, of a text that takes one, or where it is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grad: Option<Said<GradSource>>,
     /// There is a keep mask, and no rate to apply it with.
     pub keep_is_unused: bool,
     pub own_output: Option<OwnOutput>,
@@ -84,6 +87,11 @@ pub struct Understood {
 impl Understood {
     /// What is understood of `input` as its problem stands; options have been applied to it.
     pub fn of(input: &Input) -> Self {
+        Self::for_text(input, false)
+    }
+
+    /// The same for a text that takes the gradient of the output, or not.
+    pub fn for_text(input: &Input, takes_gradient: bool) -> Self {
         let (problem, told) = (&input.problem, &input.told);
         let Shape { batch, heads, kv_heads, n_q, n_k, d, d_v } = problem.shape;
         let mask = &problem.mask;
@@ -118,6 +126,7 @@ impl Understood {
             alibi: problem.alibi_slopes.is_some(),
             sinks: problem.sinks.is_some(),
             dropout: input.said(Fact::Dropout, problem.dropout.as_ref().map(|dropout| dropout.rate)),
+            grad: told.grad.or(takes_gradient.then_some(GradSource::Ones)).map(|source| input.said(Fact::Grad, source)),
             keep_is_unused: input.keep.is_some() && problem.dropout.is_none(),
             own_output: OwnOutput::of(input),
             sentence: String::new(),
@@ -160,11 +169,14 @@ impl Understood {
         if input.told.facts.contains_key(&Fact::Keys) {
             clauses.push("the queries in place of the keys".into());
         }
-        clauses.push(Sentence::new("mask: {0}").and(mask_in_words(self.mask)));
+        let is_replaced = self.mask == Some(MaskKind::Padding) && self.kv_lengths.from == Some(By::Option);
+        let of_mask = if is_replaced { REPLACED } else { mask_in_words(self.mask) };
+        clauses.push(Sentence::new("mask: {0}").and(of_mask));
         if let Some(kind) = self.bias {
             clauses.push(Sentence::new("bias: {0}").and(mask_in_words(Some(kind))));
         }
         clauses.extend(self.dropout_in_words(input));
+        clauses.extend(self.grad.as_ref().map(|said| from(gradient_in_words(said.value), said.from)));
         clauses.extend(self.own_output.as_ref().map(OwnOutput::sentence));
         let joined = clauses.into_iter().reduce(|all, clause| Sentence::new("{0}, {1}").and(all).and(clause));
         Sentence::new("understood: {0}").and(joined.unwrap_or_default()).on_one_line()
@@ -285,6 +297,17 @@ fn from(what: Sentence, by: Option<By>) -> Sentence {
         Some(By::Option) => Sentence::new("{0} from the option").and(what),
     }
 }
+
+fn gradient_in_words(source: GradSource) -> Sentence {
+    match source {
+        GradSource::Array => "dO".into(),
+        GradSource::Ones => "dO of ones".into(),
+        GradSource::Random(seed) => Sentence::new("dO random by seed {0}").with(seed),
+    }
+}
+
+/// Of a mask that hides the last keys, where other key lengths were chosen.
+const REPLACED: &str = "padding from the file, replaced by the key lengths that were chosen";
 
 fn mask_in_words(kind: Option<MaskKind>) -> &'static str {
     match kind {

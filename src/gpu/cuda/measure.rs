@@ -11,13 +11,11 @@ use super::program::{Entry, Program};
 use super::session::{Buffer, Session, Trouble};
 use super::tensors::{self, Tensor, Tensors};
 use crate::attention::{Precision, Shape};
+use crate::gpu::measure::{LONGEST, RUNS, one_by_one};
 use crate::gpu::{GpuError, Measured, Refusal, Workload, ptx};
 
 /// Runs before the first that counts, and until a run is no longer cut into more pieces than it needs.
 const WARM_RUNS: usize = 12;
-const RUNS: usize = 30;
-/// No workload is measured for longer than this.
-const LONGEST: Duration = Duration::from_secs(3);
 /// Sets of tensors together fill the L2 this many times over.
 const L2_FILLS: u64 = 3;
 const MOST_SETS: u64 = 64;
@@ -29,6 +27,7 @@ impl CudaBackend {
         let shape = &workload.shape;
         shape.validate().map_err(Refusal::from)?;
         let ptx = ptx::find(workload.algorithm, workload.precision, shape.d.max(shape.d_v), false)?;
+        let ptx = if workload.deterministic { ptx.in_order() } else { ptx };
         let program = self.program(ptx).map_err(|error| Refusal::Source(error.sentence()))?;
         let program = program.in_splits(workload.splits);
         self.guarded(program.edited, |backend, session| backend.time(session, &program, workload, cancel))
@@ -65,7 +64,14 @@ impl CudaBackend {
         let (spent, warm) = (self.warm(&job, &entries, &sets)?, entries.len());
         let (times, launches) = match spent.launches == warm {
             true => (queued(&job, &entries, &sets, spent.kernel_time)?, warm),
-            false => self.one_by_one(&job, &entries, &sets)?,
+            // Cut into launches of a tenth of a second: the pauses between them are not counted.
+            false => one_by_one(|at| {
+                let mut spent = Spent::default();
+                for entry in &entries {
+                    self.stage(&job, entry, sets[at % sets.len()].1, &mut spent)?;
+                }
+                Ok::<_, Trouble>((spent.kernel_time, spent.launches))
+            })?,
         };
         let device_bytes = sets.iter().map(|(tensors, _)| tensors.bytes()).sum();
         let (kernel, variant) = (program.file, program.name.to_owned());
@@ -85,28 +91,6 @@ impl CudaBackend {
             }
         }
         Ok(spent)
-    }
-
-    /// Times of runs that are cut into launches of a tenth of a second: the pauses between them are not counted.
-    fn one_by_one(
-        &mut self,
-        job: &Job<'_>,
-        entries: &[Entry],
-        sets: &[Set],
-    ) -> Result<(Vec<Duration>, usize), Trouble> {
-        let (mut times, mut launches, began) = (Vec::new(), 0, Instant::now());
-        for at in 0..RUNS {
-            let mut spent = Spent::default();
-            for entry in entries {
-                self.stage(job, entry, sets[at % sets.len()].1, &mut spent)?;
-            }
-            times.push(spent.kernel_time);
-            launches = spent.launches;
-            if began.elapsed() > LONGEST && times.len() >= 3 {
-                break;
-            }
-        }
-        Ok((times, launches))
     }
 }
 

@@ -55,6 +55,8 @@ pub struct CudaBackend {
     edited: HashMap<&'static str, Program>,
     /// Parts of the keys, for an algorithm that has splits.
     splits: Cell<usize>,
+    /// Takes the variants that give the same bits in every run.
+    deterministic: Cell<bool>,
     /// Why nothing runs any more.
     lost: Option<Sentence>,
     /// A launch that takes longer does not end.
@@ -100,6 +102,7 @@ impl CudaBackend {
             sources: HashMap::new(),
             edited: HashMap::new(),
             splits: Cell::new(SPLITS),
+            deterministic: Cell::new(false),
             lost: None,
             patience: HANG,
             progress: Progress::default(),
@@ -121,6 +124,7 @@ impl CudaBackend {
     ) -> Result<&'static Ptx, Refusal> {
         let Shape { n_q, n_k, d, d_v, .. } = problem.shape;
         let ptx = ptx::find(algorithm, precision, d.max(d_v), taps)?;
+        let ptx = if self.deterministic.get() { ptx.in_order() } else { ptx };
         if problem.dropout.is_some() {
             return Err(Refusal::Dropout);
         }
@@ -285,6 +289,10 @@ impl Backend for CudaBackend {
 
     fn set_splits(&self, splits: usize) {
         self.splits.set(splits);
+    }
+
+    fn set_deterministic(&self, deterministic: bool) {
+        self.deterministic.set(deterministic);
     }
 
     fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {

@@ -31,6 +31,7 @@ pub struct Attention {
     pub grad_o: u64,
     pub delta: u64,
     pub grad_q: u64,
+    pub part_q: u64,
     pub grad_k: u64,
     pub grad_v: u64,
     pub tap_m: u64,
@@ -56,7 +57,7 @@ pub struct Attention {
 }
 
 /// Bytes of the parameter: each PTX declares as many.
-pub const BYTES: usize = 272;
+pub const BYTES: usize = 280;
 
 /// The parameters that a PTX declares for an entry, on one line; `None` where it has no such entry.
 pub(super) fn declared(ptx: &str, entry: &str) -> Option<String> {
@@ -70,13 +71,13 @@ pub(super) fn of_entry(entry: &str) -> String {
     format!(".param .align 8 .b8 {entry}_param_0[{BYTES}]")
 }
 
-// 22 pointers, four 8-byte strides, nine ints, two floats, five ints. A test asks g++ for the same.
+// 23 pointers, four 8-byte strides, nine ints, two floats, five ints. A test asks g++ for the same.
 const _: () = {
     assert!(size_of::<Attention>() == BYTES && align_of::<Attention>() == 8);
-    assert!(offset_of!(Attention, tap_tiles) == 168 && offset_of!(Attention, bias_strides) == 176);
-    assert!(offset_of!(Attention, n_q) == 208 && offset_of!(Attention, right) == 240);
-    assert!(offset_of!(Attention, scale) == 244 && offset_of!(Attention, softcap) == 248);
-    assert!(offset_of!(Attention, first_block) == 252 && offset_of!(Attention, splits) == 268);
+    assert!(offset_of!(Attention, tap_tiles) == 176 && offset_of!(Attention, bias_strides) == 184);
+    assert!(offset_of!(Attention, n_q) == 216 && offset_of!(Attention, right) == 248);
+    assert!(offset_of!(Attention, scale) == 252 && offset_of!(Attention, softcap) == 256);
+    assert!(offset_of!(Attention, first_block) == 260 && offset_of!(Attention, splits) == 276);
 };
 
 /// When and where a tile was worked on: `struct TileTime`.
@@ -146,6 +147,7 @@ impl Attention {
             T::GradO => &mut self.grad_o,
             T::Delta => &mut self.delta,
             T::GradQ => &mut self.grad_q,
+            T::PartQ => &mut self.part_q,
             T::GradK => &mut self.grad_k,
             T::GradV => &mut self.grad_v,
             T::TapM => &mut self.tap_m,
@@ -178,7 +180,7 @@ mod tests {
     #[test]
     fn every_ptx_takes_one_parameter_of_this_size() {
         for ptx in ptx::all() {
-            for stage in stages::of(ptx.file()) {
+            for stage in stages::of(ptx.file(), ptx.deterministic) {
                 let declared = declared(ptx.text, stage.entry);
                 assert_eq!(declared, Some(of_entry(stage.entry)), "{}", ptx.name);
             }

@@ -23,6 +23,8 @@ pub(super) struct Program {
     /// Largest d and d_v; in half precision what every row is padded to.
     pub(super) d: usize,
     pub(super) taps: bool,
+    /// The key blocks are cut into parts of which each adds up a dQ of its own.
+    pub(super) deterministic: bool,
     pub(super) br: usize,
     pub(super) bc: usize,
     pub(super) threads: usize,
@@ -45,6 +47,7 @@ impl Program {
             precision: ptx.precision,
             d: ptx.d,
             taps: ptx.taps,
+            deterministic: ptx.deterministic,
             br: ptx.br,
             bc: ptx.bc,
             threads: ptx.threads,
@@ -82,8 +85,9 @@ impl Program {
     pub(super) fn blocks_of(&self, shape: &Shape) -> Blocks {
         let is_half = self.precision.element_bytes() == 2;
         let width = |d: usize| if is_half { self.d } else { d };
+        let splits = if self.deterministic { splits_of_gradients(shape) } else { self.splits };
         // More splits than key blocks would be empty.
-        let splits = self.splits.min(shape.n_k.div_ceil(self.bc).max(1));
+        let splits = splits.min(shape.n_k.div_ceil(self.bc).max(1));
         Blocks { br: self.br, bc: self.bc, d: width(shape.d), d_v: width(shape.d_v), splits }
     }
 
@@ -92,7 +96,7 @@ impl Program {
     }
 
     pub(super) fn stages(&self) -> &'static [Stage] {
-        stages::of(self.file)
+        stages::of(self.file, self.deterministic)
     }
 
     /// Compiles the PTX for the device, and asks the driver what each entry takes.
@@ -152,6 +156,13 @@ impl Program {
         }
         Ok(Entry { stage, function, registers, shared_bytes, blocks_per_sm })
     }
+}
+
+/// Parts of the key blocks whose programs together fill a device of 128 SMs with room for two. By the shape alone: were it by
+/// the SMs, as in flash-attention, another device would add in another order.
+fn splits_of_gradients(shape: &Shape) -> usize {
+    const PROGRAMS: usize = 256;
+    PROGRAMS.div_ceil((shape.batch * shape.kv_heads).max(1))
 }
 
 /// What a PTX says of a constant of its source, if that is above 0.

@@ -15,8 +15,8 @@ pub(super) struct Stage {
     kind: Kind,
 }
 
-/// The entry points of a kernel file, in the order in which they run.
-pub(super) fn of(file: &str) -> &'static [Stage] {
+/// The entry points of a kernel file, in the order in which they run; `deterministic`: of its variant of that name.
+pub(super) fn of(file: &str, deterministic: bool) -> &'static [Stage] {
     const fn stage(entry: &'static str, kind: Kind) -> Stage {
         Stage { entry, kind }
     }
@@ -31,6 +31,15 @@ pub(super) fn of(file: &str) -> &'static [Stage] {
         "flash2.cu" => const { &[stage("flash2", Kind::Fused)] },
         "flash2_mma.cu" => const { &[stage("flash2_mma", Kind::Fused)] },
         "split_kv.cu" => const { &[stage("split_kv_splits", Kind::Splits), stage("split_kv_combine", Kind::Combine)] },
+        "flash2_backward.cu" if deterministic => {
+            const {
+                &[
+                    stage("flash2_backward_preprocess", Kind::RowDot),
+                    stage("flash2_backward_gradients", Kind::SplitGradients),
+                    stage("flash2_backward_sum", Kind::SumOfSplits),
+                ]
+            }
+        }
         "flash2_backward.cu" => {
             const {
                 &[
@@ -96,12 +105,16 @@ mod tests {
     #[test]
     fn each_stage_is_an_entry_of_the_source_and_of_the_ptx() {
         for kernel in KERNELS.iter().filter(|kernel| kernel.backend == "cuda") {
-            let stages = of(kernel.file);
+            // A variant may have an entry more.
+            let stages = of(kernel.file, true);
             assert_eq!(kernel.source.matches("__global__ void").count(), stages.len(), "{}", kernel.file);
             for stage in stages {
                 assert!(kernel.source.contains(&format!(" {}(const ", stage.entry)), "{}", stage.entry);
-                let stem = kernel.file.trim_end_matches(".cu");
-                for ptx in ptx::all().filter(|ptx| ptx.name.split('.').next() == Some(stem)) {
+            }
+            for ptx in ptx::all().filter(|ptx| ptx.file() == kernel.file) {
+                let stages = of(kernel.file, ptx.deterministic);
+                assert_eq!(ptx.text.matches(".visible .entry ").count(), stages.len(), "{}", ptx.name);
+                for stage in stages {
                     assert!(ptx.text.contains(&format!(".entry {}(", stage.entry)), "{}", ptx.name);
                 }
             }
@@ -112,10 +125,10 @@ mod tests {
     fn a_launch_is_placed_by_blocks_heads_and_batch() {
         let launch = Launch { origin: [1, 2, 3], size: [4, 5, 6] };
         let mut parameter = Attention::default();
-        assert_eq!(of("flash2.cu")[0].place(&launch, &mut parameter), [4, 5, 6]);
+        assert_eq!(of("flash2.cu", false)[0].place(&launch, &mut parameter), [4, 5, 6]);
         assert_eq!((parameter.first_block, parameter.first_head, parameter.first_batch), (1, 2, 3));
         // Of flash1 the boxes are heads, batch entries, key blocks.
-        assert_eq!(of("flash1.cu")[0].place(&launch, &mut parameter), [1, 4, 5]);
+        assert_eq!(of("flash1.cu", false)[0].place(&launch, &mut parameter), [1, 4, 5]);
         assert_eq!((parameter.first_block, parameter.end_block), (3, 9));
         assert_eq!((parameter.first_head, parameter.first_batch), (1, 2));
     }

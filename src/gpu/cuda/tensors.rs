@@ -32,6 +32,7 @@ pub(super) enum Tensor {
     GradO,
     Delta,
     GradQ,
+    PartQ,
     GradK,
     GradV,
     TapM,
@@ -76,6 +77,9 @@ pub(super) fn sizes(shape: &Shape, program: &Program, bias: Option<&[usize]>, sl
     }
     if program.is_backward() {
         sizes.extend([(T::GradO, o), (T::Delta, bytes(&rows, 4)), (T::GradQ, q), (T::GradK, k), (T::GradV, v)]);
+    }
+    if program.deterministic {
+        sizes.push((T::PartQ, bytes(&[batch, heads, blocks.splits, n_q, blocks.d], 4)));
     }
     if program.taps {
         sizes.extend([T::TapM, T::TapL].map(|tensor| (tensor, bytes(&[batch, heads, visits, n_q], 4))));

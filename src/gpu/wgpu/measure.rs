@@ -1,7 +1,6 @@
 //! Times of WGSL kernels by the GPU's clock: warm, with sets of tensors that take turns.
 
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use ndarray::Array4;
 use rand::{RngExt, SeedableRng};
@@ -11,13 +10,11 @@ use super::compute::{Job, Spent};
 use super::memory::tensor_bytes;
 use super::{WgpuBackend, stages};
 use crate::attention::{Problem, Shape};
+use crate::gpu::measure::one_by_one;
 use crate::gpu::{GpuError, Measured, Refusal, Workload};
 
-/// Runs before the first that counts, and runs that count.
+/// Runs before the first that counts.
 const WARM_RUNS: usize = 5;
-const RUNS: usize = 30;
-/// No workload is measured for longer than this, once three runs are done.
-const LONGEST: Duration = Duration::from_secs(3);
 /// WebGPU does not say how large an L2 is: sets together are larger than any.
 const NO_CACHE_HOLDS: u64 = 256 << 20;
 const MOST_SETS: u64 = 16;
@@ -38,15 +35,10 @@ impl WgpuBackend {
         for set in sets.iter().cycle().take(WARM_RUNS) {
             self.carry_out(set)?;
         }
-        let (mut times, mut launches, began) = (Vec::new(), 0, Instant::now());
-        for set in sets.iter().cycle().take(RUNS) {
-            let Spent { kernel_time, launches: of_run, .. } = self.carry_out(set)?;
-            times.push(kernel_time);
-            launches = of_run;
-            if began.elapsed() > LONGEST && times.len() >= 3 {
-                break;
-            }
-        }
+        let (times, launches) = one_by_one(|at| {
+            let Spent { kernel_time, launches, .. } = self.carry_out(&sets[at % sets.len()])?;
+            Ok::<_, GpuError>((kernel_time, launches))
+        })?;
         let device_bytes = sets.iter().map(Job::bytes).sum();
         Ok(Measured {
             kernel: kernel.file,

@@ -4,7 +4,7 @@
 //! What is drawn is worked out from the texts, the plan and the words of the beat's own figure; of each kind of picture
 //! only that is fixed which all of its kind have.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use crate::schedule::{Algorithm, Part, Plan, Tensor, TileCounts, algorithm};
@@ -82,6 +82,32 @@ static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
 });
 
 const UNDIVIDED: &str = "Õ";
+
+impl Thing {
+    /// A tensor by its name, and anything else by the first English word for it.
+    fn name(&self) -> &str {
+        match self {
+            Name(name) => name,
+            thing => {
+                WORDS.iter().find(|(known, ..)| known == thing).and_then(|(_, words, _)| words.first()).unwrap_or(&"")
+            }
+        }
+    }
+}
+
+/// What the picture of a beat draws before its answer, by names: what [`things_named`] has of a text that names it.
+///
+/// Errors where the scene of the beat has no run.
+pub fn things_drawn(beat: &Beat, engine: &Engine) -> Result<BTreeSet<String>> {
+    let beside = beat.show.as_ref().and_then(|show| show.beside.as_deref());
+    let drawn = drawn_by(beat.picture(false), beside, beat, engine)?;
+    Ok(drawn.iter().map(|thing| thing.name().to_owned()).collect())
+}
+
+/// The things that a text names, which a picture can draw.
+pub fn things_named(text: &str) -> BTreeSet<String> {
+    words_of(text).iter().map(|thing| thing.name().to_owned()).collect()
+}
 
 /// What is wrong with the picture of a beat.
 pub(super) fn check(beat: &Beat, engine: &Engine) -> Vec<LessonError> {

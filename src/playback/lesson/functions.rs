@@ -74,7 +74,7 @@ impl Scope for Names<'_> {
             "heads" => problem.shape.heads.into(),
             "kv_head" => problem.shape.kv_head(scene.run.head()).into(),
             "kv_heads" => problem.shape.kv_heads.into(),
-            "splits" => stage.run.splits(&stage.algorithm).into(),
+            "splits" => stage.run.splits(&stage.algorithm, &problem.shape, plan).into(),
             "element_bytes" => plan.precision.element_bytes().into(),
             _ => return None,
         })

@@ -39,6 +39,7 @@ pub mod worksheet;
 
 pub use cue::{Change, Claim};
 pub use document::{MOST_BYTES, parse, parse_in};
+pub use drawn::{things_drawn, things_named};
 pub use engine::Engine;
 pub use error::{LessonError, Result};
 pub use fields::Field;

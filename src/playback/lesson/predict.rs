@@ -42,6 +42,8 @@ pub struct Hides {
     pub classes: bool,
     /// The factor of a rescale, and its formula.
     pub factor: bool,
+    /// Why a row is not like others, and what the rule for it gives.
+    pub rule: bool,
     /// The names of the steps on their strip: their order is what is asked for.
     pub steps: bool,
 }
@@ -56,8 +58,9 @@ impl Hides {
                 "bytes" => hides.bytes = true,
                 "classes" => hides.classes = true,
                 "factor" => hides.factor = true,
+                "rule" => hides.rule = true,
                 "steps" => hides.steps = true,
-                _ => return Err(field.fault("bytes, classes, factor and steps are what can be hidden")),
+                _ => return Err(field.fault("bytes, classes, factor, rule and steps are what can be hidden")),
             }
         }
         Ok(hides)

@@ -297,8 +297,9 @@ impl Stage {
 
     /// What a run of `algorithm` with this plan meets: the splits, and the heads that it is about.
     pub fn setting(&self, algorithm: &Algorithm, plan: Plan) -> Setting {
-        let (splits, heads) = (self.run.splits(algorithm), algorithm.heads(&self.input.problem.shape));
-        Setting { splits, heads, ..Setting::new(plan) }
+        let shape = self.input.problem.shape;
+        let (splits, heads) = (self.run.splits(algorithm, &shape, &plan), algorithm.heads(&shape));
+        Setting { splits, heads, arrival: self.run.arrival(algorithm), ..Setting::new(plan) }
     }
 }
 

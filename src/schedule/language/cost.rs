@@ -206,6 +206,8 @@ impl Adder<'_> {
                 self.writes(*name, *shape);
                 self.cost.other += self.elements(*shape);
             }
+            // Nothing is moved: a copy comes late, which was counted when it began.
+            Action::Tear { .. } => {}
             Action::Rename { name, from, .. } => self.alias.push((*name, *from)),
             Action::Assign { name, value } => {
                 self.value(value);

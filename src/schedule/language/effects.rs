@@ -23,6 +23,7 @@ impl Effects {
     /// The effects of `line` when the statements of which `held` has the bit are carried out.
     pub fn of(algorithm: &Algorithm, line: &Line, held: u32) -> Self {
         let whole_rows = if line.axes().has(Axis::J) { whole_rows(algorithm, line.kernel) } else { Names::default() };
+        let torn = torn(algorithm, line.kernel);
         let mut effects = Self::default();
         let statements = line.statements.iter().enumerate().filter(|(n, _)| held >> n & 1 == 1);
         for (_, statement) in statements {
@@ -31,7 +32,8 @@ impl Effects {
             match &statement.action {
                 Action::Load { tensor, .. } => {
                     effects.hbm_read = Some(*tensor).filter(|&tensor| !is_input(tensor));
-                    effects.write(Names::of(algorithm.tensors[*tensor].id), whole_rows);
+                    // Of what it takes the place of something is read again where the block is torn.
+                    effects.write(Names::of(algorithm.tensors[*tensor].id), whole_rows.with(torn));
                 }
                 Action::Store { tensor } => {
                     effects.read(Names::of(algorithm.tensors[*tensor].id));
@@ -39,7 +41,7 @@ impl Effects {
                 }
                 Action::Fill { tensor, .. } => effects.hbm_write = Some(*tensor),
                 Action::Add { tensor, .. } => (effects.hbm_read, effects.hbm_write) = (Some(*tensor), Some(*tensor)),
-                Action::Hide { name, .. } => {
+                Action::Hide { name, .. } | Action::Tear { name, .. } => {
                     effects.read(Names::of(*name));
                     effects.writes = effects.writes.with(Names::of(*name));
                 }
@@ -65,6 +67,15 @@ impl Effects {
         self.writes = self.writes.with(names);
         self.replaces = self.replaces.with(names.without(whole_rows));
     }
+}
+
+/// The names of a kernel of which a line reads what they held before their last load.
+fn torn(algorithm: &Algorithm, kernel: usize) -> Names {
+    let statements = algorithm.lines.iter().filter(|line| line.kernel == kernel).flat_map(|line| &line.statements);
+    statements.fold(Names::default(), |names, statement| match statement.action {
+        Action::Tear { name, .. } => names.with(Names::of(name)),
+        _ => names,
+    })
 }
 
 /// The names of a kernel that span whole rows.

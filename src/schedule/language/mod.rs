@@ -5,6 +5,7 @@
 
 mod check;
 mod closed;
+mod colours;
 mod cost;
 mod count;
 mod diagnostic;
@@ -28,6 +29,7 @@ mod walk;
 mod words;
 
 pub use closed::{closed_form, visits};
+pub use colours::{Listed, ListedPart, listed};
 pub use cost::{Cost, Counts, Linear, SCALE_BYTES};
 pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Race, Span};

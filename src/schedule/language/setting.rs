@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::attention::TileClass;
-use crate::schedule::{DropoutCost, Place, Plan};
+use crate::schedule::{Arrival, DropoutCost, Place, Plan};
 
 use super::cost::Counts;
 use super::text::{Line, Statement};
@@ -16,12 +16,14 @@ pub struct Setting {
     /// Parts that the key blocks are cut into; some are empty where there are more parts than blocks.
     pub splits: usize,
     pub heads: usize,
+    /// Of the thread blocks of a kernel that adds to what is in HBM.
+    pub arrival: Arrival,
 }
 
 impl Setting {
     /// One head, no splits.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, splits: 1, heads: 1 }
+        Self { plan, splits: 1, heads: 1, arrival: Arrival::InOrder }
     }
 
     /// The place of a query head among those of its group.

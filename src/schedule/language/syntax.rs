@@ -156,6 +156,10 @@ pub(super) enum Action {
         value: f64,
         by: Diagonal,
     },
+    /// `V = old in the second half`.
+    Tear {
+        name: Word,
+    },
     Assign {
         name: Word,
         value: Expr,

@@ -254,6 +254,12 @@ pub enum Action {
         by: Diagonal,
         shape: Shape,
     },
+    /// The second half of a block's rows as its place on chip held them before it was loaded: what threads read that no
+    /// barrier keeps from going on. Where the place held nothing, or no such row, the block's own stay.
+    Tear {
+        name: NameId,
+        shape: Shape,
+    },
     /// A second name for a value.
     Rename {
         name: NameId,
@@ -280,9 +286,10 @@ impl Action {
     /// The name on chip that it gives a value, with its shape; not the one that a load fills.
     pub fn gives(&self) -> Option<(NameId, Shape)> {
         match self {
-            Self::Start { name, shape, .. } | Self::Hide { name, shape, .. } | Self::Rename { name, shape, .. } => {
-                Some((*name, *shape))
-            }
+            Self::Start { name, shape, .. }
+            | Self::Hide { name, shape, .. }
+            | Self::Tear { name, shape }
+            | Self::Rename { name, shape, .. } => Some((*name, *shape)),
             Self::Assign { name, value } => Some((*name, value.shape)),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! The variants that come with the program: bugs, for lessons and for tests, and misprints of papers.
 
 /// The text of which it is a variant, its own name, and its lines. Names of bugs are those of lessons, links and settings.
-pub const VARIANTS: [(&str, &str, &str); 29] = [
+pub const VARIANTS: [(&str, &str, &str); 30] = [
     ("flash2", "forget-alpha", include_str!("../algorithms/variants/flash2/forget-alpha.tile")),
     ("flash2", "no-max", include_str!("../algorithms/variants/flash2/no-max.tile")),
     ("flash2", "no-guard", include_str!("../algorithms/variants/flash2/no-guard.tile")),
@@ -16,6 +16,7 @@ pub const VARIANTS: [(&str, &str, &str); 29] = [
     ("flash2", "diagonal-one-short", include_str!("../algorithms/variants/flash2/diagonal-one-short.tile")),
     ("flash2", "other-corner", include_str!("../algorithms/variants/flash2/other-corner.tile")),
     ("flash2", "lse-base-2", include_str!("../algorithms/variants/flash2/lse-base-2.tile")),
+    ("flash2", "drop-barrier", include_str!("../algorithms/variants/flash2/drop-barrier.tile")),
     ("flash1", "forget-alpha", include_str!("../algorithms/variants/flash1/forget-alpha.tile")),
     ("flash1", "no-max", include_str!("../algorithms/variants/flash1/no-max.tile")),
     ("flash1", "no-guard", include_str!("../algorithms/variants/flash1/no-guard.tile")),

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::ops::{ControlFlow, Range};
 
+use crate::schedule::arrival::{Arrival, adds_in_hbm};
 use crate::schedule::{OnChip, Place};
 
 use super::ledger::footprint;
@@ -65,6 +66,8 @@ pub struct Ready {
     bodies: Vec<Vec<Node>>,
     /// Of each kernel.
     footprints: Vec<OnChip>,
+    /// Of each kernel: its thread blocks come in the order of arrival.
+    arrives: Vec<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +86,9 @@ impl Ready {
         let lines: Vec<_> = algorithm.lines.iter().map(|line| ReadyLine::new(line, setting, hides_nothing)).collect();
         let bodies = algorithm.kernels.iter().map(|kernel| carried_out(&kernel.body, &lines)).collect();
         let footprints = algorithm.kernels.iter().map(|kernel| footprint(algorithm, kernel, setting)).collect();
-        Self { lines, bodies, footprints }
+        let is_moved = |kernel| setting.arrival != Arrival::InOrder && adds_in_hbm(algorithm, kernel);
+        let arrives = (0..algorithm.kernels.len()).map(is_moved).collect();
+        Self { lines, bodies, footprints, arrives }
     }
 }
 
@@ -202,12 +207,13 @@ impl Walker<'_> {
                     && top.parallel
                 {
                     (next.nodes, next.turn_of) = (0..top.body.len(), Some(0));
-                    self.turns(top, 0, place, &mut |place| {
-                        next.place = place;
-                        visit(&next)?;
-                        next.program += 1;
-                        ControlFlow::Continue(())
+                    let (first, mut count) = (next.program, 0);
+                    self.arrivals(kernel, top, &mut |number, place| {
+                        (next.place, next.program) = (place, first + number);
+                        count += 1;
+                        visit(&next)
                     })?;
+                    next.program = first + count;
                 } else {
                     next.number = 0;
                     self.sections_of_program(body, &mut next, visit)?;
@@ -216,6 +222,29 @@ impl Walker<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Calls `visit` with the number and the place of each program of a kernel in the order in which they come, for one head.
+    fn arrivals<B>(
+        &self,
+        kernel: usize,
+        top: &Loop,
+        visit: &mut dyn FnMut(u64, Place) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let mut number = 0;
+        if !self.ready.arrives[kernel] {
+            return self.turns(top, 0, Place::default(), &mut |place| {
+                number += 1;
+                visit(number - 1, place)
+            });
+        }
+        let mut places = Vec::new();
+        let walked: ControlFlow<()> = self.turns(top, 0, Place::default(), &mut |place| {
+            places.push(place);
+            ControlFlow::Continue(())
+        });
+        debug_assert!(walked.is_continue(), "nothing breaks the walk");
+        self.setting.arrival.order(places.len()).into_iter().try_for_each(|number| visit(number as u64, places[number]))
     }
 
     /// Calls `visit` with the place of each program of a kernel, for one head.

@@ -4,7 +4,7 @@ use crate::schedule::hardware::DEFAULT as CHIP;
 use crate::sentence::Sentence;
 
 use super::values::{align, diagonal, hardware, layout, number, precision, seed, text, truth, whole, window};
-use super::{ALGORITHM, MOST_SPLITS, RunSpec};
+use super::{ALGORITHM, RunSpec};
 
 /// One choice, by the name that it has as an option and in a scene.
 pub struct Choice {
@@ -32,6 +32,11 @@ impl Choice {
     /// As [`Choice::set`] reads it; `None` where nothing was chosen.
     pub fn get(&self, spec: &RunSpec) -> Option<String> {
         (self.get)(spec)
+    }
+
+    /// Nothing is chosen.
+    pub fn take_back(&self, spec: &mut RunSpec) {
+        self.copy(&RunSpec::default(), spec);
     }
 
     /// `to` chooses what `from` does.
@@ -69,7 +74,7 @@ macro_rules! choice {
 }
 
 /// Every choice but the files of the input.
-pub const CHOICES: [Choice; 34] = [
+pub const CHOICES: [Choice; 37] = [
     choice!("scene" "NAME", scene, text, String::clone,
         "row, toy, real, count, `capture NAME` or `preset NAME N_Q,N_K,D`, in place of a file"),
     choice!("layout" "AXES" = "bhnd", reading.layout, layout, |layout| layout.name().into(),
@@ -99,8 +104,12 @@ pub const CHOICES: [Choice; 34] = [
         "Rows of a query block"),
     choice!("bc" "N", bc, |said| whole("bc", said, 1..=usize::MAX), ToString::to_string,
         "Keys of a key block"),
-    choice!("splits" "N" = "2", splits, |said| whole("splits", said, 1..=MOST_SPLITS), ToString::to_string,
-        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096"),
+    choice!("splits" "N" = "2", splits, str::parse, ToString::to_string,
+        "Parts of the keys that are worked on apart and then combined, for a text with a loop over splits, at most 4096; or \
+         rule: as many as flash-attention 2 takes for this grid of thread blocks on this GPU (--hardware)"),
+    choice!("arrival" "ORDER" = "in-order", arrival, str::parse, ToString::to_string,
+        "The order in which thread blocks add to what they share (dQ of flash2-backward): in-order, the same bits in every run \
+         as a deterministic kernel has, or shuffled:SEED, as atomic additions on a GPU may come"),
     choice!("batch" "N", batch, |said| whole("batch", said, 0..=usize::MAX), ToString::to_string,
         "The batch entry, from 0"),
     choice!("head" "N", head, |said| whole("head", said, 0..=usize::MAX), ToString::to_string,
@@ -144,6 +153,9 @@ pub const CHOICES: [Choice; 34] = [
     choice!("varlen" "", varlen, truth, ToString::to_string,
         "The sequences of the batch, packed or with key lengths, as one schedule (flash-attention's varlen): blocks begin \
          anew at each, none is of two, and each has its own diagonal"),
+    choice!("page-size" "N", page_size, |said| whole("page-size", said, 1..=usize::MAX), ToString::to_string,
+        "Lay K and V in pages of so many keys, as a KV cache does: each load of a block reads its entries of a block table, \
+         whose pages are in an order that is the same for the same sizes; an input with a block_table has its own"),
     choice!("sinks" "LOGITS", sinks, str::parse, ToString::to_string,
         "Learned sinks, a logit that takes weight in every row and gives nothing (gpt-oss): one, one for each query head with \
          commas, random:SEED or none; those of the input are in its array sinks"),
@@ -152,6 +164,9 @@ pub const CHOICES: [Choice; 34] = [
     choice!("dropout-seed" "N" = "0", dropout_seed, seed, ToString::to_string,
         "Seed of a dropout without a `keep` mask: Philox 4x32-10, the very weights that PyTorch's memory-efficient attention \
          drops after torch.manual_seed(N)"),
+    choice!("grad" "WHICH", grad, str::parse, ToString::to_string,
+        "The gradient dO of the output, for a backward pass, in place of that of the input: ones, random (of the seed of the \
+         run, as a random: input has it) or random:SEED; ones where neither says it"),
     choice!("precision" "FORMAT" = "f32", precision, precision, ToString::to_string,
         "f64, f32, f16, bf16 or e4m3 (fp8), and with commas what differs: bf16,O=f32 keeps O wider, acc=f16 is of \
          accumulators and values on chip, e4m3,scales=block divides each block of Q, K and V by its largest / 448"),

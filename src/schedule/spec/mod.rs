@@ -8,6 +8,7 @@ mod choices;
 mod modifiers;
 mod on_input;
 mod pack_heads;
+mod paged;
 mod values;
 mod varlen;
 
@@ -19,12 +20,12 @@ use crate::attention::input::Reading;
 use crate::attention::{Align, Diagonal, Precision, Shape, Window};
 use crate::sentence::Sentence;
 
-use super::{Algorithm, Hardware, Tiling};
+use super::{Algorithm, Arrival, Hardware, Plan, Tiling, tiling};
 
 pub use choices::{CHOICES, Choice, GRID, MASK, READING};
-pub use modifiers::{Bias, KeySource, Sinks, Slopes};
+pub use modifiers::{Bias, KeySource, OutputGrad, Sinks, Slopes};
 pub use on_input::past;
-pub use values::{KeyLengths, Lengths};
+pub use values::{KeyLengths, Lengths, Splits};
 
 /// Plain data. In JSON, names are those of the command line with `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,10 @@ pub struct RunSpec {
     pub bc: Option<usize>,
     /// Parts that the keys are cut into, by a text with a loop over them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub splits: Option<usize>,
+    pub splits: Option<Splits>,
+    /// Of thread blocks that add to what they share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
     /// The query head.
@@ -98,6 +102,9 @@ pub struct RunSpec {
     /// The sequences of the batch are one schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub varlen: Option<bool>,
+    /// Keys of a page, where K and V are laid in pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sinks: Option<Sinks>,
     /// The probability that a weight is dropped.
@@ -106,6 +113,9 @@ pub struct RunSpec {
     /// Of a dropout without a mask; 0 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout_seed: Option<u64>,
+    /// The gradient of the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grad: Option<OutputGrad>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
     /// Whose memory sets block sizes and budget. Changes no number of a run whose blocks are given.
@@ -152,9 +162,20 @@ impl RunSpec {
         self.hardware.clone().unwrap_or_default()
     }
 
-    /// Parts that `algorithm` cuts the keys into: 1 where it has no loop over them.
-    pub fn splits(&self, algorithm: &Algorithm) -> usize {
-        if algorithm.has_splits() { self.splits.unwrap_or(SPLITS) } else { 1 }
+    /// Parts that `algorithm` cuts the keys into, of a problem of this shape in these blocks: 1 where it has no loop over
+    /// them.
+    pub fn splits(&self, algorithm: &Algorithm, shape: &Shape, plan: &Plan) -> usize {
+        match self.splits {
+            _ if !algorithm.has_splits() => 1,
+            Some(Splits::Rule) => tiling::splits_on(&self.hardware(), shape, plan),
+            Some(Splits::Count(count)) => count,
+            None => SPLITS,
+        }
+    }
+
+    /// The order in which thread blocks of `algorithm` come: in that of the text where nothing depends on it.
+    pub fn arrival(&self, algorithm: &Algorithm) -> Arrival {
+        self.arrival.filter(|_| algorithm.depends_on_arrival()).unwrap_or_default()
     }
 
     pub fn packs_heads(&self) -> bool {
@@ -166,7 +187,8 @@ impl RunSpec {
         self.varlen == Some(true)
     }
 
-    /// Refuses splits that were asked of a text that has none, and packed heads of a backward pass.
+    /// Refuses splits and an order of arrival that were asked of a text that has no use of them, and packed heads of a backward
+    /// pass.
     pub fn check_text(&self, algorithm: &Algorithm) -> Result<(), Sentence> {
         match self.splits {
             _ if self.packs_heads() && algorithm.is_backward() => {
@@ -175,6 +197,11 @@ impl RunSpec {
             }
             Some(_) if !algorithm.has_splits() => {
                 Err(Sentence::new("--splits: {0} has no loop over splits").with(algorithm.name()))
+            }
+            _ if self.arrival.is_some() && !algorithm.depends_on_arrival() => {
+                let fault =
+                    "--arrival: no thread blocks of {0} add to the same place, so that no order changes a number";
+                Err(Sentence::new(fault).with(algorithm.name()))
             }
             _ if self.packs_heads() => pack_heads::check_text(algorithm),
             _ => Ok(()),

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use ndarray::{Array1, Array2, Array4, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::attention::input::random;
-use crate::attention::{Problem, ProblemError, Shape};
+use crate::attention::input::{Fact, GradSource, random};
+use crate::attention::{Input, Problem, ProblemError, Shape};
 use crate::sentence::Sentence;
 
 /// Slopes of ALiBi: `-slope * distance` is added to a score. As text `none`, `standard`, `0.5`, or `0.5,0.25`.
@@ -49,6 +49,16 @@ pub enum KeySource {
     /// The queries: every token is compared with the others by one vector, and S is symmetric. Each query head has keys
     /// of its own then, and the values of its group.
     Q,
+}
+
+/// The gradient of the output, in place of that of the input. As text `ones`, `random` or `random:7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum OutputGrad {
+    /// That of the sum of all elements of O.
+    Ones,
+    /// Of a standard normal distribution, by this seed, or by that of the run.
+    Random(Option<u64>),
 }
 
 impl Slopes {
@@ -131,6 +141,73 @@ impl KeySource {
         }
         let need = "queries take the place of keys only where there are as many of them";
         Err(ProblemError::Value { name: "keys", value: "q".into(), need })
+    }
+}
+
+impl OutputGrad {
+    /// By `seed` where it is by that of the run.
+    pub fn seeded(self, seed: Option<u64>) -> Self {
+        match self {
+            Self::Random(None) => Self::Random(seed),
+            said => said,
+        }
+    }
+
+    /// Puts it into `input`, whole or a prefix; `seed` is that of the run. Gradients of a file are those of its own dO, and
+    /// answer no other.
+    pub(super) fn apply(self, input: &mut Input, seed: u64) {
+        let shape = input.problem.shape;
+        let (source, draw): (_, &dyn Fn() -> Array4<f64>) = match self.seeded(Some(input.seed.unwrap_or(seed))) {
+            Self::Random(Some(seed)) => (GradSource::Random(seed), &move || random::d_o(&shape, seed)),
+            Self::Random(None) | Self::Ones => {
+                (GradSource::Ones, &|| Array4::ones((shape.batch, shape.heads, shape.n_q, shape.d_v)))
+            }
+        };
+        // Of an input that is counted alone there are no numbers.
+        let d_o = (!input.problem.q.is_empty()).then(draw);
+        if std::mem::replace(&mut input.d_o, d_o).is_some() {
+            (input.about.gradients, input.about.d_sinks) = (Default::default(), None);
+        }
+        input.told.grad = Some(source);
+        input.told.by_option(Fact::Grad);
+    }
+}
+
+impl FromStr for OutputGrad {
+    type Err = Sentence;
+
+    fn from_str(text: &str) -> Result<Self, Sentence> {
+        match text {
+            "ones" => return Ok(Self::Ones),
+            "random" => return Ok(Self::Random(None)),
+            _ => {}
+        }
+        let seed = text.strip_prefix(random::PREFIX).and_then(|seed| seed.trim().parse().ok());
+        seed.map(|seed| Self::Random(Some(seed))).ok_or("it is ones, random or random:SEED".into())
+    }
+}
+
+impl fmt::Display for OutputGrad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ones => f.write_str("ones"),
+            Self::Random(None) => f.write_str("random"),
+            Self::Random(Some(seed)) => write!(f, "{}{seed}", random::PREFIX),
+        }
+    }
+}
+
+impl TryFrom<String> for OutputGrad {
+    type Error = Sentence;
+
+    fn try_from(text: String) -> Result<Self, Sentence> {
+        text.parse()
+    }
+}
+
+impl From<OutputGrad> for String {
+    fn from(grad: OutputGrad) -> Self {
+        grad.to_string()
     }
 }
 

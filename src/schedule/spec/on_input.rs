@@ -1,15 +1,16 @@
 //! The choices of a run made on an input: what they change of it, what of them it does not have, and the plan.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::attention::dropout::{Dropout, Keep};
 use crate::attention::input::{By, Fact, Packed};
 use crate::attention::problem::{self, check_modifiers};
-use crate::attention::{Input, Mask, Problem, ProblemError, Shape, Window};
+use crate::attention::{Input, Mask, Pages, Problem, ProblemError, Shape, Window};
 use crate::schedule::{Algorithm, DropoutCost, PagesOfBatch, Plan, Setting, Tiling};
 use crate::sentence::Sentence;
 
-use super::{Bias, KeyLengths, KeySource, Lengths, RunSpec, Sinks, Slopes, pack_heads, varlen};
+use super::{Bias, KeyLengths, KeySource, Lengths, OutputGrad, RunSpec, Sinks, Slopes, pack_heads, paged, varlen};
 
 impl RunSpec {
     /// The input that is run: the prefix of `input`, under what was chosen, which is told as said by option. Errors as
@@ -53,6 +54,12 @@ impl RunSpec {
             let keep = keep.map_or(by_seed, Keep::Given);
             problem.dropout = Some(Dropout { rate, keep });
         }
+        if let Some(grad) = self.grad {
+            grad.apply(input, self.seed());
+        }
+        if let Some(size) = self.page_size {
+            paged::apply(size, input);
+        }
         if self.packs_heads() {
             pack_heads::apply(input);
         }
@@ -65,7 +72,7 @@ impl RunSpec {
     /// `input`, whole, with what was chosen in place of what it says.
     pub fn on_whole<'a>(&self, input: &'a Input) -> Cow<'a, Input> {
         let mut input = Cow::Borrowed(input);
-        if self.chosen().next().is_some() {
+        if self.chosen().next().is_some() || self.page_size.is_some() {
             self.choose(input.to_mut());
         }
         input
@@ -74,8 +81,9 @@ impl RunSpec {
     /// What the file of `input` computed is comparable with this run: nothing is chosen in place of what it says of
     /// itself. Of a file that says nothing, what is chosen is what it was computed under.
     pub fn keeps_to(&self, input: &Input) -> bool {
-        // How the batch is laid out changes no number.
-        self.chosen().all(|fact| fact == Fact::Varlen) || input.told.facts.values().all(|by| *by != By::File)
+        // How the batch is laid out changes no number, and O has no need of dO.
+        self.chosen().all(|fact| matches!(fact, Fact::Varlen | Fact::Grad))
+            || input.told.facts.values().all(|by| *by != By::File)
     }
 
     /// What is chosen in place of what an input says.
@@ -99,6 +107,7 @@ impl RunSpec {
             (Fact::Sinks, self.sinks.is_some()),
             (Fact::Keys, self.keys == Some(KeySource::Q)),
             (Fact::Dropout, self.dropout.is_some()),
+            (Fact::Grad, self.grad.is_some()),
         ];
         chosen.into_iter().filter_map(|(fact, is_chosen)| is_chosen.then_some(fact))
     }
@@ -123,9 +132,11 @@ impl RunSpec {
             keys: self.keys,
             pack_heads: self.pack_heads,
             varlen: self.varlen,
+            page_size: self.page_size,
             sinks: self.sinks.clone(),
             dropout: self.dropout,
             dropout_seed: self.dropout_seed,
+            grad: self.grad.map(|grad| grad.seeded(self.seed)),
             ..Self::default()
         }
     }
@@ -201,6 +212,7 @@ impl RunSpec {
             })
         };
         self.dropout.take_if(|rate| is_own(*rate));
+        self.grad.take_if(|grad| *grad == OutputGrad::Ones && input.d_o.is_none());
         self
     }
 
@@ -232,6 +244,9 @@ impl RunSpec {
         if self.keys == Some(KeySource::Q) && input.problem.pages.is_some() {
             let need = "queries take the place of keys only where K lies in no pages";
             return Err(ProblemError::Value { name: "keys", value: "q".into(), need });
+        }
+        if let Some(size) = self.page_size {
+            paged::check(size, self, input, &mask)?;
         }
         if self.packs_heads() {
             pack_heads::check(input)?;
@@ -282,14 +297,18 @@ impl RunSpec {
 
     /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
-        self.on_sizes(algorithm, self.shape_and_mask(shape, own, None, false), batch)
+        let setting = self.on_sizes(algorithm, self.shape_and_mask(shape, own, None, false), batch);
+        let (mask, whole) = self.before_packing(shape, own);
+        let pages = self.page_size.map(|size| paged::of_shape(size, &mask, &whole, batch));
+        Setting { plan: Plan { pages, ..setting.plan }, ..setting }
     }
 
     fn on_sizes(&self, algorithm: &Algorithm, (shape, mask): (Shape, Mask), batch: usize) -> Setting {
         let tiling: Tiling = self.tiling(algorithm, &varlen::longest(&shape, &mask));
         let plan = Plan::new(shape.n_q.max(1), shape.n_k.max(1), shape.d, tiling, self.precision());
         let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band(&shape, batch));
-        Setting { splits: self.splits(algorithm), heads: algorithm.heads(&shape), plan }
+        let (splits, arrival) = (self.splits(algorithm, &shape, &plan), self.arrival(algorithm));
+        Setting { splits, arrival, heads: algorithm.heads(&shape), plan }
     }
 
     /// The sizes of the problem that is run on an input of this shape.
@@ -308,9 +327,7 @@ impl RunSpec {
         if own.varlen.is_some() || own.heads_as_rows.is_some() {
             return (*shape, own.clone());
         }
-        let (n_q, n_k) = self.tokens(shape);
-        let shape = self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape });
-        let mask = self.mask(own, n_k);
+        let (mask, shape) = self.before_packing(shape, own);
         if self.packs_heads() && pack_heads::has_some(&shape) {
             return (pack_heads::shape(shape), pack_heads::mask(&mask, &shape, self.has_alibi(has_alibi)));
         }
@@ -320,6 +337,12 @@ impl RunSpec {
             return (varlen::shape(&shape, &sequences), varlen::mask(mask, sequences));
         }
         (shape, mask)
+    }
+
+    /// The mask and the sizes with every sequence a batch entry, and heads as they are.
+    fn before_packing(&self, shape: &Shape, own: &Mask) -> (Mask, Shape) {
+        let (n_q, n_k) = self.tokens(shape);
+        (self.mask(own, n_k), self.keys.unwrap_or(KeySource::Own).shape(Shape { n_q, n_k, ..*shape }))
     }
 
     fn shape_and_mask_of(&self, input: &Input) -> (Shape, Mask) {
@@ -332,7 +355,7 @@ impl RunSpec {
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
         let problem = &input.problem;
         let sizes = self.shape_and_mask_of(input);
-        let Setting { plan, splits, heads } = self.on_sizes(algorithm, sizes, batch);
+        let Setting { plan, splits, heads, arrival } = self.on_sizes(algorithm, sizes, batch);
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,
@@ -346,10 +369,21 @@ impl RunSpec {
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
             sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,
-            pages: problem.pages.clone().map(|pages| PagesOfBatch { pages, batch }),
+            pages: self.pages_of(input).map(|pages| PagesOfBatch { pages, batch }),
             ..plan
         };
-        Setting { plan, splits, heads }
+        Setting { plan, splits, heads, arrival }
+    }
+}
+
+impl RunSpec {
+    /// Where K and V lie in a run on `input`, whether it is whole still or was applied to.
+    fn pages_of(&self, input: &Input) -> Option<Arc<Pages>> {
+        let problem = &input.problem;
+        problem.pages.clone().or_else(|| {
+            let (mask, shape) = self.before_packing(&problem.shape, &problem.mask);
+            Some(paged::of_input(self.page_size?, &mask, &shape))
+        })
     }
 }
 

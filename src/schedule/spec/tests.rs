@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::input::{By, Fact, Layout, preset, random};
+use crate::attention::input::{By, Fact, GradSource, Layout, Understood, preset, random};
 use crate::attention::{Input, Mask};
 use crate::schedule::{DropoutCost, Plan, algorithm, hardware};
 
@@ -19,7 +19,7 @@ const FROM_ONE: &[(&str, &str)] =
     &[("0", "is 0; it is a whole number from 1"), ("-1", "is -1; it is"), ("x", "from 1")];
 const SEED: &[(&str, &str)] = &[("-1", "whole number"), ("18446744073709551616", "whole number")];
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 36] = [
     ("scene", &["toy", "capture x"], &[]),
     ("layout", &["bhnd", "bnhd", "nbhd", "bnd", "thd"], &[("hbnd", "known are bhnd, bnhd, nbhd, bnd, thd")]),
     ("heads", &["1", "64"], FROM_ONE),
@@ -30,7 +30,21 @@ const CASES: [Case; 34] = [
     ("algorithm", &["flash2", "flash2/forget-alpha", "mine.tile"], &[]),
     ("br", &["1", "128", "1000000"], FROM_ONE),
     ("bc", &["1", "128", "1000000"], FROM_ONE),
-    ("splits", &["1", "2", "4096"], &[("0", "is 0; it is a whole number from 1 to 4096"), ("4097", "is 4097")]),
+    (
+        "splits",
+        &["1", "2", "4096", "rule"],
+        &[("0", "is 0; it is a whole number from 1 to 4096"), ("4097", "is 4097"), ("all", "1 to 4096, or rule")],
+    ),
+    (
+        "arrival",
+        &["in-order", "shuffled:0", "shuffled:18446744073709551615"],
+        &[
+            ("", "it is in-order"),
+            ("shuffled", "shuffled:SEED"),
+            ("shuffled:x", "in-order or"),
+            ("random:3", "in-order"),
+        ],
+    ),
     ("batch", &["0", "7"], COUNT),
     ("head", &["0", "7"], COUNT),
     ("causal", &["true", "false"], &[("yes", "true or false")]),
@@ -63,6 +77,7 @@ const CASES: [Case; 34] = [
     ("keys", &["own", "q"], &[("Q", "it is own"), ("", "it is own")]),
     ("pack-heads", &["true", "false"], &[("yes", "true or false")]),
     ("varlen", &["true", "false"], &[("yes", "true or false")]),
+    ("page-size", &["1", "16"], &[("0", "page-size"), ("-1", "page-size"), ("x", "page-size")]),
     (
         "sinks",
         &["none", "0.5", "0.5,-1", "random:7"],
@@ -76,6 +91,16 @@ const CASES: [Case; 34] = [
     ),
     ("dropout", &["0.1"], NUMBER),
     ("dropout-seed", &["0", "7"], SEED),
+    (
+        "grad",
+        &["ones", "random", "random:7"],
+        &[
+            ("", "it is ones"),
+            ("zeros", "random or random:SEED"),
+            ("random:x", "random:SEED"),
+            ("random:-1", "random:SEED"),
+        ],
+    ),
     (
         "precision",
         &["f64", "f32", "f16", "bf16", "e4m3", "bf16,O=f32,P=e4m3", "e4m3,scales=block"],
@@ -119,8 +144,9 @@ fn what_is_not_chosen_has_one_default() {
     assert_eq!((spec.algorithm(), spec.seed(), spec.prefix()), ("flash2", 0, None));
     assert_eq!((spec.batch(), spec.head(), spec.precision()), (0, 0, Precision::F32));
     assert_eq!(spec.hardware().name, "a100-80gb");
-    assert_eq!((spec.splits(flash2), spec.splits(split)), (1, 2));
     let shape = Shape::single(300, 300, 64);
+    let splits = |spec: &RunSpec, of| spec.on_shape(of, &shape, &Mask::default(), 0).splits;
+    assert_eq!((splits(&spec, flash2), splits(&spec, split)), (1, 2));
     for precision in Precision::ALL {
         let spec = RunSpec { precision: Some(precision), ..RunSpec::default() };
         let chosen = Tiling::for_hardware(flash2, &shape, precision, &hardware::by_name("a100-80gb").unwrap());
@@ -129,10 +155,43 @@ fn what_is_not_chosen_has_one_default() {
         assert_eq!(br.tiling(flash2, &shape), Tiling { br: 3, ..chosen });
     }
     // Splits that were asked of a text without a loop over them are refused, and never dropped.
-    let asked = RunSpec { splits: Some(1), ..RunSpec::default() };
+    let asked = RunSpec { splits: Some(Splits::Count(1)), ..RunSpec::default() };
     assert_eq!(asked.check_text(split), Ok(()));
     assert_eq!(asked.check_text(flash2).unwrap_err().to_string(), "--splits: flash2 has no loop over splits");
     assert_eq!(RunSpec::default().check_text(flash2), Ok(()));
+    // An order of arrival where nobody waits for anything, likewise.
+    let asked = RunSpec { arrival: Some(Arrival::Shuffled(3)), ..RunSpec::default() };
+    let backward = algorithm::by_name("flash2-backward").unwrap();
+    assert_eq!((asked.check_text(backward), asked.arrival(backward)), (Ok(()), Arrival::Shuffled(3)));
+    assert_eq!((asked.arrival(flash2), RunSpec::default().arrival(backward)), (Arrival::InOrder, Arrival::InOrder));
+    assert!(asked.check_text(flash2).unwrap_err().to_string().starts_with("--arrival: no thread blocks of flash2 add"));
+}
+
+/// Of the grid of all heads and batch entries, on the chip that is chosen: as `tiling::splits` has them by hand. Packed heads
+/// are fewer thread blocks, and a sequence among others is cut by itself.
+#[test]
+fn splits_by_the_rule_follow_the_grid_and_the_chip() {
+    let [flash2, split] = ["flash2", "split-kv"].map(|name| algorithm::by_name(name).unwrap());
+    let spec = |hardware: &str| {
+        let hardware = hardware::by_name(hardware);
+        let blocks = Tiling { br: 64, bc: 128 };
+        RunSpec { splits: Some(Splits::Rule), hardware, ..RunSpec::default() }.with_blocks(blocks)
+    };
+    let shape = Shape { batch: 1, heads: 9, kv_heads: 3, ..Shape::single(1, 64 * 128, 64) };
+    let of = |spec: &RunSpec, shape: &Shape| spec.on_shape(split, shape, &Mask::default(), 0).splits;
+    let rule = |sms, blocks, n| crate::schedule::tiling::splits(sms, blocks, n);
+    assert_eq!((of(&spec("a100-80gb"), &shape), rule(216, 9, 64)), (22, 22));
+    assert_eq!(of(&spec("t4"), &shape), rule(80, 9, 64));
+    let packed = RunSpec { pack_heads: Some(true), ..spec("a100-80gb") };
+    assert_eq!(of(&packed, &shape), rule(216, 3, 64));
+    assert!(rule(216, 3, 64) != rule(216, 9, 64) && rule(80, 9, 64) != rule(216, 9, 64));
+    // Enough thread blocks as it is, by batch entries or by query blocks.
+    assert_eq!(of(&spec("a100-80gb"), &Shape { batch: 20, ..shape }), 1);
+    assert_eq!(of(&spec("a100-80gb"), &Shape { n_q: 20 * 64, ..shape }), 1);
+    let lengths = Some(KeyLengths::Each(vec![64 * 128, 4 * 128]));
+    let varlen = RunSpec { varlen: Some(true), kv_lengths: lengths, ..spec("a100-80gb") };
+    assert_eq!(of(&varlen, &Shape { batch: 2, ..shape }), rule(216, 18, 64));
+    assert_eq!(spec("a100-80gb").on_shape(flash2, &shape, &Mask::default(), 0).splits, 1);
 }
 
 /// What a file says may be beyond what anyone can type.
@@ -147,7 +206,13 @@ fn limits_hold_for_what_a_file_says() {
         let spec: RunSpec = serde_json::from_str(json).unwrap();
         assert_eq!(spec.check().unwrap_err().to_string(), why);
     }
-    for json in [r#"{"precision": "f8"}"#, r#"{"window": "3"}"#, r#"{"hardware": "abacus"}"#, r#"{"br": -1}"#] {
+    for json in [
+        r#"{"precision": "f8"}"#,
+        r#"{"window": "3"}"#,
+        r#"{"hardware": "abacus"}"#,
+        r#"{"br": -1}"#,
+        r#"{"splits": "all"}"#,
+    ] {
         assert!(serde_json::from_str::<RunSpec>(json).is_err(), "{json}");
     }
 }
@@ -161,7 +226,7 @@ fn an_old_link_is_read() {
     let spec: RunSpec = serde_json::from_str(json).unwrap();
     assert_eq!(spec.input, [PathBuf::from("x.npz")]);
     assert_eq!((spec.reading.layout, spec.reading.heads, spec.seed()), (Some(Layout::Bnd), Some(4), 7));
-    assert_eq!((spec.algorithm(), spec.br, spec.bc, spec.splits), ("flash1", Some(4), Some(8), Some(3)));
+    assert_eq!((spec.algorithm(), spec.br, spec.bc, spec.splits), ("flash1", Some(4), Some(8), Some(Splits::Count(3))));
     assert_eq!((spec.batch(), spec.head(), spec.precision(), spec.causal), (1, 2, Precision::F16, Some(false)));
     assert_eq!(spec.window, Some(Window { left: Some(16), right: None }));
     assert_eq!(spec.kv_lengths, Some(KeyLengths::Each(vec![3, 5])));
@@ -409,6 +474,47 @@ fn a_dropout_of_the_input_is_no_choice() {
     assert!(!is_left(dropout(0.25, 4), &input) && is_left(dropout(0.5, 4), &input));
     let scale = |scale| RunSpec { scale: Some(scale), ..RunSpec::default() }.against(&input).scale;
     assert_eq!((scale(input.problem.scale), scale(input.problem.scale * 2.0)), (None, Some(input.problem.scale * 2.0)));
+}
+
+/// Of random: inputs by their seed, of others by that of the run; of the shape that is run; and the line says so.
+#[test]
+fn a_gradient_of_the_output_is_chosen() {
+    let [causal, padded, toy, wide] = inputs();
+    let chosen = |text: &str| RunSpec { grad: Some(text.parse().unwrap()), seed: Some(5), ..RunSpec::default() };
+    let run = |spec: RunSpec, input: &Input| spec.apply(Cow::Borrowed(input)).unwrap();
+    let said = |run: &Input| Understood::of(run).sentence;
+    let shape = wide.problem.shape;
+    assert_eq!(run(RunSpec::default(), &wide).d_o, None);
+    let ones = run(chosen("ones"), &wide);
+    assert_eq!(ones.d_o, Some(ndarray::Array4::ones((1, 1, 7, 3))));
+    assert!(said(&ones).ends_with("dO of ones from the option"), "{}", said(&ones));
+    // That input is of seed 1, the others of none.
+    for (text, input, seed) in [("random", &wide, 1), ("random:9", &wide, 9), ("random", &toy, 5)] {
+        let random = run(chosen(text), input);
+        assert_eq!(random.d_o, Some(random::d_o(&input.problem.shape, seed)), "{text}");
+        assert!(said(&random).ends_with(&format!("dO random by seed {seed} from the option")), "{}", said(&random));
+    }
+    let cut = run(RunSpec { prefix: Some(5), ..chosen("random:2") }, &causal);
+    assert_eq!(cut.d_o.unwrap().dim(), (1, 4, 5, 4));
+    let joined = run(RunSpec { varlen: Some(true), ..chosen("random:2") }, &padded);
+    assert_eq!(joined.d_o.unwrap().len_of(ndarray::Axis(2)), joined.problem.shape.n_q);
+    // Gradients that a file has answer its own dO, or where it has none the one that is chosen.
+    let mut own = wide.clone();
+    own.about.gradients[0] = Some(own.problem.q.clone());
+    assert!(run(chosen("ones"), &own).about.gradients[0].is_some());
+    own.d_o = Some(random::d_o(&shape, 3));
+    (own.told.grad, own.told.facts) = (Some(GradSource::Array), [(Fact::Grad, By::File)].into());
+    assert!(said(&own).ends_with("dO from the file"), "{}", said(&own));
+    assert!(run(chosen("ones"), &own).about.gradients[0].is_none());
+    // A text that takes one is given ones, and that is said; another has no need of it.
+    let taken = |name: &str| algorithm::by_name(name).unwrap().takes_gradient();
+    assert_eq!(["flash2", "split-kv", "flash2-backward", "standard-backward"].map(taken), [false, false, true, true]);
+    let line = |takes| Understood::for_text(&wide, takes).sentence;
+    assert!(line(true).ends_with(", dO of ones") && !line(false).contains("dO"), "{}", line(true));
+    // What holds anyway is no choice, and no O depends on it.
+    assert_eq!(chosen("ones").against(&wide).grad, None);
+    assert!(chosen("ones").against(&own).grad.is_some() && chosen("random").against(&wide).grad.is_some());
+    assert!(chosen("random").keeps_to(&own));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::attention::{Align, Diagonal, Precision, Window};
 use crate::schedule::{Hardware, hardware};
 use crate::sentence::Sentence;
 
+use super::MOST_SPLITS;
+
 /// Keys that exist; they do not move the diagonal. As text `all`, or `3,5`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -109,6 +111,70 @@ impl TryFrom<String> for Lengths {
 impl From<Lengths> for String {
     fn from(list: Lengths) -> Self {
         list.to_string()
+    }
+}
+
+/// Parts that the keys are cut into. As text a number, or `rule`; in JSON a number stays one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "NumberOrText", into = "NumberOrText")]
+pub enum Splits {
+    Count(usize),
+    /// As many as flash-attention takes for the grid and the chip.
+    Rule,
+}
+
+impl Splits {
+    pub fn count(self) -> Option<usize> {
+        match self {
+            Self::Count(count) => Some(count),
+            Self::Rule => None,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(usize),
+    Text(String),
+}
+
+impl FromStr for Splits {
+    type Err = Sentence;
+
+    fn from_str(text: &str) -> Result<Self, Sentence> {
+        match text.trim() {
+            "rule" => Ok(Self::Rule),
+            number if number.parse::<usize>().is_ok() => whole("splits", number, 1..=MOST_SPLITS).map(Self::Count),
+            _ => Err(Sentence::new("it is a whole number from 1 to {0}, or rule").with(MOST_SPLITS)),
+        }
+    }
+}
+
+impl fmt::Display for Splits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Rule => f.write_str("rule"),
+        }
+    }
+}
+
+impl TryFrom<NumberOrText> for Splits {
+    type Error = Sentence;
+
+    /// A number beyond the limits is told of with the other choices.
+    fn try_from(said: NumberOrText) -> Result<Self, Sentence> {
+        match said {
+            NumberOrText::Number(count) => Ok(Self::Count(count)),
+            NumberOrText::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl From<Splits> for NumberOrText {
+    fn from(splits: Splits) -> Self {
+        splits.count().map_or_else(|| Self::Text(splits.to_string()), Self::Number)
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use eframe::egui::{self, Event, Key, Modifiers, Vec2};
+use eframe::egui::epaint::Shape;
+use eframe::egui::{self, Color32, Event, Key, Modifiers, Rect, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use tilescope::app::{App, AppOptions, CHINESE};
@@ -122,6 +123,20 @@ pub fn let_go(harness: &mut Harness<'_, App>, paths: &[PathBuf]) {
 pub fn drop_files(harness: &mut Harness<'_, App>, paths: &[PathBuf]) {
     let_go(harness, paths);
     settle(harness);
+}
+
+/// Where the picture of a talk stands, with what is free around it: the largest area of the background.
+pub fn presented_picture(harness: &Harness<'_, App>) -> Rect {
+    fn areas(shape: &Shape, fill: Color32, found: &mut Vec<Rect>) {
+        match shape {
+            Shape::Vec(shapes) => shapes.iter().for_each(|shape| areas(shape, fill, found)),
+            Shape::Rect(rect) if rect.fill == fill => found.push(rect.rect),
+            _ => {}
+        }
+    }
+    let (fill, mut found) = (harness.ctx.global_style().visuals.extreme_bg_color, Vec::new());
+    harness.output().shapes.iter().for_each(|shape| areas(&shape.shape, fill, &mut found));
+    found.into_iter().max_by(|a, b| a.area().total_cmp(&b.area())).expect("a picture is presented")
 }
 
 /// All that a screen reader would read.

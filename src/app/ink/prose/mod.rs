@@ -3,6 +3,7 @@
 mod formula;
 mod paragraph;
 mod picture;
+mod scripts;
 mod table;
 
 use eframe::egui::text::LayoutJob;
@@ -12,6 +13,7 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::playback::lesson::ShownPicture;
 use crate::playback::lesson::markdown::{self, Block};
 use paragraph::{Paragraph, all_strong};
+pub use scripts::scripted;
 
 /// Shows the blocks of `text` in type of `size`, with those of its `pictures`.
 pub fn show(ui: &mut Ui, text: &str, pictures: &[ShownPicture], size: f32) {
@@ -41,6 +43,11 @@ pub fn projected(ui: &mut Ui, text: &str, pictures: &[ShownPicture]) {
 /// Shows a text that is one line, or a paragraph, with its marks, links and formulas.
 pub fn line(ui: &mut Ui, text: &str, size: f32) -> Response {
     Paragraph::new(ui, &markdown::line(text), size, ui.available_width()).show(ui)
+}
+
+/// How high that is here.
+pub fn height(ui: &Ui, text: &str, size: f32) -> f32 {
+    Paragraph::new(ui, &markdown::line(text), size, ui.available_width()).height()
 }
 
 /// Lines of this scope stand closer: room is short.

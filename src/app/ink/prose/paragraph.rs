@@ -4,9 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use eframe::egui::text::{CCursor, LayoutJob, TextFormat};
-use eframe::egui::{self, Align, CursorIcon, Galley, OpenUrl, Rect, Response, Sense, Stroke, TextStyle, Ui, vec2};
+use eframe::egui::{
+    self, Align, CursorIcon, FontFamily, Galley, OpenUrl, Rect, Response, Sense, Stroke, TextStyle, Ui, vec2,
+};
 
 use super::formula::{self, Set};
+use super::scripts;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::{fill, say};
 use crate::playback::lesson::markdown::{Mark, Span};
@@ -37,7 +40,9 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
     let format = WordFormat::new(ui, size);
     for span in spans {
         match span {
-            Span::Words { text, mark, link } => _ = words(&mut job, text, &format.of(*mark, link.is_some())),
+            Span::Words { text, mark, link } => {
+                words(&mut job, text, &format.of(*mark, link.is_some()), has_formula(spans));
+            }
             Span::Formula(tex) => job.append(tex, 0.0, format.of(Mark { code: true, ..Mark::default() }, false)),
             Span::Break => job.append("\n", 0.0, format.plain.clone()),
         }
@@ -48,7 +53,15 @@ pub(super) fn job(ui: &Ui, spans: &[Span], size: f32) -> LayoutJob {
 /// Appends a text; gives how many characters that took. Its equations are whole: `L = -inf` is not parted at the end of a
 /// line. After the punctuation of Chinese a line may end, also before a word of Latin letters, where the library would see
 /// one long word: a space of no width stands there.
-fn words(job: &mut LayoutJob, text: &str, format: &TextFormat) -> usize {
+/// Beside a formula, whose line is higher, indices are left as they are written.
+fn words(job: &mut LayoutJob, text: &str, format: &TextFormat, has_formula: bool) -> usize {
+    let append = |job: &mut LayoutJob, text: &str| match has_formula || format.font_id.family == FontFamily::Monospace {
+        true => {
+            job.append(text, 0.0, format.clone());
+            text.chars().count()
+        }
+        false => scripts::append(job, text, format),
+    };
     let text = whole(text);
     let may_end = |(at, c): (usize, char)| {
         let next = text[at + c.len_utf8()..].chars().next();
@@ -56,14 +69,13 @@ fn words(job: &mut LayoutJob, text: &str, format: &TextFormat) -> usize {
         ("，。：；、！？）".contains(c) && is_latin).then_some(at + c.len_utf8())
     };
     let space = TextFormat { font_id: theme::text(GAP_SIZE), ..format.clone() };
-    let (mut from, mut spaces) = (0, 0);
+    let (mut from, mut count) = (0, 0);
     for end in text.char_indices().filter_map(may_end) {
-        job.append(&text[from..end], 0.0, format.clone());
+        count += append(job, &text[from..end]) + 1;
         job.append(" ", 0.0, space.clone());
-        (from, spaces) = (end, spaces + 1);
+        from = end;
     }
-    job.append(&text[from..], 0.0, format.clone());
-    text.chars().count() + spaces
+    count + append(job, &text[from..])
 }
 
 /// With the spaces within an equation, a product (`4 x n x 512`) and a number with its unit (`94 %`) as ones at which no line
@@ -90,6 +102,10 @@ fn whole(text: &str) -> String {
         before = word;
     }
     whole
+}
+
+fn has_formula(spans: &[Span]) -> bool {
+    spans.iter().any(|span| matches!(span, Span::Formula(_)))
 }
 
 /// The words of a heading.
@@ -157,11 +173,11 @@ impl Paragraph {
         let format = WordFormat::new(ui, size);
         let mut job = LayoutJob::default();
         let (mut formulas, mut links, mut words) = (Vec::new(), Vec::<(Range<usize>, String)>::new(), String::new());
-        let mut length = 0;
+        let (mut length, has_formula) = (0, has_formula(spans));
         for span in spans {
             match span {
                 Span::Words { text, mark, link } => {
-                    let end = length + self::words(&mut job, text, &format.of(*mark, link.is_some()));
+                    let end = length + self::words(&mut job, text, &format.of(*mark, link.is_some()), has_formula);
                     match (link, links.last_mut()) {
                         // The marks within a link do not part it.
                         (Some(to), Some((known, last))) if to == last && known.end == length => known.end = end,
@@ -207,6 +223,10 @@ impl Paragraph {
         job.wrap.max_width = width;
         let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
         Self { galley, formulas, links, words, size }
+    }
+
+    pub fn height(&self) -> f32 {
+        self.galley.size().y
     }
 
     /// Shows it here.
@@ -279,10 +299,6 @@ fn link(ui: &mut Ui, id: egui::Id, places: &[Rect], words: &str, to: &str) {
             let name = format!("{words}: {to}");
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Link, true, &name));
         }
-        if response.has_focus() {
-            let stroke = Stroke::new(2.0, Palette::of(ui).accent);
-            ui.painter().rect_stroke(place.expand(1.0), 2.0, stroke, egui::StrokeKind::Outside);
-        }
         if response.clicked() {
             ui.ctx().open_url(OpenUrl::new_tab(to));
         }
@@ -307,7 +323,7 @@ mod tests {
             ("", "", 0),
         ] {
             let mut job = LayoutJob::default();
-            let count = words(&mut job, text, &TextFormat::default());
+            let count = words(&mut job, text, &TextFormat::default(), false);
             assert_eq!((job.text.as_str(), count), (laid, text.chars().count() + extra));
         }
     }

@@ -100,13 +100,20 @@ fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed<'_>, messages: &mut Vec
         let half = (bytes as f32 * at.scale).max(if bytes > 0 { 1.0 } else { 0.0 }) / 2.0;
         Rect::from_min_max(pos2(body.0, middle - half), pos2(body.1, middle + half))
     };
+    let head = |ink| {
+        let tip = if is_read { pos2(right, middle) } else { pos2(left, middle) };
+        draw::pointer(painter, tip, if is_read { 1.0 } else { -1.0 }, ink);
+    };
+    let baseline = flow.baseline.filter(|baseline| baseline.bytes > 0);
     if flow.end.bytes > 0 {
         painter.rect_filled(thick(flow.end.bytes), CornerRadius::ZERO, palette.pale(hue));
         painter.rect_filled(thick(flow.now.bytes), CornerRadius::ZERO, hue);
-        let tip = if is_read { pos2(right, middle) } else { pos2(left, middle) };
-        draw::pointer(painter, tip, if is_read { 1.0 } else { -1.0 }, palette.ink);
+        head(palette.ink);
+    } else if baseline.is_some() {
+        // The outlines of S read and of S written are equally long: only their heads tell them apart.
+        head(palette.faint_ink);
     }
-    if let Some(baseline) = flow.baseline.filter(|baseline| baseline.bytes > 0) {
+    if let Some(baseline) = baseline {
         let stroke = Stroke::new(1.0, palette.faint_ink);
         painter.rect_stroke(thick(baseline.bytes), 0.0, stroke, StrokeKind::Inside);
     }

@@ -31,7 +31,7 @@ use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Precision;
 use crate::machine::Totals;
 use crate::number::{bytes, compact, grouped, short};
-use crate::schedule::{Part, Tiling, algorithm};
+use crate::schedule::{Algorithm, Part, RunSpec, Tiling, algorithm};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -57,12 +57,19 @@ const SENTENCE: f32 = 48.0;
 const LINE: f32 = 28.0;
 /// The sentence of three lines, beside the task of a lesson that is presented.
 const BARE_SENTENCE: f32 = 68.0;
+/// Of two lines, over the whole width; how much larger the maps are to be for one to stand above the other; and the name
+/// that stands before a meter then.
+const STACKED_SENTENCE: f32 = 40.0;
+const STACKED_IS_LARGER: f32 = 1.25;
+const STACKED_NAME: f32 = 136.0;
 /// Height of a meter, and of the facts.
 const METER: f32 = 40.0;
 const FACTS: f32 = 176.0;
 /// Width that they need at least, and where there is more than enough.
 const LEAST_FACTS: f32 = 150.0;
 const BESIDE: f32 = 280.0;
+/// Width of the names of three texts and of a menu of the others.
+const ROOM_FOR_NAMES: f32 = 300.0;
 /// A map of the whole width is at least so high.
 const LEAST_MAP: f32 = 180.0;
 
@@ -76,12 +83,20 @@ struct Sizes {
     upper: f32,
     /// There are no facts.
     is_bare: bool,
+    /// One side stands above the other, its meter beside its name.
+    is_stacked: bool,
 }
 
 impl Sizes {
     fn bare(width: f32, height: f32) -> Self {
         let upper = (height - BARE_SENTENCE - LINE - METER - 8.0 * SPACE).max(24.0);
-        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true }
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true, is_stacked: false }
+    }
+
+    /// The same with the whole width for each side, and half of the height.
+    fn stacked(width: f32, height: f32) -> Self {
+        let upper = ((height - STACKED_SENTENCE) / 2.0 - LINE - 2.0 * SPACE).max(24.0);
+        Self { map: vec2(width, upper), is_below: false, upper, is_bare: true, is_stacked: true }
     }
 
     /// In a side of this width, the sentence below being part of the height.
@@ -89,18 +104,35 @@ impl Sizes {
         let room = (height - SENTENCE - 2.0 * LINE - METER - 8.0 * SPACE).max(FACTS);
         let is_below = room - FACTS >= LEAST_MAP;
         if is_below {
-            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false };
+            return Self { map: vec2(width, room - FACTS), is_below, upper: room, is_bare: false, is_stacked: false };
         }
         let side = (width * 0.5).max(width - BESIDE).min(room).max(24.0);
         // Facts that would lie over the map and each other leave it the room.
         if width - side < LEAST_FACTS {
-            return Self { map: vec2(width, room), is_below: false, upper: room, is_bare: true };
+            return Self { map: vec2(width, room), is_below: false, upper: room, is_bare: true, is_stacked: false };
         }
-        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false }
+        Self { map: vec2(side, side), is_below, upper: side.max(FACTS), is_bare: false, is_stacked: false }
     }
 
+    /// Of one side.
     fn height(self) -> f32 {
-        2.0 * LINE + self.upper + METER + 6.0 * SPACE
+        match self.is_stacked {
+            true => LINE + self.upper + 2.0 * SPACE,
+            false => 2.0 * LINE + self.upper + METER + 6.0 * SPACE,
+        }
+    }
+
+    /// The places of both sides, and of what stands below them.
+    fn places(self, area: Rect, gap: f32) -> ([Rect; 2], Rect) {
+        let split = |rect: Rect, height: f32| rect.split_top_bottom_at_y((rect.top() + height).min(rect.bottom()));
+        let (first, below) = split(area, self.height());
+        if self.is_stacked {
+            let (second, below) = split(below, self.height());
+            return ([first, second], below);
+        }
+        let (left, right) = first.split_left_right_at_fraction(0.5);
+        let left = Rect::from_min_max(left.min, left.max - vec2(gap, 0.0));
+        ([left, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max)], below)
     }
 }
 
@@ -140,17 +172,20 @@ pub fn show(
     let area = ui.available_rect_before_wrap();
     let gap = 3.0 * SPACE;
     let of_side = if is_bare { Sizes::bare } else { Sizes::of };
-    let sizes = of_side(area.width() / 2.0 - gap, area.height());
     // A token is as large in both maps, so that they compare.
-    let room = map_room(Rect::from_min_size(area.min, sizes.map));
-    let scale = [Some(&a), b.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(|half| far::scale(&half.look, room))
-        .fold(f32::INFINITY, f32::min);
-    let (upper, lower) = area.split_top_bottom_at_y((area.top() + sizes.height()).min(area.bottom()));
-    let (left, right) = upper.split_left_right_at_fraction(0.5);
-    column(ui, Rect::from_min_max(left.min, left.max - vec2(gap, 0.0)), &mut |ui| {
+    let scale = |sizes: Sizes| {
+        let room = map_room(Rect::from_min_size(area.min, sizes.map), sizes);
+        let halves = [Some(&a), b.as_ref()].into_iter().flatten();
+        halves.map(|half| far::scale(&half.look, room)).fold(f32::INFINITY, f32::min)
+    };
+    let side_by_side = of_side(area.width() / 2.0 - gap, area.height());
+    let stacked = Sizes::stacked(area.width(), area.height());
+    // Planes of a few rows are wide and low: one above the other they have the width.
+    let is_stacked = is_bare && scale(stacked) > STACKED_IS_LARGER * scale(side_by_side);
+    let sizes = if is_stacked { stacked } else { side_by_side };
+    let scale = scale(sizes);
+    let ([of_a, of_b], lower) = sizes.places(area, gap);
+    column(ui, of_a, &mut |ui| {
         if is_bare {
             name(ui, "A", &a.look.scene.settings);
         } else {
@@ -158,7 +193,7 @@ pub fn show(
         }
         side(ui, &a, sizes, (most, scale), textures);
     });
-    column(ui, Rect::from_min_max(right.min + vec2(gap, 0.0), right.max), &mut |ui| {
+    column(ui, of_b, &mut |ui| {
         if is_bare {
             name(ui, "B", &compare.settings(&look.scene.settings));
         } else {
@@ -283,16 +318,22 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
     let (mut chosen, old) = (compare.choices(), compare.choices());
     line(ui, |ui| {
         ui.label(RichText::new("B").size(theme::HEADING).strong());
-        for choice in *algorithm::ALL {
-            let is_chosen = settings.algorithm == *choice;
-            let response =
-                ui.selectable_label(is_chosen, choice.name()).on_hover_text(tr(&ui.ctx().clone(), choice.title()));
-            let name = fill(ui.ctx(), "B algorithm: {0}", &[&choice.name()]);
-            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
-            if response.clicked() {
-                chosen.algorithm = Some(choice.clone());
+        let all = texts(a, compare);
+        // The first three are the papers' own; where there is no room for them they are with the others.
+        let beside = if ui.available_width() < ROOM_FOR_NAMES { 0 } else { algorithm::ALL.len() };
+        let (names, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|of| algorithm::ALL.iter().take(beside).any(|known| *known == of));
+        chosen.algorithm = names.iter().fold(chosen.algorithm.take(), |chosen, of| text(ui, of, &settings).or(chosen));
+        let is_other = others.contains(&settings.algorithm);
+        let shown = if is_other { settings.algorithm.short_name() } else { tr(ui.ctx(), "More") }.to_owned();
+        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).selected_text(shown);
+        let response = combo.show_ui(ui, |ui| {
+            for of in &others {
+                chosen.algorithm = text(ui, of, &settings).or(chosen.algorithm.take());
             }
-        }
+        });
+        let name = tr(ui.ctx(), "Other algorithms of B");
+        response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name));
     });
     line(ui, |ui| {
         let plan = a.plan();
@@ -316,6 +357,23 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
     }
 }
 
+/// What B can run of the input of `a`: every text of the program, and those that were opened.
+fn texts(a: &FinishedRun, compare: &Compare) -> Vec<Algorithm> {
+    // How many splits there are is said for whichever text has some.
+    let run = RunSpec { splits: None, ..a.settings.run.clone() };
+    let all = algorithm::of_program().cloned().chain(compare.opened().cloned());
+    all.filter(|of| run.check_text(of).is_ok()).collect()
+}
+
+/// A text that B can be; gives it where it is chosen.
+fn text(ui: &mut Ui, of: &Algorithm, settings: &Settings) -> Option<Algorithm> {
+    let is_chosen = settings.algorithm == *of;
+    let response = ui.selectable_label(is_chosen, of.short_name()).on_hover_text(tr(&ui.ctx().clone(), of.title()));
+    let name = fill(ui.ctx(), "B algorithm: {0}", &[&of.short_name()]);
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
+    response.clicked().then(|| of.clone())
+}
+
 fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
     let mut precision = current;
     let combo = egui::ComboBox::from_id_salt("precision of B").width(64.0).selected_text(current.name());
@@ -334,7 +392,7 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
     let area = ui.available_rect_before_wrap();
     let upper = Rect::from_min_size(area.min, vec2(area.width(), sizes.upper));
     let map = Rect::from_min_size(area.min, sizes.map);
-    map_of(ui, map, side, scale, textures);
+    map_of(ui, (map, map_room(map, sizes)), side, scale, textures);
     let facts_at = if sizes.is_below {
         Rect::from_min_max(pos2(area.left(), upper.bottom() - FACTS), upper.max)
     } else {
@@ -343,20 +401,24 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
     if !sizes.is_bare {
         column(ui, facts_at, &mut |ui| facts(ui, side));
     }
-    let meter_at = Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER));
+    let meter_at = match sizes.is_stacked {
+        true => Rect::from_min_max(pos2(area.left() + STACKED_NAME, upper.top() - LINE), upper.right_top()),
+        false => Rect::from_min_size(upper.left_bottom() + vec2(0.0, 2.0 * SPACE), vec2(area.width(), METER)),
+    };
     meter(ui, meter_at, side, most);
 }
 
 /// The run as far as it has come.
-fn map_of(ui: &mut Ui, room: Rect, side: &Half<'_>, scale: f32, textures: &mut Textures) {
+fn map_of(ui: &mut Ui, (room, inner): (Rect, Rect), side: &Half<'_>, scale: f32, textures: &mut Textures) {
     let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
     let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
     draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
-    far::picture(ui, &side.look, (map_room(room), scale), side.ghosts.as_deref(), side.textures, textures);
+    far::picture(ui, &side.look, (inner, scale), side.ghosts.as_deref(), side.textures, textures);
 }
 
-fn map_room(room: Rect) -> Rect {
-    room.shrink2(vec2(0.0, SPACE))
+/// A map that is low already has all of its room.
+fn map_room(room: Rect, sizes: Sizes) -> Rect {
+    if sizes.is_stacked { room } else { room.shrink2(vec2(0.0, SPACE)) }
 }
 
 fn facts(ui: &mut Ui, side: &Half<'_>) {

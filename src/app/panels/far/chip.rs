@@ -60,39 +60,66 @@ fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::run::scene::FinishedRun;
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use ndarray::s;
+    use ndarray::{Array2, s};
 
     use super::*;
     use crate::app::run::job::Signals;
+    use crate::app::run::scene::FinishedRun;
     use crate::app::run::settings::Settings;
     use crate::app::run::snapshot::Snapshot;
     use crate::app::state::seen::Look;
     use crate::attention::input::preset;
-    use crate::schedule::{Tiling, algorithm};
+    use crate::attention::{Precision, oracle};
+    use crate::schedule::language::Axis;
+    use crate::schedule::{Algorithm, Tiling, algorithm};
 
-    /// At every step of every text a filled slot holds the block that its label says, and the inputs' blocks are those of
-    /// the input.
-    #[test]
-    fn a_slot_shows_what_the_machine_holds() {
+    /// A block by the axes of its tensor.
+    type BlockAt = [Option<usize>; Axis::ALL.len()];
+
+    /// What a step loads, stores or starts in HBM, and which block of it.
+    fn moves(scene: &FinishedRun, cursor: u64) -> Option<(String, String, BlockAt)> {
+        let step = scene.schedule().step(cursor.checked_sub(1)?)?;
+        let algorithm = &scene.schedule().algorithm;
+        let axes = algorithm.of_tensor(scene.schedule().facts(&step).tensor?)?.axes();
+        let operation = algorithm.operation(step.line);
+        let (verb, tensor) = operation.split_once(' ')?;
+        let block = Axis::ALL.map(|axis| step.place.at(axis).filter(|_| axes.has(axis)));
+        Some((verb.to_owned(), tensor.to_owned(), block))
+    }
+
+    /// Every text on ragged blocks.
+    fn each(mut check: impl FnMut(&Algorithm, &FinishedRun)) {
         for algorithm in algorithm::of_program() {
             let input = Arc::new(preset::toy());
             let tiling = Tiling { br: 5, bc: 3 };
             let settings = Settings { algorithm: algorithm.clone(), ..Settings::for_input(&input).with_blocks(tiling) };
-            let scene = FinishedRun::build(input, settings, &Signals::default()).unwrap();
-            let (mut compared, mut empty) = (0, 0);
+            check(algorithm, &FinishedRun::build(input, settings, &Signals::default()).unwrap());
+        }
+    }
+
+    fn close(a: &Array2<f64>, b: &Array2<f64>) -> bool {
+        a.dim() == b.dim() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 2e-5 * b.abs().max(1.0))
+    }
+
+    /// At every step of every text a filled slot holds the block that its label says: those of inputs are of the input, and
+    /// scores are dot products.
+    #[test]
+    fn a_slot_shows_what_the_machine_holds() {
+        each(|algorithm, scene| {
+            let (problem, name) = (&scene.input.problem, algorithm.name());
+            let (mut compared, mut empty, mut scores) = (0, 0, 0);
             for cursor in 0..=scene.schedule().len() {
-                let snapshot = Snapshot::new(&scene, cursor, None);
-                let look = Look::at(&scene, &snapshot);
+                let snapshot = Snapshot::new(scene, cursor, None);
+                let look = Look::at(scene, &snapshot);
                 for buffer in crate::app::panels::far::figure::buffers(&look) {
                     let Some(held) = held(&look, &buffer) else {
                         empty += 1;
                         continue;
                     };
                     let values = snapshot.view.get(&held.name).expect("it is on chip");
-                    let problem = &scene.input.problem;
                     let whole = match held.name.as_str() {
                         "Q" => problem.q.slice(s![0, 0, .., ..]),
                         "K" => problem.k.slice(s![0, 0, .., ..]),
@@ -101,14 +128,73 @@ mod tests {
                     };
                     let block = held.block.expect("an input has blocks along one axis");
                     let rows = if held.name == "Q" { scene.plan().rows(block) } else { scene.plan().cols(block) };
-                    let want = whole.slice(s![rows, ..]);
-                    assert_eq!(values.dim(), want.dim(), "{} step {cursor}: {}", algorithm.name(), held.name);
-                    let is_same = values.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-6);
-                    assert!(is_same, "{} step {cursor}: {}", algorithm.name(), held.name);
+                    let want = whole.slice(s![rows, ..]).to_owned();
+                    assert!(close(values, &want), "{name} step {cursor}: {}", held.name);
                     compared += 1;
                 }
+                let at_scores = snapshot.view.step.filter(|step| algorithm.operation(step.line) == "scores");
+                if let Some((i, j)) = at_scores.and_then(|step| step.place.tile()) {
+                    let (rows, cols) = (scene.plan().rows(i), scene.plan().cols(j));
+                    let (q, k) = (problem.q.slice(s![0, 0, rows, ..]), problem.k.slice(s![0, 0, cols, ..]));
+                    let want = q.dot(&k.t()) * problem.scale;
+                    let shown = snapshot.view.get("S").unwrap_or_else(|| panic!("{name} step {cursor}: no S"));
+                    assert!(close(shown, &want), "{name} step {cursor}: S");
+                    scores += 1;
+                }
             }
-            assert!(compared > 20 && empty > 0, "{}: {compared} {empty}", algorithm.name());
-        }
+            assert!(compared > 20 && empty > 0, "{name}: {compared} {empty}");
+            let tiles = scene.plan().t_r() * scene.plan().t_c();
+            assert!(scores == tiles || name == "standard-backward", "{name}: {scores} tiles of {tiles}");
+        });
+    }
+
+    /// Of every tensor of every text: a block that is loaded is what was stored there last, and O in the end is the oracle's.
+    #[test]
+    fn what_is_loaded_is_what_was_stored() {
+        let mut kinds = BTreeSet::new();
+        each(|algorithm, scene| {
+            let name = algorithm.name();
+            let mut stored: Vec<(String, BlockAt, Array2<f64>)> = Vec::new();
+            for cursor in 1..=scene.schedule().len() {
+                let Some((verb, tensor, block)) = moves(scene, cursor) else { continue };
+                let at = stored.iter().position(|(known, place, _)| *known == tensor && *place == block);
+                let snapshot = Snapshot::new(scene, cursor, None);
+                // A kernel of whole rows has the tile among the columns of its row.
+                let now = snapshot.view.get(&tensor).map(|now| match block[Axis::J as usize] {
+                    Some(j) if tensor.ends_with(['S', 'P']) && now.ncols() == scene.plan().n_k => {
+                        now.slice(s![.., scene.plan().cols(j)]).to_owned()
+                    }
+                    _ => now.clone(),
+                });
+                match (verb.as_str(), at, now) {
+                    ("load", Some(at), Some(now)) => {
+                        assert!(close(&now, &stored[at].2), "{name} step {cursor}: {tensor} is not what was stored");
+                        kinds.insert(tensor);
+                    }
+                    ("store", at, Some(now)) => {
+                        at.into_iter().for_each(|at| drop(stored.swap_remove(at)));
+                        stored.push((tensor, block, now));
+                    }
+                    // What is started, or added to, is not the value on chip.
+                    (_, Some(at), _) if verb != "load" => drop(stored.swap_remove(at)),
+                    _ => {}
+                }
+            }
+            let outputs = stored.iter().filter(|(tensor, ..)| tensor == "O" && !algorithm.is_backward());
+            let head = scene.input.problem.head::<f64>(0, 0, Precision::F64);
+            let mut rows = 0;
+            for (_, block, values) in outputs {
+                let i = block[Axis::I as usize].expect("O has blocks of queries");
+                for (query, row) in scene.plan().rows(i).zip(values.rows()) {
+                    let exact = oracle::row(&head, query).o;
+                    let is_same = row.iter().zip(&exact).all(|(a, b)| (a - b).abs() <= 1e-4);
+                    assert!(is_same, "{name}: O of query {query}");
+                    rows += 1;
+                }
+            }
+            assert_eq!(rows, if algorithm.is_backward() { 0 } else { scene.plan().n_q }, "{name}");
+        });
+        let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+        assert_eq!(kinds, ["D", "L_part", "O", "O_part", "P", "S", "dP", "dQ", "dS", "l", "m"]);
     }
 }

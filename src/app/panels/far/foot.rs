@@ -77,7 +77,7 @@ impl Sign {
                     painter.rect_filled(
                         square(n).translate(vec2(made_by::WIDTH, 0.0)),
                         0.0,
-                        palette.grey(n as f64, (GREYS - 1) as f64),
+                        palette.ghost(n as f64, (GREYS - 1) as f64),
                     );
                 }
                 return;

@@ -34,7 +34,7 @@ const NAMED_AREA: f32 = 26.0;
 const NAMED_PLANE: f32 = 52.0;
 const NAMED_LETTER: f32 = 14.0;
 const GAP_OF_AREAS: f32 = 8.0;
-/// A card below the map is at least and at most so high, so far below it, where the scale grows by so much.
+/// A card is at least so high; below the map it is at most so high, so far below it, where the scale grows by so much.
 const LEAST_CARD: f32 = 124.0;
 const MOST_CARD: f32 = 320.0;
 const UNDER: f32 = 16.0;
@@ -392,7 +392,7 @@ pub fn both_ways(strip: &Band) -> Rect {
 
 /// The map itself, and the card of the chip at the right of it where it is wide, else below.
 fn ground_and_card(area: Rect) -> (Rect, Option<Rect>) {
-    if area.width() > area.height() && area.width() >= 400.0 {
+    if area.width() > area.height() && area.width() >= 400.0 && area.height() >= LEAST_CARD {
         let card = (area.width() * 0.30).clamp(150.0, 340.0);
         let (ground, card) = area.split_left_right_at_x(area.right() - card);
         return (Rect::from_min_max(ground.min, ground.max - vec2(20.0, 0.0)), Some(card));

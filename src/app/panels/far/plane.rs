@@ -144,11 +144,11 @@ fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts, (row, col): (usize, 
     let i = plan.query_block(row * plan.n_q / ghosts.rows);
     let j = plan.key_block(col * plan.n_k / ghosts.cols);
     if ghosts.is_made((i, j), at.cursor) {
-        return map.palette.grey(ghosts.at(row, col), ghosts.limit);
+        return map.palette.ghost(ghosts.at(row, col), ghosts.limit);
     }
     // A backward pass begins on what the forward pass computed and did not store.
     if map.look.scene.schedule().algorithm.is_backward() {
-        return map.palette.grey(ghosts.at(row, col), 3.0 * ghosts.limit);
+        return map.palette.ghost(ghosts.at(row, col), 3.0 * ghosts.limit);
     }
     let (row, col) = map.look.scene.map.grid.position(i, j);
     at.cell(row, col).map_or(map.palette.background, |cell| color_of(map, None, (row, col), &cell))

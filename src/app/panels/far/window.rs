@@ -85,3 +85,93 @@ impl PlaneWindow {
         self.block_of(((part.max(0.0) * n as f32) as usize).min(n.saturating_sub(1)), axis)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eframe::egui::{Vec2, vec2};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::app::panels::far::layout::Subject;
+    use crate::attention::Precision;
+    use crate::schedule::{Setting, Tiling, algorithm};
+
+    const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(910.0, 640.0) };
+
+    /// The tokens of a block, by its size alone.
+    fn block(n: usize, size: usize, at: usize) -> Range<usize> {
+        at * size..((at + 1) * size).min(n)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Of every text: tiles are as wide and as high as their blocks have tokens, touch each other, and together are the
+        /// plane; blocks of strips stand beside theirs; a point finds the tile that it lies in.
+        #[test]
+        fn blocks_of_the_map_are_those_of_the_plan(
+            (n_q, n_k) in (1_usize..150, 1_usize..150),
+            (br, bc, d) in (1_usize..40, 1_usize..40, 1_usize..130),
+            (zoom, x, y) in (1.0_f32..6.0, 0.0_f32..1.0, 0.0_f32..1.0),
+        ) {
+            let (br, bc) = (br.min(n_q), bc.min(n_k));
+            let plan = Plan::new(n_q, n_k, d, Tiling { br, bc }, Precision::F32);
+            let (t_r, t_c) = (n_q.div_ceil(br), n_k.div_ceil(bc));
+            prop_assert_eq!((plan.t_r(), plan.t_c()), (t_r, t_c));
+            let lens = PlaneLens { zoom, center: vec2(x, y) };
+            for algorithm in algorithm::of_program() {
+                let setting = Setting { splits: 3, ..Setting::new(plan.clone()) };
+                let buffers = algorithm.buffers(0, &setting);
+                let (budget, words) = (Some(1 << 17), Vec2::ZERO);
+                let subject = Subject { algorithm, setting: &setting, buffers: &buffers, budget, words };
+                let layout = MapLayout::new(&subject, AREA);
+                let (plane, window) = (layout.plane, PlaneWindow::new(&layout, lens, &plan));
+                let per_token = vec2(plane.width() * zoom / n_k as f32, plane.height() * zoom / n_q as f32);
+                let mut corner: Option<Rect> = None;
+                for (i, j) in (0..t_r).flat_map(|i| (0..t_c).map(move |j| (i, j))) {
+                    let tile = window.tile(&plan.rows(i), &plan.cols(j));
+                    let (rows, cols) = (block(n_q, br, i), block(n_k, bc, j));
+                    let size = vec2(cols.len() as f32 * per_token.x, rows.len() as f32 * per_token.y);
+                    let name = algorithm.name();
+                    prop_assert!((tile.size() - size).length() < 0.05, "{} {},{}: {:?} of {:?}", name, i, j, tile, size);
+                    // From the corner of the first tile on, as many tokens as stand before it.
+                    let first = *corner.get_or_insert(tile);
+                    let from = first.min + vec2(cols.start as f32 * per_token.x, rows.start as f32 * per_token.y);
+                    prop_assert!((tile.min - from).length() < 0.05, "{} {},{}: {:?} at {:?}", name, i, j, tile, from);
+                    if plane.contains(tile.center()) {
+                        prop_assert_eq!(window.tile_at(tile.center()), Some((i, j)), "{}", name);
+                    }
+                    for strip in layout.strips.iter().filter(|strip| strip.side != Flank::Plane) {
+                        let is_along_keys = matches!(strip.side, Flank::Above | Flank::Below);
+                        let part = window.part(strip, &if is_along_keys { plan.cols(j) } else { plan.rows(i) });
+                        let beside = if is_along_keys {
+                            Rect::from_x_y_ranges(tile.x_range(), strip.rect.y_range())
+                        } else {
+                            Rect::from_x_y_ranges(strip.rect.x_range(), tile.y_range())
+                        };
+                        prop_assert!(strip.rect.expand(0.01).contains_rect(part) || !part.is_positive());
+                        let beside = beside.intersect(strip.rect);
+                        let is_beside = (part.min - beside.min).length() < 0.05 && (part.max - beside.max).length() < 0.05;
+                        prop_assert!(is_beside, "{} {:?}: {:?} beside {:?}", name, strip.tensor, part, tile);
+                    }
+                }
+                // All of them are the plane, as large as the lens has it.
+                let last = window.tile(&plan.rows(t_r - 1), &plan.cols(t_c - 1));
+                let whole = corner.unwrap_or(last).union(last);
+                prop_assert!((whole.size() - plane.size() * zoom).length() < 0.1, "{:?} of {:?}", whole, plane);
+                for (axis, n, size) in [(0, n_k, bc), (1, n_q, br)] {
+                    let seen = [lens.seen().x_range(), lens.seen().y_range()][axis];
+                    let known = window.blocks(axis);
+                    for at in 0..n.div_ceil(size) {
+                        let tokens = block(n, size, at);
+                        let (from, to) = (tokens.start as f32 / n as f32, tokens.end as f32 / n as f32);
+                        let overlap = to.min(seen.max) - from.max(seen.min);
+                        if overlap.abs() > 1e-4 {
+                            prop_assert_eq!(known.contains(&at), overlap > 0.0, "block {} of axis {}", at, axis);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::gpu::source::has_blocks;
 use super::{KernelEditor, lit, report};
 use crate::app::ink::axes::{note, warning};
 use crate::app::ink::draw;
+use crate::app::ink::listing::WrittenIn;
 use crate::app::ink::theme::SPACE;
 use crate::app::message::commands;
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
@@ -20,7 +21,7 @@ use crate::app::tongue::words::{fill, say, tr};
 use crate::number;
 
 fn of(kernel: &'static Kernel) -> FieldOf<'static> {
-    FieldOf { name: "source of the kernel", file: kernel.file }
+    FieldOf { name: "source of the kernel", file: kernel.file, written_in: WrittenIn::KernelLanguage }
 }
 
 impl KernelEditor {

@@ -10,7 +10,7 @@ use crate::app::tongue::words::{fill, say, tr};
 use crate::attention::Format;
 use crate::playback::lesson::{At, BUGS, Field, Scene};
 use crate::playback::{Command, Unit};
-use crate::schedule::spec::{Choice, SPLITS};
+use crate::schedule::spec::{Choice, SPLITS, Splits};
 use crate::schedule::{Algorithm, algorithm, hardware};
 
 pub fn show(ui: &mut Ui, lesson: &OpenLesson, open: &[String], messages: &mut Vec<Message>) {
@@ -80,7 +80,10 @@ fn one(ui: &mut Ui, control: &str, scene: &mut Scene) {
         "keys" => one_of(ui, "Where K comes from", "keys", &["own", "q"], scene),
         "pack-heads" => one_of(ui, "Query heads as rows", "pack-heads", &["true", "false"], scene),
         "varlen" => one_of(ui, "The batch as one schedule", "varlen", &["true", "false"], scene),
-        "splits" => number(ui, "Splits of the keys", "splits", scene.run.splits.unwrap_or(SPLITS), scene),
+        "splits" => {
+            let count = scene.run.splits.and_then(Splits::count).unwrap_or(SPLITS);
+            number(ui, "Splits of the keys", "splits", count, scene);
+        }
         key => typed(ui, key, scene),
     }
 }
@@ -155,6 +158,8 @@ fn title_of(key: &str) -> &'static str {
         "alibi" => "Slopes of ALiBi",
         "sinks" => "Logits of the sinks",
         "dropout" => "Rate of dropout",
+        "grad" => "Gradient of the output dO",
+        "arrival" => "Order in which additions arrive",
         _ => "Seed of dropout",
     }
 }

@@ -7,7 +7,7 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
 use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
-use crate::app::panels::lesson::task::{TaskPlace, task_with_cards};
+use crate::app::panels::lesson::task::{self, TaskPlace, task_with_cards};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{self, fill, say, tr};
 use crate::number::{self, grouped};
@@ -40,16 +40,20 @@ struct CardSizes {
 }
 
 impl CardSizes {
-    fn at(place: TaskPlace) -> Self {
-        match place {
-            TaskPlace::Panel => Self { text: theme::BODY, hole: vec2(120.0, 28.0), gap: 6.0, in_lines: false },
-            TaskPlace::Screen => Self { text: theme::LABEL, hole: vec2(68.0, 20.0), gap: 3.0, in_lines: true },
+    fn at(place: TaskPlace, kind: Option<Kind>) -> Self {
+        match (place, kind) {
+            (TaskPlace::Panel, _) => Self { text: theme::BODY, hole: vec2(120.0, 28.0), gap: 6.0, in_lines: false },
+            // A formula has a few cards, and small letters in them.
+            (TaskPlace::Screen, Some(Kind::Formulas)) => {
+                Self { text: theme::BODY, hole: vec2(68.0, 24.0), gap: 3.0, in_lines: true }
+            }
+            (TaskPlace::Screen, _) => Self { text: theme::LABEL, hole: vec2(68.0, 20.0), gap: 3.0, in_lines: true },
         }
     }
 }
 
 pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: TaskPlace, messages: &mut Vec<Message>) {
-    let sizes = CardSizes::at(place);
+    let sizes = CardSizes::at(place, lesson.build().map(|build| build.kind));
     if place == TaskPlace::Screen {
         ui.spacing_mut().button_padding = vec2(4.0, 1.0);
         ui.spacing_mut().interact_size.y = 18.0;
@@ -63,14 +67,31 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
     } else {
         template(ui, lesson, build, sizes, &mut moves);
     }
-    // Once it runs, the room goes to what came of it.
-    let is_right = lesson.work.grade.as_ref().is_some_and(Grade::is_right);
-    if place == TaskPlace::Panel || !is_right {
+    // Once it runs, the room goes to what came of it; a card that is taken out brings the others back.
+    let is_right = lesson.is_built();
+    if !is_right {
         hand(ui, lesson, build, sizes, &mut moves);
     }
     for made in moves {
         carry_out(lesson, build, made);
     }
+    if place == TaskPlace::Screen && !is_right {
+        buttons(ui, messages);
+    }
+    let id = ui.scope_id().with("was graded");
+    let was_graded =
+        ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(id), lesson.work.grade.is_some()));
+    if let Some(grade) = &lesson.work.grade {
+        let seen = verdict(ui, grade, &build.feedback, messages);
+        // Below the edge it would look as if nothing had happened.
+        if !was_graded {
+            ui.scroll_to_rect(seen.rect, None);
+        }
+    }
+}
+
+/// What runs the build, and what shows it.
+pub fn buttons(ui: &mut Ui, messages: &mut Vec<Message>) {
     ui.horizontal(|ui| {
         if ui.button(tr(ui.ctx(), "Run it")).clicked() {
             messages.push(Message::Lesson(LessonMessage::Check));
@@ -79,9 +100,6 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
             messages.push(Message::Lesson(LessonMessage::GiveUp));
         }
     });
-    if let Some(grade) = &lesson.work.grade {
-        verdict(ui, grade, &build.feedback, messages);
-    }
 }
 
 fn carry_out(lesson: &mut OpenLesson, build: &ShownBuild, made: Move) {
@@ -135,15 +153,20 @@ fn template(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSiz
             for slot in line {
                 match slot {
                     Slot::Fixed(text) => {
-                        ui.add(egui::Label::new(egui::RichText::new(text).font(theme::figures(sizes.text))));
+                        let ink = Palette::of(ui).ink;
+                        let label = ui.add(egui::Label::new(prose::scripted(text, theme::figures(sizes.text), ink)));
+                        label.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
                     }
                     Slot::Hole(hole) => one_hole(ui, lesson, build, *hole, sizes, moves),
                     Slot::Many(_) => {}
                 }
             }
         });
-        if let Some(Slot::Many(from)) = line.iter().find(|slot| matches!(slot, Slot::Many(_))) {
-            many(ui, lesson, build, *from, sizes, moves);
+        match line.iter().find(|slot| matches!(slot, Slot::Many(_))) {
+            // What is right is read as what it is.
+            Some(Slot::Many(from)) if !is_order && lesson.is_built() => written(ui, lesson, build, *from, sizes, moves),
+            Some(Slot::Many(from)) => many(ui, lesson, build, *from, sizes, moves),
+            _ => {}
         }
     }
 }
@@ -178,7 +201,7 @@ fn slot(ui: &mut Ui, hole: usize, text: Option<&str>, sizes: CardSizes) -> egui:
     let shown = text.unwrap_or(if sizes.in_lines { &number } else { " " });
     let ink = if text.is_some() { palette.ink } else { palette.faint_ink };
     let fill = if text.is_some() { palette.accent_soft } else { palette.background };
-    let button = egui::Button::new(egui::RichText::new(shown).font(theme::figures(sizes.text)).color(ink))
+    let button = egui::Button::new(prose::scripted(shown, theme::figures(sizes.text), ink))
         .fill(fill)
         .stroke(egui::Stroke::new(1.0, palette.faint_ink))
         .frame_when_inactive(true)
@@ -239,6 +262,21 @@ fn many(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, sizes
     if let Some(dragged) = response.dnd_release_payload::<Dragged>() {
         moves.push(Move::Insert(end, dragged.0));
     }
+}
+
+/// The cards of a formula as the line that they make.
+fn written(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, from: usize, sizes: CardSizes, moves: &mut Vec<Move>) {
+    let sizes = CardSizes { hole: vec2(0.0, sizes.hole.y), ..sizes };
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(sizes.gap.min(4.0), sizes.gap.min(4.0));
+        for (at, card) in lesson.work.filling.iter().enumerate().skip(from) {
+            if let Some(card) = card
+                && slot(ui, at, Some(text_of(build, *card)), sizes).clicked()
+            {
+                moves.push(Move::Remove(at));
+            }
+        }
+    });
 }
 
 /// How many loops a line stands in, from the words of the cards before it.
@@ -314,7 +352,7 @@ fn hand(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSizes, 
         ui.spacing_mut().item_spacing = vec2(sizes.gap, sizes.gap);
         for (card, text) in &build.hand {
             let is_used = !build.is_reusable && lesson.work.filling.contains(&Some(*card));
-            let button = egui::Button::new(egui::RichText::new(text).font(theme::figures(sizes.text)))
+            let button = egui::Button::new(prose::scripted(text, theme::figures(sizes.text), palette.ink))
                 .selected(build.is_reusable && lesson.work.brush == Some(*card))
                 .stroke(palette.hairline())
                 .frame_when_inactive(true)
@@ -346,10 +384,11 @@ fn to_hole(lesson: &OpenLesson, build: &ShownBuild, card: usize) -> Move {
     }
 }
 
-fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Message>) {
+fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Message>) -> egui::Response {
     let palette = Palette::of(ui);
     let fill_color = if grade.is_right() { palette.accent_soft } else { palette.trouble_soft };
-    egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+    let size = task::size(ui).min(theme::BODY);
+    let band = egui::Frame::new().fill(fill_color).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let text = match grade.findings.first() {
             None => tr(ui.ctx(), "It runs, and every number is right.").to_owned(),
@@ -370,10 +409,11 @@ fn verdict(ui: &mut Ui, grade: &Grade, feedback: &str, messages: &mut Vec<Messag
             messages.push(Message::Lesson(LessonMessage::LookAt(row, block)));
         }
         if let Some(thought) = &grade.thought {
-            prose::line(ui, thought, theme::BODY);
+            prose::line(ui, thought, size);
         }
         if grade.is_right() {
-            prose::line(ui, feedback, theme::BODY);
+            prose::line(ui, feedback, size);
         }
     });
+    band.response
 }

@@ -7,10 +7,10 @@ mod list;
 mod returning;
 pub mod task;
 
-use eframe::egui::{self, Key, Modifiers, Ui};
+use eframe::egui::{self, FocusDirection, Key, Modifiers, Ui};
 
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::ink::{draw, prose};
+use crate::app::ink::{draw, focus, prose};
 use crate::app::message::Message;
 use crate::app::message::commands::tooltip;
 use crate::app::message::lesson::LessonMessage;
@@ -40,6 +40,9 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// Height of the buttons of a build.
+const BUTTONS: f32 = 36.0;
+
 /// The beat that is open.
 fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
     head(ui, lesson, messages);
@@ -48,21 +51,40 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
         Err(fault) => {
             let fault = say(ui.ctx(), fault);
             ui.label(fill(ui.ctx(), "This beat cannot be shown: {0}", &[&fault]));
+            give_keyboard(ui, lesson);
             return way(ui, lesson, messages);
         }
     };
-    let height = (ui.available_height() - 48.0).max(40.0);
+    // What runs a build is in sight beside any number of cards.
+    let below = if shown.build.is_some() { 48.0 + BUTTONS } else { 48.0 };
+    let height = (ui.available_height() - below).max(40.0);
     let id = (lesson.key.clone(), lesson.position.beat);
     egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
+        if !lesson.returning_here().is_empty() {
+            give_keyboard(ui, lesson);
+        }
         returning::show(ui, lesson.returning_here(), messages);
-        let title = ui.label(egui::RichText::new(&shown.title).size(theme::TITLE).strong());
+        let ink = ui.visuals().strong_text_color();
+        let title = ui.label(prose::scripted(&shown.title, theme::text(theme::TITLE), ink));
         draw::describe(&title, "beat", &shown.title);
         ui.add_space(SPACE);
         prose::show(ui, &shown.prose, &shown.pictures, TEXT);
+        give_keyboard(ui, lesson);
         beat(ui, lesson, &shown, TaskPlace::Panel, messages);
+        focus::follow(ui);
     });
+    if shown.build.is_some() {
+        exercise::buttons(ui, messages);
+    }
     way(ui, lesson, messages);
+}
+
+/// What is drawn next that can have the keyboard takes it, if the beat is to have it.
+fn give_keyboard(ui: &Ui, lesson: &mut OpenLesson) {
+    if std::mem::take(&mut lesson.takes_keyboard) {
+        ui.memory_mut(|memory| memory.move_focus(FocusDirection::Next));
+    }
 }
 
 /// What the beat asks, as it is projected.
@@ -211,7 +233,11 @@ fn choices(ui: &mut Ui, lesson: &mut OpenLesson, choices: &[String], is_open: bo
             lesson.work.chosen == Some(index),
             prose::job(ui, choice, task::size(ui).min(theme::BODY)),
         );
-        if ui.add_enabled(is_open, radio).clicked() {
+        let response = ui.add_enabled(is_open, radio);
+        let is_chosen = lesson.work.chosen == Some(index);
+        let words = prose::words(choice);
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::RadioButton, is_open, is_chosen, &words));
+        if response.clicked() {
             lesson.begin_answer();
             lesson.work.chosen = Some(index);
         }

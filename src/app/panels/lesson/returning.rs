@@ -41,8 +41,11 @@ fn one(ui: &mut Ui, index: usize, question: &mut ReturningQuestion, messages: &m
     }
     let check = Message::Lesson(LessonMessage::CheckReturning(index));
     for (at, choice) in question.choices.iter().enumerate() {
-        let radio = egui::RadioButton::new(question.chosen == Some(at), prose::job(ui, choice, theme::BODY));
-        if ui.add(radio).clicked() {
+        let is_chosen = question.chosen == Some(at);
+        let response = ui.add(egui::RadioButton::new(is_chosen, prose::job(ui, choice, theme::BODY)));
+        let words = prose::words(choice);
+        response.widget_info(|| egui::WidgetInfo::selected(egui::Role::RadioButton, true, is_chosen, &words));
+        if response.clicked() {
             question.chosen = Some(at);
         }
     }

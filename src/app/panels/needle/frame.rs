@@ -1,7 +1,7 @@
 //! Which of the six frames of a rescale a cursor stands in, and what it says. Pure: no drawing.
 
 use crate::machine::{RowStory, RowVisit};
-use crate::number::short;
+use crate::number::{difference_shown, short};
 use crate::schedule::{Algorithm, Part};
 use crate::sentence::Sentence;
 
@@ -130,11 +130,10 @@ pub fn sentence(
         Frame::Climb if is_first => {
             Sentence::new("The line starts at {0}. There is nothing to shrink yet.").with(short(visit.m))
         }
-        Frame::Climb if rises && hides_factor => {
-            Sentence::new("The line climbs by {0}; the scores stay.").with(short(visit.m - visit.old.m))
-        }
+        Frame::Climb if rises && hides_factor => Sentence::new("The line climbs by {0}; the scores stay.")
+            .with(short(difference_shown(visit.m, visit.old.m))),
         Frame::Climb if rises => Sentence::new("The line climbs by {0}; the scores stay. {2} = e^-{0} = {1}")
-            .with(short(visit.m - visit.old.m))
+            .with(short(difference_shown(visit.m, visit.old.m)))
             .with(short(visit.alpha))
             .with(alpha),
         Frame::Climb if leaves_line(visit) => {

@@ -211,7 +211,10 @@ fn without_visits(ui: &mut Ui, look: &Look<'_>, query: usize, messages: &mut Vec
     };
     let response = ui.label(&text);
     draw::describe(&response, "frame of the needle", &text);
-    if look.scene.run.odd_row(query).is_some() && ui.button(tr(ui.ctx(), odd_rows::BUTTON)).clicked() {
+    if !look.question.hides.rule
+        && look.scene.run.odd_row(query).is_some()
+        && ui.button(tr(ui.ctx(), odd_rows::BUTTON)).clicked()
+    {
         messages.push(Message::Overlay(Overlay::OddRows));
     }
     ui.label(tr(ui.ctx(), "Choose flash1 or flash2 above, or another row, to see the needle."));

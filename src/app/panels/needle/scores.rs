@@ -11,7 +11,7 @@ use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;
 use crate::app::tongue::words::{self, fill, tr};
 use crate::machine::RowVisit;
-use crate::number::short;
+use crate::number::{difference_shown, short};
 use crate::schedule::{Part, Tensor};
 
 /// Dots of more keys than this would be a band: every n-th is drawn, and each visit's largest.
@@ -296,7 +296,7 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
     if old - y > 12.0 {
         arrow(ui.painter(), pos2(right - 4.0, old), pos2(right - 4.0, y + 2.0), Stroke::new(1.5, palette.ink));
     }
-    let gap = short(visit.m - visit.old.m);
+    let gap = short(difference_shown(visit.m, visit.old.m));
     picture.text(
         ui,
         line(0.0),

@@ -38,7 +38,7 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     };
     let l = named(picture.called(Part::Sum), Some(sums.l));
     let o = visit.sum_of(sums, picture.component);
-    let o = named(picture.called(Part::Output), Some(o));
+    let o = named(&name_of_sum(picture), Some(o));
     let (stack, bar_of) = (Name::of("stack {0}", Part::Sum), Name::of("bar of {0}", Part::Output));
     // On one line two sums would read as one: in a narrow column each has a line, from below its bar on.
     let places = if is_narrow {
@@ -62,9 +62,15 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     paint_first_fault(ui, heads, picture);
 }
 
+/// The sum of weighted values: `O`, or `l O` where the text keeps the average.
 fn name_of_o(picture: &Picture<'_>) -> String {
+    let name = name_of_sum(picture);
+    if picture.look.scene.plan().d_v == 1 { name } else { format!("{name}[{}]", picture.component) }
+}
+
+fn name_of_sum(picture: &Picture<'_>) -> String {
     let name = picture.called(Part::Output);
-    if picture.look.scene.plan().d_v == 1 { name.to_owned() } else { format!("{name}[{}]", picture.component) }
+    if picture.now.visit.is_divided { format!("{} {name}", picture.called(Part::Sum)) } else { name.to_owned() }
 }
 
 /// What a visit leaves of what was there before: of l, and of O.

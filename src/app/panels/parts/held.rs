@@ -12,6 +12,8 @@ pub struct Held {
     pub name: String,
     /// Its block along the axis of the buffer.
     pub block: Option<usize>,
+    /// The block that its second half is of, where it is torn.
+    pub torn: Option<usize>,
 }
 
 /// The name that was written last of those that share the buffer; `None` while all that it has is of another block. The
@@ -20,13 +22,15 @@ pub fn held(look: &Look<'_>, buffer: &Buffer) -> Option<Held> {
     let snapshot = look.snapshot;
     let name = buffer.names.iter().rev().find(|name| snapshot.holds(name))?;
     let place = snapshot.place_of(name);
-    Some(Held { name: name.clone(), block: place.zip(buffer.axis).and_then(|(place, axis)| place.at(axis)) })
+    let block = place.zip(buffer.axis).and_then(|(place, axis)| place.at(axis));
+    Some(Held { name: name.clone(), block, torn: snapshot.view.torn(name) })
 }
 
-/// `K_j`, or `K_2` once it holds that block; of names that share a buffer, the one that it holds.
+/// `K_j`, or `K_2` once it holds that block, `V_2 | V_1` where it is torn; of names that share a buffer, the one that it holds.
 pub fn label(buffer: &Buffer, held: Option<&Held>) -> String {
     match held {
-        Some(Held { name, block: Some(block) }) if !name.contains('_') => format!("{name}_{block}"),
+        Some(Held { name, block: Some(block), torn: Some(torn) }) => format!("{name}_{block} | {name}_{torn}"),
+        Some(Held { name, block: Some(block), .. }) if !name.contains('_') => format!("{name}_{block}"),
         Some(Held { name, .. }) => name.clone(),
         None => buffer.label(),
     }

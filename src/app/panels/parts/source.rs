@@ -1,10 +1,11 @@
 //! A text as it is edited: numbered lines, those lit that the current step carries out, those marked that are wrong, and
 //! those that were changed.
 
-use eframe::egui::text::{CCursor, CCursorRange, LayoutJob};
+use eframe::egui::text::{CCursor, CCursorRange};
 use eframe::egui::text_edit::{TextEditOutput, TextEditState};
 use eframe::egui::{self, Align2, Color32, Id, Rect, ScrollArea, Shape, TextEdit, Ui, pos2, vec2};
 
+use crate::app::ink::listing::{self, WrittenIn};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::tr;
 
@@ -20,11 +21,12 @@ pub struct Marks {
     pub changed: Vec<usize>,
 }
 
-/// What is edited: the name of the field, and the file, each of which has a cursor of its own.
+/// What is edited: the name of the field, the file, each of which has a cursor of its own, and the language.
 #[derive(Clone, Copy)]
 pub struct FieldOf<'a> {
     pub name: &'static str,
     pub file: &'a str,
+    pub written_in: WrittenIn,
 }
 
 impl FieldOf<'_> {
@@ -43,7 +45,7 @@ pub fn show(ui: &mut Ui, of: FieldOf<'_>, text: &mut String, marks: &Marks, (jum
     area.show(ui, |ui| {
         // What is behind the text is known once the text is laid out.
         let behind = ui.painter().add(Shape::Noop);
-        let output = field(ui, (id, of.name), text, height);
+        let output = field(ui, of, text, height);
         let rows = rows(&output, ui.clip_rect());
         let behind_row = |(line, rect): &(usize, Rect)| {
             let (fill, _) = light(ui, *line, marks)?;
@@ -65,19 +67,19 @@ pub fn cursor_line(ui: &Ui, of: FieldOf<'_>, text: &str) -> Option<usize> {
     Some(text.chars().take(at).filter(|c| *c == '\n').count() + 1)
 }
 
-fn field(ui: &mut Ui, (id, name): (Id, &'static str), text: &mut String, height: f32) -> TextEditOutput {
-    let ink = Palette::of(ui).ink;
+fn field(ui: &mut Ui, of: FieldOf<'_>, text: &mut String, height: f32) -> TextEditOutput {
+    let palette = Palette::of(ui);
     // A line of code is one line.
     let mut layouter = |ui: &Ui, text: &dyn egui::TextBuffer, _: f32| {
-        let job = LayoutJob::simple(text.as_str().to_owned(), theme::figures(SIZE), ink, f32::INFINITY);
+        let job = listing::job(ui.ctx(), text.as_str(), of.written_in, SIZE, palette);
         ui.fonts_mut(|fonts| fonts.layout_job(job))
     };
-    let name = tr(ui.ctx(), name).to_owned();
+    let name = tr(ui.ctx(), of.name).to_owned();
     let output = ui.horizontal_top(|ui| {
         ui.add_space(GUTTER);
         // The Tab key goes on to the next part, as everywhere: nobody is caught in here.
         let edit = TextEdit::multiline(text)
-            .id(id)
+            .id(of.id())
             .frame(egui::Frame::NONE)
             .margin(egui::Margin::ZERO)
             .desired_width(f32::INFINITY)

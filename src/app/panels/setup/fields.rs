@@ -25,11 +25,12 @@ pub(super) fn offer(ui: &Ui, name: &str, response: &egui::Response) {
 
 pub(super) fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeInclusive<usize>) {
     let name = tr(ui.ctx(), key).to_owned();
-    let label = ui.label(&name);
+    // With the longest name beside it, a number stays within the panel: the name takes the lines that it needs.
+    let room = ui.max_rect().width() - ui.spacing().item_spacing.x - width(ui, *range.end());
+    let label = ui.allocate_ui(egui::vec2(room.max(0.0), 0.0), |ui| ui.add(egui::Label::new(&name).wrap())).inner;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
-        // With the longest name beside it, a number stays within the panel.
-        ui.spacing_mut().interact_size.x = 32.0;
+        ui.spacing_mut().interact_size.x = LEAST_NUMBER;
         let less = value.checked_sub(1).filter(|less| range.contains(less));
         let more = value.checked_add(1).filter(|more| range.contains(more));
         let asked_less = stepper(ui, "-", &fill(ui.ctx(), "Less {0}", &[&name]), less);
@@ -48,9 +49,20 @@ pub(super) fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeIncl
     ui.end_row();
 }
 
+/// Points of a number without its digits, and of a button beside it.
+const LEAST_NUMBER: f32 = 32.0;
+const BUTTON: f32 = 24.0;
+
+/// Points of a number of at most `most` with its buttons.
+fn width(ui: &Ui, most: usize) -> f32 {
+    let font = egui::TextStyle::Button.resolve(ui.style());
+    let digits = ui.painter().layout_no_wrap(most.to_string(), font, egui::Color32::PLACEHOLDER).size().x;
+    (digits + 2.0 * ui.spacing().button_padding.x).max(LEAST_NUMBER) + 2.0 * (BUTTON + SPACE)
+}
+
 /// A button that gives `to` when it is clicked.
 fn stepper(ui: &mut Ui, text: &str, name: &str, to: Option<usize>) -> Option<usize> {
-    let button = egui::Button::new(text).min_size(egui::vec2(24.0, 24.0));
+    let button = egui::Button::new(text).min_size(egui::vec2(BUTTON, BUTTON));
     let response = ui.add_enabled(to.is_some(), button);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, to.is_some(), name));
     to.filter(|_| response.clicked())

@@ -3,6 +3,7 @@
 mod fields;
 mod masks;
 mod said;
+mod scores;
 mod section;
 
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ use crate::app::run::settings::Settings;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::precision::OFFERED;
 use crate::attention::{Format, Input, Precision, Shape};
-use crate::schedule::hardware;
-use crate::schedule::spec::{MOST_SPLITS, RunSpec, SPLITS};
+use crate::schedule::spec::{MOST_SPLITS, RunSpec, Splits};
+use crate::schedule::{Arrival, hardware};
 
 pub static PANEL: Panel = Panel {
     id: "setup",
@@ -48,6 +49,12 @@ pub static PANEL: Panel = Panel {
 /// What a batch in one schedule is called.
 const VARLEN: &str = "The batch as one schedule";
 
+/// What splits by the rule are called.
+const BY_RULE: &str = "Splits by FlashAttention-2's rule";
+
+/// What an order of arrival by a seed is called.
+const SHUFFLED: &str = "Additions arrive in a shuffled order";
+
 /// What packed query heads are called.
 const PACKED: &str = "Query heads as rows";
 
@@ -57,14 +64,18 @@ const INPUT: Section = Section {
     choices: &["First tokens", "Head", "Key/value head", "Batch entry", VARLEN, PACKED],
     is_open: false,
 };
-const BLOCKS: Section =
-    Section { name: "Blocks", choices: &["Block rows br", "Block keys bc", "Splits of the keys"], is_open: true };
+const BLOCKS: Section = Section {
+    name: "Blocks",
+    choices: &["Block rows br", "Block keys bc", "Splits of the keys", BY_RULE, SHUFFLED],
+    is_open: true,
+};
 const MASK: Section =
     Section { name: "Mask", choices: &["Causal mask", "Sliding window", "Padding mask", "Other masks"], is_open: true };
+const SCORES: Section = Section { name: "Scores", choices: &scores::NAMES, is_open: false };
 const PRECISION: Section = Section { name: "Precision", choices: &["Precision"], is_open: false };
 const CHIP: Section = Section { name: "Chip", choices: &["Chip"], is_open: false };
 
-const SECTIONS: [&Section; 5] = [&INPUT, &BLOCKS, &MASK, &PRECISION, &CHIP];
+const SECTIONS: [&Section; 6] = [&INPUT, &BLOCKS, &MASK, &SCORES, &PRECISION, &CHIP];
 
 /// Every choice, by the name that the palette finds it by.
 pub fn known() -> impl Iterator<Item = &'static str> {
@@ -77,13 +88,14 @@ pub fn names(document: &Document) -> Vec<&'static str> {
     let shape = input.problem.shape;
     let has = |name: &str| match name {
         "First tokens" => settings.run.has_exact_prefix(&input.problem),
-        "Splits of the keys" => settings.algorithm.has_splits(),
+        "Splits of the keys" | BY_RULE => settings.algorithm.has_splits(),
+        SHUFFLED => settings.algorithm.depends_on_arrival(),
         "Head" => shape.heads > 1,
         "Key/value head" => has_groups(&shape) && !settings.run.packs_heads(),
         "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
         VARLEN => shape.batch > 1,
         PACKED => can_pack(&settings.run, settings.algorithm.is_backward(), &shape),
-        _ => true,
+        name => scores::has(name, &settings.run, input),
     };
     known().filter(|name| has(name)).collect()
 }
@@ -121,7 +133,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         let said = said::input(&ctx, &settings, &opened, &shape);
         INPUT.show(ui, folds, &said, |ui| of_input(ui, &mut settings, input));
     }
-    let heads = settings.algorithm.heads(&shape);
+    let heads = settings.algorithm.heads(&settings.run.shape(input));
     if heads > 1 {
         let head = settings.run.head();
         let first = head - head % heads;
@@ -129,8 +141,9 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         draw::caption(ui, &fill(&ctx, text, &[&first, &(first + heads - 1), &head]));
     }
     let Shape { n_q, n_k, .. } = settings.run.shape(input);
-    let said = said::blocks(&ctx, &settings, &opened);
-    BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k)));
+    let splits = settings.setting(input).splits;
+    let said = said::blocks(&ctx, &settings, &opened, splits);
+    BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k), splits));
     let own = settings.run.mask(&input.problem.mask, shape.n_k);
     let mut chosen = own.clone();
     let said = said::mask(&ctx, &own, &opened.run.mask(&input.problem.mask, shape.n_k));
@@ -143,6 +156,8 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         let is_exact = run.has_exact_prefix(&input.problem);
         run.prefix.take_if(|_| !is_exact);
     }
+    let said = said::scores(&ctx, &settings, &opened);
+    SCORES.show(ui, folds, &said, |ui| scores::show(ui, &mut settings.run, input));
     let said = said::precision(&settings, &opened);
     PRECISION.show(ui, folds, &said, |ui| {
         precision(ui, &mut settings.run);
@@ -184,15 +199,53 @@ fn of_input(ui: &mut Ui, settings: &mut Settings, input: &Input) {
     }
 }
 
-fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize)) {
+/// `splits` is how many there are now.
+fn blocks(ui: &mut Ui, settings: &mut Settings, (n_q, n_k): (usize, usize), splits: usize) {
     let (algorithm, run) = (&settings.algorithm, &mut settings.run);
     grid(ui, "blocks", |ui| {
         number(ui, "Block rows br", run.br.get_or_insert(1), 1..=n_q);
         number(ui, "Block keys bc", run.bc.get_or_insert(1), 1..=n_k);
         if algorithm.has_splits() {
-            number(ui, "Splits of the keys", run.splits.get_or_insert(SPLITS), 1..=n_k.min(MOST_SPLITS));
+            let mut count = splits;
+            number(ui, "Splits of the keys", &mut count, 1..=n_k.min(MOST_SPLITS));
+            if count != splits {
+                run.splits = Some(Splits::Count(count));
+            }
         }
     });
+    if algorithm.has_splits() {
+        let mut is_by_rule = run.splits == Some(Splits::Rule);
+        let response = ui.checkbox(&mut is_by_rule, tr(ui.ctx(), BY_RULE).to_owned());
+        offer(ui, BY_RULE, &response);
+        if response.changed() {
+            run.splits = Some(if is_by_rule { Splits::Rule } else { Splits::Count(splits) });
+        }
+    }
+    if algorithm.depends_on_arrival() {
+        arrival(ui, run);
+    }
+}
+
+/// Additions come in the order of the text, or by a seed.
+fn arrival(ui: &mut Ui, run: &mut RunSpec) {
+    let mut seed = match run.arrival {
+        Some(Arrival::Shuffled(seed)) => Some(seed),
+        _ => None,
+    };
+    let mut is_shuffled = seed.is_some();
+    let response = ui.checkbox(&mut is_shuffled, tr(ui.ctx(), SHUFFLED).to_owned());
+    offer(ui, SHUFFLED, &response);
+    if response.changed() {
+        seed = is_shuffled.then_some(0);
+    }
+    if let Some(seed) = &mut seed {
+        let name = tr(ui.ctx(), "Seed of the order").to_owned();
+        ui.horizontal(|ui| {
+            let label = ui.label(&name);
+            ui.add(egui::DragValue::new(seed).speed(0.1)).labelled_by(label.id);
+        });
+    }
+    run.arrival = seed.map(Arrival::Shuffled);
 }
 
 /// Names and numbers in two columns.

@@ -2,9 +2,10 @@
 
 use eframe::egui::Context;
 
+use super::scores;
 use super::section::SectionSaid;
 use crate::app::run::settings::Settings;
-use crate::app::tongue::words::{fill, tr};
+use crate::app::tongue::words::{fill, list, tr};
 use crate::attention::{Align, Diagonal, Mask, Shape};
 use crate::schedule::spec::Lengths;
 
@@ -23,14 +24,14 @@ pub(super) fn input(ctx: &Context, now: &Settings, before: &Settings, shape: &Sh
     SectionSaid { text: parts.join(", "), is_default }
 }
 
-pub(super) fn blocks(ctx: &Context, now: &Settings, before: &Settings) -> SectionSaid {
+/// `splits` is how many there are.
+pub(super) fn blocks(ctx: &Context, now: &Settings, before: &Settings, splits: usize) -> SectionSaid {
     let (tiling, has_splits) = (now.tiling(), now.algorithm.has_splits());
     let mut text = format!("{} x {}", tiling.br, tiling.bc);
-    let splits = [now, before].map(|settings| settings.run.splits(&now.algorithm));
     if has_splits {
-        text = format!("{text}, {}", fill(ctx, "{0} {0|split|splits}", &[&splits[0]]));
+        text = format!("{text}, {}", fill(ctx, "{0} {0|split|splits}", &[&splits]));
     }
-    SectionSaid { text, is_default: tiling == before.tiling() && (!has_splits || splits[0] == splits[1]) }
+    SectionSaid { text, is_default: tiling == before.tiling() && (!has_splits || now.run.splits == before.run.splits) }
 }
 
 /// What hides keys by their indices; `own` is what the input says itself.
@@ -59,6 +60,24 @@ pub(super) fn mask(ctx: &Context, mask: &Mask, own: &Mask) -> SectionSaid {
     }
     let text = if parts.is_empty() { tr(ctx, "no mask").to_owned() } else { parts.join(", ") };
     SectionSaid { text, is_default: mask == own }
+}
+
+/// What is chosen in place of what the input says.
+pub(super) fn scores(ctx: &Context, now: &Settings, before: &Settings) -> SectionSaid {
+    let chosen = |settings: &Settings| -> Vec<String> {
+        let one = |name: &&str| {
+            let value = match *name {
+                scores::BIAS => settings.run.bias.map(|_| tr(ctx, "none").to_owned()),
+                scores::KEYS => settings.run.keys.map(|_| "Q".to_owned()),
+                name => scores::typed_as(name).and_then(|choice| choice.get(&settings.run)),
+            };
+            value.map(|value| format!("{} {value}", tr(ctx, name)))
+        };
+        scores::NAMES.iter().filter_map(one).collect()
+    };
+    let parts = chosen(now);
+    let text = if parts.is_empty() { tr(ctx, "as in the input").to_owned() } else { list(ctx, &parts) };
+    SectionSaid { text, is_default: parts == chosen(before) }
 }
 
 pub(super) fn precision(now: &Settings, before: &Settings) -> SectionSaid {

@@ -98,8 +98,8 @@ fn beside(look: &Look<'_>, buffer: &Buffer) -> Option<Beside> {
     }
 }
 
-/// `formulas` are the lines of the longer one of the sheets.
-pub fn around(blocks: &[BlockOnChip<'_>], formulas: usize) -> Around {
+/// `formulas` are the lines of the longer one of the sheets, `words` the points of the longest word of a query.
+pub fn around(blocks: &[BlockOnChip<'_>], formulas: usize, words: f32) -> Around {
     let count = |beside| blocks.iter().filter(|block| block.beside == beside).count();
     Around {
         left: count(Beside::Left),
@@ -108,6 +108,7 @@ pub fn around(blocks: &[BlockOnChip<'_>], formulas: usize) -> Around {
         below: [0, 1].map(|sheet| count(Beside::Below(sheet))),
         values: count(Beside::Value),
         formulas,
+        words,
         letters: blocks
             .iter()
             .filter(|block| matches!(block.beside, Beside::Above(1) | Beside::Below(1)))

@@ -23,6 +23,8 @@ const BAR: f32 = 10.0;
 const MOST_VALUE: f32 = 1.5;
 /// Lines: a formula, the words of the keys, the names of what lies beside the rows, the colours.
 const FORMULA: f32 = 22.0;
+/// A formula may be wider than its sheet, but not reach the next one.
+const LEAST_FORMULA: f32 = 120.0;
 /// Of each further line of a formula.
 pub const FURTHER: f32 = 18.0;
 pub const KEYS: f32 = 18.0;
@@ -37,9 +39,13 @@ const LARGEST_CELL: f32 = 150.0;
 /// A cell is so much higher than wide at most.
 const HIGHEST: f32 = 1.4;
 const LEAST_CELL: f32 = 0.05;
+/// Where all is enlarged, as in a talk, a cell from this width on has a short number.
+pub const NARROW_CELL: f32 = 28.0;
+/// A number needs a cell of this height.
+pub const LEAST_NUMBER_HEIGHT: f32 = 18.0;
 
 /// How many blocks stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Around {
     pub left: usize,
     pub right: usize,
@@ -50,6 +56,8 @@ pub struct Around {
     pub values: usize,
     /// Lines of the formulas; one at least.
     pub formulas: usize,
+    /// Points of the longest word of a query.
+    pub words: f32,
     /// Letters of the longest name above or below the second sheet, which stands between both.
     pub letters: usize,
 }
@@ -80,7 +88,9 @@ impl TileLayout {
         // In a narrow room the numbers of the cells come first.
         let part = (area.width() / WITH_ALL).clamp(LEAST_PART, 1.0);
         let roomy = VALUE * (area.width() / WITH_ALL).clamp(1.0, MOST_VALUE);
-        let (words_width, between) = (WORDS * part, (BETWEEN * part).max(LETTER * around.letters as f32 + 10.0));
+        // Queries that have no words but their numbers leave the room to the cells.
+        let words_width = (WORDS * part).min(around.words + 2.0 * GAP);
+        let between = (BETWEEN * part).max(LETTER * around.letters as f32 + 10.0);
         let thick = (area.size().min_elem() * THICK * part).clamp(LEAST_THICK, MOST_THICK);
         let across = |n: usize| n as f32 * (thick + GAP);
         let most = |of: [usize; 2]| across(of[0].max(of[1]));
@@ -124,8 +134,9 @@ impl TileLayout {
             rows,
             cols,
             cell,
-            formulas: sheets.map(|sheet| {
-                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(sheet.width().max(120.0), formula))
+            formulas: [(first, second.left() - GAP), (second, area.right())].map(|(sheet, free)| {
+                let width = sheet.width().max(LEAST_FORMULA.min(free - sheet.left()));
+                Rect::from_min_size(pos2(sheet.left(), area.top()), vec2(width, formula))
             }),
             sheets,
             left: (0..around.left).map(|n| column(left + words_width + across(n), thick)).collect(),
@@ -175,9 +186,9 @@ mod tests {
 
     const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(754.0, 600.0) };
     const FORWARD: Around =
-        Around { left: 1, right: 1, above: [1, 1], below: [0, 0], values: 2, formulas: 1, letters: 3 };
+        Around { left: 1, right: 1, above: [1, 1], below: [0, 0], values: 2, formulas: 1, words: 58.0, letters: 3 };
     const BACKWARD: Around =
-        Around { left: 2, right: 1, above: [1, 1], below: [1, 1], values: 2, formulas: 3, letters: 10 };
+        Around { left: 2, right: 1, above: [1, 1], below: [1, 1], values: 2, formulas: 3, words: 16.0, letters: 10 };
 
     #[test]
     fn nothing_leaves_the_room_and_nothing_lies_over_another() {
@@ -186,6 +197,8 @@ mod tests {
             for shape in [(1, 1), (4, 4), (1, 7), (13, 3), (128, 128), (5, 64)] {
                 let layout = TileLayout::new(shape, around, area);
                 let all: Vec<Rect> = layout.all().collect();
+                let [one, other] = layout.formulas;
+                assert!(one.right() <= other.left() && other.right() <= area.right() + 0.5, "{shape:?}: {one:?}");
                 for (n, rect) in all.iter().enumerate() {
                     assert!(area.expand(0.5).contains_rect(*rect), "{shape:?} {around:?}: {rect:?} leaves {area:?}");
                     for other in &all[..n] {
@@ -219,6 +232,17 @@ mod tests {
     fn the_cells_of_four_keys_have_room_for_numbers_in_a_narrow_room() {
         let area = Rect::from_min_size(pos2(0.0, 0.0), vec2(510.0, 380.0));
         assert!(TileLayout::new((4, 4), FORWARD, area).cell.x >= NUMBER_CELL - 8.0);
+    }
+
+    /// The same on a screen of 720 lines, and that of an algorithm that keeps four values of a row.
+    #[test]
+    fn and_on_a_small_screen_those_of_queries_without_words_have_it_for_short_ones() {
+        let area = Rect::from_min_size(pos2(0.0, 0.0), vec2(388.0, 262.0));
+        let bare = Around { words: 16.0, ..FORWARD };
+        for around in [bare, Around { values: 4, ..bare }] {
+            let cell = TileLayout::new((4, 4), around, area).cell;
+            assert!(cell.x >= NARROW_CELL && cell.y >= LEAST_NUMBER_HEIGHT, "{cell:?}");
+        }
     }
 
     #[test]

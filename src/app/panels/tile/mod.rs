@@ -77,7 +77,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mu
     let cols = if view.cols.is_empty() { look.scene.plan().bc } else { view.cols.len() };
     let (blocks, matrices) = (blocks::blocks(look), [matrix_s(look), matrix_p(look)]);
     let lines = matrices.iter().map(|matrix| matrix.formulas.len()).max().unwrap_or(1);
-    let layout = TileLayout::new((view.rows.len(), cols), blocks::around(&blocks, lines), figure);
+    let layout =
+        TileLayout::new((view.rows.len(), cols), blocks::around(&blocks, lines, sheet::row_words(ui, look)), figure);
     title(ui, Rect::from_min_size(inner.min, vec2(inner.width(), TITLE)), look, sheet::is_lined(&layout));
     let response = ui.interact(figure, ui.scope_id().with("tile"), Sense::click());
     draw::describe(&response, "tile", &summary(ui, look));
@@ -174,7 +175,11 @@ fn matrix_s<'a>(look: &Look<'a>) -> Matrix<'a> {
 
 fn matrix_p<'a>(look: &Look<'a>) -> Matrix<'a> {
     let formulas = formulas(look, Part::Weights);
-    Matrix { part: Part::Weights, formulas, values: look.snapshot.weights(), limit: 1.0 }
+    let values = look.snapshot.weights();
+    // Above 1 only where no maximum was subtracted, or one that is left behind.
+    let finite = values.into_iter().flatten().filter(|p| p.is_finite());
+    let limit = finite.fold(1.0, |most: f64, p| most.max(*p));
+    Matrix { part: Part::Weights, formulas, values, limit }
 }
 
 fn formulas(look: &Look<'_>, part: Part) -> Vec<String> {

@@ -10,13 +10,16 @@ use crate::app::ink::theme::{self, NUMBER_CELL, Palette};
 use crate::app::panels::tile::layout::{self, TileLayout};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{cell, short};
+use crate::number::{cell, narrow_cell, short};
 use crate::schedule::Part;
 
 /// Room for the words of a row.
 const LABELS: f32 = 64.0;
 /// Cells from this size on are told apart by lines and can be hatched.
 const LINED_CELL: f32 = 10.0;
+/// Characters of a short number with its sign, and the width of a figure as a part of its type.
+const SHORT: usize = 5;
+const FIGURE: f32 = 0.6;
 
 /// Scores or weights.
 pub struct Matrix<'a> {
@@ -41,8 +44,25 @@ impl Sheets<'_> {
         theme::text(if self.layout.cell.x >= 1.5 * NUMBER_CELL { theme::BODY } else { theme::LABEL })
     }
 
-    fn has_numbers(&self) -> bool {
-        self.layout.cell.x >= NUMBER_CELL - 8.0 && self.layout.cell.y >= 18.0
+    /// Six figures fill two thirds of a cell of any size, and short numbers of a narrow one have one size.
+    fn figure_size(&self) -> f32 {
+        let width = self.layout.cell.x;
+        match width >= NUMBER_CELL - 8.0 {
+            true => (width * 0.24).clamp(theme::LABEL, theme::TITLE).round(),
+            false => (width - 4.0) / (SHORT as f32 * FIGURE),
+        }
+    }
+
+    /// How the number of a cell is written, where there is room for it.
+    fn written(&self, ui: &Ui) -> Option<fn(f64) -> String> {
+        let size = self.layout.cell;
+        let least = NUMBER_CELL - 8.0;
+        match size.y >= layout::LEAST_NUMBER_HEIGHT {
+            true if size.x >= least => Some(cell),
+            // What is enlarged can be read in a smaller type.
+            true if size.x >= layout::NARROW_CELL.max(least / ui.ctx().zoom_factor()) => Some(narrow_cell),
+            _ => None,
+        }
     }
 
     /// The sheet of this number.
@@ -113,10 +133,9 @@ impl Sheets<'_> {
         painter.rect_stroke(rect, 0.0, palette.hairline(), StrokeKind::Inside);
         if is_masked {
             draw::hatch(painter, rect, palette.hatch, 7.0);
-        } else if self.has_numbers() {
-            // Six figures fill two thirds of a cell of any size.
-            let font = theme::figures((self.layout.cell.x * 0.24).clamp(theme::LABEL, theme::TITLE).round());
-            shrink_text(painter, rect.shrink2(vec2(1.0, 0.0)), Align2::CENTER_CENTER, &cell(x), font, palette.ink);
+        } else if let Some(written) = self.written(ui) {
+            let font = theme::figures(self.figure_size());
+            shrink_text(painter, rect.shrink2(vec2(1.0, 0.0)), Align2::CENTER_CENTER, &written(x), font, palette.ink);
         }
         if !x.is_finite() && !is_masked {
             painter.rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(2.0, palette.trouble), StrokeKind::Inside);
@@ -169,12 +188,27 @@ impl Sheets<'_> {
             let middle = layout.cell(layout.sheets[0], row, 0).center().y;
             let left = (layout.words - LABELS).max(ui.max_rect().left());
             let place = Rect::from_x_y_ranges(left..=layout.words, middle - 8.0..=middle + 8.0);
-            let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
-            let text = format!("{query} {token}");
+            let text = row_word(ui, look, query);
             let color = if Some(query) == selected { palette.ink } else { palette.faint_ink };
             squeeze_text(ui.painter(), place, Align2::RIGHT_CENTER, &text, self.label_font(), color);
         }
     }
+}
+
+/// The number of a query, and its word where there is one.
+fn row_word(ui: &Ui, look: &Look<'_>, query: usize) -> String {
+    let token = look.scene.query_token(query).map_or(String::new(), |text| draw::token(ui, text));
+    format!("{query} {token}").trim_end().to_owned()
+}
+
+/// Points of the longest word of a query of the tile.
+pub fn row_words(ui: &Ui, look: &Look<'_>) -> f32 {
+    let wide = |query| {
+        let text = row_word(ui, look, query);
+        let font = theme::readable_font(&text, theme::text(theme::BODY));
+        ui.painter().layout_no_wrap(text, font, Palette::of(ui).ink).size().x
+    };
+    look.snapshot.view.rows.clone().map(wide).fold(0.0, f32::max)
 }
 
 /// Cells are told apart by lines, and can be hatched.

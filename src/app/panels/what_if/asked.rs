@@ -3,7 +3,7 @@
 use crate::app::state::seen::Look;
 use crate::attention::{Mask, Precision, Shape};
 use crate::clock::{GridQuestion, Order, Roofs};
-use crate::schedule::spec::RunSpec;
+use crate::schedule::spec::{RunSpec, Splits};
 use crate::schedule::{Hardware, Tiling, algorithm, hardware};
 
 /// What is asked.
@@ -40,7 +40,7 @@ impl GridAsked {
             heads: shape.heads,
             batch: shape.batch,
             tiling: Tiling { br: plan.br, bc: plan.bc },
-            splits: settings.run.splits(&settings.algorithm),
+            splits: look.scene.schedule().setting.splits,
             causal: look.scene.input.problem.mask.causal,
             // Of f64 and e4m3 no rate is known.
             precision: if Roofs::of(&chip, plan.precision).is_some() { plan.precision } else { Precision::F32 },
@@ -74,7 +74,7 @@ impl GridAsked {
         let spec = RunSpec {
             precision: Some(self.precision),
             causal: Some(self.causal),
-            splits: algorithm.has_splits().then_some(self.splits),
+            splits: algorithm.has_splits().then_some(Splits::Count(self.splits)),
             ..RunSpec::default()
         };
         let setting = spec.with_blocks(self.tiling).on_shape(&algorithm, &shape, &Mask::default(), 0);

@@ -360,7 +360,7 @@ impl Gpu {
     pub fn occupancy(&self, scene: &FinishedRun) -> Option<Result<Vec<Occupancy>, Sentence>> {
         let State::Ready(backend) = &self.state else { return None };
         let (problem, settings) = (&scene.input.problem, &scene.settings);
-        backend.set_splits(settings.run.splits(&settings.algorithm));
+        backend.set_splits(scene.schedule().setting.splits);
         let occupancy = backend.occupancy(problem, settings.algorithm.name(), settings.run.precision());
         Some(occupancy.map_err(|refusal| refusal.sentence()))
     }

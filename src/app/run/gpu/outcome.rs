@@ -40,7 +40,7 @@ impl Outcome {
     /// Runs the scene's problem. Errors with the refusal, and as [`Backend::run`] does.
     pub fn run(backend: &mut dyn Backend, scene: &FinishedRun, signals: &Signals) -> Result<Self, GpuFault> {
         let (problem, settings) = (scene.problem_with_values()?, &scene.settings);
-        let splits = settings.run.splits(&settings.algorithm);
+        let splits = scene.schedule().setting.splits;
         backend.set_splits(splits);
         backend.supports(problem, settings.algorithm.name(), settings.run.precision()).map_err(GpuError::from)?;
         let run = backend.run(problem, settings.algorithm.name(), settings.run.precision(), signals.cancel())?;

@@ -3,6 +3,7 @@
 
 mod tasks;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use crate::app::run::lesson_file::FILES;
@@ -10,7 +11,7 @@ use crate::app::state::lesson_work::{BeatWork, DoneAlone, Given, KeptWork};
 use crate::app::state::returning::ReturningQuestion;
 use crate::app::state::seen::Question;
 use crate::files;
-use crate::playback::lesson::build::{Build, Grade, Kind};
+use crate::playback::lesson::build::{Build, Kind};
 use crate::playback::lesson::library::{HouseLesson, LESSONS};
 use crate::playback::lesson::{Beat, BeatPicture, Claim, Engine, Hides, Language, Lesson, Position, Predict, Shown};
 use crate::sentence::Sentence;
@@ -56,6 +57,8 @@ pub struct OpenLesson {
     pub shown: Result<Shown, Sentence>,
     /// At this beat.
     pub work: BeatWork,
+    /// The first control of the beat takes the keyboard where it is drawn next.
+    pub takes_keyboard: bool,
     /// At all beats, as it is kept.
     works: Vec<KeptWork>,
     /// What was given since it was kept last.
@@ -63,6 +66,8 @@ pub struct OpenLesson {
     /// The questions that it opened with, and the beat where it did.
     returning: Vec<ReturningQuestion>,
     opened_at: usize,
+    /// The next question's answer, once somebody has asked for it here: it takes the work of a beat.
+    next_answer: OnceCell<Option<String>>,
     engine: Engine,
 }
 
@@ -77,10 +82,12 @@ impl OpenLesson {
             position,
             shown: Err(Sentence::default()),
             work: BeatWork::default(),
+            takes_keyboard: false,
             works,
             given: Vec::new(),
             returning: Vec::new(),
             opened_at: position.beat,
+            next_answer: OnceCell::new(),
             engine: Engine::with_seed(seed).reading(FILES),
         };
         open.works.resize_with(open.lesson.beats.len(), KeptWork::default);
@@ -160,6 +167,7 @@ impl OpenLesson {
         }
         let was_revealed = is_same_beat && self.position.is_revealed;
         self.position = position;
+        self.next_answer = OnceCell::new();
         self.shown = self.lesson.at(position, &self.engine).map_err(|error| error.sentence());
         let scene = self.beat().scene_at(position.is_revealed).clone();
         if !is_same_beat {
@@ -221,7 +229,7 @@ impl OpenLesson {
 
     /// What the picture must not give away, and what is asked of it.
     pub fn question(&self) -> Question {
-        let is_built = self.work.grade.as_ref().is_some_and(Grade::is_right);
+        let is_built = self.is_built();
         let is_open = self.is_asking() || self.build().is_some() && !is_built;
         let hides = if is_open { self.beat().hides() } else { Hides::default() };
         let paints = self.build().is_some_and(|build| build.kind == Kind::Paint) && !is_built;
@@ -239,14 +247,18 @@ impl OpenLesson {
         claims.filter_map(shown).collect()
     }
 
+    /// What another text of the lesson says here.
+    pub fn said_in(&self, other: &Lesson) -> Option<String> {
+        other.at(self.position, &self.engine).ok().map(|shown| shown.say)
+    }
+
     /// The next question's answer, for the teacher.
-    pub fn next_answer(&self) -> Option<String> {
-        let here = self.shown.as_ref().ok().and_then(|shown| shown.teachers_answer.clone());
+    pub fn next_answer(&self) -> Option<&str> {
         if self.is_asking() {
-            return here;
+            return self.shown.as_ref().ok()?.teachers_answer.as_deref();
         }
-        let next = self.next()?;
-        self.lesson.at(next, &self.engine).ok()?.teachers_answer
+        let of_next = || self.lesson.at(self.next()?, &self.engine).ok()?.teachers_answer;
+        self.next_answer.get_or_init(of_next).as_deref()
     }
 }
 
@@ -254,6 +266,7 @@ impl OpenLesson {
 mod tests {
     use super::*;
     use crate::app::state::lesson_work::LessonTask;
+    use crate::playback::lesson::build::Grade;
     use crate::playback::lesson::library::all;
 
     fn open(index: usize, language: Language) -> OpenLesson {
@@ -273,6 +286,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// With the notes open it is asked for in every frame.
+    #[test]
+    fn the_next_answer_is_worked_out_once_at_each_place() {
+        let mut open = open(3, Language::English);
+        let mut told = Vec::new();
+        for (beat, is_revealed) in [(0, false), (0, true), (1, true), (2, false), (0, true)] {
+            open.go(Position { beat, is_revealed });
+            let (first, again) = (open.next_answer(), open.next_answer());
+            assert_eq!(first.map(str::as_ptr), again.map(str::as_ptr));
+            let next = open.lesson.at(open.next().unwrap(), &open.engine).unwrap();
+            let here = open.shown.as_ref().unwrap();
+            assert_eq!(first, if open.is_asking() { here } else { &next }.teachers_answer.as_deref());
+            told.push(first.map(str::to_owned));
+        }
+        assert!(told[0].is_some() && told[1].is_some() && told[0] != told[1] && told[1] == told[4], "{told:?}");
     }
 
     #[test]

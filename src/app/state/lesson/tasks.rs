@@ -127,6 +127,24 @@ impl OpenLesson {
         self.work.grade = Some(grade.unwrap_or_else(|_| Grade::default()));
     }
 
+    /// What was built is right.
+    pub fn is_built(&self) -> bool {
+        self.work.grade.as_ref().is_some_and(Grade::is_right)
+    }
+
+    /// What the beat asks for is told: the answer, or that the build is right. There are reasons to read, and nothing to do.
+    pub fn is_settled(&self) -> bool {
+        self.position.is_revealed || self.is_built()
+    }
+
+    /// The run of the settings that were built, as far as it could be carried out; it is what the stage shows from now on.
+    pub fn take_built_scene(&mut self) -> Option<Scene> {
+        self.work.grade.as_ref()?.moved?;
+        let built = self.build()?.built(&self.work.filling, &self.beat().scene)?;
+        self.work.scene = built.clone();
+        Some(built)
+    }
+
     /// Puts a right answer in the holes.
     pub fn solve_build(&mut self) {
         let solution = self.build().and_then(|build| build.solution(&self.engine, &self.beat().scene));

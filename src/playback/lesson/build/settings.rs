@@ -2,10 +2,10 @@
 
 use super::super::engine::Engine;
 use super::super::fields::Field;
-use super::super::scene::Scene;
+use super::super::scene::{At, Scene};
 use super::execute::Outcome;
 use super::grade::{Finding, Grade, empty_hole};
-use super::{Build, Card, Filled, Graded, Line, written};
+use super::{Build, Card, Filled, Graded, Kind, Line, written};
 use crate::schedule::tiling::footprint;
 use crate::sentence::Sentence;
 
@@ -20,6 +20,26 @@ fn misfit<'a>(build: &'a Build, filling: &[Option<usize>]) -> Option<(&'a Card, 
     build.filled(filling).into_iter().find_map(|(line, parts)| misfits(line, parts))
 }
 
+/// The scene with the settings that were built. Errors with what no scene can have.
+fn built(build: &Build, filling: &[Option<usize>], scene: &Scene) -> Result<Scene, Sentence> {
+    let mut built = scene.clone();
+    for (line, parts) in build.filled(filling) {
+        let field = Field { line: line.line, column: 1, key: line.name.clone(), value: written(&parts) };
+        built.set(&field).map_err(|error| error.what)?;
+    }
+    Ok(built)
+}
+
+impl Build {
+    /// The run that was built from settings, at its end: its blocks may be others than those of the beat's step.
+    pub fn built(&self, filling: &[Option<usize>], scene: &Scene) -> Option<Scene> {
+        let is_whole = self.kind == Kind::Settings && empty_hole(self, filling).is_none();
+        let run = is_whole.then(|| built(self, filling, scene).ok()).flatten()?;
+        // Another input leaves what is looked at.
+        Some(Scene { step: At::End, view: scene.view, selection: scene.selection, ..run })
+    }
+}
+
 pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, scene: &Scene) -> Graded {
     if let Some(hole) = empty_hole(build, filling) {
         return Ok(Grade::of(Finding::Empty { hole }));
@@ -28,13 +48,10 @@ pub(super) fn grade(build: &Build, filling: &[Option<usize>], engine: &Engine, s
         let card_text = card.text.fill(engine, scene).map_err(|error| error.what)?;
         return Ok(Grade::of(Finding::Misfit { card: card_text, of: card.of.clone(), line: line.name.clone() }));
     }
-    let mut built = scene.clone();
-    for (line, parts) in build.filled(filling) {
-        let field = Field { line: line.line, column: 1, key: line.name.clone(), value: written(&parts) };
-        if let Err(error) = built.set(&field) {
-            return Ok(Grade::of(Finding::Setting(error.what)));
-        }
-    }
+    let built = match built(build, filling, scene) {
+        Ok(built) => built,
+        Err(fault) => return Ok(Grade::of(Finding::Setting(fault))),
+    };
     let stage = engine.stage(&built)?;
     let run = engine.run(&built, &stage.algorithm.with_bug(&built.bug))?;
     let (moved, on_chip) =

@@ -100,7 +100,10 @@ impl Checker {
     fn poison(&mut self, action: &Written) {
         let name = match action {
             Written::Load { block, .. } => &block.name.text,
-            Written::Start { name, .. } | Written::Hide { name, .. } | Written::Assign { name, .. } => &name.text,
+            Written::Start { name, .. }
+            | Written::Hide { name, .. }
+            | Written::Tear { name }
+            | Written::Assign { name, .. } => &name.text,
             Written::Store { block } | Written::Fill { block, .. } | Written::Add { block, .. } => {
                 let written = self.drafts.iter_mut().find(|draft| draft.name == block.name.text);
                 return written.into_iter().for_each(|draft| (draft.written, draft.is_in_doubt) = (true, true));
@@ -129,6 +132,7 @@ impl Checker {
             Written::Add { block, value } => self.add(block, value, facts),
             Written::Start { name, value, size } => self.start(name, *value, *size, facts),
             Written::Hide { name, value, by } => self.hide(name, *value, *by, facts),
+            Written::Tear { name } => self.tear(name, facts),
             Written::Assign { name, value } => self.assign(name, value, facts, span),
         }
     }
@@ -226,6 +230,18 @@ impl Checker {
         }
         self.give(id, shape, false, facts, name.span)?;
         Ok(Action::Hide { name: id, value, by, shape })
+    }
+
+    fn tear(&mut self, name: &Word, facts: &[Fact]) -> Result<Action, Told> {
+        let held = self.value(&Expr { span: name.span, kind: As::Name(name.text.clone()) }, facts)?;
+        let is_input = self.drafts.iter().any(|draft| draft.name == name.text && draft.role == Role::In);
+        if !is_input || !held.expr.shape.is_matrix() {
+            let what = Sentence::new("only the block of an input that was loaded is torn, and {0} is none");
+            return Err(self.fail(name.span, what.with(&name.text)));
+        }
+        let (id, shape) = (self.assigned(name)?, held.expr.shape);
+        self.give(id, shape, false, facts, name.span)?;
+        Ok(Action::Tear { name: id, shape })
     }
 
     fn assign(&mut self, name: &Word, value: &Expr, facts: &[Fact], span: Span) -> Result<Action, Told> {

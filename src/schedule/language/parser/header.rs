@@ -10,7 +10,7 @@ use super::super::syntax::{Declared, Header, Word};
 use super::super::words::{Axis, Inner, Kind};
 use super::cursor::Cursor;
 
-const WORDS: [&str; 9] = ["title", "in", "out", "hbm", "blocks", "ideal", "report", "average", "after"];
+pub const WORDS: [&str; 9] = ["title", "in", "out", "hbm", "blocks", "ideal", "report", "average", "after"];
 const MOST_TITLE: usize = 200;
 
 /// Reads one line into `header`. `text` begins at `start`.

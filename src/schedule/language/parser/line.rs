@@ -110,16 +110,20 @@ pub fn label(text: &str, start: Span) -> Result<(Option<Word>, &str, Span), Diag
     let Some((label, rest)) = text.split_once(':') else { return Ok((None, text, start)) };
     let label = label.trim_end();
     let span = Span { width: label.chars().count() as u32, ..start };
-    let is_label = label.starts_with(|c: char| c.is_ascii_lowercase())
-        && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        && label.len() <= MOST_LABEL;
-    if !is_label {
+    if !is_label(label) {
         let what = "a label is a word such as row-max: small letters, digits and hyphens, at most {0}";
         return Err(Diagnostic::new(span, Sentence::new(what).with(MOST_LABEL)));
     }
     let before = text.chars().count() - rest.chars().count();
     let body_start = Span { column: start.column + before as u32, ..start };
     Ok((Some(Word { text: label.to_owned(), span }), rest, body_start))
+}
+
+/// Whether a line can have this label.
+pub fn is_label(label: &str) -> bool {
+    label.starts_with(|c: char| c.is_ascii_lowercase())
+        && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && label.len() <= MOST_LABEL
 }
 
 fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Diagnostic> {
@@ -187,6 +191,9 @@ fn assignment(cursor: &mut Cursor<'_>) -> Result<Action, Diagnostic> {
         }
     }
     cursor.expect("=")?;
+    if cursor.take_words("old in the second half") {
+        return Ok(Action::Tear { name });
+    }
     let value = expression(cursor)?;
     if cursor.take_word("per") {
         return Ok(Action::Start { name, value: initial(&value)?, size: size(cursor)? });

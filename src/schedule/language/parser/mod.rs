@@ -11,6 +11,8 @@ use crate::sentence::Sentence;
 use super::diagnostic::{Diagnostic, Diagnostics, Span};
 use super::syntax::{Document, Kernel, Loop, Node, Word};
 use cursor::Cursor;
+pub(super) use header::WORDS as HEADER_WORDS;
+pub(super) use line::is_label;
 pub(super) use variant::{is_same, labels, variant};
 
 /// Limits of a text. Nothing that a person writes comes near them.
