@@ -106,7 +106,29 @@ impl Modelled {
     }
 }
 
+impl ModelledGrid {
+    /// The thread blocks that run while `block` does, itself not among them; `None` where so many are not placed.
+    pub fn beside(&self, block: usize) -> Option<Vec<usize>> {
+        let own = self.placed.iter().find(|placed| placed.block == block)?;
+        let meets = |other: &&Slotted| other.block != block && other.start < own.end && own.start < other.end;
+        Some(self.placed.iter().filter(meets).map(|placed| placed.block).collect())
+    }
+}
+
 impl GridQuestion {
+    /// The programs of a kernel for one head, each by its place, in the order of the grid.
+    pub fn places(&self, kernel: usize) -> Vec<Place> {
+        let text = self.algorithm.text();
+        let ready = language::Ready::new(text, &self.setting);
+        let walker = language::Walker { algorithm: text, setting: &self.setting, ready: &ready };
+        let mut places = Vec::new();
+        let _: ControlFlow<()> = walker.programs(kernel, &mut |place| {
+            places.push(place);
+            ControlFlow::Continue(())
+        });
+        places
+    }
+
     /// `None` where no rate of products is known in this format, and where a grid has too many blocks to be listed.
     pub fn answer(&self) -> Option<Modelled> {
         let roofs = Roofs::of(&self.chip, self.setting.plan.precision)?;
@@ -274,11 +296,7 @@ impl GridQuestion {
         let text = self.algorithm.text();
         let ready = language::Ready::new(text, &self.setting);
         let walker = language::Walker { algorithm: text, setting: &self.setting, ready: &ready };
-        let mut places = Vec::with_capacity(work.programs.len());
-        let _: ControlFlow<()> = walker.programs(kernel, &mut |place| {
-            places.push(place);
-            ControlFlow::Continue(())
-        });
+        let places = self.places(kernel);
         let tiles: Vec<f64> = work.programs.iter().map(|of| of.tiles as f64).collect();
         let queue = self.order.of_copies(&tiles, copies, MOST_TOUCHES);
         let mut lru = Lru::new(self.chip.l2_bytes);

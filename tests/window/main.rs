@@ -23,6 +23,7 @@ mod keyboard;
 mod lesson_controls;
 mod listing;
 mod long;
+mod map_words;
 mod memories;
 mod met;
 mod narrow;

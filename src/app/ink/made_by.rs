@@ -68,7 +68,7 @@ fn drawn(ui: &Ui, response: Response, by: MadeBy) -> Response {
     let [sign, name, told] = by.told();
     let (palette, rect) = (Palette::of(ui), response.rect);
     ui.painter().rect_stroke(rect.shrink(1.0), 3.0, palette.hairline(), egui::StrokeKind::Inside);
-    let font = theme::figures(theme::LABEL - 2.0);
+    let font = theme::figures(theme::LABEL);
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, sign, font, palette.faint_ink);
     draw::describe(&response, "where these numbers come from", tr(ui.ctx(), name));
     response.on_hover_text(tr(ui.ctx(), told))

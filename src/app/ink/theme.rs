@@ -46,6 +46,12 @@ pub struct Palette {
     /// NaN, over budget, failed checks.
     pub trouble: Color32,
     pub trouble_soft: Color32,
+    /// HBM, cool and wide, and what of it is an edge or a bar.
+    pub hbm: Color32,
+    pub hbm_edge: Color32,
+    /// The memory of the chip, warm and small.
+    pub sram: Color32,
+    pub sram_edge: Color32,
     /// Lines that hatch what is masked.
     pub hatch: Color32,
     /// The three ends of the map of scores: below 0, 0, above 0.
@@ -84,6 +90,10 @@ const LIGHT: Palette = Palette {
     accent_soft: Color32::from_rgb(0xd8, 0xea, 0xf5),
     trouble: Color32::from_rgb(0xd5, 0x5e, 0x00),
     trouble_soft: Color32::from_rgb(0xfb, 0xe8, 0xda),
+    hbm: Color32::from_rgb(0xee, 0xf3, 0xf8),
+    hbm_edge: Color32::from_rgb(0x5b, 0x7f, 0x9e),
+    sram: Color32::from_rgb(0xfa, 0xf4, 0xea),
+    sram_edge: Color32::from_rgb(0xa6, 0x7c, 0x52),
     hatch: Color32::from_rgb(0xc3, 0xc9, 0xd1),
     negative: Color32::from_rgb(0x6d, 0xa9, 0xcf),
     zero: Color32::from_rgb(0xfa, 0xfa, 0xfa),
@@ -116,6 +126,10 @@ const DARK: Palette = Palette {
     accent_soft: Color32::from_rgb(0x1f, 0x3c, 0x50),
     trouble: Color32::from_rgb(0xf0, 0x7d, 0x2a),
     trouble_soft: Color32::from_rgb(0x4a, 0x2c, 0x18),
+    hbm: Color32::from_rgb(0x1b, 0x22, 0x2b),
+    hbm_edge: Color32::from_rgb(0x7f, 0xa3, 0xc2),
+    sram: Color32::from_rgb(0x2b, 0x26, 0x1f),
+    sram_edge: Color32::from_rgb(0xc9, 0xa5, 0x7b),
     hatch: Color32::from_rgb(0x4a, 0x50, 0x5a),
     negative: Color32::from_rgb(0x2b, 0x62, 0x86),
     zero: Color32::from_rgb(0x26, 0x29, 0x2e),
@@ -149,6 +163,10 @@ const PROJECTOR: Palette = Palette {
     accent_soft: Color32::from_rgb(0xc8, 0xe3, 0xf5),
     trouble: Color32::from_rgb(0xc4, 0x4e, 0x00),
     trouble_soft: Color32::from_rgb(0xff, 0xe0, 0xc8),
+    hbm: Color32::from_rgb(0xe6, 0xef, 0xf7),
+    hbm_edge: Color32::from_rgb(0x2f, 0x5f, 0x86),
+    sram: Color32::from_rgb(0xfb, 0xf1, 0xe0),
+    sram_edge: Color32::from_rgb(0x8a, 0x5a, 0x2b),
     hatch: Color32::from_rgb(0x9a, 0xa1, 0xab),
     negative: Color32::from_rgb(0x6d, 0xb4, 0xe0),
     zero: Color32::from_rgb(0xff, 0xff, 0xff),
@@ -532,13 +550,37 @@ mod tests {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
+    /// HBM is the cooler one, and no hue of a tensor is lost on either, nor either on the other.
+    #[test]
+    fn the_memories_are_cool_and_warm_and_tensors_stand_out_on_them() {
+        let warmth = |color: Color32| i32::from(color.r()) - i32::from(color.b());
+        let apart = |a: Color32, b: Color32| {
+            let channels = [(a.r(), b.r()), (a.g(), b.g()), (a.b(), b.b())];
+            channels.into_iter().map(|(a, b)| f64::from(i32::from(a) - i32::from(b)).powi(2)).sum::<f64>().sqrt()
+        };
+        for palette in [LIGHT, DARK, PROJECTOR] {
+            for (cool, warm) in [(palette.hbm, palette.sram), (palette.hbm_edge, palette.sram_edge)] {
+                assert!(warmth(cool) < 0 && warmth(warm) > 0, "{cool:?} and {warm:?}");
+            }
+            for memory in [palette.hbm, palette.sram] {
+                for tensor in Tensor::FORWARD {
+                    let hue = palette.tensor(tensor);
+                    assert!(apart(hue, memory) > 90.0, "{tensor:?} on {memory:?}: {}", apart(hue, memory));
+                }
+                assert!(apart(memory, palette.hbm_edge) > 60.0 && apart(memory, palette.sram_edge) > 60.0);
+            }
+        }
+    }
+
     #[test]
     fn text_can_be_read_on_every_fill() {
         for (palette, least) in [(LIGHT, 4.5), (DARK, 4.5), (PROJECTOR, 7.0)] {
-            for fill in [palette.background, palette.panel, palette.empty, palette.accent_soft, palette.trouble_soft] {
+            let memories = [palette.hbm, palette.sram];
+            let soft = [palette.empty, palette.accent_soft, palette.trouble_soft];
+            for fill in [palette.background, palette.panel].into_iter().chain(soft) {
                 assert!(contrast(palette.ink, fill) >= least, "ink on {fill:?}");
             }
-            for fill in [palette.background, palette.panel] {
+            for fill in [palette.background, palette.panel].into_iter().chain(memories) {
                 assert!(contrast(palette.faint_ink, fill) >= least, "faint ink on {fill:?}");
             }
             for step in -10..=10 {

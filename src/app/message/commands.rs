@@ -16,6 +16,7 @@ use crate::app::message::lesson::LessonMessage;
 use crate::app::message::strip::StripMessage;
 use crate::app::message::talk::{TalkMessage, TourMessage};
 use crate::app::message::text::TextMessage;
+use crate::app::message::view::ViewMessage;
 use crate::app::message::window::{Arrangement, Edge, ODD_ROWS, Overlay, Zoom};
 use crate::app::run::flows::CountsAsked;
 use crate::app::run::lock::Lock;
@@ -99,6 +100,14 @@ pub static TABLE: &[Entry] = &[
     entry("Look", "Swap the two runs that are compared", &[], Message::Compare(CompareMessage::Swap)),
     entry("Look", "Compare: flash2 moves more than flash1", &[], Message::Compare(CompareMessage::Surprise(0))),
     entry("Look", "Compare: flash1 moves more than standard", &[], Message::Compare(CompareMessage::Surprise(1))),
+    Entry {
+        group: "Look",
+        name: "At once on this chip, modelled",
+        keys: &[(ALT, Key::W)],
+        message: Message::View(ViewMessage::AtOnce),
+        also: "wave, clock, thread blocks, SM, parallel",
+        help: "Outlines the programs that a chip would run beside that of the cursor.",
+    },
     entry("Look", "Bytes of all heads, or of this run's", &[], Message::Counts(CountsAsked::AllHeads)),
     entry("Look", "Pin this run as the baseline of bytes", &[], Message::Counts(CountsAsked::Pin)),
     entry("Look", "Unpin the baseline of bytes", &[], Message::Counts(CountsAsked::Unpin)),

@@ -12,6 +12,8 @@ pub enum ViewMessage {
     Lens(PlaneLens),
     /// How far the view of the memories is zoomed in: 0 shows the largest, 1 the smallest.
     Memory(f32),
+    /// The programs that a chip runs at once with that of the cursor, or not.
+    AtOnce,
     /// Where did this value come from?
     Ask(ValueAsked),
 }

@@ -218,7 +218,7 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
         let width = (rect.width() * (time / longest) as f32).max(2.0);
         let bar = Rect::from_min_size(rect.min, vec2(width, 8.0));
-        ui.painter().rect_filled(bar, 2.0, if level.is_on_chip { palette.accent } else { palette.done });
+        ui.painter().rect_filled(bar, 2.0, if level.is_on_chip { palette.sram_edge } else { palette.hbm_edge });
         draw::describe(&response, &fill(&ctx, "speed of {0}", &[&tr(&ctx, level.id)]), &text);
     }
 }
@@ -244,9 +244,9 @@ fn squares(ui: &mut Ui, levels: &[Level], zoom: f32, messages: &mut Vec<Message>
     for level in levels {
         let pixels = level.bytes.sqrt() as f32 / visible * side;
         let square = Rect::from_min_size(area.min, vec2(pixels, pixels));
-        let color = if level.is_on_chip { palette.accent_soft } else { palette.empty };
+        let color = if level.is_on_chip { palette.sram } else { palette.hbm };
         painter.rect_filled(square.intersect(area), 0.0, color);
-        let stroke = if level.is_on_chip { palette.accent } else { palette.faint_ink };
+        let stroke = if level.is_on_chip { palette.sram_edge } else { palette.hbm_edge };
         painter.rect_stroke(square, 0.0, Stroke::new(1.5, stroke), StrokeKind::Inside);
         let part = number::short(f64::from(pixels / side));
         told.push(fill(ui.ctx(), "{0}: {1} of the view", &[&tr(ui.ctx(), level.id), &part]));

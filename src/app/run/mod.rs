@@ -1,5 +1,6 @@
 //! What is computed, read and written, on workers. It draws nothing.
 
+pub mod at_once;
 pub mod document;
 pub mod export;
 pub mod file_dialog;

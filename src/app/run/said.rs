@@ -49,6 +49,15 @@ fn kernel_name(name: &str) -> Sentence {
     KERNELS.into_iter().find(|known| *known == name).map_or_else(|| Sentence::verbatim(name), Sentence::from)
 }
 
+/// The kernel that runs of several, at length and short; nothing where there is but one, or before the first step.
+pub fn running_kernel(scene: &FinishedRun, program: Option<(usize, usize)>) -> Option<[Sentence; 2]> {
+    let kernels = &scene.schedule().kernels;
+    let (kernel, _) = program.filter(|_| kernels.len() > 1)?;
+    let name = kernel_name(&kernels.get(kernel)?.name);
+    let long = Sentence::new("kernel {0} of {1}: {2}").with(kernel + 1).with(kernels.len());
+    Some([long.and(name.clone()), name])
+}
+
 /// Where a step works: its blocks, its split where the keys are split, its head where a run is of several.
 pub fn place(scene: &FinishedRun, step: &Step) -> Sentence {
     let blocks = match (step.place.i(), step.place.j()) {

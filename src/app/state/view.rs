@@ -7,6 +7,7 @@ use eframe::egui::{Context, Rect};
 use crate::app::ink::{motion, zoom};
 use crate::app::message::plane_lens::PlaneLens;
 use crate::app::message::view::{PROVENANCE, ValueAsked, ViewMessage};
+use crate::app::run::at_once::AtOnceShown;
 use crate::app::run::flows::CountsShown;
 use crate::app::run::ghosts::{Ghosts, Keeper};
 use crate::app::run::row::{RowTold, Stories};
@@ -27,6 +28,7 @@ pub struct MainView {
     pub lens: PlaneLens,
     /// Of what the bytes are counted, and what they are held against.
     pub counts: CountsShown,
+    pub at_once: AtOnceShown,
     /// As [`ViewMessage::Memory`].
     pub memory: f32,
     /// A question about a value, until the panel that answers it has it.
@@ -97,6 +99,7 @@ impl MainView {
         match message {
             ViewMessage::Component(component) => self.component = component,
             ViewMessage::Lens(lens) => self.lens = lens,
+            ViewMessage::AtOnce => self.at_once.is_on = !self.at_once.is_on,
             ViewMessage::Memory(zoom) => self.memory = zoom,
             ViewMessage::Ask(asked) => {
                 self.asked = Some(asked);
@@ -168,11 +171,12 @@ impl MainView {
     pub fn update(&mut self) {
         self.stories.update();
         self.ghosts.update();
+        self.at_once.update();
         self.compare.update();
     }
 
     pub fn is_busy(&self) -> bool {
-        self.stories.is_busy() || self.ghosts.is_busy() || self.compare.is_busy()
+        self.stories.is_busy() || self.ghosts.is_busy() || self.at_once.is_busy() || self.compare.is_busy()
     }
 
     /// What happens to the row of `query`; `None` while it is being found out.

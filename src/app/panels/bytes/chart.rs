@@ -5,8 +5,8 @@ use eframe::egui::{self, Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
-use crate::app::panels::bytes::Shown;
 use crate::app::panels::bytes::heights::{LEAST_ROW, row, scale};
+use crate::app::panels::bytes::shown::Shown;
 use crate::app::run::flows::{Flow, Way};
 use crate::app::run::said::NOT_MODELLED;
 use crate::app::state::seen::Look;
@@ -53,8 +53,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &Shown<'_>, room: f32, messages
     let chip_right = rect.right() - NUMBERS;
     let chip = Rect::from_min_max(pos2(chip_right - CHIP, ground.top()), pos2(chip_right, rect.bottom()));
     let painter = ui.painter();
-    painter.rect_filled(ground, 2.0, palette.empty);
-    painter.rect_filled(chip, 2.0, palette.accent_soft);
+    painter.rect_filled(ground, 2.0, palette.hbm);
+    painter.rect_filled(chip, 2.0, palette.sram);
     // In Chinese it has a longer name, and nothing stands beside it.
     let names = [(ground.with_max_x(ground.right() + 24.0), "HBM"), (chip.expand2(vec2(12.0, 0.0)), "chip")];
     for (below, name) in names {

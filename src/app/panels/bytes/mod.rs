@@ -9,14 +9,16 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::export::ExportMessage;
 use crate::app::panels::panel::{Home, Panel};
-use crate::app::run::flows::{CountsAsked, CountsShown, Flow, flows, headline, sums};
+use crate::app::run::flows::{CountsAsked, CountsShown, headline};
 use crate::app::run::said::{all_heads, per_tensor};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, list, say, tr};
 use crate::number::Unit;
+use shown::Shown;
 
 mod chart;
 mod heights;
+mod shown;
 
 pub static PANEL: Panel = Panel {
     id: "bytes",
@@ -98,27 +100,6 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &
     }
     ui.add_space(SPACE);
     totals(ui, look, &shown);
-}
-
-/// What is shown of a run: its flows, and what they are held against.
-struct Shown<'a> {
-    flows: Vec<Flow>,
-    /// Bytes so far, in the end, and of the baseline.
-    sums: (u64, u64, Option<u64>),
-    baseline: Option<&'a str>,
-    is_of_all: bool,
-    /// Of every number: they stand in one column.
-    unit: Unit,
-}
-
-impl<'a> Shown<'a> {
-    fn of(look: &Look<'_>, counts: &'a CountsShown) -> Self {
-        let flows = flows(look.scene, look.snapshot, counts);
-        let sums = sums(&flows);
-        let unit = Unit::of(sums.1.max(sums.2.unwrap_or(0)));
-        let (baseline, is_of_all) = (counts.baseline(look.scene), counts.is_of_all(look.scene));
-        Self { flows, sums, baseline, is_of_all, unit }
-    }
 }
 
 /// What this run and its baseline come to, and what the counts are of.

@@ -504,14 +504,15 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let name = tr(ui.ctx(), "HBM bytes so far");
     let wide = |text: &str, font| painter.layout_no_wrap(text.to_owned(), font, palette.ink).size().x;
     // Projected beside a task there is no room for both, and the numbers have their unit.
-    let room = words.width() - made_by::WIDTH;
-    if wide(name, font.clone()) + wide(&of, theme::figures(theme::LABEL)) + 2.0 * SPACE < room {
+    let (of_name, of_numbers) = (wide(name, font.clone()), wide(&of, theme::figures(theme::LABEL)));
+    if of_name + of_numbers + made_by::WIDTH + 2.0 * SPACE < words.width() {
         fit_text(painter, words, Align2::LEFT_CENTER, name, font, palette.faint_ink);
     }
-    let numbers = words.with_min_x(words.left() + made_by::WIDTH);
-    let wide = fit_text(painter, numbers, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
-    let before = pos2(words.right() - wide - made_by::WIDTH / 2.0, words.center().y);
-    made_by::at(ui, before, side.letter, MadeBy::Counted);
+    fit_text(painter, words, Align2::RIGHT_CENTER, &of, theme::figures(theme::LABEL), palette.ink);
+    if of_numbers + made_by::WIDTH < words.width() {
+        let before = pos2(words.right() - of_numbers - made_by::WIDTH / 2.0, words.center().y);
+        made_by::at(ui, before, side.letter, MadeBy::Counted);
+    }
     let width = |bytes: u64| bar.width() * (bytes as f64 / most.max(1) as f64) as f32;
     let part = |bytes: u64| Rect::from_min_size(bar.min, vec2(width(bytes).max(1.0), 12.0));
     painter.rect_filled(part(total), 2.0, palette.accent_soft);

@@ -1,14 +1,18 @@
 //! What the painters of the map share: where everything stands, what is on chip, and the loops around a tile.
 
+use std::sync::Arc;
+
 use eframe::egui::Ui;
 
 use crate::app::ink::theme::Palette;
 use crate::app::panels::far::layout::MapLayout;
 use crate::app::panels::far::window::PlaneWindow;
+use crate::app::run::at_once::AtOnce;
 use crate::app::run::ghosts::Ghosts;
 use crate::app::state::seen::Look;
 use crate::schedule::language::{LoopOver, Node};
-use crate::schedule::{Algorithm, Buffer};
+use crate::schedule::{Algorithm, Buffer, Place};
+use crate::sentence::Sentence;
 
 /// What the painters of the map share.
 pub struct Map<'a> {
@@ -19,7 +23,27 @@ pub struct Map<'a> {
     /// In the order of the slots.
     pub buffers: &'a [Buffer],
     pub ghosts: Option<&'a Ghosts>,
+    pub beside: Option<&'a RunsAtOnce>,
     pub palette: &'static Palette,
+}
+
+/// What runs on the chip at once with the program of the cursor, where that is asked for.
+pub enum RunsAtOnce {
+    /// Their places, and the chip.
+    Programs(Vec<Place>, &'static str),
+    /// Why that is not known.
+    Unknown(Sentence),
+}
+
+impl RunsAtOnce {
+    /// Of the program that a run is at; none before its first step.
+    pub fn of(look: &Look<'_>, made: Result<Arc<AtOnce>, Sentence>) -> Option<Self> {
+        let program = look.snapshot.view.program?;
+        match made {
+            Ok(made) => Some(Self::Programs(made.beside(program)?, made.chip)),
+            Err(why) => Some(Self::Unknown(why)),
+        }
+    }
 }
 
 /// The buffers on chip, or those of the program that comes next.

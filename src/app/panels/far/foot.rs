@@ -7,8 +7,9 @@ use std::sync::Arc;
 use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{Align2, Context, Galley, Painter, Pos2, Rect, Sense, Ui, vec2};
 
-use super::figure::{LoopOf, Map, loops};
-use super::plane;
+use super::figure::{LoopOf, Map, RunsAtOnce, loops};
+use super::head::Head;
+use super::{ground, plane};
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -30,7 +31,7 @@ const APART: f32 = 12.0;
 const SQUARE: f32 = 12.0;
 const GREYS: usize = 5;
 
-/// The lines below the map, as wide as they have room.
+/// The lines below the map, as wide as they have room; `text` has all that the figure says at its place as well.
 pub struct Foot {
     told: Arc<Galley>,
     text: String,
@@ -103,9 +104,15 @@ impl Foot {
         // Of a single head there is nothing to say.
         let scope = (has_scope && shape.heads * shape.batch > 1)
             .then(|| say(ctx, &scope(map.look.scene, map.look.snapshot.view.program, false)));
-        let text = clauses(ctx, &scope.into_iter().chain([told(map)]).collect::<Vec<_>>());
-        let font = theme::readable_font(&text, theme::text(theme::LABEL));
-        let mut job = LayoutJob::simple(text.clone(), font, map.palette.ink, width);
+        let with_scope = |parts: Vec<String>| clauses(ctx, &scope.iter().cloned().chain(parts).collect::<Vec<_>>());
+        // What stands at its place in the figure is not said again.
+        let (loops, of_plane, fold) = (in_words(ctx, &loops(map.look)), of_plane(map), fold(map));
+        let text = with_scope([loops.clone(), of_plane.clone(), fold.clone()].concat());
+        let loops = if Head::new(map).has_loops() { Vec::new() } else { loops };
+        let fold = if ground::has_fold_marks(map) { Vec::new() } else { fold };
+        let shown = with_scope([loops, of_plane, fold].concat());
+        let font = theme::readable_font(&shown, theme::text(theme::LABEL));
+        let mut job = LayoutJob::simple(shown, font, map.palette.ink, width);
         job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
         let told = ui.painter().layout_job(job);
         let (signs, so_far) = (signs(map), SoFar::of(ctx, map.look));
@@ -212,10 +219,10 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
     signs
 }
 
-/// The loops of the text, and what of the plane is ever in HBM.
-fn told(map: &Map<'_>) -> String {
+/// What of the plane is ever in HBM, and what of it is not drawn.
+fn of_plane(map: &Map<'_>) -> Vec<String> {
     let (layout, ctx) = (map.layout, map.ui.ctx());
-    let mut parts = in_words(ctx, &loops(map.look));
+    let mut parts = Vec::new();
     let on_chip = list(ctx, &plane::on_chip_only(map.look));
     match layout.sheets.as_slice() {
         [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
@@ -228,12 +235,34 @@ fn told(map: &Map<'_>) -> String {
     if layout.more_splits > 0 {
         parts.push(fill(ctx, "and {0} more splits", &[&layout.more_splits]));
     }
-    if let Some(fold) = layout.fold() {
+    parts.extend(beside(map));
+    parts
+}
+
+/// That programs are outlined, which is modelled, or why none is.
+fn beside(map: &Map<'_>) -> Option<String> {
+    let ctx = map.ui.ctx();
+    Some(match map.beside? {
+        RunsAtOnce::Programs(places, chip) => {
+            let count = number::modelled(places.len() as f64);
+            fill(
+                ctx,
+                "{0} {0|program|programs} of this head outlined: at once on this chip ({1}), modelled",
+                &[&count, chip],
+            )
+        }
+        RunsAtOnce::Unknown(why) => fill(ctx, "at once on this chip: {0}", &[&say(ctx, why)]),
+    })
+}
+
+/// That the matrices beside the plane are thicker or thinner than to scale.
+fn fold(map: &Map<'_>) -> Vec<String> {
+    let of = |fold: f32| {
         let (pattern, times) =
             if fold < 1.0 { ("d is folded {0}\u{a0}x", 1.0 / fold) } else { ("d is stretched {0}\u{a0}x", fold) };
-        parts.push(fill(ctx, pattern, &[&number::times(f64::from(times))]));
-    }
-    clauses(ctx, &parts)
+        fill(map.ui.ctx(), pattern, &[&number::times(f64::from(times))])
+    };
+    map.layout.fold().map(of).into_iter().collect()
 }
 
 /// Each loop in words; the axes of one loop together.
@@ -308,7 +337,16 @@ mod tests {
                         let window = PlaneWindow::new(&layout, PlaneLens::default(), scene.plan());
                         let palette = Palette::of(ui);
                         let (layout, window) = (&layout, &window);
-                        let map = Map { ui, look: &look, layout, window, buffers: &buffers, ghosts: None, palette };
+                        let map = Map {
+                            ui,
+                            look: &look,
+                            layout,
+                            window,
+                            buffers: &buffers,
+                            ghosts: None,
+                            beside: None,
+                            palette,
+                        };
                         let foot = Foot::new(&map, width, true);
                         let at = format!("{} {} at {width}", algorithm.name(), language.code());
                         assert!(!foot.told.elided, "{at}: {}", foot.text);

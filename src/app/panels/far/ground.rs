@@ -1,19 +1,19 @@
 //! HBM, the ground of the map: the tensors around the plane with their blocks, and the words of the tokens.
 
 use eframe::egui::epaint::TextShape;
-use eframe::egui::{Align2, Rect, Sense, Stroke, StrokeKind, Vec2, pos2, vec2};
+use eframe::egui::{Align2, Rect, Sense, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 
-use crate::app::panels::far::layout::{Band, Flank};
+use crate::app::panels::far::layout::{self, Band, Flank};
 use crate::app::run::stored::TileProgress;
-use crate::schedule::Place;
-use crate::schedule::language::{Axis, Role};
+use crate::schedule::language::{Action, Axis, Role};
+use crate::schedule::{Algorithm, Place, Tensor};
 
 use super::figure::Map;
 use crate::app::ink::draw::{self, hatch, squeeze_text};
 use crate::app::ink::theme;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
-use crate::number::{bytes, grouped};
+use crate::number::{self, bytes, grouped};
 use crate::playback::lesson::markdown::is_chinese;
 
 /// As many tokens have their words beside the plane.
@@ -23,6 +23,8 @@ const MOST_BLOCKS: usize = 256;
 /// Blocks closer than this have no line between them.
 const LEAST_BLOCK: f32 = 4.0;
 const WORD: f32 = 16.0;
+/// The strokes of a break mark.
+const BREAK: f32 = 13.0;
 
 /// Room for the words at the left and above.
 pub fn room_for_words(look: &Look<'_>, figure: Rect) -> Vec2 {
@@ -40,12 +42,79 @@ pub fn paint(map: &Map<'_>, words: Vec2) {
     for (n, strip) in map.layout.strips.iter().enumerate() {
         paint_strip(map, strip);
         name(map, n, strip);
+        fold_mark(map, strip);
+        arrows(map, strip);
     }
     if words.x > 0.0 {
         queries(map, words.x);
     }
     if words.y > 0.0 {
         keys(map, words.y);
+    }
+}
+
+/// The factor of a folded matrix, where it has room.
+fn fold_of(map: &Map<'_>, strip: &Band) -> Option<(Rect, String)> {
+    let place = layout::fold_mark(map.layout, strip)?;
+    let of = |times: f32| number::times(f64::from(times));
+    let text = if strip.fold < 1.0 { format!("1:{}", of(1.0 / strip.fold)) } else { format!("{}:1", of(strip.fold)) };
+    let font = theme::figures(theme::LABEL);
+    let width = map.ui.painter().layout_no_wrap(text.clone(), font, theme::CLEAR).size().x;
+    (BREAK + width <= place.width()).then_some((place, text))
+}
+
+/// The factor stands at a matrix.
+pub fn has_fold_marks(map: &Map<'_>) -> bool {
+    map.layout.strips.iter().any(|strip| fold_of(map, strip).is_some())
+}
+
+/// Two strokes, as where a drawing is broken, and the factor.
+fn fold_mark(map: &Map<'_>, strip: &Band) {
+    let Some((place, text)) = fold_of(map, strip) else { return };
+    let (painter, ink) = (map.ui.painter(), map.palette.faint_ink);
+    for n in 0..2 {
+        let at = place.left_center() + vec2(1.0 + 4.0 * n as f32, 0.0);
+        painter.line_segment([at + vec2(0.0, 5.0), at + vec2(4.0, -5.0)], Stroke::new(1.5, ink));
+    }
+    let at = place.left_center() + vec2(BREAK, 0.0);
+    painter.text(at, Align2::LEFT_CENTER, &text, theme::figures(theme::LABEL), ink);
+    let id = map.ui.scope_id().with(("fold", strip.tensor.name()));
+    let response = map.ui.interact(place, id, Sense::hover());
+    draw::describe(&response, &fill(map.ui.ctx(), "fold of {0}", &[&strip.tensor.name()]), &text);
+    let pattern = "{0} is drawn {1} of its width: thickness against length";
+    response.on_hover_text(fill(map.ui.ctx(), pattern, &[&strip.tensor.name(), &text]));
+}
+
+/// Some kernel of the text both loads blocks of the tensor and stores them.
+pub fn goes_both_ways(algorithm: &Algorithm, tensor: Tensor) -> bool {
+    let text = algorithm.text();
+    let does = |kernel: usize, is: fn(&Action) -> bool| {
+        let lines = text.lines.iter().filter(|line| line.kernel == kernel);
+        let mut actions = lines.flat_map(|line| &line.statements).map(|statement| &statement.action);
+        actions.any(|action| is(action) && action.tensor().is_some_and(|id| algorithm.tensor(id) == tensor))
+    };
+    (0..text.kernels.len()).any(|kernel| {
+        does(kernel, |action| matches!(action, Action::Load { .. }))
+            && does(kernel, |action| matches!(action, Action::Store { .. }))
+    })
+}
+
+/// Arrows both ways at the end of a tensor that the text loads and stores again.
+fn arrows(map: &Map<'_>, strip: &Band) {
+    if !goes_both_ways(&map.look.scene.schedule().algorithm, strip.tensor) {
+        return;
+    }
+    let (painter, place, ink) = (map.ui.painter(), layout::both_ways(strip), map.palette.ink);
+    let ends = if is_along_keys(strip) {
+        [place.center_top(), place.center_bottom()]
+    } else {
+        [place.left_center(), place.right_center()]
+    };
+    painter.line_segment(ends, Stroke::new(1.0, ink));
+    for (tip, other) in [(ends[0], ends[1]), (ends[1], ends[0])] {
+        let way = (tip - other).normalized();
+        let (base, side) = (tip - 3.0 * way, 2.5 * vec2(-way.y, way.x));
+        painter.add(Shape::convex_polygon(vec![tip, base + side, base - side], ink, Stroke::NONE));
     }
 }
 
@@ -194,6 +263,10 @@ fn told(map: &Map<'_>, strip: &Band) -> String {
     let size = bytes(rows as u64 * cols as u64 * element);
     let mut text = fill(ctx, "{0} x {1} elements, {2}", &[&grouped(rows as u64), &grouped(cols as u64), &size]);
     text.push_str("; ");
+    if goes_both_ways(algorithm, strip.tensor) {
+        text += tr(ctx, "loaded and stored again");
+        text.push_str("; ");
+    }
     match on_chip(map, strip) {
         Some(tokens) if tokens.len() == 1 => text += &fill(ctx, "row {0} is on chip", &[&tokens.start]),
         Some(tokens) => text += &fill(ctx, "rows {0} to {1} are on chip", &[&tokens.start, &(tokens.end - 1)]),
@@ -275,4 +348,37 @@ fn slanted(map: &Map<'_>, at: eframe::egui::Pos2, token: &str, height: f32) {
     let galley = map.ui.painter().layout_job(job);
     let angle = -std::f32::consts::FRAC_PI_4;
     map.ui.painter().add(TextShape::new(at, galley, map.palette.ink).with_angle(angle));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::Precision;
+    use crate::schedule::language::TEXTS;
+    use crate::schedule::{Plan, Tiling, algorithm};
+
+    /// As the letters of the texts have it: in one kernel, a line that loads a tensor and one that stores it.
+    #[test]
+    fn arrows_go_both_ways_where_a_kernel_loads_and_stores() {
+        let plan = Plan::new(8, 8, 4, Tiling { br: 4, bc: 4 }, Precision::F32);
+        let mut found = Vec::new();
+        for (name, text) in TEXTS {
+            let algorithm = algorithm::by_name(name).expect("it is there");
+            for tensor in algorithm.tensors(&plan).map(|of| of.tensor) {
+                let says = |kernel: &str, verb: &str| {
+                    let start = format!("{verb} {}[", tensor.name());
+                    kernel.lines().any(|line| line.trim_start().starts_with(&start))
+                };
+                let is_said = text.split("\nkernel ").any(|kernel| says(kernel, "load") && says(kernel, "store"));
+                assert_eq!(goes_both_ways(algorithm, tensor), is_said, "{tensor:?} of {name}");
+                if is_said {
+                    found.push((name, tensor.name()));
+                }
+            }
+        }
+        for tensor in ["O", "l", "m"] {
+            assert!(found.contains(&("flash1", tensor)), "{found:?}");
+        }
+        assert!(found.iter().all(|(name, _)| *name != "flash2" && *name != "standard"), "{found:?}");
+    }
 }

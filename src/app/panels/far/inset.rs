@@ -27,7 +27,7 @@ pub fn paint(map: &Map<'_>) {
             AreaOf::Queries => ("Q", palette.named("Q")),
             AreaOf::Keys => ("K", palette.named("K")),
             AreaOf::Tile => ("tile", palette.done),
-            AreaOf::Chip => ("chip", palette.panel),
+            AreaOf::Chip => ("chip", palette.sram),
         };
         ui.painter().rect_filled(rect, 0.0, hue);
         ui.painter().rect_stroke(rect, 0.0, Stroke::new(1.0, palette.faint_ink), StrokeKind::Inside);

@@ -353,8 +353,40 @@ impl MapLayout {
 
     /// The fold of the matrices beside the plane, where they are drawn thicker or thinner than to scale.
     pub fn fold(&self) -> Option<f32> {
-        let folds = self.strips.iter().filter(|strip| strip.rect.width().min(strip.rect.height()) > THIN);
-        folds.map(|strip| strip.fold).find(|fold| (fold - 1.0).abs() > 0.02)
+        self.strips.iter().find(|strip| is_folded(strip)).map(|strip| strip.fold)
+    }
+}
+
+/// The line between the tensors above and the plane, as wide as that, clear of its bracket.
+pub fn line_above(layout: &MapLayout) -> Rect {
+    let plane = layout.plane;
+    Rect::from_min_max(pos2(plane.left(), plane.top() - NAMES - 4.0), pos2(plane.right(), plane.top() - 7.0))
+}
+
+/// Whether a matrix beside the plane is drawn so much thicker or thinner than to scale that it is said.
+fn is_folded(strip: &Band) -> bool {
+    strip.rect.width().min(strip.rect.height()) > THIN && (strip.fold - 1.0).abs() > 0.02
+}
+
+/// Where the mark of a folded matrix above or below the plane stands: at its right end, over what stands right of the plane.
+/// Of a matrix at a side there is no room for it.
+pub fn fold_mark(layout: &MapLayout, strip: &Band) -> Option<Rect> {
+    let is_row = matches!(strip.side, Flank::Above | Flank::Below);
+    let ends = layout.strips.iter().filter(|other| other.side == Flank::Right).map(|other| other.rect.right());
+    let right = ends.fold(layout.plane.right(), f32::max);
+    let place = Rect::from_min_max(
+        pos2(strip.rect.right() + GAP + 1.0, strip.rect.center().y - 8.0),
+        pos2(right, strip.rect.center().y + 8.0),
+    );
+    (is_row && is_folded(strip) && place.width() > 0.0).then_some(place)
+}
+
+/// Where the arrows of a tensor stand that a text both loads and stores: at its end, in the gap around the plane.
+pub fn both_ways(strip: &Band) -> Rect {
+    let (rect, end) = (strip.rect, GAP - 1.0);
+    match strip.side {
+        Flank::Above | Flank::Below => Rect::from_min_size(rect.right_top() + vec2(1.0, 0.0), vec2(end, rect.height())),
+        _ => Rect::from_min_size(rect.left_bottom() + vec2(0.0, 1.0), vec2(rect.width(), end)),
     }
 }
 

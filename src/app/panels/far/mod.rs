@@ -5,6 +5,7 @@ mod chip;
 mod figure;
 mod foot;
 mod ground;
+mod head;
 mod inset;
 pub mod layout;
 mod lens;
@@ -32,8 +33,9 @@ use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::playback::lesson::{ClickOn, Distance};
 use crate::schedule::Buffer;
-use figure::{Map, buffers};
+use figure::{Map, RunsAtOnce, buffers};
 use foot::Foot;
+use head::Head;
 use layout::Subject;
 
 pub static PANEL: Panel = Panel {
@@ -50,7 +52,10 @@ pub static PANEL: Panel = Panel {
         let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
         let ghosts = drawn.view.ghosts(ui.ctx(), scene, look.generation);
         let seen = (drawn.view.lens, drawn.view.is_projected);
-        drawn.view.focus[0] = show(ui, look, seen, ghosts.as_deref(), drawn.textures, drawn.messages);
+        let at_once = drawn.view.at_once.get(ui.ctx(), scene, look.generation);
+        let beside = at_once.and_then(|made| RunsAtOnce::of(look, made));
+        let known = (ghosts.as_deref(), beside.as_ref());
+        drawn.view.focus[0] = show(ui, look, seen, known, drawn.textures, drawn.messages);
     },
 };
 
@@ -66,7 +71,7 @@ pub fn show(
     ui: &mut Ui,
     look: &Look<'_>,
     (lens, is_projected): (PlaneLens, bool),
-    ghosts: Option<&Ghosts>,
+    (ghosts, beside): (Option<&Ghosts>, Option<&RunsAtOnce>),
     textures: &mut Textures,
     messages: &mut Vec<Message>,
 ) -> Option<Rect> {
@@ -84,7 +89,7 @@ pub fn show(
             return None;
         }
         let window = PlaneWindow::new(&layout, lens, look.scene.plan());
-        let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
+        let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, beside, palette };
         let foot = has_foot.then(|| Foot::new(&map, area.width(), is_projected));
         let needed = foot.as_ref().map_or(0.0, |foot| foot.height() + SPACE);
         if needed <= lines {
@@ -93,11 +98,11 @@ pub fn show(
         lines = needed;
     };
     let window = PlaneWindow::new(&layout, lens, look.scene.plan());
-    let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
+    let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, beside, palette };
     let response = ui.interact(figure, ui.scope_id().with("memory"), Sense::hover());
     let [moved, on_chip, full] = &moved::summary(ui, look);
     draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
-    paint(&map, words, ["map", "ghosts"], textures);
+    paint(&map, (figure, words), ["map", "ghosts"], textures);
     let tile = plane::tile_at_hand(&map);
     steer(ui, look, &layout, &window, (lens, tile), messages);
     if look.question.asks == Some(ClickOn::Tensor) {
@@ -137,12 +142,17 @@ pub fn picture(
     if layout.plane.width() >= 8.0 && layout.plane.height() >= 8.0 {
         let window = PlaneWindow::new(&layout, PlaneLens::default(), look.scene.plan());
         let palette = Palette::of(ui);
-        let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, palette };
-        paint(&map, words, names, textures);
+        let (layout, window, buffers) = (&layout, &window, buffers.as_slice());
+        let map = Map { ui, look, layout, window, buffers, ghosts, beside: None, palette };
+        paint(&map, (area, words), names, textures);
     }
 }
 
-fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Textures) {
+/// How far the ground reaches beyond what stands on it.
+const BEYOND: f32 = 4.0;
+
+fn paint(map: &Map<'_>, (area, words): (Rect, Vec2), names: [&'static str; 2], textures: &mut Textures) {
+    map.ui.painter().rect_filled(area.expand(BEYOND), 4.0, map.palette.hbm);
     ground::paint(map, words);
     plane::paint(map, names, textures);
     chip::paint(map);
@@ -150,6 +160,7 @@ fn paint(map: &Map<'_>, words: Vec2, names: [&'static str; 2], textures: &mut Te
     moving::paint(map);
     race::paint(map);
     own::paint(map);
+    Head::new(map).paint(map);
 }
 
 /// What the map is of, with the room that is kept for words.

@@ -9,7 +9,7 @@ use crate::attention::TileClass;
 use crate::schedule::language::{Action, Axis};
 use crate::schedule::{Place, Tensor};
 
-use super::figure::{self, Map, loops};
+use super::figure::{self, Map, RunsAtOnce, loops};
 use super::layout::BEHIND;
 use crate::app::ink::draw::hatch;
 use crate::app::ink::texture::Textures;
@@ -22,6 +22,8 @@ use crate::app::state::seen::Look;
 const DRAWN_CELL: f32 = 6.0;
 /// Pairs of query and key up to this are hatched one by one where the mask hides them.
 const MOST_PAIRS: usize = 1 << 10;
+/// A band that is thinner has no outline.
+const LEAST_OUTLINE: f32 = 2.0;
 
 /// `names` are those of the textures of tiles and of ghosts.
 pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
@@ -55,6 +57,7 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
     }
     edge(map);
     row(map);
+    at_once(map);
     brackets(map);
     tile(map, &at);
 }
@@ -234,6 +237,26 @@ fn row(map: &Map<'_>) {
     let band = map.window.tile(&(query..query + 1), &(0..n_k)).intersect(map.layout.plane);
     if band.height() >= 6.0 {
         map.ui.painter().rect_stroke(band, 0.0, Stroke::new(1.0, map.palette.faint_ink), StrokeKind::Inside);
+    }
+}
+
+/// The programs that a chip runs at once with that of the cursor: the queries or the keys that each works on.
+fn at_once(map: &Map<'_>) {
+    let Some(RunsAtOnce::Programs(places, _)) = map.beside else { return };
+    let plan = map.look.scene.plan();
+    let stroke = Stroke::new(1.5, map.palette.faint_ink);
+    let mut drawn = Vec::new();
+    for place in places {
+        let rows = place.i().map_or(0..plan.n_q, |i| plan.rows(i));
+        let cols = place.j().map_or(0..plan.n_k, |j| plan.cols(j));
+        let rect = map.window.tile(&rows, &cols).intersect(map.layout.plane).shrink(1.5);
+        // Programs of several splits are one band.
+        if rect.width() < LEAST_OUTLINE || rect.height() < LEAST_OUTLINE || drawn.last() == Some(&rect) {
+            continue;
+        }
+        drawn.push(rect);
+        let corners = [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
+        map.ui.painter().extend(Shape::dashed_line(&corners, stroke, 5.0, 3.0));
     }
 }
 

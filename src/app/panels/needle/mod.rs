@@ -130,10 +130,11 @@ fn heading(ui: &mut Ui, picture: &Picture<'_>) -> bool {
         &[&query, &token, &(now.index + 1), &picture.story.visits.len(), &keys.start, &keys.end.saturating_sub(1)],
     );
     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0 * zoom), Sense::hover());
-    let room = line.with_max_x(line.right() - made_by::WIDTH);
-    let width = fit_text(ui.painter(), room, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
-    let after = line.left_center() + vec2(width + made_by::WIDTH / 2.0 + 2.0, 0.0);
-    made_by::at(ui, after, "needle", MadeBy::Computed);
+    let width = fit_text(ui.painter(), line, Align2::LEFT_CENTER, &place, picture.label(), palette.faint_ink);
+    if width + made_by::WIDTH < line.width() {
+        let after = line.left_center() + vec2(width + made_by::WIDTH / 2.0 + 2.0, 0.0);
+        made_by::at(ui, after, "needle", MadeBy::Computed);
+    }
     let shown_exact = picture.exact.filter(|_| now.frame == Frame::Fit);
     let text = say(
         ui.ctx(),

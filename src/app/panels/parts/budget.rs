@@ -43,7 +43,7 @@ pub fn budgets(look: &Look<'_>) -> Vec<Budget> {
 
 /// The chip under all that it holds.
 pub fn paint_card(ui: &Ui, card: Rect, look: &Look<'_>, palette: &Palette) {
-    ui.painter().rect_filled(card, 4.0, palette.panel);
+    ui.painter().rect_filled(card, 4.0, palette.sram);
     let stroke = if is_over(look) { Stroke::new(2.0, palette.trouble) } else { Stroke::new(1.5, palette.faint_ink) };
     ui.painter().rect_stroke(card, 4.0, stroke, StrokeKind::Inside);
 }

@@ -103,6 +103,9 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mu
     Some(layout.cell(layout.sheets[1], row, 0).union(layout.cell(layout.sheets[1], row, layout.cols - 1)))
 }
 
+/// Beside the title there is room for the mark of what made the numbers.
+const WITH_MARK: f32 = 160.0;
+
 /// Which tile it is, and what the step moves.
 fn title(ui: &Ui, mut line: Rect, look: &Look<'_>, is_hatched: bool) {
     let (view, palette) = (&look.snapshot.view, Palette::of(ui));
@@ -117,8 +120,11 @@ fn title(ui: &Ui, mut line: Rect, look: &Look<'_>, is_hatched: bool) {
     let font = theme::text(theme::HEADING);
     let width = fit_text(ui.painter(), line, Align2::LEFT_CENTER, &text, font, palette.ink);
     line.min.x += width + SPACE;
-    made_by::at(ui, line.left_center() + vec2(made_by::WIDTH / 2.0, 0.0), "tile", MadeBy::Computed);
-    line.min.x += made_by::WIDTH + 2.0 * SPACE;
+    if line.width() > WITH_MARK {
+        made_by::at(ui, line.left_center() + vec2(made_by::WIDTH / 2.0, 0.0), "tile", MadeBy::Computed);
+        line.min.x += made_by::WIDTH;
+    }
+    line.min.x += 2.0 * SPACE;
     let masked = match has_masked(look) {
         false => "",
         true if is_hatched => "; hatched: masked",

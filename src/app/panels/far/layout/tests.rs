@@ -85,6 +85,33 @@ fn nothing_leaves_the_area_and_nothing_lies_over_another() {
     });
 }
 
+/// What is said at its place lies over nothing: the line above the plane, marks of folds, arrows of what goes both ways.
+#[test]
+fn marks_stand_where_nothing_else_does() {
+    let mut marks = 0;
+    each(|algorithm, setting, _, area, layout| {
+        if area.width() < 400.0 {
+            return;
+        }
+        let behind = BEHIND * layout.sheets.len().saturating_sub(1) as f32;
+        let mut rects = vec![Rect::from_min_max(layout.plane.min, layout.plane.max + vec2(behind, behind))];
+        rects.extend(layout.strips.iter().map(|strip| strip.rect));
+        rects.extend(layout.chip);
+        let folds = layout.strips.iter().filter_map(|strip| fold_mark(layout, strip));
+        let placed: Vec<Rect> = folds.chain(layout.strips.iter().map(both_ways)).chain([line_above(layout)]).collect();
+        marks += placed.len();
+        for (n, mark) in placed.iter().enumerate() {
+            let of = (algorithm.name(), setting.plan.n_q, setting.plan.n_k, setting.splits);
+            assert!(area.expand(0.5).contains_rect(*mark), "{mark:?} leaves {area:?} of {of:?}");
+            let others = rects.iter().chain(&placed[..n]);
+            for other in others {
+                assert!(!mark.shrink(0.1).intersects(other.shrink(0.1)), "{mark:?} over {other:?}: {of:?}");
+            }
+        }
+    });
+    assert!(marks > 1000);
+}
+
 /// The scale in a room, with the plane and the card that it gives.
 fn in_room(name: &str, size: (usize, usize, usize), room: Vec2, most: f32) -> (f32, MapLayout) {
     let algorithm = algorithm::by_name(name).unwrap();
