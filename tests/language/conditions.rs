@@ -337,7 +337,7 @@ fn sections_are_the_walk() {
     let plan = masked(11, 13, Tiling { br: 4, bc: 3 }, &Mask { causal: true, ..Mask::default() });
     for (name, text) in TEXTS {
         let algorithm = tilescope::schedule::Algorithm::read(name, text).expect("a text of the program");
-        let setting = Setting { splits: 3, heads: 2, plan: plan.clone() };
+        let setting = Setting { splits: 3, heads: 2, arrival: Default::default(), plan: plan.clone() };
         let mut sections = Vec::new();
         Schedule::of(&algorithm, setting.clone()).for_each(|_, step| sections.push(*step));
         assert_eq!(sections, steps(algorithm.text(), &setting), "{name}");

@@ -283,7 +283,7 @@ fn read_and_run(text: &str) {
         Ok(algorithm) => {
             let plan = Plan::new(7, 9, 3, Tiling { br: 3, bc: 2 }, Precision::F32);
             let band = Mask { causal: true, ..Mask::default() }.band(&Shape::single(7, 9, 3), 0);
-            let setting = Setting { splits: 2, heads: 2, plan: Plan { band, ..plan } };
+            let setting = Setting { splits: 2, heads: 2, arrival: Default::default(), plan: Plan { band, ..plan } };
             let closed = closed_form(&algorithm, &setting).total();
             assert_eq!(counted(&algorithm, &setting).total(), closed, "{text}");
             // What it is not given, or loads before it is stored, is a fault that is told.

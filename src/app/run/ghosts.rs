@@ -189,7 +189,7 @@ mod tests {
                 let ghosts = Ghosts::of(&scene, &Signals::default()).unwrap();
                 let problem = &input.problem;
                 for query in 0..16 {
-                    let dot = |key: usize| (0..4).map(|c| problem.q[[0, 0, query, c]] * problem.k[[0, 0, key, c]]);
+                    let dot = |key: usize| (0..4).map(move |c| problem.q[[0, 0, query, c]] * problem.k[[0, 0, key, c]]);
                     let scores: Vec<f64> = (0..16).map(|key| dot(key).sum::<f64>() * problem.scale).collect();
                     let sum: f64 = scores.iter().map(|score| (score - scores[0]).exp()).sum();
                     for key in 0..16 {

@@ -63,7 +63,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use ndarray::{Array2, s};
+    use ndarray::{Array2, ArrayView2, s};
 
     use super::*;
     use crate::app::run::job::Signals;
@@ -135,8 +135,9 @@ mod tests {
                 let at_scores = snapshot.view.step.filter(|step| algorithm.operation(step.line) == "scores");
                 if let Some((i, j)) = at_scores.and_then(|step| step.place.tile()) {
                     let (rows, cols) = (scene.plan().rows(i), scene.plan().cols(j));
-                    let (q, k) = (problem.q.slice(s![0, 0, rows, ..]), problem.k.slice(s![0, 0, cols, ..]));
-                    let want: Array2<f64> = q.dot(&k.t()) * problem.scale;
+                    let q: ArrayView2<'_, f64> = problem.q.slice(s![0, 0, rows, ..]);
+                    let k: ArrayView2<'_, f64> = problem.k.slice(s![0, 0, cols, ..]);
+                    let want = q.dot(&k.t()) * problem.scale;
                     let shown = snapshot.view.get("S").unwrap_or_else(|| panic!("{name} step {cursor}: no S"));
                     assert!(close(shown, &want), "{name} step {cursor}: S");
                     scores += 1;
