@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     /// Every key of a scene but `input`, with values that it takes.
-    const KEYS: [(&str, &[&str]); 44] = [
+    const KEYS: [(&str, &[&str]); 45] = [
         ("layout", &["bhnd", "thd"]),
         ("heads", &["4"]),
         ("kv-heads", &["2"]),
