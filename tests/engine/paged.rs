@@ -320,7 +320,7 @@ proptest! {
             let mut all: Vec<usize> = pages.table.iter().flatten().copied().collect();
             all.sort_unstable();
             prop_assert_eq!(all, (0..pages.pool).collect::<Vec<_>>(), "each page of the pool is of one sequence");
-            for of in algorithm::of_program().into_iter().filter(|of| spec.check_text(of).is_ok()) {
+            for of in algorithm::of_program().filter(|of| spec.check_text(of).is_ok()) {
                 let setting = spec.setting(of, &applied, 0);
                 prop_assert_eq!(&setting.plan.pages, &spec.setting(of, &input, 0).plan.pages, "before it is applied");
                 let wanted = entries_by_key(of, &setting);

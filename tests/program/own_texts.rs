@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::{ok, refused};
+use crate::common::program::{ok, refused, tilescope};
 use tempfile::TempDir;
 use tilescope::attention::Precision;
 use tilescope::attention::error_rule::{Errors, bounds, max_error};

@@ -212,8 +212,9 @@ impl OfSinks {
         let bound = 3.0 * error_rule::finite_error(&plain, &exact) + relative * size;
         let got: Vec<f64> = mine.d_sinks.to_vec();
         let off = Off { error: max_error(&got, &exact), bound };
-        let is_wrong = |head: &usize| !(max_error(&got[*head..=*head], &exact[*head..=*head]) <= bound);
-        let first = (0..shape.heads).find(is_wrong).map(|head| WrongSink { head, got: got[head], exact: exact[head] });
+        let of_head = |head: usize| Off { error: max_error(&got[head..=head], &exact[head..=head]), bound };
+        let first = (0..shape.heads).find(|&head| !of_head(head).is_right());
+        let first = first.map(|head| WrongSink { head, got: got[head], exact: exact[head] });
         let mut found = Self { off, first, causes: vec![], near: vec![] };
         if !off.is_right() {
             found.search(&parts, &got, &exact);

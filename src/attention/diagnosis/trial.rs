@@ -13,6 +13,9 @@ use crate::attention::{Head, Precision};
 /// Rows that suspects make of one row, at most, of keys of its own.
 pub const SUSPECTS: usize = ANOTHER.len() + DIAGONALS.len() + OTHER_ROW.len() + SLIPS.len() * SIZES.len();
 
+/// The head of another problem; where it has keys of all sequences, with the number of the first.
+type OtherHead = (Head<f64>, Option<usize>);
+
 /// Rows to be explained, with their heads.
 pub struct Trial<'p> {
     batch: &'p Batch<'p>,
@@ -58,13 +61,9 @@ impl<'p> Trial<'p> {
         (fits.into_iter().map(|tried| tried.cause).collect(), others.into_iter().map(|tried| tried.cause).collect())
     }
 
-    /// `make` gives the head of another problem; where it has keys of all sequences, with the number of the first.
-    fn of_heads(
-        &self,
-        cause: Cause,
-        make: impl Fn(usize, &Head<f64>) -> Option<(Head<f64>, Option<usize>)>,
-    ) -> Option<Tried> {
-        let mut made: HashMap<(usize, usize), Option<(Head<f64>, Option<usize>)>> = HashMap::new();
+    /// `make` gives the head of another problem.
+    fn of_heads(&self, cause: Cause, make: impl Fn(usize, &Head<f64>) -> Option<OtherHead>) -> Option<Tried> {
+        let mut made: HashMap<(usize, usize), Option<OtherHead>> = HashMap::new();
         let row = |row: &Row, head: &Head<f64>| {
             let other = made.entry((row.0, row.1)).or_insert_with(|| make(row.1, head));
             other.as_ref().map(|(other, _)| Told::exact(other, row.2))
