@@ -277,8 +277,9 @@ fn tile(algorithm: &Algorithm, stage: &Stage) -> HashSet<Thing> {
     things.extend([Tensor::Q, Tensor::K, Tensor::V, Tensor::O].map(|tensor| Name(tensor.name().to_owned())));
     things.extend(parts(algorithm, &[Part::Scores, Part::Weights]));
     things.extend(on_chip(algorithm, stage));
-    // How much of the chip that takes, and what a step moves.
+    // How much of the chip that takes, and what a step moves, by its name.
     things.insert(Bytes);
+    things.extend(tensors(algorithm, &stage.plan));
     things.extend(algorithm.has_part(Part::Lse).then(|| Name(Part::Lse.symbol().into())));
     // The titles of both have their formulas.
     let formulas = [Part::Scores, Part::Weights].into_iter().filter_map(|part| algorithm.formula(None, part));
