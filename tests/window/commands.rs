@@ -149,7 +149,7 @@ const TABLE: &[Does] = &[
     does("Learn: the lesson and the map", &[], "?view", "Lessons"),
     does("Engineer: the setup, the map and what if", &["Show the lesson"], "?view", "Block rows br"),
     does("Light colours", &["Dark colours"], "theme", ""),
-    does("Dark colours", &[], "theme", ""),
+    does("Dark colours", &["Light colours"], "theme", ""),
     does("Projector colours", &[], "theme", ""),
     does("Switch theme", &[], "theme", ""),
     does("English", &["Chinese (中文)"], "", "More"),
