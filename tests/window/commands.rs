@@ -121,7 +121,7 @@ const TABLE: &[Does] = &[
     does("Open a file", &[], "", "Close"),
     does("Open a folder of lessons", &[], "", "Close"),
     does("Open SmolLM2, layer 10, English", &["Open toy: 16 random tokens, d = 4"], RUN, "Input: "),
-    does("Open SmolLM2, layer 10, Chinese", &[], RUN, "Input: "),
+    does("Open SmolLM2, layer 10, Chinese", &[], RUN, "Row "),
     does("Open SmolLM2, layer 10, 1024 tokens", &[], RUN, "Input: "),
     does("Open toy: 16 random tokens, d = 4", &[], RUN, "Input: "),
     does("Open row: one query, six keys", &[], RUN, "Input: "),
