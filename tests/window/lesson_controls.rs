@@ -5,7 +5,7 @@ use std::fs;
 
 use ndarray::Array2;
 
-use crate::stage_support::{click, open_with, options, press, settle, type_text, value};
+use crate::stage_support::{click, open_with, options, press, seek, settle, type_text, value};
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -74,6 +74,15 @@ fn typed(harness: &mut Harness<'static, App>, name: &str, text: &str) {
     type_text(harness, text);
     press(harness, Modifiers::NONE, Key::Tab);
     settle(harness);
+    // Another mask has other steps: to the end of the first rows again.
+    let scene = harness.state().document().scene().expect("it runs").clone();
+    let is_end = |n: &u64| {
+        let step = scene.schedule().step(*n).expect("a step");
+        scene.schedule().algorithm.operation(step.line) == "normalise"
+    };
+    let end = (0..scene.schedule().len()).find(is_end).expect("rows end");
+    seek(harness, end + 1);
+    harness.get_by_label(&format!("Row {ROW}"));
 }
 
 /// The last number of what is shown under a name.

@@ -5,7 +5,7 @@
 use crate::common::skips;
 use std::collections::HashSet;
 
-use crate::stage_support::{choose, click, press, seek, settle, type_text, value, word};
+use crate::stage_support::{choose, click, command, press, seek, settle, type_text, value, word};
 use eframe::egui::{Key, Modifiers, OutputCommand, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -35,6 +35,14 @@ fn open(theme: Theme) -> Harness<'static, App> {
     let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_max_steps(50).wgpu();
     let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, Some(preset::toy()), &options));
     settle(&mut harness);
+    // The harness has a theme of its own when it opens.
+    let colours = match theme {
+        Theme::Light => "Light colours",
+        Theme::Dark => "Dark colours",
+        Theme::Projector => "Projector colours",
+    };
+    command(&mut harness, colours);
+    assert_eq!(Theme::of(&harness.ctx), theme);
     harness
 }
 

@@ -242,6 +242,14 @@ fn another_start_goes_on_with_it() {
     assert_eq!(running(&harness), flash2());
 }
 
+/// flash1 with a kernel of its own for its starting values, so that its loop over keys stands around a whole kernel.
+fn in_two_kernels() -> String {
+    let buffers = "shared Q, K, V, bias, keep ; registers O, S P, m, l, m_tile, l_tile\n";
+    let flash1 =
+        by_name("flash1").expect("a text").replacen(&format!("kernel attention\n{buffers}"), "kernel clear\n", 1);
+    flash1.replacen("for j in key", &format!("\nkernel attention\n{buffers}for j in key"), 1)
+}
+
 /// A race is told when the text is read, and drawn on the map of the text that still runs: both programs, and their block.
 #[test]
 fn a_race_is_drawn_on_the_map() {
@@ -249,11 +257,7 @@ fn a_race_is_drawn_on_the_map() {
     let mut harness = open(folder.path());
     command(&mut harness, "Far: the schedule");
     settle(&mut harness);
-    // flash1 with a kernel of its own for its starting values, so that its loop over keys stands around a whole kernel.
-    let buffers = "shared Q, K, V, bias, keep ; registers O, S P, m, l, m_tile, l_tile\n";
-    let flash1 =
-        by_name("flash1").expect("a text").replacen(&format!("kernel attention\n{buffers}"), "kernel clear\n", 1);
-    let flash1 = flash1.replacen("for j in key", &format!("\nkernel attention\n{buffers}for j in key"), 1);
+    let flash1 = in_two_kernels();
     replace(&mut harness, &flash1);
     assert_eq!(running(&harness), flash1);
     assert!(harness.query_by_label("race").is_none());
@@ -298,7 +302,8 @@ fn both_programs_of_a_race_are_outlined() {
     let folder = folder();
     let mut harness = open(folder.path());
     command(&mut harness, "Far: the schedule");
-    replace(&mut harness, &by_name("flash1").expect("a text").replace("for j in key", "parallel for j in key"));
+    replace(&mut harness, &in_two_kernels());
+    replace(&mut harness, &in_two_kernels().replace("\nfor j in key", "\nparallel for j in key"));
     assert!(says(&harness, "a race: "), "{:?}", all_text(&harness));
     let plane = harness.get_by_label("schedule grid").rect();
     let (mut outlines, scene) = (Vec::new(), harness.state().document().scene().expect("it runs").clone());
