@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::stage_support::{choose, click, press, seek, settle, type_text, value, word};
 use eframe::egui::{Key, Modifiers, OutputCommand, Vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 use tilescope::app::{App, AppOptions, Theme};
 use tilescope::attention::input::preset;
 use tilescope::gpu::{self, Probe};
