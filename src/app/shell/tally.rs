@@ -30,7 +30,6 @@ pub fn show(ui: &mut Ui, vote: &mut Vote, choices: &[Choice], is_revealed: bool,
     let most = vote.rounds.iter().flatten().copied().max().unwrap_or(0).max(1);
     for (index, choice) in choices.iter().enumerate() {
         let counts: Vec<u32> = vote.rounds.iter().filter_map(|round| round.get(index).copied()).collect();
-        let mark = if is_revealed && choice.is_right { "\u{221a} " } else { "" };
         if is_revealed {
             told(ui, index + 1, choice);
             bars(ui, choice, &counts, most, Sense::hover());
