@@ -104,7 +104,7 @@ fn decoding_is_bound_by_bytes_and_splits_fill_the_chip() {
     let spec = |splits| RunSpec { precision: Some(Precision::F16), splits, ..RunSpec::default() };
     let tiling = Tiling { br: 1, bc: 128 };
     let whole = answer(&of("flash2", decode, tiling, "h100", spec(None)));
-    let split = answer(&of("split-kv", decode, tiling, "h100", spec(Some(16))));
+    let split = answer(&of("split-kv", decode, tiling, "h100", spec(Some(Splits::Count(16)))));
     assert_eq!((whole.kernels[0].blocks, split.kernels[0].blocks), (8, 128));
     for found in [&whole, &split] {
         assert_eq!(found.bound.by, Roof::Bytes);
