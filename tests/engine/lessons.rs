@@ -98,7 +98,7 @@ fn what_is_made_wrong_is_caught_with_its_line() {
             "Now write m and l.\n```\n```reveal\nstep: end\n```\n",
             "nothing is asked here",
         ),
-        (3, "hides: factor", "hides: beta", "classes, factor and steps"),
+        (3, "hides: factor", "hides: beta", "classes, factor, rule and steps"),
         // A picture that does not draw what the sentence names, or draws nothing.
         (4, "One factor squeezes l and O. What", "One loop squeezes l and O. What", "`loop` is named, and `show: row`"),
         (4, "What does the needle do?\n```", "Where is dS?\n```", "`dS` is named, and `show: row` draws none: draw it"),

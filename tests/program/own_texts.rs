@@ -26,7 +26,12 @@ fn arrays(path: &Path) -> Vec<Array> {
     let read = |name: String| {
         let npy = npyz::NpyFile::new(archive.by_name(&name).expect("listed")).expect("an npy");
         let shape = npy.shape().iter().map(|&size| size as usize).collect();
-        (name.trim_end_matches(".npy").to_owned(), shape, npy.into_vec::<f64>().expect("f64"))
+        // What an f32 holds is an f64 as well.
+        let values = match npy.dtype().descr().as_str() {
+            "'<f4'" => npy.into_vec::<f32>().expect("f32").into_iter().map(f64::from).collect(),
+            _ => npy.into_vec::<f64>().expect("f64"),
+        };
+        (name.trim_end_matches(".npy").to_owned(), shape, values)
     };
     let mut all: Vec<_> = names.into_iter().map(read).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));

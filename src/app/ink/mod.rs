@@ -4,6 +4,7 @@ pub mod axes;
 pub mod draw;
 pub mod float;
 pub mod focus;
+pub mod fonts;
 pub mod icon;
 pub mod listing;
 pub mod made_by;

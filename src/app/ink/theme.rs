@@ -1,10 +1,9 @@
 //! Every colour of the window, its sizes of type, and the sizes that parts share. Okabe-Ito hues are fills with a meaning,
 //! text is always ink.
 
-use eframe::egui::{
-    self, Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals,
-};
+use eframe::egui::{self, Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals};
 
+use crate::app::ink::fonts;
 use crate::playback::lesson::markdown::is_chinese;
 use crate::schedule::language::Listed;
 use crate::schedule::{Beat, Tensor};
@@ -414,18 +413,7 @@ pub fn readable_font(text: &str, font: FontId) -> FontId {
 
 /// Fonts, type sizes, spacing and both themes.
 pub fn install(ctx: &Context) {
-    let mut fonts = FontDefinitions::default();
-    // The monospace face has arrows and Greek letters that the proportional one lacks.
-    let mono = fonts.families.get(&FontFamily::Monospace).and_then(|names| names.first().cloned());
-    if let (Some(mono), Some(names)) = (mono, fonts.families.get_mut(&FontFamily::Proportional)) {
-        names.push(mono);
-    }
-    // After all others: Latin keeps its face, and what no other has is Chinese.
-    let chinese = egui::FontData::from_static(include_bytes!("../../../assets/fonts/NotoSansCJKsc-subset.otf"));
-    fonts.font_data.insert("chinese".into(), chinese.into());
-    fonts.families.values_mut().for_each(|names| names.push("chinese".into()));
-    add_formula_fonts(&mut fonts);
-    ctx.set_fonts(fonts);
+    ctx.set_fonts(fonts::all());
     // Where the system does not say, the theme that a projector and a printed page share.
     ctx.options_mut(|options| options.fallback_theme = egui::Theme::Light);
     for (theme, palette) in [(egui::Theme::Light, &LIGHT), (egui::Theme::Dark, &DARK)] {
@@ -444,45 +432,6 @@ pub fn install(ctx: &Context) {
             style.spacing.interact_size.y = 24.0;
             style.spacing.menu_margin = Margin::same(8);
         });
-    }
-}
-
-/// The fonts of these names, with their bytes.
-macro_rules! formula_font {
-    ($($name:literal),*) => {
-        [$(($name, include_bytes!(concat!("../../../assets/fonts/katex/KaTeX_", $name, ".ttf")).as_slice())),*]
-    };
-}
-
-/// Those that formulas may take.
-const FORMULA_FONTS: [(&str, &[u8]); 10] = formula_font!(
-    "Main-Regular",
-    "Main-Italic",
-    "Main-Bold",
-    "Math-Italic",
-    "AMS-Regular",
-    "Caligraphic-Regular",
-    "Size1-Regular",
-    "Size2-Regular",
-    "Size3-Regular",
-    "Size4-Regular"
-);
-
-/// A family for each font of formulas.
-fn add_formula_fonts(fonts: &mut FontDefinitions) {
-    let others = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
-    for (name, bytes) in FORMULA_FONTS {
-        fonts.font_data.insert(name.into(), egui::FontData::from_static(bytes).into());
-        let family = std::iter::once(name.to_owned()).chain(others.iter().cloned());
-        fonts.families.insert(FontFamily::Name(name.into()), family.collect());
-    }
-}
-
-/// The font `name` of a formula; that of the text where it has none of its own.
-pub fn formula_font(name: &str, size: f32) -> FontId {
-    match FORMULA_FONTS.iter().any(|(known, _)| *known == name) {
-        true => FontId::new(size, FontFamily::Name(name.into())),
-        false => text(size),
     }
 }
 
@@ -530,12 +479,6 @@ fn visuals(theme: egui::Theme, palette: &Palette) -> Visuals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playback::lesson::markdown::formula::FONTS;
-
-    #[test]
-    fn every_font_of_formulas_is_here() {
-        assert_eq!(FORMULA_FONTS.map(|(name, _)| name), FONTS);
-    }
 
     fn luminance(color: Color32) -> f64 {
         let linear = |channel: u8| {

@@ -41,7 +41,7 @@ const LINE: f32 = 18.0;
 const BELOW: f32 = 76.0;
 
 /// A line of the table.
-struct Line {
+struct Counted {
     /// For those who read the screen without seeing it.
     name: String,
     /// With its unit, where that is not the column's.
@@ -93,11 +93,11 @@ fn show(ui: &mut Ui, look: &Look<'_>) {
     elements.push((tr(&ctx, "SRAM write").to_owned(), count(&|traffic: &Traffic| traffic.sram_write)));
     // Elements have one unit, which the head says; each of the other lines has its own, and says it.
     let unit = Unit::of_count(elements.iter().map(|(_, count)| count.most()).max().unwrap_or(0));
-    let of_elements = |(name, count): (String, Count)| Line { shown: name.clone(), name, count, unit, told: None };
-    let mut lines: Vec<Line> = elements.into_iter().map(of_elements).collect();
+    let of_elements = |(name, count): (String, Count)| Counted { shown: name.clone(), name, count, unit, told: None };
+    let mut lines: Vec<Counted> = elements.into_iter().map(of_elements).collect();
     let of = |name: &str, shown: &str, count: Count, unit: Unit, told: Option<String>| {
         let name = tr(&ctx, name).to_owned();
-        Line { name, shown: with_unit(&ctx, shown, unit), count, unit, told }
+        Counted { name, shown: with_unit(&ctx, shown, unit), count, unit, told }
     };
     let moved = count(&|traffic: &Traffic| traffic.hbm_bytes());
     lines.push(of("HBM bytes", "HBM", moved, Unit::of(moved.most()), None));
@@ -148,8 +148,8 @@ fn header(ui: &mut Ui, unit: Unit, baseline: Option<&str>) {
 }
 
 /// A name with its counts; the accessible value reads `now of end`.
-fn line(ui: &mut Ui, of: &Line) -> egui::Response {
-    let (palette, Line { name, shown, count, unit, .. }) = (Palette::of(ui), of);
+fn line(ui: &mut Ui, of: &Counted) -> egui::Response {
+    let (palette, Counted { name, shown, count, unit, .. }) = (Palette::of(ui), of);
     let numbers = [Some(count.now), Some(count.end), count.standard];
     let texts = numbers.map(|n| n.map_or_else(String::new, |n| unit.write(n)));
     let texts = texts.each_ref().map(String::as_str);

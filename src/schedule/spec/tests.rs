@@ -488,8 +488,11 @@ fn a_gradient_of_the_output_is_chosen() {
     let ones = run(chosen("ones"), &wide);
     assert_eq!(ones.d_o, Some(ndarray::Array4::ones((1, 1, 7, 3))));
     assert!(said(&ones).ends_with("dO of ones from the option"), "{}", said(&ones));
-    // That input is of seed 1, the others of none.
-    for (text, input, seed) in [("random", &wide, 1), ("random:9", &wide, 9), ("random", &toy, 5)] {
+    // Those inputs are of the seeds 1 and 0; a capture is of none.
+    let capture = Input { seed: None, ..toy.clone() };
+    for (text, input, seed) in
+        [("random", &wide, 1), ("random:9", &wide, 9), ("random", &toy, 0), ("random", &capture, 5)]
+    {
         let random = run(chosen(text), input);
         assert_eq!(random.d_o, Some(random::d_o(&input.problem.shape, seed)), "{text}");
         assert!(said(&random).ends_with(&format!("dO random by seed {seed} from the option")), "{}", said(&random));

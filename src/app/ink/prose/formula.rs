@@ -6,6 +6,7 @@ use eframe::egui::cache::{ComputerMut, FrameCache};
 use eframe::egui::epaint::{Mesh, Vertex, WHITE_UV};
 use eframe::egui::{self, Color32, Context, Painter, Pos2, Rect, Sense, Ui, pos2, vec2};
 
+use crate::app::ink::fonts;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::{fill, say, tr};
 use crate::playback::lesson::markdown::formula::{self, DisplayItem, DisplayList, PathCommand};
@@ -108,7 +109,7 @@ fn paint(painter: &Painter, list: &DisplayList, at: Pos2, size: f32, ink: Color3
         match item {
             DisplayItem::GlyphPath { x, y, scale, font, char_code, .. } => {
                 let Some(glyph) = char::from_u32(*char_code) else { continue };
-                let font = theme::formula_font(font, size * *scale as f32);
+                let font = fonts::formula(font, size * *scale as f32);
                 let galley = painter.layout_no_wrap(glyph.to_string(), font, ink);
                 let baseline = galley.rows.first().and_then(|row| Some(row.pos.y + row.glyphs.first()?.pos.y));
                 painter.galley(point(*x, *y) - vec2(0.0, baseline.unwrap_or_default()), galley, ink);

@@ -6,7 +6,7 @@ use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::panels::bytes::heights::{LEAST_ROW, row, scale};
-use crate::app::panels::bytes::shown::Shown;
+use crate::app::panels::bytes::shown::BytesShown;
 use crate::app::run::flows::{Flow, Way};
 use crate::app::run::said::NOT_MODELLED;
 use crate::app::state::seen::Look;
@@ -41,7 +41,7 @@ pub fn fitting(flows: &[Flow], room: f32) -> (Vec<Flow>, Vec<&'static str>) {
 }
 
 /// Draws `flows` in at most `room` points of height, where their names need no more.
-pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &Shown<'_>, room: f32, messages: &mut Vec<Message>) {
+pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &BytesShown<'_>, room: f32, messages: &mut Vec<Message>) {
     let palette = Palette::of(ui);
     let (flows, unit) = (shown.flows.as_slice(), shown.unit);
     let most: Vec<u64> = flows.iter().map(Flow::most).collect();
@@ -83,7 +83,7 @@ struct Placed<'a> {
     to: f32,
     /// Points a byte.
     scale: f32,
-    shown: &'a Shown<'a>,
+    shown: &'a BytesShown<'a>,
 }
 
 fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed<'_>, messages: &mut Vec<Message>) {

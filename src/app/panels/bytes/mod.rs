@@ -14,7 +14,7 @@ use crate::app::run::said::{all_heads, per_tensor};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, list, say, tr};
 use crate::number::Unit;
-use shown::Shown;
+use shown::BytesShown;
 
 mod chart;
 mod heights;
@@ -55,7 +55,7 @@ fn show(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<M
         return;
     }
     let ctx = ui.ctx().clone();
-    let shown = Shown::of(look, counts);
+    let shown = BytesShown::of(look, counts);
     let said = say(&ctx, &headline(look.scene, &shown.flows, counts));
     ui.add_space(SPACE);
     ui.label(egui::RichText::new(said).size(theme::HEADING));
@@ -86,14 +86,14 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &
         ui.label(tr(ui.ctx(), HIDDEN));
         return;
     }
-    let shown = Shown::of(look, counts);
+    let shown = BytesShown::of(look, counts);
     let said = say(ui.ctx(), &headline(look.scene, &shown.flows, counts));
     made_by::before(ui, MadeBy::Counted, |ui| ui.label(egui::RichText::new(said).size(theme::HEADING)));
     ui.add_space(SPACE);
     let room = ui.available_height() - PROJECTED_BELOW;
     let (fitting, left_out) = chart::fitting(&shown.flows, room);
     let room = if left_out.is_empty() { room } else { room - LEFT_OUT };
-    let shown = Shown { flows: fitting, ..shown };
+    let shown = BytesShown { flows: fitting, ..shown };
     chart::show(ui, look, &shown, room, messages);
     if !left_out.is_empty() {
         ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &shown.unit.with_name(0)])));
@@ -103,7 +103,7 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &
 }
 
 /// What this run and its baseline come to, and what the counts are of.
-fn totals(ui: &mut Ui, look: &Look<'_>, shown: &Shown<'_>) {
+fn totals(ui: &mut Ui, look: &Look<'_>, shown: &BytesShown<'_>) {
     let (scene, ctx) = (look.scene, ui.ctx().clone());
     let (now, own, baseline) = shown.sums;
     let palette = Palette::of(ui);

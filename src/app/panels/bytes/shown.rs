@@ -5,7 +5,7 @@ use crate::app::state::seen::Look;
 use crate::number::Unit;
 
 /// What is shown of a run: its flows, and what they are held against.
-pub struct Shown<'a> {
+pub struct BytesShown<'a> {
     pub flows: Vec<Flow>,
     /// Bytes so far, in the end, and of the baseline.
     pub sums: (u64, u64, Option<u64>),
@@ -15,7 +15,7 @@ pub struct Shown<'a> {
     pub unit: Unit,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> BytesShown<'a> {
     pub fn of(look: &Look<'_>, counts: &'a CountsShown) -> Self {
         let flows = flows(look.scene, look.snapshot, counts);
         let sums = sums(&flows);
