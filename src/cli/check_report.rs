@@ -118,7 +118,7 @@ pub fn as_text(rows: &[Row], devices: &[String]) -> String {
             count(Status::Skipped),
             count(Status::Failed),
             percent(worst.and_then(share).unwrap_or(0.0)),
-            worst.and_then(|row| row.errors()).unwrap_or_default(),
+            worst.and_then(Row::errors).unwrap_or_default(),
         );
     }
     let mut reasons: Vec<(&str, usize)> = Vec::new();

@@ -130,8 +130,10 @@ fn the_parser_knows_all_that_the_readme_has() {
     let update = read(&format!("{FOLDER}/build/update.tile"));
     words.extend(update.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
     // The values of choices.
-    let choices = ["values.rs", "modifiers.rs"].map(|file| read(&format!("src/schedule/spec/{file}")));
-    words.extend(choices.iter().flat_map(|text| literals(text)).filter(|text| text.chars().all(char::is_alphanumeric)));
+    let choices =
+        ["spec/values.rs", "spec/modifiers.rs", "arrival.rs"].map(|file| read(&format!("src/schedule/{file}")));
+    let values = choices.iter().flat_map(|text| literals(text)).map(|text| text.trim_end_matches(':').to_owned());
+    words.extend(values.filter(|text| text.chars().all(char::is_alphanumeric)));
     words.extend(algorithm::ALL.iter().map(|algorithm| algorithm.name().to_owned()));
     words.insert(random::PREFIX.trim_end_matches(':').to_owned());
     let table = read("lessons/README.md");

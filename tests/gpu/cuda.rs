@@ -99,7 +99,7 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
     if (function != (void *)13 || by != 1 || bz != 1 || shared || extra || in_order(stream)) return 1;
     char *a = parameters[0];
     float *o = *(float **)(a + 48);
-    int n_q = *(int *)(a + 208), d_v = *(int *)(a + 220), heads = *(int *)(a + 224);
+    int n_q = *(int *)(a + 216), d_v = *(int *)(a + 228), heads = *(int *)(a + 232);
     for (int n = 0; n < n_q * d_v * heads; n++) o[n] = x * 1000000 + y * 10000 + z * 1000 + bx;
     return 0;
 }

@@ -28,7 +28,7 @@ const SAME: &str = "
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm
     ctrl alt shift esc home end page pageup pagedown enter backspace tab
-    query xq arr
+    query xq arr alibi logit
     datasheet whitepaper cuda programming guide compute capability
 ";
 

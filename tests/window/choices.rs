@@ -79,12 +79,15 @@ fn the_setup_stays_within_its_panel() {
     }
 }
 
+/// Puts a choice into the description of a run.
+type Sets = fn(&mut RunSpec);
+
 /// What is typed in the section of the scores is a choice of the run as every other; an empty field takes it back.
 #[test]
 fn the_scores_are_chosen_in_the_setup() {
     let mut harness = open(Some(random::read("random:12,12,4,2", 3).expect("an input")));
     let own = harness.state().document().source().problem.clone();
-    let typed: [(&str, &str, fn(&mut RunSpec)); 6] = [
+    let typed: [(&str, &str, Sets); 6] = [
         ("scale", "0.25", |run| run.scale = Some(0.25)),
         ("softcap", "30", |run| run.softcap = Some(30.0)),
         ("alibi", "standard", |run| run.alibi = Some(Slopes::Standard)),

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::gpu_panel_support::{Mode, StandIn};
 use crate::stage_support::{all_text, command, open_with, options, press, settle, type_text, value};
-use eframe::egui::{Event, Key, Modifiers, OutputCommand, ViewportCommand};
+use eframe::egui::{self, Event, Key, Modifiers, OutputCommand, ViewportCommand};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use tilescope::app::{App, AppOptions, COMMANDS, Entry, Link, Picked, Theme};
@@ -48,7 +48,6 @@ const ELSEWHERE: [(&str, &str); 13] = [
 
 /// Another run brings another cursor and row.
 const RUN: &str = "run ?cursor ?row ?view";
-const PLACE: &str = "?run ?cursor ?row ?view";
 
 const TABLE: &[Does] = &[
     does("Far: the schedule", &["Middle: the tile"], "view", ""),
@@ -128,11 +127,11 @@ const TABLE: &[Does] = &[
     does("Open row: one query, six keys", &[], RUN, "Input: "),
     does("Go on in the lesson", &["@lesson"], "lesson ?run ?cursor ?row ?view", ""),
     does("Go back in the lesson", &["@lesson", "Go on in the lesson"], "lesson ?run ?cursor ?row ?view", ""),
-    does("Check my answer", &["@lesson", "@answer"], "", "verdict"),
+    does("Check my answer", &["@lesson", "@answer"], "lesson cursor ?row", "verdict"),
     does("Show me", &["@lesson"], "?lesson ?run ?cursor ?row ?view", "0.170"),
     does("Restore the scene of the lesson", &["@lesson", "To the start"], "cursor ?row", "current step"),
     does("Close the lesson", &["@lesson"], "lesson", "-Your answer"),
-    does("The first two minutes again", &[], PLACE, "tour"),
+    does("The first two minutes again", &[], "speed ?playing ?run ?cursor ?row ?view", "tour"),
     does("Present from the first beat", &["@lesson"], "told ?size ?run ?cursor ?row ?view", "projected line"),
     does("Present from here", &["@lesson"], "told ?size ?run ?cursor ?row ?view", "projected line"),
     does("Stop presenting", &["@lesson", "@present"], "told ?size ?run ?cursor ?row ?view", "-projected line"),
@@ -159,7 +158,7 @@ const TABLE: &[Does] = &[
     does("Smaller", &[], "size", ""),
     does("Normal size", &["Larger"], "size", ""),
     does("Full screen", &[], "told", ""),
-    does("Reduce motion", &[], "motion", ""),
+    does("Reduce motion", &["@motion"], "motion", ""),
     does("Copy a link to this step", &[], "told", "what was done"),
     does("Copy the tile as CSV", &[], "told", "what was done"),
     does("Copy the tile for NumPy", &[], "told", "what was done"),
@@ -168,7 +167,7 @@ const TABLE: &[Does] = &[
     does("All commands", &[], "", "Step forward"),
     does("Keys", &[], "", "Undo: key"),
     does("What NaN, infinity and an unseen row give", &[], "", "Close"),
-    does("Close", &["Keys"], "", "-Undo: key"),
+    does("Close", &["Block sizes"], "", "-N of the surface"),
 ];
 
 /// What is seen of a window, and what it told the system.
@@ -250,16 +249,18 @@ fn prepare(harness: &mut Harness<'_, App>, step: &str) {
             paste_over(harness, "text of the algorithm", &flash2.replace("O = alpha * O", "O = O * alpha"));
             assert!(harness.state().document().wanted().algorithm.text().text.contains("O * alpha"));
             // The keys are the window's again.
-            harness.ctx.memory_mut(|memory| memory.stop_text_input());
+            harness.ctx.memory_mut(egui::Memory::stop_text_input);
         }
         "@another kernel" => {
             command(harness, "Edit the kernel");
             paste_over(harness, "source of the kernel", &FLASH2_WGSL.source.replace("// Rung 3", "// rung 3"));
             assert!(value(harness, "source of the kernel").contains("// rung 3"));
-            harness.ctx.memory_mut(|memory| memory.stop_text_input());
+            harness.ctx.memory_mut(egui::Memory::stop_text_input);
         }
         // The window opens with it.
         "@lesson" => {}
+        // A harness has none.
+        "@motion" => harness.ctx.all_styles_mut(|style| style.animation_time = 0.2),
         "@answer" => {
             harness.get_by_label("Your answer").focus();
             harness.run_steps(2);
@@ -352,6 +353,17 @@ fn every_shortcut_does_what_the_table_says() {
     let known = TABLE.iter().map(|does| does.name).chain(ELSEWHERE.map(|(name, _)| name));
     let strange: Vec<&str> = known.filter(|name| !names.contains(name)).collect();
     assert!(strange.is_empty(), "no commands: {strange:?}");
+}
+
+/// What lies over the window takes Escape itself, and no command is carried out.
+#[test]
+fn escape_closes_the_sheet_of_keys() {
+    let mut harness = open_for(&does("", &["Keys"], "", ""));
+    let has_sheet = |harness: &Harness<'_, App>| all_text(harness).iter().any(|line| line.contains("Undo: key"));
+    assert!(has_sheet(&harness));
+    strike(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(!has_sheet(&harness));
+    assert_eq!(harness.state().last_command(), "Keys");
 }
 
 /// What is compared is still where nothing is done: else each command would seem to do something.

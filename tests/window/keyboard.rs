@@ -2,7 +2,7 @@
 
 use crate::stage_support::{open_with, options, press, settle, type_text, word};
 use eframe::egui::epaint::ClippedShape;
-use eframe::egui::{Id, Key, Modifiers, Rect};
+use eframe::egui::{self, Id, Key, Modifiers, Rect};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use tilescope::app::{App, AppOptions};
@@ -17,7 +17,7 @@ const MOST_TABS: usize = 8;
 const MANY: usize = 400;
 
 fn focused(harness: &Harness<'_, App>) -> Option<(Id, Rect)> {
-    let id = harness.ctx.memory(|memory| memory.focused())?;
+    let id = harness.ctx.memory(egui::Memory::focused)?;
     Some((id, harness.ctx.read_response(id).expect("what has the keyboard is drawn").rect))
 }
 
@@ -99,7 +99,7 @@ fn a_beat_that_opens_takes_no_keys() {
     let mut harness = open_with(&AppOptions { lesson: Some(first(Language::English, KINDS[1].1)), ..options() });
     assert!(focused(&harness).is_none());
     press(&mut harness, NONE, Key::Num2);
-    assert_eq!(harness.state().last_command(), "Middle");
+    assert_eq!(harness.state().last_command(), "Middle: the tile");
     let mut harness = open_with(&AppOptions { lesson: Some((3, Position::default())), ..options() });
     let typed = |harness: &Harness<'_, App>| harness.state().lesson().map(|lesson| lesson.work.typed.clone());
     type_text(&mut harness, "0");

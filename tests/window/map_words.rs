@@ -39,7 +39,8 @@ fn the_running_kernel_stands_on_the_map() {
 /// Where there is room the loops stand at their brackets; the foot says all that the figure does to those who do not see it.
 #[test]
 fn loops_stand_at_their_brackets() {
-    let harness = open_sized(Some(preset::toy()), Vec2::new(1600.0, 1000.0), 1.0);
+    let mut harness = open_sized(Some(preset::toy()), Vec2::new(1600.0, 1000.0), 1.0);
+    press(&mut harness, NONE, Key::Num1);
     let words: Vec<_> = harness.get_all_by_label("loop at its bracket").filter_map(|node| node.value()).collect();
     assert_eq!(words, ["\u{2193} outer i, in parallel", "inner j \u{2192}"]);
     assert!(value(&harness, "loops").starts_with("outer loop: query blocks i, in parallel"));
@@ -49,6 +50,7 @@ fn loops_stand_at_their_brackets() {
 #[test]
 fn programs_at_once_are_modelled_and_asked_for() {
     let mut harness = open(Some(preset::toy()));
+    press(&mut harness, NONE, Key::Num1);
     seek(&mut harness, 5);
     settle(&mut harness);
     assert!(!value(&harness, "loops").contains("at once"));

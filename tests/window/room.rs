@@ -105,8 +105,8 @@ fn the_panel_of_block_sizes_leaves_the_steps_in_sight() {
 
 #[test]
 fn the_whole_chart_and_table_of_traffic_are_in_sight() {
-    // flash1 moves m and l, too: the longest table.
-    let lesson = Some((5, Position { beat: 0, is_revealed: false }));
+    // flash1 moves m and l, too: the longest table. Before the answer the bytes are hidden.
+    let lesson = Some((5, Position { beat: 0, is_revealed: true }));
     let mut harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 800.0), 1.0);
     let steps = rect(&harness, "current step").top();
     for (key, name) in [(Key::B, "Copy for NumPy"), (Key::Num1, "What is not modelled?")] {

@@ -294,7 +294,7 @@ fn the_stage_shows_the_run_of_the_settings_that_were_built() {
         (5, 4, "r8, c2", (8, 2)),
         (5, 4, "r4, c2", (4, 2)),
         (11, 6, "one", (1, 128)),
-        (15, 7, "rising, causal, small", (4, 4)),
+        (15, 8, "rising, causal, small", (4, 4)),
     ] {
         let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: false }));
         let mut harness = open_as(None, &AppOptions { lesson, ..options() }, Vec2::new(1280.0, 1600.0), 1.0);

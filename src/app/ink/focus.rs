@@ -29,5 +29,5 @@ pub fn follow(ui: &Ui) {
 }
 
 fn focused(ctx: &Context) -> Option<egui::Response> {
-    ctx.memory(|memory| memory.focused()).and_then(|id| ctx.read_response(id))
+    ctx.memory(egui::Memory::focused).and_then(|id| ctx.read_response(id))
 }

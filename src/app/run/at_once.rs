@@ -91,25 +91,31 @@ mod tests {
     use crate::app::run::settings::Settings;
     use crate::attention::Precision;
     use crate::attention::input::random;
-    use crate::schedule::{RunSpec, Tiling, algorithm};
+    use crate::schedule::{RunSpec, Tiling, algorithm, hardware};
 
-    fn scene(name: &str, input: &str, precision: Precision) -> FinishedRun {
+    /// The run on the chip of that name.
+    fn scene(name: &str, input: &str, precision: Precision, chip: &str) -> FinishedRun {
         let input = Arc::new(random::read(input, 3).expect("an input"));
         let settings = Settings {
             algorithm: algorithm::by_name(name).expect("it is there").clone(),
             ..Settings::for_input(&input).with_blocks(Tiling { br: 4, bc: 4 })
         };
-        let run = RunSpec { precision: Some(precision), causal: Some(true), ..settings.run };
+        let hardware = hardware::by_name(chip);
+        assert!(hardware.is_some(), "{chip}");
+        let run = RunSpec { precision: Some(precision), causal: Some(true), hardware, ..settings.run };
         FinishedRun::build(input, Settings { run, ..settings }, &Signals::default()).expect("it runs")
     }
+
+    const CHIPS: [&str; 2] = [hardware::DEFAULT, "toy"];
 
     /// Programs are at once with each other, and none with itself; on a chip that holds all, all are, under a causal mask as
     /// long as the longest runs.
     #[test]
     fn programs_are_at_once_with_each_other() {
         for name in ["flash2", "split-kv", "flash2-backward", "two-kernel-backward"] {
-            for input in ["random:16,16,4", "random:13,13,4,6,3"] {
-                let scene = scene(name, input, Precision::F32);
+            let inputs = ["random:16,16,4", "random:13,13,4,6,3"];
+            for (input, chip) in inputs.into_iter().flat_map(|input| CHIPS.map(|chip| (input, chip))) {
+                let scene = scene(name, input, Precision::F32, chip);
                 let at_once = AtOnce::of(&scene).expect("a model");
                 for (kernel, grid) in scene.schedule().kernels.iter().enumerate() {
                     let each = at_once.places[kernel].len();
@@ -122,8 +128,9 @@ mod tests {
                         for (n, other) in at_once.places[kernel].iter().enumerate() {
                             assert_eq!(met.contains(other), beside(first + n).contains(&own), "{name} {input}");
                         }
-                        // The chip of the program has more slots than these grids have blocks.
-                        assert_eq!(met.len(), each - 1, "{name} {input} kernel {kernel}");
+                        // An A100 has more slots than these grids have blocks; the toy chip has four.
+                        let is_room_for_all = chip == hardware::DEFAULT;
+                        assert!(!is_room_for_all || met.len() == each - 1, "{name} {input} kernel {kernel}: {met:?}");
                     }
                 }
             }
@@ -132,6 +139,6 @@ mod tests {
 
     #[test]
     fn where_no_rate_is_known_there_is_a_reason() {
-        assert!(AtOnce::of(&scene("flash2", "random:16,16,4", Precision::F64)).is_err());
+        assert!(AtOnce::of(&scene("flash2", "random:16,16,4", Precision::F64, hardware::DEFAULT)).is_err());
     }
 }

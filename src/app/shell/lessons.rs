@@ -1,6 +1,6 @@
 //! What is asked of a lesson and of the first two minutes, and how the stage follows them.
 
-use eframe::egui::Context;
+use eframe::egui::{Context, Memory};
 
 use crate::app::message::Message;
 use crate::app::message::lesson::{Answer, LessonMessage};
@@ -64,7 +64,7 @@ impl App {
     /// The stage follows the beat.
     pub(super) fn show_beat(&mut self, ctx: &Context) {
         self.remember();
-        self.focused_at_beat = ctx.memory(|memory| memory.focused());
+        self.focused_at_beat = ctx.memory(Memory::focused);
         let Some(lesson) = &self.lesson else { return };
         self.store.kept.lesson = lesson.index();
         let scene = lesson.work.scene.clone();

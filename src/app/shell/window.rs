@@ -116,7 +116,7 @@ impl App {
     /// The first Tab after a beat has opened leads to what it asks, and so does one while nothing has the keyboard: the
     /// bar, the transport and the steps before it have their keys.
     fn tab_into_beat(&mut self, ctx: &Context) {
-        let focused = ctx.memory(|memory| memory.focused());
+        let focused = ctx.memory(egui::Memory::focused);
         self.focused_at_beat.take_if(|at_beat| Some(*at_beat) != focused);
         let is_free = self.overlay.is_none() && self.talk.is_none() && !egui::Popup::is_any_open(ctx);
         if !is_free || self.side != Side::Lesson || self.is_folded(ctx, Edge::Left) {

@@ -113,7 +113,7 @@ fn power(chars: &[char], at: usize) -> Option<(Vec<(String, Script)>, usize)> {
             let digits = chars[from + sign..].iter().take_while(|c| c.is_ascii_digit() || **c == '.').count();
             // A full stop ends the sentence.
             let dots = chars[from + sign..from + sign + digits].iter().rev().take_while(|c| **c == '.').count();
-            let is_letter = |at: usize| chars.get(at).is_some_and(|c| c.is_ascii_alphabetic());
+            let is_letter = |at: usize| chars.get(at).is_some_and(char::is_ascii_alphabetic);
             let length = match digits - dots {
                 0 if is_letter(from + sign) && !is_letter(from + sign + 1) => 1,
                 0 => return None,

@@ -5,7 +5,7 @@ use eframe::egui::{self, Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, 
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
-use crate::app::panels::bytes::heights::{LEAST_ROW, row, scale};
+use crate::app::panels::bytes::heights::{CLOSEST_ROW, LEAST_ROW, row, scale};
 use crate::app::panels::bytes::shown::BytesShown;
 use crate::app::run::flows::{Flow, Way};
 use crate::app::run::said::NOT_MODELLED;
@@ -40,13 +40,24 @@ pub fn fitting(flows: &[Flow], room: f32) -> (Vec<Flow>, Vec<&'static str>) {
     (moved, names)
 }
 
-/// Draws `flows` in at most `room` points of height, where their names need no more.
-pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &BytesShown<'_>, room: f32, messages: &mut Vec<Message>) {
+/// The least height of `rows` rows in `room` points: they stand closer rather than that what is below them is out of sight.
+pub fn least(rows: usize, room: f32) -> f32 {
+    ((room - NAMES - 8.0) / rows.max(1) as f32 - APART).clamp(CLOSEST_ROW, LEAST_ROW)
+}
+
+/// Draws `flows` in at most `room` points of height, where rows of the height `least` need no more.
+pub fn show(
+    ui: &mut Ui,
+    look: &Look<'_>,
+    shown: &BytesShown<'_>,
+    (room, least): (f32, f32),
+    messages: &mut Vec<Message>,
+) {
     let palette = Palette::of(ui);
     let (flows, unit) = (shown.flows.as_slice(), shown.unit);
     let most: Vec<u64> = flows.iter().map(Flow::most).collect();
-    let scale = scale(&most, room - NAMES - 8.0 - APART * most.len() as f32);
-    let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale) + APART).collect();
+    let scale = scale(&most, room - NAMES - 8.0 - APART * most.len() as f32, least);
+    let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale, least) + APART).collect();
     let height = NAMES + heights.iter().sum::<f32>().max(LEAST_ROW) + 4.0;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let ground = Rect::from_min_max(pos2(rect.left(), rect.top() + NAMES), pos2(rect.left() + HBM, rect.bottom()));
@@ -62,7 +73,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, shown: &BytesShown<'_>, room: f32, mes
         let (font, text) = (theme::text(theme::LABEL), tr(ui.ctx(), name));
         draw::fit_text(painter, place, Align2::CENTER_CENTER, text, font, palette.faint_ink);
     }
-    let so_far = Rect::from_min_max(pos2(chip.right() + 12.0, rect.top()), pos2(rect.right(), ground.top()));
+    let so_far = Rect::from_min_max(pos2(chip.right() + 2.0, rect.top()), pos2(rect.right(), ground.top()));
     let of = if shown.is_of_all { "in total" } else { "so far" };
     let (font, text) = (theme::text(theme::LABEL), fill(ui.ctx(), "{0}, {1}", &[&tr(ui.ctx(), of), &unit.name]));
     draw::fit_text(painter, so_far, Align2::RIGHT_CENTER, &text, font, palette.faint_ink);

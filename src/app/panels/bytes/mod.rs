@@ -40,6 +40,9 @@ pub static PANEL: Panel = Panel {
 /// What stands below the chart: bars, captions and links.
 const BELOW: f32 = 144.0;
 
+/// The least of it: two bars, a caption and one line of links.
+const LEAST_BELOW: f32 = 100.0;
+
 /// The same where it is projected, without links.
 const PROJECTED_BELOW: f32 = 72.0;
 
@@ -62,7 +65,8 @@ fn show(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<M
     ui.add_space(SPACE);
     // (Whatever is scrolled: what stands above is measured from the top of what is scrolled.)
     let room = ui.clip_rect().height() - (ui.cursor().top() - ui.min_rect().top()) - BELOW;
-    chart::show(ui, look, &shown, room, messages);
+    let least = chart::least(shown.flows.len(), room + BELOW - LEAST_BELOW);
+    chart::show(ui, look, &shown, (room, least), messages);
     ui.add_space(SPACE);
     totals(ui, look, &shown);
     ui.horizontal_wrapped(|ui| {
@@ -94,7 +98,7 @@ pub fn projected(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &
     let (fitting, left_out) = chart::fitting(&shown.flows, room);
     let room = if left_out.is_empty() { room } else { room - LEFT_OUT };
     let shown = BytesShown { flows: fitting, ..shown };
-    chart::show(ui, look, &shown, room, messages);
+    chart::show(ui, look, &shown, (room, heights::LEAST_ROW), messages);
     if !left_out.is_empty() {
         ui.label(draw::label(&fill(ui.ctx(), "{0}: {1}", &[&list(ui.ctx(), &left_out), &shown.unit.with_name(0)])));
     }

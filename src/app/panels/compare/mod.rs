@@ -413,7 +413,9 @@ fn map_of(ui: &mut Ui, (room, inner): (Rect, Rect), side: &Half<'_>, scale: f32,
     let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
     let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
     draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
-    far::picture(ui, &side.look, (inner, scale), side.ghosts.as_deref(), side.textures, textures);
+    // What can be pointed at in one map has another name than in the other.
+    let ui = ui.new_child(egui::UiBuilder::new().id_salt(side.letter));
+    far::picture(&ui, &side.look, (inner, scale), side.ghosts.as_deref(), side.textures, textures);
 }
 
 /// A map that is low already has all of its room.

@@ -88,8 +88,8 @@ impl TileLayout {
         // In a narrow room the numbers of the cells come first.
         let part = (area.width() / WITH_ALL).clamp(LEAST_PART, 1.0);
         let roomy = VALUE * (area.width() / WITH_ALL).clamp(1.0, MOST_VALUE);
-        // Queries that have no words but their numbers leave the room to the cells.
-        let words_width = (WORDS * part).min(around.words + 2.0 * GAP);
+        // Queries that have no words but their numbers leave the room to the cells: a gap after them, half of one before.
+        let words_width = (WORDS * part).min(around.words + 1.5 * GAP);
         let between = (BETWEEN * part).max(LETTER * around.letters as f32 + 10.0);
         let thick = (area.size().min_elem() * THICK * part).clamp(LEAST_THICK, MOST_THICK);
         let across = |n: usize| n as f32 * (thick + GAP);
