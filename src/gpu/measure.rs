@@ -1,16 +1,9 @@
 //! How fast a kernel is: what is measured, and what came of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::attention::{Mask, Precision, Shape};
 use crate::schedule::{Algorithm, algorithm};
-
-/// Runs that count.
-pub(super) const RUNS: usize = 30;
-/// No workload is measured for longer than this.
-pub(super) const LONGEST: Duration = Duration::from_secs(3);
-/// Runs that are enough where they take long.
-const LEAST_RUNS: usize = 3;
 
 /// A problem whose values do not matter.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,22 +61,6 @@ impl Workload {
     }
 }
 
-/// Times of runs one by one, and the launches of the last; `run` makes one by its number, and gives both.
-pub(super) fn one_by_one<E>(
-    mut run: impl FnMut(usize) -> Result<(Duration, usize), E>,
-) -> Result<(Vec<Duration>, usize), E> {
-    let (mut times, mut launches, began) = (Vec::new(), 0, Instant::now());
-    for at in 0..RUNS {
-        let (time, of_run) = run(at)?;
-        times.push(time);
-        launches = of_run;
-        if began.elapsed() > LONGEST && times.len() >= LEAST_RUNS {
-            break;
-        }
-    }
-    Ok((times, launches))
-}
-
 impl Measured {
     /// The time in the middle.
     pub fn median(&self) -> Option<Duration> {
@@ -119,14 +96,5 @@ mod tests {
         let of = |times| Measured { kernel: "", variant: String::new(), times, sets: 1, launches: 1, device_bytes: 0 };
         assert_eq!(of(ms(&[9, 1, 5])).median(), Some(Duration::from_millis(5)));
         assert_eq!(of(ms(&[])).median(), None);
-    }
-
-    #[test]
-    fn runs_are_counted_and_the_first_error_ends_them() {
-        let run = |at: usize| Ok::<_, ()>((Duration::from_micros(at as u64), at + 1));
-        let (times, launches) = one_by_one(run).expect("no run fails");
-        assert_eq!((times.len(), times[7], launches), (RUNS, Duration::from_micros(7), RUNS));
-        let fails = |at: usize| if at < 4 { Ok((Duration::ZERO, 1)) } else { Err(at) };
-        assert_eq!(one_by_one(fails), Err(4));
     }
 }

@@ -26,6 +26,8 @@ mod progress;
 #[cfg(feature = "cuda")]
 pub mod ptx;
 mod roofs;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod runs;
 pub mod source;
 mod taps;
 #[cfg(feature = "wgpu")]

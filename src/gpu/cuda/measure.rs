@@ -11,7 +11,7 @@ use super::program::{Entry, Program};
 use super::session::{Buffer, Session, Trouble};
 use super::tensors::{self, Tensor, Tensors};
 use crate::attention::{Precision, Shape};
-use crate::gpu::measure::{LONGEST, RUNS, one_by_one};
+use crate::gpu::runs::{LONGEST, RUNS, one_by_one};
 use crate::gpu::{GpuError, Measured, Refusal, Workload, ptx};
 
 /// Runs before the first that counts, and until a run is no longer cut into more pieces than it needs.

@@ -10,7 +10,7 @@ use super::compute::{Job, Spent};
 use super::memory::tensor_bytes;
 use super::{WgpuBackend, stages};
 use crate::attention::{Problem, Shape};
-use crate::gpu::measure::one_by_one;
+use crate::gpu::runs::one_by_one;
 use crate::gpu::{GpuError, Measured, Refusal, Workload};
 
 /// Runs before the first that counts.
