@@ -54,6 +54,7 @@ const TABLE: &[Does] = &[
     does("Middle: the tile", &["Far: the schedule"], "view", ""),
     does("Near: one row", &["Far: the schedule"], "view", ""),
     does("The memories of the chip", &["Far: the schedule"], "view", ""),
+    does("At once on this chip, modelled", &["Far: the schedule"], "", "at once on this chip"),
     does("Compare two runs", &[], "", "HBM bytes"),
     does("Block sizes", &[], "", "N of the surface"),
     does("Breakpoints", &[], "", "Stop after the step where"),

@@ -543,7 +543,7 @@ fn numbers(harness: &Harness<'_, App>) -> Vec<String> {
         // One language has the word, the other the figure; `1.61x fewer` is `1/1.61` in Chinese.
         let found: Vec<String> = line
             .replace("power of ten", "power of 10")
-            .replace(" 的 1/", " 的 ")
+            .replace("的 1/", "的 ")
             .split(|c| !is_of_number(c))
             .map(|word| word.trim_matches(['.', ',']).to_owned())
             .filter(|word| !word.is_empty())
