@@ -544,6 +544,8 @@ fn numbers(harness: &Harness<'_, App>) -> Vec<String> {
         let found: Vec<String> = line
             .replace("power of ten", "power of 10")
             .replace("的 1/", "的 ")
+            // And where a line begins with it.
+            .replace("\"1/", "\"")
             .split(|c| !is_of_number(c))
             .map(|word| word.trim_matches(['.', ',']).to_owned())
             .filter(|word| !word.is_empty())
