@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::painted::all_painted;
 use crate::stage_support::{
     all_text, click, command, cursor, drop_files, grouped, open_as, open_with, options, press, settle, type_text,
     value, word,
@@ -275,6 +276,15 @@ fn a_question_is_not_answered_by_the_panel_beside_it() {
     press(&mut harness, NONE, Key::PageDown);
     settle(&mut harness);
     assert!(value(&harness, "alpha of the row").starts_with("0.169") && shows(&harness, "e^-"));
+}
+
+/// What HBM never holds is asked for: the foot of the map says it and what moved where it is no answer.
+#[test]
+fn nor_by_the_foot_of_the_map() {
+    let says = |beat: usize, part: &str| all_painted(&at(5, beat)).iter().any(|one| one.text.contains(part));
+    for part in ["never stored", "moved so far"] {
+        assert!(says(3, part) && !says(1, part) && !says(2, part), "{part}");
+    }
 }
 
 /// What O of a row without keys is, is asked for: the rule is told with the answer.

@@ -173,7 +173,11 @@ impl SoFar {
         let all = |counts: &TileCounts| grouped(counts.full + counts.partial + counts.skipped);
         let begun = fill(ctx, "{0} of {1}", &[&all(&begun), &all(&counts)]);
         let moved = bytes(look.snapshot.totals.traffic.hbm_bytes());
-        let text = format!("{} {begun}   {} {moved}", tr(ctx, "tiles begun"), tr(ctx, "moved so far"));
+        let moved = match look.question.hides.bytes {
+            true => String::new(),
+            false => format!("   {} {moved}", tr(ctx, "moved so far")),
+        };
+        let text = format!("{} {begun}{moved}", tr(ctx, "tiles begun"));
         Self { begun, text }
     }
 
@@ -225,7 +229,9 @@ fn of_plane(map: &Map<'_>) -> Vec<String> {
     let mut parts = Vec::new();
     let on_chip = list(ctx, &plane::on_chip_only(map.look));
     match layout.sheets.as_slice() {
-        [] if !on_chip.is_empty() => parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip])),
+        [] if !on_chip.is_empty() && !map.look.question.hides.bytes => {
+            parts.push(fill(ctx, "{0}: computed, never stored", &[&on_chip]));
+        }
         [] => {}
         sheets => {
             let names: Vec<&str> = sheets.iter().map(|tensor| tensor.name()).collect();
