@@ -169,7 +169,7 @@ mod tests {
 
     fn tokens(ctx: &Context, texts: [&str; 4]) -> [String; 4] {
         let mut shown = None;
-        ctx.run_ui(RawInput::default(), |ui| shown = Some(texts.map(|text| token(ui, text))));
+        drop(ctx.run_ui(RawInput::default(), |ui| shown = Some(texts.map(|text| token(ui, text)))));
         shown.expect("a frame")
     }
 
