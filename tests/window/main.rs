@@ -27,6 +27,7 @@ mod map_words;
 mod memories;
 mod met;
 mod narrow;
+mod needle_rows;
 mod numbers;
 mod own_course;
 mod own_output;
