@@ -35,6 +35,7 @@ mod panels;
 mod pictures;
 mod refusals;
 mod room;
+mod setup_controls;
 mod sides;
 mod stage_near;
 mod stage_not_finite;
