@@ -255,6 +255,7 @@ mod tests {
     use super::*;
     use crate::app::panels::list::COMMANDS;
     use crate::playback::lesson::Language;
+    use proptest::prelude::*;
 
     fn first(text: &str) -> Cow<'static, str> {
         rows(
@@ -355,6 +356,36 @@ mod tests {
         for text in ["added", "quokka"] {
             let rows = rows(&egui::Context::default(), table, text, &[], &[]);
             assert_eq!(rows.first().map(|row| &row.action), Some(&Message::Show("added")), "{text}");
+        }
+    }
+
+    proptest! {
+        /// A piece of a name is found, however it is written; letters in their order are found; a letter that is not there
+        /// is not.
+        #[test]
+        fn a_piece_is_found_before_scattered_letters(text in "[a-z]{2,6}( [a-z]{2,6}){0,3}", from in 0usize..20, len in 1usize..8) {
+            let chars: Vec<char> = text.chars().collect();
+            let from = from % chars.len();
+            let piece: String = chars[from..(from + len).min(chars.len())].iter().collect();
+            let found = score(&piece, &text);
+            prop_assert!(found.is_some());
+            prop_assert_eq!(score(&piece.to_uppercase(), &text), found);
+            prop_assert_eq!(score(&format!("  {piece} "), &text), score(piece.trim(), &text));
+            let scattered: String = text.chars().step_by(2).filter(|c| *c != ' ').collect();
+            let is_piece = text.contains(&scattered);
+            prop_assert!(is_piece || score(&scattered, &text).is_some_and(|score| score <= INSIDE - 100));
+            prop_assert!(piece.trim().is_empty() || found.is_some_and(|found| found > INSIDE - 100));
+            prop_assert_eq!(score(&format!("{piece}#"), &text), None);
+        }
+
+        /// The start of a name comes before the start of one of its words, and that before the middle of one.
+        #[test]
+        fn where_a_piece_stands_decides(piece in "[a-m]{2,5}", rest in "[n-z]{2,5}") {
+            let at_start = score(&piece, &format!("{piece}{rest} {rest}{rest}"));
+            let at_word = score(&piece, &format!("{rest}{rest} {piece}{rest}"));
+            let inside = score(&piece, &format!("{rest}{piece}{rest} {rest}"));
+            prop_assert!(at_start > at_word && at_word > inside && inside.is_some());
+            prop_assert_eq!(score("", &rest), Some(0));
         }
     }
 }
