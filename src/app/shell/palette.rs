@@ -70,7 +70,7 @@ impl CommandPalette {
     fn field(&mut self, ui: &mut Ui) {
         let hint = tr(ui.ctx(), "Type a command");
         let field = egui::TextEdit::singleline(&mut self.text).hint_text(hint).desired_width(f32::INFINITY);
-        let response = ui.add(field.font(theme::text(theme::HEADING)));
+        let response = ui.add(field.font(theme::text(theme::HEADING))).accessible_name(hint);
         response.request_focus();
         if response.changed() {
             self.at = 0;
