@@ -287,3 +287,6 @@ fn stem_of(name: &str) -> &str {
     }
     name.split('/').next().unwrap_or(name)
 }
+
+#[cfg(test)]
+mod tests;
