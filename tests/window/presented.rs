@@ -155,7 +155,7 @@ const SMALLER: (Modifiers, Key) = (Modifiers::COMMAND, Key::Minus);
 
 fn resize(harness: &mut Harness<'_, App>, (modifiers, key): (Modifiers, Key)) -> f32 {
     press(harness, modifiers, key);
-    harness.run_steps(60);
+    harness.run_steps(40);
     harness.ctx.zoom_factor()
 }
 
@@ -187,17 +187,15 @@ fn grows_as_far_as_it_fits(harness: &mut Harness<'_, App>, at: &str) -> usize {
 #[test]
 fn no_size_of_a_presented_beat_cuts_anything() {
     let mut grown = 0;
-    for size in [vec2(1280.0, 720.0), vec2(1920.0, 1080.0), vec2(1024.0, 768.0)] {
-        for (lesson, beat) in
-            [(1, 1), (1, 3), (1, 5), (2, 4), (3, 1), (3, 2), (4, 1), (4, 3), (5, 2), (6, 3), (7, 1), (8, 2)]
-        {
+    for size in [vec2(1280.0, 720.0), vec2(1024.0, 768.0)] {
+        for (lesson, beat) in [(1, 3), (1, 5), (2, 4), (3, 1), (4, 1), (4, 3), (6, 3), (7, 1)] {
             let mut harness = presented(lesson, beat, size);
             grown += grows_as_far_as_it_fits(&mut harness, &format!("{lesson}.{beat} at {size}"));
             press(&mut harness, NONE, Key::PageDown);
             grown += grows_as_far_as_it_fits(&mut harness, &format!("{lesson}.{beat}, on, at {size}"));
         }
     }
-    assert!(grown > 5, "larger {grown} times");
+    assert!(grown > 2, "larger {grown} times");
 }
 
 #[test]
