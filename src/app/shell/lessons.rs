@@ -187,6 +187,7 @@ impl App {
                 lesson.work.is_shown = false;
                 self.show_scene(ctx, scene);
             }
+            LessonMessage::Return => self.show_beat(ctx),
             LessonMessage::Try(scene) => self.try_scene(ctx, *scene),
             LessonMessage::ShowWay => {
                 if let Some(scene) = lesson.solved_scene() {

@@ -209,6 +209,8 @@ impl App {
         if let Some(talk) = &mut self.talk {
             talk.is_away = true;
         }
+        // A figure of the lesson does not lie over what was asked for.
+        self.hides_figure = true;
         self.document.open(ctx, source);
     }
 
