@@ -134,7 +134,7 @@ impl App {
         let folder = self.store.kept.lesson_folder.as_ref().map(std::path::PathBuf::from).filter(|path| path.is_dir());
         self.lesson_folder = folder.map(LessonFolder::open);
         if let Some(path) = &options.lesson_folder {
-            self.open_lesson_folder(path.clone());
+            self.open_lesson_folder(ctx, path.clone());
         }
         match (options.lesson, self.store.kept.lesson) {
             (Some((index, position)), _) => self.open_lesson(ctx, index, Some(position)),
