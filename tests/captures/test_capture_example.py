@@ -31,7 +31,8 @@ TEXT = "Tiled 矩阵 attention streams its keys 🙂 past a block"
 class Arguments(unittest.TestCase):
     def test_what_cannot_be_meant_is_told(self):
         file = "out.safetensors"
-        for arguments in ([], ["model", "1", file], ["model", "x", "text", file], ["model", "1", "text", "text"], ["--queries"]):
+        wrong = [], ["model", "1", file], ["model", "x", "text", file], ["model", "1", "text", "text"], ["--queries"]
+        for arguments in wrong:
             said = io.StringIO()
             with contextlib.redirect_stderr(said):
                 self.assertEqual(example.main(arguments), 2)
