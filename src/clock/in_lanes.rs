@@ -80,7 +80,7 @@ impl Extremes {
     }
 
     fn at(self, share: f64) -> f64 {
-        self.overlapped + share * (self.one_by_one - self.overlapped)
+        (self.overlapped + share * (self.one_by_one - self.overlapped)).clamp(self.overlapped, self.one_by_one)
     }
 }
 
@@ -229,7 +229,9 @@ mod tests {
         let work = &language::programs(algorithm.text(), &setting).expect("small")[0];
         let found = seconds(&algorithm, &setting, 0, work, &[Place::new(Some(0), None)], &on_units);
         let extremes = Extremes::of(on_units(&work.programs[0]));
-        (found[0], [extremes.overlapped, extremes.one_by_one])
+        // Whole ticks, but for what a share of them rounds.
+        let whole = (1e6 * found[0]).round() / 1e6;
+        (whole, [extremes.overlapped, extremes.one_by_one])
     }
 
     const LANES: &str = "lanes load: load; products: scores accumulate; softmax: exponentiate\n";
@@ -253,7 +255,7 @@ mod tests {
         }
         // Of many turns the first are placed, and not the store.
         let (found, [overlapped, _]) = times(&two, 100_000, TICKS);
-        assert!((found - (17.0 + 99_997.0 * 4.0)).abs() <= 1.0, "{found}");
+        assert_eq!(found, 17.0 + 99_997.0 * 4.0 - 1.0);
         assert!(found > overlapped && found < 1.0001 * overlapped);
     }
 
