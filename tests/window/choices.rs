@@ -90,6 +90,7 @@ fn keys_are_laid_in_pages_in_the_setup() {
         press(harness, NONE, Key::End);
         value(harness, "HBM bytes")
     };
+    press(&mut harness, Modifiers::ALT, Key::Num1);
     let mut expected = chosen(&harness);
     let moved = |harness: &Harness<'_, App>| {
         let document = harness.state().document();
@@ -98,7 +99,7 @@ fn keys_are_laid_in_pages_in_the_setup() {
     };
     let without = moved(&harness);
     palette(&mut harness, "K and V in pages");
-    press(&mut harness, NONE, Key::Space);
+    click(&mut harness, "K and V in pages");
     expected.page_size = Some(16);
     assert_eq!(chosen(&harness), expected);
     click(&mut harness, "Less Keys of a page");
