@@ -295,8 +295,9 @@ fn lanes_are_between_the_extremes() {
                 let share = |name| shares(name, square(2, 16, n, 64), chip, &spec);
                 let [none, loads, three] = ["flash2-lazy", "flash2", "flash2-lanes"].map(share);
                 assert!((none - 1.0).abs() < 1e-9 && loads < 1.0, "{chip} {n}: {none} {loads}");
-                // A block of one tile has no next one.
-                assert!(if n == 64 { three <= loads + 1e-9 } else { three < loads }, "{chip} {n}: {loads} {three}");
+                assert!(three <= loads + 1e-9, "{chip} {n}: {loads} {three}");
+                // A block of one tile has no next one, and an RTX 4090 waits for its memory in both.
+                assert!(n == 64 || chip == "rtx4090" || three < loads, "{chip} {n}: {loads} {three}");
             }
         }
     }

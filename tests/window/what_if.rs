@@ -75,6 +75,9 @@ fn agrees(harness: &Harness<'static, App>, shape: Shape, chosen: &[(&str, &str)]
 fn pick(harness: &mut Harness<'static, App>, list: &str, entry: &str) {
     harness.get_by_label_contains(list).click();
     harness.run_steps(3);
+    // A list may be longer than its place.
+    harness.get_by_role_and_label(Role::Button, entry).scroll_to_me();
+    harness.run_steps(3);
     harness.get_by_role_and_label(Role::Button, entry).click();
     settle(harness);
 }
