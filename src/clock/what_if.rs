@@ -7,6 +7,7 @@ use crate::attention::{Pages, Shape};
 use crate::schedule::language::{self, Axis, KernelWork, Role, SCALE_BYTES, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
+use super::in_lanes;
 use super::l2::{Cache, Lru};
 use super::occupancy::{BlocksPerSm, Limit};
 use super::queue::{Order, Slotted, makespan, place, waves};
@@ -14,7 +15,8 @@ use super::roofs::{Bound, Roof, Roofs};
 
 /// What this model leaves out, in a sentence.
 pub const NOT_MODELLED: &str = "Not modelled: latency, launches, the bandwidth of L2 and of shared memory, bank conflicts, \
-    barriers, threads and their registers, and the clock at which a chip really runs.";
+    barriers, threads and their registers, what blocks of one SM do in each other's gaps, and the clock at which a chip \
+    really runs.";
 
 /// What an SM takes from L2 and HBM at most, of what its shared memory delivers: 64 of 128 bytes a clock. (NVIDIA's A100
 /// whitepaper gives 5120 for all SMs at once, which are 47 for each.)
@@ -42,6 +44,8 @@ pub struct GridQuestion {
 pub struct Times {
     /// Loads, products, exponentials and the rest of a block go on at once: the longest of them counts.
     pub overlapped: f64,
+    /// As the lanes and the overlap of the text allow; where it names none, one by one.
+    pub in_lanes: f64,
     /// Each waits for the other.
     pub one_by_one: f64,
 }
@@ -142,7 +146,8 @@ impl GridQuestion {
         let largest =
             (0..works.len()).max_by(|&a, &b| sum(&works[a], Work::bytes).total_cmp(&sum(&works[b], Work::bytes)));
         let cache = largest.map_or(Cache::default(), |kernel| self.cache(kernel, &works[kernel]));
-        let kernels: Vec<ModelledGrid> = works.iter().map(|kernel| self.grid(kernel, &roofs, &cache)).collect();
+        let kernels: Vec<ModelledGrid> =
+            works.iter().enumerate().map(|(n, kernel)| self.grid(n, kernel, &roofs, &cache)).collect();
         let least_bytes = self.least_bytes().min(bytes);
         let times = kernels.iter().map(|kernel| kernel.times).sum::<Option<Times>>();
         let bound = self.bound(&works, &roofs, least_bytes);
@@ -162,7 +167,7 @@ impl GridQuestion {
         }
     }
 
-    fn grid(&self, kernel: &KernelWork, roofs: &Roofs, cache: &Cache) -> ModelledGrid {
+    fn grid(&self, number: usize, kernel: &KernelWork, roofs: &Roofs, cache: &Cache) -> ModelledGrid {
         let copies = (kernel.heads * self.schedules()) as u64;
         let blocks = kernel.programs.len() as u64 * copies;
         let per_sm = self.per_sm(kernel);
@@ -201,7 +206,7 @@ impl GridQuestion {
         let of_sm = PORT * self.chip.sram_bytes_per_s / self.chip.sms as f64;
         let on_sm = sharing / self.chip.sms as f64;
         let moving = (slots.min(blocks) as f64 / roofs.bytes_per_s).max(on_sm / of_sm);
-        let lanes = |of: &Work| {
+        let on_units = |of: &Work| {
             let per = |work: u64, rate: f64| work as f64 * sharing / rate;
             [
                 (of.loaded * miss + of.stored) * moving,
@@ -210,19 +215,25 @@ impl GridQuestion {
                 per(of.other, roofs.other_per_s),
             ]
         };
-        let longest: Vec<f64> = kernel.programs.iter().map(|of| lanes(of).into_iter().fold(0.0, f64::max)).collect();
-        let sums: Vec<f64> = kernel.programs.iter().map(|of| lanes(of).iter().sum()).collect();
+        let longest: Vec<f64> = kernel.programs.iter().map(|of| on_units(of).into_iter().fold(0.0, f64::max)).collect();
+        let sums: Vec<f64> = kernel.programs.iter().map(|of| on_units(of).iter().sum()).collect();
+        let places = self.places(number);
+        let in_lanes = in_lanes::seconds(&self.algorithm, &self.setting, number, kernel, &places, &on_units);
         if blocks as usize > MOST_BLOCKS {
             // Of so many, the tail is nothing.
             let mean = |times: &[f64]| times.iter().sum::<f64>() * copies as f64 / slots as f64;
-            grid.times = Some(Times { overlapped: mean(&longest), one_by_one: mean(&sums) });
+            let [overlapped, in_lanes, one_by_one] = [&longest, &in_lanes, &sums].map(|of| mean(of));
+            grid.times = Some(Times { overlapped, in_lanes, one_by_one });
             grid.busy = Some(1.0);
             return grid;
         }
         let all = |times: Vec<f64>| -> Vec<f64> { times.repeat(copies as usize) };
-        let (longest, sums) = (all(longest), all(sums));
-        let overlapped = makespan(&longest, self.order, slots as usize);
-        grid.times = Some(Times { overlapped, one_by_one: makespan(&sums, self.order, slots as usize) });
+        let [longest, in_lanes, sums] = [longest, in_lanes, sums].map(all);
+        let [overlapped, in_lanes, one_by_one] =
+            [&longest, &in_lanes, &sums].map(|of| makespan(of, self.order, slots as usize));
+        // Blocks that are handed out by their length may come in another order where they overlap.
+        let in_lanes = in_lanes.clamp(overlapped.min(one_by_one), overlapped.max(one_by_one));
+        grid.times = Some(Times { overlapped, in_lanes, one_by_one });
         grid.busy = (overlapped > 0.0).then(|| longest.iter().sum::<f64>() / (overlapped * slots as f64));
         if longest.len() <= MOST_PLACED {
             grid.placed = place(&longest, self.order, slots as usize);
@@ -384,6 +395,7 @@ impl std::iter::Sum for Times {
     fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
         times.fold(Self::default(), |a, b| Self {
             overlapped: a.overlapped + b.overlapped,
+            in_lanes: a.in_lanes + b.in_lanes,
             one_by_one: a.one_by_one + b.one_by_one,
         })
     }

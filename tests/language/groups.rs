@@ -143,7 +143,7 @@ fn programs_may_run_in_another_order() {
             assert!(error <= 1e-11, "{name}: {output} is off by {error:e}");
         }
     }
-    assert_eq!(reversed, 7);
+    assert_eq!(reversed, 8);
 }
 
 /// What the window runs of a backward pass: all heads that share a key/value head, of which one is picked. dK and dV are

@@ -106,6 +106,7 @@ const TABLE: &[Does] = &[
     does("Algorithm: flash1", &[], RUN, "Algorithm: flash1"),
     does("Algorithm: flash2", &["Algorithm: flash1"], RUN, "Algorithm: flash2"),
     does("Algorithm: flash2-lazy", &[], RUN, "Algorithm: flash2-lazy"),
+    does("Algorithm: flash2-lanes", &[], RUN, "Algorithm: flash2-lanes"),
     does("Algorithm: split-kv", &[], RUN, "Algorithm: split-kv"),
     does("Algorithm: standard-backward", &[], RUN, "Algorithm: standard-backward"),
     does("Algorithm: flash1-backward", &[], RUN, "Algorithm: flash1-backward"),
