@@ -13,7 +13,7 @@ use crate::attention::{Input, Precision, Real, Shape};
 use crate::gpu::kernels;
 use crate::machine::{Fault, FirstWrong, Group, Machine};
 use crate::number;
-use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak};
+use crate::schedule::language::{self, Axis as Letter, Role, Setting, peak};
 use crate::schedule::{Algorithm, Plan, RunSpec, Schedule, algorithm};
 
 use super::Failure;
@@ -38,7 +38,7 @@ impl<'n> Text<'n> {
 
 impl Text<'_> {
     fn warn_if_too_large_for_chip(&self, setting: &Setting, spec: &RunSpec) {
-        let (needed, hardware) = (peak(self.algorithm.text(), setting), spec.hardware());
+        let (needed, hardware) = (peak(self.algorithm.for_heads(setting.heads).text(), setting), spec.hardware());
         if self.algorithm.is_budgeted() && !needed.fits(&hardware) {
             let Plan { br, bc, .. } = setting.plan;
             let [shared, registers] = [needed.shared, needed.registers].map(number::bytes);
@@ -125,7 +125,7 @@ fn outputs<T: Real>(
     settings: &[Setting],
     precision: Precision,
 ) -> Result<(Vec<u8>, RunErrors), Failure> {
-    let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
+    let steps: u64 = settings.iter().map(|setting| text.algorithm.steps_of(setting)).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
     let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
     let mut errors = RunErrors::default();
@@ -136,7 +136,7 @@ fn outputs<T: Real>(
     let d_o = input.d_o.as_ref();
     let run = each_group::<T>(&text.algorithm, settings, &input.problem, d_o, go_on, |group, schedule, machine| {
         add_saturated(&mut saturated, &machine.saturated());
-        collect(&text.algorithm, &schedule.setting, machine, &mut results);
+        collect(schedule, machine, &mut results);
         told.note(group, schedule, machine);
         errors.note(group, schedule, machine);
     });
@@ -176,11 +176,10 @@ impl Told {
     }
 }
 
-/// Appends the results of one group of heads. What each query head makes of keys is summed over the group.
-fn collect<T: Real>(algorithm: &Algorithm, setting: &Setting, machine: &Machine<'_, T>, results: &mut Results) {
-    let algorithm = algorithm.text();
+/// Appends the results of one group of heads.
+fn collect<T: Real>(schedule: &Schedule, machine: &Machine<'_, T>, results: &mut Results) {
+    let (algorithm, setting) = (schedule.algorithm.text(), &schedule.setting);
     for tensor in algorithm.tensors.iter().filter(|tensor| tensor.role == Role::Out) {
-        let of_keys = !tensor.axes().has(Letter::I);
         let mut all: Vec<Vec<f64>> = Vec::new();
         let mut shape = Vec::new();
         for head in 0..if tensor.is_of_group { 1 } else { setting.heads } {
@@ -193,12 +192,6 @@ fn collect<T: Real>(algorithm: &Algorithm, setting: &Setting, machine: &Machine<
                     .flatten()
                     .collect();
             all.push(values.iter().map(|value| value.widen()).collect());
-        }
-        if of_keys && let Some((first, others)) = all.split_first_mut() {
-            for other in others {
-                first.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
-            }
-            all.truncate(1);
         }
         let (_, values) = results.entry(tensor.name.clone()).or_insert((shape, Vec::new()));
         values.extend(all.into_iter().flatten());

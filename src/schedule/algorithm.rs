@@ -9,8 +9,8 @@ use crate::attention::{Format, Shape, Stored, TileClass};
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
 use super::language::{
-    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, Statement, TEXTS, Tally,
-    Test, VARIANTS, Walker,
+    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, ReducedHeads, Role, Setting, Statement,
+    TEXTS, Tally, Test, VARIANTS, Walker,
 };
 use super::parts::{self, Change, OfText, Part, Parts};
 use super::plan::Plan;
@@ -26,12 +26,26 @@ pub struct Algorithm(Arc<Read>);
 struct Read {
     name: String,
     text: language::Algorithm,
+    /// It for several query heads that share keys, where it sums nothing of keys over them itself.
+    of_group: Option<Algorithm>,
+    /// Of what was made of a text for such heads: what was written.
+    written: Option<Written>,
     lines: Vec<LineFacts>,
     /// In the order of the text's own.
     tensors: Vec<Tensor>,
     /// Of each kernel: the names that span whole rows.
     whole_rows: Vec<Names>,
     parts: OfText,
+}
+
+/// A text as it was written, where what runs has lines more.
+#[derive(Debug)]
+struct Written {
+    text: String,
+    /// Of its lines, which are the first of those that run.
+    operations: Vec<String>,
+    /// Number of the line that what runs has more, and not at its end.
+    inserted: Option<u32>,
 }
 
 /// What a line is to those who do not look into it.
@@ -116,7 +130,7 @@ pub enum BlockRule {
 
 impl PartialEq for Algorithm {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.text().text == other.text().text)
+        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.written() == other.written())
     }
 }
 
@@ -128,10 +142,8 @@ impl fmt::Debug for Algorithm {
     }
 }
 
-impl Algorithm {
-    /// Reads a text under a name. Errors with all that is wrong with it.
-    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let text = language::read(text)?;
+impl Read {
+    fn new(name: &str, text: language::Algorithm) -> Result<Self, Vec<Diagnostic>> {
         let named = text.tensors.iter().map(|tensor| Tensor::named(&tensor.name)).collect::<Option<Vec<_>>>();
         let Some(tensors) = named else {
             let what = "a tensor of this text has too long a name, or too many names of tensors were read before";
@@ -143,7 +155,59 @@ impl Algorithm {
             |(n, line): (usize, &Line)| LineFacts::of(line, &tensors, parts.kernel(line.kernel), parts.change(n));
         let lines = text.lines.iter().enumerate().map(facts).collect();
         let whole_rows = (0..text.kernels.len()).map(|kernel| language::whole_rows(&text, kernel)).collect();
-        Ok(Self(Arc::new(Read { name: name.to_owned(), text, lines, tensors, whole_rows, parts })))
+        let name = name.to_owned();
+        Ok(Self { name, text, of_group: None, written: None, lines, tensors, whole_rows, parts })
+    }
+
+    fn operation(&self, line: usize) -> String {
+        let label = &self.text.lines[line].label;
+        self.lines[line].tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+    }
+}
+
+impl Algorithm {
+    /// Reads a text under a name. Errors with all that is wrong with it.
+    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let own = Read::new(name, language::read(text)?)?;
+        let Some(reduced) = language::reduced(&own.text) else { return Ok(Self(Arc::new(own))) };
+        let ReducedHeads { algorithm, inserted } = reduced?;
+        let operations = (0..own.lines.len()).map(|line| own.operation(line)).collect();
+        let written = Some(Written { text: own.text.text.clone(), operations, inserted });
+        let of_group = Some(Self(Arc::new(Read { written, ..Read::new(name, algorithm)? })));
+        Ok(Self(Arc::new(Read { of_group, ..own })))
+    }
+
+    /// The text that runs for so many query heads of a group: this one, or with `reduce-heads`, which sums over them what it
+    /// makes of keys.
+    pub fn for_heads(&self, heads: usize) -> &Self {
+        self.0.of_group.as_ref().filter(|_| heads > 1).unwrap_or(self)
+    }
+
+    /// The text that runs on a problem of this shape.
+    pub fn on(&self, shape: &Shape) -> &Self {
+        self.for_heads(self.heads(shape))
+    }
+
+    /// The text as it was written, without the sums over heads that [`Self::for_heads`] puts in.
+    pub fn written(&self) -> &str {
+        self.0.written.as_ref().map_or(&self.text().text, |written| &written.text)
+    }
+
+    /// The number that a line of [`Self::text`] has in [`Self::written`]; `None` of a line that was put in.
+    pub fn written_line(&self, number: u32) -> Option<u32> {
+        let Some(written) = &self.0.written else { return Some(number) };
+        let number = match written.inserted {
+            Some(inserted) if inserted == number => return None,
+            Some(inserted) if inserted < number => number - 1,
+            _ => number,
+        };
+        (number as usize <= written.text.lines().count()).then_some(number)
+    }
+
+    /// [`Self::operation`] of a line as it was written, by which kernels name it.
+    pub fn written_operation(&self, line: usize) -> String {
+        let known = self.0.written.as_ref().and_then(|written| written.operations.get(line));
+        known.cloned().unwrap_or_else(|| self.operation(line))
     }
 
     /// The name on the command line and in traces.
@@ -279,9 +343,12 @@ impl Algorithm {
     /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
     /// by a loop over them or since each makes a part of it; else one.
     pub fn heads(&self, shape: &Shape) -> usize {
-        let is_of_group = self.text().kernels.iter().any(|kernel| kernel.is_of_group);
-        let makes_of_keys = |tensor: &language::Tensor| tensor.role == Role::Out && tensor.is_of_keys();
-        if is_of_group || self.text().tensors.iter().any(makes_of_keys) { shape.group() } else { 1 }
+        if self.has_kernel_of_group() || self.0.of_group.is_some() { shape.group() } else { 1 }
+    }
+
+    /// Some kernel loops over the query heads of a group.
+    pub fn has_kernel_of_group(&self) -> bool {
+        self.text().kernels.iter().any(|kernel| kernel.is_of_group)
     }
 
     /// What comes after a forward pass, whose results it reads.
@@ -310,8 +377,7 @@ impl Algorithm {
 
     /// The operation of a line with the tensor that it moves, as lessons and traces have it: `load Q`.
     pub fn operation(&self, line: usize) -> String {
-        let label = &self.line(line).label;
-        self.facts(line).tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+        self.0.operation(line)
     }
 
     /// The statements of a line as the text has them.
@@ -432,9 +498,10 @@ impl Algorithm {
         self.closed_form_of(&Setting::new(plan.clone()))
     }
 
-    /// The same for any setting.
+    /// The same of what runs in any setting.
     pub fn closed_form_of(&self, setting: &Setting) -> Traffic {
-        self.traffic(&language::closed_form(self.text(), setting), &setting.plan)
+        let of = self.for_heads(setting.heads);
+        of.traffic(&language::closed_form(of.text(), setting), &setting.plan)
     }
 
     /// Steps in all, in O(t_r + t_c), visiting no tile.
@@ -442,9 +509,9 @@ impl Algorithm {
         language::closed_form(self.text(), &Setting::new(plan.clone())).total().steps
     }
 
-    /// The same for any setting.
+    /// The same of what runs in any setting.
     pub fn steps_of(&self, setting: &Setting) -> u64 {
-        language::closed_form(self.text(), setting).total().steps
+        language::closed_form(self.for_heads(setting.heads).text(), setting).total().steps
     }
 
     fn traffic(&self, tally: &Tally, plan: &Plan) -> Traffic {
@@ -511,6 +578,7 @@ fn beat(line: &Line, lane: Lane, change: Option<Change>, divides_weights: bool) 
         "scores" | "mask" => Beat::Score,
         "row-max" | "tile-max" | "exponentiate" | "row-sum" | "dropout" | "recompute" => Beat::Softmax,
         "rescale" | "merge-stats" => Beat::Rescale,
+        "add-heads" => Beat::Accumulate,
         "normalise" | "divide-rows" | "combine" => Beat::Store,
         _ => match (change, lane) {
             (Some(Change::Rescales), _) => Beat::Rescale,
