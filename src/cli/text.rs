@@ -142,7 +142,7 @@ fn outputs<T: Real>(
     });
     run.map_err(|fault| text.fault(&fault))?;
     warn_of_saturated(&saturated);
-    told.warn(text.name, &text.algorithm);
+    told.warn(text.name, text.algorithm.for_heads(input.problem.shape.group()));
     Ok((npz(input, results, precision), errors))
 }
 
