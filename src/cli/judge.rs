@@ -24,10 +24,10 @@ pub fn each_group<T: Real>(
     mut go_on: impl FnMut(),
     mut each: impl FnMut(&Group<'_>, &Schedule, &Machine<'_, T>),
 ) -> Result<(), Fault> {
+    let program = Program::new(algorithm);
     let shape = problem.shape;
     for (batch, setting) in settings.iter().enumerate() {
-        let algorithm = algorithm.for_heads(setting.heads);
-        let (program, steps) = (Program::new(algorithm), visits(algorithm.text(), setting));
+        let steps = visits(algorithm.text(), setting);
         if steps > MOST_STEPPED {
             return Err(Fault::TooManySteps { steps, most: MOST_STEPPED });
         }

@@ -13,7 +13,7 @@ use crate::attention::{Input, Precision, Real, Shape};
 use crate::gpu::kernels;
 use crate::machine::{Fault, FirstWrong, Group, Machine};
 use crate::number;
-use crate::schedule::language::{self, Axis as Letter, Role, Setting, peak};
+use crate::schedule::language::{self, Axis as Letter, Role, Setting, closed_form, peak};
 use crate::schedule::{Algorithm, Plan, RunSpec, Schedule, algorithm};
 
 use super::Failure;
@@ -125,7 +125,8 @@ fn outputs<T: Real>(
     settings: &[Setting],
     precision: Precision,
 ) -> Result<(Vec<u8>, RunErrors), Failure> {
-    let steps: u64 = settings.iter().map(|setting| text.algorithm.steps_of(setting)).sum();
+    let text = &Text::of(text.name, text.algorithm.for_heads(input.problem.shape.group()).clone());
+    let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
     let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
     let mut errors = RunErrors::default();
@@ -136,13 +137,13 @@ fn outputs<T: Real>(
     let d_o = input.d_o.as_ref();
     let run = each_group::<T>(&text.algorithm, settings, &input.problem, d_o, go_on, |group, schedule, machine| {
         add_saturated(&mut saturated, &machine.saturated());
-        collect(schedule, machine, &mut results);
+        collect(&text.algorithm, &schedule.setting, machine, &mut results);
         told.note(group, schedule, machine);
         errors.note(group, schedule, machine);
     });
     run.map_err(|fault| text.fault(&fault))?;
     warn_of_saturated(&saturated);
-    told.warn(text.name, text.algorithm.for_heads(input.problem.shape.group()));
+    told.warn(text.name, &text.algorithm);
     Ok((npz(input, results, precision), errors))
 }
 
@@ -177,8 +178,8 @@ impl Told {
 }
 
 /// Appends the results of one group of heads.
-fn collect<T: Real>(schedule: &Schedule, machine: &Machine<'_, T>, results: &mut Results) {
-    let (algorithm, setting) = (schedule.algorithm.text(), &schedule.setting);
+fn collect<T: Real>(algorithm: &Algorithm, setting: &Setting, machine: &Machine<'_, T>, results: &mut Results) {
+    let algorithm = algorithm.text();
     for tensor in algorithm.tensors.iter().filter(|tensor| tensor.role == Role::Out) {
         let mut all: Vec<Vec<f64>> = Vec::new();
         let mut shape = Vec::new();

@@ -8,9 +8,10 @@ use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
+use super::language::reduce_heads::{ReducedHeads, reduced};
 use super::language::{
-    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, ReducedHeads, Role, Setting, Statement,
-    TEXTS, Tally, Test, VARIANTS, Walker,
+    self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, Statement, TEXTS, Tally,
+    Test, VARIANTS, Walker,
 };
 use super::parts::{self, Change, OfText, Part, Parts};
 use super::plan::Plan;
@@ -169,8 +170,8 @@ impl Algorithm {
     /// Reads a text under a name. Errors with all that is wrong with it.
     pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
         let own = Read::new(name, language::read(text)?)?;
-        let Some(reduced) = language::reduced(&own.text) else { return Ok(Self(Arc::new(own))) };
-        let ReducedHeads { algorithm, inserted } = reduced?;
+        let Some(sums) = reduced(&own.text) else { return Ok(Self(Arc::new(own))) };
+        let ReducedHeads { algorithm, inserted } = sums?;
         let operations = (0..own.lines.len()).map(|line| own.operation(line)).collect();
         let written = Some(Written { text: own.text.text.clone(), operations, inserted });
         let of_group = Some(Self(Arc::new(Read { written, ..Read::new(name, algorithm)? })));

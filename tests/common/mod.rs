@@ -25,7 +25,7 @@ use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
 use tilescope::attention::oracle::Output;
 use tilescope::attention::{Align, Diagonal, Dropout, Mask, Pages, Precision, Problem, Real, Sequence, Shape};
-use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs_of_group};
+use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
 use tilescope::schedule::{DropoutCost, PagesOfBatch, Plan, Schedule, Tiling};
 
 fn masks(n_q: usize, n_k: usize) -> impl Strategy<Value = Mask> {
@@ -262,7 +262,9 @@ pub fn stepped(run: &Run, problem: &Problem, cursor: u64) -> View {
 
 fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
     let schedule = &run.schedule;
-    let given = inputs_of_group::<T>(schedule, problem, None, run.batch, run.head).expect("the run had them");
+    let first = run.head - schedule.setting.picked(run.head);
+    let of = |head: usize| inputs::<T>(schedule, problem, None, run.batch, head).expect("the run had them");
+    let given: Vec<Given<T>> = (first..first + schedule.setting.heads).map(of).collect();
     let program = Program::new(&schedule.algorithm);
     let mut machine = Machine::new(&program, &schedule.setting, &given).expect("the run had one");
     let (mut steps, mut done) = (Vec::new(), 0);

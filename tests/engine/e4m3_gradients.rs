@@ -12,6 +12,7 @@ use crate::common;
 /// dQ of each head, and dK and dV, of each group, beside what they should be.
 fn compared(text: &Algorithm, problem: &Problem, tiling: Tiling, precision: Precision) -> Vec<Compared> {
     let (shape, d_o) = (problem.shape, random::d_o(&problem.shape, 3));
+    let program = Program::new(text);
     let mut all = Vec::new();
     for (batch, kv_head) in (0..shape.batch).flat_map(|batch| (0..shape.kv_heads).map(move |head| (batch, head))) {
         let heads = kv_head * shape.group()..(kv_head + 1) * shape.group();
@@ -19,7 +20,6 @@ fn compared(text: &Algorithm, problem: &Problem, tiling: Tiling, precision: Prec
         let plan = Plan::of_problem(problem, batch, tiling, precision);
         let stored = algorithm::stored_before(text, &plan);
         let schedule = Schedule::of(text, Setting { heads: shape.group(), ..Setting::new(plan) });
-        let program = Program::new(&schedule.algorithm);
         let given = heads.clone().map(|head| inputs::<f32>(&schedule, problem, Some(of(head)), batch, head));
         let given: Vec<Given<f32>> = given.collect::<Result<_, _>>().expect("a forward pass");
         let machine = carry_out(&schedule, &program, &given, |_, _, _| true).expect("nobody stops it");
