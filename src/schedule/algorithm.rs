@@ -1,10 +1,12 @@
 //! What an algorithm is: a text that was read, with its name. Everything here is derived from its lines.
 
+mod of_group;
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::attention::{Format, Shape, Stored, TileClass};
+use crate::attention::{Format, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
@@ -18,6 +20,7 @@ use super::plan::Plan;
 use super::step::{Beat, Lane, OnChip};
 use super::tensor::Tensor;
 use super::traffic::{HbmTensor, PerTensor, Traffic};
+use of_group::Written;
 
 /// A tiled algorithm: a text of the tile language, under a name. Copies share the text.
 #[derive(Clone)]
@@ -37,16 +40,6 @@ struct Read {
     /// Of each kernel: the names that span whole rows.
     whole_rows: Vec<Names>,
     parts: OfText,
-}
-
-/// A text as it was written, where what runs has lines more.
-#[derive(Debug)]
-struct Written {
-    text: String,
-    /// Of its lines, which are the first of those that run.
-    operations: Vec<String>,
-    /// Number of the line that what runs has more, and not at its end.
-    inserted: Option<u32>,
 }
 
 /// What a line is to those who do not look into it.
@@ -172,43 +165,9 @@ impl Algorithm {
         let own = Read::new(name, language::read(text)?)?;
         let Some(sums) = reduced(&own.text) else { return Ok(Self(Arc::new(own))) };
         let ReducedHeads { algorithm, inserted } = sums?;
-        let operations = (0..own.lines.len()).map(|line| own.operation(line)).collect();
-        let written = Some(Written { text: own.text.text.clone(), operations, inserted });
+        let written = Some(Written::of(&own, inserted));
         let of_group = Some(Self(Arc::new(Read { written, ..Read::new(name, algorithm)? })));
         Ok(Self(Arc::new(Read { of_group, ..own })))
-    }
-
-    /// The text that runs for so many query heads of a group: this one, or with `reduce-heads`, which sums over them what it
-    /// makes of keys.
-    pub fn for_heads(&self, heads: usize) -> &Self {
-        self.0.of_group.as_ref().filter(|_| heads > 1).unwrap_or(self)
-    }
-
-    /// The text that runs on a problem of this shape.
-    pub fn on(&self, shape: &Shape) -> &Self {
-        self.for_heads(self.heads(shape))
-    }
-
-    /// The text as it was written, without the sums over heads that [`Self::for_heads`] puts in.
-    pub fn written(&self) -> &str {
-        self.0.written.as_ref().map_or(&self.text().text, |written| &written.text)
-    }
-
-    /// The number that a line of [`Self::text`] has in [`Self::written`]; `None` of a line that was put in.
-    pub fn written_line(&self, number: u32) -> Option<u32> {
-        let Some(written) = &self.0.written else { return Some(number) };
-        let number = match written.inserted {
-            Some(inserted) if inserted == number => return None,
-            Some(inserted) if inserted < number => number - 1,
-            _ => number,
-        };
-        (number as usize <= written.text.lines().count()).then_some(number)
-    }
-
-    /// [`Self::operation`] of a line as it was written, by which kernels name it.
-    pub fn written_operation(&self, line: usize) -> String {
-        let known = self.0.written.as_ref().and_then(|written| written.operations.get(line));
-        known.cloned().unwrap_or_else(|| self.operation(line))
     }
 
     /// The name on the command line and in traces.
@@ -339,17 +298,6 @@ impl Algorithm {
     pub fn stores_scores(&self, total: &Traffic) -> bool {
         let scores = self.0.parts.first(Part::Scores).and_then(|name| Tensor::known(&self.text().names[name]));
         scores.is_some_and(|scores| total.write.get(scores) > 0)
-    }
-
-    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
-    /// by a loop over them or since each makes a part of it; else one.
-    pub fn heads(&self, shape: &Shape) -> usize {
-        if self.has_kernel_of_group() || self.0.of_group.is_some() { shape.group() } else { 1 }
-    }
-
-    /// Some kernel loops over the query heads of a group.
-    pub fn has_kernel_of_group(&self) -> bool {
-        self.text().kernels.iter().any(|kernel| kernel.is_of_group)
     }
 
     /// What comes after a forward pass, whose results it reads.
