@@ -274,7 +274,7 @@ impl Mask {
         self.prefix_keys <= tokens && !moves && self.sequences.is_none() && self.varlen.is_none()
     }
 
-    /// What of it no kernel knows that has a band and key lengths alone, by its name.
+    /// What of it no kernel knows that has a band, key lengths and diagonals of sequences alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
         let holds = [
             ("sequences in one schedule", self.varlen.is_some()),
@@ -283,15 +283,10 @@ impl Mask {
             ("prefix keys", self.prefix_keys > 0),
             ("sink keys", self.sink_keys > 0),
             ("left padding", self.left_padding.iter().flatten().any(|&keys| keys > 0)),
-            (OWN_DIAGONALS, self.diagonal == Diagonal::Lengths && self.key_lengths.is_some()),
-            (OWN_DIAGONALS, self.sequences.is_some() && self.has_diagonal() && self.align == Align::BottomRight),
         ];
         holds.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
     }
 }
-
-/// What a kernel with one diagonal for all batch entries lacks.
-pub const OWN_DIAGONALS: &str = "a diagonal of each sequence";
 
 /// Where each of these lengths ends, one after the other.
 fn ends(lengths: &[usize]) -> Arc<[usize]> {

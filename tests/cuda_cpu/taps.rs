@@ -132,8 +132,8 @@ const MUTANTS: [(usize, &str, &str); 5] = [
     (1, "if (first >= end) continue;", ""),
     (1, "lane == 0 && i0 + row <= last", "lane == 0"),
     (2, "if (first >= end) end = 0;", ""),
-    (2, "int end = end_key(a, last, key_length);", "int end = key_length;"),
-    (3, "int start = first_key(a, i0) / BC * BC;", "int start = 0;"),
+    (2, "int end = end_key(a, last, key_length, diagonal);", "int end = key_length;"),
+    (3, "int start = first_key(a, i0, diagonal) / BC * BC;", "int start = 0;"),
 ];
 
 #[test]
