@@ -268,6 +268,20 @@ impl Mask {
         self
     }
 
+    /// It with no key from `end` on, and every diagonal where it was.
+    pub fn until_key(&self, shape: &Shape, end: usize) -> Self {
+        let lengths = self.key_lengths.clone().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
+        let own_q =
+            |batch: usize| self.sequences.as_ref().and_then(|all| all.get(batch)).map_or(shape.n_q, |own| own[0]);
+        // Where lengths move the diagonal, each sequence has one that they do not.
+        let sequences = match self.diagonal {
+            Diagonal::Lengths => Some(lengths.iter().enumerate().map(|(batch, &keys)| [own_q(batch), keys]).collect()),
+            Diagonal::Whole => self.sequences.clone(),
+        };
+        let key_lengths = Some(lengths.into_iter().map(|length| length.min(end)).collect());
+        Self { key_lengths, diagonal: Diagonal::Whole, sequences, ..self.clone() }
+    }
+
     /// Where it is causal, its first `tokens` see what they would see without those after them.
     pub fn is_cut_at(&self, tokens: usize) -> bool {
         let moves = self.diagonal == Diagonal::Lengths && self.key_lengths.is_some();

@@ -18,7 +18,7 @@ struct Header {
     int32_t bias_length, bias_strides[4];   // length 0: none
     int32_t has_slopes, splits;
     int32_t dropout, mask_length;           // of dropout, 0: none; of its mask, 0: by the seed
-    uint32_t seed[2], last_dropped;
+    uint32_t drop_seed[2], last_dropped;
     int32_t drawn_q, drawn_k;
     float scale, softcap, kept;
 };
@@ -131,7 +131,7 @@ int main(int count, char **arguments) {
         a.slopes = h.has_slopes ? slopes.data : nullptr;
         a.key_lengths = key_lengths.data, a.diagonals = diagonals.data, a.ahead = ahead.data;
         a.dropout = h.dropout, a.kept = h.kept, a.keep_mask = h.mask_length ? keep_mask.data : nullptr;
-        a.seed[0] = h.seed[0], a.seed[1] = h.seed[1], a.last_dropped = h.last_dropped;
+        a.seed[0] = h.drop_seed[0], a.seed[1] = h.drop_seed[1], a.last_dropped = h.last_dropped;
         a.drawn_q = h.drawn_q, a.drawn_k = h.drawn_k;
         a.m = m.data, a.l = l.data, a.lse = lse.data;
         for (int axis = 0; axis < 4; axis++) a.bias_strides[axis] = h.bias_strides[axis];

@@ -54,13 +54,18 @@ const FLASH2: &[Mutant] = &[
     ("a dead row divides by 0", "l == 0.0f ? 0.0f : 1.0f / l", "1.0f / l"),
     ("L leaves out m", "m + logf(l)", "logf(l)"),
     ("a later launch begins at the first block", "a.first_block + blockIdx.x", "blockIdx.x"),
+    ("the diagonal of another sequence", "a.diagonals[batch]", "a.diagonals[0]"),
+    ("dropout is forgotten", "if (a.dropout) {", "if (false) {"),
+    ("l leaves out weights", "p[row][j] = s[n] * keep(a, batch", "sum -= s[n], p[row][j] = s[n] * keep(a, batch"),
+    ("dropout of the keys of another tile", "head, i, j0 + j);", "head, i, j);"),
+    ("dropout of a hidden pair is drawn", "if (s[n] != 0.0f) p[row][j] = ", "p[row][j] = "),
 ];
 
 /// In what all kernels share; run through flash2.
 const SHARED: &[Mutant] = &[
-    ("the diagonal is one off", "i + a.offset + a.right + 1", "i + a.offset + a.right"),
-    ("the window is one off", "i + a.offset - a.left)", "i + a.offset - a.left + 1)"),
-    ("the offset of the diagonal is forgotten", "i + a.offset + a.right + 1", "i + a.right + 1"),
+    ("the diagonal is one off", "i + diagonal + a.right + 1", "i + diagonal + a.right"),
+    ("the window is one off", "i + diagonal - a.left)", "i + diagonal - a.left + 1)"),
+    ("the offset of the diagonal is forgotten", "i + diagonal + a.right + 1", "i + a.right + 1"),
     ("exp of -inf minus -inf", "x == NEG_INF ? 0.0f : expf(", "expf("),
     ("a small weight is 0, and hides NaN", "expf(max_nan(x - shift, LEAST))", "expf(x - shift)"),
     ("a score of -inf is hidden", "return max_nan(x + bias, LOWEST);", "return x + bias;"),
@@ -69,13 +74,33 @@ const SHARED: &[Mutant] = &[
     ("a mild sentinel", "#define NEG_INF __int_as_float(0xff800000)", "#define NEG_INF (-1e4f)"),
     ("no softcap", "if (a.softcap > 0.0f)", "if (false)"),
     ("no scale", "a.scale * product", "product"),
-    ("ALiBi ignores the offset", "abs(i + a.n_k - a.n_q - j)", "abs(i - j)"),
+    ("ALiBi ignores the offset", "abs(i + a.ahead[batch] - j)", "abs(i - j)"),
+    ("ALiBi is of another sequence", "a.ahead[batch]", "a.ahead[0]"),
+    ("ALiBi is measured from the diagonal", "a.ahead[batch]", "a.diagonals[batch]"),
+    ("what is kept is not scaled up", "return keeps ? a.kept : 0.0f;", "return keeps ? 1.0f : 0.0f;"),
+    ("a mask of the wrong sense", "a.keep_mask ? a.keep_mask[n]", "a.keep_mask ? !a.keep_mask[n]"),
+    ("a seed drops what it should keep", "> a.last_dropped", "< a.last_dropped"),
+    ("the mask of a longer input has other rows", "a.drawn_q + i) * a.drawn_k", "a.drawn_q + i) * a.n_k"),
+    ("the mask of a longer input has other heads", "a.drawn_q + i) * a.drawn_k", "a.n_q + i) * a.drawn_k"),
+    (
+        "heads share what is dropped",
+        "((unsigned long long)batch * a.heads + head)",
+        "((unsigned long long)batch * a.heads)",
+    ),
+    ("sequences share what is dropped", "((unsigned long long)batch * a.heads + head)", "((unsigned long long)head)"),
+    ("elements beyond 2^32 begin anew", "unsigned long long n = (((", "unsigned n = (unsigned)((("),
+    ("counters beyond 2^32 begin anew", "(unsigned)(n / 4 >> 32)", "0"),
+    ("a round is missing", "round < 10", "round < 9"),
+    ("the key stays", "key += 0x9e3779b9u, ", "key += 0, "),
+    ("the high half of the seed is not used", "other = a.seed[1]", "other = 0"),
+    ("four elements share a word", "n % 4 < 2 ? n % 2 ? x[1] : x[0] : n % 2 ? x[3] : x[2]", "x[0]"),
+    ("words in another order", "n % 2 ? x[3] : x[2]", "n % 2 ? x[2] : x[3]"),
     ("ALiBi takes another head's slope", "batch * a.heads + head] *", "head] *"),
     ("the bias is not broadcast", "step[2] * i", "(step[2] ? step[2] : 1) * i"),
     (
         "the key length is no end",
-        "return min(key_length, i + a.offset + a.right + 1)",
-        "return i + a.offset + a.right + 1",
+        "return min(key_length, i + diagonal + a.right + 1)",
+        "return i + diagonal + a.right + 1",
     ),
 ];
 
@@ -340,6 +365,13 @@ const FLASH2_BACKWARD: &[Mutant] = &[
         "int place = (a.first_block + blockIdx.x) * BR",
         "int place = blockIdx.x * BR",
     ),
+    ("the diagonal of another sequence", "a.diagonals[batch]", "a.diagonals[0]"),
+    ("dV is of all weights", "p[row][i] = s[n] * keep(a, batch, head, i0 + i, j);", ";"),
+    ("dropout of the queries of another tile", "keep(a, batch, head, i0 + i, j)", "keep(a, batch, head, i, j)"),
+    ("dropout of hidden pairs is drawn", "if (s[n] != 0.0f) p[row][i] = ", "p[row][i] = "),
+    ("dP is of all weights", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? dp[n] : dp[n];"),
+    ("what is dropped has a gradient", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? dp[n] : dp[n] * a.kept;"),
+    ("the gradient of what is kept is not scaled up", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? 0.0f : dp[n];"),
 ];
 
 /// In what is of its deterministic variant alone.
@@ -407,6 +439,12 @@ const TWO_KERNEL_BACKWARD: &[Mutant] = &[
     ("a hidden key of NaN leaks into dQ", "if (weight != 0.0f) add_row<QUERY_LANES>", "add_row<QUERY_LANES>"),
     ("GQA reads another head", "head / (a.heads / a.kv_heads)) * a.n_k", "head % a.kv_heads) * a.n_k"),
     ("one head of the group gives", "head < (kv_head + 1) * group", "head < kv_head * group + 1"),
+    ("dQ takes all weights", "if (s[n] != 0.0f) dp[n] *= keep", "if (false) dp[n] *= keep"),
+    ("dQ draws hidden pairs", "if (s[n] != 0.0f) dp[n] *= keep", "dp[n] *= keep"),
+    ("dQ draws the keys of another tile", "i, j0 + n * QUERY_LANES + lane);", "i, n * QUERY_LANES + lane);"),
+    ("dV is of all weights", "p[row][i] = s[n] * keep(a, batch, head, i0 + i, j);", ";"),
+    ("what is dropped has a gradient", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? dp[n] : dp[n] * a.kept;"),
+    ("the gradient of what is kept is not scaled up", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? 0.0f : dp[n];"),
 ];
 
 /// In what the backward kernels share; run through the one with atomics.
@@ -485,7 +523,7 @@ fn caught<T: Subject>(
     let player = player.unwrap_or_else(|why| panic!("{file}, {name}: a mutant must compile: {why}"));
     let mut order = killers.lock().expect("no panic").clone();
     order.extend((0..cases.len()).filter(|at| !order.contains(at)).collect::<Vec<_>>());
-    order.retain(|&at| player.takes(cases[at].problem()));
+    order.retain(|&at| player.variant.takes(cases[at].problem()));
     // Most die early: there is no need to run the rest.
     order.chunks(15).find_map(|some| {
         let chosen: Vec<&T> = some.iter().map(|&at| cases[at]).collect();

@@ -37,6 +37,11 @@ impl Variant {
         format!("{} {} D={}{taps}{order}", self.kernel, self.precision.name(), self.d)
     }
 
+    /// Whether it takes the problem.
+    pub fn takes(&self, problem: &Problem) -> bool {
+        problem.shape.d.max(problem.shape.d_v) <= self.d && (problem.dropout.is_none() || self.has_dropout())
+    }
+
     /// Whether the kernel knows dropout.
     pub fn has_dropout(&self) -> bool {
         ["flash2", "flash2_backward", "two_kernel_backward"].contains(&self.kernel)
@@ -177,12 +182,6 @@ impl Player {
     pub fn new(variant: Variant, sources: &[(&str, &str)]) -> Result<Self, String> {
         let folder = build("driver.cpp", &variant.defines(), sources).map_err(|why| format!("{variant:?}: {why}"))?;
         Ok(Self { variant, folder })
-    }
-
-    /// Whether this variant takes the problem.
-    pub fn takes(&self, problem: &Problem) -> bool {
-        problem.shape.d.max(problem.shape.d_v) <= self.variant.d
-            && (problem.dropout.is_none() || self.variant.has_dropout())
     }
 
     /// Runs all jobs in one process; an error if it dies in any of them.

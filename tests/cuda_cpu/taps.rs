@@ -88,7 +88,7 @@ fn steps(problem: &Problem, at: usize, player: &Player, answer: &Answer) -> Vec<
 /// The cases of a variant with taps, and its own.
 fn cases_of(variant: Variant) -> (Vec<&'static Case>, Vec<Case>) {
     let all = if variant.precision == Precision::BF16 { Vec::new() } else { taken_cases(variant.precision) };
-    let fits = |case: &&Case| case.problem().shape.d.max(case.problem().shape.d_v) <= variant.d;
+    let fits = |case: &&Case| variant.takes(case.problem());
     (all.into_iter().filter(fits).collect(), own_cases(variant.d, variant.precision))
 }
 

@@ -1,6 +1,7 @@
 //! Mutants of the WGSL kernels: each changes one place of the text, and the built-in cases must catch it.
 #![cfg(feature = "wgpu")]
 
+use crate::common::dropout;
 use crate::common::gpu::{Prepared, backend, cases};
 use tilescope::attention::Shape;
 use tilescope::attention::cases::{Case, problem};
@@ -154,6 +155,48 @@ const FLASH2: &[Mutant] = &[
     ("O of a row of NaN is a number", "if (is_odd(m)) { o[n] = vec4f(nan()); }", ""),
 ];
 
+/// In what is of dropout alone.
+const DROPOUT: &[Mutant] = &[
+    ("dropout is forgotten", "if (params.kept != 0.0) {", "if (false) {"),
+    (
+        "weights are dropped before all have the sum",
+        "if (params.kept != 0.0) {\n            workgroupBarrier();",
+        "if (params.kept != 0.0) {",
+    ),
+    ("dropout of the keys of another tile", "*= keep(batch, head, i, j0 + j);", "*= keep(batch, head, i, j);"),
+    ("what is kept is not scaled up", "select(0.0, params.kept, random_word", "select(0.0, 1.0, random_word"),
+    ("what a mask keeps is not scaled up", "select(0.0, params.kept, ((bytes", "select(0.0, 1.0, ((bytes"),
+    ("a mask of the wrong sense", "& 0xffu) != 0u", "& 0xffu) == 0u"),
+    ("a mask of words", "n.x / 4u", "n.x"),
+    ("a mask begins at the first word", "params.keep_at + n.x", "n.x"),
+    ("a mask is not looked at", "if (params.keep_at != 0u) {", "if (false) {"),
+    ("a seed drops what it should keep", "> params.last_dropped", "< params.last_dropped"),
+    (
+        "heads share what is dropped",
+        "wide_product((batch * params.heads + head)",
+        "wide_product((batch * params.heads)",
+    ),
+    (
+        "the mask of a longer input has other rows",
+        "params.drawn_q + i, params.drawn_k)",
+        "params.drawn_q + i, params.n_k)",
+    ),
+    (
+        "the mask of a longer input has other heads",
+        "params.drawn_q + i, params.drawn_k)",
+        "params.n_q + i, params.drawn_k)",
+    ),
+    ("elements beyond 2^32 begin anew", "vec2u(low, begins.y + u32(low < j))", "vec2u(low, 0u)"),
+    ("counters beyond 2^32 begin anew", "n.y >> 2u, 0u, 0u)", "0u, 0u, 0u)"),
+    ("counters beyond 2^30 begin anew", "(n.x >> 2u) | (n.y << 30u)", "(n.x >> 2u)"),
+    ("half of a product is lost", "x.y * y.y + (middle >> 16u)", "x.y * y.y"),
+    ("a product does not carry", "(middle & 0xffffu)", "0u"),
+    ("a product does not carry its lowest", " + ((x.x * y.x) >> 16u)", ""),
+    ("a round is missing", "turn < 10u", "turn < 9u"),
+    ("half of the seed stays", "vec2u(0x9e3779b9u, 0xbb67ae85u)", "vec2u(0x9e3779b9u, 0u)"),
+    ("four elements share a word", "return x[n.x & 3u];", "return x[0];"),
+];
+
 const SPLIT_KV: &[Mutant] = &[
     (
         "products before all keys are there",
@@ -287,9 +330,12 @@ fn catch_all(file: &str, own: &[Mutant], shared: &[Mutant]) {
     // Several key blocks in each.
     backend.set_splits(2);
     let mut cases = cases();
+    let kernel = by_file(file).expect("a WGSL kernel");
+    if kernel.has_dropout() {
+        cases.extend(dropout::cases(24).into_iter().map(Prepared::new));
+    }
     // Each head dimension is a pipeline of its own, and most time goes into those: cases that share one come first.
     cases.sort_by_key(Prepared::vectors);
-    let kernel = by_file(file).expect("a WGSL kernel");
     let text = kernel.text();
     let (mut ran, mut survivors) = (0, Vec::new());
     for (name, from, to) in own.iter().chain(shared) {
@@ -331,7 +377,7 @@ fn every_mutant_of_split_kv_is_caught() {
 
 #[test]
 fn every_mutant_of_flash2_is_caught() {
-    catch_all("flash2.wgsl", FLASH2, SHARED);
+    catch_all("flash2.wgsl", &[FLASH2, DROPOUT].concat(), SHARED);
 }
 
 #[test]
