@@ -345,8 +345,16 @@ const FLASH2_BACKWARD: &[Mutant] = &[
     ("nothing is masked", "if (!whole) {", "if (false) {"),
     ("queries past the last are not masked", "last < a.n_q && ", ""),
     ("a query past the last gives", " || i >= a.n_q) s[n]", ") s[n]"),
-    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length, diagonal)", ""),
-    ("keys before a window are not masked", "first_key(a, last, diagonal) <= j0 && ", ""),
+    (
+        "keys past the last are not masked",
+        " &&\n                             j0 + BC <= end_key(a, i0, key_length, diagonal)",
+        "",
+    ),
+    (
+        "keys before a window are not masked",
+        "first_key(a, last, diagonal) <= j0 &&\n                             j0",
+        "j0",
+    ),
     ("one head of the group gives", "head < (kv_head + 1) * group", "head < kv_head * group + 1"),
     ("a hidden key leaks into dQ", "s[n] == 0.0f ? 0.0f : of_score", "of_score"),
     ("dO of a query that sees nothing leaks", "if (p[row][i] != 0.0f) add_row", "add_row"),
