@@ -10,7 +10,7 @@ use tilescope::attention::{Diagonal, Mask, Shape};
 /// Rows of `d`. Finite but for `not finite`, the last, where a weight that is dropped has a NaN in V beside it.
 pub fn cases(d: usize) -> Vec<Case> {
     let shape = Shape { batch: 2, heads: 4, kv_heads: 2, d_v: d - 4, ..Shape::single(35, 71, d) };
-    let lengths = Mask { causal: true, key_lengths: Some(vec![67, 31]), ..Mask::default() };
+    let lengths = Mask { causal: true, key_lengths: Some(vec![31, 67]), ..Mask::default() };
     let by = |rate: f64, keep: Keep| Some(Dropout { rate, keep });
     let kept = |b: usize, h: usize, i: usize, j: usize| !(b * 5 + h * 3 + i * 7 + j * j).is_multiple_of(4);
     let mask = |[n_q, n_k]: [usize; 2]| {
