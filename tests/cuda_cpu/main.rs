@@ -211,7 +211,7 @@ fn check_variants(variants: &[Variant], cases: &[&Case]) {
         smaller = Some(player);
     }
     let not_taken = is_taken.iter().zip(cases).filter(|(is, _)| !**is).map(|(_, case)| case);
-    let (dropout, too_large): (Vec<_>, Vec<_>) = not_taken.partition(|case| case.problem().dropout.is_some());
+    let (dropout, too_large): (Vec<&&Case>, Vec<&&Case>) = not_taken.partition(|case| case.problem().dropout.is_some());
     let skipped = [(dropout, "the kernel has no dropout"), (too_large, "no variant takes its head dimension")];
     for (cases, why) in skipped.iter().filter(|(cases, _)| !cases.is_empty()) {
         let names: Vec<&str> = cases.iter().map(|case| case.name()).collect();
