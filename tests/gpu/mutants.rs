@@ -158,11 +158,6 @@ const FLASH2: &[Mutant] = &[
 /// In what is of dropout alone.
 const DROPOUT: &[Mutant] = &[
     ("dropout is forgotten", "if (params.kept != 0.0) {", "if (false) {"),
-    (
-        "weights are dropped before all have the sum",
-        "if (params.kept != 0.0) {\n            workgroupBarrier();",
-        "if (params.kept != 0.0) {",
-    ),
     ("dropout of the keys of another tile", "*= keep(batch, head, i, j0 + j);", "*= keep(batch, head, i, j);"),
     ("what is kept is not scaled up", "select(0.0, params.kept, random_word", "select(0.0, 1.0, random_word"),
     ("what a mask keeps is not scaled up", "select(0.0, params.kept, ((bytes", "select(0.0, 1.0, ((bytes"),
