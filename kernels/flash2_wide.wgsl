@@ -98,7 +98,8 @@ fn flash2_wide(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
         let whole = first_key(last, diagonal) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal);
         if (!whole) {
-            let starts = vec4i(first_key(i.x, diagonal), first_key(i.y, diagonal), first_key(i.z, diagonal), first_key(i.w, diagonal));
+            let starts = vec4i(first_key(i.x, diagonal), first_key(i.y, diagonal),
+                               first_key(i.z, diagonal), first_key(i.w, diagonal));
             let ends = vec4i(end_key(i.x, key_length, diagonal), end_key(i.y, key_length, diagonal),
                              end_key(i.z, key_length, diagonal), end_key(i.w, key_length, diagonal));
             for (var n = 0u; n < KEYS; n++) {
