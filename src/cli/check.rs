@@ -12,7 +12,7 @@ use crate::attention::cases::{Case, cases};
 use crate::attention::expected::FORWARD;
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
-use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
+use crate::gpu::{self, Backend, GpuError, Probe};
 use crate::machine::{Fault, Group};
 use crate::schedule::{Algorithm, Part, Plan, RunSpec, Setting, Tiling, algorithm};
 use crate::sentence::Sentence;
@@ -79,9 +79,6 @@ impl Subject {
 
     /// What the gradients of a kernel should be; or why nothing tells.
     fn gradients(&self, precision: Precision) -> Result<Exact, Sentence> {
-        if self.problem().dropout.is_some() {
-            return Err(Refusal::Dropout.sentence());
-        }
         let d_o = self.d_o().ok_or("the file has no dO, dQ, dK and dV")?.into_owned();
         Exact::of(self, self.problem(), d_o, precision)
     }

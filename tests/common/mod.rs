@@ -1,6 +1,7 @@
 //! Random plans and problems, and a machine that only ever steps forwards.
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod dropout;
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
