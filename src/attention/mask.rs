@@ -158,7 +158,7 @@ pub struct Mask {
     pub varlen: Option<Arc<[Sequence]>>,
     /// Query heads of a group that are the rows of each query, one after the other (packed GQA): all see what it sees.
     pub heads_as_rows: Option<usize>,
-    /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
+    /// What an array of the input hides: it is in the bias as -inf, and moves as data does.
     pub array: Option<Arc<Pairs>>,
 }
 

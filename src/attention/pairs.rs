@@ -1,11 +1,42 @@
 //! Which keys each query sees by an array of an input: booleans, or -inf among what is added to the scores. The array is
-//! data and moves as a bias does; from these runs the classes of its tiles are as exact as those of masks of indices.
+//! data and moves; from these runs the classes of its tiles are as exact as those of masks of indices.
 
 use std::ops::Range;
 
 use ndarray::{Array4, Axis};
 
 use super::runs::{Runs, common};
+
+/// Which arrays of an input the bias of a problem was made of. Each moves by its own size: of booleans one byte a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BiasOf {
+    /// What is added to the scores.
+    #[default]
+    Numbers,
+    /// Booleans, of which false became -inf.
+    Booleans,
+    /// One of each.
+    Both,
+}
+
+impl BiasOf {
+    /// Bytes of an element of a mask of booleans.
+    pub const BOOLEAN_BYTES: u64 = 1;
+
+    pub fn has_numbers(self) -> bool {
+        self != Self::Booleans
+    }
+
+    pub fn has_booleans(self) -> bool {
+        self != Self::Numbers
+    }
+
+    /// Bytes of a pair of all its arrays, where a number has so many.
+    pub fn bytes(self, of_number: u64) -> u64 {
+        let bytes = |is_there, bytes| if is_there { bytes } else { 0 };
+        bytes(self.has_numbers(), of_number) + bytes(self.has_booleans(), Self::BOOLEAN_BYTES)
+    }
+}
 
 /// Runs of keys by batch entry and query; one entry stands for all where the array has one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::ops::{AddAssign, Range};
 use std::sync::Arc;
 
-use crate::attention::{Band, Head, Pages, Precision, Problem, Real, Runs, TileClass};
+use crate::attention::{Band, BiasOf, Head, Pages, Precision, Problem, Real, Runs, TileClass};
 
 use super::cuts::{Cut, Cuts};
 use super::language::Counts;
@@ -53,6 +53,8 @@ pub struct Plan {
     pub softcap: bool,
     pub alibi: bool,
     pub bias: bool,
+    /// The arrays that the bias is read from.
+    pub bias_of: BiasOf,
     /// A learned sink takes part in the softmax of each row: one number of a head, which costs no traffic.
     pub sinks: bool,
     pub dropout: DropoutCost,
@@ -95,6 +97,7 @@ impl Plan {
             softcap: false,
             alibi: false,
             bias: false,
+            bias_of: BiasOf::default(),
             sinks: false,
             dropout: DropoutCost::None,
             pages: None,
@@ -109,6 +112,7 @@ impl Plan {
             softcap: problem.softcap.is_some(),
             alibi: problem.alibi_slopes.is_some(),
             bias: problem.bias.is_some(),
+            bias_of: problem.bias_of,
             sinks: problem.sinks.is_some(),
             dropout: match &problem.dropout {
                 None => DropoutCost::None,

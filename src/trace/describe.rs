@@ -150,6 +150,7 @@ const CONVENTIONS: [&str; 12] = [
 ];
 
 const OF_SCALES: &str = "Each load of a block of Q, K or V in e4m3 reads the scale of the block, 4 bytes.";
+const OF_MASK: &str = "Where the text loads the bias, a mask of booleans is read with it or in its place: the tensor `mask`, 1 byte a pair.";
 const OF_PAGES: &str = "Each load of a block of K or V reads from the block table an entry of 4 bytes for every page that its keys lie in.";
 
 /// Everything before the steps, which it has none of; `totals` are empty.
@@ -169,6 +170,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         conventions: CONVENTIONS
             .into_iter()
             .chain(plan.pages.as_ref().map(|_| OF_PAGES))
+            .chain((plan.bias && plan.bias_of.has_booleans()).then_some(OF_MASK))
             .chain(plan.precision.has_scales().then_some(OF_SCALES))
             .map(Into::into)
             .collect(),

@@ -24,7 +24,7 @@ use tilescope::attention::dropout::Keep;
 use tilescope::attention::error_rule::Errors;
 use tilescope::attention::oracle;
 use tilescope::attention::oracle::Output;
-use tilescope::attention::{Align, Diagonal, Dropout, Mask, Pages, Precision, Problem, Real, Sequence, Shape};
+use tilescope::attention::{Align, BiasOf, Diagonal, Dropout, Mask, Pages, Precision, Problem, Real, Sequence, Shape};
 use tilescope::machine::{self, Given, Machine, Program, Run, Totals, View, inputs};
 use tilescope::schedule::{DropoutCost, PagesOfBatch, Plan, Schedule, Tiling};
 
@@ -141,6 +141,7 @@ fn plans_under(masks: fn(usize, usize) -> BoxedStrategy<Mask>) -> impl Strategy<
                     softcap,
                     alibi,
                     bias,
+                    bias_of: [BiasOf::Numbers, BiasOf::Booleans, BiasOf::Both][(d + d_v) % 3],
                     sinks,
                     dropout,
                     ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision).with_band(band)

@@ -7,7 +7,9 @@ use ndarray::{Array2, Array4, s};
 use tilescope::attention::input::{self, random};
 use tilescope::attention::{Diagonal, Mask, Precision, Problem, TileClass};
 use tilescope::machine::MeterIndex;
-use tilescope::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm};
+use tilescope::schedule::spec::RunSpec;
+use tilescope::schedule::{Buffer, Plan, Schedule, Tensor, TileCounts, Tiling, algorithm};
+use tilescope::trace::{self, Export, Tiles, write_json};
 
 const N: usize = 16;
 
@@ -219,6 +221,84 @@ fn results_are_those_of_the_pairs() {
             let at = format!("{name}, {}, {br} x {bc}", algorithm.name());
             assert!(got.o.iter().zip(&o).all(|(a, b)| is_near(*a, *b)), "{at}: {} {o}", got.o);
             assert!(got.lse.iter().zip(&lse).all(|(a, b)| is_near(*a, *b)), "{at}: {:?} {lse:?}", got.lse);
+        }
+    }
+}
+
+/// Booleans move one byte a pair of the tiles that are not empty, as `mask`; numbers move in the format of the run, as `bias`;
+/// and each its own where both are there. In every reader.
+#[test]
+fn booleans_move_a_byte_and_numbers_their_format() {
+    let sees = |i: usize, j: usize| i / 5 == j / 5 && j <= i;
+    let of = random::read("random:16,16,4", 0).expect("an input").problem;
+    let tensors = || {
+        let tensor = |tensor: &Array4<f64>| Saved::f64(&tensor.clone().into_dyn());
+        vec![("q", tensor(&of.q)), ("k", tensor(&of.k)), ("v", tensor(&of.v))]
+    };
+    let booleans = Saved::bools(&[N, N], |at| sees(at / N, at % N));
+    let added = |at: usize| if sees(at / N, at % N) { 0.25 } else { f64::NEG_INFINITY };
+    let numbers = Saved::f64(&Array2::from_shape_fn((N, N), |(i, j)| added(i * N + j)).into_dyn());
+    let files = [
+        (vec![("attn_mask", booleans.clone())], [0, 1]),
+        (vec![("bias", booleans.clone())], [0, 1]),
+        (vec![("attn_mask", numbers.clone())], [1, 0]),
+        (vec![("bias", numbers.clone())], [1, 0]),
+        (vec![("bias", numbers), ("attn_mask", booleans)], [1, 1]),
+    ];
+    for (arrays, [of_numbers, of_booleans]) in files {
+        let file = npz(&[tensors(), arrays].concat());
+        let input = input::read("x.npz", &file).expect("an input");
+        for (precision, bytes) in [(Precision::F32, 4), (Precision::BF16, 2), (Precision::F64, 8)] {
+            for algorithm in algorithm::of_program() {
+                let spec = RunSpec { precision: Some(precision), br: Some(5), bc: Some(3), ..RunSpec::default() };
+                let setting = spec.setting(algorithm, &input, 0);
+                let plan = setting.plan.clone();
+                let pairs = |kept: fn(&TileClass) -> bool| {
+                    let all = (0..plan.t_r()).flat_map(|i| (0..plan.t_c()).map(move |j| (i, j)));
+                    let kept = all.filter(|&(i, j)| kept(&plan.class(i, j)));
+                    kept.map(|(i, j)| (plan.rows(i).len() * plan.cols(j).len()) as u64).sum::<u64>()
+                };
+                let seen = match algorithm.name() {
+                    // No mask skips anything in it.
+                    "standard" | "standard-backward" => pairs(|_| true),
+                    _ => pairs(|class| *class != TileClass::Skipped),
+                };
+                // Of the backward passes, those that make scores twice read twice; one reads P.
+                let times = match algorithm.name() {
+                    "standard-backward" => 0,
+                    "two-kernel-backward" => 2,
+                    _ => 1,
+                };
+                let at = format!("{} in {}", algorithm.name(), precision.name());
+                let schedule = Schedule::of(algorithm, setting.clone());
+                let counted = MeterIndex::new(&schedule).total().traffic;
+                let closed = algorithm.closed_form_of(&setting);
+                assert_eq!(counted, closed, "{at}");
+                let read = |tensor: Tensor| (closed.read.get(tensor), closed.read.bytes_of(tensor));
+                let [bias, mask] = [of_numbers, of_booleans].map(|of| of * times * seen * setting.heads as u64);
+                assert_eq!(read(Tensor::BIAS), (bias, bytes * bias), "{at}");
+                assert_eq!(read(Tensor::MASK), (mask, mask), "{at}");
+                let mut steps = [0; 2];
+                schedule.for_each(|_, step| {
+                    steps[0] += schedule.moved(step, Tensor::BIAS).0;
+                    steps[1] += schedule.moved(step, Tensor::MASK).0;
+                });
+                assert_eq!(steps, [bias, mask], "{at}");
+                let on_chip = |buffers: Vec<Buffer>| {
+                    let of_bias = buffers.into_iter().find(|buffer| buffer.names == ["bias"]);
+                    of_bias.map(|buffer| buffer.element_bytes)
+                };
+                let held = (0..algorithm.text().kernels.len()).filter_map(|n| on_chip(algorithm.buffers(n, &setting)));
+                let wanted = of_numbers * bytes + of_booleans;
+                held.for_each(|found| assert_eq!(found, wanted, "{at}"));
+                let export = Export::of(&spec, &input, &schedule);
+                let mut json = Vec::new();
+                write_json(&mut json, &export, Tiles::None, |_| true).expect("it is written");
+                let trace = trace::read(&json).unwrap_or_else(|fault| panic!("{at}: {fault}"));
+                let told = trace.totals.tensors.get(&Tensor::MASK).map_or(0, |moved| moved.read_bytes);
+                assert_eq!(told, mask, "{at}");
+                assert_eq!(trace.totals.hbm_read_bytes, closed.read.bytes(), "{at}");
+            }
         }
     }
 }

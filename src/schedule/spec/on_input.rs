@@ -368,6 +368,7 @@ impl RunSpec {
             softcap: self.softcap.or(problem.softcap).is_some(),
             alibi: self.has_alibi(problem.alibi_slopes.is_some()),
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
+            bias_of: problem.bias_of,
             sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,
             pages: self.pages_of(input).map(|pages| PagesOfBatch { pages, batch }),
