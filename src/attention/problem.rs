@@ -270,7 +270,7 @@ impl Problem {
             v,
             saturated,
             dropout: self.dropout.clone(),
-            band: self.mask.band(&self.shape, batch),
+            band: self.mask.band_of(&self.shape, batch, head..head + 1),
         }
     }
 

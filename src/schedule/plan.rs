@@ -104,8 +104,23 @@ impl Plan {
         }
     }
 
-    /// The plan of one batch entry of a problem (all its heads have the same).
+    /// The plan of one batch entry of a problem, for all its heads: where an array hides other pairs from one than from
+    /// another, a tile of which any of them sees something is computed.
     pub fn of_problem(problem: &Problem, batch: usize, tiling: Tiling, precision: Precision) -> Self {
+        Self::under(problem, problem.mask.band(&problem.shape, batch), batch, tiling, precision)
+    }
+
+    /// The plan of some heads of a batch entry.
+    pub fn of_heads(
+        problem: &Problem,
+        (batch, heads): (usize, Range<usize>),
+        tiling: Tiling,
+        precision: Precision,
+    ) -> Self {
+        Self::under(problem, problem.mask.band_of(&problem.shape, batch, heads), batch, tiling, precision)
+    }
+
+    fn under(problem: &Problem, band: Band, batch: usize, tiling: Tiling, precision: Precision) -> Self {
         let shape = problem.shape;
         Self {
             d_v: shape.d_v,
@@ -120,7 +135,7 @@ impl Plan {
                 Some(_) => DropoutCost::Regenerated,
             },
             pages: problem.pages.clone().map(|pages| PagesOfBatch { pages, batch }),
-            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision).with_band(problem.mask.band(&shape, batch))
+            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision).with_band(band)
         }
     }
 

@@ -70,11 +70,15 @@ fn kind_of_forward(tensor: Tensor) -> Kind {
 
 /// What an array leaves of each row. Errors where it is not of as many queries and keys.
 fn array(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pairs>>, TraceError> {
-    let Some(rows) = &trace.problem.mask.array else { return Ok(None) };
+    let facts = &trace.problem.mask;
+    let Some(rows) = &facts.array else { return Ok(None) };
     let fits = |row: &Vec<[usize; 2]>| row.last().is_none_or(|[_, end]| *end <= shape.n_k);
     let runs = |row: &Vec<[usize; 2]>| row.iter().map(|&[start, end]| start..end).collect();
-    let is_one = rows.len() == 1 || rows.len() == shape.n_q;
-    let pairs = Pairs::of_rows(rows.iter().map(runs).collect()).filter(|_| is_one && rows.iter().all(fits));
+    let heads: Vec<_> = std::iter::once(rows).chain(&facts.array_of_all).collect();
+    let fits = heads.iter().all(|rows| matches!(rows.len(), n if n == 1 || n == shape.n_q) && rows.iter().all(fits));
+    let heads = heads.into_iter().map(|rows| rows.iter().map(runs).collect()).collect();
+    // What every head sees, some do: together they are what they were.
+    let pairs = Pairs::of_heads(heads).filter(|_| fits);
     let fault = "rising runs of keys are needed, for each query or for all alike";
     let place = Sentence::verbatim("problem.mask.array");
     pairs.map(|pairs| Some(Arc::new(pairs))).ok_or_else(|| TraceError::invalid(place, fault))
