@@ -31,12 +31,6 @@ impl BiasOf {
     pub fn has_booleans(self) -> bool {
         self != Self::Numbers
     }
-
-    /// Bytes of a pair of all its arrays, where a number has so many.
-    pub fn bytes(self, of_number: u64) -> u64 {
-        let bytes = |is_there, bytes| if is_there { bytes } else { 0 };
-        bytes(self.has_numbers(), of_number) + bytes(self.has_booleans(), Self::BOOLEAN_BYTES)
-    }
 }
 
 /// Runs of keys of each query, or of all queries alike.

@@ -33,7 +33,7 @@ impl Buffer {
             names: of.names.iter().map(|&name| algorithm.names[name].clone()).collect(),
             rows,
             cols,
-            element_bytes: language::buffer_bytes(algorithm, of, plan),
+            element_bytes: language::buffer_bytes(algorithm, of, plan.precision),
             space: of.space,
             axis: match of.shape {
                 shape if shape.is_tile() => None,

@@ -2,9 +2,8 @@
 
 use crate::attention::{Format, Precision};
 
-use super::text::{Action, Algorithm, Buffer, Expr, ExprKind, NameId, Names, Role, Tensor};
-use super::words::{Kind, Operator, Test};
-use crate::schedule::Plan;
+use super::text::{Action, Algorithm, Buffer, Expr, ExprKind, NameId, Names, Tensor};
+use super::words::{Kind, Operator};
 
 /// Of a tensor in HBM; `None` of a mask of bytes.
 pub fn format_in_hbm(tensor: &Tensor, precision: Precision) -> Option<Format> {
@@ -24,18 +23,8 @@ pub fn element_bytes(name: &str, kind: Kind, precision: Precision) -> u64 {
     format_of_kind(name, kind, precision).map_or(1, Format::bytes)
 }
 
-/// Bytes of one element of a buffer: of that of its names which needs most. A bias is held as its arrays are read.
-pub fn buffer_bytes(algorithm: &Algorithm, buffer: &Buffer, plan: &Plan) -> u64 {
-    let bias = algorithm.tensors.iter().find(|tensor| tensor.role == Role::Modifier(Test::Bias));
-    match bias.filter(|bias| plan.bias && buffer.names.contains(&bias.id)) {
-        Some(bias) if buffer.names.len() == 1 => {
-            plan.bias_of.bytes(element_bytes(&bias.name, bias.kind, plan.precision))
-        }
-        _ => bytes_of_names(algorithm, buffer, plan.precision),
-    }
-}
-
-fn bytes_of_names(algorithm: &Algorithm, buffer: &Buffer, precision: Precision) -> u64 {
+/// Bytes of one element of a buffer: of that of its names which needs most.
+pub fn buffer_bytes(algorithm: &Algorithm, buffer: &Buffer, precision: Precision) -> u64 {
     if precision.is_whole() {
         return match buffer.kind {
             Kind::Element => precision.element_bytes(),
