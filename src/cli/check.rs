@@ -2,7 +2,6 @@
 //! are counted.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -22,7 +21,7 @@ use super::check_report::{FirstNumber, Row, Status, as_text};
 use super::failure::{print, print_json};
 use super::golden::{self, Golden};
 use super::gradients::Exact;
-use super::judge::{Gradients, Oracle, Rule, each_group, groups_of, judge};
+use super::judge::{Gradients, Oracle, Rule, each_group, judge};
 use super::mine::OfMine;
 use super::options::RunOptions;
 use super::progress::Progress;
@@ -348,8 +347,8 @@ impl Candidate {
         self.row(case, Status::Failed, Some(reason))
     }
 
-    fn plan(&self, case: &Subject, at: (usize, Range<usize>)) -> Plan {
-        Plan::of_heads(case.problem(), at, TILING, self.precision)
+    fn plan(&self, case: &Subject, batch: usize) -> Plan {
+        Plan::of_problem(case.problem(), batch, TILING, self.precision)
     }
 
     /// The stepper on one case.
@@ -357,9 +356,8 @@ impl Candidate {
         let (problem, d_o) = (case.problem(), case.d_o());
         let splits = if self.algorithm.has_splits() { SPLITS } else { 1 };
         let heads = problem.shape.group();
-        let setting = |at| Setting { splits, heads, ..Setting::new(self.plan(case, at)) };
-        let at = (0..problem.shape.batch).flat_map(|batch| groups_of(&problem.shape).map(move |heads| (batch, heads)));
-        let settings: Vec<Setting> = at.map(setting).collect();
+        let setting = |batch| Setting { splits, heads, ..Setting::new(self.plan(case, batch)) };
+        let settings: Vec<Setting> = (0..problem.shape.batch).map(setting).collect();
         let (mut compared, mut first, mut unjudged) = (Vec::new(), None, None);
         each_group::<T>(
             &self.algorithm,
@@ -421,7 +419,7 @@ impl Candidate {
     /// The outputs of a GPU's kernel on every (batch, head), in that order.
     fn compared(&self, case: &Subject, outputs: &[Output]) -> Row {
         // Kernels of a GPU that store O in HBM at each visit do so in f32, whatever their blocks are.
-        let stored = algorithm::stored(&self.algorithm, &self.plan(case, (0, 0..1)));
+        let stored = algorithm::stored(&self.algorithm, &self.plan(case, 0));
         let heads = case.problem().shape.heads;
         let mut all = Vec::new();
         for (at, output) in outputs.iter().enumerate() {

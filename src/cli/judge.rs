@@ -1,12 +1,11 @@
 //! A text carried out on every head of a problem, and its results held against exact ones.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use ndarray::{Array2, Array4, ArrayView2, s};
 
 use crate::attention::expected::{self, Expected, FORWARD, GRADIENTS};
-use crate::attention::{Compared, Precision, Problem, Real, Shape, Stored, naive};
+use crate::attention::{Compared, Precision, Problem, Real, Stored, naive};
 use crate::machine::{self, Fault, FirstWrong, Given, Group, Judged, Machine, Program, Results, carry_out, inputs};
 use crate::schedule::language::{Setting, visits};
 use crate::schedule::{Algorithm, Schedule, algorithm};
@@ -15,8 +14,7 @@ use crate::sentence::Sentence;
 /// Where lines stand at more places than this, a run is refused before its first step.
 const MOST_STEPPED: u64 = 200_000_000;
 
-/// Carries out a text on the query heads that share a key/value head, group by group; `settings` are of each
-/// batch entry and each group in it.
+/// Carries out a text on the query heads that share a key/value head, group by group; `settings` are of each batch entry.
 /// `go_on` is called after each step, `each` gets every group with its machine at the end.
 pub fn each_group<T: Real>(
     algorithm: &Algorithm,
@@ -28,37 +26,28 @@ pub fn each_group<T: Real>(
 ) -> Result<(), Fault> {
     let program = Program::new(algorithm);
     let shape = problem.shape;
-    let groups = settings.chunks(shape.kv_heads).enumerate();
-    for (batch, of_batch) in groups {
-        let mut schedule: Option<Schedule> = None;
-        for (setting, heads) in of_batch.iter().zip(groups_of(&shape)) {
-            let steps = visits(algorithm.text(), setting);
-            if steps > MOST_STEPPED {
-                return Err(Fault::TooManySteps { steps, most: MOST_STEPPED });
-            }
-            // Most groups of a batch entry have the same.
-            let kept = schedule.take().filter(|schedule| schedule.setting == *setting);
-            let schedule = schedule.insert(kept.unwrap_or_else(|| Schedule::of(algorithm, setting.clone())));
+    for (batch, setting) in settings.iter().enumerate() {
+        let steps = visits(algorithm.text(), setting);
+        if steps > MOST_STEPPED {
+            return Err(Fault::TooManySteps { steps, most: MOST_STEPPED });
+        }
+        let schedule = Schedule::of(algorithm, setting.clone());
+        for kv_head in 0..shape.kv_heads {
+            let heads = kv_head * shape.group()..(kv_head + 1) * shape.group();
             let given = heads.clone().map(|head| {
                 let d_o = d_o.map(|d_o| d_o.slice(s![batch, head, .., ..]));
-                inputs::<T>(schedule, problem, d_o, batch, head)
+                inputs::<T>(&schedule, problem, d_o, batch, head)
             });
             let given: Vec<Given<T>> = given.collect::<Result<_, _>>()?;
-            let machine = carry_out(schedule, &program, &given, |_, _, _| {
+            let machine = carry_out(&schedule, &program, &given, |_, _, _| {
                 go_on();
                 true
             })?;
             let group = Group { problem, d_o: d_o.map(|d_o| d_o.view()), batch, heads };
-            each(&group, schedule, &machine);
+            each(&group, &schedule, &machine);
         }
     }
     Ok(())
-}
-
-/// The query heads of each group.
-pub fn groups_of(shape: &Shape) -> impl Iterator<Item = Range<usize>> + use<> {
-    let group = shape.group();
-    (0..shape.kv_heads).map(move |kv_head| kv_head * group..(kv_head + 1) * group)
 }
 
 /// Says what a result should be: exact values, and how far from them it may be.

@@ -18,7 +18,7 @@ use crate::schedule::{Algorithm, Plan, RunSpec, Schedule, algorithm};
 
 use super::Failure;
 use super::failure::warn;
-use super::judge::{Oracle, each_group, groups_of, judge};
+use super::judge::{Oracle, each_group, judge};
 use super::options;
 use super::progress::Progress;
 use super::run::{add_saturated, device, of_gpu, warn_of_saturated};
@@ -72,9 +72,10 @@ pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>, RunErrors
     let input = options::open(spec)?;
     let shape = input.problem.shape;
     text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
-    let of_group = |at| Setting { heads: shape.group(), ..spec.setting_of_heads(&text.algorithm, &input, at) };
-    let at = (0..shape.batch).flat_map(|batch| groups_of(&shape).map(move |heads| (batch, heads)));
-    let settings: Vec<Setting> = at.map(of_group).collect();
+    let of_group = |setting| Setting { heads: shape.group(), ..setting };
+    let of_batch = |batch| spec.setting_of_heads(&text.algorithm, &input, (batch, 0..shape.heads));
+    let settings = (0..shape.batch).map(|batch| of_group(of_batch(batch)));
+    let settings: Vec<Setting> = settings.collect();
     let (bytes, errors) = match spec.precision() {
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
         precision => outputs::<f32>(text, &input, &settings, precision)?,
@@ -118,7 +119,7 @@ pub fn run_on_gpu(
 /// The results of all heads by name, in the order of the input's axes: shape and values.
 type Results = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
 
-/// `settings`: of each batch entry and each group in it.
+/// `settings`: of each batch entry.
 fn outputs<T: Real>(
     text: &Text<'_>,
     input: &Input,
@@ -126,7 +127,7 @@ fn outputs<T: Real>(
     precision: Precision,
 ) -> Result<(Vec<u8>, RunErrors), Failure> {
     let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
-    let (mut progress, mut done) = (Progress::new("stepping", steps), 0);
+    let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
     let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
     let mut errors = RunErrors::default();
     let go_on = || {
