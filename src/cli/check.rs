@@ -250,7 +250,6 @@ fn on_cpu(cases: &[Subject], algorithms: &[Algorithm]) -> Result<Vec<Row>, Failu
                 Err(fault @ (Fault::NotGiven { .. } | Fault::NoForward { .. })) => {
                     return Err(text::of_fault(&candidate.algorithm, candidate.algorithm.name(), &fault));
                 }
-                Err(fault @ Fault::DroppedWeights { .. }) => candidate.skipped(case, fault.to_string()),
                 Err(fault) => candidate.failed(case, fault.to_string()),
             });
         }

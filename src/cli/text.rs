@@ -73,7 +73,8 @@ pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>, RunErrors
     let shape = input.problem.shape;
     text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
     let of_group = |setting| Setting { heads: shape.group(), ..setting };
-    let settings = (0..shape.batch).map(|batch| of_group(spec.setting(&text.algorithm, &input, batch)));
+    let of_batch = |batch| spec.setting_of_heads(&text.algorithm, &input, (batch, 0..shape.heads));
+    let settings = (0..shape.batch).map(|batch| of_group(of_batch(batch)));
     let settings: Vec<Setting> = settings.collect();
     let (bytes, errors) = match spec.precision() {
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::attention::{Pages, Shape};
+use crate::attention::{BiasOf, Pages, Shape};
 use crate::schedule::language::{self, Axis, KernelWork, Role, SCALE_BYTES, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
@@ -370,6 +370,11 @@ impl GridQuestion {
             let block = at.fold(Place::default(), |place, (axis, index)| place.with(axis, index));
             let bytes = (read + written) * language::element_bytes(&tensor.name, tensor.kind, plan.precision);
             touches.push(Touch { block: (id, head, block), bytes, is_load: read > 0 });
+            let of_mask = BiasOf::BOOLEAN_BYTES * cost.mask_read.at(counts);
+            if of_mask > 0 {
+                let block = (2 * text.tensors.len() + 1, head, block);
+                touches.push(Touch { block, bytes: of_mask, is_load: true });
+            }
             if cost.lookups * counts.entries > 0 {
                 // All heads of a batch entry read the same row of the table.
                 let batch = query_head / self.shape.heads;

@@ -473,6 +473,7 @@ impl Algorithm {
         }
         read.add(HbmTensor::BLOCK_TABLE, total.table_read);
         read.add(HbmTensor::SCALES, total.scales_read);
+        read.add(HbmTensor::MASK, total.mask_read);
         Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
     }
 

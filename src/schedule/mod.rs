@@ -310,6 +310,9 @@ impl Schedule {
         if tensor == Tensor::SCALES {
             return (if step.free { 0 } else { self.cost(step).scales }, 0);
         }
+        if tensor == Tensor::MASK {
+            return (if step.free { 0 } else { self.cost(step).mask_read.at(self.counts(step)) }, 0);
+        }
         if self.facts(step).tensor != Some(tensor) {
             return (0, 0);
         }

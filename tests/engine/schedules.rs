@@ -27,10 +27,7 @@ fn each_algorithm() -> impl Iterator<Item = &'static Algorithm> {
 /// Every text of the program on a problem, its keys in three parts where it has a loop over them.
 fn each_schedule(problem: &Problem, tiling: Tiling, precision: Precision) -> impl Iterator<Item = Schedule> {
     let plan = Plan::of_problem(problem, 0, tiling, precision);
-    // A gradient needs P before dropout, and the forward pass leaves it after.
-    let drops = problem.dropout.is_some();
-    let texts = algorithm::of_program().filter(move |of| !(drops && of.name() == "standard-backward"));
-    texts.map(move |of| {
+    algorithm::of_program().map(move |of| {
         let splits = if of.has_splits() { 3 } else { 1 };
         // Where thread blocks add to what they share, they come in any order.
         Schedule::of(of, Setting { splits, arrival: Arrival::Shuffled(5), ..Setting::new(plan.clone()) })

@@ -196,9 +196,6 @@ fn a_run_is_of_the_group_and_shows_the_head_that_is_picked() {
     for case in golden::cases().into_iter().filter(|case| case.problem.shape.group() > 1) {
         let (shape, d_o) = (case.problem.shape, case.tensor("dO"));
         for text in &texts {
-            if case.problem.dropout.is_some() && text.name() == "standard-backward" {
-                continue;
-            }
             assert_eq!(text.heads(&shape), shape.group(), "{}", text.name());
             let batch = shape.batch - 1;
             let plan = Plan::of_problem(&case.problem, batch, Tiling { br: 5, bc: 7 }, Precision::F64);

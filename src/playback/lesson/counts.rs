@@ -176,7 +176,9 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
             (mask.key_lengths, mask.left_padding, mask.documents, mask.array) = (None, None, None, None);
             mask.varlen = None;
         }
-        let band = mask.band(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch);
+        let (run, group) = (&stage.run, stage.algorithm.heads(&shape).max(1));
+        let first = run.head() - run.head() % group;
+        let band = mask.band_of(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch, first..first + group);
         plan = plan.with_band(band);
     }
     Ok(plan)
