@@ -9,6 +9,7 @@ use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TourMessage;
 use crate::app::message::window::{Edge, Overlay, Side};
+use crate::app::panels::breakpoints::{self, Breakpoints};
 use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
@@ -248,9 +249,12 @@ impl App {
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 8));
+        let breakpoints = self.owned.see::<Breakpoints>().filter(|_| self.view.is_open(breakpoints::PANEL.id));
+        let stops = breakpoints.zip(look).map(|(of, look)| of.stops(look.scene, look.generation));
         Panel::bottom("timeline").exact_size(theme::TIMELINE).frame(frame).resizable(false).show(ui, |ui| {
             if let Some(look) = look {
-                timeline::show(ui, look, &self.player, &mut self.strip, &mut self.textures, messages);
+                let strip = (&mut self.strip, stops.as_ref());
+                timeline::show(ui, look, &self.player, strip, &mut self.textures, messages);
             }
         });
     }
