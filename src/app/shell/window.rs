@@ -9,6 +9,7 @@ use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TourMessage;
 use crate::app::message::window::{Edge, Overlay, Side};
+use crate::app::panels::block_sizes::BlockSizes;
 use crate::app::panels::breakpoints::{self, Breakpoints};
 use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
@@ -88,6 +89,7 @@ impl App {
         // What was not shown in this frame was not asked for.
         self.view.update();
         self.owned.of::<WhatIf>().update();
+        self.owned.of::<BlockSizes>().update();
         self.keep(&ctx);
     }
 
