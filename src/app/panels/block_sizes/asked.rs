@@ -16,7 +16,7 @@ pub struct SizesAsked {
     pub chip: Hardware,
     pub mask: Mask,
     /// Of a run in blocks of one token.
-    setting: Setting,
+    pub setting: Setting,
 }
 
 /// One point of the surface.
