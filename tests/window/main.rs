@@ -9,6 +9,7 @@ mod stage_support;
 
 mod any_window;
 mod begun;
+mod block_sizes;
 mod bytes;
 mod chinese;
 mod choices;
@@ -33,7 +34,9 @@ mod numbers;
 mod own_course;
 mod own_output;
 mod painted;
+mod palette_list;
 mod panels;
+mod picture_alone;
 mod pictures;
 mod refusals;
 mod room;

@@ -22,7 +22,7 @@ use crate::app::run::source::Source;
 use crate::app::shell::app::App;
 use crate::app::shell::palette::PaletteOutcome;
 use crate::app::shell::picture::{self, Sitting};
-use crate::app::shell::{keys, stage, top_bar};
+use crate::app::shell::{keys, presenting, stage, top_bar};
 use crate::app::state::history::Moment;
 use crate::app::state::seen::{Look, Question};
 use crate::app::state::text_editor::{Edited, TextEditor};
@@ -275,7 +275,11 @@ impl App {
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         let is_covered = self.figure(ui, frame);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            let show = if is_covered { stage::names } else { stage::show };
+            let show = match (self.sitting, is_covered) {
+                (Some(_), _) => stage::alone,
+                (None, true) => stage::names,
+                (None, false) => stage::show,
+            };
             show(ui, &mut self.drawn(Some(look), messages));
         });
     }
@@ -308,9 +312,19 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::symmetric(12, 4));
         let title = top_bar::input_title(ui, &self.document);
         Panel::bottom("caption").frame(frame).resizable(false).show(ui, |ui| picture::caption(ui, &title, look));
-        if let Sitting::Asked(goal) = sitting {
-            self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
-            self.sitting = Some(Sitting::Taken);
+        // As it is projected: without what is only there to be pressed.
+        self.view.is_projected = true;
+        match sitting {
+            Sitting::Asked(goal) => {
+                presenting::show_hover_texts(ui.ctx(), false);
+                self.sitting = Some(Sitting::Cleared(goal));
+                ui.ctx().request_repaint();
+            }
+            Sitting::Cleared(goal) => {
+                self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
+                self.sitting = Some(Sitting::Taken);
+            }
+            Sitting::Taken => {}
         }
     }
 
