@@ -46,7 +46,7 @@ fn what_has_a_dot_is_said() {
         let harness = near(keys, block);
         let stride = keys.div_ceil(256);
         let told = value(&harness, "keys that have a dot");
-        assert_eq!(told, format!("every {stride}th key has a dot, and the largest score of each tile"));
+        assert_eq!(told, format!("one key in {stride} has a dot, and the largest score of each tile"));
         assert!(
             all_painted(&harness).iter().any(|painted| told.starts_with(painted.text.trim_end_matches('\u{2026}')))
         );
@@ -113,7 +113,8 @@ fn the_numbers_of_the_keys_can_be_read() {
 fn the_numbers_stand_still_while_scores_arrive() {
     let mut harness = near(1000, 64);
     let at_end = value(&harness, "numbers of the keys");
-    for key in [Key::Home, Key::ArrowRight, Key::ArrowRight, Key::ArrowRight, Key::ArrowRight] {
+    press(&mut harness, NONE, Key::Home);
+    for key in [Key::ArrowRight, Key::ArrowRight, Key::ArrowRight, Key::ArrowRight] {
         press(&mut harness, NONE, key);
         assert_eq!(value(&harness, "numbers of the keys"), at_end);
     }

@@ -177,7 +177,7 @@ impl BlockSizes {
         let count = axis.count;
         let (rect, response) = {
             let side = ui.available_width().min(SIDE);
-            ui.allocate_exact_size(vec2(side, side * 0.5), Sense::click())
+            ui.allocate_exact_size(vec2(side, side * 0.36), Sense::click())
         };
         let (low, high) = extremes(points);
         // Br grows upwards: the first row of the texture is the largest.

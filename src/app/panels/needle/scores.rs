@@ -181,7 +181,7 @@ fn say_stride(ui: &Ui, axis: &ScoreAxis, stride: usize, picture: &Picture<'_>) {
     if stride == 1 {
         return;
     }
-    let pattern = "every {0}th key has a dot, and the largest score of each tile";
+    let pattern = "one key in {0} has a dot, and the largest score of each tile";
     let text = fill(ui.ctx(), pattern, &[&stride]);
     let height = 16.0 * picture.zoom;
     let place = Rect::from_min_size(

@@ -115,9 +115,8 @@ impl Strip {
         let kept = self.marks.take().filter(|marks| marks.is_of(look.generation, stretch, stops));
         let marks = self.marks.insert(kept.unwrap_or_else(|| StretchMarks::of(look, stretch, stops)));
         let place = Rect::from_min_max(lanes.band.left_bottom(), pos2(lanes.band.right(), lanes.seen.top()));
-        for cursor in &marks.hits {
-            paint::stop(ui, place, seen.x_of(*cursor as f64, lanes.band));
-        }
+        let places = marks.hits.iter().map(|cursor| seen.x_of(*cursor as f64, lanes.band));
+        places.filter(|x| place.x_range().contains(*x)).for_each(|x| paint::stop(ui, place, x));
         let response = ui.interact(place, ui.scope_id().with("stops"), Sense::hover());
         let text = marks.told(ui);
         draw::describe(&response, "breakpoints on the strip", &text);
@@ -229,12 +228,17 @@ fn caption(ui: &Ui, place: Rect, detail: &Detail) {
         return;
     }
     let shown = if steps < 10.0 { format!("{steps:.1}") } else { grouped(steps.round() as u64) };
-    let (short, whole) = match detail.sections_each.map(grouped) {
+    let columns = fill(ctx, "{0} steps a column", &[&shown]);
+    let (short, whole) = match detail.sections_each {
         None => (
-            fill(ctx, "{0} steps a column", &[&shown]),
+            columns,
             fill(ctx, "A column of the strip is {0} steps: each kind has its share of the height.", &[&shown]),
         ),
-        Some(each) => (fill(ctx, "every {0}-th turn is seen", &[&each]), fill(ctx, OF_TURNS, &[&shown, &each])),
+        Some(1) => (columns, fill(ctx, OF_TURNS, &[&shown, &1])),
+        Some(each) => {
+            let each = grouped(each);
+            (fill(ctx, "one turn in {0} is seen", &[&each]), fill(ctx, OF_TURNS, &[&shown, &each]))
+        }
     };
     let [upper, lower] = [place.with_max_y(place.center().y), place.with_min_y(place.center().y)];
     draw::fit_text(ui.painter(), upper, left, head, font.clone(), palette.faint_ink);
