@@ -1,7 +1,7 @@
 //! The panel of block sizes: it opens at the run on screen, follows it until something is changed, and goes back to it.
 
 use crate::painted::all_painted;
-use crate::stage_support::{choose, click, open_as, open_with, options, press, settle, value};
+use crate::stage_support::{click, command, open_as, open_with, options, press, value};
 use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -54,9 +54,9 @@ const CASES: [Case; 5] = [
         chip: "a100-80gb",
     },
     Case {
-        input: "random:9,9,4",
+        input: "random:9,9,8",
         choices: &[("algorithm", "flash2-backward"), ("precision", "f64"), ("br", "2"), ("bc", "5")],
-        sizes: [9, 9, 4],
+        sizes: [9, 9, 8],
         said: "f64, no mask",
         chip: "a100-80gb",
     },
@@ -118,8 +118,7 @@ fn it_opens_at_the_run_on_screen() {
 fn it_follows_the_run() {
     let mut harness = open(&CASES[0]);
     assert!(harness.query_by_label("As on screen").is_none());
-    choose(&mut harness, "Algorithm: ", "flash1");
-    settle(&mut harness);
+    command(&mut harness, "Algorithm: flash1");
     let scene = harness.state().document().scene().expect("a run").clone();
     let shown = value(&harness, "flash1 at the picked blocks");
     let moved = number(shown.split(", ").next().expect("bytes"));

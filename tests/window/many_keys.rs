@@ -47,9 +47,8 @@ fn what_has_a_dot_is_said() {
         let stride = keys.div_ceil(256);
         let told = value(&harness, "keys that have a dot");
         assert_eq!(told, format!("one key in {stride} has a dot, and the largest score of each tile"));
-        assert!(
-            all_painted(&harness).iter().any(|painted| told.starts_with(painted.text.trim_end_matches('\u{2026}')))
-        );
+        let is_told = |text: &str| text.len() > 12 && told.starts_with(text.trim_end_matches('\u{2026}'));
+        assert!(all_painted(&harness).iter().any(|painted| is_told(&painted.text)), "{told}");
         let scores = scores(&harness);
         let mut dots: Vec<usize> = (0..keys).step_by(stride).collect();
         for (tile, of_tile) in scores.chunks(block).enumerate() {

@@ -62,7 +62,7 @@ fn titles_tell_inputs_apart() {
             let harness = open_as(Some(input), &options, Vec2::new(1280.0, 800.0), 1.0);
             let head = match language {
                 Language::English => "Input: ",
-                Language::Chinese => "\u{8f93}\u{5165}",
+                Language::Chinese => "\u{8f93}\u{5165}\u{ff1a}",
             };
             let title = texts(&harness).into_iter().find(|text| text.starts_with(head)).expect("a title");
             assert!(titles.insert(title.clone()), "{title} twice");

@@ -165,11 +165,13 @@ fn the_strip_marks_what_the_schedule_tells() {
         let seen = value(&harness, "seen steps");
         let mut numbers = seen.split(' ').filter_map(|word| word.parse::<u64>().ok());
         let (first, last) = numbers.next().zip(numbers.next()).expect("two numbers");
-        let within = loads.iter().filter(|load| (first - 1..=last).contains(*load)).count();
-        assert_eq!(marks(&harness).len(), within, "{algorithm}: {seen}");
-        assert!(0 < within && within < loads.len());
+        // The last one may be seen in part.
+        let most = loads.iter().filter(|load| (first..=last).contains(*load)).count();
+        let least = loads.iter().filter(|load| (first..last).contains(*load)).count();
+        let shown = marks(&harness).len();
+        assert!((least..=most).contains(&shown) && 0 < shown && shown < loads.len(), "{algorithm}: {shown} in {seen}");
         press(&mut harness, Modifiers::ALT, Key::Num0);
-        click(&mut harness, "Breakpoints");
+        press(&mut harness, NONE, Key::Escape);
         assert!(harness.query_by_label("breakpoints on the strip").is_none(), "the panel is closed");
     }
 }
