@@ -211,7 +211,7 @@ fn begun(ctx: &Context, look: &Look<'_>) -> String {
     let shown = [grouped(begun), grouped(computed), grouped(tiles)];
     match computed.checked_div(tiles) {
         Some(times) if times > 1 && computed == times * tiles => {
-            fill(ctx, "{0} of {1} ({2}, {3} times each)", &[&shown[0], &shown[1], &shown[2], &times])
+            fill(ctx, "{0} of {1} ({2}, {3} {3|time|times} each)", &[&shown[0], &shown[1], &shown[2], &times])
         }
         _ => fill(ctx, "{0} of {1}", &[&shown[0], &shown[1]]),
     }

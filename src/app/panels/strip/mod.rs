@@ -32,7 +32,7 @@ const ZOOM: f64 = 2.0;
 /// Width of the caption.
 const CAPTION: f32 = 120.0;
 /// Of a schedule that is too long to be walked.
-const OF_TURNS: &str = "A column of the strip is {0} steps: each kind has the share of the height that it has in one turn \
+const OF_TURNS: &str = "A column of the strip is {0} {0|step|steps}: each kind has the share of the height that it has in one turn \
     of the outer loop; of {1} {1|turn|turns} one is looked at.";
 
 /// Where a handle of the loop can be caught.
@@ -228,11 +228,11 @@ fn caption(ui: &Ui, place: Rect, detail: &Detail) {
         return;
     }
     let shown = if steps < 10.0 { format!("{steps:.1}") } else { grouped(steps.round() as u64) };
-    let columns = fill(ctx, "{0} steps a column", &[&shown]);
+    let columns = fill(ctx, "{0} {0|step|steps} a column", &[&shown]);
     let (short, whole) = match detail.sections_each {
         None => (
             columns,
-            fill(ctx, "A column of the strip is {0} steps: each kind has its share of the height.", &[&shown]),
+            fill(ctx, "A column of the strip is {0} {0|step|steps}: each kind has its share of the height.", &[&shown]),
         ),
         Some(1) => (columns, fill(ctx, OF_TURNS, &[&shown, &1])),
         Some(each) => {
