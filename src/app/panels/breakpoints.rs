@@ -68,13 +68,13 @@ pub struct Breakpoints {
     over_budget: bool,
     nan: bool,
     error_above: Option<f64>,
-    searching: Option<Job<Found>>,
+    searching: Option<Job<SearchEnded>>,
     said: Option<Sentence>,
     found: FoundStops,
 }
 
 /// In which run a search was, what for, and its hit.
-type Found = (u64, Vec<Condition>, Option<Hit>);
+type SearchEnded = (u64, Vec<Condition>, Option<Hit>);
 
 /// The hits of searches for the same conditions in the same run.
 #[derive(Default)]
