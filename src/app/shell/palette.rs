@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use eframe::egui::scroll_area::ScrollBarVisibility;
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
@@ -12,6 +13,9 @@ use crate::app::message::commands::{Entry, keys_text, table};
 use crate::app::run::source::Source;
 use crate::app::tongue::words::{fill, language, tr};
 use crate::playback::lesson::library::{LESSONS, QUESTIONS};
+
+/// Height of a line of the list.
+const LINE: f32 = 28.0;
 
 /// What the palette remembers while it is open.
 #[derive(Default)]
@@ -53,9 +57,12 @@ impl CommandPalette {
             }
             self.move_by_keys(ui, rows.len());
             let entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-            let height = (screen.height() * 0.6).clamp(40.0, 420.0);
-            let list = egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height);
-            list.auto_shrink([false, true]).show(ui, |ui| {
+            // As high as what is found, whatever was found before; where that is more than there is room for, a bar says so.
+            let (most, needed) = ((screen.height() * 0.6).clamp(40.0, 420.0), LINE * rows.len() as f32);
+            let bar =
+                if needed > most { ScrollBarVisibility::AlwaysVisible } else { ScrollBarVisibility::AlwaysHidden };
+            let list = egui::ScrollArea::vertical().max_height(most).min_scrolled_height(needed.min(most));
+            list.scroll_bar_visibility(bar).auto_shrink([false, true]).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 for (at, row) in rows.into_iter().enumerate() {
                     let is_here = at == self.at;
@@ -94,7 +101,7 @@ impl CommandPalette {
 
 fn line(ui: &mut Ui, row: &Row, is_here: bool) -> bool {
     let palette = Palette::of(ui);
-    let size = egui::vec2(ui.available_width(), 28.0);
+    let size = egui::vec2(ui.available_width(), LINE);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
     if is_here || response.hovered() {
         ui.painter().rect_filled(rect, 4.0, palette.accent_soft);

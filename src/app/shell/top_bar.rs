@@ -148,6 +148,11 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
     let input = document.source();
     let about = &input.about;
     let name = match (&about.model, about.layer) {
+        // Texts of one layer are told apart by their language.
+        (Some(model), Some(layer)) if capture_language(&input.name).is_some() => {
+            let words = tr(ui.ctx(), capture_language(&input.name).unwrap_or_default());
+            fill(ui.ctx(), "{0}, layer {1}, {2}", &[model, &layer, &words])
+        }
         (Some(model), Some(layer)) => fill(ui.ctx(), "{0}, layer {1}", &[model, &layer]),
         _ => match Preset::parse(&input.name) {
             Some(preset) => tr(ui.ctx(), preset_title(preset)).to_owned(),
@@ -162,6 +167,13 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
     } else {
         fill(ui.ctx(), "{0}, {1} {1|query|queries}, {2} {2|key|keys}", &[&short, &n_q, &n_k])
     }
+}
+
+/// Of a capture that comes with the program, where its name says the language of its text.
+fn capture_language(name: &str) -> Option<&'static str> {
+    let capture = CAPTURES.iter().find(|capture| capture.file == name)?;
+    let languages = [("English", "English text"), ("Chinese", "Chinese text")];
+    languages.into_iter().find(|(language, _)| capture.title.ends_with(language)).map(|(_, said)| said)
 }
 
 fn algorithm_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {

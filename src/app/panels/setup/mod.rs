@@ -9,7 +9,7 @@ mod section;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use eframe::egui::{self, Key, Modifiers, Ui};
+use eframe::egui::{self, Context, Key, Modifiers, Ui};
 
 use fields::{number, offer, wanted_id};
 use section::Section;
@@ -24,7 +24,7 @@ use crate::app::run::document::Document;
 use crate::app::run::settings::Settings;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::precision::OFFERED;
-use crate::attention::{Format, Input, Precision, Shape};
+use crate::attention::{Format, Input, Mask, Precision, Shape};
 use crate::schedule::spec::{KeySource, MOST_SPLITS, RunSpec, Splits};
 use crate::schedule::{Arrival, hardware};
 
@@ -82,6 +82,11 @@ const PRECISION: Section = Section { name: "Precision", choices: &["Precision"],
 const CHIP: Section = Section { name: "Chip", choices: &["Chip"], is_open: false };
 
 const SECTIONS: [&Section; 6] = [&INPUT, &BLOCKS, &MASK, &SCORES, &PRECISION, &CHIP];
+
+/// What a mask hides by its indices, in words.
+pub fn mask_in_words(ctx: &Context, mask: &Mask) -> String {
+    said::mask(ctx, mask, mask).text
+}
 
 /// Every choice, by the name that the palette finds it by.
 pub fn known() -> impl Iterator<Item = &'static str> {
