@@ -106,7 +106,7 @@ pub fn run_on_gpu(
     let never = AtomicBool::new(false);
     let got = device.gradients(&input.problem, &d_o, algorithm.name(), spec.precision(), &never);
     let got = got.map_err(|error| of_gpu(backend, &error))?;
-    let stored = algorithm::stored_before(algorithm, &spec.setting(algorithm, &input, 0).plan);
+    let stored = algorithm::stored_for_gradients(algorithm, &spec.setting(algorithm, &input, 0).plan);
     let gradients = [&got.dq, &got.dk, &got.dv];
     let errors = RunErrors::of_gradients(&input.problem, &d_o, gradients, stored, spec.precision());
     let of = |values: Array4<f64>| (values.shape()[2..].to_vec(), values.into_iter().collect());

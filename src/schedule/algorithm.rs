@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::attention::{Format, Stored, TileClass};
+use crate::attention::expected::GRADIENTS;
+use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
@@ -90,20 +91,26 @@ pub fn by_name(name: &str) -> Option<&'static Algorithm> {
 /// What `algorithm` stores under `plan` before its results are done, read off its traffic: its scores, or an output that
 /// is read back and was rounded.
 pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
-    let form = algorithm.closed_form(plan);
-    let output = algorithm.result(Part::Output).and_then(Tensor::known);
-    let is_rounded = |output: Tensor| {
-        let format = algorithm.of_tensor(output).and_then(|of| language::format_in_hbm(of, plan.precision));
-        format.is_some_and(Format::is_narrow) && form.read.get(output) > 0
-    };
-    let output_every = output.is_some_and(is_rounded).then_some(plan.bc);
-    Stored { scores: algorithm.stores_scores(&form), output_every }
+    let output = algorithm.result(Part::Output);
+    let output_every = output.is_some_and(|output| is_rounded_between(algorithm, plan, output)).then_some(plan.bc);
+    let scores = algorithm.stores_scores(&algorithm.closed_form(plan));
+    Stored { scores, output_every, d_q_every: None }
 }
 
-/// The same of the forward pass that comes before `backward`.
-pub fn stored_before(backward: &Algorithm, plan: &Plan) -> Stored {
+/// What is rounded on the way to the gradients of `backward`: by the forward pass before it, and dQ where the pass adds to
+/// it in HBM.
+pub fn stored_for_gradients(backward: &Algorithm, plan: &Plan) -> Stored {
     let forward = backward.text().after.as_deref().and_then(by_name);
-    forward.map_or(Stored::default(), |forward| stored(forward, plan))
+    let [d_q, ..] = GRADIENTS;
+    let d_q_every = is_rounded_between(backward, plan, d_q).then_some(plan.bc);
+    Stored { d_q_every, ..forward.map_or(Stored::default(), |forward| stored(forward, plan)) }
+}
+
+/// A tensor that is read back from HBM, where it is kept in a narrow format.
+fn is_rounded_between(algorithm: &Algorithm, plan: &Plan, name: &str) -> bool {
+    let Some(tensor) = Tensor::known(name) else { return false };
+    let format = algorithm.of_tensor(tensor).and_then(|of| language::format_in_hbm(of, plan.precision));
+    format.is_some_and(Format::is_narrow) && algorithm.closed_form(plan).read.get(tensor) > 0
 }
 
 /// A grid of programs (thread blocks).
