@@ -265,21 +265,23 @@ fn line(
     let frame = egui::Frame::new().fill(fill).inner_margin(egui::Margin::symmetric(12, 4));
     let shown = egui::Panel::top(id).frame(frame).show_separator_line(false).resizable(false).show(ui, |ui| {
         let mut asked = None;
-        // The buttons first: the text has what is left.
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
-                asked = Some(LineAsked::Close);
-            }
-            if mends.is_some_and(|mends| ui.button(mends).clicked()) {
-                asked = Some(LineAsked::Mend);
-            }
-            let room = ui.available_width();
-            let (rect, response) = ui.allocate_exact_size(egui::vec2(room.max(0.0), 24.0), egui::Sense::hover());
-            let text = printable(text);
-            let (shown, ink) = (format!("{mark}{text}"), Palette::of(ui).ink);
-            fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &shown, theme::text(theme::BODY), ink);
-            draw::describe(&response, id, &text);
-            response.on_hover_text(text);
+        ui.horizontal(|ui| {
+            // The buttons first: the text has what is left.
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
+                    asked = Some(LineAsked::Close);
+                }
+                if mends.is_some_and(|mends| ui.button(mends).clicked()) {
+                    asked = Some(LineAsked::Mend);
+                }
+                let size = egui::vec2(ui.available_width().max(0.0), 24.0);
+                let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+                let text = printable(text);
+                let (shown, ink) = (format!("{mark}{text}"), Palette::of(ui).ink);
+                fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &shown, theme::text(theme::BODY), ink);
+                draw::describe(&response, id, &text);
+                response.on_hover_text(text);
+            });
         });
         asked
     });
