@@ -91,6 +91,7 @@ fn question(order: Order, spec: &RunSpec, algorithm: Algorithm, shape: Shape) ->
     let setting = spec.on_shape(&algorithm, &shape, &Mask::default(), 0);
     let lines = algorithm.text().lines.len() * setting.splits;
     refuse_too_large(algorithm.name(), &setting.plan, lines as u128 * (shape.heads * shape.batch) as u128)?;
+    let algorithm = algorithm.for_heads(setting.heads).clone();
     Ok(GridQuestion { algorithm, shape: spec.shape_of(&shape), setting, chip: spec.hardware(), order })
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::attention::{Pages, Shape};
+use crate::attention::{BiasOf, Pages, Shape};
 use crate::schedule::language::{self, Axis, KernelWork, Role, SCALE_BYTES, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
@@ -120,9 +120,14 @@ impl ModelledGrid {
 }
 
 impl GridQuestion {
+    /// The text that runs for the heads of the setting.
+    fn runs(&self) -> &Algorithm {
+        self.algorithm.for_heads(self.setting.heads)
+    }
+
     /// The programs of a kernel for one head, each by its place, in the order of the grid.
     pub fn places(&self, kernel: usize) -> Vec<Place> {
-        let text = self.algorithm.text();
+        let text = self.runs().text();
         let ready = language::Ready::new(text, &self.setting);
         let walker = language::Walker { algorithm: text, setting: &self.setting, ready: &ready };
         let mut places = Vec::new();
@@ -136,7 +141,7 @@ impl GridQuestion {
     /// `None` where no rate of products is known in this format, and where a grid has too many blocks to be listed.
     pub fn answer(&self) -> Option<Modelled> {
         let roofs = Roofs::of(&self.chip, self.setting.plan.precision)?;
-        let text = self.algorithm.text();
+        let text = self.runs().text();
         let works = language::programs(text, &self.setting)?;
         let schedules = self.schedules();
         let total = |of: fn(&Work) -> f64| -> f64 {
@@ -160,7 +165,7 @@ impl GridQuestion {
     }
 
     fn per_sm(&self, kernel: &KernelWork) -> BlocksPerSm {
-        match self.algorithm.is_budgeted() {
+        match self.runs().is_budgeted() {
             true => BlocksPerSm::of(kernel.on_chip, &self.chip),
             // An ideal product keeps on chip what it needs.
             false => BlocksPerSm { count: 1, limit: Limit::Blocks },
@@ -251,7 +256,7 @@ impl GridQuestion {
             let copies = kernel.heads as f64 * schedules;
             let sms = self.chip.sms as f64;
             // The products of an ideal text may be cut in any way.
-            let is_cut = self.algorithm.is_budgeted();
+            let is_cut = self.runs().is_budgeted();
             let at_work = if is_cut { sms.min(kernel.programs.len() as f64 * copies) } else { sms };
             for (of, rate, lane) in [
                 ((|of| of.matmul as f64) as fn(&Work) -> f64, roofs.matmul_per_s, 1),
@@ -271,11 +276,11 @@ impl GridQuestion {
     /// sees, queries that see no key, and arrays of pairs, of which a mask may leave anything. Keys and values belong to a
     /// key head.
     fn least_bytes(&self) -> f64 {
-        let (text, plan) = (self.algorithm.text(), &self.setting.plan);
+        let (text, plan) = (self.runs().text(), &self.setting.plan);
         let seen_keys = plan.band.keys_of_rows(0..plan.n_q).len();
         let seeing_rows = plan.band.rows_of_keys(0..plan.n_k).len();
         let of_tensor = |(id, tensor): (usize, &language::Tensor)| {
-            let (rows, cols) = self.algorithm.size_of(self.algorithm.tensor(id), plan)?;
+            let (rows, cols) = self.runs().size_of(self.runs().tensor(id), plan)?;
             let is_given_or_left = matches!(tensor.role, Role::In | Role::Out);
             let rows = match (tensor.role, tensor.axes().has(Axis::I), tensor.axes().has(Axis::J)) {
                 (Role::In, true, true) => 0,
@@ -304,7 +309,7 @@ impl GridQuestion {
         if slots == 0 || work.programs.is_empty() {
             return Cache::default();
         }
-        let text = self.algorithm.text();
+        let text = self.runs().text();
         let ready = language::Ready::new(text, &self.setting);
         let walker = language::Walker { algorithm: text, setting: &self.setting, ready: &ready };
         let places = self.places(kernel);
@@ -345,7 +350,7 @@ impl GridQuestion {
         places: &[Place],
         most: usize,
     ) -> Vec<Touch> {
-        let (text, plan) = (self.algorithm.text(), &self.setting.plan);
+        let (text, plan) = (self.runs().text(), &self.setting.plan);
         let (copy, at) = (block / places.len(), block % places.len());
         let keep = self.setting.of_run(Test::KeepGiven);
         let mut touches = Vec::new();
@@ -356,14 +361,20 @@ impl GridQuestion {
             let cost = Cost::of(text, line, plan, keep, step.held);
             let counts = self.setting.counts(step.place);
             let (read, written) = (cost.hbm_read.at(counts), cost.hbm_write.at(counts));
-            // Of a group, the key head; else the query head.
-            let query_head = if text.kernels[kernel].is_of_group { copy * self.setting.heads } else { copy };
-            let is_of_key_head = tensor.is_of_keys() || tensor.is_of_group;
-            let head = if is_of_key_head { query_head / self.shape.group() } else { query_head };
-            let at = tensor.axes().iter().filter_map(|axis| step.place.at(axis).map(|index| (axis, index)));
+            // Of a group, its first query head, or that of its loop over them; else the query head.
+            let of_group = copy * self.setting.heads + step.place.h().unwrap_or(0);
+            let query_head = if text.kernels[kernel].is_of_group { of_group } else { copy };
+            let head = if tensor.is_of_group { query_head / self.shape.group() } else { query_head };
+            let axes = tensor.axes().iter().filter(|axis| *axis != Axis::H);
+            let at = axes.filter_map(|axis| step.place.at(axis).map(|index| (axis, index)));
             let block = at.fold(Place::default(), |place, (axis, index)| place.with(axis, index));
             let bytes = (read + written) * language::element_bytes(&tensor.name, tensor.kind, plan.precision);
             touches.push(Touch { block: (id, head, block), bytes, is_load: read > 0 });
+            let of_mask = BiasOf::BOOLEAN_BYTES * cost.mask_read.at(counts);
+            if of_mask > 0 {
+                let block = (2 * text.tensors.len() + 1, head, block);
+                touches.push(Touch { block, bytes: of_mask, is_load: true });
+            }
             if cost.lookups * counts.entries > 0 {
                 // All heads of a batch entry read the same row of the table.
                 let batch = query_head / self.shape.heads;

@@ -35,6 +35,7 @@ fn walked(name: &str, setting: &Setting) -> Vec<Vec<Work>> {
         let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
         let work = &mut programs[at];
         let read = bytes * cost.hbm_read.at(counts) + 4 * (cost.lookups * counts.entries + cost.scales * counts.one);
+        let read = read + cost.mask_read.at(counts);
         work.loaded += if step.free { 0 } else { read } as f64;
         work.stored += (bytes * cost.hbm_write.at(counts)) as f64;
         work.matmul += cost.matmul.at(counts);
@@ -70,7 +71,8 @@ fn agree(name: &str, setting: &Setting) {
     let tally = closed_form(&algorithm, setting);
     let of_line = |(line, total): (&tilescope::schedule::language::Line, &tilescope::schedule::language::Totals)| {
         let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
-        (bytes * (total.hbm_read + total.hbm_write) + 4 * (total.table_read + total.scales_read)) as f64
+        let beside = 4 * (total.table_read + total.scales_read) + total.mask_read;
+        (bytes * (total.hbm_read + total.hbm_write) + beside) as f64
     };
     let total: f64 = algorithm.lines.iter().zip(&tally.lines).map(of_line).sum();
     assert!((bytes - total).abs() <= 1e-9 * total, "{name}: {bytes} and {total}, {setting:?}");

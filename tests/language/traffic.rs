@@ -1,7 +1,7 @@
 //! What texts move: counted step by step, in closed form, and by the published formulas, which are written out here.
 
 use proptest::prelude::*;
-use tilescope::attention::{Mask, Precision, Shape, TileClass};
+use tilescope::attention::{BiasOf, Mask, Precision, Shape, TileClass};
 use tilescope::schedule::language::{Algorithm, Setting, TEXTS, Tally, closed_form, counted, visits};
 use tilescope::schedule::{Plan, Tiling};
 
@@ -213,16 +213,23 @@ proptest! {
         }
     }
 
-    /// A bias and a keep mask are read once for each pair of the tiles that are computed.
+    /// A bias, or the mask of booleans in its place or beside it, and a keep mask are read once for each pair of the tiles that
+    /// are computed.
     #[test]
     fn modifiers_cost_what_they_are(plan in any_plans()) {
         use tilescope::schedule::DropoutCost;
         let setting = Setting::new(Plan { bias: true, dropout: DropoutCost::Materialised, ..plan });
         let sums = Sums::of(&setting);
+        let [numbers, booleans] = match setting.plan.bias_of {
+            BiasOf::Numbers => [sums.a, 0],
+            BiasOf::Booleans => [0, sums.a],
+            BiasOf::Both => [sums.a; 2],
+        };
         for name in ["flash1", "flash2", "split-kv", "flash2-backward"] {
             let algorithm = text(name);
             let tally = closed_form(&algorithm, &setting);
-            prop_assert_eq!(tally.of_name(&algorithm, "bias"), (sums.a, 0), "{}", name);
+            prop_assert_eq!(tally.of_name(&algorithm, "bias"), (numbers, 0), "{}", name);
+            prop_assert_eq!(tally.total().mask_read, booleans, "{}", name);
             prop_assert_eq!(tally.of_name(&algorithm, "keep"), (sums.a, 0), "{}", name);
         }
     }

@@ -278,9 +278,6 @@ fn what_is_wrong_is_one_line() {
     assert!(run("none.tile").starts_with("tilescope: none.tile: there is no such file"));
     let gpu = ["run", "random:8,8,4", "--algorithm", "flash2.tile", "--backend", "cuda", "--output", "out.npz"];
     assert!(refused(folder.path(), &gpu, 2).contains("has no kernel of its own"));
-    let dropout =
-        ["run", "random:8,8,4", "--algorithm", "standard-backward.tile", "--dropout", "0.1", "--output", "out.npz"];
-    assert!(refused(folder.path(), &dropout, 2).contains("standard leaves P after dropout"));
     assert!(!folder.path().join("out.npz").exists(), "no output is touched");
     let traffic = ["traffic", "--n-q", "8", "--n-k", "8", "--d", "4", "--algorithm", "typo.tile"];
     assert!(refused(folder.path(), &traffic, 2).starts_with("tilescope: typo.tile:"));

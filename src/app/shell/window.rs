@@ -215,7 +215,7 @@ impl App {
             top_bar::show(ui, &self.document, &self.view.counts, messages);
         });
         if let Some(text) = self.document.notice() {
-            top_bar::notice(ui, &words::say(ui.ctx(), text), messages);
+            top_bar::notice(ui, &words::say(ui.ctx(), text), &self.document, messages);
         }
         if let Some(text) = self.document.understood() {
             top_bar::understood(ui, &words::say(ui.ctx(), text), messages);

@@ -17,6 +17,7 @@ mod lexer;
 mod nearest;
 mod parser;
 mod programs;
+pub mod reduce_heads;
 mod sections;
 mod setting;
 mod shape;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
-use crate::attention::{Pages, Runs, TileClass};
+use crate::attention::{BiasOf, Pages, Runs, TileClass};
 use crate::schedule::{OnChip, Place};
 
 use super::closed::{Kind, closed_form, kinds_of_tiles};
@@ -172,7 +172,8 @@ impl<'a> Summary<'a> {
             };
             let once = line.statements.iter().any(|of| matches!(of.action, Action::Load { once: true, .. }));
             let element_bytes = line.tensor().map_or(0.0, bytes);
-            let beside = Pages::ENTRY_BYTES * total.table_read + SCALE_BYTES * total.scales_read;
+            let mask = BiasOf::BOOLEAN_BYTES * total.mask_read;
+            let beside = Pages::ENTRY_BYTES * total.table_read + SCALE_BYTES * total.scales_read + mask;
             let read = element_bytes * total.hbm_read as f64 + beside as f64;
             OfLine { costs: Kind::ALL.map(cost), element_bytes, once: once.then(|| read / total.steps.max(1) as f64) }
         };

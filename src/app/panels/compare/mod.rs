@@ -15,6 +15,7 @@ use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::compare::CompareMessage;
 use crate::app::message::{Message, commands};
+use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::compare::why::RunTold;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::{far, grid};
@@ -205,7 +206,7 @@ pub fn show(
             (None, _) => coming(ui, compare),
         }
     });
-    if let Some(b) = &b {
+    if let Some(b) = b.as_ref().filter(|_| !look.question.hides.bytes) {
         column(ui, lower, &mut |ui| sentence(ui, &a, b));
     }
 }
@@ -498,6 +499,11 @@ const RESCALES: &str = "How often a row's maximum rose, so that its sum and outp
 /// HBM bytes so far and in all, to the scale that both sides share.
 fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let palette = Palette::of(ui);
+    if side.look.question.hides.bytes {
+        let (hidden, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
+        fit_text(ui.painter(), rect, Align2::LEFT_CENTER, hidden, font, palette.faint_ink);
+        return;
+    }
     let (now, total) = (side.look.snapshot.totals.traffic.hbm_bytes(), side.total_bytes());
     let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
     let painter = ui.painter();

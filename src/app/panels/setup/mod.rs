@@ -171,7 +171,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         run.choose_mask(chosen, input);
         // A prefix is exact only as long as no token sees a later one.
         let is_exact = run.has_exact_prefix(&input.problem);
-        run.prefix.take_if(|_| !is_exact);
+        run.prefix = run.prefix.filter(|_| is_exact).or(Some(0));
     }
     let said = said::scores(&ctx, &settings, &opened);
     SCORES.show(ui, folds, &said, |ui| scores::show(ui, &mut settings.run, input));
