@@ -250,7 +250,6 @@ fn on_cpu(cases: &[Subject], algorithms: &[Algorithm]) -> Result<Vec<Row>, Failu
                 Err(fault @ (Fault::NotGiven { .. } | Fault::NoForward { .. })) => {
                     return Err(text::of_fault(&candidate.algorithm, candidate.algorithm.name(), &fault));
                 }
-                Err(fault @ Fault::DroppedWeights { .. }) => candidate.skipped(case, fault.to_string()),
                 Err(fault) => candidate.failed(case, fault.to_string()),
             });
         }
@@ -357,8 +356,9 @@ impl Candidate {
         let setting = |batch| Setting { splits, heads, ..Setting::new(self.plan(case, batch)) };
         let settings: Vec<Setting> = (0..problem.shape.batch).map(setting).collect();
         let (mut compared, mut first, mut unjudged) = (Vec::new(), None, None);
+        let algorithm = self.algorithm.for_heads(heads);
         each_group::<T>(
-            &self.algorithm,
+            algorithm,
             &settings,
             problem,
             d_o.as_deref(),
@@ -377,10 +377,10 @@ impl Candidate {
         let row = self.closest(case, compared);
         Ok(match first {
             Some((batch, head, first)) if row.status == Status::Failed => {
-                let (number, cause) = (first.number.sentence(), first.cause(&self.algorithm));
+                let (number, cause) = (first.number.sentence(), first.cause(algorithm));
                 let reason = row.reason.as_deref().unwrap_or_default();
                 let reason = Some(format!("{reason}; the first wrong number, of batch {batch}: {number}; {cause}"));
-                let first = FirstNumber::of(&first, (batch, head), problem, &self.algorithm);
+                let first = FirstNumber::of(&first, (batch, head), problem, algorithm);
                 Row { reason, first_wrong: Some(first), ..row }
             }
             _ => row,

@@ -37,7 +37,8 @@ pub fn compare(
     let heads = problem.shape.heads;
     let mut worst = Closest { tensor: Part::Max.symbol(), error: 0.0, bound: 1.0 };
     for (at, recorded) in taps.heads.iter().enumerate() {
-        let plan = Plan::of_problem(&rounded, at / heads, Tiling { br: taps.br, bc: taps.bc }, Precision::F32);
+        let (of, tiling) = ((at / heads, at % heads..at % heads + 1), Tiling { br: taps.br, bc: taps.bc });
+        let plan = Plan::of_heads(&rounded, of, tiling, Precision::F32);
         let bounds = bounds(&rounded, (at / heads, at % heads), precision, &plan);
         let schedule = Schedule::new(algorithm, plan);
         let run = Run::new(schedule, &rounded, at / heads, at % heads, |_| true)

@@ -146,7 +146,8 @@ fn nan_after(scene: &FinishedRun, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<
         return rows.iter().map(of_row).collect();
     }
     let settings = &scene.settings;
-    let plan = Plan::of_problem(&scene.input.problem, settings.run.batch(), tiling, settings.run.precision());
+    let (batch, head) = (settings.run.batch(), settings.run.head());
+    let plan = Plan::of_heads(&scene.input.problem, (batch, head..head + 1), tiling, settings.run.precision());
     let m = scene.run.output().map_or(&[][..], |output| &output.m).iter().enumerate();
     m.map(
         |(row, m)| {
