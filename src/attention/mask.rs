@@ -90,19 +90,7 @@ impl fmt::Display for Window {
     }
 }
 
-impl TryFrom<String> for Window {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<Window> for String {
-    fn from(window: Window) -> Self {
-        window.to_string()
-    }
-}
+crate::sentence::stands_as_text!(Window);
 
 /// Where the diagonal of a causal or window mask ends, where a sequence has fewer keys than the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -281,13 +269,27 @@ impl Mask {
         self
     }
 
+    /// It with no key from `end` on, and every diagonal where it was.
+    pub fn until_key(&self, shape: &Shape, end: usize) -> Self {
+        let lengths = self.key_lengths.clone().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
+        let own_q =
+            |batch: usize| self.sequences.as_ref().and_then(|all| all.get(batch)).map_or(shape.n_q, |own| own[0]);
+        // Where lengths move the diagonal, each sequence has one that they do not.
+        let sequences = match self.diagonal {
+            Diagonal::Lengths => Some(lengths.iter().enumerate().map(|(batch, &keys)| [own_q(batch), keys]).collect()),
+            Diagonal::Whole => self.sequences.clone(),
+        };
+        let key_lengths = Some(lengths.into_iter().map(|length| length.min(end)).collect());
+        Self { key_lengths, diagonal: Diagonal::Whole, sequences, ..self.clone() }
+    }
+
     /// Where it is causal, its first `tokens` see what they would see without those after them.
     pub fn is_cut_at(&self, tokens: usize) -> bool {
         let moves = self.diagonal == Diagonal::Lengths && self.key_lengths.is_some();
         self.prefix_keys <= tokens && !moves && self.sequences.is_none() && self.varlen.is_none()
     }
 
-    /// What of it no kernel knows that has a band and key lengths alone, by its name.
+    /// What of it no kernel knows that has a band, key lengths and diagonals of sequences alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
         let holds = [
             ("sequences in one schedule", self.varlen.is_some()),
@@ -296,15 +298,10 @@ impl Mask {
             ("prefix keys", self.prefix_keys > 0),
             ("sink keys", self.sink_keys > 0),
             ("left padding", self.left_padding.iter().flatten().any(|&keys| keys > 0)),
-            (OWN_DIAGONALS, self.diagonal == Diagonal::Lengths && self.key_lengths.is_some()),
-            (OWN_DIAGONALS, self.sequences.is_some() && self.has_diagonal() && self.align == Align::BottomRight),
         ];
         holds.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
     }
 }
-
-/// What a kernel with one diagonal for all batch entries lacks.
-pub const OWN_DIAGONALS: &str = "a diagonal of each sequence";
 
 /// Where each of these lengths ends, one after the other.
 fn ends(lengths: &[usize]) -> Arc<[usize]> {

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, Array4, Axis, s};
 use super::band::Band;
 use super::dropout::Dropout;
 use super::format::Format;
-use super::mask::{Mask, OWN_DIAGONALS};
+use super::mask::Mask;
 use super::not_finite::OddValues;
 use super::pages::Pages;
 use super::pairs::BiasOf;
@@ -202,12 +202,11 @@ impl Problem {
         Some(self.of_rows(head, |head| T::narrow(sinks[head])))
     }
 
-    /// What of its mask or its ALiBi no kernel knows that has a band and key lengths alone, by its name.
+    /// What of its mask or its ALiBi no kernel knows that has a band, key lengths and diagonals of sequences alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
-        let has_own = self.mask.sequences.is_some() && self.alibi_slopes.is_some();
         let is_packed = self.heads_as_rows() > 1 && (self.alibi_slopes.is_some() || self.dropout.is_some());
         let of_heads = is_packed.then_some("ALiBi or dropout of query heads as rows of a block");
-        self.mask.beyond_band().or(has_own.then_some(OWN_DIAGONALS)).or(of_heads)
+        self.mask.beyond_band().or(of_heads)
     }
 
     /// A bias of -inf hides key `j` from query `i` of (batch, head), as a mask does.

@@ -299,7 +299,7 @@ fn of_backward(export: &Export<'_>, results: &[Results]) -> Result<Vec<Compared>
     let d_o = |head| export.d_o.map_or(ones.view(), |d_o| d_o.index_axis_move(Axis(0), head));
     let d_o: Vec<ArrayView2<'_, f64>> = heads.clone().map(d_o).collect();
     let plan = schedule.plan();
-    let stored = algorithm::stored_before(&schedule.algorithm, plan);
+    let stored = algorithm::stored_for_gradients(&schedule.algorithm, plan);
     let (of_queries, of_keys) =
         expected::backward(export.problem, (export.batch, heads), &d_o, plan.precision, stored)?;
     // What is of keys is the sum of the group.

@@ -1,6 +1,7 @@
 //! Random plans and problems, and a machine that only ever steps forwards.
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod dropout;
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
@@ -269,7 +270,9 @@ pub fn stepped(run: &Run, problem: &Problem, cursor: u64) -> View {
 
 fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
     let schedule = &run.schedule;
-    let given = [inputs::<T>(schedule, problem, None, run.batch, run.head).expect("the run had them")];
+    let first = run.head - schedule.setting.picked(run.head);
+    let of = |head: usize| inputs::<T>(schedule, problem, None, run.batch, head).expect("the run had them");
+    let given: Vec<Given<T>> = (first..first + schedule.setting.heads).map(of).collect();
     let program = Program::new(&schedule.algorithm);
     let mut machine = Machine::new(&program, &schedule.setting, &given).expect("the run had one");
     let (mut steps, mut done) = (Vec::new(), 0);

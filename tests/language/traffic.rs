@@ -98,7 +98,7 @@ fn formula(name: &str, sums: &Sums) -> Vec<(&'static str, u64, u64)> {
             ("l", a_r, a_r + n_q),
             ("m", a_r, a_r + n_q),
         ],
-        "flash2" | "flash2-lazy" => {
+        "flash2" | "flash2-lazy" | "flash2-lanes" => {
             vec![("Q", n_q * d, 0), ("K", a_c * d, 0), ("V", a_c * d_v, 0), ("O", 0, n_q * d_v), ("L", 0, n_q)]
         }
         "split-kv" => vec![
@@ -167,7 +167,7 @@ fn matmul(name: &str, sums: &Sums) -> u64 {
     let &Sums { d, d_v, pairs, a, .. } = sums;
     match name {
         "standard" => 2 * pairs * (d + d_v),
-        "flash1" | "flash2" | "flash2-lazy" | "split-kv" => 2 * a * (d + d_v),
+        "flash1" | "flash2" | "flash2-lazy" | "flash2-lanes" | "split-kv" => 2 * a * (d + d_v),
         // S, dV, dP, dQ, dK.
         "flash1-backward" | "flash2-backward" => 2 * a * (3 * d + 2 * d_v),
         "two-kernel-backward" => 2 * a * (4 * d + 3 * d_v),

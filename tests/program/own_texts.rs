@@ -371,9 +371,15 @@ fn a_new_text_has_every_command() {
 fn every_text_of_the_program_leaves_a_trace() {
     let folder = folder();
     let folder = folder.path();
-    for name in
-        ["flash2-lazy", "split-kv", "standard-backward", "flash1-backward", "flash2-backward", "two-kernel-backward"]
-    {
+    for name in [
+        "flash2-lazy",
+        "flash2-lanes",
+        "split-kv",
+        "standard-backward",
+        "flash1-backward",
+        "flash2-backward",
+        "two-kernel-backward",
+    ] {
         for precision in ["f64", "bf16"] {
             let splits: &[&str] = if name == "split-kv" { &["--splits", "3"] } else { &[] };
             let input = ["trace", "random:13,17,4", "--br", "5", "--bc", "4", "--precision", precision, "--causal"];

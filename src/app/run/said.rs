@@ -43,7 +43,8 @@ fn torn(schedule: &Schedule, step: &Step, snapshot: &Snapshot, deed: Sentence) -
 }
 
 /// The kernels that the window has words for.
-const KERNELS: [&str; 8] = ["attention", "scores", "softmax", "output", "splits", "combine", "preprocess", "gradients"];
+const KERNELS: [&str; 9] =
+    ["attention", "scores", "softmax", "output", "splits", "combine", "preprocess", "gradients", "reduce-heads"];
 
 /// A kernel by its name in the text.
 fn kernel_name(name: &str) -> Sentence {

@@ -305,7 +305,7 @@ impl Check {
         let group = scene.group();
         let d_o = group.gradients_of_output();
         let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
-        let stored = algorithm::stored_before(algorithm, plan);
+        let stored = algorithm::stored_for_gradients(algorithm, plan);
         let at = (group.batch, group.heads.clone());
         let (mut of_queries, of_keys) = expected::backward(group.problem, at, &d_o, plan.precision, stored)?;
         let of_head = of_queries.swap_remove(scene.picked());

@@ -55,7 +55,7 @@ impl Names<'_> {
         let splits = arguments.named_index("splits")?;
         let setting = stage.setting(&algorithm, self.plan(arguments)?);
         let splits = splits.filter(|_| algorithm.has_splits()).unwrap_or(setting.splits).max(1);
-        Ok((algorithm, Setting { splits, ..setting }))
+        Ok((algorithm.for_heads(setting.heads).clone(), Setting { splits, ..setting }))
     }
 
     fn traffic(&self, arguments: &mut Arguments) -> Result<Traffic, Sentence> {
