@@ -1,5 +1,7 @@
 //! What an algorithm is: a text that was read, with its name. Everything here is derived from its lines.
 
+mod of_group;
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -9,6 +11,7 @@ use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
+use super::language::reduce_heads::{ReducedHeads, reduced};
 use super::language::{
     self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, Statement, TEXTS, Tally,
     Test, VARIANTS, Walker,
@@ -18,6 +21,7 @@ use super::plan::Plan;
 use super::step::{Beat, Lane, OnChip};
 use super::tensor::Tensor;
 use super::traffic::{HbmTensor, PerTensor, Traffic};
+use of_group::Written;
 
 /// A tiled algorithm: a text of the tile language, under a name. Copies share the text.
 #[derive(Clone)]
@@ -27,6 +31,10 @@ pub struct Algorithm(Arc<Read>);
 struct Read {
     name: String,
     text: language::Algorithm,
+    /// It for several query heads that share keys, where it sums nothing of keys over them itself.
+    of_group: Option<Algorithm>,
+    /// Of what was made of a text for such heads: what was written.
+    written: Option<Written>,
     lines: Vec<LineFacts>,
     /// In the order of the text's own.
     tensors: Vec<Tensor>,
@@ -123,7 +131,7 @@ pub enum BlockRule {
 
 impl PartialEq for Algorithm {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.text().text == other.text().text)
+        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.written() == other.written())
     }
 }
 
@@ -135,10 +143,8 @@ impl fmt::Debug for Algorithm {
     }
 }
 
-impl Algorithm {
-    /// Reads a text under a name. Errors with all that is wrong with it.
-    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let text = language::read(text)?;
+impl Read {
+    fn new(name: &str, text: language::Algorithm) -> Result<Self, Vec<Diagnostic>> {
         let named = text.tensors.iter().map(|tensor| Tensor::named(&tensor.name)).collect::<Option<Vec<_>>>();
         let Some(tensors) = named else {
             let what = "a tensor of this text has too long a name, or too many names of tensors were read before";
@@ -150,7 +156,25 @@ impl Algorithm {
             |(n, line): (usize, &Line)| LineFacts::of(line, &tensors, parts.kernel(line.kernel), parts.change(n));
         let lines = text.lines.iter().enumerate().map(facts).collect();
         let whole_rows = (0..text.kernels.len()).map(|kernel| language::whole_rows(&text, kernel)).collect();
-        Ok(Self(Arc::new(Read { name: name.to_owned(), text, lines, tensors, whole_rows, parts })))
+        let name = name.to_owned();
+        Ok(Self { name, text, of_group: None, written: None, lines, tensors, whole_rows, parts })
+    }
+
+    fn operation(&self, line: usize) -> String {
+        let label = &self.text.lines[line].label;
+        self.lines[line].tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+    }
+}
+
+impl Algorithm {
+    /// Reads a text under a name. Errors with all that is wrong with it.
+    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let own = Read::new(name, language::read(text)?)?;
+        let Some(sums) = reduced(&own.text) else { return Ok(Self(Arc::new(own))) };
+        let ReducedHeads { algorithm, inserted } = sums?;
+        let written = Some(Written::of(&own, inserted));
+        let of_group = Some(Self(Arc::new(Read { written, ..Read::new(name, algorithm)? })));
+        Ok(Self(Arc::new(Read { of_group, ..own })))
     }
 
     /// The name on the command line and in traces.
@@ -283,14 +307,6 @@ impl Algorithm {
         scores.is_some_and(|scores| total.write.get(scores) > 0)
     }
 
-    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
-    /// by a loop over them or since each makes a part of it; else one.
-    pub fn heads(&self, shape: &Shape) -> usize {
-        let is_of_group = self.text().kernels.iter().any(|kernel| kernel.is_of_group);
-        let makes_of_keys = |tensor: &language::Tensor| tensor.role == Role::Out && tensor.is_of_keys();
-        if is_of_group || self.text().tensors.iter().any(makes_of_keys) { shape.group() } else { 1 }
-    }
-
     /// What comes after a forward pass, whose results it reads.
     pub fn is_backward(&self) -> bool {
         self.text().after.is_some()
@@ -317,8 +333,7 @@ impl Algorithm {
 
     /// The operation of a line with the tensor that it moves, as lessons and traces have it: `load Q`.
     pub fn operation(&self, line: usize) -> String {
-        let label = &self.line(line).label;
-        self.facts(line).tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+        self.0.operation(line)
     }
 
     /// The statements of a line as the text has them.
@@ -439,9 +454,10 @@ impl Algorithm {
         self.closed_form_of(&Setting::new(plan.clone()))
     }
 
-    /// The same for any setting.
+    /// The same of what runs in any setting.
     pub fn closed_form_of(&self, setting: &Setting) -> Traffic {
-        self.traffic(&language::closed_form(self.text(), setting), &setting.plan)
+        let of = self.for_heads(setting.heads);
+        of.traffic(&language::closed_form(of.text(), setting), &setting.plan)
     }
 
     /// Steps in all, in O(t_r + t_c), visiting no tile.
@@ -449,9 +465,9 @@ impl Algorithm {
         language::closed_form(self.text(), &Setting::new(plan.clone())).total().steps
     }
 
-    /// The same for any setting.
+    /// The same of what runs in any setting.
     pub fn steps_of(&self, setting: &Setting) -> u64 {
-        language::closed_form(self.text(), setting).total().steps
+        language::closed_form(self.for_heads(setting.heads).text(), setting).total().steps
     }
 
     fn traffic(&self, tally: &Tally, plan: &Plan) -> Traffic {
@@ -464,6 +480,7 @@ impl Algorithm {
         }
         read.add(HbmTensor::BLOCK_TABLE, total.table_read);
         read.add(HbmTensor::SCALES, total.scales_read);
+        read.add(HbmTensor::MASK, total.mask_read);
         Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
     }
 
@@ -518,6 +535,7 @@ fn beat(line: &Line, lane: Lane, change: Option<Change>, divides_weights: bool) 
         "scores" | "mask" => Beat::Score,
         "row-max" | "tile-max" | "exponentiate" | "row-sum" | "dropout" | "recompute" => Beat::Softmax,
         "rescale" | "merge-stats" => Beat::Rescale,
+        "add-heads" => Beat::Accumulate,
         "normalise" | "divide-rows" | "combine" => Beat::Store,
         _ => match (change, lane) {
             (Some(Change::Rescales), _) => Beat::Rescale,

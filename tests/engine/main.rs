@@ -24,6 +24,7 @@ mod packed;
 mod paged;
 mod precision;
 mod prose;
+mod reduce_heads;
 mod schedules;
 mod sinks;
 mod trace_follows;

@@ -16,7 +16,7 @@ use super::common::skips;
 use super::outcome::{Outcome, carry_out};
 use super::text;
 
-const FORWARD: [&str; 5] = ["standard", "flash1", "flash2", "flash2-lazy", "split-kv"];
+const FORWARD: [&str; 6] = ["standard", "flash1", "flash2", "flash2-lazy", "flash2-lanes", "split-kv"];
 const BACKWARD: [&str; 4] = ["standard-backward", "flash1-backward", "flash2-backward", "two-kernel-backward"];
 const TILINGS: [Tiling; 3] = [Tiling { br: 16, bc: 16 }, Tiling { br: 5, bc: 7 }, Tiling { br: 64, bc: 33 }];
 

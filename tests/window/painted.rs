@@ -39,7 +39,7 @@ pub struct Painted {
     pub text: String,
     pub lines: Vec<Rect>,
     pub clip: Rect,
-    is_cut: bool,
+    pub is_cut: bool,
     size: f32,
     /// A sign of a formula, or an index.
     is_set: bool,
@@ -56,7 +56,7 @@ impl Painted {
     }
 }
 
-fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
+pub fn texts(shape: &Shape, clip: Rect, found: &mut Vec<Painted>) {
     match shape {
         Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts(shape, clip, found)),
         // Words above their keys are slanted.

@@ -12,4 +12,5 @@ pub mod motion;
 pub mod prose;
 pub mod texture;
 pub mod theme;
+pub mod whole;
 pub mod zoom;

@@ -14,6 +14,8 @@ pub enum LessonMessage {
     GiveUp,
     /// The scene of the beat, as it was.
     Restore,
+    /// The picture of the beat, with what was changed in it, after a look at something else.
+    Return,
     /// Another scene, made with the open controls.
     Try(Box<Scene>),
     /// A change that finds what is to be found.

@@ -36,6 +36,9 @@ pub static PANEL: Panel = Panel {
     },
 };
 
+/// In place of what a lesson asks for.
+const HIDDEN: &str = "The lines are yours to find.";
+
 /// Where the code begins, right of the numbers.
 const CODE: f32 = 32.0;
 const PADDING: f32 = 6.0;
@@ -91,6 +94,12 @@ impl CodeView {
     ) {
         let palette = Palette::of(ui);
         let algorithm = &look.scene.schedule().algorithm;
+        // The lines are what such a question asks for: their order, the formula of a factor, the rule of a row.
+        let hides = look.question.hides;
+        if hides.steps || hides.factor || hides.rule {
+            ui.label(tr(ui.ctx(), HIDDEN));
+            return;
+        }
         let lit = look.snapshot.view.step.map(|step| algorithm.line(step.line).span.line);
         ui.label(draw::label(tr(ui.ctx(), algorithm.title())));
         ui.horizontal_wrapped(|ui| {

@@ -90,7 +90,9 @@ impl OpenPanel {
             let screen = ui.ctx().content_rect().size();
             ui.set_width(480.0_f32.min(screen.x - 40.0).max(80.0));
             ui.heading(tr(ui.ctx(), "Open my tensors"));
-            egui::ScrollArea::vertical().max_height((screen.y - 140.0).max(40.0)).show(ui, |ui| {
+            // As high as it will be from its first frame on: what is clicked stands still.
+            let height = (screen.y - 140.0).max(40.0);
+            egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 self.file(ui, messages);
                 self.recent(ui, recent, messages);
                 self.random(ui, messages);
@@ -162,9 +164,20 @@ impl OpenPanel {
         let ctx = ui.ctx().clone();
         let random = &mut self.random;
         ui.horizontal_wrapped(|ui| {
+            // They are fields, and no buttons.
+            let palette = Palette::of(ui);
+            let fields = &mut ui.visuals_mut().widgets;
+            for look in [&mut fields.inactive, &mut fields.hovered] {
+                (look.weak_bg_fill, look.bg_stroke) = (palette.background, palette.hairline());
+            }
+            let is_enter = ui.input(|input| input.key_pressed(egui::Key::Enter));
+            let mut is_entered = false;
+            let mut field = |ui: &mut Ui, name: &str, drag: egui::DragValue<'_>| {
+                let field = ui.add(drag.speed(0.2)).accessible_name(tr(&ctx, name));
+                is_entered |= is_enter && field.lost_focus();
+            };
             let mut size = |name: &str, prefix: &str, value: &mut usize, most: usize| {
-                let drag = egui::DragValue::new(value).range(1..=most).speed(0.2).prefix(prefix);
-                ui.add(drag).accessible_name(tr(&ctx, name));
+                field(ui, name, egui::DragValue::new(value).range(1..=most).prefix(prefix));
             };
             size("queries of a random input", "n_q ", &mut random.n_q, 65_536);
             size("keys of a random input", "n_k ", &mut random.n_k, 65_536);
@@ -177,9 +190,8 @@ impl OpenPanel {
             // Each is shared by as many query heads.
             random.kv_heads = (1..=random.kv_heads).rev().find(|kv_heads| most.is_multiple_of(*kv_heads)).unwrap_or(1);
             let prefix = format!("{} ", tr(&ctx, "seed"));
-            let seed = egui::DragValue::new(&mut random.seed).speed(0.2).prefix(prefix);
-            ui.add(seed).accessible_name(tr(&ctx, "seed of a random input"));
-            if ui.button(tr(&ctx, "Open the random input")).clicked() {
+            field(ui, "seed of a random input", egui::DragValue::new(&mut random.seed).prefix(prefix));
+            if ui.button(tr(&ctx, "Open the random input")).clicked() || is_entered {
                 messages.push(Message::Open(random.source()));
             }
         });

@@ -15,7 +15,7 @@ use crate::app::run::source::Source;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::number::{grouped, short, times};
-use crate::playback::lesson::{At, Distance, Scene, quantity};
+use crate::playback::lesson::{At, BUGS, Distance, Scene, quantity};
 use crate::playback::{Command, STEPS_PER_S};
 use crate::schedule::{Algorithm, Part, algorithm};
 
@@ -75,6 +75,9 @@ fn asked_after(name: &str, scene: &FinishedRun) -> Vec<Message> {
     at.cursor(scene.schedule()).map(|cursor| Message::Player(Command::SeekTo(cursor))).into_iter().collect()
 }
 
+/// The bug that is shown.
+const FORGETS: &str = "forget-alpha";
+
 impl Tour {
     /// Goes one stop on; gives what the window has to do for it.
     pub fn next(&mut self, scene: &FinishedRun) -> Vec<Message> {
@@ -92,8 +95,8 @@ impl Tour {
                 (Stop::Predict, calm.into_iter().chain(asked_after("scores", scene)).collect())
             }
             Stop::Predict => (Stop::Revealed, asked_after("accumulate", scene)),
-            Stop::Revealed => (Stop::Forgotten, vec![with_bug("forget-alpha"), Message::Player(Command::End)]),
-            Stop::Forgotten => (Stop::Grid, vec![with_bug("none"), Message::Distance(Distance::Far)]),
+            Stop::Revealed => (Stop::Forgotten, vec![with_bug(FORGETS), Message::Player(Command::End)]),
+            Stop::Forgotten => (Stop::Grid, vec![with_bug(BUGS[0]), Message::Distance(Distance::Far)]),
             Stop::Grid => {
                 let scene = link::named("count").unwrap_or_default();
                 let open = Message::Open(Source::Scene(Box::new(scene)));
@@ -103,6 +106,12 @@ impl Tour {
         };
         self.stop = stop;
         messages
+    }
+
+    /// The run of `settings` without what the tour did to it; `None` where it did nothing.
+    pub fn undone(&self, settings: &Settings) -> Option<Settings> {
+        let is_its_own = self.stop == Stop::Forgotten && settings.bug == FORGETS;
+        is_its_own.then(|| Settings { bug: BUGS[0], ..settings.clone() })
     }
 
     /// What starts the race, once both runs are there.

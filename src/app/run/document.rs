@@ -16,9 +16,11 @@ use crate::app::run::selection::{RowMark, Selection};
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
 use crate::app::run::source::Source;
-use crate::attention::Input;
+use crate::attention::input::{Layout, Reading};
+use crate::attention::{Input, Shape};
 use crate::playback::lesson::{self, At};
 use crate::playback::{Command, Player};
+use crate::schedule::spec::RunSpec;
 use crate::schedule::{Beat, Schedule, Step};
 use crate::sentence::Sentence;
 
@@ -401,6 +403,19 @@ impl Document {
     /// A scene of a lesson comes, which names a row or none; or a person picked one.
     pub fn set_mark(&mut self, mark: RowMark) {
         self.mark = mark;
+    }
+
+    /// The file that is open, read as `[batch, N, heads, d]`: where nobody said how its axes stand, and it has more heads
+    /// than tokens.
+    pub fn read_as_flash_attn(&self) -> Option<Link> {
+        let (input, run) = (self.source(), &self.origin.run);
+        let Shape { heads, kv_heads, n_q, n_k, .. } = input.problem.shape;
+        let is_file = run.reading == Reading::default() && !run.input.is_empty() && input.rank >= 3;
+        let reading = Reading { layout: Some(Layout::Bnhd), ..Reading::default() };
+        (is_file && heads > n_q && kv_heads > n_k).then(|| Link {
+            run: RunSpec { reading, input: run.input.clone(), ..RunSpec::default() },
+            ..Link::default()
+        })
     }
 
     /// What was understood of the file that is open, as it is run.

@@ -56,7 +56,7 @@ impl App {
         open.open_with(questions);
         self.lesson = Some(open);
         self.store.kept.lessons.insert(key, kept);
-        self.end_tour();
+        self.end_tour(ctx);
         self.side = Side::Lesson;
         self.show_beat(ctx);
     }
@@ -67,6 +67,9 @@ impl App {
         self.focused_at_beat = ctx.memory(Memory::focused);
         let Some(lesson) = &self.lesson else { return };
         self.store.kept.lesson = lesson.index();
+        if let Some(talk) = &mut self.talk {
+            talk.is_at(&lesson.key, lesson.position.beat);
+        }
         let scene = lesson.work.scene.clone();
         self.show_scene(ctx, scene);
     }
@@ -184,6 +187,7 @@ impl App {
                 lesson.work.is_shown = false;
                 self.show_scene(ctx, scene);
             }
+            LessonMessage::Return => self.show_beat(ctx),
             LessonMessage::Try(scene) => self.try_scene(ctx, *scene),
             LessonMessage::ShowWay => {
                 if let Some(scene) = lesson.solved_scene() {
@@ -300,7 +304,7 @@ impl App {
                 let messages = tour.map(|(tour, scene)| tour.next(scene)).unwrap_or_default();
                 messages.into_iter().for_each(|action| self.carry_out(ctx, action));
             }
-            TourMessage::Explore => self.end_tour(),
+            TourMessage::Explore => self.end_tour(ctx),
         }
     }
 
@@ -313,10 +317,13 @@ impl App {
         self.view.compare.set_lock(Lock::Bytes);
     }
 
-    pub(super) fn end_tour(&mut self) {
-        if self.tour.take().is_some() {
-            self.folds = Folds::default();
-            self.apply(Command::SetSpeed(1.0));
+    /// What the tour did to the run ends with it.
+    pub(super) fn end_tour(&mut self, ctx: &Context) {
+        let Some(tour) = self.tour.take() else { return };
+        self.folds = Folds::default();
+        self.apply(Command::SetSpeed(1.0));
+        if let Some(settings) = tour.undone(self.document.wanted()) {
+            self.document.change(ctx, settings);
         }
     }
 }

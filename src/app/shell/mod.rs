@@ -10,6 +10,7 @@ pub mod gpu;
 pub mod headless;
 pub mod keys;
 pub mod lessons;
+pub mod notes;
 pub mod open;
 pub mod own_lesson;
 pub mod own_text;

@@ -28,7 +28,7 @@ impl App {
     }
 
     /// Opens the folder of lessons at `path`: its list stands where the lesson stood.
-    pub(super) fn open_lesson_folder(&mut self, path: PathBuf) {
+    pub(super) fn open_lesson_folder(&mut self, ctx: &Context, path: PathBuf) {
         if let Some(name) = path.to_str() {
             self.store.kept.remember_file(name);
             self.store.kept.lesson_folder =
@@ -38,7 +38,7 @@ impl App {
         (self.lesson, self.store.kept.lesson) = (None, None);
         self.document.set_notice(None);
         self.lesson_folder = Some(LessonFolder::open(path));
-        self.end_tour();
+        self.end_tour(ctx);
         self.side = Side::Lesson;
     }
 

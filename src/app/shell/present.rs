@@ -1,21 +1,20 @@
-//! Presenting: one sentence, one view, what is asked beside it; notes for the teacher in a second window; a spotlight.
+//! Presenting: one sentence, one view, what is asked beside it; a spotlight.
 
 use eframe::egui::{self, Context, Frame, Margin, Panel, Ui};
 
 use crate::app::ink::motion::Motion;
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::ink::{draw, prose};
+use crate::app::ink::{draw, prose, whole};
 use crate::app::message::Message;
-use crate::app::message::commands::{self, Keyboard};
-use crate::app::message::talk::TalkMessage;
 use crate::app::panels::lesson::task;
 use crate::app::panels::{bytes, figure, lesson};
 use crate::app::run::said::current_step;
 use crate::app::shell::app::App;
-use crate::app::shell::{said, stage, tally};
+use crate::app::shell::done::Done;
+use crate::app::shell::{notes, said, stage, tally};
 use crate::app::state::lesson::OpenLesson;
 use crate::app::state::seen::Look;
-use crate::app::state::talk::Talk;
+use crate::app::state::talk::{Talk, TalkSize};
 use crate::app::tongue::words::{self, fill, tr};
 use crate::playback::lesson::library::LESSONS;
 use crate::playback::lesson::{BeatPicture, Shown};
@@ -143,53 +142,6 @@ fn end(ui: &mut Ui, lesson: &OpenLesson) {
     });
 }
 
-/// Seconds as on a clock: 3:07.
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.max(0.0) as u64;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// The time left until so many minutes, or by how much they are over.
-fn left(ui: &mut Ui, what: &'static str, minutes: usize, seconds: f64) {
-    let left = minutes as f64 * 60.0 - seconds;
-    let (text, color) = match left < 0.0 {
-        false => (fill(ui.ctx(), "{0} left", &[&clock(left)]), Palette::of(ui).ink),
-        true => (fill(ui.ctx(), "{0} over", &[&clock(-left)]), Palette::of(ui).trouble),
-    };
-    let what = tr(ui.ctx(), what);
-    let label = ui.label(egui::RichText::new(format!("{what}: {text}")).size(theme::HEADING).color(color));
-    draw::describe(&label, what, &text);
-}
-
-/// What the teacher sees: the clock and the time left, the answer that comes next, the notes.
-pub fn notes(ui: &mut Ui, lesson: Option<&OpenLesson>, seconds: f64) {
-    let clock = clock(seconds);
-    let label = ui.label(egui::RichText::new(&clock).size(theme::TITLE).monospace());
-    draw::describe(&label, "clock", &clock);
-    let Some(lesson) = lesson else { return };
-    let part = lesson.beat().part.as_ref();
-    if let Some(part) = part {
-        left(ui, "This part", part.until, seconds);
-    }
-    left(ui, "In all", lesson.lesson.minutes, seconds);
-    draw::caption(ui, &lesson.title());
-    if let Some(part) = part.filter(|part| !part.note.is_empty()) {
-        prose::show(ui, &part.note, &[], theme::HEADING);
-    }
-    if let Some(answer) = lesson.next_answer() {
-        let text = fill(ui.ctx(), "Next answer: {0}", &[&answer]);
-        let label = ui.label(egui::RichText::new(&text).size(theme::HEADING).strong());
-        draw::describe(&label, "next answer", answer);
-    }
-    if let Ok(shown) = &lesson.shown {
-        let ink = Palette::of(ui).ink;
-        let title = ui.label(prose::scripted(&shown.title, theme::text(theme::HEADING), ink));
-        title.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &shown.title));
-        prose::show(ui, &shown.notes, &shown.pictures, theme::BODY);
-    }
-    ui.request_repaint_after_secs(1.0);
-}
-
 /// What the spotlight leaves, as a part of the screen's height.
 const SPOT: f32 = 0.18;
 
@@ -216,11 +168,13 @@ impl App {
         }
         (self.view.is_projected, self.view.compare.is_bare) = (true, true);
         let ctx = ui.ctx().clone();
-        let zoom = zoom_for(ctx.content_rect().height() * ctx.zoom_factor()) * talk.scale;
+        let screen = ctx.content_rect().size() * ctx.zoom_factor();
+        talk.size.look_at(self.seen(&ctx, &talk, screen));
+        let zoom = zoom_for(screen.y) * talk.size.now();
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {
             ctx.set_zoom_factor(zoom);
         }
-        let margin = Margin::symmetric(16, 8);
+        let (margin, mut is_scrolled) = (Margin::symmetric(16, 8), false);
         if let Some(lesson) = self.lesson.as_ref().filter(|_| talk.is_over && !talk.is_away) {
             let frame = Frame::new().fill(palette.background).inner_margin(margin);
             egui::CentralPanel::default().frame(frame).show(ui, |ui| end(ui, lesson));
@@ -247,7 +201,8 @@ impl App {
                 let is_over = ui.push_id((lesson.key.clone(), lesson.position.beat), |ui| {
                     fitted(ui, asking, |ui| asked(ui, &mut talk, lesson, messages))
                 });
-                if asking.is_settled && is_over.inner && !is_long {
+                is_scrolled = is_over.inner;
+                if asking.is_settled && is_scrolled && !is_long {
                     ctx.data_mut(|data| data.insert_temp(id, true));
                     ctx.request_repaint();
                 }
@@ -269,33 +224,37 @@ impl App {
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });
         }
+        // What still comes to its size, or moves, is not judged, nor what is typed in a field.
+        let is_at_rest = (ctx.zoom_factor() - zoom).abs() <= 0.01 && !ctx.has_requested_repaint();
+        if is_at_rest && !ctx.text_edit_focused() {
+            self.fit(&ctx, &mut talk.size, is_scrolled);
+        }
         if talk.is_lit() {
             spotlight(&ctx);
         }
         if talk.has_notes {
-            notes_window(ui.ctx(), self.lesson.as_ref(), now - talk.began, messages);
+            notes::window(ui.ctx(), &mut talk, self.lesson.as_ref(), now, messages);
         }
         self.talk = Some(talk);
     }
-}
 
-/// The teacher's window; inside this one where the system has no second. A remote's keys work there too: the person
-/// who looks at it has the keyboard there.
-fn notes_window(ctx: &Context, lesson: Option<&OpenLesson>, seconds: f64, messages: &mut Vec<Message>) {
-    let id = egui::ViewportId::from_hash_of("notes");
-    let title = tr(ctx, "Notes");
-    let builder = egui::ViewportBuilder::default().with_title(title).with_inner_size([420.0, 480.0]);
-    // Within this window the library's handles have English names.
-    let builder = builder.with_resizable(!ctx.embed_viewports()).with_minimize_button(!ctx.embed_viewports());
-    ctx.show_viewport_immediate(id, builder, |ui, class| {
-        if class == egui::ViewportClass::EmbeddedWindow {
-            return notes(ui, lesson, seconds);
+    /// A number for what is projected on a screen of so many points, other than its step.
+    fn seen(&self, ctx: &Context, talk: &Talk, screen: egui::Vec2) -> u64 {
+        let beat = self.lesson.as_ref().map(|lesson| (&lesson.key, lesson.position, lesson.is_settled()));
+        let stage =
+            (self.document.generation(), self.view.distance.name(), self.view.compare.is_open, self.hides_figure);
+        let told = (talk.is_away, talk.has_both_languages, talk.vote.is_some(), words::language(ctx));
+        egui::Id::unique((beat, stage, told, screen.x as u32, screen.y as u32)).value()
+    }
+
+    /// Where a size that was asked for cuts something, it gets smaller; that is said once.
+    fn fit(&mut self, ctx: &Context, size: &mut TalkSize, is_scrolled: bool) {
+        if size.now() > 1.0 && (is_scrolled || !whole::is_whole(ctx)) {
+            size.is_cut();
+            ctx.request_repaint();
+        } else if size.is_whole() {
+            self.done = Some(Done::new(ctx, "Nothing larger fits on this screen.".into()));
+            ctx.request_repaint();
         }
-        let keyboard = Keyboard { is_covered: false, is_presenting: true };
-        messages.extend(commands::pressed(ui.ctx(), keyboard).into_iter().map(|entry| entry.message.clone()));
-        if ui.input(|input| input.viewport().close_requested()) {
-            messages.push(Message::Talk(TalkMessage::Notes));
-        }
-        egui::CentralPanel::default().show(ui, |ui| notes(ui, lesson, seconds));
-    });
+    }
 }

@@ -7,21 +7,21 @@ use crate::app::run::link::Landing;
 use crate::app::run::selection::Selection;
 use crate::app::shell::app::App;
 use crate::app::state::lesson::Of;
-use crate::app::state::talk::{Before, StageBefore, Talk, Vote};
+use crate::app::state::talk::{Before, StageBefore, Talk};
 use crate::playback::lesson::{At, Position};
 
 impl App {
     pub(super) fn talk_message(&mut self, ctx: &Context, message: TalkMessage) {
         match (message, &mut self.talk) {
             (TalkMessage::FromStart | TalkMessage::Here, None) => {
+                // What the tour did to the run is no part of the stage that is given back.
+                self.end_tour(ctx);
                 self.talk = Some(Talk {
                     began: ctx.input(|input| input.time),
                     before: Some(self.before(ctx)),
-                    scale: 1.0,
                     is_away: !self.document.is_of_lesson(),
                     ..Talk::default()
                 });
-                self.end_tour();
                 show_hover_texts(ctx, false);
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(true));
                 if message == TalkMessage::FromStart
@@ -40,11 +40,10 @@ impl App {
             }
             (TalkMessage::Blank, Some(talk)) => talk.is_blank ^= true,
             (TalkMessage::Notes, Some(talk)) => talk.has_notes ^= true,
-            (TalkMessage::Vote, Some(talk)) if talk.vote.is_some() => talk.vote = None,
-            (TalkMessage::Vote, Some(talk)) => {
-                let choices = self.lesson.as_ref().map_or(0, |lesson| lesson.choices().len());
-                talk.vote = (choices > 0).then(|| Vote::new(choices));
-            }
+            (TalkMessage::Vote, Some(talk)) => match &self.lesson {
+                Some(lesson) => talk.turn_vote(&lesson.key, lesson.position.beat, lesson.choices().len()),
+                None => talk.put_vote_away(),
+            },
             (TalkMessage::Spotlight, Some(talk)) => talk.has_spotlight ^= true,
             (TalkMessage::BothLanguages, Some(talk)) => talk.has_both_languages ^= true,
             (TalkMessage::Return, Some(_)) => self.show_beat(ctx),
@@ -110,8 +109,9 @@ impl App {
     }
 }
 
-/// Texts that come up under the pointer would lie over a picture that is projected: while it is, none waits to come.
-fn show_hover_texts(ctx: &Context, shows: bool) {
+/// Texts that come up under the pointer would lie over a picture that is projected or taken: while it is, none waits to
+/// come.
+pub(super) fn show_hover_texts(ctx: &Context, shows: bool) {
     let usual = egui::style::Interaction::default();
     let (delay, grace) = if shows { (usual.tooltip_delay, usual.tooltip_grace_time) } else { (f32::MAX, 0.0) };
     ctx.all_styles_mut(|style| {

@@ -22,7 +22,7 @@ use crate::app::shell::{own_text, palette};
 use crate::app::state::history::Moment;
 use crate::app::state::lesson::{Of, OpenLesson};
 use crate::app::state::returning::returning;
-use crate::app::state::talk::Talk;
+use crate::app::state::talk::{Talk, TalkSize};
 use crate::app::tongue::words;
 use crate::files;
 use crate::playback::Command;
@@ -144,7 +144,9 @@ impl App {
             return;
         }
         let moves = [Condition::Moves { tensor, is_write: way == Way::Write }];
-        let from = |cursor| search(&scene.run, &scene.input.problem, &moves, cursor, Direction::Next, |_| true);
+        let from = |cursor| {
+            search(&scene.run, &scene.input.problem, &moves, cursor, Direction::Next, |_| true).map(|hit| hit.cursor)
+        };
         if let Some(cursor) = from(self.player.cursor()).or_else(|| from(0)) {
             self.apply(Command::SeekTo(cursor));
         }
@@ -185,7 +187,7 @@ impl App {
             && let [path] = &paths[..]
             && files::has_lessons(path)
         {
-            return self.open_lesson_folder(path.clone());
+            return self.open_lesson_folder(ctx, path.clone());
         }
         let source = match source {
             Source::Paths(paths) => {
@@ -209,6 +211,8 @@ impl App {
         if let Some(talk) = &mut self.talk {
             talk.is_away = true;
         }
+        // A figure of the lesson does not lie over what was asked for.
+        self.hides_figure = true;
         self.document.open(ctx, source);
     }
 
@@ -266,15 +270,15 @@ impl App {
 
     fn zoom(&mut self, ctx: &Context, zoom: Zoom) {
         // A talk has the size of its screen, and what the person made of that.
-        let now = self.talk.as_ref().map_or(ctx.zoom_factor(), |talk| talk.scale);
+        let now = self.talk.as_ref().map_or(ctx.zoom_factor(), |talk| talk.size.now());
         let to = match zoom {
-            Zoom::In => now * 1.1,
-            Zoom::Out => now / 1.1,
+            Zoom::In => now * TalkSize::STEP,
+            Zoom::Out => now / TalkSize::STEP,
             Zoom::Reset => 1.0,
         };
         let to = to.clamp(SMALLEST, LARGEST);
         match &mut self.talk {
-            Some(talk) => talk.scale = to,
+            Some(talk) => talk.size.ask(to),
             None => {
                 ctx.set_zoom_factor(to);
                 self.store.kept.zoom = to;

@@ -16,9 +16,13 @@ const NUMBERS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5
 /// Points of height of the bars of a choice, whatever the number of rounds.
 const BARS: f32 = 16.0;
 
-/// The choices with their counts; once the answer is there, each with the thought that led to it. A number key counts one
-/// hand up, with Shift one down.
+/// The choices, with their hands once a round is closed; once the answer is there, each with the thought that led to it. A
+/// number key counts one hand up, with Shift one down.
 pub fn show(ui: &mut Ui, vote: &mut Vote, choices: &[Choice], is_revealed: bool, messages: &mut Vec<Message>) {
+    // What was answered is not voted on any more.
+    if is_revealed {
+        vote.close_round();
+    }
     for (index, key) in NUMBERS.iter().enumerate().take(choices.len()) {
         if ui.input_mut(|input| input.consume_key(Modifiers::SHIFT, *key)) {
             vote.add(index, -1);
@@ -27,9 +31,9 @@ pub fn show(ui: &mut Ui, vote: &mut Vote, choices: &[Choice], is_revealed: bool,
             vote.add(index, 1);
         }
     }
-    let most = vote.rounds.iter().flatten().copied().max().unwrap_or(0).max(1);
+    let most = vote.told().iter().flatten().copied().max().unwrap_or(0).max(1);
     for (index, choice) in choices.iter().enumerate() {
-        let counts: Vec<u32> = vote.rounds.iter().filter_map(|round| round.get(index).copied()).collect();
+        let counts: Vec<u32> = vote.told().iter().filter_map(|round| round.get(index).copied()).collect();
         if is_revealed {
             told(ui, index + 1, choice);
             bars(ui, choice, &counts, most, Sense::hover());
@@ -37,16 +41,26 @@ pub fn show(ui: &mut Ui, vote: &mut Vote, choices: &[Choice], is_revealed: bool,
             vote.add(index, 1);
         }
     }
-    // What was answered is not voted on again.
-    if is_revealed {
-        return;
+    if !is_revealed {
+        rounds(ui, vote, messages);
     }
-    ui.horizontal(|ui| {
-        if ui.button(tr(ui.ctx(), "Vote again")).clicked() {
-            vote.rounds.push(vec![0; choices.len()]);
+}
+
+/// What is done with the round, and how many hands were counted in it.
+fn rounds(ui: &mut Ui, vote: &mut Vote, messages: &mut Vec<Message>) {
+    ui.horizontal_wrapped(|ui| {
+        if vote.is_open() && ui.button(tr(ui.ctx(), "Close the round")).clicked() {
+            vote.close_round();
+        } else if !vote.is_open() && ui.button(tr(ui.ctx(), "Vote again")).clicked() {
+            vote.again();
         }
         if ui.button(tr(ui.ctx(), "Close")).clicked() {
             messages.push(Message::Talk(TalkMessage::Vote));
+        }
+        if vote.is_open() {
+            let hands = vote.hands().to_string();
+            let label = ui.label(fill(ui.ctx(), "Hands: {0}", &[&hands]));
+            draw::describe(&label, "hands of the round", &hands);
         }
     });
 }

@@ -15,6 +15,7 @@ use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::compare::CompareMessage;
 use crate::app::message::{Message, commands};
+use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::compare::why::RunTold;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::{far, grid};
@@ -205,7 +206,7 @@ pub fn show(
             (None, _) => coming(ui, compare),
         }
     });
-    if let Some(b) = &b {
+    if let Some(b) = b.as_ref().filter(|_| !look.question.hides.bytes) {
         column(ui, lower, &mut |ui| sentence(ui, &a, b));
     }
 }
@@ -423,6 +424,10 @@ fn map_room(room: Rect, sizes: Sizes) -> Rect {
     if sizes.is_stacked { room } else { room.shrink2(vec2(0.0, SPACE)) }
 }
 
+const PEAK: &str = "Bytes of live buffers at their most; ! where they do not fit the chip.";
+const IDEAL_PEAK: &str =
+    "Bytes of live buffers at their most. Its products are ideal: they are not held against a budget.";
+
 fn facts(ui: &mut Ui, side: &Half<'_>) {
     ui.spacing_mut().item_spacing.y = 2.0;
     let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
@@ -445,14 +450,14 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let total = side.total();
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
-    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
-    made(
-        ui,
-        MadeBy::Counted,
-        "SRAM peak",
-        &peak,
-        "Bytes of live buffers at their most; ! where they do not fit the chip.",
-    );
+    let peak = bytes(total.peak.total());
+    let (peak, told) = match (is_budgeted, is_over) {
+        // As the map says of it.
+        (false, _) => (fill(&ctx, "{0}, ideal", &[&peak]), IDEAL_PEAK),
+        (true, true) => (format!("! {peak}"), PEAK),
+        (true, false) => (peak, PEAK),
+    };
+    made(ui, MadeBy::Counted, "SRAM peak", &peak, told);
     made(
         ui,
         MadeBy::Counted,
@@ -498,6 +503,11 @@ const RESCALES: &str = "How often a row's maximum rose, so that its sum and outp
 /// HBM bytes so far and in all, to the scale that both sides share.
 fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let palette = Palette::of(ui);
+    if side.look.question.hides.bytes {
+        let (hidden, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
+        fit_text(ui.painter(), rect, Align2::LEFT_CENTER, hidden, font, palette.faint_ink);
+        return;
+    }
     let (now, total) = (side.look.snapshot.totals.traffic.hbm_bytes(), side.total_bytes());
     let (words, bar) = rect.split_top_bottom_at_fraction(0.5);
     let painter = ui.painter();

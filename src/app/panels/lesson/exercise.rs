@@ -4,7 +4,7 @@
 use eframe::egui::{self, Ui, Vec2, vec2};
 
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::ink::{draw, prose};
+use crate::app::ink::{draw, focus, prose};
 use crate::app::message::Message;
 use crate::app::message::lesson::LessonMessage;
 use crate::app::panels::lesson::task::{self, TaskPlace, task_with_cards};
@@ -42,6 +42,10 @@ struct CardSizes {
 impl CardSizes {
     fn at(place: TaskPlace, kind: Option<Kind>) -> Self {
         match (place, kind) {
+            // What is loaded stands behind its kernel, so that all places are seen at once.
+            (TaskPlace::Panel, Some(Kind::Order)) => {
+                Self { text: theme::BODY, hole: vec2(68.0, 24.0), gap: 6.0, in_lines: true }
+            }
             (TaskPlace::Panel, _) => Self { text: theme::BODY, hole: vec2(120.0, 28.0), gap: 6.0, in_lines: false },
             // A formula has a few cards, and small letters in them.
             (TaskPlace::Screen, Some(Kind::Formulas)) => {
@@ -69,15 +73,14 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
     }
     // Once it runs, the room goes to what came of it; a card that is taken out brings the others back.
     let is_right = lesson.is_built();
-    if !is_right {
-        hand(ui, lesson, build, sizes, &mut moves);
+    if place == TaskPlace::Screen && !is_right {
+        hand(ui, lesson, build, TaskPlace::Screen, &mut moves);
     }
-    for made in moves {
-        carry_out(lesson, build, made);
-    }
+    carry_out_all(ui, lesson, build, moves);
     if place == TaskPlace::Screen && !is_right {
         buttons(ui, messages);
     }
+    in_flight(ui, build, sizes);
     let id = ui.scope_id().with("was graded");
     let was_graded =
         ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(id), lesson.work.grade.is_some()));
@@ -88,6 +91,65 @@ pub fn show(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, place: Tas
             ui.scroll_to_rect(seen.rect, None);
         }
     }
+}
+
+/// Of the height of a lesson, what the cards have at most.
+const HAND: f32 = 0.35;
+
+fn height_id(ui: &Ui, lesson: &OpenLesson) -> egui::Id {
+    ui.scope_id().with(("height of the cards", &lesson.key, lesson.position.beat))
+}
+
+/// Points that the cards below a build take of so many.
+pub fn hand_height(ui: &Ui, lesson: &OpenLesson, height: f32) -> f32 {
+    let wanted = ui.data(|data| data.get_temp::<f32>(height_id(ui, lesson))).unwrap_or(0.0);
+    if lesson.is_built() { 0.0 } else { wanted.min(HAND * height) }
+}
+
+/// The cards below a build, in so many points: they are in sight beside any number of places for them.
+pub fn hand_below(ui: &mut Ui, lesson: &mut OpenLesson, build: &ShownBuild, room: f32) {
+    if lesson.is_built() {
+        return;
+    }
+    let (id, mut moves) = (height_id(ui, lesson), Vec::new());
+    let area = egui::ScrollArea::vertical().id_salt(("cards", &lesson.key, lesson.position.beat));
+    let area = area.max_height(room.max(LEAST_HAND)).min_scrolled_height(LEAST_HAND).auto_shrink([false, true]);
+    let drawn = area.show(ui, |ui| {
+        hand(ui, lesson, build, TaskPlace::Panel, &mut moves);
+        focus::follow(ui);
+    });
+    let height = drawn.content_size.y;
+    if ui.data(|data| data.get_temp::<f32>(id)).is_none_or(|known| (known - height).abs() > 0.5) {
+        ui.data_mut(|data| data.insert_temp(id, height));
+        ui.ctx().request_repaint();
+    }
+    carry_out_all(ui, lesson, build, moves);
+}
+
+/// Lower than this no cards are scrolled.
+const LEAST_HAND: f32 = 24.0;
+
+fn carry_out_all(ui: &Ui, lesson: &mut OpenLesson, build: &ShownBuild, moves: Vec<Move>) {
+    // What stands elsewhere shows it in the next frame.
+    if !moves.is_empty() {
+        ui.ctx().request_repaint();
+    }
+    moves.into_iter().for_each(|made| carry_out(lesson, build, made));
+}
+
+/// The card that is dragged, at the pointer.
+fn in_flight(ui: &Ui, build: &ShownBuild, sizes: CardSizes) {
+    let ctx = ui.ctx();
+    let dragged = egui::DragAndDrop::payload::<Dragged>(ctx);
+    let Some((card, at)) = dragged.zip(ctx.pointer_interact_pos()) else { return };
+    let palette = Palette::of(ui);
+    let job = prose::scripted(text_of(build, card.0), theme::figures(sizes.text), palette.ink);
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Tooltip, egui::Id::unique("dragged card")));
+    let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+    // Beside the pointer, so that the place below it is seen.
+    let place = egui::Rect::from_min_size(at + vec2(12.0, 8.0), galley.size() + vec2(12.0, 6.0));
+    painter.rect(place, 4.0, palette.accent_soft, palette.outline(), egui::StrokeKind::Inside);
+    painter.galley(place.min + vec2(6.0, 3.0), galley, palette.ink);
 }
 
 /// What runs the build, and what shows it.
@@ -341,8 +403,9 @@ fn next_card(lesson: &OpenLesson, build: &ShownBuild, now: Option<usize>) -> Opt
     build.hand.get(at % build.hand.len().max(1)).map(|(card, _)| *card)
 }
 
-fn hand(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, sizes: CardSizes, moves: &mut Vec<Move>) {
-    if !sizes.in_lines {
+fn hand(ui: &mut Ui, lesson: &OpenLesson, build: &ShownBuild, place: TaskPlace, moves: &mut Vec<Move>) {
+    let sizes = CardSizes::at(place, lesson.build().map(|build| build.kind));
+    if place == TaskPlace::Panel {
         draw::caption(ui, tr(ui.ctx(), "Cards: click, or drag them"));
     } else {
         ui.separator();

@@ -17,8 +17,10 @@ use crate::app::message::lesson::LessonMessage;
 use crate::app::message::window::Side;
 use crate::app::panels::lesson::task::{TEXT, TaskPlace, task};
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::run::document::Document;
 use crate::app::state::lesson::OpenLesson;
 use crate::app::tongue::words::{fill, say, tr};
+use crate::files::printable;
 use crate::playback::lesson::{Asked, Choice, Revealed, Shown, ShownChange, ShownPredict};
 
 pub static PANEL: Panel = Panel {
@@ -32,7 +34,10 @@ pub static PANEL: Panel = Panel {
     also: "course, exercise",
     help: "The lesson that is open, or the list of lessons.",
     show: |ui, drawn| match &mut drawn.lesson {
-        Some(lesson) => show(ui, lesson, drawn.messages),
+        Some(lesson) => {
+            let other = (!drawn.document.is_of_lesson()).then_some(drawn.document);
+            show(ui, lesson, other, drawn.messages);
+        }
         None => {
             let (lessons, folder) = (drawn.lessons, drawn.lesson_folder);
             egui::ScrollArea::vertical().show(ui, |ui| list::show(ui, folder, lessons, drawn.messages));
@@ -43,9 +48,12 @@ pub static PANEL: Panel = Panel {
 /// Height of the buttons of a build.
 const BUTTONS: f32 = 36.0;
 
-/// The beat that is open.
-fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
+/// The beat that is open; `other` has an input that is not of the lesson, and is shown in place of the beat's.
+fn show(ui: &mut Ui, lesson: &mut OpenLesson, other: Option<&Document>, messages: &mut Vec<Message>) {
     head(ui, lesson, messages);
+    if let Some(other) = other {
+        away(ui, other, messages);
+    }
     let shown = match &lesson.shown {
         Ok(shown) => shown.clone(),
         Err(fault) => {
@@ -55,17 +63,37 @@ fn show(ui: &mut Ui, lesson: &mut OpenLesson, messages: &mut Vec<Message>) {
             return way(ui, lesson, messages);
         }
     };
-    // What runs a build is in sight beside any number of cards.
-    let below = if shown.build.is_some() { 48.0 + BUTTONS } else { 48.0 };
+    // The cards of a build and what runs it are in sight beside any number of places.
+    let of_hand = match shown.build {
+        Some(_) => exercise::hand_height(ui, lesson, ui.available_height()),
+        None => 0.0,
+    };
+    let below = if shown.build.is_some() { 48.0 + BUTTONS + of_hand } else { 48.0 };
     let size = egui::vec2(ui.available_width(), (ui.available_height() - below).max(40.0));
     ui.allocate_ui(size, |ui| {
         ui.set_min_height(size.y);
         text_and_task(ui, lesson, &shown, messages);
     });
-    if shown.build.is_some() {
+    if let Some(build) = &shown.build {
+        exercise::hand_below(ui, lesson, build, of_hand);
         exercise::buttons(ui, messages);
     }
     way(ui, lesson, messages);
+}
+
+/// Says that the picture is of another input than the beat, with the way back: what was done in the lesson stays.
+fn away(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
+    let palette = Palette::of(ui);
+    egui::Frame::new().fill(palette.accent_soft).corner_radius(4.0).inner_margin(8.0).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let name = printable(&document.source().name);
+        let text = fill(ui.ctx(), "The picture shows {0}, which is not of this lesson.", &[&name]);
+        draw::describe(&ui.label(&text), "not of this lesson", &text);
+        if ui.button(tr(ui.ctx(), "Back to the picture of the lesson")).clicked() {
+            messages.push(Message::Lesson(LessonMessage::Return));
+        }
+    });
+    ui.add_space(SPACE);
 }
 
 /// Of the height, what a task has at most beside the text of its beat; and the line between them.

@@ -50,7 +50,7 @@ impl Dial {
         Rect::from_x_y_ranges(rect.x_range(), bottom - EXACT * zoom..=bottom)
     }
 
-    /// The number of the middle of the scale.
+    /// The line above the arc, of the number that stands about its middle.
     fn middle(&self, rect: Rect, zoom: f32) -> Rect {
         let bottom = self.pivot.y - self.radius - (REACH + 2.0) * zoom;
         Rect::from_x_y_ranges(rect.x_range(), bottom - ENDS * zoom..=bottom)
@@ -143,22 +143,36 @@ fn scale_number(value: f64, span: f64) -> String {
     }
 }
 
+/// Which line near the middle of the scale has the roundest number: that is read at a glance, and where a value stands among
+/// such lines says no more than the needle does.
+fn roundest(low: f64, high: f64) -> u32 {
+    let digits = |n: u32| {
+        let text = scale_number(low + (high - low) * f64::from(n) / PARTS, high - low);
+        text.trim_start_matches('-').trim_start_matches(['0', '.']).trim_end_matches('0').len()
+    };
+    [5, 6, 4, 7, 3].into_iter().min_by_key(|n| digits(*n)).unwrap_or(5)
+}
+
 fn paint_scale(ui: &Ui, rect: Rect, dial: &Dial, picture: &Picture<'_>) {
     let palette = picture.palette;
     let value = |t: f64| dial.low + (dial.high - dial.low) * t;
     let arc: Vec<Pos2> = (0..=48).map(|n| dial.at(value(f64::from(n) / 48.0), 1.0)).collect();
     ui.painter().add(Shape::line(arc, Stroke::new(2.0, palette.faint_ink)));
+    let middle = roundest(dial.low, dial.high);
     for n in 0..=10 {
-        let t = f64::from(n) / 10.0;
-        let is_named = n % 5 == 0;
+        let t = f64::from(n) / PARTS;
+        let is_named = [0, middle, 10].contains(&n);
         let ends = [dial.at(value(t), 1.0), dial.at(value(t), if is_named { 0.92 } else { 0.96 })];
         ui.painter().line_segment(ends, Stroke::new(1.5, palette.faint_ink));
         if is_named {
             let end = dial.at(value(t), 1.0);
             let text = scale_number(value(t), dial.high - dial.low);
             let font = theme::figures(theme::LABEL * picture.zoom);
-            if n == 5 {
+            if n == middle {
+                // Above its line, as far as the column lets it.
                 let place = dial.middle(rect, picture.zoom);
+                let half = (place.right() - end.x).min(end.x - place.left()).max(0.0);
+                let place = Rect::from_x_y_ranges(end.x - half..=end.x + half, place.y_range());
                 draw::shrink_text(ui.painter(), place, Align2::CENTER_BOTTOM, &text, font, palette.faint_ink);
                 continue;
             }
@@ -238,14 +252,15 @@ mod tests {
     fn the_scale_stands_at_round_numbers_around_the_values() {
         // The averages of `row`, of row 13 of `real`, one number alone, and a dead row.
         for (low, high, ends) in [
-            (16.67, 38.5, ["15", "27.5", "40"]),
+            (16.67, 38.5, ["15", "30", "40"]),
             (0.04109, 0.3324, ["0", "0.2", "0.4"]),
-            (-1.131, -1.131, ["-1.25", "-1.125", "-1"]),
+            (-1.131, -1.131, ["-1.25", "-1.1", "-1"]),
             (0.0, 0.0, ["-1", "0", "1"]),
         ] {
             let (from, to) = round_scale(low, high);
             assert!(from <= low && high <= to, "{from} to {to} around {low} to {high}");
-            let shown = [from, (from + to) / 2.0, to].map(|value| scale_number(value, to - from));
+            let middle = from + (to - from) * f64::from(roundest(from, to)) / PARTS;
+            let shown = [from, middle, to].map(|value| scale_number(value, to - from));
             assert_eq!(shown, ends, "{low} to {high}");
         }
         for n in -6..=6 {

@@ -252,6 +252,13 @@ impl OpenLesson {
         other.at(self.position, &self.engine).ok().map(|shown| shown.say)
     }
 
+    /// A question comes here or next whose answer a teacher may ask for. What comes next is not worked out for it.
+    pub fn has_next_answer(&self) -> bool {
+        let at = if self.is_asking() { Some(self.position) } else { self.next() };
+        let beat = at.and_then(|at| self.lesson.beats.get(at.beat));
+        beat.is_some_and(|beat| beat.predict.is_some())
+    }
+
     /// The next question's answer, for the teacher.
     pub fn next_answer(&self) -> Option<&str> {
         if self.is_asking() {
