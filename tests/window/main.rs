@@ -14,6 +14,7 @@ mod choices;
 mod code_edit;
 mod commands;
 mod compare;
+mod copied;
 mod doors;
 mod drawn;
 mod figures;
