@@ -146,7 +146,7 @@ fn every_moment_is_undone_and_done_again() {
             // Knuth's MMIX.
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             match ACTS[(state >> 33) as usize % ACTS.len()] {
-                "row" => press(&mut harness, NONE, if state >> 40 & 1 == 0 { Key::ArrowUp } else { Key::ArrowDown }),
+                "row" => press(&mut harness, NONE, if (state >> 40) & 1 == 0 { Key::ArrowUp } else { Key::ArrowDown }),
                 "step" => press(&mut harness, NONE, Key::Period),
                 name if name.starts_with("Algorithm") => command(&mut harness, name),
                 name => click(&mut harness, name),
