@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::stage_support::{click, command, drop_files, open_with, options, press, value};
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{Context, Key, Modifiers, Style};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use tilescope::app::{App, AppOptions, Link, Theme};
@@ -26,6 +26,13 @@ fn close(mut harness: Harness<'_, App>) {
 
 fn zoom(harness: &Harness<'_, App>) -> f32 {
     harness.ctx.zoom_factor()
+}
+
+/// The colours and the seconds of motion of a start; a harness puts its own in their place.
+fn at_start(options: &AppOptions) -> (Theme, f32) {
+    let ctx = Context::default();
+    drop(App::new(&ctx, None, options));
+    (Theme::of(&ctx), ctx.style_of(ctx.theme()).animation_time)
 }
 
 fn motion(harness: &Harness<'_, App>) -> f32 {
@@ -55,7 +62,7 @@ fn what_was_chosen_of_the_window_is_there_again() {
         command(&mut harness, language);
         close(harness);
         let harness = start();
-        assert_eq!(Theme::of(&harness.ctx), theme);
+        assert_eq!(at_start(&kept(folder.path())).0, theme);
         assert!((zoom(&harness) - 1.1_f32.powi(larger)).abs() < 1e-4, "{} for {larger}", zoom(&harness));
         harness.get_by_label(greeting);
     }
@@ -65,16 +72,17 @@ fn what_was_chosen_of_the_window_is_there_again() {
 fn motion_that_is_reduced_stays_so_until_it_is_wanted_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || open_with(&kept(folder.path()));
-    let moves = eframe::egui::Style::default().animation_time;
+    let moves = Style::default().animation_time;
     let mut harness = start();
     command(&mut harness, "Reduce motion");
     assert_eq!(motion(&harness), 0.0);
     close(harness);
+    assert_eq!(at_start(&kept(folder.path())).1, 0.0);
     let mut harness = start();
-    assert_eq!(motion(&harness), 0.0);
     command(&mut harness, "Reduce motion");
     assert_eq!(motion(&harness), moves);
     close(harness);
+    assert_eq!(at_start(&kept(folder.path())).1, moves);
     // Nobody reduces what is not asked for.
     assert!(
         !fs::read_to_string(folder.path().join("settings.json")).expect("a file").contains("\"reduce_motion\": true")
@@ -107,13 +115,13 @@ fn what_a_start_says_comes_before_what_was_kept() {
     command(&mut harness, "Chinese (中文)");
     close(harness);
     let asked = AppOptions { theme: Some(Theme::Projector), language: Some(Language::English), ..kept(folder.path()) };
+    assert_eq!(at_start(&asked).0, Theme::Projector);
     let harness = open_with(&asked);
-    assert_eq!(Theme::of(&harness.ctx), Theme::Projector);
     harness.get_by_label("More");
     close(harness);
     let system = AppOptions { system_language: Some(Language::English), ..kept(folder.path()) };
+    assert_eq!(at_start(&system).0, Theme::Dark);
     let harness = open_with(&system);
-    assert_eq!(Theme::of(&harness.ctx), Theme::Dark);
     harness.get_by_label("更多");
 }
 

@@ -8,7 +8,7 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use tilescope::app::{App, AppOptions, COMMANDS, Entry};
+use tilescope::app::{App, AppOptions, COMMANDS, Entry, Theme};
 use tilescope::attention::input::{preset, random};
 use tilescope::playback::lesson::Language;
 
@@ -62,8 +62,8 @@ fn the_sheet_of_keys_is_the_table() {
         let suffix = word(language, "{0}: key").replace("{0}", "");
         let is_line = |line: &&String| line.contains(&format!("{suffix}\")"));
         assert_eq!(all_text(&harness).iter().filter(is_line).count(), with_keys.len());
-        click(&mut harness, word(language, "Close"));
-        assert!(!all_text(&harness).iter().any(|line| is_line(&line)));
+        press(&mut harness, NONE, Key::Escape);
+        assert_eq!(all_text(&harness).iter().filter(is_line).count(), 0, "{language:?} at {width}");
     }
 }
 
@@ -98,9 +98,9 @@ fn the_palette_is_walked_by_arrows() {
 #[test]
 fn the_palette_is_clicked_and_left() {
     let mut harness = open(Some(preset::toy()));
-    palette(&mut harness, "dark col");
-    click(&mut harness, "Dark colours");
-    assert_eq!(harness.ctx.theme(), eframe::egui::Theme::Dark);
+    palette(&mut harness, "projector col");
+    click(&mut harness, "Projector colours");
+    assert_eq!(Theme::of(&harness.ctx), Theme::Projector);
     // A command shows its keys beside it.
     palette(&mut harness, "redo");
     assert_eq!(value(&harness, "Redo"), "Ctrl+Shift+Z, Ctrl+Y");
@@ -123,7 +123,7 @@ fn the_palette_is_clicked_and_left() {
 fn keys_of_the_window_rest_under_what_lies_over_it() {
     for (modifiers, key) in [(NONE, Key::F1), (Modifiers::COMMAND, Key::O), (Modifiers::COMMAND, Key::P)] {
         let mut harness = open(Some(preset::toy()));
-        let before = harness.state().place();
+        let (before, theme) = (harness.state().place(), Theme::of(&harness.ctx));
         press(&mut harness, modifiers, key);
         for (modifiers, key) in
             [(NONE, Key::PageDown), (Modifiers::ALT, Key::ArrowRight), (NONE, Key::F5), (Modifiers::ALT, Key::T)]
@@ -131,7 +131,7 @@ fn keys_of_the_window_rest_under_what_lies_over_it() {
             press(&mut harness, modifiers, key);
         }
         assert_eq!(harness.state().place(), before, "{key:?}");
-        assert_eq!(harness.ctx.theme(), eframe::egui::Theme::Light);
+        assert_eq!(Theme::of(&harness.ctx), theme);
         // Another one takes its place.
         press(&mut harness, NONE, Key::F1);
         let has_sheet = harness.query_by_label("Undo: key").is_some();
@@ -232,8 +232,8 @@ fn a_path_that_leads_nowhere_is_told_in_one_line() {
         (file("bad.tile", b"language 1\nnothing"), "bad.tile"),
         (folder.path().join("gone.npz").display().to_string(), "gone.npz"),
         (format!("\"{}\"", folder.path().join("quoted gone.npz").display()), "quoted gone.npz"),
-        ("random:0,4,4".into(), "random:0,4,4"),
-        ("random:many".into(), "random:many"),
+        ("random:0,4,4".into(), "n_q is 0"),
+        ("random:many".into(), "random:N_Q,N_K,D"),
         ("~/tilescope has no such file.npz".into(), "tilescope has no such file.npz"),
     ];
     let kept = tempfile::tempdir().expect("a folder");
