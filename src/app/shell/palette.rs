@@ -54,7 +54,8 @@ impl CommandPalette {
             self.move_by_keys(ui, rows.len());
             let entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
             let height = (screen.height() * 0.6).clamp(40.0, 420.0);
-            egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+            let list = egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+            list.auto_shrink([false, true]).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 for (at, row) in rows.into_iter().enumerate() {
                     let is_here = at == self.at;
