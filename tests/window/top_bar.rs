@@ -200,10 +200,10 @@ fn a_window_made_small_and_large_again_says_the_same() {
     let lesson = AppOptions { lesson: Some((3, Position::default())), ..options() };
     let acts: [(&AppOptions, &[&str]); 6] = [
         (&plain, &["Far: the schedule"]),
-        (&plain, &["Near: one row", "Code", "Breakpoints"]),
+        (&plain, &["Near: one row", "Counts", "Breakpoints"]),
         (&plain, &["The memories of the chip", "What-if"]),
         (&plain, &["Compare two runs"]),
-        (&plain, &["Edit the text of the algorithm", "GPU panel"]),
+        (&plain, &["GPU panel"]),
         (&lesson, &["Go on in the lesson"]),
     ];
     for (opened, commands) in acts {
