@@ -307,6 +307,12 @@ impl Algorithm {
         scores.is_some_and(|scores| total.write.get(scores) > 0)
     }
 
+    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
+    /// by a loop over them or since each makes a part of it; else one.
+    pub fn heads(&self, shape: &Shape) -> usize {
+        if self.has_kernel_of_group() || self.0.of_group.is_some() { shape.group() } else { 1 }
+    }
+
     /// What comes after a forward pass, whose results it reads.
     pub fn is_backward(&self) -> bool {
         self.text().after.is_some()
