@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::attention::expected::GRADIENTS;
-use crate::attention::{Format, Stored, TileClass};
+use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
