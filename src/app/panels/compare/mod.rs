@@ -327,7 +327,8 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
         chosen.algorithm = names.iter().fold(chosen.algorithm.take(), |chosen, of| text(ui, of, &settings).or(chosen));
         let is_other = others.contains(&settings.algorithm);
         let shown = if is_other { settings.algorithm.short_name() } else { tr(ui.ctx(), "More") }.to_owned();
-        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).selected_text(shown);
+        // All are in sight: a list that scrolls hides its last.
+        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).height(400.0).selected_text(shown);
         let response = combo.show_ui(ui, |ui| {
             for of in &others {
                 chosen.algorithm = text(ui, of, &settings).or(chosen.algorithm.take());
