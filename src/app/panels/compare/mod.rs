@@ -452,13 +452,10 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
     let peak = bytes(total.peak.total());
-    let (peak, told) = match (is_budgeted, is_over) {
-        // As the map says of it.
-        (false, _) => (fill(&ctx, "{0}, ideal", &[&peak]), IDEAL_PEAK),
-        (true, true) => (format!("! {peak}"), PEAK),
-        (true, false) => (peak, PEAK),
-    };
-    made(ui, MadeBy::Counted, "SRAM peak", &peak, told);
+    let peak = if is_over { format!("! {peak}") } else { peak };
+    // As the map says of it.
+    let (name, told) = if is_budgeted { ("SRAM peak", PEAK) } else { ("ideal peak", IDEAL_PEAK) };
+    made(ui, MadeBy::Counted, name, &peak, told);
     made(
         ui,
         MadeBy::Counted,
