@@ -156,7 +156,7 @@ fn escape_takes_one_thing_at_a_time() {
     drop_files(&mut harness, &["gone.npz".into()]);
     press(&mut harness, NONE, Key::F1);
     const PARTS: [&str; 5] =
-        ["Undo: key", "N of the surface", "Stop after the step where", "message", "what was understood"];
+        ["Undo: key", "queries of the surface", "Stop after the step where", "message", "what was understood"];
     for gone in 0..=PARTS.len() {
         let there: Vec<bool> = PARTS.iter().map(|part| harness.query_all_by_label(part).next().is_some()).collect();
         let expected: Vec<bool> = (0..PARTS.len()).map(|part| part >= gone).collect();

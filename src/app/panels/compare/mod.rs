@@ -446,18 +446,14 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let tile = side.look.snapshot.tile().map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
     row(ui, "tile", &tile, "The tile that the last step worked on.");
     ui.add_space(SPACE);
-    draw::caption(ui, "in the whole run");
-    let total = side.total();
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
+    // What ideal products keep on chip is held against no budget.
+    let whole = tr(&ctx, if is_budgeted { "in the whole run" } else { "whole run, ideal products" });
+    draw::describe(&draw::caption(ui, whole), &side.name(&ctx, "facts"), whole);
+    let total = side.total();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
-    let peak = bytes(total.peak.total());
-    let (peak, told) = match (is_budgeted, is_over) {
-        // As the map says of it.
-        (false, _) => (fill(&ctx, "{0}, ideal", &[&peak]), IDEAL_PEAK),
-        (true, true) => (format!("! {peak}"), PEAK),
-        (true, false) => (peak, PEAK),
-    };
-    made(ui, MadeBy::Counted, "SRAM peak", &peak, told);
+    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
+    made(ui, MadeBy::Counted, "SRAM peak", &peak, if is_budgeted { PEAK } else { IDEAL_PEAK });
     made(
         ui,
         MadeBy::Counted,
