@@ -1,7 +1,7 @@
 //! The panel of block sizes: it opens at the run on screen, follows it until something is changed, and goes back to it.
 
 use crate::painted::all_painted;
-use crate::stage_support::{click, command, open_as, open_with, options, press, value};
+use crate::stage_support::{click, command, open_as, open_with, options, press, settle, value};
 use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -70,6 +70,8 @@ fn open(case: &Case) -> Harness<'static, App> {
     let mut harness = open_with(&AppOptions { place: Link { run, ..Link::default() }, ..options() });
     assert!(harness.state().document().notice().is_none(), "{:?}", harness.state().document().notice());
     click(&mut harness, "Block sizes");
+    // The surface is made beside the picture.
+    settle(&mut harness);
     harness
 }
 
