@@ -44,6 +44,7 @@ mod talk;
 mod teach;
 mod text_edit;
 mod units;
+mod votes;
 mod what_if;
 mod window_texts;
 mod zooms;
