@@ -33,6 +33,7 @@ mod own_output;
 mod painted;
 mod panels;
 mod pictures;
+mod presented;
 mod refusals;
 mod room;
 mod sides;
