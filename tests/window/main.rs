@@ -8,6 +8,7 @@ mod gpu_panel_support;
 mod stage_support;
 
 mod any_window;
+mod asked;
 mod bytes;
 mod chinese;
 mod choices;
